@@ -1,0 +1,23 @@
+using Serving.Api.Core;
+
+namespace Serving.Api.Autoscaling;
+
+/// <summary>Asks for metrics of one Revision to be collected (autoscaling.internal.knative.dev/v1alpha1 Metric).</summary>
+public sealed record Metric : KubernetesObject
+{
+    public MetricSpec Spec { get; init => field = value ?? new(); } = new();
+    public KnativeStatus Status { get; init => field = value ?? new(); } = new();
+}
+
+/// <summary>From where and over which windows. Durations are nanoseconds on the wire.</summary>
+public sealed record MetricSpec : Extensible
+{
+    /// <summary>Nanoseconds.</summary>
+    public long StableWindow { get; init; }
+
+    /// <summary>Nanoseconds.</summary>
+    public long PanicWindow { get; init; }
+
+    /// <summary>The Kubernetes Service whose pods are scraped.</summary>
+    public string ScrapeTarget { get; init => field = value ?? ""; } = "";
+}

@@ -1,0 +1,36 @@
+using Serving.Api.Core;
+
+namespace Serving.Api.Autoscaling;
+
+/// <summary>Scales one Revision (autoscaling.internal.knative.dev/v1alpha1 PodAutoscaler).</summary>
+public sealed record PodAutoscaler : KubernetesObject
+{
+    public PodAutoscalerSpec Spec { get; init => field = value ?? new(); } = new();
+    public PodAutoscalerStatus Status { get; init => field = value ?? new(); } = new();
+}
+
+/// <summary>What to scale and whether traffic can reach it.</summary>
+public sealed record PodAutoscalerSpec : Extensible
+{
+    public long ContainerConcurrency { get; init; }
+    public ObjectReference ScaleTargetRef { get; init => field = value ?? new(); } = new();
+
+    /// <summary>Empty (unknown), <c>Reachable</c> or <c>Unreachable</c>.</summary>
+    public string Reachability { get; init => field = value ?? ""; } = "";
+
+    /// <summary><c>http1</c> or <c>h2c</c>.</summary>
+    public string ProtocolType { get; init => field = value ?? ""; } = "";
+}
+
+/// <summary>What was decided and what is.</summary>
+public sealed record PodAutoscalerStatus : KnativeStatus
+{
+    [WrittenWhenEmpty]
+    public string ServiceName { get; init => field = value ?? ""; } = "";
+    [WrittenWhenEmpty]
+    public string MetricsServiceName { get; init => field = value ?? ""; } = "";
+
+    /// <summary>Pods wanted; -1 until known.</summary>
+    public int? DesiredScale { get; init; }
+    public int? ActualScale { get; init; }
+}

@@ -1,0 +1,44 @@
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Serving.Api;
+
+/// <summary>Names children after their parent within the 63 characters of a Kubernetes name, by the rule that Knative's own tools follow.</summary>
+public static class ChildName
+{
+    private const int Longest = 63;
+    private const int Head = Longest - (2 * 16);
+
+    /// <summary>
+    /// <paramref name="parent"/> followed by <paramref name="suffix"/>; when that is too long, the parent is cut and followed by
+    /// its MD5 (of both, when the suffix alone leaves no room).
+    /// </summary>
+    public static string Of(string parent, string suffix)
+    {
+        ArgumentNullException.ThrowIfNull(parent);
+        ArgumentNullException.ThrowIfNull(suffix);
+        if (parent.Length <= Longest - suffix.Length)
+        {
+            return parent + suffix;
+        }
+
+        if (suffix.Length < Head)
+        {
+            return parent[..(Head - suffix.Length)] + Hash(parent) + suffix;
+        }
+
+        var name = parent[..Math.Min(Head, parent.Length)] + Hash(parent + suffix);
+        name += suffix[..(Longest - name.Length)];
+        var end = name.Length;
+        while (!char.IsAsciiLetterOrDigit(name[end - 1]))
+        {
+            end--;
+        }
+
+        return name[..end];
+    }
+
+#pragma warning disable CA5351 // Names need no strong cryptography, and other tools compute the same ones.
+    private static string Hash(string text) => Convert.ToHexStringLower(MD5.HashData(Encoding.UTF8.GetBytes(text)));
+#pragma warning restore CA5351
+}

@@ -1,0 +1,20 @@
+namespace Serving.Api.Config;
+
+/// <summary>Every ConfigMap's values at one moment.</summary>
+public sealed record ConfigSnapshot
+{
+    /// <summary>The values when nothing is configured.</summary>
+    public static ConfigSnapshot Default { get; } = new();
+
+    public AutoscalerConfig Autoscaler { get; init; } = AutoscalerConfig.Default;
+    public CertManagerConfig CertManager { get; init; } = CertManagerConfig.Default;
+    public DefaultsConfig Defaults { get; init; } = DefaultsConfig.Default;
+    public DeploymentConfig Deployment { get; init; } = DeploymentConfig.Default;
+    public DomainConfig Domain { get; init; } = DomainConfig.Default;
+    public FeaturesConfig Features { get; init; } = FeaturesConfig.Default;
+    public GcConfig Gc { get; init; } = GcConfig.Default;
+    public LeaderElectionConfig LeaderElection { get; init; } = LeaderElectionConfig.Default;
+    public LoggingConfig Logging { get; init; } = LoggingConfig.Default;
+    public NetworkConfig Network { get; init; } = NetworkConfig.Default;
+    public ObservabilityConfig Observability { get; init; } = ObservabilityConfig.Default;
+}

@@ -1,0 +1,44 @@
+namespace Serving.Api.Config;
+
+/// <summary>config-observability: logs, metrics, traces and profiles.</summary>
+public sealed record ObservabilityConfig
+{
+    /// <summary>The values when nothing is configured.</summary>
+    public static ObservabilityConfig Default { get; } = new();
+
+    public bool LoggingEnableVarLogCollection { get; init; }
+
+    /// <summary>A URL in which <c>${REVISION_UID}</c> stands for the Revision; empty: no log URL in status.</summary>
+    public string LoggingRevisionUrlTemplate { get; init; } = "";
+
+    public string LoggingRequestLogTemplate { get; init; } =
+        """{"httpRequest": {"requestMethod": "{{.Request.Method}}", "requestUrl": "{{js .Request.RequestURI}}", "requestSize": "{{.Request.ContentLength}}", "status": {{.Response.Code}}, "responseSize": "{{.Response.Size}}", "userAgent": "{{js .Request.UserAgent}}", "remoteIp": "{{js .Request.RemoteAddr}}", "serverIp": "{{.Revision.PodIP}}", "referer": "{{js .Request.Referer}}", "latency": "{{.Response.Latency}}s", "protocol": "{{.Request.Proto}}"}, "traceId": "{{.TraceID}}"}""";
+
+    public bool LoggingEnableRequestLog { get; init; }
+    public bool LoggingEnableProbeRequestLog { get; init; }
+
+    /// <summary><c>grpc</c>, <c>http/protobuf</c>, <c>prometheus</c> or <c>none</c>.</summary>
+    public string MetricsProtocol { get; init; } = "none";
+    public string MetricsEndpoint { get; init; } = "";
+
+    /// <summary>Zero: the exporter's own default.</summary>
+    public TimeSpan MetricsExportInterval { get; init; }
+
+    /// <summary>Of the queue-proxies: <c>grpc</c>, <c>http/protobuf</c>, <c>prometheus</c> or <c>none</c>.</summary>
+    public string RequestMetricsProtocol { get; init; } = "none";
+    public string RequestMetricsEndpoint { get; init; } = "";
+
+    /// <summary>Zero: the exporter's own default.</summary>
+    public TimeSpan RequestMetricsExportInterval { get; init; }
+
+    /// <summary><c>runtime-profiling: enabled</c>.</summary>
+    public bool RuntimeProfiling { get; init; }
+    public TimeSpan RuntimeExportInterval { get; init; } = TimeSpan.FromSeconds(15);
+
+    /// <summary><c>grpc</c>, <c>http/protobuf</c>, <c>stdout</c> or <c>none</c>.</summary>
+    public string TracingProtocol { get; init; } = "none";
+    public string TracingEndpoint { get; init; } = "";
+
+    /// <summary>Fraction of traces that are kept, [0, 1].</summary>
+    public double TracingSamplingRate { get; init; }
+}

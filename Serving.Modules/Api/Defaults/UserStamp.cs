@@ -1,0 +1,26 @@
+using Serving.Api.Core;
+using Serving.Api.Validation;
+using Serving.Api.WellKnown;
+
+namespace Serving.Api.Defaults;
+
+/// <summary>Records who made an object and who changed its specification last.</summary>
+internal static class UserStamp
+{
+    /// <summary>The metadata with the annotations for the context's user; <paramref name="unchanged"/>: the specification is as it was.</summary>
+    public static ObjectMeta Apply(ObjectMeta metadata, bool unchanged, AdmissionContext context)
+    {
+        if (context.UserName is not { } user || context.Operation == AdmissionOperation.Compare || (context.IsUpdate && unchanged))
+        {
+            return metadata;
+        }
+
+        var annotations = new Dictionary<string, string>(metadata.Annotations) { [ServingKeys.LastModifier] = user };
+        if (!context.IsUpdate)
+        {
+            annotations[ServingKeys.Creator] = user;
+        }
+
+        return metadata with { Annotations = annotations };
+    }
+}

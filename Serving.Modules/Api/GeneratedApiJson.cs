@@ -1,0 +1,78 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Serving.Api.Autoscaling;
+using Serving.Api.Caching;
+using Serving.Api.Core;
+using Serving.Api.Knative;
+using Serving.Api.Networking;
+
+namespace Serving.Api;
+
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    GenerationMode = JsonSourceGenerationMode.Metadata)]
+[JsonSerializable(typeof(Pod))]
+[JsonSerializable(typeof(KubernetesList<Pod>))]
+[JsonSerializable(typeof(CoreService))]
+[JsonSerializable(typeof(KubernetesList<CoreService>))]
+[JsonSerializable(typeof(Endpoints))]
+[JsonSerializable(typeof(KubernetesList<Endpoints>))]
+[JsonSerializable(typeof(ConfigMap))]
+[JsonSerializable(typeof(KubernetesList<ConfigMap>))]
+[JsonSerializable(typeof(Secret))]
+[JsonSerializable(typeof(KubernetesList<Secret>))]
+[JsonSerializable(typeof(Namespace))]
+[JsonSerializable(typeof(KubernetesList<Namespace>))]
+[JsonSerializable(typeof(ServiceAccount))]
+[JsonSerializable(typeof(KubernetesList<ServiceAccount>))]
+[JsonSerializable(typeof(Node))]
+[JsonSerializable(typeof(KubernetesList<Node>))]
+[JsonSerializable(typeof(Event))]
+[JsonSerializable(typeof(KubernetesList<Event>))]
+[JsonSerializable(typeof(Deployment))]
+[JsonSerializable(typeof(KubernetesList<Deployment>))]
+[JsonSerializable(typeof(ReplicaSet))]
+[JsonSerializable(typeof(KubernetesList<ReplicaSet>))]
+[JsonSerializable(typeof(HorizontalPodAutoscaler))]
+[JsonSerializable(typeof(KubernetesList<HorizontalPodAutoscaler>))]
+[JsonSerializable(typeof(EndpointSlice))]
+[JsonSerializable(typeof(KubernetesList<EndpointSlice>))]
+[JsonSerializable(typeof(Lease))]
+[JsonSerializable(typeof(KubernetesList<Lease>))]
+[JsonSerializable(typeof(WebhookConfiguration))]
+[JsonSerializable(typeof(KubernetesList<WebhookConfiguration>))]
+[JsonSerializable(typeof(CustomResourceDefinition))]
+[JsonSerializable(typeof(KubernetesList<CustomResourceDefinition>))]
+[JsonSerializable(typeof(Service))]
+[JsonSerializable(typeof(KubernetesList<Service>))]
+[JsonSerializable(typeof(Configuration))]
+[JsonSerializable(typeof(KubernetesList<Configuration>))]
+[JsonSerializable(typeof(Revision))]
+[JsonSerializable(typeof(KubernetesList<Revision>))]
+[JsonSerializable(typeof(Route))]
+[JsonSerializable(typeof(KubernetesList<Route>))]
+[JsonSerializable(typeof(DomainMapping))]
+[JsonSerializable(typeof(KubernetesList<DomainMapping>))]
+[JsonSerializable(typeof(PodAutoscaler))]
+[JsonSerializable(typeof(KubernetesList<PodAutoscaler>))]
+[JsonSerializable(typeof(Metric))]
+[JsonSerializable(typeof(KubernetesList<Metric>))]
+[JsonSerializable(typeof(Ingress))]
+[JsonSerializable(typeof(KubernetesList<Ingress>))]
+[JsonSerializable(typeof(ServerlessService))]
+[JsonSerializable(typeof(KubernetesList<ServerlessService>))]
+[JsonSerializable(typeof(Certificate))]
+[JsonSerializable(typeof(KubernetesList<Certificate>))]
+[JsonSerializable(typeof(ClusterDomainClaim))]
+[JsonSerializable(typeof(KubernetesList<ClusterDomainClaim>))]
+[JsonSerializable(typeof(Image))]
+[JsonSerializable(typeof(KubernetesList<Image>))]
+[JsonSerializable(typeof(Status))]
+[JsonSerializable(typeof(ObjectMeta))]
+[JsonSerializable(typeof(ObjectHeader))]
+[JsonSerializable(typeof(KubernetesList<ObjectHeader>))]
+[JsonSerializable(typeof(Unstructured))]
+[JsonSerializable(typeof(KubernetesList<Unstructured>))]
+[JsonSerializable(typeof(JsonElement))]
+internal sealed partial class GeneratedApiJson : JsonSerializerContext;

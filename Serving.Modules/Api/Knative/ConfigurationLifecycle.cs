@@ -1,0 +1,47 @@
+namespace Serving.Api.Knative;
+
+/// <summary>The state machine of a Configuration's condition.</summary>
+public static class ConfigurationLifecycle
+{
+    public const string Ready = "Ready";
+
+    /// <summary>The conditions of a Configuration.</summary>
+    public static ConditionSet Conditions { get; } = new(Ready);
+
+    /// <summary>Whether the latest specification was seen and its Revision is ready.</summary>
+    public static bool IsReady(this Configuration configuration)
+        => configuration.Status.ObservedGeneration == configuration.Metadata.Generation && Conditions.IsHappy(configuration.Status.Conditions);
+
+    /// <summary>Notes the newest Revision; Ready is Unknown until it is ready.</summary>
+    public static ConfigurationStatus SetLatestCreated(this ConfigurationStatus status, string name, DateTimeOffset now)
+    {
+        var result = status with { LatestCreatedRevisionName = name };
+        return result.LatestReadyRevisionName == name
+            ? result
+            : result with { Conditions = Conditions.MarkUnknown(result.Conditions, Ready, "", "", now) };
+    }
+
+    /// <summary>Notes the newest Revision that was ready; Ready is True when it is the newest of all.</summary>
+    public static ConfigurationStatus SetLatestReady(this ConfigurationStatus status, string name, DateTimeOffset now)
+    {
+        var result = status with { LatestReadyRevisionName = name };
+        return result.LatestCreatedRevisionName == name
+            ? result with { Conditions = Conditions.MarkTrue(result.Conditions, Ready, now) }
+            : result;
+    }
+
+    /// <summary>The newest Revision failed.</summary>
+    public static ConfigurationStatus MarkLatestCreatedFailed(this ConfigurationStatus status, string name, string message, DateTimeOffset now)
+        => status.Failed("RevisionFailed", $"Revision \"{name}\" failed with message: {message}.", now);
+
+    /// <summary>The next Revision cannot be created.</summary>
+    public static ConfigurationStatus MarkRevisionCreationFailed(this ConfigurationStatus status, string message, DateTimeOffset now)
+        => status.Failed("RevisionFailed", $"Revision creation failed with message: {message}.", now);
+
+    /// <summary>The newest Revision that was ready is gone.</summary>
+    public static ConfigurationStatus MarkLatestReadyDeleted(this ConfigurationStatus status, DateTimeOffset now)
+        => status.Failed("RevisionDeleted", $"Revision \"{status.LatestReadyRevisionName}\" was deleted.", now);
+
+    private static ConfigurationStatus Failed(this ConfigurationStatus status, string reason, string message, DateTimeOffset now)
+        => status with { Conditions = Conditions.MarkFalse(status.Conditions, Ready, reason, message, now) };
+}

@@ -1,0 +1,30 @@
+using Serving.Api.Core;
+
+namespace Serving.Api.Knative;
+
+/// <summary>Maps a domain of the user's own to an addressable object (serving.knative.dev/v1beta1 DomainMapping).</summary>
+public sealed record DomainMapping : KubernetesObject
+{
+    public DomainMappingSpec Spec { get; init => field = value ?? new(); } = new();
+    public DomainMappingStatus Status { get; init => field = value ?? new(); } = new();
+}
+
+/// <summary>What the domain points to.</summary>
+public sealed record DomainMappingSpec : Extensible
+{
+    public ObjectReference Ref { get; init => field = value ?? new(); } = new();
+    public SecretTls? Tls { get; init; }
+}
+
+/// <summary>The certificate to use, by the name of its Secret.</summary>
+public sealed record SecretTls : Extensible
+{
+    public string SecretName { get; init => field = value ?? ""; } = "";
+}
+
+/// <summary>Where the mapping can be called.</summary>
+public sealed record DomainMappingStatus : KnativeStatus
+{
+    public string Url { get; init => field = value ?? ""; } = "";
+    public Addressable? Address { get; init; }
+}

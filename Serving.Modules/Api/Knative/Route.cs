@@ -1,0 +1,37 @@
+using Serving.Api.Core;
+
+namespace Serving.Api.Knative;
+
+/// <summary>Maps a URL to Revisions, by percent and by tag (serving.knative.dev/v1 Route).</summary>
+public sealed record Route : KubernetesObject
+{
+    public RouteSpec Spec { get; init => field = value ?? new(); } = new();
+    public RouteStatus Status { get; init => field = value ?? new(); } = new();
+}
+
+/// <summary>Where the traffic should go.</summary>
+public sealed record RouteSpec : Extensible
+{
+    public IReadOnlyList<TrafficTarget> Traffic { get; init => field = value ?? []; } = [];
+}
+
+/// <summary>Where the traffic goes, and at which address it arrives.</summary>
+public sealed record RouteStatus : KnativeStatus
+{
+    public string Url { get; init => field = value ?? ""; } = "";
+    public Addressable? Address { get; init; }
+    public IReadOnlyList<TrafficTarget> Traffic { get; init => field = value ?? []; } = [];
+}
+
+/// <summary>One share of the traffic.</summary>
+public sealed record TrafficTarget : Extensible
+{
+    public string Tag { get; init => field = value ?? ""; } = "";
+    public string RevisionName { get; init => field = value ?? ""; } = "";
+    public string ConfigurationName { get; init => field = value ?? ""; } = "";
+    public bool? LatestRevision { get; init; }
+
+    /// <summary>Percent of the traffic, 0 to 100.</summary>
+    public long? Percent { get; init; }
+    public string Url { get; init => field = value ?? ""; } = "";
+}

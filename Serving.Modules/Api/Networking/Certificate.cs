@@ -1,0 +1,47 @@
+using Serving.Api.Core;
+
+namespace Serving.Api.Networking;
+
+/// <summary>Asks for a certificate of some names (networking.internal.knative.dev/v1alpha1 Certificate).</summary>
+public sealed record Certificate : KubernetesObject
+{
+    public CertificateSpec Spec { get; init => field = value ?? new(); } = new();
+    public CertificateStatus Status { get; init => field = value ?? new(); } = new();
+}
+
+/// <summary>Names and the Secret to put the certificate in.</summary>
+public sealed record CertificateSpec : Extensible
+{
+    public IReadOnlyList<string> DnsNames { get; init => field = value ?? []; } = [];
+    public string Domain { get; init => field = value ?? ""; } = "";
+    public string SecretName { get; init => field = value ?? ""; } = "";
+}
+
+/// <summary>How long it is valid, and open challenges.</summary>
+public sealed record CertificateStatus : KnativeStatus
+{
+    public DateTimeOffset? NotAfter { get; init; }
+    [System.Text.Json.Serialization.JsonPropertyName("http01Challenges")]
+    public IReadOnlyList<Http01Challenge> Http01Challenges { get; init => field = value ?? []; } = [];
+}
+
+/// <summary>A path that must be routed for the authority to check the domain.</summary>
+public sealed record Http01Challenge : Extensible
+{
+    public string Url { get; init => field = value ?? ""; } = "";
+    public string ServiceName { get; init => field = value ?? ""; } = "";
+    public string ServiceNamespace { get; init => field = value ?? ""; } = "";
+    public IntOrString ServicePort { get; init; }
+}
+
+/// <summary>Gives a domain to a namespace, cluster-wide (networking.internal.knative.dev/v1alpha1 ClusterDomainClaim).</summary>
+public sealed record ClusterDomainClaim : KubernetesObject
+{
+    public ClusterDomainClaimSpec Spec { get; init => field = value ?? new(); } = new();
+}
+
+/// <summary>The namespace that may use the domain.</summary>
+public sealed record ClusterDomainClaimSpec : Extensible
+{
+    public string Namespace { get; init => field = value ?? ""; } = "";
+}

@@ -1,0 +1,29 @@
+using Serving.Api.Core;
+
+namespace Serving.Api.Networking;
+
+/// <summary>The Services of a Revision, with the activator in the path or not (networking.internal.knative.dev/v1alpha1 ServerlessService).</summary>
+public sealed record ServerlessService : KubernetesObject
+{
+    public ServerlessServiceSpec Spec { get; init => field = value ?? new(); } = new();
+    public ServerlessServiceStatus Status { get; init => field = value ?? new(); } = new();
+}
+
+/// <summary>Mode and target.</summary>
+public sealed record ServerlessServiceSpec : Extensible
+{
+    /// <summary><c>Serve</c> (pods take the traffic) or <c>Proxy</c> (activators do).</summary>
+    public string Mode { get; init => field = value ?? ""; } = "";
+    public ObjectReference ObjectRef { get; init => field = value ?? new(); } = new();
+    public string ProtocolType { get; init => field = value ?? ""; } = "";
+
+    /// <summary>Activators that take the traffic of this Revision; 0 means all.</summary>
+    public int NumActivators { get; init; }
+}
+
+/// <summary>Names of the two Services.</summary>
+public sealed record ServerlessServiceStatus : KnativeStatus
+{
+    public string ServiceName { get; init => field = value ?? ""; } = "";
+    public string PrivateServiceName { get; init => field = value ?? ""; } = "";
+}

@@ -1,0 +1,63 @@
+using Serving.Api.Core;
+
+namespace Serving.Api.Networking;
+
+/// <summary>
+/// The conditions of a ServerlessService: Ready when pods back the Revision. Whether activators are in the path is told beside it,
+/// and since when, which scaling to zero waits for.
+/// </summary>
+public static class ServerlessServiceLifecycle
+{
+    public const string Ready = "Ready";
+    public const string EndpointsPopulated = "EndpointsPopulated";
+    public const string ActivatorEndpointsPopulated = "ActivatorEndpointsPopulated";
+
+    /// <summary>The mode in which pods take the traffic.</summary>
+    public const string ModeServe = "Serve";
+
+    /// <summary>The mode in which activators take the traffic.</summary>
+    public const string ModeProxy = "Proxy";
+
+    private const string BackedByActivator = "Revision is backed by Activator";
+
+    /// <summary>The set of conditions.</summary>
+    public static ConditionSet Conditions { get; } = new(Ready, EndpointsPopulated);
+
+    /// <summary>Whether the newest specification is in force and pods back it.</summary>
+    public static bool IsReady(ServerlessService service)
+    {
+        ArgumentNullException.ThrowIfNull(service);
+        return (service.Status.ObservedGeneration ?? 0) == (service.Metadata.Generation ?? 0) && Conditions.IsHappy(service.Status.Conditions);
+    }
+
+    /// <summary>How long activators have been in the path; zero when they are not.</summary>
+    public static TimeSpan ProxyFor(ServerlessServiceStatus status, DateTimeOffset now)
+        => ConditionSet.Get(Of(status), ActivatorEndpointsPopulated) is { Status: ConditionStatus.True, LastTransitionTime: { } since } ? now - since : TimeSpan.Zero;
+
+    public static ServerlessServiceStatus Initialize(ServerlessServiceStatus status, DateTimeOffset now)
+        => With(status, Conditions.Initialize(Of(status), now));
+
+    public static ServerlessServiceStatus MarkEndpointsReady(ServerlessServiceStatus status, DateTimeOffset now)
+        => With(status, Conditions.MarkTrue(Of(status), EndpointsPopulated, now));
+
+    /// <summary>Another object has the name of one that is needed.</summary>
+    public static ServerlessServiceStatus MarkEndpointsNotOwned(ServerlessServiceStatus status, string kind, string name, DateTimeOffset now)
+        => With(status, Conditions.MarkFalse(Of(status), EndpointsPopulated, "NotOwned", $"Resource {name} of type {kind} is not owned by SKS", now));
+
+    public static ServerlessServiceStatus MarkEndpointsNotReady(ServerlessServiceStatus status, string reason, DateTimeOffset now)
+        => With(status, Conditions.MarkUnknown(Of(status), EndpointsPopulated, reason, "K8s Service is not ready", now));
+
+    public static ServerlessServiceStatus MarkActivatorEndpointsPopulated(ServerlessServiceStatus status, DateTimeOffset now)
+        => With(status, Conditions.MarkTrueWithReason(Of(status), ActivatorEndpointsPopulated, ActivatorEndpointsPopulated, BackedByActivator, now));
+
+    public static ServerlessServiceStatus MarkActivatorEndpointsRemoved(ServerlessServiceStatus status, DateTimeOffset now)
+        => With(status, Conditions.MarkFalse(Of(status), ActivatorEndpointsPopulated, ActivatorEndpointsPopulated, BackedByActivator, now));
+
+    private static IReadOnlyList<Condition> Of(ServerlessServiceStatus status)
+    {
+        ArgumentNullException.ThrowIfNull(status);
+        return status.Conditions;
+    }
+
+    private static ServerlessServiceStatus With(ServerlessServiceStatus status, IReadOnlyList<Condition> conditions) => status with { Conditions = conditions };
+}

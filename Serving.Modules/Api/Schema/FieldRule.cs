@@ -1,0 +1,42 @@
+using System.Text.Json.Nodes;
+
+namespace Serving.Api.Schema;
+
+/// <summary>
+/// What the schema says of one field beyond its type, which comes from the record. A field without a rule is not in the
+/// schema, so the API server prunes it: that is how the pod fields that Knative does not have are kept out.
+/// </summary>
+internal sealed record FieldRule(string Description)
+{
+    /// <summary>Whether a document without the field is refused.</summary>
+    public bool IsRequired { get; init; }
+
+    /// <summary>Whether what is inside is kept without being described, because a feature flag decides on it.</summary>
+    public bool IsOpaque { get; init; }
+
+    /// <summary>The field that identifies an entry of a list, for server-side apply.</summary>
+    public string? MapKey { get; init; }
+
+    /// <summary>Whether a list or an object is replaced as a whole by server-side apply.</summary>
+    public bool IsAtomic { get; init; }
+
+    /// <summary>The value that the API server fills in when the field is absent.</summary>
+    public string? Default { get; init; }
+
+    /// <summary>The format of a string.</summary>
+    public string? Format { get; init; }
+
+    /// <summary>The schema of a field that the record does not model, or models more loosely; null to take the record's.</summary>
+    public Func<JsonObject>? Shape { get; init; }
+
+    /// <summary>A field that a document must have.</summary>
+    public static FieldRule Required(string description) => new(description) { IsRequired = true };
+
+    /// <summary>A field that a feature flag opens; objects and lists of objects are kept as they are.</summary>
+    public static FieldRule Flag(string flag) => new($"This is accessible behind a feature flag - {flag}") { IsOpaque = true };
+
+    /// <summary>A string that the record does not model.</summary>
+    public static FieldRule Text(string description) => new(description) { Shape = static () => new JsonObject { ["type"] = "string" } };
+
+    public static implicit operator FieldRule(string description) => new(description);
+}

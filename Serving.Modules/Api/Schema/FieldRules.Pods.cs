@@ -1,0 +1,161 @@
+using System.Text.Json.Nodes;
+using Serving.Api.Core;
+using Serving.Api.Knative;
+
+namespace Serving.Api.Schema;
+
+internal static partial class FieldRules
+{
+    private static Dictionary<Type, Dictionary<string, FieldRule>> Pods() => new()
+    {
+        [typeof(RevisionTemplateSpec)] = new()
+        {
+            ["metadata"] = new FieldRule("Metadata of the Revision: its name (else it is generated), labels and annotations.") { Shape = TemplateMetadata },
+            ["spec"] = "What the Revision runs, and how requests reach it.",
+        },
+        [typeof(RevisionSpec)] = new()
+        {
+            ["affinity"] = FieldRule.Flag("kubernetes.podspec-affinity"),
+            ["automountServiceAccountToken"] = "Whether a token of the service account is mounted into the containers.",
+            ["containerConcurrency"] = "The most requests that a pod may have in flight. 0, the default, means no limit: the autoscaler then aims at a target of its own. Higher bounds come from config-defaults (container-concurrency-max-limit).",
+            ["containers"] = FieldRule.Required("The containers of the pod. Exactly one of them may have a port: it gets the requests."),
+            ["dnsConfig"] = FieldRule.Flag("kubernetes.podspec-dnsconfig"),
+            ["dnsPolicy"] = FieldRule.Flag("kubernetes.podspec-dnspolicy"),
+            ["enableServiceLinks"] = "Whether the Services of the namespace appear as environment variables. Knative defaults this to false.",
+            ["hostAliases"] = FieldRule.Flag("kubernetes.podspec-hostaliases"),
+            ["hostIPC"] = FieldRule.Flag("kubernetes.podspec-hostipc"),
+            ["hostNetwork"] = FieldRule.Flag("kubernetes.podspec-hostnetwork"),
+            ["hostPID"] = FieldRule.Flag("kubernetes.podspec-hostpid"),
+            ["idleTimeoutSeconds"] = "Seconds without a byte from the program after which a response is cut. 0 or absent means no limit.",
+            ["imagePullSecrets"] = new FieldRule("Secrets in the same namespace with which the images are pulled.") { MapKey = "name" },
+            ["initContainers"] = FieldRule.Flag("kubernetes.podspec-init-containers"),
+            ["nodeSelector"] = FieldRule.Flag("kubernetes.podspec-nodeselector") with { IsAtomic = true },
+            ["priorityClassName"] = FieldRule.Flag("kubernetes.podspec-priorityclassname"),
+            ["responseStartTimeoutSeconds"] = "Seconds within which the response to a request must begin.",
+            ["runtimeClassName"] = FieldRule.Flag("kubernetes.podspec-runtimeclassname"),
+            ["schedulerName"] = FieldRule.Flag("kubernetes.podspec-schedulername"),
+            ["securityContext"] = FieldRule.Flag("kubernetes.podspec-securitycontext"),
+            ["serviceAccountName"] = "The service account that the pod runs as.",
+            ["shareProcessNamespace"] = FieldRule.Flag("kubernetes.podspec-shareprocessnamespace"),
+            ["timeoutSeconds"] = "Seconds within which a request must be answered whole. config-defaults has the default (revision-timeout-seconds) and the bound (max-revision-timeout-seconds).",
+            ["tolerations"] = FieldRule.Flag("kubernetes.podspec-tolerations"),
+            ["topologySpreadConstraints"] = FieldRule.Flag("kubernetes.podspec-topologyspreadconstraints"),
+            ["volumes"] = new FieldRule("Volumes that the containers of the pod can mount.") { MapKey = "name" },
+        },
+        [typeof(Container)] = new()
+        {
+            ["args"] = new FieldRule("Arguments of the entrypoint; the image's CMD when absent. $(VAR_NAME) is replaced by the container's environment.") { IsAtomic = true },
+            ["command"] = new FieldRule("The entrypoint, not run in a shell; the image's ENTRYPOINT when absent. $(VAR_NAME) is replaced by the container's environment.") { IsAtomic = true },
+            ["env"] = new FieldRule("Environment variables of the container.") { MapKey = "name" },
+            ["envFrom"] = new FieldRule("ConfigMaps and Secrets all of whose keys become environment variables. env wins over these.") { IsAtomic = true },
+            ["image"] = "The name of the container image. A tag is resolved to a digest when the Revision is made.",
+            ["imagePullPolicy"] = "When the image is pulled: Always, Never or IfNotPresent.",
+            ["livenessProbe"] = "A periodic check; the container is restarted when it fails.",
+            ["name"] = "The name of the container, a DNS label that is unique in the pod. Defaulted when absent.",
+            ["ports"] = "The port that the container listens on. At most one, in at most one container; defaults to 8080, which the program finds in $PORT.",
+            ["readinessProbe"] = "A periodic check; the pod gets no requests while it fails. Defaults to opening a TCP connection to the container's port.",
+            ["resources"] = "Compute resources that the container requests and is limited to.",
+            ["securityContext"] = "Security options of the container.",
+            ["startupProbe"] = "A check that must succeed once before the other probes begin.",
+            ["terminationMessagePath"] = "The file whose content is reported when the container ends.",
+            ["terminationMessagePolicy"] = "How that report is made: File, or FallbackToLogsOnError.",
+            ["volumeMounts"] = new FieldRule("Volumes to mount into the container's file system.") { MapKey = "mountPath" },
+            ["workingDir"] = "The directory that the program starts in; the image's when absent.",
+        },
+        [typeof(ContainerPort)] = new()
+        {
+            ["containerPort"] = "The number of the port, 1 to 65535.",
+            ["name"] = "The protocol that the program speaks on the port: http1 (the default when empty) or h2c.",
+            ["protocol"] = new FieldRule("The transport protocol. Must be TCP.") { Default = "TCP" },
+        },
+        [typeof(EnvVar)] = new()
+        {
+            ["name"] = FieldRule.Required("The name of the variable."),
+            ["value"] = "The value. $(VAR_NAME) is replaced by variables defined before; $$ is a literal $.",
+            ["valueFrom"] = "Where the value comes from. Must not be set when value is.",
+        },
+        [typeof(EnvVarSource)] = new()
+        {
+            ["configMapKeyRef"] = new FieldRule("A key of a ConfigMap.") { IsAtomic = true },
+            ["fieldRef"] = FieldRule.Flag("kubernetes.podspec-fieldref") with { IsAtomic = true },
+            ["resourceFieldRef"] = FieldRule.Flag("kubernetes.podspec-fieldref") with { IsAtomic = true },
+            ["secretKeyRef"] = new FieldRule("A key of a Secret.") { IsAtomic = true },
+        },
+        [typeof(KeySelector)] = new()
+        {
+            ["key"] = FieldRule.Required("The key to take."),
+            ["name"] = new FieldRule("The name of the object in the same namespace.") { Default = "" },
+            ["optional"] = "Whether the object or its key may be missing.",
+        },
+        [typeof(EnvFromSource)] = new()
+        {
+            ["configMapRef"] = new FieldRule("The ConfigMap to take.") { IsAtomic = true },
+            ["prefix"] = "Text put before the name of each variable.",
+            ["secretRef"] = new FieldRule("The Secret to take.") { IsAtomic = true },
+        },
+        [typeof(EnvFromReference)] = new()
+        {
+            ["name"] = new FieldRule("The name of the object in the same namespace.") { Default = "" },
+            ["optional"] = "Whether the object may be missing.",
+        },
+        [typeof(ResourceRequirements)] = new()
+        {
+            ["limits"] = "The most that the container may use, by resource (cpu, memory, ephemeral-storage …).",
+            ["requests"] = "What is set aside for the container, by resource (cpu, memory, ephemeral-storage …).",
+        },
+        [typeof(SecurityContext)] = new()
+        {
+            ["allowPrivilegeEscalation"] = "Whether a process may gain more privileges than its parent.",
+            ["capabilities"] = "Linux capabilities to add or drop.",
+            ["privileged"] = "Whether the container is privileged. This can only be set to false.",
+            ["readOnlyRootFilesystem"] = "Whether the root file system is read-only.",
+            ["runAsGroup"] = "The group id that the program runs as; the image's when absent.",
+            ["runAsNonRoot"] = "Whether the container must run as a user other than root.",
+            ["runAsUser"] = "The user id that the program runs as; the image's when absent.",
+            ["seccompProfile"] = "The seccomp profile of the container.",
+        },
+        [typeof(Capabilities)] = new()
+        {
+            ["add"] = new FieldRule("This is accessible behind a feature flag - kubernetes.containerspec-addcapabilities") { IsAtomic = true },
+            ["drop"] = new FieldRule("Capabilities to remove.") { IsAtomic = true },
+        },
+        [typeof(SeccompProfile)] = new()
+        {
+            ["localhostProfile"] = "The profile's file on the node; only for type Localhost.",
+            ["type"] = FieldRule.Required("Localhost, RuntimeDefault or Unconfined."),
+        },
+        [typeof(LocalObjectReference)] = new()
+        {
+            ["name"] = new FieldRule("The name of the object.") { Default = "" },
+        },
+    };
+
+    private static JsonObject TemplateMetadata()
+    {
+        static JsonObject Text(string? description = null) => Described(description, new() { ["type"] = "string" });
+        static JsonObject Map(string description) => Described(description, new() { ["type"] = "object", ["additionalProperties"] = Text() });
+        static JsonObject Described(string? description, JsonObject schema)
+        {
+            if (description is not null)
+            {
+                schema.Insert(0, "description", description);
+            }
+
+            return schema;
+        }
+
+        return new()
+        {
+            ["type"] = "object",
+            ["properties"] = new JsonObject
+            {
+                ["annotations"] = Map("Settings of the Revision, such as those of its autoscaler."),
+                ["finalizers"] = Described("Who must agree before the Revision is deleted.", new() { ["type"] = "array", ["items"] = Text() }),
+                ["labels"] = Map("Labels of the Revision and of its pods."),
+                ["name"] = Text("The name of the Revision, which begins with the name of its parent and a dash. It is generated when absent."),
+                ["namespace"] = Text("Has no effect. A Revision is always in the namespace of its parent."),
+            },
+            ["x-kubernetes-preserve-unknown-fields"] = true,
+        };
+    }
+}

@@ -1,0 +1,35 @@
+using Serving.Api.Knative;
+using Serving.Api.WellKnown;
+
+namespace Serving.Api.Validation;
+
+/// <summary>Checks Configurations.</summary>
+public static class ConfigurationValidation
+{
+    /// <summary>What is wrong with a Configuration; <paramref name="old"/> is what it replaces, null for a new one.</summary>
+    public static FieldError Validate(Configuration value, Configuration? old, AdmissionContext context)
+    {
+        ArgumentNullException.ThrowIfNull(value);
+        ArgumentNullException.ThrowIfNull(context);
+        if (context.IsStatusUpdate)
+        {
+            return FieldError.None;
+        }
+
+        var errors = (MetadataValidation.Check(value.Metadata, allowAutoscaling: false, context)
+            + MetadataValidation.OwnedLabel(value.Metadata, ServingKeys.Service, "Service")).Via("metadata");
+        errors += RevisionValidation.Template(value.Spec.Template, value.Metadata, context).Via("spec.template");
+        if (old is null)
+        {
+            return errors;
+        }
+
+        // The controller writes those that a Service owns, so their creator is not a user's.
+        if (value.Metadata.OwnerReferences.Count == 0)
+        {
+            errors += MetadataValidation.CreatorAndModifier(old.Metadata, value.Metadata, ApiEquality.Same(old.Spec, value.Spec)).Via("metadata.annotations");
+        }
+
+        return errors + RevisionValidation.NameChange(value.Spec.Template, old.Spec.Template).Via("spec.template");
+    }
+}

@@ -1,0 +1,40 @@
+using System.Text.Json;
+
+namespace Serving.Api.Validation;
+
+/// <summary>Finds the fields of a document that are set but not open to users.</summary>
+internal static class FieldMask
+{
+    /// <summary>Fields that count as set when they are false, because false is a choice there.</summary>
+    private static readonly HashSet<string> Tristate =
+        new(StringComparer.Ordinal) { "shareProcessNamespace", "automountServiceAccountToken", "hostUsers", "setHostnameAsFQDN", "privileged" };
+
+    /// <summary><c>must not set the field(s)</c> for every field of <paramref name="value"/> that is set and not in <paramref name="allowed"/>.</summary>
+    public static FieldError Check<T>(T? value, params IEnumerable<string> allowed)
+        where T : class
+    {
+        if (value is null)
+        {
+            return FieldError.None;
+        }
+
+        var open = allowed.ToHashSet(StringComparer.Ordinal);
+        string[] refused = [.. SetFields(value).Where(f => !open.Contains(f)).Order(StringComparer.Ordinal)];
+        return refused.Length == 0 ? FieldError.None : FieldError.Disallowed(refused);
+    }
+
+    /// <summary>The names of the fields that are set.</summary>
+    public static IEnumerable<string> SetFields<T>(T value)
+        where T : class
+        => ApiEquality.ToElement(value).EnumerateObject().Where(IsSet).Select(p => p.Name);
+
+    private static bool IsSet(JsonProperty property) => property.Value.ValueKind switch
+    {
+        JsonValueKind.Null or JsonValueKind.Undefined => false,
+        JsonValueKind.False => Tristate.Contains(property.Name),
+        JsonValueKind.String => property.Value.GetString()!.Length > 0,
+        JsonValueKind.Number => property.Value.GetRawText() != "0",
+        JsonValueKind.Array => property.Value.GetArrayLength() > 0,
+        _ => true,
+    };
+}

@@ -1,0 +1,24 @@
+using Serving.Api.Autoscaling;
+
+namespace Serving.Api.Validation;
+
+/// <summary>Checks PodAutoscalers.</summary>
+public static class PodAutoscalerValidation
+{
+    /// <summary>What is wrong with a PodAutoscaler.</summary>
+    public static FieldError Validate(PodAutoscaler value, AdmissionContext context)
+    {
+        ArgumentNullException.ThrowIfNull(value);
+        ArgumentNullException.ThrowIfNull(context);
+        return context.IsStatusUpdate
+            ? FieldError.None
+            : MetadataValidation.Check(value.Metadata, allowAutoscaling: true, context).Via("metadata") + Spec(value.Spec, context).Via("spec");
+    }
+
+    private static FieldError Spec(PodAutoscalerSpec spec, AdmissionContext context)
+        => ApiEquality.Same(spec, new())
+            ? FieldError.Missing("")
+            : ReferenceValidation.Check(spec.ScaleTargetRef).Via("scaleTargetRef")
+                + RevisionValidation.Concurrency(spec.ContainerConcurrency, context).Via("containerConcurrency")
+                + ReferenceValidation.Protocol(spec.ProtocolType).Via("protocolType");
+}

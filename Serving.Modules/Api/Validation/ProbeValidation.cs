@@ -1,0 +1,101 @@
+using Serving.Api.Core;
+
+namespace Serving.Api.Validation;
+
+/// <summary>Checks probes; paths are those inside the probe.</summary>
+internal static class ProbeValidation
+{
+    private static readonly string[] Handlers = ["exec", "httpGet", "tcpSocket", "grpc"];
+
+    private static readonly string[] OpenFields =
+        [.. Handlers, "initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold", "terminationGracePeriodSeconds"];
+
+    /// <summary>A liveness or startup probe.</summary>
+    /// <param name="probe">The probe, or null.</param>
+    /// <param name="port">The port of the container that takes the requests; null for another container, which must name a port.</param>
+    public static FieldError Check(Probe? probe, ContainerPort? port)
+    {
+        if (probe is null)
+        {
+            return FieldError.None;
+        }
+
+        // The name of each handler is prefixed to all that was found before, as in the reference's texts.
+        var errors = FieldMask.Check(probe, OpenFields);
+        var handlers = new List<string>();
+        if (probe.HttpGet is { } http)
+        {
+            handlers.Add("httpGet");
+            errors = (errors + FieldMask.Check(http, "host", "path", "scheme", "httpHeaders", "port")).Via("httpGet") + Port(http.Port, port, "httpGet.port");
+        }
+
+        if (probe.TcpSocket is { } tcp)
+        {
+            handlers.Add("tcpSocket");
+            errors = (errors + FieldMask.Check(tcp, "host", "port")).Via("tcpSocket") + Port(tcp.Port, port, "tcpSocket.port");
+        }
+
+        if (probe.Exec is { } exec)
+        {
+            handlers.Add("exec");
+            errors = (errors + FieldMask.Check(exec, "command")).Via("exec");
+        }
+
+        if (probe.Grpc is { } grpc)
+        {
+            handlers.Add("gRPC");
+            errors = (errors + FieldMask.Check(grpc, "port", "service")).Via("grpc");
+        }
+
+        return handlers.Count switch
+        {
+            0 => errors + FieldError.MissingOneOf("httpGet", "tcpSocket", "exec", "grpc"),
+            1 => errors,
+            _ => errors + FieldError.MultipleOneOf([.. handlers]),
+        };
+    }
+
+    /// <summary>A readiness probe. A period of 0 means probing as fast as possible, which has no failure threshold and no time-out of its own.</summary>
+    public static FieldError CheckReadiness(Probe? probe, ContainerPort? port)
+    {
+        if (probe is null)
+        {
+            return FieldError.None;
+        }
+
+        var errors = Check(probe, port)
+            + AtLeast(probe.PeriodSeconds, 0, "periodSeconds")
+            + AtLeast(probe.InitialDelaySeconds, 0, "initialDelaySeconds")
+            + AtLeast(probe.SuccessThreshold, 1, "successThreshold");
+        return probe.PeriodSeconds is not (null or 0)
+            ? errors + AtLeast(probe.TimeoutSeconds, 1, "timeoutSeconds") + AtLeast(probe.FailureThreshold, 1, "failureThreshold")
+            : errors + AbsentWithoutPeriod(probe.FailureThreshold, "failureThreshold") + AbsentWithoutPeriod(probe.TimeoutSeconds, "timeoutSeconds");
+    }
+
+    /// <summary>A probe on a container that may have none: everything that it sets is refused, its handler under the probe's own name.</summary>
+    public static FieldError CheckAbsent(Probe? probe)
+    {
+        if (probe is null)
+        {
+            return FieldError.None;
+        }
+
+        string[] fields = [.. FieldMask.SetFields(probe).Select(f => Handlers.Contains(f) ? "" : f).Distinct().Order(StringComparer.Ordinal)];
+        return fields.Length == 0 ? FieldError.None : FieldError.Disallowed(fields);
+    }
+
+    private static FieldError Port(IntOrString? target, ContainerPort? port, string path)
+        => port is null
+            ? target is null || (string.IsNullOrEmpty(target.Value.Text) && target.Value.Int == 0)
+                ? FieldError.Invalid(target?.ToString() ?? "0", path, "Probe port must be specified")
+                : FieldError.None
+            : target is { Text.Length: > 0 } named && named.Text != port.Name
+                ? FieldError.Invalid(named.Text, path, "Probe port must match container port")
+                : FieldError.None;
+
+    private static FieldError AtLeast(int? value, int least, string field)
+        => (value ?? 0) < least ? FieldError.OutOfBounds(value ?? 0, least, int.MaxValue, field) : FieldError.None;
+
+    private static FieldError AbsentWithoutPeriod(int? value, string field)
+        => value is null or 0 ? FieldError.None : FieldError.Generic($"{field} is disallowed when periodSeconds is zero", field);
+}

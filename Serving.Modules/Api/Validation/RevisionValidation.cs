@@ -1,0 +1,123 @@
+using Serving.Api.Core;
+using Serving.Api.Knative;
+using Serving.Api.WellKnown;
+
+namespace Serving.Api.Validation;
+
+/// <summary>Checks Revisions and the templates of them.</summary>
+public static class RevisionValidation
+{
+    private static readonly string[] SidecarResources =
+    [
+        ServingKeys.QueueSidecarCpuRequest, ServingKeys.QueueSidecarCpuLimit, ServingKeys.QueueSidecarMemoryRequest, ServingKeys.QueueSidecarMemoryLimit,
+        ServingKeys.QueueSidecarEphemeralStorageRequest, ServingKeys.QueueSidecarEphemeralStorageLimit,
+    ];
+
+    /// <summary>What is wrong with a Revision; <paramref name="old"/> is what it replaces, null for a new one.</summary>
+    public static FieldError Validate(Revision value, Revision? old, AdmissionContext context)
+    {
+        ArgumentNullException.ThrowIfNull(value);
+        ArgumentNullException.ThrowIfNull(context);
+        if (context.IsStatusUpdate)
+        {
+            return FieldError.None;
+        }
+
+        if (old is not null && ShortDiff.OfSpec(ApiEquality.ToElement(old.Spec), ApiEquality.ToElement(value.Spec)) is { Length: > 0 } diff)
+        {
+            return FieldError.WithDetails("Immutable fields changed (-old +new)", diff, "spec");
+        }
+
+        var errors = (MetadataValidation.Check(value.Metadata, allowAutoscaling: true, context)
+            + MetadataValidation.OwnedLabel(value.Metadata, ServingKeys.Configuration, "Configuration")).Via("metadata");
+        return old is not null ? errors : errors + Spec(value.Spec, context).Via("spec");
+    }
+
+    /// <summary>What is wrong with a specification; paths are those inside it.</summary>
+    internal static FieldError Spec(RevisionSpec spec, AdmissionContext context)
+    {
+        var defaults = context.Config.Defaults;
+        var errors = PodSpecValidation.Check(spec, context.Config);
+        if (spec.TimeoutSeconds is { } timeout && (timeout < 0 || timeout > defaults.MaxRevisionTimeoutSeconds))
+        {
+            errors += FieldError.OutOfBounds(timeout, 0, defaults.MaxRevisionTimeoutSeconds, "timeoutSeconds");
+        }
+
+        return errors + (spec.ContainerConcurrency is { } concurrency ? Concurrency(concurrency, context).Via("containerConcurrency") : FieldError.None);
+    }
+
+    /// <summary>The bounds of containerConcurrency.</summary>
+    internal static FieldError Concurrency(long value, AdmissionContext context)
+    {
+        var defaults = context.Config.Defaults;
+        var least = defaults.AllowContainerConcurrencyZero ? 0 : 1;
+        return value < least || value > defaults.ContainerConcurrencyMaxLimit
+            ? FieldError.OutOfBounds(value, least, defaults.ContainerConcurrencyMaxLimit, "")
+            : FieldError.None;
+    }
+
+    /// <summary>What is wrong with a template; paths are those inside it.</summary>
+    /// <param name="template">The template.</param>
+    /// <param name="parent">Metadata of the object that holds it, whose name is the beginning of the Revision's.</param>
+    /// <param name="context">The configuration.</param>
+    internal static FieldError Template(RevisionTemplateSpec template, ObjectMeta parent, AdmissionContext context)
+    {
+        var annotations = template.Metadata.Annotations;
+        return Spec(template.Spec, context).Via("spec")
+            + (AutoscalingValidation.Check(annotations, context.Config.Autoscaler) + MetadataValidation.Networking(annotations) + Sidecar(annotations)
+                + MetadataValidation.WholeSeconds(Find(annotations, ServingKeys.ProgressDeadline), "progress-deadline")).Via("metadata.annotations")
+            + Name(template.Metadata, parent);
+    }
+
+    /// <summary>A template that keeps a name of its user's own must not change in anything else.</summary>
+    internal static FieldError NameChange(RevisionTemplateSpec template, RevisionTemplateSpec old)
+        => template.Metadata.Name.Length > 0 && template.Metadata.Name == old.Metadata.Name
+            && ShortDiff.OfTemplate(ApiEquality.ToElement(old), ApiEquality.ToElement(template)) is { Length: > 0 } diff
+                ? FieldError.WithDetails("Saw the following changes without a name change (-old +new)", diff, "metadata.name")
+                : FieldError.None;
+
+    private static FieldError Name(ObjectMeta template, ObjectMeta parent)
+    {
+        if (template.GenerateName.Length > 0 && Names.Dns1035Prefix(template.GenerateName) is { Count: > 0 } wrongPrefix)
+        {
+            return FieldError.Invalid($"not a DNS 1035 label prefix: {GoText.List(wrongPrefix)}", "metadata.generateName");
+        }
+
+        if (template.Name.Length == 0)
+        {
+            return FieldError.None;
+        }
+
+        if (Names.Dns1035Label(template.Name) is { Count: > 0 } wrong)
+        {
+            return FieldError.Invalid($"not a DNS 1035 label: {GoText.List(wrong)}", "metadata.name");
+        }
+
+        // A parent whose own name is still to be generated cannot be the beginning of a given one.
+        var prefix = parent.Name + "-";
+        return parent.Name.Length == 0 && parent.GenerateName.Length > 0 ? FieldError.Disallowed("metadata.name")
+            : template.Name.StartsWith(prefix, StringComparison.Ordinal) ? FieldError.None
+            : FieldError.Invalid($"{GoText.Quote(template.Name)} must have prefix {GoText.Quote(prefix)}", "metadata.name");
+    }
+
+    private static FieldError Sidecar(IReadOnlyDictionary<string, string> annotations)
+    {
+        var errors = FieldError.None;
+        if (ServingKeys.QueueSidecarResourcePercentage.Find(annotations) is { } percentage)
+        {
+            errors += FieldError.Generic(
+                "Queue proxy resource percentage annotation is deprecated. Please use the available annotations to explicitly set resource values per service")
+                .At(FieldErrorLevel.Warning);
+            errors += (!GoNumber.TryParseFloat(percentage.Value, out var value) ? FieldError.Invalid(percentage.Value, "")
+                : value is < 0.1 or > 100 ? FieldError.OutOfBounds(GoText.Number(value), "0.1", "100", "")
+                : FieldError.None).ViaKey(percentage.Key);
+        }
+
+        return SidecarResources
+            .Where(key => annotations.TryGetValue(key, out var amount) && !new Quantity(amount).IsValid)
+            .Aggregate(errors, (all, key) => all + FieldError.Invalid(annotations[key], "").ViaKey(key));
+    }
+
+    private static KeyValuePair<string, string>? Find(IReadOnlyDictionary<string, string> annotations, string key)
+        => annotations.TryGetValue(key, out var value) ? new(key, value) : null;
+}
