@@ -1,0 +1,59 @@
+using System.Net;
+using System.Net.Security;
+using System.Security.Cryptography.X509Certificates;
+
+namespace Serving.Kubernetes;
+
+/// <summary>Builds the connection pool to one API server.</summary>
+internal static class ClientHandlers
+{
+    public static SocketsHttpHandler Create(KubernetesConfiguration configuration)
+    {
+        var handler = new SocketsHttpHandler
+        {
+            EnableMultipleHttp2Connections = true,
+            KeepAlivePingDelay = TimeSpan.FromSeconds(30),
+            KeepAlivePingTimeout = TimeSpan.FromSeconds(15),
+            KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests,
+            ConnectTimeout = TimeSpan.FromSeconds(10),
+            PooledConnectionIdleTimeout = TimeSpan.FromSeconds(90),
+            AutomaticDecompression = DecompressionMethods.None,
+            AllowAutoRedirect = false,
+            UseCookies = false,
+            ActivityHeadersPropagator = null,
+            UseProxy = configuration.Proxy is not null,
+            Proxy = configuration.Proxy is null ? null : new WebProxy(configuration.Proxy),
+        };
+        if (configuration.Server.Scheme == Uri.UriSchemeHttps)
+        {
+            handler.SslOptions = Tls(configuration);
+        }
+
+        return handler;
+    }
+
+    private static SslClientAuthenticationOptions Tls(KubernetesConfiguration configuration)
+    {
+        var tls = new SslClientAuthenticationOptions { TargetHost = configuration.TlsServerName ?? configuration.Server.Host };
+        if (configuration.SkipTlsVerify)
+        {
+#pragma warning disable CA5359 // Asked for by name in the configuration (insecure-skip-tls-verify).
+            tls.RemoteCertificateValidationCallback = static (_, _, _, _) => true;
+#pragma warning restore CA5359
+        }
+        else if (configuration.Authorities is { } authorities)
+        {
+            var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+            policy.CustomTrustStore.AddRange(authorities);
+            tls.CertificateChainPolicy = policy;
+        }
+
+        if (configuration.Credential is { } credential)
+        {
+            // Asked at every handshake, because a plugin's certificate may have been renewed.
+            tls.LocalCertificateSelectionCallback = (_, _, _, _, _) => credential.ClientCertificate!;
+        }
+
+        return tls;
+    }
+}

@@ -1,0 +1,37 @@
+using System.Net;
+using Serving.Api.Core;
+
+namespace Serving.Kubernetes;
+
+/// <summary>The API server refused a request. The message says what was being done to which object.</summary>
+public sealed class KubernetesException : Exception
+{
+    /// <param name="what">What was being done, as <c>update configurations default/hello</c>.</param>
+    /// <param name="status">The server's answer.</param>
+    public KubernetesException(string what, Status status)
+        : base($"{what}: {status.Message} ({status.Code} {status.Reason})")
+    {
+        Status = status;
+    }
+
+    /// <summary>The server's answer.</summary>
+    public Status Status { get; }
+
+    /// <summary>The HTTP status code.</summary>
+    public HttpStatusCode Code => (HttpStatusCode)(Status.Code ?? 0);
+
+    /// <summary>404: the object, or its kind, does not exist.</summary>
+    public bool IsNotFound => Code == HttpStatusCode.NotFound;
+
+    /// <summary>409 because the object exists already.</summary>
+    public bool IsAlreadyExists => Code == HttpStatusCode.Conflict && Status.Reason == "AlreadyExists";
+
+    /// <summary>409 because the object has changed.</summary>
+    public bool IsConflict => Code == HttpStatusCode.Conflict && Status.Reason != "AlreadyExists";
+
+    /// <summary>410: the resourceVersion is too old to watch or page from.</summary>
+    public bool IsGone => Code == HttpStatusCode.Gone;
+
+    /// <summary>422, or a webhook's refusal: the object itself is wrong, so trying again does not help.</summary>
+    public bool IsInvalid => Code is HttpStatusCode.UnprocessableEntity or HttpStatusCode.BadRequest or HttpStatusCode.Forbidden;
+}

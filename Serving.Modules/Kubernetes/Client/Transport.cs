@@ -1,0 +1,216 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text.Json;
+using Serving.Api;
+using Serving.Api.Core;
+
+namespace Serving.Kubernetes;
+
+/// <summary>
+/// Sends requests to the API server: authorizes them, bounds and repeats them, and turns refusals into
+/// <see cref="KubernetesException"/>. A request is only repeated when that cannot do its work twice.
+/// </summary>
+internal sealed class Transport : IDisposable
+{
+    private readonly HttpClient _http;
+    private readonly KubernetesConfiguration _configuration;
+    private readonly KubernetesClientOptions _options;
+    private readonly TimeProvider _time;
+    private readonly string _root;
+
+    public Transport(KubernetesConfiguration configuration, KubernetesClientOptions options, TimeProvider time)
+    {
+        _configuration = configuration;
+        _options = options;
+        _time = time;
+        _root = configuration.Server.AbsoluteUri.TrimEnd('/');
+        _http = new HttpClient(ClientHandlers.Create(configuration)) { Timeout = Timeout.InfiniteTimeSpan };
+    }
+
+    /// <summary>What to send. The body can be sent again.</summary>
+    internal sealed record Call(string What, HttpMethod Method, string PathAndQuery, byte[]? Body = null, string ContentType = "application/json")
+    {
+        /// <summary>Whether doing it twice leaves the same as doing it once.</summary>
+        public bool Repeatable => Method == HttpMethod.Get || Method == HttpMethod.Put
+            || (Method == HttpMethod.Patch && ContentType != "application/json-patch+json");
+    }
+
+    /// <summary>Sends and reads the answer whole.</summary>
+    public async Task<T> SendAsync<T>(Call call, Func<Stream, CancellationToken, ValueTask<T>> read, CancellationToken cancellation)
+    {
+        var refused = false;
+        for (var attempt = 1; ; attempt++)
+        {
+            using var limit = new CancellationTokenSource(_options.RequestTimeout, _time);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellation);
+            TimeSpan? delay;
+            try
+            {
+                using var response = await RequestAsync(call, refused, either.Token).ConfigureAwait(false);
+                if (response.IsSuccessStatusCode)
+                {
+                    await using var stream = await response.Content.ReadAsStreamAsync(either.Token).ConfigureAwait(false);
+                    return await read(stream, either.Token).ConfigureAwait(false);
+                }
+
+                if (response.StatusCode == HttpStatusCode.Unauthorized && !refused && _configuration.Credential is not null)
+                {
+                    refused = true;
+                    continue;
+                }
+
+                var error = await ErrorAsync(call, response, either.Token).ConfigureAwait(false);
+                delay = DelayAfter(call, response, error, attempt) ?? throw error;
+            }
+            catch (Exception error) when (error is HttpRequestException or IOException or JsonException)
+            {
+                delay = DelayAfter(call, error, attempt) ?? throw Unreachable(call, error);
+            }
+            catch (OperationCanceledException error) when (limit.IsCancellationRequested && !cancellation.IsCancellationRequested)
+            {
+                delay = call.Repeatable && attempt < _options.Attempts ? Backoff(attempt) : throw TimedOut(call, error);
+            }
+
+            await Task.Delay(delay.Value, _time, cancellation).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Sends and gives the answer as a stream as it comes; only the wait for its headers is bounded, nothing is repeated.</summary>
+    public async Task<HttpResponseMessage> OpenAsync(Call call, CancellationToken cancellation)
+    {
+        for (var refused = false; ; refused = true)
+        {
+            using var limit = new CancellationTokenSource(_options.RequestTimeout, _time);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellation);
+            HttpResponseMessage response;
+            try
+            {
+                response = await RequestAsync(call, refused, either.Token).ConfigureAwait(false);
+            }
+            catch (HttpRequestException error)
+            {
+                throw Unreachable(call, error);
+            }
+            catch (OperationCanceledException error) when (!cancellation.IsCancellationRequested)
+            {
+                throw TimedOut(call, error);
+            }
+
+            if (response.IsSuccessStatusCode)
+            {
+                return response;
+            }
+
+            using (response)
+            {
+                if (response.StatusCode == HttpStatusCode.Unauthorized && !refused && _configuration.Credential is not null)
+                {
+                    continue;
+                }
+
+                throw await ErrorAsync(call, response, cancellation).ConfigureAwait(false);
+            }
+        }
+    }
+
+    public void Dispose() => _http.Dispose();
+
+    /// <summary>A failure that never reached the server, or whose answer never reached us, as status 503 or 504.</summary>
+    internal static KubernetesException Unreachable(Call call, Exception error)
+        => new(call.What, new Status { State = "Failure", Code = 503, Reason = "ServiceUnavailable", Message = $"the API server cannot be reached: {Innermost(error)}" });
+
+    private static KubernetesException TimedOut(Call call, Exception error)
+        => new(call.What, new Status { State = "Failure", Code = 504, Reason = "Timeout", Message = $"the API server did not answer in time: {Innermost(error)}" });
+
+    private static string Innermost(Exception error) => error.GetBaseException().Message;
+
+    private static async Task<KubernetesException> ErrorAsync(Call call, HttpResponseMessage response, CancellationToken cancellation)
+    {
+        var code = (int)response.StatusCode;
+        var body = await response.Content.ReadAsByteArrayAsync(cancellation).ConfigureAwait(false);
+        try
+        {
+            if (JsonSerializer.Deserialize(body, ApiJson.Default.Status) is { Kind: "Status" } status)
+            {
+                return new KubernetesException(call.What, status.Code is null ? status with { Code = code } : status);
+            }
+        }
+        catch (JsonException)
+        {
+            // Not every answer on the way is the API server's; a proxy's text is the message then.
+        }
+
+        var text = System.Text.Encoding.UTF8.GetString(body.AsSpan(0, Math.Min(body.Length, 500))).Trim();
+        return new KubernetesException(
+            call.What, new Status { State = "Failure", Code = code, Reason = response.StatusCode.ToString(), Message = text.Length > 0 ? text : response.ReasonPhrase ?? "" });
+    }
+
+    private async Task<HttpResponseMessage> RequestAsync(Call call, bool refused, CancellationToken cancellation)
+    {
+        using var request = new HttpRequestMessage(call.Method, new Uri(_root + call.PathAndQuery))
+        {
+            Version = _configuration.Server.Scheme == Uri.UriSchemeHttps ? HttpVersion.Version20 : HttpVersion.Version11,
+            VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
+        };
+        request.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue("application/json"));
+        request.Headers.TryAddWithoutValidation("User-Agent", _options.FieldManager);
+        if (_configuration.Credential is { } credential
+            && await credential.GetAuthorizationAsync(refused, cancellation).ConfigureAwait(false) is { } authorization)
+        {
+            request.Headers.TryAddWithoutValidation("Authorization", authorization);
+        }
+
+        if (call.Body is not null)
+        {
+            request.Content = new ByteArrayContent(call.Body);
+            request.Content.Headers.ContentType = new MediaTypeHeaderValue(call.ContentType);
+        }
+
+        return await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellation).ConfigureAwait(false);
+    }
+
+    private TimeSpan? DelayAfter(Call call, HttpResponseMessage response, KubernetesException error, int attempt)
+    {
+        if (attempt >= _options.Attempts)
+        {
+            return null;
+        }
+
+        var asked = RetryAfter(response, error);
+        var busy = response.StatusCode is HttpStatusCode.TooManyRequests or HttpStatusCode.ServiceUnavailable;
+
+        // With Retry-After, or 429, the server says that it did nothing; a bare 5xx may have come after the work.
+        var again = response.StatusCode == HttpStatusCode.TooManyRequests
+            || (busy && asked is not null)
+            || (call.Repeatable && response.StatusCode is HttpStatusCode.ServiceUnavailable or HttpStatusCode.BadGateway or HttpStatusCode.GatewayTimeout);
+        if (!again)
+        {
+            return null;
+        }
+
+        var own = Backoff(attempt);
+        var wait = asked is { } seconds && seconds > own ? seconds : own;
+        return wait > _options.LongestDelay ? _options.LongestDelay : wait;
+    }
+
+    private TimeSpan? DelayAfter(Call call, Exception error, int attempt)
+    {
+        var neverSent = error is HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError };
+        return (call.Repeatable || neverSent) && error is not JsonException && attempt < _options.Attempts ? Backoff(attempt) : null;
+    }
+
+    private TimeSpan? RetryAfter(HttpResponseMessage response, KubernetesException error)
+        => response.Headers.RetryAfter switch
+        {
+            { Delta: { } delta } => delta,
+            { Date: { } date } => date - _time.GetUtcNow() is var wait && wait > TimeSpan.Zero ? wait : TimeSpan.Zero,
+            _ when error.Status.Details?.RetryAfterSeconds is { } seconds and > 0 => TimeSpan.FromSeconds(seconds),
+            _ => null,
+        };
+
+    private TimeSpan Backoff(int attempt)
+    {
+        var longest = Math.Min(_options.FirstDelay.TotalMilliseconds * Math.Pow(2, attempt - 1), _options.LongestDelay.TotalMilliseconds);
+        return TimeSpan.FromMilliseconds(longest * (0.5 + (Random.Shared.NextDouble() / 2)));
+    }
+}

@@ -1,0 +1,20 @@
+namespace Serving.Kubernetes;
+
+/// <summary>How a <see cref="ModuleHost"/> runs its modules.</summary>
+public sealed record ModuleHostOptions
+{
+    /// <summary>How Leases are held; null runs Leader modules without a Lease, for a single process.</summary>
+    public LeaderElectionOptions? Election { get; init; }
+
+    /// <summary>The name of a module's Lease; by default <c>&lt;name&gt;.00-of-01</c>.</summary>
+    public Func<IServingModule, string> LeaseName { get; init; } = static module => $"{module.Name}.00-of-01";
+
+    /// <summary>How long a module that is told to stop is waited for before the next one is told.</summary>
+    public TimeSpan StopTimeout { get; init; } = TimeSpan.FromSeconds(45);
+
+    /// <summary>The delay before a module that failed is run again; it doubles up to <see cref="LongestRestart"/>.</summary>
+    public TimeSpan FirstRestart { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>The longest delay before a failed module is run again.</summary>
+    public TimeSpan LongestRestart { get; init; } = TimeSpan.FromMinutes(1);
+}

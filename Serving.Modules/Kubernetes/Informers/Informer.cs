@@ -1,0 +1,250 @@
+using Microsoft.Extensions.Logging;
+using Serving.Api;
+
+namespace Serving.Kubernetes;
+
+/// <summary>
+/// Keeps the copy of one collection: list, then watch from there. A dropped watch resumes where it was; only when the
+/// server no longer knows that version (410) is the collection listed anew and compared with what is known, so that
+/// handlers see every difference once and readers never see an empty copy in between.
+/// </summary>
+public sealed class Informer<T> : IInformer<T>
+    where T : class, IKubernetesObject
+{
+    private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(10);
+    private readonly IKubernetesClient _client;
+    private readonly ResourceType<T> _type;
+    private readonly string? _namespace;
+    private readonly ListOptions _options;
+    private readonly ILogger _logger;
+    private readonly TimeProvider _time;
+    private readonly InformerCache<T> _cache = new();
+    private readonly TaskCompletionSource _synced = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    // Guards the handlers and makes a change of the copy and its announcement one step.
+    private readonly Lock _dispatch = new();
+    private Action<Change<T>>[] _handlers = [];
+    private string _version = "";
+
+    /// <param name="client">To list and watch with.</param>
+    /// <param name="type">The collection.</param>
+    /// <param name="ns">The namespace; all when null.</param>
+    /// <param name="labelSelector">Narrows the collection, in the query's syntax.</param>
+    /// <param name="logger">Where trouble is said.</param>
+    /// <param name="time">The clock of back-off.</param>
+    public Informer(IKubernetesClient client, ResourceType<T> type, string? ns, string? labelSelector, ILogger logger, TimeProvider? time = null)
+    {
+        ArgumentNullException.ThrowIfNull(client);
+        ArgumentNullException.ThrowIfNull(type);
+        ArgumentNullException.ThrowIfNull(logger);
+        _client = client;
+        _type = type;
+        _namespace = ns;
+        _options = new ListOptions(LabelSelector: labelSelector);
+        _logger = logger;
+        _time = time ?? TimeProvider.System;
+    }
+
+    /// <inheritdoc/>
+    public ILister<T> Lister => _cache;
+
+    /// <inheritdoc/>
+    public bool HasSynced => _synced.Task.IsCompleted;
+
+    /// <inheritdoc/>
+    public Task WaitForSyncAsync(CancellationToken cancellation) => _synced.Task.WaitAsync(cancellation);
+
+    /// <inheritdoc/>
+    public IDisposable AddHandler(Action<Change<T>> handler)
+    {
+        ArgumentNullException.ThrowIfNull(handler);
+        lock (_dispatch)
+        {
+            foreach (var value in _cache.List())
+            {
+                Call(handler, new Change<T>(null, value));
+            }
+
+            _handlers = [.. _handlers, handler];
+        }
+
+        return new Registration(this, handler);
+    }
+
+    /// <summary>Keeps the copy until cancelled. Never throws because of the server.</summary>
+    public async Task RunAsync(CancellationToken cancellation)
+    {
+        var failures = 0;
+        while (!cancellation.IsCancellationRequested)
+        {
+            TimeSpan delay;
+            try
+            {
+                if (_version.Length == 0)
+                {
+                    await ListAsync(cancellation).ConfigureAwait(false);
+                }
+
+                if (await WatchAsync(cancellation).ConfigureAwait(false) > 0)
+                {
+                    failures = 0;
+                }
+
+                // A server that closes watches as soon as they open must not be hammered.
+                delay = failures++ == 0 ? TimeSpan.Zero : DelayAfter(failures);
+            }
+            catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (KubernetesException gone) when (gone.IsGone)
+            {
+                _logger.LogDebug("The watch of {Resource} fell behind; listing again", _type.Plural);
+                _version = "";
+                delay = failures++ == 0 ? TimeSpan.Zero : DelayAfter(failures);
+            }
+            catch (Exception error)
+            {
+                delay = DelayAfter(++failures);
+                if (failures is 1 or 5 || failures % 50 == 0)
+                {
+                    _logger.LogWarning("Watching {Resource}: {Error}; trying again", _type.Plural, error.Message);
+                }
+            }
+
+            try
+            {
+                await Task.Delay(delay, _time, cancellation).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+        }
+    }
+
+    private static TimeSpan DelayAfter(int failures)
+    {
+        var longest = Math.Min(FirstDelay.TotalMilliseconds * Math.Pow(2, Math.Min(failures - 1, 20)), LongestDelay.TotalMilliseconds);
+        return TimeSpan.FromMilliseconds(longest * (0.5 + (Random.Shared.NextDouble() / 2)));
+    }
+
+    private async Task ListAsync(CancellationToken cancellation)
+    {
+        var list = await _client.ListAsync(_type, _namespace, _options, cancellation).ConfigureAwait(false);
+        lock (_dispatch)
+        {
+            var present = new HashSet<ObjectKey>(list.Items.Count);
+            foreach (var item in list.Items)
+            {
+                present.Add(ObjectKey.Of(item));
+                Put(item);
+            }
+
+            foreach (var known in _cache.List())
+            {
+                if (!present.Contains(ObjectKey.Of(known)))
+                {
+                    Drop(known);
+                }
+            }
+
+            _version = list.Metadata.ResourceVersion;
+        }
+
+        _synced.TrySetResult();
+    }
+
+    /// <summary>Follows one watch to its end; returns how many events it brought.</summary>
+    private async Task<int> WatchAsync(CancellationToken cancellation)
+    {
+        var events = 0;
+        await foreach (var change in _client.WatchAsync(_type, _namespace, _options with { ResourceVersion = _version }, cancellation).ConfigureAwait(false))
+        {
+            events++;
+            lock (_dispatch)
+            {
+                switch (change.Type)
+                {
+                    case WatchEventType.Added or WatchEventType.Modified:
+                        Put(change.Object);
+                        break;
+                    case WatchEventType.Deleted:
+                        Drop(change.Object);
+                        break;
+                }
+
+                if (change.Object.Metadata.ResourceVersion is { Length: > 0 } version)
+                {
+                    _version = version;
+                }
+            }
+        }
+
+        return events;
+    }
+
+    private void Put(T value)
+    {
+        var meta = value.Metadata;
+        if (_cache.Get(meta.Namespace, meta.Name) is { } known && known.Metadata.ResourceVersion == meta.ResourceVersion && known.Metadata.Uid == meta.Uid)
+        {
+            return;
+        }
+
+        var slim = Slimming.Slim(_type, value);
+        var old = _cache.Set(slim);
+        if (old is not null && old.Metadata.Uid != slim.Metadata.Uid)
+        {
+            // Deleted and made again while nobody watched: handlers that follow an identity must hear of both.
+            Announce(new Change<T>(old, null));
+            old = null;
+        }
+
+        Announce(new Change<T>(old, slim));
+    }
+
+    private void Drop(T last)
+    {
+        if (_cache.Remove(ObjectKey.Of(last)) is { } known)
+        {
+            Announce(new Change<T>(ReferenceEquals(known, last) ? known : Slimming.Slim(_type, last), null));
+        }
+    }
+
+    private void Announce(Change<T> change)
+    {
+        foreach (var handler in _handlers)
+        {
+            Call(handler, change);
+        }
+    }
+
+    private void Call(Action<Change<T>> handler, Change<T> change)
+    {
+        try
+        {
+            handler(change);
+        }
+        catch (Exception error)
+        {
+            _logger.LogError(error, "A handler of {Resource} failed on {Key}", _type.Plural, change.Key);
+        }
+    }
+
+    private sealed class Registration(Informer<T> owner, Action<Change<T>> handler) : IDisposable
+    {
+        public void Dispose()
+        {
+            lock (owner._dispatch)
+            {
+                var index = Array.IndexOf(owner._handlers, handler);
+                if (index >= 0)
+                {
+                    owner._handlers = [.. owner._handlers[..index], .. owner._handlers[(index + 1)..]];
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,114 @@
+using Microsoft.Extensions.Logging;
+using Serving.Api;
+
+namespace Serving.Kubernetes;
+
+/// <summary>The shared informers of the process. Invariant: whoever asks for the same resource and selector gets the same informer.</summary>
+public sealed class Informers : IInformers
+{
+    private readonly IKubernetesClient _client;
+    private readonly ILogger _logger;
+    private readonly TimeProvider _time;
+    private readonly Lock _lock = new();
+    private readonly Dictionary<Key, Entry> _entries = [];
+    private readonly List<Task> _running = [];
+    private CancellationToken? _term;
+
+    /// <param name="client">To list and watch with.</param>
+    /// <param name="loggers">Where trouble is said.</param>
+    /// <param name="time">The clock of back-off.</param>
+    public Informers(IKubernetesClient client, ILoggerFactory loggers, TimeProvider? time = null)
+    {
+        ArgumentNullException.ThrowIfNull(client);
+        ArgumentNullException.ThrowIfNull(loggers);
+        _client = client;
+        _logger = loggers.CreateLogger("Serving.Kubernetes.Informers");
+        _time = time ?? TimeProvider.System;
+    }
+
+    /// <summary>The collections whose first list is not in yet, for the readiness probe.</summary>
+    public IReadOnlyList<string> NotSynced
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return [.. _entries.Where(pair => !pair.Value.HasSynced()).Select(pair => pair.Key.Plural)];
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public IInformer<T> For<T>(ResourceType<T> type, string? ns = null, string? labelSelector = null)
+        where T : class, IKubernetesObject
+    {
+        ArgumentNullException.ThrowIfNull(type);
+        ns = string.IsNullOrEmpty(ns) ? null : ns;
+        labelSelector = string.IsNullOrEmpty(labelSelector) ? null : labelSelector;
+        var key = new Key(typeof(T), type.Group, type.Version, type.Plural, ns, labelSelector);
+        lock (_lock)
+        {
+            if (_entries.TryGetValue(key, out var entry))
+            {
+                return (IInformer<T>)entry.Informer;
+            }
+
+            var informer = new Informer<T>(_client, type, ns, labelSelector, _logger, _time);
+            entry = new Entry(informer, informer.RunAsync, informer.WaitForSyncAsync, () => informer.HasSynced);
+            _entries[key] = entry;
+            if (_term is { IsCancellationRequested: false } term)
+            {
+                _running.Add(Task.Run(() => entry.Run(term), CancellationToken.None));
+            }
+
+            return informer;
+        }
+    }
+
+    /// <inheritdoc/>
+    public Task WaitForSyncAsync(CancellationToken cancellation)
+    {
+        lock (_lock)
+        {
+            return Task.WhenAll([.. _entries.Values.Select(entry => entry.WaitForSync(cancellation))]);
+        }
+    }
+
+    /// <summary>Runs every informer asked for, and those asked for later, until cancelled. Once at a time.</summary>
+    public async Task RunAsync(CancellationToken cancellation)
+    {
+        lock (_lock)
+        {
+            if (_term is not null)
+            {
+                throw new InvalidOperationException("the informers run already");
+            }
+
+            _term = cancellation;
+            _running.AddRange(_entries.Values.Select(entry => Task.Run(() => entry.Run(cancellation), CancellationToken.None)));
+        }
+
+        var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using (cancellation.Register(() => ended.TrySetResult()).ConfigureAwait(false))
+        {
+            await ended.Task.ConfigureAwait(false);
+        }
+
+        Task[] running;
+        lock (_lock)
+        {
+            running = [.. _running];
+        }
+
+        await Task.WhenAll(running).ConfigureAwait(false);
+        lock (_lock)
+        {
+            _running.Clear();
+            _term = null;
+        }
+    }
+
+    private sealed record Key(Type Model, string Group, string Version, string Plural, string? Namespace, string? Selector);
+
+    private sealed record Entry(object Informer, Func<CancellationToken, Task> Run, Func<CancellationToken, Task> WaitForSync, Func<bool> HasSynced);
+}

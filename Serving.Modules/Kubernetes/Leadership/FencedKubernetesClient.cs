@@ -1,0 +1,112 @@
+using Serving.Api;
+using Serving.Api.Core;
+
+namespace Serving.Kubernetes;
+
+/// <summary>
+/// The client of a leader. Invariants: no write begins once the term is over and none outlives it; every replacement
+/// carries the resourceVersion it is based on, and nothing takes fields by force, so that a late write loses against a newer leader.
+/// </summary>
+public sealed class FencedKubernetesClient : IKubernetesClient
+{
+    private readonly IKubernetesClient _inner;
+    private readonly LeaderTerm _term;
+
+    /// <param name="inner">What sends.</param>
+    /// <param name="term">The time in which writing is allowed.</param>
+    public FencedKubernetesClient(IKubernetesClient inner, LeaderTerm term)
+    {
+        ArgumentNullException.ThrowIfNull(inner);
+        ArgumentNullException.ThrowIfNull(term);
+        _inner = inner;
+        _term = term;
+    }
+
+    /// <inheritdoc/>
+    public Task<T> GetAsync<T>(ResourceType<T> type, string? ns, string name, CancellationToken cancellation)
+        where T : class, IKubernetesObject
+        => _inner.GetAsync(type, ns, name, cancellation);
+
+    /// <inheritdoc/>
+    public Task<KubernetesList<T>> ListAsync<T>(ResourceType<T> type, string? ns, ListOptions? options, CancellationToken cancellation)
+        where T : class, IKubernetesObject
+        => _inner.ListAsync(type, ns, options, cancellation);
+
+    /// <inheritdoc/>
+    public IAsyncEnumerable<WatchEvent<T>> WatchAsync<T>(ResourceType<T> type, string? ns, ListOptions options, CancellationToken cancellation)
+        where T : class, IKubernetesObject
+        => _inner.WatchAsync(type, ns, options, cancellation);
+
+    /// <inheritdoc/>
+    public Task<T> CreateAsync<T>(ResourceType<T> type, T value, CancellationToken cancellation, WriteOptions? options = null)
+        where T : class, IKubernetesObject
+        => WriteAsync(token => _inner.CreateAsync(type, value, token, options), cancellation);
+
+    /// <inheritdoc/>
+    public Task<T> UpdateAsync<T>(ResourceType<T> type, T value, CancellationToken cancellation, WriteOptions? options = null)
+        where T : class, IKubernetesObject
+    {
+        RequireVersion(type, value);
+        return WriteAsync(token => _inner.UpdateAsync(type, value, token, options), cancellation);
+    }
+
+    /// <inheritdoc/>
+    public Task<T> UpdateStatusAsync<T>(ResourceType<T> type, T value, CancellationToken cancellation, WriteOptions? options = null)
+        where T : class, IKubernetesObject
+    {
+        RequireVersion(type, value);
+        return WriteAsync(token => _inner.UpdateStatusAsync(type, value, token, options), cancellation);
+    }
+
+    /// <inheritdoc/>
+    public Task<T> UpdateSubresourceAsync<T>(ResourceType<T> type, T value, string subresource, CancellationToken cancellation)
+        where T : class, IKubernetesObject
+    {
+        RequireVersion(type, value);
+        return WriteAsync(token => _inner.UpdateSubresourceAsync(type, value, subresource, token), cancellation);
+    }
+
+    /// <inheritdoc/>
+    public Task<T> PatchAsync<T>(
+        ResourceType<T> type, string? ns, string name, Patch patch, CancellationToken cancellation, WriteOptions? options = null, string? subresource = null)
+        where T : class, IKubernetesObject
+    {
+        if (options?.Force == true)
+        {
+            throw new InvalidOperationException($"a leader must not force the apply of {type.Plural} {ns}/{name}");
+        }
+
+        return WriteAsync(token => _inner.PatchAsync(type, ns, name, patch, token, options, subresource), cancellation);
+    }
+
+    /// <inheritdoc/>
+    public Task DeleteAsync<T>(ResourceType<T> type, string? ns, string name, CancellationToken cancellation, DeleteOptions? options = null)
+        where T : class, IKubernetesObject
+        => WriteAsync(
+            async token =>
+            {
+                await _inner.DeleteAsync(type, ns, name, token, options).ConfigureAwait(false);
+                return 0;
+            },
+            cancellation);
+
+    private static void RequireVersion<T>(ResourceType<T> type, T value)
+        where T : class, IKubernetesObject
+    {
+        if (value.Metadata.ResourceVersion.Length == 0)
+        {
+            throw new InvalidOperationException($"a leader's update of {type.Plural} {ObjectKey.Of(value)} needs a resourceVersion");
+        }
+    }
+
+    private async Task<TResult> WriteAsync<TResult>(Func<CancellationToken, Task<TResult>> write, CancellationToken cancellation)
+    {
+        if (!_term.IsHeld)
+        {
+            throw new LeaseLostException(_term.Lease, cancellation);
+        }
+
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(_term.Token, cancellation);
+        return await write(either.Token).ConfigureAwait(false);
+    }
+}

@@ -1,0 +1,12 @@
+using Serving.Api;
+
+namespace Serving.Kubernetes;
+
+/// <summary>Namespace and name of an object; the namespace is empty for cluster-scoped ones.</summary>
+public readonly record struct ObjectKey(string Namespace, string Name)
+{
+    /// <summary>The key of <paramref name="value"/>.</summary>
+    public static ObjectKey Of(IKubernetesObject value) => new(value.Metadata.Namespace, value.Metadata.Name);
+
+    public override string ToString() => Namespace.Length == 0 ? Name : $"{Namespace}/{Name}";
+}

@@ -1,0 +1,267 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Threading.Channels;
+
+namespace Serving.Kubernetes;
+
+/// <summary>
+/// Keys that wait to be worked on. Invariants: a key waits at most once however often it is added, and is never in two
+/// hands at once: what is added while it is being worked on waits until <see cref="Done"/>.
+/// </summary>
+/// <typeparam name="TKey">The key; equal keys are the same work.</typeparam>
+public sealed class WorkQueue<TKey> : WorkQueueMetrics.IObserved, IDisposable
+    where TKey : notnull
+{
+    /// <summary>The delay of the first retry of a key; it doubles with every further one.</summary>
+    public static readonly TimeSpan FirstRetry = TimeSpan.FromMilliseconds(5);
+
+    /// <summary>The longest delay between two retries of a key.</summary>
+    public static readonly TimeSpan LastRetry = TimeSpan.FromSeconds(1000);
+
+    private readonly Lock _lock = new();
+    private readonly TimeProvider _time;
+    private readonly KeyValuePair<string, object?> _label;
+    private readonly Channel<TKey> _ready = Channel.CreateUnbounded<TKey>();
+    private readonly Dictionary<TKey, long> _waiting = [];
+    private readonly Dictionary<TKey, long> _processing = [];
+    private readonly Dictionary<TKey, int> _failures = [];
+    private readonly Dictionary<TKey, long> _delayed = [];
+    private readonly PriorityQueue<TKey, long> _schedule = new();
+    private readonly ITimer _timer;
+    private bool _closed;
+
+    /// <param name="name">The name in metrics.</param>
+    /// <param name="time">The clock of delays.</param>
+    public WorkQueue(string name, TimeProvider? time = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        Name = name;
+        _time = time ?? TimeProvider.System;
+        _label = new("name", name);
+        _timer = _time.CreateTimer(static state => ((WorkQueue<TKey>)state!).ReleaseDue(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        WorkQueueMetrics.Open(this);
+    }
+
+    /// <inheritdoc/>
+    public string Name { get; }
+
+    /// <summary>Keys that could be taken now.</summary>
+    public int Count
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _waiting.Count(pair => !_processing.ContainsKey(pair.Key));
+            }
+        }
+    }
+
+    double WorkQueueMetrics.IObserved.UnfinishedSeconds
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _processing.Values.Sum(since => _time.GetElapsedTime(since).TotalSeconds);
+            }
+        }
+    }
+
+    double WorkQueueMetrics.IObserved.LongestRunningSeconds
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _processing.Values.Select(since => _time.GetElapsedTime(since).TotalSeconds).DefaultIfEmpty().Max();
+            }
+        }
+    }
+
+    /// <summary>Adds a key, unless it waits already. After <see cref="Dispose"/> nothing happens.</summary>
+    public void Add(TKey key)
+    {
+        lock (_lock)
+        {
+            AddLocked(key);
+        }
+    }
+
+    /// <summary>Adds a key after a while; of several pending delays of one key the earliest counts.</summary>
+    public void AddAfter(TKey key, TimeSpan delay)
+    {
+        if (delay <= TimeSpan.Zero)
+        {
+            Add(key);
+            return;
+        }
+
+        lock (_lock)
+        {
+            var due = _time.GetTimestamp() + (long)(delay.TotalSeconds * _time.TimestampFrequency);
+            if (_closed || (_delayed.TryGetValue(key, out var earlier) && earlier <= due))
+            {
+                return;
+            }
+
+            _delayed[key] = due;
+            _schedule.Enqueue(key, due);
+            ArmLocked();
+        }
+    }
+
+    /// <summary>Adds a key that failed, after a delay that doubles with every failure: 5 ms, 10 ms … 1000 s.</summary>
+    public void AddRateLimited(TKey key)
+    {
+        TimeSpan delay;
+        lock (_lock)
+        {
+            var failures = _failures.GetValueOrDefault(key);
+            _failures[key] = failures + 1;
+            delay = failures > 20 ? LastRetry : TimeSpan.FromTicks(Math.Min(FirstRetry.Ticks << failures, LastRetry.Ticks));
+        }
+
+        WorkQueueMetrics.Retried(_label);
+        AddAfter(key, delay);
+    }
+
+    /// <summary>Forgets the failures of a key: its next retry comes quickly again.</summary>
+    public void Forget(TKey key)
+    {
+        lock (_lock)
+        {
+            _failures.Remove(key);
+        }
+    }
+
+    /// <summary>How often the key failed since it was last forgotten.</summary>
+    public int Failures(TKey key)
+    {
+        lock (_lock)
+        {
+            return _failures.GetValueOrDefault(key);
+        }
+    }
+
+    /// <summary>Waits for a key and takes it; the caller must call <see cref="Done"/>. Throws <see cref="OperationCanceledException"/>.</summary>
+    public async ValueTask<TKey> TakeAsync(CancellationToken cancellation)
+    {
+        var key = await _ready.Reader.ReadAsync(cancellation).ConfigureAwait(false);
+        MarkTaken(key);
+        return key;
+    }
+
+    /// <summary>Takes a key when one waits; the caller must call <see cref="Done"/>.</summary>
+    public bool TryTake([MaybeNullWhen(false)] out TKey key)
+    {
+        if (!_ready.Reader.TryRead(out key))
+        {
+            return false;
+        }
+
+        MarkTaken(key);
+        return true;
+    }
+
+    /// <summary>Says that the work on a key that was taken has ended.</summary>
+    public void Done(TKey key)
+    {
+        lock (_lock)
+        {
+            if (!_processing.Remove(key, out var since))
+            {
+                return;
+            }
+
+            WorkQueueMetrics.Processed(_label, _time.GetElapsedTime(since));
+            if (!_closed && _waiting.ContainsKey(key))
+            {
+                _ready.Writer.TryWrite(key);
+            }
+        }
+    }
+
+    /// <summary>Takes nothing more in; what waits is dropped.</summary>
+    public void Dispose()
+    {
+        lock (_lock)
+        {
+            if (_closed)
+            {
+                return;
+            }
+
+            _closed = true;
+            WorkQueueMetrics.Dropped(_label, _waiting.Count);
+            _waiting.Clear();
+            _delayed.Clear();
+            _schedule.Clear();
+            _ready.Writer.TryComplete();
+        }
+
+        _timer.Dispose();
+        WorkQueueMetrics.Close(this);
+    }
+
+    private void MarkTaken(TKey key)
+    {
+        lock (_lock)
+        {
+            var now = _time.GetTimestamp();
+            if (_waiting.Remove(key, out var since))
+            {
+                WorkQueueMetrics.Taken(_label, _time.GetElapsedTime(since, now));
+            }
+
+            _processing[key] = now;
+        }
+    }
+
+    private void AddLocked(TKey key)
+    {
+        if (_closed || !_waiting.TryAdd(key, _time.GetTimestamp()))
+        {
+            return;
+        }
+
+        WorkQueueMetrics.Added(_label);
+        if (!_processing.ContainsKey(key))
+        {
+            _ready.Writer.TryWrite(key);
+        }
+    }
+
+    private void ReleaseDue()
+    {
+        lock (_lock)
+        {
+            if (_closed)
+            {
+                return;
+            }
+
+            var now = _time.GetTimestamp();
+            while (_schedule.TryPeek(out var key, out var due) && due <= now)
+            {
+                _schedule.Dequeue();
+                if (_delayed.TryGetValue(key, out var current) && current == due)
+                {
+                    _delayed.Remove(key);
+                    AddLocked(key);
+                }
+            }
+
+            ArmLocked();
+        }
+    }
+
+    private void ArmLocked()
+    {
+        if (_schedule.TryPeek(out _, out var due))
+        {
+            var wait = _time.GetElapsedTime(_time.GetTimestamp(), due);
+            var bounded = TimeSpan.FromMilliseconds(Math.Clamp(Math.Ceiling(wait.TotalMilliseconds), 0, 86_400_000));
+            _timer.Change(bounded, Timeout.InfiniteTimeSpan);
+        }
+    }
+}

@@ -1,0 +1,228 @@
+using Microsoft.Extensions.Logging;
+using Serving.Api;
+
+namespace Serving.Kubernetes;
+
+/// <summary>
+/// Runs one reconciler: events of informers become keys in a work queue, workers take them out. Wiring reads as a
+/// sentence: <c>new ReconcileLoop(reconciler, logger).For(configurations).Owns(revisions).Watches(routes, route => keys)</c>.
+/// </summary>
+public sealed class ReconcileLoop
+{
+    private readonly IReconciler _reconciler;
+    private readonly ILogger _logger;
+    private readonly TimeProvider _time;
+    private readonly int _workers;
+    private readonly Lock _lock = new();
+    private readonly List<Source> _sources = [];
+    private readonly HashSet<ObjectKey> _early = [];
+    private WorkQueue<ObjectKey>? _queue;
+
+    /// <param name="reconciler">What to run.</param>
+    /// <param name="logger">Where failures are said.</param>
+    /// <param name="time">The clock of delays and back-off.</param>
+    /// <param name="workers">Keys worked on at once, 1 or more.</param>
+    public ReconcileLoop(IReconciler reconciler, ILogger logger, TimeProvider? time = null, int workers = 4)
+    {
+        ArgumentNullException.ThrowIfNull(reconciler);
+        ArgumentNullException.ThrowIfNull(logger);
+        ArgumentOutOfRangeException.ThrowIfLessThan(workers, 1);
+        _reconciler = reconciler;
+        _logger = logger;
+        _time = time ?? TimeProvider.System;
+        _workers = workers;
+    }
+
+    /// <summary>Reconciles every object of this informer when it changes.</summary>
+    public ReconcileLoop For<T>(IInformer<T> informer)
+        where T : class, IKubernetesObject
+        => Add(informer, change => Enqueue(change.Key));
+
+    /// <summary>Reconciles the controlling owner (of <paramref name="ownerKind"/>, as <c>Configuration</c>) of an object that changes.</summary>
+    public ReconcileLoop Owns<T>(IInformer<T> informer, string ownerKind)
+        where T : class, IKubernetesObject
+    {
+        ArgumentException.ThrowIfNullOrEmpty(ownerKind);
+        return Watches(informer, value => OwnersOf(value, ownerKind));
+    }
+
+    /// <summary>Reconciles the keys that <paramref name="map"/> gives for an object that changes (called for its old and its new state).</summary>
+    public ReconcileLoop Watches<T>(IInformer<T> informer, Func<T, IEnumerable<ObjectKey>> map)
+        where T : class, IKubernetesObject
+    {
+        ArgumentNullException.ThrowIfNull(map);
+        return Add(informer, change =>
+        {
+            EnqueueAll(change.Old, map);
+            EnqueueAll(change.New, map);
+        });
+    }
+
+    /// <summary>Asks for a reconcile of <paramref name="key"/> now; may be called before and after the loop runs.</summary>
+    public void Enqueue(ObjectKey key)
+    {
+        lock (_lock)
+        {
+            if (_queue is null)
+            {
+                _early.Add(key);
+            }
+            else
+            {
+                _queue.Add(key);
+            }
+        }
+    }
+
+    /// <summary>Asks for a reconcile of <paramref name="key"/> after a while; lost when the loop does not run.</summary>
+    public void EnqueueAfter(ObjectKey key, TimeSpan delay)
+    {
+        lock (_lock)
+        {
+            _queue?.AddAfter(key, delay);
+        }
+    }
+
+    /// <summary>Waits for the informers to sync, then works until cancelled. May be run again after it ended: a new leader term starts afresh.</summary>
+    public async Task RunAsync(IKubernetesClient client, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(client);
+        try
+        {
+            await Task.WhenAll(_sources.Select(source => source.WaitForSync(cancellation))).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+            return;
+        }
+
+        using var queue = new WorkQueue<ObjectKey>(_reconciler.Name, _time);
+        Begin(queue);
+        var registrations = new List<IDisposable>(_sources.Count);
+        try
+        {
+            registrations.AddRange(_sources.Select(source => source.Subscribe()));
+            await Task.WhenAll(Enumerable.Range(0, _workers).Select(_ => WorkAsync(queue, client, cancellation))).ConfigureAwait(false);
+        }
+        finally
+        {
+            foreach (var registration in registrations)
+            {
+                registration.Dispose();
+            }
+
+            lock (_lock)
+            {
+                _queue = null;
+            }
+        }
+    }
+
+    private static IEnumerable<ObjectKey> OwnersOf(IKubernetesObject value, string ownerKind)
+    {
+        foreach (var owner in value.Metadata.OwnerReferences)
+        {
+            if (owner.Controller == true && owner.Kind == ownerKind)
+            {
+                yield return new ObjectKey(value.Metadata.Namespace, owner.Name);
+            }
+        }
+    }
+
+    private ReconcileLoop Add<T>(IInformer<T> informer, Action<Change<T>> handler)
+        where T : class, IKubernetesObject
+    {
+        ArgumentNullException.ThrowIfNull(informer);
+        _sources.Add(new Source(informer.WaitForSyncAsync, () => informer.AddHandler(handler)));
+        return this;
+    }
+
+    private void EnqueueAll<T>(T? value, Func<T, IEnumerable<ObjectKey>> map)
+        where T : class, IKubernetesObject
+    {
+        if (value is null)
+        {
+            return;
+        }
+
+        foreach (var key in map(value))
+        {
+            Enqueue(key);
+        }
+    }
+
+    private void Begin(WorkQueue<ObjectKey> queue)
+    {
+        lock (_lock)
+        {
+            if (_queue is not null)
+            {
+                throw new InvalidOperationException($"the loop of {_reconciler.Name} runs already");
+            }
+
+            _queue = queue;
+            foreach (var key in _early)
+            {
+                queue.Add(key);
+            }
+
+            _early.Clear();
+        }
+    }
+
+    private async Task WorkAsync(WorkQueue<ObjectKey> queue, IKubernetesClient client, CancellationToken cancellation)
+    {
+        // Leaves the caller's thread, so that a reconciler that completes synchronously cannot keep the other workers from starting.
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        while (!cancellation.IsCancellationRequested)
+        {
+            ObjectKey key;
+            try
+            {
+                key = await queue.TakeAsync(cancellation).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+
+            try
+            {
+                await ReconcileOneAsync(queue, key, client, cancellation).ConfigureAwait(false);
+            }
+            finally
+            {
+                queue.Done(key);
+            }
+        }
+    }
+
+    private async Task ReconcileOneAsync(WorkQueue<ObjectKey> queue, ObjectKey key, IKubernetesClient client, CancellationToken cancellation)
+    {
+        try
+        {
+            var result = await _reconciler.ReconcileAsync(key, client, cancellation).ConfigureAwait(false);
+            queue.Forget(key);
+            if (result.Requeue is { } delay)
+            {
+                queue.AddAfter(key, delay);
+            }
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+            // The loop ends; the next term looks at every key again.
+        }
+        catch (KubernetesException conflict) when (conflict.IsConflict)
+        {
+            _logger.LogDebug("Reconciling {Reconciler} {Key} met a newer state: {Message}", _reconciler.Name, key, conflict.Message);
+            queue.AddRateLimited(key);
+        }
+        catch (Exception failure)
+        {
+            _logger.LogWarning(failure, "Reconciling {Reconciler} {Key} failed (attempt {Attempt})", _reconciler.Name, key, queue.Failures(key) + 1);
+            queue.AddRateLimited(key);
+        }
+    }
+
+    private sealed record Source(Func<CancellationToken, Task> WaitForSync, Func<IDisposable> Subscribe);
+}
