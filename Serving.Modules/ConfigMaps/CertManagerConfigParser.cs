@@ -1,0 +1,32 @@
+using Serving.Api.Config;
+
+namespace Serving.ConfigMaps;
+
+/// <summary>Reads config-certmanager.</summary>
+public static class CertManagerConfigParser
+{
+    /// <summary>The ConfigMap's name.</summary>
+    public const string Name = "config-certmanager";
+
+    /// <summary>Reads the data. Throws <see cref="ConfigMapException"/>.</summary>
+    public static CertManagerConfig Parse(IReadOnlyDictionary<string, string> data) => new()
+    {
+        IssuerRef = Issuer(data, "issuerRef"),
+        ClusterLocalIssuerRef = Issuer(data, "clusterLocalIssuerRef"),
+        SystemInternalIssuerRef = Issuer(data, "systemInternalIssuerRef"),
+    };
+
+    private static IssuerReference Issuer(IReadOnlyDictionary<string, string> data, string key)
+    {
+        if (!data.TryGetValue(key, out var text)) return IssuerReference.SelfSigned;
+        try
+        {
+            var fields = YamlText.Map(text).ToDictionary(e => e.Key, e => YamlText.Scalar(e.Value), StringComparer.Ordinal);
+            return new IssuerReference(fields.GetValueOrDefault("name", IssuerReference.SelfSigned.Name), fields.GetValueOrDefault("kind", IssuerReference.SelfSigned.Kind), fields.GetValueOrDefault("group", ""));
+        }
+        catch (FormatException wrong)
+        {
+            throw new ConfigMapException(Name, key, $"failed to parse \"{key}\": {wrong.Message}", wrong);
+        }
+    }
+}

@@ -1,0 +1,73 @@
+using Serving.Api.Core;
+
+namespace Serving.ConfigMaps;
+
+/// <summary>The data of one ConfigMap, read key by key; what is not there keeps its fallback. Throws <see cref="ConfigMapException"/>.</summary>
+/// <param name="name">The ConfigMap, as <c>config-autoscaler</c>.</param>
+/// <param name="data">Its data.</param>
+/// <param name="prefix">Put before the message of a value that cannot be read.</param>
+internal sealed class ConfigData(string name, IReadOnlyDictionary<string, string> data, string prefix = "")
+{
+    public IReadOnlyDictionary<string, string> Raw => data;
+
+    public bool Has(string key) => data.ContainsKey(key);
+
+    /// <summary>The text without white space around it.</summary>
+    public string String(string key, string fallback) => data.TryGetValue(key, out var text) ? text.Trim() : fallback;
+
+    public bool Bool(string key, bool fallback) => Read(key, fallback, GoValues.ParseBool);
+
+    public double Float(string key, double fallback) => Read(key, fallback, GoValues.ParseFloat);
+
+    public int Int32(string key, int fallback) => Read(key, fallback, static text => (int)GoValues.ParseInt(text, 32));
+
+    public long Int64(string key, long fallback) => Read(key, fallback, static text => GoValues.ParseInt(text, 64));
+
+    public uint UInt32(string key, uint fallback) => Read(key, fallback, static text => (uint)GoValues.ParseUint(text, 32));
+
+    public TimeSpan Duration(string key, TimeSpan fallback) => Read(key, fallback, GoValues.ParseDuration);
+
+    public Quantity? Quantity(string key, Quantity? fallback) => Read<Quantity?>(key, fallback, static text =>
+    {
+        GoValues.CheckQuantity(text);
+        return new Quantity(text);
+    });
+
+    /// <summary>Comma-separated, without white space around each.</summary>
+    public IReadOnlySet<string> Set(string key, IReadOnlySet<string> fallback)
+        => data.TryGetValue(key, out var text) ? text.Split(',').Select(item => item.Trim()).ToHashSet(StringComparer.Ordinal) : fallback;
+
+    /// <summary>A value by its name without regard to case; an unknown name keeps the fallback.</summary>
+    public T Choice<T>(string key, T fallback)
+        where T : struct, Enum
+    {
+        if (!data.TryGetValue(key, out var text)) return fallback;
+        foreach (var candidate in Enum.GetValues<T>())
+        {
+            if (text.Equals(candidate.ToString(), StringComparison.OrdinalIgnoreCase)) return candidate;
+        }
+
+        return fallback;
+    }
+
+    public T Read<T>(string key, T fallback, Func<string, T> parse)
+    {
+        if (!data.TryGetValue(key, out var text)) return fallback;
+        try
+        {
+            return parse(text);
+        }
+        catch (FormatException wrong)
+        {
+            throw new ConfigMapException(name, key, $"{prefix}failed to parse \"{key}\": {wrong.Message}", wrong);
+        }
+    }
+
+    /// <summary>Throws with <paramref name="message"/> unless <paramref name="holds"/>.</summary>
+    public void Require(bool holds, string key, string message)
+    {
+        if (!holds) throw Refuse(key, message);
+    }
+
+    public ConfigMapException Refuse(string? key, string message, Exception? inner = null) => new(name, key, message, inner);
+}

@@ -1,0 +1,51 @@
+using Serving.Api.Config;
+using Serving.Api.Core;
+
+namespace Serving.ConfigMaps;
+
+/// <summary>Reads config-domain: every key but <c>_example</c> is a domain.</summary>
+public static class DomainConfigParser
+{
+    /// <summary>The ConfigMap's name.</summary>
+    public const string Name = "config-domain";
+
+    /// <summary>Reads the data. Throws <see cref="ConfigMapException"/>.</summary>
+    /// <param name="data">The ConfigMap's data.</param>
+    /// <param name="clusterDomain">The cluster's domain, as <c>cluster.local</c>; beneath it lies the default domain.</param>
+    public static DomainConfig Parse(IReadOnlyDictionary<string, string> data, string clusterDomain = "cluster.local")
+    {
+        var local = "svc." + clusterDomain;
+        var domains = new Dictionary<string, IReadOnlyDictionary<string, string>>(StringComparer.Ordinal);
+        var wildcards = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var (domain, text) in data)
+        {
+            if (domain == ExampleBlock.Key) continue;
+            var (selector, type) = Entry(domain, text);
+            domains[domain] = selector;
+            if (selector.Count == 0 || type == "wildcard") wildcards.Add(domain);
+        }
+
+        if (domains.Values.All(selector => selector.Count > 0))
+        {
+            domains[local] = Empty.Map;
+            wildcards.Add(local);
+        }
+
+        return new DomainConfig { Domains = domains, Wildcards = wildcards, ClusterLocalDomain = local };
+    }
+
+    private static (IReadOnlyDictionary<string, string> Selector, string Type) Entry(string domain, string text)
+    {
+        try
+        {
+            var entries = YamlText.Map(text).ToList();
+            var selector = entries.Where(e => e.Key == "selector").SelectMany(e => YamlText.Entries(e.Value))
+                .ToDictionary(e => e.Key, e => YamlText.Scalar(e.Value), StringComparer.Ordinal);
+            return (selector, entries.Where(e => e.Key == "type").Select(e => YamlText.Scalar(e.Value)).FirstOrDefault(""));
+        }
+        catch (FormatException wrong)
+        {
+            throw new ConfigMapException(Name, domain, $"failed to parse \"{domain}\": {wrong.Message}", wrong);
+        }
+    }
+}

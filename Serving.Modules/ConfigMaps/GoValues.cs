@@ -1,0 +1,139 @@
+using System.Globalization;
+using System.Text;
+using System.Text.RegularExpressions;
+
+namespace Serving.ConfigMaps;
+
+/// <summary>Reads values as Go's standard library does, with its error texts. Every method throws <see cref="FormatException"/>.</summary>
+public static partial class GoValues
+{
+    private const string Separators = ".";
+
+    /// <summary><c>strconv.ParseBool</c>.</summary>
+    public static bool ParseBool(string text) => text switch
+    {
+        "1" or "t" or "T" or "true" or "TRUE" or "True" => true,
+        "0" or "f" or "F" or "false" or "FALSE" or "False" => false,
+        _ => throw Invalid("ParseBool", text, "invalid syntax"),
+    };
+
+    /// <summary><c>strconv.ParseInt(text, 10, bits)</c>.</summary>
+    public static long ParseInt(string text, int bits)
+    {
+        if (!WholeNumber().IsMatch(text)) throw Invalid("ParseInt", text, "invalid syntax");
+        if (!long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value)
+            || (bits == 32 && value is < int.MinValue or > int.MaxValue))
+        {
+            throw Invalid("ParseInt", text, "value out of range");
+        }
+
+        return value;
+    }
+
+    /// <summary><c>strconv.ParseUint(text, 10, bits)</c>.</summary>
+    public static ulong ParseUint(string text, int bits)
+    {
+        if (text.Length == 0 || !text.All(char.IsAsciiDigit)) throw Invalid("ParseUint", text, "invalid syntax");
+        if (!ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var value) || (bits == 32 && value > uint.MaxValue))
+        {
+            throw Invalid("ParseUint", text, "value out of range");
+        }
+
+        return value;
+    }
+
+    /// <summary><c>strconv.ParseFloat(text, 64)</c>, decimal forms; NaN is refused, since no key has a meaning for it.</summary>
+    public static double ParseFloat(string text)
+    {
+        if (!Decimal().IsMatch(text)) throw Invalid("ParseFloat", text, "invalid syntax");
+        var value = double.Parse(text, NumberStyles.Float, CultureInfo.InvariantCulture);
+        return double.IsInfinity(value) ? throw Invalid("ParseFloat", text, "value out of range") : value;
+    }
+
+    /// <summary><c>time.ParseDuration</c>: <c>1h2m3.5s</c>; units ns, us, ms, s, m, h; precise to 100 ns.</summary>
+    public static TimeSpan ParseDuration(string text)
+    {
+        if (text.Length == 0) throw new FormatException("time: invalid duration \"\"");
+        var rest = text.AsSpan();
+        var negative = rest[0] == '-';
+        if (rest[0] is '-' or '+') rest = rest[1..];
+        if (rest is "0") return TimeSpan.Zero;
+        if (rest.IsEmpty) throw BadDuration(text);
+        decimal ticks = 0;
+        while (!rest.IsEmpty)
+        {
+            var digits = 0;
+            while (digits < rest.Length && (char.IsAsciiDigit(rest[digits]) || rest[digits] == '.')) digits++;
+            if (digits == 0 || !decimal.TryParse(rest[..digits], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var amount)) throw BadDuration(text);
+            rest = rest[digits..];
+            var letters = 0;
+            while (letters < rest.Length && !char.IsAsciiDigit(rest[letters]) && rest[letters] != '.') letters++;
+            if (letters == 0) throw new FormatException($"time: missing unit in duration {Quote(text)}");
+            ticks += amount * TicksOf(rest[..letters], text);
+            if (ticks > 92233720368547758m) throw BadDuration(text);
+            rest = rest[letters..];
+        }
+
+        return TimeSpan.FromTicks((long)(negative ? -ticks : ticks));
+    }
+
+    /// <summary><c>time.Duration.String</c>: <c>1h0m0s</c>, <c>1.5s</c>, <c>100ms</c>, <c>0s</c>.</summary>
+    public static string Format(TimeSpan value)
+    {
+        if (value == TimeSpan.Zero) return "0s";
+        var text = new StringBuilder(value < TimeSpan.Zero ? "-" : "");
+        value = value.Duration();
+        if (value < TimeSpan.FromSeconds(1))
+        {
+            return text.Append(value < TimeSpan.FromMilliseconds(1)
+                ? (value.Ticks / 10m).ToString("0.###", CultureInfo.InvariantCulture) + "µs"
+                : (value.Ticks / 10000m).ToString("0.####", CultureInfo.InvariantCulture) + "ms").ToString();
+        }
+
+        if (value.TotalHours >= 1) text.Append(CultureInfo.InvariantCulture, $"{(long)value.TotalHours}h");
+        if (value.TotalMinutes >= 1) text.Append(CultureInfo.InvariantCulture, $"{value.Minutes}m");
+        var seconds = value.Seconds + (value.Ticks % TimeSpan.TicksPerSecond / (decimal)TimeSpan.TicksPerSecond);
+        return text.Append(CultureInfo.InvariantCulture, $"{seconds:0.#######}s").ToString();
+    }
+
+    /// <summary>Go's <c>%v</c> of a float64.</summary>
+    public static string Format(double value) => value.ToString("R", CultureInfo.InvariantCulture);
+
+    /// <summary>Go's <c>%q</c>.</summary>
+    public static string Quote(string text)
+        => "\"" + text.Replace("\\", @"\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal).Replace("\n", @"\n", StringComparison.Ordinal) + "\"";
+
+    /// <summary>Refuses what <c>resource.ParseQuantity</c> refuses.</summary>
+    public static void CheckQuantity(string text)
+    {
+        if (text.Length == 0) throw new FormatException("quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'");
+        if (!QuantityForm().IsMatch(text) || text.Count(c => Separators.Contains(c, StringComparison.Ordinal)) > 1)
+        {
+            throw new FormatException("quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'");
+        }
+    }
+
+    private static decimal TicksOf(ReadOnlySpan<char> unit, string text) => unit switch
+    {
+        "ns" => 0.01m,
+        "us" or "µs" or "μs" => 10m,
+        "ms" => TimeSpan.TicksPerMillisecond,
+        "s" => TimeSpan.TicksPerSecond,
+        "m" => TimeSpan.TicksPerMinute,
+        "h" => TimeSpan.TicksPerHour,
+        _ => throw new FormatException($"time: unknown unit {Quote(unit.ToString())} in duration {Quote(text)}"),
+    };
+
+    private static FormatException BadDuration(string text) => new($"time: invalid duration {Quote(text)}");
+
+    private static FormatException Invalid(string function, string text, string why) => new($"strconv.{function}: parsing {Quote(text)}: {why}");
+
+    [GeneratedRegex(@"^[+-]?[0-9]+\z")]
+    private static partial Regex WholeNumber();
+
+    [GeneratedRegex(@"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\z")]
+    private static partial Regex Decimal();
+
+    [GeneratedRegex(@"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei|[eE][+-]?[0-9]+)?\z")]
+    private static partial Regex QuantityForm();
+}

@@ -1,0 +1,54 @@
+using Serving.Api.Config;
+using Serving.Api.Core;
+
+namespace Serving.ConfigMaps;
+
+/// <summary>Every ConfigMap that is understood.</summary>
+public static class KnownConfigMaps
+{
+    /// <summary>The ConfigMaps by which the process is configured.</summary>
+    public static IReadOnlyList<ConfigMapKind> All { get; } =
+    [
+        new(AutoscalerConfigParser.Name, static (s, data, _) => s with { Autoscaler = AutoscalerConfigParser.Parse(data) }),
+        new(CertManagerConfigParser.Name, static (s, data, _) => s with { CertManager = CertManagerConfigParser.Parse(data) }),
+        new(DefaultsConfigParser.Name, static (s, data, _) => s with { Defaults = DefaultsConfigParser.Parse(data) }),
+        new(DeploymentConfigParser.Name, static (s, data, _) => s with { Deployment = DeploymentConfigParser.Parse(data) }),
+        new(DomainConfigParser.Name, static (s, data, domain) => s with { Domain = DomainConfigParser.Parse(data, domain) }),
+        new(FeaturesConfigParser.Name, static (s, data, _) => s with { Features = FeaturesConfigParser.Parse(data) }),
+        new(GcConfigParser.Name, static (s, data, _) => s with { Gc = GcConfigParser.Parse(data) }),
+        new(LeaderElectionConfigParser.Name, static (s, data, _) => s with { LeaderElection = LeaderElectionConfigParser.Parse(data) }),
+        new(LoggingConfigParser.Name, static (s, data, _) => s with { Logging = LoggingConfigParser.Parse(data) }),
+        new(NetworkConfigParser.Name, static (s, data, _) => s with { Network = NetworkConfigParser.Parse(data) }),
+        new(ObservabilityConfigParser.Name, static (s, data, _) => s with { Observability = ObservabilityConfigParser.Parse(data) }),
+
+        // Nothing is read from it any more; it is known so that its example is guarded like the others.
+        new("config-tracing", static (s, _, _) => s),
+    ];
+
+    /// <summary>
+    /// Checks a ConfigMap as admission does: the example's checksum and the values. One that is not understood passes.
+    /// Throws <see cref="ConfigMapException"/>.
+    /// </summary>
+    public static void Validate(ConfigMap map, string clusterDomain = "cluster.local")
+    {
+        ArgumentNullException.ThrowIfNull(map);
+        if (All.FirstOrDefault(k => k.Name == map.Metadata.Name) is not { } kind) return;
+        ExampleBlock.Check(map);
+        kind.Apply(ConfigSnapshot.Default, map.Data, clusterDomain);
+    }
+
+    /// <summary>The configuration of a cluster with this domain when there is no ConfigMap.</summary>
+    public static ConfigSnapshot Defaults(string clusterDomain)
+    {
+        var local = "svc." + clusterDomain;
+        return ConfigSnapshot.Default with
+        {
+            Domain = new DomainConfig
+            {
+                ClusterLocalDomain = local,
+                Domains = new Dictionary<string, IReadOnlyDictionary<string, string>> { [local] = Empty.Map },
+                Wildcards = new HashSet<string>(StringComparer.Ordinal) { local },
+            },
+        };
+    }
+}

@@ -1,0 +1,46 @@
+using System.Text.Json;
+using Serving.Api.Config;
+
+namespace Serving.ConfigMaps;
+
+/// <summary>Reads config-logging.</summary>
+public static class LoggingConfigParser
+{
+    /// <summary>The ConfigMap's name.</summary>
+    public const string Name = "config-logging";
+
+    private const string Prefix = "loglevel.";
+    private static readonly HashSet<string> Levels = new(StringComparer.OrdinalIgnoreCase) { "debug", "info", "warn", "error", "dpanic", "panic", "fatal" };
+
+    /// <summary>Reads and checks the data. Throws <see cref="ConfigMapException"/>.</summary>
+    public static LoggingConfig Parse(IReadOnlyDictionary<string, string> data)
+    {
+        var levels = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var (key, value) in data)
+        {
+            if (value.Length == 0 || key.Length == Prefix.Length || !key.StartsWith(Prefix, StringComparison.Ordinal)) continue;
+            if (!Levels.Contains(value)) throw new ConfigMapException(Name, key, "invalid logging level: " + value);
+            levels[key[Prefix.Length..]] = value.ToLowerInvariant();
+        }
+
+        var zap = data.GetValueOrDefault("zap-logger-config", "");
+        return new LoggingConfig { ZapLoggerConfig = zap, Level = LevelIn(zap), LogLevels = levels };
+    }
+
+    private static string LevelIn(string zap)
+    {
+        if (string.IsNullOrWhiteSpace(zap)) return LoggingConfig.Default.Level;
+        try
+        {
+            using var document = JsonDocument.Parse(zap);
+            return document.RootElement is { ValueKind: JsonValueKind.Object } root
+                && root.TryGetProperty("level", out var level) && level.ValueKind == JsonValueKind.String && Levels.Contains(level.GetString()!)
+                ? level.GetString()!.ToLowerInvariant()
+                : LoggingConfig.Default.Level;
+        }
+        catch (JsonException wrong)
+        {
+            throw new ConfigMapException(Name, "zap-logger-config", "zap-logger-config is not valid JSON: " + wrong.Message, wrong);
+        }
+    }
+}

@@ -1,0 +1,125 @@
+using System.Globalization;
+using Serving.Api.Config;
+using Serving.Templates;
+using static System.FormattableString;
+
+namespace Serving.ConfigMaps;
+
+/// <summary>Reads config-observability.</summary>
+public static class ObservabilityConfigParser
+{
+    /// <summary>The ConfigMap's name.</summary>
+    public const string Name = "config-observability";
+
+    /// <summary>Reads and checks the data. Throws <see cref="ConfigMapException"/>.</summary>
+    public static ObservabilityConfig Parse(IReadOnlyDictionary<string, string> data)
+    {
+        var from = new ConfigData(Name, data);
+        var d = ObservabilityConfig.Default;
+        var config = new ObservabilityConfig
+        {
+            TracingProtocol = from.String("tracing-protocol", d.TracingProtocol),
+            TracingEndpoint = from.String("tracing-endpoint", d.TracingEndpoint),
+            TracingSamplingRate = from.Float("tracing-sampling-rate", d.TracingSamplingRate),
+            MetricsProtocol = from.String("metrics-protocol", d.MetricsProtocol),
+            MetricsEndpoint = from.String("metrics-endpoint", d.MetricsEndpoint),
+            MetricsExportInterval = from.Duration("metrics-export-interval", d.MetricsExportInterval),
+            RequestMetricsProtocol = from.String("request-metrics-protocol", d.RequestMetricsProtocol),
+            RequestMetricsEndpoint = from.String("request-metrics-endpoint", d.RequestMetricsEndpoint),
+            RequestMetricsExportInterval = from.Duration("request-metrics-export-interval", d.RequestMetricsExportInterval),
+            RuntimeProfiling = Profiling(from),
+            RuntimeExportInterval = from.Duration("runtime-export-interval", d.RuntimeExportInterval),
+            LoggingEnableVarLogCollection = from.Bool("logging.enable-var-log-collection", d.LoggingEnableVarLogCollection),
+            LoggingRevisionUrlTemplate = from.String("logging.revision-url-template", d.LoggingRevisionUrlTemplate),
+            LoggingRequestLogTemplate = from.String("logging.request-log-template", d.LoggingRequestLogTemplate),
+            LoggingEnableRequestLog = from.Bool("logging.enable-request-log", d.LoggingEnableRequestLog),
+            LoggingEnableProbeRequestLog = from.Bool("logging.enable-probe-request-log", d.LoggingEnableProbeRequestLog),
+        };
+        CheckTracing(from, config);
+        CheckMetrics(from, "", config.MetricsProtocol, config.MetricsEndpoint, config.MetricsExportInterval);
+        CheckMetrics(from, "request-", config.RequestMetricsProtocol, config.RequestMetricsEndpoint, config.RequestMetricsExportInterval);
+        from.Require(config.RuntimeExportInterval >= TimeSpan.Zero, "runtime-export-interval",
+            $"export interval \"{GoValues.Format(config.RuntimeExportInterval)}\" should be greater than zero");
+        CheckRequestLog(from, config);
+        return config;
+    }
+
+    private static bool Profiling(ConfigData from) => from.String("runtime-profiling", "disabled") switch
+    {
+        "enabled" => true,
+        "disabled" => false,
+        var other => throw from.Refuse("runtime-profiling", $"unsupported profile setting {GoValues.Quote(other)}"),
+    };
+
+    private static void CheckTracing(ConfigData from, ObservabilityConfig c)
+    {
+        switch (c.TracingProtocol)
+        {
+            case "grpc" or "http/protobuf":
+                from.Require(c.TracingEndpoint.Length > 0, "tracing-endpoint", $"endpoint should be set for protocol \"{c.TracingProtocol}\"");
+                RequireUri(from, "tracing-endpoint", c.TracingEndpoint);
+                break;
+            case "none" or "stdout":
+                from.Require(c.TracingEndpoint.Length == 0, "tracing-endpoint", "endpoint should not be set when protocol is 'none'");
+                break;
+            default:
+                throw from.Refuse("tracing-protocol", $"unsupported protocol {GoValues.Quote(c.TracingProtocol)}");
+        }
+
+        from.Require(c.TracingSamplingRate >= 0, "tracing-sampling-rate",
+            Invariant($"sampling rate {c.TracingSamplingRate:F6} should be greater or equal to zero"));
+        from.Require(c.TracingSamplingRate <= 1, "tracing-sampling-rate",
+            Invariant($"sampling rate {c.TracingSamplingRate:F6} should be less than or equal to one"));
+    }
+
+    private static void CheckMetrics(ConfigData from, string prefix, string protocol, string endpoint, TimeSpan interval)
+    {
+        switch (protocol)
+        {
+            case "grpc" or "http/protobuf":
+                from.Require(endpoint.Length > 0, prefix + "metrics-endpoint", $"endpoint should be set when protocol is \"{protocol}\"");
+                RequireUri(from, prefix + "metrics-endpoint", endpoint);
+                break;
+            case "none":
+                from.Require(endpoint.Length == 0, prefix + "metrics-endpoint", $"endpoint should not be set when protocol is \"{protocol}\"");
+                break;
+            case "prometheus":
+                from.Require(endpoint.Length == 0 || IsHostAndPort(endpoint), prefix + "metrics-endpoint",
+                    $"{prefix}metrics-endpoint {GoValues.Quote(endpoint)} for prometheus exporter should be \"host:port\", \"host%zone:port\", \"[host]:port\" or \"[host%zone]:port\"");
+                break;
+            default:
+                throw from.Refuse(prefix + "metrics-protocol", $"unsupported protocol {GoValues.Quote(protocol)}");
+        }
+
+        from.Require(interval >= TimeSpan.Zero, prefix + "metrics-export-interval",
+            $"export interval \"{GoValues.Format(interval)}\" should be greater than zero");
+    }
+
+    /// <summary>A collector is a URI, with <c>http://</c> understood where there is no scheme.</summary>
+    private static void RequireUri(ConfigData from, string key, string endpoint)
+        => from.Require(
+            Uri.TryCreate(endpoint.Contains("://", StringComparison.Ordinal) ? endpoint : "http://" + endpoint, UriKind.Absolute, out _),
+            key, $"{key} {GoValues.Quote(endpoint)} is not a URL");
+
+    private static bool IsHostAndPort(string text)
+    {
+        var colon = text.LastIndexOf(':');
+        return colon >= 0 && ushort.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out _)
+            && (!text[..colon].Contains(':', StringComparison.Ordinal) || (text.StartsWith('[') && text[colon - 1] == ']'));
+    }
+
+    private static void CheckRequestLog(ConfigData from, ObservabilityConfig c)
+    {
+        const string key = "logging.request-log-template";
+        from.Require(c.LoggingRequestLogTemplate.Length > 0 || !c.LoggingEnableRequestLog, key,
+            $"\"logging.enable-request-log\" was set to true, but no \"{key}\" was specified");
+        try
+        {
+            Template.Parse("requestLog", c.LoggingRequestLogTemplate);
+        }
+        catch (TemplateException wrong)
+        {
+            throw from.Refuse(key, wrong.Message, wrong);
+        }
+    }
+}

@@ -1,0 +1,105 @@
+using System.Text;
+
+namespace Serving.Templates;
+
+/// <summary>What an execution carries: the data (<c>$</c>), the current value (<c>.</c>) and the output.</summary>
+internal sealed record Scope(string Template, object? Root, object? Dot, StringBuilder Output)
+{
+    public TemplateException Refuse(int line, string message) => new(Template, line, "executing: " + message);
+}
+
+/// <summary>A part of a template that writes.</summary>
+internal abstract record Node(int Line)
+{
+    public abstract void Write(Scope scope);
+}
+
+internal sealed record TextNode(int Line, string Text) : Node(Line)
+{
+    public override void Write(Scope scope) => scope.Output.Append(Text);
+}
+
+internal sealed record ActionNode(int Line, Expression Value) : Node(Line)
+{
+    public override void Write(Scope scope) => scope.Output.Append(Values.Print(Value.Evaluate(scope)));
+}
+
+/// <summary><c>if</c>, or <c>with</c> when <paramref name="Rebinds"/>.</summary>
+internal sealed record BranchNode(int Line, bool Rebinds, Expression Test, IReadOnlyList<Node> Then, IReadOnlyList<Node> Else) : Node(Line)
+{
+    public override void Write(Scope scope)
+    {
+        var value = Test.Evaluate(scope);
+        var truth = Values.IsTrue(value);
+        var inner = truth && Rebinds ? scope with { Dot = value } : scope;
+        foreach (var node in truth ? Then : Else) node.Write(inner);
+    }
+}
+
+/// <summary>A part of a template that has a value.</summary>
+internal abstract record Expression(int Line)
+{
+    public abstract object? Evaluate(Scope scope);
+}
+
+internal sealed record Constant(int Line, object? Value) : Expression(Line)
+{
+    public override object? Evaluate(Scope scope) => Value;
+}
+
+internal sealed record Current(int Line) : Expression(Line)
+{
+    public override object? Evaluate(Scope scope) => scope.Dot;
+}
+
+internal sealed record Root(int Line) : Expression(Line)
+{
+    public override object? Evaluate(Scope scope) => scope.Root;
+}
+
+internal sealed record FieldOf(int Line, Expression Target, string Name) : Expression(Line)
+{
+    public override object? Evaluate(Scope scope)
+    {
+        var target = Target.Evaluate(scope);
+        return target switch
+        {
+            ITemplateObject item => item.TryGet(Name, out var value)
+                ? value
+                : throw scope.Refuse(Line, $"can't evaluate field {Name} in type {item.TypeName}"),
+            IReadOnlyDictionary<string, string> map => map.TryGetValue(Name, out var text) ? text : Values.Missing,
+            null => throw scope.Refuse(Line, $"nil data; no entry for key \"{Name}\""),
+            _ => throw scope.Refuse(Line, $"can't evaluate field {Name} in type {Values.TypeName(target)}"),
+        };
+    }
+}
+
+internal sealed record Call(int Line, string Name, TemplateFunction Function, IReadOnlyList<Expression> Arguments) : Expression(Line)
+{
+    public override object? Evaluate(Scope scope)
+    {
+        // and/or stop at the argument that decides.
+        if (Name is "and" or "or")
+        {
+            object? last = null;
+            foreach (var argument in Arguments)
+            {
+                last = argument.Evaluate(scope);
+                if (Values.IsTrue(last) == (Name == "or")) return last;
+            }
+
+            return last;
+        }
+
+        var values = new object?[Arguments.Count];
+        for (var i = 0; i < values.Length; i++) values[i] = Arguments[i].Evaluate(scope);
+        try
+        {
+            return Function(values);
+        }
+        catch (FormatException wrong) when (wrong is not TemplateException)
+        {
+            throw scope.Refuse(Line, $"error calling {Name}: {wrong.Message}");
+        }
+    }
+}

@@ -1,0 +1,186 @@
+using System.Globalization;
+
+namespace Serving.Templates;
+
+/// <summary>Makes a tree of the pieces, and refuses by name and line what is not in the subset.</summary>
+internal sealed class Parser(string name, List<Token> tokens)
+{
+    private int at;
+
+    private Token Here => tokens[at];
+
+    public IReadOnlyList<Node> ParseAll()
+    {
+        var nodes = Block(null);
+        return nodes;
+    }
+
+    /// <summary>Parses to <c>{{else…}}</c> or <c>{{end}}</c> of the block that <paramref name="opener"/> began, or to the end when null.</summary>
+    private List<Node> Block(Token? opener)
+    {
+        var nodes = new List<Node>();
+        while (true)
+        {
+            var token = Here;
+            switch (token.Kind)
+            {
+                case TokenKind.End when opener is null:
+                    return nodes;
+                case TokenKind.End:
+                    throw Refuse(opener.Value, $"unexpected EOF: {{{{{opener.Value.Value}}}}} has no {{{{end}}}}");
+                case TokenKind.Text:
+                    nodes.Add(new TextNode(token.Line, token.Value));
+                    at++;
+                    continue;
+            }
+
+            var word = tokens[at + 1];
+            if (word is { Kind: TokenKind.Word, Value: "end" or "else" })
+            {
+                if (opener is null) throw Refuse(word, $"unexpected {{{{{word.Value}}}}}");
+                return nodes;
+            }
+
+            at++;
+            nodes.Add(Action());
+        }
+    }
+
+    private Node Action()
+    {
+        var first = Here;
+        if (first.Kind == TokenKind.Close) throw Refuse(first, "missing value for command");
+        if (first.Kind == TokenKind.Word)
+        {
+            switch (first.Value)
+            {
+                case "if" or "with":
+                    at++;
+                    return Branch(first);
+                case "range" or "define" or "template" or "block" or "break" or "continue":
+                    throw Refuse(first, $"\"{first.Value}\" is not supported");
+            }
+        }
+
+        var value = Pipeline();
+        Close();
+        return new ActionNode(first.Line, value);
+    }
+
+    /// <summary>The rest of <c>{{if X}}…{{else if Y}}…{{else}}…{{end}}</c>, from X on.</summary>
+    private BranchNode Branch(Token opener)
+    {
+        var test = Pipeline();
+        Close();
+        var then = Block(opener);
+        IReadOnlyList<Node> otherwise = [];
+        at++;
+        var word = Here;
+        at++;
+        if (word.Value == "else")
+        {
+            if (Here is { Kind: TokenKind.Word, Value: "if" or "with" } again)
+            {
+                at++;
+                return new BranchNode(opener.Line, opener.Value == "with", test, then, [Branch(again)]);
+            }
+
+            Close();
+            otherwise = Block(opener);
+            at++;
+            var end = Here;
+            if (end.Value != "end") throw Refuse(end, "expected end; found {{else}}");
+            at++;
+        }
+
+        Close();
+        return new BranchNode(opener.Line, opener.Value == "with", test, then, otherwise);
+    }
+
+    private Expression Pipeline()
+    {
+        var value = Command(null);
+        while (Here.Kind == TokenKind.Pipe)
+        {
+            at++;
+            value = Command(value);
+        }
+
+        return value;
+    }
+
+    /// <summary>A function with its arguments, or one operand; <paramref name="piped"/> becomes the last argument.</summary>
+    private Expression Command(Expression? piped)
+    {
+        var first = Here;
+        if (first.Kind == TokenKind.Word && first.Value is not ("true" or "false" or "nil"))
+        {
+            var function = Functions.Find(first.Value) ?? throw Refuse(first, $"function \"{first.Value}\" not defined");
+            at++;
+            var arguments = new List<Expression>();
+            while (StartsOperand(Here)) arguments.Add(Operand());
+            if (piped is not null) arguments.Add(piped);
+            if (arguments.Count == 0) throw Refuse(first, $"wrong number of args for {first.Value}: want at least 1 got 0");
+            return new Call(first.Line, first.Value, function, arguments);
+        }
+
+        if (piped is not null) throw Refuse(first, $"non executable command in pipeline: \"{first.Value}\"");
+        var value = Operand();
+        if (StartsOperand(Here)) throw Refuse(Here, $"can't give argument to non-function \"{first.Value}\"");
+        return value;
+    }
+
+    private static bool StartsOperand(Token token)
+        => token.Kind is TokenKind.Field or TokenKind.Word or TokenKind.String or TokenKind.Number or TokenKind.Variable or TokenKind.LeftParen;
+
+    private Expression Operand()
+    {
+        var token = Here;
+        at++;
+        Expression value = token.Kind switch
+        {
+            TokenKind.Field when token.Value.Length == 0 => new Current(token.Line),
+            TokenKind.Field => new FieldOf(token.Line, new Current(token.Line), token.Value),
+            TokenKind.Variable when token.Value.Length == 0 => new Root(token.Line),
+            TokenKind.Variable => throw Refuse(token, $"variable \"${token.Value}\" is not supported"),
+            TokenKind.String => new Constant(token.Line, token.Value),
+            TokenKind.Number => new Constant(token.Line, Number(token)),
+            TokenKind.Word when token.Value is "true" or "false" => new Constant(token.Line, token.Value == "true"),
+            TokenKind.Word when token.Value == "nil" => throw Refuse(token, "nil is not a command"),
+            TokenKind.Word => new Call(token.Line, token.Value, Functions.Find(token.Value) ?? throw Refuse(token, $"function \"{token.Value}\" not defined"), []),
+            TokenKind.LeftParen => Parenthesised(token),
+            TokenKind.Close or TokenKind.Pipe => throw Refuse(token, "missing value for command"),
+            _ => throw Refuse(token, $"unexpected \"{token.Value}\""),
+        };
+        while (Here is { Kind: TokenKind.Field, Glued: true, Value.Length: > 0 } field)
+        {
+            at++;
+            value = new FieldOf(field.Line, value, field.Value);
+        }
+
+        return value;
+    }
+
+    private Expression Parenthesised(Token open)
+    {
+        var value = Pipeline();
+        if (Here.Kind != TokenKind.RightParen) throw Refuse(open, "unclosed left paren");
+        at++;
+        return value;
+    }
+
+    private object Number(Token token)
+    {
+        if (long.TryParse(token.Value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var whole)) return whole;
+        if (double.TryParse(token.Value, NumberStyles.Float, CultureInfo.InvariantCulture, out var number)) return number;
+        throw Refuse(token, $"bad number syntax: \"{token.Value}\"");
+    }
+
+    private void Close()
+    {
+        if (Here.Kind != TokenKind.Close) throw Refuse(Here, $"unexpected \"{Here.Value}\" in action");
+        at++;
+    }
+
+    private TemplateException Refuse(Token token, string message) => new(name, token.Line, message);
+}

@@ -1,0 +1,45 @@
+using System.Text;
+
+namespace Serving.Templates;
+
+/// <summary>
+/// A parsed template in the subset of Go's text/template that ConfigMaps use: text, <c>{{.Field.Path}}</c>, <c>$</c>, string, number and
+/// boolean constants, pipelines, parentheses, <c>if</c>/<c>else if</c>/<c>else</c>, <c>with</c>, trim markers, comments, and the functions
+/// and, or, not, eq, ne, lt, le, gt, ge, index, len, print, printf (%s %q %v %d %%), println, js, html and urlquery.
+/// Anything else (<c>range</c>, <c>define</c>, <c>template</c>, <c>block</c>, variables, other functions) is refused by name
+/// and line when it is parsed. Immutable: parse once, execute from any thread.
+/// </summary>
+public sealed class Template
+{
+    private readonly IReadOnlyList<Node> nodes;
+
+    private Template(string name, string text, IReadOnlyList<Node> nodes)
+    {
+        Name = name;
+        Text = text;
+        this.nodes = nodes;
+    }
+
+    /// <summary>The name in error messages.</summary>
+    public string Name { get; }
+
+    /// <summary>The text it was parsed from.</summary>
+    public string Text { get; }
+
+    /// <summary>Parses a template. Throws <see cref="TemplateException"/>.</summary>
+    public static Template Parse(string name, string text)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        ArgumentNullException.ThrowIfNull(text);
+        return new Template(name, text, new Parser(name, Scanner.Scan(name, text)).ParseAll());
+    }
+
+    /// <summary>Applies the template to <paramref name="data"/>. Throws <see cref="TemplateException"/> when it does not fit.</summary>
+    public string Execute(object? data)
+    {
+        var output = new StringBuilder();
+        var scope = new Scope(Name, data, data, output);
+        foreach (var node in nodes) node.Write(scope);
+        return output.ToString();
+    }
+}

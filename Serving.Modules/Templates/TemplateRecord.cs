@@ -1,0 +1,32 @@
+namespace Serving.Templates;
+
+/// <summary>Template data made of a few named values.</summary>
+public sealed class TemplateRecord : ITemplateObject
+{
+    private readonly (string Name, object? Value)[] fields;
+
+    /// <param name="typeName">The type's name in error messages.</param>
+    /// <param name="fields">Field names and values.</param>
+    public TemplateRecord(string typeName, params (string Name, object? Value)[] fields)
+    {
+        TypeName = typeName;
+        this.fields = fields;
+    }
+
+    /// <inheritdoc/>
+    public string TypeName { get; }
+
+    /// <inheritdoc/>
+    public bool TryGet(string field, out object? value)
+    {
+        foreach (var (name, candidate) in fields)
+        {
+            if (name != field) continue;
+            value = candidate;
+            return true;
+        }
+
+        value = null;
+        return false;
+    }
+}
