@@ -1,0 +1,163 @@
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Serving.LocalCluster.ApiServer.Admission;
+using Serving.LocalCluster.ApiServer.CustomResources;
+using Serving.LocalCluster.ApiServer.Discovery;
+using Serving.LocalCluster.ApiServer.Kinds;
+using Serving.LocalCluster.ApiServer.Rest;
+using Serving.LocalCluster.ApiServer.Security;
+using Serving.LocalCluster.ApiServer.Storage;
+
+namespace Serving.LocalCluster.ApiServer;
+
+/// <summary>
+/// A Kubernetes-compatible API server in this process: HTTPS on loopback, objects kept in the data directory. It stores, admits,
+/// watches and describes objects as kube-apiserver does; controllers and nodes are its clients.
+/// </summary>
+public sealed class ApiServer : IAsyncDisposable
+{
+    /// <summary>The largest request body, in bytes: kube-apiserver's own limit.</summary>
+    internal const int MaxBodyBytes = 3 * 1024 * 1024;
+
+    private readonly WebApplication _app;
+    private readonly ObjectStore _store;
+    private readonly StateDatabase _database;
+    private readonly WebhookClient _webhooks;
+    private readonly CancellationTokenSource _stopping;
+    private int _disposed;
+
+    private ApiServer(
+        WebApplication app, ObjectStore store, StateDatabase database, WebhookClient webhooks, CancellationTokenSource stopping, Uri address, ServerIdentity identity)
+    {
+        _app = app;
+        _store = store;
+        _database = database;
+        _webhooks = webhooks;
+        _stopping = stopping;
+        Address = address;
+        KubeconfigPath = identity.KubeconfigPath;
+        CertificateAuthority = identity.CertificateAuthorityPem;
+        Token = identity.Token;
+    }
+
+    /// <summary>Where it answers, as <c>https://127.0.0.1:6443</c>.</summary>
+    public Uri Address { get; }
+
+    /// <summary>The kubeconfig it wrote, readable by its owner only.</summary>
+    public string KubeconfigPath { get; }
+
+    /// <summary>The certificate to trust, in PEM: it stays the same over restarts on one data directory.</summary>
+    public string CertificateAuthority { get; }
+
+    /// <summary>The administrator's bearer token: it stays the same over restarts on one data directory.</summary>
+    public string Token { get; }
+
+    /// <summary>Starts a server and returns once it answers requests.</summary>
+    /// <exception cref="IOException">The port is in use (the message names its holder), or the state on disk cannot be read.</exception>
+    public static async Task<ApiServer> StartAsync(
+        ApiServerOptions options, ILoggerFactory loggers, TimeProvider time, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(loggers);
+        ArgumentNullException.ThrowIfNull(time);
+        Directory.CreateDirectory(options.DataDirectory);
+        if (options.Port != 0)
+            PortHolder.ThrowIfTaken(options.Address, options.Port);
+
+        var identity = ServerIdentity.LoadOrCreate(options.DataDirectory, options.Address, time);
+        var database = StateDatabase.Open(Path.Combine(options.DataDirectory, "state.db"), loggers);
+        var stopping = new CancellationTokenSource();
+        ObjectStore? store = null;
+        WebApplication? app = null;
+        WebhookClient? webhooks = null;
+        try
+        {
+            var registry = new ResourceRegistry(BuiltInKinds.Load());
+            store = new ObjectStore(database, time);
+            webhooks = new WebhookClient(store, registry);
+            var resources = new ResourceHandler(
+                store, registry, new AdmissionChain(store, registry, webhooks, loggers.CreateLogger<AdmissionChain>()),
+                new TokenIssuer(identity, time), new AllowAll(), options, time);
+            var definitions = new CustomResourceController(store, registry, resources, time, loggers.CreateLogger<CustomResourceController>());
+            definitions.Start();
+            resources.CreateSystemObjects();
+            var front = new RequestPipeline(
+                identity, resources, new DiscoveryHandler(registry), new OpenApiHandler(registry), loggers.CreateLogger<RequestPipeline>(), stopping.Token);
+            app = Build(options, loggers, identity);
+            app.Run(front.HandleAsync);
+            await StartListeningAsync(app, options, cancellation).ConfigureAwait(false);
+            var port = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First()).Port;
+            var host = options.Address.AddressFamily == AddressFamily.InterNetworkV6 ? $"[{options.Address}]" : options.Address.ToString();
+            var address = new Uri($"https://{host}:{port}");
+            identity.WriteKubeconfig(address);
+            resources.PublishOwnEndpoints(options.Address, port);
+            return new ApiServer(app, store, database, webhooks, stopping, address, identity);
+        }
+        catch
+        {
+            if (app is not null)
+                await app.DisposeAsync().ConfigureAwait(false);
+            webhooks?.Dispose();
+            await database.DisposeAsync().ConfigureAwait(false);
+            stopping.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Ends the watches, stops listening and writes what is not yet on disk.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+            return;
+        await _stopping.CancelAsync().ConfigureAwait(false);
+        _store.CloseWatchers();
+        using (var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(5)))
+            await _app.StopAsync(deadline.Token).ConfigureAwait(false);
+        await _app.DisposeAsync().ConfigureAwait(false);
+        _webhooks.Dispose();
+        await _database.DisposeAsync().ConfigureAwait(false);
+        _stopping.Dispose();
+    }
+
+    private static WebApplication Build(ApiServerOptions options, ILoggerFactory loggers, ServerIdentity identity)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = options.DataDirectory });
+        builder.Services.AddSingleton(loggers);
+        builder.Services.AddRoutingCore();
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration();
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = MaxBodyBytes;
+            kestrel.Limits.MaxResponseBufferSize = 1 << 20;
+            kestrel.Limits.MinResponseDataRate = null;
+            kestrel.Limits.Http2.MaxStreamsPerConnection = 2000;
+            kestrel.Limits.Http2.InitialConnectionWindowSize = 1 << 20;
+            kestrel.Limits.Http2.InitialStreamWindowSize = 1 << 20;
+            kestrel.Listen(options.Address, options.Port, endpoint =>
+            {
+                endpoint.Protocols = HttpProtocols.Http1AndHttp2;
+                endpoint.UseHttps(identity.Configure);
+            });
+        });
+        return builder.Build();
+    }
+
+    private static async Task StartListeningAsync(WebApplication app, ApiServerOptions options, CancellationToken cancellation)
+    {
+        try
+        {
+            await app.StartAsync(cancellation).ConfigureAwait(false);
+        }
+        catch (IOException exception) when (exception.InnerException is Microsoft.AspNetCore.Connections.AddressInUseException)
+        {
+            throw new IOException(PortHolder.Describe(options.Address, options.Port), exception);
+        }
+    }
+}

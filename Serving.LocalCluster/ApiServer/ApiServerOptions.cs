@@ -1,0 +1,9 @@
+using System.Net;
+
+namespace Serving.LocalCluster.ApiServer;
+
+/// <summary>Where the API server lives.</summary>
+/// <param name="DataDirectory">Its directory: certificates, <c>kubeconfig</c>, <c>state.db</c>; made when it is missing. The node's logs are read from <c>pods/</c> in it.</param>
+/// <param name="Address">The address to listen on: a loopback address.</param>
+/// <param name="Port">The port to listen on; 0 takes a free one.</param>
+public sealed record ApiServerOptions(string DataDirectory, IPAddress Address, int Port);

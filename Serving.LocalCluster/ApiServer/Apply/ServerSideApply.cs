@@ -1,0 +1,120 @@
+using System.Text.Json.Nodes;
+using Serving.LocalCluster.ApiServer.Rest;
+
+namespace Serving.LocalCluster.ApiServer.Apply;
+
+/// <summary>Server-side apply: merges what a manager wants, takes away what it no longer wants, and refuses to take what is another's.</summary>
+internal static class ServerSideApply
+{
+    private const string LastApplied = "kubectl.kubernetes.io/last-applied-configuration";
+
+    /// <summary>The object with the configuration applied and its managers brought up to date.</summary>
+    /// <param name="request">Names the manager and whether it may take fields from others.</param>
+    /// <param name="live">The object as it is; the caller's own copy.</param>
+    /// <param name="config">What is applied.</param>
+    /// <param name="time">For the manager's entry.</param>
+    /// <param name="isNew">Whether the object does not exist yet.</param>
+    /// <exception cref="ApiException">409: other managers own fields that would change.</exception>
+    public static JsonObject Apply(ResourceRequest request, JsonObject live, JsonObject config, TimeProvider time, bool isNew)
+    {
+        var schema = request.Resource.Schema;
+        var subresource = request.Subresource ?? "";
+        var applied = new FieldSet();
+        ObjectFields.Collect(schema, config, applied, isRoot: true);
+        ManagedFields.Strip(applied);
+        if (request.Subresource == "status")
+            Restrict(applied, "f:status");
+        else if (request.Resource.HasStatus)
+            applied.Remove("f:status");
+
+        var entries = ManagedFields.Read(live);
+        if (entries.Count == 0 && !isNew)
+            entries.Add(Initial(request, live));
+        var merged = (JsonObject)live.DeepClone();
+        ObjectFields.Merge(schema, merged, config, isRoot: true);
+        var changed = new FieldSet();
+        ObjectFields.Changed(schema, live, merged, changed, isRoot: true);
+        ManagedFields.Strip(changed);
+        var others = entries.Where(e => !e.IsSame(request.FieldManager, "Apply", subresource)).ToList();
+        var adoptsInitial = request.FieldManager == "kubectl" && live.At("metadata", "annotations", LastApplied) is not null;
+        CheckConflicts(others.Where(o => !(adoptsInitial && o.Manager == "before-first-apply")), changed, request.Flag("force"));
+        foreach (var other in others)
+            other.Fields.Subtract(changed);
+
+        var previous = entries.FirstOrDefault(e => e.IsSame(request.FieldManager, "Apply", subresource));
+        if (previous is not null)
+            RemoveAbandoned(request, merged, previous.Fields, applied, others);
+        var existing = new FieldSet();
+        ObjectFields.Collect(schema, merged, existing, isRoot: true);
+        foreach (var other in others)
+            ObjectFields.Retain(other.Fields, existing);
+        // An apply that changes nothing leaves its time alone, so that nothing is written.
+        var isUnchanged = previous is not null && JsonNode.DeepEquals(previous.Fields.ToJson(), applied.ToJson()) && changed.IsEmpty;
+        others.Insert(0, new ManagerEntry(
+            request.FieldManager, "Apply", request.Resource.ApiVersion, subresource, isUnchanged ? previous!.Time : Json.Time(time.GetUtcNow()), applied));
+        ManagedFields.Write(merged, others);
+        return merged;
+    }
+
+    private static void RemoveAbandoned(ResourceRequest request, JsonObject merged, FieldSet previous, FieldSet applied, List<ManagerEntry> others)
+    {
+        var abandoned = previous.Copy();
+        abandoned.Subtract(applied);
+        foreach (var other in others)
+            abandoned.Subtract(other.Fields);
+        Shield(abandoned, applied, others.Select(o => o.Fields));
+        ObjectFields.Remove(request.Resource.Schema, merged, abandoned, isRoot: true);
+    }
+
+    // A field that is abandoned as a whole stays while somebody owns a part of it.
+    private static void Shield(FieldSet abandoned, FieldSet applied, IEnumerable<FieldSet> others)
+    {
+        var owners = others.Append(applied).ToList();
+        foreach (var (step, child) in abandoned.Children)
+        {
+            var below = owners.Select(o => o.Find(step)).OfType<FieldSet>().ToList();
+            if (child.IsMember && below.Any(b => !b.IsEmpty))
+                child.IsMember = false;
+            Shield(child, new FieldSet(), below);
+        }
+    }
+
+    private static void CheckConflicts(IEnumerable<ManagerEntry> others, FieldSet changed, bool forces)
+    {
+        if (forces)
+            return;
+        var conflicts = others.SelectMany(o => o.Fields.Common(changed).Select(path => (Manager: o.Show(), Path: path))).ToList();
+        if (conflicts.Count == 0)
+            return;
+        var message = conflicts.Count == 1
+            ? $"Apply failed with 1 conflict: conflict with {conflicts[0].Manager}: {conflicts[0].Path}"
+            : $"Apply failed with {conflicts.Count} conflicts: " + string.Join('\n', conflicts.GroupBy(c => c.Manager).OrderBy(g => g.Key, StringComparer.Ordinal)
+                .SelectMany(g => g.Select(c => $"- {c.Path}").Prepend($"conflicts with {g.Key}:")));
+        throw new ApiException(409, "Conflict", message, new JsonObject
+        {
+            ["causes"] = new JsonArray([.. conflicts.Select(c => (JsonNode)new JsonObject
+            {
+                ["reason"] = "FieldManagerConflict",
+                ["message"] = $"conflict with {c.Manager}",
+                ["field"] = c.Path,
+            })]),
+        });
+    }
+
+    private static ManagerEntry Initial(ResourceRequest request, JsonObject live)
+    {
+        var fields = new FieldSet();
+        ObjectFields.Collect(request.Resource.Schema, live, fields, isRoot: true);
+        ManagedFields.Strip(fields);
+        if (request.Resource.HasStatus)
+            fields.Remove("f:status");
+        return new ManagerEntry(
+            "before-first-apply", "Update", request.Resource.ApiVersion, "", live.String("metadata", "creationTimestamp"), fields);
+    }
+
+    private static void Restrict(FieldSet set, string step)
+    {
+        foreach (var other in set.Children.Keys.Where(k => k != step).ToList())
+            set.Remove(other);
+    }
+}

@@ -1,0 +1,174 @@
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using Serving.LocalCluster.ApiServer.Rest;
+using Serving.LocalCluster.ApiServer.Schemas;
+
+namespace Serving.LocalCluster.ApiServer.Kinds;
+
+/// <summary>The rules of the built-in kinds that clients meet: what must be there, what cannot change.</summary>
+internal static partial class BuiltInValidation
+{
+    /// <summary>Checks an object.</summary>
+    /// <param name="resource">Its kind.</param>
+    /// <param name="document">As it would be stored.</param>
+    /// <param name="old">As it is stored; null when it is being created.</param>
+    /// <param name="errors">Gets what is wrong.</param>
+    public static void Check(ResourceInfo resource, JsonObject document, JsonObject? old, List<FieldError> errors)
+    {
+        switch ((resource.Group, resource.Kind))
+        {
+            case ("", "Pod"):
+                PodSpec(document.Object("spec"), "spec", errors);
+                if (old is not null && !PodSpecUnchanged(old, document))
+                {
+                    errors.Add(FieldError.Forbidden(
+                        "spec",
+                        "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"));
+                }
+
+                break;
+            case ("apps", "Deployment" or "ReplicaSet" or "StatefulSet" or "DaemonSet"):
+                Workload(document, old, errors);
+                break;
+            case ("batch", "Job"):
+                PodSpec(document.Object("spec", "template", "spec"), "spec.template.spec", errors);
+                break;
+            case ("", "Service"):
+                Service(document, errors);
+                break;
+            case ("", "ConfigMap" or "Secret"):
+                Data(document, old, errors);
+                break;
+            case ("rbac.authorization.k8s.io", "RoleBinding" or "ClusterRoleBinding"):
+                if (old is not null && !JsonNode.DeepEquals(old["roleRef"], document["roleRef"]))
+                    errors.Add(FieldError.Invalid("roleRef", document["roleRef"], "cannot change roleRef"));
+                break;
+            case ("coordination.k8s.io", _):
+                if (document.Integer("spec", "leaseDurationSeconds") is <= 0)
+                    errors.Add(FieldError.Invalid("spec.leaseDurationSeconds", document.At("spec", "leaseDurationSeconds"), "must be greater than 0"));
+                break;
+        }
+    }
+
+    private static void Workload(JsonObject document, JsonObject? old, List<FieldError> errors)
+    {
+        var spec = document.Object("spec") ?? [];
+        var selector = spec.Object("selector");
+        if (selector is null)
+            errors.Add(FieldError.Required("spec.selector"));
+        if (spec.Integer("replicas") is < 0)
+            errors.Add(FieldError.Invalid("spec.replicas", spec["replicas"], "must be greater than or equal to 0"));
+        if (spec.Object("template") is null)
+        {
+            errors.Add(FieldError.Required("spec.template"));
+            return;
+        }
+
+        var labels = (spec.Object("template", "metadata", "labels") ?? []).ToDictionary(l => l.Key, l => l.Value?.GetValue<string>() ?? "", StringComparer.Ordinal);
+        if (selector is not null && !Selector.Matches(selector, labels))
+        {
+            errors.Add(FieldError.Invalid(
+                "spec.template.metadata.labels", spec.At("template", "metadata", "labels") ?? new JsonObject(), "`selector` does not match template `labels`"));
+        }
+
+        if (old is not null && !JsonNode.DeepEquals(old.At("spec", "selector"), selector))
+            errors.Add(FieldError.Invalid("spec.selector", selector, "field is immutable"));
+        PodSpec(spec.Object("template", "spec"), "spec.template.spec", errors);
+    }
+
+    private static void PodSpec(JsonObject? spec, string path, List<FieldError> errors)
+    {
+        if (spec?.Array("containers") is not { Count: > 0 } containers)
+        {
+            errors.Add(FieldError.Required($"{path}.containers"));
+            return;
+        }
+
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        for (var i = 0; i < containers.Count; i++)
+        {
+            var here = $"{path}.containers[{i}]";
+            var name = containers[i].String("name") ?? "";
+            if (name.Length == 0)
+                errors.Add(FieldError.Required($"{here}.name"));
+            else if (!Names.IsLabel(name))
+                errors.Add(FieldError.Invalid($"{here}.name", name, Names.LabelRule));
+            else if (!names.Add(name))
+                errors.Add(FieldError.Duplicate($"{here}.name", name));
+            if (string.IsNullOrEmpty(containers[i].String("image")))
+                errors.Add(FieldError.Required($"{here}.image"));
+        }
+    }
+
+    private static bool PodSpecUnchanged(JsonObject old, JsonObject document)
+    {
+        var (before, after) = (Frozen(old), Frozen(document));
+        return JsonNode.DeepEquals(before, after);
+
+        static JsonNode Frozen(JsonObject pod)
+        {
+            var spec = (JsonObject?)pod["spec"]?.DeepClone() ?? [];
+            foreach (var name in (string[])["activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds", "schedulingGates", "nodeName", "ephemeralContainers"])
+                spec.Remove(name);
+            foreach (var container in (spec.Array("containers") ?? []).Concat(spec.Array("initContainers") ?? []).OfType<JsonObject>())
+            {
+                container.Remove("image");
+                container.Remove("resources");
+            }
+
+            return spec;
+        }
+    }
+
+    private static void Service(JsonObject service, List<FieldError> errors)
+    {
+        var spec = service.Object("spec") ?? [];
+        var type = spec.String("type");
+        if (type is not ("ClusterIP" or "NodePort" or "LoadBalancer" or "ExternalName"))
+            errors.Add(FieldError.NotSupported("spec.type", spec["type"], ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"]));
+        var ports = spec.Array("ports") ?? [];
+        var isHeadless = spec.String("clusterIP") == "None";
+        if (ports.Count == 0 && type != "ExternalName" && !isHeadless)
+            errors.Add(FieldError.Required("spec.ports"));
+        if (type == "ExternalName" && string.IsNullOrEmpty(spec.String("externalName")))
+            errors.Add(FieldError.Required("spec.externalName"));
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        for (var i = 0; i < ports.Count; i++)
+        {
+            if (ports[i].Integer("port") is not (>= 1 and <= 65535))
+                errors.Add(FieldError.Invalid($"spec.ports[{i}].port", ports[i]?["port"], "must be between 1 and 65535, inclusive"));
+            if (ports.Count > 1 && string.IsNullOrEmpty(ports[i].String("name")))
+                errors.Add(FieldError.Required($"spec.ports[{i}].name"));
+            else if (ports[i].String("name") is { Length: > 0 } name && !seen.Add(name))
+                errors.Add(FieldError.Duplicate($"spec.ports[{i}].name", name));
+        }
+    }
+
+    private static void Data(JsonObject document, JsonObject? old, List<FieldError> errors)
+    {
+        foreach (var part in (string[])["data", "binaryData"])
+        {
+            foreach (var (key, value) in document.Object(part) ?? [])
+            {
+                if (!ConfigKey().IsMatch(key))
+                {
+                    errors.Add(FieldError.Invalid(
+                        $"{part}[{key}]", key,
+                        "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"));
+                }
+
+                if (document.String("kind") == "Secret" && value is not null && !Formats.IsValid("byte", value.GetValue<string>()))
+                    throw ApiException.BadRequest($"Secret in version \"v1\" cannot be handled as a Secret: illegal base64 data in field Secret.data.{key}");
+            }
+        }
+
+        if (document.String("kind") == "Secret" && old is not null && old.String("type") != document.String("type"))
+            errors.Add(FieldError.Invalid("type", document["type"], "field is immutable"));
+        if (old is not null && old.True("immutable")
+            && !(JsonNode.DeepEquals(old["data"], document["data"]) && JsonNode.DeepEquals(old["binaryData"], document["binaryData"]) && document.True("immutable")))
+            errors.Add(FieldError.Forbidden("data", "field is immutable when `immutable` is set"));
+    }
+
+    [GeneratedRegex(@"^[-._a-zA-Z0-9]+$", RegexOptions.CultureInvariant)]
+    private static partial Regex ConfigKey();
+}

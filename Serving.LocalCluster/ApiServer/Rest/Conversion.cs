@@ -1,0 +1,83 @@
+using System.Text.Json.Nodes;
+using Serving.LocalCluster.ApiServer.Kinds;
+using Serving.LocalCluster.ApiServer.Storage;
+
+namespace Serving.LocalCluster.ApiServer.Rest;
+
+/// <summary>
+/// Between the version an object is kept in and the versions it is served in. Custom resources differ in their apiVersion only (conversion None);
+/// the two event groups are one collection with other names for some fields.
+/// </summary>
+internal static class Conversion
+{
+    private const string CoreEvent = "v1";
+    private const string NewEvent = "events.k8s.io/v1";
+
+    private static readonly (string Core, string New)[] s_eventFields =
+    [
+        ("involvedObject", "regarding"), ("message", "note"), ("reportingComponent", "reportingController"), ("source", "deprecatedSource"),
+        ("firstTimestamp", "deprecatedFirstTimestamp"), ("lastTimestamp", "deprecatedLastTimestamp"), ("count", "deprecatedCount"),
+    ];
+
+    /// <summary>The group a resource's objects are kept under.</summary>
+    public static string StorageGroup(this ResourceInfo resource) => resource is { Group: "events.k8s.io", Custom: null } ? "" : resource.Group;
+
+    /// <summary>The object's JSON in the version asked for; shared when that is the version it is kept in.</summary>
+    public static byte[] Serve(StoredObject stored, ResourceInfo resource) =>
+        stored.ApiVersion == resource.ApiVersion ? stored.Json : Json.Bytes(ServedDocument(stored, resource));
+
+    /// <summary>The object in the version asked for; the caller's own copy.</summary>
+    public static JsonObject ServedDocument(StoredObject stored, ResourceInfo resource)
+    {
+        var document = stored.Document();
+        if (stored.ApiVersion == resource.ApiVersion)
+            return document;
+        if (stored.ApiVersion == CoreEvent && resource.ApiVersion == NewEvent)
+            Rename(document, toNew: true);
+        document["apiVersion"] = resource.ApiVersion;
+        return document;
+    }
+
+    /// <summary>The document as it is kept.</summary>
+    public static JsonObject ToStorage(JsonObject document, ResourceInfo resource)
+    {
+        var kept = (JsonObject)document.DeepClone();
+        if (resource.Custom is { } custom)
+        {
+            kept["apiVersion"] = $"{resource.Group}/{custom.StorageVersion}";
+        }
+        else if (resource.ApiVersion == NewEvent)
+        {
+            Rename(kept, toNew: false);
+            kept["apiVersion"] = CoreEvent;
+        }
+
+        return kept;
+    }
+
+    /// <summary>The name a field is selected by where the object is kept.</summary>
+    public static string StorageField(ResourceInfo resource, string field)
+    {
+        if (resource.ApiVersion != NewEvent)
+            return field;
+        foreach (var (core, renamed) in s_eventFields)
+        {
+            if (field == renamed || field.StartsWith(renamed + ".", StringComparison.Ordinal))
+                return core + field[renamed.Length..];
+        }
+
+        return field;
+    }
+
+    private static void Rename(JsonObject document, bool toNew)
+    {
+        foreach (var (core, renamed) in s_eventFields)
+        {
+            var (from, to) = toNew ? (core, renamed) : (renamed, core);
+            if (!document.TryGetPropertyValue(from, out var value))
+                continue;
+            document.Remove(from);
+            document[to] = value;
+        }
+    }
+}

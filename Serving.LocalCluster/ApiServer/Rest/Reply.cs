@@ -1,0 +1,34 @@
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Http;
+
+namespace Serving.LocalCluster.ApiServer.Rest;
+
+/// <summary>Writes answers.</summary>
+internal static class Reply
+{
+    /// <summary>Answers with a document.</summary>
+    public static Task JsonAsync(HttpContext context, int code, JsonNode document) => BytesAsync(context, code, Json.Bytes(document));
+
+    /// <summary>Answers with a document that is written already.</summary>
+    public static async Task BytesAsync(HttpContext context, int code, ReadOnlyMemory<byte> json, string type = "application/json")
+    {
+        context.Response.StatusCode = code;
+        context.Response.ContentType = type;
+        context.Response.ContentLength = json.Length;
+        await context.Response.Body.WriteAsync(json, context.RequestAborted).ConfigureAwait(false);
+    }
+
+    /// <summary>Answers with plain text.</summary>
+    public static Task TextAsync(HttpContext context, int code, string text) =>
+        BytesAsync(context, code, System.Text.Encoding.UTF8.GetBytes(text), "text/plain; charset=utf-8");
+
+    /// <summary>Adds the Warning headers of a request; the same warning once.</summary>
+    public static void Warn(HttpContext context, IEnumerable<string> warnings)
+    {
+        foreach (var warning in warnings.Distinct(StringComparer.Ordinal))
+        {
+            var text = string.Concat(warning.Select(c => c is '\\' or '"' ? $"\\{c}" : char.IsControl(c) || c > 126 ? " " : c.ToString()));
+            context.Response.Headers.Append("Warning", $"299 - \"{(text.Length > 1024 ? text[..1024] : text)}\"");
+        }
+    }
+}

@@ -1,0 +1,84 @@
+using System.Buffers;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Http;
+using Serving.LocalCluster.ApiServer.Protobuf;
+
+namespace Serving.LocalCluster.ApiServer.Rest;
+
+/// <summary>Reads request bodies: JSON, YAML, and kubectl's protobuf for the kinds it sends so.</summary>
+internal static class RequestBody
+{
+    /// <summary>The bytes of the body, at most <see cref="ApiServer.MaxBodyBytes"/>.</summary>
+    public static async Task<ReadOnlyMemory<byte>> ReadAsync(HttpContext context)
+    {
+        try
+        {
+            var reader = context.Request.BodyReader;
+            while (true)
+            {
+                var read = await reader.ReadAsync(context.RequestAborted).ConfigureAwait(false);
+                if (read.Buffer.Length > ApiServer.MaxBodyBytes)
+                    throw TooLarge();
+                if (read.IsCompleted)
+                {
+                    var bytes = read.Buffer.ToArray();
+                    reader.AdvanceTo(read.Buffer.End);
+                    return bytes;
+                }
+
+                reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+            }
+        }
+        catch (BadHttpRequestException exception) when (exception.StatusCode == 413)
+        {
+            throw TooLarge();
+        }
+    }
+
+    /// <summary>The document of a body in any of the forms understood; null when the body is empty.</summary>
+    /// <param name="context">The request.</param>
+    /// <param name="duplicates">Gets the paths of fields that are written twice.</param>
+    public static async Task<JsonObject?> ReadObjectAsync(HttpContext context, List<string>? duplicates)
+    {
+        var body = await ReadAsync(context).ConfigureAwait(false);
+        return body.IsEmpty ? null : Parse(body, MediaType(context), duplicates);
+    }
+
+    /// <summary>The media type of the body, without parameters.</summary>
+    public static string MediaType(HttpContext context) => (context.Request.ContentType ?? "application/json").Split(';')[0].Trim().ToLowerInvariant();
+
+    /// <summary>Parses a document.</summary>
+    public static JsonObject Parse(ReadOnlyMemory<byte> body, string mediaType, List<string>? duplicates)
+    {
+        if (mediaType == "application/vnd.kubernetes.protobuf")
+            return ProtobufReader.Read(body.Span);
+        if (mediaType is not ("application/json" or "application/yaml" or "text/yaml" or "application/x-yaml" or "text/plain" or "*/*")
+            && !mediaType.EndsWith("+json", StringComparison.Ordinal) && !mediaType.EndsWith("+yaml", StringComparison.Ordinal)
+            && mediaType != "application/x-www-form-urlencoded")
+        {
+            throw ApiException.UnsupportedMediaType(
+                $"the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf");
+        }
+
+        try
+        {
+            var node = mediaType.Contains("yaml", StringComparison.Ordinal) && !StartsLikeJson(body.Span)
+                ? Yaml.Parse(System.Text.Encoding.UTF8.GetString(body.Span))
+                : Json.Parse(body, duplicates);
+            return node as JsonObject ?? throw ApiException.BadRequest("couldn't get version/kind; json parse error: json: cannot unmarshal the body into an object");
+        }
+        catch (JsonException exception)
+        {
+            throw ApiException.BadRequest($"couldn't get version/kind; json parse error: {exception.Message}");
+        }
+        catch (YamlDotNet.Core.YamlException exception)
+        {
+            throw ApiException.BadRequest($"error decoding YAML: {exception.Message}");
+        }
+    }
+
+    private static bool StartsLikeJson(ReadOnlySpan<byte> body) => body.TrimStart(" \t\r\n"u8).StartsWith("{"u8);
+
+    private static ApiException TooLarge() => new(413, "RequestEntityTooLarge", $"Request entity too large: limit is {ApiServer.MaxBodyBytes}");
+}

@@ -1,0 +1,96 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+using Serving.LocalCluster.ApiServer.Discovery;
+using Serving.LocalCluster.ApiServer.Security;
+
+namespace Serving.LocalCluster.ApiServer.Rest;
+
+/// <summary>Takes every request: says who calls, finds what answers, and turns refusals into a Status.</summary>
+internal sealed class RequestPipeline(
+    ServerIdentity identity, ResourceHandler resources, DiscoveryHandler discovery, OpenApiHandler openApi, ILogger<RequestPipeline> logger, CancellationToken stopping)
+{
+    private readonly TokenIssuer _tokens = new(identity, resources.Time);
+
+    public async Task HandleAsync(HttpContext context)
+    {
+        try
+        {
+            await RouteAsync(context).ConfigureAwait(false);
+        }
+        catch (ApiException exception)
+        {
+            await RefuseAsync(context, exception).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested || stopping.IsCancellationRequested)
+        {
+            // The client left, or the server stops: nobody waits for an answer.
+        }
+        catch (Exception exception) when (exception is BadHttpRequestException or IOException)
+        {
+            await RefuseAsync(context, ApiException.BadRequest(exception.Message)).ConfigureAwait(false);
+        }
+        catch (Exception exception)
+        {
+            logger.LogError(exception, "{Method} {Path} failed", context.Request.Method, context.Request.Path);
+            await RefuseAsync(context, ApiException.Internal(exception.Message)).ConfigureAwait(false);
+        }
+    }
+
+    private static Task RefuseAsync(HttpContext context, ApiException refusal)
+    {
+        if (context.Response.HasStarted)
+        {
+            context.Abort();
+            return Task.CompletedTask;
+        }
+
+        if (refusal.Code == 429)
+            context.Response.Headers.RetryAfter = "1";
+        return Reply.JsonAsync(context, refusal.Code, refusal.ToStatus());
+    }
+
+    private Task RouteAsync(HttpContext context)
+    {
+        var segments = (context.Request.Path.Value ?? "/").Split('/', StringSplitOptions.RemoveEmptyEntries);
+        switch (segments)
+        {
+            case ["healthz" or "livez" or "readyz", ..]:
+                return Reply.TextAsync(context, 200, "ok");
+            case ["version"]:
+                return Reply.JsonAsync(context, 200, DiscoveryHandler.Version());
+        }
+
+        var caller = Authenticate(context);
+        switch (segments)
+        {
+            case ["api"] or ["apis"] or ["apis", _] or ["api", "v1"] or ["apis", _, _]:
+                RequireGet(context);
+                return discovery.HandleAsync(context, segments);
+            case ["openapi", "v3", ..]:
+                RequireGet(context);
+                return openApi.HandleAsync(context, segments[2..]);
+            case []:
+                return Reply.JsonAsync(context, 200, discovery.Paths());
+            case ["api", var version, ..]:
+                return resources.HandleAsync(context, "", version, segments[2..], caller, stopping);
+            case ["apis", var group, var version, ..]:
+                return resources.HandleAsync(context, group, version, segments[3..], caller, stopping);
+            default:
+                throw ApiException.NoSuchPath();
+        }
+    }
+
+    private Caller Authenticate(HttpContext context)
+    {
+        const string bearer = "Bearer ";
+        var header = context.Request.Headers.Authorization.ToString();
+        return (header.StartsWith(bearer, StringComparison.OrdinalIgnoreCase) ? _tokens.Authenticate(header[bearer.Length..].Trim()) : null)
+            ?? throw new ApiException(401, "Unauthorized", "Unauthorized");
+    }
+
+    private static void RequireGet(HttpContext context)
+    {
+        if (!HttpMethods.IsGet(context.Request.Method) && !HttpMethods.IsHead(context.Request.Method))
+            throw ApiException.MethodNotAllowed();
+    }
+}

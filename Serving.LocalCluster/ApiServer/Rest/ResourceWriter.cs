@@ -1,0 +1,244 @@
+using System.Text.Json.Nodes;
+using Serving.LocalCluster.ApiServer.Admission;
+using Serving.LocalCluster.ApiServer.Apply;
+using Serving.LocalCluster.ApiServer.Kinds;
+using Serving.LocalCluster.ApiServer.Schemas;
+using Serving.LocalCluster.ApiServer.Storage;
+
+namespace Serving.LocalCluster.ApiServer.Rest;
+
+/// <summary>Creates and updates: decode, admit, validate, compare and swap.</summary>
+internal sealed class ResourceWriter(ObjectStore store, AdmissionChain admission)
+{
+    private const int MaxAttempts = 16;
+
+    private readonly ServiceAllocator _services = new(store);
+
+    /// <summary>Makes a change to the object as it is now.</summary>
+    /// <param name="current">The caller's own copy of the object, in the version of the request.</param>
+    public delegate JsonObject Change(JsonObject current);
+
+    /// <summary>Creates an object from a decoded document.</summary>
+    public async Task<StoredObject> CreateAsync(ResourceRequest request, JsonObject document)
+    {
+        var resource = request.Resource;
+        MetadataRules.PrepareCreate(request, document, store.Time.GetUtcNow());
+        RequireNamespace(request, document);
+        DropStatus(resource, document);
+        BodyDecoder.Default(resource, document);
+        var admitted = await admission.MutateAsync(AdmissionOperation.Create, request, document, null).ConfigureAwait(false);
+        Complete(resource, admitted, null);
+        var name = admitted.String("metadata", "name")!;
+        var errors = new List<FieldError>();
+        MetadataRules.Validate(resource, admitted, true, errors);
+        Validate(resource, admitted, null, errors);
+        await admission.ValidateAsync(AdmissionOperation.Create, request, admitted, null).ConfigureAwait(false);
+        ManagedFieldsTracker.Track(request, null, admitted, store.Time);
+        var kept = Conversion.ToStorage(admitted, resource);
+        if (request.IsDryRun)
+        {
+            return store.Get(resource.StorageGroup(), resource.Plural, request.Namespace, name) is null
+                ? StoredObject.Create(kept, 0)
+                : throw ApiException.AlreadyExists(resource.Group, resource.Plural, name);
+        }
+
+        return store.Create(resource.StorageGroup(), resource.Plural, kept) ?? throw ApiException.AlreadyExists(resource.Group, resource.Plural, name);
+    }
+
+    /// <summary>Changes an object, again and again while others change it, unless the change names the resourceVersion it is for.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="change">Makes the new document.</param>
+    /// <param name="mustNameVersion">Whether a document without a resourceVersion is refused.</param>
+    public async Task<StoredObject> UpdateAsync(ResourceRequest request, Change change, bool mustNameVersion = false)
+    {
+        var resource = request.Resource;
+        for (var attempt = 1; ; attempt++)
+        {
+            var stored = store.Get(resource.StorageGroup(), resource.Plural, request.Namespace, request.Name!) ?? throw request.NotFound();
+            var old = Conversion.ServedDocument(stored, resource);
+            var document = change(Conversion.ServedDocument(stored, resource));
+            var namesVersion = CheckVersion(request, stored, document, mustNameVersion);
+            var saved = await TryUpdateAsync(request, stored, old, document).ConfigureAwait(false);
+            if (saved is not null)
+                return saved;
+            if (namesVersion || attempt == MaxAttempts)
+                throw ApiException.Stale(resource.Group, resource.Plural, request.Name!);
+        }
+    }
+
+    private async Task<StoredObject?> TryUpdateAsync(ResourceRequest request, StoredObject stored, JsonObject old, JsonObject document)
+    {
+        var resource = request.Resource;
+        MetadataRules.PrepareUpdate(request, old, document);
+        Confine(request, old, document);
+        BodyDecoder.Default(resource, document);
+        var admitted = await admission.MutateAsync(AdmissionOperation.Update, request, document, old).ConfigureAwait(false);
+        if (!ReferenceEquals(admitted, document))
+        {
+            MetadataRules.PrepareUpdate(request, old, admitted);
+            Confine(request, old, admitted);
+        }
+
+        Complete(resource, admitted, old);
+        MetadataRules.CountGeneration(resource, old, admitted);
+        var errors = new List<FieldError>();
+        MetadataRules.Validate(resource, admitted, false, errors);
+        Validate(resource, admitted, old, errors);
+        await admission.ValidateAsync(AdmissionOperation.Update, request, admitted, old).ConfigureAwait(false);
+        ManagedFieldsTracker.Track(request, old, admitted, store.Time);
+        MetadataRules.Metadata(admitted)["resourceVersion"] = old.String("metadata", "resourceVersion");
+        if (JsonNode.DeepEquals(old, admitted))
+            return stored;
+        var kept = Conversion.ToStorage(admitted, resource);
+        if (request.IsDryRun)
+            return StoredObject.Create(kept, stored.Revision);
+        return IsFinished(resource, admitted)
+            ? store.Remove(resource.StorageGroup(), resource.Plural, stored, kept)
+            : store.Replace(resource.StorageGroup(), resource.Plural, stored, kept);
+    }
+
+    // An object being deleted goes when its last finalizer does.
+    private static bool IsFinished(ResourceInfo resource, JsonObject document)
+    {
+        if (document.At("metadata", "deletionTimestamp") is null || MetadataRules.Finalizers(document).Count > 0)
+            return false;
+        return (resource.Group, resource.Kind) switch
+        {
+            ("", "Namespace") => document.Array("spec", "finalizers") is not { Count: > 0 },
+            ("", "Pod") => document.Integer("metadata", "deletionGracePeriodSeconds") is null or 0,
+            _ => true,
+        };
+    }
+
+    private static bool CheckVersion(ResourceRequest request, StoredObject stored, JsonObject document, bool mustNameVersion)
+    {
+        var resource = request.Resource;
+        var version = document.String("metadata", "resourceVersion");
+        if (string.IsNullOrEmpty(version) || version == "0")
+        {
+            if (mustNameVersion && resource.Custom is not null)
+            {
+                throw ApiException.Invalid(resource.Group, resource.Plural, request.Name!, [new FieldError(
+                    "metadata.resourceVersion", "FieldValueInvalid", "Invalid value: 0x0: must be specified for an update")]);
+            }
+
+            return false;
+        }
+
+        if (version != stored.Revision.ToString(System.Globalization.CultureInfo.InvariantCulture))
+            throw ApiException.Stale(resource.Group, resource.Plural, request.Name!);
+        return mustNameVersion || request.NamesVersion;
+    }
+
+    // A subresource changes its part alone, and the rest leaves that part alone.
+    private static void Confine(ResourceRequest request, JsonObject old, JsonObject document)
+    {
+        var resource = request.Resource;
+        if (request.Subresource is null)
+        {
+            if (resource.HasStatus)
+                Copy(old, document, "status");
+            if (resource is { Group: "", Kind: "Namespace" })
+                Copy(old, document, "spec");
+            return;
+        }
+
+        if (request.Subresource != "status")
+            return;
+        foreach (var name in old.Select(p => p.Key).Union(document.Select(p => p.Key), StringComparer.Ordinal).ToList())
+        {
+            if (name is not ("status" or "metadata"))
+                Copy(old, document, name);
+        }
+
+        var before = MetadataRules.Metadata(old);
+        var after = MetadataRules.Metadata(document);
+        var mayLabel = resource is { Group: "", Kind: "Pod" or "Node" };
+        foreach (var name in before.Select(p => p.Key).Union(after.Select(p => p.Key), StringComparer.Ordinal).ToList())
+        {
+            if (name is not ("resourceVersion" or "managedFields") && !(mayLabel && name is "labels" or "annotations"))
+                Copy(before, after, name);
+        }
+    }
+
+    private static void Copy(JsonObject from, JsonObject to, string name)
+    {
+        if (from.TryGetPropertyValue(name, out var value))
+            to[name] = value?.DeepClone();
+        else
+            to.Remove(name);
+    }
+
+    private static void DropStatus(ResourceInfo resource, JsonObject document)
+    {
+        if (resource.HasStatus)
+            document.Remove("status");
+        if (resource is { Group: "", Kind: "Pod" })
+        {
+            document["status"] = new JsonObject { ["phase"] = "Pending", ["qosClass"] = PodQuality.Of(document.Object("spec")) };
+        }
+        else if (resource is { Group: "", Kind: "Namespace" })
+        {
+            document.Child("spec")["finalizers"] = new JsonArray("kubernetes");
+        }
+        else if (resource is { Group: "", Kind: "Service" })
+        {
+            document["status"] = new JsonObject { ["loadBalancer"] = new JsonObject() };
+        }
+        else if (resource.Custom is null && resource.HasStatus && resource.Group is "apps" or "batch")
+        {
+            document["status"] = resource.Kind == "ReplicaSet" ? new JsonObject { ["replicas"] = 0 } : new JsonObject();
+        }
+    }
+
+    // What depends on other objects, after everyone who may change the object has.
+    private void Complete(ResourceInfo resource, JsonObject document, JsonObject? old)
+    {
+        if (resource is { Group: "", Kind: "Service" })
+            _services.Allocate(document, old);
+        if (resource is { Group: "apiextensions.k8s.io" })
+        {
+            const string cleanup = "customresourcecleanup.apiextensions.k8s.io";
+            if (old is null)
+                document.Child("metadata")["finalizers"] = new JsonArray(cleanup);
+        }
+    }
+
+    private static void Validate(ResourceInfo resource, JsonObject document, JsonObject? old, List<FieldError> errors)
+    {
+        if (resource.Custom is null)
+        {
+            BuiltInValidation.Check(resource, document, old, errors);
+            if (resource.Group == "apiextensions.k8s.io")
+                CustomResources.DefinitionValidation.Check(document, errors);
+        }
+        else
+        {
+            SchemaValidator.Validate(resource.Schema, document, errors);
+        }
+
+        if (errors.Count > 0)
+            throw ApiException.Invalid(resource.Group, resource.Kind, document.String("metadata", "name") ?? "", errors);
+    }
+
+    private void RequireNamespace(ResourceRequest request, JsonObject document)
+    {
+        var resource = request.Resource;
+        if (!resource.IsNamespaced)
+            return;
+        var ns = store.Get("", "namespaces", "", request.Namespace) ?? throw ApiException.NotFound("", "namespaces", request.Namespace);
+        if (!ns.IsDeleting)
+            return;
+        var name = document.String("metadata", "name") ?? "";
+        throw ApiException.Forbidden(
+            resource.Group, resource.Plural, name, $"unable to create new content in namespace {request.Namespace} because it is being terminated",
+            [
+                new JsonObject
+                {
+                    ["reason"] = "NamespaceTerminating",
+                    ["message"] = $"namespace {request.Namespace} is being terminated",
+                    ["field"] = "metadata.namespace",
+                },
+            ]);
+    }
+}

@@ -1,0 +1,192 @@
+using System.Collections.Concurrent;
+using System.Collections.Immutable;
+using System.Text.Json.Nodes;
+using Serving.LocalCluster.ApiServer.Rest;
+
+namespace Serving.LocalCluster.ApiServer.Storage;
+
+/// <summary>
+/// Every object, in memory, under one growing revision; what must outlive the process is handed to the database behind. Writes are
+/// compare-and-swap on the revision that was read.
+/// </summary>
+internal sealed class ObjectStore
+{
+    private readonly ConcurrentDictionary<string, Collection> _collections = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<long, ImmutableSortedDictionary<string, StoredObject>> _pages = new();
+    private readonly ConcurrentQueue<long> _pageOrder = new();
+    private readonly StateDatabase _database;
+    private long _revision;
+
+    /// <summary>Reads what the database holds.</summary>
+    public ObjectStore(StateDatabase database, TimeProvider time)
+    {
+        _database = database;
+        Time = time;
+        _revision = Math.Max(1, database.LastRevision);
+        foreach (var (group, resource, document) in database.Load())
+        {
+            var collection = Of(group, resource);
+            var stored = StoredObject.Create(document, long.Parse(document.String("metadata", "resourceVersion")!, System.Globalization.CultureInfo.InvariantCulture));
+            collection.Objects = collection.Objects.SetItem(Key(stored.Namespace, stored.Name), stored);
+            _revision = Math.Max(_revision, stored.Revision);
+        }
+
+        foreach (var collection in _collections.Values)
+            collection.Compacted = _revision;
+        FirstRevision = _revision;
+    }
+
+    public TimeProvider Time { get; }
+
+    /// <summary>The newest revision given out.</summary>
+    public long Revision => Interlocked.Read(ref _revision);
+
+    /// <summary>The revision this process began with: no watch can resume from before it.</summary>
+    public long FirstRevision { get; }
+
+    /// <summary>One object, or null.</summary>
+    public StoredObject? Get(string group, string resource, string ns, string name) =>
+        Of(group, resource).Objects.GetValueOrDefault(Key(ns, name));
+
+    /// <summary>Every object of a resource, in the order of namespace and name.</summary>
+    public ICollection<StoredObject> All(string group, string resource) => (ICollection<StoredObject>)Of(group, resource).Objects.Values.ToList();
+
+    /// <summary>The objects of a resource and the revision they stand for.</summary>
+    public (ImmutableSortedDictionary<string, StoredObject> Objects, long Revision) Snapshot(string group, string resource)
+    {
+        var collection = Of(group, resource);
+        lock (collection.Gate)
+            return (collection.Objects, Revision);
+    }
+
+    /// <summary>Keeps a snapshot so that the following pages show the same revision. The last 64 are kept.</summary>
+    public void KeepPages(long revision, string group, string resource, ImmutableSortedDictionary<string, StoredObject> objects)
+    {
+        if (!_pages.TryAdd(PageKey(revision, group, resource), objects))
+            return;
+        _pageOrder.Enqueue(PageKey(revision, group, resource));
+        if (_pageOrder.Count > 64 && _pageOrder.TryDequeue(out var oldest))
+            _pages.TryRemove(oldest, out _);
+    }
+
+    /// <summary>A snapshot kept for paging, or null when it has expired.</summary>
+    public ImmutableSortedDictionary<string, StoredObject>? Pages(long revision, string group, string resource) =>
+        _pages.GetValueOrDefault(PageKey(revision, group, resource));
+
+    /// <summary>Stores a new object; null when there is one already.</summary>
+    public StoredObject? Create(string group, string resource, JsonObject document)
+    {
+        var collection = Of(group, resource);
+        lock (collection.Gate)
+        {
+            var key = Key(document.String("metadata", "namespace") ?? "", document.String("metadata", "name") ?? "");
+            if (collection.Objects.ContainsKey(key))
+                return null;
+            var stored = StoredObject.Create(document, Interlocked.Increment(ref _revision));
+            collection.Objects = collection.Objects.Add(key, stored);
+            _database.Save(group, resource, stored);
+            collection.Publish(new StoreEvent(WatchEventKind.Added, stored, null));
+            return stored;
+        }
+    }
+
+    /// <summary>Replaces the revision that was read; null when it is no longer the newest.</summary>
+    public StoredObject? Replace(string group, string resource, StoredObject expected, JsonObject document)
+    {
+        var collection = Of(group, resource);
+        lock (collection.Gate)
+        {
+            var key = Key(expected.Namespace, expected.Name);
+            if (!ReferenceEquals(collection.Objects.GetValueOrDefault(key), expected))
+                return null;
+            var stored = StoredObject.Create(document, Interlocked.Increment(ref _revision));
+            collection.Objects = collection.Objects.SetItem(key, stored);
+            _database.Save(group, resource, stored);
+            collection.Publish(new StoreEvent(WatchEventKind.Modified, stored, expected));
+            return stored;
+        }
+    }
+
+    /// <summary>Removes the revision that was read; null when it is no longer the newest. The last state carries the removal's revision.</summary>
+    public StoredObject? Remove(string group, string resource, StoredObject expected, JsonObject lastState)
+    {
+        var collection = Of(group, resource);
+        lock (collection.Gate)
+        {
+            var key = Key(expected.Namespace, expected.Name);
+            if (!ReferenceEquals(collection.Objects.GetValueOrDefault(key), expected))
+                return null;
+            var last = StoredObject.Create(lastState, Interlocked.Increment(ref _revision));
+            collection.Objects = collection.Objects.Remove(key);
+            _database.Remove(group, resource, last);
+            collection.Publish(new StoreEvent(WatchEventKind.Deleted, last, expected));
+            return last;
+        }
+    }
+
+    /// <summary>
+    /// Opens a watch. Without a revision it begins with the objects there are (unless <paramref name="initial"/> is false), ended by a bookmark when
+    /// <paramref name="endBookmark"/> is set.
+    /// </summary>
+    /// <exception cref="ApiException">410: the revision is older than the events kept.</exception>
+    public Watcher Watch(string group, string resource, string? ns, Selector selector, long? from, bool initial, bool endBookmark)
+    {
+        var collection = Of(group, resource);
+        var watcher = new Watcher(this, collection, ns, selector);
+        lock (collection.Gate)
+        {
+            if (from is null)
+            {
+                if (initial)
+                {
+                    foreach (var stored in collection.Objects.Values)
+                        watcher.OfferInitial(stored);
+                    if (endBookmark)
+                        watcher.OfferBookmark(WatchEventKind.InitialEnd, RevisionOf(collection));
+                }
+            }
+            else
+            {
+                if (from < Math.Max(collection.Compacted, FirstRevision))
+                    throw ApiException.Gone($"too old resource version: {from} ({Math.Max(collection.Compacted, FirstRevision)})");
+                foreach (var happened in collection.History)
+                {
+                    if (happened.Object.Revision > from)
+                        watcher.Offer(happened);
+                }
+            }
+
+            collection.Watchers.Add(watcher);
+        }
+
+        return watcher;
+    }
+
+    /// <summary>A revision at which everything that happened to the collection has been published. Call under its gate.</summary>
+    public long RevisionOf(Collection collection)
+    {
+        _ = collection;
+        return Revision;
+    }
+
+    /// <summary>Ends every watch.</summary>
+    public void CloseWatchers()
+    {
+        foreach (var collection in _collections.Values)
+        {
+            lock (collection.Gate)
+            {
+                foreach (var watcher in collection.Watchers)
+                    watcher.Close();
+            }
+        }
+    }
+
+    private static string Key(string ns, string name) => ns.Length == 0 ? name : $"{ns}/{name}";
+
+    private static long PageKey(long revision, string group, string resource) =>
+        (revision << 20) ^ (string.GetHashCode(group + "/" + resource, StringComparison.Ordinal) & 0xFFFFF);
+
+    private Collection Of(string group, string resource) =>
+        _collections.GetOrAdd($"{group}/{resource}", static (_, parts) => new Collection(parts.group, parts.resource), (group, resource));
+}

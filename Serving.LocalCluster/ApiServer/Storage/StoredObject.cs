@@ -1,0 +1,97 @@
+using System.Text.Json.Nodes;
+using Serving.LocalCluster.ApiServer.Rest;
+
+namespace Serving.LocalCluster.ApiServer.Storage;
+
+/// <summary>One revision of one object: its JSON, written once, and what selectors and deletion ask about. Never changes.</summary>
+internal sealed class StoredObject
+{
+    private readonly Dictionary<string, string> _fields;
+    private byte[]? _added;
+    private byte[]? _modified;
+    private byte[]? _deleted;
+
+    private StoredObject(string ns, string name, long revision, byte[] json, JsonObject document)
+    {
+        Namespace = ns;
+        Name = name;
+        Revision = revision;
+        Json = json;
+        Uid = document.String("metadata", "uid") ?? "";
+        ApiVersion = document.String("apiVersion") ?? "";
+        IsDeleting = document.At("metadata", "deletionTimestamp") is not null;
+        Labels = [];
+        if (document.Object("metadata", "labels") is { } labels)
+        {
+            foreach (var (key, value) in labels)
+                Labels[key] = value?.GetValue<string>() ?? "";
+        }
+
+        _fields = SelectableFields.Of(document);
+    }
+
+    public string Namespace { get; }
+
+    public string Name { get; }
+
+    public string Uid { get; }
+
+    /// <summary>The version it was written in.</summary>
+    public string ApiVersion { get; }
+
+    /// <summary>Its resourceVersion.</summary>
+    public long Revision { get; }
+
+    public byte[] Json { get; }
+
+    /// <summary>Whether a deletionTimestamp is set.</summary>
+    public bool IsDeleting { get; }
+
+    public Dictionary<string, string> Labels { get; }
+
+    /// <summary>The value field selectors compare, or null for a field that cannot be selected by.</summary>
+    public string? Field(string path) => _fields.GetValueOrDefault(path);
+
+    /// <summary>A copy that may be changed.</summary>
+    public JsonObject Document() => Rest.Json.ParseOwn(Json);
+
+    /// <summary>Makes the revision of a document, whose resourceVersion is set to it.</summary>
+    public static StoredObject Create(JsonObject document, long revision)
+    {
+        var metadata = document.Child("metadata");
+        metadata["resourceVersion"] = revision.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        return new StoredObject(
+            metadata.String("namespace") ?? "", metadata.String("name") ?? "", revision, Rest.Json.Bytes(document), document);
+    }
+
+    /// <summary>The line of a watch stream that tells of this revision; made once for all watchers.</summary>
+    public byte[] Line(WatchEventKind kind) => kind switch
+    {
+        WatchEventKind.Added => _added ??= Frame("{\"type\":\"ADDED\",\"object\":"u8, Json),
+        WatchEventKind.Modified => _modified ??= Frame("{\"type\":\"MODIFIED\",\"object\":"u8, Json),
+        _ => _deleted ??= Frame("{\"type\":\"DELETED\",\"object\":"u8, Json),
+    };
+
+    /// <summary>A line of a watch stream around a document.</summary>
+    public static byte[] Frame(ReadOnlySpan<byte> prefix, ReadOnlySpan<byte> json)
+    {
+        var line = new byte[prefix.Length + json.Length + 2];
+        prefix.CopyTo(line);
+        json.CopyTo(line.AsSpan(prefix.Length));
+        line[^2] = (byte)'}';
+        line[^1] = (byte)'\n';
+        return line;
+    }
+}
+
+/// <summary>What a watcher is told.</summary>
+internal enum WatchEventKind
+{
+    Added,
+    Modified,
+    Deleted,
+    Bookmark,
+
+    /// <summary>A bookmark that ends the initial objects.</summary>
+    InitialEnd,
+}

@@ -1,0 +1,82 @@
+using System.Threading.Channels;
+using Serving.LocalCluster.ApiServer.Rest;
+
+namespace Serving.LocalCluster.ApiServer.Storage;
+
+/// <summary>One open watch: a bounded queue of what its selector lets through.</summary>
+internal sealed class Watcher(ObjectStore store, Collection collection, string? ns, Selector selector) : IDisposable
+{
+    private const int Capacity = 2048;
+
+    private readonly Channel<WatchRecord> _queue = Channel.CreateUnbounded<WatchRecord>(new UnboundedChannelOptions { SingleReader = true });
+    private int _queued;
+
+    /// <summary>What has happened; ends when the watcher fell behind or the server stops.</summary>
+    public ChannelReader<WatchRecord> Records => _queue.Reader;
+
+    /// <summary>Counts a record as taken from <see cref="Records"/>.</summary>
+    public void Taken() => Interlocked.Decrement(ref _queued);
+
+    /// <summary>Queues what this watcher sees of an event; false when it has fallen too far behind and is closed. Called in order, under the collection's gate.</summary>
+    public bool Offer(StoreEvent happened)
+    {
+        var now = happened.Kind != WatchEventKind.Deleted && Sees(happened.Object);
+        var before = happened.Previous is not null && Sees(happened.Previous);
+        if (!now && !before)
+            return true;
+        var kind = !now ? WatchEventKind.Deleted : before ? WatchEventKind.Modified : WatchEventKind.Added;
+        return Enqueue(new WatchRecord(kind, happened.Object));
+    }
+
+    /// <summary>Queues an object that was there before the watch began; the initial objects do not count against the queue's bound.</summary>
+    public void OfferInitial(StoredObject existing)
+    {
+        if (!Sees(existing))
+            return;
+        Interlocked.Increment(ref _queued);
+        _queue.Writer.TryWrite(new WatchRecord(WatchEventKind.Added, existing));
+        _initial++;
+    }
+
+    /// <summary>Queues a bookmark.</summary>
+    public void OfferBookmark(WatchEventKind kind, long revision)
+    {
+        Interlocked.Increment(ref _queued);
+        _queue.Writer.TryWrite(new WatchRecord(kind, null, revision));
+    }
+
+    /// <summary>The revision up to which everything was told, or null while records wait.</summary>
+    public long? SettledRevision()
+    {
+        lock (collection.Gate)
+            return Volatile.Read(ref _queued) == 0 ? store.RevisionOf(collection) : null;
+    }
+
+    /// <summary>Ends the stream.</summary>
+    public void Close() => _queue.Writer.TryComplete();
+
+    public void Dispose()
+    {
+        lock (collection.Gate)
+            collection.Watchers.Remove(this);
+        Close();
+    }
+
+    private int _initial;
+
+    private bool Enqueue(WatchRecord record)
+    {
+        if (Interlocked.Increment(ref _queued) > Capacity + _initial)
+        {
+            Close();
+            return false;
+        }
+
+        return _queue.Writer.TryWrite(record);
+    }
+
+    private bool Sees(StoredObject candidate) => (ns is null || candidate.Namespace == ns) && selector.Matches(candidate);
+}
+
+/// <summary>One thing to tell a watcher.</summary>
+internal readonly record struct WatchRecord(WatchEventKind Kind, StoredObject? Object, long Revision = 0);

@@ -1,0 +1,60 @@
+using Microsoft.Extensions.Logging;
+using Serving.Api;
+using Serving.Kubernetes;
+
+namespace Serving.LocalCluster.Controllers;
+
+/// <summary>
+/// The controllers that a cluster brings along: Deployments, ReplicaSets, Endpoints and EndpointSlices, namespaces, garbage
+/// collection. Everything is driven by events, because a cold start waits for the chain from Deployment to endpoint.
+/// </summary>
+public sealed class ClusterControllers
+{
+    private const int Workers = 4;
+
+    private readonly List<ReconcileLoop> loops = [];
+    private readonly GarbageCollector garbage;
+
+    /// <param name="informers">The informers to read from.</param>
+    /// <param name="discovery">Which kinds there are.</param>
+    /// <param name="events">Where to say what was done.</param>
+    /// <param name="caCertificate">The API server's CA in PEM, for <c>kube-root-ca.crt</c>.</param>
+    /// <param name="loggers">Where failures are said.</param>
+    /// <param name="time">The clock.</param>
+    public ClusterControllers(IInformers informers, IResourceDiscovery discovery, IEventRecorder events, string caCertificate, ILoggerFactory loggers, TimeProvider time)
+    {
+        ArgumentNullException.ThrowIfNull(informers);
+        var logger = loggers.CreateLogger("cluster-controllers");
+        var deployments = informers.For(Resources.Deployments);
+        var replicaSets = informers.For(Resources.ReplicaSets);
+        var pods = informers.For(Resources.Pods);
+        var services = informers.For(Resources.Services);
+        var namespaces = informers.For(Resources.Namespaces);
+        var endpoints = new EndpointsReconciler(informers);
+        var deployment = new DeploymentReconciler(informers, events, time);
+        var replicaSet = new ReplicaSetReconciler(informers, events, time);
+        Add(deployment).For(deployments).Owns(replicaSets, Resources.Deployments.Kind).Watches(replicaSets, deployment.ClaimantsOf);
+        Add(replicaSet).For(replicaSets).Owns(pods, Resources.ReplicaSets.Kind).Watches(pods, replicaSet.ClaimantsOf);
+        Add(endpoints).For(services).For(informers.For(Resources.Endpoints)).Watches(pods, endpoints.ServicesOf)
+            .Watches(informers.For(Resources.EndpointSlices), ServiceOf);
+        Add(new NamespaceDefaultsReconciler(informers, caCertificate)).For(namespaces)
+            .Watches(informers.For(Resources.ServiceAccounts), NamespaceDefaultsReconciler.NamespaceOf)
+            .Watches(informers.For(Resources.ConfigMaps), NamespaceDefaultsReconciler.NamespaceOf);
+        Add(new NamespaceTerminationReconciler(informers, discovery)).For(namespaces);
+        garbage = new GarbageCollector(informers, discovery, logger, time);
+
+        ReconcileLoop Add(IReconciler reconciler)
+        {
+            var loop = new ReconcileLoop(reconciler, logger, time, Workers);
+            loops.Add(loop);
+            return loop;
+        }
+    }
+
+    /// <summary>Works until cancelled.</summary>
+    public Task RunAsync(IKubernetesClient client, CancellationToken cancellation)
+        => Task.WhenAll([.. loops.Select(loop => loop.RunAsync(client, cancellation)), garbage.RunAsync(client, cancellation)]);
+
+    private static IEnumerable<ObjectKey> ServiceOf(Api.Core.EndpointSlice slice)
+        => slice.Metadata.Labels.GetValueOrDefault(EndpointsMaker.ServiceNameLabel) is { } service ? [new ObjectKey(slice.Metadata.Namespace, service)] : [];
+}

@@ -1,0 +1,67 @@
+using Serving.Api.Core;
+
+namespace Serving.LocalCluster.Controllers;
+
+/// <summary>The conditions of a Deployment, with Kubernetes' reasons and wording. Pure.</summary>
+internal static class DeploymentConditions
+{
+    /// <summary>The reason of a rollout that came to its end.</summary>
+    public const string Completed = "NewReplicaSetAvailable";
+
+    private const string DeadlineExceeded = "ProgressDeadlineExceeded";
+
+    /// <summary>Available: whether the least number of pods is.</summary>
+    public static Condition Available(DeploymentSpec spec, int available)
+    {
+        var unavailable = spec.Strategy?.Type == "Recreate" ? 0 : RollingUpdate.Bounds(spec).Unavailable;
+        return available >= (spec.Replicas ?? 1) - unavailable
+            ? new Condition { Type = "Available", Status = "True", Reason = "MinimumReplicasAvailable", Message = "Deployment has minimum availability." }
+            : new Condition { Type = "Available", Status = "False", Reason = "MinimumReplicasUnavailable", Message = "Deployment does not have minimum availability." };
+    }
+
+    /// <summary>Progressing: whether the rollout ended, goes on, or stands still for longer than the deadline.</summary>
+    /// <param name="before">The condition so far; null at first.</param>
+    /// <param name="newest">The name of the newest ReplicaSet.</param>
+    /// <param name="complete">Whether all pods are of the newest ReplicaSet and available.</param>
+    /// <param name="still">How long nothing has moved.</param>
+    /// <param name="deadline">How long it may stand still.</param>
+    public static Condition Progressing(Condition? before, string newest, bool complete, TimeSpan still, TimeSpan deadline)
+    {
+        if (complete)
+        {
+            return new Condition { Type = "Progressing", Status = "True", Reason = Completed, Message = $"ReplicaSet \"{newest}\" has successfully progressed." };
+        }
+
+        // A rollout that completed once is not timed again when it is only scaled.
+        if (before is { Status: "True", Reason: Completed } && before.Message.Contains($"\"{newest}\"", StringComparison.Ordinal))
+        {
+            return before;
+        }
+
+        return still >= deadline
+            ? new Condition { Type = "Progressing", Status = "False", Reason = DeadlineExceeded, Message = $"ReplicaSet \"{newest}\" has timed out progressing." }
+            : new Condition { Type = "Progressing", Status = "True", Reason = "ReplicaSetUpdated", Message = $"ReplicaSet \"{newest}\" is progressing." };
+    }
+
+    /// <summary>Puts conditions into a list: a time moves when the status does.</summary>
+    public static IReadOnlyList<Condition> Set(IReadOnlyList<Condition> conditions, DateTimeOffset now, params IEnumerable<Condition> wanted)
+    {
+        var result = conditions.ToList();
+        foreach (var condition in wanted)
+        {
+            var at = result.FindIndex(existing => existing.Type == condition.Type);
+            var since = at >= 0 && result[at].Status == condition.Status ? result[at].LastTransitionTime : now;
+            var dated = condition with { LastTransitionTime = since };
+            if (at >= 0)
+            {
+                result[at] = dated;
+            }
+            else
+            {
+                result.Add(dated);
+            }
+        }
+
+        return result;
+    }
+}

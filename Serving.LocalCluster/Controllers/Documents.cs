@@ -1,0 +1,127 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Serving.Api;
+using Serving.Api.Core;
+using Serving.Kubernetes;
+
+namespace Serving.LocalCluster.Controllers;
+
+/// <summary>What the cluster's controllers do to documents over and over: name, own, patch.</summary>
+internal static class Documents
+{
+    // Kubernetes' own alphabet of generated names: no vowels, so no words.
+    private const string NameAlphabet = "bcdfghjklmnpqrstvwxz2456789";
+
+    /// <summary>A name of <paramref name="length"/> characters for what <paramref name="value"/> would be written as; equal for equal documents.</summary>
+    public static string Hash<T>(T value, int length = 10)
+        where T : class
+        => Hash(Canonical(Node(value)), length);
+
+    /// <summary>A name of <paramref name="length"/> characters for a text.</summary>
+    public static string Hash(string text, int length)
+        => Letters(SHA256.HashData(Encoding.UTF8.GetBytes(text)), length);
+
+    /// <summary>A random name of five characters, as Kubernetes appends to a <c>generateName</c>.</summary>
+    public static string RandomSuffix() => Letters(RandomNumberGenerator.GetBytes(5), 5);
+
+    /// <summary>The reference by which <paramref name="owner"/> controls a child.</summary>
+    public static OwnerReference ControllerOf(IKubernetesObject owner, ResourceType type) => new()
+    {
+        ApiVersion = type.ApiVersion,
+        Kind = type.Kind,
+        Name = owner.Metadata.Name,
+        Uid = owner.Metadata.Uid,
+        Controller = true,
+        BlockOwnerDeletion = true,
+    };
+
+    /// <summary>The uid of the object that controls this one; null when none does.</summary>
+    public static string? ControllerUid(IKubernetesObject value)
+        => value.Metadata.OwnerReferences.FirstOrDefault(owner => owner.Controller == true)?.Uid;
+
+    /// <summary>A patch that gives an object these owners; it fails (conflict) when the object has another uid or version.</summary>
+    public static Patch OwnersPatch(IKubernetesObject value, IReadOnlyList<OwnerReference> owners)
+        => MetadataPatch(value, "ownerReferences", JsonSerializer.SerializeToNode(owners, ApiJson.Default.Of<IReadOnlyList<OwnerReference>>())!);
+
+    /// <summary>A patch of one field of an object's metadata; it fails (conflict) when the object has another uid or version.</summary>
+    public static Patch MetadataPatch(IKubernetesObject value, string field, JsonNode content)
+        => new(PatchType.Merge, new JsonObject
+        {
+            ["metadata"] = new JsonObject { ["uid"] = value.Metadata.Uid, ["resourceVersion"] = value.Metadata.ResourceVersion, [field] = content },
+        }.ToJsonString());
+
+    /// <summary>A merged copy: keys of <paramref name="over"/> win.</summary>
+    public static IReadOnlyDictionary<string, string> Merge(IReadOnlyDictionary<string, string> under, IReadOnlyDictionary<string, string> over)
+    {
+        var merged = new Dictionary<string, string>(under);
+        foreach (var (key, value) in over)
+        {
+            merged[key] = value;
+        }
+
+        return merged;
+    }
+
+    /// <summary>Whether two maps hold the same.</summary>
+    public static bool SameMap(IReadOnlyDictionary<string, string> left, IReadOnlyDictionary<string, string> right)
+        => left.Count == right.Count && left.All(entry => right.TryGetValue(entry.Key, out var value) && value == entry.Value);
+
+    /// <summary>Whether a create was refused because its namespace is on its way out, and with it whoever wants the object.</summary>
+    public static bool IsNamespaceTerminating(KubernetesException failure)
+        => failure.Status.Details?.Causes.Any(cause => cause.Reason == "NamespaceTerminating") == true;
+
+    /// <summary>Awaits a call whose object may have gone meanwhile; whether it was still there.</summary>
+    public static async Task<bool> UnlessGoneAsync(Task call)
+    {
+        try
+        {
+            await call;
+            return true;
+        }
+        catch (KubernetesException failure) when (failure.IsNotFound)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>
+    /// Creates an object unless there is one already, which only the cache has not shown yet: its event will bring the key back.
+    /// </summary>
+    public static async Task CreateAsync<T>(IKubernetesClient client, ResourceType<T> type, T value, CancellationToken cancellation)
+        where T : class, IKubernetesObject
+    {
+        try
+        {
+            await client.CreateAsync(type, value, cancellation);
+        }
+        catch (KubernetesException failure) when (failure.IsAlreadyExists)
+        {
+            // Nothing is lost: what is there is compared when its event comes.
+        }
+    }
+
+    private static JsonNode? Node<T>(T? value)
+        where T : class
+        => value is null ? null : JsonSerializer.SerializeToNode(value, ApiJson.Default.Of<T>());
+
+    private static string Canonical(JsonNode? node) => node switch
+    {
+        JsonObject map => "{" + string.Join(',', map.OrderBy(entry => entry.Key, StringComparer.Ordinal).Select(entry => $"{JsonValue.Create(entry.Key).ToJsonString()}:{Canonical(entry.Value)}")) + "}",
+        JsonArray list => "[" + string.Join(',', list.Select(Canonical)) + "]",
+        null => "null",
+        _ => node.ToJsonString(),
+    };
+
+    private static string Letters(ReadOnlySpan<byte> bytes, int length)
+    {
+        var name = new StringBuilder(length);
+        for (var i = 0; i < length; i++)
+        {
+            name.Append(NameAlphabet[bytes[i] % NameAlphabet.Length]);
+        }
+
+        return name.ToString();
+    }
+}

@@ -1,0 +1,86 @@
+using Serving.Api;
+using Serving.Api.Core;
+using Serving.Api.Validation;
+using Serving.Kubernetes;
+
+namespace Serving.LocalCluster.Controllers;
+
+/// <summary>
+/// Keeps the Endpoints and EndpointSlices of every Service: from the pods that it selects or, without a selector, slices that
+/// mirror the Endpoints that somebody else writes.
+/// </summary>
+internal sealed class EndpointsReconciler : IReconciler
+{
+    private readonly ILister<CoreService> services;
+    private readonly ILister<Api.Core.Endpoints> endpoints;
+    private readonly ILister<Pod> pods;
+    private readonly SliceWriter slices;
+
+    public EndpointsReconciler(IInformers informers)
+    {
+        services = informers.For(Resources.Services).Lister;
+        endpoints = informers.For(Resources.Endpoints).Lister;
+        pods = informers.For(Resources.Pods).Lister;
+        slices = new SliceWriter(informers.For(Resources.EndpointSlices).Lister);
+    }
+
+    public string Name => "endpoints";
+
+    /// <summary>The Services that select a pod.</summary>
+    public IEnumerable<ObjectKey> ServicesOf(Pod pod)
+        => services.List(pod.Metadata.Namespace).Where(service => IsSelecting(service) && LabelMatcher.Of(service.Spec!.Selector).Matches(pod.Metadata.Labels)).Select(ObjectKey.Of);
+
+    public async Task<Reconcile> ReconcileAsync(ObjectKey key, IKubernetesClient client, CancellationToken cancellation)
+    {
+        var service = services.Get(key.Namespace, key.Name);
+        if (service is null || service.Metadata.DeletionTimestamp is not null)
+        {
+            await slices.ApplyAsync(key, EndpointsMaker.ManagedByController, [], client, cancellation);
+            await slices.ApplyAsync(key, MirrorMaker.ManagedBy, [], client, cancellation);
+            if (endpoints.Get(key.Namespace, key.Name) is { } orphan && await IsGoneAsync(key, client, cancellation))
+            {
+                await Documents.UnlessGoneAsync(client.DeleteAsync(
+                    Resources.Endpoints, key.Namespace, key.Name, cancellation, new DeleteOptions(Uid: orphan.Metadata.Uid, ResourceVersion: orphan.Metadata.ResourceVersion)));
+            }
+        }
+        else if (IsSelecting(service))
+        {
+            var selector = LabelMatcher.Of(service.Spec!.Selector);
+            var selected = pods.List(key.Namespace).Where(pod => selector.Matches(pod.Metadata.Labels)).ToList();
+            await slices.ApplyAsync(key, EndpointsMaker.ManagedByController, EndpointsMaker.MakeSlices(service, selected), client, cancellation);
+            await slices.ApplyAsync(key, MirrorMaker.ManagedBy, [], client, cancellation);
+            await ApplyAsync(EndpointsMaker.MakeEndpoints(service, selected), client, cancellation);
+        }
+        else if (service.Spec?.Selector.Count is 0 or null)
+        {
+            var written = endpoints.Get(key.Namespace, key.Name);
+            var mirrored = written is null || written.Metadata.Labels.GetValueOrDefault(MirrorMaker.SkipLabel) == "true" ? [] : MirrorMaker.MakeSlices(service, written);
+            await slices.ApplyAsync(key, MirrorMaker.ManagedBy, mirrored, client, cancellation);
+            await slices.ApplyAsync(key, EndpointsMaker.ManagedByController, [], client, cancellation);
+        }
+
+        return Reconcile.Done;
+    }
+
+    private static bool IsSelecting(CoreService service) => service.Spec is { Selector.Count: > 0, Type: not "ExternalName" };
+
+    /// <summary>Asks the API itself: whoever makes a Service and then its Endpoints may be seen by these caches in the other order.</summary>
+    private static async Task<bool> IsGoneAsync(ObjectKey key, IKubernetesClient client, CancellationToken cancellation)
+        => !await Documents.UnlessGoneAsync(client.GetAsync(Resources.Services, key.Namespace, key.Name, cancellation));
+
+    private async Task ApplyAsync(Api.Core.Endpoints wanted, IKubernetesClient client, CancellationToken cancellation)
+    {
+        var before = endpoints.Get(wanted.Metadata.Namespace, wanted.Metadata.Name);
+        if (before is null)
+        {
+            await Documents.CreateAsync(client, Resources.Endpoints, wanted, cancellation);
+            return;
+        }
+
+        var after = before with { Metadata = before.Metadata with { Labels = wanted.Metadata.Labels }, Subsets = wanted.Subsets };
+        if (!ApiEquality.Same(before, after))
+        {
+            await client.UpdateAsync(Resources.Endpoints, after, cancellation);
+        }
+    }
+}

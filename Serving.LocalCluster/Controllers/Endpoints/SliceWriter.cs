@@ -1,0 +1,48 @@
+using Serving.Api;
+using Serving.Api.Core;
+using Serving.Api.Validation;
+using Serving.Kubernetes;
+
+namespace Serving.LocalCluster.Controllers;
+
+/// <summary>Brings the slices of one Service and one writer to what they should be.</summary>
+internal sealed class SliceWriter(ILister<EndpointSlice> slices)
+{
+    /// <summary>Creates, updates and deletes slices of <paramref name="service"/> that <paramref name="managedBy"/> writes.</summary>
+    public async Task ApplyAsync(ObjectKey service, string managedBy, IReadOnlyList<EndpointSlice> wanted, IKubernetesClient client, CancellationToken cancellation)
+    {
+        var existing = slices.ByLabel(service.Namespace, EndpointsMaker.ServiceNameLabel, service.Name)
+            .Where(slice => slice.Metadata.Labels.GetValueOrDefault(EndpointsMaker.ManagedByLabel) == managedBy)
+            .ToDictionary(slice => slice.Metadata.Name);
+        foreach (var slice in wanted)
+        {
+            if (!existing.Remove(slice.Metadata.Name, out var before))
+            {
+                await Documents.CreateAsync(client, Resources.EndpointSlices, slice, cancellation);
+            }
+            else if (before.AddressType != slice.AddressType)
+            {
+                await client.DeleteAsync(Resources.EndpointSlices, service.Namespace, slice.Metadata.Name, cancellation);
+                await client.CreateAsync(Resources.EndpointSlices, slice, cancellation);
+            }
+            else
+            {
+                var after = before with
+                {
+                    Metadata = before.Metadata with { Labels = slice.Metadata.Labels, OwnerReferences = slice.Metadata.OwnerReferences },
+                    Ports = slice.Ports,
+                    Endpoints = slice.Endpoints,
+                };
+                if (!ApiEquality.Same(before, after))
+                {
+                    await client.UpdateAsync(Resources.EndpointSlices, after, cancellation);
+                }
+            }
+        }
+
+        foreach (var name in existing.Keys)
+        {
+            await Documents.UnlessGoneAsync(client.DeleteAsync(Resources.EndpointSlices, service.Namespace, name, cancellation));
+        }
+    }
+}

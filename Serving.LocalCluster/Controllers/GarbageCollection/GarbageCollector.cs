@@ -1,0 +1,151 @@
+using System.Threading.Channels;
+using Microsoft.Extensions.Logging;
+using Serving.Api;
+using Serving.Api.Core;
+using Serving.Kubernetes;
+
+namespace Serving.LocalCluster.Controllers;
+
+/// <summary>
+/// Follows every kind that can be listed and deleted, custom ones included, and runs a <see cref="GarbageReconciler"/> for each.
+/// Of all these objects only kind and metadata are kept.
+/// </summary>
+internal sealed class GarbageCollector(IInformers informers, IResourceDiscovery discovery, ILogger logger, TimeProvider time)
+{
+    /// <summary>Short-lived or high-volume kinds that nothing owns.</summary>
+    private static readonly string[] Ignored = ["events", "leases"];
+    private static readonly TimeSpan Retry = TimeSpan.FromSeconds(1);
+
+    private readonly OwnerGraph graph = new();
+    private readonly Lock gate = new();
+    private readonly Dictionary<(string Group, string Plural), Followed> followed = [];
+    private readonly IInformer<CustomResourceDefinition> definitions = informers.For(Resources.CustomResourceDefinitions);
+
+    /// <summary>The objects that name this uid as an owner.</summary>
+    public IReadOnlyList<(ResourceType<ObjectHeader> Type, ObjectHeader Item)> Dependents(string uid)
+    {
+        var found = new List<(ResourceType<ObjectHeader>, ObjectHeader)>();
+        foreach (var node in graph.Dependents(uid))
+        {
+            if (Find(node.Type) is { } kind && kind.Informer.Lister.Get(node.Key.Namespace, node.Key.Name) is { } item && item.Metadata.Uid == node.Uid)
+            {
+                found.Add((kind.Type, item));
+            }
+        }
+
+        return found;
+    }
+
+    /// <summary>Whether a cache shows this object, so that its going will be heard of.</summary>
+    public bool Shows(ObjectHeader item) => graph.Find(item.Metadata.Uid) is not null;
+
+    /// <summary>The owner that a reference names; null when it is gone, or another object has its name now.</summary>
+    public async Task<ObjectHeader?> FindOwnerAsync(OwnerReference owner, string ns, IKubernetesClient client, CancellationToken cancellation)
+    {
+        if (graph.Find(owner.Uid) is { } node && Find(node.Type)?.Informer.Lister.Get(node.Key.Namespace, node.Key.Name) is { } cached && cached.Metadata.Uid == owner.Uid)
+        {
+            return cached;
+        }
+
+        if (await discovery.FindAsync(owner.ApiVersion, owner.Kind, cancellation) is not { } type)
+        {
+            throw new InvalidOperationException($"the owner {owner.Kind} {owner.Name} is of a kind that the API server does not know: {owner.ApiVersion}");
+        }
+
+        try
+        {
+            var live = await client.GetAsync(ObjectHeader.Type(type), type.Namespaced ? ns : null, owner.Name, cancellation);
+            return live.Metadata.Uid == owner.Uid ? live : null;
+        }
+        catch (KubernetesException failure) when (failure.IsNotFound)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Works until cancelled; kinds that are defined later are followed from then on.</summary>
+    public async Task RunAsync(IKubernetesClient client, CancellationToken cancellation)
+    {
+        var running = new List<Task>();
+        // One place: any number of changes until then make one look at which kinds there are.
+        var changed = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+        changed.Writer.TryWrite(true);
+        using var registration = definitions.AddHandler(_ => changed.Writer.TryWrite(true));
+        while (!cancellation.IsCancellationRequested)
+        {
+            try
+            {
+                await changed.Reader.ReadAsync(cancellation);
+                foreach (var loop in await FollowNewKindsAsync(cancellation))
+                {
+                    running.Add(loop.RunAsync(client, cancellation));
+                }
+            }
+            catch (Exception failure) when (!cancellation.IsCancellationRequested)
+            {
+                logger.LogWarning(failure, "Garbage collection could not read which kinds there are; it tries again in {Delay}", Retry);
+                await Task.Delay(Retry, time, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                changed.Writer.TryWrite(true);
+            }
+            catch (OperationCanceledException)
+            {
+                break;
+            }
+        }
+
+        await Task.WhenAll(running).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    private async Task<List<ReconcileLoop>> FollowNewKindsAsync(CancellationToken cancellation)
+    {
+        var loops = new List<ReconcileLoop>();
+        foreach (var resource in await discovery.ListAsync(cancellation))
+        {
+            if (!resource.Verbs.Contains("watch") || !resource.Verbs.Contains("delete") || Ignored.Contains(resource.Type.Plural) || Find(resource.Type) is not null)
+            {
+                continue;
+            }
+
+            var type = ObjectHeader.Type(resource.Type);
+            var informer = informers.For(type);
+            var loop = new ReconcileLoop(new GarbageReconciler(type, informer.Lister, this), logger, time, workers: 2).For(informer);
+            lock (gate)
+            {
+                followed[(type.Group, type.Plural)] = new Followed(type, informer, loop);
+            }
+
+            informer.AddHandler(change => Observe(type, change));
+            loops.Add(loop);
+        }
+
+        return loops;
+    }
+
+    private void Observe(ResourceType<ObjectHeader> type, Change<ObjectHeader> change)
+    {
+        foreach (var dependent in graph.Observe(type, change.Old, change.New))
+        {
+            Find(dependent.Type)?.Loop.Enqueue(dependent.Key);
+        }
+
+        // An owner that waits for its dependents is looked at again as each of them goes, or is no longer its.
+        foreach (var owner in change.Old?.Metadata.OwnerReferences ?? [])
+        {
+            var isKept = change.New?.Metadata.OwnerReferences.Any(kept => kept.Uid == owner.Uid) ?? false;
+            if (!isKept && graph.Find(owner.Uid) is { } node)
+            {
+                Find(node.Type)?.Loop.Enqueue(node.Key);
+            }
+        }
+    }
+
+    private Followed? Find(ResourceType type)
+    {
+        lock (gate)
+        {
+            return followed.GetValueOrDefault((type.Group, type.Plural));
+        }
+    }
+
+    private sealed record Followed(ResourceType<ObjectHeader> Type, IInformer<ObjectHeader> Informer, ReconcileLoop Loop);
+}

@@ -1,0 +1,82 @@
+using Serving.Api;
+using Serving.Kubernetes;
+
+namespace Serving.LocalCluster.Controllers;
+
+/// <summary>Who owns whom, over all kinds, as the caches show it. Thread-safe.</summary>
+internal sealed class OwnerGraph
+{
+    private readonly Lock gate = new();
+    private readonly Dictionary<string, GraphNode> nodes = [];
+    private readonly Dictionary<string, HashSet<GraphNode>> dependents = [];
+
+    /// <summary>Takes in a change of an object; when the object went, gives its dependents, to be looked at.</summary>
+    public IReadOnlyList<GraphNode> Observe(ResourceType type, IKubernetesObject? before, IKubernetesObject? after)
+    {
+        lock (gate)
+        {
+            if (before is not null && after?.Metadata.Uid != before.Metadata.Uid)
+            {
+                var gone = new GraphNode(type, ObjectKey.Of(before), before.Metadata.Uid);
+                nodes.Remove(gone.Uid);
+                Unlink(gone, before);
+                if (after is null)
+                {
+                    return DependentsOf(gone.Uid);
+                }
+            }
+            else if (before is not null)
+            {
+                Unlink(new GraphNode(type, ObjectKey.Of(before), before.Metadata.Uid), before);
+            }
+
+            if (after is not null)
+            {
+                var node = new GraphNode(type, ObjectKey.Of(after), after.Metadata.Uid);
+                nodes[node.Uid] = node;
+                foreach (var owner in after.Metadata.OwnerReferences)
+                {
+                    (dependents.TryGetValue(owner.Uid, out var set) ? set : dependents[owner.Uid] = []).Add(node);
+                }
+
+                return after.Metadata.DeletionTimestamp is not null ? DependentsOf(node.Uid) : [];
+            }
+
+            return [];
+        }
+    }
+
+    /// <summary>The object with this uid; null when no cache shows it.</summary>
+    public GraphNode? Find(string uid)
+    {
+        lock (gate)
+        {
+            return nodes.GetValueOrDefault(uid);
+        }
+    }
+
+    /// <summary>What names this uid as an owner.</summary>
+    public IReadOnlyList<GraphNode> Dependents(string uid)
+    {
+        lock (gate)
+        {
+            return DependentsOf(uid);
+        }
+    }
+
+    private GraphNode[] DependentsOf(string uid) => dependents.TryGetValue(uid, out var set) ? [.. set] : [];
+
+    private void Unlink(GraphNode node, IKubernetesObject value)
+    {
+        foreach (var owner in value.Metadata.OwnerReferences)
+        {
+            if (dependents.TryGetValue(owner.Uid, out var set) && set.Remove(node) && set.Count == 0)
+            {
+                dependents.Remove(owner.Uid);
+            }
+        }
+    }
+}
+
+/// <summary>One object in the graph.</summary>
+internal sealed record GraphNode(ResourceType Type, ObjectKey Key, string Uid);

@@ -1,0 +1,63 @@
+using Serving.Kubernetes;
+
+namespace Serving.LocalCluster.Controllers;
+
+/// <summary>
+/// Remembers pods that were created or deleted but that the cache does not show yet, so that a ReplicaSet acts once on what it
+/// sees. Invariant: an expectation is kept until the cache shows it, or for <see cref="Patience"/>.
+/// </summary>
+internal sealed class Expectations(TimeProvider time)
+{
+    /// <summary>How long a missing event is waited for.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    private readonly Lock gate = new();
+    private readonly Dictionary<(string Owner, string Pod, bool Create), long> pending = [];
+
+    /// <summary>Expects to see a pod of <paramref name="owner"/> (a uid) appear.</summary>
+    public void ExpectCreate(string owner, ObjectKey pod) => Add((owner, pod.ToString(), true));
+
+    /// <summary>Expects to see a pod of <paramref name="owner"/> (a uid) go.</summary>
+    public void ExpectDelete(string owner, ObjectKey pod) => Add((owner, pod.ToString(), false));
+
+    /// <summary>The pod was seen, or will not come.</summary>
+    public void Created(string owner, ObjectKey pod) => Remove((owner, pod.ToString(), true));
+
+    /// <summary>The pod was seen to go, or was gone already.</summary>
+    public void Deleted(string owner, ObjectKey pod) => Remove((owner, pod.ToString(), false));
+
+    /// <summary>Whether everything expected for <paramref name="owner"/> has been seen.</summary>
+    public bool Met(string owner)
+    {
+        lock (gate)
+        {
+            foreach (var (key, since) in pending.Where(entry => entry.Key.Owner == owner).ToList())
+            {
+                if (time.GetElapsedTime(since) < Patience)
+                {
+                    return false;
+                }
+
+                pending.Remove(key);
+            }
+
+            return true;
+        }
+    }
+
+    private void Add((string, string, bool) key)
+    {
+        lock (gate)
+        {
+            pending[key] = time.GetTimestamp();
+        }
+    }
+
+    private void Remove((string, string, bool) key)
+    {
+        lock (gate)
+        {
+            pending.Remove(key);
+        }
+    }
+}

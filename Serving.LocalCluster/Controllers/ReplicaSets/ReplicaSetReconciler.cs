@@ -1,0 +1,163 @@
+using Serving.Api;
+using Serving.Api.Core;
+using Serving.Kubernetes;
+
+namespace Serving.LocalCluster.Controllers;
+
+/// <summary>Keeps as many pods of a template as a ReplicaSet wants.</summary>
+internal sealed class ReplicaSetReconciler : IReconciler
+{
+    private readonly ILister<ReplicaSet> replicaSets;
+    private readonly ILister<Pod> pods;
+    private readonly Claims<ReplicaSet, Pod> claims;
+    private readonly Expectations expectations;
+    private readonly IEventRecorder events;
+    private readonly TimeProvider time;
+
+    public ReplicaSetReconciler(IInformers informers, IEventRecorder events, TimeProvider time)
+    {
+        replicaSets = informers.For(Resources.ReplicaSets).Lister;
+        var podInformer = informers.For(Resources.Pods);
+        pods = podInformer.Lister;
+        claims = new Claims<ReplicaSet, Pod>(Resources.ReplicaSets, Resources.Pods, replicaSets, pods, set => set.Spec?.Selector);
+        expectations = new Expectations(time);
+        this.events = events;
+        this.time = time;
+        podInformer.AddHandler(Observe);
+    }
+
+    public string Name => "replicaset";
+
+    /// <summary>The ReplicaSets that would take in a pod that nobody controls.</summary>
+    public IEnumerable<ObjectKey> ClaimantsOf(Pod pod) => claims.ClaimantsOf(pod);
+
+    public async Task<Reconcile> ReconcileAsync(ObjectKey key, IKubernetesClient client, CancellationToken cancellation)
+    {
+        if (replicaSets.Get(key.Namespace, key.Name) is not { } set)
+        {
+            return Reconcile.Done;
+        }
+
+        var active = (await claims.ClaimAsync(set, client, cancellation)).Where(PodState.IsActive).ToList();
+        if (set.Metadata.DeletionTimestamp is null && expectations.Met(set.Metadata.Uid))
+        {
+            var missing = (set.Spec?.Replicas ?? 1) - active.Count;
+            if (missing > 0)
+            {
+                await Task.WhenAll(Enumerable.Range(0, missing).Select(_ => CreateAsync(set, client, cancellation)));
+            }
+            else if (missing < 0)
+            {
+                await Task.WhenAll(PodRanking.ByWorth(active).Take(-missing).Select(pod => DeleteAsync(set, pod, client, cancellation)));
+            }
+        }
+
+        return await UpdateStatusAsync(set, active, client, cancellation);
+    }
+
+    private async Task CreateAsync(ReplicaSet set, IKubernetesClient client, CancellationToken cancellation)
+    {
+        var template = set.Spec?.Template ?? new PodTemplateSpec();
+        var metadata = template.Metadata ?? new ObjectMeta();
+        var pod = new Pod
+        {
+            ApiVersion = Resources.Pods.ApiVersion,
+            Kind = Resources.Pods.Kind,
+            Metadata = metadata with
+            {
+                Name = $"{set.Metadata.Name}-{Documents.RandomSuffix()}",
+                GenerateName = $"{set.Metadata.Name}-",
+                Namespace = set.Metadata.Namespace,
+                OwnerReferences = [Documents.ControllerOf(set, Resources.ReplicaSets)],
+            },
+            Spec = template.Spec,
+        };
+        var key = ObjectKey.Of(pod);
+        expectations.ExpectCreate(set.Metadata.Uid, key);
+        try
+        {
+            await client.CreateAsync(Resources.Pods, pod, cancellation);
+        }
+        catch (Exception failure)
+        {
+            expectations.Created(set.Metadata.Uid, key);
+            if (failure is KubernetesException refusal)
+            {
+                if (Documents.IsNamespaceTerminating(refusal))
+                {
+                    return;
+                }
+
+                events.Warning(set, "FailedCreate", $"Error creating: {refusal.Status.Message}");
+            }
+
+            throw;
+        }
+
+        events.Normal(set, "SuccessfulCreate", $"Created pod: {pod.Metadata.Name}");
+        if (pods.Get(key.Namespace, key.Name) is not null)
+        {
+            expectations.Created(set.Metadata.Uid, key);
+        }
+    }
+
+    private async Task DeleteAsync(ReplicaSet set, Pod pod, IKubernetesClient client, CancellationToken cancellation)
+    {
+        var key = ObjectKey.Of(pod);
+        expectations.ExpectDelete(set.Metadata.Uid, key);
+        try
+        {
+            if (!await Documents.UnlessGoneAsync(client.DeleteAsync(Resources.Pods, key.Namespace, key.Name, cancellation)))
+            {
+                expectations.Deleted(set.Metadata.Uid, key);
+                return;
+            }
+        }
+        catch
+        {
+            expectations.Deleted(set.Metadata.Uid, key);
+            throw;
+        }
+
+        events.Normal(set, "SuccessfulDelete", $"Deleted pod: {pod.Metadata.Name}");
+        if (pods.Get(key.Namespace, key.Name) is not { Metadata.DeletionTimestamp: null })
+        {
+            expectations.Deleted(set.Metadata.Uid, key);
+        }
+    }
+
+    private async Task<Reconcile> UpdateStatusAsync(ReplicaSet set, List<Pod> active, IKubernetesClient client, CancellationToken cancellation)
+    {
+        var now = time.GetUtcNow();
+        var minReady = set.Spec?.MinReadySeconds ?? 0;
+        var labels = LabelMatcher.Of(set.Spec?.Template?.Metadata?.Labels ?? Empty.Map);
+        var ready = active.Count(PodState.IsReady);
+        var available = active.Count(pod => PodState.IsAvailable(pod, minReady, now));
+        var status = (set.Status ?? new ReplicaSetStatus()) with
+        {
+            Replicas = active.Count,
+            FullyLabeledReplicas = active.Count(pod => labels.Matches(pod.Metadata.Labels)),
+            ReadyReplicas = ready,
+            AvailableReplicas = available,
+            ObservedGeneration = set.Metadata.Generation,
+        };
+        if (set.Status is null || status != set.Status)
+        {
+            await Documents.UnlessGoneAsync(client.UpdateStatusAsync(Resources.ReplicaSets, set with { Status = status }, cancellation));
+        }
+
+        return available < ready ? Reconcile.After(TimeSpan.FromSeconds(Math.Max(1, minReady))) : Reconcile.Done;
+    }
+
+    private void Observe(Change<Pod> change)
+    {
+        if (Documents.ControllerUid(change.Object) is { } owner)
+        {
+            expectations.Created(owner, change.Key);
+            if (change.New is null or { Metadata.DeletionTimestamp: not null })
+            {
+                expectations.Deleted(owner, change.Key);
+            }
+        }
+    }
+}

@@ -1,0 +1,256 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging;
+using Serving.Api;
+using Serving.Api.Core;
+using Serving.Kubernetes;
+using Serving.LocalCluster.Node.Pods;
+using NodeObject = Serving.Api.Core.Node;
+
+namespace Serving.LocalCluster.Node;
+
+/// <summary>
+/// The scheduler and the kubelet of a local cluster: runs the containers of pods as processes of this machine, on loopback
+/// addresses only. Security contexts and resource limits are not enforced: programs run as the user who runs the node, and
+/// nothing isolates them from the machine or each other. Linux only; needs <c>setpriv</c>, <c>setsid</c> and <c>sh</c>.
+/// </summary>
+public sealed class LocalNode
+{
+    private static readonly TimeSpan Heartbeat = TimeSpan.FromMinutes(5);
+    private readonly LocalNodeOptions _options;
+    private readonly IEventRecorder _events;
+    private readonly ILogger _logger;
+    private readonly TimeProvider _time;
+
+    /// <param name="options">The settings.</param>
+    /// <param name="events">Where what happens to pods is told.</param>
+    /// <param name="loggers">Where the node logs.</param>
+    /// <param name="time">The clock.</param>
+    public LocalNode(LocalNodeOptions options, IEventRecorder events, ILoggerFactory loggers, TimeProvider time)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(events);
+        ArgumentNullException.ThrowIfNull(loggers);
+        ArgumentNullException.ThrowIfNull(time);
+        (_options, _events, _logger, _time) = (options with { DataDirectory = Path.GetFullPath(options.DataDirectory) }, events, loggers.CreateLogger<LocalNode>(), time);
+    }
+
+    /// <summary>
+    /// Registers the node and runs the pods that are bound to it, until cancelled; then ends all pods within
+    /// <see cref="LocalNodeOptions.ShutdownGrace"/> and returns when no process is left. The objects of the pods stay, and a later run takes them up again.
+    /// </summary>
+    public async Task RunAsync(IKubernetesClient client, IInformers informers, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(client);
+        ArgumentNullException.ThrowIfNull(informers);
+        using var runtime = new NodeRuntime();
+        var context = new NodeContext(_options, client, new NodeObjects(client, informers), runtime, _events, _logger, _time);
+        var pods = informers.For(Resources.Pods);
+        var run = new Run(context, cancellation);
+        try
+        {
+            await RegisterAsync(client, cancellation).ConfigureAwait(false);
+            await pods.WaitForSyncAsync(cancellation).ConfigureAwait(false);
+            run.RemoveLeftovers(pods.Lister.List());
+            using var handler = pods.AddHandler(run.Handle);
+            using var configMaps = context.Objects.ConfigMaps.AddHandler(change => run.Refresh(change.Key.Namespace));
+            using var secrets = context.Objects.Secrets.AddHandler(change => run.Refresh(change.Key.Namespace));
+            while (true)
+            {
+                await Task.Delay(Heartbeat, _time, cancellation).ConfigureAwait(false);
+                await RegisterAsync(client, cancellation).ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+            _logger.LogInformation("The node stops: ending its pods");
+        }
+        finally
+        {
+            await run.ShutdownAsync().ConfigureAwait(false);
+        }
+    }
+
+    // Creates the Node object or renews its status; the server may not be up yet.
+    private async Task RegisterAsync(IKubernetesClient client, CancellationToken cancellation)
+    {
+        for (var retry = TimeSpan.FromMilliseconds(50); ; retry = retry.TotalSeconds > 2 ? retry : retry * 2)
+        {
+            try
+            {
+                var node = await FindOrCreateAsync(client, cancellation).ConfigureAwait(false);
+                var now = _time.GetUtcNow();
+                await client.UpdateStatusAsync(
+                    Resources.Nodes, NodeStatus.Make(_options.NodeName, node.Metadata.ResourceVersion, node.Metadata.CreationTimestamp ?? now, now), cancellation)
+                    .ConfigureAwait(false);
+                return;
+            }
+            catch (Exception e) when (e is KubernetesException or HttpRequestException or IOException)
+            {
+                _logger.LogDebug(e, "Cannot register the node yet");
+                await Task.Delay(retry, _time, cancellation).ConfigureAwait(false);
+            }
+        }
+    }
+
+    private async Task<NodeObject> FindOrCreateAsync(IKubernetesClient client, CancellationToken cancellation)
+    {
+        try
+        {
+            return await client.GetAsync(Resources.Nodes, null, _options.NodeName, cancellation).ConfigureAwait(false);
+        }
+        catch (KubernetesException e) when (e.IsNotFound)
+        {
+            var now = _time.GetUtcNow();
+            return await client.CreateAsync(Resources.Nodes, NodeStatus.Make(_options.NodeName, "", now, now), cancellation).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>The pods of one run of the node, by uid. Changes come one at a time; nothing here waits.</summary>
+    private sealed class Run(NodeContext node, CancellationToken cancellation)
+    {
+        private readonly ConcurrentDictionary<string, PodWorker> _workers = new(StringComparer.Ordinal);
+        private readonly ConcurrentDictionary<string, Task> _ending = new(StringComparer.Ordinal);
+        private readonly PodScheduler _scheduler = new(node);
+        private readonly Lock _lock = new();
+        private bool _stopping;
+
+        public void Handle(Change<Pod> change)
+        {
+            lock (_lock)
+            {
+                if (_stopping)
+                {
+                    return;
+                }
+
+                if (change.Old is { } old && old.Metadata.Uid != change.New?.Metadata.Uid)
+                {
+                    Remove(old);
+                }
+
+                if (change.New is { } pod)
+                {
+                    Handle(pod);
+                }
+            }
+        }
+
+        public void Refresh(string ns)
+        {
+            foreach (var worker in _workers.Values)
+            {
+                if (worker.Namespace == ns && worker.HasVolumesFromApi)
+                {
+                    _ = worker.RefreshVolumesAsync();
+                }
+            }
+        }
+
+        /// <summary>Removes the files of pods that were deleted while the node did not run.</summary>
+        public void RemoveLeftovers(IReadOnlyList<Pod> pods)
+        {
+            var root = Path.Combine(node.Options.DataDirectory, "pods");
+            Directory.CreateDirectory(root);
+            var known = pods.Select(p => p.Metadata.Uid).ToHashSet(StringComparer.Ordinal);
+            foreach (var directory in Directory.EnumerateDirectories(root).Where(d => !known.Contains(d[(d.LastIndexOf('_') + 1)..])))
+            {
+                Delete(directory);
+            }
+        }
+
+        public async Task ShutdownAsync()
+        {
+            lock (_lock)
+            {
+                _stopping = true;
+            }
+
+            foreach (var worker in _workers.Values)
+            {
+                worker.Shutdown(node.Options.ShutdownGrace);
+            }
+
+            await Task.WhenAll([.. _workers.Values.Select(w => w.Completion), .. _ending.Values]).ConfigureAwait(false);
+        }
+
+        private void Handle(Pod pod)
+        {
+            if (_workers.TryGetValue(pod.Metadata.Uid, out var worker))
+            {
+                worker.Update(pod);
+            }
+            else if (pod.Spec?.NodeName == node.Options.NodeName)
+            {
+                Adopt(pod);
+            }
+            else if (PodScheduler.IsFor(pod))
+            {
+                Schedule(pod);
+            }
+        }
+
+        private void Adopt(Pod pod)
+        {
+            if (pod.Metadata.DeletionTimestamp is not null)
+            {
+                // Nothing of it runs here: it was to end when the node did.
+                _ = Task.Run(() => PodDeletion.FinishAsync(node, pod, cancellation), CancellationToken.None);
+            }
+            else if (pod.Status?.Phase is not ("Succeeded" or "Failed"))
+            {
+                _workers[pod.Metadata.Uid] = new PodWorker(node, pod, Task.FromResult(true));
+            }
+        }
+
+        private void Schedule(Pod pod)
+        {
+            var running = _workers.Values.Count(w => !w.Completion.IsCompleted);
+            if (PodScheduler.Unschedulable(pod, node.Options.NodeName, running) is { } message)
+            {
+                _ = Task.Run(() => _scheduler.ReportAsync(pod, message, cancellation), CancellationToken.None);
+                return;
+            }
+
+            // The only node there is: the pod is started while its binding is on the way, which saves a cold start that time.
+            var bound = Task.Run(() => _scheduler.BindAsync(pod, cancellation), CancellationToken.None);
+            _workers[pod.Metadata.Uid] = new PodWorker(node, pod with { Spec = pod.Spec! with { NodeName = node.Options.NodeName } }, bound);
+        }
+
+        private void Remove(Pod pod)
+        {
+            var ended = Task.CompletedTask;
+            if (_workers.TryRemove(pod.Metadata.Uid, out var worker))
+            {
+                worker.Gone();
+                ended = worker.Completion;
+            }
+
+            if (pod.Spec?.NodeName == node.Options.NodeName || worker is not null)
+            {
+                _ending[pod.Metadata.Uid] = RemoveFilesAsync(pod, ended);
+            }
+        }
+
+        private async Task RemoveFilesAsync(Pod pod, Task ended)
+        {
+            await ended.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+            Delete(node.DirectoryOf(pod.Metadata.Namespace, pod.Metadata.Name, pod.Metadata.Uid));
+            _ending.TryRemove(pod.Metadata.Uid, out _);
+        }
+
+        private void Delete(string directory)
+        {
+            try
+            {
+                if (Directory.Exists(directory))
+                {
+                    Directory.Delete(directory, recursive: true);
+                }
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                node.Logger.LogWarning(e, "Cannot remove {Directory}", directory);
+            }
+        }
+    }
+}

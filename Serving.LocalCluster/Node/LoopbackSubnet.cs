@@ -1,0 +1,122 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+
+namespace Serving.LocalCluster.Node;
+
+/// <summary>
+/// A 127.a.b.0/24 that belongs to this instance alone, so that several local clusters on one machine give their pods
+/// different addresses. It is claimed by an abstract socket, which the kernel releases when the process ends, however
+/// it ends, and which lives in the same network namespace as the addresses. Host addresses .2 to .9 are for
+/// the process itself, .10 to .254 for pods.
+/// </summary>
+public sealed class LoopbackSubnet : IDisposable
+{
+    private const int FirstPod = 10;
+    private const int LastPod = 254;
+    private readonly Socket _claim;
+    private readonly Lock _lock = new();
+    private readonly HashSet<int> _used = [];
+    private int _last;
+
+    private LoopbackSubnet(string prefix, Socket claim)
+    {
+        Prefix = prefix;
+        _claim = claim;
+
+        // Not always from the start: an address of the instance before may still be in somebody's connection pool.
+        _last = Random.Shared.Next(FirstPod, LastPod + 1);
+    }
+
+    /// <summary>The first three numbers, as <c>127.77.0</c>.</summary>
+    public string Prefix { get; }
+
+    /// <summary>
+    /// Claims a subnet: the one named by <paramref name="prefix"/> (<c>127.a.b</c>), or the first that is free. Throws
+    /// <see cref="InvalidOperationException"/> when it is taken, naming the holder, or when it is not a loopback subnet other than 127.0.0.
+    /// </summary>
+    public static LoopbackSubnet Claim(string? prefix = null)
+    {
+        if (prefix is not null)
+        {
+            if (!IPAddress.TryParse(prefix + ".1", out var address) || !IPAddress.IsLoopback(address) || prefix.Split('.') is not [_, _, _] || prefix == "127.0.0")
+            {
+                throw new InvalidOperationException($"\"{prefix}\" is not the prefix of a loopback subnet: expected 127.a.b, and not 127.0.0");
+            }
+
+            return TryClaim(prefix)
+                ?? throw new InvalidOperationException($"the addresses {prefix}.* are in use by {AddressHolder.OfAbstractSocket(ClaimName(prefix)) ?? "another local cluster"}");
+        }
+
+        for (var second = 77; second < 127; second++)
+        {
+            for (var third = 0; third < 256; third++)
+            {
+                if (TryClaim(string.Create(CultureInfo.InvariantCulture, $"127.{second}.{third}")) is { } subnet)
+                {
+                    return subnet;
+                }
+            }
+        }
+
+        throw new InvalidOperationException("every loopback subnet from 127.77.0 to 127.126.255 is in use by other local clusters");
+    }
+
+    /// <summary>An address of the process itself; <paramref name="host"/> is 2 to 9.</summary>
+    public IPAddress HostAddress(int host)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(host, 2);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(host, FirstPod);
+        return Address(host);
+    }
+
+    /// <summary>An address that no pod has; one given back is not given out again before the others were. Null when all 245 are in use.</summary>
+    public IPAddress? AllocatePodAddress()
+    {
+        lock (_lock)
+        {
+            for (var tried = FirstPod; tried <= LastPod; tried++)
+            {
+                _last = _last >= LastPod ? FirstPod : _last + 1;
+                if (_used.Add(_last))
+                {
+                    return Address(_last);
+                }
+            }
+
+            return null;
+        }
+    }
+
+    /// <summary>Gives back an address of <see cref="AllocatePodAddress"/>.</summary>
+    public void Release(IPAddress address)
+    {
+        ArgumentNullException.ThrowIfNull(address);
+        lock (_lock)
+        {
+            _used.Remove(address.GetAddressBytes()[3]);
+        }
+    }
+
+    /// <summary>Gives the subnet back.</summary>
+    public void Dispose() => _claim.Dispose();
+
+    private IPAddress Address(int host) => IPAddress.Parse(string.Create(CultureInfo.InvariantCulture, $"{Prefix}.{host}"));
+
+    private static string ClaimName(string prefix) => $"serving-local/{prefix}";
+
+    private static LoopbackSubnet? TryClaim(string prefix)
+    {
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            socket.Bind(new UnixDomainSocketEndPoint("\0" + ClaimName(prefix)));
+            return new LoopbackSubnet(prefix, socket);
+        }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressAlreadyInUse)
+        {
+            socket.Dispose();
+            return null;
+        }
+    }
+}

@@ -1,0 +1,34 @@
+using Microsoft.Extensions.Logging;
+using Serving.Kubernetes;
+using Serving.LocalCluster.Node.Probes;
+using Serving.LocalCluster.Node.Processes;
+using Serving.LocalCluster.Node.Variables;
+
+namespace Serving.LocalCluster.Node;
+
+/// <summary>What all pods of one run of the node share.</summary>
+internal sealed record NodeContext(
+    LocalNodeOptions Options, IKubernetesClient Client, NodeObjects Objects, NodeRuntime Runtime, IEventRecorder Events, ILogger Logger, TimeProvider Time)
+{
+    /// <summary>Where the files of a pod are.</summary>
+    public string DirectoryOf(string ns, string name, string uid) => Path.Combine(Options.DataDirectory, "pods", $"{ns}_{name}_{uid}");
+}
+
+/// <summary>The machinery of the machine: processes, probes and ports.</summary>
+internal sealed class NodeRuntime : IDisposable
+{
+    /// <summary>Starts processes.</summary>
+    public ProcessLauncher Launcher { get; } = new();
+
+    /// <summary>Checks containers.</summary>
+    public Prober Prober { get; } = new();
+
+    /// <summary>The ports of user programs.</summary>
+    public UserPorts Ports { get; } = new();
+
+    public void Dispose()
+    {
+        Launcher.Dispose();
+        Prober.Dispose();
+    }
+}

@@ -1,0 +1,47 @@
+using Serving.Api;
+using Serving.Api.Core;
+using Serving.Kubernetes;
+
+namespace Serving.LocalCluster.Node;
+
+/// <summary>
+/// Reads what pods refer to: from the local copies, and from the API server when the copy has nothing (yet), since a pod
+/// may arrive here before the ConfigMap that was created just before it.
+/// </summary>
+internal sealed class NodeObjects(IKubernetesClient client, IInformers informers)
+{
+    /// <summary>The ConfigMaps of the cluster.</summary>
+    public IInformer<ConfigMap> ConfigMaps { get; } = informers.For(Resources.ConfigMaps);
+
+    /// <summary>The Secrets of the cluster.</summary>
+    public IInformer<Secret> Secrets { get; } = informers.For(Resources.Secrets);
+
+    /// <summary>The Services of the cluster.</summary>
+    public IInformer<CoreService> Services { get; } = informers.For(Resources.Services);
+
+    /// <summary>A ConfigMap, or null when there is none.</summary>
+    public Task<ConfigMap?> ConfigMapAsync(string ns, string name, CancellationToken cancellation)
+        => FindAsync(ConfigMaps, Resources.ConfigMaps, ns, name, cancellation);
+
+    /// <summary>A Secret, or null when there is none.</summary>
+    public Task<Secret?> SecretAsync(string ns, string name, CancellationToken cancellation)
+        => FindAsync(Secrets, Resources.Secrets, ns, name, cancellation);
+
+    private async Task<T?> FindAsync<T>(IInformer<T> informer, ResourceType<T> type, string ns, string name, CancellationToken cancellation)
+        where T : class, IKubernetesObject
+    {
+        if (informer.Lister.Get(ns, name) is { } known)
+        {
+            return known;
+        }
+
+        try
+        {
+            return await client.GetAsync(type, ns, name, cancellation).ConfigureAwait(false);
+        }
+        catch (KubernetesException e) when (e.IsNotFound)
+        {
+            return null;
+        }
+    }
+}

@@ -1,0 +1,113 @@
+using System.Text.Json.Nodes;
+using Microsoft.Extensions.Logging;
+using Serving.Api;
+using Serving.Api.Core;
+using Serving.Kubernetes;
+
+namespace Serving.LocalCluster.Node;
+
+/// <summary>
+/// Gives pods to the one node. A pod is refused when it asks for more than the whole machine has, for labels the node lacks,
+/// or when the node is full; requests of other pods are not reckoned: on a machine that people work on, a
+/// request is no reservation.
+/// </summary>
+internal sealed class PodScheduler(NodeContext node)
+{
+    /// <summary>Whether the pod is for this scheduler: not bound yet, of no other scheduler, and to be run at all.</summary>
+    public static bool IsFor(Pod pod)
+        => pod.Spec is { NodeName: "", SchedulerName: "" or "default-scheduler" } && pod.Metadata.DeletionTimestamp is null && pod.Status?.Phase is not ("Succeeded" or "Failed");
+
+    /// <summary>Why the pod cannot run here, in the scheduler's words, or null when it can.</summary>
+    public static string? Unschedulable(Pod pod, string nodeName, int pods)
+    {
+        var reasons = new List<string>();
+        if (pods >= NodeStatus.MaxPods)
+        {
+            reasons.Add("Too many pods");
+        }
+
+        var spec = pod.Spec!;
+        var init = spec.InitContainers;
+        foreach (var resource in (string[])["cpu", "memory", "ephemeral-storage"])
+        {
+            var running = spec.Containers.Sum(c => Request(c, resource));
+            if (Math.Max(running, init.Count == 0 ? 0 : init.Max(c => Request(c, resource))) > NodeStatus.Capacity(resource))
+            {
+                reasons.Add($"Insufficient {resource}");
+            }
+        }
+
+        var preemption = reasons.Count > 0 ? "No preemption victims found for incoming pod" : "Preemption is not helpful for scheduling";
+        var labels = NodeStatus.Labels(nodeName);
+        if (spec.NodeSelector.Any(s => labels.GetValueOrDefault(s.Key) != s.Value))
+        {
+            reasons = ["node(s) didn't match Pod's node affinity/selector"];
+            preemption = "Preemption is not helpful for scheduling";
+        }
+
+        return reasons.Count == 0 ? null : $"0/1 nodes are available: {string.Join(", ", reasons.Select(r => "1 " + r))}. preemption: 0/1 nodes are available: 1 {preemption}.";
+    }
+
+    /// <summary>Binds the pod to the node. Returns false when it is gone or was bound to another one.</summary>
+    public async Task<bool> BindAsync(Pod pod, CancellationToken cancellation)
+    {
+        var body = new JsonObject { ["metadata"] = new JsonObject { ["uid"] = pod.Metadata.Uid }, ["spec"] = new JsonObject { ["nodeName"] = node.Options.NodeName } };
+        if (await PatchAsync(pod, body, null, cancellation).ConfigureAwait(false) is not { } bound || bound.Spec?.NodeName != node.Options.NodeName)
+        {
+            return false;
+        }
+
+        node.Events.Normal(pod, "Scheduled", $"Successfully assigned {pod.Metadata.Namespace}/{pod.Metadata.Name} to {node.Options.NodeName}");
+        return true;
+    }
+
+    /// <summary>Says on the pod why it waits.</summary>
+    public async Task ReportAsync(Pod pod, string message, CancellationToken cancellation)
+    {
+        var current = pod.Status?.Conditions.FirstOrDefault(c => c.Type == "PodScheduled");
+        if (current is { Status: "False" } && current.Message == message)
+        {
+            return;
+        }
+
+        var condition = new JsonObject
+        {
+            ["type"] = "PodScheduled",
+            ["status"] = "False",
+            ["reason"] = "Unschedulable",
+            ["message"] = message,
+            ["lastTransitionTime"] = node.Time.GetUtcNow().ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", System.Globalization.CultureInfo.InvariantCulture),
+        };
+        var status = new JsonObject { ["phase"] = "Pending", ["conditions"] = new JsonArray(condition) };
+        node.Events.Warning(pod, "FailedScheduling", message);
+        await PatchAsync(pod, new JsonObject { ["metadata"] = new JsonObject { ["uid"] = pod.Metadata.Uid }, ["status"] = status }, "status", cancellation).ConfigureAwait(false);
+    }
+
+    // Null when the pod is gone.
+    private async Task<Pod?> PatchAsync(Pod pod, JsonObject body, string? subresource, CancellationToken cancellation)
+    {
+        for (var retry = TimeSpan.FromMilliseconds(50); ; retry = retry.TotalSeconds > 2 ? retry : retry * 2)
+        {
+            try
+            {
+                return await node.Client.PatchAsync(
+                    Resources.Pods, pod.Metadata.Namespace, pod.Metadata.Name, new Patch(PatchType.Merge, body.ToJsonString()), cancellation, subresource: subresource)
+                    .ConfigureAwait(false);
+            }
+            catch (KubernetesException e) when (e.IsNotFound || e.IsInvalid || (e.IsConflict && e.Message.Contains("uid", StringComparison.OrdinalIgnoreCase)))
+            {
+                node.Logger.LogDebug(e, "Pod {Namespace}/{Pod} is not for this node any more", pod.Metadata.Namespace, pod.Metadata.Name);
+                return null;
+            }
+            catch (Exception e) when (e is KubernetesException or HttpRequestException or IOException)
+            {
+                node.Logger.LogWarning(e, "Cannot bind pod {Namespace}/{Pod} yet", pod.Metadata.Namespace, pod.Metadata.Name);
+                await Task.Delay(retry, node.Time, cancellation).ConfigureAwait(false);
+            }
+        }
+    }
+
+    private static decimal Request(Container container, string resource)
+        => container.Resources?.Requests?.TryGetValue(resource, out var request) == true ? ResourceAmount.Of(request)
+            : container.Resources?.Limits?.TryGetValue(resource, out var limit) == true ? ResourceAmount.Of(limit) : 0;
+}

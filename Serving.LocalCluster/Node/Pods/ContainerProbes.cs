@@ -1,0 +1,135 @@
+using Serving.Api.Core;
+using Serving.LocalCluster.Node.Probes;
+
+namespace Serving.LocalCluster.Node.Pods;
+
+/// <summary>
+/// Runs the probes of one run of a container: startup first, then readiness and liveness side by side.
+/// Until a startup or readiness probe first succeeds it is repeated every few milliseconds, whatever its period: a
+/// cold start must not wait for a period to pass. That is allowed because these attempts only ever find out earlier that
+/// the container is ready; failures still count, and are told, once a period.
+/// </summary>
+internal sealed class ContainerProbes(Container container, ContainerProbes.IOwner owner, TimeProvider time)
+{
+    private static readonly TimeSpan FastFirst = TimeSpan.FromMilliseconds(4);
+    private static readonly TimeSpan FastMost = TimeSpan.FromMilliseconds(50);
+
+    // A command costs a process each time.
+    private static readonly TimeSpan FastExec = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan FastFor = TimeSpan.FromMinutes(1);
+
+    /// <summary>What the probes need of the container, and tell it.</summary>
+    internal interface IOwner
+    {
+        Task<ProbeResult> CheckAsync(Probe probe, TimeSpan timeout, CancellationToken cancellation);
+
+        void Started();
+
+        void Ready(bool ready);
+
+        void Unhealthy(string kind, string message);
+
+        /// <summary>The container must be ended, and started again if its restart policy says so.</summary>
+        void Kill(string kind, Probe probe);
+    }
+
+    private enum Kind
+    {
+        Startup,
+        Readiness,
+        Liveness,
+    }
+
+    /// <summary>Probes until cancelled, when the container has ended.</summary>
+    public async Task RunAsync(CancellationToken cancellation)
+    {
+        try
+        {
+            if (container.StartupProbe is { } startup)
+            {
+                await RunAsync(Kind.Startup, startup, cancellation).ConfigureAwait(false);
+            }
+
+            owner.Started();
+            var liveness = container.LivenessProbe is { } live ? RunAsync(Kind.Liveness, live, cancellation) : Task.CompletedTask;
+            if (container.ReadinessProbe is { } ready)
+            {
+                await RunAsync(Kind.Readiness, ready, cancellation).ConfigureAwait(false);
+            }
+            else
+            {
+                owner.Ready(true);
+            }
+
+            await liveness.ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+            // The container has ended, and its probes with it.
+            return;
+        }
+    }
+
+    private async Task RunAsync(Kind kind, Probe probe, CancellationToken cancellation)
+    {
+        var period = Seconds(probe.PeriodSeconds, 10);
+        var timeout = Seconds(probe.TimeoutSeconds, 1);
+        await Task.Delay(TimeSpan.FromSeconds(Math.Max(0, probe.InitialDelaySeconds ?? 0)), time, cancellation).ConfigureAwait(false);
+
+        var began = time.GetTimestamp();
+        var fast = probe.Exec is null ? FastFirst : FastExec;
+        var mayBeFast = kind != Kind.Liveness;
+        var counted = mayBeFast ? 0 : -1;
+        int successes = 0, failures = 0;
+        while (true)
+        {
+            var result = await owner.CheckAsync(probe, timeout, cancellation).ConfigureAwait(false);
+            cancellation.ThrowIfCancellationRequested();
+            if (result.Success)
+            {
+                mayBeFast = false;
+                failures = 0;
+                if (++successes >= (probe.SuccessThreshold ?? 1))
+                {
+                    if (kind == Kind.Startup)
+                    {
+                        return;
+                    }
+
+                    if (kind == Kind.Readiness)
+                    {
+                        owner.Ready(true);
+                    }
+                }
+            }
+            else
+            {
+                successes = 0;
+                var periods = (int)(time.GetElapsedTime(began) / period);
+                if (!mayBeFast || periods > counted)
+                {
+                    counted = periods;
+                    owner.Unhealthy(kind.ToString(), result.Message);
+                    if (++failures >= (probe.FailureThreshold ?? 3))
+                    {
+                        if (kind != Kind.Readiness)
+                        {
+                            owner.Kill(kind.ToString().ToLowerInvariant(), probe);
+                            await Task.Delay(Timeout.InfiniteTimeSpan, time, cancellation).ConfigureAwait(false);
+                        }
+
+                        owner.Ready(false);
+                    }
+                }
+            }
+
+            var wait = mayBeFast && time.GetElapsedTime(began) < FastFor ? fast : period;
+            fast = fast * 1.25 > FastMost ? Max(fast, FastMost) : fast * 1.25;
+            await Task.Delay(wait < period ? wait : period, time, cancellation).ConfigureAwait(false);
+        }
+    }
+
+    private static TimeSpan Seconds(int? seconds, int otherwise) => TimeSpan.FromSeconds(seconds is > 0 ? seconds.Value : otherwise);
+
+    private static TimeSpan Max(TimeSpan a, TimeSpan b) => a > b ? a : b;
+}

@@ -1,0 +1,301 @@
+using System.Globalization;
+using System.Net;
+using Serving.Api.Core;
+using Serving.Kubernetes;
+using Serving.LocalCluster.Node.Processes;
+using Serving.LocalCluster.Node.Variables;
+
+namespace Serving.LocalCluster.Node.Pods;
+
+/// <summary>
+/// The life of one container: gets its program started, again after it ended if its restart policy says so, and keeps its
+/// status. Invariant: at most one process of the container exists, and none after <see cref="RunAsync"/> has returned.
+/// </summary>
+internal sealed class ContainerRunner
+{
+    private static readonly TimeSpan ErrImagePullShown = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan RetryMost = TimeSpan.FromSeconds(10);
+    private readonly NodeContext _node;
+    private readonly PodRun _pod;
+    private readonly string _restartPolicy;
+    private readonly Lock _lock = new();
+    private readonly TaskCompletionSource _started = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private ContainerStatus _status;
+    private ContainerRun? _run;
+
+    /// <param name="node">The node.</param>
+    /// <param name="pod">The pod.</param>
+    /// <param name="container">The container.</param>
+    /// <param name="restartPolicy"><c>Always</c>, <c>OnFailure</c> or <c>Never</c>: the pod's, or that of an init container.</param>
+    /// <param name="previous">Its status from before this node started, whose process is gone; null for a new one.</param>
+    public ContainerRunner(NodeContext node, PodRun pod, Container container, string restartPolicy, ContainerStatus? previous)
+    {
+        _node = node;
+        _pod = pod;
+        Container = container;
+        _restartPolicy = restartPolicy;
+        _status = InitialStatus(container, previous, restartPolicy, pod.Pod.Spec!.InitContainers.Count > 0, node.Time.GetUtcNow());
+        Finished = _status.State?.Terminated is not null;
+    }
+
+    /// <summary>The specification.</summary>
+    public Container Container { get; }
+
+    /// <summary>The newest status.</summary>
+    public ContainerStatus Status => Volatile.Read(ref _status);
+
+    /// <summary>Whether it ended for good before this node started, and so is not to be run.</summary>
+    public bool Finished { get; }
+
+    /// <summary>Whether it has ended well, in this or an earlier life of the node.</summary>
+    public bool Succeeded => Status.State?.Terminated is { ExitCode: 0 };
+
+    /// <summary>Completes when the container has started for the first time, its startup probe and postStart hook included.</summary>
+    public Task Started => _started.Task;
+
+    /// <summary>Runs the container until it has ended for good, or has ended after <paramref name="stop"/> was cancelled.</summary>
+    public async Task RunAsync(CancellationToken stop)
+    {
+        var backOff = new RestartBackOff();
+        try
+        {
+            while (true)
+            {
+                var began = _node.Time.GetUtcNow();
+                var exitCode = await RunOnceAsync(stop).ConfigureAwait(false);
+                stop.ThrowIfCancellationRequested();
+                if (_restartPolicy == "Never" || (_restartPolicy == "OnFailure" && exitCode == 0))
+                {
+                    return;
+                }
+
+                var wait = backOff.After(_node.Time.GetUtcNow() - began);
+                if (wait > TimeSpan.Zero)
+                {
+                    var message = string.Create(
+                        CultureInfo.InvariantCulture, $"back-off {Duration(wait)} restarting failed container={Container.Name} pod={_pod.Name}");
+                    Wait("CrashLoopBackOff", message);
+                    _node.Events.Warning(_pod.Pod, "BackOff", $"Back-off restarting failed container {Container.Name} in pod {_pod.Name}");
+                    await Task.Delay(wait, _node.Time, stop).ConfigureAwait(false);
+                }
+
+                // Count and cause in one: nobody may see a restart without what ended the process before.
+                Update(s => s with { RestartCount = s.RestartCount + 1, LastState = s.State?.Terminated is null ? s.LastState : s.State });
+            }
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            // Stopped: the process has ended, or there was none.
+            return;
+        }
+    }
+
+    /// <summary>
+    /// Ends the process if there is one: the preStop hook, SIGTERM, and SIGKILL when <paramref name="kill"/> is cancelled.
+    /// Restarts are the caller's to forbid. A process that is just being started is not seen: call again until <see cref="RunAsync"/> ends.
+    /// </summary>
+    public async Task StopAsync(CancellationToken kill)
+    {
+        if (Volatile.Read(ref _run) is { } run)
+        {
+            if (!run.Stopping)
+            {
+                Update(s => s with { Ready = false }, urgent: true);
+                _node.Events.Normal(_pod.Pod, "Killing", $"Stopping container {Container.Name}");
+            }
+
+            await run.StopAsync(kill).ConfigureAwait(false);
+        }
+    }
+
+    // One process: from making what it needs to its end. Returns its exit code.
+    private async Task<int> RunOnceAsync(CancellationToken stop)
+    {
+        var spec = await PrepareAsync(stop).ConfigureAwait(false);
+        var id = "process://" + Guid.NewGuid().ToString("N");
+        ContainerRun run;
+        try
+        {
+            run = await ContainerRun.StartAsync(_node, _pod, Container, spec, id, Status.RestartCount).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is IOException or System.ComponentModel.Win32Exception or UnauthorizedAccessException)
+        {
+            _node.Events.Warning(_pod.Pod, "Failed", $"Error: {e.Message}");
+            var now = _node.Time.GetUtcNow();
+            Terminate(new ContainerStateTerminated { ExitCode = 128, Reason = "StartError", Message = e.Message, StartedAt = now, FinishedAt = now, ContainerID = id });
+            return 128;
+        }
+
+        _node.Events.Normal(_pod.Pod, "Created", $"Created container: {Container.Name}");
+        Volatile.Write(ref _run, run);
+        Update(s => s with
+        {
+            State = new ContainerState { Running = new ContainerStateRunning { StartedAt = run.StartedAt } },
+            LastState = s.State?.Terminated is null ? s.LastState : s.State,
+            ContainerID = id,
+            Started = false,
+            Ready = false,
+        });
+        _node.Events.Normal(_pod.Pod, "Started", $"Started container {Container.Name}");
+
+        var terminated = await run.WatchAsync(
+            () =>
+            {
+                Update(s => s with { Started = true });
+                _started.TrySetResult();
+            },
+            ready => Update(s => s with { Ready = ready && !run.Stopping }, urgent: true)).ConfigureAwait(false);
+        Volatile.Write(ref _run, null);
+        Terminate(terminated);
+        return terminated.ExitCode;
+    }
+
+    // Tries until the container has a program, its configuration and its addresses.
+    private async Task<ProcessSpec> PrepareAsync(CancellationToken stop)
+    {
+        var imageBackOff = new RestartBackOff();
+        imageBackOff.After(TimeSpan.Zero);
+        var retry = TimeSpan.FromMilliseconds(250);
+        while (true)
+        {
+            stop.ThrowIfCancellationRequested();
+            if (_node.Options.Images.Resolve(Container.Image) is not { } program)
+            {
+                await ImageMissingAsync(imageBackOff.After(TimeSpan.Zero), stop).ConfigureAwait(false);
+                continue;
+            }
+
+            if (Status.ImageID.Length == 0)
+            {
+                _node.Events.Normal(_pod.Pod, "Pulled", $"Container image \"{Container.Image}\" already present on machine");
+                Update(s => s with { ImageID = ImageMap.ImageId(Container.Image) });
+            }
+
+            var reason = "CreateContainerConfigError";
+            string message;
+            try
+            {
+                var spec = await SpecAsync(program, stop).ConfigureAwait(false);
+                if (PortHolder() is not { } holder)
+                {
+                    return spec;
+                }
+
+                (reason, message) = ("CreateContainerError", holder);
+            }
+            catch (Exception e) when (e is ContainerConfigException or KubernetesException or HttpRequestException or IOException or FormatException)
+            {
+                message = e.Message;
+            }
+
+            Wait(reason, message);
+            _node.Events.Warning(_pod.Pod, "Failed", $"Error: {message}");
+            await Task.Delay(retry, _node.Time, stop).ConfigureAwait(false);
+            retry = retry * 2 > RetryMost ? RetryMost : retry * 2;
+        }
+    }
+
+    private async Task ImageMissingAsync(TimeSpan wait, CancellationToken stop)
+    {
+        var message = $"image \"{Container.Image}\" is not in the image map: add --image '{Container.Image}=COMMAND' to say which program it is";
+        Wait("ErrImagePull", message);
+        _node.Events.Warning(_pod.Pod, "Failed", $"Failed to pull image \"{Container.Image}\": {message}");
+        _node.Events.Warning(_pod.Pod, "Failed", "Error: ErrImagePull");
+        await Task.Delay(ErrImagePullShown, _node.Time, stop).ConfigureAwait(false);
+        Wait("ImagePullBackOff", $"Back-off pulling image \"{Container.Image}\": ErrImagePull: {message}");
+        _node.Events.Normal(_pod.Pod, "BackOff", $"Back-off pulling image \"{Container.Image}\"");
+        await Task.Delay(wait, _node.Time, stop).ConfigureAwait(false);
+    }
+
+    private async Task<ProcessSpec> SpecAsync(IReadOnlyList<string> program, CancellationToken stop)
+    {
+        var environment = await new ContainerEnvironment(_node.Objects, _node.Options.ApiServer)
+            .MakeAsync(_pod.Pod, Container, _pod.Ports.Address.ToString(), stop).ConfigureAwait(false);
+        _pod.Ports.Rewrite(Container, environment);
+        var binds = _pod.Volumes.Mount(Container, environment);
+        environment["TERMINATION_MESSAGE_PATH"] = ContainerRun.TerminationFile(_pod, Container);
+
+        var command = Container.Command.Select(word => VariableExpansion.Expand(word, environment)).ToList();
+        var args = Container.Args.Select(word => VariableExpansion.Expand(word, environment));
+
+        // What a pod says to run is usually a path within its image: it counts when this machine has it.
+        var useOwn = command.Count > 0 && ProcessLauncher.FindProgram(command[0], environment.GetValueOrDefault("PATH")) is not null;
+        var directory = Container.WorkingDir.Length > 0 && Directory.Exists(Container.WorkingDir) ? Container.WorkingDir : _pod.Directory;
+        return new ProcessSpec([.. useOwn ? command : program, .. args], environment, directory, binds);
+    }
+
+    // Only what listens on the pod's own address can clash: user programs beside a sidecar have free ports.
+    private string? PortHolder()
+    {
+        foreach (var port in Container.Ports.Where(p => p.Protocol is "" or "TCP"))
+        {
+            var endpoint = _pod.Ports.Target(Container.Name, port.Number);
+            if (!IPAddress.Loopback.Equals(endpoint.Address) && AddressHolder.Of(endpoint) is { } holder)
+            {
+                return $"address {endpoint} is in use by {holder}";
+            }
+        }
+
+        return null;
+    }
+
+    private void Wait(string reason, string message) => Update(s => s with
+    {
+        State = new ContainerState { Waiting = new ContainerStateWaiting { Reason = reason, Message = message } },
+        LastState = s.State?.Terminated is null ? s.LastState : s.State,
+        Ready = false,
+        Started = false,
+    });
+
+    private void Terminate(ContainerStateTerminated terminated) => Update(
+        s => s with { State = new ContainerState { Terminated = terminated }, ContainerID = terminated.ContainerID, Ready = false, Started = false }, urgent: true);
+
+    private void Update(Func<ContainerStatus, ContainerStatus> change, bool urgent = false)
+    {
+        lock (_lock)
+        {
+            Volatile.Write(ref _status, change(_status));
+        }
+
+        _pod.Changed(urgent);
+    }
+
+    private static ContainerStatus InitialStatus(Container container, ContainerStatus? previous, string restartPolicy, bool hasInit, DateTimeOffset now)
+    {
+        var waiting = new ContainerState { Waiting = new ContainerStateWaiting { Reason = hasInit ? "PodInitializing" : "ContainerCreating" } };
+        var status = new ContainerStatus { Name = container.Name, Image = container.Image, State = waiting, Started = false };
+        if (previous is null || previous.ContainerID.Length == 0)
+        {
+            return status;
+        }
+
+        var last = Ended(previous, now);
+        var exitCode = last?.Terminated?.ExitCode ?? 0;
+        return restartPolicy == "Never" || (restartPolicy == "OnFailure" && exitCode == 0 && previous.State?.Terminated is not null)
+            ? previous with { State = last, Ready = false, Started = false }
+            : status with { RestartCount = previous.RestartCount + 1, LastState = last };
+    }
+
+    // A process that was running went with the node that ran it.
+    private static ContainerState? Ended(ContainerStatus previous, DateTimeOffset now) => previous.State switch
+    {
+        { Terminated: not null } state => state,
+        { Running: { } running } => new ContainerState
+        {
+            Terminated = new ContainerStateTerminated
+            {
+                ExitCode = 128 + Native.SigKill,
+                Reason = "ContainerStatusUnknown",
+                Message = "The container could not be located when the pod was found",
+                StartedAt = running.StartedAt,
+                FinishedAt = now,
+                ContainerID = previous.ContainerID,
+            },
+        },
+        _ => previous.LastState,
+    };
+
+    // As Go prints it.
+    private static string Duration(TimeSpan time)
+        => time.TotalMinutes < 1 ? $"{(int)time.TotalSeconds}s" : $"{(int)time.TotalMinutes}m{time.Seconds}s";
+}

@@ -1,0 +1,36 @@
+using Microsoft.Extensions.Logging;
+using Serving.Api;
+using Serving.Api.Core;
+using Serving.Kubernetes;
+
+namespace Serving.LocalCluster.Node.Pods;
+
+/// <summary>Removes the object of a pod that is marked for deletion and has no processes any more.</summary>
+internal static class PodDeletion
+{
+    private static readonly TimeSpan RetryMost = TimeSpan.FromSeconds(5);
+
+    /// <summary>Deletes it without grace, trying again while the server is away; that it, or this incarnation of it, is gone is success.</summary>
+    public static async Task FinishAsync(NodeContext node, Pod pod, CancellationToken cancellation)
+    {
+        for (var retry = TimeSpan.FromMilliseconds(100); ; retry = retry * 2 > RetryMost ? RetryMost : retry * 2)
+        {
+            try
+            {
+                await node.Client.DeleteAsync(
+                    Resources.Pods, pod.Metadata.Namespace, pod.Metadata.Name, cancellation, new DeleteOptions(GracePeriodSeconds: 0, Uid: pod.Metadata.Uid))
+                    .ConfigureAwait(false);
+                return;
+            }
+            catch (KubernetesException e) when (e.IsNotFound || e.IsConflict)
+            {
+                return;
+            }
+            catch (Exception e) when (e is KubernetesException or HttpRequestException or IOException)
+            {
+                node.Logger.LogDebug(e, "Cannot remove pod {Namespace}/{Pod} yet", pod.Metadata.Namespace, pod.Metadata.Name);
+                await Task.Delay(retry, node.Time, cancellation).ConfigureAwait(false);
+            }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Microsoft.Extensions.Logging;
+using Serving.Api;
+using Serving.Api.Core;
+using Serving.Kubernetes;
+
+namespace Serving.LocalCluster.Node.Pods;
+
+/// <summary>
+/// Writes the status of one pod whenever it differs from what was last written. One write is under way at a time;
+/// changes during it, and changes that follow closely and are not urgent, go into the next. A merge patch of the status
+/// alone does not conflict with others' writes to the object.
+/// </summary>
+[SuppressMessage("Reliability", "CA1001", Justification = "Its semaphores are awaited only, so they hold nothing of the system.")]
+internal sealed class PodStatusWriter(NodeContext node, PodRun pod, Func<PodObservation> observe)
+{
+    private static readonly TimeSpan Gather = TimeSpan.FromMilliseconds(15);
+    private static readonly TimeSpan RetryFirst = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan RetryMost = TimeSpan.FromSeconds(5);
+    private readonly SemaphoreSlim _wake = new(0);
+    private readonly SemaphoreSlim _urgent = new(0);
+    private IReadOnlyList<Condition> _conditions = pod.Pod.Status?.Conditions ?? [];
+    private JsonNode? _written;
+
+    /// <summary>Says that the status may differ.</summary>
+    public void Changed(bool urgent)
+    {
+        if (urgent)
+        {
+            _urgent.Release();
+        }
+
+        _wake.Release();
+    }
+
+    /// <summary>Writes until cancelled, or until the pod is gone.</summary>
+    public async Task RunAsync(CancellationToken cancellation)
+    {
+        try
+        {
+            while (true)
+            {
+                await _wake.WaitAsync(cancellation).ConfigureAwait(false);
+                await _urgent.WaitAsync(Gather, cancellation).ConfigureAwait(false);
+                Drain(_wake);
+                Drain(_urgent);
+                if (!await WriteAsync(cancellation).ConfigureAwait(false))
+                {
+                    return;
+                }
+            }
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+            // The pod has ended; its last status is written by the caller.
+            return;
+        }
+    }
+
+    /// <summary>Writes the status if it differs, trying again while the server is away. Returns false when the pod is gone.</summary>
+    public async Task<bool> WriteAsync(CancellationToken cancellation)
+    {
+        for (var retry = RetryFirst; ; retry = retry * 2 > RetryMost ? RetryMost : retry * 2)
+        {
+            var current = pod.Pod;
+            var status = PodStatusMaker.Make(current, observe(), _conditions, node.Time.GetUtcNow());
+            _conditions = status.Conditions;
+            var document = Document(current, status);
+            if (_written is not null && JsonNode.DeepEquals(document, _written))
+            {
+                return true;
+            }
+
+            try
+            {
+                var patch = new JsonObject { ["metadata"] = new JsonObject { ["uid"] = current.Metadata.Uid }, ["status"] = document.DeepClone() };
+                await node.Client.PatchAsync(
+                    Resources.Pods, current.Metadata.Namespace, current.Metadata.Name, new Patch(PatchType.Merge, patch.ToJsonString()), cancellation,
+                    subresource: "status").ConfigureAwait(false);
+                _written = document;
+                return true;
+            }
+            catch (KubernetesException e) when (e.IsNotFound || (e.IsConflict && e.Message.Contains("uid", StringComparison.OrdinalIgnoreCase)))
+            {
+                return false;
+            }
+            catch (Exception e) when (e is KubernetesException or HttpRequestException or IOException)
+            {
+                node.Logger.LogDebug(e, "Cannot write the status of pod {Pod} yet", pod.Name);
+                await Task.Delay(retry, node.Time, cancellation).ConfigureAwait(false);
+            }
+        }
+    }
+
+    private static JsonObject Document(Pod pod, PodStatus status)
+    {
+        var document = JsonSerializer.SerializeToNode(status, ApiJson.Default.Of<PodStatus>())!.AsObject();
+
+        // A merge patch leaves what it does not name: what may have been there must be taken away by name.
+        document["reason"] ??= null;
+        document["message"] ??= null;
+        document["qosClass"] = PodStatusMaker.QosClass(pod.Spec!);
+        document["hostIPs"] = new JsonArray(new JsonObject { ["ip"] = status.HostIP });
+        document["podIPs"] = status.PodIP.Length == 0 ? null : new JsonArray(new JsonObject { ["ip"] = status.PodIP });
+        return document;
+    }
+
+    private static void Drain(SemaphoreSlim semaphore)
+    {
+        while (semaphore.Wait(0))
+        {
+        }
+    }
+}

@@ -1,0 +1,370 @@
+using System.Diagnostics.CodeAnalysis;
+using Microsoft.Extensions.Logging;
+using Serving.Api.Core;
+using Serving.Kubernetes;
+using Serving.LocalCluster.Node.Variables;
+using Serving.LocalCluster.Node.Volumes;
+
+namespace Serving.LocalCluster.Node.Pods;
+
+/// <summary>
+/// Brings one pod to life, keeps its status, and ends it: when it is deleted, has run too long, or the node stops.
+/// Invariant: when <see cref="Completion"/> completes, no process of the pod is left and its address and port are free.
+/// </summary>
+[SuppressMessage("Reliability", "CA1001", Justification = "Its sources may be asked for as long as anybody knows the pod.")]
+internal sealed class PodWorker
+{
+    private static readonly TimeSpan RetryFirst = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan RetryMost = TimeSpan.FromSeconds(30);
+    private readonly NodeContext _node;
+    private readonly PodRun _run;
+    private readonly PodStatusWriter _status;
+    private readonly List<ContainerRunner> _init;
+    private readonly List<ContainerRunner> _main;
+    private readonly List<(ContainerRunner Runner, Task Life)> _sidecars = [];
+    private readonly DateTimeOffset _startTime;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly CancellationTokenSource _kill = new();
+    private readonly Lock _lock = new();
+    private volatile string _address = "";
+    private volatile PodFailure? _failure;
+    private volatile bool _terminating;
+    private volatile bool _gone;
+    private volatile bool _shutdown;
+    private DateTimeOffset _killAt = DateTimeOffset.MaxValue;
+    private int _deleting;
+
+    /// <param name="node">The node.</param>
+    /// <param name="pod">The pod, bound to this node.</param>
+    /// <param name="bound">Completes with true when the API server knows of the binding, with false when the pod is gone or someone else's.</param>
+    public PodWorker(NodeContext node, Pod pod, Task<bool> bound)
+    {
+        _node = node;
+        var directory = node.DirectoryOf(pod.Metadata.Namespace, pod.Metadata.Name, pod.Metadata.Uid);
+        var volumes = new PodVolumes(
+            directory, new VolumeContent(node.Objects, node.Options.Tokens), Path.Combine(node.Options.DataDirectory, "claims"), node.Time);
+        _run = new PodRun(pod, directory, volumes, urgent => _status?.Changed(urgent));
+        _startTime = pod.Status?.StartTime ?? node.Time.GetUtcNow();
+        var policy = pod.Spec!.RestartPolicy is { Length: > 0 } given ? given : "Always";
+        _init = [.. pod.Spec.InitContainers.Select(c => new ContainerRunner(
+            node, _run, c, PodStatusMaker.IsSidecar(c) ? "Always" : policy == "Never" ? "Never" : "OnFailure", Previous(pod.Status?.InitContainerStatuses, c)))];
+        _main = [.. pod.Spec.Containers.Select(c => new ContainerRunner(node, _run, c, policy, Previous(pod.Status?.ContainerStatuses, c)))];
+        _status = new PodStatusWriter(node, _run, Observe);
+        Completion = Task.Run(() => RunAsync(bound));
+    }
+
+    /// <summary>Completes, without an exception, when the pod has ended here.</summary>
+    public Task Completion { get; }
+
+    /// <summary>The namespace of the pod.</summary>
+    public string Namespace => _run.Pod.Metadata.Namespace;
+
+    /// <summary>Whether a volume of the pod is made of a ConfigMap or Secret.</summary>
+    public bool HasVolumesFromApi => _run.Pod.Spec!.Volumes.Any(v => v is { ConfigMap: not null } or { Secret: not null } or { Projected: not null });
+
+    /// <summary>Takes note of a newer state of the object.</summary>
+    public void Update(Pod pod)
+    {
+        _run.Pod = pod with { Spec = _run.Pod.Spec };
+        if (pod.Metadata.DeletionTimestamp is null)
+        {
+            return;
+        }
+
+        Stop(TimeSpan.FromSeconds(pod.Metadata.DeletionGracePeriodSeconds ?? pod.Spec?.TerminationGracePeriodSeconds ?? 30));
+        if (Completion.IsCompleted)
+        {
+            _ = Task.Run(() => FinishDeletionAsync(CancellationToken.None));
+        }
+    }
+
+    /// <summary>The object does not exist any more: its processes must not either.</summary>
+    public void Gone()
+    {
+        _gone = true;
+        Stop(TimeSpan.FromSeconds(1));
+    }
+
+    /// <summary>The node stops: the pod gets this long at most. It is not deleted; the next start of the node takes it up again.</summary>
+    public void Shutdown(TimeSpan grace)
+    {
+        _shutdown = true;
+        var own = TimeSpan.FromSeconds(_run.Pod.Spec!.TerminationGracePeriodSeconds ?? 30);
+        Stop(own < grace ? own : grace);
+    }
+
+    /// <summary>Something that volumes are made of has changed: brings them up to date.</summary>
+    public async Task RefreshVolumesAsync()
+    {
+        if (_address.Length == 0 || _stop.IsCancellationRequested)
+        {
+            return;
+        }
+
+        try
+        {
+            await _run.Volumes.WriteAsync(_run.Pod, _address, _stop.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+            // The pod ends; nobody reads its volumes any more.
+            return;
+        }
+        catch (Exception e) when (e is VolumeException or KubernetesException or HttpRequestException)
+        {
+            // What the program has stays as it was, as in a cluster.
+            _node.Logger.LogWarning(e, "Cannot bring the volumes of pod {Pod} up to date", _run.Name);
+        }
+    }
+
+    private void Stop(TimeSpan grace)
+    {
+        lock (_lock)
+        {
+            if (!_terminating)
+            {
+                _terminating = true;
+                _status.Changed(urgent: true);
+            }
+
+            // Later requests may only shorten it: the source keeps the earliest time that was asked for.
+            var deadline = _node.Time.GetUtcNow() + grace;
+            if (deadline < _killAt)
+            {
+                _killAt = deadline;
+                if (grace <= TimeSpan.Zero)
+                {
+                    _ = _kill.CancelAsync();
+                }
+                else
+                {
+                    _kill.CancelAfter(grace);
+                }
+            }
+        }
+
+        // Not on this thread, which may be an informer's: what waits for it goes on at once.
+        _ = _stop.CancelAsync();
+    }
+
+    private async Task RunAsync(Task<bool> bound)
+    {
+        using var writing = new CancellationTokenSource();
+        var writer = WriteStatusAsync(bound, writing.Token);
+        try
+        {
+            try
+            {
+                await LiveAsync(_stop.Token).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+            {
+                // Ended from outside; what has been started is ended next.
+                _terminating = true;
+            }
+
+            await StopSidecarsAsync().ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            _node.Logger.LogError(e, "Pod {Pod} failed on the node", _run.Name);
+            _failure = new PodFailure("NodeError", e.Message);
+        }
+
+        ReleaseAddress();
+        await writing.CancelAsync().ConfigureAwait(false);
+        await writer.ConfigureAwait(false);
+        await ReportEndAsync(bound).ConfigureAwait(false);
+    }
+
+    private async Task LiveAsync(CancellationToken stop)
+    {
+        Directory.CreateDirectory(_run.Directory);
+        _status.Changed(urgent: false);
+        using var deadline = Deadline();
+        await AllocateAsync(stop).ConfigureAwait(false);
+        await MountAsync(stop).ConfigureAwait(false);
+        foreach (var runner in _init)
+        {
+            if (!await InitializeAsync(runner, stop).ConfigureAwait(false))
+            {
+                return;
+            }
+        }
+
+        // What ended for good before the node started stays so, unless the pod wants it to run always.
+        var lives = _main.Where(runner => !runner.Finished).Select(runner => Task.Run(() => runner.RunAsync(stop), CancellationToken.None)).ToList();
+        await StopOnRequestAsync(_main, Task.WhenAll(lives), stop).ConfigureAwait(false);
+    }
+
+    // Returns whether the next container may start.
+    private async Task<bool> InitializeAsync(ContainerRunner runner, CancellationToken stop)
+    {
+        if (runner.Finished)
+        {
+            return runner.Succeeded;
+        }
+
+        var life = Task.Run(() => runner.RunAsync(stop), CancellationToken.None);
+        if (PodStatusMaker.IsSidecar(runner.Container))
+        {
+            _sidecars.Add((runner, life));
+            await runner.Started.WaitAsync(stop).ConfigureAwait(false);
+            return true;
+        }
+
+        await StopOnRequestAsync([runner], life, stop).ConfigureAwait(false);
+        stop.ThrowIfCancellationRequested();
+        return runner.Succeeded;
+    }
+
+    // Waits for the containers to end, and ends them when asked to. A process may be on its way when the request comes, so it is repeated.
+    private async Task StopOnRequestAsync(IReadOnlyList<ContainerRunner> runners, Task lives, CancellationToken stop)
+    {
+        await Task.WhenAny(lives, Task.Delay(Timeout.InfiniteTimeSpan, _node.Time, stop)).ConfigureAwait(false);
+        while (!lives.IsCompleted)
+        {
+            await Task.WhenAll(runners.Select(r => r.StopAsync(_kill.Token))).ConfigureAwait(false);
+            await Task.WhenAny(lives, Task.Delay(TimeSpan.FromMilliseconds(20), CancellationToken.None)).ConfigureAwait(false);
+        }
+
+        await lives.ConfigureAwait(false);
+    }
+
+    // Sidecars end after the containers they serve, the last one first.
+    private async Task StopSidecarsAsync()
+    {
+        await _stop.CancelAsync().ConfigureAwait(false);
+        foreach (var (runner, life) in Enumerable.Reverse(_sidecars))
+        {
+            lock (_lock)
+            {
+                if (_killAt == DateTimeOffset.MaxValue)
+                {
+                    _killAt = _node.Time.GetUtcNow() + TimeSpan.FromSeconds(_run.Pod.Spec!.TerminationGracePeriodSeconds ?? 30);
+                    _kill.CancelAfter(_killAt - _node.Time.GetUtcNow());
+                }
+            }
+
+            await StopOnRequestAsync([runner], life, _stop.Token).ConfigureAwait(false);
+        }
+    }
+
+    private async Task AllocateAsync(CancellationToken stop)
+    {
+        for (var retry = RetryFirst; ; retry = Longer(retry))
+        {
+            if (_node.Options.Subnet.AllocatePodAddress() is { } address)
+            {
+                _run.Ports = PodPorts.Of(_run.Pod, address, _node.Runtime.Ports.Allocate);
+                _address = address.ToString();
+                _status.Changed(urgent: false);
+                return;
+            }
+
+            _node.Events.Warning(_run.Pod, "FailedCreatePodSandBox", $"every address of {_node.Options.Subnet.Prefix}.0/24 has a pod");
+            await Task.Delay(retry, _node.Time, stop).ConfigureAwait(false);
+        }
+    }
+
+    private async Task MountAsync(CancellationToken stop)
+    {
+        for (var retry = RetryFirst; ; retry = Longer(retry))
+        {
+            try
+            {
+                await _run.Volumes.WriteAsync(_run.Pod, _address, stop).ConfigureAwait(false);
+                return;
+            }
+            catch (Exception e) when (e is VolumeException or KubernetesException or HttpRequestException)
+            {
+                _node.Events.Warning(_run.Pod, "FailedMount", e.Message);
+                await Task.Delay(retry, _node.Time, stop).ConfigureAwait(false);
+            }
+        }
+    }
+
+    private ITimer? Deadline()
+    {
+        if (_run.Pod.Spec!.ActiveDeadlineSeconds is not { } seconds)
+        {
+            return null;
+        }
+
+        var left = _startTime + TimeSpan.FromSeconds(seconds) - _node.Time.GetUtcNow();
+        return _node.Time.CreateTimer(
+            _ =>
+            {
+                const string message = "Pod was active on the node longer than the specified deadline";
+                _failure = new PodFailure("DeadlineExceeded", message);
+                _node.Events.Normal(_run.Pod, "DeadlineExceeded", message);
+                Stop(TimeSpan.FromSeconds(_run.Pod.Spec.TerminationGracePeriodSeconds ?? 30));
+            },
+            null, left > TimeSpan.Zero ? left : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+    }
+
+    private async Task WriteStatusAsync(Task<bool> bound, CancellationToken cancellation)
+    {
+        if (!await bound.ConfigureAwait(false))
+        {
+            Gone();
+            return;
+        }
+
+        await _status.RunAsync(cancellation).ConfigureAwait(false);
+    }
+
+    private async Task ReportEndAsync(Task<bool> bound)
+    {
+        if (_gone || !await bound.ConfigureAwait(false))
+        {
+            return;
+        }
+
+        // A node that stops may have lost its API server before: it then gives up soon.
+        using var giveUp = new CancellationTokenSource();
+        if (_shutdown)
+        {
+            giveUp.CancelAfter(TimeSpan.FromMilliseconds(500));
+        }
+
+        try
+        {
+            var there = await _status.WriteAsync(giveUp.Token).ConfigureAwait(false);
+            if (there && _run.Pod.Metadata.DeletionTimestamp is not null)
+            {
+                await FinishDeletionAsync(giveUp.Token).ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException) when (giveUp.IsCancellationRequested)
+        {
+            _node.Logger.LogDebug("The API server was gone before the last status of pod {Pod} was written", _run.Name);
+        }
+    }
+
+    // The processes are gone, so the object may go: a delete without grace removes it.
+    private async Task FinishDeletionAsync(CancellationToken cancellation)
+    {
+        if (Interlocked.Exchange(ref _deleting, 1) == 0)
+        {
+            await PodDeletion.FinishAsync(_node, _run.Pod, cancellation).ConfigureAwait(false);
+        }
+    }
+
+    private void ReleaseAddress()
+    {
+        if (_address.Length > 0)
+        {
+            _node.Options.Subnet.Release(_run.Ports.Address);
+            _node.Runtime.Ports.Release(_run.Ports.UserPort);
+        }
+    }
+
+    private PodObservation Observe()
+        => new([.. _init.Select(r => r.Status)], [.. _main.Select(r => r.Status)], _address, _startTime, _terminating, _failure);
+
+    private static ContainerStatus? Previous(IReadOnlyList<ContainerStatus>? statuses, Container container)
+        => statuses?.FirstOrDefault(s => s.Name == container.Name);
+
+    private static TimeSpan Longer(TimeSpan retry) => retry * 2 > RetryMost ? RetryMost : retry * 2;
+}

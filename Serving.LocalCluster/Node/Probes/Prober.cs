@@ -1,0 +1,190 @@
+using System.Buffers.Binary;
+using System.Diagnostics.CodeAnalysis;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Sockets;
+using System.Text;
+using Serving.Api.Core;
+using Serving.LocalCluster.Node.Processes;
+
+namespace Serving.LocalCluster.Node.Probes;
+
+/// <summary>Carries out the checks and hooks of containers. Failures are results, with the texts a kubelet gives.</summary>
+[SuppressMessage("Security", "CA5359", Justification = "Probes over HTTPS check no certificate: that is how the API defines them.")]
+internal sealed class Prober : IDisposable
+{
+    private readonly HttpMessageInvoker _http = new(new SocketsHttpHandler
+    {
+        AllowAutoRedirect = false,
+        UseCookies = false,
+        UseProxy = false,
+        ActivityHeadersPropagator = null,
+
+        // A probe is about a new connection: an old one would still work when the program has stopped to accept.
+        PooledConnectionLifetime = TimeSpan.Zero,
+        SslOptions = { RemoteCertificateValidationCallback = static (_, _, _, _) => true },
+    });
+
+    /// <summary>Sends a GET; well is a status from 200 to 399.</summary>
+    public async Task<ProbeResult> HttpAsync(HttpGetAction action, IPEndPoint target, TimeSpan timeout, CancellationToken cancellation)
+    {
+        var scheme = action.Scheme.Equals("HTTPS", StringComparison.OrdinalIgnoreCase) ? "https" : "http";
+        var url = $"{scheme}://{target}{(action.Path.StartsWith('/') ? "" : "/")}{action.Path}";
+        using var request = new HttpRequestMessage(HttpMethod.Get, url);
+        request.Headers.TryAddWithoutValidation("User-Agent", "kube-probe/1.34");
+        request.Headers.TryAddWithoutValidation("Accept", "*/*");
+        request.Headers.ConnectionClose = true;
+        foreach (var header in action.HttpHeaders)
+        {
+            request.Headers.Remove(header.Name);
+            request.Headers.TryAddWithoutValidation(header.Name, header.Value);
+        }
+
+        using var deadline = Deadline(timeout, cancellation);
+        try
+        {
+            using var response = await _http.SendAsync(request, deadline.Token).ConfigureAwait(false);
+            return (int)response.StatusCode is >= 200 and < 400 ? ProbeResult.Well : ProbeResult.Failed($"HTTP probe failed with statuscode: {(int)response.StatusCode}");
+        }
+        catch (HttpRequestException e)
+        {
+            return ProbeResult.Failed($"Get \"{url}\": {Reason(e, target)}");
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            return ProbeResult.Failed($"Get \"{url}\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)");
+        }
+    }
+
+    /// <summary>Opens a connection; well is one that is accepted.</summary>
+    public static async Task<ProbeResult> TcpAsync(IPEndPoint target, TimeSpan timeout, CancellationToken cancellation)
+    {
+        using var deadline = Deadline(timeout, cancellation);
+        using var socket = new Socket(target.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            await socket.ConnectAsync(target, deadline.Token).ConfigureAwait(false);
+            return ProbeResult.Well;
+        }
+        catch (SocketException e)
+        {
+            return ProbeResult.Failed(Reason(e, target));
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            return ProbeResult.Failed($"dial tcp {target}: i/o timeout");
+        }
+    }
+
+    /// <summary>Asks the standard health service (grpc.health.v1); well is SERVING.</summary>
+    public async Task<ProbeResult> GrpcAsync(GrpcAction action, IPEndPoint target, TimeSpan timeout, CancellationToken cancellation)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, $"http://{target}/grpc.health.v1.Health/Check")
+        {
+            Version = HttpVersion.Version20,
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+            Content = new ByteArrayContent(HealthCheckRequest(action.Service ?? "")),
+        };
+        request.Headers.TryAddWithoutValidation("TE", "trailers");
+        request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/grpc");
+        using var deadline = Deadline(timeout, cancellation);
+        try
+        {
+            using var response = await _http.SendAsync(request, deadline.Token).ConfigureAwait(false);
+            var body = await response.Content.ReadAsByteArrayAsync(deadline.Token).ConfigureAwait(false);
+            var status = response.TrailingHeaders.TryGetValues("grpc-status", out var trailer) || response.Headers.TryGetValues("grpc-status", out trailer)
+                ? trailer.First() : "2";
+            if (status != "0")
+            {
+                return ProbeResult.Failed($"error: rpc error: code = {status}");
+            }
+
+            // The answer's frame: five bytes, then field 1 as a varint; 1 is SERVING, and 0 (UNKNOWN) is not written at all.
+            return body is [_, _, _, _, _, 0x08, 1, ..] ? ProbeResult.Well : ProbeResult.Failed("service unhealthy (responded with \"NOT_SERVING\")");
+        }
+        catch (HttpRequestException e)
+        {
+            return ProbeResult.Failed($"error: rpc error: code = Unavailable desc = {Reason(e, target)}");
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            return ProbeResult.Failed($"timeout: failed to connect service \"{target}\" within {timeout.TotalSeconds}s: context deadline exceeded");
+        }
+    }
+
+    /// <summary>Runs a command beside the container; well is exit code 0. What it says is the message, bounded.</summary>
+    public static async Task<ProbeResult> ExecAsync(ProcessLauncher launcher, ProcessSpec spec, TimeSpan timeout, CancellationToken cancellation)
+    {
+        RunningProcess process;
+        try
+        {
+            process = await launcher.StartAsync(spec).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is IOException or System.ComponentModel.Win32Exception)
+        {
+            return ProbeResult.Failed(e.Message);
+        }
+
+        var output = Task.WhenAll(ReadAsync(process.Output), ReadAsync(process.Error));
+        try
+        {
+            var code = await process.Exited.WaitAsync(timeout, cancellation).ConfigureAwait(false);
+            return code == 0 ? ProbeResult.Well : ProbeResult.Failed(string.Concat(await output.WaitAsync(TimeSpan.FromSeconds(1), cancellation).ConfigureAwait(false)).Trim());
+        }
+        catch (TimeoutException)
+        {
+            return ProbeResult.Failed($"command \"{string.Join(' ', spec.Command)}\" timed out");
+        }
+        finally
+        {
+            process.Kill();
+        }
+    }
+
+    public void Dispose() => _http.Dispose();
+
+    private static async Task<string> ReadAsync(Stream stream)
+    {
+        const int most = 10 * 1024;
+        var buffer = new byte[most];
+        var length = 0;
+        try
+        {
+            int read;
+            var rest = new byte[1024];
+            while ((read = await stream.ReadAsync(length < most ? buffer.AsMemory(length) : rest).ConfigureAwait(false)) > 0)
+            {
+                length = Math.Min(most, length + read);
+            }
+        }
+        catch (IOException)
+        {
+            // The command was killed while it wrote: what it said so far counts.
+            return Encoding.UTF8.GetString(buffer, 0, length);
+        }
+
+        return Encoding.UTF8.GetString(buffer, 0, length);
+    }
+
+    private static byte[] HealthCheckRequest(string service)
+    {
+        var name = Encoding.UTF8.GetBytes(service);
+        byte[] message = name.Length == 0 ? [] : [0x0a, (byte)Math.Min(name.Length, 127), .. name.AsSpan(0, Math.Min(name.Length, 127))];
+        var frame = new byte[5 + message.Length];
+        BinaryPrimitives.WriteInt32BigEndian(frame.AsSpan(1), message.Length);
+        message.CopyTo(frame, 5);
+        return frame;
+    }
+
+    private static CancellationTokenSource Deadline(TimeSpan timeout, CancellationToken cancellation)
+    {
+        var source = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        source.CancelAfter(timeout);
+        return source;
+    }
+
+    private static string Reason(Exception e, IPEndPoint target)
+        => e.GetBaseException() is SocketException socket
+            ? $"dial tcp {target}: {(socket.SocketErrorCode == SocketError.ConnectionRefused ? "connect: connection refused" : socket.Message)}"
+            : e.Message;
+}

@@ -1,0 +1,139 @@
+using System.Buffers;
+using System.Globalization;
+using System.Text;
+
+namespace Serving.LocalCluster.Node.Processes;
+
+/// <summary>
+/// The log of one run of a container: each line behind an RFC 3339 time with nanoseconds and a blank. Bounded: a file
+/// that reaches its size becomes <c>NAME.log.1</c>, in place of the one before, and a new one begins.
+/// </summary>
+internal sealed class ContainerLog : IDisposable
+{
+    /// <summary>The size at which a file is put aside, in bytes.</summary>
+    public const long MaxBytes = 10 * 1024 * 1024;
+
+    // A line longer than this is written in parts, as container runtimes do.
+    private const int MaxLine = 16 * 1024;
+    private readonly string _path;
+    private readonly TimeProvider _time;
+    private readonly Lock _lock = new();
+    private FileStream _file;
+    private long _length;
+
+    public ContainerLog(string path, TimeProvider time)
+    {
+        _path = path;
+        _time = time;
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        _file = Open();
+    }
+
+    /// <summary>Copies what a program writes until it and all that hold the pipe have ended.</summary>
+    public async Task PumpAsync(Stream from)
+    {
+        var buffer = ArrayPool<byte>.Shared.Rent(MaxLine * 2);
+        var kept = 0;
+        try
+        {
+            int read;
+            while ((read = await from.ReadAsync(buffer.AsMemory(kept)).ConfigureAwait(false)) > 0)
+            {
+                kept = WriteLines(buffer, kept + read);
+            }
+
+            if (kept > 0)
+            {
+                Write([buffer.AsMemory(0, kept)]);
+            }
+        }
+        catch (Exception e) when (e is IOException or ObjectDisposedException or OperationCanceledException)
+        {
+            // The pipe was closed under us because the container is gone: all that was readable has been written.
+            return;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    /// <summary>The last lines without their times: at most 80 lines and 2048 bytes, as the kubelet takes for a termination message.</summary>
+    public static string Tail(string path)
+    {
+        using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        file.Position = Math.Max(0, file.Length - (16 * 1024));
+        using var reader = new StreamReader(file, Encoding.UTF8);
+        var text = reader.ReadToEnd();
+        var lines = text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line[(line.IndexOf(' ', StringComparison.Ordinal) + 1)..]);
+        var tail = string.Join('\n', lines.TakeLast(80));
+        return tail.Length == 0 ? "" : (tail.Length > 2047 ? tail[^2047..] : tail) + "\n";
+    }
+
+    public void Dispose()
+    {
+        lock (_lock)
+        {
+            _file.Dispose();
+        }
+    }
+
+    // Writes the whole lines of the buffer, moves the rest to its front and returns the length of the rest.
+    private int WriteLines(byte[] buffer, int length)
+    {
+        var lines = new List<ReadOnlyMemory<byte>>();
+        var start = 0;
+        int end;
+        while ((end = buffer.AsSpan(start, length - start).IndexOf((byte)'\n')) >= 0)
+        {
+            lines.Add(buffer.AsMemory(start, end));
+            start += end + 1;
+        }
+
+        while (length - start >= MaxLine)
+        {
+            lines.Add(buffer.AsMemory(start, MaxLine));
+            start += MaxLine;
+        }
+
+        if (lines.Count > 0)
+        {
+            Write(lines);
+        }
+
+        buffer.AsSpan(start, length - start).CopyTo(buffer);
+        return length - start;
+    }
+
+    private void Write(List<ReadOnlyMemory<byte>> lines)
+    {
+        var text = new ArrayBufferWriter<byte>();
+        lock (_lock)
+        {
+            var now = Encoding.ASCII.GetBytes(_time.GetUtcNow().ToString("yyyy-MM-dd'T'HH:mm:ss.fffffff'00Z '", CultureInfo.InvariantCulture));
+            foreach (var line in lines)
+            {
+                text.Write(now);
+                text.Write(line.Span);
+                text.Write("\n"u8);
+            }
+
+            if (_length > 0 && _length + text.WrittenCount > MaxBytes)
+            {
+                _file.Dispose();
+                File.Move(_path, _path + ".1", overwrite: true);
+                _file = Open();
+            }
+
+            _file.Write(text.WrittenSpan);
+            _length += text.WrittenCount;
+        }
+    }
+
+    private FileStream Open()
+    {
+        var file = new FileStream(_path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
+        _length = file.Length;
+        return file;
+    }
+}

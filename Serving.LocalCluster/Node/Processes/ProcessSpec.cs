@@ -1,0 +1,44 @@
+namespace Serving.LocalCluster.Node.Processes;
+
+/// <summary>What to start.</summary>
+/// <param name="Command">The program and its arguments; the program is a path or found in <c>PATH</c>.</param>
+/// <param name="Environment">The whole environment; nothing is inherited.</param>
+/// <param name="WorkingDirectory">An existing directory.</param>
+/// <param name="Binds">Directories or files to show at other paths, to this process only. Needs root.</param>
+internal sealed record ProcessSpec(
+    IReadOnlyList<string> Command, IReadOnlyDictionary<string, string> Environment, string WorkingDirectory, IReadOnlyList<BindMount> Binds)
+{
+    // A private mount namespace: what is bound here is seen by this program alone, and goes with it.
+    private const string BindScript =
+        """
+        while [ "$1" != -- ]; do
+          mount --bind "$1" "$2" || exit 125
+          [ "$3" = rw ] || mount -o remount,bind,ro "$2" || exit 125
+          shift 3
+        done
+        shift
+        exec "$@"
+        """;
+
+    /// <summary>
+    /// The words to execute: <c>setpriv</c> ties the process to the thread that starts it, <c>setsid</c> gives it a session
+    /// of its own, so that its id is that of its group and Ctrl-C in the node's terminal does not reach it.
+    /// </summary>
+    public IEnumerable<string> Arguments()
+    {
+        string[] words = ["--pdeathsig", "KILL", "setsid"];
+        if (Binds.Count == 0)
+        {
+            return [.. words, .. Command];
+        }
+
+        return
+        [
+            .. words, "unshare", "--mount", "--propagation", "private", "/bin/sh", "-c", BindScript, "bind",
+            .. Binds.SelectMany(b => (string[])[b.Source, b.Target, b.ReadOnly ? "ro" : "rw"]), "--", .. Command,
+        ];
+    }
+}
+
+/// <summary>Shows <paramref name="Source"/> at <paramref name="Target"/>; both exist.</summary>
+internal sealed record BindMount(string Source, string Target, bool ReadOnly);
