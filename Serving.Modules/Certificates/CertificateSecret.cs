@@ -1,0 +1,143 @@
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
+using Microsoft.Extensions.Logging;
+using Serving.Api;
+using Serving.Api.Core;
+using Serving.Kubernetes;
+
+namespace Serving.Certificates;
+
+/// <summary>
+/// A serving certificate that replicas share through a Secret. Whoever finds it missing, unreadable or about to expire
+/// writes a new one; who loses that race takes the winner's. A new certificate keeps the previous authority beside its
+/// own, so that nobody's trust breaks while the replicas change over.
+/// </summary>
+public sealed class CertificateSecret
+{
+    private const string KeyEntry = "server-key.pem";
+    private const string CertificateEntry = "server-cert.pem";
+    private const string AuthorityEntry = "ca-cert.pem";
+    private const int Attempts = 5;
+
+    private readonly CertificateSecretOptions options;
+    private readonly TimeProvider time;
+    private readonly ILogger<CertificateSecret> logger;
+
+    /// <param name="options">Which Secret, for which Service.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="logger">Where it is said when a certificate is made.</param>
+    public CertificateSecret(CertificateSecretOptions options, TimeProvider time, ILogger<CertificateSecret> logger)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        this.options = options;
+        this.time = time;
+        this.logger = logger;
+    }
+
+    /// <summary>The certificate to serve with, made and stored when need be.</summary>
+    public async Task<ServingCertificate> EnsureAsync(IKubernetesClient client, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(client);
+        for (var attempt = 1; ; attempt++)
+        {
+            var stored = await FindAsync(client, cancellation).ConfigureAwait(false);
+            var current = stored is null ? null : Read(stored);
+            var renewAt = time.GetUtcNow() + options.RenewBefore;
+            if (current is not null && current.NotAfter > renewAt)
+            {
+                return current;
+            }
+
+            var next = CertificateAuthority.Issue(
+                options.ServiceName, options.Namespace, options.ClusterDomain, time.GetUtcNow(), options.Lifetime);
+            if (current is not null)
+            {
+                next = next with { Authorities = next.Authorities + StillValid(current.Pems.Authorities) };
+            }
+
+            try
+            {
+                var written = stored is null
+                    ? await client.CreateAsync(Resources.Secrets, Fill(NewSecret(), next), cancellation).ConfigureAwait(false)
+                    : await client.UpdateAsync(Resources.Secrets, Fill(stored, next), cancellation).ConfigureAwait(false);
+                logger.LogInformation("Made a certificate for {Service} in Secret {Secret}", options.ServiceName, ObjectKey.Of(written));
+                return ServingCertificate.TryRead(next) ?? throw new InvalidOperationException($"the certificate made for {options.ServiceName} cannot be read");
+            }
+            catch (KubernetesException lost) when ((lost.IsConflict || lost.IsAlreadyExists || lost.IsNotFound) && attempt < Attempts)
+            {
+                logger.LogDebug("Another replica wrote Secret {Secret} first", options.SecretName);
+            }
+        }
+    }
+
+    private async Task<Secret?> FindAsync(IKubernetesClient client, CancellationToken cancellation)
+    {
+        try
+        {
+            return await client.GetAsync(Resources.Secrets, options.Namespace, options.SecretName, cancellation).ConfigureAwait(false);
+        }
+        catch (KubernetesException missing) when (missing.IsNotFound)
+        {
+            return null;
+        }
+    }
+
+    private static ServingCertificate? Read(Secret secret)
+        => secret.Data is { } data
+            && data.TryGetValue(KeyEntry, out var key) && data.TryGetValue(CertificateEntry, out var certificate) && data.TryGetValue(AuthorityEntry, out var authority)
+                ? ServingCertificate.TryRead(new(Encoding.UTF8.GetString(key), Encoding.UTF8.GetString(certificate), Encoding.UTF8.GetString(authority)))
+                : null;
+
+    private Secret NewSecret() => new()
+    {
+        ApiVersion = "v1",
+        Kind = "Secret",
+        Metadata = new()
+        {
+            Name = options.SecretName,
+            Namespace = options.Namespace,
+            Labels = new Dictionary<string, string>
+            {
+                ["app.kubernetes.io/name"] = "knative-serving",
+                ["app.kubernetes.io/component"] = options.Component,
+            },
+        },
+    };
+
+    private static Secret Fill(Secret secret, ServingCertificatePems pems)
+        => secret with
+        {
+            Data = new Dictionary<string, byte[]>(secret.Data ?? new Dictionary<string, byte[]>())
+            {
+                [KeyEntry] = Encoding.UTF8.GetBytes(pems.Key),
+                [CertificateEntry] = Encoding.UTF8.GetBytes(pems.Certificate),
+                [AuthorityEntry] = Encoding.UTF8.GetBytes(pems.Authorities),
+            },
+        };
+
+    // The newest of the previous authorities, unless it is of no use any more.
+    private string StillValid(string authorities)
+    {
+        var known = new X509Certificate2Collection();
+        try
+        {
+            known.ImportFromPem(authorities);
+            return known.FirstOrDefault() is { } newest && newest.NotAfter.ToUniversalTime() > time.GetUtcNow().UtcDateTime
+                ? newest.ExportCertificatePem() + "\n"
+                : "";
+        }
+        catch (CryptographicException unreadable)
+        {
+            logger.LogWarning(unreadable, "The previous authorities in Secret {Secret} cannot be read and are dropped", options.SecretName);
+            return "";
+        }
+        finally
+        {
+            foreach (var certificate in known)
+            {
+                certificate.Dispose();
+            }
+        }
+    }
+}

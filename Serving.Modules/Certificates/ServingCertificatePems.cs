@@ -1,0 +1,7 @@
+namespace Serving.Certificates;
+
+/// <summary>A serving certificate with its key, and the authorities that clients must trust; all in PEM.</summary>
+/// <param name="Key">The private key (PKCS#8).</param>
+/// <param name="Certificate">The certificate.</param>
+/// <param name="Authorities">One authority, or two while clients that trust the previous one are around.</param>
+public sealed record ServingCertificatePems(string Key, string Certificate, string Authorities);

@@ -1,0 +1,57 @@
+using Serving.Api;
+using Serving.Api.Networking;
+using Serving.Kubernetes;
+
+namespace Serving.Controller.Common;
+
+/// <summary>Creates and updates the Certificates that an object wants.</summary>
+internal static class CertificateAccess
+{
+    /// <summary>The Certificate as it is after it was made what is wanted. Throws <see cref="NotOwnedException"/> when it is somebody else's.</summary>
+    public static async Task<Certificate> EnsureAsync(
+        IKubernetesObject owner, Certificate wanted, ILister<Certificate> certificates, IKubernetesClient client, IEventRecorder events, CancellationToken cancellation)
+    {
+        var name = wanted.Metadata.Name;
+        if (certificates.Get(wanted.Metadata.Namespace, name) is not { } existing)
+        {
+            try
+            {
+                var created = await client.CreateAsync(Serving.Api.Resources.Certificates, wanted, cancellation).ConfigureAwait(false);
+                events.Normal(owner, "Created", $"Created Certificate {wanted.Metadata.Namespace}/{name}");
+                return created;
+            }
+            catch (KubernetesException error) when (!error.IsAlreadyExists)
+            {
+                events.Warning(owner, "CreationFailed", $"Failed to create Certificate {wanted.Metadata.Namespace}/{name}: {error.Message}");
+                throw;
+            }
+        }
+
+        if (!existing.IsControlledBy(owner))
+        {
+            throw new NotOwnedException($"owner: {owner.Metadata.Name} with Type {owner.GetType().Name} does not own Certificate: {name}");
+        }
+
+        var result = existing with { Spec = wanted.Spec, Metadata = existing.Metadata with { Annotations = wanted.Metadata.Annotations } };
+        if (ApiEquality.Same(Serving.Api.Resources.Certificates.Json, existing, result))
+        {
+            return existing;
+        }
+
+        var updated = await client.UpdateAsync(Serving.Api.Resources.Certificates, result, cancellation).ConfigureAwait(false);
+        events.Normal(owner, "Updated", $"Updated Spec for Certificate {wanted.Metadata.Namespace}/{name}");
+        return updated;
+    }
+
+    /// <summary>Whether the newest specification of the Certificate is served.</summary>
+    public static bool IsReady(Certificate certificate)
+        => certificate.Status.ObservedGeneration == certificate.Metadata.Generation && ConditionSet.IsTrue(certificate.Status.Conditions, "Ready");
+
+    /// <summary>Whether the newest specification of the Certificate cannot be served.</summary>
+    public static bool IsFailed(Certificate certificate)
+        => certificate.Status.ObservedGeneration == certificate.Metadata.Generation && ConditionSet.IsFalse(certificate.Status.Conditions, "Ready");
+
+    /// <summary>The entry of an Ingress that uses the Certificate.</summary>
+    public static IngressTls IngressTls(Certificate certificate, IReadOnlyList<string> hosts)
+        => new() { Hosts = hosts, SecretName = certificate.Spec.SecretName, SecretNamespace = certificate.Metadata.Namespace };
+}

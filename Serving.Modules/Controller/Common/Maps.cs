@@ -1,0 +1,45 @@
+namespace Serving.Controller.Common;
+
+/// <summary>Small operations on string maps. Results are sorted by key, so that what is made from them is written the same every time.</summary>
+internal static class Maps
+{
+    /// <summary>The annotation that client-side apply keeps; it never propagates to children.</summary>
+    public const string LastApplied = "kubectl.kubernetes.io/last-applied-configuration";
+
+    /// <summary>All pairs; the last map that has a key wins.</summary>
+    public static SortedDictionary<string, string> Union(params ReadOnlySpan<IReadOnlyDictionary<string, string>> maps)
+    {
+        var result = new SortedDictionary<string, string>(StringComparer.Ordinal);
+        foreach (var map in maps)
+        {
+            foreach (var (key, value) in map)
+            {
+                result[key] = value;
+            }
+        }
+
+        return result;
+    }
+
+    /// <summary>The pairs whose key is not refused.</summary>
+    public static SortedDictionary<string, string> Without(this IReadOnlyDictionary<string, string> map, Func<string, bool> refused)
+    {
+        var result = new SortedDictionary<string, string>(StringComparer.Ordinal);
+        foreach (var (key, value) in map)
+        {
+            if (!refused(key))
+            {
+                result[key] = value;
+            }
+        }
+
+        return result;
+    }
+
+    /// <summary>The value, or empty.</summary>
+    public static string Get(this IReadOnlyDictionary<string, string> map, string key) => map.TryGetValue(key, out var value) ? value : "";
+
+    /// <summary>The names in a comma-separated annotation.</summary>
+    public static SortedSet<string> Names(this IReadOnlyDictionary<string, string> annotations, string key)
+        => new(annotations.Get(key).Split(',', StringSplitOptions.RemoveEmptyEntries), StringComparer.Ordinal);
+}

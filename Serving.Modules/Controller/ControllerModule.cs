@@ -1,0 +1,252 @@
+using Microsoft.Extensions.Logging;
+using Serving.Api;
+using Serving.Api.Config;
+using Serving.Api.WellKnown;
+using Serving.ConfigMaps;
+using Serving.Controller.Common;
+using Serving.Controller.Configurations;
+using Serving.Controller.DomainMappings;
+using Serving.Controller.GarbageCollection;
+using Serving.Controller.Labeler;
+using Serving.Controller.Revisions;
+using Serving.Controller.Revisions.Digests;
+using Serving.Controller.Routes;
+using Serving.Controller.ServerlessServices;
+using Serving.Controller.Services;
+using Serving.Kubernetes;
+
+namespace Serving.Controller;
+
+/// <summary>
+/// The reconcilers of the serving kinds: Services become Configurations and Routes, Configurations become Revisions, Revisions
+/// become Deployments and PodAutoscalers, Routes and DomainMappings become Ingresses.
+/// </summary>
+public sealed class ControllerModule : IServingModule
+{
+    private readonly ConfigStore config;
+    private readonly List<ReconcileLoop> loops = [];
+    private readonly List<Action<ConfigSnapshot, ConfigSnapshot>> resyncs = [];
+    private readonly IInformers informers;
+    private readonly ClusterEnvironment environment;
+    private readonly IEventRecorder events;
+    private readonly ILoggerFactory loggers;
+    private readonly TimeProvider time;
+
+    /// <param name="informers">Where the caches come from.</param>
+    /// <param name="config">The configuration; objects that it concerns are looked at again when it changes.</param>
+    /// <param name="environment">The system namespace and the cluster's domain.</param>
+    /// <param name="digests">How images are resolved to digests.</param>
+    /// <param name="events">Where events are recorded.</param>
+    /// <param name="loggers">Where failures are said.</param>
+    /// <param name="time">The clock of conditions, rollouts and garbage collection.</param>
+    public ControllerModule(
+        IInformers informers,
+        ConfigStore config,
+        ClusterEnvironment environment,
+        IDigestResolver digests,
+        IEventRecorder events,
+        ILoggerFactory loggers,
+        TimeProvider time)
+    {
+        ArgumentNullException.ThrowIfNull(informers);
+        ArgumentNullException.ThrowIfNull(config);
+        ArgumentNullException.ThrowIfNull(environment);
+        ArgumentNullException.ThrowIfNull(digests);
+        this.informers = informers;
+        this.config = config;
+        this.environment = environment;
+        this.events = events;
+        this.loggers = loggers;
+        this.time = time;
+        AddServices();
+        AddConfigurations();
+        AddRevisions(digests);
+        AddRoutes();
+        AddLabeler();
+        AddGarbageCollector();
+        AddDomainMappings();
+        AddServerlessServices();
+    }
+
+    public string Name => "controller";
+
+    public Activation Activation => Activation.Leader;
+
+    public async Task RunAsync(IKubernetesClient client, CancellationToken cancellation)
+    {
+        config.Changed += Resync;
+        try
+        {
+            await config.WaitForSyncAsync(cancellation).ConfigureAwait(false);
+            await Task.WhenAll(loops.Select(loop => loop.RunAsync(client, cancellation))).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+            // Stopped while the configuration was still being read.
+        }
+        finally
+        {
+            config.Changed -= Resync;
+        }
+    }
+
+    private void Resync(ConfigSnapshot old, ConfigSnapshot current)
+    {
+        foreach (var resync in resyncs)
+        {
+            resync(old, current);
+        }
+    }
+
+    private void AddServices()
+    {
+        var services = informers.For(Resources.KnativeServices);
+        var configurations = informers.For(Resources.Configurations);
+        var routes = informers.For(Resources.Routes);
+        Add(new ServiceReconciler(services.Lister, configurations.Lister, routes.Lister, informers.For(Resources.Revisions).Lister, events, time))
+            .For(services)
+            .Owns(configurations, Resources.KnativeServices.Kind)
+            .Owns(routes, Resources.KnativeServices.Kind);
+    }
+
+    private void AddConfigurations()
+    {
+        var configurations = informers.For(Resources.Configurations);
+        var revisions = informers.For(Resources.Revisions);
+        Add(new ConfigurationReconciler(configurations.Lister, revisions.Lister, events, time))
+            .For(configurations)
+            .Owns(revisions, Resources.Configurations.Kind)
+            // Whose name is taken by a Revision that is not its own waits for that one to go.
+            .Watches(revisions, revision => configurations.Lister.List(revision.Metadata.Namespace)
+                .Where(configuration => configuration.Spec.Template.Metadata.Name == revision.Metadata.Name)
+                .Select(static configuration => ObjectKey.Of(configuration)));
+    }
+
+    private void AddRevisions(IDigestResolver resolver)
+    {
+        var revisions = informers.For(Resources.Revisions);
+        var deployments = informers.For(Resources.Deployments);
+        var autoscalers = informers.For(Resources.PodAutoscalers);
+        var images = informers.For(Resources.Images);
+        var pods = informers.For(Resources.Pods, labelSelector: ServingKeys.Revision);
+        var certificates = informers.For(Resources.Certificates);
+        var digests = new DigestResolution(resolver, time);
+        var listers = new RevisionListers(revisions.Lister, deployments.Lister, autoscalers.Lister, images.Lister, pods.Lister, certificates.Lister);
+        var loop = Add(new RevisionReconciler(listers, digests, () => config.Current, environment.SystemNamespace, events, time), workers: 8)
+            .For(revisions)
+            .Owns(deployments, Resources.Revisions.Kind)
+            .Owns(autoscalers, Resources.Revisions.Kind)
+            .Owns(images, Resources.Revisions.Kind)
+            .Watches(pods, pod => ByLabel(pod, ServingKeys.Revision))
+            .Watches(certificates, certificate => certificate.Metadata.Name == QueueProxyCertificates.Name
+                ? revisions.Lister.List(certificate.Metadata.Namespace).Select(static revision => ObjectKey.Of(revision))
+                : []);
+        digests.Resolved = loop.Enqueue;
+        ResyncWhen(loop, revisions, static (old, current) => old with { Domain = current.Domain, Gc = current.Gc } != current);
+    }
+
+    private void AddRoutes()
+    {
+        var tracker = new ReferenceTracker();
+        var routes = informers.For(Resources.Routes);
+        var configurations = informers.For(Resources.Configurations);
+        var revisions = informers.For(Resources.Revisions);
+        var services = informers.For(Resources.Services);
+        var endpoints = informers.For(Resources.Endpoints);
+        var ingresses = informers.For(Resources.Ingresses);
+        var certificates = informers.For(Resources.Certificates);
+        var listers = new RouteListers(
+            routes.Lister, configurations.Lister, revisions.Lister, services.Lister, endpoints.Lister, ingresses.Lister, certificates.Lister);
+        var loop = Add(new RouteReconciler(listers, tracker, () => config.Current, environment.ClusterDomain, events, time))
+            .For(routes)
+            .Owns(services, Resources.Routes.Kind)
+            .Owns(endpoints, Resources.Routes.Kind)
+            .Owns(ingresses, Resources.Routes.Kind)
+            .Owns(certificates, Resources.Routes.Kind)
+            .Watches(certificates, certificate => certificate.Metadata.Labels.ContainsKey(NetworkingKeys.WildcardDomain)
+                ? routes.Lister.List(certificate.Metadata.Namespace).Select(static route => ObjectKey.Of(route))
+                : [])
+            .Watches(configurations, configuration => tracker.FollowersOf(References.Configuration, ObjectKey.Of(configuration)))
+            .Watches(revisions, revision => tracker.FollowersOf(References.Revision, ObjectKey.Of(revision)));
+        ResyncWhen(loop, routes, static (old, current) => old.Domain != current.Domain || old.Network != current.Network || old.Features != current.Features);
+    }
+
+    private void AddLabeler()
+    {
+        var tracker = new ReferenceTracker();
+        var routes = informers.For(Resources.Routes);
+        var configurations = informers.For(Resources.Configurations);
+        var revisions = informers.For(Resources.Revisions);
+        Add(new RoutingLabeler(routes.Lister, configurations.Lister, revisions.Lister, tracker, time))
+            .For(routes)
+            .Watches(configurations, configuration => RoutesOf(configuration).Concat(tracker.FollowersOf(References.Configuration, ObjectKey.Of(configuration))))
+            .Watches(revisions, revision => RoutesOf(revision).Concat(tracker.FollowersOf(References.Revision, ObjectKey.Of(revision))));
+    }
+
+    private void AddGarbageCollector()
+    {
+        var configurations = informers.For(Resources.Configurations);
+        var revisions = informers.For(Resources.Revisions);
+        var loop = Add(new GarbageCollector(configurations.Lister, revisions.Lister, () => config.Current, time), workers: 1)
+            .For(configurations)
+            .Watches(revisions, revision => ByLabel(revision, ServingKeys.Configuration));
+        ResyncWhen(loop, configurations, static (old, current) => old.Gc != current.Gc);
+    }
+
+    private void AddDomainMappings()
+    {
+        var tracker = new ReferenceTracker();
+        var mappings = informers.For(Resources.DomainMappings);
+        var ingresses = informers.For(Resources.Ingresses);
+        var certificates = informers.For(Resources.Certificates);
+        var claims = informers.For(Resources.ClusterDomainClaims);
+        var services = informers.For(Resources.KnativeServices);
+        var routes = informers.For(Resources.Routes);
+        var coreServices = informers.For(Resources.Services);
+        var references = new MappedReferences(services.Lister, routes.Lister, coreServices.Lister, tracker, environment.ClusterDomain);
+        var listers = new DomainMappingListers(mappings.Lister, ingresses.Lister, certificates.Lister, claims.Lister);
+        var loop = Add(new DomainMappingReconciler(listers, references, tracker, () => config.Current, events, time))
+            .For(mappings)
+            .Owns(ingresses, Resources.DomainMappings.Kind)
+            .Owns(certificates, Resources.DomainMappings.Kind)
+            .Watches(claims, claim => mappings.Lister.List().Where(mapping => mapping.Metadata.Name == claim.Metadata.Name).Select(static mapping => ObjectKey.Of(mapping)))
+            .Watches(services, service => tracker.FollowersOf(References.Service, ObjectKey.Of(service)))
+            .Watches(routes, route => tracker.FollowersOf(References.Route, ObjectKey.Of(route)))
+            .Watches(coreServices, service => tracker.FollowersOf(MappedReferences.CoreKind, ObjectKey.Of(service)));
+        ResyncWhen(loop, mappings, static (old, current) => old.Network != current.Network);
+    }
+
+    private void AddServerlessServices()
+    {
+        var reconciler = new ServerlessServiceReconciler(informers, environment, time);
+        reconciler.Watching(Add(reconciler));
+    }
+
+    private ReconcileLoop Add(IReconciler reconciler, int workers = 4)
+    {
+        var loop = new ReconcileLoop(reconciler, loggers.CreateLogger($"Serving.Controller.{reconciler.Name}"), time, workers);
+        loops.Add(loop);
+        return loop;
+    }
+
+    private void ResyncWhen<T>(ReconcileLoop loop, IInformer<T> informer, Func<ConfigSnapshot, ConfigSnapshot, bool> concerned)
+        where T : class, IKubernetesObject
+        => resyncs.Add((old, current) =>
+        {
+            if (!concerned(old, current))
+            {
+                return;
+            }
+
+            foreach (var value in informer.Lister.List())
+            {
+                loop.Enqueue(ObjectKey.Of(value));
+            }
+        });
+
+    private static IEnumerable<ObjectKey> ByLabel(IKubernetesObject value, string label)
+        => value.Metadata.Labels.TryGetValue(label, out var name) ? [new ObjectKey(value.Metadata.Namespace, name)] : [];
+
+    private static IEnumerable<ObjectKey> RoutesOf(IKubernetesObject value)
+        => value.Metadata.Annotations.Names(ServingKeys.Routes).Select(name => new ObjectKey(value.Metadata.Namespace, name));
+}

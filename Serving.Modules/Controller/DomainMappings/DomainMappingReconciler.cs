@@ -1,0 +1,229 @@
+using Serving.Api;
+using Serving.Api.Config;
+using Serving.Api.Core;
+using Serving.Api.Knative;
+using Serving.Api.Networking;
+using Serving.Api.WellKnown;
+using Serving.Controller.Common;
+using Serving.Controller.DomainMappings.Resources;
+using Serving.Controller.Routes;
+using Serving.Controller.Routes.Resources;
+using Serving.Kubernetes;
+using ApiResources = Serving.Api.Resources;
+using MappingWork = Serving.Controller.Common.Work<Serving.Api.Knative.DomainMapping, Serving.Api.Knative.DomainMappingStatus>;
+
+namespace Serving.Controller.DomainMappings;
+
+/// <summary>Where the DomainMapping reconciler reads.</summary>
+internal sealed record DomainMappingListers(
+    ILister<DomainMapping> Mappings, ILister<Ingress> Ingresses, ILister<Certificate> Certificates, ILister<ClusterDomainClaim> Claims);
+
+/// <summary>Claims the domain of a DomainMapping for its namespace and leads it to what the mapping refers to.</summary>
+internal sealed class DomainMappingReconciler(
+    DomainMappingListers listers,
+    MappedReferences references,
+    ReferenceTracker tracker,
+    Func<ConfigSnapshot> config,
+    IEventRecorder events,
+    TimeProvider time)
+    : StatusReconciler<DomainMapping, DomainMappingStatus>(ApiResources.DomainMappings, listers.Mappings, DomainMappingLifecycle.Conditions, events, time)
+{
+    /// <summary>Holds a mapping until its claim is given back; the name that other implementations use too.</summary>
+    private const string Finalizer = "domainmappings.serving.knative.dev";
+
+    public override string Name => "domainmapping";
+
+    protected override DomainMappingStatus StatusOf(DomainMapping resource) => resource.Status;
+
+    protected override DomainMapping WithStatus(DomainMapping resource, DomainMappingStatus status) => resource with { Status = status };
+
+    protected override DomainMappingStatus WithConditions(DomainMappingStatus status, IReadOnlyList<Condition> conditions, long? observedGeneration)
+        => status with { Conditions = conditions, ObservedGeneration = observedGeneration };
+
+    protected override Task GoneAsync(ObjectKey key, IKubernetesClient client, CancellationToken cancellation)
+    {
+        tracker.Forget(key);
+        return Task.CompletedTask;
+    }
+
+    protected override async Task DeletingAsync(DomainMapping resource, IKubernetesClient client, CancellationToken cancellation)
+    {
+        if (!resource.Metadata.Finalizers.Contains(Finalizer))
+        {
+            return;
+        }
+
+        if (config().Network.AutocreateClusterDomainClaims
+            && listers.Claims.Get("", resource.Metadata.Name) is { } claim && claim.Spec.Namespace == resource.Metadata.Namespace)
+        {
+            try
+            {
+                await client.DeleteAsync(ApiResources.ClusterDomainClaims, null, resource.Metadata.Name, cancellation).ConfigureAwait(false);
+            }
+            catch (KubernetesException error) when (error.IsNotFound)
+            {
+                // Given back already, which is what was wanted.
+            }
+        }
+
+        var finalizers = resource.Metadata.Finalizers.Where(finalizer => finalizer != Finalizer).ToList();
+        await client.UpdateAsync(
+            ApiResources.DomainMappings, resource with { Metadata = resource.Metadata with { Finalizers = finalizers } }, cancellation).ConfigureAwait(false);
+    }
+
+    protected override async Task<Reconcile> ReconcileAsync(MappingWork work, CancellationToken cancellation)
+    {
+        var mapping = work.Resource;
+        if (!mapping.Metadata.Finalizers.Contains(Finalizer))
+        {
+            // The claim must not outlive the mapping, so the hold comes first; its event brings us back here.
+            await work.Client.UpdateAsync(
+                ApiResources.DomainMappings,
+                mapping with { Metadata = mapping.Metadata with { Finalizers = [.. mapping.Metadata.Finalizers, Finalizer] } },
+                cancellation).ConfigureAwait(false);
+        }
+
+        if (mapping.Metadata.Generation != mapping.Status.ObservedGeneration)
+        {
+            work.Status = work.Status.MarkIngressNotConfigured(work.Now);
+        }
+
+        var network = config().Network;
+        var url = $"{network.DefaultExternalScheme}://{work.Name}";
+        work.Status = work.Status with { Url = url, Address = new Addressable { Url = url } };
+        await ClaimAsync(work, network, cancellation).ConfigureAwait(false);
+        var (tls, challenges) = await TlsAsync(work, network, cancellation).ConfigureAwait(false);
+        var (host, backend, problem) = references.Resolve(mapping);
+        if (problem is not null)
+        {
+            work.Status = work.Status.MarkReferenceNotResolved(problem, work.Now);
+            return Reconcile.Done;
+        }
+
+        work.Status = work.Status.MarkReferenceResolved(work.Now);
+        var ingress = await IngressAsync(
+            work,
+            DomainMappingIngressMaker.Make(mapping, new DomainMappingInput(
+                backend,
+                host,
+                NetworkingKeys.IngressClass.Value(mapping.Metadata.Annotations) ?? network.IngressClass,
+                IngressMaker.HttpOption(mapping.Metadata.Annotations, network),
+                tls,
+                challenges)),
+            cancellation).ConfigureAwait(false);
+        work.Status = ingress.Metadata.Generation == ingress.Status.ObservedGeneration
+            ? work.Status.PropagateIngress(ingress.Status, work.Now)
+            : work.Status.MarkIngressNotConfigured(work.Now);
+        return Reconcile.Done;
+    }
+
+    private async Task ClaimAsync(MappingWork work, NetworkConfig network, CancellationToken cancellation)
+    {
+        if (listers.Claims.Get("", work.Name) is { } claim)
+        {
+            if (claim.Spec.Namespace != work.Namespace)
+            {
+                work.Status = work.Status.MarkDomainClaimNotOwned(work.Now);
+                throw new NotOwnedException($"namespace \"{work.Namespace}\" does not own ClusterDomainClaim for \"{work.Name}\"");
+            }
+        }
+        else if (!network.AutocreateClusterDomainClaims)
+        {
+            work.Status = work.Status.MarkDomainClaimNotOwned(work.Now);
+            throw new NotOwnedException(
+                $"no ClusterDomainClaim found for domain \"{work.Name}\" (and autocreate-cluster-domain-claims property is not true)");
+        }
+        else
+        {
+            await work.Client.CreateAsync(
+                ApiResources.ClusterDomainClaims,
+                new ClusterDomainClaim
+                {
+                    ApiVersion = ApiResources.ClusterDomainClaims.ApiVersion,
+                    Kind = ApiResources.ClusterDomainClaims.Kind,
+                    Metadata = new ObjectMeta { Name = work.Name },
+                    Spec = new ClusterDomainClaimSpec { Namespace = work.Namespace },
+                },
+                cancellation).ConfigureAwait(false);
+        }
+
+        work.Status = work.Status.MarkDomainClaimed(work.Now);
+    }
+
+    private async Task<(IReadOnlyList<IngressTls> Tls, IReadOnlyList<Http01Challenge> Challenges)> TlsAsync(
+        MappingWork work, NetworkConfig network, CancellationToken cancellation)
+    {
+        if (work.Resource.Spec.Tls is { } own)
+        {
+            work.Status = WithScheme(work.Status.MarkCertificateNotRequired(work.Now), work.Name, "https");
+            return ([new IngressTls { Hosts = [work.Name], SecretName = own.SecretName, SecretNamespace = work.Namespace }], []);
+        }
+
+        if (!RouteCertificates.IsEnabled(work.Resource.Metadata.Annotations, network))
+        {
+            work.Status = work.Status.MarkTlsNotEnabled(RouteLifecycle.ExternalDomainTlsNotEnabled, work.Now);
+            return ([], []);
+        }
+
+        var name = ChildName.Of(work.Name, "");
+        var wanted = CertificateMaker.External(
+            ApiResources.DomainMappings, work.Resource, ServingKeys.DomainMappingUid, name, work.Name, work.Name, network.CertificateClass);
+        Certificate certificate;
+        try
+        {
+            certificate = await CertificateAccess.EnsureAsync(work.Resource, wanted, listers.Certificates, work.Client, Events, cancellation).ConfigureAwait(false);
+        }
+        catch (NotOwnedException)
+        {
+            work.Status = work.Status.MarkCertificateNotOwned(name, work.Now);
+            throw;
+        }
+        catch (KubernetesException)
+        {
+            work.Status = work.Status.MarkCertificateProvisionFailed(name, work.Now);
+            throw;
+        }
+
+        work.Status = WithScheme(work.Status, work.Name, "https");
+        if (CertificateAccess.IsReady(certificate))
+        {
+            work.Status = work.Status.MarkCertificateReady(work.Now);
+            return ([CertificateAccess.IngressTls(certificate, wanted.Spec.DnsNames)], []);
+        }
+
+        work.Status = network.HttpProtocol == HttpProtocol.Enabled
+            ? WithScheme(work.Status.MarkHttpDowngrade(name, work.Now), work.Name, "http")
+            : work.Status.MarkCertificateNotReady(name, work.Now);
+        return ([], [.. certificate.Status.Http01Challenges.OrderBy(challenge => challenge.Url, StringComparer.Ordinal)]);
+    }
+
+    private static DomainMappingStatus WithScheme(DomainMappingStatus status, string host, string scheme)
+        => status with { Url = $"{scheme}://{host}", Address = new Addressable { Url = $"{scheme}://{host}" } };
+
+    private async Task<Ingress> IngressAsync(MappingWork work, Ingress wanted, CancellationToken cancellation)
+    {
+        if (listers.Ingresses.Get(work.Namespace, wanted.Metadata.Name) is not { } existing)
+        {
+            try
+            {
+                var created = await work.Client.CreateAsync(ApiResources.Ingresses, wanted, cancellation).ConfigureAwait(false);
+                Events.Normal(work.Resource, "Created", $"Created Ingress \"{wanted.Metadata.Name}\"");
+                return created;
+            }
+            catch (KubernetesException error) when (!error.IsAlreadyExists)
+            {
+                Events.Warning(work.Resource, "CreationFailed", $"Failed to create Ingress: {error.Message}");
+                throw;
+            }
+        }
+
+        var result = existing with
+        {
+            Spec = wanted.Spec,
+            Metadata = existing.Metadata with { Labels = wanted.Metadata.Labels, Annotations = wanted.Metadata.Annotations },
+        };
+        return ApiEquality.Same(ApiResources.Ingresses.Json, existing, result)
+            ? existing
+            : await work.Client.UpdateAsync(ApiResources.Ingresses, result, cancellation).ConfigureAwait(false);
+    }
+}

@@ -1,0 +1,44 @@
+using Serving.Api.Config;
+using Serving.Api.Knative;
+using Serving.Api.WellKnown;
+using Serving.Kubernetes;
+
+namespace Serving.Controller.GarbageCollection;
+
+/// <summary>Deletes the Revisions of a Configuration that config-gc lets go.</summary>
+internal sealed class GarbageCollector(
+    ILister<Configuration> configurations, ILister<Revision> revisions, Func<ConfigSnapshot> config, TimeProvider time) : IReconciler
+{
+    public string Name => "gc";
+
+    public async Task<Reconcile> ReconcileAsync(ObjectKey key, IKubernetesClient client, CancellationToken cancellation)
+    {
+        if (configurations.Get(key.Namespace, key.Name) is not { Metadata.DeletionTimestamp: null } configuration)
+        {
+            return Reconcile.Done;
+        }
+
+        var gc = config().Gc;
+        var now = time.GetUtcNow();
+        var own = revisions.ByLabel(key.Namespace, ServingKeys.Configuration, key.Name);
+        foreach (var revision in StaleRevisions.Choose(configuration, own, gc, now))
+        {
+            try
+            {
+                // Bound to what was judged: a Revision that has come into use meanwhile has another version.
+                await client.DeleteAsync(
+                    Serving.Api.Resources.Revisions,
+                    key.Namespace,
+                    revision.Metadata.Name,
+                    cancellation,
+                    new DeleteOptions(Uid: revision.Metadata.Uid, ResourceVersion: revision.Metadata.ResourceVersion)).ConfigureAwait(false);
+            }
+            catch (KubernetesException error) when (error.IsNotFound)
+            {
+                // Gone already, which is what was wanted.
+            }
+        }
+
+        return StaleRevisions.NextChange(configuration, own, gc, now) is { } next ? Reconcile.After(next) : Reconcile.Done;
+    }
+}

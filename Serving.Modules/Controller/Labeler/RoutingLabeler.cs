@@ -1,0 +1,165 @@
+using System.Text.Json.Nodes;
+using Serving.Api;
+using Serving.Api.Knative;
+using Serving.Api.WellKnown;
+using Serving.Controller.Common;
+using Serving.Controller.Configurations.Resources;
+using Serving.Kubernetes;
+using ApiResources = Serving.Api.Resources;
+
+namespace Serving.Controller.Labeler;
+
+/// <summary>
+/// Writes on Revisions and Configurations which Routes lead to them, and on Revisions whether any does: scaling and garbage
+/// collection read it. A Route needs no finalizer for this: what still names a Route that is gone finds it gone.
+/// </summary>
+internal sealed class RoutingLabeler(
+    ILister<Route> routes, ILister<Configuration> configurations, ILister<Revision> revisions, ReferenceTracker tracker, TimeProvider time) : IReconciler
+{
+    /// <summary>The finalizer that other implementations put on Routes for this; one that is left would hold them for ever.</summary>
+    private const string OtherFinalizer = "routes.serving.knative.dev";
+
+    public string Name => "labeler";
+
+    public async Task<Reconcile> ReconcileAsync(ObjectKey key, IKubernetesClient client, CancellationToken cancellation)
+    {
+        var route = routes.Get(key.Namespace, key.Name);
+        var gone = route is null || route.Metadata.DeletionTimestamp is not null;
+        var wantedRevisions = new HashSet<string>(StringComparer.Ordinal);
+        var wantedConfigurations = new HashSet<string>(StringComparer.Ordinal);
+        if (gone)
+        {
+            tracker.Forget(key);
+        }
+        else
+        {
+            Collect(key, route!, wantedRevisions, wantedConfigurations);
+        }
+
+        if (gone || route!.IsReady() || route!.IsFailed())
+        {
+            await ClearAsync(key, client, ApiResources.Revisions, revisions, wantedRevisions, cancellation).ConfigureAwait(false);
+            await ClearAsync(key, client, ApiResources.Configurations, configurations, wantedConfigurations, cancellation).ConfigureAwait(false);
+        }
+
+        foreach (var revision in wantedRevisions.Select(name => revisions.Get(key.Namespace, name)).OfType<Revision>())
+        {
+            await SetAsync(client, ApiResources.Revisions, revision, key.Name, remove: false, cancellation).ConfigureAwait(false);
+        }
+
+        foreach (var configuration in wantedConfigurations.Select(name => configurations.Get(key.Namespace, name)).OfType<Configuration>())
+        {
+            await SetAsync(client, ApiResources.Configurations, configuration, key.Name, remove: false, cancellation).ConfigureAwait(false);
+        }
+
+        if (route?.Metadata is { DeletionTimestamp: not null } metadata && metadata.Finalizers.Contains(OtherFinalizer))
+        {
+            var finalizers = metadata.Finalizers.Where(finalizer => finalizer != OtherFinalizer).ToList();
+            await client.UpdateAsync(ApiResources.Routes, route with { Metadata = metadata with { Finalizers = finalizers } }, cancellation).ConfigureAwait(false);
+        }
+
+        return Reconcile.Done;
+    }
+
+    private void Collect(ObjectKey key, Route route, HashSet<string> wantedRevisions, HashSet<string> wantedConfigurations)
+    {
+        foreach (var target in route.Status.Traffic.Concat(route.Spec.Traffic))
+        {
+            var configurationName = target.ConfigurationName;
+            if (target.RevisionName.Length > 0)
+            {
+                tracker.Track(key, References.Revision, new ObjectKey(key.Namespace, target.RevisionName));
+                if (revisions.Get(key.Namespace, target.RevisionName) is not { } revision)
+                {
+                    continue;
+                }
+
+                wantedRevisions.Add(target.RevisionName);
+                configurationName = Ownership.ControllerOf(revision) is { Kind: "Configuration" } owner ? owner.Name : configurationName;
+            }
+
+            if (configurationName.Length == 0)
+            {
+                continue;
+            }
+
+            tracker.Track(key, References.Configuration, new ObjectKey(key.Namespace, configurationName));
+            if (configurations.Get(key.Namespace, configurationName) is not { } configuration)
+            {
+                continue;
+            }
+
+            wantedConfigurations.Add(configurationName);
+            if (target.LatestRevision == true && configuration.Status.LatestCreatedRevisionName is { Length: > 0 } latest)
+            {
+                // It will take the traffic when it is ready, so it must not be scaled as if nobody wanted it.
+                tracker.Track(key, References.Revision, new ObjectKey(key.Namespace, latest));
+                wantedRevisions.Add(latest);
+            }
+        }
+    }
+
+    private async Task ClearAsync<T>(
+        ObjectKey key, IKubernetesClient client, ResourceType<T> type, ILister<T> lister, HashSet<string> keep, CancellationToken cancellation)
+        where T : class, IKubernetesObject
+    {
+        foreach (var value in lister.List(key.Namespace))
+        {
+            if (!keep.Contains(value.Metadata.Name) && value.Metadata.Annotations.Names(ServingKeys.Routes).Contains(key.Name))
+            {
+                await SetAsync(client, type, value, key.Name, remove: true, cancellation).ConfigureAwait(false);
+            }
+        }
+    }
+
+    private async Task SetAsync<T>(IKubernetesClient client, ResourceType<T> type, T value, string route, bool remove, CancellationToken cancellation)
+        where T : class, IKubernetesObject
+    {
+        if (MakePatch(value, route, remove, hasState: value is Revision, time.GetUtcNow()) is not { } patch)
+        {
+            return;
+        }
+
+        try
+        {
+            await client.PatchAsync(
+                type, value.Metadata.Namespace, value.Metadata.Name, new Patch(PatchType.Merge, patch), cancellation).ConfigureAwait(false);
+        }
+        catch (KubernetesException error) when (error.IsNotFound)
+        {
+            // Gone meanwhile, and its annotations with it.
+        }
+    }
+
+    /// <summary>The merge patch that adds or removes a Route, or null when nothing changes.</summary>
+    internal static string? MakePatch(IKubernetesObject value, string route, bool remove, bool hasState, DateTimeOffset now)
+    {
+        var names = value.Metadata.Annotations.Names(ServingKeys.Routes);
+        var annotations = new JsonObject();
+        var labels = new JsonObject();
+        if (remove ? names.Remove(route) : names.Add(route))
+        {
+            annotations[ServingKeys.Routes] = names.Count > 0 ? string.Join(',', names) : null;
+        }
+
+        var state = names.Count > 0 ? ServingKeys.RoutingStateActive : ServingKeys.RoutingStateReserve;
+        if (hasState && value.Metadata.Labels.Get(ServingKeys.RoutingState) != state)
+        {
+            labels[ServingKeys.RoutingState] = state;
+            annotations[ServingKeys.RoutingStateModified] = RevisionMaker.Timestamp(now);
+        }
+
+        var metadata = new JsonObject();
+        if (labels.Count > 0)
+        {
+            metadata["labels"] = labels;
+        }
+
+        if (annotations.Count > 0)
+        {
+            metadata["annotations"] = annotations;
+        }
+
+        return metadata.Count > 0 ? new JsonObject { ["metadata"] = metadata }.ToJsonString() : null;
+    }
+}

@@ -1,0 +1,139 @@
+using System.Collections.Concurrent;
+using Serving.Api.Config;
+using Serving.Api.Core;
+using Serving.Api.Knative;
+using Serving.Kubernetes;
+
+namespace Serving.Controller.Revisions.Digests;
+
+/// <summary>
+/// Resolves the images of Revisions beside the work queue, so that a slow registry holds up nobody else. Invariant: at most one
+/// resolution a Revision and a hundred images at once; when one ends, its key is asked for again. An image that failed is
+/// asked for again later and later.
+/// </summary>
+internal sealed class DigestResolution(IDigestResolver resolver, TimeProvider time) : IDisposable
+{
+    private const int ImagesAtOnce = 100;
+
+    private readonly ConcurrentDictionary<ObjectKey, Running> running = new();
+    private readonly ConcurrentDictionary<ObjectKey, ConcurrentDictionary<string, int>> failures = new();
+    private readonly SemaphoreSlim slots = new(ImagesAtOnce);
+    private readonly RetryPace pace = new(time);
+
+    /// <summary>Asked for again when a resolution ends.</summary>
+    public Action<ObjectKey> Resolved { get; set; } = static _ => { };
+
+    /// <summary>
+    /// The digests when they are known, null while they are being looked up; throws what the resolver threw, once: the next call
+    /// begins anew. Called for one key by one caller at a time.
+    /// </summary>
+    public DigestResult? Poll(Revision revision, DeploymentConfig config)
+    {
+        var key = ObjectKey.Of(revision);
+        if (running.TryGetValue(key, out var known) && known.Uid != revision.Metadata.Uid)
+        {
+            Forget(key);
+            known = null;
+        }
+
+        if (known is null)
+        {
+            var cancel = new CancellationTokenSource();
+            var task = ResolveAsync(key, revision, config, cancel.Token);
+            known = new Running(revision.Metadata.Uid, task, cancel);
+            running[key] = known;
+            if (!task.IsCompleted)
+            {
+                _ = task.ContinueWith(_ => Resolved(key), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+                return null;
+            }
+        }
+
+        if (!known.Task.IsCompleted)
+        {
+            return null;
+        }
+
+        Clear(key);
+        var result = known.Task.GetAwaiter().GetResult();
+        failures.TryRemove(key, out _);
+        return result;
+    }
+
+    /// <summary>Gives up on a Revision that is gone.</summary>
+    public void Forget(ObjectKey key)
+    {
+        Clear(key);
+        failures.TryRemove(key, out _);
+    }
+
+    public void Dispose()
+    {
+        foreach (var key in running.Keys)
+        {
+            Forget(key);
+        }
+
+        slots.Dispose();
+    }
+
+    private void Clear(ObjectKey key)
+    {
+        if (running.TryRemove(key, out var known))
+        {
+            known.Cancel.Cancel();
+            known.Cancel.Dispose();
+        }
+    }
+
+    private async Task<DigestResult> ResolveAsync(ObjectKey key, Revision revision, DeploymentConfig config, CancellationToken cancellation)
+    {
+        // Containers of one image get one digest, also when the tag moves in between.
+        var images = revision.Spec.InitContainers.Concat(revision.Spec.Containers)
+            .Select(static container => container.Image)
+            .Distinct(StringComparer.Ordinal)
+            .ToDictionary(static image => image, image => OneAsync(key, Request(revision, image, config), cancellation), StringComparer.Ordinal);
+        await Task.WhenAll(images.Values).ConfigureAwait(false);
+        return new DigestResult(Of(revision.Spec.InitContainers), Of(revision.Spec.Containers));
+
+        IReadOnlyList<ContainerDigest> Of(IReadOnlyList<Container> containers)
+            => [.. containers.Select(container => new ContainerDigest { Name = container.Name, ImageDigest = images[container.Image].Result })];
+    }
+
+    private async Task<string> OneAsync(ObjectKey key, DigestRequest request, CancellationToken cancellation)
+    {
+        var counts = failures.GetOrAdd(key, static _ => new ConcurrentDictionary<string, int>(StringComparer.Ordinal));
+        if (pace.Next(counts.GetValueOrDefault(request.Image)) is { Ticks: > 0 } wait)
+        {
+            await Task.Delay(wait, time, cancellation).ConfigureAwait(false);
+        }
+
+        await slots.WaitAsync(cancellation).ConfigureAwait(false);
+        try
+        {
+            return await resolver.ResolveAsync(request, cancellation).ConfigureAwait(false);
+        }
+        catch (DigestException)
+        {
+            counts.AddOrUpdate(request.Image, 1, static (_, count) => count + 1);
+            throw;
+        }
+        finally
+        {
+            slots.Release();
+        }
+    }
+
+    private static DigestRequest Request(Revision revision, string image, DeploymentConfig config) => new(
+        image,
+        revision.Metadata.Namespace,
+        revision.Spec.ServiceAccountName,
+        [.. revision.Spec.ImagePullSecrets.Select(static secret => secret.Name)],
+        config.RegistriesSkippingTagResolving,
+        config.DigestResolutionTimeout);
+
+    private sealed record Running(string Uid, Task<DigestResult> Task, CancellationTokenSource Cancel);
+}
+
+/// <summary>The digests of a Revision's containers.</summary>
+internal sealed record DigestResult(IReadOnlyList<ContainerDigest> InitContainers, IReadOnlyList<ContainerDigest> Containers);

@@ -1,0 +1,127 @@
+using System.Buffers.Text;
+using System.Text.Json;
+
+namespace Serving.Controller.Revisions.Digests.Identities;
+
+/// <summary>
+/// Shows Azure Container Registry the service principal, the federated workload or the managed identity of this process: a
+/// token of Azure's directory is exchanged for the registry's own.
+/// </summary>
+public sealed class AzureIdentity : IRegistryIdentity
+{
+    private const string Resource = "https://management.azure.com/";
+    private static readonly string[] Domains = [".azurecr.io", ".azurecr.cn", ".azurecr.de", ".azurecr.us"];
+    private static readonly TimeSpan UnknownAge = TimeSpan.FromHours(1);
+
+    private readonly HttpClient http;
+    private readonly CloudEndpoints endpoints;
+    private readonly TimeProvider time;
+    private readonly CredentialCache cache;
+
+    /// <param name="http">Asks directory, metadata service and registries.</param>
+    /// <param name="endpoints">Where they are.</param>
+    /// <param name="time">The clock of expiry.</param>
+    public AzureIdentity(HttpClient http, CloudEndpoints endpoints, TimeProvider time)
+    {
+        ArgumentNullException.ThrowIfNull(http);
+        ArgumentNullException.ThrowIfNull(endpoints);
+        ArgumentNullException.ThrowIfNull(time);
+        this.http = http;
+        this.endpoints = endpoints;
+        this.time = time;
+        cache = new CredentialCache(time);
+    }
+
+    public string Name => "azure";
+
+    public bool Recognises(string registry)
+    {
+        ArgumentNullException.ThrowIfNull(registry);
+        return registry == "mcr.microsoft.com" || Domains.Any(domain => registry.EndsWith(domain, StringComparison.Ordinal));
+    }
+
+    public ValueTask<RegistryCredential?> CredentialAsync(string registry, CancellationToken cancellation)
+        => cache.GetAsync(registry, token => FetchAsync(registry, token), cancellation);
+
+    private async Task<(RegistryCredential?, DateTimeOffset)> FetchAsync(string registry, CancellationToken cancellation)
+    {
+        var access = await DirectoryTokenAsync(cancellation).ConfigureAwait(false);
+        var form = new Dictionary<string, string> { ["grant_type"] = "access_token", ["service"] = registry, ["access_token"] = access };
+        if (Variable("AZURE_TENANT_ID") is { } tenant)
+        {
+            form["tenant"] = tenant;
+        }
+
+        var message = Post(new Uri(endpoints.AzureRegistry(registry), "oauth2/exchange"), form);
+        var refresh = await CloudAnswers.JsonAsync(http, message, static answer => answer.Required("refresh_token"), cancellation).ConfigureAwait(false);
+
+        // A refresh token of the registry: its token service takes it, not a user's password.
+        return (new RegistryCredential("", "", IdentityToken: refresh), Expiry(refresh));
+    }
+
+    private async Task<string> DirectoryTokenAsync(CancellationToken cancellation)
+    {
+        var (client, tenant, secret) = (Variable("AZURE_CLIENT_ID"), Variable("AZURE_TENANT_ID"), Variable("AZURE_CLIENT_SECRET"));
+        HttpRequestMessage message;
+        if (client is not null && tenant is not null && secret is not null)
+        {
+            message = ClientCredentials(tenant, client, new() { ["client_secret"] = secret });
+        }
+        else if (client is not null && tenant is not null && await FederatedTokenAsync(cancellation).ConfigureAwait(false) is { } assertion)
+        {
+            message = ClientCredentials(tenant, client, new()
+            {
+                ["client_assertion_type"] = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+                ["client_assertion"] = assertion,
+            });
+        }
+        else
+        {
+            var query = $"metadata/identity/oauth2/token?api-version=2018-02-01&resource={Uri.EscapeDataString(Resource)}"
+                + (client is null ? "" : $"&client_id={Uri.EscapeDataString(client)}");
+            message = new HttpRequestMessage(HttpMethod.Get, new Uri(endpoints.AzureMetadata, query));
+            message.Headers.Add("Metadata", "true");
+        }
+
+        return await CloudAnswers.JsonAsync(http, message, static answer => answer.Required("access_token"), cancellation).ConfigureAwait(false);
+    }
+
+    private HttpRequestMessage ClientCredentials(string tenant, string client, Dictionary<string, string> form)
+    {
+        form["grant_type"] = "client_credentials";
+        form["client_id"] = client;
+        form["scope"] = Resource + ".default";
+        var directory = Variable("AZURE_AUTHORITY_HOST") is { } host ? new Uri(host.TrimEnd('/') + "/") : endpoints.AzureDirectory;
+        return Post(new Uri(directory, $"{tenant}/oauth2/v2.0/token"), form);
+    }
+
+    private async Task<string?> FederatedTokenAsync(CancellationToken cancellation)
+        => Variable("AZURE_FEDERATED_TOKEN")
+            ?? (Variable("AZURE_FEDERATED_TOKEN_FILE") is { } file ? await File.ReadAllTextAsync(file, cancellation).ConfigureAwait(false) : null);
+
+    private string? Variable(string name) => endpoints.Environment(name) is { Length: > 0 } value ? value : null;
+
+    private static HttpRequestMessage Post(Uri address, Dictionary<string, string> form)
+        => new(HttpMethod.Post, address) { Content = new FormUrlEncodedContent(form) };
+
+    /// <summary>When the token says it ends; an hour, a third of what Azure gives, when it does not say.</summary>
+    private DateTimeOffset Expiry(string token)
+    {
+        var unknown = time.GetUtcNow() + UnknownAge;
+        var parts = token.Split('.');
+        if (parts.Length != 3 || !Base64Url.IsValid(parts[1]))
+        {
+            return unknown;
+        }
+
+        try
+        {
+            using var claims = JsonDocument.Parse(Base64Url.DecodeFromChars(parts[1]));
+            return claims.RootElement.TryGetProperty("exp", out var expiry) ? DateTimeOffset.FromUnixTimeSeconds(expiry.GetInt64()) : unknown;
+        }
+        catch (Exception error) when (error is JsonException or InvalidOperationException or FormatException or ArgumentOutOfRangeException)
+        {
+            return unknown;
+        }
+    }
+}

@@ -1,0 +1,39 @@
+namespace Serving.Controller.Revisions.Digests.Identities;
+
+/// <summary>Where the clouds answer who a machine is. The defaults are their public ones; a test or a private cloud has others.</summary>
+public sealed record CloudEndpoints
+{
+    /// <summary>The metadata server of Google's machines.</summary>
+    public Uri GoogleMetadata { get; init; } = new("http://metadata.google.internal/");
+
+    /// <summary>The metadata service of Azure's machines.</summary>
+    public Uri AzureMetadata { get; init; } = new("http://169.254.169.254/");
+
+    /// <summary>Azure's directory.</summary>
+    public Uri AzureDirectory { get; init; } = new("https://login.microsoftonline.com/");
+
+    /// <summary>An Azure registry, by its host.</summary>
+    public Func<string, Uri> AzureRegistry { get; init; } = static registry => new Uri($"https://{registry}/");
+
+    /// <summary>The metadata service of Amazon's machines.</summary>
+    public Uri AmazonMetadata { get; init; } = new("http://169.254.169.254/");
+
+    /// <summary>Where Amazon's container agents give credentials.</summary>
+    public Uri AmazonContainers { get; init; } = new("http://169.254.170.2/");
+
+    /// <summary>Amazon's token service of a region.</summary>
+    public Func<string, Uri> AmazonTokens { get; init; } = static region => new Uri($"https://sts.{region}.{AmazonDomain(region)}/");
+
+    /// <summary>The API of Amazon's private registries in a region; with a FIPS endpoint when true.</summary>
+    public Func<string, bool, Uri> AmazonRegistry { get; init; } =
+        static (region, fips) => new Uri(fips ? $"https://ecr-fips.{region}.{AmazonDomain(region)}/" : $"https://api.ecr.{region}.{AmazonDomain(region)}/");
+
+    /// <summary>The API of Amazon's public registry, which is in one region.</summary>
+    public Uri AmazonPublicRegistry { get; init; } = new("https://api.ecr-public.us-east-1.amazonaws.com/");
+
+    /// <summary>The variables of this process, by name.</summary>
+    public Func<string, string?> Environment { get; init; } = System.Environment.GetEnvironmentVariable;
+
+    private static string AmazonDomain(string region)
+        => region.StartsWith("cn-", StringComparison.Ordinal) ? "amazonaws.com.cn" : "amazonaws.com";
+}

@@ -1,0 +1,197 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Security.Cryptography;
+using System.Text.Json;
+
+namespace Serving.Controller.Revisions.Digests.Registries;
+
+/// <summary>
+/// Asks one registry for one manifest (OCI distribution API). Invariant: a credential goes only to the registry itself and to
+/// the token service that it names, and only after the registry asked for one.
+/// </summary>
+internal sealed class RegistrySession(
+    HttpClient http, ImageReference image, string userAgent, Func<CancellationToken, Task<RegistryCredential?>> credential, TimeProvider time)
+{
+    private const string ClientId = "serving";
+
+    private static readonly MediaTypeWithQualityHeaderValue[] ManifestTypes =
+    [
+        new("application/vnd.oci.image.index.v1+json"),
+        new("application/vnd.docker.distribution.manifest.list.v2+json"),
+        new("application/vnd.oci.image.manifest.v1+json"),
+        new("application/vnd.docker.distribution.manifest.v2+json"),
+    ];
+
+    private static readonly TimeSpan[] RetryDelays = [TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(300)];
+
+    private string scheme = Uri.UriSchemeHttps;
+    private AuthenticationHeaderValue? authorization;
+
+    /// <summary>The digest of what the tag stands for: an index's own when it is one. Throws <see cref="RegistryException"/> with the registry's answer.</summary>
+    public async Task<string> DigestAsync(CancellationToken cancellation)
+    {
+        using var head = await AskAsync(HttpMethod.Head, cancellation).ConfigureAwait(false);
+        if (head.IsSuccessStatusCode && DigestOf(head) is { } digest)
+        {
+            return digest;
+        }
+
+        // The answer to a HEAD has no words to pass on, and some registries know no HEAD or leave the digest out.
+        using var get = await AskAsync(HttpMethod.Get, cancellation).ConfigureAwait(false);
+        if (!get.IsSuccessStatusCode)
+        {
+            throw await RegistryAnswers.RefusalAsync(get, cancellation).ConfigureAwait(false);
+        }
+
+        return DigestOf(get) ?? "sha256:" + Convert.ToHexStringLower(SHA256.HashData(await RegistryAnswers.ReadAsync(get, cancellation).ConfigureAwait(false)));
+    }
+
+    private static string? DigestOf(HttpResponseMessage response)
+        => response.Headers.TryGetValues("Docker-Content-Digest", out var values) && values.FirstOrDefault() is { } digest && ImageReference.IsDigest(digest)
+            ? digest
+            : null;
+
+    /// <summary>Asks, with a login when the registry wants one and knows which.</summary>
+    private async Task<HttpResponseMessage> AskAsync(HttpMethod method, CancellationToken cancellation)
+    {
+        var response = await SendManifestRequestAsync(method, cancellation).ConfigureAwait(false);
+        if (response.StatusCode != HttpStatusCode.Unauthorized || authorization is not null)
+        {
+            return response;
+        }
+
+        using (response)
+        {
+            if (Challenge.Of(response) is not { } challenge)
+            {
+                throw await RegistryAnswers.RefusalAsync(response, cancellation).ConfigureAwait(false);
+            }
+
+            var login = await credential(cancellation).ConfigureAwait(false);
+            authorization = login?.RegistryToken.Length > 0 || !challenge.IsBearer
+                ? login?.ToHeader()
+                : new AuthenticationHeaderValue("Bearer", await TokenAsync(challenge, login, cancellation).ConfigureAwait(false));
+        }
+
+        return await SendManifestRequestAsync(method, cancellation).ConfigureAwait(false);
+    }
+
+    private async Task<HttpResponseMessage> SendManifestRequestAsync(HttpMethod method, CancellationToken cancellation)
+    {
+        HttpRequestMessage Request()
+        {
+            var message = new HttpRequestMessage(method, $"{scheme}://{image.Registry}/v2/{image.Repository}/manifests/{image.Tag}");
+            foreach (var type in ManifestTypes)
+            {
+                message.Headers.Accept.Add(type);
+            }
+
+            message.Headers.Authorization = authorization;
+            return message;
+        }
+
+        try
+        {
+            return await SendAsync(Request, cancellation).ConfigureAwait(false);
+        }
+        catch (HttpRequestException) when (scheme == Uri.UriSchemeHttps && authorization is null && image.AllowsPlainHttp)
+        {
+            scheme = Uri.UriSchemeHttp;
+            return await SendAsync(Request, cancellation).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>A token for reading the repository (docker token specification; OAuth2 with an identity token).</summary>
+    private async Task<string> TokenAsync(Challenge challenge, RegistryCredential? login, CancellationToken cancellation)
+    {
+        if (!Uri.TryCreate(challenge.Realm, UriKind.Absolute, out var realm) || realm.Scheme is not ("https" or "http"))
+        {
+            throw new RegistryException($"malformed www-authenticate, missing realm: \"{challenge.Realm}\"");
+        }
+
+        var scope = challenge.Scope.Length > 0 ? challenge.Scope : $"repository:{image.Repository}:pull";
+        if (login?.IdentityToken.Length > 0)
+        {
+            using var exchanged = await SendAsync(() => Exchange(realm, challenge.Service, scope, login.IdentityToken), cancellation).ConfigureAwait(false);
+            if (exchanged.StatusCode != HttpStatusCode.NotFound)
+            {
+                return await ReadTokenAsync(exchanged, cancellation).ConfigureAwait(false);
+            }
+        }
+
+        using var response = await SendAsync(() => Ask(realm, challenge.Service, scope, login), cancellation).ConfigureAwait(false);
+        return await ReadTokenAsync(response, cancellation).ConfigureAwait(false);
+    }
+
+    private static HttpRequestMessage Exchange(Uri realm, string service, string scope, string identityToken)
+    {
+        var form = new Dictionary<string, string>
+        {
+            ["grant_type"] = "refresh_token",
+            ["refresh_token"] = identityToken,
+            ["client_id"] = ClientId,
+            ["scope"] = scope,
+        };
+        if (service.Length > 0)
+        {
+            form["service"] = service;
+        }
+
+        return new HttpRequestMessage(HttpMethod.Post, realm) { Content = new FormUrlEncodedContent(form) };
+    }
+
+    private static HttpRequestMessage Ask(Uri realm, string service, string scope, RegistryCredential? login)
+    {
+        var query = new UriBuilder(realm);
+        query.Query = $"{query.Query.TrimStart('?')}&scope={Uri.EscapeDataString(scope)}&service={Uri.EscapeDataString(service)}".TrimStart('&');
+        var message = new HttpRequestMessage(HttpMethod.Get, query.Uri);
+        message.Headers.Authorization = login?.ToHeader();
+        return message;
+    }
+
+    private static async Task<string> ReadTokenAsync(HttpResponseMessage response, CancellationToken cancellation)
+    {
+        if (!response.IsSuccessStatusCode)
+        {
+            throw await RegistryAnswers.RefusalAsync(response, cancellation).ConfigureAwait(false);
+        }
+
+        try
+        {
+            using var document = JsonDocument.Parse(await RegistryAnswers.ReadAsync(response, cancellation).ConfigureAwait(false));
+            foreach (var name in (string[])["token", "access_token"])
+            {
+                if (document.RootElement.TryGetProperty(name, out var token) && token.GetString() is { Length: > 0 } text)
+                {
+                    return text;
+                }
+            }
+        }
+        catch (Exception error) when (error is JsonException or InvalidOperationException)
+        {
+            // The body may hold a secret: only that it is not understood is said.
+        }
+
+        throw new RegistryException($"{response.RequestMessage!.RequestUri!.GetLeftPart(UriPartial.Path)}: no token in bearer response");
+    }
+
+    /// <summary>Sends, and again a little later while the registry says that it is only for the moment.</summary>
+    private async Task<HttpResponseMessage> SendAsync(Func<HttpRequestMessage> make, CancellationToken cancellation)
+    {
+        for (var attempt = 0; ; attempt++)
+        {
+            using var message = make();
+            message.Headers.TryAddWithoutValidation("User-Agent", userAgent);
+            var response = await http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, cancellation).ConfigureAwait(false);
+            if (attempt == RetryDelays.Length || !IsTemporary((int)response.StatusCode))
+            {
+                return response;
+            }
+
+            response.Dispose();
+            await Task.Delay(RetryDelays[attempt], time, cancellation).ConfigureAwait(false);
+        }
+    }
+
+    private static bool IsTemporary(int code) => code is 408 or 499 or 500 or 502 or 503 or 504 or 522;
+}

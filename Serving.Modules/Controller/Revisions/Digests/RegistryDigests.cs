@@ -1,0 +1,120 @@
+using System.Reflection;
+using Microsoft.Extensions.Logging;
+using Serving.Controller.Revisions.Digests.Identities;
+using Serving.Controller.Revisions.Digests.Registries;
+using Serving.Kubernetes;
+
+namespace Serving.Controller.Revisions.Digests;
+
+/// <summary>
+/// Resolves tags by asking registries (OCI distribution API), anonymously unless the registry wants a login: then with the pull
+/// secrets of the Revision, of its service account, or the identity of the machine in its cloud, in this order.
+/// </summary>
+public sealed class RegistryDigests : IDigestResolver
+{
+    private static readonly string UserAgent =
+        $"knative/{typeof(RegistryDigests).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown"} (serving)";
+
+    private readonly HttpClient http;
+    private readonly PullSecrets secrets;
+    private readonly IReadOnlyList<IRegistryIdentity> identities;
+    private readonly ILogger logger;
+    private readonly TimeProvider time;
+
+    /// <param name="client">Reads pull secrets and service accounts.</param>
+    /// <param name="http">Asks registries; its handler decides whom to trust (see <see cref="RegistryTrust"/>).</param>
+    /// <param name="identities">What the machine itself may show to registries, tried in order after the pull secrets.</param>
+    /// <param name="logger">Where an identity that gives nothing is said, at debug.</param>
+    /// <param name="time">The clock of retries and deadlines.</param>
+    public RegistryDigests(
+        IKubernetesClient client, HttpClient http, IReadOnlyList<IRegistryIdentity> identities, ILogger<RegistryDigests> logger, TimeProvider time)
+    {
+        ArgumentNullException.ThrowIfNull(client);
+        ArgumentNullException.ThrowIfNull(http);
+        ArgumentNullException.ThrowIfNull(identities);
+        ArgumentNullException.ThrowIfNull(logger);
+        ArgumentNullException.ThrowIfNull(time);
+        this.http = http;
+        this.identities = identities;
+        this.logger = logger;
+        this.time = time;
+        secrets = new PullSecrets(client);
+    }
+
+    public async ValueTask<string> ResolveAsync(DigestRequest request, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        ImageReference image;
+        try
+        {
+            image = ImageReference.Parse(request.Image);
+        }
+        catch (FormatException error)
+        {
+            throw new DigestException(request.Image, error.Message, error);
+        }
+
+        if (image.Digest.Length > 0)
+        {
+            return request.Image;
+        }
+
+        if (request.SkippedRegistries.Contains(image.Registry))
+        {
+            return "";
+        }
+
+        using var timeout = new CancellationTokenSource(request.Timeout, time);
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation, timeout.Token);
+        var session = new RegistrySession(http, image, UserAgent, token => CredentialAsync(request, image, token), time);
+        try
+        {
+            return image.WithDigest(await session.DigestAsync(deadline.Token).ConfigureAwait(false));
+        }
+        catch (RegistryException error)
+        {
+            throw new DigestException(request.Image, error.Message, error);
+        }
+        catch (OperationCanceledException error) when (!cancellation.IsCancellationRequested)
+        {
+            throw new DigestException(request.Image, $"Get \"https://{image.Registry}/v2/\": context deadline exceeded", error);
+        }
+        catch (HttpRequestException error)
+        {
+            throw new DigestException(request.Image, $"Get \"https://{image.Registry}/v2/\": {Innermost(error)}", error);
+        }
+        catch (Exception error) when (error is FormatException or KubernetesException)
+        {
+            throw new DigestException(request.Image, $"failed to initialize authentication: {error.Message}", error);
+        }
+    }
+
+    private static string Innermost(Exception error)
+        => error.InnerException is { } inner && inner is not IOException ? $"{error.Message}: {inner.Message}" : error.Message;
+
+    private async Task<RegistryCredential?> CredentialAsync(DigestRequest request, ImageReference image, CancellationToken cancellation)
+    {
+        var logins = await secrets.ReadAsync(request, cancellation).ConfigureAwait(false);
+        if (logins.Find(image.Name) is { } login)
+        {
+            return login;
+        }
+
+        foreach (var identity in identities.Where(identity => identity.Recognises(image.Registry)))
+        {
+            try
+            {
+                if (await identity.CredentialAsync(image.Registry, cancellation).ConfigureAwait(false) is { } found)
+                {
+                    return found;
+                }
+            }
+            catch (IdentityException error)
+            {
+                logger.LogDebug(error, "No login for {Registry} from {Identity}; going on without", image.Registry, identity.Name);
+            }
+        }
+
+        return null;
+    }
+}

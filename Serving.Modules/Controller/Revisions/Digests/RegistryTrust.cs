@@ -1,0 +1,81 @@
+using System.Net.Security;
+using System.Security.Authentication;
+using System.Security.Cryptography.X509Certificates;
+
+namespace Serving.Controller.Revisions.Digests;
+
+/// <summary>
+/// Whom connections to registries trust: the system's certificate authorities (<c>SSL_CERT_FILE</c> and <c>SSL_CERT_DIR</c> say
+/// where they are, if set) and the cluster's own, as registries in the cluster have certificates of that one.
+/// </summary>
+public static class RegistryTrust
+{
+    /// <summary>Where a pod finds the cluster's certificate authorities.</summary>
+    public const string ClusterCertificates = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt";
+
+    /// <summary>Connections to one registry and to all of them, at most.</summary>
+    private const int MaximumConnections = 100;
+
+    /// <summary>
+    /// A handler for registries. <paramref name="extra"/> is a PEM file with more authorities, passed over when it does not exist.
+    /// TLS 1.3 at least, unless <c>TAG_TO_DIGEST_TLS_MIN_VERSION</c> (1.2 or 1.3) says otherwise; <c>TAG_TO_DIGEST_TLS_MAX_VERSION</c>
+    /// bounds it from above. Throws <see cref="FormatException"/> for other versions.
+    /// </summary>
+    public static SocketsHttpHandler CreateHandler(string extra = ClusterCertificates, Func<string, string?>? environment = null)
+    {
+        ArgumentNullException.ThrowIfNull(extra);
+        environment ??= Environment.GetEnvironmentVariable;
+        var handler = new SocketsHttpHandler
+        {
+            UseCookies = false,
+            MaxConnectionsPerServer = MaximumConnections,
+            PooledConnectionLifetime = TimeSpan.FromMinutes(5),
+            SslOptions = new SslClientAuthenticationOptions { EnabledSslProtocols = Versions(environment) },
+        };
+        if (File.Exists(extra))
+        {
+            handler.SslOptions.CertificateChainPolicy = Trusting(extra);
+        }
+
+        return handler;
+    }
+
+    private static X509ChainPolicy Trusting(string extra)
+    {
+        var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+        foreach (var location in (StoreLocation[])[StoreLocation.LocalMachine, StoreLocation.CurrentUser])
+        {
+            using var store = new X509Store(StoreName.Root, location);
+            store.Open(OpenFlags.ReadOnly);
+            policy.CustomTrustStore.AddRange(store.Certificates);
+        }
+
+        policy.CustomTrustStore.ImportFromPemFile(extra);
+        return policy;
+    }
+
+    private static SslProtocols Versions(Func<string, string?> environment)
+    {
+        var (least, most) = (Version("TAG_TO_DIGEST_TLS_MIN_VERSION", 13), Version("TAG_TO_DIGEST_TLS_MAX_VERSION", 13));
+        var result = SslProtocols.None;
+        if (least <= 12 && most >= 12)
+        {
+            result |= SslProtocols.Tls12;
+        }
+
+        if (most >= 13)
+        {
+            result |= SslProtocols.Tls13;
+        }
+
+        return result != SslProtocols.None ? result : throw new FormatException("TAG_TO_DIGEST_TLS_MAX_VERSION is below TAG_TO_DIGEST_TLS_MIN_VERSION");
+
+        int Version(string name, int otherwise) => environment(name) switch
+        {
+            null or "" => otherwise,
+            "1.2" => 12,
+            "1.3" => 13,
+            var other => throw new FormatException($"invalid {name} \"{other}\": unsupported TLS version \"{other}\": must be \"1.2\" or \"1.3\""),
+        };
+    }
+}

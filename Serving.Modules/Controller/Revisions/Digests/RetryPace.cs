@@ -1,0 +1,31 @@
+namespace Serving.Controller.Revisions.Digests;
+
+/// <summary>
+/// How long to wait before a registry is asked: not at all the first time, then 1 s, 2 s, 4 s … up to 1000 s for the same image of
+/// the same Revision, and for all together a burst of 100 and then ten a second.
+/// </summary>
+internal sealed class RetryPace(TimeProvider time)
+{
+    private const int Burst = 100;
+    private const int MaximumExponent = 30;
+    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(1000);
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100);
+
+    private readonly Lock gate = new();
+    private DateTimeOffset full = DateTimeOffset.MinValue;
+
+    /// <summary>The wait before an attempt after this many failures (not negative); the attempt counts as made.</summary>
+    public TimeSpan Next(int failures)
+    {
+        var own = failures == 0 ? TimeSpan.Zero : TimeSpan.FromSeconds(Math.Pow(2, Math.Min(failures - 1, MaximumExponent)));
+        own = own < Longest ? own : Longest;
+        lock (gate)
+        {
+            // When the bucket would be full again says how many are left in it.
+            var now = time.GetUtcNow();
+            full = (full > now ? full : now) + Interval;
+            var common = full - now - (Interval * Burst);
+            return common > own ? common : own;
+        }
+    }
+}

@@ -1,0 +1,7 @@
+namespace Serving.Controller.Revisions.Digests;
+
+/// <summary>Leaves every image as it is written: for clusters whose nodes know images by name only.</summary>
+public sealed class UnresolvedDigests : IDigestResolver
+{
+    public ValueTask<string> ResolveAsync(DigestRequest request, CancellationToken cancellation) => ValueTask.FromResult("");
+}

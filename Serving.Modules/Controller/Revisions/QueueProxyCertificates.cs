@@ -1,0 +1,64 @@
+using Serving.Api.Core;
+using Serving.Api.Networking;
+using Serving.Api.WellKnown;
+using Serving.Controller.Common;
+using Serving.Kubernetes;
+using ApiResources = Serving.Api.Resources;
+
+namespace Serving.Controller.Revisions;
+
+/// <summary>
+/// Asks for the certificate by which the sidecars of a namespace are known when traffic within the system is encrypted. It is
+/// the namespace's: all Revisions in it share it, and it goes when the namespace does.
+/// </summary>
+internal sealed class QueueProxyCertificates(ILister<Certificate> certificates, IEventRecorder events)
+{
+    /// <summary>The name of the Certificate and of its Secret.</summary>
+    public const string Name = "serving-certs";
+
+    private const string SystemInternal = "system-internal";
+
+    /// <summary>Returns when the Secret can be mounted; throws <see cref="CertificateNotReadyException"/> as long as it cannot.</summary>
+    public async Task EnsureAsync(IKubernetesClient client, string ns, string certificateClass, CancellationToken cancellation)
+    {
+        var owner = await client.GetAsync(ApiResources.Namespaces, null, ns, cancellation).ConfigureAwait(false);
+        await CertificateAccess.EnsureAsync(owner, Make(owner, certificateClass), certificates, client, events, cancellation).ConfigureAwait(false);
+        Secret secret;
+        try
+        {
+            secret = await client.GetAsync(ApiResources.Secrets, ns, Name, cancellation).ConfigureAwait(false);
+        }
+        catch (KubernetesException error) when (error.IsNotFound)
+        {
+            throw new CertificateNotReadyException($"secret {ns}/{Name} is not ready yet: secret could not be found");
+        }
+
+        foreach (var (key, what) in (ReadOnlySpan<(string, string)>)[("tls.crt", "public cert"), ("tls.key", "private key")])
+        {
+            if (secret.Data?.ContainsKey(key) != true)
+            {
+                throw new CertificateNotReadyException($"certificate in secret {ns}/{Name} is not ready yet: {what} not found");
+            }
+        }
+    }
+
+    private static Certificate Make(Namespace owner, string certificateClass) => new()
+    {
+        ApiVersion = ApiResources.Certificates.ApiVersion,
+        Kind = ApiResources.Certificates.Kind,
+        Metadata = new ObjectMeta
+        {
+            Name = Name,
+            Namespace = owner.Metadata.Name,
+            OwnerReferences = [Ownership.ControllerReference(ApiResources.Namespaces, owner)],
+            Annotations = new Dictionary<string, string> { [NetworkingKeys.CertificateClass.Key] = certificateClass },
+            Labels = new Dictionary<string, string> { [NetworkingKeys.CertificateType] = SystemInternal },
+        },
+        Spec = new CertificateSpec
+        {
+            // The second name is for network layers that know a single one.
+            DnsNames = ["kn-user-" + owner.Metadata.Name.ToLowerInvariant(), "data-plane.knative.dev"],
+            SecretName = Name,
+        },
+    };
+}

@@ -1,0 +1,46 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Serving.Api.Core;
+
+namespace Serving.Controller.Revisions.Resources;
+
+/// <summary>A short hash of a wanted Deployment: equal for equal wishes, whatever the order of fields.</summary>
+internal static class DeploymentHash
+{
+    private const uint Offset = 2166136261;
+    private const uint Prime = 16777619;
+    private const string Digits = "0123456789abcdefghijklmnopqrstuvwxyz";
+
+    public static string Of(Deployment deployment)
+    {
+        var document = JsonSerializer.SerializeToNode(
+            new Deployment
+            {
+                Metadata = new ObjectMeta { Labels = deployment.Metadata.Labels, Annotations = deployment.Metadata.Annotations },
+                Spec = deployment.Spec,
+            },
+            Serving.Api.Resources.Deployments.Json);
+        var hash = Offset;
+        foreach (var character in Sorted(document)!.ToJsonString())
+        {
+            hash = unchecked((hash ^ (byte)character) * Prime);
+            hash = unchecked((hash ^ (byte)(character >> 8)) * Prime);
+        }
+
+        var text = "";
+        do
+        {
+            text = Digits[(int)(hash % 36)] + text;
+            hash /= 36;
+        }
+        while (hash > 0);
+        return text;
+    }
+
+    private static JsonNode? Sorted(JsonNode? node) => node switch
+    {
+        JsonObject value => new JsonObject(value.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => KeyValuePair.Create(pair.Key, Sorted(pair.Value)))),
+        JsonArray value => new JsonArray([.. value.Select(Sorted)]),
+        _ => node?.DeepClone(),
+    };
+}

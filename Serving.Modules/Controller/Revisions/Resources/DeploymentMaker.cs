@@ -1,0 +1,98 @@
+using System.Globalization;
+using Serving.Api.Config;
+using Serving.Api.Core;
+using Serving.Api.Knative;
+using Serving.Api.WellKnown;
+using Serving.Controller.Common;
+using ApiResources = Serving.Api.Resources;
+
+namespace Serving.Controller.Revisions.Resources;
+
+/// <summary>Makes the Deployment of a Revision.</summary>
+internal static class DeploymentMaker
+{
+    /// <summary>The wanted Deployment, labelled with a hash of itself.</summary>
+    public static Deployment Make(Revision revision, ConfigSnapshot config, string systemNamespace)
+    {
+        var metadata = RevisionMetadata.Of(revision, ChildNames.Deployment(revision.Metadata.Name), RevisionMetadata.Annotations(revision));
+        var deployment = new Deployment
+        {
+            ApiVersion = ApiResources.Deployments.ApiVersion,
+            Kind = ApiResources.Deployments.Kind,
+            Metadata = metadata,
+            Spec = new DeploymentSpec
+            {
+                Replicas = InitialScale(revision, config.Autoscaler),
+                Selector = new LabelSelector { MatchLabels = new Dictionary<string, string> { [ServingKeys.RevisionUid] = revision.Metadata.Uid } },
+                ProgressDeadlineSeconds = ProgressDeadline(revision, config.Deployment),
+                RevisionHistoryLimit = 0,
+                Strategy = new DeploymentStrategy
+                {
+                    // A change rolls with all old pods in service until new ones are ready.
+                    Type = "RollingUpdate",
+                    RollingUpdate = new RollingUpdateDeployment { MaxUnavailable = 0 },
+                },
+                Template = new PodTemplateSpec
+                {
+                    Metadata = new ObjectMeta { Labels = RevisionMetadata.Labels(revision), Annotations = RevisionMetadata.PodAnnotations(revision) },
+                    Spec = PodSpecMaker.Make(revision, config, systemNamespace),
+                },
+            },
+        };
+        var hash = DeploymentHash.Of(deployment);
+        return deployment with
+        {
+            Metadata = metadata with { Labels = Maps.Union(metadata.Labels, new Dictionary<string, string> { [ServingKeys.DeploymentHash] = hash }) },
+        };
+    }
+
+    /// <summary>
+    /// What to write over <paramref name="existing"/>, or null when nothing we want has changed. The scale, the selector and what
+    /// others put into labels and annotations stay.
+    /// </summary>
+    public static Deployment? Update(Deployment existing, Deployment wanted)
+    {
+        if (existing.Metadata.Labels.Get(ServingKeys.DeploymentHash) == wanted.Metadata.Labels.Get(ServingKeys.DeploymentHash))
+        {
+            return null;
+        }
+
+        var template = wanted.Spec!.Template!;
+        var before = existing.Spec?.Template?.Metadata ?? new ObjectMeta();
+        return existing with
+        {
+            Metadata = existing.Metadata with
+            {
+                Labels = Merge(wanted.Metadata.Labels, existing.Metadata.Labels),
+                Annotations = Merge(wanted.Metadata.Annotations, existing.Metadata.Annotations),
+            },
+            Spec = wanted.Spec with
+            {
+                Replicas = existing.Spec?.Replicas,
+                Selector = existing.Spec?.Selector,
+                Template = template with
+                {
+                    Metadata = template.Metadata! with
+                    {
+                        Labels = Merge(template.Metadata.Labels, before.Labels),
+                        Annotations = Merge(template.Metadata.Annotations, before.Annotations),
+                    },
+                },
+            },
+        };
+    }
+
+    private static SortedDictionary<string, string> Merge(IReadOnlyDictionary<string, string> wanted, IReadOnlyDictionary<string, string> existing)
+        => Maps.Union(wanted, existing.Without(key => key == ServingKeys.App || key.Contains("knative.dev/", StringComparison.Ordinal)));
+
+    private static int InitialScale(Revision revision, AutoscalerConfig config)
+        => AutoscalingKeys.InitialScale.Value(revision.Metadata.Annotations) is { } text
+            && int.TryParse(text, NumberStyles.Integer, CultureInfo.InvariantCulture, out var scale)
+            ? scale
+            : config.InitialScale;
+
+    private static int ProgressDeadline(Revision revision, DeploymentConfig config)
+        => (int)(GoDuration.TryParse(revision.Metadata.Annotations.Get(ServingKeys.ProgressDeadline), out var deadline)
+            ? deadline
+            : config.ProgressDeadline).TotalSeconds;
+}

@@ -1,0 +1,106 @@
+using System.Globalization;
+using Serving.Api.Config;
+using Serving.Api.Core;
+using Serving.Api.WellKnown;
+
+namespace Serving.Controller.Revisions.Resources;
+
+/// <summary>
+/// What the sidecar asks for and may use: config-deployment's values, then a share of the user container's (within bounds),
+/// then the Revision's own annotations; the last that says something wins.
+/// </summary>
+internal static class QueueResources
+{
+    private const decimal Mi = 1024 * 1024;
+
+    private static readonly Dictionary<string, decimal> Suffixes = new(StringComparer.Ordinal)
+    {
+        ["n"] = 1e-9m,
+        ["u"] = 1e-6m,
+        ["m"] = 1e-3m,
+        [""] = 1m,
+        ["k"] = 1e3m,
+        ["M"] = 1e6m,
+        ["G"] = 1e9m,
+        ["T"] = 1e12m,
+        ["P"] = 1e15m,
+        ["E"] = 1e18m,
+        ["Ki"] = 1024m,
+        ["Mi"] = Mi,
+        ["Gi"] = Mi * 1024,
+        ["Ti"] = Mi * Mi,
+        ["Pi"] = Mi * Mi * 1024,
+        ["Ei"] = Mi * Mi * Mi,
+    };
+
+    public static ResourceRequirements Make(
+        DeploymentConfig config, IReadOnlyDictionary<string, string> annotations, ResourceRequirements? user, bool useDefaults)
+    {
+        var requests = new SortedDictionary<string, Quantity>(StringComparer.Ordinal);
+        var limits = new SortedDictionary<string, Quantity>(StringComparer.Ordinal);
+        Set(requests, "cpu", config.QueueSidecarCpuRequest ?? Default("25m"));
+        Set(limits, "cpu", config.QueueSidecarCpuLimit ?? Default("1000m"));
+        Set(requests, "memory", config.QueueSidecarMemoryRequest ?? Default("400Mi"));
+        Set(limits, "memory", config.QueueSidecarMemoryLimit ?? Default("800Mi"));
+        Set(requests, "ephemeral-storage", config.QueueSidecarEphemeralStorageRequest);
+        Set(limits, "ephemeral-storage", config.QueueSidecarEphemeralStorageLimit);
+
+        var percentage = ServingKeys.QueueSidecarResourcePercentage.Value(annotations);
+        if (decimal.TryParse(percentage, NumberStyles.Float, CultureInfo.InvariantCulture, out var percent))
+        {
+            Set(requests, "cpu", Share(user?.Requests, "cpu", percent, 0.025m, 0.1m));
+            Set(limits, "cpu", Share(user?.Limits, "cpu", percent, 0.04m, 0.5m));
+            Set(requests, "memory", Share(user?.Requests, "memory", percent, 50 * Mi, 200 * Mi));
+            Set(limits, "memory", Share(user?.Limits, "memory", percent, 200 * Mi, 500 * Mi));
+        }
+
+        Set(requests, "cpu", Annotated(annotations, ServingKeys.QueueSidecarCpuRequest));
+        Set(limits, "cpu", Annotated(annotations, ServingKeys.QueueSidecarCpuLimit));
+        Set(requests, "memory", Annotated(annotations, ServingKeys.QueueSidecarMemoryRequest));
+        Set(limits, "memory", Annotated(annotations, ServingKeys.QueueSidecarMemoryLimit));
+        Set(requests, "ephemeral-storage", Annotated(annotations, ServingKeys.QueueSidecarEphemeralStorageRequest));
+        Set(limits, "ephemeral-storage", Annotated(annotations, ServingKeys.QueueSidecarEphemeralStorageLimit));
+        return new ResourceRequirements { Requests = requests.Count > 0 ? requests : null, Limits = limits.Count > 0 ? limits : null };
+
+        Quantity? Default(string text) => useDefaults ? new Quantity(text) : (Quantity?)null;
+    }
+
+    private static void Set(SortedDictionary<string, Quantity> resources, string name, Quantity? value)
+    {
+        if (value is { } quantity)
+        {
+            resources[name] = quantity;
+        }
+    }
+
+    private static Quantity? Annotated(IReadOnlyDictionary<string, string> annotations, string key)
+        => annotations.TryGetValue(key, out var text) && Parse(text) is not null ? new Quantity(text) : (Quantity?)null;
+
+    private static Quantity? Share(IReadOnlyDictionary<string, Quantity>? user, string name, decimal percent, decimal least, decimal most)
+    {
+        if (user is null || !user.TryGetValue(name, out var quantity) || Parse(quantity.Text) is not { } value || value == 0)
+        {
+            return null;
+        }
+
+        var share = Math.Clamp(Math.Floor(value * percent * 10) / 1000, least, most);
+        return share % Mi == 0 ? new Quantity($"{(share / Mi).ToString("0", CultureInfo.InvariantCulture)}Mi")
+            : share % 1 == 0 ? new Quantity(share.ToString("0", CultureInfo.InvariantCulture))
+            : new Quantity($"{(share * 1000).ToString("0", CultureInfo.InvariantCulture)}m");
+    }
+
+    /// <summary>The value in units (cores, bytes), or null when the text is no quantity.</summary>
+    private static decimal? Parse(string text)
+    {
+        if (decimal.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var plain))
+        {
+            return plain;
+        }
+
+        var end = text.AsSpan().TrimEnd("numkMGTPEi").Length;
+        return end > 0 && Suffixes.TryGetValue(text[end..], out var factor)
+            && decimal.TryParse(text.AsSpan(0, end), NumberStyles.Float, CultureInfo.InvariantCulture, out var number)
+            ? number * factor
+            : null;
+    }
+}

@@ -1,0 +1,70 @@
+using System.Globalization;
+using Serving.Api.Config;
+using Serving.Api.Core;
+using Serving.Api.Knative;
+using Serving.Api.WellKnown;
+using Serving.Controller.Common;
+
+namespace Serving.Controller.Revisions.Resources;
+
+/// <summary>Makes the user's containers as they stand in the pod: the sidecar takes over readiness and the end of life.</summary>
+internal static class UserContainers
+{
+    /// <summary>Asks the sidecar, which answers when no request is in flight any more.</summary>
+    private static readonly Lifecycle DrainFirst = new()
+    {
+        PreStop = new LifecycleHandler { HttpGet = new HttpGetAction { Port = NetworkingKeys.QueueAdminPort, Path = "/wait-for-drain" } },
+    };
+
+    public static IEnumerable<Container> Make(Revision revision, FeaturesConfig features)
+    {
+        var containers = revision.Spec.Containers;
+        for (var index = 0; index < containers.Count; index++)
+        {
+            var container = containers.Count == 1 || containers[index].Ports.Count > 0
+                ? Serving(containers[index], revision, features)
+                : Plain(containers[index], revision);
+            var digest = index < revision.Status.ContainerStatuses.Count ? revision.Status.ContainerStatuses[index].ImageDigest : "";
+            yield return digest.Length > 0 ? container with { Image = digest } : container;
+        }
+    }
+
+    private static Container Serving(Container container, Revision revision, FeaturesConfig features)
+    {
+        var port = revision.Spec.UserPort();
+        var result = Plain(
+            container with
+            {
+                Ports = [new ContainerPort { Name = RevisionSpecExtensions.UserPortName, Number = port }],
+                Env = [.. container.Env, new EnvVar { Name = "PORT", Value = port.ToString(CultureInfo.InvariantCulture) }],
+            },
+            revision);
+        return result with { LivenessProbe = WithUserPort(result.LivenessProbe, port, features.MultiContainerProbing == FeatureFlag.Enabled) };
+    }
+
+    private static Container Plain(Container container, Revision revision) => container with
+    {
+        Lifecycle = DrainFirst,
+        Env =
+        [
+            .. container.Env,
+            new EnvVar { Name = "K_REVISION", Value = revision.Metadata.Name },
+            new EnvVar { Name = "K_CONFIGURATION", Value = revision.Metadata.Labels.Get(ServingKeys.Configuration) },
+            new EnvVar { Name = "K_SERVICE", Value = revision.Metadata.Labels.Get(ServingKeys.Service) },
+        ],
+        Stdin = null,
+        Tty = null,
+        TerminationMessagePolicy = container.TerminationMessagePolicy.Length > 0 ? container.TerminationMessagePolicy : "FallbackToLogsOnError",
+        // The sidecar asks over the network itself; only a command must be run by the kubelet.
+        ReadinessProbe = container.ReadinessProbe is { HttpGet: null, TcpSocket: null, Grpc: null } probe ? probe : null,
+    };
+
+    private static Probe? WithUserPort(Probe? probe, int port, bool keepOther) => probe switch
+    {
+        { HttpGet: { } http } when !keepOther || Number(http.Port) == 0 => probe with { HttpGet = http with { Port = port } },
+        { TcpSocket: { } tcp } when !keepOther || Number(tcp.Port) == 0 => probe with { TcpSocket = tcp with { Port = port } },
+        _ => probe,
+    };
+
+    private static int Number(IntOrString? port) => port?.Int ?? 0;
+}

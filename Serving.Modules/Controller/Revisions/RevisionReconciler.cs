@@ -1,0 +1,209 @@
+using Serving.Api;
+using Serving.Api.Autoscaling;
+using Serving.Api.Caching;
+using Serving.Api.Config;
+using Serving.Api.Core;
+using Serving.Api.Knative;
+using Serving.Api.Networking;
+using Serving.Api.WellKnown;
+using Serving.Controller.Common;
+using Serving.Controller.Revisions.Digests;
+using Serving.Controller.Revisions.Resources;
+using Serving.Kubernetes;
+using ApiResources = Serving.Api.Resources;
+using RevisionWork = Serving.Controller.Common.Work<Serving.Api.Knative.Revision, Serving.Api.Knative.RevisionStatus>;
+
+namespace Serving.Controller.Revisions;
+
+/// <summary>Where the Revision reconciler reads.</summary>
+internal sealed record RevisionListers(
+    ILister<Revision> Revisions,
+    ILister<Deployment> Deployments,
+    ILister<PodAutoscaler> PodAutoscalers,
+    ILister<Image> Images,
+    ILister<Pod> Pods,
+    ILister<Certificate> Certificates);
+
+/// <summary>Gives every Revision its Deployment, PodAutoscaler and image cache entries in one pass, and says in its status how they are.</summary>
+internal sealed class RevisionReconciler(
+    RevisionListers listers,
+    DigestResolution digests,
+    Func<ConfigSnapshot> config,
+    string systemNamespace,
+    IEventRecorder events,
+    TimeProvider time)
+    : StatusReconciler<Revision, RevisionStatus>(ApiResources.Revisions, listers.Revisions, RevisionLifecycle.Conditions, events, time)
+{
+    private readonly QueueProxyCertificates certificates = new(listers.Certificates, events);
+
+    public override string Name => "revision";
+
+    protected override RevisionStatus StatusOf(Revision resource) => resource.Status;
+
+    protected override Revision WithStatus(Revision resource, RevisionStatus status) => resource with { Status = status };
+
+    protected override RevisionStatus WithConditions(RevisionStatus status, IReadOnlyList<Condition> conditions, long? observedGeneration)
+        => status with { Conditions = conditions, ObservedGeneration = observedGeneration };
+
+    protected override Task GoneAsync(ObjectKey key, IKubernetesClient client, CancellationToken cancellation)
+    {
+        digests.Forget(key);
+        return Task.CompletedTask;
+    }
+
+    protected override async Task<Reconcile> ReconcileAsync(RevisionWork work, CancellationToken cancellation)
+    {
+        var snapshot = config();
+        work.Status = work.Status with
+        {
+            LogUrl = snapshot.Observability.LoggingRevisionUrlTemplate.Replace("${REVISION_UID}", work.Resource.Metadata.Uid, StringComparison.Ordinal),
+        };
+        if (!ResolveDigests(work, snapshot.Deployment))
+        {
+            work.Status = work.Status.MarkResourcesAvailableUnknown(RevisionLifecycle.ResolvingDigests, "", work.Now);
+            return Reconcile.Done;
+        }
+
+        if (snapshot.Network.SystemInternalTls)
+        {
+            var certificateClass = NetworkingKeys.CertificateClass.Value(work.Resource.Metadata.Annotations) ?? snapshot.Network.CertificateClass;
+            await certificates.EnsureAsync(work.Client, work.Namespace, certificateClass, cancellation).ConfigureAwait(false);
+        }
+
+        var deployment = await DeploymentAsync(work, snapshot, cancellation).ConfigureAwait(false);
+        await ImagesAsync(work, cancellation).ConfigureAwait(false);
+        await PodAutoscalerAsync(work, deployment, snapshot, cancellation).ConfigureAwait(false);
+        if (!work.Resource.IsReady() && RevisionLifecycle.Conditions.IsHappy(work.Status.Conditions))
+        {
+            Events.Normal(work.Resource, "RevisionReady", "Revision becomes ready upon all resources being ready");
+        }
+
+        return Reconcile.Done;
+    }
+
+    private bool ResolveDigests(RevisionWork work, DeploymentConfig deployment)
+    {
+        var spec = work.Resource.Spec;
+        if (work.Status.ContainerStatuses.Count + work.Status.InitContainerStatuses.Count == spec.Containers.Count + spec.InitContainers.Count)
+        {
+            return true;
+        }
+
+        try
+        {
+            if (digests.Poll(work.Resource, deployment) is not { } result)
+            {
+                return false;
+            }
+
+            work.Status = work.Status with { InitContainerStatuses = result.InitContainers, ContainerStatuses = result.Containers };
+            return true;
+        }
+        catch (DigestException error)
+        {
+            work.Status = work.Status.MarkContainerHealthyFalse(RevisionLifecycle.ContainerMissing, error.Message, work.Now);
+            throw;
+        }
+    }
+
+    private async Task<Deployment> DeploymentAsync(RevisionWork work, ConfigSnapshot snapshot, CancellationToken cancellation)
+    {
+        var wanted = DeploymentMaker.Make(work.Resource with { Status = work.Status }, snapshot, systemNamespace);
+        var name = wanted.Metadata.Name;
+        if (listers.Deployments.Get(work.Namespace, name) is not { } existing)
+        {
+            work.Status = work.Status.MarkResourcesAvailableUnknown(RevisionLifecycle.Deploying, "", work.Now)
+                .MarkContainerHealthyUnknown(RevisionLifecycle.Deploying, "", work.Now);
+            return await work.Client.CreateAsync(ApiResources.Deployments, wanted, cancellation).ConfigureAwait(false);
+        }
+
+        if (!existing.IsControlledBy(work.Resource))
+        {
+            work.Status = work.Status.MarkResourceNotOwned("Deployment", name, work.Now);
+            throw new NotOwnedException($"revision: \"{work.Name}\" does not own Deployment: \"{name}\"");
+        }
+
+        if (DeploymentMaker.Update(existing, wanted) is { } update)
+        {
+            existing = await work.Client.UpdateAsync(ApiResources.Deployments, update, cancellation).ConfigureAwait(false);
+        }
+
+        Observe(work, existing, snapshot.Deployment);
+        return existing;
+    }
+
+    private void Observe(RevisionWork work, Deployment deployment, DeploymentConfig deploymentConfig)
+    {
+        work.Status = work.Status.PropagateDeployment(deployment.Status, work.Now);
+        if (deployment.Spec?.Replicas > 0 && (deployment.Status?.AvailableReplicas ?? 0) == 0)
+        {
+            var deadlineExceeded = ConditionSet.Get(deployment.Status?.Conditions ?? [], "Progressing")
+                is { Status: ConditionStatus.False, Reason: RevisionLifecycle.ProgressDeadlineExceeded };
+            var pods = listers.Pods.ByLabel(work.Namespace, ServingKeys.RevisionUid, work.Resource.Metadata.Uid)
+                .Where(pod => pod.Metadata.DeletionTimestamp is null)
+                .OrderBy(pod => pod.Metadata.Name, StringComparer.Ordinal);
+            work.Status = PodProblems.Apply(work.Status, pods, deadlineExceeded, deploymentConfig, work.Now);
+        }
+
+        if (deployment.Status?.ReadyReplicas > 0)
+        {
+            work.Status = work.Status.MarkContainerHealthyTrue(work.Now);
+        }
+    }
+
+    private async Task ImagesAsync(RevisionWork work, CancellationToken cancellation)
+    {
+        var containers = work.Status.ContainerStatuses.Zip(work.Resource.Spec.Containers)
+            .Concat(work.Status.InitContainerStatuses.Zip(work.Resource.Spec.InitContainers));
+        foreach (var (digest, container) in containers)
+        {
+            var image = ImageCacheMaker.Make(work.Resource, container.Name, digest.ImageDigest.Length > 0 ? digest.ImageDigest : container.Image);
+            if (listers.Images.Get(work.Namespace, image.Metadata.Name) is not null)
+            {
+                continue;
+            }
+
+            try
+            {
+                await work.Client.CreateAsync(ApiResources.Images, image, cancellation).ConfigureAwait(false);
+            }
+            catch (KubernetesException error) when (error.IsAlreadyExists)
+            {
+                // The cache was behind: the entry is there, which is all that is wanted.
+            }
+        }
+    }
+
+    private async Task PodAutoscalerAsync(RevisionWork work, Deployment deployment, ConfigSnapshot snapshot, CancellationToken cancellation)
+    {
+        PodAutoscaler Wanted() => PodAutoscalerMaker.Make(work.Resource with { Status = work.Status }, deployment, snapshot.Autoscaler.PodAutoscalerClass);
+
+        if (listers.PodAutoscalers.Get(work.Namespace, work.Name) is not { } existing)
+        {
+            var created = await work.Client.CreateAsync(ApiResources.PodAutoscalers, Wanted(), cancellation).ConfigureAwait(false);
+            work.Status = work.Status.PropagateAutoscaler(created.Status, work.Now);
+            return;
+        }
+
+        if (!existing.IsControlledBy(work.Resource))
+        {
+            work.Status = work.Status.MarkResourceNotOwned("PodAutoscaler", work.Name, work.Now);
+            throw new NotOwnedException($"revision: \"{work.Name}\" does not own PodAutoscaler: \"{work.Name}\"");
+        }
+
+        work.Status = work.Status.PropagateAutoscaler(existing.Status, work.Now);
+        var wanted = Wanted();
+        var result = existing with
+        {
+            Spec = wanted.Spec,
+            Metadata = existing.Metadata with
+            {
+                Annotations = PodAutoscalerMaker.MergeAnnotations(existing.Metadata.Annotations, wanted.Metadata.Annotations),
+            },
+        };
+        if (!ApiEquality.Same(ApiResources.PodAutoscalers.Json, existing, result))
+        {
+            await work.Client.UpdateAsync(ApiResources.PodAutoscalers, result, cancellation).ConfigureAwait(false);
+        }
+    }
+}

@@ -1,0 +1,74 @@
+using System.Globalization;
+using System.Text;
+
+namespace Serving.Controller.ServerlessServices;
+
+/// <summary>
+/// Chooses some of a set so that the choice moves little when the set changes, and differs between targets. Candidates sit on a
+/// circle by hash; the walk starts at the target's angle and goes on by the target's step. Parameters (FNV-1a, a circle of 2048,
+/// the salts) are Knative's, so that every implementation names the same activators for a Revision.
+/// </summary>
+internal static class ConsistentSubset
+{
+    private const ulong Circle = 1 << 11;
+    private const string StartSalt = "start-angle-salt";
+    private const string StepSalt = "step-angle-salt";
+
+    /// <summary>At most <paramref name="count"/> of <paramref name="candidates"/>, for <paramref name="target"/>.</summary>
+    public static IReadOnlySet<string> Choose(IReadOnlyCollection<string> candidates, int count, string target)
+    {
+        var all = new SortedSet<string>(candidates, StringComparer.Ordinal);
+        if (count >= all.Count)
+        {
+            return all;
+        }
+
+        var circle = Place(all, target);
+        var angles = circle.Keys.ToArray();
+        var angle = Fnv1a(target + StartSalt) % Circle;
+        var step = Fnv1a(target + StepSalt) % Circle;
+        var chosen = new HashSet<string>(StringComparer.Ordinal);
+        while (chosen.Count < count)
+        {
+            var index = Array.BinarySearch(angles, angle);
+            index = (index < 0 ? ~index : index) % angles.Length;
+            while (!chosen.Add(circle[angles[index]]))
+            {
+                index = (index + 1) % angles.Length;
+            }
+
+            angle = (angle + step) % Circle;
+        }
+
+        return chosen;
+    }
+
+    private static SortedDictionary<ulong, string> Place(SortedSet<string> candidates, string target)
+    {
+        var circle = new SortedDictionary<ulong, string>();
+        foreach (var candidate in candidates)
+        {
+            var text = candidate + target;
+            var hash = Fnv1a(text);
+            while (!circle.TryAdd(hash % Circle, candidate))
+            {
+                // The place is taken: the hash itself is the salt of the next try.
+                text += hash.ToString("x", CultureInfo.InvariantCulture);
+                hash = Fnv1a(text);
+            }
+        }
+
+        return circle;
+    }
+
+    private static ulong Fnv1a(string text)
+    {
+        var hash = 14695981039346656037UL;
+        foreach (var value in Encoding.UTF8.GetBytes(text))
+        {
+            hash = unchecked((hash ^ value) * 1099511628211UL);
+        }
+
+        return hash;
+    }
+}

@@ -1,0 +1,243 @@
+using System.Text.Json;
+using Serving.Api;
+using Serving.Api.Core;
+using Serving.Api.Networking;
+using Serving.Api.WellKnown;
+using Serving.Kubernetes;
+
+namespace Serving.Controller.ServerlessServices;
+
+/// <summary>
+/// Keeps the two Services of a Revision and decides who answers behind the public one: the Revision's pods (Serve), or a subset of the
+/// activators (Proxy, or no pod is ready). Invariant: the public Endpoints are never empty while pods or activators are ready.
+/// Watch it with <see cref="Watching"/>.
+/// </summary>
+public sealed class ServerlessServiceReconciler : IReconciler
+{
+    private const string ActivatorService = "activator-service";
+
+    private readonly ClusterEnvironment environment;
+    private readonly TimeProvider time;
+    private readonly IInformer<ServerlessService> serverlessServices;
+    private readonly IInformer<CoreService> services;
+    private readonly IInformer<Endpoints> endpoints;
+    private readonly IInformer<Deployment> deployments;
+
+    /// <param name="informers">Where the caches of ServerlessServices, Services, Endpoints and Deployments come from.</param>
+    /// <param name="environment">Names the namespace of the activators.</param>
+    /// <param name="time">The clock of conditions.</param>
+    public ServerlessServiceReconciler(IInformers informers, ClusterEnvironment environment, TimeProvider time)
+    {
+        ArgumentNullException.ThrowIfNull(informers);
+        this.environment = environment;
+        this.time = time;
+        serverlessServices = informers.For(Resources.ServerlessServices);
+        services = informers.For(Resources.Services);
+        endpoints = informers.For(Resources.Endpoints);
+        deployments = informers.For(Resources.Deployments);
+    }
+
+    /// <inheritdoc/>
+    public string Name => "serverlessservice";
+
+    /// <summary>Adds everything that this reconciler must hear of to <paramref name="loop"/>.</summary>
+    public ReconcileLoop Watching(ReconcileLoop loop)
+    {
+        ArgumentNullException.ThrowIfNull(loop);
+        return loop.For(serverlessServices)
+            .Owns(services, Resources.ServerlessServices.Kind)
+            .Owns(endpoints, Resources.ServerlessServices.Kind)
+            .Watches(endpoints, KeysOf)
+            .Watches(deployments, DeploymentUsers);
+    }
+
+    /// <inheritdoc/>
+    public async Task<Reconcile> ReconcileAsync(ObjectKey key, IKubernetesClient client, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(client);
+        if (serverlessServices.Lister.Get(key.Namespace, key.Name) is not { Metadata.DeletionTimestamp: null } original)
+        {
+            return Reconcile.Done;
+        }
+
+        var now = time.GetUtcNow();
+        var status = ServerlessServiceLifecycle.Initialize(original.Status, now);
+        var pass = new Pass(original, client, now, status);
+        try
+        {
+            await ReconcilePrivateServiceAsync(pass, cancellation).ConfigureAwait(false);
+            await ReconcilePublicServiceAsync(pass, cancellation).ConfigureAwait(false);
+            await ReconcilePublicEndpointsAsync(pass, cancellation).ConfigureAwait(false);
+        }
+        catch (Exception) when (!cancellation.IsCancellationRequested)
+        {
+            pass.Fail();
+            await WriteStatusAsync(pass, cancellation).ConfigureAwait(false);
+            throw;
+        }
+
+        await WriteStatusAsync(pass, cancellation).ConfigureAwait(false);
+        return Reconcile.Done;
+    }
+
+    /// <summary>Pods came or went: their ServerlessService, by label. Activators came or went: all of them.</summary>
+    private IEnumerable<ObjectKey> KeysOf(Endpoints changed)
+    {
+        if (changed.Metadata.Namespace == environment.SystemNamespace && changed.Metadata.Name == ActivatorService)
+        {
+            return serverlessServices.Lister.List().Select(static service => ObjectKey.Of(service));
+        }
+
+        return changed.Metadata.Labels.TryGetValue(NetworkingKeys.ServiceType, out var type) && type == NetworkingKeys.ServiceTypePrivate
+            && changed.Metadata.Labels.TryGetValue(NetworkingKeys.ServerlessService, out var name)
+            ? [new ObjectKey(changed.Metadata.Namespace, name)]
+            : [];
+    }
+
+    private IEnumerable<ObjectKey> DeploymentUsers(Deployment changed)
+        => changed.Metadata.Labels.TryGetValue(ServingKeys.Revision, out var revision) && serverlessServices.Lister.Get(changed.Metadata.Namespace, revision) is not null
+            ? [new ObjectKey(changed.Metadata.Namespace, revision)]
+            : [];
+
+    private async Task ReconcilePrivateServiceAsync(Pass pass, CancellationToken cancellation)
+    {
+        var reference = pass.Object.Spec.ObjectRef;
+        var deployment = deployments.Lister.Get(pass.Object.Metadata.Namespace, reference.Name)
+            ?? throw new InvalidOperationException($"error retrieving deployment selector spec: {reference.Kind} {pass.Object.Metadata.Namespace}/{reference.Name} is not known");
+        var wanted = ServerlessServiceMaker.PrivateService(pass.Object, deployment.Spec?.Selector?.MatchLabels ?? Empty.Map);
+        await EnsureServiceAsync(pass, wanted, "CreatingPrivateService", "UpdatingPrivateService", cancellation).ConfigureAwait(false);
+        pass.Status = pass.Status with { PrivateServiceName = wanted.Metadata.Name };
+    }
+
+    private async Task ReconcilePublicServiceAsync(Pass pass, CancellationToken cancellation)
+    {
+        var wanted = ServerlessServiceMaker.PublicService(pass.Object);
+        await EnsureServiceAsync(pass, wanted, "CreatingPublicService", "UpdatingPublicService", cancellation).ConfigureAwait(false);
+        pass.Status = pass.Status with { ServiceName = wanted.Metadata.Name };
+    }
+
+    /// <summary>Creates the Service, or brings ports and selector to what is wanted; other fields belong to the API server.</summary>
+    private async Task EnsureServiceAsync(Pass pass, CoreService wanted, string creating, string updating, CancellationToken cancellation)
+    {
+        var (ns, name) = (wanted.Metadata.Namespace, wanted.Metadata.Name);
+        pass.Doing(creating);
+        if (await FindOrCreateAsync(pass, Resources.Services, services.Lister.Get(ns, name), wanted, cancellation).ConfigureAwait(false) is not { } existing)
+        {
+            return;
+        }
+
+        pass.Doing(updating);
+        var spec = existing.Spec ?? new CoreServiceSpec();
+        var merged = spec with { Ports = ServicePorts.Merge(wanted.Spec!.Ports, spec.Ports), Selector = wanted.Spec.Selector };
+        var updated = existing with { Spec = merged };
+        if (!SameJson(existing, updated, Resources.Services))
+        {
+            await pass.Client.UpdateAsync(Resources.Services, updated, cancellation).ConfigureAwait(false);
+        }
+    }
+
+    private async Task ReconcilePublicEndpointsAsync(Pass pass, CancellationToken cancellation)
+    {
+        var sks = pass.Object;
+        var ns = sks.Metadata.Namespace;
+        var activators = endpoints.Lister.Get(environment.SystemNamespace, ActivatorService);
+        var pods = endpoints.Lister.Get(ns, pass.Status.PrivateServiceName);
+        var podsReady = ServerlessServiceMaker.ReadyCount(pods) > 0;
+        var proxy = sks.Spec.Mode == ServerlessServiceLifecycle.ModeProxy || !podsReady;
+        var source = proxy && ServerlessServiceMaker.ReadyCount(activators) > 0
+            ? ServerlessServiceMaker.ActivatorSubset(activators!.Subsets, sks.Metadata.Name, sks.Spec.NumActivators)
+            : pods?.Subsets ?? [];
+
+        pass.Doing("CreatingPublicEndpoints");
+        var wanted = ServerlessServiceMaker.PublicEndpoints(sks, source);
+        var existing = await FindOrCreateAsync(pass, Resources.Endpoints, endpoints.Lister.Get(ns, sks.Metadata.Name), wanted, cancellation).ConfigureAwait(false);
+        if (existing is not null)
+        {
+            pass.Doing("UpdatingPublicEndpoints");
+            var updated = existing with { Subsets = wanted.Subsets };
+            if (!SameJson(existing, updated, Resources.Endpoints))
+            {
+                await pass.Client.UpdateAsync(Resources.Endpoints, updated, cancellation).ConfigureAwait(false);
+            }
+        }
+
+        pass.Status = podsReady
+            ? ServerlessServiceLifecycle.MarkEndpointsReady(pass.Status, pass.Now)
+            : ServerlessServiceLifecycle.MarkEndpointsNotReady(pass.Status, "NoHealthyBackends", pass.Now);
+        pass.Status = proxy
+            ? ServerlessServiceLifecycle.MarkActivatorEndpointsPopulated(pass.Status, pass.Now)
+            : ServerlessServiceLifecycle.MarkActivatorEndpointsRemoved(pass.Status, pass.Now);
+    }
+
+    /// <summary>The object as it is, or null when it was created just now. Throws when it belongs to someone else.</summary>
+    private static async Task<T?> FindOrCreateAsync<T>(Pass pass, ResourceType<T> type, T? cached, T wanted, CancellationToken cancellation)
+        where T : class, IKubernetesObject
+    {
+        var existing = cached;
+        if (existing is null)
+        {
+            try
+            {
+                await pass.Client.CreateAsync(type, wanted, cancellation).ConfigureAwait(false);
+                return null;
+            }
+            catch (KubernetesException error) when (error.IsAlreadyExists)
+            {
+                // The cache is behind.
+                existing = await pass.Client.GetAsync(type, wanted.Metadata.Namespace, wanted.Metadata.Name, cancellation).ConfigureAwait(false);
+            }
+        }
+
+        if (existing.Metadata.OwnerReferences.Any(owner => owner.Controller == true && owner.Uid == pass.Object.Metadata.Uid))
+        {
+            return existing;
+        }
+
+        pass.NotOwned(type.Kind, wanted.Metadata.Name);
+        throw new InvalidOperationException($"SKS: {pass.Object.Metadata.Name} does not own {type.Kind}: {wanted.Metadata.Name}");
+    }
+
+    private static async Task WriteStatusAsync(Pass pass, CancellationToken cancellation)
+    {
+        var updated = pass.Object with { Status = pass.Status with { ObservedGeneration = pass.Object.Metadata.Generation } };
+        if (!SameJson(pass.Object, updated, Resources.ServerlessServices))
+        {
+            await pass.Client.UpdateStatusAsync(Resources.ServerlessServices, updated, cancellation).ConfigureAwait(false);
+        }
+    }
+
+    private static bool SameJson<T>(T one, T other, ResourceType<T> type)
+        where T : class, IKubernetesObject
+        => JsonElement.DeepEquals(JsonSerializer.SerializeToElement(one, type.Json), JsonSerializer.SerializeToElement(other, type.Json));
+
+    /// <summary>One reconcile of one object, with the status as far as it has come.</summary>
+    private sealed class Pass(ServerlessService value, IKubernetesClient client, DateTimeOffset now, ServerlessServiceStatus status)
+    {
+        private string? doing;
+
+        public ServerlessService Object => value;
+
+        public IKubernetesClient Client => client;
+
+        public DateTimeOffset Now => now;
+
+        public ServerlessServiceStatus Status { get; set; } = status;
+
+        /// <summary>What would be the reason if the next step failed.</summary>
+        public void Doing(string reason) => doing = reason;
+
+        public void NotOwned(string kind, string name)
+        {
+            doing = null;
+            Status = ServerlessServiceLifecycle.MarkEndpointsNotOwned(Status, kind, name, now);
+        }
+
+        public void Fail()
+        {
+            if (doing is not null)
+            {
+                Status = ServerlessServiceLifecycle.MarkEndpointsNotReady(Status, doing, now);
+            }
+        }
+    }
+}

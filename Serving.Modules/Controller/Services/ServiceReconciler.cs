@@ -1,0 +1,158 @@
+using Serving.Api;
+using Serving.Api.Core;
+using Serving.Api.Knative;
+using Serving.Controller.Common;
+using Serving.Controller.Configurations;
+using Serving.Controller.Services.Resources;
+using Serving.Kubernetes;
+using ApiResources = Serving.Api.Resources;
+using KnativeService = Serving.Api.Knative.Service;
+using ServiceWork = Serving.Controller.Common.Work<Serving.Api.Knative.Service, Serving.Api.Knative.ServiceStatus>;
+
+namespace Serving.Controller.Services;
+
+/// <summary>Keeps one Configuration and one Route for every Service and says in the Service's status how they are.</summary>
+internal sealed class ServiceReconciler(
+    ILister<KnativeService> services,
+    ILister<Configuration> configurations,
+    ILister<Route> routes,
+    ILister<Revision> revisions,
+    IEventRecorder events,
+    TimeProvider time)
+    : StatusReconciler<KnativeService, ServiceStatus>(ApiResources.KnativeServices, services, ServiceLifecycle.Conditions, events, time)
+{
+    public override string Name => "service";
+
+    protected override ServiceStatus StatusOf(KnativeService resource) => resource.Status;
+
+    protected override KnativeService WithStatus(KnativeService resource, ServiceStatus status) => resource with { Status = status };
+
+    protected override ServiceStatus WithConditions(ServiceStatus status, IReadOnlyList<Condition> conditions, long? observedGeneration)
+        => status with { Conditions = conditions, ObservedGeneration = observedGeneration };
+
+    protected override async Task<Reconcile> ReconcileAsync(ServiceWork work, CancellationToken cancellation)
+    {
+        var configuration = await ConfigurationAsync(work, cancellation).ConfigureAwait(false);
+        var named = configuration.Spec.Template.Metadata.Name;
+        if (configuration.Metadata.Generation != configuration.Status.ObservedGeneration)
+        {
+            work.Status = work.Status.MarkConfigurationNotReconciled(work.Now);
+            if (named.Length > 0)
+            {
+                // The Route may name that Revision: wait, or traffic could go to another one of that name.
+                return Reconcile.Done;
+            }
+        }
+        else
+        {
+            work.Status = work.Status.PropagateConfiguration(configuration.Status, work.Now);
+        }
+
+        if (RevisionNames.IsTaken(configuration, revisions))
+        {
+            work.Status = work.Status.MarkRevisionNameTaken(named, work.Now);
+            return Reconcile.Done;
+        }
+
+        var route = await RouteAsync(work, cancellation).ConfigureAwait(false);
+        if (route.Metadata.Generation != route.Status.ObservedGeneration)
+        {
+            work.Status = work.Status.MarkRouteNotReconciled(work.Now);
+        }
+        else
+        {
+            work.Status = work.Status.PropagateRoute(route.Status, work.Now);
+        }
+
+        CheckTrafficMigrated(work, configuration, route);
+        return Reconcile.Done;
+    }
+
+    private async Task<Configuration> ConfigurationAsync(ServiceWork work, CancellationToken cancellation)
+    {
+        var existing = configurations.Get(work.Namespace, work.Name);
+        if (existing is null)
+        {
+            return await CreateAsync(
+                work, ApiResources.Configurations, ConfigurationMaker.Make(work.Resource, null), cancellation).ConfigureAwait(false);
+        }
+
+        if (!existing.IsControlledBy(work.Resource))
+        {
+            work.Status = work.Status.MarkConfigurationNotOwned(work.Name, work.Now);
+            throw new NotOwnedException($"service: \"{work.Name}\" does not own configuration: \"{work.Name}\"");
+        }
+
+        var wanted = ConfigurationMaker.Make(work.Resource, existing);
+        var result = existing with
+        {
+            Spec = wanted.Spec,
+            Metadata = existing.Metadata with { Labels = wanted.Metadata.Labels, Annotations = wanted.Metadata.Annotations },
+        };
+        return ApiEquality.Same(ApiResources.Configurations.Json, existing, result)
+            ? existing
+            : await work.Client.UpdateAsync(ApiResources.Configurations, result, cancellation).ConfigureAwait(false);
+    }
+
+    private async Task<Route> RouteAsync(ServiceWork work, CancellationToken cancellation)
+    {
+        var wanted = RouteMaker.Make(work.Resource);
+        var existing = routes.Get(work.Namespace, work.Name);
+        if (existing is null)
+        {
+            return await CreateAsync(work, ApiResources.Routes, wanted, cancellation).ConfigureAwait(false);
+        }
+
+        if (!existing.IsControlledBy(work.Resource))
+        {
+            work.Status = work.Status.MarkRouteNotOwned(work.Name, work.Now);
+            throw new NotOwnedException($"service: \"{work.Name}\" does not own route: \"{work.Name}\"");
+        }
+
+        var result = existing with
+        {
+            Spec = wanted.Spec,
+            Metadata = existing.Metadata with { Labels = wanted.Metadata.Labels, Annotations = wanted.Metadata.Annotations },
+        };
+        return ApiEquality.Same(ApiResources.Routes.Json, existing, result)
+            ? existing
+            : await work.Client.UpdateAsync(ApiResources.Routes, result, cancellation).ConfigureAwait(false);
+    }
+
+    private async Task<T> CreateAsync<T>(ServiceWork work, ResourceType<T> type, T wanted, CancellationToken cancellation)
+        where T : class, IKubernetesObject
+    {
+        try
+        {
+            var created = await work.Client.CreateAsync(type, wanted, cancellation).ConfigureAwait(false);
+            Events.Normal(work.Resource, "Created", $"Created {type.Kind} \"{work.Name}\"");
+            return created;
+        }
+        catch (KubernetesException error) when (!error.IsAlreadyExists)
+        {
+            Events.Warning(work.Resource, "CreationFailed", $"Failed to create {type.Kind} \"{work.Name}\": {error.Message}");
+            throw;
+        }
+    }
+
+    /// <summary>A ready Route may still be ready for the traffic of before; then the Service is not.</summary>
+    private static void CheckTrafficMigrated(ServiceWork work, Configuration configuration, Route route)
+    {
+        if (!ConditionSet.IsTrue(work.Status.Conditions, ServiceLifecycle.RoutesReady))
+        {
+            return;
+        }
+
+        var wanted = route.Spec.Traffic.Select(target => target.ConfigurationName == configuration.Metadata.Name
+            ? Comparable(target) with { Revision = configuration.Status.LatestReadyRevisionName, Configuration = "" }
+            : Comparable(target));
+        if (!wanted.SequenceEqual(route.Status.Traffic.Select(Comparable)))
+        {
+            work.Status = work.Status.MarkRouteNotYetReady(work.Now);
+        }
+    }
+
+    private static Share Comparable(TrafficTarget target) => new(target.Tag, target.RevisionName, target.ConfigurationName, target.Percent ?? 0);
+
+    private sealed record Share(string Tag, string Revision, string Configuration, long Percent);
+}

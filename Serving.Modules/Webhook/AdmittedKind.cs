@@ -1,0 +1,66 @@
+using System.Text.Json;
+using Serving.Api;
+using Serving.Api.Validation;
+
+namespace Serving.Webhook;
+
+/// <summary>A kind that is defaulted and validated.</summary>
+internal interface IAdmittedKind
+{
+    /// <summary>Its resource.</summary>
+    ResourceType Resource { get; }
+
+    /// <summary>The object with its defaults; <paramref name="old"/> is what it replaces. Throws <see cref="JsonException"/>.</summary>
+    JsonElement Default(JsonElement value, JsonElement? old, AdmissionContext context);
+
+    /// <summary>What is wrong with the object; <paramref name="old"/> is what it replaces. Throws <see cref="JsonException"/>.</summary>
+    FieldError Validate(JsonElement value, JsonElement? old, AdmissionContext context);
+}
+
+/// <summary>A kind with the pure functions that default and validate it.</summary>
+internal sealed class AdmittedKind<T>(
+    ResourceType<T> resource, Func<T, T?, AdmissionContext, T> withDefaults, Func<T, T?, AdmissionContext, FieldError> validate) : IAdmittedKind
+    where T : class, IKubernetesObject
+{
+    public ResourceType Resource => resource;
+
+    public JsonElement Default(JsonElement value, JsonElement? old, AdmissionContext context)
+    {
+        // The old object gets today's defaults, so that a default which is new does not pass for the user's change.
+        var before = Read(old, "old");
+        before = before is null ? null : withDefaults(before, null, context with { Operation = AdmissionOperation.Compare });
+        return JsonSerializer.SerializeToElement(withDefaults(Read(value, "new")!, before, context), resource.Json);
+    }
+
+    public FieldError Validate(JsonElement value, JsonElement? old, AdmissionContext context) => validate(Read(value, "new")!, Read(old, "old"), context);
+
+    private T? Read(JsonElement? value, string which)
+    {
+        if (value is not { } element)
+        {
+            return null;
+        }
+
+        if (HasNullEntry(element))
+        {
+            throw new JsonException($"cannot decode incoming {which} object: a list has an entry that is null");
+        }
+
+        try
+        {
+            return element.Deserialize(resource.Json) ?? throw new JsonException("it is null");
+        }
+        catch (Exception error) when (error is JsonException or FormatException or OverflowException or InvalidOperationException or ArgumentException)
+        {
+            throw new JsonException($"cannot decode incoming {which} object: {error.Message}", error);
+        }
+    }
+
+    // A record for the entry could not be told from one that is empty.
+    private static bool HasNullEntry(JsonElement value) => value.ValueKind switch
+    {
+        JsonValueKind.Array => value.EnumerateArray().Any(e => e.ValueKind == JsonValueKind.Null || HasNullEntry(e)),
+        JsonValueKind.Object => value.EnumerateObject().Any(m => HasNullEntry(m.Value)),
+        _ => false,
+    };
+}

@@ -1,0 +1,93 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace Serving.Webhook;
+
+/// <summary>
+/// The JSON patch (RFC 6902) that makes one document of another. An addition of nothing (null, an empty text or list) says
+/// nothing in Kubernetes and is left out, and so is a removal of something empty: only what means something is patched. An
+/// empty object is shown to users (<c>resources: {}</c>) unless it is one that every document has, such as the status.
+/// </summary>
+internal static class JsonPatchDocument
+{
+    /// <summary>The operations, none when the documents mean the same.</summary>
+    public static JsonArray Between(JsonElement from, JsonElement to)
+    {
+        var operations = new JsonArray();
+        Compare(operations, "", from, to);
+        return operations;
+    }
+
+    private static void Compare(JsonArray operations, string path, JsonElement from, JsonElement to)
+    {
+        if (JsonElement.DeepEquals(from, to) || (IsEmpty(from) && IsEmpty(to) && !AreObjects(from, to)))
+        {
+            return;
+        }
+
+        if (AreObjects(from, to))
+        {
+            CompareObjects(operations, path, from, to);
+        }
+        else if (from.ValueKind == JsonValueKind.Array && to.ValueKind == JsonValueKind.Array && from.GetArrayLength() == to.GetArrayLength())
+        {
+            for (var i = 0; i < from.GetArrayLength(); i++)
+            {
+                Compare(operations, $"{path}/{i}", from[i], to[i]);
+            }
+        }
+        else
+        {
+            operations.Add((JsonNode)Operation("replace", path, to));
+        }
+    }
+
+    private static void CompareObjects(JsonArray operations, string path, JsonElement from, JsonElement to)
+    {
+        foreach (var member in from.EnumerateObject())
+        {
+            if (!to.TryGetProperty(member.Name, out _) && !IsEmpty(member.Value))
+            {
+                operations.Add((JsonNode)Operation("remove", Child(path, member.Name), null));
+            }
+        }
+
+        foreach (var member in to.EnumerateObject())
+        {
+            if (from.TryGetProperty(member.Name, out var old))
+            {
+                Compare(operations, Child(path, member.Name), old, member.Value);
+            }
+            else if (path.Length == 0 ? !IsEmpty(member.Value) : member.Value.ValueKind == JsonValueKind.Object || !IsEmpty(member.Value))
+            {
+                operations.Add((JsonNode)Operation("add", Child(path, member.Name), member.Value));
+            }
+        }
+    }
+
+    private static bool AreObjects(JsonElement one, JsonElement other) => one.ValueKind == JsonValueKind.Object && other.ValueKind == JsonValueKind.Object;
+
+    private static JsonObject Operation(string name, string path, JsonElement? value)
+    {
+        var operation = new JsonObject { ["op"] = name, ["path"] = path };
+        if (value is { } element)
+        {
+            operation["value"] = JsonNode.Parse(element.GetRawText(), documentOptions: new() { MaxDepth = AdmissionReview.MaxDepth });
+        }
+
+        return operation;
+    }
+
+    private static string Child(string path, string name)
+        => $"{path}/{name.Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal)}";
+
+    // Nothing but nulls, empty texts, lists and objects, however deep; an object inside a list is an entry and counts.
+    private static bool IsEmpty(JsonElement value) => value.ValueKind switch
+    {
+        JsonValueKind.Null => true,
+        JsonValueKind.String => value.ValueEquals(""),
+        JsonValueKind.Array => value.GetArrayLength() == 0,
+        JsonValueKind.Object => value.EnumerateObject().All(m => IsEmpty(m.Value)),
+        _ => false,
+    };
+}

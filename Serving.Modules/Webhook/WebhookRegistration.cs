@@ -1,0 +1,172 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Serving.Api;
+using Serving.Api.Core;
+using Serving.Kubernetes;
+
+namespace Serving.Webhook;
+
+/// <summary>
+/// Keeps the three webhook configurations of the cluster pointing at us: path, rules and the authorities to trust. The
+/// rest (Service, failure policy, selectors, time-outs) is the installer's.
+/// </summary>
+internal sealed class WebhookRegistration
+{
+    private const string ExcludeLabel = "webhooks.knative.dev/exclude";
+    private const int Attempts = 5;
+
+    /// <summary>A webhook configuration: its name, which is its webhook's too, the path, and the rules.</summary>
+    internal sealed record Entry(ResourceType<WebhookConfiguration> Resource, string Name, string Path, bool IsOurKinds, Func<JsonArray> Rules);
+
+    /// <summary>All configurations.</summary>
+    public static IReadOnlyList<Entry> Entries { get; } =
+    [
+        new(Resources.MutatingWebhookConfigurations, "webhook.serving.knative.dev", "/defaulting", true,
+            static () => KindRules(AdmissionOperations.Create, AdmissionOperations.Update)),
+        new(Resources.ValidatingWebhookConfigurations, "validation.webhook.serving.knative.dev", "/resource-validation", true,
+            static () => KindRules(AdmissionOperations.Create, AdmissionOperations.Update, AdmissionOperations.Delete)),
+        new(Resources.ValidatingWebhookConfigurations, "config.webhook.serving.knative.dev", "/config-validation", false,
+            static () => [Rule("", "v1", ["configmaps/*"], [AdmissionOperations.Create, AdmissionOperations.Update], "Namespaced")]),
+    ];
+
+    /// <summary>
+    /// Brings every configuration up to date. Each belongs to the namespace of the installation: a webhook whose Service is
+    /// gone with its namespace would refuse every write in the cluster. Returns null, or why one could not be.
+    /// </summary>
+    public static async Task<string?> ApplyAsync(IKubernetesClient client, string systemNamespace, string authorities, CancellationToken cancellation)
+    {
+        OwnerReference owner;
+        try
+        {
+            owner = Owner(await client.GetAsync(Resources.Namespaces, null, systemNamespace, cancellation).ConfigureAwait(false));
+        }
+        catch (KubernetesException missing) when (missing.IsNotFound)
+        {
+            return $"the namespace {systemNamespace} does not exist";
+        }
+
+        foreach (var entry in Entries)
+        {
+            if (await ApplyAsync(client, entry, owner, authorities, cancellation).ConfigureAwait(false) is { } problem)
+            {
+                return problem;
+            }
+        }
+
+        return null;
+    }
+
+    private static OwnerReference Owner(Namespace ns) => new()
+    {
+        ApiVersion = "v1",
+        Kind = "Namespace",
+        Name = ns.Metadata.Name,
+        Uid = ns.Metadata.Uid,
+        Controller = false,
+        BlockOwnerDeletion = true,
+    };
+
+    private static async Task<string?> ApplyAsync(
+        IKubernetesClient client, Entry entry, OwnerReference owner, string authorities, CancellationToken cancellation)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                var current = await client.GetAsync(entry.Resource, null, entry.Name, cancellation).ConfigureAwait(false);
+                if (!TryFill(current, entry, authorities, out var wanted))
+                {
+                    return $"{entry.Resource.Kind} {entry.Name} has no webhook {entry.Name} with a service";
+                }
+
+                wanted = wanted with { Metadata = wanted.Metadata with { OwnerReferences = [owner] } };
+                if (!current.Webhooks.Zip(wanted.Webhooks, JsonElement.DeepEquals).All(same => same) || !IsOwnedBy(current, owner))
+                {
+                    await client.UpdateAsync(entry.Resource, wanted, cancellation).ConfigureAwait(false);
+                }
+
+                return null;
+            }
+            catch (KubernetesException missing) when (missing.IsNotFound)
+            {
+                return $"{entry.Resource.Kind} {entry.Name} does not exist";
+            }
+            catch (KubernetesException conflict) when (conflict.IsConflict && attempt < Attempts)
+            {
+                // Another replica writes the same; look again.
+            }
+        }
+    }
+
+    private static bool IsOwnedBy(WebhookConfiguration configuration, OwnerReference owner)
+        => configuration.Metadata.OwnerReferences is [var only]
+            && (only.ApiVersion, only.Kind, only.Name, only.Uid, only.Controller, only.BlockOwnerDeletion)
+                == (owner.ApiVersion, owner.Kind, owner.Name, owner.Uid, owner.Controller, owner.BlockOwnerDeletion);
+
+    /// <summary>The configuration with our parts filled in; false when it has no webhook of ours.</summary>
+    internal static bool TryFill(WebhookConfiguration current, Entry entry, string authorities, out WebhookConfiguration filled)
+    {
+        var found = false;
+        var webhooks = new List<JsonElement>();
+        foreach (var webhook in current.Webhooks)
+        {
+            if (webhook.ValueKind != JsonValueKind.Object || JsonObject.Create(webhook) is not { } node
+                || node["name"]?.GetValue<string>() != entry.Name || node["clientConfig"]?["service"] is not JsonObject service)
+            {
+                webhooks.Add(webhook);
+                continue;
+            }
+
+            found = true;
+            service["path"] = entry.Path;
+            node["clientConfig"]!["caBundle"] = Convert.ToBase64String(Encoding.UTF8.GetBytes(authorities));
+            node["rules"] = entry.Rules();
+            if (entry.IsOurKinds)
+            {
+                ExcludeByLabel(node);
+            }
+
+            if (entry.Resource == Resources.MutatingWebhookConfigurations)
+            {
+                node["reinvocationPolicy"] = "IfNeeded";
+            }
+
+            webhooks.Add(JsonSerializer.SerializeToElement(node, WebhookJson.Default.JsonObject));
+        }
+
+        filled = current with { Webhooks = webhooks };
+        return found;
+    }
+
+    private static void ExcludeByLabel(JsonObject webhook)
+    {
+        if (webhook["namespaceSelector"] is not JsonObject selector)
+        {
+            webhook["namespaceSelector"] = selector = [];
+        }
+
+        if (selector["matchExpressions"] is not JsonArray expressions)
+        {
+            selector["matchExpressions"] = expressions = [];
+        }
+
+        if (!expressions.Any(e => e?["key"]?.GetValue<string>() == ExcludeLabel))
+        {
+            expressions.Add((JsonNode)new JsonObject { ["key"] = ExcludeLabel, ["operator"] = "DoesNotExist" });
+        }
+    }
+
+    private static JsonArray KindRules(params string[] operations)
+        => [.. AdmittedKinds.All.Select(k => Rule(
+            k.Resource.Group, k.Resource.Version, [k.Resource.Plural, k.Resource.Plural + "/status"], operations, "*"))];
+
+    private static JsonObject Rule(string group, string version, string[] resources, string[] operations, string scope) => new()
+    {
+        ["apiGroups"] = new JsonArray(group),
+        ["apiVersions"] = new JsonArray(version),
+        ["operations"] = new JsonArray([.. operations.Select(o => JsonValue.Create(o))]),
+        ["resources"] = new JsonArray([.. resources.Select(r => JsonValue.Create(r))]),
+        ["scope"] = scope,
+    };
+}

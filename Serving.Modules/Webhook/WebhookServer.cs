@@ -1,0 +1,174 @@
+using System.Net;
+using System.Net.Security;
+using System.Text.Json;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Serving.Certificates;
+
+namespace Serving.Webhook;
+
+/// <summary>
+/// The HTTPS side of admission. Whatever arrives is bounded (size, depth, time), and what is no review is answered with
+/// a 4xx; a review is always answered with a review.
+/// </summary>
+internal sealed partial class WebhookServer : IAsyncDisposable
+{
+    private const long MaxBody = 3 * 1024 * 1024;
+    private const int MaxConnections = 2048;
+    private static readonly JsonDocumentOptions Reading = new() { MaxDepth = AdmissionReview.MaxDepth };
+
+    private readonly WebApplication application;
+    private readonly IReadOnlyDictionary<string, Func<AdmissionRequest, CancellationToken, ValueTask<AdmissionAnswer>>> handlers;
+    private readonly ILogger<WebhookServer> logger;
+
+    /// <param name="address">Where to listen; port 0 takes a free one.</param>
+    /// <param name="certificate">The certificate to serve with, asked for at each handshake.</param>
+    /// <param name="handlers">Who answers, by path.</param>
+    /// <param name="loggers">Makes the loggers.</param>
+    public WebhookServer(
+        IPEndPoint address,
+        Func<ServingCertificate> certificate,
+        IReadOnlyDictionary<string, Func<AdmissionRequest, CancellationToken, ValueTask<AdmissionAnswer>>> handlers,
+        ILoggerFactory loggers)
+    {
+        this.handlers = handlers;
+        logger = loggers.CreateLogger<WebhookServer>();
+        var builder = WebApplication.CreateEmptyBuilder(new());
+        builder.Services.AddSingleton(loggers);
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = MaxBody;
+            kestrel.Limits.MaxConcurrentConnections = MaxConnections;
+            kestrel.Listen(address, listen => listen.UseHttps(new TlsHandshakeCallbackOptions
+            {
+                OnConnection = _ => ValueTask.FromResult(new SslServerAuthenticationOptions { ServerCertificateContext = certificate().Context }),
+            }));
+        });
+        application = builder.Build();
+        application.Run(HandleAsync);
+    }
+
+    /// <summary>Where it listens, once started.</summary>
+    public IPEndPoint? EndPoint { get; private set; }
+
+    /// <summary>Begins to listen; throws when the address is taken.</summary>
+    public async Task StartAsync(CancellationToken cancellation)
+    {
+        await application.StartAsync(cancellation).ConfigureAwait(false);
+        var bound = application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single();
+        var uri = new Uri(bound);
+        EndPoint = new IPEndPoint(IPAddress.Parse(uri.Host), uri.Port);
+    }
+
+    /// <summary>Stops listening and lets what is in flight end.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await application.StopAsync(CancellationToken.None).ConfigureAwait(false);
+        await application.DisposeAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>Answers one request; whatever it is, with less than 500.</summary>
+    internal async Task HandleAsync(HttpContext http)
+    {
+        var request = http.Request;
+        if (!handlers.TryGetValue(request.Path.Value ?? "", out var handler))
+        {
+            http.Response.StatusCode = StatusCodes.Status404NotFound;
+            return;
+        }
+
+        if (!HttpMethods.IsPost(request.Method))
+        {
+            http.Response.StatusCode = StatusCodes.Status405MethodNotAllowed;
+            http.Response.Headers.Allow = HttpMethods.Post;
+            return;
+        }
+
+        if (!string.Equals(request.ContentType?.Split(';')[0].Trim(), "application/json", StringComparison.OrdinalIgnoreCase))
+        {
+            await FailAsync(http, StatusCodes.Status415UnsupportedMediaType, "invalid Content-Type, want `application/json`").ConfigureAwait(false);
+            return;
+        }
+
+        await AnswerAsync(http, handler).ConfigureAwait(false);
+    }
+
+    private async Task AnswerAsync(HttpContext http, Func<AdmissionRequest, CancellationToken, ValueTask<AdmissionAnswer>> handler)
+    {
+        AdmissionReview review;
+        JsonDocument document;
+        try
+        {
+            document = await JsonDocument.ParseAsync(http.Request.Body, Reading, http.RequestAborted).ConfigureAwait(false);
+        }
+        catch (BadHttpRequestException bad)
+        {
+            await FailAsync(http, bad.StatusCode, bad.Message).ConfigureAwait(false);
+            return;
+        }
+        catch (JsonException error)
+        {
+            await FailAsync(http, StatusCodes.Status400BadRequest, $"could not decode body: {error.Message}").ConfigureAwait(false);
+            return;
+        }
+
+        using (document)
+        {
+            try
+            {
+                review = AdmissionReview.Read(document.RootElement);
+            }
+            catch (Exception error) when (error is JsonException or InvalidOperationException)
+            {
+                // An escape that is no character (a lone surrogate) passes the parser and fails when the text is asked for.
+                await FailAsync(http, StatusCodes.Status400BadRequest, $"could not decode body: {error.Message}").ConfigureAwait(false);
+                return;
+            }
+
+            var answer = await DecideAsync(review, handler, http.RequestAborted).ConfigureAwait(false);
+            Log.Answered(
+                logger, http.Request.Path.Value!, review.Request.Operation, review.Request.Kind.Kind, review.Request.Namespace, review.Request.Name,
+                answer.Refusal is null, answer.Refusal ?? "");
+            http.Response.ContentType = "application/json";
+            var body = JsonSerializer.SerializeToUtf8Bytes(answer.ToReview(review), WebhookJson.Default.JsonObject);
+            http.Response.ContentLength = body.Length;
+            await http.Response.Body.WriteAsync(body, http.RequestAborted).ConfigureAwait(false);
+        }
+    }
+
+    private async ValueTask<AdmissionAnswer> DecideAsync(
+        AdmissionReview review, Func<AdmissionRequest, CancellationToken, ValueTask<AdmissionAnswer>> handler, CancellationToken cancellation)
+    {
+        try
+        {
+            return await handler(review.Request, cancellation).ConfigureAwait(false);
+        }
+        catch (Exception error) when (error is not OperationCanceledException)
+        {
+            // Failing to judge is no reason to let an object in, nor to leave the API server without an answer: it is refused, and said.
+            logger.LogError(error, "Admission of {Kind} {Namespace}/{Name} failed", review.Request.Kind, review.Request.Namespace, review.Request.Name);
+            return AdmissionAnswer.Refused($"decoding request failed: {error.Message}");
+        }
+    }
+
+    private static Task FailAsync(HttpContext http, int status, string message)
+    {
+        http.Response.StatusCode = status;
+        http.Response.ContentType = "text/plain; charset=utf-8";
+        return http.Response.WriteAsync(message + "\n", http.RequestAborted);
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(1, LogLevel.Debug, "{Path}: {Operation} {Kind} {Namespace}/{Name} allowed={Allowed} {Refusal}")]
+        public static partial void Answered(
+            ILogger logger, string path, string operation, string kind, string @namespace, string name, bool allowed, string refusal);
+    }
+}
