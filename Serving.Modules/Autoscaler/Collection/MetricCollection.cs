@@ -1,0 +1,103 @@
+using Serving.Api.Autoscaling;
+using Serving.Api.WellKnown;
+using Serving.Autoscaler.Aggregation;
+using Serving.Dataplane.Statistics;
+
+namespace Serving.Autoscaler.Collection;
+
+/// <summary>What was measured of one revision: concurrency and requests a second, over the stable and the panic window. Safe for concurrent use.</summary>
+internal sealed class MetricCollection
+{
+    private const string WeightedExponential = "weighted-exponential";
+    private const string WeightedExponentialOlder = "weightedExponential";
+
+    private readonly Lock gate = new();
+    private readonly TimedBuckets stableConcurrency;
+    private readonly TimedBuckets panicConcurrency;
+    private readonly TimedBuckets stableRps;
+    private readonly TimedBuckets panicRps;
+    private Metric metric;
+
+    /// <param name="metric">The windows; the algorithm is fixed by an annotation.</param>
+    public MetricCollection(Metric metric)
+    {
+        this.metric = metric;
+        var isWeighted = AutoscalingKeys.MetricAggregationAlgorithm.Value(metric.Metadata.Annotations) is WeightedExponential or WeightedExponentialOlder;
+        TimedBuckets New(TimeSpan window) => isWeighted ? new WeightedBuckets(window) : new TimedBuckets(window);
+        stableConcurrency = New(StableOf(metric));
+        panicConcurrency = New(PanicOf(metric));
+        stableRps = New(StableOf(metric));
+        panicRps = New(PanicOf(metric));
+    }
+
+    /// <summary>The newest specification.</summary>
+    public Metric Metric
+    {
+        get
+        {
+            lock (gate) return metric;
+        }
+    }
+
+    /// <summary>Why the last scrape failed, or null.</summary>
+    public string? Failure { get; private set; }
+
+    /// <summary>Whether a scrape is under way; only the collector's ticks touch it.</summary>
+    public bool IsScraping { get; set; }
+
+    /// <summary>Takes over new windows.</summary>
+    public void Update(Metric newer, DateTimeOffset now)
+    {
+        lock (gate)
+        {
+            metric = newer;
+            stableConcurrency.Resize(StableOf(newer), now);
+            panicConcurrency.Resize(PanicOf(newer), now);
+            stableRps.Resize(StableOf(newer), now);
+            panicRps.Resize(PanicOf(newer), now);
+        }
+    }
+
+    /// <summary>Adds a measurement. What came through an activator is taken off a pod's, since the activator has told of it.</summary>
+    public void Record(DateTimeOffset now, in Stat stat)
+    {
+        var concurrency = stat.AverageConcurrentRequests - stat.AverageProxiedConcurrentRequests;
+        var rps = stat.RequestCount - stat.ProxiedRequestCount;
+        lock (gate)
+        {
+            stableConcurrency.Record(now, concurrency);
+            panicConcurrency.Record(now, concurrency);
+            stableRps.Record(now, rps);
+            panicRps.Record(now, rps);
+        }
+    }
+
+    /// <summary>The averages; null while pods should be scraped but nothing is known.</summary>
+    public (double Stable, double Panic)? Average(bool isRps, DateTimeOffset now)
+    {
+        lock (gate)
+        {
+            var (stable, panic) = isRps ? (stableRps, panicRps) : (stableConcurrency, panicConcurrency);
+            if (stable.IsEmpty(now) && metric.Spec.ScrapeTarget.Length > 0) return null;
+            return (stable.Average(now), panic.Average(now));
+        }
+    }
+
+    /// <summary>Notes how the last scrape went; true when that is news.</summary>
+    public bool NoteFailure(string? failure)
+    {
+        lock (gate)
+        {
+            if (failure == Failure) return false;
+            var isNews = failure is null != Failure is null;
+            Failure = failure;
+            return isNews;
+        }
+    }
+
+    private static TimeSpan StableOf(Metric metric) => Window(metric.Spec.StableWindow);
+
+    private static TimeSpan PanicOf(Metric metric) => Window(metric.Spec.PanicWindow);
+
+    private static TimeSpan Window(long nanoseconds) => TimeSpan.FromTicks(Math.Max(nanoseconds / TimeSpan.NanosecondsPerTick, TimeSpan.TicksPerSecond));
+}

@@ -1,0 +1,131 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
+using Microsoft.Extensions.Logging;
+using Serving.Api.Autoscaling;
+using Serving.Api.WellKnown;
+using Serving.Autoscaler.Scaling;
+using Serving.Dataplane.Statistics;
+using Serving.Kubernetes;
+
+namespace Serving.Autoscaler.Collection;
+
+/// <summary>
+/// Collects what is measured of every revision that has a Metric: activators report, queue-proxies are scraped every second.
+/// A scrape that takes longer than a second skips its next turns; it never piles up.
+/// </summary>
+internal sealed partial class MetricCollector : IMetricSource
+{
+    /// <summary>Time between scrapes.</summary>
+    public static readonly TimeSpan ScrapeInterval = TimeSpan.FromSeconds(1);
+
+    private static readonly Meter Meter = new("Serving.Autoscaler");
+    private static readonly Histogram<double> ScrapeDuration = Meter.CreateHistogram<double>(
+        "kn.autoscaler.scrape.duration", "s", "The duration of scraping the revision",
+        advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10] });
+
+    private readonly ConcurrentDictionary<ObjectKey, MetricCollection> collections = new();
+    private readonly IPodScraper scraper;
+    private readonly TimeProvider time;
+    private readonly ILogger logger;
+
+    public MetricCollector(IPodScraper scraper, TimeProvider time, ILogger logger)
+    {
+        this.scraper = scraper;
+        this.time = time;
+        this.logger = logger;
+    }
+
+    /// <summary>Called when scraping a revision begins to fail or to succeed; quick, from any thread.</summary>
+    public event Action<ObjectKey>? Changed;
+
+    /// <summary>Begins to collect, or takes over new windows; tells why the last scrape failed, or null.</summary>
+    public string? Ensure(Metric metric)
+    {
+        var collection = collections.GetOrAdd(ObjectKey.Of(metric), _ => new MetricCollection(metric));
+        if (!ReferenceEquals(collection.Metric, metric)) collection.Update(metric, time.GetUtcNow());
+        return collection.Failure;
+    }
+
+    /// <summary>Forgets a revision.</summary>
+    public void Remove(ObjectKey key) => collections.TryRemove(key, out _);
+
+    /// <summary>Forgets all.</summary>
+    public void Clear() => collections.Clear();
+
+    /// <summary>Adds a measurement that came from an activator; nothing when nobody asked for the revision.</summary>
+    public void Record(ObjectKey key, in Stat stat)
+    {
+        if (collections.TryGetValue(key, out var collection)) collection.Record(time.GetUtcNow(), stat);
+    }
+
+    public (double Stable, double Panic)? Average(ObjectKey key, string metric, DateTimeOffset now)
+        => collections.TryGetValue(key, out var collection) ? collection.Average(metric == AutoscalingKeys.RpsMetric, now) : null;
+
+    /// <summary>Scrapes every <see cref="ScrapeInterval"/> until cancelled; returns when the scrapes under way have ended.</summary>
+    public async Task RunAsync(CancellationToken cancellation)
+    {
+        using var timer = new PeriodicTimer(ScrapeInterval, time);
+        var running = new HashSet<Task>();
+        try
+        {
+            while (await timer.WaitForNextTickAsync(cancellation).ConfigureAwait(false))
+            {
+                running.RemoveWhere(task => task.IsCompleted);
+                foreach (var (key, collection) in collections)
+                {
+                    if (!collection.IsScraping) running.Add(ScrapeAsync(key, collection, cancellation));
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The end of the term.
+        }
+
+        await Task.WhenAll(running).ConfigureAwait(false);
+    }
+
+    /// <summary>Scrapes one revision once; never throws.</summary>
+    internal async Task ScrapeAsync(ObjectKey key, MetricCollection collection, CancellationToken cancellation)
+    {
+        collection.IsScraping = true;
+        string? failure = null;
+        try
+        {
+            var metric = collection.Metric;
+            if (metric.Spec.ScrapeTarget.Length > 0)
+            {
+                var started = time.GetTimestamp();
+                if (await scraper.ScrapeAsync(metric, cancellation).ConfigureAwait(false) is { } stat)
+                {
+                    Measure(metric, time.GetElapsedTime(started));
+                    collection.Record(time.GetUtcNow(), stat);
+                }
+            }
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+            return;
+        }
+        catch (Exception error)
+        {
+            failure = error.Message;
+            LogFailure(key, error.Message);
+        }
+        finally
+        {
+            collection.IsScraping = false;
+        }
+
+        if (collection.NoteFailure(failure)) Changed?.Invoke(key);
+    }
+
+    private static void Measure(Metric metric, TimeSpan duration) => ScrapeDuration.Record(
+        duration.TotalSeconds,
+        new("k8s.namespace.name", metric.Metadata.Namespace),
+        new("kn.service.name", metric.Metadata.Labels.GetValueOrDefault(ServingKeys.Service, "")),
+        new("kn.configuration.name", metric.Metadata.Labels.GetValueOrDefault(ServingKeys.Configuration, "")));
+
+    [LoggerMessage(2, LogLevel.Warning, "Revision {Key}: measurements could not be collected: {Reason}")]
+    private partial void LogFailure(ObjectKey key, string reason);
+}

@@ -1,0 +1,4 @@
+namespace Serving.Autoscaler.Collection;
+
+/// <summary>Measurements of a revision should have come in, but did not.</summary>
+internal sealed class ScrapeException(string message, Exception? inner = null) : Exception(message, inner);

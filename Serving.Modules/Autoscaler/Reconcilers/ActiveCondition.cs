@@ -1,0 +1,35 @@
+using Serving.Api.Autoscaling;
+using static Serving.Api.Autoscaling.PodAutoscalerLifecycle;
+
+namespace Serving.Autoscaler.Reconcilers;
+
+/// <summary>What a PodAutoscaler's conditions become from the pods that are wanted and those that are ready. Pure.</summary>
+internal static class ActiveCondition
+{
+    /// <summary>Pods that must be ready for the target to be active: the initial scale the first time, later one at least.</summary>
+    public static int Threshold(PodAutoscalerStatus status, AutoscalerSettings settings)
+        => Math.Max(settings.MinScale, IsScaleTargetInitialized(status) ? 1 : settings.InitialScale);
+
+    /// <summary>The status for <paramref name="want"/> (-1: not known) and <paramref name="ready"/> pods.</summary>
+    public static PodAutoscalerStatus Apply(PodAutoscalerStatus status, AutoscalerSettings settings, int want, int ready, DateTimeOffset now)
+    {
+        var least = Threshold(status, settings);
+        if (ready >= least && status.ServiceName.Length > 0) status = MarkScaleTargetInitialized(status, now);
+        if (want == 0 || least == 0)
+        {
+            // Pods that come up are scaled to zero only when they took too long.
+            return IsActivating(status) && least > 0
+                ? MarkInactive(status, "TimedOut", "The target could not be activated.", now)
+                : NoTrafficNow(status, now);
+        }
+
+        var isWanted = want > 0 || !IsInactive(status);
+        if (ready >= least) return isWanted ? MarkActive(status, now) : status;
+        return isWanted
+            ? MarkActivating(status, "Queued", "Requests to the target are being buffered as resources are provisioned.", now)
+            : NoTrafficNow(status, now);
+    }
+
+    private static PodAutoscalerStatus NoTrafficNow(PodAutoscalerStatus status, DateTimeOffset now)
+        => MarkInactive(status, NoTraffic, "The target is not receiving traffic.", now);
+}

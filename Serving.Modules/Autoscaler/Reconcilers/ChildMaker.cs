@@ -1,0 +1,136 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Serving.Api;
+using Serving.Api.Autoscaling;
+using Serving.Api.Core;
+using Serving.Api.Networking;
+using Serving.Api.WellKnown;
+
+namespace Serving.Autoscaler.Reconcilers;
+
+/// <summary>The children that a PodAutoscaler should have. Pure.</summary>
+internal static class ChildMaker
+{
+    /// <summary>The ServerlessService; it has the PodAutoscaler's name.</summary>
+    public static ServerlessService ServerlessService(PodAutoscaler owner, string mode, int activators) => new()
+    {
+        ApiVersion = Resources.ServerlessServices.ApiVersion,
+        Kind = Resources.ServerlessServices.Kind,
+        Metadata = new ObjectMeta
+        {
+            Name = owner.Metadata.Name,
+            Namespace = owner.Metadata.Namespace,
+            Labels = owner.Metadata.Labels,
+            Annotations = owner.Metadata.Annotations.Where(a => a.Key != AutoscalingKeys.Metric.Key).ToDictionary(),
+            OwnerReferences = [OwnedBy(owner)],
+        },
+        Spec = new ServerlessServiceSpec
+        {
+            Mode = mode,
+            ObjectRef = owner.Spec.ScaleTargetRef,
+            ProtocolType = owner.Spec.ProtocolType,
+            NumActivators = activators,
+        },
+    };
+
+    /// <summary>The Metric; it has the PodAutoscaler's name.</summary>
+    public static Metric Metric(PodAutoscaler owner, AutoscalerSettings settings, string scrapeTarget) => new()
+    {
+        ApiVersion = Resources.Metrics.ApiVersion,
+        Kind = Resources.Metrics.Kind,
+        Metadata = new ObjectMeta
+        {
+            Name = owner.Metadata.Name,
+            Namespace = owner.Metadata.Namespace,
+            Labels = owner.Metadata.Labels,
+            Annotations = owner.Metadata.Annotations,
+            OwnerReferences = [OwnedBy(owner)],
+        },
+        Spec = new MetricSpec
+        {
+            StableWindow = settings.StableWindow.Ticks * TimeSpan.NanosecondsPerTick,
+            PanicWindow = settings.PanicWindow.Ticks * TimeSpan.NanosecondsPerTick,
+            ScrapeTarget = scrapeTarget,
+        },
+    };
+
+    /// <summary>The HorizontalPodAutoscaler; it has the PodAutoscaler's name.</summary>
+    public static HorizontalPodAutoscaler HorizontalPodAutoscaler(PodAutoscaler owner, AutoscalerSettings settings) => new()
+    {
+        ApiVersion = Resources.HorizontalPodAutoscalers.ApiVersion,
+        Kind = Resources.HorizontalPodAutoscalers.Kind,
+        Metadata = new ObjectMeta
+        {
+            Name = owner.Metadata.Name,
+            Namespace = owner.Metadata.Namespace,
+            Labels = owner.Metadata.Labels,
+            Annotations = owner.Metadata.Annotations,
+            OwnerReferences = [OwnedBy(owner)],
+        },
+        Spec = new HorizontalPodAutoscalerSpec
+        {
+            ScaleTargetRef = new ObjectReference
+            {
+                ApiVersion = owner.Spec.ScaleTargetRef.ApiVersion,
+                Kind = owner.Spec.ScaleTargetRef.Kind,
+                Name = owner.Spec.ScaleTargetRef.Name,
+            },
+            MinReplicas = settings.MinScale > 0 ? settings.MinScale : null,
+            MaxReplicas = settings.MaxScale > 0 ? settings.MaxScale : int.MaxValue,
+            Metrics = settings.OwnTarget is { } target ? [HpaMetric(settings.Metric, target)] : [],
+            Behavior = settings.OwnWindow is { } window ? HpaBehavior((int)window.TotalSeconds) : null,
+        },
+    };
+
+    private static JsonElement HpaMetric(string metric, double target) => Json(metric switch
+    {
+        AutoscalingKeys.CpuMetric => new JsonObject
+        {
+            ["type"] = "Resource",
+            ["resource"] = new JsonObject
+            {
+                ["name"] = "cpu",
+                ["target"] = new JsonObject { ["type"] = "Utilization", ["averageUtilization"] = (int)Math.Ceiling(target) },
+            },
+        },
+        AutoscalingKeys.MemoryMetric => new JsonObject
+        {
+            ["type"] = "Resource",
+            ["resource"] = new JsonObject { ["name"] = "memory", ["target"] = AverageValue((long)target + "Mi") },
+        },
+        _ => new JsonObject
+        {
+            ["type"] = "Pods",
+            ["pods"] = new JsonObject
+            {
+                ["metric"] = new JsonObject { ["name"] = metric },
+                ["target"] = AverageValue(((long)target).ToString(CultureInfo.InvariantCulture)),
+            },
+        },
+    });
+
+    private static JsonObject AverageValue(string value) => new() { ["type"] = "AverageValue", ["averageValue"] = value };
+
+    private static JsonElement HpaBehavior(int seconds) => Json(new JsonObject
+    {
+        ["scaleUp"] = new JsonObject { ["stabilizationWindowSeconds"] = seconds },
+        ["scaleDown"] = new JsonObject { ["stabilizationWindowSeconds"] = seconds },
+    });
+
+    private static JsonElement Json(JsonObject value)
+    {
+        using var document = JsonDocument.Parse(value.ToJsonString());
+        return document.RootElement.Clone();
+    }
+
+    private static OwnerReference OwnedBy(PodAutoscaler owner) => new()
+    {
+        ApiVersion = Resources.PodAutoscalers.ApiVersion,
+        Kind = Resources.PodAutoscalers.Kind,
+        Name = owner.Metadata.Name,
+        Uid = owner.Metadata.Uid,
+        Controller = true,
+        BlockOwnerDeletion = true,
+    };
+}

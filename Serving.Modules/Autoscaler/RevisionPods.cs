@@ -1,0 +1,45 @@
+using Serving.Api.Core;
+using Serving.Api.WellKnown;
+using Serving.Kubernetes;
+
+namespace Serving.Autoscaler;
+
+/// <summary>The pods of one revision, as the informers know them.</summary>
+internal static class RevisionPods
+{
+    /// <summary>The label by which the pods of revisions are watched.</summary>
+    public const string Selector = ServingKeys.Revision;
+
+    /// <summary>Counts a revision's pods by state; finished ones do not count.</summary>
+    public static PodCounts Count(ILister<Pod> pods, string ns, string revision)
+    {
+        int ready = 0, notReady = 0, pending = 0, terminating = 0;
+        foreach (var pod in pods.ByLabel(ns, ServingKeys.Revision, revision))
+        {
+            switch (pod.Status?.Phase)
+            {
+                case "Pending":
+                    pending++;
+                    notReady++;
+                    break;
+                case "Running" when pod.Metadata.DeletionTimestamp is not null:
+                    terminating++;
+                    notReady++;
+                    break;
+                case "Running" when IsReady(pod):
+                    ready++;
+                    break;
+                case "Running":
+                    notReady++;
+                    break;
+            }
+        }
+
+        return new PodCounts(ready, notReady, pending, terminating);
+    }
+
+    /// <summary>Whether a pod takes requests.</summary>
+    public static bool IsServing(Pod pod) => pod.Metadata.DeletionTimestamp is null && pod.Status?.Phase == "Running" && IsReady(pod);
+
+    private static bool IsReady(Pod pod) => pod.Status!.Conditions.FirstOrDefault(c => c.Type == "Ready")?.Status == "True";
+}

@@ -1,0 +1,155 @@
+using System.Buffers;
+using System.Net;
+using System.Net.WebSockets;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Serving.Dataplane.Requests;
+using Serving.Dataplane.Statistics;
+
+namespace Serving.Autoscaler.Statistics;
+
+/// <summary>
+/// Takes the measurements of activators in other processes: a WebSocket at any path, binary messages of protobuf
+/// WireStatMessages. Answers the kubelet's probes with 200. When it stops it tells clients to come back (1012, service restart).
+/// </summary>
+internal sealed partial class StatisticsServer : IAsyncDisposable
+{
+    private const int LargestMessage = 4 * 1024 * 1024;
+    private const WebSocketCloseStatus ServiceRestart = (WebSocketCloseStatus)1012;
+    private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
+
+    private readonly WebApplication app;
+    private readonly Action<WireStatMessage> take;
+    private readonly ILogger logger;
+    private readonly CancellationTokenSource stopping = new();
+
+    private StatisticsServer(WebApplication app, Action<WireStatMessage> take, ILogger logger)
+    {
+        this.app = app;
+        this.take = take;
+        this.logger = logger;
+    }
+
+    /// <summary>The port it listens on.</summary>
+    public int Port => new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First()).Port;
+
+    /// <summary>Starts to listen. Throws (IOException) when the address is taken.</summary>
+    /// <param name="options">Where to listen.</param>
+    /// <param name="take">Takes each measurement; quick, from any thread.</param>
+    /// <param name="logging">Where it logs to.</param>
+    /// <param name="cancellation">Ends the attempt.</param>
+    public static async Task<StatisticsServer> StartAsync(
+        AutoscalerOptions options, Action<WireStatMessage> take, ILoggerFactory logging, CancellationToken cancellation)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.Services.AddSingleton(logging);
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Listen(options.Address, options.Port);
+        });
+        var app = builder.Build();
+        var server = new StatisticsServer(app, take, logging.CreateLogger<StatisticsServer>());
+        app.UseWebSockets(new WebSocketOptions { KeepAliveInterval = TimeSpan.FromSeconds(30), KeepAliveTimeout = TimeSpan.FromSeconds(30) });
+        app.Run(server.HandleAsync);
+        await app.StartAsync(cancellation).ConfigureAwait(false);
+        return server;
+    }
+
+    /// <summary>Asks clients to come back, then stops.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await stopping.CancelAsync().ConfigureAwait(false);
+        using (var limit = new CancellationTokenSource(CloseTimeout * 3)) await app.StopAsync(limit.Token).ConfigureAwait(false);
+        await app.DisposeAsync().ConfigureAwait(false);
+        stopping.Dispose();
+    }
+
+    private async Task HandleAsync(HttpContext context)
+    {
+        if (!context.WebSockets.IsWebSocketRequest)
+        {
+            context.Response.StatusCode = ProbeRequest.IsKubelet(context.Request) ? StatusCodes.Status200OK : StatusCodes.Status400BadRequest;
+            return;
+        }
+
+        using var socket = await context.WebSockets.AcceptWebSocketAsync().ConfigureAwait(false);
+        try
+        {
+            await ReceiveAllAsync(socket).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            await CloseAsync(socket, ServiceRestart, "Restarting").ConfigureAwait(false);
+        }
+        catch (WebSocketException error)
+        {
+            LogGone(context.Connection.RemoteIpAddress, error.Message);
+        }
+    }
+
+    private async Task ReceiveAllAsync(WebSocket socket)
+    {
+        var message = new ArrayBufferWriter<byte>(16 * 1024);
+        var wait = Task.Delay(Timeout.Infinite, stopping.Token);
+        while (true)
+        {
+            // Receiving is not cancelled itself: that would abort the connection without a word to the client.
+            var receive = socket.ReceiveAsync(message.GetMemory(4096), CancellationToken.None).AsTask();
+            if (await Task.WhenAny(receive, wait).ConfigureAwait(false) == wait) await wait.ConfigureAwait(false);
+            var part = await receive.ConfigureAwait(false);
+            if (part.MessageType == WebSocketMessageType.Close)
+            {
+                await CloseAsync(socket, WebSocketCloseStatus.NormalClosure, "").ConfigureAwait(false);
+                return;
+            }
+
+            message.Advance(part.Count);
+            if (message.WrittenCount > LargestMessage)
+            {
+                await CloseAsync(socket, WebSocketCloseStatus.MessageTooBig, "").ConfigureAwait(false);
+                return;
+            }
+
+            if (!part.EndOfMessage) continue;
+            if (part.MessageType == WebSocketMessageType.Binary) Take(message.WrittenSpan);
+            message.ResetWrittenCount();
+        }
+    }
+
+    private void Take(ReadOnlySpan<byte> message)
+    {
+        try
+        {
+            foreach (var measurement in StatCodec.DecodeMessages(message)) take(measurement);
+        }
+        catch (InvalidDataException wrong)
+        {
+            LogMalformed(wrong.Message);
+        }
+    }
+
+    private async Task CloseAsync(WebSocket socket, WebSocketCloseStatus status, string why)
+    {
+        using var limit = new CancellationTokenSource(CloseTimeout);
+        try
+        {
+            await socket.CloseOutputAsync(status, why, limit.Token).ConfigureAwait(false);
+        }
+        catch (Exception error) when (error is WebSocketException or OperationCanceledException)
+        {
+            LogGone(null, error.Message);
+        }
+    }
+
+    [LoggerMessage(4, LogLevel.Debug, "A client of the statistics server is gone ({Address}): {Reason}")]
+    private partial void LogGone(IPAddress? address, string reason);
+
+    [LoggerMessage(5, LogLevel.Warning, "A report of statistics cannot be read: {Reason}")]
+    private partial void LogMalformed(string reason);
+}
