@@ -1,0 +1,58 @@
+using System.Text;
+using Microsoft.AspNetCore.Http;
+
+namespace Serving.Dataplane.Requests;
+
+/// <summary>Builds the standard <c>Forwarded</c> header (RFC 7239) from the older <c>X-Forwarded-*</c> ones.</summary>
+public static class ForwardedHeader
+{
+    private const string Forwarded = "Forwarded";
+
+    /// <summary>
+    /// The value to send, or null when there is nothing to build it from or the client sent one already. Host and
+    /// protocol go to the first node, the others only have their address.
+    /// </summary>
+    public static string? For(IHeaderDictionary headers)
+    {
+        ArgumentNullException.ThrowIfNull(headers);
+        if (First(headers, Forwarded).Length != 0) return null;
+        var nodes = First(headers, "X-Forwarded-For");
+        var host = First(headers, "X-Forwarded-Host");
+        var protocol = First(headers, "X-Forwarded-Proto");
+        if (nodes.Length == 0 && host.Length == 0 && protocol.Length == 0) return null;
+
+        var value = new StringBuilder();
+        var rest = nodes.Split(',');
+        if (nodes.Length != 0) AppendNode(value, rest[0]);
+        if (host.Length != 0) value.Append(value.Length == 0 ? "" : ";").Append("host=").Append(host);
+        if (protocol.Length != 0) value.Append(value.Length == 0 ? "" : ";").Append("proto=").Append(protocol);
+        for (var i = 1; i < rest.Length; i++)
+        {
+            value.Append(", ");
+            AppendNode(value, rest[i]);
+        }
+
+        return value.ToString();
+    }
+
+    /// <summary>Adds the address of the peer to <c>X-Forwarded-For</c>, as every proxy on the way does.</summary>
+    public static void AppendPeer(HttpContext context)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        if (context.Connection.RemoteIpAddress is not { } peer) return;
+        if (peer.IsIPv4MappedToIPv6) peer = peer.MapToIPv4();
+        var headers = context.Request.Headers;
+        var before = headers["X-Forwarded-For"];
+        headers["X-Forwarded-For"] = before.Count == 0 ? peer.ToString() : $"{string.Join(", ", (IEnumerable<string?>)before)}, {peer}";
+    }
+
+    private static string First(IHeaderDictionary headers, string name) => headers[name] is [{ } value, ..] ? value : "";
+
+    private static void AppendNode(StringBuilder value, string node)
+    {
+        var address = node.Trim();
+        value.Append("for=");
+        if (address.Contains(':', StringComparison.Ordinal)) value.Append("\"[").Append(address).Append("]\"");
+        else value.Append(address);
+    }
+}

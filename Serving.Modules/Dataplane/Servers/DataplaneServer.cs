@@ -1,0 +1,140 @@
+using System.Net;
+using System.Text;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace Serving.Dataplane;
+
+/// <summary>
+/// A Kestrel server without a host around it: HTTP/1.1 and HTTP/2 on one port, no limits that a proxy must not have, and
+/// nothing done per request but to call the handler. A drain loses no request: <see cref="BeginDrain"/>, then
+/// <see cref="StopAsync"/>.
+/// </summary>
+public sealed class DataplaneServer : IAsyncDisposable
+{
+    private readonly KestrelServer _server;
+    private readonly RequestLoop _loop;
+    private readonly DataplaneServerOptions _options;
+
+    /// <summary>Prepares a server; nothing listens yet.</summary>
+    /// <param name="options">Where and how to serve.</param>
+    /// <param name="handler">Answers each request. An exception of it answers 500 and is logged.</param>
+    public DataplaneServer(DataplaneServerOptions options, RequestDelegate handler)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(handler);
+        if (options.Endpoints.Count == 0) throw new ArgumentException("A server needs an endpoint.", nameof(options));
+        _options = options;
+        _loop = new RequestLoop(handler, options.LoggerFactory.CreateLogger<DataplaneServer>());
+
+        var sockets = new SocketTransportOptions { UnsafePreferInlineScheduling = options.InlineScheduling, Backlog = 4096 };
+        var transport = new SilentEndpointTransport(new SocketTransportFactory(Options.Create(sockets), options.LoggerFactory));
+        _server = new KestrelServer(Options.Create(Configure(options)), transport, options.LoggerFactory);
+    }
+
+    /// <summary>Where it listens, in the order of the options' endpoints, with the ports that were chosen. Known once started.</summary>
+    public IReadOnlyList<IPEndPoint> Endpoints { get; private set; } = [];
+
+    /// <summary>Requests being handled.</summary>
+    public int RequestsInFlight => _loop.InFlight;
+
+    /// <summary>Listens.</summary>
+    /// <exception cref="IOException">An address is in use; the message names it.</exception>
+    public async Task StartAsync(CancellationToken cancellation)
+    {
+        await _server.StartAsync(_loop, cancellation);
+        var addresses = _server.Features.Get<IServerAddressesFeature>()!.Addresses;
+        Endpoints = [.. addresses.Where(address => !address.Contains(SilentEndPoint.Name, StringComparison.Ordinal)).Select(ParseAddress)];
+    }
+
+    /// <summary>From now on every answer asks its client to go elsewhere (Connection: close, GOAWAY); still accepts.</summary>
+    public void BeginDrain() => _loop.BeginDrain();
+
+    /// <summary>Stops accepting and waits until what is in flight is answered; what is left when cancelled is cut.</summary>
+    public async Task StopAsync(CancellationToken cancellation)
+    {
+        _loop.BeginDrain();
+        await _server.StopAsync(cancellation);
+    }
+
+    /// <summary>Cuts what is left.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _server.StopAsync(new CancellationToken(canceled: true));
+        _server.Dispose();
+    }
+
+    private static IPEndPoint ParseAddress(string address)
+    {
+        var uri = new Uri(address);
+        return new IPEndPoint(IPAddress.Parse(uri.Host.Trim('[', ']')), uri.Port);
+    }
+
+    private KestrelServerOptions Configure(DataplaneServerOptions options)
+    {
+        var kestrel = new KestrelServerOptions
+        {
+            AddServerHeader = false,
+            AllowAlternateSchemes = true,
+            AllowSynchronousIO = false,
+            ApplicationServices = NoServices.Instance,
+            RequestHeaderEncodingSelector = static _ => Encoding.Latin1,
+            ResponseHeaderEncodingSelector = static _ => Encoding.Latin1,
+        };
+        var limits = kestrel.Limits;
+        limits.KeepAliveTimeout = options.KeepAliveTimeout;
+        limits.MaxConcurrentConnections = options.MaxConnections;
+        limits.MaxRequestBodySize = null;
+        limits.MaxRequestBufferSize = Math.Max(1024 * 1024, options.MaxHeaderBytes);
+        limits.MaxRequestHeaderCount = 1000;
+        limits.MaxRequestHeadersTotalSize = options.MaxHeaderBytes;
+        limits.MaxRequestLineSize = options.MaxHeaderBytes;
+        limits.MinRequestBodyDataRate = null;
+        limits.MinResponseDataRate = null;
+        limits.RequestHeadersTimeout = options.HeadersTimeout;
+        limits.Http2.KeepAlivePingDelay = TimeSpan.FromSeconds(30);
+        limits.Http2.KeepAlivePingTimeout = TimeSpan.FromSeconds(15);
+        limits.Http2.MaxRequestHeaderFieldSize = options.MaxHeaderBytes;
+        limits.Http2.MaxStreamsPerConnection = options.MaxStreamsPerConnection;
+
+        // Kestrel serves HTTP/2 in clear text only on endpoints of its own. This one never accepts; it is there for its
+        // pipeline, which the preface of a connection on any other endpoint leads to.
+        ConnectionDelegate? http2 = null;
+        kestrel.Listen(SilentEndPoint.Instance, listen =>
+        {
+            listen.Protocols = HttpProtocols.Http2;
+            listen.Use(next => http2 = next);
+        });
+        foreach (var endpoint in options.Endpoints)
+        {
+            kestrel.Listen(new IPEndPoint(endpoint.Address, endpoint.Port), listen =>
+            {
+                if (endpoint.Certificates is null)
+                {
+                    listen.Protocols = HttpProtocols.Http1;
+                    listen.Use(next => new PrefaceSwitch(next, () => http2!, _options.KeepAliveTimeout).OnConnectionAsync);
+                }
+                else
+                {
+                    listen.Protocols = HttpProtocols.Http1AndHttp2;
+                    var tls = new TlsTermination(endpoint, _options.HeadersTimeout, _options.LoggerFactory.CreateLogger<DataplaneServer>());
+                    listen.Use(next => connection => tls.OnConnectionAsync(connection, next));
+                }
+            });
+        }
+
+        return kestrel;
+    }
+
+    private sealed class NoServices : IServiceProvider
+    {
+        public static NoServices Instance { get; } = new();
+
+        public object? GetService(Type serviceType) => null;
+    }
+}

@@ -1,0 +1,89 @@
+using System.IO.Pipelines;
+using System.Net.Security;
+using System.Security.Authentication;
+using System.Security.Cryptography.X509Certificates;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
+using Microsoft.Extensions.Logging;
+
+namespace Serving.Dataplane;
+
+/// <summary>
+/// Speaks TLS on a connection and hands the clear text on. Kestrel's own middleware needs a host's services; this needs
+/// none, and asks for the certificate at each handshake, so that a renewed one is used at once.
+/// </summary>
+internal sealed partial class TlsTermination(DataplaneEndpoint endpoint, TimeSpan handshakeTimeout, ILogger logger)
+{
+    private static readonly List<SslApplicationProtocol> Protocols = [SslApplicationProtocol.Http2, SslApplicationProtocol.Http11];
+
+    public async Task OnConnectionAsync(ConnectionContext connection, ConnectionDelegate next)
+    {
+        var raw = connection.Transport;
+        await using var ssl = new SslStream(new DuplexPipeStream(raw), leaveInnerStreamOpen: false);
+        using (var deadline = CancellationTokenSource.CreateLinkedTokenSource(connection.ConnectionClosed))
+        {
+            deadline.CancelAfter(handshakeTimeout);
+            try
+            {
+                await ssl.AuthenticateAsServerAsync(ChooseAsync, this, deadline.Token);
+            }
+            catch (Exception exception) when (exception is AuthenticationException or IOException or OperationCanceledException)
+            {
+                LogHandshake(logger, exception.Message);
+                return;
+            }
+        }
+
+        connection.Features.Set<ITlsConnectionFeature>(new TlsFeature(ssl));
+        connection.Features.Set<ITlsApplicationProtocolFeature>(new TlsFeature(ssl));
+        var input = PipeReader.Create(ssl, new StreamPipeReaderOptions(leaveOpen: true));
+        var output = PipeWriter.Create(ssl, new StreamPipeWriterOptions(leaveOpen: true));
+        connection.Transport = new Duplex(input, output);
+        try
+        {
+            await next(connection);
+            await output.CompleteAsync();
+            await input.CompleteAsync();
+        }
+        finally
+        {
+            connection.Transport = raw;
+        }
+    }
+
+    private static ValueTask<SslServerAuthenticationOptions> ChooseAsync(SslStream stream, SslClientHelloInfo hello, object? state, CancellationToken cancellation)
+    {
+        var endpoint = ((TlsTermination)state!).Endpoint;
+        var name = string.IsNullOrEmpty(hello.ServerName) ? null : hello.ServerName;
+        var options = new SslServerAuthenticationOptions
+        {
+            ApplicationProtocols = Protocols,
+            CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
+            ServerCertificateContext = endpoint.Certificates!(name) ?? throw new AuthenticationException($"There is no certificate for {name ?? "a client that names no server"}."),
+        };
+        endpoint.ConfigureTls?.Invoke(options);
+        return new(options);
+    }
+
+    private DataplaneEndpoint Endpoint => endpoint;
+
+    [LoggerMessage(2, LogLevel.Debug, "TLS handshake failed: {Reason}")]
+    private static partial void LogHandshake(ILogger logger, string reason);
+
+    private sealed class TlsFeature(SslStream ssl) : ITlsConnectionFeature, ITlsApplicationProtocolFeature
+    {
+        public X509Certificate2? ClientCertificate { get; set; } = ssl.RemoteCertificate as X509Certificate2;
+
+        public ReadOnlyMemory<byte> ApplicationProtocol { get; } = ssl.NegotiatedApplicationProtocol.Protocol;
+
+        public Task<X509Certificate2?> GetClientCertificateAsync(CancellationToken cancellationToken) => Task.FromResult(ClientCertificate);
+    }
+
+    private sealed class Duplex(PipeReader input, PipeWriter output) : IDuplexPipe
+    {
+        public PipeReader Input => input;
+
+        public PipeWriter Output => output;
+    }
+}

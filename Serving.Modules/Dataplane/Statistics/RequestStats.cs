@@ -1,0 +1,81 @@
+namespace Serving.Dataplane.Statistics;
+
+/// <summary>
+/// Counts requests as they come and go, and averages their number over the time since the last report. Two requests of
+/// half a second each make an average concurrency of one over a second.
+/// </summary>
+public sealed class RequestStats
+{
+    private readonly Lock _lock = new();
+    private readonly TimeProvider _time;
+    private long _lastChange;
+    private int _concurrency;
+    private int _proxiedConcurrency;
+    private long _count;
+    private long _proxiedCount;
+    private double _concurrencySeconds;
+    private double _proxiedConcurrencySeconds;
+    private double _seconds;
+
+    /// <summary>Starts to count.</summary>
+    public RequestStats(TimeProvider time)
+    {
+        ArgumentNullException.ThrowIfNull(time);
+        _time = time;
+        _lastChange = time.GetTimestamp();
+    }
+
+    /// <summary>Counts a request in.</summary>
+    /// <param name="proxied">Whether it came through an activator, which counted it too.</param>
+    public void Begin(bool proxied)
+    {
+        lock (_lock)
+        {
+            Advance();
+            _concurrency++;
+            _count++;
+            if (!proxied) return;
+            _proxiedConcurrency++;
+            _proxiedCount++;
+        }
+    }
+
+    /// <summary>Counts out a request that was counted in with the same <paramref name="proxied"/>.</summary>
+    public void End(bool proxied)
+    {
+        lock (_lock)
+        {
+            Advance();
+            _concurrency--;
+            if (proxied) _proxiedConcurrency--;
+        }
+    }
+
+    /// <summary>What happened since the last report; the next one starts here.</summary>
+    public RequestStatsReport Report()
+    {
+        lock (_lock)
+        {
+            Advance();
+            var report = new RequestStatsReport(
+                _seconds > 0 ? _concurrencySeconds / _seconds : 0,
+                _seconds > 0 ? _proxiedConcurrencySeconds / _seconds : 0,
+                _count,
+                _proxiedCount);
+            (_concurrencySeconds, _proxiedConcurrencySeconds, _seconds) = (0, 0, 0);
+            (_count, _proxiedCount) = (0, 0);
+            return report;
+        }
+    }
+
+    private void Advance()
+    {
+        var now = _time.GetTimestamp();
+        if (now <= _lastChange) return;
+        var seconds = _time.GetElapsedTime(_lastChange, now).TotalSeconds;
+        _lastChange = now;
+        _seconds += seconds;
+        _concurrencySeconds += _concurrency * seconds;
+        _proxiedConcurrencySeconds += _proxiedConcurrency * seconds;
+    }
+}

@@ -1,0 +1,45 @@
+using Microsoft.Extensions.Primitives;
+
+namespace Serving.Dataplane.Http1;
+
+/// <summary>Knows the headers that speak of one connection and end with it (RFC 9110, section 7.6.1).</summary>
+internal static class HopHeaders
+{
+    /// <summary>Whether a header never travels on. An upgrade's own headers are written apart.</summary>
+    public static bool Contains(ReadOnlySpan<char> name) => name.Length switch
+    {
+        2 => Is(name, "TE"),
+        7 => Is(name, "Upgrade") || Is(name, "Trailer"),
+        10 => Is(name, "Connection") || Is(name, "Keep-Alive"),
+        16 => Is(name, "Proxy-Connection"),
+        17 => Is(name, "Transfer-Encoding"),
+        18 => Is(name, "Proxy-Authenticate"),
+        19 => Is(name, "Proxy-Authorization"),
+        _ => false,
+    };
+
+    /// <summary>Whether a Connection header has the option <paramref name="option"/>.</summary>
+    public static bool HasOption(in StringValues connection, ReadOnlySpan<char> option)
+    {
+        for (var i = 0; i < connection.Count; i++)
+        {
+            var rest = connection[i].AsSpan();
+            while (!rest.IsEmpty)
+            {
+                var comma = rest.IndexOf(',');
+                var one = comma < 0 ? rest : rest[..comma];
+                if (Is(one.Trim(), option)) return true;
+                rest = comma < 0 ? default : rest[(comma + 1)..];
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>Whether a Connection header can name further headers that end with the connection.</summary>
+    public static bool NamesOthers(in StringValues connection) =>
+        connection.Count > 1
+        || (connection.Count == 1 && connection[0] is { } only && !Is(only, "keep-alive") && !Is(only, "close") && !Is(only, "Upgrade"));
+
+    private static bool Is(ReadOnlySpan<char> name, ReadOnlySpan<char> other) => name.Equals(other, StringComparison.OrdinalIgnoreCase);
+}

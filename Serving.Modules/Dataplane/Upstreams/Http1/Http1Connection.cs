@@ -1,0 +1,119 @@
+using System.Buffers;
+using System.Net.Sockets;
+
+namespace Serving.Dataplane.Http1;
+
+/// <summary>
+/// A connection to a destination with a window on what has arrived. Between requests it owns nothing but its socket; its
+/// buffers are rented for the time of an exchange.
+/// </summary>
+internal sealed class Http1Connection : IDisposable
+{
+    private const int BufferSize = 16 * 1024;
+
+    private readonly Socket _socket;
+    private byte[] _received = [];
+    private int _start;
+    private int _end;
+
+    public Http1Connection(Socket socket)
+    {
+        _socket = socket;
+        Exchange = new Http1Exchange(this);
+    }
+
+    /// <summary>What is done on this connection, one request after the other.</summary>
+    public Http1Exchange Exchange { get; }
+
+    /// <summary>When it was last given back.</summary>
+    public long IdleSince { get; set; }
+
+    /// <summary>What has arrived and is not consumed.</summary>
+    public ReadOnlySpan<byte> Buffered => _received.AsSpan(_start, _end - _start);
+
+    /// <summary>The same, to be awaited over.</summary>
+    public ReadOnlyMemory<byte> BufferedMemory => _received.AsMemory(_start, _end - _start);
+
+    /// <summary>Whether it is open and silent, as an idle one has to be.</summary>
+    public bool IsUsable()
+    {
+        try
+        {
+            // Readable means closed, or an answer that nobody asked for.
+            return !_socket.Poll(0, SelectMode.SelectRead);
+        }
+        catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Rents what an exchange needs.</summary>
+    public void Open()
+    {
+        _received = ArrayPool<byte>.Shared.Rent(BufferSize);
+        (_start, _end) = (0, 0);
+    }
+
+    /// <summary>Gives back what was rented. No receive may be under way.</summary>
+    public void Close()
+    {
+        var received = _received;
+        _received = [];
+        (_start, _end) = (0, 0);
+        if (received.Length != 0) ArrayPool<byte>.Shared.Return(received);
+    }
+
+    public void Consume(int bytes) => _start += bytes;
+
+    /// <summary>Waits for more bytes after those that are there; 0 when the other side has closed.</summary>
+    /// <param name="limit">The most that may be unconsumed.</param>
+    /// <exception cref="Http1FormatException">That is reached.</exception>
+    public ValueTask<int> ReceiveAsync(int limit)
+    {
+        if (_start == _end) (_start, _end) = (0, 0);
+        if (_end == _received.Length) MakeRoom(limit);
+        var receiving = _socket.ReceiveAsync(_received.AsMemory(_end), SocketFlags.None);
+        if (!receiving.IsCompletedSuccessfully) return AwaitAsync(receiving);
+        var read = receiving.Result;
+        _end += read;
+        return new(read);
+    }
+
+    public async ValueTask SendAsync(ReadOnlyMemory<byte> bytes)
+    {
+        while (!bytes.IsEmpty) bytes = bytes[await _socket.SendAsync(bytes, SocketFlags.None)..];
+    }
+
+    /// <summary>Says that nothing more will be sent.</summary>
+    public void EndSending() => _socket.Shutdown(SocketShutdown.Send);
+
+    /// <summary>Ends whatever is under way; its awaiters get a <see cref="SocketException"/> or <see cref="ObjectDisposedException"/>.</summary>
+    public void Dispose() => _socket.Dispose();
+
+    private async ValueTask<int> AwaitAsync(ValueTask<int> receiving)
+    {
+        var read = await receiving;
+        _end += read;
+        return read;
+    }
+
+    private void MakeRoom(int limit)
+    {
+        var length = _end - _start;
+        if (length >= limit) throw new Http1FormatException($"The destination sent more than {limit} bytes where a line or a header should have ended.");
+        if (_start != 0)
+        {
+            _received.AsSpan(_start, length).CopyTo(_received);
+        }
+        else
+        {
+            var larger = ArrayPool<byte>.Shared.Rent(_received.Length * 2);
+            _received.AsSpan(0, length).CopyTo(larger);
+            ArrayPool<byte>.Shared.Return(_received);
+            _received = larger;
+        }
+
+        (_start, _end) = (0, length);
+    }
+}

@@ -1,0 +1,159 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Runtime.CompilerServices;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+
+namespace Serving.Dataplane.Http1;
+
+/// <summary>
+/// Forwards over HTTP/1.1 in clear text, straight between the socket and Kestrel's pipes. Unlike an HTTP client it reads the
+/// answer while the request is still being sent, and it needs nothing of a host to start.
+/// </summary>
+internal sealed partial class Http1Upstream : IUpstream, IDisposable
+{
+    private const int MaxRetries = 2;
+
+    private readonly UpstreamOptions _options;
+    private readonly ILogger _logger;
+    private readonly ConcurrentDictionary<string, Http1Pool> _pools = new(StringComparer.Ordinal);
+    private readonly ITimer _sweeper;
+    private volatile bool _disposed;
+
+    public Http1Upstream(UpstreamOptions options)
+    {
+        _options = options;
+        _logger = options.LoggerFactory.CreateLogger<Http1Upstream>();
+        var period = options.IdleConnectionTimeout / 2;
+        _sweeper = TimeProvider.System.CreateTimer(static state => ((Http1Upstream)state!).Sweep(), this, period, period);
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<UpstreamResult> ForwardAsync(HttpContext context, UpstreamTarget target, CancellationToken cancellation)
+    {
+        if (!RequestShape.TryRead(context, out var shape))
+        {
+            context.Response.StatusCode = StatusCodes.Status501NotImplemented;
+            return UpstreamResult.Failed;
+        }
+
+        var pool = _pools.GetOrAdd(target.Address, static _ => new Http1Pool());
+        var connection = pool.Take();
+        for (var retries = 0; ; retries++)
+        {
+            if (connection is null)
+            {
+                try
+                {
+                    connection = await ConnectAsync(target.Address, cancellation);
+                }
+                catch (OperationCanceledException)
+                {
+                    return UpstreamResult.Canceled;
+                }
+                catch (Exception exception) when (exception is SocketException or TimeoutException)
+                {
+                    LogNotConnected(_logger, exception.Message, target.Address);
+                    return UpstreamResult.NotConnected;
+                }
+            }
+
+            var exchange = connection.Exchange;
+            var outcome = Http1Outcome.Failed;
+            try
+            {
+                outcome = await exchange.RunAsync(context, target, shape, cancellation);
+            }
+            finally
+            {
+                GiveBack(pool, connection);
+            }
+
+            if (outcome == Http1Outcome.Done) return UpstreamResult.Done;
+
+            // An idle connection may be closed just as it is used again, and a new one before a server that stops has accepted it.
+            if (outcome != Http1Outcome.Stale || retries == MaxRetries || !shape.IsReplayable(context.Request.Method)) return Outcome(context, target, exchange, outcome);
+            connection = null;
+        }
+    }
+
+    public void Dispose()
+    {
+        _disposed = true;
+        _sweeper.Dispose();
+        foreach (var pool in _pools.Values) pool.Sweep(long.MaxValue);
+    }
+
+    private UpstreamResult Outcome(HttpContext context, in UpstreamTarget target, Http1Exchange exchange, Http1Outcome outcome)
+    {
+        var response = context.Response;
+        if (outcome == Http1Outcome.Canceled)
+        {
+            // Half an answer must not look like a whole one; the caller may still answer when none has begun.
+            if (response.HasStarted) context.Abort();
+            else response.Clear();
+            return UpstreamResult.Canceled;
+        }
+
+        LogFailed(_logger, target.Address, exchange.Failure?.Message);
+        if (response.HasStarted)
+        {
+            context.Abort();
+            return UpstreamResult.Failed;
+        }
+
+        response.Clear();
+        response.StatusCode = !exchange.FailedByClient
+            ? StatusCodes.Status502BadGateway
+            : exchange.Failure is BadHttpRequestException bad ? bad.StatusCode : StatusCodes.Status400BadRequest;
+        return UpstreamResult.Failed;
+    }
+
+    private void GiveBack(Http1Pool pool, Http1Connection connection)
+    {
+        connection.IdleSince = TimeProvider.System.GetTimestamp();
+        if (!connection.Exchange.IsReusable || _disposed || !pool.TryKeep(connection)) connection.Dispose();
+    }
+
+    private async ValueTask<Http1Connection> ConnectAsync(string address, CancellationToken cancellation)
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        deadline.CancelAfter(_options.ConnectTimeout);
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            await socket.ConnectAsync(EndPointOf(address), deadline.Token);
+            return new Http1Connection(socket);
+        }
+        catch (Exception exception)
+        {
+            socket.Dispose();
+            if (exception is not OperationCanceledException || cancellation.IsCancellationRequested) throw;
+            throw new TimeoutException($"No connection within {_options.ConnectTimeout}.");
+        }
+    }
+
+    private static EndPoint EndPointOf(string address)
+    {
+        if (IPEndPoint.TryParse(address, out var endpoint)) return endpoint;
+        var colon = address.LastIndexOf(':');
+        return new DnsEndPoint(address[..colon], int.Parse(address.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture));
+    }
+
+    private void Sweep()
+    {
+        var oldest = TimeProvider.System.GetTimestamp() - (long)(_options.IdleConnectionTimeout.TotalSeconds * TimeProvider.System.TimestampFrequency);
+        foreach (var entry in _pools)
+        {
+            if (entry.Value.Sweep(oldest)) _pools.TryRemove(entry);
+        }
+    }
+
+    [LoggerMessage(1, LogLevel.Warning, "Forwarding to {Address} failed: {Reason}")]
+    private static partial void LogFailed(ILogger logger, string address, string? reason);
+
+    [LoggerMessage(2, LogLevel.Debug, "No connection to {Address}: {Reason}")]
+    private static partial void LogNotConnected(ILogger logger, string reason, string address);
+}

@@ -1,0 +1,38 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Serving.Dataplane.Http1;
+
+/// <summary>How a request is framed, and what it asks of the connection.</summary>
+/// <param name="Length">The length of its body; null for none, or when it comes in chunks.</param>
+/// <param name="Chunked">Whether its body comes in chunks.</param>
+/// <param name="Upgrade">Whether it asks for another protocol.</param>
+/// <param name="ExpectsContinue">Whether the client waits to be told that its body is welcome.</param>
+internal readonly record struct RequestShape(long? Length, bool Chunked, bool Upgrade, bool ExpectsContinue)
+{
+    /// <summary>Whether bytes of a body follow.</summary>
+    public bool HasBody => Chunked || Length > 0;
+
+    /// <summary>Reads the framing. False when it cannot be passed on.</summary>
+    public static bool TryRead(HttpContext context, out RequestShape shape)
+    {
+        var request = context.Request;
+        var headers = request.Headers;
+        var upgrade = context.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true };
+        var length = headers.ContentLength;
+        var canHaveBody = !upgrade && (context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody ?? true);
+        var chunked = canHaveBody && length is null;
+        var expects = (chunked || length > 0) && headers.Expect is [{ } expect] && expect.Equals("100-continue", StringComparison.OrdinalIgnoreCase);
+        shape = new RequestShape(upgrade ? null : length, chunked, upgrade, expects);
+
+        // Codings below "chunked" would be lost, as only that one is taken off.
+        var coding = headers.TransferEncoding;
+        return coding.Count == 0 || (coding is [{ } only] && only.Equals("chunked", StringComparison.OrdinalIgnoreCase));
+    }
+
+    /// <summary>Whether it may be sent again when nobody knows if it arrived.</summary>
+    public bool IsReplayable(string method) =>
+        !HasBody && !Upgrade
+        && (HttpMethods.IsGet(method) || HttpMethods.IsHead(method) || HttpMethods.IsOptions(method) || HttpMethods.IsTrace(method)
+            || HttpMethods.IsPut(method) || HttpMethods.IsDelete(method));
+}

@@ -1,0 +1,22 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Serving.Dataplane;
+
+/// <summary>Reads path and query of a request exactly as the client wrote them.</summary>
+internal static class RequestTarget
+{
+    /// <summary>The origin form (<c>/path?query</c>), undecoded; an absolute form loses its scheme and authority.</summary>
+    public static string Of(HttpContext context)
+    {
+        var raw = context.Features.Get<IHttpRequestFeature>()?.RawTarget;
+        if (string.IsNullOrEmpty(raw)) return context.Request.PathBase.ToUriComponent() + context.Request.Path.ToUriComponent() + context.Request.QueryString.ToUriComponent();
+        if (raw[0] == '/') return raw;
+        var authority = raw.IndexOf("://", StringComparison.Ordinal);
+        if (authority < 0) return "/";
+        var path = raw.AsSpan(authority + 3).IndexOfAny('/', '?');
+        if (path < 0) return "/";
+        var rest = raw[(authority + 3 + path)..];
+        return rest[0] == '?' ? "/" + rest : rest;
+    }
+}

@@ -1,0 +1,17 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Serving.Dataplane;
+
+/// <summary>How an upstream connects.</summary>
+public sealed record UpstreamOptions
+{
+    /// <summary>How long one attempt to connect may take.</summary>
+    public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>How long a connection without a request is kept. Some servers close theirs after 5 s, so it is shorter.</summary>
+    public TimeSpan IdleConnectionTimeout { get; init; } = TimeSpan.FromSeconds(4);
+
+    /// <summary>Where it logs.</summary>
+    public ILoggerFactory LoggerFactory { get; init; } = NullLoggerFactory.Instance;
+}

@@ -1,0 +1,56 @@
+using System.Threading.Channels;
+
+namespace Serving.Observability;
+
+/// <summary>Writes lines to a stream from one thread, so that nobody who logs waits for it.</summary>
+internal sealed class LineWriter : IDisposable
+{
+    private readonly Channel<byte[]> lines;
+    private readonly Stream output;
+    private readonly Task writing;
+    private long dropped;
+
+    public LineWriter(Stream output, int capacity)
+    {
+        this.output = output;
+        lines = Channel.CreateBounded<byte[]>(new BoundedChannelOptions(capacity) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait });
+        writing = Task.Run(PumpAsync);
+    }
+
+    public long Dropped => Volatile.Read(ref dropped);
+
+    public void Write(byte[] line)
+    {
+        if (!lines.Writer.TryWrite(line))
+        {
+            Interlocked.Increment(ref dropped);
+        }
+    }
+
+    public void Dispose()
+    {
+        lines.Writer.TryComplete();
+        writing.Wait(TimeSpan.FromSeconds(2));
+    }
+
+    private async Task PumpAsync()
+    {
+        try
+        {
+            while (await lines.Reader.WaitToReadAsync().ConfigureAwait(false))
+            {
+                while (lines.Reader.TryRead(out var line))
+                {
+                    await output.WriteAsync(line).ConfigureAwait(false);
+                }
+
+                await output.FlushAsync().ConfigureAwait(false);
+            }
+        }
+        catch (Exception error) when (error is IOException or ObjectDisposedException)
+        {
+            // Nobody reads the log any more; there is nowhere left to say so, and the program must not end for it.
+            lines.Writer.TryComplete();
+        }
+    }
+}

@@ -1,0 +1,33 @@
+using Microsoft.Extensions.Logging;
+
+namespace Serving.Observability;
+
+/// <summary>Names of levels, as zap and config-logging write them.</summary>
+public static class LogLevels
+{
+    /// <summary>The level of a name (<c>debug</c>, <c>info</c>, <c>warn</c>, <c>error</c>, <c>dpanic</c>, <c>panic</c>, <c>fatal</c>), or null.</summary>
+    public static LogLevel? Parse(string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        return name.ToLowerInvariant() switch
+        {
+            "trace" => LogLevel.Trace,
+            "debug" => LogLevel.Debug,
+            "info" => LogLevel.Information,
+            "warn" or "warning" => LogLevel.Warning,
+            "error" => LogLevel.Error,
+            "dpanic" or "panic" or "fatal" => LogLevel.Critical,
+            _ => null,
+        };
+    }
+
+    /// <summary>The name of a level in a line.</summary>
+    public static string Name(LogLevel level) => level switch
+    {
+        LogLevel.Trace or LogLevel.Debug => "DEBUG",
+        LogLevel.Information => "INFO",
+        LogLevel.Warning => "WARN",
+        LogLevel.Error => "ERROR",
+        _ => "FATAL",
+    };
+}

@@ -1,0 +1,78 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging;
+
+namespace Serving.Observability;
+
+/// <summary>
+/// Logs to one stream, a line an event, JSON or plain. Logging never waits for the stream: lines are queued, within a bound.
+/// Levels are by component and can be changed while running. Dispose it to write what is queued.
+/// </summary>
+public sealed class StructuredLoggerProvider : ILoggerProvider, ISupportExternalScope
+{
+    private readonly ConcurrentDictionary<string, StructuredLogger> loggers = new(StringComparer.Ordinal);
+    private readonly LogOptions options;
+    private readonly TimeProvider time;
+    private readonly LineWriter writer;
+    private IExternalScopeProvider scopes = new LoggerExternalScopeProvider();
+    private LevelTable levels;
+
+    /// <param name="options">How to log.</param>
+    /// <param name="time">The clock of time stamps.</param>
+    public StructuredLoggerProvider(LogOptions options, TimeProvider? time = null)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        this.options = options;
+        this.time = time ?? TimeProvider.System;
+        levels = new LevelTable(options.Level, options.Levels, options.LibraryLevel);
+        writer = new LineWriter(options.Output ?? Console.OpenStandardError(), options.MaxQueuedLines);
+    }
+
+    /// <summary>Lines that were dropped because the stream did not keep up.</summary>
+    public long DroppedLines => writer.Dropped;
+
+    internal LogOptions Options => options;
+
+    internal TimeProvider Time => time;
+
+    internal LineWriter Writer => writer;
+
+    internal IExternalScopeProvider Scopes => scopes;
+
+    /// <inheritdoc/>
+    public ILogger CreateLogger(string categoryName) => loggers.GetOrAdd(categoryName, static (name, self) => new StructuredLogger(name, ComponentOf(name), self), this);
+
+    /// <summary>Changes the levels of all loggers, old and new, at once.</summary>
+    /// <param name="level">The least level of components that <paramref name="byComponent"/> does not name.</param>
+    /// <param name="byComponent">The least level by component.</param>
+    public void SetLevels(LogLevel level, IReadOnlyDictionary<string, LogLevel> byComponent)
+    {
+        ArgumentNullException.ThrowIfNull(byComponent);
+        Volatile.Write(ref levels, new LevelTable(level, byComponent, options.LibraryLevel));
+    }
+
+    /// <inheritdoc/>
+    public void SetScopeProvider(IExternalScopeProvider scopeProvider) => scopes = scopeProvider;
+
+    /// <inheritdoc/>
+    public void Dispose() => writer.Dispose();
+
+    /// <summary>The component of a category: the module of our own (<c>Serving.Networking.Gateway.X</c> is of <c>gateway</c>), else empty.</summary>
+    internal static string ComponentOf(string category)
+    {
+        var parts = category.Split('.');
+        if (parts is not ["Serving", var module, ..])
+        {
+            return "";
+        }
+
+        return (module == "Networking" && parts.Length > 3 ? parts[2] : module).ToLowerInvariant();
+    }
+
+    internal bool IsEnabled(string component, LogLevel level) => level != LogLevel.None && level >= Volatile.Read(ref levels).Of(component);
+
+    private sealed class LevelTable(LogLevel fallback, IReadOnlyDictionary<string, LogLevel> byComponent, LogLevel libraries)
+    {
+        public LogLevel Of(string component)
+            => component.Length == 0 ? (libraries > fallback ? libraries : fallback) : byComponent.TryGetValue(component, out var level) ? level : fallback;
+    }
+}

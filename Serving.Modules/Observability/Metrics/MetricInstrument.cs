@@ -1,0 +1,124 @@
+using System.Diagnostics.Metrics;
+
+namespace Serving.Observability;
+
+/// <summary>The series of one instrument. Recording takes no lock but for a set of tags that is new.</summary>
+internal sealed class MetricInstrument
+{
+    /// <summary>Sets of tags of one instrument; what comes beyond is summed up in one.</summary>
+    private const int MaxSeries = 2000;
+
+    private static readonly double[] SecondsBounds = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
+    private static readonly double[] DefaultBounds = [0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10000];
+    private static readonly KeyValuePair<string, object?>[] Overflow = [new("otel.metric.overflow", true)];
+
+    private readonly Lock gate = new();
+    private readonly MetricKind kind;
+    private readonly double[]? bounds;
+    private MetricSeries[] series = [];
+
+    public MetricInstrument(Instrument instrument)
+    {
+        Instrument = instrument;
+        kind = KindOf(instrument);
+        bounds = kind == MetricKind.Histogram ? Advice(instrument) ?? (instrument.Unit == "s" ? SecondsBounds : DefaultBounds) : null;
+        Name = PrometheusNames.Metric(instrument.Name, instrument.Unit, kind == MetricKind.Counter, kind == MetricKind.Gauge);
+    }
+
+    public Instrument Instrument { get; }
+
+    public string Name { get; }
+
+    public MetricKind Kind => kind;
+
+    public IReadOnlyList<MetricSeries> Series => Volatile.Read(ref series);
+
+    public void Measure(double value, ReadOnlySpan<KeyValuePair<string, object?>> tags)
+    {
+        var target = Find(Volatile.Read(ref series), tags) ?? Add(tags);
+        if (kind == MetricKind.Histogram)
+        {
+            target.Record(value);
+        }
+        else if (Instrument.IsObservable || kind == MetricKind.Gauge)
+        {
+            target.Set(value);
+        }
+        else
+        {
+            target.Add(value);
+        }
+    }
+
+    /// <summary>Forgets what an observable instrument said, before it is asked anew: series that it no longer reports must go.</summary>
+    public void Restart()
+    {
+        if (Instrument.IsObservable)
+        {
+            lock (gate)
+            {
+                Volatile.Write(ref series, []);
+            }
+        }
+    }
+
+    private static MetricSeries? Find(MetricSeries[] all, ReadOnlySpan<KeyValuePair<string, object?>> tags)
+    {
+        foreach (var candidate in all)
+        {
+            if (candidate.Has(tags))
+            {
+                return candidate;
+            }
+        }
+
+        return null;
+    }
+
+    private MetricSeries Add(ReadOnlySpan<KeyValuePair<string, object?>> tags)
+    {
+        lock (gate)
+        {
+            var all = series;
+            if (Find(all, tags) is { } there)
+            {
+                return there;
+            }
+
+            var key = all.Length < MaxSeries ? tags.ToArray() : Overflow;
+            if (Find(all, key) is { } overflow)
+            {
+                return overflow;
+            }
+
+            var added = new MetricSeries(key, bounds);
+            Volatile.Write(ref series, [.. all, added]);
+            return added;
+        }
+    }
+
+    private static MetricKind KindOf(Instrument instrument)
+    {
+        // Asking by name, since instruments are generic in the number they measure.
+        var type = instrument.GetType().Name;
+        return type switch
+        {
+            _ when type.StartsWith("Histogram", StringComparison.Ordinal) => MetricKind.Histogram,
+            _ when type.StartsWith("Counter", StringComparison.Ordinal) || type.StartsWith("ObservableCounter", StringComparison.Ordinal) => MetricKind.Counter,
+            _ when type.Contains("UpDownCounter", StringComparison.Ordinal) => MetricKind.UpDownCounter,
+            _ => MetricKind.Gauge,
+        };
+    }
+
+    private static double[]? Advice(Instrument instrument) => instrument switch
+    {
+        Histogram<double> histogram => Bounds(histogram.Advice),
+        Histogram<long> histogram => Bounds(histogram.Advice),
+        Histogram<int> histogram => Bounds(histogram.Advice),
+        _ => null,
+    };
+
+    private static double[]? Bounds<T>(InstrumentAdvice<T>? advice)
+        where T : struct
+        => advice?.HistogramBucketBoundaries is { } boundaries ? [.. boundaries.Select(static bound => Convert.ToDouble(bound, System.Globalization.CultureInfo.InvariantCulture))] : null;
+}

@@ -1,0 +1,65 @@
+namespace Serving.Observability;
+
+/// <summary>One set of tags of an instrument, with what was measured.</summary>
+internal sealed class MetricSeries(KeyValuePair<string, object?>[] tags, double[]? bounds)
+{
+    private readonly long[]? buckets = bounds is null ? null : new long[bounds.Length + 1];
+    private double value;
+    private long count;
+
+    public KeyValuePair<string, object?>[] Tags => tags;
+
+    public double[]? Bounds => bounds;
+
+    /// <summary>The sum, or the last value.</summary>
+    public double Value => Volatile.Read(ref value);
+
+    /// <summary>How often a histogram was recorded.</summary>
+    public long Count => Volatile.Read(ref count);
+
+    /// <summary>Recordings in bucket <paramref name="index"/> alone.</summary>
+    public long Bucket(int index) => Volatile.Read(ref buckets![index]);
+
+    public bool Has(ReadOnlySpan<KeyValuePair<string, object?>> candidate)
+    {
+        if (candidate.Length != tags.Length)
+        {
+            return false;
+        }
+
+        for (var i = 0; i < tags.Length; i++)
+        {
+            if (!string.Equals(tags[i].Key, candidate[i].Key, StringComparison.Ordinal) || !Equals(tags[i].Value, candidate[i].Value))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    public void Set(double next) => Volatile.Write(ref value, next);
+
+    public void Add(double amount)
+    {
+        var before = Volatile.Read(ref value);
+        while (true)
+        {
+            var seen = Interlocked.CompareExchange(ref value, before + amount, before);
+            if (seen.Equals(before))
+            {
+                return;
+            }
+
+            before = seen;
+        }
+    }
+
+    public void Record(double measured)
+    {
+        var index = Array.BinarySearch(bounds!, measured);
+        Interlocked.Increment(ref buckets![index < 0 ? ~index : index]);
+        Interlocked.Increment(ref count);
+        Add(measured);
+    }
+}

@@ -1,0 +1,96 @@
+using System.Diagnostics.Metrics;
+using System.Text;
+using Microsoft.AspNetCore.Http;
+
+namespace Serving.Observability;
+
+/// <summary>
+/// Collects the measurements of this process and shows them in Prometheus' text format. It listens to
+/// <see cref="System.Diagnostics.Metrics"/> directly: no provider has to be built for it.
+/// </summary>
+public sealed class PrometheusExporter : IDisposable
+{
+    private readonly MeterListener listener = new();
+    private readonly Lock collecting = new();
+    private readonly Lock gate = new();
+    private readonly Dictionary<Instrument, MetricInstrument> instruments = [];
+    private readonly Func<Meter, bool> wanted;
+
+    /// <param name="meters">Beginnings of the names of meters to collect; all when empty. Those of the runtime are named <c>System.Runtime</c>.</param>
+    public PrometheusExporter(params IReadOnlyList<string> meters)
+    {
+        ArgumentNullException.ThrowIfNull(meters);
+        wanted = meters.Count == 0 ? static _ => true : meter => meters.Any(name => meter.Name.StartsWith(name, StringComparison.Ordinal));
+        listener.InstrumentPublished = OnPublished;
+        listener.MeasurementsCompleted = (instrument, _) => OnCompleted(instrument);
+        listener.SetMeasurementEventCallback<byte>(static (_, value, tags, state) => ((MetricInstrument)state!).Measure(value, tags));
+        listener.SetMeasurementEventCallback<short>(static (_, value, tags, state) => ((MetricInstrument)state!).Measure(value, tags));
+        listener.SetMeasurementEventCallback<int>(static (_, value, tags, state) => ((MetricInstrument)state!).Measure(value, tags));
+        listener.SetMeasurementEventCallback<long>(static (_, value, tags, state) => ((MetricInstrument)state!).Measure(value, tags));
+        listener.SetMeasurementEventCallback<float>(static (_, value, tags, state) => ((MetricInstrument)state!).Measure(value, tags));
+        listener.SetMeasurementEventCallback<double>(static (_, value, tags, state) => ((MetricInstrument)state!).Measure(value, tags));
+        listener.SetMeasurementEventCallback<decimal>(static (_, value, tags, state) => ((MetricInstrument)state!).Measure((double)value, tags));
+        listener.Start();
+    }
+
+    /// <summary>The media type of <see cref="Render"/>.</summary>
+    public static string ContentType => "text/plain; version=0.0.4; charset=utf-8";
+
+    /// <inheritdoc/>
+    public void Dispose() => listener.Dispose();
+
+    /// <summary>Everything that was measured so far, as Prometheus' text.</summary>
+    public string Render()
+    {
+        lock (collecting)
+        {
+            List<MetricInstrument> all;
+            lock (gate)
+            {
+                all = [.. instruments.Values];
+            }
+
+            all.ForEach(static instrument => instrument.Restart());
+            listener.RecordObservableInstruments();
+            var text = new StringBuilder(4096);
+            foreach (var family in all.Where(static instrument => instrument.Series.Count > 0).GroupBy(static instrument => instrument.Name).OrderBy(static family => family.Key, StringComparer.Ordinal))
+            {
+                PrometheusText.WriteFamily(text, family.Key, [.. family]);
+            }
+
+            return text.ToString();
+        }
+    }
+
+    /// <summary>Answers a scrape.</summary>
+    public Task HandleAsync(HttpContext context)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        var body = Encoding.UTF8.GetBytes(Render());
+        context.Response.ContentType = ContentType;
+        context.Response.ContentLength = body.Length;
+        return HttpMethods.IsHead(context.Request.Method) ? Task.CompletedTask : context.Response.Body.WriteAsync(body, context.RequestAborted).AsTask();
+    }
+
+    private void OnPublished(Instrument instrument, MeterListener source)
+    {
+        if (wanted(instrument.Meter))
+        {
+            var added = new MetricInstrument(instrument);
+            lock (gate)
+            {
+                instruments[instrument] = added;
+            }
+
+            source.EnableMeasurementEvents(instrument, added);
+        }
+    }
+
+    private void OnCompleted(Instrument instrument)
+    {
+        lock (gate)
+        {
+            instruments.Remove(instrument);
+        }
+    }
+}

@@ -1,0 +1,75 @@
+namespace Serving.QueueProxy;
+
+/// <summary>
+/// Knows when the last request is through: none in flight, and none has come for the quiet period, which gives every
+/// load balancer time to learn that the pod is going.
+/// </summary>
+internal sealed class Drainer(TimeSpan quietPeriod, TimeProvider time)
+{
+    private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(20);
+
+    private readonly Lock _lock = new();
+    private TaskCompletionSource? _drained;
+    private long _lastRequest;
+    private int _inFlight;
+
+    /// <summary>Whether the pod is going, so that probes fail.</summary>
+    public bool Draining => Volatile.Read(ref _drained) is not null;
+
+    /// <summary>Requests in flight.</summary>
+    public int InFlight => Volatile.Read(ref _inFlight);
+
+    public void Begin()
+    {
+        Interlocked.Increment(ref _inFlight);
+        Touch();
+    }
+
+    public void End()
+    {
+        Touch();
+        Interlocked.Decrement(ref _inFlight);
+    }
+
+    /// <summary>Starts to drain, or joins a drain that runs; completes when it is quiet or the drain is taken back.</summary>
+    public Task DrainAsync()
+    {
+        lock (_lock)
+        {
+            if (_drained is { } running) return running.Task;
+            var drained = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            Volatile.Write(ref _lastRequest, time.GetTimestamp());
+            Volatile.Write(ref _drained, drained);
+            _ = WatchAsync(drained);
+            return drained.Task;
+        }
+    }
+
+    /// <summary>Takes a drain back: those who wait for it go on, and probes succeed again.</summary>
+    public void Reset()
+    {
+        lock (_lock)
+        {
+            _drained?.TrySetResult();
+            Volatile.Write(ref _drained, null);
+        }
+    }
+
+    private void Touch()
+    {
+        if (Draining) Volatile.Write(ref _lastRequest, time.GetTimestamp());
+    }
+
+    private async Task WatchAsync(TaskCompletionSource drained)
+    {
+        while (InFlight > 0 || time.GetElapsedTime(Volatile.Read(ref _lastRequest)) < quietPeriod)
+        {
+            await Task.Delay(Step, time);
+
+            // Taken back.
+            if (drained.Task.IsCompleted) return;
+        }
+
+        drained.TrySetResult();
+    }
+}

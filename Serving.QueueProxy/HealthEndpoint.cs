@@ -1,0 +1,46 @@
+using Microsoft.AspNetCore.Http;
+using Serving.Dataplane;
+using Serving.Dataplane.Requests;
+using Serving.QueueProxy.Readiness;
+
+namespace Serving.QueueProxy;
+
+/// <summary>Answers the probes of the kubelet, of activators and of autoscalers, in front of every path.</summary>
+internal sealed class HealthEndpoint(UserProber prober, Drainer drainer)
+{
+    /// <summary>The answer to a probe, or null when it is none and goes to the user.</summary>
+    public Task? TryAnswer(HttpContext context)
+    {
+        var request = context.Request;
+        if (IsHealthCheck(request)) return AnswerAsync(context);
+        if (request.Headers[DataplaneHeaders.Probe] != DataplaneHeaders.ProbeValue) return null;
+        return drainer.Draining ? ShuttingDownAsync(context) : ProbeRequest.AnswerNetworkProbeAsync(context);
+    }
+
+    private static bool IsHealthCheck(HttpRequest request) =>
+        ProbeRequest.IsKubelet(request)
+        || ProbeRequest.UserAgentStartsWith(request, DataplaneHeaders.ActivatorUserAgent)
+        || ProbeRequest.UserAgentStartsWith(request, DataplaneHeaders.AutoscalingUserAgent);
+
+    private static Task ShuttingDownAsync(HttpContext context) =>
+        PlainText.WriteErrorAsync(context, StatusCodes.Status503ServiceUnavailable, "shutting down");
+
+    private async Task AnswerAsync(HttpContext context)
+    {
+        if (drainer.Draining)
+        {
+            await ShuttingDownAsync(context);
+            return;
+        }
+
+        var asked = context.Request.Headers[DataplaneHeaders.Probe].ToString();
+        if (asked != DataplaneHeaders.QueueName)
+        {
+            await PlainText.WriteErrorAsync(context, StatusCodes.Status400BadRequest, "unexpected probe header value: " + asked);
+            return;
+        }
+
+        if (await prober.ProbeAsync()) await PlainText.WriteAsync(context, StatusCodes.Status200OK, DataplaneHeaders.QueueName);
+        else context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
+    }
+}

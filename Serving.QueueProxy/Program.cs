@@ -1,0 +1,50 @@
+using System.Runtime.InteropServices;
+using Microsoft.Extensions.Logging;
+using Serving.QueueProxy;
+
+// Before the first socket: completions then run where they are polled, which halves the cost of a request.
+Environment.SetEnvironmentVariable("DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS", "1");
+
+QueueProxyConfig config;
+try
+{
+    config = QueueProxyConfig.Read(Environment.GetEnvironmentVariable);
+}
+catch (FormatException exception)
+{
+    Console.Error.WriteLine(exception.Message);
+    return 1;
+}
+
+var level = Environment.GetEnvironmentVariable("SERVING_LOGGING_LEVEL")?.ToLowerInvariant() switch
+{
+    "debug" => LogLevel.Debug,
+    "warn" => LogLevel.Warning,
+    "error" or "dpanic" or "panic" or "fatal" => LogLevel.Error,
+    _ => LogLevel.Information,
+};
+using var loggers = new StandardErrorLogger(level, $"{config.Namespace}/{config.Revision}", config.Pod, TimeProvider.System);
+var terminated = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+using var term = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Terminate);
+using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Terminate);
+
+await using var server = new QueueProxyServer(config, TimeProvider.System, loggers);
+try
+{
+    await server.StartAsync(CancellationToken.None);
+}
+catch (IOException exception)
+{
+    Console.Error.WriteLine(exception.Message);
+    return 1;
+}
+
+await terminated.Task;
+await server.DrainAsync(CancellationToken.None);
+return 0;
+
+void Terminate(PosixSignalContext signal)
+{
+    signal.Cancel = true;
+    terminated.TrySetResult();
+}

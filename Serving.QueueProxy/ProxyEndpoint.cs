@@ -1,0 +1,115 @@
+using System.Globalization;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Serving.Dataplane;
+using Serving.Dataplane.Requests;
+using Serving.Dataplane.Statistics;
+using Serving.Dataplane.Throttling;
+
+namespace Serving.QueueProxy;
+
+/// <summary>
+/// Passes requests to the user container: counted, at most <c>containerConcurrency</c> at once, within the time-outs of the
+/// revision, in the protocol they came in.
+/// </summary>
+internal sealed class ProxyEndpoint
+{
+    private const int QueueDepthFactor = 10;
+
+    private readonly IUpstream _upstream;
+    private readonly RequestStats _stats;
+    private readonly Drainer _drainer;
+    private readonly TimeProvider _time;
+    private readonly Breaker? _breaker;
+    private readonly RequestTimeouts _timeouts;
+    private readonly UpstreamTarget _http1;
+    private readonly UpstreamTarget _http2;
+    private int _upgraded;
+
+    public ProxyEndpoint(QueueProxyConfig config, IUpstream upstream, RequestStats stats, Drainer drainer, TimeProvider time)
+    {
+        _upstream = upstream;
+        _stats = stats;
+        _drainer = drainer;
+        _time = time;
+
+        // Ten times the concurrency may wait: time for the autoscaler to react.
+        if (config.ContainerConcurrency > 0) _breaker = new Breaker(QueueDepthFactor * config.ContainerConcurrency, config.ContainerConcurrency);
+        _timeouts = new RequestTimeouts(config.Timeout, config.ResponseStartTimeout, config.IdleTimeout);
+        var address = string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{config.UserPort}");
+        _http1 = new UpstreamTarget(address, Http2: false);
+        _http2 = new UpstreamTarget(address, Http2: true);
+    }
+
+    /// <summary>Requests that wait for their turn or have it; null when there is no bound.</summary>
+    public Breaker? Breaker => _breaker;
+
+    /// <summary>Connections that were upgraded (WebSocket) and are open.</summary>
+    public int Upgraded => Volatile.Read(ref _upgraded);
+
+    public async Task HandleAsync(HttpContext context)
+    {
+        _drainer.Begin();
+        var deadline = RequestDeadline.Start(context, _timeouts, _time);
+        var proxied = context.Request.Headers[DataplaneHeaders.Proxy] == DataplaneHeaders.ActivatorName;
+        _stats.Begin(proxied);
+        try
+        {
+            await ThrottleAsync(context, deadline.Token);
+        }
+        catch (OperationCanceledException) when (deadline.Token.IsCancellationRequested)
+        {
+            // Time is up, which the deadline answers, or the client is gone, whom nobody answers.
+        }
+        finally
+        {
+            _stats.End(proxied);
+            await deadline.CompleteAsync("request timeout");
+            _drainer.End();
+        }
+    }
+
+    private async ValueTask ThrottleAsync(HttpContext context, CancellationToken cancellation)
+    {
+        if (_breaker is null)
+        {
+            await ForwardAsync(context, cancellation);
+            return;
+        }
+
+        if (!await _breaker.EnterAsync(cancellation))
+        {
+            await PlainText.WriteOverloadAsync(context);
+            return;
+        }
+
+        try
+        {
+            await ForwardAsync(context, cancellation);
+        }
+        finally
+        {
+            _breaker.Exit();
+        }
+    }
+
+    private async ValueTask ForwardAsync(HttpContext context, CancellationToken cancellation)
+    {
+        var upgrade = context.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true };
+        if (upgrade) Interlocked.Increment(ref _upgraded);
+        try
+        {
+            var target = HttpProtocol.IsHttp2(context.Request.Protocol) ? _http2 : _http1;
+            var result = await _upstream.ForwardAsync(context, ProxyHeaders.Prepare(context, target), cancellation);
+            if (result == UpstreamResult.NotConnected)
+            {
+                await PlainText.WriteErrorAsync(
+                    context, StatusCodes.Status502BadGateway, $"dial tcp {target.Address}: connect: connection refused");
+            }
+        }
+        finally
+        {
+            if (upgrade) Interlocked.Decrement(ref _upgraded);
+        }
+    }
+}

@@ -1,0 +1,25 @@
+using Microsoft.AspNetCore.Http;
+using Serving.Dataplane;
+using Serving.Dataplane.Requests;
+
+namespace Serving.QueueProxy;
+
+/// <summary>What a request loses and gains on the way to the user container.</summary>
+internal static class ProxyHeaders
+{
+    /// <summary>
+    /// Restores the Host that a proxy had put aside, takes out the routing headers, adds the peer to
+    /// <c>X-Forwarded-For</c> and builds <c>Forwarded</c>.
+    /// </summary>
+    public static UpstreamTarget Prepare(HttpContext context, in UpstreamTarget target)
+    {
+        var headers = context.Request.Headers;
+        var host = headers[DataplaneHeaders.OriginalHost].ToString();
+        if (host.Length != 0) headers.Remove(DataplaneHeaders.OriginalHost);
+        headers.Remove(DataplaneHeaders.Revision);
+        headers.Remove(DataplaneHeaders.Namespace);
+        if (ForwardedHeader.For(headers) is { } forwarded) headers["Forwarded"] = forwarded;
+        ForwardedHeader.AppendPeer(context);
+        return host.Length == 0 ? target : target with { Host = host };
+    }
+}

@@ -1,0 +1,117 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+
+namespace Serving.QueueProxy;
+
+/// <summary>What the environment of the pod tells the sidecar.</summary>
+internal sealed record QueueProxyConfig
+{
+    /// <summary>The directory with <c>tls.crt</c> and <c>tls.key</c> of the TLS port.</summary>
+    public const string DefaultCertificateDirectory = "/var/lib/knative/certs";
+
+    private static readonly TimeSpan PropagationDelay = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan LoopbackPropagationDelay = TimeSpan.FromMilliseconds(500);
+
+    public required string Namespace { get; init; }
+
+    public required string Configuration { get; init; }
+
+    public required string Revision { get; init; }
+
+    public required string Pod { get; init; }
+
+    /// <summary>Where to listen: the pod's own address when it is a loopback one, as other pods then share the machine; else any.</summary>
+    public required IPAddress ListenAddress { get; init; }
+
+    public string PodIP { get; init; } = "";
+
+    public string Service { get; init; } = "";
+
+    public required int ServingPort { get; init; }
+
+    public required int TlsPort { get; init; }
+
+    public required int UserPort { get; init; }
+
+    /// <summary>Requests in flight that the user container takes; 0 for no bound.</summary>
+    public required int ContainerConcurrency { get; init; }
+
+    public required TimeSpan Timeout { get; init; }
+
+    public TimeSpan ResponseStartTimeout { get; init; }
+
+    public TimeSpan IdleTimeout { get; init; }
+
+    /// <summary>The readiness probe, or probes, of the user's containers as JSON; empty for none.</summary>
+    public string ReadinessProbe { get; init; } = "";
+
+    public bool DetectHttp2 { get; init; }
+
+    public bool MultiContainerProbes { get; init; }
+
+    public ObservabilityConfig Observability { get; init; } = new();
+
+    /// <summary>How long no request may come, after the pod was told to end, before it stops to listen.</summary>
+    public TimeSpan QuietPeriod { get; init; } = PropagationDelay;
+
+    public string CertificateDirectory { get; init; } = DefaultCertificateDirectory;
+
+    public int AdminPort { get; init; } = 8022;
+
+    public int StatsPort { get; init; } = 9090;
+
+    public int UserMetricsPort { get; init; } = 9091;
+
+    /// <summary>Reads the environment.</summary>
+    /// <exception cref="FormatException">A variable is missing or is not what it should be; the message names it.</exception>
+    public static QueueProxyConfig Read(Func<string, string?> variable)
+    {
+        var podIP = variable("SERVING_POD_IP") ?? "";
+        var onLoopback = IPAddress.TryParse(podIP, out var address) && IPAddress.IsLoopback(address);
+        return new QueueProxyConfig
+        {
+            Namespace = Required("SERVING_NAMESPACE"),
+            Service = variable("SERVING_SERVICE") ?? "",
+            Configuration = variable("SERVING_CONFIGURATION") ?? "",
+            Revision = Required("SERVING_REVISION"),
+            Pod = Required("SERVING_POD"),
+            PodIP = podIP,
+            ListenAddress = onLoopback ? address! : Socket.OSSupportsIPv6 ? IPAddress.IPv6Any : IPAddress.Any,
+            ServingPort = Number("QUEUE_SERVING_PORT", required: true),
+            TlsPort = Number("QUEUE_SERVING_TLS_PORT", 8112),
+            UserPort = Number("USER_PORT", required: true),
+            ContainerConcurrency = Number("CONTAINER_CONCURRENCY", required: true),
+            Timeout = Seconds("REVISION_TIMEOUT_SECONDS"),
+            ResponseStartTimeout = Seconds("REVISION_RESPONSE_START_TIMEOUT_SECONDS"),
+            IdleTimeout = Seconds("REVISION_IDLE_TIMEOUT_SECONDS"),
+            ReadinessProbe = variable("SERVING_READINESS_PROBE") ?? "",
+            DetectHttp2 = Flag("ENABLE_HTTP2_AUTO_DETECTION"),
+            MultiContainerProbes = Flag("ENABLE_MULTI_CONTAINER_PROBES"),
+            Observability = ObservabilityConfig.Parse(variable("OBSERVABILITY_CONFIG") ?? ""),
+            QuietPeriod = variable("DRAIN_QUIET_SECONDS") is { Length: > 0 }
+                ? Seconds("DRAIN_QUIET_SECONDS")
+                : onLoopback ? LoopbackPropagationDelay : PropagationDelay,
+            CertificateDirectory = variable("CERTIFICATE_DIRECTORY") is { Length: > 0 } directory ? directory : DefaultCertificateDirectory,
+            AdminPort = Number("QUEUE_ADMIN_PORT", 8022),
+            StatsPort = Number("QUEUE_METRICS_PORT", 9090),
+            UserMetricsPort = Number("QUEUE_USER_METRICS_PORT", 9091),
+        };
+
+        string Required(string name) => variable(name) is { Length: > 0 } value ? value : throw new FormatException($"The environment has no {name}.");
+
+        int Number(string name, int absent = 0, bool required = false)
+        {
+            var text = variable(name) ?? "";
+            if (text.Length == 0 && !required) return absent;
+            return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+                ? number
+                : throw new FormatException($"The environment's {name} is \"{text}\", which is no number.");
+        }
+
+        TimeSpan Seconds(string name) => TimeSpan.FromSeconds(Number(name));
+
+        bool Flag(string name) => (variable(name) ?? "") is { Length: > 0 } text
+            && (bool.TryParse(text, out var flag) ? flag : text is "1" or "t" or "T");
+    }
+}

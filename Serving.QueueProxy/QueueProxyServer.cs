@@ -1,0 +1,119 @@
+using System.Net;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+using Serving.Dataplane;
+using Serving.Dataplane.Statistics;
+using Serving.QueueProxy.Readiness;
+
+namespace Serving.QueueProxy;
+
+/// <summary>The servers of the sidecar and how they end.</summary>
+internal sealed partial class QueueProxyServer : IAsyncDisposable
+{
+    private static readonly TimeSpan UpgradedDrain = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(20);
+
+    private readonly QueueProxyConfig _config;
+    private readonly TimeProvider _time;
+    private readonly ILoggerFactory _loggers;
+    private readonly ILogger _logger;
+    private readonly Drainer _drainer;
+    private readonly ProxyEndpoint _proxy;
+    private readonly HealthEndpoint _health;
+    private readonly StatReporter _reporter;
+    private readonly IUpstream _upstream;
+    private readonly CancellationTokenSource _terminated = new();
+    private readonly List<DataplaneServer> _servers = [];
+    private readonly DataplaneServer _main;
+
+    public QueueProxyServer(QueueProxyConfig config, TimeProvider time, ILoggerFactory loggers)
+    {
+        _config = config;
+        _time = time;
+        _loggers = loggers;
+        _logger = loggers.CreateLogger<QueueProxyServer>();
+        var stats = new RequestStats(time);
+        _drainer = new Drainer(config.QuietPeriod, time);
+        _upstream = Upstreams.Create(new UpstreamOptions { LoggerFactory = loggers });
+        _proxy = new ProxyEndpoint(config, _upstream, stats, _drainer, time);
+        _health = new HealthEndpoint(new UserProber(ReadinessProbe.Parse(config.ReadinessProbe), config.DetectHttp2, time, _logger), _drainer);
+        _reporter = new StatReporter(stats, config.Pod, time);
+
+        var endpoints = new List<DataplaneEndpoint> { new(config.ListenAddress, config.ServingPort) };
+        if (PodCertificate.TryLoad(config.CertificateDirectory, time, _logger) is { } certificate)
+            endpoints.Add(new DataplaneEndpoint(config.ListenAddress, config.TlsPort) { Certificates = _ => certificate.Current });
+        _main = Add(endpoints, HandleAsync);
+        Add([new(config.ListenAddress, config.AdminPort)], new AdminEndpoint(_drainer, time, _terminated.Token).HandleAsync);
+        Add([new(config.ListenAddress, config.StatsPort)], _reporter.HandleAsync);
+    }
+
+    /// <summary>Where requests are served; known once started.</summary>
+    public IPEndPoint Endpoint => _main.Endpoints[0];
+
+    /// <summary>Listens on every port.</summary>
+    /// <exception cref="IOException">A port is in use; the message names it.</exception>
+    public async Task StartAsync(CancellationToken cancellation)
+    {
+        foreach (var server in _servers) await server.StartAsync(cancellation);
+        LogStarted(_logger, _config.Namespace, _config.Revision, _config.ListenAddress, _config.ServingPort);
+    }
+
+    /// <summary>
+    /// Ends without losing a request: probes fail, requests are still taken until none has come for the quiet period and
+    /// none is in flight, then the servers close. Upgraded connections get another minute.
+    /// </summary>
+    public async Task DrainAsync(CancellationToken cancellation)
+    {
+        await _terminated.CancelAsync();
+        LogDraining(_logger, _config.QuietPeriod.TotalSeconds);
+        _main.BeginDrain();
+        await QuietAsync(cancellation);
+
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        foreach (var server in _servers) await server.StopAsync(limit.Token);
+        LogStopped(_logger);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var server in _servers) await server.DisposeAsync();
+        _reporter.Dispose();
+        (_upstream as IDisposable)?.Dispose();
+        _terminated.Dispose();
+    }
+
+    private async Task QuietAsync(CancellationToken cancellation)
+    {
+        var drained = _drainer.DrainAsync().WaitAsync(cancellation);
+        long? onlyUpgraded = null;
+        while (!drained.IsCompleted)
+        {
+            // A WebSocket may live for hours; once nothing else is left it has its minute.
+            if (_drainer.InFlight > 0 && _drainer.InFlight == _proxy.Upgraded) onlyUpgraded ??= _time.GetTimestamp();
+            else onlyUpgraded = null;
+            if (onlyUpgraded is { } since && _time.GetElapsedTime(since) >= _config.QuietPeriod + UpgradedDrain) return;
+            await Task.WhenAny(drained, Task.Delay(Step, _time, cancellation));
+        }
+
+        await drained;
+    }
+
+    private Task HandleAsync(HttpContext context) => _health.TryAnswer(context) ?? _proxy.HandleAsync(context);
+
+    private DataplaneServer Add(IReadOnlyList<DataplaneEndpoint> endpoints, RequestDelegate handler)
+    {
+        var server = new DataplaneServer(
+            new DataplaneServerOptions { Endpoints = endpoints, InlineScheduling = true, LoggerFactory = _loggers }, handler);
+        _servers.Add(server);
+        return server;
+    }
+
+    [LoggerMessage(1, LogLevel.Information, "Serving {Namespace}/{Revision} on {Address}:{Port}.")]
+    private static partial void LogStarted(ILogger logger, string @namespace, string revision, IPAddress address, int port);
+
+    [LoggerMessage(2, LogLevel.Information, "Draining: {Quiet} s without a request end it.")]
+    private static partial void LogDraining(ILogger logger, double quiet);
+
+    [LoggerMessage(3, LogLevel.Information, "Drained.")]
+    private static partial void LogStopped(ILogger logger);
+}

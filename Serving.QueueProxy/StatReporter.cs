@@ -1,0 +1,58 @@
+using Microsoft.AspNetCore.Http;
+using Serving.Dataplane.Statistics;
+
+namespace Serving.QueueProxy;
+
+/// <summary>Cuts a report of the requests every second and serves the last one to the autoscaler.</summary>
+internal sealed class StatReporter : IDisposable
+{
+    private static readonly TimeSpan Period = TimeSpan.FromSeconds(1);
+
+    private readonly RequestStats _stats;
+    private readonly string _pod;
+    private readonly TimeProvider _time;
+    private readonly long _started;
+    private readonly ITimer _timer;
+    private byte[] _last;
+
+    public StatReporter(RequestStats stats, string pod, TimeProvider time)
+    {
+        _stats = stats;
+        _pod = pod;
+        _time = time;
+        _started = time.GetTimestamp();
+        _last = StatCodec.Encode(new Stat { PodName = pod });
+        _timer = time.CreateTimer(static state => ((StatReporter)state!).Report(), this, Period, Period);
+    }
+
+    public void Dispose() => _timer.Dispose();
+
+    /// <summary>Answers <c>GET /metrics</c>.</summary>
+    public Task HandleAsync(HttpContext context)
+    {
+        if (context.Request.Path != "/metrics")
+        {
+            context.Response.StatusCode = StatusCodes.Status404NotFound;
+            return Task.CompletedTask;
+        }
+
+        var last = Volatile.Read(ref _last);
+        context.Response.ContentType = StatCodec.ContentType;
+        context.Response.ContentLength = last.Length;
+        return context.Response.Body.WriteAsync(last).AsTask();
+    }
+
+    private void Report()
+    {
+        var report = _stats.Report();
+        Volatile.Write(ref _last, StatCodec.Encode(new Stat
+        {
+            PodName = _pod,
+            AverageConcurrentRequests = report.AverageConcurrency,
+            AverageProxiedConcurrentRequests = report.AverageProxiedConcurrency,
+            RequestCount = report.RequestCount / Period.TotalSeconds,
+            ProxiedRequestCount = report.ProxiedRequestCount / Period.TotalSeconds,
+            ProcessUptime = _time.GetElapsedTime(_started).TotalSeconds,
+        }));
+    }
+}
