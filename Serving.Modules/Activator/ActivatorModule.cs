@@ -1,0 +1,153 @@
+using System.Net;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+using Serving.Activator.Requests;
+using Serving.Activator.Statistics;
+using Serving.Activator.Throttling;
+using Serving.Dataplane;
+using Serving.Kubernetes;
+
+namespace Serving.Activator;
+
+/// <summary>
+/// Holds the requests of revisions that have no room for them, tells the autoscaler, and passes them on the moment a pod
+/// answers. Takes requests over the network and, from a gateway in the same process, directly.
+/// </summary>
+public sealed partial class ActivatorModule : IServingModule, IDisposable
+{
+    private readonly ActivatorOptions _options;
+    private readonly TimeProvider _time;
+    private readonly ILoggerFactory _loggers;
+    private readonly ILogger _logger;
+    private readonly RevisionRegistry _registry;
+    private readonly ConcurrencyReporter _reporter;
+    private readonly IUpstream _upstream;
+    private readonly ActivatorMetrics _metrics = new();
+    private readonly ActivationHandler _handler;
+    private readonly ActivatorEndpoint _endpoint;
+    private volatile string? _notReadyReason = "the activator has not started";
+    private int _inFlight;
+
+    /// <param name="options">Where it listens and how patient it is.</param>
+    /// <param name="environment">The name of this pod, as the sender of measurements, and the cluster's domain.</param>
+    /// <param name="informers">Gives revisions, their pods and the Endpoints of their public Services.</param>
+    /// <param name="sink">Takes the measurements.</param>
+    /// <param name="loggers">Where it logs.</param>
+    /// <param name="time">The clock.</param>
+    public ActivatorModule(
+        ActivatorOptions options, ClusterEnvironment environment, IInformers informers, IRequestStatSink sink, ILoggerFactory loggers, TimeProvider time)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(environment);
+        ArgumentNullException.ThrowIfNull(informers);
+        ArgumentNullException.ThrowIfNull(sink);
+        ArgumentNullException.ThrowIfNull(loggers);
+        ArgumentNullException.ThrowIfNull(time);
+        _options = options;
+        _time = time;
+        _loggers = loggers;
+        _logger = loggers.CreateLogger<ActivatorModule>();
+        _registry = new RevisionRegistry(informers, options.Address, options.QueueDepth, time);
+        _reporter = new ConcurrencyReporter(environment.PodName, sink, time);
+        _upstream = Upstreams.Create(new UpstreamOptions { ConnectTimeout = TimeSpan.FromSeconds(2), LoggerFactory = loggers });
+        _handler = new ActivationHandler(_registry, _reporter, _upstream, _metrics, time, _logger);
+        _endpoint = new ActivatorEndpoint(_handler, environment.ClusterDomain, () => _notReadyReason);
+    }
+
+    /// <inheritdoc/>
+    public string Name => "activator";
+
+    /// <inheritdoc/>
+    public Activation Activation => Activation.Always;
+
+    /// <inheritdoc/>
+    public string? NotReadyReason => _notReadyReason;
+
+    /// <summary>The address by which it is found among the Endpoints of a revision.</summary>
+    public IPAddress Address => _options.Address;
+
+    /// <summary>Where its servers listen, HTTP/1.1 first; known while it runs.</summary>
+    public IReadOnlyList<IPEndPoint> Endpoints { get; private set; } = [];
+
+    /// <summary>
+    /// Holds a request until the revision has room for it, forwards it to a pod and fills the response. For gateways in
+    /// this process; the pod is spoken to in the revision's protocol.
+    /// </summary>
+    public async ValueTask HandleAsync(HttpContext context, string ns, string revision)
+    {
+        Interlocked.Increment(ref _inFlight);
+        try
+        {
+            await _handler.HandleAsync(context, ns, revision, http2: null);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _inFlight);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task RunAsync(IKubernetesClient client, CancellationToken cancellation)
+    {
+        await using var reports = _time.CreateTimer(static state => ((ActivatorModule)state!).Report(), this, ConcurrencyReporter.Period, ConcurrencyReporter.Period);
+        await using var server = new DataplaneServer(ServerOptions(), _endpoint.HandleAsync);
+        await server.StartAsync(cancellation);
+        Endpoints = server.Endpoints;
+        try
+        {
+            await _registry.WaitForSyncAsync(cancellation);
+            _notReadyReason = null;
+            await Task.Delay(Timeout.InfiniteTimeSpan, _time, cancellation);
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+            await DrainAsync(server);
+        }
+    }
+
+    /// <summary>Forgets the revisions and closes the connections to pods.</summary>
+    public void Dispose()
+    {
+        _registry.Dispose();
+        (_upstream as IDisposable)?.Dispose();
+        _metrics.Dispose();
+    }
+
+    // Requests arrive until everybody knows that this replica is going, and are served as ever.
+    private async Task DrainAsync(DataplaneServer server)
+    {
+        _notReadyReason = "received SIGTERM from kubelet";
+        LogDraining(_logger, _options.DrainDelay.TotalSeconds);
+        server.BeginDrain();
+        if (_options.DrainDelay > TimeSpan.Zero) await Task.Delay(_options.DrainDelay, _time);
+        using var limit = new CancellationTokenSource(_options.DrainTimeout, _time);
+        await server.StopAsync(limit.Token);
+        while (Volatile.Read(ref _inFlight) > 0 && !limit.IsCancellationRequested) await Task.Delay(TimeSpan.FromMilliseconds(20), _time);
+    }
+
+    private void Report()
+    {
+        try
+        {
+            _reporter.Report();
+        }
+        catch (Exception exception)
+        {
+            // A sink that fails once must not end the reports.
+            LogReportFailed(_logger, exception);
+        }
+    }
+
+    private DataplaneServerOptions ServerOptions()
+    {
+        List<DataplaneEndpoint> endpoints = [new(_options.Address, _options.HttpPort), new(_options.Address, _options.H2cPort)];
+        if (_options.Certificates is { } certificates) endpoints.Add(new DataplaneEndpoint(_options.Address, _options.HttpsPort) { Certificates = certificates });
+        return new DataplaneServerOptions { Endpoints = endpoints, LoggerFactory = _loggers };
+    }
+
+    [LoggerMessage(1, LogLevel.Information, "Draining: serving on for {Delay} s.")]
+    private static partial void LogDraining(ILogger logger, double delay);
+
+    [LoggerMessage(2, LogLevel.Error, "The requests of this second could not be reported.")]
+    private static partial void LogReportFailed(ILogger logger, Exception exception);
+}

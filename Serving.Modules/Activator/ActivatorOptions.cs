@@ -1,0 +1,30 @@
+using System.Net;
+using System.Net.Security;
+
+namespace Serving.Activator;
+
+/// <summary>Where the activator listens and how patient it is.</summary>
+/// <param name="Address">The address its servers listen on; also how it is found among the Endpoints of a revision.</param>
+public sealed record ActivatorOptions(IPAddress Address)
+{
+    /// <summary>The port Services lead HTTP/1.1 to; it speaks h2c too.</summary>
+    public int HttpPort { get; init; } = 8012;
+
+    /// <summary>The port Services lead h2c to; it speaks HTTP/1.1 too.</summary>
+    public int H2cPort { get; init; } = 8013;
+
+    /// <summary>The TLS port; used when <see cref="Certificates"/> is set.</summary>
+    public int HttpsPort { get; init; } = 8112;
+
+    /// <summary>The certificate for a server name; null for no TLS.</summary>
+    public Func<string?, SslStreamCertificateContext?>? Certificates { get; init; }
+
+    /// <summary>Requests that may wait for one revision; more are answered with 503.</summary>
+    public int QueueDepth { get; init; } = 10_000;
+
+    /// <summary>How long, after it is told to stop, it keeps serving so that others learn that it is not ready.</summary>
+    public TimeSpan DrainDelay { get; init; } = TimeSpan.FromSeconds(45);
+
+    /// <summary>How long requests in flight may then take to end.</summary>
+    public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromSeconds(30);
+}

@@ -1,0 +1,143 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Logging;
+using Serving.Activator.Statistics;
+using Serving.Activator.Throttling;
+using Serving.Api.Knative;
+using Serving.Api.WellKnown;
+using Serving.Dataplane;
+using Serving.Dataplane.Requests;
+using Serving.Kubernetes;
+
+namespace Serving.Activator.Requests;
+
+/// <summary>Holds a request until its revision has room, and passes it to a pod; to another when that one refuses the connection.</summary>
+internal sealed partial class ActivationHandler(
+    RevisionRegistry registry, ConcurrencyReporter reporter, IUpstream upstream, ActivatorMetrics metrics, TimeProvider time, ILogger logger)
+{
+    private const long DefaultTimeoutSeconds = 300;
+
+    /// <summary>Handles a request for a revision.</summary>
+    /// <param name="context">The request and the response to fill.</param>
+    /// <param name="ns">The namespace of the revision.</param>
+    /// <param name="revision">Its name.</param>
+    /// <param name="http2">Whether to speak HTTP/2 to the pod; null when the revision decides.</param>
+    public async ValueTask HandleAsync(HttpContext context, string ns, string revision, bool? http2)
+    {
+        if (!registry.HasSynced) await registry.WaitForSyncAsync(context.RequestAborted);
+        if (registry.Find(ns, revision) is not { } entry)
+        {
+            await NotFoundAsync(context, revision);
+            return;
+        }
+
+        var counter = reporter.Begin(new ObjectKey(ns, revision));
+        var deadline = RequestDeadline.Start(context, Timeouts(entry.Revision.Spec), time);
+        try
+        {
+            var speaksHttp2 = http2 ?? entry.Revision.Spec.Protocol() == NetworkingKeys.ProtocolH2C;
+            await ThrottleAsync(context, entry, speaksHttp2 && !IsUpgrade(context), deadline.Token);
+        }
+        catch (OperationCanceledException) when (deadline.Token.IsCancellationRequested)
+        {
+            // Time is up, which the deadline answers, or the client is gone, whom nobody answers.
+        }
+        finally
+        {
+            ConcurrencyReporter.End(counter);
+            await deadline.CompleteAsync("activator request timeout");
+        }
+    }
+
+    private static RequestTimeouts Timeouts(RevisionSpec spec) => new(
+        TimeSpan.FromSeconds(spec.TimeoutSeconds ?? DefaultTimeoutSeconds),
+        TimeSpan.FromSeconds(spec.ResponseStartTimeoutSeconds ?? 0),
+        TimeSpan.FromSeconds(spec.IdleTimeoutSeconds ?? 0));
+
+    private static bool IsUpgrade(HttpContext context) => context.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true };
+
+    private static Task NotFoundAsync(HttpContext context, string revision) => PlainText.WriteErrorAsync(
+        context, StatusCodes.Status404NotFound, $"Error getting active endpoint: revision.serving.knative.dev \"{revision}\" not found");
+
+    // The queue-proxy restores the Host; in between it would only mislead meshes that route by it.
+    private static void Prepare(HttpContext context)
+    {
+        var headers = context.Request.Headers;
+        if (!headers.ContainsKey(DataplaneHeaders.OriginalHost)) headers[DataplaneHeaders.OriginalHost] = context.Request.Host.Value;
+        headers[DataplaneHeaders.Proxy] = DataplaneHeaders.ActivatorName;
+        headers.Remove(DataplaneHeaders.Revision);
+        headers.Remove(DataplaneHeaders.Namespace);
+        headers.Remove(DataplaneHeaders.Hash);
+        ForwardedHeader.AppendPeer(context);
+    }
+
+    private async ValueTask ThrottleAsync(HttpContext context, RevisionEntry entry, bool http2, CancellationToken cancellation)
+    {
+        var prepared = false;
+        while (true)
+        {
+            metrics.Queued(1);
+            bool entered;
+            try
+            {
+                entered = await entry.Throttler.EnterAsync(cancellation);
+            }
+            finally
+            {
+                metrics.Queued(-1);
+            }
+
+            if (!entered)
+            {
+                await PlainText.WriteOverloadAsync(context);
+                return;
+            }
+
+            PodTracker? pod;
+            try
+            {
+                if (entry.Throttler.Closed)
+                {
+                    await NotFoundAsync(context, entry.Revision.Metadata.Name);
+                    return;
+                }
+
+                pod = entry.Throttler.Reserve();
+                if (pod is not null)
+                {
+                    if (!prepared) Prepare(context);
+                    prepared = true;
+                    if (await ForwardAsync(context, pod, http2, cancellation)) return;
+                    LogRefused(logger, pod.Address, entry.Revision.Metadata.Namespace, entry.Revision.Metadata.Name);
+                    entry.Backends.Suspect(pod.Address);
+                }
+            }
+            finally
+            {
+                entry.Throttler.Exit();
+            }
+
+            // Pods changed between the turn and the choice: queue again, and let those who change them run.
+            if (pod is null) await Task.Yield();
+            cancellation.ThrowIfCancellationRequested();
+        }
+    }
+
+    private async ValueTask<bool> ForwardAsync(HttpContext context, PodTracker pod, bool http2, CancellationToken cancellation)
+    {
+        metrics.Active(1);
+        try
+        {
+            var target = new UpstreamTarget(pod.Address, http2) { Host = pod.Address };
+            return await upstream.ForwardAsync(context, target, cancellation) != UpstreamResult.NotConnected;
+        }
+        finally
+        {
+            metrics.Active(-1);
+            pod.Release();
+        }
+    }
+
+    [LoggerMessage(1, LogLevel.Warning, "The pod at {Address} of {Namespace}/{Revision} refused a connection; the request goes to another.")]
+    private static partial void LogRefused(ILogger logger, string address, string @namespace, string revision);
+}

@@ -1,0 +1,92 @@
+using System.Collections.Concurrent;
+using Serving.Dataplane.Statistics;
+using Serving.Kubernetes;
+
+namespace Serving.Activator.Statistics;
+
+/// <summary>
+/// Counts the requests of each revision and reports them every second; the first request of an idle revision is reported
+/// at once, which is what wakes the autoscaler.
+/// </summary>
+internal sealed class ConcurrencyReporter(string podName, IRequestStatSink sink, TimeProvider time)
+{
+    /// <summary>The time between two reports.</summary>
+    public static readonly TimeSpan Period = TimeSpan.FromSeconds(1);
+
+    private readonly ConcurrentDictionary<ObjectKey, Counter> _counters = new();
+
+    /// <summary>Counts a request in. Pass the result to <see cref="End"/>.</summary>
+    public Counter Begin(in ObjectKey revision)
+    {
+        while (true)
+        {
+            if (_counters.TryGetValue(revision, out var counter))
+            {
+                if (counter.TryBegin()) return counter;
+
+                // It was idle and is on its way out.
+                _counters.TryRemove(KeyValuePair.Create(revision, counter));
+                continue;
+            }
+
+            counter = new Counter(time);
+            if (!_counters.TryAdd(revision, counter)) continue;
+            if (!counter.TryBegin()) continue;
+            sink.Report(revision.Namespace, revision.Name, new Stat { PodName = podName, AverageConcurrentRequests = 1, RequestCount = 1 });
+            return counter;
+        }
+    }
+
+    /// <summary>Counts a request out.</summary>
+    public static void End(Counter counter) => counter.End();
+
+    /// <summary>Sends one report of each revision that had requests, and forgets those that had none.</summary>
+    public void Report()
+    {
+        foreach (var (revision, counter) in _counters)
+        {
+            var (report, first) = counter.Report();
+            if (report.AverageConcurrency == 0 && counter.TryClose()) _counters.TryRemove(KeyValuePair.Create(revision, counter));
+
+            // What was told at once is not told again.
+            sink.Report(revision.Namespace, revision.Name, new Stat
+            {
+                PodName = podName,
+                AverageConcurrentRequests = Math.Max(report.AverageConcurrency - first, 0),
+                RequestCount = report.RequestCount - first,
+            });
+        }
+    }
+
+    /// <summary>The requests of one revision.</summary>
+    internal sealed class Counter(TimeProvider time)
+    {
+        private const int Closed = -1;
+
+        private readonly RequestStats _stats = new(time);
+        private int _references;
+        private double _first = 1;
+
+        public bool TryBegin()
+        {
+            while (true)
+            {
+                var references = Volatile.Read(ref _references);
+                if (references == Closed) return false;
+                if (Interlocked.CompareExchange(ref _references, references + 1, references) != references) continue;
+                _stats.Begin(proxied: false);
+                return true;
+            }
+        }
+
+        public void End()
+        {
+            _stats.End(proxied: false);
+            Interlocked.Decrement(ref _references);
+        }
+
+        public bool TryClose() => Interlocked.CompareExchange(ref _references, Closed, 0) == 0;
+
+        public (RequestStatsReport Report, double First) Report() => (_stats.Report(), Interlocked.Exchange(ref _first, 0));
+    }
+}

@@ -1,0 +1,13 @@
+using Serving.Dataplane.Statistics;
+
+namespace Serving.Activator;
+
+/// <summary>Takes the activator's measurements: the autoscaler of this process, or a connection to another.</summary>
+public interface IRequestStatSink
+{
+    /// <summary>
+    /// Takes one measurement. Called at once for the first request of an idle revision, then every second while there are
+    /// requests. Must not block.
+    /// </summary>
+    void Report(string ns, string revision, in Stat stat);
+}

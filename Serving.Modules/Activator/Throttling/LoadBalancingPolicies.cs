@@ -1,0 +1,64 @@
+namespace Serving.Activator.Throttling;
+
+/// <summary>The policies, and which of them fits a container concurrency.</summary>
+internal static class LoadBalancingPolicies
+{
+    private const int FewAtOnce = 3;
+
+    /// <summary>
+    /// Without a bound the less busy of two random pods; with a very low one the first that is free, so that others stay
+    /// idle and may go; else one after the other.
+    /// </summary>
+    public static ILoadBalancingPolicy For(int containerConcurrency) => containerConcurrency switch
+    {
+        0 => new RandomChoiceOfTwo(Random.Shared),
+        <= FewAtOnce => new FirstAvailable(),
+        _ => new RoundRobin(),
+    };
+
+    /// <summary>The less busy of two that are drawn at random.</summary>
+    internal sealed class RandomChoiceOfTwo(Random random) : ILoadBalancingPolicy
+    {
+        public PodTracker? Reserve(PodTracker[] pods)
+        {
+            if (pods.Length == 0) return null;
+            var pick = pods[0];
+            if (pods.Length > 1)
+            {
+                var first = pods.Length == 2 ? 0 : random.Next(pods.Length);
+                var second = pods.Length == 2 ? 1 : random.Next(pods.Length - 1);
+                if (pods.Length > 2 && second >= first) second++;
+                var (one, other) = (pods[first], pods[second]);
+                var difference = one.InFlight - other.InFlight;
+                pick = difference < 0 || (difference == 0 && random.Next(2) == 0) ? one : other;
+            }
+
+            return pick.TryReserve() ? pick : null;
+        }
+    }
+
+    /// <summary>The first that has a place.</summary>
+    internal sealed class FirstAvailable : ILoadBalancingPolicy
+    {
+        public PodTracker? Reserve(PodTracker[] pods) => Array.Find(pods, static pod => pod.TryReserve());
+    }
+
+    /// <summary>The next that has a place, after the one that was chosen last.</summary>
+    internal sealed class RoundRobin : ILoadBalancingPolicy
+    {
+        private uint _next;
+
+        public PodTracker? Reserve(PodTracker[] pods)
+        {
+            if (pods.Length == 0) return null;
+            var start = Interlocked.Increment(ref _next) - 1;
+            for (var i = 0u; i < pods.Length; i++)
+            {
+                var pod = pods[(start + i) % (uint)pods.Length];
+                if (pod.TryReserve()) return pod;
+            }
+
+            return null;
+        }
+    }
+}

@@ -1,0 +1,26 @@
+using Serving.Api.Knative;
+
+namespace Serving.Activator.Throttling;
+
+/// <summary>What the activator keeps of one revision.</summary>
+internal sealed class RevisionEntry(Revision revision, RevisionThrottler throttler, RevisionBackends backends) : IDisposable
+{
+    private Revision _revision = revision;
+
+    /// <summary>Its newest state.</summary>
+    public Revision Revision
+    {
+        get => Volatile.Read(ref _revision);
+        set => Volatile.Write(ref _revision, value);
+    }
+
+    public RevisionThrottler Throttler => throttler;
+
+    public RevisionBackends Backends => backends;
+
+    public void Dispose()
+    {
+        backends.Dispose();
+        throttler.Close();
+    }
+}

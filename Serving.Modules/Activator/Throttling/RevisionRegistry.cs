@@ -1,0 +1,103 @@
+using System.Collections.Concurrent;
+using System.Net;
+using Serving.Api;
+using Serving.Api.Core;
+using Serving.Api.Knative;
+using Serving.Api.WellKnown;
+using Serving.Kubernetes;
+
+namespace Serving.Activator.Throttling;
+
+/// <summary>
+/// Every revision with its throttler, kept up to date by the informers of revisions, their pods and the Endpoints of
+/// their public Services.
+/// </summary>
+internal sealed class RevisionRegistry : IDisposable
+{
+    private readonly ConcurrentDictionary<ObjectKey, RevisionEntry> _entries = new();
+    private readonly IInformer<Revision> _revisions;
+    private readonly IInformer<Pod> _pods;
+    private readonly IInformer<Endpoints> _endpoints;
+    private readonly IDisposable[] _registrations;
+    private readonly PodProber _prober;
+    private readonly string _ownAddress;
+    private readonly int _queueDepth;
+
+    public RevisionRegistry(IInformers informers, IPAddress ownAddress, int queueDepth, TimeProvider time)
+    {
+        _ownAddress = ownAddress.ToString();
+        _queueDepth = queueDepth;
+        _prober = new PodProber(time);
+        _revisions = informers.For(Resources.Revisions);
+        _pods = informers.For(Resources.Pods, labelSelector: ServingKeys.Revision);
+        _endpoints = informers.For(Resources.Endpoints);
+        _registrations = [_revisions.AddHandler(OnRevision), _pods.AddHandler(OnPod), _endpoints.AddHandler(OnEndpoints)];
+    }
+
+    /// <summary>Whether what it knows is complete.</summary>
+    public bool HasSynced => _revisions.HasSynced && _pods.HasSynced;
+
+    /// <summary>The revision, or null when there is none.</summary>
+    public RevisionEntry? Find(string ns, string name) => _entries.GetValueOrDefault(new ObjectKey(ns, name));
+
+    /// <summary>Completes when what it knows is complete.</summary>
+    public async Task WaitForSyncAsync(CancellationToken cancellation)
+    {
+        await _revisions.WaitForSyncAsync(cancellation);
+        await _pods.WaitForSyncAsync(cancellation);
+    }
+
+    public void Dispose()
+    {
+        foreach (var registration in _registrations) registration.Dispose();
+        foreach (var entry in _entries.Values) entry.Dispose();
+    }
+
+    private void OnRevision(Change<Revision> change)
+    {
+        if (change.New is not { } revision)
+        {
+            if (_entries.TryRemove(change.Key, out var gone)) gone.Dispose();
+            return;
+        }
+
+        if (_entries.TryGetValue(change.Key, out var known) && known.Revision.Metadata.Uid == revision.Metadata.Uid)
+        {
+            known.Revision = revision;
+            return;
+        }
+
+        known?.Dispose();
+        var throttler = new RevisionThrottler((int)(revision.Spec.ContainerConcurrency ?? 0), _queueDepth);
+        var entry = new RevisionEntry(revision, throttler, new RevisionBackends(revision, throttler, _prober));
+        _entries[change.Key] = entry;
+
+        // Pods and Endpoints may have been seen before their revision.
+        foreach (var pod in _pods.Lister.ByLabel(change.Key.Namespace, ServingKeys.Revision, change.Key.Name)) entry.Backends.Update(pod);
+        if (_endpoints.Lister.Get(change.Key.Namespace, change.Key.Name) is { } endpoints) SetShare(entry, endpoints);
+    }
+
+    private void OnPod(Change<Pod> change)
+    {
+        if (!change.Object.Metadata.Labels.TryGetValue(ServingKeys.Revision, out var revision)) return;
+        if (Find(change.Key.Namespace, revision) is not { } entry) return;
+        if (change.New is { } pod) entry.Backends.Update(pod);
+        else entry.Backends.Remove(change.Old!);
+    }
+
+    private void OnEndpoints(Change<Endpoints> change)
+    {
+        // The public Service bears the name of its revision.
+        if (change.New is { } endpoints && Find(change.Key.Namespace, change.Key.Name) is { } entry) SetShare(entry, endpoints);
+    }
+
+    private void SetShare(RevisionEntry entry, Endpoints endpoints)
+    {
+        var activators = endpoints.Subsets.SelectMany(static subset => subset.Addresses).Select(static address => address.Ip)
+            .Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToList();
+        var index = activators.IndexOf(_ownAddress);
+
+        // Not in the path at present: the share of before stays for what is still on its way.
+        if (index >= 0) entry.Throttler.SetShare(new ActivatorShare(index, activators.Count));
+    }
+}

@@ -1,0 +1,73 @@
+namespace Serving.Networking.Gateway.Backends;
+
+/// <summary>What is known of a backend at one moment. Immutable but for the load of its endpoints.</summary>
+internal sealed class BackendState
+{
+    private readonly TaskCompletionSource replaced = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Ready addresses.</summary>
+    public BackendEndpoint[] Endpoints { get; init; } = [];
+
+    /// <summary>Whether they are spoken to in HTTP/2.</summary>
+    public bool Http2 { get; init; }
+
+    /// <summary>The backend inside the cluster that an ExternalName stands for; null for none.</summary>
+    public Backend? Alias { get; init; }
+
+    /// <summary>Whether the Service stands for this gateway itself: the route of the rewritten host tells where to.</summary>
+    public bool LeadsToGateway { get; init; }
+
+    /// <summary>Completes when this state has been replaced.</summary>
+    public Task Replaced => replaced.Task;
+
+    public void Retire() => replaced.TrySetResult();
+
+    /// <summary>
+    /// The less loaded of two endpoints chosen at random, which spreads load nearly as well as looking at all. Endpoints in
+    /// <paramref name="tried"/> are left out, those that did not answer lately are a last resort; null when none is left.
+    /// </summary>
+    public BackendEndpoint? Pick(List<BackendEndpoint>? tried, Random random)
+    {
+        var endpoints = Endpoints;
+        if (endpoints.Length == 0)
+        {
+            return null;
+        }
+
+        if (endpoints.Length == 1)
+        {
+            return tried?.Contains(endpoints[0]) == true ? null : endpoints[0];
+        }
+
+        var one = random.Next(endpoints.Length);
+        var two = random.Next(endpoints.Length - 1);
+        two = two >= one ? two + 1 : two;
+        var chosen = Better(endpoints[one], endpoints[two]);
+        return chosen.Avoided || tried?.Contains(chosen) == true ? BestOf(endpoints, tried) : chosen;
+    }
+
+    private static BackendEndpoint? BestOf(BackendEndpoint[] endpoints, List<BackendEndpoint>? tried)
+    {
+        BackendEndpoint? best = null;
+        foreach (var endpoint in endpoints)
+        {
+            if (tried?.Contains(endpoint) != true)
+            {
+                best = best is null ? endpoint : Better(best, endpoint);
+            }
+        }
+
+        return best;
+    }
+
+    private static BackendEndpoint Better(BackendEndpoint one, BackendEndpoint two)
+    {
+        if (one.Avoided != two.Avoided)
+        {
+            return one.Avoided ? two : one;
+        }
+
+        var difference = one.InFlight - two.InFlight;
+        return difference < 0 || (difference == 0 && one.LocalActivator) ? one : two;
+    }
+}

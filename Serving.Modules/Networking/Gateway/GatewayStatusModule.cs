@@ -1,0 +1,86 @@
+using Microsoft.Extensions.Logging;
+using Serving.Api;
+using Serving.Api.Core;
+using Serving.Api.Networking;
+using Serving.Kubernetes;
+using Serving.Networking.Gateway.Readiness;
+
+namespace Serving.Networking.Gateway;
+
+/// <summary>
+/// Says in the status of each Ingress whether the gateways route it. Only the leader writes, since readiness is about all replicas:
+/// it asks the gateway of its own process directly and the others, found behind the Service of the cluster-local listener, by probes.
+/// </summary>
+public sealed class GatewayStatusModule : IServingModule
+{
+    private readonly GatewayOptions options;
+    private readonly ClusterEnvironment environment;
+    private readonly ILogger logger;
+    private readonly TimeProvider time;
+    private readonly GatewayModule? local;
+    private readonly IInformer<Ingress> ingresses;
+    private readonly IInformer<Endpoints> endpoints;
+
+    /// <param name="options">The same that the gateways have.</param>
+    /// <param name="environment">The cluster's domain, the namespace and the address of this process.</param>
+    /// <param name="informers">Where the caches of Ingresses and Endpoints come from.</param>
+    /// <param name="loggers">Where to log.</param>
+    /// <param name="time">The clock of conditions.</param>
+    /// <param name="local">The gateway of this process; null when it has none.</param>
+    public GatewayStatusModule(
+        GatewayOptions options, ClusterEnvironment environment, IInformers informers, ILoggerFactory loggers, TimeProvider time, GatewayModule? local = null)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(environment);
+        ArgumentNullException.ThrowIfNull(informers);
+        this.options = options;
+        this.environment = environment;
+        this.time = time;
+        this.local = local;
+        logger = loggers.CreateLogger<GatewayStatusModule>();
+        ingresses = informers.For(Resources.Ingresses);
+        endpoints = informers.For(Resources.Endpoints);
+    }
+
+    /// <inheritdoc/>
+    public string Name => "gateway-status";
+
+    /// <inheritdoc/>
+    public Activation Activation => Activation.Leader;
+
+    /// <inheritdoc/>
+    public async Task RunAsync(IKubernetesClient client, CancellationToken cancellation)
+    {
+        using var probe = new ReplicaProbe(logger);
+        var replicas = new Replicas(options, environment, endpoints, local, probe);
+        var reconciler = new IngressStatusReconciler(options, environment, ingresses, replicas, time);
+        var loop = new ReconcileLoop(reconciler, logger, time)
+            .For(ingresses)
+            .Watches(endpoints, changed => replicas.AreListedIn(changed) ? reconciler.NotReady() : []);
+
+        void AskAgain()
+        {
+            foreach (var key in reconciler.NotReady())
+            {
+                loop.Enqueue(key);
+            }
+        }
+
+        if (local is not null)
+        {
+            local.TableChanged += AskAgain;
+        }
+
+        try
+        {
+            await loop.RunAsync(client, cancellation).ConfigureAwait(false);
+        }
+        finally
+        {
+            if (local is not null)
+            {
+                local.TableChanged -= AskAgain;
+            }
+        }
+    }
+}

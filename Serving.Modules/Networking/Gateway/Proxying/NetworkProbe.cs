@@ -1,0 +1,44 @@
+using Microsoft.AspNetCore.Http;
+using Serving.Api.WellKnown;
+using Serving.Networking.Gateway.Routing;
+
+namespace Serving.Networking.Gateway.Proxying;
+
+/// <summary>Answers the probes by which Knative finds out which version of an Ingress a gateway routes.</summary>
+internal static class NetworkProbe
+{
+    public const string Value = "probe";
+
+    /// <summary>Whether the request is such a probe; when it is not, the header that only probes may carry is taken off.</summary>
+    public static bool Is(HttpRequest request)
+    {
+        if (request.Headers.TryGetValue(Headers.NetworkProbe, out var probe) && probe.ToString() == Value)
+        {
+            return true;
+        }
+
+        request.Headers.Remove(Headers.NetworkHash);
+        return false;
+    }
+
+    /// <summary>
+    /// Answers with the version asked for, or with that of <paramref name="route"/> when the probe asks which it is. A route whose backends
+    /// have no endpoint answers 503, as if the probe had gone through to them.
+    /// </summary>
+    public static Task AnswerAsync(HttpContext context, Route route)
+    {
+        var asked = context.Request.Headers[Headers.NetworkHash].ToString();
+        if (asked.Length == 0)
+        {
+            return PlainAnswer.WriteAsync(context, StatusCodes.Status400BadRequest, $"a probe request must contain a non-empty \"{Headers.NetworkHash}\" header");
+        }
+
+        if (!route.Splits.All(static split => split.Backend.Available))
+        {
+            return PlainAnswer.WriteAsync(context, StatusCodes.Status503ServiceUnavailable, "no endpoint is ready");
+        }
+
+        context.Response.Headers[Headers.NetworkHash] = asked == Headers.NetworkHashOverride ? route.Hash : asked;
+        return Task.CompletedTask;
+    }
+}

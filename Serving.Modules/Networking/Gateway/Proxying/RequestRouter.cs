@@ -1,0 +1,128 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Serving.Networking.Gateway.Routing;
+
+namespace Serving.Networking.Gateway.Proxying;
+
+/// <summary>
+/// Answers every request: finds its route in the table of the moment, prepares the headers and hands it to the forwarder.
+/// <code>
+/// listener → refuse what is malformed → host → path and headers → probe? redirect? → split → backend
+///                                         ▲                                                    │
+///                                         └──── cluster-local table, with the rewritten host ──┘ (a Service that stands for us)
+/// </code>
+/// </summary>
+internal sealed class RequestRouter(BackendForwarder forwarder, bool trustClient)
+{
+    /// <summary>How often a request may come back to the table; a longer way is a circle.</summary>
+    private const int MaxDepth = 3;
+
+    private RouteTable table = RouteTable.Empty;
+
+    /// <summary>What is routed. Requests under way keep the table they began with.</summary>
+    public RouteTable Table
+    {
+        get => Volatile.Read(ref table);
+        set => Volatile.Write(ref table, value);
+    }
+
+    /// <summary>Answers a request that came to a listener of the outside.</summary>
+    public Task HandleExternalAsync(HttpContext context)
+    {
+        var now = Table;
+        return HandleAsync(context, now, now.External, external: true);
+    }
+
+    /// <summary>Answers a request that came to the listener of the inside.</summary>
+    public Task HandleClusterLocalAsync(HttpContext context)
+    {
+        var now = Table;
+        return HandleAsync(context, now, now.ClusterLocal, external: false);
+    }
+
+    private Task HandleAsync(HttpContext context, RouteTable now, HostTable hosts, bool external)
+    {
+        var request = context.Request;
+        if (RequestPath.Climbs(context.Features.Get<IHttpRequestFeature>()?.RawTarget))
+        {
+            return PlainAnswer.WriteAsync(context, StatusCodes.Status400BadRequest, "the path must not contain ..");
+        }
+
+        if (HttpMethods.IsConnect(request.Method) && HttpProtocol.IsHttp11(request.Protocol))
+        {
+            return PlainAnswer.WriteAsync(context, StatusCodes.Status405MethodNotAllowed);
+        }
+
+        if (Find(hosts, request.Host.Value, request) is not { } route)
+        {
+            return PlainAnswer.WriteAsync(context, StatusCodes.Status404NotFound);
+        }
+
+        if (NetworkProbe.Is(request))
+        {
+            return NetworkProbe.AnswerAsync(context, route);
+        }
+
+        if (route.RedirectToHttps && external && !request.IsHttps)
+        {
+            context.Response.Headers.Location = $"https://{HostTable.NameOf(request.Host.Value)}{RawTarget(context)}";
+            return PlainAnswer.WriteAsync(context, StatusCodes.Status301MovedPermanently);
+        }
+
+        ForwardedHeaders.Apply(context, trustClient);
+        return ForwardAsync(context, now, route);
+    }
+
+    private Task ForwardAsync(HttpContext context, RouteTable now, Route route)
+    {
+        for (var depth = 0; depth < MaxDepth; depth++)
+        {
+            if (route.Choose(Random.Shared.NextDouble()) is not { } split)
+            {
+                return PlainAnswer.WriteAsync(context, StatusCodes.Status503ServiceUnavailable, "the route has no backend");
+            }
+
+            var request = context.Request;
+            Set(request.Headers, route.SetHeaders);
+            Set(request.Headers, split.SetHeaders);
+            if (route.RewriteHost is { } host)
+            {
+                request.Host = new HostString(host);
+            }
+
+            if (!split.Backend.State.LeadsToGateway)
+            {
+                return forwarder.ForwardAsync(context, split);
+            }
+
+            if (Find(now.ClusterLocal, request.Host.Value, request) is not { } next)
+            {
+                return PlainAnswer.WriteAsync(context, StatusCodes.Status404NotFound);
+            }
+
+            route = next;
+        }
+
+        return PlainAnswer.WriteAsync(context, StatusCodes.Status508LoopDetected, "the route leads to itself");
+    }
+
+    private static Route? Find(HostTable hosts, string? host, HttpRequest request)
+    {
+        var path = request.Path.Value;
+        return hosts.Find(host)?.Match(string.IsNullOrEmpty(path) ? "/" : path, request.Headers);
+    }
+
+    private static void Set(IHeaderDictionary headers, KeyValuePair<string, string>[] values)
+    {
+        foreach (var (name, value) in values)
+        {
+            headers[name] = value;
+        }
+    }
+
+    private static string RawTarget(HttpContext context)
+    {
+        var raw = context.Features.Get<IHttpRequestFeature>()?.RawTarget;
+        return raw is ['/', ..] ? raw : context.Request.Path.ToUriComponent() + context.Request.QueryString.ToUriComponent();
+    }
+}

@@ -1,0 +1,79 @@
+using System.Net;
+using Microsoft.Extensions.Logging;
+using Serving.Api.Networking;
+using Serving.Api.WellKnown;
+using Serving.Networking.Gateway.Proxying;
+
+namespace Serving.Networking.Gateway.Readiness;
+
+/// <summary>Asks a gateway of another process, over its cluster-local listener, which version of an Ingress it routes.</summary>
+internal sealed partial class ReplicaProbe : IDisposable
+{
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(2);
+
+    private readonly ILogger logger;
+    private readonly HttpMessageInvoker http = new(new SocketsHttpHandler
+    {
+        ActivityHeadersPropagator = null,
+        AllowAutoRedirect = false,
+        UseCookies = false,
+        UseProxy = false,
+        ConnectTimeout = Timeout,
+        PooledConnectionIdleTimeout = TimeSpan.FromSeconds(10),
+    });
+
+    public ReplicaProbe(ILogger logger) => this.logger = logger;
+
+    public void Dispose() => http.Dispose();
+
+    /// <summary>Whether the gateway at this address routes this version. One host of it is enough, since tables are swapped whole.</summary>
+    public async Task<bool> HasAsync(IPEndPoint replica, Ingress ingress, string hash, CancellationToken cancellation)
+    {
+        if (Request(replica, ingress) is not { } request)
+        {
+            return true;
+        }
+
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        deadline.CancelAfter(Timeout);
+        try
+        {
+            using var _ = request;
+            using var response = await http.SendAsync(request, deadline.Token).ConfigureAwait(false);
+            return response.StatusCode == HttpStatusCode.OK
+                && response.Headers.TryGetValues(Headers.NetworkHash, out var values)
+                && values.Contains(hash, StringComparer.Ordinal);
+        }
+        catch (Exception error) when (error is HttpRequestException or OperationCanceledException && !cancellation.IsCancellationRequested)
+        {
+            LogUnreachable(logger, replica, error.Message);
+            return false;
+        }
+    }
+
+    /// <summary>A request that the first route of the Ingress matches; null when it has none.</summary>
+    private static HttpRequestMessage? Request(IPEndPoint replica, Ingress ingress)
+    {
+        var rule = ingress.Spec.Rules.FirstOrDefault(static rule => rule.Http is { Paths.Count: > 0 });
+        if (rule?.Http is not { } http)
+        {
+            return null;
+        }
+
+        var path = http.Paths[0];
+        var request = new HttpRequestMessage(HttpMethod.Get, $"http://{replica}{(path.Path.StartsWith('/') ? path.Path : "/" + path.Path)}");
+        request.Headers.Host = rule.Hosts.Count == 0 ? "probe" : rule.Hosts[0].Replace("*", "probe", StringComparison.Ordinal);
+        foreach (var (name, match) in path.Headers ?? new Dictionary<string, HeaderMatch>())
+        {
+            request.Headers.TryAddWithoutValidation(name, match.Exact);
+        }
+
+        request.Headers.TryAddWithoutValidation("User-Agent", Headers.IngressProbeUserAgent);
+        request.Headers.TryAddWithoutValidation(Headers.NetworkProbe, NetworkProbe.Value);
+        request.Headers.TryAddWithoutValidation(Headers.NetworkHash, Headers.NetworkHashOverride);
+        return request;
+    }
+
+    [LoggerMessage(1, LogLevel.Debug, "The gateway at {Replica} does not answer: {Reason}")]
+    private static partial void LogUnreachable(ILogger logger, IPEndPoint replica, string reason);
+}

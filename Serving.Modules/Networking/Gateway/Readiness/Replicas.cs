@@ -1,0 +1,73 @@
+using System.Net;
+using Serving.Api.Core;
+using Serving.Api.Networking;
+using Serving.Kubernetes;
+using Serving.Networking.Gateway.Routing;
+
+namespace Serving.Networking.Gateway.Readiness;
+
+/// <summary>All gateways there are: those behind the Service of the cluster-local listener, and that of this process.</summary>
+internal sealed class Replicas(GatewayOptions options, ClusterEnvironment environment, IInformer<Endpoints> endpoints, GatewayModule? local, ReplicaProbe probe)
+{
+    /// <summary>
+    /// How long a pass waits for the table of this process to have the newest version: long enough that most changes need one status
+    /// write, not two. Endpoints are not waited for, so that Ingresses without them hold up no others.
+    /// </summary>
+    private static readonly TimeSpan LocalPatience = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>Whether these Endpoints tell which gateways there are.</summary>
+    public bool AreListedIn(Endpoints candidate) => candidate.Metadata.Namespace == environment.SystemNamespace && candidate.Metadata.Name == options.InternalService;
+
+    public async Task<Verdict> AskAsync(Ingress ingress, CancellationToken cancellation)
+    {
+        var hash = IngressHash.Compute(ingress);
+        var listed = Listed();
+        if (local is not null && (listed.Count == 0 || listed.Any(IsLocal)))
+        {
+            var verdict = await AskLocalAsync(local, ObjectKey.Of(ingress), hash, cancellation).ConfigureAwait(false);
+            if (!verdict.Ready || listed.Count == 0)
+            {
+                return verdict;
+            }
+        }
+
+        var others = listed.Where(replica => local is null || !IsLocal(replica)).ToList();
+        var answers = await Task.WhenAll(others.Select(replica => probe.HasAsync(replica, ingress, hash, cancellation))).ConfigureAwait(false);
+        return new Verdict(listed.Count > 0 && answers.All(static has => has));
+    }
+
+    private static async Task<Verdict> AskLocalAsync(GatewayModule local, ObjectKey key, string hash, CancellationToken cancellation)
+    {
+        var started = Environment.TickCount64;
+        while (true)
+        {
+            var next = local.NextTable;
+            var applied = local.Table.Ingresses.GetValueOrDefault(key);
+            var verdict = new Verdict(applied.Hash == hash && applied.Available, applied.Hash == hash ? applied.Conflict : null);
+            var left = LocalPatience - TimeSpan.FromMilliseconds(Environment.TickCount64 - started);
+            if (applied.Hash == hash || left <= TimeSpan.Zero)
+            {
+                return verdict;
+            }
+
+            await next.WaitAsync(left, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            cancellation.ThrowIfCancellationRequested();
+        }
+    }
+
+    private bool IsLocal(IPEndPoint replica) => replica.Address.Equals(environment.PodIP);
+
+    private List<IPEndPoint> Listed()
+    {
+        var result = new List<IPEndPoint>();
+        foreach (var subset in endpoints.Lister.Get(environment.SystemNamespace, options.InternalService)?.Subsets ?? [])
+        {
+            if (subset.Ports is [{ Port: { } port }, ..])
+            {
+                result.AddRange(subset.Addresses.Where(static address => IPAddress.TryParse(address.Ip, out _)).Select(address => new IPEndPoint(IPAddress.Parse(address.Ip), port)));
+            }
+        }
+
+        return result;
+    }
+}

@@ -1,0 +1,39 @@
+using Microsoft.AspNetCore.Http;
+
+namespace Serving.Networking.Gateway.Routing;
+
+/// <summary>The routes of one host, the most specific first: longer prefixes before shorter, more headers before fewer.</summary>
+internal sealed class HostRoutes
+{
+    private readonly Route[] routes;
+
+    public HostRoutes(IEnumerable<Route> routes)
+        => this.routes = [.. routes.OrderByDescending(static route => route.Prefix.Length).ThenByDescending(static route => route.Headers.Length)];
+
+    /// <summary>The route of a request, or null. <paramref name="path"/> is decoded and without dot segments.</summary>
+    public Route? Match(string path, IHeaderDictionary headers)
+    {
+        foreach (var route in routes)
+        {
+            if (path.StartsWith(route.Prefix, StringComparison.Ordinal) && AllMet(route.Headers, headers))
+            {
+                return route;
+            }
+        }
+
+        return null;
+    }
+
+    private static bool AllMet(HeaderRequirement[] requirements, IHeaderDictionary headers)
+    {
+        foreach (var requirement in requirements)
+        {
+            if (!requirement.IsMetBy(headers))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+}

@@ -1,0 +1,29 @@
+using Serving.Networking.Gateway.Backends;
+
+namespace Serving.Networking.Gateway.Routing;
+
+/// <summary>One Ingress, compiled: its routes by host and side. Immutable.</summary>
+internal sealed class IngressFragment
+{
+    public required string Hash { get; init; }
+
+    /// <summary>The generation it was compiled from.</summary>
+    public required long? Generation { get; init; }
+
+    /// <summary>Routes of hosts seen from outside.</summary>
+    public required IReadOnlyDictionary<string, List<Route>> External { get; init; }
+
+    /// <summary>Routes of all hosts.</summary>
+    public required IReadOnlyDictionary<string, List<Route>> ClusterLocal { get; init; }
+
+    public required IReadOnlyList<TlsHost> Tls { get; init; }
+
+    /// <summary>Whether every backend that gets traffic has an endpoint now.</summary>
+    public bool Available => ClusterLocal.Values.SelectMany(static routes => routes).SelectMany(static route => route.Splits).All(static split => split.Backend.Available);
+
+    /// <summary>Every backend that is named, with or without traffic.</summary>
+    public required IReadOnlyList<Backend> Backends { get; init; }
+
+    /// <summary>What traffic is counted under.</summary>
+    public required IReadOnlyList<(string Namespace, string Revision)> Counted { get; init; }
+}

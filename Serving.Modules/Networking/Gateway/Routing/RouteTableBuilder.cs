@@ -1,0 +1,113 @@
+using Serving.Api.Networking;
+using Serving.Api.WellKnown;
+using Serving.Kubernetes;
+using Serving.Networking.Gateway.Backends;
+
+namespace Serving.Networking.Gateway.Routing;
+
+/// <summary>
+/// Makes a table of all Ingresses of one class. A host belongs to the oldest Ingress that names it; a younger one is refused whole.
+/// A new version of an Ingress takes over only when its backends have endpoints, or after <see cref="Patience"/>: watches of Ingresses
+/// and Endpoints are not ordered among each other, and a rollout must not meet a backend that is not known yet.
+/// Not for concurrent use.
+/// </summary>
+internal sealed class RouteTableBuilder(IngressCompiler compiler, BackendRegistry backends, GatewayStatistics statistics, string ingressClass, TimeProvider time)
+{
+    /// <summary>How long the version before stays in place while the new one has no endpoints.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
+    private Dictionary<ObjectKey, State> states = [];
+
+    /// <summary>When the next table would differ because patience ends; null when no Ingress waits.</summary>
+    public DateTimeOffset? NextDeadline { get; private set; }
+
+    public RouteTable Build(IEnumerable<Ingress> ingresses)
+    {
+        var next = new Dictionary<ObjectKey, State>();
+        var applied = new Dictionary<ObjectKey, AppliedIngress>();
+        var owners = new Dictionary<string, ObjectKey>(StringComparer.OrdinalIgnoreCase);
+        var external = new Dictionary<string, HostRoutes>(StringComparer.OrdinalIgnoreCase);
+        var clusterLocal = new Dictionary<string, HostRoutes>(StringComparer.OrdinalIgnoreCase);
+        var tls = new List<TlsHost>();
+        NextDeadline = null;
+        foreach (var ingress in InOrder(ingresses))
+        {
+            var key = ObjectKey.Of(ingress);
+            var state = Advance(states.GetValueOrDefault(key), ingress);
+            next[key] = state;
+            var fragment = state.Current;
+            if (fragment.ClusterLocal.Keys.FirstOrDefault(owners.ContainsKey) is { } taken)
+            {
+                applied[key] = new AppliedIngress(fragment.Hash, Available: false, taken);
+                continue;
+            }
+
+            foreach (var (host, routes) in fragment.ClusterLocal)
+            {
+                owners[host] = key;
+                clusterLocal[host] = new HostRoutes(routes);
+            }
+
+            foreach (var (host, routes) in fragment.External)
+            {
+                external[host] = new HostRoutes(routes);
+            }
+
+            tls.AddRange(fragment.Tls);
+            applied[key] = new AppliedIngress(fragment.Hash, fragment.Available, null);
+        }
+
+        states = next;
+        Forget();
+        return new RouteTable(new HostTable(external), new HostTable(clusterLocal), applied, tls);
+    }
+
+    private IEnumerable<Ingress> InOrder(IEnumerable<Ingress> ingresses) => ingresses
+        .Where(ingress => ingress.Metadata.DeletionTimestamp is null && NetworkingKeys.IngressClass.Value(ingress.Metadata.Annotations) == ingressClass)
+        .OrderBy(static ingress => ingress.Metadata.CreationTimestamp ?? DateTimeOffset.MinValue)
+        .ThenBy(static ingress => ingress.Metadata.Namespace, StringComparer.Ordinal)
+        .ThenBy(static ingress => ingress.Metadata.Name, StringComparer.Ordinal);
+
+    private State Advance(State? before, Ingress ingress)
+    {
+        if (before is null || before.Uid != ingress.Metadata.Uid)
+        {
+            return new State(ingress.Metadata.Uid, compiler.Compile(ingress), null, default);
+        }
+
+        var newest = before.Pending ?? before.Current;
+        if (ingress.Metadata.Generation is null || newest.Generation != ingress.Metadata.Generation)
+        {
+            var compiled = compiler.Compile(ingress);
+            if (compiled.Hash == before.Current.Hash)
+            {
+                return before with { Current = compiled, Pending = null };
+            }
+
+            before = before with { Pending = compiled, Until = before.Pending is null ? time.GetUtcNow() + Patience : before.Until };
+        }
+
+        if (before.Pending is null)
+        {
+            return before;
+        }
+
+        if (before.Pending.Available || time.GetUtcNow() >= before.Until)
+        {
+            return before with { Current = before.Pending, Pending = null };
+        }
+
+        NextDeadline = NextDeadline is { } deadline && deadline < before.Until ? deadline : before.Until;
+        return before;
+    }
+
+    /// <summary>Lets go of backends and counters that no version names any more.</summary>
+    private void Forget()
+    {
+        var fragments = states.Values.SelectMany(static state => state.Pending is null ? [state.Current] : new[] { state.Current, state.Pending }).ToList();
+        backends.Keep(fragments.SelectMany(static fragment => fragment.Backends));
+        statistics.Keep(fragments.SelectMany(static fragment => fragment.Counted).ToHashSet());
+    }
+
+    private sealed record State(string Uid, IngressFragment Current, IngressFragment? Pending, DateTimeOffset Until);
+}
