@@ -1,0 +1,77 @@
+using System.CommandLine;
+using Serving.Host.Local;
+
+namespace Serving.Host.Commands;
+
+/// <summary><c>local</c>: the embedded cluster with the control plane on it, for one machine.</summary>
+internal static class LocalCommand
+{
+    public static Command Create()
+    {
+        var dataDirectory = new Option<DirectoryInfo>("--data-dir")
+        {
+            Description = "Where the cluster keeps its state, its kubeconfig and the pods' logs.",
+            DefaultValueFactory = _ => new DirectoryInfo(".serving"),
+        };
+        var apiPort = Port("--api-port", "Port of the Kubernetes API on 127.0.0.1.", 6443);
+        var gatewayPort = Port("--gateway-port", "Port of the gateway on 127.0.0.1.", 8080);
+        var apply = new Option<string[]>("--apply")
+        {
+            Description = "A manifest to apply once the cluster is ready; may be given more than once.",
+            Arity = ArgumentArity.OneOrMore,
+        };
+        var image = new Option<string[]>("--image")
+        {
+            Description = "Which program stands for images that match, as GLOB=COMMAND; may be given more than once.",
+            Arity = ArgumentArity.OneOrMore,
+        };
+        var roles = new Option<string[]>("--roles")
+        {
+            Description = "Which parts to run: apiserver, node, controlplane.",
+            DefaultValueFactory = _ => [.. LocalOptions.AllRoles],
+            CustomParser = result => [.. result.Tokens.SelectMany(token => token.Value.Split(',', StringSplitOptions.RemoveEmptyEntries))],
+        };
+        roles.Validators.Add(result =>
+        {
+            foreach (var role in result.Tokens.SelectMany(token => token.Value.Split(',', StringSplitOptions.RemoveEmptyEntries)))
+            {
+                if (!LocalOptions.AllRoles.Contains(role))
+                {
+                    result.AddError($"--roles: '{role}' is not one of {string.Join(", ", LocalOptions.AllRoles)}.");
+                }
+            }
+        });
+        var plain = new Option<bool>("--plain") { Description = "Plain lines instead of the live view." };
+
+        var command = new Command("local", "Runs Knative on this machine: an embedded Kubernetes API, a node that runs pods as processes, and the control plane.")
+        {
+            dataDirectory, apiPort, gatewayPort, apply, image, roles, plain,
+        };
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            var options = new LocalOptions(
+                parsed.GetValue(dataDirectory)!.FullName,
+                parsed.GetValue(apiPort),
+                parsed.GetValue(gatewayPort),
+                parsed.GetValue(apply) ?? [],
+                parsed.GetValue(image) ?? [],
+                parsed.GetValue(roles)!,
+                parsed.GetValue(plain) || Console.IsOutputRedirected);
+            return await new LocalSession(options).RunAsync(cancellation);
+        });
+        return command;
+    }
+
+    private static Option<int> Port(string name, string description, int value)
+    {
+        var option = new Option<int>(name) { Description = description, DefaultValueFactory = _ => value };
+        option.Validators.Add(result =>
+        {
+            if (result.Tokens is [var token] && (!int.TryParse(token.Value, out var port) || port is < 1 or > 65535))
+            {
+                result.AddError($"{name}: '{token.Value}' is not a port, 1 to 65535.");
+            }
+        });
+        return option;
+    }
+}

@@ -1,0 +1,24 @@
+using Serving.Activator;
+using Serving.Autoscaler;
+using Serving.Kubernetes;
+using Serving.Networking.Gateway;
+using Serving.Webhook;
+
+namespace Serving.Host.Composition;
+
+/// <summary>Which modules run and where they listen.</summary>
+/// <param name="Modules">Names from <see cref="ControlPlane.AllModules"/>.</param>
+/// <param name="Gateway">The gateway's listeners.</param>
+/// <param name="Webhook">The webhook's listener.</param>
+/// <param name="Activator">The activator's listeners.</param>
+/// <param name="Autoscaler">The autoscaler's statistics listener.</param>
+/// <param name="ResolveDigests">Whether image tags are resolved at their registry; not on a cluster whose images are only names.</param>
+/// <param name="Host">Leases and patience.</param>
+internal sealed record ControlPlaneOptions(
+    IReadOnlyList<string> Modules,
+    GatewayOptions Gateway,
+    WebhookOptions Webhook,
+    ActivatorOptions Activator,
+    AutoscalerOptions Autoscaler,
+    bool ResolveDigests,
+    ModuleHostOptions Host);

@@ -1,0 +1,34 @@
+using Microsoft.Extensions.Logging;
+using Serving.Api.Config;
+using Serving.Observability;
+
+namespace Serving.Host.Composition;
+
+/// <summary>The log of the process: one stream, whose levels follow config-logging while it is written. Dispose it to write what is queued.</summary>
+internal sealed class ProcessLogging : IDisposable
+{
+    private readonly StructuredLoggerProvider provider;
+
+    public ProcessLogging(LogOptions options)
+    {
+        provider = new StructuredLoggerProvider(options);
+
+        // Levels are the provider's alone: the factory must let pass what it may be told to write later.
+        Factory = LoggerFactory.Create(logging => logging.SetMinimumLevel(LogLevel.Trace).AddProvider(provider));
+    }
+
+    /// <summary>Makes the loggers of every part.</summary>
+    public ILoggerFactory Factory { get; }
+
+    /// <summary>Changes the levels of all loggers at once.</summary>
+    public void Apply(LoggingConfig config)
+        => provider.SetLevels(
+            LogLevels.Parse(config.Level) ?? LogLevel.Information,
+            config.LogLevels.ToDictionary(static entry => entry.Key, static entry => LogLevels.Parse(entry.Value) ?? LogLevel.Information, StringComparer.Ordinal));
+
+    public void Dispose()
+    {
+        Factory.Dispose();
+        provider.Dispose();
+    }
+}

@@ -1,0 +1,228 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Reflection;
+using Microsoft.Extensions.Logging;
+using Serving.Api.Config;
+using Serving.ConfigMaps;
+using Serving.Kubernetes;
+using Serving.Observability;
+
+namespace Serving.Host.Composition;
+
+/// <summary>
+/// Makes the process tell about itself as config-logging and config-observability say, live: log levels at once, metrics and
+/// traces by what is started and stopped when the configuration changes. Invariant: nothing is collected or sent that is not
+/// configured.
+/// </summary>
+internal sealed class ProcessObservability : IDisposable
+{
+    private const int PrometheusPort = 9090;
+    private static readonly TimeSpan Retry = TimeSpan.FromSeconds(30);
+    private static readonly string[] Meters = ["Serving", "System.Runtime"];
+
+    private readonly ConfigStore config;
+    private readonly ProcessLogging logging;
+    private readonly ClusterEnvironment environment;
+    private readonly TimeProvider time;
+    private readonly ILogger logger;
+    private readonly SemaphoreSlim changed = new(0);
+
+    /// <param name="config">The configuration that is followed.</param>
+    /// <param name="logging">The log whose levels are set.</param>
+    /// <param name="environment">The pod: its address serves metrics, its name says who sends them.</param>
+    /// <param name="time">The clock of retries.</param>
+    public ProcessObservability(ConfigStore config, ProcessLogging logging, ClusterEnvironment environment, TimeProvider time)
+    {
+        this.config = config;
+        this.logging = logging;
+        this.environment = environment;
+        this.time = time;
+        logger = logging.Factory.CreateLogger<ProcessObservability>();
+        config.Changed += OnChanged;
+    }
+
+    /// <summary>Serves and sends what is configured until cancelled.</summary>
+    public async Task RunAsync(CancellationToken cancellation)
+    {
+        await using var running = new Running();
+        try
+        {
+            while (!cancellation.IsCancellationRequested)
+            {
+                var wanted = config.Current.Observability;
+                var complete = await FollowAsync(running, wanted, cancellation).ConfigureAwait(false);
+                await WaitAsync(complete, cancellation).ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+            // Stopped.
+        }
+    }
+
+    public void Dispose()
+    {
+        config.Changed -= OnChanged;
+        changed.Dispose();
+    }
+
+    private void OnChanged(ConfigSnapshot old, ConfigSnapshot current)
+    {
+        if (old.Logging != current.Logging)
+        {
+            logging.Apply(current.Logging);
+        }
+
+        if (old.Observability != current.Observability)
+        {
+            changed.Release();
+        }
+    }
+
+    /// <summary>Waits for a change, or for the next try when something could not be started.</summary>
+    private async Task WaitAsync(bool complete, CancellationToken cancellation)
+    {
+        if (complete)
+        {
+            await changed.WaitAsync(cancellation).ConfigureAwait(false);
+            return;
+        }
+
+        using var retry = new CancellationTokenSource(Retry, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(retry.Token, cancellation);
+        try
+        {
+            await changed.WaitAsync(either.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            // Time for the next try.
+        }
+    }
+
+    /// <summary>Brings what runs to what is wanted; false when a part of it could not be started.</summary>
+    private async Task<bool> FollowAsync(Running running, ObservabilityConfig wanted, CancellationToken cancellation)
+    {
+        var options = OptionsOf(wanted);
+        var address = PrometheusAddress(wanted);
+        if (!Equals(running.Address, address))
+        {
+            await running.StopServerAsync().ConfigureAwait(false);
+        }
+
+        if (running.Export is null || running.Sending != Sending.Of(wanted))
+        {
+            running.StopExport();
+            running.Start(TelemetryExport.Start(options), Sending.Of(wanted));
+        }
+
+        return address is null || running.Address is not null || await ServeAsync(running, address, cancellation).ConfigureAwait(false);
+    }
+
+    private async Task<bool> ServeAsync(Running running, IPEndPoint address, CancellationToken cancellation)
+    {
+        try
+        {
+            await running.ServeAsync(address, logging.Factory, cancellation).ConfigureAwait(false);
+            logger.LogInformation("Metrics are served at http://{Address}/metrics", address);
+            return true;
+        }
+        catch (Exception error) when (error is IOException or SocketException)
+        {
+            logger.LogError(error, "Metrics cannot be served at {Address}; tried again in {Retry}", address, Retry);
+            return false;
+        }
+    }
+
+    /// <summary>Where Prometheus finds metrics: on the pod's address, or on what metrics-endpoint names.</summary>
+    private IPEndPoint? PrometheusAddress(ObservabilityConfig wanted)
+    {
+        if (wanted.MetricsProtocol != "prometheus")
+        {
+            return null;
+        }
+
+        var colon = wanted.MetricsEndpoint.LastIndexOf(':');
+        var port = colon < 0 ? PrometheusPort : int.Parse(wanted.MetricsEndpoint[(colon + 1)..], System.Globalization.CultureInfo.InvariantCulture);
+        var host = colon < 0 ? "" : wanted.MetricsEndpoint[..colon].Trim('[', ']');
+        return new IPEndPoint(IPAddress.TryParse(host, out var address) ? address : environment.PodIP, port);
+    }
+
+    private TelemetryOptions OptionsOf(ObservabilityConfig wanted) => new("serving")
+    {
+        ServiceInstance = environment.PodName,
+        ServiceNamespace = environment.SystemNamespace,
+        ServiceVersion = typeof(ProcessObservability).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "",
+        MetricsProtocol = wanted.MetricsProtocol,
+        MetricsEndpoint = wanted.MetricsEndpoint,
+        MetricsExportInterval = wanted.MetricsExportInterval,
+        TracingProtocol = wanted.TracingProtocol,
+        TracingEndpoint = wanted.TracingEndpoint,
+        TracingSamplingRate = wanted.TracingSamplingRate,
+    };
+
+    /// <summary>The settings on which what is sent depends; others may change without starting anew.</summary>
+    private sealed record Sending(string Metrics, string MetricsTo, TimeSpan Every, string Traces, string TracesTo, double Rate)
+    {
+        public static Sending Of(ObservabilityConfig c)
+            => new(c.MetricsProtocol, c.MetricsEndpoint, c.MetricsExportInterval, c.TracingProtocol, c.TracingEndpoint, c.TracingSamplingRate);
+    }
+
+    /// <summary>What runs now. Used by one task alone.</summary>
+    private sealed class Running : IAsyncDisposable
+    {
+        private PrometheusExporter? exporter;
+        private PrometheusServer? server;
+
+        public IPEndPoint? Address { get; private set; }
+
+        public TelemetryExport? Export { get; private set; }
+
+        public Sending? Sending { get; private set; }
+
+        public void Start(TelemetryExport export, Sending sending)
+        {
+            Export = export;
+            Sending = sending;
+        }
+
+        public void StopExport()
+        {
+            Export?.Dispose();
+            Export = null;
+        }
+
+        public async Task ServeAsync(IPEndPoint address, ILoggerFactory loggers, CancellationToken cancellation)
+        {
+            exporter = new PrometheusExporter(Meters);
+            server = new PrometheusServer(address, exporter, loggers);
+            try
+            {
+                await server.StartAsync(cancellation).ConfigureAwait(false);
+                Address = address;
+            }
+            catch
+            {
+                await StopServerAsync().ConfigureAwait(false);
+                throw;
+            }
+        }
+
+        public async Task StopServerAsync()
+        {
+            if (server is not null)
+            {
+                await server.DisposeAsync().ConfigureAwait(false);
+            }
+
+            exporter?.Dispose();
+            (server, exporter, Address) = (null, null, null);
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            await StopServerAsync().ConfigureAwait(false);
+            StopExport();
+        }
+    }
+}

@@ -1,0 +1,84 @@
+using Serving.Api;
+using Serving.Api.Core;
+using Serving.Kubernetes;
+
+namespace Serving.Host.Local;
+
+/// <summary>
+/// Stands for this process in the API, as a pod of the system namespace, so that Services such as <c>webhook</c> and
+/// <c>activator-service</c> have endpoints as in a cluster. It belongs to no node, so nobody tries to run it.
+/// </summary>
+internal sealed class HostPod(IKubernetesClient client, ClusterEnvironment environment, IReadOnlyList<string> modules, TimeProvider time)
+{
+    private const string NodeName = "host";
+    private const string ModuleLabel = "serving.knative.dev/module-";
+
+    /// <summary>Creates the pod, not ready yet, in place of one that an earlier run left behind.</summary>
+    public async Task CreateAsync(CancellationToken cancellation)
+    {
+        await RemoveAsync(cancellation);
+        var labels = new Dictionary<string, string> { ["app"] = "serving" };
+        foreach (var module in modules)
+        {
+            labels[ModuleLabel + module] = "true";
+        }
+
+        await client.CreateAsync(
+            Resources.Pods,
+            new Pod
+            {
+                ApiVersion = Resources.Pods.ApiVersion,
+                Kind = Resources.Pods.Kind,
+                Metadata = new ObjectMeta { Name = environment.PodName, Namespace = environment.SystemNamespace, Labels = labels },
+                Spec = new PodSpec { NodeName = NodeName, Containers = [new Container { Name = "serving", Image = "serving.local/host" }] },
+            },
+            cancellation);
+        await SetReadyAsync(false, cancellation);
+    }
+
+    /// <summary>Says whether the process may get traffic.</summary>
+    public async Task SetReadyAsync(bool ready, CancellationToken cancellation)
+    {
+        var pod = await client.GetAsync(Resources.Pods, environment.SystemNamespace, environment.PodName, cancellation);
+        var now = time.GetUtcNow();
+        var state = ready ? "True" : "False";
+        await client.UpdateStatusAsync(
+            Resources.Pods,
+            pod with
+            {
+                Status = new PodStatus
+                {
+                    Phase = "Running",
+                    PodIP = environment.PodIP.ToString(),
+                    HostIP = environment.PodIP.ToString(),
+                    StartTime = pod.Status?.StartTime ?? now,
+                    Conditions = [.. new[] { "PodScheduled", "Initialized", "ContainersReady", "Ready" }.Select(type => new Condition { Type = type, Status = type.EndsWith("Ready", StringComparison.Ordinal) ? state : "True", LastTransitionTime = now })],
+                    ContainerStatuses =
+                    [
+                        new ContainerStatus
+                        {
+                            Name = "serving",
+                            Image = "serving.local/host",
+                            Ready = ready,
+                            Started = true,
+                            State = new ContainerState { Running = new ContainerStateRunning { StartedAt = pod.Status?.StartTime ?? now } },
+                        },
+                    ],
+                },
+            },
+            cancellation);
+    }
+
+    /// <summary>Removes the pod, and with it the process's place in the Services.</summary>
+    public async Task RemoveAsync(CancellationToken cancellation)
+    {
+        try
+        {
+            await client.DeleteAsync(Resources.Pods, environment.SystemNamespace, environment.PodName, cancellation, new DeleteOptions(GracePeriodSeconds: 0));
+        }
+        catch (KubernetesException failure) when (failure.IsNotFound)
+        {
+            // There was none.
+        }
+    }
+}

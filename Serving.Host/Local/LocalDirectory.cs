@@ -1,0 +1,64 @@
+namespace Serving.Host.Local;
+
+/// <summary>The data directory of a local cluster, held by one process at a time.</summary>
+internal sealed class LocalDirectory : IDisposable
+{
+    private const long LargestLog = 16 * 1024 * 1024;
+
+    private readonly FileStream claim;
+
+    private LocalDirectory(string path, FileStream claim)
+    {
+        Path = path;
+        this.claim = claim;
+    }
+
+    /// <summary>The directory.</summary>
+    public string Path { get; }
+
+    /// <summary>Where the API server writes the user's kubeconfig.</summary>
+    public string Kubeconfig => KubeconfigOf(Path);
+
+    /// <summary>The kubeconfig of the cluster in a directory.</summary>
+    public static string KubeconfigOf(string directory) => System.IO.Path.Combine(directory, "kubeconfig");
+
+    /// <summary>Makes the directory if need be and claims a role in it. Throws <see cref="UserErrorException"/> when another process has it.</summary>
+    public static LocalDirectory Claim(string path, IReadOnlyList<string> roles)
+    {
+        try
+        {
+            Directory.CreateDirectory(path);
+
+            // One API server a directory; other roles may be there several times, and leave nothing.
+            var exclusive = roles.Contains(LocalOptions.ApiServer);
+            var name = exclusive ? "lock" : $"lock-{Environment.ProcessId}";
+            var options = new FileStreamOptions
+            {
+                Mode = FileMode.OpenOrCreate,
+                Access = FileAccess.ReadWrite,
+                Share = FileShare.None,
+                Options = exclusive ? FileOptions.None : FileOptions.DeleteOnClose,
+            };
+            return new LocalDirectory(path, new FileStream(System.IO.Path.Combine(path, name), options));
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            var why = failure is UnauthorizedAccessException ? "it may not be written to" : "another local cluster uses it, or it is not a directory";
+            throw new UserErrorException($"--data-dir {path}: {why}. Stop the other one, or name another directory. ({failure.Message})", failure);
+        }
+    }
+
+    /// <summary>Opens the log to append to; one that has grown large is put aside first, so that two at most are kept.</summary>
+    public FileStream OpenLog()
+    {
+        var file = System.IO.Path.Combine(Path, "serving.log");
+        if (File.Exists(file) && new FileInfo(file).Length > LargestLog)
+        {
+            File.Move(file, file + ".1", overwrite: true);
+        }
+
+        return new FileStream(file, FileMode.Append, FileAccess.Write, FileShare.ReadWrite);
+    }
+
+    public void Dispose() => claim.Dispose();
+}

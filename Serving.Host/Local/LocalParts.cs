@@ -1,0 +1,95 @@
+using Microsoft.Extensions.Logging;
+using Serving.Host.Local.Terminal;
+
+namespace Serving.Host.Local;
+
+/// <summary>
+/// The running parts of a local cluster. Disposing stops them one after the other, the last started first, so that what others
+/// rely on goes last.
+/// </summary>
+internal sealed class LocalParts(ILoggerFactory loggers, ITerminal terminal, CancellationToken stop) : IAsyncDisposable
+{
+    private readonly ILogger logger = loggers.CreateLogger("local");
+    private readonly Stack<(string Name, Func<ValueTask> Stop)> parts = new();
+    private readonly TaskCompletionSource<string> ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Takes over something to dispose.</summary>
+    public void Add(object part) => parts.Push((part.GetType().Name, () => DisposeAsync(part)));
+
+    /// <summary>Starts something that works until cancelled.</summary>
+    public void Run(string name, Func<CancellationToken, Task> work)
+    {
+        var source = new CancellationTokenSource();
+        var task = Task.Run(() => WatchAsync(name, work, source.Token), CancellationToken.None);
+        parts.Push((name, async () =>
+        {
+            await source.CancelAsync();
+            await task;
+            source.Dispose();
+        }
+        ));
+    }
+
+    /// <summary>Completes when the process is told to stop; throws when a part ended on its own.</summary>
+    public async Task WaitAsync(CancellationToken cancellation)
+    {
+        var failed = await ended.Task.WaitAsync(cancellation);
+        throw new UserErrorException(failed);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (stop.IsCancellationRequested)
+        {
+            terminal.Line("stopping");
+        }
+
+        while (parts.TryPop(out var part))
+        {
+            try
+            {
+                await part.Stop();
+            }
+            catch (Exception failure)
+            {
+                logger.LogError(failure, "{Part} did not stop cleanly", part.Name);
+            }
+        }
+    }
+
+    private static async ValueTask DisposeAsync(object part)
+    {
+        switch (part)
+        {
+            case IAsyncDisposable asynchronous:
+                await asynchronous.DisposeAsync();
+                break;
+            case IDisposable disposable:
+                disposable.Dispose();
+                break;
+            default:
+                throw new InvalidOperationException($"{part.GetType()} cannot be disposed");
+        }
+    }
+
+    private async Task WatchAsync(string name, Func<CancellationToken, Task> work, CancellationToken cancellation)
+    {
+        try
+        {
+            await work(cancellation);
+            if (!cancellation.IsCancellationRequested)
+            {
+                ended.TrySetResult($"{name} ended on its own; the log in the data directory says more.");
+            }
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+            // It was told to stop.
+        }
+        catch (Exception failure)
+        {
+            logger.LogError(failure, "{Part} failed", name);
+            ended.TrySetResult($"{name} failed: {failure.Message}");
+        }
+    }
+}

@@ -1,0 +1,214 @@
+using System.Net;
+using Microsoft.Extensions.Logging;
+using Serving.Host.Composition;
+using Serving.Host.Local.Terminal;
+using Serving.Kubernetes;
+using Serving.LocalCluster.ApiServer;
+using Serving.LocalCluster.Controllers;
+using Serving.LocalCluster.Node;
+using Serving.Observability;
+using Spectre.Console;
+
+namespace Serving.Host.Local;
+
+/// <summary>
+/// One run of <c>local</c>: starts the parts that were asked for, in the order in which they need each other, and stops them in
+/// the reverse order. Invariant: when it returns, nothing that it started is left.
+/// </summary>
+internal sealed class LocalSession
+{
+    private static readonly TimeSpan KubeconfigPatience = TimeSpan.FromSeconds(60);
+
+    private readonly LocalOptions options;
+    private readonly ITerminal terminal;
+    private readonly TimeProvider time = TimeProvider.System;
+
+    public LocalSession(LocalOptions options)
+    {
+        this.options = options;
+        terminal = options.Plain ? new PlainTerminal(Console.Out, time) : new LiveTerminal(AnsiConsole.Console, time);
+    }
+
+    /// <summary>Runs until the process is told to stop. Throws <see cref="UserErrorException"/> for what the user can mend.</summary>
+    public async Task<int> RunAsync(CancellationToken cancellation)
+    {
+        using var signal = new TerminationSignal();
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation, signal.Token);
+        var images = CheckInput();
+        using var directory = LocalDirectory.Claim(options.DataDirectory, options.Roles);
+        using var logging = CreateLogging(directory);
+        try
+        {
+            await RunAsync(directory, images, logging, stop.Token);
+            return ExitCode.Ok;
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            return ExitCode.Ok;
+        }
+        catch (KubernetesConfigurationException failure)
+        {
+            throw new UserErrorException(failure.Message, failure);
+        }
+    }
+
+    /// <summary>Whatever can be found wrong before anything is started.</summary>
+    private ImageMap CheckInput()
+    {
+        try
+        {
+            var images = new ImageMap([.. PodPrograms.ImageMap(), .. options.Images]);
+            ManifestApplier.Check(options.Manifests);
+            if (options.Has(LocalOptions.ApiServer))
+            {
+                Ports.EnsureFree("--api-port", options.ApiPort);
+            }
+
+            if (options.Has(LocalOptions.ControlPlane))
+            {
+                Ports.EnsureFree("--gateway-port", options.GatewayPort);
+            }
+
+            return images;
+        }
+        catch (FormatException failure)
+        {
+            throw new UserErrorException($"--image: {failure.Message}", failure);
+        }
+        catch (KubernetesConfigurationException failure)
+        {
+            throw new UserErrorException($"--apply: {failure.Message}", failure);
+        }
+    }
+
+    private async Task RunAsync(LocalDirectory directory, ImageMap images, ProcessLogging logging, CancellationToken stop)
+    {
+        var loggers = logging.Factory;
+        using var subnet = LoopbackSubnet.Claim();
+        await using var parts = new LocalParts(loggers, terminal, stop);
+        if (options.Has(LocalOptions.ApiServer))
+        {
+            var server = await StartApiServerAsync(directory, loggers, stop);
+            parts.Add(server);
+            terminal.Line($"API server     {server.Address}");
+        }
+
+        var configuration = await LoadKubeconfigAsync(directory, stop);
+        if (options.Has(LocalOptions.Node))
+        {
+            await StartNodeAsync(parts, directory, images, configuration, subnet, loggers, stop);
+            terminal.Line($"node           pods get addresses {subnet.Prefix}.10 and up");
+        }
+
+        LocalControlPlane? controlPlane = null;
+        if (options.Has(LocalOptions.ControlPlane))
+        {
+            controlPlane = new LocalControlPlane(options.GatewayPort, subnet, configuration, logging, time);
+            parts.Add(controlPlane);
+            await controlPlane.StartAsync(parts, stop);
+            terminal.Line($"gateway        http://127.0.0.1:{options.GatewayPort}");
+            terminal.Line($"control plane  ready: {string.Join(", ", Composition.ControlPlane.AllModules)}");
+        }
+
+        var addresses = await ApplyManifestsAsync(configuration, stop);
+        if (controlPlane is null)
+        {
+            await parts.WaitAsync(stop);
+            return;
+        }
+
+        Greet(directory, addresses);
+        await Task.WhenAny(parts.WaitAsync(stop), terminal.ShowAsync(controlPlane.View, $"http://127.0.0.1:{options.GatewayPort}", stop)).Unwrap();
+    }
+
+    private async Task<ApiServer> StartApiServerAsync(LocalDirectory directory, ILoggerFactory loggers, CancellationToken stop)
+    {
+        try
+        {
+            return await ApiServer.StartAsync(new ApiServerOptions(directory.Path, IPAddress.Loopback, options.ApiPort), loggers, time, stop);
+        }
+        catch (IOException failure)
+        {
+            throw new UserErrorException(failure.Message, failure);
+        }
+    }
+
+    /// <summary>The kubeconfig that the API server writes; another process's is waited for.</summary>
+    private async Task<KubernetesConfiguration> LoadKubeconfigAsync(LocalDirectory directory, CancellationToken stop)
+    {
+        var started = time.GetTimestamp();
+        while (!File.Exists(directory.Kubeconfig))
+        {
+            if (time.GetElapsedTime(started) > KubeconfigPatience)
+            {
+                throw new UserErrorException($"no API server has written {directory.Kubeconfig}; start one with --roles apiserver on the same --data-dir.");
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(100), time, stop);
+        }
+
+        return KubernetesConfiguration.FromKubeconfig(directory.Kubeconfig, time: time);
+    }
+
+    private async Task StartNodeAsync(
+        LocalParts parts, LocalDirectory directory, ImageMap images, KubernetesConfiguration configuration, LoopbackSubnet subnet, ILoggerFactory loggers, CancellationToken stop)
+    {
+        var client = new KubernetesClient(configuration, time: time);
+        parts.Add(client);
+        var informers = new Informers(client, loggers, time);
+        var events = new EventRecorder("local", loggers.CreateLogger<EventRecorder>(), time);
+        var tokens = new ServiceAccountTokens(client);
+        var node = new LocalNode(
+            new LocalNodeOptions(directory.Path, images, subnet, configuration.Server) { Tokens = tokens.IssueAsync }, events, loggers, time);
+        var authority = string.Concat(configuration.Authorities?.Select(certificate => certificate.ExportCertificatePem() + "\n") ?? []);
+        var controllers = new ClusterControllers(informers, new ResourceDiscovery(client), events, authority, loggers, time);
+
+        // Stopped from the last to the first: the node lets its pods go while controllers and caches no longer react.
+        parts.Run("informers", informers.RunAsync);
+        parts.Run("events", token => events.RunAsync(client, token));
+        parts.Run("node", token => node.RunAsync(client, informers, token));
+        parts.Run("controllers", token => controllers.RunAsync(client, token));
+        await informers.WaitForSyncAsync(stop);
+    }
+
+    /// <summary>Applies the manifests of the command line; the addresses of Services in them that answer.</summary>
+    private async Task<IReadOnlyList<string>> ApplyManifestsAsync(KubernetesConfiguration configuration, CancellationToken stop)
+    {
+        if (options.Manifests.Count == 0)
+        {
+            return [];
+        }
+
+        using var client = new KubernetesClient(configuration, time: time);
+        var applier = new ManifestApplier(client, new ResourceDiscovery(client), time: time);
+        var applied = await applier.ApplyPathsAsync(options.Manifests, "serving-local", stop);
+        foreach (var item in applied)
+        {
+            terminal.Line($"applied        {item.Kind} {ObjectKey.Of(item)}");
+        }
+
+        return await new AppliedServices(client, terminal, options.GatewayPort, time).WaitAsync(applied, stop);
+    }
+
+    private void Greet(LocalDirectory directory, IReadOnlyList<string> addresses)
+    {
+        var shown = Path.GetRelativePath(Environment.CurrentDirectory, directory.Kubeconfig);
+        terminal.Line("");
+        terminal.Line("Try, in another terminal:");
+        terminal.Line($"  export KUBECONFIG={(shown.StartsWith("..", StringComparison.Ordinal) ? directory.Kubeconfig : shown)}");
+        terminal.Line(addresses.Count > 0 ? "  kubectl get ksvc" : "  kubectl apply -f samples/helloworld.yaml");
+        foreach (var address in addresses.DefaultIfEmpty($"http://hello.default.localhost:{options.GatewayPort}"))
+        {
+            terminal.Line($"  curl {address}");
+        }
+
+        terminal.Line("Ctrl-C stops it and every process it started.");
+        terminal.Line("");
+    }
+
+    private static ProcessLogging CreateLogging(LocalDirectory directory)
+    {
+        var file = directory.OpenLog();
+        return new ProcessLogging(new LogOptions { Format = LogFormat.Plain, Output = file });
+    }
+}

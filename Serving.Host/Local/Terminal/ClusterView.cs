@@ -1,0 +1,83 @@
+using Serving.Api;
+using Serving.Api.Autoscaling;
+using Serving.Api.Core;
+using Serving.Api.Knative;
+using Serving.Kubernetes;
+
+namespace Serving.Host.Local.Terminal;
+
+/// <summary>Puts what the caches know of Services, Revisions and pods into rows for a person to read.</summary>
+internal sealed class ClusterView
+{
+    private const string RevisionLabel = "serving.knative.dev/revision";
+    private const string ServiceLabel = "serving.knative.dev/service";
+    private const string ConfigurationLabel = "serving.knative.dev/configuration";
+
+    private readonly IInformer<Service> services;
+    private readonly IInformer<Revision> revisions;
+    private readonly IInformer<PodAutoscaler> autoscalers;
+    private readonly IInformer<Pod> pods;
+    private readonly Func<ObjectKey, long> requests;
+
+    /// <param name="informers">The process's informers.</param>
+    /// <param name="requests">Requests that a revision has had so far.</param>
+    public ClusterView(IInformers informers, Func<ObjectKey, long> requests)
+    {
+        services = informers.For(Resources.KnativeServices);
+        revisions = informers.For(Resources.Revisions);
+        autoscalers = informers.For(Resources.PodAutoscalers);
+        pods = informers.For(Resources.Pods, labelSelector: RevisionLabel);
+        this.requests = requests;
+    }
+
+    /// <summary>One row a revision that has traffic or pods, ordered by service and age.</summary>
+    public IReadOnlyList<RevisionRow> Rows()
+    {
+        var rows = new List<RevisionRow>();
+        foreach (var revision in revisions.Lister.List().OrderBy(r => r.Metadata.Namespace).ThenBy(r => r.Metadata.Name))
+        {
+            var row = Row(revision);
+            if (row.Percent is not null || row.Pods > 0 || row.WantedPods > 0 || row.ServiceReady != "Ready")
+            {
+                rows.Add(row);
+            }
+        }
+
+        return rows;
+    }
+
+    private RevisionRow Row(Revision revision)
+    {
+        var (ns, name) = (revision.Metadata.Namespace, revision.Metadata.Name);
+        var owner = Label(revision, ServiceLabel) ?? Label(revision, ConfigurationLabel) ?? name;
+        var service = services.Lister.Get(ns, owner);
+        var mine = pods.Lister.ByLabel(ns, RevisionLabel, name).Where(pod => pod.Metadata.DeletionTimestamp is null).ToList();
+        var traffic = service?.Status.Traffic.Where(target => target.RevisionName == name).ToList();
+        return new RevisionRow(
+            $"{ns}/{owner}",
+            service?.Status.Url ?? "",
+            Readiness(service),
+            name,
+            traffic is { Count: > 0 } ? traffic.Sum(target => target.Percent ?? 0) : null,
+            mine.Count(IsReady),
+            mine.Count,
+            autoscalers.Lister.Get(ns, name)?.Status.DesiredScale is { } wanted and >= 0 ? wanted : null,
+            requests(new ObjectKey(ns, name)));
+    }
+
+    private static string Readiness(Service? service)
+    {
+        var ready = service?.Status.Conditions.FirstOrDefault(condition => condition.Type == "Ready");
+        return ready switch
+        {
+            null => "Starting",
+            { Status: "True" } => "Ready",
+            { Reason.Length: > 0 } => ready.Reason,
+            _ => "Starting",
+        };
+    }
+
+    private static bool IsReady(Pod pod) => pod.Status?.Conditions.Any(condition => condition is { Type: "Ready", Status: "True" }) ?? false;
+
+    private static string? Label(Revision revision, string key) => revision.Metadata.Labels.GetValueOrDefault(key);
+}
