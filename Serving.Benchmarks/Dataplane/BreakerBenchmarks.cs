@@ -1,0 +1,26 @@
+using BenchmarkDotNet.Attributes;
+using Serving.Dataplane.Throttling;
+
+namespace Serving.Benchmarks.Dataplane;
+
+/// <summary>What the breaker adds to a request that does not wait.</summary>
+[MemoryDiagnoser]
+[InProcess]
+public class BreakerBenchmarks
+{
+    private readonly Breaker bounded = new(queueDepth: 100, capacity: 10);
+    private readonly Breaker unlimited = new(queueDepth: 100, capacity: Breaker.Unlimited);
+
+    [Benchmark]
+    public bool Enter_and_exit_bounded() => Pass(bounded);
+
+    [Benchmark]
+    public bool Enter_and_exit_unlimited() => Pass(unlimited);
+
+    private static bool Pass(Breaker breaker)
+    {
+        var entered = breaker.TryEnter();
+        breaker.Exit();
+        return entered;
+    }
+}

@@ -1,0 +1,218 @@
+using System.Collections.Concurrent;
+using System.Net;
+using FluentAssertions;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging.Abstractions;
+using NUnit.Framework;
+using Serving.Activator;
+using Serving.Api;
+using Serving.Api.Knative;
+using Serving.Dataplane.Statistics;
+using Serving.Kubernetes;
+using Serving.Tests.Support;
+
+namespace Serving.Tests.Activator;
+
+[TestFixture]
+public sealed class ActivatorModuleTests : IRequestStatSink
+{
+    private readonly ConcurrentQueue<(string Namespace, string Revision, Stat Stat)> _reports = new();
+    private readonly HttpClient _client = new() { Timeout = TimeSpan.FromSeconds(20) };
+    private InMemoryCluster _cluster = null!;
+    private ActivatorModule _activator = null!;
+    private CancellationTokenSource _stop = null!;
+    private Task _running = null!;
+
+    [SetUp]
+    public async Task StartAsync()
+    {
+        _reports.Clear();
+        _cluster = new InMemoryCluster();
+        _stop = new CancellationTokenSource();
+        var options = new ActivatorOptions(IPAddress.Loopback) { HttpPort = 0, H2cPort = 0, QueueDepth = 5, DrainDelay = TimeSpan.Zero };
+        _activator = new ActivatorModule(
+            options, new ClusterEnvironment("knative-serving", "cluster.local", "activator-1", IPAddress.Loopback), _cluster, this, NullLoggerFactory.Instance, TimeProvider.System);
+        _running = _activator.RunAsync(_cluster, _stop.Token);
+        await Eventually.HoldsAsync(() => _activator.NotReadyReason.Should().BeNull());
+    }
+
+    [TearDown]
+    public async Task StopAsync()
+    {
+        await _stop.CancelAsync();
+        await _running;
+        _activator.Dispose();
+        _stop.Dispose();
+    }
+
+    [OneTimeTearDown]
+    public void DisposeClient() => _client.Dispose();
+
+    public void Report(string ns, string revision, in Stat stat) => _reports.Enqueue((ns, revision, stat));
+
+    [Test]
+    public async Task Answers_404_for_a_revision_that_is_not_there()
+    {
+        using var response = await SendAsync();
+
+        response.StatusCode.Should().Be(HttpStatusCode.NotFound);
+        (await response.Content.ReadAsStringAsync()).Should().Be("Error getting active endpoint: revision.serving.knative.dev \"rev\" not found\n");
+    }
+
+    [Test]
+    public async Task Holds_a_request_reports_it_at_once_and_passes_it_when_the_pod_answers_though_Kubernetes_has_not_heard_of_it()
+    {
+        PutRevision();
+        await using var pod = await FakePod.StartAsync(context => context.Response.WriteAsync(
+            $"{context.Request.Headers["K-Original-Host"]} {context.Request.Headers["K-Proxy-Request"]} {context.Request.Headers.ContainsKey("Knative-Serving-Revision")}"));
+        pod.Ready = false;
+
+        var answer = SendAsync();
+        await Eventually.HoldsAsync(() => _reports.Should().NotBeEmpty());
+        _reports.TryPeek(out var first).Should().BeTrue();
+        first.Should().Be(("ns", "rev", new Stat { PodName = "activator-1", AverageConcurrentRequests = 1, RequestCount = 1 }));
+
+        _cluster.Put(Resources.Pods, pod.Object("pod-1"));
+        answer.IsCompleted.Should().BeFalse();
+        pod.Ready = true;
+
+        using var response = await answer;
+        (await response.Content.ReadAsStringAsync()).Should().Be("hello.example activator False");
+    }
+
+    [Test]
+    public async Task Uses_a_pod_that_is_ready_without_asking()
+    {
+        PutRevision();
+        await using var pod = await FakePod.StartAsync();
+        pod.Ready = false;
+        _cluster.Put(Resources.Pods, pod.Object("pod-1", ready: true));
+
+        using var response = await SendAsync();
+
+        response.StatusCode.Should().Be(HttpStatusCode.OK);
+    }
+
+    [Test]
+    public async Task Never_sends_a_pod_more_than_it_takes()
+    {
+        PutRevision(concurrency: 1);
+        var (running, most) = (0, 0);
+        await using var pod = await FakePod.StartAsync(async context =>
+        {
+            var now = Interlocked.Increment(ref running);
+            most = Math.Max(most, now);
+            await Task.Delay(10);
+            Interlocked.Decrement(ref running);
+            await context.Response.WriteAsync("ok");
+        });
+        _cluster.Put(Resources.Pods, pod.Object("pod-1", ready: true));
+
+        var responses = await Task.WhenAll(Enumerable.Range(0, 6).Select(_ => SendAsync()));
+
+        responses.Should().OnlyContain(response => response.StatusCode == HttpStatusCode.OK);
+        most.Should().Be(1);
+    }
+
+    [Test]
+    public async Task Answers_503_when_too_many_wait()
+    {
+        PutRevision();
+        var requests = Enumerable.Range(0, 6).Select(_ => SendAsync()).ToArray();
+        await Eventually.HoldsAsync(() => requests.Count(static request => request.IsCompleted).Should().Be(1));
+        using var refused = await requests.Single(static request => request.IsCompleted);
+        refused.StatusCode.Should().Be(HttpStatusCode.ServiceUnavailable);
+        refused.Headers.RetryAfter!.ToString().Should().Be("1");
+        (await refused.Content.ReadAsStringAsync()).Should().Be("pending request queue full\n");
+
+        await using var pod = await FakePod.StartAsync();
+        _cluster.Put(Resources.Pods, pod.Object("pod-1", ready: true));
+        (await Task.WhenAll(requests)).Count(static response => response.StatusCode == HttpStatusCode.OK).Should().Be(5);
+    }
+
+    [Test]
+    public async Task Tries_another_pod_when_one_refuses_the_connection()
+    {
+        PutRevision(concurrency: 10);
+        await using var alive = await FakePod.StartAsync();
+        var gone = await FakePod.StartAsync();
+        var port = gone.Port;
+        await gone.DisposeAsync();
+        _cluster.Put(Resources.Pods, FakePod.Object("gone", port, ready: true));
+        _cluster.Put(Resources.Pods, alive.Object("alive", ready: true));
+
+        for (var i = 0; i < 4; i++)
+        {
+            using var response = await SendAsync();
+            response.StatusCode.Should().Be(HttpStatusCode.OK);
+        }
+
+        alive.Requests.Should().Be(4);
+    }
+
+    [Test]
+    public async Task Answers_504_when_no_pod_comes_in_time()
+    {
+        PutRevision(timeoutSeconds: 1);
+
+        using var response = await SendAsync();
+
+        response.StatusCode.Should().Be(HttpStatusCode.GatewayTimeout);
+        (await response.Content.ReadAsStringAsync()).Should().Be("activator request timeout");
+    }
+
+    [Test]
+    public async Task Lets_nobody_wait_for_a_revision_that_is_deleted()
+    {
+        PutRevision();
+        var waiting = SendAsync();
+        await Eventually.HoldsAsync(() => _reports.Should().NotBeEmpty());
+
+        await _cluster.DeleteAsync(Resources.Revisions, "ns", "rev", default);
+
+        (await waiting).StatusCode.Should().Be(HttpStatusCode.NotFound);
+    }
+
+    [TestCase("activator", 200, "activator")]
+    [TestCase("queue", 400, "unexpected probe header value: \"queue\"\n")]
+    public async Task Answers_probes_itself(string probe, int status, string body)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, Uri());
+        request.Headers.Add("K-Network-Probe", probe);
+
+        using var response = await _client.SendAsync(request);
+
+        ((int)response.StatusCode).Should().Be(status);
+        (await response.Content.ReadAsStringAsync()).Should().Be(body);
+    }
+
+    [Test]
+    public async Task Reports_every_second_without_counting_the_first_request_twice()
+    {
+        PutRevision();
+        await using var pod = await FakePod.StartAsync();
+        _cluster.Put(Resources.Pods, pod.Object("pod-1", ready: true));
+
+        using var response = await SendAsync();
+        await Eventually.HoldsAsync(() => _reports.Count.Should().BeGreaterThan(1));
+
+        _reports.Sum(report => report.Stat.RequestCount).Should().Be(1);
+    }
+
+    private void PutRevision(int concurrency = 0, int timeoutSeconds = 30) => _cluster.Put(Resources.Revisions, new Revision
+    {
+        Metadata = new() { Namespace = "ns", Name = "rev", Uid = "rev-uid" },
+        Spec = new() { ContainerConcurrency = concurrency, TimeoutSeconds = timeoutSeconds, Containers = [new() { Name = "user-container" }] },
+    });
+
+    private Uri Uri() => new($"http://{_activator.Endpoints[0]}/");
+
+    private async Task<HttpResponseMessage> SendAsync()
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, Uri());
+        request.Headers.Host = "hello.example";
+        request.Headers.Add("Knative-Serving-Namespace", "ns");
+        request.Headers.Add("Knative-Serving-Revision", "rev");
+        return await _client.SendAsync(request);
+    }
+}

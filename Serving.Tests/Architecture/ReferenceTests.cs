@@ -1,0 +1,52 @@
+using System.Xml.Linq;
+using FluentAssertions;
+using NUnit.Framework;
+using Serving.Tests.Support;
+
+namespace Serving.Tests.Architecture;
+
+/// <summary>The arrows between projects, as docs/architecture.md draws them.</summary>
+public sealed class ReferenceTests
+{
+    private static readonly Dictionary<string, string[]> Allowed = new()
+    {
+        ["Serving.Api"] = [],
+        ["Serving.Kubernetes"] = ["Serving.Api"],
+        ["Serving.Templates"] = [],
+        ["Serving.ConfigMaps"] = ["Serving.Api", "Serving.Kubernetes", "Serving.Templates"],
+        ["Serving.Certificates"] = ["Serving.Api", "Serving.Kubernetes"],
+        ["Serving.Controller"] = ["Serving.Api", "Serving.Kubernetes", "Serving.ConfigMaps", "Serving.Templates"],
+        ["Serving.Webhook"] = ["Serving.Api", "Serving.Kubernetes", "Serving.ConfigMaps", "Serving.Certificates"],
+        ["Serving.Dataplane"] = [],
+        ["Serving.Observability"] = [],
+        ["Serving.Autoscaler"] = ["Serving.Api", "Serving.Kubernetes", "Serving.ConfigMaps", "Serving.Dataplane"],
+        ["Serving.Activator"] = ["Serving.Api", "Serving.Kubernetes", "Serving.ConfigMaps", "Serving.Dataplane"],
+        ["Serving.Networking.Gateway"] = ["Serving.Api", "Serving.Kubernetes", "Serving.ConfigMaps", "Serving.Certificates", "Serving.Dataplane"],
+        ["Serving.QueueProxy"] = ["Serving.Dataplane", "Serving.Observability"],
+        ["Serving.LocalCluster"] = ["Serving.Api", "Serving.Kubernetes"],
+        ["HelloWorld"] = [],
+        ["Autoscale"] = [],
+    };
+
+    private static IEnumerable<string> Projects => Allowed.Keys;
+
+    [TestCaseSource(nameof(Projects))]
+    public void A_project_references_only_what_the_architecture_allows(string project)
+    {
+        var file = Directory.EnumerateFiles(Repository.Root, project + ".csproj", SearchOption.AllDirectories).Single();
+
+        var references = XDocument.Load(file).Descendants("ProjectReference")
+            .Select(reference => Path.GetFileNameWithoutExtension(reference.Attribute("Include")!.Value.Replace('\\', '/')));
+
+        references.Should().BeSubsetOf(Allowed[project]);
+    }
+
+    [Test]
+    public void Every_module_is_drawn()
+    {
+        var projects = Directory.EnumerateFiles(Repository.PathOf("Serving.Modules"), "*.csproj", SearchOption.AllDirectories)
+            .Select(file => Path.GetFileNameWithoutExtension(file));
+
+        projects.Should().BeSubsetOf(Allowed.Keys);
+    }
+}

@@ -1,0 +1,181 @@
+using System.Net;
+using FluentAssertions;
+using NUnit.Framework;
+using Serving.Api;
+using Serving.Api.Core;
+using Serving.Kubernetes;
+using Serving.Tests.Support;
+
+namespace Serving.Tests.Cluster;
+
+/// <summary>
+/// The main job as a whole, over real HTTP: apply a Service, reach it, scale 0 → 1 → n → 0, roll out, split, refuse, delete.
+/// Each test has a namespace of its own on one cluster.
+/// </summary>
+public sealed class MainJobTests
+{
+    private const string Image = "registry.cn-hangzhou.aliyuncs.com/knative-sample/helloworld-go:160e4dc8";
+    private const string SleepImage = "ghcr.io/serving-samples/autoscale";
+    private static readonly TimeSpan ScaleLimit = TimeSpan.FromSeconds(90);
+
+    private LocalClusterHarness cluster = null!;
+    private string ns = null!;
+
+    [OneTimeSetUp]
+    public async Task StartAsync()
+    {
+        cluster = await LocalClusterHarness.StartAsync();
+
+        // The shortest that Knative allows, so that the way to zero takes seconds.
+        var map = await cluster.Client.GetAsync(Resources.ConfigMaps, "knative-serving", "config-autoscaler", CancellationToken.None);
+        await cluster.Client.UpdateAsync(
+            Resources.ConfigMaps,
+            map with { Data = new Dictionary<string, string>(map.Data) { ["scale-to-zero-grace-period"] = "6s", ["stable-window"] = "6s" } },
+            CancellationToken.None);
+    }
+
+    [OneTimeTearDown]
+    public async Task StopAsync() => await cluster.DisposeAsync();
+
+    [SetUp]
+    public async Task CreateNamespaceAsync()
+    {
+        ns = $"job-{Guid.NewGuid().ToString("N")[..8]}";
+        await cluster.ApplyAsync($"{{apiVersion: v1, kind: Namespace, metadata: {{name: {ns}}}}}");
+    }
+
+    [Test]
+    public async Task A_service_scales_from_zero_to_many_and_back()
+    {
+        await ApplyAsync("hello", Image, "one");
+        var service = await cluster.WaitForReadyAsync(ns, "hello");
+        service.Status.Url.Should().Be($"http://hello.{ns}.localhost");
+        (await CallAsync("hello")).Should().Be((HttpStatusCode.OK, "Hello one!\n"));
+
+        await Eventually.HoldsAsync(async () => (await PodsAsync("hello")).Should().BeEmpty(), ScaleLimit);
+        (await CallAsync("hello")).Should().Be((HttpStatusCode.OK, "Hello one!\n"), "a request to a Service at zero is held until a pod answers");
+        (await PodsAsync("hello")).Should().NotBeEmpty();
+    }
+
+    [Test]
+    public async Task Concurrent_requests_bring_more_pods_and_none_of_them_fails()
+    {
+        await ApplyAsync("busy", SleepImage, "", "autoscaling.knative.dev/target: \"2\"");
+        await cluster.WaitForReadyAsync(ns, "busy");
+        using var load = new CancellationTokenSource();
+        var clients = Enumerable.Range(0, 10).Select(_ => LoadAsync("busy", "/?sleep=200", load.Token)).ToList();
+
+        await Eventually.HoldsAsync(async () => (await PodsAsync("busy")).Count(IsReady).Should().BeGreaterThanOrEqualTo(3), ScaleLimit);
+        await load.CancelAsync();
+
+        (await Task.WhenAll(clients)).SelectMany(failures => failures).Should().BeEmpty();
+    }
+
+    [Test]
+    public async Task Traffic_splits_between_revisions_and_a_tag_has_an_address_of_its_own()
+    {
+        await ApplyAsync("split", Image, "one");
+        await cluster.WaitForReadyAsync(ns, "split");
+        await ApplyAsync("split", Image, "two", traffic: "traffic: [{latestRevision: true, percent: 50}, {revisionName: split-00001, percent: 50, tag: old}]");
+        await Eventually.HoldsAsync(
+            async () =>
+            {
+                var status = (await cluster.Client.GetAsync(Resources.KnativeServices, ns, "split", CancellationToken.None)).Status;
+                status.LatestReadyRevisionName.Should().Be("split-00002");
+                status.Conditions.Should().Contain(condition => condition.Type == "Ready" && condition.Status == "True");
+            },
+            ScaleLimit);
+
+        var answers = new List<string>();
+        for (var i = 0; i < 100; i++)
+        {
+            answers.Add((await CallAsync("split")).Body);
+        }
+
+        // 100 fair coins fall outside 25..75 less than once in a million runs.
+        answers.Should().OnlyContain(answer => answer == "Hello one!\n" || answer == "Hello two!\n");
+        answers.Count(answer => answer == "Hello one!\n").Should().BeInRange(25, 75);
+        (await CallAsync("old-split")).Body.Should().Be("Hello one!\n");
+    }
+
+    [Test]
+    public async Task An_invalid_service_is_refused_and_nothing_of_it_is_kept()
+    {
+        var apply = () => cluster.ApplyAsync($$"""
+            apiVersion: serving.knative.dev/v1
+            kind: Service
+            metadata: {name: invalid, namespace: {{ns}}}
+            spec: {template: {spec: {containerConcurrency: -1, containers: [{image: "{{Image}}"}] } } }
+            """);
+
+        (await apply.Should().ThrowAsync<KubernetesConfigurationException>()).Which.Message.Should()
+            .Contain("admission webhook \"validation.webhook.serving.knative.dev\" denied the request")
+            .And.Contain("expected 0 <= -1 <= 1000: spec.template.spec.containerConcurrency");
+        (await cluster.Client.ListAsync(Resources.KnativeServices, ns, null, CancellationToken.None)).Items.Should().BeEmpty();
+    }
+
+    [Test]
+    public async Task Deleting_a_service_deletes_what_it_made_and_its_address()
+    {
+        await ApplyAsync("gone", Image, "one");
+        await cluster.WaitForReadyAsync(ns, "gone");
+
+        await cluster.Client.DeleteAsync(Resources.KnativeServices, ns, "gone", CancellationToken.None);
+
+        await Eventually.HoldsAsync(
+            async () =>
+            {
+                (await ListAsync(Resources.Configurations)).Should().BeEmpty();
+                (await ListAsync(Resources.Routes)).Should().BeEmpty();
+                (await ListAsync(Resources.Revisions)).Should().BeEmpty();
+                (await ListAsync(Resources.Deployments)).Should().BeEmpty();
+                (await ListAsync(Resources.PodAutoscalers)).Should().BeEmpty();
+                (await ListAsync(Resources.ServerlessServices)).Should().BeEmpty();
+                (await ListAsync(Resources.Ingresses)).Should().BeEmpty();
+                (await ListAsync(Resources.Services)).Should().BeEmpty();
+                (await ListAsync(Resources.Pods)).Should().BeEmpty();
+            },
+            ScaleLimit);
+        (await CallAsync("gone")).Status.Should().Be(HttpStatusCode.NotFound);
+    }
+
+    private static bool IsReady(Pod pod) => pod.Status?.Conditions.Any(condition => condition is { Type: "Ready", Status: "True" }) ?? false;
+
+    private Task ApplyAsync(string name, string image, string target, string annotation = "autoscaling.knative.dev/target: \"10\"", string traffic = "")
+        => cluster.ApplyAsync($$"""
+            apiVersion: serving.knative.dev/v1
+            kind: Service
+            metadata: {name: {{name}}, namespace: {{ns}}}
+            spec:
+              template:
+                metadata: {annotations: { {{annotation}} } }
+                spec: {containers: [{image: "{{image}}", env: [{name: TARGET, value: "{{target}}"}]}] }
+              {{traffic}}
+            """);
+
+    private Task<(HttpStatusCode Status, string Body)> CallAsync(string name, string path = "/") => cluster.GetAsync($"{name}.{ns}.localhost", path);
+
+    private async Task<IReadOnlyList<T>> ListAsync<T>(ResourceType<T> type)
+        where T : class, IKubernetesObject
+        => (await cluster.Client.ListAsync(type, ns, null, CancellationToken.None)).Items;
+
+    private async Task<List<Pod>> PodsAsync(string service)
+        => [.. (await cluster.Client.ListAsync(Resources.Pods, ns, new ListOptions($"serving.knative.dev/service={service}"), CancellationToken.None)).Items
+            .Where(pod => pod.Metadata.DeletionTimestamp is null)];
+
+    /// <summary>Calls one after the other until cancelled; the answers that were no success.</summary>
+    private async Task<List<string>> LoadAsync(string name, string path, CancellationToken end)
+    {
+        var failures = new List<string>();
+        while (!end.IsCancellationRequested)
+        {
+            var (status, body) = await CallAsync(name, path);
+            if (status != HttpStatusCode.OK)
+            {
+                failures.Add($"{status} {body}");
+            }
+        }
+
+        return failures;
+    }
+}

@@ -1,0 +1,72 @@
+using System.Net;
+using FluentAssertions;
+using Microsoft.Extensions.Logging.Abstractions;
+using NSubstitute;
+using NUnit.Framework;
+using Serving.Api;
+using Serving.Api.Config;
+using Serving.Api.Core;
+using Serving.ConfigMaps;
+using Serving.Kubernetes;
+using Serving.Tests.Support;
+
+namespace Serving.Tests.ConfigMaps;
+
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+public sealed class ConfigStoreTests
+{
+    private readonly InMemoryCluster cluster = new();
+    private readonly IEventRecorder events = Substitute.For<IEventRecorder>();
+
+    [Test]
+    public void Follows_a_ConfigMap()
+    {
+        using var store = NewStore();
+        var changes = new List<(ConfigSnapshot Old, ConfigSnapshot New)>();
+        store.Changed += (old, newer) => changes.Add((old, newer));
+        Put("config-autoscaler", ("stable-window", "30s"));
+        store.Current.Autoscaler.StableWindow.Should().Be(TimeSpan.FromSeconds(30));
+        changes.Should().ContainSingle().Which.Old.Autoscaler.StableWindow.Should().Be(TimeSpan.FromSeconds(60));
+    }
+
+    [Test]
+    public void Keeps_the_last_good_values_when_a_bad_one_gets_in_and_says_so()
+    {
+        using var store = NewStore();
+        Put("config-autoscaler", ("stable-window", "30s"));
+        Put("config-autoscaler", ("stable-window", "1s"));
+        store.Current.Autoscaler.StableWindow.Should().Be(TimeSpan.FromSeconds(30));
+        events.Received(1).Warning(Arg.Is<IKubernetesObject>(o => o.Metadata.Name == "config-autoscaler"), "InvalidConfiguration", Arg.Is<string>(m => m.Contains("stable-window = 1s")));
+        Put("config-autoscaler", ("stable-window", "20s"));
+        store.Current.Autoscaler.StableWindow.Should().Be(TimeSpan.FromSeconds(20));
+    }
+
+    [Test]
+    public void Names_the_cluster_in_the_default_domain()
+    {
+        using var store = NewStore();
+        store.Current.Domain.LookupDomainForLabels(Empty.Map).Should().Be("svc.corp.local");
+    }
+
+    [Test]
+    public void Leaves_other_ConfigMaps_and_namespaces_alone()
+    {
+        using var store = NewStore();
+        Put("kube-root-ca.crt", ("stable-window", "x"));
+        cluster.Put(Resources.ConfigMaps, Map("elsewhere", "config-autoscaler", ("stable-window", "30s")));
+        store.Current.Autoscaler.StableWindow.Should().Be(TimeSpan.FromSeconds(60));
+    }
+
+    private ConfigStore NewStore()
+        => new(cluster, new ClusterEnvironment("knative-serving", "corp.local", "pod", IPAddress.Loopback), NullLogger<ConfigStore>.Instance, events);
+
+    private void Put(string name, params (string Key, string Value)[] data) => cluster.Put(Resources.ConfigMaps, Map("knative-serving", name, data));
+
+    private static ConfigMap Map(string ns, string name, params (string Key, string Value)[] data) => new()
+    {
+        ApiVersion = "v1",
+        Kind = "ConfigMap",
+        Metadata = new ObjectMeta { Namespace = ns, Name = name },
+        Data = data.ToDictionary(d => d.Key, d => d.Value),
+    };
+}

@@ -1,0 +1,167 @@
+using System.Net;
+using FluentAssertions;
+using Microsoft.Extensions.Logging.Abstractions;
+using NSubstitute;
+using NUnit.Framework;
+using Serving.Api;
+using Serving.Api.Core;
+using Serving.Api.Knative;
+using Serving.ConfigMaps;
+using Serving.Controller;
+using Serving.Controller.Revisions.Digests;
+using Serving.Kubernetes;
+using Serving.Tests.Support;
+
+namespace Serving.Tests.Controller;
+
+/// <summary>The module as it runs: events move it, nobody calls reconcilers.</summary>
+public sealed class ControllerModuleTests
+{
+    private InMemoryCluster cluster = null!;
+    private ConfigStore config = null!;
+    private CancellationTokenSource stop = null!;
+    private Task running = null!;
+
+    [SetUp]
+    public void SetUp()
+    {
+        cluster = new InMemoryCluster();
+        var events = Substitute.For<IEventRecorder>();
+        var environment = new ClusterEnvironment("knative-serving", "cluster.local", "pod", IPAddress.Loopback);
+        PutConfig("config-deployment", ("queue-sidecar-image", "queue:1"));
+        PutConfig("config-domain", ("example.com", ""));
+        config = new ConfigStore(cluster, environment, NullLogger<ConfigStore>.Instance, events);
+        var module = new ControllerModule(cluster, config, environment, new UnresolvedDigests(), events, NullLoggerFactory.Instance, TimeProvider.System);
+        stop = new CancellationTokenSource();
+        running = module.RunAsync(cluster, stop.Token);
+    }
+
+    [TearDown]
+    public async Task TearDown()
+    {
+        await stop.CancelAsync();
+        await running;
+        config.Dispose();
+        stop.Dispose();
+    }
+
+    [Test]
+    public async Task A_new_domain_moves_Routes_that_nothing_else_has_changed()
+    {
+        await CreateAsync();
+        await Eventually.HoldsAsync(() => Route()!.Status.Url.Should().Be("http://hello.default.example.com"));
+
+        PutConfig("config-domain", ("example.net", ""));
+
+        await Eventually.HoldsAsync(() => Route()!.Status.Url.Should().Be("http://hello.default.example.net"));
+    }
+
+    [Test]
+    public async Task A_new_sidecar_image_is_rolled_out()
+    {
+        await CreateAsync();
+        await Eventually.HoldsAsync(() => SidecarImage().Should().Be("queue:1"));
+
+        PutConfig("config-deployment", ("queue-sidecar-image", "queue:2"));
+
+        await Eventually.HoldsAsync(() => SidecarImage().Should().Be("queue:2"));
+    }
+
+    [Test]
+    public async Task A_bad_configuration_changes_nothing()
+    {
+        await CreateAsync();
+        await Eventually.HoldsAsync(() => SidecarImage().Should().Be("queue:1"));
+
+        PutConfig("config-deployment", ("queue-sidecar-image", "queue:2"), ("progress-deadline", "never"));
+        PutConfig("config-domain", ("example.net", ""));
+
+        await Eventually.HoldsAsync(() => Route()!.Status.Url.Should().Be("http://hello.default.example.net"));
+        SidecarImage().Should().Be("queue:1");
+    }
+
+    [Test]
+    public async Task A_name_that_was_taken_is_used_as_soon_as_it_is_free()
+    {
+        cluster.Put(Resources.Revisions, Samples.Revision("hello-blue") with { Metadata = new ObjectMeta { Name = "hello-blue", Namespace = Samples.Namespace } });
+        var service = Samples.Service();
+        await CreateAsync(service with
+        {
+            Spec = service.Spec with { Template = service.Spec.Template with { Metadata = new ObjectMeta { Name = "hello-blue" } } },
+        });
+        await Eventually.HoldsAsync(() => ConditionSet.Get(Service().Status.Conditions, "RoutesReady").Should().BeEquivalentTo(new
+        {
+            Status = "False",
+            Reason = "RevisionNameTaken",
+            Message = "The revision name \"hello-blue\" is taken by a conflicting Revision, so traffic will not be migrated",
+        }));
+        Route().Should().BeNull("traffic must not go to somebody else's Revision");
+        ConditionSet.Get(Configuration()!.Status.Conditions, "Ready").Should().BeEquivalentTo(
+            new { Status = "False", Reason = "RevisionFailed", Message = "Revision creation failed with message: revisions.serving.knative.dev \"hello-blue\" already exists." });
+
+        await cluster.DeleteAsync(Resources.Revisions, Samples.Namespace, "hello-blue", CancellationToken.None);
+
+        await Eventually.HoldsAsync(() => Route().Should().NotBeNull());
+        await Eventually.HoldsAsync(() => Configuration()!.Status.LatestCreatedRevisionName.Should().Be("hello-blue"));
+        ConditionSet.Get(Service().Status.Conditions, "RoutesReady")!.Reason.Should().NotBe("RevisionNameTaken");
+    }
+
+    [Test]
+    public async Task A_Deployment_that_somebody_deletes_comes_back()
+    {
+        await CreateAsync();
+        await Eventually.HoldsAsync(() => cluster.All(Resources.Deployments).Should().ContainSingle());
+
+        await cluster.DeleteAsync(Resources.Deployments, Samples.Namespace, "hello-00001-deployment", CancellationToken.None);
+
+        await Eventually.HoldsAsync(() => cluster.All(Resources.Deployments).Should().ContainSingle());
+    }
+
+    [Test]
+    public async Task A_domain_that_is_given_back_goes_to_the_mapping_that_waits()
+    {
+        PutConfig("config-network", ("autocreate-cluster-domain-claims", "true"));
+        await CreateMappingAsync(Samples.Namespace);
+        await Eventually.HoldsAsync(() => Claimed(Samples.Namespace).Should().Be("True"));
+        await CreateMappingAsync("other");
+        await Eventually.HoldsAsync(() => Claimed("other").Should().Be("False"));
+
+        await cluster.DeleteAsync(Resources.DomainMappings, Samples.Namespace, "shop.example.org", CancellationToken.None);
+
+        await Eventually.HoldsAsync(() => Claimed("other").Should().Be("True"));
+        cluster.Find(Resources.ClusterDomainClaims, null, "shop.example.org")!.Spec.Namespace.Should().Be("other");
+    }
+
+    private Task CreateMappingAsync(string ns) => cluster.CreateAsync(
+        Resources.DomainMappings,
+        new DomainMapping
+        {
+            ApiVersion = Resources.DomainMappings.ApiVersion,
+            Kind = Resources.DomainMappings.Kind,
+            Metadata = new ObjectMeta { Name = "shop.example.org", Namespace = ns },
+            Spec = new DomainMappingSpec { Ref = new ObjectReference { ApiVersion = "serving.knative.dev/v1", Kind = "Service", Name = "hello" } },
+        },
+        CancellationToken.None);
+
+    private string? Claimed(string ns)
+        => ConditionSet.Get(cluster.Find(Resources.DomainMappings, ns, "shop.example.org")!.Status.Conditions, "DomainClaimed")?.Status;
+
+    private Task CreateAsync(Service? service = null) => cluster.CreateAsync(Resources.KnativeServices, service ?? Samples.Service(), CancellationToken.None);
+
+    private Service Service() => cluster.Find(Resources.KnativeServices, Samples.Namespace, "hello")!;
+
+    private Route? Route() => cluster.Find(Resources.Routes, Samples.Namespace, "hello");
+
+    private Configuration? Configuration() => cluster.Find(Resources.Configurations, Samples.Namespace, "hello");
+
+    private string? SidecarImage()
+        => cluster.All(Resources.Deployments).SingleOrDefault()?.Spec!.Template!.Spec!.Containers.Single(container => container.Name == "queue-proxy").Image;
+
+    private void PutConfig(string name, params (string Key, string Value)[] data) => cluster.Put(Resources.ConfigMaps, new ConfigMap
+    {
+        ApiVersion = "v1",
+        Kind = "ConfigMap",
+        Metadata = new ObjectMeta { Namespace = "knative-serving", Name = name },
+        Data = data.ToDictionary(entry => entry.Key, entry => entry.Value),
+    });
+}

@@ -1,0 +1,178 @@
+using System.Collections.Concurrent;
+using FluentAssertions;
+using NUnit.Framework;
+using Serving.Api.Config;
+using Serving.Api.Core;
+using Serving.Api.Knative;
+using Serving.Controller.Revisions.Digests;
+using Serving.Kubernetes;
+using Serving.Tests.Support;
+
+namespace Serving.Tests.Controller.Digests;
+
+public sealed class DigestResolutionTests
+{
+    private ManualTimeProvider time = null!;
+    private Registry registry = null!;
+    private DigestResolution resolution = null!;
+    private ConcurrentQueue<ObjectKey> resolved = null!;
+
+    [SetUp]
+    public void SetUp()
+    {
+        time = new ManualTimeProvider();
+        registry = new Registry();
+        resolved = new ConcurrentQueue<ObjectKey>();
+        resolution = new DigestResolution(registry, time) { Resolved = resolved.Enqueue };
+    }
+
+    [TearDown]
+    public void TearDown() => resolution.Dispose();
+
+    [Test]
+    public void A_resolver_that_answers_at_once_needs_no_second_look()
+    {
+        registry.Answer("app:1", "digest");
+
+        resolution.Poll(Samples.Revision(), DeploymentConfig.Default)!.Containers.Single().Should()
+            .BeEquivalentTo(new { Name = "user-container", ImageDigest = "digest" });
+        resolved.Should().BeEmpty();
+    }
+
+    [Test]
+    public async Task A_slow_registry_holds_up_no_other_Revision_and_asks_for_its_own_again()
+    {
+        registry.Answer("other:1", "digest");
+
+        resolution.Poll(Samples.Revision(), DeploymentConfig.Default).Should().BeNull();
+        resolution.Poll(Samples.Revision(), DeploymentConfig.Default).Should().BeNull("it is still under way");
+        resolution.Poll(Named("other-00001", "other:1"), DeploymentConfig.Default).Should().NotBeNull();
+
+        registry.Answer("app:1", "late");
+        await Eventually.HoldsAsync(() => resolved.Should().Equal(new ObjectKey(Samples.Namespace, "hello-00001")));
+        resolution.Poll(Samples.Revision(), DeploymentConfig.Default)!.Containers.Single().ImageDigest.Should().Be("late");
+        registry.Asked.Should().Equal("app:1", "other:1");
+    }
+
+    [Test]
+    public void Containers_of_one_image_are_one_question()
+    {
+        registry.Answer("app:1", "digest");
+        var revision = Samples.Revision();
+        revision = revision with
+        {
+            Spec = revision.Spec with
+            {
+                Containers = [revision.Spec.Containers[0], new Container { Name = "sidecar", Image = "app:1" }],
+                InitContainers = [new Container { Name = "init", Image = "app:1" }],
+            },
+        };
+
+        var result = resolution.Poll(revision, DeploymentConfig.Default)!;
+
+        registry.Asked.Should().Equal("app:1");
+        result.Containers.Select(container => container.Name).Should().Equal("user-container", "sidecar");
+        result.InitContainers.Single().ImageDigest.Should().Be("digest");
+    }
+
+    [Test]
+    public async Task What_failed_is_asked_again_later_and_later()
+    {
+        registry.Fail("app:1");
+        var polling = () => resolution.Poll(Samples.Revision(), DeploymentConfig.Default);
+        polling.Should().Throw<DigestException>();
+
+        foreach (var seconds in (int[])[1, 2, 4])
+        {
+            var before = registry.Asked.Count;
+            polling().Should().BeNull("it waits");
+            time.Advance(TimeSpan.FromSeconds(seconds) - TimeSpan.FromMilliseconds(1));
+            registry.Asked.Should().HaveCount(before);
+            time.Advance(TimeSpan.FromMilliseconds(1));
+            await Eventually.HoldsAsync(() => registry.Asked.Should().HaveCount(before + 1));
+            await Eventually.HoldsAsync(() => resolved.Should().HaveCount(before));
+            polling.Should().Throw<DigestException>();
+        }
+    }
+
+    [Test]
+    public void A_Revision_that_comes_back_under_its_name_is_asked_for_anew_and_at_once()
+    {
+        registry.Fail("app:1");
+        var first = () => resolution.Poll(Samples.Revision(), DeploymentConfig.Default);
+        first.Should().Throw<DigestException>();
+        resolution.Forget(new ObjectKey(Samples.Namespace, "hello-00001"));
+        registry.Answer("app:1", "digest");
+
+        resolution.Poll(Samples.Revision(), DeploymentConfig.Default).Should().NotBeNull();
+    }
+
+    [Test]
+    public void Forgetting_stops_what_is_under_way()
+    {
+        resolution.Poll(Samples.Revision(), DeploymentConfig.Default).Should().BeNull();
+
+        resolution.Forget(new ObjectKey(Samples.Namespace, "hello-00001"));
+
+        registry.Cancellations.Single().IsCancellationRequested.Should().BeTrue();
+    }
+
+    [Test]
+    public void No_more_than_a_hundred_images_are_asked_for_at_once()
+    {
+        for (var number = 0; number < 120; number++)
+        {
+            resolution.Poll(Named($"r{number}", $"image:{number}"), DeploymentConfig.Default).Should().BeNull();
+        }
+
+        time.Advance(TimeSpan.FromSeconds(10));
+        registry.Asked.Should().HaveCount(100);
+    }
+
+    [Test]
+    public void All_together_are_asked_for_ten_a_second_after_a_burst()
+    {
+        var pace = new RetryPace(time);
+        var waits = Enumerable.Range(0, 110).Select(_ => pace.Next(0)).ToList();
+
+        waits.Take(100).Should().OnlyContain(wait => wait == TimeSpan.Zero);
+        waits[^1].Should().Be(TimeSpan.FromSeconds(1));
+        new RetryPace(time).Next(50).Should().Be(TimeSpan.FromSeconds(1000));
+    }
+
+    private static Revision Named(string name, string image)
+    {
+        var revision = Samples.Revision(name);
+        return revision with { Spec = Samples.Template(image).Spec };
+    }
+
+    private sealed class Registry : IDigestResolver
+    {
+        private readonly ConcurrentDictionary<string, TaskCompletionSource<string>> answers = new();
+
+        public ConcurrentQueue<string> Asked { get; } = new();
+
+        public ConcurrentQueue<CancellationToken> Cancellations { get; } = new();
+
+        public void Answer(string image, string digest)
+        {
+            if (!Source(image).TrySetResult(digest))
+            {
+                answers[image] = new TaskCompletionSource<string>();
+                answers[image].SetResult(digest);
+            }
+        }
+
+        public void Fail(string image) => Source(image).SetException(new DigestException(image, "no"));
+
+        public ValueTask<string> ResolveAsync(DigestRequest request, CancellationToken cancellation)
+        {
+            Asked.Enqueue(request.Image);
+            Cancellations.Enqueue(cancellation);
+            return new ValueTask<string>(Source(request.Image).Task.WaitAsync(cancellation));
+        }
+
+        private TaskCompletionSource<string> Source(string image)
+            => answers.GetOrAdd(image, static _ => new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously));
+    }
+}

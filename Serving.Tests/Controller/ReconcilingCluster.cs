@@ -1,0 +1,165 @@
+using NSubstitute;
+using Serving.Api;
+using Serving.Api.Config;
+using Serving.Api.Core;
+using Serving.Api.Networking;
+using Serving.Controller.Common;
+using Serving.Controller.Configurations;
+using Serving.Controller.DomainMappings;
+using Serving.Controller.Labeler;
+using Serving.Controller.Revisions;
+using Serving.Controller.Revisions.Digests;
+using Serving.Controller.Routes;
+using Serving.Controller.Services;
+using Serving.Kubernetes;
+using Serving.Tests.Support;
+
+namespace Serving.Tests.Controller;
+
+/// <summary>The reconcilers over a cluster in memory, run until nothing changes any more.</summary>
+internal sealed class ReconcilingCluster
+{
+    private readonly List<(IReconciler Reconciler, Func<IEnumerable<ObjectKey>> Keys)> loops = [];
+
+    public ReconcilingCluster(IDigestResolver? resolver = null)
+    {
+        Cluster = new InMemoryCluster(Time);
+        var services = Cluster.For(Resources.KnativeServices);
+        var configurations = Cluster.For(Resources.Configurations);
+        var revisions = Cluster.For(Resources.Revisions);
+        var routes = Cluster.For(Resources.Routes);
+        Add(services, new ServiceReconciler(services.Lister, configurations.Lister, routes.Lister, revisions.Lister, Events, Time));
+        Add(configurations, new ConfigurationReconciler(configurations.Lister, revisions.Lister, Events, Time));
+        Add(revisions, new RevisionReconciler(
+            new RevisionListers(
+                revisions.Lister,
+                Cluster.For(Resources.Deployments).Lister,
+                Cluster.For(Resources.PodAutoscalers).Lister,
+                Cluster.For(Resources.Images).Lister,
+                Cluster.For(Resources.Pods).Lister,
+                Cluster.For(Resources.Certificates).Lister),
+            new DigestResolution(resolver ?? new UnresolvedDigests(), Time),
+            () => Config,
+            "knative-serving",
+            Events,
+            Time));
+        Add(routes, new RouteReconciler(
+            new RouteListers(
+                routes.Lister,
+                configurations.Lister,
+                revisions.Lister,
+                Cluster.For(Resources.Services).Lister,
+                Cluster.For(Resources.Endpoints).Lister,
+                Cluster.For(Resources.Ingresses).Lister,
+                Cluster.For(Resources.Certificates).Lister),
+            new ReferenceTracker(),
+            () => Config,
+            "cluster.local",
+            Events,
+            Time));
+        var mappings = Cluster.For(Resources.DomainMappings);
+        var mapped = new ReferenceTracker();
+        Add(mappings, new DomainMappingReconciler(
+            new DomainMappingListers(
+                mappings.Lister,
+                Cluster.For(Resources.Ingresses).Lister,
+                Cluster.For(Resources.Certificates).Lister,
+                Cluster.For(Resources.ClusterDomainClaims).Lister),
+            new MappedReferences(services.Lister, routes.Lister, Cluster.For(Resources.Services).Lister, mapped, "cluster.local"),
+            mapped,
+            () => Config,
+            Events,
+            Time));
+        Add(routes, new RoutingLabeler(routes.Lister, configurations.Lister, revisions.Lister, new ReferenceTracker(), Time));
+    }
+
+    public InMemoryCluster Cluster { get; }
+
+    public ManualTimeProvider Time { get; } = new();
+
+    public ConfigSnapshot Config { get; set; } = Samples.Config;
+
+    public IEventRecorder Events { get; } = Substitute.For<IEventRecorder>();
+
+    /// <summary>Reconciles everything until a round writes nothing.</summary>
+    public async Task SettleAsync()
+    {
+        for (var round = 0; round < 20; round++)
+        {
+            Cluster.ForgetWrites();
+            foreach (var (reconciler, keys) in loops)
+            {
+                foreach (var key in keys().ToList())
+                {
+                    await reconciler.ReconcileAsync(key, Cluster, CancellationToken.None);
+                }
+            }
+
+            if (Cluster.Writes.Count == 0)
+            {
+                return;
+            }
+        }
+
+        throw new InvalidOperationException("still writing: " + string.Join(", ", Cluster.Writes));
+    }
+
+    /// <summary>Says in the name of autoscaler and Deployment that a Revision serves.</summary>
+    public void MakeReady(string revision)
+    {
+        var autoscaler = Cluster.Find(Resources.PodAutoscalers, Samples.Namespace, revision)!;
+        Cluster.Put(Resources.PodAutoscalers, autoscaler with
+        {
+            Status = autoscaler.Status with
+            {
+                ServiceName = revision,
+                DesiredScale = 1,
+                ActualScale = 1,
+                Conditions = [True("Active"), True("Ready"), True("SKSReady"), True("ScaleTargetInitialized")],
+            },
+        });
+        var deployment = Cluster.Find(Resources.Deployments, Samples.Namespace, revision + "-deployment")!;
+        Cluster.Put(Resources.Deployments, deployment with
+        {
+            Status = new DeploymentStatus { ReadyReplicas = 1, AvailableReplicas = 1, Replicas = 1, Conditions = [True("Progressing")] },
+        });
+    }
+
+    /// <summary>Says in the name of the network layer that an Ingress is served.</summary>
+    public void MakeIngressReady(string name)
+    {
+        var ingress = Cluster.Find(Resources.Ingresses, Samples.Namespace, name)!;
+        var balancer = new IngressLoadBalancerStatus { Ingress = [new IngressLoadBalancerAddress { DomainInternal = "gateway.knative-serving.svc.cluster.local" }] };
+        Cluster.Put(Resources.Ingresses, ingress with
+        {
+            Status = ingress.Status with
+            {
+                ObservedGeneration = ingress.Metadata.Generation,
+                Conditions = [True("Ready")],
+                PublicLoadBalancer = balancer,
+                PrivateLoadBalancer = balancer,
+            },
+        });
+    }
+
+    /// <summary>Says in the name of a certificate controller how a Certificate is.</summary>
+    public void SetCertificate(string name, string status, params Http01Challenge[] challenges)
+    {
+        var certificate = Cluster.Find(Resources.Certificates, Samples.Namespace, name)!;
+        Cluster.Put(Resources.Certificates, certificate with
+        {
+            Status = certificate.Status with
+            {
+                ObservedGeneration = certificate.Metadata.Generation,
+                Conditions = [new Condition { Type = "Ready", Status = status }],
+                Http01Challenges = challenges,
+            },
+        });
+    }
+
+    private static Condition True(string type) => new() { Type = type, Status = ConditionStatus.True };
+
+    private void Add<T>(IInformer<T> informer, IReconciler reconciler)
+        where T : class, IKubernetesObject
+        => loops.Add((reconciler, () => informer.Lister.List().Select(static value => ObjectKey.Of(value))));
+}

@@ -1,0 +1,205 @@
+using System.Net;
+using FluentAssertions;
+using NUnit.Framework;
+using Serving.Api;
+using Serving.Api.Core;
+using Serving.Api.Networking;
+using Serving.Controller.ServerlessServices;
+using Serving.Kubernetes;
+using Serving.Tests.Support;
+
+namespace Serving.Tests.Controller.ServerlessServices;
+
+public sealed class ServerlessServiceReconcilerTests
+{
+    private static readonly ObjectKey Key = new("default", "rev");
+
+    private readonly ManualTimeProvider time = new();
+    private InMemoryCluster cluster = null!;
+    private ServerlessServiceReconciler reconciler = null!;
+
+    [SetUp]
+    public void SetUp()
+    {
+        cluster = new InMemoryCluster(time);
+        reconciler = new ServerlessServiceReconciler(cluster, new ClusterEnvironment("knative-serving", "cluster.local", "serving-0", IPAddress.Loopback), time);
+        cluster.Put(Resources.Deployments, new Deployment
+        {
+            Metadata = new ObjectMeta { Namespace = "default", Name = "rev-deployment" },
+            Spec = new DeploymentSpec { Selector = new LabelSelector { MatchLabels = new Dictionary<string, string> { ["serving.knative.dev/revisionUID"] = "u" } } },
+        });
+        PutEndpoints("knative-serving", "activator-service", "10.9.0.1", "10.9.0.2", "10.9.0.3");
+        PutObject("Serve");
+    }
+
+    [Test]
+    public async Task Makes_both_Services()
+    {
+        await ReconcileAsync();
+
+        var hidden = cluster.Find(Resources.Services, "default", "rev-private")!;
+        hidden.Spec!.Selector.Should().Equal(new Dictionary<string, string> { ["serving.knative.dev/revisionUID"] = "u" });
+        hidden.Spec.Ports.Select(port => $"{port.Name} {port.Port} {port.TargetPort} {port.Protocol}").Should().Equal(
+            "http 80 8012 TCP", "https 443 8112 TCP", "http-autometric 9090 http-autometric TCP", "http-usermetric 9091 http-usermetric TCP", "http-istio 8012 8012 TCP");
+        hidden.Metadata.Labels.Should().Contain("networking.internal.knative.dev/serviceType", "Private").And.Contain("networking.internal.knative.dev/serverlessservice", "rev").And.Contain("own", "label");
+        var shown = cluster.Find(Resources.Services, "default", "rev")!;
+        shown.Spec!.Selector.Should().BeEmpty();
+        shown.Spec.Ports.Select(port => $"{port.Name} {port.Port} {port.TargetPort}").Should().Equal("http 80 8012", "https 443 8112");
+        shown.Metadata.OwnerReferences.Single().Should().Match<OwnerReference>(owner => owner.Kind == "ServerlessService" && owner.Name == "rev" && owner.Controller == true);
+    }
+
+    [Test]
+    public async Task H2c_has_its_own_port_names_and_numbers()
+    {
+        PutObject("Serve", protocol: "h2c");
+
+        await ReconcileAsync();
+
+        var port = cluster.Find(Resources.Services, "default", "rev")!.Spec!.Ports[0];
+        (port.Name, port.Port, port.TargetPort!.Value.Int, port.AppProtocol).Should().Be(("http2", 81, 8013, "kubernetes.io/h2c"));
+        cluster.Find(Resources.Services, "default", "rev-private")!.Spec!.Ports[0].Port.Should().Be(80);
+    }
+
+    [Test]
+    public async Task Without_ready_pods_activators_answer_and_it_is_not_ready()
+    {
+        await ReconcileAsync();
+
+        Addresses().Should().Equal("10.9.0.1", "10.9.0.2", "10.9.0.3");
+        Condition("EndpointsPopulated").Should().Match<Condition>(condition => condition.Status == "Unknown" && condition.Reason == "NoHealthyBackends");
+        Condition("ActivatorEndpointsPopulated").Should().Match<Condition>(condition => condition.Status == "True" && condition.Severity == "Info" && condition.Message == "Revision is backed by Activator");
+        Status().Should().Match<ServerlessServiceStatus>(status => status.ServiceName == "rev" && status.PrivateServiceName == "rev-private" && status.ObservedGeneration == 1);
+    }
+
+    [Test]
+    public async Task In_mode_Serve_ready_pods_answer()
+    {
+        PutEndpoints("default", "rev-private", "10.0.0.1");
+
+        await ReconcileAsync();
+
+        Addresses().Should().Equal("10.0.0.1");
+        var ports = cluster.Find(Resources.Endpoints, "default", "rev")!.Subsets.Single().Ports;
+        ports.Select(port => port.Port).Should().Equal([8012, 8112], "other ports do not take requests");
+        Condition("Ready")!.Status.Should().Be("True");
+        Condition("ActivatorEndpointsPopulated")!.Status.Should().Be("False");
+    }
+
+    [Test]
+    public async Task In_mode_Proxy_a_subset_of_activators_answers_and_it_is_ready_when_pods_are()
+    {
+        PutEndpoints("default", "rev-private", "10.0.0.1");
+        PutObject("Proxy", activators: 2);
+
+        await ReconcileAsync();
+
+        Addresses().Should().HaveCount(2).And.OnlyContain(address => address.StartsWith("10.9.0."));
+        Condition("Ready")!.Status.Should().Be("True");
+        Condition("ActivatorEndpointsPopulated")!.Status.Should().Be("True");
+    }
+
+    [Test]
+    public async Task Without_activators_pods_answer_even_in_mode_Proxy()
+    {
+        PutEndpoints("knative-serving", "activator-service");
+        PutEndpoints("default", "rev-private", "10.0.0.1");
+        PutObject("Proxy");
+
+        await ReconcileAsync();
+
+        Addresses().Should().Equal("10.0.0.1");
+    }
+
+    [Test]
+    public async Task Changes_modes_in_place_and_writes_nothing_when_nothing_changes()
+    {
+        PutEndpoints("default", "rev-private", "10.0.0.1");
+        await ReconcileAsync();
+        cluster.ForgetWrites();
+
+        await ReconcileAsync();
+        cluster.Writes.Should().BeEmpty();
+
+        time.Advance(TimeSpan.FromSeconds(30));
+        PutObject("Proxy", generation: 2);
+        await ReconcileAsync();
+        Addresses().Should().HaveCount(3);
+        time.Advance(TimeSpan.FromSeconds(7));
+        ServerlessServiceLifecycle.ProxyFor(Status(), time.GetUtcNow()).Should().Be(TimeSpan.FromSeconds(7));
+        cluster.Writes.Select(write => $"{write.Verb} {write.Plural}").Should().Equal("update endpoints", "update-status serverlessservices");
+    }
+
+    [Test]
+    public async Task A_Service_of_someone_else_is_left_alone()
+    {
+        cluster.Put(Resources.Services, new CoreService { Metadata = new ObjectMeta { Namespace = "default", Name = "rev" }, Spec = new CoreServiceSpec() });
+
+        var reconcile = ReconcileAsync;
+
+        (await reconcile.Should().ThrowAsync<InvalidOperationException>()).WithMessage("SKS: rev does not own Service: rev");
+        Condition("Ready").Should().Match<Condition>(condition => condition.Status == "False" && condition.Reason == "NotOwned" && condition.Message == "Resource rev of type Service is not owned by SKS");
+    }
+
+    [Test]
+    public async Task Reacts_when_pods_and_activators_come()
+    {
+        using var stop = new CancellationTokenSource();
+        var running = reconciler.Watching(new ReconcileLoop(reconciler, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance)).RunAsync(cluster, stop.Token);
+        await Eventually.HoldsAsync(() => Addresses().Should().HaveCount(3));
+
+        PutEndpoints("knative-serving", "activator-service", "10.9.0.4");
+        await Eventually.HoldsAsync(() => Addresses().Should().Equal("10.9.0.4"));
+        PutEndpoints("default", "rev-private", "10.0.0.1");
+        await Eventually.HoldsAsync(() => Addresses().Should().Equal("10.0.0.1"));
+
+        await stop.CancelAsync();
+        await running;
+    }
+
+    private async Task ReconcileAsync() => (await reconciler.ReconcileAsync(Key, cluster, default)).Should().Be(Reconcile.Done);
+
+    private ServerlessServiceStatus Status() => cluster.Find(Resources.ServerlessServices, "default", "rev")!.Status;
+
+    private Condition? Condition(string type) => ConditionSet.Get(Status().Conditions, type);
+
+    private IEnumerable<string> Addresses() => cluster.Find(Resources.Endpoints, "default", "rev")!.Subsets.SelectMany(subset => subset.Addresses).Select(address => address.Ip);
+
+    private void PutObject(string mode, string protocol = "http1", int activators = 0, long generation = 1)
+        => cluster.Put(Resources.ServerlessServices, new Serving.Api.Networking.ServerlessService
+        {
+            Metadata = new ObjectMeta { Namespace = "default", Name = "rev", Uid = "sks", Generation = generation, Labels = new Dictionary<string, string> { ["own"] = "label" } },
+            Spec = new ServerlessServiceSpec
+            {
+                Mode = mode,
+                ProtocolType = protocol,
+                NumActivators = activators,
+                ObjectRef = new ObjectReference { ApiVersion = "apps/v1", Kind = "Deployment", Name = "rev-deployment" },
+            },
+            Status = cluster.Find(Resources.ServerlessServices, "default", "rev")?.Status ?? new(),
+        });
+
+    private void PutEndpoints(string ns, string name, params string[] addresses)
+        => cluster.Put(Resources.Endpoints, new Endpoints
+        {
+            Metadata = new ObjectMeta
+            {
+                Namespace = ns,
+                Name = name,
+                Labels = new Dictionary<string, string> { ["networking.internal.knative.dev/serverlessservice"] = "rev", ["networking.internal.knative.dev/serviceType"] = "Private" },
+            },
+            Subsets = addresses.Length == 0
+                ? []
+                :
+                [
+                    new EndpointSubset
+                    {
+                        Addresses = [.. addresses.Select(address => new EndpointAddress { Ip = address })],
+                        Ports =
+                        [
+                            new EndpointPort { Name = "http", Port = 8012 }, new EndpointPort { Name = "https", Port = 8112 }, new EndpointPort { Name = "http2", Port = 8013 },
+                            new EndpointPort { Name = "http-autometric", Port = 9090 },
+                        ],
+                    },
+                ],
+        });
+}

@@ -1,0 +1,208 @@
+using System.Collections.Concurrent;
+using FluentAssertions;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging.Abstractions;
+using NUnit.Framework;
+using Serving.Api;
+using Serving.Api.Core;
+using Serving.Kubernetes;
+using Serving.Tests.Support;
+
+namespace Serving.Tests.Kubernetes.Informers;
+
+public sealed class InformerTests
+{
+    private FakeApiServer _server = null!;
+    private KubernetesClient _client = null!;
+    private CancellationTokenSource _stop = null!;
+    private Informer<ConfigMap> _informer = null!;
+    private ConcurrentQueue<string> _changes = null!;
+    private Task _running = Task.CompletedTask;
+
+    [SetUp]
+    public async Task SetUp()
+    {
+        _server = await FakeApiServer.StartAsync();
+        _client = _server.Client();
+        _stop = new CancellationTokenSource();
+        _changes = new ConcurrentQueue<string>();
+        _informer = new Informer<ConfigMap>(_client, Resources.ConfigMaps, null, null, NullLogger.Instance);
+        _informer.AddHandler(change => _changes.Enqueue(
+            $"{(change.Old is null ? "+" : change.New is null ? "-" : "~")}{change.Object.Metadata.Name}@{change.Object.Metadata.ResourceVersion}"));
+    }
+
+    [TearDown]
+    public async Task TearDown()
+    {
+        await _stop.CancelAsync();
+        await _running;
+        _stop.Dispose();
+        _client.Dispose();
+        await _server.DisposeAsync();
+    }
+
+    [Test]
+    public async Task It_lists_then_watches_and_keeps_the_copy_slim()
+    {
+        Serve(
+            List(5, """{"metadata":{"name":"a","namespace":"n","uid":"1","resourceVersion":"3","managedFields":[{}],"annotations":{"kubectl.kubernetes.io/last-applied-configuration":"{}","k":"v"}}}"""),
+            [async context =>
+            {
+                await FakeApiServer.Line(context, Event("ADDED", "b", 6));
+                await FakeApiServer.Line(context, Event("MODIFIED", "b", 7));
+                await FakeApiServer.Line(context, Event("DELETED", "a", 8));
+                await Hang(context);
+            }]);
+
+        await _informer.WaitForSyncAsync(_stop.Token).WaitAsync(TimeSpan.FromSeconds(10));
+        await Eventually.HoldsAsync(() => _changes.Should().Equal("+a@3", "+b@6", "~b@7", "-a@8"));
+
+        _informer.Lister.Get("n", "a").Should().BeNull();
+        _informer.Lister.Get("n", "b")!.Kind.Should().Be("ConfigMap");
+        _server.Requests.Last().Query.Should().Contain("resourceVersion=5");
+    }
+
+    [Test]
+    public async Task What_nobody_reads_is_left_out()
+    {
+        Serve(
+            List(5, """{"metadata":{"name":"a","namespace":"n","uid":"1","resourceVersion":"3","managedFields":[{}],"annotations":{"kubectl.kubernetes.io/last-applied-configuration":"{}","k":"v"}}}"""),
+            [Hang]);
+
+        await _informer.WaitForSyncAsync(_stop.Token).WaitAsync(TimeSpan.FromSeconds(10));
+
+        var kept = _informer.Lister.Get("n", "a")!;
+        kept.Metadata.Unmodelled.Should().BeNull();
+        kept.Metadata.Annotations.Should().ContainSingle().Which.Key.Should().Be("k");
+    }
+
+    [Test]
+    public async Task A_dropped_watch_resumes_from_the_last_version_it_heard_of()
+    {
+        Serve(
+            List(5),
+            [
+                async context =>
+                {
+                    await FakeApiServer.Line(context, Event("ADDED", "b", 6));
+                    await FakeApiServer.Line(context, """{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"40"}}}""");
+                },
+                async context =>
+                {
+                    await FakeApiServer.Line(context, Event("ADDED", "c", 41));
+                    await Hang(context);
+                },
+            ]);
+
+        await Eventually.HoldsAsync(() => _changes.Should().Equal("+b@6", "+c@41"));
+
+        Queries("watch").Select(query => query.Contains("resourceVersion=40", StringComparison.Ordinal)).Should().Equal(false, true);
+        _server.Requests.Count(request => !request.Query.Contains("watch")).Should().Be(1);
+    }
+
+    [Test]
+    public async Task Too_old_a_version_lists_anew_and_tells_only_the_differences()
+    {
+        var lists = 0;
+        Serve(
+            () => Interlocked.Increment(ref lists) == 1
+                ? List(5, Item("a", 3), Item("b", 4), Item("c", 5))
+                : List(50, Item("a", 3), Item("b", 44), Item("d", 45)),
+            [
+                context => FakeApiServer.Line(context, """{"type":"ERROR","object":{"kind":"Status","code":410,"reason":"Expired","message":"too old resource version"}}"""),
+                Hang,
+            ]);
+
+        await Eventually.HoldsAsync(() => _changes.Skip(3).Should().BeEquivalentTo("~b@44", "+d@45", "-c@5"));
+
+        _informer.Lister.List().Select(item => item.Metadata.Name).Should().BeEquivalentTo("a", "b", "d");
+        await Eventually.HoldsAsync(() => Queries("watch").Last().Should().Contain("resourceVersion=50"));
+    }
+
+    [Test]
+    public async Task An_object_made_again_under_its_name_is_told_as_gone_and_new()
+    {
+        var lists = 0;
+        Serve(
+            () => Interlocked.Increment(ref lists) == 1 ? List(5, Item("a", 3)) : List(50, Item("a", 44, "other")),
+            [context => FakeApiServer.Fail(context, 410, "Expired"), Hang]);
+
+        await Eventually.HoldsAsync(() => _changes.Should().Equal("+a@3", "-a@3", "+a@44"));
+    }
+
+    [Test]
+    public async Task What_was_known_stays_readable_while_the_server_is_away()
+    {
+        Serve(List(5, Item("a", 3)), [.. Enumerable.Repeat<Func<HttpContext, Task>>(
+            context =>
+            {
+                context.Abort();
+                return Task.CompletedTask;
+            },
+            3), async context =>
+            {
+                await FakeApiServer.Line(context, Event("ADDED", "b", 6));
+                await Hang(context);
+            }]);
+
+        await _informer.WaitForSyncAsync(_stop.Token).WaitAsync(TimeSpan.FromSeconds(10));
+        _informer.Lister.Get("n", "a").Should().NotBeNull();
+        await Eventually.HoldsAsync(() => _changes.Should().Equal("+a@3", "+b@6"));
+        _informer.Lister.Get("n", "a").Should().NotBeNull();
+    }
+
+    [Test]
+    public async Task A_late_handler_hears_of_everything_there_is()
+    {
+        Serve(List(5, Item("a", 3), Item("b", 4)), [Hang]);
+        await _informer.WaitForSyncAsync(_stop.Token).WaitAsync(TimeSpan.FromSeconds(10));
+        var late = new List<string>();
+
+        using (_informer.AddHandler(change => late.Add(change.Object.Metadata.Name)))
+        {
+            late.Should().BeEquivalentTo("a", "b");
+        }
+    }
+
+    [Test]
+    public async Task Whoever_asks_for_the_same_collection_gets_the_same_informer()
+    {
+        _server.Handler = (context, _) => context.Request.Query.ContainsKey("watch") ? Hang(context) : FakeApiServer.Json(context, List(5, Item("a", 3)));
+        var informers = new Serving.Kubernetes.Informers(_client, NullLoggerFactory.Instance);
+        var first = informers.For(Resources.ConfigMaps);
+        informers.For(Resources.ConfigMaps, "").Should().BeSameAs(first);
+        informers.For(Resources.ConfigMaps, "n").Should().NotBeSameAs(first);
+        informers.NotSynced.Should().HaveCount(2);
+
+        var running = informers.RunAsync(_stop.Token);
+        var late = informers.For(Resources.Secrets);
+        await informers.WaitForSyncAsync(_stop.Token).WaitAsync(TimeSpan.FromSeconds(10));
+
+        late.HasSynced.Should().BeTrue();
+        informers.NotSynced.Should().BeEmpty();
+        await _stop.CancelAsync();
+        await running.WaitAsync(TimeSpan.FromSeconds(10));
+    }
+
+    private static string Item(string name, int version, string uid = "u") => $$$"""{"metadata":{"name":"{{{name}}}","namespace":"n","uid":"{{{uid}}}-{{{name}}}","resourceVersion":"{{{version}}}"}}""";
+
+    private static string Event(string type, string name, int version) => $$"""{"type":"{{type}}","object":{{Item(name, version)}}}""";
+
+    private static string List(int version, params string[] items) => $$"""{"metadata":{"resourceVersion":"{{version}}"},"items":[{{string.Join(',', items)}}]}""";
+
+    private static Task Hang(HttpContext context)
+        => context.Response.Body.FlushAsync().ContinueWith(_ => Task.Delay(Timeout.Infinite, context.RequestAborted), TaskScheduler.Default).Unwrap().ContinueWith(_ => { }, TaskScheduler.Default);
+
+    private IEnumerable<string> Queries(string containing) => _server.Requests.Select(request => request.Query).Where(query => query.Contains(containing, StringComparison.Ordinal));
+
+    private void Serve(string list, Func<HttpContext, Task>[] watches) => Serve(() => list, watches);
+
+    private void Serve(Func<string> list, Func<HttpContext, Task>[] watches)
+    {
+        var watch = -1;
+        _server.Handler = (context, _) => context.Request.Query.ContainsKey("watch")
+            ? watches[Math.Min(Interlocked.Increment(ref watch), watches.Length - 1)](context)
+            : FakeApiServer.Json(context, list());
+        _running = _informer.RunAsync(_stop.Token);
+    }
+}

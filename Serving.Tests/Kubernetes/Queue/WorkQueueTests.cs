@@ -1,0 +1,96 @@
+using FluentAssertions;
+using NUnit.Framework;
+using Serving.Kubernetes;
+using Serving.Tests.Support;
+
+namespace Serving.Tests.Kubernetes;
+
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+public sealed class WorkQueueTests
+{
+    private readonly ManualTimeProvider _time = new();
+    private WorkQueue<string> _queue = null!;
+
+    [SetUp]
+    public void SetUp() => _queue = new WorkQueue<string>("test", _time);
+
+    [TearDown]
+    public void TearDown() => _queue.Dispose();
+
+    [Test]
+    public void A_key_added_twice_waits_once()
+    {
+        _queue.Add("a");
+        _queue.Add("a");
+
+        _queue.TryTake(out var key).Should().BeTrue();
+        key.Should().Be("a");
+        _queue.TryTake(out _).Should().BeFalse();
+    }
+
+    [Test]
+    public void A_key_added_while_it_is_worked_on_waits_until_that_is_done()
+    {
+        _queue.Add("a");
+        _queue.TryTake(out _);
+        _queue.Add("a");
+        _queue.TryTake(out _).Should().BeFalse();
+
+        _queue.Done("a");
+
+        _queue.TryTake(out _).Should().BeTrue();
+    }
+
+    [Test]
+    public void Of_several_delays_the_earliest_counts()
+    {
+        _queue.AddAfter("a", TimeSpan.FromSeconds(10));
+        _queue.AddAfter("a", TimeSpan.FromSeconds(3));
+        _queue.AddAfter("a", TimeSpan.FromSeconds(7));
+
+        _time.Advance(TimeSpan.FromSeconds(2.9));
+        _queue.TryTake(out _).Should().BeFalse();
+        _time.Advance(TimeSpan.FromSeconds(0.2));
+        _queue.TryTake(out _).Should().BeTrue();
+        _queue.Done("a");
+        _time.Advance(TimeSpan.FromSeconds(20));
+        _queue.TryTake(out _).Should().BeFalse();
+    }
+
+    [Test]
+    public void Failures_back_off_exponentially_up_to_a_thousand_seconds_and_are_forgotten()
+    {
+        foreach (var milliseconds in new[] { 5, 10, 20, 40 })
+        {
+            _queue.AddRateLimited("a");
+            _time.Advance(TimeSpan.FromMilliseconds(milliseconds - 1));
+            _queue.TryTake(out _).Should().BeFalse();
+            _time.Advance(TimeSpan.FromMilliseconds(1));
+            _queue.TryTake(out _).Should().BeTrue();
+            _queue.Done("a");
+        }
+
+        for (var i = 0; i < 40; i++)
+        {
+            _queue.AddRateLimited("b");
+        }
+
+        _queue.Failures("b").Should().Be(40);
+        _queue.Forget("a");
+        _queue.AddRateLimited("a");
+        _time.Advance(TimeSpan.FromMilliseconds(5));
+        _queue.TryTake(out var key).Should().BeTrue();
+        new[] { "a", "b" }.Should().Contain(key);
+    }
+
+    [Test]
+    public async Task Waiting_takers_get_what_is_added()
+    {
+        var taken = _queue.TakeAsync(CancellationToken.None).AsTask();
+        taken.IsCompleted.Should().BeFalse();
+
+        _queue.Add("a");
+
+        (await taken.WaitAsync(TimeSpan.FromSeconds(10))).Should().Be("a");
+    }
+}

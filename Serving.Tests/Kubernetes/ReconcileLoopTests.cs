@@ -1,0 +1,117 @@
+using System.Collections.Concurrent;
+using FluentAssertions;
+using Microsoft.Extensions.Logging.Abstractions;
+using NUnit.Framework;
+using Serving.Api;
+using Serving.Api.Core;
+using Serving.Kubernetes;
+using Serving.Tests.Support;
+
+namespace Serving.Tests.Kubernetes;
+
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+public sealed class ReconcileLoopTests
+{
+    private readonly InMemoryCluster _cluster = new();
+
+    [Test]
+    public async Task Objects_their_children_and_what_maps_to_them_are_reconciled()
+    {
+        var seen = new ConcurrentBag<ObjectKey>();
+        var reconciler = new Recording((key, _) =>
+        {
+            seen.Add(key);
+            return Reconcile.Done;
+        });
+        var loop = new ReconcileLoop(reconciler, NullLogger.Instance)
+            .For(_cluster.For(Resources.Deployments))
+            .Owns(_cluster.For(Resources.ReplicaSets), "Deployment")
+            .Watches(_cluster.For(Resources.ConfigMaps), map => [new ObjectKey("mapped", map.Metadata.Name)]);
+        loop.Enqueue(new ObjectKey("early", "bird"));
+        _cluster.Put(Resources.Deployments, new Deployment { Metadata = new ObjectMeta { Namespace = "a", Name = "before" } });
+        using var stop = new CancellationTokenSource();
+        var running = loop.RunAsync(_cluster, stop.Token);
+
+        _cluster.Put(Resources.Deployments, new Deployment { Metadata = new ObjectMeta { Namespace = "a", Name = "after" } });
+        _cluster.Put(Resources.ConfigMaps, new ConfigMap { Metadata = new ObjectMeta { Namespace = "a", Name = "m" } });
+        _cluster.Put(Resources.ReplicaSets, new ReplicaSet
+        {
+            Metadata = new ObjectMeta
+            {
+                Namespace = "a",
+                Name = "child",
+                OwnerReferences = [new OwnerReference { Kind = "Deployment", Name = "owner", Controller = true }, new OwnerReference { Kind = "Deployment", Name = "other" }],
+            },
+        });
+
+        await Eventually.HoldsAsync(() => seen.Distinct().Select(key => key.ToString()).Order().Should().Equal("a/after", "a/before", "a/owner", "early/bird", "mapped/m"));
+        await stop.CancelAsync();
+        await running;
+    }
+
+    [Test]
+    public async Task A_key_that_fails_is_tried_again_and_one_that_asks_is_looked_at_later()
+    {
+        var time = new ManualTimeProvider();
+        var attempts = 0;
+        var reconciler = new Recording((_, _) => Interlocked.Increment(ref attempts) switch
+        {
+            1 => throw new InvalidOperationException("first"),
+            2 => Reconcile.After(TimeSpan.FromMinutes(1)),
+            _ => Reconcile.Done,
+        });
+        var loop = new ReconcileLoop(reconciler, NullLogger.Instance, time);
+        loop.Enqueue(new ObjectKey("a", "b"));
+        using var stop = new CancellationTokenSource();
+        var running = loop.RunAsync(_cluster, stop.Token);
+
+        await Eventually.HoldsAsync(() => time.ActiveTimers.Should().Be(1));
+        time.Advance(TimeSpan.FromMilliseconds(5));
+        await Eventually.HoldsAsync(() => attempts.Should().Be(2));
+        await Eventually.HoldsAsync(() => time.ActiveTimers.Should().Be(1));
+        time.Advance(TimeSpan.FromMinutes(1));
+        await Eventually.HoldsAsync(() => attempts.Should().Be(3));
+
+        await stop.CancelAsync();
+        await running;
+    }
+
+    [Test]
+    public async Task A_second_term_starts_afresh()
+    {
+        var terms = 0;
+        var reconciler = new Recording((_, _) =>
+        {
+            Interlocked.Increment(ref terms);
+            return Reconcile.Done;
+        });
+        _cluster.Put(Resources.Deployments, new Deployment { Metadata = new ObjectMeta { Namespace = "a", Name = "web" } });
+        var loop = new ReconcileLoop(reconciler, NullLogger.Instance).For(_cluster.For(Resources.Deployments));
+
+        for (var term = 1; term <= 2; term++)
+        {
+            using var stop = new CancellationTokenSource();
+            var running = loop.RunAsync(_cluster, stop.Token);
+            await Eventually.HoldsAsync(() => terms.Should().Be(term));
+            await stop.CancelAsync();
+            await running;
+        }
+    }
+
+    private sealed class Recording(Func<ObjectKey, IKubernetesClient, Reconcile> work) : IReconciler
+    {
+        public string Name => "recording";
+
+        public Task<Reconcile> ReconcileAsync(ObjectKey key, IKubernetesClient client, CancellationToken cancellation)
+        {
+            try
+            {
+                return Task.FromResult(work(key, client));
+            }
+            catch (InvalidOperationException error)
+            {
+                return Task.FromException<Reconcile>(error);
+            }
+        }
+    }
+}

@@ -1,0 +1,96 @@
+using System.Diagnostics;
+using FluentAssertions;
+using NUnit.Framework;
+
+namespace Serving.Tests.LocalCluster.Api;
+
+/// <summary>The real kubectl against the server; needs kubectl on the PATH.</summary>
+[TestFixture]
+internal sealed class KubectlTests
+{
+    private RunningServer _server = null!;
+
+    [OneTimeSetUp]
+    public async Task Start()
+    {
+        var found = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(d => File.Exists(Path.Combine(d, "kubectl")));
+        Assume.That(found, "kubectl is not on the PATH");
+        _server = await RunningServer.StartAsync();
+    }
+
+    [OneTimeTearDown]
+    public async Task Stop()
+    {
+        if (_server is not null)
+            await _server.DisposeAsync();
+    }
+
+    [Test]
+    public async Task Creates_what_it_sends_as_protobuf()
+    {
+        (await RunAsync("create namespace proto")).Should().Contain("namespace/proto created");
+        (await RunAsync("create configmap a -n proto --from-literal=x=1")).Should().Contain("created");
+        (await RunAsync("create secret generic s -n proto --from-literal=p=q")).Should().Contain("created");
+        (await RunAsync("create deployment web -n proto --image=nginx --replicas=2")).Should().Contain("created");
+        (await RunAsync("create sa robot -n proto")).Should().Contain("created");
+        (await RunAsync("create token robot -n proto")).Split('.').Should().HaveCount(3);
+        (await RunAsync("auth can-i list pods")).Trim().Should().Be("yes");
+        (await RunAsync("get deploy web -n proto")).Should().Contain("0/2");
+    }
+
+    [Test]
+    public async Task Applies_diffs_scales_and_deletes()
+    {
+        const string manifest = """
+            apiVersion: apps/v1
+            kind: Deployment
+            metadata: {name: applied, namespace: default}
+            spec:
+              selector: {matchLabels: {app: applied}}
+              template:
+                metadata: {labels: {app: applied}}
+                spec: {containers: [{name: c, image: a}]}
+            """;
+        (await RunAsync("apply -f -", manifest)).Should().Contain("created");
+        (await RunAsync("apply -f -", manifest)).Should().Contain("unchanged");
+        (await RunAsync("diff -f -", manifest)).Should().BeEmpty();
+        (await RunAsync("diff -f -", manifest.Replace("image: a", "image: b", StringComparison.Ordinal))).Should().Contain("+      - image: b");
+        (await RunAsync("scale deployment applied --replicas=3")).Should().Contain("scaled");
+        (await RunAsync("wait deployment/applied --for=jsonpath={.spec.replicas}=3 --timeout=5s")).Should().Contain("condition met");
+        (await RunAsync("apply -f -", manifest.Replace("spec:\n  selector", "spec:\n  bogus: 1\n  selector", StringComparison.Ordinal))).Should().Contain("unknown field \"spec.bogus\"");
+        (await RunAsync("explain deployment.spec.strategy")).Should().Contain("rollingUpdate");
+        (await RunAsync("apply --server-side --field-manager=one -f -", manifest)).Should().Contain("serverside-applied");
+        (await RunAsync("apply --server-side --field-manager=two -f -", manifest.Replace("image: a", "image: c", StringComparison.Ordinal))).Should().Contain("conflicts with \"one\"");
+        (await RunAsync("delete deployment applied")).Should().Contain("deleted");
+    }
+
+    [Test]
+    public async Task Reads_the_logs_the_node_writes()
+    {
+        await RunAsync("run logger --image=x");
+        var uid = (await RunAsync("get pod logger -o jsonpath={.metadata.uid}")).Trim();
+        var directory = Path.Combine(_server.Directory, "pods", $"default_logger_{uid}", "logger");
+        Directory.CreateDirectory(directory);
+        await File.WriteAllTextAsync(Path.Combine(directory, "0.log"), "2026-01-01T00:00:00.000000001Z one\n2026-01-01T00:00:01Z two\n");
+        (await RunAsync("logs logger")).Should().Be("one\ntwo\n");
+        (await RunAsync("logs logger --tail=1 --timestamps")).Should().Be("2026-01-01T00:00:01Z two\n");
+    }
+
+    private async Task<string> RunAsync(string arguments, string? input = null)
+    {
+        using var process = Process.Start(new ProcessStartInfo("kubectl", arguments)
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            Environment = { ["KUBECONFIG"] = _server.Server.KubeconfigPath, ["HOME"] = _server.Directory },
+        })!;
+        if (input is not null)
+            await process.StandardInput.WriteAsync(input);
+        process.StandardInput.Close();
+        var output = process.StandardOutput.ReadToEndAsync();
+        var error = process.StandardError.ReadToEndAsync();
+        await process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(60));
+        return await output + await error;
+    }
+}

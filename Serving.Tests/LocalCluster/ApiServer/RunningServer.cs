@@ -1,0 +1,93 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
+using System.Text.Json.Nodes;
+using Microsoft.Extensions.Logging.Abstractions;
+using Serving.LocalCluster.ApiServer;
+
+namespace Serving.Tests.LocalCluster.Api;
+
+/// <summary>An API server on a free port with a directory of its own, and an HTTP client that trusts it.</summary>
+internal sealed class RunningServer : IAsyncDisposable
+{
+    private readonly HttpClient _client;
+
+    private RunningServer(ApiServer server, string directory)
+    {
+        Server = server;
+        Directory = directory;
+        var roots = new X509Certificate2Collection();
+        roots.ImportFromPem(server.CertificateAuthority);
+        var handler = new SocketsHttpHandler { EnableMultipleHttp2Connections = true };
+        handler.SslOptions.CertificateChainPolicy = new X509ChainPolicy
+        {
+            TrustMode = X509ChainTrustMode.CustomRootTrust,
+            RevocationMode = X509RevocationMode.NoCheck,
+        };
+        handler.SslOptions.CertificateChainPolicy.CustomTrustStore.AddRange(roots);
+        _client = new HttpClient(handler)
+        {
+            BaseAddress = server.Address,
+            Timeout = TimeSpan.FromSeconds(20),
+            DefaultRequestVersion = HttpVersion.Version20,
+        };
+        _client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", server.Token);
+    }
+
+    public ApiServer Server { get; }
+
+    public string Directory { get; }
+
+    public HttpClient Client => _client;
+
+    public static async Task<RunningServer> StartAsync(string? directory = null)
+    {
+        directory ??= System.IO.Directory.CreateTempSubdirectory("apiserver").FullName;
+        var server = await ApiServer.StartAsync(
+            new ApiServerOptions(directory, IPAddress.Loopback, 0), NullLoggerFactory.Instance, TimeProvider.System, CancellationToken.None);
+        return new RunningServer(server, directory);
+    }
+
+    public async Task<(int Code, JsonObject Body)> SendAsync(HttpMethod method, string path, string? body = null, string type = "application/json", string? accept = null)
+    {
+        using var message = new HttpRequestMessage(method, path) { Version = HttpVersion.Version20 };
+        if (accept is not null)
+            message.Headers.TryAddWithoutValidation("Accept", accept);
+        if (body is not null)
+            message.Content = new StringContent(body, Encoding.UTF8, MediaTypeHeaderValue.Parse(type));
+        using var response = await _client.SendAsync(message);
+        var text = await response.Content.ReadAsStringAsync();
+        return ((int)response.StatusCode, JsonNode.Parse(text) as JsonObject ?? []);
+    }
+
+    public Task<(int Code, JsonObject Body)> GetAsync(string path) => SendAsync(HttpMethod.Get, path);
+
+    public Task<(int Code, JsonObject Body)> PostAsync(string path, string body) => SendAsync(HttpMethod.Post, path, body);
+
+    /// <summary>Opens a watch; the lines come as they happen.</summary>
+    public async Task<StreamReader> WatchAsync(string path)
+    {
+        var response = await _client.SendAsync(new HttpRequestMessage(HttpMethod.Get, path) { Version = HttpVersion.Version20 }, HttpCompletionOption.ResponseHeadersRead);
+        return new StreamReader(await response.Content.ReadAsStreamAsync());
+    }
+
+    public static async Task<JsonObject> NextAsync(StreamReader watch)
+    {
+        var line = await watch.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(10));
+        return (JsonObject)JsonNode.Parse(line!)!;
+    }
+
+    /// <summary>Stops the server and leaves its directory.</summary>
+    public async Task StopAsync()
+    {
+        _client.Dispose();
+        await Server.DisposeAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync();
+        System.IO.Directory.Delete(Directory, true);
+    }
+}

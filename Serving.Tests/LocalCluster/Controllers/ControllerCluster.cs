@@ -1,0 +1,84 @@
+using NSubstitute;
+using Serving.Api;
+using Serving.Api.Core;
+using Serving.Kubernetes;
+using Serving.LocalCluster.Controllers;
+using Serving.Tests.Support;
+
+namespace Serving.Tests.LocalCluster.Controllers;
+
+/// <summary>The workload reconcilers over a cluster in memory, run by hand in virtual time. Pods are ready when the test says so.</summary>
+internal sealed class ControllerCluster
+{
+    private readonly DeploymentReconciler deployments;
+    private readonly ReplicaSetReconciler replicaSets;
+    private readonly EndpointsReconciler endpoints;
+
+    public ControllerCluster()
+    {
+        Cluster = new InMemoryCluster(Time);
+        deployments = new DeploymentReconciler(Cluster, Events, Time);
+        replicaSets = new ReplicaSetReconciler(Cluster, Events, Time);
+        endpoints = new EndpointsReconciler(Cluster);
+    }
+
+    public ManualTimeProvider Time { get; } = new();
+
+    public InMemoryCluster Cluster { get; }
+
+    public IEventRecorder Events { get; } = Substitute.For<IEventRecorder>();
+
+    public Deployment Deployment => Cluster.Find(Resources.Deployments, "ns", "d")!;
+
+    public IReadOnlyList<ReplicaSet> Sets => Cluster.All(Resources.ReplicaSets);
+
+    public IReadOnlyList<Pod> Pods => Cluster.All(Resources.Pods);
+
+    /// <summary>The sizes of the ReplicaSets by the image of their pods.</summary>
+    public Dictionary<string, int> Sizes => Sets.ToDictionary(set => set.Spec!.Template!.Spec!.Containers[0].Image, set => set.Spec!.Replicas ?? 1);
+
+    /// <summary>Reconciles every ReplicaSet once, then the Deployment; when it wants to be looked at again.</summary>
+    public async Task<TimeSpan?> StepAsync()
+    {
+        foreach (var set in Sets)
+        {
+            await replicaSets.ReconcileAsync(ObjectKey.Of(set), Cluster, CancellationToken.None);
+        }
+
+        return (await deployments.ReconcileAsync(new ObjectKey("ns", "d"), Cluster, CancellationToken.None)).Requeue;
+    }
+
+    /// <summary>Reconciles until nothing is written any more; when the Deployment wants to be looked at again.</summary>
+    public async Task<TimeSpan?> SettleAsync()
+    {
+        for (var round = 0; round < 50; round++)
+        {
+            Cluster.ForgetWrites();
+            var requeue = await StepAsync();
+            if (Cluster.Writes.Count == 0)
+            {
+                return requeue;
+            }
+        }
+
+        throw new InvalidOperationException("the reconcilers write for ever");
+    }
+
+    public Task ReconcileSetAsync(string name) => replicaSets.ReconcileAsync(new ObjectKey("ns", name), Cluster, CancellationToken.None);
+
+    public Task ReconcileServiceAsync(string name) => endpoints.ReconcileAsync(new ObjectKey("ns", name), Cluster, CancellationToken.None);
+
+    public void Put(Deployment deployment) => Cluster.Put(Resources.Deployments, deployment);
+
+    /// <summary>Changes the specification, as a user would.</summary>
+    public void Change(Func<DeploymentSpec, DeploymentSpec> change) => Put(Deployment with { Spec = change(Deployment.Spec!) });
+
+    /// <summary>Makes pods ready, those of an image or all.</summary>
+    public void Answer(string? image = null)
+    {
+        foreach (var pod in Pods.Where(pod => image is null || pod.Spec!.Containers[0].Image == image))
+        {
+            Cluster.Put(Resources.Pods, pod with { Status = Samples.Pod("x", "127.0.9.1", ready: true).Status! with { PodIP = $"127.0.9.{pod.Metadata.Name.GetHashCode(StringComparison.Ordinal) & 255}" } });
+        }
+    }
+}

@@ -1,0 +1,231 @@
+using FluentAssertions;
+using NSubstitute;
+using NUnit.Framework;
+using Serving.Api;
+using Serving.Api.Core;
+using Serving.Kubernetes;
+using Serving.LocalCluster.Controllers;
+using Serving.Tests.Support;
+using static Serving.Tests.LocalCluster.Controllers.Samples;
+
+namespace Serving.Tests.LocalCluster.Controllers;
+
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+public sealed class WorkloadReconcilerTests
+{
+    private const string Revision = "deployment.kubernetes.io/revision";
+    private readonly ControllerCluster cluster = new();
+
+    [Test]
+    public async Task A_Deployment_gets_one_ReplicaSet_and_its_pods_and_tells_how_far_it_is()
+    {
+        cluster.Put(Deployment(2));
+        await cluster.SettleAsync();
+
+        var set = cluster.Sets.Should().ContainSingle().Subject;
+        set.Metadata.Labels.Should().ContainKey("pod-template-hash");
+        cluster.Pods.Should().HaveCount(2).And.OnlyContain(pod => pod.Metadata.OwnerReferences.Single().Uid == set.Metadata.Uid
+            && pod.Metadata.Labels["pod-template-hash"] == set.Metadata.Labels["pod-template-hash"] && pod.Metadata.Name.StartsWith(set.Metadata.Name + "-"));
+        cluster.Deployment.Status.Should().Match<DeploymentStatus>(status => status.Replicas == 2 && status.UpdatedReplicas == 2 && status.UnavailableReplicas == 2);
+        Condition("Progressing").Reason.Should().Be("ReplicaSetUpdated");
+
+        cluster.Answer();
+        (await cluster.SettleAsync()).Should().BeNull();
+        cluster.Deployment.Status.Should().Match<DeploymentStatus>(status => status.AvailableReplicas == 2 && status.ReadyReplicas == 2 && status.UnavailableReplicas == 0);
+        Condition("Progressing").Reason.Should().Be("NewReplicaSetAvailable");
+        Condition("Available").Status.Should().Be("True");
+    }
+
+    [Test]
+    public async Task Scaling_down_takes_the_pods_of_least_worth_and_up_adds_what_is_missing()
+    {
+        cluster.Put(Deployment(3));
+        await cluster.SettleAsync();
+        cluster.Answer();
+        var kept = cluster.Pods[1];
+        cluster.Cluster.Put(Resources.Pods, kept.With(metadata => metadata with { Annotations = new Dictionary<string, string> { ["controller.kubernetes.io/pod-deletion-cost"] = "10" } }));
+
+        cluster.Change(spec => spec with { Replicas = 1 });
+        await cluster.SettleAsync();
+        cluster.Pods.Should().ContainSingle().Which.Metadata.Name.Should().Be(kept.Metadata.Name);
+
+        cluster.Change(spec => spec with { Replicas = 4 });
+        await cluster.SettleAsync();
+        cluster.Pods.Should().HaveCount(4).And.Contain(pod => pod.Metadata.Name == kept.Metadata.Name);
+    }
+
+    [Test]
+    public async Task A_ReplicaSet_that_waits_for_its_cache_makes_no_pod_twice()
+    {
+        // Its cache of pods is another cluster's, and shows what the test puts there.
+        var (cache, api) = (new InMemoryCluster(cluster.Time), cluster.Cluster);
+        var informers = Substitute.For<IInformers>();
+        informers.For(Resources.ReplicaSets).Returns(api.For(Resources.ReplicaSets));
+        informers.For(Resources.Pods).Returns(cache.For(Resources.Pods));
+        var reconciler = new ReplicaSetReconciler(informers, cluster.Events, cluster.Time);
+        api.Put(Resources.ReplicaSets, Selecting(Set("rs", 2)));
+        var key = new ObjectKey("ns", "rs");
+
+        await reconciler.ReconcileAsync(key, api, CancellationToken.None);
+        await reconciler.ReconcileAsync(key, api, CancellationToken.None);
+        api.All(Resources.Pods).Should().HaveCount(2);
+
+        foreach (var pod in api.All(Resources.Pods))
+        {
+            cache.Put(Resources.Pods, pod);
+        }
+
+        await reconciler.ReconcileAsync(key, api, CancellationToken.None);
+        api.All(Resources.Pods).Should().HaveCount(2);
+    }
+
+    [Test]
+    public async Task A_pod_that_cannot_be_made_is_said_and_tried_again()
+    {
+        cluster.Cluster.Put(Resources.ReplicaSets, Set("rs", 1));
+        cluster.Cluster.FailNext(request => request is { Verb: "create", Plural: "pods" }, new KubernetesException("create pod", new Status { Code = 403, Reason = "Forbidden", Message = "exceeded quota" }));
+
+        await cluster.Invoking(it => it.ReconcileSetAsync("rs")).Should().ThrowAsync<KubernetesException>();
+        await cluster.ReconcileSetAsync("rs");
+
+        cluster.Pods.Should().ContainSingle();
+        cluster.Events.ReceivedCalls().Should().Contain(call => call.GetArguments().Contains("FailedCreate") && call.GetArguments().Contains("Error creating: exceeded quota"));
+    }
+
+    [Test]
+    public async Task A_pod_that_failed_or_goes_is_replaced()
+    {
+        cluster.Put(Deployment(1));
+        await cluster.SettleAsync();
+        var failed = cluster.Pods.Single();
+        cluster.Cluster.Put(Resources.Pods, failed with { Status = new PodStatus { Phase = "Failed" } });
+
+        await cluster.SettleAsync();
+
+        cluster.Pods.Should().HaveCount(2);
+    }
+
+    [Test]
+    public async Task A_pod_that_matches_and_is_nobodys_is_taken_in_and_one_that_no_longer_matches_let_go()
+    {
+        var orphan = cluster.Cluster.Put(Resources.Pods, Pod("orphan", ready: true));
+        var set = cluster.Cluster.Put(Resources.ReplicaSets, Selecting(Set("rs", 1)));
+
+        await cluster.ReconcileSetAsync("rs");
+        cluster.Pods.Should().ContainSingle().Which.Metadata.OwnerReferences.Should().ContainSingle().Which.Uid.Should().Be(set.Metadata.Uid);
+
+        cluster.Cluster.Put(Resources.Pods, cluster.Pods.Single().With(metadata => metadata with { Labels = new Dictionary<string, string> { ["app"] = "debug" } }));
+        await cluster.ReconcileSetAsync("rs");
+        cluster.Pods.Should().HaveCount(2);
+        cluster.Cluster.Find(Resources.Pods, "ns", orphan.Metadata.Name)!.Metadata.OwnerReferences.Should().BeEmpty();
+    }
+
+    [Test]
+    public async Task A_rolling_update_replaces_the_pods_as_the_new_ones_become_ready()
+    {
+        cluster.Put(Deployment(3, strategy: Rolling(1, 0)));
+        await cluster.SettleAsync();
+        cluster.Answer();
+        await cluster.SettleAsync();
+
+        cluster.Change(_ => Deployment(3, "two", Rolling(1, 0)).Spec!);
+        foreach (var (one, two) in ((int, int)[])[(3, 1), (2, 2), (1, 3), (0, 3)])
+        {
+            await cluster.SettleAsync();
+            cluster.Sizes.Should().BeEquivalentTo(new Dictionary<string, int> { ["one"] = one, ["two"] = two });
+            cluster.Answer("two");
+        }
+
+        await cluster.SettleAsync();
+        cluster.Pods.Should().HaveCount(3).And.OnlyContain(pod => pod.Spec!.Containers[0].Image == "two");
+        Condition("Progressing").Reason.Should().Be("NewReplicaSetAvailable");
+    }
+
+    [Test]
+    public async Task A_rollback_uses_the_old_ReplicaSet_and_makes_it_the_latest_revision()
+    {
+        cluster.Put(Deployment(1));
+        foreach (var image in (string[])["one", "two", "one"])
+        {
+            cluster.Change(_ => Deployment(1, image).Spec!);
+            await cluster.SettleAsync();
+            cluster.Answer();
+            await cluster.SettleAsync();
+        }
+
+        cluster.Sizes.Should().BeEquivalentTo(new Dictionary<string, int> { ["one"] = 1, ["two"] = 0 });
+        cluster.Sets.Single(set => set.Spec!.Replicas == 1).Metadata.Annotations[Revision].Should().Be("3");
+        cluster.Deployment.Metadata.Annotations[Revision].Should().Be("3");
+    }
+
+    [Test]
+    public async Task Recreate_starts_nothing_before_the_old_pods_are_gone()
+    {
+        var recreate = new DeploymentStrategy { Type = "Recreate" };
+        cluster.Put(Deployment(2, strategy: recreate));
+        await cluster.SettleAsync();
+        foreach (var pod in cluster.Pods)
+        {
+            cluster.Cluster.Put(Resources.Pods, pod.With(metadata => metadata with { Finalizers = ["example.com/stopping"] }));
+        }
+
+        cluster.Change(_ => Deployment(2, "two", recreate).Spec!);
+        await cluster.StepAsync();
+        cluster.Pods.Should().HaveCount(2).And.OnlyContain(pod => pod.Spec!.Containers[0].Image == "one");
+        await cluster.SettleAsync();
+
+        cluster.Pods.Where(pod => pod.Metadata.DeletionTimestamp is null).Should().HaveCount(2).And.OnlyContain(pod => pod.Spec!.Containers[0].Image == "two");
+    }
+
+    [Test]
+    public async Task A_rollout_that_stands_still_exceeds_its_deadline_when_it_said_it_would_look()
+    {
+        cluster.Put(Deployment(1));
+        var requeue = await cluster.SettleAsync();
+        requeue.Should().BeCloseTo(TimeSpan.FromSeconds(60), TimeSpan.FromSeconds(1));
+        Condition("Progressing").Reason.Should().Be("ReplicaSetUpdated");
+
+        cluster.Time.Advance(requeue!.Value);
+        await cluster.SettleAsync();
+        Condition("Progressing").Should().Match<Condition>(condition => condition.Status == "False" && condition.Reason == "ProgressDeadlineExceeded");
+
+        cluster.Answer();
+        await cluster.SettleAsync();
+        Condition("Progressing").Should().Match<Condition>(condition => condition.Status == "True" && condition.Reason == "NewReplicaSetAvailable");
+    }
+
+    [Test]
+    public async Task Old_ReplicaSets_beyond_the_history_are_deleted_oldest_first()
+    {
+        cluster.Put(Deployment(0));
+        foreach (var image in (string[])["one", "two", "three", "four"])
+        {
+            cluster.Change(_ => Deployment(0, image).Spec! with { RevisionHistoryLimit = 1 });
+            await cluster.SettleAsync();
+        }
+
+        cluster.Sizes.Keys.Should().BeEquivalentTo("three", "four");
+    }
+
+    [Test]
+    public async Task A_paused_Deployment_starts_no_new_template_but_is_scaled()
+    {
+        cluster.Put(Deployment(1));
+        await cluster.SettleAsync();
+        cluster.Change(_ => Deployment(1, "two").Spec! with { Paused = true });
+        await cluster.SettleAsync();
+
+        cluster.Sizes.Should().BeEquivalentTo(new Dictionary<string, int> { ["one"] = 1 });
+    }
+
+    private static ReplicaSet Selecting(ReplicaSet set) => set with
+    {
+        Spec = set.Spec! with
+        {
+            Selector = new LabelSelector { MatchLabels = new Dictionary<string, string> { ["app"] = "d" } },
+            Template = Deployment(1).Spec!.Template,
+        },
+    };
+
+    private Condition Condition(string type) => cluster.Deployment.Status!.Conditions.Single(condition => condition.Type == type);
+}

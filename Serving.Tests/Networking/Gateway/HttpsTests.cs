@@ -1,0 +1,75 @@
+using System.Net;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
+using FluentAssertions;
+using Microsoft.AspNetCore.Http;
+using NUnit.Framework;
+using Serving.Api;
+using Serving.Api.Core;
+using Serving.Api.Networking;
+using Serving.Tests.Support;
+
+namespace Serving.Tests.Networking.Gateway;
+
+[CancelAfter(30_000)]
+public sealed class HttpsTests
+{
+    [Test]
+    public async Task Serves_the_certificate_of_the_host_and_a_renewed_one_at_once()
+    {
+        await using var gateway = await RunningGateway.StartAsync(options: RunningGateway.Options with { Https = new IPEndPoint(IPAddress.Loopback, 0) });
+        await gateway.RouteAsync("tls.test", static context => context.Response.WriteAsync($"{context.Request.Scheme} {context.Request.Headers["X-Forwarded-Proto"]}"));
+        var ingress = gateway.Cluster.Find(Resources.Ingresses, "default", "tls")!;
+        gateway.Cluster.Put(Resources.Ingresses, ingress with
+        {
+            Metadata = ingress.Metadata with { Generation = 2 },
+            Spec = ingress.Spec with { HttpOption = "Redirected", Tls = [new IngressTls { Hosts = ["tls.test"], SecretName = "cert", SecretNamespace = "default" }] },
+        });
+        PutCertificate(gateway.Cluster, "tls.test");
+        await gateway.RoutedAsync("tls");
+
+        var (body, first) = await GetAsync(gateway, "tls.test");
+        body.Should().Be("http https", "TLS ends at the gateway");
+
+        PutCertificate(gateway.Cluster, "tls.test");
+        var (_, second) = await GetAsync(gateway, "tls.test");
+        second.Should().NotBe(first);
+
+        var unknown = () => GetAsync(gateway, "other.test");
+        await unknown.Should().ThrowAsync<HttpRequestException>();
+    }
+
+    private static async Task<(string Body, string Thumbprint)> GetAsync(RunningGateway gateway, string host)
+    {
+        var thumbprint = "";
+        using var handler = new SocketsHttpHandler { UseProxy = false };
+        handler.SslOptions.RemoteCertificateValidationCallback = (_, certificate, _, _) =>
+        {
+            thumbprint = certificate?.GetCertHashString() ?? "";
+            return thumbprint.Length > 0;
+        };
+        handler.SslOptions.TargetHost = host;
+        using var http = new HttpClient(handler);
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"https://{gateway.Module.Listening[2]}/");
+        request.Headers.Host = host;
+        using var response = await http.SendAsync(request);
+        return (await response.Content.ReadAsStringAsync(), thumbprint);
+    }
+
+    private static void PutCertificate(InMemoryCluster cluster, string host)
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest($"CN={host}", key, HashAlgorithmName.SHA256);
+        using var certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddMinutes(-1), DateTimeOffset.UtcNow.AddHours(1));
+        cluster.Put(Resources.Secrets, new Secret
+        {
+            Metadata = new ObjectMeta { Namespace = "default", Name = "cert" },
+            Data = new Dictionary<string, byte[]>
+            {
+                ["tls.crt"] = Encoding.ASCII.GetBytes(certificate.ExportCertificatePem()),
+                ["tls.key"] = Encoding.ASCII.GetBytes(key.ExportPkcs8PrivateKeyPem()),
+            },
+        });
+    }
+}

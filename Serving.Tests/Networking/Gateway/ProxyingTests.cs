@@ -1,0 +1,263 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Net.WebSockets;
+using System.Text;
+using FluentAssertions;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using NUnit.Framework;
+using Serving.Api;
+using Serving.Api.Core;
+using Serving.Api.Networking;
+using Serving.Networking.Gateway;
+using static Serving.Tests.Networking.Gateway.Cluster;
+
+namespace Serving.Tests.Networking.Gateway;
+
+[CancelAfter(30_000)]
+public sealed class ProxyingTests
+{
+    private readonly HttpClient http = new(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false });
+    private RunningGateway gateway = null!;
+
+    [SetUp]
+    public async Task SetUp() => gateway = await RunningGateway.StartAsync();
+
+    [TearDown]
+    public async Task TearDown() => await gateway.DisposeAsync();
+
+    [OneTimeTearDown]
+    public void OneTimeTearDown() => http.Dispose();
+
+    [Test]
+    public async Task Forwards_by_host_keeps_the_raw_path_and_tells_who_asked()
+    {
+        await gateway.RouteAsync("echo.test", async context =>
+        {
+            var headers = context.Request.Headers;
+            var raw = context.Features.Get<IHttpRequestFeature>()!.RawTarget;
+            await context.Response.WriteAsync(
+                $"{raw} {context.Request.Host} {headers["X-Forwarded-For"]} {headers["X-Forwarded-Proto"]} {headers["X-Forwarded-Host"]} {headers["Knative-Serving-Revision"]}");
+        });
+
+        using var request = Request("echo.test:8080", "/a%2Fb?c=%20");
+        request.Headers.Add("X-Forwarded-For", "9.9.9.9");
+        request.Headers.Add("X-Forwarded-Proto", "gopher");
+        using var response = await http.SendAsync(request);
+
+        (await response.Content.ReadAsStringAsync()).Should().Be("/a%2Fb?c=%20 echo.test:8080 9.9.9.9, 127.0.0.1 http echo.test:8080 echo");
+        gateway.Module.Statistics.Snapshot().Should().ContainSingle().Which.Should().Match<RevisionTraffic>(
+            traffic => traffic.Revision == "echo" && traffic.Namespace == "default" && traffic.Requests == 1 && traffic.InFlight == 0 && traffic.Errors == 0);
+    }
+
+    [Test]
+    public async Task Answers_404_for_an_unknown_host_with_an_empty_body()
+    {
+        using var response = await http.SendAsync(Request("nobody.test", "/"));
+
+        response.StatusCode.Should().Be(HttpStatusCode.NotFound);
+        (await response.Content.ReadAsStringAsync()).Should().BeEmpty();
+    }
+
+    [Test]
+    public async Task Answers_503_when_no_endpoint_is_ready()
+    {
+        gateway.Cluster.PutService("none");
+        gateway.Cluster.PutIngress("none", Rule("none.test", To("none")));
+        await gateway.RoutedAsync("none");
+
+        using var response = await http.SendAsync(Request("none.test", "/"));
+
+        response.StatusCode.Should().Be(HttpStatusCode.ServiceUnavailable);
+        response.Headers.RetryAfter!.Delta.Should().Be(TimeSpan.FromSeconds(1));
+    }
+
+    [Test]
+    public async Task A_request_waits_a_moment_for_an_endpoint_to_appear()
+    {
+        gateway.Cluster.PutService("late");
+        gateway.Cluster.PutIngress("late", Rule("late.test", To("late")));
+        await gateway.RoutedAsync("late");
+
+        var response = http.SendAsync(Request("late.test", "/"));
+        var backend = await gateway.BackendAsync(static context => context.Response.WriteAsync("here"));
+        gateway.Cluster.PutEndpoints("late", backend.Endpoints[0]);
+
+        (await (await response).Content.ReadAsStringAsync()).Should().Be("here");
+    }
+
+    [Test]
+    public async Task Speaks_h2c_with_clients_and_with_backends_and_passes_trailers()
+    {
+        await gateway.RouteAsync(
+            "grpc.test",
+            static async context =>
+            {
+                context.Response.ContentType = "application/grpc";
+                context.Response.DeclareTrailer("grpc-status");
+                var echo = await new StreamReader(context.Request.Body).ReadToEndAsync();
+                await context.Response.WriteAsync($"{context.Request.Protocol} {echo}");
+                context.Response.AppendTrailer("grpc-status", "0");
+            },
+            portName: "http2");
+        using var request = Request("grpc.test", "/svc/Method");
+        request.Method = HttpMethod.Post;
+        request.Version = HttpVersion.Version20;
+        request.VersionPolicy = HttpVersionPolicy.RequestVersionExact;
+        request.Headers.TE.ParseAdd("trailers");
+        request.Content = new StringContent("hello");
+
+        using var response = await http.SendAsync(request);
+
+        (await response.Content.ReadAsStringAsync()).Should().Be("HTTP/2 hello");
+        response.Version.Should().Be(HttpVersion.Version20);
+        response.TrailingHeaders.GetValues("grpc-status").Should().Equal("0");
+    }
+
+    [Test]
+    public async Task Passes_web_sockets()
+    {
+        await gateway.RouteAsync("ws.test", static async context =>
+        {
+            // An upgrade without a host around Kestrel: the bytes after the switch are echoed raw.
+            context.Response.StatusCode = 101;
+            context.Response.Headers.Connection = "Upgrade";
+            context.Response.Headers.Upgrade = "websocket";
+            context.Response.Headers["Sec-WebSocket-Accept"] = AcceptOf(context.Request.Headers["Sec-WebSocket-Key"]!);
+            await using var stream = await context.Features.Get<IHttpUpgradeFeature>()!.UpgradeAsync();
+            using var socket = WebSocket.CreateFromStream(stream, new WebSocketCreationOptions { IsServer = true });
+            var buffer = new byte[1024];
+            var received = await socket.ReceiveAsync(buffer.AsMemory(), default);
+            await socket.SendAsync(buffer.AsMemory(0, received.Count), WebSocketMessageType.Text, true, default);
+            await socket.CloseAsync(WebSocketCloseStatus.NormalClosure, null, default);
+        });
+        using var client = new ClientWebSocket();
+        client.Options.SetRequestHeader("Host", "ws.test");
+        await client.ConnectAsync(new Uri($"ws://{gateway.External}/chat"), default);
+
+        await client.SendAsync("ping"u8.ToArray(), WebSocketMessageType.Text, true, default);
+        var buffer = new byte[16];
+        var received = await client.ReceiveAsync(buffer, default);
+
+        Encoding.UTF8.GetString(buffer, 0, received.Count).Should().Be("ping");
+    }
+
+    [Test]
+    public async Task Streams_the_answer_as_it_comes()
+    {
+        var more = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await gateway.RouteAsync("stream.test", async context =>
+        {
+            await context.Response.WriteAsync("one");
+            await context.Response.Body.FlushAsync();
+            await more.Task;
+            await context.Response.WriteAsync("two");
+        });
+
+        using var response = await http.SendAsync(Request("stream.test", "/"), HttpCompletionOption.ResponseHeadersRead);
+        await using var body = await response.Content.ReadAsStreamAsync();
+        var buffer = new byte[3];
+        await body.ReadExactlyAsync(buffer);
+        more.SetResult();
+
+        Encoding.ASCII.GetString(buffer).Should().Be("one");
+        (await new StreamReader(body).ReadToEndAsync()).Should().Be("two");
+    }
+
+    [Test]
+    public async Task Sets_headers_of_route_and_split_and_rewrites_the_host()
+    {
+        var backend = await gateway.BackendAsync(static context => context.Response.WriteAsync($"{context.Request.Host} {context.Request.Headers["A"]} {context.Request.Headers["B"]}"));
+        gateway.Cluster.PutService("set");
+        gateway.Cluster.PutEndpoints("set", backend.Endpoints[0]);
+        var path = new HttpIngressPath
+        {
+            RewriteHost = "other.test",
+            AppendHeaders = new Dictionary<string, string> { ["A"] = "route", ["B"] = "route" },
+            Splits = [Share("set", 100) with { AppendHeaders = new Dictionary<string, string> { ["B"] = "split" } }],
+        };
+        gateway.Cluster.PutIngress("set", Rule("set.test", path));
+        await gateway.RoutedAsync("set");
+        using var request = Request("set.test", "/");
+        request.Headers.Add("A", "client");
+
+        using var response = await http.SendAsync(request);
+
+        (await response.Content.ReadAsStringAsync()).Should().Be("other.test route split");
+    }
+
+    [Test]
+    public async Task Follows_a_Service_that_stands_for_the_gateway_to_the_cluster_local_host()
+    {
+        await gateway.RouteAsync("hello.default.svc.cluster.local", static context => context.Response.WriteAsync($"{context.Request.Host} {context.Request.Headers["X-Forwarded-Host"]}"));
+        gateway.Cluster.Put(Resources.Services, new CoreService
+        {
+            Metadata = new ObjectMeta { Namespace = "default", Name = "placeholder" },
+            Spec = new CoreServiceSpec { Type = "ExternalName", ExternalName = "gateway-internal.knative-serving.svc.cluster.local" },
+        });
+        gateway.Cluster.PutIngress("mapped", Rule("my.domain", To("placeholder") with { RewriteHost = "hello.default.svc.cluster.local" }));
+        await gateway.RoutedAsync("mapped");
+
+        using var response = await http.SendAsync(Request("my.domain", "/"));
+
+        (await response.Content.ReadAsStringAsync()).Should().Be("hello.default.svc.cluster.local my.domain");
+    }
+
+    [Test]
+    public async Task Answers_probes_with_the_version_that_is_routed()
+    {
+        await gateway.RouteAsync("probe.test", static context => context.Response.WriteAsync("backend"));
+        using var request = Request("probe.test", "/");
+        request.Headers.Add("K-Network-Probe", "probe");
+        request.Headers.Add("K-Network-Hash", "override");
+
+        using var response = await http.SendAsync(request);
+
+        response.Headers.GetValues("K-Network-Hash").Should().Equal(
+            Serving.Networking.Gateway.Routing.IngressHash.Compute(gateway.Cluster.Find(Resources.Ingresses, "default", "probe")!));
+        (await response.Content.ReadAsStringAsync()).Should().BeEmpty();
+    }
+
+    [Test]
+    public async Task Redirects_to_https_only_outside()
+    {
+        await gateway.RouteAsync("secure.test", static context => context.Response.WriteAsync("inside"));
+        var ingress = gateway.Cluster.Find(Resources.Ingresses, "default", "secure")!;
+        gateway.Cluster.Put(Resources.Ingresses, ingress with { Metadata = ingress.Metadata with { Generation = 2 }, Spec = ingress.Spec with { HttpOption = "Redirected" } });
+        await gateway.RoutedAsync("secure");
+
+        using var outside = await http.SendAsync(Request("secure.test:8080", "/a?b"));
+        using var inside = await http.SendAsync(Request("secure.test", "/a?b", gateway.ClusterLocal));
+
+        outside.StatusCode.Should().Be(HttpStatusCode.MovedPermanently);
+        outside.Headers.Location.Should().Be("https://secure.test/a?b");
+        (await inside.Content.ReadAsStringAsync()).Should().Be("inside");
+    }
+
+    [TestCase("GET /a/../b HTTP/1.1\r\nHost: raw.test\r\n\r\n")]
+    [TestCase("POST / HTTP/1.1\r\nHost: raw.test\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")]
+    [TestCase("GET / HTTP/1.1\r\n\r\n")]
+    public async Task Refuses_what_backends_might_read_differently(string request)
+    {
+        await gateway.RouteAsync("raw.test", static context => context.Response.WriteAsync("reached"));
+        using var client = new TcpClient();
+        await client.ConnectAsync(gateway.External);
+        await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes(request));
+
+        var line = await new StreamReader(client.GetStream(), Encoding.ASCII).ReadLineAsync();
+
+        line.Should().StartWith("HTTP/1.1 400");
+    }
+
+    private HttpRequestMessage Request(string host, string target, IPEndPoint? to = null)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Get, new Uri($"http://{to ?? gateway.External}{target}", new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true }));
+        request.Headers.Host = host;
+        return request;
+    }
+
+    private static string AcceptOf(string key)
+#pragma warning disable CA5350 // RFC 6455 says SHA-1.
+        => Convert.ToBase64String(System.Security.Cryptography.SHA1.HashData(Encoding.ASCII.GetBytes(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")));
+#pragma warning restore CA5350
+}

@@ -1,0 +1,223 @@
+using FluentAssertions;
+using Microsoft.AspNetCore.Http;
+using NUnit.Framework;
+using Serving.Api;
+using Serving.Api.Core;
+using Serving.Api.Networking;
+using Serving.Kubernetes;
+using Serving.Networking.Gateway;
+using Serving.Networking.Gateway.Backends;
+using Serving.Networking.Gateway.Routing;
+using Serving.Tests.Support;
+using static Serving.Tests.Networking.Gateway.Cluster;
+
+namespace Serving.Tests.Networking.Gateway;
+
+public sealed class RouteTableTests
+{
+    private readonly ManualTimeProvider time = new();
+    private InMemoryCluster cluster = null!;
+    private GatewayStatistics statistics = null!;
+    private RouteTableBuilder builder = null!;
+
+    [SetUp]
+    public void SetUp()
+    {
+        cluster = new InMemoryCluster(time);
+        statistics = new GatewayStatistics();
+        var registry = new BackendRegistry(cluster, "cluster.local", "gateway-internal.knative-serving.svc.cluster.local", null);
+        builder = new RouteTableBuilder(new IngressCompiler(registry, statistics, "cluster.local"), registry, statistics, GatewayOptions.DefaultIngressClass, time);
+    }
+
+    [TestCase("a.example.com", "a")]
+    [TestCase("A.Example.COM:8080", "a")]
+    [TestCase("a.example.com.", "a")]
+    [TestCase("x.wild.example.com", "wild")]
+    [TestCase("x.y.wild.example.com", "wild")]
+    [TestCase("deep.y.z.wild.example.com:1", "deeper")]
+    [TestCase("wild.example.com", null)]
+    [TestCase("b.example.com", null)]
+    [TestCase("", null)]
+    public void Finds_hosts_exactly_else_by_the_longest_wildcard(string host, string? service)
+    {
+        cluster.PutIngress("one", Rule("a.example.com", To("a")), Rule("*.wild.example.com", To("wild")), Rule("*.z.wild.example.com", To("deeper")));
+
+        ServiceAt(Build().External, host, "/").Should().Be(service);
+    }
+
+    [Test]
+    public void A_rule_without_hosts_takes_what_no_other_takes()
+    {
+        cluster.PutIngress("one", new IngressRule { Http = new HttpIngressRuleValue { Paths = [To("any")] } }, Rule("a.example.com", To("a")));
+
+        var table = Build();
+
+        ServiceAt(table.External, "b.example.com", "/").Should().Be("any");
+        ServiceAt(table.External, "a.example.com", "/").Should().Be("a");
+    }
+
+    [TestCase("/", "root")]
+    [TestCase("/v1", "v1")]
+    [TestCase("/v1/deep/er", "deep")]
+    [TestCase("/v2", "root")]
+    public void Takes_the_longest_prefix(string path, string service)
+    {
+        cluster.PutIngress("one", Rule("a.b", To("root"), To("v1") with { Path = "/v1" }, To("deep") with { Path = "/v1/deep" }));
+
+        ServiceAt(Build().External, "a.b", path).Should().Be(service);
+    }
+
+    [Test]
+    public void Header_matches_go_before_routes_without_and_compare_values_exactly()
+    {
+        cluster.PutIngress(
+            "one", Rule("a.b", To("all"), To("tagged") with { Headers = new Dictionary<string, HeaderMatch> { ["Knative-Serving-Tag"] = new() { Exact = "blue" } } }));
+        var hosts = Build().External;
+
+        ServiceAt(hosts, "a.b", "/", ("knative-serving-tag", "blue")).Should().Be("tagged");
+        ServiceAt(hosts, "a.b", "/", ("Knative-Serving-Tag", "Blue")).Should().Be("all");
+        ServiceAt(hosts, "a.b", "/").Should().Be("all");
+    }
+
+    [Test]
+    public void Cluster_local_rules_are_only_inside_and_known_by_short_names()
+    {
+        cluster.PutIngress("one", Rule("hello.default.svc.cluster.local", To("a")) with { Visibility = "ClusterLocal" }, Rule("hello.default.example.com", To("a")));
+
+        var table = Build();
+
+        foreach (var host in (string[])["hello.default.svc.cluster.local", "hello.default.svc", "hello.default"])
+        {
+            ServiceAt(table.ClusterLocal, host, "/").Should().Be("a");
+            ServiceAt(table.External, host, "/").Should().BeNull();
+        }
+
+        ServiceAt(table.ClusterLocal, "hello.default.example.com", "/").Should().Be("a", "the outside's hosts are served inside too");
+    }
+
+    [Test]
+    public void Ignores_other_classes_and_none()
+    {
+        var ours = NewIngress("ours", Rule("ours", To("a")));
+        cluster.Put(Resources.Ingresses, ours with { Metadata = ours.Metadata with { Name = "none", Annotations = Empty.Map }, Spec = new IngressSpec { Rules = [Rule("none", To("a"))] } });
+        cluster.Put(Resources.Ingresses, ours with
+        {
+            Metadata = ours.Metadata with { Name = "other", Annotations = new Dictionary<string, string> { ["networking.knative.dev/ingress-class"] = "other" } },
+            Spec = new IngressSpec { Rules = [Rule("other", To("a"))] },
+        });
+        cluster.Put(Resources.Ingresses, ours);
+
+        var table = Build();
+
+        table.Ingresses.Keys.Should().Equal(new ObjectKey("default", "ours"));
+        ServiceAt(table.External, "none", "/").Should().BeNull();
+    }
+
+    [Test]
+    public void A_host_belongs_to_the_oldest_Ingress_that_names_it()
+    {
+        cluster.PutIngress("z", Rule("shared", To("first")));
+        time.Advance(TimeSpan.FromSeconds(5));
+        cluster.PutIngress("a", Rule("shared", To("second")), Rule("own", To("second")));
+
+        var table = Build();
+
+        ServiceAt(table.External, "shared", "/").Should().Be("first");
+        ServiceAt(table.External, "own", "/").Should().BeNull("an Ingress is refused whole");
+        table.Ingresses[new ObjectKey("default", "a")].Conflict.Should().Be("shared");
+        table.Ingresses[new ObjectKey("default", "z")].Conflict.Should().BeNull();
+    }
+
+    [Test]
+    public void Splits_follow_their_percentages_exactly()
+    {
+        cluster.PutIngress("one", Rule("a.b", new HttpIngressPath { Splits = [Share("a", 90), Share("none", 0), Share("b", 9), Share("c", 1)] }));
+        var route = Build().External.Find("a.b")!.Match("/", new HeaderDictionary())!;
+
+        var counts = Enumerable.Range(0, 1000).Select(i => route.Choose(i / 1000d)!.Revision!).CountBy(name => name).ToDictionary();
+
+        counts.Should().BeEquivalentTo(new Dictionary<string, int> { ["a"] = 900, ["b"] = 90, ["c"] = 10 });
+    }
+
+    [Test]
+    public void A_lone_split_without_percentage_takes_all()
+    {
+        cluster.PutIngress("one", Rule("a.b", new HttpIngressPath { Splits = [Share("a", 0)] }));
+
+        ServiceAt(Build().External, "a.b", "/").Should().Be("a");
+    }
+
+    [Test]
+    public void Is_available_when_every_backend_with_traffic_has_an_endpoint()
+    {
+        var key = new ObjectKey("default", "one");
+        cluster.PutIngress("one", Rule("a.b", new HttpIngressPath { Splits = [Share("a", 100), Share("idle", 0)] }));
+
+        Build().Ingresses[key].Available.Should().BeFalse();
+        cluster.PutService("a");
+        Build().Ingresses[key].Available.Should().BeFalse();
+        cluster.PutEndpoints("a", new System.Net.IPEndPoint(System.Net.IPAddress.Loopback, 1));
+        Build().Ingresses[key].Available.Should().BeTrue();
+    }
+
+    [Test]
+    public void A_new_version_waits_for_its_backends_but_not_forever()
+    {
+        cluster.PutService("a");
+        cluster.PutEndpoints("a", new System.Net.IPEndPoint(System.Net.IPAddress.Loopback, 1));
+        var ingress = cluster.PutIngress("one", Rule("a.b", To("a")));
+        var before = Build().Ingresses[new ObjectKey("default", "one")].Hash;
+        cluster.Put(Resources.Ingresses, ingress with { Metadata = ingress.Metadata with { Generation = 2 }, Spec = new IngressSpec { Rules = [Rule("a.b", To("b"))] } });
+
+        var waiting = Build();
+
+        ServiceAt(waiting.External, "a.b", "/").Should().Be("a");
+        waiting.Ingresses[new ObjectKey("default", "one")].Hash.Should().Be(before);
+        builder.NextDeadline.Should().Be(time.GetUtcNow() + RouteTableBuilder.Patience);
+
+        time.Advance(RouteTableBuilder.Patience);
+        ServiceAt(Build().External, "a.b", "/").Should().Be("b");
+    }
+
+    [Test]
+    public void A_new_version_takes_over_as_soon_as_its_backends_are_there()
+    {
+        cluster.PutService("a");
+        cluster.PutService("b");
+        cluster.PutEndpoints("a", new System.Net.IPEndPoint(System.Net.IPAddress.Loopback, 1));
+        var ingress = cluster.PutIngress("one", Rule("a.b", To("a")));
+        Build();
+        cluster.Put(Resources.Ingresses, ingress with { Metadata = ingress.Metadata with { Generation = 2 }, Spec = new IngressSpec { Rules = [Rule("a.b", To("b"))] } });
+        Build();
+
+        cluster.PutEndpoints("b", new System.Net.IPEndPoint(System.Net.IPAddress.Loopback, 1));
+
+        ServiceAt(Build().External, "a.b", "/").Should().Be("b");
+        statistics.Snapshot().Select(traffic => traffic.Revision).Should().Equal("b");
+    }
+
+    [Test]
+    public void A_removed_Ingress_is_no_longer_routed()
+    {
+        cluster.PutIngress("one", Rule("a.b", To("a")));
+        Build();
+
+        cluster.DeleteAsync(Resources.Ingresses, "default", "one", default);
+
+        ServiceAt(Build().External, "a.b", "/").Should().BeNull();
+        statistics.Snapshot().Should().BeEmpty();
+    }
+
+    private static string? ServiceAt(HostTable hosts, string host, string path, params (string Name, string Value)[] headers)
+    {
+        var request = new HeaderDictionary();
+        foreach (var (name, value) in headers)
+        {
+            request[name] = value;
+        }
+
+        return hosts.Find(host)?.Match(path, request)?.Choose(0)?.Revision;
+    }
+
+    private RouteTable Build() => builder.Build(cluster.All(Resources.Ingresses));
+}

@@ -1,0 +1,96 @@
+using System.Net;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging.Abstractions;
+using Serving.Dataplane;
+using Serving.Networking.Gateway;
+using Serving.Tests.Support;
+
+namespace Serving.Tests.Networking.Gateway;
+
+/// <summary>A gateway on free ports over a cluster in memory, with backends on real sockets.</summary>
+internal sealed class RunningGateway : IAsyncDisposable
+{
+    private readonly CancellationTokenSource stop = new();
+    private readonly List<DataplaneServer> servers = [];
+    private Task running = Task.CompletedTask;
+
+    public InMemoryCluster Cluster { get; } = new();
+
+    public GatewayModule Module { get; private set; } = null!;
+
+    public IPEndPoint External => Module.Listening[0];
+
+    public IPEndPoint ClusterLocal => Module.Listening[1];
+
+    public static GatewayOptions Options { get; } = new(new IPEndPoint(IPAddress.Loopback, 0), new IPEndPoint(IPAddress.Loopback, 0));
+
+    public static async Task<RunningGateway> StartAsync(ILocalActivator? activator = null, GatewayOptions? options = null)
+    {
+        var result = new RunningGateway();
+        result.Module = new GatewayModule(
+            options ?? Options, Gateway.Cluster.Environment, result.Cluster, NullLoggerFactory.Instance, TimeProvider.System, activator);
+        result.running = result.Module.RunAsync(result.Cluster, result.stop.Token);
+        await Eventually.HoldsAsync(() =>
+        {
+            if (result.running.IsFaulted)
+            {
+                result.running.GetAwaiter().GetResult();
+            }
+
+            if (result.Module.NotReadyReason is { } reason)
+            {
+                throw new InvalidOperationException(reason);
+            }
+        });
+        return result;
+    }
+
+    /// <summary>A backend on a free port.</summary>
+    public async Task<DataplaneServer> BackendAsync(RequestDelegate handler)
+    {
+        var server = new DataplaneServer(new DataplaneServerOptions { Endpoints = [new DataplaneEndpoint(IPAddress.Loopback, 0)] }, handler);
+        await server.StartAsync(default);
+        servers.Add(server);
+        return server;
+    }
+
+    /// <summary>A Service with one endpoint, routed at a host.</summary>
+    public async Task RouteAsync(string host, RequestDelegate handler, string portName = "http")
+    {
+        var name = host.Split('.')[0];
+        var backend = await BackendAsync(handler);
+        Cluster.PutService(name, portName);
+        Cluster.PutEndpoints(name, backend.Endpoints[0]);
+        Cluster.PutIngress(name, Gateway.Cluster.Rule(host, Gateway.Cluster.To(name)));
+        await RoutedAsync(name);
+    }
+
+    /// <summary>Waits until the Ingress as it is now is routed.</summary>
+    public Task RoutedAsync(string name) => Eventually.HoldsAsync(() =>
+    {
+        var wanted = Serving.Networking.Gateway.Routing.IngressHash.Compute(Cluster.Find(Serving.Api.Resources.Ingresses, "default", name)!);
+        if (Module.Table.Ingresses.GetValueOrDefault(new("default", name)).Hash != wanted)
+        {
+            throw new InvalidOperationException($"{name} is not routed");
+        }
+    });
+
+    public Task StopAsync()
+    {
+        stop.Cancel();
+        return running;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await stop.CancelAsync();
+        await running;
+        foreach (var server in servers)
+        {
+            await server.DisposeAsync();
+        }
+
+        Module.Dispose();
+        stop.Dispose();
+    }
+}

@@ -1,0 +1,98 @@
+using System.Text;
+using System.Text.Json;
+using FluentAssertions;
+using Microsoft.Extensions.Logging;
+using NUnit.Framework;
+using Serving.Observability;
+using Serving.Tests.Support;
+
+namespace Serving.Tests.Observability;
+
+public sealed class LoggingTests
+{
+    [Test]
+    public void A_line_is_a_JSON_object_with_the_fields_that_Knative_uses()
+    {
+        var lines = Lines(new LogOptions { Fields = new Dictionary<string, string> { ["knative.dev/pod"] = "p" } }, provider =>
+            provider.CreateLogger("Serving.Networking.Gateway.GatewayModule").LogWarning(new InvalidOperationException("boom"), "No {Thing} in {Count}", "endpoint", 3));
+
+        var line = JsonDocument.Parse(lines.Single()).RootElement;
+        line.GetProperty("severity").GetString().Should().Be("WARN");
+        line.GetProperty("timestamp").GetString().Should().Be("2026-01-01T00:00:00.000Z");
+        line.GetProperty("logger").GetString().Should().Be("gateway");
+        line.GetProperty("caller").GetString().Should().Be("Serving.Networking.Gateway.GatewayModule");
+        line.GetProperty("message").GetString().Should().Be("No endpoint in 3");
+        line.GetProperty("knative.dev/pod").GetString().Should().Be("p");
+        line.GetProperty("thing").GetString().Should().Be("endpoint");
+        line.GetProperty("count").GetInt32().Should().Be(3);
+        line.GetProperty("error").GetString().Should().Be("boom");
+        line.GetProperty("stacktrace").GetString().Should().Contain("InvalidOperationException");
+    }
+
+    [Test]
+    public void Plain_lines_are_single_lines()
+    {
+        var lines = Lines(new LogOptions { Format = LogFormat.Plain }, provider => provider.CreateLogger("Serving.Autoscaler.Decider").LogInformation("one\ntwo"));
+
+        lines.Single().Should().EndWith("INFO  autoscaler: one two");
+    }
+
+    [Test]
+    public void Levels_are_by_component_and_change_while_running()
+    {
+        var options = new LogOptions { Levels = new Dictionary<string, LogLevel> { ["autoscaler"] = LogLevel.Error } };
+        var lines = Lines(options, provider =>
+        {
+            var autoscaler = provider.CreateLogger("Serving.Autoscaler.X");
+            autoscaler.LogInformation("1");
+            provider.CreateLogger("Serving.Controller.X").LogInformation("2");
+            provider.CreateLogger("Microsoft.AspNetCore").LogInformation("3");
+            provider.SetLevels(LogLevel.Error, new Dictionary<string, LogLevel> { ["autoscaler"] = LogLevel.Debug });
+            autoscaler.LogDebug("4");
+            provider.CreateLogger("Serving.Controller.X").LogInformation("5");
+            provider.CreateLogger("Microsoft.AspNetCore").LogError("6");
+        });
+
+        lines.Select(line => JsonDocument.Parse(line).RootElement.GetProperty("message").GetString()).Should().Equal("2", "4", "6");
+    }
+
+    [TestCase("debug", LogLevel.Debug)]
+    [TestCase("WARN", LogLevel.Warning)]
+    [TestCase("fatal", LogLevel.Critical)]
+    [TestCase("loud", null)]
+    public void Reads_the_names_of_levels(string name, LogLevel? level) => LogLevels.Parse(name).Should().Be(level);
+
+    [Test]
+    public void Nothing_is_sent_that_is_not_configured()
+    {
+        using var export = TelemetryExport.Start(new TelemetryOptions("test"));
+
+        (export.SendsMetrics, export.SendsTraces).Should().Be((false, false));
+    }
+
+    [Test]
+    public void Sends_what_is_configured()
+    {
+        using var export = TelemetryExport.Start(new TelemetryOptions("test")
+        {
+            MetricsProtocol = TelemetryOptions.HttpProtobuf,
+            MetricsEndpoint = "127.0.0.1:1/v1/metrics",
+            TracingProtocol = TelemetryOptions.Grpc,
+            TracingEndpoint = "http://127.0.0.1:1",
+            TracingSamplingRate = 1,
+        });
+
+        (export.SendsMetrics, export.SendsTraces).Should().Be((true, true));
+    }
+
+    private static string[] Lines(LogOptions options, Action<StructuredLoggerProvider> log)
+    {
+        using var output = new MemoryStream();
+        using (var provider = new StructuredLoggerProvider(options with { Output = output }, new ManualTimeProvider()))
+        {
+            log(provider);
+        }
+
+        return Encoding.UTF8.GetString(output.ToArray()).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+    }
+}

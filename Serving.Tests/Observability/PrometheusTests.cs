@@ -1,0 +1,107 @@
+using System.Diagnostics.Metrics;
+using System.Net;
+using FluentAssertions;
+using Microsoft.Extensions.Logging.Abstractions;
+using NUnit.Framework;
+using Serving.Observability;
+
+namespace Serving.Tests.Observability;
+
+public sealed class PrometheusTests
+{
+    [TestCase("kn.serving.invocation.duration", "s", false, false, "kn_serving_invocation_duration_seconds")]
+    [TestCase("kn.workqueue.adds", "{addition}", true, false, "kn_workqueue_adds_total")]
+    [TestCase("requests.total", null, true, false, "requests_total")]
+    [TestCase("process.memory", "By", false, true, "process_memory_bytes")]
+    [TestCase("cpu.used", "1", false, true, "cpu_used_ratio")]
+    [TestCase("speed", "By/s", false, true, "speed_bytes_per_second")]
+    [TestCase("lock..wait-time", null, false, true, "lock_wait_time")]
+    [TestCase("9lives", null, false, true, "_9lives")]
+    public void Names_follow_the_compatibility_rules(string name, string? unit, bool monotonic, bool gauge, string expected)
+        => PrometheusNames.Metric(name, unit, monotonic, gauge).Should().Be(expected);
+
+    [Test]
+    public void Renders_counters_gauges_and_histograms()
+    {
+        var source = $"Test.{Guid.NewGuid():N}";
+        using var exporter = new PrometheusExporter(source);
+        using var meter = new Meter(source);
+        var counter = meter.CreateCounter<long>("hits", description: "Hits.");
+        var active = meter.CreateUpDownCounter<int>("active");
+        var histogram = meter.CreateHistogram("took", "s", advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.1, 1] });
+        meter.CreateObservableGauge("seen", () => new Measurement<double>(1.5, new KeyValuePair<string, object?>("kn.revision.name", "a\"b")));
+
+        counter.Add(2, new KeyValuePair<string, object?>("code", 200));
+        counter.Add(1, new KeyValuePair<string, object?>("code", 200));
+        active.Add(3);
+        active.Add(-1);
+        histogram.Record(0.1);
+        histogram.Record(0.5);
+        histogram.Record(7);
+
+        exporter.Render().Should().Be(
+            """
+            # TYPE active gauge
+            active 2
+            # HELP hits_total Hits.
+            # TYPE hits_total counter
+            hits_total{code="200"} 3
+            # TYPE seen gauge
+            seen{kn_revision_name="a\"b"} 1.5
+            # TYPE took_seconds histogram
+            took_seconds_bucket{le="0.1"} 1
+            took_seconds_bucket{le="1"} 2
+            took_seconds_bucket{le="+Inf"} 3
+            took_seconds_sum 7.6
+            took_seconds_count 3
+
+            """.ReplaceLineEndings("\n"));
+    }
+
+    [Test]
+    public void What_an_observable_no_longer_reports_goes()
+    {
+        var source = $"Test.{Guid.NewGuid():N}";
+        using var exporter = new PrometheusExporter(source);
+        using var meter = new Meter(source);
+        var present = true;
+        meter.CreateObservableGauge("maybe", () => present ? new[] { new Measurement<int>(1) } : []);
+
+        exporter.Render().Should().Contain("maybe 1");
+        present = false;
+        exporter.Render().Should().BeEmpty();
+    }
+
+    [Test]
+    public void Sets_of_tags_are_bounded()
+    {
+        var source = $"Test.{Guid.NewGuid():N}";
+        using var exporter = new PrometheusExporter(source);
+        using var meter = new Meter(source);
+        var counter = meter.CreateCounter<long>("many");
+        for (var i = 0; i < 2500; i++)
+        {
+            counter.Add(1, new KeyValuePair<string, object?>("i", i));
+        }
+
+        var lines = exporter.Render().Split('\n');
+
+        lines.Should().HaveCount(1 + 2001 + 1).And.Contain("many_total{otel_metric_overflow=\"true\"} 500");
+    }
+
+    [Test]
+    public async Task Serves_metrics_on_its_own_address()
+    {
+        using var exporter = new PrometheusExporter("System.Runtime");
+        await using var server = new PrometheusServer(new IPEndPoint(IPAddress.Loopback, 0), exporter, NullLoggerFactory.Instance);
+        await server.StartAsync(default);
+        using var http = new HttpClient();
+
+        using var response = await http.GetAsync($"http://{server.Listening}/metrics");
+        using var other = await http.GetAsync($"http://{server.Listening}/other");
+
+        response.Content.Headers.ContentType!.ToString().Should().StartWith("text/plain; version=0.0.4");
+        (await response.Content.ReadAsStringAsync()).Should().Contain("# TYPE dotnet_gc_collections_total counter");
+        other.StatusCode.Should().Be(HttpStatusCode.NotFound);
+    }
+}

@@ -1,0 +1,175 @@
+using System.Net;
+using FluentAssertions;
+using Microsoft.AspNetCore.Http;
+using NUnit.Framework;
+using Serving.Dataplane.Statistics;
+using Serving.Tests.Dataplane;
+using Serving.Tests.Support;
+
+namespace Serving.Tests.QueueProxy;
+
+/// <summary>The sidecar as a process between a client and a user's server.</summary>
+[TestFixture]
+public sealed class QueueProxyTests
+{
+    private readonly HttpClient _client = new() { Timeout = TimeSpan.FromSeconds(30) };
+
+    [OneTimeTearDown]
+    public void DisposeClient() => _client.Dispose();
+
+    [Test]
+    public async Task Passes_requests_on_and_measures_them()
+    {
+        await using var user = await TestServer.StartAsync(context => context.Response.WriteAsync(
+            $"{context.Request.Host} {context.Request.Headers["Forwarded"]} {context.Request.Headers.ContainsKey("Knative-Serving-Revision")}"));
+        using var proxy = QueueProxyProcess.Start(user.EndPoint.Port);
+        await ReadyAsync(proxy);
+
+        using var request = new HttpRequestMessage(HttpMethod.Get, proxy.Serving);
+        request.Headers.Add("K-Original-Host", "hello.example");
+        request.Headers.Add("Knative-Serving-Revision", "rev");
+        request.Headers.Add("K-Proxy-Request", "activator");
+        request.Headers.Add("X-Forwarded-For", "10.1.2.3");
+        using var response = await _client.SendAsync(request);
+
+        (await response.Content.ReadAsStringAsync()).Should().Be("hello.example for=10.1.2.3 False");
+        await Eventually.HoldsAsync(async () =>
+        {
+            var stat = StatCodec.Decode(await _client.GetByteArrayAsync(new Uri(proxy.Stats, "metrics")));
+            stat.PodName.Should().Be("pod-1");
+            stat.ProxiedRequestCount.Should().Be(1);
+            stat.RequestCount.Should().Be(1);
+        });
+    }
+
+    [Test]
+    public async Task Is_ready_the_moment_the_user_container_is()
+    {
+        await using var user = await TestServer.StartAsync(context =>
+        {
+            context.Response.StatusCode = context.Request.Path == "/ready" ? 200 : 500;
+            return Task.CompletedTask;
+        });
+        using var proxy = QueueProxyProcess.Start(
+            user.EndPoint.Port, ("SERVING_READINESS_PROBE", $$"""{"httpGet":{"path":"/ready","port":{{user.EndPoint.Port}},"host":"127.0.0.1"},"periodSeconds":10}"""));
+        await ReadyAsync(proxy);
+        await user.Server.StopAsync(default);
+
+        using var probe = await ProbeAsync(proxy);
+        probe.StatusCode.Should().Be(HttpStatusCode.ServiceUnavailable);
+    }
+
+    [Test]
+    public async Task Answers_502_when_nobody_listens_on_the_user_port_and_504_when_the_answer_takes_too_long()
+    {
+        await using var user = await TestServer.StartAsync(async context => await Task.Delay(Timeout.InfiniteTimeSpan, context.RequestAborted));
+        using var proxy = QueueProxyProcess.Start(user.EndPoint.Port, ("REVISION_TIMEOUT_SECONDS", "1"));
+        await ReadyAsync(proxy);
+
+        using var slow = await _client.GetAsync(proxy.Serving);
+        slow.StatusCode.Should().Be(HttpStatusCode.GatewayTimeout);
+        (await slow.Content.ReadAsStringAsync()).Should().Be("request timeout");
+
+        await user.DisposeAsync();
+        using var gone = await _client.GetAsync(proxy.Serving);
+        gone.StatusCode.Should().Be(HttpStatusCode.BadGateway);
+    }
+
+    [Test]
+    public async Task Bounds_what_runs_and_what_waits()
+    {
+        var go = new TaskCompletionSource();
+        await using var user = await TestServer.StartAsync(async context => await go.Task.WaitAsync(context.RequestAborted));
+        using var proxy = QueueProxyProcess.Start(user.EndPoint.Port, ("CONTAINER_CONCURRENCY", "1"));
+        await ReadyAsync(proxy);
+
+        var requests = Enumerable.Range(0, 20).Select(_ => _client.GetAsync(proxy.Serving)).ToArray();
+        await Eventually.HoldsAsync(() => requests.Count(static request => request.IsCompleted).Should().Be(9));
+        go.SetResult();
+        var statuses = (await Task.WhenAll(requests)).Select(static response => (int)response.StatusCode).ToList();
+
+        statuses.Count(static status => status == 200).Should().Be(11);
+        statuses.Count(static status => status == 503).Should().Be(9);
+    }
+
+    [Test]
+    public async Task Answers_network_probes_with_their_hash()
+    {
+        await using var user = await TestServer.StartAsync(_ => Task.CompletedTask);
+        using var proxy = QueueProxyProcess.Start(user.EndPoint.Port);
+        await ReadyAsync(proxy);
+
+        using var request = new HttpRequestMessage(HttpMethod.Get, proxy.Serving);
+        request.Headers.Add("K-Network-Probe", "probe");
+        request.Headers.Add("K-Network-Hash", "abc");
+        using var response = await _client.SendAsync(request);
+
+        response.Headers.GetValues("K-Network-Hash").Should().Equal("abc");
+    }
+
+    [Test]
+    public async Task Loses_no_request_when_it_is_told_to_end()
+    {
+        var (arrived, go) = (new TaskCompletionSource(), new TaskCompletionSource());
+        await using var user = await TestServer.StartAsync(async context =>
+        {
+            if (context.Request.Path == "/slow")
+            {
+                arrived.SetResult();
+                await go.Task;
+            }
+
+            await context.Response.WriteAsync("done");
+        });
+        using var proxy = QueueProxyProcess.Start(user.EndPoint.Port);
+        await ReadyAsync(proxy);
+        var slow = _client.GetStringAsync(new Uri(proxy.Serving, "slow"));
+        await arrived.Task;
+
+        proxy.Terminate();
+        await Eventually.HoldsAsync(async () =>
+        {
+            using var probe = await ProbeAsync(proxy);
+            probe.StatusCode.Should().Be(HttpStatusCode.ServiceUnavailable);
+            (await probe.Content.ReadAsStringAsync()).Should().Be("shutting down\n");
+        });
+        var drained = _client.GetAsync(new Uri(proxy.Admin, "wait-for-drain"));
+        (await _client.GetStringAsync(proxy.Serving)).Should().Be("done");
+        drained.IsCompleted.Should().BeFalse();
+        go.SetResult();
+
+        (await slow).Should().Be("done");
+        (await drained).StatusCode.Should().Be(HttpStatusCode.OK);
+        (await proxy.ExitCodeAsync()).Should().Be(0);
+    }
+
+    [Test]
+    public async Task Takes_a_drain_back_when_only_the_user_container_restarts()
+    {
+        await using var user = await TestServer.StartAsync(_ => Task.CompletedTask);
+        using var proxy = QueueProxyProcess.Start(user.EndPoint.Port, ("DRAIN_QUIET_SECONDS", "20"));
+        await ReadyAsync(proxy);
+
+        using var response = await _client.GetAsync(new Uri(proxy.Admin, "wait-for-drain"));
+
+        response.StatusCode.Should().Be(HttpStatusCode.OK);
+        using var probe = await ProbeAsync(proxy);
+        probe.StatusCode.Should().Be(HttpStatusCode.OK);
+    }
+
+    private Task ReadyAsync(QueueProxyProcess proxy) => Eventually.HoldsAsync(
+        async () =>
+        {
+            using var response = await ProbeAsync(proxy);
+            (await response.Content.ReadAsStringAsync()).Should().Be("queue");
+        },
+        TimeSpan.FromSeconds(30));
+
+    private async Task<HttpResponseMessage> ProbeAsync(QueueProxyProcess proxy)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, proxy.Serving);
+        request.Headers.Add("K-Network-Probe", "queue");
+        request.Headers.TryAddWithoutValidation("User-Agent", "kube-probe/1.30");
+        return await _client.SendAsync(request);
+    }
+}

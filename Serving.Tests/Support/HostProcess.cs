@@ -1,0 +1,126 @@
+using System.Diagnostics;
+using System.Text;
+
+namespace Serving.Tests.Support;
+
+/// <summary>The built <c>Serving.Host</c> as a process of its own, its output kept.</summary>
+internal sealed class HostProcess : IAsyncDisposable
+{
+    private readonly StringBuilder output = new();
+    private readonly Process process;
+
+    private HostProcess(Process process)
+    {
+        this.process = process;
+        process.OutputDataReceived += (_, line) => Append(line.Data);
+        process.ErrorDataReceived += (_, line) => Append(line.Data);
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+    }
+
+    /// <summary>What it wrote so far, standard output and error together.</summary>
+    public string Output
+    {
+        get
+        {
+            lock (output)
+            {
+                return output.ToString();
+            }
+        }
+    }
+
+    /// <summary>Its process id.</summary>
+    public int Id => process.Id;
+
+    /// <summary>Whether it has ended.</summary>
+    public bool HasExited => process.HasExited;
+
+    /// <summary>Starts the host of the same build configuration as the tests.</summary>
+    public static HostProcess Start(params string[] arguments)
+    {
+        var configuration = AppContext.BaseDirectory.Contains($"{Path.DirectorySeparatorChar}Release{Path.DirectorySeparatorChar}", StringComparison.Ordinal) ? "Release" : "Debug";
+        var host = Repository.PathOf("Serving.Host", "bin", configuration, "net10.0", "Serving.Host.dll");
+        var start = new ProcessStartInfo("dotnet", [host, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Repository.Root };
+        return new HostProcess(Process.Start(start)!);
+    }
+
+    /// <summary>Waits until it ends, and gives its exit code.</summary>
+    public async Task<int> WaitForExitAsync(TimeSpan limit)
+    {
+        using var deadline = new CancellationTokenSource(limit);
+        await process.WaitForExitAsync(deadline.Token);
+        return process.ExitCode;
+    }
+
+    /// <summary>Asks it to stop, as an init system would.</summary>
+    public async Task TerminateAsync()
+    {
+        if (!process.HasExited)
+        {
+            using var kill = Process.Start("kill", ["-TERM", $"{process.Id}"])!;
+            await kill.WaitForExitAsync();
+        }
+    }
+
+    /// <summary>Kills it, and nothing else.</summary>
+    public void Kill() => process.Kill(entireProcessTree: false);
+
+    /// <summary>The processes below it, as <c>/proc</c> has them now.</summary>
+    public IReadOnlyList<int> Descendants()
+    {
+        var parents = new Dictionary<int, int>();
+        foreach (var folder in Directory.EnumerateDirectories("/proc").Where(path => char.IsAsciiDigit(Path.GetFileName(path)[0])))
+        {
+            try
+            {
+                var stat = File.ReadAllText(Path.Combine(folder, "stat"));
+                var fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
+                parents[int.Parse(Path.GetFileName(folder), System.Globalization.CultureInfo.InvariantCulture)] = int.Parse(fields[1], System.Globalization.CultureInfo.InvariantCulture);
+            }
+            catch (IOException)
+            {
+                // It ended while we looked.
+            }
+        }
+
+        var found = new List<int>();
+        var wanted = new Queue<int>([process.Id]);
+        while (wanted.TryDequeue(out var parent))
+        {
+            foreach (var child in parents.Where(entry => entry.Value == parent).Select(entry => entry.Key))
+            {
+                found.Add(child);
+                wanted.Enqueue(child);
+            }
+        }
+
+        return found;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await TerminateAsync();
+        try
+        {
+            await WaitForExitAsync(TimeSpan.FromSeconds(30));
+        }
+        catch (OperationCanceledException)
+        {
+            process.Kill(entireProcessTree: true);
+        }
+
+        process.Dispose();
+    }
+
+    private void Append(string? line)
+    {
+        if (line is not null)
+        {
+            lock (output)
+            {
+                output.AppendLine(line);
+            }
+        }
+    }
+}
