@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 using Serving.Api;
@@ -19,6 +20,9 @@ internal sealed class GarbageCollector(IInformers informers, IResourceDiscovery 
     private readonly OwnerGraph graph = new();
     private readonly Lock gate = new();
     private readonly Dictionary<(string Group, string Plural), Followed> followed = [];
+
+    // Owners that the API showed before a cache did: when their kind goes meanwhile, no cache will say that they went.
+    private readonly ConcurrentDictionary<string, bool> seenByApiOnly = [];
     private readonly IInformer<CustomResourceDefinition> definitions = informers.For(Resources.CustomResourceDefinitions);
 
     /// <summary>The objects that name this uid as an owner.</summary>
@@ -39,28 +43,41 @@ internal sealed class GarbageCollector(IInformers informers, IResourceDiscovery 
     /// <summary>Whether a cache shows this object, so that its going will be heard of.</summary>
     public bool Shows(ObjectHeader item) => graph.Find(item.Metadata.Uid) is not null;
 
-    /// <summary>The owner that a reference names; null when it is gone, or another object has its name now.</summary>
+    /// <summary>The owner that a reference names; null when it is gone, with its kind too, or another object has its name now.</summary>
     public async Task<ObjectHeader?> FindOwnerAsync(OwnerReference owner, string ns, IKubernetesClient client, CancellationToken cancellation)
     {
         if (graph.Find(owner.Uid) is { } node && Find(node.Type)?.Informer.Lister.Get(node.Key.Namespace, node.Key.Name) is { } cached && cached.Metadata.Uid == owner.Uid)
         {
+            seenByApiOnly.TryRemove(owner.Uid, out _);
             return cached;
         }
 
         if (await discovery.FindAsync(owner.ApiVersion, owner.Kind, cancellation) is not { } type)
         {
+            if (seenByApiOnly.ContainsKey(owner.Uid))
+            {
+                return null;
+            }
+
             throw new InvalidOperationException($"the owner {owner.Kind} {owner.Name} is of a kind that the API server does not know: {owner.ApiVersion}");
         }
 
         try
         {
             var live = await client.GetAsync(ObjectHeader.Type(type), type.Namespaced ? ns : null, owner.Name, cancellation);
-            return live.Metadata.Uid == owner.Uid ? live : null;
+            if (live.Metadata.Uid == owner.Uid)
+            {
+                seenByApiOnly.TryAdd(owner.Uid, true);
+                return live;
+            }
         }
         catch (KubernetesException failure) when (failure.IsNotFound)
         {
-            return null;
+            // Gone, as is one whose name another object has.
         }
+
+        seenByApiOnly.TryRemove(owner.Uid, out _);
+        return null;
     }
 
     /// <summary>Works until cancelled; kinds that are defined later are followed from then on.</summary>
