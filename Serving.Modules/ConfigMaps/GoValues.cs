@@ -1,6 +1,6 @@
 using System.Globalization;
-using System.Text;
 using System.Text.RegularExpressions;
+using Serving.Api;
 
 namespace Serving.ConfigMaps;
 
@@ -51,50 +51,10 @@ public static partial class GoValues
     }
 
     /// <summary><c>time.ParseDuration</c>: <c>1h2m3.5s</c>; units ns, us, ms, s, m, h; precise to 100 ns.</summary>
-    public static TimeSpan ParseDuration(string text)
-    {
-        if (text.Length == 0) throw new FormatException("time: invalid duration \"\"");
-        var rest = text.AsSpan();
-        var negative = rest[0] == '-';
-        if (rest[0] is '-' or '+') rest = rest[1..];
-        if (rest is "0") return TimeSpan.Zero;
-        if (rest.IsEmpty) throw BadDuration(text);
-        decimal ticks = 0;
-        while (!rest.IsEmpty)
-        {
-            var digits = 0;
-            while (digits < rest.Length && (char.IsAsciiDigit(rest[digits]) || rest[digits] == '.')) digits++;
-            if (digits == 0 || !decimal.TryParse(rest[..digits], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var amount)) throw BadDuration(text);
-            rest = rest[digits..];
-            var letters = 0;
-            while (letters < rest.Length && !char.IsAsciiDigit(rest[letters]) && rest[letters] != '.') letters++;
-            if (letters == 0) throw new FormatException($"time: missing unit in duration {Quote(text)}");
-            ticks += amount * TicksOf(rest[..letters], text);
-            if (ticks > 92233720368547758m) throw BadDuration(text);
-            rest = rest[letters..];
-        }
-
-        return TimeSpan.FromTicks((long)(negative ? -ticks : ticks));
-    }
+    public static TimeSpan ParseDuration(string text) => GoDuration.Parse(text).ToTimeSpan();
 
     /// <summary><c>time.Duration.String</c>: <c>1h0m0s</c>, <c>1.5s</c>, <c>100ms</c>, <c>0s</c>.</summary>
-    public static string Format(TimeSpan value)
-    {
-        if (value == TimeSpan.Zero) return "0s";
-        var text = new StringBuilder(value < TimeSpan.Zero ? "-" : "");
-        value = value.Duration();
-        if (value < TimeSpan.FromSeconds(1))
-        {
-            return text.Append(value < TimeSpan.FromMilliseconds(1)
-                ? (value.Ticks / 10m).ToString("0.###", CultureInfo.InvariantCulture) + "µs"
-                : (value.Ticks / 10000m).ToString("0.####", CultureInfo.InvariantCulture) + "ms").ToString();
-        }
-
-        if (value.TotalHours >= 1) text.Append(CultureInfo.InvariantCulture, $"{(long)value.TotalHours}h");
-        if (value.TotalMinutes >= 1) text.Append(CultureInfo.InvariantCulture, $"{value.Minutes}m");
-        var seconds = value.Seconds + (value.Ticks % TimeSpan.TicksPerSecond / (decimal)TimeSpan.TicksPerSecond);
-        return text.Append(CultureInfo.InvariantCulture, $"{seconds:0.#######}s").ToString();
-    }
+    public static string Format(TimeSpan value) => GoDuration.Of(value).ToString();
 
     /// <summary>Go's <c>%v</c> of a float64.</summary>
     public static string Format(double value) => value.ToString("R", CultureInfo.InvariantCulture);
@@ -112,19 +72,6 @@ public static partial class GoValues
             throw new FormatException("quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'");
         }
     }
-
-    private static decimal TicksOf(ReadOnlySpan<char> unit, string text) => unit switch
-    {
-        "ns" => 0.01m,
-        "us" or "µs" or "μs" => 10m,
-        "ms" => TimeSpan.TicksPerMillisecond,
-        "s" => TimeSpan.TicksPerSecond,
-        "m" => TimeSpan.TicksPerMinute,
-        "h" => TimeSpan.TicksPerHour,
-        _ => throw new FormatException($"time: unknown unit {Quote(unit.ToString())} in duration {Quote(text)}"),
-    };
-
-    private static FormatException BadDuration(string text) => new($"time: invalid duration {Quote(text)}");
 
     private static FormatException Invalid(string function, string text, string why) => new($"strconv.{function}: parsing {Quote(text)}: {why}");
 

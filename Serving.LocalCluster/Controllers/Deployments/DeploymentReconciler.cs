@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using Serving.Api;
 using Serving.Api.Core;
-using Serving.Api.Validation;
 using Serving.Kubernetes;
 
 namespace Serving.LocalCluster.Controllers;

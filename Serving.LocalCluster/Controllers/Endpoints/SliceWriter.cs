@@ -1,6 +1,5 @@
 using Serving.Api;
 using Serving.Api.Core;
-using Serving.Api.Validation;
 using Serving.Kubernetes;
 
 namespace Serving.LocalCluster.Controllers;

@@ -17,14 +17,7 @@ internal static class ChildMaker
     {
         ApiVersion = Resources.ServerlessServices.ApiVersion,
         Kind = Resources.ServerlessServices.Kind,
-        Metadata = new ObjectMeta
-        {
-            Name = owner.Metadata.Name,
-            Namespace = owner.Metadata.Namespace,
-            Labels = owner.Metadata.Labels,
-            Annotations = owner.Metadata.Annotations.Where(a => a.Key != AutoscalingKeys.Metric.Key).ToDictionary(),
-            OwnerReferences = [OwnedBy(owner)],
-        },
+        Metadata = MetadataOf(owner) with { Annotations = owner.Metadata.Annotations.Where(a => a.Key != AutoscalingKeys.Metric.Key).ToDictionary() },
         Spec = new ServerlessServiceSpec
         {
             Mode = mode,
@@ -39,14 +32,7 @@ internal static class ChildMaker
     {
         ApiVersion = Resources.Metrics.ApiVersion,
         Kind = Resources.Metrics.Kind,
-        Metadata = new ObjectMeta
-        {
-            Name = owner.Metadata.Name,
-            Namespace = owner.Metadata.Namespace,
-            Labels = owner.Metadata.Labels,
-            Annotations = owner.Metadata.Annotations,
-            OwnerReferences = [OwnedBy(owner)],
-        },
+        Metadata = MetadataOf(owner),
         Spec = new MetricSpec
         {
             StableWindow = settings.StableWindow.Ticks * TimeSpan.NanosecondsPerTick,
@@ -60,14 +46,7 @@ internal static class ChildMaker
     {
         ApiVersion = Resources.HorizontalPodAutoscalers.ApiVersion,
         Kind = Resources.HorizontalPodAutoscalers.Kind,
-        Metadata = new ObjectMeta
-        {
-            Name = owner.Metadata.Name,
-            Namespace = owner.Metadata.Namespace,
-            Labels = owner.Metadata.Labels,
-            Annotations = owner.Metadata.Annotations,
-            OwnerReferences = [OwnedBy(owner)],
-        },
+        Metadata = MetadataOf(owner),
         Spec = new HorizontalPodAutoscalerSpec
         {
             ScaleTargetRef = new ObjectReference
@@ -123,6 +102,15 @@ internal static class ChildMaker
         using var document = JsonDocument.Parse(value.ToJsonString());
         return document.RootElement.Clone();
     }
+
+    private static ObjectMeta MetadataOf(PodAutoscaler owner) => new()
+    {
+        Name = owner.Metadata.Name,
+        Namespace = owner.Metadata.Namespace,
+        Labels = owner.Metadata.Labels,
+        Annotations = owner.Metadata.Annotations,
+        OwnerReferences = [OwnedBy(owner)],
+    };
 
     private static OwnerReference OwnedBy(PodAutoscaler owner) => new()
     {

@@ -33,7 +33,7 @@ internal static class CertificateAccess
         }
 
         var result = existing with { Spec = wanted.Spec, Metadata = existing.Metadata with { Annotations = wanted.Metadata.Annotations } };
-        if (ApiEquality.Same(Serving.Api.Resources.Certificates.Json, existing, result))
+        if (ApiEquality.Same(existing, result))
         {
             return existing;
         }

@@ -92,7 +92,7 @@ internal abstract class StatusReconciler<T, TStatus>(
         var wanted = WithStatus(work.Resource, status);
         for (var attempt = 1; ; attempt++)
         {
-            if (ApiEquality.Same(type.Json, WithStatus(wanted, StatusOf(work.Resource)), wanted))
+            if (ApiEquality.Same(WithStatus(wanted, StatusOf(work.Resource)), wanted))
             {
                 return;
             }

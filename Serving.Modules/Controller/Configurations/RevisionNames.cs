@@ -1,4 +1,5 @@
 using System.Globalization;
+using Serving.Api;
 using Serving.Api.Knative;
 using Serving.Api.WellKnown;
 using Serving.Controller.Common;
@@ -33,10 +34,7 @@ internal static class RevisionNames
             return true;
         }
 
-        return ApiEquality.Same(
-            Serving.Api.Resources.Revisions.Json,
-            new Revision { Spec = configuration.Spec.Template.Spec },
-            new Revision { Spec = revision.Spec });
+        return ApiEquality.Same(configuration.Spec.Template.Spec, revision.Spec);
     }
 
     /// <summary>The generation as it stands in labels.</summary>

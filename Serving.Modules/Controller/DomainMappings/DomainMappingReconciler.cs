@@ -101,16 +101,15 @@ internal sealed class DomainMappingReconciler(
         }
 
         work.Status = work.Status.MarkReferenceResolved(work.Now);
-        var ingress = await IngressAsync(
-            work,
-            DomainMappingIngressMaker.Make(mapping, new DomainMappingInput(
-                backend,
-                host,
-                NetworkingKeys.IngressClass.Value(mapping.Metadata.Annotations) ?? network.IngressClass,
-                IngressMaker.HttpOption(mapping.Metadata.Annotations, network),
-                tls,
-                challenges)),
-            cancellation).ConfigureAwait(false);
+        var wanted = DomainMappingIngressMaker.Make(mapping, new DomainMappingInput(
+            backend,
+            host,
+            NetworkingKeys.IngressClass.Value(mapping.Metadata.Annotations) ?? network.IngressClass,
+            IngressMaker.HttpOption(mapping.Metadata.Annotations, network),
+            tls,
+            challenges));
+        var existing = listers.Ingresses.Get(work.Namespace, wanted.Metadata.Name);
+        var ingress = await IngressAccess.EnsureAsync(mapping, existing, wanted, work.Client, Events, cancellation).ConfigureAwait(false);
         work.Status = ingress.Metadata.Generation == ingress.Status.ObservedGeneration
             ? work.Status.PropagateIngress(ingress.Status, work.Now)
             : work.Status.MarkIngressNotConfigured(work.Now);
@@ -199,31 +198,4 @@ internal sealed class DomainMappingReconciler(
 
     private static DomainMappingStatus WithScheme(DomainMappingStatus status, string host, string scheme)
         => status with { Url = $"{scheme}://{host}", Address = new Addressable { Url = $"{scheme}://{host}" } };
-
-    private async Task<Ingress> IngressAsync(MappingWork work, Ingress wanted, CancellationToken cancellation)
-    {
-        if (listers.Ingresses.Get(work.Namespace, wanted.Metadata.Name) is not { } existing)
-        {
-            try
-            {
-                var created = await work.Client.CreateAsync(ApiResources.Ingresses, wanted, cancellation).ConfigureAwait(false);
-                Events.Normal(work.Resource, "Created", $"Created Ingress \"{wanted.Metadata.Name}\"");
-                return created;
-            }
-            catch (KubernetesException error) when (!error.IsAlreadyExists)
-            {
-                Events.Warning(work.Resource, "CreationFailed", $"Failed to create Ingress: {error.Message}");
-                throw;
-            }
-        }
-
-        var result = existing with
-        {
-            Spec = wanted.Spec,
-            Metadata = existing.Metadata with { Labels = wanted.Metadata.Labels, Annotations = wanted.Metadata.Annotations },
-        };
-        return ApiEquality.Same(ApiResources.Ingresses.Json, existing, result)
-            ? existing
-            : await work.Client.UpdateAsync(ApiResources.Ingresses, result, cancellation).ConfigureAwait(false);
-    }
 }

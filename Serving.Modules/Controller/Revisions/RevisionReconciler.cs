@@ -201,7 +201,7 @@ internal sealed class RevisionReconciler(
                 Annotations = PodAutoscalerMaker.MergeAnnotations(existing.Metadata.Annotations, wanted.Metadata.Annotations),
             },
         };
-        if (!ApiEquality.Same(ApiResources.PodAutoscalers.Json, existing, result))
+        if (!ApiEquality.Same(existing, result))
         {
             await work.Client.UpdateAsync(ApiResources.PodAutoscalers, result, cancellation).ConfigureAwait(false);
         }

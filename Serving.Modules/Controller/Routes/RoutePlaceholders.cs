@@ -117,7 +117,7 @@ internal sealed class RoutePlaceholders(RouteListers listers, IEventRecorder eve
             return;
         }
 
-        if (ApiEquality.Covers(ApiResources.Services.Json, new CoreService { Spec = currentSpec }, new CoreService { Spec = spec })
+        if (ApiEquality.Covers(new CoreService { Spec = currentSpec }, new CoreService { Spec = spec })
             && ApiEquality.Covers(current.Metadata.Labels, to.Metadata.Labels)
             && ApiEquality.Covers(current.Metadata.Annotations, to.Metadata.Annotations))
         {
@@ -153,7 +153,7 @@ internal sealed class RoutePlaceholders(RouteListers listers, IEventRecorder eve
         {
             await work.Client.CreateAsync(ApiResources.Endpoints, wanted, cancellation).ConfigureAwait(false);
         }
-        else if (!ApiEquality.Covers(ApiResources.Endpoints.Json, existing with { Metadata = new() }, wanted with { Metadata = new() }))
+        else if (!ApiEquality.Covers(existing with { Metadata = new() }, wanted with { Metadata = new() }))
         {
             await work.Client.UpdateAsync(ApiResources.Endpoints, existing with { Subsets = wanted.Subsets }, cancellation).ConfigureAwait(false);
         }

@@ -86,7 +86,7 @@ internal sealed class RouteReconciler(
         var existing = listers.Ingresses.Get(work.Namespace, ChildName.Of(work.Name, ""));
         var (rollout, next) = Step(work, traffic, existing, snapshot.Network);
         var wanted = IngressMaker.Make(work.Resource, new IngressInput(traffic, rollout, isLocal, tls.Tls, tls.Challenges), domains, snapshot);
-        var ingress = await IngressAsync(work, existing, wanted, cancellation).ConfigureAwait(false);
+        var ingress = await IngressAccess.EnsureAsync(work.Resource, existing, wanted, work.Client, Events, cancellation).ConfigureAwait(false);
         if (ingress.Metadata.Generation != ingress.Status.ObservedGeneration)
         {
             work.Status = work.Status.MarkIngressNotConfigured(work.Now);
@@ -125,7 +125,7 @@ internal sealed class RouteReconciler(
     {
         var wanted = traffic.BuildRollout();
         var annotation = ServingKeys.RolloutDuration.Value(work.Resource.Metadata.Annotations) ?? "";
-        var seconds = GoDuration.TryParse(annotation, out var own) && own >= TimeSpan.FromSeconds(1) ? (int)own.TotalSeconds : network.RolloutDuration;
+        var seconds = GoDuration.TryParse(annotation, out var own) && own.ToTimeSpan() is { TotalSeconds: >= 1 } duration ? (int)duration.TotalSeconds : network.RolloutDuration;
         if (seconds <= 0 || ingress is null)
         {
             return (wanted, null);
@@ -144,31 +144,4 @@ internal sealed class RouteReconciler(
 
     private static bool IsReady(Ingress ingress)
         => ingress.Metadata.Generation == ingress.Status.ObservedGeneration && ConditionSet.IsTrue(ingress.Status.Conditions, "Ready");
-
-    private async Task<Ingress> IngressAsync(RouteWork work, Ingress? existing, Ingress wanted, CancellationToken cancellation)
-    {
-        if (existing is null)
-        {
-            try
-            {
-                var created = await work.Client.CreateAsync(ApiResources.Ingresses, wanted, cancellation).ConfigureAwait(false);
-                Events.Normal(work.Resource, "Created", $"Created Ingress \"{wanted.Metadata.Name}\"");
-                return created;
-            }
-            catch (KubernetesException error) when (!error.IsAlreadyExists)
-            {
-                Events.Warning(work.Resource, "CreationFailed", $"Failed to create Ingress: {error.Message}");
-                throw;
-            }
-        }
-
-        var result = existing with
-        {
-            Spec = wanted.Spec,
-            Metadata = existing.Metadata with { Labels = wanted.Metadata.Labels, Annotations = wanted.Metadata.Annotations },
-        };
-        return ApiEquality.Same(ApiResources.Ingresses.Json, existing, result)
-            ? existing
-            : await work.Client.UpdateAsync(ApiResources.Ingresses, result, cancellation).ConfigureAwait(false);
-    }
 }

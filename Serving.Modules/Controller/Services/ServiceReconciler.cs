@@ -89,7 +89,7 @@ internal sealed class ServiceReconciler(
             Spec = wanted.Spec,
             Metadata = existing.Metadata with { Labels = wanted.Metadata.Labels, Annotations = wanted.Metadata.Annotations },
         };
-        return ApiEquality.Same(ApiResources.Configurations.Json, existing, result)
+        return ApiEquality.Same(existing, result)
             ? existing
             : await work.Client.UpdateAsync(ApiResources.Configurations, result, cancellation).ConfigureAwait(false);
     }
@@ -114,7 +114,7 @@ internal sealed class ServiceReconciler(
             Spec = wanted.Spec,
             Metadata = existing.Metadata with { Labels = wanted.Metadata.Labels, Annotations = wanted.Metadata.Annotations },
         };
-        return ApiEquality.Same(ApiResources.Routes.Json, existing, result)
+        return ApiEquality.Same(existing, result)
             ? existing
             : await work.Client.UpdateAsync(ApiResources.Routes, result, cancellation).ConfigureAwait(false);
     }

@@ -1,5 +1,6 @@
 using FluentAssertions;
 using NUnit.Framework;
+using Serving.Api;
 using Serving.Api.Config;
 using Serving.Api.Validation;
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Serving.Api;
 using Serving.Api.Config;
 using Serving.Api.Core;
 using Serving.Api.Knative;
@@ -93,6 +94,6 @@ internal static class DeploymentMaker
 
     private static int ProgressDeadline(Revision revision, DeploymentConfig config)
         => (int)(GoDuration.TryParse(revision.Metadata.Annotations.Get(ServingKeys.ProgressDeadline), out var deadline)
-            ? deadline
+            ? deadline.ToTimeSpan()
             : config.ProgressDeadline).TotalSeconds;
 }

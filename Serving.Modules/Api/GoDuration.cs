@@ -2,25 +2,39 @@ using System.Buffers;
 using System.Globalization;
 using System.Text;
 
-namespace Serving.Api.Validation;
+namespace Serving.Api;
 
-/// <summary>A duration as Go writes it (<c>1h15m30.5s</c>), in nanoseconds.</summary>
-internal readonly record struct GoDuration(long Nanoseconds)
+/// <summary>A duration as Go writes it (<c>1h15m30.5s</c>), as annotations have them.</summary>
+/// <param name="Nanoseconds">Its length in nanoseconds.</param>
+public readonly record struct GoDuration(long Nanoseconds)
 {
     private const long PerSecond = 1_000_000_000;
     private static readonly SearchValues<char> Decimal = SearchValues.Create("0123456789.");
 
+    /// <summary>No time.</summary>
     public static GoDuration Zero { get; }
 
+    /// <summary>So many seconds.</summary>
     public static GoDuration OfSeconds(long seconds) => new(seconds * PerSecond);
 
     /// <summary>Whether it has no part below a second.</summary>
     public bool IsWholeSeconds => Nanoseconds % PerSecond == 0;
 
+    /// <summary>The same to 100 ns, the rest cut off.</summary>
+    public TimeSpan ToTimeSpan() => TimeSpan.FromTicks(Nanoseconds / TimeSpan.NanosecondsPerTick);
+
     /// <summary>Reads a duration: a sign, then numbers with units, or a bare 0.</summary>
-    public static bool TryParse(string text, out GoDuration duration)
+    public static bool TryParse(string text, out GoDuration duration) => Read(text, out duration) is null;
+
+    /// <summary>Reads a duration; throws <see cref="FormatException"/> with the text of Go's <c>time.ParseDuration</c>.</summary>
+    public static GoDuration Parse(string text) => Read(text, out var duration) is { } problem ? throw new FormatException(problem) : duration;
+
+    /// <summary>Says what is wrong; null when nothing is.</summary>
+    private static string? Read(string text, out GoDuration duration)
     {
+        ArgumentNullException.ThrowIfNull(text);
         duration = default;
+        var invalid = $"time: invalid duration {Quote(text)}";
         var rest = text.AsSpan();
         var negative = rest is ['-', ..];
         if (rest is ['-' or '+', ..])
@@ -30,43 +44,56 @@ internal readonly record struct GoDuration(long Nanoseconds)
 
         if (rest is "0")
         {
-            return true;
+            return null;
         }
 
         if (rest.IsEmpty)
         {
-            return false;
+            return invalid;
         }
 
         decimal total = 0;
         while (!rest.IsEmpty)
         {
             var digits = rest.IndexOfAnyExcept(Decimal);
-            if (digits <= 0 || !TryParseNumber(rest[..digits], out var number))
+            if (digits < 0)
             {
-                return false;
+                return $"time: missing unit in duration {Quote(text)}";
+            }
+
+            if (digits == 0 || !TryParseNumber(rest[..digits], out var number))
+            {
+                return invalid;
             }
 
             rest = rest[digits..];
             var unit = rest.IndexOfAny(Decimal);
             unit = unit < 0 ? rest.Length : unit;
             var scale = UnitOf(rest[..unit]);
-            if (scale == 0 || number > long.MaxValue / scale + 1)
+            if (scale == 0)
             {
-                return false;
+                return $"time: unknown unit {Quote(rest[..unit].ToString())} in duration {Quote(text)}";
+            }
+
+            if (number > long.MaxValue / scale + 1)
+            {
+                return invalid;
             }
 
             total += number * scale;
             rest = rest[unit..];
             if (total > (negative ? -(decimal)long.MinValue : long.MaxValue))
             {
-                return false;
+                return invalid;
             }
         }
 
         duration = new((long)(negative ? -total : total));
-        return true;
+        return null;
     }
+
+    private static string Quote(string text)
+        => "\"" + text.Replace("\\", @"\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal).Replace("\n", @"\n", StringComparison.Ordinal) + "\"";
 
     // Digits of a fraction beyond what can matter are cut off; too many before the point cannot be a duration.
     private static bool TryParseNumber(ReadOnlySpan<char> text, out decimal number)
@@ -85,6 +112,9 @@ internal readonly record struct GoDuration(long Nanoseconds)
         number += kept.IsEmpty ? 0 : decimal.Parse(string.Concat("0.", kept), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture);
         return true;
     }
+
+    /// <summary>The same length; exact.</summary>
+    public static GoDuration Of(TimeSpan time) => new(time.Ticks * TimeSpan.NanosecondsPerTick);
 
     /// <summary>As Go prints it: <c>1h0m0s</c>, <c>6s</c>, <c>1.5s</c>, <c>300ms</c>.</summary>
     public override string ToString()

@@ -1,25 +1,31 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 
-namespace Serving.Controller.Common;
+namespace Serving.Api;
 
-/// <summary>Compares API documents by what would be written, because records compare collections by reference.</summary>
-internal static class ApiEquality
+/// <summary>Compares documents by what they say. Records compare lists and maps by reference, so their own equality does not serve.</summary>
+public static class ApiEquality
 {
-    /// <summary>Whether both would be written the same, whatever the order of fields.</summary>
-    public static bool Same<T>(JsonTypeInfo<T> json, T a, T b)
-        => ReferenceEquals(a, b) || JsonElement.DeepEquals(JsonSerializer.SerializeToElement(a, json), JsonSerializer.SerializeToElement(b, json));
+    /// <summary>Whether both would be written alike, whatever the order of fields.</summary>
+    public static bool Same<T>(T? left, T? right)
+        where T : class
+        => ReferenceEquals(left, right)
+        || (left is not null && right is not null && JsonElement.DeepEquals(ToElement(left), ToElement(right)));
 
-    /// <summary>Whether two maps hold the same pairs.</summary>
-    public static bool Same(IReadOnlyDictionary<string, string> a, IReadOnlyDictionary<string, string> b) => a.Count == b.Count && Covers(a, b);
+    /// <summary>Whether <paramref name="actual"/> says everything that <paramref name="wanted"/> says: the server adds defaults, which do not count as a difference.</summary>
+    public static bool Covers<T>(T actual, T wanted)
+        where T : class
+        => Covers(ToElement(actual), ToElement(wanted));
 
     /// <summary>Whether <paramref name="actual"/> holds every pair of <paramref name="wanted"/>.</summary>
     public static bool Covers(IReadOnlyDictionary<string, string> actual, IReadOnlyDictionary<string, string> wanted)
-        => wanted.All(pair => actual.TryGetValue(pair.Key, out var value) && value == pair.Value);
+    {
+        ArgumentNullException.ThrowIfNull(actual);
+        ArgumentNullException.ThrowIfNull(wanted);
+        return wanted.All(pair => actual.TryGetValue(pair.Key, out var value) && value == pair.Value);
+    }
 
-    /// <summary>Whether <paramref name="actual"/> says everything that <paramref name="wanted"/> says: the server adds defaults, which do not count as a difference.</summary>
-    public static bool Covers<T>(JsonTypeInfo<T> json, T actual, T wanted)
-        => Covers(JsonSerializer.SerializeToElement(actual, json), JsonSerializer.SerializeToElement(wanted, json));
+    internal static JsonElement ToElement<T>(T value) => JsonSerializer.SerializeToElement(value, (JsonTypeInfo<T>)ApiJson.Default.Options.GetTypeInfo(typeof(T)));
 
     private static bool Covers(JsonElement actual, JsonElement wanted)
     {
