@@ -31,7 +31,7 @@ internal sealed class ClusterSession(ClusterOptions options)
         {
             var configuration = KubernetesConfiguration.Load(options.Kubeconfig, options.Context);
             var environment = await ReadEnvironmentAsync(stop.Token);
-            var (election, leaseName) = await ReadElectionAsync(configuration, environment, stop.Token);
+            var (election, leaseNames) = await ReadElectionAsync(configuration, environment, stop.Token);
             var plane = new ControlPlaneOptions(
                 options.Modules,
                 new GatewayOptions(new IPEndPoint(environment.PodIP, GatewayPort), new IPEndPoint(environment.PodIP, GatewayInternalPort)),
@@ -39,7 +39,7 @@ internal sealed class ClusterSession(ClusterOptions options)
                 new ActivatorOptions(environment.PodIP),
                 new AutoscalerOptions(environment.PodIP),
                 ResolveDigests: true,
-                new ModuleHostOptions { Election = election, LeaseName = leaseName });
+                new ModuleHostOptions { Election = election, LeaseNames = leaseNames });
             using var modules = new ControlPlane(plane, environment, configuration, logging, TimeProvider.System);
             await modules.RunAsync(stop.Token);
             return ExitCode.Ok;
@@ -89,7 +89,7 @@ internal sealed class ClusterSession(ClusterOptions options)
     }
 
     /// <summary>The Leases' times and names, as the cluster's config-leader-election has them at the start; the times then follow it.</summary>
-    private static async Task<(LeaderElectionOptions Times, Func<IServingModule, string> LeaseName)> ReadElectionAsync(KubernetesConfiguration configuration, ClusterEnvironment environment, CancellationToken cancellation)
+    private static async Task<(LeaderElectionOptions Times, Func<IServingModule, IReadOnlyList<string>> LeaseNames)> ReadElectionAsync(KubernetesConfiguration configuration, ClusterEnvironment environment, CancellationToken cancellation)
     {
         using var client = new KubernetesClient(configuration);
         LeaderElectionConfig times;
@@ -109,7 +109,7 @@ internal sealed class ClusterSession(ClusterOptions options)
             RenewDeadline = times.RenewDeadline,
             RetryPeriod = times.RetryPeriod,
         };
-        return (election, module => $"{times.MapLeasePrefix.GetValueOrDefault(module.Name, module.Name)}.00-of-01");
+        return (election, module => [$"{times.MapLeasePrefix.GetValueOrDefault(module.Name, module.Name)}.00-of-01"]);
     }
 
     private static string? Variable(string name) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : null;

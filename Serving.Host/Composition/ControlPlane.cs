@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Serving.Activator;
+using Serving.Api;
 using Serving.Api.Config;
 using Serving.Autoscaler;
 using Serving.Autoscaler.Statistics;
@@ -40,7 +41,7 @@ internal sealed class ControlPlane : IDisposable
         observability = Own(new ProcessObservability(config, logging, environment, time));
         var autoscaler = Own(new AutoscalerModule(options.Autoscaler, informers, config, loggers, time));
         forwarder = new StatForwarder(
-            options.Host.Election is null ? static () => null : LeaderStatSink.OwnerIn(informers, environment, options.Host.LeaseName(autoscaler), options.Autoscaler.Port),
+            options.Host.Election is null ? static () => null : LeaderStatSink.OwnerIn(informers, environment, options.Host.LeaseNames(autoscaler)[0], options.Autoscaler.Port),
             time,
             loggers.CreateLogger<StatForwarder>());
         var activator = Own(new ActivatorModule(options.Activator, environment, informers, new LeaderStatSink(autoscaler, forwarder), loggers, time));
@@ -57,7 +58,8 @@ internal sealed class ControlPlane : IDisposable
             new GatewayStatusModule(options.Gateway, environment, informers, loggers, time, gateway),
             new ControllerModule(informers, config, environment, options.ResolveDigests ? RegistryDigests(loggers, time) : new UnresolvedDigests(), events, loggers, time),
         ];
-        host = new ModuleHost([.. all.Where(module => options.Modules.Contains(module.Name))], client, leases, options.Host, loggers, time);
+        var changes = options.Host.Election is null ? null : informers.For(Resources.Leases, environment.SystemNamespace);
+        host = new ModuleHost([.. all.Where(module => options.Modules.Contains(module.Name))], client, leases, options.Host, loggers, time, changes);
         config.Changed += OnConfigChanged;
     }
 

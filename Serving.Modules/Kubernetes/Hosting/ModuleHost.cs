@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Serving.Api.Core;
 
 namespace Serving.Kubernetes;
 
@@ -11,6 +12,7 @@ public sealed class ModuleHost
     private readonly IReadOnlyList<Unit> _units;
     private readonly IKubernetesClient _client;
     private readonly IKubernetesClient _leaseClient;
+    private readonly IInformer<Lease>? _leases;
     private readonly ModuleHostOptions _options;
     private readonly ILogger _logger;
     private readonly TimeProvider _time;
@@ -21,9 +23,10 @@ public sealed class ModuleHost
     /// <param name="options">Election and patience.</param>
     /// <param name="loggers">Where failures are said.</param>
     /// <param name="time">The clock of Leases and back-off.</param>
+    /// <param name="leases">Tells of changes to Leases, so that a released one is taken over at once; null to only look every retry period.</param>
     public ModuleHost(
         IReadOnlyList<IServingModule> modules, IKubernetesClient client, IKubernetesClient leaseClient, ModuleHostOptions options, ILoggerFactory loggers,
-        TimeProvider? time = null)
+        TimeProvider? time = null, IInformer<Lease>? leases = null)
     {
         ArgumentNullException.ThrowIfNull(modules);
         ArgumentNullException.ThrowIfNull(client);
@@ -32,6 +35,7 @@ public sealed class ModuleHost
         ArgumentNullException.ThrowIfNull(loggers);
         _client = client;
         _leaseClient = leaseClient;
+        _leases = leases;
         _options = options;
         _logger = loggers.CreateLogger<ModuleHost>();
         _time = time ?? TimeProvider.System;
@@ -111,13 +115,13 @@ public sealed class ModuleHost
 
     private LeaderElector? ElectorOf(IServingModule module)
         => module.Activation == Activation.Leader && _options.Election is { } election
-            ? new LeaderElector(_leaseClient, _options.LeaseName(module), election, _logger, _time)
+            ? new LeaderElector(_leaseClient, _options.LeaseNames(module), election, _logger, _time)
             : null;
 
     private Task RunAsync(Unit unit, CancellationToken stop)
         => unit.Elector is null
             ? KeepRunningAsync(unit, _client, stop)
-            : unit.Elector.RunAsync((term, token) => KeepRunningAsync(unit, new FencedKubernetesClient(_client, term), token), stop);
+            : unit.Elector.RunAsync((term, token) => KeepRunningAsync(unit, new FencedKubernetesClient(_client, term), token), _leases, stop);
 
     private async Task KeepRunningAsync(Unit unit, IKubernetesClient client, CancellationToken stop)
     {

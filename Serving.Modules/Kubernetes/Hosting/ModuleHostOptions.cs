@@ -6,8 +6,11 @@ public sealed record ModuleHostOptions
     /// <summary>How Leases are held; null runs Leader modules without a Lease, for a single process.</summary>
     public LeaderElectionOptions? Election { get; init; }
 
-    /// <summary>The name of a module's Lease; by default <c>&lt;name&gt;.00-of-01</c>.</summary>
-    public Func<IServingModule, string> LeaseName { get; init; } = static module => $"{module.Name}.00-of-01";
+    /// <summary>
+    /// The names of a module's Leases, in the order in which every candidate takes them; the module works while all are held. By
+    /// default the one <c>&lt;name&gt;.00-of-01</c>.
+    /// </summary>
+    public Func<IServingModule, IReadOnlyList<string>> LeaseNames { get; init; } = static module => [$"{module.Name}.00-of-01"];
 
     /// <summary>How long a module that is told to stop is waited for before the next one is told.</summary>
     public TimeSpan StopTimeout { get; init; } = TimeSpan.FromSeconds(45);

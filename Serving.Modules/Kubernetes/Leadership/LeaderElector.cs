@@ -1,45 +1,47 @@
+using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
-using Serving.Api;
 using Serving.Api.Core;
 
 namespace Serving.Kubernetes;
 
 /// <summary>
-/// Holds one Lease when it can, and works while it does. Invariants: another's Lease is only taken after it was seen
-/// unchanged for its duration by our own clock, and ours is given up before others may take it. No clock of another
-/// machine is believed.
+/// Holds a set of Leases when it can, and works while all of them are held. Invariants: all are taken or none is kept, always in
+/// the same order; the work ends before others may take the first of them.
 /// </summary>
 public sealed class LeaderElector
 {
-    private readonly IKubernetesClient _client;
-    private readonly string _lease;
-    private volatile LeaderElectionOptions _options;
+    private static readonly TimeSpan ReleaseTimeout = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan LongestStagger = TimeSpan.FromMilliseconds(200);
+
+    private readonly LeaseLock[] _locks;
+    private readonly string _names;
     private readonly ILogger _logger;
     private readonly TimeProvider _time;
-    private Lease? _seen;
-    private long _seenAt;
+    private readonly Channel<bool> _news = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private volatile LeaderElectionOptions _options;
     private volatile bool _leading;
 
     /// <param name="client">A client for Leases alone (<see cref="KubernetesClient.CreateLeaseClient"/>).</param>
-    /// <param name="lease">The name of the Lease.</param>
-    /// <param name="options">Whose name to hold it in, and the times.</param>
+    /// <param name="leases">The names of the Leases, one or more, in the order in which every candidate takes them.</param>
+    /// <param name="options">Whose name to hold them in, and the times.</param>
     /// <param name="logger">Where terms are said.</param>
     /// <param name="time">The clock.</param>
-    public LeaderElector(IKubernetesClient client, string lease, LeaderElectionOptions options, ILogger logger, TimeProvider? time = null)
+    public LeaderElector(IKubernetesClient client, IReadOnlyList<string> leases, LeaderElectionOptions options, ILogger logger, TimeProvider? time = null)
     {
         ArgumentNullException.ThrowIfNull(client);
-        ArgumentException.ThrowIfNullOrEmpty(lease);
+        ArgumentNullException.ThrowIfNull(leases);
+        ArgumentOutOfRangeException.ThrowIfZero(leases.Count);
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(logger);
         options.Validate();
-        _client = client;
-        _lease = lease;
         _options = options;
         _logger = logger;
         _time = time ?? TimeProvider.System;
+        _names = string.Join(", ", leases);
+        _locks = [.. leases.Select(name => new LeaseLock(client, name, logger, _time))];
     }
 
-    /// <summary>Whether the Lease is ours now.</summary>
+    /// <summary>Whether the Leases are ours now.</summary>
     public bool IsLeading => _leading;
 
     /// <summary>
@@ -54,12 +56,16 @@ public sealed class LeaderElector
     }
 
     /// <summary>
-    /// Competes for the Lease until cancelled; runs <paramref name="work"/> once a term, with the term and a token that is
-    /// cancelled when it must stop. The Lease is released when the work ended because of <paramref name="cancellation"/>.
+    /// Competes for the Leases until cancelled; runs <paramref name="work"/> once a term, with the term and a token that is
+    /// cancelled when it must stop. What is still ours when the work has ended is released.
     /// </summary>
-    public async Task RunAsync(Func<LeaderTerm, CancellationToken, Task> work, CancellationToken cancellation)
+    /// <param name="work">What the leader does.</param>
+    /// <param name="leases">Tells of changes to Leases, so that a released one is taken at once; null to only look every retry period.</param>
+    /// <param name="cancellation">Ends it.</param>
+    public async Task RunAsync(Func<LeaderTerm, CancellationToken, Task> work, IInformer<Lease>? leases, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(work);
+        using var registration = leases?.AddHandler(OnLease);
         while (!cancellation.IsCancellationRequested)
         {
             try
@@ -74,27 +80,108 @@ public sealed class LeaderElector
         }
     }
 
+    private void OnLease(Change<Lease> change)
+    {
+        if (change.Key.Namespace != _options.Namespace || Array.Find(_locks, candidate => candidate.Name == change.Key.Name) is not { } known)
+        {
+            return;
+        }
+
+        if (change.New is { } lease)
+        {
+            known.Saw(lease);
+        }
+
+        if (string.IsNullOrEmpty(change.New?.Spec?.HolderIdentity))
+        {
+            _news.Writer.TryWrite(true);
+        }
+    }
+
     private async Task<LeaderTerm> AcquireAsync(CancellationToken cancellation)
     {
         while (true)
         {
+            _news.Reader.TryRead(out _);
             var options = _options;
             var sent = _time.GetTimestamp();
             try
             {
-                if (await TryTakeAsync(options, cancellation).ConfigureAwait(false))
+                using var limit = Limit(options);
+                using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellation);
+                if (await TryTakeAllAsync(options, either.Token).ConfigureAwait(false))
                 {
-                    _logger.LogInformation("{Identity} holds the lease {Lease}", options.Identity, _lease);
-                    return new LeaderTerm(_lease, options.RenewDeadline, sent, _time);
+                    _logger.LogInformation("{Identity} holds the lease {Lease}", options.Identity, _names);
+                    return new LeaderTerm(_names, options.RenewDeadline, sent, _time);
                 }
             }
             catch (KubernetesException error)
             {
-                _logger.LogDebug("Trying to take the lease {Lease}: {Error}", _lease, error.Message);
+                _logger.LogDebug("Trying to take the lease {Lease}: {Error}", _names, error.Message);
+            }
+            catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+            {
+                _logger.LogDebug("Trying to take the lease {Lease} took too long", _names);
             }
 
-            await Task.Delay(Jittered(_options.RetryPeriod), _time, cancellation).ConfigureAwait(false);
+            await PauseAsync(cancellation).ConfigureAwait(false);
         }
+    }
+
+    /// <summary>Until the next look: a retry period, or sooner when the Leases expire or one is said to be free; never at the same moment as every other candidate.</summary>
+    private async Task PauseAsync(CancellationToken cancellation)
+    {
+        var options = _options;
+        var stagger = Stagger(options);
+        var pause = options.RetryPeriod * (1 + (Random.Shared.NextDouble() * 0.2));
+        var expiry = _locks.Max(candidate => candidate.FreeIn(options));
+        if (expiry > TimeSpan.Zero && expiry + stagger < pause)
+        {
+            pause = expiry + stagger;
+        }
+
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        var news = _news.Reader.WaitToReadAsync(over.Token).AsTask();
+        var hasNews = await Task.WhenAny(news, Task.Delay(pause, _time, over.Token)).ConfigureAwait(false) == news;
+        await over.CancelAsync().ConfigureAwait(false);
+        cancellation.ThrowIfCancellationRequested();
+        if (hasNews)
+        {
+            await Task.Delay(stagger, _time, cancellation).ConfigureAwait(false);
+        }
+    }
+
+    private async Task<bool> TryTakeAllAsync(LeaderElectionOptions options, CancellationToken cancellation)
+    {
+        // Looked at before any is taken: whoever holds some of them goes on undisturbed while another is out of reach.
+        var free = await Task.WhenAll(_locks.Select(candidate => candidate.LookAsync(options, cancellation))).ConfigureAwait(false);
+        if (free.Contains(false))
+        {
+            return false;
+        }
+
+        for (var taken = 0; taken < _locks.Length; taken++)
+        {
+            var isOurs = false;
+            try
+            {
+                isOurs = await _locks[taken].TakeAsync(options, cancellation).ConfigureAwait(false);
+            }
+            finally
+            {
+                if (!isOurs)
+                {
+                    await ReleaseAsync(_locks.AsMemory(0, taken), ReleaseTimeout).ConfigureAwait(false);
+                }
+            }
+
+            if (!isOurs)
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     private async Task LeadAsync(LeaderTerm term, Func<LeaderTerm, CancellationToken, Task> work, CancellationToken cancellation)
@@ -120,14 +207,13 @@ public sealed class LeaderElector
             await renewals.ConfigureAwait(false);
         }
 
-        if (term.IsHeld)
+        var isHeld = term.IsHeld;
+        if (!isHeld)
         {
-            await ReleaseAsync().ConfigureAwait(false);
+            _logger.LogWarning("{Identity} lost the lease {Lease}", _options.Identity, _names);
         }
-        else
-        {
-            _logger.LogWarning("{Identity} lost the lease {Lease}", _options.Identity, _lease);
-        }
+
+        await ReleaseAsync(_locks, isHeld ? ReleaseTimeout : _options.RetryPeriod).ConfigureAwait(false);
     }
 
     private async Task RenewAsync(LeaderTerm term, CancellationToken cancellation)
@@ -138,21 +224,14 @@ public sealed class LeaderElector
             {
                 await Task.Delay(_options.RetryPeriod, _time, cancellation).ConfigureAwait(false);
                 var options = _options;
+
+                // Of several Leases the earliest deadline counts, which is that of the moment before the first is sent.
                 var sent = _time.GetTimestamp();
                 term.Renewing(sent, options.RenewDeadline);
-                try
+                if (!term.IsHeld || !await TryRenewAsync(term, options, sent, cancellation).ConfigureAwait(false))
                 {
-                    if (!term.IsHeld || !await TryTakeAsync(options, cancellation).ConfigureAwait(false))
-                    {
-                        term.End();
-                        return;
-                    }
-
-                    term.Renewed(sent, options.RenewDeadline);
-                }
-                catch (KubernetesException error)
-                {
-                    _logger.LogWarning("Renewing the lease {Lease}: {Error}", _lease, error.Message);
+                    term.End();
+                    return;
                 }
             }
         }
@@ -162,89 +241,59 @@ public sealed class LeaderElector
         }
     }
 
-    /// <summary>Creates, takes or renews the Lease; false when it is another's.</summary>
-    private async Task<bool> TryTakeAsync(LeaderElectionOptions options, CancellationToken cancellation)
+    /// <summary>Renews all; false when one is no longer ours. A renewal that fails is no renewal, and is tried again while the term lasts.</summary>
+    private async Task<bool> TryRenewAsync(LeaderTerm term, LeaderElectionOptions options, long sent, CancellationToken cancellation)
     {
-        Lease lease;
         try
         {
-            lease = await _client.GetAsync(Resources.Leases, options.Namespace, _lease, cancellation).ConfigureAwait(false);
+            using var limit = Limit(options);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, term.Token, cancellation);
+            var held = await Task.WhenAll(_locks.Select(ours => ours.RenewAsync(options, either.Token))).ConfigureAwait(false);
+            if (held.Contains(false))
+            {
+                return false;
+            }
+
+            term.Renewed(sent, options.RenewDeadline);
         }
-        catch (KubernetesException missing) when (missing.IsNotFound)
+        catch (KubernetesException error)
         {
-            var created = new Lease { Metadata = new ObjectMeta { Namespace = options.Namespace, Name = _lease }, Spec = Claim(options, null) };
-            Saw(await _client.CreateAsync(Resources.Leases, created, cancellation).ConfigureAwait(false));
-            return true;
+            _logger.LogWarning("Renewing the lease {Lease}: {Error}", _names, error.Message);
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            _logger.LogWarning("Renewing the lease {Lease} took too long", _names);
         }
 
-        Saw(lease);
-        var holder = lease.Spec?.HolderIdentity ?? "";
-        if (holder.Length > 0 && holder != options.Identity && !Expired(lease))
-        {
-            return false;
-        }
-
-        try
-        {
-            // The resourceVersion makes this a compare-and-swap: of several candidates one wins.
-            Saw(await _client.UpdateAsync(Resources.Leases, lease with { Spec = Claim(options, lease.Spec) }, cancellation).ConfigureAwait(false));
-            return true;
-        }
-        catch (KubernetesException conflict) when (conflict.IsConflict)
-        {
-            _logger.LogDebug("The lease {Lease} was written by another: {Error}", _lease, conflict.Message);
-            return false;
-        }
+        return true;
     }
 
-    private async Task ReleaseAsync()
+    private async Task ReleaseAsync(ReadOnlyMemory<LeaseLock> held, TimeSpan within)
     {
-        try
+        for (var i = held.Length - 1; i >= 0; i--)
         {
-            using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(5), _time);
-            var lease = await _client.GetAsync(Resources.Leases, _options.Namespace, _lease, limit.Token).ConfigureAwait(false);
-            if (lease.Spec?.HolderIdentity == _options.Identity)
+            var lease = held.Span[i];
+            try
             {
-                var now = _time.GetUtcNow();
-                var free = lease.Spec with { HolderIdentity = "", LeaseDurationSeconds = 1, RenewTime = now, AcquireTime = now };
-                await _client.UpdateAsync(Resources.Leases, lease with { Spec = free }, limit.Token).ConfigureAwait(false);
-                _logger.LogInformation("{Identity} released the lease {Lease}", _options.Identity, _lease);
+                using var limit = new CancellationTokenSource(within, _time);
+                if (await lease.ReleaseAsync(_options, limit.Token).ConfigureAwait(false))
+                {
+                    _logger.LogInformation("{Identity} released the lease {Lease}", _options.Identity, lease.Name);
+                }
+            }
+            catch (Exception error) when (error is KubernetesException or OperationCanceledException)
+            {
+                _logger.LogWarning("Releasing the lease {Lease}: {Error}; it expires by itself", lease.Name, error.Message);
             }
         }
-        catch (Exception error) when (error is KubernetesException or OperationCanceledException)
-        {
-            _logger.LogWarning("Releasing the lease {Lease}: {Error}; it expires by itself", _lease, error.Message);
-        }
     }
 
-    private LeaseSpec Claim(LeaderElectionOptions options, LeaseSpec? before)
+    /// <summary>One attempt may take half of the deadline, so that there is time for another.</summary>
+    private CancellationTokenSource Limit(LeaderElectionOptions options) => new(options.RenewDeadline / 2, _time);
+
+    private static TimeSpan Stagger(LeaderElectionOptions options)
     {
-        var now = _time.GetUtcNow();
-        var ours = before?.HolderIdentity == options.Identity;
-        return (before ?? new LeaseSpec()) with
-        {
-            HolderIdentity = options.Identity,
-            LeaseDurationSeconds = (int)Math.Ceiling(options.LeaseDuration.TotalSeconds),
-            AcquireTime = ours ? before!.AcquireTime ?? now : now,
-            RenewTime = now,
-            LeaseTransitions = before is null ? 0 : (before.LeaseTransitions ?? 0) + (ours ? 0 : 1),
-        };
+        var most = options.RetryPeriod / 10;
+        return (most < LongestStagger ? most : LongestStagger) * Random.Shared.NextDouble();
     }
-
-    private void Saw(Lease lease)
-    {
-        if (_seen is null || _seen.Metadata.ResourceVersion != lease.Metadata.ResourceVersion || _seen.Metadata.Uid != lease.Metadata.Uid)
-        {
-            _seen = lease;
-            _seenAt = _time.GetTimestamp();
-        }
-    }
-
-    private bool Expired(Lease lease)
-    {
-        var seconds = lease.Spec?.LeaseDurationSeconds ?? (int)Math.Ceiling(_options.LeaseDuration.TotalSeconds);
-        return _time.GetElapsedTime(_seenAt) >= TimeSpan.FromSeconds(seconds);
-    }
-
-    private static TimeSpan Jittered(TimeSpan period) => period * (1 + (Random.Shared.NextDouble() * 0.2));
 }

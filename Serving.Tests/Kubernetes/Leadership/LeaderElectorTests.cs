@@ -134,17 +134,101 @@ public sealed class LeaderElectorTests
         term.IsHeld.Should().BeFalse("a term that is over stays over");
     }
 
-    private Lease Lease() => _cluster.Find(Resources.Leases, "system", "lease")!;
+    [Test]
+    public async Task A_standby_that_hears_of_a_released_lease_takes_it_at_once()
+    {
+        var leases = _cluster.For(Resources.Leases);
+        var first = Start("one", leases);
+        await Eventually.HoldsAsync(() => first.Terms.Should().Be(1));
+        var second = Start("two", leases);
+        await Eventually.HoldsAsync(() => _time.ActiveTimers.Should().BeGreaterThan(2, "it waits for its next look"));
 
-    private Candidate Start(string identity)
-        => new(new LeaderElector(_cluster, "lease", new LeaderElectionOptions("system", identity), NullLogger.Instance, _time));
+        await first.StopAsync();
+        await PassAsync(TimeSpan.FromSeconds(1), () => second.Terms == 1, TimeSpan.FromMilliseconds(100));
+
+        Lease().Spec!.HolderIdentity.Should().Be("two");
+        await second.StopAsync();
+    }
+
+    [Test]
+    public async Task A_dead_holders_lease_is_taken_when_it_expires_and_not_a_retry_period_later()
+    {
+        Hold("lease", "dead");
+        var candidate = Start("two", _cluster.For(Resources.Leases));
+
+        await PassAsync(TimeSpan.FromSeconds(59), () => false);
+        candidate.Terms.Should().Be(0);
+        await PassAsync(TimeSpan.FromSeconds(2), () => candidate.Terms == 1, TimeSpan.FromMilliseconds(200));
+
+        candidate.Terms.Should().Be(1);
+        await candidate.StopAsync();
+    }
+
+    [Test]
+    public async Task Of_several_leases_none_is_taken_while_another_holds_one()
+    {
+        Hold("second", "other");
+        var candidate = Start("one", _cluster.For(Resources.Leases), "first", "second", "third");
+        await PassAsync(TimeSpan.FromSeconds(30), () => false);
+        candidate.Terms.Should().Be(0);
+        _cluster.All(Resources.Leases).Should().ContainSingle("whoever holds the others now keeps working");
+
+        _cluster.Put(Resources.Leases, Lease("second") with { Spec = new LeaseSpec { HolderIdentity = "" } });
+        await PassAsync(TimeSpan.FromSeconds(2), () => candidate.Terms == 1, TimeSpan.FromMilliseconds(100));
+
+        candidate.Terms.Should().Be(1);
+        _cluster.All(Resources.Leases).Should().HaveCount(3).And.OnlyContain(lease => lease.Spec!.HolderIdentity == "one");
+        await candidate.StopAsync();
+        _cluster.All(Resources.Leases).Should().OnlyContain(lease => string.IsNullOrEmpty(lease.Spec!.HolderIdentity));
+    }
+
+    [Test]
+    public async Task Of_several_leases_those_taken_are_given_back_when_another_is_faster_at_the_next()
+    {
+        _cluster.FailNext(request => request is { Verb: "create", Key.Name: "second" }, new KubernetesException("create", new Status { Code = 409, Reason = "AlreadyExists", Message = "exists" }));
+        var candidate = Start("one", null, "first", "second");
+
+        await Eventually.HoldsAsync(() => Lease("first").Spec!.HolderIdentity.Should().BeNullOrEmpty());
+        candidate.Terms.Should().Be(0);
+        await PassAsync(TimeSpan.FromSeconds(13), () => candidate.Terms == 1);
+
+        candidate.Terms.Should().Be(1);
+        await candidate.StopAsync();
+    }
+
+    [Test]
+    public async Task The_loss_of_one_of_several_leases_ends_the_term_and_frees_the_others()
+    {
+        var leader = Start("one", null, "first", "second");
+        await Eventually.HoldsAsync(() => leader.Terms.Should().Be(1));
+
+        Hold("second", "thief");
+        await PassAsync(TimeSpan.FromSeconds(12), () => leader.Ended == 1);
+
+        await Eventually.HoldsAsync(() => leader.Ended.Should().Be(1));
+        await Eventually.HoldsAsync(() => Lease("first").Spec!.HolderIdentity.Should().BeNullOrEmpty());
+        Lease("second").Spec!.HolderIdentity.Should().Be("thief");
+        await leader.StopAsync();
+    }
+
+    private void Hold(string name, string holder) => _cluster.Put(Resources.Leases, new Lease
+    {
+        Metadata = new ObjectMeta { Namespace = "system", Name = name },
+        Spec = new LeaseSpec { HolderIdentity = holder, LeaseDurationSeconds = 60, RenewTime = DateTimeOffset.UnixEpoch },
+    });
+
+    private Lease Lease(string name = "lease") => _cluster.Find(Resources.Leases, "system", name)!;
+
+    private Candidate Start(string identity, IInformer<Lease>? hears = null, params string[] leases)
+        => new(new LeaderElector(_cluster, leases is [] ? ["lease"] : leases, new LeaderElectionOptions("system", identity), NullLogger.Instance, _time), hears);
 
     /// <summary>Lets time pass in steps, with room for what waits in between, until <paramref name="enough"/>.</summary>
-    private async Task PassAsync(TimeSpan time, Func<bool> enough)
+    private async Task PassAsync(TimeSpan time, Func<bool> enough, TimeSpan? steps = null)
     {
-        for (var passed = TimeSpan.Zero; passed < time && !enough(); passed += TimeSpan.FromSeconds(1))
+        var step = steps ?? TimeSpan.FromSeconds(1);
+        for (var passed = TimeSpan.Zero; passed < time && !enough(); passed += step)
         {
-            _time.Advance(TimeSpan.FromSeconds(1));
+            _time.Advance(step);
             await Task.Delay(10);
         }
     }
@@ -156,7 +240,7 @@ public sealed class LeaderElectorTests
         private int _terms;
         private int _ended;
 
-        public Candidate(LeaderElector elector)
+        public Candidate(LeaderElector elector, IInformer<Lease>? hears)
         {
             Elector = elector;
             _running = elector.RunAsync(
@@ -168,6 +252,7 @@ public sealed class LeaderElectorTests
                     await over.Task;
                     Interlocked.Increment(ref _ended);
                 },
+                hears,
                 _stop.Token);
         }
 

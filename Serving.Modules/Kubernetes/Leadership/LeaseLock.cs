@@ -1,0 +1,163 @@
+using Microsoft.Extensions.Logging;
+using Serving.Api;
+using Serving.Api.Core;
+
+namespace Serving.Kubernetes;
+
+/// <summary>
+/// One Lease as a candidate knows it. Invariant: another's claim only counts as expired after it was seen unchanged for its
+/// duration by our own clock; no clock of another machine is believed. Every write is a compare-and-swap.
+/// </summary>
+internal sealed class LeaseLock
+{
+    private readonly IKubernetesClient _client;
+    private readonly ILogger _logger;
+    private readonly TimeProvider _time;
+    private readonly Lock _lock = new();
+    private Sighting? _seen;
+    private Lease? _looked;
+    private Lease? _held;
+
+    public LeaseLock(IKubernetesClient client, string name, ILogger logger, TimeProvider time)
+    {
+        _client = client;
+        Name = name;
+        _logger = logger;
+        _time = time;
+    }
+
+    /// <summary>The name of the Lease.</summary>
+    public string Name { get; }
+
+    /// <summary>Notes a state of the Lease, looked up or heard of.</summary>
+    public void Saw(Lease lease)
+    {
+        lock (_lock)
+        {
+            if (_seen is not { } seen || seen.Version != lease.Metadata.ResourceVersion || seen.Uid != lease.Metadata.Uid)
+            {
+                _seen = new Sighting(
+                    lease.Metadata.ResourceVersion, lease.Metadata.Uid, lease.Spec?.HolderIdentity ?? "", lease.Spec?.LeaseDurationSeconds, _time.GetTimestamp());
+            }
+        }
+    }
+
+    /// <summary>How long until the Lease may be taken if nobody writes it, by what was last seen; zero when it is free, ours or not there.</summary>
+    public TimeSpan FreeIn(LeaderElectionOptions options)
+    {
+        lock (_lock)
+        {
+            if (_seen is not { } seen || seen.Holder.Length == 0 || seen.Holder == options.Identity)
+            {
+                return TimeSpan.Zero;
+            }
+
+            var duration = seen.Seconds is { } seconds ? TimeSpan.FromSeconds(seconds) : options.LeaseDuration;
+            var left = duration - _time.GetElapsedTime(seen.At);
+            return left > TimeSpan.Zero ? left : TimeSpan.Zero;
+        }
+    }
+
+    /// <summary>Asks for the Lease; whether it may be taken.</summary>
+    public async Task<bool> LookAsync(LeaderElectionOptions options, CancellationToken cancellation)
+    {
+        _looked = await FindAsync(options, cancellation).ConfigureAwait(false);
+        return _looked is null || FreeIn(options) == TimeSpan.Zero;
+    }
+
+    /// <summary>Takes the Lease as <see cref="LookAsync"/> saw it; false when another was faster.</summary>
+    public Task<bool> TakeAsync(LeaderElectionOptions options, CancellationToken cancellation) => WriteAsync(options, _looked, cancellation);
+
+    /// <summary>Renews the Lease that was taken; false when it is no longer ours.</summary>
+    public async Task<bool> RenewAsync(LeaderElectionOptions options, CancellationToken cancellation)
+    {
+        if (_held is not null && await WriteAsync(options, _held, cancellation).ConfigureAwait(false))
+        {
+            return true;
+        }
+
+        // Somebody wrote it, or an earlier renewal came through without our knowing.
+        var lease = await FindAsync(options, cancellation).ConfigureAwait(false);
+        return lease?.Spec?.HolderIdentity == options.Identity && await WriteAsync(options, lease, cancellation).ConfigureAwait(false);
+    }
+
+    /// <summary>Gives the Lease back; false when it is not ours any more. Throws as the client does.</summary>
+    public async Task<bool> ReleaseAsync(LeaderElectionOptions options, CancellationToken cancellation)
+    {
+        var lease = _held;
+        _held = null;
+        if (lease is not null && await TryFreeAsync(lease, cancellation).ConfigureAwait(false))
+        {
+            return true;
+        }
+
+        lease = await FindAsync(options, cancellation).ConfigureAwait(false);
+        return lease?.Spec?.HolderIdentity == options.Identity && await TryFreeAsync(lease, cancellation).ConfigureAwait(false);
+    }
+
+    private async Task<bool> TryFreeAsync(Lease lease, CancellationToken cancellation)
+    {
+        var now = _time.GetUtcNow();
+        var free = (lease.Spec ?? new LeaseSpec()) with { HolderIdentity = "", LeaseDurationSeconds = 1, RenewTime = now, AcquireTime = now };
+        return await TrySendAsync(() => _client.UpdateAsync(Resources.Leases, lease with { Spec = free }, cancellation)).ConfigureAwait(false) is not null;
+    }
+
+    private async Task<Lease?> FindAsync(LeaderElectionOptions options, CancellationToken cancellation)
+    {
+        try
+        {
+            var lease = await _client.GetAsync(Resources.Leases, options.Namespace, Name, cancellation).ConfigureAwait(false);
+            Saw(lease);
+            return lease;
+        }
+        catch (KubernetesException missing) when (missing.IsNotFound)
+        {
+            return null;
+        }
+    }
+
+    private async Task<bool> WriteAsync(LeaderElectionOptions options, Lease? before, CancellationToken cancellation)
+    {
+        _held = await TrySendAsync(() => before is null
+            ? _client.CreateAsync(
+                Resources.Leases,
+                new Lease { Metadata = new ObjectMeta { Namespace = options.Namespace, Name = Name }, Spec = Claim(options, null) },
+                cancellation)
+
+            // The resourceVersion makes this a compare-and-swap: of several candidates one wins.
+            : _client.UpdateAsync(Resources.Leases, before with { Spec = Claim(options, before.Spec) }, cancellation)).ConfigureAwait(false);
+        return _held is not null;
+    }
+
+    /// <summary>What was written, or null when the Lease is not as we thought.</summary>
+    private async Task<Lease?> TrySendAsync(Func<Task<Lease>> send)
+    {
+        try
+        {
+            var lease = await send().ConfigureAwait(false);
+            Saw(lease);
+            return lease;
+        }
+        catch (KubernetesException other) when (other.IsConflict || other.IsNotFound)
+        {
+            _logger.LogDebug("The lease {Lease} was written by another: {Error}", Name, other.Message);
+            return null;
+        }
+    }
+
+    private LeaseSpec Claim(LeaderElectionOptions options, LeaseSpec? before)
+    {
+        var now = _time.GetUtcNow();
+        var ours = before?.HolderIdentity == options.Identity;
+        return (before ?? new LeaseSpec()) with
+        {
+            HolderIdentity = options.Identity,
+            LeaseDurationSeconds = (int)Math.Ceiling(options.LeaseDuration.TotalSeconds),
+            AcquireTime = ours ? before!.AcquireTime ?? now : now,
+            RenewTime = now,
+            LeaseTransitions = before is null ? 0 : (before.LeaseTransitions ?? 0) + (ours ? 0 : 1),
+        };
+    }
+
+    private sealed record Sighting(string Version, string Uid, string Holder, int? Seconds, long At);
+}
