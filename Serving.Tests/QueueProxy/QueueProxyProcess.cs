@@ -6,9 +6,14 @@ using Serving.Tests.Support;
 
 namespace Serving.Tests.QueueProxy;
 
-/// <summary>The sidecar as a process of its own, on free ports of an own loopback address.</summary>
+/// <summary>
+/// The sidecar as a process of its own, on free ports of an own loopback address: the one of this build, or the native
+/// program that <c>SERVING_TEST_QUEUE_PROXY</c> names.
+/// </summary>
 internal sealed class QueueProxyProcess : IDisposable
 {
+    private const string ProgramVariable = "SERVING_TEST_QUEUE_PROXY";
+
     private static int _last;
 
     private readonly Process _process;
@@ -31,8 +36,9 @@ internal sealed class QueueProxyProcess : IDisposable
     {
         var address = new IPAddress([127, 98, (byte)(Environment.ProcessId % 250), (byte)(1 + (Interlocked.Increment(ref _last) % 250))]);
         var ports = FreePorts.Of(address, 3);
-        var start = new ProcessStartInfo("dotnet") { RedirectStandardError = true, RedirectStandardOutput = true };
-        start.ArgumentList.Add(typeof(global::Serving.QueueProxy.QueueProxyServer).Assembly.Location);
+        var native = Environment.GetEnvironmentVariable(ProgramVariable);
+        var start = new ProcessStartInfo(string.IsNullOrEmpty(native) ? "dotnet" : native) { RedirectStandardError = true, RedirectStandardOutput = true };
+        if (string.IsNullOrEmpty(native)) start.ArgumentList.Add(typeof(global::Serving.QueueProxy.QueueProxyServer).Assembly.Location);
         var environment = start.Environment;
         environment["SERVING_NAMESPACE"] = "ns";
         environment["SERVING_CONFIGURATION"] = "config";
