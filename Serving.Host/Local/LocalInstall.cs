@@ -9,50 +9,33 @@ internal sealed class LocalInstall(KubernetesClient client, ManifestApplier appl
     private const string FieldManager = "serving-local";
     private const string QueueProxyImage = "serving.local/queue-proxy:local";
 
+    /// <summary>The default install, as it is applied to any cluster; the build puts it beside the host.</summary>
+    private static readonly string Manifest = Path.Combine(AppContext.BaseDirectory, "deploy", "serving.yaml");
+
     /// <summary>What a local cluster says differently from the files, where the user has not said anything yet.</summary>
     private static readonly (string Map, string Key, string Value)[] Defaults =
     [
         ("config-domain", "localhost", ""),
     ];
 
-    /// <summary>Applies <c>deploy/</c>; ConfigMaps that exist are left as they are.</summary>
+    /// <summary>
+    /// Applies <c>deploy/serving.yaml</c> but its Deployment, for which this process stands (<see cref="HostPod"/>). ConfigMaps that
+    /// exist are left as they are.
+    /// </summary>
     public async Task ApplyAsync(CancellationToken cancellation)
     {
-        var deploy = Path.Combine(AppContext.BaseDirectory, "deploy");
+        var kept = (await client.ListAsync(Resources.ConfigMaps, systemNamespace, null, cancellation)).Items.Select(map => map.Metadata.Name).ToHashSet();
         await applier.ApplyPathsAsync(
-            [.. new[] { "namespace.yaml", "crds", "rbac.yaml", "services.yaml", "webhooks.yaml" }.Select(name => Path.Combine(deploy, name))], FieldManager, cancellation);
-        foreach (var file in Directory.EnumerateFiles(Path.Combine(deploy, "config"), "*.yaml").Order(StringComparer.Ordinal))
-        {
-            var map = $"config-{Path.GetFileNameWithoutExtension(file)}";
-            if (!await ExistsAsync(map, cancellation))
-            {
-                await applier.ApplyPathsAsync([file], FieldManager, cancellation);
-                await SetDefaultsAsync(map, cancellation);
-            }
-        }
-
-        await SetAsync("config-deployment", "queue-sidecar-image", QueueProxyImage, cancellation);
-    }
-
-    private async Task<bool> ExistsAsync(string name, CancellationToken cancellation)
-    {
-        try
-        {
-            await client.GetAsync(Resources.ConfigMaps, systemNamespace, name, cancellation);
-            return true;
-        }
-        catch (KubernetesException failure) when (failure.IsNotFound)
-        {
-            return false;
-        }
-    }
-
-    private async Task SetDefaultsAsync(string map, CancellationToken cancellation)
-    {
-        foreach (var (_, key, value) in Defaults.Where(entry => entry.Map == map))
+            [Manifest],
+            FieldManager,
+            cancellation,
+            item => item.Kind != Resources.Deployments.Kind && !(item.Kind == Resources.ConfigMaps.Kind && kept.Contains(item.Metadata.Name)));
+        foreach (var (map, key, value) in Defaults.Where(entry => !kept.Contains(entry.Map)))
         {
             await SetAsync(map, key, value, cancellation);
         }
+
+        await SetAsync("config-deployment", "queue-sidecar-image", QueueProxyImage, cancellation);
     }
 
     private async Task SetAsync(string name, string key, string value, CancellationToken cancellation)

@@ -32,11 +32,22 @@ public sealed class ManifestApplier
     }
 
     /// <summary>Applies files, and of folders their *.yaml, *.yml and *.json in order of name. Throws <see cref="KubernetesConfigurationException"/>.</summary>
+    /// <param name="paths">The files and folders.</param>
+    /// <param name="fieldManager">Who owns the fields.</param>
+    /// <param name="cancellation">Ends it.</param>
+    /// <param name="wanted">Which of the objects to apply; all when null.</param>
     /// <returns>What was applied, in order.</returns>
-    public async Task<IReadOnlyList<Unstructured>> ApplyPathsAsync(IEnumerable<string> paths, string fieldManager, CancellationToken cancellation)
+    public async Task<IReadOnlyList<Unstructured>> ApplyPathsAsync(
+        IEnumerable<string> paths, string fieldManager, CancellationToken cancellation, Predicate<Unstructured>? wanted = null)
     {
         ArgumentNullException.ThrowIfNull(paths);
-        return await ApplyAsync(ReadPaths(paths), fieldManager, cancellation).ConfigureAwait(false);
+        var documents = ReadPaths(paths);
+        if (wanted is not null)
+        {
+            documents.RemoveAll(document => !wanted(new Unstructured(document.Body)));
+        }
+
+        return await ApplyAsync(documents, fieldManager, cancellation).ConfigureAwait(false);
     }
 
     /// <summary>Reads manifests and applies nothing. Throws <see cref="KubernetesConfigurationException"/> for one that cannot be read or is no manifest.</summary>

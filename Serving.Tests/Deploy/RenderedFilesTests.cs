@@ -1,0 +1,176 @@
+using FluentAssertions;
+using NUnit.Framework;
+using Serving.Host.Composition;
+using Serving.Tests.Support;
+
+namespace Serving.Tests.Deploy;
+
+/// <summary>The rendered files are what Kustomize makes of their sources, and their objects fit together.</summary>
+public sealed class RenderedFilesTests
+{
+    private static readonly string Version = typeof(ControlPlane).Assembly.GetName().Version!.ToString(3);
+
+    private static IReadOnlyList<string> Files => RenderedManifest.Names;
+
+    /// <summary>Those that install everything, not only what stands beside another installation.</summary>
+    private static IEnumerable<string> WholeInstalls => Files.Except(["serving-takeover.yaml"]);
+
+    [Test]
+    public async Task Rendered_files_are_byte_for_byte_what_kubectl_kustomize_makes()
+    {
+        Kubectl.Require();
+
+        var (code, output) = await Kubectl.RunAsync(Repository.PathOf("deploy", "render"), ["--check"]);
+
+        code.Should().Be(0, "run deploy/render after a change below deploy/: {0}", output);
+    }
+
+    [Test]
+    public void There_is_one_for_the_base_and_for_every_overlay()
+        => Files.Should().BeEquivalentTo(
+            ["serving.yaml", .. Directory.EnumerateDirectories(Repository.PathOf("deploy", "overlays")).Select(overlay => $"serving-{Path.GetFileName(overlay)}.yaml")]);
+
+    [TestCaseSource(nameof(WholeInstalls))]
+    public void What_others_need_comes_before_them(string file)
+    {
+        var kinds = RenderedManifest.Read(file).Select(item => item.Kind).ToList();
+
+        kinds[0].Should().Be("Namespace");
+        kinds.LastIndexOf("CustomResourceDefinition").Should().BeLessThan(kinds.IndexOf("ConfigMap"));
+        kinds.LastIndexOf("ConfigMap").Should().BeLessThan(kinds.IndexOf("Deployment"));
+        kinds.LastIndexOf("Service").Should().BeLessThan(kinds.IndexOf("Deployment"));
+        kinds.FindIndex(kind => kind.EndsWith("WebhookConfiguration", StringComparison.Ordinal)).Should().BeGreaterThan(kinds.LastIndexOf("ConfigMap"));
+    }
+
+    [TestCaseSource(nameof(WholeInstalls))]
+    public void The_webhook_of_ConfigMaps_has_no_rules_until_somebody_serves_it(string file)
+    {
+        // With rules and no pod yet, it would refuse the very ConfigMaps that are installed with it.
+        var webhook = RenderedManifest.Read(file).Single(item => item.Metadata.Name == "config.webhook.serving.knative.dev").Get("webhooks")!.Value.EnumerateArray().Single();
+
+        webhook.TryGetProperty("rules", out _).Should().BeFalse();
+    }
+
+    [TestCaseSource(nameof(WholeInstalls))]
+    public void Every_port_of_every_Service_leads_to_a_declared_port_of_some_pod(string file)
+    {
+        var objects = RenderedManifest.Read(file);
+        var deployments = objects.Where(item => item.Kind == "Deployment").ToList();
+        foreach (var service in objects.Where(item => item.Kind == "Service"))
+        {
+            var selector = service.Strings("spec", "selector");
+            var selected = deployments.Where(deployment => selector.Selects(deployment.PodLabels())).ToList();
+            selected.Should().NotBeEmpty("Service {0} of {1} leads somewhere", service.Metadata.Name, file);
+            var declared = selected.SelectMany(deployment => deployment.Container().GetProperty("ports").EnumerateArray()).Select(port => port.GetProperty("containerPort").GetInt32()).ToHashSet();
+            foreach (var port in service.Get("spec", "ports")!.Value.EnumerateArray())
+            {
+                declared.Should().Contain(port.GetProperty("targetPort").GetInt32(), "Service {0} of {1}", service.Metadata.Name, file);
+            }
+        }
+    }
+
+    [TestCaseSource(nameof(Files))]
+    public void Pods_are_labelled_with_exactly_the_modules_they_run(string file)
+    {
+        const string Prefix = "serving.knative.dev/module-";
+        foreach (var deployment in RenderedManifest.Read(file).Where(item => item.Kind == "Deployment"))
+        {
+            var arguments = deployment.Container().GetProperty("args").EnumerateArray().Select(argument => argument.GetString()!).ToList();
+            var run = arguments.FirstOrDefault(argument => argument.StartsWith("--modules=", StringComparison.Ordinal)) is { } named ? named["--modules=".Length..].Split(',') : ControlPlane.AllModules;
+
+            deployment.PodLabels().Keys.Where(label => label.StartsWith(Prefix, StringComparison.Ordinal)).Select(label => label[Prefix.Length..])
+                .Should().BeEquivalentTo(run, "{0} of {1}", deployment.Metadata.Name, file);
+        }
+    }
+
+    [TestCaseSource(nameof(WholeInstalls))]
+    public void Every_module_runs_somewhere(string file)
+        => RenderedManifest.Read(file).Where(item => item.Kind == "Deployment").SelectMany(deployment => deployment.PodLabels().Keys)
+            .Where(label => label.Contains("/module-", StringComparison.Ordinal)).Select(label => label[(label.IndexOf('-', StringComparison.Ordinal) + 1)..])
+            .Should().BeEquivalentTo(ControlPlane.AllModules);
+
+    [TestCaseSource(nameof(Files))]
+    public void Pods_keep_to_the_restricted_Pod_Security_profile(string file)
+    {
+        foreach (var deployment in RenderedManifest.Read(file).Where(item => item.Kind == "Deployment"))
+        {
+            var pod = deployment.Get("spec", "template", "spec", "securityContext")!.Value;
+            pod.GetProperty("runAsNonRoot").GetBoolean().Should().BeTrue();
+            pod.GetProperty("runAsUser").GetInt64().Should().BePositive("a number can be checked without the image");
+            pod.GetProperty("seccompProfile").GetProperty("type").GetString().Should().Be("RuntimeDefault");
+            var container = deployment.Container().GetProperty("securityContext");
+            container.GetProperty("allowPrivilegeEscalation").GetBoolean().Should().BeFalse();
+            container.GetProperty("readOnlyRootFilesystem").GetBoolean().Should().BeTrue();
+            container.GetProperty("capabilities").GetProperty("drop").EnumerateArray().Select(name => name.GetString()).Should().Equal("ALL");
+            deployment.Get("spec", "template", "spec", "hostNetwork").Should().BeNull();
+            deployment.Get("spec", "template", "spec", "volumes").Should().BeNull();
+        }
+    }
+
+    [TestCaseSource(nameof(Files))]
+    public void Images_and_labels_carry_the_version_of_the_build(string file)
+    {
+        var objects = RenderedManifest.Read(file);
+        foreach (var item in objects)
+        {
+            item.Metadata.Labels.GetValueOrDefault("app.kubernetes.io/version").Should().Be(Version, "{0} {1} of {2}", item.Kind, item.Metadata.Name, file);
+        }
+
+        List<string> images = [.. objects.Where(item => item.Kind == "Deployment").Select(deployment => deployment.Container().GetProperty("image").GetString()!)];
+        images.AddRange(objects.Where(item => item.Metadata.Name == "config-deployment").Select(map => map.Strings("data")["queue-sidecar-image"]));
+        images.Should().NotBeEmpty().And.OnlyContain(image => image.EndsWith($":v{Version}", StringComparison.Ordinal));
+    }
+
+    [TestCaseSource(nameof(Files))]
+    public void A_disruption_budget_covers_every_Deployment_and_never_forbids_a_drain(string file)
+    {
+        var objects = RenderedManifest.Read(file);
+        var budgets = objects.Where(item => item.Kind == "PodDisruptionBudget").ToList();
+        foreach (var deployment in objects.Where(item => item.Kind == "Deployment"))
+        {
+            budgets.Count(budget => budget.Strings("spec", "selector", "matchLabels").Selects(deployment.PodLabels())).Should().Be(1, "{0} of {1}", deployment.Metadata.Name, file);
+        }
+
+        foreach (var budget in budgets)
+        {
+            budget.Get("spec", "maxUnavailable")!.Value.GetInt32().Should().Be(1);
+            budget.Get("spec", "minAvailable").Should().BeNull();
+        }
+    }
+
+    [Test]
+    public void Deployments_of_one_install_do_not_select_each_others_pods()
+    {
+        var deployments = RenderedManifest.Read("serving-split.yaml").Where(item => item.Kind == "Deployment").ToList();
+
+        deployments.Should().HaveCount(2);
+        foreach (var deployment in deployments)
+        {
+            deployments.Count(other => deployment.Strings("spec", "selector", "matchLabels").Selects(other.PodLabels())).Should().Be(1);
+        }
+    }
+
+    [Test]
+    public void The_selector_of_the_Deployment_is_the_same_in_every_overlay()
+    {
+        // It cannot be changed, so going from one overlay to another would be refused.
+        var selectors = Files.Select(file => RenderedManifest.Read(file).Single(item => item is { Kind: "Deployment", Metadata.Name: "serving" }).Get("spec", "selector")!.Value.GetRawText());
+
+        selectors.Distinct().Should().ContainSingle();
+    }
+
+    [Test]
+    public void A_takeover_touches_nothing_that_the_running_installation_reads_or_is_reached_by()
+        => RenderedManifest.Read("serving-takeover.yaml").Select(item => item.Kind).Should()
+            .NotContain(["ConfigMap", "Service", "Namespace", "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"]);
+
+    [Test]
+    public void The_autoscaler_of_the_ha_overlay_leads_to_its_Deployment_and_never_below_its_replicas()
+    {
+        var objects = RenderedManifest.Read("serving-ha.yaml");
+        var autoscaler = objects.Single(item => item.Kind == "HorizontalPodAutoscaler");
+
+        var target = objects.Single(item => item.Kind == "Deployment" && item.Metadata.Name == autoscaler.Get("spec", "scaleTargetRef", "name")!.Value.GetString());
+        autoscaler.Get("spec", "minReplicas")!.Value.GetInt32().Should().Be(target.Get("spec", "replicas")!.Value.GetInt32());
+    }
+}
