@@ -12,6 +12,7 @@ using Serving.LocalCluster.ApiServer.Discovery;
 using Serving.LocalCluster.ApiServer.Kinds;
 using Serving.LocalCluster.ApiServer.Rest;
 using Serving.LocalCluster.ApiServer.Security;
+using Serving.LocalCluster.ApiServer.Security.Rbac;
 using Serving.LocalCluster.ApiServer.Storage;
 
 namespace Serving.LocalCluster.ApiServer;
@@ -81,21 +82,26 @@ public sealed class ApiServer : IAsyncDisposable
             var registry = new ResourceRegistry(BuiltInKinds.Load());
             store = new ObjectStore(database, time);
             webhooks = new WebhookClient(store, registry);
-            var resources = new ResourceHandler(
-                store, registry, new AdmissionChain(store, registry, webhooks, loggers.CreateLogger<AdmissionChain>()),
-                new TokenIssuer(identity, time), new AllowAll(), options, time);
-            var definitions = new CustomResourceController(store, registry, resources, time, loggers.CreateLogger<CustomResourceController>());
-            definitions.Start();
+            var authorizer = new RbacAuthorizer(store);
+            var tokens = new TokenIssuer(identity, time);
+            var authenticator = new Authenticator(identity, tokens, store);
+            var admission = new AdmissionChain(store, registry, webhooks, loggers.CreateLogger<AdmissionChain>());
+            var writer = new ResourceWriter(store, admission, new EscalationCheck(authorizer));
+            var subresources = new SubresourceHandler(store, writer, new ResourceDeleter(store, admission), tokens, new PodLogs(options.DataDirectory, store));
+            var resources = new ResourceHandler(store, registry, admission, writer, subresources, new ReviewHandler(authenticator, authorizer), authorizer);
+            new CustomResourceController(store, registry, resources, time, loggers.CreateLogger<CustomResourceController>()).Start();
             resources.CreateSystemObjects();
+            DefaultPolicy.Ensure(store);
+            await new ClusterRoleAggregation(store, registry, writer, loggers.CreateLogger<ClusterRoleAggregation>()).StartAsync().ConfigureAwait(false);
             var front = new RequestPipeline(
-                identity, resources, new DiscoveryHandler(registry), new OpenApiHandler(registry), loggers.CreateLogger<RequestPipeline>(), stopping.Token);
+                authenticator, authorizer, resources, new DiscoveryHandler(registry), new OpenApiHandler(registry), loggers.CreateLogger<RequestPipeline>(), stopping.Token);
             app = Build(options, loggers, identity);
             app.Run(front.HandleAsync);
             await StartListeningAsync(app, options, cancellation).ConfigureAwait(false);
             var port = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First()).Port;
             var host = options.Address.AddressFamily == AddressFamily.InterNetworkV6 ? $"[{options.Address}]" : options.Address.ToString();
             var address = new Uri($"https://{host}:{port}");
-            identity.WriteKubeconfig(address);
+            identity.WriteKubeconfigs(address);
             resources.PublishOwnEndpoints(options.Address, port);
             return new ApiServer(app, store, database, webhooks, stopping, address, identity);
         }

@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Serving.LocalCluster.ApiServer.Rest;
 using Serving.LocalCluster.ApiServer.Schemas;
+using Serving.LocalCluster.ApiServer.Security.Rbac;
 
 namespace Serving.LocalCluster.ApiServer.Kinds;
 
@@ -39,9 +40,8 @@ internal static partial class BuiltInValidation
             case ("", "ConfigMap" or "Secret"):
                 Data(document, old, errors);
                 break;
-            case ("rbac.authorization.k8s.io", "RoleBinding" or "ClusterRoleBinding"):
-                if (old is not null && !JsonNode.DeepEquals(old["roleRef"], document["roleRef"]))
-                    errors.Add(FieldError.Invalid("roleRef", document["roleRef"], "cannot change roleRef"));
+            case (Policy.Group, _):
+                RbacValidation.Check(resource.Kind, document, old, errors);
                 break;
             case ("coordination.k8s.io", _):
                 if (document.Integer("spec", "leaseDurationSeconds") is <= 0)

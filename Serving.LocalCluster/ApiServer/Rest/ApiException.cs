@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Serving.LocalCluster.ApiServer.Security;
 
 namespace Serving.LocalCluster.ApiServer.Rest;
 
@@ -65,6 +66,21 @@ internal sealed class ApiException : Exception
         if (causes is not null)
             details["causes"] = causes;
         return new(403, "Forbidden", $"{Qualified(group, resource)} \"{name}\" is forbidden: {why}", details);
+    }
+
+    /// <summary>The caller may not do what it asks for.</summary>
+    /// <param name="request">What it asks for.</param>
+    /// <param name="reason">What the authorizer has to say about it; may be empty.</param>
+    public static ApiException Forbidden(in AccessRequest request, string reason)
+    {
+        var why = reason.Length == 0 ? request.Refusal() : $"{request.Refusal()}: {reason}";
+        if (!request.IsResource)
+            return new(403, "Forbidden", $"forbidden: {why}", new JsonObject());
+        var what = Qualified(request.Group, request.Resource);
+        var details = Of(request.Group, request.Resource, request.Name);
+        if (request.Name.Length == 0)
+            details.Remove("name");
+        return new(403, "Forbidden", $"{(request.Name.Length == 0 ? what : $"{what} \"{request.Name}\"")} is forbidden: {why}", details);
     }
 
     /// <summary>Fields that are wrong.</summary>

@@ -1,12 +1,13 @@
 using System.Text.Json.Nodes;
 using Serving.LocalCluster.ApiServer.Apply;
 using Serving.LocalCluster.ApiServer.Patches;
+using Serving.LocalCluster.ApiServer.Security;
 using Serving.LocalCluster.ApiServer.Storage;
 
 namespace Serving.LocalCluster.ApiServer.Rest;
 
 /// <summary>Answers patches of objects and their status.</summary>
-internal sealed class PatchHandler(ObjectStore store, ResourceWriter writer)
+internal sealed class PatchHandler(ObjectStore store, ResourceWriter writer, IAuthorizer authorizer)
 {
     private readonly ResourceReader _reader = new(store);
 
@@ -58,6 +59,7 @@ internal sealed class PatchHandler(ObjectStore store, ResourceWriter writer)
             {
                 if (request.Subresource is not null)
                     throw request.NotFound();
+                AuthorizeCreate(request);
                 if (metadata.String("uid") is { Length: > 0 })
                     throw ApiException.Conflict(resource.Group, resource.Plural, request.Name!, "uid mismatch: the provided object specified uid, and no existing object was found");
                 var fresh = ServerSideApply.Apply(request, new JsonObject
@@ -87,5 +89,14 @@ internal sealed class PatchHandler(ObjectStore store, ResourceWriter writer)
             await _reader.WriteOneAsync(request, 200, stored).ConfigureAwait(false);
             return;
         }
+    }
+
+    // Whoever may only patch cannot make objects by applying them.
+    private void AuthorizeCreate(ResourceRequest request)
+    {
+        var access = AccessRequest.ToResource(request.Caller, "create", request.Resource.Group, request.Resource.Plural, ns: request.Namespace, name: request.Name);
+        var decision = authorizer.Authorize(access);
+        if (!decision.IsAllowed)
+            throw ApiException.Forbidden(access, decision.Reason);
     }
 }

@@ -7,9 +7,9 @@ namespace Serving.LocalCluster.ApiServer.Rest;
 
 /// <summary>Takes every request: says who calls, finds what answers, and turns refusals into a Status.</summary>
 internal sealed class RequestPipeline(
-    ServerIdentity identity, ResourceHandler resources, DiscoveryHandler discovery, OpenApiHandler openApi, ILogger<RequestPipeline> logger, CancellationToken stopping)
+    Authenticator authenticator, IAuthorizer authorizer, ResourceHandler resources, DiscoveryHandler discovery, OpenApiHandler openApi, ILogger<RequestPipeline> logger, CancellationToken stopping)
 {
-    private readonly TokenIssuer _tokens = new(identity, resources.Time);
+    private readonly Impersonation _impersonation = new(authorizer);
 
     public async Task HandleAsync(HttpContext context)
     {
@@ -19,6 +19,8 @@ internal sealed class RequestPipeline(
         }
         catch (ApiException exception)
         {
+            if (exception.Code == 403)
+                logger.LogInformation("{Method} {Path} refused: {Reason}", context.Request.Method, context.Request.Path, exception.Message);
             await RefuseAsync(context, exception).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested || stopping.IsCancellationRequested)
@@ -52,17 +54,15 @@ internal sealed class RequestPipeline(
     private Task RouteAsync(HttpContext context)
     {
         var segments = (context.Request.Path.Value ?? "/").Split('/', StringSplitOptions.RemoveEmptyEntries);
+        var caller = _impersonation.Apply(context, authenticator.Authenticate(context));
+        if (segments is not (["api", _, _, ..] or ["apis", _, _, _, ..]))
+            AuthorizePath(context, caller);
         switch (segments)
         {
             case ["healthz" or "livez" or "readyz", ..]:
                 return Reply.TextAsync(context, 200, "ok");
             case ["version"]:
                 return Reply.JsonAsync(context, 200, DiscoveryHandler.Version());
-        }
-
-        var caller = Authenticate(context);
-        switch (segments)
-        {
             case ["api"] or ["apis"] or ["apis", _] or ["api", "v1"] or ["apis", _, _]:
                 RequireGet(context);
                 return discovery.HandleAsync(context, segments);
@@ -80,12 +80,12 @@ internal sealed class RequestPipeline(
         }
     }
 
-    private Caller Authenticate(HttpContext context)
+    private void AuthorizePath(HttpContext context, Caller caller)
     {
-        const string bearer = "Bearer ";
-        var header = context.Request.Headers.Authorization.ToString();
-        return (header.StartsWith(bearer, StringComparison.OrdinalIgnoreCase) ? _tokens.Authenticate(header[bearer.Length..].Trim()) : null)
-            ?? throw new ApiException(401, "Unauthorized", "Unauthorized");
+        var request = AccessRequest.ToPath(caller, context.Request.Method.ToLowerInvariant(), context.Request.Path.Value ?? "/");
+        var decision = authorizer.Authorize(request);
+        if (!decision.IsAllowed)
+            throw ApiException.Forbidden(request, decision.Reason);
     }
 
     private static void RequireGet(HttpContext context)

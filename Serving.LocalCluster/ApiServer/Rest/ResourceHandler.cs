@@ -23,22 +23,19 @@ internal sealed class ResourceHandler
     private readonly ReviewHandler _reviews;
 
     public ResourceHandler(
-        ObjectStore store, ResourceRegistry registry, AdmissionChain admission, TokenIssuer tokens, IAuthorizer authorizer, ApiServerOptions options, TimeProvider time)
+        ObjectStore store, ResourceRegistry registry, AdmissionChain admission, ResourceWriter writer, SubresourceHandler subresources, ReviewHandler reviews, IAuthorizer authorizer)
     {
-        Time = time;
         _store = store;
         _registry = registry;
         _authorizer = authorizer;
         _reader = new ResourceReader(store);
-        _writer = new ResourceWriter(store, admission);
+        _writer = writer;
         _deleter = new ResourceDeleter(store, admission);
         _watches = new WatchHandler(store);
-        _patches = new PatchHandler(store, _writer);
-        _subresources = new SubresourceHandler(store, _writer, _deleter, tokens, new PodLogs(options.DataDirectory, store));
-        _reviews = new ReviewHandler(tokens, authorizer);
+        _patches = new PatchHandler(store, _writer, authorizer);
+        _subresources = subresources;
+        _reviews = reviews;
     }
-
-    public TimeProvider Time { get; }
 
     /// <summary>Removes the instances of a definition that goes; true when none is left.</summary>
     public bool DeleteAll(ResourceInfo resource) => _deleter.DeleteAll(resource);
@@ -119,9 +116,28 @@ internal sealed class ResourceHandler
         var request = new ResourceRequest(context, resource, ns, name, subresource, caller);
         var watches = HttpMethods.IsGet(context.Request.Method) && subresource is null && (isWatchPath || request.Flag("watch"));
         var verb = Verb(context.Request.Method, name is not null, watches);
-        if (_authorizer.Refusal(caller, verb, group, resource.Plural, subresource, ns, name) is { } refusal)
-            throw ApiException.Forbidden(group, resource.Plural, name ?? "", refusal);
+        Authorize(request, verb);
         await DispatchAsync(request, verb, stopping).ConfigureAwait(false);
+    }
+
+    private void Authorize(ResourceRequest request, string verb)
+    {
+        var resource = request.Resource;
+        // A namespace is in itself, and who watches one object by its name is asked about that one.
+        var isNamespace = resource is { Group: "", Kind: "Namespace" };
+        var name = request.Name ?? (verb is "list" or "watch" or "deletecollection" ? NameSelected(request.Query("fieldSelector")) : null);
+        var access = AccessRequest.ToResource(
+            request.Caller, verb, resource.Group, resource.Plural, request.Subresource, isNamespace ? request.Name : request.Namespace, name);
+        var decision = _authorizer.Authorize(access);
+        if (!decision.IsAllowed)
+            throw ApiException.Forbidden(access, decision.Reason);
+    }
+
+    private static string? NameSelected(string? fieldSelector)
+    {
+        const string field = "metadata.name=";
+        var part = fieldSelector?.Split(',').FirstOrDefault(p => p.StartsWith(field, StringComparison.Ordinal));
+        return part?[field.Length..].TrimStart('=');
     }
 
     private static string Verb(string method, bool isNamed, bool watches) => method switch
@@ -182,7 +198,7 @@ internal sealed class ResourceHandler
         var metadata = document.Child("metadata");
         var old = _store.Get(group, resource, metadata.String("namespace") ?? "", metadata.String("name")!);
         metadata["uid"] = old?.Uid ?? Guid.NewGuid().ToString();
-        metadata["creationTimestamp"] = old?.Document().String("metadata", "creationTimestamp") ?? Json.Time(Time.GetUtcNow());
+        metadata["creationTimestamp"] = old?.Document().String("metadata", "creationTimestamp") ?? Json.Time(_store.Time.GetUtcNow());
         if (old is null)
             _store.Create(group, resource, document);
         else if (resource != "namespaces")

@@ -3,12 +3,13 @@ using Serving.LocalCluster.ApiServer.Admission;
 using Serving.LocalCluster.ApiServer.Apply;
 using Serving.LocalCluster.ApiServer.Kinds;
 using Serving.LocalCluster.ApiServer.Schemas;
+using Serving.LocalCluster.ApiServer.Security.Rbac;
 using Serving.LocalCluster.ApiServer.Storage;
 
 namespace Serving.LocalCluster.ApiServer.Rest;
 
 /// <summary>Creates and updates: decode, admit, validate, compare and swap.</summary>
-internal sealed class ResourceWriter(ObjectStore store, AdmissionChain admission)
+internal sealed class ResourceWriter(ObjectStore store, AdmissionChain admission, EscalationCheck escalation)
 {
     private const int MaxAttempts = 16;
 
@@ -32,6 +33,7 @@ internal sealed class ResourceWriter(ObjectStore store, AdmissionChain admission
         var errors = new List<FieldError>();
         MetadataRules.Validate(resource, admitted, true, errors);
         Validate(resource, admitted, null, errors);
+        escalation.Check(request, admitted, null);
         await admission.ValidateAsync(AdmissionOperation.Create, request, admitted, null).ConfigureAwait(false);
         ManagedFieldsTracker.Track(request, null, admitted, store.Time);
         var kept = Conversion.ToStorage(admitted, resource);
@@ -84,6 +86,7 @@ internal sealed class ResourceWriter(ObjectStore store, AdmissionChain admission
         var errors = new List<FieldError>();
         MetadataRules.Validate(resource, admitted, false, errors);
         Validate(resource, admitted, old, errors);
+        escalation.Check(request, admitted, old);
         await admission.ValidateAsync(AdmissionOperation.Update, request, admitted, old).ConfigureAwait(false);
         ManagedFieldsTracker.Track(request, old, admitted, store.Time);
         MetadataRules.Metadata(admitted)["resourceVersion"] = old.String("metadata", "resourceVersion");

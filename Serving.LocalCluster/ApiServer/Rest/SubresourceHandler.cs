@@ -10,6 +10,8 @@ namespace Serving.LocalCluster.ApiServer.Rest;
 /// <summary>Answers subresources other than the status.</summary>
 internal sealed class SubresourceHandler(ObjectStore store, ResourceWriter writer, ResourceDeleter deleter, TokenIssuer tokens, PodLogs logs)
 {
+    private readonly TokenRequests _tokens = new(store, tokens);
+
     public Task HandleAsync(ResourceRequest request, string verb, CancellationToken stopping) => (request.Subresource, verb) switch
     {
         ("scale", "get") => ReadScaleAsync(request),
@@ -19,7 +21,7 @@ internal sealed class SubresourceHandler(ObjectStore store, ResourceWriter write
         ("eviction", "create") => EvictAsync(request),
         ("log", "get") => logs.WriteAsync(request, Find(request), stopping),
         ("finalize", "update") => FinalizeAsync(request),
-        ("token", "create") => IssueTokenAsync(request),
+        ("token", "create") => _tokens.CreateAsync(request, Find(request)),
         ("ephemeralcontainers", "get") => Reply.BytesAsync(request.Context, 200, Find(request).Json),
         _ => throw ApiException.MethodNotAllowed(),
     };
@@ -171,37 +173,6 @@ internal sealed class SubresourceHandler(ObjectStore store, ResourceWriter write
             return current;
         }).ConfigureAwait(false);
         await Reply.BytesAsync(request.Context, 200, stored.Json).ConfigureAwait(false);
-    }
-
-    private async Task IssueTokenAsync(ResourceRequest request)
-    {
-        var asked = await BodyAsync(request).ConfigureAwait(false);
-        var account = Find(request);
-        var lifetime = asked.Integer("spec", "expirationSeconds") ?? 3600;
-        const long shortest = 600;
-        if (lifetime < shortest)
-        {
-            throw ApiException.Invalid("authentication.k8s.io", "TokenRequest", request.Name!, [FieldError.Invalid(
-                "spec.expirationSeconds", lifetime, "may not specify a duration less than 10 minutes")]);
-        }
-
-        var audiences = (asked.Array("spec", "audiences") ?? []).Select(a => a?.GetValue<string>() ?? "").ToList();
-        if (audiences.Count == 0)
-            audiences = ["https://kubernetes.default.svc.cluster.local"];
-        var (token, expires) = tokens.Issue(request.Namespace, request.Name!, account.Uid, audiences, TimeSpan.FromSeconds(lifetime));
-        await Reply.JsonAsync(request.Context, 201, new JsonObject
-        {
-            ["kind"] = "TokenRequest",
-            ["apiVersion"] = "authentication.k8s.io/v1",
-            ["metadata"] = new JsonObject { ["name"] = request.Name, ["namespace"] = request.Namespace, ["creationTimestamp"] = Json.Time(store.Time.GetUtcNow()) },
-            ["spec"] = new JsonObject
-            {
-                ["audiences"] = new JsonArray([.. audiences.Select(a => (JsonNode)a)]),
-                ["expirationSeconds"] = lifetime,
-                ["boundObjectRef"] = null,
-            },
-            ["status"] = new JsonObject { ["token"] = token, ["expirationTimestamp"] = Json.Time(expires) },
-        }).ConfigureAwait(false);
     }
 
     private static Task SucceedAsync(ResourceRequest request) => Reply.JsonAsync(request.Context, 201, new JsonObject

@@ -9,11 +9,15 @@ namespace Serving.LocalCluster.ApiServer.Rest;
 /// <summary>Reads YAML as JSON, with YAML 1.1's plain booleans and numbers as Kubernetes takes them.</summary>
 internal static partial class Yaml
 {
-    public static JsonNode? Parse(string text)
+    /// <summary>The first document; null when there is none.</summary>
+    public static JsonNode? Parse(string text) => ParseAll(text).FirstOrDefault();
+
+    /// <summary>Every document.</summary>
+    public static IEnumerable<JsonNode?> ParseAll(string text)
     {
         var stream = new YamlStream();
         stream.Load(new StringReader(text));
-        return stream.Documents.Count == 0 ? null : Convert(stream.Documents[0].RootNode, 0);
+        return stream.Documents.Select(document => Convert(document.RootNode, 0));
     }
 
     private static JsonNode? Convert(YamlNode node, int depth)

@@ -7,18 +7,31 @@ using Microsoft.AspNetCore.Server.Kestrel.Https;
 namespace Serving.LocalCluster.ApiServer.Security;
 
 /// <summary>
-/// The server's certificate authority, serving certificate and administrator token. The authority and the token are kept in the data
-/// directory, so that a kubeconfig handed out once stays good; the serving certificate is made anew at every start.
+/// The server's certificate authority, serving certificate and the tokens of the administrator and of the cluster's own parts. The
+/// authority and the tokens are kept in the data directory, so that a kubeconfig handed out once stays good; the serving certificate
+/// is made anew at every start.
 /// </summary>
 internal sealed class ServerIdentity
 {
+    /// <summary>Who has a kubeconfig and a token file in the data directory: the file names' first part, and who that is.</summary>
+    private static readonly (string Name, Caller Caller)[] s_parts =
+    [
+        ("", Caller.Admin),
+        ("node", new Caller("system:node:local", "", ["system:nodes", Caller.Authenticated])),
+        ("controllers", new Caller("system:kube-controller-manager", "", [Caller.Authenticated])),
+    ];
+
+    private readonly string _directory;
+    private readonly string[] _tokens;
     private readonly SslStreamCertificateContext _certificate;
 
-    private ServerIdentity(string directory, string authorityPem, string token, ECDsa authorityKey, SslStreamCertificateContext certificate)
+    private ServerIdentity(string directory, string authorityPem, string[] tokens, ECDsa authorityKey, SslStreamCertificateContext certificate)
     {
-        KubeconfigPath = Path.Combine(directory, "kubeconfig");
+        _directory = directory;
+        _tokens = tokens;
+        KubeconfigPath = PathOf("", "kubeconfig");
         CertificateAuthorityPem = authorityPem;
-        Token = token;
+        Components = [.. tokens.Zip(s_parts, (token, part) => (System.Text.Encoding.UTF8.GetBytes(token), part.Caller))];
         SigningKey = authorityKey;
         _certificate = certificate;
     }
@@ -30,7 +43,10 @@ internal sealed class ServerIdentity
     public string CertificateAuthorityPem { get; }
 
     /// <summary>The administrator's bearer token.</summary>
-    public string Token { get; }
+    public string Token => _tokens[0];
+
+    /// <summary>The tokens of the administrator and of the cluster's own parts, and who they are.</summary>
+    public IReadOnlyList<(byte[] Token, Caller Caller)> Components { get; }
 
     /// <summary>Signs service account tokens.</summary>
     public ECDsa SigningKey { get; }
@@ -40,7 +56,6 @@ internal sealed class ServerIdentity
     {
         var certificatePath = Path.Combine(directory, "ca.crt");
         var keyPath = Path.Combine(directory, "ca.key");
-        var tokenPath = Path.Combine(directory, "token");
         var now = time.GetUtcNow();
         if (!File.Exists(certificatePath) || !File.Exists(keyPath))
         {
@@ -54,13 +69,10 @@ internal sealed class ServerIdentity
             File.WriteAllText(certificatePath, authority.ExportCertificatePem() + "\n");
         }
 
-        if (!File.Exists(tokenPath))
-            WritePrivate(tokenPath, Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(24)));
-
         var key = ECDsa.Create();
         key.ImportFromPem(File.ReadAllText(keyPath));
         var pem = File.ReadAllText(certificatePath);
-        return new ServerIdentity(directory, pem, File.ReadAllText(tokenPath).Trim(), key, Issue(pem, key, address, now));
+        return new ServerIdentity(directory, pem, [.. s_parts.Select(part => LoadOrCreateToken(directory, part.Name))], key, Issue(pem, key, address, now));
     }
 
     /// <summary>Sets up Kestrel's TLS: our certificate, and client certificates asked for by nobody.</summary>
@@ -71,11 +83,18 @@ internal sealed class ServerIdentity
         https.OnAuthenticate = (_, options) => options.ServerCertificateContext = _certificate;
     }
 
-    /// <summary>Writes the kubeconfig of the administrator.</summary>
-    public void WriteKubeconfig(Uri server)
+    /// <summary>Writes the kubeconfig of the administrator, and those of the cluster's own parts; the administrator's last, because others wait for it.</summary>
+    public void WriteKubeconfigs(Uri server)
     {
+        for (var i = s_parts.Length - 1; i >= 0; i--)
+            WriteKubeconfig(server, s_parts[i].Name, _tokens[i]);
+    }
+
+    private void WriteKubeconfig(Uri server, string part, string token)
+    {
+        var (user, path) = (part.Length == 0 ? "admin" : part, PathOf(part, "kubeconfig"));
         var authority = Convert.ToBase64String(System.Text.Encoding.UTF8.GetBytes(CertificateAuthorityPem));
-        WritePrivate(KubeconfigPath, $"""
+        WritePrivate(path, $"""
             apiVersion: v1
             kind: Config
             clusters:
@@ -84,17 +103,29 @@ internal sealed class ServerIdentity
                 server: {server.GetLeftPart(UriPartial.Authority)}
                 certificate-authority-data: {authority}
             users:
-            - name: admin
+            - name: {user}
               user:
-                token: {Token}
+                token: {token}
             contexts:
             - name: local
               context:
                 cluster: local
-                user: admin
+                user: {user}
             current-context: local
 
             """);
+    }
+
+    private string PathOf(string part, string file) => PathOf(_directory, part, file);
+
+    private static string PathOf(string directory, string part, string file) => Path.Combine(directory, part.Length == 0 ? file : $"{part}.{file}");
+
+    private static string LoadOrCreateToken(string directory, string part)
+    {
+        var path = PathOf(directory, part, "token");
+        if (!File.Exists(path))
+            WritePrivate(path, Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(24)));
+        return File.ReadAllText(path).Trim();
     }
 
     private static SslStreamCertificateContext Issue(string authorityPem, ECDsa authorityKey, IPAddress address, DateTimeOffset now)

@@ -6,31 +6,40 @@ using Serving.LocalCluster.ApiServer.Rest;
 
 namespace Serving.LocalCluster.ApiServer.Security;
 
-/// <summary>Issues and verifies service account tokens: JWTs signed with the authority's key.</summary>
+/// <summary>Signs and verifies service account tokens: JWTs signed with the authority's key. Whether whom they speak of still exists is not its business.</summary>
 internal sealed class TokenIssuer(ServerIdentity identity, TimeProvider time)
 {
-    private const string Issuer = "https://kubernetes.default.svc.cluster.local";
+    /// <summary>Who issues, and the audience of tokens for this server.</summary>
+    public const string Issuer = "https://kubernetes.default.svc.cluster.local";
+
+    private const int MostRemembered = 4096;
+
+    // A client sends the same token with every request: its signature is checked once.
+    private readonly Dictionary<string, AccountToken> _verified = new(StringComparer.Ordinal);
 
     /// <summary>A token for a service account and when it ends.</summary>
-    public (string Token, DateTimeOffset Expires) Issue(string ns, string account, string uid, IReadOnlyList<string> audiences, TimeSpan lifetime)
+    public (string Token, DateTimeOffset Expires) Issue(AccountToken account, TimeSpan lifetime)
     {
         var now = time.GetUtcNow();
         var expires = now + lifetime;
+        var kubernetes = new JsonObject
+        {
+            ["namespace"] = account.Namespace,
+            ["serviceaccount"] = new JsonObject { ["name"] = account.Name, ["uid"] = account.Uid },
+        };
+        if (account.Bound is { } bound)
+            kubernetes[bound.Resource] = new JsonObject { ["name"] = bound.Name, ["uid"] = bound.Uid };
         var header = new JsonObject { ["alg"] = "ES256", ["typ"] = "JWT" };
         var claims = new JsonObject
         {
-            ["aud"] = new JsonArray([.. audiences.Select(a => (JsonNode)a)]),
+            ["aud"] = new JsonArray([.. account.Audiences.Select(a => (JsonNode)a)]),
             ["exp"] = expires.ToUnixTimeSeconds(),
             ["iat"] = now.ToUnixTimeSeconds(),
             ["nbf"] = now.ToUnixTimeSeconds(),
             ["iss"] = Issuer,
-            ["jti"] = Guid.NewGuid().ToString(),
-            ["kubernetes.io"] = new JsonObject
-            {
-                ["namespace"] = ns,
-                ["serviceaccount"] = new JsonObject { ["name"] = account, ["uid"] = uid },
-            },
-            ["sub"] = $"system:serviceaccount:{ns}:{account}",
+            ["jti"] = account.Id,
+            ["kubernetes.io"] = kubernetes,
+            ["sub"] = $"system:serviceaccount:{account.Namespace}:{account.Name}",
         };
         var content = $"{Base64Url.EncodeToString(Json.Bytes(header))}.{Base64Url.EncodeToString(Json.Bytes(claims))}";
         lock (identity.SigningKey)
@@ -40,11 +49,27 @@ internal sealed class TokenIssuer(ServerIdentity identity, TimeProvider time)
         }
     }
 
-    /// <summary>Who holds a token; null when it is none of ours, or has ended.</summary>
-    public Caller? Authenticate(string token)
+    /// <summary>What a token says; null when it is none of ours, or has ended.</summary>
+    public AccountToken? Verify(string token)
     {
-        if (CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(token), Encoding.UTF8.GetBytes(identity.Token)))
-            return Caller.Admin;
+        AccountToken? known;
+        lock (_verified)
+            _verified.TryGetValue(token, out known);
+        known ??= Read(token);
+        if (known is null || known.Expires <= time.GetUtcNow())
+            return null;
+        lock (_verified)
+        {
+            if (_verified.Count >= MostRemembered)
+                _verified.Clear();
+            _verified[token] = known;
+        }
+
+        return known;
+    }
+
+    private AccountToken? Read(string token)
+    {
         var parts = token.Split('.');
         if (parts.Length != 3)
             return null;
@@ -58,12 +83,18 @@ internal sealed class TokenIssuer(ServerIdentity identity, TimeProvider time)
             }
 
             var claims = Json.ParseOwn(Base64Url.DecodeFromChars(parts[1]));
-            if (claims.Integer("exp") is not { } end || end < time.GetUtcNow().ToUnixTimeSeconds() || claims.String("sub") is not { } subject)
+            var kubernetes = claims["kubernetes.io"];
+            if (claims.Integer("exp") is not { } end || kubernetes.String("serviceaccount", "name") is not { } name)
                 return null;
-            var ns = claims.String("kubernetes.io", "namespace") ?? "";
-            return new Caller(
-                subject, claims.String("kubernetes.io", "serviceaccount", "uid") ?? "",
-                ["system:serviceaccounts", $"system:serviceaccounts:{ns}", "system:authenticated"]);
+            var bound = new[] { "pod", "secret", "node" }.FirstOrDefault(kind => kubernetes.At(kind) is not null);
+            return new AccountToken(
+                kubernetes.String("namespace") ?? "", name, kubernetes.String("serviceaccount", "uid") ?? "",
+                [.. (claims.Array("aud") ?? []).Select(a => a?.GetValue<string>() ?? "")],
+                bound is null ? null : new BoundObject(bound, kubernetes.String(bound, "name") ?? "", kubernetes.String(bound, "uid") ?? ""),
+                claims.String("jti") ?? "")
+            {
+                Expires = DateTimeOffset.FromUnixTimeSeconds(end),
+            };
         }
         catch (Exception exception) when (exception is FormatException or System.Text.Json.JsonException or CryptographicException)
         {

@@ -59,6 +59,9 @@ internal sealed class ObjectStore
             return (collection.Objects, Revision);
     }
 
+    /// <summary>The collection of a resource, for who follows its objects closely.</summary>
+    public Collection Collection(string group, string resource) => Of(group, resource);
+
     /// <summary>Keeps a snapshot so that the following pages show the same revision. The last 64 are kept.</summary>
     public void KeepPages(long revision, string group, string resource, ImmutableSortedDictionary<string, StoredObject> objects)
     {

@@ -39,6 +39,35 @@ internal sealed class KubectlTests
     }
 
     [Test]
+    public async Task Tells_who_may_do_what()
+    {
+        await RunAsync("create namespace auth");
+        await RunAsync("create sa robot -n auth");
+        (await RunAsync("create role reader -n auth --verb=get,list --resource=pods,pods/log")).Should().Contain("created");
+        (await RunAsync("create rolebinding reader -n auth --role=reader --serviceaccount=auth:robot")).Should().Contain("created");
+        (await RunAsync("create clusterrole nodes --verb=get --resource=nodes")).Should().Contain("created");
+        (await RunAsync("create clusterrolebinding nodes --clusterrole=nodes --user=jane")).Should().Contain("created");
+        const string robot = "--as=system:serviceaccount:auth:robot";
+
+        (await RunAsync("auth whoami")).Should().Contain("kubernetes-admin").And.Contain("system:masters");
+        (await RunAsync($"auth whoami {robot}")).Should().Contain("system:serviceaccount:auth:robot");
+        (await RunAsync($"auth can-i get pods/log -n auth {robot}")).Trim().Should().Be("yes");
+        (await RunAsync($"auth can-i delete pods -n auth {robot}")).Trim().Should().StartWith("no");
+        (await RunAsync("auth can-i get nodes --as=jane")).Should().Contain("yes");
+        (await RunAsync($"auth can-i get /version {robot}")).Trim().Should().Be("yes");
+        (await RunAsync($"auth can-i --list -n auth {robot}")).Should().MatchRegex(@"pods/log\s+\[\]\s+\[\]\s+\[get list\]").And.Contain("[/version/]");
+        (await RunAsync($"get pods -n auth {robot}")).Should().Contain("No resources found");
+        (await RunAsync($"get pods -n default {robot}")).Should().Contain(
+            "Error from server (Forbidden): pods is forbidden: User \"system:serviceaccount:auth:robot\" cannot list resource \"pods\" in API group \"\" in the namespace \"default\"");
+        (await RunAsync("auth reconcile -f -", """
+            apiVersion: rbac.authorization.k8s.io/v1
+            kind: Role
+            metadata: {name: reader, namespace: auth}
+            rules: [{apiGroups: [""], resources: [configmaps], verbs: [get]}]
+            """)).Should().Contain("reconciled");
+    }
+
+    [Test]
     public async Task Applies_diffs_scales_and_deletes()
     {
         const string manifest = """

@@ -11,6 +11,7 @@ namespace Serving.Tests.LocalCluster.Api;
 /// <summary>An API server on a free port with a directory of its own, and an HTTP client that trusts it.</summary>
 internal sealed class RunningServer : IAsyncDisposable
 {
+    private readonly SocketsHttpHandler _handler;
     private readonly HttpClient _client;
 
     private RunningServer(ApiServer server, string directory)
@@ -26,13 +27,8 @@ internal sealed class RunningServer : IAsyncDisposable
             RevocationMode = X509RevocationMode.NoCheck,
         };
         handler.SslOptions.CertificateChainPolicy.CustomTrustStore.AddRange(roots);
-        _client = new HttpClient(handler)
-        {
-            BaseAddress = server.Address,
-            Timeout = TimeSpan.FromSeconds(20),
-            DefaultRequestVersion = HttpVersion.Version20,
-        };
-        _client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", server.Token);
+        _handler = handler;
+        _client = As(server.Token);
     }
 
     public ApiServer Server { get; }
@@ -49,14 +45,14 @@ internal sealed class RunningServer : IAsyncDisposable
         return new RunningServer(server, directory);
     }
 
-    public async Task<(int Code, JsonObject Body)> SendAsync(HttpMethod method, string path, string? body = null, string type = "application/json", string? accept = null)
+    public async Task<(int Code, JsonObject Body)> SendAsync(HttpMethod method, string path, string? body = null, string type = "application/json", string? accept = null, HttpClient? client = null)
     {
         using var message = new HttpRequestMessage(method, path) { Version = HttpVersion.Version20 };
         if (accept is not null)
             message.Headers.TryAddWithoutValidation("Accept", accept);
         if (body is not null)
             message.Content = new StringContent(body, Encoding.UTF8, MediaTypeHeaderValue.Parse(type));
-        using var response = await _client.SendAsync(message);
+        using var response = await (client ?? _client).SendAsync(message);
         var text = await response.Content.ReadAsStringAsync();
         return ((int)response.StatusCode, JsonNode.Parse(text) as JsonObject ?? []);
     }
@@ -64,6 +60,34 @@ internal sealed class RunningServer : IAsyncDisposable
     public Task<(int Code, JsonObject Body)> GetAsync(string path) => SendAsync(HttpMethod.Get, path);
 
     public Task<(int Code, JsonObject Body)> PostAsync(string path, string body) => SendAsync(HttpMethod.Post, path, body);
+
+    /// <summary>A client with another token, or none; it need not be disposed.</summary>
+    public HttpClient As(string? token, params (string Name, string Value)[] headers)
+    {
+        var client = new HttpClient(_handler, disposeHandler: false)
+        {
+            BaseAddress = Server.Address,
+            Timeout = TimeSpan.FromSeconds(20),
+            DefaultRequestVersion = HttpVersion.Version20,
+        };
+        if (token is not null)
+            client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        foreach (var (name, value) in headers)
+            client.DefaultRequestHeaders.Add(name, value);
+        return client;
+    }
+
+    /// <summary>A token of a service account.</summary>
+    public async Task<string> TokenAsync(string ns, string account, string? audience = null, string? boundPod = null)
+    {
+        var spec = new JsonObject { ["audiences"] = audience is null ? new JsonArray() : new JsonArray(audience) };
+        if (boundPod is not null)
+            spec["boundObjectRef"] = new JsonObject { ["apiVersion"] = "v1", ["kind"] = "Pod", ["name"] = boundPod };
+        var (code, created) = await PostAsync(
+            $"/api/v1/namespaces/{ns}/serviceaccounts/{account}/token",
+            new JsonObject { ["apiVersion"] = "authentication.k8s.io/v1", ["kind"] = "TokenRequest", ["spec"] = spec }.ToJsonString());
+        return code == 201 ? created["status"]!["token"]!.GetValue<string>() : throw new InvalidOperationException(created.ToJsonString());
+    }
 
     /// <summary>Opens a watch; the lines come as they happen.</summary>
     public async Task<StreamReader> WatchAsync(string path)
@@ -82,6 +106,7 @@ internal sealed class RunningServer : IAsyncDisposable
     public async Task StopAsync()
     {
         _client.Dispose();
+        _handler.Dispose();
         await Server.DisposeAsync();
     }
 

@@ -1,0 +1,70 @@
+using System.Text;
+
+namespace Serving.LocalCluster.ApiServer.Security;
+
+/// <summary>What somebody wants to do, as authorizers see it: something to a resource, or something with a path that is none.</summary>
+internal readonly record struct AccessRequest
+{
+    /// <summary>Who asks.</summary>
+    public required Caller Caller { get; init; }
+
+    /// <summary>As <c>list</c>; for a path the HTTP method in lower case.</summary>
+    public required string Verb { get; init; }
+
+    /// <summary>The path when this is about no resource; else empty.</summary>
+    public string Path { get; private init; }
+
+    public string Group { get; private init; }
+
+    /// <summary>The plural name; empty when this is about a path.</summary>
+    public string Resource { get; private init; }
+
+    /// <summary>As <c>status</c>; empty for the object itself.</summary>
+    public string Subresource { get; private init; }
+
+    /// <summary>Empty for cluster-scoped resources and for requests over all namespaces.</summary>
+    public string Namespace { get; private init; }
+
+    /// <summary>Empty when the request is about no one object.</summary>
+    public string Name { get; private init; }
+
+    public bool IsResource => Path.Length == 0;
+
+    /// <summary>Asks for something to be done to a resource.</summary>
+    public static AccessRequest ToResource(Caller caller, string verb, string group, string resource, string? subresource = null, string? ns = null, string? name = null) => new()
+    {
+        Caller = caller,
+        Verb = verb,
+        Path = "",
+        Group = group,
+        Resource = resource,
+        Subresource = subresource ?? "",
+        Namespace = ns ?? "",
+        Name = name ?? "",
+    };
+
+    /// <summary>Asks for something to be done with a path.</summary>
+    public static AccessRequest ToPath(Caller caller, string verb, string path) => new()
+    {
+        Caller = caller,
+        Verb = verb,
+        Path = path.Length == 0 ? "/" : path,
+        Group = "",
+        Resource = "",
+        Subresource = "",
+        Namespace = "",
+        Name = "",
+    };
+
+    /// <summary>The sentence of a refusal, in kube-apiserver's words.</summary>
+    public string Refusal()
+    {
+        if (!IsResource)
+            return $"User \"{Caller.Name}\" cannot {Verb} path \"{Path}\"";
+        var text = new StringBuilder($"User \"{Caller.Name}\" cannot {Verb} resource \"{Resource}");
+        if (Subresource.Length > 0)
+            text.Append('/').Append(Subresource);
+        text.Append("\" in API group \"").Append(Group).Append('"');
+        return (Namespace.Length > 0 ? text.Append(" in the namespace \"").Append(Namespace).Append('"') : text.Append(" at the cluster scope")).ToString();
+    }
+}
