@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using System.Net.NetworkInformation;
 using System.Net.Sockets;
 
 namespace Serving.LocalCluster.Node;
@@ -32,7 +33,8 @@ public sealed class LoopbackSubnet : IDisposable
     public string Prefix { get; }
 
     /// <summary>
-    /// Claims a subnet: the one named by <paramref name="prefix"/> (<c>127.a.b</c>), or the first that is free. Throws
+    /// Claims a subnet: the one named by <paramref name="prefix"/> (<c>127.a.b</c>), or the first that is free and in which
+    /// nobody listens. Throws
     /// <see cref="InvalidOperationException"/> when it is taken, naming the holder, or when it is not a loopback subnet other than 127.0.0.
     /// </summary>
     public static LoopbackSubnet Claim(string? prefix = null)
@@ -48,11 +50,13 @@ public sealed class LoopbackSubnet : IDisposable
                 ?? throw new InvalidOperationException($"the addresses {prefix}.* are in use by {AddressHolder.OfAbstractSocket(ClaimName(prefix)) ?? "another local cluster"}");
         }
 
+        var busy = PrefixesWithListeners();
         for (var second = 77; second < 127; second++)
         {
             for (var third = 0; third < 256; third++)
             {
-                if (TryClaim(string.Create(CultureInfo.InvariantCulture, $"127.{second}.{third}")) is { } subnet)
+                var candidate = string.Create(CultureInfo.InvariantCulture, $"127.{second}.{third}");
+                if (!busy.Contains(candidate) && TryClaim(candidate) is { } subnet)
                 {
                     return subnet;
                 }
@@ -104,6 +108,13 @@ public sealed class LoopbackSubnet : IDisposable
     private IPAddress Address(int host) => IPAddress.Parse(string.Create(CultureInfo.InvariantCulture, $"{Prefix}.{host}"));
 
     private static string ClaimName(string prefix) => $"serving-local/{prefix}";
+
+    // Programs that know nothing of claims: a control plane started by hand on such an address, say.
+    private static HashSet<string> PrefixesWithListeners()
+        => [.. IPGlobalProperties.GetIPGlobalProperties().GetActiveTcpListeners()
+            .Select(endpoint => endpoint.Address.ToString())
+            .Where(address => address.StartsWith("127.", StringComparison.Ordinal))
+            .Select(address => address[..address.LastIndexOf('.')])];
 
     private static LoopbackSubnet? TryClaim(string prefix)
     {

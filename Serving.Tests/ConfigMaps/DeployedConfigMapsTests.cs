@@ -3,6 +3,7 @@ using NUnit.Framework;
 using Serving.Api.Config;
 using Serving.Api.Core;
 using Serving.ConfigMaps;
+using Serving.Tests.Support;
 using YamlDotNet.RepresentationModel;
 
 namespace Serving.Tests.ConfigMaps;
@@ -14,15 +15,7 @@ public sealed class DeployedConfigMapsTests
 
     private static IEnumerable<string> Files => Directory.EnumerateFiles(Folder, "*.yaml").Select(path => Path.GetFileNameWithoutExtension(path)!);
 
-    private static string Folder
-    {
-        get
-        {
-            var folder = new DirectoryInfo(AppContext.BaseDirectory);
-            while (folder is not null && !Directory.Exists(Path.Combine(folder.FullName, "deploy", "config"))) folder = folder.Parent;
-            return Path.Combine(folder!.FullName, "deploy", "config");
-        }
-    }
+    private static string Folder { get; } = Repository.PathOf("deploy", "config");
 
     [Test]
     public void Every_ConfigMap_that_is_understood_is_installed()

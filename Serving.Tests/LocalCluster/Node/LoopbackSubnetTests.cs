@@ -19,6 +19,19 @@ public sealed class LoopbackSubnetTests
     }
 
     [Test]
+    public void A_subnet_in_which_somebody_listens_is_left_out()
+    {
+        var first = LoopbackSubnet.Claim();
+        using var stranger = new TcpListener(first.HostAddress(2), 0);
+        stranger.Start();
+        first.Dispose();
+
+        using var next = LoopbackSubnet.Claim();
+
+        next.Prefix.Should().NotBe(first.Prefix);
+    }
+
+    [Test]
     public void A_subnet_that_is_taken_names_its_holder()
     {
         using var one = LoopbackSubnet.Claim();
