@@ -1,7 +1,34 @@
+using System.Net;
+
 namespace Serving.Host.Cluster;
 
 /// <summary>The command line of <c>run</c>.</summary>
 /// <param name="Kubeconfig">A kubeconfig file; null for the pod's service account, else the usual places.</param>
 /// <param name="Context">A context of it; null for its current one.</param>
 /// <param name="Modules">Which modules run.</param>
-internal sealed record ClusterOptions(string? Kubeconfig, string? Context, IReadOnlyList<string> Modules);
+internal sealed record ClusterOptions(string? Kubeconfig, string? Context, IReadOnlyList<string> Modules)
+{
+    /// <summary>Where every server listens, and where others find this process; null for <c>POD_IP</c>, else the machine's address.</summary>
+    public IPAddress? Bind { get; init; }
+
+    /// <summary>The gateway's port for clients outside the cluster.</summary>
+    public int GatewayPort { get; init; } = 8081;
+
+    /// <summary>The gateway's port for clients inside.</summary>
+    public int GatewayInternalPort { get; init; } = 8082;
+
+    /// <summary>The gateway's HTTPS port; 0 for none.</summary>
+    public int GatewayHttpsPort { get; init; }
+
+    /// <summary>The webhook's port.</summary>
+    public int WebhookPort { get; init; } = 8443;
+
+    /// <summary>The address by which the API server reaches the webhook; null for the Service.</summary>
+    public Uri? WebhookUrl { get; init; }
+
+    /// <summary>The port of the probes.</summary>
+    public int HealthPort { get; init; } = Composition.ControlPlane.HealthPort;
+
+    /// <summary>How long to serve on after SIGTERM; null for 15 s in a pod and nothing elsewhere.</summary>
+    public TimeSpan? DrainDelay { get; init; }
+}

@@ -17,8 +17,12 @@ namespace Serving.Host.Cluster;
 /// <summary>One run of the control plane against a cluster: reads its place from the environment, runs the modules, drains on SIGTERM.</summary>
 internal sealed class ClusterSession(ClusterOptions options)
 {
-    private const int GatewayPort = 8081;
-    private const int GatewayInternalPort = 8082;
+    /// <summary>Until Endpoints, and whoever follows them, have let go of a pod that is told to stop.</summary>
+    private static readonly TimeSpan PodDrainDelay = TimeSpan.FromSeconds(15);
+
+    /// <summary>As long as a request may take by default (max-revision-timeout-seconds); the pod's grace period is longer.</summary>
+    private static readonly TimeSpan PodDrainTimeout = TimeSpan.FromSeconds(600);
+
     private const string LeaderElectionMap = "config-leader-election";
 
     /// <summary>Runs until told to stop.</summary>
@@ -32,15 +36,8 @@ internal sealed class ClusterSession(ClusterOptions options)
             var configuration = KubernetesConfiguration.Load(options.Kubeconfig, options.Context);
             var environment = await ReadEnvironmentAsync(stop.Token);
             var (election, leaseNames) = await ReadElectionAsync(configuration, environment, stop.Token);
-            var plane = new ControlPlaneOptions(
-                options.Modules,
-                new GatewayOptions(new IPEndPoint(environment.PodIP, GatewayPort), new IPEndPoint(environment.PodIP, GatewayInternalPort)),
-                new WebhookOptions(environment.PodIP),
-                new ActivatorOptions(environment.PodIP),
-                new AutoscalerOptions(environment.PodIP),
-                ResolveDigests: true,
-                new ModuleHostOptions { Election = election, LeaseNames = leaseNames });
-            using var modules = new ControlPlane(plane, environment, configuration, logging, TimeProvider.System);
+            var hosting = new ModuleHostOptions { Election = election, LeaseNames = leaseNames };
+            using var modules = new ControlPlane(PlaneOf(environment, hosting), environment, configuration, logging, TimeProvider.System);
             await modules.RunAsync(stop.Token);
             return ExitCode.Ok;
         }
@@ -58,12 +55,38 @@ internal sealed class ClusterSession(ClusterOptions options)
         }
     }
 
-    private static async Task<ClusterEnvironment> ReadEnvironmentAsync(CancellationToken cancellation)
+    private ControlPlaneOptions PlaneOf(ClusterEnvironment environment, ModuleHostOptions hosting)
+    {
+        var address = environment.PodIP;
+        var isPod = options.Kubeconfig is null && Variable("KUBERNETES_SERVICE_HOST") is not null;
+        var gateway = new GatewayOptions(new IPEndPoint(address, options.GatewayPort), new IPEndPoint(address, options.GatewayInternalPort))
+        {
+            Https = options.GatewayHttpsPort > 0 ? new IPEndPoint(address, options.GatewayHttpsPort) : null,
+        };
+
+        // The host delays once for all of its modules.
+        var activator = new ActivatorOptions(address) { DrainDelay = TimeSpan.Zero };
+        return new ControlPlaneOptions(
+            options.Modules,
+            isPod ? gateway with { DrainTimeout = PodDrainTimeout } : gateway,
+            new WebhookOptions(address, options.WebhookPort) { Url = options.WebhookUrl },
+            isPod ? activator with { DrainTimeout = PodDrainTimeout } : activator,
+            new AutoscalerOptions(address),
+            ResolveDigests: true,
+            new IPEndPoint(address, options.HealthPort),
+            hosting with
+            {
+                DrainDelay = options.DrainDelay ?? (isPod ? PodDrainDelay : TimeSpan.Zero),
+                StopTimeout = isPod ? PodDrainTimeout + PodDrainDelay : hosting.StopTimeout,
+            });
+    }
+
+    private async Task<ClusterEnvironment> ReadEnvironmentAsync(CancellationToken cancellation)
     {
         var name = Variable("POD_NAME") ?? Environment.MachineName;
-        var address = Variable("POD_IP") is { } text
+        var address = options.Bind ?? (Variable("POD_IP") is { } text
             ? IPAddress.TryParse(text, out var parsed) ? parsed : throw new UserErrorException($"POD_IP: '{text}' is not an IP address.")
-            : await FirstAddressAsync(cancellation);
+            : await FirstAddressAsync(cancellation));
         return new ClusterEnvironment(Variable("SYSTEM_NAMESPACE") ?? "knative-serving", ClusterDomain(), name, address);
     }
 
@@ -89,7 +112,7 @@ internal sealed class ClusterSession(ClusterOptions options)
     }
 
     /// <summary>The Leases' times and names, as the cluster's config-leader-election has them at the start; the times then follow it.</summary>
-    private static async Task<(LeaderElectionOptions Times, Func<IServingModule, IReadOnlyList<string>> LeaseNames)> ReadElectionAsync(KubernetesConfiguration configuration, ClusterEnvironment environment, CancellationToken cancellation)
+    private static async Task<(LeaderElectionOptions Times, Func<string, IReadOnlyList<string>> LeaseNames)> ReadElectionAsync(KubernetesConfiguration configuration, ClusterEnvironment environment, CancellationToken cancellation)
     {
         using var client = new KubernetesClient(configuration);
         LeaderElectionConfig times;
@@ -109,7 +132,7 @@ internal sealed class ClusterSession(ClusterOptions options)
             RenewDeadline = times.RenewDeadline,
             RetryPeriod = times.RetryPeriod,
         };
-        return (election, module => [$"{times.MapLeasePrefix.GetValueOrDefault(module.Name, module.Name)}.00-of-01"]);
+        return (election, module => [$"{times.MapLeasePrefix.GetValueOrDefault(module, module)}.00-of-01"]);
     }
 
     private static string? Variable(string name) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : null;

@@ -13,8 +13,8 @@ internal static class LocalCommand
             Description = "Where the cluster keeps its state, its kubeconfig and the pods' logs.",
             DefaultValueFactory = _ => new DirectoryInfo(".serving"),
         };
-        var apiPort = Port("--api-port", "Port of the Kubernetes API on 127.0.0.1.", 6443);
-        var gatewayPort = Port("--gateway-port", "Port of the gateway on 127.0.0.1.", 8080);
+        var apiPort = PortOption.Create("--api-port", "Port of the Kubernetes API on 127.0.0.1.", 6443);
+        var gatewayPort = PortOption.Create("--gateway-port", "Port of the gateway on 127.0.0.1.", 8080);
         var apply = new Option<string[]>("--apply")
         {
             Description = "A manifest to apply once the cluster is ready; may be given more than once.",
@@ -60,18 +60,5 @@ internal static class LocalCommand
             return await new LocalSession(options).RunAsync(cancellation);
         });
         return command;
-    }
-
-    private static Option<int> Port(string name, string description, int value)
-    {
-        var option = new Option<int>(name) { Description = description, DefaultValueFactory = _ => value };
-        option.Validators.Add(result =>
-        {
-            if (result.Tokens is [var token] && (!int.TryParse(token.Value, out var port) || port is < 1 or > 65535))
-            {
-                result.AddError($"{name}: '{token.Value}' is not a port, 1 to 65535.");
-            }
-        });
-        return option;
     }
 }

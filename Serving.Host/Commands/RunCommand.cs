@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.Globalization;
+using System.Net;
 using Serving.Host.Cluster;
 
 namespace Serving.Host.Commands;
@@ -26,9 +28,65 @@ internal static class RunCommand
                 }
             }
         });
-        var command = new Command("run", "Runs the control plane against a Kubernetes cluster.") { kubeconfig, context, modules };
-        command.SetAction(async (parsed, cancellation) => await new ClusterSession(
-            new ClusterOptions(parsed.GetValue(kubeconfig)?.FullName, parsed.GetValue(context), parsed.GetValue(modules)!)).RunAsync(cancellation));
+        var bind = Parsed<IPAddress?>(
+            "--bind",
+            "The address to listen on and to be found at; without it POD_IP, else the machine's.",
+            text => IPAddress.TryParse(text, out var address) ? address : null,
+            "an IP address");
+        var webhookUrl = Parsed<Uri?>(
+            "--webhook-url",
+            "The address at which the API server reaches this process's webhook (https://HOST:PORT), when it runs outside the cluster.",
+            text => Uri.TryCreate(text, UriKind.Absolute, out var url) && url is { Scheme: "https", Query: "", Fragment: "", UserInfo: "" } ? url : null,
+            "an https address");
+        var drainDelay = Parsed<TimeSpan?>(
+            "--drain-delay",
+            "Seconds to serve on after SIGTERM, so that others learn of it; 15 in a pod, else 0.",
+            text => double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var seconds) && seconds is >= 0 and < 3600 ? TimeSpan.FromSeconds(seconds) : null,
+            "a number of seconds");
+        var defaults = new ClusterOptions(null, null, []);
+        var gatewayPort = PortOption.Create("--gateway-port", "Port of the gateway for clients outside the cluster.", defaults.GatewayPort);
+        var gatewayInternalPort = PortOption.Create("--gateway-internal-port", "Port of the gateway for clients inside.", defaults.GatewayInternalPort);
+        var gatewayHttpsPort = PortOption.Create(
+            "--gateway-https-port", "HTTPS port of the gateway; 0 for none. With it the gateway reads all Secrets.", defaults.GatewayHttpsPort, mayBeNone: true);
+        var webhookPort = PortOption.Create("--webhook-port", "Port of the webhook.", defaults.WebhookPort);
+        var healthPort = PortOption.Create("--health-port", "Port of the probes, /readyz and /livez.", defaults.HealthPort);
+        var command = new Command("run", "Runs the control plane against a Kubernetes cluster.")
+        {
+            kubeconfig, context, modules, bind, gatewayPort, gatewayInternalPort, gatewayHttpsPort, webhookPort, webhookUrl, healthPort, drainDelay,
+        };
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            var options = new ClusterOptions(parsed.GetValue(kubeconfig)?.FullName, parsed.GetValue(context), parsed.GetValue(modules)!)
+            {
+                Bind = parsed.GetValue(bind),
+                GatewayPort = parsed.GetValue(gatewayPort),
+                GatewayInternalPort = parsed.GetValue(gatewayInternalPort),
+                GatewayHttpsPort = parsed.GetValue(gatewayHttpsPort),
+                WebhookPort = parsed.GetValue(webhookPort),
+                WebhookUrl = parsed.GetValue(webhookUrl),
+                HealthPort = parsed.GetValue(healthPort),
+                DrainDelay = parsed.GetValue(drainDelay),
+            };
+            return await new ClusterSession(options).RunAsync(cancellation);
+        });
         return command;
     }
+
+    /// <summary>An option whose text is read by <paramref name="read"/>, which gives null for what is not <paramref name="expected"/>.</summary>
+    private static Option<T> Parsed<T>(string name, string description, Func<string, T?> read, string expected)
+        => new(name)
+        {
+            Description = description,
+            CustomParser = result =>
+            {
+                var text = result.Tokens.Single().Value;
+                if (read(text) is { } value)
+                {
+                    return value;
+                }
+
+                result.AddError($"{name}: '{text}' is not {expected}.");
+                return default;
+            },
+        };
 }

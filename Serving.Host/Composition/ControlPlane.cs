@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.Extensions.Logging;
 using Serving.Activator;
 using Serving.Api;
@@ -8,6 +9,7 @@ using Serving.ConfigMaps;
 using Serving.Controller;
 using Serving.Controller.Revisions.Digests;
 using Serving.Controller.Revisions.Digests.Identities;
+using Serving.Host.Health;
 using Serving.Kubernetes;
 using Serving.Networking.Gateway;
 using Serving.Webhook;
@@ -15,10 +17,14 @@ using Serving.Webhook;
 namespace Serving.Host.Composition;
 
 /// <summary>
-/// The composition root: every module with what it needs, over one set of informers. Read it to see what depends on what.
+/// The composition root: every module that runs with what it needs, over one set of informers. Read it to see what depends on
+/// what. Invariant: only what a module that runs here reads is followed, so that an identity needs no more rights than its modules.
 /// </summary>
-internal sealed class ControlPlane : IDisposable
+internal sealed class ControlPlane : IProcessHealth, IDisposable
 {
+    /// <summary>The port of the probes.</summary>
+    public const int HealthPort = 8090;
+
     private readonly KubernetesClient client;
     private readonly KubernetesClient leases;
     private readonly Informers informers;
@@ -27,11 +33,16 @@ internal sealed class ControlPlane : IDisposable
     private readonly StatForwarder forwarder;
     private readonly ModuleHost host;
     private readonly ProcessObservability observability;
+    private readonly IReadOnlyList<IServingModule> modules;
+    private readonly IPEndPoint healthAddress;
+    private readonly ILoggerFactory loggers;
     private readonly List<IDisposable> owned = [];
+    private volatile bool stopping;
 
     public ControlPlane(ControlPlaneOptions options, ClusterEnvironment environment, KubernetesConfiguration cluster, ProcessLogging logging, TimeProvider time)
     {
-        var loggers = logging.Factory;
+        loggers = logging.Factory;
+        healthAddress = options.Health;
         client = Own(new KubernetesClient(cluster, time: time));
         leases = Own(client.CreateLeaseClient());
         informers = new Informers(client, loggers, time);
@@ -39,27 +50,35 @@ internal sealed class ControlPlane : IDisposable
         config = Own(new ConfigStore(informers, environment, loggers.CreateLogger<ConfigStore>(), events));
 
         observability = Own(new ProcessObservability(config, logging, environment, time));
-        var autoscaler = Own(new AutoscalerModule(options.Autoscaler, informers, config, loggers, time));
+        var names = options.Modules;
+        var autoscaler = names.Contains("autoscaler") ? Own(new AutoscalerModule(options.Autoscaler, informers, config, loggers, time)) : null;
         forwarder = new StatForwarder(
-            options.Host.Election is null ? static () => null : LeaderStatSink.OwnerIn(informers, environment, options.Host.LeaseNames(autoscaler)[0], options.Autoscaler.Port),
+            options.Host.Election is null || !names.Contains("activator") ? static () => null : LeaderStatSink.OwnerIn(informers, environment, options.Host.LeaseNames("autoscaler")[0], options.Autoscaler.Port),
             time,
             loggers.CreateLogger<StatForwarder>());
-        var activator = Own(new ActivatorModule(options.Activator, environment, informers, new LeaderStatSink(autoscaler, forwarder), loggers, time));
-        var gateway = Own(new GatewayModule(options.Gateway, environment, informers, loggers, time, new LocalActivator(activator)));
-        Statistics = gateway.Statistics;
+        var activator = names.Contains("activator")
+            ? Own(new ActivatorModule(options.Activator, environment, informers, new LeaderStatSink(autoscaler, forwarder), loggers, time))
+            : null;
+        var gateway = names.Contains("gateway")
+            ? Own(new GatewayModule(options.Gateway, environment, informers, loggers, time, activator is null ? null : new LocalActivator(activator)))
+            : null;
+        Statistics = gateway?.Statistics ?? new GatewayStatistics();
 
         // Stopped from the last to the first: decisions before the paths of requests, and the gateway before the activator it calls.
-        IServingModule[] all =
+        IServingModule?[] all =
         [
-            new WebhookModule(options.Webhook, environment, informers, config, loggers, time),
+            names.Contains("webhook") ? new WebhookModule(options.Webhook, environment, informers, config, loggers, time) : null,
             activator,
             gateway,
             autoscaler,
-            new GatewayStatusModule(options.Gateway, environment, informers, loggers, time, gateway),
-            new ControllerModule(informers, config, environment, options.ResolveDigests ? RegistryDigests(loggers, time) : new UnresolvedDigests(), events, loggers, time),
+            names.Contains("gateway-status") ? new GatewayStatusModule(options.Gateway, environment, informers, loggers, time, gateway) : null,
+            names.Contains("controller")
+                ? new ControllerModule(informers, config, environment, options.ResolveDigests ? RegistryDigests(loggers, time) : new UnresolvedDigests(), events, loggers, time)
+                : null,
         ];
+        modules = [.. all.OfType<IServingModule>()];
         var changes = options.Host.Election is null ? null : informers.For(Resources.Leases, environment.SystemNamespace);
-        host = new ModuleHost([.. all.Where(module => options.Modules.Contains(module.Name))], client, leases, options.Host, loggers, time, changes);
+        host = new ModuleHost(modules, client, leases, options.Host, loggers, time, changes);
         config.Changed += OnConfigChanged;
     }
 
@@ -72,12 +91,44 @@ internal sealed class ControlPlane : IDisposable
     /// <summary>What passed through the gateway of this process.</summary>
     public GatewayStatistics Statistics { get; }
 
-    /// <summary>Why which part is not ready; empty when the process may get traffic.</summary>
-    public IReadOnlyDictionary<string, string> NotReady => host.NotReady;
+    /// <inheritdoc/>
+    public IReadOnlyList<HealthCheck> Readiness
+    {
+        get
+        {
+            var missing = informers.NotSynced;
+            var notReady = host.NotReady;
+            return
+            [
+                new("process", stopping ? "it is stopping" : null),
+                new("caches", missing.Count > 0 ? $"the first list is not in: {string.Join(", ", missing.Distinct())}" : null),
+                .. modules.Select(module => new HealthCheck(module.Name, notReady.GetValueOrDefault(module.Name))),
+            ];
+        }
+    }
 
-    /// <summary>Runs until cancelled; returns when every module has drained.</summary>
+    /// <inheritdoc/>
+    public IReadOnlyList<HealthCheck> Liveness
+    {
+        get
+        {
+            var caches = informers.Stuck;
+            var stuck = host.Stuck;
+            return
+            [
+                new("caches", caches.Count > 0 ? string.Join("; ", caches) : null),
+                .. modules.Select(module => new HealthCheck(module.Name, stuck.GetValueOrDefault(module.Name))),
+            ];
+        }
+    }
+
+    /// <summary>Runs until cancelled; returns when every module has drained. Throws <see cref="UserErrorException"/> when the probes' port is taken.</summary>
     public async Task RunAsync(CancellationToken cancellation)
     {
+        await using var probes = new HealthServer(healthAddress, this, loggers);
+        await StartAsync(probes, cancellation);
+        await using var told = cancellation.Register(() => stopping = true);
+
         // Caches and events outlive the modules: a module that drains still reads and reports.
         using var support = new CancellationTokenSource();
         var caches = informers.RunAsync(support.Token);
@@ -93,6 +144,18 @@ internal sealed class ControlPlane : IDisposable
         {
             await support.CancelAsync();
             await Task.WhenAll(caches, recorder, forwarding, telemetry).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private static async Task StartAsync(HealthServer probes, CancellationToken cancellation)
+    {
+        try
+        {
+            await probes.StartAsync(cancellation);
+        }
+        catch (IOException failure)
+        {
+            throw new UserErrorException($"the probes cannot be answered: {failure.Message}", failure);
         }
     }
 

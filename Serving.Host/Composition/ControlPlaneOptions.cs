@@ -1,3 +1,4 @@
+using System.Net;
 using Serving.Activator;
 using Serving.Autoscaler;
 using Serving.Kubernetes;
@@ -13,6 +14,7 @@ namespace Serving.Host.Composition;
 /// <param name="Activator">The activator's listeners.</param>
 /// <param name="Autoscaler">The autoscaler's statistics listener.</param>
 /// <param name="ResolveDigests">Whether image tags are resolved at their registry; not on a cluster whose images are only names.</param>
+/// <param name="Health">Where the probes are answered.</param>
 /// <param name="Host">Leases and patience.</param>
 internal sealed record ControlPlaneOptions(
     IReadOnlyList<string> Modules,
@@ -21,4 +23,5 @@ internal sealed record ControlPlaneOptions(
     ActivatorOptions Activator,
     AutoscalerOptions Autoscaler,
     bool ResolveDigests,
+    IPEndPoint Health,
     ModuleHostOptions Host);

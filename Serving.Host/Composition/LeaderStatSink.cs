@@ -10,14 +10,14 @@ using Serving.Kubernetes;
 namespace Serving.Host.Composition;
 
 /// <summary>
-/// Takes the activator's measurements to the autoscaler that decides: the one in this process while it leads, else the leader's,
+/// Takes the activator's measurements to the autoscaler that decides: the one in this process while there is one and it leads, else the leader's,
 /// which the Lease names as <c>pod_address</c>.
 /// </summary>
-internal sealed class LeaderStatSink(AutoscalerModule autoscaler, StatForwarder forwarder) : IRequestStatSink
+internal sealed class LeaderStatSink(AutoscalerModule? autoscaler, StatForwarder forwarder) : IRequestStatSink
 {
     public void Report(string ns, string revision, in Stat stat)
     {
-        if (autoscaler.IsLeading)
+        if (autoscaler is { IsLeading: true })
         {
             autoscaler.Report(ns, revision, stat);
         }

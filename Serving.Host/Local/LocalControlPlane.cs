@@ -38,6 +38,7 @@ internal sealed class LocalControlPlane : IAsyncDisposable
             new ActivatorOptions(address) { DrainDelay = TimeSpan.Zero, DrainTimeout = TimeSpan.FromSeconds(5) },
             new AutoscalerOptions(address),
             ResolveDigests: false,
+            new IPEndPoint(address, ControlPlane.HealthPort),
             new ModuleHostOptions { StopTimeout = TimeSpan.FromSeconds(8) });
         modules = new ControlPlane(options, environment, configuration, logging, time);
         pod = new HostPod(client, environment, ControlPlane.AllModules, time);
@@ -56,11 +57,11 @@ internal sealed class LocalControlPlane : IAsyncDisposable
         await pod.CreateAsync(cancellation);
         parts.Run("control plane", modules.RunAsync);
         var started = time.GetTimestamp();
-        while (modules.NotReady is { Count: > 0 } missing)
+        while (modules.Readiness.Where(check => check.Problem is not null).ToList() is { Count: > 0 } missing)
         {
             if (time.GetElapsedTime(started) > Patience)
             {
-                throw new UserErrorException($"the control plane is not ready after {Patience.TotalSeconds:0} s: {string.Join("; ", missing.Select(entry => $"{entry.Key}: {entry.Value}"))}");
+                throw new UserErrorException($"the control plane is not ready after {Patience.TotalSeconds:0} s: {string.Join("; ", missing.Select(check => $"{check.Name}: {check.Problem}"))}");
             }
 
             await Task.Delay(Interval, time, cancellation);

@@ -15,6 +15,8 @@ namespace Serving.Activator;
 /// </summary>
 public sealed partial class ActivatorModule : IServingModule, IDisposable
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+
     private readonly ActivatorOptions _options;
     private readonly TimeProvider _time;
     private readonly ILoggerFactory _loggers;
@@ -26,6 +28,8 @@ public sealed partial class ActivatorModule : IServingModule, IDisposable
     private readonly ActivationHandler _handler;
     private readonly ActivatorEndpoint _endpoint;
     private volatile string? _notReadyReason = "the activator has not started";
+    private readonly Heartbeat _heartbeat;
+    private volatile DataplaneServer? _server;
     private int _inFlight;
 
     /// <param name="options">Where it listens and how patient it is.</param>
@@ -45,6 +49,7 @@ public sealed partial class ActivatorModule : IServingModule, IDisposable
         ArgumentNullException.ThrowIfNull(time);
         _options = options;
         _time = time;
+        _heartbeat = new Heartbeat("reporting requests", Patience, time);
         _loggers = loggers;
         _logger = loggers.CreateLogger<ActivatorModule>();
         _registry = new RevisionRegistry(informers, options.Address, options.QueueDepth, time);
@@ -62,6 +67,9 @@ public sealed partial class ActivatorModule : IServingModule, IDisposable
 
     /// <inheritdoc/>
     public string? NotReadyReason => _notReadyReason;
+
+    /// <inheritdoc/>
+    public string? StuckReason => _heartbeat.StuckReason;
 
     /// <summary>The address by which it is found among the Endpoints of a revision.</summary>
     public IPAddress Address => _options.Address;
@@ -92,6 +100,8 @@ public sealed partial class ActivatorModule : IServingModule, IDisposable
         await using var reports = _time.CreateTimer(static state => ((ActivatorModule)state!).Report(), this, ConcurrencyReporter.Period, ConcurrencyReporter.Period);
         await using var server = new DataplaneServer(ServerOptions(), _endpoint.HandleAsync);
         await server.StartAsync(cancellation);
+        _server = server;
+        _heartbeat.Beat();
         Endpoints = server.Endpoints;
         try
         {
@@ -102,6 +112,22 @@ public sealed partial class ActivatorModule : IServingModule, IDisposable
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
             await DrainAsync(server);
+        }
+        finally
+        {
+            _server = null;
+            await reports.DisposeAsync();
+            _heartbeat.Rest();
+        }
+    }
+
+    /// <inheritdoc/>
+    public void BeginDrain()
+    {
+        if (_server is { } server)
+        {
+            _notReadyReason = "received SIGTERM from kubelet";
+            server.BeginDrain();
         }
     }
 
@@ -116,9 +142,8 @@ public sealed partial class ActivatorModule : IServingModule, IDisposable
     // Requests arrive until everybody knows that this replica is going, and are served as ever.
     private async Task DrainAsync(DataplaneServer server)
     {
-        _notReadyReason = "received SIGTERM from kubelet";
+        BeginDrain();
         LogDraining(_logger, _options.DrainDelay.TotalSeconds);
-        server.BeginDrain();
         if (_options.DrainDelay > TimeSpan.Zero) await Task.Delay(_options.DrainDelay, _time);
         using var limit = new CancellationTokenSource(_options.DrainTimeout, _time);
         await server.StopAsync(limit.Token);
@@ -130,6 +155,7 @@ public sealed partial class ActivatorModule : IServingModule, IDisposable
         try
         {
             _reporter.Report();
+            _heartbeat.Beat();
         }
         catch (Exception exception)
         {

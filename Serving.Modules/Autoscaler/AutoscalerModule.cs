@@ -77,6 +77,9 @@ public sealed class AutoscalerModule : IServingModule, IDisposable
     /// <inheritdoc/>
     public Activation Activation => Activation.Leader;
 
+    /// <inheritdoc/>
+    public string? StuckReason => autoscalerLoop.StuckReason ?? metricLoop.StuckReason ?? hpaLoop.StuckReason ?? deciders.StuckReason ?? collector.StuckReason;
+
     /// <summary>Whether this process decides; while it does not, measurements belong to the one that does (<see cref="StatForwarder"/>).</summary>
     public bool IsLeading => isLeading;
 

@@ -1,10 +1,11 @@
+using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 
 namespace Serving.Certificates;
 
 /// <summary>
-/// Issues serving certificates for Kubernetes Services. Each certificate has an authority of its own, whose key is
+/// Issues serving certificates. Each certificate has an authority of its own, whose key is
 /// thrown away at once, so that no secret exists with which another could be issued.
 /// </summary>
 public static class CertificateAuthority
@@ -21,6 +22,17 @@ public static class CertificateAuthority
     public static ServingCertificatePems Issue(string service, string ns, string clusterDomain, DateTimeOffset now, TimeSpan lifetime)
     {
         var host = $"{service}.{ns}.svc";
+        return Issue(host, [service, $"{service}.{ns}", host, $"{host}.{clusterDomain}"], [], now, lifetime);
+    }
+
+    /// <summary>Issues a certificate (ECDSA P-256) for DNS names and addresses.</summary>
+    /// <param name="host">What it is for, in its subject.</param>
+    /// <param name="names">The DNS names.</param>
+    /// <param name="addresses">The IP addresses.</param>
+    /// <param name="now">The present.</param>
+    /// <param name="lifetime">How long certificate and authority are valid.</param>
+    public static ServingCertificatePems Issue(string host, IReadOnlyList<string> names, IReadOnlyList<IPAddress> addresses, DateTimeOffset now, TimeSpan lifetime)
+    {
         var from = now - ClockSkew;
         var until = now + lifetime;
 
@@ -40,7 +52,7 @@ public static class CertificateAuthority
         request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.1")], critical: false));
         request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, critical: false));
         request.CertificateExtensions.Add(X509AuthorityKeyIdentifierExtension.CreateFromCertificate(authority, true, false));
-        request.CertificateExtensions.Add(Names($"{service}", $"{service}.{ns}", host, $"{host}.{clusterDomain}"));
+        request.CertificateExtensions.Add(Names(names, addresses));
         using var certificate = request.Create(authority, from, until, RandomNumberGenerator.GetBytes(16));
 
         return new(key.ExportPkcs8PrivateKeyPem() + "\n", certificate.ExportCertificatePem() + "\n", authority.ExportCertificatePem() + "\n");
@@ -54,12 +66,17 @@ public static class CertificateAuthority
         return name.Build();
     }
 
-    private static X509Extension Names(params string[] names)
+    private static X509Extension Names(IReadOnlyList<string> names, IReadOnlyList<IPAddress> addresses)
     {
         var builder = new SubjectAlternativeNameBuilder();
         foreach (var name in names)
         {
             builder.AddDnsName(name);
+        }
+
+        foreach (var address in addresses)
+        {
+            builder.AddIpAddress(address);
         }
 
         return builder.Build();

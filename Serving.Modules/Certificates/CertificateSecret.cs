@@ -13,7 +13,7 @@ namespace Serving.Certificates;
 /// writes a new one; who loses that race takes the winner's. A new certificate keeps the previous authority beside its
 /// own, so that nobody's trust breaks while the replicas change over.
 /// </summary>
-public sealed class CertificateSecret
+public sealed class CertificateSecret : ICertificateSource
 {
     private const string KeyEntry = "server-key.pem";
     private const string CertificateEntry = "server-cert.pem";

@@ -4,4 +4,11 @@ namespace Serving.Certificates;
 /// <param name="Key">The private key (PKCS#8).</param>
 /// <param name="Certificate">The certificate.</param>
 /// <param name="Authorities">One authority, or two while clients that trust the previous one are around.</param>
-public sealed record ServingCertificatePems(string Key, string Certificate, string Authorities);
+public sealed record ServingCertificatePems(string Key, string Certificate, string Authorities)
+{
+    private const string End = "-----END CERTIFICATE-----";
+
+    /// <summary>The first of several authorities, which is the newest, with the line's end.</summary>
+    internal static string Newest(string authorities)
+        => authorities.IndexOf(End, StringComparison.Ordinal) is >= 0 and var end ? authorities[..(end + End.Length)] + "\n" : "";
+}

@@ -72,6 +72,9 @@ public sealed class ControllerModule : IServingModule
 
     public Activation Activation => Activation.Leader;
 
+    /// <inheritdoc/>
+    public string? StuckReason => loops.Select(static loop => loop.StuckReason).FirstOrDefault(static reason => reason is not null);
+
     public async Task RunAsync(IKubernetesClient client, CancellationToken cancellation)
     {
         config.Changed += Resync;

@@ -16,16 +16,19 @@ public sealed class WebhookModule : IServingModule
 {
     private const string InstalledLabel = "app.kubernetes.io/name=knative-serving";
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(10);
 
     private readonly WebhookOptions options;
     private readonly ClusterEnvironment environment;
     private readonly ConfigStore config;
-    private readonly CertificateSecret secret;
+    private readonly ICertificateSource source;
+    private readonly WebhookRegistration registration;
     private readonly ILoggerFactory loggers;
     private readonly ILogger<WebhookModule> logger;
     private readonly TimeProvider time;
     private readonly Channel<bool> wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly IInformer<Api.Core.WebhookConfiguration>[] configurations;
+    private readonly Heartbeat heartbeat;
     private volatile ServingCertificate? certificate;
     private volatile string? notReady = "the certificate is not in place yet";
     private volatile IPEndPoint? endPoint;
@@ -48,13 +51,17 @@ public sealed class WebhookModule : IServingModule
         this.loggers = loggers;
         this.time = time;
         logger = loggers.CreateLogger<WebhookModule>();
+        heartbeat = new Heartbeat("keeping the registration", options.CheckInterval + Patience, time);
         configurations =
         [
             informers.For(Resources.MutatingWebhookConfigurations, null, InstalledLabel),
             informers.For(Resources.ValidatingWebhookConfigurations, null, InstalledLabel),
         ];
-        secret = new CertificateSecret(
-            new(environment.SystemNamespace, options.SecretName, options.ServiceName, environment.ClusterDomain), time, loggers.CreateLogger<CertificateSecret>());
+        source = options.Url is { } url
+            ? new TransientCertificate(url.IdnHost.Trim('[', ']'), time, loggers.CreateLogger<TransientCertificate>())
+            : new CertificateSecret(
+                new(environment.SystemNamespace, options.SecretName, options.ServiceName, environment.ClusterDomain), time, loggers.CreateLogger<CertificateSecret>());
+        registration = new WebhookRegistration(options, environment.SystemNamespace);
     }
 
     /// <inheritdoc/>
@@ -65,6 +72,9 @@ public sealed class WebhookModule : IServingModule
 
     /// <inheritdoc/>
     public string? NotReadyReason => notReady;
+
+    /// <inheritdoc/>
+    public string? StuckReason => heartbeat.StuckReason;
 
     /// <summary>Where it listens; null before it does.</summary>
     public IPEndPoint? EndPoint => endPoint;
@@ -77,7 +87,7 @@ public sealed class WebhookModule : IServingModule
         try
         {
             await config.WaitForSyncAsync(cancellation).ConfigureAwait(false);
-            await RepeatAsync(async () => certificate = await secret.EnsureAsync(client, cancellation).ConfigureAwait(false), cancellation).ConfigureAwait(false);
+            await RepeatAsync(async () => certificate = await source.EnsureAsync(client, cancellation).ConfigureAwait(false), cancellation).ConfigureAwait(false);
             var server = new WebhookServer(new(options.Address, options.Port), () => certificate!, Handlers(client), loggers);
             await using (server.ConfigureAwait(false))
             {
@@ -93,6 +103,7 @@ public sealed class WebhookModule : IServingModule
         }
         finally
         {
+            heartbeat.Rest();
             notReady = "stopped";
             endPoint = null;
             foreach (var registration in registrations)
@@ -120,14 +131,15 @@ public sealed class WebhookModule : IServingModule
     {
         while (!cancellation.IsCancellationRequested)
         {
+            heartbeat.Beat();
             var wait = options.CheckInterval;
             try
             {
-                var next = await secret.EnsureAsync(client, cancellation).ConfigureAwait(false);
-                if (await WebhookRegistration.ApplyAsync(client, environment.SystemNamespace, next.Pems.Authorities, cancellation).ConfigureAwait(false) is { } problem)
+                var next = await source.EnsureAsync(client, cancellation).ConfigureAwait(false);
+                if (await registration.ApplyAsync(client, next.Pems.Authorities, cancellation).ConfigureAwait(false) is { } problem)
                 {
                     logger.LogWarning("Admission is not registered: {Problem}", problem);
-                    notReady = notReady is null ? null : problem;
+                    notReady = notReady is null && !registration.IsLost ? null : problem;
                     wait = RetryDelay;
                 }
                 else

@@ -13,6 +13,12 @@ public sealed record WebhookOptions(IPAddress Address, int Port = 8443)
     /// <summary>The Secret that holds the certificate.</summary>
     public string SecretName { get; init; } = "webhook-certs";
 
+    /// <summary>
+    /// The address by which the API server calls instead of by the Service, for a process outside the cluster: <c>https</c>, a host,
+    /// perhaps a port and a path. The certificate is then the process's own.
+    /// </summary>
+    public Uri? Url { get; init; }
+
     /// <summary>How often the certificate and the webhook configurations are checked when nothing tells of a change.</summary>
     public TimeSpan CheckInterval { get; init; } = TimeSpan.FromMinutes(1);
 }

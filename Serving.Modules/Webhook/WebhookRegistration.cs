@@ -9,12 +9,16 @@ namespace Serving.Webhook;
 
 /// <summary>
 /// Keeps the three webhook configurations of the cluster pointing at us: path, rules and the authorities to trust. The
-/// rest (Service, failure policy, selectors, time-outs) is the installer's.
+/// rest (Service, failure policy, selectors, time-outs) is the installer's. A process outside the cluster puts its address in the
+/// place of the Service; those inside put the Service back. Invariant: the one outside gives way, so that the two never fight.
 /// </summary>
-internal sealed class WebhookRegistration
+internal sealed class WebhookRegistration(WebhookOptions options, string systemNamespace)
 {
     private const string ExcludeLabel = "webhooks.knative.dev/exclude";
     private const int Attempts = 5;
+    private const string Lost = "a webhook of the cluster has taken the registration back: scale its Deployment to zero, then start this again";
+
+    private readonly HashSet<string> taken = [];
 
     /// <summary>A webhook configuration: its name, which is its webhook's too, the path, and the rules.</summary>
     internal sealed record Entry(ResourceType<WebhookConfiguration> Resource, string Name, string Path, bool IsOurKinds, Func<JsonArray> Rules);
@@ -30,12 +34,20 @@ internal sealed class WebhookRegistration
             static () => [Rule("", "v1", ["configmaps/*"], [AdmissionOperations.Create, AdmissionOperations.Update], "Namespaced")]),
     ];
 
+    /// <summary>Whether a process inside the cluster took over what this one, outside, had registered.</summary>
+    public bool IsLost { get; private set; }
+
     /// <summary>
     /// Brings every configuration up to date. Each belongs to the namespace of the installation: a webhook whose Service is
     /// gone with its namespace would refuse every write in the cluster. Returns null, or why one could not be.
     /// </summary>
-    public static async Task<string?> ApplyAsync(IKubernetesClient client, string systemNamespace, string authorities, CancellationToken cancellation)
+    public async Task<string?> ApplyAsync(IKubernetesClient client, string authorities, CancellationToken cancellation)
     {
+        if (IsLost)
+        {
+            return Lost;
+        }
+
         OwnerReference owner;
         try
         {
@@ -67,7 +79,7 @@ internal sealed class WebhookRegistration
         BlockOwnerDeletion = true,
     };
 
-    private static async Task<string?> ApplyAsync(
+    private async Task<string?> ApplyAsync(
         IKubernetesClient client, Entry entry, OwnerReference owner, string authorities, CancellationToken cancellation)
     {
         for (var attempt = 1; ; attempt++)
@@ -75,9 +87,15 @@ internal sealed class WebhookRegistration
             try
             {
                 var current = await client.GetAsync(entry.Resource, null, entry.Name, cancellation).ConfigureAwait(false);
+                if (options.Url is not null && taken.Contains(entry.Name) && current.Webhooks.Any(webhook => IsByService(webhook, entry)))
+                {
+                    IsLost = true;
+                    return Lost;
+                }
+
                 if (!TryFill(current, entry, authorities, out var wanted))
                 {
-                    return $"{entry.Resource.Kind} {entry.Name} has no webhook {entry.Name} with a service";
+                    return $"{entry.Resource.Kind} {entry.Name} has no webhook {entry.Name}";
                 }
 
                 wanted = wanted with { Metadata = wanted.Metadata with { OwnerReferences = [owner] } };
@@ -86,6 +104,7 @@ internal sealed class WebhookRegistration
                     await client.UpdateAsync(entry.Resource, wanted, cancellation).ConfigureAwait(false);
                 }
 
+                taken.Add(entry.Name);
                 return null;
             }
             catch (KubernetesException missing) when (missing.IsNotFound)
@@ -105,22 +124,24 @@ internal sealed class WebhookRegistration
                 == (owner.ApiVersion, owner.Kind, owner.Name, owner.Uid, owner.Controller, owner.BlockOwnerDeletion);
 
     /// <summary>The configuration with our parts filled in; false when it has no webhook of ours.</summary>
-    internal static bool TryFill(WebhookConfiguration current, Entry entry, string authorities, out WebhookConfiguration filled)
+    internal bool TryFill(WebhookConfiguration current, Entry entry, string authorities, out WebhookConfiguration filled)
     {
         var found = false;
         var webhooks = new List<JsonElement>();
         foreach (var webhook in current.Webhooks)
         {
             if (webhook.ValueKind != JsonValueKind.Object || JsonObject.Create(webhook) is not { } node
-                || node["name"]?.GetValue<string>() != entry.Name || node["clientConfig"]?["service"] is not JsonObject service)
+                || node["name"]?.GetValue<string>() != entry.Name)
             {
                 webhooks.Add(webhook);
                 continue;
             }
 
             found = true;
-            service["path"] = entry.Path;
-            node["clientConfig"]!["caBundle"] = Convert.ToBase64String(Encoding.UTF8.GetBytes(authorities));
+            var target = node["clientConfig"] as JsonObject ?? [];
+            node["clientConfig"] = target;
+            Point(target, entry.Path);
+            target["caBundle"] = Convert.ToBase64String(Encoding.UTF8.GetBytes(authorities));
             node["rules"] = entry.Rules();
             if (entry.IsOurKinds)
             {
@@ -137,6 +158,30 @@ internal sealed class WebhookRegistration
 
         filled = current with { Webhooks = webhooks };
         return found;
+    }
+
+    private static bool IsByService(JsonElement webhook, Entry entry)
+        => webhook.ValueKind == JsonValueKind.Object
+            && webhook.TryGetProperty("name", out var name) && name.ValueEquals(entry.Name)
+            && webhook.TryGetProperty("clientConfig", out var target) && target.TryGetProperty("service", out var service) && service.ValueKind == JsonValueKind.Object;
+
+    /// <summary>By our address when we have one; else by the Service that the installer named, or by ours where an address was.</summary>
+    private void Point(JsonObject target, string path)
+    {
+        if (options.Url is { } url)
+        {
+            target.Remove("service");
+            target["url"] = url.AbsoluteUri.TrimEnd('/') + path;
+            return;
+        }
+
+        target.Remove("url");
+        if (target["service"] is not JsonObject service)
+        {
+            target["service"] = service = new JsonObject { ["name"] = options.ServiceName, ["namespace"] = systemNamespace };
+        }
+
+        service["path"] = path;
     }
 
     private static void ExcludeByLabel(JsonObject webhook)

@@ -18,6 +18,14 @@ internal sealed class HostProcess : IAsyncDisposable
         process.BeginErrorReadLine();
     }
 
+    /// <summary>The host's assembly, of the same build configuration as the tests.</summary>
+    public static string Assembly { get; } = Repository.PathOf(
+        "Serving.Host",
+        "bin",
+        AppContext.BaseDirectory.Contains($"{Path.DirectorySeparatorChar}Release{Path.DirectorySeparatorChar}", StringComparison.Ordinal) ? "Release" : "Debug",
+        "net10.0",
+        "Serving.Host.dll");
+
     /// <summary>What it wrote so far, standard output and error together.</summary>
     public string Output
     {
@@ -36,12 +44,10 @@ internal sealed class HostProcess : IAsyncDisposable
     /// <summary>Whether it has ended.</summary>
     public bool HasExited => process.HasExited;
 
-    /// <summary>Starts the host of the same build configuration as the tests.</summary>
+    /// <summary>Starts the host.</summary>
     public static HostProcess Start(params string[] arguments)
     {
-        var configuration = AppContext.BaseDirectory.Contains($"{Path.DirectorySeparatorChar}Release{Path.DirectorySeparatorChar}", StringComparison.Ordinal) ? "Release" : "Debug";
-        var host = Repository.PathOf("Serving.Host", "bin", configuration, "net10.0", "Serving.Host.dll");
-        var start = new ProcessStartInfo("dotnet", [host, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Repository.Root };
+        var start = new ProcessStartInfo("dotnet", [Assembly, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Repository.Root };
         return new HostProcess(Process.Start(start)!);
     }
 

@@ -23,7 +23,10 @@ internal sealed partial class MetricCollector : IMetricSource
         "kn.autoscaler.scrape.duration", "s", "The duration of scraping the revision",
         advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10] });
 
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+
     private readonly ConcurrentDictionary<ObjectKey, MetricCollection> collections = new();
+    private readonly Heartbeat heartbeat;
     private readonly IPodScraper scraper;
     private readonly TimeProvider time;
     private readonly ILogger logger;
@@ -33,7 +36,11 @@ internal sealed partial class MetricCollector : IMetricSource
         this.scraper = scraper;
         this.time = time;
         this.logger = logger;
+        heartbeat = new Heartbeat("collecting metrics", Patience, time);
     }
+
+    /// <summary>Null while it starts scrapes every second, or does not run; else since when it has not.</summary>
+    public string? StuckReason => heartbeat.StuckReason;
 
     /// <summary>Called when scraping a revision begins to fail or to succeed; quick, from any thread.</summary>
     public event Action<ObjectKey>? Changed;
@@ -68,8 +75,10 @@ internal sealed partial class MetricCollector : IMetricSource
         var running = new HashSet<Task>();
         try
         {
+            heartbeat.Beat();
             while (await timer.WaitForNextTickAsync(cancellation).ConfigureAwait(false))
             {
+                heartbeat.Beat();
                 running.RemoveWhere(task => task.IsCompleted);
                 foreach (var (key, collection) in collections)
                 {
@@ -80,6 +89,10 @@ internal sealed partial class MetricCollector : IMetricSource
         catch (OperationCanceledException)
         {
             // The end of the term.
+        }
+        finally
+        {
+            heartbeat.Rest();
         }
 
         await Task.WhenAll(running).ConfigureAwait(false);

@@ -14,7 +14,10 @@ internal sealed partial class Deciders
     /// <summary>Time between evaluations.</summary>
     public static readonly TimeSpan TickInterval = TimeSpan.FromSeconds(2);
 
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+
     private readonly ConcurrentDictionary<ObjectKey, Entry> entries = new();
+    private readonly Heartbeat heartbeat;
     private readonly IMetricSource metrics;
     private readonly Func<ObjectKey, int> readyPods;
     private readonly TimeProvider time;
@@ -30,7 +33,11 @@ internal sealed partial class Deciders
         this.readyPods = readyPods;
         this.time = time;
         this.logger = logger;
+        heartbeat = new Heartbeat("deciding", Patience, time);
     }
+
+    /// <summary>Null while it evaluates every tick, or does not run; else since when it has not.</summary>
+    public string? StuckReason => heartbeat.StuckReason;
 
     /// <summary>Called when a revision should be reconciled because of a decision; quick, from any thread.</summary>
     public event Action<ObjectKey>? Changed;
@@ -75,11 +82,20 @@ internal sealed partial class Deciders
         using var timer = new PeriodicTimer(TickInterval, time);
         try
         {
-            while (await timer.WaitForNextTickAsync(cancellation).ConfigureAwait(false)) EvaluateAll();
+            heartbeat.Beat();
+            while (await timer.WaitForNextTickAsync(cancellation).ConfigureAwait(false))
+            {
+                heartbeat.Beat();
+                EvaluateAll();
+            }
         }
         catch (OperationCanceledException)
         {
             // The end of the term.
+        }
+        finally
+        {
+            heartbeat.Rest();
         }
     }
 

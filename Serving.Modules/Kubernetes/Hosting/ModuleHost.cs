@@ -39,7 +39,7 @@ public sealed class ModuleHost
         _options = options;
         _logger = loggers.CreateLogger<ModuleHost>();
         _time = time ?? TimeProvider.System;
-        _units = [.. modules.Select(module => new Unit(module, ElectorOf(module)))];
+        _units = [.. modules.Select(module => new Unit(module, ElectorOf(module), _options.StopTimeout, _time))];
     }
 
     /// <summary>Why which modules are not ready, by name; empty when the process may get traffic. A candidate that does not lead is ready.</summary>
@@ -59,6 +59,10 @@ public sealed class ModuleHost
             return reasons;
         }
     }
+
+    /// <summary>Why which modules are stuck, by name; empty while every loop turns.</summary>
+    public IReadOnlyDictionary<string, string> Stuck
+        => _units.Select(unit => (unit.Module.Name, Reason: unit.StuckReason)).Where(entry => entry.Reason is not null).ToDictionary(entry => entry.Name, entry => entry.Reason!);
 
     /// <summary>The names of the Leader modules that work in this process now.</summary>
     public IReadOnlyList<string> Leading => [.. _units.Where(unit => unit.Leads).Select(unit => unit.Module.Name)];
@@ -91,8 +95,20 @@ public sealed class ModuleHost
                 await told.Task.ConfigureAwait(false);
             }
 
+            foreach (var unit in _units)
+            {
+                unit.Module.BeginDrain();
+            }
+
+            var delay = _options.DrainDelay;
             for (var i = _units.Count - 1; i >= 0; i--)
             {
+                if (_units[i].Module.Activation == Activation.Always)
+                {
+                    await Task.Delay(delay, _time, CancellationToken.None).ConfigureAwait(false);
+                    delay = TimeSpan.Zero;
+                }
+
                 await stops[i].CancelAsync().ConfigureAwait(false);
                 try
                 {
@@ -115,7 +131,7 @@ public sealed class ModuleHost
 
     private LeaderElector? ElectorOf(IServingModule module)
         => module.Activation == Activation.Leader && _options.Election is { } election
-            ? new LeaderElector(_leaseClient, _options.LeaseNames(module), election, _logger, _time)
+            ? new LeaderElector(_leaseClient, _options.LeaseNames(module.Name), election, _logger, _time)
             : null;
 
     private Task RunAsync(Unit unit, CancellationToken stop)
@@ -125,6 +141,7 @@ public sealed class ModuleHost
 
     private async Task KeepRunningAsync(Unit unit, IKubernetesClient client, CancellationToken stop)
     {
+        await using var told = stop.Register(unit.ToldToStop).ConfigureAwait(false);
         var delay = _options.FirstRestart;
         while (!stop.IsCancellationRequested)
         {
@@ -172,8 +189,9 @@ public sealed class ModuleHost
     }
 
     /// <summary>A module and how it fares.</summary>
-    private sealed class Unit(IServingModule module, LeaderElector? elector)
+    private sealed class Unit(IServingModule module, LeaderElector? elector, TimeSpan stopTimeout, TimeProvider time)
     {
+        private readonly Heartbeat _stopping = new("the end of its term", stopTimeout, time);
         private volatile string? _failure;
         private volatile bool _running;
 
@@ -187,6 +205,17 @@ public sealed class ModuleHost
             => _failure is { } failure ? $"failed: {failure}"
                 : _running ? module.NotReadyReason
                 : elector is null ? "not running" : null;
+
+        /// <summary>A leader whose term is over and whose work does not end keeps this process from ever leading again.</summary>
+        public string? StuckReason => _running ? module.StuckReason ?? elector?.StuckReason ?? _stopping.StuckReason : elector?.StuckReason;
+
+        public void ToldToStop()
+        {
+            if (module.Activation == Activation.Leader)
+            {
+                _stopping.Beat();
+            }
+        }
 
         public void Begin()
         {
@@ -202,6 +231,7 @@ public sealed class ModuleHost
 
         public void End()
         {
+            _stopping.Rest();
             _failure = null;
             _running = false;
         }

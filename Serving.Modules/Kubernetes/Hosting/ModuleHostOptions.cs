@@ -7,10 +7,16 @@ public sealed record ModuleHostOptions
     public LeaderElectionOptions? Election { get; init; }
 
     /// <summary>
-    /// The names of a module's Leases, in the order in which every candidate takes them; the module works while all are held. By
+    /// The names of the Leases of a module (by its name), in the order in which every candidate takes them; the module works while all are held. By
     /// default the one <c>&lt;name&gt;.00-of-01</c>.
     /// </summary>
-    public Func<IServingModule, IReadOnlyList<string>> LeaseNames { get; init; } = static module => [$"{module.Name}.00-of-01"];
+    public Func<string, IReadOnlyList<string>> LeaseNames { get; init; } = static module => [$"{module}.00-of-01"];
+
+    /// <summary>
+    /// How long, after leaders have handed over, the other modules serve on before they stop, so that whoever sends requests learns
+    /// that this process is leaving.
+    /// </summary>
+    public TimeSpan DrainDelay { get; init; }
 
     /// <summary>How long a module that is told to stop is waited for before the next one is told.</summary>
     public TimeSpan StopTimeout { get; init; } = TimeSpan.FromSeconds(45);

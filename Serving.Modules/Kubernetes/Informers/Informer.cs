@@ -13,6 +13,10 @@ public sealed class Informer<T> : IInformer<T>
 {
     private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(10);
+
+    /// <summary>A quiet watch ends after ten minutes and a half; a list of many pages takes a while.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(20);
+
     private readonly IKubernetesClient _client;
     private readonly ResourceType<T> _type;
     private readonly string? _namespace;
@@ -24,6 +28,7 @@ public sealed class Informer<T> : IInformer<T>
 
     // Guards the handlers and makes a change of the copy and its announcement one step.
     private readonly Lock _dispatch = new();
+    private readonly Heartbeat _heartbeat;
     private Action<Change<T>>[] _handlers = [];
     private string _version = "";
 
@@ -44,7 +49,11 @@ public sealed class Informer<T> : IInformer<T>
         _options = new ListOptions(LabelSelector: labelSelector);
         _logger = logger;
         _time = time ?? TimeProvider.System;
+        _heartbeat = new Heartbeat($"the watch of {type.Plural}", Patience, _time);
     }
+
+    /// <summary>Null while it lists, watches and tries again; else since when it does none of these.</summary>
+    public string? StuckReason => _heartbeat.StuckReason;
 
     /// <inheritdoc/>
     public ILister<T> Lister => _cache;
@@ -75,9 +84,22 @@ public sealed class Informer<T> : IInformer<T>
     /// <summary>Keeps the copy until cancelled. Never throws because of the server.</summary>
     public async Task RunAsync(CancellationToken cancellation)
     {
+        try
+        {
+            await KeepAsync(cancellation).ConfigureAwait(false);
+        }
+        finally
+        {
+            _heartbeat.Rest();
+        }
+    }
+
+    private async Task KeepAsync(CancellationToken cancellation)
+    {
         var failures = 0;
         while (!cancellation.IsCancellationRequested)
         {
+            _heartbeat.Beat();
             TimeSpan delay;
             try
             {
@@ -163,6 +185,7 @@ public sealed class Informer<T> : IInformer<T>
         await foreach (var change in _client.WatchAsync(_type, _namespace, _options with { ResourceVersion = _version }, cancellation).ConfigureAwait(false))
         {
             events++;
+            _heartbeat.Beat();
             lock (_dispatch)
             {
                 switch (change.Type)

@@ -38,6 +38,18 @@ public sealed class Informers : IInformers
         }
     }
 
+    /// <summary>Why which collections are no longer followed, for the liveness probe; empty while all are, and while the API server is away.</summary>
+    public IReadOnlyList<string> Stuck
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return [.. _entries.Values.Select(entry => entry.StuckReason()).OfType<string>()];
+            }
+        }
+    }
+
     /// <inheritdoc/>
     public IInformer<T> For<T>(ResourceType<T> type, string? ns = null, string? labelSelector = null)
         where T : class, IKubernetesObject
@@ -54,7 +66,7 @@ public sealed class Informers : IInformers
             }
 
             var informer = new Informer<T>(_client, type, ns, labelSelector, _logger, _time);
-            entry = new Entry(informer, informer.RunAsync, informer.WaitForSyncAsync, () => informer.HasSynced);
+            entry = new Entry(informer, informer.RunAsync, informer.WaitForSyncAsync, () => informer.HasSynced, () => informer.StuckReason);
             _entries[key] = entry;
             if (_term is { IsCancellationRequested: false } term)
             {
@@ -110,5 +122,5 @@ public sealed class Informers : IInformers
 
     private sealed record Key(Type Model, string Group, string Version, string Plural, string? Namespace, string? Selector);
 
-    private sealed record Entry(object Informer, Func<CancellationToken, Task> Run, Func<CancellationToken, Task> WaitForSync, Func<bool> HasSynced);
+    private sealed record Entry(object Informer, Func<CancellationToken, Task> Run, Func<CancellationToken, Task> WaitForSync, Func<bool> HasSynced, Func<string?> StuckReason);
 }

@@ -11,6 +11,7 @@ namespace Serving.Kubernetes;
 public sealed class LeaderElector
 {
     private static readonly TimeSpan ReleaseTimeout = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan LongestStagger = TimeSpan.FromMilliseconds(200);
 
     private readonly LeaseLock[] _locks;
@@ -18,6 +19,7 @@ public sealed class LeaderElector
     private readonly ILogger _logger;
     private readonly TimeProvider _time;
     private readonly Channel<bool> _news = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly Heartbeat _heartbeat;
     private volatile LeaderElectionOptions _options;
     private volatile bool _leading;
 
@@ -38,11 +40,15 @@ public sealed class LeaderElector
         _logger = logger;
         _time = time ?? TimeProvider.System;
         _names = string.Join(", ", leases);
+        _heartbeat = new Heartbeat($"the candidature for {_names}", Patience, _time);
         _locks = [.. leases.Select(name => new LeaseLock(client, name, logger, _time))];
     }
 
     /// <summary>Whether the Leases are ours now.</summary>
     public bool IsLeading => _leading;
+
+    /// <summary>Null while it tries, renews or waits for the work of a lost term to end; else since when it does none of these.</summary>
+    public string? StuckReason => _heartbeat.StuckReason;
 
     /// <summary>
     /// Takes over other times, from the next attempt or renewal on; who we are and where the Leases are stays. Safe while leading:
@@ -75,9 +81,11 @@ public sealed class LeaderElector
             }
             catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
             {
-                return;
+                break;
             }
         }
+
+        _heartbeat.Rest();
     }
 
     private void OnLease(Change<Lease> change)
@@ -102,6 +110,7 @@ public sealed class LeaderElector
     {
         while (true)
         {
+            _heartbeat.Beat();
             _news.Reader.TryRead(out _);
             var options = _options;
             var sent = _time.GetTimestamp();
@@ -222,6 +231,7 @@ public sealed class LeaderElector
         {
             while (!cancellation.IsCancellationRequested)
             {
+                _heartbeat.Beat();
                 await Task.Delay(_options.RetryPeriod, _time, cancellation).ConfigureAwait(false);
                 var options = _options;
 
@@ -238,6 +248,10 @@ public sealed class LeaderElector
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
             // The term ended.
+        }
+        finally
+        {
+            _heartbeat.Rest();
         }
     }
 

@@ -56,6 +56,18 @@ public sealed class WorkQueue<TKey> : WorkQueueMetrics.IObserved, IDisposable
         }
     }
 
+    /// <summary>The key that has been in somebody's hands for longest, and how long; null when none is.</summary>
+    public (TKey Key, TimeSpan Running)? LongestRunning
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _processing.Count == 0 ? null : _processing.MinBy(pair => pair.Value) is var oldest ? (oldest.Key, _time.GetElapsedTime(oldest.Value)) : null;
+            }
+        }
+    }
+
     double WorkQueueMetrics.IObserved.UnfinishedSeconds
     {
         get

@@ -9,6 +9,9 @@ namespace Serving.Kubernetes;
 /// </summary>
 public sealed class ReconcileLoop
 {
+    /// <summary>The longest that one reconcile may take: many times the time-out of a request to the API server.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
+
     private readonly IReconciler _reconciler;
     private readonly ILogger _logger;
     private readonly TimeProvider _time;
@@ -31,6 +34,18 @@ public sealed class ReconcileLoop
         _logger = logger;
         _time = time ?? TimeProvider.System;
         _workers = workers;
+    }
+
+    /// <summary>Null while keys come and go; else which one does not come back.</summary>
+    public string? StuckReason
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _queue?.LongestRunning is var (key, running) && running > Patience ? $"{_reconciler.Name} has worked on {key} for {running.TotalSeconds:0} s" : null;
+            }
+        }
     }
 
     /// <summary>Reconciles every object of this informer when it changes.</summary>

@@ -17,6 +17,8 @@ namespace Serving.Networking.Gateway;
 /// </summary>
 public sealed partial class GatewayModule : IServingModule, IDisposable
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+
     private readonly GatewayOptions options;
     private readonly ILoggerFactory loggers;
     private readonly ILogger logger;
@@ -28,6 +30,8 @@ public sealed partial class GatewayModule : IServingModule, IDisposable
     private readonly CertificateStore? certificates;
     private readonly IDisposable registration;
     private readonly SemaphoreSlim stale = new(1, 1);
+    private readonly Heartbeat heartbeat;
+    private volatile DataplaneServer[] servers = [];
     private RouteTable table = RouteTable.Empty;
     private TaskCompletionSource nextTable = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile string? notReady = "the gateway has not started";
@@ -49,6 +53,7 @@ public sealed partial class GatewayModule : IServingModule, IDisposable
         this.time = time;
         this.localActivator = localActivator;
         logger = loggers.CreateLogger<GatewayModule>();
+        heartbeat = new Heartbeat("making the table of routes", Patience, time);
         ingresses = informers.For(Resources.Ingresses);
         backends = new BackendRegistry(informers, environment.ClusterDomain, options.InternalDomain(environment), localActivator?.Address);
         builder = new RouteTableBuilder(
@@ -67,6 +72,9 @@ public sealed partial class GatewayModule : IServingModule, IDisposable
     /// <inheritdoc/>
     public string? NotReadyReason => notReady;
 
+    /// <inheritdoc/>
+    public string? StuckReason => heartbeat.StuckReason;
+
     /// <summary>What was counted of the traffic.</summary>
     public GatewayStatistics Statistics { get; } = new();
 
@@ -81,6 +89,15 @@ public sealed partial class GatewayModule : IServingModule, IDisposable
 
     /// <summary>The addresses that are listened on, external, cluster-local and HTTPS; empty before the start.</summary>
     public IReadOnlyList<IPEndPoint> Listening { get; private set; } = [];
+
+    /// <inheritdoc/>
+    public void BeginDrain()
+    {
+        foreach (var server in servers)
+        {
+            server.BeginDrain();
+        }
+    }
 
     /// <inheritdoc/>
     public void Dispose()
@@ -121,6 +138,7 @@ public sealed partial class GatewayModule : IServingModule, IDisposable
         await external.StartAsync(cancellation).ConfigureAwait(false);
         await clusterLocal.StartAsync(cancellation).ConfigureAwait(false);
         Listening = [external.Endpoints[0], clusterLocal.Endpoints[0], .. external.Endpoints.Skip(1)];
+        servers = [external, clusterLocal];
         LogListening(logger, Listening[0], Listening[1]);
         notReady = null;
         try
@@ -133,6 +151,7 @@ public sealed partial class GatewayModule : IServingModule, IDisposable
         }
 
         await DrainAsync(router, external, clusterLocal).ConfigureAwait(false);
+        servers = [];
     }
 
     /// <summary>Lets requests in flight end, while endpoints and routes still follow the cluster.</summary>
@@ -173,12 +192,14 @@ public sealed partial class GatewayModule : IServingModule, IDisposable
 
     private void Rebuild(RequestRouter router)
     {
+        heartbeat.Beat();
         var next = builder.Build(ingresses.Lister.List());
         certificates?.Update(next.Tls);
         router.Table = next;
         Volatile.Write(ref table, next);
         Interlocked.Exchange(ref nextTable, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
         TableChanged?.Invoke();
+        heartbeat.Rest();
     }
 
     /// <summary>Asks for a new table. However often it is asked before that table is made, one is made.</summary>

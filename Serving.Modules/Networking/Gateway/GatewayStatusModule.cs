@@ -20,6 +20,7 @@ public sealed class GatewayStatusModule : IServingModule
     private readonly GatewayModule? local;
     private readonly IInformer<Ingress> ingresses;
     private readonly IInformer<Endpoints> endpoints;
+    private volatile ReconcileLoop? loop;
 
     /// <param name="options">The same that the gateways have.</param>
     /// <param name="environment">The cluster's domain, the namespace and the address of this process.</param>
@@ -49,20 +50,24 @@ public sealed class GatewayStatusModule : IServingModule
     public Activation Activation => Activation.Leader;
 
     /// <inheritdoc/>
+    public string? StuckReason => loop?.StuckReason;
+
+    /// <inheritdoc/>
     public async Task RunAsync(IKubernetesClient client, CancellationToken cancellation)
     {
         using var probe = new ReplicaProbe(logger);
         var replicas = new Replicas(options, environment, endpoints, local, probe);
         var reconciler = new IngressStatusReconciler(options, environment, ingresses, replicas, time);
-        var loop = new ReconcileLoop(reconciler, logger, time)
+        var working = new ReconcileLoop(reconciler, logger, time)
             .For(ingresses)
             .Watches(endpoints, changed => replicas.AreListedIn(changed) ? reconciler.NotReady() : []);
+        loop = working;
 
         void AskAgain()
         {
             foreach (var key in reconciler.NotReady())
             {
-                loop.Enqueue(key);
+                working.Enqueue(key);
             }
         }
 
@@ -73,10 +78,11 @@ public sealed class GatewayStatusModule : IServingModule
 
         try
         {
-            await loop.RunAsync(client, cancellation).ConfigureAwait(false);
+            await working.RunAsync(client, cancellation).ConfigureAwait(false);
         }
         finally
         {
+            loop = null;
             if (local is not null)
             {
                 local.TableChanged -= AskAgain;

@@ -1,0 +1,118 @@
+using System.Net;
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Cryptography.X509Certificates;
+using System.Text.Json;
+using Microsoft.Extensions.Logging.Abstractions;
+using Serving.Api;
+using Serving.Api.Core;
+using Serving.ConfigMaps;
+using Serving.Kubernetes;
+using Serving.Tests.Support;
+using Serving.Webhook;
+
+namespace Serving.Tests.Webhook;
+
+/// <summary>One replica of the webhook over a cluster in memory that has its configurations installed.</summary>
+internal sealed class AdmissionReplica : IAsyncDisposable
+{
+    private readonly CancellationTokenSource stop = new();
+    private readonly InMemoryCluster cluster;
+    private readonly ConfigStore config;
+    private readonly TimeProvider time;
+    private readonly Task running;
+
+    public AdmissionReplica(InMemoryCluster cluster, TimeProvider time, Uri? url = null)
+    {
+        this.cluster = cluster;
+        this.time = time;
+        var environment = new ClusterEnvironment("knative-serving", "cluster.local", "pod", IPAddress.Loopback);
+        config = new ConfigStore(cluster, environment, NullLogger<ConfigStore>.Instance, new NoEvents());
+        Module = new WebhookModule(new(IPAddress.Loopback, 0) { Url = url }, environment, cluster, config, NullLoggerFactory.Instance, time);
+        running = Module.RunAsync(cluster, stop.Token);
+    }
+
+    public WebhookModule Module { get; }
+
+    /// <summary>A cluster with the namespace and the webhook configurations, as they are installed.</summary>
+    public static InMemoryCluster Install()
+    {
+        var cluster = new InMemoryCluster();
+        cluster.Put(Resources.Namespaces, new Namespace { ApiVersion = "v1", Kind = "Namespace", Metadata = new() { Name = "knative-serving", Uid = "the-uid" } });
+        foreach (var entry in WebhookRegistration.Entries)
+        {
+            using var webhook = JsonDocument.Parse($$"""{"name":"{{entry.Name}}","clientConfig":{"service":{"name":"webhook","namespace":"knative-serving"} },"failurePolicy":"Fail"}""");
+            cluster.Put(entry.Resource, new WebhookConfiguration
+            {
+                ApiVersion = entry.Resource.ApiVersion,
+                Kind = entry.Resource.Kind,
+                Metadata = new() { Name = entry.Name, Labels = new Dictionary<string, string> { ["app.kubernetes.io/name"] = "knative-serving" } },
+                Webhooks = [webhook.RootElement.Clone()],
+            });
+        }
+
+        return cluster;
+    }
+
+    /// <summary>The <c>clientConfig</c> of every webhook configuration.</summary>
+    public static IReadOnlyList<JsonElement> Targets(InMemoryCluster cluster)
+        => [.. WebhookRegistration.Entries.Select(entry => cluster.Find(entry.Resource, null, entry.Name)!.Webhooks.Single().GetProperty("clientConfig"))];
+
+    /// <summary>Waits until it is ready.</summary>
+    public Task ReadyAsync() => Eventually.HoldsAsync(
+        () =>
+        {
+            if (Module.NotReadyReason is { } reason)
+            {
+                throw new InvalidOperationException(reason);
+            }
+        },
+        TimeSpan.FromSeconds(30));
+
+    /// <summary>The thumbprint of the certificate that a new connection is served with; throws when what the cluster has been told does not trust it for the name.</summary>
+    public async Task<string> HandshakeAsync(string name)
+    {
+        using var socket = new TcpClient();
+        await socket.ConnectAsync(Module.EndPoint!);
+        var seen = "";
+        await using var tls = new SslStream(socket.GetStream(), leaveInnerStreamOpen: false, (_, certificate, _, _) =>
+        {
+            using var served = new X509Certificate2(certificate!);
+            seen = served.Thumbprint;
+            return IsTrusted(served, name);
+        });
+        await tls.AuthenticateAsClientAsync(name);
+        return seen;
+    }
+
+    private bool IsTrusted(X509Certificate2 served, string name)
+    {
+        using var chain = new X509Chain();
+        var roots = new X509Certificate2Collection();
+        roots.ImportFromPem(System.Text.Encoding.UTF8.GetString(Targets(cluster)[0].GetProperty("caBundle").GetBytesFromBase64()));
+        chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
+        chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
+        chain.ChainPolicy.VerificationTime = time.GetUtcNow().UtcDateTime;
+        chain.ChainPolicy.CustomTrustStore.AddRange(roots);
+        return chain.Build(served) && served.MatchesHostname(name);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await stop.CancelAsync();
+        await running;
+        config.Dispose();
+        stop.Dispose();
+    }
+
+    private sealed class NoEvents : IEventRecorder
+    {
+        public void Normal(IKubernetesObject about, string reason, string message)
+        {
+        }
+
+        public void Warning(IKubernetesObject about, string reason, string message)
+        {
+        }
+    }
+}

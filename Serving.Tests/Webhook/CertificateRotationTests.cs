@@ -1,0 +1,50 @@
+using FluentAssertions;
+using NUnit.Framework;
+using Serving.Tests.Support;
+
+namespace Serving.Tests.Webhook;
+
+/// <summary>The certificate of admission over a year, and over several replicas.</summary>
+public sealed class CertificateRotationTests
+{
+    private const string Host = "webhook.knative-serving.svc";
+
+    [Test]
+    public async Task A_certificate_about_to_expire_is_replaced_without_a_restart_and_trusted_throughout()
+    {
+        var time = new ManualTimeProvider(DateTimeOffset.UtcNow);
+        var cluster = AdmissionReplica.Install();
+        await using var replica = new AdmissionReplica(cluster, time);
+        await replica.ReadyAsync();
+        var first = await replica.HandshakeAsync(Host);
+
+        time.Advance(TimeSpan.FromDays(340));
+
+        await Eventually.HoldsAsync(
+            async () => (await replica.HandshakeAsync(Host)).Should().NotBe(first),
+            TimeSpan.FromSeconds(30));
+        replica.Module.NotReadyReason.Should().BeNull();
+    }
+
+    [Test]
+    public async Task Replicas_that_start_at_once_agree_on_one_certificate_that_the_cluster_trusts()
+    {
+        var cluster = AdmissionReplica.Install();
+        var replicas = Enumerable.Range(0, 4).Select(_ => new AdmissionReplica(cluster, TimeProvider.System)).ToList();
+        try
+        {
+            await Task.WhenAll(replicas.Select(replica => replica.ReadyAsync()));
+
+            var served = await Task.WhenAll(replicas.Select(replica => replica.HandshakeAsync(Host)));
+
+            served.Distinct().Should().ContainSingle();
+        }
+        finally
+        {
+            foreach (var replica in replicas)
+            {
+                await replica.DisposeAsync();
+            }
+        }
+    }
+}
