@@ -7,6 +7,7 @@ var root = new RootCommand("Knative Serving as one process.")
     LocalCommand.Create(),
     RunCommand.Create(),
     CrdsCommand.Create(),
+    StorageMigrateCommand.Create(),
 };
 
 var parsed = root.Parse(args);

@@ -31,5 +31,42 @@ internal static class DefinitionValidation
 
         if (spec.String("conversion", "strategy") is "Webhook")
             errors.Add(FieldError.NotSupported("spec.conversion.strategy", "Webhook", ["None"]));
+
+        CheckStoredVersions(definition, versions, errors);
     }
+
+    /// <summary>Adds the version that is to be stored to those that are, before anything can be stored in it; the status of a new definition comes later.</summary>
+    public static void RecordStorageVersion(JsonObject definition)
+    {
+        if (StorageVersion(definition) is { } storage && definition.Array("status", "storedVersions") is { } stored && !Names(stored).Contains(storage))
+            stored.Add(storage);
+    }
+
+    // A version may go only when nothing is stored in it any more, which the status says.
+    private static void CheckStoredVersions(JsonObject definition, JsonArray versions, List<FieldError> errors)
+    {
+        if (definition.At("status", "storedVersions") is not JsonArray stored)
+            return;
+        var known = versions.Select(v => v.String("name")).ToHashSet(StringComparer.Ordinal);
+        var names = Names(stored).ToList();
+        if (names.Count == 0)
+            errors.Add(FieldError.Invalid("status.storedVersions", stored.DeepClone(), "must have at least one stored version"));
+        for (var i = 0; i < names.Count; i++)
+        {
+            if (!known.Contains(names[i]))
+            {
+                errors.Add(FieldError.Invalid(
+                    $"status.storedVersions[{i}]", names[i],
+                    $"missing from spec.versions; {names[i]} was previously a storage version, and must remain in spec.versions until a storage migration ensures no data remains persisted in {names[i]} and removes {names[i]} from status.storedVersions"));
+            }
+        }
+
+        if (StorageVersion(definition) is { } storage && names.Count > 0 && !names.Contains(storage))
+            errors.Add(FieldError.Invalid("status.storedVersions", stored.DeepClone(), $"must have the storage version {storage}"));
+    }
+
+    private static string? StorageVersion(JsonObject definition)
+        => (definition.Array("spec", "versions") ?? []).FirstOrDefault(v => v.True("storage")).String("name");
+
+    private static IEnumerable<string> Names(JsonArray versions) => versions.Select(v => v?.GetValue<string>() ?? "");
 }

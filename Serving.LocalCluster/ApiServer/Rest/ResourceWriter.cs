@@ -82,6 +82,8 @@ internal sealed class ResourceWriter(ObjectStore store, AdmissionChain admission
         }
 
         Complete(resource, admitted, old);
+        if (resource.Group == "apiextensions.k8s.io" && request.Subresource is null)
+            CustomResources.DefinitionValidation.RecordStorageVersion(admitted);
         MetadataRules.CountGeneration(resource, old, admitted);
         var errors = new List<FieldError>();
         MetadataRules.Validate(resource, admitted, false, errors);
@@ -90,9 +92,11 @@ internal sealed class ResourceWriter(ObjectStore store, AdmissionChain admission
         await admission.ValidateAsync(AdmissionOperation.Update, request, admitted, old).ConfigureAwait(false);
         ManagedFieldsTracker.Track(request, old, admitted, store.Time);
         MetadataRules.Metadata(admitted)["resourceVersion"] = old.String("metadata", "resourceVersion");
-        if (JsonNode.DeepEquals(old, admitted))
-            return stored;
         var kept = Conversion.ToStorage(admitted, resource);
+
+        // A write that changes nothing is none, unless the object is kept in an older version: then it is kept anew.
+        if (JsonNode.DeepEquals(old, admitted) && kept.String("apiVersion") == stored.ApiVersion)
+            return stored;
         if (request.IsDryRun)
             return StoredObject.Create(kept, stored.Revision);
         return IsFinished(resource, admitted)

@@ -1,0 +1,220 @@
+using System.Collections.Concurrent;
+using System.Text.Json.Nodes;
+using Serving.Api;
+
+namespace Serving.Kubernetes;
+
+/// <summary>
+/// Brings stored objects to the storage version of their definition, so that a later release may drop the older versions: writes
+/// every object as it is, which makes the server store it anew, then says so in the definition's status. Invariant: a version leaves
+/// the status only after every object was seen written in the storage version. It can be stopped and started again at any time.
+/// </summary>
+public sealed class StorageVersionMigrator
+{
+    private const int StatusAttempts = 5;
+    private static readonly Patch Nothing = new(PatchType.Merge, "{}");
+
+    private readonly IKubernetesClient _client;
+    private readonly StorageMigrationOptions _options;
+    private readonly Action<string> _progress;
+
+    /// <param name="client">May read definitions, patch their status, and list and patch the kinds they define.</param>
+    /// <param name="options">Bounds, and whether the server only pretends.</param>
+    /// <param name="progress">Gets a line for each step.</param>
+    public StorageVersionMigrator(IKubernetesClient client, StorageMigrationOptions options, Action<string> progress)
+    {
+        ArgumentNullException.ThrowIfNull(client);
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(progress);
+        _client = client;
+        _options = options;
+        _progress = progress;
+    }
+
+    /// <summary>Migrates every kind of some API groups.</summary>
+    public async Task<IReadOnlyList<StorageMigration>> MigrateGroupsAsync(IReadOnlyCollection<string> groups, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(groups);
+        var definitions = await _client.ListAsync(Resources.CustomResourceDefinitions, null, null, cancellation).ConfigureAwait(false);
+        return await MigrateAsync(
+            definitions.Items.Select(StoredDefinition.Of).Where(definition => groups.Contains(definition.Group)).OrderBy(definition => definition.Name, StringComparer.Ordinal),
+            cancellation).ConfigureAwait(false);
+    }
+
+    /// <summary>Migrates the kinds of definitions given by name; throws (not found) when one does not exist.</summary>
+    public async Task<IReadOnlyList<StorageMigration>> MigrateNamedAsync(IEnumerable<string> names, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(names);
+        var definitions = new List<StoredDefinition>();
+        foreach (var name in names)
+        {
+            definitions.Add(await FindAsync(name, cancellation).ConfigureAwait(false));
+        }
+
+        return await MigrateAsync(definitions, cancellation).ConfigureAwait(false);
+    }
+
+    private async Task<IReadOnlyList<StorageMigration>> MigrateAsync(IEnumerable<StoredDefinition> definitions, CancellationToken cancellation)
+    {
+        var results = new List<StorageMigration>();
+        foreach (var definition in definitions)
+        {
+            results.Add(await MigrateAsync(definition, cancellation).ConfigureAwait(false));
+        }
+
+        return results;
+    }
+
+    private async Task<StorageMigration> MigrateAsync(StoredDefinition definition, CancellationToken cancellation)
+    {
+        var result = new StorageMigration(definition.Name, definition.Type.Version, definition.StoredVersions);
+        if (definition.IsMigrated)
+        {
+            _progress($"{definition.Name}: stored as {definition.Type.Version}, nothing to do");
+            return result;
+        }
+
+        _progress($"{definition.Name}: stored as {string.Join(", ", definition.StoredVersions)}; writing every object as {definition.Type.Version}");
+        var tally = new Tally();
+        await RewriteAllAsync(definition, tally, cancellation).ConfigureAwait(false);
+        result = result with { Rewritten = tally.Rewritten, Gone = tally.Gone, Refused = [.. tally.Refused.Order(StringComparer.Ordinal)] };
+        var counts = $"{tally.Rewritten} written{(tally.Gone > 0 ? $", {tally.Gone} deleted meanwhile" : "")}";
+        if (!result.IsComplete)
+        {
+            _progress($"{definition.Name}: {counts}, {result.Refused.Count} refused; {string.Join(", ", definition.StoredVersions)} stay recorded");
+            foreach (var refusal in result.Refused)
+            {
+                _progress($"  {refusal}");
+            }
+        }
+        else if (_options.DryRun)
+        {
+            _progress($"{definition.Name}: {tally.Rewritten} would be written; would be stored as {definition.Type.Version} alone");
+        }
+        else
+        {
+            await RecordAsync(definition, cancellation).ConfigureAwait(false);
+            _progress($"{definition.Name}: {counts}; stored as {definition.Type.Version}");
+        }
+
+        return result;
+    }
+
+    private async Task RewriteAllAsync(StoredDefinition definition, Tally tally, CancellationToken cancellation)
+    {
+        var page = new ListOptions(Limit: _options.PageSize);
+        var restarts = 0;
+        do
+        {
+            Api.Core.KubernetesList<Unstructured> objects;
+            try
+            {
+                objects = await _client.ListAsync(definition.Type, null, page, cancellation).ConfigureAwait(false);
+            }
+            catch (KubernetesException gone) when (gone.IsGone && page.Continue is not null && restarts++ < _options.Restarts)
+            {
+                // What was written before is written again, at no cost: the server stores nothing that is the same.
+                _progress($"{definition.Name}: the server no longer knows the page; reading from the start");
+                tally.Reset();
+                page = page with { Continue = null };
+                continue;
+            }
+
+            await Parallel.ForEachAsync(
+                objects.Items,
+                new ParallelOptions { MaxDegreeOfParallelism = _options.Concurrency, CancellationToken = cancellation },
+                (item, token) => RewriteAsync(definition.Type, item, tally, token)).ConfigureAwait(false);
+            if (tally.Refused.Count >= _options.MaxRefusals)
+            {
+                _progress($"{definition.Name}: given up after {tally.Refused.Count} refusals");
+                return;
+            }
+
+            page = page with { Continue = objects.Metadata.Continue };
+            if (page.Continue.Length > 0)
+            {
+                _progress($"{definition.Name}: {tally.Rewritten} written{(objects.Metadata.RemainingItemCount is { } rest ? $", {rest} to go" : "")}");
+            }
+        }
+        while (page.Continue is null or { Length: > 0 });
+    }
+
+    private async ValueTask RewriteAsync(ResourceType<Unstructured> type, Unstructured item, Tally tally, CancellationToken cancellation)
+    {
+        var meta = item.Metadata;
+        try
+        {
+            await _client.PatchAsync(type, meta.Namespace, meta.Name, Nothing, cancellation, new WriteOptions(_options.DryRun)).ConfigureAwait(false);
+            tally.CountRewritten();
+        }
+        catch (KubernetesException error) when (error.IsNotFound)
+        {
+            tally.CountGone();
+        }
+        catch (KubernetesException error) when (error.IsConflict)
+        {
+            // Somebody else wrote it in this very moment, which stored it in the storage version as well.
+            tally.CountRewritten();
+        }
+        catch (KubernetesException error) when (error.IsInvalid)
+        {
+            tally.Refused.Add(error.Message);
+        }
+    }
+
+    /// <summary>Takes the old versions out of the status, unless the definition was given another storage version while we worked.</summary>
+    private async Task RecordAsync(StoredDefinition migrated, CancellationToken cancellation)
+    {
+        var version = migrated.Type.Version;
+        var current = migrated;
+        for (var attempt = 1; ; attempt++)
+        {
+            var patch = new JsonObject
+            {
+                ["metadata"] = new JsonObject { ["resourceVersion"] = current.ResourceVersion },
+                ["status"] = new JsonObject { ["storedVersions"] = new JsonArray(version) },
+            };
+            try
+            {
+                await _client.PatchAsync(
+                    Resources.CustomResourceDefinitions, null, current.Name, new Patch(PatchType.Merge, patch.ToJsonString()), cancellation, subresource: "status").ConfigureAwait(false);
+                return;
+            }
+            catch (KubernetesException conflict) when (conflict.IsConflict && attempt < StatusAttempts)
+            {
+                current = await FindAsync(migrated.Name, cancellation).ConfigureAwait(false);
+                if (current.Type.Version != version || current.StoredVersions.Except(migrated.StoredVersions).Any())
+                {
+                    throw new KubernetesConfigurationException(
+                        migrated.Name, "", $"the definition was changed while its objects were written as {version}: its storage version is {current.Type.Version} now; run the migration again");
+                }
+            }
+        }
+    }
+
+    private async Task<StoredDefinition> FindAsync(string name, CancellationToken cancellation)
+        => StoredDefinition.Of(await _client.GetAsync(Resources.CustomResourceDefinitions, null, name, cancellation).ConfigureAwait(false));
+
+    /// <summary>Counts what concurrent rewrites came to.</summary>
+    private sealed class Tally
+    {
+        private int _rewritten;
+        private int _gone;
+
+        public int Rewritten => Volatile.Read(ref _rewritten);
+
+        public int Gone => Volatile.Read(ref _gone);
+
+        public ConcurrentBag<string> Refused { get; } = [];
+
+        public void CountRewritten() => Interlocked.Increment(ref _rewritten);
+
+        public void CountGone() => Interlocked.Increment(ref _gone);
+
+        public void Reset()
+        {
+            (_rewritten, _gone) = (0, 0);
+            Refused.Clear();
+        }
+    }
+}
