@@ -31,7 +31,7 @@ public sealed class DeployedControlPlaneTests
         var port = FreePorts.Of(IPAddress.Loopback, 1)[0];
         server = HostProcess.Start(
             "local", "--plain", "--roles", "apiserver,node", "--data-dir", data, "--api-port", $"{port}",
-            "--image", $"ghcr.io/serving/serving*=env KUBECONFIG={kubeconfig} dotnet {HostProcess.Assembly}");
+            "--image", $"ghcr.io/serving/host*=env KUBECONFIG={kubeconfig} dotnet {HostProcess.Assembly}");
         await Eventually.HoldsAsync(() => (server.HasExited || server.Output.Contains("node  ", StringComparison.Ordinal)).Should().BeTrue(server.Output), Limit);
         server.HasExited.Should().BeFalse(server.Output);
         client = new KubernetesClient(KubernetesConfiguration.FromKubeconfig(kubeconfig));
