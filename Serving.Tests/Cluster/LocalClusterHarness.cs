@@ -1,18 +1,14 @@
 using System.Net;
 using FluentAssertions;
-using Serving.Api;
-using Serving.Api.Core;
-using Serving.Api.Knative;
-using Serving.Kubernetes;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Cluster;
 
 /// <summary>
-/// A built host running <c>local</c> on free ports and a data directory of its own, with clients for its API and its gateway.
+/// A built host running <c>local</c> on free ports and a data directory of its own.
 /// Disposing it stops the host; it deletes the data directory only when it made it.
 /// </summary>
-internal sealed class LocalClusterHarness : IAsyncDisposable
+internal sealed class LocalClusterHarness : TestCluster
 {
     private const string ReadyLine = "control plane  ready";
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(120);
@@ -20,17 +16,12 @@ internal sealed class LocalClusterHarness : IAsyncDisposable
     private readonly bool ownsDirectory;
 
     private LocalClusterHarness(HostProcess host, string directory, bool ownsDirectory, int gatewayPort)
+        : base(Path.Combine(directory, "kubeconfig"), new Uri($"http://127.0.0.1:{gatewayPort}"), "ghcr.io/serving-samples")
     {
         Host = host;
         DataDirectory = directory;
         this.ownsDirectory = ownsDirectory;
         GatewayPort = gatewayPort;
-        Client = new KubernetesClient(KubernetesConfiguration.FromKubeconfig(Path.Combine(directory, "kubeconfig")));
-        Gateway = new HttpClient(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false })
-        {
-            BaseAddress = new Uri($"http://127.0.0.1:{gatewayPort}"),
-            Timeout = TimeSpan.FromSeconds(60),
-        };
     }
 
     /// <summary>The process; its output is kept.</summary>
@@ -41,12 +32,6 @@ internal sealed class LocalClusterHarness : IAsyncDisposable
 
     /// <summary>The gateway's port of 127.0.0.1.</summary>
     public int GatewayPort { get; }
-
-    /// <summary>The Kubernetes API as the cluster's administrator.</summary>
-    public KubernetesClient Client { get; }
-
-    /// <summary>Talks to the gateway; each request names its host.</summary>
-    public HttpClient Gateway { get; }
 
     /// <summary>Starts the host and waits until it says that the control plane is ready.</summary>
     /// <param name="dataDirectory">The directory of an earlier run; a new one when null.</param>
@@ -70,33 +55,9 @@ internal sealed class LocalClusterHarness : IAsyncDisposable
         }
     }
 
-    /// <summary>Applies manifests in YAML as <c>kubectl apply --server-side</c> does.</summary>
-    public Task ApplyAsync(string yaml)
-        => new ManifestApplier(Client, new ResourceDiscovery(Client)).ApplyTextAsync("test", yaml, "serving-tests", CancellationToken.None);
-
-    /// <summary>The condition of a Service that says whether it is ready; null while it has none.</summary>
-    public async Task<Condition?> ReadyOfAsync(string ns, string name)
-        => (await Client.GetAsync(Resources.KnativeServices, ns, name, CancellationToken.None)).Status.Conditions.FirstOrDefault(condition => condition.Type == "Ready");
-
-    /// <summary>Waits until a Service is ready, and gives it.</summary>
-    public async Task<Service> WaitForReadyAsync(string ns, string name, TimeSpan? within = null)
+    public override async ValueTask DisposeAsync()
     {
-        await Eventually.HoldsAsync(async () => (await ReadyOfAsync(ns, name)).Should().Match<Condition>(condition => condition.Status == "True"), within ?? TimeSpan.FromSeconds(90));
-        return await Client.GetAsync(Resources.KnativeServices, ns, name, CancellationToken.None);
-    }
-
-    /// <summary>Sends a GET through the gateway to a host, as <c>curl -H "Host: …"</c> would.</summary>
-    public async Task<(HttpStatusCode Status, string Body)> GetAsync(string host, string path = "/")
-    {
-        using var request = new HttpRequestMessage(HttpMethod.Get, path) { Headers = { Host = host } };
-        using var response = await Gateway.SendAsync(request);
-        return (response.StatusCode, await response.Content.ReadAsStringAsync());
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        Gateway.Dispose();
-        Client.Dispose();
+        await base.DisposeAsync();
         await Host.DisposeAsync();
         if (ownsDirectory)
         {

@@ -23,10 +23,20 @@ public sealed class LocalLifecycleTests
     private string data = null!;
 
     [SetUp]
-    public void SetUp() => data = Directory.CreateTempSubdirectory("serving-test-").FullName;
+    public void SetUp()
+    {
+        TestCluster.NeedsLocalCluster("this is about how the local cluster starts and stops");
+        data = Directory.CreateTempSubdirectory("serving-test-").FullName;
+    }
 
     [TearDown]
-    public void TearDown() => Directory.Delete(data, recursive: true);
+    public void TearDown()
+    {
+        if (data is not null)
+        {
+            Directory.Delete(data, recursive: true);
+        }
+    }
 
     [Test]
     public async Task It_finds_its_objects_again_after_it_was_stopped_and_after_it_was_killed()

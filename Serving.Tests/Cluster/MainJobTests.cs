@@ -14,42 +14,40 @@ namespace Serving.Tests.Cluster;
 /// </summary>
 public sealed class MainJobTests
 {
-    private const string Image = "registry.cn-hangzhou.aliyuncs.com/knative-sample/helloworld-go:160e4dc8";
-    private const string SleepImage = "ghcr.io/serving-samples/autoscale";
     private static readonly TimeSpan ScaleLimit = TimeSpan.FromSeconds(90);
 
-    private LocalClusterHarness cluster = null!;
+    private TestCluster cluster = null!;
+    private string domain = null!;
     private string ns = null!;
 
     [OneTimeSetUp]
     public async Task StartAsync()
     {
-        cluster = await LocalClusterHarness.StartAsync();
+        cluster = await TestCluster.OpenAsync();
+        domain = await cluster.DomainAsync();
 
         // The shortest that Knative allows, so that the way to zero takes seconds.
-        var map = await cluster.Client.GetAsync(Resources.ConfigMaps, "knative-serving", "config-autoscaler", CancellationToken.None);
-        await cluster.Client.UpdateAsync(
-            Resources.ConfigMaps,
-            map with { Data = new Dictionary<string, string>(map.Data) { ["scale-to-zero-grace-period"] = "6s", ["stable-window"] = "6s" } },
-            CancellationToken.None);
+        await cluster.ConfigureAsync("config-autoscaler", ("scale-to-zero-grace-period", "6s"), ("stable-window", "6s"));
     }
 
     [OneTimeTearDown]
-    public async Task StopAsync() => await cluster.DisposeAsync();
+    public async Task StopAsync()
+    {
+        if (cluster is not null)
+        {
+            await cluster.DisposeAsync();
+        }
+    }
 
     [SetUp]
-    public async Task CreateNamespaceAsync()
-    {
-        ns = $"job-{Guid.NewGuid().ToString("N")[..8]}";
-        await cluster.ApplyAsync($"{{apiVersion: v1, kind: Namespace, metadata: {{name: {ns}}}}}");
-    }
+    public async Task CreateNamespaceAsync() => ns = await cluster.CreateNamespaceAsync();
 
     [Test]
     public async Task A_service_scales_from_zero_to_many_and_back()
     {
-        await ApplyAsync("hello", Image, "one");
+        await ApplyAsync("hello", cluster.HelloImage, "one");
         var service = await cluster.WaitForReadyAsync(ns, "hello");
-        service.Status.Url.Should().Be($"http://hello.{ns}.localhost");
+        service.Status.Url.Should().Be($"http://hello.{ns}.{domain}");
         (await CallAsync("hello")).Should().Be((HttpStatusCode.OK, "Hello one!\n"));
 
         await Eventually.HoldsAsync(async () => (await PodsAsync("hello")).Should().BeEmpty(), ScaleLimit);
@@ -60,7 +58,7 @@ public sealed class MainJobTests
     [Test]
     public async Task Concurrent_requests_bring_more_pods_and_none_of_them_fails()
     {
-        await ApplyAsync("busy", SleepImage, "", "autoscaling.knative.dev/target: \"2\"");
+        await ApplyAsync("busy", cluster.SleepImage, "", "autoscaling.knative.dev/target: \"2\"");
         await cluster.WaitForReadyAsync(ns, "busy");
         using var load = new CancellationTokenSource();
         var clients = Enumerable.Range(0, 10).Select(_ => LoadAsync("busy", "/?sleep=200", load.Token)).ToList();
@@ -74,9 +72,9 @@ public sealed class MainJobTests
     [Test]
     public async Task Traffic_splits_between_revisions_and_a_tag_has_an_address_of_its_own()
     {
-        await ApplyAsync("split", Image, "one");
+        await ApplyAsync("split", cluster.HelloImage, "one");
         await cluster.WaitForReadyAsync(ns, "split");
-        await ApplyAsync("split", Image, "two", traffic: "traffic: [{latestRevision: true, percent: 50}, {revisionName: split-00001, percent: 50, tag: old}]");
+        await ApplyAsync("split", cluster.HelloImage, "two", traffic: "traffic: [{latestRevision: true, percent: 50}, {revisionName: split-00001, percent: 50, tag: old}]");
         await Eventually.HoldsAsync(
             async () =>
             {
@@ -105,7 +103,7 @@ public sealed class MainJobTests
             apiVersion: serving.knative.dev/v1
             kind: Service
             metadata: {name: invalid, namespace: {{ns}}}
-            spec: {template: {spec: {containerConcurrency: -1, containers: [{image: "{{Image}}"}] } } }
+            spec: {template: {spec: {containerConcurrency: -1, containers: [{image: "{{cluster.HelloImage}}"}] } } }
             """);
 
         (await apply.Should().ThrowAsync<KubernetesConfigurationException>()).Which.Message.Should()
@@ -117,7 +115,7 @@ public sealed class MainJobTests
     [Test]
     public async Task Deleting_a_service_deletes_what_it_made_and_its_address()
     {
-        await ApplyAsync("gone", Image, "one");
+        await ApplyAsync("gone", cluster.HelloImage, "one");
         await cluster.WaitForReadyAsync(ns, "gone");
 
         await cluster.Client.DeleteAsync(Resources.KnativeServices, ns, "gone", CancellationToken.None);
@@ -153,7 +151,7 @@ public sealed class MainJobTests
               {{traffic}}
             """);
 
-    private Task<(HttpStatusCode Status, string Body)> CallAsync(string name, string path = "/") => cluster.GetAsync($"{name}.{ns}.localhost", path);
+    private Task<(HttpStatusCode Status, string Body)> CallAsync(string name, string path = "/") => cluster.GetAsync($"{name}.{ns}.{domain}", path);
 
     private async Task<IReadOnlyList<T>> ListAsync<T>(ResourceType<T> type)
         where T : class, IKubernetesObject

@@ -16,6 +16,7 @@ public sealed class PodProcessTests
     [Test]
     public async Task A_killed_program_is_restarted_at_once_and_a_second_later_no_request_fails()
     {
+        TestCluster.NeedsLocalCluster("this kills the process of a pod, and only a local pod's is on this machine");
         await using var cluster = await LocalClusterHarness.StartAsync();
         await cluster.ApplyAsync(
             """

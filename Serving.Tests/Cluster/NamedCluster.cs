@@ -1,0 +1,43 @@
+using Serving.Api;
+
+namespace Serving.Tests.Cluster;
+
+/// <summary>Somebody's cluster: disposing it leaves it as it was found.</summary>
+internal sealed class NamedCluster(string kubeconfig, Uri gateway, string images) : TestCluster(kubeconfig, gateway, images)
+{
+    private readonly List<string> namespaces = [];
+    private readonly Dictionary<string, IReadOnlyDictionary<string, string>> before = [];
+
+    public override async Task<string> CreateNamespaceAsync()
+    {
+        var name = await base.CreateNamespaceAsync();
+        namespaces.Add(name);
+        return name;
+    }
+
+    public override async Task ConfigureAsync(string map, params (string Key, string Value)[] settings)
+    {
+        if (!before.ContainsKey(map))
+        {
+            before[map] = (await Client.GetAsync(Resources.ConfigMaps, SystemNamespace, map, CancellationToken.None)).Data;
+        }
+
+        await base.ConfigureAsync(map, settings);
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        foreach (var (map, data) in before)
+        {
+            var current = await Client.GetAsync(Resources.ConfigMaps, SystemNamespace, map, CancellationToken.None);
+            await Client.UpdateAsync(Resources.ConfigMaps, current with { Data = data }, CancellationToken.None);
+        }
+
+        foreach (var name in namespaces)
+        {
+            await Client.DeleteAsync(Resources.Namespaces, null, name, CancellationToken.None);
+        }
+
+        await base.DisposeAsync();
+    }
+}
