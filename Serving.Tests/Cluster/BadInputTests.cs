@@ -82,6 +82,19 @@ public sealed class BadInputTests
         Error(output).Should().Contain("my/image").And.Contain("GLOB=COMMAND");
     }
 
+    [TestCase("--webhook-url", "http://10.0.0.1:8443", "an https address")]
+    [TestCase("--bind", "nowhere", "an IP address")]
+    [TestCase("--drain-delay", "soon", "a number of seconds")]
+    [TestCase("--gateway-https-port", "-1", "a port, 0 to 65535")]
+    public async Task A_value_that_run_cannot_take_is_named(string option, string value, string expected)
+    {
+        await using var host = HostProcess.Start("run", $"{option}={value}");
+        var code = await host.WaitForExitAsync(Limit);
+
+        code.Should().Be(2);
+        Lines(host.Output).Should().ContainSingle().Which.Should().Contain($"{option}: '{value}' is not {expected}");
+    }
+
     private static string[] Lines(string output) => output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
 
     private static string Error(string output) => Lines(output).Should().ContainSingle(line => line.StartsWith("error: ", StringComparison.Ordinal), output).Which;

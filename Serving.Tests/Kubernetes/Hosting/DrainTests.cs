@@ -1,0 +1,56 @@
+using System.Collections.Concurrent;
+using FluentAssertions;
+using Microsoft.Extensions.Logging.Abstractions;
+using NUnit.Framework;
+using Serving.Kubernetes;
+using Serving.Tests.Support;
+
+namespace Serving.Tests.Kubernetes.Hosting;
+
+/// <summary>How a process that is told to stop leaves. In virtual time.</summary>
+public sealed class DrainTests
+{
+    [Test]
+    public async Task Leaders_hand_over_at_once_and_the_others_serve_on_for_the_drain_delay()
+    {
+        var time = new ManualTimeProvider();
+        var log = new ConcurrentDictionary<string, DateTimeOffset>();
+        var cluster = new InMemoryCluster();
+        var gateway = new Recorder("gateway", Activation.Always, log, time);
+        var controller = new Recorder("controller", Activation.Leader, log, time);
+        var options = new ModuleHostOptions { DrainDelay = TimeSpan.FromSeconds(15), StopTimeout = TimeSpan.FromDays(1) };
+        var host = new ModuleHost([gateway, controller], cluster, cluster, options, NullLoggerFactory.Instance, time);
+        using var stop = new CancellationTokenSource();
+        var running = host.RunAsync(stop.Token);
+        await Eventually.HoldsAsync(() => host.NotReady.Should().BeEmpty());
+        var told = time.GetUtcNow();
+
+        await stop.CancelAsync();
+        await Eventually.HoldsAsync(() => log.Should().ContainKey("controller stopped"));
+        log["controller stopped"].Should().Be(told, "nothing is waited for before others may lead");
+        log["gateway drains"].Should().Be(told, "clients are asked to go elsewhere at once");
+
+        await Eventually.HoldsAsync(() =>
+        {
+            time.Advance(TimeSpan.FromSeconds(1));
+            log.Should().ContainKey("gateway stopped");
+        });
+        (log["gateway stopped"] - told).Should().BeGreaterThanOrEqualTo(TimeSpan.FromSeconds(15));
+        await running.WaitAsync(TimeSpan.FromSeconds(10));
+    }
+
+    private sealed class Recorder(string name, Activation activation, ConcurrentDictionary<string, DateTimeOffset> log, TimeProvider time) : IServingModule
+    {
+        public string Name => name;
+
+        public Activation Activation => activation;
+
+        public void BeginDrain() => log[$"{name} drains"] = time.GetUtcNow();
+
+        public async Task RunAsync(IKubernetesClient client, CancellationToken cancellation)
+        {
+            await Task.Delay(Timeout.InfiniteTimeSpan, time, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            log[$"{name} stopped"] = time.GetUtcNow();
+        }
+    }
+}
