@@ -4,9 +4,10 @@ using System.Text.Json.Nodes;
 namespace Serving.Webhook;
 
 /// <summary>
-/// The JSON patch (RFC 6902) that makes one document of another. An addition of nothing (null, an empty text or list) says
+/// The JSON patch (RFC 6902) that makes one document of another. An addition of nothing (null or an empty list) says
 /// nothing in Kubernetes and is left out, and so is a removal of something empty: only what means something is patched. An
-/// empty object is shown to users (<c>resources: {}</c>) unless it is one that every document has, such as the status.
+/// empty text is written only where it is a value (the <c>service</c> of a gRPC probe), and an empty object is shown to users
+/// (<c>resources: {}</c>) unless it is one that every document has, such as the status.
 /// </summary>
 internal static class JsonPatchDocument
 {
@@ -58,7 +59,7 @@ internal static class JsonPatchDocument
             {
                 Compare(operations, Child(path, member.Name), old, member.Value);
             }
-            else if (path.Length == 0 ? !IsEmpty(member.Value) : member.Value.ValueKind == JsonValueKind.Object || !IsEmpty(member.Value))
+            else if (path.Length == 0 ? !IsEmpty(member.Value) : member.Value.ValueKind is JsonValueKind.Object or JsonValueKind.String || !IsEmpty(member.Value))
             {
                 operations.Add((JsonNode)Operation("add", Child(path, member.Name), member.Value));
             }

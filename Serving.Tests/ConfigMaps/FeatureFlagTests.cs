@@ -92,7 +92,7 @@ public sealed class FeatureFlagTests
 
         Context("disabled").Should().BeNull();
         Context("AllowRootBounded").Should().Match<SecurityContext>(c => c.RunAsNonRoot == null && c.AllowPrivilegeEscalation == false && c.SeccompProfile!.Type == "RuntimeDefault");
-        Context("enabled").Should().Match<SecurityContext>(c => c.RunAsNonRoot == true && c.AllowPrivilegeEscalation == false && c.Capabilities!.Drop.Contains("ALL"));
+        Context("enabled").Should().Match<SecurityContext>(c => c.RunAsNonRoot == true && c.AllowPrivilegeEscalation == false && c.Capabilities!.Drop!.Contains("ALL"));
     }
 
     [Test]

@@ -14,7 +14,8 @@ public sealed class JsonPatchDocumentTests
     [TestCase("""{"a":[{"b":1},{"b":2}]}""", """{"a":[{"b":1},{"b":3}]}""", """[{"op":"replace","path":"/a/1/b","value":3}]""")]
     [TestCase("""{"a":[1]}""", """{"a":[1,2]}""", """[{"op":"replace","path":"/a","value":[1,2]}]""")]
     [TestCase("""{"a":"","b":null,"c":[]}""", """{"status":{},"metadata":{"x":{}}}""", "[]")]
-    [TestCase("""{"a":[{}]}""", """{"a":[{"b":{},"c":"","d":[]}]}""", """[{"op":"add","path":"/a/0/b","value":{}}]""")]
+    [TestCase("""{"a":[{}]}""", """{"a":[{"b":{},"c":null,"d":[]}]}""", """[{"op":"add","path":"/a/0/b","value":{}}]""")]
+    [TestCase("""{"grpc":{"port":1}}""", """{"grpc":{"port":1,"service":""}}""", """[{"op":"add","path":"/grpc/service","value":""}]""")]
     [TestCase("""{"a":null}""", """{"a":{"b":1}}""", """[{"op":"replace","path":"/a","value":{"b":1}}]""")]
     public void Only_what_means_something_is_patched(string from, string to, string expected)
         => JsonPatchDocument.Between(JsonDocument.Parse(from).RootElement, JsonDocument.Parse(to).RootElement).ToJsonString().Should().Be(expected);

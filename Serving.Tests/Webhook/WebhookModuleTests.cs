@@ -1,18 +1,12 @@
 using System.Net;
-using System.Net.Http.Headers;
-using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using FluentAssertions;
 using FsCheck;
 using FsCheck.Fluent;
-using Microsoft.Extensions.Logging.Abstractions;
 using NUnit.Framework;
-using Serving.Api;
 using Serving.Api.Core;
-using Serving.ConfigMaps;
-using Serving.Kubernetes;
 using Serving.LocalCluster.ApiServer.Patches;
 using Serving.Tests.Api.Validation;
 using Serving.Tests.Support;
@@ -25,54 +19,24 @@ public sealed class WebhookModuleTests
 {
     private const string Good = """{"apiVersion":"serving.knative.dev/v1","kind":"Service","metadata":{"name":"hello","namespace":"default"},"spec":{"template":{"spec":{"containers":[{"image":"busybox"}]}}}}""";
 
-    private readonly CancellationTokenSource stop = new();
-    private InMemoryCluster cluster = null!;
-    private ConfigStore config = null!;
-    private WebhookModule module = null!;
-    private Task running = null!;
-    private HttpClient client = null!;
+    private RunningWebhook webhook = null!;
+
+    private InMemoryCluster Cluster => webhook.Cluster;
+
+    private HttpClient Client => webhook.Client;
 
     [OneTimeSetUp]
-    public async Task Start()
-    {
-        cluster = new InMemoryCluster();
-        cluster.Put(Resources.Namespaces, new Namespace { ApiVersion = "v1", Kind = "Namespace", Metadata = new() { Name = "knative-serving", Uid = "the-uid" } });
-        foreach (var entry in WebhookRegistration.Entries)
-        {
-            cluster.Put(entry.Resource, new WebhookConfiguration
-            {
-                ApiVersion = entry.Resource.ApiVersion,
-                Kind = entry.Resource.Kind,
-                Metadata = new() { Name = entry.Name, Labels = new Dictionary<string, string> { ["app.kubernetes.io/name"] = "knative-serving" } },
-                Webhooks = [Parse($$"""{"name":"{{entry.Name}}","clientConfig":{"service":{"name":"webhook","namespace":"knative-serving"} },"failurePolicy":"Fail"}""")],
-            });
-        }
-
-        var environment = new ClusterEnvironment("knative-serving", "cluster.local", "pod", IPAddress.Loopback);
-        config = new ConfigStore(cluster, environment, NullLogger<ConfigStore>.Instance, new NoEvents());
-        module = new WebhookModule(new(IPAddress.Loopback, 0), environment, cluster, config, NullLoggerFactory.Instance, TimeProvider.System);
-        module.NotReadyReason.Should().NotBeNull();
-        running = module.RunAsync(cluster, stop.Token);
-        await Eventually.HoldsAsync(() => module.NotReadyReason.Should().BeNull(), TimeSpan.FromSeconds(60));
-        client = Client();
-    }
+    public async Task Start() => webhook = await RunningWebhook.StartAsync();
 
     [OneTimeTearDown]
-    public async Task Stop()
-    {
-        await stop.CancelAsync();
-        await running.WaitAsync(TimeSpan.FromSeconds(60));
-        client.Dispose();
-        config.Dispose();
-        stop.Dispose();
-    }
+    public async Task Stop() => await webhook.DisposeAsync();
 
     [Test]
     public void Configurations_get_path_rules_and_authorities()
     {
         foreach (var entry in WebhookRegistration.Entries)
         {
-            var webhook = cluster.Find(entry.Resource, null, entry.Name)!.Webhooks.Single();
+            var webhook = Cluster.Find(entry.Resource, null, entry.Name)!.Webhooks.Single();
 
             webhook.GetProperty("clientConfig").GetProperty("service").GetProperty("path").GetString().Should().Be(entry.Path);
             webhook.GetProperty("clientConfig").GetProperty("caBundle").GetString().Should().NotBeEmpty();
@@ -86,7 +50,7 @@ public sealed class WebhookModuleTests
     {
         foreach (var entry in WebhookRegistration.Entries)
         {
-            cluster.Find(entry.Resource, null, entry.Name)!.Metadata.OwnerReferences.Should().BeEquivalentTo(new[]
+            Cluster.Find(entry.Resource, null, entry.Name)!.Metadata.OwnerReferences.Should().BeEquivalentTo(new[]
             {
                 new OwnerReference { ApiVersion = "v1", Kind = "Namespace", Name = "knative-serving", Uid = "the-uid", Controller = false, BlockOwnerDeletion = true },
             });
@@ -96,7 +60,7 @@ public sealed class WebhookModuleTests
     [Test]
     public void Rules_name_the_verbs_kinds_and_statuses()
     {
-        JsonElement RulesOf(string name) => cluster.Find(WebhookRegistration.Entries.Single(e => e.Name == name).Resource, null, name)!.Webhooks.Single().GetProperty("rules");
+        JsonElement RulesOf(string name) => Cluster.Find(WebhookRegistration.Entries.Single(e => e.Name == name).Resource, null, name)!.Webhooks.Single().GetProperty("rules");
         string Rule(JsonElement rule) => string.Join(
             ' ', rule.GetProperty("apiGroups")[0], rule.GetProperty("apiVersions")[0],
             string.Join(',', rule.GetProperty("resources").EnumerateArray()), string.Join(',', rule.GetProperty("operations").EnumerateArray()));
@@ -170,12 +134,12 @@ public sealed class WebhookModuleTests
     public async Task The_registration_is_repaired_when_somebody_takes_it_back()
     {
         var entry = WebhookRegistration.Entries[0];
-        var current = await cluster.GetAsync(entry.Resource, null, entry.Name, default);
+        var current = await Cluster.GetAsync(entry.Resource, null, entry.Name, default);
         var bare = Parse($$"""{"name":"{{entry.Name}}","clientConfig":{"service":{"name":"webhook","namespace":"knative-serving"} } }""");
 
-        await cluster.UpdateAsync(entry.Resource, current with { Webhooks = [bare] }, default);
+        await Cluster.UpdateAsync(entry.Resource, current with { Webhooks = [bare] }, default);
 
-        await Eventually.HoldsAsync(() => cluster.Find(entry.Resource, null, entry.Name)!.Webhooks[0].GetProperty("clientConfig").TryGetProperty("caBundle", out _).Should().BeTrue(), TimeSpan.FromSeconds(30));
+        await Eventually.HoldsAsync(() => Cluster.Find(entry.Resource, null, entry.Name)!.Webhooks[0].GetProperty("clientConfig").TryGetProperty("caBundle", out _).Should().BeTrue(), TimeSpan.FromSeconds(30));
     }
 
     [Test]
@@ -184,7 +148,7 @@ public sealed class WebhookModuleTests
         // The server may close before the whole body is sent, so the client asks before it sends.
         using var request = new HttpRequestMessage(HttpMethod.Post, "/defaulting") { Content = Json(new string(' ', (3 * 1024 * 1024) + 1)) };
         request.Headers.ExpectContinue = true;
-        using var response = await client.SendAsync(request);
+        using var response = await Client.SendAsync(request);
 
         response.StatusCode.Should().Be(HttpStatusCode.RequestEntityTooLarge);
     }
@@ -193,7 +157,7 @@ public sealed class WebhookModuleTests
     public async Task Nesting_beyond_the_bound_is_refused()
     {
         using var content = Json(new string('[', 100_000));
-        using var response = await client.PostAsync("/resource-validation", content);
+        using var response = await Client.PostAsync("/resource-validation", content);
 
         response.StatusCode.Should().Be(HttpStatusCode.BadRequest);
     }
@@ -235,7 +199,7 @@ public sealed class WebhookModuleTests
         {
             using var content = new ByteArrayContent(new HostileReviews(seed).Next());
             content.Headers.ContentType = new("application/json");
-            using var response = await client.PostAsync(paths[seed % paths.Length], content, cancellation);
+            using var response = await Client.PostAsync(paths[seed % paths.Length], content, cancellation);
             ((int)response.StatusCode).Should().BeOneOf([200, 400], $"seed {seed}");
         });
         (await Review("/defaulting", "CREATE", Good))["allowed"]!.GetValue<bool>().Should().BeTrue();
@@ -253,7 +217,7 @@ public sealed class WebhookModuleTests
     public async Task A_body_that_ends_too_soon_is_no_review()
     {
         using var content = Json(Good[..^20]);
-        using var response = await client.PostAsync("/defaulting", content);
+        using var response = await Client.PostAsync("/defaulting", content);
 
         response.StatusCode.Should().Be(HttpStatusCode.BadRequest);
     }
@@ -283,47 +247,11 @@ public sealed class WebhookModuleTests
 
     private static JsonElement Parse(string json) => JsonDocument.Parse(json).RootElement;
 
-    private static StringContent Json(string text) => new(text, Encoding.UTF8, new MediaTypeHeaderValue("application/json"));
+    private static StringContent Json(string text) => RunningWebhook.Json(text);
 
     private async Task<JsonNode> Review(string path, string operation, string? value, string kind = "Service", string group = "serving.knative.dev", string? old = null)
-    {
-        using var content = Json($$"""
-            {"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"u","kind":{"group":"{{group}}","version":"v1","kind":"{{kind}}"},
-             "operation":"{{operation}}","userInfo":{"username":"ann"},"object":{{value ?? "null"}},"oldObject":{{(operation == "UPDATE" ? old ?? "null" : "null")}} } }
+        => await webhook.AskAsync(path, $$"""
+            {"uid":"u","kind":{"group":"{{group}}","version":"v1","kind":"{{kind}}"},
+             "operation":"{{operation}}","userInfo":{"username":"ann"},"object":{{value ?? "null"}},"oldObject":{{(operation == "UPDATE" ? old ?? "null" : "null")}} }
             """);
-        using var response = await client.PostAsync(path, content);
-        response.StatusCode.Should().Be(HttpStatusCode.OK, await response.Content.ReadAsStringAsync());
-        return JsonNode.Parse(await response.Content.ReadAsStringAsync())!["response"]!;
-    }
-
-    private HttpClient Client()
-    {
-        var bundle = cluster.Find(Resources.MutatingWebhookConfigurations, null, "webhook.serving.knative.dev")!
-            .Webhooks[0].GetProperty("clientConfig").GetProperty("caBundle").GetString()!;
-        var trusted = new X509Certificate2Collection();
-        trusted.ImportFromPem(Encoding.UTF8.GetString(Convert.FromBase64String(bundle)));
-        var handler = new SocketsHttpHandler
-        {
-            ConnectCallback = async (_, cancellation) =>
-            {
-                var socket = new System.Net.Sockets.Socket(System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Tcp);
-                await socket.ConnectAsync(module.EndPoint!, cancellation);
-                return new System.Net.Sockets.NetworkStream(socket, ownsSocket: true);
-            },
-        };
-        handler.SslOptions.CertificateChainPolicy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
-        handler.SslOptions.CertificateChainPolicy.CustomTrustStore.AddRange(trusted);
-        return new HttpClient(handler) { BaseAddress = new Uri("https://webhook.knative-serving.svc") };
-    }
-
-    private sealed class NoEvents : IEventRecorder
-    {
-        public void Normal(IKubernetesObject about, string reason, string message)
-        {
-        }
-
-        public void Warning(IKubernetesObject about, string reason, string message)
-        {
-        }
-    }
 }

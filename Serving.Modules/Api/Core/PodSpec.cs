@@ -248,7 +248,9 @@ public sealed record SecurityContext : Extensible
 public sealed record Capabilities : Extensible
 {
     public IReadOnlyList<string> Add { get; init => field = value ?? []; } = [];
-    public IReadOnlyList<string> Drop { get; init => field = value ?? []; } = [];
+
+    /// <summary>Null when nobody decided; an empty list is a decision, though it is not written.</summary>
+    public IReadOnlyList<string>? Drop { get; init; }
 }
 
 /// <summary>The seccomp profile of a container.</summary>

@@ -74,7 +74,7 @@ internal static class ContainerValidation
 
     private static FieldError Common(Container container, ContainerScope scope)
     {
-        if (!FieldMask.SetFields(container).Any())
+        if (!FieldMask.SetFields(container).Any(f => f != "resources" || FieldMask.SetFields(container.Resources!).Any()))
         {
             return FieldError.Missing("");
         }

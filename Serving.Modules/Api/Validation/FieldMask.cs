@@ -5,9 +5,12 @@ namespace Serving.Api.Validation;
 /// <summary>Finds the fields of a document that are set but not open to users.</summary>
 internal static class FieldMask
 {
-    /// <summary>Fields that count as set when they are false, because false is a choice there.</summary>
-    private static readonly HashSet<string> Tristate =
-        new(StringComparer.Ordinal) { "shareProcessNamespace", "automountServiceAccountToken", "hostUsers", "setHostnameAsFQDN", "privileged" };
+    /// <summary>Fields that count as set when they are false or 0, because that is a choice there.</summary>
+    private static readonly HashSet<string> Choices = new(StringComparer.Ordinal)
+    {
+        "shareProcessNamespace", "automountServiceAccountToken", "hostUsers", "setHostnameAsFQDN", "privileged", "priority",
+        "terminationGracePeriodSeconds", "activeDeadlineSeconds",
+    };
 
     /// <summary><c>must not set the field(s)</c> for every field of <paramref name="value"/> that is set and not in <paramref name="allowed"/>.</summary>
     public static FieldError Check<T>(T? value, params IEnumerable<string> allowed)
@@ -31,9 +34,9 @@ internal static class FieldMask
     private static bool IsSet(JsonProperty property) => property.Value.ValueKind switch
     {
         JsonValueKind.Null or JsonValueKind.Undefined => false,
-        JsonValueKind.False => Tristate.Contains(property.Name),
+        JsonValueKind.False => Choices.Contains(property.Name),
         JsonValueKind.String => property.Value.GetString()!.Length > 0,
-        JsonValueKind.Number => property.Value.GetRawText() != "0",
+        JsonValueKind.Number => property.Value.GetRawText() != "0" || Choices.Contains(property.Name),
         JsonValueKind.Array => property.Value.GetArrayLength() > 0,
         _ => true,
     };

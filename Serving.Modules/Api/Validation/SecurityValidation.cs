@@ -10,7 +10,7 @@ internal static class SecurityValidation
     private const string LowPorts = "NET_BIND_SERVICE";
     private static readonly string[] PodFields = ["runAsUser", "runAsGroup", "runAsNonRoot", "fsGroup", "supplementalGroups", "seccompProfile"];
 
-    /// <summary>The pod's context, closed unless its feature is on; with secure defaults on, it may still choose a seccomp profile.</summary>
+    /// <summary>The pod's context, closed unless its feature is on; with secure defaults on, it may still choose a seccomp profile, by its type alone.</summary>
     public static FieldError Pod(JsonElement? context, FeaturesConfig features)
     {
         if (context is not { ValueKind: JsonValueKind.Object } element)
@@ -20,7 +20,8 @@ internal static class SecurityValidation
 
         var open = features.PodSpecSecurityContext != FeatureFlag.Disabled ? PodFields
             : features.SecurePodDefaults != SecurePodDefaults.Disabled
-                && PodSecurity.SeccompType(context) is "RuntimeDefault" or "Unconfined" ? ["seccompProfile"]
+                && PodSecurity.SeccompType(context) is "RuntimeDefault" or "Unconfined"
+                && PodSecurity.Member(PodSecurity.Member(context, "seccompProfile"), "localhostProfile") is null ? ["seccompProfile"]
             : [];
         string[] refused =
         [
@@ -94,7 +95,7 @@ internal static class SecurityValidation
         {
             fields.Add("capabilities");
         }
-        else if (context.Capabilities.Drop.Count == 0)
+        else if (context.Capabilities.Drop is null)
         {
             fields.Add("capabilities.drop");
         }

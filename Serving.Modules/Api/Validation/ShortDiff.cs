@@ -38,6 +38,14 @@ internal static class ShortDiff
     private static readonly HashSet<string> Maps = new(StringComparer.Ordinal) { "labels", "annotations", "requests", "limits", "nodeSelector" };
     private static readonly HashSet<string> Amounts = new(StringComparer.Ordinal) { "requests", "limits" };
 
+    private static readonly HashSet<string> PlainFlags = new(StringComparer.Ordinal) { "hostNetwork", "hostPID", "hostIPC", "stdin", "stdinOnce", "tty", "readOnly" };
+
+    // Numbers that are pointers in Go, so that leaving them out is not the same as 0.
+    private static readonly HashSet<string> NumberPointers = new(StringComparer.Ordinal)
+    {
+        "runAsUser", "runAsGroup", "mode", "defaultMode", "expirationSeconds", "terminationGracePeriodSeconds", "activeDeadlineSeconds", "priority",
+    };
+
     /// <summary>The differences of two revision specifications, empty when there are none.</summary>
     public static string OfSpec(JsonElement old, JsonElement current) => Of("{v1.RevisionSpec}", old, current, isSpec: true);
 
@@ -86,26 +94,73 @@ internal static class ShortDiff
             return;
         }
 
-        // A number or flag that may be absent is a pointer in Go, which its path notation shows.
-        text.Append(KnativeFields.Contains(name) ? "*" : "").Append(path).Append(":\n");
-        Line(text, '-', old);
-        Line(text, '+', current);
+        // What may be absent is a pointer in Go: the path shows it where both are there, and a missing one is named.
+        var isInMapOrList = name.Length == 0 || Maps.Contains(parent);
+        var absent = isInMapOrList ? null : Absent(name, old ?? current);
+        text.Append(KnativeFields.Contains(name) && old is not null && current is not null ? "*" : "").Append(path).Append(":\n");
+        Line(text, '-', old, name, parent, absent);
+        Line(text, '+', current, name, parent, absent);
     }
+
+    // How Go prints a field that is not there: the zero of its type.
+    private static string Absent(string name, JsonElement? other) => other switch
+    {
+        { ValueKind: JsonValueKind.String } => "",
+        { ValueKind: JsonValueKind.Number } when !KnativeFields.Contains(name) && !NumberPointers.Contains(name) => "0",
+        { ValueKind: JsonValueKind.True or JsonValueKind.False } when PlainFlags.Contains(name) => "false",
+        { ValueKind: JsonValueKind.Array } => "[]",
+        _ => Maps.Contains(name) ? "map[]" : "<nil>",
+    };
 
     // Fields that are always there in Go, so that leaving them out is no difference.
     private static bool SaysNothing(string name, JsonElement? value) => name switch
     {
         "resources" => value is { ValueKind: JsonValueKind.Object } resources && !resources.EnumerateObject().Any(),
-        "port" => value is { ValueKind: JsonValueKind.Number } port && port.GetRawText() == "0",
-        _ => false,
+        _ when PlainFlags.Contains(name) => value is { ValueKind: JsonValueKind.False },
+        "" => false,
+        _ => value is { ValueKind: JsonValueKind.Number } number && number.GetRawText() == "0" && !KnativeFields.Contains(name) && !NumberPointers.Contains(name),
     };
 
-    private static void Line(StringBuilder text, char sign, JsonElement? value)
+    private static void Line(StringBuilder text, char sign, JsonElement? value, string name, string parent, string? absent)
     {
-        if (value is { } element)
+        if ((value is { } element ? Print(element, name, parent) : absent is null ? null : $"\"{absent}\"") is { } printed)
         {
-            text.Append('\t').Append(sign).Append(": \"").Append(element.ToString()).Append("\"\n");
+            text.Append('\t').Append(sign).Append(": ").Append(printed).Append('\n');
         }
+    }
+
+    private static string Print(JsonElement value, string name, string parent) => value.ValueKind switch
+    {
+        JsonValueKind.Object when Maps.Contains(name) && !Amounts.Contains(name)
+            => $"\"map[{string.Join(' ', value.EnumerateObject().OrderBy(m => m.Name, StringComparer.Ordinal).Select(m => $"{m.Name}:{m.Value}"))}]\"",
+        JsonValueKind.Array when value.EnumerateArray().All(item => item.ValueKind is JsonValueKind.String)
+            => $"\"[{string.Join(' ', value.EnumerateArray())}]\"",
+        _ when Amounts.Contains(parent) && GoQuantity(value.ToString()) is { } quantity => $"resource.Quantity: \"{quantity}\"",
+        _ => $"\"{value}\"",
+    };
+
+    // The inside of Go's type, which its notation shows; null for amounts that are not whole numbers of a unit.
+    private static string? GoQuantity(string text)
+    {
+        var end = text.AsSpan().IndexOfAnyExceptInRange('0', '9');
+        var suffix = end < 0 ? "" : text[end..];
+        if (!long.TryParse(end < 0 ? text : text.AsSpan(0, end), NumberStyles.None, CultureInfo.InvariantCulture, out var value))
+        {
+            return null;
+        }
+
+        var bits = suffix switch { "Ki" => 10, "Mi" => 20, "Gi" => 30, "Ti" => 40, "Pi" => 50, "Ei" => 60, _ => 0 };
+        if (bits > 0)
+        {
+            return value > long.MaxValue >> bits ? null : Inside(value << bits, 0, "BinarySI");
+        }
+
+        return suffix is "n" or "u" or "m" or "" or "k" or "M" or "G" or "T" or "P" or "E"
+            ? Inside(value, suffix switch { "n" => -9, "u" => -6, "m" => -3, "" => 0, "k" => 3, "M" => 6, "G" => 9, "T" => 12, "P" => 15, _ => 18 }, "DecimalSI")
+            : null;
+
+        string Inside(long amount, int scale, string format)
+            => string.Create(CultureInfo.InvariantCulture, $"{{i:{{value:{amount} scale:{scale}}} d:{{Dec:<nil>}} s:{text} Format:{format}}}");
     }
 
     private static string Step(string path, string key, string parent)

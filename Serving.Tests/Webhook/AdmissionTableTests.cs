@@ -1,0 +1,69 @@
+using System.Text.Json.Nodes;
+using FluentAssertions;
+using NUnit.Framework;
+using Serving.LocalCluster.ApiServer.Patches;
+
+namespace Serving.Tests.Webhook;
+
+/// <summary>Every default and every refusal of every kind and ConfigMap, a row each, through the webhook's real TLS listener.</summary>
+public sealed class AdmissionTableTests
+{
+    private static readonly string[] Maps = ["config-autoscaler", "config-defaults", "config-features", "config-network"];
+    private RunningWebhook webhook = null!;
+
+    private static IEnumerable<TestCaseData> Validations => AdmissionCase.All.Where(c => c.Defaulted is null).Select(ToCase);
+
+    private static IEnumerable<TestCaseData> Defaults => AdmissionCase.All.Where(c => c.Defaulted is not null).Select(ToCase);
+
+    [OneTimeSetUp]
+    public async Task Start() => webhook = await RunningWebhook.StartAsync();
+
+    [OneTimeTearDown]
+    public async Task Stop() => await webhook.DisposeAsync();
+
+    [TestCaseSource(nameof(Validations))]
+    public async Task Validation(object row)
+    {
+        var rule = (AdmissionCase)row;
+        Configure(rule);
+
+        var response = await webhook.AskAsync(rule.Kind == "ConfigMap" ? "/config-validation" : "/resource-validation", rule.Request(rule.Object));
+
+        var message = (string?)response["status"]?["message"] ?? "";
+        message.Should().Be(rule.Refusal.Length == 0 ? "" : $"validation failed: {rule.Refusal}");
+        ((bool)response["allowed"]!).Should().Be(rule.Refusal.Length == 0);
+        if (rule.Warnings is { } warnings)
+        {
+            (response["warnings"] as JsonArray ?? []).Select(w => (string)w!).Should().Equal(warnings);
+        }
+    }
+
+    [TestCaseSource(nameof(Defaults))]
+    public async Task Defaulting(object row)
+    {
+        var rule = (AdmissionCase)row;
+        Configure(rule);
+
+        var response = await webhook.AskAsync("/defaulting", rule.Request(rule.Object));
+
+        ((bool)response["allowed"]!).Should().BeTrue(response.ToJsonString());
+        var patch = (string?)response["patch"] is { } bytes ? JsonNode.Parse(Convert.FromBase64String(bytes))!.AsArray() : [];
+        var defaulted = rule.WithoutStamp(JsonPatch.Apply(rule.Object.DeepClone(), patch)!.AsObject());
+        JsonNode.DeepEquals(defaulted, rule.Defaulted).Should().BeTrue($"it is\n{defaulted}\nand not\n{rule.Defaulted}");
+
+        var again = await webhook.AskAsync("/defaulting", rule.Request(JsonPatch.Apply(rule.Object.DeepClone(), patch)!.AsObject()));
+        again["patch"].Should().BeNull("defaults do not change twice");
+    }
+
+    private static TestCaseData ToCase(AdmissionCase rule) => new TestCaseData(rule).SetArgDisplayNames(rule.ToString());
+
+    // A ConfigMap that a row does not name is as installed.
+    private void Configure(AdmissionCase rule)
+    {
+        var data = rule.Config.ToDictionary(c => c.Map, c => c.Data);
+        foreach (var map in Maps)
+        {
+            webhook.Configure(map, data.GetValueOrDefault(map, new Dictionary<string, string>()));
+        }
+    }
+}

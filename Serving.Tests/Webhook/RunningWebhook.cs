@@ -1,0 +1,82 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
+using System.Text.Json.Nodes;
+using FluentAssertions;
+using Serving.Api;
+using Serving.Api.Core;
+using Serving.Tests.Support;
+
+namespace Serving.Tests.Webhook;
+
+/// <summary>The webhook over a cluster in memory, behind its real TLS listener, with a client that trusts the authorities that it registered.</summary>
+internal sealed class RunningWebhook : IAsyncDisposable
+{
+    private readonly AdmissionReplica replica;
+
+    private RunningWebhook() => replica = new AdmissionReplica(Cluster, TimeProvider.System);
+
+    /// <summary>The cluster; its ConfigMaps are followed.</summary>
+    public InMemoryCluster Cluster { get; } = AdmissionReplica.Install();
+
+    /// <summary>Speaks to the listener as the API server does.</summary>
+    public HttpClient Client { get; private set; } = null!;
+
+    /// <summary>Starts it, and returns when it is ready.</summary>
+    public static async Task<RunningWebhook> StartAsync()
+    {
+        var webhook = new RunningWebhook();
+        await webhook.replica.ReadyAsync();
+        webhook.Client = webhook.NewClient();
+        return webhook;
+    }
+
+    /// <summary>Edits a ConfigMap, which is followed before this returns.</summary>
+    public void Configure(string name, IReadOnlyDictionary<string, string> data) => Cluster.Put(Resources.ConfigMaps, new ConfigMap
+    {
+        ApiVersion = "v1",
+        Kind = "ConfigMap",
+        Metadata = new() { Namespace = "knative-serving", Name = name },
+        Data = data,
+    });
+
+    /// <summary>Asks about an object, as the API server does, and returns the <c>response</c> of the review.</summary>
+    /// <param name="path">Which of its webhooks.</param>
+    /// <param name="request">The request of the review, JSON.</param>
+    public async Task<JsonNode> AskAsync(string path, string request)
+    {
+        using var content = Json($$"""{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{{request}} }""");
+        using var response = await Client.PostAsync(path, content);
+        var body = await response.Content.ReadAsStringAsync();
+        response.StatusCode.Should().Be(HttpStatusCode.OK, body);
+        return JsonNode.Parse(body)!["response"]!;
+    }
+
+    /// <summary>A body as the API server sends it.</summary>
+    public static StringContent Json(string text) => new(text, Encoding.UTF8, new MediaTypeHeaderValue("application/json"));
+
+    public async ValueTask DisposeAsync()
+    {
+        Client.Dispose();
+        await replica.DisposeAsync();
+    }
+
+    private HttpClient NewClient()
+    {
+        var trusted = new X509Certificate2Collection();
+        trusted.ImportFromPem(Encoding.UTF8.GetString(AdmissionReplica.Targets(Cluster)[0].GetProperty("caBundle").GetBytesFromBase64()));
+        var handler = new SocketsHttpHandler
+        {
+            ConnectCallback = async (_, cancellation) =>
+            {
+                var socket = new System.Net.Sockets.Socket(System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Tcp);
+                await socket.ConnectAsync(replica.Module.EndPoint!, cancellation);
+                return new System.Net.Sockets.NetworkStream(socket, ownsSocket: true);
+            },
+        };
+        handler.SslOptions.CertificateChainPolicy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+        handler.SslOptions.CertificateChainPolicy.CustomTrustStore.AddRange(trusted);
+        return new HttpClient(handler) { BaseAddress = new Uri("https://webhook.knative-serving.svc") };
+    }
+}
