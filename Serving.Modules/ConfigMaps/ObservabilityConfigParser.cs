@@ -115,7 +115,7 @@ public static class ObservabilityConfigParser
             $"\"logging.enable-request-log\" was set to true, but no \"{key}\" was specified");
         try
         {
-            Template.Parse("requestLog", c.LoggingRequestLogTemplate);
+            Template.Parse("requestLog", c.LoggingRequestLogTemplate).Execute(TemplateData.SampleRequest);
         }
         catch (TemplateException wrong)
         {

@@ -26,6 +26,28 @@ internal static class TemplateData
         ("Annotations", values.Annotations),
         ("Labels", values.Labels));
 
+    /// <summary>A request as the template of the request log sees it; only its shape matters, to check templates before they are used.</summary>
+    public static TemplateRecord SampleRequest { get; } = new(
+        "requestLogTemplateInput",
+        ("Request", new TemplateRecord(
+            "http.Request",
+            ("Method", "GET"),
+            ("URL", new TemplateRecord("url.URL", ("Scheme", ""), ("Host", ""), ("Path", "/"), ("RawQuery", ""))),
+            ("Proto", "HTTP/1.1"),
+            ("ProtoMajor", 1L),
+            ("ProtoMinor", 1L),
+            ("Header", Empty.Map),
+            ("ContentLength", 0L),
+            ("Host", "example.com"),
+            ("RemoteAddr", "127.0.0.1:1"),
+            ("RequestURI", "/"),
+            ("UserAgent", ""),
+            ("Referer", ""))),
+        ("Response", new TemplateRecord("http.RequestLogResponse", ("Code", 200L), ("Size", 0L), ("Latency", 0.1))),
+        ("Revision", new TemplateRecord(
+            "http.RequestLogRevision", ("Name", ""), ("Namespace", ""), ("Service", ""), ("Configuration", ""), ("PodName", ""), ("PodIP", ""))),
+        ("TraceID", ""));
+
     public static TemplateRecord Of(TagTemplateValues values) => new(
         "config.TagTemplateValues", ("Name", values.Name), ("Tag", values.Tag));
 }

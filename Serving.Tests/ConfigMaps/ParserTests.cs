@@ -140,4 +140,18 @@ public sealed class ParserTests
         FluentActions.Invoking(() => LoggingConfigParser.Parse(new Dictionary<string, string> { ["loglevel.webhook"] = "loud" }))
             .Should().Throw<ConfigMapException>().WithMessage("invalid logging level: loud");
     }
+
+    [TestCase("{{.Request.Nope}}", "*can't evaluate field Nope in type http.Request")]
+    [TestCase("{{.Response.Nope}}", "*can't evaluate field Nope in type http.RequestLogResponse")]
+    [TestCase("{{.Revision.Nope}}", "*can't evaluate field Nope in type http.RequestLogRevision")]
+    [TestCase("{{.Nope}}", "*can't evaluate field Nope*")]
+    public void The_request_log_knows_no_other_members(string template, string message)
+        => FluentActions.Invoking(() => ObservabilityConfigParser.Parse(new Dictionary<string, string> { ["logging.request-log-template"] = template }))
+            .Should().Throw<ConfigMapException>().WithMessage(message).Which.Key.Should().Be("logging.request-log-template");
+
+    [TestCase("{{.Request.URL.Path}} {{index .Request.Header \"X-Id\"}} {{if .TraceID}}{{.TraceID}}{{end}}")]
+    [TestCase("{{.Revision.Name}} {{.Revision.Namespace}} {{.Revision.Service}} {{.Revision.Configuration}} {{.Revision.PodName}} {{.Revision.PodIP}}")]
+    [TestCase("{{.Request.Proto}} {{.Request.Host}} {{.Request.UserAgent}} {{.Request.Referer}} {{.Request.RemoteAddr}} {{.Response.Code}} {{.Response.Latency}}")]
+    public void The_request_log_knows_the_members_that_are_documented(string template)
+        => ObservabilityConfigParser.Parse(new Dictionary<string, string> { ["logging.request-log-template"] = template }).LoggingRequestLogTemplate.Should().Be(template);
 }
