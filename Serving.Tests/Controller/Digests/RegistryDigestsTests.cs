@@ -1,3 +1,5 @@
+using System.Net.Security;
+using System.Runtime.Versioning;
 using FluentAssertions;
 using NUnit.Framework;
 using Serving.Controller.Revisions.Digests;
@@ -197,7 +199,12 @@ public sealed class RegistryDigestsTests
     [TestCase("1.2", "1.2", true)]
     public void TLS_versions_come_from_the_environment(string? least, string? most, bool allows12)
     {
-        using var handler = RegistryTrust.CreateHandler("/none", name => name == "TAG_TO_DIGEST_TLS_MIN_VERSION" ? least : most);
+        using var handler = RegistryTrust.CreateHandler("/none", name => name switch
+        {
+            "TAG_TO_DIGEST_TLS_MIN_VERSION" => least,
+            "TAG_TO_DIGEST_TLS_MAX_VERSION" => most,
+            _ => null,
+        });
 
         handler.SslOptions.EnabledSslProtocols.HasFlag(System.Security.Authentication.SslProtocols.Tls12).Should().Be(allows12);
         handler.SslOptions.EnabledSslProtocols.HasFlag(System.Security.Authentication.SslProtocols.Tls13).Should().Be(most is null);
@@ -209,5 +216,30 @@ public sealed class RegistryDigestsTests
         var creating = () => RegistryTrust.CreateHandler("/none", static _ => "1.1");
 
         creating.Should().Throw<FormatException>().WithMessage("invalid TAG_TO_DIGEST_TLS_MIN_VERSION \"1.1\": *");
+    }
+
+    [Test]
+    [SupportedOSPlatform("linux")]
+    public void Cipher_suites_of_the_environment_are_kept_beside_those_of_TLS_13()
+    {
+        using var handler = RegistryTrust.CreateHandler(
+            "/none", static name => name == "TAG_TO_DIGEST_TLS_CIPHER_SUITES" ? "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256," : null);
+
+        handler.SslOptions.CipherSuitesPolicy!.AllowedCipherSuites.Should().BeEquivalentTo(new[]
+        {
+            TlsCipherSuite.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, TlsCipherSuite.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+            TlsCipherSuite.TLS_AES_128_GCM_SHA256, TlsCipherSuite.TLS_AES_256_GCM_SHA384,
+            TlsCipherSuite.TLS_CHACHA20_POLY1305_SHA256,
+        });
+    }
+
+    [TestCase("TAG_TO_DIGEST_TLS_CIPHER_SUITES", "TLS_RSA_WITH_RC4_128_SHA", "invalid TAG_TO_DIGEST_TLS_CIPHER_SUITES: unknown cipher suite \"TLS_RSA_WITH_RC4_128_SHA\"")]
+    [TestCase("TAG_TO_DIGEST_TLS_CURVE_PREFERENCES", "X25519,CurveP256", "TAG_TO_DIGEST_TLS_CURVE_PREFERENCES cannot be kept: *OPENSSL_CONF*")]
+    [TestCase("TAG_TO_DIGEST_TLS_CURVE_PREFERENCES", "curve1", "invalid TAG_TO_DIGEST_TLS_CURVE_PREFERENCES: unknown curve \"curve1\"")]
+    public void What_cannot_be_kept_of_the_environment_is_refused(string variable, string value, string message)
+    {
+        var creating = () => RegistryTrust.CreateHandler("/none", name => name == variable ? value : null);
+
+        creating.Should().Throw<FormatException>().WithMessage(message);
     }
 }

@@ -13,13 +13,29 @@ public static class RegistryTrust
     /// <summary>Where a pod finds the cluster's certificate authorities.</summary>
     public const string ClusterCertificates = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt";
 
+    private static readonly HashSet<string> KnownCurves =
+        new(StringComparer.Ordinal) { "CurveP256", "CurveP384", "CurveP521", "X25519", "X25519MLKEM768", "P-256", "P-384", "P-521" };
+
+    // Those that Go counts among the secure ones.
+    private static readonly Dictionary<string, TlsCipherSuite> KnownSuites = new TlsCipherSuite[]
+    {
+        TlsCipherSuite.TLS_AES_128_GCM_SHA256, TlsCipherSuite.TLS_AES_256_GCM_SHA384, TlsCipherSuite.TLS_CHACHA20_POLY1305_SHA256,
+        TlsCipherSuite.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA, TlsCipherSuite.TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA,
+        TlsCipherSuite.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA, TlsCipherSuite.TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA,
+        TlsCipherSuite.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, TlsCipherSuite.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+        TlsCipherSuite.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, TlsCipherSuite.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+        TlsCipherSuite.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256, TlsCipherSuite.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+    }.ToDictionary(static suite => suite.ToString(), StringComparer.Ordinal);
+
     /// <summary>Connections to one registry and to all of them, at most.</summary>
     private const int MaximumConnections = 100;
 
     /// <summary>
     /// A handler for registries. <paramref name="extra"/> is a PEM file with more authorities, passed over when it does not exist.
     /// TLS 1.3 at least, unless <c>TAG_TO_DIGEST_TLS_MIN_VERSION</c> (1.2 or 1.3) says otherwise; <c>TAG_TO_DIGEST_TLS_MAX_VERSION</c>
-    /// bounds it from above. Throws <see cref="FormatException"/> for other versions.
+    /// bounds it from above, and <c>TAG_TO_DIGEST_TLS_CIPHER_SUITES</c> names the suites of TLS 1.2. Throws
+    /// <see cref="FormatException"/> for what is none of these, and for <c>TAG_TO_DIGEST_TLS_CURVE_PREFERENCES</c>, which .NET
+    /// leaves to OpenSSL: a restriction that cannot be kept must not seem to be.
     /// </summary>
     public static SocketsHttpHandler CreateHandler(string extra = ClusterCertificates, Func<string, string?>? environment = null)
     {
@@ -30,8 +46,9 @@ public static class RegistryTrust
             UseCookies = false,
             MaxConnectionsPerServer = MaximumConnections,
             PooledConnectionLifetime = TimeSpan.FromMinutes(5),
-            SslOptions = new SslClientAuthenticationOptions { EnabledSslProtocols = Versions(environment) },
+            SslOptions = new SslClientAuthenticationOptions { EnabledSslProtocols = Versions(environment), CipherSuitesPolicy = Suites(environment) },
         };
+        RefuseCurves(environment);
         if (File.Exists(extra))
         {
             handler.SslOptions.CertificateChainPolicy = Trusting(extra);
@@ -78,4 +95,43 @@ public static class RegistryTrust
             var other => throw new FormatException($"invalid {name} \"{other}\": unsupported TLS version \"{other}\": must be \"1.2\" or \"1.3\""),
         };
     }
+
+    // As in Go, the suites of TLS 1.3 are not a matter of choice.
+    private static CipherSuitesPolicy? Suites(Func<string, string?> environment)
+    {
+        var names = Names(environment, "TAG_TO_DIGEST_TLS_CIPHER_SUITES");
+        foreach (var name in names.Where(static name => !KnownSuites.ContainsKey(name)))
+        {
+            throw new FormatException($"invalid TAG_TO_DIGEST_TLS_CIPHER_SUITES: unknown cipher suite \"{name}\"");
+        }
+
+        if (names.Length == 0)
+        {
+            return null;
+        }
+
+        if (!OperatingSystem.IsLinux())
+        {
+            throw new FormatException("TAG_TO_DIGEST_TLS_CIPHER_SUITES can be kept on Linux only");
+        }
+
+        return new CipherSuitesPolicy(
+            names.Select(static name => KnownSuites[name])
+                .Concat([TlsCipherSuite.TLS_AES_128_GCM_SHA256, TlsCipherSuite.TLS_AES_256_GCM_SHA384, TlsCipherSuite.TLS_CHACHA20_POLY1305_SHA256])
+                .Distinct());
+    }
+
+    private static void RefuseCurves(Func<string, string?> environment)
+    {
+        const string name = "TAG_TO_DIGEST_TLS_CURVE_PREFERENCES";
+        foreach (var curve in Names(environment, name))
+        {
+            throw new FormatException(KnownCurves.Contains(curve)
+                ? $"{name} cannot be kept: set the groups in OpenSSL's configuration file (OPENSSL_CONF) instead"
+                : $"invalid {name}: unknown curve \"{curve}\"");
+        }
+    }
+
+    private static string[] Names(Func<string, string?> environment, string variable)
+        => (environment(variable) ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
 }
