@@ -113,6 +113,47 @@ public sealed class MainJobTests
     }
 
     [Test]
+    public async Task Log_levels_follow_their_ConfigMap_at_once()
+    {
+        TestCluster.NeedsLocalCluster("the log is read from its file");
+        var log = Path.Combine(((LocalClusterHarness)cluster).DataDirectory, "serving.log");
+        string[] parts = ["webhook", "controller", "autoscaler"];
+        DebugLines(log).Should().BeEmpty();
+
+        await cluster.ConfigureAsync("config-logging", [.. parts.Select(part => ($"loglevel.{part}", "debug"))]);
+        await ApplyAsync("spoken", cluster.HelloImage, "one");
+
+        await Eventually.HoldsAsync(
+            () => parts.Should().OnlyContain(part => DebugLines(log).Any(line => line.Contains($" DEBUG {part}: ", StringComparison.Ordinal))), ScaleLimit);
+        await cluster.ConfigureAsync("config-logging", [.. parts.Select(part => ($"loglevel.{part}", "info"))]);
+    }
+
+    [Test]
+    public async Task Kubectl_shows_the_defaults_and_the_warnings_of_a_dry_run()
+    {
+        Kubectl.Require();
+        var file = Path.Combine(Directory.CreateTempSubdirectory("serving-test-").FullName, "tried.yaml");
+        await File.WriteAllTextAsync(file, $$"""
+            apiVersion: serving.knative.dev/v1
+            kind: Service
+            metadata: {name: tried, namespace: {{ns}}}
+            spec:
+              template:
+                metadata: {annotations: {queue.sidecar.serving.knative.dev/resource-percentage: "10"} }
+                spec: {containers: [{image: "{{cluster.HelloImage}}", livenessProbe: {grpc: {port: 8080} } }] }
+            """);
+
+        var (code, output) = await Kubectl.RunAsync("kubectl", ["apply", "--dry-run=server", "-o", "yaml", "-f", file], cluster.Kubeconfig);
+        Directory.Delete(Path.GetDirectoryName(file)!, recursive: true);
+
+        code.Should().Be(0, output);
+        output.Should().Contain("name: user-container").And.Contain("service: \"\"").And.Contain("timeoutSeconds: 300").And.Contain("latestRevision: true")
+            .And.Contain("Warning: Queue proxy resource percentage annotation is deprecated.")
+            .And.Contain("Warning: Kubernetes default value is insecure, Knative may default this to secure in a future release: spec.template.spec.containers[0].");
+        (await cluster.Client.ListAsync(Resources.KnativeServices, ns, null, CancellationToken.None)).Items.Should().BeEmpty();
+    }
+
+    [Test]
     public async Task Deleting_a_service_deletes_what_it_made_and_its_address()
     {
         await ApplyAsync("gone", cluster.HelloImage, "one");
@@ -175,5 +216,11 @@ public sealed class MainJobTests
         }
 
         return failures;
+    }
+
+    private static List<string> DebugLines(string log)
+    {
+        using var reader = new StreamReader(new FileStream(log, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
+        return [.. reader.ReadToEnd().Split('\n').Where(line => line.Contains(" DEBUG ", StringComparison.Ordinal))];
     }
 }

@@ -30,9 +30,13 @@ internal abstract class TestCluster : IAsyncDisposable
     protected TestCluster(string kubeconfig, Uri gateway, string images)
     {
         this.images = images.TrimEnd('/');
+        Kubeconfig = kubeconfig;
         Client = new KubernetesClient(KubernetesConfiguration.FromKubeconfig(kubeconfig));
         Gateway = new HttpClient(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false }) { BaseAddress = gateway, Timeout = TimeSpan.FromSeconds(60) };
     }
+
+    /// <summary>The file by which kubectl finds the cluster, as its administrator.</summary>
+    public string Kubeconfig { get; }
 
     /// <summary>The Kubernetes API as the cluster's administrator.</summary>
     public KubernetesClient Client { get; }

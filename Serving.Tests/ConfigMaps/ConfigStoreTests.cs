@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using System.Net;
 using FluentAssertions;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -39,6 +40,31 @@ public sealed class ConfigStoreTests
         events.Received(1).Warning(Arg.Is<IKubernetesObject>(o => o.Metadata.Name == "config-autoscaler"), "InvalidConfiguration", Arg.Is<string>(m => m.Contains("stable-window = 1s")));
         Put("config-autoscaler", ("stable-window", "20s"));
         store.Current.Autoscaler.StableWindow.Should().Be(TimeSpan.FromSeconds(20));
+    }
+
+    [Test]
+    public void Counts_what_it_refuses_by_name()
+    {
+        var refused = new List<string?>();
+        using var listener = new MeterListener
+        {
+            InstrumentPublished = (instrument, self) =>
+            {
+                if (instrument.Name == "serving.config.rejected") self.EnableMeasurementEvents(instrument);
+            },
+        };
+        listener.SetMeasurementEventCallback<long>((_, count, tags, _) =>
+        {
+            for (var i = 0; i < count; i++) refused.Add((string?)tags.ToArray().Single(tag => tag.Key == "name").Value);
+        });
+        listener.Start();
+        using var store = NewStore();
+
+        Put("config-gc", ("min-non-active-revisions", "-1"));
+        Put("config-gc", ("min-non-active-revisions", "1"));
+        Put("config-network", ("domain-template", "{{.Nope}}"));
+
+        refused.Should().Equal("config-gc", "config-network");
     }
 
     [Test]

@@ -1,5 +1,6 @@
 using System.Globalization;
 using FluentAssertions;
+using NSubstitute;
 using NUnit.Framework;
 using Serving.Api;
 using Serving.Api.Autoscaling;
@@ -12,6 +13,7 @@ using Serving.Api.WellKnown;
 using Serving.Autoscaler.Reconcilers;
 using Serving.Controller.GarbageCollection;
 using Serving.Controller.Revisions;
+using Serving.Controller.Revisions.Digests;
 using Serving.Controller.Revisions.Resources;
 using Serving.Tests.Api;
 using Serving.Tests.Controller;
@@ -96,6 +98,9 @@ public sealed class LiveKeyTests
         Case("config-deployment", "default-affinity-type", "none", c => Pod(c).Affinity is null, false, true),
         Case("config-deployment", "runtime-class-name", "kata: {}", c => Pod(c).RuntimeClassName, "", "kata"),
         Case("config-deployment", "pod-is-always-schedulable", "true", UnschedulableReason, "Unschedulable", ""),
+        Case("config-deployment", "registries-skipping-tag-resolving", "b.local, a.local",
+            c => string.Join(',', Asked(c).SkippedRegistries.Order(StringComparer.Ordinal)), "dev.local,kind.local,ko.local", "a.local,b.local"),
+        Case("config-deployment", "digest-resolution-timeout", "3s", c => Asked(c).Timeout, "00:00:10", "00:00:03"),
     ];
 
     private static IEnumerable<TestCaseData> Gc =>
@@ -110,6 +115,7 @@ public sealed class LiveKeyTests
     [
         Case("config-logging", "loglevel.queueproxy", "debug", c => Variable(c, "SERVING_LOGGING_LEVEL"), "", "debug"),
         Case("config-logging", "zap-logger-config", "{\"level\":\"warn\"}", c => Variable(c, "SERVING_LOGGING_CONFIG"), "", "{\"level\":\"warn\"}"),
+        Case("config-network", "internal-encryption", "true", c => string.Join(',', Pod(c).Volumes.Select(v => v.Name)), "", "server-certs"),
         Case("config-network", "system-internal-tls", "Enabled", c => string.Join(',', Pod(c).Volumes.Select(v => v.Name)), "", "server-certs"),
         Case("config-observability", "logging.enable-var-log-collection", "true", c => string.Join(',', Pod(c).Volumes.Select(v => v.Name)), "", "knative-var-log"),
         Observed("logging.enable-request-log", "true", "\"enableRequestLog\":true"),
@@ -189,6 +195,17 @@ public sealed class LiveKeyTests
         };
         var status = PodProblems.Apply(new RevisionStatus(), [pod], deadlineExceeded: false, config.Deployment, Now);
         return status.Conditions.FirstOrDefault(condition => condition.Type == "ResourcesAvailable")?.Reason ?? "";
+    }
+
+    // What a registry is asked about a Revision's image.
+    private static DigestRequest Asked(ConfigSnapshot config)
+    {
+        DigestRequest? asked = null;
+        var resolver = Substitute.For<IDigestResolver>();
+        resolver.ResolveAsync(Arg.Do<DigestRequest>(request => asked = request), Arg.Any<CancellationToken>()).Returns("app@sha256:1");
+        using var resolution = new DigestResolution(resolver, TimeProvider.System);
+        resolution.Poll(Samples.Revision(), config.Deployment).Should().NotBeNull();
+        return asked!;
     }
 
     private static string Stale(ConfigSnapshot config, params int[] hours)

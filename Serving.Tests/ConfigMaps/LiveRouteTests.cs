@@ -1,9 +1,11 @@
 using FluentAssertions;
 using NUnit.Framework;
 using Serving.Api;
+using Serving.Api.Core;
 using Serving.Api.Knative;
 using Serving.Api.Networking;
 using Serving.Api.WellKnown;
+using Serving.Controller.Common;
 using Serving.Tests.Controller;
 
 namespace Serving.Tests.ConfigMaps;
@@ -12,6 +14,7 @@ namespace Serving.Tests.ConfigMaps;
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class LiveRouteTests : IDisposable
 {
+    private const string Domain = "shop.example.org";
     private readonly ReconcilingCluster world = new();
     private readonly LiveConfig live;
 
@@ -93,6 +96,61 @@ public sealed class LiveRouteTests : IDisposable
     }
 
     [Test]
+    public async Task The_older_name_of_external_domain_TLS_works_until_the_newer_one_is_there()
+    {
+        await RunAsync();
+
+        await EditAsync("config-network", ("auto-tls", "Enabled"));
+        world.Cluster.All(Resources.Certificates).Should().ContainSingle();
+        CertificateReason.Should().NotBe("TLSNotEnabled");
+
+        await EditAsync("config-network", ("auto-tls", "Enabled"), ("external-domain-tls", "Disabled"));
+        CertificateReason.Should().Be("TLSNotEnabled");
+    }
+
+    [Test]
+    public async Task Traffic_moves_gradually_once_told_so()
+    {
+        await RunAsync();
+        await EditAsync("config-network", ("rollout-duration", "100"));
+
+        await ChangeImageAsync();
+
+        Shares.Should().Equal(("hello-00001", 99), ("hello-00002", 1));
+    }
+
+    [Test]
+    public async Task Traffic_moves_at_once_when_told_so_again()
+    {
+        await RunAsync();
+        await EditAsync("config-network", ("rollout-duration", "100"));
+        await EditAsync("config-network");
+
+        await ChangeImageAsync();
+
+        Shares.Should().Equal(("hello-00002", 100));
+    }
+
+    [Test]
+    public async Task Domains_are_claimed_by_themselves_once_told_so()
+    {
+        await RunAsync();
+        world.Cluster.Put(Resources.DomainMappings, new DomainMapping
+        {
+            ApiVersion = Resources.DomainMappings.ApiVersion,
+            Kind = Resources.DomainMappings.Kind,
+            Metadata = new ObjectMeta { Namespace = Samples.Namespace, Name = Domain },
+            Spec = new DomainMappingSpec { Ref = new ObjectReference { ApiVersion = "serving.knative.dev/v1", Kind = "Service", Name = "hello", Namespace = Samples.Namespace } },
+        });
+        var settling = () => world.SettleAsync();
+        (await settling.Should().ThrowAsync<NotOwnedException>()).WithMessage("no ClusterDomainClaim found*");
+
+        await EditAsync("config-network", ("autocreate-cluster-domain-claims", "true"));
+
+        world.Cluster.Find(Resources.ClusterDomainClaims, null, Domain)!.Spec.Namespace.Should().Be(Samples.Namespace);
+    }
+
+    [Test]
     public async Task Cluster_local_domain_TLS_asks_for_certificates_inside()
     {
         await RunAsync();
@@ -157,6 +215,11 @@ public sealed class LiveRouteTests : IDisposable
         Route.Status.Url.Should().Be("http://hello.default.example.com");
     }
 
+    private IEnumerable<(string Service, int Percent)> Shares
+        => Ingress.Spec.Rules[1].Http!.Paths[0].Splits.Select(split => (split.ServiceName, split.Percent));
+
+    private string CertificateReason => Route.Status.Conditions.Single(condition => condition.Type == "CertificateProvisioned").Reason;
+
     private Route Route => world.Cluster.Find(Resources.Routes, Samples.Namespace, "hello")!;
 
     private Ingress Ingress => world.Cluster.Find(Resources.Ingresses, Samples.Namespace, "hello")!;
@@ -172,6 +235,16 @@ public sealed class LiveRouteTests : IDisposable
         world.MakeReady("hello-00001");
         await world.SettleAsync();
         world.MakeIngressReady("hello");
+        await world.SettleAsync();
+    }
+
+    private async Task ChangeImageAsync()
+    {
+        var service = world.Cluster.Find(Resources.KnativeServices, Samples.Namespace, "hello")!;
+        await world.Cluster.UpdateAsync(
+            Resources.KnativeServices, service with { Spec = service.Spec with { Template = Samples.Template("app:2") } }, CancellationToken.None);
+        await world.SettleAsync();
+        world.MakeReady("hello-00002");
         await world.SettleAsync();
     }
 

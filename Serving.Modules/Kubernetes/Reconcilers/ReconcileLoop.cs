@@ -214,9 +214,15 @@ public sealed class ReconcileLoop
 
     private async Task ReconcileOneAsync(WorkQueue<ObjectKey> queue, ObjectKey key, IKubernetesClient client, CancellationToken cancellation)
     {
+        var begun = _time.GetTimestamp();
         try
         {
             var result = await _reconciler.ReconcileAsync(key, client, cancellation).ConfigureAwait(false);
+            if (_logger.IsEnabled(LogLevel.Debug))
+            {
+                _logger.LogDebug("Reconciled {Reconciler} {Key} in {Milliseconds} ms", _reconciler.Name, key, (long)_time.GetElapsedTime(begun).TotalMilliseconds);
+            }
+
             queue.Forget(key);
             if (result.Requeue is { } delay)
             {
