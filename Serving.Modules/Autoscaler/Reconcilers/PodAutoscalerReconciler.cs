@@ -2,6 +2,7 @@ using System.Globalization;
 using Serving.Api;
 using Serving.Api.Autoscaling;
 using Serving.Api.Config;
+using Serving.Api.Core;
 using Serving.Api.Networking;
 using Serving.Api.WellKnown;
 using Serving.Autoscaler.Scaling;
@@ -127,7 +128,8 @@ internal sealed class PodAutoscalerReconciler : IReconciler
 
         desired = Math.Max(desired, least);
         if (settings.MaxScale != 0) desired = Math.Min(desired, settings.MaxScale);
-        var current = ReplicasOf(pass);
+        var target = TargetOf(pass);
+        var current = target.Spec?.Replicas ?? 1;
         if (desired == 0)
         {
             var step = await TowardsZeroAsync(pass, service, current, cancellation).ConfigureAwait(false);
@@ -136,7 +138,7 @@ internal sealed class PodAutoscalerReconciler : IReconciler
             desired = step.Scale;
         }
 
-        if (desired != current) await PatchReplicasAsync(pass, desired, cancellation).ConfigureAwait(false);
+        if (desired != current) await PatchReplicasAsync(pass, target, desired, cancellation).ConfigureAwait(false);
         return desired;
     }
 
@@ -154,21 +156,22 @@ internal sealed class PodAutoscalerReconciler : IReconciler
         return ScaleToZero.Decide(pass.Status, pass.Settings, service, limits, inPath, pass.Now);
     }
 
-    private int ReplicasOf(PodAutoscalerPass pass)
+    private Deployment TargetOf(PodAutoscalerPass pass)
     {
         var target = pass.Original.Spec.ScaleTargetRef;
         if (target.Kind != Resources.Deployments.Kind) throw new InvalidOperationException($"failed to get scale target {target.Kind} {target.Name}: only Deployments can be scaled");
-        var deployment = informers.Deployments.Lister.Get(pass.Original.Metadata.Namespace, target.Name)
+        return informers.Deployments.Lister.Get(pass.Original.Metadata.Namespace, target.Name)
             ?? throw new InvalidOperationException($"failed to get scale target {target.Name}: the Deployment is not known");
-        return deployment.Spec?.Replicas ?? 1;
     }
 
-    private static async Task PatchReplicasAsync(PodAutoscalerPass pass, int scale, CancellationToken cancellation)
+    /// <summary>Names the version that the decision saw, so that a leader that is none any more cannot undo a newer one's.</summary>
+    private static async Task PatchReplicasAsync(PodAutoscalerPass pass, Deployment target, int scale, CancellationToken cancellation)
     {
-        var body = string.Create(CultureInfo.InvariantCulture, $$"""[{"op":"add","path":"/spec/replicas","value":{{scale}}}]""");
+        var body = string.Create(
+            CultureInfo.InvariantCulture, $$$"""{"metadata":{"resourceVersion":"{{{target.Metadata.ResourceVersion}}}"},"spec":{"replicas":{{{scale}}}}}""");
         await pass.Client.PatchAsync(
-            Resources.Deployments, pass.Original.Metadata.Namespace, pass.Original.Spec.ScaleTargetRef.Name, new Patch(PatchType.Json, body),
-            cancellation, subresource: "scale").ConfigureAwait(false);
+            Resources.Deployments, target.Metadata.Namespace, target.Metadata.Name, new Patch(PatchType.Merge, body), cancellation, subresource: "scale")
+            .ConfigureAwait(false);
     }
 
     private Task<ServerlessService> EnsureServiceAsync(PodAutoscalerPass pass, string mode, int activators, CancellationToken cancellation) => Children.EnsureAsync(

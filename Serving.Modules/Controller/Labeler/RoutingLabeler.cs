@@ -160,6 +160,13 @@ internal sealed class RoutingLabeler(
             metadata["annotations"] = annotations;
         }
 
-        return metadata.Count > 0 ? new JsonObject { ["metadata"] = metadata }.ToJsonString() : null;
+        if (metadata.Count == 0)
+        {
+            return null;
+        }
+
+        // The list of routes was worked out from this version: another writer's must not be overwritten.
+        metadata["resourceVersion"] = value.Metadata.ResourceVersion;
+        return new JsonObject { ["metadata"] = metadata }.ToJsonString();
     }
 }

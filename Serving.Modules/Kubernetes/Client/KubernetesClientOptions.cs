@@ -20,4 +20,7 @@ public sealed record KubernetesClientOptions
 
     /// <summary>Who owns the fields written, and who we say we are in <c>User-Agent</c>.</summary>
     public string FieldManager { get; init; } = "serving";
+
+    /// <summary>Which process we are, for the <c>User-Agent</c> in the cluster's audit log: a pod's name; empty for none.</summary>
+    public string Instance { get; init; } = "";
 }

@@ -17,6 +17,7 @@ internal sealed class Transport : IDisposable
     private readonly KubernetesClientOptions _options;
     private readonly TimeProvider _time;
     private readonly string _root;
+    private readonly string _agent;
 
     public Transport(KubernetesConfiguration configuration, KubernetesClientOptions options, TimeProvider time)
     {
@@ -24,6 +25,7 @@ internal sealed class Transport : IDisposable
         _options = options;
         _time = time;
         _root = configuration.Server.AbsoluteUri.TrimEnd('/');
+        _agent = options.Instance.Length == 0 ? options.FieldManager : $"{options.FieldManager}/{options.Instance}";
         _http = new HttpClient(ClientHandlers.Create(configuration)) { Timeout = Timeout.InfiniteTimeSpan };
     }
 
@@ -153,7 +155,8 @@ internal sealed class Transport : IDisposable
             VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
         };
         request.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue("application/json"));
-        request.Headers.TryAddWithoutValidation("User-Agent", _options.FieldManager);
+        var term = WriteFence.Term;
+        request.Headers.TryAddWithoutValidation("User-Agent", term is null ? _agent : $"{_agent} ({term.Lease})");
         if (_configuration.Credential is { } credential
             && await credential.GetAuthorizationAsync(refused, cancellation).ConfigureAwait(false) is { } authorization)
         {
@@ -166,6 +169,7 @@ internal sealed class Transport : IDisposable
             request.Content.Headers.ContentType = new MediaTypeHeaderValue(call.ContentType);
         }
 
+        WriteFence.Check(term, cancellation);
         return await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellation).ConfigureAwait(false);
     }
 

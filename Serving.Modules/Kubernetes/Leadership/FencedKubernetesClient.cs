@@ -1,11 +1,12 @@
+using System.Text.Json;
 using Serving.Api;
 using Serving.Api.Core;
 
 namespace Serving.Kubernetes;
 
 /// <summary>
-/// The client of a leader. Invariants: no write begins once the term is over and none outlives it; every replacement
-/// carries the resourceVersion it is based on, and nothing takes fields by force, so that a late write loses against a newer leader.
+/// The client of a leader. Invariants: no write begins once the term is over and none outlives it; every replacement and
+/// patch carries the resourceVersion it is based on, and nothing takes fields by force, so that a late write loses against a newer leader.
 /// </summary>
 public sealed class FencedKubernetesClient : IKubernetesClient
 {
@@ -71,9 +72,15 @@ public sealed class FencedKubernetesClient : IKubernetesClient
         ResourceType<T> type, string? ns, string name, Patch patch, CancellationToken cancellation, WriteOptions? options = null, string? subresource = null)
         where T : class, IKubernetesObject
     {
+        ArgumentNullException.ThrowIfNull(patch);
         if (options?.Force == true)
         {
             throw new InvalidOperationException($"a leader must not force the apply of {type.Plural} {ns}/{name}");
+        }
+
+        if (patch.Type != PatchType.Apply && !NamesVersion(patch))
+        {
+            throw new InvalidOperationException($"a leader's patch of {type.Plural} {ns}/{name} needs a resourceVersion");
         }
 
         return WriteAsync(token => _inner.PatchAsync(type, ns, name, patch, token, options, subresource), cancellation);
@@ -99,14 +106,18 @@ public sealed class FencedKubernetesClient : IKubernetesClient
         }
     }
 
-    private async Task<TResult> WriteAsync<TResult>(Func<CancellationToken, Task<TResult>> write, CancellationToken cancellation)
+    private static bool NamesVersion(Patch patch)
     {
-        if (!_term.IsHeld)
-        {
-            throw new LeaseLostException(_term.Lease, cancellation);
-        }
+        using var document = JsonDocument.Parse(patch.Body);
+        var root = document.RootElement;
+        return root.ValueKind == JsonValueKind.Array
+            ? root.EnumerateArray().Any(step => Text(step, "op") == "test" && Text(step, "path") == "/metadata/resourceVersion")
+            : root.TryGetProperty("metadata", out var metadata) && Text(metadata, "resourceVersion") is { Length: > 0 };
 
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(_term.Token, cancellation);
-        return await write(either.Token).ConfigureAwait(false);
+        static string? Text(JsonElement value, string name)
+            => value.ValueKind == JsonValueKind.Object && value.TryGetProperty(name, out var member) && member.ValueKind == JsonValueKind.String ? member.GetString() : null;
     }
+
+    private Task<TResult> WriteAsync<TResult>(Func<CancellationToken, Task<TResult>> write, CancellationToken cancellation)
+        => WriteFence.WriteAsync(_term, write, cancellation);
 }
