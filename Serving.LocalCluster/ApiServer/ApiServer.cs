@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Serving.LocalCluster.ApiServer.Admission;
+using Serving.LocalCluster.ApiServer.Audit;
 using Serving.LocalCluster.ApiServer.CustomResources;
 using Serving.LocalCluster.ApiServer.Discovery;
 using Serving.LocalCluster.ApiServer.Kinds;
@@ -30,16 +31,18 @@ public sealed class ApiServer : IAsyncDisposable
     private readonly ObjectStore _store;
     private readonly StateDatabase _database;
     private readonly WebhookClient _webhooks;
+    private readonly AuditLog? _audit;
     private readonly CancellationTokenSource _stopping;
     private int _disposed;
 
     private ApiServer(
-        WebApplication app, ObjectStore store, StateDatabase database, WebhookClient webhooks, CancellationTokenSource stopping, Uri address, ServerIdentity identity)
+        WebApplication app, ObjectStore store, StateDatabase database, WebhookClient webhooks, AuditLog? audit, CancellationTokenSource stopping, Uri address, ServerIdentity identity)
     {
         _app = app;
         _store = store;
         _database = database;
         _webhooks = webhooks;
+        _audit = audit;
         _stopping = stopping;
         Address = address;
         KubeconfigPath = identity.KubeconfigPath;
@@ -77,6 +80,7 @@ public sealed class ApiServer : IAsyncDisposable
         ObjectStore? store = null;
         WebApplication? app = null;
         WebhookClient? webhooks = null;
+        AuditLog? audit = null;
         try
         {
             var registry = new ResourceRegistry(BuiltInKinds.Load());
@@ -96,20 +100,22 @@ public sealed class ApiServer : IAsyncDisposable
             var front = new RequestPipeline(
                 authenticator, authorizer, resources, new DiscoveryHandler(registry), new OpenApiHandler(registry), loggers.CreateLogger<RequestPipeline>(), stopping.Token);
             app = Build(options, loggers, identity);
-            app.Run(front.HandleAsync);
+            audit = options.AuditLog is { } path ? AuditLog.Open(path, time) : null;
+            app.Run(audit is null ? front.HandleAsync : context => audit.HandleAsync(context, front.HandleAsync));
             await StartListeningAsync(app, options, cancellation).ConfigureAwait(false);
             var port = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First()).Port;
             var host = options.Address.AddressFamily == AddressFamily.InterNetworkV6 ? $"[{options.Address}]" : options.Address.ToString();
             var address = new Uri($"https://{host}:{port}");
             identity.WriteKubeconfigs(address);
             resources.PublishOwnEndpoints(options.Address, port);
-            return new ApiServer(app, store, database, webhooks, stopping, address, identity);
+            return new ApiServer(app, store, database, webhooks, audit, stopping, address, identity);
         }
         catch
         {
             if (app is not null)
                 await app.DisposeAsync().ConfigureAwait(false);
             webhooks?.Dispose();
+            audit?.Dispose();
             await database.DisposeAsync().ConfigureAwait(false);
             stopping.Dispose();
             throw;
@@ -127,6 +133,7 @@ public sealed class ApiServer : IAsyncDisposable
             await _app.StopAsync(deadline.Token).ConfigureAwait(false);
         await _app.DisposeAsync().ConfigureAwait(false);
         _webhooks.Dispose();
+        _audit?.Dispose();
         await _database.DisposeAsync().ConfigureAwait(false);
         _stopping.Dispose();
     }

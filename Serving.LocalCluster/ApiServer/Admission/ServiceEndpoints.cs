@@ -16,9 +16,9 @@ internal static class ServiceEndpoints
         return name.Length > 0;
     }
 
-    /// <summary>An address that serves a Service's port.</summary>
+    /// <summary>The addresses that serve a Service's port, in no particular order.</summary>
     /// <exception cref="HttpRequestException">There is no such Service or port, or nothing is ready behind it.</exception>
-    public static IPEndPoint Resolve(ObjectStore store, string ns, string name, int port)
+    public static IPEndPoint[] Resolve(ObjectStore store, string ns, string name, int port)
     {
         var service = store.Get("", "services", ns, name)?.Document() ?? throw new HttpRequestException($"service \"{name}\" not found");
         var wanted = (service.Array("spec", "ports") ?? []).FirstOrDefault(p => p.Integer("port") == port)
@@ -27,9 +27,11 @@ internal static class ServiceEndpoints
         var found = FromEndpoints(store, ns, name, portName);
         if (found.Count == 0)
             found = FromSlices(store, ns, name, portName);
-        return found.Count > 0
-            ? found[Random.Shared.Next(found.Count)]
-            : throw new HttpRequestException($"no endpoints available for service \"{name}\"");
+        if (found.Count == 0)
+            throw new HttpRequestException($"no endpoints available for service \"{name}\"");
+        var shuffled = found.ToArray();
+        Random.Shared.Shuffle(shuffled);
+        return shuffled;
     }
 
     private static List<IPEndPoint> FromEndpoints(ObjectStore store, string ns, string name, string portName)

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Security;
@@ -12,13 +13,17 @@ using Serving.LocalCluster.ApiServer.Storage;
 namespace Serving.LocalCluster.ApiServer.Admission;
 
 /// <summary>
-/// Calls webhooks over TLS, on connections kept per authority. A webhook named by its Service is called at one of the Service's ready endpoints,
+/// Calls webhooks over TLS, on connections kept per authority and endpoint. A webhook named by its Service is called at one of the Service's ready endpoints,
 /// under the Service's name.
 /// </summary>
 internal sealed class WebhookClient : IDisposable
 {
+    private const int Attempts = 3;
+    private static readonly TimeSpan AvoidFor = TimeSpan.FromSeconds(5);
+
     private readonly ObjectStore _store;
-    private readonly ConcurrentDictionary<string, HttpClient> _clients = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<Target, HttpClient> _clients = new();
+    private readonly ConcurrentDictionary<string, long> _avoided = new(StringComparer.Ordinal);
 
     public WebhookClient(ObjectStore store, ResourceRegistry registry)
     {
@@ -26,36 +31,48 @@ internal sealed class WebhookClient : IDisposable
         _store = store;
     }
 
-    /// <summary>Sends a review and returns the webhook's answer.</summary>
+    /// <summary>
+    /// Sends a review and returns the webhook's answer. An endpoint that does not answer is no reason to refuse a write while another
+    /// may: a review changes nothing, so it is sent again, each try getting its share of the time that is left.
+    /// </summary>
     /// <exception cref="HttpRequestException">The webhook cannot be reached, or does not answer as it should.</exception>
     public async Task<JsonObject> CallAsync(JsonObject clientConfig, JsonObject review, TimeSpan timeout, CancellationToken cancellation)
     {
         var url = UrlOf(clientConfig, timeout);
-        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        deadline.CancelAfter(timeout);
-        try
+        var body = Json.Bytes(review);
+        var bundle = clientConfig.String("caBundle") ?? "";
+        var started = Stopwatch.GetTimestamp();
+        for (var attempt = 0; ; attempt++)
         {
-            using var content = new ByteArrayContent(Json.Bytes(review));
-            content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
-            using var message = new HttpRequestMessage(HttpMethod.Post, url) { Content = content, Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionOrLower };
-            message.Headers.Accept.ParseAdd("application/json");
-            using var response = await Client(clientConfig.String("caBundle") ?? "").SendAsync(message, deadline.Token).ConfigureAwait(false);
-            var body = await response.Content.ReadAsByteArrayAsync(deadline.Token).ConfigureAwait(false);
-            if (!response.IsSuccessStatusCode)
-                throw new HttpRequestException($"the server responded with the status code {(int)response.StatusCode}");
-            return Json.Parse(body) as JsonObject ?? throw new HttpRequestException("the answer is no AdmissionReview");
-        }
-        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
-        {
-            throw new HttpRequestException($"Post \"{url}\": context deadline exceeded");
-        }
-        catch (System.Text.Json.JsonException exception)
-        {
-            throw new HttpRequestException($"the answer is no JSON: {exception.Message}", exception);
-        }
-        catch (HttpRequestException exception) when (exception.InnerException is not null)
-        {
-            throw new HttpRequestException($"Post \"{url}\": {Innermost(exception)}", exception);
+            var endpoints = EndpointsOf(url);
+            var attemptsLeft = Attempts - attempt;
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+            var left = timeout - Stopwatch.GetElapsedTime(started);
+            limit.CancelAfter(left <= TimeSpan.Zero ? TimeSpan.Zero : endpoints.Length > 1 ? left / attemptsLeft : left);
+            var target = new Target(bundle, endpoints.FirstOrDefault(endpoint => !IsAvoided(endpoint)) ?? endpoints[attempt % endpoints.Length]);
+            try
+            {
+                var answer = await SendAsync(target, url, body, limit.Token).ConfigureAwait(false);
+                _avoided.TryRemove(target.Endpoint?.ToString() ?? "", out _);
+                return answer;
+            }
+            catch (OperationCanceledException) when (!cancellation.IsCancellationRequested && attemptsLeft > 1)
+            {
+                Avoid(target);
+            }
+            catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+            {
+                Avoid(target);
+                throw new HttpRequestException($"Post \"{url}\": context deadline exceeded");
+            }
+            catch (HttpRequestException exception) when (exception.InnerException is not null && attemptsLeft > 1)
+            {
+                Avoid(target);
+            }
+            catch (HttpRequestException exception) when (exception.InnerException is not null)
+            {
+                throw new HttpRequestException($"Post \"{url}\": {Innermost(exception)}", exception);
+            }
         }
     }
 
@@ -82,11 +99,53 @@ internal sealed class WebhookClient : IDisposable
             $"https://{service.String("name")}.{service.String("namespace")}.svc:{service.Integer("port") ?? 443}/{(service.String("path") ?? "").TrimStart('/')}?{query}");
     }
 
-    private HttpClient Client(string caBundle) => _clients.GetOrAdd(caBundle, static (bundle, store) =>
+    private async Task<JsonObject> SendAsync(Target target, Uri url, byte[] body, CancellationToken cancellation)
     {
+        using var content = new ByteArrayContent(body);
+        content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
+        using var message = new HttpRequestMessage(HttpMethod.Post, url) { Content = content, Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionOrLower };
+        message.Headers.Accept.ParseAdd("application/json");
+        using var response = await _clients.GetOrAdd(target, Client).SendAsync(message, cancellation).ConfigureAwait(false);
+        var answer = await response.Content.ReadAsByteArrayAsync(cancellation).ConfigureAwait(false);
+        if (!response.IsSuccessStatusCode)
+            throw new HttpRequestException($"the server responded with the status code {(int)response.StatusCode}");
+        try
+        {
+            return Json.Parse(answer) as JsonObject ?? throw new HttpRequestException("the answer is no AdmissionReview");
+        }
+        catch (System.Text.Json.JsonException exception)
+        {
+            throw new HttpRequestException($"the answer is no JSON: {exception.Message}");
+        }
+    }
+
+    /// <summary>Where a webhook may be called; null stands for its name's address.</summary>
+    private IPEndPoint?[] EndpointsOf(Uri url)
+    {
+        if (ServiceEndpoints.IsServiceName(url.Host, out var ns, out var name))
+            return ServiceEndpoints.Resolve(_store, ns, name, url.Port);
+        return [null];
+    }
+
+    private bool IsAvoided(IPEndPoint? endpoint)
+        => endpoint is not null && _avoided.TryGetValue(endpoint.ToString(), out var since) && Stopwatch.GetElapsedTime(since) < AvoidFor;
+
+    /// <summary>Does without an endpoint for a while, and without the connections to it: one that hangs would hang for the next review too.</summary>
+    private void Avoid(Target target)
+    {
+        if (target.Endpoint is { } endpoint)
+            _avoided[endpoint.ToString()] = Stopwatch.GetTimestamp();
+
+        // Not disposed, since another review may be under way on it; its connections end when they have been idle.
+        _clients.TryRemove(target, out _);
+    }
+
+    private static HttpClient Client(Target target)
+    {
+        var (bundle, endpoint) = target;
         var handler = new SocketsHttpHandler
         {
-            ConnectCallback = async (context, cancellation) => await ConnectAsync(store, context.DnsEndPoint, cancellation).ConfigureAwait(false),
+            ConnectCallback = async (context, cancellation) => await ConnectAsync(endpoint ?? (EndPoint)context.DnsEndPoint, cancellation).ConfigureAwait(false),
             PooledConnectionIdleTimeout = TimeSpan.FromSeconds(60),
             PooledConnectionLifetime = TimeSpan.FromMinutes(5),
             ConnectTimeout = TimeSpan.FromSeconds(10),
@@ -103,7 +162,7 @@ internal sealed class WebhookClient : IDisposable
         }
 
         return new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan, MaxResponseContentBufferSize = ApiServer.MaxBodyBytes * 2 };
-    }, _store);
+    }
 
     private static bool IsTrusted(X509Certificate? certificate, SslPolicyErrors errors, X509Certificate2Collection roots)
     {
@@ -119,15 +178,12 @@ internal sealed class WebhookClient : IDisposable
         return chain.Build(presented) && chain.ChainElements.Any(e => roots.Any(r => r.RawDataMemory.Span.SequenceEqual(e.Certificate.RawDataMemory.Span)));
     }
 
-    private static async Task<Stream> ConnectAsync(ObjectStore store, DnsEndPoint target, CancellationToken cancellation)
+    private static async Task<Stream> ConnectAsync(EndPoint target, CancellationToken cancellation)
     {
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {
-            if (ServiceEndpoints.IsServiceName(target.Host, out var ns, out var name))
-                await socket.ConnectAsync(ServiceEndpoints.Resolve(store, ns, name, target.Port), cancellation).ConfigureAwait(false);
-            else
-                await socket.ConnectAsync(target, cancellation).ConfigureAwait(false);
+            await socket.ConnectAsync(target, cancellation).ConfigureAwait(false);
             return new NetworkStream(socket, ownsSocket: true);
         }
         catch
@@ -136,4 +192,7 @@ internal sealed class WebhookClient : IDisposable
             throw;
         }
     }
+
+    /// <summary>Where to, trusting whom; without an endpoint the name is looked up.</summary>
+    private sealed record Target(string Bundle, IPEndPoint? Endpoint);
 }

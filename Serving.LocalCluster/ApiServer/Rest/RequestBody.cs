@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http;
+using Serving.LocalCluster.ApiServer.Audit;
 using Serving.LocalCluster.ApiServer.Protobuf;
 
 namespace Serving.LocalCluster.ApiServer.Rest;
@@ -24,6 +25,8 @@ internal static class RequestBody
                 {
                     var bytes = read.Buffer.ToArray();
                     reader.AdvanceTo(read.Buffer.End);
+                    if (context.Features.Get<AuditedRequest>() is { } audited)
+                        audited.Body = bytes;
                     return bytes;
                 }
 

@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http;
+using Serving.LocalCluster.ApiServer.Audit;
 using Serving.LocalCluster.ApiServer.Kinds;
 using Serving.LocalCluster.ApiServer.Security;
 
@@ -17,6 +18,11 @@ internal sealed class ResourceRequest
         Name = name;
         Subresource = subresource;
         Caller = caller;
+        if (context.Features.Get<AuditedRequest>() is { } audited)
+        {
+            (audited.User, audited.Resource, audited.Namespace, audited.Name, audited.Subresource) = (caller.Name, resource.Plural, ns, name, subresource);
+        }
+
         _query = context.Request.Query;
         var dryRun = _query["dryRun"];
         if (dryRun.Count > 0 && dryRun.Any(d => d is not ("All" or "")))
