@@ -1,10 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Serving.Activator;
-using Serving.Api;
-using Serving.Api.Config;
 using Serving.Autoscaler;
-using Serving.ConfigMaps;
 using Serving.Host.Composition;
 using Serving.Host.Local;
 using Serving.Kubernetes;
@@ -23,8 +20,6 @@ internal sealed class ClusterSession(ClusterOptions options)
     /// <summary>As long as a request may take by default (max-revision-timeout-seconds); the pod's grace period is longer.</summary>
     private static readonly TimeSpan PodDrainTimeout = TimeSpan.FromSeconds(600);
 
-    private const string LeaderElectionMap = "config-leader-election";
-
     /// <summary>Runs until told to stop.</summary>
     public async Task<int> RunAsync(CancellationToken cancellation)
     {
@@ -35,8 +30,8 @@ internal sealed class ClusterSession(ClusterOptions options)
         {
             var configuration = KubernetesConfiguration.Load(options.Kubeconfig, options.Context);
             var environment = await ReadEnvironmentAsync(stop.Token);
-            var (election, leaseNames) = await ReadElectionAsync(configuration, environment, stop.Token);
-            var hosting = new ModuleHostOptions { Election = election, LeaseNames = leaseNames };
+            var election = await ElectionSettings.ReadAsync(configuration, environment, stop.Token);
+            var hosting = new ModuleHostOptions { Election = election.Times, LeaseNames = election.LeaseNames };
             using var modules = new ControlPlane(PlaneOf(environment, hosting), environment, configuration, logging, TimeProvider.System);
             await modules.RunAsync(stop.Token);
             return ExitCode.Ok;
@@ -109,30 +104,6 @@ internal sealed class ClusterSession(ClusterOptions options)
             ? File.ReadLines(Resolver).Where(line => line.StartsWith("search", StringComparison.Ordinal)).SelectMany(line => line.Split(' ', '\t').Skip(1))
             : [];
         return searched.FirstOrDefault(entry => entry.StartsWith("svc.", StringComparison.Ordinal))?["svc.".Length..].TrimEnd('.') ?? "cluster.local";
-    }
-
-    /// <summary>The Leases' times and names, as the cluster's config-leader-election has them at the start; the times then follow it.</summary>
-    private static async Task<(LeaderElectionOptions Times, Func<string, IReadOnlyList<string>> LeaseNames)> ReadElectionAsync(KubernetesConfiguration configuration, ClusterEnvironment environment, CancellationToken cancellation)
-    {
-        using var client = new KubernetesClient(configuration);
-        LeaderElectionConfig times;
-        try
-        {
-            var map = await client.GetAsync(Resources.ConfigMaps, environment.SystemNamespace, LeaderElectionMap, cancellation);
-            times = LeaderElectionConfigParser.Parse(map.Data);
-        }
-        catch (KubernetesException failure) when (failure.IsNotFound)
-        {
-            times = LeaderElectionConfig.Default;
-        }
-
-        var election = new LeaderElectionOptions(environment.SystemNamespace, LeaderStatSink.Identity(environment))
-        {
-            LeaseDuration = times.LeaseDuration,
-            RenewDeadline = times.RenewDeadline,
-            RetryPeriod = times.RetryPeriod,
-        };
-        return (election, module => [$"{times.MapLeasePrefix.GetValueOrDefault(module, module)}.00-of-01"]);
     }
 
     private static string? Variable(string name) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : null;

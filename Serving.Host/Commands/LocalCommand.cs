@@ -43,9 +43,11 @@ internal static class LocalCommand
         });
         var plain = new Option<bool>("--plain") { Description = "Plain lines instead of the live view." };
 
+        var auditLog = new Option<FileInfo?>("--audit-log") { Description = "A file in which the API server notes every write, as audit.k8s.io/v1 Events." };
+
         var command = new Command("local", "Runs Knative on this machine: an embedded Kubernetes API, a node that runs pods as processes, and the control plane.")
         {
-            dataDirectory, apiPort, gatewayPort, apply, image, roles, plain,
+            dataDirectory, apiPort, gatewayPort, apply, image, roles, plain, auditLog,
         };
         command.SetAction(async (parsed, cancellation) =>
         {
@@ -56,7 +58,10 @@ internal static class LocalCommand
                 parsed.GetValue(apply) ?? [],
                 parsed.GetValue(image) ?? [],
                 parsed.GetValue(roles)!,
-                parsed.GetValue(plain) || Console.IsOutputRedirected);
+                parsed.GetValue(plain) || Console.IsOutputRedirected)
+            {
+                AuditLog = parsed.GetValue(auditLog)?.FullName,
+            };
             return await new LocalSession(options).RunAsync(cancellation);
         });
         return command;

@@ -43,7 +43,7 @@ internal sealed class ControlPlane : IProcessHealth, IDisposable
     {
         loggers = logging.Factory;
         healthAddress = options.Health;
-        client = Own(new KubernetesClient(cluster, time: time));
+        client = Own(new KubernetesClient(cluster, new KubernetesClientOptions { Instance = environment.PodName }, time));
         leases = Own(client.CreateLeaseClient());
         informers = new Informers(client, loggers, time);
         events = new EventRecorder("serving", loggers.CreateLogger<EventRecorder>(), time);

@@ -1,16 +1,17 @@
 using Serving.Api;
 using Serving.Api.Core;
 using Serving.Kubernetes;
+using Serving.LocalCluster.Node;
 
 namespace Serving.Host.Local;
 
 /// <summary>
 /// Stands for this process in the API, as a pod of the system namespace, so that Services such as <c>webhook</c> and
-/// <c>activator-service</c> have endpoints as in a cluster. It belongs to no node, so nobody tries to run it.
+/// <c>activator-service</c> have endpoints as in a cluster. It belongs to no node, so nobody tries to run it; the node probes
+/// it as a kubelet would (<see cref="StandInProbes"/>), so that a process that was killed gets no more requests.
 /// </summary>
 internal sealed class HostPod(IKubernetesClient client, ClusterEnvironment environment, IReadOnlyList<string> modules, TimeProvider time)
 {
-    private const string NodeName = "host";
     private const string ModuleLabel = "serving.knative.dev/module-";
 
     /// <summary>Creates the pod, not ready yet, in place of one that an earlier run left behind.</summary>
@@ -30,7 +31,7 @@ internal sealed class HostPod(IKubernetesClient client, ClusterEnvironment envir
                 ApiVersion = Resources.Pods.ApiVersion,
                 Kind = Resources.Pods.Kind,
                 Metadata = new ObjectMeta { Name = environment.PodName, Namespace = environment.SystemNamespace, Labels = labels },
-                Spec = new PodSpec { NodeName = NodeName, Containers = [new Container { Name = "serving", Image = "serving.local/host" }] },
+                Spec = new PodSpec { NodeName = StandInProbes.NodeName, Containers = [Container()] },
             },
             cancellation);
         await SetReadyAsync(false, cancellation);
@@ -38,6 +39,35 @@ internal sealed class HostPod(IKubernetesClient client, ClusterEnvironment envir
 
     /// <summary>Says whether the process may get traffic.</summary>
     public async Task SetReadyAsync(bool ready, CancellationToken cancellation)
+    {
+        while (true)
+        {
+            try
+            {
+                await TrySetReadyAsync(ready, cancellation);
+                return;
+            }
+            catch (KubernetesException newer) when (newer.IsConflict)
+            {
+                // The node's probe has written it meanwhile.
+            }
+        }
+    }
+
+    private static Container Container() => new()
+    {
+        Name = "serving",
+        Image = "serving.local/host",
+        ReadinessProbe = new Probe
+        {
+            HttpGet = new HttpGetAction { Path = "/readyz", Port = Composition.ControlPlane.HealthPort },
+            PeriodSeconds = 1,
+            TimeoutSeconds = 1,
+            FailureThreshold = 2,
+        },
+    };
+
+    private async Task TrySetReadyAsync(bool ready, CancellationToken cancellation)
     {
         var pod = await client.GetAsync(Resources.Pods, environment.SystemNamespace, environment.PodName, cancellation);
         var now = time.GetUtcNow();

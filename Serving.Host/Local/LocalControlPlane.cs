@@ -1,4 +1,5 @@
 using System.Net;
+using Microsoft.Extensions.Logging;
 using Serving.Activator;
 using Serving.Autoscaler;
 using Serving.Host.Composition;
@@ -14,48 +15,80 @@ namespace Serving.Host.Local;
 internal sealed class LocalControlPlane : IAsyncDisposable
 {
     private const string SystemNamespace = "knative-serving";
-    private const int HostNumber = 2;
+    /// <summary>Which address of the subnet the host has.</summary>
+    public const int HostNumber = 2;
+
     private const int GatewayInternalPort = 8082;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan LeaveTime = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(20);
+
+    private const int Attempts = 20;
 
     private readonly KubernetesClient client;
     private readonly ClusterEnvironment environment;
     private readonly ControlPlane modules;
     private readonly HostPod pod;
+    private readonly ILogger logger;
     private readonly TimeProvider time;
 
-    public LocalControlPlane(int gatewayPort, LoopbackSubnet subnet, KubernetesConfiguration configuration, ProcessLogging logging, TimeProvider time)
+    private LocalControlPlane(
+        int gatewayPort, ClusterEnvironment environment, KubernetesClient client, KubernetesConfiguration configuration, ElectionSettings? election, ProcessLogging logging, TimeProvider time)
     {
         this.time = time;
-        client = new KubernetesClient(configuration, time: time);
-        var address = subnet.HostAddress(HostNumber);
-        environment = new ClusterEnvironment(SystemNamespace, "cluster.local", $"serving-{subnet.Prefix.Replace('.', '-')}", address);
+        logger = logging.Factory.CreateLogger<LocalControlPlane>();
+        this.client = client;
+        this.environment = environment;
+        var address = environment.PodIP;
+        var host = new ModuleHostOptions { StopTimeout = TimeSpan.FromSeconds(8) };
         var options = new ControlPlaneOptions(
             ControlPlane.AllModules,
             new GatewayOptions(new IPEndPoint(IPAddress.Loopback, gatewayPort), new IPEndPoint(address, GatewayInternalPort)) { DrainTimeout = TimeSpan.FromSeconds(5) },
             new WebhookOptions(address),
-            new ActivatorOptions(address) { DrainDelay = TimeSpan.Zero, DrainTimeout = TimeSpan.FromSeconds(5) },
+            new ActivatorOptions(address) { DrainDelay = election is null ? TimeSpan.Zero : LeaveTime, DrainTimeout = TimeSpan.FromSeconds(5) },
             new AutoscalerOptions(address),
             ResolveDigests: false,
             new IPEndPoint(address, ControlPlane.HealthPort),
-            new ModuleHostOptions { StopTimeout = TimeSpan.FromSeconds(8) });
+            election is null ? host : host with { Election = election.Times, LeaseNames = election.LeaseNames });
         modules = new ControlPlane(options, environment, configuration, logging, time);
         pod = new HostPod(client, environment, ControlPlane.AllModules, time);
         var statistics = modules.Statistics;
         View = new ClusterView(modules.Informers, key => statistics.Snapshot().Where(traffic => traffic.Namespace == key.Namespace && traffic.Revision == key.Name).Sum(traffic => traffic.Requests));
     }
 
+    /// <summary>The pod that stands for this process.</summary>
+    public string PodName => environment.PodName;
+
     /// <summary>What a person sees.</summary>
     public ClusterView View { get; }
 
-    /// <summary>Installs, starts and waits until every module is ready and the pod that stands for it gets traffic.</summary>
+    /// <summary>
+    /// Installs, and makes the modules. Leaders are elected unless the API server is in this process too: then no other control plane
+    /// can outlive it, and a restart need not wait for the Leases of the run before.
+    /// </summary>
+    public static async Task<LocalControlPlane> CreateAsync(
+        LocalOptions options, LoopbackSubnet subnet, KubernetesConfiguration configuration, ProcessLogging logging, TimeProvider time, CancellationToken cancellation)
+    {
+        var environment = new ClusterEnvironment(SystemNamespace, "cluster.local", $"serving-{subnet.Prefix.Replace('.', '-')}", subnet.HostAddress(HostNumber));
+        var client = new KubernetesClient(configuration, time: time);
+        try
+        {
+            await InstallAsync(client, time, cancellation);
+            var election = options.Has(LocalOptions.ApiServer) ? null : await ElectionSettings.ReadAsync(configuration, environment, cancellation);
+            return new LocalControlPlane(options.GatewayPort, environment, client, configuration, election, logging, time);
+        }
+        catch
+        {
+            client.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Starts and waits until every module is ready and the pod that stands for it gets traffic.</summary>
     public async Task StartAsync(LocalParts parts, CancellationToken cancellation)
     {
-        var applier = new ManifestApplier(client, new ResourceDiscovery(client), time: time);
-        await new LocalInstall(client, applier, SystemNamespace).ApplyAsync(cancellation);
         await pod.CreateAsync(cancellation);
-        parts.Run("control plane", modules.RunAsync);
+        parts.Run("control plane", RunModulesAsync);
         var started = time.GetTimestamp();
         while (modules.Readiness.Where(check => check.Problem is not null).ToList() is { Count: > 0 } missing)
         {
@@ -68,6 +101,55 @@ internal sealed class LocalControlPlane : IAsyncDisposable
         }
 
         await pod.SetReadyAsync(true, cancellation);
+    }
+
+    /// <summary>Runs the modules; when told to stop, other hosts learn that this one leaves while its modules still serve what comes.</summary>
+    private async Task RunModulesAsync(CancellationToken cancellation)
+    {
+        using var stop = new CancellationTokenSource();
+        var running = modules.RunAsync(stop.Token);
+        var told = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using (cancellation.Register(() => told.TrySetResult()))
+        {
+            await Task.WhenAny(running, told.Task);
+        }
+
+        var leaving = LeaveAsync();
+        await stop.CancelAsync();
+        await running;
+        await leaving;
+    }
+
+    private async Task LeaveAsync()
+    {
+        using var limit = new CancellationTokenSource(LeaveTime, time);
+        try
+        {
+            await pod.SetReadyAsync(false, limit.Token);
+        }
+        catch (Exception failure) when (failure is KubernetesException or OperationCanceledException)
+        {
+            logger.LogInformation("The pod that stands for this host could not be called not ready: {Reason}", failure.Message);
+        }
+    }
+
+    /// <summary>Several hosts may install at once: who meets another's write begins again, and finds it done.</summary>
+    private static async Task InstallAsync(KubernetesClient client, TimeProvider time, CancellationToken cancellation)
+    {
+        var applier = new ManifestApplier(client, new ResourceDiscovery(client), time: time);
+        var install = new LocalInstall(client, applier, SystemNamespace);
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                await install.ApplyAsync(cancellation);
+                return;
+            }
+            catch (KubernetesException other) when (other.IsConflict && attempt < Attempts)
+            {
+                await Task.Delay(Interval * Random.Shared.Next(1, 10), time, cancellation);
+            }
+        }
     }
 
     public async ValueTask DisposeAsync()

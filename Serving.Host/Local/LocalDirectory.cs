@@ -7,8 +7,11 @@ internal sealed class LocalDirectory : IDisposable
 
     private readonly FileStream claim;
 
-    private LocalDirectory(string path, FileStream claim)
+    private readonly string log;
+
+    private LocalDirectory(string path, FileStream claim, string log)
     {
+        this.log = log;
         Path = path;
         this.claim = claim;
     }
@@ -23,14 +26,15 @@ internal sealed class LocalDirectory : IDisposable
     public static string KubeconfigOf(string directory) => System.IO.Path.Combine(directory, "kubeconfig");
 
     /// <summary>Makes the directory if need be and claims a role in it. Throws <see cref="UserErrorException"/> when another process has it.</summary>
-    public static LocalDirectory Claim(string path, IReadOnlyList<string> roles)
+    public static LocalDirectory Claim(LocalOptions local)
     {
+        var path = local.DataDirectory;
         try
         {
             Directory.CreateDirectory(path);
 
             // One API server a directory; other roles may be there several times, and leave nothing.
-            var exclusive = roles.Contains(LocalOptions.ApiServer);
+            var exclusive = local.Has(LocalOptions.ApiServer);
             var name = exclusive ? "lock" : $"lock-{Environment.ProcessId}";
             var options = new FileStreamOptions
             {
@@ -39,7 +43,7 @@ internal sealed class LocalDirectory : IDisposable
                 Share = FileShare.None,
                 Options = exclusive ? FileOptions.None : FileOptions.DeleteOnClose,
             };
-            return new LocalDirectory(path, new FileStream(System.IO.Path.Combine(path, name), options));
+            return new LocalDirectory(path, new FileStream(System.IO.Path.Combine(path, name), options), LogOf(local));
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
@@ -51,7 +55,7 @@ internal sealed class LocalDirectory : IDisposable
     /// <summary>Opens the log to append to; one that has grown large is put aside first, so that two at most are kept.</summary>
     public FileStream OpenLog()
     {
-        var file = System.IO.Path.Combine(Path, "serving.log");
+        var file = System.IO.Path.Combine(Path, log);
         if (File.Exists(file) && new FileInfo(file).Length > LargestLog)
         {
             File.Move(file, file + ".1", overwrite: true);
@@ -61,4 +65,8 @@ internal sealed class LocalDirectory : IDisposable
     }
 
     public void Dispose() => claim.Dispose();
+
+    /// <summary>A log for each process on the directory: they would write over each other's lines.</summary>
+    private static string LogOf(LocalOptions local)
+        => local.Has(LocalOptions.ApiServer) ? "serving.log" : local.Has(LocalOptions.ControlPlane) ? $"serving-{local.GatewayPort}.log" : "serving-node.log";
 }

@@ -17,6 +17,9 @@ internal sealed record LocalOptions(
     IReadOnlyList<string> Roles,
     bool Plain)
 {
+    /// <summary>A file in which the API server notes every write; null for none.</summary>
+    public string? AuditLog { get; init; }
+
     /// <summary>The API server.</summary>
     public const string ApiServer = "apiserver";
 

@@ -35,7 +35,7 @@ internal sealed class LocalSession
         using var signal = new TerminationSignal();
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation, signal.Token);
         var images = CheckInput();
-        using var directory = LocalDirectory.Claim(options.DataDirectory, options.Roles);
+        using var directory = LocalDirectory.Claim(options);
         using var logging = CreateLogging(directory);
         try
         {
@@ -103,9 +103,10 @@ internal sealed class LocalSession
         LocalControlPlane? controlPlane = null;
         if (options.Has(LocalOptions.ControlPlane))
         {
-            controlPlane = new LocalControlPlane(options.GatewayPort, subnet, configuration, logging, time);
+            controlPlane = await LocalControlPlane.CreateAsync(options, subnet, configuration, logging, time, stop);
             parts.Add(controlPlane);
             await controlPlane.StartAsync(parts, stop);
+            terminal.Line($"host pod       {controlPlane.PodName} at {subnet.HostAddress(LocalControlPlane.HostNumber)}");
             terminal.Line($"gateway        http://127.0.0.1:{options.GatewayPort}");
             terminal.Line($"control plane  ready: {string.Join(", ", Composition.ControlPlane.AllModules)}");
         }
@@ -125,7 +126,7 @@ internal sealed class LocalSession
     {
         try
         {
-            return await ApiServer.StartAsync(new ApiServerOptions(directory.Path, IPAddress.Loopback, options.ApiPort), loggers, time, stop);
+            return await ApiServer.StartAsync(new ApiServerOptions(directory.Path, IPAddress.Loopback, options.ApiPort) { AuditLog = options.AuditLog }, loggers, time, stop);
         }
         catch (IOException failure)
         {
@@ -167,6 +168,7 @@ internal sealed class LocalSession
         parts.Run("informers", informers.RunAsync);
         parts.Run("events", token => events.RunAsync(client, token));
         parts.Run("node", token => node.RunAsync(client, informers, token));
+        parts.Run("host pods", token => new StandInProbes(informers, loggers.CreateLogger<StandInProbes>(), time).RunAsync(client, token));
         parts.Run("controllers", token => controllers.RunAsync(client, token));
         await informers.WaitForSyncAsync(stop);
     }

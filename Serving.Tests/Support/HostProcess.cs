@@ -60,11 +60,14 @@ internal sealed class HostProcess : IAsyncDisposable
     }
 
     /// <summary>Asks it to stop, as an init system would.</summary>
-    public async Task TerminateAsync()
+    public Task TerminateAsync() => SignalAsync("TERM");
+
+    /// <summary>Sends it a signal, by name as <c>STOP</c>; nothing when it has ended.</summary>
+    public async Task SignalAsync(string name)
     {
         if (!process.HasExited)
         {
-            using var kill = Process.Start("kill", ["-TERM", $"{process.Id}"])!;
+            using var kill = Process.Start("kill", [$"-{name}", $"{process.Id}"])!;
             await kill.WaitForExitAsync();
         }
     }

@@ -1,0 +1,245 @@
+using FluentAssertions;
+using NUnit.Framework;
+using Serving.Tests.Support;
+
+namespace Serving.Tests.Cluster.Failover;
+
+/// <summary>
+/// Three hosts on one API server under a steady load: whatever happens to one of them, the others take over its work in time, nobody
+/// works on a Lease that is another's, and requests that they take are answered.
+/// </summary>
+public sealed class FailoverTests
+{
+    private const string Steady = "steady";
+    private const int RequestsPerSecond = 200;
+
+    /// <summary>What a slow machine may add to the lease time.</summary>
+    private static readonly TimeSpan Margin = TimeSpan.FromSeconds(6);
+
+    /// <summary>Several times what a Lease lasts.</summary>
+    private static readonly TimeSpan Away = TimeSpan.FromSeconds(15);
+
+    private static readonly string[] Leases = ["controller.00-of-01", "autoscaler.00-of-01", "gateway-status.00-of-01"];
+
+    private ThreeHosts cluster = null!;
+    private SteadyTraffic traffic = null!;
+    private int services;
+
+    [OneTimeSetUp]
+    public async Task StartAsync()
+    {
+        cluster = await ThreeHosts.StartAsync();
+        await cluster.CreateServiceAsync(Steady);
+        await cluster.ReadyAsync(Steady);
+    }
+
+    [OneTimeTearDown]
+    public async Task StopAsync()
+    {
+        if (cluster is not null)
+        {
+            await cluster.DisposeAsync();
+        }
+    }
+
+    [SetUp]
+    public async Task BeginAsync()
+    {
+        foreach (var lease in Leases)
+        {
+            await cluster.LeaderAsync(lease);
+        }
+
+        traffic = new SteadyTraffic([.. cluster.Hosts.Select(host => host.GatewayPort)], $"{Steady}.default.localhost", RequestsPerSecond);
+        await Eventually.HoldsAsync(() => traffic.Answered.Should().BeGreaterThan(RequestsPerSecond / 2));
+    }
+
+    [TearDown]
+    public async Task EndAsync()
+    {
+        await traffic.DisposeAsync();
+        foreach (var host in cluster.Hosts.Where(host => !host.Runs))
+        {
+            await host.StartAsync();
+        }
+    }
+
+    [Test]
+    public async Task A_killed_leader_of_any_module_is_replaced_within_the_lease_time()
+    {
+        foreach (var lease in Leases)
+        {
+            var leader = await cluster.LeaderAsync(lease);
+            var held = await LedByAsync(leader);
+            var killed = DateTimeOffset.UtcNow;
+            traffic.Down(Number(leader));
+            await leader.KillAsync();
+
+            var service = await CreateServiceAsync();
+            await TakenOverAsync(held, leader, killed, ThreeHosts.LeaseDuration + Margin);
+            await cluster.ReadyAsync(service);
+            Say($"kill -9 of the leader of {lease}: a Service created then was ready after {Since(killed)}");
+            await leader.StartAsync();
+            traffic.Up(Number(leader));
+        }
+
+        await CheckAsync("kill -9");
+    }
+
+    [Test]
+    public async Task A_leader_that_was_stopped_past_its_lease_does_not_write_when_it_goes_on()
+    {
+        var leader = await cluster.LeaderAsync(Leases[1]);
+        var held = await LedByAsync(leader);
+        var stopped = DateTimeOffset.UtcNow;
+        traffic.Down(Number(leader));
+        await leader.SignalAsync("STOP");
+        try
+        {
+            var service = await CreateServiceAsync();
+            await TakenOverAsync(held, leader, stopped, ThreeHosts.LeaseDuration + Margin);
+            await cluster.ReadyAsync(service);
+            Say($"SIGSTOP: a Service created then was ready after {Since(stopped)}");
+        }
+        finally
+        {
+            await leader.SignalAsync("CONT");
+        }
+
+        await Eventually.HoldsAsync(() => leader.Runs.Should().BeTrue());
+        traffic.Up(Number(leader));
+        await ConvergesAsync();
+        await CheckAsync("SIGSTOP and SIGCONT");
+    }
+
+    [Test]
+    public async Task A_leader_that_is_cut_off_from_the_API_is_replaced_and_keeps_serving()
+    {
+        var leader = await cluster.LeaderAsync(Leases[0]);
+        var held = await LedByAsync(leader);
+        var cut = DateTimeOffset.UtcNow;
+        var service = "";
+        await leader.ToApi.CutAsync();
+        try
+        {
+            service = await CreateServiceAsync();
+            await TakenOverAsync(held, leader, cut, ThreeHosts.LeaseDuration + Margin);
+
+            // Its gateway takes requests all the while, so a new Service is not called ready before it hears of it; its revision is.
+            await cluster.ReadyAsync(service, "ConfigurationsReady");
+            Say($"cut off from the API: the revision of a Service created then was ready after {Since(cut)}");
+        }
+        finally
+        {
+            leader.ToApi.Mend();
+        }
+
+        var mended = DateTimeOffset.UtcNow;
+        await cluster.ReadyAsync(service);
+        Say($"cut off from the API: the Service was ready {Since(mended)} after the way was open again");
+        await ConvergesAsync();
+        await CheckAsync("cut off from the API");
+    }
+
+    [Test]
+    public async Task A_leader_that_is_told_to_stop_hands_over_at_once()
+    {
+        var leader = await cluster.LeaderAsync(Leases[0]);
+        var held = await LedByAsync(leader);
+        traffic.Down(Number(leader));
+        var told = DateTimeOffset.UtcNow;
+        await leader.SignalAsync("TERM");
+
+        await TakenOverAsync(held, leader, told, ThreeHosts.LeaseDuration - TimeSpan.FromMilliseconds(500));
+        foreach (var lease in held)
+        {
+            var released = cluster.Audit.Read().Last(entry => entry.Name == lease && entry.Resource == "leases" && entry.Host == leader.Pod && entry.Holder.Length == 0);
+            var taken = cluster.Audit.TakenOver(lease, "", released.Answered)!;
+            Say($"clean stop: {lease} was free for {(taken.Answered - released.Answered).TotalMilliseconds:0} ms");
+            (taken.Answered - released.Answered).Should().BeLessThan(TimeSpan.FromSeconds(1));
+        }
+
+        (await leader.WaitForExitAsync(TimeSpan.FromSeconds(30))).Should().Be(0, leader.Output);
+        await leader.StartAsync();
+        traffic.Up(Number(leader));
+        await CheckAsync("clean stop");
+    }
+
+    [Test]
+    public async Task While_the_API_is_away_requests_are_answered_and_afterwards_everything_catches_up()
+    {
+        var pods = cluster.PodProcesses;
+        var before = traffic.Answered;
+        var away = DateTimeOffset.UtcNow;
+        await cluster.StopApiAsync();
+        await Eventually.HoldsAsync(() => (DateTimeOffset.UtcNow - away).Should().BeGreaterThan(Away), Away * 2);
+        traffic.Answered.Should().BeGreaterThan(before + ((long)Away.TotalSeconds * RequestsPerSecond / 2), "traffic goes on");
+        cluster.PodProcesses.Should().Contain(pods, "no pod ends because nobody decides");
+        await cluster.StartApiAsync();
+        var back = DateTimeOffset.UtcNow;
+
+        await ConvergesAsync();
+        Say($"API away for {Away.TotalSeconds} s: a Service created when it was back was ready after {Since(back)}");
+        cluster.PodProcesses.Should().Contain(pods);
+        await CheckAsync("API away");
+    }
+
+    private static void Say(string text) => TestContext.Out.WriteLine($"failover: {text}");
+
+    private static string Since(DateTimeOffset moment) => $"{(DateTimeOffset.UtcNow - moment).TotalSeconds:0.0} s";
+
+    private int Number(ServingHost host) => cluster.Hosts.ToList().IndexOf(host);
+
+    private async Task<IReadOnlyList<string>> LedByAsync(ServingHost host)
+    {
+        var held = new List<string>();
+        foreach (var lease in Leases)
+        {
+            if ((await cluster.HolderAsync(lease)).StartsWith(host.Pod + "_", StringComparison.Ordinal))
+            {
+                held.Add(lease);
+            }
+        }
+
+        return held;
+    }
+
+    private async Task<string> CreateServiceAsync()
+    {
+        var name = $"during-{++services}";
+        await cluster.CreateServiceAsync(name, "0");
+        return name;
+    }
+
+    /// <summary>A Service goes all the way to ready, which takes every leader.</summary>
+    private async Task ConvergesAsync() => await cluster.ReadyAsync(await CreateServiceAsync());
+
+    private async Task TakenOverAsync(IReadOnlyList<string> leases, ServingHost from, DateTimeOffset since, TimeSpan within)
+    {
+        foreach (var lease in leases)
+        {
+            AuditTrail.Entry? taken = null;
+            await Eventually.HoldsAsync(
+                () => (taken = cluster.Audit.Read().FirstOrDefault(
+                    entry => entry is { Resource: "leases", Succeeded: true, Holder.Length: > 0 } && entry.Name == lease && entry.Host != from.Pod && entry.Answered > since)).Should().NotBeNull($"{lease} is taken over"),
+                within + TimeSpan.FromSeconds(20));
+            Say($"{lease} had a new leader after {(taken!.Answered - since).TotalSeconds:0.00} s");
+            (taken.Answered - since).Should().BeLessThan(within);
+        }
+    }
+
+    /// <summary>What must hold whatever happened.</summary>
+    private async Task CheckAsync(string what)
+    {
+        await traffic.DisposeAsync();
+        Say($"{what}: {traffic.Answered} requests answered, {traffic.Failures.Count} failed on living gateways, {traffic.Lost} lost with their gateway, {traffic.Skipped} not sent");
+        var entries = cluster.Audit.Read();
+        var leaders = entries.Where(entry => entry.Lease.Length > 0 && entry.Resource != "leases").ToList();
+        leaders.Should().NotBeEmpty("leaders write, and say under which Lease");
+        leaders.Where(entry => entry.Changes && entry.Succeeded && entry.Version.Length == 0).Should().BeEmpty("every update names the version it is based on");
+
+        // A renewal is sent before it is answered, so a term ends by our count no later than a lease duration after that.
+        AuditTrail.Late(entries, ThreeHosts.LeaseDuration).Should().BeEmpty();
+        traffic.Failures.Should().BeEmpty();
+    }
+}

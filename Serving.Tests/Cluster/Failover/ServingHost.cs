@@ -1,0 +1,65 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using FluentAssertions;
+using Serving.Tests.Support;
+
+namespace Serving.Tests.Cluster.Failover;
+
+/// <summary>One of several hosts of a control plane on the same API server, which it reaches through a proxy of its own.</summary>
+internal sealed partial class ServingHost(string directory, int gatewayPort, TcpProxy toApi) : IAsyncDisposable
+{
+    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(120);
+    private HostProcess? process;
+
+    /// <summary>The gateway's port of 127.0.0.1.</summary>
+    public int GatewayPort => gatewayPort;
+
+    /// <summary>The pod that stands for the host; new after a restart.</summary>
+    public string Pod { get; private set; } = "";
+
+    /// <summary>What it wrote so far.</summary>
+    public string Output => process?.Output ?? "";
+
+    /// <summary>Whether the process runs, stopped or not.</summary>
+    public bool Runs => process is { HasExited: false };
+
+    /// <summary>The way to the API.</summary>
+    public TcpProxy ToApi => toApi;
+
+    /// <summary>Starts it and waits until it says that it is ready.</summary>
+    public async Task StartAsync()
+    {
+        if (process is not null)
+        {
+            await process.DisposeAsync();
+        }
+
+        process = HostProcess.Start("local", "--plain", "--roles", "controlplane", "--data-dir", directory, "--gateway-port", gatewayPort.ToString(CultureInfo.InvariantCulture));
+        await Eventually.HoldsAsync(() => (process.HasExited || process.Output.Contains("control plane  ready", StringComparison.Ordinal)).Should().BeTrue(process.Output), StartLimit);
+        process.HasExited.Should().BeFalse(process.Output);
+        Pod = PodLine().Match(process.Output).Groups[1].Value;
+        Pod.Should().NotBeEmpty(process.Output);
+    }
+
+    /// <summary>Ends it at once, as the kernel would for want of memory.</summary>
+    public Task KillAsync() => SignalAsync("KILL");
+
+    /// <summary>Sends a signal by name.</summary>
+    public Task SignalAsync(string name) => process!.SignalAsync(name);
+
+    /// <summary>Waits until it has ended.</summary>
+    public Task<int> WaitForExitAsync(TimeSpan limit) => process!.WaitForExitAsync(limit);
+
+    public async ValueTask DisposeAsync()
+    {
+        if (process is not null)
+        {
+            await process.DisposeAsync();
+        }
+
+        await toApi.DisposeAsync();
+    }
+
+    [GeneratedRegex(@"host pod\s+(\S+)")]
+    private static partial Regex PodLine();
+}

@@ -1,0 +1,150 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Net;
+
+namespace Serving.Tests.Cluster.Failover;
+
+/// <summary>
+/// Requests at a steady rate, spread over gateways in turn, as a load balancer in front of them would: a gateway that is out of
+/// rotation gets none. What fails on a gateway that is down is counted apart from what fails on those that live.
+/// </summary>
+internal sealed class SteadyTraffic : IAsyncDisposable
+{
+    private const int MostWaiting = 1000;
+    private readonly Lane[] lanes;
+    private readonly string host;
+    private readonly int perSecond;
+    private readonly CancellationTokenSource stop = new();
+    private readonly ConcurrentQueue<string> failures = new();
+    private readonly Task running;
+    private bool disposed;
+    private long answered;
+    private long lost;
+    private long waiting;
+    private long skipped;
+
+    /// <param name="ports">The gateways' ports of 127.0.0.1.</param>
+    /// <param name="host">The host that requests name.</param>
+    /// <param name="perSecond">Requests a second, over all gateways.</param>
+    public SteadyTraffic(IReadOnlyList<int> ports, string host, int perSecond)
+    {
+        lanes = [.. ports.Select(port => new Lane(port))];
+        this.host = host;
+        this.perSecond = perSecond;
+        running = Task.Run(RunAsync);
+    }
+
+    /// <summary>Requests answered with 200.</summary>
+    public long Answered => Interlocked.Read(ref answered);
+
+    /// <summary>Requests that failed because their own gateway went.</summary>
+    public long Lost => Interlocked.Read(ref lost);
+
+    /// <summary>Requests not sent because too many waited.</summary>
+    public long Skipped => Interlocked.Read(ref skipped);
+
+    /// <summary>How requests on living gateways failed.</summary>
+    public IReadOnlyCollection<string> Failures => failures;
+
+    /// <summary>No more requests for a gateway; those under way may fail.</summary>
+    public void Down(int gateway) => lanes[gateway].IsDown = true;
+
+    /// <summary>A gateway takes requests again.</summary>
+    public void Up(int gateway) => lanes[gateway].IsDown = false;
+
+    /// <summary>Sends no more; what is under way no longer counts. May be called again.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (disposed)
+        {
+            return;
+        }
+
+        disposed = true;
+        await stop.CancelAsync();
+        await running;
+        foreach (var lane in lanes)
+        {
+            lane.Client.Dispose();
+        }
+
+        stop.Dispose();
+    }
+
+    private async Task RunAsync()
+    {
+        var watch = Stopwatch.StartNew();
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(5));
+        var sent = 0L;
+        try
+        {
+            while (await timer.WaitForNextTickAsync(stop.Token))
+            {
+                for (; sent < watch.Elapsed.TotalSeconds * perSecond; sent++)
+                {
+                    var lane = lanes[sent % lanes.Length];
+                    if (lane.IsDown)
+                    {
+                        lane = Array.Find(lanes, other => !other.IsDown) ?? lane;
+                    }
+
+                    if (Interlocked.Increment(ref waiting) > MostWaiting)
+                    {
+                        Interlocked.Decrement(ref waiting);
+                        Interlocked.Increment(ref skipped);
+                        continue;
+                    }
+
+                    _ = SendAsync(lane);
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // Enough.
+        }
+    }
+
+    private async Task SendAsync(Lane lane)
+    {
+        var began = DateTime.UtcNow;
+        string? failure = null;
+        try
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, "/") { Headers = { Host = host } };
+            using var response = await lane.Client.SendAsync(request, stop.Token);
+            var body = await response.Content.ReadAsStringAsync(stop.Token);
+            failure = response.StatusCode == HttpStatusCode.OK ? null : $"{(int)response.StatusCode} {body.Trim()}";
+        }
+        catch (Exception error) when (error is HttpRequestException or TaskCanceledException)
+        {
+            failure = error.GetBaseException().Message;
+        }
+        finally
+        {
+            Interlocked.Decrement(ref waiting);
+        }
+
+        if (failure is null)
+        {
+            Interlocked.Increment(ref answered);
+        }
+        else if (lane.IsDown)
+        {
+            Interlocked.Increment(ref lost);
+        }
+        else if (!stop.IsCancellationRequested)
+        {
+            failures.Enqueue($"gateway {lane.Port}, sent {began:HH:mm:ss.fff}, after {(DateTime.UtcNow - began).TotalMilliseconds:0} ms: {failure}");
+        }
+    }
+
+    private sealed class Lane(int port)
+    {
+        public int Port => port;
+
+        public volatile bool IsDown;
+
+        public HttpClient Client { get; } = new(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = new Uri($"http://127.0.0.1:{port}"), Timeout = TimeSpan.FromSeconds(30) };
+    }
+}

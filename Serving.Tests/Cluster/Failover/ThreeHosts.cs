@@ -1,0 +1,175 @@
+using System.Net;
+using FluentAssertions;
+using Serving.Api;
+using Serving.Api.Core;
+using Serving.Kubernetes;
+using Serving.Tests.Support;
+
+namespace Serving.Tests.Cluster.Failover;
+
+/// <summary>Three hosts, a node and an API server, each a process of its own. Leases are short, by the cluster's own configuration.</summary>
+internal sealed class ThreeHosts : IAsyncDisposable
+{
+    /// <summary>The Leases' times.</summary>
+    public static readonly TimeSpan LeaseDuration = TimeSpan.FromSeconds(3);
+
+    private const string Namespace = "knative-serving";
+    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
+    private readonly string directory = Directory.CreateTempSubdirectory("serving-failover-").FullName;
+    private readonly int apiPort = FreePorts.Of(IPAddress.Loopback, 1)[0];
+    private HostProcess? api;
+    private HostProcess? node;
+
+    private ThreeHosts() => Audit = new AuditTrail(Path.Combine(directory, "audit.log"));
+
+    /// <summary>The API as the cluster's administrator.</summary>
+    public KubernetesClient Client { get; private set; } = null!;
+
+    /// <summary>The hosts.</summary>
+    public IReadOnlyList<ServingHost> Hosts { get; private set; } = [];
+
+    /// <summary>What the API server noted.</summary>
+    public AuditTrail Audit { get; }
+
+    /// <summary>The processes below the node: the pods' programs.</summary>
+    public IReadOnlyList<int> PodProcesses => node!.Descendants();
+
+    /// <summary>Starts everything, the hosts one after the other.</summary>
+    public static async Task<ThreeHosts> StartAsync()
+    {
+        var cluster = new ThreeHosts();
+        try
+        {
+            await cluster.StartAllAsync();
+            return cluster;
+        }
+        catch
+        {
+            await cluster.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Starts the API server, again on what an earlier one stored.</summary>
+    public async Task StartApiAsync()
+    {
+        api = HostProcess.Start(
+            "local", "--plain", "--roles", "apiserver", "--data-dir", directory, "--api-port", $"{apiPort}", "--audit-log", Path.Combine(directory, "audit.log"));
+        await Eventually.HoldsAsync(() => api.Output.Should().Contain("API server"), StartLimit);
+    }
+
+    /// <summary>Stops the API server.</summary>
+    public async Task StopApiAsync()
+    {
+        await api!.DisposeAsync();
+        api = null;
+    }
+
+    /// <summary>The holder of a Lease, empty for none.</summary>
+    public async Task<string> HolderAsync(string lease)
+        => (await Client.GetAsync(Resources.Leases, Namespace, lease, CancellationToken.None)).Spec?.HolderIdentity ?? "";
+
+    /// <summary>The host that leads a module.</summary>
+    public async Task<ServingHost> LeaderAsync(string lease)
+    {
+        ServingHost? leader = null;
+        await Eventually.HoldsAsync(
+            async () =>
+            {
+                var holder = await HolderAsync(lease);
+                leader = Hosts.FirstOrDefault(host => host.Runs && holder.StartsWith(host.Pod + "_", StringComparison.Ordinal));
+                leader.Should().NotBeNull($"somebody leads {lease}, not {holder}");
+            },
+            LeaseDuration * 10);
+        return leader!;
+    }
+
+    /// <summary>Creates a Service whose pod starts at once; a refusal is tried again for a while, as a person would.</summary>
+    public Task CreateServiceAsync(string name, string minScale = "1") => Eventually.HoldsAsync(
+        () => new ManifestApplier(Client, new ResourceDiscovery(Client)).ApplyTextAsync(
+            "test",
+            $$"""
+            apiVersion: serving.knative.dev/v1
+            kind: Service
+            metadata: {name: {{name}}, namespace: default}
+            spec:
+              template:
+                metadata:
+                  annotations:
+                    autoscaling.knative.dev/min-scale: "{{minScale}}"
+                spec: {containers: [{image: ghcr.io/serving-samples/helloworld}]}
+            """,
+            "serving-tests",
+            CancellationToken.None),
+        TimeSpan.FromSeconds(20));
+
+    /// <summary>Waits until a Service is ready, or another of its conditions holds.</summary>
+    public Task ReadyAsync(string name, string condition = "Ready") => Eventually.HoldsAsync(
+        async () =>
+        {
+            var service = await Client.GetAsync(Resources.KnativeServices, "default", name, CancellationToken.None);
+            service.Status.Conditions.FirstOrDefault(found => found.Type == condition).Should().Match<Condition>(found => found.Status == "True");
+        },
+        TimeSpan.FromSeconds(60));
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var host in Hosts.Reverse())
+        {
+            await host.DisposeAsync();
+        }
+
+        foreach (var process in new[] { node, api }.OfType<HostProcess>())
+        {
+            await process.DisposeAsync();
+        }
+
+        Client?.Dispose();
+        Directory.Delete(directory, recursive: true);
+    }
+
+    private async Task StartAllAsync()
+    {
+        await StartApiAsync();
+        var kubeconfig = await File.ReadAllTextAsync(Path.Combine(directory, "kubeconfig"));
+        Client = new KubernetesClient(KubernetesConfiguration.FromKubeconfig(Path.Combine(directory, "kubeconfig")));
+        node = HostProcess.Start("local", "--plain", "--roles", "node", "--data-dir", directory);
+
+        // What a cluster has already is kept.
+        await new ManifestApplier(Client, new ResourceDiscovery(Client)).ApplyTextAsync(
+            "test",
+            $$"""
+            apiVersion: v1
+            kind: Namespace
+            metadata:
+              name: {{Namespace}}
+            ---
+            apiVersion: v1
+            kind: ConfigMap
+            metadata:
+              name: config-leader-election
+              namespace: {{Namespace}}
+              labels: {app.kubernetes.io/name: knative-serving, app.kubernetes.io/component: controller}
+            data:
+              lease-duration: {{LeaseDuration.TotalSeconds}}s
+              renew-deadline: 2s
+              retry-period: 500ms
+            """,
+            "serving-tests",
+            CancellationToken.None);
+        var ports = FreePorts.Of(IPAddress.Loopback, 3);
+        Hosts = [.. ports.Select((port, i) => Host(i, port, kubeconfig))];
+        foreach (var host in Hosts)
+        {
+            await host.StartAsync();
+        }
+    }
+
+    private ServingHost Host(int number, int gatewayPort, string kubeconfig)
+    {
+        var own = Directory.CreateDirectory(Path.Combine(directory, $"host-{number}")).FullName;
+        var proxy = new TcpProxy(apiPort);
+        File.WriteAllText(Path.Combine(own, "kubeconfig"), kubeconfig.Replace($"127.0.0.1:{apiPort}", $"127.0.0.1:{proxy.Port}", StringComparison.Ordinal));
+        return new ServingHost(own, gatewayPort, proxy);
+    }
+}

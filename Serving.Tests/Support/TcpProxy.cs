@@ -1,0 +1,120 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
+
+namespace Serving.Tests.Support;
+
+/// <summary>Passes TCP connections on to another port of 127.0.0.1, until it is cut: then connections break and new ones are refused.</summary>
+internal sealed class TcpProxy : IAsyncDisposable
+{
+    private readonly int target;
+    private readonly ConcurrentDictionary<Socket, byte> open = new();
+    private CancellationTokenSource stop = new();
+    private Task accepting;
+
+    /// <param name="target">The port to pass connections on to.</param>
+    public TcpProxy(int target)
+    {
+        this.target = target;
+        Port = FreePorts.Of(IPAddress.Loopback, 1)[0];
+        accepting = Listen();
+    }
+
+    /// <summary>Where it listens, on 127.0.0.1.</summary>
+    public int Port { get; }
+
+    /// <summary>Breaks every connection and takes no more.</summary>
+    public async Task CutAsync()
+    {
+        await stop.CancelAsync();
+        await accepting;
+        foreach (var socket in open.Keys)
+        {
+            socket.Dispose();
+        }
+    }
+
+    /// <summary>Takes connections again.</summary>
+    public void Mend()
+    {
+        stop.Dispose();
+        stop = new CancellationTokenSource();
+        accepting = Listen();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await CutAsync();
+        stop.Dispose();
+    }
+
+    private Task Listen()
+    {
+        var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        listener.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
+        listener.Bind(new IPEndPoint(IPAddress.Loopback, Port));
+        listener.Listen();
+        return AcceptAsync(listener, stop.Token);
+    }
+
+    private async Task AcceptAsync(Socket listener, CancellationToken cancellation)
+    {
+        using (listener)
+        {
+            while (true)
+            {
+                try
+                {
+                    var client = await listener.AcceptAsync(cancellation);
+                    _ = PassAsync(client, cancellation);
+                }
+                catch (OperationCanceledException)
+                {
+                    return;
+                }
+            }
+        }
+    }
+
+    private async Task PassAsync(Socket client, CancellationToken cancellation)
+    {
+        using var server = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        client.NoDelay = true;
+        open[client] = open[server] = 0;
+        try
+        {
+            await server.ConnectAsync(new IPEndPoint(IPAddress.Loopback, target), cancellation);
+            await Task.WhenAny(CopyAsync(client, server, cancellation), CopyAsync(server, client, cancellation));
+        }
+        catch (Exception gone) when (gone is SocketException or OperationCanceledException or ObjectDisposedException)
+        {
+            // The other side is away, as it would be without us.
+        }
+        finally
+        {
+            open.TryRemove(client, out _);
+            open.TryRemove(server, out _);
+            client.Dispose();
+        }
+    }
+
+    private static async Task CopyAsync(Socket from, Socket to, CancellationToken cancellation)
+    {
+        var buffer = new byte[64 * 1024];
+        try
+        {
+            int read;
+            while ((read = await from.ReceiveAsync(buffer, cancellation)) > 0)
+            {
+                for (var sent = 0; sent < read;)
+                {
+                    sent += await to.SendAsync(buffer.AsMemory(sent, read - sent), cancellation);
+                }
+            }
+        }
+        catch (Exception gone) when (gone is SocketException or OperationCanceledException or ObjectDisposedException)
+        {
+            // Either side has gone; the connection ends.
+        }
+    }
+}
