@@ -67,6 +67,26 @@ public sealed class KubernetesClientTests
     }
 
     [Test]
+    public async Task A_leaders_write_names_its_lease_and_is_not_repeated_once_the_term_is_over()
+    {
+        using var client = _server.Client(new KubernetesClientOptions { Instance = "pod-1", FirstDelay = TimeSpan.FromMilliseconds(1) });
+        using var term = new LeaderTerm("controller.00-of-01", TimeSpan.FromMinutes(1), TimeProvider.System.GetTimestamp(), TimeProvider.System);
+        var agents = new List<string>();
+        _server.Handler = (context, _) =>
+        {
+            agents.Add(context.Request.Headers.UserAgent.ToString());
+            term.End();
+            return FakeApiServer.Fail(context, 503, "ServiceUnavailable");
+        };
+        var map = new ConfigMap { Metadata = new ObjectMeta { Namespace = "a", Name = "x", ResourceVersion = "7" } };
+
+        var update = () => new FencedKubernetesClient(client, term).UpdateAsync(Resources.ConfigMaps, map, None);
+
+        await update.Should().ThrowAsync<OperationCanceledException>();
+        agents.Should().Equal("serving/pod-1 (controller.00-of-01)");
+    }
+
+    [Test]
     public async Task A_create_is_repeated_only_when_the_server_says_that_it_did_nothing()
     {
         _server.Handler = (context, _) => FakeApiServer.Fail(context, 503, "ServiceUnavailable");

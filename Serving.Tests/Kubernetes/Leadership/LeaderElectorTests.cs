@@ -120,6 +120,12 @@ public sealed class LeaderElectorTests
         var forced = () => client.PatchAsync(Resources.ConfigMaps, "a", "m", new Patch(PatchType.Apply, "{}"), CancellationToken.None, new WriteOptions(Force: true));
         await forced.Should().ThrowAsync<InvalidOperationException>();
 
+        foreach (var patch in new[] { new Patch(PatchType.Merge, """{"data":{}}"""), new Patch(PatchType.Json, """[{"op":"add","path":"/data","value":{}}]""") })
+        {
+            var blindPatch = () => client.PatchAsync(Resources.ConfigMaps, "a", "m", patch, CancellationToken.None);
+            await blindPatch.Should().ThrowAsync<InvalidOperationException>("a patch that names no version would undo a newer leader's");
+        }
+
         _time.Advance(TimeSpan.FromSeconds(39));
         term.Renewed(_time.GetTimestamp());
         _time.Advance(TimeSpan.FromSeconds(39.9));

@@ -40,7 +40,7 @@ internal sealed class AdmissionTests
             "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices",
             $$"""
             {"apiVersion":"discovery.k8s.io/v1","kind":"EndpointSlice","metadata":{"name":"hook","labels":{"kubernetes.io/service-name":"hook"} },"addressType":"IPv4",
-             "endpoints":[{"addresses":["127.0.0.1"],"conditions":{"ready":true} }],"ports":[{"name":"https","port":{{port}} }]}
+             "endpoints":[{"addresses":["127.0.0.1"],"conditions":{"ready":true} },{"addresses":["127.0.0.9"],"conditions":{"ready":true} }],"ports":[{"name":"https","port":{{port}} }]}
             """);
         foreach (var (kind, plural, path) in new[] { ("MutatingWebhookConfiguration", "mutatingwebhookconfigurations", "mutate"), ("ValidatingWebhookConfiguration", "validatingwebhookconfigurations", "validate") })
         {
@@ -70,6 +70,16 @@ internal sealed class AdmissionTests
         var (code, created) = await _server.PostAsync(Maps, Map("good"));
         code.Should().Be(201, created.ToJsonString());
         created["data"]!["added"]!.GetValue<string>().Should().Be("by-webhook");
+    }
+
+    [Test]
+    public async Task A_webhook_is_called_at_another_endpoint_when_nobody_answers_at_the_first()
+    {
+        for (var i = 0; i < 8; i++)
+        {
+            var (code, created) = await _server.PostAsync(Maps, Map($"alive-{i}"));
+            code.Should().Be(201, created.ToJsonString());
+        }
     }
 
     [Test]
