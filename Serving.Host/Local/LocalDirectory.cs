@@ -22,6 +22,9 @@ internal sealed class LocalDirectory : IDisposable
     /// <summary>Where the API server writes the user's kubeconfig.</summary>
     public string Kubeconfig => KubeconfigOf(Path);
 
+    /// <summary>Where this process notes its loopback addresses, so that its pod bears the same name after a restart.</summary>
+    public string SubnetFile => System.IO.Path.Combine(Path, System.IO.Path.ChangeExtension(log, ".subnet"));
+
     /// <summary>The kubeconfig of the cluster in a directory.</summary>
     public static string KubeconfigOf(string directory) => System.IO.Path.Combine(directory, "kubeconfig");
 

@@ -84,7 +84,7 @@ internal sealed class LocalSession
     private async Task RunAsync(LocalDirectory directory, ImageMap images, ProcessLogging logging, CancellationToken stop)
     {
         var loggers = logging.Factory;
-        using var subnet = LoopbackSubnet.Claim();
+        using var subnet = LoopbackSubnet.ClaimAgain(directory.SubnetFile);
         await using var parts = new LocalParts(loggers, terminal, stop);
         if (options.Has(LocalOptions.ApiServer))
         {

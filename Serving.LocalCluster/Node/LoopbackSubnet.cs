@@ -13,6 +13,8 @@ namespace Serving.LocalCluster.Node;
 /// </summary>
 public sealed class LoopbackSubnet : IDisposable
 {
+    private const int FirstSecond = 77;
+    private const int Subnets = 50 * 256;
     private const int FirstPod = 10;
     private const int LastPod = 254;
     private readonly Socket _claim;
@@ -33,15 +35,14 @@ public sealed class LoopbackSubnet : IDisposable
     public string Prefix { get; }
 
     /// <summary>
-    /// Claims a subnet: the one named by <paramref name="prefix"/> (<c>127.a.b</c>), or the first that is free and in which
-    /// nobody listens. Throws
-    /// <see cref="InvalidOperationException"/> when it is taken, naming the holder, or when it is not a loopback subnet other than 127.0.0.
+    /// Claims a subnet: the one named by <paramref name="prefix"/> (<c>127.a.b</c>), or one that is free and in which
+    /// nobody listens. Throws <see cref="InvalidOperationException"/> when it is taken, naming the holder, or when it is not a loopback subnet other than 127.0.0.
     /// </summary>
     public static LoopbackSubnet Claim(string? prefix = null)
     {
         if (prefix is not null)
         {
-            if (!IPAddress.TryParse(prefix + ".1", out var address) || !IPAddress.IsLoopback(address) || prefix.Split('.') is not [_, _, _] || prefix == "127.0.0")
+            if (!IsLoopbackPrefix(prefix))
             {
                 throw new InvalidOperationException($"\"{prefix}\" is not the prefix of a loopback subnet: expected 127.a.b, and not 127.0.0");
             }
@@ -51,19 +52,29 @@ public sealed class LoopbackSubnet : IDisposable
         }
 
         var busy = PrefixesWithListeners();
-        for (var second = 77; second < 127; second++)
+        // From anywhere: what a killed instance had must not at once be another's, whom its clients would take for it.
+        var start = Random.Shared.Next(Subnets);
+        for (var i = 0; i < Subnets; i++)
         {
-            for (var third = 0; third < 256; third++)
+            var number = (start + i) % Subnets;
+            var candidate = string.Create(CultureInfo.InvariantCulture, $"127.{FirstSecond + (number / 256)}.{number % 256}");
+            if (!busy.Contains(candidate) && TryClaim(candidate) is { } subnet)
             {
-                var candidate = string.Create(CultureInfo.InvariantCulture, $"127.{second}.{third}");
-                if (!busy.Contains(candidate) && TryClaim(candidate) is { } subnet)
-                {
-                    return subnet;
-                }
+                return subnet;
             }
         }
 
         throw new InvalidOperationException("every loopback subnet from 127.77.0 to 127.126.255 is in use by other local clusters");
+    }
+
+    /// <summary>Claims the subnet that an earlier run noted in a file, if it is still free, else another; notes it.</summary>
+    public static LoopbackSubnet ClaimAgain(string file)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(file);
+        var known = File.Exists(file) ? File.ReadAllText(file).Trim() : "";
+        var subnet = (IsLoopbackPrefix(known) && !PrefixesWithListeners().Contains(known) ? TryClaim(known) : null) ?? Claim();
+        File.WriteAllText(file, subnet.Prefix);
+        return subnet;
     }
 
     /// <summary>An address of the process itself; <paramref name="host"/> is 2 to 9.</summary>
@@ -106,6 +117,9 @@ public sealed class LoopbackSubnet : IDisposable
     public void Dispose() => _claim.Dispose();
 
     private IPAddress Address(int host) => IPAddress.Parse(string.Create(CultureInfo.InvariantCulture, $"{Prefix}.{host}"));
+
+    private static bool IsLoopbackPrefix(string prefix)
+        => IPAddress.TryParse(prefix + ".1", out var address) && IPAddress.IsLoopback(address) && prefix.Split('.') is [_, _, _] && prefix != "127.0.0";
 
     private static string ClaimName(string prefix) => $"serving-local/{prefix}";
 

@@ -13,12 +13,12 @@ internal sealed class AuditLogTests
         var file = Path.Combine(Directory.CreateTempSubdirectory("audit").FullName, "audit.log");
         await using (var server = await RunningServer.StartAsync(auditLog: file))
         {
-            var (_, map) = await server.PostAsync("/api/v1/namespaces/default/configmaps", """{"metadata":{"name":"a"},"data":{"secret":"hidden"}}""");
+            var (_, map) = await server.PostAsync("/api/v1/namespaces/default/configmaps", """{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"},"data":{"secret":"hidden"}}""");
             var version = (string)map["metadata"]!["resourceVersion"]!;
             await server.GetAsync("/api/v1/namespaces/default/configmaps/a");
             var merge = new JsonObject { ["metadata"] = new JsonObject { ["resourceVersion"] = version } }.ToJsonString();
             await server.SendAsync(HttpMethod.Patch, "/api/v1/namespaces/default/configmaps/a", merge, "application/merge-patch+json");
-            await server.PostAsync("/apis/coordination.k8s.io/v1/namespaces/default/leases", """{"metadata":{"name":"l"},"spec":{"holderIdentity":"me"}}""");
+            await server.PostAsync("/apis/coordination.k8s.io/v1/namespaces/default/leases", """{"apiVersion":"coordination.k8s.io/v1","kind":"Lease","metadata":{"name":"l"},"spec":{"holderIdentity":"me"}}""");
             await server.SendAsync(HttpMethod.Delete, "/api/v1/namespaces/default/configmaps/none");
 
             // A line is written when its answer is, so the last may come after it.

@@ -50,6 +50,24 @@ public sealed class LoopbackSubnetTests
         again.Prefix.Should().Be(one.Prefix);
     }
 
+    [Test]
+    public void What_an_instance_had_is_not_the_next_ones_but_its_own_again()
+    {
+        var file = Path.GetTempFileName();
+        var one = LoopbackSubnet.ClaimAgain(file);
+        one.Dispose();
+        using (var stranger = LoopbackSubnet.Claim())
+        {
+            stranger.Prefix.Should().NotBe(one.Prefix, "clients of the one would take it for it");
+        }
+
+        using var again = LoopbackSubnet.ClaimAgain(file);
+        using var third = LoopbackSubnet.ClaimAgain(file);
+        again.Prefix.Should().Be(one.Prefix);
+        third.Prefix.Should().NotBe(one.Prefix, "it is taken");
+        File.Delete(file);
+    }
+
     [TestCase("127.0.0")]
     [TestCase("10.1.2")]
     [TestCase("127.1")]
