@@ -15,45 +15,55 @@ internal sealed partial class PodCertificate : IDisposable
     private readonly ILogger _logger;
     private readonly ITimer _timer;
     private SslStreamCertificateContext _current;
-    private DateTime _read;
+    private (string Certificate, string Key) _read;
 
-    private PodCertificate(string certificate, string key, TimeProvider time, ILogger logger)
+    /// <param name="directory">Where it is mounted.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="logger">Where it says that a new one cannot be read.</param>
+    /// <exception cref="CryptographicException">It cannot be used.</exception>
+    public PodCertificate(string directory, TimeProvider time, ILogger logger)
     {
-        _certificate = certificate;
-        _key = key;
+        (_certificate, _key) = Files(directory);
         _logger = logger;
-        _current = Load();
+        _read = Read();
+        _current = Load(_read);
         _timer = time.CreateTimer(static state => ((PodCertificate)state!).Refresh(), this, Interval, Interval);
     }
 
     /// <summary>The newest one that could be read.</summary>
     public SslStreamCertificateContext Current => Volatile.Read(ref _current);
 
-    /// <summary>The certificate in <paramref name="directory"/>, or null when none is mounted.</summary>
-    /// <exception cref="CryptographicException">There is one, but it cannot be used.</exception>
-    public static PodCertificate? TryLoad(string directory, TimeProvider time, ILogger logger)
+    /// <summary>Whether there is one in <paramref name="directory"/>.</summary>
+    public static bool IsMounted(string directory)
     {
-        var (certificate, key) = (Path.Combine(directory, "tls.crt"), Path.Combine(directory, "tls.key"));
-        return File.Exists(certificate) && File.Exists(key) ? new PodCertificate(certificate, key, time, logger) : null;
+        var (certificate, key) = Files(directory);
+        return File.Exists(certificate) && File.Exists(key);
     }
 
     public void Dispose() => _timer.Dispose();
 
-    private SslStreamCertificateContext Load()
+    private static (string Certificate, string Key) Files(string directory) => (Path.Combine(directory, "tls.crt"), Path.Combine(directory, "tls.key"));
+
+    private static SslStreamCertificateContext Load((string Certificate, string Key) pem)
     {
-        _read = File.GetLastWriteTimeUtc(_certificate);
-        using var parsed = X509Certificate2.CreateFromPemFile(_certificate, _key);
+        using var parsed = X509Certificate2.CreateFromPem(pem.Certificate, pem.Key);
         var chain = new X509Certificate2Collection();
-        chain.ImportFromPemFile(_certificate);
+        chain.ImportFromPem(pem.Certificate);
         return SslStreamCertificateContext.Create(
             X509CertificateLoader.LoadPkcs12(parsed.Export(X509ContentType.Pkcs12), null), chain, offline: true);
     }
+
+    private (string Certificate, string Key) Read() => (File.ReadAllText(_certificate), File.ReadAllText(_key));
 
     private void Refresh()
     {
         try
         {
-            if (File.GetLastWriteTimeUtc(_certificate) != _read) Volatile.Write(ref _current, Load());
+            // By content: a mounted Secret is a link whose own time never changes.
+            var now = Read();
+            if (now == _read) return;
+            Volatile.Write(ref _current, Load(now));
+            _read = now;
         }
         catch (Exception exception) when (exception is IOException or CryptographicException or UnauthorizedAccessException)
         {

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using Microsoft.Extensions.Logging;
 using Serving.QueueProxy;
 
@@ -28,20 +29,19 @@ var terminated = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAs
 using var term = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Terminate);
 using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Terminate);
 
-await using var server = new QueueProxyServer(config, TimeProvider.System, loggers);
 try
 {
+    await using var server = new QueueProxyServer(config, Environment.GetEnvironmentVariable, TimeProvider.System, loggers);
     await server.StartAsync(CancellationToken.None);
+    await terminated.Task;
+    await server.DrainAsync(CancellationToken.None);
+    return 0;
 }
-catch (IOException exception)
+catch (Exception exception) when (exception is IOException or FormatException or CryptographicException)
 {
     Console.Error.WriteLine(exception.Message);
     return 1;
 }
-
-await terminated.Task;
-await server.DrainAsync(CancellationToken.None);
-return 0;
 
 void Terminate(PosixSignalContext signal)
 {

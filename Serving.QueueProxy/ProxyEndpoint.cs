@@ -5,6 +5,7 @@ using Serving.Dataplane;
 using Serving.Dataplane.Requests;
 using Serving.Dataplane.Statistics;
 using Serving.Dataplane.Throttling;
+using Serving.QueueProxy.Telemetry;
 
 namespace Serving.QueueProxy;
 
@@ -20,18 +21,22 @@ internal sealed class ProxyEndpoint
     private readonly RequestStats _stats;
     private readonly Drainer _drainer;
     private readonly TimeProvider _time;
+    private readonly RequestMetrics? _metrics;
+    private readonly RequestTracing? _tracing;
     private readonly Breaker? _breaker;
     private readonly RequestTimeouts _timeouts;
     private readonly UpstreamTarget _http1;
     private readonly UpstreamTarget _http2;
     private int _upgraded;
 
-    public ProxyEndpoint(QueueProxyConfig config, IUpstream upstream, RequestStats stats, Drainer drainer, TimeProvider time)
+    public ProxyEndpoint(QueueProxyConfig config, IUpstream upstream, RequestStats stats, Drainer drainer, SidecarTelemetry telemetry, TimeProvider time)
     {
         _upstream = upstream;
         _stats = stats;
         _drainer = drainer;
         _time = time;
+        _metrics = telemetry.Metrics;
+        _tracing = telemetry.Tracing;
 
         // Ten times the concurrency may wait: time for the autoscaler to react.
         if (config.ContainerConcurrency > 0) _breaker = new Breaker(QueueDepthFactor * config.ContainerConcurrency, config.ContainerConcurrency);
@@ -50,6 +55,7 @@ internal sealed class ProxyEndpoint
     public async Task HandleAsync(HttpContext context)
     {
         _drainer.Begin();
+        using var span = _tracing?.Proxy();
         var deadline = RequestDeadline.Start(context, _timeouts, _time);
         var proxied = context.Request.Headers[DataplaneHeaders.Proxy] == DataplaneHeaders.ActivatorName;
         _stats.Begin(proxied);
@@ -77,7 +83,9 @@ internal sealed class ProxyEndpoint
             return;
         }
 
-        if (!await _breaker.EnterAsync(cancellation))
+        bool admitted;
+        using (_tracing?.Wait()) admitted = await _breaker.EnterAsync(cancellation);
+        if (!admitted)
         {
             await PlainText.WriteOverloadAsync(context);
             return;
@@ -95,6 +103,23 @@ internal sealed class ProxyEndpoint
 
     private async ValueTask ForwardAsync(HttpContext context, CancellationToken cancellation)
     {
+        if (_tracing is not null) RequestTracing.Propagate(context);
+        if (_metrics is null)
+        {
+            await SendAsync(context, cancellation);
+            return;
+        }
+
+        if (_breaker is not null) _metrics.Admitted(_breaker.InFlight);
+        var started = _time.GetTimestamp();
+        var result = await SendAsync(context, cancellation);
+        var unanswered = result == UpstreamResult.Canceled && !context.Response.HasStarted;
+        if (!ProbeRequest.IsProbe(context.Request))
+            _metrics.Invoked(_time.GetElapsedTime(started), unanswered ? StatusCodes.Status502BadGateway : context.Response.StatusCode);
+    }
+
+    private async ValueTask<UpstreamResult> SendAsync(HttpContext context, CancellationToken cancellation)
+    {
         var upgrade = context.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true };
         if (upgrade) Interlocked.Increment(ref _upgraded);
         try
@@ -106,6 +131,8 @@ internal sealed class ProxyEndpoint
                 await PlainText.WriteErrorAsync(
                     context, StatusCodes.Status502BadGateway, $"dial tcp {target.Address}: connect: connection refused");
             }
+
+            return result;
         }
         finally
         {

@@ -63,6 +63,9 @@ internal sealed record QueueProxyConfig
 
     public int UserMetricsPort { get; init; } = 9091;
 
+    /// <summary>What this pod's telemetry calls its service.</summary>
+    public string TelemetryName { get; init; } = "";
+
     /// <summary>Reads the environment.</summary>
     /// <exception cref="FormatException">A variable is missing or is not what it should be; the message names it.</exception>
     public static QueueProxyConfig Read(Func<string, string?> variable)
@@ -76,6 +79,7 @@ internal sealed record QueueProxyConfig
             Configuration = variable("SERVING_CONFIGURATION") ?? "",
             Revision = Required("SERVING_REVISION"),
             Pod = Required("SERVING_POD"),
+            TelemetryName = First("OTEL_SERVICE_NAME", "SERVING_SERVICE", "SERVING_CONFIGURATION", "SERVING_REVISION"),
             PodIP = podIP,
             ListenAddress = onLoopback ? address! : Socket.OSSupportsIPv6 ? IPAddress.IPv6Any : IPAddress.Any,
             ServingPort = Number("QUEUE_SERVING_PORT", required: true),
@@ -97,6 +101,16 @@ internal sealed record QueueProxyConfig
             StatsPort = Number("QUEUE_METRICS_PORT", 9090),
             UserMetricsPort = Number("QUEUE_USER_METRICS_PORT", 9091),
         };
+
+        string First(params ReadOnlySpan<string> names)
+        {
+            foreach (var name in names)
+            {
+                if (variable(name) is { Length: > 0 } value) return value;
+            }
+
+            return "";
+        }
 
         string Required(string name) => variable(name) is { Length: > 0 } value ? value : throw new FormatException($"The environment has no {name}.");
 

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging;
 using Serving.Dataplane;
 using Serving.Dataplane.Statistics;
 using Serving.QueueProxy.Readiness;
+using Serving.QueueProxy.Telemetry;
 
 namespace Serving.QueueProxy;
 
@@ -22,11 +23,19 @@ internal sealed partial class QueueProxyServer : IAsyncDisposable
     private readonly HealthEndpoint _health;
     private readonly StatReporter _reporter;
     private readonly IUpstream _upstream;
+    private readonly SidecarTelemetry _telemetry;
+    private readonly PodCertificate? _certificate;
+    private readonly RequestDelegate _serve;
     private readonly CancellationTokenSource _terminated = new();
     private readonly List<DataplaneServer> _servers = [];
     private readonly DataplaneServer _main;
 
-    public QueueProxyServer(QueueProxyConfig config, TimeProvider time, ILoggerFactory loggers)
+    /// <param name="config">What the pod says.</param>
+    /// <param name="variable">The environment, for what only a pod with a certificate needs of it.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="loggers">Where it logs.</param>
+    /// <exception cref="FormatException">A variable of the TLS port is not what it should be.</exception>
+    public QueueProxyServer(QueueProxyConfig config, Func<string, string?> variable, TimeProvider time, ILoggerFactory loggers)
     {
         _config = config;
         _time = time;
@@ -35,16 +44,25 @@ internal sealed partial class QueueProxyServer : IAsyncDisposable
         var stats = new RequestStats(time);
         _drainer = new Drainer(config.QuietPeriod, time);
         _upstream = Upstreams.Create(new UpstreamOptions { LoggerFactory = loggers });
-        _proxy = new ProxyEndpoint(config, _upstream, stats, _drainer, time);
+        _telemetry = new SidecarTelemetry(config, time, _logger);
+        _proxy = new ProxyEndpoint(config, _upstream, stats, _drainer, _telemetry, time);
         _health = new HealthEndpoint(new UserProber(ReadinessProbe.Parse(config.ReadinessProbe), config.DetectHttp2, time, _logger), _drainer);
         _reporter = new StatReporter(stats, config.Pod, time);
 
         var endpoints = new List<DataplaneEndpoint> { new(config.ListenAddress, config.ServingPort) };
-        if (PodCertificate.TryLoad(config.CertificateDirectory, time, _logger) is { } certificate)
-            endpoints.Add(new DataplaneEndpoint(config.ListenAddress, config.TlsPort) { Certificates = _ => certificate.Current });
-        _main = Add(endpoints, HandleAsync);
+        if (PodCertificate.IsMounted(config.CertificateDirectory))
+        {
+            var tls = TlsSettings.Read(variable);
+            KeyExchangeGroups.Set(tls.Groups, _logger);
+            _certificate = new PodCertificate(config.CertificateDirectory, time, _logger);
+            endpoints.Add(new DataplaneEndpoint(config.ListenAddress, config.TlsPort) { Certificates = _ => _certificate.Current, ConfigureTls = tls.Apply });
+        }
+
+        _serve = ServeAsync;
+        _main = Add(endpoints, _telemetry.Observer is { } observer ? context => observer.ServeAsync(context, _serve) : _serve);
         Add([new(config.ListenAddress, config.AdminPort)], new AdminEndpoint(_drainer, time, _terminated.Token).HandleAsync);
         Add([new(config.ListenAddress, config.StatsPort)], _reporter.HandleAsync);
+        if (_telemetry.Endpoint is { } scraped) Add([scraped], _telemetry.HandleScrapeAsync);
     }
 
     /// <summary>Where requests are served; known once started.</summary>
@@ -78,6 +96,8 @@ internal sealed partial class QueueProxyServer : IAsyncDisposable
     {
         foreach (var server in _servers) await server.DisposeAsync();
         _reporter.Dispose();
+        _certificate?.Dispose();
+        _telemetry.Dispose();
         (_upstream as IDisposable)?.Dispose();
         _terminated.Dispose();
     }
@@ -98,7 +118,7 @@ internal sealed partial class QueueProxyServer : IAsyncDisposable
         await drained;
     }
 
-    private Task HandleAsync(HttpContext context) => _health.TryAnswer(context) ?? _proxy.HandleAsync(context);
+    private Task ServeAsync(HttpContext context) => _health.TryAnswer(context) ?? _proxy.HandleAsync(context);
 
     private DataplaneServer Add(IReadOnlyList<DataplaneEndpoint> endpoints, RequestDelegate handler)
     {

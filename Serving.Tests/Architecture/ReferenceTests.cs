@@ -22,7 +22,7 @@ public sealed class ReferenceTests
         ["Serving.Autoscaler"] = ["Serving.Api", "Serving.Kubernetes", "Serving.ConfigMaps", "Serving.Dataplane"],
         ["Serving.Activator"] = ["Serving.Api", "Serving.Kubernetes", "Serving.ConfigMaps", "Serving.Dataplane"],
         ["Serving.Networking.Gateway"] = ["Serving.Api", "Serving.Kubernetes", "Serving.ConfigMaps", "Serving.Certificates", "Serving.Dataplane"],
-        ["Serving.QueueProxy"] = ["Serving.Dataplane", "Serving.Observability"],
+        ["Serving.QueueProxy"] = ["Serving.Dataplane", "Serving.Observability", "Serving.Templates"],
         ["Serving.LocalCluster"] = ["Serving.Api", "Serving.Kubernetes"],
         ["HelloWorld"] = [],
         ["Autoscale"] = [],

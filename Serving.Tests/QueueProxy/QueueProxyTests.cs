@@ -157,19 +157,51 @@ public sealed class QueueProxyTests
         probe.StatusCode.Should().Be(HttpStatusCode.OK);
     }
 
-    private Task ReadyAsync(QueueProxyProcess proxy) => Eventually.HoldsAsync(
-        async () =>
-        {
-            using var response = await ProbeAsync(proxy);
-            (await response.Content.ReadAsStringAsync()).Should().Be("queue");
-        },
-        TimeSpan.FromSeconds(30));
-
-    private async Task<HttpResponseMessage> ProbeAsync(QueueProxyProcess proxy)
+    [Test]
+    public async Task Cuts_an_answer_that_does_not_begin_in_time_and_one_that_stops()
     {
-        using var request = new HttpRequestMessage(HttpMethod.Get, proxy.Serving);
-        request.Headers.Add("K-Network-Probe", "queue");
-        request.Headers.TryAddWithoutValidation("User-Agent", "kube-probe/1.30");
-        return await _client.SendAsync(request);
+        await using var user = await TestServer.StartAsync(async context =>
+        {
+            if (context.Request.Path == "/stops")
+            {
+                await context.Response.WriteAsync("a");
+                await context.Response.Body.FlushAsync();
+            }
+
+            await Task.Delay(Timeout.InfiniteTimeSpan, context.RequestAborted);
+        });
+        using var proxy = QueueProxyProcess.Start(
+            user.EndPoint.Port, ("REVISION_RESPONSE_START_TIMEOUT_SECONDS", "1"), ("REVISION_IDLE_TIMEOUT_SECONDS", "2"), ("REVISION_TIMEOUT_SECONDS", "300"));
+        await ReadyAsync(proxy);
+
+        using var late = await _client.GetAsync(proxy.Serving);
+        late.StatusCode.Should().Be(HttpStatusCode.GatewayTimeout);
+        using var stops = await _client.GetAsync(new Uri(proxy.Serving, "stops"), HttpCompletionOption.ResponseHeadersRead);
+        stops.StatusCode.Should().Be(HttpStatusCode.OK);
+        await FluentActions.Awaiting(() => stops.Content.ReadAsStringAsync()).Should().ThrowAsync<HttpRequestException>();
     }
+
+    [Test]
+    public async Task Finds_out_that_the_user_speaks_only_HTTP_2()
+    {
+        await using var user = await TestServer.StartAsync(context =>
+        {
+            context.Response.StatusCode = HttpProtocol.IsHttp2(context.Request.Protocol) ? 200 : 505;
+            return Task.CompletedTask;
+        });
+        var probe = ("SERVING_READINESS_PROBE", $$"""{"httpGet":{"path":"/","port":{{user.EndPoint.Port}},"host":"127.0.0.1"},"periodSeconds":10}""");
+        using var told = QueueProxyProcess.Start(user.EndPoint.Port, probe, ("ENABLE_HTTP2_AUTO_DETECTION", "true"));
+        using var untold = QueueProxyProcess.Start(user.EndPoint.Port, probe);
+
+        await ReadyAsync(told);
+        await Eventually.HoldsAsync(async () =>
+        {
+            using var answer = await untold.ProbeAsync(_client);
+            answer.StatusCode.Should().Be(HttpStatusCode.ServiceUnavailable);
+        });
+    }
+
+    private Task ReadyAsync(QueueProxyProcess proxy) => proxy.ReadyAsync(_client);
+
+    private Task<HttpResponseMessage> ProbeAsync(QueueProxyProcess proxy) => proxy.ProbeAsync(_client);
 }

@@ -114,16 +114,15 @@ public sealed class DataplaneServer : IAsyncDisposable
         {
             kestrel.Listen(new IPEndPoint(endpoint.Address, endpoint.Port), listen =>
             {
+                listen.Protocols = HttpProtocols.Http1;
                 if (endpoint.Certificates is null)
                 {
-                    listen.Protocols = HttpProtocols.Http1;
                     listen.Use(next => new PrefaceSwitch(next, () => http2!, _options.KeepAliveTimeout).OnConnectionAsync);
                 }
                 else
                 {
-                    listen.Protocols = HttpProtocols.Http1AndHttp2;
                     var tls = new TlsTermination(endpoint, _options.HeadersTimeout, _options.LoggerFactory.CreateLogger<DataplaneServer>());
-                    listen.Use(next => connection => tls.OnConnectionAsync(connection, next));
+                    listen.Use(next => connection => tls.OnConnectionAsync(connection, next, http2!));
                 }
             });
         }

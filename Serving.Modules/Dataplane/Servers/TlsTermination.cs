@@ -17,7 +17,7 @@ internal sealed partial class TlsTermination(DataplaneEndpoint endpoint, TimeSpa
 {
     private static readonly List<SslApplicationProtocol> Protocols = [SslApplicationProtocol.Http2, SslApplicationProtocol.Http11];
 
-    public async Task OnConnectionAsync(ConnectionContext connection, ConnectionDelegate next)
+    public async Task OnConnectionAsync(ConnectionContext connection, ConnectionDelegate http1, ConnectionDelegate http2)
     {
         var raw = connection.Transport;
         await using var ssl = new SslStream(new DuplexPipeStream(raw), leaveInnerStreamOpen: false);
@@ -42,7 +42,7 @@ internal sealed partial class TlsTermination(DataplaneEndpoint endpoint, TimeSpa
         connection.Transport = new Duplex(input, output);
         try
         {
-            await next(connection);
+            await (ssl.NegotiatedApplicationProtocol == SslApplicationProtocol.Http2 ? http2 : http1)(connection);
             await output.CompleteAsync();
             await input.CompleteAsync();
         }

@@ -2,14 +2,16 @@ using System.Threading.Channels;
 
 namespace Serving.Observability;
 
-/// <summary>Writes lines to a stream from one thread, so that nobody who logs waits for it.</summary>
-internal sealed class LineWriter : IDisposable
+/// <summary>Writes lines to a stream from one thread, so that nobody who logs waits for it. Dispose it to write what is queued.</summary>
+public sealed class LineWriter : IDisposable
 {
     private readonly Channel<byte[]> lines;
     private readonly Stream output;
     private readonly Task writing;
     private long dropped;
 
+    /// <param name="output">Where lines go; it is not disposed.</param>
+    /// <param name="capacity">Lines that may wait; when there are more, the newest are dropped and counted.</param>
     public LineWriter(Stream output, int capacity)
     {
         this.output = output;
@@ -17,16 +19,20 @@ internal sealed class LineWriter : IDisposable
         writing = Task.Run(PumpAsync);
     }
 
+    /// <summary>Lines that were dropped because the stream did not keep up.</summary>
     public long Dropped => Volatile.Read(ref dropped);
 
+    /// <summary>Queues a line, which brings its own line feed.</summary>
     public void Write(byte[] line)
     {
+        ArgumentNullException.ThrowIfNull(line);
         if (!lines.Writer.TryWrite(line))
         {
             Interlocked.Increment(ref dropped);
         }
     }
 
+    /// <inheritdoc/>
     public void Dispose()
     {
         lines.Writer.TryComplete();

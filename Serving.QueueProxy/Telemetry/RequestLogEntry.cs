@@ -1,0 +1,73 @@
+using System.Globalization;
+using System.Net;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Serving.Templates;
+
+namespace Serving.QueueProxy.Telemetry;
+
+/// <summary>What a template of the request log sees of a request: <c>.Request</c>, <c>.Response</c>, <c>.Revision</c> and <c>.TraceID</c>.</summary>
+internal sealed class RequestLogEntry(HttpContext context, int status, long size, TimeSpan latency, ITemplateObject revision) : ITemplateObject
+{
+    public string TypeName => "*http.RequestLogTemplateInput";
+
+    /// <summary>How long it took.</summary>
+    public TimeSpan Latency => latency;
+
+    /// <summary>The status it was answered with.</summary>
+    public int Status => status;
+
+    /// <summary>The target as the client sent it.</summary>
+    public string Target => context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
+
+    /// <summary>The method.</summary>
+    public string Method => context.Request.Method;
+
+    public bool TryGet(string field, out object? value)
+    {
+        value = field switch
+        {
+            "Request" => new RequestFields(context, Target),
+            "Response" => new TemplateRecord("*http.RequestLogResponse", ("Code", status), ("Size", size), ("Latency", latency.TotalSeconds)),
+            "Revision" => revision,
+            "TraceID" => RequestTracing.TraceId(context.Request),
+            _ => null,
+        };
+        return value is not null;
+    }
+
+    /// <summary>The members of Go's <c>http.Request</c> that a log line can be made of.</summary>
+    private sealed class RequestFields(HttpContext context, string target) : ITemplateObject
+    {
+        public string TypeName => "*http.Request";
+
+        public bool TryGet(string field, out object? value)
+        {
+            var request = context.Request;
+            value = field switch
+            {
+                "Method" => request.Method,
+                "RequestURI" or "URL" => target,
+                "ContentLength" => request.ContentLength ?? (context.Features.Get<IHttpRequestBodyDetectionFeature>() is { CanHaveBody: true } ? -1L : 0L),
+                "UserAgent" => request.Headers.UserAgent.ToString(),
+                "Referer" => request.Headers.Referer.ToString(),
+                "RemoteAddr" => RemoteAddress(),
+                "Host" => request.Host.Value ?? "",
+                "Proto" => RequestProtocol.Go(request),
+
+                // As Go prints a list of values.
+                "Header" => request.Headers.ToDictionary(static header => header.Key, static header => $"[{string.Join(' ', (IEnumerable<string?>)header.Value)}]", StringComparer.OrdinalIgnoreCase),
+                _ => null,
+            };
+            return value is not null;
+        }
+
+        private string RemoteAddress()
+        {
+            var connection = context.Connection;
+            return connection.RemoteIpAddress is { } address
+                ? new IPEndPoint(address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address, connection.RemotePort).ToString()
+                : string.Create(CultureInfo.InvariantCulture, $":{connection.RemotePort}");
+        }
+    }
+}

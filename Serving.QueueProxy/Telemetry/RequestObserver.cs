@@ -1,0 +1,40 @@
+using Microsoft.AspNetCore.Http;
+using Serving.Dataplane.Requests;
+
+namespace Serving.QueueProxy.Telemetry;
+
+/// <summary>Stands around everything that is done for a request, to log, measure and trace it. Without any of the three there is none.</summary>
+internal sealed class RequestObserver(RequestLog? log, RequestMetrics? metrics, RequestTracing? tracing, TimeProvider time)
+{
+    /// <summary>Serves a request and tells about it.</summary>
+    public async Task ServeAsync(HttpContext context, RequestDelegate next)
+    {
+        var probe = ProbeRequest.IsProbe(context.Request);
+        var written = log is not null && (!probe || log.IncludesProbes) ? log : null;
+        if (probe && written is null)
+        {
+            await next(context);
+            return;
+        }
+
+        // Taken now, as headers are removed on the way.
+        var tag = RouteTag.Of(context.Request);
+        var started = time.GetTimestamp();
+        var body = written is null ? null : CountingBody.Watch(context);
+        using var span = probe ? null : tracing?.Serve(context, tag);
+        var failed = true;
+        try
+        {
+            await next(context);
+            failed = false;
+        }
+        finally
+        {
+            var elapsed = time.GetElapsedTime(started);
+            var status = failed ? StatusCodes.Status500InternalServerError : context.Response.StatusCode;
+            RequestTracing.Answered(span, status);
+            if (!probe) metrics?.Completed(elapsed, context.Request, status, tag);
+            written?.Write(context, status, body!.Written, elapsed);
+        }
+    }
+}

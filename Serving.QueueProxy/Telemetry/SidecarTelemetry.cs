@@ -1,0 +1,126 @@
+using System.Globalization;
+using System.Net;
+using System.Reflection;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+using Serving.Dataplane;
+using Serving.Observability;
+
+namespace Serving.QueueProxy.Telemetry;
+
+/// <summary>
+/// What the sidecar tells about its requests, as config-observability says: a log, metrics served or sent, traces sent. Invariant:
+/// nothing is made that is not configured, as every pod would pay for it.
+/// </summary>
+internal sealed partial class SidecarTelemetry : IDisposable
+{
+    private const string Prometheus = "prometheus";
+
+    private readonly QueueProxyConfig _config;
+    private readonly RequestLog? _log;
+    private readonly PrometheusExporter? _exporter;
+    private readonly TelemetryExport? _export;
+
+    public SidecarTelemetry(QueueProxyConfig config, TimeProvider time, ILogger logger)
+    {
+        _config = config;
+        var observability = config.Observability;
+        _log = RequestLog.Create(config, Console.OpenStandardOutput(), logger);
+        var served = observability.RequestMetricsProtocol == Prometheus;
+        if (served) _exporter = new PrometheusExporter(RequestMetrics.MeterName, "System.Runtime");
+        if (Sends(observability.RequestMetricsProtocol) || Sends(observability.TracingProtocol)) _export = Start(config, logger);
+        if (served || _export is { SendsMetrics: true }) Metrics = new RequestMetrics();
+        if (_export is { SendsTraces: true }) Tracing = new RequestTracing();
+        if (_log is not null || Metrics is not null || Tracing is not null) Observer = new RequestObserver(_log, Metrics, Tracing, time);
+    }
+
+    /// <summary>Stands around requests; null when nothing is told about them.</summary>
+    public RequestObserver? Observer { get; }
+
+    /// <summary>The metrics; null when nobody asked for them.</summary>
+    public RequestMetrics? Metrics { get; }
+
+    /// <summary>The spans; null when nobody asked for them.</summary>
+    public RequestTracing? Tracing { get; }
+
+    /// <summary>Where metrics are served; null when they are not. A port of its own, as the configuration says.</summary>
+    public DataplaneEndpoint? Endpoint
+    {
+        get
+        {
+            if (_exporter is null) return null;
+            var wanted = _config.Observability.RequestMetricsEndpoint;
+            var colon = wanted.LastIndexOf(':');
+            if (colon < 0) return new DataplaneEndpoint(_config.ListenAddress, _config.UserMetricsPort);
+            var port = int.Parse(wanted.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture);
+
+            // Where pods share a machine each keeps to its own address.
+            var address = !IPAddress.IsLoopback(_config.ListenAddress) && IPAddress.TryParse(wanted[..colon], out var named) ? named : _config.ListenAddress;
+            return new DataplaneEndpoint(address, port);
+        }
+    }
+
+    /// <summary>Answers a scrape.</summary>
+    public Task HandleScrapeAsync(HttpContext context)
+    {
+        if (context.Request.Path == "/metrics") return _exporter!.HandleAsync(context);
+        context.Response.StatusCode = StatusCodes.Status404NotFound;
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Sends and writes what is left.</summary>
+    public void Dispose()
+    {
+        _export?.Dispose();
+        _exporter?.Dispose();
+        Metrics?.Dispose();
+        Tracing?.Dispose();
+        _log?.Dispose();
+    }
+
+    private static bool Sends(string protocol) => protocol is TelemetryOptions.Grpc or TelemetryOptions.HttpProtobuf;
+
+    private static TelemetryExport? Start(QueueProxyConfig config, ILogger logger)
+    {
+        var observability = config.Observability;
+        try
+        {
+            return TelemetryExport.Start(new TelemetryOptions(config.TelemetryName)
+            {
+                ServiceInstance = config.Pod,
+                ServiceVersion = typeof(SidecarTelemetry).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "",
+                Attributes = Attributes(config),
+                MetricsProtocol = observability.RequestMetricsProtocol,
+                MetricsEndpoint = observability.RequestMetricsEndpoint,
+                MetricsExportInterval = observability.RequestMetricsExportInterval,
+                Meters = [RequestMetrics.MeterName, "System.Runtime"],
+                TracingProtocol = observability.TracingProtocol,
+                TracingEndpoint = observability.TracingEndpoint,
+                TracingSamplingRate = observability.TracingSamplingRate,
+                ActivitySources = [RequestTracing.SourceName],
+            });
+        }
+        catch (ArgumentException exception)
+        {
+            LogEndpoint(logger, exception.Message);
+            return null;
+        }
+    }
+
+    private static Dictionary<string, string> Attributes(QueueProxyConfig config)
+    {
+        var attributes = new Dictionary<string, string>
+        {
+            ["k8s.container.name"] = "queue-proxy",
+            ["k8s.namespace.name"] = config.Namespace,
+            ["k8s.pod.name"] = config.Pod,
+            ["kn.revision.name"] = config.Revision,
+        };
+        if (config.Service.Length > 0) attributes["kn.service.name"] = config.Service;
+        if (config.Configuration.Length > 0) attributes["kn.configuration.name"] = config.Configuration;
+        return attributes;
+    }
+
+    [LoggerMessage(21, LogLevel.Error, "Nothing is sent: {Reason}")]
+    private static partial void LogEndpoint(ILogger logger, string reason);
+}

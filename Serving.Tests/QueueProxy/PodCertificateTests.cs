@@ -1,0 +1,55 @@
+using FluentAssertions;
+using Microsoft.Extensions.Logging.Abstractions;
+using NUnit.Framework;
+using Serving.QueueProxy;
+using Serving.Tests.Support;
+
+namespace Serving.Tests.QueueProxy;
+
+/// <summary>The certificate of the TLS port, renewed under a running sidecar.</summary>
+[TestFixture]
+public sealed class PodCertificateTests
+{
+    [Test]
+    public void A_renewed_Secret_is_in_use_within_a_minute()
+    {
+        using var mounted = new PodCertificates();
+        mounted.Mount("old");
+        var time = new ManualTimeProvider();
+        using var certificate = new PodCertificate(mounted.Directory, time, NullLogger.Instance);
+
+        mounted.Mount("new");
+        Subject(certificate).Should().Be("CN=old");
+        time.Advance(TimeSpan.FromMinutes(1));
+
+        Subject(certificate).Should().Be("CN=new");
+    }
+
+    [Test]
+    public void One_that_cannot_be_read_leaves_the_old_one_in_use_until_the_next()
+    {
+        using var mounted = new PodCertificates();
+        mounted.Mount("old");
+        var time = new ManualTimeProvider();
+        using var certificate = new PodCertificate(mounted.Directory, time, NullLogger.Instance);
+
+        mounted.MountRubbish();
+        time.Advance(TimeSpan.FromMinutes(1));
+        Subject(certificate).Should().Be("CN=old");
+        mounted.Mount("new");
+        time.Advance(TimeSpan.FromMinutes(1));
+
+        Subject(certificate).Should().Be("CN=new");
+    }
+
+    [Test]
+    public void Without_a_Secret_there_is_none()
+    {
+        using var mounted = new PodCertificates();
+        PodCertificate.IsMounted(mounted.Directory).Should().BeFalse();
+        mounted.Mount("any");
+        PodCertificate.IsMounted(mounted.Directory).Should().BeTrue();
+    }
+
+    private static string Subject(PodCertificate certificate) => certificate.Current.TargetCertificate.Subject;
+}

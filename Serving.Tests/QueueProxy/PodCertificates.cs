@@ -1,0 +1,41 @@
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+
+namespace Serving.Tests.QueueProxy;
+
+/// <summary>Certificates in folders, as the kubelet mounts a Secret: files that are links into a folder that is a link, which is swapped.</summary>
+internal sealed class PodCertificates : IDisposable
+{
+    private int _generation;
+
+    public string Directory { get; } = System.IO.Directory.CreateTempSubdirectory("certs").FullName;
+
+    /// <summary>Makes a certificate for <paramref name="name"/> the mounted one.</summary>
+    public void Mount(string name)
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
+        using var certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+        Mount(certificate.ExportCertificatePem(), key.ExportPkcs8PrivateKeyPem());
+    }
+
+    /// <summary>Mounts what is no certificate.</summary>
+    public void MountRubbish() => Mount("none", "none");
+
+    public void Dispose() => System.IO.Directory.Delete(Directory, recursive: true);
+
+    private void Mount(string certificate, string key)
+    {
+        var folder = $"..{++_generation}";
+        System.IO.Directory.CreateDirectory(Path.Combine(Directory, folder));
+        File.WriteAllText(Path.Combine(Directory, folder, "tls.crt"), certificate);
+        File.WriteAllText(Path.Combine(Directory, folder, "tls.key"), key);
+        var data = Path.Combine(Directory, "..data");
+        File.Delete(data);
+        File.CreateSymbolicLink(data, folder);
+        foreach (var file in (string[])["tls.crt", "tls.key"])
+        {
+            if (!File.Exists(Path.Combine(Directory, file))) File.CreateSymbolicLink(Path.Combine(Directory, file), Path.Combine("..data", file));
+        }
+    }
+}
