@@ -47,7 +47,10 @@ internal sealed class RequestLogEntry(HttpContext context, int status, long size
             value = field switch
             {
                 "Method" => request.Method,
-                "RequestURI" or "URL" => target,
+                "RequestURI" => target,
+                "URL" => new UrlFields(request, target),
+                "ProtoMajor" => HttpProtocol.IsHttp2(request.Protocol) ? 2L : 1L,
+                "ProtoMinor" => HttpProtocol.IsHttp11(request.Protocol) ? 1L : 0L,
                 "ContentLength" => request.ContentLength ?? (context.Features.Get<IHttpRequestBodyDetectionFeature>() is { CanHaveBody: true } ? -1L : 0L),
                 "UserAgent" => request.Headers.UserAgent.ToString(),
                 "Referer" => request.Headers.Referer.ToString(),
@@ -69,5 +72,25 @@ internal sealed class RequestLogEntry(HttpContext context, int status, long size
                 ? new IPEndPoint(address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address, connection.RemotePort).ToString()
                 : string.Create(CultureInfo.InvariantCulture, $":{connection.RemotePort}");
         }
+    }
+
+    /// <summary>The members of Go's <c>url.URL</c>, which for a request to a server knows neither scheme nor host.</summary>
+    private sealed class UrlFields(HttpRequest request, string target) : ITemplateObject
+    {
+        public string TypeName => "*url.URL";
+
+        public bool TryGet(string field, out object? value)
+        {
+            value = field switch
+            {
+                "Scheme" or "Host" => "",
+                "Path" => request.Path.Value ?? "",
+                "RawQuery" => request.QueryString.HasValue ? request.QueryString.Value![1..] : "",
+                _ => null,
+            };
+            return value is not null;
+        }
+
+        public override string ToString() => target;
     }
 }

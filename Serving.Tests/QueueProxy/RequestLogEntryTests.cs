@@ -1,0 +1,46 @@
+using System.Net;
+using FluentAssertions;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using NUnit.Framework;
+using Serving.ConfigMaps;
+using Serving.QueueProxy.Telemetry;
+using Serving.Templates;
+
+namespace Serving.Tests.QueueProxy;
+
+/// <summary>The log has every member that config-observability lets a template name.</summary>
+[TestFixture]
+public sealed class RequestLogEntryTests
+{
+    private const string Every = """
+        {{.Request.Method}} {{.Request.URL}} [{{.Request.URL.Scheme}}{{.Request.URL.Host}}] {{.Request.URL.Path}} {{.Request.URL.RawQuery}}
+        {{.Request.Proto}} {{.Request.ProtoMajor}}.{{.Request.ProtoMinor}} {{index .Request.Header "X-A"}} {{.Request.ContentLength}} {{.Request.Host}}
+        {{.Request.RemoteAddr}} {{.Request.RequestURI}} {{.Request.UserAgent}} {{.Request.Referer}} {{.Response.Code}} {{.Response.Size}} {{.Response.Latency}}
+        {{.Revision.Name}} {{.Revision.Namespace}} {{.Revision.Service}} {{.Revision.Configuration}} {{.Revision.PodName}} {{.Revision.PodIP}} {{.TraceID}}
+        """;
+
+    [Test]
+    public void Every_member_that_may_be_named_has_its_value()
+    {
+        var context = new DefaultHttpContext();
+        var request = context.Request;
+        (request.Method, request.Protocol, request.Path, request.QueryString, request.ContentLength) = ("PUT", "HTTP/1.1", "/a b", new QueryString("?c=d"), 7);
+        (request.Host, request.Headers.UserAgent, request.Headers.Referer) = (new HostString("hello.example"), "tester/1", "http://before/");
+        request.Headers["X-A"] = new(["1", "2"]);
+        request.Headers["X-B3-TraceId"] = "trace";
+        context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget = "/a%20b?c=d";
+        (context.Connection.RemoteIpAddress, context.Connection.RemotePort) = (IPAddress.Parse("::ffff:10.0.0.1"), 99);
+        var revision = new TemplateRecord("revision", ("Name", "r"), ("Namespace", "n"), ("Service", "s"), ("Configuration", "c"), ("PodName", "p"), ("PodIP", "ip"));
+
+        var line = Template.Parse("log", Every).Execute(new RequestLogEntry(context, 201, 5, TimeSpan.FromMilliseconds(250), revision));
+
+        line.Should().Be("""
+            PUT /a%20b?c=d [] /a b c=d
+            HTTP/1.1 1.1 [1 2] 7 hello.example
+            10.0.0.1:99 /a%20b?c=d tester/1 http://before/ 201 5 0.25
+            r n s c p ip trace
+            """);
+        FluentActions.Invoking(() => ObservabilityConfigParser.Parse(new Dictionary<string, string> { ["logging.request-log-template"] = Every })).Should().NotThrow();
+    }
+}
