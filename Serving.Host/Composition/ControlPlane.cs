@@ -179,9 +179,22 @@ internal sealed class ControlPlane : IProcessHealth, IDisposable
 
     private RegistryDigests RegistryDigests(ILoggerFactory loggers, TimeProvider time)
     {
-        var http = Own(new HttpClient(RegistryTrust.CreateHandler()));
+        var http = Own(new HttpClient(RegistryHandler()));
         var identities = RegistryIdentities.All(http, new CloudEndpoints(), time);
         return new RegistryDigests(client, http, identities, loggers.CreateLogger<RegistryDigests>(), time);
+    }
+
+    private static SocketsHttpHandler RegistryHandler()
+    {
+        try
+        {
+            return RegistryTrust.CreateHandler();
+        }
+        catch (FormatException wrong)
+        {
+            // A variable of the environment that cannot be kept is for whoever set it to mend.
+            throw new UserErrorException(wrong.Message, wrong);
+        }
     }
 
     private T Own<T>(T part)
