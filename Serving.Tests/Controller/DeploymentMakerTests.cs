@@ -61,6 +61,20 @@ public sealed class DeploymentMakerTests
     }
 
     [Test]
+    public void Documents_in_its_environment_are_spelled_as_Go_spells_them()
+    {
+        var revision = Samples.Revision();
+        var container = revision.Spec.Containers[0] with { ReadinessProbe = new Probe { HttpGet = new HttpGetAction { Path = "/ready?a=1&b=<c>+'d'", Port = 8080 } } };
+        revision = revision with { Spec = revision.Spec with { Containers = [container] } };
+        var config = Samples.Config with { Observability = Samples.Config.Observability with { LoggingRequestLogTemplate = """{"a": "<{{.Request.Method}}>"}""" } };
+
+        var env = DeploymentMaker.Make(revision, config, "knative-serving").Spec!.Template!.Spec!.Containers[1].Env.ToDictionary(variable => variable.Name, variable => variable.Value);
+
+        env["SERVING_READINESS_PROBE"].Should().Be("""{"httpGet":{"path":"/ready?a=1\u0026b=\u003cc\u003e+'d'","port":8080,"host":"127.0.0.1","scheme":"HTTP"}}""");
+        env["OBSERVABILITY_CONFIG"].Should().EndWith(""","requestLogTemplate":"{\"a\": \"\u003c{{.Request.Method}}\u003e\"}"}""");
+    }
+
+    [Test]
     public void An_update_keeps_the_scale_and_what_others_wrote()
     {
         var wanted = DeploymentMaker.Make(Samples.Revision(), Samples.Config, "knative-serving");

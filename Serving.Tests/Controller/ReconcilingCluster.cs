@@ -87,14 +87,7 @@ internal sealed class ReconcilingCluster
         for (var round = 0; round < 20; round++)
         {
             Cluster.ForgetWrites();
-            foreach (var (reconciler, keys) in loops)
-            {
-                foreach (var key in keys().ToList())
-                {
-                    await reconciler.ReconcileAsync(key, Cluster, CancellationToken.None);
-                }
-            }
-
+            await ReconcileOnceAsync();
             if (Cluster.Writes.Count == 0)
             {
                 return;
@@ -102,6 +95,18 @@ internal sealed class ReconcilingCluster
         }
 
         throw new InvalidOperationException("still writing: " + string.Join(", ", Cluster.Writes));
+    }
+
+    /// <summary>Reconciles everything once.</summary>
+    public async Task ReconcileOnceAsync()
+    {
+        foreach (var (reconciler, keys) in loops)
+        {
+            foreach (var key in keys().ToList())
+            {
+                await reconciler.ReconcileAsync(key, Cluster, CancellationToken.None);
+            }
+        }
     }
 
     /// <summary>Says in the name of autoscaler and Deployment that a Revision serves.</summary>

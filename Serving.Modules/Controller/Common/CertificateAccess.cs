@@ -32,7 +32,7 @@ internal static class CertificateAccess
             throw new NotOwnedException($"owner: {owner.Metadata.Name} with Type {owner.GetType().Name} does not own Certificate: {name}");
         }
 
-        var result = existing with { Spec = wanted.Spec, Metadata = existing.Metadata with { Annotations = wanted.Metadata.Annotations } };
+        var result = existing with { Spec = wanted.Spec.Keeping(existing.Spec), Metadata = existing.Metadata with { Annotations = wanted.Metadata.Annotations } };
         if (ApiEquality.Same(existing, result))
         {
             return existing;

@@ -28,7 +28,7 @@ internal static class IngressAccess
 
         var result = existing with
         {
-            Spec = wanted.Spec,
+            Spec = wanted.Spec.Keeping(existing.Spec),
             Metadata = existing.Metadata with { Labels = wanted.Metadata.Labels, Annotations = wanted.Metadata.Annotations },
         };
         return ApiEquality.Same(existing, result) ? existing : await client.UpdateAsync(Serving.Api.Resources.Ingresses, result, cancellation).ConfigureAwait(false);

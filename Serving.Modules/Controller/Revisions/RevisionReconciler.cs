@@ -195,7 +195,7 @@ internal sealed class RevisionReconciler(
         var wanted = Wanted();
         var result = existing with
         {
-            Spec = wanted.Spec,
+            Spec = wanted.Spec.Keeping(existing.Spec),
             Metadata = existing.Metadata with
             {
                 Annotations = PodAutoscalerMaker.MergeAnnotations(existing.Metadata.Annotations, wanted.Metadata.Annotations),

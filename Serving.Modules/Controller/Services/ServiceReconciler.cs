@@ -86,7 +86,7 @@ internal sealed class ServiceReconciler(
         var wanted = ConfigurationMaker.Make(work.Resource, existing);
         var result = existing with
         {
-            Spec = wanted.Spec,
+            Spec = wanted.Spec.Keeping(existing.Spec),
             Metadata = existing.Metadata with { Labels = wanted.Metadata.Labels, Annotations = wanted.Metadata.Annotations },
         };
         return ApiEquality.Same(existing, result)
@@ -111,7 +111,7 @@ internal sealed class ServiceReconciler(
 
         var result = existing with
         {
-            Spec = wanted.Spec,
+            Spec = wanted.Spec.Keeping(existing.Spec),
             Metadata = existing.Metadata with { Labels = wanted.Metadata.Labels, Annotations = wanted.Metadata.Annotations },
         };
         return ApiEquality.Same(existing, result)

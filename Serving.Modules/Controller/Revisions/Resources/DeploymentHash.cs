@@ -4,12 +4,19 @@ using Serving.Api.Core;
 
 namespace Serving.Controller.Revisions.Resources;
 
-/// <summary>A short hash of a wanted Deployment: equal for equal wishes, whatever the order of fields.</summary>
+/// <summary>
+/// A short hash of a wanted Deployment: equal for equal wishes, whatever the order of fields. It is led by a zero, which the hashes
+/// of other implementations, numbers without leading zeros, never are: so it also says who wrote the Deployment.
+/// </summary>
 internal static class DeploymentHash
 {
     private const uint Offset = 2166136261;
     private const uint Prime = 16777619;
     private const string Digits = "0123456789abcdefghijklmnopqrstuvwxyz";
+    private const string Ours = "0";
+
+    /// <summary>Whether a hash that was found on a Deployment is one of ours.</summary>
+    public static bool IsOurs(string hash) => hash.Length > Ours.Length && hash.StartsWith(Ours, StringComparison.Ordinal);
 
     public static string Of(Deployment deployment)
     {
@@ -34,7 +41,7 @@ internal static class DeploymentHash
             hash /= 36;
         }
         while (hash > 0);
-        return text;
+        return Ours + text;
     }
 
     private static JsonNode? Sorted(JsonNode? node) => node switch

@@ -49,13 +49,27 @@ internal static class DeploymentMaker
 
     /// <summary>
     /// What to write over <paramref name="existing"/>, or null when nothing we want has changed. The scale, the selector and what
-    /// others put into labels and annotations stay.
+    /// others put into labels and annotations stay. A Deployment that another implementation wrote with the images we want is adopted:
+    /// it gets our hash and keeps its pods, however they differ in detail, until something we want changes.
     /// </summary>
     public static Deployment? Update(Deployment existing, Deployment wanted)
     {
-        if (existing.Metadata.Labels.Get(ServingKeys.DeploymentHash) == wanted.Metadata.Labels.Get(ServingKeys.DeploymentHash))
+        var hash = wanted.Metadata.Labels.Get(ServingKeys.DeploymentHash);
+        var found = existing.Metadata.Labels.Get(ServingKeys.DeploymentHash);
+        if (found == hash)
         {
             return null;
+        }
+
+        if (!DeploymentHash.IsOurs(found) && HasImagesOf(existing, wanted))
+        {
+            return existing with
+            {
+                Metadata = existing.Metadata with
+                {
+                    Labels = Maps.Union(existing.Metadata.Labels, new Dictionary<string, string> { [ServingKeys.DeploymentHash] = hash }),
+                },
+            };
         }
 
         var template = wanted.Spec!.Template!;
@@ -85,6 +99,12 @@ internal static class DeploymentMaker
 
     private static SortedDictionary<string, string> Merge(IReadOnlyDictionary<string, string> wanted, IReadOnlyDictionary<string, string> existing)
         => Maps.Union(wanted, existing.Without(key => key == ServingKeys.App || key.Contains("knative.dev/", StringComparison.Ordinal)));
+
+    private static bool HasImagesOf(Deployment existing, Deployment wanted)
+        => Images(existing).SequenceEqual(Images(wanted));
+
+    private static IEnumerable<(string Name, string Image)> Images(Deployment deployment)
+        => (deployment.Spec?.Template?.Spec?.Containers ?? []).Select(container => (container.Name, container.Image)).Order();
 
     private static int InitialScale(Revision revision, AutoscalerConfig config)
         => AutoscalingKeys.InitialScale.Value(revision.Metadata.Annotations) is { } text

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using Serving.Api.Config;
+using Serving.Controller.Common;
 
 namespace Serving.Controller.Revisions.Resources;
 
@@ -10,7 +11,7 @@ internal static class QueueObservability
     public static string Encode(ObservabilityConfig config)
     {
         using var buffer = new MemoryStream();
-        using (var json = new Utf8JsonWriter(buffer))
+        using (var json = new Utf8JsonWriter(buffer, GoJsonText.WriterOptions))
         {
             json.WriteStartObject();
             json.WriteStartObject("tracing");
@@ -36,7 +37,7 @@ internal static class QueueObservability
             json.WriteEndObject();
         }
 
-        return Encoding.UTF8.GetString(buffer.GetBuffer(), 0, (int)buffer.Length);
+        return GoJsonText.Finish(Encoding.UTF8.GetString(buffer.GetBuffer(), 0, (int)buffer.Length));
     }
 
     private static void Metrics(Utf8JsonWriter json, string name, string protocol, string endpoint, TimeSpan interval)

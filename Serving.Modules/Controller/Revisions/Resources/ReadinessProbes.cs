@@ -4,6 +4,7 @@ using Serving.Api.Config;
 using Serving.Api.Core;
 using Serving.Api.Knative;
 using Serving.Api.WellKnown;
+using Serving.Controller.Common;
 
 namespace Serving.Controller.Revisions.Resources;
 
@@ -33,15 +34,17 @@ internal static class ReadinessProbes
         var probe = container.ReadinessProbe is { } own ? Complete(own, PortOf(own) is > 0 and var port ? port : revision.Spec.UserPort()) : null;
         if (features.MultiContainerProbing != FeatureFlag.Enabled)
         {
-            return probe is null ? "" : JsonSerializer.Serialize(probe, ApiJson.Default.Of<Probe>());
+            return probe is null ? "" : Text(probe);
         }
 
         var probes = revision.Spec.SidecarContainers()
             .Where(sidecar => sidecar.ReadinessProbe is { Exec: null })
             .Select(sidecar => Complete(sidecar.ReadinessProbe!, PortOf(sidecar.ReadinessProbe!)));
-        var texts = (probe is null ? probes : probes.Prepend(probe)).Select(value => JsonSerializer.Serialize(value, ApiJson.Default.Of<Probe>()));
+        var texts = (probe is null ? probes : probes.Prepend(probe)).Select(Text);
         return $"[{string.Join(',', texts)}]";
     }
+
+    private static string Text(Probe probe) => GoJsonText.Finish(JsonSerializer.Serialize(probe, ApiJson.Default.Of<Probe>()));
 
     private static int PortOf(Probe probe) => probe.HttpGet?.Port?.Int ?? probe.TcpSocket?.Port?.Int ?? probe.Grpc?.Port ?? 0;
 
