@@ -19,8 +19,8 @@ internal sealed class LocalInstall(KubernetesClient client, ManifestApplier appl
     ];
 
     /// <summary>
-    /// Applies <c>deploy/serving.yaml</c> but its Deployment, for which this process stands (<see cref="HostPod"/>). ConfigMaps that
-    /// exist are left as they are.
+    /// Applies <c>deploy/serving.yaml</c> but its Deployment, for which this process stands (<see cref="HostPod"/>), and its Job, whose
+    /// image no node of a local cluster has. ConfigMaps that exist are left as they are.
     /// </summary>
     public async Task ApplyAsync(CancellationToken cancellation)
     {
@@ -29,7 +29,7 @@ internal sealed class LocalInstall(KubernetesClient client, ManifestApplier appl
             [Manifest],
             FieldManager,
             cancellation,
-            item => item.Kind != Resources.Deployments.Kind && !(item.Kind == Resources.ConfigMaps.Kind && kept.Contains(item.Metadata.Name)));
+            item => item.Kind is not ("Deployment" or "Job") && !(item.Kind == Resources.ConfigMaps.Kind && kept.Contains(item.Metadata.Name)));
         foreach (var (map, key, value) in Defaults.Where(entry => !kept.Contains(entry.Map)))
         {
             await SetAsync(map, key, value, cancellation);

@@ -121,6 +121,18 @@ public sealed class RenderedFilesTests
         images.Should().NotBeEmpty().And.OnlyContain(image => image.EndsWith($":v{Version}", StringComparison.Ordinal));
     }
 
+    [TestCaseSource(nameof(WholeInstalls))]
+    public void The_migration_runs_once_a_version_as_a_command_that_exists(string file)
+    {
+        var job = RenderedManifest.Read(file).Single(item => item.Kind == "Job");
+
+        job.Metadata.Name.Should().Be($"storage-version-migration-serving-{Version}", "a Job cannot be changed: the next version needs a name of its own");
+        job.Container().GetProperty("image").GetString().Should().EndWith($"/host:v{Version}");
+        job.Container().GetProperty("args").EnumerateArray().Select(argument => argument.GetString()).Should().Equal("storage-migrate");
+        job.Get("spec", "ttlSecondsAfterFinished")!.Value.GetInt32().Should().BePositive();
+        job.Get("spec", "template", "spec", "restartPolicy")!.Value.GetString().Should().Be("OnFailure");
+    }
+
     [TestCaseSource(nameof(Files))]
     public void A_disruption_budget_covers_every_Deployment_and_never_forbids_a_drain(string file)
     {
