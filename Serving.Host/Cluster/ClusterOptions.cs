@@ -29,6 +29,9 @@ internal sealed record ClusterOptions(string? Kubeconfig, string? Context, IRead
     /// <summary>The port of the probes.</summary>
     public int HealthPort { get; init; } = Composition.ControlPlane.HealthPort;
 
+    /// <summary>Which Leases the modules hold.</summary>
+    public LeaseScheme Leases { get; init; }
+
     /// <summary>How long to serve on after SIGTERM; null for 15 s in a pod and nothing elsewhere.</summary>
     public TimeSpan? DrainDelay { get; init; }
 }

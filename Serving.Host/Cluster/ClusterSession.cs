@@ -30,7 +30,7 @@ internal sealed class ClusterSession(ClusterOptions options)
         {
             var configuration = KubernetesConfiguration.Load(options.Kubeconfig, options.Context);
             var environment = await ReadEnvironmentAsync(stop.Token);
-            var election = await ElectionSettings.ReadAsync(configuration, environment, stop.Token);
+            var election = await ElectionSettings.ReadAsync(configuration, environment, stop.Token, options.Leases);
             var hosting = new ModuleHostOptions { Election = election.Times, LeaseNames = election.LeaseNames };
             using var modules = new ControlPlane(PlaneOf(environment, hosting), environment, configuration, logging, TimeProvider.System);
             await modules.RunAsync(stop.Token);
@@ -73,7 +73,8 @@ internal sealed class ClusterSession(ClusterOptions options)
             {
                 DrainDelay = options.DrainDelay ?? (isPod ? PodDrainDelay : TimeSpan.Zero),
                 StopTimeout = isPod ? PodDrainTimeout + PodDrainDelay : hosting.StopTimeout,
-            });
+            },
+            LeasesRegistration: options.Leases == LeaseScheme.Knative && options.WebhookUrl is null);
     }
 
     private async Task<ClusterEnvironment> ReadEnvironmentAsync(CancellationToken cancellation)

@@ -43,6 +43,12 @@ internal static class RunCommand
             "Seconds to serve on after SIGTERM, so that others learn of it; 15 in a pod, else 0.",
             text => double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var seconds) && seconds is >= 0 and < 3600 ? TimeSpan.FromSeconds(seconds) : null,
             "a number of seconds");
+        var leases = new Option<LeaseScheme>("--leases")
+        {
+            Description = "Which Leases to hold: own, or knative for those of every part of the reference implementation that we replace too, so that never both act.",
+            DefaultValueFactory = _ => LeaseScheme.Own,
+        };
+        leases.AcceptOnlyFromAmong("own", "knative");
         var defaults = new ClusterOptions(null, null, []);
         var gatewayPort = PortOption.Create("--gateway-port", "Port of the gateway for clients outside the cluster.", defaults.GatewayPort);
         var gatewayInternalPort = PortOption.Create("--gateway-internal-port", "Port of the gateway for clients inside.", defaults.GatewayInternalPort);
@@ -52,12 +58,13 @@ internal static class RunCommand
         var healthPort = PortOption.Create("--health-port", "Port of the probes, /readyz and /livez.", defaults.HealthPort);
         var command = new Command("run", "Runs the control plane against a Kubernetes cluster.")
         {
-            kubeconfig, context, modules, bind, gatewayPort, gatewayInternalPort, gatewayHttpsPort, webhookPort, webhookUrl, healthPort, drainDelay,
+            kubeconfig, context, modules, leases, bind, gatewayPort, gatewayInternalPort, gatewayHttpsPort, webhookPort, webhookUrl, healthPort, drainDelay,
         };
         command.SetAction(async (parsed, cancellation) =>
         {
             var options = new ClusterOptions(parsed.GetValue(kubeconfig)?.FullName, parsed.GetValue(context), parsed.GetValue(modules)!)
             {
+                Leases = parsed.GetValue(leases),
                 Bind = parsed.GetValue(bind),
                 GatewayPort = parsed.GetValue(gatewayPort),
                 GatewayInternalPort = parsed.GetValue(gatewayInternalPort),

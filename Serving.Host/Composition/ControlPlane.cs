@@ -64,10 +64,13 @@ internal sealed class ControlPlane : IProcessHealth, IDisposable
             : null;
         Statistics = gateway?.Statistics ?? new GatewayStatistics();
 
+        var registration = options.LeasesRegistration && names.Contains("webhook") ? new RegistrationModule() : null;
+
         // Stopped from the last to the first: decisions before the paths of requests, and the gateway before the activator it calls.
         IServingModule?[] all =
         [
-            names.Contains("webhook") ? new WebhookModule(options.Webhook, environment, informers, config, loggers, time) : null,
+            names.Contains("webhook") ? new WebhookModule(options.Webhook, environment, informers, config, loggers, time, registration) : null,
+            registration,
             activator,
             gateway,
             autoscaler,

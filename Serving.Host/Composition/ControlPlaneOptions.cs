@@ -16,6 +16,7 @@ namespace Serving.Host.Composition;
 /// <param name="ResolveDigests">Whether image tags are resolved at their registry; not on a cluster whose images are only names.</param>
 /// <param name="Health">Where the probes are answered.</param>
 /// <param name="Host">Leases and patience.</param>
+/// <param name="LeasesRegistration">Whether the webhook writes its certificate and configurations only under Leases, because another implementation writes them too.</param>
 internal sealed record ControlPlaneOptions(
     IReadOnlyList<string> Modules,
     GatewayOptions Gateway,
@@ -24,4 +25,5 @@ internal sealed record ControlPlaneOptions(
     AutoscalerOptions Autoscaler,
     bool ResolveDigests,
     IPEndPoint Health,
-    ModuleHostOptions Host);
+    ModuleHostOptions Host,
+    bool LeasesRegistration = false);

@@ -1,6 +1,7 @@
 using Serving.Api;
 using Serving.Api.Config;
 using Serving.ConfigMaps;
+using Serving.Host.Cluster;
 using Serving.Kubernetes;
 
 namespace Serving.Host.Composition;
@@ -11,7 +12,8 @@ namespace Serving.Host.Composition;
 internal sealed record ElectionSettings(LeaderElectionOptions Times, Func<string, IReadOnlyList<string>> LeaseNames)
 {
     /// <summary>Reads the ConfigMap; the code's defaults hold where there is none.</summary>
-    public static async Task<ElectionSettings> ReadAsync(KubernetesConfiguration configuration, ClusterEnvironment environment, CancellationToken cancellation)
+    public static async Task<ElectionSettings> ReadAsync(
+        KubernetesConfiguration configuration, ClusterEnvironment environment, CancellationToken cancellation, LeaseScheme scheme = LeaseScheme.Own)
     {
         using var client = new KubernetesClient(configuration);
         LeaderElectionConfig settings;
@@ -31,6 +33,7 @@ internal sealed record ElectionSettings(LeaderElectionOptions Times, Func<string
             RenewDeadline = settings.RenewDeadline,
             RetryPeriod = settings.RetryPeriod,
         };
-        return new ElectionSettings(times, module => [$"{settings.MapLeasePrefix.GetValueOrDefault(module, module)}.00-of-01"]);
+        string[] Own(string module) => [$"{settings.MapLeasePrefix.GetValueOrDefault(module, module)}.00-of-01"];
+        return new ElectionSettings(times, scheme == LeaseScheme.Knative ? module => [.. ReferenceLeases.Of(module, settings), .. Own(module)] : Own);
     }
 }

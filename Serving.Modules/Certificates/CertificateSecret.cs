@@ -71,6 +71,13 @@ public sealed class CertificateSecret : ICertificateSource
         }
     }
 
+    /// <inheritdoc/>
+    public async Task<ServingCertificate?> ReadAsync(IKubernetesClient client, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(client);
+        return await FindAsync(client, cancellation).ConfigureAwait(false) is { } stored ? Read(stored) : null;
+    }
+
     private async Task<Secret?> FindAsync(IKubernetesClient client, CancellationToken cancellation)
     {
         try

@@ -7,4 +7,7 @@ public interface ICertificateSource
 {
     /// <summary>The certificate to serve with now, made when need be.</summary>
     Task<ServingCertificate> EnsureAsync(IKubernetesClient client, CancellationToken cancellation);
+
+    /// <summary>The certificate that is there, whoever made it; null when there is none that can be read. Writes nothing.</summary>
+    Task<ServingCertificate?> ReadAsync(IKubernetesClient client, CancellationToken cancellation);
 }

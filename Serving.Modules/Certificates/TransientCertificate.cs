@@ -51,4 +51,7 @@ public sealed class TransientCertificate : ICertificateSource
 
         return Task.FromResult(current);
     }
+
+    /// <inheritdoc/>
+    public Task<ServingCertificate?> ReadAsync(IKubernetesClient client, CancellationToken cancellation) => Task.FromResult(current);
 }

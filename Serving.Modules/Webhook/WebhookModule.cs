@@ -23,6 +23,7 @@ public sealed class WebhookModule : IServingModule
     private readonly ConfigStore config;
     private readonly ICertificateSource source;
     private readonly WebhookRegistration registration;
+    private readonly RegistrationModule? right;
     private readonly ILoggerFactory loggers;
     private readonly ILogger<WebhookModule> logger;
     private readonly TimeProvider time;
@@ -39,8 +40,10 @@ public sealed class WebhookModule : IServingModule
     /// <param name="config">The configuration that defaults and bounds come from.</param>
     /// <param name="loggers">Makes the loggers.</param>
     /// <param name="time">The clock.</param>
+    /// <param name="right">Says when the shared certificate and the configurations may be written; always when null. While not, what is there is used.</param>
     public WebhookModule(
-        WebhookOptions options, ClusterEnvironment environment, IInformers informers, ConfigStore config, ILoggerFactory loggers, TimeProvider time)
+        WebhookOptions options, ClusterEnvironment environment, IInformers informers, ConfigStore config, ILoggerFactory loggers, TimeProvider time,
+        RegistrationModule? right = null)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(environment);
@@ -50,6 +53,7 @@ public sealed class WebhookModule : IServingModule
         this.config = config;
         this.loggers = loggers;
         this.time = time;
+        this.right = right;
         logger = loggers.CreateLogger<WebhookModule>();
         heartbeat = new Heartbeat("keeping the registration", options.CheckInterval + Patience, time);
         configurations =
@@ -83,11 +87,16 @@ public sealed class WebhookModule : IServingModule
     public async Task RunAsync(IKubernetesClient client, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(client);
-        var registrations = configurations.Select(i => i.AddHandler(_ => wake.Writer.TryWrite(true))).ToArray();
+        var registrations = configurations.Select(i => i.AddHandler(_ => Wake())).ToArray();
+        if (right is not null)
+        {
+            right.Changed += Wake;
+        }
+
         try
         {
             await config.WaitForSyncAsync(cancellation).ConfigureAwait(false);
-            await RepeatAsync(async () => certificate = await source.EnsureAsync(client, cancellation).ConfigureAwait(false), cancellation).ConfigureAwait(false);
+            await FirstCertificateAsync(client, cancellation).ConfigureAwait(false);
             var server = new WebhookServer(new(options.Address, options.Port), () => certificate!, Handlers(client), loggers);
             await using (server.ConfigureAwait(false))
             {
@@ -109,6 +118,11 @@ public sealed class WebhookModule : IServingModule
             foreach (var registration in registrations)
             {
                 registration.Dispose();
+            }
+
+            if (right is not null)
+            {
+                right.Changed -= Wake;
             }
         }
     }
@@ -135,8 +149,8 @@ public sealed class WebhookModule : IServingModule
             var wait = options.CheckInterval;
             try
             {
-                var next = await source.EnsureAsync(client, cancellation).ConfigureAwait(false);
-                if (await registration.ApplyAsync(client, next.Pems.Authorities, cancellation).ConfigureAwait(false) is { } problem)
+                var (next, problem) = await RegisterAsync(client, cancellation).ConfigureAwait(false);
+                if (problem is not null)
                 {
                     logger.LogWarning("Admission is not registered: {Problem}", problem);
                     notReady = notReady is null && !registration.IsLost ? null : problem;
@@ -153,10 +167,46 @@ public sealed class WebhookModule : IServingModule
                 logger.LogWarning(error, "Admission could not be registered; trying again");
                 wait = RetryDelay;
             }
+            catch (LeaseLostException lost)
+            {
+                logger.LogInformation("{Reason}; another registers admission", lost.Message);
+            }
 
             await WaitAsync(wait, cancellation).ConfigureAwait(false);
         }
     }
+
+    /// <summary>Registers us; where another may do that, looks whether what it registered leads to us. Gives the certificate to serve, and what is wrong.</summary>
+    private async Task<(ServingCertificate? Certificate, string? Problem)> RegisterAsync(IKubernetesClient client, CancellationToken cancellation)
+    {
+        if ((right is null ? client : right.Client) is { } writer)
+        {
+            var made = await source.EnsureAsync(writer, cancellation).ConfigureAwait(false);
+            return (made, await registration.ApplyAsync(writer, made.Pems.Authorities, cancellation).ConfigureAwait(false));
+        }
+
+        return await source.ReadAsync(client, cancellation).ConfigureAwait(false) is { } shared
+            ? (shared, await WebhookRegistration.FindDistrustAsync(client, shared.Pems.Authorities, cancellation).ConfigureAwait(false))
+            : (null, "another keeps the certificate, and there is none");
+    }
+
+    private async Task FirstCertificateAsync(IKubernetesClient client, CancellationToken cancellation)
+    {
+        while (certificate is null)
+        {
+            await RepeatAsync(
+                async () => certificate = (right is null ? client : right.Client) is { } writer
+                    ? await source.EnsureAsync(writer, cancellation).ConfigureAwait(false)
+                    : await source.ReadAsync(client, cancellation).ConfigureAwait(false),
+                cancellation).ConfigureAwait(false);
+            if (certificate is null)
+            {
+                await WaitAsync(RetryDelay, cancellation).ConfigureAwait(false);
+            }
+        }
+    }
+
+    private void Wake() => wake.Writer.TryWrite(true);
 
     private async Task WaitAsync(TimeSpan longest, CancellationToken cancellation)
     {

@@ -69,6 +69,33 @@ internal sealed class WebhookRegistration(WebhookOptions options, string systemN
         return null;
     }
 
+    /// <summary>Looks, and writes nothing: null when every configuration trusts <paramref name="authorities"/>, else which one does not.</summary>
+    public static async Task<string?> FindDistrustAsync(IKubernetesClient client, string authorities, CancellationToken cancellation)
+    {
+        foreach (var entry in Entries)
+        {
+            try
+            {
+                var current = await client.GetAsync(entry.Resource, null, entry.Name, cancellation).ConfigureAwait(false);
+                if (!current.Webhooks.Any(webhook => Trusts(webhook, entry.Name, authorities)))
+                {
+                    return $"{entry.Resource.Kind} {entry.Name} does not trust the certificate yet";
+                }
+            }
+            catch (KubernetesException missing) when (missing.IsNotFound)
+            {
+                return $"{entry.Resource.Kind} {entry.Name} does not exist";
+            }
+        }
+
+        return null;
+    }
+
+    private static bool Trusts(JsonElement webhook, string name, string authorities)
+        => webhook.ValueKind == JsonValueKind.Object && JsonObject.Create(webhook) is { } node && node["name"]?.GetValue<string>() == name
+            && node["clientConfig"]?["caBundle"]?.GetValue<string>() is { } bundle
+            && Encoding.UTF8.GetString(Convert.FromBase64String(bundle)).Trim() == authorities.Trim();
+
     private static OwnerReference Owner(Namespace ns) => new()
     {
         ApiVersion = "v1",

@@ -45,9 +45,17 @@ internal sealed class HostProcess : IAsyncDisposable
     public bool HasExited => process.HasExited;
 
     /// <summary>Starts the host.</summary>
-    public static HostProcess Start(params string[] arguments)
+    public static HostProcess Start(params string[] arguments) => StartIn(new Dictionary<string, string>(), arguments);
+
+    /// <summary>Starts it with variables added to its environment, as a pod's container has them.</summary>
+    public static HostProcess StartIn(IReadOnlyDictionary<string, string> environment, params string[] arguments)
     {
         var start = new ProcessStartInfo("dotnet", [Assembly, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Repository.Root };
+        foreach (var (name, value) in environment)
+        {
+            start.Environment[name] = value;
+        }
+
         return new HostProcess(Process.Start(start)!);
     }
 

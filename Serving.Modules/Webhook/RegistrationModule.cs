@@ -1,0 +1,41 @@
+using Serving.Kubernetes;
+
+namespace Serving.Webhook;
+
+/// <summary>
+/// The right to write the webhook's certificate and configurations, as a Leader module: for a cluster where another implementation
+/// writes the same objects under Leases. Invariant: <see cref="Client"/> is there only while the Leases are held, and is fenced by them.
+/// </summary>
+public sealed class RegistrationModule : IServingModule
+{
+    private volatile IKubernetesClient? client;
+
+    /// <inheritdoc/>
+    public string Name => "webhook-registration";
+
+    /// <inheritdoc/>
+    public Activation Activation => Activation.Leader;
+
+    /// <summary>What to write with now; null while another may write.</summary>
+    public IKubernetesClient? Client => client;
+
+    /// <summary>Raised when the right came or went.</summary>
+    public event Action? Changed;
+
+    /// <inheritdoc/>
+    public async Task RunAsync(IKubernetesClient client, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(client);
+        this.client = client;
+        Changed?.Invoke();
+        try
+        {
+            await Task.Delay(Timeout.Infinite, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+        finally
+        {
+            this.client = null;
+            Changed?.Invoke();
+        }
+    }
+}
