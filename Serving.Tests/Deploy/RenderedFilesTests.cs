@@ -1,7 +1,9 @@
+using System.Text.Json.Nodes;
 using FluentAssertions;
 using NUnit.Framework;
 using Serving.Host.Composition;
 using Serving.Tests.Support;
+using Serving.Webhook;
 
 namespace Serving.Tests.Deploy;
 
@@ -49,6 +51,19 @@ public sealed class RenderedFilesTests
         var webhook = RenderedManifest.Read(file).Single(item => item.Metadata.Name == "config.webhook.serving.knative.dev").Get("webhooks")!.Value.EnumerateArray().Single();
 
         webhook.TryGetProperty("rules", out _).Should().BeFalse();
+    }
+
+    [TestCaseSource(nameof(WholeInstalls))]
+    public void The_rules_of_the_other_webhooks_are_those_that_a_replica_keeps_there(string file)
+    {
+        // Else every apply on a running cluster would take them back for a moment.
+        var objects = RenderedManifest.Read(file);
+        foreach (var entry in WebhookRegistration.Entries.Where(entry => entry.IsOurKinds))
+        {
+            var webhook = objects.Single(item => item.Kind == entry.Resource.Kind && item.Metadata.Name == entry.Name).Get("webhooks")!.Value.EnumerateArray().Single();
+
+            JsonNode.DeepEquals(JsonNode.Parse(webhook.GetProperty("rules").GetRawText()), entry.Rules()).Should().BeTrue("{0} of {1}", entry.Name, file);
+        }
     }
 
     [TestCaseSource(nameof(WholeInstalls))]
