@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography;
 using Serving.Activator;
 using Serving.Autoscaler;
 using Serving.Host.Composition;
@@ -31,8 +32,7 @@ internal sealed class ClusterSession(ClusterOptions options)
             var configuration = KubernetesConfiguration.Load(options.Kubeconfig, options.Context);
             var environment = await ReadEnvironmentAsync(stop.Token);
             var election = await ElectionSettings.ReadAsync(configuration, environment, stop.Token, options.Leases);
-            var hosting = new ModuleHostOptions { Election = election.Times, LeaseNames = election.LeaseNames };
-            using var modules = new ControlPlane(PlaneOf(environment, hosting), environment, configuration, logging, TimeProvider.System);
+            using var modules = new ControlPlane(PlaneOf(environment, election), environment, configuration, logging, TimeProvider.System);
             await modules.RunAsync(stop.Token);
             return ExitCode.Ok;
         }
@@ -50,8 +50,9 @@ internal sealed class ClusterSession(ClusterOptions options)
         }
     }
 
-    private ControlPlaneOptions PlaneOf(ClusterEnvironment environment, ModuleHostOptions hosting)
+    private ControlPlaneOptions PlaneOf(ClusterEnvironment environment, ElectionSettings election)
     {
+        var hosting = election.ApplyTo(new ModuleHostOptions());
         var address = environment.PodIP;
         var isPod = options.Kubeconfig is null && Variable("KUBERNETES_SERVICE_HOST") is not null;
         var gateway = new GatewayOptions(new IPEndPoint(address, options.GatewayPort), new IPEndPoint(address, options.GatewayInternalPort))
@@ -74,12 +75,14 @@ internal sealed class ClusterSession(ClusterOptions options)
                 DrainDelay = options.DrainDelay ?? (isPod ? PodDrainDelay : TimeSpan.Zero),
                 StopTimeout = isPod ? PodDrainTimeout + PodDrainDelay : hosting.StopTimeout,
             },
+            election.SharesAutoscaler,
             LeasesRegistration: options.Leases == LeaseScheme.Knative && options.WebhookUrl is null);
     }
 
     private async Task<ClusterEnvironment> ReadEnvironmentAsync(CancellationToken cancellation)
     {
-        var name = Variable("POD_NAME") ?? Environment.MachineName;
+        // A pod's name is its own; on a machine several may run.
+        var name = Variable("POD_NAME") ?? $"{Environment.MachineName.ToLowerInvariant()}-{RandomNumberGenerator.GetHexString(5, lowercase: true)}";
         var address = options.Bind ?? (Variable("POD_IP") is { } text
             ? IPAddress.TryParse(text, out var parsed) ? parsed : throw new UserErrorException($"POD_IP: '{text}' is not an IP address.")
             : await FirstAddressAsync(cancellation));

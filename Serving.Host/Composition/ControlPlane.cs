@@ -36,6 +36,7 @@ internal sealed class ControlPlane : IProcessHealth, IDisposable
     private readonly IReadOnlyList<IServingModule> modules;
     private readonly IPEndPoint healthAddress;
     private readonly ILoggerFactory loggers;
+    private readonly bool sharesAutoscaler;
     private readonly List<IDisposable> owned = [];
     private volatile bool stopping;
 
@@ -51,11 +52,18 @@ internal sealed class ControlPlane : IProcessHealth, IDisposable
 
         observability = Own(new ProcessObservability(config, logging, environment, time));
         var names = options.Modules;
-        var autoscaler = names.Contains("autoscaler") ? Own(new AutoscalerModule(options.Autoscaler, informers, config, loggers, time)) : null;
-        forwarder = new StatForwarder(
-            options.Host.Election is null || !names.Contains("activator") ? static () => null : LeaderStatSink.OwnerIn(informers, environment, options.Host.LeaseNames("autoscaler")[0], options.Autoscaler.Port),
+        var autoscaler = names.Contains("autoscaler") ? Own(new AutoscalerModule(informers, config, loggers, time)) : null;
+        var hosting = options.Host;
+        var changes = hosting.Election is null ? null : informers.For(Resources.Leases, environment.SystemNamespace);
+        var owners = changes is null
+            ? null
+            : new AutoscalerOwners(changes.Lister, autoscaler is null ? null : informers.For(Resources.Endpoints).Lister, environment, hosting.LeaseNames);
+        StatForwarder Forwarder(string path) => new(
+            () => options.SharesAutoscaler ? config.Current.LeaderElection.Buckets : 1,
+            shard => owners?.OwnerOf(shard, options.Autoscaler.Port, path),
             time,
             loggers.CreateLogger<StatForwarder>());
+        forwarder = Forwarder("/");
         var activator = names.Contains("activator")
             ? Own(new ActivatorModule(options.Activator, environment, informers, new LeaderStatSink(autoscaler, forwarder), loggers, time))
             : null;
@@ -73,6 +81,7 @@ internal sealed class ControlPlane : IProcessHealth, IDisposable
             registration,
             activator,
             gateway,
+            autoscaler is null ? null : new StatisticsModule(options.Autoscaler, autoscaler, Forwarder(StatisticsModule.ForwardedPath), loggers),
             autoscaler,
             names.Contains("gateway-status") ? new GatewayStatusModule(options.Gateway, environment, informers, loggers, time, gateway) : null,
             names.Contains("controller")
@@ -80,8 +89,8 @@ internal sealed class ControlPlane : IProcessHealth, IDisposable
                 : null,
         ];
         modules = [.. all.OfType<IServingModule>()];
-        var changes = options.Host.Election is null ? null : informers.For(Resources.Leases, environment.SystemNamespace);
-        host = new ModuleHost(modules, client, leases, options.Host, loggers, time, changes);
+        sharesAutoscaler = options.SharesAutoscaler;
+        host = new ModuleHost(modules, client, leases, hosting with { Candidates = owners is null ? null : _ => owners.Ready() }, loggers, time, changes);
         config.Changed += OnConfigChanged;
     }
 
@@ -177,6 +186,11 @@ internal sealed class ControlPlane : IProcessHealth, IDisposable
             && (before.LeaseDuration, before.RenewDeadline, before.RetryPeriod) != (now.LeaseDuration, now.RenewDeadline, now.RetryPeriod))
         {
             host.ChangeElectionTimes(now.LeaseDuration, now.RenewDeadline, now.RetryPeriod);
+        }
+
+        if (sharesAutoscaler)
+        {
+            host.ChangeShards(current.LeaderElection.Buckets);
         }
     }
 

@@ -16,6 +16,7 @@ namespace Serving.Host.Composition;
 /// <param name="ResolveDigests">Whether image tags are resolved at their registry; not on a cluster whose images are only names.</param>
 /// <param name="Health">Where the probes are answered.</param>
 /// <param name="Host">Leases and patience.</param>
+/// <param name="SharesAutoscaler">Whether the autoscaler is divided into as many parts as config-leader-election has buckets; else it is one whole.</param>
 /// <param name="LeasesRegistration">Whether the webhook writes its certificate and configurations only under Leases, because another implementation writes them too.</param>
 internal sealed record ControlPlaneOptions(
     IReadOnlyList<string> Modules,
@@ -26,4 +27,5 @@ internal sealed record ControlPlaneOptions(
     bool ResolveDigests,
     IPEndPoint Health,
     ModuleHostOptions Host,
+    bool SharesAutoscaler = false,
     bool LeasesRegistration = false);

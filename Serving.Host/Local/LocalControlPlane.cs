@@ -49,7 +49,8 @@ internal sealed class LocalControlPlane : IAsyncDisposable
             new AutoscalerOptions(address),
             ResolveDigests: false,
             new IPEndPoint(address, ControlPlane.HealthPort),
-            election is null ? host : host with { Election = election.Times, LeaseNames = election.LeaseNames });
+            election?.ApplyTo(host) ?? host,
+            election is { SharesAutoscaler: true });
         modules = new ControlPlane(options, environment, configuration, logging, time);
         pod = new HostPod(client, environment, ControlPlane.AllModules, time);
         var statistics = modules.Statistics;

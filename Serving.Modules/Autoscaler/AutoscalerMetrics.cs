@@ -9,13 +9,12 @@ namespace Serving.Autoscaler;
 internal sealed class AutoscalerMetrics : IDisposable
 {
     private readonly Meter meter = new("Serving.Autoscaler.Revisions");
-    private readonly Deciders deciders;
-    private readonly PodCountBoard board;
+    private readonly Func<IEnumerable<AutoscalerShard>> shards;
 
-    public AutoscalerMetrics(Deciders deciders, PodCountBoard board)
+    /// <param name="shards">The parts of this process; those that do not decide tell nothing.</param>
+    public AutoscalerMetrics(Func<IEnumerable<AutoscalerShard>> shards)
     {
-        this.deciders = deciders;
-        this.board = board;
+        this.shards = shards;
         Scaling("kn.revision.pods.desired", "{item}", "Number of pods the autoscaler wants to allocate", null, s => s.DesiredPods);
         Scaling("kn.revision.capacity.excess", "{concurrency}", "Excess burst capacity observed over the stable window", null, s => s.ExcessBurstCapacity);
         Scaling("kn.revision.panic.mode", null, "If greater than 0 the autoscaler is in panic mode", null, s => s.IsPanicking ? 1 : 0);
@@ -42,14 +41,14 @@ internal sealed class AutoscalerMetrics : IDisposable
     private void Scaling(string name, string? unit, string description, string? metric, Func<ScalingSample, double> value)
         => meter.CreateObservableGauge(
             name,
-            () => deciders.Samples.Where(s => metric is null || s.Sample.Metric == metric)
-                .Select(s => new Measurement<double>(value(s.Sample), Tags(s.Key, board.Find(s.Key)))),
+            () => shards().SelectMany(shard => shard.Deciders.Samples.Where(s => metric is null || s.Sample.Metric == metric)
+                .Select(s => new Measurement<double>(value(s.Sample), Tags(s.Key, shard.Board.Find(s.Key))))),
             unit,
             description);
 
     private void Pods(string name, string description, Func<PodCountBoard.Row, long> value)
         => meter.CreateObservableGauge(
-            name, () => board.Rows.Select(row => new Measurement<long>(value(row), Tags(row.Key, row))), "{pod}", description);
+            name, () => shards().SelectMany(shard => shard.Board.Rows).Select(row => new Measurement<long>(value(row), Tags(row.Key, row))), "{pod}", description);
 
     private static KeyValuePair<string, object?>[] Tags(ObjectKey key, PodCountBoard.Row? row) =>
     [

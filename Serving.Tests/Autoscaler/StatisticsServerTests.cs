@@ -7,6 +7,7 @@ using NUnit.Framework;
 using Serving.Autoscaler;
 using Serving.Autoscaler.Statistics;
 using Serving.Dataplane.Statistics;
+using Serving.Kubernetes;
 
 namespace Serving.Tests.Autoscaler;
 
@@ -51,7 +52,7 @@ public sealed class StatisticsServerTests
         await using var server = await StartAsync(cancellation);
         Uri? owner = null;
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        var forwarder = new StatForwarder(() => owner, TimeProvider.System, NullLogger<StatForwarder>.Instance);
+        var forwarder = new StatForwarder(() => 1, _ => owner, TimeProvider.System, NullLogger<StatForwarder>.Instance);
         var running = forwarder.RunAsync(stop.Token);
         var stat = new Stat { PodName = "a", AverageConcurrentRequests = 1 };
         forwarder.Report("ns", "rev", stat);
@@ -61,6 +62,30 @@ public sealed class StatisticsServerTests
         await running;
     }
 
+    [Test]
+    [CancelAfter(30_000)]
+    public async Task A_forwarder_finds_the_process_that_decides_for_each_revision(CancellationToken cancellation)
+    {
+        await using var first = await StartAsync(cancellation);
+        var other = Channel.CreateUnbounded<(WireStatMessage Message, bool IsForwarded)>();
+        await using var second = await StatisticsServer.StartAsync(
+            new AutoscalerOptions(IPAddress.Loopback, 0), (message, isForwarded) => other.Writer.TryWrite((message, isForwarded)), NullLoggerFactory.Instance, cancellation);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        Uri OwnerOf(Shard shard) => shard.Index == 0 ? new Uri($"ws://127.0.0.1:{first.Port}/") : new Uri($"ws://127.0.0.1:{second.Port}{StatisticsModule.ForwardedPath}");
+        var forwarder = new StatForwarder(() => 2, OwnerOf, TimeProvider.System, NullLogger<StatForwarder>.Instance);
+        var running = forwarder.RunAsync(stop.Token);
+        var names = Enumerable.Range(0, 20).Select(i => $"rev-{i}").ToList();
+        foreach (var name in names) forwarder.Report("ns", name, new Stat { PodName = "a", RequestCount = 1 });
+
+        var of = names.ToLookup(name => Shard.IndexOf(new ObjectKey("ns", name), 2));
+        of[0].Should().NotBeEmpty();
+        of[1].Should().NotBeEmpty();
+        foreach (var name in of[0]) (await taken.Reader.ReadAsync(cancellation)).Name.Should().Be(name);
+        foreach (var name in of[1]) (await other.Reader.ReadAsync(cancellation)).Should().Match<(WireStatMessage Message, bool IsForwarded)>(got => got.Message.Name == name && got.IsForwarded);
+        await stop.CancelAsync();
+        await running;
+    }
+
     private Task<StatisticsServer> StartAsync(CancellationToken cancellation) => StatisticsServer.StartAsync(
-        new AutoscalerOptions(IPAddress.Loopback, 0), message => taken.Writer.TryWrite(message), NullLoggerFactory.Instance, cancellation);
+        new AutoscalerOptions(IPAddress.Loopback, 0), (message, isForwarded) => taken.Writer.TryWrite(isForwarded ? message with { Name = message.Name + " forwarded" } : message), NullLoggerFactory.Instance, cancellation);
 }

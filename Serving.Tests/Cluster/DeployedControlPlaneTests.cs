@@ -99,7 +99,7 @@ public sealed class DeployedControlPlaneTests
             },
             Limit);
         (await probes.GetStringAsync("/livez?verbose")).Should().Be(
-            "[+]caches ok\n[+]webhook ok\n[+]autoscaler ok\n[+]gateway-status ok\n[+]controller ok\nlivez check passed\n");
+            "[+]caches ok\n[+]webhook ok\n[+]statistics ok\n[+]autoscaler ok\n[+]gateway-status ok\n[+]controller ok\nlivez check passed\n");
     }
 
     private Task ApplyAsync(string yaml) => new ManifestApplier(client, new ResourceDiscovery(client)).ApplyTextAsync("test", yaml, "test", CancellationToken.None);

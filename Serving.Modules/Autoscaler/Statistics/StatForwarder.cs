@@ -1,90 +1,30 @@
-using System.Net.WebSockets;
-using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 using Serving.Dataplane.Statistics;
+using Serving.Kubernetes;
 
 namespace Serving.Autoscaler.Statistics;
 
-/// <summary>
-/// Sends measurements to the autoscaler of another process over one long-lived WebSocket, as WireStatMessages. Measurements wait while
-/// it connects; when too many wait the oldest are dropped, since a newer one of the same revision says more.
-/// </summary>
-public sealed partial class StatForwarder
+/// <summary>Takes measurements to the processes that decide for their revisions, a connection for each part of the autoscaler that is elsewhere.</summary>
+public sealed class StatForwarder
 {
-    private const int MostWaiting = 4096;
-    private const int MostPerMessage = 256;
-    private static readonly TimeSpan Again = TimeSpan.FromMilliseconds(500);
-    private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(3);
+    private readonly StatLane[] lanes;
+    private readonly Func<int> count;
 
-    private readonly Channel<WireStatMessage> waiting = Channel.CreateBounded<WireStatMessage>(
-        new BoundedChannelOptions(MostWaiting) { FullMode = BoundedChannelFullMode.DropOldest, SingleReader = true });
-
-    private readonly Func<Uri?> owner;
-    private readonly TimeProvider time;
-    private readonly ILogger logger;
-
-    /// <param name="owner">Where the autoscaler is now, as <c>ws://10.0.0.7:8080</c>; null while that is not known.</param>
+    /// <param name="count">Into how many parts the autoscaler is divided now, 1 to <see cref="Shard.MostShards"/>.</param>
+    /// <param name="owner">Where the autoscaler of a part is now, as <c>ws://10.0.0.7:8080</c>; null while that is not known.</param>
     /// <param name="time">The clock of pauses between attempts.</param>
     /// <param name="logger">Where lost connections are said.</param>
-    public StatForwarder(Func<Uri?> owner, TimeProvider time, ILogger<StatForwarder> logger)
+    public StatForwarder(Func<int> count, Func<Shard, Uri?> owner, TimeProvider time, ILogger<StatForwarder> logger)
     {
+        ArgumentNullException.ThrowIfNull(count);
         ArgumentNullException.ThrowIfNull(owner);
-        this.owner = owner;
-        this.time = time;
-        this.logger = logger;
+        this.count = count;
+        lanes = [.. Enumerable.Range(0, Shard.MostShards).Select(index => new StatLane(() => count() is var parts && index < parts ? owner(new Shard(index, parts)) : null, time, logger))];
     }
 
     /// <summary>Takes a measurement; never blocks.</summary>
-    public void Report(string ns, string revision, in Stat stat) => waiting.Writer.TryWrite(new WireStatMessage(ns, revision, stat));
+    public void Report(string ns, string revision, in Stat stat) => lanes[Shard.IndexOf(new ObjectKey(ns, revision), count())].Report(ns, revision, stat);
 
-    /// <summary>Sends until cancelled; connects again when the connection is lost or the autoscaler has moved.</summary>
-    public async Task RunAsync(CancellationToken cancellation)
-    {
-        try
-        {
-            while (true)
-            {
-                await waiting.Reader.WaitToReadAsync(cancellation).ConfigureAwait(false);
-                if (owner() is { } address) await SendToAsync(address, cancellation).ConfigureAwait(false);
-                await Task.Delay(Again, time, cancellation).ConfigureAwait(false);
-            }
-        }
-        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
-        {
-            // Asked to stop.
-        }
-    }
-
-    private async Task SendToAsync(Uri address, CancellationToken cancellation)
-    {
-        using var socket = new ClientWebSocket();
-        try
-        {
-            using (var limited = CancellationTokenSource.CreateLinkedTokenSource(cancellation))
-            {
-                limited.CancelAfter(ConnectTimeout);
-                await socket.ConnectAsync(address, limited.Token).ConfigureAwait(false);
-            }
-
-            // The other side only ever closes; hearing of it ends the sending.
-            var closed = socket.ReceiveAsync(new byte[128].AsMemory(), cancellation).AsTask();
-            var batch = new List<WireStatMessage>();
-            while (!closed.IsCompleted && address == owner())
-            {
-                var ready = waiting.Reader.WaitToReadAsync(cancellation).AsTask();
-                if (await Task.WhenAny(ready, closed).ConfigureAwait(false) == closed) break;
-                while (batch.Count < MostPerMessage && waiting.Reader.TryRead(out var message)) batch.Add(message);
-                var bytes = StatCodec.Encode(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(batch));
-                await socket.SendAsync(bytes.AsMemory(), WebSocketMessageType.Binary, endOfMessage: true, cancellation).ConfigureAwait(false);
-                batch.Clear();
-            }
-        }
-        catch (Exception error) when (error is WebSocketException or IOException || (error is OperationCanceledException && !cancellation.IsCancellationRequested))
-        {
-            LogLost(address, error.Message);
-        }
-    }
-
-    [LoggerMessage(6, LogLevel.Warning, "The connection to the autoscaler at {Address} is lost: {Reason}")]
-    private partial void LogLost(Uri address, string reason);
+    /// <summary>Sends until cancelled; connects again when a connection is lost or a part has moved.</summary>
+    public Task RunAsync(CancellationToken cancellation) => Task.WhenAll(lanes.Select(lane => lane.RunAsync(cancellation)));
 }

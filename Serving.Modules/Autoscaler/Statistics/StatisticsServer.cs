@@ -24,11 +24,11 @@ internal sealed partial class StatisticsServer : IAsyncDisposable
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
 
     private readonly WebApplication app;
-    private readonly Action<WireStatMessage> take;
+    private readonly Action<WireStatMessage, bool> take;
     private readonly ILogger logger;
     private readonly CancellationTokenSource stopping = new();
 
-    private StatisticsServer(WebApplication app, Action<WireStatMessage> take, ILogger logger)
+    private StatisticsServer(WebApplication app, Action<WireStatMessage, bool> take, ILogger logger)
     {
         this.app = app;
         this.take = take;
@@ -40,11 +40,11 @@ internal sealed partial class StatisticsServer : IAsyncDisposable
 
     /// <summary>Starts to listen. Throws (IOException) when the address is taken.</summary>
     /// <param name="options">Where to listen.</param>
-    /// <param name="take">Takes each measurement; quick, from any thread.</param>
+    /// <param name="take">Takes each measurement, and whether it was sent on already; quick, from any thread.</param>
     /// <param name="logging">Where it logs to.</param>
     /// <param name="cancellation">Ends the attempt.</param>
     public static async Task<StatisticsServer> StartAsync(
-        AutoscalerOptions options, Action<WireStatMessage> take, ILoggerFactory logging, CancellationToken cancellation)
+        AutoscalerOptions options, Action<WireStatMessage, bool> take, ILoggerFactory logging, CancellationToken cancellation)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.AddSingleton(logging);
@@ -81,7 +81,7 @@ internal sealed partial class StatisticsServer : IAsyncDisposable
         using var socket = await context.WebSockets.AcceptWebSocketAsync().ConfigureAwait(false);
         try
         {
-            await ReceiveAllAsync(socket).ConfigureAwait(false);
+            await ReceiveAllAsync(socket, context.Request.Path == StatisticsModule.ForwardedPath).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
@@ -93,7 +93,7 @@ internal sealed partial class StatisticsServer : IAsyncDisposable
         }
     }
 
-    private async Task ReceiveAllAsync(WebSocket socket)
+    private async Task ReceiveAllAsync(WebSocket socket, bool isForwarded)
     {
         var message = new ArrayBufferWriter<byte>(16 * 1024);
         var wait = Task.Delay(Timeout.Infinite, stopping.Token);
@@ -117,16 +117,16 @@ internal sealed partial class StatisticsServer : IAsyncDisposable
             }
 
             if (!part.EndOfMessage) continue;
-            if (part.MessageType == WebSocketMessageType.Binary) Take(message.WrittenSpan);
+            if (part.MessageType == WebSocketMessageType.Binary) Take(message.WrittenSpan, isForwarded);
             message.ResetWrittenCount();
         }
     }
 
-    private void Take(ReadOnlySpan<byte> message)
+    private void Take(ReadOnlySpan<byte> message, bool isForwarded)
     {
         try
         {
-            foreach (var measurement in StatCodec.DecodeMessages(message)) take(measurement);
+            foreach (var measurement in StatCodec.DecodeMessages(message)) take(measurement, isForwarded);
         }
         catch (InvalidDataException wrong)
         {

@@ -7,10 +7,19 @@ public sealed record ModuleHostOptions
     public LeaderElectionOptions? Election { get; init; }
 
     /// <summary>
-    /// The names of the Leases of a module (by its name), in the order in which every candidate takes them; the module works while all are held. By
-    /// default the one <c>&lt;name&gt;.00-of-01</c>.
+    /// The names of the Leases of a module (by its name) or of a part of one, in the order in which every candidate takes them; it works while
+    /// all are held. By default the one <c>&lt;name&gt;.00-of-01</c>.
     /// </summary>
-    public Func<string, IReadOnlyList<string>> LeaseNames { get; init; } = static module => [$"{module}.00-of-01"];
+    public Func<string, Shard, IReadOnlyList<string>> LeaseNames { get; init; } = static (module, shard) => [$"{module}.{shard}"];
+
+    /// <summary>Into how many parts the modules that can be divided are at first, 1 to <see cref="Shard.MostShards"/>.</summary>
+    public int Shards { get; init; } = 1;
+
+    /// <summary>
+    /// The identities of the replicas that could hold the Leases of a module (by its name) now, so that parts are spread over them; null
+    /// or empty while that is not known.
+    /// </summary>
+    public Func<string, IReadOnlyCollection<string>>? Candidates { get; init; }
 
     /// <summary>
     /// How long, after leaders have handed over, the other modules serve on before they stop, so that whoever sends requests learns

@@ -1,5 +1,6 @@
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
+using Serving.Api;
 using Serving.Api.Core;
 
 namespace Serving.Kubernetes;
@@ -14,7 +15,11 @@ public sealed class LeaderElector
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan LongestStagger = TimeSpan.FromMilliseconds(200);
 
+    private readonly IKubernetesClient _client;
     private readonly LeaseLock[] _locks;
+    private readonly IReadOnlySet<string> _rivals;
+    private readonly Dictionary<string, LeaseLock> _rivalLocks = [];
+    private readonly Func<TimeSpan>? _deference;
     private readonly string _names;
     private readonly ILogger _logger;
     private readonly TimeProvider _time;
@@ -22,13 +27,18 @@ public sealed class LeaderElector
     private readonly Heartbeat _heartbeat;
     private volatile LeaderElectionOptions _options;
     private volatile bool _leading;
+    private volatile CancellationTokenSource? _handOver;
 
     /// <param name="client">A client for Leases alone (<see cref="KubernetesClient.CreateLeaseClient"/>).</param>
     /// <param name="leases">The names of the Leases, one or more, in the order in which every candidate takes them.</param>
     /// <param name="options">Whose name to hold them in, and the times.</param>
     /// <param name="logger">Where terms are said.</param>
     /// <param name="time">The clock.</param>
-    public LeaderElector(IKubernetesClient client, IReadOnlyList<string> leases, LeaderElectionOptions options, ILogger logger, TimeProvider? time = null)
+    /// <param name="rivals">The names of Leases under which others do the same work, divided otherwise: nobody works while one of these is held.</param>
+    /// <param name="deference">How much longer than others to wait before taking what is free; null for not at all.</param>
+    public LeaderElector(
+        IKubernetesClient client, IReadOnlyList<string> leases, LeaderElectionOptions options, ILogger logger, TimeProvider? time = null,
+        IReadOnlySet<string>? rivals = null, Func<TimeSpan>? deference = null)
     {
         ArgumentNullException.ThrowIfNull(client);
         ArgumentNullException.ThrowIfNull(leases);
@@ -36,6 +46,9 @@ public sealed class LeaderElector
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(logger);
         options.Validate();
+        _client = client;
+        _rivals = rivals ?? new HashSet<string>();
+        _deference = deference;
         _options = options;
         _logger = logger;
         _time = time ?? TimeProvider.System;
@@ -61,6 +74,19 @@ public sealed class LeaderElector
         _options = _options with { LeaseDuration = times.LeaseDuration, RenewDeadline = times.RenewDeadline, RetryPeriod = times.RetryPeriod };
     }
 
+    /// <summary>Ends the term under way as a stop would, so that another may lead, and stands back for a while; nothing happens to one that does not lead.</summary>
+    public void HandOver()
+    {
+        try
+        {
+            _handOver?.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // The term ended by itself meanwhile.
+        }
+    }
+
     /// <summary>
     /// Competes for the Leases until cancelled; runs <paramref name="work"/> once a term, with the term and a token that is
     /// cancelled when it must stop. What is still ours when the work has ended is released.
@@ -77,7 +103,10 @@ public sealed class LeaderElector
             try
             {
                 using var term = await AcquireAsync(cancellation).ConfigureAwait(false);
-                await LeadAsync(term, work, cancellation).ConfigureAwait(false);
+                if (await LeadAsync(term, work, cancellation).ConfigureAwait(false))
+                {
+                    await Task.Delay(_options.LeaseDuration, _time, cancellation).ConfigureAwait(false);
+                }
             }
             catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
             {
@@ -141,7 +170,7 @@ public sealed class LeaderElector
     private async Task PauseAsync(CancellationToken cancellation)
     {
         var options = _options;
-        var stagger = Stagger(options);
+        var stagger = Stagger(options) + (_deference?.Invoke() ?? TimeSpan.Zero);
         var pause = options.RetryPeriod * (1 + (Random.Shared.NextDouble() * 0.2));
         var expiry = _locks.Max(candidate => candidate.FreeIn(options));
         if (expiry > TimeSpan.Zero && expiry + stagger < pause)
@@ -164,7 +193,7 @@ public sealed class LeaderElector
     {
         // Looked at before any is taken: whoever holds some of them goes on undisturbed while another is out of reach.
         var free = await Task.WhenAll(_locks.Select(candidate => candidate.LookAsync(options, cancellation))).ConfigureAwait(false);
-        if (free.Contains(false))
+        if (free.Contains(false) || await IsRivalHeldAsync(options, cancellation).ConfigureAwait(false))
         {
             return false;
         }
@@ -190,13 +219,60 @@ public sealed class LeaderElector
             }
         }
 
-        return true;
+        var hasRivals = true;
+        try
+        {
+            hasRivals = await IsRivalHeldAsync(options, cancellation).ConfigureAwait(false);
+        }
+        finally
+        {
+            if (hasRivals)
+            {
+                await ReleaseAsync(_locks, ReleaseTimeout).ConfigureAwait(false);
+            }
+        }
+
+        return !hasRivals;
     }
 
-    private async Task LeadAsync(LeaderTerm term, Func<LeaderTerm, CancellationToken, Task> work, CancellationToken cancellation)
+    /// <summary>
+    /// Looked at before ours are taken, to leave a rival in peace, and after: of two that take theirs at the same moment at least one sees the other.
+    /// </summary>
+    private async Task<bool> IsRivalHeldAsync(LeaderElectionOptions options, CancellationToken cancellation)
     {
+        if (_rivals.Count == 0)
+        {
+            return false;
+        }
+
+        var held = false;
+        foreach (var lease in (await _client.ListAsync(Resources.Leases, options.Namespace, null, cancellation).ConfigureAwait(false)).Items)
+        {
+            var name = lease.Metadata.Name;
+            if (!_rivals.Contains(name))
+            {
+                continue;
+            }
+
+            if (!_rivalLocks.TryGetValue(name, out var known))
+            {
+                _rivalLocks[name] = known = new LeaseLock(_client, name, _logger, _time);
+            }
+
+            known.Saw(lease);
+            held |= known.FreeIn(options) > TimeSpan.Zero;
+        }
+
+        return held;
+    }
+
+    /// <summary>Works for a term; tells whether it ended because it is to be handed over.</summary>
+    private async Task<bool> LeadAsync(LeaderTerm term, Func<LeaderTerm, CancellationToken, Task> work, CancellationToken cancellation)
+    {
+        using var handOver = new CancellationTokenSource();
+        _handOver = handOver;
         _leading = true;
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(term.Token, cancellation);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(term.Token, handOver.Token, cancellation);
         using var renewing = new CancellationTokenSource();
         var renewals = RenewAsync(term, renewing.Token);
         try
@@ -210,6 +286,7 @@ public sealed class LeaderElector
         finally
         {
             _leading = false;
+            _handOver = null;
 
             // Renewed until the work has ended, so that nobody else begins while ours still drains.
             await renewing.CancelAsync().ConfigureAwait(false);
@@ -223,6 +300,7 @@ public sealed class LeaderElector
         }
 
         await ReleaseAsync(_locks, isHeld ? ReleaseTimeout : _options.RetryPeriod).ConfigureAwait(false);
+        return handOver.IsCancellationRequested;
     }
 
     private async Task RenewAsync(LeaderTerm term, CancellationToken cancellation)

@@ -19,6 +19,7 @@ public sealed class ReconcileLoop
     private readonly Lock _lock = new();
     private readonly List<Source> _sources = [];
     private readonly HashSet<ObjectKey> _early = [];
+    private Shard _shard = Shard.Whole;
     private WorkQueue<ObjectKey>? _queue;
 
     /// <param name="reconciler">What to run.</param>
@@ -73,9 +74,21 @@ public sealed class ReconcileLoop
         });
     }
 
-    /// <summary>Asks for a reconcile of <paramref name="key"/> now; may be called before and after the loop runs.</summary>
+    /// <summary>Works on the keys of one part only.</summary>
+    public ReconcileLoop Within(Shard shard)
+    {
+        _shard = shard;
+        return this;
+    }
+
+    /// <summary>Asks for a reconcile of <paramref name="key"/> now; may be called before and after the loop runs. A key of another part is left alone.</summary>
     public void Enqueue(ObjectKey key)
     {
+        if (!_shard.Owns(key))
+        {
+            return;
+        }
+
         lock (_lock)
         {
             if (_queue is null)

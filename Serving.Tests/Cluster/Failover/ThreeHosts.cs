@@ -31,8 +31,9 @@ internal sealed class ThreeHosts : IAsyncDisposable
     /// <summary>What the API server noted.</summary>
     public AuditTrail Audit { get; }
 
-    /// <summary>The processes below the node: the pods' programs.</summary>
-    public IReadOnlyList<int> PodProcesses => node!.Descendants();
+    /// <summary>The processes of a Service's pods: programs and sidecars.</summary>
+    public IReadOnlyList<int> PodProcesses(string service)
+        => [.. node!.Descendants().Where(id => EnvironmentOf(id).Any(variable => variable == $"K_SERVICE={service}" || variable == $"SERVING_SERVICE={service}"))];
 
     /// <summary>Starts everything, the hosts one after the other.</summary>
     public static async Task<ThreeHosts> StartAsync()
@@ -84,7 +85,7 @@ internal sealed class ThreeHosts : IAsyncDisposable
         return leader!;
     }
 
-    /// <summary>Creates a Service whose pod starts at once; a refusal is tried again for a while, as a person would.</summary>
+    /// <summary>Creates a Service whose one pod starts at once; a refusal is tried again for a while, as a person would.</summary>
     public Task CreateServiceAsync(string name, string minScale = "1") => Eventually.HoldsAsync(
         () => new ManifestApplier(Client, new ResourceDiscovery(Client)).ApplyTextAsync(
             "test",
@@ -97,6 +98,7 @@ internal sealed class ThreeHosts : IAsyncDisposable
                 metadata:
                   annotations:
                     autoscaling.knative.dev/min-scale: "{{minScale}}"
+                    autoscaling.knative.dev/max-scale: "1"
                 spec: {containers: [{image: ghcr.io/serving-samples/helloworld}]}
             """,
             "serving-tests",
@@ -128,6 +130,19 @@ internal sealed class ThreeHosts : IAsyncDisposable
         Directory.Delete(directory, recursive: true);
     }
 
+    private static string[] EnvironmentOf(int process)
+    {
+        try
+        {
+            return File.ReadAllText($"/proc/{process}/environ").Split('\0');
+        }
+        catch (IOException)
+        {
+            // It ended while we looked.
+            return [];
+        }
+    }
+
     private async Task StartAllAsync()
     {
         await StartApiAsync();
@@ -154,6 +169,7 @@ internal sealed class ThreeHosts : IAsyncDisposable
               lease-duration: {{LeaseDuration.TotalSeconds}}s
               renew-deadline: 2s
               retry-period: 500ms
+              buckets: "2"
             """,
             "serving-tests",
             CancellationToken.None);

@@ -1,0 +1,151 @@
+using Microsoft.Extensions.Logging;
+using Serving.Api.Core;
+
+namespace Serving.Kubernetes;
+
+/// <summary>
+/// A module whose parts each run under Leases of their own, spread over the replicas: one that leads many is slower to take another, and
+/// gives one up when a replica leads two fewer. Invariant: no part of one division works while one of another does, here or elsewhere.
+/// </summary>
+internal sealed class ShardedUnit : IModuleUnit
+{
+    private readonly IShardedModule _module;
+    private readonly ModuleSurroundings _around;
+    private readonly Lock _lock = new();
+    private IReadOnlyList<ModuleUnit> _parts = [];
+    private CancellationTokenSource? _division;
+    private volatile LeaderElectionOptions _times;
+    private int _count;
+
+    /// <param name="module">What is divided.</param>
+    /// <param name="times">How Leases are held.</param>
+    /// <param name="around">The process.</param>
+    public ShardedUnit(IShardedModule module, LeaderElectionOptions times, ModuleSurroundings around)
+    {
+        _module = module;
+        _around = around;
+        _times = times;
+        _count = around.Options.Shards;
+    }
+
+    /// <inheritdoc/>
+    public IServingModule Module => _module;
+
+    /// <inheritdoc/>
+    public bool Leads => Parts.Any(part => part.Leads);
+
+    /// <inheritdoc/>
+    public string? NotReadyReason => Parts.Select(part => part.NotReadyReason).FirstOrDefault(reason => reason is not null);
+
+    /// <inheritdoc/>
+    public string? StuckReason => Parts.Select(part => part.StuckReason).FirstOrDefault(reason => reason is not null);
+
+    private IReadOnlyList<ModuleUnit> Parts => Volatile.Read(ref _parts);
+
+    /// <inheritdoc/>
+    public void ChangeTimes(LeaderElectionOptions times)
+    {
+        lock (_lock)
+        {
+            _times = times;
+            foreach (var part in _parts)
+            {
+                part.ChangeTimes(times);
+            }
+        }
+    }
+
+    /// <summary>Divides anew: the parts that work here stop and release their Leases, then the new ones compete.</summary>
+    public void ChangeCount(int count)
+    {
+        lock (_lock)
+        {
+            if (count != _count)
+            {
+                _count = count;
+                _division?.Cancel();
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task RunAsync(CancellationToken stop)
+    {
+        while (!stop.IsCancellationRequested)
+        {
+            using var division = CancellationTokenSource.CreateLinkedTokenSource(stop);
+            IReadOnlyList<ModuleUnit> parts;
+            lock (_lock)
+            {
+                _division = division;
+                _parts = parts = Divide(_count);
+            }
+
+            try
+            {
+                await Task.WhenAll([.. parts.Select(part => part.RunAsync(division.Token)), SpreadAsync(parts, division.Token)]).ConfigureAwait(false);
+            }
+            finally
+            {
+                lock (_lock)
+                {
+                    _division = null;
+                    _parts = [];
+                }
+            }
+        }
+    }
+
+    private ModuleUnit[] Divide(int count)
+    {
+        var rivals = Enumerable.Range(1, Shard.MostShards).Where(other => other != count)
+            .SelectMany(other => Enumerable.Range(0, other).SelectMany(i => LeasesOf(new Shard(i, other)))).ToHashSet();
+        var shards = Enumerable.Range(0, count).Select(i => new Shard(i, count)).ToList();
+        rivals.ExceptWith(shards.SelectMany(LeasesOf));
+        ModuleUnit[] parts = [];
+        parts = [.. shards.Select(shard => new ModuleUnit(
+            _module.CreateShard(shard),
+            new LeaderElector(_around.LeaseClient, LeasesOf(shard), _times, _around.Logger, _around.Time, rivals, () => Deference(parts)),
+            _around))];
+        return parts;
+    }
+
+    private IReadOnlyList<string> LeasesOf(Shard shard) => _around.Options.LeaseNames(_module.Name, shard);
+
+    /// <summary>A replica that leads much already leaves a free Lease to others for a moment.</summary>
+    private TimeSpan Deference(ModuleUnit[] parts) => parts.Count(part => part.Elector!.IsLeading) * (_times.RetryPeriod / 4);
+
+    /// <summary>Gives a part up, once a lease duration at most, while some replica that could lead has two fewer.</summary>
+    private async Task SpreadAsync(IReadOnlyList<ModuleUnit> parts, CancellationToken cancellation)
+    {
+        if (parts.Count == 1 || _around.Leases is not { } leases || _around.Options.Candidates is not { } candidates)
+        {
+            return;
+        }
+
+        while (true)
+        {
+            // Not all at once: two that give up at the same moment would both be right, and wrong together.
+            await Task.Delay(_times.LeaseDuration * (1 + Random.Shared.NextDouble()), _around.Time, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (cancellation.IsCancellationRequested)
+            {
+                return;
+            }
+
+            var ours = parts.Where(part => part.Elector!.IsLeading).ToList();
+            if (ours.Count >= 2 && LeastLed(parts.Count, candidates(_module.Name), leases) is { } least && ours.Count - least >= 2)
+            {
+                _around.Logger.LogInformation("{Identity} leads {Ours} parts of {Module}, another replica {Least}: one is handed over", _times.Identity, ours.Count, _module.Name, least);
+                ours[^1].Elector!.HandOver();
+            }
+        }
+    }
+
+    /// <summary>How many parts the replica leads that leads fewest; null while some part has no leader, since then nothing is settled.</summary>
+    private int? LeastLed(int count, IReadOnlyCollection<string> candidates, IInformer<Lease> leases)
+    {
+        var holders = Enumerable.Range(0, count)
+            .Select(i => leases.Lister.Get(_times.Namespace, LeasesOf(new Shard(i, count))[0])?.Spec?.HolderIdentity ?? "").ToList();
+        return holders.Contains("") || candidates.Count == 0 ? null : candidates.Min(candidate => holders.Count(holder => holder == candidate));
+    }
+}
