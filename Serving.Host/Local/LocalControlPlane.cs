@@ -11,10 +11,15 @@ using Serving.Webhook;
 
 namespace Serving.Host.Local;
 
-/// <summary>The modules on the local cluster: installs them, stands for them as a pod, and waits until they are ready.</summary>
+/// <summary>
+/// The modules on the local cluster: installs them, stands for them as a pod, and waits until they are ready. They act as the service account
+/// of the install; only installing and standing for them is done as the cluster's administrator.
+/// </summary>
 internal sealed class LocalControlPlane : IAsyncDisposable
 {
     private const string SystemNamespace = "knative-serving";
+    private const string Account = "controller";
+
     /// <summary>Which address of the subnet the host has.</summary>
     public const int HostNumber = 2;
 
@@ -27,14 +32,17 @@ internal sealed class LocalControlPlane : IAsyncDisposable
 
     private readonly KubernetesClient client;
     private readonly ClusterEnvironment environment;
+    private readonly ServiceAccountCredential identity;
     private readonly ControlPlane modules;
     private readonly HostPod pod;
     private readonly ILogger logger;
     private readonly TimeProvider time;
 
     private LocalControlPlane(
-        int gatewayPort, ClusterEnvironment environment, KubernetesClient client, KubernetesConfiguration configuration, ElectionSettings? election, ProcessLogging logging, TimeProvider time)
+        int gatewayPort, ClusterEnvironment environment, KubernetesClient client, KubernetesConfiguration configuration, ServiceAccountCredential identity, ElectionSettings? election,
+        ProcessLogging logging, TimeProvider time)
     {
+        this.identity = identity;
         this.time = time;
         logger = logging.Factory.CreateLogger<LocalControlPlane>();
         this.client = client;
@@ -75,8 +83,12 @@ internal sealed class LocalControlPlane : IAsyncDisposable
         try
         {
             await InstallAsync(client, time, cancellation);
-            var election = options.Has(LocalOptions.ApiServer) ? null : await ElectionSettings.ReadAsync(configuration, environment, cancellation);
-            return new LocalControlPlane(options.GatewayPort, environment, client, configuration, election, logging, time);
+
+            // The modules have the rights that the install gives them, and no others.
+            var identity = new ServiceAccountCredential(new ServiceAccountTokens(client), SystemNamespace, Account, time);
+            var own = configuration with { Credential = identity };
+            var election = options.Has(LocalOptions.ApiServer) ? null : await ElectionSettings.ReadAsync(own, environment, cancellation);
+            return new LocalControlPlane(options.GatewayPort, environment, client, own, identity, election, logging, time);
         }
         catch
         {
@@ -162,6 +174,7 @@ internal sealed class LocalControlPlane : IAsyncDisposable
         finally
         {
             modules.Dispose();
+            identity.Dispose();
             client.Dispose();
         }
     }

@@ -59,9 +59,12 @@ internal sealed class LocalClusterHarness : TestCluster
     {
         await base.DisposeAsync();
         await Host.DisposeAsync();
+        var refused = RefusedRights.In(await File.ReadAllTextAsync(Path.Combine(DataDirectory, "serving.log")));
         if (ownsDirectory)
         {
             Directory.Delete(DataDirectory, recursive: true);
         }
+
+        refused.Should().BeEmpty("the account of the install has every right that its modules use");
     }
 }

@@ -5,6 +5,7 @@ using Serving.Api;
 using Serving.Api.Core;
 using Serving.Api.Knative;
 using Serving.Kubernetes;
+using Serving.Tests.Cluster.Deployed;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Cluster;
@@ -50,12 +51,20 @@ internal abstract class TestCluster : IAsyncDisposable
     /// <summary>The image of the sample that takes <c>?sleep=MILLISECONDS</c>.</summary>
     public string SleepImage => $"{images}/autoscale";
 
+    /// <summary>The image of another version of the host, to upgrade to; null where only the cluster's user knows one.</summary>
+    public virtual string? UpgradeImage => null;
+
     /// <summary>The cluster to test: the one that is named, else a new local one.</summary>
-    public static async Task<TestCluster> OpenAsync()
+    public static async Task<TestCluster> OpenAsync() => Named() ?? await LocalClusterHarness.StartAsync();
+
+    /// <summary>As <see cref="OpenAsync"/>, but the control plane is the installed Deployment on a local cluster too.</summary>
+    public static async Task<TestCluster> OpenDeployedAsync() => Named() ?? await DeployedCluster.StartAsync("serving.yaml", DeployedCluster.WithShortDrainAndLeases);
+
+    private static TestCluster? Named()
     {
         if (Variable(KubeconfigVariable) is not { } kubeconfig)
         {
-            return await LocalClusterHarness.StartAsync();
+            return null;
         }
 
         // Said as a failure: a run that was to test a cluster must not pass without it.

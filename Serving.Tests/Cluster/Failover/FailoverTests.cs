@@ -16,6 +16,9 @@ public sealed class FailoverTests
     /// <summary>What a slow machine may add to the lease time.</summary>
     private static readonly TimeSpan Margin = TimeSpan.FromSeconds(6);
 
+    /// <summary>How long a busy machine may hold up a write that has begun.</summary>
+    private static readonly TimeSpan OnItsWay = TimeSpan.FromSeconds(1);
+
     /// <summary>Several times what a Lease lasts.</summary>
     private static readonly TimeSpan Away = TimeSpan.FromSeconds(15);
 
@@ -28,6 +31,7 @@ public sealed class FailoverTests
     [OneTimeSetUp]
     public async Task StartAsync()
     {
+        TestCluster.NeedsLocalCluster("this stops and cuts off processes of this machine and reads the API server's audit log; HighAvailabilityTests kills replicas of any cluster");
         cluster = await ThreeHosts.StartAsync();
         await cluster.CreateServiceAsync(Steady);
         await cluster.ReadyAsync(Steady);
@@ -50,7 +54,7 @@ public sealed class FailoverTests
             await cluster.LeaderAsync(lease);
         }
 
-        traffic = new SteadyTraffic([.. cluster.Hosts.Select(host => host.GatewayPort)], $"{Steady}.default.localhost", RequestsPerSecond);
+        traffic = new SteadyTraffic([.. cluster.Hosts.Select(host => new Uri($"http://127.0.0.1:{host.GatewayPort}"))], $"{Steady}.default.localhost", RequestsPerSecond);
         await Eventually.HoldsAsync(() => traffic.Answered.Should().BeGreaterThan(RequestsPerSecond / 2));
     }
 
@@ -245,8 +249,8 @@ public sealed class FailoverTests
         leaders.Should().NotBeEmpty("leaders write, and say under which Lease");
         leaders.Where(entry => entry.Changes && entry.Succeeded && entry.Version.Length == 0).Should().BeEmpty("every update names the version it is based on");
 
-        // A renewal is sent before it is answered, so a term ends by our count no later than a lease duration after that.
-        AuditTrail.Late(entries, ThreeHosts.LeaseDuration).Should().BeEmpty();
+        // A write begins within the renew deadline of a renewal that was sent before we saw its answer; on its way it may be held up.
+        AuditTrail.Late(entries, ThreeHosts.RenewDeadline + OnItsWay).Should().BeEmpty();
         traffic.Failures.Should().BeEmpty();
     }
 }

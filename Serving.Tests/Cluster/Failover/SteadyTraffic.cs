@@ -16,6 +16,7 @@ internal sealed class SteadyTraffic : IAsyncDisposable
     private readonly int perSecond;
     private readonly CancellationTokenSource stop = new();
     private readonly ConcurrentQueue<string> failures = new();
+    private readonly ConcurrentQueue<DateTime> broken = new();
     private readonly Task running;
     private bool disposed;
     private long answered;
@@ -23,12 +24,12 @@ internal sealed class SteadyTraffic : IAsyncDisposable
     private long waiting;
     private long skipped;
 
-    /// <param name="ports">The gateways' ports of 127.0.0.1.</param>
+    /// <param name="gateways">The gateways.</param>
     /// <param name="host">The host that requests name.</param>
     /// <param name="perSecond">Requests a second, over all gateways.</param>
-    public SteadyTraffic(IReadOnlyList<int> ports, string host, int perSecond)
+    public SteadyTraffic(IReadOnlyList<Uri> gateways, string host, int perSecond)
     {
-        lanes = [.. ports.Select(port => new Lane(port))];
+        lanes = [.. gateways.Select(gateway => new Lane(gateway))];
         this.host = host;
         this.perSecond = perSecond;
         running = Task.Run(RunAsync);
@@ -45,6 +46,9 @@ internal sealed class SteadyTraffic : IAsyncDisposable
 
     /// <summary>How requests on living gateways failed.</summary>
     public IReadOnlyCollection<string> Failures => failures;
+
+    /// <summary>When connections broke under requests on gateways that were not said to be down; these are failures too.</summary>
+    public IReadOnlyCollection<DateTime> Broken => broken;
 
     /// <summary>No more requests for a gateway; those under way may fail.</summary>
     public void Down(int gateway) => lanes[gateway].IsDown = true;
@@ -109,6 +113,7 @@ internal sealed class SteadyTraffic : IAsyncDisposable
     {
         var began = DateTime.UtcNow;
         string? failure = null;
+        var isBroken = false;
         try
         {
             using var request = new HttpRequestMessage(HttpMethod.Get, "/") { Headers = { Host = host } };
@@ -119,6 +124,7 @@ internal sealed class SteadyTraffic : IAsyncDisposable
         catch (Exception error) when (error is HttpRequestException or TaskCanceledException)
         {
             failure = error.GetBaseException().Message;
+            isBroken = true;
         }
         finally
         {
@@ -135,16 +141,21 @@ internal sealed class SteadyTraffic : IAsyncDisposable
         }
         else if (!stop.IsCancellationRequested)
         {
-            failures.Enqueue($"gateway {lane.Port}, sent {began:HH:mm:ss.fff}, after {(DateTime.UtcNow - began).TotalMilliseconds:0} ms: {failure}");
+            if (isBroken)
+            {
+                broken.Enqueue(DateTime.UtcNow);
+            }
+
+            failures.Enqueue($"{lane.Gateway}, sent {began:HH:mm:ss.fff}, after {(DateTime.UtcNow - began).TotalMilliseconds:0} ms: {failure}");
         }
     }
 
-    private sealed class Lane(int port)
+    private sealed class Lane(Uri gateway)
     {
-        public int Port => port;
+        public Uri Gateway => gateway;
 
         public volatile bool IsDown;
 
-        public HttpClient Client { get; } = new(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = new Uri($"http://127.0.0.1:{port}"), Timeout = TimeSpan.FromSeconds(30) };
+        public HttpClient Client { get; } = new(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = gateway, Timeout = TimeSpan.FromSeconds(30) };
     }
 }

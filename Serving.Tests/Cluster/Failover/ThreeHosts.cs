@@ -13,6 +13,9 @@ internal sealed class ThreeHosts : IAsyncDisposable
     /// <summary>The Leases' times.</summary>
     public static readonly TimeSpan LeaseDuration = TimeSpan.FromSeconds(3);
 
+    /// <summary>How long after a renewal a holder writes.</summary>
+    public static readonly TimeSpan RenewDeadline = TimeSpan.FromSeconds(2);
+
     private const string Namespace = "knative-serving";
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
     private readonly string directory = Directory.CreateTempSubdirectory("serving-failover-").FullName;
@@ -86,7 +89,7 @@ internal sealed class ThreeHosts : IAsyncDisposable
     }
 
     /// <summary>Creates a Service whose one pod starts at once; a refusal is tried again for a while, as a person would.</summary>
-    public Task CreateServiceAsync(string name, string minScale = "1") => Eventually.HoldsAsync(
+    public Task CreateServiceAsync(string name, string minScale = "1", string initialScale = "1") => Eventually.HoldsAsync(
         () => new ManifestApplier(Client, new ResourceDiscovery(Client)).ApplyTextAsync(
             "test",
             $$"""
@@ -99,11 +102,21 @@ internal sealed class ThreeHosts : IAsyncDisposable
                   annotations:
                     autoscaling.knative.dev/min-scale: "{{minScale}}"
                     autoscaling.knative.dev/max-scale: "1"
+                    autoscaling.knative.dev/initial-scale: "{{initialScale}}"
                 spec: {containers: [{image: ghcr.io/serving-samples/helloworld}]}
             """,
             "serving-tests",
             CancellationToken.None),
         TimeSpan.FromSeconds(20));
+
+    /// <summary>Asks for a Service through a host's gateway; what it answers.</summary>
+    public static async Task<string> CallAsync(string name, ServingHost through)
+    {
+        using var http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{through.GatewayPort}"), Timeout = StartLimit };
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/") { Headers = { Host = $"{name}.default.localhost" } };
+        using var response = await http.SendAsync(request);
+        return await response.Content.ReadAsStringAsync();
+    }
 
     /// <summary>Waits until a Service is ready, or another of its conditions holds.</summary>
     public Task ReadyAsync(string name, string condition = "Ready") => Eventually.HoldsAsync(
@@ -167,9 +180,18 @@ internal sealed class ThreeHosts : IAsyncDisposable
               labels: {app.kubernetes.io/name: knative-serving, app.kubernetes.io/component: controller}
             data:
               lease-duration: {{LeaseDuration.TotalSeconds}}s
-              renew-deadline: 2s
+              renew-deadline: {{RenewDeadline.TotalSeconds}}s
               retry-period: 500ms
               buckets: "2"
+            ---
+            apiVersion: v1
+            kind: ConfigMap
+            metadata:
+              name: config-autoscaler
+              namespace: {{Namespace}}
+              labels: {app.kubernetes.io/name: knative-serving, app.kubernetes.io/component: autoscaler}
+            data:
+              allow-zero-initial-scale: "true"
             """,
             "serving-tests",
             CancellationToken.None);

@@ -1,14 +1,12 @@
-using System.Net;
 using System.Text.Json;
 using FluentAssertions;
 using NUnit.Framework;
 using Serving.Api;
 using Serving.Kubernetes;
 using Serving.LocalCluster.Node;
-using Serving.Tests.Deploy;
 using Serving.Tests.Support;
 
-namespace Serving.Tests.Cluster;
+namespace Serving.Tests.Cluster.Deployed;
 
 /// <summary>
 /// The split install with its Deployments run by the node of a local cluster, each pod the real host; then the control plane in a
@@ -19,28 +17,15 @@ public sealed class DeployedControlPlaneTests
     private const string SystemNamespace = "knative-serving";
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(120);
 
-    private string data = null!;
-    private HostProcess server = null!;
-    private KubernetesClient client = null!;
+    private DeployedCluster cluster = null!;
 
     [OneTimeSetUp]
     public async Task StartAsync()
     {
-        TestCluster.NeedsLocalCluster("this runs the install's Deployments as processes of this machine");
-        data = Directory.CreateTempSubdirectory("serving-test-").FullName;
-        var kubeconfig = Path.Combine(data, "kubeconfig");
-        var port = FreePorts.Of(IPAddress.Loopback, 1)[0];
-        server = HostProcess.Start(
-            "local", "--plain", "--roles", "apiserver,node", "--data-dir", data, "--api-port", $"{port}",
-            "--image", $"ghcr.io/serving/host*=env KUBECONFIG={kubeconfig} dotnet {HostProcess.Assembly}");
-        await Eventually.HoldsAsync(() => (server.HasExited || server.Output.Contains("node  ", StringComparison.Ordinal)).Should().BeTrue(server.Output), Limit);
-        server.HasExited.Should().BeFalse(server.Output);
-        client = new KubernetesClient(KubernetesConfiguration.FromKubeconfig(kubeconfig));
+        TestCluster.NeedsLocalCluster("the cluster would have to reach a process of this machine, and the installed control plane is scaled away meanwhile");
 
         // Nobody but the test talks to these, so nobody needs time to learn that they stop.
-        var manifest = (await File.ReadAllTextAsync(RenderedManifest.PathOf("serving-split.yaml"))).Replace("        - run\n", "        - run\n        - --drain-delay=0\n", StringComparison.Ordinal);
-        await ApplyAsync(manifest);
-        await ApplyAsync("{apiVersion: v1, kind: ConfigMap, metadata: {name: config-domain, namespace: knative-serving}, data: {localhost: \"\"}}");
+        cluster = await DeployedCluster.StartAsync("serving-split.yaml", manifest => manifest.Replace("        - run\n", "        - run\n        - --drain-delay=0\n", StringComparison.Ordinal));
         await ScaleAsync("serving", 0);
         await ScaleAsync("serving-dataplane", 1);
     }
@@ -48,15 +33,9 @@ public sealed class DeployedControlPlaneTests
     [OneTimeTearDown]
     public async Task StopAsync()
     {
-        client?.Dispose();
-        if (server is not null)
+        if (cluster is not null)
         {
-            await server.DisposeAsync();
-        }
-
-        if (data is not null)
-        {
-            Directory.Delete(data, recursive: true);
+            await cluster.DisposeAsync();
         }
     }
 
@@ -66,7 +45,7 @@ public sealed class DeployedControlPlaneTests
         using var subnet = LoopbackSubnet.Claim();
         var address = subnet.HostAddress(3);
         await using (var outside = HostProcess.Start(
-            "run", "--kubeconfig", Path.Combine(data, "kubeconfig"), "--modules", "webhook,autoscaler,gateway-status,controller",
+            "run", "--kubeconfig", cluster.Kubeconfig, "--modules", "webhook,autoscaler,gateway-status,controller",
             "--bind", $"{address}", "--webhook-url", $"https://{address}:8443"))
         {
             await ReadyAsync($"http://{address}:8090", outside);
@@ -102,9 +81,7 @@ public sealed class DeployedControlPlaneTests
             "[+]caches ok\n[+]webhook ok\n[+]statistics ok\n[+]autoscaler ok\n[+]gateway-status ok\n[+]controller ok\nlivez check passed\n");
     }
 
-    private Task ApplyAsync(string yaml) => new ManifestApplier(client, new ResourceDiscovery(client)).ApplyTextAsync("test", yaml, "test", CancellationToken.None);
-
-    private Task DeployAsync(string name) => ApplyAsync($$"""
+    private Task DeployAsync(string name) => cluster.ApplyAsync($$"""
         apiVersion: serving.knative.dev/v1
         kind: Service
         metadata: {name: {{name}}, namespace: default}
@@ -113,7 +90,7 @@ public sealed class DeployedControlPlaneTests
 
     private async Task<string> Refusal()
     {
-        var apply = () => ApplyAsync("""
+        var apply = () => cluster.ApplyAsync("""
             apiVersion: serving.knative.dev/v1
             kind: Service
             metadata: {name: invalid, namespace: default}
@@ -124,15 +101,15 @@ public sealed class DeployedControlPlaneTests
 
     /// <summary>Where the API server finds the webhook that sets defaults.</summary>
     private async Task<JsonElement> Target()
-        => (await client.GetAsync(Resources.MutatingWebhookConfigurations, null, "webhook.serving.knative.dev", CancellationToken.None)).Webhooks.Single().GetProperty("clientConfig");
+        => (await cluster.Client.GetAsync(Resources.MutatingWebhookConfigurations, null, "webhook.serving.knative.dev", CancellationToken.None)).Webhooks.Single().GetProperty("clientConfig");
 
     private async Task AnswersAsync(string name)
     {
         await Eventually.HoldsAsync(
-            async () => (await client.GetAsync(Resources.KnativeServices, "default", name, CancellationToken.None)).Status.Conditions
+            async () => (await cluster.Client.GetAsync(Resources.KnativeServices, "default", name, CancellationToken.None)).Status.Conditions
                 .Should().Contain(condition => condition.Type == "Ready" && condition.Status == "True"),
             Limit);
-        var pods = await client.ListAsync(Resources.Pods, SystemNamespace, new ListOptions("app=serving,serving.knative.dev/module-gateway=true"), CancellationToken.None);
+        var pods = await cluster.Client.ListAsync(Resources.Pods, SystemNamespace, new ListOptions("app=serving,serving.knative.dev/module-gateway=true"), CancellationToken.None);
         using var gateway = new HttpClient { BaseAddress = new Uri($"http://{pods.Items.Single().Status!.PodIP}:8081"), Timeout = Limit };
         using var request = new HttpRequestMessage(HttpMethod.Get, "/") { Headers = { Host = $"{name}.default.localhost" } };
         using var response = await gateway.SendAsync(request);
@@ -142,12 +119,12 @@ public sealed class DeployedControlPlaneTests
     private Task AvailableAsync(string deployment) => Eventually.HoldsAsync(
         async () =>
         {
-            var current = await client.GetAsync(Resources.Deployments, SystemNamespace, deployment, CancellationToken.None);
-            current.Status!.ReadyReplicas.Should().Be(1, server.Output);
+            var current = await cluster.Client.GetAsync(Resources.Deployments, SystemNamespace, deployment, CancellationToken.None);
+            current.Status!.ReadyReplicas.Should().Be(1, cluster.Output);
         },
         Limit);
 
     private Task ScaleAsync(string deployment, int replicas)
-        => client.PatchAsync(
+        => cluster.Client.PatchAsync(
             Resources.Deployments, SystemNamespace, deployment, new Patch(PatchType.Merge, $$"""{"spec": {"replicas": {{replicas}} } }"""), CancellationToken.None);
 }

@@ -1,0 +1,127 @@
+using System.Net;
+using System.Text.RegularExpressions;
+using FluentAssertions;
+using Serving.Api;
+using Serving.Host.Local;
+using Serving.Kubernetes;
+using Serving.Tests.Deploy;
+using Serving.Tests.Support;
+
+namespace Serving.Tests.Cluster.Deployed;
+
+/// <summary>
+/// A local cluster whose control plane is not its own but the installed Deployments: the node runs each of their pods as the real host, with
+/// the identity of its service account and no other.
+/// </summary>
+internal sealed partial class DeployedCluster : TestCluster
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(120);
+    private static readonly TimeSpan TokenLife = TimeSpan.FromDays(1);
+
+    /// <summary>A registry whose tags are not resolved: there is none on this machine.</summary>
+    private const string Unresolved = "dev.local";
+
+    private readonly HostProcess server;
+    private readonly ServiceBalancer balancer;
+    private readonly string directory;
+
+    private DeployedCluster(HostProcess server, ServiceBalancer balancer, string directory)
+        : base(KubeconfigIn(directory), balancer.Address, Unresolved)
+    {
+        this.server = server;
+        this.balancer = balancer;
+        this.directory = directory;
+    }
+
+    /// <summary>What the API server and the node wrote.</summary>
+    public string Output => server.Output;
+
+    /// <summary>Every image of the host is the same program here.</summary>
+    public override string? UpgradeImage => "ghcr.io/serving/host:v9.9.9";
+
+    /// <summary>Whoever sends requests to a local cluster learns at once that a pod leaves, and nobody wants to wait for a failover.</summary>
+    public static string WithShortDrainAndLeases(string manifest)
+    {
+        (string From, string To)[] changes =
+        [
+            ("        - run\n", "        - run\n        - --drain-delay=2\n"),
+            ("lease-duration: 15s", "lease-duration: 5s"), ("renew-deadline: 10s", "renew-deadline: 3s"), ("retry-period: 2s", "retry-period: 1s"),
+        ];
+        foreach (var (from, to) in changes)
+        {
+            manifest.Should().Contain(from);
+            manifest = manifest.Replace(from, to, StringComparison.Ordinal);
+        }
+
+        return manifest;
+    }
+
+    /// <summary>Starts the API server and the node, and installs.</summary>
+    /// <param name="manifest">A rendered file of <c>deploy/</c>.</param>
+    /// <param name="change">Changes its text before it is applied.</param>
+    public static async Task<DeployedCluster> StartAsync(string manifest, Func<string, string> change)
+    {
+        var directory = Directory.CreateTempSubdirectory("serving-test-").FullName;
+        var port = FreePorts.Of(IPAddress.Loopback, 1)[0];
+        var program = await WriteProgramAsync(directory);
+        var server = HostProcess.Start(
+            "local", "--plain", "--roles", "apiserver,node", "--data-dir", directory, "--api-port", $"{port}", "--image", $"ghcr.io/serving/host*=sh {program}");
+        try
+        {
+            await Eventually.HoldsAsync(() => (server.HasExited || server.Output.Contains("node  ", StringComparison.Ordinal)).Should().BeTrue(server.Output), Limit);
+            server.HasExited.Should().BeFalse(server.Output);
+            var client = new KubernetesClient(KubernetesConfiguration.FromKubeconfig(KubeconfigIn(directory)));
+            var cluster = new DeployedCluster(server, new ServiceBalancer(client, SystemNamespace, "gateway"), directory);
+            await cluster.ApplyAsync(change(await File.ReadAllTextAsync(RenderedManifest.PathOf(manifest))));
+            await cluster.ApplyAsync("{apiVersion: v1, kind: ConfigMap, metadata: {name: config-domain, namespace: knative-serving}, data: {localhost: \"\"}}");
+            await cluster.GiveIdentitiesAsync();
+            return cluster;
+        }
+        catch
+        {
+            await server.DisposeAsync();
+            throw;
+        }
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        await balancer.DisposeAsync();
+        await base.DisposeAsync();
+        await server.DisposeAsync();
+        Directory.Delete(directory, recursive: true);
+    }
+
+    private static string KubeconfigIn(string directory) => Path.Combine(directory, "kubeconfig");
+
+    /// <summary>What stands for the host's image: it waits for the identity of its pod's account, as a pod waits for its token.</summary>
+    private static async Task<string> WriteProgramAsync(string directory)
+    {
+        var program = Path.Combine(directory, "host.sh");
+        await File.WriteAllTextAsync(program, $"""
+            case "$POD_NAME" in serving-dataplane-*) account=serving-dataplane ;; *) account=controller ;; esac
+            while ! [ -f {directory}/$account.kubeconfig ]; do sleep 0.1; done
+            KUBECONFIG={directory}/$account.kubeconfig exec dotnet {HostProcess.Assembly} "$@"
+
+            """);
+        return program;
+    }
+
+    private async Task GiveIdentitiesAsync()
+    {
+        var administrator = await File.ReadAllTextAsync(Kubeconfig);
+        var accounts = await Client.ListAsync(Unstructured.Type("", "v1", "serviceaccounts", "ServiceAccount", namespaced: true), SystemNamespace, null, CancellationToken.None);
+        foreach (var account in accounts.Items.Select(account => account.Metadata.Name).Where(name => name is "controller" or "serving-dataplane"))
+        {
+            var token = await new ServiceAccountTokens(Client).IssueAsync(SystemNamespace, account, TokenLife, CancellationToken.None);
+            var own = TokenLine().Replace(administrator, $"$1 {token}");
+            own.Should().NotBe(administrator);
+            var file = Path.Combine(directory, $"{account}.kubeconfig");
+            await File.WriteAllTextAsync(file + ".new", own);
+            File.Move(file + ".new", file);
+        }
+    }
+
+    [GeneratedRegex(@"(token:) \S+")]
+    private static partial Regex TokenLine();
+}

@@ -1,0 +1,131 @@
+using System.Net;
+using System.Net.Sockets;
+using Serving.Api;
+using Serving.Kubernetes;
+
+namespace Serving.Tests.Cluster.Deployed;
+
+/// <summary>
+/// What a load balancer in front of a Service does: passes each new connection to one of the ready endpoints in turn, to another when that one
+/// does not answer. Connections that are open stay where they are.
+/// </summary>
+internal sealed class ServiceBalancer : IAsyncDisposable
+{
+    private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan ConnectLimit = TimeSpan.FromSeconds(1);
+
+    private readonly CancellationTokenSource stop = new();
+    private readonly TcpListener listener = new(IPAddress.Loopback, 0);
+    private readonly IKubernetesClient client;
+    private readonly string ns;
+    private readonly string service;
+    private readonly Task running;
+    private volatile IPEndPoint[] endpoints = [];
+    private int next;
+
+    /// <param name="client">Tells of the endpoints.</param>
+    /// <param name="ns">The Service's namespace.</param>
+    /// <param name="service">The Service; its first port is balanced.</param>
+    public ServiceBalancer(IKubernetesClient client, string ns, string service)
+    {
+        this.client = client;
+        this.ns = ns;
+        this.service = service;
+        listener.Start();
+        running = Task.WhenAll(FollowAsync(), AcceptAsync());
+    }
+
+    /// <summary>Where it listens.</summary>
+    public Uri Address => new($"http://{listener.LocalEndpoint}");
+
+    public async ValueTask DisposeAsync()
+    {
+        await stop.CancelAsync();
+        listener.Stop();
+        await running;
+        stop.Dispose();
+    }
+
+    private async Task FollowAsync()
+    {
+        while (!stop.IsCancellationRequested)
+        {
+            try
+            {
+                var found = await client.GetAsync(Resources.Endpoints, ns, service, stop.Token);
+                endpoints = [.. found.Subsets.SelectMany(subset => subset.Addresses.Select(address => new IPEndPoint(IPAddress.Parse(address.Ip), subset.Ports[0].Port!.Value)))];
+                await Task.Delay(LookAgain, stop.Token);
+            }
+            catch (KubernetesException)
+            {
+                // Not there yet, or the API is busy: what was known stays, as it does in a load balancer.
+                await Task.Delay(LookAgain, CancellationToken.None);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+        }
+    }
+
+    private async Task AcceptAsync()
+    {
+        while (true)
+        {
+            try
+            {
+                _ = PassAsync(await listener.AcceptSocketAsync(stop.Token));
+            }
+            catch (Exception over) when (over is OperationCanceledException or SocketException or ObjectDisposedException)
+            {
+                return;
+            }
+        }
+    }
+
+    private async Task PassAsync(Socket from)
+    {
+        using (from)
+        {
+            using var to = await ConnectAsync();
+            if (to is null)
+            {
+                return;
+            }
+
+            from.NoDelay = true;
+            using var one = new NetworkStream(from);
+            using var other = new NetworkStream(to);
+            try
+            {
+                await Task.WhenAny(one.CopyToAsync(other, stop.Token), other.CopyToAsync(one, stop.Token));
+            }
+            catch (Exception over) when (over is IOException or OperationCanceledException)
+            {
+                // A side went; so does the connection.
+            }
+        }
+    }
+
+    private async Task<Socket?> ConnectAsync()
+    {
+        var known = endpoints;
+        for (var tried = 0; tried < known.Length; tried++)
+        {
+            var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop.Token);
+            limit.CancelAfter(ConnectLimit);
+            try
+            {
+                await socket.ConnectAsync(known[(uint)Interlocked.Increment(ref next) % known.Length], limit.Token);
+                return socket;
+            }
+            catch (Exception away) when (away is SocketException or OperationCanceledException)
+            {
+                socket.Dispose();
+            }
+        }
+
+        return null;
+    }
+}
