@@ -153,7 +153,7 @@ internal sealed class ObjectTests
     [Test]
     public async Task A_watch_whose_time_is_up_ends_with_one_bookmark()
     {
-        using var watch = await _server.WatchAsync($"{Maps}?watch=true&allowWatchBookmarks=true&timeoutSeconds=1&labelSelector=seen%3Dnever");
+        using var watch = await _server.WatchAsync($"{Maps}?watch=true&allowWatchBookmarks=true&timeoutSeconds=1&labelSelector=seen%3Dnobody");
 
         var lines = (await watch.ReadToEndAsync().WaitAsync(TimeSpan.FromSeconds(20))).Split('\n', StringSplitOptions.RemoveEmptyEntries);
 
