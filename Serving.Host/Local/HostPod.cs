@@ -10,7 +10,7 @@ namespace Serving.Host.Local;
 /// <c>activator-service</c> have endpoints as in a cluster. It belongs to no node, so nobody tries to run it; the node probes
 /// it as a kubelet would (<see cref="StandInProbes"/>), so that a process that was killed gets no more requests.
 /// </summary>
-internal sealed class HostPod(IKubernetesClient client, ClusterEnvironment environment, IReadOnlyList<string> modules, TimeProvider time)
+internal sealed class HostPod(IKubernetesClient client, ClusterEnvironment environment, IReadOnlyList<string> modules, string log, TimeProvider time)
 {
     private const string ModuleLabel = "serving.knative.dev/module-";
 
@@ -30,7 +30,7 @@ internal sealed class HostPod(IKubernetesClient client, ClusterEnvironment envir
             {
                 ApiVersion = Resources.Pods.ApiVersion,
                 Kind = Resources.Pods.Kind,
-                Metadata = new ObjectMeta { Name = environment.PodName, Namespace = environment.SystemNamespace, Labels = labels },
+                Metadata = new ObjectMeta { Name = environment.PodName, Namespace = environment.SystemNamespace, Labels = labels, Annotations = new Dictionary<string, string> { [StandInProbes.LogAnnotation] = log } },
                 Spec = new PodSpec { NodeName = StandInProbes.NodeName, Containers = [Container()] },
             },
             cancellation);

@@ -39,7 +39,7 @@ internal sealed class LocalControlPlane : IAsyncDisposable
     private readonly TimeProvider time;
 
     private LocalControlPlane(
-        int gatewayPort, ClusterEnvironment environment, KubernetesClient client, KubernetesConfiguration configuration, ServiceAccountCredential identity, ElectionSettings? election,
+        LocalOptions local, ClusterEnvironment environment, KubernetesClient client, KubernetesConfiguration configuration, ServiceAccountCredential identity, ElectionSettings? election,
         ProcessLogging logging, TimeProvider time)
     {
         this.identity = identity;
@@ -51,7 +51,7 @@ internal sealed class LocalControlPlane : IAsyncDisposable
         var host = new ModuleHostOptions { StopTimeout = TimeSpan.FromSeconds(8) };
         var options = new ControlPlaneOptions(
             ControlPlane.AllModules,
-            new GatewayOptions(new IPEndPoint(IPAddress.Loopback, gatewayPort), new IPEndPoint(address, GatewayInternalPort)) { DrainTimeout = TimeSpan.FromSeconds(5) },
+            new GatewayOptions(new IPEndPoint(IPAddress.Loopback, local.GatewayPort), new IPEndPoint(address, GatewayInternalPort)) { DrainTimeout = TimeSpan.FromSeconds(5) },
             new WebhookOptions(address),
             new ActivatorOptions(address) { DrainDelay = election is null ? TimeSpan.Zero : LeaveTime, DrainTimeout = TimeSpan.FromSeconds(5) },
             new AutoscalerOptions(address),
@@ -60,7 +60,7 @@ internal sealed class LocalControlPlane : IAsyncDisposable
             election?.ApplyTo(host) ?? host,
             election is { SharesAutoscaler: true });
         modules = new ControlPlane(options, environment, configuration, logging, time);
-        pod = new HostPod(client, environment, ControlPlane.AllModules, time);
+        pod = new HostPod(client, environment, ControlPlane.AllModules, LocalDirectory.LogOf(local), time);
         var statistics = modules.Statistics;
         View = new ClusterView(modules.Informers, key => statistics.Snapshot().Where(traffic => traffic.Namespace == key.Namespace && traffic.Revision == key.Name).Sum(traffic => traffic.Requests));
     }
@@ -88,7 +88,7 @@ internal sealed class LocalControlPlane : IAsyncDisposable
             var identity = new ServiceAccountCredential(new ServiceAccountTokens(client), SystemNamespace, Account, time);
             var own = configuration with { Credential = identity };
             var election = options.Has(LocalOptions.ApiServer) ? null : await ElectionSettings.ReadAsync(own, environment, cancellation);
-            return new LocalControlPlane(options.GatewayPort, environment, client, own, identity, election, logging, time);
+            return new LocalControlPlane(options, environment, client, own, identity, election, logging, time);
         }
         catch
         {

@@ -3,6 +3,8 @@ namespace Serving.Host.Local;
 /// <summary>The data directory of a local cluster, held by one process at a time.</summary>
 internal sealed class LocalDirectory : IDisposable
 {
+    private const string LockFile = "lock";
+
     private const long LargestLog = 16 * 1024 * 1024;
 
     private readonly FileStream claim;
@@ -38,7 +40,7 @@ internal sealed class LocalDirectory : IDisposable
 
             // One API server a directory; other roles may be there several times, and leave nothing.
             var exclusive = local.Has(LocalOptions.ApiServer);
-            var name = exclusive ? "lock" : $"lock-{Environment.ProcessId}";
+            var name = exclusive ? LockFile : $"{LockFile}-{Environment.ProcessId}";
             var options = new FileStreamOptions
             {
                 Mode = FileMode.OpenOrCreate,
@@ -50,8 +52,34 @@ internal sealed class LocalDirectory : IDisposable
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            var why = failure is UnauthorizedAccessException ? "it may not be written to" : "another local cluster uses it, or it is not a directory";
-            throw new UserErrorException($"--data-dir {path}: {why}. Stop the other one, or name another directory. ({failure.Message})", failure);
+            throw new UserErrorException($"--data-dir {path}: {Why(path, failure)} ({failure.Message})", failure);
+        }
+    }
+
+    private static string Why(string path, Exception failure)
+    {
+        if (File.Exists(path))
+        {
+            return "it is not a directory: name another one.";
+        }
+
+        // A lock that is there and cannot be taken is somebody's; anything else is about the place.
+        return failure is IOException and not (DirectoryNotFoundException or FileNotFoundException) && File.Exists(System.IO.Path.Combine(path, LockFile)) && CanWrite(path)
+            ? "another local cluster uses it. Stop that one, or name another directory."
+            : "it cannot be made or written to: name another directory.";
+    }
+
+    private static bool CanWrite(string path)
+    {
+        try
+        {
+            using var probe = new FileStream(
+                System.IO.Path.Combine(path, System.IO.Path.GetRandomFileName()), new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Options = FileOptions.DeleteOnClose });
+            return true;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
         }
     }
 
@@ -70,6 +98,6 @@ internal sealed class LocalDirectory : IDisposable
     public void Dispose() => claim.Dispose();
 
     /// <summary>A log for each process on the directory: they would write over each other's lines.</summary>
-    private static string LogOf(LocalOptions local)
+    public static string LogOf(LocalOptions local)
         => local.Has(LocalOptions.ApiServer) ? "serving.log" : local.Has(LocalOptions.ControlPlane) ? $"serving-{local.GatewayPort}.log" : "serving-node.log";
 }

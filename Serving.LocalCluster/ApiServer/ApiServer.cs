@@ -75,7 +75,7 @@ public sealed class ApiServer : IAsyncDisposable
             PortHolder.ThrowIfTaken(options.Address, options.Port);
 
         var identity = ServerIdentity.LoadOrCreate(options.DataDirectory, options.Address, time);
-        var database = StateDatabase.Open(Path.Combine(options.DataDirectory, "state.db"), loggers);
+        var database = StateDatabase.Open(Path.Combine(options.DataDirectory, "state.db"), loggers, time);
         var stopping = new CancellationTokenSource();
         ObjectStore? store = null;
         WebApplication? app = null;

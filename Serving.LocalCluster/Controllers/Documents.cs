@@ -52,6 +52,24 @@ internal static class Documents
             ["metadata"] = new JsonObject { ["uid"] = value.Metadata.Uid, ["resourceVersion"] = value.Metadata.ResourceVersion, [field] = content },
         }.ToJsonString());
 
+    /// <summary>
+    /// Writes only what differs between an object as it was read and as it should be: a copy from a cache lacks what the cache leaves
+    /// out, and a replacement would take that away. Throws (conflict) when the object has another uid or version meanwhile.
+    /// </summary>
+    public static Task<T> ChangeAsync<T>(IKubernetesClient client, ResourceType<T> type, T before, T after, CancellationToken cancellation)
+        where T : class, IKubernetesObject
+    {
+        var patch = Difference((JsonObject)Node(before)!, (JsonObject)Node(after)!);
+        if (patch["metadata"] is not JsonObject metadata)
+        {
+            patch["metadata"] = metadata = [];
+        }
+
+        metadata["uid"] = before.Metadata.Uid;
+        metadata["resourceVersion"] = before.Metadata.ResourceVersion;
+        return client.PatchAsync(type, before.Metadata.Namespace, before.Metadata.Name, new Patch(PatchType.Merge, patch.ToJsonString()), cancellation);
+    }
+
     /// <summary>A merged copy: keys of <paramref name="over"/> win.</summary>
     public static IReadOnlyDictionary<string, string> Merge(IReadOnlyDictionary<string, string> under, IReadOnlyDictionary<string, string> over)
     {
@@ -100,6 +118,33 @@ internal static class Documents
         {
             // Nothing is lost: what is there is compared when its event comes.
         }
+    }
+
+    // A merge patch (RFC 7386): what is null goes, lists are replaced as a whole.
+    private static JsonObject Difference(JsonObject before, JsonObject after)
+    {
+        var patch = new JsonObject();
+        foreach (var (name, value) in after)
+        {
+            if (before[name] is JsonObject old && value is JsonObject now)
+            {
+                if (Difference(old, now) is { Count: > 0 } inner)
+                {
+                    patch[name] = inner;
+                }
+            }
+            else if (!JsonNode.DeepEquals(before[name], value))
+            {
+                patch[name] = value?.DeepClone();
+            }
+        }
+
+        foreach (var (name, _) in before.Where(entry => !after.ContainsKey(entry.Key)))
+        {
+            patch[name] = null;
+        }
+
+        return patch;
     }
 
     private static JsonNode? Node<T>(T? value)

@@ -4,7 +4,6 @@ using Serving.Api;
 using Serving.Api.Core;
 using Serving.Kubernetes;
 using Serving.LocalCluster.Node.Pods;
-using NodeObject = Serving.Api.Core.Node;
 
 namespace Serving.LocalCluster.Node;
 
@@ -15,7 +14,6 @@ namespace Serving.LocalCluster.Node;
 /// </summary>
 public sealed class LocalNode
 {
-    private static readonly TimeSpan Heartbeat = TimeSpan.FromMinutes(5);
     private readonly LocalNodeOptions _options;
     private readonly IEventRecorder _events;
     private readonly ILogger _logger;
@@ -46,19 +44,18 @@ public sealed class LocalNode
         var context = new NodeContext(_options, client, new NodeObjects(client, informers), runtime, _events, _logger, _time);
         var pods = informers.For(Resources.Pods);
         var run = new Run(context, cancellation);
+        var registration = new NodeRegistration(context);
         try
         {
-            await RegisterAsync(client, cancellation).ConfigureAwait(false);
+            await registration.RegisterAsync(cancellation).ConfigureAwait(false);
             await pods.WaitForSyncAsync(cancellation).ConfigureAwait(false);
+            await context.Objects.Nodes.WaitForSyncAsync(cancellation).ConfigureAwait(false);
             run.RemoveLeftovers(pods.Lister.List());
             using var handler = pods.AddHandler(run.Handle);
             using var configMaps = context.Objects.ConfigMaps.AddHandler(change => run.Refresh(change.Key.Namespace));
             using var secrets = context.Objects.Secrets.AddHandler(change => run.Refresh(change.Key.Namespace));
-            while (true)
-            {
-                await Task.Delay(Heartbeat, _time, cancellation).ConfigureAwait(false);
-                await RegisterAsync(client, cancellation).ConfigureAwait(false);
-            }
+            using var nodes = context.Objects.Nodes.AddHandler(_ => run.Retry());
+            await registration.KeepAsync(cancellation).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
@@ -70,46 +67,12 @@ public sealed class LocalNode
         }
     }
 
-    // Creates the Node object or renews its status; the server may not be up yet.
-    private async Task RegisterAsync(IKubernetesClient client, CancellationToken cancellation)
-    {
-        for (var retry = TimeSpan.FromMilliseconds(50); ; retry = retry.TotalSeconds > 2 ? retry : retry * 2)
-        {
-            try
-            {
-                var node = await FindOrCreateAsync(client, cancellation).ConfigureAwait(false);
-                var now = _time.GetUtcNow();
-                await client.UpdateStatusAsync(
-                    Resources.Nodes, NodeStatus.Make(_options.NodeName, node.Metadata.ResourceVersion, node.Metadata.CreationTimestamp ?? now, now), cancellation)
-                    .ConfigureAwait(false);
-                return;
-            }
-            catch (Exception e) when (e is KubernetesException or HttpRequestException or IOException)
-            {
-                _logger.LogDebug(e, "Cannot register the node yet");
-                await Task.Delay(retry, _time, cancellation).ConfigureAwait(false);
-            }
-        }
-    }
-
-    private async Task<NodeObject> FindOrCreateAsync(IKubernetesClient client, CancellationToken cancellation)
-    {
-        try
-        {
-            return await client.GetAsync(Resources.Nodes, null, _options.NodeName, cancellation).ConfigureAwait(false);
-        }
-        catch (KubernetesException e) when (e.IsNotFound)
-        {
-            var now = _time.GetUtcNow();
-            return await client.CreateAsync(Resources.Nodes, NodeStatus.Make(_options.NodeName, "", now, now), cancellation).ConfigureAwait(false);
-        }
-    }
-
     /// <summary>The pods of one run of the node, by uid. Changes come one at a time; nothing here waits.</summary>
     private sealed class Run(NodeContext node, CancellationToken cancellation)
     {
         private readonly ConcurrentDictionary<string, PodWorker> _workers = new(StringComparer.Ordinal);
         private readonly ConcurrentDictionary<string, Task> _ending = new(StringComparer.Ordinal);
+        private readonly Dictionary<string, Waiting> _waiting = new(StringComparer.Ordinal);
         private readonly PodScheduler _scheduler = new(node);
         private readonly Lock _lock = new();
         private bool _stopping;
@@ -131,6 +94,23 @@ public sealed class LocalNode
                 if (change.New is { } pod)
                 {
                     Handle(pod);
+                }
+            }
+        }
+
+        /// <summary>Looks again at the pods that found no place, the oldest first.</summary>
+        public void Retry()
+        {
+            lock (_lock)
+            {
+                if (_stopping)
+                {
+                    return;
+                }
+
+                foreach (var waiting in _waiting.Values.OrderBy(w => w.Pod.Metadata.CreationTimestamp).ToList())
+                {
+                    Schedule(waiting.Pod);
                 }
             }
         }
@@ -186,7 +166,10 @@ public sealed class LocalNode
             else if (PodScheduler.IsFor(pod))
             {
                 Schedule(pod);
+                return;
             }
+
+            _waiting.Remove(pod.Metadata.Uid);
         }
 
         private void Adopt(Pod pod)
@@ -198,26 +181,58 @@ public sealed class LocalNode
             }
             else if (pod.Status?.Phase is not ("Succeeded" or "Failed"))
             {
-                _workers[pod.Metadata.Uid] = new PodWorker(node, pod, Task.FromResult(true));
+                Start(pod, Task.FromResult(true));
             }
         }
 
         private void Schedule(Pod pod)
         {
+            var before = _waiting.GetValueOrDefault(pod.Metadata.Uid);
+            var reported = before?.Reported ?? Task.CompletedTask;
             var running = _workers.Values.Count(w => !w.Completion.IsCompleted);
-            if (PodScheduler.Unschedulable(pod, node.Options.NodeName, running) is { } message)
+            if (PodScheduler.Unschedulable(pod, node.Options, node.Objects.Nodes.Lister.Get("", node.Options.NodeName), running) is { } message)
             {
-                _ = Task.Run(() => _scheduler.ReportAsync(pod, message, cancellation), CancellationToken.None);
+                _waiting[pod.Metadata.Uid] = new Waiting(pod, message, message == before?.Message ? reported : Task.Run(() => ReportAsync(pod, message, reported), CancellationToken.None));
                 return;
             }
 
+            _waiting.Remove(pod.Metadata.Uid);
+
             // The only node there is: the pod is started while its binding is on the way, which saves a cold start that time.
-            var bound = Task.Run(() => _scheduler.BindAsync(pod, cancellation), CancellationToken.None);
-            _workers[pod.Metadata.Uid] = new PodWorker(node, pod with { Spec = pod.Spec! with { NodeName = node.Options.NodeName } }, bound);
+            var bound = Task.Run(() => BindAsync(pod, reported), CancellationToken.None);
+            Start(pod with { Spec = pod.Spec! with { NodeName = node.Options.NodeName } }, bound);
+        }
+
+        // One after the other: that a pod found no place must not be written after that it did.
+        private async Task ReportAsync(Pod pod, string message, Task reported)
+        {
+            await reported.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await _scheduler.ReportAsync(pod, message, cancellation).ConfigureAwait(false);
+        }
+
+        private async Task<bool> BindAsync(Pod pod, Task reported)
+        {
+            await reported.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            return await _scheduler.BindAsync(pod, cancellation).ConfigureAwait(false);
+        }
+
+        private void Start(Pod pod, Task<bool> bound)
+        {
+            var worker = new PodWorker(node, pod, bound);
+            _workers[pod.Metadata.Uid] = worker;
+            _ = RetryAfterAsync(worker);
+        }
+
+        // A pod that ends makes room for another.
+        private async Task RetryAfterAsync(PodWorker worker)
+        {
+            await worker.Completion.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ForceYielding);
+            Retry();
         }
 
         private void Remove(Pod pod)
         {
+            _waiting.Remove(pod.Metadata.Uid);
             var ended = Task.CompletedTask;
             if (_workers.TryRemove(pod.Metadata.Uid, out var worker))
             {
@@ -252,5 +267,8 @@ public sealed class LocalNode
                 node.Logger.LogWarning(e, "Cannot remove {Directory}", directory);
             }
         }
+
+        // A pod that found no place, what it was told, and when that is written.
+        private sealed record Waiting(Pod Pod, string Message, Task Reported);
     }
 }

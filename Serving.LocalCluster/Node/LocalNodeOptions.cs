@@ -10,6 +10,9 @@ public sealed record LocalNodeOptions(string DataDirectory, ImageMap Images, Loo
     /// <summary>The name of the Node object; pods with this <c>spec.nodeName</c> run here.</summary>
     public string NodeName { get; init; } = "local";
 
+    /// <summary>How many pods the node takes; what comes beyond waits for one of them to end.</summary>
+    public int MaxPods { get; init; } = NodeStatus.MaxPods;
+
     /// <summary>How long all pods together get to stop when the node is cancelled, however long their own grace periods are.</summary>
     public TimeSpan ShutdownGrace { get; init; } = TimeSpan.FromSeconds(10);
 

@@ -1,6 +1,7 @@
 using Serving.Api;
 using Serving.Api.Core;
 using Serving.Kubernetes;
+using NodeObject = Serving.Api.Core.Node;
 
 namespace Serving.LocalCluster.Node;
 
@@ -15,6 +16,9 @@ internal sealed class NodeObjects(IKubernetesClient client, IInformers informers
 
     /// <summary>The Secrets of the cluster.</summary>
     public IInformer<Secret> Secrets { get; } = informers.For(Resources.Secrets);
+
+    /// <summary>The nodes of the cluster.</summary>
+    public IInformer<NodeObject> Nodes { get; } = informers.For(Resources.Nodes);
 
     /// <summary>The Services of the cluster.</summary>
     public IInformer<CoreService> Services { get; } = informers.For(Resources.Services);

@@ -36,8 +36,8 @@ internal static class NodeStatus
         ["beta.kubernetes.io/arch"] = Architecture,
     };
 
-    /// <summary>The Node object. <paramref name="resourceVersion"/> is empty to create it.</summary>
-    public static NodeObject Make(string name, string resourceVersion, DateTimeOffset since, DateTimeOffset now)
+    /// <summary>A new Node object.</summary>
+    public static NodeObject Make(string name, int maxPods, DateTimeOffset now)
     {
         var node = new JsonObject
         {
@@ -49,39 +49,37 @@ internal static class NodeStatus
                 ["labels"] = new JsonObject(Labels(name).Select(l => KeyValuePair.Create(l.Key, (JsonNode?)l.Value))),
             },
             ["spec"] = new JsonObject(),
-            ["status"] = new JsonObject
-            {
-                ["capacity"] = Resources(),
-                ["allocatable"] = Resources(),
-                ["conditions"] = new JsonArray(
-                    Condition("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available", since, now),
-                    Condition("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure", since, now),
-                    Condition("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available", since, now),
-                    Condition("Ready", "True", "KubeletReady", "the local node runs pods as processes", since, now)),
-                ["addresses"] = new JsonArray(
-                    new JsonObject { ["type"] = "InternalIP", ["address"] = Address }, new JsonObject { ["type"] = "Hostname", ["address"] = name }),
-                ["nodeInfo"] = new JsonObject
-                {
-                    ["machineID"] = Environment.MachineName,
-                    ["systemUUID"] = Environment.MachineName,
-                    ["bootID"] = "",
-                    ["kernelVersion"] = Environment.OSVersion.Version.ToString(),
-                    ["osImage"] = RuntimeInformation.OSDescription,
-                    ["containerRuntimeVersion"] = "process://1",
-                    ["kubeletVersion"] = "v1.34.0",
-                    ["kubeProxyVersion"] = "",
-                    ["operatingSystem"] = "linux",
-                    ["architecture"] = Architecture,
-                },
-            },
+            ["status"] = Make(name, maxPods, now, now),
         };
-        if (resourceVersion.Length > 0)
-        {
-            node["metadata"]!["resourceVersion"] = resourceVersion;
-        }
-
         return node.Deserialize(ApiJson.Default.Of<NodeObject>())!;
     }
+
+    /// <summary>The status of the node, ready since <paramref name="since"/>.</summary>
+    public static JsonObject Make(string name, int maxPods, DateTimeOffset since, DateTimeOffset now) => new()
+    {
+        ["capacity"] = Resources(maxPods),
+        ["allocatable"] = Resources(maxPods),
+        ["conditions"] = new JsonArray(
+            Condition("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available", since, now),
+            Condition("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure", since, now),
+            Condition("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available", since, now),
+            Condition("Ready", "True", "KubeletReady", "the local node runs pods as processes", since, now)),
+        ["addresses"] = new JsonArray(
+            new JsonObject { ["type"] = "InternalIP", ["address"] = Address }, new JsonObject { ["type"] = "Hostname", ["address"] = name }),
+        ["nodeInfo"] = new JsonObject
+        {
+            ["machineID"] = Environment.MachineName,
+            ["systemUUID"] = Environment.MachineName,
+            ["bootID"] = "",
+            ["kernelVersion"] = Environment.OSVersion.Version.ToString(),
+            ["osImage"] = RuntimeInformation.OSDescription,
+            ["containerRuntimeVersion"] = "process://1",
+            ["kubeletVersion"] = "v1.34.0",
+            ["kubeProxyVersion"] = "",
+            ["operatingSystem"] = "linux",
+            ["architecture"] = Architecture,
+        },
+    };
 
     private static string Architecture => RuntimeInformation.OSArchitecture switch
     {
@@ -90,12 +88,12 @@ internal static class NodeStatus
         var other => other.ToString().ToLowerInvariant(),
     };
 
-    private static JsonObject Resources() => new()
+    private static JsonObject Resources(int maxPods) => new()
     {
         ["cpu"] = Capacity("cpu").ToString("0", CultureInfo.InvariantCulture),
         ["memory"] = (Capacity("memory") / 1024).ToString("0", CultureInfo.InvariantCulture) + "Ki",
         ["ephemeral-storage"] = (Capacity("ephemeral-storage") / 1024).ToString("0", CultureInfo.InvariantCulture) + "Ki",
-        ["pods"] = MaxPods.ToString(CultureInfo.InvariantCulture),
+        ["pods"] = maxPods.ToString(CultureInfo.InvariantCulture),
     };
 
     private static JsonObject Condition(string type, string status, string reason, string message, DateTimeOffset since, DateTimeOffset now) => new()

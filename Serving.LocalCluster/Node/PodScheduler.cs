@@ -3,12 +3,13 @@ using Microsoft.Extensions.Logging;
 using Serving.Api;
 using Serving.Api.Core;
 using Serving.Kubernetes;
+using NodeObject = Serving.Api.Core.Node;
 
 namespace Serving.LocalCluster.Node;
 
 /// <summary>
 /// Gives pods to the one node. A pod is refused when it asks for more than the whole machine has, for labels the node lacks,
-/// or when the node is full; requests of other pods are not reckoned: on a machine that people work on, a
+/// or when the node is full, cordoned or tainted against it; requests of other pods are not reckoned: on a machine that people work on, a
 /// request is no reservation.
 /// </summary>
 internal sealed class PodScheduler(NodeContext node)
@@ -18,10 +19,20 @@ internal sealed class PodScheduler(NodeContext node)
         => pod.Spec is { NodeName: "", SchedulerName: "" or "default-scheduler" } && pod.Metadata.DeletionTimestamp is null && pod.Status?.Phase is not ("Succeeded" or "Failed");
 
     /// <summary>Why the pod cannot run here, in the scheduler's words, or null when it can.</summary>
-    public static string? Unschedulable(Pod pod, string nodeName, int pods)
+    /// <param name="pod">The pod.</param>
+    /// <param name="options">What the node was told.</param>
+    /// <param name="known">Its Node object; null while it is not known.</param>
+    /// <param name="pods">How many pods it runs.</param>
+    public static string? Unschedulable(Pod pod, LocalNodeOptions options, NodeObject? known, int pods)
     {
+        const string noHelp = "Preemption is not helpful for scheduling";
+        if (NodeTaints.Refusal(known, pod) is { } refusal)
+        {
+            return Say([refusal], noHelp);
+        }
+
         var reasons = new List<string>();
-        if (pods >= NodeStatus.MaxPods)
+        if (pods >= options.MaxPods)
         {
             reasons.Add("Too many pods");
         }
@@ -37,15 +48,13 @@ internal sealed class PodScheduler(NodeContext node)
             }
         }
 
-        var preemption = reasons.Count > 0 ? "No preemption victims found for incoming pod" : "Preemption is not helpful for scheduling";
-        var labels = NodeStatus.Labels(nodeName);
+        var labels = known?.Metadata.Labels ?? NodeStatus.Labels(options.NodeName);
         if (spec.NodeSelector.Any(s => labels.GetValueOrDefault(s.Key) != s.Value))
         {
-            reasons = ["node(s) didn't match Pod's node affinity/selector"];
-            preemption = "Preemption is not helpful for scheduling";
+            return Say(["node(s) didn't match Pod's node affinity/selector"], noHelp);
         }
 
-        return reasons.Count == 0 ? null : $"0/1 nodes are available: {string.Join(", ", reasons.Select(r => "1 " + r))}. preemption: 0/1 nodes are available: 1 {preemption}.";
+        return reasons.Count == 0 ? null : Say(reasons, "No preemption victims found for incoming pod");
     }
 
     /// <summary>Binds the pod to the node. Returns false when it is gone or was bound to another one.</summary>
@@ -82,6 +91,9 @@ internal sealed class PodScheduler(NodeContext node)
         node.Events.Warning(pod, "FailedScheduling", message);
         await PatchAsync(pod, new JsonObject { ["metadata"] = new JsonObject { ["uid"] = pod.Metadata.Uid }, ["status"] = status }, "status", cancellation).ConfigureAwait(false);
     }
+
+    private static string Say(IEnumerable<string> reasons, string preemption)
+        => $"0/1 nodes are available: {string.Join(", ", reasons.Select(r => "1 " + r))}. preemption: 0/1 nodes are available: 1 {preemption}.";
 
     // Null when the pod is gone.
     private async Task<Pod?> PatchAsync(Pod pod, JsonObject body, string? subresource, CancellationToken cancellation)

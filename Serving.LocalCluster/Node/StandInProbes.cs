@@ -19,6 +19,9 @@ public sealed class StandInProbes
     /// <summary>The node name of pods that stand for processes.</summary>
     public const string NodeName = "host";
 
+    /// <summary>The annotation by which such a pod names the log of its process: a file in the cluster's data directory.</summary>
+    public const string LogAnnotation = "serving.local/log";
+
     private const string Reason = "ReadinessProbeFailed";
 
     private readonly IInformer<Pod> pods;

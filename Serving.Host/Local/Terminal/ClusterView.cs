@@ -30,7 +30,7 @@ internal sealed class ClusterView
         this.requests = requests;
     }
 
-    /// <summary>One row a revision that has traffic or pods, ordered by service and age.</summary>
+    /// <summary>One row a revision that has traffic or pods, ordered by service and age, and one a Service that has no revision yet.</summary>
     public IReadOnlyList<RevisionRow> Rows()
     {
         var rows = new List<RevisionRow>();
@@ -43,8 +43,20 @@ internal sealed class ClusterView
             }
         }
 
+        var shown = rows.Select(row => row.Service).ToHashSet();
+        rows.AddRange(services.Lister.List().Select(service => Row(service, ObjectKey.Of(service))).Where(row => !shown.Contains(row.Service)));
         return rows;
     }
+
+    /// <summary>Whether what a row showed is there still; a revision without traffic and pods is, though it has no row.</summary>
+    public bool Exists(RevisionRow row)
+    {
+        var name = row.Service.Split('/');
+        return row.Revision.Length > 0 ? revisions.Lister.Get(name[0], row.Revision) is not null : services.Lister.Get(name[0], name[1]) is not null;
+    }
+
+    private static RevisionRow Row(Service service, ObjectKey key)
+        => new($"{key.Namespace}/{key.Name}", service.Status.Url ?? "", Readiness(service), "", null, 0, 0, null, 0);
 
     private RevisionRow Row(Revision revision)
     {

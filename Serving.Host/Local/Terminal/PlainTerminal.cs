@@ -13,15 +13,36 @@ internal sealed class PlainTerminal(TextWriter output, TimeProvider time) : ITer
         using var timer = new PeriodicTimer(Interval, time);
         while (!cancellation.IsCancellationRequested && await timer.WaitForNextTickAsync(cancellation))
         {
-            foreach (var row in view.Rows())
+            var rows = view.Rows();
+            foreach (var row in rows)
             {
-                var before = shown.GetValueOrDefault(row.Service + "/" + row.Revision);
+                var before = shown.GetValueOrDefault(KeyOf(row));
                 if (before is null || before with { Requests = row.Requests } != row)
                 {
-                    output.WriteLine($"{time.GetLocalNow():HH:mm:ss}  {row.Service}  {row.Revision}  {row.ServiceReady}  pods {row.ReadyPods}/{row.Pods} wanted {row.WantedPods?.ToString() ?? "?"}  requests {row.Requests}");
-                    shown[row.Service + "/" + row.Revision] = row;
+                    Say(row, row.Revision.Length == 0
+                        ? $"{row.ServiceReady}  no revision yet"
+                        : $"{row.ServiceReady}  pods {row.ReadyPods}/{row.Pods} wanted {row.WantedPods?.ToString() ?? "?"}  requests {row.Requests}");
+                    shown[KeyOf(row)] = row;
+                }
+            }
+
+            foreach (var (key, row) in shown.ExceptBy(rows.Select(KeyOf), entry => entry.Key).ToList())
+            {
+                shown.Remove(key);
+                if (!view.Exists(row))
+                {
+                    Say(row, "deleted");
+                }
+                else if (row.Revision.Length > 0)
+                {
+                    Say(row, "no traffic, no pods");
                 }
             }
         }
     }
+
+    private static string KeyOf(RevisionRow row) => row.Service + "/" + row.Revision;
+
+    private void Say(RevisionRow row, string what)
+        => output.WriteLine($"{time.GetLocalNow():HH:mm:ss}  {row.Service}  {(row.Revision.Length > 0 ? row.Revision + "  " : "")}{what}");
 }

@@ -4,7 +4,7 @@ namespace Serving.Host.Local.Terminal;
 /// <param name="Service">Namespace and name of its Service, or of its Configuration when it has none.</param>
 /// <param name="Url">The Service's address; empty while there is none.</param>
 /// <param name="ServiceReady">The Service's state in one word or, when it is not ready, its reason.</param>
-/// <param name="Revision">The revision's name.</param>
+/// <param name="Revision">The revision's name; empty for a Service that has none yet.</param>
 /// <param name="Percent">Its share of the traffic; null for none.</param>
 /// <param name="ReadyPods">Pods that take requests.</param>
 /// <param name="Pods">Pods there are, terminating ones left out.</param>

@@ -19,13 +19,10 @@ internal static class ServerSideApply
     {
         var schema = request.Resource.Schema;
         var subresource = request.Subresource ?? "";
+        config = Confined(request, config);
         var applied = new FieldSet();
         ObjectFields.Collect(schema, config, applied, isRoot: true);
         ManagedFields.Strip(applied);
-        if (request.Subresource == "status")
-            Restrict(applied, "f:status");
-        else if (request.Resource.HasStatus)
-            applied.Remove("f:status");
 
         var entries = ManagedFields.Read(live);
         if (entries.Count == 0 && !isNew)
@@ -112,9 +109,25 @@ internal static class ServerSideApply
             "before-first-apply", "Update", request.Resource.ApiVersion, "", live.String("metadata", "creationTimestamp"), fields);
     }
 
-    private static void Restrict(FieldSet set, string step)
+    // Where the status has a writer of its own, what others say of it counts for nothing, and what that one says counts for the status alone.
+    private static JsonObject Confined(ResourceRequest request, JsonObject config)
     {
-        foreach (var other in set.Children.Keys.Where(k => k != step).ToList())
-            set.Remove(other);
+        var confined = (JsonObject)config.DeepClone();
+        if (request.Subresource is null && request.Resource.HasStatus)
+        {
+            confined.Remove("status");
+        }
+        else if (request.Subresource == "status")
+        {
+            foreach (var name in config.Select(p => p.Key).Where(k => k is not ("apiVersion" or "kind" or "metadata" or "status")))
+                confined.Remove(name);
+            if (confined["metadata"] is JsonObject metadata)
+            {
+                foreach (var name in metadata.Select(p => p.Key).Where(k => k is not ("name" or "namespace" or "uid" or "resourceVersion")).ToList())
+                    metadata.Remove(name);
+            }
+        }
+
+        return confined;
     }
 }

@@ -97,7 +97,10 @@ internal sealed class CustomResourceController(
             Schema = CustomSchema.Read(version.Object("schema", "openAPIV3Schema")),
             Custom = new CustomVersion(
                 (JsonArray?)version.Array("additionalPrinterColumns")?.DeepClone(), scale.String("specReplicasPath"), scale.String("statusReplicasPath"),
-                scale.String("labelSelectorPath"), storage, warning, spec.True("preserveUnknownFields")),
+                scale.String("labelSelectorPath"), storage, warning, spec.True("preserveUnknownFields"))
+            {
+                SelectableFields = [.. (version.Array("selectableFields") ?? []).Select(f => f.String("jsonPath")?.TrimStart('.') ?? "")],
+            },
         };
     }
 
@@ -149,6 +152,8 @@ internal sealed class CustomResourceController(
             while (store.Get(Group, Plural, "", name) is { IsDeleting: true } stored)
             {
                 var document = stored.Document();
+                if (!MetadataRules.Finalizers(document).Contains(Cleanup))
+                    return; // The instances are gone; it waits for what others hold it for.
                 var any = registry.FindAny(document.String("spec", "group")!, document.String("spec", "names", "plural")!);
                 if (any is null || resources.DeleteAll(any))
                 {

@@ -27,6 +27,7 @@ internal static class DefinitionValidation
         {
             if (versions[i].Object("schema", "openAPIV3Schema") is null)
                 errors.Add(FieldError.Required($"spec.versions[{i}].schema.openAPIV3Schema", "schemas are required"));
+            CheckSelectable(versions[i], $"spec.versions[{i}].selectableFields", errors);
         }
 
         if (spec.String("conversion", "strategy") is "Webhook")
@@ -40,6 +41,21 @@ internal static class DefinitionValidation
     {
         if (StorageVersion(definition) is { } storage && definition.Array("status", "storedVersions") is { } stored && !Names(stored).Contains(storage))
             stored.Add(storage);
+    }
+
+    // A field to select by is a plain value that the schema describes.
+    private static void CheckSelectable(JsonNode? version, string path, List<FieldError> errors)
+    {
+        var fields = version.Array("selectableFields") ?? [];
+        for (var i = 0; i < fields.Count; i++)
+        {
+            var at = fields[i].String("jsonPath") ?? "";
+            JsonNode? schema = version.Object("schema", "openAPIV3Schema");
+            foreach (var step in at.TrimStart('.').Split('.'))
+                schema = schema.At("properties", step);
+            if (!at.StartsWith('.') || schema.String("type") is not ("string" or "boolean" or "integer"))
+                errors.Add(FieldError.Invalid($"{path}[{i}].jsonPath", at, "is an invalid path: it must name a string, boolean or integer of the schema"));
+        }
     }
 
     // A version may go only when nothing is stored in it any more, which the status says.

@@ -28,7 +28,11 @@ internal static partial class BuiltInValidation
                 }
 
                 break;
-            case ("apps", "Deployment" or "ReplicaSet" or "StatefulSet" or "DaemonSet"):
+            case ("apps", "Deployment"):
+                Workload(document, old, errors);
+                RolloutValidation.Check(document.Object("spec") ?? [], errors);
+                break;
+            case ("apps", "ReplicaSet" or "StatefulSet" or "DaemonSet"):
                 Workload(document, old, errors);
                 break;
             case ("batch", "Job"):

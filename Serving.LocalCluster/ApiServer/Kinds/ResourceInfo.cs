@@ -56,4 +56,8 @@ internal sealed record ResourceInfo
 /// <param name="PreservesUnknownFields">Nothing is pruned.</param>
 internal sealed record CustomVersion(
     JsonArray? Columns, string? SpecReplicasPath, string? StatusReplicasPath, string? LabelSelectorPath, string StorageVersion, string? DeprecationWarning,
-    bool PreservesUnknownFields);
+    bool PreservesUnknownFields)
+{
+    /// <summary>The fields that field selectors may name, as <c>spec.color</c>.</summary>
+    public IReadOnlyList<string> SelectableFields { get; init; } = [];
+}

@@ -22,6 +22,13 @@ internal static class ProtobufReader
         ["apps/v1/Deployment"] = "apps.v1.Deployment",
         ["apps/v1/ReplicaSet"] = "apps.v1.ReplicaSet",
         ["batch/v1/Job"] = "batch.v1.Job",
+        ["batch/v1/CronJob"] = "batch.v1.CronJob",
+        ["autoscaling/v1/HorizontalPodAutoscaler"] = "autoscaling.v1.HorizontalPodAutoscaler",
+        ["autoscaling/v2/HorizontalPodAutoscaler"] = "autoscaling.v2.HorizontalPodAutoscaler",
+        ["v1/ResourceQuota"] = "core.v1.ResourceQuota",
+        ["networking.k8s.io/v1/Ingress"] = "networking.v1.Ingress",
+        ["policy/v1/PodDisruptionBudget"] = "policy.v1.PodDisruptionBudget",
+        ["scheduling.k8s.io/v1/PriorityClass"] = "scheduling.v1.PriorityClass",
         ["coordination.k8s.io/v1/Lease"] = "coordination.v1.Lease",
         ["authentication.k8s.io/v1/TokenRequest"] = "authentication.v1.TokenRequest",
         ["authorization.k8s.io/v1/SelfSubjectAccessReview"] = "authorization.v1.SelfSubjectAccessReview",
@@ -43,7 +50,7 @@ internal static class ProtobufReader
     private static readonly HashSet<string> s_plainFields = new(StringComparer.Ordinal)
     {
         "generation", "observedGeneration", "minReadySeconds", "paused", "stdin", "stdinOnce", "tty", "hostNetwork", "hostPID", "hostIPC", "hostPort", "readOnly",
-        "initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold",
+        "number", "initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold",
     };
 
     /// <summary>The object in an envelope.</summary>

@@ -6,7 +6,7 @@ namespace Serving.LocalCluster.ApiServer.Rest;
 
 /// <summary>
 /// Between the version an object is kept in and the versions it is served in. Custom resources differ in their apiVersion only (conversion None);
-/// the two event groups are one collection with other names for some fields.
+/// the two event groups are one collection with other names for some fields; autoscalers are kept as v2.
 /// </summary>
 internal static class Conversion
 {
@@ -34,6 +34,8 @@ internal static class Conversion
             return document;
         if (stored.ApiVersion == CoreEvent && resource.ApiVersion == NewEvent)
             Rename(document, toNew: true);
+        else if (resource is { Group: "autoscaling", Version: "v1", Custom: null })
+            AutoscalerConversion.ToV1(document);
         document["apiVersion"] = resource.ApiVersion;
         return document;
     }
@@ -50,6 +52,11 @@ internal static class Conversion
         {
             Rename(kept, toNew: false);
             kept["apiVersion"] = CoreEvent;
+        }
+        else if (resource is { Group: "autoscaling", Version: "v1" })
+        {
+            AutoscalerConversion.ToV2(kept);
+            kept["apiVersion"] = "autoscaling/v2";
         }
 
         return kept;

@@ -108,7 +108,7 @@ internal sealed class ResourceReader(ObjectStore store)
         if (request.Name is not null)
             fields = string.IsNullOrEmpty(fields) ? $"metadata.name={request.Name}" : $"{fields},metadata.name={request.Name}";
         return Selector.Parse(
-            request.Query("labelSelector"), fields, field => SelectableFields.Knows(resource.ApiVersion, resource.Kind, field),
+            request.Query("labelSelector"), fields, field => resource.Custom?.SelectableFields.Contains(field) == true || SelectableFields.Knows(resource.ApiVersion, resource.Kind, field),
             field => Conversion.StorageField(resource, field));
     }
 

@@ -23,6 +23,8 @@ internal sealed class ResourceWriter(ObjectStore store, AdmissionChain admission
     public async Task<StoredObject> CreateAsync(ResourceRequest request, JsonObject document)
     {
         var resource = request.Resource;
+        if (IdleKinds.Warning(resource) is { } idle)
+            request.Warnings.Add(idle);
         MetadataRules.PrepareCreate(request, document, store.Time.GetUtcNow());
         RequireNamespace(request, document);
         DropStatus(resource, document);
@@ -54,8 +56,11 @@ internal sealed class ResourceWriter(ObjectStore store, AdmissionChain admission
     public async Task<StoredObject> UpdateAsync(ResourceRequest request, Change change, bool mustNameVersion = false)
     {
         var resource = request.Resource;
+        var warnings = request.Warnings.Count;
         for (var attempt = 1; ; attempt++)
         {
+            // What an attempt that came to nothing warned of, the next one says again.
+            request.Warnings.RemoveRange(warnings, request.Warnings.Count - warnings);
             var stored = store.Get(resource.StorageGroup(), resource.Plural, request.Namespace, request.Name!) ?? throw request.NotFound();
             var old = Conversion.ServedDocument(stored, resource);
             var document = change(Conversion.ServedDocument(stored, resource));
@@ -123,7 +128,7 @@ internal sealed class ResourceWriter(ObjectStore store, AdmissionChain admission
         var version = document.String("metadata", "resourceVersion");
         if (string.IsNullOrEmpty(version) || version == "0")
         {
-            if (mustNameVersion && resource.Custom is not null)
+            if (mustNameVersion && MustNameVersion(resource))
             {
                 throw ApiException.Invalid(resource.Group, resource.Plural, request.Name!, [new FieldError(
                     "metadata.resourceVersion", "FieldValueInvalid", "Invalid value: 0x0: must be specified for an update")]);
@@ -136,6 +141,11 @@ internal sealed class ResourceWriter(ObjectStore store, AdmissionChain admission
             throw ApiException.Stale(resource.Group, resource.Plural, request.Name!);
         return mustNameVersion || request.NamesVersion;
     }
+
+    // Kinds that are never replaced blindly, as kube-apiserver has it.
+    private static bool MustNameVersion(ResourceInfo resource) => resource.Custom is not null
+        || (resource.Group, resource.Kind) is ("coordination.k8s.io" or "admissionregistration.k8s.io" or "apiextensions.k8s.io", _)
+            or ("policy", "PodDisruptionBudget") or ("node.k8s.io", "RuntimeClass");
 
     // A subresource changes its part alone, and the rest leaves that part alone.
     private static void Confine(ResourceRequest request, JsonObject old, JsonObject document)
@@ -206,8 +216,8 @@ internal sealed class ResourceWriter(ObjectStore store, AdmissionChain admission
         if (resource is { Group: "apiextensions.k8s.io" })
         {
             const string cleanup = "customresourcecleanup.apiextensions.k8s.io";
-            if (old is null)
-                document.Child("metadata")["finalizers"] = new JsonArray(cleanup);
+            if (old is null && MetadataRules.Finalizers(document) is var finalizers && !finalizers.Contains(cleanup))
+                document.Child("metadata")["finalizers"] = new JsonArray([.. finalizers.Append(cleanup).Select(f => (JsonNode)f)]);
         }
     }
 

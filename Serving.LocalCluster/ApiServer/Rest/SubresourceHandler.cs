@@ -20,6 +20,7 @@ internal sealed class SubresourceHandler(ObjectStore store, ResourceWriter write
         ("binding", "create") => BindAsync(request),
         ("eviction", "create") => EvictAsync(request),
         ("log", "get") => logs.WriteAsync(request, Find(request), stopping),
+        ("exec" or "attach" or "portforward", "get" or "create") => throw NotOffered(request, Find(request).Document(), logs.DirectoryOf(Find(request))),
         ("finalize", "update") => FinalizeAsync(request),
         ("token", "create") => _tokens.CreateAsync(request, Find(request)),
         ("ephemeralcontainers", "get") => Reply.BytesAsync(request.Context, 200, Find(request).Json),
@@ -28,6 +29,18 @@ internal sealed class SubresourceHandler(ObjectStore store, ResourceWriter write
 
     private StoredObject Find(ResourceRequest request) =>
         store.Get(request.Resource.Group, request.Resource.Plural, request.Namespace, request.Name!) ?? throw request.NotFound();
+
+    // The programs run on the user's own machine, where there are other ways to all of this.
+    private static ApiException NotOffered(ResourceRequest request, JsonObject pod, string directory)
+    {
+        var ports = (pod.Array("spec", "containers") ?? []).SelectMany(c => c.Array("ports") ?? []).Select(p => p.Integer("containerPort"));
+        var listens = pod.String("status", "podIP") is { Length: > 0 } address
+            ? $"the pod listens on {string.Join(", ", ports.Select(p => $"{address}:{p}").DefaultIfEmpty(address))}"
+            : "the pod has no address yet";
+        var name = request.Subresource == "portforward" ? "port-forward" : request.Subresource;
+        return new ApiException(
+            501, "NotImplemented", $"the local cluster runs pods as processes of this machine; {name} is not offered: {listens}, its logs and files are in {directory}");
+    }
 
     private static async Task<JsonObject> BodyAsync(ResourceRequest request) =>
         await RequestBody.ReadObjectAsync(request.Context, null).ConfigureAwait(false) ?? [];

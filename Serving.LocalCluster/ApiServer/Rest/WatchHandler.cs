@@ -51,7 +51,7 @@ internal sealed class WatchHandler(ObjectStore store)
         using (var ending = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, stopping))
         {
             var seconds = request.Number("timeoutSeconds") is { } asked and > 0 ? asked : 1800 + Random.Shared.Next(1800);
-            var ends = store.Time.GetTimestamp() + (long)(seconds * (double)store.Time.TimestampFrequency);
+            var ends = After(TimeSpan.FromSeconds(seconds));
             await context.Response.Body.FlushAsync(ending.Token).ConfigureAwait(false);
             await PumpAsync(request, watcher, ends, bookmarks, ending.Token).ConfigureAwait(false);
         }
@@ -61,6 +61,7 @@ internal sealed class WatchHandler(ObjectStore store)
     {
         var writer = request.Context.Response.BodyWriter;
         var encoder = new Encoder(request, store.Time);
+        var nextBookmark = After(s_bookmarkInterval);
         while (true)
         {
             while (watcher.Records.TryRead(out var record))
@@ -71,21 +72,25 @@ internal sealed class WatchHandler(ObjectStore store)
                     return;
             }
 
-            if ((await writer.FlushAsync(cancellation).ConfigureAwait(false)).IsCompleted)
-                return;
-            var left = TimeSpan.FromSeconds((ends - store.Time.GetTimestamp()) / (double)store.Time.TimestampFrequency);
-            if (left <= TimeSpan.Zero)
-                return;
-            var wait = left < s_bookmarkInterval ? left : s_bookmarkInterval;
-            if (!await WaitAsync(watcher, wait, cancellation).ConfigureAwait(false))
+            var isOver = store.Time.GetTimestamp() >= ends;
+            if (isOver || store.Time.GetTimestamp() >= nextBookmark)
             {
-                if (watcher.Records.Completion.IsCompleted)
-                    return;
                 if (bookmarks && watcher.SettledRevision() is { } revision)
                     writer.Write(encoder.Encode(new WatchRecord(WatchEventKind.Bookmark, null, revision)));
+                nextBookmark = After(s_bookmarkInterval);
             }
+
+            if ((await writer.FlushAsync(cancellation).ConfigureAwait(false)).IsCompleted || isOver)
+                return;
+
+            // Timers count in milliseconds: the wait is rounded up, so that it does not end before its time.
+            var wait = Math.Ceiling((Math.Min(ends, nextBookmark) - store.Time.GetTimestamp()) * 1000d / store.Time.TimestampFrequency);
+            if (!await WaitAsync(watcher, TimeSpan.FromMilliseconds(Math.Max(1, wait)), cancellation).ConfigureAwait(false) && watcher.Records.Completion.IsCompleted)
+                return;
         }
     }
+
+    private long After(TimeSpan time) => store.Time.GetTimestamp() + (long)(time.TotalSeconds * store.Time.TimestampFrequency);
 
     // False when the time is up or the watch has ended.
     private async Task<bool> WaitAsync(Watcher watcher, TimeSpan wait, CancellationToken cancellation)

@@ -44,11 +44,15 @@ internal static class SelectableFields
         foreach (var path in paths)
         {
             var value = document.At(path == "source" ? ["source", "component"] : path.Split('.'));
-            fields[path] = value is null ? "" : value.GetValueKind() == System.Text.Json.JsonValueKind.String ? value.GetValue<string>() : value.ToJsonString();
+            fields[path] = Text(value);
         }
 
         return fields;
     }
+
+    /// <summary>A value as a selector writes it; empty for none.</summary>
+    public static string Text(JsonNode? value) =>
+        value is null ? "" : value.GetValueKind() == System.Text.Json.JsonValueKind.String ? value.GetValue<string>() : value.ToJsonString();
 
     /// <summary>Whether a selector may name the field on this kind.</summary>
     public static bool Knows(string apiVersion, string kind, string field) =>

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using System.Threading.Channels;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
 using Serving.LocalCluster.ApiServer.Rest;
@@ -9,21 +8,26 @@ namespace Serving.LocalCluster.ApiServer.Storage;
 
 /// <summary>
 /// Keeps objects on disk, written in batches behind the requests: a crash may lose the last moments, a clean stop loses nothing. Events and
-/// leases are not kept.
+/// leases are not kept. What cannot be written, as on a full disk, waits and is tried again; a stop tries it a last time.
 /// </summary>
 internal sealed class StateDatabase : IAsyncDisposable
 {
     private const int MaxBatch = 1000;
+    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan s_retryMost = TimeSpan.FromSeconds(10);
 
     private readonly SqliteConnection _connection;
-    private readonly Channel<Write> _writes = Channel.CreateUnbounded<Write>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly PendingWrites _pending = new();
     private readonly ILogger _logger;
+    private readonly TimeProvider _time;
+    private readonly CancellationTokenSource _stop = new();
     private readonly Task _writing;
 
-    private StateDatabase(SqliteConnection connection, ILogger logger)
+    private StateDatabase(SqliteConnection connection, ILogger logger, TimeProvider time)
     {
         _connection = connection;
         _logger = logger;
+        _time = time;
         using (var command = connection.CreateCommand())
         {
             command.CommandText = "SELECT value FROM meta WHERE name = 'revision'";
@@ -38,7 +42,7 @@ internal sealed class StateDatabase : IAsyncDisposable
 
     /// <summary>Opens or makes the database.</summary>
     /// <exception cref="IOException">The file is not a database of ours, or damaged.</exception>
-    public static StateDatabase Open(string path, ILoggerFactory loggers)
+    public static StateDatabase Open(string path, ILoggerFactory loggers, TimeProvider time)
     {
         var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Pooling = false }.ToString());
         try
@@ -56,7 +60,7 @@ internal sealed class StateDatabase : IAsyncDisposable
             command.CommandText = "PRAGMA quick_check(1)";
             if (command.ExecuteScalar() is not "ok")
                 throw new IOException(Damaged(path, "its pages are inconsistent"));
-            return new StateDatabase(connection, loggers.CreateLogger<StateDatabase>());
+            return new StateDatabase(connection, loggers.CreateLogger<StateDatabase>(), time);
         }
         catch (SqliteException exception)
         {
@@ -98,21 +102,29 @@ internal sealed class StateDatabase : IAsyncDisposable
     public void Save(string group, string resource, StoredObject stored)
     {
         if (IsKept(group, resource))
-            _writes.Writer.TryWrite(new Write(group, resource, stored.Namespace, stored.Name, stored.Json, stored.Revision));
+            _pending.Add(new PendingWrite(group, resource, stored.Namespace, stored.Name, stored.Json, stored.Revision));
     }
 
     /// <summary>Removes an object soon.</summary>
     public void Remove(string group, string resource, StoredObject last)
     {
         if (IsKept(group, resource))
-            _writes.Writer.TryWrite(new Write(group, resource, last.Namespace, last.Name, null, last.Revision));
+            _pending.Add(new PendingWrite(group, resource, last.Namespace, last.Name, null, last.Revision));
     }
 
     /// <summary>Writes what waits and closes the file.</summary>
     public async ValueTask DisposeAsync()
     {
-        _writes.Writer.TryComplete();
+        await _stop.CancelAsync().ConfigureAwait(false);
         await _writing.ConfigureAwait(false);
+        while (_pending.Count > 0 && TryStore())
+        {
+            // Batch after batch, until all are written or one fails.
+        }
+
+        if (_pending.Count > 0)
+            _logger.LogError("{Count} changes could not be written to {Path} and are lost", _pending.Count, _connection.DataSource);
+        _stop.Dispose();
         await _connection.DisposeAsync().ConfigureAwait(false);
     }
 
@@ -123,27 +135,47 @@ internal sealed class StateDatabase : IAsyncDisposable
 
     private async Task WriteAsync()
     {
-        var batch = new List<Write>();
-        while (await _writes.Reader.WaitToReadAsync().ConfigureAwait(false))
+        var retry = s_pause;
+        try
         {
-            batch.Clear();
-            while (batch.Count < MaxBatch && _writes.Reader.TryRead(out var write))
-                batch.Add(write);
-            try
+            while (true)
             {
-                Store(batch);
-            }
-            catch (SqliteException exception)
-            {
-                _logger.LogError(exception, "Could not write {Count} changes to {Path}: they are lost if the process ends", batch.Count, _connection.DataSource);
-            }
+                await _pending.WaitAsync(_stop.Token).ConfigureAwait(false);
+                retry = TryStore() ? s_pause : retry * 2 > s_retryMost ? s_retryMost : retry * 2;
 
-            // Small writes gather meanwhile: one transaction for many objects.
-            await Task.Delay(20).ConfigureAwait(false);
+                // Small writes gather meanwhile: one transaction for many objects.
+                await Task.Delay(retry, _time, _stop.Token).ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+            // What waits is written by who stopped this.
+            return;
         }
     }
 
-    private void Store(List<Write> batch)
+    // Whether a batch was written; one that was not goes back to wait.
+    private bool TryStore()
+    {
+        var batch = _pending.Take(MaxBatch);
+        try
+        {
+            if (batch.Count > 0)
+                Store(batch);
+            return true;
+        }
+        catch (SqliteException exception)
+        {
+            _pending.Return(batch);
+            var dropped = _pending.TakeDropped();
+            _logger.LogError(
+                exception, "Could not write to {Path}: {Count} changes wait for it, and are lost if the process is killed; {Dropped} had no room to wait",
+                _connection.DataSource, _pending.Count, dropped);
+            return false;
+        }
+    }
+
+    private void Store(List<PendingWrite> batch)
     {
         // Revisions of kinds that are not kept grow unseen: the margin keeps revisions growing over a restart.
         const long margin = 10_000;
@@ -176,6 +208,4 @@ internal sealed class StateDatabase : IAsyncDisposable
         meta.ExecuteNonQuery();
         transaction.Commit();
     }
-
-    private sealed record Write(string Group, string Resource, string Namespace, string Name, byte[]? Json, long Revision);
 }

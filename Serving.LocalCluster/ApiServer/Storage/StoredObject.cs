@@ -49,8 +49,8 @@ internal sealed class StoredObject
 
     public Dictionary<string, string> Labels { get; }
 
-    /// <summary>The value field selectors compare, or null for a field that cannot be selected by.</summary>
-    public string? Field(string path) => _fields.GetValueOrDefault(path);
+    /// <summary>The value field selectors compare, or null for a field the object does not have. Fields that a definition names are looked up anew.</summary>
+    public string? Field(string path) => _fields.TryGetValue(path, out var value) ? value : SelectableFields.Text(Document().At(path.Split('.')));
 
     /// <summary>A copy that may be changed.</summary>
     public JsonObject Document() => Rest.Json.ParseOwn(Json);

@@ -13,6 +13,7 @@ internal sealed class DeploymentReconciler : IReconciler
     private const string RevisionAnnotation = "deployment.kubernetes.io/revision";
     private const int DefaultHistory = 10;
     private const int DefaultDeadlineSeconds = 600;
+    private static readonly string[] OwnAnnotations = [RevisionAnnotation, "kubectl.kubernetes.io/last-applied-configuration"];
 
     private readonly ILister<Deployment> deployments;
     private readonly Claims<Deployment, ReplicaSet> claims;
@@ -51,7 +52,7 @@ internal sealed class DeploymentReconciler : IReconciler
         {
             newest = newest is null
                 ? await CreateAsync(deployment, template, hash, older, client, cancellation)
-                : await NumberAsync(newest, older, client, cancellation);
+                : await AlignAsync(deployment, newest, older, client, cancellation);
             await ScaleAsync(deployment, newest, older, client, cancellation);
             await PruneAsync(deployment, older, client, cancellation);
         }
@@ -68,17 +69,32 @@ internal sealed class DeploymentReconciler : IReconciler
     private static ObjectMeta WithRevision(ObjectMeta metadata, int revision)
         => metadata with { Annotations = Documents.Merge(metadata.Annotations, new Dictionary<string, string> { [RevisionAnnotation] = revision.ToString(CultureInfo.InvariantCulture) }) };
 
-    /// <summary>A ReplicaSet whose template is the Deployment's again, as after a rollback, becomes the latest in the history.</summary>
-    private static async Task<ReplicaSet> NumberAsync(ReplicaSet newest, List<ReplicaSet> older, IKubernetesClient client, CancellationToken cancellation)
-        => Revision(newest) >= NextRevision(older)
-            ? newest
-            : await client.UpdateAsync(Resources.ReplicaSets, newest with { Metadata = WithRevision(newest.Metadata, NextRevision(older)) }, cancellation);
+    /// <summary>What a Deployment is annotated with, its ReplicaSet is too, but for what is about the one object alone.</summary>
+    private static Dictionary<string, string> SharedAnnotations(Deployment deployment)
+        => deployment.Metadata.Annotations.Where(annotation => !OwnAnnotations.Contains(annotation.Key)).ToDictionary();
+
+    /// <summary>
+    /// Brings the newest ReplicaSet in line with its Deployment. One whose template is the Deployment's again, as after a rollback,
+    /// becomes the latest in the history.
+    /// </summary>
+    private static async Task<ReplicaSet> AlignAsync(
+        Deployment deployment, ReplicaSet newest, List<ReplicaSet> older, IKubernetesClient client, CancellationToken cancellation)
+    {
+        var metadata = newest.Metadata with { Annotations = Documents.Merge(newest.Metadata.Annotations, SharedAnnotations(deployment)) };
+        var aligned = newest with
+        {
+            Metadata = Revision(newest) >= NextRevision(older) ? metadata : WithRevision(metadata, NextRevision(older)),
+            Spec = newest.Spec! with { MinReadySeconds = deployment.Spec!.MinReadySeconds },
+        };
+        return ApiEquality.Same(newest, aligned) ? newest : await Documents.ChangeAsync(client, Resources.ReplicaSets, newest, aligned, cancellation);
+    }
 
     /// <summary>A Deployment says which revision of its history it is at.</summary>
     private static async Task<Deployment> NumberAsync(Deployment deployment, ReplicaSet? newest, IKubernetesClient client, CancellationToken cancellation)
         => newest is null || Revision(newest) == Revision(deployment)
             ? deployment
-            : await client.UpdateAsync(Resources.Deployments, deployment with { Metadata = WithRevision(deployment.Metadata, Revision(newest)) }, cancellation);
+            : await Documents.ChangeAsync(
+                client, Resources.Deployments, deployment, deployment with { Metadata = WithRevision(deployment.Metadata, Revision(newest)) }, cancellation);
 
     private async Task<ReplicaSet> CreateAsync(
         Deployment deployment, PodTemplateSpec template, string hash, List<ReplicaSet> older, IKubernetesClient client, CancellationToken cancellation)
@@ -95,7 +111,7 @@ internal sealed class DeploymentReconciler : IReconciler
                 Name = $"{deployment.Metadata.Name}-{hash}",
                 Namespace = deployment.Metadata.Namespace,
                 Labels = Documents.Merge(metadata.Labels, hashLabel),
-                Annotations = deployment.Metadata.Annotations,
+                Annotations = SharedAnnotations(deployment),
                 OwnerReferences = [Documents.ControllerOf(deployment, Resources.Deployments)],
             }, NextRevision(older)),
             Spec = new ReplicaSetSpec
@@ -128,7 +144,7 @@ internal sealed class DeploymentReconciler : IReconciler
             var before = set.Spec?.Replicas ?? 1;
             if (size != before)
             {
-                await client.UpdateAsync(Resources.ReplicaSets, set with { Spec = set.Spec! with { Replicas = size } }, cancellation);
+                await Documents.ChangeAsync(client, Resources.ReplicaSets, set, set with { Spec = set.Spec! with { Replicas = size } }, cancellation);
                 events.Normal(deployment, "ScalingReplicaSet", $"Scaled {(size > before ? "up" : "down")} replica set {set.Metadata.Name} to {size} from {before}");
             }
         }

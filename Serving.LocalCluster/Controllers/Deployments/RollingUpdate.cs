@@ -6,13 +6,15 @@ namespace Serving.LocalCluster.Controllers;
 /// <summary>How many pods the ReplicaSets of a Deployment should have next. Pure.</summary>
 internal static class RollingUpdate
 {
+    private const int DefaultPercent = 25;
+
     /// <summary>The bounds of a rolling update, in pods; never both zero.</summary>
     public static (int Surge, int Unavailable) Bounds(DeploymentSpec spec)
     {
         var replicas = spec.Replicas ?? 1;
         var rolling = spec.Strategy?.RollingUpdate;
-        var surge = Resolve(rolling?.MaxSurge ?? "25%", replicas, roundUp: true);
-        var unavailable = Resolve(rolling?.MaxUnavailable ?? "25%", replicas, roundUp: false);
+        var surge = Resolve(rolling?.MaxSurge, replicas, roundUp: true);
+        var unavailable = Resolve(rolling?.MaxUnavailable, replicas, roundUp: false);
         return surge == 0 && unavailable == 0 ? (0, 1) : (surge, unavailable);
     }
 
@@ -79,14 +81,17 @@ internal static class RollingUpdate
 
     private static int Size(ReplicaSet set) => set.Spec?.Replicas ?? 1;
 
-    private static int Resolve(IntOrString bound, int replicas, bool roundUp)
+    // A bound that is none of Kubernetes' (kept by an earlier version, say) counts as not stated: it must not stop the rollout.
+    private static int Resolve(IntOrString? bound, int replicas, bool roundUp)
     {
-        if (bound.Text is not { } text)
+        if (bound is { Text: null, Int: >= 0 and var pods })
         {
-            return bound.Int;
+            return pods;
         }
 
-        var share = double.Parse(text.TrimEnd('%'), CultureInfo.InvariantCulture) / 100 * replicas;
-        return (int)(roundUp ? Math.Ceiling(share) : Math.Floor(share));
+        var percent = bound?.Text is [.., '%'] text
+            && int.TryParse(text.AsSpan(0, text.Length - 1), NumberStyles.None, CultureInfo.InvariantCulture, out var stated) ? stated : DefaultPercent;
+        var share = (decimal)percent / 100 * replicas;
+        return (int)Math.Min(int.MaxValue / 2, roundUp ? Math.Ceiling(share) : Math.Floor(share));
     }
 }

@@ -79,7 +79,7 @@ internal sealed class EndpointsReconciler : IReconciler
         var after = before with { Metadata = before.Metadata with { Labels = wanted.Metadata.Labels }, Subsets = wanted.Subsets };
         if (!ApiEquality.Same(before, after))
         {
-            await client.UpdateAsync(Resources.Endpoints, after, cancellation);
+            await Documents.ChangeAsync(client, Resources.Endpoints, before, after, cancellation);
         }
     }
 }

@@ -34,7 +34,7 @@ internal sealed class SliceWriter(ILister<EndpointSlice> slices)
                 };
                 if (!ApiEquality.Same(before, after))
                 {
-                    await client.UpdateAsync(Resources.EndpointSlices, after, cancellation);
+                    await Documents.ChangeAsync(client, Resources.EndpointSlices, before, after, cancellation);
                 }
             }
         }

@@ -51,7 +51,7 @@ internal sealed class NamespaceDefaultsReconciler(IInformers informers, string c
         }
         else if (!Documents.SameMap(map.Data, data))
         {
-            await client.UpdateAsync(Resources.ConfigMaps, map with { Data = data }, cancellation);
+            await Documents.ChangeAsync(client, Resources.ConfigMaps, map, map with { Data = data }, cancellation);
         }
 
         return Reconcile.Done;

@@ -7,6 +7,9 @@ namespace Serving.LocalCluster.Controllers;
 /// <summary>Keeps as many pods of a template as a ReplicaSet wants.</summary>
 internal sealed class ReplicaSetReconciler : IReconciler
 {
+    /// <summary>How many pods one reconciliation makes or gives up at most, as in Kubernetes: their events bring it back for the rest.</summary>
+    private const int Burst = 500;
+
     private readonly ILister<ReplicaSet> replicaSets;
     private readonly ILister<Pod> pods;
     private readonly Claims<ReplicaSet, Pod> claims;
@@ -44,15 +47,26 @@ internal sealed class ReplicaSetReconciler : IReconciler
             var missing = (set.Spec?.Replicas ?? 1) - active.Count;
             if (missing > 0)
             {
-                await Task.WhenAll(Enumerable.Range(0, missing).Select(_ => CreateAsync(set, client, cancellation)));
+                await CreateAsync(set, Math.Min(missing, Burst), client, cancellation);
             }
             else if (missing < 0)
             {
-                await Task.WhenAll(PodRanking.ByWorth(active).Take(-missing).Select(pod => DeleteAsync(set, pod, client, cancellation)));
+                await Task.WhenAll(PodRanking.ByWorth(active).Take(Math.Min(-missing, Burst)).Select(pod => DeleteAsync(set, pod, client, cancellation)));
             }
         }
 
         return await UpdateStatusAsync(set, active, client, cancellation);
+    }
+
+    /// <summary>One pod first, then twice as many at a time: what refuses one refuses all, and is asked once.</summary>
+    private async Task CreateAsync(ReplicaSet set, int count, IKubernetesClient client, CancellationToken cancellation)
+    {
+        for (var batch = 1; count > 0; batch *= 2)
+        {
+            var now = Math.Min(batch, count);
+            await Task.WhenAll(Enumerable.Range(0, now).Select(_ => CreateAsync(set, client, cancellation)));
+            count -= now;
+        }
     }
 
     private async Task CreateAsync(ReplicaSet set, IKubernetesClient client, CancellationToken cancellation)

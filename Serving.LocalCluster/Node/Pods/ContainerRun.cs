@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Net;
+using Microsoft.Extensions.Logging;
 using Serving.Api.Core;
 using Serving.LocalCluster.Node.Probes;
 using Serving.LocalCluster.Node.Processes;
@@ -30,11 +31,10 @@ internal sealed class ContainerRun : ContainerProbes.IOwner
     private Action<bool> _ready = static _ => { };
     private int _stopping;
 
-    private ContainerRun(NodeContext node, PodRun pod, Container container, ProcessSpec spec, string id, string logPath, RunningProcess process)
+    private ContainerRun(NodeContext node, PodRun pod, Container container, ProcessSpec spec, string id, RunLog log, RunningProcess process)
     {
-        (_node, _pod, _container, _spec, _id, _logPath, _process) = (node, pod, container, spec, id, logPath, process);
+        (_node, _pod, _container, _spec, _id, _logPath, _log, _process) = (node, pod, container, spec, id, log.Path, log.Log, process);
         StartedAt = node.Time.GetUtcNow();
-        _log = new ContainerLog(logPath, node.Time);
         _pumps = Task.WhenAll(_log.PumpAsync(process.Output), _log.PumpAsync(process.Error));
     }
 
@@ -50,8 +50,48 @@ internal sealed class ContainerRun : ContainerProbes.IOwner
         var directory = Path.Combine(pod.Directory, container.Name);
         Directory.CreateDirectory(directory);
         File.Delete(TerminationFile(pod, container));
-        var process = await node.Runtime.Launcher.StartAsync(spec).ConfigureAwait(false);
-        return new ContainerRun(node, pod, container, spec, id, Path.Combine(directory, restart.ToString(CultureInfo.InvariantCulture) + ".log"), process);
+        RemoveOldLogs(directory, restart);
+        var path = Path.Combine(directory, restart.ToString(CultureInfo.InvariantCulture) + ".log");
+
+        // Before the process: one that nobody reads from would stand still, and nobody would end it.
+        var log = new ContainerLog(path, node.Time, message => node.Events.Warning(pod.Pod, "LogNotWritten", message));
+        try
+        {
+            var process = await node.Runtime.Launcher.StartAsync(spec).ConfigureAwait(false);
+            return new ContainerRun(node, pod, container, spec, id, new RunLog(path, log), process);
+        }
+        catch
+        {
+            log.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The last of what the program wrote; empty when that cannot be read.</summary>
+    public string LogTail()
+    {
+        try
+        {
+            return ContainerLog.Tail(_logPath);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            _node.Logger.LogDebug(e, "Cannot read {Log}", _logPath);
+            return "";
+        }
+    }
+
+    // The log of the run before is kept beside the one of this run, as a kubelet does.
+    private static void RemoveOldLogs(string directory, int restart)
+    {
+        foreach (var file in Directory.EnumerateFiles(directory, "*.log*"))
+        {
+            var name = Path.GetFileName(file);
+            if (int.TryParse(name.AsSpan(0, name.IndexOf('.', StringComparison.Ordinal)), CultureInfo.InvariantCulture, out var number) && number < restart - 1)
+            {
+                File.Delete(file);
+            }
+        }
     }
 
     /// <summary>Where a program may leave its last words; it finds the path as <c>TERMINATION_MESSAGE_PATH</c>.</summary>
@@ -201,6 +241,8 @@ internal sealed class ContainerRun : ContainerProbes.IOwner
             return $"Error on reading termination message: {e.Message}";
         }
     }
+
+    private sealed record RunLog(string Path, ContainerLog Log);
 
     // The four ways of a probe and of a hook; exactly one is set.
     private sealed record Handlers(ExecAction? Exec, HttpGetAction? Http, TcpSocketAction? Tcp, GrpcAction? Grpc, SleepAction? Sleep = null)

@@ -147,6 +147,11 @@ internal sealed class ContainerRunner
             ready => Update(s => s with { Ready = ready && !run.Stopping }, urgent: true)).ConfigureAwait(false);
         Volatile.Write(ref _run, null);
         Terminate(terminated);
+        if (terminated.ExitCode != 0 && !run.Stopping && AddressInUse.Explain(run.LogTail(), Container.Name, _pod.Ports) is { } cause)
+        {
+            _node.Events.Warning(_pod.Pod, "AddressInUse", cause);
+        }
+
         return terminated.ExitCode;
     }
 

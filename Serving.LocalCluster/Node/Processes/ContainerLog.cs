@@ -6,7 +6,8 @@ namespace Serving.LocalCluster.Node.Processes;
 
 /// <summary>
 /// The log of one run of a container: each line behind an RFC 3339 time with nanoseconds and a blank. Bounded: a file
-/// that reaches its size becomes <c>NAME.log.1</c>, in place of the one before, and a new one begins.
+/// that reaches its size becomes <c>NAME.log.1</c>, in place of the one before, and a new one begins. Invariant: what cannot be
+/// written, as on a full disk, is dropped and counted, and the program never waits for it.
 /// </summary>
 internal sealed class ContainerLog : IDisposable
 {
@@ -17,14 +18,19 @@ internal sealed class ContainerLog : IDisposable
     private const int MaxLine = 16 * 1024;
     private readonly string _path;
     private readonly TimeProvider _time;
+    private readonly Action<string> _failed;
     private readonly Lock _lock = new();
-    private FileStream _file;
+    private FileStream? _file;
     private long _length;
+    private long _dropped;
+    private bool _ended;
 
-    public ContainerLog(string path, TimeProvider time)
+    /// <param name="path">The file. Throws <see cref="IOException"/> or <see cref="UnauthorizedAccessException"/> when it cannot be opened.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="failed">Told why nothing can be written any more, once until it can again.</param>
+    public ContainerLog(string path, TimeProvider time, Action<string>? failed = null)
     {
-        _path = path;
-        _time = time;
+        (_path, _time, _failed) = (path, time, failed ?? (static _ => { }));
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         _file = Open();
     }
@@ -33,11 +39,10 @@ internal sealed class ContainerLog : IDisposable
     public async Task PumpAsync(Stream from)
     {
         var buffer = ArrayPool<byte>.Shared.Rent(MaxLine * 2);
-        var kept = 0;
         try
         {
-            int read;
-            while ((read = await from.ReadAsync(buffer.AsMemory(kept)).ConfigureAwait(false)) > 0)
+            var kept = 0;
+            while (await ReadAsync(from, buffer.AsMemory(kept)).ConfigureAwait(false) is var read and > 0)
             {
                 kept = WriteLines(buffer, kept + read);
             }
@@ -47,14 +52,23 @@ internal sealed class ContainerLog : IDisposable
                 Write([buffer.AsMemory(0, kept)]);
             }
         }
-        catch (Exception e) when (e is IOException or ObjectDisposedException or OperationCanceledException)
-        {
-            // The pipe was closed under us because the container is gone: all that was readable has been written.
-            return;
-        }
         finally
         {
             ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    // How much was read; 0 at the end.
+    private static async ValueTask<int> ReadAsync(Stream from, Memory<byte> into)
+    {
+        try
+        {
+            return await from.ReadAsync(into).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is IOException or ObjectDisposedException or OperationCanceledException)
+        {
+            // The pipe was closed under us because the container is gone: all that was readable has been written.
+            return 0;
         }
     }
 
@@ -74,7 +88,9 @@ internal sealed class ContainerLog : IDisposable
     {
         lock (_lock)
         {
-            _file.Dispose();
+            _ended = true;
+            _file?.Dispose();
+            _file = null;
         }
     }
 
@@ -107,27 +123,66 @@ internal sealed class ContainerLog : IDisposable
 
     private void Write(List<ReadOnlyMemory<byte>> lines)
     {
-        var text = new ArrayBufferWriter<byte>();
         lock (_lock)
         {
-            var now = Encoding.ASCII.GetBytes(_time.GetUtcNow().ToString("yyyy-MM-dd'T'HH:mm:ss.fffffff'00Z '", CultureInfo.InvariantCulture));
-            foreach (var line in lines)
+            if (_ended)
             {
-                text.Write(now);
-                text.Write(line.Span);
-                text.Write("\n"u8);
+                return;
             }
 
-            if (_length > 0 && _length + text.WrittenCount > MaxBytes)
+            try
             {
-                _file.Dispose();
-                File.Move(_path, _path + ".1", overwrite: true);
-                _file = Open();
+                Append(Text(lines));
+                _dropped = 0;
             }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                // Opened again for the next lines: the disk may have room by then.
+                _file?.Dispose();
+                _file = null;
+                if (_dropped == 0)
+                {
+                    _failed($"the log {_path} cannot be written, output is dropped: {e.Message}");
+                }
 
-            _file.Write(text.WrittenSpan);
-            _length += text.WrittenCount;
+                _dropped += lines.Count;
+            }
         }
+    }
+
+    private ReadOnlySpan<byte> Text(List<ReadOnlyMemory<byte>> lines)
+    {
+        var text = new ArrayBufferWriter<byte>();
+        var now = Encoding.ASCII.GetBytes(_time.GetUtcNow().ToString("yyyy-MM-dd'T'HH:mm:ss.fffffff'00Z '", CultureInfo.InvariantCulture));
+        if (_dropped > 0)
+        {
+            text.Write(now);
+            text.Write(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"[{_dropped} lines could not be written here]\n")));
+        }
+
+        foreach (var line in lines)
+        {
+            text.Write(now);
+            text.Write(line.Span);
+            text.Write("\n"u8);
+        }
+
+        return text.WrittenSpan;
+    }
+
+    private void Append(ReadOnlySpan<byte> text)
+    {
+        _file ??= Open();
+        if (_length > 0 && _length + text.Length > MaxBytes)
+        {
+            _file.Dispose();
+            _file = null;
+            File.Move(_path, _path + ".1", overwrite: true);
+            _file = Open();
+        }
+
+        _file.Write(text);
+        _length += text.Length;
     }
 
     private FileStream Open()

@@ -53,9 +53,10 @@ internal sealed record PodPorts(IPAddress Address, int ContainerPort, int UserPo
             if (container.Ports.Count > 0)
             {
                 environment.TryAdd("PORT", Text(container.Ports[0].Number));
-                environment.TryAdd("LISTEN_ADDRESS", Address.ToString());
             }
 
+            // Declared or not: on every address, the second pod of a program would find its port taken.
+            environment.TryAdd("LISTEN_ADDRESS", Address.ToString());
             return;
         }
 

@@ -95,6 +95,33 @@ internal sealed class CustomResourceTests
         await UntilAsync(async () => (await _server.GetAsync(gadgets)).Code == 404);
     }
 
+    [Test]
+    public async Task The_finalizers_of_a_definition_are_kept_and_hold_it()
+    {
+        var definition = JsonNode.Parse(Definition("things", "Thing"))!;
+        definition["metadata"]!["finalizers"] = new JsonArray("example.com/hold");
+        var (_, created) = await _server.PostAsync(Definitions, definition.ToJsonString());
+        created["metadata"]!["finalizers"]!.AsArray().Select(f => f!.GetValue<string>()).Should().Equal("example.com/hold", "customresourcecleanup.apiextensions.k8s.io");
+
+        await _server.SendAsync(HttpMethod.Delete, $"{Definitions}/things.example.com");
+        await UntilAsync(async () => (await _server.GetAsync($"{Definitions}/things.example.com")).Body["metadata"]!["finalizers"]!.AsArray().Count == 1);
+        await _server.SendAsync(HttpMethod.Patch, $"{Definitions}/things.example.com", """{"metadata":{"finalizers":null}}""", "application/merge-patch+json");
+        await UntilAsync(async () => (await _server.GetAsync($"{Definitions}/things.example.com")).Code == 404);
+    }
+
+    [Test]
+    public async Task Objects_are_selected_by_the_fields_that_the_definition_names()
+    {
+        foreach (var color in (string[])["green", "blue"])
+        {
+            await _server.PostAsync(Widgets, $$$"""{"apiVersion":"example.com/v1","kind":"Widget","metadata":{"name":"{{{color}}}"},"spec":{"size":1,"color":"{{{color}}}"}}""");
+        }
+
+        var (_, green) = await _server.GetAsync($"{Widgets}?fieldSelector=spec.color%3Dgreen");
+        green["items"]!.AsArray().Select(i => i!["metadata"]!["name"]!.GetValue<string>()).Should().Equal("green");
+        (await _server.GetAsync($"{Widgets}?fieldSelector=spec.size%3D1")).Code.Should().Be(400);
+    }
+
     private static async Task UntilAsync(Func<Task<bool>> condition)
     {
         var watch = Stopwatch.StartNew();
@@ -111,6 +138,7 @@ internal sealed class CustomResourceTests
          "spec":{"group":"example.com","scope":"Namespaced","names":{"plural":"{{plural}}","kind":"{{kind}}","shortNames":["w"]},
           "versions":[{"name":"v1","served":true,"storage":true,
            "additionalPrinterColumns":[{"name":"Size","type":"integer","jsonPath":".spec.size"}],
+           "selectableFields":[{"jsonPath":".spec.color"}],
            "subresources":{"status":{ },"scale":{"specReplicasPath":".spec.size","statusReplicasPath":".status.size"} },
            "schema":{"openAPIV3Schema":{"type":"object","properties":{
              "spec":{"type":"object","required":["size"],"properties":{"size":{"type":"integer","minimum":1},"color":{"type":"string","default":"red"},

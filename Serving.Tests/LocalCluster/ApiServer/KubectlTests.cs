@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using FluentAssertions;
 using NUnit.Framework;
 
@@ -13,8 +12,7 @@ internal sealed class KubectlTests
     [OneTimeSetUp]
     public async Task Start()
     {
-        var found = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(d => File.Exists(Path.Combine(d, "kubectl")));
-        Assume.That(found, "kubectl is not on the PATH");
+        Kubectl.Assume();
         _server = await RunningServer.StartAsync();
     }
 
@@ -105,21 +103,34 @@ internal sealed class KubectlTests
         (await RunAsync("logs logger --tail=1 --timestamps")).Should().Be("2026-01-01T00:00:01Z two\n");
     }
 
-    private async Task<string> RunAsync(string arguments, string? input = null)
+    [Test]
+    public async Task Creates_what_nothing_acts_on_and_says_so()
     {
-        using var process = Process.Start(new ProcessStartInfo("kubectl", arguments)
-        {
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            Environment = { ["KUBECONFIG"] = _server.Server.KubeconfigPath, ["HOME"] = _server.Directory },
-        })!;
-        if (input is not null)
-            await process.StandardInput.WriteAsync(input);
-        process.StandardInput.Close();
-        var output = process.StandardOutput.ReadToEndAsync();
-        var error = process.StandardError.ReadToEndAsync();
-        await process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(60));
-        return await output + await error;
+        await RunAsync("create namespace idle");
+        await RunAsync("create deployment web -n idle --image=nginx");
+        (await RunAsync("autoscale deployment web -n idle --min=1 --max=3 --cpu-percent=70")).Should().Contain("autoscaled").And.Contain("Warning: the local cluster has no controller for HorizontalPodAutoscaler");
+        (await RunAsync("get hpa web -n idle -o jsonpath={.apiVersion},{.spec.maxReplicas},{.spec.metrics[0].resource.target.averageUtilization}")).Should().Be("autoscaling/v2,3,70");
+        (await RunAsync("create quota q -n idle --hard=pods=2")).Should().Contain("created").And.Contain("does not enforce ResourceQuota");
+        (await RunAsync("get quota q -n idle -o jsonpath={.spec.hard.pods}")).Should().Be("2");
+        (await RunAsync("create ingress i -n idle --rule=example.com/=web:80")).Should().Contain("created");
+        (await RunAsync("get ingress i -n idle -o jsonpath={.spec.rules[0].http.paths[0].backend.service.port.number}")).Should().Be("80");
+        (await RunAsync("create pdb p -n idle --selector=app=web --min-available=1")).Should().Contain("created");
+        (await RunAsync("create priorityclass high --value=1000")).Should().Contain("created").And.NotContain("Warning");
+        (await RunAsync("create job j -n idle --image=x")).Should().Contain("created").And.Contain("the local cluster has no controller for Job: nothing will run");
+        (await RunAsync("create cronjob c -n idle --image=x --schedule=@daily")).Should().Contain("created");
     }
+
+    [Test]
+    public async Task Refuses_to_run_commands_in_pods_and_says_where_they_are()
+    {
+        await RunAsync("run alone --image=x --port=8080");
+        foreach (var command in (string[])["exec alone -- true", "attach alone", "port-forward alone 18080:8080"])
+        {
+            (await RunAsync(command)).Should().NotContain("NotFound").And.NotContain("not found");
+        }
+
+        (await RunAsync("get --raw /api/v1/namespaces/default/pods/alone/exec")).Should().Contain("the local cluster runs pods as processes of this machine; exec is not offered");
+    }
+
+    private Task<string> RunAsync(string arguments, string? input = null) => Kubectl.RunAsync(_server.Server.KubeconfigPath, arguments, input);
 }

@@ -151,6 +151,69 @@ internal sealed class ObjectTests
     }
 
     [Test]
+    public async Task A_watch_whose_time_is_up_ends_with_one_bookmark()
+    {
+        using var watch = await _server.WatchAsync($"{Maps}?watch=true&allowWatchBookmarks=true&timeoutSeconds=1&labelSelector=seen%3Dnobody");
+
+        var lines = (await watch.ReadToEndAsync().WaitAsync(TimeSpan.FromSeconds(20))).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+
+        lines.Should().ContainSingle().Which.Should().Contain("BOOKMARK");
+    }
+
+    [TestCase("\"maxSurge\":\"many\"", "spec.strategy.rollingUpdate.maxSurge: Invalid value: \"many\": a valid percent string must be")]
+    [TestCase("\"maxSurge\":-1", "spec.strategy.rollingUpdate.maxSurge: Invalid value: -1: must be greater than or equal to 0")]
+    [TestCase("\"maxUnavailable\":\"120%\"", "spec.strategy.rollingUpdate.maxUnavailable: Invalid value: \"120%\": must not be greater than 100%")]
+    [TestCase("\"maxUnavailable\":0,\"maxSurge\":\"0%\"", "may not be 0 when `maxSurge` is 0")]
+    public async Task A_rollout_that_could_not_be_reckoned_is_refused(string bounds, string message)
+    {
+        const string deployment = """
+            {"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"rollout"},
+             "spec":{"strategy":{"rollingUpdate":{BOUNDS}},"selector":{"matchLabels":{"a":"b"}},
+              "template":{"metadata":{"labels":{"a":"b"}},"spec":{"containers":[{"name":"c","image":"x"}]}}}}
+            """;
+        var (code, status) = await _server.PostAsync("/apis/apps/v1/namespaces/default/deployments", deployment.Replace("BOUNDS", bounds, StringComparison.Ordinal));
+
+        code.Should().Be(422);
+        status["message"]!.GetValue<string>().Should().StartWith("Deployment.apps \"rollout\" is invalid: ").And.Contain(message);
+    }
+
+    [Test]
+    public async Task A_lease_is_not_replaced_blindly()
+    {
+        const string leases = "/apis/coordination.k8s.io/v1/namespaces/default/leases";
+        const string lease = """{"apiVersion":"coordination.k8s.io/v1","kind":"Lease","metadata":{"name":"blind"},"spec":{"holderIdentity":"a"}}""";
+        await _server.PostAsync(leases, lease);
+
+        var (code, status) = await _server.SendAsync(HttpMethod.Put, $"{leases}/blind", lease);
+
+        code.Should().Be(422);
+        status["message"]!.GetValue<string>().Should().Contain("metadata.resourceVersion").And.Contain("must be specified for an update");
+    }
+
+    [Test]
+    public async Task An_autoscaler_is_the_same_in_both_versions()
+    {
+        const string v1 = "/apis/autoscaling/v1/namespaces/default/horizontalpodautoscalers";
+        const string v2 = "/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers";
+        await _server.PostAsync(v2, """
+            {"apiVersion":"autoscaling/v2","kind":"HorizontalPodAutoscaler","metadata":{"name":"both"},
+             "spec":{"scaleTargetRef":{"kind":"Deployment","name":"d"},"maxReplicas":3,"metrics":[
+              {"type":"Resource","resource":{"name":"memory","target":{"type":"Utilization","averageUtilization":50}}},
+              {"type":"Resource","resource":{"name":"cpu","target":{"type":"Utilization","averageUtilization":70}}}]}}
+            """);
+
+        var (_, old) = await _server.GetAsync($"{v1}/both");
+        old["spec"]!["targetCPUUtilizationPercentage"]!.GetValue<int>().Should().Be(70);
+        old["spec"]!["maxReplicas"] = 5;
+        (await _server.SendAsync(HttpMethod.Put, $"{v1}/both", old.ToJsonString())).Code.Should().Be(200);
+
+        var (_, now) = await _server.GetAsync($"{v2}/both");
+        now["spec"]!["maxReplicas"]!.GetValue<int>().Should().Be(5);
+        now["spec"]!["metrics"]!.AsArray().Select(m => m!["resource"]!["name"]!.GetValue<string>()).Should().BeEquivalentTo("cpu", "memory");
+        now["metadata"]!.AsObject().ContainsKey("annotations").Should().BeFalse();
+    }
+
+    [Test]
     public async Task A_watch_from_before_the_history_is_told_so()
     {
         using var watch = await _server.WatchAsync($"{Maps}?watch=true&resourceVersion=999999999");

@@ -1,6 +1,12 @@
+using System.Collections.Concurrent;
 using System.Globalization;
+using System.Text.Json.Nodes;
 using FluentAssertions;
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Logging;
 using NUnit.Framework;
+using Serving.LocalCluster.ApiServer.Storage;
+using Serving.Tests.Support;
 
 namespace Serving.Tests.LocalCluster.Api;
 
@@ -26,6 +32,57 @@ internal sealed class PersistenceTests
     }
 
     [Test]
+    public async Task What_could_not_be_written_is_tried_again()
+    {
+        var directory = Directory.CreateTempSubdirectory("apiserver").FullName;
+        var path = Path.Combine(directory, "state.db");
+        using var log = new WarningLog();
+        var kept = StoredObject.Create(JsonNode.Parse("""{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"kept","namespace":"default"}}""")!.AsObject(), 7);
+        await using (var database = StateDatabase.Open(path, log, TimeProvider.System))
+        {
+            await RunAsync("ALTER TABLE objects RENAME TO elsewhere");
+            database.Save("", "configmaps", kept);
+            await Eventually.HoldsAsync(() => log.Warnings.Should().Contain(warning => warning.Contains("1 changes wait for it")));
+            await RunAsync("ALTER TABLE elsewhere RENAME TO objects");
+        }
+
+        await using (var again = StateDatabase.Open(path, log, TimeProvider.System))
+        {
+            again.Load().Should().ContainSingle().Which.Document["metadata"]!["name"]!.GetValue<string>().Should().Be("kept");
+        }
+
+        Directory.Delete(directory, true);
+
+        async Task RunAsync(string sql)
+        {
+            await using var connection = new SqliteConnection($"Data Source={path};Pooling=False");
+            await connection.OpenAsync();
+            await using var command = connection.CreateCommand();
+            command.CommandText = sql;
+            await command.ExecuteNonQueryAsync();
+        }
+    }
+
+    [Test]
+    public void Of_an_object_only_the_newest_state_waits_for_the_disk()
+    {
+        var pending = new PendingWrites();
+        pending.Add(Write("a", 1));
+        pending.Add(Write("b", 2));
+        pending.Add(Write("a", 3));
+        pending.Count.Should().Be(2);
+
+        var batch = pending.Take(10);
+        batch.Select(write => write.Revision).Should().Equal(3, 2);
+        pending.Add(Write("b", 4));
+        pending.Return(batch);
+
+        pending.Take(10).Select(write => write.Revision).Should().Equal(3, 4);
+
+        static PendingWrite Write(string name, long revision) => new("", "configmaps", "default", name, null, revision);
+    }
+
+    [Test]
     public async Task A_damaged_state_says_so_in_one_line()
     {
         var directory = Directory.CreateTempSubdirectory("apiserver").FullName;
@@ -43,5 +100,32 @@ internal sealed class PersistenceTests
             new(server.Directory + "2", System.Net.IPAddress.Loopback, server.Server.Address.Port), Microsoft.Extensions.Logging.Abstractions.NullLoggerFactory.Instance,
             TimeProvider.System, CancellationToken.None);
         (await start.Should().ThrowAsync<IOException>()).Which.Message.Should().Contain($"{server.Server.Address.Port} is already in use by process {Environment.ProcessId}");
+    }
+
+    private sealed class WarningLog : ILoggerFactory, ILogger
+    {
+        public ConcurrentQueue<string> Warnings { get; } = [];
+
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public void AddProvider(ILoggerProvider provider) => throw new NotSupportedException();
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull
+            => null;
+
+        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            if (IsEnabled(logLevel))
+            {
+                Warnings.Enqueue(formatter(state, exception));
+            }
+        }
+
+        public void Dispose()
+        {
+        }
     }
 }

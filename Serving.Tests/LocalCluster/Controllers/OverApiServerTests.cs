@@ -114,6 +114,34 @@ public sealed class OverApiServerTests
         });
     }
 
+    [Test]
+    public async Task What_kubectl_applied_before_and_no_longer_applies_goes()
+    {
+        Kubectl.Assume();
+        const string manifest = """
+            apiVersion: apps/v1
+            kind: Deployment
+            metadata: {name: applied, namespace: kubectl, annotations: {note: x}}
+            spec:
+              replicas: 1
+              selector: {matchLabels: {app: applied}}
+              template:
+                metadata: {labels: {app: applied}}
+                spec: {containers: [{name: c, image: i, env: [{name: A, value: a}]}]}
+            """;
+        await cluster.ApplyAsync("{apiVersion: v1, kind: Namespace, metadata: {name: kubectl}}");
+        (await Kubectl.RunAsync(cluster.KubeconfigPath, "apply -f -", manifest)).Should().Contain("created");
+        await Eventually.HoldsAsync(async () =>
+            (await cluster.FindAsync(Resources.Deployments, "applied", "kubectl"))!.Metadata.Annotations.Should().ContainKey("deployment.kubernetes.io/revision"));
+
+        var again = manifest.Replace(", annotations: {note: x}", "", StringComparison.Ordinal).Replace(", env: [{name: A, value: a}]", "", StringComparison.Ordinal);
+        (await Kubectl.RunAsync(cluster.KubeconfigPath, "apply -f -", again)).Should().Contain("configured").And.NotContain("Warning");
+
+        var deployment = (await cluster.FindAsync(Resources.Deployments, "applied", "kubectl"))!;
+        deployment.Metadata.Annotations.Should().NotContainKey("note").And.ContainKey("kubectl.kubernetes.io/last-applied-configuration");
+        deployment.Spec!.Template!.Spec!.Containers[0].Env.Should().BeEmpty();
+    }
+
     private static string Workload(string ns) =>
         $$$"""
         apiVersion: apps/v1

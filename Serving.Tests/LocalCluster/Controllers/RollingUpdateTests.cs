@@ -14,6 +14,7 @@ public sealed class RollingUpdateTests
     [TestCase("0", "0", 3, 0, 1)]
     [TestCase("0%", "10%", 3, 0, 1)]
     [TestCase("1", "2", 5, 1, 2)]
+    [TestCase("many", "-3", 4, 1, 1, Description = "what is no bound counts as not stated")]
     public void Bounds_are_pods_with_the_surge_rounded_up_and_never_both_zero(string surge, string unavailable, int replicas, int pods, int missing)
         => RollingUpdate.Bounds(Deployment(replicas, strategy: Rolling(Parse(surge), Parse(unavailable))).Spec!).Should().Be((pods, missing));
 

@@ -24,6 +24,9 @@ internal sealed class RunningControllers : ILoggerFactory, ILoggerProvider, IAsy
     /// <summary>The API as the cluster's administrator.</summary>
     public KubernetesClient Client { get; private set; } = null!;
 
+    /// <summary>For other clients.</summary>
+    public string KubeconfigPath => server.KubeconfigPath;
+
     /// <summary>Warnings and errors of informers and controllers so far.</summary>
     public ConcurrentQueue<string> Warnings { get; } = [];
 

@@ -218,6 +218,53 @@ public sealed class WorkloadReconcilerTests
         cluster.Sizes.Should().BeEquivalentTo(new Dictionary<string, int> { ["one"] = 1 });
     }
 
+    [Test]
+    public async Task What_is_written_says_only_what_differs()
+    {
+        cluster.Put(Deployment(1));
+        await cluster.SettleAsync();
+        cluster.Cluster.ForgetWrites();
+
+        cluster.Change(spec => spec with { Replicas = 3 });
+        await cluster.SettleAsync();
+
+        cluster.Cluster.Writes.Should().NotContain(write => write.Verb == "update");
+        cluster.Sets.Should().ContainSingle().Which.Spec!.Replicas.Should().Be(3);
+    }
+
+    [Test]
+    public async Task The_newest_ReplicaSet_follows_the_annotations_and_the_patience_of_its_Deployment()
+    {
+        cluster.Put(Deployment(1));
+        await cluster.SettleAsync();
+
+        var deployment = cluster.Deployment;
+        var annotations = new Dictionary<string, string>(deployment.Metadata.Annotations)
+        {
+            ["team"] = "blue",
+            ["kubectl.kubernetes.io/last-applied-configuration"] = "{}",
+        };
+        cluster.Put(deployment with { Metadata = deployment.Metadata with { Annotations = annotations }, Spec = deployment.Spec! with { MinReadySeconds = 7 } });
+        await cluster.SettleAsync();
+
+        var set = cluster.Sets.Should().ContainSingle().Subject;
+        set.Metadata.Annotations.Should().BeEquivalentTo(new Dictionary<string, string> { ["team"] = "blue", [Revision] = "1" });
+        set.Spec!.MinReadySeconds.Should().Be(7);
+    }
+
+    [Test]
+    public async Task What_refuses_one_pod_is_not_asked_for_all()
+    {
+        cluster.Cluster.Put(Resources.ReplicaSets, Set("rs", 8));
+        cluster.Cluster.FailNext(request => request is { Verb: "create", Plural: "pods" }, new KubernetesException("create pod", new Status { Code = 403, Reason = "Forbidden", Message = "no" }));
+
+        await cluster.Invoking(it => it.ReconcileSetAsync("rs")).Should().ThrowAsync<KubernetesException>();
+        cluster.Cluster.Writes.Count(write => write is { Verb: "create", Plural: "pods" }).Should().Be(1);
+
+        await cluster.ReconcileSetAsync("rs");
+        cluster.Pods.Should().HaveCount(8);
+    }
+
     private static ReplicaSet Selecting(ReplicaSet set) => set with
     {
         Spec = set.Spec! with

@@ -218,6 +218,78 @@ public sealed class LocalNodeTests
     }
 
     [Test]
+    public async Task A_pod_that_found_no_place_gets_one_when_another_pod_ends()
+    {
+        await using var small = new NodeFixture(maxPods: 1);
+        small.Start("sleep 60", name: "first");
+        await Eventually.HoldsAsync(() => small.Condition("Ready", "first").Should().Be("True"), Limit);
+        small.Start("sleep 60", name: "second");
+        await Eventually.HoldsAsync(() => small.Pod("second").Status!.Conditions[0].Message.Should().Contain("Too many pods"), Limit);
+
+        await small.Cluster.DeleteAsync(Resources.Pods, "default", "first", CancellationToken.None);
+
+        await Eventually.HoldsAsync(() => small.Condition("Ready", "second").Should().Be("True"), Limit);
+        small.Condition("PodScheduled", "second").Should().Be("True");
+    }
+
+    [Test]
+    public async Task A_cordoned_node_starts_nothing_until_it_is_uncordoned()
+    {
+        await Eventually.HoldsAsync(() => _node.Cluster.Find(Resources.Nodes, null, "local").Should().NotBeNull(), Limit);
+        await PatchNodeAsync("""{"spec":{"unschedulable":true},"metadata":{"labels":{"mine":"yes"}}}""");
+        _node.Start("sleep 60");
+        await Eventually.HoldsAsync(() => _node.Pod().Status!.Conditions[0].Message.Should().Contain("1 node(s) were unschedulable"), Limit);
+
+        await PatchNodeAsync("""{"spec":{"unschedulable":null}}""");
+
+        await Eventually.HoldsAsync(() => _node.Condition("Ready").Should().Be("True"), Limit);
+        _node.Cluster.Find(Resources.Nodes, null, "local")!.Metadata.Labels.Should().ContainKey("mine");
+
+        Task PatchNodeAsync(string patch) => _node.Cluster.PatchAsync(Resources.Nodes, null, "local", new Serving.Kubernetes.Patch(Serving.Kubernetes.PatchType.Merge, patch), CancellationToken.None);
+    }
+
+    [Test]
+    public async Task A_node_whose_object_was_deleted_registers_anew_and_keeps_its_lease()
+    {
+        await Eventually.HoldsAsync(() => _node.Cluster.Find(Resources.Leases, "kube-node-lease", "local")!.Spec!.HolderIdentity.Should().Be("local"), Limit);
+        var uid = _node.Cluster.Find(Resources.Nodes, null, "local")!.Metadata.Uid;
+
+        await _node.Cluster.DeleteAsync(Resources.Nodes, null, "local", CancellationToken.None);
+
+        await Eventually.HoldsAsync(() => _node.Cluster.Find(Resources.Nodes, null, "local")!.Metadata.Uid.Should().NotBe(uid), Limit);
+    }
+
+    [Test]
+    public async Task A_program_whose_port_is_taken_is_told_apart_from_others_that_fail()
+    {
+        _node.Start("echo 'listen tcp :8080: bind: address already in use' >&2; exit 1", spec: """ "restartPolicy":"Never",""");
+
+        await Eventually.HoldsAsync(
+            () => _node.Events.Should().Contain(e => e.StartsWith("AddressInUse: Container main ended because an address that it listens on is in use: all pods share the ports of this machine. Let the program listen on $LISTEN_ADDRESS (127.")),
+            Limit);
+    }
+
+    [Test]
+    public async Task The_logs_of_this_run_and_the_one_before_are_kept()
+    {
+        const string uid = "11111111-2222-3333-4444-555555555555";
+        var directory = Directory.CreateDirectory(Path.Combine(_node.Data, "pods", $"default_p_{uid}", "main"));
+        foreach (var file in (string[])["2.log", "2.log.1", "3.log", "3.log.1", "4.log"])
+        {
+            await File.WriteAllTextAsync(Path.Combine(directory.FullName, file), "");
+        }
+
+        _node.Create($$"""
+            {"metadata":{"name":"p","namespace":"default","uid":"{{uid}}"},
+             "spec":{"nodeName":"local","containers":[{"name":"main","image":"sh","args":["-c","echo up; sleep 60"]}]},
+             "status":{"phase":"Running","containerStatuses":[{"name":"main","image":"sh","restartCount":4,"containerID":"process://x","state":{"running":{} } }] } }
+            """);
+
+        await Eventually.HoldsAsync(() => _node.Log(restart: 5).Should().Contain("up"), Limit);
+        directory.EnumerateFiles("*.log*").Select(file => file.Name).Should().BeEquivalentTo("4.log", "5.log");
+    }
+
+    [Test]
     public async Task Pods_of_other_nodes_and_schedulers_are_left_alone()
     {
         _node.Start("true", spec: """ "nodeName":"elsewhere",""", name: "bound");

@@ -15,11 +15,12 @@ internal sealed class NodeFixture : IEventRecorder, IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _running;
 
-    public NodeFixture(InMemoryCluster? cluster = null, TimeSpan? shutdownGrace = null, params string[] images)
+    public NodeFixture(InMemoryCluster? cluster = null, TimeSpan? shutdownGrace = null, int maxPods = 110, params string[] images)
     {
         Cluster = cluster ?? new InMemoryCluster();
         var options = new LocalNodeOptions(Data, new ImageMap(["sh=/bin/sh", "sleep=/bin/sleep", .. images]), Subnet, new Uri("https://127.0.0.1:6443"))
         {
+            MaxPods = maxPods,
             ShutdownGrace = shutdownGrace ?? TimeSpan.FromSeconds(5),
             Tokens = (request, _) => Task.FromResult($"token of {request.ServiceAccount} for {request.Audience}"),
         };

@@ -84,6 +84,17 @@ public sealed class PodPortsTests
     }
 
     [Test]
+    public void A_pod_that_declares_no_port_listens_on_its_own_address_too()
+    {
+        var (pod, ports) = Pod("""{"spec":{"containers":[{"name":"app"}]}}""");
+        var environment = new Dictionary<string, string>();
+
+        ports.Rewrite(pod.Spec!.Containers[0], environment);
+
+        environment.Should().Equal(new Dictionary<string, string> { ["LISTEN_ADDRESS"] = "127.77.0.10" });
+    }
+
+    [Test]
     public void Ports_for_programs_are_outside_the_range_of_outgoing_connections()
     {
         var range = File.ReadAllText("/proc/sys/net/ipv4/ip_local_port_range").Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).Select(int.Parse).ToArray();

@@ -83,7 +83,7 @@ public sealed class PodStatusMakerTests
     {
         var pod = new Pod { Metadata = new() { Name = name }, Spec = Spec($$"""{"containers":[{"name":"a","resources":{"requests":{"{{resource}}":"{{amount}}"} } }] }""") };
 
-        PodScheduler.Unschedulable(pod, "local", 0).Should().Be(
+        PodScheduler.Unschedulable(pod, Options, null, 0).Should().Be(
             $"0/1 nodes are available: 1 {reason}. preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod.");
     }
 
@@ -92,8 +92,23 @@ public sealed class PodStatusMakerTests
     {
         var pod = new Pod { Spec = Spec("""{"nodeSelector":{"disk":"ssd"},"containers":[{"name":"a"}]}""") };
 
-        PodScheduler.Unschedulable(pod, "local", 0).Should().StartWith("0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.");
-        PodScheduler.Unschedulable(new Pod { Spec = Spec("""{"nodeSelector":{"kubernetes.io/os":"linux"},"containers":[{"name":"a"}]}""") }, "local", 0).Should().BeNull();
+        PodScheduler.Unschedulable(pod, Options, null, 0).Should().StartWith("0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.");
+        PodScheduler.Unschedulable(new Pod { Spec = Spec("""{"nodeSelector":{"kubernetes.io/os":"linux"},"containers":[{"name":"a"}]}""") }, Options, null, 0).Should().BeNull();
+    }
+
+    [TestCase("""{"unschedulable":true}""", "", "1 node(s) were unschedulable")]
+    [TestCase("""{"unschedulable":true}""", """{"key":"node.kubernetes.io/unschedulable","operator":"Exists"}""", null)]
+    [TestCase("""{"taints":[{"key":"gpu","value":"yes","effect":"NoSchedule"}]}""", "", "1 node(s) had untolerated taint {gpu: yes}")]
+    [TestCase("""{"taints":[{"key":"gpu","value":"yes","effect":"NoSchedule"}]}""", """{"key":"gpu","value":"no","effect":"NoSchedule"}""", "1 node(s) had untolerated taint {gpu: yes}")]
+    [TestCase("""{"taints":[{"key":"gpu","value":"yes","effect":"NoSchedule"}]}""", """{"key":"gpu","value":"yes"}""", null)]
+    [TestCase("""{"taints":[{"key":"gpu","effect":"PreferNoSchedule"}]}""", "", null)]
+    public void A_node_that_is_cordoned_or_tainted_takes_only_pods_that_tolerate_it(string node, string toleration, string? reason)
+    {
+        var known = JsonSerializer.Deserialize($$"""{"metadata":{"name":"local"},"spec":{{node}} }""", ApiJson.Default.Of<Serving.Api.Core.Node>())!;
+        var pod = new Pod { Spec = Spec($$"""{"tolerations":[{{toleration}}],"containers":[{"name":"a"}]}""") };
+
+        PodScheduler.Unschedulable(pod, Options, known, 0).Should().Be(
+            reason is null ? null : $"0/1 nodes are available: {reason}. preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.");
     }
 
     [Test]
@@ -106,6 +121,8 @@ public sealed class PodStatusMakerTests
         waits.Should().Equal(0, 10, 20, 40, 80, 160, 300, 300);
         backOff.After(TimeSpan.FromMinutes(11)).Should().Be(TimeSpan.Zero);
     }
+
+    private static LocalNodeOptions Options { get; } = new("/", new ImageMap(), null!, new Uri("https://127.0.0.1"));
 
     private static PodStatus Make(string policy, ContainerStatus status, bool terminating = false)
         => PodStatusMaker.Make(Pod(policy), Seen(status, terminating), [], Now);

@@ -81,6 +81,26 @@ public sealed class ProcessTests
         directory.Delete(recursive: true);
     }
 
+    [Test]
+    public async Task A_log_that_cannot_be_written_holds_nobody_up_and_says_what_is_missing()
+    {
+        var directory = Directory.CreateTempSubdirectory("log-test-");
+        var path = Path.Combine(directory.FullName, "0.log");
+        File.CreateSymbolicLink(path, "/dev/full");
+        var failures = new List<string>();
+        using (var log = new ContainerLog(path, TimeProvider.System, failures.Add))
+        {
+            await log.PumpAsync(new MemoryStream("one\ntwo\n"u8.ToArray()));
+            await log.PumpAsync(new MemoryStream("three\n"u8.ToArray()));
+            File.Delete(path);
+            await log.PumpAsync(new MemoryStream("four\n"u8.ToArray()));
+        }
+
+        failures.Should().ContainSingle().Which.Should().Contain(path);
+        (await File.ReadAllLinesAsync(path)).Select(line => line[(line.IndexOf(' ') + 1)..]).Should().Equal("[3 lines could not be written here]", "four");
+        directory.Delete(recursive: true);
+    }
+
     private static bool IsRunning(string id)
         => File.Exists($"/proc/{id}/stat") && !File.ReadAllText($"/proc/{id}/stat").Contains(") Z ", StringComparison.Ordinal);
 

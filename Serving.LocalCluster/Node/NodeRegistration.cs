@@ -1,0 +1,113 @@
+using System.Text.Json.Nodes;
+using Microsoft.Extensions.Logging;
+using Serving.Api;
+using Serving.Api.Core;
+using Serving.Kubernetes;
+using NodeObject = Serving.Api.Core.Node;
+
+namespace Serving.LocalCluster.Node;
+
+/// <summary>
+/// Keeps the node known to the cluster: its Node object, made anew when somebody deletes it, and a Lease that says that it is
+/// alive. Only the status is written: labels, taints and whether it is cordoned are the user's.
+/// </summary>
+internal sealed class NodeRegistration(NodeContext node)
+{
+    private const string LeaseNamespace = "kube-node-lease";
+    private const int LeaseSeconds = 40;
+    private static readonly TimeSpan LeaseRenewal = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Heartbeat = TimeSpan.FromMinutes(5);
+    private readonly string _name = node.Options.NodeName;
+
+    /// <summary>Makes the Node object if need be and renews its status, trying again while the server is not up.</summary>
+    public async Task RegisterAsync(CancellationToken cancellation)
+    {
+        for (var retry = TimeSpan.FromMilliseconds(50); ; retry = retry.TotalSeconds > 2 ? retry : retry * 2)
+        {
+            try
+            {
+                var known = await FindOrCreateAsync(cancellation).ConfigureAwait(false);
+                var now = node.Time.GetUtcNow();
+                var status = NodeStatus.Make(_name, node.Options.MaxPods, known.Metadata.CreationTimestamp ?? now, now);
+                await node.Client.PatchAsync(
+                    Resources.Nodes, null, _name, new Patch(PatchType.Merge, new JsonObject { ["status"] = status }.ToJsonString()), cancellation, subresource: "status")
+                    .ConfigureAwait(false);
+                return;
+            }
+            catch (Exception e) when (e is KubernetesException or HttpRequestException or IOException)
+            {
+                node.Logger.LogDebug(e, "Cannot register the node yet");
+                await Task.Delay(retry, node.Time, cancellation).ConfigureAwait(false);
+            }
+        }
+    }
+
+    /// <summary>Renews both until cancelled.</summary>
+    public async Task KeepAsync(CancellationToken cancellation)
+    {
+        var gone = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var handler = node.Objects.Nodes.AddHandler(change =>
+        {
+            if (change.New is null && change.Key.Name == _name)
+            {
+                Volatile.Read(ref gone).TrySetResult();
+            }
+        });
+        var written = node.Time.GetTimestamp();
+        while (true)
+        {
+            await RenewLeaseAsync(cancellation).ConfigureAwait(false);
+            await Task.WhenAny(gone.Task, Task.Delay(LeaseRenewal, node.Time, cancellation)).ConfigureAwait(false);
+            cancellation.ThrowIfCancellationRequested();
+            if (gone.Task.IsCompleted || node.Time.GetElapsedTime(written) >= Heartbeat)
+            {
+                Volatile.Write(ref gone, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+                await RegisterAsync(cancellation).ConfigureAwait(false);
+                written = node.Time.GetTimestamp();
+            }
+        }
+    }
+
+    private async Task<NodeObject> FindOrCreateAsync(CancellationToken cancellation)
+    {
+        try
+        {
+            return await node.Client.GetAsync(Resources.Nodes, null, _name, cancellation).ConfigureAwait(false);
+        }
+        catch (KubernetesException e) when (e.IsNotFound)
+        {
+            return await node.Client.CreateAsync(Resources.Nodes, NodeStatus.Make(_name, node.Options.MaxPods, node.Time.GetUtcNow()), cancellation).ConfigureAwait(false);
+        }
+    }
+
+    private async Task RenewLeaseAsync(CancellationToken cancellation)
+    {
+        var now = node.Time.GetUtcNow();
+        try
+        {
+            try
+            {
+                var renewal = new JsonObject { ["spec"] = new JsonObject { ["renewTime"] = now.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", System.Globalization.CultureInfo.InvariantCulture) } };
+                await node.Client.PatchAsync(Resources.Leases, LeaseNamespace, _name, new Patch(PatchType.Merge, renewal.ToJsonString()), cancellation).ConfigureAwait(false);
+            }
+            catch (KubernetesException e) when (e.IsNotFound)
+            {
+                await node.Client.CreateAsync(
+                    Resources.Leases,
+                    new Lease
+                    {
+                        ApiVersion = Resources.Leases.ApiVersion,
+                        Kind = Resources.Leases.Kind,
+                        Metadata = new ObjectMeta { Name = _name, Namespace = LeaseNamespace },
+                        Spec = new LeaseSpec { HolderIdentity = _name, LeaseDurationSeconds = LeaseSeconds, RenewTime = now },
+                    },
+                    cancellation).ConfigureAwait(false);
+            }
+        }
+        catch (Exception e) when (e is KubernetesException or HttpRequestException or IOException)
+        {
+            // The next renewal is near, and the lease outlives several that fail.
+            node.Logger.LogDebug(e, "Cannot renew the lease of the node");
+        }
+    }
+}

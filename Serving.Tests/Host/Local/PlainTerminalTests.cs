@@ -1,0 +1,43 @@
+using FluentAssertions;
+using NUnit.Framework;
+using Serving.Api;
+using Serving.Api.Core;
+using Serving.Api.Knative;
+using Serving.Host.Local.Terminal;
+using Serving.Tests.Support;
+
+namespace Serving.Tests.Host.Local;
+
+public sealed class PlainTerminalTests
+{
+    [Test]
+    public async Task Tells_of_Services_without_a_revision_and_of_what_is_deleted()
+    {
+        var time = new ManualTimeProvider();
+        var cluster = new InMemoryCluster(time);
+        var output = new StringWriter();
+        using var stop = new CancellationTokenSource();
+        cluster.Put(Resources.KnativeServices, new Service { Metadata = new ObjectMeta { Name = "hello", Namespace = "default" } });
+        var showing = new PlainTerminal(TextWriter.Synchronized(output), time).ShowAsync(new ClusterView(cluster, _ => 0), "", stop.Token);
+
+        await SaysAsync("default/hello  Starting  no revision yet");
+
+        var labels = new Dictionary<string, string> { ["serving.knative.dev/service"] = "hello" };
+        cluster.Put(Resources.Revisions, new Revision { Metadata = new ObjectMeta { Name = "hello-00001", Namespace = "default", Labels = labels } });
+        await SaysAsync("default/hello  hello-00001  Starting  pods 0/0");
+
+        await cluster.DeleteAsync(Resources.Revisions, "default", "hello-00001", CancellationToken.None);
+        await SaysAsync("default/hello  hello-00001  deleted");
+        await cluster.DeleteAsync(Resources.KnativeServices, "default", "hello", CancellationToken.None);
+        await SaysAsync("default/hello  deleted");
+
+        await stop.CancelAsync();
+        await showing.ContinueWith(_ => { }, TaskScheduler.Default);
+
+        Task SaysAsync(string line) => Eventually.HoldsAsync(() =>
+        {
+            time.Advance(TimeSpan.FromMilliseconds(500));
+            output.ToString().Should().Contain(line);
+        });
+    }
+}
