@@ -180,7 +180,7 @@ public sealed class ControllerModule : IServingModule
         var routes = informers.For(Resources.Routes);
         var configurations = informers.For(Resources.Configurations);
         var revisions = informers.For(Resources.Revisions);
-        Add(new RoutingLabeler(routes.Lister, configurations.Lister, revisions.Lister, tracker, time))
+        Add(new RoutingLabeler(routes.Lister, configurations.Lister, revisions.Lister, tracker, events, time))
             .For(routes)
             .Watches(configurations, configuration => RoutesOf(configuration).Concat(tracker.FollowersOf(References.Configuration, ObjectKey.Of(configuration))))
             .Watches(revisions, revision => RoutesOf(revision).Concat(tracker.FollowersOf(References.Revision, ObjectKey.Of(revision))));

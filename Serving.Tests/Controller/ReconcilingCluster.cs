@@ -70,7 +70,7 @@ internal sealed class ReconcilingCluster
             () => Config,
             Events,
             Time));
-        Add(routes, new RoutingLabeler(routes.Lister, configurations.Lister, revisions.Lister, new ReferenceTracker(), Time));
+        Add(routes, new RoutingLabeler(routes.Lister, configurations.Lister, revisions.Lister, new ReferenceTracker(), Events, Time));
     }
 
     public InMemoryCluster Cluster { get; }

@@ -66,26 +66,22 @@ internal sealed class DomainMappingReconciler(
             }
         }
 
-        var finalizers = resource.Metadata.Finalizers.Where(finalizer => finalizer != Finalizer).ToList();
-        await client.UpdateAsync(
-            ApiResources.DomainMappings, resource with { Metadata = resource.Metadata with { Finalizers = finalizers } }, cancellation).ConfigureAwait(false);
+        await FinalizerAccess.RemoveAsync(ApiResources.DomainMappings, resource, Finalizer, client, Events, cancellation).ConfigureAwait(false);
     }
 
     protected override async Task<Reconcile> ReconcileAsync(MappingWork work, CancellationToken cancellation)
     {
-        var mapping = work.Resource;
-        if (!mapping.Metadata.Finalizers.Contains(Finalizer))
+        if (!work.Resource.Metadata.Finalizers.Contains(Finalizer))
         {
-            // The claim must not outlive the mapping, so the hold comes first; its event brings us back here.
-            await work.Client.UpdateAsync(
-                ApiResources.DomainMappings,
-                mapping with { Metadata = mapping.Metadata with { Finalizers = [.. mapping.Metadata.Finalizers, Finalizer] } },
-                cancellation).ConfigureAwait(false);
+            // The claim must not outlive the mapping, so the hold comes first.
+            work.GoOnFrom(await FinalizerAccess.AddAsync(
+                ApiResources.DomainMappings, work.Resource, Finalizer, work.Client, Events, cancellation).ConfigureAwait(false));
         }
 
         if (mapping.Metadata.Generation != mapping.Status.ObservedGeneration)
         {
             work.Status = work.Status.MarkIngressNotConfigured(work.Now);
+        var mapping = work.Resource;
         }
 
         var network = config().Network;
