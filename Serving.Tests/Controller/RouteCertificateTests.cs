@@ -58,6 +58,10 @@ public sealed class RouteCertificateTests
 
         Route().Status.Url.Should().Be($"http://{Host}");
         Condition("CertificateProvisioned").Should().BeEquivalentTo(new { Status = "True", Reason = "HTTPDowngrade" });
+        world.Time.Advance(TimeSpan.FromSeconds(5));
+        world.Cluster.ForgetWrites();
+        await world.ReconcileOnceAsync();
+        world.Cluster.Writes.Should().BeEmpty("nothing has changed but the time");
     }
 
     [Test]
