@@ -180,7 +180,7 @@ internal sealed class DomainMappingReconciler(
         }
 
         work.Status = WithScheme(work.Status, work.Name, "https");
-        if (CertificateAccess.IsReady(certificate))
+        if (CertificateLifecycle.IsReady(certificate))
         {
             work.Status = work.Status.MarkCertificateReady(work.Now);
             return ([CertificateAccess.IngressTls(certificate, wanted.Spec.DnsNames)], []);
