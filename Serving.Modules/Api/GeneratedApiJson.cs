@@ -70,6 +70,8 @@ namespace Serving.Api;
 [JsonSerializable(typeof(KubernetesList<Image>))]
 [JsonSerializable(typeof(Status))]
 [JsonSerializable(typeof(ObjectMeta))]
+[JsonSerializable(typeof(AddressableObject))]
+[JsonSerializable(typeof(KubernetesList<AddressableObject>))]
 [JsonSerializable(typeof(ObjectHeader))]
 [JsonSerializable(typeof(KubernetesList<ObjectHeader>))]
 [JsonSerializable(typeof(Unstructured))]

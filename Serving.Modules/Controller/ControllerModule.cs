@@ -33,6 +33,7 @@ public sealed class ControllerModule : IServingModule
     private readonly TimeProvider time;
 
     /// <param name="informers">Where the caches come from.</param>
+    /// <param name="discovery">Finds kinds of others that are referred to.</param>
     /// <param name="config">The configuration; objects that it concerns are looked at again when it changes.</param>
     /// <param name="environment">The system namespace and the cluster's domain.</param>
     /// <param name="digests">How images are resolved to digests.</param>
@@ -41,6 +42,7 @@ public sealed class ControllerModule : IServingModule
     /// <param name="time">The clock of conditions, rollouts and garbage collection.</param>
     public ControllerModule(
         IInformers informers,
+        IResourceDiscovery discovery,
         ConfigStore config,
         ClusterEnvironment environment,
         IDigestResolver digests,
@@ -49,6 +51,7 @@ public sealed class ControllerModule : IServingModule
         TimeProvider time)
     {
         ArgumentNullException.ThrowIfNull(informers);
+        ArgumentNullException.ThrowIfNull(discovery);
         ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(environment);
         ArgumentNullException.ThrowIfNull(digests);
@@ -64,7 +67,7 @@ public sealed class ControllerModule : IServingModule
         AddRoutes();
         AddLabeler();
         AddGarbageCollector();
-        AddDomainMappings();
+        AddDomainMappings(discovery);
         AddServerlessServices();
     }
 
@@ -196,7 +199,7 @@ public sealed class ControllerModule : IServingModule
         ResyncWhen(loop, configurations, static (old, current) => old.Gc != current.Gc);
     }
 
-    private void AddDomainMappings()
+    private void AddDomainMappings(IResourceDiscovery discovery)
     {
         var tracker = new ReferenceTracker();
         var mappings = informers.For(Resources.DomainMappings);
@@ -206,7 +209,7 @@ public sealed class ControllerModule : IServingModule
         var services = informers.For(Resources.KnativeServices);
         var routes = informers.For(Resources.Routes);
         var coreServices = informers.For(Resources.Services);
-        var references = new MappedReferences(services.Lister, routes.Lister, coreServices.Lister, tracker, environment.ClusterDomain);
+        var references = new MappedReferences(services.Lister, routes.Lister, coreServices.Lister, discovery, tracker, environment.ClusterDomain);
         var listers = new DomainMappingListers(mappings.Lister, ingresses.Lister, certificates.Lister, claims.Lister);
         var loop = Add(new DomainMappingReconciler(listers, references, tracker, () => config.Current, events, time))
             .For(mappings)

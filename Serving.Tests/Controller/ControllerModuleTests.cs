@@ -31,7 +31,7 @@ public sealed class ControllerModuleTests
         PutConfig("config-deployment", ("queue-sidecar-image", "queue:1"));
         PutConfig("config-domain", ("example.com", ""));
         config = new ConfigStore(cluster, environment, NullLogger<ConfigStore>.Instance, events);
-        var module = new ControllerModule(cluster, config, environment, new UnresolvedDigests(), events, NullLoggerFactory.Instance, TimeProvider.System);
+        var module = new ControllerModule(cluster, Substitute.For<IResourceDiscovery>(), config, environment, new UnresolvedDigests(), events, NullLoggerFactory.Instance, TimeProvider.System);
         stop = new CancellationTokenSource();
         running = module.RunAsync(cluster, stop.Token);
     }

@@ -31,6 +31,9 @@ internal sealed class DomainMappingReconciler(
     /// <summary>Holds a mapping until its claim is given back; the name that other implementations use too.</summary>
     private const string Finalizer = "domainmappings.serving.knative.dev";
 
+    /// <summary>How long a change of a target of somebody else's kind may go unseen.</summary>
+    private static readonly TimeSpan UntrackedInterval = TimeSpan.FromSeconds(30);
+
     public override string Name => "domainmapping";
 
     protected override DomainMappingStatus StatusOf(DomainMapping resource) => resource.Status;
@@ -78,10 +81,10 @@ internal sealed class DomainMappingReconciler(
                 ApiResources.DomainMappings, work.Resource, Finalizer, work.Client, Events, cancellation).ConfigureAwait(false));
         }
 
+        var mapping = work.Resource;
         if (mapping.Metadata.Generation != mapping.Status.ObservedGeneration)
         {
             work.Status = work.Status.MarkIngressNotConfigured(work.Now);
-        var mapping = work.Resource;
         }
 
         var network = config().Network;
@@ -89,17 +92,23 @@ internal sealed class DomainMappingReconciler(
         work.Status = work.Status with { Url = url, Address = new Addressable { Url = url } };
         await ClaimAsync(work, network, cancellation).ConfigureAwait(false);
         var (tls, challenges) = await TlsAsync(work, network, cancellation).ConfigureAwait(false);
-        var (host, backend, problem) = references.Resolve(mapping);
-        if (problem is not null)
+        var target = await references.ResolveAsync(mapping, work.Client, cancellation).ConfigureAwait(false);
+        var again = target.IsTracked ? Reconcile.Done : Reconcile.After(UntrackedInterval);
+        if (target.Problem is { } problem)
         {
+            if (ConditionSet.Get(mapping.Status.Conditions, DomainMappingLifecycle.ReferenceResolved)?.Message != problem)
+            {
+                Events.Warning(mapping, "InternalError", target.Failure!);
+            }
+
             work.Status = work.Status.MarkReferenceNotResolved(problem, work.Now);
-            return Reconcile.Done;
+            return again;
         }
 
         work.Status = work.Status.MarkReferenceResolved(work.Now);
         var wanted = DomainMappingIngressMaker.Make(mapping, new DomainMappingInput(
-            backend,
-            host,
+            target.Backend,
+            target.Host,
             NetworkingKeys.IngressClass.Value(mapping.Metadata.Annotations) ?? network.IngressClass,
             IngressMaker.HttpOption(mapping.Metadata.Annotations, network),
             tls,
@@ -109,7 +118,7 @@ internal sealed class DomainMappingReconciler(
         work.Status = ingress.Metadata.Generation == ingress.Status.ObservedGeneration
             ? work.Status.PropagateIngress(ingress.Status, work.Now)
             : work.Status.MarkIngressNotConfigured(work.Now);
-        return Reconcile.Done;
+        return again;
     }
 
     private async Task ClaimAsync(MappingWork work, NetworkConfig network, CancellationToken cancellation)
