@@ -8,6 +8,7 @@ using Serving.Controller.Configurations;
 using Serving.Controller.DomainMappings;
 using Serving.Controller.GarbageCollection;
 using Serving.Controller.Labeler;
+using Serving.Controller.NamespaceCertificates;
 using Serving.Controller.Revisions;
 using Serving.Controller.Revisions.Digests;
 using Serving.Controller.Routes;
@@ -68,6 +69,7 @@ public sealed class ControllerModule : IServingModule
         AddLabeler();
         AddGarbageCollector();
         AddDomainMappings(discovery);
+        AddNamespaceCertificates();
         AddServerlessServices();
     }
 
@@ -220,6 +222,16 @@ public sealed class ControllerModule : IServingModule
             .Watches(routes, route => tracker.FollowersOf(References.Route, ObjectKey.Of(route)))
             .Watches(coreServices, service => tracker.FollowersOf(MappedReferences.CoreKind, ObjectKey.Of(service)));
         ResyncWhen(loop, mappings, static (old, current) => old.Network != current.Network);
+    }
+
+    private void AddNamespaceCertificates()
+    {
+        var namespaces = informers.For(Resources.Namespaces);
+        var certificates = informers.For(Resources.Certificates);
+        var loop = Add(new NamespaceCertificateReconciler(namespaces.Lister, certificates.Lister, () => config.Current, events), workers: 1)
+            .For(namespaces)
+            .Watches(certificates, static certificate => Ownership.ControllerOf(certificate) is { Kind: "Namespace" } owner ? [new ObjectKey("", owner.Name)] : []);
+        ResyncWhen(loop, namespaces, static (old, current) => old.Domain != current.Domain || old.Network != current.Network);
     }
 
     private void AddServerlessServices()

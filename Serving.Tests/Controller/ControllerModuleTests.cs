@@ -57,6 +57,20 @@ public sealed class ControllerModuleTests
     }
 
     [Test]
+    public async Task Wildcard_certificates_follow_the_selector_of_namespaces()
+    {
+        cluster.Put(Resources.Namespaces, new Namespace { Metadata = new ObjectMeta { Name = "shop", Labels = new Dictionary<string, string> { ["tls"] = "wildcard" } } });
+        cluster.Put(Resources.Namespaces, new Namespace { Metadata = new ObjectMeta { Name = "plain" } });
+        PutConfig("config-network", ("namespace-wildcard-cert-selector", "matchLabels: {tls: wildcard}"));
+        await Eventually.HoldsAsync(() => cluster.All(Resources.Certificates).Select(certificate => certificate.Metadata.Name).Should().Equal("shop.example.com"));
+
+        PutConfig("config-network", ("namespace-wildcard-cert-selector", "{}"));
+        await Eventually.HoldsAsync(() => cluster.All(Resources.Certificates).Should().HaveCount(2));
+        PutConfig("config-network", ("namespace-wildcard-cert-selector", ""));
+        await Eventually.HoldsAsync(() => cluster.All(Resources.Certificates).Should().BeEmpty());
+    }
+
+    [Test]
     public async Task A_new_sidecar_image_is_rolled_out()
     {
         await CreateAsync();
