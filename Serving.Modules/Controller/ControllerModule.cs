@@ -3,6 +3,7 @@ using Serving.Api;
 using Serving.Api.Config;
 using Serving.Api.WellKnown;
 using Serving.ConfigMaps;
+using Serving.Controller.CertManager;
 using Serving.Controller.Common;
 using Serving.Controller.Configurations;
 using Serving.Controller.DomainMappings;
@@ -70,6 +71,7 @@ public sealed class ControllerModule : IServingModule
         AddGarbageCollector();
         AddDomainMappings(discovery);
         AddNamespaceCertificates();
+        AddCertManager(discovery);
         AddServerlessServices();
     }
 
@@ -232,6 +234,22 @@ public sealed class ControllerModule : IServingModule
             .For(namespaces)
             .Watches(certificates, static certificate => Ownership.ControllerOf(certificate) is { Kind: "Namespace" } owner ? [new ObjectKey("", owner.Name)] : []);
         ResyncWhen(loop, namespaces, static (old, current) => old.Domain != current.Domain || old.Network != current.Network);
+    }
+
+    private void AddCertManager(IResourceDiscovery discovery)
+    {
+        var certificates = informers.For(Resources.Certificates);
+        var services = informers.For(Resources.Services);
+        var api = new CertManagerApi(informers, discovery, time);
+        var reconciler = new CertManagerReconciler(certificates.Lister, new HttpChallenges(services.Lister), () => config.Current, events, time);
+        var loop = Add(new CertManagerGate(certificates.Lister, api, () => config.Current, reconciler), workers: 1)
+            .For(certificates)
+            .Watches(services, service => service.Metadata.Labels.ContainsKey(HttpChallenges.DomainLabel)
+                ? certificates.Lister.List(service.Metadata.Namespace).Select(static certificate => ObjectKey.Of(certificate))
+                : []);
+        api.Changed = loop.Enqueue;
+        ResyncWhen(loop, certificates, static (old, current) =>
+            old.CertManager != current.CertManager || CertManagerGate.IsRequired(old.Network) != CertManagerGate.IsRequired(current.Network));
     }
 
     private void AddServerlessServices()
