@@ -85,7 +85,15 @@ internal sealed class ControlPlane : IProcessHealth, IDisposable
             autoscaler,
             names.Contains("gateway-status") ? new GatewayStatusModule(options.Gateway, environment, informers, loggers, time, gateway) : null,
             names.Contains("controller")
-                ? new ControllerModule(informers, config, environment, options.ResolveDigests ? RegistryDigests(loggers, time) : new UnresolvedDigests(), events, loggers, time)
+                ? new ControllerModule(
+                    informers,
+                    new ResourceDiscovery(client),
+                    config,
+                    environment,
+                    options.ResolveDigests ? RegistryDigests(loggers, time) : new UnresolvedDigests(),
+                    events,
+                    loggers,
+                    time)
                 : null,
         ];
         modules = [.. all.OfType<IServingModule>()];

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Serving.Api.Autoscaling;
 using Serving.Api.Caching;
+using Serving.Api.CertManager;
 using Serving.Api.Core;
 using Serving.Api.Knative;
 using Serving.Api.Networking;
@@ -70,6 +71,14 @@ namespace Serving.Api;
 [JsonSerializable(typeof(KubernetesList<Image>))]
 [JsonSerializable(typeof(Status))]
 [JsonSerializable(typeof(ObjectMeta))]
+[JsonSerializable(typeof(AddressableObject))]
+[JsonSerializable(typeof(KubernetesList<AddressableObject>))]
+[JsonSerializable(typeof(CertManagerCertificate))]
+[JsonSerializable(typeof(KubernetesList<CertManagerCertificate>))]
+[JsonSerializable(typeof(CertManagerIssuer))]
+[JsonSerializable(typeof(KubernetesList<CertManagerIssuer>))]
+[JsonSerializable(typeof(CertManagerChallenge))]
+[JsonSerializable(typeof(KubernetesList<CertManagerChallenge>))]
 [JsonSerializable(typeof(ObjectHeader))]
 [JsonSerializable(typeof(KubernetesList<ObjectHeader>))]
 [JsonSerializable(typeof(Unstructured))]

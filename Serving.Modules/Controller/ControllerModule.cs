@@ -3,11 +3,13 @@ using Serving.Api;
 using Serving.Api.Config;
 using Serving.Api.WellKnown;
 using Serving.ConfigMaps;
+using Serving.Controller.CertManager;
 using Serving.Controller.Common;
 using Serving.Controller.Configurations;
 using Serving.Controller.DomainMappings;
 using Serving.Controller.GarbageCollection;
 using Serving.Controller.Labeler;
+using Serving.Controller.NamespaceCertificates;
 using Serving.Controller.Revisions;
 using Serving.Controller.Revisions.Digests;
 using Serving.Controller.Routes;
@@ -33,6 +35,7 @@ public sealed class ControllerModule : IServingModule
     private readonly TimeProvider time;
 
     /// <param name="informers">Where the caches come from.</param>
+    /// <param name="discovery">Finds kinds of others that are referred to.</param>
     /// <param name="config">The configuration; objects that it concerns are looked at again when it changes.</param>
     /// <param name="environment">The system namespace and the cluster's domain.</param>
     /// <param name="digests">How images are resolved to digests.</param>
@@ -41,6 +44,7 @@ public sealed class ControllerModule : IServingModule
     /// <param name="time">The clock of conditions, rollouts and garbage collection.</param>
     public ControllerModule(
         IInformers informers,
+        IResourceDiscovery discovery,
         ConfigStore config,
         ClusterEnvironment environment,
         IDigestResolver digests,
@@ -49,6 +53,7 @@ public sealed class ControllerModule : IServingModule
         TimeProvider time)
     {
         ArgumentNullException.ThrowIfNull(informers);
+        ArgumentNullException.ThrowIfNull(discovery);
         ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(environment);
         ArgumentNullException.ThrowIfNull(digests);
@@ -64,7 +69,9 @@ public sealed class ControllerModule : IServingModule
         AddRoutes();
         AddLabeler();
         AddGarbageCollector();
-        AddDomainMappings();
+        AddDomainMappings(discovery);
+        AddNamespaceCertificates();
+        AddCertManager(discovery);
         AddServerlessServices();
     }
 
@@ -180,7 +187,7 @@ public sealed class ControllerModule : IServingModule
         var routes = informers.For(Resources.Routes);
         var configurations = informers.For(Resources.Configurations);
         var revisions = informers.For(Resources.Revisions);
-        Add(new RoutingLabeler(routes.Lister, configurations.Lister, revisions.Lister, tracker, time))
+        Add(new RoutingLabeler(routes.Lister, configurations.Lister, revisions.Lister, tracker, events, time))
             .For(routes)
             .Watches(configurations, configuration => RoutesOf(configuration).Concat(tracker.FollowersOf(References.Configuration, ObjectKey.Of(configuration))))
             .Watches(revisions, revision => RoutesOf(revision).Concat(tracker.FollowersOf(References.Revision, ObjectKey.Of(revision))));
@@ -196,7 +203,7 @@ public sealed class ControllerModule : IServingModule
         ResyncWhen(loop, configurations, static (old, current) => old.Gc != current.Gc);
     }
 
-    private void AddDomainMappings()
+    private void AddDomainMappings(IResourceDiscovery discovery)
     {
         var tracker = new ReferenceTracker();
         var mappings = informers.For(Resources.DomainMappings);
@@ -206,7 +213,7 @@ public sealed class ControllerModule : IServingModule
         var services = informers.For(Resources.KnativeServices);
         var routes = informers.For(Resources.Routes);
         var coreServices = informers.For(Resources.Services);
-        var references = new MappedReferences(services.Lister, routes.Lister, coreServices.Lister, tracker, environment.ClusterDomain);
+        var references = new MappedReferences(services.Lister, routes.Lister, coreServices.Lister, discovery, tracker, environment.ClusterDomain);
         var listers = new DomainMappingListers(mappings.Lister, ingresses.Lister, certificates.Lister, claims.Lister);
         var loop = Add(new DomainMappingReconciler(listers, references, tracker, () => config.Current, events, time))
             .For(mappings)
@@ -217,6 +224,32 @@ public sealed class ControllerModule : IServingModule
             .Watches(routes, route => tracker.FollowersOf(References.Route, ObjectKey.Of(route)))
             .Watches(coreServices, service => tracker.FollowersOf(MappedReferences.CoreKind, ObjectKey.Of(service)));
         ResyncWhen(loop, mappings, static (old, current) => old.Network != current.Network);
+    }
+
+    private void AddNamespaceCertificates()
+    {
+        var namespaces = informers.For(Resources.Namespaces);
+        var certificates = informers.For(Resources.Certificates);
+        var loop = Add(new NamespaceCertificateReconciler(namespaces.Lister, certificates.Lister, () => config.Current, events), workers: 1)
+            .For(namespaces)
+            .Watches(certificates, static certificate => Ownership.ControllerOf(certificate) is { Kind: "Namespace" } owner ? [new ObjectKey("", owner.Name)] : []);
+        ResyncWhen(loop, namespaces, static (old, current) => old.Domain != current.Domain || old.Network != current.Network);
+    }
+
+    private void AddCertManager(IResourceDiscovery discovery)
+    {
+        var certificates = informers.For(Resources.Certificates);
+        var services = informers.For(Resources.Services);
+        var api = new CertManagerApi(informers, discovery, time);
+        var reconciler = new CertManagerReconciler(certificates.Lister, new HttpChallenges(services.Lister), () => config.Current, events, time);
+        var loop = Add(new CertManagerGate(certificates.Lister, api, () => config.Current, reconciler), workers: 1)
+            .For(certificates)
+            .Watches(services, service => service.Metadata.Labels.ContainsKey(HttpChallenges.DomainLabel)
+                ? certificates.Lister.List(service.Metadata.Namespace).Select(static certificate => ObjectKey.Of(certificate))
+                : []);
+        api.Changed = loop.Enqueue;
+        ResyncWhen(loop, certificates, static (old, current) =>
+            old.CertManager != current.CertManager || CertManagerGate.IsRequired(old.Network) != CertManagerGate.IsRequired(current.Network));
     }
 
     private void AddServerlessServices()

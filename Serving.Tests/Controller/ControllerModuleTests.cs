@@ -31,7 +31,7 @@ public sealed class ControllerModuleTests
         PutConfig("config-deployment", ("queue-sidecar-image", "queue:1"));
         PutConfig("config-domain", ("example.com", ""));
         config = new ConfigStore(cluster, environment, NullLogger<ConfigStore>.Instance, events);
-        var module = new ControllerModule(cluster, config, environment, new UnresolvedDigests(), events, NullLoggerFactory.Instance, TimeProvider.System);
+        var module = new ControllerModule(cluster, Substitute.For<IResourceDiscovery>(), config, environment, new UnresolvedDigests(), events, NullLoggerFactory.Instance, TimeProvider.System);
         stop = new CancellationTokenSource();
         running = module.RunAsync(cluster, stop.Token);
     }
@@ -54,6 +54,20 @@ public sealed class ControllerModuleTests
         PutConfig("config-domain", ("example.net", ""));
 
         await Eventually.HoldsAsync(() => Route()!.Status.Url.Should().Be("http://hello.default.example.net"));
+    }
+
+    [Test]
+    public async Task Wildcard_certificates_follow_the_selector_of_namespaces()
+    {
+        cluster.Put(Resources.Namespaces, new Namespace { Metadata = new ObjectMeta { Name = "shop", Labels = new Dictionary<string, string> { ["tls"] = "wildcard" } } });
+        cluster.Put(Resources.Namespaces, new Namespace { Metadata = new ObjectMeta { Name = "plain" } });
+        PutConfig("config-network", ("namespace-wildcard-cert-selector", "matchLabels: {tls: wildcard}"));
+        await Eventually.HoldsAsync(() => cluster.All(Resources.Certificates).Select(certificate => certificate.Metadata.Name).Should().Equal("shop.example.com"));
+
+        PutConfig("config-network", ("namespace-wildcard-cert-selector", "{}"));
+        await Eventually.HoldsAsync(() => cluster.All(Resources.Certificates).Should().HaveCount(2));
+        PutConfig("config-network", ("namespace-wildcard-cert-selector", ""));
+        await Eventually.HoldsAsync(() => cluster.All(Resources.Certificates).Should().BeEmpty());
     }
 
     [Test]

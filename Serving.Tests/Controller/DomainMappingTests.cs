@@ -1,4 +1,5 @@
 using FluentAssertions;
+using NSubstitute;
 using NUnit.Framework;
 using Serving.Api;
 using Serving.Api.Config;
@@ -102,7 +103,7 @@ public sealed class DomainMappingTests
 
     [TestCase("serving.knative.dev/v1", "Service", "gone", "failed to get object default/gone: services.serving.knative.dev \"gone\" not found")]
     [TestCase("serving.knative.dev/v1", "Route", "gone", "failed to get object default/gone: routes.serving.knative.dev \"gone\" not found")]
-    [TestCase("v1", "Service", "gone", "services \"gone\" not found")]
+    [TestCase("v1", "Service", "gone", "failed to get object default/gone: services \"gone\" not found")]
     public async Task A_reference_to_nothing_is_said_and_heals(string version, string kind, string name, string message)
     {
         PutMapping(new ObjectReference { ApiVersion = version, Kind = kind, Name = name });
@@ -114,6 +115,58 @@ public sealed class DomainMappingTests
         world.Cluster.Put(Resources.DomainMappings, mapping with { Spec = mapping.Spec with { Ref = mapping.Spec.Ref with { Name = "hello" } } });
         await world.SettleAsync();
         Condition("ReferenceResolved")!.Status.Should().Be("True");
+    }
+
+    [TestCase("", "first")]
+    [TestCase("other", "second")]
+    public async Task Whatever_says_where_it_answers_can_be_mapped(string address, string backend)
+    {
+        PutChannel("""{"addresses":[{"name":"main","url":"http://first.default.svc.cluster.local"},{"name":"other","url":"http://second.default.svc.cluster.local/"}]}""");
+        PutMapping(ChannelReference(address));
+
+        await world.SettleAsync();
+
+        Condition("ReferenceResolved")!.Status.Should().Be("True");
+        world.Cluster.Find(Resources.Ingresses, Samples.Namespace, Domain)!.Spec.Rules[0].Http!.Paths[0].Splits[0].ServiceName.Should().Be(backend);
+    }
+
+    [TestCase(null, "", "failed to get object default/channel: channels.messaging.example.com \"channel\" not found")]
+    [TestCase("{}", "", "address not set for {0}")]
+    [TestCase("""{"address":{}}""", "", "URL missing in address of {0}")]
+    [TestCase("""{"address":{"url":"http://"}}""", "", "hostname missing in address of {0}")]
+    [TestCase("""{"addresses":[{"name":"a","url":"http://x"}]}""", "b", "address with name \"b\" not found for {0}")]
+    [TestCase("""{"address":{"url":"http://broker.default.svc.cluster.local/path"}}""", "", "resolved URI \"http://broker.default.svc.cluster.local/path\" contains a path")]
+    [TestCase("""{"address":{"url":"http://example.com"}}""", "", "resolved URI \"http://example.com\" must be of the form {name}.{namespace}.svc.cluster.local")]
+    public async Task An_address_that_leads_nowhere_is_said_and_looked_at_again(string? status, string address, string message)
+    {
+        if (status is not null)
+        {
+            PutChannel(status);
+        }
+
+        world.Discovery.FindAsync("messaging.example.com/v1", "Channel", default).ReturnsForAnyArgs(Channels);
+        PutMapping(ChannelReference(address));
+
+        await world.SettleAsync();
+
+        Condition("ReferenceResolved")!.Message.Should().Be(message.Replace(
+            "{0}",
+            $"Kind = Channel, Namespace = default, Name = channel, APIVersion = messaging.example.com/v1, Group = , Address = {address}",
+            StringComparison.Ordinal));
+        PutChannel("""{"addresses":[{"name":"b","url":"http://late.default.svc.cluster.local"}]}""");
+        await world.SettleAsync();
+        Condition("ReferenceResolved")!.Status.Should().Be("True");
+    }
+
+    [Test]
+    public async Task A_kind_that_the_server_does_not_know_is_said()
+    {
+        PutMapping(ChannelReference(""));
+
+        await world.SettleAsync();
+
+        Condition("ReferenceResolved")!.Message.Should().Be(
+            "failed to get lister for messaging.example.com/v1, Resource=channels: the server could not find the requested resource");
     }
 
     [Test]
@@ -208,6 +261,23 @@ public sealed class DomainMappingTests
                 Tls = tls,
             },
         });
+
+    private static ResourceType<AddressableObject> Channels { get; } = AddressableObject.Type(new ResourceType("messaging.example.com", "v1", "channels", "Channel"));
+
+    private static ObjectReference ChannelReference(string address)
+        => System.Text.Json.JsonSerializer.Deserialize<ObjectReference>(
+            $$"""{"apiVersion":"messaging.example.com/v1","kind":"Channel","name":"channel"{{(address.Length > 0 ? $",\"address\":\"{address}\"" : "")}}}""",
+            ApiJson.Default.Options)!;
+
+    private void PutChannel(string status)
+    {
+        world.Discovery.FindAsync("messaging.example.com/v1", "Channel", default).ReturnsForAnyArgs(Channels);
+        world.Cluster.Put(Channels, new AddressableObject
+        {
+            Metadata = new ObjectMeta { Name = "channel", Namespace = Samples.Namespace },
+            Status = System.Text.Json.JsonSerializer.Deserialize<AddressableStatus>(status, ApiJson.Default.Options)!,
+        });
+    }
 
     private void PutClaim(string ns) => world.Cluster.Put(Resources.ClusterDomainClaims, new ClusterDomainClaim
     {

@@ -65,12 +65,12 @@ internal sealed class ReconcilingCluster
                 Cluster.For(Resources.Ingresses).Lister,
                 Cluster.For(Resources.Certificates).Lister,
                 Cluster.For(Resources.ClusterDomainClaims).Lister),
-            new MappedReferences(services.Lister, routes.Lister, Cluster.For(Resources.Services).Lister, mapped, "cluster.local"),
+            new MappedReferences(services.Lister, routes.Lister, Cluster.For(Resources.Services).Lister, Discovery, mapped, "cluster.local"),
             mapped,
             () => Config,
             Events,
             Time));
-        Add(routes, new RoutingLabeler(routes.Lister, configurations.Lister, revisions.Lister, new ReferenceTracker(), Time));
+        Add(routes, new RoutingLabeler(routes.Lister, configurations.Lister, revisions.Lister, new ReferenceTracker(), Events, Time));
     }
 
     public InMemoryCluster Cluster { get; }
@@ -78,6 +78,8 @@ internal sealed class ReconcilingCluster
     public ManualTimeProvider Time { get; } = new();
 
     public ConfigSnapshot Config { get; set; } = Samples.Config;
+
+    public IResourceDiscovery Discovery { get; } = Substitute.For<IResourceDiscovery>();
 
     public IEventRecorder Events { get; } = Substitute.For<IEventRecorder>();
 

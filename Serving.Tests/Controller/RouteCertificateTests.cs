@@ -58,6 +58,10 @@ public sealed class RouteCertificateTests
 
         Route().Status.Url.Should().Be($"http://{Host}");
         Condition("CertificateProvisioned").Should().BeEquivalentTo(new { Status = "True", Reason = "HTTPDowngrade" });
+        world.Time.Advance(TimeSpan.FromSeconds(5));
+        world.Cluster.ForgetWrites();
+        await world.ReconcileOnceAsync();
+        world.Cluster.Writes.Should().BeEmpty("nothing has changed but the time");
     }
 
     [Test]
@@ -166,6 +170,42 @@ public sealed class RouteCertificateTests
     }
 
     [Test]
+    public async Task A_Certificate_of_names_in_the_cluster_leaves_the_URLs_of_tags_as_they_are()
+    {
+        UseNetwork(network => network with { ExternalDomainTls = false, ClusterLocalDomainTls = true, DefaultExternalScheme = "http" });
+        var service = Samples.Service();
+        world.Cluster.Put(Resources.KnativeServices, service with
+        {
+            Metadata = service.Metadata with { Labels = new Dictionary<string, string> { [NetworkingKeys.Visibility] = NetworkingKeys.ClusterLocal } },
+            Spec = service.Spec with { Traffic = [new TrafficTarget { LatestRevision = true, Percent = 100, Tag = "blue" }] },
+        });
+        await ServeAsync(create: false);
+        foreach (var certificate in world.Cluster.All(Resources.Certificates))
+        {
+            world.SetCertificate(certificate.Metadata.Name, "True");
+        }
+
+        await world.SettleAsync();
+
+        Route().Status.Url.Should().Be("https://hello.default.svc.cluster.local");
+        Route().Status.Traffic.Single().Url.Should().Be("http://blue-hello.default.svc.cluster.local");
+    }
+
+    [Test]
+    public async Task Labels_of_a_Certificate_are_put_right()
+    {
+        await ServeAsync();
+        var name = $"route-{Route().Metadata.Uid}";
+        var certificate = world.Cluster.Find(Resources.Certificates, Samples.Namespace, name)!;
+        world.Cluster.Put(Resources.Certificates, certificate with { Metadata = certificate.Metadata with { Labels = Empty.Map } });
+
+        await world.SettleAsync();
+
+        world.Cluster.Find(Resources.Certificates, Samples.Namespace, name)!.Metadata.Labels.Should()
+            .Contain(ServingKeys.Route, "hello").And.Contain(NetworkingKeys.CertificateType, "external-domain");
+    }
+
+    [Test]
     public async Task A_Route_in_the_cluster_needs_no_external_Certificate()
     {
         var service = Samples.Service();
@@ -192,7 +232,8 @@ public sealed class RouteCertificateTests
 
         var reconciling = () => world.SettleAsync();
 
-        await reconciling.Should().ThrowAsync<NotOwnedException>();
+        (await reconciling.Should().ThrowAsync<NotOwnedException>()).WithMessage(
+            $"notowned: owner: hello with Type *v1.Route does not own Certificate: \"{name}\"");
         Condition("CertificateProvisioned").Should().BeEquivalentTo(
             new { Status = "False", Reason = "CertificateNotOwned", Message = $"There is an existing certificate {name} that we don't own." });
     }

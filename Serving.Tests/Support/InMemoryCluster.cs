@@ -166,9 +166,12 @@ public sealed class InMemoryCluster : IKubernetesClient, IInformers
         where T : class, IKubernetesObject
         => Do(type, "create", value.Metadata.Namespace, value.Metadata.Name, () => Create(type, ToJson(type, value), options));
 
-    public Task<T> UpdateAsync<T>(ResourceType<T> type, T value, CancellationToken cancellation, WriteOptions? options = null)
+    public async Task<T> UpdateAsync<T>(ResourceType<T> type, T value, CancellationToken cancellation, WriteOptions? options = null)
         where T : class, IKubernetesObject
-        => Do(type, "update", value.Metadata.Namespace, value.Metadata.Name, () => Replace(type, ToJson(type, value), status: false, options));
+    {
+        var whole = await Slimming.WholeAsync(this, type, value, cancellation);
+        return await Do(type, "update", whole.Metadata.Namespace, whole.Metadata.Name, () => Replace(type, ToJson(type, whole), status: false, options));
+    }
 
     public Task<T> UpdateStatusAsync<T>(ResourceType<T> type, T value, CancellationToken cancellation, WriteOptions? options = null)
         where T : class, IKubernetesObject

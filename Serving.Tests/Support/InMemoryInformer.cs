@@ -3,7 +3,7 @@ using Serving.Kubernetes;
 
 namespace Serving.Tests.Support;
 
-/// <summary>The informer of an <see cref="InMemoryCluster"/>: always synced, its handlers run before a write returns.</summary>
+/// <summary>The informer of an <see cref="InMemoryCluster"/>: always synced, as slim as a real one, its handlers run before a write returns.</summary>
 internal sealed class InMemoryInformer<T>(ResourceType<T> type, string? ns, LabelMatcher selector) : IInformer<T>, InMemoryCluster.IObserver
     where T : class, IKubernetesObject
 {
@@ -41,7 +41,7 @@ internal sealed class InMemoryInformer<T>(ResourceType<T> type, string? ns, Labe
 
     public void Observe(IKubernetesObject value, bool deleted)
     {
-        var typed = (T)value;
+        var typed = Slimming.Slim(type, (T)value);
         if (ns is not null && typed.Metadata.Namespace != ns)
         {
             return;

@@ -48,6 +48,18 @@ public sealed class ConditionSet
     /// <summary>Whether the condition of this type is missing, or neither True nor False.</summary>
     public static bool IsUnknown(IReadOnlyList<Condition> conditions, string type) => !IsTrue(conditions, type) && !IsFalse(conditions, type);
 
+    /// <summary>
+    /// The conditions as they are after a reconcile; one that says again what it said before it keeps its time, whatever it said in
+    /// between: only what a client can see is a transition, and nothing is written for its sake.
+    /// </summary>
+    public static IReadOnlyList<Condition> KeepTimes(IReadOnlyList<Condition> before, IReadOnlyList<Condition> after)
+    {
+        ArgumentNullException.ThrowIfNull(after);
+        return [.. after.Select(condition => Get(before, condition.Type) is { } known && SaysTheSame(known, condition)
+            ? condition with { LastTransitionTime = known.LastTransitionTime }
+            : condition)];
+    }
+
     /// <summary>Whether the happy condition is True.</summary>
     public bool IsHappy(IReadOnlyList<Condition> conditions) => IsTrue(conditions, Happy);
 
@@ -124,8 +136,7 @@ public sealed class ConditionSet
     private static IReadOnlyList<Condition> Set(IReadOnlyList<Condition> conditions, Condition wanted, DateTimeOffset now)
     {
         var existing = Get(conditions, wanted.Type);
-        if (existing is not null && existing.Status == wanted.Status && existing.Reason == wanted.Reason
-            && existing.Message == wanted.Message && existing.Severity == wanted.Severity)
+        if (existing is not null && SaysTheSame(existing, wanted))
         {
             return conditions;
         }
@@ -137,6 +148,9 @@ public sealed class ConditionSet
                 .OrderBy(condition => condition.Type, StringComparer.Ordinal),
         ];
     }
+
+    private static bool SaysTheSame(Condition a, Condition b)
+        => a.Status == b.Status && a.Reason == b.Reason && a.Message == b.Message && a.Severity == b.Severity;
 
     private Condition New(string type, string status, string reason, string message) => new()
     {

@@ -19,6 +19,13 @@ public sealed record ObjectMeta : Extensible
     public IReadOnlyList<OwnerReference> OwnerReferences { get; init => field = value ?? []; } = [];
     public IReadOnlyList<string> Finalizers { get; init => field = value ?? []; } = [];
 
+    /// <summary>
+    /// Whether this is a copy that leaves out the configuration last applied by a client: written back as it is, it would take that
+    /// from the object. Never part of a document.
+    /// </summary>
+    [JsonIgnore]
+    public bool LacksLastApplied { get; init; }
+
     /// <summary>The same metadata without a field that is not modelled, as <c>managedFields</c>.</summary>
     public ObjectMeta WithoutUnmodelled(string name)
     {

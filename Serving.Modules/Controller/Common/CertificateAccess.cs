@@ -29,27 +29,32 @@ internal static class CertificateAccess
 
         if (!existing.IsControlledBy(owner))
         {
-            throw new NotOwnedException($"owner: {owner.Metadata.Name} with Type {owner.GetType().Name} does not own Certificate: {name}");
+            var version = owner.ApiVersion[(owner.ApiVersion.IndexOf('/', StringComparison.Ordinal) + 1)..];
+            throw new NotOwnedException($"notowned: owner: {owner.Metadata.Name} with Type *{version}.{owner.Kind} does not own Certificate: \"{name}\"");
         }
 
-        var result = existing with { Spec = wanted.Spec.Keeping(existing.Spec), Metadata = existing.Metadata with { Annotations = wanted.Metadata.Annotations } };
+        var result = existing with
+        {
+            Spec = wanted.Spec.Keeping(existing.Spec),
+            Metadata = existing.Metadata with { Annotations = wanted.Metadata.Annotations, Labels = wanted.Metadata.Labels },
+        };
         if (ApiEquality.Same(existing, result))
         {
             return existing;
         }
 
-        var updated = await client.UpdateAsync(Serving.Api.Resources.Certificates, result, cancellation).ConfigureAwait(false);
-        events.Normal(owner, "Updated", $"Updated Spec for Certificate {wanted.Metadata.Namespace}/{name}");
-        return updated;
+        try
+        {
+            var updated = await client.UpdateAsync(Serving.Api.Resources.Certificates, result, cancellation).ConfigureAwait(false);
+            events.Normal(owner, "Updated", $"Updated Spec for Certificate {wanted.Metadata.Namespace}/{name}");
+            return updated;
+        }
+        catch (KubernetesException error) when (!error.IsConflict)
+        {
+            events.Warning(owner, "UpdateFailed", $"Failed to update Certificate {wanted.Metadata.Namespace}/{name}: {error.Message}");
+            throw;
+        }
     }
-
-    /// <summary>Whether the newest specification of the Certificate is served.</summary>
-    public static bool IsReady(Certificate certificate)
-        => certificate.Status.ObservedGeneration == certificate.Metadata.Generation && ConditionSet.IsTrue(certificate.Status.Conditions, "Ready");
-
-    /// <summary>Whether the newest specification of the Certificate cannot be served.</summary>
-    public static bool IsFailed(Certificate certificate)
-        => certificate.Status.ObservedGeneration == certificate.Metadata.Generation && ConditionSet.IsFalse(certificate.Status.Conditions, "Ready");
 
     /// <summary>The entry of an Ingress that uses the Certificate.</summary>
     public static IngressTls IngressTls(Certificate certificate, IReadOnlyList<string> hosts)

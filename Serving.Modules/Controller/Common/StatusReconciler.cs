@@ -88,7 +88,8 @@ internal abstract class StatusReconciler<T, TStatus>(
 
     private async Task SaveAsync(Work<T, TStatus> work, CancellationToken cancellation)
     {
-        var status = WithConditions(work.Status, work.Status.Conditions, work.Resource.Metadata.Generation);
+        var kept = ConditionSet.KeepTimes(StatusOf(work.Resource).Conditions, work.Status.Conditions);
+        var status = WithConditions(work.Status, kept, work.Resource.Metadata.Generation);
         var wanted = WithStatus(work.Resource, status);
         for (var attempt = 1; ; attempt++)
         {

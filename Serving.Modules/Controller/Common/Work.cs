@@ -9,8 +9,8 @@ internal sealed class Work<T, TStatus>(T resource, TStatus status, IKubernetesCl
     where T : class, IKubernetesObject
     where TStatus : KnativeStatus
 {
-    /// <summary>The object as it was read.</summary>
-    public T Resource { get; } = resource;
+    /// <summary>The object as it was read, or as it is after its metadata was written.</summary>
+    public T Resource { get; private set; } = resource;
 
     /// <summary>The status that will be written, also when the work fails half-way.</summary>
     public TStatus Status { get; set; } = status;
@@ -20,6 +20,9 @@ internal sealed class Work<T, TStatus>(T resource, TStatus status, IKubernetesCl
 
     /// <summary>The time of this reconcile.</summary>
     public DateTimeOffset Now { get; } = now;
+
+    /// <summary>Goes on from the object that a write of its metadata returned, so that the status is not written over an old version.</summary>
+    public void GoOnFrom(T newest) => Resource = newest;
 
     /// <summary>Name and namespace.</summary>
     public ObjectKey Key => ObjectKey.Of(Resource);

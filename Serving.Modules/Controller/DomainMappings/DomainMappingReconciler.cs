@@ -31,6 +31,9 @@ internal sealed class DomainMappingReconciler(
     /// <summary>Holds a mapping until its claim is given back; the name that other implementations use too.</summary>
     private const string Finalizer = "domainmappings.serving.knative.dev";
 
+    /// <summary>How long a change of a target of somebody else's kind may go unseen.</summary>
+    private static readonly TimeSpan UntrackedInterval = TimeSpan.FromSeconds(30);
+
     public override string Name => "domainmapping";
 
     protected override DomainMappingStatus StatusOf(DomainMapping resource) => resource.Status;
@@ -66,23 +69,19 @@ internal sealed class DomainMappingReconciler(
             }
         }
 
-        var finalizers = resource.Metadata.Finalizers.Where(finalizer => finalizer != Finalizer).ToList();
-        await client.UpdateAsync(
-            ApiResources.DomainMappings, resource with { Metadata = resource.Metadata with { Finalizers = finalizers } }, cancellation).ConfigureAwait(false);
+        await FinalizerAccess.RemoveAsync(ApiResources.DomainMappings, resource, Finalizer, client, Events, cancellation).ConfigureAwait(false);
     }
 
     protected override async Task<Reconcile> ReconcileAsync(MappingWork work, CancellationToken cancellation)
     {
-        var mapping = work.Resource;
-        if (!mapping.Metadata.Finalizers.Contains(Finalizer))
+        if (!work.Resource.Metadata.Finalizers.Contains(Finalizer))
         {
-            // The claim must not outlive the mapping, so the hold comes first; its event brings us back here.
-            await work.Client.UpdateAsync(
-                ApiResources.DomainMappings,
-                mapping with { Metadata = mapping.Metadata with { Finalizers = [.. mapping.Metadata.Finalizers, Finalizer] } },
-                cancellation).ConfigureAwait(false);
+            // The claim must not outlive the mapping, so the hold comes first.
+            work.GoOnFrom(await FinalizerAccess.AddAsync(
+                ApiResources.DomainMappings, work.Resource, Finalizer, work.Client, Events, cancellation).ConfigureAwait(false));
         }
 
+        var mapping = work.Resource;
         if (mapping.Metadata.Generation != mapping.Status.ObservedGeneration)
         {
             work.Status = work.Status.MarkIngressNotConfigured(work.Now);
@@ -93,17 +92,23 @@ internal sealed class DomainMappingReconciler(
         work.Status = work.Status with { Url = url, Address = new Addressable { Url = url } };
         await ClaimAsync(work, network, cancellation).ConfigureAwait(false);
         var (tls, challenges) = await TlsAsync(work, network, cancellation).ConfigureAwait(false);
-        var (host, backend, problem) = references.Resolve(mapping);
-        if (problem is not null)
+        var target = await references.ResolveAsync(mapping, work.Client, cancellation).ConfigureAwait(false);
+        var again = target.IsTracked ? Reconcile.Done : Reconcile.After(UntrackedInterval);
+        if (target.Problem is { } problem)
         {
+            if (ConditionSet.Get(mapping.Status.Conditions, DomainMappingLifecycle.ReferenceResolved)?.Message != problem)
+            {
+                Events.Warning(mapping, "InternalError", target.Failure!);
+            }
+
             work.Status = work.Status.MarkReferenceNotResolved(problem, work.Now);
-            return Reconcile.Done;
+            return again;
         }
 
         work.Status = work.Status.MarkReferenceResolved(work.Now);
         var wanted = DomainMappingIngressMaker.Make(mapping, new DomainMappingInput(
-            backend,
-            host,
+            target.Backend,
+            target.Host,
             NetworkingKeys.IngressClass.Value(mapping.Metadata.Annotations) ?? network.IngressClass,
             IngressMaker.HttpOption(mapping.Metadata.Annotations, network),
             tls,
@@ -113,7 +118,7 @@ internal sealed class DomainMappingReconciler(
         work.Status = ingress.Metadata.Generation == ingress.Status.ObservedGeneration
             ? work.Status.PropagateIngress(ingress.Status, work.Now)
             : work.Status.MarkIngressNotConfigured(work.Now);
-        return Reconcile.Done;
+        return again;
     }
 
     private async Task ClaimAsync(MappingWork work, NetworkConfig network, CancellationToken cancellation)
@@ -184,7 +189,7 @@ internal sealed class DomainMappingReconciler(
         }
 
         work.Status = WithScheme(work.Status, work.Name, "https");
-        if (CertificateAccess.IsReady(certificate))
+        if (CertificateLifecycle.IsReady(certificate))
         {
             work.Status = work.Status.MarkCertificateReady(work.Now);
             return ([CertificateAccess.IngressTls(certificate, wanted.Spec.DnsNames)], []);

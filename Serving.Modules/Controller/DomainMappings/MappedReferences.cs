@@ -1,3 +1,6 @@
+using System.Net;
+using System.Text.Json;
+using Serving.Api;
 using Serving.Api.Core;
 using Serving.Api.Knative;
 using Serving.Controller.Common;
@@ -5,67 +8,143 @@ using Serving.Kubernetes;
 
 namespace Serving.Controller.DomainMappings;
 
-/// <summary>Resolves what a DomainMapping refers to: a Knative Service or Route by its address, a Kubernetes Service by its name.</summary>
-internal sealed class MappedReferences(ILister<Service> services, ILister<Route> routes, ILister<CoreService> coreServices, ReferenceTracker tracker, string clusterDomain)
+/// <summary>
+/// Resolves what a DomainMapping refers to: a Kubernetes Service by its name, anything else by the address in its status. Our own kinds
+/// are read from the cache and tracked; others, which nobody here watches, are read from the server.
+/// </summary>
+internal sealed class MappedReferences(
+    ILister<Service> services,
+    ILister<Route> routes,
+    ILister<CoreService> coreServices,
+    IResourceDiscovery discovery,
+    ReferenceTracker tracker,
+    string clusterDomain)
 {
+    /// <summary>How Kubernetes Services are tracked, to tell them from Knative's.</summary>
+    public const string CoreKind = "core/Service";
+
     private const string ServingGroup = "serving.knative.dev/";
 
-    /// <summary>Host and Service name, or why there are none.</summary>
-    public (string Host, string Backend, string? Problem) Resolve(DomainMapping mapping)
+    /// <summary>The target of the mapping. Throws <see cref="KubernetesException"/> when the server cannot tell.</summary>
+    public async Task<MappedTarget> ResolveAsync(DomainMapping mapping, IKubernetesClient client, CancellationToken cancellation)
     {
         var reference = mapping.Spec.Ref;
         var ns = reference.Namespace.Length > 0 ? reference.Namespace : mapping.Metadata.Namespace;
         var key = new ObjectKey(ns, reference.Name);
-        var (url, problem) = reference switch
+        switch (reference)
         {
-            { Kind: "Service", ApiVersion: "v1" } => CoreUrl(mapping, key),
-            { Kind: "Service" } when IsServing(reference) => Address(mapping, References.Service, key, services.Get(ns, reference.Name)?.Status.Address, services.Get(ns, reference.Name)),
-            { Kind: "Route" } when IsServing(reference) => Address(mapping, References.Route, key, routes.Get(ns, reference.Name)?.Status.Address, routes.Get(ns, reference.Name)),
-            _ => ("", $"failed to get object {key}: {reference.ApiVersion}, Kind={reference.Kind} is not addressable"),
-        };
-        return problem is null ? Split(mapping, url) : ("", "", problem);
+            case { Kind: "Service", ApiVersion: "v1" }:
+                tracker.Track(ObjectKey.Of(mapping), CoreKind, key);
+                return coreServices.Get(ns, reference.Name) is null
+                    ? NotFound(key, "services")
+                    : TargetAt(mapping, $"http://{key.Name}.{key.Namespace}.svc.{clusterDomain}");
+            case { Kind: References.Service } when IsServing(reference):
+                tracker.Track(ObjectKey.Of(mapping), References.Service, key);
+                return services.Get(ns, reference.Name) is { } service
+                    ? TargetOf(mapping, key, new AddressableStatus { Address = service.Status.Address })
+                    : NotFound(key, "services.serving.knative.dev");
+            case { Kind: References.Route } when IsServing(reference):
+                tracker.Track(ObjectKey.Of(mapping), References.Route, key);
+                return routes.Get(ns, reference.Name) is { } route
+                    ? TargetOf(mapping, key, new AddressableStatus { Address = route.Status.Address })
+                    : NotFound(key, "routes.serving.knative.dev");
+            default:
+                return await ReadAsync(mapping, key, client, cancellation).ConfigureAwait(false) with { IsTracked = false };
+        }
     }
 
-    private (string Url, string? Problem) CoreUrl(DomainMapping mapping, ObjectKey key)
+    private async Task<MappedTarget> ReadAsync(DomainMapping mapping, ObjectKey key, IKubernetesClient client, CancellationToken cancellation)
     {
-        tracker.Track(ObjectKey.Of(mapping), CoreKind, key);
-        return coreServices.Get(key.Namespace, key.Name) is null
-            ? ("", $"services \"{key.Name}\" not found")
-            : ($"http://{key.Name}.{key.Namespace}.svc.{clusterDomain}", null);
-    }
-
-    /// <summary>How Kubernetes Services are tracked, to tell them from Knative's.</summary>
-    public const string CoreKind = "core/Service";
-
-    private (string Url, string? Problem) Address(DomainMapping mapping, string kind, ObjectKey key, Addressable? address, object? found)
-    {
-        tracker.Track(ObjectKey.Of(mapping), kind, key);
-        if (found is null)
+        var reference = mapping.Spec.Ref;
+        if (await discovery.FindAsync(reference.ApiVersion, reference.Kind, cancellation).ConfigureAwait(false) is not { } type)
         {
-            return ("", $"failed to get object {key}: {kind.ToLowerInvariant()}s.serving.knative.dev \"{key.Name}\" not found");
+            return MappedTarget.Unresolved($"failed to get lister for {ResourceText(reference)}: the server could not find the requested resource");
         }
 
-        return address is { Url.Length: > 0 } ? (address.Url, null) : ("", $"address not set for &ObjectReference{{Kind:{kind},Namespace:{key.Namespace},Name:{key.Name},}}");
+        var plural = type.Group.Length == 0 ? type.Plural : $"{type.Plural}.{type.Group}";
+        try
+        {
+            var found = await client.GetAsync(AddressableObject.Type(type), key.Namespace, key.Name, cancellation).ConfigureAwait(false);
+            return TargetOf(mapping, key, found.Status);
+        }
+        catch (KubernetesException error) when (error.IsNotFound)
+        {
+            return NotFound(key, plural);
+        }
+        catch (KubernetesException error) when (error.Code == HttpStatusCode.Forbidden)
+        {
+            return MappedTarget.Unresolved($"failed to get object {key}: {error.Status.Message}");
+        }
     }
 
-    private (string Host, string Backend, string? Problem) Split(DomainMapping mapping, string url)
+    private static MappedTarget NotFound(ObjectKey key, string plural)
+        => MappedTarget.Unresolved($"failed to get object {key}: {plural} \"{key.Name}\" not found");
+
+    /// <summary>Chooses the address by the name in the reference, else the first, else the only one.</summary>
+    private MappedTarget TargetOf(DomainMapping mapping, ObjectKey key, AddressableStatus status)
     {
-        if (!Uri.TryCreate(url, UriKind.Absolute, out var uri) || uri.AbsolutePath.TrimEnd('/').Length > 0)
+        var wanted = Field(mapping.Spec.Ref, "address");
+        var text = Text(mapping.Spec.Ref, key.Namespace);
+        if (status is { Address: null, Addresses.Count: 0 })
         {
-            return ("", "", $"resolved URI \"{url}\" contains a path");
+            return MappedTarget.Unresolved($"address not set for {text}");
+        }
+
+        var address = wanted.Length > 0 ? status.Addresses.FirstOrDefault(candidate => candidate.Name == wanted)
+            : status.Addresses.Count > 0 ? status.Addresses[0]
+            : status.Address;
+        if (address is null)
+        {
+            return MappedTarget.Unresolved($"address with name \"{wanted}\" not found for {text}");
+        }
+
+        if (address.Url.Length == 0)
+        {
+            return MappedTarget.Unresolved($"URL missing in address of {text}");
+        }
+
+        return Uri.TryCreate(address.Url, UriKind.Absolute, out var uri) && uri.Host.Length > 0
+            ? TargetAt(mapping, address.Url)
+            : MappedTarget.Unresolved($"hostname missing in address of {text}");
+    }
+
+    /// <summary>The target at an address; a domain leads to a Service of its own namespace, so the address must be one's.</summary>
+    private MappedTarget TargetAt(DomainMapping mapping, string url)
+    {
+        var uri = new Uri(url);
+        if (uri.AbsolutePath.TrimEnd('/').Length > 0)
+        {
+            return MappedTarget.Refused($"resolved URI \"{url}\" contains a path");
         }
 
         var suffix = ".svc." + clusterDomain;
-        var parts = uri.Host.EndsWith(suffix, StringComparison.Ordinal) ? uri.Host[..^suffix.Length].Split('.') : [];
+        var parts = uri.Authority.EndsWith(suffix, StringComparison.Ordinal) ? uri.Authority[..^suffix.Length].Split('.') : [];
         if (parts.Length != 2)
         {
-            return ("", "", $"resolved URI \"{url}\" must be of the form {{name}}.{{namespace}}{suffix}");
+            return MappedTarget.Refused($"resolved URI \"{url}\" must be of the form {{name}}.{{namespace}}{suffix}");
         }
 
         return parts[1] == mapping.Metadata.Namespace
-            ? (uri.Host, parts[0], null)
-            : ("", "", $"resolved URI \"{url}\" must be in same namespace as DomainMapping");
+            ? new MappedTarget(uri.Authority, parts[0])
+            : MappedTarget.Refused($"resolved URI \"{url}\" must be in same namespace as DomainMapping");
     }
+
+    /// <summary>A reference as failures of its address spell it.</summary>
+    private static string Text(ObjectReference reference, string ns)
+        => $"Kind = {reference.Kind}, Namespace = {ns}, Name = {reference.Name}, APIVersion = {reference.ApiVersion}, "
+            + $"Group = {Field(reference, "group")}, Address = {Field(reference, "address")}";
+
+    /// <summary>A resource that the server does not know, by the name that it would have.</summary>
+    private static string ResourceText(ObjectReference reference)
+    {
+        var slash = reference.ApiVersion.IndexOf('/', StringComparison.Ordinal);
+        var kind = reference.Kind.ToLowerInvariant();
+        var plural = kind.EndsWith('s') ? kind + "es" : kind.EndsWith('y') ? kind[..^1] + "ies" : kind + "s";
+        return $"{(slash < 0 ? "" : reference.ApiVersion[..slash])}/{reference.ApiVersion[(slash + 1)..]}, Resource={plural}";
+    }
+
+    private static string Field(ObjectReference reference, string name)
+        => reference.Unmodelled?.TryGetValue(name, out var value) == true && value.ValueKind == JsonValueKind.String ? value.GetString()! : "";
 
     private static bool IsServing(ObjectReference reference) => reference.ApiVersion.StartsWith(ServingGroup, StringComparison.Ordinal);
 }

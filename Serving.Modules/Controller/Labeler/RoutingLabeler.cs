@@ -14,7 +14,12 @@ namespace Serving.Controller.Labeler;
 /// collection read it. A Route needs no finalizer for this: what still names a Route that is gone finds it gone.
 /// </summary>
 internal sealed class RoutingLabeler(
-    ILister<Route> routes, ILister<Configuration> configurations, ILister<Revision> revisions, ReferenceTracker tracker, TimeProvider time) : IReconciler
+    ILister<Route> routes,
+    ILister<Configuration> configurations,
+    ILister<Revision> revisions,
+    ReferenceTracker tracker,
+    IEventRecorder events,
+    TimeProvider time) : IReconciler
 {
     /// <summary>The finalizer that other implementations put on Routes for this; one that is left would hold them for ever.</summary>
     private const string OtherFinalizer = "routes.serving.knative.dev";
@@ -52,10 +57,9 @@ internal sealed class RoutingLabeler(
             await SetAsync(client, ApiResources.Configurations, configuration, key.Name, remove: false, cancellation).ConfigureAwait(false);
         }
 
-        if (route?.Metadata is { DeletionTimestamp: not null } metadata && metadata.Finalizers.Contains(OtherFinalizer))
+        if (route?.Metadata.DeletionTimestamp is not null && route.Metadata.Finalizers.Contains(OtherFinalizer))
         {
-            var finalizers = metadata.Finalizers.Where(finalizer => finalizer != OtherFinalizer).ToList();
-            await client.UpdateAsync(ApiResources.Routes, route with { Metadata = metadata with { Finalizers = finalizers } }, cancellation).ConfigureAwait(false);
+            await FinalizerAccess.RemoveAsync(ApiResources.Routes, route, OtherFinalizer, client, events, cancellation).ConfigureAwait(false);
         }
 
         return Reconcile.Done;

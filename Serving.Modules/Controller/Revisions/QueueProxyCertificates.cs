@@ -2,6 +2,7 @@ using Serving.Api.Core;
 using Serving.Api.Networking;
 using Serving.Api.WellKnown;
 using Serving.Controller.Common;
+using Serving.Controller.Routes.Resources;
 using Serving.Kubernetes;
 using ApiResources = Serving.Api.Resources;
 
@@ -15,8 +16,6 @@ internal sealed class QueueProxyCertificates(ILister<Certificate> certificates, 
 {
     /// <summary>The name of the Certificate and of its Secret.</summary>
     public const string Name = "serving-certs";
-
-    private const string SystemInternal = "system-internal";
 
     /// <summary>Returns when the Secret can be mounted; throws <see cref="CertificateNotReadyException"/> as long as it cannot.</summary>
     public async Task EnsureAsync(IKubernetesClient client, string ns, string certificateClass, CancellationToken cancellation)
@@ -52,7 +51,7 @@ internal sealed class QueueProxyCertificates(ILister<Certificate> certificates, 
             Namespace = owner.Metadata.Name,
             OwnerReferences = [Ownership.ControllerReference(ApiResources.Namespaces, owner)],
             Annotations = new Dictionary<string, string> { [NetworkingKeys.CertificateClass.Key] = certificateClass },
-            Labels = new Dictionary<string, string> { [NetworkingKeys.CertificateType] = SystemInternal },
+            Labels = new Dictionary<string, string> { [NetworkingKeys.CertificateType] = CertificateMaker.SystemInternal },
         },
         Spec = new CertificateSpec
         {

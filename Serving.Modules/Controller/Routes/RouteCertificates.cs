@@ -79,9 +79,9 @@ internal sealed class RouteCertificates(RouteListers listers, IEventRecorder eve
             var certificate = wildcard ?? await EnsureAsync(work, wanted, cancellation).ConfigureAwait(false);
             IReadOnlyList<string> names = wildcard is null ? certificate.Spec.DnsNames : [host];
             SetScheme(work, names, "https");
-            if (CertificateAccess.IsReady(certificate))
+            if (CertificateLifecycle.IsReady(certificate))
             {
-                if (ConditionSet.IsTrue(certificate.Status.Conditions, "Renewing"))
+                if (ConditionSet.IsTrue(certificate.Status.Conditions, CertificateLifecycle.Renewing))
                 {
                     result.Challenges.AddRange(certificate.Status.Http01Challenges);
                 }
@@ -92,7 +92,7 @@ internal sealed class RouteCertificates(RouteListers listers, IEventRecorder eve
             }
 
             result.Challenges.AddRange(certificate.Status.Http01Challenges);
-            work.Status = CertificateAccess.IsFailed(certificate)
+            work.Status = CertificateLifecycle.IsFailed(certificate)
                 ? work.Status.MarkCertificateProvisionFailed(certificate, work.Now)
                 : work.Status.MarkCertificateNotReady(certificate, work.Now);
             if (network.HttpProtocol == HttpProtocol.Enabled)
@@ -117,17 +117,18 @@ internal sealed class RouteCertificates(RouteListers listers, IEventRecorder eve
             used.UnionWith(hosts);
             var wanted = CertificateMaker.ClusterLocal(work.Resource, tag, hosts, clusterDomain, certificateClass);
             var certificate = await EnsureAsync(work, wanted, cancellation).ConfigureAwait(false);
-            if (!CertificateAccess.IsReady(certificate))
+            if (!CertificateLifecycle.IsReady(certificate))
             {
-                work.Status = CertificateAccess.IsFailed(certificate)
+                work.Status = CertificateLifecycle.IsFailed(certificate)
                     ? work.Status.MarkCertificateProvisionFailed(certificate, work.Now)
                     : work.Status.MarkCertificateNotReady(certificate, work.Now);
                 continue;
             }
 
-            SetScheme(work, hosts, "https");
+            // The Route's own URLs follow; those of its tags in the cluster keep their scheme, as clients of Knative know it.
             work.Status = work.Status.MarkCertificateReady(work.Now) with
             {
+                Url = WithScheme(work.Status.Url, hosts, "https"),
                 Address = work.Status.Address is { } address ? address with { Url = WithScheme(address.Url, "https") } : null,
             };
             result.Tls.Add(CertificateAccess.IngressTls(certificate, hosts));
@@ -183,15 +184,14 @@ internal sealed class RouteCertificates(RouteListers listers, IEventRecorder eve
         => host.Split('.', 2) is [_, var parent] && wildcard.Spec.DnsNames.Any(name => name.Split('.', 2) is [_, var rest] && rest == parent);
 
     private static void SetScheme(RouteWork work, IReadOnlyList<string> hosts, string scheme)
-    {
-        string Set(string url) => Uri.TryCreate(url, UriKind.Absolute, out var uri) && hosts.Contains(uri.Host) ? WithScheme(url, scheme) : url;
-
-        work.Status = work.Status with
+        => work.Status = work.Status with
         {
-            Url = Set(work.Status.Url),
-            Traffic = [.. work.Status.Traffic.Select(target => target with { Url = Set(target.Url) })],
+            Url = WithScheme(work.Status.Url, hosts, scheme),
+            Traffic = [.. work.Status.Traffic.Select(target => target with { Url = WithScheme(target.Url, hosts, scheme) })],
         };
-    }
+
+    private static string WithScheme(string url, IReadOnlyList<string> hosts, string scheme)
+        => Uri.TryCreate(url, UriKind.Absolute, out var uri) && hosts.Contains(uri.Host) ? WithScheme(url, scheme) : url;
 
     private static string WithScheme(string url, string scheme) => scheme + url[url.IndexOf("://", StringComparison.Ordinal)..];
 }

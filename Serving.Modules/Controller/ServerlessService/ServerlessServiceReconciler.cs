@@ -15,6 +15,10 @@ namespace Serving.Controller.ServerlessServices;
 public sealed class ServerlessServiceReconciler : IReconciler
 {
     private const string ActivatorService = "activator-service";
+    private const string CreatingPrivateService = "CreatingPrivateService";
+    private const string UpdatingPrivateService = "UpdatingPrivateService";
+    private const string CreatingPublicService = "CreatingPublicService";
+    private const string CreatingPublicEndpoints = "CreatingPublicEndpoints";
 
     private readonly ClusterEnvironment environment;
     private readonly TimeProvider time;
@@ -69,9 +73,8 @@ public sealed class ServerlessServiceReconciler : IReconciler
             await ReconcilePublicServiceAsync(pass, cancellation).ConfigureAwait(false);
             await ReconcilePublicEndpointsAsync(pass, cancellation).ConfigureAwait(false);
         }
-        catch (Exception) when (!cancellation.IsCancellationRequested)
+        catch (Exception error) when (!cancellation.IsCancellationRequested && !IsStaleCache(error))
         {
-            pass.Fail();
             await WriteStatusAsync(pass, cancellation).ConfigureAwait(false);
             throw;
         }
@@ -105,33 +108,35 @@ public sealed class ServerlessServiceReconciler : IReconciler
         var deployment = deployments.Lister.Get(pass.Object.Metadata.Namespace, reference.Name)
             ?? throw new InvalidOperationException($"error retrieving deployment selector spec: {reference.Kind} {pass.Object.Metadata.Namespace}/{reference.Name} is not known");
         var wanted = ServerlessServiceMaker.PrivateService(pass.Object, deployment.Spec?.Selector?.MatchLabels ?? Empty.Map);
-        await EnsureServiceAsync(pass, wanted, "CreatingPrivateService", "UpdatingPrivateService", cancellation).ConfigureAwait(false);
+        await EnsureServiceAsync(pass, wanted, CreatingPrivateService, UpdatingPrivateService, cancellation).ConfigureAwait(false);
         pass.Status = pass.Status with { PrivateServiceName = wanted.Metadata.Name };
     }
 
     private async Task ReconcilePublicServiceAsync(Pass pass, CancellationToken cancellation)
     {
         var wanted = ServerlessServiceMaker.PublicService(pass.Object);
-        await EnsureServiceAsync(pass, wanted, "CreatingPublicService", "UpdatingPublicService", cancellation).ConfigureAwait(false);
+        await EnsureServiceAsync(pass, wanted, CreatingPublicService, null, cancellation).ConfigureAwait(false);
         pass.Status = pass.Status with { ServiceName = wanted.Metadata.Name };
     }
 
-    /// <summary>Creates the Service, or brings ports and selector to what is wanted; other fields belong to the API server.</summary>
-    private async Task EnsureServiceAsync(Pass pass, CoreService wanted, string creating, string updating, CancellationToken cancellation)
+    /// <summary>
+    /// Creates the Service, or brings ports and selector to what is wanted; other fields belong to the API server. The reasons are what
+    /// the status says while that has not come to an end; without one an update leaves the endpoints as ready as they are.
+    /// </summary>
+    private async Task EnsureServiceAsync(Pass pass, CoreService wanted, string creating, string? updating, CancellationToken cancellation)
     {
         var (ns, name) = (wanted.Metadata.Namespace, wanted.Metadata.Name);
-        pass.Doing(creating);
-        if (await FindOrCreateAsync(pass, Resources.Services, services.Lister.Get(ns, name), wanted, cancellation).ConfigureAwait(false) is not { } existing)
+        if (await FindOrCreateAsync(pass, Resources.Services, services.Lister.Get(ns, name), wanted, creating, cancellation).ConfigureAwait(false) is not { } existing)
         {
             return;
         }
 
-        pass.Doing(updating);
         var spec = existing.Spec ?? new CoreServiceSpec();
         var merged = spec with { Ports = ServicePorts.Merge(wanted.Spec!.Ports, spec.Ports), Selector = wanted.Spec.Selector };
         var updated = existing with { Spec = merged };
         if (!SameJson(existing, updated, Resources.Services))
         {
+            pass.Status = updating is null ? pass.Status : ServerlessServiceLifecycle.MarkEndpointsNotReady(pass.Status, updating, pass.Now);
             await pass.Client.UpdateAsync(Resources.Services, updated, cancellation).ConfigureAwait(false);
         }
     }
@@ -148,12 +153,11 @@ public sealed class ServerlessServiceReconciler : IReconciler
             ? ServerlessServiceMaker.ActivatorSubset(activators!.Subsets, sks.Metadata.Name, sks.Spec.NumActivators)
             : pods?.Subsets ?? [];
 
-        pass.Doing("CreatingPublicEndpoints");
         var wanted = ServerlessServiceMaker.PublicEndpoints(sks, source);
-        var existing = await FindOrCreateAsync(pass, Resources.Endpoints, endpoints.Lister.Get(ns, sks.Metadata.Name), wanted, cancellation).ConfigureAwait(false);
+        var existing = await FindOrCreateAsync(
+            pass, Resources.Endpoints, endpoints.Lister.Get(ns, sks.Metadata.Name), wanted, CreatingPublicEndpoints, cancellation).ConfigureAwait(false);
         if (existing is not null)
         {
-            pass.Doing("UpdatingPublicEndpoints");
             var updated = existing with { Subsets = wanted.Subsets };
             if (!SameJson(existing, updated, Resources.Endpoints))
             {
@@ -170,12 +174,14 @@ public sealed class ServerlessServiceReconciler : IReconciler
     }
 
     /// <summary>The object as it is, or null when it was created just now. Throws when it belongs to someone else.</summary>
-    private static async Task<T?> FindOrCreateAsync<T>(Pass pass, ResourceType<T> type, T? cached, T wanted, CancellationToken cancellation)
+    private static async Task<T?> FindOrCreateAsync<T>(Pass pass, ResourceType<T> type, T? cached, T wanted, string creating, CancellationToken cancellation)
         where T : class, IKubernetesObject
     {
         var existing = cached;
         if (existing is null)
         {
+            var before = pass.Status;
+            pass.Status = ServerlessServiceLifecycle.MarkEndpointsNotReady(before, creating, pass.Now);
             try
             {
                 await pass.Client.CreateAsync(type, wanted, cancellation).ConfigureAwait(false);
@@ -183,7 +189,8 @@ public sealed class ServerlessServiceReconciler : IReconciler
             }
             catch (KubernetesException error) when (error.IsAlreadyExists)
             {
-                // The cache is behind.
+                // The cache is behind, and the endpoints are as they were.
+                pass.Status = before;
                 existing = await pass.Client.GetAsync(type, wanted.Metadata.Namespace, wanted.Metadata.Name, cancellation).ConfigureAwait(false);
             }
         }
@@ -193,18 +200,28 @@ public sealed class ServerlessServiceReconciler : IReconciler
             return existing;
         }
 
-        pass.NotOwned(type.Kind, wanted.Metadata.Name);
+        pass.Status = ServerlessServiceLifecycle.MarkEndpointsNotOwned(pass.Status, type.Kind, wanted.Metadata.Name, pass.Now);
         throw new InvalidOperationException($"SKS: {pass.Object.Metadata.Name} does not own {type.Kind}: {wanted.Metadata.Name}");
     }
 
     private static async Task WriteStatusAsync(Pass pass, CancellationToken cancellation)
     {
-        var updated = pass.Object with { Status = pass.Status with { ObservedGeneration = pass.Object.Metadata.Generation } };
+        var updated = pass.Object with
+        {
+            Status = pass.Status with
+            {
+                Conditions = ConditionSet.KeepTimes(pass.Object.Status.Conditions, pass.Status.Conditions),
+                ObservedGeneration = pass.Object.Metadata.Generation,
+            },
+        };
         if (!SameJson(pass.Object, updated, Resources.ServerlessServices))
         {
             await pass.Client.UpdateStatusAsync(Resources.ServerlessServices, updated, cancellation).ConfigureAwait(false);
         }
     }
+
+    /// <summary>Whether the server only knows more than the cache: the revision serves as before, and what was concluded is not worth writing.</summary>
+    private static bool IsStaleCache(Exception error) => error is KubernetesException { IsConflict: true } or KubernetesException { IsAlreadyExists: true };
 
     private static bool SameJson<T>(T one, T other, ResourceType<T> type)
         where T : class, IKubernetesObject
@@ -213,8 +230,6 @@ public sealed class ServerlessServiceReconciler : IReconciler
     /// <summary>One reconcile of one object, with the status as far as it has come.</summary>
     private sealed class Pass(ServerlessService value, IKubernetesClient client, DateTimeOffset now, ServerlessServiceStatus status)
     {
-        private string? doing;
-
         public ServerlessService Object => value;
 
         public IKubernetesClient Client => client;
@@ -222,22 +237,5 @@ public sealed class ServerlessServiceReconciler : IReconciler
         public DateTimeOffset Now => now;
 
         public ServerlessServiceStatus Status { get; set; } = status;
-
-        /// <summary>What would be the reason if the next step failed.</summary>
-        public void Doing(string reason) => doing = reason;
-
-        public void NotOwned(string kind, string name)
-        {
-            doing = null;
-            Status = ServerlessServiceLifecycle.MarkEndpointsNotOwned(Status, kind, name, now);
-        }
-
-        public void Fail()
-        {
-            if (doing is not null)
-            {
-                Status = ServerlessServiceLifecycle.MarkEndpointsNotReady(Status, doing, now);
-            }
-        }
     }
 }

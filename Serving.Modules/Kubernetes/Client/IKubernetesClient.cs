@@ -26,7 +26,10 @@ public interface IKubernetesClient
     Task<T> CreateAsync<T>(ResourceType<T> type, T value, CancellationToken cancellation, WriteOptions? options = null)
         where T : class, IKubernetesObject;
 
-    /// <summary>Replaces an object; throws (conflict) when its resourceVersion is not the newest.</summary>
+    /// <summary>
+    /// Replaces an object; throws (conflict) when its resourceVersion is not the newest. What an informer's copy leaves out stays on the
+    /// object; a patch spares the read that this costs.
+    /// </summary>
     Task<T> UpdateAsync<T>(ResourceType<T> type, T value, CancellationToken cancellation, WriteOptions? options = null)
         where T : class, IKubernetesObject;
 

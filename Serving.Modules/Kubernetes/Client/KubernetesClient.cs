@@ -134,9 +134,13 @@ public sealed class KubernetesClient : IKubernetesClient, IDisposable
     }
 
     /// <inheritdoc/>
-    public Task<T> UpdateAsync<T>(ResourceType<T> type, T value, CancellationToken cancellation, WriteOptions? options = null)
+    public async Task<T> UpdateAsync<T>(ResourceType<T> type, T value, CancellationToken cancellation, WriteOptions? options = null)
         where T : class, IKubernetesObject
-        => PutAsync(type, value, null, options, cancellation);
+    {
+        ArgumentNullException.ThrowIfNull(value);
+        var whole = await Slimming.WholeAsync(this, type, value, cancellation).ConfigureAwait(false);
+        return await PutAsync(type, whole, null, options, cancellation).ConfigureAwait(false);
+    }
 
     /// <inheritdoc/>
     public Task<T> UpdateStatusAsync<T>(ResourceType<T> type, T value, CancellationToken cancellation, WriteOptions? options = null)

@@ -140,6 +140,64 @@ public sealed class ServerlessServiceReconcilerTests
         Condition("Ready").Should().Match<Condition>(condition => condition.Status == "False" && condition.Reason == "NotOwned" && condition.Message == "Resource rev of type Service is not owned by SKS");
     }
 
+    [TestCase("update services rev-private")]
+    [TestCase("update services rev")]
+    [TestCase("update endpoints rev")]
+    public async Task A_write_that_the_server_refuses_as_out_of_date_leaves_a_serving_revision_ready(string write)
+    {
+        await ServeAndChangeAsync(write.Split(' ')[^1]);
+        FailNext(write, 409, "Conflict");
+
+        var reconcile = ReconcileAsync;
+
+        await reconcile.Should().ThrowAsync<KubernetesException>();
+        Condition("Ready")!.Status.Should().Be("True");
+        cluster.Writes.Should().NotContain(done => done.Verb == "update-status");
+        await ReconcileAsync();
+        Condition("Ready")!.Status.Should().Be("True");
+    }
+
+    [TestCase("update services rev-private", "UpdatingPrivateService")]
+    [TestCase("update services rev", null)]
+    public async Task Only_the_private_Service_takes_readiness_when_its_update_fails(string write, string? reason)
+    {
+        await ServeAndChangeAsync(write.Split(' ')[^1]);
+        FailNext(write, 500, "InternalError");
+
+        var reconcile = ReconcileAsync;
+
+        await reconcile.Should().ThrowAsync<KubernetesException>();
+        var condition = Condition("EndpointsPopulated")!;
+        (condition.Status, condition.Reason).Should().Be(reason is null ? ("True", "") : ("Unknown", reason));
+    }
+
+    [Test]
+    public async Task A_Service_that_is_put_right_again_leaves_readiness_as_old_as_it_was()
+    {
+        await ServeAndChangeAsync("rev-private");
+        var since = Condition("Ready")!.LastTransitionTime;
+        time.Advance(TimeSpan.FromSeconds(30));
+
+        await ReconcileAsync();
+
+        cluster.Find(Resources.Services, "default", "rev-private")!.Spec!.Ports.Should().NotBeEmpty();
+        Condition("Ready")!.Status.Should().Be("True");
+        Condition("Ready")!.LastTransitionTime.Should().Be(since);
+    }
+
+    [TestCase("create services rev-private", "CreatingPrivateService")]
+    [TestCase("create services rev", "CreatingPublicService")]
+    [TestCase("create endpoints rev", "CreatingPublicEndpoints")]
+    public async Task What_could_not_be_created_is_said(string write, string reason)
+    {
+        FailNext(write, 500, "InternalError");
+
+        var reconcile = ReconcileAsync;
+
+        await reconcile.Should().ThrowAsync<KubernetesException>();
+        Condition("EndpointsPopulated").Should().Match<Condition>(condition => condition.Status == "Unknown" && condition.Reason == reason);
+    }
+
     [Test]
     public async Task Reacts_when_pods_and_activators_come()
     {
@@ -155,6 +213,23 @@ public sealed class ServerlessServiceReconcilerTests
         await stop.CancelAsync();
         await running;
     }
+
+    /// <summary>A revision that serves, after which somebody changed one of its Services and a pod came.</summary>
+    private async Task ServeAndChangeAsync(string changed)
+    {
+        PutEndpoints("default", "rev-private", "10.0.0.1");
+        await ReconcileAsync();
+        Condition("Ready")!.Status.Should().Be("True");
+        PutEndpoints("default", "rev-private", "10.0.0.1", "10.0.0.2");
+        var service = cluster.Find(Resources.Services, "default", changed)!;
+        cluster.Put(Resources.Services, service with { Spec = service.Spec! with { Ports = [] } });
+        cluster.ForgetWrites();
+    }
+
+    private void FailNext(string write, int code, string reason)
+        => cluster.FailNext(
+            request => $"{request.Verb} {request.Plural} {request.Key.Name}" == write,
+            new KubernetesException(write, new Status { State = "Failure", Code = code, Reason = reason }));
 
     private async Task ReconcileAsync() => (await reconciler.ReconcileAsync(Key, cluster, default)).Should().Be(Reconcile.Done);
 

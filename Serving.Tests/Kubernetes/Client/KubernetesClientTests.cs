@@ -40,6 +40,35 @@ public sealed class KubernetesClientTests
         _server.Requests.Should().ContainSingle();
     }
 
+    [TestCase("7", true)]
+    [TestCase("8", false)]
+    public async Task A_slim_copy_that_replaces_the_object_is_made_whole_if_it_is_the_newest(string newest, bool whole)
+    {
+        const string Annotation = "kubectl.kubernetes.io/last-applied-configuration";
+        var stored = JsonSerializer.Serialize(
+            new { metadata = new { name = "x", @namespace = "a", resourceVersion = newest, annotations = new Dictionary<string, string> { [Annotation] = "{\"a\":1}", ["k"] = "v" } } });
+        _server.Handler = (context, _) => FakeApiServer.Json(context, stored);
+        var read = new ConfigMap
+        {
+            Metadata = new ObjectMeta
+            {
+                Name = "x",
+                Namespace = "a",
+                ResourceVersion = "7",
+                Annotations = new Dictionary<string, string> { [Annotation] = "{}", ["k"] = "v" },
+            },
+        };
+        var slim = Slimming.Slim(Resources.ConfigMaps, read);
+
+        await _client.UpdateAsync(Resources.ConfigMaps, slim with { Metadata = slim.Metadata with { Finalizers = ["f"] } }, None);
+
+        _server.Requests.Select(request => request.Method).Should().Equal("GET", "PUT");
+        var sent = JsonSerializer.Deserialize(_server.Requests.Last().Body, Resources.ConfigMaps.Json)!;
+        sent.Metadata.Finalizers.Should().Equal("f");
+        sent.Metadata.ResourceVersion.Should().Be("7", "the server must refuse what was worked out from an old version");
+        sent.Metadata.Annotations.GetValueOrDefault(Annotation).Should().Be(whole ? "{\"a\":1}" : null);
+    }
+
     [TestCase(429, true)]
     [TestCase(503, true)]
     [TestCase(503, false)]

@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Text;
 using Serving.Api;
 using Serving.Api.Core;
 using Serving.Api.Knative;
@@ -16,6 +14,7 @@ internal static class CertificateMaker
     /// <summary>The values of the label that tells which certificates are for whom.</summary>
     public const string ExternalDomain = "external-domain";
     public const string ClusterLocalDomain = "cluster-local-domain";
+    public const string SystemInternal = "system-internal";
 
     /// <summary>The certificate of a host outside of the cluster.</summary>
     public static Certificate External<T>(ResourceType<T> type, T owner, string ownerLabel, string name, string host, string baseDomain, string certificateClass)
@@ -31,7 +30,7 @@ internal static class CertificateMaker
     public static string NameOf(Route route, string tag)
         => tag.Length == 0
             ? $"route-{route.Metadata.Uid}"
-            : $"route-{route.Metadata.Uid}-{Adler32(Encoding.UTF8.GetBytes(tag)).ToString(CultureInfo.InvariantCulture)}";
+            : $"route-{route.Metadata.Uid}-{Adler32.Text(tag)}";
 
     private static Certificate New<T>(
         ResourceType<T> type, T owner, string ownerLabel, string name, IReadOnlyList<string> hosts, string baseDomain, string certificateClass, string certificateType)
@@ -51,16 +50,4 @@ internal static class CertificateMaker
             },
             Spec = new CertificateSpec { DnsNames = hosts, Domain = baseDomain, SecretName = name },
         };
-
-    private static uint Adler32(byte[] data)
-    {
-        uint a = 1, b = 0;
-        foreach (var value in data)
-        {
-            a = (a + value) % 65521;
-            b = (b + a) % 65521;
-        }
-
-        return (b << 16) | a;
-    }
 }

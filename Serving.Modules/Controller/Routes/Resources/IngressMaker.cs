@@ -91,7 +91,7 @@ internal static class IngressMaker
             {
                 "ENABLED" => "Enabled",
                 "REDIRECTED" => "Redirected",
-                _ => throw new FormatException($"incorrect http-protocol annotation: {wanted}"),
+                _ => throw new FormatException($"incorrect http-protocol annotation: {wanted.ToLowerInvariant()}"),
             };
         }
 

@@ -1,0 +1,67 @@
+using Serving.Api.Core;
+
+namespace Serving.Api.Networking;
+
+/// <summary>The conditions of a Certificate: Ready when the certificate is in its Secret and valid.</summary>
+public static class CertificateLifecycle
+{
+    public const string Ready = "Ready";
+
+    /// <summary>Beside Ready: it is about to be replaced, and the authority may ask for challenges meanwhile.</summary>
+    public const string Renewing = "Renewing";
+
+    /// <summary>The set of conditions.</summary>
+    public static ConditionSet Conditions { get; } = new(Ready);
+
+    /// <summary>Whether the newest specification is served.</summary>
+    public static bool IsReady(Certificate certificate) => IsObserved(certificate) && ConditionSet.IsTrue(certificate.Status.Conditions, Ready);
+
+    /// <summary>Whether the newest specification cannot be served.</summary>
+    public static bool IsFailed(Certificate certificate) => IsObserved(certificate) && ConditionSet.IsFalse(certificate.Status.Conditions, Ready);
+
+    public static CertificateStatus Initialize(CertificateStatus status, DateTimeOffset now) => With(status, Conditions.Initialize(Of(status), now));
+
+    public static CertificateStatus MarkReady(CertificateStatus status, DateTimeOffset now) => With(status, Conditions.MarkTrue(Of(status), Ready, now));
+
+    /// <summary>It is on its way.</summary>
+    public static CertificateStatus MarkNotReady(CertificateStatus status, string reason, string message, DateTimeOffset now)
+        => With(status, Conditions.MarkUnknown(Of(status), Ready, reason, message, now));
+
+    /// <summary>There will be none unless something changes.</summary>
+    public static CertificateStatus MarkFailed(CertificateStatus status, string reason, string message, DateTimeOffset now)
+        => With(status, Conditions.MarkFalse(Of(status), Ready, reason, message, now));
+
+    /// <summary>Another object has the name of one that is needed.</summary>
+    public static CertificateStatus MarkResourceNotOwned(CertificateStatus status, string kind, string name, DateTimeOffset now)
+        => MarkFailed(status, "NotOwned", $"There is an existing {kind} \"{name}\" that we do not own.", now);
+
+    /// <summary>It serves as before while the next one is made.</summary>
+    public static CertificateStatus MarkRenewing(CertificateStatus status, DateTimeOffset now)
+    {
+        var conditions = Of(status);
+        return ConditionSet.IsTrue(conditions, Renewing)
+            ? status
+            : With(status, [
+                .. conditions.Where(static condition => condition.Type != Renewing)
+                    .Append(new Condition { Type = Renewing, Status = ConditionStatus.True, LastTransitionTime = now })
+                    .OrderBy(static condition => condition.Type, StringComparer.Ordinal),
+            ]);
+    }
+
+    /// <summary>The next one is there.</summary>
+    public static CertificateStatus ClearRenewing(CertificateStatus status) => With(status, Conditions.Clear(Of(status), Renewing));
+
+    private static bool IsObserved(Certificate certificate)
+    {
+        ArgumentNullException.ThrowIfNull(certificate);
+        return (certificate.Status.ObservedGeneration ?? 0) == (certificate.Metadata.Generation ?? 0);
+    }
+
+    private static IReadOnlyList<Condition> Of(CertificateStatus status)
+    {
+        ArgumentNullException.ThrowIfNull(status);
+        return status.Conditions;
+    }
+
+    private static CertificateStatus With(CertificateStatus status, IReadOnlyList<Condition> conditions) => status with { Conditions = conditions };
+}

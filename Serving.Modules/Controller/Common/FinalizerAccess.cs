@@ -1,0 +1,60 @@
+using System.Text.Json.Nodes;
+using Serving.Api;
+using Serving.Kubernetes;
+
+namespace Serving.Controller.Common;
+
+/// <summary>
+/// Puts finalizers on objects and takes them off. It patches: the copy of the cache is not whole, and nothing but the finalizers is
+/// meant to change.
+/// </summary>
+internal static class FinalizerAccess
+{
+    /// <summary>The object with the finalizer.</summary>
+    public static Task<T> AddAsync<T>(
+        ResourceType<T> type, T value, string finalizer, IKubernetesClient client, IEventRecorder events, CancellationToken cancellation)
+        where T : class, IKubernetesObject
+        => SetAsync(type, value, [.. value.Metadata.Finalizers, finalizer], client, events, cancellation);
+
+    /// <summary>Takes the finalizer off; an object that is gone meanwhile needs no more.</summary>
+    public static async Task RemoveAsync<T>(
+        ResourceType<T> type, T value, string finalizer, IKubernetesClient client, IEventRecorder events, CancellationToken cancellation)
+        where T : class, IKubernetesObject
+    {
+        try
+        {
+            await SetAsync(type, value, [.. value.Metadata.Finalizers.Where(other => other != finalizer)], client, events, cancellation).ConfigureAwait(false);
+        }
+        catch (KubernetesException error) when (error.IsNotFound)
+        {
+            // Somebody else took it off, and nothing held the object any more.
+        }
+    }
+
+    private static async Task<T> SetAsync<T>(
+        ResourceType<T> type, T value, IReadOnlyList<string> finalizers, IKubernetesClient client, IEventRecorder events, CancellationToken cancellation)
+        where T : class, IKubernetesObject
+    {
+        var patch = new JsonObject
+        {
+            ["metadata"] = new JsonObject
+            {
+                ["finalizers"] = new JsonArray([.. finalizers.Select(finalizer => JsonValue.Create(finalizer))]),
+                ["resourceVersion"] = value.Metadata.ResourceVersion,
+            },
+        };
+        var name = value.Metadata.Name;
+        try
+        {
+            var updated = await client.PatchAsync(
+                type, value.Metadata.Namespace, name, new Patch(PatchType.Merge, patch.ToJsonString()), cancellation).ConfigureAwait(false);
+            events.Normal(value, "FinalizerUpdate", $"Updated \"{name}\" finalizers");
+            return updated;
+        }
+        catch (KubernetesException error) when (!error.IsConflict && !error.IsNotFound)
+        {
+            events.Warning(value, "FinalizerUpdateFailed", $"Failed to update finalizers for \"{name}\": {error.Message}");
+            throw;
+        }
+    }
+}

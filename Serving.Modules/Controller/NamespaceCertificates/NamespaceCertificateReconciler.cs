@@ -1,0 +1,146 @@
+using Serving.Api;
+using Serving.Api.Config;
+using Serving.Api.Core;
+using Serving.Api.Networking;
+using Serving.Api.WellKnown;
+using Serving.Controller.Common;
+using Serving.Kubernetes;
+using ApiResources = Serving.Api.Resources;
+
+namespace Serving.Controller.NamespaceCertificates;
+
+/// <summary>
+/// Asks for a certificate of all hosts of a namespace, for each wildcard domain, where the configuration selects the namespace: Routes
+/// use it instead of one of their own. Invariant: only certificates that the namespace controls are changed or deleted.
+/// </summary>
+internal sealed class NamespaceCertificateReconciler(
+    ILister<Namespace> namespaces, ILister<Certificate> certificates, Func<ConfigSnapshot> config, IEventRecorder events) : IReconciler
+{
+    public string Name => "namespace";
+
+    public async Task<Reconcile> ReconcileAsync(ObjectKey key, IKubernetesClient client, CancellationToken cancellation)
+    {
+        if (namespaces.Get("", key.Name) is not { Metadata.DeletionTimestamp: null } owner)
+        {
+            return Reconcile.Done;
+        }
+
+        try
+        {
+            await ReconcileAsync(owner, client, cancellation).ConfigureAwait(false);
+        }
+        catch (FormatException error)
+        {
+            events.Warning(owner, "InternalError", error.Message);
+            throw;
+        }
+
+        return Reconcile.Done;
+    }
+
+    private async Task ReconcileAsync(Namespace owner, IKubernetesClient client, CancellationToken cancellation)
+    {
+        var snapshot = config();
+        var existing = certificates.List(owner.Metadata.Name).Where(certificate => certificate.Metadata.Labels.ContainsKey(NetworkingKeys.WildcardDomain)).ToList();
+        var domains = IsSelected(owner, snapshot.Network) ? snapshot.Domain.Wildcards : new HashSet<string>();
+        foreach (var domain in domains.Order(StringComparer.Ordinal))
+        {
+            await EnsureAsync(owner, domain, existing, snapshot.Network, client, cancellation).ConfigureAwait(false);
+        }
+
+        foreach (var certificate in existing)
+        {
+            if (certificate.IsControlledBy(owner) && !domains.Contains(DomainOf(certificate)))
+            {
+                await DeleteAsync(certificate, client, cancellation).ConfigureAwait(false);
+            }
+        }
+    }
+
+    private async Task EnsureAsync(
+        Namespace owner, string domain, List<Certificate> existing, NetworkConfig network, IKubernetesClient client, CancellationToken cancellation)
+    {
+        var dnsName = WildcardName(owner.Metadata.Name, domain, network);
+        if (existing.Exists(certificate => certificate.Spec.DnsNames.Contains(dnsName)))
+        {
+            // Whoever asked for it: one is enough.
+            return;
+        }
+
+        var wanted = NamespaceCertificateMaker.Make(
+            owner, dnsName, domain, NetworkingKeys.CertificateClass.Value(owner.Metadata.Annotations) ?? network.CertificateClass);
+        var (ns, name) = (wanted.Metadata.Namespace, wanted.Metadata.Name);
+        if (existing.Find(certificate => certificate.IsControlledBy(owner) && DomainOf(certificate) == domain) is { } outdated)
+        {
+            try
+            {
+                await client.UpdateAsync(
+                    ApiResources.Certificates, outdated with { Spec = wanted.Spec.Keeping(outdated.Spec) }, cancellation).ConfigureAwait(false);
+                events.Normal(outdated, "Updated", $"Updated Spec for Knative Certificate {ns}/{name}");
+            }
+            catch (KubernetesException error)
+            {
+                events.Warning(outdated, "UpdateFailed", $"Failed to update Knative Certificate {ns}/{outdated.Metadata.Name}: {error.Message}");
+                throw;
+            }
+
+            return;
+        }
+
+        try
+        {
+            var created = await client.CreateAsync(ApiResources.Certificates, wanted, cancellation).ConfigureAwait(false);
+            events.Normal(created, "Created", $"Created Knative Certificate {ns}/{name}");
+        }
+        catch (KubernetesException error)
+        {
+            events.Warning(owner, "CreationFailed", $"Failed to create Knative certificate {ns}/{name}: {error.Message}");
+            throw;
+        }
+    }
+
+    private async Task DeleteAsync(Certificate certificate, IKubernetesClient client, CancellationToken cancellation)
+    {
+        var (ns, name) = (certificate.Metadata.Namespace, certificate.Metadata.Name);
+        try
+        {
+            await client.DeleteAsync(ApiResources.Certificates, ns, name, cancellation).ConfigureAwait(false);
+            events.Normal(certificate, "Deleted", $"Deleted Knative Certificate {ns}/{name}");
+        }
+        catch (KubernetesException error) when (error.IsNotFound)
+        {
+            // Gone already, which is what was wanted.
+        }
+        catch (KubernetesException error)
+        {
+            events.Normal(certificate, "DeleteFailed", $"Failed to delete Knative Certificate {ns}/{name}: {error.Message}");
+            throw;
+        }
+    }
+
+    private static bool IsSelected(Namespace owner, NetworkConfig network)
+        => network.NamespaceWildcardCertSelector is { } selector && LabelMatcher.Of(selector).Matches(owner.Metadata.Labels);
+
+    /// <summary>The name of all hosts: what the domain template makes of a star. Throws <see cref="FormatException"/> when that is no wildcard.</summary>
+    private static string WildcardName(string ns, string domain, NetworkConfig network)
+    {
+        string name;
+        try
+        {
+            name = network.DomainName(new DomainTemplateValues("*", ns, domain));
+        }
+        catch (FormatException error)
+        {
+            throw new FormatException(Failure(ns, domain, network, error.Message), error);
+        }
+
+        return name.Length > 2 && name.StartsWith("*.", StringComparison.Ordinal)
+            ? name
+            : throw new FormatException(Failure(ns, domain, network, "invalid DomainTemplate: " + name));
+    }
+
+    private static string Failure(string ns, string domain, NetworkConfig network, string why)
+        => $"failed to apply domain template {network.DomainTemplate} to domain {domain} and namespace {ns}: {why}";
+
+    private static string DomainOf(Certificate certificate) => certificate.Metadata.Labels.Get(NetworkingKeys.WildcardDomain);
+}
