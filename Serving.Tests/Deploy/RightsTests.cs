@@ -11,7 +11,7 @@ public sealed class RightsTests
 {
     private const string ControlPlane = """
         pods: get list watch create
-        namespaces: get
+        namespaces: get list watch
         serviceaccounts: get
         secrets: get
         services: get list watch create update delete
@@ -62,7 +62,6 @@ public sealed class RightsTests
         secrets here: create
         secrets[webhook-certs] here: get update
         secrets[routing-serving-certs] here: get list watch
-        secrets[serving-certs] here: get list watch
         """;
 
     /// <summary>Reading addressables is the one role that other projects add to, by a label.</summary>
@@ -80,7 +79,6 @@ public sealed class RightsTests
         leases.coordination.k8s.io here: get list watch
         events here: create patch
         secrets[routing-serving-certs] here: get list watch
-        secrets[serving-certs] here: get list watch
         """;
 
     [TestCase("serving.yaml")]
