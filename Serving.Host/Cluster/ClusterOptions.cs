@@ -34,4 +34,7 @@ internal sealed record ClusterOptions(string? Kubeconfig, string? Context, IRead
 
     /// <summary>How long to serve on after SIGTERM; null for 15 s in a pod and nothing elsewhere.</summary>
     public TimeSpan? DrainDelay { get; init; }
+
+    /// <summary>Whether metrics are only for whom the cluster allows to read them.</summary>
+    public bool MetricsAuth { get; init; } = true;
 }

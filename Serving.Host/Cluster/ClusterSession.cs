@@ -76,7 +76,8 @@ internal sealed class ClusterSession(ClusterOptions options)
                 StopTimeout = isPod ? PodDrainTimeout + PodDrainDelay : hosting.StopTimeout,
             },
             election.SharesAutoscaler,
-            LeasesRegistration: options.Leases == LeaseScheme.Knative && options.WebhookUrl is null);
+            LeasesRegistration: options.Leases == LeaseScheme.Knative && options.WebhookUrl is null,
+            GuardsMetrics: options.MetricsAuth);
     }
 
     private async Task<ClusterEnvironment> ReadEnvironmentAsync(CancellationToken cancellation)

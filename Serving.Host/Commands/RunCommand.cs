@@ -56,9 +56,14 @@ internal static class RunCommand
             "--gateway-https-port", "HTTPS port of the gateway; 0 for none. With it the gateway reads all Secrets.", defaults.GatewayHttpsPort, mayBeNone: true);
         var webhookPort = PortOption.Create("--webhook-port", "Port of the webhook.", defaults.WebhookPort);
         var healthPort = PortOption.Create("--health-port", "Port of the probes, /readyz and /livez.", defaults.HealthPort);
+        var metricsAuth = new Option<bool>("--metrics-auth")
+        {
+            Description = "Whether /metrics, when it is served at all, is only for whom the cluster allows to get that path, over TLS; false for everybody, in clear text.",
+            DefaultValueFactory = _ => defaults.MetricsAuth,
+        };
         var command = new Command("run", "Runs the control plane against a Kubernetes cluster.")
         {
-            kubeconfig, context, modules, leases, bind, gatewayPort, gatewayInternalPort, gatewayHttpsPort, webhookPort, webhookUrl, healthPort, drainDelay,
+            kubeconfig, context, modules, leases, bind, gatewayPort, gatewayInternalPort, gatewayHttpsPort, webhookPort, webhookUrl, healthPort, drainDelay, metricsAuth,
         };
         command.SetAction(async (parsed, cancellation) =>
         {
@@ -73,6 +78,7 @@ internal static class RunCommand
                 WebhookUrl = parsed.GetValue(webhookUrl),
                 HealthPort = parsed.GetValue(healthPort),
                 DrainDelay = parsed.GetValue(drainDelay),
+                MetricsAuth = parsed.GetValue(metricsAuth),
             };
             return await new ClusterSession(options).RunAsync(cancellation);
         });

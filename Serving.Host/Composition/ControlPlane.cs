@@ -10,6 +10,7 @@ using Serving.Controller;
 using Serving.Controller.Revisions.Digests;
 using Serving.Controller.Revisions.Digests.Identities;
 using Serving.Host.Health;
+using Serving.Host.Metrics;
 using Serving.Kubernetes;
 using Serving.Networking.Gateway;
 using Serving.Webhook;
@@ -50,7 +51,8 @@ internal sealed class ControlPlane : IProcessHealth, IDisposable
         events = new EventRecorder("serving", loggers.CreateLogger<EventRecorder>(), time);
         config = Own(new ConfigStore(informers, environment, loggers.CreateLogger<ConfigStore>(), events));
 
-        observability = Own(new ProcessObservability(config, logging, environment, time));
+        var guard = options.GuardsMetrics ? Own(new ScrapeGuard(client, time, loggers.CreateLogger<ScrapeGuard>())) : null;
+        observability = Own(new ProcessObservability(config, logging, environment, guard, time));
         var names = options.Modules;
         var autoscaler = names.Contains("autoscaler") ? Own(new AutoscalerModule(informers, config, loggers, time)) : null;
         var hosting = options.Host;

@@ -18,6 +18,7 @@ namespace Serving.Host.Composition;
 /// <param name="Host">Leases and patience.</param>
 /// <param name="SharesAutoscaler">Whether the autoscaler is divided into as many parts as config-leader-election has buckets; else it is one whole.</param>
 /// <param name="LeasesRegistration">Whether the webhook writes its certificate and configurations only under Leases, because another implementation writes them too.</param>
+/// <param name="GuardsMetrics">Whether metrics are only for whom the cluster allows to read them, over TLS; else for everybody.</param>
 internal sealed record ControlPlaneOptions(
     IReadOnlyList<string> Modules,
     GatewayOptions Gateway,
@@ -28,4 +29,5 @@ internal sealed record ControlPlaneOptions(
     IPEndPoint Health,
     ModuleHostOptions Host,
     bool SharesAutoscaler = false,
-    bool LeasesRegistration = false);
+    bool LeasesRegistration = false,
+    bool GuardsMetrics = false);

@@ -4,6 +4,7 @@ using System.Reflection;
 using Microsoft.Extensions.Logging;
 using Serving.Api.Config;
 using Serving.ConfigMaps;
+using Serving.Host.Metrics;
 using Serving.Kubernetes;
 using Serving.Observability;
 
@@ -23,6 +24,7 @@ internal sealed class ProcessObservability : IDisposable
     private readonly ConfigStore config;
     private readonly ProcessLogging logging;
     private readonly ClusterEnvironment environment;
+    private readonly ScrapeGuard? guard;
     private readonly TimeProvider time;
     private readonly ILogger logger;
     private readonly SemaphoreSlim changed = new(0);
@@ -30,12 +32,14 @@ internal sealed class ProcessObservability : IDisposable
     /// <param name="config">The configuration that is followed.</param>
     /// <param name="logging">The log whose levels are set.</param>
     /// <param name="environment">The pod: its address serves metrics, its name says who sends them.</param>
+    /// <param name="guard">Says who may read metrics; null for everybody.</param>
     /// <param name="time">The clock of retries.</param>
-    public ProcessObservability(ConfigStore config, ProcessLogging logging, ClusterEnvironment environment, TimeProvider time)
+    public ProcessObservability(ConfigStore config, ProcessLogging logging, ClusterEnvironment environment, ScrapeGuard? guard, TimeProvider time)
     {
         this.config = config;
         this.logging = logging;
         this.environment = environment;
+        this.guard = guard;
         this.time = time;
         logger = logging.Factory.CreateLogger<ProcessObservability>();
         config.Changed += OnChanged;
@@ -123,8 +127,8 @@ internal sealed class ProcessObservability : IDisposable
     {
         try
         {
-            await running.ServeAsync(address, logging.Factory, cancellation).ConfigureAwait(false);
-            logger.LogInformation("Metrics are served at http://{Address}/metrics", address);
+            await running.ServeAsync(exporter => new MetricsServer(address, exporter, guard, logging.Factory, time), address, cancellation).ConfigureAwait(false);
+            logger.LogInformation("Metrics are served at {Scheme}://{Address}/metrics", guard is null ? "http" : "https", address);
             return true;
         }
         catch (Exception error) when (error is IOException or SocketException)
@@ -172,7 +176,7 @@ internal sealed class ProcessObservability : IDisposable
     private sealed class Running : IAsyncDisposable
     {
         private PrometheusExporter? exporter;
-        private PrometheusServer? server;
+        private MetricsServer? server;
 
         public IPEndPoint? Address { get; private set; }
 
@@ -192,10 +196,10 @@ internal sealed class ProcessObservability : IDisposable
             Export = null;
         }
 
-        public async Task ServeAsync(IPEndPoint address, ILoggerFactory loggers, CancellationToken cancellation)
+        public async Task ServeAsync(Func<PrometheusExporter, MetricsServer> make, IPEndPoint address, CancellationToken cancellation)
         {
             exporter = new PrometheusExporter(Meters);
-            server = new PrometheusServer(address, exporter, loggers);
+            server = make(exporter);
             try
             {
                 await server.StartAsync(cancellation).ConfigureAwait(false);

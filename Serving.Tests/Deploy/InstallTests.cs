@@ -19,7 +19,7 @@ public sealed class InstallTests
         using var client = new KubernetesClient(KubernetesConfiguration.FromKubeconfig(server.Server.KubeconfigPath));
         var discovery = new ResourceDiscovery(client);
         var applier = new ManifestApplier(client, discovery);
-        if (file == "serving-takeover.yaml")
+        if (file is "serving-takeover.yaml" or "serving-adopted.yaml")
         {
             await applier.ApplyTextAsync("test", "{apiVersion: v1, kind: Namespace, metadata: {name: knative-serving}}", "test", CancellationToken.None);
         }

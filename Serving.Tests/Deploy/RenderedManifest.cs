@@ -17,7 +17,10 @@ internal static class RenderedManifest
 
     /// <summary>The objects of a rendered file, in its order.</summary>
     public static IReadOnlyList<Unstructured> Read(string name)
-        => [.. YamlDocuments.Read(File.ReadAllText(PathOf(name))).Select(document => new Unstructured((JsonObject)document))];
+        => Parse(File.ReadAllText(PathOf(name)));
+
+    /// <summary>The objects of a text that Kustomize rendered.</summary>
+    public static IReadOnlyList<Unstructured> Parse(string text) => [.. YamlDocuments.Read(text).Select(document => new Unstructured((JsonObject)document))];
 
     /// <summary>The strings of a map at a path; empty when there is none.</summary>
     public static Dictionary<string, string> Strings(this Unstructured value, params ReadOnlySpan<string> path)

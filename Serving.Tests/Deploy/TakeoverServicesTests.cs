@@ -38,14 +38,24 @@ public sealed class TakeoverServicesTests
     private static readonly string[] Names = ["webhook", "activator-service", "autoscaler", "controller"];
 
     [Test]
+    public async Task One_that_is_named_moves_alone()
+    {
+        Kubectl.Require();
+        await using var server = await StartAsync();
+        var before = await SelectorsAsync(server);
+
+        (await Kubectl.RunAsync(Repository.PathOf("deploy", "takeover", "services"), ["ours", "autoscaler"], server.Server.KubeconfigPath)).Code.Should().Be(0);
+
+        var after = await SelectorsAsync(server);
+        after["autoscaler"].Selects(RenderedManifest.Read("serving-takeover.yaml").Single(item => item.Kind == "Deployment").PodLabels()).Should().BeTrue();
+        after.Where(entry => entry.Key != "autoscaler").Should().BeEquivalentTo(before.Where(entry => entry.Key != "autoscaler"));
+    }
+
+    [Test]
     public async Task Services_lead_to_us_and_back_to_exactly_what_they_selected()
     {
         Kubectl.Require();
-        await using var server = await RunningServer.StartAsync();
-        var file = Path.Combine(server.Directory, "theirs.yaml");
-        await File.WriteAllTextAsync(file, Theirs);
-        var (applied, answer) = await Kubectl.RunAsync("kubectl", ["apply", "-f", file], server.Server.KubeconfigPath);
-        applied.Should().Be(0, answer);
+        await using var server = await StartAsync();
         var before = await SelectorsAsync(server);
 
         (await Kubectl.RunAsync(Repository.PathOf("deploy", "takeover", "services"), ["ours"], server.Server.KubeconfigPath)).Code.Should().Be(0);
@@ -60,15 +70,26 @@ public sealed class TakeoverServicesTests
         (await SelectorsAsync(server)).Should().BeEquivalentTo(before);
     }
 
-    [Test]
-    public async Task Anything_else_is_refused_with_the_usage()
+    [TestCase("both")]
+    [TestCase("ours", "gateway")]
+    public async Task Anything_else_is_refused_with_the_usage(params string[] arguments)
     {
         Kubectl.Require();
 
-        var (code, output) = await Kubectl.RunAsync(Repository.PathOf("deploy", "takeover", "services"), ["both"]);
+        var (code, output) = await Kubectl.RunAsync(Repository.PathOf("deploy", "takeover", "services"), arguments);
 
         code.Should().Be(2);
         output.Should().Contain("ours|theirs");
+    }
+
+    private static async Task<RunningServer> StartAsync()
+    {
+        var server = await RunningServer.StartAsync();
+        var file = Path.Combine(server.Directory, "theirs.yaml");
+        await File.WriteAllTextAsync(file, Theirs);
+        var (applied, answer) = await Kubectl.RunAsync("kubectl", ["apply", "-f", file], server.Server.KubeconfigPath);
+        applied.Should().Be(0, answer);
+        return server;
     }
 
     private static async Task<Dictionary<string, Dictionary<string, string>>> SelectorsAsync(RunningServer server)

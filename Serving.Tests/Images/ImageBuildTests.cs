@@ -7,6 +7,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using FluentAssertions;
 using NUnit.Framework;
+using Serving.Tests.Deploy;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Images;
@@ -141,6 +142,19 @@ public sealed class ImageBuildTests
 
         foreach (var file in (string[])["queue-proxy-v1-arm64.tar", "queue-proxy-v1-arm64.spdx.json"])
             (await File.ReadAllBytesAsync(Path.Combine(_folder, "second", file))).Should().Equal(await File.ReadAllBytesAsync(Path.Combine(_folder, "first", file)));
+    }
+
+    [Test]
+    public async Task Without_a_tag_an_image_is_called_as_the_manifests_name_it()
+    {
+        var (code, error) = await RunAsync(
+            "--arch", "arm64", "--output", Path.Combine(_folder, "untagged"),
+            "--base", Path.Combine(_folder, "base"), "--publish", Path.Combine(_folder, "publish"), "queue-proxy");
+
+        code.Should().Be(0, error);
+        var named = RenderedManifest.Read("serving.yaml").Single(item => item.Metadata.Name == "config-deployment").Strings("data")["queue-sidecar-image"];
+        var bill = JsonNode.Parse(await File.ReadAllTextAsync(Directory.GetFiles(Path.Combine(_folder, "untagged"), "*.spdx.json").Single()))!;
+        bill["name"]!.GetValue<string>().Should().Be(named);
     }
 
     [Test]

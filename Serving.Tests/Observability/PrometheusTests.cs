@@ -1,7 +1,5 @@
 using System.Diagnostics.Metrics;
-using System.Net;
 using FluentAssertions;
-using Microsoft.Extensions.Logging.Abstractions;
 using NUnit.Framework;
 using Serving.Observability;
 
@@ -87,21 +85,5 @@ public sealed class PrometheusTests
         var lines = exporter.Render().Split('\n');
 
         lines.Should().HaveCount(1 + 2001 + 1).And.Contain("many_total{otel_metric_overflow=\"true\"} 500");
-    }
-
-    [Test]
-    public async Task Serves_metrics_on_its_own_address()
-    {
-        using var exporter = new PrometheusExporter("System.Runtime");
-        await using var server = new PrometheusServer(new IPEndPoint(IPAddress.Loopback, 0), exporter, NullLoggerFactory.Instance);
-        await server.StartAsync(default);
-        using var http = new HttpClient();
-
-        using var response = await http.GetAsync($"http://{server.Listening}/metrics");
-        using var other = await http.GetAsync($"http://{server.Listening}/other");
-
-        response.Content.Headers.ContentType!.ToString().Should().StartWith("text/plain; version=0.0.4");
-        (await response.Content.ReadAsStringAsync()).Should().Contain("# TYPE dotnet_gc_collections_total counter");
-        other.StatusCode.Should().Be(HttpStatusCode.NotFound);
     }
 }

@@ -217,6 +217,10 @@ public sealed class InMemoryCluster : IKubernetesClient, IInformers
             return 0;
         });
 
+    public IInformer<T> ForOne<T>(ResourceType<T> type, string ns, string name)
+        where T : class, IKubernetesObject
+        => For(type, ns);
+
     public IInformer<T> For<T>(ResourceType<T> type, string? ns = null, string? labelSelector = null)
         where T : class, IKubernetesObject
     {

@@ -60,6 +60,13 @@ public interface IInformers
     IInformer<T> For<T>(ResourceType<T> type, string? ns = null, string? labelSelector = null)
         where T : class, IKubernetesObject;
 
+    /// <summary>
+    /// The informer of one object, asked for by its name, so that a right to that name is enough. A source that cannot narrow so gives
+    /// its neighbours too.
+    /// </summary>
+    IInformer<T> ForOne<T>(ResourceType<T> type, string ns, string name)
+        where T : class, IKubernetesObject;
+
     /// <summary>Completes when every informer asked for so far has synced.</summary>
     Task WaitForSyncAsync(CancellationToken cancellation);
 }

@@ -38,7 +38,8 @@ public sealed class Informer<T> : IInformer<T>
     /// <param name="labelSelector">Narrows the collection, in the query's syntax.</param>
     /// <param name="logger">Where trouble is said.</param>
     /// <param name="time">The clock of back-off.</param>
-    public Informer(IKubernetesClient client, ResourceType<T> type, string? ns, string? labelSelector, ILogger logger, TimeProvider? time = null)
+    /// <param name="name">The one object that is asked for; null for all.</param>
+    public Informer(IKubernetesClient client, ResourceType<T> type, string? ns, string? labelSelector, ILogger logger, TimeProvider? time = null, string? name = null)
     {
         ArgumentNullException.ThrowIfNull(client);
         ArgumentNullException.ThrowIfNull(type);
@@ -46,7 +47,7 @@ public sealed class Informer<T> : IInformer<T>
         _client = client;
         _type = type;
         _namespace = ns;
-        _options = new ListOptions(LabelSelector: labelSelector);
+        _options = new ListOptions(LabelSelector: labelSelector, FieldSelector: name is null ? null : $"metadata.name={name}");
         _logger = logger;
         _time = time ?? TimeProvider.System;
         _heartbeat = new Heartbeat($"the watch of {type.Plural}", Patience, _time);

@@ -53,28 +53,14 @@ public sealed class Informers : IInformers
     /// <inheritdoc/>
     public IInformer<T> For<T>(ResourceType<T> type, string? ns = null, string? labelSelector = null)
         where T : class, IKubernetesObject
+        => For(type, ns, labelSelector, null);
+
+    /// <inheritdoc/>
+    public IInformer<T> ForOne<T>(ResourceType<T> type, string ns, string name)
+        where T : class, IKubernetesObject
     {
-        ArgumentNullException.ThrowIfNull(type);
-        ns = string.IsNullOrEmpty(ns) ? null : ns;
-        labelSelector = string.IsNullOrEmpty(labelSelector) ? null : labelSelector;
-        var key = new Key(typeof(T), type.Group, type.Version, type.Plural, ns, labelSelector);
-        lock (_lock)
-        {
-            if (_entries.TryGetValue(key, out var entry))
-            {
-                return (IInformer<T>)entry.Informer;
-            }
-
-            var informer = new Informer<T>(_client, type, ns, labelSelector, _logger, _time);
-            entry = new Entry(informer, informer.RunAsync, informer.WaitForSyncAsync, () => informer.HasSynced, () => informer.StuckReason);
-            _entries[key] = entry;
-            if (_term is { IsCancellationRequested: false } term)
-            {
-                _running.Add(Task.Run(() => entry.Run(term), CancellationToken.None));
-            }
-
-            return informer;
-        }
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        return For(type, ns, null, name);
     }
 
     /// <inheritdoc/>
@@ -120,7 +106,33 @@ public sealed class Informers : IInformers
         }
     }
 
-    private sealed record Key(Type Model, string Group, string Version, string Plural, string? Namespace, string? Selector);
+    private IInformer<T> For<T>(ResourceType<T> type, string? ns, string? labelSelector, string? name)
+        where T : class, IKubernetesObject
+    {
+        ArgumentNullException.ThrowIfNull(type);
+        ns = string.IsNullOrEmpty(ns) ? null : ns;
+        labelSelector = string.IsNullOrEmpty(labelSelector) ? null : labelSelector;
+        var key = new Key(typeof(T), type.Group, type.Version, type.Plural, ns, labelSelector, name);
+        lock (_lock)
+        {
+            if (_entries.TryGetValue(key, out var entry))
+            {
+                return (IInformer<T>)entry.Informer;
+            }
+
+            var informer = new Informer<T>(_client, type, ns, labelSelector, _logger, _time, name);
+            entry = new Entry(informer, informer.RunAsync, informer.WaitForSyncAsync, () => informer.HasSynced, () => informer.StuckReason);
+            _entries[key] = entry;
+            if (_term is { IsCancellationRequested: false } term)
+            {
+                _running.Add(Task.Run(() => entry.Run(term), CancellationToken.None));
+            }
+
+            return informer;
+        }
+    }
+
+    private sealed record Key(Type Model, string Group, string Version, string Plural, string? Namespace, string? Selector, string? Name);
 
     private sealed record Entry(object Informer, Func<CancellationToken, Task> Run, Func<CancellationToken, Task> WaitForSync, Func<bool> HasSynced, Func<string?> StuckReason);
 }

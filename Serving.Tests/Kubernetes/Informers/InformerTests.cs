@@ -6,6 +6,7 @@ using NUnit.Framework;
 using Serving.Api;
 using Serving.Api.Core;
 using Serving.Kubernetes;
+using Serving.Tests.LocalCluster.Api;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Kubernetes.Informers;
@@ -39,6 +40,41 @@ public sealed class InformerTests
         _stop.Dispose();
         _client.Dispose();
         await _server.DisposeAsync();
+    }
+
+    [Test]
+    public async Task One_object_is_asked_for_by_name_so_that_a_right_to_it_is_enough()
+    {
+        await using var cluster = await RunningServer.StartAsync();
+        const string Roles = "/apis/rbac.authorization.k8s.io/v1/namespaces/default/";
+        await cluster.PostAsync("/api/v1/namespaces/default/serviceaccounts", """{"apiVersion":"v1","kind":"ServiceAccount","metadata":{"name":"reader"}}""");
+        await cluster.PostAsync($"{Roles}roles", """
+            {"apiVersion":"rbac.authorization.k8s.io/v1","kind":"Role","metadata":{"name":"reader"},
+             "rules":[{"apiGroups":[""],"resources":["secrets"],"resourceNames":["mine"],"verbs":["get","list","watch"]}]}
+            """);
+        await cluster.PostAsync($"{Roles}rolebindings", """
+            {"apiVersion":"rbac.authorization.k8s.io/v1","kind":"RoleBinding","metadata":{"name":"reader"},
+             "roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"Role","name":"reader"},"subjects":[{"kind":"ServiceAccount","name":"reader","namespace":"default"}]}
+            """);
+        using var client = new KubernetesClient(KubernetesConfiguration.FromKubeconfig(cluster.Server.KubeconfigPath) with
+        {
+            Credential = new StaticCredential($"Bearer {await cluster.TokenAsync("default", "reader")}", null),
+        });
+        var informers = new Serving.Kubernetes.Informers(client, NullLoggerFactory.Instance);
+        var one = informers.ForOne(Resources.Secrets, "default", "mine");
+        using var stop = new CancellationTokenSource();
+        var running = informers.RunAsync(stop.Token);
+
+        await one.WaitForSyncAsync(stop.Token).WaitAsync(TimeSpan.FromSeconds(10));
+        foreach (var name in new[] { "other", "mine" })
+        {
+            await cluster.PostAsync("/api/v1/namespaces/default/secrets", $$"""{"apiVersion":"v1","kind":"Secret","metadata":{"name":"{{name}}"} }""");
+        }
+
+        await Eventually.HoldsAsync(() => one.Lister.Get("default", "mine").Should().NotBeNull());
+        one.Lister.Get("default", "other").Should().BeNull();
+        await stop.CancelAsync();
+        await running;
     }
 
     [Test]

@@ -1,0 +1,149 @@
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Microsoft.Extensions.Logging;
+using Serving.Api;
+using Serving.Kubernetes;
+
+namespace Serving.Host.Metrics;
+
+/// <summary>
+/// Lets those read metrics whom the cluster allows to <c>get</c> the path <c>/metrics</c>: the API server says whose a token is
+/// (TokenReview) and what that user may do (SubjectAccessReview). Invariant: a token is neither kept nor logged, its hash is; answers are
+/// remembered for a minute and bounded in number, and so is how many questions are under way.
+/// </summary>
+internal sealed partial class ScrapeGuard : IDisposable
+{
+    /// <summary>How many answers are remembered.</summary>
+    public const int Remembered = 1000;
+
+    private const string Path = "/metrics";
+    private const string Scheme = "Bearer ";
+    private const int LongestToken = 16 * 1024;
+    private const int Questions = 8;
+    private static readonly TimeSpan Validity = TimeSpan.FromMinutes(1);
+    private static readonly ResourceType<Unstructured> TokenReviews = Unstructured.Type("authentication.k8s.io", "v1", "tokenreviews", "TokenReview", namespaced: false);
+    private static readonly ResourceType<Unstructured> AccessReviews = Unstructured.Type("authorization.k8s.io", "v1", "subjectaccessreviews", "SubjectAccessReview", namespaced: false);
+
+    private readonly IKubernetesClient client;
+    private readonly TimeProvider time;
+    private readonly ILogger<ScrapeGuard> logger;
+    private readonly ConcurrentDictionary<string, Answer> answers = new(StringComparer.Ordinal);
+    private readonly SemaphoreSlim asking = new(Questions);
+
+    /// <param name="client">Asks the API server, as an identity that may create reviews.</param>
+    /// <param name="time">The clock of what is remembered.</param>
+    /// <param name="logger">Where it is said who was refused.</param>
+    public ScrapeGuard(IKubernetesClient client, TimeProvider time, ILogger<ScrapeGuard> logger)
+    {
+        this.client = client;
+        this.time = time;
+        this.logger = logger;
+    }
+
+    /// <summary>How many answers are remembered now.</summary>
+    internal int Count => answers.Count;
+
+    /// <summary>Judges a request by its <c>Authorization</c> header.</summary>
+    public async ValueTask<ScrapeVerdict> JudgeAsync(string? authorization, CancellationToken cancellation)
+    {
+        if (authorization is null || !authorization.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) || authorization.Length > LongestToken
+            || authorization[Scheme.Length..].Trim() is not { Length: > 0 } token)
+        {
+            return ScrapeVerdict.Unauthenticated;
+        }
+
+        var key = Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(token)));
+        if (answers.TryGetValue(key, out var known) && time.GetElapsedTime(known.At) < Validity)
+        {
+            return known.Verdict;
+        }
+
+        await asking.WaitAsync(cancellation);
+        try
+        {
+            var verdict = await AskAsync(token, cancellation);
+            Remember(key, verdict);
+            return verdict;
+        }
+        catch (Exception failure) when (failure is KubernetesException or HttpRequestException or IOException or TimeoutException)
+        {
+            Log.Unavailable(logger, failure.Message);
+            return ScrapeVerdict.Unavailable;
+        }
+        finally
+        {
+            asking.Release();
+        }
+    }
+
+    public void Dispose() => asking.Dispose();
+
+    private async Task<ScrapeVerdict> AskAsync(string token, CancellationToken cancellation)
+    {
+        var review = await client.CreateAsync(TokenReviews, Review(TokenReviews, new JsonObject { ["token"] = token }), cancellation);
+        if (review.Get("status", "authenticated") is not { ValueKind: JsonValueKind.True } || review.Get("status", "user") is not { ValueKind: JsonValueKind.Object } user)
+        {
+            return ScrapeVerdict.Unauthenticated;
+        }
+
+        var spec = new JsonObject { ["nonResourceAttributes"] = new JsonObject { ["path"] = Path, ["verb"] = "get" } };
+        foreach (var (from, to) in new[] { ("username", "user"), ("uid", "uid"), ("groups", "groups"), ("extra", "extra") })
+        {
+            if (user.TryGetProperty(from, out var value))
+            {
+                spec[to] = JsonNode.Parse(value.GetRawText());
+            }
+        }
+
+        var access = await client.CreateAsync(AccessReviews, Review(AccessReviews, spec), cancellation);
+        if (access.Get("status", "allowed") is { ValueKind: JsonValueKind.True })
+        {
+            return ScrapeVerdict.Allowed;
+        }
+
+        Log.Forbidden(logger, user.TryGetProperty("username", out var name) ? name.ToString() : "");
+        return ScrapeVerdict.Forbidden;
+    }
+
+    private static Unstructured Review(ResourceType<Unstructured> type, JsonObject spec) => new(new JsonObject
+    {
+        ["apiVersion"] = type.ApiVersion,
+        ["kind"] = type.Kind,
+        ["metadata"] = new JsonObject(),
+        ["spec"] = spec,
+    });
+
+    /// <summary>Strangers who try many tokens push no allowed scraper out: a refusal is kept only where there is room.</summary>
+    private void Remember(string key, ScrapeVerdict verdict)
+    {
+        if (answers.Count >= Remembered)
+        {
+            foreach (var (old, answer) in answers)
+            {
+                if (time.GetElapsedTime(answer.At) >= Validity || (verdict == ScrapeVerdict.Allowed && answer.Verdict != ScrapeVerdict.Allowed))
+                {
+                    answers.TryRemove(old, out _);
+                }
+            }
+        }
+
+        if (answers.Count < Remembered)
+        {
+            answers[key] = new Answer(verdict, time.GetTimestamp());
+        }
+    }
+
+    private sealed record Answer(ScrapeVerdict Verdict, long At);
+
+    private static partial class Log
+    {
+        [LoggerMessage(1, LogLevel.Warning, "Metrics were refused to {User}, who may not get /metrics; bind the ClusterRole knative-serving-metrics-reader")]
+        public static partial void Forbidden(ILogger logger, string user);
+
+        [LoggerMessage(2, LogLevel.Warning, "Metrics were refused because the API server could not be asked: {Reason}")]
+        public static partial void Unavailable(ILogger logger, string reason);
+    }
+}

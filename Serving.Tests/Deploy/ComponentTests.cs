@@ -1,0 +1,101 @@
+using FluentAssertions;
+using NUnit.Framework;
+using Serving.Tests.LocalCluster.Api;
+using Serving.Tests.Support;
+
+namespace Serving.Tests.Deploy;
+
+/// <summary>What may be added to any overlay: the folders of <c>deploy/components</c> that users choose.</summary>
+public sealed class ComponentTests
+{
+    private static readonly string[] Components = ["https", "network-policies", "shared-account"];
+    private string folder = null!;
+
+    private static IEnumerable<string> Overlays
+        => ["base", .. Directory.EnumerateDirectories(Repository.PathOf("deploy", "overlays")).Select(overlay => $"overlays/{Path.GetFileName(overlay)}")];
+
+    private static IEnumerable<string> WithGateway => Overlays.Where(overlay => overlay != "overlays/takeover");
+
+    [OneTimeSetUp]
+    public void MakeFolder() => folder = Directory.CreateTempSubdirectory("components-").FullName;
+
+    [OneTimeTearDown]
+    public void DeleteFolder() => Directory.Delete(folder, recursive: true);
+
+    [TestCaseSource(nameof(WithGateway))]
+    public async Task Https_opens_the_port_where_the_gateway_runs_and_gives_that_account_alone_the_Secrets(string overlay)
+    {
+        var objects = RenderedManifest.Parse(await RenderAsync(overlay, "https"));
+
+        var deployments = objects.Where(item => item.Kind == "Deployment").ToList();
+        var gateway = deployments.Single(item => item.PodLabels().ContainsKey("serving.knative.dev/module-gateway"));
+        foreach (var deployment in deployments)
+        {
+            deployment.Container().GetProperty("args").EnumerateArray().Count(argument => argument.GetString() == "--gateway-https-port=8444").Should().Be(deployment == gateway ? 1 : 0);
+            deployment.Container().GetProperty("ports").EnumerateArray().Count(port => port.GetProperty("containerPort").GetInt32() == 8444).Should().Be(deployment == gateway ? 1 : 0);
+            var account = deployment.Get("spec", "template", "spec", "serviceAccountName")!.Value.GetString()!;
+            var rights = Rights.Of(objects.Where(item => item.Metadata.Name != "knative-serving-shared-account").ToList(), account);
+            rights.Contains("list secrets").Should().Be(deployment == gateway, "{0} runs as {1}", deployment.Metadata.Name, account);
+        }
+
+        objects.Single(item => item is { Kind: "Service", Metadata.Name: "gateway" }).Get("spec", "ports")!.Value.EnumerateArray()
+            .Should().Contain(port => port.GetProperty("port").GetInt32() == 443 && port.GetProperty("targetPort").GetInt32() == 8444);
+    }
+
+    [Test]
+    public async Task Network_policies_let_measurements_in_from_our_pods_alone_and_everybody_to_the_ports_of_requests()
+    {
+        var objects = RenderedManifest.Parse(await RenderAsync("overlays/split", "network-policies"));
+
+        var policies = objects.Where(item => item.Kind == "NetworkPolicy").ToList();
+        var pods = objects.Where(item => item.Kind == "Deployment").Select(deployment => deployment.PodLabels()).ToList();
+        var who = new Dictionary<int, string>();
+        foreach (var policy in policies)
+        {
+            var selector = policy.Strings("spec", "podSelector", "matchLabels");
+            pods.Should().OnlyContain(labels => selector.Selects(labels), "{0} is about every pod of ours", policy.Metadata.Name);
+            foreach (var rule in policy.Get("spec", "ingress")!.Value.EnumerateArray())
+            {
+                foreach (var port in rule.GetProperty("ports").EnumerateArray())
+                {
+                    who.Add(port.GetProperty("port").GetInt32(), rule.TryGetProperty("from", out var from) ? from.GetRawText() : "");
+                }
+            }
+        }
+
+        who.Where(entry => entry.Value.Length == 0).Select(entry => entry.Key).Should().BeEquivalentTo([8443, 8081, 8082, 8444, 8012, 8013, 8112]);
+        who[8080].Should().Be("""[{"podSelector":{"matchLabels":{"app":"serving"}}}]""");
+        who[9090].Should().Contain("namespaceSelector").And.Be(who[8090]);
+        var served = objects.Where(item => item.Kind == "Deployment").SelectMany(item => item.Container().GetProperty("ports").EnumerateArray()).Select(port => port.GetProperty("containerPort").GetInt32());
+        who.Keys.Should().Contain(served, "a port that no policy names is closed to all");
+    }
+
+    [TestCaseSource(nameof(Overlays))]
+    public async Task All_of_them_together_are_accepted_by_the_API_server(string overlay)
+    {
+        var file = Path.Combine(folder, $"{overlay.Replace('/', '-')}.yaml");
+        await File.WriteAllTextAsync(file, await RenderAsync(overlay, Components));
+        await using var server = await RunningServer.StartAsync();
+        await server.PostAsync("/api/v1/namespaces", """{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"knative-serving"}}""");
+
+        var (code, output) = await Kubectl.RunAsync("kubectl", ["apply", "-f", file], server.Server.KubeconfigPath);
+
+        code.Should().Be(0, output);
+    }
+
+    private async Task<string> RenderAsync(string overlay, params string[] components)
+    {
+        Kubectl.Require();
+        var own = Directory.CreateDirectory(Path.Combine(folder, Guid.NewGuid().ToString("N"))).FullName;
+        string At(string path) => Path.GetRelativePath(own, Repository.PathOf("deploy", path));
+        await File.WriteAllTextAsync(
+            Path.Combine(own, "kustomization.yaml"),
+            $"""
+            resources: [{At(overlay)}]
+            components: [{string.Join(", ", components.Select(component => At($"components/{component}")).Except(overlay == "overlays/adopted" ? [At("components/shared-account")] : []))}]
+            """);
+        var (code, output) = await Kubectl.RunAsync("kubectl", ["kustomize", own]);
+        code.Should().Be(0, output);
+        return output;
+    }
+}

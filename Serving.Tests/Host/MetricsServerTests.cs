@@ -1,0 +1,96 @@
+using System.Net;
+using System.Net.Http.Headers;
+using FluentAssertions;
+using Microsoft.Extensions.Logging.Abstractions;
+using NUnit.Framework;
+using Serving.Host.Metrics;
+using Serving.Kubernetes;
+using Serving.Observability;
+using Serving.Tests.Deploy;
+using Serving.Tests.LocalCluster.Api;
+
+namespace Serving.Tests.Host;
+
+/// <summary>Scrapes over real HTTP, judged by a real API server with roles.</summary>
+public sealed class MetricsServerTests
+{
+    private static readonly IPEndPoint Anywhere = new(IPAddress.Loopback, 0);
+
+    [Test]
+    public async Task Without_a_guard_everybody_reads_in_clear_text()
+    {
+        using var exporter = new PrometheusExporter("System.Runtime");
+        await using var server = new MetricsServer(Anywhere, exporter, null, NullLoggerFactory.Instance, TimeProvider.System);
+        await server.StartAsync(default);
+        using var http = new HttpClient();
+
+        using var response = await http.GetAsync($"http://{server.EndPoint}/metrics");
+        using var other = await http.GetAsync($"http://{server.EndPoint}/other");
+
+        response.Content.Headers.ContentType!.ToString().Should().StartWith("text/plain; version=0.0.4");
+        (await response.Content.ReadAsStringAsync()).Should().Contain("# TYPE dotnet_gc_collections_total counter");
+        other.StatusCode.Should().Be(HttpStatusCode.NotFound);
+    }
+
+    [Test]
+    public async Task With_a_guard_only_an_account_with_the_role_reads_and_only_over_TLS()
+    {
+        await using var cluster = await RunningServer.StartAsync();
+        await InstallAsync(cluster);
+        var credential = new StaticCredential($"Bearer {await cluster.TokenAsync("knative-serving", "serving-dataplane")}", null);
+        using var client = new KubernetesClient(KubernetesConfiguration.FromKubeconfig(cluster.Server.KubeconfigPath) with { Credential = credential });
+        using var guard = new ScrapeGuard(client, TimeProvider.System, NullLogger<ScrapeGuard>.Instance);
+        using var exporter = new PrometheusExporter("System.Runtime");
+        await using var server = new MetricsServer(Anywhere, exporter, guard, NullLoggerFactory.Instance, TimeProvider.System);
+        await server.StartAsync(default);
+        using var handler = new SocketsHttpHandler();
+        handler.SslOptions.RemoteCertificateValidationCallback = static (_, made, _, _) => made?.Subject.Contains("127.0.0.1", StringComparison.Ordinal) == true;
+        using var http = new HttpClient(handler);
+
+        async Task<HttpStatusCode> ScrapeAsync(string? token)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, $"https://{server.EndPoint}/metrics");
+            request.Headers.Authorization = token is null ? null : new AuthenticationHeaderValue("Bearer", token);
+            using var response = await http.SendAsync(request);
+            (await response.Content.ReadAsStringAsync()).Contains("dotnet_gc", StringComparison.Ordinal).Should().Be(response.StatusCode == HttpStatusCode.OK);
+            return response.StatusCode;
+        }
+
+        (await ScrapeAsync(null)).Should().Be(HttpStatusCode.Unauthorized);
+        (await ScrapeAsync("forged")).Should().Be(HttpStatusCode.Unauthorized);
+        (await ScrapeAsync(await cluster.TokenAsync("knative-serving", "stranger"))).Should().Be(HttpStatusCode.Forbidden);
+        (await ScrapeAsync(await cluster.TokenAsync("knative-serving", "prometheus"))).Should().Be(HttpStatusCode.OK);
+        var plain = () => http.GetAsync($"http://{server.EndPoint}/metrics");
+        await plain.Should().ThrowAsync<HttpRequestException>();
+    }
+
+    /// <summary>The roles of the install, as the account that runs apart has them, and an account that scrapes.</summary>
+    private static async Task InstallAsync(RunningServer cluster)
+    {
+        await PostAsync(cluster, "/api/v1/namespaces", """{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"knative-serving"}}""");
+        foreach (var account in new[] { "serving-dataplane", "prometheus", "stranger" })
+        {
+            await PostAsync(cluster, "/api/v1/namespaces/knative-serving/serviceaccounts", $$"""{"apiVersion":"v1","kind":"ServiceAccount","metadata":{"name":"{{account}}"} }""");
+        }
+
+        foreach (var item in RenderedManifest.Read("serving-split.yaml").Where(item => item.Metadata.Name is "knative-serving-dataplane" or "knative-serving-metrics-reader"))
+        {
+            if (item.Kind is "ClusterRole" or "ClusterRoleBinding")
+            {
+                await PostAsync(cluster, $"/apis/rbac.authorization.k8s.io/v1/{item.Kind.ToLowerInvariant()}s", item.Document.GetRawText());
+            }
+        }
+
+        await PostAsync(cluster, "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", """
+            {"apiVersion":"rbac.authorization.k8s.io/v1","kind":"ClusterRoleBinding","metadata":{"name":"prometheus"},
+             "roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"ClusterRole","name":"knative-serving-metrics-reader"},
+             "subjects":[{"kind":"ServiceAccount","name":"prometheus","namespace":"knative-serving"}]}
+            """);
+    }
+
+    private static async Task PostAsync(RunningServer cluster, string path, string body)
+    {
+        var (code, answer) = await cluster.PostAsync(path, body);
+        code.Should().Be(201, answer.ToJsonString());
+    }
+}

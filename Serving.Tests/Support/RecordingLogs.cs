@@ -1,0 +1,37 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging;
+
+namespace Serving.Tests.Support;
+
+/// <summary>Keeps every line that is logged, at every level, with the whole of its exception.</summary>
+internal sealed class RecordingLogs : ILoggerFactory
+{
+    private readonly ConcurrentQueue<string> lines = new();
+
+    /// <summary>All that was logged so far.</summary>
+    public string Text => string.Join('\n', lines);
+
+    public ILogger CreateLogger(string categoryName) => new Recorder(categoryName, lines);
+
+    public void AddProvider(ILoggerProvider provider) => throw new NotSupportedException("this factory has one place to log to");
+
+    public void Dispose()
+    {
+        // What was recorded is read after the run.
+    }
+
+    private sealed class Recorder(string category, ConcurrentQueue<string> lines) : ILogger
+    {
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull
+        {
+            lines.Enqueue($"{category} scope {state}");
+            return null;
+        }
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+            => lines.Enqueue($"{logLevel} {category} {formatter(state, exception)} {exception}");
+    }
+}
