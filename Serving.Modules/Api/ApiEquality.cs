@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using Serving.Api.GoTypes;
 
 namespace Serving.Api;
 
@@ -11,6 +12,11 @@ public static class ApiEquality
         where T : class
         => ReferenceEquals(left, right)
         || (left is not null && right is not null && JsonElement.DeepEquals(ToElement(left), ToElement(right)));
+
+    /// <summary>Whether both specifications mean the same to Kubernetes: however amounts are written, and whether or not what is empty is.</summary>
+    public static bool MeanSame<T>(T left, T right)
+        where T : class
+        => GoEquality.Same(ToElement(left), ToElement(right), GoTypeTable.Struct(typeof(T).Name));
 
     /// <summary>Whether <paramref name="actual"/> says everything that <paramref name="wanted"/> says: the server adds defaults, which do not count as a difference.</summary>
     public static bool Covers<T>(T actual, T wanted)

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Serving.Api;
+using Serving.Api.GoTypes;
 using Serving.Api.Validation;
 
 namespace Serving.Webhook;
@@ -27,12 +28,43 @@ internal sealed class AdmittedKind<T>(
     public JsonElement Default(JsonElement value, JsonElement? old, AdmissionContext context)
     {
         // The old object gets today's defaults, so that a default which is new does not pass for the user's change.
-        var before = Read(old, "old");
+        var before = Read(CanonicalOrOlder(old), "old");
         before = before is null ? null : withDefaults(before, null, context with { Operation = AdmissionOperation.Compare });
-        return JsonSerializer.SerializeToElement(withDefaults(Read(value, "new")!, before, context), resource.Json);
+        return JsonSerializer.SerializeToElement(withDefaults(Read(Canonical(value), "new")!, before, context), resource.Json);
     }
 
-    public FieldError Validate(JsonElement value, JsonElement? old, AdmissionContext context) => validate(Read(value, "new")!, Read(old, "old"), context);
+    public FieldError Validate(JsonElement value, JsonElement? old, AdmissionContext context)
+    {
+        // What would be rewritten shows in no message, so only whether it can be read counts.
+        Canonical(value);
+        return validate(Read(value, "new")!, Read(old, "old"), context);
+    }
+
+    // Our records leave some parts as they are, so that they take what Go would refuse, and keep what it would rewrite.
+    private JsonElement Canonical(JsonElement value)
+    {
+        try
+        {
+            return GoReader.Read(value, resource.Kind);
+        }
+        catch (Exception error) when (error is JsonException or ArgumentException)
+        {
+            throw new JsonException($"cannot decode incoming new object: {error.Message}", error);
+        }
+    }
+
+    // What a less strict release let in must stay correctable: it counts as it is.
+    private JsonElement? CanonicalOrOlder(JsonElement? old)
+    {
+        try
+        {
+            return old is { } element ? GoReader.Read(element, resource.Kind) : null;
+        }
+        catch (Exception error) when (error is JsonException or ArgumentException)
+        {
+            return old;
+        }
+    }
 
     private T? Read(JsonElement? value, string which)
     {

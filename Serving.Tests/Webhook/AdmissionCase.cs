@@ -14,7 +14,7 @@ namespace Serving.Tests.Webhook;
 /// says only the part that it is about: <c>pod</c> (the pod specification), <c>container</c> (the only one), <c>beside</c>
 /// (one beside the serving one), <c>init</c>, <c>volume</c> (mounted by the only container), <c>annotations</c>. <c>old</c> is
 /// merged in the same way and makes the row an update. <c>config</c> is the data of ConfigMaps. The row then says <c>refusal</c>
-/// and <c>warnings</c>, or nothing when the object is accepted; or <c>gives</c>, merged into the object, is what the defaults
+/// and <c>warnings</c>, or nothing when the object is accepted; or <c>undecodable</c>, why it cannot even be read; or <c>gives</c>, merged into the object, is what the defaults
 /// make of it. In refusals <c>~</c> stands for the path of the pod specification, <c>#</c> for that of the row's container,
 /// <c>autoscaling/</c> for <c>autoscaling.knative.dev/</c>, and <c>[1035]</c>, <c>[1123]</c>, <c>[subdomain]</c>, <c>[qualified]</c>, <c>[identifier]</c> for
 /// what Kubernetes says of such names.
@@ -50,6 +50,9 @@ internal sealed record AdmissionCase(string Table, string Name, JsonObject Row, 
 
     /// <summary>Why the object is refused; empty when it is accepted.</summary>
     public string Refusal => Expand(Text(Row["refusal"]));
+
+    /// <summary>Why the object cannot be read; empty when it can.</summary>
+    public string Undecodable => Text(Row["undecodable"]);
 
     /// <summary>What the client is told beside; null when the row does not say.</summary>
     public IEnumerable<string>? Warnings => (Row["warnings"] as JsonArray)?.Select(w => Expand(Text(w)));

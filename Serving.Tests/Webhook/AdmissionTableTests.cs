@@ -11,7 +11,9 @@ public sealed class AdmissionTableTests
     private static readonly string[] Maps = ["config-autoscaler", "config-defaults", "config-features", "config-network"];
     private RunningWebhook webhook = null!;
 
-    private static IEnumerable<TestCaseData> Validations => AdmissionCase.All.Where(c => c.Defaulted is null).Select(ToCase);
+    private static IEnumerable<TestCaseData> Validations => AdmissionCase.All.Where(c => c.Defaulted is null && c.Undecodable.Length == 0).Select(ToCase);
+
+    private static IEnumerable<TestCaseData> Unreadable => AdmissionCase.All.Where(c => c.Undecodable.Length > 0).Select(ToCase);
 
     private static IEnumerable<TestCaseData> Defaults => AdmissionCase.All.Where(c => c.Defaulted is not null).Select(ToCase);
 
@@ -35,6 +37,21 @@ public sealed class AdmissionTableTests
         if (rule.Warnings is { } warnings)
         {
             (response["warnings"] as JsonArray ?? []).Select(w => (string)w!).Should().Equal(warnings);
+        }
+    }
+
+    [TestCaseSource(nameof(Unreadable))]
+    public async Task Decoding(object row)
+    {
+        var rule = (AdmissionCase)row;
+        Configure(rule);
+
+        foreach (var (path, prefix) in new[] { ("/defaulting", "mutation failed"), ("/resource-validation", "decoding request failed") })
+        {
+            var response = await webhook.AskAsync(path, rule.Request(rule.Object));
+
+            ((bool)response["allowed"]!).Should().BeFalse(path);
+            ((string)response["status"]!["message"]!).Should().Be($"{prefix}: cannot decode incoming new object: {rule.Undecodable}");
         }
     }
 

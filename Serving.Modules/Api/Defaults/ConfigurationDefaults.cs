@@ -18,7 +18,7 @@ public static class ConfigurationDefaults
         var result = value with { Spec = value.Spec with { Template = Template(value.Spec.Template, old?.Spec.Template, value.Metadata, context) } };
         return result.Metadata.OwnerReferences.Count > 0
             ? result
-            : result with { Metadata = UserStamp.Apply(result.Metadata, old is not null && ApiEquality.Same(old.Spec, result.Spec), context) };
+            : result with { Metadata = UserStamp.Apply(result.Metadata, old is not null && ApiEquality.MeanSame(old.Spec, result.Spec), context) };
     }
 
     /// <summary>

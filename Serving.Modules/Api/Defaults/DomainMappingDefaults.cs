@@ -14,6 +14,6 @@ public static class DomainMappingDefaults
         var spec = value.Spec.Ref.Namespace.Length > 0
             ? value.Spec
             : value.Spec with { Ref = value.Spec.Ref with { Namespace = value.Metadata.Namespace } };
-        return value with { Spec = spec, Metadata = UserStamp.Apply(value.Metadata, old is not null && ApiEquality.Same(old.Spec, spec), context) };
+        return value with { Spec = spec, Metadata = UserStamp.Apply(value.Metadata, old is not null && ApiEquality.MeanSame(old.Spec, spec), context) };
     }
 }

@@ -14,7 +14,7 @@ public static class RouteDefaults
         var result = value with { Spec = value.Spec with { Traffic = Traffic(value.Spec.Traffic) } };
         return result.Metadata.OwnerReferences.Count > 0
             ? result
-            : result with { Metadata = UserStamp.Apply(result.Metadata, old is not null && ApiEquality.Same(old.Spec, result.Spec), context) };
+            : result with { Metadata = UserStamp.Apply(result.Metadata, old is not null && ApiEquality.MeanSame(old.Spec, result.Spec), context) };
     }
 
     /// <summary>A target without a Revision follows the latest; a missing percentage is 0.</summary>

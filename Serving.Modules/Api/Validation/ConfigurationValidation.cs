@@ -27,7 +27,7 @@ public static class ConfigurationValidation
         // The controller writes those that a Service owns, so their creator is not a user's.
         if (value.Metadata.OwnerReferences.Count == 0)
         {
-            errors += MetadataValidation.CreatorAndModifier(old.Metadata, value.Metadata, ApiEquality.Same(old.Spec, value.Spec)).Via("metadata.annotations");
+            errors += MetadataValidation.CreatorAndModifier(old.Metadata, value.Metadata, ApiEquality.MeanSame(old.Spec, value.Spec)).Via("metadata.annotations");
         }
 
         return errors + RevisionValidation.NameChange(value.Spec.Template, old.Spec.Template).Via("spec.template");

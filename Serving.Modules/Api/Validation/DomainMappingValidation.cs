@@ -33,7 +33,7 @@ public static class DomainMappingValidation
 
         return old is null
             ? errors
-            : errors + MetadataValidation.CreatorAndModifier(old.Metadata, value.Metadata, ApiEquality.Same(old.Spec, value.Spec)).Via("annotations");
+            : errors + MetadataValidation.CreatorAndModifier(old.Metadata, value.Metadata, ApiEquality.MeanSame(old.Spec, value.Spec)).Via("annotations");
     }
 
     private static FieldError Reference(ObjectReference reference, string parentNamespace)

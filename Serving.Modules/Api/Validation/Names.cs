@@ -32,8 +32,11 @@ internal static class Names
                 LabelPattern, "my-name", "123-abc"));
 
     /// <summary>DNS labels with dots between them.</summary>
-    public static IReadOnlyList<string> Dns1123Subdomain(string value) => Collect(
-        value.Length > SubdomainLength ? $"must be no more than {SubdomainLength} characters" : null,
+    public static IReadOnlyList<string> Dns1123Subdomain(string value) => Subdomain(value, "characters");
+
+    // Kubernetes counts in bytes where it looks at keys.
+    private static IReadOnlyList<string> Subdomain(string value, string unit) => Collect(
+        value.Length > SubdomainLength ? $"must be no more than {SubdomainLength} {unit}" : null,
         IsSubdomain(value)
             ? null
             : Pattern(
@@ -56,7 +59,7 @@ internal static class Names
         var name = parts[^1];
         IEnumerable<string> prefix = parts.Length == 1 ? []
             : parts[0].Length == 0 ? ["prefix part must be non-empty"]
-            : Dns1123Subdomain(parts[0]).Select(m => $"prefix part {m}");
+            : Subdomain(parts[0], "bytes").Select(m => $"prefix part {m}");
         return
         [
             .. prefix,

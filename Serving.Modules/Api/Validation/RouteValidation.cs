@@ -22,7 +22,7 @@ public static class RouteValidation
         errors += Traffic(value.Spec.Traffic, hasConfiguration: false).Via("spec");
         return old is null || value.Metadata.OwnerReferences.Count > 0
             ? errors
-            : errors + MetadataValidation.CreatorAndModifier(old.Metadata, value.Metadata, ApiEquality.Same(old.Spec, value.Spec)).Via("metadata.annotations");
+            : errors + MetadataValidation.CreatorAndModifier(old.Metadata, value.Metadata, ApiEquality.MeanSame(old.Spec, value.Spec)).Via("metadata.annotations");
     }
 
     /// <summary>What is wrong with the shares of the traffic; in a Service the Configuration is understood and must not be named.</summary>

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Serving.Api.Config;
 using Serving.Api.Core;
+using Serving.Api.GoTypes;
 
 namespace Serving.Api.Validation;
 
@@ -9,6 +10,9 @@ internal static class SecurityValidation
 {
     private const string LowPorts = "NET_BIND_SERVICE";
     private static readonly string[] PodFields = ["runAsUser", "runAsGroup", "runAsNonRoot", "fsGroup", "supplementalGroups", "seccompProfile"];
+
+    // What Kubernetes does not know is lost on the way to the reference, so that nobody is refused for it.
+    private static readonly GoType Known = GoTypeTable.Struct("PodSecurityContext");
 
     /// <summary>The pod's context, closed unless its feature is on; with secure defaults on, it may still choose a seccomp profile, by its type alone.</summary>
     public static FieldError Pod(JsonElement? context, FeaturesConfig features)
@@ -26,7 +30,7 @@ internal static class SecurityValidation
         string[] refused =
         [
             .. element.EnumerateObject().Where(p => p.Value.ValueKind != JsonValueKind.Null).Select(p => p.Name)
-                .Where(n => !open.Contains(n)).Order(StringComparer.Ordinal),
+                .Where(n => Known.Members.ContainsKey(n) && !open.Contains(n)).Order(StringComparer.Ordinal),
         ];
         var errors = refused.Length == 0 ? FieldError.None : FieldError.Disallowed(refused);
         foreach (var field in new[] { "runAsUser", "runAsGroup", "fsGroup" })

@@ -23,7 +23,7 @@ public static class ServiceValidation
         return old is null
             ? errors
             : errors
-                + MetadataValidation.CreatorAndModifier(old.Metadata, value.Metadata, ApiEquality.Same(old.Spec, value.Spec)).Via("metadata.annotations")
+                + MetadataValidation.CreatorAndModifier(old.Metadata, value.Metadata, ApiEquality.MeanSame(old.Spec, value.Spec)).Via("metadata.annotations")
                 + RevisionValidation.NameChange(value.Spec.Template, old.Spec.Template).Via("spec.template");
     }
 }

@@ -218,10 +218,8 @@ internal static class VolumeValidation
             return FieldError.None;
         }
 
-        string[] refused = [.. source.EnumerateObject().Select(p => p.Name).Where(n => n is not ("reference" or "pullPolicy")).Order(StringComparer.Ordinal)];
         var policy = Text("pullPolicy");
-        return (refused.Length == 0 ? FieldError.None : FieldError.Disallowed(refused))
-            + Required(Text("reference"), "reference")
+        return Required(Text("reference"), "reference")
             + (policy is "" or "Always" or "Never" or "IfNotPresent" ? FieldError.None : FieldError.Invalid(policy, "pullPolicy"));
 
         string Text(string name) => PodSecurity.Member(source, name) is { ValueKind: JsonValueKind.String } text ? text.GetString()! : "";

@@ -34,7 +34,7 @@ internal static class RevisionNames
             return true;
         }
 
-        return ApiEquality.Same(configuration.Spec.Template.Spec, revision.Spec);
+        return ApiEquality.MeanSame(configuration.Spec.Template.Spec, revision.Spec);
     }
 
     /// <summary>The generation as it stands in labels.</summary>

@@ -159,23 +159,6 @@ public sealed class DefaultsTests
         => DomainMappingDefaults.Apply(Documents.Read(Resources.DomainMappings, """{"metadata":{"namespace":"n"},"spec":{"ref":{"name":"s"}}}"""), null, Documents.Create)
             .Spec.Ref.Namespace.Should().Be("n");
 
-    [TestCase("100m", 0.1)]
-    [TestCase("1Ki", 1024)]
-    [TestCase("1e3", 1000)]
-    [TestCase("-1.5G", -1500000000)]
-    public void Quantities_have_amounts(string text, double amount)
-    {
-        new Quantity(text).TryGetAmount(out var read).Should().BeTrue();
-        read.Should().Be((decimal)amount);
-    }
-
-    [TestCase("")]
-    [TestCase("1x")]
-    [TestCase("m")]
-    [TestCase("1e")]
-    [TestCase("1e999999999")]
-    public void What_is_no_quantity_has_none(string text) => new Quantity(text).IsValid.Should().BeFalse();
-
     private static Container Defaulted(string podSpec) => ServiceDefaults.Apply(Documents.Service(podSpec), null, Documents.Create).Spec.Template.Spec.Containers[0];
 
     private static void Same(JsonNode actual, string expected) => JsonNode.DeepEquals(actual, JsonNode.Parse(expected)).Should().BeTrue(actual.ToJsonString());

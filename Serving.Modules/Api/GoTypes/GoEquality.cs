@@ -1,0 +1,58 @@
+using System.Text.Json;
+
+namespace Serving.Api.GoTypes;
+
+/// <summary>
+/// Compares documents by what they mean to Kubernetes (its semantic equality): amounts by their size, and what is empty or the zero
+/// of its type like what was not written. Pointers are the exception: nothing is not the same as a pointer to nothing.
+/// </summary>
+internal static class GoEquality
+{
+    /// <summary>Whether both mean the same; null is what was not written.</summary>
+    public static bool Same(JsonElement? left, JsonElement? right, GoType type) => type.Kind switch
+    {
+        GoKind.Pointer => left is null || right is null ? left is null && right is null : Same(left, right, type.Element!),
+        GoKind.Struct => Names(left, right, type.Members.Keys)
+            .All(n => Same(GoValue.Member(left, n), GoValue.Member(right, n), type.Members.GetValueOrDefault(n)?.Type ?? GoTypeTable.Opaque)),
+        GoKind.Map => Names(left, right, []).All(n => Has(left, n) && Has(right, n) && Same(GoValue.Member(left, n), GoValue.Member(right, n), type.Element!)),
+        GoKind.List => SameLists(left, right, type.Element!),
+        GoKind.Quantity => GoValue.Amount(left).IsSameAmountAs(GoValue.Amount(right)),
+        GoKind.Opaque => SameOpaque(left, right),
+        _ => IsZero(left) && IsZero(right) || (left is { } a && right is { } b && JsonElement.DeepEquals(a, b)),
+    };
+
+    private static bool SameLists(JsonElement? left, JsonElement? right, GoType element)
+    {
+        var (mine, theirs) = (Length(left), Length(right));
+        return mine == theirs && Enumerable.Range(0, mine).All(i => Same(left!.Value[i], right!.Value[i], element));
+    }
+
+    // Lists are known by their look; an object may be behind a pointer, so that an empty one counts.
+    private static bool SameOpaque(JsonElement? left, JsonElement? right)
+    {
+        var kind = (left ?? right)?.ValueKind;
+        return kind == JsonValueKind.Array && (left ?? right)?.ValueKind == (right ?? left)?.ValueKind ? SameLists(left, right, GoTypeTable.Opaque)
+            : left is { ValueKind: JsonValueKind.Object } && right is { ValueKind: JsonValueKind.Object }
+                ? Names(left, right, []).All(n => SameOpaque(GoValue.Member(left, n), GoValue.Member(right, n)))
+            : left is { } a && right is { } b ? JsonElement.DeepEquals(a, b)
+            : left is null && right is null;
+    }
+
+    private static bool IsZero(JsonElement? value) => value switch
+    {
+        null or { ValueKind: JsonValueKind.False } => true,
+        { ValueKind: JsonValueKind.String } text => text.ValueEquals(""),
+        { ValueKind: JsonValueKind.Number } number => number.TryGetInt64(out var n) && n == 0,
+        _ => false,
+    };
+
+    private static bool Has(JsonElement? map, string name) => map is { ValueKind: JsonValueKind.Object } element && element.TryGetProperty(name, out _);
+
+    private static int Length(JsonElement? list) => list is { ValueKind: JsonValueKind.Array } element ? element.GetArrayLength() : 0;
+
+    private static IEnumerable<string> Names(JsonElement? left, JsonElement? right, IEnumerable<string> known)
+        => known.Concat(NamesOf(left)).Concat(NamesOf(right)).Distinct(StringComparer.Ordinal);
+
+    private static IEnumerable<string> NamesOf(JsonElement? value)
+        => value is { ValueKind: JsonValueKind.Object } element ? element.EnumerateObject().Select(m => m.Name) : [];
+}
