@@ -187,14 +187,38 @@ public sealed class ProxyingTests
     }
 
     [Test]
+    public async Task Follows_a_Service_that_stands_for_another_that_stands_for_the_gateway()
+    {
+        await gateway.RouteAsync("hello.default.svc.cluster.local", static context => context.Response.WriteAsync("reached"));
+        PutAlias("placeholder", "gateway-internal.knative-serving.svc.cluster.local");
+        PutAlias("alias", "placeholder.default.svc.cluster.local");
+        gateway.Cluster.PutIngress("chained", Rule("my.domain", To("alias") with { RewriteHost = "hello.default.svc.cluster.local" }));
+        await gateway.RoutedAsync("chained");
+
+        using var response = await http.SendAsync(Request("my.domain", "/"));
+
+        (await response.Content.ReadAsStringAsync()).Should().Be("reached");
+    }
+
+    [Test]
+    public async Task Answers_503_where_Services_stand_for_each_other()
+    {
+        PutAlias("ping", "pong.default.svc.cluster.local");
+        PutAlias("pong", "ping.default.svc.cluster.local");
+        gateway.Cluster.PutIngress("circle", Rule("circle.test", To("ping")));
+        PutAlias("ping", "pong.default.svc.cluster.local");
+        await gateway.RoutedAsync("circle");
+
+        using var response = await http.SendAsync(Request("circle.test", "/"));
+
+        response.StatusCode.Should().Be(HttpStatusCode.ServiceUnavailable);
+    }
+
+    [Test]
     public async Task Follows_a_Service_that_stands_for_the_gateway_to_the_cluster_local_host()
     {
         await gateway.RouteAsync("hello.default.svc.cluster.local", static context => context.Response.WriteAsync($"{context.Request.Host} {context.Request.Headers["X-Forwarded-Host"]}"));
-        gateway.Cluster.Put(Resources.Services, new CoreService
-        {
-            Metadata = new ObjectMeta { Namespace = "default", Name = "placeholder" },
-            Spec = new CoreServiceSpec { Type = "ExternalName", ExternalName = "gateway-internal.knative-serving.svc.cluster.local" },
-        });
+        PutAlias("placeholder", "gateway-internal.knative-serving.svc.cluster.local");
         gateway.Cluster.PutIngress("mapped", Rule("my.domain", To("placeholder") with { RewriteHost = "hello.default.svc.cluster.local" }));
         await gateway.RoutedAsync("mapped");
 
@@ -248,6 +272,12 @@ public sealed class ProxyingTests
 
         line.Should().StartWith("HTTP/1.1 400");
     }
+
+    private void PutAlias(string name, string target) => gateway.Cluster.Put(Resources.Services, new CoreService
+    {
+        Metadata = new ObjectMeta { Namespace = "default", Name = name },
+        Spec = new CoreServiceSpec { Type = "ExternalName", ExternalName = target },
+    });
 
     private HttpRequestMessage Request(string host, string target, IPEndPoint? to = null)
     {
