@@ -45,9 +45,27 @@ public sealed class ProxyingTests
         request.Headers.Add("X-Forwarded-Proto", "gopher");
         using var response = await http.SendAsync(request);
 
-        (await response.Content.ReadAsStringAsync()).Should().Be("/a%2Fb?c=%20 echo.test:8080 9.9.9.9, 127.0.0.1 http echo.test:8080 echo");
+        (await response.Content.ReadAsStringAsync()).Should().Be("/a%2Fb?c=%20 echo.test:8080 127.0.0.1 http echo.test:8080 echo", "nobody stands in front who is believed");
         gateway.Module.Statistics.Snapshot().Should().ContainSingle().Which.Should().Match<RevisionTraffic>(
             traffic => traffic.Revision == "echo" && traffic.Namespace == "default" && traffic.Requests == 1 && traffic.InFlight == 0 && traffic.Errors == 0);
+    }
+
+    [TestCase(0, "127.0.0.1", "http", "told.test", "")]
+    [TestCase(1, "9.9.9.9, 127.0.0.1", "https", "front.test", "for=9.9.9.9, for=127.0.0.1;host=\"told.test\";proto=http")]
+    public async Task Believes_what_is_forwarded_only_of_proxies_that_it_is_told_of(int hops, string client, string scheme, string host, string forwarded)
+    {
+        await using var behind = await RunningGateway.StartAsync(options: RunningGateway.Options with { TrustedHops = hops });
+        await behind.RouteAsync("told.test", static context => context.Response.WriteAsync(string.Join(
+            '|', new[] { "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "Forwarded" }.Select(name => context.Request.Headers[name].ToString()))));
+
+        using var request = Request("told.test", "/", behind.External);
+        request.Headers.Add("X-Forwarded-For", "9.9.9.9");
+        request.Headers.Add("X-Forwarded-Proto", "https");
+        request.Headers.Add("X-Forwarded-Host", "front.test");
+        request.Headers.Add("Forwarded", "for=9.9.9.9");
+        using var response = await http.SendAsync(request);
+
+        (await response.Content.ReadAsStringAsync()).Should().Be($"{client}|{scheme}|{host}|{forwarded}");
     }
 
     [Test]
