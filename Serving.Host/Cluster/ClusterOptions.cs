@@ -20,6 +20,12 @@ internal sealed record ClusterOptions(string? Kubeconfig, string? Context, IRead
     /// <summary>The gateway's HTTPS port; 0 for none.</summary>
     public int GatewayHttpsPort { get; init; }
 
+    /// <summary>The gateway's HTTPS port for clients inside; there is none without <see cref="GatewayHttpsPort"/>, nor with 0.</summary>
+    public int GatewayInternalHttpsPort { get; init; } = 8445;
+
+    /// <summary>Proxies in front of the gateway whose <c>X-Forwarded-*</c> is believed.</summary>
+    public int GatewayTrustedHops { get; init; }
+
     /// <summary>The webhook's port.</summary>
     public int WebhookPort { get; init; } = 8443;
 

@@ -58,6 +58,8 @@ internal sealed class ClusterSession(ClusterOptions options)
         var gateway = new GatewayOptions(new IPEndPoint(address, options.GatewayPort), new IPEndPoint(address, options.GatewayInternalPort))
         {
             Https = options.GatewayHttpsPort > 0 ? new IPEndPoint(address, options.GatewayHttpsPort) : null,
+            ClusterLocalHttps = options is { GatewayHttpsPort: > 0, GatewayInternalHttpsPort: > 0 } ? new IPEndPoint(address, options.GatewayInternalHttpsPort) : null,
+            TrustedHops = options.GatewayTrustedHops,
         };
 
         // The host delays once for all of its modules.

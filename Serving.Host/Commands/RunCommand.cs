@@ -54,6 +54,20 @@ internal static class RunCommand
         var gatewayInternalPort = PortOption.Create("--gateway-internal-port", "Port of the gateway for clients inside.", defaults.GatewayInternalPort);
         var gatewayHttpsPort = PortOption.Create(
             "--gateway-https-port", "HTTPS port of the gateway; 0 for none. With it the gateway reads all Secrets.", defaults.GatewayHttpsPort, mayBeNone: true);
+        var gatewayInternalHttpsPort = PortOption.Create(
+            "--gateway-internal-https-port", "HTTPS port of the gateway for clients inside, beside --gateway-https-port; 0 for none.", defaults.GatewayInternalHttpsPort, mayBeNone: true);
+        var trustedHops = new Option<int>("--gateway-trusted-hops")
+        {
+            Description = "Proxies in front of the gateway whose X-Forwarded-* is believed; with 0 it is replaced.",
+            DefaultValueFactory = _ => defaults.GatewayTrustedHops,
+        };
+        trustedHops.Validators.Add(result =>
+        {
+            if (result.Tokens is [var token] && !(int.TryParse(token.Value, NumberStyles.None, CultureInfo.InvariantCulture, out var hops) && hops <= 16))
+            {
+                result.AddError($"--gateway-trusted-hops: '{token.Value}' is not a number from 0 to 16.");
+            }
+        });
         var webhookPort = PortOption.Create("--webhook-port", "Port of the webhook.", defaults.WebhookPort);
         var healthPort = PortOption.Create("--health-port", "Port of the probes, /readyz and /livez.", defaults.HealthPort);
         var metricsAuth = new Option<bool>("--metrics-auth")
@@ -63,7 +77,8 @@ internal static class RunCommand
         };
         var command = new Command("run", "Runs the control plane against a Kubernetes cluster.")
         {
-            kubeconfig, context, modules, leases, bind, gatewayPort, gatewayInternalPort, gatewayHttpsPort, webhookPort, webhookUrl, healthPort, drainDelay, metricsAuth,
+            kubeconfig, context, modules, leases, bind, gatewayPort, gatewayInternalPort, gatewayHttpsPort, gatewayInternalHttpsPort, trustedHops, webhookPort, webhookUrl, healthPort, drainDelay,
+            metricsAuth,
         };
         command.SetAction(async (parsed, cancellation) =>
         {
@@ -74,6 +89,8 @@ internal static class RunCommand
                 GatewayPort = parsed.GetValue(gatewayPort),
                 GatewayInternalPort = parsed.GetValue(gatewayInternalPort),
                 GatewayHttpsPort = parsed.GetValue(gatewayHttpsPort),
+                GatewayInternalHttpsPort = parsed.GetValue(gatewayInternalHttpsPort),
+                GatewayTrustedHops = parsed.GetValue(trustedHops),
                 WebhookPort = parsed.GetValue(webhookPort),
                 WebhookUrl = parsed.GetValue(webhookUrl),
                 HealthPort = parsed.GetValue(healthPort),

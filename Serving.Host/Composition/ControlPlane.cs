@@ -5,6 +5,7 @@ using Serving.Api;
 using Serving.Api.Config;
 using Serving.Autoscaler;
 using Serving.Autoscaler.Statistics;
+using Serving.Certificates;
 using Serving.ConfigMaps;
 using Serving.Controller;
 using Serving.Controller.Revisions.Digests;
@@ -66,11 +67,12 @@ internal sealed class ControlPlane : IProcessHealth, IDisposable
             time,
             loggers.CreateLogger<StatForwarder>());
         forwarder = Forwarder("/");
+        var (activatorOptions, gatewayOptions) = WithTls(options, environment);
         var activator = names.Contains("activator")
-            ? Own(new ActivatorModule(options.Activator, environment, informers, new LeaderStatSink(autoscaler, forwarder), loggers, time))
+            ? Own(new ActivatorModule(activatorOptions, environment, informers, new LeaderStatSink(autoscaler, forwarder), loggers, time))
             : null;
         var gateway = names.Contains("gateway")
-            ? Own(new GatewayModule(options.Gateway, environment, informers, loggers, time, activator is null ? null : new LocalActivator(activator)))
+            ? Own(new GatewayModule(gatewayOptions, environment, informers, loggers, time, activator is null ? null : new LocalActivator(activator)))
             : null;
         Statistics = gateway?.Statistics ?? new GatewayStatistics();
 
@@ -202,6 +204,18 @@ internal sealed class ControlPlane : IProcessHealth, IDisposable
         {
             host.ChangeShards(current.LeaderElection.Buckets);
         }
+    }
+
+    private (ActivatorOptions Activator, GatewayOptions Gateway) WithTls(ControlPlaneOptions options, ClusterEnvironment environment)
+    {
+        if (!options.Modules.Any(static name => name is "activator" or "gateway"))
+        {
+            return (options.Activator, options.Gateway);
+        }
+
+        var certificates = Own(new SystemCertificates(informers, environment.SystemNamespace, loggers.CreateLogger<SystemCertificates>()));
+        var tls = new SystemTls(certificates, config);
+        return (options.Activator with { Certificates = certificates.Find, PodTls = tls.ToPods }, options.Gateway with { RevisionTls = tls.ToRevisions });
     }
 
     private RegistryDigests RegistryDigests(ILoggerFactory loggers, TimeProvider time)

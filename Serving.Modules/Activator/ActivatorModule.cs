@@ -52,10 +52,10 @@ public sealed partial class ActivatorModule : IServingModule, IDisposable
         _heartbeat = new Heartbeat("reporting requests", Patience, time);
         _loggers = loggers;
         _logger = loggers.CreateLogger<ActivatorModule>();
-        _registry = new RevisionRegistry(informers, options.Address, options.QueueDepth, time);
+        _registry = new RevisionRegistry(informers, options.Address, options.QueueDepth, new PodProber(options.PodTls, options.PodTlsPort, time));
         _reporter = new ConcurrencyReporter(environment.PodName, sink, time);
         _upstream = Upstreams.Create(new UpstreamOptions { ConnectTimeout = TimeSpan.FromSeconds(2), LoggerFactory = loggers });
-        _handler = new ActivationHandler(_registry, _reporter, _upstream, _metrics, time, _logger);
+        _handler = new ActivationHandler(_registry, _reporter, new PodForwarder(_upstream, options.PodTls, options.PodTlsPort), _metrics, time, _logger);
         _endpoint = new ActivatorEndpoint(_handler, environment.ClusterDomain, () => _notReadyReason);
     }
 
@@ -86,7 +86,7 @@ public sealed partial class ActivatorModule : IServingModule, IDisposable
         Interlocked.Increment(ref _inFlight);
         try
         {
-            await _handler.HandleAsync(context, ns, revision, http2: null);
+            await _handler.HandleAsync(context, ns, revision, http2: null, viaGateway: true);
         }
         finally
         {
@@ -168,7 +168,13 @@ public sealed partial class ActivatorModule : IServingModule, IDisposable
     {
         List<DataplaneEndpoint> endpoints = [new(_options.Address, _options.HttpPort), new(_options.Address, _options.H2cPort)];
         if (_options.Certificates is { } certificates) endpoints.Add(new DataplaneEndpoint(_options.Address, _options.HttpsPort) { Certificates = certificates });
-        return new DataplaneServerOptions { Endpoints = endpoints, LoggerFactory = _loggers };
+        return new DataplaneServerOptions
+        {
+            Endpoints = endpoints,
+            MaxConnections = _options.MaxConnections,
+            MaxHeaderBytes = _options.MaxRequestHeadBytes,
+            LoggerFactory = _loggers,
+        };
     }
 
     [LoggerMessage(1, LogLevel.Information, "Draining: serving on for {Delay} s.")]

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Security;
+using Serving.Dataplane;
 
 namespace Serving.Activator;
 
@@ -16,8 +17,20 @@ public sealed record ActivatorOptions(IPAddress Address)
     /// <summary>The TLS port; used when <see cref="Certificates"/> is set.</summary>
     public int HttpsPort { get; init; } = 8112;
 
-    /// <summary>The certificate for a server name; null for no TLS.</summary>
+    /// <summary>The certificate for a server name, a null result refuses the client; null for no TLS.</summary>
     public Func<string?, SslStreamCertificateContext?>? Certificates { get; init; }
+
+    /// <summary>How the pods of a namespace are verified when they are reached by TLS; null, or a null result, for clear text.</summary>
+    public Func<string, UpstreamTls?>? PodTls { get; init; }
+
+    /// <summary>The port of pods that speaks TLS.</summary>
+    public int PodTlsPort { get; init; } = 8112;
+
+    /// <summary>Connections served at once over all ports; one more is closed.</summary>
+    public int MaxConnections { get; init; } = 32768;
+
+    /// <summary>Bytes the head of a request may have: what a gateway takes and room for what it adds.</summary>
+    public int MaxRequestHeadBytes { get; init; } = 320 * 1024;
 
     /// <summary>Requests that may wait for one revision; more are answered with 503.</summary>
     public int QueueDepth { get; init; } = 10_000;

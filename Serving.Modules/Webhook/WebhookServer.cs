@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Security;
+using System.Security.Authentication;
 using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -15,14 +16,17 @@ namespace Serving.Webhook;
 
 /// <summary>
 /// The HTTPS side of admission. Whatever arrives is bounded (size, depth, time), and what is no review is answered with
-/// a 4xx; a review is always answered with a review.
+/// a 4xx; a review is always answered with a review, unless too many are in flight: then the API server is asked to try again.
 /// </summary>
 internal sealed partial class WebhookServer : IAsyncDisposable
 {
     private const long MaxBody = 3 * 1024 * 1024;
     private const int MaxConnections = 2048;
+    private const int MaxReviews = 512;
+    private const long MaxReviewBytes = 48 * 1024 * 1024;
     private static readonly JsonDocumentOptions Reading = new() { MaxDepth = AdmissionReview.MaxDepth };
 
+    private readonly AdmissionGate gate = new(MaxReviews, MaxReviewBytes);
     private readonly WebApplication application;
     private readonly IReadOnlyDictionary<string, Func<AdmissionRequest, CancellationToken, ValueTask<AdmissionAnswer>>> handlers;
     private readonly ILogger<WebhookServer> logger;
@@ -48,7 +52,11 @@ internal sealed partial class WebhookServer : IAsyncDisposable
             kestrel.Limits.MaxConcurrentConnections = MaxConnections;
             kestrel.Listen(address, listen => listen.UseHttps(new TlsHandshakeCallbackOptions
             {
-                OnConnection = _ => ValueTask.FromResult(new SslServerAuthenticationOptions { ServerCertificateContext = certificate().Context }),
+                OnConnection = _ => ValueTask.FromResult(new SslServerAuthenticationOptions
+                {
+                    EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
+                    ServerCertificateContext = certificate().Context,
+                }),
             }));
         });
         application = builder.Build();
@@ -97,7 +105,23 @@ internal sealed partial class WebhookServer : IAsyncDisposable
             return;
         }
 
-        await AnswerAsync(http, handler).ConfigureAwait(false);
+        // A body that does not tell its size may have as much as any.
+        var size = Math.Min(request.ContentLength ?? MaxBody, MaxBody);
+        if (!gate.TryEnter(size))
+        {
+            http.Response.Headers.RetryAfter = "1";
+            await FailAsync(http, StatusCodes.Status429TooManyRequests, "too many reviews are in flight, try again later").ConfigureAwait(false);
+            return;
+        }
+
+        try
+        {
+            await AnswerAsync(http, handler).ConfigureAwait(false);
+        }
+        finally
+        {
+            gate.Exit(size);
+        }
     }
 
     private async Task AnswerAsync(HttpContext http, Func<AdmissionRequest, CancellationToken, ValueTask<AdmissionAnswer>> handler)

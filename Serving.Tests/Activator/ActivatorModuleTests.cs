@@ -173,6 +173,36 @@ public sealed class ActivatorModuleTests : IRequestStatSink
         (await waiting).StatusCode.Should().Be(HttpStatusCode.NotFound);
     }
 
+    [TestCase(true, "10.1.2.3")]
+    [TestCase(false, "10.1.2.3, 127.0.0.1")]
+    public async Task Names_the_peer_of_a_connection_of_its_own_and_leaves_what_a_gateway_of_the_process_told(bool handedOver, string forwarded)
+    {
+        PutRevision();
+        await using var pod = await FakePod.StartAsync(static context => context.Response.WriteAsync(context.Request.Headers["X-Forwarded-For"].ToString()));
+        _cluster.Put(Resources.Pods, pod.Object("pod-1", ready: true));
+        await using var gateway = await Serving.Tests.Dataplane.TestServer.StartAsync(context => _activator.HandleAsync(context, "ns", "rev").AsTask());
+        using var request = new HttpRequestMessage(HttpMethod.Get, handedOver ? new Uri($"http://{gateway.Address}/") : Uri());
+        request.Headers.Add("X-Forwarded-For", "10.1.2.3");
+        request.Headers.Add("Knative-Serving-Namespace", "ns");
+        request.Headers.Add("Knative-Serving-Revision", "rev");
+
+        using var response = await _client.SendAsync(request);
+
+        (await response.Content.ReadAsStringAsync()).Should().Be(forwarded);
+    }
+
+    [Test]
+    public async Task Takes_a_head_as_large_as_a_gateway_passes_on_and_refuses_a_larger_one()
+    {
+        foreach (var (size, status) in new[] { (256 * 1024, HttpStatusCode.NotFound), (400 * 1024, HttpStatusCode.RequestHeaderFieldsTooLarge) })
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, Uri());
+            request.Headers.Add("Large", new string('a', size));
+            using var response = await _client.SendAsync(request);
+            response.StatusCode.Should().Be(status);
+        }
+    }
+
     [TestCase("activator", 200, "activator")]
     [TestCase("queue", 400, "unexpected probe header value: \"queue\"\n")]
     public async Task Answers_probes_itself(string probe, int status, string body)

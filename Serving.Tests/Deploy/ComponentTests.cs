@@ -40,6 +40,8 @@ public sealed class ComponentTests
 
         objects.Single(item => item is { Kind: "Service", Metadata.Name: "gateway" }).Get("spec", "ports")!.Value.EnumerateArray()
             .Should().Contain(port => port.GetProperty("port").GetInt32() == 443 && port.GetProperty("targetPort").GetInt32() == 8444);
+        objects.Single(item => item is { Kind: "Service", Metadata.Name: "gateway-internal" }).Get("spec", "ports")!.Value.EnumerateArray()
+            .Should().Contain(port => port.GetProperty("port").GetInt32() == 443 && port.GetProperty("targetPort").GetInt32() == 8445);
     }
 
     [Test]
@@ -63,7 +65,7 @@ public sealed class ComponentTests
             }
         }
 
-        who.Where(entry => entry.Value.Length == 0).Select(entry => entry.Key).Should().BeEquivalentTo([8443, 8081, 8082, 8444, 8012, 8013, 8112]);
+        who.Where(entry => entry.Value.Length == 0).Select(entry => entry.Key).Should().BeEquivalentTo([8443, 8081, 8082, 8444, 8445, 8012, 8013, 8112]);
         who[8080].Should().Be("""[{"podSelector":{"matchLabels":{"app":"serving"}}}]""");
         who[9090].Should().Contain("namespaceSelector").And.Be(who[8090]);
         var served = objects.Where(item => item.Kind == "Deployment").SelectMany(item => item.Container().GetProperty("ports").EnumerateArray()).Select(port => port.GetProperty("containerPort").GetInt32());

@@ -23,6 +23,9 @@ internal sealed class RunningWebhook : IAsyncDisposable
     /// <summary>Speaks to the listener as the API server does.</summary>
     public HttpClient Client { get; private set; } = null!;
 
+    /// <summary>Where it listens.</summary>
+    public IPEndPoint EndPoint => replica.Module.EndPoint!;
+
     /// <summary>Starts it, and returns when it is ready.</summary>
     public static async Task<RunningWebhook> StartAsync()
     {

@@ -32,6 +32,10 @@ public sealed class WebhookModuleTests
     public async Task Stop() => await webhook.DisposeAsync();
 
     [Test]
+    public async Task Refuses_TLS_1_1()
+        => (await OldTlsClient.GreetAsync(webhook.EndPoint, "webhook.knative-serving.svc")).Should().Equal(OldTlsClient.VersionRefused);
+
+    [Test]
     public void Configurations_get_path_rules_and_authorities()
     {
         foreach (var entry in WebhookRegistration.Entries)

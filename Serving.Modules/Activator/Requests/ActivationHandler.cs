@@ -13,7 +13,7 @@ namespace Serving.Activator.Requests;
 
 /// <summary>Holds a request until its revision has room, and passes it to a pod; to another when that one refuses the connection.</summary>
 internal sealed partial class ActivationHandler(
-    RevisionRegistry registry, ConcurrencyReporter reporter, IUpstream upstream, ActivatorMetrics metrics, TimeProvider time, ILogger logger)
+    RevisionRegistry registry, ConcurrencyReporter reporter, PodForwarder pods, ActivatorMetrics metrics, TimeProvider time, ILogger logger)
 {
     private const long DefaultTimeoutSeconds = 300;
 
@@ -22,7 +22,8 @@ internal sealed partial class ActivationHandler(
     /// <param name="ns">The namespace of the revision.</param>
     /// <param name="revision">Its name.</param>
     /// <param name="http2">Whether to speak HTTP/2 to the pod; null when the revision decides.</param>
-    public async ValueTask HandleAsync(HttpContext context, string ns, string revision, bool? http2)
+    /// <param name="viaGateway">Whether a gateway of this process hands it over, which has told of the client already.</param>
+    public async ValueTask HandleAsync(HttpContext context, string ns, string revision, bool? http2, bool viaGateway)
     {
         if (!registry.HasSynced) await registry.WaitForSyncAsync(context.RequestAborted);
         if (registry.Find(ns, revision) is not { } entry)
@@ -36,7 +37,7 @@ internal sealed partial class ActivationHandler(
         try
         {
             var speaksHttp2 = http2 ?? entry.Revision.Spec.Protocol() == NetworkingKeys.ProtocolH2C;
-            await ThrottleAsync(context, entry, speaksHttp2 && !IsUpgrade(context), deadline.Token);
+            await ThrottleAsync(context, entry, speaksHttp2 && !IsUpgrade(context), viaGateway, deadline.Token);
         }
         catch (OperationCanceledException) when (deadline.Token.IsCancellationRequested)
         {
@@ -60,7 +61,7 @@ internal sealed partial class ActivationHandler(
         context, StatusCodes.Status404NotFound, $"Error getting active endpoint: revision.serving.knative.dev \"{revision}\" not found");
 
     // The queue-proxy restores the Host; in between it would only mislead meshes that route by it.
-    private static void Prepare(HttpContext context)
+    private static void Prepare(HttpContext context, bool viaGateway)
     {
         var headers = context.Request.Headers;
         if (!headers.ContainsKey(DataplaneHeaders.OriginalHost)) headers[DataplaneHeaders.OriginalHost] = context.Request.Host.Value;
@@ -68,10 +69,10 @@ internal sealed partial class ActivationHandler(
         headers.Remove(DataplaneHeaders.Revision);
         headers.Remove(DataplaneHeaders.Namespace);
         headers.Remove(DataplaneHeaders.Hash);
-        ForwardedHeader.AppendPeer(context);
+        if (!viaGateway) ForwardedHeader.AppendPeer(context);
     }
 
-    private async ValueTask ThrottleAsync(HttpContext context, RevisionEntry entry, bool http2, CancellationToken cancellation)
+    private async ValueTask ThrottleAsync(HttpContext context, RevisionEntry entry, bool http2, bool viaGateway, CancellationToken cancellation)
     {
         var prepared = false;
         while (true)
@@ -105,9 +106,9 @@ internal sealed partial class ActivationHandler(
                 pod = entry.Throttler.Reserve();
                 if (pod is not null)
                 {
-                    if (!prepared) Prepare(context);
+                    if (!prepared) Prepare(context, viaGateway);
                     prepared = true;
-                    if (await ForwardAsync(context, pod, http2, cancellation)) return;
+                    if (await ForwardAsync(context, entry.Revision.Metadata.Namespace, pod, http2, cancellation)) return;
                     LogRefused(logger, pod.Address, entry.Revision.Metadata.Namespace, entry.Revision.Metadata.Name);
                     entry.Backends.Suspect(pod.Address);
                 }
@@ -123,13 +124,12 @@ internal sealed partial class ActivationHandler(
         }
     }
 
-    private async ValueTask<bool> ForwardAsync(HttpContext context, PodTracker pod, bool http2, CancellationToken cancellation)
+    private async ValueTask<bool> ForwardAsync(HttpContext context, string ns, PodTracker pod, bool http2, CancellationToken cancellation)
     {
         metrics.Active(1);
         try
         {
-            var target = new UpstreamTarget(pod.Address, http2) { Host = pod.Address };
-            return await upstream.ForwardAsync(context, target, cancellation) != UpstreamResult.NotConnected;
+            return await pods.ForwardAsync(context, ns, pod.Address, http2, cancellation) != UpstreamResult.NotConnected;
         }
         finally
         {

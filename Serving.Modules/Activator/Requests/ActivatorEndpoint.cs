@@ -25,7 +25,7 @@ internal sealed class ActivatorEndpoint(ActivationHandler handler, string cluste
         }
 
         var (ns, revision) = Revision(request);
-        await handler.HandleAsync(context, ns, revision, HttpProtocol.IsHttp2(request.Protocol));
+        await handler.HandleAsync(context, ns, revision, HttpProtocol.IsHttp2(request.Protocol), viaGateway: false);
     }
 
     private static Task AnswerProbeAsync(HttpContext context, string probe) => probe switch

@@ -20,6 +20,7 @@ internal sealed class RevisionBackends : IDisposable
     private readonly Dictionary<string, Backend> _backends = new(StringComparer.Ordinal);
     private readonly RevisionThrottler _throttler;
     private readonly PodProber _prober;
+    private readonly string _namespace;
     private readonly int _defaultPort;
     private readonly bool _mayProbe;
     private bool _disposed;
@@ -28,6 +29,7 @@ internal sealed class RevisionBackends : IDisposable
     {
         _throttler = throttler;
         _prober = prober;
+        _namespace = revision.Metadata.Namespace;
         _defaultPort = revision.Spec.Protocol() == NetworkingKeys.ProtocolH2C ? H2cPort : Http1Port;
 
         // A command that only the kubelet can run, or that must have run first, cannot be asked for over the network.
@@ -120,7 +122,7 @@ internal sealed class RevisionBackends : IDisposable
     {
         try
         {
-            await _prober.WaitUntilReadyAsync(backend.Host, backend.Port, cancellation);
+            await _prober.WaitUntilReadyAsync(_namespace, backend.Host, backend.Port, cancellation);
         }
         catch (OperationCanceledException)
         {

@@ -23,11 +23,11 @@ internal sealed class RevisionRegistry : IDisposable
     private readonly string _ownAddress;
     private readonly int _queueDepth;
 
-    public RevisionRegistry(IInformers informers, IPAddress ownAddress, int queueDepth, TimeProvider time)
+    public RevisionRegistry(IInformers informers, IPAddress ownAddress, int queueDepth, PodProber prober)
     {
         _ownAddress = ownAddress.ToString();
         _queueDepth = queueDepth;
-        _prober = new PodProber(time);
+        _prober = prober;
         _revisions = informers.For(Resources.Revisions);
         _pods = informers.For(Resources.Pods, labelSelector: ServingKeys.Revision);
         _endpoints = informers.For(Resources.Endpoints);

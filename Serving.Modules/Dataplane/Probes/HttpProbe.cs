@@ -38,7 +38,7 @@ public static class HttpProbe
 #pragma warning disable CA5359 // The kubelet does not verify either: a probe sends no secret and believes nothing but "ready".
         await using var ssl = new SslStream(raw, leaveInnerStreamOpen: true, static (_, _, _, _) => true);
 #pragma warning restore CA5359
-        await ssl.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = host }, cancellation);
+        await ssl.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = host, EnabledSslProtocols = TlsVersions.Spoken }, cancellation);
         return await AskAsync(ssl, Request(host, port, path, headers), cancellation);
     }
 

@@ -60,6 +60,7 @@ internal sealed partial class TlsTermination(DataplaneEndpoint endpoint, TimeSpa
         {
             ApplicationProtocols = Protocols,
             CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
+            EnabledSslProtocols = TlsVersions.Spoken,
             ServerCertificateContext = endpoint.Certificates!(name) ?? throw new AuthenticationException($"There is no certificate for {name ?? "a client that names no server"}."),
         };
         endpoint.ConfigureTls?.Invoke(options);

@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
-using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
@@ -76,7 +75,7 @@ internal sealed partial class ForwarderUpstream : IUpstream, IDisposable
         }
 
         if (error == ForwarderError.Request
-            && exception is HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.SecureConnectionError or HttpRequestError.NameResolutionError })
+            && exception is HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError })
         {
             // The response may be tried for again, so nothing of this attempt may stay on it.
             response.Clear();
@@ -102,63 +101,41 @@ internal sealed partial class ForwarderUpstream : IUpstream, IDisposable
         return _tls.GetOrAdd(tls, key => new HttpMessageInvoker(Handler(key)));
     }
 
-    private SocketsHttpHandler Handler(UpstreamTls? tls)
+    private SocketsHttpHandler Handler(UpstreamTls? tls) => new()
     {
-        var secured = tls is null ? null : Secured(tls);
-        return new SocketsHttpHandler
-        {
-            ActivityHeadersPropagator = null,
-            AllowAutoRedirect = false,
-            AutomaticDecompression = DecompressionMethods.None,
-            ConnectCallback = (context, cancellation) => ConnectAsync(context, secured, cancellation),
-            EnableMultipleHttp2Connections = true,
-            KeepAlivePingDelay = TimeSpan.FromSeconds(30),
-            KeepAlivePingTimeout = TimeSpan.FromSeconds(15),
-            KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests,
-            MaxResponseHeadersLength = ResponseHeaderKilobytes,
-            PooledConnectionIdleTimeout = _options.IdleConnectionTimeout,
-            RequestHeaderEncodingSelector = static (_, _) => Encoding.Latin1,
-            ResponseHeaderEncodingSelector = static (_, _) => Encoding.Latin1,
-            UseCookies = false,
-            UseProxy = false,
-        };
-    }
-
-    private static SslClientAuthenticationOptions Secured(UpstreamTls tls)
-    {
-        var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
-        policy.CustomTrustStore.AddRange(tls.Roots);
-        return new SslClientAuthenticationOptions { TargetHost = tls.ServerName, CertificateChainPolicy = policy };
-    }
+        ActivityHeadersPropagator = null,
+        AllowAutoRedirect = false,
+        AutomaticDecompression = DecompressionMethods.None,
+        ConnectCallback = (context, cancellation) => ConnectAsync(context, tls, cancellation),
+        EnableMultipleHttp2Connections = true,
+        KeepAlivePingDelay = TimeSpan.FromSeconds(30),
+        KeepAlivePingTimeout = TimeSpan.FromSeconds(15),
+        KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests,
+        MaxResponseHeadersLength = ResponseHeaderKilobytes,
+        PooledConnectionIdleTimeout = _options.IdleConnectionTimeout,
+        RequestHeaderEncodingSelector = static (_, _) => Encoding.Latin1,
+        ResponseHeaderEncodingSelector = static (_, _) => Encoding.Latin1,
+        UseCookies = false,
+        UseProxy = false,
+    };
 
     // TLS is spoken here, as the client would verify the Host of the request instead of the destination's own name.
-    private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, SslClientAuthenticationOptions? secured, CancellationToken cancellation)
+    private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, UpstreamTls? tls, CancellationToken cancellation)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         deadline.CancelAfter(_options.ConnectTimeout);
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        Stream? stream = null;
         try
         {
             await socket.ConnectAsync(context.DnsEndPoint, deadline.Token);
-            stream = new NetworkStream(socket, ownsSocket: true);
-            if (secured is null) return stream;
-            var ssl = new SslStream(stream, leaveInnerStreamOpen: false);
-            stream = ssl;
-            await ssl.AuthenticateAsClientAsync(
-                new SslClientAuthenticationOptions
-                {
-                    ApplicationProtocols = [context.InitialRequestMessage.Version.Major == 2 ? SslApplicationProtocol.Http2 : SslApplicationProtocol.Http11],
-                    CertificateChainPolicy = secured.CertificateChainPolicy,
-                    TargetHost = secured.TargetHost,
-                },
-                deadline.Token);
-            return ssl;
+            var stream = new NetworkStream(socket, ownsSocket: true);
+            if (tls is null) return stream;
+            var protocol = context.InitialRequestMessage.Version.Major == 2 ? SslApplicationProtocol.Http2 : SslApplicationProtocol.Http11;
+            return await TlsHandshake.OverAsync(stream, tls, protocol, deadline.Token);
         }
         catch (Exception exception)
         {
-            if (stream is null) socket.Dispose();
-            else await stream.DisposeAsync();
+            socket.Dispose();
             if (exception is not OperationCanceledException || cancellation.IsCancellationRequested) throw;
             throw new TimeoutException($"No connection to {context.DnsEndPoint.Host}:{context.DnsEndPoint.Port} within {_options.ConnectTimeout}.");
         }

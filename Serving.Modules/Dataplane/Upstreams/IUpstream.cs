@@ -33,10 +33,14 @@ public readonly record struct UpstreamTarget(string Address, bool Http2)
     public IReadOnlyList<string>? RemoveHeaders { get; init; }
 }
 
-/// <summary>How to verify the destination.</summary>
-/// <param name="ServerName">The name its certificate must carry.</param>
+/// <summary>How to verify the destination. Connections are shared per instance: ask for the same destination with the same one.</summary>
+/// <param name="ServerName">The name to ask for; also the one its certificate must carry, unless <see cref="PeerNames"/> says others.</param>
 /// <param name="Roots">Whose certificates to trust.</param>
-public sealed record UpstreamTls(string ServerName, System.Security.Cryptography.X509Certificates.X509Certificate2Collection Roots);
+public sealed record UpstreamTls(string ServerName, System.Security.Cryptography.X509Certificates.X509Certificate2Collection Roots)
+{
+    /// <summary>The names of which its certificate must carry one, exactly; null for the server name.</summary>
+    public IReadOnlyList<string>? PeerNames { get; init; }
+}
 
 /// <summary>How an attempt ended.</summary>
 public enum UpstreamResult
@@ -47,7 +51,7 @@ public enum UpstreamResult
     /// <summary>No connection: nothing of the request was sent or read, so it may be tried elsewhere.</summary>
     NotConnected,
 
-    /// <summary>It failed on the way. When the response has not started, the status is set to 502.</summary>
+    /// <summary>It failed on the way, or the destination could not prove who it is. When the response has not started, the status is set to 502.</summary>
     Failed,
 
     /// <summary>It was cancelled, by the client or by the caller.</summary>

@@ -4,7 +4,7 @@ using Serving.Dataplane.Http1;
 namespace Serving.Dataplane;
 
 /// <summary>
-/// Gives HTTP/1.1 in clear text to the upstream made for it, and the rest (HTTP/2, TLS, WebSockets of HTTP/2 clients) to
+/// Gives HTTP/1.1 to the upstream made for it, and the rest (HTTP/2, WebSockets of HTTP/2 clients) to
 /// YARP, which is not loaded before it is needed.
 /// </summary>
 internal sealed class UpstreamByProtocol(UpstreamOptions options) : IUpstream, IDisposable
@@ -13,7 +13,7 @@ internal sealed class UpstreamByProtocol(UpstreamOptions options) : IUpstream, I
     private readonly Lazy<IUpstream> _forwarder = new(() => Upstreams.CreateForwarder(options));
 
     public ValueTask<UpstreamResult> ForwardAsync(HttpContext context, UpstreamTarget target, CancellationToken cancellation) =>
-        target.Http2 || target.Tls is not null || HttpMethods.IsConnect(context.Request.Method)
+        target.Http2 || HttpMethods.IsConnect(context.Request.Method)
             ? _forwarder.Value.ForwardAsync(context, target, cancellation)
             : _http1.ForwardAsync(context, target, cancellation);
 

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Security;
+using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
 
 namespace Serving.Kubernetes;
@@ -34,7 +35,11 @@ internal static class ClientHandlers
 
     private static SslClientAuthenticationOptions Tls(KubernetesConfiguration configuration)
     {
-        var tls = new SslClientAuthenticationOptions { TargetHost = configuration.TlsServerName ?? configuration.Server.Host };
+        var tls = new SslClientAuthenticationOptions
+        {
+            TargetHost = configuration.TlsServerName ?? configuration.Server.Host,
+            EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
+        };
         if (configuration.SkipTlsVerify)
         {
 #pragma warning disable CA5359 // Asked for by name in the configuration (insecure-skip-tls-verify).

@@ -58,7 +58,7 @@ public sealed partial class GatewayModule : IServingModule, IDisposable
         backends = new BackendRegistry(informers, environment.ClusterDomain, options.InternalDomain(environment), localActivator?.Address);
         builder = new RouteTableBuilder(
             new IngressCompiler(backends, Statistics, environment.ClusterDomain), backends, Statistics, options.IngressClass, time);
-        certificates = options.Https is null ? null : new CertificateStore(informers.For(Resources.Secrets), logger);
+        certificates = options.Https is null && options.ClusterLocalHttps is null ? null : new CertificateStore(informers.For(Resources.Secrets), logger);
         backends.AvailabilityChanged += MarkStale;
         registration = ingresses.AddHandler(_ => MarkStale());
     }
@@ -87,7 +87,7 @@ public sealed partial class GatewayModule : IServingModule, IDisposable
     /// <summary>What is routed.</summary>
     internal RouteTable Table => Volatile.Read(ref table);
 
-    /// <summary>The addresses that are listened on, external, cluster-local and HTTPS; empty before the start.</summary>
+    /// <summary>The addresses that are listened on, external, cluster-local, HTTPS and cluster-local HTTPS; empty before the start.</summary>
     public IReadOnlyList<IPEndPoint> Listening { get; private set; } = [];
 
     /// <inheritdoc/>
@@ -131,13 +131,13 @@ public sealed partial class GatewayModule : IServingModule, IDisposable
     {
         var upstream = Upstreams.Create(new UpstreamOptions { LoggerFactory = loggers });
         using var _ = upstream as IDisposable;
-        var router = new RequestRouter(new BackendForwarder(upstream, localActivator, logger), options.TrustedHops > 0);
+        var router = new RequestRouter(new BackendForwarder(upstream, localActivator, options.RevisionTls, logger), options.TrustedHops > 0);
         Rebuild(router);
-        await using var external = new DataplaneServer(ServerOptions([Endpoint(options.External), .. HttpsEndpoints()]), router.HandleExternalAsync);
-        await using var clusterLocal = new DataplaneServer(ServerOptions([Endpoint(options.ClusterLocal)]), router.HandleClusterLocalAsync);
+        await using var external = new DataplaneServer(ServerOptions([Endpoint(options.External), .. HttpsEndpoints(options.Https)]), router.HandleExternalAsync);
+        await using var clusterLocal = new DataplaneServer(ServerOptions([Endpoint(options.ClusterLocal), .. HttpsEndpoints(options.ClusterLocalHttps)]), router.HandleClusterLocalAsync);
         await external.StartAsync(cancellation).ConfigureAwait(false);
         await clusterLocal.StartAsync(cancellation).ConfigureAwait(false);
-        Listening = [external.Endpoints[0], clusterLocal.Endpoints[0], .. external.Endpoints.Skip(1)];
+        Listening = [external.Endpoints[0], clusterLocal.Endpoints[0], .. external.Endpoints.Skip(1), .. clusterLocal.Endpoints.Skip(1)];
         servers = [external, clusterLocal];
         LogListening(logger, Listening[0], Listening[1]);
         notReady = null;
@@ -215,8 +215,8 @@ public sealed partial class GatewayModule : IServingModule, IDisposable
         }
     }
 
-    private IEnumerable<DataplaneEndpoint> HttpsEndpoints()
-        => options.Https is { } https ? [Endpoint(https) with { Certificates = certificates!.Find }] : [];
+    private IEnumerable<DataplaneEndpoint> HttpsEndpoints(IPEndPoint? address)
+        => address is null ? [] : [Endpoint(address) with { Certificates = certificates!.Find }];
 
     private static DataplaneEndpoint Endpoint(IPEndPoint address) => new(address.Address, address.Port);
 

@@ -1,4 +1,5 @@
 using System.Net;
+using Serving.Dataplane;
 using Serving.Kubernetes;
 
 namespace Serving.Networking.Gateway;
@@ -13,6 +14,12 @@ public sealed record GatewayOptions(IPEndPoint External, IPEndPoint ClusterLocal
 
     /// <summary>The HTTPS listener of the world outside; null for none.</summary>
     public IPEndPoint? Https { get; init; }
+
+    /// <summary>The HTTPS listener of the cluster inside; null for none.</summary>
+    public IPEndPoint? ClusterLocalHttps { get; init; }
+
+    /// <summary>How what stands behind a revision of a namespace is verified, where an Ingress leads to its TLS port; null for clear text there too.</summary>
+    public Func<string, UpstreamTls>? RevisionTls { get; init; }
 
     /// <summary>The class of the Ingresses to route; Ingresses of another or of no class are left alone.</summary>
     public string IngressClass { get; init; } = DefaultIngressClass;
@@ -29,10 +36,13 @@ public sealed record GatewayOptions(IPEndPoint External, IPEndPoint ClusterLocal
     /// <summary>How long requests in flight may take to end after the gateway is told to stop.</summary>
     public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>Hops the gateway trusts in front of itself: with 0, <c>X-Forwarded-*</c> of clients is replaced, else appended to.</summary>
+    /// <summary>
+    /// Proxies in front of the gateway that it trusts. With 0 nobody is believed: <c>X-Forwarded-*</c> is set anew and <c>Forwarded</c> dropped.
+    /// Else the client's address is appended to what they say, and the host and scheme that they name stay.
+    /// </summary>
     public int TrustedHops { get; init; }
 
-    /// <summary>Connections served at once by each of the two servers; one more is closed.</summary>
+    /// <summary>Connections served at once by each of the two servers, over all of its listeners; one more is closed.</summary>
     public int MaxConnections { get; init; } = 32768;
 
     /// <summary>Bytes the head of a request may have.</summary>

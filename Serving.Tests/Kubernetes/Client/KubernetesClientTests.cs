@@ -1,3 +1,4 @@
+using System.Security.Authentication;
 using System.Text.Json;
 using FluentAssertions;
 using NUnit.Framework;
@@ -25,6 +26,14 @@ public sealed class KubernetesClientTests
     {
         _client.Dispose();
         await _server.DisposeAsync();
+    }
+
+    [Test]
+    public void No_TLS_before_1_2_is_spoken()
+    {
+        using var handler = ClientHandlers.Create(new KubernetesConfiguration { Server = new Uri("https://localhost") });
+
+        handler.SslOptions.EnabledSslProtocols.Should().Be(SslProtocols.Tls12 | SslProtocols.Tls13);
     }
 
     [Test]

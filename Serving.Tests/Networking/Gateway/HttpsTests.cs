@@ -40,7 +40,49 @@ public sealed class HttpsTests
         await unknown.Should().ThrowAsync<HttpRequestException>();
     }
 
-    private static async Task<(string Body, string Thumbprint)> GetAsync(RunningGateway gateway, string host)
+    [Test]
+    public async Task Serves_cluster_local_hosts_by_HTTPS_inside_and_not_outside()
+    {
+        var anywhere = new IPEndPoint(IPAddress.Loopback, 0);
+        await using var gateway = await RunningGateway.StartAsync(options: RunningGateway.Options with { Https = anywhere, ClusterLocalHttps = anywhere });
+        const string Host = "inner.default.svc.cluster.local";
+        await gateway.RouteAsync(Host, static context => context.Response.WriteAsync($"{context.Request.Headers["X-Forwarded-Proto"]} {context.Request.Headers["X-Forwarded-Host"]}"));
+        var ingress = gateway.Cluster.Find(Resources.Ingresses, "default", "inner")!;
+        gateway.Cluster.Put(Resources.Ingresses, ingress with
+        {
+            Metadata = ingress.Metadata with { Generation = 2 },
+            Spec = ingress.Spec with
+            {
+                Rules = [ingress.Spec.Rules[0] with { Visibility = "ClusterLocal" }],
+                Tls = [new IngressTls { Hosts = [Host, "inner.default.svc", "inner.default"], SecretName = "cert", SecretNamespace = "default" }],
+            },
+        });
+        PutCertificate(gateway.Cluster, Host);
+        await gateway.RoutedAsync("inner");
+
+        (await GetAsync(gateway, Host, listener: 3)).Body.Should().Be($"https {Host}");
+        (await GetAsync(gateway, "inner.default", listener: 3)).Body.Should().Be("https inner.default");
+        (await GetAsync(gateway, Host)).Body.Should().BeEmpty("outside there is no such host");
+    }
+
+    [Test]
+    public async Task Refuses_TLS_1_1()
+    {
+        await using var gateway = await RunningGateway.StartAsync(options: RunningGateway.Options with { Https = new IPEndPoint(IPAddress.Loopback, 0) });
+        await gateway.RouteAsync("tls.test", static _ => Task.CompletedTask);
+        var ingress = gateway.Cluster.Find(Resources.Ingresses, "default", "tls")!;
+        gateway.Cluster.Put(Resources.Ingresses, ingress with
+        {
+            Metadata = ingress.Metadata with { Generation = 2 },
+            Spec = ingress.Spec with { Tls = [new IngressTls { Hosts = ["tls.test"], SecretName = "cert", SecretNamespace = "default" }] },
+        });
+        PutCertificate(gateway.Cluster, "tls.test");
+        await gateway.RoutedAsync("tls");
+
+        (await OldTlsClient.GreetAsync(gateway.Module.Listening[2], "tls.test")).Should().Equal(OldTlsClient.VersionRefused);
+    }
+
+    private static async Task<(string Body, string Thumbprint)> GetAsync(RunningGateway gateway, string host, int listener = 2)
     {
         var thumbprint = "";
         using var handler = new SocketsHttpHandler { UseProxy = false };
@@ -51,7 +93,7 @@ public sealed class HttpsTests
         };
         handler.SslOptions.TargetHost = host;
         using var http = new HttpClient(handler);
-        using var request = new HttpRequestMessage(HttpMethod.Get, $"https://{gateway.Module.Listening[2]}/");
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"https://{gateway.Module.Listening[listener]}/");
         request.Headers.Host = host;
         using var response = await http.SendAsync(request);
         return (await response.Content.ReadAsStringAsync(), thumbprint);

@@ -45,9 +45,27 @@ public sealed class ProxyingTests
         request.Headers.Add("X-Forwarded-Proto", "gopher");
         using var response = await http.SendAsync(request);
 
-        (await response.Content.ReadAsStringAsync()).Should().Be("/a%2Fb?c=%20 echo.test:8080 9.9.9.9, 127.0.0.1 http echo.test:8080 echo");
+        (await response.Content.ReadAsStringAsync()).Should().Be("/a%2Fb?c=%20 echo.test:8080 127.0.0.1 http echo.test:8080 echo", "nobody stands in front who is believed");
         gateway.Module.Statistics.Snapshot().Should().ContainSingle().Which.Should().Match<RevisionTraffic>(
             traffic => traffic.Revision == "echo" && traffic.Namespace == "default" && traffic.Requests == 1 && traffic.InFlight == 0 && traffic.Errors == 0);
+    }
+
+    [TestCase(0, "127.0.0.1", "http", "told.test", "")]
+    [TestCase(1, "9.9.9.9, 127.0.0.1", "https", "front.test", "for=9.9.9.9, for=127.0.0.1;host=\"told.test\";proto=http")]
+    public async Task Believes_what_is_forwarded_only_of_proxies_that_it_is_told_of(int hops, string client, string scheme, string host, string forwarded)
+    {
+        await using var behind = await RunningGateway.StartAsync(options: RunningGateway.Options with { TrustedHops = hops });
+        await behind.RouteAsync("told.test", static context => context.Response.WriteAsync(string.Join(
+            '|', new[] { "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "Forwarded" }.Select(name => context.Request.Headers[name].ToString()))));
+
+        using var request = Request("told.test", "/", behind.External);
+        request.Headers.Add("X-Forwarded-For", "9.9.9.9");
+        request.Headers.Add("X-Forwarded-Proto", "https");
+        request.Headers.Add("X-Forwarded-Host", "front.test");
+        request.Headers.Add("Forwarded", "for=9.9.9.9");
+        using var response = await http.SendAsync(request);
+
+        (await response.Content.ReadAsStringAsync()).Should().Be($"{client}|{scheme}|{host}|{forwarded}");
     }
 
     [Test]
@@ -187,14 +205,38 @@ public sealed class ProxyingTests
     }
 
     [Test]
+    public async Task Follows_a_Service_that_stands_for_another_that_stands_for_the_gateway()
+    {
+        await gateway.RouteAsync("hello.default.svc.cluster.local", static context => context.Response.WriteAsync("reached"));
+        PutAlias("placeholder", "gateway-internal.knative-serving.svc.cluster.local");
+        PutAlias("alias", "placeholder.default.svc.cluster.local");
+        gateway.Cluster.PutIngress("chained", Rule("my.domain", To("alias") with { RewriteHost = "hello.default.svc.cluster.local" }));
+        await gateway.RoutedAsync("chained");
+
+        using var response = await http.SendAsync(Request("my.domain", "/"));
+
+        (await response.Content.ReadAsStringAsync()).Should().Be("reached");
+    }
+
+    [Test]
+    public async Task Answers_503_where_Services_stand_for_each_other()
+    {
+        PutAlias("ping", "pong.default.svc.cluster.local");
+        PutAlias("pong", "ping.default.svc.cluster.local");
+        gateway.Cluster.PutIngress("circle", Rule("circle.test", To("ping")));
+        PutAlias("ping", "pong.default.svc.cluster.local");
+        await gateway.RoutedAsync("circle");
+
+        using var response = await http.SendAsync(Request("circle.test", "/"));
+
+        response.StatusCode.Should().Be(HttpStatusCode.ServiceUnavailable);
+    }
+
+    [Test]
     public async Task Follows_a_Service_that_stands_for_the_gateway_to_the_cluster_local_host()
     {
         await gateway.RouteAsync("hello.default.svc.cluster.local", static context => context.Response.WriteAsync($"{context.Request.Host} {context.Request.Headers["X-Forwarded-Host"]}"));
-        gateway.Cluster.Put(Resources.Services, new CoreService
-        {
-            Metadata = new ObjectMeta { Namespace = "default", Name = "placeholder" },
-            Spec = new CoreServiceSpec { Type = "ExternalName", ExternalName = "gateway-internal.knative-serving.svc.cluster.local" },
-        });
+        PutAlias("placeholder", "gateway-internal.knative-serving.svc.cluster.local");
         gateway.Cluster.PutIngress("mapped", Rule("my.domain", To("placeholder") with { RewriteHost = "hello.default.svc.cluster.local" }));
         await gateway.RoutedAsync("mapped");
 
@@ -248,6 +290,12 @@ public sealed class ProxyingTests
 
         line.Should().StartWith("HTTP/1.1 400");
     }
+
+    private void PutAlias(string name, string target) => gateway.Cluster.Put(Resources.Services, new CoreService
+    {
+        Metadata = new ObjectMeta { Namespace = "default", Name = name },
+        Spec = new CoreServiceSpec { Type = "ExternalName", ExternalName = target },
+    });
 
     private HttpRequestMessage Request(string host, string target, IPEndPoint? to = null)
     {

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Security;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging.Abstractions;
 using Serving.Dataplane;
@@ -45,10 +46,11 @@ internal sealed class RunningGateway : IAsyncDisposable
         return result;
     }
 
-    /// <summary>A backend on a free port.</summary>
-    public async Task<DataplaneServer> BackendAsync(RequestDelegate handler)
+    /// <summary>A backend on a free port; with a certificate it speaks TLS.</summary>
+    public async Task<DataplaneServer> BackendAsync(RequestDelegate handler, SslStreamCertificateContext? certificate = null)
     {
-        var server = new DataplaneServer(new DataplaneServerOptions { Endpoints = [new DataplaneEndpoint(IPAddress.Loopback, 0)] }, handler);
+        var endpoint = new DataplaneEndpoint(IPAddress.Loopback, 0) { Certificates = certificate is null ? null : _ => certificate };
+        var server = new DataplaneServer(new DataplaneServerOptions { Endpoints = [endpoint] }, handler);
         await server.StartAsync(default);
         servers.Add(server);
         return server;

@@ -1,10 +1,11 @@
 using System.Buffers;
+using System.Net.Security;
 using System.Net.Sockets;
 
 namespace Serving.Dataplane.Http1;
 
 /// <summary>
-/// A connection to a destination with a window on what has arrived. Between requests it owns nothing but its socket; its
+/// A connection to a destination with a window on what has arrived. Between requests it owns nothing but its socket, and TLS over it; its
 /// buffers are rented for the time of an exchange.
 /// </summary>
 internal sealed class Http1Connection : IDisposable
@@ -12,13 +13,15 @@ internal sealed class Http1Connection : IDisposable
     private const int BufferSize = 16 * 1024;
 
     private readonly Socket _socket;
+    private readonly SslStream? _tls;
     private byte[] _received = [];
     private int _start;
     private int _end;
 
-    public Http1Connection(Socket socket)
+    public Http1Connection(Socket socket, SslStream? tls = null)
     {
         _socket = socket;
+        _tls = tls;
         Exchange = new Http1Exchange(this);
     }
 
@@ -73,6 +76,7 @@ internal sealed class Http1Connection : IDisposable
     {
         if (_start == _end) (_start, _end) = (0, 0);
         if (_end == _received.Length) MakeRoom(limit);
+        if (_tls is not null) return ReceiveByTlsAsync(_tls, _received.AsMemory(_end));
         var receiving = _socket.ReceiveAsync(_received.AsMemory(_end), SocketFlags.None);
         if (!receiving.IsCompletedSuccessfully) return AwaitAsync(receiving);
         var read = receiving.Result;
@@ -82,14 +86,57 @@ internal sealed class Http1Connection : IDisposable
 
     public async ValueTask SendAsync(ReadOnlyMemory<byte> bytes)
     {
+        if (_tls is not null)
+        {
+            await SendByTlsAsync(_tls, bytes);
+            return;
+        }
+
         while (!bytes.IsEmpty) bytes = bytes[await _socket.SendAsync(bytes, SocketFlags.None)..];
     }
 
     /// <summary>Says that nothing more will be sent.</summary>
-    public void EndSending() => _socket.Shutdown(SocketShutdown.Send);
+    public ValueTask EndSendingAsync()
+    {
+        if (_tls is not null) return new ValueTask(_tls.ShutdownAsync());
+        _socket.Shutdown(SocketShutdown.Send);
+        return ValueTask.CompletedTask;
+    }
 
     /// <summary>Ends whatever is under way; its awaiters get a <see cref="SocketException"/> or <see cref="ObjectDisposedException"/>.</summary>
-    public void Dispose() => _socket.Dispose();
+    public void Dispose()
+    {
+        // The socket first: it ends what TLS waits for.
+        _socket.Dispose();
+        _tls?.Dispose();
+    }
+
+    // An end that nobody announced is the same to TLS as to TCP: callers tell it from a fault of the client by its kind.
+    private async ValueTask<int> ReceiveByTlsAsync(SslStream tls, Memory<byte> window)
+    {
+        try
+        {
+            var read = await tls.ReadAsync(window);
+            _end += read;
+            return read;
+        }
+        catch (IOException exception)
+        {
+            throw new SocketException((int)SocketError.ConnectionReset, exception.Message);
+        }
+    }
+
+    private static async ValueTask SendByTlsAsync(SslStream tls, ReadOnlyMemory<byte> bytes)
+    {
+        try
+        {
+            await tls.WriteAsync(bytes);
+        }
+        catch (IOException exception)
+        {
+            throw new SocketException((int)SocketError.ConnectionReset, exception.Message);
+        }
+    }
 
     private async ValueTask<int> AwaitAsync(ValueTask<int> receiving)
     {

@@ -214,7 +214,7 @@ internal sealed class Http1Exchange(Http1Connection connection)
                 await connection.SendAsync(_output.Whole[..read]);
             }
 
-            connection.EndSending();
+            await connection.EndSendingAsync();
         }
         catch (Exception exception) when (exception is IOException or SocketException or ObjectDisposedException or OperationCanceledException)
         {

@@ -1,15 +1,17 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
+using System.Security.Authentication;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 
 namespace Serving.Dataplane.Http1;
 
 /// <summary>
-/// Forwards over HTTP/1.1 in clear text, straight between the socket and Kestrel's pipes. Unlike an HTTP client it reads the
+/// Forwards over HTTP/1.1, straight between the socket (or the TLS over it) and Kestrel's pipes. Unlike an HTTP client it reads the
 /// answer while the request is still being sent, and it needs nothing of a host to start.
 /// </summary>
 internal sealed partial class Http1Upstream : IUpstream, IDisposable
@@ -18,7 +20,7 @@ internal sealed partial class Http1Upstream : IUpstream, IDisposable
 
     private readonly UpstreamOptions _options;
     private readonly ILogger _logger;
-    private readonly ConcurrentDictionary<string, Http1Pool> _pools = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<Destination, Http1Pool> _pools = new();
     private readonly ITimer _sweeper;
     private volatile bool _disposed;
 
@@ -39,7 +41,7 @@ internal sealed partial class Http1Upstream : IUpstream, IDisposable
             return UpstreamResult.Failed;
         }
 
-        var pool = _pools.GetOrAdd(target.Address, static _ => new Http1Pool());
+        var pool = _pools.GetOrAdd(new Destination(target.Address, target.Tls), static _ => new Http1Pool());
         var connection = pool.Take();
         for (var retries = 0; ; retries++)
         {
@@ -47,16 +49,22 @@ internal sealed partial class Http1Upstream : IUpstream, IDisposable
             {
                 try
                 {
-                    connection = await ConnectAsync(target.Address, cancellation);
+                    connection = await ConnectAsync(target.Address, target.Tls, cancellation);
                 }
                 catch (OperationCanceledException)
                 {
                     return UpstreamResult.Canceled;
                 }
-                catch (Exception exception) when (exception is SocketException or TimeoutException)
+                catch (Exception exception) when (exception is SocketException or TimeoutException or IOException)
                 {
                     LogNotConnected(_logger, exception.Message, target.Address);
                     return UpstreamResult.NotConnected;
+                }
+                catch (AuthenticationException exception)
+                {
+                    LogFailed(_logger, target.Address, exception.Message);
+                    context.Response.StatusCode = StatusCodes.Status502BadGateway;
+                    return UpstreamResult.Failed;
                 }
             }
 
@@ -117,7 +125,7 @@ internal sealed partial class Http1Upstream : IUpstream, IDisposable
         if (!connection.Exchange.IsReusable || _disposed || !pool.TryKeep(connection)) connection.Dispose();
     }
 
-    private async ValueTask<Http1Connection> ConnectAsync(string address, CancellationToken cancellation)
+    private async ValueTask<Http1Connection> ConnectAsync(string address, UpstreamTls? tls, CancellationToken cancellation)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         deadline.CancelAfter(_options.ConnectTimeout);
@@ -125,7 +133,9 @@ internal sealed partial class Http1Upstream : IUpstream, IDisposable
         try
         {
             await socket.ConnectAsync(EndPointOf(address), deadline.Token);
-            return new Http1Connection(socket);
+            return tls is null
+                ? new Http1Connection(socket)
+                : new Http1Connection(socket, await TlsHandshake.OverAsync(new NetworkStream(socket, ownsSocket: true), tls, SslApplicationProtocol.Http11, deadline.Token));
         }
         catch (Exception exception)
         {
@@ -156,4 +166,7 @@ internal sealed partial class Http1Upstream : IUpstream, IDisposable
 
     [LoggerMessage(2, LogLevel.Debug, "No connection to {Address}: {Reason}")]
     private static partial void LogNotConnected(ILogger logger, string reason, string address);
+
+    /// <summary>What a connection can be used for again: the same address, verified in the same way.</summary>
+    private readonly record struct Destination(string Address, UpstreamTls? Tls);
 }

@@ -138,14 +138,19 @@ internal sealed class BackendRegistry : IDisposable
         }
 
         var port = spec.Ports.FirstOrDefault(port => key.Port.Text is { } name ? port.Name == name : port.Port == key.Port.Int);
-        var http2 = port is { Name: NetworkingKeys.ServicePortNameH2C or NetworkingKeys.ProtocolH2C } or { AppProtocol: AppProtocolH2C };
+        var https = port is { Name: NetworkingKeys.ServicePortNameHttps };
+        var http2 = https ? spec.Ports.Any(IsH2C) : port is not null && IsH2C(port);
         if (spec.Type == ExternalNameType)
         {
             return ExternalState(backend, spec.ExternalName.TrimEnd('.'), port?.Port ?? (key.Port.Int == 0 ? NetworkingKeys.ServiceHttpPort : key.Port.Int), http2, depth);
         }
 
-        return port is null ? new BackendState() : new BackendState { Endpoints = ReadyEndpoints(backend, port), Http2 = http2 };
+        return port is null ? new BackendState() : new BackendState { Endpoints = ReadyEndpoints(backend, port), Http2 = http2, Https = https };
     }
+
+    /// <summary>Whether a port speaks h2c. The one for TLS is named alike for every revision; its sibling tells what the revision speaks.</summary>
+    private static bool IsH2C(ServicePort port)
+        => port is { Name: NetworkingKeys.ServicePortNameH2C or NetworkingKeys.ProtocolH2C } or { AppProtocol: AppProtocolH2C };
 
     private BackendState ExternalState(Backend backend, string name, int port, bool http2, int depth)
     {

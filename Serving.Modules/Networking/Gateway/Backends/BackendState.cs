@@ -11,6 +11,9 @@ internal sealed class BackendState
     /// <summary>Whether they are spoken to in HTTP/2.</summary>
     public bool Http2 { get; init; }
 
+    /// <summary>Whether the port is the TLS one of a revision's Service, behind which queue-proxies and activators speak TLS.</summary>
+    public bool Https { get; init; }
+
     /// <summary>The backend inside the cluster that an ExternalName stands for; null for none.</summary>
     public Backend? Alias { get; init; }
 

@@ -1,9 +1,8 @@
 using System.Net.Security;
 using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
-using System.Text;
 using Microsoft.Extensions.Logging;
 using Serving.Api.Core;
+using Serving.Certificates;
 using Serving.Kubernetes;
 using Serving.Networking.Gateway.Routing;
 
@@ -105,25 +104,15 @@ internal sealed partial class CertificateStore : IDisposable
         SslStreamCertificateContext? context = null;
         try
         {
-            context = Parse(secret);
+            context = CertificatePem.Read(secret);
         }
-        catch (Exception error) when (error is CryptographicException or ArgumentException or KeyNotFoundException)
+        catch (CryptographicException error)
         {
             LogInvalid(logger, key, error.Message);
         }
 
         loaded[key] = (secret.Metadata.ResourceVersion, context);
         return context;
-    }
-
-    private static SslStreamCertificateContext Parse(Secret secret)
-    {
-        var data = secret.Data ?? new Dictionary<string, byte[]>();
-        var pem = Encoding.ASCII.GetString(data["tls.crt"]);
-        var certificate = X509Certificate2.CreateFromPem(pem, Encoding.ASCII.GetString(data["tls.key"]));
-        var chain = new X509Certificate2Collection();
-        chain.ImportFromPem(pem);
-        return SslStreamCertificateContext.Create(certificate, chain, offline: true);
     }
 
     [LoggerMessage(1, LogLevel.Warning, "The certificate in Secret {Secret} cannot be used: {Reason}")]

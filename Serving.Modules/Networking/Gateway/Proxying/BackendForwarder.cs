@@ -10,7 +10,7 @@ namespace Serving.Networking.Gateway.Proxying;
 /// Sends a request to an endpoint of its backend. It is sent again only when nobody answered the connection and nothing of it was read,
 /// so no request is ever done twice. Without an endpoint it waits a moment, because watches lag behind the world, then answers 503.
 /// </summary>
-internal sealed partial class BackendForwarder(IUpstream upstream, ILocalActivator? localActivator, ILogger logger)
+internal sealed partial class BackendForwarder(IUpstream upstream, ILocalActivator? localActivator, Func<string, UpstreamTls>? revisionTls, ILogger logger)
 {
     /// <summary>How long a request waits for an endpoint to appear.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
@@ -42,7 +42,7 @@ internal sealed partial class BackendForwarder(IUpstream upstream, ILocalActivat
         var deadline = 0L;
         while (true)
         {
-            var state = Resolve(split.Backend);
+            var state = split.Backend.Resolve();
             if (state.Pick(tried, Random.Shared) is { } endpoint)
             {
                 var result = await SendAsync(context, split, state, endpoint).ConfigureAwait(false);
@@ -68,18 +68,6 @@ internal sealed partial class BackendForwarder(IUpstream upstream, ILocalActivat
         }
     }
 
-    /// <summary>The state of a backend, or of the one that it stands for.</summary>
-    private static BackendState Resolve(Backend backend)
-    {
-        var state = backend.State;
-        for (var depth = 0; state.Alias is { } alias && depth < 8; depth++)
-        {
-            state = alias.State;
-        }
-
-        return state;
-    }
-
     private async ValueTask<UpstreamResult> SendAsync(HttpContext context, Split split, BackendState state, BackendEndpoint endpoint)
     {
         endpoint.Begin();
@@ -91,7 +79,8 @@ internal sealed partial class BackendForwarder(IUpstream upstream, ILocalActivat
                 return UpstreamResult.Done;
             }
 
-            return await upstream.ForwardAsync(context, new UpstreamTarget(endpoint.Address, state.Http2), context.RequestAborted).ConfigureAwait(false);
+            var tls = state.Https && split.Revision is not null ? revisionTls?.Invoke(split.Namespace) : null;
+            return await upstream.ForwardAsync(context, new UpstreamTarget(endpoint.Address, state.Http2) { Tls = tls }, context.RequestAborted).ConfigureAwait(false);
         }
         finally
         {

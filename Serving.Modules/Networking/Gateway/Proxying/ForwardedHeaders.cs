@@ -5,8 +5,8 @@ using Microsoft.Extensions.Primitives;
 namespace Serving.Networking.Gateway.Proxying;
 
 /// <summary>
-/// Tells the backend who asked, for what host and how, as an edge proxy does: the client's address is appended to what came; host and
-/// scheme are set by us unless a trusted proxy stands in front.
+/// Tells the backend who asked, for what host and how, as an edge proxy does. Nobody is believed unless a trusted proxy stands in front:
+/// then the address that it has is appended to what it tells, and its host and scheme stay.
 /// </summary>
 internal static class ForwardedHeaders
 {
@@ -20,20 +20,29 @@ internal static class ForwardedHeaders
         var request = context.Request;
         var headers = request.Headers;
         var client = TextOf(context.Connection.RemoteIpAddress);
+        if (!trustClient)
+        {
+            // Without a Forwarded header the backend's sidecar makes it of the others.
+            headers.Remove(Forwarded);
+            headers[For] = client;
+            headers[Proto] = request.Scheme;
+            headers[Host] = request.Host.Value;
+            return;
+        }
+
         headers[For] = headers.TryGetValue(For, out var chain) && chain.Count > 0 ? $"{chain}, {client}" : client;
-        if (!trustClient || !headers.ContainsKey(Proto))
+        if (!headers.ContainsKey(Proto))
         {
             headers[Proto] = request.Scheme;
         }
 
-        if (!trustClient || !headers.ContainsKey(Host))
+        if (!headers.ContainsKey(Host))
         {
             headers[Host] = request.Host.Value;
         }
 
         if (headers.TryGetValue(Forwarded, out var forwarded) && !StringValues.IsNullOrEmpty(forwarded))
         {
-            // Without one the backend's sidecar makes it of the others; a client's own must not be the last word.
             headers[Forwarded] = $"{forwarded}, for={Quoted(context.Connection.RemoteIpAddress, client)};host=\"{Escaped(request.Host.Value)}\";proto={request.Scheme}";
         }
     }

@@ -90,7 +90,7 @@ internal sealed class RequestRouter(BackendForwarder forwarder, bool trustClient
                 request.Host = new HostString(host);
             }
 
-            if (!split.Backend.State.LeadsToGateway)
+            if (!split.Backend.Resolve().LeadsToGateway)
             {
                 return forwarder.ForwardAsync(context, split);
             }

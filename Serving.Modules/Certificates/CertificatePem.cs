@@ -1,0 +1,37 @@
+using System.Net.Security;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
+using Serving.Api.Core;
+
+namespace Serving.Certificates;
+
+/// <summary>Reads the certificates of Secrets of type <c>kubernetes.io/tls</c>, as cert-manager writes them.</summary>
+public static class CertificatePem
+{
+    private const string CertificateEntry = "tls.crt";
+    private const string KeyEntry = "tls.key";
+
+    /// <summary>The certificate with its chain, ready to serve with.</summary>
+    /// <exception cref="CryptographicException">An entry is missing or not what it should be; the message says which.</exception>
+    public static SslStreamCertificateContext Read(Secret secret)
+    {
+        ArgumentNullException.ThrowIfNull(secret);
+        var (certificate, key) = (Text(secret, CertificateEntry), Text(secret, KeyEntry));
+        try
+        {
+            var chain = new X509Certificate2Collection();
+            chain.ImportFromPem(certificate);
+            return SslStreamCertificateContext.Create(X509Certificate2.CreateFromPem(certificate, key), chain, offline: true);
+        }
+        catch (ArgumentException unfit)
+        {
+            // A key that belongs to another certificate, or of a kind that is not known.
+            throw new CryptographicException(unfit.Message, unfit);
+        }
+    }
+
+    private static string Text(Secret secret, string entry) => secret.Data?.TryGetValue(entry, out var bytes) == true
+        ? Encoding.ASCII.GetString(bytes)
+        : throw new CryptographicException($"it has no {entry}");
+}
