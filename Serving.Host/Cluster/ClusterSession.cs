@@ -1,9 +1,11 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
+using Microsoft.Extensions.Logging;
 using Serving.Activator;
 using Serving.Autoscaler;
 using Serving.Host.Composition;
+using Serving.Host.Health;
 using Serving.Host.Local;
 using Serving.Kubernetes;
 using Serving.Networking.Gateway;
@@ -21,6 +23,8 @@ internal sealed class ClusterSession(ClusterOptions options)
     /// <summary>As long as a request may take by default (max-revision-timeout-seconds); the pod's grace period is longer.</summary>
     private static readonly TimeSpan PodDrainTimeout = TimeSpan.FromSeconds(600);
 
+    private bool IsPod => options.Kubeconfig is null && Variable("KUBERNETES_SERVICE_HOST") is not null;
+
     /// <summary>Runs until told to stop.</summary>
     public async Task<int> RunAsync(CancellationToken cancellation)
     {
@@ -31,8 +35,12 @@ internal sealed class ClusterSession(ClusterOptions options)
         {
             var configuration = KubernetesConfiguration.Load(options.Kubeconfig, options.Context);
             var environment = await ReadEnvironmentAsync(stop.Token);
-            var election = await ElectionSettings.ReadAsync(configuration, environment, stop.Token, options.Leases);
+            var health = new ProcessHealth();
+            await using var probes = new HealthServer(new IPEndPoint(environment.ListenAddress, options.HealthPort), health, logging.Factory);
+            await probes.StartAsync(stop.Token);
+            var election = await ReadElectionAsync(configuration, environment, health, logging.Factory, stop.Token);
             using var modules = new ControlPlane(PlaneOf(environment, election), environment, configuration, logging, TimeProvider.System);
+            health.Follow(modules);
             await modules.RunAsync(stop.Token);
             return ExitCode.Ok;
         }
@@ -44,17 +52,35 @@ internal sealed class ClusterSession(ClusterOptions options)
         {
             throw new UserErrorException(failure.Message, failure);
         }
+        catch (KubernetesException failure) when (failure.InnerException is KubernetesConfigurationException wrong)
+        {
+            throw new UserErrorException(wrong.Message, failure);
+        }
         catch (KubernetesException failure)
         {
             throw new UserErrorException($"the cluster refused what the start needs: {failure.Message}", failure);
         }
     }
 
+    private Task<ElectionSettings> ReadElectionAsync(
+        KubernetesConfiguration configuration, ClusterEnvironment environment, ProcessHealth health, ILoggerFactory loggers, CancellationToken cancellation)
+    {
+        var logger = loggers.CreateLogger<ClusterSession>();
+        return FirstAnswer.WaitAsync(
+            () => ElectionSettings.ReadAsync(configuration, environment, cancellation, options.Leases),
+            what =>
+            {
+                health.WaitsFor(what);
+                logger.LogWarning("The start waits for {What}", what);
+            },
+            TimeProvider.System,
+            cancellation);
+    }
+
     private ControlPlaneOptions PlaneOf(ClusterEnvironment environment, ElectionSettings election)
     {
         var hosting = election.ApplyTo(new ModuleHostOptions());
-        var address = environment.PodIP;
-        var isPod = options.Kubeconfig is null && Variable("KUBERNETES_SERVICE_HOST") is not null;
+        var address = environment.ListenAddress;
         var gateway = new GatewayOptions(new IPEndPoint(address, options.GatewayPort), new IPEndPoint(address, options.GatewayInternalPort))
         {
             Https = options.GatewayHttpsPort > 0 ? new IPEndPoint(address, options.GatewayHttpsPort) : null,
@@ -63,19 +89,18 @@ internal sealed class ClusterSession(ClusterOptions options)
         };
 
         // The host delays once for all of its modules.
-        var activator = new ActivatorOptions(address) { DrainDelay = TimeSpan.Zero };
+        var activator = new ActivatorOptions(environment.PodIP) { ListenAddress = address, DrainDelay = TimeSpan.Zero };
         return new ControlPlaneOptions(
             options.Modules,
-            isPod ? gateway with { DrainTimeout = PodDrainTimeout } : gateway,
+            IsPod ? gateway with { DrainTimeout = PodDrainTimeout } : gateway,
             new WebhookOptions(address, options.WebhookPort) { Url = options.WebhookUrl },
-            isPod ? activator with { DrainTimeout = PodDrainTimeout } : activator,
+            IsPod ? activator with { DrainTimeout = PodDrainTimeout } : activator,
             new AutoscalerOptions(address),
             ResolveDigests: true,
-            new IPEndPoint(address, options.HealthPort),
             hosting with
             {
-                DrainDelay = options.DrainDelay ?? (isPod ? PodDrainDelay : TimeSpan.Zero),
-                StopTimeout = isPod ? PodDrainTimeout + PodDrainDelay : hosting.StopTimeout,
+                DrainDelay = options.DrainDelay ?? (IsPod ? PodDrainDelay : TimeSpan.Zero),
+                StopTimeout = IsPod ? PodDrainTimeout + PodDrainDelay : hosting.StopTimeout,
             },
             election.SharesAutoscaler,
             LeasesRegistration: options.Leases == LeaseScheme.Knative && options.WebhookUrl is null,
@@ -89,8 +114,18 @@ internal sealed class ClusterSession(ClusterOptions options)
         var address = options.Bind ?? (Variable("POD_IP") is { } text
             ? IPAddress.TryParse(text, out var parsed) ? parsed : throw new UserErrorException($"POD_IP: '{text}' is not an IP address.")
             : await FirstAddressAsync(cancellation));
-        return new ClusterEnvironment(Variable("SYSTEM_NAMESPACE") ?? "knative-serving", ClusterDomain(), name, address);
+        return new ClusterEnvironment(Variable("SYSTEM_NAMESPACE") ?? "knative-serving", ClusterDomain(), name, address)
+        {
+            ListenAddress = options.Bind is null && IsPod ? ListenAddressOf(address) : address,
+        };
     }
+
+    /// <summary>
+    /// Any address, of both families where there are two: a port-forward dials the pod's loopback, a Service of two families both of its addresses.
+    /// A pod at a loopback address shares its network with others, so it keeps to that.
+    /// </summary>
+    internal static IPAddress ListenAddressOf(IPAddress pod)
+        => IPAddress.IsLoopback(pod) ? pod : Socket.OSSupportsIPv6 ? IPAddress.IPv6Any : IPAddress.Any;
 
     private static async Task<IPAddress> FirstAddressAsync(CancellationToken cancellation)
     {

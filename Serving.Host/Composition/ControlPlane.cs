@@ -1,4 +1,3 @@
-using System.Net;
 using Microsoft.Extensions.Logging;
 using Serving.Activator;
 using Serving.Api;
@@ -36,7 +35,6 @@ internal sealed class ControlPlane : IProcessHealth, IDisposable
     private readonly ModuleHost host;
     private readonly ProcessObservability observability;
     private readonly IReadOnlyList<IServingModule> modules;
-    private readonly IPEndPoint healthAddress;
     private readonly ILoggerFactory loggers;
     private readonly bool sharesAutoscaler;
     private readonly List<IDisposable> owned = [];
@@ -45,7 +43,6 @@ internal sealed class ControlPlane : IProcessHealth, IDisposable
     public ControlPlane(ControlPlaneOptions options, ClusterEnvironment environment, KubernetesConfiguration cluster, ProcessLogging logging, TimeProvider time)
     {
         loggers = logging.Factory;
-        healthAddress = options.Health;
         client = Own(new KubernetesClient(cluster, new KubernetesClientOptions { Instance = environment.PodName }, time));
         leases = Own(client.CreateLeaseClient());
         informers = new Informers(client, loggers, time);
@@ -78,7 +75,7 @@ internal sealed class ControlPlane : IProcessHealth, IDisposable
 
         var registration = options.LeasesRegistration && names.Contains("webhook") ? new RegistrationModule() : null;
 
-        // Stopped from the last to the first: decisions before the paths of requests, and the gateway before the activator it calls.
+        // Stopped leaders first, then from the last to the first: decisions before the paths of requests, and the gateway before the activator it calls.
         IServingModule?[] all =
         [
             names.Contains("webhook") ? new WebhookModule(options.Webhook, environment, informers, config, loggers, time, registration) : null,
@@ -122,11 +119,12 @@ internal sealed class ControlPlane : IProcessHealth, IDisposable
         {
             var missing = informers.NotSynced;
             var notReady = host.NotReady;
+            var remarks = host.Remarks;
             return
             [
                 new("process", stopping ? "it is stopping" : null),
                 new("caches", missing.Count > 0 ? $"the first list is not in: {string.Join(", ", missing.Distinct())}" : null),
-                .. modules.Select(module => new HealthCheck(module.Name, notReady.GetValueOrDefault(module.Name))),
+                .. modules.Select(module => new HealthCheck(module.Name, notReady.GetValueOrDefault(module.Name), remarks.GetValueOrDefault(module.Name))),
             ];
         }
     }
@@ -146,11 +144,9 @@ internal sealed class ControlPlane : IProcessHealth, IDisposable
         }
     }
 
-    /// <summary>Runs until cancelled; returns when every module has drained. Throws <see cref="UserErrorException"/> when the probes' port is taken.</summary>
+    /// <summary>Runs until cancelled; returns when every module has drained.</summary>
     public async Task RunAsync(CancellationToken cancellation)
     {
-        await using var probes = new HealthServer(healthAddress, this, loggers);
-        await StartAsync(probes, cancellation);
         await using var told = cancellation.Register(() => stopping = true);
 
         // Caches and events outlive the modules: a module that drains still reads and reports.
@@ -168,18 +164,6 @@ internal sealed class ControlPlane : IProcessHealth, IDisposable
         {
             await support.CancelAsync();
             await Task.WhenAll(caches, recorder, forwarding, telemetry).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
-    }
-
-    private static async Task StartAsync(HealthServer probes, CancellationToken cancellation)
-    {
-        try
-        {
-            await probes.StartAsync(cancellation);
-        }
-        catch (IOException failure)
-        {
-            throw new UserErrorException($"the probes cannot be answered: {failure.Message}", failure);
         }
     }
 

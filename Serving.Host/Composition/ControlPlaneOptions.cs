@@ -1,4 +1,3 @@
-using System.Net;
 using Serving.Activator;
 using Serving.Autoscaler;
 using Serving.Kubernetes;
@@ -14,7 +13,6 @@ namespace Serving.Host.Composition;
 /// <param name="Activator">The activator's listeners.</param>
 /// <param name="Autoscaler">The autoscaler's statistics listener.</param>
 /// <param name="ResolveDigests">Whether image tags are resolved at their registry; not on a cluster whose images are only names.</param>
-/// <param name="Health">Where the probes are answered.</param>
 /// <param name="Host">Leases and patience.</param>
 /// <param name="SharesAutoscaler">Whether the autoscaler is divided into as many parts as config-leader-election has buckets; else it is one whole.</param>
 /// <param name="LeasesRegistration">Whether the webhook writes its certificate and configurations only under Leases, because another implementation writes them too.</param>
@@ -26,7 +24,6 @@ internal sealed record ControlPlaneOptions(
     ActivatorOptions Activator,
     AutoscalerOptions Autoscaler,
     bool ResolveDigests,
-    IPEndPoint Health,
     ModuleHostOptions Host,
     bool SharesAutoscaler = false,
     bool LeasesRegistration = false,

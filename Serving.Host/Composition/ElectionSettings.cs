@@ -13,11 +13,16 @@ namespace Serving.Host.Composition;
 /// <param name="Scheme">Which Leases are held.</param>
 internal sealed record ElectionSettings(LeaderElectionOptions Times, Func<string, Shard, IReadOnlyList<string>> LeaseNames, int Buckets, LeaseScheme Scheme)
 {
-    /// <summary>Reads the ConfigMap; the code's defaults hold where there is none.</summary>
+    private static readonly KubernetesClientOptions OneTry = new() { RequestTimeout = TimeSpan.FromSeconds(10), Attempts = 1 };
+
+    /// <summary>
+    /// Reads the ConfigMap, once; the code's defaults hold where there is none. Throws <see cref="KubernetesException"/> as the server refuses, and
+    /// <see cref="UserErrorException"/> when it says what cannot be.
+    /// </summary>
     public static async Task<ElectionSettings> ReadAsync(
         KubernetesConfiguration configuration, ClusterEnvironment environment, CancellationToken cancellation, LeaseScheme scheme = LeaseScheme.Own)
     {
-        using var client = new KubernetesClient(configuration);
+        using var client = new KubernetesClient(configuration, OneTry);
         LeaderElectionConfig settings;
         try
         {
@@ -27,6 +32,10 @@ internal sealed record ElectionSettings(LeaderElectionOptions Times, Func<string
         catch (KubernetesException failure) when (failure.IsNotFound)
         {
             settings = LeaderElectionConfig.Default;
+        }
+        catch (ConfigMapException wrong)
+        {
+            throw new UserErrorException($"{environment.SystemNamespace}/{LeaderElectionConfigParser.Name}: {wrong.Message}", wrong);
         }
 
         var times = new LeaderElectionOptions(environment.SystemNamespace, AutoscalerOwners.Identity(environment.PodName, environment.PodIP.ToString()))

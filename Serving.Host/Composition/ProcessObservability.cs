@@ -138,7 +138,7 @@ internal sealed class ProcessObservability : IDisposable
         }
     }
 
-    /// <summary>Where Prometheus finds metrics: on the pod's address, or on what metrics-endpoint names.</summary>
+    /// <summary>Where Prometheus finds metrics: where every server listens, or on what metrics-endpoint names.</summary>
     private IPEndPoint? PrometheusAddress(ObservabilityConfig wanted)
     {
         if (wanted.MetricsProtocol != "prometheus")
@@ -149,7 +149,7 @@ internal sealed class ProcessObservability : IDisposable
         var colon = wanted.MetricsEndpoint.LastIndexOf(':');
         var port = colon < 0 ? PrometheusPort : int.Parse(wanted.MetricsEndpoint[(colon + 1)..], System.Globalization.CultureInfo.InvariantCulture);
         var host = colon < 0 ? "" : wanted.MetricsEndpoint[..colon].Trim('[', ']');
-        return new IPEndPoint(IPAddress.TryParse(host, out var address) ? address : environment.PodIP, port);
+        return new IPEndPoint(IPAddress.TryParse(host, out var address) ? address : environment.ListenAddress, port);
     }
 
     private TelemetryOptions OptionsOf(ObservabilityConfig wanted) => new("serving")

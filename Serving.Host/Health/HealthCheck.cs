@@ -3,4 +3,5 @@ namespace Serving.Host.Health;
 /// <summary>One part of a probe's answer.</summary>
 /// <param name="Name">The part: <c>caches</c>, or a module's name.</param>
 /// <param name="Problem">What is wrong with it; null when nothing is.</param>
-internal readonly record struct HealthCheck(string Name, string? Problem);
+/// <param name="Remark">What should be known though the part passes, as that a leader failed; null for nothing.</param>
+internal readonly record struct HealthCheck(string Name, string? Problem, string? Remark = null);

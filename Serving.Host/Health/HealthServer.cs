@@ -28,8 +28,18 @@ internal sealed class HealthServer : IAsyncDisposable
     /// <summary>Where it listens, once started.</summary>
     public IPEndPoint EndPoint => server.Endpoints[0];
 
-    /// <summary>Listens. Throws <see cref="IOException"/> when the address is in use.</summary>
-    public Task StartAsync(CancellationToken cancellation) => server.StartAsync(cancellation);
+    /// <summary>Listens. Throws <see cref="UserErrorException"/> when the address is in use.</summary>
+    public async Task StartAsync(CancellationToken cancellation)
+    {
+        try
+        {
+            await server.StartAsync(cancellation);
+        }
+        catch (IOException failure)
+        {
+            throw new UserErrorException($"the probes cannot be answered: {failure.Message}", failure);
+        }
+    }
 
     public ValueTask DisposeAsync() => server.DisposeAsync();
 
@@ -65,9 +75,14 @@ internal sealed class HealthServer : IAsyncDisposable
     private static string Describe(string name, IReadOnlyList<HealthCheck> checks, bool passed)
     {
         var text = new StringBuilder();
-        foreach (var (part, problem) in checks)
+        foreach (var (part, problem, remark) in checks)
         {
-            text.Append(problem is null ? $"[+]{part} ok\n" : $"[-]{part} failed: {problem.ReplaceLineEndings(" ")}\n");
+            text.Append((problem, remark) switch
+            {
+                (null, null) => $"[+]{part} ok\n",
+                (null, _) => $"[+]{part} ok ({remark.ReplaceLineEndings(" ")})\n",
+                _ => $"[-]{part} failed: {problem.ReplaceLineEndings(" ")}\n",
+            });
         }
 
         return text.Append(passed ? $"{name} check passed\n" : $"{name} check failed\n").ToString();

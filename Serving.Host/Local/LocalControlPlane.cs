@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using Serving.Activator;
 using Serving.Autoscaler;
 using Serving.Host.Composition;
+using Serving.Host.Health;
 using Serving.Host.Local.Terminal;
 using Serving.Kubernetes;
 using Serving.LocalCluster.Node;
@@ -35,6 +36,7 @@ internal sealed class LocalControlPlane : IAsyncDisposable
     private readonly ServiceAccountCredential identity;
     private readonly ControlPlane modules;
     private readonly HostPod pod;
+    private readonly ILoggerFactory loggers;
     private readonly ILogger logger;
     private readonly TimeProvider time;
 
@@ -44,7 +46,8 @@ internal sealed class LocalControlPlane : IAsyncDisposable
     {
         this.identity = identity;
         this.time = time;
-        logger = logging.Factory.CreateLogger<LocalControlPlane>();
+        loggers = logging.Factory;
+        logger = loggers.CreateLogger<LocalControlPlane>();
         this.client = client;
         this.environment = environment;
         var address = environment.PodIP;
@@ -56,7 +59,6 @@ internal sealed class LocalControlPlane : IAsyncDisposable
             new ActivatorOptions(address) { DrainDelay = election is null ? TimeSpan.Zero : LeaveTime, DrainTimeout = TimeSpan.FromSeconds(5) },
             new AutoscalerOptions(address),
             ResolveDigests: false,
-            new IPEndPoint(address, ControlPlane.HealthPort),
             election?.ApplyTo(host) ?? host,
             election is { SharesAutoscaler: true });
         modules = new ControlPlane(options, environment, configuration, logging, time);
@@ -82,6 +84,7 @@ internal sealed class LocalControlPlane : IAsyncDisposable
         var client = new KubernetesClient(configuration, time: time);
         try
         {
+            await AnsweredAsync(client, logging, time, cancellation);
             await InstallAsync(client, time, cancellation);
 
             // The modules have the rights that the install gives them, and no others.
@@ -103,11 +106,11 @@ internal sealed class LocalControlPlane : IAsyncDisposable
         await pod.CreateAsync(cancellation);
         parts.Run("control plane", RunModulesAsync);
         var started = time.GetTimestamp();
-        while (modules.Readiness.Where(check => check.Problem is not null).ToList() is { Count: > 0 } missing)
+        while (modules.Readiness.Where(check => check.Problem is not null || check.Remark is not null).ToList() is { Count: > 0 } missing)
         {
             if (time.GetElapsedTime(started) > Patience)
             {
-                throw new UserErrorException($"the control plane is not ready after {Patience.TotalSeconds:0} s: {string.Join("; ", missing.Select(check => $"{check.Name}: {check.Problem}"))}");
+                throw new UserErrorException($"the control plane is not ready after {Patience.TotalSeconds:0} s: {string.Join("; ", missing.Select(check => $"{check.Name}: {check.Problem ?? check.Remark}"))}");
             }
 
             await Task.Delay(Interval, time, cancellation);
@@ -119,6 +122,8 @@ internal sealed class LocalControlPlane : IAsyncDisposable
     /// <summary>Runs the modules; when told to stop, other hosts learn that this one leaves while its modules still serve what comes.</summary>
     private async Task RunModulesAsync(CancellationToken cancellation)
     {
+        await using var probes = new HealthServer(new IPEndPoint(environment.ListenAddress, ControlPlane.HealthPort), modules, loggers);
+        await probes.StartAsync(cancellation);
         using var stop = new CancellationTokenSource();
         var running = modules.RunAsync(stop.Token);
         var told = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -144,6 +149,14 @@ internal sealed class LocalControlPlane : IAsyncDisposable
         {
             logger.LogInformation("The pod that stands for this host could not be called not ready: {Reason}", failure.Message);
         }
+    }
+
+    /// <summary>A host may be started before its API server, or while that is away.</summary>
+    private static async Task AnsweredAsync(KubernetesClient client, ProcessLogging logging, TimeProvider time, CancellationToken cancellation)
+    {
+        var logger = logging.Factory.CreateLogger<LocalControlPlane>();
+        using var version = await FirstAnswer.WaitAsync(
+            () => client.GetRawAsync("/version", cancellation), what => logger.LogWarning("The start waits for {What}", what), time, cancellation);
     }
 
     /// <summary>Several hosts may install at once: who meets another's write begins again, and finds it done.</summary>

@@ -166,8 +166,8 @@ public sealed partial class ActivatorModule : IServingModule, IDisposable
 
     private DataplaneServerOptions ServerOptions()
     {
-        List<DataplaneEndpoint> endpoints = [new(_options.Address, _options.HttpPort), new(_options.Address, _options.H2cPort)];
-        if (_options.Certificates is { } certificates) endpoints.Add(new DataplaneEndpoint(_options.Address, _options.HttpsPort) { Certificates = certificates });
+        List<DataplaneEndpoint> endpoints = [new(_options.ListenAddress, _options.HttpPort), new(_options.ListenAddress, _options.H2cPort)];
+        if (_options.Certificates is { } certificates) endpoints.Add(new DataplaneEndpoint(_options.ListenAddress, _options.HttpsPort) { Certificates = certificates });
         return new DataplaneServerOptions
         {
             Endpoints = endpoints,

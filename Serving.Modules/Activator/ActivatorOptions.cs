@@ -5,9 +5,12 @@ using Serving.Dataplane;
 namespace Serving.Activator;
 
 /// <summary>Where the activator listens and how patient it is.</summary>
-/// <param name="Address">The address its servers listen on; also how it is found among the Endpoints of a revision.</param>
+/// <param name="Address">How it is found among the Endpoints of a revision.</param>
 public sealed record ActivatorOptions(IPAddress Address)
 {
+    /// <summary>The address its servers listen on; by default that at which it is found.</summary>
+    public IPAddress ListenAddress { get; init; } = Address;
+
     /// <summary>The port Services lead HTTP/1.1 to; it speaks h2c too.</summary>
     public int HttpPort { get; init; } = 8012;
 

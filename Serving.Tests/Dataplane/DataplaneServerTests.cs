@@ -5,6 +5,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using FluentAssertions;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
 using NUnit.Framework;
 using Serving.Dataplane;
@@ -24,6 +25,16 @@ public sealed class DataplaneServerTests
         var answer = await client.GetStringAsync(new Uri($"http://{server.Address}/"));
 
         answer.Should().Be(version == "1.1" ? "HTTP/1.1 http" : "HTTP/2 http");
+    }
+
+    [TestCase("::ffff:10.0.0.7", "10.0.0.7")]
+    [TestCase("10.0.0.7", "10.0.0.7")]
+    [TestCase("fd00::7", "fd00::7")]
+    public void Knows_a_peer_by_its_own_address_on_a_socket_of_both_families(string seen, string expected)
+    {
+        var connection = new DefaultConnectionContext { RemoteEndPoint = new IPEndPoint(IPAddress.Parse(seen), 5) };
+
+        DataplaneServer.WithPlainAddress(connection).RemoteEndPoint.Should().Be(new IPEndPoint(IPAddress.Parse(expected), 5));
     }
 
     [TestCase("1.1")]

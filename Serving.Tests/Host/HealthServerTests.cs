@@ -53,6 +53,15 @@ internal sealed class HealthServerTests : IProcessHealth
     }
 
     [Test]
+    public async Task What_should_be_known_of_a_part_that_passes_is_told_to_who_asks_for_every_part()
+    {
+        Readiness = [new("gateway", null), new("controller", null, "failed: no\ncredential")];
+
+        (await GetAsync("/readyz")).Should().Be((HttpStatusCode.OK, "ok"));
+        (await GetAsync("/readyz?verbose")).Should().Be((HttpStatusCode.OK, "[+]gateway ok\n[+]controller ok (failed: no credential)\nreadyz check passed\n"));
+    }
+
+    [Test]
     public async Task A_stuck_loop_fails_the_liveness_probe()
     {
         Liveness = [new("caches", null), new("controller", "service has worked on default/hello for 301 s")];

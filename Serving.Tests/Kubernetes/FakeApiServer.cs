@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.Logging;
 using Serving.Kubernetes;
 
@@ -25,7 +26,9 @@ internal sealed class FakeApiServer : IAsyncDisposable
 
     public Uri Address => new(_app.Urls.First());
 
-    public static async Task<FakeApiServer> StartAsync(X509Certificate2? certificate = null)
+    /// <param name="certificate">For TLS; null for none.</param>
+    /// <param name="takesCertificates">Whether clients may show one; whatever it is, the handler finds it in the connection.</param>
+    public static async Task<FakeApiServer> StartAsync(X509Certificate2? certificate = null, bool takesCertificates = false)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
@@ -34,7 +37,11 @@ internal sealed class FakeApiServer : IAsyncDisposable
             listen.Protocols = HttpProtocols.Http1AndHttp2;
             if (certificate is not null)
             {
-                listen.UseHttps(certificate);
+                listen.UseHttps(certificate, https =>
+                {
+                    https.ClientCertificateMode = takesCertificates ? ClientCertificateMode.AllowCertificate : ClientCertificateMode.NoCertificate;
+                    https.AllowAnyClientCertificate();
+                });
             }
         }));
         if (certificate is not null)

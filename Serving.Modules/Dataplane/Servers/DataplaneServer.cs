@@ -75,6 +75,17 @@ public sealed class DataplaneServer : IAsyncDisposable
         return new IPEndPoint(IPAddress.Parse(uri.Host.Trim('[', ']')), uri.Port);
     }
 
+    /// <summary>A peer of IPv4 looks like one of IPv6 to a socket that takes both; whoever is told of it (X-Forwarded-For, logs) knows it by its own address.</summary>
+    internal static ConnectionContext WithPlainAddress(ConnectionContext connection)
+    {
+        if (connection.RemoteEndPoint is IPEndPoint { Address.IsIPv4MappedToIPv6: true } peer)
+        {
+            connection.RemoteEndPoint = new IPEndPoint(peer.Address.MapToIPv4(), peer.Port);
+        }
+
+        return connection;
+    }
+
     private KestrelServerOptions Configure(DataplaneServerOptions options)
     {
         var kestrel = new KestrelServerOptions
@@ -115,6 +126,7 @@ public sealed class DataplaneServer : IAsyncDisposable
             kestrel.Listen(new IPEndPoint(endpoint.Address, endpoint.Port), listen =>
             {
                 listen.Protocols = HttpProtocols.Http1;
+                listen.Use(static next => connection => next(WithPlainAddress(connection)));
                 if (endpoint.Certificates is null)
                 {
                     listen.Use(next => new PrefaceSwitch(next, () => http2!, _options.KeepAliveTimeout).OnConnectionAsync);

@@ -5,10 +5,12 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace Serving.Kubernetes;
 
-/// <summary>Builds the connection pool to one API server.</summary>
+/// <summary>Builds what connects to one API server.</summary>
 internal static class ClientHandlers
 {
-    public static SocketsHttpHandler Create(KubernetesConfiguration configuration)
+    /// <param name="configuration">Where the server is and whom we trust.</param>
+    /// <param name="certificate">Shown at every handshake; null for none.</param>
+    public static SocketsHttpHandler Create(KubernetesConfiguration configuration, X509Certificate2? certificate)
     {
         var handler = new SocketsHttpHandler
         {
@@ -27,13 +29,13 @@ internal static class ClientHandlers
         };
         if (configuration.Server.Scheme == Uri.UriSchemeHttps)
         {
-            handler.SslOptions = Tls(configuration);
+            handler.SslOptions = Tls(configuration, certificate);
         }
 
         return handler;
     }
 
-    private static SslClientAuthenticationOptions Tls(KubernetesConfiguration configuration)
+    private static SslClientAuthenticationOptions Tls(KubernetesConfiguration configuration, X509Certificate2? certificate)
     {
         var tls = new SslClientAuthenticationOptions
         {
@@ -53,10 +55,9 @@ internal static class ClientHandlers
             tls.CertificateChainPolicy = policy;
         }
 
-        if (configuration.Credential is { } credential)
+        if (certificate is not null)
         {
-            // Asked at every handshake, because a plugin's certificate may have been renewed.
-            tls.LocalCertificateSelectionCallback = (_, _, _, _, _) => credential.ClientCertificate!;
+            tls.LocalCertificateSelectionCallback = (_, _, _, _, _) => certificate;
         }
 
         return tls;

@@ -10,6 +10,14 @@ namespace Serving.Kubernetes;
 /// </summary>
 public interface IKubernetesClient
 {
+    /// <summary>
+    /// Completes when the server next answers anybody who shares this client's configuration, for who waits to try again while it is away
+    /// (<see cref="KubernetesException.IsAway"/>); never for a client that cannot tell.
+    /// </summary>
+    Task NextAnswer => Unheard.Task;
+
+    private static readonly TaskCompletionSource Unheard = new();
+
     /// <summary>Reads one object. Throws (not found) when it does not exist.</summary>
     Task<T> GetAsync<T>(ResourceType<T> type, string? ns, string name, CancellationToken cancellation)
         where T : class, IKubernetesObject;

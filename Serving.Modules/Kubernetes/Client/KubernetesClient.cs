@@ -14,19 +14,29 @@ public sealed class KubernetesClient : IKubernetesClient, IDisposable
     private readonly KubernetesConfiguration _configuration;
     private readonly KubernetesClientOptions _options;
     private readonly TimeProvider _time;
+    private readonly AnswerSignal _answers;
     private readonly Transport _transport;
 
     /// <param name="configuration">Where the server is and who we are.</param>
     /// <param name="options">Bounds; the defaults when null.</param>
     /// <param name="time">The clock of time-outs and delays.</param>
     public KubernetesClient(KubernetesConfiguration configuration, KubernetesClientOptions? options = null, TimeProvider? time = null)
+        : this(configuration, options, time, new AnswerSignal())
+    {
+    }
+
+    private KubernetesClient(KubernetesConfiguration configuration, KubernetesClientOptions? options, TimeProvider? time, AnswerSignal answers)
     {
         ArgumentNullException.ThrowIfNull(configuration);
         _configuration = configuration;
         _options = options ?? new KubernetesClientOptions();
         _time = time ?? TimeProvider.System;
-        _transport = new Transport(configuration, _options, _time);
+        _answers = answers;
+        _transport = new Transport(configuration, _options, _time, answers);
     }
+
+    /// <inheritdoc/>
+    public Task NextAnswer => _answers.Next;
 
     /// <summary>The configuration it was made from.</summary>
     public KubernetesConfiguration Configuration => _configuration;
@@ -36,7 +46,7 @@ public sealed class KubernetesClient : IKubernetesClient, IDisposable
     /// and one that hangs must leave time for another. The caller disposes it.
     /// </summary>
     public KubernetesClient CreateLeaseClient()
-        => new(_configuration, _options with { RequestTimeout = TimeSpan.FromSeconds(5), Attempts = 1 }, _time);
+        => new(_configuration, _options with { RequestTimeout = TimeSpan.FromSeconds(5), Attempts = 1 }, _time, _answers);
 
     /// <inheritdoc/>
     public Task<T> GetAsync<T>(ResourceType<T> type, string? ns, string name, CancellationToken cancellation)
@@ -48,14 +58,26 @@ public sealed class KubernetesClient : IKubernetesClient, IDisposable
         where T : class, IKubernetesObject
     {
         var what = What("list", type, ns, "");
-        var page = options ?? new ListOptions();
-        var onePage = page.Limit is not null;
-        page = onePage ? page : page with { Limit = _options.PageSize };
+        var whole = options ?? new ListOptions();
+        var onePage = whole.Limit is not null;
+        var page = onePage ? whole : whole with { Limit = _options.PageSize };
         var items = new List<T>();
         while (true)
         {
             var call = new Transport.Call(what, HttpMethod.Get, type.CollectionPath(ns) + QueryOf(page).ToString());
-            var list = await _transport.SendAsync(call, (stream, token) => ReadAsync(stream, type.ListJson, token), cancellation).ConfigureAwait(false);
+            KubernetesList<T> list;
+            try
+            {
+                list = await _transport.SendAsync(call, (stream, token) => ReadAsync(stream, type.ListJson, token), cancellation).ConfigureAwait(false);
+            }
+            catch (KubernetesException gone) when (gone.IsGone && !onePage && page is { Limit: not null, Continue: not null })
+            {
+                // The pages grew old while we read them; a list in one piece cannot.
+                items.Clear();
+                page = whole;
+                continue;
+            }
+
             if (onePage || (list.Metadata.Continue.Length == 0 && items.Count == 0))
             {
                 return list;

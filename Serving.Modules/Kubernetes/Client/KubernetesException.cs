@@ -8,8 +8,9 @@ public sealed class KubernetesException : Exception
 {
     /// <param name="what">What was being done, as <c>update configurations default/hello</c>.</param>
     /// <param name="status">The server's answer.</param>
-    public KubernetesException(string what, Status status)
-        : base($"{what}: {status.Message} ({status.Code} {status.Reason})")
+    /// <param name="inner">What it came from when it never reached the server.</param>
+    public KubernetesException(string what, Status status, Exception? inner = null)
+        : base($"{what}: {status.Message} ({status.Code} {status.Reason})", inner)
     {
         Status = status;
     }
@@ -31,6 +32,9 @@ public sealed class KubernetesException : Exception
 
     /// <summary>410: the resourceVersion is too old to watch or page from.</summary>
     public bool IsGone => Code == HttpStatusCode.Gone;
+
+    /// <summary>502, 503 or 504: the server is away, or something between us and it is; trying again later helps.</summary>
+    public bool IsAway => Code is HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout;
 
     /// <summary>422, or a webhook's refusal: the object itself is wrong, so trying again does not help.</summary>
     public bool IsInvalid => Code is HttpStatusCode.UnprocessableEntity or HttpStatusCode.BadRequest or HttpStatusCode.Forbidden;

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json;
@@ -12,21 +13,26 @@ namespace Serving.Kubernetes;
 /// </summary>
 internal sealed class Transport : IDisposable
 {
-    private readonly HttpClient _http;
+    /// <summary>More of a refusal than anybody reads.</summary>
+    private const int LongestRefusal = 1024 * 1024;
+
+    private readonly ConnectionPool _connections;
+    private readonly AnswerSignal _answers;
     private readonly KubernetesConfiguration _configuration;
     private readonly KubernetesClientOptions _options;
     private readonly TimeProvider _time;
     private readonly string _root;
     private readonly string _agent;
 
-    public Transport(KubernetesConfiguration configuration, KubernetesClientOptions options, TimeProvider time)
+    public Transport(KubernetesConfiguration configuration, KubernetesClientOptions options, TimeProvider time, AnswerSignal answers)
     {
         _configuration = configuration;
         _options = options;
         _time = time;
         _root = configuration.Server.AbsoluteUri.TrimEnd('/');
         _agent = options.Instance.Length == 0 ? options.FieldManager : $"{options.FieldManager}/{options.Instance}";
-        _http = new HttpClient(ClientHandlers.Create(configuration)) { Timeout = Timeout.InfiniteTimeSpan };
+        _answers = answers;
+        _connections = new ConnectionPool(configuration);
     }
 
     /// <summary>What to send. The body can be sent again.</summary>
@@ -40,7 +46,7 @@ internal sealed class Transport : IDisposable
     /// <summary>Sends and reads the answer whole.</summary>
     public async Task<T> SendAsync<T>(Call call, Func<Stream, CancellationToken, ValueTask<T>> read, CancellationToken cancellation)
     {
-        var refused = false;
+        var (refused, renewed) = (false, false);
         for (var attempt = 1; ; attempt++)
         {
             using var limit = new CancellationTokenSource(_options.RequestTimeout, _time);
@@ -49,15 +55,16 @@ internal sealed class Transport : IDisposable
             try
             {
                 using var response = await RequestAsync(call, refused, either.Token).ConfigureAwait(false);
+                refused = false;
                 if (response.IsSuccessStatusCode)
                 {
                     await using var stream = await response.Content.ReadAsStreamAsync(either.Token).ConfigureAwait(false);
                     return await read(stream, either.Token).ConfigureAwait(false);
                 }
 
-                if (response.StatusCode == HttpStatusCode.Unauthorized && !refused && _configuration.Credential is not null)
+                if (response.StatusCode == HttpStatusCode.Unauthorized && !renewed && _configuration.Credential is not null)
                 {
-                    refused = true;
+                    refused = renewed = true;
                     continue;
                 }
 
@@ -66,7 +73,7 @@ internal sealed class Transport : IDisposable
             }
             catch (Exception error) when (error is HttpRequestException or IOException or JsonException)
             {
-                delay = DelayAfter(call, error, attempt) ?? throw Unreachable(call, error);
+                delay = DelayAfter(call, error, attempt) ?? throw (error is JsonException ? Unreadable(call, error) : Unreachable(call, error));
             }
             catch (OperationCanceledException error) when (limit.IsCancellationRequested && !cancellation.IsCancellationRequested)
             {
@@ -84,55 +91,56 @@ internal sealed class Transport : IDisposable
         {
             using var limit = new CancellationTokenSource(_options.RequestTimeout, _time);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellation);
-            HttpResponseMessage response;
             try
             {
-                response = await RequestAsync(call, refused, either.Token).ConfigureAwait(false);
+                var response = await RequestAsync(call, refused, either.Token).ConfigureAwait(false);
+                if (response.IsSuccessStatusCode)
+                {
+                    return response;
+                }
+
+                using (response)
+                {
+                    if (response.StatusCode == HttpStatusCode.Unauthorized && !refused && _configuration.Credential is not null)
+                    {
+                        continue;
+                    }
+
+                    throw await ErrorAsync(call, response, either.Token).ConfigureAwait(false);
+                }
             }
-            catch (HttpRequestException error)
+            catch (Exception error) when (error is HttpRequestException or IOException)
             {
                 throw Unreachable(call, error);
             }
-            catch (OperationCanceledException error) when (!cancellation.IsCancellationRequested)
+            catch (OperationCanceledException error) when (limit.IsCancellationRequested && !cancellation.IsCancellationRequested)
             {
                 throw TimedOut(call, error);
-            }
-
-            if (response.IsSuccessStatusCode)
-            {
-                return response;
-            }
-
-            using (response)
-            {
-                if (response.StatusCode == HttpStatusCode.Unauthorized && !refused && _configuration.Credential is not null)
-                {
-                    continue;
-                }
-
-                throw await ErrorAsync(call, response, cancellation).ConfigureAwait(false);
             }
         }
     }
 
-    public void Dispose() => _http.Dispose();
+    public void Dispose() => _connections.Dispose();
 
     /// <summary>A failure that never reached the server, or whose answer never reached us, as status 503 or 504.</summary>
     internal static KubernetesException Unreachable(Call call, Exception error)
-        => new(call.What, new Status { State = "Failure", Code = 503, Reason = "ServiceUnavailable", Message = $"the API server cannot be reached: {Innermost(error)}" });
+        => new(call.What, new Status { State = "Failure", Code = 503, Reason = "ServiceUnavailable", Message = $"the API server cannot be reached: {Innermost(error)}" }, error);
+
+    private static KubernetesException Unreadable(Call call, Exception error)
+        => new(call.What, new Status { State = "Failure", Code = 502, Reason = "BadGateway", Message = $"the answer cannot be read: {error.Message}" }, error);
 
     private static KubernetesException TimedOut(Call call, Exception error)
-        => new(call.What, new Status { State = "Failure", Code = 504, Reason = "Timeout", Message = $"the API server did not answer in time: {Innermost(error)}" });
+        => new(call.What, new Status { State = "Failure", Code = 504, Reason = "Timeout", Message = $"the API server did not answer in time: {Innermost(error)}" }, error);
 
     private static string Innermost(Exception error) => error.GetBaseException().Message;
 
     private static async Task<KubernetesException> ErrorAsync(Call call, HttpResponseMessage response, CancellationToken cancellation)
     {
         var code = (int)response.StatusCode;
-        var body = await response.Content.ReadAsByteArrayAsync(cancellation).ConfigureAwait(false);
+        var body = await ReadRefusalAsync(response, cancellation).ConfigureAwait(false);
         try
         {
-            if (JsonSerializer.Deserialize(body, ApiJson.Default.Status) is { Kind: "Status" } status)
+            if (JsonSerializer.Deserialize(body.Span, ApiJson.Default.Status) is { Kind: "Status" } status)
             {
                 return new KubernetesException(call.What, status.Code is null ? status with { Code = code } : status);
             }
@@ -142,9 +150,22 @@ internal sealed class Transport : IDisposable
             // Not every answer on the way is the API server's; a proxy's text is the message then.
         }
 
-        var text = System.Text.Encoding.UTF8.GetString(body.AsSpan(0, Math.Min(body.Length, 500))).Trim();
+        var text = System.Text.Encoding.UTF8.GetString(body.Span[..Math.Min(body.Length, 500)]).Trim();
         return new KubernetesException(
             call.What, new Status { State = "Failure", Code = code, Reason = response.StatusCode.ToString(), Message = text.Length > 0 ? text : response.ReasonPhrase ?? "" });
+    }
+
+    private static async Task<ReadOnlyMemory<byte>> ReadRefusalAsync(HttpResponseMessage response, CancellationToken cancellation)
+    {
+        await using var stream = await response.Content.ReadAsStreamAsync(cancellation).ConfigureAwait(false);
+        var body = new ArrayBufferWriter<byte>();
+        int read;
+        while (body.WrittenCount < LongestRefusal && (read = await stream.ReadAsync(body.GetMemory(4096), cancellation).ConfigureAwait(false)) > 0)
+        {
+            body.Advance(read);
+        }
+
+        return body.WrittenMemory;
     }
 
     private async Task<HttpResponseMessage> RequestAsync(Call call, bool refused, CancellationToken cancellation)
@@ -157,10 +178,14 @@ internal sealed class Transport : IDisposable
         request.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue("application/json"));
         var term = WriteFence.Term;
         request.Headers.TryAddWithoutValidation("User-Agent", term is null ? _agent : $"{_agent} ({term.Lease})");
-        if (_configuration.Credential is { } credential
-            && await credential.GetAuthorizationAsync(refused, cancellation).ConfigureAwait(false) is { } authorization)
+        if (await AuthorizationAsync(call, refused, cancellation).ConfigureAwait(false) is { } authorization)
         {
             request.Headers.TryAddWithoutValidation("Authorization", authorization);
+        }
+
+        foreach (var (name, value) in _configuration.Impersonation?.Headers ?? [])
+        {
+            request.Headers.TryAddWithoutValidation(name, value);
         }
 
         if (call.Body is not null)
@@ -170,7 +195,26 @@ internal sealed class Transport : IDisposable
         }
 
         WriteFence.Check(term, cancellation);
-        return await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellation).ConfigureAwait(false);
+        var response = await _connections.SendAsync(request, cancellation).ConfigureAwait(false);
+        if (response.StatusCode is not (HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout))
+        {
+            _answers.Answered();
+        }
+
+        return response;
+    }
+
+    /// <summary>Who we are, by whoever knows. That he fails is no different from a server that is away: it may pass, and everybody tries again.</summary>
+    private async ValueTask<string?> AuthorizationAsync(Call call, bool refused, CancellationToken cancellation)
+    {
+        try
+        {
+            return _configuration.Credential is { } credential ? await credential.GetAuthorizationAsync(refused, cancellation).ConfigureAwait(false) : null;
+        }
+        catch (Exception error) when (error is not OperationCanceledException)
+        {
+            throw new KubernetesException(call.What, new Status { State = "Failure", Code = 503, Reason = "ServiceUnavailable", Message = $"no credential: {error.Message}" }, error);
+        }
     }
 
     private TimeSpan? DelayAfter(Call call, HttpResponseMessage response, KubernetesException error, int attempt)
@@ -183,10 +227,10 @@ internal sealed class Transport : IDisposable
         var asked = RetryAfter(response, error);
         var busy = response.StatusCode is HttpStatusCode.TooManyRequests or HttpStatusCode.ServiceUnavailable;
 
-        // With Retry-After, or 429, the server says that it did nothing; a bare 5xx may have come after the work.
+        // With Retry-After, or 429, the server says that it did nothing; a bare 5xx, and a 500 or 504 in any case, may have come after the work.
         var again = response.StatusCode == HttpStatusCode.TooManyRequests
             || (busy && asked is not null)
-            || (call.Repeatable && response.StatusCode is HttpStatusCode.ServiceUnavailable or HttpStatusCode.BadGateway or HttpStatusCode.GatewayTimeout);
+            || (call.Repeatable && (error.IsAway || (asked is not null && (int)response.StatusCode >= 500)));
         if (!again)
         {
             return null;

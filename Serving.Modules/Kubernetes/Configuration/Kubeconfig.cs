@@ -8,6 +8,9 @@ namespace Serving.Kubernetes;
 /// <summary>A kubeconfig, maybe of several files, as kubectl understands it.</summary>
 internal sealed class Kubeconfig
 {
+    /// <summary>The extension of a cluster that is meant for plugins.</summary>
+    private const string PluginExtension = "client.authentication.k8s.io/exec";
+
     private readonly List<(string File, JsonObject Root)> _files = [];
     private readonly string _name;
 
@@ -47,6 +50,7 @@ internal sealed class Kubeconfig
             throw cluster.Problem("proxy-url", $"\"{through}\" is not an address");
         }
 
+        var user = Text(context.Body, "user") is { } userName ? Named("users", "user", userName) : null;
         return new KubernetesConfiguration
         {
             Server = address,
@@ -55,7 +59,8 @@ internal sealed class Kubeconfig
             TlsServerName = Text(cluster.Body, "tls-server-name"),
             Authorities = Pem(cluster, "certificate-authority") is var (pem, field) ? Crypto(cluster, field, () => PemFiles.Bundle(pem)) : null,
             Namespace = Text(context.Body, "namespace") ?? "default",
-            Credential = Text(context.Body, "user") is { } user ? CredentialOf(Named("users", "user", user), cluster, time) : null,
+            Credential = user is null ? null : CredentialOf(user, cluster, time),
+            Impersonation = user is null ? null : ImpersonationOf(user),
         };
     }
 
@@ -167,19 +172,82 @@ internal sealed class Kubeconfig
             environment[Text(variable, "name") ?? throw user.Problem("exec.env", "has an entry without name")] = Text(variable, "value") ?? "";
         }
 
-        string? info = null;
-        if (Text(exec, "provideClusterInfo") == "true")
+        var mode = Text(exec, "interactiveMode") ?? "IfAvailable";
+        if (mode is not ("Never" or "IfAvailable" or "Always"))
         {
-            info = new JsonObject
-            {
-                ["server"] = Text(cluster.Body, "server"),
-                ["insecure-skip-tls-verify"] = Flag(cluster, "insecure-skip-tls-verify"),
-                ["certificate-authority-data"] = Pem(cluster, "certificate-authority") is var (pem, _) ? Convert.ToBase64String(Encoding.UTF8.GetBytes(pem)) : null,
-            }.ToJsonString();
+            throw user.Problem("exec.interactiveMode", $"\"{mode}\" is none of Never, IfAvailable and Always");
         }
 
         return new ExecCredential.Plugin(
-            user.File, user.Field("exec"), command, [.. (exec["args"] as JsonArray ?? []).Select(a => a?.ToString() ?? "")], environment, version, info);
+            user.File, user.Field("exec"), command, [.. (exec["args"] as JsonArray ?? []).Select(a => a?.ToString() ?? "")], environment, version,
+            Text(exec, "provideClusterInfo") == "true" ? ClusterInfo(cluster) : null)
+        {
+            InteractiveMode = mode,
+            InstallHint = Text(exec, "installHint") ?? "",
+        };
+    }
+
+    /// <summary>The cluster as a plugin is told of it: with what its entry says for plugins, without what is not set.</summary>
+    private static string ClusterInfo(Entry cluster)
+    {
+        var info = new JsonObject { ["server"] = Text(cluster.Body, "server") };
+        foreach (var name in new[] { "tls-server-name", "proxy-url" })
+        {
+            if (Text(cluster.Body, name) is { } value)
+            {
+                info[name] = value;
+            }
+        }
+
+        foreach (var name in new[] { "insecure-skip-tls-verify", "disable-compression" })
+        {
+            if (Flag(cluster, name))
+            {
+                info[name] = true;
+            }
+        }
+
+        if (Pem(cluster, "certificate-authority") is var (pem, _))
+        {
+            info["certificate-authority-data"] = Convert.ToBase64String(Encoding.UTF8.GetBytes(pem));
+        }
+
+        foreach (var extension in (cluster.Body["extensions"] as JsonArray ?? []).OfType<JsonObject>().Where(entry => Text(entry, "name") == PluginExtension))
+        {
+            info["config"] = extension["extension"]?.DeepClone();
+        }
+
+        return info.ToJsonString();
+    }
+
+    /// <summary>Whom the user acts as; null for himself.</summary>
+    private static Impersonation? ImpersonationOf(Entry user)
+    {
+        var (name, uid) = (Text(user.Body, "as"), Text(user.Body, "as-uid"));
+        var groups = (user.Body["as-groups"] as JsonArray ?? []).Select(group => group?.ToString() ?? "").ToList();
+        var extra = (user.Body["as-user-extra"] as JsonObject ?? [])
+            .ToDictionary(pair => pair.Key, pair => (IReadOnlyList<string>)[.. (pair.Value as JsonArray ?? []).Select(value => value?.ToString() ?? "")]);
+        if (name is null)
+        {
+            return uid is null && groups.Count == 0 && extra.Count == 0
+                ? null
+                : throw user.Problem("as", "is not set, but a uid, groups or extra to act with are");
+        }
+
+        if (groups.Count > 1)
+        {
+            throw user.Problem("as-groups", "has several groups; only one can be sent");
+        }
+
+        foreach (var (key, values) in extra)
+        {
+            if (values.Count != 1)
+            {
+                throw user.Problem($"as-user-extra[{key}]", $"has {values.Count} values; only one can be sent");
+            }
+        }
+
+        return Impersonation.Of(name, uid, groups.SingleOrDefault(), extra.ToDictionary(pair => pair.Key, pair => pair.Value[0]));
     }
 
     private Entry Named(string list, string inner, string name)

@@ -25,6 +25,9 @@ public sealed record KubernetesConfiguration
     /// <summary>Who we are.</summary>
     public ICredentialSource? Credential { get; init; }
 
+    /// <summary>Whom we act as; null for ourselves.</summary>
+    public Impersonation? Impersonation { get; init; }
+
     /// <summary>The namespace for objects that name none.</summary>
     public string Namespace { get; init; } = "default";
 

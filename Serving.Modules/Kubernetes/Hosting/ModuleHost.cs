@@ -9,11 +9,14 @@ namespace Serving.Kubernetes;
 /// </summary>
 public sealed class ModuleHost
 {
+    /// <summary>How long leaders may take to let go: one that hangs must not keep the others from draining before the process is killed.</summary>
+    private static readonly TimeSpan LeaderPatience = TimeSpan.FromSeconds(30);
+
     private readonly IReadOnlyList<IModuleUnit> _units;
     private readonly ModuleSurroundings _around;
     private readonly ModuleHostOptions _options;
 
-    /// <param name="modules">What to run; stopped in the reverse order, so that what others need comes first.</param>
+    /// <param name="modules">What to run; leaders are stopped first, then the others in the reverse order, so that what others need comes first.</param>
     /// <param name="client">What modules write with.</param>
     /// <param name="leaseClient">What Leases are renewed with.</param>
     /// <param name="options">Election and patience.</param>
@@ -38,6 +41,9 @@ public sealed class ModuleHost
 
     /// <summary>Why which modules are not ready, by name; empty when the process may get traffic. A candidate that does not lead is ready.</summary>
     public IReadOnlyDictionary<string, string> NotReady => Reasons(unit => unit.NotReadyReason);
+
+    /// <summary>What is wrong with which modules though the process may get traffic, by name: leaders that failed and will be run again.</summary>
+    public IReadOnlyDictionary<string, string> Remarks => Reasons(unit => unit.Remark);
 
     /// <summary>Why which modules are stuck, by name; empty while every loop turns.</summary>
     public IReadOnlyDictionary<string, string> Stuck => Reasons(unit => unit.StuckReason);
@@ -71,50 +77,43 @@ public sealed class ModuleHost
         }
     }
 
-    /// <summary>Runs every module until cancelled; returns when all have stopped, in order, or their time was up.</summary>
+    /// <summary>
+    /// Runs every module until cancelled; returns when all have stopped, or their time was up: leaders at once, so that others may lead; the
+    /// others after the drain delay, one after the other, the last of the list first.
+    /// </summary>
     public async Task RunAsync(CancellationToken cancellation)
     {
-        var stops = _units.Select(_ => new CancellationTokenSource()).ToArray();
+        var running = _units.Select(unit => new RunningUnit(unit, _around)).ToList();
         try
         {
-            var running = _units.Select((unit, i) => Task.Run(() => unit.RunAsync(stops[i].Token), CancellationToken.None)).ToArray();
             var told = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             await using (cancellation.Register(() => told.TrySetResult()).ConfigureAwait(false))
             {
                 await told.Task.ConfigureAwait(false);
             }
 
+            var since = _around.Time.GetTimestamp();
             foreach (var unit in _units)
             {
                 unit.Module.BeginDrain();
             }
 
-            var delay = _options.DrainDelay;
-            for (var i = _units.Count - 1; i >= 0; i--)
+            var leaders = running.Where(unit => unit.IsLeader).ToList();
+            var patience = _options.StopTimeout < LeaderPatience ? _options.StopTimeout : LeaderPatience;
+            await Task.WhenAll(leaders.Select(unit => unit.StopAsync(patience))).ConfigureAwait(false);
+            if (_options.DrainDelay - _around.Time.GetElapsedTime(since) is var left && left > TimeSpan.Zero)
             {
-                if (_units[i].Module.Activation == Activation.Always)
-                {
-                    await Task.Delay(delay, _around.Time, CancellationToken.None).ConfigureAwait(false);
-                    delay = TimeSpan.Zero;
-                }
+                await Task.Delay(left, _around.Time, CancellationToken.None).ConfigureAwait(false);
+            }
 
-                await stops[i].CancelAsync().ConfigureAwait(false);
-                try
-                {
-                    await running[i].WaitAsync(_options.StopTimeout, _around.Time, CancellationToken.None).ConfigureAwait(false);
-                }
-                catch (TimeoutException)
-                {
-                    _around.Logger.LogWarning("Module {Module} did not stop within {Timeout}", _units[i].Module.Name, _options.StopTimeout);
-                }
+            foreach (var unit in running.Except(leaders).Reverse())
+            {
+                await unit.StopAsync(_options.StopTimeout).ConfigureAwait(false);
             }
         }
         finally
         {
-            foreach (var stop in stops)
-            {
-                stop.Dispose();
-            }
+            running.ForEach(static unit => unit.Dispose());
         }
     }
 
@@ -128,4 +127,40 @@ public sealed class ModuleHost
             module, new LeaderElector(_around.LeaseClient, _options.LeaseNames(module.Name, Shard.Whole), election, _around.Logger, _around.Time), _around),
         _ => new ModuleUnit(module, null, _around),
     };
+
+    /// <summary>A unit at work, and how it is told to stop.</summary>
+    private sealed class RunningUnit : IDisposable
+    {
+        private readonly CancellationTokenSource _stop = new();
+        private readonly ModuleSurroundings _around;
+        private readonly string _name;
+        private readonly Task _work;
+
+        public RunningUnit(IModuleUnit unit, ModuleSurroundings around)
+        {
+            _around = around;
+            _name = unit.Module.Name;
+            IsLeader = unit.Module.Activation == Activation.Leader;
+            var token = _stop.Token;
+            _work = Task.Run(
+                () => Restarts.KeepRunningAsync(_name, $"The host of {_name}", () => unit.RunAsync(token), static _ => { }, around, token), CancellationToken.None);
+        }
+
+        public bool IsLeader { get; }
+
+        public async Task StopAsync(TimeSpan within)
+        {
+            await _stop.CancelAsync().ConfigureAwait(false);
+            try
+            {
+                await _work.WaitAsync(within, _around.Time, CancellationToken.None).ConfigureAwait(false);
+            }
+            catch (TimeoutException)
+            {
+                _around.Logger.LogWarning("Module {Module} did not stop within {Timeout}", _name, within);
+            }
+        }
+
+        public void Dispose() => _stop.Dispose();
+    }
 }

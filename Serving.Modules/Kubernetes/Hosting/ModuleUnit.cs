@@ -15,6 +15,9 @@ internal interface IModuleUnit
     /// <summary>Null while it may get traffic; a candidate that does not lead may.</summary>
     string? NotReadyReason { get; }
 
+    /// <summary>What is wrong with it though the process may get traffic; null when nothing is.</summary>
+    string? Remark { get; }
+
     /// <summary>Null while its loops turn.</summary>
     string? StuckReason { get; }
 
@@ -61,13 +64,18 @@ internal sealed class ModuleUnit : IModuleUnit
     public LeaderElector? Elector { get; }
 
     /// <inheritdoc/>
-    public bool Leads => Module.Activation == Activation.Leader && _running;
+    public bool Leads => IsLeader && _running;
 
-    /// <inheritdoc/>
+    private bool IsLeader => Module.Activation == Activation.Leader;
+
+    /// <summary>A leader that failed concerns no traffic: gateway and activator of its process serve on, and those of others would not do its work.</summary>
     public string? NotReadyReason
-        => _failure is { } failure ? $"failed: {failure}"
+        => _failure is { } failure ? (IsLeader ? null : $"failed: {failure}")
             : _running ? Module.NotReadyReason
             : Elector is null ? "not running" : null;
+
+    /// <inheritdoc/>
+    public string? Remark => IsLeader && _failure is { } failure ? $"failed: {failure}" : null;
 
     /// <summary>Null while its loops turn. A leader whose term is over and whose work does not end keeps this process from ever leading again.</summary>
     public string? StuckReason => _running ? Module.StuckReason ?? Elector?.StuckReason ?? _stopping.StuckReason : Elector?.StuckReason;
@@ -78,59 +86,29 @@ internal sealed class ModuleUnit : IModuleUnit
     /// <inheritdoc/>
     public Task RunAsync(CancellationToken stop)
         => Elector is null
-            ? KeepRunningAsync(_around.Client, stop)
-            : Elector.RunAsync((term, token) => KeepRunningAsync(new FencedKubernetesClient(_around.Client, term), token), _around.Leases, stop);
+            ? WorkAsync(_around.Client, stop)
+            : Restarts.KeepRunningAsync(Module.Name, $"The candidature of {Module.Name}", () => CompeteAsync(Elector, stop), Fail, _around, stop);
 
-    private async Task KeepRunningAsync(IKubernetesClient client, CancellationToken stop)
+    private Task CompeteAsync(LeaderElector elector, CancellationToken stop)
+    {
+        _failure = null;
+        return elector.RunAsync((term, token) => WorkAsync(new FencedKubernetesClient(_around.Client, term), token), _around.Leases, stop);
+    }
+
+    private async Task WorkAsync(IKubernetesClient client, CancellationToken stop)
     {
         await using var told = stop.Register(ToldToStop).ConfigureAwait(false);
-        var delay = _around.Options.FirstRestart;
-        var longest = _around.Options.LongestRestart;
-        while (!stop.IsCancellationRequested)
-        {
-            var started = _around.Time.GetTimestamp();
-            await RunOnceAsync(client, delay, stop).ConfigureAwait(false);
-            if (stop.IsCancellationRequested)
-            {
-                break;
-            }
-
-            if (_around.Time.GetElapsedTime(started) > longest)
-            {
-                delay = _around.Options.FirstRestart;
-            }
-
-            await Task.Delay(delay, _around.Time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            delay = delay * 2 > longest ? longest : delay * 2;
-        }
-
+        await Restarts.KeepRunningAsync(Module.Name, $"Module {Module.Name}", () => RunOnceAsync(client, stop), Fail, _around, stop).ConfigureAwait(false);
         _stopping.Rest();
         _failure = null;
         _running = false;
     }
 
-    private async Task RunOnceAsync(IKubernetesClient client, TimeSpan delay, CancellationToken stop)
+    private Task RunOnceAsync(IKubernetesClient client, CancellationToken stop)
     {
-        try
-        {
-            _failure = null;
-            _running = true;
-            await Module.RunAsync(client, stop).ConfigureAwait(false);
-            if (!stop.IsCancellationRequested)
-            {
-                Fail("it ended by itself");
-                _around.Logger.LogError("Module {Module} ended by itself; it runs again in {Delay}", Module.Name, delay);
-            }
-        }
-        catch (OperationCanceledException) when (stop.IsCancellationRequested)
-        {
-            // It stopped as it was told.
-        }
-        catch (Exception error)
-        {
-            Fail(error.Message);
-            _around.Logger.LogError(error, "Module {Module} failed; it runs again in {Delay}", Module.Name, delay);
-        }
+        _failure = null;
+        _running = true;
+        return Module.RunAsync(client, stop);
     }
 
     private void Fail(string failure)
@@ -141,7 +119,7 @@ internal sealed class ModuleUnit : IModuleUnit
 
     private void ToldToStop()
     {
-        if (Module.Activation == Activation.Leader)
+        if (IsLeader)
         {
             _stopping.Beat();
         }

@@ -38,6 +38,9 @@ internal sealed class ShardedUnit : IModuleUnit
     public string? NotReadyReason => Parts.Select(part => part.NotReadyReason).FirstOrDefault(reason => reason is not null);
 
     /// <inheritdoc/>
+    public string? Remark => Parts.Select(part => part.Remark).FirstOrDefault(remark => remark is not null);
+
+    /// <inheritdoc/>
     public string? StuckReason => Parts.Select(part => part.StuckReason).FirstOrDefault(reason => reason is not null);
 
     private IReadOnlyList<ModuleUnit> Parts => Volatile.Read(ref _parts);
@@ -118,11 +121,16 @@ internal sealed class ShardedUnit : IModuleUnit
     /// <summary>Gives a part up, once a lease duration at most, while some replica that could lead has two fewer.</summary>
     private async Task SpreadAsync(IReadOnlyList<ModuleUnit> parts, CancellationToken cancellation)
     {
-        if (parts.Count == 1 || _around.Leases is not { } leases || _around.Options.Candidates is not { } candidates)
+        if (parts.Count > 1 && _around.Leases is { } leases && _around.Options.Candidates is { } candidates)
         {
-            return;
+            await Restarts.KeepRunningAsync(
+                Module.Name, $"The spreading of {Module.Name}", () => SpreadAsync(parts, leases, candidates, cancellation), static _ => { }, _around, cancellation).ConfigureAwait(false);
         }
+    }
 
+    private async Task SpreadAsync(
+        IReadOnlyList<ModuleUnit> parts, IInformer<Lease> leases, Func<string, IReadOnlyCollection<string>> candidates, CancellationToken cancellation)
+    {
         while (true)
         {
             // Not all at once: two that give up at the same moment would both be right, and wrong together.

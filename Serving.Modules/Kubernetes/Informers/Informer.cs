@@ -12,7 +12,10 @@ public sealed class Informer<T> : IInformer<T>
     where T : class, IKubernetesObject
 {
     private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(5);
+
+    /// <summary>Over how long those who hear that the server is back come back to it.</summary>
+    private static readonly TimeSpan Stagger = TimeSpan.FromMilliseconds(200);
 
     /// <summary>A quiet watch ends after ten minutes and a half; a list of many pages takes a while.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(20);
@@ -31,6 +34,12 @@ public sealed class Informer<T> : IInformer<T>
     private readonly Heartbeat _heartbeat;
     private Action<Change<T>>[] _handlers = [];
     private string _version = "";
+
+    // The loop's alone: turns without success, and whether the watch under way told of anything.
+    private int _failures;
+    private bool _heard;
+    private bool _expired;
+    private bool _woken;
 
     /// <param name="client">To list and watch with.</param>
     /// <param name="type">The collection.</param>
@@ -97,53 +106,97 @@ public sealed class Informer<T> : IInformer<T>
 
     private async Task KeepAsync(CancellationToken cancellation)
     {
-        var failures = 0;
         while (!cancellation.IsCancellationRequested)
         {
             _heartbeat.Beat();
-            TimeSpan delay;
             try
             {
-                if (_version.Length == 0)
-                {
-                    await ListAsync(cancellation).ConfigureAwait(false);
-                }
-
-                if (await WatchAsync(cancellation).ConfigureAwait(false) > 0)
-                {
-                    failures = 0;
-                }
-
-                // A server that closes watches as soon as they open must not be hammered.
-                delay = failures++ == 0 ? TimeSpan.Zero : DelayAfter(failures);
+                var (delay, answered) = await TurnAsync(cancellation).ConfigureAwait(false);
+                await PauseAsync(delay, answered, cancellation).ConfigureAwait(false);
             }
             catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
             {
                 return;
             }
-            catch (KubernetesException gone) when (gone.IsGone)
+        }
+    }
+
+    /// <summary>Lists when it must and follows one watch; gives how long to wait before the next turn, and what ends the wait sooner (completed: nothing).</summary>
+    private async Task<(TimeSpan Delay, Task Answered)> TurnAsync(CancellationToken cancellation)
+    {
+        try
+        {
+            if (_version.Length == 0)
             {
-                _logger.LogDebug("The watch of {Resource} fell behind; listing again", _type.Plural);
-                _version = "";
-                delay = failures++ == 0 ? TimeSpan.Zero : DelayAfter(failures);
-            }
-            catch (Exception error)
-            {
-                delay = DelayAfter(++failures);
-                if (failures is 1 or 5 || failures % 50 == 0)
-                {
-                    _logger.LogWarning("Watching {Resource}: {Error}; trying again", _type.Plural, error.Message);
-                }
+                await ListAsync(cancellation).ConfigureAwait(false);
             }
 
-            try
+            var opened = _time.GetTimestamp();
+            await WatchAsync(cancellation).ConfigureAwait(false);
+            if (_heard || _time.GetElapsedTime(opened) > LongestDelay)
             {
-                await Task.Delay(delay, _time, cancellation).ConfigureAwait(false);
+                Succeeded();
             }
-            catch (OperationCanceledException)
+
+            // A server that closes watches as soon as they open must not be hammered.
+            return (_failures++ == 0 ? TimeSpan.Zero : DelayAfter(_failures), Task.CompletedTask);
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+            throw;
+        }
+        catch (KubernetesException gone) when (gone.IsGone)
+        {
+            _logger.LogDebug("The watch of {Resource} fell behind; listing again", _type.Plural);
+            _version = "";
+
+            // However long the server was away before: it answers now.
+            var again = _expired;
+            _expired = true;
+            return (again ? DelayAfter(++_failures) : TimeSpan.Zero, Task.CompletedTask);
+        }
+        catch (Exception error)
+        {
+            if (_heard)
             {
-                return;
+                Succeeded();
             }
+
+            if (++_failures is 1 or 5 || _failures % 50 == 0)
+            {
+                _logger.LogWarning("Watching {Resource}: {Error}; trying again", _type.Plural, error.Message);
+            }
+
+            return (DelayAfter(_failures), error is KubernetesException { IsAway: true } ? _client.NextAnswer : Task.CompletedTask);
+        }
+        finally
+        {
+            _heard = false;
+        }
+    }
+
+    private void Succeeded() => (_failures, _expired, _woken) = (0, false, false);
+
+    /// <summary>
+    /// Waits; less when the server that was away answers somebody. Not twice in a row, since a server may answer others and not us.
+    /// </summary>
+    private async Task PauseAsync(TimeSpan delay, Task answered, CancellationToken cancellation)
+    {
+        if (_woken || answered.IsCompleted)
+        {
+            _woken = false;
+            await Task.Delay(delay, _time, cancellation).ConfigureAwait(false);
+            return;
+        }
+
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        var waited = Task.Delay(delay, _time, over.Token);
+        _woken = await Task.WhenAny(waited, answered).ConfigureAwait(false) != waited;
+        await over.CancelAsync().ConfigureAwait(false);
+        cancellation.ThrowIfCancellationRequested();
+        if (_woken)
+        {
+            await Task.Delay(Stagger * Random.Shared.NextDouble(), _time, cancellation).ConfigureAwait(false);
         }
     }
 
@@ -179,13 +232,12 @@ public sealed class Informer<T> : IInformer<T>
         _synced.TrySetResult();
     }
 
-    /// <summary>Follows one watch to its end; returns how many events it brought.</summary>
-    private async Task<int> WatchAsync(CancellationToken cancellation)
+    /// <summary>Follows one watch to its end.</summary>
+    private async Task WatchAsync(CancellationToken cancellation)
     {
-        var events = 0;
         await foreach (var change in _client.WatchAsync(_type, _namespace, _options with { ResourceVersion = _version }, cancellation).ConfigureAwait(false))
         {
-            events++;
+            _heard = true;
             _heartbeat.Beat();
             lock (_dispatch)
             {
@@ -205,8 +257,6 @@ public sealed class Informer<T> : IInformer<T>
                 }
             }
         }
-
-        return events;
     }
 
     private void Put(T value)

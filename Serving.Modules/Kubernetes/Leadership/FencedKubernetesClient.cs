@@ -24,6 +24,9 @@ public sealed class FencedKubernetesClient : IKubernetesClient
     }
 
     /// <inheritdoc/>
+    public Task NextAnswer => _inner.NextAnswer;
+
+    /// <inheritdoc/>
     public Task<T> GetAsync<T>(ResourceType<T> type, string? ns, string name, CancellationToken cancellation)
         where T : class, IKubernetesObject
         => _inner.GetAsync(type, ns, name, cancellation);

@@ -1,6 +1,5 @@
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
-using Serving.Api;
 using Serving.Api.Core;
 
 namespace Serving.Kubernetes;
@@ -11,14 +10,11 @@ namespace Serving.Kubernetes;
 /// </summary>
 public sealed class LeaderElector
 {
-    private static readonly TimeSpan ReleaseTimeout = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan LongestStagger = TimeSpan.FromMilliseconds(200);
 
     private readonly IKubernetesClient _client;
-    private readonly LeaseLock[] _locks;
-    private readonly IReadOnlySet<string> _rivals;
-    private readonly Dictionary<string, LeaseLock> _rivalLocks = [];
+    private readonly LeaseSet _leases;
     private readonly Func<TimeSpan>? _deference;
     private readonly string _names;
     private readonly ILogger _logger;
@@ -47,14 +43,13 @@ public sealed class LeaderElector
         ArgumentNullException.ThrowIfNull(logger);
         options.Validate();
         _client = client;
-        _rivals = rivals ?? new HashSet<string>();
         _deference = deference;
         _options = options;
         _logger = logger;
         _time = time ?? TimeProvider.System;
         _names = string.Join(", ", leases);
         _heartbeat = new Heartbeat($"the candidature for {_names}", Patience, _time);
-        _locks = [.. leases.Select(name => new LeaseLock(client, name, logger, _time))];
+        _leases = new LeaseSet(client, leases, new RivalLeases(client, rivals ?? new HashSet<string>(), logger, _time), logger, _time);
     }
 
     /// <summary>Whether the Leases are ours now.</summary>
@@ -119,151 +114,83 @@ public sealed class LeaderElector
 
     private void OnLease(Change<Lease> change)
     {
-        if (change.Key.Namespace != _options.Namespace || Array.Find(_locks, candidate => candidate.Name == change.Key.Name) is not { } known)
-        {
-            return;
-        }
-
-        if (change.New is { } lease)
-        {
-            known.Saw(lease);
-        }
-
-        if (string.IsNullOrEmpty(change.New?.Spec?.HolderIdentity))
+        if (change.Key.Namespace == _options.Namespace && _leases.Saw(change.Key.Name, change.New) && string.IsNullOrEmpty(change.New?.Spec?.HolderIdentity))
         {
             _news.Writer.TryWrite(true);
         }
     }
 
+    /// <summary>Tries until the Leases are held. Whatever goes wrong with a try, credentials included, the next one follows: nothing but the end of the process ends a candidature.</summary>
     private async Task<LeaderTerm> AcquireAsync(CancellationToken cancellation)
     {
+        var failures = 0;
         while (true)
         {
             _heartbeat.Beat();
             _news.Reader.TryRead(out _);
+            var answered = Task.CompletedTask;
             var options = _options;
             var sent = _time.GetTimestamp();
             try
             {
                 using var limit = Limit(options);
                 using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellation);
-                if (await TryTakeAllAsync(options, either.Token).ConfigureAwait(false))
+                if (await _leases.TryTakeAsync(options, either.Token).ConfigureAwait(false))
                 {
                     _logger.LogInformation("{Identity} holds the lease {Lease}", options.Identity, _names);
                     return new LeaderTerm(_names, options.RenewDeadline, sent, _time);
                 }
+
+                failures = 0;
             }
-            catch (KubernetesException error)
+            catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
             {
-                _logger.LogDebug("Trying to take the lease {Lease}: {Error}", _names, error.Message);
+                throw;
             }
-            catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+            catch (Exception error)
             {
-                _logger.LogDebug("Trying to take the lease {Lease} took too long", _names);
+                answered = error is KubernetesException { IsAway: true } or OperationCanceledException ? _client.NextAnswer : answered;
+                _logger.Log(
+                    ++failures is 1 or 5 || failures % 50 == 0 ? LogLevel.Warning : LogLevel.Debug,
+                    error is KubernetesException or OperationCanceledException ? null : error,
+                    "Trying to take the lease {Lease} (failed {Failures} times): {Error}", _names, failures, error.Message);
             }
 
-            await PauseAsync(cancellation).ConfigureAwait(false);
+            await PauseAsync(answered, cancellation).ConfigureAwait(false);
         }
     }
 
-    /// <summary>Until the next look: a retry period, or sooner when the Leases expire or one is said to be free; never at the same moment as every other candidate.</summary>
-    private async Task PauseAsync(CancellationToken cancellation)
+    /// <summary>
+    /// Until the next look: a retry period, or sooner when the Leases expire, one is said to be free or the server that was away is back; never at
+    /// the same moment as every other candidate.
+    /// </summary>
+    /// <param name="answered">Tells that the server is back; completed when it was not away.</param>
+    /// <param name="cancellation">Ends it.</param>
+    private async Task PauseAsync(Task answered, CancellationToken cancellation)
     {
         var options = _options;
         var stagger = Stagger(options) + (_deference?.Invoke() ?? TimeSpan.Zero);
         var pause = options.RetryPeriod * (1 + (Random.Shared.NextDouble() * 0.2));
-        var expiry = _locks.Max(candidate => candidate.FreeIn(options));
+        var expiry = _leases.FreeIn(options);
         if (expiry > TimeSpan.Zero && expiry + stagger < pause)
         {
             pause = expiry + stagger;
         }
 
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        var news = _news.Reader.WaitToReadAsync(over.Token).AsTask();
-        var hasNews = await Task.WhenAny(news, Task.Delay(pause, _time, over.Token)).ConfigureAwait(false) == news;
+        List<Task> ends = [Task.Delay(pause, _time, over.Token), _news.Reader.WaitToReadAsync(over.Token).AsTask()];
+        if (!answered.IsCompleted)
+        {
+            ends.Add(answered);
+        }
+
+        var isEarly = await Task.WhenAny(ends).ConfigureAwait(false) != ends[0];
         await over.CancelAsync().ConfigureAwait(false);
         cancellation.ThrowIfCancellationRequested();
-        if (hasNews)
+        if (isEarly)
         {
             await Task.Delay(stagger, _time, cancellation).ConfigureAwait(false);
         }
-    }
-
-    private async Task<bool> TryTakeAllAsync(LeaderElectionOptions options, CancellationToken cancellation)
-    {
-        // Looked at before any is taken: whoever holds some of them goes on undisturbed while another is out of reach.
-        var free = await Task.WhenAll(_locks.Select(candidate => candidate.LookAsync(options, cancellation))).ConfigureAwait(false);
-        if (free.Contains(false) || await IsRivalHeldAsync(options, cancellation).ConfigureAwait(false))
-        {
-            return false;
-        }
-
-        for (var taken = 0; taken < _locks.Length; taken++)
-        {
-            var isOurs = false;
-            try
-            {
-                isOurs = await _locks[taken].TakeAsync(options, cancellation).ConfigureAwait(false);
-            }
-            finally
-            {
-                if (!isOurs)
-                {
-                    await ReleaseAsync(_locks.AsMemory(0, taken), ReleaseTimeout).ConfigureAwait(false);
-                }
-            }
-
-            if (!isOurs)
-            {
-                return false;
-            }
-        }
-
-        var hasRivals = true;
-        try
-        {
-            hasRivals = await IsRivalHeldAsync(options, cancellation).ConfigureAwait(false);
-        }
-        finally
-        {
-            if (hasRivals)
-            {
-                await ReleaseAsync(_locks, ReleaseTimeout).ConfigureAwait(false);
-            }
-        }
-
-        return !hasRivals;
-    }
-
-    /// <summary>
-    /// Looked at before ours are taken, to leave a rival in peace, and after: of two that take theirs at the same moment at least one sees the other.
-    /// </summary>
-    private async Task<bool> IsRivalHeldAsync(LeaderElectionOptions options, CancellationToken cancellation)
-    {
-        if (_rivals.Count == 0)
-        {
-            return false;
-        }
-
-        var held = false;
-        foreach (var lease in (await _client.ListAsync(Resources.Leases, options.Namespace, null, cancellation).ConfigureAwait(false)).Items)
-        {
-            var name = lease.Metadata.Name;
-            if (!_rivals.Contains(name))
-            {
-                continue;
-            }
-
-            if (!_rivalLocks.TryGetValue(name, out var known))
-            {
-                _rivalLocks[name] = known = new LeaseLock(_client, name, _logger, _time);
-            }
-
-            known.Saw(lease);
-            held |= known.FreeIn(options) > TimeSpan.Zero;
-        }
-
-        return held;
     }
 
     /// <summary>Works for a term; tells whether it ended because it is to be handed over.</summary>
@@ -291,15 +218,15 @@ public sealed class LeaderElector
             // Renewed until the work has ended, so that nobody else begins while ours still drains.
             await renewing.CancelAsync().ConfigureAwait(false);
             await renewals.ConfigureAwait(false);
+            var isHeld = term.IsHeld;
+            if (!isHeld)
+            {
+                _logger.LogWarning("{Identity} lost the lease {Lease}", _options.Identity, _names);
+            }
+
+            await _leases.ReleaseAsync(_options, isHeld ? null : _options.RetryPeriod).ConfigureAwait(false);
         }
 
-        var isHeld = term.IsHeld;
-        if (!isHeld)
-        {
-            _logger.LogWarning("{Identity} lost the lease {Lease}", _options.Identity, _names);
-        }
-
-        await ReleaseAsync(_locks, isHeld ? ReleaseTimeout : _options.RetryPeriod).ConfigureAwait(false);
         return handOver.IsCancellationRequested;
     }
 
@@ -340,44 +267,27 @@ public sealed class LeaderElector
         {
             using var limit = Limit(options);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, term.Token, cancellation);
-            var held = await Task.WhenAll(_locks.Select(ours => ours.RenewAsync(options, either.Token))).ConfigureAwait(false);
-            if (held.Contains(false))
+            if (!await _leases.RenewAsync(options, either.Token).ConfigureAwait(false))
             {
                 return false;
             }
 
             term.Renewed(sent, options.RenewDeadline);
         }
-        catch (KubernetesException error)
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
-            _logger.LogWarning("Renewing the lease {Lease}: {Error}", _names, error.Message);
+            throw;
         }
-        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        catch (OperationCanceledException)
         {
             _logger.LogWarning("Renewing the lease {Lease} took too long", _names);
         }
+        catch (Exception error)
+        {
+            _logger.LogWarning(error is KubernetesException ? null : error, "Renewing the lease {Lease}: {Error}", _names, error.Message);
+        }
 
         return true;
-    }
-
-    private async Task ReleaseAsync(ReadOnlyMemory<LeaseLock> held, TimeSpan within)
-    {
-        for (var i = held.Length - 1; i >= 0; i--)
-        {
-            var lease = held.Span[i];
-            try
-            {
-                using var limit = new CancellationTokenSource(within, _time);
-                if (await lease.ReleaseAsync(_options, limit.Token).ConfigureAwait(false))
-                {
-                    _logger.LogInformation("{Identity} released the lease {Lease}", _options.Identity, lease.Name);
-                }
-            }
-            catch (Exception error) when (error is KubernetesException or OperationCanceledException)
-            {
-                _logger.LogWarning("Releasing the lease {Lease}: {Error}; it expires by itself", lease.Name, error.Message);
-            }
-        }
     }
 
     /// <summary>One attempt may take half of the deadline, so that there is time for another.</summary>

@@ -188,6 +188,54 @@ public sealed class KubernetesClientTests
     }
 
     [Test]
+    public async Task A_list_whose_pages_grew_old_is_read_again_in_one_piece()
+    {
+        _server.Handler = (context, _) => context.Request.QueryString.Value switch
+        {
+            "?limit=500" => FakeApiServer.Json(context, """{"metadata":{"resourceVersion":"7","continue":"next"},"items":[{"metadata":{"name":"a"}}]}"""),
+            "?limit=500&continue=next" => FakeApiServer.Fail(context, 410, "Expired"),
+            _ => FakeApiServer.Json(context, """{"metadata":{"resourceVersion":"9"},"items":[{"metadata":{"name":"a"}},{"metadata":{"name":"b"}}]}"""),
+        };
+
+        var list = await _client.ListAsync(Resources.ConfigMaps, "n", null, None);
+
+        list.Items.Select(item => item.Metadata.Name).Should().Equal("a", "b");
+        list.Metadata.ResourceVersion.Should().Be("9");
+    }
+
+    [Test]
+    public async Task A_read_is_repeated_whenever_the_server_says_when()
+    {
+        _server.Handler = (context, number) =>
+        {
+            context.Response.Headers.RetryAfter = "1";
+            return number < 2 ? FakeApiServer.Fail(context, 500, "ServerTimeout") : FakeApiServer.Json(context, "{}");
+        };
+        await _client.GetAsync(Resources.ConfigMaps, "a", "x", None);
+        _server.Requests.Should().HaveCount(2);
+
+        _server.Handler = (context, _) => FakeApiServer.Fail(context, 500, "InternalError");
+        var get = () => _client.GetAsync(Resources.ConfigMaps, "a", "x", None);
+        await get.Should().ThrowAsync<KubernetesException>();
+        _server.Requests.Should().HaveCount(3, "a plain failure stays one");
+    }
+
+    [Test]
+    public async Task Who_waits_for_the_server_hears_of_an_answer_to_anybody()
+    {
+        using var leases = _client.CreateLeaseClient();
+        _server.Handler = (context, number) => number == 1 ? FakeApiServer.Fail(context, 503, "ServiceUnavailable") : FakeApiServer.Json(context, "{}");
+        var answer = _client.NextAnswer;
+
+        var away = () => leases.GetAsync(Resources.Leases, "a", "x", None);
+        (await away.Should().ThrowAsync<KubernetesException>()).Which.IsAway.Should().BeTrue();
+        answer.IsCompleted.Should().BeFalse();
+        await leases.GetAsync(Resources.Leases, "a", "x", None);
+
+        await answer.WaitAsync(TimeSpan.FromSeconds(10));
+    }
+
+    [Test]
     public async Task Watches_stream_events_bookmarks_and_errors()
     {
         _server.Handler = async (context, _) =>

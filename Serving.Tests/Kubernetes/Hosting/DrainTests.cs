@@ -18,16 +18,22 @@ public sealed class DrainTests
         var cluster = new InMemoryCluster();
         var gateway = new Recorder("gateway", Activation.Always, log, time);
         var controller = new Recorder("controller", Activation.Leader, log, time);
+        var registration = new Recorder("webhook-registration", Activation.Leader, log, time);
+        var statistics = new Recorder("statistics", Activation.Always, log, time);
         var options = new ModuleHostOptions { DrainDelay = TimeSpan.FromSeconds(15), StopTimeout = TimeSpan.FromDays(1) };
-        var host = new ModuleHost([gateway, controller], cluster, cluster, options, NullLoggerFactory.Instance, time);
+        var host = new ModuleHost([registration, gateway, statistics, controller], cluster, cluster, options, NullLoggerFactory.Instance, time);
         using var stop = new CancellationTokenSource();
         var running = host.RunAsync(stop.Token);
         await Eventually.HoldsAsync(() => host.NotReady.Should().BeEmpty());
         var told = time.GetUtcNow();
 
         await stop.CancelAsync();
-        await Eventually.HoldsAsync(() => log.Should().ContainKey("controller stopped"));
-        log["controller stopped"].Should().Be(told, "nothing is waited for before others may lead");
+        foreach (var leader in new[] { "controller stopped", "webhook-registration stopped" })
+        {
+            await Eventually.HoldsAsync(() => log.Should().ContainKey(leader));
+            log[leader].Should().Be(told, "nothing is waited for before others may lead, wherever the leader stands in the list");
+        }
+
         log["gateway drains"].Should().Be(told, "clients are asked to go elsewhere at once");
 
         await Eventually.HoldsAsync(() =>
@@ -36,6 +42,7 @@ public sealed class DrainTests
             log.Should().ContainKey("gateway stopped");
         });
         (log["gateway stopped"] - told).Should().BeGreaterThanOrEqualTo(TimeSpan.FromSeconds(15));
+        (log["statistics stopped"] - told).Should().BeGreaterThanOrEqualTo(TimeSpan.FromSeconds(15), "measurements of requests served meanwhile still find their way");
         await running.WaitAsync(TimeSpan.FromSeconds(10));
     }
 

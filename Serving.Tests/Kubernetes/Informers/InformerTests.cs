@@ -188,6 +188,67 @@ public sealed class InformerTests
     }
 
     [Test]
+    public async Task After_an_outage_it_is_back_as_soon_as_the_server_answers_anybody()
+    {
+        var time = new ManualTimeProvider();
+        var client = new AwayServer();
+        var informer = new Informer<ConfigMap>(client, Resources.ConfigMaps, null, null, NullLogger.Instance, time);
+        _running = informer.RunAsync(_stop.Token);
+        await Eventually.HoldsAsync(() =>
+        {
+            // Until it waits for as long as it ever does.
+            time.Advance(TimeSpan.FromSeconds(1));
+            client.Lists.Should().BeGreaterThan(10);
+        });
+        await Eventually.HoldsAsync(() => time.ActiveTimers.Should().Be(1, "it waits"));
+        var before = client.Lists;
+
+        client.Answer();
+
+        await Eventually.HoldsAsync(() =>
+        {
+            time.Advance(TimeSpan.FromMilliseconds(1));
+            client.Lists.Should().Be(before + 1);
+        });
+        time.Advance(TimeSpan.FromMilliseconds(100));
+        client.Answer();
+        client.Lists.Should().Be(before + 1, "a server that answers others and not us is not hammered");
+    }
+
+    [Test]
+    public async Task A_version_that_an_outage_made_too_old_costs_no_further_wait()
+    {
+        var lists = new ConcurrentQueue<long>();
+        Serve(
+            () =>
+            {
+                lists.Enqueue(Environment.TickCount64);
+                return List(50, Item("a", 44));
+            },
+            [
+                .. Enumerable.Repeat<Func<HttpContext, Task>>(
+                    context =>
+                    {
+                        context.Abort();
+                        return Task.CompletedTask;
+                    },
+                    4),
+                context =>
+                {
+                    lists.Enqueue(Environment.TickCount64);
+                    return FakeApiServer.Fail(context, 410, "Expired");
+                },
+                Hang,
+            ]);
+
+        await Eventually.HoldsAsync(() => lists.Should().HaveCount(3));
+
+        // After five failures in a row the next wait would be 0.8 s at least.
+        var moments = lists.ToArray();
+        (moments[2] - moments[1]).Should().BeLessThan(700);
+    }
+
+    [Test]
     public async Task A_late_handler_hears_of_everything_there_is()
     {
         Serve(List(5, Item("a", 3), Item("b", 4)), [Hang]);
@@ -230,6 +291,53 @@ public sealed class InformerTests
         => context.Response.Body.FlushAsync().ContinueWith(_ => Task.Delay(Timeout.Infinite, context.RequestAborted), TaskScheduler.Default).Unwrap().ContinueWith(_ => { }, TaskScheduler.Default);
 
     private IEnumerable<string> Queries(string containing) => _server.Requests.Select(request => request.Query).Where(query => query.Contains(containing, StringComparison.Ordinal));
+
+    /// <summary>A server that refuses us while it may answer others.</summary>
+    private sealed class AwayServer : IKubernetesClient
+    {
+        private volatile TaskCompletionSource _next = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private int _lists;
+
+        public int Lists => Volatile.Read(ref _lists);
+
+        public Task NextAnswer => _next.Task;
+
+        public void Answer()
+        {
+            var heard = _next;
+            _next = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            heard.TrySetResult();
+        }
+
+        public Task<KubernetesList<T>> ListAsync<T>(ResourceType<T> type, string? ns, ListOptions? options, CancellationToken cancellation)
+            where T : class, IKubernetesObject
+        {
+            Interlocked.Increment(ref _lists);
+            throw new KubernetesException("list", new Status { Code = 503, Message = "away" });
+        }
+
+        public Task<T> GetAsync<T>(ResourceType<T> type, string? ns, string name, CancellationToken cancellation)
+            where T : class, IKubernetesObject => throw new NotSupportedException();
+
+        public IAsyncEnumerable<WatchEvent<T>> WatchAsync<T>(ResourceType<T> type, string? ns, ListOptions options, CancellationToken cancellation)
+            where T : class, IKubernetesObject => throw new NotSupportedException();
+
+        public Task<T> CreateAsync<T>(ResourceType<T> type, T value, CancellationToken cancellation, WriteOptions? options = null)
+            where T : class, IKubernetesObject => throw new NotSupportedException();
+
+        public Task<T> UpdateAsync<T>(ResourceType<T> type, T value, CancellationToken cancellation, WriteOptions? options = null)
+            where T : class, IKubernetesObject => throw new NotSupportedException();
+
+        public Task<T> UpdateStatusAsync<T>(ResourceType<T> type, T value, CancellationToken cancellation, WriteOptions? options = null)
+            where T : class, IKubernetesObject => throw new NotSupportedException();
+
+        public Task<T> PatchAsync<T>(
+            ResourceType<T> type, string? ns, string name, Patch patch, CancellationToken cancellation, WriteOptions? options = null, string? subresource = null)
+            where T : class, IKubernetesObject => throw new NotSupportedException();
+
+        public Task DeleteAsync<T>(ResourceType<T> type, string? ns, string name, CancellationToken cancellation, DeleteOptions? options = null)
+            where T : class, IKubernetesObject => throw new NotSupportedException();
+    }
 
     private void Serve(string list, Func<HttpContext, Task>[] watches) => Serve(() => list, watches);
 

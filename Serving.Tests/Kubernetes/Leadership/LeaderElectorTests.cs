@@ -70,6 +70,22 @@ public sealed class LeaderElectorTests
     }
 
     [Test]
+    public async Task Whatever_goes_wrong_once_a_candidate_tries_again_and_a_holder_renews_again()
+    {
+        void Break() => _cluster.FailNext(r => r.Plural == "leases", new InvalidOperationException("no credential"));
+        Break();
+        var leader = Start("one");
+        await PassAsync(TimeSpan.FromSeconds(13), () => leader.Terms == 1);
+        leader.Terms.Should().Be(1);
+
+        Break();
+        await PassAsync(TimeSpan.FromSeconds(50), () => leader.Ended == 1);
+
+        leader.Ended.Should().Be(0, "one renewal that failed is not the deadline");
+        await leader.StopAsync();
+    }
+
+    [Test]
     public async Task A_holder_takes_over_other_times_with_its_next_renewal()
     {
         var leader = Start("one");

@@ -1,0 +1,14 @@
+namespace Serving.Kubernetes;
+
+/// <summary>Whoever gives out our credential failed to, this time; trying again later may help. The message is one line that names the file and the field.</summary>
+public sealed class CredentialException : Exception
+{
+    /// <param name="file">The kubeconfig.</param>
+    /// <param name="field">The field in it, as <c>users[admin].user.exec</c>.</param>
+    /// <param name="problem">What went wrong.</param>
+    /// <param name="inner">What it came from.</param>
+    public CredentialException(string file, string field, string problem, Exception? inner = null)
+        : base($"{file}: {field}: {problem}", inner)
+    {
+    }
+}

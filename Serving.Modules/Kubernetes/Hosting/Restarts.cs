@@ -1,0 +1,62 @@
+using Microsoft.Extensions.Logging;
+
+namespace Serving.Kubernetes;
+
+/// <summary>
+/// Runs something that is not meant to end again when it does, after a while that doubles while it keeps failing. Invariant: no failure
+/// passes unsaid, and none ends more than what failed.
+/// </summary>
+internal static class Restarts
+{
+    /// <summary>Runs until cancelled; never throws because of the work.</summary>
+    /// <param name="module">The module that it belongs to, in metrics.</param>
+    /// <param name="what">What runs, at the start of a sentence.</param>
+    /// <param name="work">Runs it once; knows when to stop.</param>
+    /// <param name="failed">Hears why it ended, before the wait.</param>
+    /// <param name="around">The process.</param>
+    /// <param name="stop">Ends it.</param>
+    public static async Task KeepRunningAsync(
+        string module, string what, Func<Task> work, Action<string> failed, ModuleSurroundings around, CancellationToken stop)
+    {
+        var (first, longest) = (around.Options.FirstRestart, around.Options.LongestRestart);
+        var delay = first;
+        while (!stop.IsCancellationRequested)
+        {
+            var started = around.Time.GetTimestamp();
+            var failure = await RunOnceAsync(work, stop).ConfigureAwait(false);
+            if (stop.IsCancellationRequested)
+            {
+                if (failure is not null)
+                {
+                    around.Logger.LogError(failure, "{What} failed while it stopped", what);
+                }
+
+                return;
+            }
+
+            delay = around.Time.GetElapsedTime(started) > longest ? first : delay;
+            failed(failure?.Message ?? "it ended by itself");
+            ModuleMetrics.Failed(module);
+            around.Logger.LogError(failure, "{What} {Outcome}; it runs again in {Delay}", what, failure is null ? "ended by itself" : "failed", delay);
+            await Task.Delay(delay, around.Time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            delay = delay * 2 > longest ? longest : delay * 2;
+        }
+    }
+
+    private static async Task<Exception?> RunOnceAsync(Func<Task> work, CancellationToken stop)
+    {
+        try
+        {
+            await work().ConfigureAwait(false);
+            return null;
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            return null;
+        }
+        catch (Exception error)
+        {
+            return error;
+        }
+    }
+}

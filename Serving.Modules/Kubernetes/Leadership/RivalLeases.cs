@@ -1,0 +1,42 @@
+using Microsoft.Extensions.Logging;
+using Serving.Api;
+
+namespace Serving.Kubernetes;
+
+/// <summary>
+/// Leases under which others do the same work, divided otherwise. Invariant: like any other's, the claim of a rival only counts as
+/// expired after it was seen unchanged for its duration by our own clock.
+/// </summary>
+internal sealed class RivalLeases(IKubernetesClient client, IReadOnlySet<string> names, ILogger logger, TimeProvider time)
+{
+    private readonly Dictionary<string, LeaseLock> _seen = [];
+
+    /// <summary>Whether one of them is held now. Not to be asked twice at the same time. Throws as the client does.</summary>
+    public async Task<bool> AreHeldAsync(LeaderElectionOptions options, CancellationToken cancellation)
+    {
+        if (names.Count == 0)
+        {
+            return false;
+        }
+
+        var held = false;
+        foreach (var lease in (await client.ListAsync(Resources.Leases, options.Namespace, null, cancellation).ConfigureAwait(false)).Items)
+        {
+            var name = lease.Metadata.Name;
+            if (!names.Contains(name))
+            {
+                continue;
+            }
+
+            if (!_seen.TryGetValue(name, out var known))
+            {
+                _seen[name] = known = new LeaseLock(client, name, logger, time);
+            }
+
+            known.Saw(lease);
+            held |= known.FreeIn(options) > TimeSpan.Zero;
+        }
+
+        return held;
+    }
+}
