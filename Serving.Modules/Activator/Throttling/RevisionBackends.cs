@@ -65,6 +65,7 @@ internal sealed class RevisionBackends : IDisposable
             {
                 backend.Healthy = false;
                 if (_mayProbe) StartProbing(backend);
+                else backend.StopProbing();
             }
 
             if (backend.Healthy != wasHealthy) Publish();
@@ -131,6 +132,9 @@ internal sealed class RevisionBackends : IDisposable
         {
             if (cancellation.IsCancellationRequested) return;
             backend.StopProbing();
+
+            // An answer to a probe is not enough where Kubernetes must say so; it will tell.
+            if (!_mayProbe && !backend.Ready) return;
             backend.Healthy = true;
             Publish();
         }
