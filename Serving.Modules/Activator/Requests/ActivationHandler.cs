@@ -13,7 +13,7 @@ namespace Serving.Activator.Requests;
 
 /// <summary>Holds a request until its revision has room, and passes it to a pod; to another when that one refuses the connection.</summary>
 internal sealed partial class ActivationHandler(
-    RevisionRegistry registry, ConcurrencyReporter reporter, IUpstream upstream, ActivatorMetrics metrics, TimeProvider time, ILogger logger)
+    RevisionRegistry registry, ConcurrencyReporter reporter, IUpstream upstream, TimeProvider time, ILogger logger)
 {
     private const long DefaultTimeoutSeconds = 300;
 
@@ -76,7 +76,7 @@ internal sealed partial class ActivationHandler(
         var prepared = false;
         while (true)
         {
-            metrics.Queued(1);
+            entry.Load.BeginWait();
             bool entered;
             try
             {
@@ -84,7 +84,7 @@ internal sealed partial class ActivationHandler(
             }
             finally
             {
-                metrics.Queued(-1);
+                entry.Load.EndWait();
             }
 
             if (!entered)
@@ -107,7 +107,7 @@ internal sealed partial class ActivationHandler(
                 {
                     if (!prepared) Prepare(context);
                     prepared = true;
-                    if (await ForwardAsync(context, pod, http2, cancellation)) return;
+                    if (await ForwardAsync(context, entry.Load, pod, http2, cancellation)) return;
                     LogRefused(logger, pod.Address, entry.Revision.Metadata.Namespace, entry.Revision.Metadata.Name);
                     entry.Backends.Suspect(pod.Address);
                 }
@@ -123,9 +123,9 @@ internal sealed partial class ActivationHandler(
         }
     }
 
-    private async ValueTask<bool> ForwardAsync(HttpContext context, PodTracker pod, bool http2, CancellationToken cancellation)
+    private async ValueTask<bool> ForwardAsync(HttpContext context, RevisionLoad load, PodTracker pod, bool http2, CancellationToken cancellation)
     {
-        metrics.Active(1);
+        load.BeginAnswer();
         try
         {
             var target = new UpstreamTarget(pod.Address, http2) { Host = pod.Address };
@@ -133,7 +133,7 @@ internal sealed partial class ActivationHandler(
         }
         finally
         {
-            metrics.Active(-1);
+            load.EndAnswer();
             pod.Release();
         }
     }
