@@ -67,7 +67,7 @@ internal sealed class ControlPlane : IProcessHealth, IDisposable
             metrics);
         forwarder = Forwarder("/", names.Contains("activator") ? Own(new StatConnectionMetrics()) : null);
         var activator = names.Contains("activator")
-            ? Own(new ActivatorModule(options.Activator, environment, informers, new LeaderStatSink(autoscaler, forwarder), loggers, time))
+            ? Own(new ActivatorModule(options.Activator, environment, informers, new LeaderStatSink(autoscaler, forwarder), loggers, time, observability.Requests))
             : null;
         var gateway = names.Contains("gateway")
             ? Own(new GatewayModule(options.Gateway, environment, informers, loggers, time, activator is null ? null : new LocalActivator(activator)))

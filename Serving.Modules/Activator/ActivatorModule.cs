@@ -6,6 +6,7 @@ using Serving.Activator.Statistics;
 using Serving.Activator.Throttling;
 using Serving.Dataplane;
 using Serving.Kubernetes;
+using Serving.Observability;
 
 namespace Serving.Activator;
 
@@ -15,6 +16,7 @@ namespace Serving.Activator;
 /// </summary>
 public sealed partial class ActivatorModule : IServingModule, IDisposable
 {
+    private const int MostIdleConnectionsToPod = 100;
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
 
     private readonly ActivatorOptions _options;
@@ -39,8 +41,10 @@ public sealed partial class ActivatorModule : IServingModule, IDisposable
     /// <param name="sink">Takes the measurements.</param>
     /// <param name="loggers">Where it logs.</param>
     /// <param name="time">The clock.</param>
+    /// <param name="requestLog">Logs requests while it is on; null for never.</param>
     public ActivatorModule(
-        ActivatorOptions options, ClusterEnvironment environment, IInformers informers, IRequestStatSink sink, ILoggerFactory loggers, TimeProvider time)
+        ActivatorOptions options, ClusterEnvironment environment, IInformers informers, IRequestStatSink sink, ILoggerFactory loggers, TimeProvider time,
+        RequestLog? requestLog = null)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(environment);
@@ -57,8 +61,8 @@ public sealed partial class ActivatorModule : IServingModule, IDisposable
         _registry = new RevisionRegistry(informers, options.Address, options.QueueDepth, time);
         _metrics = new ActivatorMetrics(() => _registry.Entries);
         _reporter = new ConcurrencyReporter(environment.PodName, sink, time, Measured);
-        _upstream = Upstreams.Create(new UpstreamOptions { ConnectTimeout = TimeSpan.FromSeconds(2), LoggerFactory = loggers });
-        _handler = new ActivationHandler(_registry, _reporter, _upstream, time, _logger);
+        _upstream = Upstreams.Create(new UpstreamOptions { ConnectTimeout = TimeSpan.FromSeconds(2), MostIdleConnections = MostIdleConnectionsToPod, LoggerFactory = loggers });
+        _handler = new ActivationHandler(_registry, _reporter, _upstream, requestLog, time, _logger);
         _endpoint = new ActivatorEndpoint(_handler, environment.ClusterDomain, () => NotReadyReason);
     }
 

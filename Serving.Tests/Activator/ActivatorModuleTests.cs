@@ -9,6 +9,7 @@ using Serving.Api;
 using Serving.Api.Knative;
 using Serving.Dataplane.Statistics;
 using Serving.Kubernetes;
+using Serving.Observability;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Activator;
@@ -19,6 +20,8 @@ public sealed class ActivatorModuleTests : IRequestStatSink
     private readonly ConcurrentQueue<(string Namespace, string Revision, Stat Stat)> _reports = new();
     private readonly HttpClient _client = new() { Timeout = TimeSpan.FromSeconds(20) };
     private InMemoryCluster _cluster = null!;
+    private RequestLog _requestLog = null!;
+    private MemoryStream _logged = null!;
     private ActivatorModule _activator = null!;
     private CancellationTokenSource _stop = null!;
     private Task _running = null!;
@@ -32,7 +35,8 @@ public sealed class ActivatorModuleTests : IRequestStatSink
         _stop = new CancellationTokenSource();
         var options = new ActivatorOptions(IPAddress.Loopback) { HttpPort = 0, H2cPort = 0, QueueDepth = 5, DrainDelay = TimeSpan.Zero };
         _activator = new ActivatorModule(
-            options, new ClusterEnvironment("knative-serving", "cluster.local", "activator-1", IPAddress.Loopback), _cluster, this, NullLoggerFactory.Instance, TimeProvider.System);
+            options, new ClusterEnvironment("knative-serving", "cluster.local", "activator-1", IPAddress.Loopback), _cluster, this, NullLoggerFactory.Instance, TimeProvider.System,
+            _requestLog = new RequestLog(_logged = new MemoryStream()));
         _running = _activator.RunAsync(_cluster, _stop.Token);
         await Eventually.HoldsAsync(() => _activator.NotReadyReason.Should().BeNull());
     }
@@ -43,6 +47,7 @@ public sealed class ActivatorModuleTests : IRequestStatSink
         await _stop.CancelAsync();
         await _running;
         _activator.Dispose();
+        _requestLog.Dispose();
         _stop.Dispose();
     }
 
@@ -243,6 +248,21 @@ public sealed class ActivatorModuleTests : IRequestStatSink
 
         await _cluster.DeleteAsync(Resources.Revisions, "ns", "rev", default);
         metrics.Collect().Should().BeEmpty();
+    }
+
+    [Test]
+    public async Task Logs_requests_while_it_is_told_to()
+    {
+        PutRevision();
+        await using var pod = await FakePod.StartAsync(context => context.Response.WriteAsync("hello"));
+        _cluster.Put(Resources.Pods, pod.Object("pod-1", ready: true));
+        (await SendAsync()).Dispose();
+        _requestLog.SetTemplate("{{.Request.Method}} {{.Request.Host}} {{.Response.Code}} {{.Response.Size}} {{.Revision.Name}} {{.Revision.Service}} {{.Revision.Configuration}}.");
+        (await SendAsync()).Dispose();
+        await Eventually.HoldsAsync(() => System.Text.Encoding.UTF8.GetString(_logged.ToArray()).Should().Be("GET hello.example 200 5 rev svc conf.\n"));
+        _requestLog.SetTemplate("");
+        (await SendAsync()).Dispose();
+        _logged.Length.Should().Be(38);
     }
 
     private async Task<HttpResponseMessage> ProbeAsKubeletAsync()

@@ -8,12 +8,13 @@ using Serving.Api.WellKnown;
 using Serving.Dataplane;
 using Serving.Dataplane.Requests;
 using Serving.Kubernetes;
+using Serving.Observability;
 
 namespace Serving.Activator.Requests;
 
 /// <summary>Holds a request until its revision has room, and passes it to a pod; to another when that one refuses the connection.</summary>
 internal sealed partial class ActivationHandler(
-    RevisionRegistry registry, ConcurrencyReporter reporter, IUpstream upstream, TimeProvider time, ILogger logger)
+    RevisionRegistry registry, ConcurrencyReporter reporter, IUpstream upstream, RequestLog? log, TimeProvider time, ILogger logger)
 {
     private const long DefaultTimeoutSeconds = 300;
 
@@ -31,7 +32,32 @@ internal sealed partial class ActivationHandler(
             return;
         }
 
-        var counter = reporter.Begin(new ObjectKey(ns, revision));
+        if (log is not { IsOn: true } || ProbeRequest.IsProbe(context.Request)) await HandleAsync(context, entry, http2);
+        else await HandleAndLogAsync(context, entry, http2, log);
+    }
+
+    private async ValueTask HandleAndLogAsync(HttpContext context, RevisionEntry entry, bool? http2, RequestLog requests)
+    {
+        var started = time.GetTimestamp();
+        var body = CountingBody.Watch(context);
+        var failed = true;
+        try
+        {
+            await HandleAsync(context, entry, http2);
+            failed = false;
+        }
+        finally
+        {
+            var metadata = entry.Revision.Metadata;
+            var revision = new RequestLogRevision(
+                metadata.Namespace, metadata.Name, metadata.Labels.GetValueOrDefault(ServingKeys.Service, ""), metadata.Labels.GetValueOrDefault(ServingKeys.Configuration, ""));
+            requests.Write(context, failed ? StatusCodes.Status500InternalServerError : context.Response.StatusCode, body.Written, time.GetElapsedTime(started), revision);
+        }
+    }
+
+    private async ValueTask HandleAsync(HttpContext context, RevisionEntry entry, bool? http2)
+    {
+        var counter = reporter.Begin(ObjectKey.Of(entry.Revision));
         var deadline = RequestDeadline.Start(context, Timeouts(entry.Revision.Spec), time);
         try
         {

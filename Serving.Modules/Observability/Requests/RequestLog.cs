@@ -1,71 +1,78 @@
 using System.Globalization;
 using System.Text;
 using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.Logging;
-using Serving.Observability;
 using Serving.Templates;
 
-namespace Serving.QueueProxy.Telemetry;
+namespace Serving.Observability;
 
-/// <summary>Writes a line a request to the standard output, as the template of config-observability says. No request waits for it.</summary>
-internal sealed partial class RequestLog : IDisposable
+/// <summary>Writes a line a request, as the template of config-observability says, which may change at any time. No request waits for it.</summary>
+/// <param name="output">Where lines go; it is not disposed.</param>
+public sealed class RequestLog(Stream output) : IDisposable
 {
     private const int MaxQueuedLines = 4096;
 
-    private readonly Template _template;
-    private readonly ITemplateObject _revision;
-    private readonly LineWriter _lines;
+    private readonly Lock gate = new();
+    private volatile Writing? writing;
+    private LineWriter? lines;
 
-    private RequestLog(Template template, QueueProxyConfig config, Stream output)
+    /// <summary>Whether there is a template: without one nothing is written.</summary>
+    public bool IsOn => writing is not null;
+
+    /// <summary>Changes the template for requests that are answered from now on. Throws (FormatException) when it is none; then the last one stays.</summary>
+    /// <param name="template">The template; empty for none.</param>
+    public void SetTemplate(string template)
     {
-        _template = template;
-        _lines = new LineWriter(output, MaxQueuedLines);
-        IncludesProbes = config.Observability.EnableProbeRequestLog;
-        _revision = new TemplateRecord(
-            "*http.RequestLogRevision",
-            ("Name", config.Revision),
-            ("Namespace", config.Namespace),
-            ("Service", config.Service),
-            ("Configuration", config.Configuration),
-            ("PodName", config.Pod),
-            ("PodIP", config.PodIP));
-    }
-
-    /// <summary>Whether probes are logged too.</summary>
-    public bool IncludesProbes { get; }
-
-    /// <summary>The log that the configuration asks for; null when it asks for none, or its template is none, which is logged.</summary>
-    public static RequestLog? Create(QueueProxyConfig config, Stream output, ILogger logger)
-    {
-        var text = config.Observability.RequestLogTemplate;
-        if (!config.Observability.EnableRequestLog || text.Length == 0) return null;
-        try
+        ArgumentNullException.ThrowIfNull(template);
+        lock (gate)
         {
-            // Each entry is a line, whatever the template says.
-            return new RequestLog(Template.Parse("requestLog", text.EndsWith('\n') ? text : text + "\n"), config, output);
-        }
-        catch (TemplateException exception)
-        {
-            LogTemplate(logger, exception.Message);
-            return null;
+            if (template.Length == 0)
+            {
+                writing = null;
+                return;
+            }
+
+            try
+            {
+                // Each entry is a line, whatever the template says.
+                var parsed = Template.Parse("requestLog", template.EndsWith('\n') ? template : template + "\n");
+                writing = new Writing(parsed, lines ??= new LineWriter(output, MaxQueuedLines));
+            }
+            catch (TemplateException wrong)
+            {
+                throw new FormatException(wrong.Message, wrong);
+            }
         }
     }
 
     /// <summary>Writes what is queued.</summary>
-    public void Dispose() => _lines.Dispose();
-
-    /// <summary>Logs a request that was answered.</summary>
-    public void Write(HttpContext context, int status, long size, TimeSpan latency)
+    public void Dispose()
     {
-        var entry = new RequestLogEntry(context, status, size, latency, _revision);
-        _lines.Write(Encoding.UTF8.GetBytes(Line(entry)));
+        lock (gate)
+        {
+            writing = null;
+            lines?.Dispose();
+        }
     }
 
-    private string Line(RequestLogEntry entry)
+    /// <summary>Logs a request that was answered.</summary>
+    /// <param name="context">The request.</param>
+    /// <param name="status">The status it was answered with.</param>
+    /// <param name="size">Bytes of the answer's body.</param>
+    /// <param name="latency">How long it took.</param>
+    /// <param name="revision">Who answered.</param>
+    public void Write(HttpContext context, int status, long size, TimeSpan latency, RequestLogRevision revision)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        ArgumentNullException.ThrowIfNull(revision);
+        if (writing is not { } now) return;
+        now.Lines.Write(Encoding.UTF8.GetBytes(Line(now.Template, new RequestLogEntry(context, status, size, latency, revision.Fields))));
+    }
+
+    private static string Line(Template template, RequestLogEntry entry)
     {
         try
         {
-            return _template.Execute(entry);
+            return template.Execute(entry);
         }
         catch (TemplateException)
         {
@@ -76,6 +83,5 @@ internal sealed partial class RequestLog : IDisposable
         }
     }
 
-    [LoggerMessage(20, LogLevel.Error, "There is no request log: {Reason}")]
-    private static partial void LogTemplate(ILogger logger, string reason);
+    private sealed record Writing(Template Template, LineWriter Lines);
 }
