@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
-using Microsoft.Extensions.Logging;
 using Serving.QueueProxy;
 
 // Before the first socket: completions then run where they are polled, which halves the cost of a request.
@@ -17,13 +16,7 @@ catch (FormatException exception)
     return 1;
 }
 
-var level = Environment.GetEnvironmentVariable("SERVING_LOGGING_LEVEL")?.ToLowerInvariant() switch
-{
-    "debug" => LogLevel.Debug,
-    "warn" => LogLevel.Warning,
-    "error" or "dpanic" or "panic" or "fatal" => LogLevel.Error,
-    _ => LogLevel.Information,
-};
+var level = LoggingLevel.Of(Environment.GetEnvironmentVariable("SERVING_LOGGING_LEVEL"), Environment.GetEnvironmentVariable("SERVING_LOGGING_CONFIG"));
 using var loggers = new StandardErrorLogger(level, $"{config.Namespace}/{config.Revision}", config.Pod, TimeProvider.System);
 var terminated = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
 using var term = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Terminate);

@@ -27,6 +27,8 @@ internal sealed partial class QueueProxyServer : IAsyncDisposable
     private readonly PodCertificate? _certificate;
     private readonly RequestDelegate _serve;
     private readonly CancellationTokenSource _terminated = new();
+    private const int MostIdleConnections = 1000;
+
     private readonly List<DataplaneServer> _servers = [];
     private readonly DataplaneServer _main;
 
@@ -43,7 +45,12 @@ internal sealed partial class QueueProxyServer : IAsyncDisposable
         _logger = loggers.CreateLogger<QueueProxyServer>();
         var stats = new RequestStats(time);
         _drainer = new Drainer(config.QuietPeriod, time);
-        _upstream = Upstreams.Create(new UpstreamOptions { LoggerFactory = loggers });
+        _upstream = Upstreams.Create(new UpstreamOptions
+        {
+            // A program that takes few requests at once never needs more connections.
+            MostIdleConnections = config.ContainerConcurrency > 0 ? config.ContainerConcurrency : MostIdleConnections,
+            LoggerFactory = loggers,
+        });
         _telemetry = new SidecarTelemetry(config, time, _logger);
         _proxy = new ProxyEndpoint(config, _upstream, stats, _drainer, _telemetry, time);
         _health = new HealthEndpoint(new UserProber(ReadinessProbe.Parse(config.ReadinessProbe), config.DetectHttp2, time, _logger), _drainer);

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using Serving.Api.Core;
 using Serving.Kubernetes;
@@ -9,10 +10,13 @@ namespace Serving.Host.Composition;
 /// <param name="endpoints">The Endpoints that tell who is ready; null where nobody needs to know.</param>
 /// <param name="environment">Where the control plane is.</param>
 /// <param name="leaseNames">The Leases of a part; the first names where its holder takes measurements.</param>
+/// <param name="time">The clock by which a Lease is renewed in time.</param>
 internal sealed class AutoscalerOwners(
-    ILister<Lease> leases, ILister<Endpoints>? endpoints, ClusterEnvironment environment, Func<string, Shard, IReadOnlyList<string>> leaseNames)
+    ILister<Lease> leases, ILister<Endpoints>? endpoints, ClusterEnvironment environment, Func<string, Shard, IReadOnlyList<string>> leaseNames, TimeProvider time)
 {
     private const string Service = "autoscaler";
+
+    private readonly ConcurrentDictionary<string, (string Version, long Seen)> seen = new();
 
     /// <summary>The identity under which a replica holds Leases, so that others find its address.</summary>
     public static string Identity(string pod, string address) => $"{pod}_{address}";
@@ -27,6 +31,24 @@ internal sealed class AutoscalerOwners(
     /// <summary>Where the measurements of a part are taken now; null while that is not known.</summary>
     public Uri? OwnerOf(Shard shard, int port, string path)
         => AddressOf(leases.Get(environment.SystemNamespace, leaseNames("autoscaler", shard)[0]), port, path);
+
+    /// <summary>
+    /// How long this process may fail to reach who leads a part before it is better left out: two durations of the Lease, so that a leader
+    /// that died was replaced before. Null while no renewal is seen, since then nobody leads, or the API server is away and no process
+    /// knows better: to leave any of them out would not help. Asked again and again while it fails.
+    /// </summary>
+    public TimeSpan? PatienceFor(Shard shard)
+    {
+        var name = leaseNames("autoscaler", shard)[0];
+        if (leases.Get(environment.SystemNamespace, name) is not { Spec.LeaseDurationSeconds: > 0 } lease) return null;
+        var duration = TimeSpan.FromSeconds(lease.Spec.LeaseDurationSeconds.Value);
+        var now = time.GetTimestamp();
+        var last = seen.AddOrUpdate(
+            name,
+            _ => (lease.Metadata.ResourceVersion, now),
+            (_, before) => before.Version == lease.Metadata.ResourceVersion ? before : (lease.Metadata.ResourceVersion, now));
+        return time.GetElapsedTime(last.Seen, now) <= duration ? 2 * duration : null;
+    }
 
     /// <summary>The identities of the replicas that are ready to decide.</summary>
     public IReadOnlyCollection<string> Ready()

@@ -57,16 +57,18 @@ internal sealed class ControlPlane : IProcessHealth, IDisposable
         var changes = hosting.Election is null ? null : informers.For(Resources.Leases, environment.SystemNamespace);
         var owners = changes is null
             ? null
-            : new AutoscalerOwners(changes.Lister, autoscaler is null ? null : informers.For(Resources.Endpoints).Lister, environment, hosting.LeaseNames);
-        StatForwarder Forwarder(string path) => new(
+            : new AutoscalerOwners(changes.Lister, autoscaler is null ? null : informers.For(Resources.Endpoints).Lister, environment, hosting.LeaseNames, time);
+        StatForwarder Forwarder(string path, StatConnectionMetrics? metrics = null) => new(
             () => options.SharesAutoscaler ? config.Current.LeaderElection.Buckets : 1,
             shard => owners?.OwnerOf(shard, options.Autoscaler.Port, path),
             time,
-            loggers.CreateLogger<StatForwarder>());
-        forwarder = Forwarder("/");
+            loggers.CreateLogger<StatForwarder>(),
+            shard => owners?.PatienceFor(shard),
+            metrics);
+        forwarder = Forwarder("/", names.Contains("activator") ? Own(new StatConnectionMetrics()) : null);
         var (activatorOptions, gatewayOptions) = WithTls(options, environment);
         var activator = names.Contains("activator")
-            ? Own(new ActivatorModule(activatorOptions, environment, informers, new LeaderStatSink(autoscaler, forwarder), loggers, time))
+            ? Own(new ActivatorModule(activatorOptions, environment, informers, new LeaderStatSink(autoscaler, forwarder), loggers, time, observability.Requests))
             : null;
         var gateway = names.Contains("gateway")
             ? Own(new GatewayModule(gatewayOptions, environment, informers, loggers, time, activator is null ? null : new LocalActivator(activator)))

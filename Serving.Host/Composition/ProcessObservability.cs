@@ -34,8 +34,10 @@ internal sealed class ProcessObservability : IDisposable
     /// <param name="environment">The pod: its address serves metrics, its name says who sends them.</param>
     /// <param name="guard">Says who may read metrics; null for everybody.</param>
     /// <param name="time">The clock of retries.</param>
-    public ProcessObservability(ConfigStore config, ProcessLogging logging, ClusterEnvironment environment, ScrapeGuard? guard, TimeProvider time)
+    /// <param name="requestOutput">Where requests are logged to; standard output when null.</param>
+    public ProcessObservability(ConfigStore config, ProcessLogging logging, ClusterEnvironment environment, ScrapeGuard? guard, TimeProvider time, Stream? requestOutput = null)
     {
+        Requests = new RequestLog(requestOutput ?? Console.OpenStandardOutput());
         this.config = config;
         this.logging = logging;
         this.environment = environment;
@@ -44,6 +46,9 @@ internal sealed class ProcessObservability : IDisposable
         logger = logging.Factory.CreateLogger<ProcessObservability>();
         config.Changed += OnChanged;
     }
+
+    /// <summary>The log of the activator's requests, on while it is configured.</summary>
+    public RequestLog Requests { get; }
 
     /// <summary>Serves and sends what is configured until cancelled.</summary>
     public async Task RunAsync(CancellationToken cancellation)
@@ -68,6 +73,7 @@ internal sealed class ProcessObservability : IDisposable
     {
         config.Changed -= OnChanged;
         changed.Dispose();
+        Requests.Dispose();
     }
 
     private void OnChanged(ConfigSnapshot old, ConfigSnapshot current)
@@ -79,7 +85,20 @@ internal sealed class ProcessObservability : IDisposable
 
         if (old.Observability != current.Observability)
         {
+            FollowRequests(current.Observability);
             changed.Release();
+        }
+    }
+
+    private void FollowRequests(ObservabilityConfig wanted)
+    {
+        try
+        {
+            Requests.SetTemplate(wanted.LoggingEnableRequestLog ? wanted.LoggingRequestLogTemplate : "");
+        }
+        catch (FormatException wrong)
+        {
+            logger.LogError("The last template of the request log stays in use: {Reason}", wrong.Message);
         }
     }
 
@@ -108,7 +127,7 @@ internal sealed class ProcessObservability : IDisposable
     private async Task<bool> FollowAsync(Running running, ObservabilityConfig wanted, CancellationToken cancellation)
     {
         var options = OptionsOf(wanted);
-        var address = PrometheusAddress(wanted);
+        var (address, isKnown) = await PrometheusAddressAsync(wanted, cancellation).ConfigureAwait(false);
         if (!Equals(running.Address, address))
         {
             await running.StopServerAsync().ConfigureAwait(false);
@@ -120,6 +139,7 @@ internal sealed class ProcessObservability : IDisposable
             running.Start(TelemetryExport.Start(options), Sending.Of(wanted));
         }
 
+        if (!isKnown) return false;
         return address is null || running.Address is not null || await ServeAsync(running, address, cancellation).ConfigureAwait(false);
     }
 
@@ -138,18 +158,33 @@ internal sealed class ProcessObservability : IDisposable
         }
     }
 
-    /// <summary>Where Prometheus finds metrics: where every server listens, or on what metrics-endpoint names.</summary>
-    private IPEndPoint? PrometheusAddress(ObservabilityConfig wanted)
+    /// <summary>Where Prometheus finds metrics: where every server listens, or on what metrics-endpoint names; not known while that cannot be resolved.</summary>
+    private async Task<(IPEndPoint? Address, bool IsKnown)> PrometheusAddressAsync(ObservabilityConfig wanted, CancellationToken cancellation)
     {
         if (wanted.MetricsProtocol != "prometheus")
         {
-            return null;
+            return (null, true);
         }
 
         var colon = wanted.MetricsEndpoint.LastIndexOf(':');
         var port = colon < 0 ? PrometheusPort : int.Parse(wanted.MetricsEndpoint[(colon + 1)..], System.Globalization.CultureInfo.InvariantCulture);
         var host = colon < 0 ? "" : wanted.MetricsEndpoint[..colon].Trim('[', ']');
-        return new IPEndPoint(IPAddress.TryParse(host, out var address) ? address : environment.ListenAddress, port);
+        if (host.Length == 0)
+        {
+            return (new IPEndPoint(environment.ListenAddress, port), true);
+        }
+
+        try
+        {
+            var found = await Dns.GetHostAddressesAsync(host, cancellation).ConfigureAwait(false);
+            var address = found.FirstOrDefault(static one => one.AddressFamily == AddressFamily.InterNetwork) ?? found[0];
+            return (new IPEndPoint(address, port), true);
+        }
+        catch (Exception error) when (error is SocketException or ArgumentException)
+        {
+            logger.LogError("Metrics are not served: metrics-endpoint {Endpoint} names no address ({Reason}); tried again in {Retry}", wanted.MetricsEndpoint, error.Message, Retry);
+            return (null, false);
+        }
     }
 
     private TelemetryOptions OptionsOf(ObservabilityConfig wanted) => new("serving")

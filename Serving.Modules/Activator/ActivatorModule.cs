@@ -6,6 +6,7 @@ using Serving.Activator.Statistics;
 using Serving.Activator.Throttling;
 using Serving.Dataplane;
 using Serving.Kubernetes;
+using Serving.Observability;
 
 namespace Serving.Activator;
 
@@ -15,6 +16,7 @@ namespace Serving.Activator;
 /// </summary>
 public sealed partial class ActivatorModule : IServingModule, IDisposable
 {
+    private const int MostIdleConnectionsToPod = 100;
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
 
     private readonly ActivatorOptions _options;
@@ -22,9 +24,10 @@ public sealed partial class ActivatorModule : IServingModule, IDisposable
     private readonly ILoggerFactory _loggers;
     private readonly ILogger _logger;
     private readonly RevisionRegistry _registry;
+    private readonly IRequestStatSink _sink;
     private readonly ConcurrencyReporter _reporter;
     private readonly IUpstream _upstream;
-    private readonly ActivatorMetrics _metrics = new();
+    private readonly ActivatorMetrics _metrics;
     private readonly ActivationHandler _handler;
     private readonly ActivatorEndpoint _endpoint;
     private volatile string? _notReadyReason = "the activator has not started";
@@ -38,8 +41,10 @@ public sealed partial class ActivatorModule : IServingModule, IDisposable
     /// <param name="sink">Takes the measurements.</param>
     /// <param name="loggers">Where it logs.</param>
     /// <param name="time">The clock.</param>
+    /// <param name="requestLog">Logs requests while it is on; null for never.</param>
     public ActivatorModule(
-        ActivatorOptions options, ClusterEnvironment environment, IInformers informers, IRequestStatSink sink, ILoggerFactory loggers, TimeProvider time)
+        ActivatorOptions options, ClusterEnvironment environment, IInformers informers, IRequestStatSink sink, ILoggerFactory loggers, TimeProvider time,
+        RequestLog? requestLog = null)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(environment);
@@ -48,15 +53,17 @@ public sealed partial class ActivatorModule : IServingModule, IDisposable
         ArgumentNullException.ThrowIfNull(loggers);
         ArgumentNullException.ThrowIfNull(time);
         _options = options;
+        _sink = sink;
         _time = time;
         _heartbeat = new Heartbeat("reporting requests", Patience, time);
         _loggers = loggers;
         _logger = loggers.CreateLogger<ActivatorModule>();
         _registry = new RevisionRegistry(informers, options.Address, options.QueueDepth, new PodProber(options.PodTls, options.PodTlsPort, time));
-        _reporter = new ConcurrencyReporter(environment.PodName, sink, time);
-        _upstream = Upstreams.Create(new UpstreamOptions { ConnectTimeout = TimeSpan.FromSeconds(2), LoggerFactory = loggers });
-        _handler = new ActivationHandler(_registry, _reporter, new PodForwarder(_upstream, options.PodTls, options.PodTlsPort), _metrics, time, _logger);
-        _endpoint = new ActivatorEndpoint(_handler, environment.ClusterDomain, () => _notReadyReason);
+        _metrics = new ActivatorMetrics(() => _registry.Entries);
+        _reporter = new ConcurrencyReporter(environment.PodName, sink, time, Measured);
+        _upstream = Upstreams.Create(new UpstreamOptions { ConnectTimeout = TimeSpan.FromSeconds(2), MostIdleConnections = MostIdleConnectionsToPod, LoggerFactory = loggers });
+        _handler = new ActivationHandler(_registry, _reporter, new PodForwarder(_upstream, options.PodTls, options.PodTlsPort), requestLog, time, _logger);
+        _endpoint = new ActivatorEndpoint(_handler, environment.ClusterDomain, () => NotReadyReason);
     }
 
     /// <inheritdoc/>
@@ -65,8 +72,11 @@ public sealed partial class ActivatorModule : IServingModule, IDisposable
     /// <inheritdoc/>
     public Activation Activation => Activation.Always;
 
-    /// <inheritdoc/>
-    public string? NotReadyReason => _notReadyReason;
+    /// <summary>
+    /// As of any module; and while the autoscaler stays out of reach from here alone, requests are better held by a replica that can wake
+    /// what they wait for. That lasts longer than a change of leaders, and an API server that is away takes nobody out.
+    /// </summary>
+    public string? NotReadyReason => _notReadyReason ?? _sink.NotReadyReason;
 
     /// <inheritdoc/>
     public string? StuckReason => _heartbeat.StuckReason;
@@ -148,6 +158,11 @@ public sealed partial class ActivatorModule : IServingModule, IDisposable
         using var limit = new CancellationTokenSource(_options.DrainTimeout, _time);
         await server.StopAsync(limit.Token);
         while (Volatile.Read(ref _inFlight) > 0 && !limit.IsCancellationRequested) await Task.Delay(TimeSpan.FromMilliseconds(20), _time);
+    }
+
+    private void Measured(ObjectKey revision, double concurrency)
+    {
+        if (_registry.Find(revision.Namespace, revision.Name) is { } entry) entry.Load.Concurrency = concurrency;
     }
 
     private void Report()

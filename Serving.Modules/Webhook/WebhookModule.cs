@@ -97,7 +97,7 @@ public sealed class WebhookModule : IServingModule
         {
             await config.WaitForSyncAsync(cancellation).ConfigureAwait(false);
             await FirstCertificateAsync(client, cancellation).ConfigureAwait(false);
-            var server = new WebhookServer(new(options.Address, options.Port), () => certificate!, Handlers(client), loggers);
+            var server = new WebhookServer(new(options.Address, options.Port), () => certificate!, Handlers(client), loggers, time);
             await using (server.ConfigureAwait(false))
             {
                 await server.StartAsync(cancellation).ConfigureAwait(false);

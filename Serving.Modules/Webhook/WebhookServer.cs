@@ -30,17 +30,22 @@ internal sealed partial class WebhookServer : IAsyncDisposable
     private readonly WebApplication application;
     private readonly IReadOnlyDictionary<string, Func<AdmissionRequest, CancellationToken, ValueTask<AdmissionAnswer>>> handlers;
     private readonly ILogger<WebhookServer> logger;
+    private readonly WebhookMetrics metrics = new();
+    private readonly TimeProvider time;
 
     /// <param name="address">Where to listen; port 0 takes a free one.</param>
     /// <param name="certificate">The certificate to serve with, asked for at each handshake.</param>
     /// <param name="handlers">Who answers, by path.</param>
     /// <param name="loggers">Makes the loggers.</param>
+    /// <param name="time">The clock of decisions.</param>
     public WebhookServer(
         IPEndPoint address,
         Func<ServingCertificate> certificate,
         IReadOnlyDictionary<string, Func<AdmissionRequest, CancellationToken, ValueTask<AdmissionAnswer>>> handlers,
-        ILoggerFactory loggers)
+        ILoggerFactory loggers,
+        TimeProvider time)
     {
+        this.time = time;
         this.handlers = handlers;
         logger = loggers.CreateLogger<WebhookServer>();
         var builder = WebApplication.CreateEmptyBuilder(new());
@@ -80,6 +85,7 @@ internal sealed partial class WebhookServer : IAsyncDisposable
     {
         await application.StopAsync(CancellationToken.None).ConfigureAwait(false);
         await application.DisposeAsync().ConfigureAwait(false);
+        metrics.Dispose();
     }
 
     /// <summary>Answers one request; whatever it is, with less than 500.</summary>
@@ -156,7 +162,9 @@ internal sealed partial class WebhookServer : IAsyncDisposable
                 return;
             }
 
+            var began = time.GetTimestamp();
             var answer = await DecideAsync(review, handler, http.RequestAborted).ConfigureAwait(false);
+            metrics.Decided(http.Request.Path.Value!, review.Request, answer, time.GetElapsedTime(began));
             Log.Answered(
                 logger, http.Request.Path.Value!, review.Request.Operation, review.Request.Kind.Kind, review.Request.Namespace, review.Request.Name,
                 answer.Refusal is null, answer.Refusal ?? "");

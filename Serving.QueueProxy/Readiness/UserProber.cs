@@ -59,9 +59,11 @@ internal sealed partial class UserProber(IReadOnlyList<ReadinessProbe> probes, b
 
     private async Task<bool> TryAsync(ReadinessProbe probe, TimeSpan timeout, bool last)
     {
-        using var deadline = new CancellationTokenSource(timeout, time);
         try
         {
+            // HTTP/2 that hangs must leave HTTP/1.1 all of its own time.
+            if (probe.Kind == ProbeKind.Http && detectHttp2 && !probe.Tls && await IsReadyOverHttp2Async(probe, timeout)) return true;
+            using var deadline = new CancellationTokenSource(timeout, time);
             switch (probe.Kind)
             {
                 case ProbeKind.Tcp:
@@ -85,14 +87,14 @@ internal sealed partial class UserProber(IReadOnlyList<ReadinessProbe> probes, b
 
     private async Task<bool> GetAsync(ReadinessProbe probe, bool last, CancellationToken cancellation)
     {
-        if (detectHttp2 && !probe.Tls && await IsReadyOverHttp2Async(probe, cancellation)) return true;
         var result = await HttpProbe.GetAsync(probe.Host, probe.Port, probe.Path, probe.Headers, probe.Tls, cancellation);
         if (last && !result.IsReady) LogFailed(logger, probe.Kind, probe.Port, $"status {result.Status}");
         return result.IsReady;
     }
 
-    private static async Task<bool> IsReadyOverHttp2Async(ReadinessProbe probe, CancellationToken cancellation)
+    private async Task<bool> IsReadyOverHttp2Async(ReadinessProbe probe, TimeSpan timeout)
     {
+        using var deadline = new CancellationTokenSource(timeout, time);
         using var handler = new SocketsHttpHandler { UseProxy = false };
         using var client = new HttpMessageInvoker(handler);
         using var request = new HttpRequestMessage(HttpMethod.Get, $"http://{probe.Host}:{probe.Port}/{probe.Path.TrimStart('/')}")
@@ -104,10 +106,10 @@ internal sealed partial class UserProber(IReadOnlyList<ReadinessProbe> probes, b
         foreach (var (name, value) in probe.Headers) request.Headers.TryAddWithoutValidation(name, value);
         try
         {
-            using var response = await client.SendAsync(request, cancellation);
+            using var response = await client.SendAsync(request, deadline.Token);
             return (int)response.StatusCode is >= 200 and < 400;
         }
-        catch (HttpRequestException)
+        catch (Exception exception) when (exception is HttpRequestException or OperationCanceledException)
         {
             // It does not speak HTTP/2, or not yet; HTTP/1.1 is asked next.
             return false;

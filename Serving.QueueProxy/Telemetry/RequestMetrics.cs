@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using Microsoft.AspNetCore.Http;
+using Serving.Observability;
 
 namespace Serving.QueueProxy.Telemetry;
 

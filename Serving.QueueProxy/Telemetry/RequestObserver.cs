@@ -1,10 +1,11 @@
 using Microsoft.AspNetCore.Http;
 using Serving.Dataplane.Requests;
+using Serving.Observability;
 
 namespace Serving.QueueProxy.Telemetry;
 
 /// <summary>Stands around everything that is done for a request, to log, measure and trace it. Without any of the three there is none.</summary>
-internal sealed class RequestObserver(RequestLog? log, RequestMetrics? metrics, RequestTracing? tracing, TimeProvider time)
+internal sealed class RequestObserver(LoggedRequests? log, RequestMetrics? metrics, RequestTracing? tracing, TimeProvider time)
 {
     /// <summary>Serves a request and tells about it.</summary>
     public async Task ServeAsync(HttpContext context, RequestDelegate next)
@@ -34,7 +35,7 @@ internal sealed class RequestObserver(RequestLog? log, RequestMetrics? metrics, 
             var status = failed ? StatusCodes.Status500InternalServerError : context.Response.StatusCode;
             RequestTracing.Answered(span, status);
             if (!probe) metrics?.Completed(elapsed, context.Request, status, tag);
-            written?.Write(context, status, body!.Written, elapsed);
+            written?.Log.Write(context, status, body!.Written, elapsed, written.Revision);
         }
     }
 }

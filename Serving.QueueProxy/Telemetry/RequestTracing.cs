@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Microsoft.AspNetCore.Http;
+using Serving.Observability;
 
 namespace Serving.QueueProxy.Telemetry;
 
@@ -53,12 +54,5 @@ internal sealed class RequestTracing : IDisposable
         if (span is not { IsAllDataRequested: true }) return;
         span.SetTag("http.response.status_code", status);
         if (status >= StatusCodes.Status500InternalServerError) span.SetStatus(ActivityStatusCode.Error);
-    }
-
-    /// <summary>The trace a request belongs to, by <c>traceparent</c> or <c>X-B3-TraceId</c>; empty for none.</summary>
-    public static string TraceId(HttpRequest request)
-    {
-        var parts = request.Headers.TraceParent.ToString().Split('-', 3);
-        return parts.Length >= 2 ? parts[1] : request.Headers["X-B3-TraceId"].ToString();
     }
 }

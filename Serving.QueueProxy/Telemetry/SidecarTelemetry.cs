@@ -25,13 +25,14 @@ internal sealed partial class SidecarTelemetry : IDisposable
     {
         _config = config;
         var observability = config.Observability;
-        _log = RequestLog.Create(config, Console.OpenStandardOutput(), logger);
+        _log = Log(observability, logger);
         var served = observability.RequestMetricsProtocol == Prometheus;
         if (served) _exporter = new PrometheusExporter(RequestMetrics.MeterName, "System.Runtime");
         if (Sends(observability.RequestMetricsProtocol) || Sends(observability.TracingProtocol)) _export = Start(config, logger);
         if (served || _export is { SendsMetrics: true }) Metrics = new RequestMetrics();
         if (_export is { SendsTraces: true }) Tracing = new RequestTracing();
-        if (_log is not null || Metrics is not null || Tracing is not null) Observer = new RequestObserver(_log, Metrics, Tracing, time);
+        if (_log is not null || Metrics is not null || Tracing is not null) Observer = new RequestObserver(
+                _log is null ? null : new LoggedRequests(_log, Revision(config), observability.EnableProbeRequestLog), Metrics, Tracing, time);
     }
 
     /// <summary>Stands around requests; null when nothing is told about them.</summary>
@@ -78,6 +79,27 @@ internal sealed partial class SidecarTelemetry : IDisposable
         _log?.Dispose();
     }
 
+    /// <summary>The log that the configuration asks for; null when it asks for none, or its template is none, which is said.</summary>
+    private static RequestLog? Log(ObservabilityConfig observability, ILogger logger)
+    {
+        if (!observability.EnableRequestLog || observability.RequestLogTemplate.Length == 0) return null;
+        var log = new RequestLog(Console.OpenStandardOutput());
+        try
+        {
+            log.SetTemplate(observability.RequestLogTemplate);
+            return log;
+        }
+        catch (FormatException wrong)
+        {
+            LogTemplate(logger, wrong.Message);
+            log.Dispose();
+            return null;
+        }
+    }
+
+    private static RequestLogRevision Revision(QueueProxyConfig config)
+        => new(config.Namespace, config.Revision, config.Service, config.Configuration, config.Pod, config.PodIP);
+
     private static bool Sends(string protocol) => protocol is TelemetryOptions.Grpc or TelemetryOptions.HttpProtobuf;
 
     private static TelemetryExport? Start(QueueProxyConfig config, ILogger logger)
@@ -120,6 +142,9 @@ internal sealed partial class SidecarTelemetry : IDisposable
         if (config.Configuration.Length > 0) attributes["kn.configuration.name"] = config.Configuration;
         return attributes;
     }
+
+    [LoggerMessage(20, LogLevel.Error, "There is no request log: {Reason}")]
+    private static partial void LogTemplate(ILogger logger, string reason);
 
     [LoggerMessage(21, LogLevel.Error, "Nothing is sent: {Reason}")]
     private static partial void LogEndpoint(ILogger logger, string reason);

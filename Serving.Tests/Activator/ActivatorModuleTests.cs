@@ -9,6 +9,7 @@ using Serving.Api;
 using Serving.Api.Knative;
 using Serving.Dataplane.Statistics;
 using Serving.Kubernetes;
+using Serving.Observability;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Activator;
@@ -19,6 +20,8 @@ public sealed class ActivatorModuleTests : IRequestStatSink
     private readonly ConcurrentQueue<(string Namespace, string Revision, Stat Stat)> _reports = new();
     private readonly HttpClient _client = new() { Timeout = TimeSpan.FromSeconds(20) };
     private InMemoryCluster _cluster = null!;
+    private RequestLog _requestLog = null!;
+    private MemoryStream _logged = null!;
     private ActivatorModule _activator = null!;
     private CancellationTokenSource _stop = null!;
     private Task _running = null!;
@@ -27,11 +30,13 @@ public sealed class ActivatorModuleTests : IRequestStatSink
     public async Task StartAsync()
     {
         _reports.Clear();
+        NotReadyReason = null;
         _cluster = new InMemoryCluster();
         _stop = new CancellationTokenSource();
         var options = new ActivatorOptions(IPAddress.Loopback) { HttpPort = 0, H2cPort = 0, QueueDepth = 5, DrainDelay = TimeSpan.Zero };
         _activator = new ActivatorModule(
-            options, new ClusterEnvironment("knative-serving", "cluster.local", "activator-1", IPAddress.Loopback), _cluster, this, NullLoggerFactory.Instance, TimeProvider.System);
+            options, new ClusterEnvironment("knative-serving", "cluster.local", "activator-1", IPAddress.Loopback), _cluster, this, NullLoggerFactory.Instance, TimeProvider.System,
+            _requestLog = new RequestLog(_logged = new MemoryStream()));
         _running = _activator.RunAsync(_cluster, _stop.Token);
         await Eventually.HoldsAsync(() => _activator.NotReadyReason.Should().BeNull());
     }
@@ -42,11 +47,14 @@ public sealed class ActivatorModuleTests : IRequestStatSink
         await _stop.CancelAsync();
         await _running;
         _activator.Dispose();
+        _requestLog.Dispose();
         _stop.Dispose();
     }
 
     [OneTimeTearDown]
     public void DisposeClient() => _client.Dispose();
+
+    public string? NotReadyReason { get; private set; }
 
     public void Report(string ns, string revision, in Stat stat) => _reports.Enqueue((ns, revision, stat));
 
@@ -229,9 +237,80 @@ public sealed class ActivatorModuleTests : IRequestStatSink
         _reports.Sum(report => report.Stat.RequestCount).Should().Be(1);
     }
 
+    [Test]
+    public async Task Is_not_ready_while_measurements_of_this_process_do_not_arrive()
+    {
+        NotReadyReason = "the autoscaler is away";
+        _activator.NotReadyReason.Should().Be("the autoscaler is away");
+        using (var answer = await ProbeAsKubeletAsync())
+        {
+            answer.StatusCode.Should().Be(HttpStatusCode.InternalServerError);
+        }
+
+        NotReadyReason = null;
+        using var ready = await ProbeAsKubeletAsync();
+        ready.StatusCode.Should().Be(HttpStatusCode.OK);
+    }
+
+    [Test]
+    public async Task Tells_what_each_revisions_requests_do_until_the_revision_is_gone()
+    {
+        PutRevision();
+        using var metrics = new CollectedMetrics("Serving.Activator");
+        const string Of = "k8s.namespace.name=ns,kn.revision.name=rev";
+        metrics.Collect().Should().BeEmpty("the revision had no request");
+        var running = new TaskCompletionSource();
+        await using var pod = await FakePod.StartAsync(async context =>
+        {
+            await running.Task;
+            await context.Response.WriteAsync("ok");
+        });
+
+        var answer = SendAsync();
+        await Eventually.HoldsAsync(() => metrics.Collect().Should().Contain($"kn.revision.request.queued{{{Of}}}", 1));
+        _cluster.Put(Resources.Pods, pod.Object("pod-1", ready: true));
+        await Eventually.HoldsAsync(() => metrics.Collect().Should().Contain($"kn.revision.request.queued{{{Of}}}", 0).And.Contain($"kn.revision.request.active{{{Of}}}", 1));
+        await Eventually.HoldsAsync(() => metrics.Collect()
+            .GetValueOrDefault($"kn.revision.request.concurrency{{{Of},kn.service.name=svc,kn.configuration.name=conf}}").Should().BePositive());
+        running.SetResult();
+        (await answer).Dispose();
+        await Eventually.HoldsAsync(() => metrics.Collect().Should().Contain($"kn.revision.request.active{{{Of}}}", 0));
+
+        await _cluster.DeleteAsync(Resources.Revisions, "ns", "rev", default);
+        metrics.Collect().Should().BeEmpty();
+    }
+
+    [Test]
+    public async Task Logs_requests_while_it_is_told_to()
+    {
+        PutRevision();
+        await using var pod = await FakePod.StartAsync(context => context.Response.WriteAsync("hello"));
+        _cluster.Put(Resources.Pods, pod.Object("pod-1", ready: true));
+        (await SendAsync()).Dispose();
+        _requestLog.SetTemplate("{{.Request.Method}} {{.Request.Host}} {{.Response.Code}} {{.Response.Size}} {{.Revision.Name}} {{.Revision.Service}} {{.Revision.Configuration}}.");
+        (await SendAsync()).Dispose();
+        await Eventually.HoldsAsync(() => System.Text.Encoding.UTF8.GetString(_logged.ToArray()).Should().Be("GET hello.example 200 5 rev svc conf.\n"));
+        _requestLog.SetTemplate("");
+        (await SendAsync()).Dispose();
+        _logged.Length.Should().Be(38);
+    }
+
+    private async Task<HttpResponseMessage> ProbeAsKubeletAsync()
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, Uri());
+        request.Headers.Add("User-Agent", "kube-probe/1.32");
+        return await _client.SendAsync(request);
+    }
+
     private void PutRevision(int concurrency = 0, int timeoutSeconds = 30) => _cluster.Put(Resources.Revisions, new Revision
     {
-        Metadata = new() { Namespace = "ns", Name = "rev", Uid = "rev-uid" },
+        Metadata = new()
+        {
+            Namespace = "ns",
+            Name = "rev",
+            Uid = "rev-uid",
+            Labels = new Dictionary<string, string> { ["serving.knative.dev/service"] = "svc", ["serving.knative.dev/configuration"] = "conf" },
+        },
         Spec = new() { ContainerConcurrency = concurrency, TimeoutSeconds = timeoutSeconds, Containers = [new() { Name = "user-container" }] },
     });
 

@@ -94,6 +94,51 @@ public sealed class PodAutoscalerReconcilerTests
     }
 
     [Test]
+    public async Task Scales_and_goes_on_though_the_Deployments_status_moved_meanwhile()
+    {
+        await MakeActive();
+        cluster.FailNext(IsScale, Conflict());
+        await Decide(700, 700);
+        Replicas.Should().Be(10);
+        Status.DesiredScale.Should().Be(10);
+        cluster.Find(Resources.ServerlessServices, "ns", "rev")!.Spec.NumActivators.Should().Be(4);
+    }
+
+    [Test]
+    public async Task Looks_again_when_the_Deployment_moves_all_the_time_but_writes_the_rest()
+    {
+        await MakeActive();
+        cluster.FailNext(IsScale, Conflict());
+        cluster.FailNext(IsScale, Conflict());
+        measured = (700, 700);
+        deciders.EvaluateAll();
+        (await Reconcile()).Requeue.Should().Be(TimeSpan.FromMilliseconds(200));
+        Status.DesiredScale.Should().Be(10);
+        cluster.Find(Resources.ServerlessServices, "ns", "rev")!.Spec.NumActivators.Should().Be(4);
+        await Reconcile();
+        Replicas.Should().Be(10);
+    }
+
+    [Test]
+    public async Task Does_not_undo_replicas_that_were_set_while_it_decided()
+    {
+        await MakeActive();
+        cluster.FailNext(
+            request =>
+            {
+                if (!IsScale(request)) return false;
+                var deployment = cluster.Find(Resources.Deployments, "ns", "rev-deployment")!;
+                cluster.Put(Resources.Deployments, deployment with { Spec = deployment.Spec! with { Replicas = 5 } });
+                return true;
+            },
+            Conflict());
+        measured = (700, 700);
+        deciders.EvaluateAll();
+        (await Reconcile()).Requeue.Should().NotBeNull();
+        Replicas.Should().Be(5);
+    }
+
+    [Test]
     public async Task Serves_from_pods_when_there_is_burst_capacity()
     {
         await MakeActive();
@@ -232,6 +277,11 @@ public sealed class PodAutoscalerReconcilerTests
 
     private (string Status, string Reason, string Message) Condition(string type)
         => Status.Conditions.Where(c => c.Type == type).Select(c => (c.Status, c.Reason, c.Message)).Single();
+
+    private static bool IsScale(InMemoryCluster.Request request) => request is { Verb: "patch", Plural: "deployments" };
+
+    private static KubernetesException Conflict()
+        => new("patch", new Status { State = "Failure", Code = 409, Reason = "Conflict", Message = "the object has been modified" });
 
     private Task<Reconcile> Reconcile() => reconciler.ReconcileAsync(Key, cluster, CancellationToken.None);
 

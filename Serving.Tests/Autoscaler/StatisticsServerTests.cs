@@ -8,6 +8,7 @@ using Serving.Autoscaler;
 using Serving.Autoscaler.Statistics;
 using Serving.Dataplane.Statistics;
 using Serving.Kubernetes;
+using Serving.Tests.Support;
 
 namespace Serving.Tests.Autoscaler;
 
@@ -84,6 +85,49 @@ public sealed class StatisticsServerTests
         foreach (var name in of[1]) (await other.Reader.ReadAsync(cancellation)).Should().Match<(WireStatMessage Message, bool IsForwarded)>(got => got.Message.Name == name && got.IsForwarded);
         await stop.CancelAsync();
         await running;
+    }
+
+    [Test]
+    [CancelAfter(30_000)]
+    public async Task Refuses_one_connection_too_many_and_takes_the_next_when_one_is_gone(CancellationToken cancellation)
+    {
+        await using var server = await StatisticsServer.StartAsync(
+            new AutoscalerOptions(IPAddress.Loopback, 0), (_, _) => { }, NullLoggerFactory.Instance, cancellation, most: 1);
+        var address = new Uri($"ws://127.0.0.1:{server.Port}/");
+        using (var first = new ClientWebSocket())
+        {
+            await first.ConnectAsync(address, cancellation);
+            using var second = new ClientWebSocket();
+            second.Options.CollectHttpResponseDetails = true;
+            await FluentActions.Awaiting(() => second.ConnectAsync(address, cancellation)).Should().ThrowAsync<WebSocketException>();
+            second.HttpStatusCode.Should().Be(HttpStatusCode.ServiceUnavailable);
+        }
+
+        await Eventually.HoldsAsync(async () =>
+        {
+            using var third = new ClientWebSocket();
+            await third.ConnectAsync(address, cancellation);
+        });
+    }
+
+    [Test]
+    [CancelAfter(30_000)]
+    public async Task Takes_the_longest_message_that_a_forwarder_sends_and_none_that_is_longer(CancellationToken cancellation)
+    {
+        await using var server = await StartAsync(cancellation);
+        using var socket = new ClientWebSocket();
+        await socket.ConnectAsync(new Uri($"ws://127.0.0.1:{server.Port}/"), cancellation);
+        var longest = new Stat
+        {
+            PodName = new string('p', 253), AverageConcurrentRequests = 1.1, AverageProxiedConcurrentRequests = 1.1, RequestCount = 1.1, ProxiedRequestCount = 1.1, ProcessUptime = 1.1,
+        };
+        var message = new WireStatMessage(new string('n', 63), new string('r', 253), longest);
+        await socket.SendAsync(StatCodec.Encode([.. Enumerable.Repeat(message, StatLane.MostPerMessage)]), WebSocketMessageType.Binary, true, cancellation);
+        for (var i = 0; i < StatLane.MostPerMessage; i++) (await taken.Reader.ReadAsync(cancellation)).Should().Be(message);
+
+        await socket.SendAsync(new byte[StatLane.MostPerMessage * 1024 + 4096], WebSocketMessageType.Binary, true, cancellation);
+        (await socket.ReceiveAsync(new byte[16].AsMemory(), cancellation)).MessageType.Should().Be(WebSocketMessageType.Close);
+        socket.CloseStatus.Should().Be(WebSocketCloseStatus.MessageTooBig);
     }
 
     private Task<StatisticsServer> StartAsync(CancellationToken cancellation) => StatisticsServer.StartAsync(

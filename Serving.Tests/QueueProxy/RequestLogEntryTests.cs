@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using NUnit.Framework;
 using Serving.ConfigMaps;
-using Serving.QueueProxy.Telemetry;
+using Serving.Observability;
 using Serving.Templates;
 
 namespace Serving.Tests.QueueProxy;

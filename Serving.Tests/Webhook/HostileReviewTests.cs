@@ -30,7 +30,8 @@ public sealed class HostileReviewTests
             ["/resource-validation"] = (request, _) => ValueTask.FromResult(ResourceAdmission.Validate(request, ConfigSnapshot.Default, "cluster.local")),
             ["/config-validation"] = (request, _) => ValueTask.FromResult(ConfigMapAdmission.Validate(request, "cluster.local")),
         },
-        NullLoggerFactory.Instance);
+        NullLoggerFactory.Instance,
+        TimeProvider.System);
 
     [OneTimeTearDown]
     public async Task Stop() => await server.DisposeAsync();

@@ -8,12 +8,13 @@ using Serving.Api.WellKnown;
 using Serving.Dataplane;
 using Serving.Dataplane.Requests;
 using Serving.Kubernetes;
+using Serving.Observability;
 
 namespace Serving.Activator.Requests;
 
 /// <summary>Holds a request until its revision has room, and passes it to a pod; to another when that one refuses the connection.</summary>
 internal sealed partial class ActivationHandler(
-    RevisionRegistry registry, ConcurrencyReporter reporter, PodForwarder pods, ActivatorMetrics metrics, TimeProvider time, ILogger logger)
+    RevisionRegistry registry, ConcurrencyReporter reporter, PodForwarder pods, RequestLog? log, TimeProvider time, ILogger logger)
 {
     private const long DefaultTimeoutSeconds = 300;
 
@@ -32,7 +33,32 @@ internal sealed partial class ActivationHandler(
             return;
         }
 
-        var counter = reporter.Begin(new ObjectKey(ns, revision));
+        if (log is not { IsOn: true } || ProbeRequest.IsProbe(context.Request)) await HandleAsync(context, entry, http2);
+        else await HandleAndLogAsync(context, entry, http2, log);
+    }
+
+    private async ValueTask HandleAndLogAsync(HttpContext context, RevisionEntry entry, bool? http2, RequestLog requests)
+    {
+        var started = time.GetTimestamp();
+        var body = CountingBody.Watch(context);
+        var failed = true;
+        try
+        {
+            await HandleAsync(context, entry, http2);
+            failed = false;
+        }
+        finally
+        {
+            var metadata = entry.Revision.Metadata;
+            var revision = new RequestLogRevision(
+                metadata.Namespace, metadata.Name, metadata.Labels.GetValueOrDefault(ServingKeys.Service, ""), metadata.Labels.GetValueOrDefault(ServingKeys.Configuration, ""));
+            requests.Write(context, failed ? StatusCodes.Status500InternalServerError : context.Response.StatusCode, body.Written, time.GetElapsedTime(started), revision);
+        }
+    }
+
+    private async ValueTask HandleAsync(HttpContext context, RevisionEntry entry, bool? http2)
+    {
+        var counter = reporter.Begin(ObjectKey.Of(entry.Revision));
         var deadline = RequestDeadline.Start(context, Timeouts(entry.Revision.Spec), time);
         try
         {
@@ -77,7 +103,7 @@ internal sealed partial class ActivationHandler(
         var prepared = false;
         while (true)
         {
-            metrics.Queued(1);
+            entry.Load.BeginWait();
             bool entered;
             try
             {
@@ -85,7 +111,7 @@ internal sealed partial class ActivationHandler(
             }
             finally
             {
-                metrics.Queued(-1);
+                entry.Load.EndWait();
             }
 
             if (!entered)
@@ -108,7 +134,7 @@ internal sealed partial class ActivationHandler(
                 {
                     if (!prepared) Prepare(context, viaGateway);
                     prepared = true;
-                    if (await ForwardAsync(context, entry.Revision.Metadata.Namespace, pod, http2, cancellation)) return;
+                    if (await ForwardAsync(context, entry, pod, http2, cancellation)) return;
                     LogRefused(logger, pod.Address, entry.Revision.Metadata.Namespace, entry.Revision.Metadata.Name);
                     entry.Backends.Suspect(pod.Address);
                 }
@@ -124,16 +150,16 @@ internal sealed partial class ActivationHandler(
         }
     }
 
-    private async ValueTask<bool> ForwardAsync(HttpContext context, string ns, PodTracker pod, bool http2, CancellationToken cancellation)
+    private async ValueTask<bool> ForwardAsync(HttpContext context, RevisionEntry entry, PodTracker pod, bool http2, CancellationToken cancellation)
     {
-        metrics.Active(1);
+        entry.Load.BeginAnswer();
         try
         {
-            return await pods.ForwardAsync(context, ns, pod.Address, http2, cancellation) != UpstreamResult.NotConnected;
+            return await pods.ForwardAsync(context, entry.Revision.Metadata.Namespace, pod.Address, http2, cancellation) != UpstreamResult.NotConnected;
         }
         finally
         {
-            metrics.Active(-1);
+            entry.Load.EndAnswer();
             pod.Release();
         }
     }

@@ -1,23 +1,49 @@
 using System.Diagnostics.Metrics;
+using Serving.Activator.Throttling;
+using Serving.Api.WellKnown;
 
 namespace Serving.Activator.Requests;
 
-/// <summary>What the activator measures about itself.</summary>
+/// <summary>
+/// Tells what the activator does with each revision's requests, under the names that Knative's dashboards know. Invariant: a revision
+/// that is gone is not told of, so the number of series is bounded by that of the revisions.
+/// </summary>
 internal sealed class ActivatorMetrics : IDisposable
 {
     private readonly Meter _meter = new("Serving.Activator");
-    private readonly UpDownCounter<int> _queued;
-    private readonly UpDownCounter<int> _active;
 
-    public ActivatorMetrics()
+    /// <param name="entries">The revisions.</param>
+    public ActivatorMetrics(Func<IEnumerable<RevisionEntry>> entries)
     {
-        _queued = _meter.CreateUpDownCounter<int>("kn.revision.request.queued", "{request}", "Requests that wait for a pod");
-        _active = _meter.CreateUpDownCounter<int>("kn.revision.request.active", "{request}", "Requests that a pod is answering");
+        IEnumerable<RevisionEntry> Used() => entries().Where(static entry => entry.Load.IsUsed);
+        _meter.CreateObservableUpDownCounter(
+            "kn.revision.request.queued",
+            () => Used().Select(static entry => new Measurement<long>(entry.Load.Queued, Names(entry))),
+            "{request}",
+            "Number of requests currently queued in the activator waiting for capacity");
+        _meter.CreateObservableUpDownCounter(
+            "kn.revision.request.active",
+            () => Used().Select(static entry => new Measurement<long>(entry.Load.Active, Names(entry))),
+            "{request}",
+            "Number of requests currently being proxied by the activator");
+        _meter.CreateObservableGauge(
+            "kn.revision.request.concurrency",
+            () => Used().Select(static entry => new Measurement<double>(entry.Load.Concurrency, [.. Names(entry), .. Owners(entry)])),
+            "{request}",
+            "Concurrent requests that are routed to Activator");
     }
 
-    public void Queued(int change) => _queued.Add(change);
-
-    public void Active(int change) => _active.Add(change);
-
     public void Dispose() => _meter.Dispose();
+
+    private static KeyValuePair<string, object?>[] Names(RevisionEntry entry) =>
+    [
+        new("k8s.namespace.name", entry.Revision.Metadata.Namespace),
+        new("kn.revision.name", entry.Revision.Metadata.Name),
+    ];
+
+    private static KeyValuePair<string, object?>[] Owners(RevisionEntry entry) =>
+    [
+        new("kn.service.name", entry.Revision.Metadata.Labels.GetValueOrDefault(ServingKeys.Service, "")),
+        new("kn.configuration.name", entry.Revision.Metadata.Labels.GetValueOrDefault(ServingKeys.Configuration, "")),
+    ];
 }

@@ -8,7 +8,11 @@ namespace Serving.Activator.Statistics;
 /// Counts the requests of each revision and reports them every second; the first request of an idle revision is reported
 /// at once, which is what wakes the autoscaler.
 /// </summary>
-internal sealed class ConcurrencyReporter(string podName, IRequestStatSink sink, TimeProvider time)
+/// <param name="podName">Who reports.</param>
+/// <param name="sink">Takes the reports.</param>
+/// <param name="time">The clock.</param>
+/// <param name="measured">Takes the average concurrency of each revision, less what was told at once; null when nobody wants it.</param>
+internal sealed class ConcurrencyReporter(string podName, IRequestStatSink sink, TimeProvider time, Action<ObjectKey, double>? measured = null)
 {
     /// <summary>The time between two reports.</summary>
     public static readonly TimeSpan Period = TimeSpan.FromSeconds(1);
@@ -31,7 +35,6 @@ internal sealed class ConcurrencyReporter(string podName, IRequestStatSink sink,
 
             counter = new Counter(time);
             if (!_counters.TryAdd(revision, counter)) continue;
-            if (!counter.TryBegin()) continue;
             sink.Report(revision.Namespace, revision.Name, new Stat { PodName = podName, AverageConcurrentRequests = 1, RequestCount = 1 });
             return counter;
         }
@@ -46,26 +49,43 @@ internal sealed class ConcurrencyReporter(string podName, IRequestStatSink sink,
         foreach (var (revision, counter) in _counters)
         {
             var (report, first) = counter.Report();
-            if (report.AverageConcurrency == 0 && counter.TryClose()) _counters.TryRemove(KeyValuePair.Create(revision, counter));
+            var count = report.RequestCount - first;
+            if (report.AverageConcurrency == 0 && counter.TryClose())
+            {
+                _counters.TryRemove(KeyValuePair.Create(revision, counter));
+
+                // Those that came and went since the report.
+                count += counter.Report().Report.RequestCount;
+            }
 
             // What was told at once is not told again.
+            var concurrency = Math.Max(report.AverageConcurrency - first, 0);
+            measured?.Invoke(revision, concurrency);
             sink.Report(revision.Namespace, revision.Name, new Stat
             {
                 PodName = podName,
-                AverageConcurrentRequests = Math.Max(report.AverageConcurrency - first, 0),
-                RequestCount = report.RequestCount - first,
+                AverageConcurrentRequests = concurrency,
+                RequestCount = count,
             });
         }
     }
 
-    /// <summary>The requests of one revision.</summary>
-    internal sealed class Counter(TimeProvider time)
+    /// <summary>
+    /// The requests of one revision. Born with one begun, so that whoever finds it sees the request that was told of at once.
+    /// </summary>
+    internal sealed class Counter
     {
         private const int Closed = -1;
 
-        private readonly RequestStats _stats = new(time);
-        private int _references;
+        private readonly RequestStats _stats;
+        private int _references = 1;
         private double _first = 1;
+
+        public Counter(TimeProvider time)
+        {
+            _stats = new RequestStats(time);
+            _stats.Begin(proxied: false);
+        }
 
         public bool TryBegin()
         {

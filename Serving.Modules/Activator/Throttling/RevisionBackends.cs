@@ -67,6 +67,7 @@ internal sealed class RevisionBackends : IDisposable
             {
                 backend.Healthy = false;
                 if (_mayProbe) StartProbing(backend);
+                else backend.StopProbing();
             }
 
             if (backend.Healthy != wasHealthy) Publish();
@@ -133,6 +134,9 @@ internal sealed class RevisionBackends : IDisposable
         {
             if (cancellation.IsCancellationRequested) return;
             backend.StopProbing();
+
+            // An answer to a probe is not enough where Kubernetes must say so; it will tell.
+            if (!_mayProbe && !backend.Ready) return;
             backend.Healthy = true;
             Publish();
         }

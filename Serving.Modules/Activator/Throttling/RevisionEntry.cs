@@ -18,6 +18,8 @@ internal sealed class RevisionEntry(Revision revision, RevisionThrottler throttl
 
     public RevisionBackends Backends => backends;
 
+    public RevisionLoad Load { get; } = new();
+
     public void Dispose()
     {
         backends.Dispose();

@@ -34,6 +34,9 @@ internal sealed class RevisionRegistry : IDisposable
         _registrations = [_revisions.AddHandler(OnRevision), _pods.AddHandler(OnPod), _endpoints.AddHandler(OnEndpoints)];
     }
 
+    /// <summary>All revisions.</summary>
+    public IEnumerable<RevisionEntry> Entries => _entries.Select(static pair => pair.Value);
+
     /// <summary>Whether what it knows is complete.</summary>
     public bool HasSynced => _revisions.HasSynced && _pods.HasSynced;
 

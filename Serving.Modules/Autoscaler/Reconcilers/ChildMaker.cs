@@ -76,7 +76,7 @@ internal static class ChildMaker
         AutoscalingKeys.MemoryMetric => new JsonObject
         {
             ["type"] = "Resource",
-            ["resource"] = new JsonObject { ["name"] = "memory", ["target"] = AverageValue((long)target + "Mi") },
+            ["resource"] = new JsonObject { ["name"] = "memory", ["target"] = AverageValue(Canonical((long)target, 1024, ["Mi", "Gi", "Ti", "Pi"])) },
         },
         _ => new JsonObject
         {
@@ -84,10 +84,18 @@ internal static class ChildMaker
             ["pods"] = new JsonObject
             {
                 ["metric"] = new JsonObject { ["name"] = metric },
-                ["target"] = AverageValue(((long)target).ToString(CultureInfo.InvariantCulture)),
+                ["target"] = AverageValue(Canonical((long)target, 1000, ["", "k", "M", "G"])),
             },
         },
     });
+
+    /// <summary>As Kubernetes writes it back, with the largest suffix that leaves a whole number.</summary>
+    private static string Canonical(long value, int step, string[] suffixes)
+    {
+        var power = 0;
+        for (; value != 0 && value % step == 0 && power < suffixes.Length - 1; power++) value /= step;
+        return string.Create(CultureInfo.InvariantCulture, $"{value}{(value == 0 ? "" : suffixes[power])}");
+    }
 
     private static JsonObject AverageValue(string value) => new() { ["type"] = "AverageValue", ["averageValue"] = value };
 

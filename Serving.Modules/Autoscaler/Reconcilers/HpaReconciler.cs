@@ -32,12 +32,6 @@ internal sealed class HpaReconciler(AutoscalerInformers informers, Func<ConfigSn
             await pass.WriteStatusAsync(cancellation).ConfigureAwait(false);
             throw;
         }
-        catch (KubernetesException refused) when (refused.IsInvalid)
-        {
-            pass.Status = PodAutoscalerLifecycle.MarkResourceFailedCreation(pass.Status, Resources.HorizontalPodAutoscalers.Kind, key.Name, pass.Now);
-            await pass.WriteStatusAsync(cancellation).ConfigureAwait(false);
-            throw;
-        }
 
         await pass.WriteStatusAsync(cancellation).ConfigureAwait(false);
         return Reconcile.Done;
@@ -46,12 +40,7 @@ internal sealed class HpaReconciler(AutoscalerInformers informers, Func<ConfigSn
     private async Task StepAsync(PodAutoscalerPass pass, CancellationToken cancellation)
     {
         var (ns, name) = (pass.Original.Metadata.Namespace, pass.Original.Metadata.Name);
-        var hpa = await Children.EnsureAsync(
-            Resources.HorizontalPodAutoscalers,
-            informers.HorizontalPodAutoscalers.Lister.Get(ns, name),
-            ChildMaker.HorizontalPodAutoscaler(pass.Original, pass.Settings),
-            WithSpec,
-            pass.Original, pass.Client, cancellation).ConfigureAwait(false);
+        var hpa = await EnsureHpaAsync(pass, cancellation).ConfigureAwait(false);
         var service = await Children.EnsureAsync(
             Resources.ServerlessServices,
             informers.ServerlessServices.Lister.Get(ns, name),
@@ -64,22 +53,27 @@ internal sealed class HpaReconciler(AutoscalerInformers informers, Func<ConfigSn
         ComputeStatus(pass, hpa, service);
     }
 
-    /// <summary>Takes over what we set; what Kubernetes fills in stays.</summary>
-    private static HorizontalPodAutoscaler WithSpec(HorizontalPodAutoscaler existing, HorizontalPodAutoscaler wanted)
+    /// <summary>When Kubernetes does not take it, the status says so at once.</summary>
+    private async Task<HorizontalPodAutoscaler> EnsureHpaAsync(PodAutoscalerPass pass, CancellationToken cancellation)
     {
-        var had = existing.Spec ?? new HorizontalPodAutoscalerSpec();
-        var spec = wanted.Spec!;
-        return existing with
+        var (ns, name) = (pass.Original.Metadata.Namespace, pass.Original.Metadata.Name);
+        var existing = informers.HorizontalPodAutoscalers.Lister.Get(ns, name);
+        try
         {
-            Spec = had with
-            {
-                ScaleTargetRef = spec.ScaleTargetRef,
-                MinReplicas = spec.MinReplicas ?? had.MinReplicas,
-                MaxReplicas = spec.MaxReplicas,
-                Metrics = spec.Metrics.Count > 0 ? spec.Metrics : had.Metrics,
-                Behavior = spec.Behavior ?? had.Behavior,
-            },
-        };
+            return await Children.EnsureAsync(
+                Resources.HorizontalPodAutoscalers,
+                existing,
+                ChildMaker.HorizontalPodAutoscaler(pass.Original, pass.Settings),
+                static (existing, wanted) => existing with { Spec = HpaSpec.Merge(existing.Spec ?? new HorizontalPodAutoscalerSpec(), wanted.Spec!) },
+                pass.Original, pass.Client, cancellation).ConfigureAwait(false);
+        }
+        catch (KubernetesException refused) when (existing is null && !refused.IsAlreadyExists)
+        {
+            // One that exists already was made by the pass before, which the cache has not heard of: no failure.
+            pass.Status = PodAutoscalerLifecycle.MarkResourceFailedCreation(pass.Status, Resources.HorizontalPodAutoscalers.Kind, name, pass.Now);
+            await pass.WriteStatusAsync(cancellation).ConfigureAwait(false);
+            throw;
+        }
     }
 
     private static void ComputeStatus(PodAutoscalerPass pass, HorizontalPodAutoscaler hpa, ServerlessService service)

@@ -19,6 +19,8 @@ internal sealed class PodAutoscalerReconciler : IReconciler
 {
     private const int LeastActivators = 2;
 
+    private static readonly TimeSpan AfterConflict = TimeSpan.FromMilliseconds(200);
+
     private readonly AutoscalerInformers informers;
     private readonly Func<ConfigSnapshot> config;
     private readonly Deciders deciders;
@@ -164,8 +166,43 @@ internal sealed class PodAutoscalerReconciler : IReconciler
             ?? throw new InvalidOperationException($"failed to get scale target {target.Name}: the Deployment is not known");
     }
 
-    /// <summary>Names the version that the decision saw, so that a leader that is none any more cannot undo a newer one's.</summary>
+    /// <summary>
+    /// Names the version that the decision saw, so that a leader that is none any more cannot undo a newer one's. While pods come up the
+    /// Deployment's status moves faster than any cache: a refusal is answered by a look at the newest version and one more patch, and one
+    /// more refusal by trying again soon, since the ServerlessService and the status must not wait for it. Replicas that somebody else
+    /// set meanwhile were not in the decision, so they are for the next one.
+    /// </summary>
     private static async Task PatchReplicasAsync(PodAutoscalerPass pass, Deployment target, int scale, CancellationToken cancellation)
+    {
+        try
+        {
+            await PatchOnceAsync(pass, target, scale, cancellation).ConfigureAwait(false);
+            return;
+        }
+        catch (KubernetesException refused) when (refused.IsConflict)
+        {
+            // Looked at anew below.
+        }
+
+        var newest = await pass.Client.GetAsync(Resources.Deployments, target.Metadata.Namespace, target.Metadata.Name, cancellation).ConfigureAwait(false);
+        if (newest.Spec?.Replicas == scale) return;
+        try
+        {
+            if (newest.Metadata.Uid == target.Metadata.Uid && newest.Spec?.Replicas == target.Spec?.Replicas)
+            {
+                await PatchOnceAsync(pass, newest, scale, cancellation).ConfigureAwait(false);
+                return;
+            }
+        }
+        catch (KubernetesException refused) when (refused.IsConflict)
+        {
+            // It moved again.
+        }
+
+        pass.LookAgain(AfterConflict);
+    }
+
+    private static async Task PatchOnceAsync(PodAutoscalerPass pass, Deployment target, int scale, CancellationToken cancellation)
     {
         var body = string.Create(
             CultureInfo.InvariantCulture, $$$"""{"metadata":{"resourceVersion":"{{{target.Metadata.ResourceVersion}}}"},"spec":{"replicas":{{{scale}}}}}""");

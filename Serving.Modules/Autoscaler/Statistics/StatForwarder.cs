@@ -14,13 +14,28 @@ public sealed class StatForwarder
     /// <param name="owner">Where the autoscaler of a part is now, as <c>ws://10.0.0.7:8080</c>; null while that is not known.</param>
     /// <param name="time">The clock of pauses between attempts.</param>
     /// <param name="logger">Where lost connections are said.</param>
-    public StatForwarder(Func<int> count, Func<Shard, Uri?> owner, TimeProvider time, ILogger<StatForwarder> logger)
+    /// <param name="patience">
+    /// How long attempts to reach a part may fail before this process is unready; null while the one who leads it is not known to be alive.
+    /// </param>
+    /// <param name="metrics">Counts connections; null for none.</param>
+    public StatForwarder(
+        Func<int> count, Func<Shard, Uri?> owner, TimeProvider time, ILogger<StatForwarder> logger,
+        Func<Shard, TimeSpan?>? patience = null, StatConnectionMetrics? metrics = null)
     {
         ArgumentNullException.ThrowIfNull(count);
         ArgumentNullException.ThrowIfNull(owner);
         this.count = count;
-        lanes = [.. Enumerable.Range(0, Shard.MostShards).Select(index => new StatLane(() => count() is var parts && index < parts ? owner(new Shard(index, parts)) : null, time, logger))];
+        T? Of<T>(int index, Func<Shard, T?> what) => count() is var parts && index < parts ? what(new Shard(index, parts)) : default;
+        lanes =
+        [
+            .. Enumerable.Range(0, Shard.MostShards).Select(index => new StatLane(
+                () => Of(index, owner), () => patience is null ? null : Of(index, patience), () => metrics?.OnLost(), time, logger)),
+        ];
+        metrics?.Follow(() => !lanes.Any(static lane => lane.IsFailing));
     }
+
+    /// <summary>Null while this process reaches those who decide; else which one it does not.</summary>
+    public string? UnreachableReason => lanes.Select(static lane => lane.UnreachableReason).FirstOrDefault(static reason => reason is not null);
 
     /// <summary>Takes a measurement; never blocks.</summary>
     public void Report(string ns, string revision, in Stat stat) => lanes[Shard.IndexOf(new ObjectKey(ns, revision), count())].Report(ns, revision, stat);

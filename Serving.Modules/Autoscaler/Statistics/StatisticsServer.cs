@@ -15,11 +15,19 @@ namespace Serving.Autoscaler.Statistics;
 
 /// <summary>
 /// Takes the measurements of activators in other processes: a WebSocket at any path, binary messages of protobuf
-/// WireStatMessages. Answers the kubelet's probes with 200. When it stops it tells clients to come back (1012, service restart).
+/// WireStatMessages. Answers the kubelet's probes with 200, and one connection too many with 503. When it stops it tells clients to come back (1012, service restart).
 /// </summary>
 internal sealed partial class StatisticsServer : IAsyncDisposable
 {
-    private const int LargestMessage = 4 * 1024 * 1024;
+    /// <summary>Connections at once; each activator needs one, or one for each part of the autoscaler that is here.</summary>
+    public const int MostConnections = 1024;
+
+    /// <summary>What names of the greatest length need.</summary>
+    private const int LargestMessage = StatLane.MostPerMessage * 1024;
+
+    /// <summary>Connections of probes and of those who are told to go.</summary>
+    private const int OtherConnections = 64;
+
     private const WebSocketCloseStatus ServiceRestart = (WebSocketCloseStatus)1012;
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
 
@@ -27,10 +35,13 @@ internal sealed partial class StatisticsServer : IAsyncDisposable
     private readonly Action<WireStatMessage, bool> take;
     private readonly ILogger logger;
     private readonly CancellationTokenSource stopping = new();
+    private readonly int most;
+    private int connections;
 
-    private StatisticsServer(WebApplication app, Action<WireStatMessage, bool> take, ILogger logger)
+    private StatisticsServer(WebApplication app, int most, Action<WireStatMessage, bool> take, ILogger logger)
     {
         this.app = app;
+        this.most = most;
         this.take = take;
         this.logger = logger;
     }
@@ -43,18 +54,20 @@ internal sealed partial class StatisticsServer : IAsyncDisposable
     /// <param name="take">Takes each measurement, and whether it was sent on already; quick, from any thread.</param>
     /// <param name="logging">Where it logs to.</param>
     /// <param name="cancellation">Ends the attempt.</param>
+    /// <param name="most">Connections at once.</param>
     public static async Task<StatisticsServer> StartAsync(
-        AutoscalerOptions options, Action<WireStatMessage, bool> take, ILoggerFactory logging, CancellationToken cancellation)
+        AutoscalerOptions options, Action<WireStatMessage, bool> take, ILoggerFactory logging, CancellationToken cancellation, int most = MostConnections)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.AddSingleton(logging);
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxConcurrentConnections = most + OtherConnections;
             kestrel.Listen(options.Address, options.Port);
         });
         var app = builder.Build();
-        var server = new StatisticsServer(app, take, logging.CreateLogger<StatisticsServer>());
+        var server = new StatisticsServer(app, most, take, logging.CreateLogger<StatisticsServer>());
         app.UseWebSockets(new WebSocketOptions { KeepAliveInterval = TimeSpan.FromSeconds(30), KeepAliveTimeout = TimeSpan.FromSeconds(30) });
         app.Run(server.HandleAsync);
         await app.StartAsync(cancellation).ConfigureAwait(false);
@@ -78,6 +91,25 @@ internal sealed partial class StatisticsServer : IAsyncDisposable
             return;
         }
 
+        try
+        {
+            if (Interlocked.Increment(ref connections) > most)
+            {
+                LogFull(context.Connection.RemoteIpAddress, most);
+                context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
+                return;
+            }
+
+            await ServeAsync(context).ConfigureAwait(false);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref connections);
+        }
+    }
+
+    private async Task ServeAsync(HttpContext context)
+    {
         using var socket = await context.WebSockets.AcceptWebSocketAsync().ConfigureAwait(false);
         try
         {
@@ -149,6 +181,9 @@ internal sealed partial class StatisticsServer : IAsyncDisposable
 
     [LoggerMessage(4, LogLevel.Debug, "A client of the statistics server is gone ({Address}): {Reason}")]
     private partial void LogGone(IPAddress? address, string reason);
+
+    [LoggerMessage(9, LogLevel.Warning, "A client of the statistics server is refused ({Address}): there are {Most} connections")]
+    private partial void LogFull(IPAddress? address, int most);
 
     [LoggerMessage(5, LogLevel.Warning, "A report of statistics cannot be read: {Reason}")]
     private partial void LogMalformed(string reason);

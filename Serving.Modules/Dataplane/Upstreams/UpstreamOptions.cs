@@ -12,6 +12,9 @@ public sealed record UpstreamOptions
     /// <summary>How long a connection without a request is kept. Some servers close theirs after 5 s, so it is shorter.</summary>
     public TimeSpan IdleConnectionTimeout { get; init; } = TimeSpan.FromSeconds(4);
 
+    /// <summary>Connections without a request that are kept to one destination; more are closed.</summary>
+    public int MostIdleConnections { get; init; } = 1000;
+
     /// <summary>Where it logs.</summary>
     public ILoggerFactory LoggerFactory { get; init; } = NullLoggerFactory.Instance;
 }

@@ -1,7 +1,8 @@
 namespace Serving.Dataplane.Http1;
 
 /// <summary>The idle connections to one destination, the last used first, so that the others can grow old.</summary>
-internal sealed class Http1Pool
+/// <param name="most">Connections that are kept.</param>
+internal sealed class Http1Pool(int most)
 {
     private readonly Lock _lock = new();
     private readonly List<Http1Connection> _idle = [];
@@ -25,13 +26,14 @@ internal sealed class Http1Pool
         }
     }
 
-    /// <summary>Keeps a connection for later; false when this pool is out of use.</summary>
+    /// <summary>Keeps a connection for later; false when this pool is full or out of use.</summary>
     public bool TryKeep(Http1Connection connection)
     {
         lock (_lock)
         {
-            if (!_retired) _idle.Add(connection);
-            return !_retired;
+            if (_retired || _idle.Count >= most) return false;
+            _idle.Add(connection);
+            return true;
         }
     }
 

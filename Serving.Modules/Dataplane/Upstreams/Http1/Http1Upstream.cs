@@ -41,7 +41,7 @@ internal sealed partial class Http1Upstream : IUpstream, IDisposable
             return UpstreamResult.Failed;
         }
 
-        var pool = _pools.GetOrAdd(new Destination(target.Address, target.Tls), static _ => new Http1Pool());
+        var pool = _pools.GetOrAdd(new Destination(target.Address, target.Tls), static (_, most) => new Http1Pool(most), _options.MostIdleConnections);
         var connection = pool.Take();
         for (var retries = 0; ; retries++)
         {

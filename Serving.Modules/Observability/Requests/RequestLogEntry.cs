@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Serving.Templates;
 
-namespace Serving.QueueProxy.Telemetry;
+namespace Serving.Observability;
 
 /// <summary>What a template of the request log sees of a request: <c>.Request</c>, <c>.Response</c>, <c>.Revision</c> and <c>.TraceID</c>.</summary>
 internal sealed class RequestLogEntry(HttpContext context, int status, long size, TimeSpan latency, ITemplateObject revision) : ITemplateObject
@@ -30,10 +30,17 @@ internal sealed class RequestLogEntry(HttpContext context, int status, long size
             "Request" => new RequestFields(context, Target),
             "Response" => new TemplateRecord("*http.RequestLogResponse", ("Code", status), ("Size", size), ("Latency", latency.TotalSeconds)),
             "Revision" => revision,
-            "TraceID" => RequestTracing.TraceId(context.Request),
+            "TraceID" => TraceId(context.Request),
             _ => null,
         };
         return value is not null;
+    }
+
+    /// <summary>The trace a request belongs to, by <c>traceparent</c> or <c>X-B3-TraceId</c>; empty for none.</summary>
+    private static string TraceId(HttpRequest request)
+    {
+        var parts = request.Headers.TraceParent.ToString().Split('-', 3);
+        return parts.Length >= 2 ? parts[1] : request.Headers["X-B3-TraceId"].ToString();
     }
 
     /// <summary>The members of Go's <c>http.Request</c> that a log line can be made of.</summary>

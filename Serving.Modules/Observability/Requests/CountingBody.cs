@@ -2,10 +2,10 @@ using System.IO.Pipelines;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 
-namespace Serving.QueueProxy.Telemetry;
+namespace Serving.Observability;
 
 /// <summary>Counts the bytes of a response's body on their way to the client, and changes nothing of them.</summary>
-internal sealed class CountingBody : IHttpResponseBodyFeature
+public sealed class CountingBody : IHttpResponseBodyFeature
 {
     private readonly IHttpResponseBodyFeature _inner;
     private readonly CountingWriter _writer;
@@ -20,24 +20,31 @@ internal sealed class CountingBody : IHttpResponseBodyFeature
     /// <summary>Bytes written so far; those of an upgraded connection do not count.</summary>
     public long Written => _writer.Written;
 
+    /// <inheritdoc/>
     public PipeWriter Writer => _writer;
 
+    /// <inheritdoc/>
     public Stream Stream => _stream ??= _writer.AsStream(leaveOpen: true);
 
     /// <summary>Counts from now on what is written to the response.</summary>
     public static CountingBody Watch(HttpContext context)
     {
+        ArgumentNullException.ThrowIfNull(context);
         var body = new CountingBody(context.Features.GetRequiredFeature<IHttpResponseBodyFeature>());
         context.Features.Set<IHttpResponseBodyFeature>(body);
         return body;
     }
 
+    /// <inheritdoc/>
     public void DisableBuffering() => _inner.DisableBuffering();
 
+    /// <inheritdoc/>
     public Task StartAsync(CancellationToken cancellationToken = default) => _inner.StartAsync(cancellationToken);
 
+    /// <inheritdoc/>
     public Task CompleteAsync() => _inner.CompleteAsync();
 
+    /// <inheritdoc/>
     public Task SendFileAsync(string path, long offset, long? count, CancellationToken cancellationToken = default) =>
         SendFileFallback.SendFileAsync(Stream, path, offset, count, cancellationToken);
 

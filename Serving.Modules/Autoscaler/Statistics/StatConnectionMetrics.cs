@@ -1,0 +1,36 @@
+using System.Diagnostics.Metrics;
+
+namespace Serving.Autoscaler.Statistics;
+
+/// <summary>
+/// Tells whether the activator's measurements reach the autoscaler, under the names that Knative's dashboards know. An autoscaler in the
+/// same process is always reachable.
+/// </summary>
+public sealed class StatConnectionMetrics : IDisposable
+{
+    private static readonly KeyValuePair<string, object?> Peer = new("peer", "autoscaler");
+
+    private readonly Meter meter = new("Serving.Activator.Statistics");
+    private readonly Counter<long> errors;
+    private Func<bool>? isReachable;
+
+    /// <summary>Begins to tell.</summary>
+    public StatConnectionMetrics()
+    {
+        errors = meter.CreateCounter<long>("kn.activator.stats.conn.errors", "{error}", "Number of connection errors from the activator");
+        meter.CreateObservableGauge(
+            "kn.activator.stats.conn.reachable",
+            () => Volatile.Read(ref isReachable) is { } ask ? [new Measurement<long>(ask() ? 1 : 0, Peer)] : Array.Empty<Measurement<long>>(),
+            "{reachable}",
+            "Whether a peer is reachable from the activator (1 = reachable, 0 = not reachable)");
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => meter.Dispose();
+
+    /// <summary>Tells what this answers.</summary>
+    internal void Follow(Func<bool> reachable) => Volatile.Write(ref isReachable, reachable);
+
+    /// <summary>A connection was lost.</summary>
+    internal void OnLost() => errors.Add(1, Peer);
+}

@@ -1,0 +1,87 @@
+using System.Globalization;
+using System.Text;
+using Microsoft.AspNetCore.Http;
+using Serving.Templates;
+
+namespace Serving.Observability;
+
+/// <summary>Writes a line a request, as the template of config-observability says, which may change at any time. No request waits for it.</summary>
+/// <param name="output">Where lines go; it is not disposed.</param>
+public sealed class RequestLog(Stream output) : IDisposable
+{
+    private const int MaxQueuedLines = 4096;
+
+    private readonly Lock gate = new();
+    private volatile Writing? writing;
+    private LineWriter? lines;
+
+    /// <summary>Whether there is a template: without one nothing is written.</summary>
+    public bool IsOn => writing is not null;
+
+    /// <summary>Changes the template for requests that are answered from now on. Throws (FormatException) when it is none; then the last one stays.</summary>
+    /// <param name="template">The template; empty for none.</param>
+    public void SetTemplate(string template)
+    {
+        ArgumentNullException.ThrowIfNull(template);
+        lock (gate)
+        {
+            if (template.Length == 0)
+            {
+                writing = null;
+                return;
+            }
+
+            try
+            {
+                // Each entry is a line, whatever the template says.
+                var parsed = Template.Parse("requestLog", template.EndsWith('\n') ? template : template + "\n");
+                writing = new Writing(parsed, lines ??= new LineWriter(output, MaxQueuedLines));
+            }
+            catch (TemplateException wrong)
+            {
+                throw new FormatException(wrong.Message, wrong);
+            }
+        }
+    }
+
+    /// <summary>Writes what is queued.</summary>
+    public void Dispose()
+    {
+        lock (gate)
+        {
+            writing = null;
+            lines?.Dispose();
+        }
+    }
+
+    /// <summary>Logs a request that was answered.</summary>
+    /// <param name="context">The request.</param>
+    /// <param name="status">The status it was answered with.</param>
+    /// <param name="size">Bytes of the answer's body.</param>
+    /// <param name="latency">How long it took.</param>
+    /// <param name="revision">Who answered.</param>
+    public void Write(HttpContext context, int status, long size, TimeSpan latency, RequestLogRevision revision)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        ArgumentNullException.ThrowIfNull(revision);
+        if (writing is not { } now) return;
+        now.Lines.Write(Encoding.UTF8.GetBytes(Line(now.Template, new RequestLogEntry(context, status, size, latency, revision.Fields))));
+    }
+
+    private static string Line(Template template, RequestLogEntry entry)
+    {
+        try
+        {
+            return template.Execute(entry);
+        }
+        catch (TemplateException)
+        {
+            // It parses, but asks for what there is not: said in the log itself, where whoever wrote it looks.
+            return string.Create(
+                CultureInfo.InvariantCulture,
+                $"Invalid request log template: method: {entry.Method}, response code: {entry.Status}, latency: {entry.Latency.TotalSeconds}, url: {entry.Target}\n");
+        }
+    }
+
+    private sealed record Writing(Template Template, LineWriter Lines);
+}

@@ -1,0 +1,39 @@
+using System.Text.Json;
+using Microsoft.Extensions.Logging;
+
+namespace Serving.QueueProxy;
+
+/// <summary>The least level of what the sidecar logs, as config-logging has it: <c>loglevel.queueproxy</c>, else that of <c>zap-logger-config</c>.</summary>
+internal static class LoggingLevel
+{
+    /// <summary>The level; <see cref="LogLevel.Information"/> where none is named, or none that is one.</summary>
+    /// <param name="level">The sidecar's own level (<c>SERVING_LOGGING_LEVEL</c>); empty for none.</param>
+    /// <param name="config">What zap would be configured with (<c>SERVING_LOGGING_CONFIG</c>), JSON; empty for none.</param>
+    public static LogLevel Of(string? level, string? config) => Parse(level) ?? Parse(LevelIn(config)) ?? LogLevel.Information;
+
+    private static LogLevel? Parse(string? level) => level?.ToLowerInvariant() switch
+    {
+        "debug" => LogLevel.Debug,
+        "info" => LogLevel.Information,
+        "warn" => LogLevel.Warning,
+        "error" or "dpanic" or "panic" or "fatal" => LogLevel.Error,
+        _ => null,
+    };
+
+    private static string? LevelIn(string? config)
+    {
+        if (string.IsNullOrWhiteSpace(config)) return null;
+        try
+        {
+            using var document = JsonDocument.Parse(config);
+            return document.RootElement.ValueKind == JsonValueKind.Object && document.RootElement.TryGetProperty("level", out var level) && level.ValueKind == JsonValueKind.String
+                ? level.GetString()
+                : null;
+        }
+        catch (JsonException)
+        {
+            // Admission refuses such a configuration; no pod fails to serve for one.
+            return null;
+        }
+    }
+}

@@ -1,0 +1,91 @@
+using System.Net;
+using System.Threading.Channels;
+using FluentAssertions;
+using Microsoft.Extensions.Logging.Abstractions;
+using NUnit.Framework;
+using Serving.Autoscaler;
+using Serving.Autoscaler.Statistics;
+using Serving.Dataplane.Statistics;
+using Serving.Tests.Support;
+
+namespace Serving.Tests.Autoscaler;
+
+public sealed class StatForwarderTests
+{
+    private static readonly Stat One = new() { PodName = "a", RequestCount = 1 };
+
+    private readonly Channel<(string Server, string Revision)> taken = Channel.CreateUnbounded<(string, string)>();
+
+    [Test]
+    [CancelAfter(30_000)]
+    public async Task Sends_nothing_to_one_who_does_not_decide_any_more_and_loses_nothing(CancellationToken cancellation)
+    {
+        await using var first = await StartAsync("first", cancellation);
+        await using var second = await StartAsync("second", cancellation);
+        var owner = AddressOf(first);
+        var forwarder = new StatForwarder(() => 1, _ => owner, TimeProvider.System, NullLogger<StatForwarder>.Instance);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        var running = forwarder.RunAsync(stop.Token);
+        forwarder.Report("ns", "a", One);
+        (await taken.Reader.ReadAsync(cancellation)).Should().Be(("first", "a"));
+
+        owner = AddressOf(second);
+        forwarder.Report("ns", "b", One);
+        forwarder.Report("ns", "c", One);
+        (await taken.Reader.ReadAsync(cancellation)).Should().Be(("second", "b"));
+        (await taken.Reader.ReadAsync(cancellation)).Should().Be(("second", "c"));
+        await stop.CancelAsync();
+        await running;
+    }
+
+    [Test]
+    [CancelAfter(30_000)]
+    public async Task Says_when_it_cannot_reach_one_who_is_known_to_be_alive_for_longer_than_it_may(CancellationToken cancellation)
+    {
+        var port = FreePorts.Of(IPAddress.Loopback, 1)[0];
+        var time = new ManualTimeProvider();
+        TimeSpan? patience = TimeSpan.FromSeconds(30);
+        using var metrics = new StatConnectionMetrics();
+        using var collected = new CollectedMetrics("Serving.Activator.Statistics");
+        const string Reachable = "kn.activator.stats.conn.reachable{peer=autoscaler}";
+        const string Errors = "kn.activator.stats.conn.errors{peer=autoscaler}";
+        var forwarder = new StatForwarder(
+            () => 1, _ => new Uri($"ws://127.0.0.1:{port}/"), time, NullLogger<StatForwarder>.Instance, _ => patience, metrics);
+        collected.Collect().Should().Contain(Reachable, 1).And.NotContainKey(Errors);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        var running = forwarder.RunAsync(stop.Token);
+
+        forwarder.Report("ns", "a", One);
+        await Eventually.HoldsAsync(() => collected.Collect().Should().Contain(Reachable, 0));
+        time.Advance(TimeSpan.FromSeconds(30));
+        forwarder.UnreachableReason.Should().BeNull("a leader that died may be replaced until now");
+        time.Advance(TimeSpan.FromSeconds(1));
+        forwarder.UnreachableReason.Should().Be($"the autoscaler at ws://127.0.0.1:{port}/ could not be reached for 31 s");
+
+        patience = null;
+        await Eventually.HoldsAsync(() =>
+        {
+            time.Advance(TimeSpan.FromSeconds(1));
+            forwarder.UnreachableReason.Should().BeNull("nobody could reach one who is not there");
+        });
+        patience = TimeSpan.FromSeconds(30);
+        await using (await StartAsync("server", cancellation, port))
+        {
+            await Eventually.HoldsAsync(() =>
+            {
+                time.Advance(TimeSpan.FromSeconds(1));
+                collected.Collect().Should().Contain(Reachable, 1);
+            });
+            (await taken.Reader.ReadAsync(cancellation)).Should().Be(("server", "a"));
+        }
+
+        await Eventually.HoldsAsync(() => collected.Collect().Should().Contain(Errors, 1));
+        await stop.CancelAsync();
+        await running;
+    }
+
+    private static Uri AddressOf(StatisticsServer server) => new($"ws://127.0.0.1:{server.Port}/");
+
+    private Task<StatisticsServer> StartAsync(string name, CancellationToken cancellation, int port = 0) => StatisticsServer.StartAsync(
+        new AutoscalerOptions(IPAddress.Loopback, port), (message, _) => taken.Writer.TryWrite((name, message.Name)), NullLoggerFactory.Instance, cancellation);
+}

@@ -1,0 +1,122 @@
+using System.Net;
+using System.Text;
+using FluentAssertions;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+using NSubstitute;
+using NUnit.Framework;
+using Serving.Api;
+using Serving.Api.Core;
+using Serving.ConfigMaps;
+using Serving.Host.Composition;
+using Serving.Kubernetes;
+using Serving.Observability;
+using Serving.Tests.Dataplane;
+using Serving.Tests.Support;
+
+namespace Serving.Tests.Host;
+
+public sealed class ProcessObservabilityTests
+{
+    private readonly HttpClient http = new() { Timeout = TimeSpan.FromSeconds(5) };
+    private CancellationTokenSource stop = null!;
+    private MemoryStream log = null!;
+    private MemoryStream requests = null!;
+    private InMemoryCluster cluster = null!;
+    private ConfigStore config = null!;
+    private ProcessLogging logging = null!;
+    private ProcessObservability observability = null!;
+    private Task running = null!;
+
+    [SetUp]
+    public void SetUp()
+    {
+        stop = new CancellationTokenSource();
+        (log, requests) = (new MemoryStream(), new MemoryStream());
+        cluster = new InMemoryCluster();
+        var environment = new ClusterEnvironment("knative-serving", "cluster.local", "pod", IPAddress.Loopback);
+        logging = new ProcessLogging(new LogOptions { Output = Stream.Synchronized(log) });
+        config = new ConfigStore(cluster, environment, logging.Factory.CreateLogger<ConfigStore>(), Substitute.For<IEventRecorder>());
+        observability = new ProcessObservability(config, logging, environment, TimeProvider.System, Stream.Synchronized(requests));
+        running = observability.RunAsync(stop.Token);
+    }
+
+    [TearDown]
+    public async Task TearDown()
+    {
+        await stop.CancelAsync();
+        await running;
+        observability.Dispose();
+        config.Dispose();
+        logging.Dispose();
+        stop.Dispose();
+    }
+
+    [OneTimeTearDown]
+    public void DisposeClient() => http.Dispose();
+
+    [Test]
+    public async Task Metrics_are_served_and_sent_as_config_observability_says_while_it_changes()
+    {
+        var ports = FreePorts.Of(IPAddress.Loopback, 2);
+        Configure(("metrics-protocol", "prometheus"), ("metrics-endpoint", $"localhost:{ports[0]}"));
+        await Eventually.HoldsAsync(async () => (await ScrapeAsync(ports[0])).Should().Contain("# TYPE"));
+        Configure(("metrics-protocol", "prometheus"), ("metrics-endpoint", $"127.0.0.1:{ports[1]}"));
+        await Eventually.HoldsAsync(async () => (await ScrapeAsync(ports[1])).Should().Contain("# TYPE"));
+        await FluentActions.Awaiting(() => ScrapeAsync(ports[0])).Should().ThrowAsync<HttpRequestException>();
+
+        Configure(("metrics-protocol", "prometheus"), ("metrics-endpoint", $"nowhere.invalid:{ports[0]}"));
+        await Eventually.HoldsAsync(() => Text(log).Should().Contain($"metrics-endpoint nowhere.invalid:{ports[0]} names no address"));
+        await FluentActions.Awaiting(() => ScrapeAsync(ports[1])).Should().ThrowAsync<HttpRequestException>();
+
+        var sent = 0;
+        await using var collector = await TestServer.StartAsync(context =>
+        {
+            if (context.Request.Path == "/v1/metrics") Interlocked.Increment(ref sent);
+            context.Response.ContentLength = 0;
+            return Task.CompletedTask;
+        });
+        Configure(("metrics-protocol", "http/protobuf"), ("metrics-endpoint", $"http://{collector.Address}/v1/metrics"), ("metrics-export-interval", "50ms"));
+        await Eventually.HoldsAsync(() => Volatile.Read(ref sent).Should().BeGreaterThan(3));
+
+        Configure(("metrics-protocol", "http/protobuf"), ("metrics-endpoint", $"http://{collector.Address}/v1/metrics"), ("metrics-export-interval", "1h"));
+        var before = -1;
+        await Eventually.HoldsAsync(async () =>
+        {
+            (before, var seen) = (Volatile.Read(ref sent), before);
+            await Task.Delay(400);
+            seen.Should().Be(Volatile.Read(ref sent), "the next one is an hour away");
+        });
+    }
+
+    [Test]
+    public async Task Requests_are_logged_as_config_observability_says_while_it_changes()
+    {
+        Log();
+        Configure(("logging.enable-request-log", "true"), ("logging.request-log-template", "one {{.Request.Method}} {{.Revision.Name}}"));
+        Log();
+        Configure(("logging.enable-request-log", "true"), ("logging.request-log-template", "two {{.Response.Code}} {{.Revision.Namespace}}"));
+        Log();
+        Configure(("logging.enable-request-log", "false"));
+        Log();
+        await Eventually.HoldsAsync(() => Text(requests).Should().Be("one GET rev\ntwo 201 ns\n"));
+
+        void Log()
+        {
+            var context = new DefaultHttpContext { Request = { Method = "GET" } };
+            observability.Requests.Write(context, 201, 0, TimeSpan.Zero, new RequestLogRevision("ns", "rev", "", ""));
+        }
+    }
+
+    private static string Text(MemoryStream stream) => Encoding.UTF8.GetString(stream.ToArray());
+
+    private Task<string> ScrapeAsync(int port) => http.GetStringAsync(new Uri($"http://127.0.0.1:{port}/metrics"));
+
+    private void Configure(params (string Key, string Value)[] data) => cluster.Put(Resources.ConfigMaps, new ConfigMap
+    {
+        ApiVersion = "v1",
+        Kind = "ConfigMap",
+        Metadata = new() { Namespace = "knative-serving", Name = "config-observability" },
+        Data = data.ToDictionary(pair => pair.Key, pair => pair.Value),
+    });
+}

@@ -1,0 +1,42 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
+
+namespace Serving.Tests.Support;
+
+/// <summary>What the meters of one name tell: the value of each series, as <c>name{attribute=value,…}</c>; counters are summed up.</summary>
+public sealed class CollectedMetrics : IDisposable
+{
+    private readonly MeterListener listener = new();
+    private readonly ConcurrentDictionary<string, double> observed = new();
+    private readonly ConcurrentDictionary<string, double> counted = new();
+
+    /// <param name="meter">The meters' name.</param>
+    public CollectedMetrics(string meter)
+    {
+        listener.InstrumentPublished = (instrument, self) =>
+        {
+            if (instrument.Meter.Name == meter) self.EnableMeasurementEvents(instrument);
+        };
+        listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) => Note(instrument, value, tags));
+        listener.SetMeasurementEventCallback<int>((instrument, value, tags, _) => Note(instrument, value, tags));
+        listener.SetMeasurementEventCallback<double>((instrument, value, tags, _) => Note(instrument, value, tags));
+        listener.Start();
+    }
+
+    /// <summary>All series now.</summary>
+    public IReadOnlyDictionary<string, double> Collect()
+    {
+        observed.Clear();
+        listener.RecordObservableInstruments();
+        return observed.Concat(counted).ToDictionary(StringComparer.Ordinal);
+    }
+
+    public void Dispose() => listener.Dispose();
+
+    private void Note(Instrument instrument, double value, ReadOnlySpan<KeyValuePair<string, object?>> tags)
+    {
+        var series = $"{instrument.Name}{{{string.Join(',', tags.ToArray().Select(tag => $"{tag.Key}={tag.Value}"))}}}";
+        if (instrument.IsObservable) observed[series] = value;
+        else counted.AddOrUpdate(series, value, (_, before) => before + value);
+    }
+}
