@@ -20,7 +20,7 @@ catch (FormatException exception)
 var level = Environment.GetEnvironmentVariable("SERVING_LOGGING_LEVEL")?.ToLowerInvariant() switch
 {
     "debug" => LogLevel.Debug,
-    "warn" => LogLevel.Warning,
+    "warn" or "warning" => LogLevel.Warning,
     "error" or "dpanic" or "panic" or "fatal" => LogLevel.Error,
     _ => LogLevel.Information,
 };

@@ -31,7 +31,7 @@ internal sealed class ClusterSession(ClusterOptions options)
         {
             var configuration = KubernetesConfiguration.Load(options.Kubeconfig, options.Context);
             var environment = await ReadEnvironmentAsync(stop.Token);
-            var election = await ElectionSettings.ReadAsync(configuration, environment, stop.Token, options.Leases);
+            var election = await ElectionSettings.ReadAsync(configuration, environment, logging.Factory, stop.Token, options.Leases);
             using var modules = new ControlPlane(PlaneOf(environment, election), environment, configuration, logging, TimeProvider.System);
             await modules.RunAsync(stop.Token);
             return ExitCode.Ok;

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using Serving.Api;
 using Serving.Api.Config;
 using Serving.ConfigMaps;
@@ -13,12 +14,14 @@ namespace Serving.Host.Composition;
 /// <param name="Scheme">Which Leases are held.</param>
 internal sealed record ElectionSettings(LeaderElectionOptions Times, Func<string, Shard, IReadOnlyList<string>> LeaseNames, int Buckets, LeaseScheme Scheme)
 {
-    /// <summary>Reads the ConfigMap; the code's defaults hold where there is none.</summary>
+    /// <summary>
+    /// Reads the ConfigMap; the code's defaults hold where there is none, and where it says what cannot be: that is no reason not to start.
+    /// </summary>
     public static async Task<ElectionSettings> ReadAsync(
-        KubernetesConfiguration configuration, ClusterEnvironment environment, CancellationToken cancellation, LeaseScheme scheme = LeaseScheme.Own)
+        KubernetesConfiguration configuration, ClusterEnvironment environment, ILoggerFactory loggers, CancellationToken cancellation, LeaseScheme scheme = LeaseScheme.Own)
     {
         using var client = new KubernetesClient(configuration);
-        LeaderElectionConfig settings;
+        var settings = LeaderElectionConfig.Default;
         try
         {
             var map = await client.GetAsync(Resources.ConfigMaps, environment.SystemNamespace, LeaderElectionConfigParser.Name, cancellation);
@@ -26,9 +29,21 @@ internal sealed record ElectionSettings(LeaderElectionOptions Times, Func<string
         }
         catch (KubernetesException failure) when (failure.IsNotFound)
         {
-            settings = LeaderElectionConfig.Default;
+            // Nothing is configured.
+        }
+        catch (ConfigMapException refused)
+        {
+            loggers.CreateLogger<ElectionSettings>().LogError(
+                "ConfigMap {Namespace}/{Name} is not valid, the start goes on with the defaults: {Reason}",
+                environment.SystemNamespace, LeaderElectionConfigParser.Name, refused.Explanation);
         }
 
+        return Of(settings, environment, scheme);
+    }
+
+    /// <summary>How to compete by these settings.</summary>
+    private static ElectionSettings Of(LeaderElectionConfig settings, ClusterEnvironment environment, LeaseScheme scheme)
+    {
         var times = new LeaderElectionOptions(environment.SystemNamespace, AutoscalerOwners.Identity(environment.PodName, environment.PodIP.ToString()))
         {
             LeaseDuration = settings.LeaseDuration,

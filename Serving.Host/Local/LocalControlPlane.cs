@@ -75,7 +75,7 @@ internal sealed class LocalControlPlane : IAsyncDisposable
         try
         {
             await InstallAsync(client, time, cancellation);
-            var election = options.Has(LocalOptions.ApiServer) ? null : await ElectionSettings.ReadAsync(configuration, environment, cancellation);
+            var election = options.Has(LocalOptions.ApiServer) ? null : await ElectionSettings.ReadAsync(configuration, environment, logging.Factory, cancellation);
             return new LocalControlPlane(options.GatewayPort, environment, client, configuration, election, logging, time);
         }
         catch
