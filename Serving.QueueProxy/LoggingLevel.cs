@@ -15,7 +15,7 @@ internal static class LoggingLevel
     {
         "debug" => LogLevel.Debug,
         "info" => LogLevel.Information,
-        "warn" => LogLevel.Warning,
+        "warn" or "warning" => LogLevel.Warning,
         "error" or "dpanic" or "panic" or "fatal" => LogLevel.Error,
         _ => null,
     };

@@ -67,7 +67,7 @@ internal sealed class ClusterSession(ClusterOptions options)
     {
         var logger = loggers.CreateLogger<ClusterSession>();
         return FirstAnswer.WaitAsync(
-            () => ElectionSettings.ReadAsync(configuration, environment, cancellation, options.Leases),
+            () => ElectionSettings.ReadAsync(configuration, environment, loggers, cancellation, options.Leases),
             what =>
             {
                 health.WaitsFor(what);

@@ -1,7 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Serving.Activator;
 using Serving.Api;
-using Serving.Api.Config;
 using Serving.Autoscaler;
 using Serving.Autoscaler.Statistics;
 using Serving.Certificates;
@@ -36,7 +35,6 @@ internal sealed class ControlPlane : IProcessHealth, IDisposable
     private readonly ProcessObservability observability;
     private readonly IReadOnlyList<IServingModule> modules;
     private readonly ILoggerFactory loggers;
-    private readonly bool sharesAutoscaler;
     private readonly List<IDisposable> owned = [];
     private volatile bool stopping;
 
@@ -100,9 +98,8 @@ internal sealed class ControlPlane : IProcessHealth, IDisposable
                 : null,
         ];
         modules = [.. all.OfType<IServingModule>()];
-        sharesAutoscaler = options.SharesAutoscaler;
         host = new ModuleHost(modules, client, leases, hosting with { Candidates = owners is null ? null : _ => owners.Ready() }, loggers, time, changes);
-        config.Changed += OnConfigChanged;
+        Own(new ElectionFollower(config, host, options.SharesAutoscaler));
     }
 
     /// <summary>The names of all modules.</summary>
@@ -171,24 +168,9 @@ internal sealed class ControlPlane : IProcessHealth, IDisposable
 
     public void Dispose()
     {
-        config.Changed -= OnConfigChanged;
         foreach (var part in Enumerable.Reverse(owned))
         {
             part.Dispose();
-        }
-    }
-
-    private void OnConfigChanged(ConfigSnapshot old, ConfigSnapshot current)
-    {
-        if (old.LeaderElection is var before && current.LeaderElection is var now
-            && (before.LeaseDuration, before.RenewDeadline, before.RetryPeriod) != (now.LeaseDuration, now.RenewDeadline, now.RetryPeriod))
-        {
-            host.ChangeElectionTimes(now.LeaseDuration, now.RenewDeadline, now.RetryPeriod);
-        }
-
-        if (sharesAutoscaler)
-        {
-            host.ChangeShards(current.LeaderElection.Buckets);
         }
     }
 
@@ -206,16 +188,16 @@ internal sealed class ControlPlane : IProcessHealth, IDisposable
 
     private RegistryDigests RegistryDigests(ILoggerFactory loggers, TimeProvider time)
     {
-        var http = Own(new HttpClient(RegistryHandler()));
+        var http = Own(new HttpClient(RegistryHandler(loggers)));
         var identities = RegistryIdentities.All(http, new CloudEndpoints(), time);
-        return new RegistryDigests(client, http, identities, loggers.CreateLogger<RegistryDigests>(), time);
+        return new RegistryDigests(client, http, new LocalDockerConfig(), identities, loggers.CreateLogger<RegistryDigests>(), time);
     }
 
-    private static SocketsHttpHandler RegistryHandler()
+    private static SocketsHttpHandler RegistryHandler(ILoggerFactory loggers)
     {
         try
         {
-            return RegistryTrust.CreateHandler();
+            return RegistryTrust.CreateHandler(logger: loggers.CreateLogger(typeof(RegistryTrust)));
         }
         catch (FormatException wrong)
         {

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using Serving.Api;
 using Serving.Api.Config;
 using Serving.ConfigMaps;
@@ -16,14 +17,14 @@ internal sealed record ElectionSettings(LeaderElectionOptions Times, Func<string
     private static readonly KubernetesClientOptions OneTry = new() { RequestTimeout = TimeSpan.FromSeconds(10), Attempts = 1 };
 
     /// <summary>
-    /// Reads the ConfigMap, once; the code's defaults hold where there is none. Throws <see cref="KubernetesException"/> as the server refuses, and
-    /// <see cref="UserErrorException"/> when it says what cannot be.
+    /// Reads the ConfigMap, once; the code's defaults hold where there is none, and where it says what cannot be: that is no reason not to start. Throws
+    /// <see cref="KubernetesException"/> as the server refuses.
     /// </summary>
     public static async Task<ElectionSettings> ReadAsync(
-        KubernetesConfiguration configuration, ClusterEnvironment environment, CancellationToken cancellation, LeaseScheme scheme = LeaseScheme.Own)
+        KubernetesConfiguration configuration, ClusterEnvironment environment, ILoggerFactory loggers, CancellationToken cancellation, LeaseScheme scheme = LeaseScheme.Own)
     {
         using var client = new KubernetesClient(configuration, OneTry);
-        LeaderElectionConfig settings;
+        var settings = LeaderElectionConfig.Default;
         try
         {
             var map = await client.GetAsync(Resources.ConfigMaps, environment.SystemNamespace, LeaderElectionConfigParser.Name, cancellation);
@@ -31,13 +32,21 @@ internal sealed record ElectionSettings(LeaderElectionOptions Times, Func<string
         }
         catch (KubernetesException failure) when (failure.IsNotFound)
         {
-            settings = LeaderElectionConfig.Default;
+            // Nothing is configured.
         }
-        catch (ConfigMapException wrong)
+        catch (ConfigMapException refused)
         {
-            throw new UserErrorException($"{environment.SystemNamespace}/{LeaderElectionConfigParser.Name}: {wrong.Message}", wrong);
+            loggers.CreateLogger<ElectionSettings>().LogError(
+                "ConfigMap {Namespace}/{Name} is not valid, the start goes on with the defaults: {Reason}",
+                environment.SystemNamespace, LeaderElectionConfigParser.Name, refused.Explanation);
         }
 
+        return Of(settings, environment, scheme);
+    }
+
+    /// <summary>How to compete by these settings.</summary>
+    private static ElectionSettings Of(LeaderElectionConfig settings, ClusterEnvironment environment, LeaseScheme scheme)
+    {
         var times = new LeaderElectionOptions(environment.SystemNamespace, AutoscalerOwners.Identity(environment.PodName, environment.PodIP.ToString()))
         {
             LeaseDuration = settings.LeaseDuration,

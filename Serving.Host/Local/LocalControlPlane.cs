@@ -90,7 +90,7 @@ internal sealed class LocalControlPlane : IAsyncDisposable
             // The modules have the rights that the install gives them, and no others.
             var identity = new ServiceAccountCredential(new ServiceAccountTokens(client), SystemNamespace, Account, time);
             var own = configuration with { Credential = identity };
-            var election = options.Has(LocalOptions.ApiServer) ? null : await ElectionSettings.ReadAsync(own, environment, cancellation);
+            var election = options.Has(LocalOptions.ApiServer) ? null : await ElectionSettings.ReadAsync(own, environment, logging.Factory, cancellation);
             return new LocalControlPlane(options, environment, client, own, identity, election, logging, time);
         }
         catch

@@ -74,13 +74,25 @@ public sealed class ConfigStore : IDisposable
         catch (ConfigMapException refused)
         {
             logger.LogError("ConfigMap {Name} is not valid, its last good values stay in use: {Reason}", change.Key, refused.Explanation);
-            events.Warning(map, "InvalidConfiguration", $"The last valid values stay in use: {refused.Explanation}");
-            Rejected.Add(1, new KeyValuePair<string, object?>("name", kind.Name));
+            Refuse(map, refused.Explanation);
+            return;
+        }
+        catch (Exception failure)
+        {
+            // What a parser fails at is as little a configuration as what it refuses, and whoever wrote it must hear of it.
+            logger.LogError(failure, "ConfigMap {Name} cannot be read, its last good values stay in use", change.Key);
+            Refuse(map, $"it cannot be read: {failure.Message}");
             return;
         }
 
         current = next;
         Announce(old, next);
+    }
+
+    private void Refuse(ConfigMap map, string reason)
+    {
+        events.Warning(map, "InvalidConfiguration", $"The last valid values stay in use: {reason}");
+        Rejected.Add(1, new KeyValuePair<string, object?>("name", map.Metadata.Name));
     }
 
     private void Announce(ConfigSnapshot old, ConfigSnapshot next)

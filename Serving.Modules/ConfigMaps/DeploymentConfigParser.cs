@@ -46,6 +46,7 @@ public static class DeploymentConfigParser
             $"progress-deadline must be rounded to a whole second, was: {GoValues.Format(config.ProgressDeadline)}");
         from.Require(config.DigestResolutionTimeout > TimeSpan.Zero, "digest-resolution-timeout",
             $"digest-resolution-timeout cannot be a non-positive duration, was {GoValues.Format(config.DigestResolutionTimeout)}");
+        SidecarTls.Check(from, config);
         return config;
     }
 
@@ -66,7 +67,7 @@ public static class DeploymentConfigParser
             {
                 from.Require(LabelSyntax.IsSubdomain(name), key,
                     $"runtime-class-name {name} selector not valid DNSSubdomain: a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character");
-                var selector = YamlText.Strings(value, "selector");
+                var selector = YamlText.Strings(YamlText.Entries(value), "selector");
                 foreach (var (label, text) in selector)
                 {
                     from.Require(LabelSyntax.IsKey(label) && LabelSyntax.IsValue(text), key, $"runtime-class-name {name} selector invalid: {label}={text}");

@@ -38,10 +38,8 @@ public static class DomainConfigParser
     {
         try
         {
-            var entries = YamlText.Map(text).ToList();
-            var selector = entries.Where(e => e.Key == "selector").SelectMany(e => YamlText.Entries(e.Value))
-                .ToDictionary(e => e.Key, e => YamlText.Scalar(e.Value), StringComparer.Ordinal);
-            return (selector, entries.Where(e => e.Key == "type").Select(e => YamlText.Scalar(e.Value)).FirstOrDefault(""));
+            var entries = YamlText.Map(text);
+            return (YamlText.Strings(entries, "selector"), entries.Where(e => e.Key == "type").Select(e => YamlText.Scalar(e.Value)).FirstOrDefault(""));
         }
         catch (FormatException wrong)
         {

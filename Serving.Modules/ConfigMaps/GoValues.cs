@@ -7,8 +7,6 @@ namespace Serving.ConfigMaps;
 /// <summary>Reads values as Go's standard library does, with its error texts. Every method throws <see cref="FormatException"/>.</summary>
 public static partial class GoValues
 {
-    private const string Separators = ".";
-
     /// <summary><c>strconv.ParseBool</c>.</summary>
     public static bool ParseBool(string text) => text switch
     {
@@ -67,7 +65,7 @@ public static partial class GoValues
     public static void CheckQuantity(string text)
     {
         if (text.Length == 0) throw new FormatException("quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'");
-        if (!QuantityForm().IsMatch(text) || text.Count(c => Separators.Contains(c, StringComparison.Ordinal)) > 1)
+        if (!QuantityForm().IsMatch(text))
         {
             throw new FormatException("quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'");
         }
@@ -78,9 +76,10 @@ public static partial class GoValues
     [GeneratedRegex(@"^[+-]?[0-9]+\z")]
     private static partial Regex WholeNumber();
 
-    [GeneratedRegex(@"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\z")]
+    // Each run of digits is taken once and for all: with a way back, a long one would take the square of its length.
+    [GeneratedRegex(@"^[+-]?((?>[0-9]+)(\.(?>[0-9]*))?|\.(?>[0-9]+))([eE][+-]?(?>[0-9]+))?\z")]
     private static partial Regex Decimal();
 
-    [GeneratedRegex(@"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei|[eE][+-]?[0-9]+)?\z")]
+    [GeneratedRegex(@"^[+-]?((?>[0-9]+)(\.(?>[0-9]*))?|\.(?>[0-9]+))(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei|[eE][+-]?(?>[0-9]+))?\z")]
     private static partial Regex QuantityForm();
 }

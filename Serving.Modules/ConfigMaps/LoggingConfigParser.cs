@@ -10,7 +10,6 @@ public static class LoggingConfigParser
     public const string Name = "config-logging";
 
     private const string Prefix = "loglevel.";
-    private static readonly HashSet<string> Levels = new(StringComparer.OrdinalIgnoreCase) { "debug", "info", "warn", "error", "dpanic", "panic", "fatal" };
 
     /// <summary>Reads and checks the data. Throws <see cref="ConfigMapException"/>.</summary>
     public static LoggingConfig Parse(IReadOnlyDictionary<string, string> data)
@@ -19,13 +18,20 @@ public static class LoggingConfigParser
         foreach (var (key, value) in data)
         {
             if (value.Length == 0 || key.Length == Prefix.Length || !key.StartsWith(Prefix, StringComparison.Ordinal)) continue;
-            if (!Levels.Contains(value)) throw new ConfigMapException(Name, key, "invalid logging level: " + value);
-            levels[key[Prefix.Length..]] = value.ToLowerInvariant();
+            levels[key[Prefix.Length..]] = Level(value) ?? throw new ConfigMapException(Name, key, "invalid logging level: " + value);
         }
 
         var zap = data.GetValueOrDefault("zap-logger-config", "");
         return new LoggingConfig { ZapLoggerConfig = zap, Level = LevelIn(zap), LogLevels = levels };
     }
+
+    /// <summary>The level of a name in any case; null when there is none.</summary>
+    private static string? Level(string name) => name.ToLowerInvariant() switch
+    {
+        "warn" or "warning" => "warn",
+        "debug" or "info" or "error" or "dpanic" or "panic" or "fatal" => name.ToLowerInvariant(),
+        _ => null,
+    };
 
     private static string LevelIn(string zap)
     {
@@ -34,8 +40,8 @@ public static class LoggingConfigParser
         {
             using var document = JsonDocument.Parse(zap);
             return document.RootElement is { ValueKind: JsonValueKind.Object } root
-                && root.TryGetProperty("level", out var level) && level.ValueKind == JsonValueKind.String && Levels.Contains(level.GetString()!)
-                ? level.GetString()!.ToLowerInvariant()
+                && root.TryGetProperty("level", out var level) && level.ValueKind == JsonValueKind.String && Level(level.GetString()!) is { } known
+                ? known
                 : LoggingConfig.Default.Level;
         }
         catch (JsonException wrong)

@@ -74,7 +74,9 @@ public static class NetworkConfigParser
         try
         {
             var sample = Apply(new DomainTemplateValues("foo", "bar", "baz.com"));
-            from.Require(Uri.TryCreate("https://" + sample, UriKind.Absolute, out var uri), key, "empty hostname");
+            from.Require(sample.Length > 0 && sample[0] is not ('/' or '?' or '#'), key, "empty hostname");
+            from.Require(Uri.TryCreate("https://" + sample, UriKind.Absolute, out var uri), key,
+                $"domain template gives {GoValues.Quote(sample)}, which is not a hostname");
             from.Require(uri!.PathAndQuery == "/", key, $"domain template has url path: {uri.PathAndQuery}");
         }
         catch (TemplateException wrong)
@@ -117,16 +119,15 @@ public static class NetworkConfigParser
     private static LabelSelector? Selector(string text)
     {
         if (text.Length == 0) return null;
-        var entries = YamlText.Map(text).ToList();
+        var entries = YamlText.Map(text);
         return new LabelSelector
         {
-            MatchLabels = entries.Where(e => e.Key == "matchLabels").SelectMany(e => YamlText.Entries(e.Value))
-                .ToDictionary(e => e.Key, e => YamlText.Scalar(e.Value), StringComparer.Ordinal),
+            MatchLabels = YamlText.Strings(entries, "matchLabels"),
             MatchExpressions = [.. entries.Where(e => e.Key == "matchExpressions").SelectMany(e => YamlText.Items(e.Value)).Select(Requirement)],
         };
     }
 
-    private static LabelSelectorRequirement Requirement(YamlDotNet.RepresentationModel.YamlNode node)
+    private static LabelSelectorRequirement Requirement(YamlValue node)
     {
         var fields = YamlText.Entries(node).ToDictionary(e => e.Key, e => e.Value, StringComparer.Ordinal);
         return new LabelSelectorRequirement

@@ -68,6 +68,11 @@ internal static class Functions
             {
                 (IReadOnlyDictionary<string, string> map, string name) => map.GetValueOrDefault(name, ""),
                 (IReadOnlyDictionary<string, string>, _) => throw new FormatException("value has type " + Values.TypeName(key) + "; should be string"),
+                (TemplateHeader header, string name) => header.TryGet(name, out var values) ? values : [],
+                (TemplateHeader, _) => throw new FormatException("value has type " + Values.TypeName(key) + "; should be string"),
+                (IReadOnlyList<string> list, >= 0L) when ReferenceEquals(list, TemplateHeader.AnyValue) => "",
+                (IReadOnlyList<string> list, long at) => at >= 0 && at < list.Count ? list[(int)at] : throw new FormatException($"index out of range: {at}"),
+                (IReadOnlyList<string>, _) => throw new FormatException("cannot index slice/array with type " + Values.TypeName(key)),
                 (null, _) => throw new FormatException("index of untyped nil"),
                 _ => throw new FormatException("can't index item of type " + Values.TypeName(value)),
             };
@@ -80,6 +85,8 @@ internal static class Functions
     {
         string text => (long)Encoding.UTF8.GetByteCount(text),
         IReadOnlyDictionary<string, string> map => (long)map.Count,
+        TemplateHeader header => (long)header.Count,
+        IReadOnlyList<string> list => (long)list.Count,
         var other => throw new FormatException("len of type " + Values.TypeName(other)),
     };
 

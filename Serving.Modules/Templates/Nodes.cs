@@ -2,9 +2,12 @@ using System.Text;
 
 namespace Serving.Templates;
 
-/// <summary>What an execution carries: the data (<c>$</c>), the current value (<c>.</c>) and the output.</summary>
-internal sealed record Scope(string Template, object? Root, object? Dot, StringBuilder Output)
+/// <summary>What an execution carries: the data (<c>$</c>), the current value (<c>.</c>), the output, and how much may still be made.</summary>
+internal sealed record Scope(string Template, object? Root, object? Dot, StringBuilder Output, Allowance Allowance)
 {
+    /// <summary>The text, counted; refuses when the execution has made too much of it.</summary>
+    public string Made(int line, string text) => Allowance.Take(text.Length) ? text : throw Refuse(line, "the result is too long");
+
     public TemplateException Refuse(int line, string message) => new(Template, line, "executing: " + message);
 }
 
@@ -21,7 +24,7 @@ internal sealed record TextNode(int Line, string Text) : Node(Line)
 
 internal sealed record ActionNode(int Line, Expression Value) : Node(Line)
 {
-    public override void Write(Scope scope) => scope.Output.Append(Values.Print(Value.Evaluate(scope)));
+    public override void Write(Scope scope) => scope.Output.Append(scope.Made(Line, Values.Print(Value.Evaluate(scope))));
 }
 
 /// <summary><c>if</c>, or <c>with</c> when <paramref name="Rebinds"/>.</summary>
@@ -39,6 +42,9 @@ internal sealed record BranchNode(int Line, bool Rebinds, Expression Test, IRead
 /// <summary>A part of a template that has a value.</summary>
 internal abstract record Expression(int Line)
 {
+    /// <summary>How many levels of expressions it has, itself the first.</summary>
+    public virtual int Height => 1;
+
     public abstract object? Evaluate(Scope scope);
 }
 
@@ -59,6 +65,8 @@ internal sealed record Root(int Line) : Expression(Line)
 
 internal sealed record FieldOf(int Line, Expression Target, string Name) : Expression(Line)
 {
+    public override int Height { get; } = Target.Height + 1;
+
     public override object? Evaluate(Scope scope)
     {
         var target = Target.Evaluate(scope);
@@ -68,14 +76,35 @@ internal sealed record FieldOf(int Line, Expression Target, string Name) : Expre
                 ? value
                 : throw scope.Refuse(Line, $"can't evaluate field {Name} in type {item.TypeName}"),
             IReadOnlyDictionary<string, string> map => map.TryGetValue(Name, out var text) ? text : Values.Missing,
+            TemplateHeader header => header.TryGet(Name, out var values) ? values : Values.Missing,
             null => throw scope.Refuse(Line, $"nil data; no entry for key \"{Name}\""),
             _ => throw scope.Refuse(Line, $"can't evaluate field {Name} in type {Values.TypeName(target)}"),
         };
     }
 }
 
+/// <summary>A method of an object, as <c>.Request.Header.Get "X"</c>.</summary>
+internal sealed record MethodCall(int Line, Expression Target, string Name, IReadOnlyList<Expression> Arguments) : Expression(Line)
+{
+    public override int Height { get; } = 1 + Math.Max(Target.Height, Arguments.Max(static argument => argument.Height));
+
+    public override object? Evaluate(Scope scope)
+    {
+        if (Target.Evaluate(scope) is not TemplateHeader header || Name != "Get")
+        {
+            throw scope.Refuse(Line, $"{Name} has arguments but cannot be invoked as function");
+        }
+
+        return Arguments.Count != 1 ? throw scope.Refuse(Line, $"wrong number of args for Get: want 1 got {Arguments.Count}")
+            : Arguments[0].Evaluate(scope) is string field ? header.First(field)
+            : throw scope.Refuse(Line, "expected string");
+    }
+}
+
 internal sealed record Call(int Line, string Name, TemplateFunction Function, IReadOnlyList<Expression> Arguments) : Expression(Line)
 {
+    public override int Height { get; } = 1 + Arguments.Select(static argument => argument.Height).DefaultIfEmpty(0).Max();
+
     public override object? Evaluate(Scope scope)
     {
         // and/or stop at the argument that decides.
@@ -95,7 +124,8 @@ internal sealed record Call(int Line, string Name, TemplateFunction Function, IR
         for (var i = 0; i < values.Length; i++) values[i] = Arguments[i].Evaluate(scope);
         try
         {
-            return Function(values);
+            var result = Function(values);
+            return result is string text ? scope.Made(Line, text) : result;
         }
         catch (FormatException wrong) when (wrong is not TemplateException)
         {

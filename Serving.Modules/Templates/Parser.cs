@@ -3,9 +3,17 @@ using System.Globalization;
 namespace Serving.Templates;
 
 /// <summary>Makes a tree of the pieces, and refuses by name and line what is not in the subset.</summary>
+/// <remarks>
+/// Nothing of a text decides how deep the stack gets: blocks, parentheses, pipelines and chains of fields have a most of levels, for the
+/// parser here as for whoever walks the tree later.
+/// </remarks>
 internal sealed class Parser(string name, List<Token> tokens)
 {
+    /// <summary>How many levels of blocks and parentheses, and of values within values, there may be.</summary>
+    internal const int MostLevels = 100;
+
     private int at;
+    private int level;
 
     private Token Here => tokens[at];
 
@@ -70,6 +78,7 @@ internal sealed class Parser(string name, List<Token> tokens)
     /// <summary>The rest of <c>{{if X}}…{{else if Y}}…{{else}}…{{end}}</c>, from X on.</summary>
     private BranchNode Branch(Token opener)
     {
+        Descend(opener);
         var test = Pipeline();
         Close();
         var then = Block(opener);
@@ -82,7 +91,9 @@ internal sealed class Parser(string name, List<Token> tokens)
             if (Here is { Kind: TokenKind.Word, Value: "if" or "with" } again)
             {
                 at++;
-                return new BranchNode(opener.Line, opener.Value == "with", test, then, [Branch(again)]);
+                otherwise = [Branch(again)];
+                level--;
+                return new BranchNode(opener.Line, opener.Value == "with", test, then, otherwise);
             }
 
             Close();
@@ -94,6 +105,7 @@ internal sealed class Parser(string name, List<Token> tokens)
         }
 
         Close();
+        level--;
         return new BranchNode(opener.Line, opener.Value == "with", test, then, otherwise);
     }
 
@@ -121,13 +133,24 @@ internal sealed class Parser(string name, List<Token> tokens)
             while (StartsOperand(Here)) arguments.Add(Operand());
             if (piped is not null) arguments.Add(piped);
             if (arguments.Count == 0) throw Refuse(first, $"wrong number of args for {first.Value}: want at least 1 got 0");
-            return new Call(first.Line, first.Value, function, arguments);
+            return Bounded(new Call(first.Line, first.Value, function, arguments), first);
         }
 
-        if (piped is not null) throw Refuse(first, $"non executable command in pipeline: \"{first.Value}\"");
         var value = Operand();
-        if (StartsOperand(Here)) throw Refuse(Here, $"can't give argument to non-function \"{first.Value}\"");
-        return value;
+        if (piped is null && !StartsOperand(Here)) return value;
+
+        // A field may turn out to be a method; anything else takes nothing.
+        if (value is not FieldOf field || tokens[at - 1].Kind != TokenKind.Field)
+        {
+            throw piped is null
+                ? Refuse(Here, $"can't give argument to non-function \"{first.Value}\"")
+                : Refuse(first, $"non executable command in pipeline: \"{first.Value}\"");
+        }
+
+        var given = new List<Expression>();
+        while (StartsOperand(Here)) given.Add(Operand());
+        if (piped is not null) given.Add(piped);
+        return Bounded(new MethodCall(field.Line, field.Target, field.Name, given), first);
     }
 
     private static bool StartsOperand(Token token)
@@ -155,7 +178,7 @@ internal sealed class Parser(string name, List<Token> tokens)
         while (Here is { Kind: TokenKind.Field, Glued: true, Value.Length: > 0 } field)
         {
             at++;
-            value = new FieldOf(field.Line, value, field.Value);
+            value = Bounded(new FieldOf(field.Line, value, field.Value), field);
         }
 
         return value;
@@ -163,11 +186,23 @@ internal sealed class Parser(string name, List<Token> tokens)
 
     private Expression Parenthesised(Token open)
     {
+        Descend(open);
         var value = Pipeline();
         if (Here.Kind != TokenKind.RightParen) throw Refuse(open, "unclosed left paren");
         at++;
+        level--;
         return value;
     }
+
+    private void Descend(Token token)
+    {
+        if (++level > MostLevels) throw TooDeep(token);
+    }
+
+    private Expression Bounded(Expression value, Token token) => value.Height > MostLevels ? throw TooDeep(token) : value;
+
+    private TemplateException TooDeep(Token token)
+        => Refuse(token, string.Create(CultureInfo.InvariantCulture, $"too deeply nested: there are more than {MostLevels} levels"));
 
     private object Number(Token token)
     {

@@ -68,8 +68,12 @@ internal sealed class Scanner
 
             if (Blank.Contains(text[at], StringComparison.Ordinal))
             {
-                if (text[at] == '\n') line++;
-                at++;
+                // The whole run, of which the look ahead for its end was the last: one for each of its characters would be its square.
+                for (; at < text.Length && Blank.Contains(text[at], StringComparison.Ordinal); at++)
+                {
+                    if (text[at] == '\n') line++;
+                }
+
                 glued = false;
                 continue;
             }

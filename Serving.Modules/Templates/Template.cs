@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 
 namespace Serving.Templates;
@@ -7,10 +8,14 @@ namespace Serving.Templates;
 /// boolean constants, pipelines, parentheses, <c>if</c>/<c>else if</c>/<c>else</c>, <c>with</c>, trim markers, comments, and the functions
 /// and, or, not, eq, ne, lt, le, gt, ge, index, len, print, printf (%s %q %v %d %%), println, js, html and urlquery.
 /// Anything else (<c>range</c>, <c>define</c>, <c>template</c>, <c>block</c>, variables, other functions) is refused by name
-/// and line when it is parsed. Immutable: parse once, execute from any thread.
+/// and line when it is parsed. So is a text that is too long or too deeply nested, and an execution that makes too much ends:
+/// whatever a template says, it cannot use up the stack or the memory. Immutable: parse once, execute from any thread.
 /// </summary>
 public sealed class Template
 {
+    /// <summary>How long the text of a template may be, in characters.</summary>
+    public const int MaxLength = 64 * 1024;
+
     private readonly IReadOnlyList<Node> nodes;
 
     private Template(string name, string text, IReadOnlyList<Node> nodes)
@@ -31,6 +36,11 @@ public sealed class Template
     {
         ArgumentNullException.ThrowIfNull(name);
         ArgumentNullException.ThrowIfNull(text);
+        if (text.Length > MaxLength)
+        {
+            throw new TemplateException(name, 1, string.Create(CultureInfo.InvariantCulture, $"too long: {text.Length} characters, at most {MaxLength}"));
+        }
+
         return new Template(name, text, new Parser(name, Scanner.Scan(name, text)).ParseAll());
     }
 
@@ -38,7 +48,7 @@ public sealed class Template
     public string Execute(object? data)
     {
         var output = new StringBuilder();
-        var scope = new Scope(Name, data, data, output);
+        var scope = new Scope(Name, data, data, output, new Allowance());
         foreach (var node in nodes) node.Write(scope);
         return output.ToString();
     }

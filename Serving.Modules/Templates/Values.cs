@@ -16,6 +16,8 @@ internal static class Values
         long or int => Convert.ToInt64(value, CultureInfo.InvariantCulture) != 0,
         double number => number != 0,
         IReadOnlyDictionary<string, string> map => map.Count > 0,
+        TemplateHeader header => header.Count > 0,
+        IReadOnlyList<string> list => list.Count > 0,
         _ => true,
     };
 
@@ -28,6 +30,7 @@ internal static class Values
         double number => Number(number),
         IReadOnlyDictionary<string, string> map =>
             "map[" + string.Join(' ', map.OrderBy(p => p.Key, StringComparer.Ordinal).Select(p => p.Key + ":" + p.Value)) + "]",
+        IReadOnlyList<string> list => "[" + string.Join(' ', list) + "]",
         IFormattable other => other.ToString(null, CultureInfo.InvariantCulture),
         _ => value.ToString() ?? "",
     };
@@ -40,6 +43,8 @@ internal static class Values
         int or long => "int",
         double => "float64",
         IReadOnlyDictionary<string, string> => "map[string]string",
+        TemplateHeader => "http.Header",
+        IReadOnlyList<string> => "[]string",
         ITemplateObject item => item.TypeName,
         _ => value.GetType().Name,
     };

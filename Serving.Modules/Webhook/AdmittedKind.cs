@@ -23,6 +23,12 @@ internal sealed class AdmittedKind<T>(
     ResourceType<T> resource, Func<T, T?, AdmissionContext, T> withDefaults, Func<T, T?, AdmissionContext, FieldError> validate) : IAdmittedKind
     where T : class, IKubernetesObject
 {
+    /// <summary>
+    /// How many values an object may have. What is stored is at most 1.5 MiB and has far fewer; but a body of empty entries would become
+    /// hundreds of times its length in memory.
+    /// </summary>
+    private const int MostValues = 100_000;
+
     public ResourceType Resource => resource;
 
     public JsonElement Default(JsonElement value, JsonElement? old, AdmissionContext context)
@@ -73,6 +79,11 @@ internal sealed class AdmittedKind<T>(
             return null;
         }
 
+        if (Count(element) > MostValues)
+        {
+            throw new JsonException($"cannot decode incoming {which} object: it has more than {MostValues} values");
+        }
+
         if (HasNullEntry(element))
         {
             throw new JsonException($"cannot decode incoming {which} object: a list has an entry that is null");
@@ -86,6 +97,35 @@ internal sealed class AdmittedKind<T>(
         {
             throw new JsonException($"cannot decode incoming {which} object: {error.Message}", error);
         }
+    }
+
+    // The values, those that hold others too; not much further than to one too many.
+    private static int Count(JsonElement value)
+    {
+        var count = 1;
+        switch (value.ValueKind)
+        {
+            case JsonValueKind.Array when value.GetArrayLength() > MostValues:
+                return MostValues + 1;
+            case JsonValueKind.Array:
+                foreach (var entry in value.EnumerateArray())
+                {
+                    count += Count(entry);
+                    if (count > MostValues) break;
+                }
+
+                break;
+            case JsonValueKind.Object:
+                foreach (var member in value.EnumerateObject())
+                {
+                    count += Count(member.Value);
+                    if (count > MostValues) break;
+                }
+
+                break;
+        }
+
+        return count;
     }
 
     // A record for the entry could not be told from one that is empty.

@@ -68,6 +68,18 @@ public sealed class ConfigStoreTests
     }
 
     [Test]
+    public void Survives_what_would_have_ended_the_process()
+    {
+        using var store = NewStore();
+        Put("config-network", ("domain-template", "{{.Name}}.x.{{.Domain}}"));
+        Put("config-network", ("domain-template", "{{" + new string('(', 100_000)));
+        Put("config-domain", ("example.com", new string('[', 500_000)));
+        Put("config-domain", ("example.com", "selector: {!!str a: x, a: y}"));
+        store.Current.Network.DomainTemplate.Should().Be("{{.Name}}.x.{{.Domain}}");
+        events.Received(3).Warning(Arg.Any<IKubernetesObject>(), "InvalidConfiguration", Arg.Any<string>());
+    }
+
+    [Test]
     public void Names_the_cluster_in_the_default_domain()
     {
         using var store = NewStore();

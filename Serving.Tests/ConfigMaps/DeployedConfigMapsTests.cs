@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using FluentAssertions;
 using NUnit.Framework;
 using Serving.Api.Config;
@@ -9,7 +10,7 @@ using YamlDotNet.RepresentationModel;
 namespace Serving.Tests.ConfigMaps;
 
 /// <summary>The ConfigMaps that are installed say what the code does.</summary>
-public sealed class DeployedConfigMapsTests
+public sealed partial class DeployedConfigMapsTests
 {
     private const string NoDefault = "There is no default.";
 
@@ -41,10 +42,27 @@ public sealed class DeployedConfigMapsTests
         foreach (var (key, value, doc) in Examples(Read(file).Data[ExampleBlock.Key]))
         {
             if (doc.EndsWith(NoDefault, StringComparison.Ordinal)) continue;
-            var parsed = kind.Apply(ConfigSnapshot.Default, new Dictionary<string, string>(required) { [key] = value }, "cluster.local");
+            var documented = Stated().Match(doc) is { Success: true } stated ? stated.Groups[1].Value : value;
+            var parsed = kind.Apply(ConfigSnapshot.Default, new Dictionary<string, string>(required) { [key] = documented }, "cluster.local");
             parsed.Should().BeEquivalentTo(
                 start, options => options.ComparingByMembers<ConfigSnapshot>().Excluding(member => member.Type.Name.StartsWith("Func")), "{0} documents {1}", file, key);
         }
+    }
+
+    [TestCaseSource(nameof(Files))]
+    public void Says_one_thing_about_a_default(string file)
+        => Examples(Read(file).Data[ExampleBlock.Key])
+            .Where(e => e.Doc.Contains("(the default)", StringComparison.Ordinal) || e.Doc.Contains("by default", StringComparison.Ordinal)
+                || (e.Doc.EndsWith(NoDefault, StringComparison.Ordinal) && Stated().IsMatch(e.Doc)))
+            .Should().BeEmpty("a default that is not the value shown is said as \"The default is X.\"");
+
+    [TestCaseSource(nameof(Files))]
+    public void Documents_every_key_that_is_understood(string file)
+    {
+        if (KnownConfigMaps.All.FirstOrDefault(k => k.Name == "config-" + file) is not { } kind) return;
+        KeyTests.Asked(kind).Concat(ConfigKeys.All.Where(key => key.Map == kind.Name).Select(key => key.Key))
+            .Except(KeyTests.OlderOf(kind.Name)).Except([ExampleBlock.Key])
+            .Should().BeSubsetOf(Examples(Read(file).Data[ExampleBlock.Key]).Select(e => e.Key));
     }
 
     [TestCaseSource(nameof(Files))]
@@ -82,6 +100,9 @@ public sealed class DeployedConfigMapsTests
 
     private static Dictionary<string, string> Strings(YamlNode node)
         => ((YamlMappingNode)node).ToDictionary(e => ((YamlScalarNode)e.Key).Value!, e => ((YamlScalarNode)e.Value).Value!);
+
+    [GeneratedRegex(@"The default is (.+)\.$")]
+    private static partial Regex Stated();
 
     /// <summary>The keys of an example with the comment above each.</summary>
     private static IEnumerable<(string Key, string Value, string Doc)> Examples(string text)

@@ -137,6 +137,9 @@ public sealed class KeyTests
             .Which.Explanation.Should().StartWith("metrics-endpoint: endpoint should not be set");
     }
 
+    /// <summary>The older spellings of a ConfigMap's keys.</summary>
+    internal static IEnumerable<string> OlderOf(string map) => OlderSpellings.Where(older => older.Map == map).Select(older => older.Older);
+
     /// <summary>The keys that a parser asks for.</summary>
     internal static IReadOnlySet<string> Asked(ConfigMapKind kind)
     {

@@ -93,7 +93,7 @@ public sealed class LiveKeyTests
         Case("config-deployment", "queue-sidecar-rootca", "pem", c => Variable(c, "ROOT_CA"), "", "pem"),
         Case("config-deployment", "queue-sidecar-tls-min-version", "1.3", c => Variable(c, "QUEUE_PROXY_TLS_MIN_VERSION"), "", "1.3"),
         Case("config-deployment", "queue-sidecar-tls-max-version", "1.3", c => Variable(c, "QUEUE_PROXY_TLS_MAX_VERSION"), "", "1.3"),
-        Case("config-deployment", "queue-sidecar-tls-cipher-suites", "A", c => Variable(c, "QUEUE_PROXY_TLS_CIPHER_SUITES"), "", "A"),
+        Case("config-deployment", "queue-sidecar-tls-cipher-suites", "TLS_AES_256_GCM_SHA384", c => Variable(c, "QUEUE_PROXY_TLS_CIPHER_SUITES"), "", "TLS_AES_256_GCM_SHA384"),
         Case("config-deployment", "queue-sidecar-tls-curve-preferences", "X25519", c => Variable(c, "QUEUE_PROXY_TLS_CURVE_PREFERENCES"), "", "X25519"),
         Case("config-deployment", "default-affinity-type", "none", c => Pod(c).Affinity is null, false, true),
         Case("config-deployment", "runtime-class-name", "kata: {}", c => Pod(c).RuntimeClassName, "", "kata"),
@@ -114,6 +114,7 @@ public sealed class LiveKeyTests
     private static IEnumerable<TestCaseData> Sidecar =>
     [
         Case("config-logging", "loglevel.queueproxy", "debug", c => Variable(c, "SERVING_LOGGING_LEVEL"), "", "debug"),
+        Case("config-logging", "loglevel.queueproxy", "Warning", c => Variable(c, "SERVING_LOGGING_LEVEL"), "", "warn"),
         Case("config-logging", "zap-logger-config", "{\"level\":\"warn\"}", c => Variable(c, "SERVING_LOGGING_CONFIG"), "", "{\"level\":\"warn\"}"),
         Case("config-network", "internal-encryption", "true", c => string.Join(',', Pod(c).Volumes.Select(v => v.Name)), "", "server-certs"),
         Case("config-network", "system-internal-tls", "Enabled", c => string.Join(',', Pod(c).Volumes.Select(v => v.Name)), "", "server-certs"),

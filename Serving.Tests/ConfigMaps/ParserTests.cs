@@ -118,6 +118,9 @@ public sealed class ParserTests
     }
 
     [TestCase("domain-template", "{{.Name}}/x", "domain template has url path: /x")]
+    [TestCase("domain-template", "{{.Name}} x.{{.Domain}}", "domain template gives \"foo x.baz.com\", which is not a hostname")]
+    [TestCase("domain-template", "", "empty hostname")]
+    [TestCase("domain-template", "/{{.Name}}", "empty hostname")]
     [TestCase("http-protocol", "foo", "httpProtocol foo in config-network ConfigMap is not supported")]
     [TestCase("rollout-duration", "-444", "rollout-duration must be a positive integer, but was -444")]
     [TestCase("system-internal-tls", "x", "system-internal-tls with value: \"x\" in config-network ConfigMap is not supported")]
@@ -131,6 +134,13 @@ public sealed class ParserTests
     public void Config_observability_is_refused(string key, string value, string message)
         => FluentActions.Invoking(() => ObservabilityConfigParser.Parse(new Dictionary<string, string> { [key] = value }))
             .Should().Throw<ConfigMapException>().WithMessage(message);
+
+    [TestCase("warning", "warn")]
+    [TestCase("WARN", "warn")]
+    [TestCase("DPanic", "dpanic")]
+    public void Logging_levels_have_the_names_that_zap_takes(string name, string level)
+        => LoggingConfigParser.Parse(new Dictionary<string, string> { ["zap-logger-config"] = $$"""{"level":"{{name}}"}""", ["loglevel.webhook"] = name })
+            .Should().Match<LoggingConfig>(c => c.LevelOf("webhook") == level && c.LevelOf("controller") == level);
 
     [Test]
     public void Logging_levels_are_checked()
@@ -150,6 +160,8 @@ public sealed class ParserTests
             .Should().Throw<ConfigMapException>().WithMessage(message).Which.Key.Should().Be("logging.request-log-template");
 
     [TestCase("{{.Request.URL.Path}} {{index .Request.Header \"X-Id\"}} {{if .TraceID}}{{.TraceID}}{{end}}")]
+    [TestCase("TLS: {{.Request.TLS}} {{with .Request.TLS}}{{.Version}} {{.CipherSuite}} {{.ServerName}} {{.HandshakeComplete}}{{end}}")]
+    [TestCase("{{.Request.Header.Get \"X-Id\"}} {{index .Request.Header \"X-Id\" 0}} {{index .Request.Header \"X-Id\"}} {{.Request.Header}}")]
     [TestCase("{{.Revision.Name}} {{.Revision.Namespace}} {{.Revision.Service}} {{.Revision.Configuration}} {{.Revision.PodName}} {{.Revision.PodIP}}")]
     [TestCase("{{.Request.Proto}} {{.Request.Host}} {{.Request.UserAgent}} {{.Request.Referer}} {{.Request.RemoteAddr}} {{.Response.Code}} {{.Response.Latency}}")]
     public void The_request_log_knows_the_members_that_are_documented(string template)

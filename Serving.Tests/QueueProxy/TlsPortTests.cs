@@ -44,6 +44,21 @@ public sealed class TlsPortTests
     }
 
     [Test]
+    public async Task The_request_log_tells_TLS_from_clear_text()
+    {
+        await using var user = await TestServer.StartAsync(static _ => Task.CompletedTask);
+        using var proxy = await StartAsync(user, ("OBSERVABILITY_CONFIG", """{"enableRequestLog":true,"requestLogTemplate":"TLS: {{.Request.TLS}}"}"""));
+        using var handler = new SocketsHttpHandler { SslOptions = Trusting(SslProtocols.None) };
+        using var client = new HttpClient(handler) { Timeout = TimeSpan.FromSeconds(30) };
+
+        (await client.GetAsync(proxy.Tls)).Dispose();
+        await Support.Eventually.HoldsAsync(() => proxy.Output.Should().ContainMatch("TLS: {772 true *}"));
+
+        (await client.GetAsync(proxy.Serving)).Dispose();
+        await Support.Eventually.HoldsAsync(() => proxy.Output.Should().Contain("TLS: <nil>"));
+    }
+
+    [Test]
     public async Task Speaks_only_TLS_1_3_unless_an_older_version_is_allowed()
     {
         await using var user = await TestServer.StartAsync(static _ => Task.CompletedTask);

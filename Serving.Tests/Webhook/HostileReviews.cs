@@ -7,6 +7,11 @@ namespace Serving.Tests.Webhook;
 /// <summary>Makes bodies that mean harm, from a seed: reviews of good objects in which something is exchanged for what nobody expects, cut off or mangled.</summary>
 internal sealed class HostileReviews(int seed)
 {
+    private const int Megabyte = 1024 * 1024;
+
+    // A little over what the server takes.
+    private const int Longest = (3 * Megabyte) + 4096;
+
     private static readonly string[] Objects =
     [
         """{"metadata":{"name":"a","namespace":"n","annotations":{"autoscaling.knative.dev/target":"1"},"ownerReferences":[{"kind":"Service","name":"s"}]},"spec":{"template":{"metadata":{"name":"a-1","annotations":{"autoscaling.knative.dev/window":"10s","serving.knative.dev/progress-deadline":"10s"}},"spec":{"containers":[{"image":"app","ports":[{"containerPort":80}],"env":[{"name":"A","valueFrom":{"secretKeyRef":{"name":"s","key":"k"}}}],"envFrom":[{"secretRef":{"name":"s"}}],"resources":{"limits":{"cpu":"1"}},"volumeMounts":[{"name":"v","mountPath":"/a/../b"}],"readinessProbe":{"httpGet":{"port":"http"},"periodSeconds":1},"securityContext":{"runAsUser":1,"capabilities":{"drop":["ALL"]}}}],"volumes":[{"name":"v","projected":{"sources":[{"downwardAPI":{"items":[{"path":"p"}]}}]}}],"initContainers":[{"image":"b"}],"securityContext":{"supplementalGroups":[1]},"containerConcurrency":1,"timeoutSeconds":1}},"traffic":[{"tag":"t","percent":100,"latestRevision":true}]}}""",
@@ -16,8 +21,23 @@ internal sealed class HostileReviews(int seed)
         """{"metadata":{"name":"a","namespace":"n"},"spec":{"rules":[{"hosts":["h"],"http":{"paths":[{"splits":[{"serviceName":"s","serviceNamespace":"n","servicePort":80,"percent":100}]}]}}],"tls":[{"secretName":"s","secretNamespace":"n"}]}}""",
         """{"metadata":{"name":"a.example.com","namespace":"n"},"spec":{"ref":{"kind":"Service","name":"s","apiVersion":"v1"},"tls":{"secretName":"s"}}}""",
         """{"metadata":{"name":"a"},"spec":{"dnsNames":["a.b"],"domain":"b","secretName":"s"}}""",
+    ];
+
+    private static readonly string[] ConfigMaps =
+    [
         """{"metadata":{"name":"config-autoscaler","annotations":{"knative.dev/example-checksum":"0"}},"data":{"stable-window":"60s","_example":"x"}}""",
-        """{"metadata":{"name":"config-domain"},"data":{"example.com":"selector:\n  app: x\n"}}""",
+        """{"metadata":{"name":"config-autoscaler"},"data":{"container-concurrency-target-percentage":"70","stable-window":"60s","min-scale":"0","enable-scale-to-zero":"true"}}""",
+        """{"metadata":{"name":"config-certmanager"},"data":{"issuerRef":"kind: ClusterIssuer\nname: a\n","clusterLocalIssuerRef":"{}","systemInternalIssuerRef":""}}""",
+        """{"metadata":{"name":"config-defaults"},"data":{"container-name-template":"user-{{.Name}}","init-container-name-template":"{{index .Labels \"a\"}}","revision-cpu-request":"400m","revision-timeout-seconds":"300"}}""",
+        """{"metadata":{"name":"config-deployment"},"data":{"queue-sidecar-image":"q","runtime-class-name":"kata: {}\ngvisor:\n  selector:\n    a: b\n","progress-deadline":"600s","queue-sidecar-tls-cipher-suites":"TLS_AES_128_GCM_SHA256"}}""",
+        """{"metadata":{"name":"config-domain"},"data":{"example.com":"selector:\n  app: x\n","example.org":"","example.net":"selector: {a: b}\ntype: wildcard"}}""",
+        """{"metadata":{"name":"config-features"},"data":{"multi-container":"enabled","secure-pod-defaults":"disabled"}}""",
+        """{"metadata":{"name":"config-gc"},"data":{"retain-since-create-time":"48h","max-non-active-revisions":"disabled","min-non-active-revisions":"20"}}""",
+        """{"metadata":{"name":"config-leader-election"},"data":{"lease-duration":"60s","buckets":"1","map-lease-prefix.a":"b"}}""",
+        """{"metadata":{"name":"config-logging"},"data":{"zap-logger-config":"{\"level\":\"info\"}","loglevel.controller":"info"}}""",
+        """{"metadata":{"name":"config-network"},"data":{"domain-template":"{{.Name}}.{{.Namespace}}.{{.Domain}}","tag-template":"{{.Tag}}-{{.Name}}","namespace-wildcard-cert-selector":"matchExpressions:\n- key: a\n  operator: In\n  values: [b]\n","rollout-duration":"0"}}""",
+        """{"metadata":{"name":"config-observability"},"data":{"logging.request-log-template":"{{js .Request.RequestURI}} {{.Response.Code}}","logging.enable-request-log":"true","tracing-sampling-rate":"0.1","metrics-protocol":"prometheus","metrics-endpoint":"a:1"}}""",
+        """{"metadata":{"name":"config-tracing"},"data":{"_example":"x"}}""",
     ];
 
     private static readonly (string Group, string Version, string Kind)[] Kinds =
@@ -33,10 +53,19 @@ internal sealed class HostileReviews(int seed)
 
     private readonly Random random = new(seed);
 
+    /// <summary>Where to post it.</summary>
+    public string Path { get; } = (seed % 5) switch { 0 => "/config-validation", 1 or 2 => "/defaulting", _ => "/resource-validation" };
+
+    // One in so many is large.
+    private bool IsLarge => seed % 1501 == 749;
+
+    private bool IsConfigMap => Path == "/config-validation";
+
     /// <summary>The body of a request.</summary>
     public byte[] Next()
     {
-        var (group, version, kind) = Kinds[random.Next(Kinds.Length)];
+        var (group, version, kind) = IsConfigMap && random.Next(10) > 0 ? ("", "v1", "ConfigMap") : Kinds[random.Next(Kinds.Length)];
+        var objects = IsConfigMap && random.Next(20) > 0 ? ConfigMaps : Objects;
         var operation = (string[])["CREATE", "UPDATE", "DELETE", "CONNECT", ""];
         var review = new JsonObject
         {
@@ -50,14 +79,20 @@ internal sealed class HostileReviews(int seed)
                 ["subResource"] = random.Next(5) == 0 ? "status" : "",
                 ["namespace"] = "n",
                 ["userInfo"] = new JsonObject { ["username"] = "eve" },
-                ["object"] = JsonNode.Parse(Objects[random.Next(Objects.Length)]),
-                ["oldObject"] = random.Next(2) == 0 ? JsonNode.Parse(Objects[random.Next(Objects.Length)]) : null,
+                ["object"] = JsonNode.Parse(objects[random.Next(objects.Length)]),
+                ["oldObject"] = random.Next(2) == 0 ? JsonNode.Parse(objects[random.Next(objects.Length)]) : null,
                 ["dryRun"] = random.Next(4) == 0,
             },
         };
         var replaced = new List<string>();
         for (var i = random.Next(4); i >= 0; i--)
         {
+            if (IsConfigMap && i == 0 && review["request"] is JsonObject asked && asked["object"] is JsonObject map && map["data"] is JsonObject data)
+            {
+                Spoil(data, replaced);
+                continue;
+            }
+
             Spoil(random.Next(6) == 0 ? review : review["request"] is JsonObject request && request["object"] is JsonObject value ? value : review, replaced);
         }
 
@@ -111,12 +146,19 @@ internal sealed class HostileReviews(int seed)
 
     private JsonValue Placeholder(List<string> replaced)
     {
-        replaced.Add(random.Next(40) switch
+        if (IsLarge && replaced.Count == 0)
+        {
+            replaced.Add(Large());
+            return JsonValue.Create("@0@");
+        }
+
+        replaced.Add(random.Next(IsConfigMap ? 100 : 40) switch
         {
             0 => Deep('[', ']'),
             1 => Deep('{', '}'),
             2 => $"\"{new string('a', random.Next(20_000))}\"",
             3 => $"[{string.Join(',', Enumerable.Repeat("{\"name\":\"a\"}", random.Next(500)))}]",
+            < 8 or >= 40 => HostileTexts.Next(random),
             _ => Tokens[random.Next(Tokens.Length)],
         });
         return JsonValue.Create($"@{replaced.Count - 1}@");
@@ -128,6 +170,21 @@ internal sealed class HostileReviews(int seed)
         return open == '['
             ? new string(open, depth) + new string(close, depth)
             : string.Concat(Enumerable.Repeat("{\"a\":", depth)) + "1" + new string(close, depth);
+    }
+
+    // About 1 to 3 MiB, or just above what is taken.
+    private string Large()
+    {
+        var length = random.Next(4) == 0 ? Longest - random.Next(8192) : random.Next(Megabyte, 3 * Megabyte);
+        return random.Next(6) switch
+        {
+            0 => $"\"{new string('a', length)}\"",
+            1 => $"[{string.Join(',', Enumerable.Repeat("{\"name\":\"a\"}", length / 13))}]",
+            2 => $"[{string.Join(',', Enumerable.Repeat("{}", length / 3))}]",
+            3 => $"{{{string.Join(',', Enumerable.Range(0, length / 14).Select(static i => $"\"{i:x8}\":\"\""))}}}",
+            4 => $"\"{new string('[', length)}\"",
+            _ => $"\"{string.Concat(Enumerable.Repeat("{{(", length / 3))}\"",
+        };
     }
 
     private byte[] Mangled(byte[] body)

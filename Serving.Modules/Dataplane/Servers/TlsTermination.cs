@@ -35,8 +35,10 @@ internal sealed partial class TlsTermination(DataplaneEndpoint endpoint, TimeSpa
             }
         }
 
-        connection.Features.Set<ITlsConnectionFeature>(new TlsFeature(ssl));
-        connection.Features.Set<ITlsApplicationProtocolFeature>(new TlsFeature(ssl));
+        var feature = new TlsFeature(ssl);
+        connection.Features.Set<ITlsConnectionFeature>(feature);
+        connection.Features.Set<ITlsApplicationProtocolFeature>(feature);
+        connection.Features.Set<ITlsSession>(feature);
         var input = PipeReader.Create(ssl, new StreamPipeReaderOptions(leaveOpen: true));
         var output = PipeWriter.Create(ssl, new StreamPipeWriterOptions(leaveOpen: true));
         connection.Transport = new Duplex(input, output);
@@ -72,9 +74,15 @@ internal sealed partial class TlsTermination(DataplaneEndpoint endpoint, TimeSpa
     [LoggerMessage(2, LogLevel.Debug, "TLS handshake failed: {Reason}")]
     private static partial void LogHandshake(ILogger logger, string reason);
 
-    private sealed class TlsFeature(SslStream ssl) : ITlsConnectionFeature, ITlsApplicationProtocolFeature
+    private sealed class TlsFeature(SslStream ssl) : ITlsConnectionFeature, ITlsApplicationProtocolFeature, ITlsSession
     {
         public X509Certificate2? ClientCertificate { get; set; } = ssl.RemoteCertificate as X509Certificate2;
+
+        public SslProtocols Version { get; } = ssl.SslProtocol;
+
+        public TlsCipherSuite CipherSuite { get; } = ssl.NegotiatedCipherSuite;
+
+        public string ServerName { get; } = ssl.TargetHostName;
 
         public ReadOnlyMemory<byte> ApplicationProtocol { get; } = ssl.NegotiatedApplicationProtocol.Protocol;
 

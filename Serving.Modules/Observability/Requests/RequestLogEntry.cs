@@ -1,7 +1,10 @@
 using System.Globalization;
 using System.Net;
+using System.Security.Authentication;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Net.Http.Headers;
+using Serving.Dataplane;
 using Serving.Templates;
 
 namespace Serving.Observability;
@@ -64,13 +67,17 @@ internal sealed class RequestLogEntry(HttpContext context, int status, long size
                 "RemoteAddr" => RemoteAddress(),
                 "Host" => request.Host.Value ?? "",
                 "Proto" => RequestProtocol.Go(request),
-
-                // As Go prints a list of values.
-                "Header" => request.Headers.ToDictionary(static header => header.Key, static header => $"[{string.Join(' ', (IEnumerable<string?>)header.Value)}]", StringComparer.OrdinalIgnoreCase),
+                "TLS" => context.Features.Get<ITlsSession>() is { } tls ? new TlsFields(tls) : null,
+                "Header" => Header(request),
                 _ => null,
             };
-            return value is not null;
+            return value is not null || field == "TLS";
         }
+
+        // In Go the host is no part of the header.
+        private static TemplateHeader Header(HttpRequest request) => new(
+            request.Headers.Where(static header => !header.Key.Equals(HeaderNames.Host, StringComparison.OrdinalIgnoreCase))
+                .Select(static header => KeyValuePair.Create(header.Key, (IReadOnlyList<string>)[.. header.Value.Select(static value => value ?? "")])));
 
         private string RemoteAddress()
         {
@@ -79,6 +86,37 @@ internal sealed class RequestLogEntry(HttpContext context, int status, long size
                 ? new IPEndPoint(address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address, connection.RemotePort).ToString()
                 : string.Create(CultureInfo.InvariantCulture, $":{connection.RemotePort}");
         }
+    }
+
+    /// <summary>The members of Go's <c>tls.ConnectionState</c> that are known here; the numbers are those of the protocol, as in Go.</summary>
+    private sealed class TlsFields(ITlsSession session) : ITemplateObject
+    {
+        public string TypeName => "*tls.ConnectionState";
+
+        private long Version => session.Version switch
+        {
+            SslProtocols.Tls12 => 0x0303,
+            SslProtocols.Tls13 => 0x0304,
+            _ => 0,
+        };
+
+        private long Suite => (long)session.CipherSuite;
+
+        public bool TryGet(string field, out object? value)
+        {
+            value = field switch
+            {
+                "Version" => Version,
+                "HandshakeComplete" => true,
+                "CipherSuite" => Suite,
+                "ServerName" => session.ServerName,
+                _ => null,
+            };
+            return value is not null;
+        }
+
+        // As Go prints the struct behind the pointer, with the members above.
+        public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{{{Version} true {Suite} {session.ServerName}}}");
     }
 
     /// <summary>The members of Go's <c>url.URL</c>, which for a request to a server knows neither scheme nor host.</summary>

@@ -121,6 +121,41 @@ public sealed class CloudIdentityTests
         asked.Should().HaveCount(4);
     }
 
+    [TestCase("123456789012.dkr.ecr.eu-west-1.amazonaws.com", "https://api.ecr.eu-west-1.amazonaws.com/", "https://sts.eu-west-1.amazonaws.com/")]
+    [TestCase("123456789012.dkr.ecr-fips.us-gov-west-1.amazonaws.com", "https://ecr-fips.us-gov-west-1.amazonaws.com/", "https://sts.us-gov-west-1.amazonaws.com/")]
+    [TestCase("123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn", "https://api.ecr.cn-north-1.amazonaws.com.cn/", "https://sts.cn-north-1.amazonaws.com.cn/")]
+    [TestCase("123456789012.dkr.ecr.us-iso-east-1.c2s.ic.gov", "https://api.ecr.us-iso-east-1.c2s.ic.gov/", "https://sts.us-iso-east-1.c2s.ic.gov/")]
+    [TestCase("123456789012.dkr.ecr.us-isob-east-1.sc2s.sgov.gov", "https://api.ecr.us-isob-east-1.sc2s.sgov.gov/", "https://sts.us-isob-east-1.sc2s.sgov.gov/")]
+    [TestCase("123456789012.dkr.ecr.eu-isoe-west-1.cloud.adc-e.uk", "https://api.ecr.eu-isoe-west-1.cloud.adc-e.uk/", "https://sts.eu-isoe-west-1.cloud.adc-e.uk/")]
+    [TestCase("123456789012.dkr.ecr.us-isof-south-1.csp.hci.ic.gov", "https://api.ecr.us-isof-south-1.csp.hci.ic.gov/", "https://sts.us-isof-south-1.csp.hci.ic.gov/")]
+    public async Task Amazon_is_asked_in_the_domain_of_the_registry(string registry, string api, string tokens)
+    {
+        using var files = new TestAuthority();
+        environment["AWS_WEB_IDENTITY_TOKEN_FILE"] = files.File;
+        environment["AWS_ROLE_ARN"] = "arn:aws:iam::123456789012:role/pull";
+        var (real, here, hosts) = (new CloudEndpoints(), Endpoints(), new List<string>());
+        var endpoints = here with
+        {
+            AmazonTokens = (region, domain) =>
+            {
+                hosts.Add(real.AmazonTokens(region, domain).AbsoluteUri);
+                return here.AmazonTokens("x", domain);
+            },
+            AmazonRegistry = (region, domain, fips) =>
+            {
+                hosts.Add(real.AmazonRegistry(region, domain, fips).AbsoluteUri);
+                return here.AmazonRegistry(region, domain, fips);
+            },
+        };
+        answers["POST /sts/x/"] = _ =>
+            """{"AssumeRoleWithWebIdentityResponse":{"AssumeRoleWithWebIdentityResult":{"Credentials":{"AccessKeyId":"WEB","SecretAccessKey":"key","SessionToken":"temporary"}}}}""";
+        answers["POST /ecr/"] = _ => $$"""{"authorizationData":[{"authorizationToken":"{{Token}}","expiresAt":2.0E9}]}""";
+
+        (await new AmazonIdentity(http, endpoints, time).CredentialAsync(registry, default))!.Username.Should().Be("AWS");
+
+        hosts.Should().BeEquivalentTo(api, tokens);
+    }
+
     [Test]
     public async Task Amazon_takes_a_web_identity_before_the_machines_role()
     {
@@ -259,8 +294,8 @@ public sealed class CloudIdentityTests
             AzureRegistry = _ => server,
             AmazonMetadata = server,
             AmazonContainers = server,
-            AmazonTokens = region => new Uri(server, $"sts/{region}/"),
-            AmazonRegistry = (_, _) => new Uri(server, "ecr/"),
+            AmazonTokens = (region, _) => new Uri(server, $"sts/{region}/"),
+            AmazonRegistry = (_, _, _) => new Uri(server, "ecr/"),
             AmazonPublicRegistry = new Uri(server, "public/"),
             Environment = environment.GetValueOrDefault,
         };

@@ -76,6 +76,21 @@ public sealed class DigestResolutionTests
     }
 
     [Test]
+    public async Task The_first_image_that_fails_is_told_while_others_are_still_asked_for()
+    {
+        var revision = Samples.Revision();
+        revision = revision with { Spec = revision.Spec with { Containers = [revision.Spec.Containers[0], new Container { Name = "sidecar", Image = "slow:1" }] } };
+        resolution.Poll(revision, DeploymentConfig.Default).Should().BeNull();
+
+        registry.Fail("app:1");
+
+        await Eventually.HoldsAsync(() => resolved.Should().ContainSingle());
+        var polling = () => resolution.Poll(revision, DeploymentConfig.Default);
+        polling.Should().Throw<DigestException>().WithMessage("*app:1*");
+        registry.Cancellations.Should().OnlyContain(token => token.IsCancellationRequested, "nobody waits for the rest");
+    }
+
+    [Test]
     public async Task What_failed_is_asked_again_later_and_later()
     {
         registry.Fail("app:1");

@@ -32,6 +32,9 @@ internal sealed class DigestWorld : IAsyncDisposable
 
     public IReadOnlyList<IRegistryIdentity> Identities { get; set; } = [];
 
+    /// <summary>The variables of the process by which its docker configuration is found.</summary>
+    public Dictionary<string, string> Variables { get; } = [];
+
     public HashSet<string> Skipped { get; } = ["kind.local", "ko.local", "dev.local"];
 
     public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(10);
@@ -48,7 +51,7 @@ internal sealed class DigestWorld : IAsyncDisposable
     }
 
     public RegistryDigests Resolver(HttpClient? client = null)
-        => new(Cluster, client ?? http, Identities, NullLogger<RegistryDigests>.Instance, TimeProvider.System);
+        => new(Cluster, client ?? http, new LocalDockerConfig(name => Variables.GetValueOrDefault(name)), Identities, NullLogger<RegistryDigests>.Instance, TimeProvider.System);
 
     public Task<string> ResolveAsync(string image = "registry.example.com/team/app:1", CancellationToken cancellation = default)
         => Resolver().ResolveAsync(Request(image), cancellation).AsTask();

@@ -3,6 +3,7 @@ using NUnit.Framework;
 using Serving.Api;
 using Serving.Api.Core;
 using Serving.Controller.Revisions.Digests;
+using Serving.Controller.Revisions.Digests.Identities;
 using Serving.Kubernetes;
 
 namespace Serving.Tests.Controller.Digests;
@@ -211,6 +212,76 @@ public sealed class RegistryLoginTests
         await resolving.Should().ThrowAsync<DigestException>().WithMessage("*failed to initialize authentication: *forbidden*");
     }
 
+    [TestCase("""{"username":"user","password":"secret"}""")]
+    [TestCase("""{"identitytoken":"identity"}""")]
+    public async Task A_login_is_not_sent_over_plain_HTTP_for_a_registry_with_TLS(string login)
+    {
+        await using var thief = await TestRegistry.StartAsync();
+        world.Registry.Challenge = "Bearer";
+        world.Registry.Realm = $"http://127.0.0.1:{thief.Port}/token";
+        UseSecret("registry.example.com", login);
+
+        var resolving = () => world.ResolveAsync();
+
+        await resolving.Should().ThrowAsync<DigestException>().WithMessage($"*http://127.0.0.1:{thief.Port}/token: the registry wants a login to be sent over plain HTTP*");
+        thief.Requests.Should().BeEmpty();
+    }
+
+    [Test]
+    public async Task A_registry_without_TLS_gets_its_login_as_it_is_asked()
+    {
+        await using var plain = await TestRegistry.StartAsync();
+        plain.Challenge = "Bearer";
+        using var http = new HttpClient(RegistryTrust.CreateHandler(environment: static _ => null));
+        UseSecret($"127.0.0.1:{plain.Port}", Login);
+
+        (await world.Resolver(http).ResolveAsync(world.Request($"127.0.0.1:{plain.Port}/team/app:1"), CancellationToken.None)).Should().EndWith(TestRegistry.Digest);
+    }
+
+    [TestCase("DOCKER_CONFIG", "config.json")]
+    [TestCase("HOME", ".docker/config.json")]
+    [TestCase("REGISTRY_AUTH_FILE", null)]
+    [TestCase("XDG_RUNTIME_DIR", "containers/auth.json")]
+    public async Task The_process_has_logins_in_a_docker_configuration(string variable, string? file)
+    {
+        using var folder = new Folder();
+        var path = folder.Write(file ?? "auth.json", $$$"""{"auths":{"registry.example.com":{{{Login}}}},"credsStore":"desktop"}""");
+        world.Variables[variable] = file is null ? path : folder.Path;
+
+        (await world.ResolveAsync()).Should().EndWith(TestRegistry.Digest);
+    }
+
+    [Test]
+    public async Task Pull_secrets_come_before_the_logins_of_the_process_and_those_before_the_cloud()
+    {
+        using var folder = new Folder();
+        folder.Write("config.json", $$$"""{"auths":{"registry.example.com":{{{Login}}}}}""");
+        world.Variables["DOCKER_CONFIG"] = folder.Path;
+        var cloud = new Cloud();
+        world.Identities = [cloud];
+
+        (await world.ResolveAsync()).Should().EndWith(TestRegistry.Digest);
+        cloud.Asked.Should().BeFalse();
+
+        folder.Write("config.json", """{"auths":{"registry.example.com":{"username":"user","password":"wrong"}}}""");
+        UseSecret("registry.example.com", Login);
+        (await world.ResolveAsync()).Should().EndWith(TestRegistry.Digest);
+    }
+
+    [TestCase("not json", "docker configuration: *")]
+    [TestCase("""{"auths":{"registry.example.com":{"auth":"bm9jb2xvbg=="}}}""", "*unable to decode auth field*")]
+    public async Task A_docker_configuration_that_cannot_be_read_is_said(string content, string reason)
+    {
+        using var folder = new Folder();
+        folder.Write("config.json", content);
+        world.Variables["DOCKER_CONFIG"] = folder.Path;
+
+        var resolving = () => world.ResolveAsync();
+
+        (await resolving.Should().ThrowAsync<DigestException>().WithMessage($"*failed to initialize authentication: {reason}"))
+            .Which.Message.Should().NotContain("bm9jb2xvbg");
+    }
+
     [Test]
     public void A_credential_does_not_show_its_secret()
         => new RegistryCredential("user", "secret", "identity", "token").ToString().Should().Be("credential of \"user\"");
@@ -219,5 +290,35 @@ public sealed class RegistryLoginTests
     {
         world.PutDockerConfig("pull", host, login);
         world.PullSecrets.Add("pull");
+    }
+
+    private sealed class Cloud : IRegistryIdentity
+    {
+        public bool Asked { get; private set; }
+
+        public string Name => "cloud";
+
+        public bool Recognises(string registry) => true;
+
+        public ValueTask<RegistryCredential?> CredentialAsync(string registry, CancellationToken cancellation)
+        {
+            Asked = true;
+            return ValueTask.FromResult<RegistryCredential?>(null);
+        }
+    }
+
+    private sealed class Folder : IDisposable
+    {
+        public string Path { get; } = Directory.CreateTempSubdirectory("docker-config-").FullName;
+
+        public string Write(string file, string content)
+        {
+            var path = System.IO.Path.Combine(Path, file);
+            Directory.CreateDirectory(System.IO.Path.GetDirectoryName(path)!);
+            File.WriteAllText(path, content);
+            return path;
+        }
+
+        public void Dispose() => Directory.Delete(Path, recursive: true);
     }
 }

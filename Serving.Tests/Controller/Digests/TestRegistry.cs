@@ -35,6 +35,9 @@ internal sealed class TestRegistry : IAsyncDisposable
     /// <summary>What the registry asks for: nothing, <c>Basic</c> or <c>Bearer</c>.</summary>
     public string? Challenge { get; set; }
 
+    /// <summary>Where the registry says that tokens are had; null for itself.</summary>
+    public string? Realm { get; set; }
+
     /// <summary>The <c>user:password</c> that may read.</summary>
     public string Login { get; set; } = "user:secret";
 
@@ -149,7 +152,7 @@ internal sealed class TestRegistry : IAsyncDisposable
         {
             context.Response.Headers.WWWAuthenticate = Challenge == "Basic"
                 ? new Microsoft.Extensions.Primitives.StringValues(["Negotiate", "Basic realm=\"registry\""])
-                : (Microsoft.Extensions.Primitives.StringValues)$"Bearer realm=\"{context.Request.Scheme}://{context.Request.Host}/token\",service=\"registry.example.com\",scope=\"repository:team/app:pull\"";
+                : (Microsoft.Extensions.Primitives.StringValues)$"Bearer realm=\"{Realm ?? $"{context.Request.Scheme}://{context.Request.Host}/token"}\",service=\"registry.example.com\",scope=\"repository:team/app:pull\"";
             await Answer(context, 401, """{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}""");
         }
         else if (seen.Method == "HEAD" && !KnowsHead)

@@ -88,12 +88,24 @@ internal sealed class DigestResolution(IDigestResolver resolver, TimeProvider ti
 
     private async Task<DigestResult> ResolveAsync(ObjectKey key, Revision revision, DeploymentConfig config, CancellationToken cancellation)
     {
+        using var rest = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+
         // Containers of one image get one digest, also when the tag moves in between.
         var images = revision.Spec.InitContainers.Concat(revision.Spec.Containers)
             .Select(static container => container.Image)
             .Distinct(StringComparer.Ordinal)
-            .ToDictionary(static image => image, image => OneAsync(key, Request(revision, image, config), cancellation), StringComparer.Ordinal);
-        await Task.WhenAll(images.Values).ConfigureAwait(false);
+            .ToDictionary(static image => image, image => OneAsync(key, Request(revision, image, config), rest.Token), StringComparer.Ordinal);
+        await foreach (var ended in Task.WhenEach(images.Values).ConfigureAwait(false))
+        {
+            if (!ended.IsCompletedSuccessfully)
+            {
+                // The first that fails is told at once, and the others are asked for again with it.
+                await rest.CancelAsync().ConfigureAwait(false);
+                await ((Task)Task.WhenAll(images.Values)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await ended.ConfigureAwait(false);
+            }
+        }
+
         return new DigestResult(Of(revision.Spec.InitContainers), Of(revision.Spec.Containers));
 
         IReadOnlyList<ContainerDigest> Of(IReadOnlyList<Container> containers)

@@ -8,7 +8,8 @@ namespace Serving.Controller.Revisions.Digests;
 
 /// <summary>
 /// Resolves tags by asking registries (OCI distribution API), anonymously unless the registry wants a login: then with the pull
-/// secrets of the Revision, of its service account, or the identity of the machine in its cloud, in this order.
+/// secrets of the Revision, of its service account, the docker configuration of this process, or the identity of the machine in its
+/// cloud, in this order.
 /// </summary>
 public sealed class RegistryDigests : IDigestResolver
 {
@@ -17,24 +18,28 @@ public sealed class RegistryDigests : IDigestResolver
 
     private readonly HttpClient http;
     private readonly PullSecrets secrets;
+    private readonly LocalDockerConfig local;
     private readonly IReadOnlyList<IRegistryIdentity> identities;
     private readonly ILogger logger;
     private readonly TimeProvider time;
 
     /// <param name="client">Reads pull secrets and service accounts.</param>
     /// <param name="http">Asks registries; its handler decides whom to trust (see <see cref="RegistryTrust"/>).</param>
-    /// <param name="identities">What the machine itself may show to registries, tried in order after the pull secrets.</param>
+    /// <param name="local">The logins of this process, tried after the pull secrets.</param>
+    /// <param name="identities">What the machine itself may show to registries, tried in order after these.</param>
     /// <param name="logger">Where an identity that gives nothing is said, at debug.</param>
     /// <param name="time">The clock of retries and deadlines.</param>
     public RegistryDigests(
-        IKubernetesClient client, HttpClient http, IReadOnlyList<IRegistryIdentity> identities, ILogger<RegistryDigests> logger, TimeProvider time)
+        IKubernetesClient client, HttpClient http, LocalDockerConfig local, IReadOnlyList<IRegistryIdentity> identities, ILogger<RegistryDigests> logger, TimeProvider time)
     {
         ArgumentNullException.ThrowIfNull(client);
         ArgumentNullException.ThrowIfNull(http);
+        ArgumentNullException.ThrowIfNull(local);
         ArgumentNullException.ThrowIfNull(identities);
         ArgumentNullException.ThrowIfNull(logger);
         ArgumentNullException.ThrowIfNull(time);
         this.http = http;
+        this.local = local;
         this.identities = identities;
         this.logger = logger;
         this.time = time;
@@ -95,7 +100,7 @@ public sealed class RegistryDigests : IDigestResolver
     private async Task<RegistryCredential?> CredentialAsync(DigestRequest request, ImageReference image, CancellationToken cancellation)
     {
         var logins = await secrets.ReadAsync(request, cancellation).ConfigureAwait(false);
-        if (logins.Find(image.Name) is { } login)
+        if ((logins.Find(image.Name) ?? local.Find(image.Name)) is { } login)
         {
             return login;
         }

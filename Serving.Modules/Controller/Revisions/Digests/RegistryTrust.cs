@@ -1,6 +1,7 @@
 using System.Net.Security;
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
+using Microsoft.Extensions.Logging;
 
 namespace Serving.Controller.Revisions.Digests;
 
@@ -34,10 +35,10 @@ public static class RegistryTrust
     /// A handler for registries. <paramref name="extra"/> is a PEM file with more authorities, passed over when it does not exist.
     /// TLS 1.3 at least, unless <c>TAG_TO_DIGEST_TLS_MIN_VERSION</c> (1.2 or 1.3) says otherwise; <c>TAG_TO_DIGEST_TLS_MAX_VERSION</c>
     /// bounds it from above, and <c>TAG_TO_DIGEST_TLS_CIPHER_SUITES</c> names the suites of TLS 1.2. Throws
-    /// <see cref="FormatException"/> for what is none of these, and for <c>TAG_TO_DIGEST_TLS_CURVE_PREFERENCES</c>, which .NET
-    /// leaves to OpenSSL: a restriction that cannot be kept must not seem to be.
+    /// <see cref="FormatException"/> for what is none of these. <c>TAG_TO_DIGEST_TLS_CURVE_PREFERENCES</c> is checked, but .NET leaves
+    /// the groups to OpenSSL: <paramref name="logger"/> is told, as a preference that is not kept must not seem to be.
     /// </summary>
-    public static SocketsHttpHandler CreateHandler(string extra = ClusterCertificates, Func<string, string?>? environment = null)
+    public static SocketsHttpHandler CreateHandler(string extra = ClusterCertificates, Func<string, string?>? environment = null, ILogger? logger = null)
     {
         ArgumentNullException.ThrowIfNull(extra);
         environment ??= Environment.GetEnvironmentVariable;
@@ -48,7 +49,7 @@ public static class RegistryTrust
             PooledConnectionLifetime = TimeSpan.FromMinutes(5),
             SslOptions = new SslClientAuthenticationOptions { EnabledSslProtocols = Versions(environment), CipherSuitesPolicy = Suites(environment) },
         };
-        RefuseCurves(environment);
+        CheckCurves(environment, logger);
         if (File.Exists(extra))
         {
             handler.SslOptions.CertificateChainPolicy = Trusting(extra);
@@ -121,14 +122,18 @@ public static class RegistryTrust
                 .Distinct());
     }
 
-    private static void RefuseCurves(Func<string, string?> environment)
+    private static void CheckCurves(Func<string, string?> environment, ILogger? logger)
     {
         const string name = "TAG_TO_DIGEST_TLS_CURVE_PREFERENCES";
-        foreach (var curve in Names(environment, name))
+        var curves = Names(environment, name);
+        if (curves.FirstOrDefault(static curve => !KnownCurves.Contains(curve)) is { } unknown)
         {
-            throw new FormatException(KnownCurves.Contains(curve)
-                ? $"{name} cannot be kept: set the groups in OpenSSL's configuration file (OPENSSL_CONF) instead"
-                : $"invalid {name}: unknown curve \"{curve}\"");
+            throw new FormatException($"invalid {name}: unknown curve \"{unknown}\"");
+        }
+
+        if (curves.Length > 0)
+        {
+            logger?.LogWarning("{Variable} cannot be kept, OpenSSL's own groups are used: set them in its configuration file (OPENSSL_CONF) instead", name);
         }
     }
 

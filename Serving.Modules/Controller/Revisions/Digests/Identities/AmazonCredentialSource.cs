@@ -5,8 +5,8 @@ namespace Serving.Controller.Revisions.Digests.Identities;
 /// <summary>Finds Amazon's keys where a pod has them: environment, web identity, container agent, and the machine's metadata (IMDSv2), in this order.</summary>
 internal sealed class AmazonCredentialSource(HttpClient http, CloudEndpoints endpoints)
 {
-    /// <summary>The keys; throws <see cref="IdentityException"/> when there are none.</summary>
-    public async Task<AmazonCredentials> GetAsync(string region, CancellationToken cancellation)
+    /// <summary>The keys, for a registry in this region and domain; throws <see cref="IdentityException"/> when there are none.</summary>
+    public async Task<AmazonCredentials> GetAsync(string region, string domain, CancellationToken cancellation)
     {
         if (Variable("AWS_ACCESS_KEY_ID") is { } access && Variable("AWS_SECRET_ACCESS_KEY") is { } secret)
         {
@@ -15,7 +15,7 @@ internal sealed class AmazonCredentialSource(HttpClient http, CloudEndpoints end
 
         if (Variable("AWS_WEB_IDENTITY_TOKEN_FILE") is { } file && Variable("AWS_ROLE_ARN") is { } role)
         {
-            return await WebIdentityAsync(region, file, role, cancellation).ConfigureAwait(false);
+            return await WebIdentityAsync(region, domain, file, role, cancellation).ConfigureAwait(false);
         }
 
         if (Variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") is { } relative)
@@ -31,10 +31,10 @@ internal sealed class AmazonCredentialSource(HttpClient http, CloudEndpoints end
         return await MachineAsync(cancellation).ConfigureAwait(false);
     }
 
-    private async Task<AmazonCredentials> WebIdentityAsync(string region, string file, string role, CancellationToken cancellation)
+    private async Task<AmazonCredentials> WebIdentityAsync(string region, string domain, string file, string role, CancellationToken cancellation)
     {
         var token = await File.ReadAllTextAsync(file, cancellation).ConfigureAwait(false);
-        var message = new HttpRequestMessage(HttpMethod.Post, endpoints.AmazonTokens(Variable("AWS_REGION") ?? region))
+        var message = new HttpRequestMessage(HttpMethod.Post, endpoints.AmazonTokens(Variable("AWS_REGION") ?? region, domain))
         {
             Content = new FormUrlEncodedContent(new Dictionary<string, string>
             {

@@ -10,6 +10,7 @@ public sealed partial class AmazonIdentity : IRegistryIdentity
 {
     private const string PublicRegistry = "public.ecr.aws";
     private const string PublicRegion = "us-east-1";
+    private const string PublicDomain = "amazonaws.com";
 
     private readonly HttpClient http;
     private readonly CloudEndpoints endpoints;
@@ -45,10 +46,11 @@ public sealed partial class AmazonIdentity : IRegistryIdentity
     private async Task<(RegistryCredential?, DateTimeOffset)> PrivateAsync(string registry, CancellationToken cancellation)
     {
         var parts = PrivateRegistry().Match(registry).Groups;
-        var (account, fips, region) = (parts[1].Value, parts[2].Success, parts[3].Value);
+        var (account, fips, region, domain) = (parts[1].Value, parts[2].Success, parts[3].Value, parts[4].Value);
         return await AskAsync(
-            endpoints.AmazonRegistry(region, fips),
+            endpoints.AmazonRegistry(region, domain, fips),
             region,
+            domain,
             "ecr",
             "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken",
             $$"""{"registryIds":["{{account}}"]}""",
@@ -59,6 +61,7 @@ public sealed partial class AmazonIdentity : IRegistryIdentity
     private Task<(RegistryCredential?, DateTimeOffset)> PublicAsync(CancellationToken cancellation) => AskAsync(
         endpoints.AmazonPublicRegistry,
         PublicRegion,
+        PublicDomain,
         "ecr-public",
         "SpencerFrontendService.GetAuthorizationToken",
         "{}",
@@ -66,9 +69,9 @@ public sealed partial class AmazonIdentity : IRegistryIdentity
         cancellation);
 
     private async Task<(RegistryCredential?, DateTimeOffset)> AskAsync(
-        Uri address, string region, string service, string action, string json, Func<JsonElement, JsonElement> data, CancellationToken cancellation)
+        Uri address, string region, string domain, string service, string action, string json, Func<JsonElement, JsonElement> data, CancellationToken cancellation)
     {
-        var keys = await source.GetAsync(region, cancellation).ConfigureAwait(false);
+        var keys = await source.GetAsync(region, domain, cancellation).ConfigureAwait(false);
         var body = Encoding.UTF8.GetBytes(json);
         var message = new HttpRequestMessage(HttpMethod.Post, address) { Content = new ByteArrayContent(body) };
         message.Content.Headers.ContentType = new MediaTypeHeaderValue("application/x-amz-json-1.1");

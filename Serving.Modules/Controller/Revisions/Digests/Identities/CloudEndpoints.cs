@@ -21,19 +21,16 @@ public sealed record CloudEndpoints
     /// <summary>Where Amazon's container agents give credentials.</summary>
     public Uri AmazonContainers { get; init; } = new("http://169.254.170.2/");
 
-    /// <summary>Amazon's token service of a region.</summary>
-    public Func<string, Uri> AmazonTokens { get; init; } = static region => new Uri($"https://sts.{region}.{AmazonDomain(region)}/");
+    /// <summary>Amazon's token service of a region, in a domain: each partition, as China's or an isolated one, has its own.</summary>
+    public Func<string, string, Uri> AmazonTokens { get; init; } = static (region, domain) => new Uri($"https://sts.{region}.{domain}/");
 
-    /// <summary>The API of Amazon's private registries in a region; with a FIPS endpoint when true.</summary>
-    public Func<string, bool, Uri> AmazonRegistry { get; init; } =
-        static (region, fips) => new Uri(fips ? $"https://ecr-fips.{region}.{AmazonDomain(region)}/" : $"https://api.ecr.{region}.{AmazonDomain(region)}/");
+    /// <summary>The API of Amazon's private registries in a region and a domain; with a FIPS endpoint when true.</summary>
+    public Func<string, string, bool, Uri> AmazonRegistry { get; init; } =
+        static (region, domain, fips) => new Uri(fips ? $"https://ecr-fips.{region}.{domain}/" : $"https://api.ecr.{region}.{domain}/");
 
     /// <summary>The API of Amazon's public registry, which is in one region.</summary>
     public Uri AmazonPublicRegistry { get; init; } = new("https://api.ecr-public.us-east-1.amazonaws.com/");
 
     /// <summary>The variables of this process, by name.</summary>
     public Func<string, string?> Environment { get; init; } = System.Environment.GetEnvironmentVariable;
-
-    private static string AmazonDomain(string region)
-        => region.StartsWith("cn-", StringComparison.Ordinal) ? "amazonaws.com.cn" : "amazonaws.com";
 }

@@ -7,7 +7,7 @@ namespace Serving.Controller.Revisions.Digests.Registries;
 
 /// <summary>
 /// Asks one registry for one manifest (OCI distribution API). Invariant: a credential goes only to the registry itself and to
-/// the token service that it names, and only after the registry asked for one.
+/// the token service that it names, only after the registry asked for one, and not over plain HTTP unless the registry itself is asked so.
 /// </summary>
 internal sealed class RegistrySession(
     HttpClient http, ImageReference image, string userAgent, Func<CancellationToken, Task<RegistryCredential?>> credential, TimeProvider time)
@@ -107,6 +107,11 @@ internal sealed class RegistrySession(
         if (!Uri.TryCreate(challenge.Realm, UriKind.Absolute, out var realm) || realm.Scheme is not ("https" or "http"))
         {
             throw new RegistryException($"malformed www-authenticate, missing realm: \"{challenge.Realm}\"");
+        }
+
+        if (login is not null && realm.Scheme == Uri.UriSchemeHttp && scheme != Uri.UriSchemeHttp)
+        {
+            throw new RegistryException($"{realm.GetLeftPart(UriPartial.Path)}: the registry wants a login to be sent over plain HTTP, which it is not");
         }
 
         var scope = challenge.Scope.Length > 0 ? challenge.Scope : $"repository:{image.Repository}:pull";

@@ -1,0 +1,162 @@
+using System.Collections.Concurrent;
+using FluentAssertions;
+using Microsoft.Extensions.Logging.Abstractions;
+using NUnit.Framework;
+using Serving.Api;
+using Serving.Api.Core;
+using Serving.Host.Composition;
+using Serving.Kubernetes;
+using Serving.Tests.ConfigMaps;
+using Serving.Tests.Support;
+
+namespace Serving.Tests.Host;
+
+/// <summary>From config-leader-election to who holds which Lease for how long, while it runs. In virtual time.</summary>
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+public sealed class ElectionFollowerTests : IDisposable
+{
+    private readonly ManualTimeProvider time = new();
+    private readonly CancellationTokenSource stop = new();
+    private readonly InMemoryCluster cluster;
+    private readonly LiveConfig live;
+    private readonly Scaler scaler = new();
+    private Task running = Task.CompletedTask;
+
+    public ElectionFollowerTests()
+    {
+        cluster = new InMemoryCluster(time);
+        live = new LiveConfig(cluster);
+    }
+
+    [TearDown]
+    public async Task StopAsync()
+    {
+        await stop.CancelAsync();
+        await PassAsync(() => running.IsCompleted);
+        await running;
+    }
+
+    public void Dispose()
+    {
+        live.Dispose();
+        stop.Dispose();
+    }
+
+    [Test]
+    public async Task The_times_of_a_Lease_that_is_held_follow_the_ConfigMap()
+    {
+        using var follower = Follow(sharesAutoscaler: true);
+        await PassAsync(() => scaler.Works.Length == 1);
+        LeaseOf("scaler.00-of-01").LeaseDurationSeconds.Should().Be(60);
+
+        live.Put("config-leader-election", ("lease-duration", "9s"), ("renew-deadline", "6s"), ("retry-period", "1s"));
+        await PassAsync(() => LeaseOf("scaler.00-of-01").LeaseDurationSeconds == 9);
+        LeaseOf("scaler.00-of-01").LeaseDurationSeconds.Should().Be(9);
+
+        var renewed = LeaseOf("scaler.00-of-01").RenewTime;
+        await PassAsync(() => LeaseOf("scaler.00-of-01").RenewTime > renewed);
+        (LeaseOf("scaler.00-of-01").RenewTime - renewed).Should().BeLessThan(TimeSpan.FromSeconds(4), "it is renewed by the new period");
+    }
+
+    [Test]
+    public async Task A_leader_that_cannot_renew_stops_at_the_deadline_of_the_ConfigMap()
+    {
+        using var follower = Follow(sharesAutoscaler: true);
+        live.Put("config-leader-election", ("lease-duration", "20s"), ("renew-deadline", "4s"), ("retry-period", "1s"));
+        await PassAsync(() => scaler.Works.Length == 1 && LeaseOf("scaler.00-of-01").LeaseDurationSeconds == 20);
+
+        for (var i = 0; i < 60; i++)
+        {
+            cluster.FailNext(request => request.Plural == "leases", new KubernetesException("renew", new Status { Code = 503, Message = "away" }));
+        }
+
+        await PassAsync(() => scaler.Works.Length == 0, TimeSpan.FromSeconds(10));
+        scaler.Works.Should().BeEmpty("its term ended by the deadline of the ConfigMap, not by the default of 40s");
+    }
+
+    [Test]
+    public async Task Buckets_divide_the_autoscaler_while_it_runs()
+    {
+        using var follower = Follow(sharesAutoscaler: true);
+        await PassAsync(() => scaler.Works.Length == 1);
+
+        live.Put("config-leader-election", ("buckets", "3"));
+        await PassAsync(() => scaler.Works.Length == 3);
+        scaler.Works.Should().Equal("00-of-03", "01-of-03", "02-of-03");
+
+        live.Put("config-leader-election", ("buckets", "11"));
+        await PassAsync(() => false, TimeSpan.FromSeconds(10));
+        scaler.Works.Should().HaveCount(3, "what is refused changes nothing");
+
+        live.Put("config-leader-election");
+        await PassAsync(() => scaler.Works.Length == 1);
+        scaler.Works.Should().Equal("00-of-01");
+    }
+
+    [Test]
+    public async Task Buckets_leave_alone_who_holds_every_part()
+    {
+        using var follower = Follow(sharesAutoscaler: false);
+        await PassAsync(() => scaler.Works.Length == 1);
+        live.Put("config-leader-election", ("buckets", "3"));
+        await PassAsync(() => scaler.Works.Length == 3, TimeSpan.FromSeconds(20));
+        scaler.Works.Should().Equal("00-of-01");
+    }
+
+    private ElectionFollower Follow(bool sharesAutoscaler)
+    {
+        var now = live.Current.LeaderElection;
+        var options = new ModuleHostOptions
+        {
+            Election = new LeaderElectionOptions("knative-serving", "me") { LeaseDuration = now.LeaseDuration, RenewDeadline = now.RenewDeadline, RetryPeriod = now.RetryPeriod },
+            Shards = now.Buckets,
+        };
+        var host = new ModuleHost([scaler], cluster, cluster, options, NullLoggerFactory.Instance, time, cluster.For(Resources.Leases));
+        running = host.RunAsync(stop.Token);
+        return new ElectionFollower(live.Store, host, sharesAutoscaler);
+    }
+
+    private LeaseSpec LeaseOf(string name) => cluster.Find(Resources.Leases, "knative-serving", name)?.Spec ?? new LeaseSpec();
+
+    /// <summary>Lets time pass in steps, with room for what waits in between, until <paramref name="enough"/>.</summary>
+    private async Task PassAsync(Func<bool> enough, TimeSpan? most = null)
+    {
+        for (var passed = TimeSpan.Zero; passed < (most ?? TimeSpan.FromMinutes(2)) && !enough(); passed += TimeSpan.FromSeconds(1))
+        {
+            time.Advance(TimeSpan.FromSeconds(1));
+            await Task.Delay(10);
+        }
+    }
+
+    /// <summary>A module that can be divided and says which of its parts work.</summary>
+    private sealed class Scaler : IShardedModule
+    {
+        private readonly ConcurrentDictionary<string, bool> works = new();
+
+        public string[] Works => [.. works.Keys.Order(StringComparer.Ordinal)];
+
+        public string Name => "scaler";
+
+        public Activation Activation => Activation.Leader;
+
+        public IServingModule CreateShard(Shard shard) => new Part(this, shard);
+
+        public Task RunAsync(IKubernetesClient client, CancellationToken cancellation) => throw new InvalidOperationException("it is divided");
+
+        private sealed class Part(Scaler whole, Shard shard) : IServingModule
+        {
+            public string Name => $"scaler {shard}";
+
+            public Activation Activation => Activation.Leader;
+
+            public async Task RunAsync(IKubernetesClient client, CancellationToken cancellation)
+            {
+                whole.works[$"{shard}"] = true;
+                var over = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                await using var registration = cancellation.Register(() => over.TrySetResult());
+                await over.Task;
+                whole.works.TryRemove($"{shard}", out _);
+            }
+        }
+    }
+}
