@@ -2,12 +2,12 @@ using System.Net;
 using System.Net.Security;
 using System.Security.Authentication;
 using FluentAssertions;
+using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using NSubstitute;
 using NUnit.Framework;
 using Serving.ConfigMaps;
-using Serving.Dataplane;
 using Serving.Observability;
 using Serving.Templates;
 
@@ -54,10 +54,10 @@ public sealed class RequestLogEntryTests
     public void A_connection_with_TLS_is_told_from_one_without()
     {
         var context = new DefaultHttpContext();
-        var session = Substitute.For<ITlsSession>();
-        session.Version.Returns(SslProtocols.Tls13);
-        session.CipherSuite.Returns(TlsCipherSuite.TLS_AES_128_GCM_SHA256);
-        session.ServerName.Returns("kn-user-ns");
+        var session = Substitute.For<ITlsHandshakeFeature>();
+        session.Protocol.Returns(SslProtocols.Tls13);
+        session.NegotiatedCipherSuite.Returns(TlsCipherSuite.TLS_AES_128_GCM_SHA256);
+        session.HostName.Returns("kn-user-ns");
         context.Features.Set(session);
         var entry = new RequestLogEntry(context, 200, 0, TimeSpan.Zero, new TemplateRecord("revision"));
 

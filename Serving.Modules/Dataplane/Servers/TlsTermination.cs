@@ -38,7 +38,7 @@ internal sealed partial class TlsTermination(DataplaneEndpoint endpoint, TimeSpa
         var feature = new TlsFeature(ssl);
         connection.Features.Set<ITlsConnectionFeature>(feature);
         connection.Features.Set<ITlsApplicationProtocolFeature>(feature);
-        connection.Features.Set<ITlsSession>(feature);
+        connection.Features.Set<ITlsHandshakeFeature>(feature);
         var input = PipeReader.Create(ssl, new StreamPipeReaderOptions(leaveOpen: true));
         var output = PipeWriter.Create(ssl, new StreamPipeWriterOptions(leaveOpen: true));
         connection.Transport = new Duplex(input, output);
@@ -74,15 +74,29 @@ internal sealed partial class TlsTermination(DataplaneEndpoint endpoint, TimeSpa
     [LoggerMessage(2, LogLevel.Debug, "TLS handshake failed: {Reason}")]
     private static partial void LogHandshake(ILogger logger, string reason);
 
-    private sealed class TlsFeature(SslStream ssl) : ITlsConnectionFeature, ITlsApplicationProtocolFeature, ITlsSession
+    private sealed class TlsFeature(SslStream ssl) : ITlsConnectionFeature, ITlsApplicationProtocolFeature, ITlsHandshakeFeature
     {
         public X509Certificate2? ClientCertificate { get; set; } = ssl.RemoteCertificate as X509Certificate2;
 
-        public SslProtocols Version { get; } = ssl.SslProtocol;
+        public SslProtocols Protocol { get; } = ssl.SslProtocol;
 
-        public TlsCipherSuite CipherSuite { get; } = ssl.NegotiatedCipherSuite;
+        public TlsCipherSuite? NegotiatedCipherSuite { get; } = ssl.NegotiatedCipherSuite;
 
-        public string ServerName { get; } = ssl.TargetHostName;
+        public string HostName { get; } = ssl.TargetHostName;
+
+#pragma warning disable SYSLIB0058 // The interface still wants what the cipher suite says in one.
+        public CipherAlgorithmType CipherAlgorithm => ssl.CipherAlgorithm;
+
+        public int CipherStrength => ssl.CipherStrength;
+
+        public HashAlgorithmType HashAlgorithm => ssl.HashAlgorithm;
+
+        public int HashStrength => ssl.HashStrength;
+
+        public ExchangeAlgorithmType KeyExchangeAlgorithm => ssl.KeyExchangeAlgorithm;
+
+        public int KeyExchangeStrength => ssl.KeyExchangeStrength;
+#pragma warning restore SYSLIB0058
 
         public ReadOnlyMemory<byte> ApplicationProtocol { get; } = ssl.NegotiatedApplicationProtocol.Protocol;
 

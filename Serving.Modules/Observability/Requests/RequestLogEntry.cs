@@ -1,10 +1,10 @@
 using System.Globalization;
 using System.Net;
 using System.Security.Authentication;
+using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Net.Http.Headers;
-using Serving.Dataplane;
 using Serving.Templates;
 
 namespace Serving.Observability;
@@ -67,7 +67,7 @@ internal sealed class RequestLogEntry(HttpContext context, int status, long size
                 "RemoteAddr" => RemoteAddress(),
                 "Host" => request.Host.Value ?? "",
                 "Proto" => RequestProtocol.Go(request),
-                "TLS" => context.Features.Get<ITlsSession>() is { } tls ? new TlsFields(tls) : null,
+                "TLS" => context.Features.Get<ITlsHandshakeFeature>() is { } tls ? new TlsFields(tls) : null,
                 "Header" => Header(request),
                 _ => null,
             };
@@ -89,18 +89,18 @@ internal sealed class RequestLogEntry(HttpContext context, int status, long size
     }
 
     /// <summary>The members of Go's <c>tls.ConnectionState</c> that are known here; the numbers are those of the protocol, as in Go.</summary>
-    private sealed class TlsFields(ITlsSession session) : ITemplateObject
+    private sealed class TlsFields(ITlsHandshakeFeature session) : ITemplateObject
     {
         public string TypeName => "*tls.ConnectionState";
 
-        private long Version => session.Version switch
+        private long Version => session.Protocol switch
         {
             SslProtocols.Tls12 => 0x0303,
             SslProtocols.Tls13 => 0x0304,
             _ => 0,
         };
 
-        private long Suite => (long)session.CipherSuite;
+        private long Suite => (long)(session.NegotiatedCipherSuite ?? 0);
 
         public bool TryGet(string field, out object? value)
         {
@@ -109,14 +109,14 @@ internal sealed class RequestLogEntry(HttpContext context, int status, long size
                 "Version" => Version,
                 "HandshakeComplete" => true,
                 "CipherSuite" => Suite,
-                "ServerName" => session.ServerName,
+                "ServerName" => session.HostName,
                 _ => null,
             };
             return value is not null;
         }
 
         // As Go prints the struct behind the pointer, with the members above.
-        public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{{{Version} true {Suite} {session.ServerName}}}");
+        public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{{{Version} true {Suite} {session.HostName}}}");
     }
 
     /// <summary>The members of Go's <c>url.URL</c>, which for a request to a server knows neither scheme nor host.</summary>
