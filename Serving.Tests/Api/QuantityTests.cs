@@ -70,8 +70,8 @@ public sealed class QuantityTests
     [TestCase("nonsense", "nonsense")]
     public void Quantities_are_shown_as_Kubernetes_shows_them(string text, string shown)
     {
-        new Quantity(text).Canonical.Text.Should().Be(shown);
-        new Quantity(shown).Canonical.Text.Should().Be(shown, "what is shown stays");
+        new Quantity(text).ToCanonical().Text.Should().Be(shown);
+        new Quantity(shown).ToCanonical().Text.Should().Be(shown, "what is shown stays");
     }
 
     [TestCase("1Gi", "1073741824", true)]

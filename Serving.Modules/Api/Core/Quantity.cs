@@ -17,7 +17,7 @@ public readonly record struct Quantity(string Text)
     public bool IsValid => Refusal is null;
 
     /// <summary>The same amount in the form in which Kubernetes shows it: <c>1000m</c> is 1, <c>1024Mi</c> is 1Gi. What is no quantity stays as it is.</summary>
-    public Quantity Canonical => QuantityNumber.Read(Text ?? "", out var number) is null ? new(number.Canonical) : this;
+    public Quantity ToCanonical() => QuantityNumber.Read(Text ?? "", out var number) is null ? new(number.Canonical) : this;
 
     /// <summary>The amount in base units: <c>100m</c> is 0.1, <c>1Ki</c> is 1024. False when the text is no quantity, or beyond what a number can hold.</summary>
     public bool TryGetAmount(out decimal amount)

@@ -104,7 +104,7 @@ internal static class ContainerDefaults
         {
             if (value is { } quantity)
             {
-                filled.TryAdd(name, quantity.Canonical);
+                filled.TryAdd(name, quantity.ToCanonical());
             }
         }
 

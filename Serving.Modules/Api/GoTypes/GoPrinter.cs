@@ -34,7 +34,7 @@ internal static class GoPrinter
     {
         GoKind.Struct => value is null ? "nil" : $"&{Itself(value, type)}",
         GoKind.Opaque => value?.GetRawText() ?? "nil",
-        GoKind.Quantity => value is null ? Nil : GoValue.Amount(value).Canonical.Text,
+        GoKind.Quantity => value is null ? Nil : GoValue.Amount(value).ToCanonical().Text,
         _ => value is null ? Nil : Scalar(value, type),
     };
 

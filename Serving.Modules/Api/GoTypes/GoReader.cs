@@ -105,7 +105,7 @@ public static class GoReader
             throw new JsonException(refusal);
         }
 
-        var canonical = quantity.Canonical.Text;
+        var canonical = quantity.ToCanonical().Text;
         return value.ValueKind == JsonValueKind.String && value.ValueEquals(canonical) ? null : JsonValue.Create(canonical);
     }
 
