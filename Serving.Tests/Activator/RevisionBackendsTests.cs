@@ -76,6 +76,6 @@ public sealed class RevisionBackendsTests
     {
         var revision = new Revision { Metadata = new ObjectMeta { Namespace = "ns", Name = "rev" }, Spec = new RevisionSpec { ContainerConcurrency = 1, Containers = [container] } };
         var throttler = new RevisionThrottler(containerConcurrency: 1, queueDepth: 1);
-        return (throttler, new RevisionBackends(revision, throttler, new PodProber(TimeProvider.System)));
+        return (throttler, new RevisionBackends(revision, throttler, new PodProber(null, 8112, TimeProvider.System)));
     }
 }

@@ -20,7 +20,7 @@ public sealed class ProcessLogLevelTests
         using var live = new LiveConfig();
         using var logging = new ProcessLogging(new LogOptions());
         using var observability = new ProcessObservability(
-            live.Store, logging, new ClusterEnvironment(LiveConfig.Namespace, "cluster.local", "pod", IPAddress.Loopback), TimeProvider.System);
+            live.Store, logging, new ClusterEnvironment(LiveConfig.Namespace, "cluster.local", "pod", IPAddress.Loopback), null, TimeProvider.System);
         var controller = logging.Factory.CreateLogger("Serving.Controller.Something");
         var webhook = logging.Factory.CreateLogger("Serving.Webhook.Something");
         Least(controller).Should().Be(LogLevel.Information);

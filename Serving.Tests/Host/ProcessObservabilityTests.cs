@@ -37,7 +37,7 @@ public sealed class ProcessObservabilityTests
         var environment = new ClusterEnvironment("knative-serving", "cluster.local", "pod", IPAddress.Loopback);
         logging = new ProcessLogging(new LogOptions { Output = Stream.Synchronized(log) });
         config = new ConfigStore(cluster, environment, logging.Factory.CreateLogger<ConfigStore>(), Substitute.For<IEventRecorder>());
-        observability = new ProcessObservability(config, logging, environment, TimeProvider.System, Stream.Synchronized(requests));
+        observability = new ProcessObservability(config, logging, environment, null, TimeProvider.System, Stream.Synchronized(requests));
         running = observability.RunAsync(stop.Token);
     }
 

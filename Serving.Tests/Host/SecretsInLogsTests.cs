@@ -68,7 +68,7 @@ public sealed class SecretsInLogsTests
         world.PutSecret("broken", "kubernetes.io/dockerconfigjson", ".dockerconfigjson", $$"""{"auths":{"registry.example.com":{"password":"{{Content}}" oops""");
         world.PutSecret("strange", "kubernetes.io/dockerconfigjson", ".dockerconfigjson", $$"""{"auths":{"registry.example.com":{"auth":"{{Base64(Content)}}"} } }""");
         world.Identities = [new Failing()];
-        var resolver = new RegistryDigests(world.Cluster, world.Http, world.Identities, logs.CreateLogger<RegistryDigests>(), TimeProvider.System);
+        var resolver = new RegistryDigests(world.Cluster, world.Http, new LocalDockerConfig(static _ => null), world.Identities, logs.CreateLogger<RegistryDigests>(), TimeProvider.System);
         foreach (var (secret, login, challenge) in new[]
         {
             ("right", $"user:{Content}", "Basic"), ("right", "user:other", "Basic"), ("right", $"user:{Content}", "Bearer"), ("identity", "user:other", "Bearer"),

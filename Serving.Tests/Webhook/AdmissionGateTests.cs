@@ -45,7 +45,8 @@ public sealed class AdmissionGateTests
                     return AdmissionAnswer.Refused("slow");
                 },
             },
-            NullLoggerFactory.Instance);
+            NullLoggerFactory.Instance,
+            TimeProvider.System);
         var refused = 0L;
         using var listener = new MeterListener { InstrumentPublished = static (instrument, self) => Follow(instrument, self) };
         listener.SetMeasurementEventCallback<long>((_, measurement, _, _) => Interlocked.Add(ref refused, measurement));

@@ -33,18 +33,18 @@ internal sealed partial class ActivationHandler(
             return;
         }
 
-        if (log is not { IsOn: true } || ProbeRequest.IsProbe(context.Request)) await HandleAsync(context, entry, http2);
-        else await HandleAndLogAsync(context, entry, http2, log);
+        if (log is not { IsOn: true } || ProbeRequest.IsProbe(context.Request)) await HandleAsync(context, entry, http2, viaGateway);
+        else await HandleAndLogAsync(context, entry, http2, viaGateway, log);
     }
 
-    private async ValueTask HandleAndLogAsync(HttpContext context, RevisionEntry entry, bool? http2, RequestLog requests)
+    private async ValueTask HandleAndLogAsync(HttpContext context, RevisionEntry entry, bool? http2, bool viaGateway, RequestLog requests)
     {
         var started = time.GetTimestamp();
         var body = CountingBody.Watch(context);
         var failed = true;
         try
         {
-            await HandleAsync(context, entry, http2);
+            await HandleAsync(context, entry, http2, viaGateway);
             failed = false;
         }
         finally
@@ -56,7 +56,7 @@ internal sealed partial class ActivationHandler(
         }
     }
 
-    private async ValueTask HandleAsync(HttpContext context, RevisionEntry entry, bool? http2)
+    private async ValueTask HandleAsync(HttpContext context, RevisionEntry entry, bool? http2, bool viaGateway)
     {
         var counter = reporter.Begin(ObjectKey.Of(entry.Revision));
         var deadline = RequestDeadline.Start(context, Timeouts(entry.Revision.Spec), time);

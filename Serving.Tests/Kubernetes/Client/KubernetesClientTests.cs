@@ -31,7 +31,7 @@ public sealed class KubernetesClientTests
     [Test]
     public void No_TLS_before_1_2_is_spoken()
     {
-        using var handler = ClientHandlers.Create(new KubernetesConfiguration { Server = new Uri("https://localhost") });
+        using var handler = ClientHandlers.Create(new KubernetesConfiguration { Server = new Uri("https://localhost") }, null);
 
         handler.SslOptions.EnabledSslProtocols.Should().Be(SslProtocols.Tls12 | SslProtocols.Tls13);
     }
