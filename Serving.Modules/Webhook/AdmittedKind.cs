@@ -29,6 +29,9 @@ internal sealed class AdmittedKind<T>(
     /// </summary>
     private const int MostValues = 100_000;
 
+    /// <summary>How many members one object may have: to find one takes as long as there are many, and each is looked for.</summary>
+    private const int MostMembers = 10_000;
+
     public ResourceType Resource => resource;
 
     public JsonElement Default(JsonElement value, JsonElement? old, AdmissionContext context)
@@ -49,6 +52,7 @@ internal sealed class AdmittedKind<T>(
     // Our records leave some parts as they are, so that they take what Go would refuse, and keep what it would rewrite.
     private JsonElement Canonical(JsonElement value)
     {
+        Bound(value, "new");
         try
         {
             return GoReader.Read(value, resource.Kind);
@@ -62,6 +66,11 @@ internal sealed class AdmittedKind<T>(
     // What a less strict release let in must stay correctable: it counts as it is.
     private JsonElement? CanonicalOrOlder(JsonElement? old)
     {
+        if (old is { } value)
+        {
+            Bound(value, "old");
+        }
+
         try
         {
             return old is { } element ? GoReader.Read(element, resource.Kind) : null;
@@ -79,11 +88,7 @@ internal sealed class AdmittedKind<T>(
             return null;
         }
 
-        if (Count(element) > MostValues)
-        {
-            throw new JsonException($"cannot decode incoming {which} object: it has more than {MostValues} values");
-        }
-
+        Bound(element, which);
         if (HasNullEntry(element))
         {
             throw new JsonException($"cannot decode incoming {which} object: a list has an entry that is null");
@@ -96,6 +101,14 @@ internal sealed class AdmittedKind<T>(
         catch (Exception error) when (error is JsonException or FormatException or OverflowException or InvalidOperationException or ArgumentException)
         {
             throw new JsonException($"cannot decode incoming {which} object: {error.Message}", error);
+        }
+    }
+
+    private static void Bound(JsonElement value, string which)
+    {
+        if (Count(value) > MostValues)
+        {
+            throw new JsonException($"cannot decode incoming {which} object: it has more than {MostValues} values, or an object in it has more than {MostMembers} members");
         }
     }
 
@@ -116,9 +129,10 @@ internal sealed class AdmittedKind<T>(
 
                 break;
             case JsonValueKind.Object:
+                var members = 0;
                 foreach (var member in value.EnumerateObject())
                 {
-                    count += Count(member.Value);
+                    count += ++members > MostMembers ? MostValues : Count(member.Value);
                     if (count > MostValues) break;
                 }
 

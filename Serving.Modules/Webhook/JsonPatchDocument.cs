@@ -32,9 +32,11 @@ internal static class JsonPatchDocument
         }
         else if (from.ValueKind == JsonValueKind.Array && to.ValueKind == JsonValueKind.Array && from.GetArrayLength() == to.GetArrayLength())
         {
-            for (var i = 0; i < from.GetArrayLength(); i++)
+            // Walked side by side: to find an entry by its index takes as long as the index is large.
+            var i = 0;
+            foreach (var (was, now) in from.EnumerateArray().Zip(to.EnumerateArray()))
             {
-                Compare(operations, $"{path}/{i}", from[i], to[i]);
+                Compare(operations, $"{path}/{i++}", was, now);
             }
         }
         else

@@ -104,6 +104,18 @@ public sealed class HostileReviewTests
         (GC.GetAllocatedBytesForCurrentThread() - before).Should().BeLessThan(100 * body.Length);
     }
 
+    [TestCase(40_000)]
+    [TestCase(60_000)]
+    public void A_list_of_many_entries_is_answered_in_time_that_does_not_grow_with_its_square(int entries)
+    {
+        var spec = "{\"spec\":{\"template\":{\"spec\":{\"containers\":[" + string.Join(',', Enumerable.Repeat("{\"name\":\"a\"}", entries)) + "]}}}}";
+        var body = Encoding.UTF8.GetBytes(
+            "{\"request\":{\"kind\":{\"group\":\"serving.knative.dev\",\"version\":\"v1\",\"kind\":\"Service\"},\"operation\":\"UPDATE\",\"object\":" + spec + ",\"oldObject\":" + spec + "}}");
+
+        Send("/defaulting", body).Should().Be((200, (string?)null));
+        Send("/resource-validation", body).Should().Be((200, (string?)null));
+    }
+
     [TestCase("", 400)]
     [TestCase("null", 400)]
     [TestCase("[]", 400)]

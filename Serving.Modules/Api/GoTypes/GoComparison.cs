@@ -68,9 +68,11 @@ internal sealed class GoComparison(StringBuilder? text)
         Report(was.Text == now.Text, Step(path, "StrVal"), $"\"{was.Text}\"", $"\"{now.Text}\"");
     }
 
-    private void CompareLists(JsonElement old, JsonElement current, GoType type, string path)
+    private void CompareLists(JsonElement before, JsonElement after, GoType type, string path)
     {
-        var pairs = EditScript.Pair(old.GetArrayLength(), current.GetArrayLength(), (i, j) =>
+        JsonElement[] old = [.. before.EnumerateArray()];
+        JsonElement[] current = [.. after.EnumerateArray()];
+        var pairs = EditScript.Pair(old.Length, current.Length, (i, j) =>
         {
             var count = new GoComparison(null);
             count.Compare(new(old[i]), new(current[j]), type, "", "");

@@ -85,13 +85,18 @@ public static class GoReader
     private static JsonArray? OfList(JsonElement value, GoType type, Place place)
     {
         JsonArray? result = null;
-        for (var i = 0; i < value.GetArrayLength(); i++)
+
+        // Entries are walked: to find one by its index takes as long as its index is large.
+        var i = 0;
+        foreach (var entry in value.EnumerateArray())
         {
-            if (Changed(value[i], type.Element!, place) is { } changed)
+            if (Changed(entry, type.Element!, place) is { } changed)
             {
                 result ??= JsonArray.Create(value)!;
                 result[i] = changed;
             }
+
+            i++;
         }
 
         return result;

@@ -119,8 +119,11 @@ internal static class ContainerValidation
     private static FieldError Sources(IReadOnlyList<EnvFromSource> sources)
     {
         var errors = FieldError.None;
+        var prefixes = 0;
         for (var i = 0; i < sources.Count; i++)
         {
+            // Each prefix lengthens every path before it; the rest is told once these are mended.
+            if (!errors.IsEmpty && ++prefixes > PodSpecValidation.MostPrefixes) break;
             var source = sources[i];
             errors += FieldMask.Check(source, "prefix", "configMapRef", "secretRef").ViaIndex(i);
 

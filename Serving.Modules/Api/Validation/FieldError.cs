@@ -18,20 +18,28 @@ public enum FieldErrorLevel
 /// </summary>
 public sealed class FieldError
 {
-    private readonly IReadOnlyList<Finding> findings;
+    // Both halves of a sum are kept as they are, so that to add one finding to many does not copy the many.
+    private readonly IReadOnlyList<Finding> own;
+    private readonly (FieldError Left, FieldError Right)? halves;
 
-    private FieldError(IReadOnlyList<Finding> findings) => this.findings = findings;
+    private FieldError(IReadOnlyList<Finding> findings) => own = findings;
+
+    private FieldError(FieldError left, FieldError right)
+    {
+        own = [];
+        halves = (left, right);
+    }
 
     /// <summary>Nothing is wrong.</summary>
     public static FieldError None { get; } = new([]);
 
     /// <summary>Whether nothing is wrong.</summary>
-    public bool IsEmpty => findings.Count == 0;
+    public bool IsEmpty => own.Count == 0 && halves is null;
 
     /// <summary>The findings as they are printed: those of one message and details merged, paths sorted, sorted by message.</summary>
     public IReadOnlyList<Finding> Findings =>
     [
-        .. findings
+        .. All()
             .GroupBy(f => (f.Level, f.Message, f.Details))
             .Select(g => new Finding(
                 g.Key.Message, [.. g.SelectMany(f => f.Paths).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)], g.Key.Details, g.Key.Level))
@@ -43,7 +51,7 @@ public sealed class FieldError
     {
         ArgumentNullException.ThrowIfNull(left);
         ArgumentNullException.ThrowIfNull(right);
-        return left.IsEmpty ? right : right.IsEmpty ? left : new([.. left.findings, .. right.findings]);
+        return left.IsEmpty ? right : right.IsEmpty ? left : new(left, right);
     }
 
     /// <summary>The findings of both.</summary>
@@ -80,7 +88,7 @@ public sealed class FieldError
 
     /// <summary>The findings as seen from the owner of <paramref name="field"/>, in which they were found.</summary>
     public FieldError Via(string field)
-        => IsEmpty ? this : new([.. findings.Select(f => f with { Paths = [.. f.Paths.Select(p => Join(field, p))] })]);
+        => IsEmpty ? this : new([.. All().Select(f => f with { Paths = [.. f.Paths.Select(p => Join(field, p))] })]);
 
     /// <summary>The findings as seen from a list whose entry they were found in.</summary>
     public FieldError ViaIndex(int index) => Via(string.Create(CultureInfo.InvariantCulture, $"[{index}]"));
@@ -92,13 +100,31 @@ public sealed class FieldError
     public FieldError ViaKey(string key) => Via($"[{key}]");
 
     /// <summary>The findings, all of one level.</summary>
-    public FieldError At(FieldErrorLevel level) => new([.. findings.Select(f => f with { Level = level })]);
+    public FieldError At(FieldErrorLevel level) => new([.. All().Select(f => f with { Level = level })]);
 
     /// <summary>Those of one level.</summary>
-    public FieldError Only(FieldErrorLevel level) => new([.. findings.Where(f => f.Level == level)]);
+    public FieldError Only(FieldErrorLevel level) => new([.. All().Where(f => f.Level == level)]);
 
     /// <summary>One finding a line: the message, the paths, and the details on lines of their own.</summary>
     public override string ToString() => string.Join('\n', Findings);
+
+    // In the order in which they were found. A sum of many leans to the left as deep as there are many, so no recursion.
+    private List<Finding> All()
+    {
+        var all = new List<Finding>();
+        var open = new Stack<FieldError>([this]);
+        while (open.TryPop(out var next))
+        {
+            all.AddRange(next.own);
+            if (next.halves is var (left, right))
+            {
+                open.Push(right);
+                open.Push(left);
+            }
+        }
+
+        return all;
+    }
 
     private static FieldError Of(string message, string details, params string[] paths) => new([new(message, [.. paths.Select(p => Join("", p))], details, FieldErrorLevel.Error)]);
 

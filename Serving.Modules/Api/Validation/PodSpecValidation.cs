@@ -108,14 +108,20 @@ internal static class PodSpecValidation
                 : ContainerValidation.User(c, port, new(ContainerRole.User, volumes, features)));
     }
 
+    /// <summary>How often all that was found before gets a prefix, where the reference's texts have it so.</summary>
+    internal const int MostPrefixes = 20;
+
     // The place of a name that is taken is prefixed to all that was found before it: clients match on the text as it is.
     private static FieldError EachNamed(IReadOnlyList<Container> containers, Func<Container, bool> isTaken, Func<Container, FieldError> check)
     {
         var errors = FieldError.None;
+        var taken = 0;
         for (var i = 0; i < containers.Count; i++)
         {
             if (isTaken(containers[i]))
             {
+                // Each prefix lengthens every path before it; the rest is told once these are mended.
+                if (++taken > MostPrefixes) break;
                 errors = (errors + FieldError.Generic($"duplicate container name {GoText.Quote(containers[i].Name)}", "name")).ViaIndex("containers", i);
             }
 
