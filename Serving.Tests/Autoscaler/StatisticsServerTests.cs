@@ -119,7 +119,12 @@ public sealed class StatisticsServerTests
         await socket.ConnectAsync(new Uri($"ws://127.0.0.1:{server.Port}/"), cancellation);
         var longest = new Stat
         {
-            PodName = new string('p', 253), AverageConcurrentRequests = 1.1, AverageProxiedConcurrentRequests = 1.1, RequestCount = 1.1, ProxiedRequestCount = 1.1, ProcessUptime = 1.1,
+            PodName = new string('p', 253),
+            AverageConcurrentRequests = 1.1,
+            AverageProxiedConcurrentRequests = 1.1,
+            RequestCount = 1.1,
+            ProxiedRequestCount = 1.1,
+            ProcessUptime = 1.1,
         };
         var message = new WireStatMessage(new string('n', 63), new string('r', 253), longest);
         await socket.SendAsync(StatCodec.Encode([.. Enumerable.Repeat(message, StatLane.MostPerMessage)]), WebSocketMessageType.Binary, true, cancellation);
