@@ -75,13 +75,16 @@ public sealed class FailoverTests
         {
             var leader = await cluster.LeaderAsync(lease);
             var held = await LedByAsync(leader);
+            var sleeping = await CreateSleepingServiceAsync();
             var killed = DateTimeOffset.UtcNow;
             traffic.Down(Number(leader));
             await leader.KillAsync();
 
             var service = await CreateServiceAsync();
+            var woken = ThreeHosts.CallAsync(sleeping, cluster.Hosts.First(host => host != leader));
             await TakenOverAsync(held, leader, killed, ThreeHosts.LeaseDuration + Margin);
             await cluster.ReadyAsync(service);
+            (await woken).Should().Be("Hello World!\n", "a request to a Service at zero waits for the next leader's decision");
             Say($"kill -9 of the leader of {lease}: a Service created then was ready after {Since(killed)}");
             await leader.StartAsync();
             traffic.Up(Number(leader));
@@ -219,6 +222,16 @@ public sealed class FailoverTests
     {
         var name = $"during-{++services}";
         await cluster.CreateServiceAsync(name, "0");
+        return name;
+    }
+
+    /// <summary>A Service that is ready and has no pod, since nobody has asked for it yet.</summary>
+    private async Task<string> CreateSleepingServiceAsync()
+    {
+        var name = $"sleeping-{++services}";
+        await cluster.CreateServiceAsync(name, "0", initialScale: "0");
+        await cluster.ReadyAsync(name);
+        cluster.PodProcesses(name).Should().BeEmpty();
         return name;
     }
 
