@@ -29,8 +29,8 @@ internal sealed class ConfigData(string name, IReadOnlyDictionary<string, string
 
     public Quantity? Quantity(string key, Quantity? fallback) => Read<Quantity?>(key, fallback, static text =>
     {
-        GoValues.CheckQuantity(text);
-        return new Quantity(text);
+        var quantity = new Quantity(text);
+        return quantity.Refusal is { } refusal ? throw new FormatException(refusal) : quantity;
     });
 
     /// <summary>Comma-separated, without white space around each.</summary>

@@ -61,16 +61,6 @@ public static partial class GoValues
     public static string Quote(string text)
         => "\"" + text.Replace("\\", @"\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal).Replace("\n", @"\n", StringComparison.Ordinal) + "\"";
 
-    /// <summary>Refuses what <c>resource.ParseQuantity</c> refuses.</summary>
-    public static void CheckQuantity(string text)
-    {
-        if (text.Length == 0) throw new FormatException("quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'");
-        if (!QuantityForm().IsMatch(text))
-        {
-            throw new FormatException("quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'");
-        }
-    }
-
     private static FormatException Invalid(string function, string text, string why) => new($"strconv.{function}: parsing {Quote(text)}: {why}");
 
     [GeneratedRegex(@"^[+-]?[0-9]+\z")]
@@ -79,7 +69,4 @@ public static partial class GoValues
     // Each run of digits is taken once and for all: with a way back, a long one would take the square of its length.
     [GeneratedRegex(@"^[+-]?((?>[0-9]+)(\.(?>[0-9]*))?|\.(?>[0-9]+))([eE][+-]?(?>[0-9]+))?\z")]
     private static partial Regex Decimal();
-
-    [GeneratedRegex(@"^[+-]?((?>[0-9]+)(\.(?>[0-9]*))?|\.(?>[0-9]+))(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei|[eE][+-]?(?>[0-9]+))?\z")]
-    private static partial Regex QuantityForm();
 }

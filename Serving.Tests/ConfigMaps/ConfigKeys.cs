@@ -45,7 +45,7 @@ internal static class ConfigKeys
         D("revision-idle-timeout-seconds", c => c.RevisionIdleTimeoutSeconds, 0L, "30", 30L, "301", "*cannot be greater than revision-timeout-seconds (300)"),
         D("revision-cpu-request", c => c.RevisionCpuRequest?.Text, null, "400m", "400m", "1x", NotAQuantity),
         D("revision-memory-request", c => c.RevisionMemoryRequest?.Text, null, "100M", "100M", "", NotAQuantity),
-        D("revision-ephemeral-storage-request", c => c.RevisionEphemeralStorageRequest?.Text, null, "500M", "500M", "M", NotAQuantity),
+        D("revision-ephemeral-storage-request", c => c.RevisionEphemeralStorageRequest?.Text, null, "500M", "500M", "1Mm", "*unable to parse quantity's suffix*"),
         D("revision-cpu-limit", c => c.RevisionCpuLimit?.Text, null, "1000m", "1000m", "1 m", NotAQuantity),
         D("revision-memory-limit", c => c.RevisionMemoryLimit?.Text, null, "200M", "200M", "lots", NotAQuantity),
         D("revision-ephemeral-storage-limit", c => c.RevisionEphemeralStorageLimit?.Text, null, "750M", "750M", "1..2", NotAQuantity),

@@ -13,25 +13,8 @@ internal static class QueueResources
 {
     private const decimal Mi = 1024 * 1024;
 
-    private static readonly Dictionary<string, decimal> Suffixes = new(StringComparer.Ordinal)
-    {
-        ["n"] = 1e-9m,
-        ["u"] = 1e-6m,
-        ["m"] = 1e-3m,
-        [""] = 1m,
-        ["k"] = 1e3m,
-        ["M"] = 1e6m,
-        ["G"] = 1e9m,
-        ["T"] = 1e12m,
-        ["P"] = 1e15m,
-        ["E"] = 1e18m,
-        ["Ki"] = 1024m,
-        ["Mi"] = Mi,
-        ["Gi"] = Mi * 1024,
-        ["Ti"] = Mi * Mi,
-        ["Pi"] = Mi * Mi * 1024,
-        ["Ei"] = Mi * Mi * Mi,
-    };
+    // Where the reference's thousandths in 64 bits end; the shares of all that is more are bounded alike.
+    private const decimal MostAmount = long.MaxValue / 1000m;
 
     public static ResourceRequirements Make(
         DeploymentConfig config, IReadOnlyDictionary<string, string> annotations, ResourceRequirements? user, bool useDefaults)
@@ -74,33 +57,19 @@ internal static class QueueResources
     }
 
     private static Quantity? Annotated(IReadOnlyDictionary<string, string> annotations, string key)
-        => annotations.TryGetValue(key, out var text) && Parse(text) is not null ? new Quantity(text) : (Quantity?)null;
+        => annotations.TryGetValue(key, out var text) && new Quantity(text) is { IsValid: true } quantity ? quantity : (Quantity?)null;
 
     private static Quantity? Share(IReadOnlyDictionary<string, Quantity>? user, string name, decimal percent, decimal least, decimal most)
     {
-        if (user is null || !user.TryGetValue(name, out var quantity) || Parse(quantity.Text) is not { } value || value == 0)
+        if (user is null || !user.TryGetValue(name, out var quantity) || !quantity.IsValid || quantity.IsSameAmountAs("0"))
         {
             return null;
         }
 
-        var share = Math.Clamp(Math.Floor(value * percent * 10) / 1000, least, most);
+        var amount = quantity.TryGetAmount(out var value) ? Math.Min(value, MostAmount) : MostAmount;
+        var share = Math.Clamp(Math.Floor(amount * percent * 10) / 1000, least, most);
         return share % Mi == 0 ? new Quantity($"{(share / Mi).ToString("0", CultureInfo.InvariantCulture)}Mi")
             : share % 1 == 0 ? new Quantity(share.ToString("0", CultureInfo.InvariantCulture))
             : new Quantity($"{(share * 1000).ToString("0", CultureInfo.InvariantCulture)}m");
-    }
-
-    /// <summary>The value in units (cores, bytes), or null when the text is no quantity.</summary>
-    private static decimal? Parse(string text)
-    {
-        if (decimal.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var plain))
-        {
-            return plain;
-        }
-
-        var end = text.AsSpan().TrimEnd("numkMGTPEi").Length;
-        return end > 0 && Suffixes.TryGetValue(text[end..], out var factor)
-            && decimal.TryParse(text.AsSpan(0, end), NumberStyles.Float, CultureInfo.InvariantCulture, out var number)
-            ? number * factor
-            : null;
     }
 }
