@@ -215,7 +215,7 @@ public sealed class LiveRouteTests : IDisposable
         Route.Status.Url.Should().Be("http://hello.default.example.com");
     }
 
-    private IEnumerable<(string Service, int Percent)> Shares
+    private IEnumerable<(string Service, long Percent)> Shares
         => Ingress.Spec.Rules[1].Http!.Paths[0].Splits.Select(split => (split.ServiceName, split.Percent));
 
     private string CertificateReason => Route.Status.Conditions.Single(condition => condition.Type == "CertificateProvisioned").Reason;

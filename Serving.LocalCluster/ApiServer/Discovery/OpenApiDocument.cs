@@ -65,7 +65,9 @@ internal sealed class OpenApiDocument(IReadOnlyList<ResourceInfo> resources)
             var properties = kind.Child("properties");
             properties["apiVersion"] = Plain("string", "The version of this representation of an object.");
             properties["kind"] = Plain("string", "The kind of resource this object represents.");
-            properties["metadata"] = Reference(BuiltInSchemas.Instance["meta.v1.ObjectMeta"]);
+            var metadata = Reference(BuiltInSchemas.Instance["meta.v1.ObjectMeta"]);
+            metadata["description"] = "Name, labels, annotations and whatever else every object has.";
+            properties["metadata"] = metadata;
             _schemas[name] = kind;
         }
 

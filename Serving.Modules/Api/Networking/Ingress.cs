@@ -68,7 +68,7 @@ public sealed record IngressBackendSplit : Extensible
     public IntOrString ServicePort { get; init; }
 
     /// <summary>Percent of the traffic, 0 to 100.</summary>
-    public int Percent { get; init; }
+    public long Percent { get; init; }
     public IReadOnlyDictionary<string, string> AppendHeaders { get; init => field = value ?? Empty.Map; } = Empty.Map;
 }
 

@@ -23,8 +23,11 @@ internal sealed record FieldRule(string Description)
     /// <summary>The value that the API server fills in when the field is absent.</summary>
     public string? Default { get; init; }
 
-    /// <summary>The format of a string.</summary>
+    /// <summary>The format of a string, or of a number in place of the one that its type has; empty for a number without one.</summary>
     public string? Format { get; init; }
+
+    /// <summary>What the schema says of an entry of the list or map; null to take what the entry's type says.</summary>
+    public FieldRule? Entry { get; init; }
 
     /// <summary>The schema of a field that the record does not model, or models more loosely; null to take the record's.</summary>
     public Func<JsonObject>? Shape { get; init; }

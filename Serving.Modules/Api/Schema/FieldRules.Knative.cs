@@ -172,7 +172,7 @@ internal static partial class FieldRules
         [typeof(IngressBackendSplit)] = new()
         {
             ["appendHeaders"] = "Headers set on requests to this backend.",
-            ["percent"] = "Percent of the requests, 0 to 100.",
+            ["percent"] = new FieldRule("Percent of the requests, 0 to 100.") { Format = "" },
             ["serviceName"] = FieldRule.Required("The Service of the backend."),
             ["serviceNamespace"] = FieldRule.Required("The namespace of that Service."),
             ["servicePort"] = FieldRule.Required("The port of that Service."),

@@ -6,6 +6,8 @@ namespace Serving.Api.Schema;
 
 internal static partial class FieldRules
 {
+    private const string Capability = "The name of a Linux capability, such as NET_BIND_SERVICE; ALL stands for every one.";
+
     private static Dictionary<Type, Dictionary<string, FieldRule>> Pods() => new()
     {
         [typeof(RevisionTemplateSpec)] = new()
@@ -116,8 +118,8 @@ internal static partial class FieldRules
         },
         [typeof(Capabilities)] = new()
         {
-            ["add"] = new FieldRule("This is accessible behind a feature flag - kubernetes.containerspec-addcapabilities") { IsAtomic = true },
-            ["drop"] = new FieldRule("Capabilities to remove.") { IsAtomic = true },
+            ["add"] = new FieldRule("This is accessible behind a feature flag - kubernetes.containerspec-addcapabilities") { IsAtomic = true, Entry = Capability },
+            ["drop"] = new FieldRule("Capabilities to remove.") { IsAtomic = true, Entry = Capability },
         },
         [typeof(SeccompProfile)] = new()
         {

@@ -1,4 +1,6 @@
 using Serving.Api.Core;
+using Serving.Api.Knative;
+using Serving.Api.Networking;
 
 namespace Serving.Api.Schema;
 
@@ -8,7 +10,7 @@ internal static partial class FieldRules
     private static readonly Dictionary<Type, Dictionary<string, FieldRule>> Tables =
         new[] { Pods(), Probes(), Volumes(), Knative(), Internal() }.SelectMany(t => t).ToDictionary(t => t.Key, t => t.Value);
 
-    private static readonly Dictionary<Type, string> ItemTexts = new()
+    private static readonly Dictionary<Type, FieldRule> Entries = new()
     {
         [typeof(Container)] = "A program that runs in the pod.",
         [typeof(EnvVar)] = "An environment variable.",
@@ -18,18 +20,27 @@ internal static partial class FieldRules
         [typeof(VolumeMount)] = "Where a volume appears in the container.",
         [typeof(HttpHeader)] = "A header of the probe's request.",
         [typeof(KeyToPath)] = "Maps a key to a path in the volume.",
-        [typeof(LocalObjectReference)] = "The name of an object in the same namespace.",
+        [typeof(LocalObjectReference)] = new FieldRule("The name of an object in the same namespace.") { IsAtomic = true },
+        [typeof(VolumeProjection)] = "One source of files. Only one of its fields may be set.",
+        [typeof(DownwardApiVolumeFile)] = "A file with a field of the pod or a resource of a container in it.",
         [typeof(Condition)] = "One aspect of the object's state.",
-        [typeof(Serving.Api.Knative.TrafficTarget)] = "One share of the traffic.",
-        [typeof(Serving.Api.Knative.ContainerDigest)] = "The digest that a container's image resolved to.",
+        [typeof(TrafficTarget)] = "One share of the traffic.",
+        [typeof(ContainerDigest)] = "The digest that a container's image resolved to.",
+        [typeof(IngressTls)] = "A certificate and the hosts that are served with it.",
+        [typeof(IngressRule)] = "Where the requests for some hosts go, and who may send them.",
+        [typeof(HttpIngressPath)] = "Some of the requests, chosen by path and headers, and the backends that share them.",
+        [typeof(HeaderMatch)] = "What the header of that name must be for the path to apply.",
+        [typeof(IngressBackendSplit)] = "A backend and its share of the requests.",
+        [typeof(IngressLoadBalancerAddress)] = "An address at which the hosts are served.",
+        [typeof(Http01Challenge)] = "A URL that the certificate's issuer will ask for, and the Service that must answer.",
     };
 
     /// <summary>The fields of <paramref name="record"/>, by their wire names.</summary>
     public static IReadOnlyDictionary<string, FieldRule> For(Type record)
         => Tables.TryGetValue(record, out var rules) ? rules : throw new InvalidOperationException($"no field rules for {record.Name}");
 
-    /// <summary>What an entry of a list of <paramref name="record"/> is, or null.</summary>
-    public static string? TextOf(Type record) => ItemTexts.GetValueOrDefault(record);
+    /// <summary>What the schema says of an entry of a list or map of <paramref name="record"/>, or null.</summary>
+    public static FieldRule? EntryOf(Type record) => Entries.GetValueOrDefault(record);
 
     private static Dictionary<string, FieldRule> Kind(FieldRule spec, FieldRule? status = null)
     {

@@ -97,7 +97,7 @@ internal static class SchemaBuilder
         type = Nullable.GetUnderlyingType(type) ?? type;
         if (type == typeof(string))
         {
-            return rule.Format is null ? new() { ["type"] = "string" } : new() { ["type"] = "string", ["format"] = rule.Format };
+            return Scalar("string", rule.Format);
         }
 
         if (type == typeof(bool))
@@ -107,12 +107,12 @@ internal static class SchemaBuilder
 
         if (type == typeof(int))
         {
-            return new() { ["type"] = "integer", ["format"] = "int32" };
+            return Scalar("integer", rule.Format ?? "int32");
         }
 
         if (type == typeof(long))
         {
-            return new() { ["type"] = "integer", ["format"] = "int64" };
+            return Scalar("integer", rule.Format ?? "int64");
         }
 
         if (type == typeof(DateTimeOffset))
@@ -142,16 +142,18 @@ internal static class SchemaBuilder
 
     private static JsonObject OfItem(Type type, FieldRule list)
     {
-        var item = OfType(type, list.IsOpaque ? list : new FieldRule(""));
-        var known = Nullable.GetUnderlyingType(type) ?? type;
-        var description = list.IsOpaque ? list.Description : FieldRules.TextOf(known);
-        if (description is not null && item["type"]?.GetValue<string>() == "object")
+        if (list.IsOpaque)
         {
-            item.Insert(0, "description", description);
+            var item = OfType(type, list);
+            return TypeOf(item) == "object" ? Describe(item, new FieldRule(list.Description)) : item;
         }
 
-        return item;
+        var entry = list.Entry ?? FieldRules.EntryOf(type) ?? new FieldRule("");
+        return Describe(OfType(type, entry), entry);
     }
+
+    private static JsonObject Scalar(string type, string? format)
+        => string.IsNullOrEmpty(format) ? new() { ["type"] = type } : new() { ["type"] = type, ["format"] = format };
 
     private static JsonObject Opaque() => new() { ["type"] = "object", ["x-kubernetes-preserve-unknown-fields"] = true };
 
@@ -170,6 +172,8 @@ internal static class SchemaBuilder
         return schema;
     }
 
+    private static string? TypeOf(JsonObject schema) => schema["type"]?.GetValue<string>();
+
     private static JsonObject Describe(JsonObject schema, FieldRule rule)
     {
         if (rule.Description.Length > 0)
@@ -182,7 +186,7 @@ internal static class SchemaBuilder
             schema["default"] = rule.Default;
         }
 
-        var isList = schema["type"]?.GetValue<string>() == "array";
+        var isList = TypeOf(schema) == "array";
         if (rule.MapKey is not null)
         {
             schema["x-kubernetes-list-type"] = "map";

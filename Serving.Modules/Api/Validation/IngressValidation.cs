@@ -49,7 +49,7 @@ public static class IngressValidation
         }
 
         // A backend that stands alone may leave its share out.
-        var total = path.Splits.Sum(s => (long)s.Percent);
+        var total = path.Splits.Sum(s => s.Percent);
         return total == 100 || (path.Splits.Count == 1 && total == 0)
             ? FieldError.None
             : FieldError.Generic($"traffic split percentage must total to 100, but was {total}", "splits");

@@ -1,5 +1,6 @@
 using FluentAssertions;
 using NUnit.Framework;
+using Serving.Tests.Support;
 
 namespace Serving.Tests.LocalCluster.Api;
 
@@ -89,6 +90,19 @@ internal sealed class KubectlTests
         (await RunAsync("apply --server-side --field-manager=one -f -", manifest)).Should().Contain("serverside-applied");
         (await RunAsync("apply --server-side --field-manager=two -f -", manifest.Replace("image: a", "image: c", StringComparison.Ordinal))).Should().Contain("conflicts with \"one\"");
         (await RunAsync("delete deployment applied")).Should().Contain("deleted");
+    }
+
+    [Test]
+    public async Task Explains_every_field_of_a_custom_kind()
+    {
+        await RunAsync($"apply --server-side -f {Repository.PathOf("deploy", "crds", "services.serving.knative.dev.yaml")}");
+        await RunAsync("wait --for=condition=Established crd/services.serving.knative.dev --timeout=5s");
+
+        // It also makes kubectl forget the kinds that it knew before.
+        (await RunAsync("api-resources --api-group=serving.knative.dev")).Should().Contain("kservice,ksvc");
+        (await RunAsync("explain ksvc")).Should().Contain("metadata\t<ObjectMeta>").And.NotContain("<no description>");
+        (await RunAsync("explain ksvc.spec.template.spec")).Should().NotContain("<no description>").And
+            .Contain("containers\t<[]Object> -required-").And.Contain("This is accessible behind a feature flag - kubernetes.podspec-affinity");
     }
 
     [Test]

@@ -97,7 +97,7 @@ internal sealed class IngressCompiler(BackendRegistry backends, GatewayStatistic
         var ns = revision is null ? split.ServiceNamespace : Header(split, path, Headers.Namespace) ?? split.ServiceNamespace;
         var counter = (ns, revision ?? split.ServiceName);
         counted.Add(counter);
-        var percent = path.Splits.Count == 1 && split.Percent == 0 ? 100 : split.Percent;
+        var percent = path.Splits.Count == 1 && split.Percent == 0 ? 100 : (int)Math.Clamp(split.Percent, 0, 100);
         return new Split(backend, percent, [.. split.AppendHeaders], ns, revision, statistics.For(counter.ns, counter.Item2));
     }
 

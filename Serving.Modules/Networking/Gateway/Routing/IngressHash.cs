@@ -139,7 +139,7 @@ public static class IngressHash
             return this;
         }
 
-        public GoJson Value(int value)
+        public GoJson Value(long value)
         {
             Comma();
             Text.Append(value.ToString(CultureInfo.InvariantCulture));
