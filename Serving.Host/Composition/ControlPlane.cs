@@ -66,7 +66,14 @@ internal sealed class ControlPlane : IProcessHealth, IDisposable
         forwarder = Forwarder("/", names.Contains("activator") ? Own(new StatConnectionMetrics()) : null);
         var (activatorOptions, gatewayOptions) = WithTls(options, environment);
         var activator = names.Contains("activator")
-            ? Own(new ActivatorModule(activatorOptions, environment, informers, new LeaderStatSink(autoscaler, forwarder), loggers, time, observability.Requests))
+            ? Own(new ActivatorModule(
+                activatorOptions with { Network = () => config.Current.Network },
+                environment,
+                informers,
+                new LeaderStatSink(autoscaler, forwarder),
+                loggers,
+                time,
+                observability.Requests))
             : null;
         var gateway = names.Contains("gateway")
             ? Own(new GatewayModule(gatewayOptions, environment, informers, loggers, time, activator is null ? null : new LocalActivator(activator)))

@@ -16,6 +16,9 @@ internal sealed class LocalInstall(KubernetesClient client, ManifestApplier appl
     private static readonly (string Map, string Key, string Value)[] Defaults =
     [
         ("config-domain", "localhost", ""),
+
+        // Nothing listens at a Service's cluster address here, so it is no way round a mesh, which there is not either.
+        ("config-network", "mesh-compatibility-mode", "disabled"),
     ];
 
     /// <summary>

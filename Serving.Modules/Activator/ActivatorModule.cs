@@ -37,7 +37,7 @@ public sealed partial class ActivatorModule : IServingModule, IDisposable
 
     /// <param name="options">Where it listens and how patient it is.</param>
     /// <param name="environment">The name of this pod, as the sender of measurements, and the cluster's domain.</param>
-    /// <param name="informers">Gives revisions, their pods and the Endpoints of their public Services.</param>
+    /// <param name="informers">Gives revisions, their pods, their Services and the Endpoints of the public ones.</param>
     /// <param name="sink">Takes the measurements.</param>
     /// <param name="loggers">Where it logs.</param>
     /// <param name="time">The clock.</param>
@@ -58,7 +58,7 @@ public sealed partial class ActivatorModule : IServingModule, IDisposable
         _heartbeat = new Heartbeat("reporting requests", Patience, time);
         _loggers = loggers;
         _logger = loggers.CreateLogger<ActivatorModule>();
-        _registry = new RevisionRegistry(informers, options.Address, options.QueueDepth, new PodProber(options.PodTls, options.PodTlsPort, time));
+        _registry = new RevisionRegistry(informers, options.Address, options.QueueDepth, options.Network, new PodProber(options.PodTls, options.PodTlsPort, time));
         _metrics = new ActivatorMetrics(() => _registry.Entries);
         _reporter = new ConcurrencyReporter(environment.PodName, sink, time, Measured);
         _upstream = Upstreams.Create(new UpstreamOptions { ConnectTimeout = TimeSpan.FromSeconds(2), MostIdleConnections = MostIdleConnectionsToPod, LoggerFactory = loggers });
@@ -170,6 +170,7 @@ public sealed partial class ActivatorModule : IServingModule, IDisposable
         try
         {
             _reporter.Report();
+            _registry.FollowNetwork();
             _heartbeat.Beat();
         }
         catch (Exception exception)

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Security;
+using Serving.Api.Config;
 using Serving.Dataplane;
 
 namespace Serving.Activator;
@@ -8,6 +9,8 @@ namespace Serving.Activator;
 /// <param name="Address">How it is found among the Endpoints of a revision.</param>
 public sealed record ActivatorOptions(IPAddress Address)
 {
+    private static readonly NetworkConfig Defaults = new();
+
     /// <summary>The address its servers listen on; by default that at which it is found.</summary>
     public IPAddress ListenAddress { get; init; } = Address;
 
@@ -37,6 +40,9 @@ public sealed record ActivatorOptions(IPAddress Address)
 
     /// <summary>Requests that may wait for one revision; more are answered with 503.</summary>
     public int QueueDepth { get; init; } = 10_000;
+
+    /// <summary>The newest config-network, which says whether a mesh is in the way to pods.</summary>
+    public Func<NetworkConfig> Network { get; init; } = static () => Defaults;
 
     /// <summary>How long, after it is told to stop, it keeps serving so that others learn that it is not ready.</summary>
     public TimeSpan DrainDelay { get; init; } = TimeSpan.FromSeconds(45);

@@ -33,7 +33,7 @@ public sealed class AutoscalerModule : IShardedModule, IDisposable
         this.config = config;
         this.time = time;
         logger = logging.CreateLogger<AutoscalerModule>();
-        scraper = new PodScraper(this.informers.Pods.Lister, time);
+        scraper = new PodScraper(this.informers.Pods.Lister, () => config.Current.Network, time);
         metrics = new AutoscalerMetrics(() => shards.OfType<AutoscalerShard>());
     }
 

@@ -6,6 +6,8 @@ using Microsoft.Extensions.Logging.Abstractions;
 using NUnit.Framework;
 using Serving.Activator;
 using Serving.Api;
+using Serving.Api.Config;
+using Serving.Api.Core;
 using Serving.Api.Knative;
 using Serving.Dataplane.Statistics;
 using Serving.Kubernetes;
@@ -20,6 +22,7 @@ public sealed class ActivatorModuleTests : IRequestStatSink
     private readonly ConcurrentQueue<(string Namespace, string Revision, Stat Stat)> _reports = new();
     private readonly HttpClient _client = new() { Timeout = TimeSpan.FromSeconds(20) };
     private InMemoryCluster _cluster = null!;
+    private NetworkConfig _network = new();
     private RequestLog _requestLog = null!;
     private MemoryStream _logged = null!;
     private ActivatorModule _activator = null!;
@@ -31,9 +34,10 @@ public sealed class ActivatorModuleTests : IRequestStatSink
     {
         _reports.Clear();
         NotReadyReason = null;
+        _network = new NetworkConfig();
         _cluster = new InMemoryCluster();
         _stop = new CancellationTokenSource();
-        var options = new ActivatorOptions(IPAddress.Loopback) { HttpPort = 0, H2cPort = 0, QueueDepth = 5, DrainDelay = TimeSpan.Zero };
+        var options = new ActivatorOptions(IPAddress.Loopback) { HttpPort = 0, H2cPort = 0, QueueDepth = 5, DrainDelay = TimeSpan.Zero, Network = () => _network };
         _activator = new ActivatorModule(
             options, new ClusterEnvironment("knative-serving", "cluster.local", "activator-1", IPAddress.Loopback), _cluster, this, NullLoggerFactory.Instance, TimeProvider.System,
             _requestLog = new RequestLog(_logged = new MemoryStream()));
@@ -89,8 +93,9 @@ public sealed class ActivatorModuleTests : IRequestStatSink
     }
 
     [Test]
-    public async Task Uses_a_pod_that_is_ready_without_asking()
+    public async Task Uses_a_pod_that_is_ready_without_asking_where_no_mesh_can_be_in_the_way()
     {
+        _network = new NetworkConfig { MeshCompatibilityMode = MeshCompatibilityMode.Disabled };
         PutRevision();
         await using var pod = await FakePod.StartAsync();
         pod.Ready = false;
@@ -141,6 +146,7 @@ public sealed class ActivatorModuleTests : IRequestStatSink
     [Test]
     public async Task Tries_another_pod_when_one_refuses_the_connection()
     {
+        _network = new NetworkConfig { MeshCompatibilityMode = MeshCompatibilityMode.Disabled };
         PutRevision(concurrency: 10);
         await using var alive = await FakePod.StartAsync();
         var gone = await FakePod.StartAsync();
@@ -293,6 +299,34 @@ public sealed class ActivatorModuleTests : IRequestStatSink
         _requestLog.SetTemplate("");
         (await SendAsync()).Dispose();
         _logged.Length.Should().Be(38);
+    }
+
+    [Test]
+    public async Task Goes_through_the_Service_or_the_mesh_as_config_network_says_while_it_changes()
+    {
+        PutRevision();
+        await using var pod = await FakePod.StartAsync(context => context.Response.WriteAsync($"{context.Request.Host} {context.Request.Headers["K-Passthrough-Lb"]}"));
+        await using var service = await FakePod.StartAsync(context => context.Response.WriteAsync("the service"));
+        _cluster.Put(Resources.Services, new CoreService
+        {
+            Metadata = new() { Namespace = "ns", Name = "rev-private", Labels = new Dictionary<string, string> { ["networking.internal.knative.dev/serviceType"] = "Private" } },
+            Spec = new() { ClusterIP = "127.0.0.1", Ports = [new() { Name = "http", Port = service.Port }] },
+        });
+        _cluster.Put(Resources.Pods, pod.Object("pod-1", ready: true));
+        (await TextAsync()).Should().Be($"127.0.0.1:{pod.Port} ");
+
+        _network = new NetworkConfig { MeshCompatibilityMode = MeshCompatibilityMode.Enabled };
+        await Eventually.HoldsAsync(async () => (await TextAsync()).Should().Be("the service"));
+        _network = new NetworkConfig { EnableMeshPodAddressability = true };
+        await Eventually.HoldsAsync(async () => (await TextAsync()).Should().Be("rev-private.ns true"));
+        _network = new NetworkConfig { MeshCompatibilityMode = MeshCompatibilityMode.Disabled };
+        await Eventually.HoldsAsync(async () => (await TextAsync()).Should().Be($"127.0.0.1:{pod.Port} "));
+
+        async Task<string> TextAsync()
+        {
+            using var response = await SendAsync();
+            return await response.Content.ReadAsStringAsync();
+        }
     }
 
     private async Task<HttpResponseMessage> ProbeAsKubeletAsync()

@@ -100,6 +100,24 @@ public sealed class ActivatorTlsTests : IRequestStatSink
     }
 
     [Test]
+    public async Task Reaches_the_Service_by_TLS_at_the_port_that_it_names()
+    {
+        PutSecret();
+        _config.Put("config-network", ("system-internal-tls", "Enabled"), ("mesh-compatibility-mode", "enabled"));
+        await using var service = await PodAsync(_authority.Serve("kn-user-ns", "data-plane.knative.dev"));
+        await StartAsync(podTlsPort: 1);
+        _cluster.Put(Resources.Services, new CoreService
+        {
+            Metadata = new() { Namespace = "ns", Name = "rev-private" },
+            Spec = new() { ClusterIP = "127.0.0.1", Ports = [new() { Name = "http", Port = service.Endpoints[0].Port }, new() { Name = "https", Port = service.Endpoints[1].Port }] },
+        });
+        PutRevision();
+        _cluster.Put(Resources.Pods, FakePod.Object("pod", 1, ready: true));
+
+        (await HandOverAsync()).Should().Be((200, "TLS HTTP/1.1"));
+    }
+
+    [Test]
     public async Task Answers_502_when_the_pod_shows_the_certificate_of_another_namespace()
     {
         PutSecret();
@@ -183,6 +201,7 @@ public sealed class ActivatorTlsTests : IRequestStatSink
             Certificates = _certificates.Find,
             PodTls = tls.ToPods,
             PodTlsPort = podTlsPort,
+            Network = () => _config.Current.Network,
             DrainDelay = TimeSpan.Zero,
         };
         _activator = new ActivatorModule(

@@ -32,6 +32,24 @@ public sealed class ThrottlingTests
         throttler.Capacity.Should().Be(0);
     }
 
+    [TestCase(10, 3, 1, 30)]
+    [TestCase(10, 3, 4, 7)]
+    [TestCase(1, 1, 3, 1)]
+    [TestCase(10, 0, 1, 0)]
+    [TestCase(0, 0, 1, 0)]
+    [TestCase(0, 1, 3, Serving.Dataplane.Throttling.Breaker.Unlimited)]
+    public void Capacity_through_the_Service_is_our_part_of_what_its_ready_pods_take(int concurrency, int ready, int activators, int expected)
+    {
+        var throttler = new RevisionThrottler(concurrency, queueDepth: 1);
+        throttler.SetPods(["a"]);
+        throttler.SetShare(new ActivatorShare(0, activators));
+        throttler.SetService(new Destination("ns", "10.0.0.1", 80), ready);
+        throttler.Capacity.Should().Be(expected);
+        Enumerable.Range(0, 3).Select(_ => throttler.Reserve()!.Address).Should().AllBe("10.0.0.1:80", "the Service chooses, so it is never full by itself");
+        throttler.SetPods(["a"]);
+        throttler.Reserve()!.Address.Should().Be("a");
+    }
+
     [Test]
     public void A_low_concurrency_fills_the_first_pod_first()
     {

@@ -136,6 +136,6 @@ public sealed class DecidersTests
 
     private sealed class NoPods : IPodScraper
     {
-        public Task<Stat?> ScrapeAsync(Metric metric, CancellationToken cancellation) => Task.FromResult<Stat?>(null);
+        public Task<Stat?> ScrapeAsync(Metric metric, ScrapeMemory memory, CancellationToken cancellation) => Task.FromResult<Stat?>(null);
     }
 }

@@ -2,6 +2,7 @@ using System.Globalization;
 using FluentAssertions;
 using NSubstitute;
 using NUnit.Framework;
+using Serving.Activator.Throttling;
 using Serving.Api;
 using Serving.Api.Autoscaling;
 using Serving.Api.Config;
@@ -15,6 +16,7 @@ using Serving.Controller.GarbageCollection;
 using Serving.Controller.Revisions;
 using Serving.Controller.Revisions.Digests;
 using Serving.Controller.Revisions.Resources;
+using Serving.Tests.Activator;
 using Serving.Tests.Api;
 using Serving.Tests.Controller;
 
@@ -134,7 +136,14 @@ public sealed class LiveKeyTests
         Case("config-observability", "runtime-profiling", "enabled", c => Queue(c).Ports.Any(port => port.Number == 8008), false, true),
     ];
 
+    private static IEnumerable<TestCaseData> Mesh =>
+    [
+        Case("config-network", "mesh-compatibility-mode", "disabled", c => CapacityOfAReadyPod(c), 0, 1),
+        Case("config-network", "enable-mesh-pod-addressability", "true", c => Backends(c).MeshHost, "", "hello-00001-private.default"),
+    ];
+
     [TestCaseSource(nameof(Autoscaler))]
+    [TestCaseSource(nameof(Mesh))]
     [TestCaseSource(nameof(Defaults))]
     [TestCaseSource(nameof(Deployment))]
     [TestCaseSource(nameof(Gc))]
@@ -208,6 +217,18 @@ public sealed class LiveKeyTests
         resolution.Poll(Samples.Revision(), config.Deployment).Should().NotBeNull();
         return asked!;
     }
+
+    /// <summary>Where no mesh can be in the way a pod needs not answer by itself.</summary>
+    private static int CapacityOfAReadyPod(ConfigSnapshot config)
+    {
+        var throttler = new RevisionThrottler(containerConcurrency: 1, queueDepth: 1);
+        using var backends = Backends(config, throttler);
+        backends.Update(FakePod.Object("pod", 1, ready: true));
+        return throttler.Capacity;
+    }
+
+    private static RevisionBackends Backends(ConfigSnapshot config, RevisionThrottler? throttler = null)
+        => new(Samples.Revision(), throttler ?? new RevisionThrottler(1, 1), new PodProber(null, 8112, TimeProvider.System), () => config.Network, () => null);
 
     private static string Stale(ConfigSnapshot config, params int[] hours)
     {

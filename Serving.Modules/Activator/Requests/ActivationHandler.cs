@@ -155,7 +155,7 @@ internal sealed partial class ActivationHandler(
         entry.Load.BeginAnswer();
         try
         {
-            return await pods.ForwardAsync(context, entry.Revision.Metadata.Namespace, pod.Address, http2, cancellation) != UpstreamResult.NotConnected;
+            return await pods.ForwardAsync(context, entry, pod, http2, cancellation) != UpstreamResult.NotConnected;
         }
         finally
         {

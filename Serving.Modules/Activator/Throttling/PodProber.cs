@@ -25,38 +25,67 @@ internal sealed class PodProber(Func<string, UpstreamTls?>? tls, int tlsPort, Ti
     ];
 
     /// <summary>Completes when the pod is ready.</summary>
+    /// <param name="pod">The pod.</param>
+    /// <param name="meshHost">The Host by which a mesh lets probes through to the pod; null where it is not asked to.</param>
+    /// <param name="heard">Called with each other answer, before the next attempt.</param>
+    /// <param name="cancellation">Ends the attempts.</param>
     /// <exception cref="OperationCanceledException">Nobody wants to know any longer.</exception>
-    public async Task WaitUntilReadyAsync(string ns, string host, int port, CancellationToken cancellation)
+    public async Task WaitUntilReadyAsync(Destination pod, string? meshHost, Action<ProbeAnswer> heard, CancellationToken cancellation)
     {
+        var headers = HeadersFor(meshHost);
         var started = time.GetTimestamp();
         var interval = FirstInterval;
-        while (!await IsReadyAsync(ns, host, port, cancellation))
+        while (true)
         {
+            var answer = await AskAsync(pod, headers, cancellation);
+            if (answer == ProbeAnswer.Ready) return;
+            heard(answer);
             await Task.Delay(interval, time, cancellation);
             var longest = time.GetElapsedTime(started) < EagerPeriod ? EagerInterval : PatientInterval;
             interval = interval < longest ? interval * 1.1 : longest;
         }
     }
 
-    private async Task<bool> IsReadyAsync(string ns, string host, int port, CancellationToken cancellation)
+    /// <summary>Asks once; a mesh is not asked to let it through.</summary>
+    public Task<ProbeAnswer> AskAsync(Destination destination, CancellationToken cancellation) => AskAsync(destination, Headers, cancellation);
+
+    /// <summary>Waits as long as between two attempts that are in no hurry.</summary>
+    public Task PauseAsync(CancellationToken cancellation) => Task.Delay(PatientInterval, time, cancellation);
+
+    private static KeyValuePair<string, string>[] HeadersFor(string? meshHost) => meshHost is null
+        ? Headers
+        : [.. Headers, new("Host", meshHost), new(DataplaneHeaders.PassthroughLoadBalancing, "true")];
+
+    private async Task<ProbeAnswer> AskAsync(Destination destination, KeyValuePair<string, string>[] headers, CancellationToken cancellation)
     {
         using var attempt = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         attempt.CancelAfter(AttemptTimeout);
+        var unanswered = ProbeAnswer.MayBeMesh;
         try
         {
-            return await SaysReadyAsync(host, port, secured: false, attempt.Token)
-                && (tls?.Invoke(ns) is null || await SaysReadyAsync(host, tlsPort, secured: true, attempt.Token));
+            var answer = await AskAsync(destination.Host, destination.Port, headers, secured: false, attempt.Token);
+            if (answer != ProbeAnswer.Ready || tls?.Invoke(destination.Namespace) is null) return answer;
+
+            // It was reached, so nothing is in the way: what is missing is its certificate.
+            unanswered = ProbeAnswer.NotReady;
+            var byTls = await AskAsync(destination.Host, destination.TlsPort ?? tlsPort, headers, secured: true, attempt.Token);
+            return byTls == ProbeAnswer.Ready ? byTls : unanswered;
         }
         catch (Exception exception) when (exception is SocketException or IOException or AuthenticationException)
         {
-            return false;
+            return unanswered;
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
-            return false;
+            return unanswered;
         }
     }
 
-    private static async Task<bool> SaysReadyAsync(string host, int port, bool secured, CancellationToken cancellation) =>
-        await HttpProbe.GetAsync(host, port, "/healthz", Headers, secured, cancellation) is { Status: 200, Body: DataplaneHeaders.QueueName };
+    private static async Task<ProbeAnswer> AskAsync(string host, int port, KeyValuePair<string, string>[] headers, bool secured, CancellationToken cancellation) =>
+        await HttpProbe.GetAsync(host, port, "/healthz", headers, secured, cancellation) switch
+        {
+            { Status: 200, Body: DataplaneHeaders.QueueName } => ProbeAnswer.Ready,
+            { Status: 502 or 503 } => ProbeAnswer.MayBeMesh,
+            _ => ProbeAnswer.NotReady,
+        };
 }

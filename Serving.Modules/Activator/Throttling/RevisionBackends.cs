@@ -1,4 +1,5 @@
-using System.Globalization;
+using Serving.Api;
+using Serving.Api.Config;
 using Serving.Api.Core;
 using Serving.Api.Knative;
 using Serving.Api.WellKnown;
@@ -7,7 +8,8 @@ namespace Serving.Activator.Throttling;
 
 /// <summary>
 /// Follows the pods of one revision and tells its throttler which of them take requests: those that Kubernetes calls
-/// ready, and those that say so themselves before.
+/// ready, and those that say so themselves before. Where a mesh may be in the way a pod must have answered by itself; when none does,
+/// and each fails as behind a mesh, requests go through the revision's Service once that answers.
 /// </summary>
 internal sealed class RevisionBackends : IDisposable
 {
@@ -18,24 +20,52 @@ internal sealed class RevisionBackends : IDisposable
 
     private readonly Lock _lock = new();
     private readonly Dictionary<string, Backend> _backends = new(StringComparer.Ordinal);
+    private readonly ServicePath _service = new();
     private readonly RevisionThrottler _throttler;
     private readonly PodProber _prober;
+    private readonly Func<NetworkConfig> _network;
+    private readonly Func<Destination?> _serviceOf;
     private readonly string _namespace;
+    private readonly string _throughMesh;
     private readonly int _defaultPort;
     private readonly bool _mayProbe;
+    private bool _isBehindMesh;
     private bool _disposed;
 
-    public RevisionBackends(Revision revision, RevisionThrottler throttler, PodProber prober)
+    /// <param name="revision">The revision.</param>
+    /// <param name="throttler">Is told which pods take requests.</param>
+    /// <param name="prober">Asks pods.</param>
+    /// <param name="network">Whether a mesh is in the way, now.</param>
+    /// <param name="serviceOf">Where the Service over the pods is; null while it is not known.</param>
+    public RevisionBackends(Revision revision, RevisionThrottler throttler, PodProber prober, Func<NetworkConfig> network, Func<Destination?> serviceOf)
     {
         _throttler = throttler;
         _prober = prober;
+        _network = network;
+        _serviceOf = serviceOf;
         _namespace = revision.Metadata.Namespace;
+        _throughMesh = $"{PrivateName(revision)}.{_namespace}";
         _defaultPort = revision.Spec.Protocol() == NetworkingKeys.ProtocolH2C ? H2cPort : Http1Port;
 
         // A command that only the kubelet can run, or that must have run first, cannot be asked for over the network.
         _mayProbe = revision.Spec.ServingContainer().ReadinessProbe?.Exec is null
             && revision.Spec.Containers.All(static container => container.StartupProbe is null);
     }
+
+    /// <summary>The Host by which a mesh lets requests through to single pods; null where it is not asked to.</summary>
+    public string? MeshHost => _network().EnableMeshPodAddressability ? _throughMesh : null;
+
+    private MeshCompatibilityMode Mode => _network().MeshCompatibilityMode;
+
+    private bool UsesService => Mode switch
+    {
+        MeshCompatibilityMode.Enabled => true,
+        MeshCompatibilityMode.Auto => _isBehindMesh && MeshHost is null,
+        _ => false,
+    };
+
+    /// <summary>The name of the Service over a revision's pods.</summary>
+    public static string PrivateName(Revision revision) => ChildName.Of(revision.Metadata.Name, "-private");
 
     /// <summary>Takes note of the newest state of a pod.</summary>
     public void Update(Pod pod)
@@ -50,27 +80,18 @@ internal sealed class RevisionBackends : IDisposable
         lock (_lock)
         {
             if (_disposed) return;
-            if (!_backends.TryGetValue(pod.Metadata.Uid, out var backend) || backend.Host != status.PodIP)
+            if (!_backends.TryGetValue(pod.Metadata.Uid, out var backend) || backend.Destination.Host != status.PodIP)
             {
                 backend?.StopProbing();
-                _backends[pod.Metadata.Uid] = backend = new Backend(status.PodIP, Port(pod));
+                _backends[pod.Metadata.Uid] = backend = new Backend(new Destination(_namespace, status.PodIP, Port(pod)));
             }
 
             var (wasReady, wasHealthy) = (backend.Ready, backend.Healthy);
             backend.Ready = ready;
-            if (ready && !wasReady)
-            {
-                backend.StopProbing();
-                backend.Healthy = true;
-            }
-            else if (!ready && (wasReady || !wasHealthy))
-            {
-                backend.Healthy = false;
-                if (_mayProbe) StartProbing(backend);
-                else backend.StopProbing();
-            }
-
-            if (backend.Healthy != wasHealthy) Publish();
+            if (ready && !wasReady) BecomeReady(backend);
+            else if (!ready && (wasReady || !wasHealthy)) BecomeUnready(backend);
+            if (backend.Healthy != wasHealthy || backend.Ready != wasReady) Publish();
+            ConsiderService();
         }
     }
 
@@ -81,16 +102,26 @@ internal sealed class RevisionBackends : IDisposable
         {
             if (!_backends.Remove(pod.Metadata.Uid, out var backend)) return;
             backend.StopProbing();
-            if (backend.Healthy) Publish();
+
+            // Whoever comes after the last pod is asked anew: what looked like a mesh may have been the pods.
+            if (_backends.Count == 0) _isBehindMesh = false;
+            if (backend.Healthy || backend.Ready) Publish();
+            ConsiderService();
         }
     }
 
-    /// <summary>A pod refused a connection: it gets no more requests until it answers a probe.</summary>
+    /// <summary>A pod, or the Service, refused a connection: it gets no more requests until it answers a probe.</summary>
     public void Suspect(string address)
     {
         lock (_lock)
         {
             if (_disposed) return;
+            if (_service.Destination?.Address == address)
+            {
+                _service.Forget();
+                Publish();
+            }
+
             foreach (var backend in _backends.Values)
             {
                 if (backend.Address != address || !backend.Healthy) continue;
@@ -98,6 +129,30 @@ internal sealed class RevisionBackends : IDisposable
                 StartProbing(backend);
                 Publish();
             }
+
+            ConsiderService();
+        }
+    }
+
+    /// <summary>config-network has changed: what was found out about a mesh is found out anew.</summary>
+    public void Reconsider()
+    {
+        lock (_lock)
+        {
+            if (_disposed) return;
+            _isBehindMesh = false;
+            _service.Forget();
+            foreach (var backend in _backends.Values)
+            {
+                backend.StopProbing();
+                backend.Heard = ProbeAnswer.Unknown;
+                backend.Healthy = false;
+                if (backend.Ready) BecomeReady(backend);
+                else BecomeUnready(backend);
+            }
+
+            Publish();
+            ConsiderService();
         }
     }
 
@@ -108,14 +163,39 @@ internal sealed class RevisionBackends : IDisposable
             _disposed = true;
             foreach (var backend in _backends.Values) backend.StopProbing();
             _backends.Clear();
+            _service.Dispose();
         }
     }
 
-    private void Publish() => _throttler.SetPods(_backends.Values.Where(static backend => backend.Healthy).Select(static backend => backend.Address));
+    private void BecomeReady(Backend backend)
+    {
+        // To find out whether a mesh is in the way the pod must answer by itself.
+        if (Mode == MeshCompatibilityMode.Auto)
+        {
+            if (!backend.Healthy) StartProbing(backend);
+            return;
+        }
+
+        backend.StopProbing();
+        backend.Healthy = true;
+    }
+
+    private void BecomeUnready(Backend backend)
+    {
+        backend.Healthy = false;
+        if (_mayProbe) StartProbing(backend);
+        else backend.StopProbing();
+    }
+
+    private void Publish()
+    {
+        if (UsesService && _service.Destination is { } service) _throttler.SetService(service, _backends.Values.Count(static backend => backend.Ready));
+        else _throttler.SetPods(UsesService ? [] : _backends.Values.Where(static backend => backend.Healthy).Select(static backend => backend.Address));
+    }
 
     private void StartProbing(Backend backend)
     {
-        if (backend.StartProbing() is not { } cancellation) return;
+        if (UsesService || backend.StartProbing() is not { } cancellation) return;
         _ = Task.Run(() => ProbeAsync(backend, cancellation), CancellationToken.None);
     }
 
@@ -123,7 +203,7 @@ internal sealed class RevisionBackends : IDisposable
     {
         try
         {
-            await _prober.WaitUntilReadyAsync(_namespace, backend.Host, backend.Port, cancellation);
+            await _prober.WaitUntilReadyAsync(backend.Destination, MeshHost, answer => Heard(backend, answer, cancellation), cancellation);
         }
         catch (OperationCanceledException)
         {
@@ -134,12 +214,79 @@ internal sealed class RevisionBackends : IDisposable
         {
             if (cancellation.IsCancellationRequested) return;
             backend.StopProbing();
+            backend.Heard = ProbeAnswer.Ready;
 
             // An answer to a probe is not enough where Kubernetes must say so; it will tell.
             if (!_mayProbe && !backend.Ready) return;
             backend.Healthy = true;
             Publish();
+            ConsiderService();
         }
+    }
+
+    private void Heard(Backend backend, ProbeAnswer answer, CancellationToken cancellation)
+    {
+        lock (_lock)
+        {
+            if (cancellation.IsCancellationRequested || backend.Heard == answer) return;
+            backend.Heard = answer;
+            ConsiderService();
+        }
+    }
+
+    /// <summary>Whether the Service is to be asked: it is the way, or no pod answers but as behind a mesh.</summary>
+    private bool WantsService() => !_disposed && _backends.Count > 0 && (UsesService || (Mode == MeshCompatibilityMode.Auto && MeshHost is null && LooksLikeMesh()));
+
+    private bool LooksLikeMesh()
+        => _backends.Values.All(static backend => !backend.Healthy && backend.Heard is ProbeAnswer.MayBeMesh or ProbeAnswer.Unknown)
+            && _backends.Values.Any(static backend => backend.Heard == ProbeAnswer.MayBeMesh);
+
+    private void ConsiderService()
+    {
+        if (!WantsService()) _service.Forget();
+        else if (_service.StartProbing() is { } cancellation) _ = Task.Run(() => ProbeServiceAsync(cancellation), CancellationToken.None);
+    }
+
+    private async Task ProbeServiceAsync(CancellationToken cancellation)
+    {
+        try
+        {
+            while (!await TryServiceAsync(cancellation)) await _prober.PauseAsync(cancellation);
+        }
+        catch (OperationCanceledException)
+        {
+            // It is not the way any more.
+        }
+    }
+
+    private async Task<bool> TryServiceAsync(CancellationToken cancellation)
+    {
+        if (_serviceOf() is not { } service || await _prober.AskAsync(service, cancellation) != ProbeAnswer.Ready) return false;
+
+        // Pods that start answer as a mesh does: one that has started meanwhile will be used by itself.
+        if (Mode == MeshCompatibilityMode.Auto && await AnyPodAnswersAsync(cancellation)) return false;
+        lock (_lock)
+        {
+            if (cancellation.IsCancellationRequested) return true;
+            _isBehindMesh = Mode == MeshCompatibilityMode.Auto;
+            _service.Answered(service);
+            foreach (var backend in _backends.Values) backend.StopProbing();
+            Publish();
+            return true;
+        }
+    }
+
+    private async Task<bool> AnyPodAnswersAsync(CancellationToken cancellation)
+    {
+        List<Destination> pods;
+        lock (_lock)
+        {
+            if (_isBehindMesh) return false;
+            pods = [.. _backends.Values.Select(static backend => backend.Destination)];
+        }
+
+        var answers = await Task.WhenAll(pods.Select(pod => _prober.AskAsync(pod, cancellation)));
+        return answers.Any(static answer => answer != ProbeAnswer.MayBeMesh);
     }
 
     private int Port(Pod pod)
@@ -148,20 +295,20 @@ internal sealed class RevisionBackends : IDisposable
         return queue?.Ports.FirstOrDefault(static port => port.Name == QueuePortName)?.Number is { } port and > 0 ? port : _defaultPort;
     }
 
-    private sealed class Backend(string host, int port) : IDisposable
+    private sealed class Backend(Destination destination) : IDisposable
     {
         private CancellationTokenSource? _probing;
 
-        public string Host => host;
+        public Destination Destination => destination;
 
-        public int Port => port;
-
-        public string Address { get; } =
-            string.Create(CultureInfo.InvariantCulture, $"{(host.Contains(':', StringComparison.Ordinal) ? $"[{host}]" : host)}:{port}");
+        public string Address { get; } = destination.Address;
 
         public bool Ready { get; set; }
 
         public bool Healthy { get; set; }
+
+        /// <summary>What the last probe found.</summary>
+        public ProbeAnswer Heard { get; set; }
 
         public CancellationToken? StartProbing()
         {

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
 using Serving.Api;
+using Serving.Api.Config;
 using Serving.Api.Core;
 using Serving.Api.Knative;
 using Serving.Api.WellKnown;
@@ -9,8 +10,8 @@ using Serving.Kubernetes;
 namespace Serving.Activator.Throttling;
 
 /// <summary>
-/// Every revision with its throttler, kept up to date by the informers of revisions, their pods and the Endpoints of
-/// their public Services.
+/// Every revision with its throttler, kept up to date by the informers of revisions, their pods, the Endpoints of
+/// their public Services, and their private Services.
 /// </summary>
 internal sealed class RevisionRegistry : IDisposable
 {
@@ -20,17 +21,23 @@ internal sealed class RevisionRegistry : IDisposable
     private readonly IInformer<Endpoints> _endpoints;
     private readonly IDisposable[] _registrations;
     private readonly PodProber _prober;
+    private readonly IInformer<CoreService> _services;
+    private readonly Func<NetworkConfig> _network;
     private readonly string _ownAddress;
     private readonly int _queueDepth;
+    private (MeshCompatibilityMode Mode, bool ThroughMesh) _mesh;
 
-    public RevisionRegistry(IInformers informers, IPAddress ownAddress, int queueDepth, PodProber prober)
+    public RevisionRegistry(IInformers informers, IPAddress ownAddress, int queueDepth, Func<NetworkConfig> network, PodProber prober)
     {
+        _network = network;
+        _mesh = Mesh(network());
         _ownAddress = ownAddress.ToString();
         _queueDepth = queueDepth;
         _prober = prober;
         _revisions = informers.For(Resources.Revisions);
         _pods = informers.For(Resources.Pods, labelSelector: ServingKeys.Revision);
         _endpoints = informers.For(Resources.Endpoints);
+        _services = informers.For(Resources.Services);
         _registrations = [_revisions.AddHandler(OnRevision), _pods.AddHandler(OnPod), _endpoints.AddHandler(OnEndpoints)];
     }
 
@@ -39,6 +46,14 @@ internal sealed class RevisionRegistry : IDisposable
 
     /// <summary>Whether what it knows is complete.</summary>
     public bool HasSynced => _revisions.HasSynced && _pods.HasSynced;
+
+    /// <summary>Acts on a change of config-network.</summary>
+    public void FollowNetwork()
+    {
+        if (Mesh(_network()) is var now && now == _mesh) return;
+        _mesh = now;
+        foreach (var entry in _entries.Values) entry.Backends.Reconsider();
+    }
 
     /// <summary>The revision, or null when there is none.</summary>
     public RevisionEntry? Find(string ns, string name) => _entries.GetValueOrDefault(new ObjectKey(ns, name));
@@ -54,6 +69,19 @@ internal sealed class RevisionRegistry : IDisposable
     {
         foreach (var registration in _registrations) registration.Dispose();
         foreach (var entry in _entries.Values) entry.Dispose();
+    }
+
+    private static (MeshCompatibilityMode Mode, bool ThroughMesh) Mesh(NetworkConfig network) => (network.MeshCompatibilityMode, network.EnableMeshPodAddressability);
+
+    /// <summary>Where the Service over the revision's pods is; null while it is not known.</summary>
+    private Destination? ServiceOf(Revision revision)
+    {
+        var found = _services.Lister.Get(revision.Metadata.Namespace, RevisionBackends.PrivateName(revision));
+        if (found is not { Spec.ClusterIP: { Length: > 0 } address and not "None" } service) return null;
+        var name = revision.Spec.Protocol() == NetworkingKeys.ProtocolH2C ? NetworkingKeys.ServicePortNameH2C : NetworkingKeys.ServicePortNameHttp1;
+        if (service.Spec.Ports.FirstOrDefault(port => port.Name == name) is not { } clear) return null;
+        var secured = service.Spec.Ports.FirstOrDefault(static port => port.Name == NetworkingKeys.ServicePortNameHttps);
+        return new Destination(revision.Metadata.Namespace, address, clear.Port) { TlsPort = secured?.Port ?? NetworkingKeys.ServiceHttpsPort };
     }
 
     private void OnRevision(Change<Revision> change)
@@ -72,7 +100,7 @@ internal sealed class RevisionRegistry : IDisposable
 
         known?.Dispose();
         var throttler = new RevisionThrottler((int)(revision.Spec.ContainerConcurrency ?? 0), _queueDepth);
-        var entry = new RevisionEntry(revision, throttler, new RevisionBackends(revision, throttler, _prober));
+        var entry = new RevisionEntry(revision, throttler, new RevisionBackends(revision, throttler, _prober, _network, () => ServiceOf(revision)));
         _entries[change.Key] = entry;
 
         // Pods and Endpoints may have been seen before their revision.

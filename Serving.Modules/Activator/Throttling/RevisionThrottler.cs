@@ -1,3 +1,4 @@
+using Serving.Api.WellKnown;
 using Serving.Dataplane.Throttling;
 
 namespace Serving.Activator.Throttling;
@@ -14,6 +15,8 @@ internal sealed class RevisionThrottler
     private readonly ILoadBalancingPolicy _policy;
     private PodTracker[] _pods = [];
     private PodTracker[] _assigned = [];
+    private PodTracker? _service;
+    private int _behindService;
     private ActivatorShare _share = ActivatorShare.Unknown;
     private volatile bool _closed;
 
@@ -51,6 +54,20 @@ internal sealed class RevisionThrottler
             _pods = [.. addresses.Distinct(StringComparer.Ordinal)
                 .Order(StringComparer.Ordinal)
                 .Select(address => known.GetValueOrDefault(address) ?? new PodTracker(address, _containerConcurrency))];
+            _service = null;
+            Assign();
+        }
+    }
+
+    /// <summary>Tells that requests go through the revision's Service, which chooses the pod, and how many pods it chooses from.</summary>
+    public void SetService(Destination service, int readyPods)
+    {
+        var tlsPort = service.TlsPort ?? NetworkingKeys.ServiceHttpsPort;
+        lock (_lock)
+        {
+            if (_service?.Address != service.Address || _service.ServiceTlsPort != tlsPort) _service = new PodTracker(service.Address, 0, tlsPort);
+            _behindService = readyPods;
+            _pods = [];
             Assign();
         }
     }
@@ -79,6 +96,16 @@ internal sealed class RevisionThrottler
     private void Assign()
     {
         if (_closed) return;
+
+        if (_service is { } service)
+        {
+            // The Service chooses: a share of pods cannot be ours alone, so the capacity is divided.
+            Volatile.Write(ref _assigned, [service]);
+            _breaker.Capacity = _behindService == 0 ? 0
+                : _containerConcurrency == 0 ? Breaker.Unlimited
+                : (int)Math.Clamp((long)_containerConcurrency * _behindService / Math.Max(_share.Count, 1), 1, Breaker.Unlimited);
+            return;
+        }
 
         // Without a bound sharing the pods out would only make the balance worse.
         var assigned = _containerConcurrency == 0 ? _pods : _share.Of(_pods);

@@ -30,6 +30,9 @@ internal sealed class MetricCollection
         panicRps = New(PanicOf(metric));
     }
 
+    /// <summary>What its scrapes found out.</summary>
+    public ScrapeMemory Memory { get; } = new();
+
     /// <summary>The newest specification.</summary>
     public Metric Metric
     {

@@ -109,7 +109,7 @@ internal sealed partial class MetricCollector : IMetricSource
             if (metric.Spec.ScrapeTarget.Length > 0)
             {
                 var started = time.GetTimestamp();
-                if (await scraper.ScrapeAsync(metric, cancellation).ConfigureAwait(false) is { } stat)
+                if (await scraper.ScrapeAsync(metric, collection.Memory, cancellation).ConfigureAwait(false) is { } stat)
                 {
                     Measure(metric, time.GetElapsedTime(started));
                     collection.Record(time.GetUtcNow(), stat);

@@ -2,8 +2,10 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
 using Serving.Api.Autoscaling;
+using Serving.Api.Config;
 using Serving.Api.Core;
 using Serving.Api.WellKnown;
+using Serving.Dataplane;
 using Serving.Dataplane.Statistics;
 using Serving.Kubernetes;
 
@@ -11,24 +13,32 @@ namespace Serving.Autoscaler.Collection;
 
 /// <summary>
 /// Asks queue-proxies directly, at the addresses of their pods. A sample of the pods is asked; pods older than the stable
-/// window first, since the averages of young ones are low. A pod that does not answer is made up for by another.
+/// window first, since the averages of young ones are low. A pod that does not answer is made up for by another. Where a mesh is in the
+/// way (config-network says so, or every pod's answer does) they are asked through their Service.
 /// </summary>
 internal sealed class PodScraper : IPodScraper, IDisposable
 {
     private const int LargestAnswer = 64 * 1024;
+    private const string DirectLoadBalancing = "Knative-Direct-Lb";
     private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(3);
 
     private readonly ILister<Pod> pods;
+    private readonly Func<NetworkConfig> network;
     private readonly TimeProvider time;
     private readonly int port;
     private readonly HttpClient http;
+    private readonly ServiceScrape service;
 
     /// <param name="pods">The pods of all revisions.</param>
+    /// <param name="network">Whether a mesh is in the way, now.</param>
     /// <param name="time">The clock by which pods are old or young.</param>
     /// <param name="port">The port of the measurements.</param>
-    public PodScraper(ILister<Pod> pods, TimeProvider time, int port = NetworkingKeys.AutoscalingMetricsPort)
+    /// <param name="serviceAddress">Where the Service of a metric is; by its name in the cluster when null.</param>
+    public PodScraper(
+        ILister<Pod> pods, Func<NetworkConfig> network, TimeProvider time, int port = NetworkingKeys.AutoscalingMetricsPort, Func<Metric, Uri>? serviceAddress = null)
     {
         this.pods = pods;
+        this.network = network;
         this.time = time;
         this.port = port;
         var handler = new SocketsHttpHandler
@@ -41,45 +51,75 @@ internal sealed class PodScraper : IPodScraper, IDisposable
             ActivityHeadersPropagator = null,
         };
         http = new HttpClient(handler) { Timeout = AnswerTimeout, MaxResponseContentBufferSize = LargestAnswer };
+        service = new ServiceScrape(http, serviceAddress ?? (metric => new Uri(string.Create(CultureInfo.InvariantCulture, $"http://{HostOf(metric)}:{port}/metrics"))));
     }
 
     public void Dispose() => http.Dispose();
 
-    public async Task<Stat?> ScrapeAsync(Metric metric, CancellationToken cancellation)
+    public async Task<Stat?> ScrapeAsync(Metric metric, ScrapeMemory memory, CancellationToken cancellation)
     {
-        var (old, young) = SplitByAge(metric);
+        var window = TimeSpan.FromTicks(metric.Spec.StableWindow / TimeSpan.NanosecondsPerTick);
+        var (old, young) = SplitByAge(metric, window);
         var total = old.Count + young.Count;
         if (total == 0) return null;
+        var config = network();
+        if (config.MeshCompatibilityMode == MeshCompatibilityMode.Auto && !config.EnableMeshPodAddressability)
+        {
+            return await FindOutAsync(metric, memory, old, young, window, cancellation).ConfigureAwait(false);
+        }
+
+        // Told which way it is: what was found out before may not hold when nobody tells any more.
+        memory.IsBehindMesh = false;
+        return config.MeshCompatibilityMode == MeshCompatibilityMode.Enabled
+            ? await service.ScrapeAsync(metric, total, window, cancellation).ConfigureAwait(false)
+            : await ScrapePodsAsync(old, young, config.EnableMeshPodAddressability ? HostOf(metric) : null, cancellation).ConfigureAwait(false);
+    }
+
+    private async Task<Stat?> FindOutAsync(Metric metric, ScrapeMemory memory, List<string> old, List<string> young, TimeSpan window, CancellationToken cancellation)
+    {
+        if (!memory.IsBehindMesh)
+        {
+            try
+            {
+                return await ScrapePodsAsync(old, young, throughMesh: null, cancellation).ConfigureAwait(false);
+            }
+            catch (ScrapeException failure) when (failure.IsMesh)
+            {
+                // The Service tells whether that is what it looks like.
+            }
+        }
+
+        var stat = await service.ScrapeAsync(metric, old.Count + young.Count, window, cancellation).ConfigureAwait(false);
+        memory.IsBehindMesh = true;
+        return stat;
+    }
+
+    private static string HostOf(Metric metric) => $"{metric.Spec.ScrapeTarget}.{metric.Metadata.Namespace}";
+
+    private async Task<Stat?> ScrapePodsAsync(List<string> old, List<string> young, string? throughMesh, CancellationToken cancellation)
+    {
+        var total = old.Count + young.Count;
         var sample = SampleSize.Of(total);
         Random.Shared.Shuffle(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(old.Count < sample ? young : old));
         var targets = new ConcurrentQueue<string>(old.Concat(young));
-        var failures = new ConcurrentQueue<string>();
-        var answers = await Task.WhenAll(Enumerable.Range(0, sample).Select(_ => FirstAnswerAsync(targets, failures, cancellation))).ConfigureAwait(false);
-        if (answers.Any(answer => answer is null))
+        var failures = new ConcurrentQueue<(string What, bool MayBeMesh)>();
+        var answers = await Task.WhenAll(Enumerable.Range(0, sample).Select(_ => FirstAnswerAsync(targets, failures, throughMesh, cancellation))).ConfigureAwait(false);
+        var answered = answers.Where(static answer => answer is not null).Select(static answer => answer!.Value).ToList();
+        if (answered.Count < sample)
         {
-            throw new ScrapeException($"too few pods answered, {answers.Count(a => a is not null)} of {sample}: {string.Join("; ", failures.Take(3))}");
+            throw new ScrapeException($"too few pods answered, {answered.Count} of {sample}: {string.Join("; ", failures.Take(3).Select(static failure => failure.What))}")
+            {
+                IsMesh = answered.Count == 0 && failures.All(static failure => failure.MayBeMesh),
+            };
         }
 
-        return Extrapolate(answers, total);
+        return StatAnswer.Extrapolate(answered, total);
     }
 
-    private static Stat Extrapolate(Stat?[] answers, int total)
-    {
-        var factor = (double)total / answers.Length;
-        return new Stat
-        {
-            PodName = "service-scraper",
-            AverageConcurrentRequests = factor * answers.Sum(a => a!.Value.AverageConcurrentRequests),
-            AverageProxiedConcurrentRequests = factor * answers.Sum(a => a!.Value.AverageProxiedConcurrentRequests),
-            RequestCount = factor * answers.Sum(a => a!.Value.RequestCount),
-            ProxiedRequestCount = factor * answers.Sum(a => a!.Value.ProxiedRequestCount),
-        };
-    }
-
-    private (List<string> Old, List<string> Young) SplitByAge(Metric metric)
+    private (List<string> Old, List<string> Young) SplitByAge(Metric metric, TimeSpan window)
     {
         var revision = metric.Metadata.Labels.GetValueOrDefault(ServingKeys.Revision, metric.Metadata.Name);
-        var bornBefore = time.GetUtcNow() - TimeSpan.FromTicks(metric.Spec.StableWindow / TimeSpan.NanosecondsPerTick);
+        var bornBefore = time.GetUtcNow() - window;
         List<string> old = [], young = [];
         foreach (var pod in pods.ByLabel(metric.Metadata.Namespace, ServingKeys.Revision, revision))
         {
@@ -91,31 +131,37 @@ internal sealed class PodScraper : IPodScraper, IDisposable
     }
 
     /// <summary>Asks one pod after the other until one answers; null when none is left.</summary>
-    private async Task<Stat?> FirstAnswerAsync(ConcurrentQueue<string> targets, ConcurrentQueue<string> failures, CancellationToken cancellation)
+    private async Task<Stat?> FirstAnswerAsync(
+        ConcurrentQueue<string> targets, ConcurrentQueue<(string What, bool MayBeMesh)> failures, string? throughMesh, CancellationToken cancellation)
     {
         while (targets.TryDequeue(out var address))
         {
             try
             {
-                return await AskAsync(address, cancellation).ConfigureAwait(false);
+                return await AskAsync(address, throughMesh, cancellation).ConfigureAwait(false);
             }
             catch (Exception error) when (error is HttpRequestException or InvalidDataException
                 || (error is OperationCanceledException && !cancellation.IsCancellationRequested))
             {
-                failures.Enqueue($"{address}: {error.Message}");
+                failures.Enqueue(($"{address}: {error.Message}", StatAnswer.MayBeMesh(error)));
             }
         }
 
         return null;
     }
 
-    private async Task<Stat> AskAsync(string address, CancellationToken cancellation)
+    private async Task<Stat> AskAsync(string address, string? throughMesh, CancellationToken cancellation)
     {
         var host = IPAddress.TryParse(address, out var ip) && ip.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6 ? $"[{address}]" : address;
         using var request = new HttpRequestMessage(HttpMethod.Get, string.Create(CultureInfo.InvariantCulture, $"http://{host}:{port}/metrics"));
-        request.Headers.TryAddWithoutValidation("Accept", StatCodec.ContentType);
-        using var response = await http.SendAsync(request, cancellation).ConfigureAwait(false);
-        response.EnsureSuccessStatusCode();
-        return StatCodec.Decode(await response.Content.ReadAsByteArrayAsync(cancellation).ConfigureAwait(false));
+        if (throughMesh is not null)
+        {
+            // Installed meshes heed one or the other of the two spellings.
+            request.Headers.Host = throughMesh;
+            request.Headers.TryAddWithoutValidation(DataplaneHeaders.PassthroughLoadBalancing, "true");
+            request.Headers.TryAddWithoutValidation(DirectLoadBalancing, "true");
+        }
+
+        return await StatAnswer.AskAsync(http, request, cancellation).ConfigureAwait(false);
     }
 }

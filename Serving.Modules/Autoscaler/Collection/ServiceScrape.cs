@@ -1,0 +1,46 @@
+using System.Collections.Concurrent;
+using Serving.Api.Autoscaling;
+using Serving.Dataplane.Statistics;
+
+namespace Serving.Autoscaler.Collection;
+
+/// <summary>
+/// Asks queue-proxies through the Service of their revision, where a mesh is in the way: each time on a new connection, so that another pod
+/// may answer. One that has answered before counts once; those older than the stable window count first.
+/// </summary>
+/// <param name="http">Asks.</param>
+/// <param name="address">Where the Service of a metric is.</param>
+internal sealed class ServiceScrape(HttpClient http, Func<Metric, Uri> address)
+{
+    private const int MostTries = 10;
+
+    /// <summary>The measurement of all ready pods; null when there is none. Throws <see cref="ScrapeException"/> when too few answered.</summary>
+    public async Task<Stat?> ScrapeAsync(Metric metric, int ready, TimeSpan window, CancellationToken cancellation)
+    {
+        if (ready == 0) return null;
+        var sample = SampleSize.Of(ready);
+        var answers = new ConcurrentDictionary<string, Stat>(StringComparer.Ordinal);
+        string? failure = null;
+        await Task.WhenAll(Enumerable.Range(0, sample).Select(_ => AskAsync())).ConfigureAwait(false);
+        if (answers.Count < sample) throw new ScrapeException($"unsuccessful scrape, sampleSize={sample}: {failure ?? "did not receive stat from an unscraped pod"}");
+        return StatAnswer.Extrapolate([.. answers.Values.OrderByDescending(stat => stat.ProcessUptime >= window.TotalSeconds).Take(sample)], ready);
+
+        async Task AskAsync()
+        {
+            for (var tries = 0; tries < MostTries && answers.Count < 2 * sample; tries++)
+            {
+                try
+                {
+                    using var request = new HttpRequestMessage(HttpMethod.Get, address(metric));
+                    request.Headers.ConnectionClose = true;
+                    var stat = await StatAnswer.AskAsync(http, request, cancellation).ConfigureAwait(false);
+                    if (answers.TryAdd(stat.PodName, stat) && stat.ProcessUptime >= window.TotalSeconds) return;
+                }
+                catch (Exception error) when (error is HttpRequestException or InvalidDataException || (error is OperationCanceledException && !cancellation.IsCancellationRequested))
+                {
+                    failure = error.Message;
+                }
+            }
+        }
+    }
+}
