@@ -121,6 +121,8 @@ public sealed class ActivatorModuleTests : IRequestStatSink
         });
         _cluster.Put(Resources.Pods, pod.Object("pod-1", ready: true));
 
+        // Six at once are one more than may wait, so the pod must be in use before.
+        (await SendAsync()).StatusCode.Should().Be(HttpStatusCode.OK);
         var responses = await Task.WhenAll(Enumerable.Range(0, 6).Select(_ => SendAsync()));
 
         responses.Should().OnlyContain(response => response.StatusCode == HttpStatusCode.OK);
