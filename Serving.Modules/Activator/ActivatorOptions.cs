@@ -9,8 +9,6 @@ namespace Serving.Activator;
 /// <param name="Address">How it is found among the Endpoints of a revision.</param>
 public sealed record ActivatorOptions(IPAddress Address)
 {
-    private static readonly NetworkConfig Defaults = new();
-
     /// <summary>The address its servers listen on; by default that at which it is found.</summary>
     public IPAddress ListenAddress { get; init; } = Address;
 
@@ -42,7 +40,7 @@ public sealed record ActivatorOptions(IPAddress Address)
     public int QueueDepth { get; init; } = 10_000;
 
     /// <summary>The newest config-network, which says whether a mesh is in the way to pods.</summary>
-    public Func<NetworkConfig> Network { get; init; } = static () => Defaults;
+    public Func<NetworkConfig> Network { get; init; } = static () => NetworkConfig.Default;
 
     /// <summary>How long, after it is told to stop, it keeps serving so that others learn that it is not ready.</summary>
     public TimeSpan DrainDelay { get; init; } = TimeSpan.FromSeconds(45);

@@ -9,6 +9,9 @@ public static class ChildName
     private const int Longest = 63;
     private const int Head = Longest - (2 * 16);
 
+    /// <summary>The name of the Service over the pods of a revision, by the name of its ServerlessService.</summary>
+    public static string PrivateService(string serverlessService) => Of(serverlessService, "-private");
+
     /// <summary>
     /// <paramref name="parent"/> followed by <paramref name="suffix"/>; when that is too long, the parent is cut and followed by
     /// its MD5 (of both, when the suffix alone leaves no room).

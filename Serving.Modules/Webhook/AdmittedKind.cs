@@ -36,6 +36,9 @@ internal sealed class AdmittedKind<T>(
 
     public JsonElement Default(JsonElement value, JsonElement? old, AdmissionContext context)
     {
+        Bound(old, "old");
+        Bound(value, "new");
+
         // The old object gets today's defaults, so that a default which is new does not pass for the user's change.
         var before = Read(CanonicalOrOlder(old), "old");
         before = before is null ? null : withDefaults(before, null, context with { Operation = AdmissionOperation.Compare });
@@ -44,6 +47,9 @@ internal sealed class AdmittedKind<T>(
 
     public FieldError Validate(JsonElement value, JsonElement? old, AdmissionContext context)
     {
+        Bound(value, "new");
+        Bound(old, "old");
+
         // What would be rewritten shows in no message, so only whether it can be read counts.
         Canonical(value);
         return validate(Read(value, "new")!, Read(old, "old"), context);
@@ -52,7 +58,6 @@ internal sealed class AdmittedKind<T>(
     // Our records leave some parts as they are, so that they take what Go would refuse, and keep what it would rewrite.
     private JsonElement Canonical(JsonElement value)
     {
-        Bound(value, "new");
         try
         {
             return GoReader.Read(value, resource.Kind);
@@ -66,11 +71,6 @@ internal sealed class AdmittedKind<T>(
     // What a less strict release let in must stay correctable: it counts as it is.
     private JsonElement? CanonicalOrOlder(JsonElement? old)
     {
-        if (old is { } value)
-        {
-            Bound(value, "old");
-        }
-
         try
         {
             return old is { } element ? GoReader.Read(element, resource.Kind) : null;
@@ -88,7 +88,6 @@ internal sealed class AdmittedKind<T>(
             return null;
         }
 
-        Bound(element, which);
         if (HasNullEntry(element))
         {
             throw new JsonException($"cannot decode incoming {which} object: a list has an entry that is null");
@@ -104,9 +103,9 @@ internal sealed class AdmittedKind<T>(
         }
     }
 
-    private static void Bound(JsonElement value, string which)
+    private static void Bound(JsonElement? value, string which)
     {
-        if (Count(value) > MostValues)
+        if (value is { } element && Count(element) > MostValues)
         {
             throw new JsonException($"cannot decode incoming {which} object: it has more than {MostValues} values, or an object in it has more than {MostMembers} members");
         }

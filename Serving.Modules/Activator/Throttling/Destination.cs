@@ -1,4 +1,4 @@
-using System.Globalization;
+using Serving.Dataplane;
 
 namespace Serving.Activator.Throttling;
 
@@ -12,5 +12,5 @@ internal readonly record struct Destination(string Namespace, string Host, int P
     public int? TlsPort { get; init; }
 
     /// <summary>Host and port of clear text, by which destinations are told apart.</summary>
-    public string Address => string.Create(CultureInfo.InvariantCulture, $"{(Host.Contains(':', StringComparison.Ordinal) ? $"[{Host}]" : Host)}:{Port}");
+    public string Address => HostAndPort.Of(Host, Port);
 }

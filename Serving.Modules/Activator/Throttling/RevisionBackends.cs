@@ -44,7 +44,7 @@ internal sealed class RevisionBackends : IDisposable
         _network = network;
         _serviceOf = serviceOf;
         _namespace = revision.Metadata.Namespace;
-        _throughMesh = $"{PrivateName(revision)}.{_namespace}";
+        _throughMesh = $"{ChildName.PrivateService(revision.Metadata.Name)}.{_namespace}";
         _defaultPort = revision.Spec.Protocol() == NetworkingKeys.ProtocolH2C ? H2cPort : Http1Port;
 
         // A command that only the kubelet can run, or that must have run first, cannot be asked for over the network.
@@ -64,9 +64,6 @@ internal sealed class RevisionBackends : IDisposable
         _ => false,
     };
 
-    /// <summary>The name of the Service over a revision's pods.</summary>
-    public static string PrivateName(Revision revision) => ChildName.Of(revision.Metadata.Name, "-private");
-
     /// <summary>Takes note of the newest state of a pod.</summary>
     public void Update(Pod pod)
     {
@@ -82,7 +79,7 @@ internal sealed class RevisionBackends : IDisposable
             if (_disposed) return;
             if (!_backends.TryGetValue(pod.Metadata.Uid, out var backend) || backend.Destination.Host != status.PodIP)
             {
-                backend?.StopProbing();
+                backend?.Probing.Stop();
                 _backends[pod.Metadata.Uid] = backend = new Backend(new Destination(_namespace, status.PodIP, Port(pod)));
             }
 
@@ -101,7 +98,7 @@ internal sealed class RevisionBackends : IDisposable
         lock (_lock)
         {
             if (!_backends.Remove(pod.Metadata.Uid, out var backend)) return;
-            backend.StopProbing();
+            backend.Probing.Stop();
 
             // Whoever comes after the last pod is asked anew: what looked like a mesh may have been the pods.
             if (_backends.Count == 0) _isBehindMesh = false;
@@ -144,7 +141,7 @@ internal sealed class RevisionBackends : IDisposable
             _service.Forget();
             foreach (var backend in _backends.Values)
             {
-                backend.StopProbing();
+                backend.Probing.Stop();
                 backend.Heard = ProbeAnswer.Unknown;
                 backend.Healthy = false;
                 if (backend.Ready) BecomeReady(backend);
@@ -161,7 +158,7 @@ internal sealed class RevisionBackends : IDisposable
         lock (_lock)
         {
             _disposed = true;
-            foreach (var backend in _backends.Values) backend.StopProbing();
+            foreach (var backend in _backends.Values) backend.Probing.Stop();
             _backends.Clear();
             _service.Dispose();
         }
@@ -176,7 +173,7 @@ internal sealed class RevisionBackends : IDisposable
             return;
         }
 
-        backend.StopProbing();
+        backend.Probing.Stop();
         backend.Healthy = true;
     }
 
@@ -184,7 +181,7 @@ internal sealed class RevisionBackends : IDisposable
     {
         backend.Healthy = false;
         if (_mayProbe) StartProbing(backend);
-        else backend.StopProbing();
+        else backend.Probing.Stop();
     }
 
     private void Publish()
@@ -195,7 +192,7 @@ internal sealed class RevisionBackends : IDisposable
 
     private void StartProbing(Backend backend)
     {
-        if (UsesService || backend.StartProbing() is not { } cancellation) return;
+        if (UsesService || backend.Probing.Start() is not { } cancellation) return;
         _ = Task.Run(() => ProbeAsync(backend, cancellation), CancellationToken.None);
     }
 
@@ -213,7 +210,7 @@ internal sealed class RevisionBackends : IDisposable
         lock (_lock)
         {
             if (cancellation.IsCancellationRequested) return;
-            backend.StopProbing();
+            backend.Probing.Stop();
             backend.Heard = ProbeAnswer.Ready;
 
             // An answer to a probe is not enough where Kubernetes must say so; it will tell.
@@ -270,7 +267,7 @@ internal sealed class RevisionBackends : IDisposable
             if (cancellation.IsCancellationRequested) return true;
             _isBehindMesh = Mode == MeshCompatibilityMode.Auto;
             _service.Answered(service);
-            foreach (var backend in _backends.Values) backend.StopProbing();
+            foreach (var backend in _backends.Values) backend.Probing.Stop();
             Publish();
             return true;
         }
@@ -297,8 +294,6 @@ internal sealed class RevisionBackends : IDisposable
 
     private sealed class Backend(Destination destination) : IDisposable
     {
-        private CancellationTokenSource? _probing;
-
         public Destination Destination => destination;
 
         public string Address { get; } = destination.Address;
@@ -310,20 +305,8 @@ internal sealed class RevisionBackends : IDisposable
         /// <summary>What the last probe found.</summary>
         public ProbeAnswer Heard { get; set; }
 
-        public CancellationToken? StartProbing()
-        {
-            if (_probing is not null) return null;
-            _probing = new CancellationTokenSource();
-            return _probing.Token;
-        }
+        public ProbeRun Probing { get; } = new();
 
-        public void Dispose() => StopProbing();
-
-        public void StopProbing()
-        {
-            // Not disposed: the probe may still read its token, and without a timer there is nothing to free.
-            _probing?.Cancel();
-            _probing = null;
-        }
+        public void Dispose() => Probing.Dispose();
     }
 }

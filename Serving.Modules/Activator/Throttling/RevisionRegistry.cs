@@ -76,7 +76,7 @@ internal sealed class RevisionRegistry : IDisposable
     /// <summary>Where the Service over the revision's pods is; null while it is not known.</summary>
     private Destination? ServiceOf(Revision revision)
     {
-        var found = _services.Lister.Get(revision.Metadata.Namespace, RevisionBackends.PrivateName(revision));
+        var found = _services.Lister.Get(revision.Metadata.Namespace, ChildName.PrivateService(revision.Metadata.Name));
         if (found is not { Spec.ClusterIP: { Length: > 0 } address and not "None" } service) return null;
         var name = revision.Spec.Protocol() == NetworkingKeys.ProtocolH2C ? NetworkingKeys.ServicePortNameH2C : NetworkingKeys.ServicePortNameHttp1;
         if (service.Spec.Ports.FirstOrDefault(port => port.Name == name) is not { } clear) return null;

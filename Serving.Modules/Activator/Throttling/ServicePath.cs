@@ -6,24 +6,19 @@ namespace Serving.Activator.Throttling;
 /// </summary>
 internal sealed class ServicePath : IDisposable
 {
-    private CancellationTokenSource? _probing;
+    private readonly ProbeRun _probing = new();
 
     /// <summary>The Service, once it has answered; null before, and when it is in doubt.</summary>
     public Destination? Destination { get; private set; }
 
     /// <summary>Begins to probe; null when that goes on already, or it has answered.</summary>
-    public CancellationToken? StartProbing()
-    {
-        if (_probing is not null || Destination is not null) return null;
-        _probing = new CancellationTokenSource();
-        return _probing.Token;
-    }
+    public CancellationToken? StartProbing() => Destination is null ? _probing.Start() : null;
 
     /// <summary>It has answered.</summary>
     public void Answered(Destination destination)
     {
         Destination = destination;
-        _probing = null;
+        _probing.Stop();
     }
 
     public void Dispose() => Forget();
@@ -31,9 +26,7 @@ internal sealed class ServicePath : IDisposable
     /// <summary>Nothing is known of it, and nobody wants to know.</summary>
     public void Forget()
     {
-        // Not disposed: the probe may still read its token, and without a timer there is nothing to free.
-        _probing?.Cancel();
-        _probing = null;
+        _probing.Stop();
         Destination = null;
     }
 }

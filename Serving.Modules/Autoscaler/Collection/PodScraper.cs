@@ -1,6 +1,4 @@
 using System.Collections.Concurrent;
-using System.Globalization;
-using System.Net;
 using Serving.Api.Autoscaling;
 using Serving.Api.Config;
 using Serving.Api.Core;
@@ -51,7 +49,7 @@ internal sealed class PodScraper : IPodScraper, IDisposable
             ActivityHeadersPropagator = null,
         };
         http = new HttpClient(handler) { Timeout = AnswerTimeout, MaxResponseContentBufferSize = LargestAnswer };
-        service = new ServiceScrape(http, serviceAddress ?? (metric => new Uri(string.Create(CultureInfo.InvariantCulture, $"http://{HostOf(metric)}:{port}/metrics"))));
+        service = new ServiceScrape(http, serviceAddress ?? (metric => new Uri($"http://{HostAndPort.Of(HostOf(metric), port)}/metrics")));
     }
 
     public void Dispose() => http.Dispose();
@@ -75,7 +73,7 @@ internal sealed class PodScraper : IPodScraper, IDisposable
             : await ScrapePodsAsync(old, young, config.EnableMeshPodAddressability ? HostOf(metric) : null, cancellation).ConfigureAwait(false);
     }
 
-    private async Task<Stat?> FindOutAsync(Metric metric, ScrapeMemory memory, List<string> old, List<string> young, TimeSpan window, CancellationToken cancellation)
+    private async Task<Stat> FindOutAsync(Metric metric, ScrapeMemory memory, List<string> old, List<string> young, TimeSpan window, CancellationToken cancellation)
     {
         if (!memory.IsBehindMesh)
         {
@@ -96,7 +94,7 @@ internal sealed class PodScraper : IPodScraper, IDisposable
 
     private static string HostOf(Metric metric) => $"{metric.Spec.ScrapeTarget}.{metric.Metadata.Namespace}";
 
-    private async Task<Stat?> ScrapePodsAsync(List<string> old, List<string> young, string? throughMesh, CancellationToken cancellation)
+    private async Task<Stat> ScrapePodsAsync(List<string> old, List<string> young, string? throughMesh, CancellationToken cancellation)
     {
         var total = old.Count + young.Count;
         var sample = SampleSize.Of(total);
@@ -140,8 +138,7 @@ internal sealed class PodScraper : IPodScraper, IDisposable
             {
                 return await AskAsync(address, throughMesh, cancellation).ConfigureAwait(false);
             }
-            catch (Exception error) when (error is HttpRequestException or InvalidDataException
-                || (error is OperationCanceledException && !cancellation.IsCancellationRequested))
+            catch (Exception error) when (StatAnswer.IsMissing(error, cancellation))
             {
                 failures.Enqueue(($"{address}: {error.Message}", StatAnswer.MayBeMesh(error)));
             }
@@ -152,8 +149,7 @@ internal sealed class PodScraper : IPodScraper, IDisposable
 
     private async Task<Stat> AskAsync(string address, string? throughMesh, CancellationToken cancellation)
     {
-        var host = IPAddress.TryParse(address, out var ip) && ip.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6 ? $"[{address}]" : address;
-        using var request = new HttpRequestMessage(HttpMethod.Get, string.Create(CultureInfo.InvariantCulture, $"http://{host}:{port}/metrics"));
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"http://{HostAndPort.Of(address, port)}/metrics");
         if (throughMesh is not null)
         {
             // Installed meshes heed one or the other of the two spellings.

@@ -14,10 +14,9 @@ internal sealed class ServiceScrape(HttpClient http, Func<Metric, Uri> address)
 {
     private const int MostTries = 10;
 
-    /// <summary>The measurement of all ready pods; null when there is none. Throws <see cref="ScrapeException"/> when too few answered.</summary>
-    public async Task<Stat?> ScrapeAsync(Metric metric, int ready, TimeSpan window, CancellationToken cancellation)
+    /// <summary>The measurement of all <paramref name="ready"/> pods, of which there is one at least. Throws <see cref="ScrapeException"/> when too few answered.</summary>
+    public async Task<Stat> ScrapeAsync(Metric metric, int ready, TimeSpan window, CancellationToken cancellation)
     {
-        if (ready == 0) return null;
         var sample = SampleSize.Of(ready);
         var answers = new ConcurrentDictionary<string, Stat>(StringComparer.Ordinal);
         string? failure = null;
@@ -36,7 +35,7 @@ internal sealed class ServiceScrape(HttpClient http, Func<Metric, Uri> address)
                     var stat = await StatAnswer.AskAsync(http, request, cancellation).ConfigureAwait(false);
                     if (answers.TryAdd(stat.PodName, stat) && stat.ProcessUptime >= window.TotalSeconds) return;
                 }
-                catch (Exception error) when (error is HttpRequestException or InvalidDataException || (error is OperationCanceledException && !cancellation.IsCancellationRequested))
+                catch (Exception error) when (StatAnswer.IsMissing(error, cancellation))
                 {
                     failure = error.Message;
                 }

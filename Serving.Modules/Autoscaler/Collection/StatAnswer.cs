@@ -15,6 +15,10 @@ internal static class StatAnswer
         return StatCodec.Decode(await response.Content.ReadAsByteArrayAsync(cancellation).ConfigureAwait(false));
     }
 
+    /// <summary>Whether asking failed for want of a measurement, rather than because the asker was told to stop.</summary>
+    public static bool IsMissing(Exception error, CancellationToken cancellation)
+        => error is HttpRequestException or InvalidDataException || (error is OperationCanceledException && !cancellation.IsCancellationRequested);
+
     /// <summary>Whether it failed as it does where a mesh lets nobody reach pods by their addresses.</summary>
     public static bool MayBeMesh(Exception error)
         => error is HttpRequestException { StatusCode: HttpStatusCode.ServiceUnavailable or HttpStatusCode.BadGateway };

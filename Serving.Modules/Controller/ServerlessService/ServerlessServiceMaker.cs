@@ -13,9 +13,6 @@ internal static class ServerlessServiceMaker
     private const string AutoscalingMetricsPortName = "http-autometric";
     private const string UserMetricsPortName = "http-usermetric";
 
-    /// <summary>The name of the Service over the Revision's pods.</summary>
-    public static string PrivateName(string name) => ChildName.Of(name, "-private");
-
     /// <summary>The port of a pod that takes the Revision's protocol.</summary>
     public static int TargetPort(ServerlessService owner) => IsH2C(owner) ? NetworkingKeys.QueueHttp2Port : NetworkingKeys.QueueHttpPort;
 
@@ -24,7 +21,7 @@ internal static class ServerlessServiceMaker
     {
         ApiVersion = "v1",
         Kind = "Service",
-        Metadata = Child(owner, PrivateName(owner.Metadata.Name), NetworkingKeys.ServiceTypePrivate),
+        Metadata = Child(owner, ChildName.PrivateService(owner.Metadata.Name), NetworkingKeys.ServiceTypePrivate),
         Spec = new CoreServiceSpec { Ports = PrivatePorts(owner), Selector = selector },
     };
 

@@ -53,7 +53,7 @@ public static class HttpProbe
             request.Append(name).Append(": ").Append(value).Append("\r\n");
         }
 
-        if (!hostGiven) request.Append("Host: ").Append(host.Contains(':', StringComparison.Ordinal) ? $"[{host}]" : host).Append(':').Append(port).Append("\r\n");
+        if (!hostGiven) request.Append("Host: ").Append(HostAndPort.Of(host, port)).Append("\r\n");
         if (!agentGiven) request.Append("User-Agent: ").Append(DataplaneHeaders.KubeProbeUserAgentPrefix).Append("\r\n");
         return Encoding.Latin1.GetBytes(request.Append("Accept: */*\r\nConnection: close\r\n\r\n").ToString());
     }
