@@ -2,7 +2,8 @@ namespace Serving.QueueProxy;
 
 /// <summary>
 /// Knows when the last request is through: none in flight, and none has come for the quiet period, which gives every
-/// load balancer time to learn that the pod is going.
+/// load balancer time to learn that the pod is going. Requests that have left HTTP (WebSocket) are not waited for: only the user's
+/// program can end them well, and it is not told to before the drain is over.
 /// </summary>
 internal sealed class Drainer(TimeSpan quietPeriod, TimeProvider time)
 {
@@ -16,7 +17,7 @@ internal sealed class Drainer(TimeSpan quietPeriod, TimeProvider time)
     /// <summary>Whether the pod is going, so that probes fail.</summary>
     public bool Draining => Volatile.Read(ref _drained) is not null;
 
-    /// <summary>Requests in flight.</summary>
+    /// <summary>Requests in flight, without those that have left HTTP.</summary>
     public int InFlight => Volatile.Read(ref _inFlight);
 
     public void Begin()
@@ -25,8 +26,14 @@ internal sealed class Drainer(TimeSpan quietPeriod, TimeProvider time)
         Touch();
     }
 
-    public void End()
+    /// <summary>A request that has begun leaves HTTP; its end is of no account.</summary>
+    public void Upgrade() => Interlocked.Decrement(ref _inFlight);
+
+    /// <summary>A request that has begun ends.</summary>
+    /// <param name="upgraded">Whether <see cref="Upgrade"/> was called for it.</param>
+    public void End(bool upgraded)
     {
+        if (upgraded) return;
         Touch();
         Interlocked.Decrement(ref _inFlight);
     }

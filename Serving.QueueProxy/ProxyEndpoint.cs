@@ -1,6 +1,5 @@
 using System.Globalization;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Http.Features;
 using Serving.Dataplane;
 using Serving.Dataplane.Requests;
 using Serving.Dataplane.Statistics;
@@ -27,7 +26,6 @@ internal sealed class ProxyEndpoint
     private readonly RequestTimeouts _timeouts;
     private readonly UpstreamTarget _http1;
     private readonly UpstreamTarget _http2;
-    private int _upgraded;
 
     public ProxyEndpoint(QueueProxyConfig config, IUpstream upstream, RequestStats stats, Drainer drainer, SidecarTelemetry telemetry, TimeProvider time)
     {
@@ -49,19 +47,19 @@ internal sealed class ProxyEndpoint
     /// <summary>Requests that wait for their turn or have it; null when there is no bound.</summary>
     public Breaker? Breaker => _breaker;
 
-    /// <summary>Connections that were upgraded (WebSocket) and are open.</summary>
-    public int Upgraded => Volatile.Read(ref _upgraded);
-
     public async Task HandleAsync(HttpContext context)
     {
         _drainer.Begin();
         using var span = _tracing?.Proxy();
         var deadline = RequestDeadline.Start(context, _timeouts, _time);
+        var upgrade = deadline.Upgrade;
+        if (upgrade is not null) upgrade.Upgraded += _drainer.Upgrade;
         var proxied = context.Request.Headers[DataplaneHeaders.Proxy] == DataplaneHeaders.ActivatorName;
         _stats.Begin(proxied);
+        var whole = false;
         try
         {
-            await ThrottleAsync(context, deadline.Token);
+            whole = await ThrottleAsync(context, deadline.Token);
         }
         catch (OperationCanceledException) when (deadline.Token.IsCancellationRequested)
         {
@@ -70,30 +68,27 @@ internal sealed class ProxyEndpoint
         finally
         {
             _stats.End(proxied);
-            await deadline.CompleteAsync("request timeout");
-            _drainer.End();
+            await deadline.CompleteAsync(whole, "request timeout");
+            _drainer.End(upgrade is { HasUpgraded: true });
         }
     }
 
-    private async ValueTask ThrottleAsync(HttpContext context, CancellationToken cancellation)
+    // Whether the response is whole; else whoever cancelled ends it.
+    private async ValueTask<bool> ThrottleAsync(HttpContext context, CancellationToken cancellation)
     {
-        if (_breaker is null)
-        {
-            await ForwardAsync(context, cancellation);
-            return;
-        }
+        if (_breaker is null) return await ForwardAsync(context, cancellation);
 
         bool admitted;
         using (_tracing?.Wait()) admitted = await _breaker.EnterAsync(cancellation);
         if (!admitted)
         {
             await PlainText.WriteOverloadAsync(context);
-            return;
+            return true;
         }
 
         try
         {
-            await ForwardAsync(context, cancellation);
+            return await ForwardAsync(context, cancellation);
         }
         finally
         {
@@ -101,14 +96,10 @@ internal sealed class ProxyEndpoint
         }
     }
 
-    private async ValueTask ForwardAsync(HttpContext context, CancellationToken cancellation)
+    private async ValueTask<bool> ForwardAsync(HttpContext context, CancellationToken cancellation)
     {
         if (_tracing is not null) RequestTracing.Propagate(context);
-        if (_metrics is null)
-        {
-            await SendAsync(context, cancellation);
-            return;
-        }
+        if (_metrics is null) return await SendAsync(context, cancellation) != UpstreamResult.Canceled;
 
         if (_breaker is not null) _metrics.Admitted(_breaker.InFlight);
         var started = _time.GetTimestamp();
@@ -116,27 +107,19 @@ internal sealed class ProxyEndpoint
         var unanswered = result == UpstreamResult.Canceled && !context.Response.HasStarted;
         if (!ProbeRequest.IsProbe(context.Request))
             _metrics.Invoked(_time.GetElapsedTime(started), unanswered ? StatusCodes.Status502BadGateway : context.Response.StatusCode);
+        return result != UpstreamResult.Canceled;
     }
 
     private async ValueTask<UpstreamResult> SendAsync(HttpContext context, CancellationToken cancellation)
     {
-        var upgrade = context.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true };
-        if (upgrade) Interlocked.Increment(ref _upgraded);
-        try
+        var target = HttpProtocol.IsHttp2(context.Request.Protocol) ? _http2 : _http1;
+        var result = await _upstream.ForwardAsync(context, ProxyHeaders.Prepare(context, target), cancellation);
+        if (result == UpstreamResult.NotConnected)
         {
-            var target = HttpProtocol.IsHttp2(context.Request.Protocol) ? _http2 : _http1;
-            var result = await _upstream.ForwardAsync(context, ProxyHeaders.Prepare(context, target), cancellation);
-            if (result == UpstreamResult.NotConnected)
-            {
-                await PlainText.WriteErrorAsync(
-                    context, StatusCodes.Status502BadGateway, $"dial tcp {target.Address}: connect: connection refused");
-            }
+            await PlainText.WriteErrorAsync(
+                context, StatusCodes.Status502BadGateway, $"dial tcp {target.Address}: connect: connection refused");
+        }
 
-            return result;
-        }
-        finally
-        {
-            if (upgrade) Interlocked.Decrement(ref _upgraded);
-        }
+        return result;
     }
 }

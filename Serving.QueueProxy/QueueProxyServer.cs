@@ -11,11 +11,7 @@ namespace Serving.QueueProxy;
 /// <summary>The servers of the sidecar and how they end.</summary>
 internal sealed partial class QueueProxyServer : IAsyncDisposable
 {
-    private static readonly TimeSpan UpgradedDrain = TimeSpan.FromSeconds(60);
-    private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(20);
-
     private readonly QueueProxyConfig _config;
-    private readonly TimeProvider _time;
     private readonly ILoggerFactory _loggers;
     private readonly ILogger _logger;
     private readonly Drainer _drainer;
@@ -40,7 +36,6 @@ internal sealed partial class QueueProxyServer : IAsyncDisposable
     public QueueProxyServer(QueueProxyConfig config, Func<string, string?> variable, TimeProvider time, ILoggerFactory loggers)
     {
         _config = config;
-        _time = time;
         _loggers = loggers;
         _logger = loggers.CreateLogger<QueueProxyServer>();
         var stats = new RequestStats(time);
@@ -85,17 +80,18 @@ internal sealed partial class QueueProxyServer : IAsyncDisposable
 
     /// <summary>
     /// Ends without losing a request: probes fail, requests are still taken until none has come for the quiet period and
-    /// none is in flight, then the servers close. Upgraded connections get another minute.
+    /// none is in flight, then the servers close. Connections that have left HTTP get another minute: at its begin the user's program,
+    /// whose preStop hook waited for the same, is told to end, and says goodbye on them.
     /// </summary>
     public async Task DrainAsync(CancellationToken cancellation)
     {
         await _terminated.CancelAsync();
         LogDraining(_logger, _config.QuietPeriod.TotalSeconds);
         _main.BeginDrain();
-        await QuietAsync(cancellation);
+        await _drainer.DrainAsync().WaitAsync(cancellation);
 
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        foreach (var server in _servers) await server.StopAsync(limit.Token);
+        // The main one first: while what has left HTTP ends, the others still serve.
+        foreach (var server in _servers) await server.StopAsync(cancellation);
         LogStopped(_logger);
     }
 
@@ -107,22 +103,6 @@ internal sealed partial class QueueProxyServer : IAsyncDisposable
         _telemetry.Dispose();
         (_upstream as IDisposable)?.Dispose();
         _terminated.Dispose();
-    }
-
-    private async Task QuietAsync(CancellationToken cancellation)
-    {
-        var drained = _drainer.DrainAsync().WaitAsync(cancellation);
-        long? onlyUpgraded = null;
-        while (!drained.IsCompleted)
-        {
-            // A WebSocket may live for hours; once nothing else is left it has its minute.
-            if (_drainer.InFlight > 0 && _drainer.InFlight == _proxy.Upgraded) onlyUpgraded ??= _time.GetTimestamp();
-            else onlyUpgraded = null;
-            if (onlyUpgraded is { } since && _time.GetElapsedTime(since) >= _config.QuietPeriod + UpgradedDrain) return;
-            await Task.WhenAny(drained, Task.Delay(Step, _time, cancellation));
-        }
-
-        await drained;
     }
 
     private Task ServeAsync(HttpContext context) => _health.TryAnswer(context) ?? _proxy.HandleAsync(context);

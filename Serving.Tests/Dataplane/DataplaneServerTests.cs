@@ -9,6 +9,7 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
 using NUnit.Framework;
 using Serving.Dataplane;
+using Serving.Tests.Support;
 
 namespace Serving.Tests.Dataplane;
 
@@ -73,6 +74,76 @@ public sealed class DataplaneServerTests
 
         answer.Should().Be(version == "1.1" ? "HTTP/1.1 https" : "HTTP/2 https");
         asked.Should().Be("some.example");
+    }
+
+    [Test]
+    public async Task A_server_that_stops_gives_WebSockets_their_minute_once_nothing_else_is_in_flight([Values(1, 2)] int version)
+    {
+        var time = new ManualTimeProvider();
+        var (arrived, go) = (new TaskCompletionSource(), new TaskCompletionSource());
+        var options = new DataplaneServerOptions { Endpoints = [new(IPAddress.Loopback, 0)], Time = time };
+        await using var server = new DataplaneServer(options, async context =>
+        {
+            if (context.Request.Path != "/slow")
+            {
+                await WebSockets.EchoAsync(context, default);
+                return;
+            }
+
+            arrived.SetResult();
+            await go.Task;
+        });
+        await server.StartAsync(default);
+        using var client = new HttpClient();
+        var slow = client.GetAsync(new Uri($"http://{server.Endpoints[0]}/slow"));
+        await arrived.Task;
+        using var socket = await WebSockets.ConnectAsync(new Uri($"ws://{server.Endpoints[0]}/"), version);
+        (await socket.AskAsync("hello")).Should().Be("hello");
+
+        var stopping = server.StopAsync(default);
+        await PassAsync(time, stopping, minutes: 5);
+        (await socket.AskAsync("a slow request is in flight")).Should().Be("a slow request is in flight");
+        go.SetResult();
+        (await slow).StatusCode.Should().Be(HttpStatusCode.OK);
+        await Eventually.HoldsAsync(() => server.RequestsInFlight.Should().Be(1));
+        await PassAsync(time, stopping, minutes: 0.9);
+        (await socket.AskAsync("its minute is not over")).Should().Be("its minute is not over");
+        stopping.IsCompleted.Should().BeFalse();
+
+        await Eventually.HoldsAsync(
+            async () =>
+            {
+                await PassAsync(time, stopping, minutes: 0.1);
+                stopping.IsCompleted.Should().BeTrue();
+            },
+            TimeSpan.FromSeconds(30));
+        await FluentActions.Awaiting(() => socket.NextAsync()).Should().ThrowAsync<System.Net.WebSockets.WebSocketException>();
+    }
+
+    [Test]
+    public async Task A_server_whose_last_WebSocket_ends_has_stopped_at_once()
+    {
+        using var goodbye = new CancellationTokenSource();
+        await using var server = await TestServer.StartAsync(context => WebSockets.EchoAsync(context, goodbye.Token));
+        using var socket = await WebSockets.ConnectAsync(new Uri($"ws://{server.Address}/"));
+        (await socket.AskAsync("hello")).Should().Be("hello");
+
+        var stopping = server.Server.StopAsync(default);
+        await goodbye.CancelAsync();
+        (await socket.NextAsync()).Should().Be("1000 bye");
+        await socket.CloseOutputAsync(System.Net.WebSockets.WebSocketCloseStatus.NormalClosure, "", default);
+
+        await stopping.WaitAsync(TimeSpan.FromSeconds(30));
+    }
+
+    // The loop that watches the stop starts its next timer only when it has run.
+    private static async Task PassAsync(ManualTimeProvider time, Task stopping, double minutes)
+    {
+        for (var step = 0; step < 10; step++)
+        {
+            await Eventually.HoldsAsync(() => (stopping.IsCompleted || time.ActiveTimers > 0).Should().BeTrue());
+            time.Advance(TimeSpan.FromMinutes(minutes / 10));
+        }
     }
 
     [Test]

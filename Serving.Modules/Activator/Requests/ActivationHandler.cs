@@ -60,10 +60,11 @@ internal sealed partial class ActivationHandler(
     {
         var counter = reporter.Begin(ObjectKey.Of(entry.Revision));
         var deadline = RequestDeadline.Start(context, Timeouts(entry.Revision.Spec), time);
+        var whole = false;
         try
         {
             var speaksHttp2 = http2 ?? entry.Revision.Spec.Protocol() == NetworkingKeys.ProtocolH2C;
-            await ThrottleAsync(context, entry, speaksHttp2 && !IsUpgrade(context), viaGateway, deadline.Token);
+            whole = await ThrottleAsync(context, entry, speaksHttp2 && !IsUpgrade(context), viaGateway, deadline.Token);
         }
         catch (OperationCanceledException) when (deadline.Token.IsCancellationRequested)
         {
@@ -72,7 +73,7 @@ internal sealed partial class ActivationHandler(
         finally
         {
             ConcurrencyReporter.End(counter);
-            await deadline.CompleteAsync("activator request timeout");
+            await deadline.CompleteAsync(whole, "activator request timeout");
         }
     }
 
@@ -98,7 +99,8 @@ internal sealed partial class ActivationHandler(
         if (!viaGateway) ForwardedHeader.AppendPeer(context);
     }
 
-    private async ValueTask ThrottleAsync(HttpContext context, RevisionEntry entry, bool http2, bool viaGateway, CancellationToken cancellation)
+    // Whether the response is whole; else whoever cancelled ends it.
+    private async ValueTask<bool> ThrottleAsync(HttpContext context, RevisionEntry entry, bool http2, bool viaGateway, CancellationToken cancellation)
     {
         var prepared = false;
         while (true)
@@ -117,7 +119,7 @@ internal sealed partial class ActivationHandler(
             if (!entered)
             {
                 await PlainText.WriteOverloadAsync(context);
-                return;
+                return true;
             }
 
             PodTracker? pod;
@@ -126,7 +128,7 @@ internal sealed partial class ActivationHandler(
                 if (entry.Throttler.Closed)
                 {
                     await NotFoundAsync(context, entry.Revision.Metadata.Name);
-                    return;
+                    return true;
                 }
 
                 pod = entry.Throttler.Reserve();
@@ -134,7 +136,8 @@ internal sealed partial class ActivationHandler(
                 {
                     if (!prepared) Prepare(context, viaGateway);
                     prepared = true;
-                    if (await ForwardAsync(context, entry, pod, http2, cancellation)) return;
+                    var result = await ForwardAsync(context, entry, pod, http2, cancellation);
+                    if (result != UpstreamResult.NotConnected) return result != UpstreamResult.Canceled;
                     LogRefused(logger, pod.Address, entry.Revision.Metadata.Namespace, entry.Revision.Metadata.Name);
                     entry.Backends.Suspect(pod.Address);
                 }
@@ -150,12 +153,12 @@ internal sealed partial class ActivationHandler(
         }
     }
 
-    private async ValueTask<bool> ForwardAsync(HttpContext context, RevisionEntry entry, PodTracker pod, bool http2, CancellationToken cancellation)
+    private async ValueTask<UpstreamResult> ForwardAsync(HttpContext context, RevisionEntry entry, PodTracker pod, bool http2, CancellationToken cancellation)
     {
         entry.Load.BeginAnswer();
         try
         {
-            return await pods.ForwardAsync(context, entry, pod, http2, cancellation) != UpstreamResult.NotConnected;
+            return await pods.ForwardAsync(context, entry, pod, http2, cancellation);
         }
         finally
         {

@@ -8,31 +8,45 @@ namespace Serving.Dataplane.Requests;
 /// Ends a request that exceeds its <see cref="RequestTimeouts"/> by cancelling <see cref="Token"/>, which also follows
 /// the client. Rent one per request, and return it when the request is done; they are reused.
 /// </summary>
+/// <remarks>
+/// What a client sees when time is up is what Knative's queue-proxy and activator do: 504 before the response has begun; afterwards the
+/// text is the last of the body, which then ends as if it were whole. Where a length was promised the connection or stream is cut, as
+/// nothing else tells that bytes are missing, and gRPC gets a status. A request that has left HTTP ends with its connection.
+/// </remarks>
 public sealed class RequestDeadline : IDisposable
 {
     private const int MaxPooled = 1024;
+
+    // A response whose client takes nothing of it cannot be ended, only cut.
+    private static readonly TimeSpan EndGrace = TimeSpan.FromSeconds(5);
 
     private static readonly ConcurrentQueue<RequestDeadline> Pool = new();
 
     private readonly Lock _lock = new();
     private readonly TimeProvider _time;
     private readonly ITimer _timer;
+    private readonly Action<bool> _onTransferred;
     private readonly CancellationTokenSource _cancellation = new();
     private CancellationTokenRegistration _client;
     private HttpContext? _context;
     private RequestTimeouts _timeouts;
     private long _started;
-    private long _lastWrite;
+    private long _lastTransfer;
     private bool _expired;
+    private volatile bool _begun;
 
     private RequestDeadline(TimeProvider time)
     {
         _time = time;
+        _onTransferred = OnTransferred;
         _timer = time.CreateTimer(static state => ((RequestDeadline)state!).Check(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
     /// <summary>Cancelled when time is up or the client went away.</summary>
     public CancellationToken Token => _cancellation.Token;
+
+    /// <summary>Sees the request leave HTTP; null when it does not ask for that.</summary>
+    public UpgradeWatch? Upgrade { get; private set; }
 
     /// <summary>Whether time was up.</summary>
     public bool Expired
@@ -54,10 +68,12 @@ public sealed class RequestDeadline : IDisposable
     }
 
     /// <summary>
-    /// Ends the clock. When time was up and the response has not started it is answered with 504 and
-    /// <paramref name="body"/>; when it has, the connection or stream is cut.
+    /// Ends the clock. When time was up before the response was whole, ends it with <paramref name="body"/>: as a 504, or behind what was
+    /// written already. Nobody else may write to the response any more.
     /// </summary>
-    public async ValueTask CompleteAsync(string body)
+    /// <param name="whole">Whether the response is as it should be, whatever the clock says.</param>
+    /// <param name="body">The text.</param>
+    public async ValueTask CompleteAsync(bool whole, string body)
     {
         HttpContext context;
         bool expired;
@@ -65,19 +81,27 @@ public sealed class RequestDeadline : IDisposable
         {
             context = _context!;
             expired = _expired;
-            _context = null;
+            if (!expired) _context = null;
         }
 
-        _timer.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        if (expired)
+        {
+            if (!whole && !context.RequestAborted.IsCancellationRequested) await EndResponseAsync(context, body);
+            lock (_lock) _context = null;
+            await _timer.DisposeAsync();
+        }
+        else
+        {
+            _timer.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        }
+
         await _client.DisposeAsync();
+        Upgrade = null;
         if (!expired && _time == TimeProvider.System && Pool.Count < MaxPooled && _cancellation.TryReset()) Pool.Enqueue(this);
         else Dispose();
-        if (!expired) return;
-        if (context.Response.HasStarted) context.Abort();
-        else await PlainText.WriteAsync(context, StatusCodes.Status504GatewayTimeout, body);
     }
 
-    /// <summary>Stops the clock without an answer. <see cref="CompleteAsync"/> does so itself.</summary>
+    /// <summary>Stops the clock without ending the response. <see cref="CompleteAsync"/> does so itself.</summary>
     public void Dispose()
     {
         _timer.Dispose();
@@ -91,40 +115,79 @@ public sealed class RequestDeadline : IDisposable
         {
             _context = context;
             _timeouts = timeouts;
-            _expired = false;
-            _started = _lastWrite = _time.GetTimestamp();
+            _expired = _begun = false;
+            _started = _lastTransfer = _time.GetTimestamp();
         }
 
         _client = context.RequestAborted.UnsafeRegister(static state => ((CancellationTokenSource)state!).Cancel(), _cancellation);
-        if (timeouts.Idle > TimeSpan.Zero) WatchWrites(context);
+        Upgrade = UpgradeWatch.Of(context);
+        if (Upgrade is not null)
+        {
+            Upgrade.Upgraded += OnUpgraded;
+            if (timeouts.Idle > TimeSpan.Zero || timeouts.ResponseStart > TimeSpan.Zero) Upgrade.Transferred += _onTransferred;
+        }
+
+        if (timeouts.Idle > TimeSpan.Zero) WatchBody(context);
         if (Next(TimeSpan.Zero, TimeSpan.Zero, started: false) is { } due) _timer.Change(due, Timeout.InfiniteTimeSpan);
     }
 
-    private void WatchWrites(HttpContext context)
+    private void WatchBody(HttpContext context)
     {
         var body = context.Features.Get<IHttpResponseBodyFeature>()!;
-        context.Features.Set<IHttpResponseBodyFeature>(new WatchedBody(body, this));
+        context.Features.Set<IHttpResponseBodyFeature>(new WatchedBody(body, _onTransferred));
     }
+
+    private static Task EndResponseAsync(HttpContext context, string body)
+    {
+        var response = context.Response;
+        if (!response.HasStarted) return PlainText.WriteAsync(context, StatusCodes.Status504GatewayTimeout, body);
+        if (response.StatusCode == StatusCodes.Status101SwitchingProtocols || UpgradeWatch.Of(context) is { HasUpgraded: true }) return Task.CompletedTask;
+        if (response.ContentLength is not null)
+        {
+            context.Abort();
+            return Task.CompletedTask;
+        }
+
+        // Text is no message of gRPC.
+        if (response.ContentType is not { } type || !IsGrpc(type) || !response.SupportsTrailers()) return response.WriteAsync(body);
+        response.AppendTrailer("grpc-status", "4");
+        response.AppendTrailer("grpc-message", body);
+        return Task.CompletedTask;
+    }
+
+    private static bool IsGrpc(string type) =>
+        type.StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase) && !type.StartsWith("application/grpc-web", StringComparison.OrdinalIgnoreCase);
 
     private void Check()
     {
+        HttpContext? cut = null;
         lock (_lock)
         {
             // The request may have ended, and another begun, while the timer was on its way.
-            if (_context is null || _expired) return;
-            var now = _time.GetTimestamp();
-            var due = Next(_time.GetElapsedTime(_started, now), _time.GetElapsedTime(_lastWrite, now), _context.Response.HasStarted);
-            if (due is null) return;
-            if (due > TimeSpan.Zero)
+            if (_context is null) return;
+            if (_expired)
             {
-                _timer.Change(due.Value, Timeout.InfiniteTimeSpan);
-                return;
+                cut = _context;
             }
+            else
+            {
+                var now = _time.GetTimestamp();
+                var started = Upgrade is { HasUpgraded: true } ? _begun : _context.Response.HasStarted;
+                var due = Next(_time.GetElapsedTime(_started, now), _time.GetElapsedTime(Volatile.Read(ref _lastTransfer), now), started);
+                if (due is null) return;
+                if (due > TimeSpan.Zero)
+                {
+                    _timer.Change(due.Value, Timeout.InfiniteTimeSpan);
+                    return;
+                }
 
-            _expired = true;
+                _expired = true;
+                _timer.Change(EndGrace, Timeout.InfiniteTimeSpan);
+            }
         }
 
-        _cancellation.Cancel();
+        if (cut is null) _cancellation.Cancel();
+        else cut.Abort();
     }
 
     // How long until a bound is reached; zero when one is, null when there is none.
@@ -146,63 +209,12 @@ public sealed class RequestDeadline : IDisposable
         return TimeSpan.FromMilliseconds(Math.Ceiling(least.TotalMilliseconds));
     }
 
-    private void Written()
+    // What was sent before counts for HTTP; the other protocol begins now.
+    private void OnUpgraded() => Volatile.Write(ref _lastTransfer, _time.GetTimestamp());
+
+    private void OnTransferred(bool toClient)
     {
-        lock (_lock) _lastWrite = _time.GetTimestamp();
-    }
-
-    private sealed class WatchedBody(IHttpResponseBodyFeature inner, RequestDeadline deadline) : StreamResponseBodyFeature(new WatchedStream(inner.Stream, deadline))
-    {
-        public override void DisableBuffering() => inner.DisableBuffering();
-
-        public override Task StartAsync(CancellationToken cancellationToken = default)
-        {
-            deadline.Written();
-            return inner.StartAsync(cancellationToken);
-        }
-
-        public override async Task CompleteAsync()
-        {
-            await base.CompleteAsync();
-            await inner.CompleteAsync();
-        }
-    }
-
-    private sealed class WatchedStream(Stream inner, RequestDeadline deadline) : Stream
-    {
-        public override bool CanRead => false;
-
-        public override bool CanSeek => false;
-
-        public override bool CanWrite => true;
-
-        public override long Length => throw new NotSupportedException();
-
-        public override long Position
-        {
-            get => throw new NotSupportedException();
-            set => throw new NotSupportedException();
-        }
-
-        public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
-        {
-            deadline.Written();
-            return inner.WriteAsync(buffer, cancellationToken);
-        }
-
-        public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-            WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-        public override Task FlushAsync(CancellationToken cancellationToken) => inner.FlushAsync(cancellationToken);
-
-        public override void Flush() => throw new NotSupportedException("This stream is asynchronous.");
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException("This stream is asynchronous.");
-
-        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
+        Volatile.Write(ref _lastTransfer, _time.GetTimestamp());
+        if (toClient) _begun = true;
     }
 }

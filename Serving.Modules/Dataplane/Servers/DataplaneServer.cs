@@ -17,6 +17,8 @@ namespace Serving.Dataplane;
 /// </summary>
 public sealed class DataplaneServer : IAsyncDisposable
 {
+    private static readonly TimeSpan StopStep = TimeSpan.FromMilliseconds(20);
+
     private readonly KestrelServer _server;
     private readonly RequestLoop _loop;
     private readonly DataplaneServerOptions _options;
@@ -55,11 +57,27 @@ public sealed class DataplaneServer : IAsyncDisposable
     /// <summary>From now on every answer asks its client to go elsewhere (Connection: close, GOAWAY); still accepts.</summary>
     public void BeginDrain() => _loop.BeginDrain();
 
-    /// <summary>Stops accepting and waits until what is in flight is answered; what is left when cancelled is cut.</summary>
+    /// <summary>
+    /// Stops accepting and waits until what is in flight is answered; what is left when cancelled is cut. Nobody asks a connection that
+    /// has left HTTP to end, so these are cut after <see cref="DataplaneServerOptions.UpgradedGrace"/>.
+    /// </summary>
     public async Task StopAsync(CancellationToken cancellation)
     {
         _loop.BeginDrain();
-        await _server.StopAsync(cancellation);
+        using var cut = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        var stopping = _server.StopAsync(cut.Token);
+        var time = _options.Time;
+        long? onlyUpgraded = null;
+        while (!stopping.IsCompleted)
+        {
+            var upgraded = _loop.Upgraded;
+            if (upgraded == 0 || upgraded != _loop.InFlight) onlyUpgraded = null;
+            else onlyUpgraded ??= time.GetTimestamp();
+            if (onlyUpgraded is { } since && time.GetElapsedTime(since) >= _options.UpgradedGrace) await cut.CancelAsync();
+            await Task.WhenAny(stopping, Task.Delay(StopStep, time, CancellationToken.None));
+        }
+
+        await stopping;
     }
 
     /// <summary>Cuts what is left.</summary>

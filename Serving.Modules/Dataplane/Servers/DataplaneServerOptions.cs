@@ -47,6 +47,12 @@ public sealed record DataplaneServerOptions
     /// <summary>Streams that one HTTP/2 connection may have open.</summary>
     public int MaxStreamsPerConnection { get; init; } = 1000;
 
+    /// <summary>How long connections that have left HTTP (WebSocket) may go on once the server stops and nothing else is in flight.</summary>
+    public TimeSpan UpgradedGrace { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>The clock of <see cref="UpgradedGrace"/>.</summary>
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+
     /// <summary>Where it logs.</summary>
     public ILoggerFactory LoggerFactory { get; init; } = NullLoggerFactory.Instance;
 }

@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Hosting.Server.Abstractions;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Logging;
+using Serving.Dataplane.Requests;
 
 namespace Serving.Dataplane;
 
@@ -15,9 +16,13 @@ internal sealed partial class RequestLoop(RequestDelegate handler, ILogger logge
     private const string RenamedContentLength = "X-Content-Length";
 
     private int _inFlight;
+    private int _upgraded;
     private volatile bool _draining;
 
     public int InFlight => Volatile.Read(ref _inFlight);
+
+    /// <summary>Those in flight that have left HTTP.</summary>
+    public int Upgraded => Volatile.Read(ref _upgraded);
 
     public void BeginDrain() => _draining = true;
 
@@ -48,7 +53,7 @@ internal sealed partial class RequestLoop(RequestDelegate handler, ILogger logge
             return Task.CompletedTask;
         }
 
-        return handler(context);
+        return UpgradeWatch.Of(context) is { } upgrade ? ServeAsync(context, upgrade) : handler(context);
     }
 
     public void DisposeContext(DefaultHttpContext context, Exception? exception)
@@ -57,6 +62,19 @@ internal sealed partial class RequestLoop(RequestDelegate handler, ILogger logge
         if (exception is not null and not OperationCanceledException and not BadHttpRequestException and not ConnectionAbortedException and not ConnectionResetException)
             LogFailed(logger, exception, context.Request.Method, context.Request.Path);
         context.Uninitialize();
+    }
+
+    private async Task ServeAsync(HttpContext context, UpgradeWatch upgrade)
+    {
+        upgrade.Upgraded += () => Interlocked.Increment(ref _upgraded);
+        try
+        {
+            await handler(context);
+        }
+        finally
+        {
+            if (upgrade.HasUpgraded) Interlocked.Decrement(ref _upgraded);
+        }
     }
 
     [LoggerMessage(1, LogLevel.Error, "{Method} {Path} failed.")]

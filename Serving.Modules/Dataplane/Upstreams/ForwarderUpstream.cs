@@ -51,8 +51,19 @@ internal sealed partial class ForwarderUpstream : IUpstream, IDisposable
     {
         var tls = target.Tls;
         var invoker = tls is null ? _plain : Pool(tls);
-        var error = await _forwarder.SendAsync(
-            context, "http://" + target.Address, invoker, target.Http2 ? Http2 : Http1, new TargetTransformer(target), cancellation);
+        var transformer = new TargetTransformer(target);
+        var mayEndEarly = cancellation != context.RequestAborted;
+        if (mayEndEarly) transformer.KeepResponse(context, cancellation);
+        ForwarderError error;
+        try
+        {
+            error = await _forwarder.SendAsync(context, "http://" + target.Address, invoker, target.Http2 ? Http2 : Http1, transformer, cancellation);
+        }
+        finally
+        {
+            if (mayEndEarly) transformer.Release(context);
+        }
+
         return error == ForwarderError.None ? UpstreamResult.Done : Outcome(context, target, error, cancellation);
     }
 

@@ -54,6 +54,6 @@ public enum UpstreamResult
     /// <summary>It failed on the way, or the destination could not prove who it is. When the response has not started, the status is set to 502.</summary>
     Failed,
 
-    /// <summary>It was cancelled, by the client or by the caller.</summary>
+    /// <summary>It was cancelled, by the client or by the caller, who ends a response that has begun, or cuts it.</summary>
     Canceled,
 }

@@ -1,12 +1,54 @@
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace Serving.Dataplane;
 
-/// <summary>Copies a request as it is, but for what its <see cref="UpstreamTarget"/> says.</summary>
-internal sealed class TargetTransformer(UpstreamTarget target) : HttpTransformer
+/// <summary>
+/// Copies a request as it is, but for what its <see cref="UpstreamTarget"/> says. The forwarder cuts a response that has begun whenever it
+/// fails; while <see cref="KeepResponse"/> holds, one whose caller has cancelled stays, as the caller ends it.
+/// </summary>
+internal sealed class TargetTransformer(UpstreamTarget target) : HttpTransformer, IHttpRequestLifetimeFeature, IHttpResetFeature
 {
     private static readonly UriCreationOptions Verbatim = new() { DangerousDisablePathAndQueryCanonicalization = true };
+
+    private IHttpRequestLifetimeFeature? _lifetime;
+    private IHttpResetFeature? _reset;
+    private CancellationToken _caller;
+
+    CancellationToken IHttpRequestLifetimeFeature.RequestAborted
+    {
+        get => _lifetime!.RequestAborted;
+        set => _lifetime!.RequestAborted = value;
+    }
+
+    private bool EndedByCaller => _caller.IsCancellationRequested && !_lifetime!.RequestAborted.IsCancellationRequested;
+
+    /// <summary>From now on a response is not cut once <paramref name="caller"/> is cancelled, unless the client is gone.</summary>
+    public void KeepResponse(HttpContext context, CancellationToken caller)
+    {
+        var features = context.Features;
+        (_lifetime, _reset, _caller) = (features.Get<IHttpRequestLifetimeFeature>(), features.Get<IHttpResetFeature>(), caller);
+        features.Set<IHttpRequestLifetimeFeature>(this);
+        if (_reset is not null) features.Set<IHttpResetFeature>(this);
+    }
+
+    /// <summary>Takes <see cref="KeepResponse"/> back.</summary>
+    public void Release(HttpContext context)
+    {
+        context.Features.Set(_lifetime);
+        if (_reset is not null) context.Features.Set(_reset);
+    }
+
+    void IHttpRequestLifetimeFeature.Abort()
+    {
+        if (!EndedByCaller) _lifetime!.Abort();
+    }
+
+    void IHttpResetFeature.Reset(int errorCode)
+    {
+        if (!EndedByCaller) _reset!.Reset(errorCode);
+    }
 
     public override async ValueTask TransformRequestAsync(
         HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)

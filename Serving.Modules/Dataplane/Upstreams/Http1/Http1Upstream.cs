@@ -99,9 +99,8 @@ internal sealed partial class Http1Upstream : IUpstream, IDisposable
         var response = context.Response;
         if (outcome == Http1Outcome.Canceled)
         {
-            // Half an answer must not look like a whole one; the caller may still answer when none has begun.
-            if (response.HasStarted) context.Abort();
-            else response.Clear();
+            // What has begun ends as the caller thinks fit.
+            if (!response.HasStarted) response.Clear();
             return UpstreamResult.Canceled;
         }
 

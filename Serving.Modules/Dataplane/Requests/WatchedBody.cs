@@ -1,0 +1,23 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Serving.Dataplane.Requests;
+
+/// <summary>The body of a response that says when something of the response is written.</summary>
+internal sealed class WatchedBody(IHttpResponseBodyFeature inner, Action<bool> transferred)
+    : StreamResponseBodyFeature(new WatchedStream(inner.Stream, transferred))
+{
+    public override void DisableBuffering() => inner.DisableBuffering();
+
+    public override Task StartAsync(CancellationToken cancellationToken = default)
+    {
+        transferred(true);
+        return inner.StartAsync(cancellationToken);
+    }
+
+    public override async Task CompleteAsync()
+    {
+        await base.CompleteAsync();
+        await inner.CompleteAsync();
+    }
+}
