@@ -40,7 +40,7 @@ internal sealed class HealthEndpoint(UserProber prober, Drainer drainer)
             return;
         }
 
-        if (await prober.ProbeAsync()) await PlainText.WriteAsync(context, StatusCodes.Status200OK, DataplaneHeaders.QueueName);
+        if (await prober.ProbeAsync(ProbeRequest.IsKubelet(context.Request))) await PlainText.WriteAsync(context, StatusCodes.Status200OK, DataplaneHeaders.QueueName);
         else context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
     }
 }

@@ -4,6 +4,7 @@ using Serving.Dataplane;
 using Serving.Dataplane.Requests;
 using Serving.Dataplane.Statistics;
 using Serving.Dataplane.Throttling;
+using Serving.QueueProxy.Readiness;
 using Serving.QueueProxy.Telemetry;
 
 namespace Serving.QueueProxy;
@@ -19,6 +20,7 @@ internal sealed class ProxyEndpoint
     private readonly IUpstream _upstream;
     private readonly RequestStats _stats;
     private readonly Drainer _drainer;
+    private readonly UserProber _prober;
     private readonly TimeProvider _time;
     private readonly RequestMetrics? _metrics;
     private readonly RequestTracing? _tracing;
@@ -27,8 +29,10 @@ internal sealed class ProxyEndpoint
     private readonly UpstreamTarget _http1;
     private readonly UpstreamTarget _http2;
 
-    public ProxyEndpoint(QueueProxyConfig config, IUpstream upstream, RequestStats stats, Drainer drainer, SidecarTelemetry telemetry, TimeProvider time)
+    public ProxyEndpoint(
+        QueueProxyConfig config, IUpstream upstream, RequestStats stats, Drainer drainer, UserProber prober, SidecarTelemetry telemetry, TimeProvider time)
     {
+        _prober = prober;
         _upstream = upstream;
         _stats = stats;
         _drainer = drainer;
@@ -116,6 +120,7 @@ internal sealed class ProxyEndpoint
         var result = await _upstream.ForwardAsync(context, ProxyHeaders.Prepare(context, target), cancellation);
         if (result == UpstreamResult.NotConnected)
         {
+            _prober.Refused();
             await PlainText.WriteErrorAsync(
                 context, StatusCodes.Status502BadGateway, $"dial tcp {target.Address}: connect: connection refused");
         }

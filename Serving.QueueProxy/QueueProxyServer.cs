@@ -47,8 +47,9 @@ internal sealed partial class QueueProxyServer : IAsyncDisposable
             LoggerFactory = loggers,
         });
         _telemetry = new SidecarTelemetry(config, time, _logger);
-        _proxy = new ProxyEndpoint(config, _upstream, stats, _drainer, _telemetry, time);
-        _health = new HealthEndpoint(new UserProber(ReadinessProbe.Parse(config.ReadinessProbe), config.DetectHttp2, time, _logger), _drainer);
+        var prober = new UserProber(ReadinessProbe.Parse(config.ReadinessProbe), config.DetectHttp2, time, _logger);
+        _proxy = new ProxyEndpoint(config, _upstream, stats, _drainer, prober, _telemetry, time);
+        _health = new HealthEndpoint(prober, _drainer);
         _reporter = new StatReporter(stats, config.Pod, time);
 
         var endpoints = new List<DataplaneEndpoint> { new(config.ListenAddress, config.ServingPort) };

@@ -5,6 +5,8 @@ namespace Serving.QueueProxy.Readiness;
 /// <summary>One probe of a user container, as Kubernetes writes it (core/v1 Probe).</summary>
 internal sealed record ReadinessProbe
 {
+    private const int DefaultFailureThreshold = 3;
+
     public required ProbeKind Kind { get; init; }
 
     public string Host { get; init; } = "127.0.0.1";
@@ -20,11 +22,20 @@ internal sealed record ReadinessProbe
 
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(1);
 
+    /// <summary>How long after its start the container is not to be probed.</summary>
+    public TimeSpan InitialDelay { get; init; }
+
+    /// <summary>The time between two probes; zero when the user gave none.</summary>
+    public TimeSpan Period { get; init; }
+
     /// <summary>Successes in a row that make it ready.</summary>
     public int SuccessThreshold { get; init; } = 1;
 
-    /// <summary>Whether to try again at once until it succeeds (no <c>periodSeconds</c>), instead of leaving that to the kubelet.</summary>
-    public bool Aggressive { get; init; }
+    /// <summary>Failures in a row that make it unready again; without a period the first does.</summary>
+    public int FailureThreshold { get; init; } = 1;
+
+    /// <summary>Whether to try again at once until it succeeds: the user gave no period.</summary>
+    public bool Aggressive => Period == TimeSpan.Zero;
 
     /// <summary>Reads one probe, or a list when there are several containers. Probes without an action are left out.</summary>
     /// <exception cref="FormatException">It is no such JSON.</exception>
@@ -52,12 +63,13 @@ internal sealed record ReadinessProbe
     {
         var action = Action(probe);
         if (action is null) return null;
-        var timeout = Number(probe, "timeoutSeconds");
         return action with
         {
-            Timeout = TimeSpan.FromSeconds(Math.Max(timeout, 1)),
+            InitialDelay = TimeSpan.FromSeconds(Math.Max(Number(probe, "initialDelaySeconds"), 0)),
+            Period = TimeSpan.FromSeconds(Math.Max(Number(probe, "periodSeconds"), 0)),
+            Timeout = TimeSpan.FromSeconds(Math.Max(Number(probe, "timeoutSeconds"), 1)),
             SuccessThreshold = Math.Max(Number(probe, "successThreshold"), 1),
-            Aggressive = Number(probe, "periodSeconds") == 0,
+            FailureThreshold = Number(probe, "failureThreshold") is > 0 and var failures ? failures : Number(probe, "periodSeconds") > 0 ? DefaultFailureThreshold : 1,
         };
     }
 

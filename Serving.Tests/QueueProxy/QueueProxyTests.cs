@@ -51,12 +51,39 @@ public sealed class QueueProxyTests
             return Task.CompletedTask;
         });
         using var proxy = QueueProxyProcess.Start(
-            user.EndPoint.Port, ("SERVING_READINESS_PROBE", $$"""{"httpGet":{"path":"/ready","port":{{user.EndPoint.Port}},"host":"127.0.0.1"},"periodSeconds":10}"""));
+            user.EndPoint.Port, ("SERVING_READINESS_PROBE", $$"""{"httpGet":{"path":"/ready","port":{{user.EndPoint.Port}},"host":"127.0.0.1"} }"""));
         await ReadyAsync(proxy);
         await user.Server.StopAsync(default);
 
-        using var probe = await ProbeAsync(proxy);
-        probe.StatusCode.Should().Be(HttpStatusCode.ServiceUnavailable);
+        await Eventually.HoldsAsync(
+            async () =>
+            {
+                using var probe = await ProbeAsync(proxy);
+                probe.StatusCode.Should().Be(HttpStatusCode.ServiceUnavailable);
+            },
+            TimeSpan.FromSeconds(30));
+    }
+
+    [Test]
+    public async Task Probes_the_user_container_no_more_often_than_the_user_said_however_often_it_is_asked()
+    {
+        var probes = 0;
+        await using var user = await TestServer.StartAsync(context =>
+        {
+            if (context.Request.Path == "/ready") Interlocked.Increment(ref probes);
+            return Task.CompletedTask;
+        });
+        using var proxy = QueueProxyProcess.Start(
+            user.EndPoint.Port, ("SERVING_READINESS_PROBE", $$"""{"httpGet":{"path":"/ready","port":{{user.EndPoint.Port}},"host":"127.0.0.1"},"periodSeconds":600}"""));
+        await ReadyAsync(proxy);
+
+        for (var asked = 0; asked < 100; asked++)
+        {
+            using var answer = await ProbeAsync(proxy);
+            answer.StatusCode.Should().Be(HttpStatusCode.OK);
+        }
+
+        probes.Should().Be(1);
     }
 
     [Test]
@@ -158,7 +185,7 @@ public sealed class QueueProxyTests
     }
 
     [Test]
-    public async Task Cuts_an_answer_that_does_not_begin_in_time_and_one_that_stops()
+    public async Task Ends_an_answer_that_does_not_begin_in_time_and_one_that_stops()
     {
         await using var user = await TestServer.StartAsync(async context =>
         {
@@ -178,7 +205,61 @@ public sealed class QueueProxyTests
         late.StatusCode.Should().Be(HttpStatusCode.GatewayTimeout);
         using var stops = await _client.GetAsync(new Uri(proxy.Serving, "stops"), HttpCompletionOption.ResponseHeadersRead);
         stops.StatusCode.Should().Be(HttpStatusCode.OK);
-        await FluentActions.Awaiting(() => stops.Content.ReadAsStringAsync()).Should().ThrowAsync<HttpRequestException>();
+        (await stops.Content.ReadAsStringAsync()).Should().Be("arequest timeout");
+    }
+
+    [Test]
+    public async Task A_WebSocket_does_not_hold_the_drain_and_its_client_hears_the_programs_goodbye()
+    {
+        using var goodbye = new CancellationTokenSource();
+        await using var user = await TestServer.StartAsync(context => WebSockets.EchoAsync(context, goodbye.Token));
+        using var proxy = QueueProxyProcess.Start(user.EndPoint.Port);
+        await ReadyAsync(proxy);
+        using var socket = await WebSockets.ConnectAsync(new UriBuilder(proxy.Serving) { Scheme = "ws" }.Uri);
+        (await socket.AskAsync("hello")).Should().Be("hello");
+
+        proxy.Terminate();
+        using var drained = await _client.GetAsync(new Uri(proxy.Admin, "wait-for-drain"));
+        drained.StatusCode.Should().Be(HttpStatusCode.OK);
+        (await socket.AskAsync("still here")).Should().Be("still here");
+        await goodbye.CancelAsync();
+
+        (await socket.NextAsync()).Should().Be("1000 bye");
+        await socket.CloseOutputAsync(System.Net.WebSockets.WebSocketCloseStatus.NormalClosure, "", default);
+        (await proxy.ExitCodeAsync()).Should().Be(0);
+    }
+
+    [Test]
+    public async Task A_request_that_only_asks_to_leave_HTTP_holds_the_drain()
+    {
+        var (arrived, go) = (new TaskCompletionSource(), new TaskCompletionSource());
+        await using var user = await TestServer.StartAsync(async context =>
+        {
+            arrived.TrySetResult();
+            await go.Task;
+            await context.Response.WriteAsync("no WebSocket");
+        });
+        using var proxy = QueueProxyProcess.Start(user.EndPoint.Port);
+        await ReadyAsync(proxy);
+        using var request = new HttpRequestMessage(HttpMethod.Get, proxy.Serving);
+        request.Headers.TryAddWithoutValidation("Connection", "Upgrade");
+        request.Headers.TryAddWithoutValidation("Upgrade", "websocket");
+        var asked = _client.SendAsync(request);
+        await arrived.Task;
+
+        proxy.Terminate();
+        var drained = _client.GetAsync(new Uri(proxy.Admin, "wait-for-drain"));
+        await Eventually.HoldsAsync(async () =>
+        {
+            using var probe = await ProbeAsync(proxy);
+            probe.StatusCode.Should().Be(HttpStatusCode.ServiceUnavailable);
+        });
+        drained.IsCompleted.Should().BeFalse();
+        go.SetResult();
+
+        using var response = await asked;
+        (await response.Content.ReadAsStringAsync()).Should().Be("no WebSocket");
+        using var _ = await drained;
     }
 
     [Test]

@@ -21,7 +21,7 @@ public sealed class UserProberTests
         var probe = new ReadinessProbe { Kind = ProbeKind.Http, Port = ((IPEndPoint)listener.LocalEndpoint).Port, Path = "/", Timeout = TimeSpan.FromSeconds(1) };
         var prober = new UserProber([probe], detectHttp2: true, TimeProvider.System, NullLogger.Instance);
 
-        (await prober.ProbeAsync()).Should().BeTrue();
+        (await prober.ProbeAsync(byKubelet: false)).Should().BeTrue();
 
         await stop.CancelAsync();
         await serving;

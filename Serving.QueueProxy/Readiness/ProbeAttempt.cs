@@ -1,0 +1,84 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Security.Authentication;
+using Microsoft.Extensions.Logging;
+using Serving.Dataplane;
+using Serving.Dataplane.Probes;
+
+namespace Serving.QueueProxy.Readiness;
+
+/// <summary>Carries out a probe, once.</summary>
+internal sealed partial class ProbeAttempt(ReadinessProbe probe, bool detectHttp2, TimeProvider time, ILogger logger)
+{
+    /// <summary>Asks the container.</summary>
+    /// <param name="timeout">How long it may take to say that it is ready.</param>
+    /// <param name="report">Whether to log a failure.</param>
+    public async Task<ProbeOutcome> RunAsync(TimeSpan timeout, bool report)
+    {
+        string reason;
+        var outcome = ProbeOutcome.Failed;
+        try
+        {
+            if (await AskAsync(timeout) is not { } failure) return ProbeOutcome.Ready;
+            reason = failure;
+        }
+        catch (OperationCanceledException)
+        {
+            reason = $"no answer within {timeout.TotalSeconds} s";
+        }
+        catch (Exception exception) when (exception is SocketException or IOException or HttpRequestException or AuthenticationException)
+        {
+            if (exception.GetBaseException() is SocketException { SocketErrorCode: SocketError.ConnectionRefused }) outcome = ProbeOutcome.Refused;
+            reason = exception.Message;
+        }
+
+        if (report) LogFailed(logger, probe.Kind, probe.Port, reason);
+        return outcome;
+    }
+
+    // Why it is not ready; null when it is.
+    private async Task<string?> AskAsync(TimeSpan timeout)
+    {
+        // HTTP/2 that hangs must leave HTTP/1.1 all of its own time.
+        if (probe.Kind == ProbeKind.Http && detectHttp2 && !probe.Tls && await IsReadyOverHttp2Async(timeout)) return null;
+        using var deadline = new CancellationTokenSource(timeout, time);
+        switch (probe.Kind)
+        {
+            case ProbeKind.Tcp:
+                await TcpProbe.ConnectAsync(probe.Host, probe.Port, deadline.Token);
+                return null;
+            case ProbeKind.Http:
+                var result = await HttpProbe.GetAsync(probe.Host, probe.Port, probe.Path, probe.Headers, probe.Tls, deadline.Token);
+                return result.IsReady ? null : $"status {result.Status}";
+            default:
+                return await GrpcProbe.CheckAsync(probe.Host, probe.Port, probe.Path, deadline.Token) ? null : "the gRPC health service does not say that it serves";
+        }
+    }
+
+    private async Task<bool> IsReadyOverHttp2Async(TimeSpan timeout)
+    {
+        using var deadline = new CancellationTokenSource(timeout, time);
+        using var handler = new SocketsHttpHandler { UseProxy = false };
+        using var client = new HttpMessageInvoker(handler);
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"http://{probe.Host}:{probe.Port}/{probe.Path.TrimStart('/')}")
+        {
+            Version = HttpVersion.Version20,
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+        };
+        request.Headers.TryAddWithoutValidation("User-Agent", DataplaneHeaders.KubeProbeUserAgentPrefix);
+        foreach (var (name, value) in probe.Headers) request.Headers.TryAddWithoutValidation(name, value);
+        try
+        {
+            using var response = await client.SendAsync(request, deadline.Token);
+            return (int)response.StatusCode is >= 200 and < 400;
+        }
+        catch (Exception exception) when (exception is HttpRequestException or OperationCanceledException)
+        {
+            // It does not speak HTTP/2, or not yet; HTTP/1.1 is asked next.
+            return false;
+        }
+    }
+
+    [LoggerMessage(1, LogLevel.Warning, "The {Kind} probe of port {Port} failed: {Reason}.")]
+    private static partial void LogFailed(ILogger logger, ProbeKind kind, int port, string reason);
+}
