@@ -66,7 +66,7 @@ public sealed class MultiContainerTests
                         Ports = [new ContainerPort { Number = 8888 }],
                         LivenessProbe = new Probe { HttpGet = new HttpGetAction { Path = "/live" } },
                     },
-                    template with { Name = "side", LivenessProbe = new Probe { HttpGet = new HttpGetAction { Path = "/live", Port = 9999 } } },
+                    template with { Name = "side", ReadinessProbe = null, LivenessProbe = new Probe { HttpGet = new HttpGetAction { Path = "/live", Port = 9999 } } },
                 ],
             },
         };

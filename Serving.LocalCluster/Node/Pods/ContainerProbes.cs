@@ -1,12 +1,14 @@
 using Serving.Api.Core;
 using Serving.LocalCluster.Node.Probes;
+using Serving.LocalCluster.Node.Variables;
 
 namespace Serving.LocalCluster.Node.Pods;
 
 /// <summary>
-/// Runs the probes of one run of a container: startup first, then readiness and liveness side by side.
-/// Until a startup or readiness probe first succeeds it is repeated every few milliseconds, whatever its period: a
-/// cold start must not wait for a period to pass. That is allowed because these attempts only ever find out earlier that
+/// Runs the probes of one run of a container as a kubelet does: startup first, then readiness and liveness side by side, each no sooner
+/// than its initial delay after the container's start and once a period. A startup or readiness probe for which nobody chose a time is
+/// repeated every few milliseconds until it first succeeds: a cold start must not wait for a period to pass. So is that of Knative's
+/// sidecar, which keeps to the user's times itself. That is allowed because these attempts only ever find out earlier that
 /// the container is ready; failures still count, and are told, once a period.
 /// </summary>
 internal sealed class ContainerProbes(Container container, ContainerProbes.IOwner owner, TimeProvider time)
@@ -17,6 +19,8 @@ internal sealed class ContainerProbes(Container container, ContainerProbes.IOwne
     // A command costs a process each time.
     private static readonly TimeSpan FastExec = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan FastFor = TimeSpan.FromMinutes(1);
+
+    private readonly long _started = time.GetTimestamp();
 
     /// <summary>What the probes need of the container, and tell it.</summary>
     internal interface IOwner
@@ -74,11 +78,15 @@ internal sealed class ContainerProbes(Container container, ContainerProbes.IOwne
     {
         var period = Seconds(probe.PeriodSeconds, 10);
         var timeout = Seconds(probe.TimeoutSeconds, 1);
-        await Task.Delay(TimeSpan.FromSeconds(Math.Max(0, probe.InitialDelaySeconds ?? 0)), time, cancellation).ConfigureAwait(false);
+        var delay = TimeSpan.FromSeconds(probe.InitialDelaySeconds ?? 0) - time.GetElapsedTime(_started);
+        if (delay > TimeSpan.Zero)
+        {
+            await Task.Delay(delay, time, cancellation).ConfigureAwait(false);
+        }
 
         var began = time.GetTimestamp();
         var fast = probe.Exec is null ? FastFirst : FastExec;
-        var mayBeFast = kind != Kind.Liveness;
+        var mayBeFast = MayBeFast(kind, probe);
         var counted = mayBeFast ? 0 : -1;
         int successes = 0, failures = 0;
         while (true)
@@ -128,6 +136,13 @@ internal sealed class ContainerProbes(Container container, ContainerProbes.IOwne
             await Task.Delay(wait < period ? wait : period, time, cancellation).ConfigureAwait(false);
         }
     }
+
+    private bool MayBeFast(Kind kind, Probe probe) => kind switch
+    {
+        Kind.Liveness => false,
+        Kind.Readiness when container.Name == PodPorts.Sidecar => (probe.SuccessThreshold ?? 1) <= 1,
+        _ => probe is { PeriodSeconds: null or 0, InitialDelaySeconds: null or 0 },
+    };
 
     private static TimeSpan Seconds(int? seconds, int otherwise) => TimeSpan.FromSeconds(seconds is > 0 ? seconds.Value : otherwise);
 

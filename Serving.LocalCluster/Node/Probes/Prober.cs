@@ -13,6 +13,8 @@ namespace Serving.LocalCluster.Node.Probes;
 [SuppressMessage("Security", "CA5359", Justification = "Probes over HTTPS check no certificate: that is how the API defines them.")]
 internal sealed class Prober : IDisposable
 {
+    private const int MostRedirects = 10;
+
     private readonly HttpMessageInvoker _http = new(new SocketsHttpHandler
     {
         AllowAutoRedirect = false,
@@ -25,35 +27,70 @@ internal sealed class Prober : IDisposable
         SslOptions = { RemoteCertificateValidationCallback = static (_, _, _, _) => true },
     });
 
-    /// <summary>Sends a GET; well is a status from 200 to 399.</summary>
+    /// <summary>
+    /// Sends a GET; well is a status from 200 to 399. A redirect is followed while it stays with the same host, and is well when it leads
+    /// elsewhere.
+    /// </summary>
     public async Task<ProbeResult> HttpAsync(HttpGetAction action, IPEndPoint target, TimeSpan timeout, CancellationToken cancellation)
     {
         var scheme = action.Scheme.Equals("HTTPS", StringComparison.OrdinalIgnoreCase) ? "https" : "http";
         var url = $"{scheme}://{target}{(action.Path.StartsWith('/') ? "" : "/")}{action.Path}";
-        using var request = new HttpRequestMessage(HttpMethod.Get, url);
-        request.Headers.TryAddWithoutValidation("User-Agent", "kube-probe/1.34");
-        request.Headers.TryAddWithoutValidation("Accept", "*/*");
-        request.Headers.ConnectionClose = true;
-        foreach (var header in action.HttpHeaders)
-        {
-            request.Headers.Remove(header.Name);
-            request.Headers.TryAddWithoutValidation(header.Name, header.Value);
-        }
-
         using var deadline = Deadline(timeout, cancellation);
         try
         {
-            using var response = await _http.SendAsync(request, deadline.Token).ConfigureAwait(false);
-            return (int)response.StatusCode is >= 200 and < 400 ? ProbeResult.Well : ProbeResult.Failed($"HTTP probe failed with statuscode: {(int)response.StatusCode}");
+            var uri = new Uri(url);
+            for (var hops = 0; hops <= MostRedirects; hops++)
+            {
+                using var request = Request(action, uri);
+                using var response = await _http.SendAsync(request, deadline.Token).ConfigureAwait(false);
+                if ((int)response.StatusCode is 301 or 302 or 303 or 307 or 308 && response.Headers.Location is { } location)
+                {
+                    var next = new Uri(uri, location);
+                    if (next.Host != uri.Host)
+                    {
+                        return ProbeResult.Well;
+                    }
+
+                    uri = next;
+                    continue;
+                }
+
+                return (int)response.StatusCode is >= 200 and < 400 ? ProbeResult.Well : ProbeResult.Failed($"HTTP probe failed with statuscode: {(int)response.StatusCode}");
+            }
+
+            return ProbeResult.Failed($"Get \"{url}\": stopped after {MostRedirects} redirects");
         }
         catch (HttpRequestException e)
         {
             return ProbeResult.Failed($"Get \"{url}\": {Reason(e, target)}");
         }
+        catch (UriFormatException e)
+        {
+            return ProbeResult.Failed($"Get \"{url}\": {e.Message}");
+        }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
             return ProbeResult.Failed($"Get \"{url}\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)");
         }
+    }
+
+    private static HttpRequestMessage Request(HttpGetAction action, Uri uri)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Get, uri);
+        request.Headers.TryAddWithoutValidation("User-Agent", "kube-probe/1.34");
+        request.Headers.TryAddWithoutValidation("Accept", "*/*");
+        request.Headers.ConnectionClose = true;
+        foreach (var name in action.HttpHeaders.Select(header => header.Name).Distinct(StringComparer.OrdinalIgnoreCase))
+        {
+            request.Headers.Remove(name);
+        }
+
+        foreach (var header in action.HttpHeaders)
+        {
+            request.Headers.TryAddWithoutValidation(header.Name, header.Value);
+        }
+
+        return request;
     }
 
     /// <summary>Opens a connection; well is one that is accepted.</summary>

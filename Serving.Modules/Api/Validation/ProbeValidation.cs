@@ -5,6 +5,8 @@ namespace Serving.Api.Validation;
 /// <summary>Checks probes; paths are those inside the probe.</summary>
 internal static class ProbeValidation
 {
+    private const int MostPort = 65535;
+
     private static readonly string[] Handlers = ["exec", "httpGet", "tcpSocket", "grpc"];
 
     private static readonly string[] OpenFields =
@@ -20,6 +22,17 @@ internal static class ProbeValidation
             return FieldError.None;
         }
 
+        // What is left out gets its default; a container is alive, or has started, at the first success.
+        var errors = Handler(probe, port)
+            + AtLeast(probe.PeriodSeconds, 0, "periodSeconds")
+            + AtLeast(probe.InitialDelaySeconds, 0, "initialDelaySeconds")
+            + AtLeast(probe.TimeoutSeconds, 0, "timeoutSeconds")
+            + AtLeast(probe.FailureThreshold, 0, "failureThreshold");
+        return probe.SuccessThreshold is { } successes and not (0 or 1) ? errors + FieldError.OutOfBounds(successes, 1, 1, "successThreshold") : errors;
+    }
+
+    private static FieldError Handler(Probe probe, ContainerPort? port)
+    {
         // The name of each handler is prefixed to all that was found before, as in the reference's texts.
         var errors = FieldMask.Check(probe, OpenFields);
         var handlers = new List<string>();
@@ -44,7 +57,7 @@ internal static class ProbeValidation
         if (probe.Grpc is { } grpc)
         {
             handlers.Add("gRPC");
-            errors = (errors + FieldMask.Check(grpc, "port", "service")).Via("grpc");
+            errors = (errors + FieldMask.Check(grpc, "port", "service")).Via("grpc") + Port(grpc.Port ?? 0, port, "grpc.port");
         }
 
         return handlers.Count switch
@@ -63,7 +76,7 @@ internal static class ProbeValidation
             return FieldError.None;
         }
 
-        var errors = Check(probe, port)
+        var errors = Handler(probe, port)
             + AtLeast(probe.PeriodSeconds, 0, "periodSeconds")
             + AtLeast(probe.InitialDelaySeconds, 0, "initialDelaySeconds")
             + AtLeast(probe.SuccessThreshold, 1, "successThreshold");
@@ -84,14 +97,14 @@ internal static class ProbeValidation
         return fields.Length == 0 ? FieldError.None : FieldError.Disallowed(fields);
     }
 
-    private static FieldError Port(IntOrString? target, ContainerPort? port, string path)
-        => port is null
-            ? target is null || (string.IsNullOrEmpty(target.Value.Text) && target.Value.Int == 0)
-                ? FieldError.Invalid(target?.ToString() ?? "0", path, "Probe port must be specified")
-                : FieldError.None
-            : target is { Text.Length: > 0 } named && named.Text != port.Name
-                ? FieldError.Invalid(named.Text, path, "Probe port must match container port")
-                : FieldError.None;
+    private static FieldError Port(IntOrString? target, ContainerPort? port, string path) => (target ?? 0, port) switch
+    {
+        ({ Text.Length: > 0 } named, { } own) => named.Text == own.Name ? FieldError.None : FieldError.Invalid(named.Text, path, "Probe port must match container port"),
+        ({ Text.Length: > 0 }, null) => FieldError.None,
+        ({ Int: 0 } none, null) => FieldError.Invalid(none, path, "Probe port must be specified"),
+        ({ Int: < 0 or > MostPort } number, _) => FieldError.OutOfBounds(number.Int, 1, MostPort, path),
+        _ => FieldError.None,
+    };
 
     private static FieldError AtLeast(int? value, int least, string field)
         => (value ?? 0) < least ? FieldError.OutOfBounds(value ?? 0, least, int.MaxValue, field) : FieldError.None;

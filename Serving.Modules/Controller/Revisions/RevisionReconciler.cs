@@ -108,7 +108,7 @@ internal sealed class RevisionReconciler(
 
     private async Task<Deployment> DeploymentAsync(RevisionWork work, ConfigSnapshot snapshot, CancellationToken cancellation)
     {
-        var wanted = DeploymentMaker.Make(work.Resource with { Status = work.Status }, snapshot, systemNamespace);
+        var wanted = Wanted(work, snapshot);
         var name = wanted.Metadata.Name;
         if (listers.Deployments.Get(work.Namespace, name) is not { } existing)
         {
@@ -130,6 +130,19 @@ internal sealed class RevisionReconciler(
 
         Observe(work, existing, snapshot.Deployment);
         return existing;
+    }
+
+    private Deployment Wanted(RevisionWork work, ConfigSnapshot snapshot)
+    {
+        try
+        {
+            return DeploymentMaker.Make(work.Resource with { Status = work.Status }, snapshot, systemNamespace);
+        }
+        catch (ProbePortException error)
+        {
+            work.Status = work.Status.MarkContainerHealthyFalse("ProbePortMissing", error.Message, work.Now);
+            throw;
+        }
     }
 
     private void Observe(RevisionWork work, Deployment deployment, DeploymentConfig deploymentConfig)

@@ -24,6 +24,16 @@ internal static partial class PodRules
             "expected 0 <= -1 <= 2147483647: #.readinessProbe.periodSeconds\nexpected 0 <= -5 <= 2147483647: #.readinessProbe.initialDelaySeconds\n"
             + "expected 1 <= -2 <= 2147483647: #.readinessProbe.timeoutSeconds\nexpected 1 <= -3 <= 2147483647: #.readinessProbe.successThreshold\n"
             + "expected 1 <= -4 <= 2147483647: #.readinessProbe.failureThreshold"),
+        .. Each("startupProbe", "{\"grpc\":{}}"), .. Each("livenessProbe", "{\"httpGet\":{\"port\":0}}"), .. Each("startupProbe", "{\"tcpSocket\":{},\"successThreshold\":1,\"terminationGracePeriodSeconds\":5}"),
+        .. Each("startupProbe", "{\"httpGet\":{\"port\":70000}}", "expected 1 <= 70000 <= 65535: #.startupProbe.httpGet.port"),
+        .. Each("livenessProbe", "{\"tcpSocket\":{\"port\":-1}}", "expected 1 <= -1 <= 65535: #.livenessProbe.tcpSocket.port"),
+        .. Each("readinessProbe", "{\"grpc\":{\"port\":65536}}", "expected 1 <= 65536 <= 65535: #.readinessProbe.grpc.port"),
+        .. Each("startupProbe", "{\"tcpSocket\":{},\"successThreshold\":2}", "expected 1 <= 2 <= 1: #.startupProbe.successThreshold"),
+        .. Each("livenessProbe", "{\"tcpSocket\":{},\"periodSeconds\":-1,\"timeoutSeconds\":-2,\"failureThreshold\":-3,\"initialDelaySeconds\":-4}",
+            "expected 0 <= -1 <= 2147483647: #.livenessProbe.periodSeconds\nexpected 0 <= -2 <= 2147483647: #.livenessProbe.timeoutSeconds\n"
+            + "expected 0 <= -3 <= 2147483647: #.livenessProbe.failureThreshold\nexpected 0 <= -4 <= 2147483647: #.livenessProbe.initialDelaySeconds"),
+        new("a probe of gRPC beside without a port", """{"containers":[{"image":"app","ports":[{"containerPort":81}]},{"image":"side","startupProbe":{"grpc":{}},"readinessProbe":{"grpc":{"port":0}}}]}""",
+            "invalid value: 0: ~.containers[1].readinessProbe.grpc.port, ~.containers[1].startupProbe.grpc.port\nProbe port must be specified", SideProbes),
         new("a probe beside, feature on", """{"containers":[{"image":"app","ports":[{"containerPort":81}]},{"image":"side","livenessProbe":{"tcpSocket":{"port":5}},"readinessProbe":{"httpGet":{"port":"x"}}}]}""", "", SideProbes),
         new("a probe beside without a port", """{"containers":[{"image":"app","ports":[{"containerPort":81}]},{"image":"side","livenessProbe":{"tcpSocket":{}},"readinessProbe":{"httpGet":{}}}]}""",
             "invalid value: 0: ~.containers[1].livenessProbe.tcpSocket.port, ~.containers[1].readinessProbe.httpGet.port\nProbe port must be specified", SideProbes),

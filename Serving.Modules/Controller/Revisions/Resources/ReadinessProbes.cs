@@ -31,7 +31,7 @@ internal static class ReadinessProbes
     public static string Encode(Revision revision, FeaturesConfig features)
     {
         var container = revision.Spec.ServingContainer();
-        var probe = container.ReadinessProbe is { } own ? Complete(own, PortOf(own) is > 0 and var port ? port : revision.Spec.UserPort()) : null;
+        var probe = container.ReadinessProbe is { } own ? Complete(own, ProbePorts.Of(own) is > 0 and var port ? port : revision.Spec.UserPort()) : null;
         if (features.MultiContainerProbing != FeatureFlag.Enabled)
         {
             return probe is null ? "" : Text(probe);
@@ -39,28 +39,23 @@ internal static class ReadinessProbes
 
         var probes = revision.Spec.SidecarContainers()
             .Where(sidecar => sidecar.ReadinessProbe is { Exec: null })
-            .Select(sidecar => Complete(sidecar.ReadinessProbe!, PortOf(sidecar.ReadinessProbe!)));
+            .Select(sidecar => ProbePorts.Checked(sidecar.ReadinessProbe, sidecar.Name, "readinessProbe")!)
+            .Select(asked => Complete(asked, ProbePorts.Of(asked)));
         var texts = (probe is null ? probes : probes.Prepend(probe)).Select(Text);
         return $"[{string.Join(',', texts)}]";
     }
 
     private static string Text(Probe probe) => GoJsonText.Finish(JsonSerializer.Serialize(probe, ApiJson.Default.Of<Probe>()));
 
-    private static int PortOf(Probe probe) => probe.HttpGet?.Port?.Int ?? probe.TcpSocket?.Port?.Int ?? probe.Grpc?.Port ?? 0;
-
     private static Probe Complete(Probe probe, int port)
     {
-        var result = probe switch
+        // The command stays with the kubelet; the sidecar only sees whether the port is open.
+        var asked = ProbePorts.With(probe is { Exec: not null } ? probe with { Exec = null, TcpSocket = new TcpSocketAction() } : probe, port);
+        var result = asked switch
         {
-            { HttpGet: { } http } => probe with
-            {
-                HttpGet = http with { Host = Local, Port = port, Scheme = http.Scheme.Length > 0 ? http.Scheme : "HTTP" },
-            },
-            { TcpSocket: { } tcp } => probe with { TcpSocket = tcp with { Host = Local, Port = port } },
-            { Grpc: { } grpc } => probe with { Grpc = grpc with { Port = port } },
-            // The command stays with the kubelet; the sidecar only sees whether the port is open.
-            { Exec: not null } => probe with { Exec = null, TcpSocket = new TcpSocketAction { Host = Local, Port = port } },
-            _ => probe,
+            { HttpGet: { } http } => asked with { HttpGet = http with { Host = Local, Scheme = http.Scheme.Length > 0 ? http.Scheme : "HTTP" } },
+            { TcpSocket: { } tcp } => asked with { TcpSocket = tcp with { Host = Local } },
+            _ => asked,
         };
         return result.PeriodSeconds > 0 && (result.TimeoutSeconds ?? 0) < 1 ? result with { TimeoutSeconds = 1 } : result;
     }

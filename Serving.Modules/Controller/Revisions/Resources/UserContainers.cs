@@ -32,17 +32,26 @@ internal static class UserContainers
     private static Container Serving(Container container, Revision revision, FeaturesConfig features)
     {
         var port = revision.Spec.UserPort();
-        var result = Plain(
+        return Named(
             container with
             {
                 Ports = [new ContainerPort { Name = RevisionSpecExtensions.UserPortName, Number = port }],
                 Env = [.. container.Env, new EnvVar { Name = "PORT", Value = port.ToString(CultureInfo.InvariantCulture) }],
+                StartupProbe = ProbePorts.Complete(container.StartupProbe, port),
+                LivenessProbe = ProbePorts.CompleteLiveness(container.LivenessProbe, port, features.MultiContainerProbing == FeatureFlag.Enabled),
             },
             revision);
-        return result with { LivenessProbe = WithUserPort(result.LivenessProbe, port, features.MultiContainerProbing == FeatureFlag.Enabled) };
     }
 
-    private static Container Plain(Container container, Revision revision) => container with
+    private static Container Plain(Container container, Revision revision) => Named(
+        container with
+        {
+            StartupProbe = ProbePorts.Checked(container.StartupProbe, container.Name, "startupProbe"),
+            LivenessProbe = ProbePorts.Checked(container.LivenessProbe, container.Name, "livenessProbe"),
+        },
+        revision);
+
+    private static Container Named(Container container, Revision revision) => container with
     {
         Lifecycle = DrainFirst,
         Env =
@@ -58,13 +67,4 @@ internal static class UserContainers
         // The sidecar asks over the network itself; only a command must be run by the kubelet.
         ReadinessProbe = container.ReadinessProbe is { HttpGet: null, TcpSocket: null, Grpc: null } probe ? probe : null,
     };
-
-    private static Probe? WithUserPort(Probe? probe, int port, bool keepOther) => probe switch
-    {
-        { HttpGet: { } http } when !keepOther || Number(http.Port) == 0 => probe with { HttpGet = http with { Port = port } },
-        { TcpSocket: { } tcp } when !keepOther || Number(tcp.Port) == 0 => probe with { TcpSocket = tcp with { Port = port } },
-        _ => probe,
-    };
-
-    private static int Number(IntOrString? port) => port?.Int ?? 0;
 }
