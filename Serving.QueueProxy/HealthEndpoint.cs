@@ -17,10 +17,12 @@ internal sealed class HealthEndpoint(UserProber prober, Drainer drainer)
         return drainer.Draining ? ShuttingDownAsync(context) : ProbeRequest.AnswerNetworkProbeAsync(context);
     }
 
+    // Whoever probes says which part should answer; a user agent alone, which any client may claim, makes no probe of a request.
     private static bool IsHealthCheck(HttpRequest request) =>
-        ProbeRequest.IsKubelet(request)
-        || ProbeRequest.UserAgentStartsWith(request, DataplaneHeaders.ActivatorUserAgent)
-        || ProbeRequest.UserAgentStartsWith(request, DataplaneHeaders.AutoscalingUserAgent);
+        ProbeRequest.IsProbe(request)
+        && (ProbeRequest.IsKubelet(request)
+            || ProbeRequest.UserAgentStartsWith(request, DataplaneHeaders.ActivatorUserAgent)
+            || ProbeRequest.UserAgentStartsWith(request, DataplaneHeaders.AutoscalingUserAgent));
 
     private static Task ShuttingDownAsync(HttpContext context) =>
         PlainText.WriteErrorAsync(context, StatusCodes.Status503ServiceUnavailable, "shutting down");
@@ -36,7 +38,7 @@ internal sealed class HealthEndpoint(UserProber prober, Drainer drainer)
         var asked = context.Request.Headers[DataplaneHeaders.Probe].ToString();
         if (asked != DataplaneHeaders.QueueName)
         {
-            await PlainText.WriteErrorAsync(context, StatusCodes.Status400BadRequest, "unexpected probe header value: " + asked);
+            await PlainText.WriteErrorAsync(context, StatusCodes.Status400BadRequest, "unexpected probe header value: " + ProbeRequest.Echo(asked));
             return;
         }
 

@@ -23,6 +23,10 @@ internal sealed partial class QueueProxyServer : IAsyncDisposable
     private readonly PodCertificate? _certificate;
     private readonly RequestDelegate _serve;
     private readonly CancellationTokenSource _terminated = new();
+
+    // A sidecar without a limit of its own must not take a part of the node.
+    private readonly HeadBudget _heads = HeadBudget.OfMemory(MostHeadBytes);
+    private const long MostHeadBytes = 128 * 1024 * 1024;
     private const int MostIdleConnections = 1000;
 
     private readonly List<DataplaneServer> _servers = [];
@@ -44,6 +48,7 @@ internal sealed partial class QueueProxyServer : IAsyncDisposable
         {
             // A program that takes few requests at once never needs more connections.
             MostIdleConnections = config.ContainerConcurrency > 0 ? config.ContainerConcurrency : MostIdleConnections,
+            HeadBudget = _heads,
             LoggerFactory = loggers,
         });
         _telemetry = new SidecarTelemetry(config, time, _logger);
@@ -111,7 +116,7 @@ internal sealed partial class QueueProxyServer : IAsyncDisposable
     private DataplaneServer Add(IReadOnlyList<DataplaneEndpoint> endpoints, RequestDelegate handler)
     {
         var server = new DataplaneServer(
-            new DataplaneServerOptions { Endpoints = endpoints, InlineScheduling = true, LoggerFactory = _loggers }, handler);
+            new DataplaneServerOptions { Endpoints = endpoints, InlineScheduling = true, MaxConnections = ConnectionBound.OfMemory, HeadBudget = _heads, LoggerFactory = _loggers }, handler);
         _servers.Add(server);
         return server;
     }

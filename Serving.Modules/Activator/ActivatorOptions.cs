@@ -31,7 +31,7 @@ public sealed record ActivatorOptions(IPAddress Address)
     public int PodTlsPort { get; init; } = 8112;
 
     /// <summary>Connections served at once over all ports; one more is closed.</summary>
-    public int MaxConnections { get; init; } = 32768;
+    public int MaxConnections { get; init; } = ConnectionBound.OfMemory;
 
     /// <summary>Bytes the head of a request may have: what a gateway takes and room for what it adds.</summary>
     public int MaxRequestHeadBytes { get; init; } = 320 * 1024;

@@ -11,7 +11,9 @@ internal sealed class ActivatorEndpoint(ActivationHandler handler, string cluste
     public async Task HandleAsync(HttpContext context)
     {
         var request = context.Request;
-        if (ProbeRequest.IsKubelet(request))
+
+        // A request that a gateway sends on names its revision; whatever its client says it is, it is no probe of the kubelet.
+        if (ProbeRequest.IsKubelet(request) && !request.Headers.ContainsKey(DataplaneHeaders.Revision))
         {
             if (notReadyReason() is { } reason) await PlainText.WriteErrorAsync(context, StatusCodes.Status500InternalServerError, reason);
             return;
@@ -32,7 +34,7 @@ internal sealed class ActivatorEndpoint(ActivationHandler handler, string cluste
     {
         DataplaneHeaders.ProbeValue => ProbeRequest.AnswerNetworkProbeAsync(context),
         DataplaneHeaders.ActivatorName => PlainText.WriteAsync(context, StatusCodes.Status200OK, DataplaneHeaders.ActivatorName),
-        _ => PlainText.WriteErrorAsync(context, StatusCodes.Status400BadRequest, $"unexpected probe header value: \"{WebUtility.HtmlEncode(probe)}\""),
+        _ => PlainText.WriteErrorAsync(context, StatusCodes.Status400BadRequest, $"unexpected probe header value: \"{WebUtility.HtmlEncode(ProbeRequest.Echo(probe))}\""),
     };
 
     // Without headers the name stands in the Host: revision.namespace.svc.domain.

@@ -5,6 +5,8 @@ namespace Serving.Dataplane.Requests;
 /// <summary>Tells probes from requests.</summary>
 public static class ProbeRequest
 {
+    private const int LongestEcho = 256;
+
     /// <summary>Whether the kubelet probes, or somebody who says so.</summary>
     public static bool IsKubelet(HttpRequest request)
     {
@@ -12,11 +14,14 @@ public static class ProbeRequest
         return UserAgentStartsWith(request, DataplaneHeaders.KubeProbeUserAgentPrefix) || request.Headers.ContainsKey(DataplaneHeaders.KubeletProbe);
     }
 
-    /// <summary>Whether it is any probe, by the kubelet or by a part of Knative.</summary>
+    /// <summary>
+    /// Whether it is any probe, by a part of Knative or by the kubelet, which is asked to send <see cref="DataplaneHeaders.Probe"/> too. No
+    /// user agent alone makes one: any client may claim it, and what is a probe is neither counted nor logged.
+    /// </summary>
     public static bool IsProbe(HttpRequest request)
     {
         ArgumentNullException.ThrowIfNull(request);
-        return request.Headers.ContainsKey(DataplaneHeaders.Probe) || IsKubelet(request);
+        return request.Headers.ContainsKey(DataplaneHeaders.Probe);
     }
 
     /// <summary>Whether the client's user agent starts with <paramref name="prefix"/>.</summary>
@@ -24,6 +29,13 @@ public static class ProbeRequest
     {
         ArgumentNullException.ThrowIfNull(request);
         return request.Headers.UserAgent is [{ } agent, ..] && agent.StartsWith(prefix, StringComparison.Ordinal);
+    }
+
+    /// <summary>A value of a header that comes back in a response, bounded: a peer may send a long one.</summary>
+    public static string Echo(string value)
+    {
+        ArgumentNullException.ThrowIfNull(value);
+        return value.Length <= LongestEcho ? value : value[..LongestEcho];
     }
 
     /// <summary>
@@ -40,7 +52,7 @@ public static class ProbeRequest
                 context, StatusCodes.Status400BadRequest, $"a probe request must contain a non-empty \"{DataplaneHeaders.Hash}\" header");
         }
 
-        context.Response.Headers[DataplaneHeaders.Hash] = hash;
+        context.Response.Headers[DataplaneHeaders.Hash] = Echo(hash);
         return Task.CompletedTask;
     }
 }

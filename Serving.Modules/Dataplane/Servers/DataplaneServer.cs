@@ -19,6 +19,13 @@ public sealed class DataplaneServer : IAsyncDisposable
 {
     private static readonly TimeSpan StopStep = TimeSpan.FromMilliseconds(20);
 
+    /// <summary>Bytes of a connection that wait for somebody to read them; then its client waits.</summary>
+    private const int ReadBuffer = 64 * 1024;
+
+    /// <summary>The same for the bodies of HTTP/2, all of a connection and each.</summary>
+    private const int ConnectionWindow = 512 * 1024;
+    private const int StreamWindow = 256 * 1024;
+
     private readonly KestrelServer _server;
     private readonly RequestLoop _loop;
     private readonly DataplaneServerOptions _options;
@@ -32,9 +39,9 @@ public sealed class DataplaneServer : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(handler);
         if (options.Endpoints.Count == 0) throw new ArgumentException("A server needs an endpoint.", nameof(options));
         _options = options;
-        _loop = new RequestLoop(handler, options.LoggerFactory.CreateLogger<DataplaneServer>());
+        _loop = new RequestLoop(handler, options.HeadBudget, options.LoggerFactory.CreateLogger<DataplaneServer>());
 
-        var sockets = new SocketTransportOptions { UnsafePreferInlineScheduling = options.InlineScheduling, Backlog = 4096 };
+        var sockets = new SocketTransportOptions { UnsafePreferInlineScheduling = options.InlineScheduling, Backlog = 4096, MaxReadBufferSize = ReadBuffer };
         var transport = new SilentEndpointTransport(new SocketTransportFactory(Options.Create(sockets), options.LoggerFactory));
         _server = new KestrelServer(Options.Create(Configure(options)), transport, options.LoggerFactory);
     }
@@ -110,16 +117,17 @@ public sealed class DataplaneServer : IAsyncDisposable
         {
             AddServerHeader = false,
             AllowAlternateSchemes = true,
+            AllowHostHeaderOverride = true,
             AllowSynchronousIO = false,
             ApplicationServices = NoServices.Instance,
-            RequestHeaderEncodingSelector = static _ => Encoding.Latin1,
+            RequestHeaderEncodingSelector = HeaderEncodings.Of,
             ResponseHeaderEncodingSelector = static _ => Encoding.Latin1,
         };
         var limits = kestrel.Limits;
         limits.KeepAliveTimeout = options.KeepAliveTimeout;
         limits.MaxConcurrentConnections = options.MaxConnections;
         limits.MaxRequestBodySize = null;
-        limits.MaxRequestBufferSize = Math.Max(1024 * 1024, options.MaxHeaderBytes);
+        limits.MaxRequestBufferSize = options.MaxHeaderBytes;
         limits.MaxRequestHeaderCount = 1000;
         limits.MaxRequestHeadersTotalSize = options.MaxHeaderBytes;
         limits.MaxRequestLineSize = options.MaxHeaderBytes;
@@ -129,6 +137,8 @@ public sealed class DataplaneServer : IAsyncDisposable
         limits.Http2.KeepAlivePingDelay = TimeSpan.FromSeconds(30);
         limits.Http2.KeepAlivePingTimeout = TimeSpan.FromSeconds(15);
         limits.Http2.MaxRequestHeaderFieldSize = options.MaxHeaderBytes;
+        limits.Http2.InitialConnectionWindowSize = ConnectionWindow;
+        limits.Http2.InitialStreamWindowSize = StreamWindow;
         limits.Http2.MaxStreamsPerConnection = options.MaxStreamsPerConnection;
 
         // Kestrel serves HTTP/2 in clear text only on endpoints of its own. This one never accepts; it is there for its
@@ -139,6 +149,8 @@ public sealed class DataplaneServer : IAsyncDisposable
             listen.Protocols = HttpProtocols.Http2;
             listen.Use(next => http2 = next);
         });
+        var unfinished = new UnfinishedHeads((int)Math.Clamp(options.HeadBudget.Capacity / 16 / options.MaxHeaderBytes, 4, 1000));
+        ConnectionDelegate watched = connection => Http2Watch.ServeAsync(connection, http2!, options.HeadersTimeout, unfinished, TimeProvider.System);
         foreach (var endpoint in options.Endpoints)
         {
             kestrel.Listen(new IPEndPoint(endpoint.Address, endpoint.Port), listen =>
@@ -147,12 +159,17 @@ public sealed class DataplaneServer : IAsyncDisposable
                 listen.Use(static next => connection => next(WithPlainAddress(connection)));
                 if (endpoint.Certificates is null)
                 {
-                    listen.Use(next => new PrefaceSwitch(next, () => http2!, _options.KeepAliveTimeout).OnConnectionAsync);
+                    listen.Use(next => new PrefaceSwitch(next, () => watched, _options.HeadersTimeout).OnConnectionAsync);
                 }
                 else
                 {
                     var tls = new TlsTermination(endpoint, _options.HeadersTimeout, _options.LoggerFactory.CreateLogger<DataplaneServer>());
-                    listen.Use(next => connection => tls.OnConnectionAsync(connection, next, http2!));
+                    listen.Use(next =>
+                    {
+                        // Kestrel has no patience of its own for the first byte after a handshake.
+                        var first = new PrefaceSwitch(next, () => watched, _options.HeadersTimeout);
+                        return connection => tls.OnConnectionAsync(connection, first.OnConnectionAsync, watched);
+                    });
                 }
             });
         }

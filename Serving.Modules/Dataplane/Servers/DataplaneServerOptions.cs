@@ -32,10 +32,10 @@ public sealed record DataplaneServerOptions
     /// </summary>
     public bool InlineScheduling { get; init; }
 
-    /// <summary>How long a client may take over the headers of a request.</summary>
-    public TimeSpan HeadersTimeout { get; init; } = TimeSpan.FromMinutes(1);
+    /// <summary>How long a client may take to the first request of its connection, and over the head of any.</summary>
+    public TimeSpan HeadersTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>How long a connection without a request is kept.</summary>
+    /// <summary>How long a connection is kept after a request.</summary>
     public TimeSpan KeepAliveTimeout { get; init; } = TimeSpan.FromMinutes(10);
 
     /// <summary>The most bytes of request headers, and of a request line; at most 1 MiB.</summary>
@@ -45,7 +45,10 @@ public sealed record DataplaneServerOptions
     public long? MaxConnections { get; init; }
 
     /// <summary>Streams that one HTTP/2 connection may have open.</summary>
-    public int MaxStreamsPerConnection { get; init; } = 1000;
+    public int MaxStreamsPerConnection { get; init; } = 250;
+
+    /// <summary>What bounds the heads of all requests together.</summary>
+    public HeadBudget HeadBudget { get; init; } = HeadBudget.Shared;
 
     /// <summary>How long connections that have left HTTP (WebSocket) may go on once the server stops and nothing else is in flight.</summary>
     public TimeSpan UpgradedGrace { get; init; } = TimeSpan.FromMinutes(1);

@@ -9,11 +9,16 @@ using Serving.Dataplane.Requests;
 
 namespace Serving.Dataplane;
 
-/// <summary>Calls the handler for each request; an <see cref="HttpContext"/> is made once a connection, not once a request.</summary>
-internal sealed partial class RequestLoop(RequestDelegate handler, ILogger logger) : IHttpApplication<DefaultHttpContext>
+/// <summary>
+/// Calls the handler for each request, after <see cref="RequestEntry"/> and within the <see cref="HeadBudget"/>; an
+/// <see cref="HttpContext"/> is made once a connection or stream, not once a request.
+/// </summary>
+internal sealed partial class RequestLoop(RequestDelegate handler, HeadBudget heads, ILogger logger) : IHttpApplication<RequestLoop.Request>
 {
-    // Kestrel's name for the Content-Length of a request that also has a Transfer-Encoding.
-    private const string RenamedContentLength = "X-Content-Length";
+    /// <summary>A longer target ends its connection, since the server keeps it for as long as that is open.</summary>
+    private const int LongTarget = 8 * 1024;
+
+    private static readonly Func<object, Task> CloseConnection = Close;
 
     private int _inFlight;
     private int _upgraded;
@@ -26,42 +31,62 @@ internal sealed partial class RequestLoop(RequestDelegate handler, ILogger logge
 
     public void BeginDrain() => _draining = true;
 
-    public DefaultHttpContext CreateContext(IFeatureCollection contextFeatures)
+    public Request CreateContext(IFeatureCollection contextFeatures)
     {
         Interlocked.Increment(ref _inFlight);
-        if (contextFeatures is not IHostContextContainer<DefaultHttpContext> container) return new DefaultHttpContext(contextFeatures);
+        if (contextFeatures is not IHostContextContainer<Request> container) return new Request(contextFeatures);
         if (container.HostContext is { } reused)
         {
-            reused.Initialize(contextFeatures);
+            reused.Http.Initialize(contextFeatures);
             return reused;
         }
 
-        var context = new DefaultHttpContext(contextFeatures);
-        container.HostContext = context;
-        return context;
+        return container.HostContext = new Request(contextFeatures);
     }
 
-    public Task ProcessRequestAsync(DefaultHttpContext context)
+    public Task ProcessRequestAsync(Request context)
     {
-        if (_draining) context.Features.Get<IConnectionLifetimeNotificationFeature>()?.RequestClose();
-        var headers = context.Request.Headers;
-        if (headers.TransferEncoding.Count != 0 && (headers.ContainsKey(RenamedContentLength) || headers.ContentLength is not null))
+        var http = context.Http;
+        if (_draining) http.Features.Get<IConnectionLifetimeNotificationFeature>()?.RequestClose();
+        var target = http.Features.Get<IHttpRequestFeature>()?.RawTarget ?? "";
+        var size = HeadSize.Of(target, http.Request.Headers);
+        context.Size = size;
+        if (!heads.TryTake(size))
         {
-            // Two framings are how requests are smuggled past a proxy that believes the other one.
-            context.Response.StatusCode = StatusCodes.Status400BadRequest;
-            context.Response.Headers.Connection = "close";
-            return Task.CompletedTask;
+            RefusedRequests.Count(RefusedRequests.HeadBudget);
+            return RefuseAsync(http, new(StatusCodes.Status431RequestHeaderFieldsTooLarge, "the heads of the requests in flight are too large together; send smaller ones, or try again"));
         }
 
-        return UpgradeWatch.Of(context) is { } upgrade ? ServeAsync(context, upgrade) : handler(context);
+        context.Taken = size;
+        if (target.Length > LongTarget && !HttpProtocol.IsHttp2(http.Request.Protocol)) http.Response.OnStarting(CloseConnection, http);
+        if (RequestEntry.Prepare(http) is not { } refusal) return UpgradeWatch.Of(http) is { } upgrade ? ServeAsync(http, upgrade) : handler(http);
+        RefusedRequests.Count(RefusedRequests.Malformed);
+        return RefuseAsync(http, refusal);
     }
 
-    public void DisposeContext(DefaultHttpContext context, Exception? exception)
+    public void DisposeContext(Request context, Exception? exception)
     {
+        var http = context.Http;
         Interlocked.Decrement(ref _inFlight);
         if (exception is not null and not OperationCanceledException and not BadHttpRequestException and not ConnectionAbortedException and not ConnectionResetException)
-            LogFailed(logger, exception, context.Request.Method, context.Request.Path);
-        context.Uninitialize();
+            LogFailed(logger, exception, http.Request.Method, http.Request.Path);
+        if (context.Size > HeadBudget.Ordinary) HeadSize.Forget(http);
+        heads.Return(context.Taken);
+        (context.Size, context.Taken) = (0, 0);
+        http.Uninitialize();
+    }
+
+    // What follows a request that was not understood is not understood either, so the connection ends with it.
+    private static async Task RefuseAsync(HttpContext context, RequestEntry.Refusal refusal)
+    {
+        if (!HttpProtocol.IsHttp2(context.Request.Protocol)) context.Response.OnStarting(CloseConnection, context);
+        await PlainText.WriteErrorAsync(context, refusal.Status, refusal.Reason);
+    }
+
+    private static Task Close(object context)
+    {
+        ((HttpContext)context).Response.Headers.Connection = "close";
+        return Task.CompletedTask;
     }
 
     private async Task ServeAsync(HttpContext context, UpgradeWatch upgrade)
@@ -79,4 +104,16 @@ internal sealed partial class RequestLoop(RequestDelegate handler, ILogger logge
 
     [LoggerMessage(1, LogLevel.Error, "{Method} {Path} failed.")]
     private static partial void LogFailed(ILogger logger, Exception exception, string method, PathString path);
+
+    /// <summary>A request and what its head takes.</summary>
+    internal sealed class Request(IFeatureCollection features)
+    {
+        public DefaultHttpContext Http { get; } = new(features);
+
+        /// <summary>Bytes of the head in memory.</summary>
+        public long Size { get; set; }
+
+        /// <summary>Bytes that were taken of the budget.</summary>
+        public long Taken { get; set; }
+    }
 }

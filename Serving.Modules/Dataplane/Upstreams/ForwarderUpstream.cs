@@ -20,7 +20,7 @@ internal sealed partial class ForwarderUpstream : IUpstream, IDisposable
 {
     private const int MaxTlsPools = 256;
 
-    private static readonly int ResponseHeaderKilobytes = 1024;
+    private static readonly int ResponseHeaderKilobytes = 256;
 
     private static readonly ForwarderRequestConfig Http1 = Config(HttpVersion.Version11);
     private static readonly ForwarderRequestConfig Http2 = Config(HttpVersion.Version20);

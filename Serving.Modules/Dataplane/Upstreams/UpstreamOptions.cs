@@ -15,6 +15,9 @@ public sealed record UpstreamOptions
     /// <summary>Connections without a request that are kept to one destination; more are closed.</summary>
     public int MostIdleConnections { get; init; } = 1000;
 
+    /// <summary>What bounds the heads of responses, with those of requests.</summary>
+    public HeadBudget HeadBudget { get; init; } = HeadBudget.Shared;
+
     /// <summary>Where it logs.</summary>
     public ILoggerFactory LoggerFactory { get; init; } = NullLoggerFactory.Instance;
 }

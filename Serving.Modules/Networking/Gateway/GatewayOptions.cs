@@ -43,7 +43,7 @@ public sealed record GatewayOptions(IPEndPoint External, IPEndPoint ClusterLocal
     public int TrustedHops { get; init; }
 
     /// <summary>Connections served at once by each of the two servers, over all of its listeners; one more is closed.</summary>
-    public int MaxConnections { get; init; } = 32768;
+    public int MaxConnections { get; init; } = ConnectionBound.OfMemory;
 
     /// <summary>Bytes the head of a request may have.</summary>
     public int MaxRequestHeadBytes { get; init; } = 256 * 1024;

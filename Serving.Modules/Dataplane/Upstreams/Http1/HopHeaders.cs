@@ -1,3 +1,5 @@
+using System.Text;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
 
 namespace Serving.Dataplane.Http1;
@@ -11,6 +13,7 @@ internal static class HopHeaders
         2 => Is(name, "TE"),
         7 => Is(name, "Upgrade") || Is(name, "Trailer"),
         10 => Is(name, "Connection") || Is(name, "Keep-Alive"),
+        14 => Is(name, "HTTP2-Settings"),
         16 => Is(name, "Proxy-Connection"),
         17 => Is(name, "Transfer-Encoding"),
         18 => Is(name, "Proxy-Authenticate"),
@@ -36,10 +39,34 @@ internal static class HopHeaders
         return false;
     }
 
+    /// <summary>Whether an option of a Connection header names nothing that would travel on.</summary>
+    public static bool IsOption(ReadOnlySpan<byte> option) =>
+        Ascii.EqualsIgnoreCase(option, "close") || Ascii.EqualsIgnoreCase(option, "HTTP2-Settings") || (option.Length <= 19 && IsHopHeader(option));
+
+    /// <summary>Takes off the headers that a Connection header names. What frames a request is not for it to name.</summary>
+    public static void RemoveNamed(IHeaderDictionary headers, in StringValues connection)
+    {
+        for (var i = 0; i < connection.Count; i++)
+        {
+            foreach (var option in (connection[i] ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+            {
+                if (!IsFraming(option) && !Contains(option)) headers.Remove(option);
+            }
+        }
+    }
+
     /// <summary>Whether a Connection header can name further headers that end with the connection.</summary>
     public static bool NamesOthers(in StringValues connection) =>
         connection.Count > 1
         || (connection.Count == 1 && connection[0] is { } only && !Is(only, "keep-alive") && !Is(only, "close") && !Is(only, "Upgrade"));
+
+    private static bool IsFraming(string name) => Is(name, "Host") || Is(name, "Content-Length") || name[0] == ':';
+
+    private static bool IsHopHeader(ReadOnlySpan<byte> name)
+    {
+        Span<char> text = stackalloc char[19];
+        return Contains(text[..Encoding.Latin1.GetChars(name, text)]);
+    }
 
     private static bool Is(ReadOnlySpan<char> name, ReadOnlySpan<char> other) => name.Equals(other, StringComparison.OrdinalIgnoreCase);
 }

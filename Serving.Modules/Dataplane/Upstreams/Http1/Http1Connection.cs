@@ -18,15 +18,19 @@ internal sealed class Http1Connection : IDisposable
     private int _start;
     private int _end;
 
-    public Http1Connection(Socket socket, SslStream? tls = null)
+    public Http1Connection(Socket socket, SslStream? tls = null, HeadBudget? heads = null)
     {
         _socket = socket;
         _tls = tls;
+        Heads = heads ?? HeadBudget.Shared;
         Exchange = new Http1Exchange(this);
     }
 
     /// <summary>What is done on this connection, one request after the other.</summary>
     public Http1Exchange Exchange { get; }
+
+    /// <summary>What bounds the heads of the responses of all connections.</summary>
+    public HeadBudget Heads { get; }
 
     /// <summary>When it was last given back.</summary>
     public long IdleSince { get; set; }

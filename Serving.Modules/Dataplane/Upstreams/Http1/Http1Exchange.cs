@@ -28,6 +28,7 @@ internal sealed class Http1Exchange(Http1Connection connection)
     private bool _requestSent;
     private bool _answered;
     private bool _keepAlive;
+    private long _headRoom;
 
     /// <summary>Whether the connection can take another request.</summary>
     public bool IsReusable { get; private set; }
@@ -69,6 +70,8 @@ internal sealed class Http1Exchange(Http1Connection connection)
             IsReusable = outcome == Http1Outcome.Done && _keepAlive && _requestSent && connection.Buffered.IsEmpty;
             _output.Close();
             connection.Close();
+            connection.Heads.Return(_headRoom);
+            _headRoom = 0;
         }
 
         return outcome != Http1Outcome.Done && (cancellation.IsCancellationRequested || aborted.IsCancellationRequested) ? Http1Outcome.Canceled : outcome;
@@ -112,6 +115,7 @@ internal sealed class Http1Exchange(Http1Connection connection)
                 scanned = connection.Buffered.Length;
                 if (await connection.ReceiveAsync(ResponseHead.MaxBytes) == 0) throw new IOException("The destination closed the connection without a whole answer.");
                 _answered = true;
+                if (connection.Buffered.Length > HeadBudget.Ordinary) TakeRoom(3L * connection.Buffered.Length);
                 continue;
             }
 
@@ -126,6 +130,13 @@ internal sealed class Http1Exchange(Http1Connection connection)
             connection.Consume(length);
             scanned = 0;
         }
+    }
+
+    // A head is there once as bytes, and then as text of twice their size.
+    private void TakeRoom(long bytes)
+    {
+        if (!connection.Heads.TryGrow(_headRoom, bytes)) throw new Http1FormatException("The heads of the responses in flight are too large together.");
+        _headRoom = bytes;
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]

@@ -35,12 +35,7 @@ internal sealed partial class Http1Upstream : IUpstream, IDisposable
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<UpstreamResult> ForwardAsync(HttpContext context, UpstreamTarget target, CancellationToken cancellation)
     {
-        if (!RequestShape.TryRead(context, out var shape))
-        {
-            context.Response.StatusCode = StatusCodes.Status501NotImplemented;
-            return UpstreamResult.Failed;
-        }
-
+        var shape = RequestShape.Of(context);
         var pool = _pools.GetOrAdd(new Destination(target.Address, target.Tls), static (_, most) => new Http1Pool(most), _options.MostIdleConnections);
         var connection = pool.Take();
         for (var retries = 0; ; retries++)
@@ -133,8 +128,8 @@ internal sealed partial class Http1Upstream : IUpstream, IDisposable
         {
             await socket.ConnectAsync(EndPointOf(address), deadline.Token);
             return tls is null
-                ? new Http1Connection(socket)
-                : new Http1Connection(socket, await TlsHandshake.OverAsync(new NetworkStream(socket, ownsSocket: true), tls, SslApplicationProtocol.Http11, deadline.Token));
+                ? new Http1Connection(socket, null, _options.HeadBudget)
+                : new Http1Connection(socket, await TlsHandshake.OverAsync(new NetworkStream(socket, ownsSocket: true), tls, SslApplicationProtocol.Http11, deadline.Token), _options.HeadBudget);
         }
         catch (Exception exception)
         {

@@ -27,11 +27,9 @@ internal static class RequestHead
         output.Append("\r\n"u8);
 
         var headers = request.Headers;
-        var connection = headers.Connection;
-        var namesOthers = HopHeaders.NamesOthers(connection);
         foreach (var (name, values) in headers)
         {
-            if (IsFraming(name) || HopHeaders.Contains(name) || IsChanged(target, name) || (namesOthers && HopHeaders.HasOption(connection, name))) continue;
+            if (IsFraming(name) || HopHeaders.Contains(name) || IsChanged(target, name)) continue;
             if (!TryAppend(output, name, values)) return false;
         }
 

@@ -13,8 +13,8 @@ internal readonly record struct RequestShape(long? Length, bool Chunked, bool Up
     /// <summary>Whether bytes of a body follow.</summary>
     public bool HasBody => Chunked || Length > 0;
 
-    /// <summary>Reads the framing. False when it cannot be passed on.</summary>
-    public static bool TryRead(HttpContext context, out RequestShape shape)
+    /// <summary>Reads the framing, which <see cref="RequestEntry"/> has judged.</summary>
+    public static RequestShape Of(HttpContext context)
     {
         var request = context.Request;
         var headers = request.Headers;
@@ -23,11 +23,7 @@ internal readonly record struct RequestShape(long? Length, bool Chunked, bool Up
         var canHaveBody = !upgrade && (context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody ?? true);
         var chunked = canHaveBody && length is null;
         var expects = (chunked || length > 0) && headers.Expect is [{ } expect] && expect.Equals("100-continue", StringComparison.OrdinalIgnoreCase);
-        shape = new RequestShape(upgrade ? null : length, chunked, upgrade, expects);
-
-        // Codings below "chunked" would be lost, as only that one is taken off.
-        var coding = headers.TransferEncoding;
-        return coding.Count == 0 || (coding is [{ } only] && only.Equals("chunked", StringComparison.OrdinalIgnoreCase));
+        return new RequestShape(upgrade ? null : length, chunked, upgrade, expects);
     }
 
     /// <summary>Whether it may be sent again when nobody knows if it arrived.</summary>

@@ -47,6 +47,20 @@ internal static class ForwardedHeaders
         }
     }
 
+    /// <summary>The scheme that the client used: the connection's, unless a trusted proxy says another.</summary>
+    /// <param name="request">The request, as it came.</param>
+    /// <param name="trustedHops">Proxies in front that are believed; each adds at most one value at the end.</param>
+    public static string SchemeOf(HttpRequest request, int trustedHops)
+    {
+        if (trustedHops == 0 || !request.Headers.TryGetValue(Proto, out var told) || StringValues.IsNullOrEmpty(told))
+        {
+            return request.Scheme;
+        }
+
+        var values = told.ToString().Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        return values.Length == 0 ? request.Scheme : values[Math.Max(0, values.Length - trustedHops)].ToLowerInvariant();
+    }
+
     private static string TextOf(IPAddress? address)
         => address is null ? "unknown" : (address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address).ToString();
 

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http;
 using Serving.Api.WellKnown;
+using Serving.Dataplane.Requests;
 using Serving.Networking.Gateway.Routing;
 
 namespace Serving.Networking.Gateway.Proxying;
@@ -9,17 +10,8 @@ internal static class NetworkProbe
 {
     public const string Value = "probe";
 
-    /// <summary>Whether the request is such a probe; when it is not, the header that only probes may carry is taken off.</summary>
-    public static bool Is(HttpRequest request)
-    {
-        if (request.Headers.TryGetValue(Headers.NetworkProbe, out var probe) && probe.ToString() == Value)
-        {
-            return true;
-        }
-
-        request.Headers.Remove(Headers.NetworkHash);
-        return false;
-    }
+    /// <summary>Whether the request is such a probe.</summary>
+    public static bool Is(HttpRequest request) => request.Headers.TryGetValue(Headers.NetworkProbe, out var probe) && probe.ToString() == Value;
 
     /// <summary>
     /// Answers with the version asked for, or with that of <paramref name="route"/> when the probe asks which it is. A route whose backends
@@ -38,7 +30,7 @@ internal static class NetworkProbe
             return PlainAnswer.WriteAsync(context, StatusCodes.Status503ServiceUnavailable, "no endpoint is ready");
         }
 
-        context.Response.Headers[Headers.NetworkHash] = asked == Headers.NetworkHashOverride ? route.Hash : asked;
+        context.Response.Headers[Headers.NetworkHash] = asked == Headers.NetworkHashOverride ? route.Hash : ProbeRequest.Echo(asked);
         return Task.CompletedTask;
     }
 }

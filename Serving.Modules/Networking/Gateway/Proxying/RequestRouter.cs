@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Serving.Api.WellKnown;
 using Serving.Networking.Gateway.Routing;
 
 namespace Serving.Networking.Gateway.Proxying;
@@ -7,12 +8,12 @@ namespace Serving.Networking.Gateway.Proxying;
 /// <summary>
 /// Answers every request: finds its route in the table of the moment, prepares the headers and hands it to the forwarder.
 /// <code>
-/// listener → refuse what is malformed → host → path and headers → probe? redirect? → split → backend
-///                                         ▲                                                    │
-///                                         └──── cluster-local table, with the rewritten host ──┘ (a Service that stands for us)
+/// listener → refuse what is malformed → host → path and headers → probe? redirect? → drop internal headers → split → backend
+///                                         ▲                                                                            │
+///                                         └──── cluster-local table, with the rewritten host ──────────────────────────┘ (a Service that stands for us)
 /// </code>
 /// </summary>
-internal sealed class RequestRouter(BackendForwarder forwarder, bool trustClient)
+internal sealed class RequestRouter(BackendForwarder forwarder, int trustedHops)
 {
     /// <summary>How often a request may come back to the table; a longer way is a circle.</summary>
     private const int MaxDepth = 3;
@@ -48,11 +49,6 @@ internal sealed class RequestRouter(BackendForwarder forwarder, bool trustClient
             return PlainAnswer.WriteAsync(context, StatusCodes.Status400BadRequest, "the path must not contain ..");
         }
 
-        if (HttpMethods.IsConnect(request.Method) && HttpProtocol.IsHttp11(request.Protocol))
-        {
-            return PlainAnswer.WriteAsync(context, StatusCodes.Status405MethodNotAllowed);
-        }
-
         if (Find(hosts, request.Host.Value, request) is not { } route)
         {
             return PlainAnswer.WriteAsync(context, StatusCodes.Status404NotFound);
@@ -63,20 +59,23 @@ internal sealed class RequestRouter(BackendForwarder forwarder, bool trustClient
             return NetworkProbe.AnswerAsync(context, route);
         }
 
-        if (route.RedirectToHttps && external && !request.IsHttps)
+        if (route.RedirectToHttps && external && ForwardedHeaders.SchemeOf(request, trustedHops) != "https")
         {
             context.Response.Headers.Location = $"https://{HostTable.NameOf(request.Host.Value)}{RawTarget(context)}";
             return PlainAnswer.WriteAsync(context, StatusCodes.Status301MovedPermanently);
         }
 
-        ForwardedHeaders.Apply(context, trustClient);
+        ForwardedHeaders.Apply(context, trustedHops > 0);
+        InternalHeaders.Remove(request.Headers, keepTag: true);
         return ForwardAsync(context, now, route);
     }
 
     private Task ForwardAsync(HttpContext context, RouteTable now, Route route)
     {
+        var knowsTags = false;
         for (var depth = 0; depth < MaxDepth; depth++)
         {
+            knowsTags |= route.KnowsTags;
             if (route.Choose(Random.Shared.NextDouble()) is not { } split)
             {
                 return PlainAnswer.WriteAsync(context, StatusCodes.Status503ServiceUnavailable, "the route has no backend");
@@ -92,6 +91,11 @@ internal sealed class RequestRouter(BackendForwarder forwarder, bool trustClient
 
             if (!split.Backend.Resolve().LeadsToGateway)
             {
+                if (!knowsTags)
+                {
+                    request.Headers.Remove(Headers.Tag);
+                }
+
                 return forwarder.ForwardAsync(context, split);
             }
 

@@ -84,10 +84,15 @@ internal sealed class IngressCompiler(BackendRegistry backends, GatewayStatistic
         {
             Hash = hash,
             SetHeaders = [.. path.AppendHeaders],
+            KnowsTags = KnowsTags(path),
             RewriteHost = path.RewriteHost.Length == 0 ? null : path.RewriteHost,
             RedirectToHttps = redirect && !prefix.StartsWith(AcmeChallengePrefix, StringComparison.Ordinal),
         };
     }
+
+    private static bool KnowsTags(HttpIngressPath path)
+        => path.Headers?.Keys.Contains(Headers.Tag, StringComparer.OrdinalIgnoreCase) == true
+            || path.AppendHeaders.Keys.Any(static name => name.Equals(Headers.Tag, StringComparison.OrdinalIgnoreCase) || name.Equals(Headers.DefaultRoute, StringComparison.OrdinalIgnoreCase));
 
     private Split CompileSplit(IngressBackendSplit split, HttpIngressPath path, List<Backend> used, List<(string, string)> counted)
     {

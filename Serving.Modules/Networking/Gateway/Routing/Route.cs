@@ -31,6 +31,9 @@ internal sealed class Route
     /// <summary>Headers to set on every request.</summary>
     public KeyValuePair<string, string>[] SetHeaders { get; init; } = [];
 
+    /// <summary>Whether tags are chosen by header here: the route asks for the tag header, or tells the sidecar how it chose.</summary>
+    public bool KnowsTags { get; init; }
+
     /// <summary>The Host to send instead of the client's; null keeps it.</summary>
     public string? RewriteHost { get; init; }
 

@@ -1,0 +1,46 @@
+using System.Text;
+
+namespace Serving.Benchmarks.Soak;
+
+/// <summary>What a server answered on one stream.</summary>
+internal sealed class Http2Response
+{
+    private readonly StringBuilder _body = new();
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>The status; 0 before it came.</summary>
+    public int Status { get; private set; }
+
+    /// <summary>The code of the server's RST_STREAM; null when it sent none.</summary>
+    public int? ResetCode { get; private set; }
+
+    /// <summary>The body so far.</summary>
+    public string Body
+    {
+        get
+        {
+            lock (_body) return _body.ToString();
+        }
+    }
+
+    /// <summary>Completes when the response ended or the stream was reset.</summary>
+    public Task Ended => _ended.Task;
+
+    public void Answered(int status)
+    {
+        if (Status == 0) Status = status;
+    }
+
+    public void Append(ReadOnlySpan<byte> data)
+    {
+        lock (_body) _body.Append(Encoding.Latin1.GetString(data));
+    }
+
+    public void Reset(int code)
+    {
+        ResetCode = code;
+        _ended.TrySetResult();
+    }
+
+    public void End() => _ended.TrySetResult();
+}
