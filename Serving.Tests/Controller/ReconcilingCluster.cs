@@ -111,6 +111,28 @@ internal sealed class ReconcilingCluster
         }
     }
 
+    /// <summary>Reconciles everything once, whatever fails; tells how many reconciles did.</summary>
+    public async Task<int> TryOnceAsync()
+    {
+        var failures = 0;
+        foreach (var (reconciler, keys) in loops)
+        {
+            foreach (var key in keys().ToList())
+            {
+                try
+                {
+                    await reconciler.ReconcileAsync(key, Cluster, CancellationToken.None);
+                }
+                catch (Exception failure) when (failure is KubernetesException or AggregateException)
+                {
+                    failures++;
+                }
+            }
+        }
+
+        return failures;
+    }
+
     /// <summary>Says in the name of autoscaler and Deployment that a Revision serves.</summary>
     public void MakeReady(string revision)
     {

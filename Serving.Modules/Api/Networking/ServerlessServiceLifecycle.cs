@@ -47,6 +47,10 @@ public static class ServerlessServiceLifecycle
     public static ServerlessServiceStatus MarkEndpointsNotReady(ServerlessServiceStatus status, string reason, DateTimeOffset now)
         => With(status, Conditions.MarkUnknown(Of(status), EndpointsPopulated, reason, "K8s Service is not ready", now));
 
+    /// <summary>The status with the endpoints as ready as <paramref name="earlier"/> has them, and all else as it is.</summary>
+    public static ServerlessServiceStatus KeepEndpoints(ServerlessServiceStatus status, ServerlessServiceStatus earlier)
+        => With(status, [.. Of(status).Select(condition => condition.Type is EndpointsPopulated or Ready ? ConditionSet.Get(Of(earlier), condition.Type) ?? condition : condition)]);
+
     public static ServerlessServiceStatus MarkActivatorEndpointsPopulated(ServerlessServiceStatus status, DateTimeOffset now)
         => With(status, Conditions.MarkTrueWithReason(Of(status), ActivatorEndpointsPopulated, ActivatorEndpointsPopulated, BackedByActivator, now));
 

@@ -6,9 +6,15 @@ namespace Serving.Autoscaler.Reconcilers;
 /// <summary>What a PodAutoscaler's conditions become from the pods that are wanted and those that are ready. Pure.</summary>
 internal static class ActiveCondition
 {
-    /// <summary>Pods that must be ready for the target to be active: the initial scale the first time, later one at least.</summary>
+    /// <summary>
+    /// Pods that must be ready for the target to be active: the initial scale the first time, later one at least. Never more than the
+    /// maximum scale, since a target whose minimum or initial scale is above it would wait for pods that nobody may keep.
+    /// </summary>
     public static int Threshold(PodAutoscalerStatus status, AutoscalerSettings settings)
-        => Math.Max(settings.MinScale, IsScaleTargetInitialized(status) ? 1 : settings.InitialScale);
+    {
+        var least = Math.Max(settings.MinScale, IsScaleTargetInitialized(status) ? 1 : settings.InitialScale);
+        return settings.MaxScale > 0 ? Math.Min(least, settings.MaxScale) : least;
+    }
 
     /// <summary>The status for <paramref name="want"/> (-1: not known) and <paramref name="ready"/> pods.</summary>
     public static PodAutoscalerStatus Apply(PodAutoscalerStatus status, AutoscalerSettings settings, int want, int ready, DateTimeOffset now)

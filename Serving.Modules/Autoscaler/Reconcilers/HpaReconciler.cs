@@ -22,42 +22,44 @@ internal sealed class HpaReconciler(AutoscalerInformers informers, Func<ConfigSn
         }
 
         var pass = new PodAutoscalerPass(original, config(), client, time.GetUtcNow());
-        try
-        {
-            await StepAsync(pass, cancellation).ConfigureAwait(false);
-        }
-        catch (NotOwnedException refused)
-        {
-            pass.Status = PodAutoscalerLifecycle.MarkResourceNotOwned(pass.Status, refused.Kind, refused.ChildName, pass.Now);
-            await pass.WriteStatusAsync(cancellation).ConfigureAwait(false);
-            throw;
-        }
-
-        await pass.WriteStatusAsync(cancellation).ConfigureAwait(false);
+        await StepAsync(pass, cancellation).ConfigureAwait(false);
+        await pass.Failures.TryAsync(() => pass.WriteStatusAsync(cancellation), cancellation).ConfigureAwait(false);
+        pass.Failures.Throw();
         return Reconcile.Done;
     }
 
+    /// <summary>A HorizontalPodAutoscaler that is refused must not keep requests from the pods that are there, so each child is a step of its own.</summary>
     private async Task StepAsync(PodAutoscalerPass pass, CancellationToken cancellation)
     {
         var (ns, name) = (pass.Original.Metadata.Namespace, pass.Original.Metadata.Name);
-        var hpa = await EnsureHpaAsync(pass, cancellation).ConfigureAwait(false);
-        var service = await Children.EnsureAsync(
+        var existing = informers.HorizontalPodAutoscalers.Lister.Get(ns, name);
+        var hpa = await pass.Failures.TryAsync(() => EnsureHpaAsync(pass, existing, cancellation), cancellation).ConfigureAwait(false) ?? existing;
+        var service = await pass.Failures.TryAsync(() => EnsureServiceAsync(pass, cancellation), cancellation).ConfigureAwait(false)
+            ?? informers.ServerlessServices.Lister.Get(ns, name);
+        if (pass.NotOwned is { } refused)
+        {
+            pass.Status = PodAutoscalerLifecycle.MarkResourceNotOwned(pass.Status, refused.Kind, refused.ChildName, pass.Now);
+        }
+        else if (hpa is not null && service is not null)
+        {
+            ComputeStatus(pass, hpa, service);
+        }
+    }
+
+    private Task<ServerlessService> EnsureServiceAsync(PodAutoscalerPass pass, CancellationToken cancellation)
+        => Children.EnsureAsync(
             Resources.ServerlessServices,
-            informers.ServerlessServices.Lister.Get(ns, name),
+            informers.ServerlessServices.Lister.Get(pass.Original.Metadata.Namespace, pass.Original.Metadata.Name),
             ChildMaker.ServerlessService(pass.Original, ServerlessServiceLifecycle.ModeServe, activators: 0),
             static (existing, wanted) => existing with
             {
                 Spec = existing.Spec with { Mode = wanted.Spec.Mode, ObjectRef = wanted.Spec.ObjectRef, ProtocolType = wanted.Spec.ProtocolType, NumActivators = 0 },
             },
-            pass.Original, pass.Client, cancellation).ConfigureAwait(false);
-        ComputeStatus(pass, hpa, service);
-    }
+            pass.Original, pass.Client, cancellation);
 
     /// <summary>When Kubernetes does not take it, the status says so at once.</summary>
-    private async Task<HorizontalPodAutoscaler> EnsureHpaAsync(PodAutoscalerPass pass, CancellationToken cancellation)
+    private async Task<HorizontalPodAutoscaler> EnsureHpaAsync(PodAutoscalerPass pass, HorizontalPodAutoscaler? existing, CancellationToken cancellation)
     {
-        var (ns, name) = (pass.Original.Metadata.Namespace, pass.Original.Metadata.Name);
-        var existing = informers.HorizontalPodAutoscalers.Lister.Get(ns, name);
         try
         {
             return await Children.EnsureAsync(
@@ -70,8 +72,8 @@ internal sealed class HpaReconciler(AutoscalerInformers informers, Func<ConfigSn
         catch (KubernetesException refused) when (existing is null && !refused.IsAlreadyExists)
         {
             // One that exists already was made by the pass before, which the cache has not heard of: no failure.
-            pass.Status = PodAutoscalerLifecycle.MarkResourceFailedCreation(pass.Status, Resources.HorizontalPodAutoscalers.Kind, name, pass.Now);
-            await pass.WriteStatusAsync(cancellation).ConfigureAwait(false);
+            pass.Status = PodAutoscalerLifecycle.MarkResourceFailedCreation(
+                pass.Status, Resources.HorizontalPodAutoscalers.Kind, pass.Original.Metadata.Name, pass.Now);
             throw;
         }
     }

@@ -30,6 +30,12 @@ internal sealed class PodAutoscalerPass
 
     public PodAutoscalerStatus Status { get; set; }
 
+    /// <summary>What could not be done; the rest of the pass goes on.</summary>
+    public StepFailures Failures { get; } = new();
+
+    /// <summary>The first child that belongs to somebody else, if any.</summary>
+    public NotOwnedException? NotOwned => Failures.All.OfType<NotOwnedException>().FirstOrDefault();
+
     /// <summary>When to look again, if nothing changes before.</summary>
     public TimeSpan? Again { get; private set; }
 

@@ -58,28 +58,24 @@ internal sealed class PodAutoscalerReconciler : IReconciler
         }
 
         var pass = new PodAutoscalerPass(original, config(), client, time.GetUtcNow());
-        try
-        {
-            await StepAsync(pass, cancellation).ConfigureAwait(false);
-        }
-        catch (NotOwnedException refused)
-        {
-            pass.Status = PodAutoscalerLifecycle.MarkResourceNotOwned(pass.Status, refused.Kind, refused.ChildName, pass.Now);
-            await pass.WriteStatusAsync(cancellation).ConfigureAwait(false);
-            throw;
-        }
-
-        await pass.WriteStatusAsync(cancellation).ConfigureAwait(false);
+        await StepAsync(pass, cancellation).ConfigureAwait(false);
+        await pass.Failures.TryAsync(() => pass.WriteStatusAsync(cancellation), cancellation).ConfigureAwait(false);
+        pass.Failures.Throw();
         return pass.Again is { } again ? Reconcile.After(again) : Reconcile.Done;
     }
 
+    /// <summary>
+    /// Each write is a step of its own: a Metric or a ServerlessService that is refused must not keep the target from being scaled, nor
+    /// one of them the other.
+    /// </summary>
     private async Task StepAsync(PodAutoscalerPass pass, CancellationToken cancellation)
     {
         var (ns, name) = (pass.Original.Metadata.Namespace, pass.Original.Metadata.Name);
         var counts = CountPods(pass);
         if (informers.ServerlessServices.Lister.Get(ns, name) is not { Status.PrivateServiceName.Length: > 0 } service)
         {
-            await EnsureServiceAsync(pass, ServerlessServiceLifecycle.ModeProxy, LeastActivators, cancellation).ConfigureAwait(false);
+            await pass.Failures.TryAsync(
+                () => EnsureServiceAsync(pass, ServerlessServiceLifecycle.ModeProxy, LeastActivators, cancellation), cancellation).ConfigureAwait(false);
             pass.Status = PodAutoscalerLifecycle.MarkSksNotReady(pass.Status, "No Private Service Name", pass.Now);
             ComputeStatus(pass, -1, counts);
             return;
@@ -91,11 +87,12 @@ internal sealed class PodAutoscalerReconciler : IReconciler
 
         // With the activator always in the path it has told of every request.
         var target = spec.TargetBurstCapacity == -1 ? "" : service.Status.PrivateServiceName;
-        await EnsureMetricAsync(pass, target, cancellation).ConfigureAwait(false);
+        await pass.Failures.TryAsync(() => EnsureMetricAsync(pass, target, cancellation), cancellation).ConfigureAwait(false);
         var want = await ScaleAsync(pass, service, decision.DesiredScale, cancellation).ConfigureAwait(false);
 
         var mode = want > 0 && decision.ExcessBurstCapacity >= 0 ? ServerlessServiceLifecycle.ModeServe : ServerlessServiceLifecycle.ModeProxy;
-        service = await EnsureServiceAsync(pass, mode, ActivatorsFor(spec, counts.Ready), cancellation).ConfigureAwait(false);
+        service = await pass.Failures.TryAsync(
+            () => EnsureServiceAsync(pass, mode, ActivatorsFor(spec, counts.Ready), cancellation), cancellation).ConfigureAwait(false) ?? service;
         pass.Status = pass.Status with { ServiceName = service.Status.ServiceName };
         pass.Status = ServerlessServiceLifecycle.IsReady(service)
             ? PodAutoscalerLifecycle.MarkSksReady(pass.Status, pass.Now)
@@ -128,9 +125,9 @@ internal sealed class PodAutoscalerReconciler : IReconciler
             least = Math.Max(least, settings.InitialScale);
         }
 
-        desired = Math.Max(desired, least);
-        if (settings.MaxScale != 0) desired = Math.Min(desired, settings.MaxScale);
-        var target = TargetOf(pass);
+        // The minimum wins over the maximum, as with the initial scale of a revision that may keep fewer pods later.
+        desired = desired < least ? least : settings.MaxScale > 0 ? Math.Min(desired, Math.Max(least, settings.MaxScale)) : desired;
+        if (TargetOf(pass) is not { } target) return desired;
         var current = target.Spec?.Replicas ?? 1;
         if (desired == 0)
         {
@@ -140,7 +137,11 @@ internal sealed class PodAutoscalerReconciler : IReconciler
             desired = step.Scale;
         }
 
-        if (desired != current) await PatchReplicasAsync(pass, target, desired, cancellation).ConfigureAwait(false);
+        if (desired != current)
+        {
+            await pass.Failures.TryAsync(() => PatchReplicasAsync(pass, target, desired, cancellation), cancellation).ConfigureAwait(false);
+        }
+
         return desired;
     }
 
@@ -158,12 +159,19 @@ internal sealed class PodAutoscalerReconciler : IReconciler
         return ScaleToZero.Decide(pass.Status, pass.Settings, service, limits, inPath, pass.Now);
     }
 
-    private Deployment TargetOf(PodAutoscalerPass pass)
+    /// <summary>The Deployment to scale; null, and a failure of the pass, when there is none.</summary>
+    private Deployment? TargetOf(PodAutoscalerPass pass)
     {
         var target = pass.Original.Spec.ScaleTargetRef;
-        if (target.Kind != Resources.Deployments.Kind) throw new InvalidOperationException($"failed to get scale target {target.Kind} {target.Name}: only Deployments can be scaled");
-        return informers.Deployments.Lister.Get(pass.Original.Metadata.Namespace, target.Name)
-            ?? throw new InvalidOperationException($"failed to get scale target {target.Name}: the Deployment is not known");
+        var known = target.Kind == Resources.Deployments.Kind ? informers.Deployments.Lister.Get(pass.Original.Metadata.Namespace, target.Name) : null;
+        if (known is null)
+        {
+            pass.Failures.Add(new InvalidOperationException(target.Kind == Resources.Deployments.Kind
+                ? $"failed to get scale target {target.Name}: the Deployment is not known"
+                : $"failed to get scale target {target.Kind} {target.Name}: only Deployments can be scaled"));
+        }
+
+        return known;
     }
 
     /// <summary>
@@ -247,7 +255,9 @@ internal sealed class PodAutoscalerReconciler : IReconciler
         // A decider that has just begun knows nothing; what was wanted before still holds.
         var keep = want < 0 && pass.Status.DesiredScale >= 0;
         pass.Status = pass.Status with { ActualScale = counts.Ready, DesiredScale = keep ? pass.Status.DesiredScale : want };
-        pass.Status = ActiveCondition.Apply(pass.Status, pass.Settings, want, counts.Ready, pass.Now);
+        pass.Status = pass.NotOwned is { } refused
+            ? PodAutoscalerLifecycle.MarkResourceNotOwned(pass.Status, refused.Kind, refused.ChildName, pass.Now)
+            : ActiveCondition.Apply(pass.Status, pass.Settings, want, counts.Ready, pass.Now);
         board.Note(pass.Original, want, counts);
     }
 }

@@ -91,7 +91,10 @@ internal sealed class DomainMappingReconciler(
         var url = $"{network.DefaultExternalScheme}://{work.Name}";
         work.Status = work.Status with { Url = url, Address = new Addressable { Url = url } };
         await ClaimAsync(work, network, cancellation).ConfigureAwait(false);
-        var (tls, challenges) = await TlsAsync(work, network, cancellation).ConfigureAwait(false);
+
+        // A Certificate that is refused must not keep the Ingress from following the reference.
+        var steps = new StepFailures();
+        var (tls, challenges) = await TlsAsync(work, network, steps, cancellation).ConfigureAwait(false);
         var target = await references.ResolveAsync(mapping, work.Client, cancellation).ConfigureAwait(false);
         var again = target.IsTracked ? Reconcile.Done : Reconcile.After(UntrackedInterval);
         if (target.Problem is { } problem)
@@ -102,6 +105,7 @@ internal sealed class DomainMappingReconciler(
             }
 
             work.Status = work.Status.MarkReferenceNotResolved(problem, work.Now);
+            steps.Throw();
             return again;
         }
 
@@ -118,6 +122,7 @@ internal sealed class DomainMappingReconciler(
         work.Status = ingress.Metadata.Generation == ingress.Status.ObservedGeneration
             ? work.Status.PropagateIngress(ingress.Status, work.Now)
             : work.Status.MarkIngressNotConfigured(work.Now);
+        steps.Throw();
         return again;
     }
 
@@ -155,7 +160,7 @@ internal sealed class DomainMappingReconciler(
     }
 
     private async Task<(IReadOnlyList<IngressTls> Tls, IReadOnlyList<Http01Challenge> Challenges)> TlsAsync(
-        MappingWork work, NetworkConfig network, CancellationToken cancellation)
+        MappingWork work, NetworkConfig network, StepFailures steps, CancellationToken cancellation)
     {
         if (work.Resource.Spec.Tls is { } own)
         {
@@ -182,10 +187,17 @@ internal sealed class DomainMappingReconciler(
             work.Status = work.Status.MarkCertificateNotOwned(name, work.Now);
             throw;
         }
-        catch (KubernetesException)
+        catch (KubernetesException error) when (error is { IsConflict: false, IsAlreadyExists: false })
         {
-            work.Status = work.Status.MarkCertificateProvisionFailed(name, work.Now);
-            throw;
+            steps.Add(error);
+            if (listers.Certificates.Get(work.Namespace, name) is not { } known)
+            {
+                work.Status = WithScheme(
+                    work.Status.MarkCertificateProvisionFailed(name, work.Now), work.Name, network.HttpProtocol == HttpProtocol.Enabled ? "http" : "https");
+                return ([], []);
+            }
+
+            certificate = known;
         }
 
         work.Status = WithScheme(work.Status, work.Name, "https");

@@ -70,9 +70,16 @@ internal sealed class RevisionReconciler(
             await certificates.EnsureAsync(work.Client, work.Namespace, certificateClass, cancellation).ConfigureAwait(false);
         }
 
-        var deployment = await DeploymentAsync(work, snapshot, cancellation).ConfigureAwait(false);
-        await ImagesAsync(work, cancellation).ConfigureAwait(false);
-        await PodAutoscalerAsync(work, deployment, snapshot, cancellation).ConfigureAwait(false);
+        // Caches of images are a convenience, and a Deployment that cannot be changed still serves: neither keeps the autoscaler from its settings.
+        var steps = new StepFailures();
+        var deployment = await steps.TryAsync(() => DeploymentAsync(work, snapshot, cancellation), cancellation).ConfigureAwait(false) ?? Owned(work);
+        await steps.TryAsync(() => ImagesAsync(work, cancellation), cancellation).ConfigureAwait(false);
+        if (deployment is not null)
+        {
+            await steps.TryAsync(() => PodAutoscalerAsync(work, deployment, snapshot, cancellation), cancellation).ConfigureAwait(false);
+        }
+
+        steps.Throw();
         if (!work.Resource.IsReady() && RevisionLifecycle.Conditions.IsHappy(work.Status.Conditions))
         {
             Events.Normal(work.Resource, "RevisionReady", "Revision becomes ready upon all resources being ready");
@@ -106,6 +113,10 @@ internal sealed class RevisionReconciler(
         }
     }
 
+    /// <summary>The Revision's Deployment as the cache knows it, if it is the Revision's.</summary>
+    private Deployment? Owned(RevisionWork work)
+        => listers.Deployments.Get(work.Namespace, ChildNames.Deployment(work.Name)) is { } known && known.IsControlledBy(work.Resource) ? known : null;
+
     private async Task<Deployment> DeploymentAsync(RevisionWork work, ConfigSnapshot snapshot, CancellationToken cancellation)
     {
         var wanted = Wanted(work, snapshot);
@@ -123,13 +134,10 @@ internal sealed class RevisionReconciler(
             throw new NotOwnedException($"revision: \"{work.Name}\" does not own Deployment: \"{name}\"");
         }
 
-        if (DeploymentMaker.Update(existing, wanted) is { } update)
-        {
-            existing = await work.Client.UpdateAsync(ApiResources.Deployments, update, cancellation).ConfigureAwait(false);
-        }
-
         Observe(work, existing, snapshot.Deployment);
-        return existing;
+        return DeploymentMaker.Update(existing, wanted) is { } update
+            ? await work.Client.UpdateAsync(ApiResources.Deployments, update, cancellation).ConfigureAwait(false)
+            : existing;
     }
 
     private Deployment Wanted(RevisionWork work, ConfigSnapshot snapshot)

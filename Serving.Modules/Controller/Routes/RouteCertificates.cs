@@ -18,7 +18,8 @@ internal sealed record RouteTls(List<IngressTls> Tls, List<Http01Challenge> Chal
 internal sealed class RouteCertificates(RouteListers listers, IEventRecorder events, string clusterDomain)
 {
     public async Task<RouteTls> EnsureAsync(
-        RouteWork work, IReadOnlyCollection<string> tags, Func<string, bool> isLocal, RouteDomains domains, ConfigSnapshot config, CancellationToken cancellation)
+        RouteWork work, IReadOnlyCollection<string> tags, Func<string, bool> isLocal, RouteDomains domains, ConfigSnapshot config, StepFailures steps,
+        CancellationToken cancellation)
     {
         var result = new RouteTls([], []);
         var certificateClass = NetworkingKeys.CertificateClass.Value(work.Resource.Metadata.Annotations) ?? config.Network.CertificateClass;
@@ -30,12 +31,12 @@ internal sealed class RouteCertificates(RouteListers listers, IEventRecorder eve
         }
         else
         {
-            any = await ExternalAsync(work, tags, isLocal, domains, config.Network, certificateClass, result, cancellation).ConfigureAwait(false);
+            any = await ExternalAsync(work, tags, isLocal, domains, config.Network, certificateClass, result, steps, cancellation).ConfigureAwait(false);
         }
 
         if (config.Network.ClusterLocalDomainTls)
         {
-            await ClusterLocalAsync(work, tags, domains, certificateClass, result, cancellation).ConfigureAwait(false);
+            await ClusterLocalAsync(work, tags, domains, certificateClass, result, steps, cancellation).ConfigureAwait(false);
         }
         else if (external && !any)
         {
@@ -58,6 +59,7 @@ internal sealed class RouteCertificates(RouteListers listers, IEventRecorder eve
         NetworkConfig network,
         string certificateClass,
         RouteTls result,
+        StepFailures steps,
         CancellationToken cancellation)
     {
         var hosts = new SortedDictionary<string, string>(StringComparer.Ordinal);
@@ -76,7 +78,7 @@ internal sealed class RouteCertificates(RouteListers listers, IEventRecorder eve
             var wanted = CertificateMaker.External(
                 ApiResources.Routes, work.Resource, ServingKeys.Route, CertificateMaker.NameOf(work.Resource, tag), host, domains.BaseDomain, certificateClass);
             var wildcard = wildcards.FirstOrDefault(certificate => Matches(certificate, host));
-            var certificate = wildcard ?? await EnsureAsync(work, wanted, cancellation).ConfigureAwait(false);
+            var certificate = wildcard ?? await EnsureAsync(work, wanted, steps, cancellation).ConfigureAwait(false);
             IReadOnlyList<string> names = wildcard is null ? certificate.Spec.DnsNames : [host];
             SetScheme(work, names, "https");
             if (CertificateLifecycle.IsReady(certificate))
@@ -92,13 +94,11 @@ internal sealed class RouteCertificates(RouteListers listers, IEventRecorder eve
             }
 
             result.Challenges.AddRange(certificate.Status.Http01Challenges);
-            work.Status = CertificateLifecycle.IsFailed(certificate)
-                ? work.Status.MarkCertificateProvisionFailed(certificate, work.Now)
-                : work.Status.MarkCertificateNotReady(certificate, work.Now);
+            MarkUnready(work, certificate);
             if (network.HttpProtocol == HttpProtocol.Enabled)
             {
                 SetScheme(work, names, "http");
-                work.Status = work.Status.MarkHttpDowngrade(certificate.Metadata.Name, work.Now);
+                work.Status = certificate.Metadata.Uid.Length > 0 ? work.Status.MarkHttpDowngrade(certificate.Metadata.Name, work.Now) : work.Status;
             }
         }
 
@@ -108,7 +108,8 @@ internal sealed class RouteCertificates(RouteListers listers, IEventRecorder eve
     }
 
     private async Task ClusterLocalAsync(
-        RouteWork work, IReadOnlyCollection<string> tags, RouteDomains domains, string certificateClass, RouteTls result, CancellationToken cancellation)
+        RouteWork work, IReadOnlyCollection<string> tags, RouteDomains domains, string certificateClass, RouteTls result, StepFailures steps,
+        CancellationToken cancellation)
     {
         var used = new HashSet<string>(StringComparer.Ordinal);
         foreach (var tag in tags)
@@ -116,12 +117,10 @@ internal sealed class RouteCertificates(RouteListers listers, IEventRecorder eve
             var hosts = domains.Expand(domains.Domain(tag, clusterLocal: true));
             used.UnionWith(hosts);
             var wanted = CertificateMaker.ClusterLocal(work.Resource, tag, hosts, clusterDomain, certificateClass);
-            var certificate = await EnsureAsync(work, wanted, cancellation).ConfigureAwait(false);
+            var certificate = await EnsureAsync(work, wanted, steps, cancellation).ConfigureAwait(false);
             if (!CertificateLifecycle.IsReady(certificate))
             {
-                work.Status = CertificateLifecycle.IsFailed(certificate)
-                    ? work.Status.MarkCertificateProvisionFailed(certificate, work.Now)
-                    : work.Status.MarkCertificateNotReady(certificate, work.Now);
+                MarkUnready(work, certificate);
                 continue;
             }
 
@@ -137,7 +136,17 @@ internal sealed class RouteCertificates(RouteListers listers, IEventRecorder eve
         await DeleteUnusedAsync(work, CertificateMaker.ClusterLocalDomain, used, cancellation).ConfigureAwait(false);
     }
 
-    private async Task<Certificate> EnsureAsync(RouteWork work, Certificate wanted, CancellationToken cancellation)
+    // One that was never created has no uid: it counts as failed.
+    private static void MarkUnready(RouteWork work, Certificate certificate)
+        => work.Status = CertificateLifecycle.IsFailed(certificate) || certificate.Metadata.Uid.Length == 0
+            ? work.Status.MarkCertificateProvisionFailed(certificate, work.Now)
+            : work.Status.MarkCertificateNotReady(certificate, work.Now);
+
+    /// <summary>
+    /// The Certificate. When it is refused that is a failure of <paramref name="steps"/>, and the one that is there serves on; when there
+    /// is none the wanted one stands for it, which is not ready.
+    /// </summary>
+    private async Task<Certificate> EnsureAsync(RouteWork work, Certificate wanted, StepFailures steps, CancellationToken cancellation)
     {
         try
         {
@@ -148,10 +157,10 @@ internal sealed class RouteCertificates(RouteListers listers, IEventRecorder eve
             work.Status = work.Status.MarkCertificateNotOwned(wanted.Metadata.Name, work.Now);
             throw;
         }
-        catch (KubernetesException)
+        catch (KubernetesException error) when (error is { IsConflict: false, IsAlreadyExists: false })
         {
-            work.Status = work.Status.MarkCertificateProvisionFailed(wanted, work.Now);
-            throw;
+            steps.Add(error);
+            return listers.Certificates.Get(work.Namespace, wanted.Metadata.Name) ?? wanted;
         }
     }
 

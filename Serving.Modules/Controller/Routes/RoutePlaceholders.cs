@@ -15,17 +15,23 @@ namespace Serving.Controller.Routes;
 internal sealed class RoutePlaceholders(RouteListers listers, IEventRecorder events)
 {
     /// <summary>Makes sure that every tag has its Service, whatever it points at, and removes those of tags that are gone.</summary>
+    /// <remarks>A Service that is refused is a failure of <paramref name="steps"/>; one that is somebody else's is thrown, since its host may be too.</remarks>
     /// <returns>The Services by tag.</returns>
     public async Task<IReadOnlyDictionary<string, CoreService>> HoldAsync(
-        RouteWork work, IEnumerable<string> tags, RouteDomains domains, CancellationToken cancellation)
+        RouteWork work, IEnumerable<string> tags, RouteDomains domains, StepFailures steps, CancellationToken cancellation)
     {
         var services = new SortedDictionary<string, CoreService>(StringComparer.Ordinal);
         foreach (var tag in tags)
         {
             var hostname = domains.Hostname(tag);
-            services[tag] = await HoldAsync(work, hostname, domains.Domain(hostname), cancellation).ConfigureAwait(false);
+            if (await HoldAsync(work, hostname, domains.Domain(hostname), steps, cancellation).ConfigureAwait(false) is not { } service)
+            {
+                continue;
+            }
+
+            services[tag] = service;
             if (listers.Endpoints.Get(work.Namespace, hostname) is { } endpoints && !endpoints.IsControlledBy(work.Resource)
-                && services[tag].Spec?.Type == "ClusterIP" && services[tag].Spec?.ClusterIP == "None")
+                && service.Spec?.Type == "ClusterIP" && service.Spec?.ClusterIP == "None")
             {
                 work.Status = work.Status.MarkEndpointNotOwned(hostname, work.Now);
                 throw new NotOwnedException($"route: \"{work.Name}\" does not own Endpoints: \"{hostname}\"");
@@ -37,32 +43,38 @@ internal sealed class RoutePlaceholders(RouteListers listers, IEventRecorder eve
         {
             if (!names.Contains(orphan.Metadata.Name) && orphan.IsControlledBy(work.Resource))
             {
-                await DeleteAsync(work, ApiResources.Services, orphan.Metadata.Name, cancellation).ConfigureAwait(false);
-                if (listers.Endpoints.Get(work.Namespace, orphan.Metadata.Name) is { } left && left.IsControlledBy(work.Resource))
-                {
-                    await DeleteAsync(work, ApiResources.Endpoints, orphan.Metadata.Name, cancellation).ConfigureAwait(false);
-                }
+                await steps.TryAsync(() => DeleteAsync(work, orphan.Metadata.Name, cancellation), cancellation).ConfigureAwait(false);
             }
         }
 
         return services;
     }
 
+    private async Task DeleteAsync(RouteWork work, string orphan, CancellationToken cancellation)
+    {
+        await DeleteAsync(work, ApiResources.Services, orphan, cancellation).ConfigureAwait(false);
+        if (listers.Endpoints.Get(work.Namespace, orphan) is { } left && left.IsControlledBy(work.Resource))
+        {
+            await DeleteAsync(work, ApiResources.Endpoints, orphan, cancellation).ConfigureAwait(false);
+        }
+    }
+
     /// <summary>Points every Service at the load balancer of the Ingress, once it has one.</summary>
-    public async Task PointAsync(RouteWork work, IReadOnlyDictionary<string, CoreService> services, Ingress ingress, CancellationToken cancellation)
+    public async Task PointAsync(
+        RouteWork work, IReadOnlyDictionary<string, CoreService> services, Ingress ingress, StepFailures steps, CancellationToken cancellation)
     {
         foreach (var service in services.Values)
         {
             var isPrivate = service.Metadata.Labels.Get(NetworkingKeys.Visibility) == NetworkingKeys.ClusterLocal;
             if (PlaceholderMaker.Point(work.Resource, service.Metadata.Name, ingress, isPrivate) is { } wanted)
             {
-                await PointAsync(work, service, wanted.Service, cancellation).ConfigureAwait(false);
-                await EndpointsAsync(work, service.Metadata.Name, wanted.Endpoints, cancellation).ConfigureAwait(false);
+                await steps.TryAsync(() => PointAsync(work, service, wanted.Service, cancellation), cancellation).ConfigureAwait(false);
+                await steps.TryAsync(() => EndpointsAsync(work, service.Metadata.Name, wanted.Endpoints, cancellation), cancellation).ConfigureAwait(false);
             }
         }
     }
 
-    private async Task<CoreService> HoldAsync(RouteWork work, string hostname, string domain, CancellationToken cancellation)
+    private async Task<CoreService?> HoldAsync(RouteWork work, string hostname, string domain, StepFailures steps, CancellationToken cancellation)
     {
         if (listers.Services.Get(work.Namespace, hostname) is { } existing)
         {
@@ -97,7 +109,8 @@ internal sealed class RoutePlaceholders(RouteListers listers, IEventRecorder eve
         catch (KubernetesException error)
         {
             events.Warning(work.Resource, "CreationFailed", $"Failed to create placeholder service \"{hostname}\": {error.Message}");
-            throw;
+            steps.Add(error);
+            return null;
         }
     }
 

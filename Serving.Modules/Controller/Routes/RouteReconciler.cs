@@ -80,8 +80,11 @@ internal sealed class RouteReconciler(
             Traffic = traffic.ToStatus(Rollout.None, UrlOf),
             Address = new Addressable { Url = $"http://{work.Name}.{work.Namespace}.svc.{clusterDomain}" },
         };
-        var services = await placeholders.HoldAsync(work, traffic.Targets.Keys, domains, cancellation).ConfigureAwait(false);
-        var tls = await certificates.EnsureAsync(work, traffic.Targets.Keys, isLocal, domains, snapshot, cancellation).ConfigureAwait(false);
+
+        // A Service or a Certificate that is refused must not keep the Ingress, by which requests travel, from following the traffic.
+        var steps = new StepFailures();
+        var services = await placeholders.HoldAsync(work, traffic.Targets.Keys, domains, steps, cancellation).ConfigureAwait(false);
+        var tls = await certificates.EnsureAsync(work, traffic.Targets.Keys, isLocal, domains, snapshot, steps, cancellation).ConfigureAwait(false);
 
         var existing = listers.Ingresses.Get(work.Namespace, ChildName.Of(work.Name, ""));
         var (rollout, next) = Step(work, traffic, existing, snapshot.Network);
@@ -96,7 +99,7 @@ internal sealed class RouteReconciler(
             work.Status = work.Status.PropagateIngress(ingress.Status, work.Now);
         }
 
-        await placeholders.PointAsync(work, services, ingress, cancellation).ConfigureAwait(false);
+        await placeholders.PointAsync(work, services, ingress, steps, cancellation).ConfigureAwait(false);
         if (!rollout.Done)
         {
             var schemes = work.Status.Traffic.Where(target => target.Tag.Length > 0).GroupBy(target => target.Tag).ToDictionary(group => group.Key, group => group.First().Url);
@@ -106,6 +109,7 @@ internal sealed class RouteReconciler(
             };
         }
 
+        steps.Throw();
         return next is { } delay ? Reconcile.After(delay) : Reconcile.Done;
     }
 

@@ -67,19 +67,29 @@ public sealed class ServerlessServiceReconciler : IReconciler
         var now = time.GetUtcNow();
         var status = ServerlessServiceLifecycle.Initialize(original.Status, now);
         var pass = new Pass(original, client, now, status);
-        try
+
+        // A Service that is refused must not keep the endpoints, by which requests travel, from following pods and activators.
+        var steps = new StepFailures();
+        var failed = await steps.TryAsync(() => ReconcilePrivateServiceAsync(pass, cancellation), cancellation).ConfigureAwait(false) ? null : pass.Status;
+        var hasPublic = await steps.TryAsync(() => ReconcilePublicServiceAsync(pass, cancellation), cancellation).ConfigureAwait(false);
+        failed ??= hasPublic ? null : pass.Status;
+        if (hasPublic || Owns(original, original.Metadata.Name))
         {
-            await ReconcilePrivateServiceAsync(pass, cancellation).ConfigureAwait(false);
-            await ReconcilePublicServiceAsync(pass, cancellation).ConfigureAwait(false);
-            await ReconcilePublicEndpointsAsync(pass, cancellation).ConfigureAwait(false);
-        }
-        catch (Exception error) when (!cancellation.IsCancellationRequested && !IsStaleCache(error))
-        {
-            await WriteStatusAsync(pass, cancellation).ConfigureAwait(false);
-            throw;
+            await steps.TryAsync(() => ReconcilePublicEndpointsAsync(pass, cancellation), cancellation).ConfigureAwait(false);
         }
 
-        await WriteStatusAsync(pass, cancellation).ConfigureAwait(false);
+        if (failed is not null)
+        {
+            // What came later must not hide the first reason why the endpoints are not what they should be.
+            pass.Status = ServerlessServiceLifecycle.KeepEndpoints(pass.Status, failed);
+        }
+
+        if (!steps.All.Any(IsStaleCache))
+        {
+            await steps.TryAsync(() => WriteStatusAsync(pass, cancellation), cancellation).ConfigureAwait(false);
+        }
+
+        steps.Throw();
         return Reconcile.Done;
     }
 
@@ -101,6 +111,10 @@ public sealed class ServerlessServiceReconciler : IReconciler
         => changed.Metadata.Labels.TryGetValue(ServingKeys.Revision, out var revision) && serverlessServices.Lister.Get(changed.Metadata.Namespace, revision) is not null
             ? [new ObjectKey(changed.Metadata.Namespace, revision)]
             : [];
+
+    /// <summary>Whether the cache knows the Service as a child of <paramref name="owner"/>: endpoints of a foreign one are neither ours to write nor to follow.</summary>
+    private bool Owns(ServerlessService owner, string service)
+        => services.Lister.Get(owner.Metadata.Namespace, service)?.Metadata.OwnerReferences.Any(o => o.Controller == true && o.Uid == owner.Metadata.Uid) == true;
 
     private async Task ReconcilePrivateServiceAsync(Pass pass, CancellationToken cancellation)
     {
@@ -146,7 +160,8 @@ public sealed class ServerlessServiceReconciler : IReconciler
         var sks = pass.Object;
         var ns = sks.Metadata.Namespace;
         var activators = endpoints.Lister.Get(environment.SystemNamespace, ActivatorService);
-        var pods = endpoints.Lister.Get(ns, pass.Status.PrivateServiceName);
+        var privateService = ChildName.PrivateService(sks.Metadata.Name);
+        var pods = pass.Status.PrivateServiceName == privateService || Owns(sks, privateService) ? endpoints.Lister.Get(ns, privateService) : null;
         var podsReady = ServerlessServiceMaker.ReadyCount(pods) > 0;
         var proxy = sks.Spec.Mode == ServerlessServiceLifecycle.ModeProxy || !podsReady;
         var source = proxy && ServerlessServiceMaker.ReadyCount(activators) > 0

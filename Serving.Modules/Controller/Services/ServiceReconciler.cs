@@ -32,7 +32,28 @@ internal sealed class ServiceReconciler(
 
     protected override async Task<Reconcile> ReconcileAsync(ServiceWork work, CancellationToken cancellation)
     {
-        var configuration = await ConfigurationAsync(work, cancellation).ConfigureAwait(false);
+        // A template that is refused must not keep the traffic from being moved, back to an earlier Revision for one; unless the Route may
+        // name the Revision that the template would have made.
+        var steps = new StepFailures();
+        var configuration = await steps.TryAsync(() => ConfigurationAsync(work, cancellation), cancellation).ConfigureAwait(false);
+        if (configuration is null && work.Resource.Spec.Template.Metadata.Name.Length == 0)
+        {
+            configuration = configurations.Get(work.Namespace, work.Name) is { } known && known.IsControlledBy(work.Resource) ? known : null;
+        }
+
+        if (configuration is null)
+        {
+            steps.Throw();
+            return Reconcile.Done;
+        }
+
+        var result = await ReconcileAsync(work, configuration, cancellation).ConfigureAwait(false);
+        steps.Throw();
+        return result;
+    }
+
+    private async Task<Reconcile> ReconcileAsync(ServiceWork work, Configuration configuration, CancellationToken cancellation)
+    {
         var named = configuration.Spec.Template.Metadata.Name;
         if (configuration.Metadata.Generation != configuration.Status.ObservedGeneration)
         {

@@ -215,6 +215,32 @@ public sealed class ServerlessServiceReconcilerTests
     }
 
     /// <summary>A revision that serves, after which somebody changed one of its Services and a pod came.</summary>
+    [TestCase("update services rev-private")]
+    [TestCase("update services rev")]
+    public async Task A_Service_that_is_refused_does_not_keep_the_endpoints_from_following_the_pods(string write)
+    {
+        PutEndpoints("default", "rev-private", "10.0.0.1");
+        await ReconcileAsync();
+        var changed = write.Split(' ')[2];
+        var service = cluster.Find(Resources.Services, "default", changed)!;
+        cluster.Put(Resources.Services, service with { Spec = service.Spec! with { Ports = [] } });
+        PutEndpoints("default", "rev-private", "10.0.0.2");
+        FailNext(write, 422, "Invalid");
+
+        await FluentActions.Awaiting(ReconcileAsync).Should().ThrowAsync<KubernetesException>();
+
+        Addresses().Should().Equal("10.0.0.2");
+    }
+
+    [Test]
+    public async Task Endpoints_of_a_Service_that_is_somebody_elses_are_left_alone()
+    {
+        cluster.Put(Resources.Services, new CoreService { ApiVersion = "v1", Kind = "Service", Metadata = new ObjectMeta { Namespace = "default", Name = "rev" } });
+        PutEndpoints("default", "rev-private", "10.0.0.1");
+        await FluentActions.Awaiting(ReconcileAsync).Should().ThrowAsync<InvalidOperationException>();
+        cluster.Find(Resources.Endpoints, "default", "rev").Should().BeNull();
+    }
+
     private async Task ServeAndChangeAsync(string changed)
     {
         PutEndpoints("default", "rev-private", "10.0.0.1");

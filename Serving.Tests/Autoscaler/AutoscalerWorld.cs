@@ -1,0 +1,188 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using Serving.Api;
+using Serving.Api.Autoscaling;
+using Serving.Api.Config;
+using Serving.Api.Core;
+using Serving.Api.Networking;
+using Serving.Autoscaler;
+using Serving.Autoscaler.Reconcilers;
+using Serving.Autoscaler.Scaling;
+using Serving.Kubernetes;
+using Serving.Tests.Support;
+
+namespace Serving.Tests.Autoscaler;
+
+/// <summary>
+/// One revision <c>ns/rev</c> with its autoscaler over a cluster in memory that is as strict as an API server: the test plays the
+/// ServerlessService's reconciler and the Deployment, whose pods are as many as it asks for.
+/// </summary>
+internal sealed class AutoscalerWorld : IMetricSource, IActivatorProbe
+{
+    private static readonly ObjectKey Key = new("ns", "rev");
+
+    private readonly Deciders deciders;
+    private readonly PodAutoscalerReconciler kpa;
+    private readonly HpaReconciler hpa;
+    private readonly Dictionary<string, string> annotations = [];
+
+    public AutoscalerWorld()
+    {
+        Cluster = new InMemoryCluster(Time);
+        var informers = new AutoscalerInformers(Cluster);
+        deciders = new Deciders(
+            this, key => RevisionPods.Count(informers.Pods.Lister, key.Namespace, key.Name).Ready, Time, NullLogger.Instance);
+        kpa = new PodAutoscalerReconciler(informers, () => Config, deciders, this, new PodCountBoard(), Time);
+        hpa = new HpaReconciler(informers, () => Config, Time);
+        Put(replicas: 1);
+        Settings();
+    }
+
+    public ManualTimeProvider Time { get; } = new();
+
+    public InMemoryCluster Cluster { get; }
+
+    public ConfigSnapshot Config { get; set; } = ConfigSnapshot.Default;
+
+    /// <summary>What the metrics say of all pods together; null while nothing was measured.</summary>
+    public (double Stable, double Panic)? Measured { get; set; }
+
+    public PodAutoscalerStatus Status => Cluster.Find(Resources.PodAutoscalers, "ns", "rev")!.Status;
+
+    public int Replicas => Cluster.Find(Resources.Deployments, "ns", "rev-deployment")!.Spec!.Replicas ?? 1;
+
+    public bool IsReady => PodAutoscalerLifecycle.IsReady(Cluster.Find(Resources.PodAutoscalers, "ns", "rev")!);
+
+    /// <summary>The pods that are ready.</summary>
+    public int Pods
+    {
+        get => Cluster.All(Resources.Pods, "ns").Count;
+        set
+        {
+            foreach (var pod in Cluster.All(Resources.Pods, "ns").Skip(value))
+            {
+                Cluster.DeleteAsync(Resources.Pods, "ns", pod.Metadata.Name, CancellationToken.None).GetAwaiter().GetResult();
+            }
+
+            for (var number = Pods + 1; number <= value; number++) PutPod(number);
+        }
+    }
+
+    /// <summary>The annotations of the PodAutoscaler, beside those that were there.</summary>
+    public void Settings(params (string Key, string Value)[] more)
+    {
+        foreach (var (key, value) in more) annotations[key] = value;
+        var existing = Cluster.Find(Resources.PodAutoscalers, "ns", "rev");
+        Cluster.Put(Resources.PodAutoscalers, (existing ?? New()) with { Metadata = (existing ?? New()).Metadata with { Annotations = annotations.ToDictionary() } });
+    }
+
+    /// <summary>The Deployment asks for so many pods, as the Revision's reconciler makes it.</summary>
+    public void Put(int replicas) => Cluster.Put(Resources.Deployments, new Deployment
+    {
+        ApiVersion = "apps/v1",
+        Kind = "Deployment",
+        Metadata = new ObjectMeta { Namespace = "ns", Name = "rev-deployment" },
+        Spec = new DeploymentSpec { Replicas = replicas },
+    });
+
+    /// <summary>Decides by what is measured and reconciles once.</summary>
+    public async Task PassAsync()
+    {
+        deciders.EvaluateAll();
+        await kpa.ReconcileAsync(Key, Cluster, CancellationToken.None);
+        await hpa.ReconcileAsync(Key, Cluster, CancellationToken.None);
+    }
+
+    /// <summary>A pass whose failure, if any, does not matter.</summary>
+    public async Task TryPassAsync()
+    {
+        try
+        {
+            await PassAsync();
+        }
+        catch (KubernetesException)
+        {
+            // Looked at by what was written.
+        }
+    }
+
+    /// <summary>One round of everything: a pass, the two Services, the pods that the Deployment asks for.</summary>
+    public async Task RoundAsync()
+    {
+        await PassAsync();
+        ServeService();
+        PlayHorizontalPodAutoscaler();
+        Pods = Replicas;
+        Time.Advance(TimeSpan.FromSeconds(2));
+    }
+
+    /// <summary>Rounds until the PodAutoscaler is ready; tells how many pods there were then. Throws when that takes too long.</summary>
+    public async Task<int> RunToReadyAsync()
+    {
+        for (var round = 0; round < 30; round++)
+        {
+            await RoundAsync();
+            if (IsReady) return Pods;
+        }
+
+        throw new InvalidOperationException("not ready: " + string.Join("; ", Status.Conditions.Select(c => $"{c.Type} {c.Status} {c.Reason} {c.Message}")));
+    }
+
+    /// <summary>No traffic until the last pod is gone.</summary>
+    public async Task ToZeroAsync()
+    {
+        Measured = (0, 0);
+        for (var round = 0; round < 10 && Pods > 0; round++)
+        {
+            Time.Advance(TimeSpan.FromMinutes(2));
+            await RoundAsync();
+        }
+
+        if (Pods > 0) throw new InvalidOperationException("never at zero");
+    }
+
+    (double Stable, double Panic)? IMetricSource.Average(ObjectKey key, string metric, DateTimeOffset now) => Measured;
+
+    Task<bool> IActivatorProbe.IsInPathAsync(string ns, string service, CancellationToken cancellation) => Task.FromResult(true);
+
+    private static PodAutoscaler New() => new()
+    {
+        ApiVersion = Resources.PodAutoscalers.ApiVersion,
+        Kind = "PodAutoscaler",
+        Metadata = new ObjectMeta { Namespace = "ns", Name = "rev", Labels = new Dictionary<string, string> { ["serving.knative.dev/revision"] = "rev" } },
+        Spec = new PodAutoscalerSpec
+        {
+            ScaleTargetRef = new ObjectReference { ApiVersion = "apps/v1", Kind = "Deployment", Name = "rev-deployment" },
+            ProtocolType = "http1",
+            Reachability = "Reachable",
+        },
+    };
+
+    private void ServeService()
+    {
+        var service = Cluster.Find(Resources.ServerlessServices, "ns", "rev")!;
+        var now = Time.GetUtcNow();
+        var status = ServerlessServiceLifecycle.Initialize(service.Status, now);
+        status = Pods > 0 ? ServerlessServiceLifecycle.MarkEndpointsReady(status, now) : ServerlessServiceLifecycle.MarkEndpointsNotReady(status, "NoHealthyBackends", now);
+        Cluster.Put(Resources.ServerlessServices, service with
+        {
+            Status = status with { ServiceName = "rev", PrivateServiceName = "rev-private", ObservedGeneration = service.Metadata.Generation },
+        });
+    }
+
+    // Without load it goes to its minimum, at once.
+    private void PlayHorizontalPodAutoscaler()
+    {
+        if (Cluster.Find(Resources.HorizontalPodAutoscalers, "ns", "rev") is not { } autoscaler) return;
+        var wanted = Math.Clamp(Replicas, autoscaler.Spec!.MinReplicas ?? 1, autoscaler.Spec.MaxReplicas);
+        Put(wanted);
+        Cluster.Put(Resources.HorizontalPodAutoscalers, autoscaler with { Status = new HorizontalPodAutoscalerStatus { CurrentReplicas = wanted, DesiredReplicas = wanted } });
+    }
+
+    private void PutPod(int number) => Cluster.Put(Resources.Pods, new Pod
+    {
+        ApiVersion = "v1",
+        Kind = "Pod",
+        Metadata = new ObjectMeta { Namespace = "ns", Name = $"rev-{number}", Labels = new Dictionary<string, string> { ["serving.knative.dev/revision"] = "rev" } },
+        Status = new PodStatus { Phase = "Running", Conditions = [new Condition { Type = "Ready", Status = "True" }] },
+    });
+}
