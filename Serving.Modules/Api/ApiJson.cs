@@ -11,7 +11,8 @@ using Serving.Api.Networking;
 namespace Serving.Api;
 
 /// <summary>
-/// Reads and writes API documents. Invariant: what Go would omit as empty (strings, lists and maps) is not written, and
+/// Reads and writes API documents. Invariant: what Go would omit as empty (strings, lists and maps) is not written, a field that
+/// the schema requires always is, and
 /// times are written as Go writes them, so that documents compare equal to those of other clients.
 /// </summary>
 public sealed class ApiJson
@@ -95,11 +96,25 @@ public sealed class ApiJson
     /// <summary>The metadata of <typeparamref name="T"/>; throws when it is not an API type.</summary>
     public JsonTypeInfo<T> Of<T>() => (JsonTypeInfo<T>)Options.GetTypeInfo(typeof(T));
 
+    /// <summary>Whether a document must have the field, see <see cref="RequiredFieldAttribute"/>.</summary>
+    internal static bool IsRequired(JsonPropertyInfo property) => Has<RequiredFieldAttribute>(property);
+
+    private static bool Has<TAttribute>(JsonPropertyInfo property)
+        where TAttribute : Attribute
+        => property.AttributeProvider?.IsDefined(typeof(TAttribute), inherit: true) == true;
+
     private static void OmitEmpty(JsonTypeInfo type)
     {
         foreach (var property in type.Properties)
         {
-            if (property.AttributeProvider?.IsDefined(typeof(WrittenWhenEmptyAttribute), inherit: true) == true)
+            if (IsRequired(property))
+            {
+                // A null in a required field is written too: that it is missing is for the API server to say, not to be hidden.
+                property.ShouldSerialize = static (_, _) => true;
+                continue;
+            }
+
+            if (Has<WrittenWhenEmptyAttribute>(property))
             {
                 continue;
             }

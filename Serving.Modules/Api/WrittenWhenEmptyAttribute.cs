@@ -1,5 +1,5 @@
 namespace Serving.Api;
 
-/// <summary>Marks a string that is written even when it is empty, because the schema requires the field.</summary>
+/// <summary>Marks text that is optional and yet differs from absent text when it is empty, as a pointer in Go does. For a field that must be there see <see cref="RequiredFieldAttribute"/>.</summary>
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class WrittenWhenEmptyAttribute : Attribute;

@@ -11,8 +11,8 @@ namespace Serving.Tests.Support;
 
 /// <summary>
 /// A Kubernetes API in memory for tests of reconcilers: client and informers over one store. It knows resourceVersions,
-/// conflicts, generations, the split between object and status, finalizers and patches; nothing else happens by itself.
-/// Handlers of its informers run before a write returns.
+/// conflicts, generations, the split between object and status, finalizers and patches, and it refuses what an API server
+/// refuses (<see cref="WriteRules"/>); nothing else happens by itself. Handlers of its informers run before a write returns.
 /// </summary>
 public sealed class InMemoryCluster : IKubernetesClient, IInformers
 {
@@ -339,6 +339,7 @@ public sealed class InMemoryCluster : IKubernetesClient, IInformers
         meta["generation"] = 1L;
         meta["creationTimestamp"] = Now();
         json.Remove("status");
+        WriteRules.Check(type, json, old: null);
         return options?.DryRun == true ? FromJson(type, json) : Store(type, json, added: true);
     }
 
@@ -367,6 +368,7 @@ public sealed class InMemoryCluster : IKubernetesClient, IInformers
             KeepServerFields(current, result);
         }
 
+        WriteRules.Check(type, result, current);
         if (JsonNode.DeepEquals(current, result) || options?.DryRun == true)
         {
             return FromJson(type, result);

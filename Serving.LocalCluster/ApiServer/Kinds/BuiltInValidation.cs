@@ -41,6 +41,15 @@ internal static partial class BuiltInValidation
             case ("", "Service"):
                 Service(document, errors);
                 break;
+            case ("", "Endpoints"):
+                EndpointsValidation.Check(document, errors);
+                break;
+            case ("discovery.k8s.io", "EndpointSlice"):
+                EndpointsValidation.CheckSlice(document, old, errors);
+                break;
+            case ("autoscaling", "HorizontalPodAutoscaler") when resource.Version == "v2":
+                HorizontalPodAutoscalerValidation.Check(document, errors);
+                break;
             case ("", "ConfigMap" or "Secret"):
                 Data(document, old, errors);
                 break;
@@ -89,6 +98,7 @@ internal static partial class BuiltInValidation
         }
 
         var names = new HashSet<string>(StringComparer.Ordinal);
+        var volumes = (spec.Array("volumes") ?? []).Select(v => v.String("name") ?? "").ToHashSet(StringComparer.Ordinal);
         for (var i = 0; i < containers.Count; i++)
         {
             var here = $"{path}.containers[{i}]";
@@ -101,7 +111,12 @@ internal static partial class BuiltInValidation
                 errors.Add(FieldError.Duplicate($"{here}.name", name));
             if (string.IsNullOrEmpty(containers[i].String("image")))
                 errors.Add(FieldError.Required($"{here}.image"));
+            ContainerRules.Check(containers[i], volumes, here, errors);
         }
+
+        var initial = spec.Array("initContainers") ?? [];
+        for (var i = 0; i < initial.Count; i++)
+            ContainerRules.Check(initial[i], volumes, $"{path}.initContainers[{i}]", errors);
     }
 
     private static bool PodSpecUnchanged(JsonObject old, JsonObject document)

@@ -13,11 +13,14 @@ public sealed record Metric : KubernetesObject
 public sealed record MetricSpec : Extensible
 {
     /// <summary>Nanoseconds.</summary>
+    [RequiredField]
     public long StableWindow { get; init; }
 
     /// <summary>Nanoseconds.</summary>
+    [RequiredField]
     public long PanicWindow { get; init; }
 
     /// <summary>The Kubernetes Service whose pods are scraped.</summary>
+    [RequiredField]
     public string ScrapeTarget { get; init => field = value ?? ""; } = "";
 }

@@ -13,21 +13,23 @@ public sealed record PodAutoscaler : KubernetesObject
 public sealed record PodAutoscalerSpec : Extensible
 {
     public long ContainerConcurrency { get; init; }
+    [RequiredField]
     public ObjectReference ScaleTargetRef { get; init => field = value ?? new(); } = new();
 
     /// <summary>Empty (unknown), <c>Reachable</c> or <c>Unreachable</c>.</summary>
     public string Reachability { get; init => field = value ?? ""; } = "";
 
     /// <summary><c>http1</c> or <c>h2c</c>.</summary>
+    [RequiredField]
     public string ProtocolType { get; init => field = value ?? ""; } = "";
 }
 
 /// <summary>What was decided and what is.</summary>
 public sealed record PodAutoscalerStatus : KnativeStatus
 {
-    [WrittenWhenEmpty]
+    [RequiredField]
     public string ServiceName { get; init => field = value ?? ""; } = "";
-    [WrittenWhenEmpty]
+    [RequiredField]
     public string MetricsServiceName { get; init => field = value ?? ""; } = "";
 
     /// <summary>Pods wanted; -1 until known.</summary>

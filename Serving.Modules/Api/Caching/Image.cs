@@ -13,6 +13,7 @@ public sealed record Image : KubernetesObject
 public sealed record ImageSpec : Extensible
 {
     /// <summary>The image reference. Named so because the wire name is that of the kind.</summary>
+    [RequiredField]
     [System.Text.Json.Serialization.JsonPropertyName("image")]
     public string Reference { get; init => field = value ?? ""; } = "";
     public string ServiceAccountName { get; init => field = value ?? ""; } = "";

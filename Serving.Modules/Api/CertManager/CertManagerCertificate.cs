@@ -14,7 +14,9 @@ public sealed record CertManagerCertificateSpec : Extensible
 {
     public string CommonName { get; init => field = value ?? ""; } = "";
     public IReadOnlyList<string> DnsNames { get; init => field = value ?? []; } = [];
+    [RequiredField]
     public string SecretName { get; init => field = value ?? ""; } = "";
+    [RequiredField]
     public CertManagerIssuerReference IssuerRef { get; init => field = value ?? new(); } = new();
     public CertManagerSecretTemplate? SecretTemplate { get; init; }
 }
@@ -22,6 +24,7 @@ public sealed record CertManagerCertificateSpec : Extensible
 /// <summary>Who signs.</summary>
 public sealed record CertManagerIssuerReference : Extensible
 {
+    [RequiredField]
     public string Name { get; init => field = value ?? ""; } = "";
     public string Kind { get; init => field = value ?? ""; } = "";
     public string Group { get; init => field = value ?? ""; } = "";

@@ -44,6 +44,7 @@ public sealed record ServicePort : Extensible
     public string Name { get; init => field = value ?? ""; } = "";
     public string Protocol { get; init => field = value ?? ""; } = "";
     public string? AppProtocol { get; init; }
+    [RequiredField]
     public int Port { get; init; }
     public IntOrString? TargetPort { get; init; }
     public int? NodePort { get; init; }
@@ -66,6 +67,7 @@ public sealed record EndpointSubset : Extensible
 /// <summary>One address behind a Service.</summary>
 public sealed record EndpointAddress : Extensible
 {
+    [RequiredField]
     public string Ip { get; init => field = value ?? ""; } = "";
     public string Hostname { get; init => field = value ?? ""; } = "";
     public string? NodeName { get; init; }
@@ -84,7 +86,9 @@ public sealed record EndpointPort : Extensible
 /// <summary>A part of the addresses behind a Service (discovery.k8s.io/v1 EndpointSlice).</summary>
 public sealed record EndpointSlice : KubernetesObject
 {
+    [RequiredField]
     public string AddressType { get; init => field = value ?? ""; } = "";
+    [RequiredField]
     public IReadOnlyList<SliceEndpoint> Endpoints { get; init => field = value ?? []; } = [];
     public IReadOnlyList<EndpointPort> Ports { get; init => field = value ?? []; } = [];
 }
@@ -92,6 +96,7 @@ public sealed record EndpointSlice : KubernetesObject
 /// <summary>One endpoint of a slice.</summary>
 public sealed record SliceEndpoint : Extensible
 {
+    [RequiredField]
     public IReadOnlyList<string> Addresses { get; init => field = value ?? []; } = [];
     public EndpointConditions? Conditions { get; init; }
     public ObjectReference? TargetRef { get; init; }

@@ -42,9 +42,13 @@ public sealed record ObjectMeta : Extensible
 /// <summary>Names the object that owns another (meta/v1 OwnerReference).</summary>
 public sealed record OwnerReference : Extensible
 {
+    [RequiredField]
     public string ApiVersion { get; init => field = value ?? ""; } = "";
+    [RequiredField]
     public string Kind { get; init => field = value ?? ""; } = "";
+    [RequiredField]
     public string Name { get; init => field = value ?? ""; } = "";
+    [RequiredField]
     public string Uid { get; init => field = value ?? ""; } = "";
     public bool? Controller { get; init; }
     public bool? BlockOwnerDeletion { get; init; }
@@ -110,8 +114,10 @@ public sealed record StatusCause
 public sealed record ObjectReference : Extensible
 {
     public string ApiVersion { get; init => field = value ?? ""; } = "";
+    [RequiredField]
     public string Kind { get; init => field = value ?? ""; } = "";
     public string Namespace { get; init => field = value ?? ""; } = "";
+    [RequiredField]
     public string Name { get; init => field = value ?? ""; } = "";
     public string Uid { get; init => field = value ?? ""; } = "";
     public string ResourceVersion { get; init => field = value ?? ""; } = "";
@@ -134,7 +140,9 @@ public sealed record LabelSelector : Extensible
 /// <summary>One requirement of a <see cref="LabelSelector"/>; operators In, NotIn, Exists, DoesNotExist.</summary>
 public sealed record LabelSelectorRequirement : Extensible
 {
+    [RequiredField]
     public string Key { get; init => field = value ?? ""; } = "";
+    [RequiredField]
     public string Operator { get; init => field = value ?? ""; } = "";
     public IReadOnlyList<string> Values { get; init => field = value ?? []; } = [];
 }

@@ -18,6 +18,7 @@ public record PodSpec : Extensible
 
     public IReadOnlyList<Volume> Volumes { get; init => field = value ?? []; } = [];
     public IReadOnlyList<Container> InitContainers { get; init => field = value ?? []; } = [];
+    [RequiredField]
     public IReadOnlyList<Container> Containers { get; init => field = value ?? []; } = [];
     public string RestartPolicy { get; init => field = value ?? ""; } = "";
     public long? TerminationGracePeriodSeconds { get; init; }
@@ -47,6 +48,7 @@ public record PodSpec : Extensible
 /// <summary>One container (core/v1 Container).</summary>
 public sealed record Container : Extensible
 {
+    [RequiredField]
     public string Name { get; init => field = value ?? ""; } = "";
     public string Image { get; init => field = value ?? ""; } = "";
     public IReadOnlyList<string> Command { get; init => field = value ?? []; } = [];
@@ -76,6 +78,7 @@ public sealed record ContainerPort : Extensible
 {
     public string Name { get; init => field = value ?? ""; } = "";
     public int? HostPort { get; init; }
+    [RequiredField]
     [JsonPropertyName("containerPort")]
     public int Number { get; init; }
     public string Protocol { get; init => field = value ?? ""; } = "";
@@ -85,6 +88,7 @@ public sealed record ContainerPort : Extensible
 /// <summary>An environment variable.</summary>
 public sealed record EnvVar : Extensible
 {
+    [RequiredField]
     public string Name { get; init => field = value ?? ""; } = "";
     public string Value { get; init => field = value ?? ""; } = "";
     public EnvVarSource? ValueFrom { get; init; }
@@ -103,6 +107,7 @@ public sealed record EnvVarSource : Extensible
 public sealed record ObjectFieldSelector : Extensible
 {
     public string ApiVersion { get; init => field = value ?? ""; } = "";
+    [RequiredField]
     public string FieldPath { get; init => field = value ?? ""; } = "";
 }
 
@@ -110,6 +115,7 @@ public sealed record ObjectFieldSelector : Extensible
 public sealed record ResourceFieldSelector : Extensible
 {
     public string ContainerName { get; init => field = value ?? ""; } = "";
+    [RequiredField]
     public string Resource { get; init => field = value ?? ""; } = "";
     public JsonElement? Divisor { get; init; }
 }
@@ -118,6 +124,7 @@ public sealed record ResourceFieldSelector : Extensible
 public sealed record KeySelector : Extensible
 {
     public string Name { get; init => field = value ?? ""; } = "";
+    [RequiredField]
     public string Key { get; init => field = value ?? ""; } = "";
     public bool? Optional { get; init; }
 }
@@ -147,8 +154,10 @@ public sealed record ResourceRequirements : Extensible
 /// <summary>Where a volume appears in a container.</summary>
 public sealed record VolumeMount : Extensible
 {
+    [RequiredField]
     public string Name { get; init => field = value ?? ""; } = "";
     public bool? ReadOnly { get; init; }
+    [RequiredField]
     public string MountPath { get; init => field = value ?? ""; } = "";
     public string SubPath { get; init => field = value ?? ""; } = "";
     public string MountPropagation { get; init => field = value ?? ""; } = "";
@@ -189,8 +198,9 @@ public sealed record HttpGetAction : Extensible
 /// <summary>A header of a probe.</summary>
 public sealed record HttpHeader : Extensible
 {
+    [RequiredField]
     public string Name { get; init => field = value ?? ""; } = "";
-    [WrittenWhenEmpty]
+    [RequiredField]
     public string Value { get; init => field = value ?? ""; } = "";
 }
 
@@ -228,6 +238,7 @@ public sealed record LifecycleHandler : Extensible
 /// <summary>Waits.</summary>
 public sealed record SleepAction : Extensible
 {
+    [RequiredField]
     public long Seconds { get; init; }
 }
 
@@ -256,6 +267,7 @@ public sealed record Capabilities : Extensible
 /// <summary>The seccomp profile of a container.</summary>
 public sealed record SeccompProfile : Extensible
 {
+    [RequiredField]
     public string Type { get; init => field = value ?? ""; } = "";
     public string? LocalhostProfile { get; init; }
 }
@@ -263,6 +275,7 @@ public sealed record SeccompProfile : Extensible
 /// <summary>A volume of a pod; exactly one source is set. Sources that no rule of ours looks into stay JSON.</summary>
 public sealed record Volume : Extensible
 {
+    [RequiredField]
     public string Name { get; init => field = value ?? ""; } = "";
     public EmptyDirVolumeSource? EmptyDir { get; init; }
     public SecretVolumeSource? Secret { get; init; }
@@ -304,7 +317,9 @@ public sealed record ConfigMapVolumeSource : Extensible
 /// <summary>Maps a key to a file.</summary>
 public sealed record KeyToPath : Extensible
 {
+    [RequiredField]
     public string Key { get; init => field = value ?? ""; } = "";
+    [RequiredField]
     public string Path { get; init => field = value ?? ""; } = "";
     public int? Mode { get; init; }
 }
@@ -338,6 +353,7 @@ public sealed record ServiceAccountTokenProjection : Extensible
 {
     public string Audience { get; init => field = value ?? ""; } = "";
     public long? ExpirationSeconds { get; init; }
+    [RequiredField]
     public string Path { get; init => field = value ?? ""; } = "";
 }
 
@@ -351,6 +367,7 @@ public sealed record DownwardApiVolumeSource : Extensible
 /// <summary>One field of the pod as a file.</summary>
 public sealed record DownwardApiVolumeFile : Extensible
 {
+    [RequiredField]
     public string Path { get; init => field = value ?? ""; } = "";
     public ObjectFieldSelector? FieldRef { get; init; }
     public ResourceFieldSelector? ResourceFieldRef { get; init; }
@@ -360,6 +377,7 @@ public sealed record DownwardApiVolumeFile : Extensible
 /// <summary>A claim of persistent storage.</summary>
 public sealed record PersistentVolumeClaimVolumeSource : Extensible
 {
+    [RequiredField]
     public string ClaimName { get; init => field = value ?? ""; } = "";
     public bool? ReadOnly { get; init; }
 }

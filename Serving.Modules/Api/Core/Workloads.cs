@@ -24,12 +24,17 @@ public sealed record PodStatus : Extensible
 /// <summary>What one container is doing.</summary>
 public sealed record ContainerStatus : Extensible
 {
+    [RequiredField]
     public string Name { get; init => field = value ?? ""; } = "";
+    [RequiredField]
     public string Image { get; init => field = value ?? ""; } = "";
+    [RequiredField]
     public string ImageID { get; init => field = value ?? ""; } = "";
     public string ContainerID { get; init => field = value ?? ""; } = "";
+    [RequiredField]
     public bool Ready { get; init; }
     public bool? Started { get; init; }
+    [RequiredField]
     public int RestartCount { get; init; }
     public ContainerState? State { get; init; }
     public ContainerState? LastState { get; init; }
@@ -59,6 +64,7 @@ public sealed record ContainerStateRunning : Extensible
 /// <summary>How a container ended.</summary>
 public sealed record ContainerStateTerminated : Extensible
 {
+    [RequiredField]
     public int ExitCode { get; init; }
     public int? Signal { get; init; }
     public string Reason { get; init => field = value ?? ""; } = "";
@@ -134,6 +140,7 @@ public sealed record ReplicaSetSpec : Extensible
 /// <summary>What a ReplicaSet is.</summary>
 public sealed record ReplicaSetStatus : Extensible
 {
+    [RequiredField]
     public int Replicas { get; init; }
     public int? FullyLabeledReplicas { get; init; }
     public int? ReadyReplicas { get; init; }
@@ -154,6 +161,7 @@ public sealed record HorizontalPodAutoscalerSpec : Extensible
 {
     public ObjectReference? ScaleTargetRef { get; init; }
     public int? MinReplicas { get; init; }
+    [RequiredField]
     public int MaxReplicas { get; init; }
     public IReadOnlyList<System.Text.Json.JsonElement> Metrics { get; init => field = value ?? []; } = [];
 

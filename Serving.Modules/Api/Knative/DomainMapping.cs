@@ -12,6 +12,7 @@ public sealed record DomainMapping : KubernetesObject
 /// <summary>What the domain points to.</summary>
 public sealed record DomainMappingSpec : Extensible
 {
+    [RequiredField]
     public ObjectReference Ref { get; init => field = value ?? new(); } = new();
     public SecretTls? Tls { get; init; }
 }
@@ -19,6 +20,7 @@ public sealed record DomainMappingSpec : Extensible
 /// <summary>The certificate to use, by the name of its Secret.</summary>
 public sealed record SecretTls : Extensible
 {
+    [RequiredField]
     public string SecretName { get; init => field = value ?? ""; } = "";
 }
 

@@ -12,8 +12,10 @@ public sealed record Certificate : KubernetesObject
 /// <summary>Names and the Secret to put the certificate in.</summary>
 public sealed record CertificateSpec : Extensible
 {
+    [RequiredField]
     public IReadOnlyList<string> DnsNames { get; init => field = value ?? []; } = [];
     public string Domain { get; init => field = value ?? ""; } = "";
+    [RequiredField]
     public string SecretName { get; init => field = value ?? ""; } = "";
 }
 
@@ -43,5 +45,6 @@ public sealed record ClusterDomainClaim : KubernetesObject
 /// <summary>The namespace that may use the domain.</summary>
 public sealed record ClusterDomainClaimSpec : Extensible
 {
+    [RequiredField]
     public string Namespace { get; init => field = value ?? ""; } = "";
 }

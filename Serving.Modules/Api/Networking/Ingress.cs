@@ -40,6 +40,7 @@ public sealed record IngressRule : Extensible
 /// <summary>The paths of a rule.</summary>
 public sealed record HttpIngressRuleValue : Extensible
 {
+    [RequiredField]
     public IReadOnlyList<HttpIngressPath> Paths { get; init => field = value ?? []; } = [];
 }
 
@@ -49,6 +50,7 @@ public sealed record HttpIngressPath : Extensible
     public string Path { get; init => field = value ?? ""; } = "";
     public string RewriteHost { get; init => field = value ?? ""; } = "";
     public IReadOnlyDictionary<string, HeaderMatch>? Headers { get; init; }
+    [RequiredField]
     public IReadOnlyList<IngressBackendSplit> Splits { get; init => field = value ?? []; } = [];
     public IReadOnlyDictionary<string, string> AppendHeaders { get; init => field = value ?? Empty.Map; } = Empty.Map;
 }
@@ -56,15 +58,18 @@ public sealed record HttpIngressPath : Extensible
 /// <summary>How a header must look.</summary>
 public sealed record HeaderMatch : Extensible
 {
-    [WrittenWhenEmpty]
+    [RequiredField]
     public string Exact { get; init => field = value ?? ""; } = "";
 }
 
 /// <summary>One backend and its share.</summary>
 public sealed record IngressBackendSplit : Extensible
 {
+    [RequiredField]
     public string ServiceNamespace { get; init => field = value ?? ""; } = "";
+    [RequiredField]
     public string ServiceName { get; init => field = value ?? ""; } = "";
+    [RequiredField]
     public IntOrString ServicePort { get; init; }
 
     /// <summary>Percent of the traffic, 0 to 100.</summary>

@@ -14,7 +14,9 @@ public sealed record ServerlessServiceSpec : Extensible
 {
     /// <summary><c>Serve</c> (pods take the traffic) or <c>Proxy</c> (activators do).</summary>
     public string Mode { get; init => field = value ?? ""; } = "";
+    [RequiredField]
     public ObjectReference ObjectRef { get; init => field = value ?? new(); } = new();
+    [RequiredField]
     public string ProtocolType { get; init => field = value ?? ""; } = "";
 
     /// <summary>Activators that take the traffic of this Revision; 0 means all.</summary>

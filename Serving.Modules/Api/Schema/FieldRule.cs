@@ -8,8 +8,8 @@ namespace Serving.Api.Schema;
 /// </summary>
 internal sealed record FieldRule(string Description)
 {
-    /// <summary>Whether a document without the field is refused.</summary>
-    public bool IsRequired { get; init; }
+    /// <summary>Whether a document may lack a field that <see cref="RequiredFieldAttribute"/> marks, because admission fills it in or the kind does without.</summary>
+    public bool IsOptional { get; init; }
 
     /// <summary>Whether what is inside is kept without being described, because a feature flag decides on it.</summary>
     public bool IsOpaque { get; init; }
@@ -31,9 +31,6 @@ internal sealed record FieldRule(string Description)
 
     /// <summary>The schema of a field that the record does not model, or models more loosely; null to take the record's.</summary>
     public Func<JsonObject>? Shape { get; init; }
-
-    /// <summary>A field that a document must have.</summary>
-    public static FieldRule Required(string description) => new(description) { IsRequired = true };
 
     /// <summary>A field that a feature flag opens; objects and lists of objects are kept as they are.</summary>
     public static FieldRule Flag(string flag) => new($"This is accessible behind a feature flag - {flag}") { IsOpaque = true };

@@ -58,10 +58,10 @@ internal static partial class FieldRules
         [typeof(DomainMapping)] = Kind("What the domain points to.", "The observed state of the DomainMapping."),
         [typeof(DomainMappingSpec)] = new()
         {
-            ["ref"] = FieldRule.Required("The addressable object that the domain points to, in the mapping's own namespace.") with { Shape = SchemaBuilder.ReferenceShape },
+            ["ref"] = new FieldRule("The addressable object that the domain points to, in the mapping's own namespace.") with { Shape = SchemaBuilder.ReferenceShape },
             ["tls"] = "The certificate to use instead of one that is issued.",
         },
-        [typeof(SecretTls)] = new() { ["secretName"] = FieldRule.Required("The Secret that has the certificate and its key.") },
+        [typeof(SecretTls)] = new() { ["secretName"] = "The Secret that has the certificate and its key." },
         [typeof(DomainMappingStatus)] = Status(("address", "Where the mapping can be called."), ("url", Url)),
         [typeof(Condition)] = new()
         {
@@ -69,8 +69,8 @@ internal static partial class FieldRules
             ["message"] = "What happened, for people.",
             ["reason"] = "Why, in one word, for programs.",
             ["severity"] = "Empty for an error, else Warning or Info.",
-            ["status"] = FieldRule.Required("True, False or Unknown."),
-            ["type"] = FieldRule.Required("The aspect that the condition is about."),
+            ["status"] = "True, False or Unknown.",
+            ["type"] = "The aspect that the condition is about.",
         },
         [typeof(Addressable)] = new()
         {
@@ -83,8 +83,8 @@ internal static partial class FieldRules
         {
             ["apiVersion"] = "API version of the object.",
             ["fieldPath"] = "A part of the object.",
-            ["kind"] = "Kind of the object.",
-            ["name"] = "Name of the object.",
+            ["kind"] = new FieldRule("Kind of the object.") { IsOptional = true },
+            ["name"] = new FieldRule("Name of the object.") { IsOptional = true },
             ["namespace"] = "Namespace of the object.",
             ["resourceVersion"] = "The version of the object that is meant.",
             ["uid"] = "UID of the object.",
@@ -96,37 +96,37 @@ internal static partial class FieldRules
         [typeof(Metric)] = Kind("What is collected.", "The observed state of the Metric."),
         [typeof(MetricSpec)] = new()
         {
-            ["panicWindow"] = FieldRule.Required("Nanoseconds over which metrics are aggregated where reacting fast matters."),
-            ["scrapeTarget"] = FieldRule.Required("The Kubernetes Service whose pods are asked."),
-            ["stableWindow"] = FieldRule.Required("Nanoseconds over which metrics are aggregated in a steady state."),
+            ["panicWindow"] = "Nanoseconds over which metrics are aggregated where reacting fast matters.",
+            ["scrapeTarget"] = "The Kubernetes Service whose pods are asked.",
+            ["stableWindow"] = "Nanoseconds over which metrics are aggregated in a steady state.",
         },
         [typeof(KnativeStatus)] = Status(),
         [typeof(PodAutoscaler)] = Kind("What is scaled.", "The observed state of the PodAutoscaler."),
         [typeof(PodAutoscalerSpec)] = new()
         {
             ["containerConcurrency"] = "The most requests that a pod may have in flight; 0 means no limit.",
-            ["protocolType"] = FieldRule.Required("The protocol that the program speaks: http1 or h2c."),
+            ["protocolType"] = "The protocol that the program speaks: http1 or h2c.",
             ["reachability"] = "Whether requests can reach the Revision: Reachable, Unreachable, or empty when unknown.",
-            ["scaleTargetRef"] = FieldRule.Required("The object with a scale subresource that is scaled.") with { Shape = SchemaBuilder.ScaleTargetShape },
+            ["scaleTargetRef"] = new FieldRule("The object with a scale subresource that is scaled.") with { Shape = SchemaBuilder.ScaleTargetShape },
         },
         [typeof(PodAutoscalerStatus)] = Status(
             ("actualScale", "Pods that are ready."),
             ("desiredScale", "Pods wanted; -1 until known."),
-            ("metricsServiceName", FieldRule.Required("The Service whose pods are asked for metrics.")),
-            ("serviceName", FieldRule.Required("The Service that serves the Revision."))),
+            ("metricsServiceName", "The Service whose pods are asked for metrics."),
+            ("serviceName", "The Service that serves the Revision.")),
         [typeof(Image)] = Kind("The image.", "The observed state of the Image."),
         [typeof(ImageSpec)] = new()
         {
-            ["image"] = FieldRule.Required("The name of the container image."),
+            ["image"] = "The name of the container image.",
             ["imagePullSecrets"] = "Secrets with which the image is pulled.",
             ["serviceAccountName"] = "The service account of the pods that will run the image; its pull secrets count too.",
         },
         [typeof(Certificate)] = Kind("The certificate wanted.", "The observed state of the Certificate."),
         [typeof(CertificateSpec)] = new()
         {
-            ["dnsNames"] = FieldRule.Required("The names that the certificate is for; *.example.com is a wildcard."),
+            ["dnsNames"] = "The names that the certificate is for; *.example.com is a wildcard.",
             ["domain"] = "The top-level domain of dnsNames.",
-            ["secretName"] = FieldRule.Required("The Secret that the certificate is put in."),
+            ["secretName"] = "The Secret that the certificate is put in.",
         },
         [typeof(CertificateStatus)] = Status(
             ("http01Challenges", "Challenges that must be answered for the certificate to be issued."),
@@ -139,7 +139,7 @@ internal static partial class FieldRules
             ["url"] = "The URL that is asked for.",
         },
         [typeof(ClusterDomainClaim)] = Kind("Who may use the domain."),
-        [typeof(ClusterDomainClaimSpec)] = new() { ["namespace"] = FieldRule.Required("The namespace that may map the domain.") },
+        [typeof(ClusterDomainClaimSpec)] = new() { ["namespace"] = "The namespace that may map the domain." },
         [typeof(Ingress)] = Kind("The rules wanted.", "The observed state of the Ingress."),
         [typeof(IngressSpec)] = new()
         {
@@ -159,23 +159,23 @@ internal static partial class FieldRules
             ["http"] = "Where their requests go.",
             ["visibility"] = "ExternalIP (the default) or ClusterLocal.",
         },
-        [typeof(HttpIngressRuleValue)] = new() { ["paths"] = FieldRule.Required("Paths and their backends; the longest that matches wins.") },
+        [typeof(HttpIngressRuleValue)] = new() { ["paths"] = "Paths and their backends; the longest that matches wins." },
         [typeof(HttpIngressPath)] = new()
         {
             ["appendHeaders"] = "Headers set on every request.",
             ["headers"] = "Headers that a request must have.",
             ["path"] = "A literal prefix of the request's path; every path when absent.",
             ["rewriteHost"] = "The Host that the backend sees.",
-            ["splits"] = FieldRule.Required("The backends and their shares."),
+            ["splits"] = "The backends and their shares.",
         },
-        [typeof(HeaderMatch)] = new() { ["exact"] = FieldRule.Required("The value that the header must have.") },
+        [typeof(HeaderMatch)] = new() { ["exact"] = "The value that the header must have." },
         [typeof(IngressBackendSplit)] = new()
         {
             ["appendHeaders"] = "Headers set on requests to this backend.",
             ["percent"] = new FieldRule("Percent of the requests, 0 to 100.") { Format = "" },
-            ["serviceName"] = FieldRule.Required("The Service of the backend."),
-            ["serviceNamespace"] = FieldRule.Required("The namespace of that Service."),
-            ["servicePort"] = FieldRule.Required("The port of that Service."),
+            ["serviceName"] = "The Service of the backend.",
+            ["serviceNamespace"] = "The namespace of that Service.",
+            ["servicePort"] = "The port of that Service.",
         },
         [typeof(IngressStatus)] = Status(
             ("privateLoadBalancer", "Where cluster-local hosts are served."), ("publicLoadBalancer", "Where public hosts are served.")),
@@ -192,8 +192,8 @@ internal static partial class FieldRules
         {
             ["mode"] = "Serve: pods take the traffic. Proxy: activators do.",
             ["numActivators"] = "Activators that take the traffic of this Revision; 0 means all.",
-            ["objectRef"] = FieldRule.Required("The object, a Deployment, whose pods serve.") with { IsAtomic = true },
-            ["protocolType"] = FieldRule.Required("The protocol that the program speaks: http1 or h2c."),
+            ["objectRef"] = new FieldRule("The object, a Deployment, whose pods serve.") with { IsAtomic = true },
+            ["protocolType"] = "The protocol that the program speaks: http1 or h2c.",
         },
         [typeof(ServerlessServiceStatus)] = Status(
             ("privateServiceName", "The Service that selects the pods."), ("serviceName", "The Service that requests go to.")),

@@ -20,7 +20,7 @@ internal static partial class FieldRules
             ["affinity"] = FieldRule.Flag("kubernetes.podspec-affinity"),
             ["automountServiceAccountToken"] = "Whether a token of the service account is mounted into the containers.",
             ["containerConcurrency"] = "The most requests that a pod may have in flight. 0, the default, means no limit: the autoscaler then aims at a target of its own. Higher bounds come from config-defaults (container-concurrency-max-limit).",
-            ["containers"] = FieldRule.Required("The containers of the pod. Exactly one of them may have a port: it gets the requests."),
+            ["containers"] = "The containers of the pod. Exactly one of them may have a port: it gets the requests.",
             ["dnsConfig"] = FieldRule.Flag("kubernetes.podspec-dnsconfig"),
             ["dnsPolicy"] = FieldRule.Flag("kubernetes.podspec-dnspolicy"),
             ["enableServiceLinks"] = "Whether the Services of the namespace appear as environment variables. Knative defaults this to false.",
@@ -53,7 +53,7 @@ internal static partial class FieldRules
             ["image"] = "The name of the container image. A tag is resolved to a digest when the Revision is made.",
             ["imagePullPolicy"] = "When the image is pulled: Always, Never or IfNotPresent.",
             ["livenessProbe"] = "A periodic check; the container is restarted when it fails.",
-            ["name"] = "The name of the container, a DNS label that is unique in the pod. Defaulted when absent.",
+            ["name"] = new FieldRule("The name of the container, a DNS label that is unique in the pod. Defaulted when absent.") { IsOptional = true },
             ["ports"] = "The port that the container listens on. At most one, in at most one container; defaults to 8080, which the program finds in $PORT.",
             ["readinessProbe"] = "A periodic check; the pod gets no requests while it fails. Defaults to opening a TCP connection to the container's port.",
             ["resources"] = "Compute resources that the container requests and is limited to.",
@@ -66,13 +66,13 @@ internal static partial class FieldRules
         },
         [typeof(ContainerPort)] = new()
         {
-            ["containerPort"] = "The number of the port, 1 to 65535.",
+            ["containerPort"] = new FieldRule("The number of the port, 1 to 65535.") { IsOptional = true },
             ["name"] = "The protocol that the program speaks on the port: http1 (the default when empty) or h2c.",
             ["protocol"] = new FieldRule("The transport protocol. Must be TCP.") { Default = "TCP" },
         },
         [typeof(EnvVar)] = new()
         {
-            ["name"] = FieldRule.Required("The name of the variable."),
+            ["name"] = "The name of the variable.",
             ["value"] = "The value. $(VAR_NAME) is replaced by variables defined before; $$ is a literal $.",
             ["valueFrom"] = "Where the value comes from. Must not be set when value is.",
         },
@@ -85,7 +85,7 @@ internal static partial class FieldRules
         },
         [typeof(KeySelector)] = new()
         {
-            ["key"] = FieldRule.Required("The key to take."),
+            ["key"] = "The key to take.",
             ["name"] = new FieldRule("The name of the object in the same namespace.") { Default = "" },
             ["optional"] = "Whether the object or its key may be missing.",
         },
@@ -124,7 +124,7 @@ internal static partial class FieldRules
         [typeof(SeccompProfile)] = new()
         {
             ["localhostProfile"] = "The profile's file on the node; only for type Localhost.",
-            ["type"] = FieldRule.Required("Localhost, RuntimeDefault or Unconfined."),
+            ["type"] = "Localhost, RuntimeDefault or Unconfined.",
         },
         [typeof(LocalObjectReference)] = new()
         {

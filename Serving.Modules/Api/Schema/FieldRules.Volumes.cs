@@ -32,8 +32,8 @@ internal static partial class FieldRules
         },
         [typeof(HttpHeader)] = new()
         {
-            ["name"] = FieldRule.Required("The header's name."),
-            ["value"] = FieldRule.Required("The header's value."),
+            ["name"] = "The header's name.",
+            ["value"] = "The header's value.",
         },
         [typeof(TcpSocketAction)] = new()
         {
@@ -51,9 +51,9 @@ internal static partial class FieldRules
     {
         [typeof(VolumeMount)] = new()
         {
-            ["mountPath"] = FieldRule.Required("The absolute path in the container. Must not contain ':'."),
+            ["mountPath"] = "The absolute path in the container. Must not contain ':'.",
             ["mountPropagation"] = FieldRule.Flag("kubernetes.podspec-volumes-mount-propagation"),
-            ["name"] = FieldRule.Required("The name of the volume."),
+            ["name"] = "The name of the volume.",
             ["readOnly"] = "Whether the volume is mounted read-only.",
             ["subPath"] = "A path in the volume to mount instead of its root.",
         },
@@ -65,7 +65,7 @@ internal static partial class FieldRules
             ["ephemeral"] = FieldRule.Flag("kubernetes.podspec-volumes-ephemeral"),
             ["hostPath"] = FieldRule.Flag("kubernetes.podspec-volumes-hostpath"),
             ["image"] = FieldRule.Flag("kubernetes.podspec-volumes-image"),
-            ["name"] = FieldRule.Required("The name of the volume, a DNS label that is unique in the pod."),
+            ["name"] = "The name of the volume, a DNS label that is unique in the pod.",
             ["persistentVolumeClaim"] = FieldRule.Flag("kubernetes.podspec-persistent-volume-claim"),
             ["projected"] = "Secrets, ConfigMaps, fields of the pod and service account tokens in one directory.",
             ["secret"] = "The keys of a Secret as files.",
@@ -86,9 +86,9 @@ internal static partial class FieldRules
         },
         [typeof(KeyToPath)] = new()
         {
-            ["key"] = FieldRule.Required("The key to take."),
+            ["key"] = "The key to take.",
             ["mode"] = "Mode bits of the file, 0 to 0777.",
-            ["path"] = FieldRule.Required("The relative path of the file."),
+            ["path"] = "The relative path of the file.",
         },
         [typeof(ProjectedVolumeSource)] = new()
         {
@@ -112,7 +112,7 @@ internal static partial class FieldRules
         {
             ["audience"] = "The audience of the token; the API server's identifier when absent.",
             ["expirationSeconds"] = "Seconds that a token is valid. Defaults to an hour, at least 10 minutes.",
-            ["path"] = FieldRule.Required("The relative path of the file."),
+            ["path"] = "The relative path of the file.",
         },
         [typeof(DownwardApiVolumeSource)] = new()
         {
@@ -122,19 +122,19 @@ internal static partial class FieldRules
         {
             ["fieldRef"] = new FieldRule("A field of the pod: annotations, labels, name, namespace or uid.") { IsAtomic = true },
             ["mode"] = "Mode bits of the file, 0 to 0777.",
-            ["path"] = FieldRule.Required("The relative path of the file. Must not contain '..'."),
+            ["path"] = "The relative path of the file. Must not contain '..'.",
             ["resourceFieldRef"] = new FieldRule("A resource of a container.") { IsAtomic = true },
         },
         [typeof(ObjectFieldSelector)] = new()
         {
             ["apiVersion"] = "The version of the schema that fieldPath is written in. Defaults to v1.",
-            ["fieldPath"] = FieldRule.Required("The path of the field."),
+            ["fieldPath"] = "The path of the field.",
         },
         [typeof(ResourceFieldSelector)] = new()
         {
             ["containerName"] = "The name of the container.",
             ["divisor"] = new FieldRule("The unit of the output. Defaults to 1.") { Shape = static () => SchemaBuilder.QuantityShape() },
-            ["resource"] = FieldRule.Required("The resource: limits.cpu, requests.memory …"),
+            ["resource"] = "The resource: limits.cpu, requests.memory …",
         },
     };
 }

@@ -60,20 +60,21 @@ internal static class SchemaBuilder
 
     private static JsonObject OfObject(JsonTypeInfo type, IReadOnlyDictionary<string, FieldRule> rules)
     {
-        var modelled = type.Properties.Where(p => !p.IsExtensionData).ToDictionary(p => p.Name, p => p.PropertyType, StringComparer.Ordinal);
+        var modelled = type.Properties.Where(p => !p.IsExtensionData).ToDictionary(p => p.Name, StringComparer.Ordinal);
         var properties = new JsonObject();
         var required = new JsonArray();
         foreach (var (name, rule) in rules.OrderBy(r => r.Key, StringComparer.Ordinal))
         {
-            if (rule.IsRequired)
+            var property = modelled.GetValueOrDefault(name);
+            if (property is not null && ApiJson.IsRequired(property) && !rule.IsOptional)
             {
                 required.Add((JsonNode)name);
             }
 
             properties[name] = Describe(
                 rule.Shape?.Invoke()
-                ?? (modelled.TryGetValue(name, out var propertyType)
-                    ? OfType(propertyType, rule)
+                ?? (property is not null
+                    ? OfType(property.PropertyType, rule)
                     : throw new InvalidOperationException($"{type.Type.Name} has no field {name}, and its rule has no shape")),
                 rule);
         }
