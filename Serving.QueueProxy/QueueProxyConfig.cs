@@ -10,6 +10,8 @@ internal sealed record QueueProxyConfig
     /// <summary>The directory with <c>tls.crt</c> and <c>tls.key</c> of the TLS port.</summary>
     public const string DefaultCertificateDirectory = "/var/lib/knative/certs";
 
+    private const int MostSeconds = 24 * 24 * 3600;
+
     private static readonly TimeSpan PropagationDelay = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan LoopbackPropagationDelay = TimeSpan.FromMilliseconds(500);
 
@@ -67,6 +69,7 @@ internal sealed record QueueProxyConfig
     public string TelemetryName { get; init; } = "";
 
     /// <summary>Reads the environment.</summary>
+    /// <remarks>A number beyond what can be counted is the nearest that can be: a pod that does not start serves nobody.</remarks>
     /// <exception cref="FormatException">A variable is missing or is not what it should be; the message names it.</exception>
     public static QueueProxyConfig Read(Func<string, string?> variable)
     {
@@ -118,12 +121,13 @@ internal sealed record QueueProxyConfig
         {
             var text = variable(name) ?? "";
             if (text.Length == 0 && !required) return absent;
-            return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
-                ? number
+            return long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number)
+                ? (int)Math.Clamp(number, 0, int.MaxValue)
                 : throw new FormatException($"The environment's {name} is \"{text}\", which is no number.");
         }
 
-        TimeSpan Seconds(string name) => TimeSpan.FromSeconds(Number(name));
+        // A timer takes no more; nobody waits that long for a response.
+        TimeSpan Seconds(string name) => TimeSpan.FromSeconds(Math.Min(Number(name), MostSeconds));
 
         bool Flag(string name) => (variable(name) ?? "") is { Length: > 0 } text
             && (bool.TryParse(text, out var flag) ? flag : text is "1" or "t" or "T");

@@ -1,4 +1,5 @@
 using Serving.Api.Config;
+using Serving.Api.WellKnown;
 using static System.FormattableString;
 
 namespace Serving.ConfigMaps;
@@ -41,10 +42,21 @@ public static class AutoscalerConfigParser
             ScaleToZeroGracePeriod = from.Duration("scale-to-zero-grace-period", d.ScaleToZeroGracePeriod),
             ScaleToZeroPodRetentionPeriod = from.Duration("scale-to-zero-pod-retention-period", d.ScaleToZeroPodRetentionPeriod),
         };
+        CheckClass(from, config.PodAutoscalerClass);
         CheckTimes(from, config);
         CheckTargets(from, config);
         CheckScales(from, config);
         return config;
+    }
+
+    /// <summary>A class of another project is that project's to serve; one of ours that does not exist would be served by nobody.</summary>
+    private static void CheckClass(ConfigData from, string name)
+    {
+        const string key = "pod-autoscaler-class";
+        from.RequireName(key, name, "autoscaler class");
+        from.Require(
+            !name.EndsWith(AutoscalingKeys.OwnClassSuffix, StringComparison.Ordinal) || name is AutoscalingKeys.KpaClass or AutoscalingKeys.HpaClass, key,
+            $"{key} is {GoValues.Quote(name)}, which nobody serves: it must be {AutoscalingKeys.KpaClass}, {AutoscalingKeys.HpaClass} or a class of another project");
     }
 
     private static void CheckTimes(ConfigData from, AutoscalerConfig c)
@@ -76,6 +88,8 @@ public static class AutoscalerConfigParser
             $"container-concurrency-target-percentage and container-concurrency-target-default yield target concurrency of {GoValues.Format(target)}, can't be less than 0.01");
         from.Require(c.RequestsPerSecondTargetDefault >= LeastTarget, "requests-per-second-target-default",
             $"requests-per-second-target-default must be at least 0.01, was: {GoValues.Format(c.RequestsPerSecondTargetDefault)}");
+        from.Require(c.PanicThresholdPercentage > 0, "panic-threshold-percentage",
+            $"panic-threshold-percentage = {GoValues.Format(c.PanicThresholdPercentage)}, must be greater than 0");
         from.Require(c.ActivatorCapacity >= 1, "activator-capacity",
             $"activator-capacity = {GoValues.Format(c.ActivatorCapacity)}, must be at least 1");
         from.Require(c.MaxScaleUpRate > 1, "max-scale-up-rate",

@@ -11,10 +11,23 @@ public static class CertManagerConfigParser
     /// <summary>Reads the data. Throws <see cref="ConfigMapException"/>.</summary>
     public static CertManagerConfig Parse(IReadOnlyDictionary<string, string> data) => new()
     {
-        IssuerRef = Issuer(data, "issuerRef"),
-        ClusterLocalIssuerRef = Issuer(data, "clusterLocalIssuerRef"),
-        SystemInternalIssuerRef = Issuer(data, "systemInternalIssuerRef"),
+        IssuerRef = Checked(data, "issuerRef"),
+        ClusterLocalIssuerRef = Checked(data, "clusterLocalIssuerRef"),
+        SystemInternalIssuerRef = Checked(data, "systemInternalIssuerRef"),
     };
+
+    private static IssuerReference Checked(IReadOnlyDictionary<string, string> data, string key)
+    {
+        var issuer = Issuer(data, key);
+        if (!LabelSyntax.IsSubdomain(issuer.Name) || issuer.Kind.Length == 0 || !issuer.Kind.All(char.IsAsciiLetterOrDigit)
+            || (issuer.Group.Length > 0 && !LabelSyntax.IsSubdomain(issuer.Group)))
+        {
+            throw new ConfigMapException(
+                Name, key, $"{key} names {GoValues.Quote(issuer.Name)} of kind {GoValues.Quote(issuer.Kind)} and group {GoValues.Quote(issuer.Group)}, which is no issuer: give the name and the kind of one that exists");
+        }
+
+        return issuer;
+    }
 
     private static IssuerReference Issuer(IReadOnlyDictionary<string, string> data, string key)
     {

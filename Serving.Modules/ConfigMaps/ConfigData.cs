@@ -63,6 +63,28 @@ internal sealed class ConfigData(string name, IReadOnlyDictionary<string, string
         }
     }
 
+    /// <summary>An amount that a pod can ask for: null, or a quantity that is not negative.</summary>
+    public Quantity? Amount(string key, Quantity? fallback)
+    {
+        var quantity = Quantity(key, fallback);
+        Require(quantity is not { } amount || IsUsable(amount), key, $"{key} ({quantity}) must not be negative, nor more than a number can hold");
+        return quantity;
+    }
+
+    /// <summary>Throws when a pod with this request and this limit would be refused.</summary>
+    public void RequireWithin(string requestKey, Quantity? request, string limitKey, Quantity? limit)
+        => Require(
+            request is not { } least || limit is not { } most || !least.TryGetAmount(out var wanted) || !most.TryGetAmount(out var allowed) || wanted <= allowed,
+            Has(limitKey) ? limitKey : requestKey, $"{requestKey} ({request}) cannot be greater than {limitKey} ({limit})");
+
+    /// <summary>A name that may be written where a class of networking or an issuer is named: not empty, and without white space or control characters.</summary>
+    public void RequireName(string key, string value, string what)
+        => Require(
+            value.Length > 0 && !value.Any(c => char.IsWhiteSpace(c) || char.IsControl(c)), key,
+            $"{key} is {GoValues.Quote(value)}, which is no {what}: give it a name without white space, or remove the key for the default");
+
+    private static bool IsUsable(Quantity amount) => amount.TryGetAmount(out var value) && value >= 0;
+
     /// <summary>Throws with <paramref name="message"/> unless <paramref name="holds"/>.</summary>
     public void Require(bool holds, string key, string message)
     {

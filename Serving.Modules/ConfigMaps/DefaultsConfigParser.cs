@@ -23,12 +23,12 @@ public static class DefaultsConfigParser
             MaxRevisionTimeoutSeconds = from.Int64("max-revision-timeout-seconds", d.MaxRevisionTimeoutSeconds),
             RevisionIdleTimeoutSeconds = from.Int64("revision-idle-timeout-seconds", d.RevisionIdleTimeoutSeconds),
             RevisionResponseStartTimeoutSeconds = from.Int64("revision-response-start-timeout-seconds", timeout),
-            RevisionCpuRequest = from.Quantity("revision-cpu-request", null),
-            RevisionMemoryRequest = from.Quantity("revision-memory-request", null),
-            RevisionEphemeralStorageRequest = from.Quantity("revision-ephemeral-storage-request", null),
-            RevisionCpuLimit = from.Quantity("revision-cpu-limit", null),
-            RevisionMemoryLimit = from.Quantity("revision-memory-limit", null),
-            RevisionEphemeralStorageLimit = from.Quantity("revision-ephemeral-storage-limit", null),
+            RevisionCpuRequest = from.Amount("revision-cpu-request", null),
+            RevisionMemoryRequest = from.Amount("revision-memory-request", null),
+            RevisionEphemeralStorageRequest = from.Amount("revision-ephemeral-storage-request", null),
+            RevisionCpuLimit = from.Amount("revision-cpu-limit", null),
+            RevisionMemoryLimit = from.Amount("revision-memory-limit", null),
+            RevisionEphemeralStorageLimit = from.Amount("revision-ephemeral-storage-limit", null),
             ContainerConcurrency = from.Int64("container-concurrency", d.ContainerConcurrency),
             ContainerConcurrencyMaxLimit = from.Int64("container-concurrency-max-limit", d.ContainerConcurrencyMaxLimit),
             AllowContainerConcurrencyZero = from.Bool("allow-container-concurrency-zero", d.AllowContainerConcurrencyZero),
@@ -46,8 +46,14 @@ public static class DefaultsConfigParser
 
     private static void Check(ConfigData from, DefaultsConfig c)
     {
+        from.Require(c.RevisionTimeoutSeconds >= 1, "revision-timeout-seconds",
+            Invariant($"revision-timeout-seconds ({c.RevisionTimeoutSeconds}) must be at least 1"));
         from.Require(c.RevisionTimeoutSeconds <= c.MaxRevisionTimeoutSeconds, "revision-timeout-seconds",
             Invariant($"revision-timeout-seconds ({c.RevisionTimeoutSeconds}) cannot be greater than max-revision-timeout-seconds ({c.MaxRevisionTimeoutSeconds})"));
+        from.Require(c.RevisionResponseStartTimeoutSeconds >= 0, "revision-response-start-timeout-seconds",
+            Invariant($"revision-response-start-timeout-seconds ({c.RevisionResponseStartTimeoutSeconds}) must not be negative; 0 means no limit"));
+        from.Require(c.RevisionIdleTimeoutSeconds >= 0, "revision-idle-timeout-seconds",
+            Invariant($"revision-idle-timeout-seconds ({c.RevisionIdleTimeoutSeconds}) must not be negative; 0 means no limit"));
         from.Require(c.RevisionResponseStartTimeoutSeconds <= 0 || c.RevisionResponseStartTimeoutSeconds <= c.RevisionTimeoutSeconds,
             "revision-response-start-timeout-seconds",
             Invariant($"revision-response-start-timeout-seconds ({c.RevisionResponseStartTimeoutSeconds}) cannot be greater than revision-timeout-seconds ({c.RevisionTimeoutSeconds})"));
@@ -57,6 +63,10 @@ public static class DefaultsConfigParser
             Invariant($"expected 1 <= {c.ContainerConcurrencyMaxLimit} <= {int.MaxValue}: container-concurrency-max-limit"));
         from.Require(c.ContainerConcurrency >= 0 && c.ContainerConcurrency <= c.ContainerConcurrencyMaxLimit, "container-concurrency",
             Invariant($"expected 0 <= {c.ContainerConcurrency} <= {c.ContainerConcurrencyMaxLimit}: container-concurrency"));
+        from.RequireWithin("revision-cpu-request", c.RevisionCpuRequest, "revision-cpu-limit", c.RevisionCpuLimit);
+        from.RequireWithin("revision-memory-request", c.RevisionMemoryRequest, "revision-memory-limit", c.RevisionMemoryLimit);
+        from.RequireWithin(
+            "revision-ephemeral-storage-request", c.RevisionEphemeralStorageRequest, "revision-ephemeral-storage-limit", c.RevisionEphemeralStorageLimit);
     }
 
     private static bool? TriState(ConfigData from, string key, bool? fallback) => from.Raw.TryGetValue(key, out var text)
@@ -69,6 +79,12 @@ public static class DefaultsConfigParser
         {
             var template = Template.Parse("container-template", text);
             template.Execute(TemplateData.Of(new ObjectMeta()));
+            var sample = template.Execute(TemplateData.Of(new ObjectMeta { Name = "foo", Namespace = "bar" }));
+
+            // What depends on labels and annotations may be incomplete here; what is written out must be part of a container's name.
+            var isFixed = !text.Contains("{{", StringComparison.Ordinal);
+            from.Require(isFixed ? LabelSyntax.IsLabel(sample) : sample.All(static c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-'), key,
+                $"{key} gives {GoValues.Quote(sample)}, which is no name of a container: it must consist of lower case letters, digits and '-'");
             return meta => Apply(template, meta);
         }
         catch (TemplateException wrong)

@@ -1,4 +1,5 @@
 using Serving.Api.Config;
+using Serving.Api.Validation;
 
 namespace Serving.ConfigMaps;
 
@@ -20,14 +21,14 @@ public static class DeploymentConfigParser
             DigestResolutionTimeout = from.Duration("digest-resolution-timeout", from.Duration("digestResolutionTimeout", d.DigestResolutionTimeout)),
             RegistriesSkippingTagResolving = from.Set(
                 "registries-skipping-tag-resolving", from.Set("registriesSkippingTagResolving", d.RegistriesSkippingTagResolving)),
-            QueueSidecarCpuRequest = from.Quantity("queue-sidecar-cpu-request", from.Quantity("queueSidecarCPURequest", d.QueueSidecarCpuRequest)),
-            QueueSidecarMemoryRequest = from.Quantity("queue-sidecar-memory-request", from.Quantity("queueSidecarMemoryRequest", null)),
-            QueueSidecarEphemeralStorageRequest = from.Quantity(
-                "queue-sidecar-ephemeral-storage-request", from.Quantity("queueSidecarEphemeralStorageRequest", null)),
-            QueueSidecarCpuLimit = from.Quantity("queue-sidecar-cpu-limit", from.Quantity("queueSidecarCPULimit", null)),
-            QueueSidecarMemoryLimit = from.Quantity("queue-sidecar-memory-limit", from.Quantity("queueSidecarMemoryLimit", null)),
-            QueueSidecarEphemeralStorageLimit = from.Quantity(
-                "queue-sidecar-ephemeral-storage-limit", from.Quantity("queueSidecarEphemeralStorageLimit", null)),
+            QueueSidecarCpuRequest = from.Amount("queue-sidecar-cpu-request", from.Amount("queueSidecarCPURequest", d.QueueSidecarCpuRequest)),
+            QueueSidecarMemoryRequest = from.Amount("queue-sidecar-memory-request", from.Amount("queueSidecarMemoryRequest", null)),
+            QueueSidecarEphemeralStorageRequest = from.Amount(
+                "queue-sidecar-ephemeral-storage-request", from.Amount("queueSidecarEphemeralStorageRequest", null)),
+            QueueSidecarCpuLimit = from.Amount("queue-sidecar-cpu-limit", from.Amount("queueSidecarCPULimit", null)),
+            QueueSidecarMemoryLimit = from.Amount("queue-sidecar-memory-limit", from.Amount("queueSidecarMemoryLimit", null)),
+            QueueSidecarEphemeralStorageLimit = from.Amount(
+                "queue-sidecar-ephemeral-storage-limit", from.Amount("queueSidecarEphemeralStorageLimit", null)),
             QueueSidecarTokenAudiences = from.Set("queue-sidecar-token-audiences", d.QueueSidecarTokenAudiences)
                 .Where(audience => audience.Length > 0).ToHashSet(StringComparer.Ordinal),
             QueueSidecarRootCa = from.String("queue-sidecar-rootca", ""),
@@ -46,6 +47,15 @@ public static class DeploymentConfigParser
             $"progress-deadline must be rounded to a whole second, was: {GoValues.Format(config.ProgressDeadline)}");
         from.Require(config.DigestResolutionTimeout > TimeSpan.Zero, "digest-resolution-timeout",
             $"digest-resolution-timeout cannot be a non-positive duration, was {GoValues.Format(config.DigestResolutionTimeout)}");
+        from.Require(ImageReference.IsValid(config.QueueSidecarImage), "queue-sidecar-image",
+            $"queue-sidecar-image {GoValues.Quote(config.QueueSidecarImage)} is not the name of an image");
+        from.Require(config.ProgressDeadline.TotalSeconds <= int.MaxValue, "progress-deadline",
+            $"progress-deadline ({GoValues.Format(config.ProgressDeadline)}) must be at most {int.MaxValue} seconds");
+        from.RequireWithin("queue-sidecar-cpu-request", config.QueueSidecarCpuRequest, "queue-sidecar-cpu-limit", config.QueueSidecarCpuLimit);
+        from.RequireWithin("queue-sidecar-memory-request", config.QueueSidecarMemoryRequest, "queue-sidecar-memory-limit", config.QueueSidecarMemoryLimit);
+        from.RequireWithin(
+            "queue-sidecar-ephemeral-storage-request", config.QueueSidecarEphemeralStorageRequest,
+            "queue-sidecar-ephemeral-storage-limit", config.QueueSidecarEphemeralStorageLimit);
         SidecarTls.Check(from, config);
         return config;
     }

@@ -20,7 +20,21 @@ public static class DomainConfigParser
         foreach (var (domain, text) in data)
         {
             if (domain == ExampleBlock.Key) continue;
+            if (!LabelSyntax.IsSubdomain(domain) || domain.Split('.').Any(static label => label.Length > 63))
+            {
+                throw new ConfigMapException(
+                    Name, domain, $"\"{domain}\" is not a domain: it must consist of lower case letters, digits, '-' and '.', and begin and end with a letter or digit, as example.com");
+            }
+
             var (selector, type) = Entry(domain, text);
+            foreach (var (label, value) in selector)
+            {
+                if (!LabelSyntax.IsKey(label) || !LabelSyntax.IsValue(value))
+                {
+                    throw new ConfigMapException(Name, domain, $"\"{domain}\" has a selector that no Route can match: {label}={value} is no label");
+                }
+            }
+
             domains[domain] = selector;
             if (selector.Count == 0 || type == "wildcard") wildcards.Add(domain);
         }

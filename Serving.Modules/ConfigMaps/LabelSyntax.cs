@@ -7,6 +7,9 @@ internal static partial class LabelSyntax
 {
     public static bool IsSubdomain(string text) => text.Length is > 0 and <= 253 && Subdomain().IsMatch(text);
 
+    /// <summary>A DNS label: what containers, and Services in the cluster's DNS, are named by.</summary>
+    public static bool IsLabel(string text) => text.Length is > 0 and <= 63 && Subdomain().IsMatch(text) && !text.Contains('.', StringComparison.Ordinal);
+
     public static bool IsValue(string text) => text.Length == 0 || IsName(text);
 
     public static bool IsKey(string text)

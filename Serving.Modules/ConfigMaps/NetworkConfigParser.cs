@@ -37,6 +37,10 @@ public static class NetworkConfigParser
             SystemInternalTls = Encryption(from, "system-internal-tls") | from.Bool("internal-encryption", false),
             HttpProtocol = Protocol(from),
         };
+        from.RequireName("ingress-class", config.IngressClass, "ingress class");
+        from.RequireName("certificate-class", config.CertificateClass, "certificate class");
+        from.Require(config.DefaultExternalScheme is "http" or "https", "default-external-scheme",
+            $"default-external-scheme is {GoValues.Quote(config.DefaultExternalScheme)}: it must be http or https");
         return config with { DomainName = DomainNamer(from, config.DomainTemplate), TagName = TagNamer(from, config.TagTemplate) };
     }
 
@@ -78,6 +82,12 @@ public static class NetworkConfigParser
             from.Require(Uri.TryCreate("https://" + sample, UriKind.Absolute, out var uri), key,
                 $"domain template gives {GoValues.Quote(sample)}, which is not a hostname");
             from.Require(uri!.PathAndQuery == "/", key, $"domain template has url path: {uri.PathAndQuery}");
+
+            // What depends on labels and annotations may be incomplete here; what is written out must be part of a host name.
+            var mayBeIncomplete = text.Contains(".Labels", StringComparison.Ordinal) || text.Contains(".Annotations", StringComparison.Ordinal);
+            from.Require(
+                mayBeIncomplete ? sample.All(static c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '-' or '.') : LabelSyntax.IsSubdomain(sample), key,
+                $"domain template gives {GoValues.Quote(sample)}, which is not a hostname: it must consist of lower case letters, digits, '-' and '.'");
         }
         catch (TemplateException wrong)
         {
@@ -94,7 +104,10 @@ public static class NetworkConfigParser
         string Apply(TagTemplateValues values) => template.Execute(TemplateData.Of(values));
         try
         {
-            Apply(new TagTemplateValues("foo", "v2"));
+            var sample = Apply(new TagTemplateValues("foo", "v2"));
+            from.Require(LabelSyntax.IsLabel(sample), key,
+                $"tag template gives {GoValues.Quote(sample)}, which is not a label of a hostname: it must consist of lower case letters, digits and '-'");
+            from.Require(sample != Apply(new TagTemplateValues("foo", "v3")), key, "tag template gives all tags of a Route the same hostname: use {{.Tag}} in it");
         }
         catch (TemplateException wrong)
         {
@@ -120,11 +133,41 @@ public static class NetworkConfigParser
     {
         if (text.Length == 0) return null;
         var entries = YamlText.Map(text);
-        return new LabelSelector
+        var selector = new LabelSelector
         {
             MatchLabels = YamlText.Strings(entries, "matchLabels"),
             MatchExpressions = [.. entries.Where(e => e.Key == "matchExpressions").SelectMany(e => YamlText.Items(e.Value)).Select(Requirement)],
         };
+        foreach (var (key, value) in selector.MatchLabels)
+        {
+            if (!LabelSyntax.IsKey(key) || !LabelSyntax.IsValue(value)) throw new FormatException($"{key}={value} is no label");
+        }
+
+        foreach (var requirement in selector.MatchExpressions)
+        {
+            Check(requirement);
+        }
+
+        return selector;
+    }
+
+    private static void Check(LabelSelectorRequirement requirement)
+    {
+        var needsValues = requirement.Operator is "In" or "NotIn";
+        if (!needsValues && requirement.Operator is not ("Exists" or "DoesNotExist"))
+        {
+            throw new FormatException($"{GoValues.Quote(requirement.Operator)} is not a valid label selector operator: it must be In, NotIn, Exists or DoesNotExist");
+        }
+
+        if (!LabelSyntax.IsKey(requirement.Key) || !requirement.Values.All(LabelSyntax.IsValue))
+        {
+            throw new FormatException($"the requirement of {GoValues.Quote(requirement.Key)} has a key or a value that is no label's");
+        }
+
+        if (needsValues != requirement.Values.Count > 0)
+        {
+            throw new FormatException($"values of {requirement.Key} must be {(needsValues ? "given" : "empty")} for operator {requirement.Operator}");
+        }
     }
 
     private static LabelSelectorRequirement Requirement(YamlValue node)

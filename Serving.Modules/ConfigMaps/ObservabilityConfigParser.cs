@@ -11,6 +11,8 @@ public static class ObservabilityConfigParser
     /// <summary>The ConfigMap's name.</summary>
     public const string Name = "config-observability";
 
+    private static readonly string[] SidecarPorts = ["8008", "8012", "8013", "8022", "8112", "9090"];
+
     /// <summary>Reads and checks the data. Throws <see cref="ConfigMapException"/>.</summary>
     public static ObservabilityConfig Parse(IReadOnlyDictionary<string, string> data)
     {
@@ -40,8 +42,19 @@ public static class ObservabilityConfigParser
         CheckMetrics(from, "request-", config.RequestMetricsProtocol, config.RequestMetricsEndpoint, config.RequestMetricsExportInterval);
         from.Require(config.RuntimeExportInterval >= TimeSpan.Zero, "runtime-export-interval",
             $"export interval \"{GoValues.Format(config.RuntimeExportInterval)}\" should be greater than zero");
+        CheckSidecarPort(from, config);
         CheckRequestLog(from, config);
         return config;
+    }
+
+    /// <summary>The sidecar serves its metrics at a port of the pod, where it must not meet one of its own.</summary>
+    private static void CheckSidecarPort(ConfigData from, ObservabilityConfig c)
+    {
+        const string key = "request-metrics-endpoint";
+        var colon = c.RequestMetricsEndpoint.LastIndexOf(':');
+        from.Require(
+            c.RequestMetricsProtocol != "prometheus" || colon < 0 || !SidecarPorts.Contains(c.RequestMetricsEndpoint[(colon + 1)..]), key,
+            $"{key} {GoValues.Quote(c.RequestMetricsEndpoint)} has a port that the queue-proxy uses for something else ({string.Join(", ", SidecarPorts)}): choose another one");
     }
 
     private static bool Profiling(ConfigData from) => from.String("runtime-profiling", "disabled") switch
@@ -98,13 +111,15 @@ public static class ObservabilityConfigParser
     /// <summary>A collector is a URI, with <c>http://</c> understood where there is no scheme.</summary>
     private static void RequireUri(ConfigData from, string key, string endpoint)
         => from.Require(
-            Uri.TryCreate(endpoint.Contains("://", StringComparison.Ordinal) ? endpoint : "http://" + endpoint, UriKind.Absolute, out _),
-            key, $"{key} {GoValues.Quote(endpoint)} is not a URL");
+            Uri.TryCreate(endpoint.Contains("://", StringComparison.Ordinal) ? endpoint : "http://" + endpoint, UriKind.Absolute, out var uri)
+                && uri.Scheme is "http" or "https" && uri.Host.Length > 0 && !endpoint.Any(char.IsWhiteSpace),
+            key, $"{key} {GoValues.Quote(endpoint)} is not a URL of http or https");
 
     private static bool IsHostAndPort(string text)
     {
         var colon = text.LastIndexOf(':');
-        return colon >= 0 && ushort.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out _)
+        return colon >= 0 && ushort.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port > 0
+            && !text.Any(char.IsWhiteSpace)
             && (!text[..colon].Contains(':', StringComparison.Ordinal) || (text.StartsWith('[') && text[colon - 1] == ']'));
     }
 

@@ -15,9 +15,9 @@ internal static class AdmittedKinds
     [
         .. new IAdmittedKind[]
         {
-            new AdmittedKind<Metric>(Resources.Metrics, static (v, _, _) => v, static (v, _, c) => MetricValidation.Validate(v, c)),
+            new AdmittedKind<Metric>(Resources.Metrics, static (v, _, _) => v, MetricValidation.Validate),
             new AdmittedKind<PodAutoscaler>(
-                Resources.PodAutoscalers, static (v, _, c) => PodAutoscalerDefaults.Apply(v, c), static (v, _, c) => PodAutoscalerValidation.Validate(v, c)),
+                Resources.PodAutoscalers, static (v, _, c) => PodAutoscalerDefaults.Apply(v, c), PodAutoscalerValidation.Validate),
             new AdmittedKind<Certificate>(Resources.Certificates, static (v, _, _) => v, static (v, _, c) => CertificateValidation.Validate(v, c)),
             new AdmittedKind<Ingress>(Resources.Ingresses, static (v, _, _) => IngressDefaults.Apply(v), static (v, _, c) => IngressValidation.Validate(v, c)),
             new AdmittedKind<ServerlessService>(

@@ -19,7 +19,7 @@ public sealed class RequiredFieldTests
     /// <summary>Fields that a record leaves null when nobody set them; whoever makes one sets it, or Kubernetes' default does.</summary>
     private static readonly string[] NeverMadeEmpty =
     [
-        "HttpGetAction.port", "TcpSocketAction.port", "GrpcAction.port", "EndpointPort.port", "DeploymentSpec.selector", "DeploymentSpec.template",
+        "Container.name", "CustomResourceDefinition.spec", "HttpGetAction.port", "TcpSocketAction.port", "GrpcAction.port", "EndpointPort.port", "DeploymentSpec.selector", "DeploymentSpec.template",
         "ReplicaSetSpec.selector", "Event.involvedObject", "HorizontalPodAutoscalerSpec.scaleTargetRef", "HorizontalPodAutoscalerStatus.desiredReplicas",
     ];
 

@@ -50,6 +50,9 @@ internal sealed class AutoscalerWorld : IMetricSource, IActivatorProbe
 
     public int Replicas => Cluster.Find(Resources.Deployments, "ns", "rev-deployment")!.Spec!.Replicas ?? 1;
 
+    /// <summary>The most pods that there is room for.</summary>
+    public int Room { get; set; } = int.MaxValue;
+
     public bool IsReady => PodAutoscalerLifecycle.IsReady(Cluster.Find(Resources.PodAutoscalers, "ns", "rev")!);
 
     /// <summary>The pods that are ready.</summary>
@@ -111,7 +114,7 @@ internal sealed class AutoscalerWorld : IMetricSource, IActivatorProbe
         await PassAsync();
         ServeService();
         PlayHorizontalPodAutoscaler();
-        Pods = Replicas;
+        Pods = Math.Min(Room, Replicas);
         Time.Advance(TimeSpan.FromSeconds(2));
     }
 

@@ -12,10 +12,10 @@ namespace Serving.Tests.Autoscaler;
 /// </summary>
 public sealed class ScaleBoundsTests
 {
-    private static readonly int?[] Minima = [null, 0, 2, 8];
-    private static readonly int?[] Maxima = [null, 0, 1, 5];
-    private static readonly int?[] Initials = [null, 0, 1, 3, 10];
-    private static readonly int?[] Activations = [null, 2, 9];
+    private static readonly int?[] Minima = [null, 2, 8];
+    private static readonly int?[] Maxima = [null, 1, 5];
+    private static readonly int?[] Initials = [null, 0, 3, 10];
+    private static readonly int?[] Activations = [null, 9];
 
     private static IEnumerable<TestCaseData> Origins =>
         from min in Both
@@ -36,7 +36,7 @@ public sealed class ScaleBoundsTests
             ran++;
         }
 
-        ran.Should().BeGreaterThan(50, "else admission took nothing and this proves nothing");
+        ran.Should().BeGreaterThan(15, "else admission took nothing and this proves nothing");
     }
 
     [TestCase("annotation")]
@@ -45,7 +45,10 @@ public sealed class ScaleBoundsTests
     {
         var world = Make((null, 5, 10, null), from, from, from)!;
         world.Measured = (1, 1);
-        (await world.RunToReadyAsync()).Should().Be(10, "the minimum, which the initial scale is until it was reached, wins");
+        await world.RoundAsync();
+        await world.RoundAsync();
+        world.Replicas.Should().Be(10, "the minimum, which the initial scale is until it was reached, wins");
+        (await world.RunToReadyAsync()).Should().BeGreaterThanOrEqualTo(5);
         world.Measured = (10_000, 10_000);
         await world.RoundAsync();
         world.Replicas.Should().Be(5);
@@ -55,11 +58,8 @@ public sealed class ScaleBoundsTests
     public async Task What_counts_as_reached_follows_the_maximum()
     {
         var world = Make((null, 5, 10, null), "annotation", "ConfigMap", "annotation")!;
-        world.Put(replicas: 10);
-        await world.RoundAsync();
-        world.Pods = 5;
-        await world.PassAsync();
-        world.IsReady.Should().BeTrue("no more than five may be kept, as where a quota has room for no more");
+        world.Room = 5;
+        (await world.RunToReadyAsync()).Should().Be(5, "no more than five may be kept, as where a quota has room for no more");
     }
 
     [TestCase("annotation")]
@@ -89,15 +89,15 @@ public sealed class ScaleBoundsTests
         world.Measured = (1, 1);
         (await world.RunToReadyAsync()).Should().BeGreaterThan(0, because);
 
-        world.Measured = (10_000, 10_000);
-        for (var round = 0; round < 5; round++) await world.RoundAsync();
+        world.Measured = (2_000, 2_000);
+        for (var round = 0; round < 3; round++) await world.RoundAsync();
         world.IsReady.Should().BeTrue(because);
         if (max > 0) world.Replicas.Should().Be(Math.Max(min, max), because);
         else world.Replicas.Should().BeGreaterThan(20, because);
 
         world.Measured = (0, 0);
         world.Time.Advance(TimeSpan.FromHours(1));
-        for (var round = 0; round < 5; round++) await world.RoundAsync();
+        for (var round = 0; round < 20 && world.Replicas > Math.Max(min, 1); round++) await world.RoundAsync();
         world.Replicas.Should().BeLessThanOrEqualTo(Math.Max(min, 1), because);
         world.Replicas.Should().BeGreaterThanOrEqualTo(min, because);
     }

@@ -53,7 +53,7 @@ internal static class ConfigKeys
         D("init-container-name-template", c => c.InitContainerName(Named), "init-container", "i-{{.Name}}", "i-hello", "{{.Nope}}", "*can't evaluate field Nope*"),
         D("container-concurrency", c => c.ContainerConcurrency, 0L, "10", 10L, "-1", "expected 0 <= -1 <= 1000: container-concurrency"),
         D("container-concurrency-max-limit", c => c.ContainerConcurrencyMaxLimit, 1000L, "20", 20L, "0", "expected 1 <= 0 <= 2147483647: container-concurrency-max-limit"),
-        D("allow-container-concurrency-zero", c => c.AllowContainerConcurrencyZero, true, "false", false, "maybe", NotABool),
+        D("allow-container-concurrency-zero", c => c.AllowContainerConcurrencyZero, true, "false", false, "maybe", NotABool) with { Beside = [("container-concurrency", "10")] },
         D("enable-service-links", c => c.EnableServiceLinks, false, "default", null),
     ];
 
@@ -136,7 +136,7 @@ internal static class ConfigKeys
         O("logging.enable-request-log", c => c.LoggingEnableRequestLog, false, "true", true, "maybe", NotABool),
         O("logging.enable-probe-request-log", c => c.LoggingEnableProbeRequestLog, false, "true", true, "maybe", NotABool),
         O("metrics-protocol", c => c.MetricsProtocol, "none", "prometheus", "prometheus", "statsd", "unsupported protocol \"statsd\""),
-        O("metrics-endpoint", c => c.MetricsEndpoint, "", "http://c:4318", "http://c:4318", "http://[", "metrics-endpoint*is not a URL") with { Beside = [("metrics-protocol", "grpc")] },
+        O("metrics-endpoint", c => c.MetricsEndpoint, "", "http://c:4318", "http://c:4318", "http://[", "metrics-endpoint*is not a URL of http or https") with { Beside = [("metrics-protocol", "grpc")] },
         O("metrics-export-interval", c => c.MetricsExportInterval, TimeSpan.Zero, "60s", Seconds(60), "-1s", "export interval \"-1s\" should be greater than zero"),
         O("request-metrics-protocol", c => c.RequestMetricsProtocol, "none", "prometheus", "prometheus", "statsd", "unsupported protocol \"statsd\""),
         O("request-metrics-endpoint", c => c.RequestMetricsEndpoint, "", "0.0.0.0:9999", "0.0.0.0:9999", "nowhere", "*for prometheus exporter should be \"host:port\"*") with { Beside = [("request-metrics-protocol", "prometheus")] },

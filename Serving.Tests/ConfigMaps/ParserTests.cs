@@ -69,12 +69,12 @@ public sealed class ParserTests
     {
         var config = DeploymentConfigParser.Parse(new Dictionary<string, string>
         {
-            ["queueSidecarImage"] = "q",
+            ["queueSidecarImage"] = "queue",
             ["progressDeadline"] = "30s",
             ["progress-deadline"] = "40s",
             ["runtime-class-name"] = "kata: {}\ngvisor:\n  selector:\n    my-label: selector\n",
         });
-        config.QueueSidecarImage.Should().Be("q");
+        config.QueueSidecarImage.Should().Be("queue");
         config.ProgressDeadline.Should().Be(TimeSpan.FromSeconds(40));
         config.PodRuntimeClassName(Empty.Map).Should().Be("kata");
         config.PodRuntimeClassName(new Dictionary<string, string> { ["my-label"] = "selector" }).Should().Be("gvisor");

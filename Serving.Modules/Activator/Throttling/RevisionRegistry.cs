@@ -99,7 +99,7 @@ internal sealed class RevisionRegistry : IDisposable
         }
 
         known?.Dispose();
-        var throttler = new RevisionThrottler((int)(revision.Spec.ContainerConcurrency ?? 0), _queueDepth);
+        var throttler = new RevisionThrottler((int)Math.Clamp(revision.Spec.ContainerConcurrency ?? 0, 0, int.MaxValue), _queueDepth);
         var entry = new RevisionEntry(revision, throttler, new RevisionBackends(revision, throttler, _prober, _network, () => ServiceOf(revision)));
         _entries[change.Key] = entry;
 

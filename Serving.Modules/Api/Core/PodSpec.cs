@@ -48,7 +48,6 @@ public record PodSpec : Extensible
 /// <summary>One container (core/v1 Container).</summary>
 public sealed record Container : Extensible
 {
-    [RequiredField]
     public string Name { get; init => field = value ?? ""; } = "";
     public string Image { get; init => field = value ?? ""; } = "";
     public IReadOnlyList<string> Command { get; init => field = value ?? []; } = [];

@@ -53,7 +53,7 @@ internal static partial class FieldRules
             ["image"] = "The name of the container image. A tag is resolved to a digest when the Revision is made.",
             ["imagePullPolicy"] = "When the image is pulled: Always, Never or IfNotPresent.",
             ["livenessProbe"] = "A periodic check; the container is restarted when it fails.",
-            ["name"] = new FieldRule("The name of the container, a DNS label that is unique in the pod. Defaulted when absent.") { IsOptional = true },
+            ["name"] = "The name of the container, a DNS label that is unique in the pod. Defaulted when absent.",
             ["ports"] = "The port that the container listens on. At most one, in at most one container; defaults to 8080, which the program finds in $PORT.",
             ["readinessProbe"] = "A periodic check; the pod gets no requests while it fails. Defaults to opening a TCP connection to the container's port.",
             ["resources"] = "Compute resources that the container requests and is limited to.",

@@ -30,8 +30,8 @@ public static class AutoscalingValidation
 
     private static FieldError Class(IReadOnlyDictionary<string, string> annotations)
         => AutoscalingKeys.Class.Find(annotations) is { } found
-            && found.Value.EndsWith(AutoscalingKeys.OwnClassSuffix, StringComparison.Ordinal)
-            && found.Value is not (AutoscalingKeys.KpaClass or AutoscalingKeys.HpaClass)
+            && (found.Value.Length == 0 || found.Value.Any(c => char.IsWhiteSpace(c) || char.IsControl(c))
+                || (found.Value.EndsWith(AutoscalingKeys.OwnClassSuffix, StringComparison.Ordinal) && found.Value is not (AutoscalingKeys.KpaClass or AutoscalingKeys.HpaClass)))
                 ? FieldError.Invalid(found.Value, found.Key)
                 : FieldError.None;
 
@@ -114,7 +114,7 @@ public static class AutoscalingValidation
         var fits = (AutoscalingKeys.Class.Value(annotations) ?? config.PodAutoscalerClass) switch
         {
             AutoscalingKeys.KpaClass => metric is AutoscalingKeys.ConcurrencyMetric or AutoscalingKeys.RpsMetric,
-            AutoscalingKeys.HpaClass => metric.Length > 0,
+            AutoscalingKeys.HpaClass => metric.Length > 0 && !metric.Any(c => char.IsWhiteSpace(c) || char.IsControl(c)),
             _ => true,
         };
         return fits ? FieldError.None : FieldError.Invalid(metric, AutoscalingKeys.Metric.Key);
@@ -131,6 +131,7 @@ public static class AutoscalingValidation
         => AutoscalingKeys.InitialScale.Find(annotations) is not { } found ? FieldError.None
             : GoNumber.ParseInt(found.Value, long.MinValue, long.MaxValue, out var scale) != GoNumberResult.Fine ? FieldError.Invalid(found.Value, found.Key)
             : scale < 0 ? FieldError.Invalid(found.Value, $"{found.Key} must be greater than 0")
+            : scale > int.MaxValue ? FieldError.OutOfBounds(found.Value, 0, int.MaxValue, found.Key)
             : scale == 0 && !config.AllowZeroInitialScale ? FieldError.Invalid(found.Value, $"{found.Key}=0 not allowed by cluster")
             : FieldError.None;
 
@@ -151,7 +152,7 @@ public static class AutoscalingValidation
 
     private static FieldError Number(IReadOnlyDictionary<string, string> annotations, AnnotationKeys keys, Func<double, string, string, FieldError?> check)
         => keys.Find(annotations) is not { } found ? FieldError.None
-            : GoNumber.TryParseFloat(found.Value, out var value)
+            : GoNumber.TryParseFloat(found.Value, out var value) && double.IsFinite(value)
                 ? check(value, found.Value, found.Key) ?? FieldError.None
                 : FieldError.Invalid(found.Value, found.Key);
 }

@@ -5,7 +5,7 @@ using System.Text.RegularExpressions;
 namespace Serving.Api.Validation;
 
 /// <summary>What came of reading a number.</summary>
-internal enum GoNumberResult
+public enum GoNumberResult
 {
     /// <summary>It is a number within the range.</summary>
     Fine,
@@ -18,7 +18,7 @@ internal enum GoNumberResult
 }
 
 /// <summary>Reads numbers as strictly as Go's strconv package does: no spaces, no separators, but <c>inf</c>, <c>nan</c> and hexadecimal fractions.</summary>
-internal static partial class GoNumber
+public static partial class GoNumber
 {
     /// <summary>A decimal integer between <paramref name="least"/> and <paramref name="most"/>; <paramref name="value"/> is 0 unless the result is fine.</summary>
     public static GoNumberResult ParseInt(string text, long least, long most, out long value)

@@ -3,11 +3,12 @@ using System.Buffers;
 namespace Serving.Api.Validation;
 
 /// <summary>Whether a text can name a container image: an optional registry, a repository, and a tag or a digest.</summary>
-internal static class ImageReference
+public static class ImageReference
 {
     private const string DigestPrefix = "sha256:";
     private static readonly SearchValues<char> Hex = SearchValues.Create("0123456789abcdef");
 
+    /// <summary>Whether <paramref name="image"/> can name an image.</summary>
     public static bool IsValid(string image) => IsTagged(image) || IsDigest(image);
 
     private static bool IsDigest(string image)

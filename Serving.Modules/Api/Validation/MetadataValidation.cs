@@ -13,9 +13,23 @@ internal static class MetadataValidation
     /// <summary>The name, and that annotations of autoscaling are where they have an effect.</summary>
     public static FieldError Check(ObjectMeta metadata, bool allowAutoscaling, AdmissionContext context)
         => Name(metadata)
+            + Classes(metadata.Annotations).Via("annotations")
             + (allowAutoscaling
                 ? AutoscalingValidation.Check(metadata.Annotations, context.Config.Autoscaler).Via("annotations")
                 : NoAutoscaling(metadata.Annotations).Via("annotations"));
+
+    /// <summary>
+    /// The name, and annotations of autoscaling as far as they are new: what an earlier release or configuration took must not keep the
+    /// object's labels and finalizers from being changed.
+    /// </summary>
+    public static FieldError Check(ObjectMeta metadata, ObjectMeta? old, AdmissionContext context)
+    {
+        var known = old is not null && Own(metadata).SequenceEqual(Own(old));
+        return known ? Name(metadata) : Check(metadata, allowAutoscaling: true, context);
+
+        static IEnumerable<KeyValuePair<string, string>> Own(ObjectMeta of)
+            => of.Annotations.Where(a => a.Key.StartsWith(AutoscalingKeys.Group, StringComparison.Ordinal) || a.Key.StartsWith(NetworkingKeys.PublicGroup, StringComparison.Ordinal)).OrderBy(a => a.Key, StringComparer.Ordinal);
+    }
 
     /// <summary>That the names in labels are those of owners, so that nobody else can pass for a child.</summary>
     public static FieldError OwnedLabel(ObjectMeta metadata, string label, string kind)
@@ -23,11 +37,30 @@ internal static class MetadataValidation
             ? FieldError.None
             : FieldError.Missing(label).Via("labels");
 
-    /// <summary>Only known annotations of networking.knative.dev.</summary>
+    /// <summary>Only known annotations of networking.knative.dev, with values that somebody can act on.</summary>
     public static FieldError Networking(IReadOnlyDictionary<string, string> annotations)
         => annotations.Keys
             .Where(k => k.StartsWith(NetworkingKeys.PublicGroup, StringComparison.Ordinal) && !NetworkingAnnotations.Contains(k))
-            .Aggregate(FieldError.None, (errors, key) => errors + FieldError.InvalidKey(key, ""));
+            .Aggregate(Classes(annotations), (errors, key) => errors + FieldError.InvalidKey(key, ""));
+
+    /// <summary>The class of an Ingress or a Certificate is a name: with an empty one nobody serves it.</summary>
+    public static FieldError Classes(IReadOnlyDictionary<string, string> annotations)
+        => ((AnnotationKeys[])[NetworkingKeys.IngressClass, NetworkingKeys.CertificateClass])
+            .Select(keys => keys.Find(annotations))
+            .Where(found => found is { } annotation && (annotation.Value.Length == 0 || annotation.Value.Any(c => char.IsWhiteSpace(c) || char.IsControl(c))))
+            .Aggregate(FieldError.None, (errors, found) => errors + FieldError.Invalid(found!.Value.Value, found.Value.Key));
+
+    /// <summary>Labels that Kubernetes would take. One that it would not is refused only when the child is made that has it.</summary>
+    public static FieldError Labels(IReadOnlyDictionary<string, string> labels)
+        => labels.Aggregate(FieldError.None, (errors, label) => errors
+            + (Names.Qualified(label.Key) is { Count: > 0 } wrong ? FieldError.InvalidKey(label.Key, "", string.Join(", ", wrong))
+                : label.Value.Length > 0 && Names.LabelValue(label.Value) is { Count: > 0 } bad ? FieldError.Invalid(label.Value, label.Key, string.Join(", ", bad))
+                : FieldError.None));
+
+    /// <summary>Keys of annotations that Kubernetes would take.</summary>
+    public static FieldError AnnotationKeys(IReadOnlyDictionary<string, string> annotations)
+        => annotations.Keys.Aggregate(FieldError.None, (errors, key) => errors
+            + (Names.Qualified(key.ToLowerInvariant()) is { Count: > 0 } wrong ? FieldError.InvalidKey(key, "", string.Join(", ", wrong)) : FieldError.None));
 
     /// <summary>The creator never changes, and the last modifier only together with the specification.</summary>
     public static FieldError CreatorAndModifier(ObjectMeta old, ObjectMeta current, bool sameSpec)
@@ -47,8 +80,8 @@ internal static class MetadataValidation
         return errors;
     }
 
-    /// <summary>A duration in whole seconds that is not negative.</summary>
-    public static FieldError WholeSeconds(KeyValuePair<string, string>? annotation, string name)
+    /// <summary>A duration in whole seconds that is not negative, nor below <paramref name="least"/> seconds, nor more than 32 bits of seconds.</summary>
+    public static FieldError WholeSeconds(KeyValuePair<string, string>? annotation, string name, int least = 0)
     {
         if (annotation is not { Value.Length: > 0 } found)
         {
@@ -61,7 +94,8 @@ internal static class MetadataValidation
         }
 
         return !duration.IsWholeSeconds ? FieldError.Generic($"{name}={found.Value} is not at second precision", found.Key)
-            : duration.Nanoseconds < 0 ? FieldError.Generic($"{name}={found.Value} must be positive", found.Key)
+            : duration.Nanoseconds < GoDuration.OfSeconds(least).Nanoseconds ? FieldError.Generic($"{name}={found.Value} must be positive", found.Key)
+            : duration.ToTimeSpan().TotalSeconds > int.MaxValue ? FieldError.Generic($"{name}={found.Value} must be at most {int.MaxValue} seconds", found.Key)
             : FieldError.None;
     }
 

@@ -69,6 +69,15 @@ internal static class Names
         ];
     }
 
+    /// <summary>The value of a label: empty, or a name of at most 63 characters.</summary>
+    public static IReadOnlyList<string> LabelValue(string value) => Collect(
+        value.Length > LabelLength ? $"must be no more than {LabelLength} bytes" : null,
+        value.Length == 0 || IsQualifiedPart(value)
+            ? null
+            : Pattern(
+                "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character",
+                $"({QualifiedPattern})?", "MyValue", "my_value", "12345"));
+
     /// <summary>An identifier of the C language.</summary>
     public static IReadOnlyList<string> CIdentifier(string value)
         => value.Length > 0 && !char.IsAsciiDigit(value[0]) && value.All(c => char.IsAsciiLetterOrDigit(c) || c == '_')

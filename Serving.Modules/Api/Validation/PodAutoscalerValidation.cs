@@ -5,14 +5,14 @@ namespace Serving.Api.Validation;
 /// <summary>Checks PodAutoscalers.</summary>
 public static class PodAutoscalerValidation
 {
-    /// <summary>What is wrong with a PodAutoscaler.</summary>
-    public static FieldError Validate(PodAutoscaler value, AdmissionContext context)
+    /// <summary>What is wrong with a PodAutoscaler; <paramref name="old"/> is what it replaces, null for a new one.</summary>
+    public static FieldError Validate(PodAutoscaler value, PodAutoscaler? old, AdmissionContext context)
     {
         ArgumentNullException.ThrowIfNull(value);
         ArgumentNullException.ThrowIfNull(context);
         return context.IsStatusUpdate
             ? FieldError.None
-            : MetadataValidation.Check(value.Metadata, allowAutoscaling: true, context).Via("metadata") + Spec(value.Spec, context).Via("spec");
+            : MetadataValidation.Check(value.Metadata, old?.Metadata, context).Via("metadata") + Spec(value.Spec, context).Via("spec");
     }
 
     private static FieldError Spec(PodAutoscalerSpec spec, AdmissionContext context)

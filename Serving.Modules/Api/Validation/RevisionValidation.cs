@@ -1,3 +1,4 @@
+using Serving.Api.Config;
 using Serving.Api.Core;
 using Serving.Api.Knative;
 using Serving.Api.WellKnown;
@@ -28,7 +29,7 @@ public static class RevisionValidation
             return FieldError.WithDetails("Immutable fields changed (-old +new)", diff, "spec");
         }
 
-        var errors = (MetadataValidation.Check(value.Metadata, allowAutoscaling: true, context)
+        var errors = (MetadataValidation.Check(value.Metadata, old?.Metadata, context)
             + MetadataValidation.OwnedLabel(value.Metadata, ServingKeys.Configuration, "Configuration")).Via("metadata");
         return old is not null ? errors : errors + Spec(value.Spec, context).Via("spec");
     }
@@ -43,8 +44,13 @@ public static class RevisionValidation
             errors += FieldError.OutOfBounds(timeout, 0, defaults.MaxRevisionTimeoutSeconds, "timeoutSeconds");
         }
 
+        errors += NotNegative(spec.ResponseStartTimeoutSeconds, "responseStartTimeoutSeconds", defaults)
+            + NotNegative(spec.IdleTimeoutSeconds, "idleTimeoutSeconds", defaults);
         return errors + (spec.ContainerConcurrency is { } concurrency ? Concurrency(concurrency, context).Via("containerConcurrency") : FieldError.None);
     }
+
+    private static FieldError NotNegative(long? seconds, string field, DefaultsConfig defaults)
+        => seconds is < 0 ? FieldError.OutOfBounds(seconds, 0, defaults.MaxRevisionTimeoutSeconds, field) : FieldError.None;
 
     /// <summary>The bounds of containerConcurrency.</summary>
     internal static FieldError Concurrency(long value, AdmissionContext context)
@@ -65,7 +71,9 @@ public static class RevisionValidation
         var annotations = template.Metadata.Annotations;
         return Spec(template.Spec, context).Via("spec")
             + (AutoscalingValidation.Check(annotations, context.Config.Autoscaler) + MetadataValidation.Networking(annotations) + Sidecar(annotations)
-                + MetadataValidation.WholeSeconds(Find(annotations, ServingKeys.ProgressDeadline), "progress-deadline")).Via("metadata.annotations")
+                + MetadataValidation.WholeSeconds(Find(annotations, ServingKeys.ProgressDeadline), "progress-deadline", least: 1)).Via("metadata.annotations")
+            + MetadataValidation.Labels(template.Metadata.Labels).Via("metadata.labels")
+            + MetadataValidation.AnnotationKeys(annotations).Via("metadata.annotations")
             + Name(template.Metadata, parent);
     }
 
@@ -109,14 +117,23 @@ public static class RevisionValidation
                 "Queue proxy resource percentage annotation is deprecated. Please use the available annotations to explicitly set resource values per service")
                 .At(FieldErrorLevel.Warning);
             errors += (!GoNumber.TryParseFloat(percentage.Value, out var value) ? FieldError.Invalid(percentage.Value, "")
+                : !double.IsFinite(value) ? FieldError.Invalid(percentage.Value, "")
                 : value is < 0.1 or > 100 ? FieldError.OutOfBounds(GoText.Number(value), "0.1", "100", "")
                 : FieldError.None).ViaKey(percentage.Key);
         }
 
         return SidecarResources
-            .Where(key => annotations.TryGetValue(key, out var amount) && !new Quantity(amount).IsValid)
-            .Aggregate(errors, (all, key) => all + FieldError.Invalid(annotations[key], "").ViaKey(key));
+            .Where(key => annotations.TryGetValue(key, out var text) && !(new Quantity(text).TryGetAmount(out var amount) && amount >= 0))
+            .Aggregate(errors + SidecarPairs(annotations), (all, key) => all + FieldError.Invalid(annotations[key], "").ViaKey(key));
     }
+
+    /// <summary>A pod whose sidecar asks for more than it may use is refused by Kubernetes.</summary>
+    private static FieldError SidecarPairs(IReadOnlyDictionary<string, string> annotations)
+        => SidecarResources.Chunk(2)
+            .Where(pair => annotations.TryGetValue(pair[0], out var request) && annotations.TryGetValue(pair[1], out var limit)
+                && new Quantity(request).TryGetAmount(out var wanted) && new Quantity(limit).TryGetAmount(out var allowed) && wanted > allowed)
+            .Aggregate(FieldError.None, (errors, pair) => errors
+                + FieldError.Generic($"{annotations[pair[0]]} is greater than the limit, which is {annotations[pair[1]]}", "").ViaKey(pair[0]));
 
     private static KeyValuePair<string, string>? Find(IReadOnlyDictionary<string, string> annotations, string key)
         => annotations.TryGetValue(key, out var value) ? new(key, value) : null;

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Serving.Api.Autoscaling;
 using Serving.Api.Config;
+using Serving.Api.Validation;
 using Serving.Api.WellKnown;
 using Serving.Autoscaler.Scaling;
 using Serving.ConfigMaps;
@@ -108,9 +109,7 @@ internal sealed class AutoscalerSettings(PodAutoscaler autoscaler, AutoscalerCon
         => int.TryParse(keys.Value(autoscaler.Metadata.Annotations), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) ? value : null;
 
     private double? Number(AnnotationKeys keys)
-        => double.TryParse(keys.Value(autoscaler.Metadata.Annotations), NumberStyles.Float, CultureInfo.InvariantCulture, out var value) && double.IsFinite(value)
-            ? value
-            : null;
+        => keys.Value(autoscaler.Metadata.Annotations) is { } text && GoNumber.TryParseFloat(text, out var value) && double.IsFinite(value) ? value : null;
 
     private static TimeSpan? Duration(string? text)
     {

@@ -56,7 +56,8 @@ internal static class ChildMaker
                 Name = owner.Spec.ScaleTargetRef.Name,
             },
             MinReplicas = settings.MinScale > 0 ? settings.MinScale : null,
-            MaxReplicas = settings.MaxScale > 0 ? settings.MaxScale : int.MaxValue,
+            // Kubernetes refuses a maximum below the minimum; the minimum wins, as for the other class.
+            MaxReplicas = settings.MaxScale > 0 ? Math.Max(settings.MaxScale, settings.MinScale) : int.MaxValue,
             Metrics = settings.OwnTarget is { } target ? [HpaMetric(settings.Metric, target)] : [],
             Behavior = settings.OwnWindow is { } window ? HpaBehavior((int)window.TotalSeconds) : null,
         },
@@ -76,7 +77,7 @@ internal static class ChildMaker
         AutoscalingKeys.MemoryMetric => new JsonObject
         {
             ["type"] = "Resource",
-            ["resource"] = new JsonObject { ["name"] = "memory", ["target"] = AverageValue(Canonical((long)target, 1024, ["Mi", "Gi", "Ti", "Pi"])) },
+            ["resource"] = new JsonObject { ["name"] = "memory", ["target"] = AverageValue(Canonical(AtLeastOne(target), 1024, ["Mi", "Gi", "Ti", "Pi"])) },
         },
         _ => new JsonObject
         {
@@ -84,7 +85,7 @@ internal static class ChildMaker
             ["pods"] = new JsonObject
             {
                 ["metric"] = new JsonObject { ["name"] = metric },
-                ["target"] = AverageValue(Canonical((long)target, 1000, ["", "k", "M", "G"])),
+                ["target"] = AverageValue(Canonical(AtLeastOne(target), 1000, ["", "k", "M", "G"])),
             },
         },
     });
@@ -96,6 +97,9 @@ internal static class ChildMaker
         for (; value != 0 && value % step == 0 && power < suffixes.Length - 1; power++) value /= step;
         return string.Create(CultureInfo.InvariantCulture, $"{value}{(value == 0 ? "" : suffixes[power])}");
     }
+
+    /// <summary>Kubernetes takes no target of 0, which a fraction would be cut to.</summary>
+    private static long AtLeastOne(double target) => Math.Max(1, (long)target);
 
     private static JsonObject AverageValue(string value) => new() { ["type"] = "AverageValue", ["averageValue"] = value };
 

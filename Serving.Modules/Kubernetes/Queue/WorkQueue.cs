@@ -17,6 +17,8 @@ public sealed class WorkQueue<TKey> : WorkQueueMetrics.IObserved, IDisposable
     /// <summary>The longest delay between two retries of a key.</summary>
     public static readonly TimeSpan LastRetry = TimeSpan.FromSeconds(1000);
 
+    private static readonly TimeSpan LongestDelay = TimeSpan.FromDays(1);
+
     private readonly Lock _lock = new();
     private readonly TimeProvider _time;
     private readonly KeyValuePair<string, object?> _label;
@@ -108,6 +110,8 @@ public sealed class WorkQueue<TKey> : WorkQueueMetrics.IObserved, IDisposable
             return;
         }
 
+        // Nothing waits longer than a day: to look again too early does no harm, and a longer time may not fit a clock.
+        delay = delay < LongestDelay ? delay : LongestDelay;
         lock (_lock)
         {
             var due = _time.GetTimestamp() + (long)(delay.TotalSeconds * _time.TimestampFrequency);

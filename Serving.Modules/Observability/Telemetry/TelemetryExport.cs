@@ -61,7 +61,7 @@ public sealed class TelemetryExport : IDisposable
                 exporter.Endpoint = EndpointOf(options.MetricsEndpoint);
                 if (options.MetricsExportInterval > TimeSpan.Zero)
                 {
-                    reader.PeriodicExportingMetricReaderOptions.ExportIntervalMilliseconds = (int)options.MetricsExportInterval.TotalMilliseconds;
+                    reader.PeriodicExportingMetricReaderOptions.ExportIntervalMilliseconds = (int)Math.Clamp(options.MetricsExportInterval.TotalMilliseconds, 1, int.MaxValue);
                 }
             })
             .Build();

@@ -55,7 +55,7 @@ public sealed class AutoscalingRuleTests
     [TestCase("@target=0.01", "")]
     [TestCase("@target=1e3", "")]
     [TestCase("@target=0x1p4", "")]
-    [TestCase("@target=NaN", "")]
+    [TestCase("@target=NaN", "invalid value: NaN: autoscaling.knative.dev/target")]
     [TestCase("@target=1e999", "invalid value: 1e999: @target")]
     [TestCase("@target=1,000", "invalid value: 1,000: @target")]
     [TestCase("@target=0", "target 0 should be at least 0.01: @target")]

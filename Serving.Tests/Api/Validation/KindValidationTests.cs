@@ -55,7 +55,7 @@ public sealed class KindValidationTests
     [TestCase("""{"metadata":{"name":"p"},"spec":{"scaleTargetRef":{"apiVersion":"apps/v1","kind":"Deployment","name":"bar","namespace":"x"},"protocolType":"http1"}}""",
         "must not set the field(s): spec.scaleTargetRef.namespace")]
     public void Pod_autoscalers_are_refused(string json, string expected)
-        => PodAutoscalerValidation.Validate(Documents.Read(Resources.PodAutoscalers, json), Documents.Create).ToString().Should().Be(expected);
+        => PodAutoscalerValidation.Validate(Documents.Read(Resources.PodAutoscalers, json), null, Documents.Create).ToString().Should().Be(expected);
 
     [TestCase("""{"metadata":{"namespace":"default"},"spec":{}}""", "missing field(s): spec")]
     [TestCase("""{"metadata":{"namespace":"default"},"spec":{"rules":[{"http":{"paths":[{"splits":[{"serviceName":"a","serviceNamespace":"b","servicePort":8080,"percent":100}]}]}}]}}""",

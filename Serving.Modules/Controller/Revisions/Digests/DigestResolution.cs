@@ -15,6 +15,8 @@ internal sealed class DigestResolution(IDigestResolver resolver, TimeProvider ti
 {
     private const int ImagesAtOnce = 100;
 
+    private static readonly TimeSpan LongestTimeout = TimeSpan.FromHours(1);
+
     private readonly ConcurrentDictionary<ObjectKey, Running> running = new();
     private readonly ConcurrentDictionary<ObjectKey, ConcurrentDictionary<string, int>> failures = new();
     private readonly SemaphoreSlim slots = new(ImagesAtOnce);
@@ -142,7 +144,7 @@ internal sealed class DigestResolution(IDigestResolver resolver, TimeProvider ti
         revision.Spec.ServiceAccountName,
         [.. revision.Spec.ImagePullSecrets.Select(static secret => secret.Name)],
         config.RegistriesSkippingTagResolving,
-        config.DigestResolutionTimeout);
+        config.DigestResolutionTimeout < LongestTimeout ? config.DigestResolutionTimeout : LongestTimeout);
 
     private sealed record Running(string Uid, Task<DigestResult> Task, CancellationTokenSource Cancel);
 }

@@ -89,7 +89,8 @@ internal static class QueueContainerMaker
 
     private static EnvVar Text(string name, string value) => new() { Name = name, Value = value };
 
-    private static EnvVar Number(string name, long value) => Text(name, value.ToString(CultureInfo.InvariantCulture));
+    /// <summary>A number that the sidecar takes: what is more than it can count means no bound that is ever met, and less than 0 means none.</summary>
+    private static EnvVar Number(string name, long value) => Text(name, Math.Clamp(value, 0, int.MaxValue).ToString(CultureInfo.InvariantCulture));
 
     private static EnvVar Flag(string name, bool value) => Text(name, value ? "true" : "false");
 

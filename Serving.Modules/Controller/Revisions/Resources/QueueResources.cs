@@ -43,9 +43,41 @@ internal static class QueueResources
         Set(limits, "memory", Annotated(annotations, ServingKeys.QueueSidecarMemoryLimit));
         Set(requests, "ephemeral-storage", Annotated(annotations, ServingKeys.QueueSidecarEphemeralStorageRequest));
         Set(limits, "ephemeral-storage", Annotated(annotations, ServingKeys.QueueSidecarEphemeralStorageLimit));
+        Reconcile(requests, limits, annotations);
         return new ResourceRequirements { Requests = requests.Count > 0 ? requests : null, Limits = limits.Count > 0 ? limits : null };
 
         Quantity? Default(string text) => useDefaults ? new Quantity(text) : (Quantity?)null;
+    }
+
+    /// <summary>
+    /// Kubernetes refuses a pod that asks for more than it may use. A Revision that asks for more than the configuration lets it use may use
+    /// that much; in every other case no more is asked for than may be used.
+    /// </summary>
+    private static void Reconcile(
+        SortedDictionary<string, Quantity> requests, SortedDictionary<string, Quantity> limits, IReadOnlyDictionary<string, string> annotations)
+    {
+        foreach (var (name, request, limit) in (ReadOnlySpan<(string, string, string)>)
+        [
+            ("cpu", ServingKeys.QueueSidecarCpuRequest, ServingKeys.QueueSidecarCpuLimit),
+            ("memory", ServingKeys.QueueSidecarMemoryRequest, ServingKeys.QueueSidecarMemoryLimit),
+            ("ephemeral-storage", ServingKeys.QueueSidecarEphemeralStorageRequest, ServingKeys.QueueSidecarEphemeralStorageLimit),
+        ])
+        {
+            if (!requests.TryGetValue(name, out var wanted) || !limits.TryGetValue(name, out var allowed)
+                || !wanted.TryGetAmount(out var asked) || !allowed.TryGetAmount(out var most) || asked <= most)
+            {
+                continue;
+            }
+
+            if (Annotated(annotations, request) is not null && Annotated(annotations, limit) is null)
+            {
+                limits[name] = wanted;
+            }
+            else
+            {
+                requests[name] = allowed;
+            }
+        }
     }
 
     private static void Set(SortedDictionary<string, Quantity> resources, string name, Quantity? value)
