@@ -50,7 +50,7 @@ internal sealed class ControlPlane : IProcessHealth, IDisposable
         var guard = options.GuardsMetrics ? Own(new ScrapeGuard(client, time, loggers.CreateLogger<ScrapeGuard>())) : null;
         observability = Own(new ProcessObservability(config, logging, environment, guard, time));
         var names = options.Modules;
-        var autoscaler = names.Contains("autoscaler") ? Own(new AutoscalerModule(informers, config, loggers, time)) : null;
+        var autoscaler = names.Contains("autoscaler") ? Own(new AutoscalerModule(informers, config, events, loggers, time)) : null;
         var hosting = options.Host;
         var changes = hosting.Election is null ? null : informers.For(Resources.Leases, environment.SystemNamespace);
         var owners = changes is null

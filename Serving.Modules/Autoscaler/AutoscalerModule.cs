@@ -16,16 +16,20 @@ public sealed class AutoscalerModule : IShardedModule, IDisposable
     private readonly ConfigStore config;
     private readonly PodScraper scraper;
     private readonly AutoscalerMetrics metrics;
+    private readonly IEventRecorder events;
     private readonly ILogger logger;
     private readonly TimeProvider time;
     private volatile AutoscalerShard?[] shards = [];
 
     /// <param name="informers">What the cluster has.</param>
     /// <param name="config">The configuration.</param>
+    /// <param name="events">Where failures are recorded.</param>
     /// <param name="logging">Where it logs to.</param>
     /// <param name="time">The clock of windows, ticks and conditions.</param>
-    public AutoscalerModule(IInformers informers, ConfigStore config, ILoggerFactory logging, TimeProvider time)
+    public AutoscalerModule(IInformers informers, ConfigStore config, IEventRecorder events, ILoggerFactory logging, TimeProvider time)
     {
+        ArgumentNullException.ThrowIfNull(events);
+        this.events = events;
         ArgumentNullException.ThrowIfNull(informers);
         ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(logging);
@@ -49,7 +53,7 @@ public sealed class AutoscalerModule : IShardedModule, IDisposable
     /// <inheritdoc/>
     public IServingModule CreateShard(Shard shard)
     {
-        var made = new AutoscalerShard(shard, informers, config, scraper, logger, time);
+        var made = new AutoscalerShard(shard, informers, config, scraper, events, logger, time);
         var current = shards;
         AutoscalerShard?[] next = current.Length == shard.Count ? [.. current] : new AutoscalerShard?[shard.Count];
         next[shard.Index] = made;

@@ -31,9 +31,10 @@ internal sealed class AutoscalerShard : IServingModule
     /// <param name="informers">What the cluster has.</param>
     /// <param name="config">The configuration.</param>
     /// <param name="scraper">Measures pods.</param>
+    /// <param name="events">Where failures are recorded.</param>
     /// <param name="logger">Where it logs to.</param>
     /// <param name="time">The clock of windows, ticks and conditions.</param>
-    public AutoscalerShard(Shard shard, AutoscalerInformers informers, ConfigStore config, PodScraper scraper, ILogger logger, TimeProvider time)
+    public AutoscalerShard(Shard shard, AutoscalerInformers informers, ConfigStore config, PodScraper scraper, IEventRecorder events, ILogger logger, TimeProvider time)
     {
         this.shard = shard;
         this.config = config;
@@ -44,16 +45,16 @@ internal sealed class AutoscalerShard : IServingModule
 
         ConfigSnapshot Current() => config.Current;
         var probe = new ActivatorProbe(informers.Endpoints.Lister, logger);
-        autoscalerLoop = new ReconcileLoop(new PodAutoscalerReconciler(informers, Current, Deciders, probe, Board, time), logger, time)
+        autoscalerLoop = new ReconcileLoop(new PodAutoscalerReconciler(informers, Current, Deciders, probe, Board, events, time), logger, time)
             .Within(shard)
             .For(informers.PodAutoscalers)
             .Owns(informers.ServerlessServices, "PodAutoscaler")
             .Owns(informers.Metrics, "PodAutoscaler")
             .Watches(informers.Pods, RevisionOf);
-        metricLoop = new ReconcileLoop(new MetricReconciler(informers.Metrics, collector, time), logger, time, workers: 1)
+        metricLoop = new ReconcileLoop(new MetricReconciler(informers.Metrics, collector, events, time), logger, time, workers: 1)
             .Within(shard)
             .For(informers.Metrics);
-        hpaLoop = new ReconcileLoop(new HpaReconciler(informers, Current, time), logger, time, workers: 1)
+        hpaLoop = new ReconcileLoop(new HpaReconciler(informers, Current, events, time), logger, time, workers: 1)
             .Within(shard)
             .For(informers.PodAutoscalers)
             .Owns(informers.ServerlessServices, "PodAutoscaler")

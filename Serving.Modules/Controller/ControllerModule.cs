@@ -197,7 +197,7 @@ public sealed class ControllerModule : IServingModule
     {
         var configurations = informers.For(Resources.Configurations);
         var revisions = informers.For(Resources.Revisions);
-        var loop = Add(new GarbageCollector(configurations.Lister, revisions.Lister, () => config.Current, time), workers: 1)
+        var loop = Add(new GarbageCollector(configurations.Lister, revisions.Lister, () => config.Current, events, time), workers: 1)
             .For(configurations)
             .Watches(revisions, revision => ByLabel(revision, ServingKeys.Configuration));
         ResyncWhen(loop, configurations, static (old, current) => old.Gc != current.Gc);
@@ -254,7 +254,7 @@ public sealed class ControllerModule : IServingModule
 
     private void AddServerlessServices()
     {
-        var reconciler = new ServerlessServiceReconciler(informers, environment, time);
+        var reconciler = new ServerlessServiceReconciler(informers, environment, events, time);
         reconciler.Watching(Add(reconciler));
     }
 

@@ -31,8 +31,9 @@ internal sealed class AutoscalerWorld : IMetricSource, IActivatorProbe
         var informers = new AutoscalerInformers(Cluster);
         deciders = new Deciders(
             this, key => RevisionPods.Count(informers.Pods.Lister, key.Namespace, key.Name).Ready, Time, NullLogger.Instance);
-        kpa = new PodAutoscalerReconciler(informers, () => Config, deciders, this, new PodCountBoard(), Time);
-        hpa = new HpaReconciler(informers, () => Config, Time);
+        var events = NSubstitute.Substitute.For<IEventRecorder>();
+        kpa = new PodAutoscalerReconciler(informers, () => Config, deciders, this, new PodCountBoard(), events, Time);
+        hpa = new HpaReconciler(informers, () => Config, events, Time);
         Put(replicas: 1);
         Settings();
     }

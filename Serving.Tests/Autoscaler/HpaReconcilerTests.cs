@@ -24,7 +24,7 @@ public sealed class HpaReconcilerTests
     {
         var time = new ManualTimeProvider();
         cluster = new InMemoryCluster(time);
-        reconciler = new HpaReconciler(new AutoscalerInformers(cluster), () => ConfigSnapshot.Default, time);
+        reconciler = new HpaReconciler(new AutoscalerInformers(cluster), () => ConfigSnapshot.Default, NSubstitute.Substitute.For<IEventRecorder>(), time);
     }
 
     private HorizontalPodAutoscalerSpec Spec => cluster.Find(Resources.HorizontalPodAutoscalers, "ns", "rev")!.Spec!;
@@ -88,10 +88,10 @@ public sealed class HpaReconcilerTests
         cluster.FailNext(
             request => request is { Verb: "create", Plural: "horizontalpodautoscalers" },
             new KubernetesException("create", new Status { State = "Failure", Code = code, Reason = reason, Message = "no" }));
-        await FluentActions.Awaiting(ReconcileAsync).Should().ThrowAsync<KubernetesException>();
+        await FluentActions.Awaiting(ReconcileAsync).Should().ThrowAsync<Exception>();
         var active = cluster.Find(Resources.PodAutoscalers, "ns", "rev")!.Status.Conditions.Single(condition => condition.Type == "Active");
         active.Should().Match<Condition>(condition => condition.Status == "False" && condition.Reason == "FailedCreate"
-            && condition.Message == "Failed to create HorizontalPodAutoscaler \"rev\".");
+            && condition.Message == "Failed to create HorizontalPodAutoscaler \"rev\". no");
     }
 
     private Task<Reconcile> ReconcileAsync() => reconciler.ReconcileAsync(Key, cluster, CancellationToken.None);

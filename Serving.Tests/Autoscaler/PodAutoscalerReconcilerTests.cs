@@ -1,5 +1,6 @@
 using FluentAssertions;
 using Microsoft.Extensions.Logging.Abstractions;
+using NSubstitute;
 using NUnit.Framework;
 using Serving.Api;
 using Serving.Api.Autoscaling;
@@ -26,6 +27,7 @@ public sealed class PodAutoscalerReconcilerTests
     private bool activatorInPath;
     private int probes;
     private ConfigSnapshot config = null!;
+    private IEventRecorder events = null!;
 
     [SetUp]
     public void SetUp()
@@ -36,6 +38,7 @@ public sealed class PodAutoscalerReconcilerTests
         activatorInPath = true;
         probes = 0;
         config = ConfigSnapshot.Default;
+        events = Substitute.For<IEventRecorder>();
         var informers = new AutoscalerInformers(cluster);
         deciders = new Deciders(
             new Measured(() => measured), key => RevisionPods.Count(informers.Pods.Lister, key.Namespace, key.Name).Ready, time, NullLogger.Instance);
@@ -46,7 +49,7 @@ public sealed class PodAutoscalerReconcilerTests
                 probes++;
                 return activatorInPath;
             }),
-            new PodCountBoard(), time);
+            new PodCountBoard(), events, time);
         cluster.Put(Resources.Deployments, new Deployment
         {
             ApiVersion = "apps/v1",
@@ -268,7 +271,49 @@ public sealed class PodAutoscalerReconcilerTests
             Metadata = new ObjectMeta { Namespace = "ns", Name = "rev" },
         });
         await FluentActions.Awaiting(Reconcile).Should().ThrowAsync<NotOwnedException>();
-        Condition("Active").Should().Be(("False", "NotOwned", "There is an existing ServerlessService \"rev\" that we do not own."));
+        Condition("Active").Should().Be(("False", "NotOwned", "There is an existing ServerlessService \"rev\" that we do not own. Nothing controls it: delete it, or choose another name."));
+    }
+
+    [TestCase("serverlessservices", "ServerlessService")]
+    [TestCase("metrics", "Metric")]
+    public async Task Says_when_a_child_is_refused_and_is_as_active_as_before(string plural, string kind)
+    {
+        if (plural == "metrics")
+        {
+            await Reconcile();
+            PutService("Proxy");
+            PutPod(1);
+        }
+
+        cluster.FailNext(
+            request => request.Verb == "create" && request.Plural == plural,
+            new KubernetesException("create", new Status { State = "Failure", Code = 403, Reason = "Forbidden", Message = "exceeded quota: few" }));
+        await FluentActions.Awaiting(Reconcile).Should().ThrowAsync<ChildRefusedException>();
+        Condition("SKSReady").Should().Be(("False", "FailedCreate", $"Failed to create {kind} \"rev\": exceeded quota: few"));
+        Condition("Active").Status.Should().NotBe("False");
+        events.Received().Warning(Arg.Is<IKubernetesObject>(about => about.Metadata.Name == "rev"), "InternalError", Arg.Is<string>(message => message.Contains("exceeded quota: few")));
+
+        await Reconcile();
+        Condition("SKSReady").Status.Should().NotBe("False");
+    }
+
+    [Test]
+    public async Task Says_when_the_ServerlessService_cannot_have_what_it_needs()
+    {
+        await Reconcile();
+        var service = cluster.Find(Resources.ServerlessServices, "ns", "rev")!;
+        cluster.Put(Resources.ServerlessServices, service with
+        {
+            Status = service.Status with
+            {
+                ObservedGeneration = service.Metadata.Generation,
+                Conditions = [new Condition { Type = "Ready", Status = "False", Reason = "NotOwned", Message = "Resource rev of type Service is not owned by SKS" }],
+            },
+        });
+
+        await Reconcile();
+
+        Condition("SKSReady").Should().Be(("False", "NotOwned", "Resource rev of type Service is not owned by SKS"));
     }
 
     private PodAutoscalerStatus Status => cluster.Find(Resources.PodAutoscalers, "ns", "rev")!.Status;

@@ -128,7 +128,24 @@ public sealed class PodScraperTests
         PutPods(3);
         network = new NetworkConfig { MeshCompatibilityMode = MeshCompatibilityMode.Enabled };
         servicePods = int.MinValue;
-        await FluentActions.Awaiting(() => scraper.ScrapeAsync(Metric, new ScrapeMemory(), default)).Should().ThrowAsync<ScrapeException>().WithMessage("unsuccessful scrape, sampleSize=3: *");
+        (await FluentActions.Awaiting(() => scraper.ScrapeAsync(Metric, new ScrapeMemory(), default)).Should().ThrowAsync<ScrapeException>().WithMessage("unsuccessful scrape, sampleSize=3: *"))
+            .Which.Reason.Should().Be("DidNotReceiveStat");
+    }
+
+    [TestCase(HttpRequestError.NameResolutionError, "NoEndpoints")]
+    [TestCase(HttpRequestError.ConnectionError, "CollectionFailed")]
+    public async Task A_Service_that_cannot_be_asked_is_told_apart_by_why(HttpRequestError error, string reason)
+    {
+        using var http = new HttpClient(new Failing(error));
+        var scrape = new ServiceScrape(http, static _ => new Uri("http://rev-private.ns:9090/metrics"));
+
+        (await FluentActions.Awaiting(() => scrape.ScrapeAsync(Metric, 1, TimeSpan.FromMinutes(1), default)).Should().ThrowAsync<ScrapeException>()).Which.Reason.Should().Be(reason);
+    }
+
+    private sealed class Failing(HttpRequestError error) : HttpMessageHandler
+    {
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+            => throw new HttpRequestException(error, "it failed");
     }
 
     private Task AnswerAsync(HttpContext context, string who, int status, int number)

@@ -164,7 +164,7 @@ public sealed class CertManagerTests
         await reconciling.Should().ThrowAsync<NotOwnedException>();
         Made()!.Spec.CommonName.Should().Be("other");
         Ready().Should().BeEquivalentTo(
-            new { Status = "False", Reason = "NotOwned", Message = "There is an existing CertManagerCertificate \"route-1\" that we do not own." });
+            new { Status = "False", Reason = "NotOwned", Message = "There is an existing CertManagerCertificate \"route-1\" that we do not own. Nothing controls it: delete it, or choose another name." });
     }
 
     [Test]

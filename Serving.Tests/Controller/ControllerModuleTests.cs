@@ -111,7 +111,7 @@ public sealed class ControllerModuleTests
         }));
         Route().Should().BeNull("traffic must not go to somebody else's Revision");
         ConditionSet.Get(Configuration()!.Status.Conditions, "Ready").Should().BeEquivalentTo(
-            new { Status = "False", Reason = "RevisionFailed", Message = "Revision creation failed with message: revisions.serving.knative.dev \"hello-blue\" already exists." });
+            new { Status = "False", Reason = "RevisionFailed", Message = "Revision creation failed with message: revisions.serving.knative.dev \"hello-blue\" already exists. Nothing controls it: delete it, or choose another name." });
 
         await cluster.DeleteAsync(Resources.Revisions, Samples.Namespace, "hello-blue", CancellationToken.None);
 

@@ -7,7 +7,7 @@ using Serving.Api.Core;
 using Serving.Api.Knative;
 using Serving.Api.Networking;
 using Serving.Api.WellKnown;
-using Serving.Controller.Common;
+using Serving.Kubernetes;
 
 namespace Serving.Tests.Controller;
 
@@ -61,9 +61,9 @@ public sealed class DomainMappingTests
 
         var reconciling = () => world.SettleAsync();
 
-        (await reconciling.Should().ThrowAsync<NotOwnedException>()).WithMessage($"namespace \"default\" does not own ClusterDomainClaim for \"{Domain}\"");
+        (await reconciling.Should().ThrowAsync<NotOwnedException>()).WithMessage($"namespace \"default\" does not own ClusterDomainClaim for \"{Domain}\". It is namespace \"other\" that has claimed it.");
         Condition("DomainClaimed").Should().BeEquivalentTo(
-            new { Status = "False", Reason = "DomainAlreadyClaimed", Message = "The domain name is already in use by another DomainMapping" });
+            new { Status = "False", Reason = "DomainAlreadyClaimed", Message = "The domain name is already in use by another DomainMapping. It is namespace \"other\" that has claimed it." });
         Condition("Ready")!.Status.Should().Be("False");
         world.Cluster.Find(Resources.Ingresses, Samples.Namespace, Domain).Should().BeNull();
     }
@@ -76,6 +76,12 @@ public sealed class DomainMappingTests
         var reconciling = () => world.SettleAsync();
         (await reconciling.Should().ThrowAsync<NotOwnedException>()).WithMessage(
             $"no ClusterDomainClaim found for domain \"{Domain}\" (and autocreate-cluster-domain-claims property is not true)");
+        Condition("DomainClaimed").Should().BeEquivalentTo(new
+        {
+            Status = "False",
+            Reason = "DomainClaimMissing",
+            Message = $"There is no ClusterDomainClaim \"{Domain}\", and autocreate-cluster-domain-claims in config-network is not true: create one with spec.namespace \"default\", or set that key.",
+        });
 
         PutClaim(Samples.Namespace);
         await world.SettleAsync();

@@ -6,7 +6,7 @@ using Serving.Api.Core;
 using Serving.Api.Knative;
 using Serving.Api.Networking;
 using Serving.Api.WellKnown;
-using Serving.Controller.Common;
+using Serving.Kubernetes;
 
 namespace Serving.Tests.Controller;
 
@@ -233,9 +233,9 @@ public sealed class RouteCertificateTests
         var reconciling = () => world.SettleAsync();
 
         (await reconciling.Should().ThrowAsync<NotOwnedException>()).WithMessage(
-            $"notowned: owner: hello with Type *v1.Route does not own Certificate: \"{name}\"");
+            $"notowned: owner: hello with Type *v1.Route does not own Certificate: \"{name}\". Nothing controls it*");
         Condition("CertificateProvisioned").Should().BeEquivalentTo(
-            new { Status = "False", Reason = "CertificateNotOwned", Message = $"There is an existing certificate {name} that we don't own." });
+            new { Status = "False", Reason = "CertificateNotOwned", Message = $"There is an existing certificate {name} that we don't own. Nothing controls it: delete it, or choose another name." });
     }
 
     [Test]

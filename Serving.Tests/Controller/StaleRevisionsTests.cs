@@ -1,10 +1,14 @@
 using FluentAssertions;
+using NSubstitute;
 using NUnit.Framework;
+using Serving.Api;
 using Serving.Api.Config;
 using Serving.Api.Core;
 using Serving.Api.Knative;
 using Serving.Api.WellKnown;
 using Serving.Controller.GarbageCollection;
+using Serving.Kubernetes;
+using Serving.Tests.Support;
 
 namespace Serving.Tests.Controller;
 
@@ -34,6 +38,35 @@ public sealed class StaleRevisionsTests
     public void With_everything_disabled_nothing_goes()
         => Choose(
             Config with { RetainSinceCreateTime = null, RetainSinceLastActiveTime = null, MaxNonActiveRevisions = null }, Revision("old", 1000)).Should().BeEmpty();
+
+    [Test]
+    public async Task A_revision_that_cannot_be_deleted_is_reported_and_keeps_no_other()
+    {
+        var cluster = new InMemoryCluster();
+        var events = Substitute.For<IEventRecorder>();
+        cluster.Put(Resources.Configurations, Owner with { Metadata = new ObjectMeta { Namespace = "default", Name = "c" } });
+        foreach (var name in (string[])["a", "b"])
+        {
+            var revision = Revision(name, 100);
+            cluster.Put(Resources.Revisions, revision with
+            {
+                Metadata = revision.Metadata with
+                {
+                    Namespace = "default",
+                    Labels = new Dictionary<string, string>(revision.Metadata.Labels) { [ServingKeys.Configuration] = "c" },
+                },
+            });
+        }
+
+        var collector = new GarbageCollector(
+            cluster.For(Resources.Configurations).Lister, cluster.For(Resources.Revisions).Lister, () => ConfigSnapshot.Default with { Gc = Config }, events, new ManualTimeProvider(Now));
+        cluster.FailNext(static request => request is { Verb: "delete", Key.Name: "a" }, new KubernetesException("delete revisions a", new Status { Code = 403, Reason = "Forbidden", Message = "no" }));
+
+        await FluentActions.Awaiting(() => collector.ReconcileAsync(new ObjectKey("default", "c"), cluster, default)).Should().ThrowAsync<KubernetesException>();
+
+        cluster.All(Resources.Revisions).Select(static revision => revision.Metadata.Name).Should().Equal("a");
+        events.Received(1).Warning(Arg.Is<IKubernetesObject>(about => about.Metadata.Name == "c"), "InternalError", Arg.Is<string>(message => message.Contains("\"a\"")));
+    }
 
     private static IEnumerable<string> Choose(GcConfig config, params Revision[] revisions)
         => StaleRevisions.Choose(Owner, revisions, config, Now).Select(revision => revision.Metadata.Name);

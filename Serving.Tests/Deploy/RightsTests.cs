@@ -17,7 +17,7 @@ public sealed class RightsTests
         services: get list watch create update delete
         endpoints: get list watch create update delete
         endpoints/restricted: create
-        events: create patch
+        events: list create patch
         namespaces/finalizers: update
         deployments.apps: get list watch create update
         deployments.apps/scale: patch

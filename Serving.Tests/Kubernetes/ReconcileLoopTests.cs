@@ -77,6 +77,82 @@ public sealed class ReconcileLoopTests
     }
 
     [Test]
+    public async Task A_name_that_somebody_else_has_is_tried_again_when_that_object_goes()
+    {
+        var attempts = 0;
+        var owner = new Deployment { ApiVersion = "apps/v1", Kind = "Deployment", Metadata = new ObjectMeta { Namespace = "a", Name = "web", Uid = "1" } };
+        var taken = _cluster.Put(Resources.ReplicaSets, new ReplicaSet { Metadata = new ObjectMeta { Namespace = "a", Name = "web-1" } });
+        var reconciler = new Recording((_, _) =>
+        {
+            Interlocked.Increment(ref attempts);
+            return _cluster.Find(Resources.ReplicaSets, "a", "web-1") is null ? Reconcile.Done : throw NotOwnedException.Of(owner, "ReplicaSet", taken);
+        });
+
+        // The clock stands: nothing is tried again for the sake of time.
+        var loop = new ReconcileLoop(reconciler, NullLogger.Instance, new ManualTimeProvider()).Owns(_cluster.For(Resources.ReplicaSets), "Deployment");
+        loop.Enqueue(new ObjectKey("a", "web"));
+        using var stop = new CancellationTokenSource();
+        var running = loop.RunAsync(_cluster, stop.Token);
+        await Eventually.HoldsAsync(() => attempts.Should().Be(1));
+        await Eventually.HoldsAsync(async () =>
+        {
+            // The failure is noted after the reconciler has thrown, so the first deletion may come too early.
+            _cluster.Put(Resources.ReplicaSets, taken);
+            await _cluster.DeleteAsync(Resources.ReplicaSets, "a", "web-1", default);
+            attempts.Should().BeGreaterThan(1);
+        });
+        await stop.CancelAsync();
+        await running;
+    }
+
+    [Test]
+    public async Task A_refused_child_is_tried_again_within_a_minute_however_often_it_was_refused()
+    {
+        var time = new ManualTimeProvider();
+        using var queue = new WorkQueue<string>("refused", time);
+        for (var failure = 0; failure < 30; failure++)
+        {
+            queue.AddRateLimited("key", ReconcileLoop.ChildRetry);
+            time.Advance(ReconcileLoop.ChildRetry);
+            (await queue.TakeAsync(default)).Should().Be("key");
+            queue.Done("key");
+        }
+    }
+
+    [Test]
+    public async Task What_is_refused_because_its_namespace_goes_is_no_trouble()
+    {
+        using var logs = new RecordingLogs();
+        var attempts = 0;
+        var status = new Status
+        {
+            State = "Failure",
+            Code = 403,
+            Reason = "Forbidden",
+            Message = "deployments.apps \"web\" is forbidden: unable to create new content in namespace a because it is being terminated",
+            Details = new StatusDetails { Causes = [new StatusCause { Reason = "NamespaceTerminating", Message = "namespace a is being terminated", Field = "metadata.namespace" }] },
+        };
+        var reconciler = new Recording((_, _) =>
+        {
+            Interlocked.Increment(ref attempts);
+            throw new KubernetesException("create deployments a/web", status);
+        });
+        var time = new ManualTimeProvider();
+        var loop = new ReconcileLoop(reconciler, logs.CreateLogger("loop"), time, workers: 1);
+        loop.Enqueue(new ObjectKey("a", "web"));
+        using var stop = new CancellationTokenSource();
+        var running = loop.RunAsync(_cluster, stop.Token);
+        await Eventually.HoldsAsync(() => attempts.Should().Be(1));
+        loop.Enqueue(new ObjectKey("b", "last"));
+        await Eventually.HoldsAsync(() => attempts.Should().Be(2));
+
+        time.ActiveTimers.Should().Be(0, "nothing is tried again");
+        await stop.CancelAsync();
+        await running;
+        logs.Text.Should().NotContain("Warning");
+    }
+
+    [Test]
     public async Task A_second_term_starts_afresh()
     {
         var terms = 0;

@@ -216,10 +216,10 @@ internal sealed class AdoptionTests
     private async Task<IReadOnlyList<InMemoryCluster.Request>> ReconcileEverythingAsync()
     {
         var environment = new ClusterEnvironment("knative-serving", "cluster.local", "serving-0", IPAddress.Loopback);
-        var serverless = new ServerlessServiceReconciler(Cluster, environment, ours.Time);
+        var serverless = new ServerlessServiceReconciler(Cluster, environment, ours.Events, ours.Time);
         var informers = new AutoscalerInformers(Cluster);
         var deciders = new Deciders(new Steady(), key => RevisionPods.Count(informers.Pods.Lister, key.Namespace, key.Name).Ready, ours.Time, NullLogger.Instance);
-        var autoscaler = new PodAutoscalerReconciler(informers, () => ours.Config, deciders, new NeverAsked(), new PodCountBoard(), ours.Time);
+        var autoscaler = new PodAutoscalerReconciler(informers, () => ours.Config, deciders, new NeverAsked(), new PodCountBoard(), ours.Events, ours.Time);
         var key = new ObjectKey("default", "hello-00001");
         var writes = new List<InMemoryCluster.Request>();
         for (var round = 0; round < 3; round++)

@@ -62,16 +62,20 @@ public static class PodAutoscalerLifecycle
     public static PodAutoscalerStatus MarkSksReady(PodAutoscalerStatus status, DateTimeOffset now)
         => With(status, Conditions.MarkTrue(Of(status), SksReady, now));
 
+    /// <summary>What leads to pods cannot be had.</summary>
+    public static PodAutoscalerStatus MarkSksFailed(PodAutoscalerStatus status, string reason, string message, DateTimeOffset now)
+        => With(status, Conditions.MarkFalse(Of(status), SksReady, reason, message, now));
+
     public static PodAutoscalerStatus MarkSksNotReady(PodAutoscalerStatus status, string message, DateTimeOffset now)
         => With(status, Conditions.MarkUnknown(Of(status), SksReady, "NotReady", message, now));
 
     /// <summary>Another object has the name of a child.</summary>
-    public static PodAutoscalerStatus MarkResourceNotOwned(PodAutoscalerStatus status, string kind, string name, DateTimeOffset now)
-        => MarkInactive(status, "NotOwned", $"There is an existing {kind} \"{name}\" that we do not own.", now);
+    public static PodAutoscalerStatus MarkResourceNotOwned(PodAutoscalerStatus status, string kind, string name, DateTimeOffset now, string holder = "")
+        => MarkInactive(status, "NotOwned", $"There is an existing {kind} \"{name}\" that we do not own.{ConditionSet.Detail(holder)}", now);
 
     /// <summary>A child could not be created.</summary>
-    public static PodAutoscalerStatus MarkResourceFailedCreation(PodAutoscalerStatus status, string kind, string name, DateTimeOffset now)
-        => MarkInactive(status, "FailedCreate", $"Failed to create {kind} \"{name}\".", now);
+    public static PodAutoscalerStatus MarkResourceFailedCreation(PodAutoscalerStatus status, string kind, string name, DateTimeOffset now, string why = "")
+        => MarkInactive(status, "FailedCreate", $"Failed to create {kind} \"{name}\".{ConditionSet.Detail(why)}", now);
 
     private static TimeSpan InStatusFor(PodAutoscalerStatus status, string value, DateTimeOffset now)
         => ConditionSet.Get(Of(status), Active) is { LastTransitionTime: { } since } condition && condition.Status == value

@@ -39,6 +39,9 @@ public sealed class ConditionSet
         return null;
     }
 
+    /// <summary>What follows a message when there is more to say; nothing when there is not.</summary>
+    internal static string Detail(string sentence, string separator = " ") => sentence.Length > 0 ? separator + sentence : "";
+
     /// <summary>Whether the condition of this type is there and True.</summary>
     public static bool IsTrue(IReadOnlyList<Condition> conditions, string type) => Get(conditions, type)?.Status == ConditionStatus.True;
 

@@ -30,13 +30,17 @@ public static class ConfigurationLifecycle
             : result;
     }
 
+    /// <summary>The newest Revision waits for something that may still come.</summary>
+    public static ConfigurationStatus MarkLatestCreatedWaiting(this ConfigurationStatus status, string name, string message, DateTimeOffset now)
+        => status with { Conditions = Conditions.MarkUnknown(status.Conditions, Ready, "RevisionWaiting", $"Revision \"{name}\" waits: {message}", now) };
+
     /// <summary>The newest Revision failed.</summary>
     public static ConfigurationStatus MarkLatestCreatedFailed(this ConfigurationStatus status, string name, string message, DateTimeOffset now)
-        => status.Failed("RevisionFailed", $"Revision \"{name}\" failed with message: {message}.", now);
+        => status.Failed("RevisionFailed", $"Revision \"{name}\" failed with message: {message.TrimEnd('.')}.", now);
 
     /// <summary>The next Revision cannot be created.</summary>
     public static ConfigurationStatus MarkRevisionCreationFailed(this ConfigurationStatus status, string message, DateTimeOffset now)
-        => status.Failed("RevisionFailed", $"Revision creation failed with message: {message}.", now);
+        => status.Failed("RevisionFailed", $"Revision creation failed with message: {message.TrimEnd('.')}.", now);
 
     /// <summary>The newest Revision that was ready is gone.</summary>
     public static ConfigurationStatus MarkLatestReadyDeleted(this ConfigurationStatus status, DateTimeOffset now)

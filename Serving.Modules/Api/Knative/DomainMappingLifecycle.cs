@@ -28,11 +28,19 @@ public static class DomainMappingLifecycle
     public static DomainMappingStatus MarkCertificateNotReady(this DomainMappingStatus status, string name, DateTimeOffset now)
         => status.Unknown(CertificateProvisioned, "CertificateNotReady", $"Certificate {name} is not ready.", now);
 
-    public static DomainMappingStatus MarkCertificateNotOwned(this DomainMappingStatus status, string name, DateTimeOffset now)
-        => status.False(CertificateProvisioned, "CertificateNotOwned", $"There is an existing certificate {name} that we don't own.", now);
+    public static DomainMappingStatus MarkCertificateNotOwned(this DomainMappingStatus status, string name, DateTimeOffset now, string holder = "")
+        => status.False(CertificateProvisioned, "CertificateNotOwned", $"There is an existing certificate {name} that we don't own.{ConditionSet.Detail(holder)}", now);
 
-    public static DomainMappingStatus MarkCertificateProvisionFailed(this DomainMappingStatus status, string name, DateTimeOffset now)
-        => status.False(CertificateProvisioned, "CertificateProvisionFailed", $"Certificate {name} failed to be provisioned.", now);
+    public static DomainMappingStatus MarkCertificateProvisionFailed(this DomainMappingStatus status, string name, DateTimeOffset now, string why = "")
+        => status.False(CertificateProvisioned, "CertificateProvisionFailed", $"Certificate {name} failed to be provisioned.{ConditionSet.Detail(why)}", now);
+
+    /// <summary>An Ingress of that name belongs to somebody else.</summary>
+    public static DomainMappingStatus MarkIngressNotOwned(this DomainMappingStatus status, string name, DateTimeOffset now, string holder = "")
+        => status.MarkIngressFailed("NotOwned", $"There is an existing Ingress \"{name}\" that we do not own.{ConditionSet.Detail(holder)}", now);
+
+    /// <summary>What leads traffic to the mapping cannot be had.</summary>
+    public static DomainMappingStatus MarkIngressFailed(this DomainMappingStatus status, string reason, string message, DateTimeOffset now)
+        => status.False(IngressReady, reason, message, now);
 
     /// <summary>The certificate is not there yet; until then plain HTTP is served.</summary>
     public static DomainMappingStatus MarkHttpDowngrade(this DomainMappingStatus status, string name, DateTimeOffset now)
@@ -43,8 +51,18 @@ public static class DomainMappingLifecycle
 
     public static DomainMappingStatus MarkDomainClaimed(this DomainMappingStatus status, DateTimeOffset now) => status.True(DomainClaimed, now);
 
-    public static DomainMappingStatus MarkDomainClaimNotOwned(this DomainMappingStatus status, DateTimeOffset now)
-        => status.False(DomainClaimed, "DomainAlreadyClaimed", "The domain name is already in use by another DomainMapping", now);
+    public static DomainMappingStatus MarkDomainClaimNotOwned(this DomainMappingStatus status, DateTimeOffset now, string holder = "")
+        => status.False(
+            DomainClaimed, "DomainAlreadyClaimed", $"The domain name is already in use by another DomainMapping{ConditionSet.Detail(holder, ". ")}", now);
+
+    /// <summary>Nobody has claimed the domain, and claims are not made automatically.</summary>
+    public static DomainMappingStatus MarkDomainClaimMissing(this DomainMappingStatus status, string domain, string ns, DateTimeOffset now)
+        => status.False(
+            DomainClaimed,
+            "DomainClaimMissing",
+            $"There is no ClusterDomainClaim \"{domain}\", and autocreate-cluster-domain-claims in config-network is not true: "
+            + $"create one with spec.namespace \"{ns}\", or set that key.",
+            now);
 
     public static DomainMappingStatus MarkDomainClaimFailed(this DomainMappingStatus status, string message, DateTimeOffset now)
         => status.False(DomainClaimed, "DomainClaimFailed", message, now);

@@ -26,6 +26,9 @@ public static class RevisionLifecycle
     /// <summary>It took too long.</summary>
     public const string ProgressDeadlineExceeded = "ProgressDeadlineExceeded";
 
+    /// <summary>The containers run without being ready.</summary>
+    public const string ContainerNotReady = "ContainerNotReady";
+
     private const string ScaleTargetInitialized = "ScaleTargetInitialized";
 
     private static readonly ConditionSet DeploymentConditions = new("Ready", "Progressing", "ReplicaSetReady");
@@ -62,8 +65,8 @@ public static class RevisionLifecycle
         => status.Unknown(ResourcesAvailable, reason, message, now);
 
     /// <summary>A child of that kind and name belongs to somebody else.</summary>
-    public static RevisionStatus MarkResourceNotOwned(this RevisionStatus status, string kind, string name, DateTimeOffset now)
-        => status.MarkResourcesAvailableFalse(NotOwned, $"There is an existing {kind} \"{name}\" that we do not own.", now);
+    public static RevisionStatus MarkResourceNotOwned(this RevisionStatus status, string kind, string name, DateTimeOffset now, string holder = "")
+        => status.MarkResourcesAvailableFalse(NotOwned, $"There is an existing {kind} \"{name}\" that we do not own.{ConditionSet.Detail(holder)}", now);
 
     /// <summary>A user container ended with this exit code and last words.</summary>
     public static RevisionStatus MarkContainerExiting(this RevisionStatus status, int exitCode, string message, DateTimeOffset now)
@@ -71,6 +74,14 @@ public static class RevisionLifecycle
         var words = exitCode == 0 && message.Length == 0 ? "container exited with no error" : message;
         return status.MarkContainerHealthyFalse($"ExitCode{exitCode}", $"Container failed with: {words}", now);
     }
+
+    /// <summary>An init container ended with this exit code and last words.</summary>
+    public static RevisionStatus MarkInitContainerExiting(this RevisionStatus status, string name, int exitCode, string message, DateTimeOffset now)
+        => status.MarkContainerHealthyFalse($"ExitCode{exitCode}", $"Init container \"{name}\" failed with: {message}", now);
+
+    /// <summary>The containers run, but are not ready for requests: that may pass, so it is no failure.</summary>
+    public static RevisionStatus MarkContainerNotReady(this RevisionStatus status, string message, DateTimeOffset now)
+        => status.MarkContainerHealthyUnknown(ContainerNotReady, message, now);
 
     /// <summary>Takes over whether the Deployment makes progress.</summary>
     public static RevisionStatus PropagateDeployment(this RevisionStatus status, DeploymentStatus? deployment, DateTimeOffset now)
@@ -110,11 +121,14 @@ public static class RevisionLifecycle
         {
             case ConditionStatus.True:
                 return result.MarkActiveTrue(now);
+            case ConditionStatus.False when ready.Reason is NotOwned or "FailedCreate":
+                // Nothing leads to its pods: that is no pause.
+                return (unavailable ? result : result.MarkResourcesAvailableFalse(ready.Reason, ready.Message, now)).MarkActiveFalse(ready.Reason, ready.Message, now);
             case ConditionStatus.False:
                 // At zero pods without ever having had the initial ones: it never got going within its deadline.
                 if (!initialized && !unavailable && autoscaler.ServiceName.Length > 0)
                 {
-                    result = result.MarkResourcesAvailableFalse(ProgressDeadlineExceeded, "Initial scale was never achieved", now);
+                    result = result.MarkResourcesAvailableFalse(ProgressDeadlineExceeded, "Initial scale was never achieved" + ConditionSet.Detail(NotReadyYet(result), ": "), now);
                 }
 
                 return result.MarkActiveFalse(ready.Reason, ready.Message, now);
@@ -150,6 +164,10 @@ public static class RevisionLifecycle
 
         return conditions;
     }
+
+    /// <summary>What the Revision waits for in plain words, or empty.</summary>
+    public static string NotReadyYet(this RevisionStatus status)
+        => ConditionSet.Get(status.Conditions, ContainerHealthy) is { Status: ConditionStatus.Unknown, Reason: ContainerNotReady } waiting ? waiting.Message : "";
 
     private static int? NotNegative(int? value) => value >= 0 ? value : null;
 

@@ -27,11 +27,19 @@ public static class RouteLifecycle
     public static bool IsFailed(this Route route)
         => route.Status.ObservedGeneration == route.Metadata.Generation && ConditionSet.IsFalse(route.Status.Conditions, Ready);
 
-    public static RouteStatus MarkServiceNotOwned(this RouteStatus status, string name, DateTimeOffset now)
-        => status.False(IngressReady, "NotOwned", $"There is an existing placeholder Service \"{name}\" that we do not own.", now);
+    public static RouteStatus MarkServiceNotOwned(this RouteStatus status, string name, DateTimeOffset now, string holder = "")
+        => status.False(IngressReady, "NotOwned", $"There is an existing placeholder Service \"{name}\" that we do not own.{ConditionSet.Detail(holder)}", now);
 
-    public static RouteStatus MarkEndpointNotOwned(this RouteStatus status, string name, DateTimeOffset now)
-        => status.False(IngressReady, "NotOwned", $"There is an existing placeholder Endpoint \"{name}\" that we do not own.", now);
+    public static RouteStatus MarkEndpointNotOwned(this RouteStatus status, string name, DateTimeOffset now, string holder = "")
+        => status.False(IngressReady, "NotOwned", $"There is an existing placeholder Endpoint \"{name}\" that we do not own.{ConditionSet.Detail(holder)}", now);
+
+    /// <summary>An Ingress of that name belongs to somebody else.</summary>
+    public static RouteStatus MarkIngressNotOwned(this RouteStatus status, string name, DateTimeOffset now, string holder = "")
+        => status.MarkIngressFailed("NotOwned", $"There is an existing Ingress \"{name}\" that we do not own.{ConditionSet.Detail(holder)}", now);
+
+    /// <summary>What leads traffic to the Route cannot be had.</summary>
+    public static RouteStatus MarkIngressFailed(this RouteStatus status, string reason, string message, DateTimeOffset now)
+        => status.False(IngressReady, reason, message, now);
 
     public static RouteStatus MarkIngressRolloutInProgress(this RouteStatus status, DateTimeOffset now)
         => status.Unknown(IngressReady, "RolloutInProgress", "A gradual rollout of the latest revision(s) is in progress.", now);
@@ -75,11 +83,11 @@ public static class RouteLifecycle
         => status.False(AllTrafficAssigned, kind + "Missing", $"{kind} \"{name}\" referenced in traffic not found.", now);
 
     public static RouteStatus MarkCertificateProvisionFailed(this RouteStatus status, Certificate certificate, DateTimeOffset now)
-        => status.False(
-            CertificateProvisioned,
-            "CertificateProvisionFailed",
-            $"Certificate {certificate.Metadata.Name} fails to be provisioned: {ReasonOf(certificate)}",
-            now);
+        => status.MarkCertificateProvisionFailed(certificate.Metadata.Name, ReasonOf(certificate), now);
+
+    /// <summary>The certificate cannot be had, for this reason.</summary>
+    public static RouteStatus MarkCertificateProvisionFailed(this RouteStatus status, string name, string reason, DateTimeOffset now)
+        => status.False(CertificateProvisioned, "CertificateProvisionFailed", $"Certificate {name} fails to be provisioned: {reason}", now);
 
     public static RouteStatus MarkCertificateReady(this RouteStatus status, DateTimeOffset now) => status.True(CertificateProvisioned, now);
 
@@ -87,8 +95,8 @@ public static class RouteLifecycle
         => status.Unknown(
             CertificateProvisioned, "CertificateNotReady", $"Certificate {certificate.Metadata.Name} is not ready: {ReasonOf(certificate)}", now);
 
-    public static RouteStatus MarkCertificateNotOwned(this RouteStatus status, string name, DateTimeOffset now)
-        => status.False(CertificateProvisioned, "CertificateNotOwned", $"There is an existing certificate {name} that we don't own.", now);
+    public static RouteStatus MarkCertificateNotOwned(this RouteStatus status, string name, DateTimeOffset now, string holder = "")
+        => status.False(CertificateProvisioned, "CertificateNotOwned", $"There is an existing certificate {name} that we don't own.{ConditionSet.Detail(holder)}", now);
 
     public static RouteStatus MarkTlsNotEnabled(this RouteStatus status, string message, DateTimeOffset now)
         => status.TrueWithReason(CertificateProvisioned, "TLSNotEnabled", message, now);

@@ -17,12 +17,20 @@ public static class ServiceLifecycle
         => service.Status.ObservedGeneration == service.Metadata.Generation && Conditions.IsHappy(service.Status.Conditions);
 
     /// <summary>A Configuration of that name belongs to somebody else.</summary>
-    public static ServiceStatus MarkConfigurationNotOwned(this ServiceStatus status, string name, DateTimeOffset now)
-        => status.False(ConfigurationsReady, "NotOwned", $"There is an existing Configuration \"{name}\" that we do not own.", now);
+    public static ServiceStatus MarkConfigurationNotOwned(this ServiceStatus status, string name, DateTimeOffset now, string holder = "")
+        => status.False(ConfigurationsReady, "NotOwned", $"There is an existing Configuration \"{name}\" that we do not own.{ConditionSet.Detail(holder)}", now);
 
     /// <summary>A Route of that name belongs to somebody else.</summary>
-    public static ServiceStatus MarkRouteNotOwned(this ServiceStatus status, string name, DateTimeOffset now)
-        => status.False(RoutesReady, "NotOwned", $"There is an existing Route \"{name}\" that we do not own.", now);
+    /// <summary>The Configuration cannot be had.</summary>
+    public static ServiceStatus MarkConfigurationFailed(this ServiceStatus status, string reason, string message, DateTimeOffset now)
+        => status.False(ConfigurationsReady, reason, message, now);
+
+    /// <summary>The Route cannot be had.</summary>
+    public static ServiceStatus MarkRouteFailed(this ServiceStatus status, string reason, string message, DateTimeOffset now)
+        => status.False(RoutesReady, reason, message, now);
+
+    public static ServiceStatus MarkRouteNotOwned(this ServiceStatus status, string name, DateTimeOffset now, string holder = "")
+        => status.False(RoutesReady, "NotOwned", $"There is an existing Route \"{name}\" that we do not own.{ConditionSet.Detail(holder)}", now);
 
     /// <summary>The Configuration has not yet seen what it should be.</summary>
     public static ServiceStatus MarkConfigurationNotReconciled(this ServiceStatus status, DateTimeOffset now)

@@ -32,8 +32,8 @@ public static class CertificateLifecycle
         => With(status, Conditions.MarkFalse(Of(status), Ready, reason, message, now));
 
     /// <summary>Another object has the name of one that is needed.</summary>
-    public static CertificateStatus MarkResourceNotOwned(CertificateStatus status, string kind, string name, DateTimeOffset now)
-        => MarkFailed(status, "NotOwned", $"There is an existing {kind} \"{name}\" that we do not own.", now);
+    public static CertificateStatus MarkResourceNotOwned(CertificateStatus status, string kind, string name, DateTimeOffset now, string holder = "")
+        => MarkFailed(status, "NotOwned", $"There is an existing {kind} \"{name}\" that we do not own.{ConditionSet.Detail(holder)}", now);
 
     /// <summary>It serves as before while the next one is made.</summary>
     public static CertificateStatus MarkRenewing(CertificateStatus status, DateTimeOffset now)

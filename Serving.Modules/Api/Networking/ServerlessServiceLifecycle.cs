@@ -41,8 +41,13 @@ public static class ServerlessServiceLifecycle
         => With(status, Conditions.MarkTrue(Of(status), EndpointsPopulated, now));
 
     /// <summary>Another object has the name of one that is needed.</summary>
-    public static ServerlessServiceStatus MarkEndpointsNotOwned(ServerlessServiceStatus status, string kind, string name, DateTimeOffset now)
-        => With(status, Conditions.MarkFalse(Of(status), EndpointsPopulated, "NotOwned", $"Resource {name} of type {kind} is not owned by SKS", now));
+    public static ServerlessServiceStatus MarkEndpointsNotOwned(
+        ServerlessServiceStatus status, string kind, string name, DateTimeOffset now, string holder = "")
+        => MarkEndpointsFailed(status, "NotOwned", $"Resource {name} of type {kind} is not owned by SKS{ConditionSet.Detail(holder, ". ")}", now);
+
+    /// <summary>What the endpoints need cannot be had.</summary>
+    public static ServerlessServiceStatus MarkEndpointsFailed(ServerlessServiceStatus status, string reason, string message, DateTimeOffset now)
+        => With(status, Conditions.MarkFalse(Of(status), EndpointsPopulated, reason, message, now));
 
     public static ServerlessServiceStatus MarkEndpointsNotReady(ServerlessServiceStatus status, string reason, DateTimeOffset now)
         => With(status, Conditions.MarkUnknown(Of(status), EndpointsPopulated, reason, "K8s Service is not ready", now));

@@ -43,7 +43,7 @@ internal sealed class MetricCollection
     }
 
     /// <summary>Why the last scrape failed, or null.</summary>
-    public string? Failure { get; private set; }
+    public CollectionFailure? Failure { get; private set; }
 
     /// <summary>Whether a scrape is under way; only the collector's ticks touch it.</summary>
     public bool IsScraping { get; set; }
@@ -87,12 +87,12 @@ internal sealed class MetricCollection
     }
 
     /// <summary>Notes how the last scrape went; true when that is news.</summary>
-    public bool NoteFailure(string? failure)
+    public bool NoteFailure(CollectionFailure? failure)
     {
         lock (gate)
         {
             if (failure == Failure) return false;
-            var isNews = failure is null != Failure is null;
+            var isNews = failure?.Reason != Failure?.Reason;
             Failure = failure;
             return isNews;
         }

@@ -46,7 +46,7 @@ internal sealed partial class MetricCollector : IMetricSource
     public event Action<ObjectKey>? Changed;
 
     /// <summary>Begins to collect, or takes over new windows; tells why the last scrape failed, or null.</summary>
-    public string? Ensure(Metric metric)
+    public CollectionFailure? Ensure(Metric metric)
     {
         var collection = collections.GetOrAdd(ObjectKey.Of(metric), _ => new MetricCollection(metric));
         if (!ReferenceEquals(collection.Metric, metric)) collection.Update(metric, time.GetUtcNow());
@@ -102,7 +102,7 @@ internal sealed partial class MetricCollector : IMetricSource
     internal async Task ScrapeAsync(ObjectKey key, MetricCollection collection, CancellationToken cancellation)
     {
         collection.IsScraping = true;
-        string? failure = null;
+        CollectionFailure? failure = null;
         try
         {
             var metric = collection.Metric;
@@ -122,7 +122,7 @@ internal sealed partial class MetricCollector : IMetricSource
         }
         catch (Exception error)
         {
-            failure = error.Message;
+            failure = new CollectionFailure((error as ScrapeException)?.Reason ?? CollectionFailure.CollectionFailed, error.Message);
             LogFailure(key, error.Message);
         }
         finally

@@ -19,9 +19,21 @@ internal sealed class ServiceScrape(HttpClient http, Func<Metric, Uri> address)
     {
         var sample = SampleSize.Of(ready);
         var answers = new ConcurrentDictionary<string, Stat>(StringComparer.Ordinal);
-        string? failure = null;
+        Exception? failure = null;
         await Task.WhenAll(Enumerable.Range(0, sample).Select(_ => AskAsync())).ConfigureAwait(false);
-        if (answers.Count < sample) throw new ScrapeException($"unsuccessful scrape, sampleSize={sample}: {failure ?? "did not receive stat from an unscraped pod"}");
+        if (answers.Count < sample)
+        {
+            throw new ScrapeException($"unsuccessful scrape, sampleSize={sample}: {failure?.Message ?? "did not receive stat from an unscraped pod"}", failure)
+            {
+                Reason = failure switch
+                {
+                    null => CollectionFailure.DidNotReceiveStat,
+                    HttpRequestException { HttpRequestError: HttpRequestError.NameResolutionError } => CollectionFailure.NoEndpoints,
+                    _ => CollectionFailure.CollectionFailed,
+                },
+            };
+        }
+
         return StatAnswer.Extrapolate([.. answers.Values.OrderByDescending(stat => stat.ProcessUptime >= window.TotalSeconds).Take(sample)], ready);
 
         async Task AskAsync()
@@ -37,7 +49,7 @@ internal sealed class ServiceScrape(HttpClient http, Func<Metric, Uri> address)
                 }
                 catch (Exception error) when (StatAnswer.IsMissing(error, cancellation))
                 {
-                    failure = error.Message;
+                    failure = error;
                 }
             }
         }

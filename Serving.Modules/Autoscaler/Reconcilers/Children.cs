@@ -8,7 +8,7 @@ namespace Serving.Autoscaler.Reconcilers;
 /// <summary>Brings a child of a PodAutoscaler to what it should be.</summary>
 internal static class Children
 {
-    /// <summary>Creates the child, or changes its specification when that differs. Throws <see cref="NotOwnedException"/> when it belongs to somebody else.</summary>
+    /// <summary>Creates the child, or changes its specification when that differs. Throws <see cref="ChildException"/> when it belongs to somebody else or is refused.</summary>
     /// <param name="type">The kind of the child.</param>
     /// <param name="existing">The child as the cache has it.</param>
     /// <param name="wanted">The child as it is made anew.</param>
@@ -20,12 +20,14 @@ internal static class Children
         ResourceType<T> type, T? existing, T wanted, Func<T, T, T> change, PodAutoscaler owner, IKubernetesClient client, CancellationToken cancellation)
         where T : class, IKubernetesObject
     {
-        if (existing is null) return await client.CreateAsync(type, wanted, cancellation).ConfigureAwait(false);
-        if (!existing.Metadata.OwnerReferences.Any(o => o.Controller == true && o.Uid == owner.Metadata.Uid))
+        if (existing is null)
         {
-            throw new NotOwnedException(type.Kind, existing.Metadata.Name, owner.Metadata.Name);
+            var child = await ChildObjects.CreateAsync(client, type, wanted, owner, cancellation).ConfigureAwait(false);
+            if (child.IsNew) return child.Object;
+            existing = child.Object;
         }
 
+        ChildObjects.EnsureOwned(type, existing, owner);
         var changed = change(existing, wanted);
         return Same(type, existing, changed) ? existing : await client.UpdateAsync(type, changed, cancellation).ConfigureAwait(false);
     }

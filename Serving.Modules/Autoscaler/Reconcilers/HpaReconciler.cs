@@ -9,7 +9,7 @@ using Serving.Kubernetes;
 namespace Serving.Autoscaler.Reconcilers;
 
 /// <summary>Hands revisions of the HPA class to a HorizontalPodAutoscaler of Kubernetes. They are always active and always served by their pods.</summary>
-internal sealed class HpaReconciler(AutoscalerInformers informers, Func<ConfigSnapshot> config, TimeProvider time) : IReconciler
+internal sealed class HpaReconciler(AutoscalerInformers informers, Func<ConfigSnapshot> config, IEventRecorder events, TimeProvider time) : IReconciler
 {
     public string Name => "hpa";
 
@@ -22,9 +22,8 @@ internal sealed class HpaReconciler(AutoscalerInformers informers, Func<ConfigSn
         }
 
         var pass = new PodAutoscalerPass(original, config(), client, time.GetUtcNow());
-        await StepAsync(pass, cancellation).ConfigureAwait(false);
-        await pass.Failures.TryAsync(() => pass.WriteStatusAsync(cancellation), cancellation).ConfigureAwait(false);
-        pass.Failures.Throw();
+        await pass.Failures.TryAsync(() => StepAsync(pass, cancellation), cancellation).ConfigureAwait(false);
+        await pass.FinishAsync(events, cancellation).ConfigureAwait(false);
         return Reconcile.Done;
     }
 
@@ -38,7 +37,7 @@ internal sealed class HpaReconciler(AutoscalerInformers informers, Func<ConfigSn
             ?? informers.ServerlessServices.Lister.Get(ns, name);
         if (pass.NotOwned is { } refused)
         {
-            pass.Status = PodAutoscalerLifecycle.MarkResourceNotOwned(pass.Status, refused.Kind, refused.ChildName, pass.Now);
+            pass.Status = PodAutoscalerLifecycle.MarkResourceNotOwned(pass.Status, refused.Kind, refused.Key.Name, pass.Now, refused.Holder);
         }
         else if (hpa is not null && service is not null)
         {
@@ -69,11 +68,11 @@ internal sealed class HpaReconciler(AutoscalerInformers informers, Func<ConfigSn
                 static (existing, wanted) => existing with { Spec = HpaSpec.Merge(existing.Spec ?? new HorizontalPodAutoscalerSpec(), wanted.Spec!) },
                 pass.Original, pass.Client, cancellation).ConfigureAwait(false);
         }
-        catch (KubernetesException refused) when (existing is null && !refused.IsAlreadyExists)
+        catch (KubernetesException failed) when (existing is null && !PodAutoscalerPass.IsStaleCache(failed))
         {
-            // One that exists already was made by the pass before, which the cache has not heard of: no failure.
+            // Not refused, but not made either: the server or what is before it failed.
             pass.Status = PodAutoscalerLifecycle.MarkResourceFailedCreation(
-                pass.Status, Resources.HorizontalPodAutoscalers.Kind, pass.Original.Metadata.Name, pass.Now);
+                pass.Status, Resources.HorizontalPodAutoscalers.Kind, pass.Original.Metadata.Name, pass.Now, failed.Status.Message);
             throw;
         }
     }

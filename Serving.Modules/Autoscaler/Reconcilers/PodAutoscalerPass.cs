@@ -1,6 +1,7 @@
 using Serving.Api;
 using Serving.Api.Autoscaling;
 using Serving.Api.Config;
+using Serving.Api.Networking;
 using Serving.Kubernetes;
 
 namespace Serving.Autoscaler.Reconcilers;
@@ -43,6 +44,44 @@ internal sealed class PodAutoscalerPass
     public void LookAgain(TimeSpan? wait)
     {
         if (wait is { } time && (Again is null || time < Again)) Again = time;
+    }
+
+    /// <summary>Says in the status which child is missing, if it is one that the pass failed for.</summary>
+    public void Fail(Exception failure) => Status = failure switch
+    {
+        NotOwnedException taken => PodAutoscalerLifecycle.MarkResourceNotOwned(Status, taken.Kind, taken.Key.Name, Now, taken.Holder),
+        ChildRefusedException { Kind: "HorizontalPodAutoscaler" } refused => PodAutoscalerLifecycle.MarkResourceFailedCreation(
+            Status, refused.Kind, refused.Key.Name, Now, refused.Refusal.Status.Message),
+
+        // What is scaled already goes on being active.
+        ChildRefusedException refused => PodAutoscalerLifecycle.MarkSksFailed(Status, ChildRefusedException.Reason, refused.ConditionMessage, Now),
+        _ => Status,
+    };
+
+    /// <summary>Takes over whether the ServerlessService can lead to pods.</summary>
+    public void Observe(ServerlessService service) => Status = ConditionSet.Get(service.Status.Conditions, ServerlessServiceLifecycle.Ready) switch
+    {
+        _ when ServerlessServiceLifecycle.IsReady(service) => PodAutoscalerLifecycle.MarkSksReady(Status, Now),
+        { Status: ConditionStatus.False } failed => PodAutoscalerLifecycle.MarkSksFailed(Status, failed.Reason, failed.Message, Now),
+        var waiting => PodAutoscalerLifecycle.MarkSksNotReady(Status, waiting?.Message ?? "", Now),
+    };
+
+    /// <summary>Whether the server only knows more than the cache, as that the namespace goes: nothing is wrong.</summary>
+    public static bool IsStaleCache(Exception error)
+        => error is KubernetesException { IsConflict: true } or KubernetesException { IsAlreadyExists: true } or KubernetesException { IsNamespaceTerminating: true };
+
+    /// <summary>Writes the status with what it lacks, records what failed, and throws it.</summary>
+    public async Task FinishAsync(IEventRecorder events, CancellationToken cancellation)
+    {
+        foreach (var failure in Failures.All) Fail(failure);
+        await Failures.TryAsync(() => WriteStatusAsync(cancellation), cancellation).ConfigureAwait(false);
+        foreach (var failure in Failures.All)
+        {
+            // A Deployment that the cache does not know yet comes by itself.
+            if (!IsStaleCache(failure) && failure is not InvalidOperationException) events.Warning(Original, "InternalError", failure.Message);
+        }
+
+        Failures.Throw();
     }
 
     /// <summary>Writes the status when it differs.</summary>

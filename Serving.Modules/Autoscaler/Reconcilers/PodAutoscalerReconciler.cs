@@ -26,6 +26,7 @@ internal sealed class PodAutoscalerReconciler : IReconciler
     private readonly Deciders deciders;
     private readonly IActivatorProbe probe;
     private readonly PodCountBoard board;
+    private readonly IEventRecorder events;
     private readonly TimeProvider time;
 
     /// <param name="informers">What the cluster has.</param>
@@ -33,10 +34,12 @@ internal sealed class PodAutoscalerReconciler : IReconciler
     /// <param name="deciders">Who decides.</param>
     /// <param name="probe">Tells whether activators are in the path.</param>
     /// <param name="board">Where the pods are noted for the metrics.</param>
+    /// <param name="events">Where failures are recorded.</param>
     /// <param name="time">The clock.</param>
     public PodAutoscalerReconciler(
-        AutoscalerInformers informers, Func<ConfigSnapshot> config, Deciders deciders, IActivatorProbe probe, PodCountBoard board, TimeProvider time)
+        AutoscalerInformers informers, Func<ConfigSnapshot> config, Deciders deciders, IActivatorProbe probe, PodCountBoard board, IEventRecorder events, TimeProvider time)
     {
+        this.events = events;
         this.informers = informers;
         this.config = config;
         this.deciders = deciders;
@@ -58,9 +61,8 @@ internal sealed class PodAutoscalerReconciler : IReconciler
         }
 
         var pass = new PodAutoscalerPass(original, config(), client, time.GetUtcNow());
-        await StepAsync(pass, cancellation).ConfigureAwait(false);
-        await pass.Failures.TryAsync(() => pass.WriteStatusAsync(cancellation), cancellation).ConfigureAwait(false);
-        pass.Failures.Throw();
+        await pass.Failures.TryAsync(() => StepAsync(pass, cancellation), cancellation).ConfigureAwait(false);
+        await pass.FinishAsync(events, cancellation).ConfigureAwait(false);
         return pass.Again is { } again ? Reconcile.After(again) : Reconcile.Done;
     }
 
@@ -77,6 +79,11 @@ internal sealed class PodAutoscalerReconciler : IReconciler
             await pass.Failures.TryAsync(
                 () => EnsureServiceAsync(pass, ServerlessServiceLifecycle.ModeProxy, LeastActivators, cancellation), cancellation).ConfigureAwait(false);
             pass.Status = PodAutoscalerLifecycle.MarkSksNotReady(pass.Status, "No Private Service Name", pass.Now);
+            if (informers.ServerlessServices.Lister.Get(ns, name) is { } failed && ConditionSet.IsFalse(failed.Status.Conditions, ServerlessServiceLifecycle.Ready))
+            {
+                pass.Observe(failed);
+            }
+
             ComputeStatus(pass, -1, counts);
             return;
         }
@@ -94,10 +101,7 @@ internal sealed class PodAutoscalerReconciler : IReconciler
         service = await pass.Failures.TryAsync(
             () => EnsureServiceAsync(pass, mode, ActivatorsFor(spec, counts.Ready), cancellation), cancellation).ConfigureAwait(false) ?? service;
         pass.Status = pass.Status with { ServiceName = service.Status.ServiceName };
-        pass.Status = ServerlessServiceLifecycle.IsReady(service)
-            ? PodAutoscalerLifecycle.MarkSksReady(pass.Status, pass.Now)
-            : PodAutoscalerLifecycle.MarkSksNotReady(
-                pass.Status, ConditionSet.Get(service.Status.Conditions, ServerlessServiceLifecycle.Ready)?.Message ?? "", pass.Now);
+        pass.Observe(service);
         ComputeStatus(pass, want, counts);
     }
 
@@ -256,7 +260,7 @@ internal sealed class PodAutoscalerReconciler : IReconciler
         var keep = want < 0 && pass.Status.DesiredScale >= 0;
         pass.Status = pass.Status with { ActualScale = counts.Ready, DesiredScale = keep ? pass.Status.DesiredScale : want };
         pass.Status = pass.NotOwned is { } refused
-            ? PodAutoscalerLifecycle.MarkResourceNotOwned(pass.Status, refused.Kind, refused.ChildName, pass.Now)
+            ? PodAutoscalerLifecycle.MarkResourceNotOwned(pass.Status, refused.Kind, refused.Key.Name, pass.Now, refused.Holder)
             : ActiveCondition.Apply(pass.Status, pass.Settings, want, counts.Ready, pass.Now);
         board.Note(pass.Original, want, counts);
     }

@@ -31,6 +31,13 @@ internal sealed class CertManagerReconciler(
     protected override CertificateStatus WithConditions(CertificateStatus status, IReadOnlyList<Condition> conditions, long? observedGeneration)
         => status with { Conditions = conditions, ObservedGeneration = observedGeneration };
 
+    protected override CertificateStatus Blocked(CertificateStatus status, ChildException child, DateTimeOffset now) => child switch
+    {
+        NotOwnedException taken => CertificateLifecycle.MarkResourceNotOwned(status, KindInConditions, child.Key.Name, now, taken.Holder),
+        ChildRefusedException refused => CertificateLifecycle.MarkFailed(status, ChildRefusedException.Reason, refused.ConditionMessage, now),
+        _ => status,
+    };
+
     protected override async Task<Reconcile> ReconcileAsync(CertificateWork work, CancellationToken cancellation)
     {
         var (wanted, problem) = CertManagerCertificateMaker.Make(config().CertManager, work.Resource);
@@ -52,7 +59,7 @@ internal sealed class CertManagerReconciler(
             work.Status = work.Status with { NotAfter = made.Status.NotAfter };
             return await PropagateAsync(work, made, cancellation).ConfigureAwait(false);
         }
-        catch (Exception error) when (error is KubernetesException or NotOwnedException or ChallengeException)
+        catch (Exception error) when (error is KubernetesException or ChallengeException)
         {
             if (!ConditionSet.IsFalse(work.Status.Conditions, CertificateLifecycle.Ready))
             {
@@ -71,23 +78,23 @@ internal sealed class CertManagerReconciler(
         {
             try
             {
-                var created = await work.Client.CreateAsync(CertManagerResources.Certificates, wanted, cancellation).ConfigureAwait(false);
+                var (created, isNew) = await ChildObjects.CreateAsync(work.Client, CertManagerResources.Certificates, wanted, work.Resource, cancellation).ConfigureAwait(false);
+                if (!isNew)
+                {
+                    return created;
+                }
+
                 Events.Normal(work.Resource, "Created", $"Created Cert-Manager Certificate {ns}/{name}");
                 return created;
             }
-            catch (KubernetesException error) when (!error.IsAlreadyExists)
+            catch (ChildRefusedException error)
             {
-                Events.Warning(work.Resource, "CreationFailed", $"Failed to create Cert-Manager Certificate {name}/{ns}: {error.Message}");
+                Events.Warning(work.Resource, "CreationFailed", $"Failed to create Cert-Manager Certificate {name}/{ns}: {error.Refusal.Message}");
                 throw;
             }
         }
 
-        if (!existing.IsControlledBy(work.Resource))
-        {
-            work.Status = CertificateLifecycle.MarkResourceNotOwned(work.Status, KindInConditions, name, work.Now);
-            throw new NotOwnedException($"knative Certificate {work.Name} in namespace {work.Namespace} does not own CertManager Certificate: {name}");
-        }
-
+        ChildObjects.EnsureOwned(CertManagerResources.Certificates, existing, work.Resource);
         if (ApiEquality.Covers(existing.Spec, wanted.Spec))
         {
             return existing;

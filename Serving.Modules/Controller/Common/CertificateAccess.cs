@@ -16,23 +16,23 @@ internal static class CertificateAccess
         {
             try
             {
-                var created = await client.CreateAsync(Serving.Api.Resources.Certificates, wanted, cancellation).ConfigureAwait(false);
+                var (created, isNew) = await ChildObjects.CreateAsync(client, Serving.Api.Resources.Certificates, wanted, owner, cancellation).ConfigureAwait(false);
+                if (!isNew)
+                {
+                    return created;
+                }
+
                 events.Normal(owner, "Created", $"Created Certificate {wanted.Metadata.Namespace}/{name}");
                 return created;
             }
-            catch (KubernetesException error) when (!error.IsAlreadyExists)
+            catch (ChildRefusedException error)
             {
-                events.Warning(owner, "CreationFailed", $"Failed to create Certificate {wanted.Metadata.Namespace}/{name}: {error.Message}");
+                events.Warning(owner, "CreationFailed", $"Failed to create Certificate {wanted.Metadata.Namespace}/{name}: {error.Refusal.Message}");
                 throw;
             }
         }
 
-        if (!existing.IsControlledBy(owner))
-        {
-            var version = owner.ApiVersion[(owner.ApiVersion.IndexOf('/', StringComparison.Ordinal) + 1)..];
-            throw new NotOwnedException($"notowned: owner: {owner.Metadata.Name} with Type *{version}.{owner.Kind} does not own Certificate: \"{name}\"");
-        }
-
+        ChildObjects.EnsureOwned(Serving.Api.Resources.Certificates, existing, owner);
         var result = existing with
         {
             Spec = wanted.Spec.Keeping(existing.Spec),

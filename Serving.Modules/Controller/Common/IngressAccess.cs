@@ -7,7 +7,10 @@ namespace Serving.Controller.Common;
 /// <summary>Creates and updates the Ingress that an object wants.</summary>
 internal static class IngressAccess
 {
-    /// <summary>The Ingress as it is after it was made what is wanted; nothing is written when <paramref name="existing"/> is that already.</summary>
+    /// <summary>
+    /// The Ingress as it is after it was made what is wanted; nothing is written when <paramref name="existing"/> is that already. Throws
+    /// <see cref="NotOwnedException"/> when it is somebody else's.
+    /// </summary>
     public static async Task<Ingress> EnsureAsync(
         IKubernetesObject owner, Ingress? existing, Ingress wanted, IKubernetesClient client, IEventRecorder events, CancellationToken cancellation)
     {
@@ -15,17 +18,23 @@ internal static class IngressAccess
         {
             try
             {
-                var created = await client.CreateAsync(Serving.Api.Resources.Ingresses, wanted, cancellation).ConfigureAwait(false);
+                var (created, isNew) = await ChildObjects.CreateAsync(client, Serving.Api.Resources.Ingresses, wanted, owner, cancellation).ConfigureAwait(false);
+                if (!isNew)
+                {
+                    return created;
+                }
+
                 events.Normal(owner, "Created", $"Created Ingress \"{wanted.Metadata.Name}\"");
                 return created;
             }
-            catch (KubernetesException error) when (!error.IsAlreadyExists)
+            catch (ChildRefusedException error)
             {
-                events.Warning(owner, "CreationFailed", $"Failed to create Ingress: {error.Message}");
+                events.Warning(owner, "CreationFailed", $"Failed to create Ingress: {error.Refusal.Message}");
                 throw;
             }
         }
 
+        ChildObjects.EnsureOwned(Serving.Api.Resources.Ingresses, existing, owner);
         var result = existing with
         {
             Spec = wanted.Spec.Keeping(existing.Spec),

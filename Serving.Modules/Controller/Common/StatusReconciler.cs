@@ -44,6 +44,11 @@ internal abstract class StatusReconciler<T, TStatus>(
         }
         catch (Exception error) when (!cancellation.IsCancellationRequested && !IsStaleCache(error))
         {
+            foreach (var child in StepFailures.Flatten(error).OfType<ChildException>())
+            {
+                work.Status = Blocked(work.Status, child, work.Now);
+            }
+
             await SaveAsync(work, cancellation).ConfigureAwait(false);
             Events.Warning(resource, "InternalError", error.Message);
             throw;
@@ -55,6 +60,9 @@ internal abstract class StatusReconciler<T, TStatus>(
 
     /// <summary>The work itself.</summary>
     protected abstract Task<Reconcile> ReconcileAsync(Work<T, TStatus> work, CancellationToken cancellation);
+
+    /// <summary>The status that says of which child the work is waiting, and why.</summary>
+    protected abstract TStatus Blocked(TStatus status, ChildException child, DateTimeOffset now);
 
     /// <summary>The object is not in the cache.</summary>
     protected virtual Task GoneAsync(ObjectKey key, IKubernetesClient client, CancellationToken cancellation) => Task.CompletedTask;
@@ -69,8 +77,10 @@ internal abstract class StatusReconciler<T, TStatus>(
     /// <summary>The status with these conditions and this observed generation.</summary>
     protected abstract TStatus WithConditions(TStatus status, IReadOnlyList<Condition> conditions, long? observedGeneration);
 
-    /// <summary>Whether the server only knows more than the cache: nothing is wrong, and what was concluded is not worth writing.</summary>
-    private static bool IsStaleCache(Exception error) => error is KubernetesException { IsConflict: true } or KubernetesException { IsAlreadyExists: true };
+    /// <summary>Whether the server only knows more than the cache, as that the namespace goes: nothing is wrong, and what was concluded is not worth writing.</summary>
+    private static bool IsStaleCache(Exception error)
+        => StepFailures.Flatten(error).All(static one
+            => one is KubernetesException { IsConflict: true } or KubernetesException { IsAlreadyExists: true } or KubernetesException { IsNamespaceTerminating: true });
 
     private TStatus Prepare(T resource)
     {

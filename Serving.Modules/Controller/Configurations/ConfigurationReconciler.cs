@@ -25,13 +25,20 @@ internal sealed class ConfigurationReconciler(
     protected override ConfigurationStatus WithConditions(ConfigurationStatus status, IReadOnlyList<Condition> conditions, long? observedGeneration)
         => status with { Conditions = conditions, ObservedGeneration = observedGeneration };
 
+    protected override ConfigurationStatus Blocked(ConfigurationStatus status, ChildException child, DateTimeOffset now) => child switch
+    {
+        NotOwnedException taken => status.MarkRevisionCreationFailed($"{AlreadyExists(child.Key.Name)}. {taken.Holder}", now),
+        ChildRefusedException refused => status.MarkRevisionCreationFailed(refused.Refusal.Status.Message, now),
+        _ => status,
+    };
+
     protected override async Task<Reconcile> ReconcileAsync(ConfigurationWork work, CancellationToken cancellation)
     {
         var configuration = work.Resource;
         var named = RevisionNames.Named(configuration, revisions);
         if (named is not null && !RevisionNames.Matches(configuration, named))
         {
-            work.Status = work.Status.MarkRevisionCreationFailed($"revisions.serving.knative.dev \"{named.Metadata.Name}\" already exists", work.Now);
+            work.Status = work.Status.MarkRevisionCreationFailed(NameTaken(configuration, named), work.Now);
             return Reconcile.Done;
         }
 
@@ -52,18 +59,38 @@ internal sealed class ConfigurationReconciler(
     {
         try
         {
-            var created = await work.Client.CreateAsync(
-                ApiResources.Revisions, RevisionMaker.Make(work.Resource, work.Now), cancellation).ConfigureAwait(false);
-            Events.Normal(work.Resource, "Created", $"Created Revision \"{created.Metadata.Name}\"");
+            var (created, isNew) = await ChildObjects.CreateAsync(
+                work.Client, ApiResources.Revisions, RevisionMaker.Make(work.Resource, work.Now), work.Resource, cancellation).ConfigureAwait(false);
+            if (!RevisionNames.Matches(work.Resource, created))
+            {
+                // An earlier generation was given the name that this one gets by its number.
+                throw new NotOwnedException(
+                    $"configuration: \"{work.Name}\" cannot create Revision: \"{created.Metadata.Name}\"", ApiResources.Revisions.Kind, ObjectKey.Of(created), HolderOf(work.Resource, created));
+            }
+
+            if (isNew)
+            {
+                Events.Normal(work.Resource, "Created", $"Created Revision \"{created.Metadata.Name}\"");
+            }
+
             return created;
         }
-        catch (KubernetesException error) when (!error.IsAlreadyExists)
+        catch (ChildRefusedException error)
         {
-            Events.Warning(work.Resource, "CreationFailed", $"Failed to create Revision: {error.Status.Message}");
-            work.Status = work.Status.MarkRevisionCreationFailed(error.Status.Message, work.Now);
+            Events.Warning(work.Resource, "CreationFailed", $"Failed to create Revision: {error.Refusal.Status.Message}");
             throw;
         }
     }
+
+    private static string NameTaken(Configuration configuration, Revision revision)
+        => $"{AlreadyExists(revision.Metadata.Name)}. {HolderOf(configuration, revision)}";
+
+    private static string AlreadyExists(string revision) => $"revisions.serving.knative.dev \"{revision}\" already exists";
+
+    private static string HolderOf(Configuration configuration, Revision revision)
+        => revision.IsControlledBy(configuration)
+            ? $"It is of generation {revision.Metadata.Labels.Get(ServingKeys.ConfigurationGeneration)} of this Configuration: choose another name in spec.template.metadata.name."
+            : NotOwnedException.Of(configuration, ApiResources.Revisions.Kind, revision).Holder;
 
     private void Observe(ConfigurationWork work, Revision latest)
     {
@@ -77,6 +104,13 @@ internal sealed class ConfigurationReconciler(
             if (work.Status.LatestReadyRevisionName.Length == 0)
             {
                 Events.Normal(work.Resource, "ConfigurationReady", "Configuration becomes ready");
+            }
+        }
+        else if (ready.Status == ConditionStatus.Unknown)
+        {
+            if (latest.Status.NotReadyYet() is { Length: > 0 } waiting && latest.Metadata.Name != work.Status.LatestReadyRevisionName)
+            {
+                work.Status = work.Status.MarkLatestCreatedWaiting(latest.Metadata.Name, waiting, work.Now);
             }
         }
         else if (ready.Status == ConditionStatus.False)

@@ -43,6 +43,18 @@ internal sealed class DomainMappingReconciler(
     protected override DomainMappingStatus WithConditions(DomainMappingStatus status, IReadOnlyList<Condition> conditions, long? observedGeneration)
         => status with { Conditions = conditions, ObservedGeneration = observedGeneration };
 
+    protected override DomainMappingStatus Blocked(DomainMappingStatus status, ChildException child, DateTimeOffset now) => (child, child.Kind) switch
+    {
+        (NotOwnedException { Holder.Length: 0 }, "ClusterDomainClaim") => status,
+        (NotOwnedException taken, "ClusterDomainClaim") => status.MarkDomainClaimNotOwned(now, taken.Holder),
+        (NotOwnedException taken, "Certificate") => status.MarkCertificateNotOwned(child.Key.Name, now, taken.Holder),
+        (NotOwnedException taken, _) => status.MarkIngressNotOwned(child.Key.Name, now, taken.Holder),
+        (ChildRefusedException refused, "ClusterDomainClaim") => status.MarkDomainClaimFailed(refused.ConditionMessage, now),
+        (ChildRefusedException refused, "Certificate") => status.MarkCertificateProvisionFailed(child.Key.Name, now, refused.Refusal.Status.Message),
+        (ChildRefusedException refused, _) => status.MarkIngressFailed(ChildRefusedException.Reason, refused.ConditionMessage, now),
+        _ => status,
+    };
+
     protected override Task GoneAsync(ObjectKey key, IKubernetesClient client, CancellationToken cancellation)
     {
         tracker.Forget(key);
@@ -132,32 +144,55 @@ internal sealed class DomainMappingReconciler(
         {
             if (claim.Spec.Namespace != work.Namespace)
             {
-                work.Status = work.Status.MarkDomainClaimNotOwned(work.Now);
-                throw new NotOwnedException($"namespace \"{work.Namespace}\" does not own ClusterDomainClaim for \"{work.Name}\"");
+                throw NotClaimed(work, claim);
             }
         }
         else if (!network.AutocreateClusterDomainClaims)
         {
-            work.Status = work.Status.MarkDomainClaimNotOwned(work.Now);
+            work.Status = work.Status.MarkDomainClaimMissing(work.Name, work.Namespace, work.Now);
             throw new NotOwnedException(
-                $"no ClusterDomainClaim found for domain \"{work.Name}\" (and autocreate-cluster-domain-claims property is not true)");
+                $"no ClusterDomainClaim found for domain \"{work.Name}\" (and autocreate-cluster-domain-claims property is not true)",
+                ApiResources.ClusterDomainClaims.Kind, new ObjectKey("", work.Name), "");
         }
         else
         {
-            await work.Client.CreateAsync(
-                ApiResources.ClusterDomainClaims,
-                new ClusterDomainClaim
-                {
-                    ApiVersion = ApiResources.ClusterDomainClaims.ApiVersion,
-                    Kind = ApiResources.ClusterDomainClaims.Kind,
-                    Metadata = new ObjectMeta { Name = work.Name },
-                    Spec = new ClusterDomainClaimSpec { Namespace = work.Namespace },
-                },
-                cancellation).ConfigureAwait(false);
+            await CreateClaimAsync(work, cancellation).ConfigureAwait(false);
         }
 
         work.Status = work.Status.MarkDomainClaimed(work.Now);
     }
+
+    /// <summary>A claim has no owner: it is the namespace's that it names.</summary>
+    private static async Task CreateClaimAsync(MappingWork work, CancellationToken cancellation)
+    {
+        var wanted = new ClusterDomainClaim
+        {
+            ApiVersion = ApiResources.ClusterDomainClaims.ApiVersion,
+            Kind = ApiResources.ClusterDomainClaims.Kind,
+            Metadata = new ObjectMeta { Name = work.Name },
+            Spec = new ClusterDomainClaimSpec { Namespace = work.Namespace },
+        };
+        try
+        {
+            await work.Client.CreateAsync(ApiResources.ClusterDomainClaims, wanted, cancellation).ConfigureAwait(false);
+        }
+        catch (KubernetesException refused) when (refused.IsAlreadyExists)
+        {
+            var there = await work.Client.GetAsync(ApiResources.ClusterDomainClaims, null, work.Name, cancellation).ConfigureAwait(false);
+            if (there.Spec.Namespace != work.Namespace)
+            {
+                throw NotClaimed(work, there);
+            }
+        }
+        catch (KubernetesException refused) when (refused.IsRefusal)
+        {
+            throw new ChildRefusedException(wanted.Kind, ObjectKey.Of(wanted), refused);
+        }
+    }
+
+    private static NotOwnedException NotClaimed(MappingWork work, ClusterDomainClaim claim) => new(
+        $"namespace \"{work.Namespace}\" does not own ClusterDomainClaim for \"{work.Name}\"",
+        ApiResources.ClusterDomainClaims.Kind, ObjectKey.Of(claim), $"It is namespace \"{claim.Spec.Namespace}\" that has claimed it.");
 
     private async Task<(IReadOnlyList<IngressTls> Tls, IReadOnlyList<Http01Challenge> Challenges)> TlsAsync(
         MappingWork work, NetworkConfig network, StepFailures steps, CancellationToken cancellation)
@@ -182,12 +217,7 @@ internal sealed class DomainMappingReconciler(
         {
             certificate = await CertificateAccess.EnsureAsync(work.Resource, wanted, listers.Certificates, work.Client, Events, cancellation).ConfigureAwait(false);
         }
-        catch (NotOwnedException)
-        {
-            work.Status = work.Status.MarkCertificateNotOwned(name, work.Now);
-            throw;
-        }
-        catch (KubernetesException error) when (error is { IsConflict: false, IsAlreadyExists: false })
+        catch (Exception error) when (error is ChildRefusedException or KubernetesException { IsConflict: false, IsAlreadyExists: false })
         {
             steps.Add(error);
             if (listers.Certificates.Get(work.Namespace, name) is not { } known)

@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using Serving.Api.Config;
 using Serving.Api.Knative;
 using Serving.Api.WellKnown;
@@ -7,7 +8,7 @@ namespace Serving.Controller.GarbageCollection;
 
 /// <summary>Deletes the Revisions of a Configuration that config-gc lets go.</summary>
 internal sealed class GarbageCollector(
-    ILister<Configuration> configurations, ILister<Revision> revisions, Func<ConfigSnapshot> config, TimeProvider time) : IReconciler
+    ILister<Configuration> configurations, ILister<Revision> revisions, Func<ConfigSnapshot> config, IEventRecorder events, TimeProvider time) : IReconciler
 {
     public string Name => "gc";
 
@@ -21,6 +22,7 @@ internal sealed class GarbageCollector(
         var gc = config().Gc;
         var now = time.GetUtcNow();
         var own = revisions.ByLabel(key.Namespace, ServingKeys.Configuration, key.Name);
+        Exception? failure = null;
         foreach (var revision in StaleRevisions.Choose(configuration, own, gc, now))
         {
             try
@@ -37,6 +39,17 @@ internal sealed class GarbageCollector(
             {
                 // Gone already, which is what was wanted.
             }
+            catch (KubernetesException error) when (!error.IsConflict)
+            {
+                // One that cannot be deleted keeps no other.
+                failure = error;
+                events.Warning(configuration, "InternalError", $"failed to delete stale revision \"{revision.Metadata.Name}\": {error.Message}");
+            }
+        }
+
+        if (failure is not null)
+        {
+            ExceptionDispatchInfo.Throw(failure);
         }
 
         return StaleRevisions.NextChange(configuration, own, gc, now) is { } next ? Reconcile.After(next) : Reconcile.Done;

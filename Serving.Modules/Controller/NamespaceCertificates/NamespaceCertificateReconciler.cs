@@ -29,7 +29,7 @@ internal sealed class NamespaceCertificateReconciler(
         {
             await ReconcileAsync(owner, client, cancellation).ConfigureAwait(false);
         }
-        catch (FormatException error)
+        catch (Exception error) when (error is FormatException or NotOwnedException)
         {
             events.Warning(owner, "InternalError", error.Message);
             throw;
@@ -89,12 +89,15 @@ internal sealed class NamespaceCertificateReconciler(
 
         try
         {
-            var created = await client.CreateAsync(ApiResources.Certificates, wanted, cancellation).ConfigureAwait(false);
-            events.Normal(created, "Created", $"Created Knative Certificate {ns}/{name}");
+            var (created, isNew) = await ChildObjects.CreateAsync(client, ApiResources.Certificates, wanted, owner, cancellation).ConfigureAwait(false);
+            if (isNew)
+            {
+                events.Normal(created, "Created", $"Created Knative Certificate {ns}/{name}");
+            }
         }
-        catch (KubernetesException error)
+        catch (ChildRefusedException error)
         {
-            events.Warning(owner, "CreationFailed", $"Failed to create Knative certificate {ns}/{name}: {error.Message}");
+            events.Warning(owner, "CreationFailed", $"Failed to create Knative certificate {ns}/{name}: {error.Refusal.Message}");
             throw;
         }
     }
@@ -129,7 +132,7 @@ internal sealed class NamespaceCertificateReconciler(
         {
             name = network.DomainName(new DomainTemplateValues("*", ns, domain));
         }
-        catch (FormatException error)
+        catch (Exception error) when (error is FormatException or NotOwnedException)
         {
             throw new FormatException(Failure(ns, domain, network, error.Message), error);
         }

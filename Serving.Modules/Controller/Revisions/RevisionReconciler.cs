@@ -45,6 +45,13 @@ internal sealed class RevisionReconciler(
     protected override RevisionStatus WithConditions(RevisionStatus status, IReadOnlyList<Condition> conditions, long? observedGeneration)
         => status with { Conditions = conditions, ObservedGeneration = observedGeneration };
 
+    protected override RevisionStatus Blocked(RevisionStatus status, ChildException child, DateTimeOffset now) => child switch
+    {
+        NotOwnedException taken => status.MarkResourceNotOwned(child.Kind, child.Key.Name, now, taken.Holder),
+        ChildRefusedException refused => status.MarkResourcesAvailableFalse(ChildRefusedException.Reason, refused.ConditionMessage, now),
+        _ => status,
+    };
+
     protected override Task GoneAsync(ObjectKey key, IKubernetesClient client, CancellationToken cancellation)
     {
         digests.Forget(key);
@@ -72,7 +79,14 @@ internal sealed class RevisionReconciler(
 
         // Caches of images are a convenience, and a Deployment that cannot be changed still serves: neither keeps the autoscaler from its settings.
         var steps = new StepFailures();
-        var deployment = await steps.TryAsync(() => DeploymentAsync(work, snapshot, cancellation), cancellation).ConfigureAwait(false) ?? Owned(work);
+        TimeSpan? again = null;
+        var deployment = await steps.TryAsync(
+            async () =>
+            {
+                (var made, again) = await DeploymentAsync(work, snapshot, cancellation).ConfigureAwait(false);
+                return made;
+            },
+            cancellation).ConfigureAwait(false) ?? Owned(work);
         await steps.TryAsync(() => ImagesAsync(work, cancellation), cancellation).ConfigureAwait(false);
         if (deployment is not null)
         {
@@ -85,7 +99,7 @@ internal sealed class RevisionReconciler(
             Events.Normal(work.Resource, "RevisionReady", "Revision becomes ready upon all resources being ready");
         }
 
-        return Reconcile.Done;
+        return again is { } look ? Reconcile.After(look) : Reconcile.Done;
     }
 
     private bool ResolveDigests(RevisionWork work, DeploymentConfig deployment)
@@ -117,7 +131,8 @@ internal sealed class RevisionReconciler(
     private Deployment? Owned(RevisionWork work)
         => listers.Deployments.Get(work.Namespace, ChildNames.Deployment(work.Name)) is { } known && known.IsControlledBy(work.Resource) ? known : null;
 
-    private async Task<Deployment> DeploymentAsync(RevisionWork work, ConfigSnapshot snapshot, CancellationToken cancellation)
+    /// <summary>The Deployment, and when to look at its pods again if nothing changes before.</summary>
+    private async Task<(Deployment Deployment, TimeSpan? Again)> DeploymentAsync(RevisionWork work, ConfigSnapshot snapshot, CancellationToken cancellation)
     {
         var wanted = Wanted(work, snapshot);
         var name = wanted.Metadata.Name;
@@ -125,19 +140,14 @@ internal sealed class RevisionReconciler(
         {
             work.Status = work.Status.MarkResourcesAvailableUnknown(RevisionLifecycle.Deploying, "", work.Now)
                 .MarkContainerHealthyUnknown(RevisionLifecycle.Deploying, "", work.Now);
-            return await work.Client.CreateAsync(ApiResources.Deployments, wanted, cancellation).ConfigureAwait(false);
+            return ((await ChildObjects.CreateAsync(work.Client, ApiResources.Deployments, wanted, work.Resource, cancellation).ConfigureAwait(false)).Object, null);
         }
 
-        if (!existing.IsControlledBy(work.Resource))
-        {
-            work.Status = work.Status.MarkResourceNotOwned("Deployment", name, work.Now);
-            throw new NotOwnedException($"revision: \"{work.Name}\" does not own Deployment: \"{name}\"");
-        }
-
-        Observe(work, existing, snapshot.Deployment);
+        ChildObjects.EnsureOwned(ApiResources.Deployments, existing, work.Resource);
+        var again = await ObserveAsync(work, existing, snapshot.Deployment, cancellation).ConfigureAwait(false);
         return DeploymentMaker.Update(existing, wanted) is { } update
-            ? await work.Client.UpdateAsync(ApiResources.Deployments, update, cancellation).ConfigureAwait(false)
-            : existing;
+            ? (await work.Client.UpdateAsync(ApiResources.Deployments, update, cancellation).ConfigureAwait(false), again)
+            : (existing, again);
     }
 
     private Deployment Wanted(RevisionWork work, ConfigSnapshot snapshot)
@@ -153,8 +163,9 @@ internal sealed class RevisionReconciler(
         }
     }
 
-    private void Observe(RevisionWork work, Deployment deployment, DeploymentConfig deploymentConfig)
+    private async Task<TimeSpan?> ObserveAsync(RevisionWork work, Deployment deployment, DeploymentConfig deploymentConfig, CancellationToken cancellation)
     {
+        TimeSpan? again = null;
         work.Status = work.Status.PropagateDeployment(deployment.Status, work.Now);
         if (deployment.Spec?.Replicas > 0 && (deployment.Status?.AvailableReplicas ?? 0) == 0)
         {
@@ -162,14 +173,24 @@ internal sealed class RevisionReconciler(
                 is { Status: ConditionStatus.False, Reason: RevisionLifecycle.ProgressDeadlineExceeded };
             var pods = listers.Pods.ByLabel(work.Namespace, ServingKeys.RevisionUid, work.Resource.Metadata.Uid)
                 .Where(pod => pod.Metadata.DeletionTimestamp is null)
-                .OrderBy(pod => pod.Metadata.Name, StringComparer.Ordinal);
-            work.Status = PodProblems.Apply(work.Status, pods, deadlineExceeded, deploymentConfig, work.Now);
+                .OrderBy(pod => pod.Metadata.Name, StringComparer.Ordinal)
+                .ToList();
+            var said = PodProblems.Apply(work.Status, pods, deadlineExceeded, deploymentConfig, work.Now);
+            (work.Status, again) = ReferenceEquals(said, work.Status)
+                ? await StartingPods.LookAsync(said, work.Resource, pods, work.Client, work.Now, cancellation).ConfigureAwait(false)
+                : (said, null);
+            if (deadlineExceeded && work.Status.NotReadyYet() is { Length: > 0 } waiting)
+            {
+                work.Status = work.Status.MarkResourcesAvailableFalse(RevisionLifecycle.ProgressDeadlineExceeded, waiting, work.Now);
+            }
         }
 
         if (deployment.Status?.ReadyReplicas > 0)
         {
             work.Status = work.Status.MarkContainerHealthyTrue(work.Now);
         }
+
+        return again;
     }
 
     private async Task ImagesAsync(RevisionWork work, CancellationToken cancellation)
@@ -179,19 +200,13 @@ internal sealed class RevisionReconciler(
         foreach (var (digest, container) in containers)
         {
             var image = ImageCacheMaker.Make(work.Resource, container.Name, digest.ImageDigest.Length > 0 ? digest.ImageDigest : container.Image);
-            if (listers.Images.Get(work.Namespace, image.Metadata.Name) is not null)
+            if (listers.Images.Get(work.Namespace, image.Metadata.Name) is { } existing)
             {
+                ChildObjects.EnsureOwned(ApiResources.Images, existing, work.Resource);
                 continue;
             }
 
-            try
-            {
-                await work.Client.CreateAsync(ApiResources.Images, image, cancellation).ConfigureAwait(false);
-            }
-            catch (KubernetesException error) when (error.IsAlreadyExists)
-            {
-                // The cache was behind: the entry is there, which is all that is wanted.
-            }
+            await ChildObjects.CreateAsync(work.Client, ApiResources.Images, image, work.Resource, cancellation).ConfigureAwait(false);
         }
     }
 
@@ -201,17 +216,12 @@ internal sealed class RevisionReconciler(
 
         if (listers.PodAutoscalers.Get(work.Namespace, work.Name) is not { } existing)
         {
-            var created = await work.Client.CreateAsync(ApiResources.PodAutoscalers, Wanted(), cancellation).ConfigureAwait(false);
+            var (created, _) = await ChildObjects.CreateAsync(work.Client, ApiResources.PodAutoscalers, Wanted(), work.Resource, cancellation).ConfigureAwait(false);
             work.Status = work.Status.PropagateAutoscaler(created.Status, work.Now);
             return;
         }
 
-        if (!existing.IsControlledBy(work.Resource))
-        {
-            work.Status = work.Status.MarkResourceNotOwned("PodAutoscaler", work.Name, work.Now);
-            throw new NotOwnedException($"revision: \"{work.Name}\" does not own PodAutoscaler: \"{work.Name}\"");
-        }
-
+        ChildObjects.EnsureOwned(ApiResources.PodAutoscalers, existing, work.Resource);
         work.Status = work.Status.PropagateAutoscaler(existing.Status, work.Now);
         var wanted = Wanted();
         var result = existing with

@@ -152,12 +152,7 @@ internal sealed class RouteCertificates(RouteListers listers, IEventRecorder eve
         {
             return await CertificateAccess.EnsureAsync(work.Resource, wanted, listers.Certificates, work.Client, events, cancellation).ConfigureAwait(false);
         }
-        catch (NotOwnedException)
-        {
-            work.Status = work.Status.MarkCertificateNotOwned(wanted.Metadata.Name, work.Now);
-            throw;
-        }
-        catch (KubernetesException error) when (error is { IsConflict: false, IsAlreadyExists: false })
+        catch (Exception error) when (error is ChildRefusedException or KubernetesException { IsConflict: false, IsAlreadyExists: false })
         {
             steps.Add(error);
             return listers.Certificates.Get(work.Namespace, wanted.Metadata.Name) ?? wanted;

@@ -1,6 +1,5 @@
 using Serving.Api;
 using Serving.Api.Core;
-using Serving.Api.Knative;
 using Serving.Api.Networking;
 using Serving.Api.WellKnown;
 using Serving.Controller.Common;
@@ -30,11 +29,9 @@ internal sealed class RoutePlaceholders(RouteListers listers, IEventRecorder eve
             }
 
             services[tag] = service;
-            if (listers.Endpoints.Get(work.Namespace, hostname) is { } endpoints && !endpoints.IsControlledBy(work.Resource)
-                && service.Spec?.Type == "ClusterIP" && service.Spec?.ClusterIP == "None")
+            if (listers.Endpoints.Get(work.Namespace, hostname) is { } endpoints && service.Spec?.Type == "ClusterIP" && service.Spec?.ClusterIP == "None")
             {
-                work.Status = work.Status.MarkEndpointNotOwned(hostname, work.Now);
-                throw new NotOwnedException($"route: \"{work.Name}\" does not own Endpoints: \"{hostname}\"");
+                ChildObjects.EnsureOwned(ApiResources.Endpoints, endpoints, work.Resource);
             }
         }
 
@@ -78,37 +75,23 @@ internal sealed class RoutePlaceholders(RouteListers listers, IEventRecorder eve
     {
         if (listers.Services.Get(work.Namespace, hostname) is { } existing)
         {
-            if (!existing.IsControlledBy(work.Resource))
-            {
-                work.Status = work.Status.MarkServiceNotOwned(hostname, work.Now);
-                throw new NotOwnedException($"route: \"{work.Name}\" does not own Service: \"{hostname}\"");
-            }
-
-            return existing;
+            return ChildObjects.EnsureOwned(ApiResources.Services, existing, work.Resource);
         }
 
         try
         {
-            var created = await work.Client.CreateAsync(
-                ApiResources.Services, PlaceholderMaker.Hold(work.Resource, hostname, domain), cancellation).ConfigureAwait(false);
-            events.Normal(work.Resource, "Created", $"Created placeholder service \"{hostname}\"");
-            return created;
-        }
-        catch (KubernetesException error) when (error.IsAlreadyExists)
-        {
-            // The cache is behind, or somebody else has the name: the server knows.
-            var there = await work.Client.GetAsync(ApiResources.Services, work.Namespace, hostname, cancellation).ConfigureAwait(false);
-            if (there.IsControlledBy(work.Resource))
+            var (created, isNew) = await ChildObjects.CreateAsync(
+                work.Client, ApiResources.Services, PlaceholderMaker.Hold(work.Resource, hostname, domain), work.Resource, cancellation).ConfigureAwait(false);
+            if (isNew)
             {
-                return there;
+                events.Normal(work.Resource, "Created", $"Created placeholder service \"{hostname}\"");
             }
 
-            work.Status = work.Status.MarkServiceNotOwned(hostname, work.Now);
-            throw new NotOwnedException($"route: \"{work.Name}\" does not own Service: \"{hostname}\"");
+            return created;
         }
-        catch (KubernetesException error)
+        catch (ChildRefusedException error)
         {
-            events.Warning(work.Resource, "CreationFailed", $"Failed to create placeholder service \"{hostname}\": {error.Message}");
+            events.Warning(work.Resource, "CreationFailed", $"Failed to create placeholder service \"{hostname}\": {error.Refusal.Message}");
             steps.Add(error);
             return null;
         }
@@ -126,7 +109,7 @@ internal sealed class RoutePlaceholders(RouteListers listers, IEventRecorder eve
         {
             // Its address cannot be changed any more: only a new Service can have another kind.
             await work.Client.DeleteAsync(ApiResources.Services, work.Namespace, current.Metadata.Name, cancellation).ConfigureAwait(false);
-            await work.Client.CreateAsync(ApiResources.Services, to, cancellation).ConfigureAwait(false);
+            await ChildObjects.CreateAsync(work.Client, ApiResources.Services, to, work.Resource, cancellation).ConfigureAwait(false);
             return;
         }
 
@@ -164,9 +147,9 @@ internal sealed class RoutePlaceholders(RouteListers listers, IEventRecorder eve
         }
         else if (existing is null)
         {
-            await work.Client.CreateAsync(ApiResources.Endpoints, wanted, cancellation).ConfigureAwait(false);
+            await ChildObjects.CreateAsync(work.Client, ApiResources.Endpoints, wanted, work.Resource, cancellation).ConfigureAwait(false);
         }
-        else if (!ApiEquality.Covers(existing with { Metadata = new() }, wanted with { Metadata = new() }))
+        else if (!ApiEquality.Covers(ChildObjects.EnsureOwned(ApiResources.Endpoints, existing, work.Resource) with { Metadata = new() }, wanted with { Metadata = new() }))
         {
             await work.Client.UpdateAsync(ApiResources.Endpoints, existing with { Subsets = wanted.Subsets }, cancellation).ConfigureAwait(false);
         }

@@ -35,6 +35,17 @@ internal sealed class RouteReconciler(
     protected override RouteStatus WithConditions(RouteStatus status, IReadOnlyList<Condition> conditions, long? observedGeneration)
         => status with { Conditions = conditions, ObservedGeneration = observedGeneration };
 
+    protected override RouteStatus Blocked(RouteStatus status, ChildException child, DateTimeOffset now) => (child, child.Kind) switch
+    {
+        (NotOwnedException taken, "Certificate") => status.MarkCertificateNotOwned(child.Key.Name, now, taken.Holder),
+        (NotOwnedException taken, "Service") => status.MarkServiceNotOwned(child.Key.Name, now, taken.Holder),
+        (NotOwnedException taken, "Endpoints") => status.MarkEndpointNotOwned(child.Key.Name, now, taken.Holder),
+        (NotOwnedException taken, _) => status.MarkIngressNotOwned(child.Key.Name, now, taken.Holder),
+        (ChildRefusedException refused, "Certificate") => status.MarkCertificateProvisionFailed(child.Key.Name, refused.Refusal.Status.Message, now),
+        (ChildRefusedException refused, _) => status.MarkIngressFailed(ChildRefusedException.Reason, refused.ConditionMessage, now),
+        _ => status,
+    };
+
     protected override Task GoneAsync(ObjectKey key, IKubernetesClient client, CancellationToken cancellation)
     {
         tracker.Forget(key);

@@ -21,6 +21,7 @@ public sealed class ServerlessServiceReconciler : IReconciler
     private const string CreatingPublicEndpoints = "CreatingPublicEndpoints";
 
     private readonly ClusterEnvironment environment;
+    private readonly IEventRecorder events;
     private readonly TimeProvider time;
     private readonly IInformer<ServerlessService> serverlessServices;
     private readonly IInformer<CoreService> services;
@@ -29,10 +30,13 @@ public sealed class ServerlessServiceReconciler : IReconciler
 
     /// <param name="informers">Where the caches of ServerlessServices, Services, Endpoints and Deployments come from.</param>
     /// <param name="environment">Names the namespace of the activators.</param>
+    /// <param name="events">Where failures are recorded.</param>
     /// <param name="time">The clock of conditions.</param>
-    public ServerlessServiceReconciler(IInformers informers, ClusterEnvironment environment, TimeProvider time)
+    public ServerlessServiceReconciler(IInformers informers, ClusterEnvironment environment, IEventRecorder events, TimeProvider time)
     {
         ArgumentNullException.ThrowIfNull(informers);
+        ArgumentNullException.ThrowIfNull(events);
+        this.events = events;
         this.environment = environment;
         this.time = time;
         serverlessServices = informers.For(Resources.ServerlessServices);
@@ -86,7 +90,17 @@ public sealed class ServerlessServiceReconciler : IReconciler
 
         if (!steps.All.Any(IsStaleCache))
         {
+            pass.Status = Marked(pass, steps);
             await steps.TryAsync(() => WriteStatusAsync(pass, cancellation), cancellation).ConfigureAwait(false);
+        }
+
+        foreach (var failure in steps.All)
+        {
+            // A Deployment that the cache does not know yet comes by itself.
+            if (!IsStaleCache(failure) && failure is not InvalidOperationException)
+            {
+                events.Warning(original, "InternalError", failure.Message);
+            }
         }
 
         steps.Throw();
@@ -115,6 +129,14 @@ public sealed class ServerlessServiceReconciler : IReconciler
     /// <summary>Whether the cache knows the Service as a child of <paramref name="owner"/>: endpoints of a foreign one are neither ours to write nor to follow.</summary>
     private bool Owns(ServerlessService owner, string service)
         => services.Lister.Get(owner.Metadata.Namespace, service)?.Metadata.OwnerReferences.Any(o => o.Controller == true && o.Uid == owner.Metadata.Uid) == true;
+
+    /// <summary>The status with the first child that cannot be had, if any.</summary>
+    private static ServerlessServiceStatus Marked(Pass pass, StepFailures steps) => steps.All.FirstOrDefault(static failure => failure is ChildException) switch
+    {
+        NotOwnedException taken => ServerlessServiceLifecycle.MarkEndpointsNotOwned(pass.Status, taken.Kind, taken.Key.Name, pass.Now, taken.Holder),
+        ChildRefusedException refused => ServerlessServiceLifecycle.MarkEndpointsFailed(pass.Status, ChildRefusedException.Reason, refused.ConditionMessage, pass.Now),
+        _ => pass.Status,
+    };
 
     private async Task ReconcilePrivateServiceAsync(Pass pass, CancellationToken cancellation)
     {
@@ -192,31 +214,22 @@ public sealed class ServerlessServiceReconciler : IReconciler
     private static async Task<T?> FindOrCreateAsync<T>(Pass pass, ResourceType<T> type, T? cached, T wanted, string creating, CancellationToken cancellation)
         where T : class, IKubernetesObject
     {
-        var existing = cached;
-        if (existing is null)
+        if (cached is not null)
         {
-            var before = pass.Status;
-            pass.Status = ServerlessServiceLifecycle.MarkEndpointsNotReady(before, creating, pass.Now);
-            try
-            {
-                await pass.Client.CreateAsync(type, wanted, cancellation).ConfigureAwait(false);
-                return null;
-            }
-            catch (KubernetesException error) when (error.IsAlreadyExists)
-            {
-                // The cache is behind, and the endpoints are as they were.
-                pass.Status = before;
-                existing = await pass.Client.GetAsync(type, wanted.Metadata.Namespace, wanted.Metadata.Name, cancellation).ConfigureAwait(false);
-            }
+            return ChildObjects.EnsureOwned(type, cached, pass.Object);
         }
 
-        if (existing.Metadata.OwnerReferences.Any(owner => owner.Controller == true && owner.Uid == pass.Object.Metadata.Uid))
+        var before = pass.Status;
+        pass.Status = ServerlessServiceLifecycle.MarkEndpointsNotReady(before, creating, pass.Now);
+        var child = await ChildObjects.CreateAsync(pass.Client, type, wanted, pass.Object, cancellation).ConfigureAwait(false);
+        if (child.IsNew)
         {
-            return existing;
+            return null;
         }
 
-        pass.Status = ServerlessServiceLifecycle.MarkEndpointsNotOwned(pass.Status, type.Kind, wanted.Metadata.Name, pass.Now);
-        throw new InvalidOperationException($"SKS: {pass.Object.Metadata.Name} does not own {type.Kind}: {wanted.Metadata.Name}");
+        // The cache is behind, and the endpoints are as they were.
+        pass.Status = before;
+        return child.Object;
     }
 
     private static async Task WriteStatusAsync(Pass pass, CancellationToken cancellation)
@@ -236,7 +249,8 @@ public sealed class ServerlessServiceReconciler : IReconciler
     }
 
     /// <summary>Whether the server only knows more than the cache: the revision serves as before, and what was concluded is not worth writing.</summary>
-    private static bool IsStaleCache(Exception error) => error is KubernetesException { IsConflict: true } or KubernetesException { IsAlreadyExists: true };
+    private static bool IsStaleCache(Exception error)
+        => error is KubernetesException { IsConflict: true } or KubernetesException { IsAlreadyExists: true } or KubernetesException { IsNamespaceTerminating: true };
 
     private static bool SameJson<T>(T one, T other, ResourceType<T> type)
         where T : class, IKubernetesObject

@@ -30,6 +30,15 @@ internal sealed class ServiceReconciler(
     protected override ServiceStatus WithConditions(ServiceStatus status, IReadOnlyList<Condition> conditions, long? observedGeneration)
         => status with { Conditions = conditions, ObservedGeneration = observedGeneration };
 
+    protected override ServiceStatus Blocked(ServiceStatus status, ChildException child, DateTimeOffset now) => (child, child.Kind) switch
+    {
+        (NotOwnedException taken, "Route") => status.MarkRouteNotOwned(child.Key.Name, now, taken.Holder),
+        (NotOwnedException taken, _) => status.MarkConfigurationNotOwned(child.Key.Name, now, taken.Holder),
+        (ChildRefusedException refused, "Route") => status.MarkRouteFailed(ChildRefusedException.Reason, refused.ConditionMessage, now),
+        (ChildRefusedException refused, _) => status.MarkConfigurationFailed(ChildRefusedException.Reason, refused.ConditionMessage, now),
+        _ => status,
+    };
+
     protected override async Task<Reconcile> ReconcileAsync(ServiceWork work, CancellationToken cancellation)
     {
         // A template that is refused must not keep the traffic from being moved, back to an earlier Revision for one; unless the Route may
@@ -98,13 +107,9 @@ internal sealed class ServiceReconciler(
                 work, ApiResources.Configurations, ConfigurationMaker.Make(work.Resource, null), cancellation).ConfigureAwait(false);
         }
 
-        if (!existing.IsControlledBy(work.Resource))
-        {
-            work.Status = work.Status.MarkConfigurationNotOwned(work.Name, work.Now);
-            throw new NotOwnedException($"service: \"{work.Name}\" does not own configuration: \"{work.Name}\"");
-        }
-
-        var wanted = ConfigurationMaker.Make(work.Resource, existing);
+        ChildObjects.EnsureOwned(ApiResources.Configurations, existing, work.Resource);
+        var hasOwnRoute = routes.Get(work.Namespace, work.Name) is not { } route || route.IsControlledBy(work.Resource);
+        var wanted = ConfigurationMaker.Make(work.Resource, existing, hasOwnRoute);
         var result = existing with
         {
             Spec = wanted.Spec.Keeping(existing.Spec),
@@ -124,12 +129,7 @@ internal sealed class ServiceReconciler(
             return await CreateAsync(work, ApiResources.Routes, wanted, cancellation).ConfigureAwait(false);
         }
 
-        if (!existing.IsControlledBy(work.Resource))
-        {
-            work.Status = work.Status.MarkRouteNotOwned(work.Name, work.Now);
-            throw new NotOwnedException($"service: \"{work.Name}\" does not own route: \"{work.Name}\"");
-        }
-
+        ChildObjects.EnsureOwned(ApiResources.Routes, existing, work.Resource);
         var result = existing with
         {
             Spec = wanted.Spec.Keeping(existing.Spec),
@@ -145,13 +145,17 @@ internal sealed class ServiceReconciler(
     {
         try
         {
-            var created = await work.Client.CreateAsync(type, wanted, cancellation).ConfigureAwait(false);
-            Events.Normal(work.Resource, "Created", $"Created {type.Kind} \"{work.Name}\"");
-            return created;
+            var created = await ChildObjects.CreateAsync(work.Client, type, wanted, work.Resource, cancellation).ConfigureAwait(false);
+            if (created.IsNew)
+            {
+                Events.Normal(work.Resource, "Created", $"Created {type.Kind} \"{work.Name}\"");
+            }
+
+            return created.Object;
         }
-        catch (KubernetesException error) when (!error.IsAlreadyExists)
+        catch (ChildRefusedException error)
         {
-            Events.Warning(work.Resource, "CreationFailed", $"Failed to create {type.Kind} \"{work.Name}\": {error.Message}");
+            Events.Warning(work.Resource, "CreationFailed", error.ConditionMessage);
             throw;
         }
     }

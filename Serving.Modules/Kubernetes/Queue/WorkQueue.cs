@@ -126,8 +126,8 @@ public sealed class WorkQueue<TKey> : WorkQueueMetrics.IObserved, IDisposable
         }
     }
 
-    /// <summary>Adds a key that failed, after a delay that doubles with every failure: 5 ms, 10 ms … 1000 s.</summary>
-    public void AddRateLimited(TKey key)
+    /// <summary>Adds a key that failed, after a delay that doubles with every failure: 5 ms, 10 ms … 1000 s, or <paramref name="longest"/>.</summary>
+    public void AddRateLimited(TKey key, TimeSpan? longest = null)
     {
         TimeSpan delay;
         lock (_lock)
@@ -138,7 +138,7 @@ public sealed class WorkQueue<TKey> : WorkQueueMetrics.IObserved, IDisposable
         }
 
         WorkQueueMetrics.Retried(_label);
-        AddAfter(key, delay);
+        AddAfter(key, longest is { } most && delay > most ? most : delay);
     }
 
     /// <summary>Forgets the failures of a key: its next retry comes quickly again.</summary>

@@ -12,6 +12,9 @@ public sealed class ReconcileLoop
     /// <summary>The longest that one reconcile may take: many times the time-out of a request to the API server.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
+    /// <summary>The longest delay before a key is tried again whose child is refused or whose child's name is taken: somebody may have made room.</summary>
+    public static readonly TimeSpan ChildRetry = TimeSpan.FromSeconds(60);
+
     private readonly IReconciler _reconciler;
     private readonly ILogger _logger;
     private readonly TimeProvider _time;
@@ -19,6 +22,7 @@ public sealed class ReconcileLoop
     private readonly Lock _lock = new();
     private readonly List<Source> _sources = [];
     private readonly HashSet<ObjectKey> _early = [];
+    private readonly TakenNames _takenNames = new();
     private Shard _shard = Shard.Whole;
     private WorkQueue<ObjectKey>? _queue;
 
@@ -161,7 +165,14 @@ public sealed class ReconcileLoop
         where T : class, IKubernetesObject
     {
         ArgumentNullException.ThrowIfNull(informer);
-        _sources.Add(new Source(informer.WaitForSyncAsync, () => informer.AddHandler(handler)));
+        _sources.Add(new Source(informer.WaitForSyncAsync, () => informer.AddHandler(change =>
+        {
+            handler(change);
+            foreach (var waiting in _takenNames.Take(change.Object.Kind, change.Key))
+            {
+                Enqueue(waiting);
+            }
+        })));
         return this;
     }
 
@@ -250,6 +261,22 @@ public sealed class ReconcileLoop
         {
             _logger.LogDebug("Reconciling {Reconciler} {Key} met a newer state: {Message}", _reconciler.Name, key, conflict.Message);
             queue.AddRateLimited(key);
+        }
+        catch (Exception terminating) when (StepFailures.Flatten(terminating).All(static one => one is KubernetesException { IsNamespaceTerminating: true }))
+        {
+            // Everything in the namespace goes, and its deletion brings nobody back here.
+            _logger.LogDebug("Reconciling {Reconciler} {Key} ended with its namespace: {Message}", _reconciler.Name, key, terminating.Message);
+            queue.Forget(key);
+        }
+        catch (Exception blocked) when (StepFailures.Flatten(blocked).All(static one => one is ChildException))
+        {
+            foreach (var taken in StepFailures.Flatten(blocked).OfType<NotOwnedException>())
+            {
+                _takenNames.Add(taken.Kind, taken.Key, key);
+            }
+
+            _logger.LogWarning("Reconciling {Reconciler} {Key} waits (attempt {Attempt}): {Message}", _reconciler.Name, key, queue.Failures(key) + 1, blocked.Message);
+            queue.AddRateLimited(key, ChildRetry);
         }
         catch (Exception failure)
         {

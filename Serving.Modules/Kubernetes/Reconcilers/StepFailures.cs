@@ -66,5 +66,8 @@ public sealed class StepFailures
         }
     }
 
+    /// <summary>What <see cref="Throw"/> threw, one by one.</summary>
+    public static IReadOnlyList<Exception> Flatten(Exception thrown) => thrown is AggregateException all ? all.Flatten().InnerExceptions : [thrown];
+
     private static bool IsEnd(Exception failure, CancellationToken cancellation) => cancellation.IsCancellationRequested || failure is LeaseLostException;
 }

@@ -22,7 +22,7 @@ public sealed class ServerlessServiceReconcilerTests
     public void SetUp()
     {
         cluster = new InMemoryCluster(time);
-        reconciler = new ServerlessServiceReconciler(cluster, new ClusterEnvironment("knative-serving", "cluster.local", "serving-0", IPAddress.Loopback), time);
+        reconciler = new ServerlessServiceReconciler(cluster, new ClusterEnvironment("knative-serving", "cluster.local", "serving-0", IPAddress.Loopback), NSubstitute.Substitute.For<IEventRecorder>(), time);
         cluster.Put(Resources.Deployments, new Deployment
         {
             Metadata = new ObjectMeta { Namespace = "default", Name = "rev-deployment" },
@@ -136,8 +136,8 @@ public sealed class ServerlessServiceReconcilerTests
 
         var reconcile = ReconcileAsync;
 
-        (await reconcile.Should().ThrowAsync<InvalidOperationException>()).WithMessage("SKS: rev does not own Service: rev");
-        Condition("Ready").Should().Match<Condition>(condition => condition.Status == "False" && condition.Reason == "NotOwned" && condition.Message == "Resource rev of type Service is not owned by SKS");
+        (await reconcile.Should().ThrowAsync<NotOwnedException>()).WithMessage("SKS: rev does not own Service: rev. Nothing controls it*");
+        Condition("Ready").Should().Match<Condition>(condition => condition.Status == "False" && condition.Reason == "NotOwned" && condition.Message.StartsWith("Resource rev of type Service is not owned by SKS. Nothing controls it"));
     }
 
     [TestCase("update services rev-private")]
@@ -237,7 +237,7 @@ public sealed class ServerlessServiceReconcilerTests
     {
         cluster.Put(Resources.Services, new CoreService { ApiVersion = "v1", Kind = "Service", Metadata = new ObjectMeta { Namespace = "default", Name = "rev" } });
         PutEndpoints("default", "rev-private", "10.0.0.1");
-        await FluentActions.Awaiting(ReconcileAsync).Should().ThrowAsync<InvalidOperationException>();
+        await FluentActions.Awaiting(ReconcileAsync).Should().ThrowAsync<NotOwnedException>();
         cluster.Find(Resources.Endpoints, "default", "rev").Should().BeNull();
     }
 

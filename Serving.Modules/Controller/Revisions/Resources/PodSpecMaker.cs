@@ -29,6 +29,7 @@ internal static class PodSpecMaker
 
         var spec = PodSpec.Of(revision.Spec) with
         {
+            InitContainers = [.. revision.Spec.InitContainers.Select(UserContainers.Init)],
             Containers = [.. users, queue],
             Volumes = volumes,
             TerminationGracePeriodSeconds = revision.Spec.TimeoutSeconds,

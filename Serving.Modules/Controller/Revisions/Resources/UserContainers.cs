@@ -29,6 +29,12 @@ internal static class UserContainers
         }
     }
 
+    /// <summary>An init container: when it fails, the end of its log says why.</summary>
+    public static Container Init(Container container) => container with { TerminationMessagePolicy = PolicyOf(container) };
+
+    private static string PolicyOf(Container container)
+        => container.TerminationMessagePolicy.Length > 0 ? container.TerminationMessagePolicy : "FallbackToLogsOnError";
+
     private static Container Serving(Container container, Revision revision, FeaturesConfig features)
     {
         var port = revision.Spec.UserPort();
@@ -63,7 +69,7 @@ internal static class UserContainers
         ],
         Stdin = null,
         Tty = null,
-        TerminationMessagePolicy = container.TerminationMessagePolicy.Length > 0 ? container.TerminationMessagePolicy : "FallbackToLogsOnError",
+        TerminationMessagePolicy = PolicyOf(container),
         // The sidecar asks over the network itself; only a command must be run by the kubelet.
         ReadinessProbe = container.ReadinessProbe is { HttpGet: null, TcpSocket: null, Grpc: null } probe ? probe : null,
     };

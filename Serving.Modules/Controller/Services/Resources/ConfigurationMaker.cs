@@ -10,12 +10,15 @@ namespace Serving.Controller.Services.Resources;
 internal static class ConfigurationMaker
 {
     /// <summary>The wanted Configuration. Routes that <paramref name="existing"/> is known to serve stay in its annotation.</summary>
-    public static Configuration Make(KnativeService service, Configuration? existing)
+    /// <param name="service">The Service.</param>
+    /// <param name="existing">The Configuration as it is, if there is one.</param>
+    /// <param name="hasOwnRoute">Whether the Route of the Service's name is, or will be, its own.</param>
+    public static Configuration Make(KnativeService service, Configuration? existing, bool hasOwnRoute = true)
     {
         var routes = (existing?.Metadata.Annotations ?? Empty.Map).Names(ServingKeys.Routes);
-        if (existing is null || service.Spec.Traffic.Any(static target => target.RevisionName.Length == 0))
+        if (existing is null || (hasOwnRoute && service.Spec.Traffic.Any(static target => target.RevisionName.Length == 0)))
         {
-            // Later, and with named Revisions only, the labeler knows whether the Route leads here: both saying so would never end.
+            // Later, and with named Revisions only or a Route of somebody else, the labeler knows whether the Route leads here: both saying so would never end.
             routes.Add(service.Metadata.Name);
         }
 

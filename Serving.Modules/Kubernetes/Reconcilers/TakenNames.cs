@@ -1,0 +1,34 @@
+namespace Serving.Kubernetes;
+
+/// <summary>
+/// Who waits for which name that somebody else has, so that the object which has it finds them when it changes. Invariant: each entry
+/// wakes its key once; a key that still cannot have the name enters it again.
+/// </summary>
+internal sealed class TakenNames
+{
+    private readonly Lock gate = new();
+    private readonly Dictionary<(string Kind, ObjectKey Name), HashSet<ObjectKey>> waiting = [];
+
+    /// <summary>From now on a change of the object of that kind and name finds <paramref name="key"/>.</summary>
+    public void Add(string kind, ObjectKey name, ObjectKey key)
+    {
+        lock (gate)
+        {
+            if (!waiting.TryGetValue((kind, name), out var keys))
+            {
+                waiting[(kind, name)] = keys = [];
+            }
+
+            keys.Add(key);
+        }
+    }
+
+    /// <summary>Takes out who waits for this name.</summary>
+    public IReadOnlyCollection<ObjectKey> Take(string kind, ObjectKey name)
+    {
+        lock (gate)
+        {
+            return waiting.Count > 0 && waiting.Remove((kind, name), out var keys) ? keys : [];
+        }
+    }
+}
