@@ -55,7 +55,9 @@ internal static class PodAutoscalerMaker
 
     private static string Reachability(Revision revision, Deployment? deployment)
     {
-        var broken = ConditionSet.IsFalse(revision.Status.Conditions, RevisionLifecycle.ResourcesAvailable)
+        var deadlineExceeded = ConditionSet.IsFalse(deployment?.Status?.Conditions ?? [], "Progressing");
+        var broken = (ConditionSet.Get(revision.Status.Conditions, RevisionLifecycle.ResourcesAvailable) is { Status: ConditionStatus.False } unavailable
+                && (deadlineExceeded || !PodProblems.IsEarly(unavailable.Reason)))
             || ConditionSet.IsFalse(revision.Status.Conditions, RevisionLifecycle.ContainerHealthy);
         if (broken && deployment?.Spec?.Replicas > 0 && (deployment.Status?.ReadyReplicas ?? 0) == 0)
         {
