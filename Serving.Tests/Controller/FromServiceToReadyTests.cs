@@ -4,6 +4,7 @@ using Serving.Api;
 using Serving.Api.Core;
 using Serving.Api.Knative;
 using Serving.Api.WellKnown;
+using Serving.Controller.Routes;
 
 namespace Serving.Tests.Controller;
 
@@ -143,6 +144,41 @@ public sealed class FromServiceToReadyTests
         ConditionSet.Get(service.Status.Conditions, "RoutesReady")!.Message
             .Should().Be("Configuration \"hello\" does not have any ready Revision.");
     }
+
+    [Test]
+    public async Task A_Route_that_is_pinned_to_a_Revision_takes_it_when_it_comes()
+    {
+        world.Cluster.Put(Resources.Routes, new Route
+        {
+            ApiVersion = Resources.Routes.ApiVersion,
+            Kind = "Route",
+            Metadata = new ObjectMeta { Name = "pinned", Namespace = Samples.Namespace },
+            Spec = new RouteSpec { Traffic = [new TrafficTarget { RevisionName = "hello-00001", Percent = 100 }] },
+        });
+        await world.SettleAsync();
+        Assigned().Should().BeEquivalentTo(new { Status = "False", Reason = "RevisionMissing", Message = "Revision \"hello-00001\" referenced in traffic not found." });
+
+        world.Cluster.Put(Resources.KnativeServices, Samples.Service());
+        await world.SettleAsync();
+        Assigned().Should().BeEquivalentTo(new { Status = "Unknown", Reason = "RevisionMissing", Message = "Revision \"hello-00001\" is not yet ready." });
+        world.Cluster.Find(Resources.Revisions, Samples.Namespace, "hello-00001")!.Metadata.Annotations[ServingKeys.Routes].Should().Be("hello,pinned");
+
+        world.MakeReady("hello-00001");
+        await world.SettleAsync();
+        world.MakeIngressReady("pinned");
+        await world.SettleAsync();
+
+        world.Cluster.Find(Resources.Routes, Samples.Namespace, "pinned")!.IsReady().Should().BeTrue();
+
+        Condition Assigned() => ConditionSet.Get(world.Cluster.Find(Resources.Routes, Samples.Namespace, "pinned")!.Status.Conditions, "AllTrafficAssigned")!;
+    }
+
+    [TestCase("123", "hello.123.svc hello.123.svc.cluster.local")]
+    [TestCase("1a3", "hello.1a3 hello.1a3.svc hello.1a3.svc.cluster.local")]
+    [TestCase("1-3", "hello.1-3 hello.1-3.svc hello.1-3.svc.cluster.local")]
+    public void A_namespace_of_digits_only_has_no_short_names(string ns, string hosts)
+        => new RouteDomains(new ObjectMeta { Name = "hello", Namespace = ns }, Samples.Config, "cluster.local").Expand($"hello.{ns}.svc.cluster.local")
+            .Should().Equal(hosts.Split(' '));
 
     [Test]
     public async Task A_settled_world_is_written_to_no_more()

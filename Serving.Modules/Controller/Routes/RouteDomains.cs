@@ -48,7 +48,17 @@ internal sealed class RouteDomains(ObjectMeta route, ConfigSnapshot config, stri
             }
         }
 
+        names.RemoveWhere(static name => !CouldBeHost(name));
         return [.. names];
+    }
+
+    /// <summary>
+    /// The last label of a host must fit a label and not be a number: in a namespace of digits only, its short name would look like an address.
+    /// </summary>
+    private static bool CouldBeHost(string host)
+    {
+        var last = host[(host.LastIndexOf('.') + 1)..];
+        return last.Length <= 63 && !last.All(char.IsAsciiDigit);
     }
 
     /// <summary>Whether the name is only known inside of the cluster.</summary>
