@@ -85,6 +85,26 @@ public sealed class DeciderTests
         decider.Decide(At(10), 0, 0, 4).DesiredPods.Should().Be(0);
     }
 
+    [Test]
+    public void The_initial_scale_is_kept_for_the_scale_down_delay()
+    {
+        var spec = Spec with { ScaleDownDelay = TimeSpan.FromSeconds(6), PanicThreshold = 1000, InitialScale = 3, IsInitializing = true };
+        var decider = new Decider(spec, 0, Start, TimeSpan.FromSeconds(2));
+        decider.Update(spec with { IsInitializing = false }, At(10));
+        decider.Decide(At(10), 0, 0, 3).DesiredPods.Should().Be(3);
+        decider.Decide(At(14), 0, 0, 3).DesiredPods.Should().Be(3);
+        decider.Decide(At(16), 0, 0, 3).DesiredPods.Should().Be(0);
+    }
+
+    [Test]
+    public void A_revision_that_had_its_initial_scale_before_a_restart_does_not_get_it_again()
+    {
+        var spec = Spec with { ScaleDownDelay = TimeSpan.FromSeconds(6), PanicThreshold = 1000, InitialScale = 3 };
+        var decider = new Decider(spec, 1, Start, TimeSpan.FromSeconds(2));
+        decider.Update(spec with { InitialScale = 5 }, At(2));
+        decider.Decide(At(4), 0, 0, 1).DesiredPods.Should().Be(0);
+    }
+
     [TestCase(-1, 5, -1)]
     [TestCase(0, 5, 0)]
     [TestCase(101, 1, 11, Description = "floor(142.857 - 101 - 30)")]

@@ -89,7 +89,7 @@ internal sealed class PodAutoscalerReconciler : IReconciler
         }
 
         pass.Status = pass.Status with { MetricsServiceName = service.Status.PrivateServiceName };
-        var spec = pass.Settings.ToDeciderSpec();
+        var spec = pass.Settings.ToDeciderSpec() with { IsInitializing = !PodAutoscalerLifecycle.IsScaleTargetInitialized(pass.Status) };
         var decision = deciders.Ensure(ObjectKey.Of(pass.Original), spec);
 
         // With the activator always in the path it has told of every request.

@@ -28,10 +28,17 @@ internal sealed class Decider
     }
 
     /// <summary>What it decides by; the scale-down delay stays what it was at first.</summary>
-    public DeciderSpec Spec { get; set; }
+    public DeciderSpec Spec { get; private set; }
 
     /// <summary>Whether it is in panic mode.</summary>
     public bool IsPanicking => panickingSince is not null;
+
+    /// <summary>Takes over what to decide by. The initial scale that was reached meanwhile is kept for the scale-down delay.</summary>
+    public void Update(DeciderSpec spec, DateTimeOffset now)
+    {
+        if (Spec.IsInitializing && !spec.IsInitializing && spec.Reachable) delay?.Record(now, Spec.InitialScale);
+        Spec = spec;
+    }
 
     /// <summary>Decides.</summary>
     /// <param name="now">The time.</param>
@@ -60,7 +67,7 @@ internal sealed class Decider
             desired = mostPanicPods;
         }
 
-        if (Spec.Reachable && delay is not null) desired = delay.Record(now, desired);
+        if (Spec.Reachable && delay is not null) desired = delay.Record(now, Spec.IsInitializing ? Math.Max(desired, Spec.InitialScale) : desired);
         return new Decision(desired, ExcessBurstCapacity(panic, readyPods));
     }
 

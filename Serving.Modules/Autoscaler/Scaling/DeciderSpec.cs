@@ -36,6 +36,9 @@ internal sealed record DeciderSpec
     /// <summary>Pods that a new revision starts with.</summary>
     public int InitialScale { get; init; }
 
+    /// <summary>Whether the revision has not had its initial scale yet: that counts for the scale-down delay.</summary>
+    public bool IsInitializing { get; init; }
+
     /// <summary>The least that is scaled to from zero; below 2 it means nothing.</summary>
     public int ActivationScale { get; init; }
 

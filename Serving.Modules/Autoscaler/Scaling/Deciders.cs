@@ -52,7 +52,7 @@ internal sealed partial class Deciders
         var entry = entries.GetOrAdd(key, k => new Entry(new Decider(spec, readyPods(k), time.GetUtcNow(), TickInterval)));
         lock (entry)
         {
-            if (entry.Decider.Spec != spec) entry.Decider.Spec = spec;
+            if (entry.Decider.Spec != spec) entry.Decider.Update(spec, time.GetUtcNow());
             return entry.Status;
         }
     }
