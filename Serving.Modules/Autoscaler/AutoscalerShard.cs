@@ -44,7 +44,7 @@ internal sealed class AutoscalerShard : IServingModule
         Deciders = new Deciders(collector, key => RevisionPods.Count(pods, key.Namespace, key.Name).Ready, time, logger);
 
         ConfigSnapshot Current() => config.Current;
-        var probe = new ActivatorProbe(informers.Endpoints.Lister, logger);
+        var probe = new ActivatorProbe(informers.Endpoints.Lister, () => config.Current.Network, logger);
         autoscalerLoop = new ReconcileLoop(new PodAutoscalerReconciler(informers, Current, Deciders, probe, Board, events, time), logger, time)
             .Within(shard)
             .For(informers.PodAutoscalers)

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
+using Serving.Api.Config;
 using Serving.Api.Core;
 using Serving.Api.WellKnown;
 using Serving.Dataplane;
@@ -10,9 +11,15 @@ namespace Serving.Autoscaler.Reconcilers;
 
 /// <summary>
 /// Asks the addresses in the Endpoints of a revision's public Service, rather than the Service's name: all that a request could
-/// reach are asked, not one of them by chance, and no DNS is needed. At most <see cref="MostAddresses"/> are asked.
+/// reach are asked, not one of them by chance, and no DNS is needed. At most <see cref="MostAddresses"/> are asked. Where a mesh lets nobody
+/// through to single addresses (config-network says so, or every answer does), the Service is asked by its name.
 /// </summary>
-internal sealed partial class ActivatorProbe(ILister<Endpoints> endpoints, ILogger logger) : IActivatorProbe
+/// <param name="endpoints">The Endpoints of all Services.</param>
+/// <param name="network">Whether a mesh is in the way, now.</param>
+/// <param name="logger">Logs probes that fail.</param>
+/// <param name="serviceAddress">Where a Service is, by namespace, name and port; by its name in the cluster when null.</param>
+internal sealed partial class ActivatorProbe(
+    ILister<Endpoints> endpoints, Func<NetworkConfig> network, ILogger logger, Func<string, string, int, (string Host, int Port)>? serviceAddress = null) : IActivatorProbe
 {
     private const int MostAddresses = 8;
     private const string Path = "/healthz";
@@ -29,8 +36,20 @@ internal sealed partial class ActivatorProbe(ILister<Endpoints> endpoints, ILogg
         if (service.Length == 0 || endpoints.Get(ns, service) is not { } known) return false;
         var targets = known.Subsets.SelectMany(Targets).Distinct().Take(MostAddresses).ToList();
         if (targets.Count == 0) return false;
+        var mesh = network().MeshCompatibilityMode;
+        if (mesh == MeshCompatibilityMode.Enabled) return await AskServiceAsync(ns, service, known, cancellation).ConfigureAwait(false);
         var answers = await Task.WhenAll(targets.Select(target => AskAsync(target.Ip, target.Port, cancellation))).ConfigureAwait(false);
-        return answers.All(answer => answer);
+        if (answers.All(static answer => answer == Answer.Activator)) return true;
+        return mesh == MeshCompatibilityMode.Auto && answers.All(static answer => answer == Answer.None)
+            && await AskServiceAsync(ns, service, known, cancellation).ConfigureAwait(false);
+    }
+
+    private async Task<bool> AskServiceAsync(string ns, string service, Endpoints known, CancellationToken cancellation)
+    {
+        var isH2C = known.Subsets.SelectMany(static subset => subset.Ports).Any(static port => port.Name == NetworkingKeys.ServicePortNameH2C);
+        var port = isH2C ? NetworkingKeys.ServiceHttp2Port : NetworkingKeys.ServiceHttpPort;
+        var (host, at) = serviceAddress?.Invoke(ns, service, port) ?? ($"{service}.{ns}.svc", port);
+        return await AskAsync(host, at, cancellation).ConfigureAwait(false) == Answer.Activator;
     }
 
     private static IEnumerable<(string Ip, int Port)> Targets(EndpointSubset subset)
@@ -39,19 +58,19 @@ internal sealed partial class ActivatorProbe(ILister<Endpoints> endpoints, ILogg
         return port is null ? [] : subset.Addresses.Select(address => (address.Ip, port.Value));
     }
 
-    private async Task<bool> AskAsync(string ip, int port, CancellationToken cancellation)
+    private async Task<Answer> AskAsync(string host, int port, CancellationToken cancellation)
     {
         using var limited = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         limited.CancelAfter(Patience);
         try
         {
-            var answer = await HttpProbe.GetAsync(ip, port, Path, Headers, tls: false, limited.Token).ConfigureAwait(false);
-            return IsActivator(answer);
+            var answer = await HttpProbe.GetAsync(host, port, Path, Headers, tls: false, limited.Token).ConfigureAwait(false);
+            return IsActivator(answer) ? Answer.Activator : answer.Status is 502 or 503 ? Answer.None : Answer.Other;
         }
         catch (Exception error) when (error is IOException or SocketException || (error is OperationCanceledException && !cancellation.IsCancellationRequested))
         {
-            LogFailure(ip, port, error.Message);
-            return false;
+            LogFailure(host, port, error.Message);
+            return Answer.None;
         }
     }
 
@@ -59,6 +78,17 @@ internal sealed partial class ActivatorProbe(ILister<Endpoints> endpoints, ILogg
     private static bool IsActivator(HttpProbeResult answer)
         => answer.Status == 200 && answer.Body.Split('\n', StringSplitOptions.TrimEntries).Contains(DataplaneHeaders.ActivatorName);
 
-    [LoggerMessage(3, LogLevel.Debug, "Probing {Ip}:{Port} for an activator failed: {Reason}")]
-    private partial void LogFailure(string ip, int port, string reason);
+    private enum Answer
+    {
+        /// <summary>None, or one that a mesh gives in place of it.</summary>
+        None,
+
+        /// <summary>A pod's, or of somebody unknown.</summary>
+        Other,
+
+        Activator,
+    }
+
+    [LoggerMessage(3, LogLevel.Debug, "Probing {Host}:{Port} for an activator failed: {Reason}")]
+    private partial void LogFailure(string host, int port, string reason);
 }
