@@ -157,6 +157,7 @@ public sealed class DataplaneServer : IAsyncDisposable
             {
                 listen.Protocols = HttpProtocols.Http1;
                 listen.Use(static next => connection => next(WithPlainAddress(connection)));
+                listen.Use(next => new HalfClosedClients(next, options.HalfClosedTimeout, TimeProvider.System).OnConnectionAsync);
                 if (endpoint.Certificates is null)
                 {
                     listen.Use(next => new PrefaceSwitch(next, () => watched, _options.HeadersTimeout).OnConnectionAsync);

@@ -58,4 +58,7 @@ public sealed record DataplaneServerOptions
 
     /// <summary>Where it logs.</summary>
     public ILoggerFactory LoggerFactory { get; init; } = NullLoggerFactory.Instance;
+
+    /// <summary>How long the request of an HTTP/1.1 client goes on that has closed its half of the connection: it may wait for the response, or be gone.</summary>
+    public TimeSpan HalfClosedTimeout { get; init; } = TimeSpan.FromSeconds(5);
 }

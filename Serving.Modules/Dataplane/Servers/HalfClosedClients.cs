@@ -1,0 +1,112 @@
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
+
+namespace Serving.Dataplane;
+
+/// <summary>
+/// Lets a client of HTTP/1.1 that has said it will send nothing more (<c>shutdown(SHUT_WR)</c>) have its response. Kestrel takes that for
+/// a client that is gone. A closed connection looks the same at first, so such a client has a limited time: then its request is aborted, as
+/// that of a client which resets the connection is at once.
+/// </summary>
+/// <param name="next">Serves HTTP/1.1.</param>
+/// <param name="patience">How long a request goes on for a client that may be gone.</param>
+/// <param name="time">The clock.</param>
+internal sealed class HalfClosedClients(ConnectionDelegate next, TimeSpan patience, TimeProvider time)
+{
+    private const int TcpInfo = 11;
+    private const byte CloseWait = 8;
+
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(250);
+
+    public async Task OnConnectionAsync(ConnectionContext connection)
+    {
+        if (connection.Features.Get<IConnectionSocketFeature>()?.Socket is not { } socket || !OperatingSystem.IsLinux())
+        {
+            await next(connection);
+            return;
+        }
+
+        using var watch = new Watch(socket, patience, time, connection.ConnectionClosed);
+        connection.ConnectionClosed = watch.Token;
+        await next(connection);
+    }
+
+    /// <summary>Whether the other side has closed its half, and only that.</summary>
+    internal static bool IsHalfClosed(Socket socket)
+    {
+        try
+        {
+            // The first byte of tcp_info is the state of the connection.
+            Span<byte> state = stackalloc byte[1];
+            return socket.GetRawSocketOption((int)SocketOptionLevel.Tcp, TcpInfo, state) == 1 && state[0] == CloseWait;
+        }
+        catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
+        {
+            return false;
+        }
+    }
+
+    // One for each connection; its timer exists only once the client has closed its half.
+    private sealed class Watch : IDisposable
+    {
+        private readonly Lock _lock = new();
+        private readonly CancellationTokenSource _closed = new();
+        private readonly Socket _socket;
+        private readonly TimeSpan _patience;
+        private readonly TimeProvider _time;
+        private readonly CancellationTokenRegistration _registration;
+        private ITimer? _timer;
+        private long _since;
+        private bool _disposed;
+
+        public Watch(Socket socket, TimeSpan patience, TimeProvider time, CancellationToken closed)
+        {
+            (_socket, _patience, _time) = (socket, patience, time);
+            Token = _closed.Token;
+            _registration = closed.UnsafeRegister(static state => ((Watch)state!).OnClosed(), this);
+        }
+
+        public CancellationToken Token { get; }
+
+        public void Dispose()
+        {
+            lock (_lock)
+            {
+                if (_disposed) return;
+                _disposed = true;
+                _timer?.Dispose();
+            }
+
+            // The source is left to the collector: a cancellation may be under way, and without a timer there is nothing to free.
+            _registration.Dispose();
+        }
+
+        private void OnClosed()
+        {
+            lock (_lock)
+            {
+                if (_disposed) return;
+                if (IsHalfClosed(_socket))
+                {
+                    _since = _time.GetTimestamp();
+                    _timer = _time.CreateTimer(static state => ((Watch)state!).Look(), this, Interval, Interval);
+                    return;
+                }
+            }
+
+            _closed.Cancel();
+        }
+
+        private void Look()
+        {
+            lock (_lock)
+            {
+                if (_disposed || (IsHalfClosed(_socket) && _time.GetElapsedTime(_since) < _patience)) return;
+                _timer?.Dispose();
+            }
+
+            _closed.Cancel();
+        }
+    }
+}
