@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http;
+using Serving.Dataplane.Requests;
 
 namespace Serving.QueueProxy;
 
@@ -14,7 +15,7 @@ internal sealed class AdminEndpoint(Drainer drainer, TimeProvider time, Cancella
     {
         if (context.Request.Path != "/wait-for-drain")
         {
-            context.Response.StatusCode = StatusCodes.Status404NotFound;
+            await PlainText.WriteErrorAsync(context, StatusCodes.Status404NotFound, "there is only /wait-for-drain here");
             return;
         }
 

@@ -28,6 +28,7 @@ internal sealed class ProxyEndpoint
     private readonly RequestTimeouts _timeouts;
     private readonly UpstreamTarget _http1;
     private readonly UpstreamTarget _http2;
+    private readonly string _refused;
 
     public ProxyEndpoint(
         QueueProxyConfig config, IUpstream upstream, RequestStats stats, Drainer drainer, UserProber prober, SidecarTelemetry telemetry, TimeProvider time)
@@ -44,8 +45,9 @@ internal sealed class ProxyEndpoint
         if (config.ContainerConcurrency > 0) _breaker = new Breaker(QueueDepthFactor * config.ContainerConcurrency, config.ContainerConcurrency);
         _timeouts = new RequestTimeouts(config.Timeout, config.ResponseStartTimeout, config.IdleTimeout);
         var address = string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{config.UserPort}");
-        _http1 = new UpstreamTarget(address, Http2: false);
-        _http2 = new UpstreamTarget(address, Http2: true);
+        _http1 = new UpstreamTarget(address, Http2: false) { IsProgram = true };
+        _http2 = new UpstreamTarget(address, Http2: true) { IsProgram = true };
+        _refused = string.Create(CultureInfo.InvariantCulture, $"the program accepts no connection on port {config.UserPort}");
     }
 
     /// <summary>Requests that wait for their turn or have it; null when there is no bound.</summary>
@@ -68,6 +70,11 @@ internal sealed class ProxyEndpoint
         catch (OperationCanceledException) when (deadline.Token.IsCancellationRequested)
         {
             // Time is up, which the deadline answers, or the client is gone, whom nobody answers.
+        }
+        catch (Exception exception) when (exception is not (OperationCanceledException or BadHttpRequestException))
+        {
+            await PlainText.WriteUnexpectedAsync(context);
+            throw;
         }
         finally
         {
@@ -118,11 +125,11 @@ internal sealed class ProxyEndpoint
     {
         var target = HttpProtocol.IsHttp2(context.Request.Protocol) ? _http2 : _http1;
         var result = await _upstream.ForwardAsync(context, ProxyHeaders.Prepare(context, target), cancellation);
-        if (result == UpstreamResult.NotConnected)
+        if (result is UpstreamResult.NotConnected or UpstreamResult.Lost)
         {
             _prober.Refused();
-            await PlainText.WriteErrorAsync(
-                context, StatusCodes.Status502BadGateway, $"dial tcp {target.Address}: connect: connection refused");
+            var unserved = result == UpstreamResult.NotConnected ? Unserved.Unsent : Unserved.Lost;
+            await PlainText.WriteErrorAsync(context, StatusCodes.Status502BadGateway, _refused, unserved: unserved);
         }
 
         return result;

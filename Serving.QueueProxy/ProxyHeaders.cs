@@ -18,8 +18,10 @@ internal static class ProxyHeaders
         if (host.Length != 0) headers.Remove(DataplaneHeaders.OriginalHost);
         headers.Remove(DataplaneHeaders.Revision);
         headers.Remove(DataplaneHeaders.Namespace);
+        var resent = headers.Remove(DataplaneHeaders.Resent);
         if (ForwardedHeader.For(headers) is { } forwarded) headers["Forwarded"] = forwarded;
         ForwardedHeader.AppendPeer(context);
+        if (resent) return target with { Host = host.Length == 0 ? null : host, Resent = true };
         return host.Length == 0 ? target : target with { Host = host };
     }
 }

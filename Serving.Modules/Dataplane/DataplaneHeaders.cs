@@ -33,6 +33,15 @@ public static class DataplaneHeaders
     /// <summary>Whether the default route was taken because no tag matched.</summary>
     public const string DefaultRoute = "Knative-Serving-Default-Route";
 
+    /// <summary>
+    /// In a response of a queue-proxy: its program did not serve the request, and how far the request got, by a value of
+    /// <see cref="Dataplane.Unserved"/>. It never reaches a client, and a program cannot set it.
+    /// </summary>
+    public const string Unserved = "K-Unserved";
+
+    /// <summary>Marks a request that is sent for the second time; nobody sends it a third time.</summary>
+    public const string Resent = "K-Resent";
+
     /// <summary>What the activator calls itself, in <see cref="Probe"/> and <see cref="Proxy"/>.</summary>
     public const string ActivatorName = "activator";
 

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using FluentAssertions;
+using Microsoft.AspNetCore.Connections.Features;
 using NUnit.Framework;
 using Serving.Dataplane;
 using Serving.Tests.Support;
@@ -15,6 +16,7 @@ public sealed class Http1UpstreamTests
     private IUpstream _upstream = null!;
     private RawDestination _destination = null!;
     private UpstreamResult? _result;
+    private Func<bool> _halfClosed = static () => false;
     private TestServer _proxy = null!;
 
     [SetUp]
@@ -23,7 +25,12 @@ public sealed class Http1UpstreamTests
         _result = null;
         _upstream = Upstreams.Create(new UpstreamOptions());
         _destination = new RawDestination();
-        _proxy = await TestServer.ProxyAsync(_upstream, _destination.Address, result => _result = result);
+        _proxy = await TestServer.StartAsync(async context =>
+        {
+            var socket = context.Features.Get<IConnectionSocketFeature>()!.Socket;
+            _halfClosed = () => HalfClosedClients.IsHalfClosed(socket);
+            _result = await _upstream.ForwardAsync(context, new UpstreamTarget(_destination.Address, Http2: false), context.RequestAborted);
+        });
     }
 
     [TearDown]
@@ -108,9 +115,9 @@ public sealed class Http1UpstreamTests
     }
 
     [Test]
-    public async Task Takes_the_chunks_off_and_drops_trailers()
+    public async Task Takes_the_chunks_off_and_drops_trailers_that_were_not_announced()
     {
-        var answering = _destination.AnswerAsync("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-T\r\n\r\n3;ext=1\r\nabc\r\nA\r\n0123456789\r\n0\r\nX-T: 1\r\n\r\n");
+        var answering = _destination.AnswerAsync("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;ext=1\r\nabc\r\nA\r\n0123456789\r\n0\r\nX-T: 1\r\n\r\n");
 
         (await _client.GetStringAsync(Uri)).Should().Be("abc0123456789");
         await answering;
@@ -175,6 +182,90 @@ public sealed class Http1UpstreamTests
 
         await _destination.AnswerAsync("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n2");
         (await getting).Should().Be("2");
+    }
+
+    [TestCase("GET")]
+    [TestCase("PUT")]
+    [TestCase("DELETE")]
+    [TestCase("POST")]
+    public async Task Sends_a_request_once_on_a_new_connection_that_ends_without_a_response(string method)
+    {
+        var sending = _client.SendAsync(new HttpRequestMessage(new HttpMethod(method), Uri));
+        using (var first = await _destination.AcceptAsync()) await first.ReadUntilAsync("\r\n\r\n");
+
+        using var response = await sending;
+
+        response.StatusCode.Should().Be(HttpStatusCode.BadGateway);
+        (await response.Content.ReadAsStringAsync()).Should().Be("the program closed the connection without a response\n");
+        response.Content.Headers.ContentType!.MediaType.Should().Be("text/plain");
+        _destination.IsWaitedFor.Should().BeFalse("the program had the request");
+        _result.Should().Be(UpstreamResult.Failed);
+    }
+
+    [Test]
+    public async Task Sends_a_request_twice_at_most()
+    {
+        var getting = _client.GetStringAsync(Uri);
+        Task<HttpResponseMessage> second;
+        using (var first = await _destination.AcceptAsync())
+        {
+            await first.ReadUntilAsync("\r\n\r\n");
+            await first.WriteAsync("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1");
+            await getting;
+            second = _client.GetAsync(Uri);
+            await first.ReadUntilAsync("\r\n\r\n");
+        }
+
+        using (var again = await _destination.AcceptAsync()) await again.ReadUntilAsync("\r\n\r\n");
+
+        using var response = await second;
+        response.StatusCode.Should().Be(HttpStatusCode.BadGateway);
+        _destination.IsWaitedFor.Should().BeFalse();
+    }
+
+    [Test]
+    public async Task Passes_headers_with_an_empty_value_on()
+    {
+        var answering = _destination.AnswerAsync("HTTP/1.1 200 OK\r\nX-Empty:\r\nX-Two: a\r\nX-Two:\r\nContent-Length: 2\r\n\r\nok");
+        using var client = await RawClientAsync("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+
+        (await client.ReadUntilAsync("ok")).Should().Contain("\r\nX-Empty: \r\n").And.Contain("\r\nX-Two: a\r\nX-Two: \r\n");
+        await answering;
+    }
+
+    [Test]
+    public async Task Passes_trailers_on_that_were_announced()
+    {
+        var answering = _destination.AnswerAsync(
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum, Content-Length\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 6\r\nContent-Length: 9\r\nKeep-Alive: 1\r\n\r\n");
+        using var client = await RawClientAsync("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+
+        (await client.ReadUntilAsync("\r\nX-Sum: 6\r\n\r\n")).Should()
+            .Contain("\r\nTrailer: X-Sum").And.Contain("\r\n\r\n00000003\r\nabc\r\n0\r\nX-Sum: 6\r\n\r\n").And.NotContain("Keep-Alive");
+        await answering;
+
+        answering = _destination.AnswerAsync("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 6\r\n\r\n");
+        using var request = new HttpRequestMessage(HttpMethod.Get, Uri) { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
+        await using var translating = await TestServer.StartAsync(async context => await _upstream.ForwardAsync(context, new UpstreamTarget(_destination.Address, Http2: false), default));
+        request.RequestUri = new Uri($"http://{translating.Address}/");
+        using var response = await _client.SendAsync(request);
+        (await response.Content.ReadAsStringAsync()).Should().Be("abc");
+        response.TrailingHeaders.GetValues("X-Sum").Should().Equal("6");
+        await answering;
+    }
+
+    [Test]
+    public async Task Gives_a_client_that_has_closed_its_half_of_the_connection_the_response()
+    {
+        using var client = await RawClientAsync("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+        client.EndSending();
+        using var destination = await _destination.AcceptAsync();
+        await destination.ReadUntilAsync("\r\n\r\n");
+        await Eventually.HoldsAsync(() => _halfClosed().Should().BeTrue());
+
+        await destination.WriteAsync("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+
+        (await client.ReadUntilAsync("ok")).Should().StartWith("HTTP/1.1 200 ");
     }
 
     [Test]

@@ -17,6 +17,9 @@ internal sealed class RawDestination : IDisposable
 
     public string Address => _listener.LocalEndPoint!.ToString()!;
 
+    /// <summary>Whether somebody has connected whom nobody has accepted yet.</summary>
+    public bool IsWaitedFor => _listener.Poll(0, SelectMode.SelectRead);
+
     public async Task<RawConnection> AcceptAsync() => new(await _listener.AcceptAsync().WaitAsync(TimeSpan.FromSeconds(10)));
 
     /// <summary>Takes one request's head and answers <paramref name="answer"/>, then closes.</summary>
@@ -69,6 +72,9 @@ internal sealed class RawDestination : IDisposable
                 // Reset, which is closed too.
             }
         }
+
+        /// <summary>Says that nothing more will be sent.</summary>
+        public void EndSending() => socket.Shutdown(SocketShutdown.Send);
 
         public void Dispose() => socket.Dispose();
     }

@@ -240,7 +240,7 @@ public sealed class UpstreamTests(string implementation)
         await arrived.Task;
         await cancel.CancelAsync();
 
-        await aborted.Task.WaitAsync(TimeSpan.FromSeconds(10));
+        await aborted.Task.WaitAsync(TimeSpan.FromSeconds(20));
         await Eventually.HoldsAsync(() => result.Should().Be(UpstreamResult.Canceled));
         await FluentActions.Awaiting(() => sending).Should().ThrowAsync<OperationCanceledException>();
     }

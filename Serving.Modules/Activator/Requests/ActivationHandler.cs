@@ -12,11 +12,14 @@ using Serving.Observability;
 
 namespace Serving.Activator.Requests;
 
-/// <summary>Holds a request until its revision has room, and passes it to a pod; to another when that one refuses the connection.</summary>
+/// <summary>Holds a request until its revision has room, and passes it to a pod; to another when nothing of it reached the program of that one.</summary>
 internal sealed partial class ActivationHandler(
     RevisionRegistry registry, ConcurrencyReporter reporter, PodForwarder pods, RequestLog? log, TimeProvider time, ILogger logger)
 {
     private const long DefaultTimeoutSeconds = 300;
+
+    /// <summary>How often one request is sent at most.</summary>
+    private const int MaxAttempts = 16;
 
     /// <summary>Handles a request for a revision.</summary>
     /// <param name="context">The request and the response to fill.</param>
@@ -70,6 +73,11 @@ internal sealed partial class ActivationHandler(
         {
             // Time is up, which the deadline answers, or the client is gone, whom nobody answers.
         }
+        catch (Exception exception) when (exception is not (OperationCanceledException or BadHttpRequestException))
+        {
+            await PlainText.WriteUnexpectedAsync(context);
+            throw;
+        }
         finally
         {
             ConcurrencyReporter.End(counter);
@@ -102,7 +110,7 @@ internal sealed partial class ActivationHandler(
     // Whether the response is whole; else whoever cancelled ends it.
     private async ValueTask<bool> ThrottleAsync(HttpContext context, RevisionEntry entry, bool http2, bool viaGateway, CancellationToken cancellation)
     {
-        var prepared = false;
+        var attempts = 0;
         while (true)
         {
             entry.Load.BeginWait();
@@ -134,12 +142,16 @@ internal sealed partial class ActivationHandler(
                 pod = entry.Throttler.Reserve();
                 if (pod is not null)
                 {
-                    if (!prepared) Prepare(context, viaGateway);
-                    prepared = true;
+                    if (attempts == 0) Prepare(context, viaGateway);
                     var result = await ForwardAsync(context, entry, pod, http2, cancellation);
-                    if (result != UpstreamResult.NotConnected) return result != UpstreamResult.Canceled;
+                    if (result is not (UpstreamResult.NotConnected or UpstreamResult.Unsent or UpstreamResult.Lost)) return result != UpstreamResult.Canceled;
                     LogRefused(logger, pod.Address, entry.Revision.Metadata.Namespace, entry.Revision.Metadata.Name);
                     entry.Backends.Suspect(pod.Address);
+                    if (++attempts == MaxAttempts)
+                    {
+                        await PlainText.WriteErrorAsync(context, StatusCodes.Status502BadGateway, "no pod's program accepts connections", retryAfter: "1");
+                        return true;
+                    }
                 }
             }
             finally
@@ -156,17 +168,20 @@ internal sealed partial class ActivationHandler(
     private async ValueTask<UpstreamResult> ForwardAsync(HttpContext context, RevisionEntry entry, PodTracker pod, bool http2, CancellationToken cancellation)
     {
         entry.Load.BeginAnswer();
+        var trial = pod.Health.Begin();
+        var result = UpstreamResult.Canceled;
         try
         {
-            return await pods.ForwardAsync(context, entry, pod, http2, cancellation);
+            return result = await pods.ForwardAsync(context, entry, pod, http2, cancellation);
         }
         finally
         {
+            pod.Health.End(trial, result);
             entry.Load.EndAnswer();
             pod.Release();
         }
     }
 
-    [LoggerMessage(1, LogLevel.Warning, "The pod at {Address} of {Namespace}/{Revision} refused a connection; the request goes to another.")]
+    [LoggerMessage(1, LogLevel.Warning, "The pod at {Address} of {Namespace}/{Revision}, or its program, accepts no connection; the request goes to another.")]
     private static partial void LogRefused(ILogger logger, string address, string @namespace, string revision);
 }

@@ -20,7 +20,7 @@ internal sealed class PodForwarder(IUpstream upstream, Func<string, UpstreamTls?
         var secured = tls?.Invoke(entry.Revision.Metadata.Namespace);
         var destination = secured is null ? pod.Address : WithPort(pod.Address, pod.ServiceTlsPort ?? tlsPort);
         var meshHost = pod.ServiceTlsPort is null ? entry.Backends.MeshHost : null;
-        var target = new UpstreamTarget(destination, http2) { Host = meshHost ?? destination, Tls = secured, SetHeaders = meshHost is null ? null : ThroughMesh };
+        var target = new UpstreamTarget(destination, http2) { Host = meshHost ?? destination, Tls = secured, SetHeaders = meshHost is null ? null : ThroughMesh, IsQueueProxy = true };
         return upstream.ForwardAsync(context, target, cancellation);
     }
 

@@ -29,18 +29,22 @@ internal static class LoadBalancingPolicies
                 var second = pods.Length == 2 ? 1 : random.Next(pods.Length - 1);
                 if (pods.Length > 2 && second >= first) second++;
                 var (one, other) = (pods[first], pods[second]);
+                if (one.Health.Avoided != other.Health.Avoided) return Reserved(one.Health.Avoided ? other : one);
                 var difference = one.InFlight - other.InFlight;
                 pick = difference < 0 || (difference == 0 && random.Next(2) == 0) ? one : other;
             }
 
-            return pick.TryReserve() ? pick : null;
+            return Reserved(pick);
         }
+
+        private static PodTracker? Reserved(PodTracker pod) => pod.TryReserve() ? pod : null;
     }
 
     /// <summary>The first that has a place.</summary>
     internal sealed class FirstAvailable : ILoadBalancingPolicy
     {
-        public PodTracker? Reserve(PodTracker[] pods) => Array.Find(pods, static pod => pod.TryReserve());
+        public PodTracker? Reserve(PodTracker[] pods) =>
+            Array.Find(pods, static pod => !pod.Health.Avoided && pod.TryReserve()) ?? Array.Find(pods, static pod => pod.TryReserve());
     }
 
     /// <summary>The next that has a place, after the one that was chosen last.</summary>
@@ -48,17 +52,23 @@ internal static class LoadBalancingPolicies
     {
         private uint _next;
 
+        // Those that failed come last.
+        private static PodTracker? Next(PodTracker[] pods, uint start, bool last)
+        {
+            for (var i = 0u; i < pods.Length; i++)
+            {
+                var pod = pods[(start + i) % (uint)pods.Length];
+                if ((last || !pod.Health.Avoided) && pod.TryReserve()) return pod;
+            }
+
+            return null;
+        }
+
         public PodTracker? Reserve(PodTracker[] pods)
         {
             if (pods.Length == 0) return null;
             var start = Interlocked.Increment(ref _next) - 1;
-            for (var i = 0u; i < pods.Length; i++)
-            {
-                var pod = pods[(start + i) % (uint)pods.Length];
-                if (pod.TryReserve()) return pod;
-            }
-
-            return null;
+            return Next(pods, start, last: false) ?? Next(pods, start, last: true);
         }
     }
 }

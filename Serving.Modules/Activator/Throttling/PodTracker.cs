@@ -1,3 +1,4 @@
+using Serving.Dataplane;
 using Serving.Dataplane.Throttling;
 
 namespace Serving.Activator.Throttling;
@@ -15,6 +16,9 @@ internal sealed class PodTracker(string address, int containerConcurrency, int? 
 
     /// <summary>The port of TLS where this is the revision's Service; null where it is a pod.</summary>
     public int? ServiceTlsPort => serviceTlsPort;
+
+    /// <summary>Whether it failed lately.</summary>
+    public PassiveHealth Health { get; } = new(TimeProvider.System);
 
     /// <summary>Our requests that it is answering.</summary>
     public int InFlight => Volatile.Read(ref _inFlight);

@@ -107,7 +107,10 @@ internal sealed class RevisionBackends : IDisposable
         }
     }
 
-    /// <summary>A pod, or the Service, refused a connection: it gets no more requests until it answers a probe.</summary>
+    /// <summary>
+    /// A pod, its program, or the Service refused a connection: it gets no more requests until it answers a probe. One that does but
+    /// goes on to refuse is asked later each time.
+    /// </summary>
     public void Suspect(string address)
     {
         lock (_lock)
@@ -123,7 +126,7 @@ internal sealed class RevisionBackends : IDisposable
             {
                 if (backend.Address != address || !backend.Healthy) continue;
                 backend.Healthy = false;
-                StartProbing(backend);
+                StartProbing(backend, backend.Suspected(Environment.TickCount64));
                 Publish();
             }
 
@@ -190,16 +193,17 @@ internal sealed class RevisionBackends : IDisposable
         else _throttler.SetPods(UsesService ? [] : _backends.Values.Where(static backend => backend.Healthy).Select(static backend => backend.Address));
     }
 
-    private void StartProbing(Backend backend)
+    private void StartProbing(Backend backend, TimeSpan delay = default)
     {
         if (UsesService || backend.Probing.Start() is not { } cancellation) return;
-        _ = Task.Run(() => ProbeAsync(backend, cancellation), CancellationToken.None);
+        _ = Task.Run(() => ProbeAsync(backend, delay, cancellation), CancellationToken.None);
     }
 
-    private async Task ProbeAsync(Backend backend, CancellationToken cancellation)
+    private async Task ProbeAsync(Backend backend, TimeSpan delay, CancellationToken cancellation)
     {
         try
         {
+            await Task.Delay(delay, cancellation);
             await _prober.WaitUntilReadyAsync(backend.Destination, MeshHost, answer => Heard(backend, answer, cancellation), cancellation);
         }
         catch (OperationCanceledException)
@@ -294,6 +298,11 @@ internal sealed class RevisionBackends : IDisposable
 
     private sealed class Backend(Destination destination) : IDisposable
     {
+        private const int Forgotten = 15_000;
+
+        private int _suspicions;
+        private long _lastSuspicion;
+
         public Destination Destination => destination;
 
         public string Address { get; } = destination.Address;
@@ -306,6 +315,14 @@ internal sealed class RevisionBackends : IDisposable
         public ProbeAnswer Heard { get; set; }
 
         public ProbeRun Probing { get; } = new();
+
+        /// <summary>It refused a request; how long not to ask it.</summary>
+        public TimeSpan Suspected(long now)
+        {
+            _suspicions = now - _lastSuspicion > Forgotten ? 1 : _suspicions + 1;
+            _lastSuspicion = now;
+            return _suspicions == 1 ? TimeSpan.Zero : TimeSpan.FromMilliseconds(Math.Min(50 << Math.Min(_suspicions - 2, 7), 5000));
+        }
 
         public void Dispose() => Probing.Dispose();
     }

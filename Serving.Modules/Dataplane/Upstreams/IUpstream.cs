@@ -31,6 +31,18 @@ public readonly record struct UpstreamTarget(string Address, bool Http2)
 
     /// <summary>Headers to leave out; null for none.</summary>
     public IReadOnlyList<string>? RemoveHeaders { get; init; }
+
+    /// <summary>
+    /// Whether a queue-proxy is there, whose <see cref="DataplaneHeaders.Unserved"/> is believed. What is little of a request's body is then
+    /// kept until the response comes, so that the request can be sent to another pod. From others the header is dropped.
+    /// </summary>
+    public bool IsQueueProxy { get; init; }
+
+    /// <summary>Whether the user's program is there: a response that stands for one it did not give says so by <see cref="DataplaneHeaders.Unserved"/>.</summary>
+    public bool IsProgram { get; init; }
+
+    /// <summary>Whether the request has been sent twice already, or might have been: it is sent once only.</summary>
+    public bool Resent { get; init; }
 }
 
 /// <summary>How to verify the destination. Connections are shared per instance: ask for the same destination with the same one.</summary>
@@ -40,20 +52,4 @@ public sealed record UpstreamTls(string ServerName, System.Security.Cryptography
 {
     /// <summary>The names of which its certificate must carry one, exactly; null for the server name.</summary>
     public IReadOnlyList<string>? PeerNames { get; init; }
-}
-
-/// <summary>How an attempt ended.</summary>
-public enum UpstreamResult
-{
-    /// <summary>The response was copied whole.</summary>
-    Done,
-
-    /// <summary>No connection: nothing of the request was sent or read, so it may be tried elsewhere.</summary>
-    NotConnected,
-
-    /// <summary>It failed on the way, or the destination could not prove who it is. When the response has not started, the status is set to 502.</summary>
-    Failed,
-
-    /// <summary>It was cancelled, by the client or by the caller, who ends a response that has begun, or cuts it.</summary>
-    Canceled,
 }

@@ -74,6 +74,7 @@ internal sealed class TargetTransformer(UpstreamTarget target) : HttpTransformer
     public override async ValueTask<bool> TransformResponseAsync(HttpContext httpContext, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken)
     {
         var copyBody = await base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken);
+        httpContext.Response.Headers.Remove(DataplaneHeaders.Unserved);
         if (proxyResponse is not null && StreamsWithoutLength(httpContext, proxyResponse))
         {
             // A client waits for the headers of an event stream long before its first event.

@@ -1,25 +1,28 @@
 using Microsoft.AspNetCore.Http;
 using Serving.Dataplane.Http1;
+using Serving.Dataplane.Http2;
 
 namespace Serving.Dataplane;
 
 /// <summary>
-/// Gives HTTP/1.1 to the upstream made for it, and the rest (HTTP/2, WebSockets of HTTP/2 clients) to
-/// YARP, which is not loaded before it is needed.
+/// Gives HTTP/1.1 and HTTP/2 to the upstreams made for them, and the rest (WebSockets of HTTP/2 clients) to YARP. What is not needed is
+/// not loaded.
 /// </summary>
 internal sealed class UpstreamByProtocol(UpstreamOptions options) : IUpstream, IDisposable
 {
     private readonly Http1Upstream _http1 = new(options);
+    private readonly Lazy<Http2Upstream> _http2 = new(() => new Http2Upstream(options));
     private readonly Lazy<IUpstream> _forwarder = new(() => Upstreams.CreateForwarder(options));
 
     public ValueTask<UpstreamResult> ForwardAsync(HttpContext context, UpstreamTarget target, CancellationToken cancellation) =>
-        target.Http2 || HttpMethods.IsConnect(context.Request.Method)
-            ? _forwarder.Value.ForwardAsync(context, target, cancellation)
-            : _http1.ForwardAsync(context, target, cancellation);
+        HttpMethods.IsConnect(context.Request.Method) ? _forwarder.Value.ForwardAsync(context, target, cancellation)
+        : target.Http2 ? _http2.Value.ForwardAsync(context, target, cancellation)
+        : _http1.ForwardAsync(context, target, cancellation);
 
     public void Dispose()
     {
         _http1.Dispose();
+        if (_http2.IsValueCreated) _http2.Value.Dispose();
         if (_forwarder.IsValueCreated) ((IDisposable)_forwarder.Value).Dispose();
     }
 }

@@ -69,12 +69,12 @@ public sealed class ProxyingTests
     }
 
     [Test]
-    public async Task Answers_404_for_an_unknown_host_with_an_empty_body()
+    public async Task Responds_with_404_for_an_unknown_host_and_says_why()
     {
         using var response = await http.SendAsync(Request("nobody.test", "/"));
 
         response.StatusCode.Should().Be(HttpStatusCode.NotFound);
-        (await response.Content.ReadAsStringAsync()).Should().BeEmpty();
+        (await response.Content.ReadAsStringAsync()).Should().Be("no route leads to this host and path\n");
     }
 
     [Test]

@@ -3,8 +3,7 @@ using System.Buffers;
 namespace Serving.Dataplane.Http1;
 
 /// <summary>
-/// Takes the chunks off a body as it arrives. Extensions and trailers are dropped: HTTP/1.1 clients of Kestrel have no use
-/// for them.
+/// Takes the chunks off a body as it arrives. Extensions are dropped, and so are trailers unless somebody collects them.
 /// </summary>
 internal struct ChunkedDecoder
 {
@@ -23,6 +22,9 @@ internal struct ChunkedDecoder
         Trailer,
         End,
     }
+
+    /// <summary>Where trailers go; null to drop them.</summary>
+    public List<KeyValuePair<string, string>>? Trailers { get; init; }
 
     /// <summary>Whether the last chunk and the trailers are through.</summary>
     public readonly bool IsDone => _part == Part.End;
@@ -83,6 +85,7 @@ internal struct ChunkedDecoder
                 _trailers += line.Length;
                 if (_trailers > MaxTrailers) throw Malformed();
                 if (line.IsEmpty) _part = Part.End;
+                else if (Trailers is not null && ResponseHead.TryTrailer(line, out var trailer)) Trailers.Add(trailer);
                 break;
         }
 
@@ -104,5 +107,5 @@ internal struct ChunkedDecoder
         return size;
     }
 
-    private static Http1FormatException Malformed() => new("The destination's answer is not in proper chunks.");
+    private static Http1FormatException Malformed() => new("The program's response is not in proper chunks.");
 }

@@ -32,6 +32,9 @@ internal sealed class Http1Connection : IDisposable
     /// <summary>What bounds the heads of the responses of all connections.</summary>
     public HeadBudget Heads { get; }
 
+    /// <summary>Whether it has served a request before, so that its end may have crossed the next one.</summary>
+    public bool IsReused { get; set; }
+
     /// <summary>When it was last given back.</summary>
     public long IdleSince { get; set; }
 
@@ -115,6 +118,22 @@ internal sealed class Http1Connection : IDisposable
         _tls?.Dispose();
     }
 
+    /// <summary>Ends it in such a way that the destination knows at once that nobody waits for a response.</summary>
+    public void Abort()
+    {
+        try
+        {
+            // With a reset. An orderly end would look like a client that has only said all it has to say.
+            _socket.LingerState = new LingerOption(true, 0);
+        }
+        catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
+        {
+            // It has ended already.
+        }
+
+        Dispose();
+    }
+
     // An end that nobody announced is the same to TLS as to TCP: callers tell it from a fault of the client by its kind.
     private async ValueTask<int> ReceiveByTlsAsync(SslStream tls, Memory<byte> window)
     {
@@ -152,7 +171,7 @@ internal sealed class Http1Connection : IDisposable
     private void MakeRoom(int limit)
     {
         var length = _end - _start;
-        if (length >= limit) throw new Http1FormatException($"The destination sent more than {limit} bytes where a line or a header should have ended.");
+        if (length >= limit) throw new Http1FormatException($"The program sent more than {limit} bytes where a line or a header should have ended.");
         if (_start != 0)
         {
             _received.AsSpan(_start, length).CopyTo(_received);

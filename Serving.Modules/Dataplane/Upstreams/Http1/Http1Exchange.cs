@@ -22,6 +22,7 @@ internal sealed class Http1Exchange(Http1Connection connection)
     private static readonly TimeSpan RequestEndGrace = TimeSpan.FromMilliseconds(50);
 
     private readonly SendBuffer _output = new();
+    private readonly Http1RequestBody _body = new(connection);
     private ChunkedDecoder _chunks;
     private TaskCompletionSource<bool>? _welcome;
     private Task<bool>? _sending;
@@ -39,22 +40,30 @@ internal sealed class Http1Exchange(Http1Connection connection)
     /// <summary>Whether the client's request was at fault.</summary>
     public bool FailedByClient { get; private set; }
 
+    /// <summary>What the queue-proxy at the other end said of its program; <see cref="UpstreamResult.Done"/> when it said nothing.</summary>
+    public UpstreamResult Unserved { get; private set; }
+
+    /// <summary>Whether the request's body can still be read from its start.</summary>
+    public bool IsBodyUnread => _body.IsUnread;
+
     /// <summary>Sends the request and copies the answer. When it returns nothing of it is under way any more.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<Http1Outcome> RunAsync(HttpContext context, UpstreamTarget target, RequestShape shape, CancellationToken cancellation)
     {
         (IsReusable, Failure, FailedByClient) = (false, null, false);
         (_requestSent, _answered, _keepAlive) = (false, false, false);
+        Unserved = UpstreamResult.Done;
+        _body.Begin(_output, target.IsQueueProxy);
         var aborted = context.RequestAborted;
-        var byCaller = cancellation.UnsafeRegister(static state => ((Http1Connection)state!).Dispose(), connection);
-        var byClient = aborted == cancellation ? default : aborted.UnsafeRegister(static state => ((Http1Connection)state!).Dispose(), connection);
+        var byCaller = cancellation.UnsafeRegister(static state => ((Http1Connection)state!).Abort(), connection);
+        var byClient = aborted == cancellation ? default : aborted.UnsafeRegister(static state => ((Http1Connection)state!).Abort(), connection);
         connection.Open();
         _output.Open();
         var outcome = Http1Outcome.Failed;
         try
         {
             await ExchangeAsync(context, target, shape);
-            outcome = Http1Outcome.Done;
+            outcome = Unserved is UpstreamResult.Unsent or UpstreamResult.Lost ? Http1Outcome.Unserved : Http1Outcome.Done;
         }
         catch (Exception exception) when (exception is IOException or SocketException or ObjectDisposedException or OperationCanceledException)
         {
@@ -82,16 +91,23 @@ internal sealed class Http1Exchange(Http1Connection connection)
     {
         if (!RequestHead.TryWrite(_output, context, target, shape)) throw new BadHttpRequestException("The request has a header that HTTP/1.1 cannot carry.");
         var body = shape.HasBody ? context.Request.BodyReader : null;
-        _requestSent = body is null || (!shape.ExpectsContinue && RequestBody.TryAppendWhole(body, _output, shape));
+        _requestSent = body is null || (!shape.ExpectsContinue && _body.TryAppendWhole(body, shape));
         await connection.SendAsync(_output.Written);
         if (shape.ExpectsContinue) _sending = SendWhenWelcomeAsync(body!, shape.Chunked, _welcome = new(TaskCreationOptions.RunContinuationsAsynchronously));
         else if (!_requestSent) _sending = SendBodyAsync(body!, shape.Chunked);
 
         var (head, status) = await ReceiveHeadAsync();
         var upgraded = status == StatusCodes.Status101SwitchingProtocols;
-        if (upgraded && !shape.Upgrade) throw new Http1FormatException("The destination switched the protocol unasked.");
+        if (upgraded && !shape.Upgrade) throw new Http1FormatException("The program switched the protocol unasked.");
         var answer = ResponseHead.CopyTo(context.Response, connection.Buffered[..head], status, HttpMethods.IsHead(context.Request.Method));
         connection.Consume(head);
+        if (target.IsQueueProxy && answer.Unserved != UpstreamResult.Done)
+        {
+            Unserved = answer.Unserved;
+            if (Unserved is UpstreamResult.Unsent or UpstreamResult.Lost) return;
+        }
+
+        _body.Release();
         if (upgraded)
         {
             await UpgradeAsync(context);
@@ -113,7 +129,7 @@ internal sealed class Http1Exchange(Http1Connection connection)
             if (length == 0)
             {
                 scanned = connection.Buffered.Length;
-                if (await connection.ReceiveAsync(ResponseHead.MaxBytes) == 0) throw new IOException("The destination closed the connection without a whole answer.");
+                if (await connection.ReceiveAsync(ResponseHead.MaxBytes) == 0) throw new IOException("The program closed the connection without a whole response.");
                 _answered = true;
                 if (connection.Buffered.Length > HeadBudget.Ordinary) TakeRoom(3L * connection.Buffered.Length);
                 continue;
@@ -142,14 +158,15 @@ internal sealed class Http1Exchange(Http1Connection connection)
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask CopyBodyAsync(HttpResponse response, ResponseShape answer)
     {
+        var trailers = TrailedResponse.Begin(response, answer);
         await response.StartAsync();
         var writer = response.BodyWriter;
 
         // Kestrel takes no body for this one, whatever the destination says.
-        var output = response.StatusCode == StatusCodes.Status205ResetContent ? null : writer;
+        IBufferWriter<byte>? output = response.StatusCode == StatusCodes.Status205ResetContent ? null : trailers?.OutputTo(writer) ?? writer;
         var left = answer.Length;
         var (unsent, streams) = (false, answer.Body != BodyKind.Length);
-        _chunks = default;
+        _chunks = new ChunkedDecoder { Trailers = trailers?.Trailers };
         while (true)
         {
             if (!connection.Buffered.IsEmpty)
@@ -173,9 +190,10 @@ internal sealed class Http1Exchange(Http1Connection connection)
             (unsent, streams) = (false, false);
             if (await connection.ReceiveAsync(ResponseHead.MaxBytes) != 0) continue;
             if (answer.Body == BodyKind.UntilClose) break;
-            throw new IOException("The destination closed the connection within its answer.");
+            throw new IOException("The program closed the connection within its response.");
         }
 
+        trailers?.End(writer);
         if (answer.Body == BodyKind.Length) await writer.FlushAsync();
         else await response.CompleteAsync();
     }
@@ -245,7 +263,7 @@ internal sealed class Http1Exchange(Http1Connection connection)
     {
         try
         {
-            return await RequestBody.SendAsync(body, connection, _output, chunked);
+            return await _body.SendAsync(body, chunked);
         }
         catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
         {
@@ -277,7 +295,7 @@ internal sealed class Http1Exchange(Http1Connection connection)
 
         if (!sending.IsCompleted)
         {
-            context.Request.BodyReader.CancelPendingRead();
+            _body.Stop(context.Request.BodyReader);
             connection.Dispose();
         }
 

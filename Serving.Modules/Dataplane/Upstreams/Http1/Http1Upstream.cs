@@ -7,6 +7,7 @@ using System.Runtime.CompilerServices;
 using System.Security.Authentication;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
+using Serving.Dataplane.Requests;
 
 namespace Serving.Dataplane.Http1;
 
@@ -16,8 +17,6 @@ namespace Serving.Dataplane.Http1;
 /// </summary>
 internal sealed partial class Http1Upstream : IUpstream, IDisposable
 {
-    private const int MaxRetries = 2;
-
     private readonly UpstreamOptions _options;
     private readonly ILogger _logger;
     private readonly ConcurrentDictionary<Destination, Http1Pool> _pools = new();
@@ -38,7 +37,8 @@ internal sealed partial class Http1Upstream : IUpstream, IDisposable
         var shape = RequestShape.Of(context);
         var pool = _pools.GetOrAdd(new Destination(target.Address, target.Tls), static (_, most) => new Http1Pool(most), _options.MostIdleConnections);
         var connection = pool.Take();
-        for (var retries = 0; ; retries++)
+        var again = false;
+        while (true)
         {
             if (connection is null)
             {
@@ -53,31 +53,40 @@ internal sealed partial class Http1Upstream : IUpstream, IDisposable
                 catch (Exception exception) when (exception is SocketException or TimeoutException or IOException)
                 {
                     LogNotConnected(_logger, exception.Message, target.Address);
-                    return UpstreamResult.NotConnected;
+                    return again ? UpstreamResult.Lost : UpstreamResult.NotConnected;
                 }
                 catch (AuthenticationException exception)
                 {
                     LogFailed(_logger, target.Address, exception.Message);
-                    context.Response.StatusCode = StatusCodes.Status502BadGateway;
+                    await PlainText.WriteErrorAsync(context, StatusCodes.Status502BadGateway, "the destination could not prove by TLS who it is");
                     return UpstreamResult.Failed;
                 }
             }
 
             var exchange = connection.Exchange;
+            var reused = connection.IsReused;
             var outcome = Http1Outcome.Failed;
+            var unserved = UpstreamResult.Done;
             try
             {
                 outcome = await exchange.RunAsync(context, target, shape, cancellation);
+                unserved = exchange.Unserved;
             }
             finally
             {
                 GiveBack(pool, connection);
             }
 
-            if (outcome == Http1Outcome.Done) return UpstreamResult.Done;
+            if (outcome == Http1Outcome.Done) return unserved;
 
-            // An idle connection may be closed just as it is used again, and a new one before a server that stops has accepted it.
-            if (outcome != Http1Outcome.Stale || retries == MaxRetries || !shape.IsReplayable(context.Request.Method)) return Outcome(context, target, exchange, outcome);
+            // A connection that was idle may be closed just as it is used again. Of a new one that is no excuse: the request was being worked on.
+            var stale = outcome == Http1Outcome.Stale && reused && !again;
+            if (!stale || !shape.IsReplayable(context.Request.Method) || target.Resent || context.Request.Headers.ContainsKey(DataplaneHeaders.Resent))
+                return await OutcomeAsync(context, target, shape, exchange, outcome);
+
+            // Whoever gets it next must not send it a third time.
+            if (target.IsQueueProxy) context.Request.Headers[DataplaneHeaders.Resent] = "true";
+            again = true;
             connection = null;
         }
     }
@@ -89,7 +98,7 @@ internal sealed partial class Http1Upstream : IUpstream, IDisposable
         foreach (var pool in _pools.Values) pool.Sweep(long.MaxValue);
     }
 
-    private UpstreamResult Outcome(HttpContext context, in UpstreamTarget target, Http1Exchange exchange, Http1Outcome outcome)
+    private async ValueTask<UpstreamResult> OutcomeAsync(HttpContext context, UpstreamTarget target, RequestShape shape, Http1Exchange exchange, Http1Outcome outcome)
     {
         var response = context.Response;
         if (outcome == Http1Outcome.Canceled)
@@ -99,22 +108,44 @@ internal sealed partial class Http1Upstream : IUpstream, IDisposable
             return UpstreamResult.Canceled;
         }
 
-        LogFailed(_logger, target.Address, exchange.Failure?.Message);
+        if (outcome == Http1Outcome.Unserved && (!shape.HasBody || exchange.IsBodyUnread))
+        {
+            response.Clear();
+            if (exchange.Unserved == UpstreamResult.Lost) context.Request.Headers[DataplaneHeaders.Resent] = "true";
+            return exchange.Unserved;
+        }
+
+        LogFailed(_logger, target.Address, outcome == Http1Outcome.Unserved ? "its program did not get the request" : exchange.Failure?.Message);
         if (response.HasStarted)
         {
             context.Abort();
             return UpstreamResult.Failed;
         }
 
-        response.Clear();
-        response.StatusCode = !exchange.FailedByClient
-            ? StatusCodes.Status502BadGateway
-            : exchange.Failure is BadHttpRequestException bad ? bad.StatusCode : StatusCodes.Status400BadRequest;
-        return UpstreamResult.Failed;
+        if (!exchange.FailedByClient)
+        {
+            await PlainText.WriteErrorAsync(
+                context, StatusCodes.Status502BadGateway, Reason(outcome, exchange.Failure), unserved: target.IsProgram ? Unserved.Failed : null);
+            return UpstreamResult.Failed;
+        }
+
+        var bad = exchange.Failure as BadHttpRequestException;
+        await PlainText.WriteErrorAsync(context, bad?.StatusCode ?? StatusCodes.Status400BadRequest, bad?.Message ?? "the request ended before its body did");
+        return UpstreamResult.BadRequest;
     }
+
+    // Messages of sockets may hold addresses, which are nobody's business outside.
+    private static string Reason(Http1Outcome outcome, Exception? failure) => (outcome, failure) switch
+    {
+        (Http1Outcome.Unserved, _) => "the program refused the connection, and too much of the request's body was read to send it to another",
+        (_, Http1FormatException malformed) => malformed.Message,
+        (Http1Outcome.Stale, _) => "the program closed the connection without a response",
+        _ => "the program closed the connection within its response",
+    };
 
     private void GiveBack(Http1Pool pool, Http1Connection connection)
     {
+        connection.IsReused = true;
         connection.IdleSince = TimeProvider.System.GetTimestamp();
         if (!connection.Exchange.IsReusable || _disposed || !pool.TryKeep(connection)) connection.Dispose();
     }

@@ -29,7 +29,7 @@ internal static class RequestHead
         var headers = request.Headers;
         foreach (var (name, values) in headers)
         {
-            if (IsFraming(name) || HopHeaders.Contains(name) || IsChanged(target, name)) continue;
+            if (!Travels(target, name)) continue;
             if (!TryAppend(output, name, values)) return false;
         }
 
@@ -43,6 +43,9 @@ internal static class RequestHead
 
         return TryEnd(output, headers, shape);
     }
+
+    /// <summary>Whether a header of the client goes on as it is, unless its connection named it.</summary>
+    public static bool Travels(in UpstreamTarget target, string name) => !IsFraming(name) && !HopHeaders.Contains(name) && !IsChanged(target, name);
 
     private static bool TryEnd(SendBuffer output, IHeaderDictionary headers, in RequestShape shape)
     {

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Buffers.Text;
 using System.Text;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Primitives;
 
 namespace Serving.Dataplane.Http1;
 
@@ -25,7 +26,14 @@ internal enum BodyKind
 /// <param name="Body">How the body ends.</param>
 /// <param name="Length">Its length, where that is given.</param>
 /// <param name="KeepAlive">Whether the connection can be used again.</param>
-internal readonly record struct ResponseShape(BodyKind Body, long Length, bool KeepAlive);
+internal readonly record struct ResponseShape(BodyKind Body, long Length, bool KeepAlive)
+{
+    /// <summary>The trailers that it announces; null for none.</summary>
+    public string? Trailer { get; init; }
+
+    /// <summary>What a queue-proxy says of its program; <see cref="UpstreamResult.Done"/> when it says nothing.</summary>
+    public UpstreamResult Unserved { get; init; }
+}
 
 /// <summary>
 /// Reads heads of answers. It is strict where leniency lets two readers see different answers: no folded lines, no space
@@ -65,7 +73,7 @@ internal static class ResponseHead
     {
         if (!head.StartsWith("HTTP/1."u8) || head.Length < 13 || head[7] is not ((byte)'0' or (byte)'1') || head[8] != ' '
             || !Utf8Parser.TryParse(head[9..12], out int status, out var digits) || digits != 3 || status is < 100 or > 999 || head[12] is not ((byte)' ' or (byte)'\r' or (byte)'\n'))
-            throw new Http1FormatException("The destination's answer does not start with an HTTP/1.1 status line.");
+            throw new Http1FormatException("The program's response does not start with an HTTP/1.1 status line.");
         return status;
     }
 
@@ -78,6 +86,8 @@ internal static class ResponseHead
         long? length = null;
         var chunked = false;
         var others = "";
+        var unserved = UpstreamResult.Done;
+        string? trailer = null;
         response.StatusCode = status;
         var headers = response.Headers;
         var rest = head[(head.IndexOf((byte)'\n') + 1)..];
@@ -88,17 +98,21 @@ internal static class ResponseHead
             if (nameBytes.Length == 14 && Ascii.EqualsIgnoreCase(nameBytes, "content-length"u8))
             {
                 var one = Length(value);
-                if (length is { } before && before != one) throw new Http1FormatException("The destination's answer has two lengths.");
+                if (length is { } before && before != one) throw new Http1FormatException("The program's response has two lengths.");
                 length = one;
+            }
+            else if (nameBytes.Length == DataplaneHeaders.Unserved.Length && Ascii.EqualsIgnoreCase(nameBytes, DataplaneHeaders.Unserved))
+            {
+                unserved = Unserved.Read(Text(value));
             }
             else if (!HopHeaders.Contains(name))
             {
-                headers.Append(name, Text(value));
+                Add(headers, name, Text(value));
             }
             else if (name.Equals("Transfer-Encoding", StringComparison.OrdinalIgnoreCase))
             {
                 if (chunked || !Ascii.EqualsIgnoreCase(value, "chunked"u8))
-                    throw new Http1FormatException($"The destination's answer has the transfer coding \"{Text(value)}\".");
+                    throw new Http1FormatException($"The program's response has the transfer coding \"{Text(value)}\".");
                 chunked = true;
             }
             else if (name.Equals("Connection", StringComparison.OrdinalIgnoreCase))
@@ -107,15 +121,33 @@ internal static class ResponseHead
                 if (HopHeaders.HasOption(options, "close")) keepAlive = false;
                 if (HopHeaders.NamesOthers(options)) others = others.Length == 0 ? options : $"{others},{options}";
             }
+            else if (name.Equals("Trailer", StringComparison.OrdinalIgnoreCase))
+            {
+                trailer = trailer is null ? Text(value) : $"{trailer}, {Text(value)}";
+            }
             else if (upgrade && name.Equals("Upgrade", StringComparison.OrdinalIgnoreCase))
             {
-                headers.Append(name, Text(value));
+                Add(headers, name, Text(value));
             }
         }
 
         if (others.Length != 0) RemoveNamed(headers, others);
-        if (chunked && length is not null) throw new Http1FormatException("The destination's answer has a length and comes in chunks.");
-        return Shape(response, status, toHead, chunked, length, keepAlive);
+        if (chunked && length is not null) throw new Http1FormatException("The program's response has a length and comes in chunks.");
+        return Shape(response, status, toHead, chunked, length, keepAlive) with { Unserved = unserved, Trailer = trailer };
+    }
+
+    // IHeaderDictionary.Append would drop a value that is empty.
+    private static void Add(IHeaderDictionary headers, string name, string value) =>
+        headers[name] = headers.TryGetValue(name, out var others) ? StringValues.Concat(others, value) : value;
+
+    /// <summary>Reads a trailer. False for one that belongs to the connection or to a head.</summary>
+    /// <exception cref="Http1FormatException">It is malformed.</exception>
+    public static bool TryTrailer(ReadOnlySpan<byte> line, out KeyValuePair<string, string> trailer)
+    {
+        Split(line, out var name, out var value);
+        trailer = new(Name(name), Text(value));
+        return !HopHeaders.Contains(trailer.Key)
+            && !Ascii.EqualsIgnoreCase(name, "Content-Length"u8) && !Ascii.EqualsIgnoreCase(name, "Host"u8) && !Ascii.EqualsIgnoreCase(name, DataplaneHeaders.Unserved);
     }
 
     private static ResponseShape Shape(HttpResponse response, int status, bool toHead, bool chunked, long? length, bool keepAlive)
@@ -142,17 +174,17 @@ internal static class ResponseHead
     private static void Split(ReadOnlySpan<byte> line, out ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value)
     {
         var colon = line.IndexOf((byte)':');
-        if (colon <= 0 || line[..colon].ContainsAnyExcept(Token)) throw new Http1FormatException("The destination's answer has a header line without a proper name.");
+        if (colon <= 0 || line[..colon].ContainsAnyExcept(Token)) throw new Http1FormatException("The program's response has a header line without a proper name.");
         name = line[..colon];
         value = line[(colon + 1)..].Trim(" \t"u8);
         if (value.ContainsAnyInRange((byte)0, (byte)8) || value.ContainsAnyInRange((byte)10, (byte)31) || value.Contains((byte)127))
-            throw new Http1FormatException("The destination's answer has a header with a control character.");
+            throw new Http1FormatException("The program's response has a header with a control character.");
     }
 
     private static long Length(ReadOnlySpan<byte> value)
     {
         if (value.IsEmpty || value.Length > 18 || value.ContainsAnyExceptInRange((byte)'0', (byte)'9') || !Utf8Parser.TryParse(value, out long length, out _))
-            throw new Http1FormatException($"The destination's answer has the length \"{Text(value)}\".");
+            throw new Http1FormatException($"The program's response has the length \"{Text(value)}\".");
         return length;
     }
 

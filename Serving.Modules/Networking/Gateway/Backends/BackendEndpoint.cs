@@ -1,12 +1,13 @@
 using System.Net;
+using Serving.Dataplane;
 
 namespace Serving.Networking.Gateway.Backends;
 
 /// <summary>One address behind a Service, with the load this gateway has on it. It stays the same object while the address is listed.</summary>
-internal sealed class BackendEndpoint(string address, bool localActivator)
+internal sealed class BackendEndpoint(string address, bool localActivator, TimeProvider? time = null)
 {
+    private readonly PassiveHealth health = new(time ?? TimeProvider.System);
     private int inFlight;
-    private long avoidUntil;
 
     /// <summary>Host (or IP) and port.</summary>
     public string Address => address;
@@ -17,15 +18,22 @@ internal sealed class BackendEndpoint(string address, bool localActivator)
     /// <summary>Requests of this gateway that are on the way to it.</summary>
     public int InFlight => Volatile.Read(ref inFlight);
 
-    public void Begin() => Interlocked.Increment(ref inFlight);
+    /// <summary>Whether it should be left alone as long as there are others, because it failed.</summary>
+    public bool Avoided => health.Avoided;
 
-    public void End() => Interlocked.Decrement(ref inFlight);
+    /// <summary>A request goes there; what it returns is for <see cref="End"/>.</summary>
+    public bool Begin()
+    {
+        Interlocked.Increment(ref inFlight);
+        return health.Begin();
+    }
 
-    /// <summary>Remembers, for a second, that nobody answered there.</summary>
-    public void Avoid() => Volatile.Write(ref avoidUntil, Environment.TickCount64 + 1000);
-
-    /// <summary>Whether it should be left alone as long as there are others.</summary>
-    public bool Avoided => Volatile.Read(ref avoidUntil) is var until && until != 0 && until > Environment.TickCount64;
+    /// <summary>The request has ended.</summary>
+    public void End(bool trial, UpstreamResult result)
+    {
+        Interlocked.Decrement(ref inFlight);
+        health.End(trial, result);
+    }
 
     public static string AddressOf(string ip, int port)
         => IPAddress.TryParse(ip, out var parsed) ? new IPEndPoint(parsed, port).ToString() : $"{ip}:{port}";

@@ -1,21 +1,26 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Serving.Dataplane;
+using Serving.Dataplane.Requests;
 using Serving.Networking.Gateway.Backends;
 using Serving.Networking.Gateway.Routing;
 
 namespace Serving.Networking.Gateway.Proxying;
 
 /// <summary>
-/// Sends a request to an endpoint of its backend. It is sent again only when nobody answered the connection and nothing of it was read,
-/// so no request is ever done twice. Without an endpoint it waits a moment, because watches lag behind the world, then answers 503.
+/// Sends a request to an endpoint of its backend, and to another one when nothing of it reached the program: nobody answered the
+/// connection, or the queue-proxy says that its program did not. So no request is done twice. Endpoints that failed are avoided for a while.
+/// Without an endpoint it waits a moment, because watches lag behind the world, then gives an error.
 /// </summary>
 internal sealed partial class BackendForwarder(IUpstream upstream, ILocalActivator? localActivator, Func<string, UpstreamTls>? revisionTls, ILogger logger)
 {
+    /// <summary>How often one request is sent at most.</summary>
+    private const int MaxAttempts = 16;
+
     /// <summary>How long a request waits for an endpoint to appear.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 
-    /// <summary>How long it waits before it tries endpoints again that did not answer.</summary>
+    /// <summary>How long it waits at first before it tries endpoints again that failed; twice as long each time.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
 
     /// <summary>Requests that may wait for endpoints at once.</summary>
@@ -30,6 +35,11 @@ internal sealed partial class BackendForwarder(IUpstream upstream, ILocalActivat
         {
             await AttemptAsync(context, split).ConfigureAwait(false);
         }
+        catch (Exception exception) when (exception is not (OperationCanceledException or BadHttpRequestException))
+        {
+            await PlainText.WriteUnexpectedAsync(context).ConfigureAwait(false);
+            throw;
+        }
         finally
         {
             split.Counter.End(started, context.Response.StatusCode);
@@ -40,56 +50,66 @@ internal sealed partial class BackendForwarder(IUpstream upstream, ILocalActivat
     {
         List<BackendEndpoint>? tried = null;
         var deadline = 0L;
+        var pause = Pause;
+        var last = UpstreamResult.NotConnected;
+        var attempts = 0;
         while (true)
         {
             var state = split.Backend.Resolve();
-            if (state.Pick(tried, Random.Shared) is { } endpoint)
+            if (attempts < MaxAttempts && state.Pick(tried, Random.Shared) is { } endpoint)
             {
-                var result = await SendAsync(context, split, state, endpoint).ConfigureAwait(false);
-                if (result != UpstreamResult.NotConnected)
+                last = await SendAsync(context, split, state, endpoint).ConfigureAwait(false);
+                if (last is not (UpstreamResult.NotConnected or UpstreamResult.Unsent or UpstreamResult.Lost))
                 {
                     return;
                 }
 
-                endpoint.Avoid();
+                attempts++;
                 (tried ??= []).Add(endpoint);
                 continue;
             }
 
             deadline = deadline == 0 ? Environment.TickCount64 + (long)Patience.TotalMilliseconds : deadline;
-            if (!await WaitAsync(state, deadline, context.RequestAborted).ConfigureAwait(false))
+            if (attempts >= MaxAttempts || !await WaitAsync(state, deadline, pause, context.RequestAborted).ConfigureAwait(false))
             {
                 LogNoEndpoint(logger, split.Backend.Key);
-                await RefuseAsync(context).ConfigureAwait(false);
+                await RefuseAsync(context, last).ConfigureAwait(false);
                 return;
             }
 
+            pause = tried is null ? pause : pause * 2;
             tried = null;
         }
     }
 
     private async ValueTask<UpstreamResult> SendAsync(HttpContext context, Split split, BackendState state, BackendEndpoint endpoint)
     {
-        endpoint.Begin();
+        var trial = endpoint.Begin();
+        var result = UpstreamResult.Canceled;
         try
         {
             if (endpoint.LocalActivator && localActivator is not null && split.Revision is not null)
             {
                 await localActivator.HandleAsync(context, split.Namespace, split.Revision).ConfigureAwait(false);
-                return UpstreamResult.Done;
+                result = UpstreamResult.Done;
+            }
+            else
+            {
+                var tls = state.Https && split.Revision is not null ? revisionTls?.Invoke(split.Namespace) : null;
+                var target = new UpstreamTarget(endpoint.Address, state.Http2) { Tls = tls, IsQueueProxy = split.Revision is not null };
+                result = await upstream.ForwardAsync(context, target, context.RequestAborted).ConfigureAwait(false);
             }
 
-            var tls = state.Https && split.Revision is not null ? revisionTls?.Invoke(split.Namespace) : null;
-            return await upstream.ForwardAsync(context, new UpstreamTarget(endpoint.Address, state.Http2) { Tls = tls }, context.RequestAborted).ConfigureAwait(false);
+            return result;
         }
         finally
         {
-            endpoint.End();
+            endpoint.End(trial, result);
         }
     }
 
     /// <summary>Waits until the endpoints change or a short time passes; false when there is no patience or no room left to wait.</summary>
-    private async ValueTask<bool> WaitAsync(BackendState state, long deadline, CancellationToken cancellation)
+    private async ValueTask<bool> WaitAsync(BackendState state, long deadline, TimeSpan pause, CancellationToken cancellation)
     {
         if (Environment.TickCount64 >= deadline || cancellation.IsCancellationRequested)
         {
@@ -104,7 +124,7 @@ internal sealed partial class BackendForwarder(IUpstream upstream, ILocalActivat
 
         try
         {
-            await state.Replaced.WaitAsync(state.Endpoints.Length == 0 ? TimeSpan.FromMilliseconds(deadline - Environment.TickCount64 + 1) : Pause, cancellation).ConfigureAwait(false);
+            await state.Replaced.WaitAsync(state.Endpoints.Length == 0 ? TimeSpan.FromMilliseconds(deadline - Environment.TickCount64 + 1) : pause, cancellation).ConfigureAwait(false);
         }
         catch (TimeoutException)
         {
@@ -122,15 +142,16 @@ internal sealed partial class BackendForwarder(IUpstream upstream, ILocalActivat
         return true;
     }
 
-    private static Task RefuseAsync(HttpContext context)
+    private static Task RefuseAsync(HttpContext context, UpstreamResult last)
     {
         if (context.RequestAborted.IsCancellationRequested)
         {
             return Task.CompletedTask;
         }
 
-        context.Response.Headers.RetryAfter = "1";
-        return PlainAnswer.WriteAsync(context, StatusCodes.Status503ServiceUnavailable, "no endpoint is ready");
+        return last == UpstreamResult.NotConnected
+            ? PlainText.WriteErrorAsync(context, StatusCodes.Status503ServiceUnavailable, "no endpoint is ready", retryAfter: "1")
+            : PlainText.WriteErrorAsync(context, StatusCodes.Status502BadGateway, "no pod's program accepts connections", retryAfter: "1");
     }
 
     [LoggerMessage(1, LogLevel.Warning, "No endpoint of {Backend} is ready.")]

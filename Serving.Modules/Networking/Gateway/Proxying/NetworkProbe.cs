@@ -22,12 +22,12 @@ internal static class NetworkProbe
         var asked = context.Request.Headers[Headers.NetworkHash].ToString();
         if (asked.Length == 0)
         {
-            return PlainAnswer.WriteAsync(context, StatusCodes.Status400BadRequest, $"a probe request must contain a non-empty \"{Headers.NetworkHash}\" header");
+            return PlainText.WriteErrorAsync(context, StatusCodes.Status400BadRequest, $"a probe request must contain a non-empty \"{Headers.NetworkHash}\" header");
         }
 
         if (!route.Splits.All(static split => split.Backend.Available))
         {
-            return PlainAnswer.WriteAsync(context, StatusCodes.Status503ServiceUnavailable, "no endpoint is ready");
+            return PlainText.WriteErrorAsync(context, StatusCodes.Status503ServiceUnavailable, "no endpoint is ready");
         }
 
         context.Response.Headers[Headers.NetworkHash] = asked == Headers.NetworkHashOverride ? route.Hash : ProbeRequest.Echo(asked);

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Serving.Api.WellKnown;
+using Serving.Dataplane.Requests;
 using Serving.Networking.Gateway.Routing;
 
 namespace Serving.Networking.Gateway.Proxying;
@@ -17,6 +18,8 @@ internal sealed class RequestRouter(BackendForwarder forwarder, int trustedHops)
 {
     /// <summary>How often a request may come back to the table; a longer way is a circle.</summary>
     private const int MaxDepth = 3;
+
+    private const string NoRoute = "no route leads to this host and path";
 
     private RouteTable table = RouteTable.Empty;
 
@@ -46,12 +49,12 @@ internal sealed class RequestRouter(BackendForwarder forwarder, int trustedHops)
         var request = context.Request;
         if (RequestPath.Climbs(context.Features.Get<IHttpRequestFeature>()?.RawTarget))
         {
-            return PlainAnswer.WriteAsync(context, StatusCodes.Status400BadRequest, "the path must not contain ..");
+            return PlainText.WriteErrorAsync(context, StatusCodes.Status400BadRequest, "the path must not contain ..");
         }
 
         if (Find(hosts, request.Host.Value, request) is not { } route)
         {
-            return PlainAnswer.WriteAsync(context, StatusCodes.Status404NotFound);
+            return PlainText.WriteErrorAsync(context, StatusCodes.Status404NotFound, NoRoute);
         }
 
         if (NetworkProbe.Is(request))
@@ -62,7 +65,9 @@ internal sealed class RequestRouter(BackendForwarder forwarder, int trustedHops)
         if (route.RedirectToHttps && external && ForwardedHeaders.SchemeOf(request, trustedHops) != "https")
         {
             context.Response.Headers.Location = $"https://{HostTable.NameOf(request.Host.Value)}{RawTarget(context)}";
-            return PlainAnswer.WriteAsync(context, StatusCodes.Status301MovedPermanently);
+            context.Response.StatusCode = StatusCodes.Status301MovedPermanently;
+            context.Response.ContentLength = 0;
+            return Task.CompletedTask;
         }
 
         ForwardedHeaders.Apply(context, trustedHops > 0);
@@ -78,7 +83,7 @@ internal sealed class RequestRouter(BackendForwarder forwarder, int trustedHops)
             knowsTags |= route.KnowsTags;
             if (route.Choose(Random.Shared.NextDouble()) is not { } split)
             {
-                return PlainAnswer.WriteAsync(context, StatusCodes.Status503ServiceUnavailable, "the route has no backend");
+                return PlainText.WriteErrorAsync(context, StatusCodes.Status503ServiceUnavailable, "the route has no backend");
             }
 
             var request = context.Request;
@@ -101,13 +106,13 @@ internal sealed class RequestRouter(BackendForwarder forwarder, int trustedHops)
 
             if (Find(now.ClusterLocal, request.Host.Value, request) is not { } next)
             {
-                return PlainAnswer.WriteAsync(context, StatusCodes.Status404NotFound);
+                return PlainText.WriteErrorAsync(context, StatusCodes.Status404NotFound, NoRoute);
             }
 
             route = next;
         }
 
-        return PlainAnswer.WriteAsync(context, StatusCodes.Status508LoopDetected, "the route leads to itself");
+        return PlainText.WriteErrorAsync(context, StatusCodes.Status508LoopDetected, "the route leads to itself");
     }
 
     private static Route? Find(HostTable hosts, string? host, HttpRequest request)

@@ -1,0 +1,68 @@
+using System.IO.Pipelines;
+
+namespace Serving.Dataplane.Http1;
+
+/// <summary>Sends the body of a request over HTTP/1.1, in chunks when its length is not known.</summary>
+/// <param name="connection">Where to.</param>
+internal sealed class Http1RequestBody(Http1Connection connection) : RequestBody
+{
+    /// <summary>The most bytes of one chunk.</summary>
+    private const int MaxChunk = 32 * 1024;
+
+    private SendBuffer _scratch = null!;
+    private bool _chunked;
+
+    private static ReadOnlyMemory<byte> LastChunk { get; } = "0\r\n\r\n"u8.ToArray();
+
+    /// <summary>Begins with a request.</summary>
+    /// <param name="scratch">Where bytes are put together; it holds the head of the request.</param>
+    /// <param name="keep">Whether to keep what is little, to be sent again.</param>
+    public void Begin(SendBuffer scratch, bool keep)
+    {
+        _scratch = scratch;
+        Begin(keep);
+    }
+
+    /// <summary>Puts what of the body has arrived behind the head, when that is all of it and it is little.</summary>
+    /// <returns>Whether the body is now in the buffer.</returns>
+    public bool TryAppendWhole(PipeReader body, in RequestShape shape)
+    {
+        if (shape.Chunked || shape.Length > _scratch.Free || !body.TryRead(out var read)) return false;
+        var buffer = read.Buffer;
+        if (buffer.Length < shape.Length)
+        {
+            body.AdvanceTo(buffer.Start, read.IsCanceled ? buffer.Start : buffer.End);
+            return false;
+        }
+
+        foreach (var segment in buffer) _scratch.Append(segment.Span);
+        Advance(body, buffer);
+        return true;
+    }
+
+    /// <summary>Sends the body to its end, or until it is stopped.</summary>
+    /// <returns>Whether it was sent to its end.</returns>
+    public Task<bool> SendAsync(PipeReader body, bool chunked)
+    {
+        _chunked = chunked;
+        return CopyAsync(body);
+    }
+
+    protected override ValueTask SendAsync(ReadOnlyMemory<byte> part) => _chunked ? SendChunksAsync(part) : connection.SendAsync(part);
+
+    protected override ValueTask EndAsync() => _chunked ? connection.SendAsync(LastChunk) : default;
+
+    private async ValueTask SendChunksAsync(ReadOnlyMemory<byte> data)
+    {
+        while (!data.IsEmpty)
+        {
+            var part = data[..Math.Min(data.Length, MaxChunk)];
+            _scratch.Clear();
+            _scratch.AppendChunkSize(part.Length);
+            _scratch.Append(part.Span);
+            _scratch.Append("\r\n"u8);
+            await connection.SendAsync(_scratch.Written);
+            data = data[part.Length..];
+        }
+    }
+}

@@ -1,0 +1,173 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Logging;
+using Serving.Dataplane.Requests;
+
+namespace Serving.Dataplane.Http2;
+
+/// <summary>
+/// Forwards over HTTP/2 with .NET's client, both directions at once, trailers and gRPC included. Only what the server says it did not
+/// process (REFUSED_STREAM, or above the last stream of a GOAWAY) is sent again.
+/// </summary>
+internal sealed partial class Http2Upstream(UpstreamOptions options) : IUpstream, IDisposable
+{
+    private const long RefusedStream = 7;
+    private const int InternalError = 2;
+    private static readonly TimeSpan RequestEndGrace = TimeSpan.FromMilliseconds(50);
+
+    private readonly ClientPools _pools = new(options);
+    private readonly ILogger _logger = options.LoggerFactory.CreateLogger<Http2Upstream>();
+
+    public async ValueTask<UpstreamResult> ForwardAsync(HttpContext context, UpstreamTarget target, CancellationToken cancellation)
+    {
+        var hasBody = context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody ?? true;
+        var body = new Http2RequestBody(hasBody ? context.Request.BodyReader : null, context.Request.ContentLength);
+        using var request = Http2Head.Request(context, target, body);
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellation, context.RequestAborted);
+        var delivered = false;
+        Exception failure;
+        try
+        {
+            using var response = await _pools.For(target.Tls).SendAsync(request, ended.Token);
+            var unserved = Http2Head.Unserved(response);
+            if (target.IsQueueProxy && unserved is UpstreamResult.Unsent or UpstreamResult.Lost)
+            {
+                await ended.CancelAsync();
+                await body.EndAsync(TimeSpan.Zero);
+                if (body.IsUnread) return UnservedOf(context, unserved);
+                return await FailAsync(context, target, null, "the program refused the connection, and too much of the request's body was read to send it to another");
+            }
+
+            body.Release();
+            Http2Head.Copy(response, context.Response);
+            await CopyBodyAsync(context, response, ended.Token);
+            Http2Head.CopyTrailers(response, context.Response);
+            await context.Response.CompleteAsync();
+            delivered = true;
+            await body.EndAsync(RequestEndGrace);
+            return target.IsQueueProxy ? unserved : UpstreamResult.Done;
+        }
+        catch (Exception exception) when (exception is HttpRequestException or IOException or OperationCanceledException or ObjectDisposedException or InvalidOperationException)
+        {
+            failure = exception;
+        }
+        finally
+        {
+            // Whatever became of it: nobody may read the client's body when this returns.
+            if (!delivered) await ended.CancelAsync();
+            await body.EndAsync(TimeSpan.Zero);
+        }
+
+        return await OutcomeAsync(context, target, body, failure, cancellation);
+    }
+
+    public void Dispose() => _pools.Dispose();
+
+    private static UpstreamResult UnservedOf(HttpContext context, UpstreamResult unserved)
+    {
+        if (unserved == UpstreamResult.Lost) context.Request.Headers[DataplaneHeaders.Resent] = "true";
+        return unserved;
+    }
+
+    private static async ValueTask CopyBodyAsync(HttpContext context, HttpResponseMessage response, CancellationToken cancellation)
+    {
+        var (status, method) = (context.Response.StatusCode, context.Request.Method);
+        if (HttpMethods.IsHead(method) || status is StatusCodes.Status204NoContent or StatusCodes.Status205ResetContent or StatusCodes.Status304NotModified) return;
+        await using var body = await response.Content.ReadAsStreamAsync(cancellation);
+
+        // A client waits for the headers of a stream long before its first message. Those of a gRPC response without one must stand in
+        // the header block that ends the stream. A read of nothing waits for something, or for the end.
+        var waiting = body.ReadAsync(Memory<byte>.Empty, cancellation);
+        if (!context.Response.Headers.ContainsKey("grpc-status"))
+        {
+            await context.Response.StartAsync(cancellation);
+            if (!waiting.IsCompleted) await context.Response.Body.FlushAsync(cancellation);
+        }
+
+        await waiting;
+        var writer = context.Response.BodyWriter;
+        while (true)
+        {
+            var read = await body.ReadAsync(writer.GetMemory(), cancellation);
+            if (read == 0) return;
+            writer.Advance(read);
+            if ((await writer.FlushAsync(cancellation)).IsCompleted) throw new OperationCanceledException("The client takes no more of the response.");
+        }
+    }
+
+    private async ValueTask<UpstreamResult> OutcomeAsync(
+        HttpContext context, UpstreamTarget target, Http2RequestBody body, Exception failure, CancellationToken cancellation)
+    {
+        var response = context.Response;
+
+        // Who is to blame: a client that is gone, whatever else failed on its account.
+        if (cancellation.IsCancellationRequested || context.RequestAborted.IsCancellationRequested)
+        {
+            // What has begun ends as the caller thinks fit.
+            if (!response.HasStarted) response.Clear();
+            return UpstreamResult.Canceled;
+        }
+
+        if (response.HasStarted)
+        {
+            LogFailed(target.Address, failure.Message);
+            Cut(context, failure);
+            return UpstreamResult.Failed;
+        }
+
+        if (body.ClientFailure is { } mistake)
+        {
+            LogFailed(target.Address, failure.Message);
+            var bad = mistake as BadHttpRequestException;
+            await PlainText.WriteErrorAsync(context, bad?.StatusCode ?? StatusCodes.Status400BadRequest, bad?.Message ?? "the request ended before its body did");
+            return UpstreamResult.BadRequest;
+        }
+
+        if (body.IsUnread && IsUnprocessed(failure))
+        {
+            LogNotConnected(target.Address, failure.Message);
+            response.Clear();
+            return UpstreamResult.NotConnected;
+        }
+
+        var secure = failure is HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError } or HttpRequestException { InnerException: System.Security.Authentication.AuthenticationException };
+        return await FailAsync(context, target, failure.Message, secure ? "the destination could not prove by TLS who it is" : "the program ended the connection or the stream without a response");
+    }
+
+    private async ValueTask<UpstreamResult> FailAsync(HttpContext context, UpstreamTarget target, string? failure, string reason)
+    {
+        LogFailed(target.Address, failure ?? reason);
+        await PlainText.WriteErrorAsync(context, StatusCodes.Status502BadGateway, reason, unserved: target.IsProgram ? Unserved.Failed : null);
+        return UpstreamResult.Failed;
+    }
+
+    private static bool IsUnprocessed(Exception failure)
+    {
+        if (failure is not HttpRequestException http) return false;
+        return http.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError
+            || Protocol(failure) is { ErrorCode: RefusedStream };
+    }
+
+    private static HttpProtocolException? Protocol(Exception? failure)
+    {
+        for (; failure is not null; failure = failure.InnerException)
+        {
+            if (failure is HttpProtocolException protocol) return protocol;
+        }
+
+        return null;
+    }
+
+    // Half a response must not look like a whole one. A client of HTTP/2 hears with which code the program ended the stream.
+    private static void Cut(HttpContext context, Exception failure)
+    {
+        if (context.Features.Get<IHttpResetFeature>() is { } stream) stream.Reset(Protocol(failure) is { ErrorCode: > 0 and <= int.MaxValue } known ? (int)known.ErrorCode : InternalError);
+        else context.Abort();
+    }
+
+    [LoggerMessage(1, LogLevel.Warning, "Forwarding to {Address} failed: {Reason}")]
+    private partial void LogFailed(string address, string reason);
+
+    [LoggerMessage(2, LogLevel.Debug, "No connection to {Address}: {Reason}")]
+    private partial void LogNotConnected(string address, string reason);
+}

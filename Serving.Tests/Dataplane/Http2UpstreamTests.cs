@@ -1,0 +1,215 @@
+using System.Net;
+using FluentAssertions;
+using Microsoft.AspNetCore.Connections.Features;
+using Microsoft.AspNetCore.Http;
+using NUnit.Framework;
+using Serving.Dataplane;
+using Serving.Tests.Support;
+
+namespace Serving.Tests.Dataplane;
+
+/// <summary>What the HTTP/2 upstream makes of servers that refuse, end their sessions, or break off.</summary>
+[TestFixture]
+[CancelAfter(60_000)]
+public sealed class Http2UpstreamTests
+{
+    private readonly HttpClient _client = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(40) };
+    private RecordingLogs _logs = null!;
+    private IUpstream _upstream = null!;
+    private Http2Frames _destination = null!;
+    private UpstreamResult? _result;
+    private TestServer _proxy = null!;
+
+    [SetUp]
+    public async Task StartAsync()
+    {
+        _result = null;
+        _upstream = Upstreams.Create(new UpstreamOptions { LoggerFactory = _logs = new RecordingLogs() });
+        _destination = new Http2Frames();
+        _proxy = await TestServer.ProxyAsync(_upstream, _destination.Address, result => _result = result);
+    }
+
+    [TearDown]
+    public async Task StopAsync()
+    {
+        await _proxy.DisposeAsync();
+        _destination.Dispose();
+        ((IDisposable)_upstream).Dispose();
+        _logs.Dispose();
+    }
+
+    [OneTimeTearDown]
+    public void Dispose() => _client.Dispose();
+
+    [Test]
+    public async Task Sends_a_request_with_its_body_again_that_was_refused_unprocessed([Values] bool goAway)
+    {
+        var posting = PostAsync(20_000);
+        using var first = await _destination.AcceptAsync();
+        var refused = await first.RequestAsync();
+        (await first.BodyLengthAsync(refused)).Should().Be(20_000);
+        if (goAway) await first.GoAwayAsync(last: 0, code: 0);
+        else await first.ResetAsync(refused, 7);
+
+        using var second = goAway ? await _destination.AcceptAsync() : null;
+        var connection = second ?? first;
+        var id = await connection.RequestAsync();
+        (await connection.BodyLengthAsync(id)).Should().Be(20_000);
+        await connection.WriteAsync(Http2Frames.Headers, Http2Frames.EndHeaders | Http2Frames.EndStream, id, Http2Frames.Status200);
+
+        using var response = await posting;
+        response.StatusCode.Should().Be(HttpStatusCode.OK);
+        await Eventually.HoldsAsync(() => _result.Should().Be(UpstreamResult.Done));
+    }
+
+    [Test]
+    public async Task Sends_nothing_again_that_may_have_been_processed([Values("GET", "POST")] string method)
+    {
+        var sending = _client.SendAsync(Request(new HttpMethod(method)));
+        using (var first = await _destination.AcceptAsync()) await first.RequestAsync();
+
+        using var response = await sending;
+        response.StatusCode.Should().Be(HttpStatusCode.BadGateway);
+        (await response.Content.ReadAsStringAsync()).Should().Be("the program ended the connection or the stream without a response\n");
+        _result.Should().Be(UpstreamResult.Failed);
+        _destination.IsWaitedFor.Should().BeFalse();
+    }
+
+    [Test]
+    public async Task A_request_that_a_session_still_processes_ends_well_though_the_session_ends()
+    {
+        var getting = _client.SendAsync(Request(HttpMethod.Get));
+        using var first = await _destination.AcceptAsync();
+        var id = await first.RequestAsync();
+        await first.GoAwayAsync((byte)id, code: 0);
+        await first.WriteAsync(Http2Frames.Headers, Http2Frames.EndHeaders, id, Http2Frames.Status200);
+        await first.WriteAsync(Http2Frames.Data, Http2Frames.EndStream, id, "ok"u8.ToArray());
+
+        (await (await getting).Content.ReadAsStringAsync()).Should().Be("ok");
+    }
+
+    [Test]
+    public async Task A_response_that_was_delivered_is_no_failure_though_the_server_wants_no_more_of_the_request()
+    {
+        var body = new System.IO.Pipelines.Pipe();
+        await body.Writer.WriteAsync("some"u8.ToArray());
+        var request = Request(HttpMethod.Post);
+        request.Content = new StreamContent(body.Reader.AsStream());
+        var posting = _client.SendAsync(request);
+        using var first = await _destination.AcceptAsync();
+        var id = await first.RequestAsync();
+        await first.WriteAsync(Http2Frames.Headers, Http2Frames.EndHeaders | Http2Frames.EndStream, id, Http2Frames.Status200);
+        await first.ResetAsync(id, 0);
+
+        using var response = await posting;
+        response.StatusCode.Should().Be(HttpStatusCode.OK);
+        await Eventually.HoldsAsync(() => _result.Should().Be(UpstreamResult.Done));
+        _logs.Text.Should().NotContain("Warning ").And.NotContain("Error ");
+    }
+
+    [Test]
+    public async Task Passes_on_the_headers_of_a_gRPC_stream_that_is_silent_at_first()
+    {
+        var go = new TaskCompletionSource();
+        await using var destination = await TestServer.StartAsync(async context =>
+        {
+            context.Response.ContentType = "application/grpc";
+            await context.Response.StartAsync();
+            await context.Response.Body.FlushAsync();
+            await go.Task;
+            context.Response.AppendTrailer("grpc-status", "0");
+        });
+        await using var proxy = await TestServer.ProxyAsync(_upstream, destination.Address);
+
+        var request = Request(HttpMethod.Post);
+        request.RequestUri = new Uri($"http://{proxy.Address}/");
+        using var response = await _client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        go.SetResult();
+
+        await response.Content.ReadAsByteArrayAsync();
+        response.TrailingHeaders.GetValues("grpc-status").Should().Equal("0");
+    }
+
+    [Test]
+    public async Task Leaves_a_gRPC_response_of_trailers_only_in_one_header_block()
+    {
+        await using var destination = await TestServer.StartAsync(context =>
+        {
+            context.Response.ContentType = "application/grpc";
+            context.Response.Headers["grpc-status"] = "5";
+            return Task.CompletedTask;
+        });
+        await using var proxy = await TestServer.ProxyAsync(_upstream, destination.Address);
+
+        var request = Request(HttpMethod.Post);
+        request.RequestUri = new Uri($"http://{proxy.Address}/");
+        using var response = await _client.SendAsync(request);
+
+        response.Headers.GetValues("grpc-status").Should().Equal("5");
+        (await response.Content.ReadAsByteArrayAsync()).Should().BeEmpty();
+    }
+
+    [Test]
+    public async Task No_request_fails_while_the_server_ends_its_sessions_all_the_time()
+    {
+        var requests = 0;
+        await using var destination = await TestServer.StartAsync(async context =>
+        {
+            if (Interlocked.Increment(ref requests) % 10 == 0) context.Features.Get<IConnectionLifetimeNotificationFeature>()!.RequestClose();
+            await context.Request.Body.CopyToAsync(context.Response.Body);
+        });
+        await using var proxy = await TestServer.ProxyAsync(_upstream, destination.Address);
+
+        var results = await Task.WhenAll(Enumerable.Range(0, 8).Select(async _ =>
+        {
+            var failed = 0;
+            for (var i = 0; i < 60; i++)
+            {
+                var request = Request(HttpMethod.Post);
+                request.RequestUri = new Uri($"http://{proxy.Address}/");
+                request.Content = new ByteArrayContent(new byte[3000]);
+                using var response = await _client.SendAsync(request);
+                if (response.StatusCode != HttpStatusCode.OK || (await response.Content.ReadAsByteArrayAsync()).Length != 3000) failed++;
+            }
+
+            return failed;
+        }));
+
+        results.Sum().Should().Be(0);
+    }
+
+    [Test]
+    public async Task Passes_headers_with_an_empty_value_and_more_than_one_value_on()
+    {
+        await using var destination = await TestServer.StartAsync(context =>
+        {
+            context.Response.Headers["X-Empty"] = "";
+            context.Response.Headers["X-Two"] = new[] { "a", "b" };
+            return context.Response.WriteAsync($"{context.Request.Headers.ContainsKey("X-Sent-Empty")} {context.Request.Headers.Cookie}");
+        });
+        await using var proxy = await TestServer.ProxyAsync(_upstream, destination.Address);
+
+        var request = Request(HttpMethod.Get);
+        request.RequestUri = new Uri($"http://{proxy.Address}/");
+        request.Headers.TryAddWithoutValidation("X-Sent-Empty", "");
+        request.Headers.TryAddWithoutValidation("Cookie", ["a=1", "b=2"]);
+        using var response = await _client.SendAsync(request);
+
+        (await response.Content.ReadAsStringAsync()).Should().Be("True a=1; b=2");
+        response.Headers.GetValues("X-Empty").Should().Equal("");
+        response.Headers.GetValues("X-Two").Should().Equal("a", "b");
+    }
+
+    private Task<HttpResponseMessage> PostAsync(int length)
+    {
+        var request = Request(HttpMethod.Post);
+        request.Content = new ByteArrayContent(new byte[length]);
+        return _client.SendAsync(request);
+    }
+
+    private HttpRequestMessage Request(HttpMethod method) => new(method, new Uri($"http://{_proxy.Address}/"))
+    {
+        Version = HttpVersion.Version20,
+        VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+    };
+}
