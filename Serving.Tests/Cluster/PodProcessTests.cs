@@ -46,9 +46,54 @@ public sealed class PodProcessTests
         pods.Items.Should().ContainSingle().Which.Status!.ContainerStatuses.Single(status => status.Name == "user-container").RestartCount.Should().Be(1);
     }
 
+    [TestCase("HelloWorld", TestName = "Few_requests_fail_when_the_program_of_one_of_three_pods_is_killed")]
+    [TestCase("Serving.QueueProxy", TestName = "Few_requests_fail_when_the_sidecar_of_one_of_three_pods_is_killed")]
+    public async Task Few_requests_fail_when_one_of_three_is_killed(string killed)
+    {
+        TestCluster.NeedsLocalCluster("this kills the process of a pod, and only a local pod's is on this machine");
+        await using var cluster = await LocalClusterHarness.StartAsync();
+        await cluster.ApplyAsync(
+            """
+            apiVersion: serving.knative.dev/v1
+            kind: Service
+            metadata: {name: hello, namespace: default}
+            spec:
+              template:
+                metadata: {annotations: {autoscaling.knative.dev/min-scale: "3"}}
+                spec: {containers: [{image: ghcr.io/serving-samples/helloworld, env: [{name: TARGET, value: World}]}]}
+            """);
+        await cluster.WaitForReadyAsync("default", "hello");
+        await Eventually.HoldsAsync(() => ProgramsOf(cluster.Host, killed).Should().HaveCount(3), TimeSpan.FromSeconds(30));
+        var (sent, failed, done) = (0, 0, false);
+        var load = Enumerable.Range(0, 20).Select(async _ =>
+        {
+            using var pace = new PeriodicTimer(TimeSpan.FromMilliseconds(100));
+            while (!done && await pace.WaitForNextTickAsync())
+            {
+                using var request = new HttpRequestMessage(HttpMethod.Post, "/") { Headers = { Host = HelloHost }, Content = new StringContent("hello") };
+                using var response = await cluster.Gateway.SendAsync(request);
+                Interlocked.Increment(ref sent);
+                if (response.StatusCode != HttpStatusCode.OK) Interlocked.Increment(ref failed);
+            }
+        }).ToArray();
+        await Eventually.HoldsAsync(() => sent.Should().BeGreaterThan(200), TimeSpan.FromSeconds(60));
+
+        Kill(ProgramsOf(cluster.Host, killed)[0]);
+        var before = sent;
+        await Eventually.HoldsAsync(() => sent.Should().BeGreaterThan(before + 1000), TimeSpan.FromSeconds(120));
+        done = true;
+        await Task.WhenAll(load);
+
+        TestContext.Out.WriteLine($"{failed} of {sent} requests failed");
+        failed.Should().BeLessThanOrEqualTo(5);
+    }
+
     /// <summary>The one process of a program below the host.</summary>
-    private static int ProgramOf(HostProcess host, string program)
-        => host.Descendants().Should().ContainSingle(id => CommandOf(id).Contains(program, StringComparison.Ordinal)).Which;
+    private static int ProgramOf(HostProcess host, string program) => ProgramsOf(host, program).Should().ContainSingle().Which;
+
+    /// <summary>The processes of a program below the host.</summary>
+    private static int[] ProgramsOf(HostProcess host, string program)
+        => [.. host.Descendants().Where(id => CommandOf(id).Contains(program, StringComparison.Ordinal))];
 
     private static string CommandOf(int id)
     {
