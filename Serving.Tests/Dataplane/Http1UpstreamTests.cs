@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Net.WebSockets;
 using FluentAssertions;
 using Microsoft.AspNetCore.Connections.Features;
 using NUnit.Framework;
@@ -199,6 +200,23 @@ public sealed class Http1UpstreamTests
         (await response.Content.ReadAsStringAsync()).Should().Be("the program closed the connection without a response\n");
         response.Content.Headers.ContentType!.MediaType.Should().Be("text/plain");
         _destination.IsWaitedFor.Should().BeFalse("the program had the request");
+        _result.Should().Be(UpstreamResult.Failed);
+    }
+
+    [Test]
+    public async Task Sends_the_handshake_of_a_WebSocket_over_http2_once()
+    {
+        await using var proxy = await TestServer.StartAsync(async context =>
+            _result = await _upstream.ForwardAsync(context, new UpstreamTarget(_destination.Address, Http2: false), context.RequestAborted));
+        using var socket = new ClientWebSocket();
+        socket.Options.HttpVersion = HttpVersion.Version20;
+        socket.Options.HttpVersionPolicy = HttpVersionPolicy.RequestVersionExact;
+        using var client = new HttpMessageInvoker(new SocketsHttpHandler());
+        var connecting = socket.ConnectAsync(new Uri($"ws://{proxy.Address}/"), client, default);
+        using (var first = await _destination.AcceptAsync()) await first.ReadUntilAsync("\r\n\r\n");
+
+        await FluentActions.Awaiting(() => connecting).Should().ThrowAsync<WebSocketException>();
+        _destination.IsWaitedFor.Should().BeFalse();
         _result.Should().Be(UpstreamResult.Failed);
     }
 

@@ -32,12 +32,20 @@ internal sealed class ClientPools(UpstreamOptions options) : IDisposable
         foreach (var pool in _tls.Values) pool.Dispose();
     }
 
-    private static SocketsHttpHandler Handler(UpstreamOptions options, UpstreamTls? tls) => new()
+    /// <summary>A handler of clients.</summary>
+    /// <param name="options">How to connect.</param>
+    /// <param name="tls">How to verify the destination; null for clear text.</param>
+    /// <param name="connecting">Called before each connection is made; may throw to refuse it.</param>
+    internal static SocketsHttpHandler Handler(UpstreamOptions options, UpstreamTls? tls, Action? connecting = null) => new()
     {
         ActivityHeadersPropagator = null,
         AllowAutoRedirect = false,
         AutomaticDecompression = DecompressionMethods.None,
-        ConnectCallback = (context, cancellation) => ConnectAsync(context, options.ConnectTimeout, tls, cancellation),
+        ConnectCallback = (context, cancellation) =>
+        {
+            connecting?.Invoke();
+            return ConnectAsync(context, options.ConnectTimeout, tls, cancellation);
+        },
         EnableMultipleHttp2Connections = true,
         KeepAlivePingDelay = TimeSpan.FromSeconds(30),
         KeepAlivePingTimeout = TimeSpan.FromSeconds(15),

@@ -18,6 +18,7 @@ internal sealed partial class ForwarderUpstream : IUpstream, IDisposable
     private static readonly ForwarderRequestConfig Http1 = Config(HttpVersion.Version11);
     private static readonly ForwarderRequestConfig Http2 = Config(HttpVersion.Version20);
 
+    private readonly UpstreamOptions _options;
     private readonly ILogger _logger;
     private readonly ServiceProvider _services;
     private readonly IHttpForwarder _forwarder;
@@ -25,6 +26,7 @@ internal sealed partial class ForwarderUpstream : IUpstream, IDisposable
 
     public ForwarderUpstream(UpstreamOptions options)
     {
+        _options = options;
         _logger = options.LoggerFactory.CreateLogger<ForwarderUpstream>();
         var services = new ServiceCollection();
 
@@ -39,20 +41,37 @@ internal sealed partial class ForwarderUpstream : IUpstream, IDisposable
 
     public async ValueTask<UpstreamResult> ForwardAsync(HttpContext context, UpstreamTarget target, CancellationToken cancellation)
     {
+        if (HttpMethods.IsConnect(context.Request.Method)) return await ConnectAsync(context, target, cancellation);
+        var error = await SendAsync(context, target, _pools.For(target.Tls), cancellation);
+        return error == ForwarderError.None ? UpstreamResult.Done : await OutcomeAsync(context, target, error, mayHaveArrived: false, cancellation);
+    }
+
+    // .NET's client sends a request without a body up to three times more when connections end without a response. A WebSocket has a
+    // connection to itself anyway, so it gets a client that connects once.
+    private async ValueTask<UpstreamResult> ConnectAsync(HttpContext context, UpstreamTarget target, CancellationToken cancellation)
+    {
+        var attempts = 0;
+        using var once = new HttpMessageInvoker(ClientPools.Handler(_options, target.Tls, () =>
+        {
+            if (Interlocked.Increment(ref attempts) > 1) throw new IOException("The connection ended without a response.");
+        }));
+        var error = await SendAsync(context, target with { Http2 = false }, once, cancellation);
+        return error == ForwarderError.None ? UpstreamResult.Done : await OutcomeAsync(context, target, error, mayHaveArrived: attempts > 1, cancellation);
+    }
+
+    private async ValueTask<ForwarderError> SendAsync(HttpContext context, UpstreamTarget target, HttpMessageInvoker client, CancellationToken cancellation)
+    {
         var transformer = new TargetTransformer(target);
         var mayEndEarly = cancellation != context.RequestAborted;
         if (mayEndEarly) transformer.KeepResponse(context, cancellation);
-        ForwarderError error;
         try
         {
-            error = await _forwarder.SendAsync(context, "http://" + target.Address, _pools.For(target.Tls), target.Http2 ? Http2 : Http1, transformer, cancellation);
+            return await _forwarder.SendAsync(context, "http://" + target.Address, client, target.Http2 ? Http2 : Http1, transformer, cancellation);
         }
         finally
         {
             if (mayEndEarly) transformer.Release(context);
         }
-
-        return error == ForwarderError.None ? UpstreamResult.Done : await OutcomeAsync(context, target, error, cancellation);
     }
 
     public void Dispose()
@@ -61,7 +80,7 @@ internal sealed partial class ForwarderUpstream : IUpstream, IDisposable
         _services.Dispose();
     }
 
-    private async ValueTask<UpstreamResult> OutcomeAsync(HttpContext context, UpstreamTarget target, ForwarderError error, CancellationToken cancellation)
+    private async ValueTask<UpstreamResult> OutcomeAsync(HttpContext context, UpstreamTarget target, ForwarderError error, bool mayHaveArrived, CancellationToken cancellation)
     {
         var exception = context.Features.Get<IForwarderErrorFeature>()?.Exception;
         var response = context.Response;
@@ -72,7 +91,7 @@ internal sealed partial class ForwarderUpstream : IUpstream, IDisposable
             return UpstreamResult.Failed;
         }
 
-        if (error == ForwarderError.Request
+        if (error == ForwarderError.Request && !mayHaveArrived
             && exception is HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError })
         {
             // The response may be tried for again, so nothing of this attempt may stay on it.
