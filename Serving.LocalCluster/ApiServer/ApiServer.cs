@@ -63,7 +63,7 @@ public sealed class ApiServer : IAsyncDisposable
     public string Token { get; }
 
     /// <summary>Starts a server and returns once it answers requests.</summary>
-    /// <exception cref="IOException">The port is in use (the message names its holder), or the state on disk cannot be read.</exception>
+    /// <exception cref="IOException">The port is in use (the message names its holder), or the files on disk cannot be used.</exception>
     public static async Task<ApiServer> StartAsync(
         ApiServerOptions options, ILoggerFactory loggers, TimeProvider time, CancellationToken cancellation)
     {
@@ -98,7 +98,8 @@ public sealed class ApiServer : IAsyncDisposable
             DefaultPolicy.Ensure(store);
             await new ClusterRoleAggregation(store, registry, writer, loggers.CreateLogger<ClusterRoleAggregation>()).StartAsync().ConfigureAwait(false);
             var front = new RequestPipeline(
-                authenticator, authorizer, resources, new DiscoveryHandler(registry), new OpenApiHandler(registry), loggers.CreateLogger<RequestPipeline>(), stopping.Token);
+                authenticator, authorizer, resources, new DiscoveryHandler(registry), new OpenApiHandler(registry), store, new HealthHandler(store, options.Readiness),
+                loggers.CreateLogger<RequestPipeline>(), stopping.Token);
             app = Build(options, loggers, identity);
             audit = options.AuditLog is { } path ? AuditLog.Open(path, time) : null;
             app.Run(audit is null ? front.HandleAsync : context => audit.HandleAsync(context, front.HandleAsync));
@@ -150,7 +151,8 @@ public sealed class ApiServer : IAsyncDisposable
             kestrel.Limits.MaxRequestBodySize = MaxBodyBytes;
             kestrel.Limits.MaxResponseBufferSize = 1 << 20;
             kestrel.Limits.MinResponseDataRate = null;
-            kestrel.Limits.Http2.MaxStreamsPerConnection = 2000;
+            kestrel.Limits.MaxConcurrentConnections = 1000;
+            kestrel.Limits.Http2.MaxStreamsPerConnection = 1000;
             kestrel.Limits.Http2.InitialConnectionWindowSize = 1 << 20;
             kestrel.Limits.Http2.InitialStreamWindowSize = 1 << 20;
             kestrel.Listen(options.Address, options.Port, endpoint =>

@@ -10,4 +10,7 @@ public sealed record ApiServerOptions(string DataDirectory, IPAddress Address, i
 {
     /// <summary>A file to note every write in, as audit.k8s.io/v1 Events; null for none.</summary>
     public string? AuditLog { get; init; }
+
+    /// <summary>What else must hold for <c>/readyz</c> to say ok, asked at each request; null for nothing: then it speaks of the server alone.</summary>
+    public Func<CancellationToken, Task<IReadOnlyList<ReadinessCheck>>>? Readiness { get; init; }
 }

@@ -73,7 +73,7 @@ public sealed class LoopbackSubnet : IDisposable
         ArgumentException.ThrowIfNullOrEmpty(file);
         var known = File.Exists(file) ? File.ReadAllText(file).Trim() : "";
         var subnet = (IsLoopbackPrefix(known) && !PrefixesWithListeners().Contains(known) ? TryClaim(known) : null) ?? Claim();
-        File.WriteAllText(file, subnet.Prefix);
+        PrivateFile.Replace(file, subnet.Prefix);
         return subnet;
     }
 

@@ -84,6 +84,17 @@ public sealed class StandInProbes
                 var result = await prober.HttpAsync(
                     probe.HttpGet, new IPEndPoint(IPAddress.Parse(ip), port), TimeSpan.FromSeconds(probe.TimeoutSeconds ?? 1), cancellation).ConfigureAwait(false);
                 failures = result.Success ? 0 : failures + 1;
+                if (pod.Metadata.DeletionTimestamp is not null)
+                {
+                    // A process that lives replaces its pod; nobody else lets go of one whose process is dead, and its namespace would never go.
+                    if (failures >= (probe.FailureThreshold ?? 3))
+                    {
+                        await RemoveAsync(client, pod, cancellation).ConfigureAwait(false);
+                    }
+
+                    continue;
+                }
+
                 var isOurs = PodState.ReadyCondition(pod)?.Reason == Reason;
                 if (result.Success ? isOurs : failures >= (probe.FailureThreshold ?? 3) && PodState.IsReady(pod))
                 {
@@ -94,6 +105,19 @@ public sealed class StandInProbes
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
             // The pod is gone, or the node stops.
+        }
+    }
+
+    private async Task RemoveAsync(IKubernetesClient client, Pod pod, CancellationToken cancellation)
+    {
+        try
+        {
+            await client.DeleteAsync(
+                Resources.Pods, pod.Metadata.Namespace, pod.Metadata.Name, cancellation, new DeleteOptions(GracePeriodSeconds: 0, Uid: pod.Metadata.Uid)).ConfigureAwait(false);
+        }
+        catch (KubernetesException refused)
+        {
+            logger.LogDebug("Pod {Pod} could not be removed: {Message}", ObjectKey.Of(pod), refused.Message);
         }
     }
 

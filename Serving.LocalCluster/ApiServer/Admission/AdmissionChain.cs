@@ -62,10 +62,10 @@ internal sealed class AdmissionChain(ObjectStore store, ResourceRegistry registr
             await Task.WhenAll(webhooks.Select(w => AskAsync(w, operation, request, document, old))).ConfigureAwait(false);
     }
 
-    // Webhooks are not asked about webhooks: a broken one could not be mended.
+    // Webhooks are not asked about webhooks: a broken one could not be corrected. Nor about what a start writes before its webhook can answer.
     private List<JsonObject> Configured(string resource, ResourceRequest request)
     {
-        if (request.Resource.Group == Group && request.Resource.Custom is null)
+        if (request.Caller.SkipsWebhooks || (request.Resource.Group == Group && request.Resource.Custom is null))
             return [];
         var webhooks = new List<JsonObject>();
         foreach (var configuration in store.Snapshot(Group, resource).Objects.Values)

@@ -59,6 +59,28 @@ internal static class ManagedFields
             metadata["managedFields"] = list;
     }
 
+    /// <summary>
+    /// Gives entries of <paramref name="document"/> the times they have in <paramref name="old"/> when nothing but such times differs: an apply whose
+    /// values are normalized on their way (<c>1000m</c>, <c>stringData</c>) or that gives what others own again changes nothing, and is no write.
+    /// </summary>
+    public static void KeepTimes(JsonObject old, JsonObject document)
+    {
+        if (document.Array("metadata", "managedFields") is not { } entries || old.Array("metadata", "managedFields") is not { } before || entries.Count != before.Count)
+            return;
+        var timeless = (JsonObject)document.DeepClone();
+        timeless.Object("metadata")!["managedFields"] = before.DeepClone();
+        timeless.Object("metadata")!["resourceVersion"] = old.At("metadata", "resourceVersion")?.DeepClone();
+        if (JsonNode.DeepEquals(old, timeless) && entries.Zip(before).All(pair => JsonNode.DeepEquals(Timeless(pair.First), Timeless(pair.Second))))
+            document.Object("metadata")!["managedFields"] = before.DeepClone();
+    }
+
+    private static JsonNode? Timeless(JsonNode? entry)
+    {
+        var copy = entry?.DeepClone();
+        (copy as JsonObject)?.Remove("time");
+        return copy;
+    }
+
     /// <summary>Takes out the fields nobody owns: what names the object and what the server sets.</summary>
     public static void Strip(FieldSet set)
     {

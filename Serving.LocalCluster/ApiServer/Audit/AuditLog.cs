@@ -12,19 +12,24 @@ namespace Serving.LocalCluster.ApiServer.Audit;
 /// </summary>
 internal sealed class AuditLog : IDisposable
 {
-    private readonly StreamWriter _writer;
+    /// <summary>A file that has grown to as many bytes is put aside as <c>FILE.1</c>, in place of the one before.</summary>
+    internal const long Largest = 256L << 20;
+
+    private readonly string _path;
     private readonly TimeProvider _time;
     private readonly Lock _lock = new();
+    private StreamWriter _writer;
 
-    private AuditLog(StreamWriter writer, TimeProvider time)
+    private AuditLog(string path, TimeProvider time)
     {
-        _writer = writer;
+        _path = path;
+        _writer = Append(path);
         _time = time;
     }
 
     /// <summary>Opens a file to append to. Throws <see cref="IOException"/> when that cannot be.</summary>
     public static AuditLog Open(string path, TimeProvider time)
-        => new(new StreamWriter(path, append: true, new UTF8Encoding(false)) { AutoFlush = true }, time);
+        => new(path, time);
 
     /// <summary>Handles a request, and notes it when it may have changed something.</summary>
     public async Task HandleAsync(HttpContext context, Func<HttpContext, Task> handle)
@@ -87,8 +92,19 @@ internal sealed class AuditLog : IDisposable
             line["requestObject"] = body?.DeepClone();
         var text = line.ToJsonString();
         lock (_lock)
+        {
+            if (_writer.BaseStream.Length > Largest)
+            {
+                _writer.Dispose();
+                File.Move(_path, _path + ".1", overwrite: true);
+                _writer = Append(_path);
+            }
+
             _writer.WriteLine(text);
+        }
     }
+
+    private static StreamWriter Append(string path) => new(PrivateFile.Open(path, FileMode.Append), new UTF8Encoding(false)) { AutoFlush = true };
 
     /// <summary>The version that the request is based on: the document's own, or the one that a JSON patch tests.</summary>
     private static string? NamedVersion(JsonNode? body) => body is JsonArray steps

@@ -33,7 +33,7 @@ internal sealed class CustomResourceController(
         using var watcher = _watcher!;
         await foreach (var record in watcher.Records.ReadAllAsync().ConfigureAwait(false))
         {
-            watcher.Taken();
+            watcher.Taken(record);
             try
             {
                 if (record.Kind == WatchEventKind.Deleted)

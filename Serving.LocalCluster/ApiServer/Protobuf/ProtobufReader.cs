@@ -10,6 +10,8 @@ namespace Serving.LocalCluster.ApiServer.Protobuf;
 /// <summary>Reads the bodies that kubectl sends as protobuf, whatever it is asked for: an envelope around an object, by the field numbers of its type.</summary>
 internal static class ProtobufReader
 {
+    private static readonly UTF8Encoding s_strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
     private static readonly Dictionary<string, string> s_types = new(StringComparer.Ordinal)
     {
         ["v1/Namespace"] = "core.v1.Namespace",
@@ -72,9 +74,9 @@ internal static class ProtobufReader
                     while (type.Next(out var part, out var text))
                     {
                         if (part == 1)
-                            apiVersion = Encoding.UTF8.GetString(text.Bytes);
+                            apiVersion = s_strict.GetString(text.Bytes);
                         else if (part == 2)
-                            kind = Encoding.UTF8.GetString(text.Bytes);
+                            kind = s_strict.GetString(text.Bytes);
                     }
                 }
                 else if (number == 2)
@@ -130,7 +132,7 @@ internal static class ProtobufReader
         while (parts.Next(out var number, out var field))
         {
             if (number == 1)
-                key = Encoding.UTF8.GetString(field.Bytes);
+                key = s_strict.GetString(field.Bytes);
             else if (number == 2)
                 value = Value(values, field, depth);
         }
@@ -148,7 +150,7 @@ internal static class ProtobufReader
             case SchemaType.String when schema.Format == "date-time":
                 return Time(field.Bytes);
             case SchemaType.String:
-                return field.Bytes.IsEmpty ? null : Encoding.UTF8.GetString(field.Bytes);
+                return field.Bytes.IsEmpty ? null : s_strict.GetString(field.Bytes);
             case SchemaType.Boolean:
                 return field.Number != 0;
             case SchemaType.Integer:
@@ -185,7 +187,7 @@ internal static class ProtobufReader
     private static JsonValue? Quantity(ReadOnlySpan<byte> bytes)
     {
         var fields = new WireReader(bytes);
-        return fields.Next(out _, out var field) ? JsonValue.Create(Encoding.UTF8.GetString(field.Bytes)) : null;
+        return fields.Next(out _, out var field) ? JsonValue.Create(s_strict.GetString(field.Bytes)) : null;
     }
 
     private static JsonValue IntOrString(ReadOnlySpan<byte> bytes)
@@ -199,7 +201,7 @@ internal static class ProtobufReader
             else if (part == 2)
                 number = field.Number;
             else if (part == 3)
-                text = Encoding.UTF8.GetString(field.Bytes);
+                text = s_strict.GetString(field.Bytes);
         }
 
         return kind == 0 ? JsonValue.Create((int)number) : JsonValue.Create(text);

@@ -20,7 +20,15 @@ internal static class Json
     public static JsonNode? Parse(ReadOnlyMemory<byte> utf8, List<string>? duplicates = null)
     {
         using var document = JsonDocument.Parse(utf8, new JsonDocumentOptions { MaxDepth = MaxDepth, CommentHandling = JsonCommentHandling.Disallow });
-        return Convert(document.RootElement, "", duplicates);
+        try
+        {
+            return Convert(document.RootElement, "", duplicates);
+        }
+        catch (InvalidOperationException exception)
+        {
+            // Half of a surrogate pair, or bytes that are no UTF-8: the parser looks at strings only when they are asked for.
+            throw new JsonException($"a string is no Unicode text: {exception.Message}", exception);
+        }
     }
 
     /// <summary>Parses what this server wrote itself.</summary>

@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace Serving.LocalCluster.ApiServer.Rest;
 
-/// <summary>Writes answers.</summary>
+/// <summary>Writes responses. Invariant: one that says that a write succeeded goes out after the write is on disk.</summary>
 internal static class Reply
 {
     /// <summary>Answers with a document.</summary>
@@ -12,6 +12,8 @@ internal static class Reply
     /// <summary>Answers with a document that is written already.</summary>
     public static async Task BytesAsync(HttpContext context, int code, ReadOnlyMemory<byte> json, string type = "application/json")
     {
+        if (code < 400 && context.Features.Get<WriteBarrier>() is { } barrier)
+            await barrier.PassAsync(context.RequestAborted).ConfigureAwait(false);
         context.Response.StatusCode = code;
         context.Response.ContentType = type;
         context.Response.ContentLength = json.Length;

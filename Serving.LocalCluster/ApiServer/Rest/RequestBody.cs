@@ -1,6 +1,8 @@
 using System.Buffers;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Unicode;
 using Microsoft.AspNetCore.Http;
 using Serving.LocalCluster.ApiServer.Audit;
 using Serving.LocalCluster.ApiServer.Protobuf;
@@ -10,7 +12,10 @@ namespace Serving.LocalCluster.ApiServer.Rest;
 /// <summary>Reads request bodies: JSON, YAML, and kubectl's protobuf for the kinds it sends so.</summary>
 internal static class RequestBody
 {
-    /// <summary>The bytes of the body, at most <see cref="ApiServer.MaxBodyBytes"/>.</summary>
+    private const string Protobuf = "application/vnd.kubernetes.protobuf";
+
+    /// <summary>The bytes of the body, at most <see cref="ApiServer.MaxBodyBytes"/>; text is UTF-8.</summary>
+    /// <exception cref="ApiException">413: it is too large; 429: too many bodies are being handled; 400: it is text and no UTF-8.</exception>
     public static async Task<ReadOnlyMemory<byte>> ReadAsync(HttpContext context)
     {
         try
@@ -21,12 +26,15 @@ internal static class RequestBody
                 var read = await reader.ReadAsync(context.RequestAborted).ConfigureAwait(false);
                 if (read.Buffer.Length > ApiServer.MaxBodyBytes)
                     throw TooLarge();
+                context.Features.Get<BodyLease>()?.Grow(read.Buffer.Length);
                 if (read.IsCompleted)
                 {
                     var bytes = read.Buffer.ToArray();
                     reader.AdvanceTo(read.Buffer.End);
                     if (context.Features.Get<AuditedRequest>() is { } audited)
                         audited.Body = bytes;
+                    if (MediaType(context) != Protobuf && !Utf8.IsValid(bytes))
+                        throw ApiException.BadRequest("the body of the request is not valid UTF-8");
                     return bytes;
                 }
 
@@ -54,9 +62,7 @@ internal static class RequestBody
     /// <summary>Parses a document.</summary>
     public static JsonObject Parse(ReadOnlyMemory<byte> body, string mediaType, List<string>? duplicates)
     {
-        if (mediaType == "application/vnd.kubernetes.protobuf")
-            return ProtobufReader.Read(body.Span);
-        if (mediaType is not ("application/json" or "application/yaml" or "text/yaml" or "application/x-yaml" or "text/plain" or "*/*")
+        if (mediaType is not (Protobuf or "application/json" or "application/yaml" or "text/yaml" or "application/x-yaml" or "text/plain" or "*/*")
             && !mediaType.EndsWith("+json", StringComparison.Ordinal) && !mediaType.EndsWith("+yaml", StringComparison.Ordinal)
             && mediaType != "application/x-www-form-urlencoded")
         {
@@ -66,10 +72,16 @@ internal static class RequestBody
 
         try
         {
+            if (mediaType == Protobuf)
+                return ProtobufReader.Read(body.Span);
             var node = mediaType.Contains("yaml", StringComparison.Ordinal) && !StartsLikeJson(body.Span)
                 ? Yaml.Parse(System.Text.Encoding.UTF8.GetString(body.Span))
                 : Json.Parse(body, duplicates);
             return node as JsonObject ?? throw ApiException.BadRequest("couldn't get version/kind; json parse error: json: cannot unmarshal the body into an object");
+        }
+        catch (DecoderFallbackException)
+        {
+            throw ApiException.BadRequest("the body of the request has a string that is not valid UTF-8");
         }
         catch (JsonException exception)
         {

@@ -2,17 +2,28 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Serving.LocalCluster.ApiServer.Discovery;
 using Serving.LocalCluster.ApiServer.Security;
+using Serving.LocalCluster.ApiServer.Storage;
 
 namespace Serving.LocalCluster.ApiServer.Rest;
 
 /// <summary>Takes every request: says who calls, finds what answers, and turns refusals into a Status.</summary>
 internal sealed class RequestPipeline(
-    Authenticator authenticator, IAuthorizer authorizer, ResourceHandler resources, DiscoveryHandler discovery, OpenApiHandler openApi, ILogger<RequestPipeline> logger, CancellationToken stopping)
+    Authenticator authenticator, IAuthorizer authorizer, ResourceHandler resources, DiscoveryHandler discovery, OpenApiHandler openApi, ObjectStore store, HealthHandler health,
+    ILogger<RequestPipeline> logger, CancellationToken stopping)
 {
     private readonly Impersonation _impersonation = new(authorizer);
+    private readonly WriteBarrier _barrier = new(store);
+    private readonly BodyBudget _bodies = new();
 
     public async Task HandleAsync(HttpContext context)
     {
+        using var lease = new BodyLease(_bodies);
+        if (!HttpMethods.IsGet(context.Request.Method) && !HttpMethods.IsHead(context.Request.Method))
+        {
+            context.Features.Set(_barrier);
+            context.Features.Set(lease);
+        }
+
         try
         {
             await RouteAsync(context).ConfigureAwait(false);
@@ -60,7 +71,8 @@ internal sealed class RequestPipeline(
         switch (segments)
         {
             case ["healthz" or "livez" or "readyz", ..]:
-                return Reply.TextAsync(context, 200, "ok");
+                RequireGet(context);
+                return health.HandleAsync(context, segments);
             case ["version"]:
                 return Reply.JsonAsync(context, 200, DiscoveryHandler.Version());
             case ["api"] or ["apis"] or ["apis", _] or ["api", "v1"] or ["apis", _, _]:

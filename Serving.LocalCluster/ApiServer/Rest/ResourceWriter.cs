@@ -97,6 +97,7 @@ internal sealed class ResourceWriter(ObjectStore store, AdmissionChain admission
         await admission.ValidateAsync(AdmissionOperation.Update, request, admitted, old).ConfigureAwait(false);
         ManagedFieldsTracker.Track(request, old, admitted, store.Time);
         MetadataRules.Metadata(admitted)["resourceVersion"] = old.String("metadata", "resourceVersion");
+        ManagedFields.KeepTimes(old, admitted);
         var kept = Conversion.ToStorage(admitted, resource);
 
         // A write that changes nothing is none, unless the object is kept in an older version: then it is kept anew.

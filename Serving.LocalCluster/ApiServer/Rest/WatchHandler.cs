@@ -67,7 +67,7 @@ internal sealed class WatchHandler(ObjectStore store)
             while (watcher.Records.TryRead(out var record))
             {
                 writer.Write(encoder.Encode(record));
-                watcher.Taken();
+                watcher.Taken(record);
                 if (writer.UnflushedBytes > 256 * 1024 && (await writer.FlushAsync(cancellation).ConfigureAwait(false)).IsCompleted)
                     return;
             }

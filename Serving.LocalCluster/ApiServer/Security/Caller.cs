@@ -23,11 +23,20 @@ internal sealed record Caller(string Name, string Uid, IReadOnlyList<string> Gro
     /// <summary>The server itself.</summary>
     public static readonly Caller Server = new("system:apiserver", "", [Masters, Authenticated]);
 
+    /// <summary>
+    /// Who starts a control plane on this cluster. What it writes is not shown to webhooks: they may lead to the very process that is being started,
+    /// and a start must always be able to put right what it needs.
+    /// </summary>
+    public static readonly Caller Installer = new("system:serving-installer", "", [Masters, Authenticated]) { SkipsWebhooks = true };
+
     /// <summary>Whoever says nothing of himself.</summary>
     public static readonly Caller Anonymous = new("system:anonymous", "", [Unauthenticated]);
 
     /// <summary>More that authenticators know, as <c>authentication.kubernetes.io/pod-name</c>.</summary>
     public IReadOnlyDictionary<string, IReadOnlyList<string>> Extra { get; init; } = new Dictionary<string, IReadOnlyList<string>>();
+
+    /// <summary>Whether webhooks are not asked about what the caller writes.</summary>
+    public bool SkipsWebhooks { get; private init; }
 
     /// <summary>Whether the caller may do everything, whatever roles say.</summary>
     public bool IsMaster { get; } = Groups.Contains(Masters);

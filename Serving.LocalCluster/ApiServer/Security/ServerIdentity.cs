@@ -13,13 +13,19 @@ namespace Serving.LocalCluster.ApiServer.Security;
 /// </summary>
 internal sealed class ServerIdentity
 {
+    /// <summary>The file names' first part of who installs the control plane.</summary>
+    public const string InstallerPart = "installer";
+
     /// <summary>Who has a kubeconfig and a token file in the data directory: the file names' first part, and who that is.</summary>
     private static readonly (string Name, Caller Caller)[] s_parts =
     [
         ("", Caller.Admin),
         ("node", new Caller("system:node:local", "", ["system:nodes", Caller.Authenticated])),
         ("controllers", new Caller("system:kube-controller-manager", "", [Caller.Authenticated])),
+        (InstallerPart, Caller.Installer),
     ];
+
+    private const int TokenBytes = 24;
 
     private readonly string _directory;
     private readonly string[] _tokens;
@@ -52,27 +58,42 @@ internal sealed class ServerIdentity
     public ECDsa SigningKey { get; }
 
     /// <summary>Reads the identity in a directory, or makes it.</summary>
+    /// <exception cref="IOException">A file of it cannot be read, written or understood; the message names it.</exception>
     public static ServerIdentity LoadOrCreate(string directory, IPAddress address, TimeProvider time)
     {
         var certificatePath = Path.Combine(directory, "ca.crt");
         var keyPath = Path.Combine(directory, "ca.key");
         var now = time.GetUtcNow();
-        if (!File.Exists(certificatePath) || !File.Exists(keyPath))
+        try
         {
-            using var created = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-            var request = new CertificateRequest("CN=local-cluster-ca", created, HashAlgorithmName.SHA256);
-            request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
-            request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.DigitalSignature | X509KeyUsageFlags.CrlSign, true));
-            request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, false));
-            using var authority = request.CreateSelfSigned(now.AddDays(-1), now.AddYears(10));
-            WritePrivate(keyPath, created.ExportPkcs8PrivateKeyPem());
-            File.WriteAllText(certificatePath, authority.ExportCertificatePem() + "\n");
+            // The certificate is written last: without it the pair was never complete.
+            if (!File.Exists(certificatePath) || !File.Exists(keyPath))
+                CreateAuthority(certificatePath, keyPath, now);
+            var key = ECDsa.Create();
+            key.ImportFromPem(File.ReadAllText(keyPath));
+            var pem = File.ReadAllText(certificatePath);
+            return new ServerIdentity(directory, pem, [.. s_parts.Select(part => LoadOrCreateToken(directory, part.Name))], key, Issue(pem, key, address, now));
         }
+        catch (UnauthorizedAccessException exception)
+        {
+            throw new IOException($"the identity of the API server in {directory} cannot be read or written: {exception.Message}", exception);
+        }
+        catch (Exception exception) when (exception is CryptographicException or ArgumentException)
+        {
+            throw new IOException($"{certificatePath} and {keyPath} are no certificate with its key ({exception.Message}): delete both, and they are made anew", exception);
+        }
+    }
 
-        var key = ECDsa.Create();
-        key.ImportFromPem(File.ReadAllText(keyPath));
-        var pem = File.ReadAllText(certificatePath);
-        return new ServerIdentity(directory, pem, [.. s_parts.Select(part => LoadOrCreateToken(directory, part.Name))], key, Issue(pem, key, address, now));
+    private static void CreateAuthority(string certificatePath, string keyPath, DateTimeOffset now)
+    {
+        using var created = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest("CN=local-cluster-ca", created, HashAlgorithmName.SHA256);
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
+        request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.DigitalSignature | X509KeyUsageFlags.CrlSign, true));
+        request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, false));
+        using var authority = request.CreateSelfSigned(now.AddDays(-1), now.AddYears(10));
+        PrivateFile.Replace(keyPath, created.ExportPkcs8PrivateKeyPem());
+        PrivateFile.Replace(certificatePath, authority.ExportCertificatePem() + "\n");
     }
 
     /// <summary>Sets up Kestrel's TLS: our certificate, and client certificates asked for by nobody.</summary>
@@ -94,7 +115,7 @@ internal sealed class ServerIdentity
     {
         var (user, path) = (part.Length == 0 ? "admin" : part, PathOf(part, "kubeconfig"));
         var authority = Convert.ToBase64String(System.Text.Encoding.UTF8.GetBytes(CertificateAuthorityPem));
-        WritePrivate(path, $"""
+        PrivateFile.Replace(path, $"""
             apiVersion: v1
             kind: Config
             clusters:
@@ -122,9 +143,10 @@ internal sealed class ServerIdentity
 
     private static string LoadOrCreateToken(string directory, string part)
     {
+        // An empty or short token is what a crash or a full disk left of one: nobody was given it, and it must not be good.
         var path = PathOf(directory, part, "token");
-        if (!File.Exists(path))
-            WritePrivate(path, Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(24)));
+        if (!File.Exists(path) || File.ReadAllText(path).Trim().Length < TokenBytes)
+            PrivateFile.Replace(path, Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(TokenBytes)));
         return File.ReadAllText(path).Trim();
     }
 
@@ -149,18 +171,5 @@ internal sealed class ServerIdentity
         using var pair = issued.CopyWithPrivateKey(key);
         var loaded = X509CertificateLoader.LoadPkcs12(pair.Export(X509ContentType.Pkcs12), null);
         return SslStreamCertificateContext.Create(loaded, null, offline: true);
-    }
-
-    private static void WritePrivate(string path, string text)
-    {
-        var partial = path + ".new";
-        File.Delete(partial);
-        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
-        if (!OperatingSystem.IsWindows())
-            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-        using (var stream = new FileStream(partial, options))
-        using (var writer = new StreamWriter(stream))
-            writer.Write(text);
-        File.Move(partial, path, overwrite: true);
     }
 }

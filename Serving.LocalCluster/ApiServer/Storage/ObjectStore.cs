@@ -13,9 +13,25 @@ internal sealed class ObjectStore
 {
     private readonly ConcurrentDictionary<string, Collection> _collections = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<long, ImmutableSortedDictionary<string, StoredObject>> _pages = new();
-    private readonly ConcurrentQueue<long> _pageOrder = new();
+    private readonly ConcurrentQueue<(long Key, long Bytes)> _pageOrder = new();
+    private readonly HistoryBudget _history = new();
     private readonly StateDatabase _database;
     private long _revision;
+    private long _pageBytes;
+    private long _bytes;
+    private int _watchers;
+
+    /// <summary>The most bytes of JSON that are kept of all objects together; as much as etcd takes by default would be more than a small machine has.</summary>
+    public const long MaxBytes = 512L << 20;
+
+    /// <summary>The most watches at once.</summary>
+    public const int MaxWatches = 10_000;
+
+    /// <summary>The most objects of kind Event.</summary>
+    public const int MaxEvents = 10_000;
+
+    private const int MaxPages = 64;
+    private const long MaxPageBytes = 64L << 20;
 
     /// <summary>Reads what the database holds.</summary>
     public ObjectStore(StateDatabase database, TimeProvider time)
@@ -29,6 +45,7 @@ internal sealed class ObjectStore
             var stored = StoredObject.Create(document, long.Parse(document.String("metadata", "resourceVersion")!, System.Globalization.CultureInfo.InvariantCulture));
             collection.Objects = collection.Objects.SetItem(Key(stored.Namespace, stored.Name), stored);
             _revision = Math.Max(_revision, stored.Revision);
+            _bytes += stored.Json.Length;
         }
 
         foreach (var collection in _collections.Values)
@@ -40,6 +57,9 @@ internal sealed class ObjectStore
 
     /// <summary>The newest revision given out.</summary>
     public long Revision => Interlocked.Read(ref _revision);
+
+    /// <summary>The bytes that the events of all collections hold, about.</summary>
+    public long HistoryBytes => _history.Held;
 
     /// <summary>The revision this process began with: no watch can resume from before it.</summary>
     public long FirstRevision { get; }
@@ -62,14 +82,20 @@ internal sealed class ObjectStore
     /// <summary>The collection of a resource, for who follows its objects closely.</summary>
     public Collection Collection(string group, string resource) => Of(group, resource);
 
-    /// <summary>Keeps a snapshot so that the following pages show the same revision. The last 64 are kept.</summary>
+    /// <summary>Keeps a snapshot so that the following pages show the same revision. The last 64 are kept, and less when they are large.</summary>
     public void KeepPages(long revision, string group, string resource, ImmutableSortedDictionary<string, StoredObject> objects)
     {
-        if (!_pages.TryAdd(PageKey(revision, group, resource), objects))
+        var key = PageKey(revision, group, resource);
+        if (!_pages.TryAdd(key, objects))
             return;
-        _pageOrder.Enqueue(PageKey(revision, group, resource));
-        if (_pageOrder.Count > 64 && _pageOrder.TryDequeue(out var oldest))
-            _pages.TryRemove(oldest, out _);
+        var bytes = objects.Values.Sum(static stored => (long)stored.Json.Length);
+        Interlocked.Add(ref _pageBytes, bytes);
+        _pageOrder.Enqueue((key, bytes));
+        while ((_pageOrder.Count > MaxPages || (Interlocked.Read(ref _pageBytes) > MaxPageBytes && _pageOrder.Count > 1)) && _pageOrder.TryDequeue(out var oldest))
+        {
+            _pages.TryRemove(oldest.Key, out _);
+            Interlocked.Add(ref _pageBytes, -oldest.Bytes);
+        }
     }
 
     /// <summary>A snapshot kept for paging, or null when it has expired.</summary>
@@ -80,6 +106,8 @@ internal sealed class ObjectStore
     public StoredObject? Create(string group, string resource, JsonObject document)
     {
         var collection = Of(group, resource);
+        TrimHistory();
+        RequireRoom();
         lock (collection.Gate)
         {
             var key = Key(document.String("metadata", "namespace") ?? "", document.String("metadata", "name") ?? "");
@@ -87,8 +115,11 @@ internal sealed class ObjectStore
                 return null;
             var stored = StoredObject.Create(document, Interlocked.Increment(ref _revision));
             collection.Objects = collection.Objects.Add(key, stored);
+            Interlocked.Add(ref _bytes, stored.Json.Length);
             _database.Save(group, resource, stored);
             collection.Publish(new StoreEvent(WatchEventKind.Added, stored, null));
+            if (resource == "events" && collection.Objects.Count > MaxEvents)
+                ExpireEvents(group, collection);
             return stored;
         }
     }
@@ -97,13 +128,17 @@ internal sealed class ObjectStore
     public StoredObject? Replace(string group, string resource, StoredObject expected, JsonObject document)
     {
         var collection = Of(group, resource);
+        TrimHistory();
         lock (collection.Gate)
         {
             var key = Key(expected.Namespace, expected.Name);
             if (!ReferenceEquals(collection.Objects.GetValueOrDefault(key), expected))
                 return null;
             var stored = StoredObject.Create(document, Interlocked.Increment(ref _revision));
+            if (stored.Json.Length > expected.Json.Length)
+                RequireRoom();
             collection.Objects = collection.Objects.SetItem(key, stored);
+            Interlocked.Add(ref _bytes, stored.Json.Length - expected.Json.Length);
             _database.Save(group, resource, stored);
             collection.Publish(new StoreEvent(WatchEventKind.Modified, stored, expected));
             return stored;
@@ -121,6 +156,7 @@ internal sealed class ObjectStore
                 return null;
             var last = StoredObject.Create(lastState, Interlocked.Increment(ref _revision));
             collection.Objects = collection.Objects.Remove(key);
+            Interlocked.Add(ref _bytes, -expected.Json.Length);
             _database.Remove(group, resource, last);
             collection.Publish(new StoreEvent(WatchEventKind.Deleted, last, expected));
             return last;
@@ -135,6 +171,8 @@ internal sealed class ObjectStore
     public Watcher Watch(string group, string resource, string? ns, Selector selector, long? from, bool initial, bool endBookmark)
     {
         var collection = Of(group, resource);
+        if (Volatile.Read(ref _watchers) >= MaxWatches)
+            throw new ApiException(429, "TooManyRequests", $"there are {MaxWatches} watches already: end some, or try again");
         var watcher = new Watcher(this, collection, ns, selector);
         lock (collection.Gate)
         {
@@ -160,10 +198,14 @@ internal sealed class ObjectStore
             }
 
             collection.Watchers.Add(watcher);
+            Interlocked.Increment(ref _watchers);
         }
 
         return watcher;
     }
+
+    /// <summary>Counts a watch as ended.</summary>
+    public void Ended() => Interlocked.Decrement(ref _watchers);
 
     /// <summary>A revision at which everything that happened to the collection has been published. Call under its gate.</summary>
     public long RevisionOf(Collection collection)
@@ -171,6 +213,12 @@ internal sealed class ObjectStore
         _ = collection;
         return Revision;
     }
+
+    /// <summary>Completes when every change that was made before is on disk. Throws <see cref="IOException"/> when it cannot be written.</summary>
+    public Task WrittenAsync() => _database.WrittenAsync();
+
+    /// <summary>Why changes cannot be written to disk at present; null when they can.</summary>
+    public string? WriteProblem => _database.Problem;
 
     /// <summary>Ends every watch.</summary>
     public void CloseWatchers()
@@ -185,11 +233,36 @@ internal sealed class ObjectStore
         }
     }
 
+    // Nobody deletes events; where etcd lets them go by their age, the oldest go here when there are too many.
+    private void ExpireEvents(string group, Collection collection)
+    {
+        foreach (var oldest in collection.Objects.Values.OrderBy(static stored => stored.Revision).Take(MaxEvents / 10).ToList())
+            Remove(group, collection.Resource, oldest, oldest.Document());
+    }
+
+    private void RequireRoom()
+    {
+        if (Interlocked.Read(ref _bytes) > MaxBytes)
+            throw new ApiException(507, "InsufficientStorage", $"all objects together have more than {MaxBytes >> 20} MiB: delete some");
+    }
+
+    /// <summary>Forgets old events where most are kept. Call under no gate.</summary>
+    private void TrimHistory()
+    {
+        while (_history.IsExceeded)
+        {
+            // Read without its gate: any large one will do.
+            var largest = _collections.Values.MaxBy(static candidate => candidate.HistoryBytes)!;
+            lock (largest.Gate)
+                largest.Compact(largest.HistoryBytes / 2);
+        }
+    }
+
     private static string Key(string ns, string name) => ns.Length == 0 ? name : $"{ns}/{name}";
 
     private static long PageKey(long revision, string group, string resource) =>
         (revision << 20) ^ (string.GetHashCode(group + "/" + resource, StringComparison.Ordinal) & 0xFFFFF);
 
     private Collection Of(string group, string resource) =>
-        _collections.GetOrAdd($"{group}/{resource}", static (_, parts) => new Collection(parts.group, parts.resource), (group, resource));
+        _collections.GetOrAdd($"{group}/{resource}", static (_, parts) => new Collection(parts.group, parts.resource, parts._history), (group, resource, _history));
 }

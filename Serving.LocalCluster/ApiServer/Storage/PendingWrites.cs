@@ -1,8 +1,8 @@
 namespace Serving.LocalCluster.ApiServer.Storage;
 
 /// <summary>
-/// Writes that wait for the disk, in the order in which their objects changed first. Invariants: of one object only the newest waits, and
-/// no more than <see cref="Capacity"/> objects do; what comes beyond is dropped and counted. Thread-safe.
+/// Writes that wait for the disk, in the order in which their objects changed first. Invariants: of one object only the newest waits, in
+/// the place of the oldest, and no more than <see cref="Capacity"/> objects do; what comes beyond is dropped and counted. Thread-safe.
 /// </summary>
 internal sealed class PendingWrites
 {
@@ -12,8 +12,11 @@ internal sealed class PendingWrites
     private readonly Lock _gate = new();
     private readonly LinkedList<PendingWrite> _order = new();
     private readonly Dictionary<(string, string, string, string), LinkedListNode<PendingWrite>> _byObject = [];
+    private readonly Queue<(long Place, TaskCompletionSource Written)> _waiters = new();
     private TaskCompletionSource _some = New();
     private long _dropped;
+    private long _place;
+    private bool _isStoring;
 
     /// <summary>How many wait.</summary>
     public int Count
@@ -32,7 +35,7 @@ internal sealed class PendingWrites
         {
             if (_byObject.TryGetValue(write.Key, out var waiting))
             {
-                waiting.Value = write;
+                waiting.Value = write with { Place = waiting.Value.Place };
             }
             else if (_order.Count >= Capacity)
             {
@@ -41,7 +44,7 @@ internal sealed class PendingWrites
             }
             else
             {
-                _byObject[write.Key] = _order.AddLast(write);
+                _byObject[write.Key] = _order.AddLast(write with { Place = ++_place });
             }
 
             _some.TrySetResult();
@@ -63,22 +66,57 @@ internal sealed class PendingWrites
 
             if (_order.Count == 0)
                 _some = New();
+            _isStoring = taken.Count > 0;
         }
 
         return taken;
     }
 
-    /// <summary>Puts back what could not be written, but for objects that have changed since.</summary>
-    public void Return(List<PendingWrite> writes)
+    /// <summary>Says that what was taken is on disk, and releases who waited for it.</summary>
+    public void Stored()
+    {
+        lock (_gate)
+        {
+            _isStoring = false;
+            var next = _order.First?.Value.Place ?? long.MaxValue;
+            while (_waiters.TryPeek(out var waiter) && waiter.Place < next)
+                _waiters.Dequeue().Written.TrySetResult();
+        }
+    }
+
+    /// <summary>Completes when everything that was added before is on disk; fails when the next attempt to write it does.</summary>
+    public Task WrittenAsync()
+    {
+        lock (_gate)
+        {
+            if (_order.Count == 0 && !_isStoring)
+                return Task.CompletedTask;
+            var written = New();
+            _waiters.Enqueue((_place, written));
+            return written.Task;
+        }
+    }
+
+    /// <summary>Puts back what could not be written; an object that has changed since waits with its newer state. Fails who waited for any of it.</summary>
+    public void Return(List<PendingWrite> writes, Exception why)
     {
         lock (_gate)
         {
             foreach (var write in Enumerable.Reverse(writes))
             {
-                if (!_byObject.ContainsKey(write.Key))
-                    _byObject[write.Key] = _order.AddFirst(write);
+                var newest = write;
+                if (_byObject.TryGetValue(write.Key, out var changed))
+                {
+                    newest = changed.Value with { Place = write.Place };
+                    _order.Remove(changed);
+                }
+
+                _byObject[write.Key] = _order.AddFirst(newest);
             }
 
+            _isStoring = false;
+            while (_waiters.TryDequeue(out var waiter))
+                waiter.Written.TrySetException(why);
             if (_order.Count > 0)
                 _some.TrySetResult();
         }
@@ -110,4 +148,13 @@ internal sealed record PendingWrite(string Group, string Resource, string Namesp
 {
     /// <summary>Which object it is about.</summary>
     public (string, string, string, string) Key => (Group, Resource, Namespace, Name);
+
+    /// <summary>Its place in the order of waiting: given when it is added.</summary>
+    public long Place { get; init; }
+
+    /// <summary>Notes how far revisions have come, and no object.</summary>
+    public static PendingWrite OfRevision(long revision) => new("", "", "", "", null, revision);
+
+    /// <summary>Whether it is about an object.</summary>
+    public bool IsObject => Resource.Length > 0;
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.Data.Sqlite;
@@ -7,13 +8,22 @@ using Serving.LocalCluster.ApiServer.Rest;
 namespace Serving.LocalCluster.ApiServer.Storage;
 
 /// <summary>
-/// Keeps objects on disk, written in batches behind the requests: a crash may lose the last moments, a clean stop loses nothing. Events and
-/// leases are not kept. What cannot be written, as on a full disk, waits and is tried again; a stop tries it a last time.
+/// Keeps objects on disk. What changes while one transaction is committed goes into the next (group commit), and a request is answered
+/// after its change was committed (<see cref="WrittenAsync"/>): what was answered outlives a process that is killed. A machine that loses power
+/// loses what its system had not yet written, and the file stays consistent (WAL, <c>synchronous=NORMAL</c>). Events and leases are not kept.
+/// What cannot be written, as on a full disk, waits and is tried again; a stop tries it a last time.
 /// </summary>
 internal sealed class StateDatabase : IAsyncDisposable
 {
+    /// <summary>The layout of the tables; a file of a later one is refused, so that an older program cannot spoil it.</summary>
+    private const int Layout = 1;
+
     private const int MaxBatch = 1000;
-    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(20);
+
+    // Revisions of kinds that are not kept grow unseen: the margin keeps revisions growing over a restart.
+    private const long Margin = 10_000;
+
+    private static readonly TimeSpan s_retryFirst = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan s_retryMost = TimeSpan.FromSeconds(10);
 
     private readonly SqliteConnection _connection;
@@ -22,6 +32,8 @@ internal sealed class StateDatabase : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _writing;
+    private long _covered;
+    private volatile string? _problem;
 
     private StateDatabase(SqliteConnection connection, ILogger logger, TimeProvider time)
     {
@@ -32,6 +44,7 @@ internal sealed class StateDatabase : IAsyncDisposable
         {
             command.CommandText = "SELECT value FROM meta WHERE name = 'revision'";
             LastRevision = command.ExecuteScalar() is long revision ? revision : 0;
+            _covered = LastRevision;
         }
 
         _writing = Task.Run(WriteAsync);
@@ -40,18 +53,28 @@ internal sealed class StateDatabase : IAsyncDisposable
     /// <summary>The revision reached when the database was last written, with a margin for what a crash lost.</summary>
     public long LastRevision { get; }
 
-    /// <summary>Opens or makes the database.</summary>
-    /// <exception cref="IOException">The file is not a database of ours, or damaged.</exception>
+    /// <summary>Why the last attempt to write failed; null when it did not.</summary>
+    public string? Problem => _problem;
+
+    /// <summary>Opens or makes the database; its files are for their owner alone.</summary>
+    /// <exception cref="IOException">The file is not a database of ours, damaged, of a newer release, or cannot be written.</exception>
     public static StateDatabase Open(string path, ILoggerFactory loggers, TimeProvider time)
     {
-        var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Pooling = false }.ToString());
+        SqliteConnection? connection = null;
         try
         {
+            // The files beside it get the mode of the database.
+            PrivateFile.Ensure(path);
+            connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Pooling = false }.ToString());
             connection.Open();
             using var command = connection.CreateCommand();
-            command.CommandText = """
+            command.CommandText = "PRAGMA user_version";
+            if (command.ExecuteScalar() is long layout and > Layout)
+                throw new IOException($"the state in {path} was written by a newer release (layout {layout}; this one knows {Layout}): start that release, or name another directory");
+            command.CommandText = $"""
                 PRAGMA journal_mode = WAL;
                 PRAGMA synchronous = NORMAL;
+                PRAGMA user_version = {Layout};
                 CREATE TABLE IF NOT EXISTS objects (grp TEXT NOT NULL, resource TEXT NOT NULL, ns TEXT NOT NULL, name TEXT NOT NULL, json BLOB NOT NULL,
                     PRIMARY KEY (grp, resource, ns, name)) WITHOUT ROWID;
                 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
@@ -64,12 +87,17 @@ internal sealed class StateDatabase : IAsyncDisposable
         }
         catch (SqliteException exception)
         {
-            connection.Dispose();
-            throw new IOException(Damaged(path, exception.Message), exception);
+            connection?.Dispose();
+            throw Unusable(path, exception);
+        }
+        catch (UnauthorizedAccessException exception)
+        {
+            connection?.Dispose();
+            throw new IOException($"the state in {path} cannot be opened ({exception.Message}): make it readable and writable for this user, or name another directory", exception);
         }
         catch
         {
-            connection.Dispose();
+            connection?.Dispose();
             throw;
         }
     }
@@ -78,24 +106,38 @@ internal sealed class StateDatabase : IAsyncDisposable
     /// <exception cref="IOException">An object cannot be read.</exception>
     public IEnumerable<(string Group, string Resource, JsonObject Document)> Load()
     {
-        using var command = _connection.CreateCommand();
-        command.CommandText = "SELECT grp, resource, ns, name, json FROM objects";
         var loaded = new List<(string, string, JsonObject)>();
-        using var reader = command.ExecuteReader();
-        while (reader.Read())
+        try
         {
-            try
-            {
-                loaded.Add((reader.GetString(0), reader.GetString(1), Json.ParseOwn(reader.GetFieldValue<byte[]>(4))));
-            }
-            catch (Exception exception) when (exception is JsonException or InvalidCastException)
-            {
-                throw new IOException(
-                    Damaged(_connection.DataSource, $"{reader.GetString(1)} {reader.GetString(2)}/{reader.GetString(3)} is not JSON"), exception);
-            }
+            using var command = _connection.CreateCommand();
+            command.CommandText = "SELECT grp, resource, ns, name, json FROM objects";
+            using var reader = command.ExecuteReader();
+            while (reader.Read())
+                loaded.Add((reader.GetString(0), reader.GetString(1), Document(reader)));
+        }
+        catch (SqliteException exception)
+        {
+            throw Unusable(_connection.DataSource, exception);
         }
 
         return loaded;
+    }
+
+    private JsonObject Document(SqliteDataReader row)
+    {
+        var (resource, ns, name) = (row.GetString(1), row.GetString(2), row.GetString(3));
+        try
+        {
+            var document = Json.Parse(row.GetFieldValue<byte[]>(4)) as JsonObject;
+            if (document.String("metadata", "name") == name && (document.String("metadata", "namespace") ?? "") == ns
+                && long.TryParse(document.String("metadata", "resourceVersion"), CultureInfo.InvariantCulture, out _))
+                return document!;
+            throw new IOException(Damaged(_connection.DataSource, $"{resource} {ns}/{name} is not what it is kept as"));
+        }
+        catch (Exception exception) when (exception is JsonException or InvalidCastException)
+        {
+            throw new IOException(Damaged(_connection.DataSource, $"{resource} {ns}/{name} is not JSON"), exception);
+        }
     }
 
     /// <summary>Writes an object soon.</summary>
@@ -103,6 +145,8 @@ internal sealed class StateDatabase : IAsyncDisposable
     {
         if (IsKept(group, resource))
             _pending.Add(new PendingWrite(group, resource, stored.Namespace, stored.Name, stored.Json, stored.Revision));
+        else
+            Cover(stored.Revision);
     }
 
     /// <summary>Removes an object soon.</summary>
@@ -110,14 +154,19 @@ internal sealed class StateDatabase : IAsyncDisposable
     {
         if (IsKept(group, resource))
             _pending.Add(new PendingWrite(group, resource, last.Namespace, last.Name, null, last.Revision));
+        else
+            Cover(last.Revision);
     }
+
+    /// <summary>Completes when every change before is committed. Throws <see cref="IOException"/> when it could not be; it is tried again then.</summary>
+    public Task WrittenAsync() => _pending.WrittenAsync();
 
     /// <summary>Writes what waits and closes the file.</summary>
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync().ConfigureAwait(false);
         await _writing.ConfigureAwait(false);
-        while (_pending.Count > 0 && TryStore())
+        while (_pending.Count > 0 && TryStore() is null)
         {
             // Batch after batch, until all are written or one fails.
         }
@@ -131,20 +180,41 @@ internal sealed class StateDatabase : IAsyncDisposable
     private static bool IsKept(string group, string resource) =>
         resource != "events" && !(resource == "leases" && group == "coordination.k8s.io");
 
+    // Revisions of what is not kept are far ahead of what the file knows: note it, so that they never go back.
+    private void Cover(long revision)
+    {
+        if (revision > Interlocked.Read(ref _covered) - (Margin / 2))
+            _pending.Add(PendingWrite.OfRevision(revision));
+    }
+
+    private static IOException Unusable(string path, SqliteException exception) => new(
+        exception.SqliteErrorCode switch
+        {
+            8 => $"the state in {path} cannot be written ({exception.Message}): make the file and its directory writable for this user, or name another directory",
+            10 or 13 or 14 => $"the state in {path} cannot be written ({exception.Message}): free some space or make the directory writable, or name another directory",
+            5 or 6 => $"the state in {path} is held by another program ({exception.Message}): stop that, or name another directory",
+            _ => Damaged(path, exception.Message),
+        },
+        exception);
+
     private static string Damaged(string path, string why) => $"the state in {path} cannot be read ({why}): delete the file to start with an empty cluster";
 
     private async Task WriteAsync()
     {
-        var retry = s_pause;
+        var retry = s_retryFirst;
         try
         {
             while (true)
             {
                 await _pending.WaitAsync(_stop.Token).ConfigureAwait(false);
-                retry = TryStore() ? s_pause : retry * 2 > s_retryMost ? s_retryMost : retry * 2;
+                if (TryStore() is null)
+                {
+                    retry = s_retryFirst;
+                    continue;
+                }
 
-                // Small writes gather meanwhile: one transaction for many objects.
                 await Task.Delay(retry, _time, _stop.Token).ConfigureAwait(false);
+                retry = retry * 2 > s_retryMost ? s_retryMost : retry * 2;
             }
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)
@@ -154,31 +224,32 @@ internal sealed class StateDatabase : IAsyncDisposable
         }
     }
 
-    // Whether a batch was written; one that was not goes back to wait.
-    private bool TryStore()
+    // Null when a batch was written, else why not; one that was not goes back to wait.
+    private SqliteException? TryStore()
     {
         var batch = _pending.Take(MaxBatch);
         try
         {
             if (batch.Count > 0)
                 Store(batch);
-            return true;
+            _pending.Stored();
+            _problem = null;
+            return null;
         }
         catch (SqliteException exception)
         {
-            _pending.Return(batch);
+            _problem = $"the state cannot be written to {_connection.DataSource}: {exception.Message}";
+            _pending.Return(batch, new IOException(_problem, exception));
             var dropped = _pending.TakeDropped();
             _logger.LogError(
                 exception, "Could not write to {Path}: {Count} changes wait for it, and are lost if the process is killed; {Dropped} had no room to wait",
                 _connection.DataSource, _pending.Count, dropped);
-            return false;
+            return exception;
         }
     }
 
     private void Store(List<PendingWrite> batch)
     {
-        // Revisions of kinds that are not kept grow unseen: the margin keeps revisions growing over a restart.
-        const long margin = 10_000;
         using var transaction = _connection.BeginTransaction();
         using var upsert = _connection.CreateCommand();
         upsert.Transaction = transaction;
@@ -189,6 +260,9 @@ internal sealed class StateDatabase : IAsyncDisposable
         long newest = 0;
         foreach (var write in batch)
         {
+            newest = Math.Max(newest, write.Revision);
+            if (!write.IsObject)
+                continue;
             var command = write.Json is null ? delete : upsert;
             command.Parameters.Clear();
             command.Parameters.AddWithValue("$g", write.Group);
@@ -198,14 +272,14 @@ internal sealed class StateDatabase : IAsyncDisposable
             if (write.Json is not null)
                 command.Parameters.AddWithValue("$j", write.Json);
             command.ExecuteNonQuery();
-            newest = Math.Max(newest, write.Revision);
         }
 
         using var meta = _connection.CreateCommand();
         meta.Transaction = transaction;
         meta.CommandText = "INSERT INTO meta VALUES ('revision', $v) ON CONFLICT DO UPDATE SET value = max(value, excluded.value)";
-        meta.Parameters.AddWithValue("$v", newest + margin);
+        meta.Parameters.AddWithValue("$v", newest + Margin);
         meta.ExecuteNonQuery();
         transaction.Commit();
+        Interlocked.Exchange(ref _covered, Math.Max(_covered, newest + Margin));
     }
 }

@@ -44,6 +44,9 @@ internal sealed class StoredObject
 
     public byte[] Json { get; }
 
+    /// <summary>How many bytes of memory it takes, about: its JSON, a line of watches made of it, and what selectors ask about.</summary>
+    public long Bytes => (2L * Json.Length) + 512;
+
     /// <summary>Whether a deletionTimestamp is set.</summary>
     public bool IsDeleting { get; }
 

@@ -8,14 +8,23 @@ internal sealed class Watcher(ObjectStore store, Collection collection, string? 
 {
     private const int Capacity = 2048;
 
+    // Objects that wait here may be kept by nobody else any more.
+    private const long MaxBytes = 16L << 20;
+
     private readonly Channel<WatchRecord> _queue = Channel.CreateUnbounded<WatchRecord>(new UnboundedChannelOptions { SingleReader = true });
     private int _queued;
+    private long _bytes;
 
     /// <summary>What has happened; ends when the watcher fell behind or the server stops.</summary>
     public ChannelReader<WatchRecord> Records => _queue.Reader;
 
     /// <summary>Counts a record as taken from <see cref="Records"/>.</summary>
-    public void Taken() => Interlocked.Decrement(ref _queued);
+    public void Taken(WatchRecord record)
+    {
+        Interlocked.Decrement(ref _queued);
+        if (record is { IsInitial: false, Object: { } taken })
+            Interlocked.Add(ref _bytes, -taken.Bytes);
+    }
 
     /// <summary>Queues what this watcher sees of an event; false when it has fallen too far behind and is closed. Called in order, under the collection's gate.</summary>
     public bool Offer(StoreEvent happened)
@@ -34,7 +43,7 @@ internal sealed class Watcher(ObjectStore store, Collection collection, string? 
         if (!Sees(existing))
             return;
         Interlocked.Increment(ref _queued);
-        _queue.Writer.TryWrite(new WatchRecord(WatchEventKind.Added, existing));
+        _queue.Writer.TryWrite(new WatchRecord(WatchEventKind.Added, existing, IsInitial: true));
         _initial++;
     }
 
@@ -60,13 +69,17 @@ internal sealed class Watcher(ObjectStore store, Collection collection, string? 
         lock (collection.Gate)
             collection.Watchers.Remove(this);
         Close();
+        if (Interlocked.Exchange(ref _disposed, 1) == 0)
+            store.Ended();
     }
 
     private int _initial;
+    private int _disposed;
 
     private bool Enqueue(WatchRecord record)
     {
-        if (Interlocked.Increment(ref _queued) > Capacity + _initial)
+        var bytes = Interlocked.Add(ref _bytes, record.Object?.Bytes ?? 0);
+        if (Interlocked.Increment(ref _queued) > Capacity + _initial || (bytes > MaxBytes && bytes > record.Object!.Bytes))
         {
             Close();
             return false;
@@ -79,4 +92,4 @@ internal sealed class Watcher(ObjectStore store, Collection collection, string? 
 }
 
 /// <summary>One thing to tell a watcher.</summary>
-internal readonly record struct WatchRecord(WatchEventKind Kind, StoredObject? Object, long Revision = 0);
+internal readonly record struct WatchRecord(WatchEventKind Kind, StoredObject? Object, long Revision = 0, bool IsInitial = false);

@@ -37,11 +37,13 @@ internal sealed class RunningServer : IAsyncDisposable
 
     public HttpClient Client => _client;
 
-    public static async Task<RunningServer> StartAsync(string? directory = null, string? auditLog = null)
+    public static async Task<RunningServer> StartAsync(
+        string? directory = null, string? auditLog = null, TimeProvider? time = null, Func<CancellationToken, Task<IReadOnlyList<ReadinessCheck>>>? readiness = null)
     {
         directory ??= System.IO.Directory.CreateTempSubdirectory("apiserver").FullName;
         var server = await ApiServer.StartAsync(
-            new ApiServerOptions(directory, IPAddress.Loopback, 0) { AuditLog = auditLog }, NullLoggerFactory.Instance, TimeProvider.System, CancellationToken.None);
+            new ApiServerOptions(directory, IPAddress.Loopback, 0) { AuditLog = auditLog, Readiness = readiness }, NullLoggerFactory.Instance, time ?? TimeProvider.System,
+            CancellationToken.None);
         return new RunningServer(server, directory);
     }
 

@@ -31,8 +31,8 @@ internal sealed class ClusterRoleAggregation(ObjectStore store, ResourceRegistry
             while (await watcher.Records.WaitToReadAsync().ConfigureAwait(false))
             {
                 // Roles change together, as when a manifest is applied: what has queued up is one occasion.
-                while (watcher.Records.TryRead(out _))
-                    watcher.Taken();
+                while (watcher.Records.TryRead(out var record))
+                    watcher.Taken(record);
                 try
                 {
                     await AggregateAsync().ConfigureAwait(false);

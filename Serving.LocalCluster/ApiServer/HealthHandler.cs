@@ -1,0 +1,40 @@
+using System.Text;
+using Microsoft.AspNetCore.Http;
+using Serving.LocalCluster.ApiServer.Rest;
+using Serving.LocalCluster.ApiServer.Storage;
+
+namespace Serving.LocalCluster.ApiServer;
+
+/// <summary>
+/// Answers <c>/livez</c>, <c>/healthz</c> and <c>/readyz</c> as kube-apiserver does: <c>ok</c>, or a line a part when one fails or <c>?verbose</c> is
+/// asked for. <c>/readyz</c> holds what the process that runs the server says of it too (<see cref="ApiServerOptions.Readiness"/>).
+/// </summary>
+internal sealed class HealthHandler(ObjectStore store, Func<CancellationToken, Task<IReadOnlyList<ReadinessCheck>>>? readiness)
+{
+    /// <summary>Answers a request for one of the paths, or for one part below it.</summary>
+    public async Task HandleAsync(HttpContext context, string[] segments)
+    {
+        var name = segments[0];
+        List<ReadinessCheck> checks = [new("ping", null), new("storage", store.WriteProblem)];
+        if (name == "readyz" && readiness is not null)
+            checks.AddRange(await readiness(context.RequestAborted).ConfigureAwait(false));
+        if (segments is [_, var part])
+        {
+            checks.RemoveAll(check => check.Name != part);
+            if (checks.Count == 0)
+                throw ApiException.NoSuchPath();
+        }
+
+        var isWell = checks.All(check => check.Problem is null);
+        var text = isWell && !context.Request.Query.ContainsKey("verbose") ? "ok" : Describe(name, checks, isWell);
+        await Reply.TextAsync(context, isWell ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable, text).ConfigureAwait(false);
+    }
+
+    private static string Describe(string name, List<ReadinessCheck> checks, bool isWell)
+    {
+        var text = new StringBuilder();
+        foreach (var (part, problem) in checks)
+            text.Append(problem is null ? $"[+]{part} ok\n" : $"[-]{part} failed: {problem.ReplaceLineEndings(" ")}\n");
+        return text.Append(isWell ? $"{name} check passed\n" : $"{name} check failed\n").ToString();
+    }
+}
