@@ -13,6 +13,10 @@ namespace Serving.Host.Local;
 internal sealed class HostPod(IKubernetesClient client, ClusterEnvironment environment, IReadOnlyList<string> modules, string log, TimeProvider time)
 {
     private const string ModuleLabel = "serving.knative.dev/module-";
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
+
+    /// <summary>The uid of the pod that was created last; empty before.</summary>
+    public string Uid { get; private set; } = "";
 
     /// <summary>Creates the pod, not ready yet, in place of one that an earlier run left behind.</summary>
     public async Task CreateAsync(CancellationToken cancellation)
@@ -24,7 +28,7 @@ internal sealed class HostPod(IKubernetesClient client, ClusterEnvironment envir
             labels[ModuleLabel + module] = "true";
         }
 
-        await client.CreateAsync(
+        var created = await client.CreateAsync(
             Resources.Pods,
             new Pod
             {
@@ -34,7 +38,32 @@ internal sealed class HostPod(IKubernetesClient client, ClusterEnvironment envir
                 Spec = new PodSpec { NodeName = StandInProbes.NodeName, Containers = [Container()] },
             },
             cancellation);
+        Uid = created.Metadata.Uid;
         await SetReadyAsync(false, cancellation);
+    }
+
+    /// <summary>Stands for the process again whenever somebody has deleted the pod: without it no Service leads here, that of the webhook among them.</summary>
+    /// <param name="failed">Hears why it could not be; it is tried again.</param>
+    /// <param name="cancellation">Ends it.</param>
+    public async Task KeepAsync(Action<string> failed, CancellationToken cancellation)
+    {
+        using var timer = new PeriodicTimer(Interval, time);
+        while (await timer.WaitForNextTickAsync(cancellation))
+        {
+            try
+            {
+                var pods = await client.ListAsync(Resources.Pods, environment.SystemNamespace, new ListOptions(FieldSelector: $"metadata.name={environment.PodName}"), cancellation);
+                if (pods.Items is not [{ Metadata.DeletionTimestamp: null }])
+                {
+                    await CreateAsync(cancellation);
+                    await SetReadyAsync(true, cancellation);
+                }
+            }
+            catch (KubernetesException failure)
+            {
+                failed(failure.Message);
+            }
+        }
     }
 
     /// <summary>Says whether the process may get traffic.</summary>

@@ -1,11 +1,13 @@
 using System.Net;
 using Microsoft.Extensions.Logging;
 using Serving.Activator;
+using Serving.Api;
 using Serving.Autoscaler;
 using Serving.Host.Composition;
 using Serving.Host.Health;
 using Serving.Host.Local.Terminal;
 using Serving.Kubernetes;
+using Serving.LocalCluster.ApiServer;
 using Serving.LocalCluster.Node;
 using Serving.Networking.Gateway;
 using Serving.Webhook;
@@ -13,13 +15,16 @@ using Serving.Webhook;
 namespace Serving.Host.Local;
 
 /// <summary>
-/// The modules on the local cluster: installs them, stands for them as a pod, and waits until they are ready. They act as the service account
-/// of the install; only installing and standing for them is done as the cluster's administrator.
+/// The modules on the local cluster: installs them, stands for them as a pod, and waits until they are ready and admission answers. They act as the
+/// service account of the install; installing and standing for them is done as the installer, about whose writes no webhook is asked: those that an
+/// earlier run left lead to a process that is only being started.
 /// </summary>
 internal sealed class LocalControlPlane : IAsyncDisposable
 {
     private const string SystemNamespace = "knative-serving";
     private const string Account = "controller";
+    private const string WebhookService = "webhook";
+    private const string NoEndpoints = "the Service webhook does not lead to this process yet; the process with --roles node writes its endpoints";
 
     /// <summary>Which address of the subnet the host has.</summary>
     public const int HostNumber = 2;
@@ -36,14 +41,22 @@ internal sealed class LocalControlPlane : IAsyncDisposable
     private readonly ServiceAccountCredential identity;
     private readonly ControlPlane modules;
     private readonly HostPod pod;
+    private readonly KubernetesClient reviewer;
+    private readonly AdmissionCheck admission;
+    private readonly bool hasNode;
+    private volatile bool started;
     private readonly ILoggerFactory loggers;
     private readonly ILogger logger;
     private readonly TimeProvider time;
 
     private LocalControlPlane(
-        LocalOptions local, ClusterEnvironment environment, KubernetesClient client, KubernetesConfiguration configuration, ServiceAccountCredential identity, ElectionSettings? election,
-        ProcessLogging logging, TimeProvider time)
+        LocalOptions local, ClusterEnvironment environment, KubernetesClient client, KubernetesClient reviewer, KubernetesConfiguration own, ServiceAccountCredential identity,
+        ElectionSettings? election, HostPod pod, ProcessLogging logging, TimeProvider time)
     {
+        this.reviewer = reviewer;
+        this.pod = pod;
+        admission = new AdmissionCheck(reviewer, environment.SystemNamespace, time);
+        hasNode = local.Has(LocalOptions.Node);
         this.identity = identity;
         this.time = time;
         loggers = logging.Factory;
@@ -61,8 +74,7 @@ internal sealed class LocalControlPlane : IAsyncDisposable
             ResolveDigests: false,
             election?.ApplyTo(host) ?? host,
             election is { SharesAutoscaler: true });
-        modules = new ControlPlane(options, environment, configuration, logging, time);
-        pod = new HostPod(client, environment, ControlPlane.AllModules, LocalDirectory.LogOf(local), time);
+        modules = new ControlPlane(options, environment, own, logging, time);
         var statistics = modules.Statistics;
         View = new ClusterView(modules.Informers, key => statistics.Snapshot().Where(traffic => traffic.Namespace == key.Namespace && traffic.Revision == key.Name).Sum(traffic => traffic.Requests));
     }
@@ -74,49 +86,116 @@ internal sealed class LocalControlPlane : IAsyncDisposable
     public ClusterView View { get; }
 
     /// <summary>
+    /// What <c>/readyz</c> of an API server in the same process says of the control plane: it has started, each module is ready, and admission answers,
+    /// so that the next <c>kubectl apply</c> is not refused for want of it.
+    /// </summary>
+    public async Task<IReadOnlyList<ReadinessCheck>> ReadinessAsync(CancellationToken cancellation)
+    {
+        var checks = modules.Readiness.Select(check => new ReadinessCheck(check.Name, check.Problem)).ToList();
+        var problem = started ? await admission.ProblemAsync(cancellation) : "the control plane is starting";
+        return [.. checks, new ReadinessCheck("admission", problem)];
+    }
+
+    /// <summary>
     /// Installs, and makes the modules. Leaders are elected unless the API server is in this process too: then no other control plane
     /// can outlive it, and a restart need not wait for the Leases of the run before.
     /// </summary>
+    /// <param name="options">The command line.</param>
+    /// <param name="subnet">The addresses of this instance.</param>
+    /// <param name="installer">Who installs, and stands for the process.</param>
+    /// <param name="user">Who writes as any user does, to see whether admission answers.</param>
+    /// <param name="logging">Where to log.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="cancellation">Ends it.</param>
     public static async Task<LocalControlPlane> CreateAsync(
-        LocalOptions options, LoopbackSubnet subnet, KubernetesConfiguration configuration, ProcessLogging logging, TimeProvider time, CancellationToken cancellation)
+        LocalOptions options, LoopbackSubnet subnet, KubernetesConfiguration installer, KubernetesConfiguration user, ProcessLogging logging, TimeProvider time, CancellationToken cancellation)
     {
         var environment = new ClusterEnvironment(SystemNamespace, "cluster.local", $"serving-{subnet.Prefix.Replace('.', '-')}", subnet.HostAddress(HostNumber));
-        var client = new KubernetesClient(configuration, time: time);
+        var client = new KubernetesClient(installer, time: time);
+        KubernetesClient? reviewer = null;
         try
         {
             await AnsweredAsync(client, logging, time, cancellation);
+
+            // The pod of the run before holds up a namespace that is being deleted.
+            var pod = new HostPod(client, environment, ControlPlane.AllModules, LocalDirectory.LogOf(options), time);
+            await pod.RemoveAsync(cancellation);
             await InstallAsync(client, time, cancellation);
 
             // The modules have the rights that the install gives them, and no others.
             var identity = new ServiceAccountCredential(new ServiceAccountTokens(client), SystemNamespace, Account, time);
-            var own = configuration with { Credential = identity };
-            var election = options.Has(LocalOptions.ApiServer) ? null : await ElectionSettings.ReadAsync(own, environment, logging.Factory, cancellation);
-            return new LocalControlPlane(options, environment, client, own, identity, election, logging, time);
+            var election = options.Has(LocalOptions.ApiServer)
+                ? null
+                : await ElectionSettings.ReadAsync(installer with { Credential = identity }, environment, logging.Factory, cancellation);
+            reviewer = new KubernetesClient(user, time: time);
+            return new LocalControlPlane(options, environment, client, reviewer, installer with { Credential = identity }, identity, election, pod, logging, time);
         }
         catch
         {
+            reviewer?.Dispose();
             client.Dispose();
             throw;
         }
     }
 
-    /// <summary>Starts and waits until every module is ready and the pod that stands for it gets traffic.</summary>
-    public async Task StartAsync(LocalParts parts, CancellationToken cancellation)
+    /// <summary>Starts and waits until every module is ready, the pod that stands for it gets traffic, and a write would be admitted.</summary>
+    /// <param name="parts">Where the modules run.</param>
+    /// <param name="waits">Hears what a start waits for that others have to do: the node's process, when this one has none.</param>
+    /// <param name="cancellation">Ends it.</param>
+    public async Task StartAsync(LocalParts parts, Action<string> waits, CancellationToken cancellation)
     {
         await pod.CreateAsync(cancellation);
         parts.Run("control plane", RunModulesAsync);
-        var started = time.GetTimestamp();
-        while (modules.Readiness.Where(check => check.Problem is not null || check.Remark is not null).ToList() is { Count: > 0 } missing)
+        await UntilAsync(
+            parts,
+            () => Task.FromResult(modules.Readiness.Where(check => check.Problem is not null || check.Remark is not null).Select(check => $"{check.Name}: {check.Problem ?? check.Remark}").FirstOrDefault()),
+            null,
+            cancellation);
+        await pod.SetReadyAsync(true, cancellation);
+
+        // What an earlier run left may still lead to the address that is ours again, and be taken away in a moment.
+        await UntilAsync(parts, () => EndpointsProblemAsync(cancellation), hasNode ? null : waits, cancellation);
+        await UntilAsync(parts, () => admission.ProblemAsync(cancellation), hasNode ? null : waits, cancellation);
+        started = true;
+        parts.Run("host pod", token => pod.KeepAsync(why => logger.LogWarning("The pod that stands for this host is gone and cannot be made again: {Reason}", why), token));
+    }
+
+    /// <summary>Asks until there is no problem left. Without <paramref name="waits"/> there is a limit; with it others may take as long as they like.</summary>
+    private async Task UntilAsync(LocalParts parts, Func<Task<string?>> problem, Action<string>? waits, CancellationToken cancellation)
+    {
+        var began = time.GetTimestamp();
+        string? told = null;
+        while (await problem() is { } missing)
         {
-            if (time.GetElapsedTime(started) > Patience)
+            parts.ThrowIfEnded();
+            if (time.GetElapsedTime(began) > Patience)
             {
-                throw new UserErrorException($"the control plane is not ready after {Patience.TotalSeconds:0} s: {string.Join("; ", missing.Select(check => $"{check.Name}: {check.Problem ?? check.Remark}"))}");
+                if (waits is null)
+                {
+                    throw new UserErrorException($"the control plane is not ready after {Patience.TotalSeconds:0} s: {missing}");
+                }
+
+                if (told != missing)
+                {
+                    waits(told = missing);
+                }
             }
 
             await Task.Delay(Interval, time, cancellation);
         }
+    }
 
-        await pod.SetReadyAsync(true, cancellation);
+    private async Task<string?> EndpointsProblemAsync(CancellationToken cancellation)
+    {
+        try
+        {
+            var endpoints = await client.GetAsync(Resources.Endpoints, SystemNamespace, WebhookService, cancellation);
+            return endpoints.Subsets.Any(subset => subset.Addresses.Any(address => address.TargetRef?.Uid == pod.Uid)) ? null : NoEndpoints;
+        }
+        catch (KubernetesException failure) when (failure.IsNotFound)
+        {
+            return NoEndpoints;
+        }
     }
 
     /// <summary>Runs the modules; when told to stop, other hosts learn that this one leaves while its modules still serve what comes.</summary>
@@ -171,12 +250,15 @@ internal sealed class LocalControlPlane : IAsyncDisposable
                 await install.ApplyAsync(cancellation);
                 return;
             }
-            catch (KubernetesException other) when (other.IsConflict && attempt < Attempts)
+            catch (Exception other) when (IsConflict(other) && attempt < Attempts)
             {
                 await Task.Delay(Interval * Random.Shared.Next(1, 10), time, cancellation);
             }
         }
     }
+
+    private static bool IsConflict(Exception failure)
+        => (failure as KubernetesException ?? failure.InnerException as KubernetesException) is { } refused && (refused.IsConflict || refused.IsNotFound || refused.IsAlreadyExists);
 
     public async ValueTask DisposeAsync()
     {
@@ -187,6 +269,8 @@ internal sealed class LocalControlPlane : IAsyncDisposable
         finally
         {
             modules.Dispose();
+            admission.Dispose();
+            reviewer.Dispose();
             identity.Dispose();
             client.Dispose();
         }

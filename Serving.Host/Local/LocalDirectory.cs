@@ -1,9 +1,14 @@
 namespace Serving.Host.Local;
 
-/// <summary>The data directory of a local cluster, held by one process at a time.</summary>
+/// <summary>
+/// The data directory of a local cluster, held by one process at a time. Invariant: it holds Secrets, keys and tokens, so it and the files in it are
+/// for their owner alone, those of an older release too.
+/// </summary>
 internal sealed class LocalDirectory : IDisposable
 {
     private const string LockFile = "lock";
+
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
     private const long LargestLog = 16 * 1024 * 1024;
 
@@ -21,6 +26,12 @@ internal sealed class LocalDirectory : IDisposable
     /// <summary>The directory.</summary>
     public string Path { get; }
 
+    /// <summary>The log of this process.</summary>
+    public string LogFile => System.IO.Path.Combine(Path, log);
+
+    /// <summary>Where the API server writes the kubeconfig of who installs the control plane.</summary>
+    public string InstallerKubeconfig => System.IO.Path.Combine(Path, "installer.kubeconfig");
+
     /// <summary>Where the API server writes the user's kubeconfig.</summary>
     public string Kubeconfig => KubeconfigOf(Path);
 
@@ -36,7 +47,7 @@ internal sealed class LocalDirectory : IDisposable
         var path = local.DataDirectory;
         try
         {
-            Directory.CreateDirectory(path);
+            MakePrivate(path);
 
             // One API server a directory; other roles may be there several times, and leave nothing.
             var exclusive = local.Has(LocalOptions.ApiServer);
@@ -48,11 +59,43 @@ internal sealed class LocalDirectory : IDisposable
                 Share = FileShare.None,
                 Options = exclusive ? FileOptions.None : FileOptions.DeleteOnClose,
             };
+            if (!OperatingSystem.IsWindows())
+            {
+                options.UnixCreateMode = OwnerOnly;
+            }
+
             return new LocalDirectory(path, new FileStream(System.IO.Path.Combine(path, name), options), LogOf(local));
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
             throw new UserErrorException($"--data-dir {path}: {Why(path, failure)} ({failure.Message})", failure);
+        }
+    }
+
+    /// <summary>Makes the directory for this user alone, and takes away what others may do with one that is there, and with the files in it.</summary>
+    private static void MakePrivate(string path)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            Directory.CreateDirectory(path);
+            return;
+        }
+
+        const UnixFileMode Directories = OwnerOnly | UnixFileMode.UserExecute;
+        var directory = Directory.CreateDirectory(path, Directories);
+        if (directory.UnixFileMode.HasFlag(UnixFileMode.StickyBit))
+        {
+            throw new UserErrorException($"--data-dir {path}: it is shared with other users, and the Secrets of a cluster would be too: name a directory in it.");
+        }
+
+        // In pods/ programs run, and its files have the modes that their volumes ask for: nobody else gets as far as that.
+        foreach (var entry in directory.EnumerateFileSystemInfos().Append(directory).Where(static entry => entry.LinkTarget is null))
+        {
+            var mode = entry is DirectoryInfo ? Directories : OwnerOnly;
+            if ((entry.UnixFileMode & ~mode) != 0)
+            {
+                entry.UnixFileMode &= mode;
+            }
         }
     }
 
@@ -83,16 +126,32 @@ internal sealed class LocalDirectory : IDisposable
         }
     }
 
-    /// <summary>Opens the log to append to; one that has grown large is put aside first, so that two at most are kept.</summary>
+    /// <summary>
+    /// Opens the log to append to; one that has grown large is put aside first, so that two at most are kept. Throws
+    /// <see cref="UserErrorException"/> when it cannot be opened.
+    /// </summary>
     public FileStream OpenLog()
     {
-        var file = System.IO.Path.Combine(Path, log);
-        if (File.Exists(file) && new FileInfo(file).Length > LargestLog)
+        var file = LogFile;
+        try
         {
-            File.Move(file, file + ".1", overwrite: true);
-        }
+            if (File.Exists(file) && new FileInfo(file).Length > LargestLog)
+            {
+                File.Move(file, file + ".1", overwrite: true);
+            }
 
-        return new FileStream(file, FileMode.Append, FileAccess.Write, FileShare.ReadWrite);
+            var options = new FileStreamOptions { Mode = FileMode.Append, Access = FileAccess.Write, Share = FileShare.ReadWrite };
+            if (!OperatingSystem.IsWindows())
+            {
+                options.UnixCreateMode = OwnerOnly;
+            }
+
+            return new FileStream(file, options);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw new UserErrorException($"--data-dir {Path}: the log {file} cannot be written ({failure.Message}): remove it, free some space, or name another directory.", failure);
+        }
     }
 
     public void Dispose() => claim.Dispose();

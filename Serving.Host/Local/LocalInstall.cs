@@ -1,4 +1,5 @@
 using Serving.Api;
+using Serving.Api.Core;
 using Serving.Kubernetes;
 
 namespace Serving.Host.Local;
@@ -44,9 +45,20 @@ internal sealed class LocalInstall(KubernetesClient client, ManifestApplier appl
     private async Task SetAsync(string name, string key, string value, CancellationToken cancellation)
     {
         var map = await client.GetAsync(Resources.ConfigMaps, systemNamespace, name, cancellation);
-        if (map.Data.GetValueOrDefault(key) != value)
+        if (map.Data.GetValueOrDefault(key) == value)
         {
-            await client.UpdateAsync(Resources.ConfigMaps, map with { Data = new Dictionary<string, string>(map.Data) { [key] = value } }, cancellation);
+            return;
         }
+
+        var wanted = map with { Data = new Dictionary<string, string>(map.Data) { [key] = value } };
+        if (map.Immutable == true)
+        {
+            // It cannot be changed, and the start needs the value: the rest of it stays as it is.
+            await client.DeleteAsync(Resources.ConfigMaps, systemNamespace, name, cancellation);
+            await client.CreateAsync(Resources.ConfigMaps, wanted with { Metadata = new ObjectMeta { Name = name, Namespace = systemNamespace, Labels = map.Metadata.Labels, Annotations = map.Metadata.Annotations } }, cancellation);
+            return;
+        }
+
+        await client.UpdateAsync(Resources.ConfigMaps, wanted, cancellation);
     }
 }

@@ -30,6 +30,15 @@ internal sealed class LocalParts(ILoggerFactory loggers, ITerminal terminal, Can
         ));
     }
 
+    /// <summary>Throws <see cref="UserErrorException"/> when a part has ended on its own.</summary>
+    public void ThrowIfEnded()
+    {
+        if (ended.Task.IsCompletedSuccessfully)
+        {
+            throw new UserErrorException(ended.Task.Result);
+        }
+    }
+
     /// <summary>Completes when the process is told to stop; throws when a part ended on its own.</summary>
     public async Task WaitAsync(CancellationToken cancellation)
     {
@@ -89,7 +98,7 @@ internal sealed class LocalParts(ILoggerFactory loggers, ITerminal terminal, Can
         catch (Exception failure)
         {
             logger.LogError(failure, "{Part} failed", name);
-            ended.TrySetResult($"{name} failed: {failure.Message}");
+            ended.TrySetResult(failure is UserErrorException ? failure.Message : $"{name} failed: {PlainText.Of(failure)}");
         }
     }
 }

@@ -18,10 +18,12 @@ namespace Serving.Host.Local;
 internal sealed class LocalSession
 {
     private static readonly TimeSpan KubeconfigPatience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan SyncPatience = TimeSpan.FromSeconds(60);
 
     private readonly LocalOptions options;
     private readonly ITerminal terminal;
     private readonly TimeProvider time = TimeProvider.System;
+    private volatile LocalControlPlane? running;
 
     public LocalSession(LocalOptions options)
     {
@@ -46,9 +48,10 @@ internal sealed class LocalSession
         {
             return ExitCode.Ok;
         }
-        catch (KubernetesConfigurationException failure)
+        catch (Exception failure) when (failure is not UserErrorException)
         {
-            throw new UserErrorException(failure.Message, failure);
+            logging.Factory.CreateLogger<LocalSession>().LogError(failure, "The local cluster ended");
+            throw new UserErrorException($"{PlainText.Of(failure).TrimEnd('.')}. {directory.LogFile} says more.", failure);
         }
     }
 
@@ -59,6 +62,7 @@ internal sealed class LocalSession
         {
             var images = new ImageMap([.. PodPrograms.ImageMap(), .. options.Images]);
             ManifestApplier.Check(options.Manifests);
+            CheckAuditLog();
             if (options.Has(LocalOptions.ApiServer))
             {
                 Ports.EnsureFree("--api-port", options.ApiPort);
@@ -78,6 +82,23 @@ internal sealed class LocalSession
         catch (KubernetesConfigurationException failure)
         {
             throw new UserErrorException($"--apply: {failure.Message}", failure);
+        }
+    }
+
+    private void CheckAuditLog()
+    {
+        if (options.AuditLog is not { } file)
+        {
+            return;
+        }
+
+        try
+        {
+            using var probe = new FileStream(file, FileMode.Append, FileAccess.Write, FileShare.ReadWrite);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            throw new UserErrorException($"--audit-log {file}: it cannot be written ({failure.Message}): name another file.", failure);
         }
     }
 
@@ -103,9 +124,11 @@ internal sealed class LocalSession
         LocalControlPlane? controlPlane = null;
         if (options.Has(LocalOptions.ControlPlane))
         {
-            controlPlane = await LocalControlPlane.CreateAsync(options, subnet, configuration, logging, time, stop);
+            var installer = KubernetesConfiguration.FromKubeconfig(directory.InstallerKubeconfig, time: time);
+            controlPlane = await LocalControlPlane.CreateAsync(options, subnet, installer, configuration, logging, time, stop);
             parts.Add(controlPlane);
-            await controlPlane.StartAsync(parts, stop);
+            running = controlPlane;
+            await controlPlane.StartAsync(parts, what => terminal.Line($"waiting        {what}"), stop);
             terminal.Line($"host pod       {controlPlane.PodName} at {subnet.HostAddress(LocalControlPlane.HostNumber)}");
             terminal.Line($"gateway        http://127.0.0.1:{options.GatewayPort}");
             terminal.Line($"control plane  ready: {string.Join(", ", Composition.ControlPlane.AllModules)}");
@@ -126,13 +149,22 @@ internal sealed class LocalSession
     {
         try
         {
-            return await ApiServer.StartAsync(new ApiServerOptions(directory.Path, IPAddress.Loopback, options.ApiPort) { AuditLog = options.AuditLog }, loggers, time, stop);
+            var settings = new ApiServerOptions(directory.Path, IPAddress.Loopback, options.ApiPort)
+            {
+                AuditLog = options.AuditLog,
+                Readiness = options.Has(LocalOptions.ControlPlane) ? ReadinessAsync : null,
+            };
+            return await ApiServer.StartAsync(settings, loggers, time, stop);
         }
-        catch (IOException failure)
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
             throw new UserErrorException(failure.Message, failure);
         }
     }
+
+    /// <summary>The API server is ready when what runs beside it in this process is, and admission answers.</summary>
+    private async Task<IReadOnlyList<ReadinessCheck>> ReadinessAsync(CancellationToken cancellation)
+        => running is { } controlPlane ? await controlPlane.ReadinessAsync(cancellation) : [new ReadinessCheck("control-plane", "it is starting")];
 
     /// <summary>The kubeconfig that the API server writes; another process's is waited for.</summary>
     private async Task<KubernetesConfiguration> LoadKubeconfigAsync(LocalDirectory directory, CancellationToken stop)
@@ -170,7 +202,15 @@ internal sealed class LocalSession
         parts.Run("node", token => node.RunAsync(client, informers, token));
         parts.Run("host pods", token => new StandInProbes(informers, loggers.CreateLogger<StandInProbes>(), time).RunAsync(client, token));
         parts.Run("controllers", token => controllers.RunAsync(client, token));
-        await informers.WaitForSyncAsync(stop);
+        var synced = informers.WaitForSyncAsync(stop);
+        if (await Task.WhenAny(synced, Task.Delay(SyncPatience, time, stop)) != synced)
+        {
+            stop.ThrowIfCancellationRequested();
+            throw new UserErrorException(
+                $"the node cannot read {string.Join(", ", informers.NotSynced.Distinct())} of the API server: {directory.LogFile} names the object; correct or delete it in a run with --roles apiserver.");
+        }
+
+        await synced;
     }
 
     /// <summary>Applies the manifests of the command line; the addresses of Services in them that answer.</summary>

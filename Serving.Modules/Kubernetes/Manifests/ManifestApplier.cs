@@ -169,7 +169,29 @@ public sealed class ManifestApplier
         return applied;
     }
 
+    /// <summary>Applies a document; what is being deleted is waited for, and applied anew when it is gone.</summary>
     private async Task<Unstructured> ApplyOneAsync(Document document, string fieldManager, CancellationToken cancellation)
+    {
+        var started = _time.GetTimestamp();
+        while (true)
+        {
+            var applied = await TryApplyAsync(document, fieldManager, cancellation).ConfigureAwait(false);
+            if (applied.Metadata.DeletionTimestamp is null)
+            {
+                return applied;
+            }
+
+            if (_time.GetElapsedTime(started) > Patience)
+            {
+                var finalizers = applied.Metadata.Finalizers;
+                throw document.Problem("", $"is being deleted and has not gone within {Patience.TotalSeconds:0} s{(finalizers.Count > 0 ? $" (finalizers {string.Join(", ", finalizers)})" : "")}: delete what it waits for, then apply again");
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(250), _time, cancellation).ConfigureAwait(false);
+        }
+    }
+
+    private async Task<Unstructured> TryApplyAsync(Document document, string fieldManager, CancellationToken cancellation)
     {
         try
         {

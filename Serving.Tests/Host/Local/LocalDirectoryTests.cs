@@ -22,6 +22,44 @@ public sealed class LocalDirectoryTests
         Directory.Delete(directory, recursive: true);
     }
 
+    [Test]
+    public void A_directory_of_an_older_release_is_closed_to_others()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            Assert.Ignore("files have no modes there");
+            return;
+        }
+
+        const UnixFileMode All = (UnixFileMode)0x1ff;
+        var directory = Directory.CreateTempSubdirectory("local-directory-").FullName;
+        var pods = Directory.CreateDirectory(Path.Combine(directory, "pods")).FullName;
+        string[] files = ["state.db", "state.db-wal", "serving.log", "serving.log.1", "serving.subnet", "lock"];
+        foreach (var file in files)
+        {
+            File.WriteAllText(Path.Combine(directory, file), "");
+            File.SetUnixFileMode(Path.Combine(directory, file), All);
+        }
+
+        File.SetUnixFileMode(directory, All);
+        File.SetUnixFileMode(pods, All);
+        using (var claim = LocalDirectory.Claim(Options(directory)))
+        {
+            claim.OpenLog().Dispose();
+            const UnixFileMode Owner = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+            File.GetUnixFileMode(directory).Should().Be(Owner | UnixFileMode.UserExecute);
+            File.GetUnixFileMode(pods).Should().Be(Owner | UnixFileMode.UserExecute);
+            foreach (var file in files)
+            {
+                File.GetUnixFileMode(Path.Combine(directory, file)).Should().Be(Owner, file);
+            }
+        }
+
+        File.SetUnixFileMode(directory, All | UnixFileMode.StickyBit);
+        Refusal(directory).Should().Contain("shared with other users");
+        Directory.Delete(directory, recursive: true);
+    }
+
     private static string Refusal(string directory)
     {
         var claim = () => LocalDirectory.Claim(Options(directory));

@@ -1,0 +1,60 @@
+using System.CommandLine;
+using Serving.Host.Commands;
+
+namespace Serving.Host;
+
+/// <summary>
+/// The command line, from its arguments to the exit code. Invariant: whatever goes wrong, standard error gets one line that begins with
+/// <c>error:</c>, and never a stack.
+/// </summary>
+internal static class CommandLine
+{
+    /// <summary>The commands.</summary>
+    public static RootCommand Create() => new("Knative Serving as one process.")
+    {
+        LocalCommand.Create(),
+        RunCommand.Create(),
+        CrdsCommand.Create(),
+        StorageMigrateCommand.Create(),
+    };
+
+    /// <summary>Runs a command.</summary>
+    /// <param name="root">The commands.</param>
+    /// <param name="args">What was asked for.</param>
+    /// <param name="error">Where the line goes.</param>
+    /// <returns>One of <see cref="ExitCode"/>.</returns>
+    public static async Task<int> InvokeAsync(RootCommand root, string[] args, TextWriter error)
+    {
+        try
+        {
+            var parsed = root.Parse(args);
+            if (parsed.Errors.Count > 0)
+            {
+                await error.WriteLineAsync($"error: {parsed.Errors[0].Message} Try --help.");
+                return ExitCode.Usage;
+            }
+
+            // The commands drain on their own when they are told to stop; the parser's default would cut them off.
+            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+        }
+        catch (UserErrorException failure)
+        {
+            await error.WriteLineAsync($"error: {PlainText.Of(failure)}");
+            return ExitCode.Failed;
+        }
+        catch (Exception failure)
+        {
+            await error.WriteLineAsync($"error: {PlainText.Of(failure)} ({failure.GetType().Name})");
+            return ExitCode.Failed;
+        }
+    }
+
+    /// <summary>Ends the process with one line for what is thrown where nobody can catch it, as on a timer's thread.</summary>
+    public static void WatchThreads(TextWriter error) => AppDomain.CurrentDomain.UnhandledException += (_, thrown) =>
+    {
+        var failure = thrown.ExceptionObject as Exception ?? new InvalidOperationException($"{thrown.ExceptionObject}");
+        error.WriteLine($"error: {PlainText.Of(failure)} ({failure.GetType().Name}); this is a fault of the program, please report it");
+        error.Flush();
+        Environment.Exit(ExitCode.Failed);
+    };
+}
