@@ -30,7 +30,7 @@ internal static class CommandLine
             var parsed = root.Parse(args);
             if (parsed.Errors.Count > 0)
             {
-                await error.WriteLineAsync($"error: {parsed.Errors[0].Message} Try --help.");
+                await error.WriteLineAsync($"error: {string.Join(' ', parsed.Errors.Select(wrong => wrong.Message).Distinct())} Try --help.");
                 return ExitCode.Usage;
             }
 

@@ -60,7 +60,8 @@ internal sealed class LocalSession
     {
         try
         {
-            var images = new ImageMap([.. PodPrograms.ImageMap(), .. options.Images]);
+            // Only a node runs programs.
+            var images = new ImageMap([.. options.Has(LocalOptions.Node) ? PodPrograms.ImageMap() : [], .. options.Images]);
             ManifestApplier.Check(options.Manifests);
             CheckAuditLog();
             if (options.Has(LocalOptions.ApiServer))

@@ -25,16 +25,16 @@ public sealed class CommandLineTests
     {
         var command = new Command("fail");
         command.SetAction((_, _) => Task.FromException<int>(thrown));
-        await FailsAsync(new RootCommand { command }, ExitCode.Failed, "", "fail");
+        await FailsAsync(new RootCommand { command }, ExitCode.Failed, "error", "fail");
     }
 
     [TestCase(ExitCode.Failed, "/proc/nothing", "crds", "--output", "/proc/nothing")]
     [TestCase(ExitCode.Failed, "/nonexistent/kubeconfig", "run", "--kubeconfig", "/nonexistent/kubeconfig")]
     [TestCase(ExitCode.Failed, "/nonexistent/kubeconfig", "storage-migrate", "--kubeconfig", "/nonexistent/kubeconfig")]
-    [TestCase(ExitCode.Failed, "--apply", "local", "--plain", "--apply", "/nonexistent.yaml")]
-    [TestCase(ExitCode.Failed, "--image", "local", "--plain", "--image", "nonsense")]
-    [TestCase(ExitCode.Failed, "--audit-log", "local", "--plain", "--audit-log", "/nonexistent/audit.log")]
-    [TestCase(ExitCode.Failed, "--data-dir", "local", "--plain", "--roles", "node", "--data-dir", "/proc/nothing")]
+    [TestCase(ExitCode.Failed, "--apply", "local", "--plain", "--roles", "apiserver", "--apply", "/nonexistent.yaml")]
+    [TestCase(ExitCode.Failed, "--image", "local", "--plain", "--roles", "apiserver", "--image", "nonsense")]
+    [TestCase(ExitCode.Failed, "--audit-log", "local", "--plain", "--roles", "apiserver", "--audit-log", "/nonexistent/audit.log")]
+    [TestCase(ExitCode.Failed, "--data-dir", "local", "--plain", "--roles", "apiserver", "--data-dir", "/proc/nothing")]
     [TestCase(ExitCode.Usage, "--api-port", "local", "--api-port", "70000")]
     [TestCase(ExitCode.Usage, "--roles", "local", "--roles", "kubelet")]
     [TestCase(ExitCode.Usage, "frobnicate", "frobnicate")]

@@ -13,7 +13,11 @@ internal sealed class UnicodeTests
     private RunningServer server = null!;
 
     [OneTimeSetUp]
-    public async Task StartAsync() => server = await RunningServer.StartAsync();
+    public async Task StartAsync()
+    {
+        server = await RunningServer.StartAsync();
+        await server.PostAsync("/api/v1/namespaces/default/serviceaccounts", """{"apiVersion":"v1","kind":"ServiceAccount","metadata":{"name":"default"}}""");
+    }
 
     [OneTimeTearDown]
     public async Task StopAsync() => await server.DisposeAsync();
