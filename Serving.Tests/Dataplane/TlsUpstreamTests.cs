@@ -123,7 +123,7 @@ public sealed class TlsUpstreamTests
             "pod");
         await using var proxy = await ProxyAsync(server, http2: false);
         using var client = await ConnectAsync(proxy);
-        await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes("GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n"));
+        await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes("GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"));
         (await ReadUntilAsync(client, "\r\n\r\n")).Should().StartWith("HTTP/1.1 101");
 
         foreach (var word in new[] { "one", "two" })
