@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http;
+using Serving.Concurrency;
 using Serving.Dataplane.Requests;
 
 namespace Serving.QueueProxy;
@@ -20,7 +21,7 @@ internal sealed class AdminEndpoint(Drainer drainer, TimeProvider time, Cancella
         }
 
         var drained = drainer.DrainAsync();
-        _ = TakeBackUnlessTerminatedAsync();
+        BackgroundFailure.Watch("Taking a drain back", TakeBackUnlessTerminatedAsync());
         await drained;
     }
 

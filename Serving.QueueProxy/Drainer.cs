@@ -1,3 +1,5 @@
+using Serving.Concurrency;
+
 namespace Serving.QueueProxy;
 
 /// <summary>
@@ -47,7 +49,7 @@ internal sealed class Drainer(TimeSpan quietPeriod, TimeProvider time)
             var drained = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             Volatile.Write(ref _lastRequest, time.GetTimestamp());
             Volatile.Write(ref _drained, drained);
-            _ = WatchAsync(drained);
+            BackgroundFailure.Watch("Watching a drain", WatchAsync(drained));
             return drained.Task;
         }
     }

@@ -2,6 +2,7 @@ using System.Net.Security;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Microsoft.Extensions.Logging;
+using Serving.Concurrency;
 
 namespace Serving.QueueProxy;
 
@@ -13,7 +14,7 @@ internal sealed partial class PodCertificate : IDisposable
     private readonly string _certificate;
     private readonly string _key;
     private readonly ILogger _logger;
-    private readonly ITimer _timer;
+    private readonly BackgroundTimer _timer;
     private SslStreamCertificateContext _current;
     private (string Certificate, string Key) _read;
 
@@ -27,7 +28,7 @@ internal sealed partial class PodCertificate : IDisposable
         _logger = logger;
         _read = Read();
         _current = Load(_read);
-        _timer = time.CreateTimer(static state => ((PodCertificate)state!).Refresh(), this, Interval, Interval);
+        _timer = BackgroundTimer.Every(time, $"Reading {_certificate} again", Interval, Refresh);
     }
 
     /// <summary>The newest one that could be read.</summary>

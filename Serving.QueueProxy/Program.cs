@@ -1,5 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
+using Microsoft.Extensions.Logging;
+using Serving.Concurrency;
 using Serving.QueueProxy;
 
 // Before the first socket: completions then run where they are polled, which halves the cost of a request.
@@ -18,6 +20,9 @@ catch (FormatException exception)
 
 var level = LoggingLevel.Of(Environment.GetEnvironmentVariable("SERVING_LOGGING_LEVEL"), Environment.GetEnvironmentVariable("SERVING_LOGGING_CONFIG"));
 using var loggers = new StandardErrorLogger(level, $"{config.Namespace}/{config.Revision}", config.Pod, TimeProvider.System);
+var background = loggers.CreateLogger("Serving.Background");
+using var failures = BackgroundFailure.Listen((what, failure) => background.LogError(failure, "{What} failed", what));
+BackgroundFailure.ObserveTasks();
 var terminated = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
 using var term = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Terminate);
 using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Terminate);

@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http;
+using Serving.Concurrency;
 using Serving.Dataplane.Statistics;
 
 namespace Serving.QueueProxy;
@@ -12,7 +13,7 @@ internal sealed class StatReporter : IDisposable
     private readonly string _pod;
     private readonly TimeProvider _time;
     private readonly long _started;
-    private readonly ITimer _timer;
+    private readonly BackgroundTimer _timer;
     private byte[] _last;
 
     public StatReporter(RequestStats stats, string pod, TimeProvider time)
@@ -22,7 +23,7 @@ internal sealed class StatReporter : IDisposable
         _time = time;
         _started = time.GetTimestamp();
         _last = StatCodec.Encode(new Stat { PodName = pod });
-        _timer = time.CreateTimer(static state => ((StatReporter)state!).Report(), this, Period, Period);
+        _timer = BackgroundTimer.Every(time, "Counting the requests of a second", Period, Report);
     }
 
     public void Dispose() => _timer.Dispose();

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Serving.Api.Config;
+using Serving.Concurrency;
 using Serving.Observability;
 
 namespace Serving.Host.Composition;
@@ -8,6 +9,7 @@ namespace Serving.Host.Composition;
 internal sealed class ProcessLogging : IDisposable
 {
     private readonly StructuredLoggerProvider provider;
+    private readonly IDisposable failures;
 
     public ProcessLogging(LogOptions options)
     {
@@ -15,6 +17,9 @@ internal sealed class ProcessLogging : IDisposable
 
         // Levels are the provider's alone: the factory must let pass what it may be told to write later.
         Factory = LoggerFactory.Create(logging => logging.SetMinimumLevel(LogLevel.Trace).AddProvider(provider));
+        var logger = Factory.CreateLogger("Serving.Background");
+        failures = BackgroundFailure.Listen((what, failure) => logger.LogError(failure, "{What} failed", what));
+        BackgroundFailure.ObserveTasks();
     }
 
     /// <summary>Makes the loggers of every part.</summary>
@@ -28,6 +33,7 @@ internal sealed class ProcessLogging : IDisposable
 
     public void Dispose()
     {
+        failures.Dispose();
         Factory.Dispose();
         provider.Dispose();
     }

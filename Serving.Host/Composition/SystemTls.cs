@@ -18,6 +18,8 @@ internal sealed class SystemTls(SystemCertificates certificates, ConfigStore con
     private const string Routing = "kn-routing";
     private const string UserPrefix = "kn-user-";
 
+    private const int MostNamespaces = 10_000;
+
     private Generation pods = new([]);
     private Generation revisions = new([]);
 
@@ -37,6 +39,8 @@ internal sealed class SystemTls(SystemCertificates certificates, ConfigStore con
             Volatile.Write(ref current, generation);
         }
 
+        // Namespaces come and go; connections to the pods of those that are left are made anew, no more.
+        if (generation.ByNamespace.Count >= MostNamespaces) generation.ByNamespace.Clear();
         return generation.ByNamespace.GetOrAdd(
             ns,
             static (key, state) =>

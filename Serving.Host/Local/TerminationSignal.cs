@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Serving.Concurrency;
 
 namespace Serving.Host.Local;
 
@@ -30,6 +31,8 @@ internal sealed class TerminationSignal : IDisposable
     private void OnSignal(PosixSignalContext context)
     {
         context.Cancel = context.Signal == PosixSignal.SIGTERM || !source.IsCancellationRequested;
-        source.Cancel();
+
+        // A signal may come while the process ends and this is disposed.
+        source.CancelSafely();
     }
 }

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using Serving.Api;
 using Serving.Api.Core;
+using Serving.Concurrency;
 using Serving.Kubernetes;
 using Serving.LocalCluster.Node.Pods;
 
@@ -121,7 +122,7 @@ public sealed class LocalNode
             {
                 if (worker.Namespace == ns && worker.HasVolumesFromApi)
                 {
-                    _ = worker.RefreshVolumesAsync();
+                    BackgroundFailure.Watch("Bringing the volumes of a pod up to date", worker.RefreshVolumesAsync());
                 }
             }
         }
@@ -177,7 +178,7 @@ public sealed class LocalNode
             if (pod.Metadata.DeletionTimestamp is not null)
             {
                 // Nothing of it runs here: it was to end when the node did.
-                _ = Task.Run(() => PodDeletion.FinishAsync(node, pod, cancellation), CancellationToken.None);
+                BackgroundFailure.Watch("Removing a pod", Task.Run(() => PodDeletion.FinishAsync(node, pod, cancellation), CancellationToken.None));
             }
             else if (pod.Status?.Phase is not ("Succeeded" or "Failed"))
             {
@@ -220,7 +221,7 @@ public sealed class LocalNode
         {
             var worker = new PodWorker(node, pod, bound);
             _workers[pod.Metadata.Uid] = worker;
-            _ = RetryAfterAsync(worker);
+            BackgroundFailure.Watch("Looking for room after a pod", RetryAfterAsync(worker));
         }
 
         // A pod that ends makes room for another.
@@ -242,15 +243,25 @@ public sealed class LocalNode
 
             if (pod.Spec?.NodeName == node.Options.NodeName || worker is not null)
             {
-                _ending[pod.Metadata.Uid] = RemoveFilesAsync(pod, ended);
+                var removal = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                _ending[pod.Metadata.Uid] = removal.Task;
+                BackgroundFailure.Watch("Removing the files of a pod", RemoveFilesAsync(pod, ended, removal));
             }
         }
 
-        private async Task RemoveFilesAsync(Pod pod, Task ended)
+        // Known as ending before it begins, and not any more when it has ended, however that was.
+        private async Task RemoveFilesAsync(Pod pod, Task ended, TaskCompletionSource removal)
         {
-            await ended.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-            Delete(node.DirectoryOf(pod.Metadata.Namespace, pod.Metadata.Name, pod.Metadata.Uid));
-            _ending.TryRemove(pod.Metadata.Uid, out _);
+            try
+            {
+                await ended.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+                Delete(node.DirectoryOf(pod.Metadata.Namespace, pod.Metadata.Name, pod.Metadata.Uid));
+            }
+            finally
+            {
+                _ending.TryRemove(pod.Metadata.Uid, out _);
+                removal.TrySetResult();
+            }
         }
 
         private void Delete(string directory)

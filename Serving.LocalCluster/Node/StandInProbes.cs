@@ -3,6 +3,7 @@ using System.Net;
 using Microsoft.Extensions.Logging;
 using Serving.Api;
 using Serving.Api.Core;
+using Serving.Concurrency;
 using Serving.Kubernetes;
 using Serving.LocalCluster.Controllers;
 using Serving.LocalCluster.Node.Probes;
@@ -57,15 +58,25 @@ public sealed class StandInProbes
             var uid = change.Object.Metadata.Uid;
             if (change.New is null)
             {
-                if (running.TryRemove(uid, out var gone)) gone.Stop.Cancel();
+                // Not on this thread, which is an informer's.
+                if (running.TryRemove(uid, out var gone)) BackgroundFailure.Watch($"The end of probing pod {change.Key}", EndAsync(gone.Stop, gone.Task));
             }
             else if (change.New.Spec is { NodeName: NodeName } spec && spec.Containers is [{ ReadinessProbe: { HttpGet: not null } probe }, ..] && !running.ContainsKey(uid))
             {
                 var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
                 var key = change.Key;
-                running[uid] = (stop, Task.Run(() => ProbeAsync(client, prober, key, uid, probe, stop.Token), CancellationToken.None));
+                var probing = Task.Run(() => ProbeAsync(client, prober, key, uid, probe, stop.Token), CancellationToken.None);
+                BackgroundFailure.Watch($"Probing pod {key}", probing);
+                running[uid] = (stop, probing);
             }
         }
+    }
+
+    private static async Task EndAsync(CancellationTokenSource stop, Task probing)
+    {
+        await stop.CancelSafelyAsync().ConfigureAwait(false);
+        await probing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        stop.Dispose();
     }
 
     private async Task ProbeAsync(IKubernetesClient client, Prober prober, ObjectKey key, string uid, Probe probe, CancellationToken cancellation)

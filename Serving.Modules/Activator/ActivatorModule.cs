@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging;
 using Serving.Activator.Requests;
 using Serving.Activator.Statistics;
 using Serving.Activator.Throttling;
+using Serving.Concurrency;
 using Serving.Dataplane;
 using Serving.Kubernetes;
 using Serving.Observability;
@@ -107,7 +108,7 @@ public sealed partial class ActivatorModule : IServingModule, IDisposable
     /// <inheritdoc/>
     public async Task RunAsync(IKubernetesClient client, CancellationToken cancellation)
     {
-        await using var reports = _time.CreateTimer(static state => ((ActivatorModule)state!).Report(), this, ConcurrencyReporter.Period, ConcurrencyReporter.Period);
+        await using var reports = BackgroundTimer.Every(_time, "Reporting the requests of a second", ConcurrencyReporter.Period, Report);
         await using var server = new DataplaneServer(ServerOptions(), _endpoint.HandleAsync);
         await server.StartAsync(cancellation);
         _server = server;

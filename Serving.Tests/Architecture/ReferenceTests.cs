@@ -11,14 +11,15 @@ public sealed class ReferenceTests
     private static readonly Dictionary<string, string[]> Allowed = new()
     {
         ["Serving.Api"] = [],
-        ["Serving.Kubernetes"] = ["Serving.Api"],
+        ["Serving.Concurrency"] = [],
+        ["Serving.Kubernetes"] = ["Serving.Api", "Serving.Concurrency"],
         ["Serving.Templates"] = [],
         ["Serving.ConfigMaps"] = ["Serving.Api", "Serving.Kubernetes", "Serving.Templates"],
         ["Serving.Certificates"] = ["Serving.Api", "Serving.Kubernetes"],
         ["Serving.Controller"] = ["Serving.Api", "Serving.Kubernetes", "Serving.ConfigMaps", "Serving.Templates"],
         ["Serving.Webhook"] = ["Serving.Api", "Serving.Kubernetes", "Serving.ConfigMaps", "Serving.Certificates"],
-        ["Serving.Dataplane"] = [],
-        ["Serving.Observability"] = ["Serving.Templates"],
+        ["Serving.Dataplane"] = ["Serving.Concurrency"],
+        ["Serving.Observability"] = ["Serving.Concurrency", "Serving.Templates"],
         ["Serving.Autoscaler"] = ["Serving.Api", "Serving.Kubernetes", "Serving.ConfigMaps", "Serving.Dataplane"],
         ["Serving.Activator"] = ["Serving.Api", "Serving.Kubernetes", "Serving.ConfigMaps", "Serving.Dataplane", "Serving.Observability"],
         ["Serving.Networking.Gateway"] = ["Serving.Api", "Serving.Kubernetes", "Serving.ConfigMaps", "Serving.Certificates", "Serving.Dataplane"],

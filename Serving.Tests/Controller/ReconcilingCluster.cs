@@ -20,6 +20,7 @@ namespace Serving.Tests.Controller;
 internal sealed class ReconcilingCluster
 {
     private readonly List<(IReconciler Reconciler, Func<IEnumerable<ObjectKey>> Keys)> loops = [];
+    private readonly ReferenceTracker followedByRoutes = new();
 
     public ReconcilingCluster(IDigestResolver? resolver = null)
     {
@@ -54,7 +55,7 @@ internal sealed class ReconcilingCluster
                 Cluster.For(Resources.Endpoints).Lister,
                 Cluster.For(Resources.Ingresses).Lister,
                 Cluster.For(Resources.Certificates).Lister),
-            new ReferenceTracker(),
+            followedByRoutes,
             () => Config,
             "cluster.local",
             Events,
@@ -89,6 +90,9 @@ internal sealed class ReconcilingCluster
     public IResourceDiscovery Discovery { get; } = Substitute.For<IResourceDiscovery>();
 
     public IEventRecorder Events { get; } = Substitute.For<IEventRecorder>();
+
+    /// <summary>How many references Routes follow.</summary>
+    public int FollowedByRoutes => followedByRoutes.Count;
 
     /// <summary>Reconciles everything until a round writes nothing.</summary>
     public async Task SettleAsync()

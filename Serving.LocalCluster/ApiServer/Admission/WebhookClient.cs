@@ -19,6 +19,7 @@ namespace Serving.LocalCluster.ApiServer.Admission;
 internal sealed class WebhookClient : IDisposable
 {
     private const int Attempts = 3;
+    private const int MostClients = 64;
     private static readonly TimeSpan AvoidFor = TimeSpan.FromSeconds(5);
 
     private readonly ObjectStore _store;
@@ -105,6 +106,9 @@ internal sealed class WebhookClient : IDisposable
         content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
         using var message = new HttpRequestMessage(HttpMethod.Post, url) { Content = content, Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionOrLower };
         message.Headers.Accept.ParseAdd("application/json");
+        // Each renewed certificate and each new address leaves a client behind; requests in flight keep theirs alive.
+        if (_clients.Count >= MostClients)
+            _clients.Clear();
         using var response = await _clients.GetOrAdd(target, Client).SendAsync(message, cancellation).ConfigureAwait(false);
         var answer = await response.Content.ReadAsByteArrayAsync(cancellation).ConfigureAwait(false);
         if (!response.IsSuccessStatusCode)

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging;
+using Serving.Concurrency;
 using Serving.LocalCluster.ApiServer.Kinds;
 using Serving.LocalCluster.ApiServer.Rest;
 using Serving.LocalCluster.ApiServer.Storage;
@@ -25,7 +26,7 @@ internal sealed class CustomResourceController(
         foreach (var stored in store.All(Group, Plural))
             Serve(stored);
         _watcher = store.Watch(Group, Plural, null, Selector.Everything, null, initial: true, endBookmark: false);
-        _ = Task.Run(FollowAsync);
+        BackgroundFailure.Watch("Following custom resource definitions", Task.Run(FollowAsync));
     }
 
     private async Task FollowAsync()
@@ -54,7 +55,7 @@ internal sealed class CustomResourceController(
             return; // A newer one follows.
         if (stored.IsDeleting)
         {
-            _ = RemoveAsync(stored.Name);
+            BackgroundFailure.Watch($"Removing the definition {stored.Name}", RemoveAsync(stored.Name));
             return;
         }
 

@@ -9,6 +9,8 @@ namespace Serving.LocalCluster.ApiServer.CustomResources;
 /// <summary>Reads a definition's openAPIV3Schema.</summary>
 internal static class CustomSchema
 {
+    private const int MostPatterns = 4096;
+
     private static readonly ConcurrentDictionary<string, Regex> s_patterns = new(StringComparer.Ordinal);
 
     /// <summary>The shape a schema describes; null describes anything.</summary>
@@ -97,6 +99,12 @@ internal static class CustomSchema
     private static List<Schema>? Parts(JsonObject source, string name, bool isIntOrString) =>
         isIntOrString && name == "anyOf" ? null : source.Array(name)?.OfType<JsonObject>().Select(Read).ToList();
 
-    private static Regex? Compile(string pattern) => s_patterns.GetOrAdd(
-        pattern, static p => new Regex(p.Replace(@"\z", "$", StringComparison.Ordinal), RegexOptions.CultureInvariant, TimeSpan.FromSeconds(1)));
+    private static Regex? Compile(string pattern)
+    {
+        // Definitions come and go; those in use keep their own.
+        if (s_patterns.Count >= MostPatterns)
+            s_patterns.Clear();
+        return s_patterns.GetOrAdd(
+            pattern, static p => new Regex(p.Replace(@"\z", "$", StringComparison.Ordinal), RegexOptions.CultureInvariant, TimeSpan.FromSeconds(1)));
+    }
 }

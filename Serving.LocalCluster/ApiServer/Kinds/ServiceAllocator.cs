@@ -10,6 +10,8 @@ namespace Serving.LocalCluster.ApiServer.Kinds;
 /// </summary>
 internal sealed class ServiceAllocator(ObjectStore store)
 {
+    private const int Addresses = 65000;
+
     private readonly Lock _gate = new();
     private readonly HashSet<string> _given = new(StringComparer.Ordinal);
     private int _next;
@@ -57,8 +59,10 @@ internal sealed class ServiceAllocator(ObjectStore store)
 
     private string NextAddress()
     {
-        if (_given.Count == 0)
+        // Addresses of Services that are gone are given again only when all have been given once, so that clients have forgotten them.
+        if (_given.Count is 0 or >= Addresses)
         {
+            _given.Clear();
             foreach (var service in store.All("", "services"))
                 _given.Add(service.Document().String("spec", "clusterIP") ?? "");
         }
@@ -67,10 +71,10 @@ internal sealed class ServiceAllocator(ObjectStore store)
         do
         {
             // 10.96.0.1 is the API server's own, by custom.
-            _next = (_next + 1) % 65000;
+            _next = (_next + 1) % Addresses;
             address = $"10.96.{(_next + 1) / 256}.{(_next + 1) % 256}";
         }
-        while (!_given.Add(address) && _given.Count < 65000);
+        while (!_given.Add(address) && _given.Count < Addresses);
         return address;
     }
 }

@@ -140,6 +140,8 @@ internal sealed class GarbageCollector(IInformers informers, IResourceDiscovery 
 
     private void Observe(ResourceType<ObjectHeader> type, Change<ObjectHeader> change)
     {
+        // A cache shows it, or showed it: its going is heard of.
+        seenByApiOnly.TryRemove(change.Object.Metadata.Uid, out _);
         foreach (var dependent in graph.Observe(type, change.Old, change.New))
         {
             Find(dependent.Type)?.Loop.Enqueue(dependent.Key);

@@ -4,15 +4,30 @@ namespace Serving.LocalCluster.Controllers;
 
 /// <summary>
 /// Remembers pods that were created or deleted but that the cache does not show yet, so that a ReplicaSet acts once on what it
-/// sees. Invariant: an expectation is kept until the cache shows it, or for <see cref="Patience"/>.
+/// sees. Invariant: an expectation is kept until the cache shows it, or for <see cref="Patience"/>; those of ReplicaSets that are gone too.
 /// </summary>
 internal sealed class Expectations(TimeProvider time)
 {
     /// <summary>How long a missing event is waited for.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
+    private const int FirstPrune = 256;
+
     private readonly Lock gate = new();
     private readonly Dictionary<(string Owner, string Pod, bool Create), long> pending = [];
+    private int pruneAt = FirstPrune;
+
+    /// <summary>What is waited for.</summary>
+    internal int Count
+    {
+        get
+        {
+            lock (gate)
+            {
+                return pending.Count;
+            }
+        }
+    }
 
     /// <summary>Expects to see a pod of <paramref name="owner"/> (a uid) appear.</summary>
     public void ExpectCreate(string owner, ObjectKey pod) => Add((owner, pod.ToString(), true));
@@ -50,6 +65,18 @@ internal sealed class Expectations(TimeProvider time)
         lock (gate)
         {
             pending[key] = time.GetTimestamp();
+            if (pending.Count < pruneAt)
+            {
+                return;
+            }
+
+            // Nobody asks for the ReplicaSets of these any more.
+            foreach (var old in pending.Where(entry => time.GetElapsedTime(entry.Value) >= Patience).Select(static entry => entry.Key).ToList())
+            {
+                pending.Remove(old);
+            }
+
+            pruneAt = Math.Max(FirstPrune, 2 * pending.Count);
         }
     }
 

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net;
 using Microsoft.Extensions.Logging;
 using Serving.Api.Core;
+using Serving.Concurrency;
 using Serving.LocalCluster.Node.Probes;
 using Serving.LocalCluster.Node.Processes;
 
@@ -162,11 +163,11 @@ internal sealed class ContainerRun : ContainerProbes.IOwner
     {
         _node.Events.Normal(_pod.Pod, "Killing", $"Container {_container.Name} failed {kind} probe, will be restarted");
         var grace = TimeSpan.FromSeconds(probe.TerminationGracePeriodSeconds ?? _pod.Pod.Spec!.TerminationGracePeriodSeconds ?? 30);
-        _ = Task.Run(async () =>
+        BackgroundFailure.Watch($"Ending container {_container.Name}", Task.Run(async () =>
         {
             using var kill = new CancellationTokenSource(grace, _node.Time);
             await StopAsync(kill.Token).ConfigureAwait(false);
-        });
+        }));
     }
 
     private async Task CareAsync(CancellationToken ended)

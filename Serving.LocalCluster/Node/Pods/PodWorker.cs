@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.Logging;
 using Serving.Api.Core;
+using Serving.Concurrency;
 using Serving.Kubernetes;
 using Serving.LocalCluster.Node.Variables;
 using Serving.LocalCluster.Node.Volumes;
@@ -74,7 +75,7 @@ internal sealed class PodWorker
         Stop(TimeSpan.FromSeconds(pod.Metadata.DeletionGracePeriodSeconds ?? pod.Spec?.TerminationGracePeriodSeconds ?? 30));
         if (Completion.IsCompleted)
         {
-            _ = Task.Run(() => FinishDeletionAsync(CancellationToken.None));
+            BackgroundFailure.Watch($"Removing pod {_run.Name}", Task.Run(() => FinishDeletionAsync(CancellationToken.None)));
         }
     }
 
@@ -134,7 +135,7 @@ internal sealed class PodWorker
                 _killAt = deadline;
                 if (grace <= TimeSpan.Zero)
                 {
-                    _ = _kill.CancelAsync();
+                    _ = _kill.CancelSafelyAsync();
                 }
                 else
                 {
@@ -144,7 +145,7 @@ internal sealed class PodWorker
         }
 
         // Not on this thread, which may be an informer's: what waits for it goes on at once.
-        _ = _stop.CancelAsync();
+        _ = _stop.CancelSafelyAsync();
     }
 
     private async Task RunAsync(Task<bool> bound)
@@ -284,7 +285,7 @@ internal sealed class PodWorker
         }
     }
 
-    private ITimer? Deadline()
+    private BackgroundTimer? Deadline()
     {
         if (_run.Pod.Spec!.ActiveDeadlineSeconds is not { } seconds)
         {
@@ -292,15 +293,15 @@ internal sealed class PodWorker
         }
 
         var left = _startTime + TimeSpan.FromSeconds(seconds) - _node.Time.GetUtcNow();
-        return _node.Time.CreateTimer(
-            _ =>
-            {
-                const string message = "Pod was active on the node longer than the specified deadline";
-                _failure = new PodFailure("DeadlineExceeded", message);
-                _node.Events.Normal(_run.Pod, "DeadlineExceeded", message);
-                Stop(TimeSpan.FromSeconds(_run.Pod.Spec.TerminationGracePeriodSeconds ?? 30));
-            },
-            null, left > TimeSpan.Zero ? left : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+        var timer = BackgroundTimer.Once(_node.Time, $"The deadline of pod {_run.Name}", () =>
+        {
+            const string message = "Pod was active on the node longer than the specified deadline";
+            _failure = new PodFailure("DeadlineExceeded", message);
+            _node.Events.Normal(_run.Pod, "DeadlineExceeded", message);
+            Stop(TimeSpan.FromSeconds(_run.Pod.Spec.TerminationGracePeriodSeconds ?? 30));
+        });
+        timer.Arm(left > TimeSpan.Zero ? left : TimeSpan.Zero);
+        return timer;
     }
 
     private async Task WriteStatusAsync(Task<bool> bound, CancellationToken cancellation)

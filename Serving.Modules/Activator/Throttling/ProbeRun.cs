@@ -1,3 +1,5 @@
+using Serving.Concurrency;
+
 namespace Serving.Activator.Throttling;
 
 /// <summary>The probing of one destination, which goes on at most once at a time. Guarded by the lock of its <see cref="RevisionBackends"/>.</summary>
@@ -16,8 +18,9 @@ internal sealed class ProbeRun : IDisposable
     /// <summary>Ends it, if it goes on.</summary>
     public void Stop()
     {
-        // Not disposed: the probe may still read its token, and without a timer there is nothing to free.
-        _running?.Cancel();
+        // Not disposed: the probe may still read its token, and without a timer there is nothing to free. Not on this thread, which holds
+        // the lock: a probe that is told goes on where it is told.
+        _ = _running?.CancelSafelyAsync();
         _running = null;
     }
 

@@ -3,6 +3,7 @@ using Serving.Api.Config;
 using Serving.Api.Core;
 using Serving.Api.Knative;
 using Serving.Api.WellKnown;
+using Serving.Concurrency;
 
 namespace Serving.Activator.Throttling;
 
@@ -196,7 +197,7 @@ internal sealed class RevisionBackends : IDisposable
     private void StartProbing(Backend backend, TimeSpan delay = default)
     {
         if (UsesService || backend.Probing.Start() is not { } cancellation) return;
-        _ = Task.Run(() => ProbeAsync(backend, delay, cancellation), CancellationToken.None);
+        BackgroundFailure.Watch("Probing a pod", Task.Run(() => ProbeAsync(backend, delay, cancellation), CancellationToken.None));
     }
 
     private async Task ProbeAsync(Backend backend, TimeSpan delay, CancellationToken cancellation)
@@ -245,7 +246,7 @@ internal sealed class RevisionBackends : IDisposable
     private void ConsiderService()
     {
         if (!WantsService()) _service.Forget();
-        else if (_service.StartProbing() is { } cancellation) _ = Task.Run(() => ProbeServiceAsync(cancellation), CancellationToken.None);
+        else if (_service.StartProbing() is { } cancellation) BackgroundFailure.Watch("Probing the Service of a revision", Task.Run(() => ProbeServiceAsync(cancellation), CancellationToken.None));
     }
 
     private async Task ProbeServiceAsync(CancellationToken cancellation)

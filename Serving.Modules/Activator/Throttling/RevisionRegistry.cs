@@ -11,11 +11,13 @@ namespace Serving.Activator.Throttling;
 
 /// <summary>
 /// Every revision with its throttler, kept up to date by the informers of revisions, their pods, the Endpoints of
-/// their public Services, and their private Services.
+/// their public Services, and their private Services. Invariant: informers call at the same time, and one of their changes is applied at
+/// a time; an informer changes its copy before it calls, so what a new revision reads of the others' copies is never undone by an older change.
 /// </summary>
 internal sealed class RevisionRegistry : IDisposable
 {
     private readonly ConcurrentDictionary<ObjectKey, RevisionEntry> _entries = new();
+    private readonly Lock _changes = new();
     private readonly IInformer<Revision> _revisions;
     private readonly IInformer<Pod> _pods;
     private readonly IInformer<Endpoints> _endpoints;
@@ -38,7 +40,7 @@ internal sealed class RevisionRegistry : IDisposable
         _pods = informers.For(Resources.Pods, labelSelector: ServingKeys.Revision);
         _endpoints = informers.For(Resources.Endpoints);
         _services = informers.For(Resources.Services);
-        _registrations = [_revisions.AddHandler(OnRevision), _pods.AddHandler(OnPod), _endpoints.AddHandler(OnEndpoints)];
+        _registrations = [Follow(_revisions, OnRevision), Follow(_pods, OnPod), Follow(_endpoints, OnEndpoints)];
     }
 
     /// <summary>All revisions.</summary>
@@ -68,7 +70,10 @@ internal sealed class RevisionRegistry : IDisposable
     public void Dispose()
     {
         foreach (var registration in _registrations) registration.Dispose();
-        foreach (var entry in _entries.Values) entry.Dispose();
+        lock (_changes)
+        {
+            foreach (var entry in _entries.Values) entry.Dispose();
+        }
     }
 
     private static (MeshCompatibilityMode Mode, bool ThroughMesh) Mesh(NetworkConfig network) => (network.MeshCompatibilityMode, network.EnableMeshPodAddressability);
@@ -83,6 +88,13 @@ internal sealed class RevisionRegistry : IDisposable
         var secured = service.Spec.Ports.FirstOrDefault(static port => port.Name == NetworkingKeys.ServicePortNameHttps);
         return new Destination(revision.Metadata.Namespace, address, clear.Port) { TlsPort = secured?.Port ?? NetworkingKeys.ServiceHttpsPort };
     }
+
+    private IDisposable Follow<T>(IInformer<T> informer, Action<Change<T>> apply)
+        where T : class, IKubernetesObject
+        => informer.AddHandler(change =>
+        {
+            lock (_changes) apply(change);
+        });
 
     private void OnRevision(Change<Revision> change)
     {

@@ -17,6 +17,8 @@ internal sealed class MetricCollection
     private readonly TimedBuckets stableRps;
     private readonly TimedBuckets panicRps;
     private Metric metric;
+    private CollectionFailure? failed;
+    private int scraping;
 
     /// <param name="metric">The windows; the algorithm is fixed by an annotation.</param>
     public MetricCollection(Metric metric)
@@ -43,10 +45,13 @@ internal sealed class MetricCollection
     }
 
     /// <summary>Why the last scrape failed, or null.</summary>
-    public CollectionFailure? Failure { get; private set; }
+    public CollectionFailure? Failure => Volatile.Read(ref failed);
 
-    /// <summary>Whether a scrape is under way; only the collector's ticks touch it.</summary>
-    public bool IsScraping { get; set; }
+    /// <summary>Begins a scrape; false while one is under way. A true result must be followed by <see cref="EndScrape"/>.</summary>
+    public bool TryBeginScrape() => Interlocked.CompareExchange(ref scraping, 1, 0) == 0;
+
+    /// <summary>Ends a scrape: another may begin.</summary>
+    public void EndScrape() => Volatile.Write(ref scraping, 0);
 
     /// <summary>Takes over new windows.</summary>
     public void Update(Metric newer, DateTimeOffset now)
@@ -91,9 +96,9 @@ internal sealed class MetricCollection
     {
         lock (gate)
         {
-            if (failure == Failure) return false;
-            var isNews = failure?.Reason != Failure?.Reason;
-            Failure = failure;
+            if (failure == failed) return false;
+            var isNews = failure?.Reason != failed?.Reason;
+            Volatile.Write(ref failed, failure);
             return isNews;
         }
     }

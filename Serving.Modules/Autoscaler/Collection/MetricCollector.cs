@@ -82,7 +82,7 @@ internal sealed partial class MetricCollector : IMetricSource
                 running.RemoveWhere(task => task.IsCompleted);
                 foreach (var (key, collection) in collections)
                 {
-                    if (!collection.IsScraping) running.Add(ScrapeAsync(key, collection, cancellation));
+                    if (collection.TryBeginScrape()) running.Add(ScrapeAsync(key, collection, cancellation));
                 }
             }
         }
@@ -98,10 +98,9 @@ internal sealed partial class MetricCollector : IMetricSource
         await Task.WhenAll(running).ConfigureAwait(false);
     }
 
-    /// <summary>Scrapes one revision once; never throws.</summary>
+    /// <summary>Scrapes one revision once, after <see cref="MetricCollection.TryBeginScrape"/>; never throws.</summary>
     internal async Task ScrapeAsync(ObjectKey key, MetricCollection collection, CancellationToken cancellation)
     {
-        collection.IsScraping = true;
         CollectionFailure? failure = null;
         try
         {
@@ -127,7 +126,7 @@ internal sealed partial class MetricCollector : IMetricSource
         }
         finally
         {
-            collection.IsScraping = false;
+            collection.EndScrape();
         }
 
         if (collection.NoteFailure(failure)) Changed?.Invoke(key);

@@ -28,23 +28,32 @@ internal sealed class MappedReferences(
     /// <summary>The target of the mapping. Throws <see cref="KubernetesException"/> when the server cannot tell.</summary>
     public async Task<MappedTarget> ResolveAsync(DomainMapping mapping, IKubernetesClient client, CancellationToken cancellation)
     {
+        var follower = ObjectKey.Of(mapping);
+        tracker.Begin(follower);
+        var target = await TargetAsync(mapping, follower, client, cancellation).ConfigureAwait(false);
+        tracker.Settle(follower);
+        return target;
+    }
+
+    private async Task<MappedTarget> TargetAsync(DomainMapping mapping, ObjectKey follower, IKubernetesClient client, CancellationToken cancellation)
+    {
         var reference = mapping.Spec.Ref;
         var ns = reference.Namespace.Length > 0 ? reference.Namespace : mapping.Metadata.Namespace;
         var key = new ObjectKey(ns, reference.Name);
         switch (reference)
         {
             case { Kind: "Service", ApiVersion: "v1" }:
-                tracker.Track(ObjectKey.Of(mapping), CoreKind, key);
+                tracker.Track(follower, CoreKind, key);
                 return coreServices.Get(ns, reference.Name) is null
                     ? NotFound(key, "services")
                     : TargetAt(mapping, $"http://{key.Name}.{key.Namespace}.svc.{clusterDomain}");
             case { Kind: References.Service } when IsServing(reference):
-                tracker.Track(ObjectKey.Of(mapping), References.Service, key);
+                tracker.Track(follower, References.Service, key);
                 return services.Get(ns, reference.Name) is { } service
                     ? TargetOf(mapping, key, new AddressableStatus { Address = service.Status.Address })
                     : NotFound(key, "services.serving.knative.dev");
             case { Kind: References.Route } when IsServing(reference):
-                tracker.Track(ObjectKey.Of(mapping), References.Route, key);
+                tracker.Track(follower, References.Route, key);
                 return routes.Get(ns, reference.Name) is { } route
                     ? TargetOf(mapping, key, new AddressableStatus { Address = route.Status.Address })
                     : NotFound(key, "routes.serving.knative.dev");

@@ -38,7 +38,9 @@ internal sealed class RoutingLabeler(
         }
         else
         {
+            tracker.Begin(key);
             Collect(key, route!, wantedRevisions, wantedConfigurations);
+            tracker.Settle(key);
         }
 
         if (gone || route!.IsReady() || route!.IsFailed())

@@ -75,8 +75,10 @@ internal sealed class RouteReconciler(
 
     private async Task<Reconcile> ReconcileAsync(RouteWork work, ConfigSnapshot snapshot, RouteDomains domains, CancellationToken cancellation)
     {
+        tracker.Begin(work.Key);
         var (traffic, problem) = new TrafficBuilder(
             work.Resource, listers.Configurations, listers.Revisions, (kind, name) => tracker.Track(work.Key, kind, new ObjectKey(work.Namespace, name))).Build();
+        tracker.Settle(work.Key);
         var isLocal = Visibility(work, domains);
         string UrlOf(string tag) => $"{(isLocal(tag) ? "http" : snapshot.Network.DefaultExternalScheme)}://{domains.Domain(tag, isLocal(tag))}";
         work.Status = work.Status with { Url = UrlOf(TrafficConfig.DefaultTarget) };

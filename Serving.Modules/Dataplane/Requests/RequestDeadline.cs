@@ -1,12 +1,14 @@
 using System.Collections.Concurrent;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Serving.Concurrency;
 
 namespace Serving.Dataplane.Requests;
 
 /// <summary>
 /// Ends a request that exceeds its <see cref="RequestTimeouts"/> by cancelling <see cref="Token"/>, which also follows
-/// the client. Rent one per request, and return it when the request is done; they are reused.
+/// the client. Rent one per request, and return it when the request is done; they are reused. Invariant: once it is completed or disposed
+/// its timer, which may be firing just then, neither touches the request nor throws.
 /// </summary>
 /// <remarks>
 /// What a client sees when time is up is what Knative's queue-proxy and activator do: 504 before the response has begun; afterwards the
@@ -24,7 +26,7 @@ public sealed class RequestDeadline : IDisposable
 
     private readonly Lock _lock = new();
     private readonly TimeProvider _time;
-    private readonly ITimer _timer;
+    private readonly BackgroundTimer _timer;
     private readonly Action<bool> _onTransferred;
     private readonly CancellationTokenSource _cancellation = new();
     private CancellationTokenRegistration _client;
@@ -39,7 +41,7 @@ public sealed class RequestDeadline : IDisposable
     {
         _time = time;
         _onTransferred = OnTransferred;
-        _timer = time.CreateTimer(static state => ((RequestDeadline)state!).Check(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _timer = BackgroundTimer.Once(time, "The time-out of a request", Check);
     }
 
     /// <summary>Cancelled when time is up or the client went away.</summary>
@@ -92,7 +94,7 @@ public sealed class RequestDeadline : IDisposable
         }
         else
         {
-            _timer.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            _timer.Disarm();
         }
 
         await _client.DisposeAsync();
@@ -104,6 +106,7 @@ public sealed class RequestDeadline : IDisposable
     /// <summary>Stops the clock without ending the response. <see cref="CompleteAsync"/> does so itself.</summary>
     public void Dispose()
     {
+        lock (_lock) _context = null;
         _timer.Dispose();
         _client.Dispose();
         _cancellation.Dispose();
@@ -119,7 +122,7 @@ public sealed class RequestDeadline : IDisposable
             _started = _lastTransfer = _time.GetTimestamp();
         }
 
-        _client = context.RequestAborted.UnsafeRegister(static state => ((CancellationTokenSource)state!).Cancel(), _cancellation);
+        _client = context.RequestAborted.UnsafeRegister(static state => ((CancellationTokenSource)state!).CancelSafely(), _cancellation);
         Upgrade = UpgradeWatch.Of(context);
         if (Upgrade is not null)
         {
@@ -128,7 +131,7 @@ public sealed class RequestDeadline : IDisposable
         }
 
         if (timeouts.Idle > TimeSpan.Zero) WatchBody(context);
-        if (Next(TimeSpan.Zero, TimeSpan.Zero, started: false) is { } due) _timer.Change(due, Timeout.InfiniteTimeSpan);
+        if (Next(TimeSpan.Zero, TimeSpan.Zero, started: false) is { } due) _timer.Arm(due);
     }
 
     private void WatchBody(HttpContext context)
@@ -158,36 +161,39 @@ public sealed class RequestDeadline : IDisposable
     private static bool IsGrpc(string type) =>
         type.StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase) && !type.StartsWith("application/grpc-web", StringComparison.OrdinalIgnoreCase);
 
-    private void Check()
+    /// <summary>Cancels, after <see cref="TryExpire"/>. The request may have completed in between.</summary>
+    internal void Expire() => _cancellation.CancelSafely();
+
+    /// <summary>Whether time is up, which is found out once a request; else the timer is set for the rest.</summary>
+    /// <param name="cut">The request whose end takes too long after that; null for none.</param>
+    internal bool TryExpire(out HttpContext? cut)
     {
-        HttpContext? cut = null;
+        cut = null;
         lock (_lock)
         {
             // The request may have ended, and another begun, while the timer was on its way.
-            if (_context is null) return;
+            if (_context is null) return false;
             if (_expired)
             {
                 cut = _context;
+                return false;
             }
-            else
-            {
-                var now = _time.GetTimestamp();
-                var started = Upgrade is { HasUpgraded: true } ? _begun : _context.Response.HasStarted;
-                var due = Next(_time.GetElapsedTime(_started, now), _time.GetElapsedTime(Volatile.Read(ref _lastTransfer), now), started);
-                if (due is null) return;
-                if (due > TimeSpan.Zero)
-                {
-                    _timer.Change(due.Value, Timeout.InfiniteTimeSpan);
-                    return;
-                }
 
-                _expired = true;
-                _timer.Change(EndGrace, Timeout.InfiniteTimeSpan);
-            }
+            var now = _time.GetTimestamp();
+            var started = Upgrade is { HasUpgraded: true } ? _begun : _context.Response.HasStarted;
+            var due = Next(_time.GetElapsedTime(_started, now), _time.GetElapsedTime(Volatile.Read(ref _lastTransfer), now), started);
+            if (due is null) return false;
+            _expired = due <= TimeSpan.Zero;
+            _timer.Arm(_expired ? EndGrace : due.Value);
+            return _expired;
         }
+    }
 
-        if (cut is null) _cancellation.Cancel();
-        else cut.Abort();
+    private void Check()
+    {
+        // Not under the lock: what was registered runs here.
+        if (TryExpire(out var cut)) Expire();
+        else cut?.Abort();
     }
 
     // How long until a bound is reached; zero when one is, null when there is none.

@@ -1,10 +1,15 @@
 using System.Buffers;
 using Microsoft.AspNetCore.Connections;
+using Serving.Concurrency;
 
 namespace Serving.Dataplane;
 
 /// <summary>Looks at the first bytes of a clear-text connection, without taking them, and leads it to the protocol it speaks.</summary>
-internal sealed class PrefaceSwitch(ConnectionDelegate http1, Func<ConnectionDelegate> http2, TimeSpan firstByteTimeout)
+/// <param name="http1">Serves HTTP/1.1.</param>
+/// <param name="http2">Serves HTTP/2.</param>
+/// <param name="firstByteTimeout">Within which the protocol must be known.</param>
+/// <param name="time">The clock of it.</param>
+internal sealed class PrefaceSwitch(ConnectionDelegate http1, Func<ConnectionDelegate> http2, TimeSpan firstByteTimeout, TimeProvider? time = null)
 {
     private enum Protocol
     {
@@ -17,20 +22,10 @@ internal sealed class PrefaceSwitch(ConnectionDelegate http1, Func<ConnectionDel
 
     public async Task OnConnectionAsync(ConnectionContext connection)
     {
-        var input = connection.Transport.Input;
-        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(connection.ConnectionClosed);
-        deadline.CancelAfter(firstByteTimeout);
         Protocol protocol;
         try
         {
-            while (true)
-            {
-                var read = await input.ReadAsync(deadline.Token);
-                protocol = Recognise(read.Buffer);
-                if (protocol == Protocol.Unknown && read.IsCompleted) protocol = Protocol.Http1;
-                input.AdvanceTo(read.Buffer.Start, protocol == Protocol.Unknown ? read.Buffer.End : read.Buffer.Start);
-                if (protocol != Protocol.Unknown) break;
-            }
+            protocol = await RecogniseAsync(connection);
         }
         catch (Exception exception) when (exception is OperationCanceledException or ConnectionResetException or ConnectionAbortedException)
         {
@@ -38,6 +33,22 @@ internal sealed class PrefaceSwitch(ConnectionDelegate http1, Func<ConnectionDel
         }
 
         await (protocol == Protocol.Http2 ? http2() : http1)(connection);
+    }
+
+    /// <summary>Waits for the first bytes. The timer of that ends here, and not with a connection that may live for hours.</summary>
+    private async Task<Protocol> RecogniseAsync(ConnectionContext connection)
+    {
+        using var deadline = new CancellationTokenSource(firstByteTimeout, time ?? TimeProvider.System);
+        await using var closed = connection.ConnectionClosed.UnsafeRegister(static state => ((CancellationTokenSource)state!).CancelSafely(), deadline);
+        var input = connection.Transport.Input;
+        while (true)
+        {
+            var read = await input.ReadAsync(deadline.Token);
+            var protocol = Recognise(read.Buffer);
+            if (protocol == Protocol.Unknown && read.IsCompleted) protocol = Protocol.Http1;
+            input.AdvanceTo(read.Buffer.Start, protocol == Protocol.Unknown ? read.Buffer.End : read.Buffer.Start);
+            if (protocol != Protocol.Unknown) return protocol;
+        }
     }
 
     private static Protocol Recognise(in ReadOnlySequence<byte> buffer)

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Serving.Api.Core;
+using Serving.Concurrency;
 
 namespace Serving.Kubernetes;
 
@@ -61,14 +62,20 @@ internal sealed class ShardedUnit : IModuleUnit
     /// <summary>Divides anew: the parts that work here stop and release their Leases, then the new ones compete.</summary>
     public void ChangeCount(int count)
     {
+        CancellationTokenSource? former;
         lock (_lock)
         {
-            if (count != _count)
+            if (count == _count)
             {
-                _count = count;
-                _division?.Cancel();
+                return;
             }
+
+            _count = count;
+            former = _division;
         }
+
+        // Not under the lock: parts that are told to stop may ask for what it guards. One that has ended meanwhile is disposed.
+        former?.CancelSafely();
     }
 
     /// <inheritdoc/>

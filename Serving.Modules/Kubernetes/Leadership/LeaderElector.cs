@@ -1,6 +1,7 @@
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 using Serving.Api.Core;
+using Serving.Concurrency;
 
 namespace Serving.Kubernetes;
 
@@ -70,17 +71,7 @@ public sealed class LeaderElector
     }
 
     /// <summary>Ends the term under way as a stop would, so that another may lead, and stands back for a while; nothing happens to one that does not lead.</summary>
-    public void HandOver()
-    {
-        try
-        {
-            _handOver?.Cancel();
-        }
-        catch (ObjectDisposedException)
-        {
-            // The term ended by itself meanwhile.
-        }
-    }
+    public void HandOver() => _handOver?.CancelSafely();
 
     /// <summary>
     /// Competes for the Leases until cancelled; runs <paramref name="work"/> once a term, with the term and a token that is

@@ -1,3 +1,5 @@
+using Serving.Concurrency;
+
 namespace Serving.Kubernetes;
 
 /// <summary>
@@ -9,7 +11,7 @@ public sealed class LeaderTerm : IDisposable
     private readonly TimeProvider _time;
     private readonly TimeSpan _renewDeadline;
     private readonly CancellationTokenSource _over = new();
-    private readonly ITimer _timer;
+    private readonly BackgroundTimer _timer;
     private long _ends;
 
     /// <param name="lease">The name of the Lease.</param>
@@ -23,7 +25,8 @@ public sealed class LeaderTerm : IDisposable
         _renewDeadline = renewDeadline;
         _time = time;
         _ends = EndOf(renewed, renewDeadline);
-        _timer = time.CreateTimer(static state => ((LeaderTerm)state!).Check(), this, Remaining, Timeout.InfiniteTimeSpan);
+        _timer = BackgroundTimer.Once(time, $"The end of the term of {lease}", Check);
+        Arm();
     }
 
     /// <summary>The name of the Lease.</summary>
@@ -66,14 +69,14 @@ public sealed class LeaderTerm : IDisposable
         Arm();
     }
 
-    /// <summary>Ends the term now.</summary>
-    public void End() => _over.Cancel();
+    /// <summary>Ends the term now; nothing happens once it is disposed.</summary>
+    public void End() => _over.CancelSafely();
 
     /// <inheritdoc/>
     public void Dispose()
     {
         _timer.Dispose();
-        _over.Cancel();
+        _over.CancelSafely();
         _over.Dispose();
     }
 
@@ -81,22 +84,15 @@ public sealed class LeaderTerm : IDisposable
 
     private void Check()
     {
-        try
+        if (Remaining <= TimeSpan.Zero)
         {
-            if (Remaining <= TimeSpan.Zero)
-            {
-                End();
-            }
-            else
-            {
-                Arm();
-            }
+            End();
         }
-        catch (ObjectDisposedException)
+        else
         {
-            // The term was disposed while its timer fired: it is over anyhow.
+            Arm();
         }
     }
 
-    private void Arm() => _timer.Change(TimeSpan.FromMilliseconds(Math.Max(1, Math.Ceiling(Remaining.TotalMilliseconds))), Timeout.InfiniteTimeSpan);
+    private void Arm() => _timer.Arm(TimeSpan.FromMilliseconds(Math.Max(1, Math.Ceiling(Remaining.TotalMilliseconds))));
 }

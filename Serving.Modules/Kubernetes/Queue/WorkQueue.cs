@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Threading.Channels;
+using Serving.Concurrency;
 
 namespace Serving.Kubernetes;
 
@@ -28,7 +29,7 @@ public sealed class WorkQueue<TKey> : WorkQueueMetrics.IObserved, IDisposable
     private readonly Dictionary<TKey, int> _failures = [];
     private readonly Dictionary<TKey, long> _delayed = [];
     private readonly PriorityQueue<TKey, long> _schedule = new();
-    private readonly ITimer _timer;
+    private readonly BackgroundTimer _timer;
     private bool _closed;
 
     /// <param name="name">The name in metrics.</param>
@@ -39,7 +40,7 @@ public sealed class WorkQueue<TKey> : WorkQueueMetrics.IObserved, IDisposable
         Name = name;
         _time = time ?? TimeProvider.System;
         _label = new("name", name);
-        _timer = _time.CreateTimer(static state => ((WorkQueue<TKey>)state!).ReleaseDue(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _timer = BackgroundTimer.Once(_time, $"Releasing the delayed keys of {name}", ReleaseDue);
         WorkQueueMetrics.Open(this);
     }
 
@@ -277,7 +278,7 @@ public sealed class WorkQueue<TKey> : WorkQueueMetrics.IObserved, IDisposable
         {
             var wait = _time.GetElapsedTime(_time.GetTimestamp(), due);
             var bounded = TimeSpan.FromMilliseconds(Math.Clamp(Math.Ceiling(wait.TotalMilliseconds), 0, 86_400_000));
-            _timer.Change(bounded, Timeout.InfiniteTimeSpan);
+            _timer.Arm(bounded);
         }
     }
 }

@@ -133,6 +133,18 @@ public sealed class DigestResolutionTests
     }
 
     [Test]
+    public void At_the_end_of_a_term_what_is_under_way_stops_and_another_term_begins_anew()
+    {
+        resolution.Poll(Samples.Revision(), DeploymentConfig.Default).Should().BeNull();
+
+        resolution.Clear();
+
+        registry.Cancellations.Single().IsCancellationRequested.Should().BeTrue();
+        registry.Answer("app:1", "digest");
+        resolution.Poll(Samples.Revision(), DeploymentConfig.Default).Should().NotBeNull();
+    }
+
+    [Test]
     public void No_more_than_a_hundred_images_are_asked_for_at_once()
     {
         for (var number = 0; number < 120; number++)

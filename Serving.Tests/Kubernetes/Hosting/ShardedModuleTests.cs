@@ -5,6 +5,7 @@ using NUnit.Framework;
 using Serving.Api;
 using Serving.Api.Core;
 using Serving.Kubernetes;
+using Serving.Tests.Concurrency;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Kubernetes.Hosting;
@@ -81,6 +82,19 @@ public sealed class ShardedModuleTests
         one.Works.Should().Equal("00-of-02", "01-of-02");
         HolderOf("scaler.00-of-01").Should().BeEmpty();
         one.Log.Should().ContainInOrder("00-of-01 stopped", "00-of-02 started");
+    }
+
+    [Test]
+    public async Task Parts_that_are_told_to_stop_may_ask_their_process_for_anything()
+    {
+        var one = Start("one", 1);
+        await PassAsync(() => one.Works.Length == 1);
+        var answered = false;
+        one.Told = () => answered = OtherThread.Ends(() => one.Host.ChangeElectionTimes(TimeSpan.FromSeconds(15), TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(2)));
+
+        one.Host.ChangeShards(2);
+
+        answered.Should().BeTrue("what is told to stop runs while nothing is locked");
     }
 
     [Test]
@@ -167,6 +181,8 @@ public sealed class ShardedModuleTests
 
         public ConcurrentQueue<string> Log { get; } = new();
 
+        public Action Told { get; set; } = static () => { };
+
         public string[] Works => [.. _works.Keys.Order(StringComparer.Ordinal)];
 
         public async Task StopAsync(ManualTimeProvider time)
@@ -203,7 +219,11 @@ public sealed class ShardedModuleTests
                 replica._works[$"{shard}"] = true;
                 replica.Log.Enqueue($"{shard} started");
                 var over = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-                await using var registration = cancellation.Register(() => over.TrySetResult());
+                await using var registration = cancellation.Register(() =>
+                {
+                    replica.Told();
+                    over.TrySetResult();
+                });
                 await over.Task;
                 replica.Log.Enqueue($"{shard} stopped");
                 replica._works.TryRemove($"{shard}", out _);

@@ -4,6 +4,7 @@ using NUnit.Framework;
 using Serving.Api;
 using Serving.Api.Core;
 using Serving.Kubernetes;
+using Serving.Tests.Concurrency;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Kubernetes.Leadership;
@@ -121,6 +122,19 @@ public sealed class LeaderElectorTests
 
         term.IsHeld.Should().BeFalse();
         term.Token.IsCancellationRequested.Should().BeTrue();
+    }
+
+    [Test]
+    public void What_fails_when_a_term_ends_does_not_reach_the_timer_that_ended_it()
+    {
+        using var failures = new ReportedFailures();
+        using var term = new LeaderTerm("lease", TimeSpan.FromSeconds(40), _time.GetTimestamp(), _time);
+        term.Token.Register(static () => throw new InvalidOperationException("ending the work of this test"));
+
+        var ending = () => _time.Advance(TimeSpan.FromSeconds(40));
+
+        ending.Should().NotThrow();
+        failures.Of("A callback of a cancellation").Should().ContainMatch("*ending the work of this test*");
     }
 
     [Test]

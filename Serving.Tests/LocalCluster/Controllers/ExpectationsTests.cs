@@ -39,4 +39,18 @@ public sealed class ExpectationsTests
         time.Advance(TimeSpan.FromSeconds(1));
         expectations.Met("set").Should().BeTrue();
     }
+
+    [Test]
+    public void What_was_expected_for_a_set_that_is_gone_is_not_kept_for_ever()
+    {
+        var time = new ManualTimeProvider();
+        var expectations = new Expectations(time);
+        for (var i = 0; i < 10_000; i++)
+        {
+            expectations.ExpectDelete($"set-{i}", Pod);
+            time.Advance(TimeSpan.FromSeconds(1));
+        }
+
+        expectations.Count.Should().BeLessThan(1000);
+    }
 }

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
+using Serving.Concurrency;
 using Serving.LocalCluster.ApiServer.Kinds;
 using Serving.LocalCluster.ApiServer.Rest;
 using Serving.LocalCluster.ApiServer.Storage;
@@ -21,7 +22,7 @@ internal sealed class ClusterRoleAggregation(ObjectStore store, ResourceRegistry
     {
         var watcher = store.Watch(Policy.Group, Plural, null, Selector.Everything, null, initial: false, endBookmark: false);
         await AggregateAsync().ConfigureAwait(false);
-        _ = Task.Run(() => FollowAsync(watcher));
+        BackgroundFailure.Watch("Following cluster roles", Task.Run(() => FollowAsync(watcher)));
     }
 
     private async Task FollowAsync(Watcher watcher)

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Serving.Api.Config;
 using Serving.Api.Core;
 using Serving.Api.Knative;
+using Serving.Concurrency;
 using Serving.Kubernetes;
 
 namespace Serving.Controller.Revisions.Digests;
@@ -46,7 +47,7 @@ internal sealed class DigestResolution(IDigestResolver resolver, TimeProvider ti
             running[key] = known;
             if (!task.IsCompleted)
             {
-                _ = task.ContinueWith(_ => Resolved(key), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+                BackgroundFailure.Watch($"Asking again for Revision {key}", AskAgainAsync(key, task));
                 return null;
             }
         }
@@ -56,7 +57,7 @@ internal sealed class DigestResolution(IDigestResolver resolver, TimeProvider ti
             return null;
         }
 
-        Clear(key);
+        End(key);
         var result = known.Task.GetAwaiter().GetResult();
         failures.TryRemove(key, out _);
         return result;
@@ -65,25 +66,34 @@ internal sealed class DigestResolution(IDigestResolver resolver, TimeProvider ti
     /// <summary>Gives up on a Revision that is gone.</summary>
     public void Forget(ObjectKey key)
     {
-        Clear(key);
+        End(key);
         failures.TryRemove(key, out _);
     }
 
-    public void Dispose()
+    /// <summary>Gives up on all; may be used again, by a later term.</summary>
+    public void Clear()
     {
-        foreach (var key in running.Keys)
+        foreach (var key in running.Keys.Concat(failures.Keys))
         {
             Forget(key);
         }
-
-        slots.Dispose();
     }
 
-    private void Clear(ObjectKey key)
+    /// <summary>Gives up on all. What waits for a slot is cancelled, and gives back what it has; so the slots are left to the collector.</summary>
+    public void Dispose() => Clear();
+
+    private async Task AskAgainAsync(ObjectKey key, Task resolution)
+    {
+        // How it failed is for whoever asks; nobody does for a Revision that is gone.
+        await resolution.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        Resolved(key);
+    }
+
+    private void End(ObjectKey key)
     {
         if (running.TryRemove(key, out var known))
         {
-            known.Cancel.Cancel();
+            known.Cancel.CancelSafely();
             known.Cancel.Dispose();
         }
     }

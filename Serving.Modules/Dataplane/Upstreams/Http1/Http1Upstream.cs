@@ -7,6 +7,7 @@ using System.Runtime.CompilerServices;
 using System.Security.Authentication;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
+using Serving.Concurrency;
 using Serving.Dataplane.Requests;
 
 namespace Serving.Dataplane.Http1;
@@ -20,15 +21,14 @@ internal sealed partial class Http1Upstream : IUpstream, IDisposable
     private readonly UpstreamOptions _options;
     private readonly ILogger _logger;
     private readonly ConcurrentDictionary<Destination, Http1Pool> _pools = new();
-    private readonly ITimer _sweeper;
+    private readonly BackgroundTimer _sweeper;
     private volatile bool _disposed;
 
     public Http1Upstream(UpstreamOptions options)
     {
         _options = options;
         _logger = options.LoggerFactory.CreateLogger<Http1Upstream>();
-        var period = options.IdleConnectionTimeout / 2;
-        _sweeper = TimeProvider.System.CreateTimer(static state => ((Http1Upstream)state!).Sweep(), this, period, period);
+        _sweeper = BackgroundTimer.Every(TimeProvider.System, "Closing idle connections", options.IdleConnectionTimeout / 2, Sweep);
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]

@@ -10,8 +10,23 @@ internal sealed class CredentialCache(TimeProvider time)
     private static readonly TimeSpan FailureAge = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan Longest = TimeSpan.FromSeconds(5);
 
+    private const int FirstPrune = 64;
+
     private readonly Lock gate = new();
     private readonly Dictionary<string, Task<Entry>> entries = new(StringComparer.Ordinal);
+    private int pruneAt = FirstPrune;
+
+    /// <summary>Logins that are kept.</summary>
+    internal int Count
+    {
+        get
+        {
+            lock (gate)
+            {
+                return entries.Count;
+            }
+        }
+    }
 
     /// <summary>The login that is known for <paramref name="key"/>, or what <paramref name="fetch"/> gives with the time it expires.</summary>
     public async ValueTask<RegistryCredential?> GetAsync(
@@ -22,6 +37,11 @@ internal sealed class CredentialCache(TimeProvider time)
         {
             if (!entries.TryGetValue(key, out task!) || task.IsFaulted || (task.IsCompletedSuccessfully && task.Result.Until <= time.GetUtcNow()))
             {
+                if (entries.Count >= pruneAt)
+                {
+                    Prune();
+                }
+
                 entries[key] = task = FetchAsync(fetch);
             }
         }
@@ -48,6 +68,18 @@ internal sealed class CredentialCache(TimeProvider time)
         {
             return Failed(error.Message);
         }
+    }
+
+    /// <summary>Forgets what has expired, of registries that nobody may ever name again.</summary>
+    private void Prune()
+    {
+        var now = time.GetUtcNow();
+        foreach (var key in entries.Where(entry => entry.Value.IsFaulted || (entry.Value.IsCompletedSuccessfully && entry.Value.Result.Until <= now)).Select(static entry => entry.Key).ToList())
+        {
+            entries.Remove(key);
+        }
+
+        pruneAt = Math.Max(FirstPrune, 2 * entries.Count);
     }
 
     private Entry Failed(string message) => new(null, time.GetUtcNow() + FailureAge, message);

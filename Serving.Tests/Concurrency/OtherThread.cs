@@ -1,0 +1,30 @@
+namespace Serving.Tests.Concurrency;
+
+/// <summary>Does something on a thread of its own, so that a test can tell what waits for a lock without waiting itself.</summary>
+internal sealed class OtherThread
+{
+    private readonly Thread thread;
+
+    private OtherThread(Action work)
+    {
+        thread = new Thread(() => work()) { IsBackground = true };
+        thread.Start();
+    }
+
+    /// <summary>Whether it has ended.</summary>
+    public bool Ended => !thread.IsAlive;
+
+    /// <summary>Starts <paramref name="work"/>, and returns once it has ended or waits for something.</summary>
+    public static OtherThread UntilEndedOrBlocked(Action work)
+    {
+        var other = new OtherThread(work);
+        SpinWait.SpinUntil(() => other.Ended || (other.thread.ThreadState & ThreadState.WaitSleepJoin) != 0);
+        return other;
+    }
+
+    /// <summary>Starts <paramref name="work"/>, and tells whether it ends; not when it waits for what the caller holds.</summary>
+    public static bool Ends(Action work) => new OtherThread(work).thread.Join(TimeSpan.FromSeconds(30));
+
+    /// <summary>Waits for it to end.</summary>
+    public void Join() => thread.Join();
+}

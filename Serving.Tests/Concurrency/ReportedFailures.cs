@@ -1,0 +1,18 @@
+using System.Collections.Concurrent;
+using Serving.Concurrency;
+
+namespace Serving.Tests.Concurrency;
+
+/// <summary>The background failures of the process while it lives; tests beside it report too, so ask by name.</summary>
+internal sealed class ReportedFailures : IDisposable
+{
+    private readonly ConcurrentQueue<(string What, Exception Failure)> reported = new();
+    private readonly IDisposable listening;
+
+    public ReportedFailures() => listening = BackgroundFailure.Listen((what, failure) => reported.Enqueue((what, failure)));
+
+    /// <summary>The messages of those that say <paramref name="what"/> failed, in order.</summary>
+    public IReadOnlyList<string> Of(string what) => [.. reported.Where(failure => failure.What == what).Select(failure => failure.Failure.Message)];
+
+    public void Dispose() => listening.Dispose();
+}
