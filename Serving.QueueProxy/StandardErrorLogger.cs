@@ -1,5 +1,6 @@
 using System.Globalization;
 using Microsoft.Extensions.Logging;
+using Serving.Observability;
 
 namespace Serving.QueueProxy;
 
@@ -7,6 +8,7 @@ namespace Serving.QueueProxy;
 internal sealed class StandardErrorLogger(LogLevel level, string revision, string pod, TimeProvider time) : ILoggerFactory
 {
     private readonly Lock _lock = new();
+    private readonly RepeatLimiter _limiter = new(time);
 
     public void AddProvider(ILoggerProvider provider) => throw new NotSupportedException("The sidecar logs to the standard error only.");
 
@@ -16,11 +18,11 @@ internal sealed class StandardErrorLogger(LogLevel level, string revision, strin
     {
     }
 
-    private void Write(LogLevel messageLevel, string category, string message, Exception? exception)
+    private void Write(LogLevel messageLevel, string category, string message, Exception? exception, int repeated)
     {
         var line = string.Create(
             CultureInfo.InvariantCulture,
-            $$"""{"severity":"{{messageLevel}}","timestamp":"{{time.GetUtcNow():O}}","logger":"queueproxy","category":"{{category}}","message":{{Quote(message)}},"knative.dev/key":{{Quote(revision)}},"knative.dev/pod":{{Quote(pod)}}{{(exception is null ? "" : ",\"error\":" + Quote(exception.ToString()))}}}""");
+            $$"""{"severity":"{{messageLevel}}","timestamp":"{{time.GetUtcNow():O}}","logger":"queueproxy","category":"{{category}}","message":{{Quote(message)}},"knative.dev/key":{{Quote(revision)}},"knative.dev/pod":{{Quote(pod)}}{{(repeated == 0 ? "" : $",\"repeated\":{repeated}")}}{{(exception is null ? "" : ",\"error\":" + Quote(exception.ToString()))}}}""");
         lock (_lock) Console.Error.WriteLine(line);
     }
 
@@ -35,7 +37,7 @@ internal sealed class StandardErrorLogger(LogLevel level, string revision, strin
 
         public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
         {
-            if (IsEnabled(logLevel)) output.Write(logLevel, name, formatter(state, exception), exception);
+            if (IsEnabled(logLevel) && output._limiter.TryPass(name, logLevel, state, exception, out var repeated)) output.Write(logLevel, name, formatter(state, exception), exception, repeated);
         }
     }
 

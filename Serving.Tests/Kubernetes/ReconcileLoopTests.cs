@@ -174,6 +174,73 @@ public sealed class ReconcileLoopTests
         }
     }
 
+    [Test]
+    public async Task What_is_asked_for_between_two_terms_is_not_kept()
+    {
+        var seen = new ConcurrentQueue<ObjectKey>();
+        var reconciler = new Recording((key, _) =>
+        {
+            seen.Enqueue(key);
+            return Reconcile.Done;
+        });
+        _cluster.Put(Resources.Deployments, new Deployment { Metadata = new ObjectMeta { Namespace = "a", Name = "web" } });
+        var loop = new ReconcileLoop(reconciler, NullLogger.Instance, workers: 1).For(_cluster.For(Resources.Deployments));
+        using (var first = new CancellationTokenSource())
+        {
+            var running = loop.RunAsync(_cluster, first.Token);
+            await Eventually.HoldsAsync(() => seen.Should().HaveCount(1));
+            await first.CancelAsync();
+            await running;
+        }
+
+        // A standby may be told of objects that come and go for months.
+        loop.Enqueue(new ObjectKey("a", "gone"));
+
+        using var second = new CancellationTokenSource();
+        var again = loop.RunAsync(_cluster, second.Token);
+        await Eventually.HoldsAsync(() => seen.Should().HaveCount(2));
+        loop.Enqueue(new ObjectKey("a", "last"));
+        await Eventually.HoldsAsync(() => seen.Select(static key => key.Name).Should().Equal("web", "web", "last"));
+        await second.CancelAsync();
+        await again;
+    }
+
+    [Test]
+    public async Task What_another_controller_is_about_to_make_is_a_warning_only_when_it_stays_away()
+    {
+        using var logs = new RecordingLogs();
+        var time = new ManualTimeProvider();
+        var attempts = 0;
+        var reconciler = new Recording((_, _) =>
+        {
+            Interlocked.Increment(ref attempts);
+            throw new AwaitedException("the Deployment is not known");
+        });
+        var loop = new ReconcileLoop(reconciler, logs.CreateLogger("loop"), time);
+        loop.Enqueue(new ObjectKey("a", "b"));
+        using var stop = new CancellationTokenSource();
+        var running = loop.RunAsync(_cluster, stop.Token);
+
+        await TryAsync(12);
+        logs.Text.Should().NotContain("Warning");
+        await TryAsync(13);
+        logs.Text.Should().Contain("Warning loop Reconciling recording a/b failed (attempt 13): the Deployment is not known");
+        await stop.CancelAsync();
+        await running;
+
+        async Task TryAsync(int number)
+        {
+            while (Volatile.Read(ref attempts) < number)
+            {
+                await Eventually.HoldsAsync(() => (time.ActiveTimers > 0 || Volatile.Read(ref attempts) >= number).Should().BeTrue());
+                if (Volatile.Read(ref attempts) < number) time.Advance(TimeSpan.FromSeconds(30));
+            }
+
+            // The failure is reported before its next attempt is planned.
+            await Eventually.HoldsAsync(() => time.ActiveTimers.Should().Be(1));
+        }
+    }
+
     private sealed class Recording(Func<ObjectKey, IKubernetesClient, Reconcile> work) : IReconciler
     {
         public string Name => "recording";

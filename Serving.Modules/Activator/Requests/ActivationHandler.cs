@@ -182,6 +182,6 @@ internal sealed partial class ActivationHandler(
         }
     }
 
-    [LoggerMessage(1, LogLevel.Warning, "The pod at {Address} of {Namespace}/{Revision}, or its program, accepts no connection; the request goes to another.")]
+    [LoggerMessage(1, LogLevel.Debug, "The pod at {Address} of {Namespace}/{Revision}, or its program, accepts no connection; the request goes to another.")]
     private static partial void LogRefused(ILogger logger, string address, string @namespace, string revision);
 }

@@ -170,9 +170,9 @@ internal sealed class PodAutoscalerReconciler : IReconciler
         var known = target.Kind == Resources.Deployments.Kind ? informers.Deployments.Lister.Get(pass.Original.Metadata.Namespace, target.Name) : null;
         if (known is null)
         {
-            pass.Failures.Add(new InvalidOperationException(target.Kind == Resources.Deployments.Kind
-                ? $"failed to get scale target {target.Name}: the Deployment is not known"
-                : $"failed to get scale target {target.Kind} {target.Name}: only Deployments can be scaled"));
+            pass.Failures.Add(target.Kind == Resources.Deployments.Kind
+                ? new AwaitedException($"failed to get scale target {target.Name}: the Deployment is not known")
+                : new InvalidOperationException($"failed to get scale target {target.Kind} {target.Name}: only Deployments can be scaled"));
         }
 
         return known;

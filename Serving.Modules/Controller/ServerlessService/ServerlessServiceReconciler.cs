@@ -142,7 +142,7 @@ public sealed class ServerlessServiceReconciler : IReconciler
     {
         var reference = pass.Object.Spec.ObjectRef;
         var deployment = deployments.Lister.Get(pass.Object.Metadata.Namespace, reference.Name)
-            ?? throw new InvalidOperationException($"error retrieving deployment selector spec: {reference.Kind} {pass.Object.Metadata.Namespace}/{reference.Name} is not known");
+            ?? throw new AwaitedException($"error retrieving deployment selector spec: {reference.Kind} {pass.Object.Metadata.Namespace}/{reference.Name} is not known");
         var wanted = ServerlessServiceMaker.PrivateService(pass.Object, deployment.Spec?.Selector?.MatchLabels ?? Empty.Map);
         await EnsureServiceAsync(pass, wanted, CreatingPrivateService, UpdatingPrivateService, cancellation).ConfigureAwait(false);
         pass.Status = pass.Status with { PrivateServiceName = wanted.Metadata.Name };

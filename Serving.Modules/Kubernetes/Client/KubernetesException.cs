@@ -36,6 +36,9 @@ public sealed class KubernetesException : Exception
     /// <summary>502, 503 or 504: the server is away, or something between us and it is; trying again later helps.</summary>
     public bool IsAway => Code is HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout;
 
+    /// <summary>Whether the API server could not reach an admission webhook; trying again later helps.</summary>
+    public bool IsWebhookAway => Code == HttpStatusCode.InternalServerError && Status.Message.Contains("failed calling webhook", StringComparison.Ordinal);
+
     /// <summary>422, or a webhook's refusal: the object itself is wrong, so trying again does not help.</summary>
     public bool IsInvalid => Code is HttpStatusCode.UnprocessableEntity or HttpStatusCode.BadRequest or HttpStatusCode.Forbidden;
 

@@ -162,7 +162,15 @@ public sealed class Informer<T> : IInformer<T>
                 Succeeded();
             }
 
-            if (++_failures is 1 or 5 || _failures % 50 == 0)
+            if (++_failures is not (1 or 5) && _failures % 50 != 0)
+            {
+                _logger.LogDebug("Watching {Resource}: {Error}; trying again", _type.Plural, error.Message);
+            }
+            else if (error is KubernetesException { IsAway: true })
+            {
+                Unreachable.Log(_logger, error);
+            }
+            else
             {
                 _logger.LogWarning("Watching {Resource}: {Error}; trying again", _type.Plural, error.Message);
             }

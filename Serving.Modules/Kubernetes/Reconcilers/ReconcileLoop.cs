@@ -12,6 +12,9 @@ public sealed class ReconcileLoop
     /// <summary>The longest that one reconcile may take: many times the time-out of a request to the API server.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
+    /// <summary>Attempts, about 20 s of them, before what is awaited is said to be missing.</summary>
+    private const int QuietAttempts = 12;
+
     /// <summary>The longest delay before a key is tried again whose child is refused or whose child's name is taken: somebody may have made room.</summary>
     public static readonly TimeSpan ChildRetry = TimeSpan.FromSeconds(60);
 
@@ -25,6 +28,7 @@ public sealed class ReconcileLoop
     private readonly TakenNames _takenNames = new();
     private Shard _shard = Shard.Whole;
     private WorkQueue<ObjectKey>? _queue;
+    private bool _hasRun;
 
     /// <param name="reconciler">What to run.</param>
     /// <param name="logger">Where failures are said.</param>
@@ -85,7 +89,10 @@ public sealed class ReconcileLoop
         return this;
     }
 
-    /// <summary>Asks for a reconcile of <paramref name="key"/> now; may be called before and after the loop runs. A key of another part is left alone.</summary>
+    /// <summary>
+    /// Asks for a reconcile of <paramref name="key"/> now; may be called before the loop runs for the first time. Between two runs nothing is
+    /// kept, since the next one looks at every object, and a standby may wait for it for months. A key of another part is left alone.
+    /// </summary>
     public void Enqueue(ObjectKey key)
     {
         if (!_shard.Owns(key))
@@ -95,13 +102,13 @@ public sealed class ReconcileLoop
 
         lock (_lock)
         {
-            if (_queue is null)
-            {
-                _early.Add(key);
-            }
-            else
+            if (_queue is not null)
             {
                 _queue.Add(key);
+            }
+            else if (!_hasRun)
+            {
+                _early.Add(key);
             }
         }
     }
@@ -200,6 +207,7 @@ public sealed class ReconcileLoop
             }
 
             _queue = queue;
+            _hasRun = true;
             foreach (var key in _early)
             {
                 queue.Add(key);
@@ -280,8 +288,30 @@ public sealed class ReconcileLoop
         }
         catch (Exception failure)
         {
-            _logger.LogWarning(failure, "Reconciling {Reconciler} {Key} failed (attempt {Attempt})", _reconciler.Name, key, queue.Failures(key) + 1);
+            Report(failure, key, queue.Failures(key) + 1);
             queue.AddRateLimited(key);
+        }
+    }
+
+    private void Report(Exception failure, ObjectKey key, int attempt)
+    {
+        switch (failure)
+        {
+            case KubernetesException { IsAway: true }:
+                Unreachable.Log(_logger, failure);
+                break;
+            case KubernetesException { IsWebhookAway: true }:
+                Unreachable.LogWebhook(_logger, failure);
+                break;
+            case AwaitedException or KubernetesException { IsNotFound: true } or KubernetesException { IsAlreadyExists: true } when attempt <= QuietAttempts:
+                // Caches lag, others are about to make what is missing, and what is deleted goes in any order.
+                _logger.LogDebug("Reconciling {Reconciler} {Key} waits (attempt {Attempt}): {Error}", _reconciler.Name, key, attempt, failure.Message);
+                break;
+            default:
+                _logger.LogWarning(
+                    failure is KubernetesException or AwaitedException ? null : failure,
+                    "Reconciling {Reconciler} {Key} failed (attempt {Attempt}): {Reason}", _reconciler.Name, key, attempt, failure.Message);
+                break;
         }
     }
 

@@ -22,7 +22,7 @@ internal sealed class StructuredLogger(string category, string component, Struct
 
     public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
     {
-        if (!IsEnabled(logLevel))
+        if (!IsEnabled(logLevel) || !provider.Limiter.TryPass(category, logLevel, state, exception, out var repeated))
         {
             return;
         }
@@ -30,11 +30,11 @@ internal sealed class StructuredLogger(string category, string component, Struct
         var message = formatter(state, exception);
         var fields = state as IReadOnlyList<KeyValuePair<string, object?>> ?? [];
         provider.Writer.Write(provider.Options.Format == LogFormat.Json
-            ? Json(logLevel, message, fields, exception)
-            : Encoding.UTF8.GetBytes(Plain(logLevel, message, exception)));
+            ? Json(logLevel, message, fields, exception, repeated)
+            : Encoding.UTF8.GetBytes(Plain(logLevel, message, exception, repeated)));
     }
 
-    private byte[] Json(LogLevel level, string message, IReadOnlyList<KeyValuePair<string, object?>> fields, Exception? exception)
+    private byte[] Json(LogLevel level, string message, IReadOnlyList<KeyValuePair<string, object?>> fields, Exception? exception, int repeated)
     {
         var buffer = new ArrayBufferWriter<byte>(512);
         using (var json = new Utf8JsonWriter(buffer, JsonOptions))
@@ -53,9 +53,19 @@ internal sealed class StructuredLogger(string category, string component, Struct
             WriteFields(json, fields);
             provider.Scopes.ForEachScope(
                 static (scope, writer) => WriteFields(writer, scope as IReadOnlyList<KeyValuePair<string, object?>> ?? []), json);
+            if (repeated > 0)
+            {
+                json.WriteNumber("repeated", repeated);
+            }
+
             if (exception is not null)
             {
-                json.WriteString("error", exception.Message);
+                // A template may have told it already, and a field is written once.
+                if (!fields.Any(static field => field.Key == "Error"))
+                {
+                    json.WriteString("error", exception.Message);
+                }
+
                 json.WriteString("stacktrace", exception.ToString());
             }
 
@@ -66,10 +76,10 @@ internal sealed class StructuredLogger(string category, string component, Struct
         return buffer.WrittenSpan.ToArray();
     }
 
-    private string Plain(LogLevel level, string message, Exception? exception)
+    private string Plain(LogLevel level, string message, Exception? exception, int repeated)
     {
         var time = provider.Time.GetLocalNow().ToString("HH:mm:ss.fff", CultureInfo.InvariantCulture);
-        var line = $"{time} {LogLevels.Name(level),-5} {name}: {OneLine(message)}";
+        var line = $"{time} {LogLevels.Name(level),-5} {name}: {OneLine(message)}{(repeated > 0 ? $" (and {repeated} more like it before)" : "")}";
         return exception is null ? line + "\n" : $"{line} ({exception.GetType().Name}: {OneLine(exception.Message)})\n";
     }
 

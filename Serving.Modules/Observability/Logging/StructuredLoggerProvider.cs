@@ -5,7 +5,7 @@ namespace Serving.Observability;
 
 /// <summary>
 /// Logs to one stream, a line an event, JSON or plain. Logging never waits for the stream: lines are queued, within a bound.
-/// Levels are by component and can be changed while running. Dispose it to write what is queued.
+/// Levels are by component and can be changed while running; a warning or an error about one thing is written once a minute. Dispose it to write what is queued.
 /// </summary>
 public sealed class StructuredLoggerProvider : ILoggerProvider, ISupportExternalScope
 {
@@ -23,6 +23,7 @@ public sealed class StructuredLoggerProvider : ILoggerProvider, ISupportExternal
         ArgumentNullException.ThrowIfNull(options);
         this.options = options;
         this.time = time ?? TimeProvider.System;
+        Limiter = new RepeatLimiter(this.time);
         levels = new LevelTable(options.Level, options.Levels, options.LibraryLevel);
         writer = new LineWriter(options.Output ?? Console.OpenStandardError(), options.MaxQueuedLines);
     }
@@ -35,6 +36,8 @@ public sealed class StructuredLoggerProvider : ILoggerProvider, ISupportExternal
     internal TimeProvider Time => time;
 
     internal LineWriter Writer => writer;
+
+    internal RepeatLimiter Limiter { get; }
 
     internal IExternalScopeProvider Scopes => scopes;
 

@@ -72,7 +72,7 @@ internal sealed partial class BackendForwarder(IUpstream upstream, ILocalActivat
             deadline = deadline == 0 ? Environment.TickCount64 + (long)Patience.TotalMilliseconds : deadline;
             if (attempts >= MaxAttempts || !await WaitAsync(state, deadline, pause, context.RequestAborted).ConfigureAwait(false))
             {
-                LogNoEndpoint(logger, split.Backend.Key);
+                if (!context.RequestAborted.IsCancellationRequested) LogNoEndpoint(logger, split.Backend.Key);
                 await RefuseAsync(context, last).ConfigureAwait(false);
                 return;
             }
