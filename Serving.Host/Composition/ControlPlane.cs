@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Serving.Activator;
 using Serving.Api;
+using Serving.Api.Core;
 using Serving.Autoscaler;
 using Serving.Autoscaler.Statistics;
 using Serving.Certificates;
@@ -105,7 +106,12 @@ internal sealed class ControlPlane : IProcessHealth, IDisposable
                 : null,
         ];
         modules = [.. all.OfType<IServingModule>()];
-        host = new ModuleHost(modules, client, leases, hosting with { Candidates = owners is null ? null : _ => owners.Ready() }, loggers, time, changes);
+        hosting = hosting with
+        {
+            Candidates = owners is null ? null : _ => owners.Ready(),
+            IsCutOff = activator is null && gateway is null ? null : CutOff(informers.For(Resources.Services), environment.SystemNamespace),
+        };
+        host = new ModuleHost(modules, client, leases, hosting, loggers, time, changes);
         Own(new ElectionFollower(config, host, options.SharesAutoscaler));
     }
 
@@ -212,6 +218,10 @@ internal sealed class ControlPlane : IProcessHealth, IDisposable
             throw new UserErrorException(wrong.Message, wrong);
         }
     }
+
+    /// <summary>No Service of our namespace selects pods any more: the install was deleted, and who would have to learn that this pod leaves is gone.</summary>
+    internal static Func<bool> CutOff(IInformer<CoreService> services, string ns)
+        => () => services.HasSynced && !services.Lister.List(ns).Any(static service => service.Spec?.Selector.Count > 0);
 
     private T Own<T>(T part)
         where T : IDisposable

@@ -6,6 +6,7 @@ using Serving.ConfigMaps;
 using Serving.Controller.CertManager;
 using Serving.Controller.Common;
 using Serving.Controller.Configurations;
+using Serving.Controller.DisruptionBudgets;
 using Serving.Controller.DomainMappings;
 using Serving.Controller.GarbageCollection;
 using Serving.Controller.Labeler;
@@ -28,6 +29,7 @@ public sealed class ControllerModule : IServingModule
     private readonly ConfigStore config;
     private readonly List<ReconcileLoop> loops = [];
     private readonly List<Action<ConfigSnapshot, ConfigSnapshot>> resyncs = [];
+    private readonly List<Action> endsOfTerm = [];
     private readonly IInformers informers;
     private readonly ClusterEnvironment environment;
     private readonly IEventRecorder events;
@@ -73,6 +75,7 @@ public sealed class ControllerModule : IServingModule
         AddNamespaceCertificates();
         AddCertManager(discovery);
         AddServerlessServices();
+        AddDisruptionBudgets();
     }
 
     public string Name => "controller";
@@ -97,6 +100,9 @@ public sealed class ControllerModule : IServingModule
         finally
         {
             config.Changed -= Resync;
+
+            // What was found out belongs to this term; the next one looks at everything anew.
+            endsOfTerm.ForEach(static end => end());
         }
     }
 
@@ -141,6 +147,7 @@ public sealed class ControllerModule : IServingModule
         var pods = informers.For(Resources.Pods, labelSelector: ServingKeys.Revision);
         var certificates = informers.For(Resources.Certificates);
         var digests = new DigestResolution(resolver, time);
+        endsOfTerm.Add(digests.Clear);
         var listers = new RevisionListers(revisions.Lister, deployments.Lister, autoscalers.Lister, images.Lister, pods.Lister, certificates.Lister);
         var loop = Add(new RevisionReconciler(listers, digests, () => config.Current, environment.SystemNamespace, events, time), workers: 8)
             .For(revisions)
@@ -157,7 +164,7 @@ public sealed class ControllerModule : IServingModule
 
     private void AddRoutes()
     {
-        var tracker = new ReferenceTracker();
+        var tracker = NewTracker();
         var routes = informers.For(Resources.Routes);
         var configurations = informers.For(Resources.Configurations);
         var revisions = informers.For(Resources.Revisions);
@@ -183,7 +190,7 @@ public sealed class ControllerModule : IServingModule
 
     private void AddLabeler()
     {
-        var tracker = new ReferenceTracker();
+        var tracker = NewTracker();
         var routes = informers.For(Resources.Routes);
         var configurations = informers.For(Resources.Configurations);
         var revisions = informers.For(Resources.Revisions);
@@ -205,7 +212,7 @@ public sealed class ControllerModule : IServingModule
 
     private void AddDomainMappings(IResourceDiscovery discovery)
     {
-        var tracker = new ReferenceTracker();
+        var tracker = NewTracker();
         var mappings = informers.For(Resources.DomainMappings);
         var ingresses = informers.For(Resources.Ingresses);
         var certificates = informers.For(Resources.Certificates);
@@ -256,6 +263,19 @@ public sealed class ControllerModule : IServingModule
     {
         var reconciler = new ServerlessServiceReconciler(informers, environment, events, time);
         reconciler.Watching(Add(reconciler));
+    }
+
+    private void AddDisruptionBudgets()
+    {
+        var deployments = informers.For(Resources.Deployments);
+        Add(new DisruptionBudgetReconciler(deployments.Lister, environment.SystemNamespace), workers: 1).For(deployments);
+    }
+
+    private ReferenceTracker NewTracker()
+    {
+        var tracker = new ReferenceTracker();
+        endsOfTerm.Add(tracker.Clear);
+        return tracker;
     }
 
     private ReconcileLoop Add(IReconciler reconciler, int workers = 4)

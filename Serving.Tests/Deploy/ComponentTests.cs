@@ -14,7 +14,7 @@ public sealed class ComponentTests
     private static IEnumerable<string> Overlays
         => ["base", .. Directory.EnumerateDirectories(Repository.PathOf("deploy", "overlays")).Select(overlay => $"overlays/{Path.GetFileName(overlay)}")];
 
-    private static IEnumerable<string> WithGateway => Overlays.Where(overlay => overlay != "overlays/takeover");
+    private static IEnumerable<string> WithGateway => Overlays.Where(overlay => overlay is not ("overlays/takeover" or "overlays/https"));
 
     [OneTimeSetUp]
     public void MakeFolder() => folder = Directory.CreateTempSubdirectory("components-").FullName;
@@ -94,8 +94,14 @@ public sealed class ComponentTests
             Path.Combine(own, "kustomization.yaml"),
             $"""
             resources: [{At(overlay)}]
-            components: [{string.Join(", ", components.Select(component => At($"components/{component}")).Except(overlay == "overlays/adopted" ? [At("components/shared-account")] : []))}]
+            components: [{string.Join(", ", components.Select(component => At($"components/{component}")).Except(Has(overlay)))}]
             """);
+        IEnumerable<string> Has(string of) => of switch
+        {
+            "overlays/adopted" => [At("components/shared-account")],
+            "overlays/https" => [At("components/https")],
+            _ => [],
+        };
         var (code, output) = await Kubectl.RunAsync("kubectl", ["kustomize", own]);
         code.Should().Be(0, output);
         return output;

@@ -1,5 +1,9 @@
+using System.Text.Json.Nodes;
 using FluentAssertions;
 using NUnit.Framework;
+using Serving.Api;
+using Serving.Controller.DisruptionBudgets;
+using Serving.Kubernetes;
 using Serving.Tests.LocalCluster.Api;
 using Serving.Tests.Support;
 
@@ -11,7 +15,7 @@ public sealed class KubectlApplyTests
     private RunningServer server = null!;
     private (int Code, string Output) first;
 
-    private static IReadOnlyList<string> Files => RenderedManifest.Names;
+    private static IEnumerable<string> Everything => RenderedManifest.Names.Append("storage-migration.yaml");
 
     [OneTimeSetUp]
     public async Task InstallAsync()
@@ -44,17 +48,57 @@ public sealed class KubectlApplyTests
 
         var (code, output) = await ApplyAsync("serving.yaml");
 
-        // What kubectl prints is no measure: it says "configured" of a PodDisruptionBudget whose selector it replaces by the same.
         code.Should().Be(0, output);
+        Lines(output).Should().OnlyContain(line => line.EndsWith(" unchanged", StringComparison.Ordinal));
         (await VersionsAsync()).Should().Equal(before);
     }
 
-    [TestCaseSource(nameof(Files))]
-    public async Task Going_to_another_overlay_is_accepted(string file)
+    [TestCaseSource(nameof(Everything))]
+    public async Task Going_to_another_overlay_is_accepted_and_applying_it_again_says_unchanged_of_all(string file)
     {
-        var (code, output) = await ApplyAsync(file, "--dry-run=server", "--validate=strict");
+        await using var other = await RunningServer.StartAsync();
+        (await ApplyAsync(other, "serving.yaml")).Code.Should().Be(0);
 
+        var (code, output) = await ApplyAsync(other, file, "--validate=strict");
         code.Should().Be(0, output);
+
+        (code, output) = await ApplyAsync(other, file, "--validate=strict");
+        code.Should().Be(0, output);
+        Lines(output).Should().NotBeEmpty().And.OnlyContain(line => line.EndsWith(" unchanged", StringComparison.Ordinal));
+    }
+
+    [Test]
+    public async Task The_leader_gives_each_Deployment_a_budget_that_never_forbids_a_drain_unless_there_is_one()
+    {
+        await using var other = await RunningServer.StartAsync();
+        (await ApplyAsync(other, "serving-split.yaml")).Code.Should().Be(0);
+        using var client = new KubernetesClient(KubernetesConfiguration.FromKubeconfig(other.Server.KubeconfigPath));
+        var deployments = await client.ListAsync(Resources.Deployments, "knative-serving", null, CancellationToken.None);
+        var cluster = new InMemoryCluster();
+        foreach (var deployment in deployments.Items) cluster.Put(Resources.Deployments, deployment);
+        var reconciler = new DisruptionBudgetReconciler(cluster.For(Resources.Deployments).Lister, "knative-serving");
+
+        for (var round = 0; round < 2; round++)
+        {
+            foreach (var deployment in deployments.Items) await reconciler.ReconcileAsync(ObjectKey.Of(deployment), client, CancellationToken.None);
+        }
+
+        var budgets = (await client.ListAsync(DisruptionBudgetReconciler.Budgets, "knative-serving", null, CancellationToken.None)).Items;
+        budgets.Should().HaveCount(2).And.HaveCount(deployments.Items.Count);
+        foreach (var deployment in deployments.Items)
+        {
+            var budget = budgets.Single(budget => budget.Strings("spec", "selector", "matchLabels").Selects(deployment.Spec!.Template!.Metadata!.Labels.ToDictionary()));
+            budget.Get("spec", "maxUnavailable")!.Value.GetInt32().Should().Be(1);
+            budget.Metadata.OwnerReferences.Single().Uid.Should().Be(deployment.Metadata.Uid, "it goes with its Deployment");
+        }
+
+        // As an older release, or the user, has one under another name.
+        var mine = budgets[0].ToJson();
+        mine["metadata"] = new JsonObject { ["name"] = "mine", ["namespace"] = "knative-serving" };
+        await client.DeleteAsync(DisruptionBudgetReconciler.Budgets, "knative-serving", budgets[0].Metadata.Name, CancellationToken.None);
+        await client.CreateAsync(DisruptionBudgetReconciler.Budgets, new Unstructured(mine), CancellationToken.None);
+        foreach (var deployment in deployments.Items) await reconciler.ReconcileAsync(ObjectKey.Of(deployment), client, CancellationToken.None);
+        (await client.ListAsync(DisruptionBudgetReconciler.Budgets, "knative-serving", null, CancellationToken.None)).Items.Should().HaveCount(2);
     }
 
     /// <summary>What kubectl says of each object; a local cluster also warns of kinds that it has no controller for.</summary>
@@ -72,6 +116,8 @@ public sealed class KubectlApplyTests
         return Lines(output);
     }
 
-    private Task<(int Code, string Output)> ApplyAsync(string file, params string[] options)
-        => Kubectl.RunAsync("kubectl", ["apply", "-f", RenderedManifest.PathOf(file), .. options], server.Server.KubeconfigPath);
+    private Task<(int Code, string Output)> ApplyAsync(string file) => ApplyAsync(server, file);
+
+    private static Task<(int Code, string Output)> ApplyAsync(RunningServer to, string file, params string[] options)
+        => Kubectl.RunAsync("kubectl", ["apply", "-f", RenderedManifest.PathOf(file), .. options], to.Server.KubeconfigPath);
 }

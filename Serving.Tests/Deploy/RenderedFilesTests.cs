@@ -1,6 +1,10 @@
+using System.Diagnostics;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using FluentAssertions;
 using NUnit.Framework;
+using Serving.Api.Core;
+using Serving.ConfigMaps;
 using Serving.Host.Composition;
 using Serving.Tests.Support;
 using Serving.Webhook;
@@ -146,7 +150,7 @@ public sealed class RenderedFilesTests
         var objects = RenderedManifest.Read("storage-migration.yaml");
         var job = objects.Single(item => item.Kind == "Job");
 
-        job.Metadata.Name.Should().Be($"storage-version-migration-serving-{Version}", "a Job cannot be changed: the next version needs a name of its own");
+        job.Metadata.Name.Should().Be($"storage-version-migration-serving-{Version.Replace('.', '-')}", "a Job cannot be changed: the next version needs a name of its own");
         job.Container().GetProperty("image").GetString().Should().EndWith($"/host:v{Version}");
         job.Container().GetProperty("args").EnumerateArray().Select(argument => argument.GetString()).Should().Equal("storage-migrate");
         job.Get("spec", "ttlSecondsAfterFinished").Should().BeNull("a Job that is gone is made anew by whoever applies continuously");
@@ -154,20 +158,30 @@ public sealed class RenderedFilesTests
         Files.SelectMany(RenderedManifest.Read).Should().NotContain(item => item.Kind == "Job", "another registry would be refused where the Job is already there");
     }
 
-    [TestCaseSource(nameof(Files))]
-    public void A_disruption_budget_covers_every_Deployment_and_never_forbids_a_drain(string file)
-    {
-        var objects = RenderedManifest.Read(file);
-        var budgets = objects.Where(item => item.Kind == "PodDisruptionBudget").ToList();
-        foreach (var deployment in objects.Where(item => item.Kind == "Deployment"))
-        {
-            budgets.Count(budget => budget.Strings("spec", "selector", "matchLabels").Selects(deployment.PodLabels())).Should().Be(1, "{0} of {1}", deployment.Metadata.Name, file);
-        }
+    [Test]
+    public void What_makes_pods_has_a_name_that_pods_and_hosts_may_have()
+        => Files.Append("storage-migration.yaml").SelectMany(RenderedManifest.Read).Where(item => item.Kind is "Job" or "Deployment")
+            .Should().OnlyContain(item => Regex.IsMatch(item.Metadata.Name, "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"), "Kubernetes warns of others");
 
-        foreach (var budget in budgets)
+    [TestCaseSource(nameof(Files))]
+    public async Task The_command_that_names_another_registry_changes_the_images_and_no_documentation(string file)
+    {
+        // The command as the README gives it, but for what it is piped into.
+        var command = Regex.Match(await File.ReadAllTextAsync(Repository.PathOf("deploy", "README.md")), @"^(sed '.*') deploy/serving.yaml \| kubectl apply -f -$", RegexOptions.Multiline);
+        command.Success.Should().BeTrue("deploy/README.md says how to use another registry");
+        var start = new ProcessStartInfo("sh", ["-c", $"{command.Groups[1].Value} {RenderedManifest.PathOf(file)}"]) { RedirectStandardOutput = true };
+        using var sed = Process.Start(start)!;
+        var text = await sed.StandardOutput.ReadToEndAsync();
+        await sed.WaitForExitAsync();
+
+        var objects = RenderedManifest.Parse(text);
+
+        text.Should().NotContain("ghcr.io/");
+        objects.Where(item => item.Kind == "Deployment").Should().OnlyContain(item => item.Container().GetProperty("image").GetString()!.StartsWith("registry.example.com/serving/host:v"));
+        foreach (var map in objects.Where(item => item.Kind == "ConfigMap"))
         {
-            budget.Get("spec", "maxUnavailable")!.Value.GetInt32().Should().Be(1);
-            budget.Get("spec", "minAvailable").Should().BeNull();
+            var check = () => ExampleBlock.Check(new ConfigMap { Metadata = map.Metadata, Data = map.Strings("data") });
+            check.Should().NotThrow("every later edit of {0} would be refused", map.Metadata.Name);
         }
     }
 

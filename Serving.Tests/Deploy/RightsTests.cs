@@ -64,6 +64,7 @@ public sealed class RightsTests
         subjectaccessreviews.authorization.k8s.io: create
         configmaps here: get list watch
         leases.coordination.k8s.io here: get list watch create update
+        poddisruptionbudgets.policy here: list create
         secrets here: create
         secrets[webhook-certs] here: get update
         secrets[routing-serving-certs] here: get list watch

@@ -14,7 +14,7 @@ public sealed class UpgradeTests
     private const string Next = "0.2.0";
     private const string ConfigMap = "/api/v1/namespaces/knative-serving/configmaps/config-gc";
     private const string Definition = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/services.serving.knative.dev";
-    private const string Job = $"/apis/batch/v1/namespaces/knative-serving/jobs/storage-version-migration-serving-{Version}";
+    private const string Job = "/apis/batch/v1/namespaces/knative-serving/jobs/storage-version-migration-serving-0-1-0";
     private const string Deployment = "/apis/apps/v1/namespaces/knative-serving/deployments/serving";
 
     [Test]

@@ -103,7 +103,7 @@ public sealed class ModuleHost
             await Task.WhenAll(leaders.Select(unit => unit.StopAsync(patience))).ConfigureAwait(false);
             if (_options.DrainDelay - _around.Time.GetElapsedTime(since) is var left && left > TimeSpan.Zero)
             {
-                await Task.Delay(left, _around.Time, CancellationToken.None).ConfigureAwait(false);
+                await ServeOnAsync(left).ConfigureAwait(false);
             }
 
             foreach (var unit in running.Except(leaders).Reverse())
@@ -114,6 +114,16 @@ public sealed class ModuleHost
         finally
         {
             running.ForEach(static unit => unit.Dispose());
+        }
+    }
+
+    /// <summary>Lets the modules serve for a while, or until nothing leads here any more.</summary>
+    private async Task ServeOnAsync(TimeSpan delay)
+    {
+        var step = TimeSpan.FromMilliseconds(500);
+        for (var left = delay; left > TimeSpan.Zero && _options.IsCutOff?.Invoke() != true; left -= step)
+        {
+            await Task.Delay(left < step ? left : step, _around.Time, CancellationToken.None).ConfigureAwait(false);
         }
     }
 

@@ -27,6 +27,12 @@ public sealed record ModuleHostOptions
     /// </summary>
     public TimeSpan DrainDelay { get; init; }
 
+    /// <summary>
+    /// Whether nothing leads requests here any more, as when the whole was uninstalled; then <see cref="DrainDelay"/> ends, since there is nobody
+    /// left to learn. Asked every half second of the delay; null for never.
+    /// </summary>
+    public Func<bool>? IsCutOff { get; init; }
+
     /// <summary>How long a module that is told to stop is waited for before the next one is told.</summary>
     public TimeSpan StopTimeout { get; init; } = TimeSpan.FromSeconds(45);
 

@@ -46,6 +46,35 @@ public sealed class DrainTests
         await running.WaitAsync(TimeSpan.FromSeconds(10));
     }
 
+    [Test]
+    public async Task Nobody_is_waited_for_when_nothing_leads_here_any_more()
+    {
+        var time = new ManualTimeProvider();
+        var log = new ConcurrentDictionary<string, DateTimeOffset>();
+        var cluster = new InMemoryCluster();
+        var gateway = new Recorder("gateway", Activation.Always, log, time);
+        var isCutOff = false;
+        var options = new ModuleHostOptions { DrainDelay = TimeSpan.FromSeconds(15), StopTimeout = TimeSpan.FromDays(1), IsCutOff = () => Volatile.Read(ref isCutOff) };
+        var host = new ModuleHost([gateway], cluster, cluster, options, NullLoggerFactory.Instance, time);
+        using var stop = new CancellationTokenSource();
+        var running = host.RunAsync(stop.Token);
+        await Eventually.HoldsAsync(() => host.NotReady.Should().BeEmpty());
+        var told = time.GetUtcNow();
+        await stop.CancelAsync();
+        await Eventually.HoldsAsync(() => log.Should().ContainKey("gateway drains"));
+
+        // As when kubectl deletes the Services of the install first.
+        Volatile.Write(ref isCutOff, true);
+        await Eventually.HoldsAsync(() =>
+        {
+            if (!log.ContainsKey("gateway stopped") && time.GetUtcNow() - told < TimeSpan.FromSeconds(2)) time.Advance(TimeSpan.FromMilliseconds(100));
+            log.Should().ContainKey("gateway stopped");
+        });
+
+        (log["gateway stopped"] - told).Should().BeLessThanOrEqualTo(TimeSpan.FromSeconds(2));
+        await running.WaitAsync(TimeSpan.FromSeconds(10));
+    }
+
     private sealed class Recorder(string name, Activation activation, ConcurrentDictionary<string, DateTimeOffset> log, TimeProvider time) : IServingModule
     {
         public string Name => name;
