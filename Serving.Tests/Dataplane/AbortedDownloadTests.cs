@@ -52,9 +52,10 @@ public sealed class AbortedDownloadTests
     private static async Task PassOnAsync(HttpContext context, IUpstream upstream, string target)
     {
         var deadline = RequestDeadline.Start(context, Timeouts, TimeProvider.System);
+        var whole = false;
         try
         {
-            await upstream.ForwardAsync(context, new UpstreamTarget(target, HttpProtocol.IsHttp2(context.Request.Protocol)), deadline.Token);
+            whole = await upstream.ForwardAsync(context, new UpstreamTarget(target, HttpProtocol.IsHttp2(context.Request.Protocol)), deadline.Token) != UpstreamResult.Canceled;
         }
         catch (OperationCanceledException) when (deadline.Token.IsCancellationRequested)
         {
@@ -62,7 +63,7 @@ public sealed class AbortedDownloadTests
         }
         finally
         {
-            await deadline.CompleteAsync("request timeout");
+            await deadline.CompleteAsync(whole, "request timeout");
         }
     }
 

@@ -43,7 +43,7 @@ public sealed class DataplaneServer : IAsyncDisposable
 
         var sockets = new SocketTransportOptions { UnsafePreferInlineScheduling = options.InlineScheduling, Backlog = 4096, MaxReadBufferSize = ReadBuffer };
         var transport = new SilentEndpointTransport(new SocketTransportFactory(Options.Create(sockets), options.LoggerFactory));
-        _server = new KestrelServer(Options.Create(Configure(options)), transport, options.LoggerFactory);
+        _server = new KestrelServer(Options.Create(Configure(options)), transport, new ServerLoggers(options.LoggerFactory));
     }
 
     /// <summary>Where it listens, in the order of the options' endpoints, with the ports that were chosen. Known once started.</summary>

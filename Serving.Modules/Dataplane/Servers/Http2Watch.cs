@@ -2,6 +2,7 @@ using System.Buffers;
 using System.IO.Pipelines;
 using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Connections;
+using Serving.Concurrency;
 
 namespace Serving.Dataplane;
 
@@ -22,7 +23,7 @@ internal sealed class Http2Watch : PipeReader, IDisposable
     private readonly ConnectionContext _connection;
     private readonly UnfinishedHeads _unfinished;
     private readonly TimeSpan _timeout;
-    private readonly ITimer _timer;
+    private readonly BackgroundTimer _timer;
     private readonly byte[] _header = new byte[FrameHeader];
     private ReadOnlySequence<byte> _buffer;
     private long _inspected;
@@ -43,7 +44,8 @@ internal sealed class Http2Watch : PipeReader, IDisposable
         _inner = connection.Transport.Input;
         _unfinished = unfinished;
         _timeout = timeout;
-        _timer = time.CreateTimer(static state => ((Http2Watch)state!).Expire(), this, timeout, Timeout.InfiniteTimeSpan);
+        _timer = BackgroundTimer.Once(time, "The time limit of an HTTP/2 connection", Expire);
+        _timer.Arm(timeout);
     }
 
     /// <summary>Serves a connection as HTTP/2, watched.</summary>
@@ -109,7 +111,7 @@ internal sealed class Http2Watch : PipeReader, IDisposable
         // A head that came whole needs no clock.
         if (!_inHead || _armed) return;
         _armed = true;
-        _timer.Change(_timeout, Timeout.InfiniteTimeSpan);
+        _timer.Arm(_timeout);
     }
 
     private void Follow(ReadOnlySpan<byte> bytes)
@@ -160,7 +162,7 @@ internal sealed class Http2Watch : PipeReader, IDisposable
         _isLong = false;
         if (!_armed) return;
         _armed = false;
-        _timer.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _timer.Disarm();
     }
 
     private void Expire() => Refuse(RefusedRequests.SlowHead, "No request, or no end of its head, came in time.");

@@ -68,8 +68,13 @@ internal sealed partial class RequestLoop(RequestDelegate handler, HeadBudget he
     {
         var http = context.Http;
         Interlocked.Decrement(ref _inFlight);
-        if (exception is not null and not OperationCanceledException and not BadHttpRequestException and not ConnectionAbortedException and not ConnectionResetException)
-            LogFailed(logger, exception, http.Request.Method, http.Request.Path);
+        if (exception is not null and not BadHttpRequestException and not ConnectionAbortedException and not ConnectionResetException)
+        {
+            // Whatever fails because the client has left, or must leave, is none of an operator's business.
+            if (http.RequestAborted.IsCancellationRequested || (_draining && exception is OperationCanceledException)) LogLeft(logger, exception, http.Request.Method, http.Request.Path);
+            else LogFailed(logger, exception, http.Request.Method, http.Request.Path);
+        }
+
         if (context.Size > HeadBudget.Ordinary) HeadSize.Forget(http);
         heads.Return(context.Taken);
         (context.Size, context.Taken) = (0, 0);
@@ -104,6 +109,9 @@ internal sealed partial class RequestLoop(RequestDelegate handler, HeadBudget he
 
     [LoggerMessage(1, LogLevel.Error, "{Method} {Path} failed.")]
     private static partial void LogFailed(ILogger logger, Exception exception, string method, PathString path);
+
+    [LoggerMessage(2, LogLevel.Debug, "{Method} {Path} ended as its client left.")]
+    private static partial void LogLeft(ILogger logger, Exception exception, string method, PathString path);
 
     /// <summary>A request and what its head takes.</summary>
     internal sealed class Request(IFeatureCollection features)

@@ -43,7 +43,7 @@ internal struct ChunkedDecoder
             if (_part == Part.Data)
             {
                 step = (int)Math.Min(_left, rest.Length);
-                if (step != 0) output?.Write(rest[..step]);
+                if (step != 0) output?.WriteAll(rest[..step]);
                 _left -= step;
                 if (_left == 0) _part = Part.DataEnd;
             }

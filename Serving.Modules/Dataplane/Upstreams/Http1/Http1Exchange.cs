@@ -83,7 +83,7 @@ internal sealed class Http1Exchange(Http1Connection connection)
             _headRoom = 0;
         }
 
-        return outcome != Http1Outcome.Done && (cancellation.IsCancellationRequested || aborted.IsCancellationRequested) ? Http1Outcome.Canceled : outcome;
+        return outcome != Http1Outcome.Done && (Failure is ClientGoneException || cancellation.IsCancellationRequested || aborted.IsCancellationRequested) ? Http1Outcome.Canceled : outcome;
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
@@ -180,7 +180,7 @@ internal sealed class Http1Exchange(Http1Connection connection)
             // What is there goes out before more is waited for, and so does the bare head of a stream.
             if (unsent)
             {
-                if ((await writer.FlushAsync()).IsCompleted) throw new OperationCanceledException("The client takes no more of the answer.");
+                if ((await writer.FlushAsync()).IsCompleted) throw new ClientGoneException();
             }
             else if (streams)
             {
@@ -203,7 +203,7 @@ internal sealed class Http1Exchange(Http1Connection connection)
         var available = connection.Buffered;
         if (kind == BodyKind.Chunked) return _chunks.Decode(available, output);
         if (kind == BodyKind.Length && left < available.Length) available = available[..(int)left];
-        output?.Write(available);
+        output?.WriteAll(available);
         left -= available.Length;
         return available.Length;
     }
