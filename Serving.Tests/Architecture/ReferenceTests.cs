@@ -25,6 +25,7 @@ public sealed class ReferenceTests
         ["Serving.Networking.Gateway"] = ["Serving.Api", "Serving.Kubernetes", "Serving.ConfigMaps", "Serving.Certificates", "Serving.Dataplane"],
         ["Serving.QueueProxy"] = ["Serving.Dataplane", "Serving.Observability", "Serving.Templates"],
         ["Serving.LocalCluster"] = ["Serving.Api", "Serving.Kubernetes"],
+        ["Serving.TestPrograms"] = [],
         ["HelloWorld"] = [],
         ["Autoscale"] = [],
     };

@@ -1,0 +1,65 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Security.Cryptography.X509Certificates;
+using Microsoft.AspNetCore.Http;
+
+namespace Serving.TestPrograms;
+
+/// <summary>
+/// Asks the server at <c>?url=</c> and hands on what it says. <c>NEXT_ADDRESS</c> (IP:PORT) is where to connect, for a name that is resolved nowhere,
+/// and <c>NEXT_AUTHORITY</c> the certificate, in PEM, that must have signed the server's.
+/// </summary>
+internal static class Next
+{
+    private static readonly Lazy<HttpClient> Client = new(Create);
+
+    /// <summary>Answers with the other server's answer, or 502 with what went wrong.</summary>
+    public static async Task AskAsync(HttpContext context)
+    {
+        try
+        {
+            using var response = await Client.Value.GetAsync(new Uri(context.Request.Query["url"].ToString()), context.RequestAborted);
+            context.Response.StatusCode = (int)response.StatusCode;
+            await response.Content.CopyToAsync(context.Response.Body);
+        }
+        catch (HttpRequestException failure)
+        {
+            context.Response.StatusCode = StatusCodes.Status502BadGateway;
+            await context.Response.WriteAsync(failure.ToString());
+        }
+    }
+
+    private static HttpClient Create()
+    {
+        var handler = new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false };
+        if (Settings.Text("NEXT_ADDRESS") is { Length: > 0 } address)
+        {
+            handler.ConnectCallback = async (_, cancellation) =>
+            {
+                var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+                try
+                {
+                    await socket.ConnectAsync(IPEndPoint.Parse(address), cancellation);
+                    return new NetworkStream(socket, ownsSocket: true);
+                }
+                catch
+                {
+                    socket.Dispose();
+                    throw;
+                }
+            };
+        }
+
+        if (Settings.Text("NEXT_AUTHORITY") is { Length: > 0 } authority)
+        {
+            handler.SslOptions.CertificateChainPolicy = new X509ChainPolicy
+            {
+                TrustMode = X509ChainTrustMode.CustomRootTrust,
+                RevocationMode = X509RevocationMode.NoCheck,
+            };
+            handler.SslOptions.CertificateChainPolicy.CustomTrustStore.ImportFromPem(authority);
+        }
+
+        return new HttpClient(handler);
+    }
+}

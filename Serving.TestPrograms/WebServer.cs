@@ -1,0 +1,104 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Http;
+using Samples;
+
+namespace Serving.TestPrograms;
+
+/// <summary>
+/// A web server for what the tests ask of one. Every path says <c>TEXT</c>, but these:
+/// <c>/wait</c> waits, <c>/host</c> names the pod, <c>/request</c> shows the request, <c>/file</c> the file <c>text</c> of the volume, <c>/health</c> is for
+/// probes, <c>/query</c> for those that say <c>?probe=ok</c>, <c>/probes</c> counts them, <c>/fail</c> fails them, <c>/next</c> asks another server. An upgrade to
+/// WebSocket is an echo on any path.
+/// </summary>
+internal static class WebServer
+{
+    private static readonly bool Http2Only = Settings.Text("HTTP2_ONLY") == "true";
+
+    /// <summary>Writes <c>WRITE</c>, when it is set, into the volume and serves until SIGTERM. A second port, <c>HEALTH_PORT</c>, has <c>/health</c> when it is set.</summary>
+    public static async Task<int> RunAsync()
+    {
+        if (Settings.Text("WRITE") is { Length: > 0 } text)
+        {
+            await File.WriteAllTextAsync(Volume.PathOf("text"), text);
+        }
+
+        using var sockets = new EchoSockets();
+        await using var health = await HealthPort.OpenAsync();
+        await SampleServer.RunAsync(context => AnswerAsync(context, sockets));
+        return 0;
+    }
+
+    private static Task AnswerAsync(HttpContext context, EchoSockets sockets)
+    {
+        if (EchoSockets.IsAsked(context))
+        {
+            return sockets.ServeAsync(context);
+        }
+
+        if (Http2Only && !HttpProtocol.IsHttp2(context.Request.Protocol))
+        {
+            context.Response.StatusCode = StatusCodes.Status426UpgradeRequired;
+            return Task.CompletedTask;
+        }
+
+        switch (context.Request.Path.Value)
+        {
+            case "/wait":
+                return WaitAsync(context);
+            case "/host":
+                return WriteAsync(context, Settings.Host);
+            case "/request":
+                return WriteAsync(context, Describe(context.Request));
+            case "/file":
+                return WriteAsync(context, Volume.Read("text") ?? "there is no file");
+            case "/health":
+                Health.Answer(context);
+                return Task.CompletedTask;
+            case "/query":
+                context.Response.StatusCode = context.Request.Query["probe"] == "ok" ? StatusCodes.Status200OK : StatusCodes.Status400BadRequest;
+                return Task.CompletedTask;
+            case "/probes":
+                return WriteAsync(context, Health.Probes.ToString(CultureInfo.InvariantCulture));
+            case "/fail":
+                Health.Fail();
+                return WriteAsync(context, "failing");
+            case "/next":
+                return Next.AskAsync(context);
+            default:
+                return WriteAsync(context, Settings.Text("TEXT", "Hello!"));
+        }
+    }
+
+    /// <summary><c>?before=MS</c> before the status, <c>?after=MS</c> between it and the body, <c>?parts=N</c> that often.</summary>
+    private static async Task WaitAsync(HttpContext context)
+    {
+        var query = context.Request.Query;
+        await Task.Delay(Number("before"), context.RequestAborted);
+        await context.Response.StartAsync(context.RequestAborted);
+        await context.Response.Body.FlushAsync(context.RequestAborted);
+        for (var part = 0; part < Math.Max(1, Number("parts")); part++)
+        {
+            await Task.Delay(Number("after"), context.RequestAborted);
+            await context.Response.Body.WriteAsync("waited\n"u8.ToArray(), context.RequestAborted);
+            await context.Response.Body.FlushAsync(context.RequestAborted);
+        }
+
+        int Number(string name) => int.TryParse(query[name], NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : 0;
+    }
+
+    private static string Describe(HttpRequest request)
+    {
+        var headers = new JsonObject(request.Headers.Select(header => KeyValuePair.Create<string, JsonNode?>(header.Key.ToLowerInvariant(), header.Value.ToString())));
+        return new JsonObject { ["method"] = request.Method, ["protocol"] = request.Protocol, ["host"] = request.Host.Value, ["headers"] = headers }.ToJsonString();
+    }
+
+    private static async Task WriteAsync(HttpContext context, string text)
+    {
+        var body = Encoding.UTF8.GetBytes(text);
+        context.Response.ContentType = "text/plain; charset=utf-8";
+        context.Response.ContentLength = body.Length;
+        await context.Response.Body.WriteAsync(body);
+    }
+}
