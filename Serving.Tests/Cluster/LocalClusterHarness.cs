@@ -33,6 +33,10 @@ internal sealed class LocalClusterHarness : TestCluster
     /// <summary>The gateway's port of 127.0.0.1.</summary>
     public int GatewayPort { get; }
 
+    public override string ProgramCommand => TestPrograms.Command;
+
+    public override Task<string?> InternalGatewayAsync(bool https = false) => EndpointOfAsync("gateway-internal", https);
+
     /// <summary>Starts the host and waits until it says that the control plane is ready.</summary>
     /// <param name="dataDirectory">The directory of an earlier run; a new one when null.</param>
     /// <param name="arguments">More arguments of <c>local</c>.</param>
@@ -41,7 +45,7 @@ internal sealed class LocalClusterHarness : TestCluster
         var directory = dataDirectory ?? Directory.CreateTempSubdirectory("serving-test-").FullName;
         var ports = FreePorts.Of(IPAddress.Loopback, 2);
         var host = HostProcess.Start(
-            ["local", "--plain", "--data-dir", directory, "--api-port", $"{ports[0]}", "--gateway-port", $"{ports[1]}", .. arguments]);
+            ["local", "--plain", "--data-dir", directory, "--api-port", $"{ports[0]}", "--gateway-port", $"{ports[1]}", "--image", TestPrograms.ImageMapEntry, .. arguments]);
         try
         {
             await Eventually.HoldsAsync(() => (host.HasExited || host.Output.Contains(ReadyLine, StringComparison.Ordinal)).Should().BeTrue(host.Output), StartLimit);

@@ -1,12 +1,15 @@
+using System.Collections.Concurrent;
 using Serving.Api;
 
 namespace Serving.Tests.Cluster;
 
 /// <summary>Somebody's cluster: disposing it leaves it as it was found.</summary>
-internal sealed class NamedCluster(string kubeconfig, Uri gateway, string images) : TestCluster(kubeconfig, gateway, images)
+internal sealed class NamedCluster(string kubeconfig, Uri gateway, Uri? httpsGateway, string images) : TestCluster(kubeconfig, gateway, images)
 {
-    private readonly List<string> namespaces = [];
+    private readonly ConcurrentBag<string> namespaces = [];
     private readonly Dictionary<string, IReadOnlyDictionary<string, string>> before = [];
+
+    protected override Uri? HttpsGateway => httpsGateway;
 
     public override async Task<string> CreateNamespaceAsync()
     {

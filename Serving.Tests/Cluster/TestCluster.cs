@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using FluentAssertions;
 using NUnit.Framework;
 using Serving.Api;
@@ -21,6 +22,7 @@ internal abstract class TestCluster : IAsyncDisposable
 
     private const string KubeconfigVariable = "SERVING_TEST_KUBECONFIG";
     private const string GatewayVariable = "SERVING_TEST_GATEWAY";
+    private const string HttpsGatewayVariable = "SERVING_TEST_HTTPS_GATEWAY";
     private const string ImagesVariable = "SERVING_TEST_IMAGES";
 
     private readonly string images;
@@ -51,6 +53,48 @@ internal abstract class TestCluster : IAsyncDisposable
     /// <summary>The image of the sample that takes <c>?sleep=MILLISECONDS</c>.</summary>
     public string SleepImage => $"{images}/autoscale";
 
+    /// <summary>The image of <c>Serving.TestPrograms</c>.</summary>
+    public string ProgramImage => $"{images}/testprograms";
+
+    /// <summary>How a container of that image runs its program, as the command of a probe.</summary>
+    public virtual string ProgramCommand => "/app/Serving.TestPrograms";
+
+    /// <summary>
+    /// Where programs of the cluster reach the gateway's listener for clients inside, as IP:PORT; null where the cluster's DNS leads them
+    /// there by the names of Services.
+    /// </summary>
+    /// <param name="https">Its listener for HTTPS.</param>
+    public virtual Task<string?> InternalGatewayAsync(bool https = false) => Task.FromResult<string?>(null);
+
+    /// <summary>Connects to the gateway whatever host a request names.</summary>
+    public SocketsHttpHandler HandlerOfGateway() => HandlerTo(Gateway.BaseAddress!);
+
+    /// <summary>Connects to the gateway's listener for HTTPS whatever host a request names.</summary>
+    public SocketsHttpHandler HandlerOfHttpsGateway() => HandlerTo(HttpsGateway ?? throw new InvalidOperationException("the gateway of this cluster has no HTTPS"));
+
+    /// <summary>Where the gateway listens for HTTPS; null where it does not.</summary>
+    protected virtual Uri? HttpsGateway => null;
+
+    private static SocketsHttpHandler HandlerTo(Uri gateway) => new()
+    {
+        UseProxy = false,
+        AllowAutoRedirect = false,
+        ConnectCallback = async (_, cancellation) =>
+        {
+            var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+            try
+            {
+                await socket.ConnectAsync(gateway.Host, gateway.Port, cancellation);
+                return new NetworkStream(socket, ownsSocket: true);
+            }
+            catch
+            {
+                socket.Dispose();
+                throw;
+            }
+        },
+    };
+
     /// <summary>The image of another version of the host, to upgrade to; null where only the cluster's user knows one.</summary>
     public virtual string? UpgradeImage => null;
 
@@ -59,6 +103,23 @@ internal abstract class TestCluster : IAsyncDisposable
 
     /// <summary>As <see cref="OpenAsync"/>, but the control plane is the installed Deployment on a local cluster too.</summary>
     public static async Task<TestCluster> OpenDeployedAsync() => Named() ?? await DeployedCluster.StartAsync("serving.yaml", DeployedCluster.WithShortDrainAndLeases);
+
+    /// <summary>As <see cref="OpenDeployedAsync"/>, and the gateway listens for HTTPS. Skips the test when a cluster is named, and not where its HTTPS is.</summary>
+    public static async Task<TestCluster> OpenWithHttpsAsync()
+    {
+        if (Named() is { } named)
+        {
+            if (named.HttpsGateway is null)
+            {
+                await named.DisposeAsync();
+                Assert.Ignore($"{KubeconfigVariable} names a cluster, and {HttpsGatewayVariable} does not say where its gateway listens for HTTPS, as https://10.0.0.1:443");
+            }
+
+            return named;
+        }
+
+        return await DeployedCluster.StartAsync("serving.yaml", manifest => DeployedCluster.WithHttps(DeployedCluster.WithShortDrainAndLeases(manifest)));
+    }
 
     private static TestCluster? Named()
     {
@@ -70,7 +131,7 @@ internal abstract class TestCluster : IAsyncDisposable
         // Said as a failure: a run that was to test a cluster must not pass without it.
         var gateway = Variable(GatewayVariable) ?? throw new InvalidOperationException($"{KubeconfigVariable} names a cluster; {GatewayVariable} must say where its gateway is, as http://10.0.0.1:80");
         var images = Variable(ImagesVariable) ?? throw new InvalidOperationException($"{KubeconfigVariable} names a cluster; {ImagesVariable} must say where its images are, as registry.example.com/samples");
-        return new NamedCluster(kubeconfig, new Uri(gateway), images);
+        return new NamedCluster(kubeconfig, new Uri(gateway), Variable(HttpsGatewayVariable) is { } https ? new Uri(https) : null, images);
     }
 
     /// <summary>Skips the test, saying why, when another cluster than the local one is being tested.</summary>
@@ -133,6 +194,14 @@ internal abstract class TestCluster : IAsyncDisposable
         using var request = new HttpRequestMessage(HttpMethod.Get, path) { Headers = { Host = host } };
         using var response = await Gateway.SendAsync(request);
         return (response.StatusCode, await response.Content.ReadAsStringAsync());
+    }
+
+    /// <summary>The address and port of a pod behind a Service of the control plane.</summary>
+    protected async Task<string?> EndpointOfAsync(string service, bool https)
+    {
+        var endpoints = await Client.GetAsync(Resources.Endpoints, SystemNamespace, service, CancellationToken.None);
+        var subset = endpoints.Subsets.Should().ContainSingle().Which;
+        return $"{subset.Addresses[0].Ip}:{subset.Ports.Single(port => port.Name == (https ? "https" : "http2")).Port}";
     }
 
     public virtual ValueTask DisposeAsync()

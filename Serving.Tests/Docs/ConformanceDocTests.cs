@@ -10,12 +10,10 @@ public sealed partial class ConformanceDocTests
 {
     private const string DefaultFolder = "Controller";
 
-    private static string[][] Rows { get; } =
-    [
-        .. File.ReadLines(Repository.PathOf("docs", "conformance.md"))
-            .Where(line => line.StartsWith("| Test", StringComparison.Ordinal))
-            .Select(line => line.Trim().Trim('|').Split('|', StringSplitOptions.TrimEntries)),
-    ];
+    /// <summary>The rows of each suite's table, by its heading.</summary>
+    private static ILookup<string, string[]> Suites { get; } = Read().ToLookup(row => row.Suite, row => row.Cells);
+
+    private static List<string[]> Rows { get; } = [.. Suites.SelectMany(suite => suite)];
 
     private static IEnumerable<string> Named => Rows.SelectMany(row => Quoted().Matches(row[2])).Select(match => match.Groups[1].Value).Distinct();
 
@@ -40,8 +38,29 @@ public sealed partial class ConformanceDocTests
         => Rows.Should().HaveCountGreaterThan(30).And.OnlyContain(row => row[2].Length > 0 || row[3].Length > 0);
 
     [Test]
-    public void Every_public_test_stands_once()
-        => Rows.SelectMany(row => row[0].Split(',', StringSplitOptions.TrimEntries)).Should().OnlyHaveUniqueItems();
+    public void Every_public_test_stands_once_in_its_suite()
+    {
+        foreach (var suite in Suites)
+        {
+            suite.SelectMany(row => row[0].Split(',', StringSplitOptions.TrimEntries)).Should().OnlyHaveUniqueItems(suite.Key);
+        }
+    }
+
+    private static IEnumerable<(string Suite, string[] Cells)> Read()
+    {
+        var suite = "";
+        foreach (var line in File.ReadLines(Repository.PathOf("docs", "conformance.md")))
+        {
+            if (line.StartsWith("## ", StringComparison.Ordinal))
+            {
+                suite = line;
+            }
+            else if (line.StartsWith("| Test", StringComparison.Ordinal))
+            {
+                yield return (suite, line.Trim().Trim('|').Split('|', StringSplitOptions.TrimEntries));
+            }
+        }
+    }
 
     [GeneratedRegex("`([^`]+)`")]
     private static partial Regex Quoted();

@@ -23,6 +23,7 @@ internal sealed partial class DeployedCluster : TestCluster
 
     private readonly HostProcess server;
     private readonly ServiceBalancer balancer;
+    private readonly ServiceBalancer httpsBalancer;
     private readonly string directory;
 
     private DeployedCluster(HostProcess server, ServiceBalancer balancer, string directory)
@@ -30,6 +31,7 @@ internal sealed partial class DeployedCluster : TestCluster
     {
         this.server = server;
         this.balancer = balancer;
+        httpsBalancer = new ServiceBalancer(Client, SystemNamespace, "gateway", "https");
         this.directory = directory;
     }
 
@@ -38,6 +40,42 @@ internal sealed partial class DeployedCluster : TestCluster
 
     /// <summary>Every image of the host is the same program here.</summary>
     public override string? UpgradeImage => "ghcr.io/serving/host:v9.9.9";
+
+    public override string ProgramCommand => TestPrograms.Command;
+
+    public override Task<string?> InternalGatewayAsync(bool https = false) => EndpointOfAsync("gateway-internal", https);
+
+    protected override Uri? HttpsGateway => httpsBalancer.Address;
+
+    /// <summary>What <c>deploy/components/https</c> makes of a file with one Deployment.</summary>
+    public static string WithHttps(string manifest)
+    {
+        (string From, string To)[] changes =
+        [
+            ("        - run\n", "        - run\n        - --gateway-https-port=8444\n"),
+            ("  - name: http2\n    port: 80\n    targetPort: 8081\n", "  - name: http2\n    port: 80\n    targetPort: 8081\n  - name: https\n    port: 443\n    targetPort: 8444\n"),
+            ("  - name: http2\n    port: 80\n    targetPort: 8082\n", "  - name: http2\n    port: 80\n    targetPort: 8082\n  - name: https\n    port: 443\n    targetPort: 8445\n"),
+        ];
+        foreach (var (from, to) in changes)
+        {
+            manifest.Should().Contain(from);
+            manifest = manifest.Replace(from, to, StringComparison.Ordinal);
+        }
+
+        return manifest + """
+            ---
+            apiVersion: rbac.authorization.k8s.io/v1
+            kind: ClusterRole
+            metadata: {name: gateway-secrets}
+            rules: [{apiGroups: [""], resources: [secrets], verbs: [get, list, watch]}]
+            ---
+            apiVersion: rbac.authorization.k8s.io/v1
+            kind: ClusterRoleBinding
+            metadata: {name: gateway-secrets}
+            roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: gateway-secrets}
+            subjects: [{kind: ServiceAccount, name: controller, namespace: knative-serving}]
+            """;
+    }
 
     /// <summary>Whoever sends requests to a local cluster learns at once that a pod leaves, and nobody wants to wait for a failover.</summary>
     public static string WithShortDrainAndLeases(string manifest)
@@ -65,7 +103,7 @@ internal sealed partial class DeployedCluster : TestCluster
         var port = FreePorts.Of(IPAddress.Loopback, 1)[0];
         var program = await WriteProgramAsync(directory);
         var server = HostProcess.Start(
-            "local", "--plain", "--roles", "apiserver,node", "--data-dir", directory, "--api-port", $"{port}", "--image", $"ghcr.io/serving/host*=sh {program}");
+            "local", "--plain", "--roles", "apiserver,node", "--data-dir", directory, "--api-port", $"{port}", "--image", $"ghcr.io/serving/host*=sh {program}", "--image", TestPrograms.ImageMapEntry);
         try
         {
             await Eventually.HoldsAsync(() => (server.HasExited || server.Output.Contains("node  ", StringComparison.Ordinal)).Should().BeTrue(server.Output), Limit);
@@ -87,6 +125,7 @@ internal sealed partial class DeployedCluster : TestCluster
     public override async ValueTask DisposeAsync()
     {
         await balancer.DisposeAsync();
+        await httpsBalancer.DisposeAsync();
         await base.DisposeAsync();
         await server.DisposeAsync();
         Directory.Delete(directory, recursive: true);

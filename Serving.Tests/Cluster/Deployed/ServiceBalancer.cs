@@ -19,15 +19,18 @@ internal sealed class ServiceBalancer : IAsyncDisposable
     private readonly IKubernetesClient client;
     private readonly string ns;
     private readonly string service;
+    private readonly string port;
     private readonly Task running;
     private volatile IPEndPoint[] endpoints = [];
     private int next;
 
     /// <param name="client">Tells of the endpoints.</param>
     /// <param name="ns">The Service's namespace.</param>
-    /// <param name="service">The Service; its first port is balanced.</param>
-    public ServiceBalancer(IKubernetesClient client, string ns, string service)
+    /// <param name="service">The Service.</param>
+    /// <param name="port">The name of the port that is balanced.</param>
+    public ServiceBalancer(IKubernetesClient client, string ns, string service, string port = "http2")
     {
+        this.port = port;
         this.client = client;
         this.ns = ns;
         this.service = service;
@@ -53,7 +56,14 @@ internal sealed class ServiceBalancer : IAsyncDisposable
             try
             {
                 var found = await client.GetAsync(Resources.Endpoints, ns, service, stop.Token);
-                endpoints = [.. found.Subsets.SelectMany(subset => subset.Addresses.Select(address => new IPEndPoint(IPAddress.Parse(address.Ip), subset.Ports[0].Port!.Value)))];
+                endpoints =
+                [
+                    .. from subset in found.Subsets
+                       from named in subset.Ports
+                       where named.Name == port
+                       from address in subset.Addresses
+                       select new IPEndPoint(IPAddress.Parse(address.Ip), named.Port!.Value),
+                ];
                 await Task.Delay(LookAgain, stop.Token);
             }
             catch (KubernetesException)

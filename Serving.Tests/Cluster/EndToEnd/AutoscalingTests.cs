@@ -1,0 +1,196 @@
+using System.Net;
+using FluentAssertions;
+using NUnit.Framework;
+using Serving.Api;
+using Serving.Api.Core;
+using Serving.Kubernetes;
+
+namespace Serving.Tests.Cluster.EndToEnd;
+
+/// <summary>How many pods there are, by the load, and when activators stand before them.</summary>
+[Parallelizable(ParallelScope.All)]
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+public sealed class AutoscalingTests : EndToEndTests
+{
+    private const int Target = 2;
+    private const double Utilization = 0.7;
+    private const string Slow = "/wait?before=500";
+
+    /// <summary>Two requests at once for each pod, of which 70 % are used, decided over the shortest window.</summary>
+    private static readonly (string, string)[] Scaling = [("target", $"{Target}"), ("target-utilization-percentage", "70"), ("window", "6s")];
+
+    [TestCase("linear")]
+    [TestCase("weightedExponential")]
+    public async Task Load_brings_pods_its_end_takes_all_and_load_brings_them_again(string algorithm)
+    {
+        await StartAsync(new("load") { Scaling = [.. Scaling, ("metric-aggregation-algorithm", algorithm)] });
+        await using (LoadOf("load", 2 * Target, Slow))
+        {
+            await HasPodsAsync("load-00001", 2);
+        }
+
+        await AtZeroAsync("load-00001");
+
+        await using (LoadOf("load", 2 * Target, Slow))
+        {
+            await HasPodsAsync("load-00001", 2);
+        }
+    }
+
+    [Test]
+    public async Task Pods_follow_a_growing_number_of_requests_at_once()
+    {
+        await StartAsync(new("count") { Scaling = Scaling });
+        await using var load = LoadOf("count", Target, Slow);
+        for (var pods = 2; pods <= 4; pods++)
+        {
+            load.Add(Target);
+            await HasPodsAsync("count-00001", pods);
+        }
+    }
+
+    [Test]
+    public async Task Pods_follow_a_growing_number_of_requests_a_second()
+    {
+        const int perSecond = 10;
+        await StartAsync(new("rate") { Scaling = [("metric", "rps"), ("target", $"{perSecond}"), ("target-utilization-percentage", "70"), ("window", "6s")] });
+
+        // Each client sends two requests a second.
+        await using var load = new Load(Cluster, HostOf("rate"), "/wait?before=100", perSecond / 2, TimeSpan.FromMilliseconds(500));
+        for (var pods = 2; pods <= 4; pods++)
+        {
+            load.Add(perSecond / 2);
+            await HasPodsAsync("rate-00001", pods);
+        }
+    }
+
+    [TestCase("linear")]
+    [TestCase("weightedExponential")]
+    public async Task Steady_load_keeps_its_pods_through_panic_and_after_it(string algorithm)
+    {
+        const int pods = 3;
+        await StartAsync(new("steady") { Scaling = [.. Scaling, ("metric-aggregation-algorithm", algorithm)] });
+        await using var load = LoadOf("steady", pods * Target, Slow);
+        await HasPodsAsync("steady-00001", pods);
+
+        // Panic lasts one window after the last reason for it: this is all of that, and a window of the stable mode.
+        await ThroughoutAsync(TimeSpan.FromSeconds(15), async () => (await ReadyPodsAsync("steady-00001")).Should().BeInRange(pods - 1, Most(pods)));
+    }
+
+    [Test]
+    public async Task Activators_leave_the_path_once_the_pods_have_room_for_a_burst()
+    {
+        await StartAsync(new("burst") { Scaling = [("target", "10"), ("target-utilization-percentage", "70"), ("window", "6s"), ("target-burst-capacity", "7"), ("panic-threshold-percentage", "200")] });
+        await using var load = LoadOf("burst", 7, Slow);
+
+        // One pod takes 10 at once, 7 are there: 3 to spare, which is less than 7.
+        await ActivatorsInPathAsync("burst-00001");
+
+        // 12 at once are two pods: 8 to spare.
+        load.Add(5);
+        await EventuallyAsync(async () =>
+        {
+            var pods = (await PodsAsync("burst-00001")).Select(pod => pod.Status!.PodIP).ToList();
+            pods.Should().HaveCount(2);
+            (await AddressesAsync("burst-00001")).Should().BeEquivalentTo(pods);
+        });
+    }
+
+    [Test]
+    public async Task Activators_stay_in_the_path_where_the_burst_capacity_is_unbounded()
+    {
+        await StartAsync(new("always") { Scaling = [("target", "10"), ("min-scale", "1"), ("target-burst-capacity", "-1")] });
+
+        await ActivatorsInPathAsync("always-00001");
+        (await CallAsync("always")).Should().Be((HttpStatusCode.OK, "Hello!"));
+        (await ReadyPodsAsync("always-00001")).Should().Be(1);
+        await ActivatorsInPathAsync("always-00001");
+    }
+
+    [Test]
+    public async Task A_burst_capacity_of_nothing_still_scales_to_zero()
+    {
+        await StartAsync(new("never") { Scaling = [("target", "10"), ("target-burst-capacity", "0"), ("window", "10s")] });
+
+        await EventuallyAsync(async () => ((await ListAsync(Resources.Deployments)).Single().Status?.ReadyReplicas ?? 0).Should().Be(0));
+        await AtZeroAsync("never-00001");
+        (await CallAsync("never")).Should().Be((HttpStatusCode.OK, "Hello!"));
+    }
+
+    [Test]
+    public async Task A_Revision_behind_activators_is_at_zero_soon_after_its_window()
+    {
+        await StartAsync(new("fast") { Scaling = [("target-burst-capacity", "-1"), ("window", "6s")] });
+
+        await EventuallyAsync(async () => (await ReadyPodsAsync("fast-00001")).Should().Be(0));
+        await AtZeroAsync("fast-00001");
+    }
+
+    [Test]
+    public async Task The_first_request_to_a_Revision_at_zero_brings_as_many_pods_as_it_asks_for()
+    {
+        await StartAsync(new("wake") { Scaling = [("activation-scale", "3"), ("window", "6s")] });
+        await AtZeroAsync("wake-00001");
+
+        (await CallAsync("wake")).Should().Be((HttpStatusCode.OK, "Hello!"));
+
+        await EventuallyAsync(async () => (await GetAsync(Resources.Revisions, "wake-00001")).Status.DesiredReplicas.Should().Be(3));
+    }
+
+    [Test]
+    public async Task Activators_hold_what_the_pods_cannot_take_and_none_of_it_fails()
+    {
+        await StartAsync(new("overload") { Scaling = [("max-scale", "5"), ("target-burst-capacity", "-1"), ("window", "6s")], Spec = "containerConcurrency: 1" });
+
+        var answers = await Task.WhenAll(Enumerable.Range(0, 100).Select(_ => CallAsync("overload", "/wait?before=300")));
+
+        answers.Should().OnlyContain(answer => answer.Status == HttpStatusCode.OK);
+        (await PodsAsync("overload-00001")).Count.Should().BeInRange(1, 5);
+    }
+
+    [TestCase("cpu", "Utilization", 75)]
+    [TestCase("memory", "AverageValue", 200)]
+    public async Task A_Revision_of_class_hpa_is_scaled_by_a_HorizontalPodAutoscaler(string metric, string targetType, int target)
+    {
+        await ApplyAsync(new("kubernetes")
+        {
+            Scaling = [("class", "hpa.autoscaling.knative.dev"), ("metric", metric), ("target", $"{target}"), ("max-scale", "10"), ("window", "20s")],
+            Container = "resources: {requests: {cpu: 30m, memory: 20Mi}, limits: {cpu: 300m} }",
+        });
+        await EventuallyAsync(async () =>
+        {
+            var scaler = (await GetAsync(Resources.HorizontalPodAutoscalers, "kubernetes-00001")).Spec!;
+            scaler.ScaleTargetRef!.Name.Should().Be("kubernetes-00001-deployment");
+            scaler.MaxReplicas.Should().Be(10);
+            var resource = scaler.Metrics.Should().ContainSingle().Which.GetProperty("resource");
+            resource.GetProperty("name").GetString().Should().Be(metric);
+            resource.GetProperty("target").GetProperty("type").GetString().Should().Be(targetType);
+        });
+
+        // What the cluster's own controller does when it has measured the pods, which the local cluster does not.
+        TestCluster.NeedsLocalCluster("its own controller scales the Deployment");
+        await ScaleAsync(1);
+        await Cluster.WaitForReadyAsync(Namespace, "kubernetes", Limit);
+        (await CallAsync("kubernetes")).Should().Be((HttpStatusCode.OK, "Hello!"));
+        await ScaleAsync(2);
+        await ScaleAsync(1);
+        ConditionOf((await GetAsync(Resources.Revisions, "kubernetes-00001")).Status, "Ready").Should().Match<Condition>(ready => ready.Status == "True");
+
+        async Task ScaleAsync(int pods)
+        {
+            await Cluster.Client.PatchAsync(
+                Resources.HorizontalPodAutoscalers, Namespace, "kubernetes-00001", new Patch(PatchType.Merge, $$"""{"status": {"currentReplicas": {{pods}}, "desiredReplicas": {{pods}} } }"""),
+                CancellationToken.None, subresource: "status");
+            await PatchAsync(Resources.Deployments, "kubernetes-00001-deployment", $$"""{"spec": {"replicas": {{pods}} } }""");
+            await EventuallyAsync(async () => (await ReadyPodsAsync("kubernetes-00001")).Should().Be(pods));
+        }
+    }
+
+    /// <summary>
+    /// The most pods that load for <paramref name="pods"/> may bring: what is left free of each, and twice that, for the panic window is a second here and
+    /// what is reported late on a busy machine counts in the next second too.
+    /// </summary>
+    private static int Most(int pods) => (int)Math.Ceiling(2 * pods / Utilization);
+
+    private Task HasPodsAsync(string revision, int pods) => EventuallyAsync(async () => (await ReadyPodsAsync(revision)).Should().BeInRange(pods, Most(pods)));
+}

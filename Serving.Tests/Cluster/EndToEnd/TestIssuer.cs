@@ -1,0 +1,117 @@
+using Serving.Api;
+using Serving.Api.Core;
+using Serving.Api.Networking;
+using Serving.Api.WellKnown;
+using Serving.Kubernetes;
+using Serving.Tests.Support;
+
+namespace Serving.Tests.Cluster.EndToEnd;
+
+/// <summary>
+/// What a certificate controller such as net-certmanager does, for Certificates of a class of its own: signs them with an authority of the test.
+/// A Secret that is deleted is made anew.
+/// </summary>
+internal sealed class TestIssuer : IAsyncDisposable
+{
+    /// <summary>The class of Certificates that it answers to.</summary>
+    public const string Class = "test.certificate.networking.knative.dev";
+
+    private const string ClassAnnotation = "networking.knative.dev/certificate.class";
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100);
+
+    private readonly CancellationTokenSource stop = new();
+    private readonly TestAuthority authority = new();
+    private readonly KubernetesClient client;
+    private readonly Task running;
+
+    public TestIssuer(KubernetesClient client)
+    {
+        this.client = client;
+        running = Task.Run(RunAsync);
+    }
+
+    /// <summary>The authority's own certificate, in PEM.</summary>
+    public string Authority => authority.Pem;
+
+    /// <summary>The authority.</summary>
+    public TestAuthority Signer => authority;
+
+    public async ValueTask DisposeAsync()
+    {
+        await stop.CancelAsync();
+        await running;
+        stop.Dispose();
+        authority.Dispose();
+    }
+
+    private async Task RunAsync()
+    {
+        while (!stop.IsCancellationRequested)
+        {
+            try
+            {
+                foreach (var certificate in (await client.ListAsync(Resources.Certificates, null, null, stop.Token)).Items
+                    .Where(certificate => certificate.Metadata.Annotations.GetValueOrDefault(ClassAnnotation) == Class && certificate.Metadata.DeletionTimestamp is null))
+                {
+                    await IssueAsync(certificate);
+                }
+
+                await Task.Delay(Interval, stop.Token);
+            }
+            catch (KubernetesException)
+            {
+                // Somebody else wrote, or a namespace went: the next round sees what there is then.
+            }
+            catch (OperationCanceledException) when (stop.IsCancellationRequested)
+            {
+                return;
+            }
+        }
+    }
+
+    private async Task IssueAsync(Certificate certificate)
+    {
+        var (ns, name) = (certificate.Metadata.Namespace, certificate.Spec.SecretName);
+        if (!await ExistsAsync(ns, name))
+        {
+            var secret = authority.Secret(ns, name, [.. certificate.Spec.DnsNames]);
+            await client.CreateAsync(
+                Resources.Secrets,
+                secret with
+                {
+                    Type = "kubernetes.io/tls",
+                    Metadata = secret.Metadata with { Labels = new Dictionary<string, string> { [NetworkingKeys.CertificateUid] = certificate.Metadata.Uid } },
+                },
+                stop.Token);
+        }
+
+        if (certificate.Status.Conditions.FirstOrDefault(condition => condition.Type == "Ready")?.Status != "True" || certificate.Status.ObservedGeneration != certificate.Metadata.Generation)
+        {
+            await client.UpdateStatusAsync(
+                Resources.Certificates,
+                certificate with
+                {
+                    Status = certificate.Status with
+                    {
+                        ObservedGeneration = certificate.Metadata.Generation,
+                        NotAfter = DateTimeOffset.UtcNow.AddHours(1),
+                        Conditions = [new Condition { Type = "Ready", Status = "True", LastTransitionTime = DateTimeOffset.UtcNow }],
+                    },
+                },
+                stop.Token);
+        }
+    }
+
+    private async Task<bool> ExistsAsync(string ns, string name)
+    {
+        try
+        {
+            await client.GetAsync(Resources.Secrets, ns, name, stop.Token);
+            return true;
+        }
+        catch (KubernetesException missing) when (missing.IsNotFound)
+        {
+            return false;
+        }
+    }
+}
