@@ -183,7 +183,7 @@ internal sealed class DeploymentReconciler : IReconciler
             AvailableReplicas = available,
             UnavailableReplicas = Math.Max(0, Math.Max(wanted, total) - available),
             Conditions = DeploymentConditions.Set(
-                conditions,
+                ReplicaFailure.Set(conditions, ReplicaFailure.In(newest is null ? older : [newest, .. older]), time.GetUtcNow()),
                 time.GetUtcNow(),
                 DeploymentConditions.Available(spec, available),
                 DeploymentConditions.Progressing(

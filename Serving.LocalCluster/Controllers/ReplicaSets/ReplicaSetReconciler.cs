@@ -45,17 +45,30 @@ internal sealed class ReplicaSetReconciler : IReconciler
         if (set.Metadata.DeletionTimestamp is null && expectations.Met(set.Metadata.Uid))
         {
             var missing = (set.Spec?.Replicas ?? 1) - active.Count;
-            if (missing > 0)
+            try
             {
-                await CreateAsync(set, Math.Min(missing, Burst), client, cancellation);
+                await ScaleAsync(set, active, missing, client, cancellation);
             }
-            else if (missing < 0)
+            catch (KubernetesException refusal)
             {
-                await Task.WhenAll(PodRanking.ByWorth(active).Take(Math.Min(-missing, Burst)).Select(pod => DeleteAsync(set, pod, client, cancellation)));
+                await UpdateStatusAsync(set, active, ReplicaFailure.Of(missing, refusal), client, cancellation);
+                throw;
             }
         }
 
-        return await UpdateStatusAsync(set, active, client, cancellation);
+        return await UpdateStatusAsync(set, active, null, client, cancellation);
+    }
+
+    private async Task ScaleAsync(ReplicaSet set, List<Pod> active, int missing, IKubernetesClient client, CancellationToken cancellation)
+    {
+        if (missing > 0)
+        {
+            await CreateAsync(set, Math.Min(missing, Burst), client, cancellation);
+        }
+        else if (missing < 0)
+        {
+            await Task.WhenAll(PodRanking.ByWorth(active).Take(Math.Min(-missing, Burst)).Select(pod => DeleteAsync(set, pod, client, cancellation)));
+        }
     }
 
     /// <summary>One pod first, then twice as many at a time: what refuses one refuses all, and is asked once.</summary>
@@ -140,7 +153,7 @@ internal sealed class ReplicaSetReconciler : IReconciler
         }
     }
 
-    private async Task<Reconcile> UpdateStatusAsync(ReplicaSet set, List<Pod> active, IKubernetesClient client, CancellationToken cancellation)
+    private async Task<Reconcile> UpdateStatusAsync(ReplicaSet set, List<Pod> active, Condition? failure, IKubernetesClient client, CancellationToken cancellation)
     {
         var now = time.GetUtcNow();
         var minReady = set.Spec?.MinReadySeconds ?? 0;
@@ -154,6 +167,7 @@ internal sealed class ReplicaSetReconciler : IReconciler
             ReadyReplicas = ready,
             AvailableReplicas = available,
             ObservedGeneration = set.Metadata.Generation,
+            Conditions = ReplicaFailure.Set(set.Status?.Conditions ?? [], failure, now),
         };
         if (set.Status is null || status != set.Status)
         {

@@ -64,6 +64,8 @@ internal sealed class ControllerCluster
         throw new InvalidOperationException("the reconcilers write for ever");
     }
 
+    public Task ReconcileDeploymentAsync() => deployments.ReconcileAsync(new ObjectKey("ns", "d"), Cluster, CancellationToken.None);
+
     public Task ReconcileSetAsync(string name) => replicaSets.ReconcileAsync(new ObjectKey("ns", name), Cluster, CancellationToken.None);
 
     public Task ReconcileServiceAsync(string name) => endpoints.ReconcileAsync(new ObjectKey("ns", name), Cluster, CancellationToken.None);

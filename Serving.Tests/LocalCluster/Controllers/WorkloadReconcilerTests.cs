@@ -86,10 +86,34 @@ public sealed class WorkloadReconcilerTests
         cluster.Cluster.FailNext(request => request is { Verb: "create", Plural: "pods" }, new KubernetesException("create pod", new Status { Code = 403, Reason = "Forbidden", Message = "exceeded quota" }));
 
         await cluster.Invoking(it => it.ReconcileSetAsync("rs")).Should().ThrowAsync<KubernetesException>();
+        Conditions().Should().ContainSingle().Which.Should().Match<Condition>(failure =>
+            failure.Type == "ReplicaFailure" && failure.Status == "True" && failure.Reason == "FailedCreate" && failure.Message == "exceeded quota" && failure.LastTransitionTime != null);
+
         await cluster.ReconcileSetAsync("rs");
 
+        Conditions().Should().BeEmpty();
         cluster.Pods.Should().ContainSingle();
         cluster.Events.ReceivedCalls().Should().Contain(call => call.GetArguments().Contains("FailedCreate") && call.GetArguments().Contains("Error creating: exceeded quota"));
+
+        IReadOnlyList<Condition> Conditions() => cluster.Sets.Single().Status!.Conditions;
+    }
+
+    [Test]
+    public async Task A_Deployment_says_why_its_pods_cannot_be_made_as_long_as_that_is_so()
+    {
+        cluster.Put(Deployment(1));
+        await cluster.StepAsync();
+        cluster.Cluster.FailNext(request => request is { Verb: "create", Plural: "pods" }, new KubernetesException("create pod", new Status { Code = 403, Reason = "Forbidden", Message = "exceeded quota" }));
+        await cluster.Invoking(it => it.StepAsync()).Should().ThrowAsync<KubernetesException>();
+
+        await cluster.ReconcileDeploymentAsync();
+        Failure().Should().Match<Condition>(failure => failure.Status == "True" && failure.Reason == "FailedCreate" && failure.Message == "exceeded quota");
+
+        await cluster.SettleAsync();
+        Failure().Should().BeNull();
+        cluster.Pods.Should().ContainSingle();
+
+        Condition? Failure() => cluster.Deployment.Status!.Conditions.FirstOrDefault(condition => condition.Type == "ReplicaFailure");
     }
 
     [Test]
