@@ -5,7 +5,6 @@ using Serving.Api;
 using Serving.Api.Core;
 using Serving.Api.Knative;
 using Serving.Api.WellKnown;
-using Serving.Kubernetes;
 using Serving.Tests.Controller;
 using Serving.Tests.Support;
 
