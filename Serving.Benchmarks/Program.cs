@@ -2,10 +2,18 @@ using System.Globalization;
 using BenchmarkDotNet.Running;
 using Serving.Benchmarks;
 
-// "user-container PORT" is what the sidecar is measured in front of; anything else selects benchmarks.
+// "user-container PORT" is what the sidecar is measured in front of, "soak HOST.dll [SECONDS] [HEAP-MiB]" runs a soak of the edge; anything else
+// selects benchmarks.
 if (args is ["user-container", var port])
 {
     await UserContainer.RunAsync(int.Parse(port, CultureInfo.InvariantCulture));
+    return;
+}
+
+if (args is ["soak", var host, .. var rest])
+{
+    int Number(int index, int absent) => rest.Length > index ? int.Parse(rest[index], CultureInfo.InvariantCulture) : absent;
+    Environment.ExitCode = await SoakCommand.RunAsync(host, Number(0, 300), Number(1, 384));
     return;
 }
 

@@ -40,12 +40,16 @@ internal sealed class LocalClusterHarness : TestCluster
     /// <summary>Starts the host and waits until it says that the control plane is ready.</summary>
     /// <param name="dataDirectory">The directory of an earlier run; a new one when null.</param>
     /// <param name="arguments">More arguments of <c>local</c>.</param>
-    public static async Task<LocalClusterHarness> StartAsync(string? dataDirectory = null, params string[] arguments)
+    public static Task<LocalClusterHarness> StartAsync(string? dataDirectory = null, params string[] arguments)
+        => StartWithAsync(new Dictionary<string, string>(), dataDirectory, arguments);
+
+    /// <summary>The same, with variables added to the host's environment.</summary>
+    public static async Task<LocalClusterHarness> StartWithAsync(IReadOnlyDictionary<string, string> environment, string? dataDirectory = null, params string[] arguments)
     {
         var directory = dataDirectory ?? Directory.CreateTempSubdirectory("serving-test-").FullName;
         var ports = FreePorts.Of(IPAddress.Loopback, 2);
-        var host = HostProcess.Start(
-            ["local", "--plain", "--data-dir", directory, "--api-port", $"{ports[0]}", "--gateway-port", $"{ports[1]}", "--image", TestPrograms.ImageMapEntry, .. arguments]);
+        var host = HostProcess.StartIn(
+            environment, ["local", "--plain", "--data-dir", directory, "--api-port", $"{ports[0]}", "--gateway-port", $"{ports[1]}", "--image", TestPrograms.ImageMapEntry, .. arguments]);
         try
         {
             await Eventually.HoldsAsync(() => (host.HasExited || host.Output.Contains(ReadyLine, StringComparison.Ordinal)).Should().BeTrue(host.Output), StartLimit);

@@ -150,7 +150,7 @@ public sealed class DataplaneServer : IAsyncDisposable
             listen.Use(next => http2 = next);
         });
         var unfinished = new UnfinishedHeads((int)Math.Clamp(options.HeadBudget.Capacity / 16 / options.MaxHeaderBytes, 4, 1000));
-        ConnectionDelegate watched = connection => Http2Watch.ServeAsync(connection, http2!, options.HeadersTimeout, unfinished, TimeProvider.System);
+        ConnectionDelegate watched = connection => Http2Watch.ServeAsync(connection, http2!, options.HeadersTimeout, unfinished, options.HeadBudget, TimeProvider.System);
         foreach (var endpoint in options.Endpoints)
         {
             kestrel.Listen(new IPEndPoint(endpoint.Address, endpoint.Port), listen =>

@@ -15,8 +15,12 @@ internal static class HeaderEncodings
     private static readonly ConnectionEncoding Connection = new();
 
     /// <summary>For <see cref="KestrelServerOptions.RequestHeaderEncodingSelector"/>.</summary>
-    public static Encoding Of(string name) =>
-        ReferenceEquals(name, HeaderNames.ContentLength) ? Length : ReferenceEquals(name, HeaderNames.Connection) ? Connection : Encoding.Latin1;
+    public static Encoding Of(string name)
+    {
+        if (ReferenceEquals(name, HeaderNames.ContentLength)) return Length;
+        if (ReferenceEquals(name, HeaderNames.Connection)) return Connection;
+        return HeadDecoding.Current ?? Encoding.Latin1;
+    }
 
     /// <summary>Kestrel parses a length as a number, with sign and spaces; HTTP knows digits alone (RFC 9110, section 8.6).</summary>
     private sealed class LengthEncoding : SimpleEncoding

@@ -49,9 +49,12 @@ internal sealed class Http2Watch : PipeReader, IDisposable
     }
 
     /// <summary>Serves a connection as HTTP/2, watched.</summary>
-    public static async Task ServeAsync(ConnectionContext connection, ConnectionDelegate http2, TimeSpan timeout, UnfinishedHeads unfinished, TimeProvider time)
+    public static async Task ServeAsync(ConnectionContext connection, ConnectionDelegate http2, TimeSpan timeout, UnfinishedHeads unfinished, HeadBudget heads, TimeProvider time)
     {
         var transport = connection.Transport;
+        using var decoding = new HeadDecoding(heads);
+        connection.Features.Set(decoding);
+        HeadDecoding.Current = decoding;
         using var watch = new Http2Watch(connection, timeout, unfinished, time);
         connection.Transport = new Watched(watch, transport.Output);
         try

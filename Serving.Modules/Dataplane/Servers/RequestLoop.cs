@@ -51,6 +51,7 @@ internal sealed partial class RequestLoop(RequestDelegate handler, HeadBudget he
         var target = http.Features.Get<IHttpRequestFeature>()?.RawTarget ?? "";
         var size = HeadSize.Of(target, http.Request.Headers);
         context.Size = size;
+        if (HttpProtocol.IsHttp2(http.Request.Protocol)) http.Features.Get<HeadDecoding>()?.Settle(size);
         if (!heads.TryTake(size))
         {
             RefusedRequests.Count(RefusedRequests.HeadBudget);

@@ -1,0 +1,114 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Net;
+
+namespace Serving.Benchmarks.Soak;
+
+/// <summary>Good traffic at a steady rate, first alone and then beside hostile clients, against a gateway in another process.</summary>
+/// <param name="gateway">The gateway's external listener.</param>
+/// <param name="good">The host of a Service that answers at once.</param>
+/// <param name="busy">The host of a Service of one slow request at a time.</param>
+/// <param name="process">The process whose memory counts.</param>
+internal sealed class SoakRun(IPEndPoint gateway, string good, string busy, int process)
+{
+    private static readonly TimeSpan MemoryPeriod = TimeSpan.FromSeconds(5);
+
+    private readonly ConcurrentQueue<string> _failures = new();
+
+    /// <summary>Runs it.</summary>
+    /// <param name="rate">Good requests a second.</param>
+    /// <param name="alone">How long without hostile clients.</param>
+    /// <param name="beside">How long with them.</param>
+    public async Task<SoakReport> RunAsync(int rate, TimeSpan alone, TimeSpan beside)
+    {
+        using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false, PooledConnectionIdleTimeout = TimeSpan.FromSeconds(30) })
+        {
+            BaseAddress = new Uri($"http://{gateway}"),
+            Timeout = TimeSpan.FromSeconds(60),
+        };
+        await SendAtRateAsync(http, rate, TimeSpan.FromSeconds(5));
+        var quiet = await SendAtRateAsync(http, rate, alone);
+        using var stop = new CancellationTokenSource();
+        var hostile = new HostileClients(gateway, good, busy);
+        var attack = hostile.RunAsync(stop.Token);
+        var memory = SampleMemoryAsync(stop.Token);
+        var loud = await SendAtRateAsync(http, rate, beside);
+        await stop.CancelAsync();
+        await attack;
+        return new SoakReport
+        {
+            Rate = rate,
+            RequestsAlone = quiet.Count,
+            RequestsBeside = loud.Count,
+            Failed = _failures.Count,
+            Failures = [.. _failures.Take(10)],
+            P50MillisecondsAlone = Percentile(quiet, 0.5),
+            P99MillisecondsAlone = Percentile(quiet, 0.99),
+            P50MillisecondsBeside = Percentile(loud, 0.5),
+            P99MillisecondsBeside = Percentile(loud, 0.99),
+            HostileConnections = hostile.Connections,
+            ResidentMebibytes = await memory,
+        };
+    }
+
+    private async Task<List<double>> SendAtRateAsync(HttpClient http, int rate, TimeSpan duration)
+    {
+        var latencies = new ConcurrentQueue<double>();
+        var requests = new List<Task>();
+        var watch = Stopwatch.StartNew();
+        for (var sent = 0; watch.Elapsed < duration;)
+        {
+            for (var due = (int)(watch.Elapsed.TotalSeconds * rate); sent < due; sent++) requests.Add(SendAsync(http, latencies));
+            await Task.Delay(TimeSpan.FromMilliseconds(5));
+        }
+
+        await Task.WhenAll(requests);
+        return [.. latencies];
+    }
+
+    private async Task SendAsync(HttpClient http, ConcurrentQueue<double> latencies)
+    {
+        var started = Stopwatch.GetTimestamp();
+        try
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, "/");
+            request.Headers.Host = good;
+            using var response = await http.SendAsync(request);
+            if (!response.IsSuccessStatusCode) _failures.Enqueue($"{(int)response.StatusCode} {await response.Content.ReadAsStringAsync()}");
+        }
+        catch (Exception exception) when (exception is HttpRequestException or OperationCanceledException)
+        {
+            _failures.Enqueue(exception.Message);
+        }
+
+        latencies.Enqueue(Stopwatch.GetElapsedTime(started).TotalMilliseconds);
+    }
+
+    private async Task<IReadOnlyList<double>> SampleMemoryAsync(CancellationToken cancellation)
+    {
+        var samples = new List<double>();
+        using var timer = new PeriodicTimer(MemoryPeriod);
+        try
+        {
+            do
+            {
+                using var measured = Process.GetProcessById(process);
+                samples.Add(Math.Round(measured.WorkingSet64 / 1048576.0, 1));
+            }
+            while (await timer.WaitForNextTickAsync(cancellation));
+        }
+        catch (Exception exception) when (exception is OperationCanceledException or ArgumentException)
+        {
+            // The run is over, or the process is; the good requests that failed say so.
+        }
+
+        return samples;
+    }
+
+    private static double Percentile(List<double> values, double share)
+    {
+        if (values.Count == 0) return 0;
+        values.Sort();
+        return Math.Round(values[(int)((values.Count - 1) * share)], 2);
+    }
+}
