@@ -99,6 +99,9 @@ public sealed class ApiJson
     /// <summary>Whether a document must have the field, see <see cref="RequiredFieldAttribute"/>.</summary>
     internal static bool IsRequired(JsonPropertyInfo property) => Has<RequiredFieldAttribute>(property);
 
+    /// <summary>Whether only the requirement has an empty value written, so that it says nothing where a client left the field out.</summary>
+    internal static bool IsOnlyRequired(JsonPropertyInfo property) => IsRequired(property) && !Has<WrittenWhenEmptyAttribute>(property);
+
     private static bool Has<TAttribute>(JsonPropertyInfo property)
         where TAttribute : Attribute
         => property.AttributeProvider?.IsDefined(typeof(TAttribute), inherit: true) == true;
@@ -109,7 +112,6 @@ public sealed class ApiJson
         {
             if (IsRequired(property))
             {
-                // A null in a required field is written too: that it is missing is for the API server to say, not to be hidden.
                 property.ShouldSerialize = static (_, _) => true;
                 continue;
             }

@@ -42,7 +42,9 @@ internal sealed class AdmittedKind<T>(
         // The old object gets today's defaults, so that a default which is new does not pass for the user's change.
         var before = Read(CanonicalOrOlder(old), "old");
         before = before is null ? null : withDefaults(before, null, context with { Operation = AdmissionOperation.Compare });
-        return JsonSerializer.SerializeToElement(withDefaults(Read(Canonical(value), "new")!, before, context), resource.Json);
+        var defaulted = JsonSerializer.SerializeToNode(withDefaults(Read(Canonical(value), "new")!, before, context), resource.Json)!.AsObject();
+        MissingFields.Remove(defaulted, value, resource.Json);
+        return JsonSerializer.SerializeToElement(defaulted, WebhookJson.Default.JsonObject);
     }
 
     public FieldError Validate(JsonElement value, JsonElement? old, AdmissionContext context)

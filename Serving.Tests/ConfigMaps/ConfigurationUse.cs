@@ -93,6 +93,7 @@ internal static partial class ConfigurationUse
     private static void CheckAutoscaler(PodAutoscaler autoscaler, AutoscalerConfig config)
     {
         WriteRules.Check(Resources.PodAutoscalers, Json(Resources.PodAutoscalers, autoscaler), old: null);
+        autoscaler = autoscaler with { Metadata = autoscaler.Metadata with { Uid = "pa-uid" } };
         var settings = new AutoscalerSettings(autoscaler, config);
         var className = AutoscalerSettings.ClassOf(autoscaler);
         className.Should().NotBeNullOrWhiteSpace();

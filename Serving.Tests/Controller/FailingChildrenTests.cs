@@ -61,7 +61,7 @@ public sealed class FailingChildrenTests
     {
         world.Config = world.Config with { Network = world.Config.Network with { ExternalDomainTls = true } };
         Refuse("create", "certificates");
-        await SettleDespiteAsync();
+        await world.SettleAsync();
         world.MakeReady("hello-00001");
 
         await SettleDespiteAsync();

@@ -81,7 +81,7 @@ internal static class Samples
                 [AutoscalingKeys.Target.Key] = "5",
                 ["mine"] = "yes",
             },
-            OwnerReferences = [new OwnerReference { Kind = "Configuration", Name = "hello", Uid = "config-uid", Controller = true }],
+            OwnerReferences = [new OwnerReference { ApiVersion = "serving.knative.dev/v1", Kind = "Configuration", Name = "hello", Uid = "config-uid", Controller = true }],
         },
         Spec = Template().Spec,
     };

@@ -76,8 +76,11 @@ internal static class ContainerRules
         {
             foreach (var (name, amount) in resources.Object(list) ?? [])
             {
-                if (amount is null || !new Quantity(amount.ToString()).TryGetAmount(out var value))
+                // Kubernetes takes an amount of any size for what the largest is.
+                if (amount is null || !new Quantity(amount.ToString()).IsValid)
                     errors.Add(FieldError.Invalid($"{path}.{list}[{name}]", amount, "must be a quantity"));
+                else if (!new Quantity(amount.ToString()).TryGetAmount(out var value))
+                    continue;
                 else if (value < 0)
                     errors.Add(FieldError.Invalid($"{path}.{list}[{name}]", amount, "must be greater than or equal to 0"));
                 else if (list == "requests" && limits[name] is { } limit && new Quantity(limit.ToString()).TryGetAmount(out var most) && value > most)

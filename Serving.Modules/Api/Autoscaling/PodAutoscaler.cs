@@ -27,9 +27,9 @@ public sealed record PodAutoscalerSpec : Extensible
 /// <summary>What was decided and what is.</summary>
 public sealed record PodAutoscalerStatus : KnativeStatus
 {
-    [RequiredField]
+    [RequiredField, WrittenWhenEmpty]
     public string ServiceName { get; init => field = value ?? ""; } = "";
-    [RequiredField]
+    [RequiredField, WrittenWhenEmpty]
     public string MetricsServiceName { get; init => field = value ?? ""; } = "";
 
     /// <summary>Pods wanted; -1 until known.</summary>

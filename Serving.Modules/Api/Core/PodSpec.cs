@@ -199,7 +199,7 @@ public sealed record HttpHeader : Extensible
 {
     [RequiredField]
     public string Name { get; init => field = value ?? ""; } = "";
-    [RequiredField]
+    [RequiredField, WrittenWhenEmpty]
     public string Value { get; init => field = value ?? ""; } = "";
 }
 

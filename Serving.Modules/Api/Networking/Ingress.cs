@@ -58,7 +58,7 @@ public sealed record HttpIngressPath : Extensible
 /// <summary>How a header must look.</summary>
 public sealed record HeaderMatch : Extensible
 {
-    [RequiredField]
+    [RequiredField, WrittenWhenEmpty]
     public string Exact { get; init => field = value ?? ""; } = "";
 }
 

@@ -123,7 +123,7 @@ public static class RevisionValidation
         }
 
         return SidecarResources
-            .Where(key => annotations.TryGetValue(key, out var text) && !(new Quantity(text).TryGetAmount(out var amount) && amount >= 0))
+            .Where(key => annotations.TryGetValue(key, out var text) && (!new Quantity(text).IsValid || (new Quantity(text).TryGetAmount(out var amount) && amount < 0)))
             .Aggregate(errors + SidecarPairs(annotations), (all, key) => all + FieldError.Invalid(annotations[key], "").ViaKey(key));
     }
 
