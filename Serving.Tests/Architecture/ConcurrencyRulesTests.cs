@@ -19,7 +19,9 @@ public sealed partial class ConcurrencyRulesTests
         new(@"\.CancelSafely\(\)"),
         new(@"\.TrySet(Result|Canceled)\("),
         new(@"\(\(Waiter\)state!\)\.Cancel\(token\)"),
-        new(@"\(\(Http1Connection\)state!\)\.Dispose\(\)"),
+        new(@"\(\(Http1Connection\)state!\)\.Abort\(\)"),
+        new(@"\(\(Http2RequestBody\)state!\)\.Stop\(\)"),
+        new(@"\(\(Watch\)state!\)\.OnClosed\(\)"),
         new(@"Register\(ToldToStop\)"),
         new(@"=> stopping = true\)"),
     ];

@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
+using Serving.Concurrency;
 
 namespace Serving.Dataplane;
 
@@ -56,7 +57,7 @@ internal sealed class HalfClosedClients(ConnectionDelegate next, TimeSpan patien
         private readonly TimeSpan _patience;
         private readonly TimeProvider _time;
         private readonly CancellationTokenRegistration _registration;
-        private ITimer? _timer;
+        private BackgroundTimer? _timer;
         private long _since;
         private bool _disposed;
 
@@ -90,12 +91,12 @@ internal sealed class HalfClosedClients(ConnectionDelegate next, TimeSpan patien
                 if (IsHalfClosed(_socket))
                 {
                     _since = _time.GetTimestamp();
-                    _timer = _time.CreateTimer(static state => ((Watch)state!).Look(), this, Interval, Interval);
+                    _timer = BackgroundTimer.Every(_time, "Watching a client that has closed its half", Interval, Look);
                     return;
                 }
             }
 
-            _closed.Cancel();
+            _closed.CancelSafely();
         }
 
         private void Look()
@@ -106,7 +107,7 @@ internal sealed class HalfClosedClients(ConnectionDelegate next, TimeSpan patien
                 _timer?.Dispose();
             }
 
-            _closed.Cancel();
+            _closed.CancelSafely();
         }
     }
 }

@@ -12,11 +12,11 @@ public sealed class ReconcileLoop
     /// <summary>The longest that one reconcile may take: many times the time-out of a request to the API server.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
-    /// <summary>Attempts, about 20 s of them, before what is awaited is said to be missing.</summary>
-    private const int QuietAttempts = 12;
-
     /// <summary>The longest delay before a key is tried again whose child is refused or whose child's name is taken: somebody may have made room.</summary>
     public static readonly TimeSpan ChildRetry = TimeSpan.FromSeconds(60);
+
+    /// <summary>Attempts, about 20 s of them, before what is awaited is said to be missing.</summary>
+    private const int QuietAttempts = 12;
 
     private readonly IReconciler _reconciler;
     private readonly ILogger _logger;
@@ -295,23 +295,25 @@ public sealed class ReconcileLoop
 
     private void Report(Exception failure, ObjectKey key, int attempt)
     {
-        switch (failure)
+        var causes = StepFailures.Flatten(failure).ToList();
+        if (causes.TrueForAll(static cause => cause is KubernetesException { IsAway: true }))
         {
-            case KubernetesException { IsAway: true }:
-                Unreachable.Log(_logger, failure);
-                break;
-            case KubernetesException { IsWebhookAway: true }:
-                Unreachable.LogWebhook(_logger, failure);
-                break;
-            case AwaitedException or KubernetesException { IsNotFound: true } or KubernetesException { IsAlreadyExists: true } when attempt <= QuietAttempts:
-                // Caches lag, others are about to make what is missing, and what is deleted goes in any order.
-                _logger.LogDebug("Reconciling {Reconciler} {Key} waits (attempt {Attempt}): {Error}", _reconciler.Name, key, attempt, failure.Message);
-                break;
-            default:
-                _logger.LogWarning(
-                    failure is KubernetesException or AwaitedException ? null : failure,
-                    "Reconciling {Reconciler} {Key} failed (attempt {Attempt}): {Reason}", _reconciler.Name, key, attempt, failure.Message);
-                break;
+            Unreachable.Log(_logger, causes[0]);
+        }
+        else if (causes.TrueForAll(static cause => cause is KubernetesException { IsWebhookAway: true }))
+        {
+            Unreachable.LogWebhook(_logger, causes[0]);
+        }
+        else if (attempt <= QuietAttempts && causes.TrueForAll(static cause => cause is AwaitedException or KubernetesException { IsNotFound: true } or KubernetesException { IsAlreadyExists: true }))
+        {
+            // Caches lag, others are about to make what is missing, and what is deleted goes in any order.
+            _logger.LogDebug("Reconciling {Reconciler} {Key} waits (attempt {Attempt}): {Error}", _reconciler.Name, key, attempt, failure.Message);
+        }
+        else
+        {
+            _logger.LogWarning(
+                causes.TrueForAll(static cause => cause is KubernetesException or AwaitedException) ? null : failure,
+                "Reconciling {Reconciler} {Key} failed (attempt {Attempt}): {Reason}", _reconciler.Name, key, attempt, failure.Message);
         }
     }
 
