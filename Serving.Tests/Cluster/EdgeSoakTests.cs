@@ -1,0 +1,45 @@
+using System.Net;
+using FluentAssertions;
+using NUnit.Framework;
+using Serving.Benchmarks.Soak;
+using Serving.Tests.Support;
+
+namespace Serving.Tests.Cluster;
+
+/// <summary>A short form of the soak of the edge: a real host with the heap of the smallest install, hostile clients and good traffic.</summary>
+[TestFixture]
+[CancelAfter(400_000)]
+public sealed class EdgeSoakTests
+{
+    private const int HeapMebibytes = 384;
+
+    [Test]
+    public async Task Hostile_clients_neither_end_the_process_nor_fail_a_good_request()
+    {
+        var manifest = Path.Combine(Directory.CreateTempSubdirectory("serving-soak-").FullName, "soak.yaml");
+        await File.WriteAllTextAsync(manifest, SoakManifest.Yaml);
+        await using var cluster = await LocalClusterHarness.StartWithAsync(
+            new Dictionary<string, string> { ["DOTNET_GCHeapHardLimit"] = $"0x{HeapMebibytes * 1048576L:x}" }, null, "--apply", manifest);
+        foreach (var host in (string[])[SoakManifest.Good, SoakManifest.Busy])
+        {
+            await Eventually.HoldsAsync(
+                async () =>
+                {
+                    using var request = new HttpRequestMessage(HttpMethod.Get, new Uri($"http://127.0.0.1:{cluster.GatewayPort}/"));
+                    request.Headers.Host = host;
+                    using var response = await cluster.Gateway.SendAsync(request);
+                    response.StatusCode.Should().Be(HttpStatusCode.OK);
+                },
+                TimeSpan.FromSeconds(120));
+        }
+
+        var report = await new SoakRun(new IPEndPoint(IPAddress.Loopback, cluster.GatewayPort), SoakManifest.Good, SoakManifest.Busy, cluster.Host.Id)
+            .RunAsync(rate: 50, alone: TimeSpan.FromSeconds(1), beside: TimeSpan.FromSeconds(20));
+
+        cluster.Host.HasExited.Should().BeFalse(cluster.Host.Output);
+        report.Failed.Should().Be(0, string.Join('\n', report.Failures));
+        report.HostileConnections.Should().BeGreaterThan(50);
+        report.ResidentMebibytes.Max().Should().BeLessThan(HeapMebibytes + 400, "what is not heap is code and stacks");
+        File.Delete(manifest);
+    }
+}
