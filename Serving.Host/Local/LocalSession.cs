@@ -28,7 +28,7 @@ internal sealed class LocalSession
     public LocalSession(LocalOptions options)
     {
         this.options = options;
-        terminal = options.Plain ? new PlainTerminal(Console.Out, time) : new LiveTerminal(AnsiConsole.Console, time);
+        terminal = options.Plain || !AnsiConsole.Profile.Capabilities.Ansi ? new PlainTerminal(Console.Out, time) : new LiveTerminal(AnsiConsole.Console, time);
     }
 
     /// <summary>Runs until the process is told to stop. Throws <see cref="UserErrorException"/> for what the user can mend.</summary>

@@ -56,7 +56,7 @@ internal sealed class ClusterView
     }
 
     private static RevisionRow Row(Service service, ObjectKey key)
-        => new($"{key.Namespace}/{key.Name}", service.Status.Url ?? "", Readiness(service), "", null, 0, 0, null, 0);
+        => new($"{key.Namespace}/{key.Name}", service.Status.Url ?? "", Readiness(service), "", null, 0, 0, null, 0, IsFailing(service));
 
     private RevisionRow Row(Revision revision)
     {
@@ -74,12 +74,13 @@ internal sealed class ClusterView
             mine.Count(IsReady),
             mine.Count,
             autoscalers.Lister.Get(ns, name)?.Status.DesiredScale is { } wanted and >= 0 ? wanted : null,
-            requests(new ObjectKey(ns, name)));
+            requests(new ObjectKey(ns, name)),
+            IsFailing(service));
     }
 
     private static string Readiness(Service? service)
     {
-        var ready = service?.Status.Conditions.FirstOrDefault(condition => condition.Type == "Ready");
+        var ready = Ready(service);
         return ready switch
         {
             null => "Starting",
@@ -88,6 +89,10 @@ internal sealed class ClusterView
             _ => "Starting",
         };
     }
+
+    private static bool IsFailing(Service? service) => Ready(service) is { Status: "False" };
+
+    private static Condition? Ready(Service? service) => service?.Status.Conditions.FirstOrDefault(condition => condition.Type == "Ready");
 
     private static bool IsReady(Pod pod) => pod.Status?.Conditions.Any(condition => condition is { Type: "Ready", Status: "True" }) ?? false;
 

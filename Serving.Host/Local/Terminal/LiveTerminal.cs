@@ -1,58 +1,107 @@
+using System.Text;
 using Spectre.Console;
 
 namespace Serving.Host.Local.Terminal;
 
-/// <summary>A table on a terminal that follows the cluster.</summary>
+/// <summary>
+/// A table on a terminal that follows the cluster. It draws over its last frame, without a trailing new line, so that a frame may fill the screen. After a change
+/// of size nobody knows where the terminal has moved or wrapped that frame: the screen is cleared, and what was said before the view is said again.
+/// </summary>
 internal sealed class LiveTerminal(IAnsiConsole console, TimeProvider time) : ITerminal
 {
+    private const int MostLines = 50;
+
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(500);
 
-    public void Line(string text) => console.WriteLine(text);
+    private readonly Lock gate = new();
+    private readonly Queue<string> said = [];
+    private readonly Dictionary<string, long> counts = [];
+    private int drawn;
+    private (int Width, int Height) size;
+
+    public void Line(string text)
+    {
+        lock (gate)
+        {
+            said.Enqueue(text);
+            if (said.Count > MostLines)
+            {
+                said.Dequeue();
+            }
+
+            // In place of the frame, which the next tick draws below.
+            Write((drawn > 0 ? ToTop() + "\e[J" : "") + text + "\r\n");
+            drawn = 0;
+        }
+    }
 
     public async Task ShowAsync(ClusterView view, string title, CancellationToken cancellation)
     {
-        var counts = new Dictionary<string, long>();
-        await console.Live(Table(view.Rows(), title, counts)).AutoClear(false).StartAsync(async live =>
+        using var timer = new PeriodicTimer(Interval, time);
+        try
         {
-            using var timer = new PeriodicTimer(Interval, time);
-            while (await timer.WaitForNextTickAsync(cancellation))
+            do
             {
-                live.UpdateTarget(Table(view.Rows(), title, counts));
+                Draw(Live(view.Rows()), title);
             }
-        });
+            while (await timer.WaitForNextTickAsync(cancellation));
+        }
+        finally
+        {
+            lock (gate)
+            {
+                Write(drawn > 0 ? "\r\n\e[?25h" : "\e[?25h");
+                drawn = 0;
+            }
+        }
     }
 
-    private static Table Table(IReadOnlyList<RevisionRow> rows, string title, Dictionary<string, long> counts)
+    private void Draw(IReadOnlyList<LiveRow> rows, string title)
     {
-        var table = new Table().Border(TableBorder.Rounded).Title(Markup.Escape(title));
-        table.AddColumns("service", "state", "revision", "traffic", "pods", "requests", "req/s");
+        lock (gate)
+        {
+            var now = (Math.Max(console.Profile.Width, 1), Math.Max(console.Profile.Height, 1));
+            var lines = LiveFrame.Lines(rows, title, now.Item1, now.Item2, console.Profile.Capabilities.ColorSystem != ColorSystem.NoColors);
+            var output = new StringBuilder("\e[?25l");
+            if (drawn > 0 && now != size)
+            {
+                output.Append("\e[2J\e[H").AppendJoin("", said.Select(line => line + "\r\n"));
+            }
+            else
+            {
+                output.Append(ToTop());
+            }
+
+            // Without wrapping: a terminal that has become narrower since its size was read must not make two rows of a line.
+            output.Append("\e[?7l");
+            for (var i = 0; i < lines.Count - 1; i++)
+            {
+                output.Append("\e[2K").Append(lines[i]).Append("\r\n");
+            }
+
+            Write(output.Append("\e[J").Append(lines[^1]).Append("\e[?7h").ToString());
+            (drawn, size) = (lines.Count, now);
+        }
+    }
+
+    private List<LiveRow> Live(IReadOnlyList<RevisionRow> rows)
+    {
+        var live = new List<LiveRow>(rows.Count);
         foreach (var row in rows)
         {
             var key = row.Service + "/" + row.Revision;
-            var rate = (row.Requests - counts.GetValueOrDefault(key, row.Requests)) / Interval.TotalSeconds;
+            live.Add(new(row, (row.Requests - counts.GetValueOrDefault(key, row.Requests)) / Interval.TotalSeconds));
             counts[key] = row.Requests;
-            table.AddRow(
-                Markup.Escape(row.Service),
-                row.ServiceReady == "Ready" ? "[green]Ready[/]" : $"[yellow]{Markup.Escape(row.ServiceReady)}[/]",
-                Markup.Escape(row.Revision),
-                row.Percent is { } percent ? $"{percent}%" : "",
-                Pods(row),
-                $"{row.Requests}",
-                $"{rate:0}");
         }
 
-        if (rows.Count == 0)
-        {
-            table.AddRow("[grey]none yet: kubectl apply -f samples/helloworld.yaml[/]");
-        }
-
-        return table;
+        return live;
     }
 
-    private static string Pods(RevisionRow row)
+    private string ToTop() => drawn > 1 ? $"\r\e[{drawn - 1}A" : "\r";
+
+    private void Write(string text)
     {
-        var dots = new string('●', Math.Min(row.ReadyPods, 20)) + new string('○', Math.Clamp(row.Pods - row.ReadyPods, 0, 20));
-        var wanted = row.WantedPods is { } pods && pods != row.Pods ? $" → {pods}" : "";
-        return $"[green]{dots}[/] {row.ReadyPods}{wanted}";
+        console.Profile.Out.Writer.Write(text);
+        console.Profile.Out.Writer.Flush();
     }
 }

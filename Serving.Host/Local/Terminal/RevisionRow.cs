@@ -10,5 +10,7 @@ namespace Serving.Host.Local.Terminal;
 /// <param name="Pods">Pods there are, terminating ones left out.</param>
 /// <param name="WantedPods">Pods the autoscaler wants; null while unknown.</param>
 /// <param name="Requests">Requests so far.</param>
+/// <param name="IsFailing">Whether the Service's Ready is False: it will not become ready on its own.</param>
 internal sealed record RevisionRow(
-    string Service, string Url, string ServiceReady, string Revision, long? Percent, int ReadyPods, int Pods, int? WantedPods, long Requests);
+    string Service, string Url, string ServiceReady, string Revision, long? Percent, int ReadyPods, int Pods, int? WantedPods, long Requests,
+    bool IsFailing);
