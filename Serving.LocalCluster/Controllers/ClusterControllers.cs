@@ -1,12 +1,13 @@
 using Microsoft.Extensions.Logging;
 using Serving.Api;
 using Serving.Kubernetes;
+using Serving.LocalCluster.Controllers.Autoscaling;
 
 namespace Serving.LocalCluster.Controllers;
 
 /// <summary>
 /// The controllers that a cluster brings along: Deployments, ReplicaSets, Endpoints and EndpointSlices, namespaces, garbage
-/// collection. Everything is driven by events, because a cold start waits for the chain from Deployment to endpoint.
+/// collection, HorizontalPodAutoscalers. Everything is driven by events, because a cold start waits for the chain from Deployment to endpoint.
 /// </summary>
 public sealed class ClusterControllers
 {
@@ -41,6 +42,9 @@ public sealed class ClusterControllers
             .Watches(informers.For(Resources.ServiceAccounts), NamespaceDefaultsReconciler.NamespaceOf)
             .Watches(informers.For(Resources.ConfigMaps), NamespaceDefaultsReconciler.NamespaceOf);
         Add(new NamespaceTerminationReconciler(informers, discovery)).For(namespaces);
+        var usage = new ProcessUsage(time);
+        var autoscaler = new HorizontalPodAutoscalerReconciler(informers, pod => usage.Of(pod.Metadata.Uid), events, time);
+        Add(autoscaler).For(informers.For(Resources.HorizontalPodAutoscalers)).Watches(deployments, autoscaler.ScalersOf);
         garbage = new GarbageCollector(informers, discovery, logger, time);
 
         ReconcileLoop Add(IReconciler reconciler)

@@ -1,0 +1,60 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Serving.Api;
+using Serving.Api.Core;
+
+namespace Serving.LocalCluster.Controllers.Autoscaling;
+
+/// <summary>Brings the status of a HorizontalPodAutoscaler to what one pass found. A condition that stays keeps its time.</summary>
+internal sealed class HpaStatusMaker
+{
+    private readonly JsonObject before;
+    private readonly JsonObject after;
+    private readonly string now;
+
+    public HpaStatusMaker(HorizontalPodAutoscaler hpa, DateTimeOffset time)
+    {
+        before = hpa.Status is null ? [] : (JsonObject)JsonSerializer.SerializeToNode(hpa.Status, ApiJson.Default.Of<HorizontalPodAutoscalerStatus>())!;
+        after = (JsonObject)before.DeepClone();
+        after["observedGeneration"] = hpa.Metadata.Generation;
+        now = time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", System.Globalization.CultureInfo.InvariantCulture);
+    }
+
+    /// <summary>How many pods there are, and should be.</summary>
+    public void Replicas(int current, int desired) => (after["currentReplicas"], after["desiredReplicas"]) = (current, desired);
+
+    /// <summary>That the scale was changed just now.</summary>
+    public void Scaled() => after["lastScaleTime"] = now;
+
+    /// <summary>What was measured.</summary>
+    public void Metrics(IEnumerable<JsonObject> metrics) => after["currentMetrics"] = new JsonArray([.. metrics]);
+
+    /// <summary>Sets a condition.</summary>
+    public void Set(string type, bool holds, string reason, string message)
+    {
+        var conditions = after["conditions"] as JsonArray ?? [];
+        var status = holds ? "True" : "False";
+        var old = conditions.FirstOrDefault(condition => (string?)condition?["type"] == type);
+        var made = new JsonObject
+        {
+            ["type"] = type,
+            ["status"] = status,
+            ["lastTransitionTime"] = (string?)old?["status"] == status ? (string?)old!["lastTransitionTime"] ?? now : now,
+            ["reason"] = reason,
+            ["message"] = message,
+        };
+        if (old is null)
+        {
+            conditions.Add(made);
+        }
+        else
+        {
+            conditions[conditions.IndexOf(old)] = made;
+        }
+
+        after["conditions"] = conditions.Parent is null ? conditions : conditions.DeepClone();
+    }
+
+    /// <summary>The patch of the status; null when nothing has changed.</summary>
+    public string? Changes() => JsonNode.DeepEquals(before, after) ? null : new JsonObject { ["status"] = after.DeepClone() }.ToJsonString();
+}
