@@ -10,6 +10,7 @@ namespace Serving.Benchmarks;
 /// <summary><c>soak HOST.dll [SECONDS] [HEAP-MiB]</c>: starts a local cluster with a bounded heap, runs a soak, and writes the report as JSON.</summary>
 internal static class SoakCommand
 {
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
     private const int Rate = 200;
     private static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(3);
 
@@ -32,7 +33,7 @@ internal static class SoakCommand
             var endpoint = new IPEndPoint(IPAddress.Loopback, gateway);
             await ReadyAsync(endpoint, process);
             var report = await new SoakRun(endpoint, SoakManifest.Good, SoakManifest.Busy, process.Id).RunAsync(Rate, TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(seconds));
-            Console.WriteLine(JsonSerializer.Serialize(report, new JsonSerializerOptions { WriteIndented = true }));
+            Console.WriteLine(JsonSerializer.Serialize(report, Indented));
             return report.Failed == 0 && !process.HasExited ? 0 : 1;
         }
         finally
