@@ -10,9 +10,9 @@ namespace Serving.Benchmarks;
 /// <summary><c>soak HOST.dll [SECONDS] [HEAP-MiB]</c>: starts a local cluster with a bounded heap, runs a soak, and writes the report as JSON.</summary>
 internal static class SoakCommand
 {
-    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
     private const int Rate = 200;
     private static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(3);
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
     /// <summary>Runs it; 0 when no good request failed.</summary>
     public static async Task<int> RunAsync(string host, int seconds, int heapMebibytes)

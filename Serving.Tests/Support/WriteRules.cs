@@ -60,9 +60,12 @@ internal static class WriteRules
         }
         else if (BuiltIn.Value.TryGetValue((type.Group, type.Version, type.Plural), out var kind))
         {
+            // What is stored was defaulted when it was written; what a test put there was not.
+            var before = (JsonObject?)old?.DeepClone();
+            if (before is not null) BodyDecoder.Default(kind, before);
             BodyDecoder.Default(kind, document);
             MetadataRules.Validate(kind, document, old is null, errors);
-            BuiltInValidation.Check(kind, document, old, errors);
+            BuiltInValidation.Check(kind, document, before, errors);
         }
 
         return [.. errors.Select(error => $"{error.Field}: {error.Detail}")];
