@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text;
 using System.Text.Json.Nodes;
@@ -9,12 +10,15 @@ namespace Serving.TestPrograms;
 /// <summary>
 /// A web server for what the tests ask of one. Every path says <c>TEXT</c>, but these:
 /// <c>/wait</c> waits, <c>/host</c> names the pod, <c>/request</c> shows the request, <c>/file</c> the file <c>text</c> of the volume, <c>/health</c> is for
-/// probes, <c>/query</c> for those that say <c>?probe=ok</c>, <c>/probes</c> counts them, <c>/fail</c> fails them, <c>/next</c> asks another server. An upgrade to
+/// probes, <c>/query</c> for those that say <c>?probe=ok</c>, <c>/probes</c> counts them, <c>/fail</c> fails them, <c>/next</c> asks another server,
+/// <c>/once</c> fails the first request of each <c>?key=</c>. With <c>SHOW=request</c> other paths show the request. An upgrade to
 /// WebSocket is an echo on any path.
 /// </summary>
 internal static class WebServer
 {
     private static readonly bool Http2Only = Settings.Text("HTTP2_ONLY") == "true";
+    private static readonly bool ShowsRequests = Settings.Text("SHOW") == "request";
+    private static readonly ConcurrentDictionary<string, bool> Asked = new();
 
     /// <summary>Writes <c>WRITE</c>, when it is set, into the volume and serves until SIGTERM. A second port, <c>HEALTH_PORT</c>, has <c>/health</c> when it is set.</summary>
     public static async Task<int> RunAsync()
@@ -66,8 +70,11 @@ internal static class WebServer
                 return WriteAsync(context, "failing");
             case "/next":
                 return Next.AskAsync(context);
+            case "/once":
+                context.Response.StatusCode = Asked.TryAdd(context.Request.Query["key"].ToString(), true) ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status200OK;
+                return Task.CompletedTask;
             default:
-                return WriteAsync(context, Settings.Text("TEXT", "Hello!"));
+                return WriteAsync(context, ShowsRequests ? Describe(context.Request) : Settings.Text("TEXT", "Hello!"));
         }
     }
 
