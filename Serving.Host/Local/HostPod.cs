@@ -91,7 +91,9 @@ internal sealed class HostPod(IKubernetesClient client, ClusterEnvironment envir
         {
             HttpGet = new HttpGetAction { Path = "/readyz", Port = Composition.ControlPlane.HealthPort },
             PeriodSeconds = 1,
-            TimeoutSeconds = 1,
+
+            // A dead process refuses at once. A busy machine answers late, and without this pod no write is admitted at all.
+            TimeoutSeconds = 5,
             FailureThreshold = 2,
         },
     };
