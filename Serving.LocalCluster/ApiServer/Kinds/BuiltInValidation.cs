@@ -97,26 +97,31 @@ internal static partial class BuiltInValidation
             return;
         }
 
+        var volumes = spec.Array("volumes") ?? [];
+        VolumeRules.Check(volumes, $"{path}.volumes", errors);
+        var mountable = volumes.Select(v => v.String("name") ?? "").ToHashSet(StringComparer.Ordinal);
         var names = new HashSet<string>(StringComparer.Ordinal);
-        var volumes = (spec.Array("volumes") ?? []).Select(v => v.String("name") ?? "").ToHashSet(StringComparer.Ordinal);
-        for (var i = 0; i < containers.Count; i++)
+        foreach (var list in (string[])["containers", "initContainers"])
         {
-            var here = $"{path}.containers[{i}]";
-            var name = containers[i].String("name") ?? "";
-            if (name.Length == 0)
-                errors.Add(FieldError.Required($"{here}.name"));
-            else if (!Names.IsLabel(name))
-                errors.Add(FieldError.Invalid($"{here}.name", name, Names.LabelRule));
-            else if (!names.Add(name))
-                errors.Add(FieldError.Duplicate($"{here}.name", name));
-            if (string.IsNullOrEmpty(containers[i].String("image")))
-                errors.Add(FieldError.Required($"{here}.image"));
-            ContainerRules.Check(containers[i], volumes, here, errors);
+            var members = spec.Array(list) ?? [];
+            for (var i = 0; i < members.Count; i++)
+                Container(members[i], list == "initContainers", names, mountable, $"{path}.{list}[{i}]", errors);
         }
+    }
 
-        var initial = spec.Array("initContainers") ?? [];
-        for (var i = 0; i < initial.Count; i++)
-            ContainerRules.Check(initial[i], volumes, $"{path}.initContainers[{i}]", errors);
+    private static void Container(JsonNode? container, bool isInitial, HashSet<string> names, IReadOnlySet<string> volumes, string path, List<FieldError> errors)
+    {
+        var name = container.String("name") ?? "";
+        if (name.Length == 0)
+            errors.Add(FieldError.Required($"{path}.name"));
+        else if (!Names.IsLabel(name))
+            errors.Add(FieldError.Invalid($"{path}.name", name, Names.LabelRule));
+        else if (!names.Add(name))
+            errors.Add(FieldError.Duplicate($"{path}.name", name));
+        if (string.IsNullOrEmpty(container.String("image")))
+            errors.Add(FieldError.Required($"{path}.image"));
+        ContainerRules.Check(container, volumes, path, errors);
+        ProbeRules.Check(container, isInitial && container.String("restartPolicy") != "Always", path, errors);
     }
 
     private static bool PodSpecUnchanged(JsonObject old, JsonObject document)
@@ -152,14 +157,27 @@ internal static partial class BuiltInValidation
         if (type == "ExternalName" && string.IsNullOrEmpty(spec.String("externalName")))
             errors.Add(FieldError.Required("spec.externalName"));
         var seen = new HashSet<string>(StringComparer.Ordinal);
+        var served = new HashSet<(long Port, string Protocol)>();
         for (var i = 0; i < ports.Count; i++)
         {
-            if (ports[i].Integer("port") is not (>= 1 and <= 65535))
-                errors.Add(FieldError.Invalid($"spec.ports[{i}].port", ports[i]?["port"], "must be between 1 and 65535, inclusive"));
-            if (ports.Count > 1 && string.IsNullOrEmpty(ports[i].String("name")))
-                errors.Add(FieldError.Required($"spec.ports[{i}].name"));
-            else if (ports[i].String("name") is { Length: > 0 } name && !seen.Add(name))
-                errors.Add(FieldError.Duplicate($"spec.ports[{i}].name", name));
+            var here = $"spec.ports[{i}]";
+            var name = ports[i].String("name") ?? "";
+            if (ports.Count > 1 && name.Length == 0)
+                errors.Add(FieldError.Required($"{here}.name"));
+            else if (name.Length > 0 && !Names.IsLabel(name))
+                errors.Add(FieldError.Invalid($"{here}.name", name, Names.LabelRule));
+            else if (name.Length > 0 && !seen.Add(name))
+                errors.Add(FieldError.Duplicate($"{here}.name", name));
+            PortRules.Number(ports[i]?["port"], $"{here}.port", errors);
+            var protocol = ports[i].String("protocol") is { Length: > 0 } given ? given : "TCP";
+            if (!ContainerRules.Protocols.Contains(protocol))
+                errors.Add(FieldError.NotSupported($"{here}.protocol", protocol, ContainerRules.Protocols));
+            else if (!served.Add((ports[i].Integer("port") ?? 0, protocol)))
+                errors.Add(FieldError.Duplicate(here, $"{ports[i].Integer("port")}/{protocol}"));
+            if (ports[i]?["targetPort"] is { } target && ports[i].Integer("targetPort") != 0 && type != "ExternalName")
+                PortRules.NumberOrName(target, $"{here}.targetPort", errors);
+            if (ports[i].Integer("nodePort") is < 0 or > 65535)
+                PortRules.Number(ports[i]!["nodePort"], $"{here}.nodePort", errors);
         }
     }
 

@@ -7,7 +7,7 @@ namespace Serving.LocalCluster.ApiServer.Kinds;
 /// <summary>The rules of what a container lists: ports, variables, mounts and amounts. Probes have rules of their own.</summary>
 internal static class ContainerRules
 {
-    private static readonly string[] Protocols = ["SCTP", "TCP", "UDP"];
+    public static readonly string[] Protocols = ["SCTP", "TCP", "UDP"];
     private static readonly string[] PullPolicies = ["Always", "IfNotPresent", "Never"];
 
     /// <param name="container">The container.</param>
@@ -40,12 +40,20 @@ internal static class ContainerRules
         var seen = new HashSet<string>(StringComparer.Ordinal);
         for (var i = 0; i < ports.Count; i++)
         {
-            if (ports[i].String("name") is { Length: > 0 } name && !seen.Add(name))
-                errors.Add(FieldError.Duplicate($"{path}[{i}].name", name));
+            if (ports[i].String("name") is { Length: > 0 } name)
+            {
+                if (PortRules.BrokenName(name) is { } rule)
+                    errors.Add(FieldError.Invalid($"{path}[{i}].name", name, rule));
+                else if (!seen.Add(name))
+                    errors.Add(FieldError.Duplicate($"{path}[{i}].name", name));
+            }
+
             if (ports[i].Integer("containerPort") is null or 0)
                 errors.Add(FieldError.Required($"{path}[{i}].containerPort"));
             else if (ports[i].Integer("containerPort") is not (>= 1 and <= 65535))
                 errors.Add(FieldError.Invalid($"{path}[{i}].containerPort", ports[i]!["containerPort"], "must be between 1 and 65535, inclusive"));
+            if (ports[i].Integer("hostPort") is not (null or (>= 0 and <= 65535)))
+                PortRules.Number(ports[i]!["hostPort"], $"{path}[{i}].hostPort", errors);
             if (ports[i].String("protocol") is { Length: > 0 } protocol && !Protocols.Contains(protocol))
                 errors.Add(FieldError.NotSupported($"{path}[{i}].protocol", protocol, Protocols));
         }

@@ -3,7 +3,6 @@ using FluentAssertions;
 using NUnit.Framework;
 using Serving.Api;
 using Serving.Api.Core;
-using Serving.Kubernetes;
 
 namespace Serving.Tests.Cluster.EndToEnd;
 
