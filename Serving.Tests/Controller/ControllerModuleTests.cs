@@ -117,7 +117,7 @@ public sealed class ControllerModuleTests
 
         await Eventually.HoldsAsync(() => Route().Should().NotBeNull());
         await Eventually.HoldsAsync(() => Configuration()!.Status.LatestCreatedRevisionName.Should().Be("hello-blue"));
-        ConditionSet.Get(Service().Status.Conditions, "RoutesReady")!.Reason.Should().NotBe("RevisionNameTaken");
+        await Eventually.HoldsAsync(() => ConditionSet.Get(Service().Status.Conditions, "RoutesReady")!.Reason.Should().NotBe("RevisionNameTaken"));
     }
 
     [Test]

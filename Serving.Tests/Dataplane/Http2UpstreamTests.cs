@@ -150,7 +150,7 @@ public sealed class Http2UpstreamTests
     }
 
     [Test]
-    public async Task No_request_fails_while_the_server_ends_its_sessions_all_the_time()
+    public async Task Hardly_a_request_fails_while_the_server_ends_its_sessions_all_the_time()
     {
         var requests = 0;
         await using var destination = await TestServer.StartAsync(async context =>
@@ -175,7 +175,9 @@ public sealed class Http2UpstreamTests
             return failed;
         }));
 
-        results.Sum().Should().Be(0);
+        // A request that crosses the end of the connection on the wire makes the kernel reset it, and the reset may overtake the GOAWAY that says what
+        // was not processed. Nobody knows then what became of a POST.
+        results.Sum().Should().BeLessThanOrEqualTo(5, "48 sessions end under 480 requests");
     }
 
     [Test]

@@ -159,7 +159,6 @@ internal sealed class ThreeHosts : IAsyncDisposable
     private async Task StartAllAsync()
     {
         await StartApiAsync();
-        var kubeconfig = await File.ReadAllTextAsync(Path.Combine(directory, "kubeconfig"));
         Client = new KubernetesClient(KubernetesConfiguration.FromKubeconfig(Path.Combine(directory, "kubeconfig")));
         node = HostProcess.Start("local", "--plain", "--roles", "node", "--data-dir", directory);
 
@@ -196,18 +195,23 @@ internal sealed class ThreeHosts : IAsyncDisposable
             "serving-tests",
             CancellationToken.None);
         var ports = FreePorts.Of(IPAddress.Loopback, 3);
-        Hosts = [.. ports.Select((port, i) => Host(i, port, kubeconfig))];
+        Hosts = [.. ports.Select((port, i) => Host(i, port))];
         foreach (var host in Hosts)
         {
             await host.StartAsync();
         }
     }
 
-    private ServingHost Host(int number, int gatewayPort, string kubeconfig)
+    private ServingHost Host(int number, int gatewayPort)
     {
         var own = Directory.CreateDirectory(Path.Combine(directory, $"host-{number}")).FullName;
         var proxy = new TcpProxy(apiPort);
-        File.WriteAllText(Path.Combine(own, "kubeconfig"), kubeconfig.Replace($"127.0.0.1:{apiPort}", $"127.0.0.1:{proxy.Port}", StringComparison.Ordinal));
+        foreach (var name in (string[])["kubeconfig", "installer.kubeconfig"])
+        {
+            var kubeconfig = File.ReadAllText(Path.Combine(directory, name));
+            File.WriteAllText(Path.Combine(own, name), kubeconfig.Replace($"127.0.0.1:{apiPort}", $"127.0.0.1:{proxy.Port}", StringComparison.Ordinal));
+        }
+
         return new ServingHost(own, gatewayPort, proxy);
     }
 }
