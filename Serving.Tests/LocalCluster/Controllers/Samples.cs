@@ -28,7 +28,7 @@ internal static class Samples
     public static ReplicaSet Set(string name, int size, int available = 0, int? exist = null) => new()
     {
         Metadata = new ObjectMeta { Name = name, Namespace = "ns" },
-        Spec = new ReplicaSetSpec { Replicas = size },
+        Spec = new ReplicaSetSpec { Replicas = size, Template = new PodTemplateSpec { Spec = new PodSpec { Containers = [new Container { Name = "c", Image = "one" }] } } },
         Status = new ReplicaSetStatus { Replicas = exist ?? size, AvailableReplicas = available },
     };
 
