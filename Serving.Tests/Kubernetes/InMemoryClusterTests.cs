@@ -10,6 +10,8 @@ namespace Serving.Tests.Kubernetes;
 public sealed class InMemoryClusterTests
 {
     private static readonly CancellationToken None = CancellationToken.None;
+    private static readonly Dictionary<string, string> Labels = new() { ["app"] = "web" };
+
     private InMemoryCluster _cluster = null!;
 
     [SetUp]
@@ -19,9 +21,9 @@ public sealed class InMemoryClusterTests
     public async Task A_stale_update_conflicts()
     {
         var first = await _cluster.CreateAsync(Resources.Deployments, Web(1), None);
-        await _cluster.UpdateAsync(Resources.Deployments, first with { Spec = new DeploymentSpec { Replicas = 2 } }, None);
+        await _cluster.UpdateAsync(Resources.Deployments, first with { Spec = Web(2).Spec }, None);
 
-        var stale = () => _cluster.UpdateAsync(Resources.Deployments, first with { Spec = new DeploymentSpec { Replicas = 3 } }, None);
+        var stale = () => _cluster.UpdateAsync(Resources.Deployments, first with { Spec = Web(3).Spec }, None);
 
         (await stale.Should().ThrowAsync<KubernetesException>()).Which.IsConflict.Should().BeTrue();
     }
@@ -33,7 +35,7 @@ public sealed class InMemoryClusterTests
         created.Status.Should().BeNull();
 
         var updated = await _cluster.UpdateStatusAsync(
-            Resources.Deployments, created with { Status = new DeploymentStatus { Replicas = 1 }, Spec = new DeploymentSpec { Replicas = 7 } }, None);
+            Resources.Deployments, created with { Status = new DeploymentStatus { Replicas = 1 }, Spec = Web(7).Spec }, None);
 
         updated.Status!.Replicas.Should().Be(1);
         updated.Spec!.Replicas.Should().Be(1);
@@ -83,5 +85,18 @@ public sealed class InMemoryClusterTests
     }
 
     private static Deployment Web(int replicas)
-        => new() { Metadata = new ObjectMeta { Namespace = "a", Name = "web" }, Spec = new DeploymentSpec { Replicas = replicas } };
+        => new()
+        {
+            Metadata = new ObjectMeta { Namespace = "a", Name = "web" },
+            Spec = new DeploymentSpec
+            {
+                Replicas = replicas,
+                Selector = new LabelSelector { MatchLabels = Labels },
+                Template = new PodTemplateSpec
+                {
+                    Metadata = new ObjectMeta { Labels = Labels },
+                    Spec = new PodSpec { Containers = [new Container { Name = "web", Image = "web" }] },
+                },
+            },
+        };
 }
