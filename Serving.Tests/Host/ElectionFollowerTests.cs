@@ -118,15 +118,7 @@ public sealed class ElectionFollowerTests : IDisposable
 
     private LeaseSpec LeaseOf(string name) => cluster.Find(Resources.Leases, "knative-serving", name)?.Spec ?? new LeaseSpec();
 
-    /// <summary>Lets time pass in steps, with room for what waits in between, until <paramref name="enough"/>.</summary>
-    private async Task PassAsync(Func<bool> enough, TimeSpan? most = null)
-    {
-        for (var passed = TimeSpan.Zero; passed < (most ?? TimeSpan.FromMinutes(2)) && !enough(); passed += TimeSpan.FromSeconds(1))
-        {
-            time.Advance(TimeSpan.FromSeconds(1));
-            await Task.Delay(10);
-        }
-    }
+    private Task PassAsync(Func<bool> enough, TimeSpan? most = null) => time.PassAsync(most ?? TimeSpan.FromMinutes(2), enough);
 
     /// <summary>A module that can be divided and says which of its parts work.</summary>
     private sealed class Scaler : IShardedModule

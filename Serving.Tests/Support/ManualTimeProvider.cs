@@ -1,120 +1,75 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using Microsoft.Extensions.Time.Testing;
+
 namespace Serving.Tests.Support;
 
 /// <summary>
-/// A clock that moves only when told. Timers (and so <c>Task.Delay(…, time)</c>, <c>PeriodicTimer</c>,
-/// <c>CancellationTokenSource(delay, time)</c>) fire inside <see cref="Advance"/>, in order of their due time, on the caller's thread.
+/// A clock that moves only when told (<see cref="FakeTimeProvider"/>), which also counts the timers that wait. Timers (and so
+/// <c>Task.Delay(…, time)</c>, <c>PeriodicTimer</c>, <c>CancellationTokenSource(delay, time)</c>) fire inside
+/// <see cref="FakeTimeProvider.Advance"/>, in order of their due time, on the caller's thread.
 /// </summary>
-public sealed class ManualTimeProvider : TimeProvider
+/// <param name="start">The first moment; by default a round one in 2026.</param>
+public sealed class ManualTimeProvider(DateTimeOffset? start = null) : FakeTimeProvider(start ?? new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero))
 {
-    private readonly Lock gate = new();
-    private readonly List<ManualTimer> timers = [];
-    private DateTimeOffset now;
-
-    /// <param name="start">The first moment; by default a round one in 2026.</param>
-    public ManualTimeProvider(DateTimeOffset? start = null) => now = start ?? new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
-
-    public override long TimestampFrequency => TimeSpan.TicksPerSecond;
-
-    public override TimeZoneInfo LocalTimeZone => TimeZoneInfo.Utc;
+    private readonly ConcurrentDictionary<CountedTimer, bool> active = [];
 
     /// <summary>Timers that are waiting.</summary>
-    public int ActiveTimers
+    public int ActiveTimers => active.Count;
+
+    /// <summary>
+    /// Lets time pass in steps until <paramref name="enough"/>, at most <paramref name="most"/>. After each step the loops that it woke get real time to work and
+    /// wait again: as many timers wait as before, or a tenth of a second has passed because some are gone for good.
+    /// </summary>
+    public async Task PassAsync(TimeSpan most, Func<bool> enough, TimeSpan? step = null)
     {
-        get
+        var by = step ?? TimeSpan.FromSeconds(1);
+        for (var passed = TimeSpan.Zero; passed < most && !enough(); passed += by)
         {
-            lock (gate) return timers.Count;
+            var waiting = ActiveTimers;
+            Advance(by);
+            var watch = Stopwatch.StartNew();
+            do await Task.Delay(5);
+            while (ActiveTimers < waiting && watch.ElapsedMilliseconds < 100 && !enough());
         }
-    }
-
-    public override DateTimeOffset GetUtcNow()
-    {
-        lock (gate) return now;
-    }
-
-    public override long GetTimestamp() => GetUtcNow().UtcTicks;
-
-    /// <summary>Moves the clock on by <paramref name="by"/> (not negative), stopping at each due timer to fire it.</summary>
-    public void Advance(TimeSpan by)
-    {
-        ArgumentOutOfRangeException.ThrowIfLessThan(by, TimeSpan.Zero);
-        var end = GetUtcNow() + by;
-        while (TakeDue(end) is { } timer) timer.Fire();
-        lock (gate) now = end;
     }
 
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
     {
-        var timer = new ManualTimer(this, callback, state);
-        timer.Change(dueTime, period);
+        var timer = new CountedTimer(active, callback, state);
+        timer.Start(base.CreateTimer(timer.Fire, null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan), dueTime, period);
         return timer;
     }
 
-    private ManualTimer? TakeDue(DateTimeOffset end)
+    private sealed class CountedTimer(ConcurrentDictionary<CountedTimer, bool> active, TimerCallback callback, object? state) : ITimer
     {
-        lock (gate)
-        {
-            var next = timers.MinBy(t => t.Due);
-            if (next is null || next.Due > end) return null;
-            if (next.Due > now) now = next.Due;
-            if (next.Period > TimeSpan.Zero) next.Due += next.Period;
-            else timers.Remove(next);
-            return next;
-        }
-    }
+        private ITimer? timer;
+        private TimeSpan repeats;
 
-    private void Schedule(ManualTimer timer, TimeSpan dueTime, TimeSpan period)
-    {
-        lock (gate)
+        public void Start(ITimer wrapped, TimeSpan dueTime, TimeSpan period)
         {
-            timers.Remove(timer);
-            if (dueTime == Timeout.InfiniteTimeSpan) return;
-            timer.Due = now + dueTime;
-            timer.Period = period;
-            if (dueTime > TimeSpan.Zero)
-            {
-                timers.Add(timer);
-                return;
-            }
-
-            if (period > TimeSpan.Zero)
-            {
-                timer.Due = now + period;
-                timers.Add(timer);
-            }
+            timer = wrapped;
+            Change(dueTime, period);
         }
 
-        timer.Fire();
-    }
-
-    private void Remove(ManualTimer timer)
-    {
-        lock (gate) timers.Remove(timer);
-    }
-
-    private sealed class ManualTimer(ManualTimeProvider owner, TimerCallback callback, object? state) : ITimer
-    {
-        private volatile bool disposed;
-
-        public DateTimeOffset Due { get; set; }
-
-        public TimeSpan Period { get; set; }
-
-        public void Fire()
+        public void Fire(object? none)
         {
-            if (!disposed) callback(state);
+            if (repeats <= TimeSpan.Zero) active.TryRemove(this, out _);
+            callback(state);
         }
 
         public bool Change(TimeSpan dueTime, TimeSpan period)
         {
-            if (disposed) return false;
-            owner.Schedule(this, dueTime, period);
-            return true;
+            repeats = period;
+            if (dueTime == Timeout.InfiniteTimeSpan) active.TryRemove(this, out _);
+            else active[this] = true;
+            return timer!.Change(dueTime, period);
         }
 
         public void Dispose()
         {
-            disposed = true;
-            owner.Remove(this);
+            active.TryRemove(this, out _);
+            timer!.Dispose();
         }
 
         public ValueTask DisposeAsync()

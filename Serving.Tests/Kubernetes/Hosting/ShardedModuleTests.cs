@@ -139,15 +139,7 @@ public sealed class ShardedModuleTests
         return replica;
     }
 
-    /// <summary>Lets time pass in steps, with room for what waits in between, until <paramref name="enough"/>.</summary>
-    private async Task PassAsync(Func<bool> enough, TimeSpan? most = null)
-    {
-        for (var passed = TimeSpan.Zero; passed < (most ?? TimeSpan.FromMinutes(1)) && !enough(); passed += TimeSpan.FromSeconds(1))
-        {
-            _time.Advance(TimeSpan.FromSeconds(1));
-            await Task.Delay(10);
-        }
-    }
+    private Task PassAsync(Func<bool> enough, TimeSpan? most = null) => _time.PassAsync(most ?? TimeSpan.FromMinutes(1), enough);
 
     private sealed class Replica
     {

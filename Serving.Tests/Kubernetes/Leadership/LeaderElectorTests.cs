@@ -258,16 +258,7 @@ public sealed class LeaderElectorTests
     private Candidate Start(string identity, IInformer<Lease>? hears = null, params string[] leases)
         => new(new LeaderElector(_cluster, leases is [] ? ["lease"] : leases, new LeaderElectionOptions("system", identity), NullLogger.Instance, _time), hears);
 
-    /// <summary>Lets time pass in steps, with room for what waits in between, until <paramref name="enough"/>.</summary>
-    private async Task PassAsync(TimeSpan time, Func<bool> enough, TimeSpan? steps = null)
-    {
-        var step = steps ?? TimeSpan.FromSeconds(1);
-        for (var passed = TimeSpan.Zero; passed < time && !enough(); passed += step)
-        {
-            _time.Advance(step);
-            await Task.Delay(10);
-        }
-    }
+    private Task PassAsync(TimeSpan time, Func<bool> enough, TimeSpan? steps = null) => _time.PassAsync(time, enough, steps);
 
     private sealed class Candidate
     {
