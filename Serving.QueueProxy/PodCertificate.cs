@@ -9,7 +9,7 @@ namespace Serving.QueueProxy;
 /// <summary>The certificate of the TLS port, read from the mounted Secret and read again when it changes.</summary>
 internal sealed partial class PodCertificate : IDisposable
 {
-    private static readonly TimeSpan Interval = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
 
     private readonly string _certificate;
     private readonly string _key;
@@ -17,6 +17,7 @@ internal sealed partial class PodCertificate : IDisposable
     private readonly BackgroundTimer _timer;
     private SslStreamCertificateContext _current;
     private (string Certificate, string Key) _read;
+    private string _problem = "";
 
     /// <param name="directory">Where it is mounted.</param>
     /// <param name="time">The clock.</param>
@@ -47,11 +48,24 @@ internal sealed partial class PodCertificate : IDisposable
 
     private static SslStreamCertificateContext Load((string Certificate, string Key) pem)
     {
-        using var parsed = X509Certificate2.CreateFromPem(pem.Certificate, pem.Key);
+        using var parsed = Parse(pem);
         var chain = new X509Certificate2Collection();
         chain.ImportFromPem(pem.Certificate);
         return SslStreamCertificateContext.Create(
             X509CertificateLoader.LoadPkcs12(parsed.Export(X509ContentType.Pkcs12), null), chain, offline: true);
+    }
+
+    private static X509Certificate2 Parse((string Certificate, string Key) pem)
+    {
+        try
+        {
+            return X509Certificate2.CreateFromPem(pem.Certificate, pem.Key);
+        }
+        catch (ArgumentException unfit)
+        {
+            // A key that belongs to another certificate, as when one of the two files was read before they were replaced and one after.
+            throw new CryptographicException(unfit.Message, unfit);
+        }
     }
 
     private (string Certificate, string Key) Read() => (File.ReadAllText(_certificate), File.ReadAllText(_key));
@@ -62,12 +76,18 @@ internal sealed partial class PodCertificate : IDisposable
         {
             // By content: a mounted Secret is a link whose own time never changes.
             var now = Read();
-            if (now == _read) return;
-            Volatile.Write(ref _current, Load(now));
-            _read = now;
+            if (now != _read)
+            {
+                Volatile.Write(ref _current, Load(now));
+                _read = now;
+            }
+
+            _problem = "";
         }
         catch (Exception exception) when (exception is IOException or CryptographicException or UnauthorizedAccessException)
         {
+            if (_problem == exception.Message) return;
+            _problem = exception.Message;
             LogKept(_logger, exception, _certificate);
         }
     }

@@ -11,7 +11,7 @@ namespace Serving.Certificates;
 /// <summary>
 /// A serving certificate that replicas share through a Secret. Whoever finds it missing, unreadable or about to expire
 /// writes a new one; who loses that race takes the winner's. A new certificate keeps the previous authority beside its
-/// own, so that nobody's trust breaks while the replicas change over.
+/// own, also when the Secret was deleted or spoiled meanwhile, so that nobody's trust breaks while the replicas change over.
 /// </summary>
 public sealed class CertificateSecret : ICertificateSource
 {
@@ -23,6 +23,7 @@ public sealed class CertificateSecret : ICertificateSource
     private readonly CertificateSecretOptions options;
     private readonly TimeProvider time;
     private readonly ILogger<CertificateSecret> logger;
+    private ServingCertificate? last;
 
     /// <param name="options">Which Secret, for which Service.</param>
     /// <param name="time">The clock.</param>
@@ -46,14 +47,14 @@ public sealed class CertificateSecret : ICertificateSource
             var renewAt = time.GetUtcNow() + options.RenewBefore;
             if (current is not null && current.NotAfter > renewAt)
             {
-                return current;
+                return last = current;
             }
 
             var next = CertificateAuthority.Issue(
                 options.ServiceName, options.Namespace, options.ClusterDomain, time.GetUtcNow(), options.Lifetime);
-            if (current is not null)
+            if ((current ?? last) is { } previous)
             {
-                next = next with { Authorities = next.Authorities + StillValid(current.Pems.Authorities) };
+                next = next with { Authorities = next.Authorities + StillValid(previous.Pems.Authorities) };
             }
 
             try
@@ -62,7 +63,7 @@ public sealed class CertificateSecret : ICertificateSource
                     ? await client.CreateAsync(Resources.Secrets, Fill(NewSecret(), next), cancellation).ConfigureAwait(false)
                     : await client.UpdateAsync(Resources.Secrets, Fill(stored, next), cancellation).ConfigureAwait(false);
                 logger.LogInformation("Made a certificate for {Service} in Secret {Secret}", options.ServiceName, ObjectKey.Of(written));
-                return ServingCertificate.TryRead(next) ?? throw new InvalidOperationException($"the certificate made for {options.ServiceName} cannot be read");
+                return last = ServingCertificate.TryRead(next) ?? throw new InvalidOperationException($"the certificate made for {options.ServiceName} cannot be read");
             }
             catch (KubernetesException lost) when ((lost.IsConflict || lost.IsAlreadyExists || lost.IsNotFound) && attempt < Attempts)
             {
@@ -75,7 +76,9 @@ public sealed class CertificateSecret : ICertificateSource
     public async Task<ServingCertificate?> ReadAsync(IKubernetesClient client, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(client);
-        return await FindAsync(client, cancellation).ConfigureAwait(false) is { } stored ? Read(stored) : null;
+        var read = await FindAsync(client, cancellation).ConfigureAwait(false) is { } stored ? Read(stored) : null;
+        last = read ?? last;
+        return read;
     }
 
     private async Task<Secret?> FindAsync(IKubernetesClient client, CancellationToken cancellation)

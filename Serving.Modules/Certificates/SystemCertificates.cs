@@ -13,7 +13,8 @@ namespace Serving.Certificates;
 /// <summary>
 /// What the parts of the system know each other by when they talk TLS: the certificate of the Secret <c>routing-serving-certs</c>, and the
 /// authorities of its <c>ca.crt</c> and of the ConfigMaps that are marked as trust bundles. All of it is made by others (cert-manager, trust-manager),
-/// may come late and changes at any time. Invariant: what cannot be read leaves the last certificate in use and adds no authority.
+/// may come late and changes at any time. Invariant: a Secret that is deleted, empty or cannot be read leaves the last certificate and its authority
+/// in use until there is a new one.
 /// </summary>
 public sealed partial class SystemCertificates : IDisposable
 {
@@ -29,8 +30,8 @@ public sealed partial class SystemCertificates : IDisposable
     private readonly IDisposable[] registrations;
     private readonly Lock gate = new();
     private SslStreamCertificateContext? certificate;
-    private X509Certificate2Collection roots = [];
-    private string rootsText = "";
+    private readonly TrustedAuthorities authorities;
+    private string secretAuthority = "";
     private int refused;
 
     /// <param name="informers">Gives that Secret and the ConfigMaps of the system namespace.</param>
@@ -41,13 +42,14 @@ public sealed partial class SystemCertificates : IDisposable
         ArgumentNullException.ThrowIfNull(informers);
         ns = systemNamespace;
         this.logger = logger;
+        authorities = new TrustedAuthorities(logger);
         secrets = informers.ForOne(Resources.Secrets, ns, SecretName);
         bundles = informers.For(Resources.ConfigMaps, ns);
         registrations = [secrets.AddHandler(OnSecret), bundles.AddHandler(OnBundle)];
     }
 
     /// <summary>The authorities that are trusted; the same collection until they change.</summary>
-    public X509Certificate2Collection Roots => Volatile.Read(ref roots);
+    public X509Certificate2Collection Roots => authorities.Current;
 
     /// <summary>The certificate to serve with, whatever name is asked for; null while there is none, which is said once.</summary>
     public SslStreamCertificateContext? Find(string? serverName)
@@ -84,7 +86,11 @@ public sealed partial class SystemCertificates : IDisposable
         {
             if (change.New is { Data.Count: > 0 } secret)
             {
-                Serve(secret);
+                Take(secret);
+            }
+            else if (certificate is not null)
+            {
+                LogKept(logger, ns, SecretName, change.New is null ? "was deleted" : "is empty");
             }
 
             Trust();
@@ -106,65 +112,40 @@ public sealed partial class SystemCertificates : IDisposable
 
     private static bool IsBundle(ConfigMap? map) => map?.Metadata.Labels.ContainsKey(NetworkingKeys.TrustBundle) == true;
 
-    private void Serve(Secret secret)
+    // One whole: an authority is not taken over while the certificate beside it cannot be used, for it need not have issued the one that stays.
+    private void Take(Secret secret)
     {
+        var authority = secret.Data!.TryGetValue(AuthorityEntry, out var bytes) ? Encoding.ASCII.GetString(bytes) : "";
         try
         {
             Volatile.Write(ref certificate, CertificatePem.Read(secret));
             Volatile.Write(ref refused, 0);
+            secretAuthority = authority;
             LogServing(logger, ns, SecretName);
         }
         catch (CryptographicException wrong)
         {
             LogUnreadable(logger, ns, SecretName, wrong.Message);
+            if (certificate is null)
+            {
+                secretAuthority = authority;
+            }
         }
     }
 
     private void Trust()
     {
         var texts = new List<(string Source, string Text)>();
-        if (secrets.Lister.Get(ns, SecretName)?.Data?.TryGetValue(AuthorityEntry, out var authority) == true && authority.Length > 0)
+        if (secretAuthority.Length > 0)
         {
-            texts.Add(($"Secret {SecretName}, {AuthorityEntry}", Encoding.ASCII.GetString(authority)));
+            texts.Add(($"Secret {SecretName}, {AuthorityEntry}", secretAuthority));
         }
 
         texts.AddRange(bundles.Lister.List(ns).Where(IsBundle)
             .OrderBy(static map => map.Metadata.Name, StringComparer.Ordinal)
             .SelectMany(static map => map.Data.OrderBy(static entry => entry.Key, StringComparer.Ordinal)
                 .Select(entry => ($"ConfigMap {map.Metadata.Name}, {entry.Key}", entry.Value))));
-        var text = string.Join('\n', texts.Select(static one => one.Text));
-        if (text == rootsText)
-        {
-            return;
-        }
-
-        var next = new X509Certificate2Collection();
-        foreach (var (source, pem) in texts)
-        {
-            Add(next, source, pem);
-        }
-
-        rootsText = text;
-        Volatile.Write(ref roots, next);
-        LogTrust(logger, next.Count);
-    }
-
-    private void Add(X509Certificate2Collection next, string source, string pem)
-    {
-        try
-        {
-            var read = new X509Certificate2Collection();
-            read.ImportFromPem(pem);
-            next.AddRange(read);
-            if (read.Count == 0)
-            {
-                LogNoAuthority(logger, source, "it has no certificate");
-            }
-        }
-        catch (CryptographicException wrong)
-        {
-            LogNoAuthority(logger, source, wrong.Message);
-        }
+        authorities.Update(texts);
     }
 
     [LoggerMessage(1, LogLevel.Warning, "A TLS client of port 8112 was refused, as others will be: there is no certificate in Secret {Namespace}/{Name} yet.")]
@@ -176,9 +157,6 @@ public sealed partial class SystemCertificates : IDisposable
     [LoggerMessage(3, LogLevel.Warning, "The certificate in Secret {Namespace}/{Name} cannot be used, the one before stays: {Reason}")]
     private static partial void LogUnreadable(ILogger logger, string @namespace, string name, string reason);
 
-    [LoggerMessage(4, LogLevel.Information, "{Count} certificate authorities are trusted within the system.")]
-    private static partial void LogTrust(ILogger logger, int count);
-
-    [LoggerMessage(5, LogLevel.Warning, "No certificate authority could be taken from {Source}: {Reason}")]
-    private static partial void LogNoAuthority(ILogger logger, string source, string reason);
+    [LoggerMessage(6, LogLevel.Warning, "Secret {Namespace}/{Name} {What}. The certificate and the authority that it had stay in use until it has others.")]
+    private static partial void LogKept(ILogger logger, string @namespace, string name, string what);
 }

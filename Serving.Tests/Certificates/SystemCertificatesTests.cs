@@ -75,11 +75,69 @@ public sealed class SystemCertificatesTests
         certificates.Roots.Should().HaveCount(3);
 
         PutBundle("bundle", "rubbish");
-        certificates.Roots.Should().ContainSingle("a bundle that cannot be read takes nothing from the others");
+        certificates.Roots.Should().HaveCount(3, "a bundle that cannot be read leaves what it said last");
 
         PutBundle("bundle", two.Pem);
         PutBundle("bundle", two.Pem, labelled: false);
         certificates.Roots.Should().ContainSingle("its label was taken off");
+    }
+
+    [TestCase("deleted")]
+    [TestCase("empty")]
+    [TestCase("without its key")]
+    [TestCase("with the key of another certificate")]
+    [TestCase("with rubbish for an authority")]
+    [TestCase("with nothing that can be read")]
+    public async Task Whatever_becomes_of_the_Secret_its_last_certificate_and_authority_stay_until_there_is_a_new_one(string what)
+    {
+        var good = one.Secret(Namespace, SystemCertificates.SecretName, "kn-routing");
+        cluster.Put(Resources.Secrets, good);
+        var (served, trusted) = (certificates.Find(null), certificates.Roots);
+
+        var other = two.Secret(Namespace, SystemCertificates.SecretName, "kn-routing");
+        byte[] rubbish = "rubbish"u8.ToArray();
+        switch (what)
+        {
+            case "deleted":
+                await cluster.DeleteAsync(Resources.Secrets, Namespace, SystemCertificates.SecretName, CancellationToken.None);
+                break;
+            case "with rubbish for an authority":
+                cluster.Put(Resources.Secrets, With(good, ("ca.crt", rubbish)));
+                break;
+            default:
+                cluster.Put(Resources.Secrets, what switch
+                {
+                    "empty" => good with { Data = new Dictionary<string, byte[]>() },
+                    "without its key" => other with { Data = other.Data!.Where(entry => entry.Key != "tls.key").ToDictionary() },
+                    "with the key of another certificate" => With(other, ("tls.key", good.Data!["tls.key"])),
+                    _ => With(other, ("tls.crt", rubbish), ("tls.key", rubbish), ("ca.crt", rubbish)),
+                });
+                certificates.Find(null).Should().BeSameAs(served);
+                break;
+        }
+
+        certificates.Find(null).Should().NotBeNull();
+        certificates.Roots.Should().BeSameAs(trusted, "connections that trust it are under way");
+
+        cluster.Put(Resources.Secrets, other);
+        certificates.Find(null).Should().NotBeNull().And.NotBeSameAs(served);
+        certificates.Roots.Single().Subject.Should().Be("CN=two authority", "there is a new one");
+    }
+
+    [Test]
+    public async Task A_bundle_that_is_deleted_is_not_trusted_any_more_unless_nothing_would_be()
+    {
+        PutBundle("first", one.Pem);
+        PutBundle("second", two.Pem);
+
+        await cluster.DeleteAsync(Resources.ConfigMaps, Namespace, "first", CancellationToken.None);
+        certificates.Roots.Single().Subject.Should().Be("CN=two authority");
+
+        await cluster.DeleteAsync(Resources.ConfigMaps, Namespace, "second", CancellationToken.None);
+        certificates.Roots.Single().Subject.Should().Be("CN=two authority", "every connection would fail without any");
+
+        PutBundle("first", one.Pem);
+        certificates.Roots.Single().Subject.Should().Be("CN=one authority");
     }
 
     [Test]
@@ -91,6 +149,17 @@ public sealed class SystemCertificatesTests
         PutBundle("bundle", two.Pem);
 
         certificates.Roots.Should().BeSameAs(before, "connections are shared by it");
+    }
+
+    private static Secret With(Secret secret, params (string Key, byte[] Value)[] entries)
+    {
+        var data = new Dictionary<string, byte[]>(secret.Data!);
+        foreach (var (key, value) in entries)
+        {
+            data[key] = value;
+        }
+
+        return secret with { Data = data };
     }
 
     private void PutBundle(string name, string pem, bool labelled = true) => cluster.Put(Resources.ConfigMaps, new ConfigMap

@@ -11,7 +11,7 @@ namespace Serving.Tests.QueueProxy;
 public sealed class PodCertificateTests
 {
     [Test]
-    public void A_renewed_Secret_is_in_use_within_a_minute()
+    public void A_renewed_Secret_is_in_use_within_ten_seconds()
     {
         using var mounted = new PodCertificates();
         mounted.Mount("old");
@@ -20,25 +20,42 @@ public sealed class PodCertificateTests
 
         mounted.Mount("new");
         Subject(certificate).Should().Be("CN=old");
-        time.Advance(TimeSpan.FromMinutes(1));
+        time.Advance(TimeSpan.FromSeconds(10));
 
         Subject(certificate).Should().Be("CN=new");
     }
 
-    [Test]
-    public void One_that_cannot_be_read_leaves_the_old_one_in_use_until_the_next()
+    [TestCase("rubbish")]
+    [TestCase("mismatched")]
+    [TestCase("gone")]
+    public void One_that_cannot_be_used_leaves_the_old_one_in_use_until_the_next_and_is_reported_once(string what)
     {
         using var mounted = new PodCertificates();
         mounted.Mount("old");
         var time = new ManualTimeProvider();
-        using var certificate = new PodCertificate(mounted.Directory, time, NullLogger.Instance);
+        using var log = new RecordingLogs();
+        using var certificate = new PodCertificate(mounted.Directory, time, log.CreateLogger("sidecar"));
 
-        mounted.MountRubbish();
-        time.Advance(TimeSpan.FromMinutes(1));
+        switch (what)
+        {
+            case "rubbish":
+                mounted.MountRubbish();
+                break;
+            case "mismatched":
+                mounted.MountMismatched("new");
+                break;
+            default:
+                mounted.Unmount();
+                break;
+        }
+
+        time.Advance(TimeSpan.FromSeconds(10));
+        time.Advance(TimeSpan.FromSeconds(10));
         Subject(certificate).Should().Be("CN=old");
-        mounted.Mount("new");
-        time.Advance(TimeSpan.FromMinutes(1));
+        log.Text.Split("the certificate from before stays in use").Should().HaveCount(2);
 
+        mounted.Mount("new");
+        time.Advance(TimeSpan.FromSeconds(10));
         Subject(certificate).Should().Be("CN=new");
     }
 

@@ -13,10 +13,22 @@ internal sealed class PodCertificates : IDisposable
     /// <summary>Makes a certificate for <paramref name="name"/> the mounted one.</summary>
     public void Mount(string name)
     {
+        var (certificate, key) = Make(name);
+        Mount(certificate, key);
+    }
+
+    /// <summary>Mounts a certificate beside the key of another, as a reader sees it that is between two files when they are replaced.</summary>
+    public void MountMismatched(string name) => Mount(Make(name).Certificate, Make(name).Key);
+
+    /// <summary>Takes the files out, as when an optional Secret is deleted.</summary>
+    public void Unmount() => File.Delete(Path.Combine(Directory, "..data"));
+
+    private static (string Certificate, string Key) Make(string name)
+    {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
         using var certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
-        Mount(certificate.ExportCertificatePem(), key.ExportPkcs8PrivateKeyPem());
+        return (certificate.ExportCertificatePem(), key.ExportPkcs8PrivateKeyPem());
     }
 
     /// <summary>Mounts what is no certificate.</summary>

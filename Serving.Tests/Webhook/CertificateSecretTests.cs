@@ -49,5 +49,42 @@ public sealed class CertificateSecretTests
         renewed.Certificate.MatchesHostname("webhook.knative-serving.svc").Should().BeTrue();
     }
 
+    [TestCase(true)]
+    [TestCase(false)]
+    public async Task A_Secret_that_was_deleted_or_spoiled_is_made_anew_and_the_previous_authority_stays_trusted(bool deleted)
+    {
+        var cluster = new InMemoryCluster();
+        var kept = New();
+        var old = await kept.EnsureAsync(cluster, default);
+        var secret = cluster.Find(Resources.Secrets, "knative-serving", "webhook-certs")!;
+        if (deleted)
+        {
+            await cluster.DeleteAsync(Resources.Secrets, "knative-serving", "webhook-certs", CancellationToken.None);
+        }
+        else
+        {
+            cluster.Put(Resources.Secrets, secret with { Data = secret.Data!.ToDictionary(entry => entry.Key, _ => "none"u8.ToArray()) });
+        }
+
+        var made = await kept.EnsureAsync(cluster, default);
+
+        made.Certificate.Thumbprint.Should().NotBe(old.Certificate.Thumbprint);
+        made.Pems.Authorities.Should().Contain(old.Pems.Authorities.Trim(), "replicas that serve the old certificate are still trusted");
+        (await New().ReadAsync(cluster, default))!.Pems.Authorities.Should().Be(made.Pems.Authorities);
+    }
+
+    [Test]
+    public async Task A_replica_that_only_read_the_certificate_keeps_its_authority_trusted_too()
+    {
+        var cluster = new InMemoryCluster();
+        var old = await New().EnsureAsync(cluster, default);
+        var standby = New();
+        await standby.ReadAsync(cluster, default);
+        await cluster.DeleteAsync(Resources.Secrets, "knative-serving", "webhook-certs", CancellationToken.None);
+
+        (await standby.ReadAsync(cluster, default)).Should().BeNull();
+        (await standby.EnsureAsync(cluster, default)).Pems.Authorities.Should().Contain(old.Pems.Authorities.Trim());
+    }
+
     private static CertificateSecret New() => new(Options, TimeProvider.System, NullLogger<CertificateSecret>.Instance);
 }

@@ -2,7 +2,6 @@ using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
-using System.Text.Json;
 using FluentAssertions;
 using NUnit.Framework;
 using Serving.Api;
@@ -166,8 +165,7 @@ public sealed class TlsTests : EndToEndTests
         var pod = (await PodsAsync("rotated-00001")).First().Status!.PodIP;
         var first = await CertificateOfAsync(pod);
 
-        // As whoever replaces an authority does: both sides trust it by a bundle too, while the Secret that says so is not there.
-        await Cluster.ApplyAsync($"{{apiVersion: v1, kind: ConfigMap, metadata: {{name: knative-bundle, namespace: {TestCluster.SystemNamespace}, labels: {{{NetworkingKeys.TrustBundle}: \"true\"}}}}, data: {{cert.pem: {JsonSerializer.Serialize(Issuer.Authority)}}}}}");
+        // No bundle says whom to trust meanwhile: a Secret that is gone leaves what it said last.
         await using var load = LoadOf("rotated", 1, "/");
 
         await Cluster.Client.DeleteAsync(Resources.Secrets, Namespace, "serving-certs", CancellationToken.None);
@@ -176,7 +174,6 @@ public sealed class TlsTests : EndToEndTests
         await Cluster.Client.DeleteAsync(Resources.Secrets, TestCluster.SystemNamespace, "routing-serving-certs", CancellationToken.None);
         await EventuallyAsync(async () => (await Cluster.Client.GetAsync(Resources.Secrets, TestCluster.SystemNamespace, "routing-serving-certs", CancellationToken.None)).Should().NotBeNull());
         (await CallAsync("rotated")).Status.Should().Be(HttpStatusCode.OK);
-        await Cluster.Client.DeleteAsync(Resources.ConfigMaps, TestCluster.SystemNamespace, "knative-bundle", CancellationToken.None);
     }
 
     [Test]

@@ -40,6 +40,43 @@ public sealed class HttpsTests
         await unknown.Should().ThrowAsync<HttpRequestException>();
     }
 
+    [TestCase("deleted")]
+    [TestCase("empty")]
+    [TestCase("unreadable")]
+    public async Task Serves_the_last_good_certificate_of_a_host_until_its_Secret_has_another(string what)
+    {
+        await using var gateway = await RunningGateway.StartAsync(options: RunningGateway.Options with { Https = new IPEndPoint(IPAddress.Loopback, 0) });
+        await gateway.RouteAsync("tls.test", static context => context.Response.WriteAsync("ok"));
+        var ingress = gateway.Cluster.Find(Resources.Ingresses, "default", "tls")!;
+        gateway.Cluster.Put(Resources.Ingresses, ingress with
+        {
+            Metadata = ingress.Metadata with { Generation = 2 },
+            Spec = ingress.Spec with { Tls = [new IngressTls { Hosts = ["tls.test"], SecretName = "cert", SecretNamespace = "default" }] },
+        });
+        PutCertificate(gateway.Cluster, "tls.test");
+        await gateway.RoutedAsync("tls");
+        var (_, first) = await GetAsync(gateway, "tls.test");
+
+        var secret = gateway.Cluster.Find(Resources.Secrets, "default", "cert")!;
+        if (what == "deleted")
+        {
+            await gateway.Cluster.DeleteAsync(Resources.Secrets, "default", "cert", CancellationToken.None);
+        }
+        else
+        {
+            gateway.Cluster.Put(Resources.Secrets, secret with { Data = what == "empty" ? new Dictionary<string, byte[]>() : new Dictionary<string, byte[]> { ["tls.crt"] = [1], ["tls.key"] = [2] } });
+        }
+
+        (await GetAsync(gateway, "tls.test")).Should().Be(("ok", first));
+
+        // A new table of routes does not forget it either.
+        await gateway.RouteAsync("other.test", static _ => Task.CompletedTask);
+        (await GetAsync(gateway, "tls.test")).Should().Be(("ok", first));
+
+        PutCertificate(gateway.Cluster, "tls.test");
+        (await GetAsync(gateway, "tls.test")).Thumbprint.Should().NotBe(first);
+    }
+
     [Test]
     public async Task Serves_cluster_local_hosts_by_HTTPS_inside_and_not_outside()
     {
@@ -62,7 +99,7 @@ public sealed class HttpsTests
 
         (await GetAsync(gateway, Host, listener: 3)).Body.Should().Be($"https {Host}");
         (await GetAsync(gateway, "inner.default", listener: 3)).Body.Should().Be("https inner.default");
-        (await GetAsync(gateway, Host)).Body.Should().BeEmpty("outside there is no such host");
+        (await GetAsync(gateway, Host)).Body.Should().StartWith("no route leads to this host", "outside there is no such host");
     }
 
     [Test]

@@ -8,13 +8,18 @@ using Serving.Networking.Gateway.Routing;
 
 namespace Serving.Networking.Gateway.Certificates;
 
-/// <summary>The certificates of hosts, by the server name of the handshake, from the Secrets that Ingresses name. A renewed one is used at once.</summary>
+/// <summary>
+/// The certificates of hosts, by the server name of the handshake, from the Secrets that Ingresses name. A renewed one is used at once. Invariant: as
+/// long as an Ingress names a Secret, the last good certificate of it is in use, though the Secret is deleted or cannot be read.
+/// </summary>
 internal sealed partial class CertificateStore : IDisposable
 {
     private readonly IInformer<Secret> secrets;
     private readonly ILogger logger;
     private readonly IDisposable registration;
     private readonly Lock gate = new();
+
+    // By the version of the Secret that was read; "" when it is gone.
     private readonly Dictionary<ObjectKey, (string Version, SslStreamCertificateContext? Context)> loaded = [];
     private IReadOnlyList<TlsHost> hosts = [];
     private Dictionary<string, SslStreamCertificateContext> byHost = new(StringComparer.OrdinalIgnoreCase);
@@ -91,30 +96,41 @@ internal sealed partial class CertificateStore : IDisposable
 
     private SslStreamCertificateContext? Load(ObjectKey key)
     {
-        if (secrets.Lister.Get(key.Namespace, key.Name) is not { } secret)
-        {
-            return null;
-        }
-
-        if (loaded.TryGetValue(key, out var known) && known.Version == secret.Metadata.ResourceVersion)
+        var known = loaded.GetValueOrDefault(key);
+        var secret = secrets.Lister.Get(key.Namespace, key.Name);
+        var version = secret?.Metadata.ResourceVersion ?? "";
+        if (known.Version == version || (secret is null && known.Version is null))
         {
             return known.Context;
         }
 
-        SslStreamCertificateContext? context = null;
+        var context = secret is null ? null : Read(key, secret);
+        if (context is null && known.Context is not null)
+        {
+            LogKept(logger, key, secret is null ? "was deleted" : "has no certificate that can be used");
+        }
+
+        context ??= known.Context;
+        loaded[key] = (version, context);
+        return context;
+    }
+
+    private SslStreamCertificateContext? Read(ObjectKey key, Secret secret)
+    {
         try
         {
-            context = CertificatePem.Read(secret);
+            return CertificatePem.Read(secret);
         }
         catch (CryptographicException error)
         {
             LogInvalid(logger, key, error.Message);
+            return null;
         }
-
-        loaded[key] = (secret.Metadata.ResourceVersion, context);
-        return context;
     }
 
     [LoggerMessage(1, LogLevel.Warning, "The certificate in Secret {Secret} cannot be used: {Reason}")]
     private static partial void LogInvalid(ILogger logger, ObjectKey secret, string reason);
+
+    [LoggerMessage(2, LogLevel.Warning, "Secret {Secret} {What}. Its hosts are served with the certificate that it had, until it has another.")]
+    private static partial void LogKept(ILogger logger, ObjectKey secret, string what);
 }

@@ -1,0 +1,87 @@
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using Microsoft.Extensions.Logging;
+
+namespace Serving.Certificates;
+
+/// <summary>
+/// The certificate authorities of several sources. A source that is not there any more is not trusted any more. Invariant: text that cannot be read
+/// leaves what its source said last, and trust never becomes empty once there was any, for then every connection of the system would fail.
+/// </summary>
+internal sealed partial class TrustedAuthorities(ILogger logger)
+{
+    private Dictionary<string, Source> sources = new(StringComparer.Ordinal);
+    private X509Certificate2Collection current = [];
+    private string currentText = "";
+
+    /// <summary>All that are trusted; the same collection until they change.</summary>
+    public X509Certificate2Collection Current => Volatile.Read(ref current);
+
+    /// <summary>Takes over what all sources say now. Not for several threads at once.</summary>
+    public void Update(IReadOnlyList<(string Source, string Text)> texts)
+    {
+        var next = new Dictionary<string, Source>(StringComparer.Ordinal);
+        foreach (var (name, text) in texts)
+        {
+            var known = sources.GetValueOrDefault(name);
+            next[name] = known?.Text == text ? known : Read(name, text, known);
+        }
+
+        sources = next;
+        var good = texts.Select(one => next[one.Source]).Where(static source => source.Authorities.Count > 0).ToList();
+        var goodText = string.Join('\n', good.Select(static source => source.GoodText));
+        if (goodText == currentText)
+        {
+            return;
+        }
+
+        if (good.Count == 0)
+        {
+            LogNoneLeft(logger, current.Count);
+            return;
+        }
+
+        var all = new X509Certificate2Collection();
+        foreach (var source in good)
+        {
+            all.AddRange(source.Authorities);
+        }
+
+        currentText = goodText;
+        Volatile.Write(ref current, all);
+        LogTrust(logger, all.Count);
+    }
+
+    private Source Read(string name, string text, Source? known)
+    {
+        var reason = "it has no certificate";
+        try
+        {
+            var read = new X509Certificate2Collection();
+            read.ImportFromPem(text);
+            if (read.Count > 0)
+            {
+                return new Source(text, text, read);
+            }
+        }
+        catch (CryptographicException wrong)
+        {
+            reason = wrong.Message;
+        }
+
+        LogUnreadable(logger, name, reason, known?.Authorities.Count ?? 0);
+        return new Source(text, known?.GoodText ?? "", known?.Authorities ?? []);
+    }
+
+    [LoggerMessage(4, LogLevel.Information, "{Count} certificate authorities are trusted within the system.")]
+    private static partial void LogTrust(ILogger logger, int count);
+
+    [LoggerMessage(5, LogLevel.Warning, "No certificate authority could be taken from {Source}: {Reason}. The {Count} that it had before stay trusted.")]
+    private static partial void LogUnreadable(ILogger logger, string source, string reason, int count);
+
+    [LoggerMessage(7, LogLevel.Warning, "No Secret and no trust bundle has a certificate authority any more. The last {Count} stay trusted until there is another.")]
+    private static partial void LogNoneLeft(ILogger logger, int count);
+
+    /// <summary>What a source says, and what it said when it could last be read.</summary>
+    private sealed record Source(string Text, string GoodText, X509Certificate2Collection Authorities);
+}
