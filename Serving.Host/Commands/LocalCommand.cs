@@ -44,10 +44,11 @@ internal static class LocalCommand
         var plain = new Option<bool>("--plain") { Description = "Plain lines instead of the live view." };
 
         var auditLog = new Option<FileInfo?>("--audit-log") { Description = "A file in which the API server notes every write, as audit.k8s.io/v1 Events." };
+        var podLogs = SizeOption.Create("--pod-logs", "What the logs of all pods may take on disk, as 500Mi; the oldest go first.", "1Gi", "1Mi");
 
         var command = new Command("local", "Runs Knative on this machine: an embedded Kubernetes API, a node that runs pods as processes, and the control plane.")
         {
-            dataDirectory, apiPort, gatewayPort, apply, image, roles, plain, auditLog,
+            dataDirectory, apiPort, gatewayPort, apply, image, roles, plain, auditLog, podLogs,
         };
         command.SetAction(async (parsed, cancellation) =>
         {
@@ -61,6 +62,7 @@ internal static class LocalCommand
                 parsed.GetValue(plain) || Console.IsOutputRedirected)
             {
                 AuditLog = parsed.GetValue(auditLog)?.FullName,
+                PodLogBytes = SizeOption.Bytes(parsed.GetValue(podLogs)!),
             };
             return await new LocalSession(options).RunAsync(cancellation);
         });

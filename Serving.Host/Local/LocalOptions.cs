@@ -20,6 +20,9 @@ internal sealed record LocalOptions(
     /// <summary>A file in which the API server notes every write; null for none.</summary>
     public string? AuditLog { get; init; }
 
+    /// <summary>What the logs of all pods may take on disk, in bytes.</summary>
+    public long PodLogBytes { get; init; } = 1L << 30;
+
     /// <summary>The API server.</summary>
     public const string ApiServer = "apiserver";
 

@@ -193,7 +193,7 @@ internal sealed class LocalSession
         var events = new EventRecorder("local", loggers.CreateLogger<EventRecorder>(), time);
         var tokens = new ServiceAccountTokens(client);
         var node = new LocalNode(
-            new LocalNodeOptions(directory.Path, images, subnet, configuration.Server) { Tokens = tokens.IssueAsync }, events, loggers, time);
+            new LocalNodeOptions(directory.Path, images, subnet, configuration.Server) { Tokens = tokens.IssueAsync, MaxLogBytes = options.PodLogBytes }, events, loggers, time);
         var authority = string.Concat(configuration.Authorities?.Select(certificate => certificate.ExportCertificatePem() + "\n") ?? []);
         var controllers = new ClusterControllers(informers, new ResourceDiscovery(client), events, authority, loggers, time);
 

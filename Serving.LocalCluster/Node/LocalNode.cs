@@ -5,6 +5,7 @@ using Serving.Api.Core;
 using Serving.Concurrency;
 using Serving.Kubernetes;
 using Serving.LocalCluster.Node.Pods;
+using Serving.LocalCluster.Node.Processes;
 
 namespace Serving.LocalCluster.Node;
 
@@ -41,7 +42,8 @@ public sealed class LocalNode
     {
         ArgumentNullException.ThrowIfNull(client);
         ArgumentNullException.ThrowIfNull(informers);
-        using var runtime = new NodeRuntime();
+        var logs = new LogBudget(Path.Combine(_options.DataDirectory, NodeContext.PodsFolder), _options.MaxLogBytes, _logger);
+        using var runtime = new NodeRuntime(logs);
         var context = new NodeContext(_options, client, new NodeObjects(client, informers), runtime, _events, _logger, _time);
         var pods = informers.For(Resources.Pods);
         var run = new Run(context, cancellation);
@@ -52,6 +54,7 @@ public sealed class LocalNode
             await pods.WaitForSyncAsync(cancellation).ConfigureAwait(false);
             await context.Objects.Nodes.WaitForSyncAsync(cancellation).ConfigureAwait(false);
             run.RemoveLeftovers(pods.Lister.List());
+            logs.Check();
             using var handler = pods.AddHandler(run.Handle);
             using var configMaps = context.Objects.ConfigMaps.AddHandler(change => run.Refresh(change.Key.Namespace));
             using var secrets = context.Objects.Secrets.AddHandler(change => run.Refresh(change.Key.Namespace));

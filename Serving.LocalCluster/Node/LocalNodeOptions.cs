@@ -16,6 +16,9 @@ public sealed record LocalNodeOptions(string DataDirectory, ImageMap Images, Loo
     /// <summary>How long all pods together get to stop when the node is cancelled, however long their own grace periods are.</summary>
     public TimeSpan ShutdownGrace { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>What the logs of all pods may take on disk, in bytes; the oldest are removed first. One container has at most 40 MiB of it.</summary>
+    public long MaxLogBytes { get; init; } = 1L << 30;
+
     /// <summary>Issues the tokens of <c>serviceAccountToken</c> volumes. Null: such a volume keeps its pod from starting, with an event.</summary>
     public ServiceAccountTokenSource? Tokens { get; init; }
 }

@@ -11,12 +11,19 @@ internal sealed record NodeContext(
     LocalNodeOptions Options, IKubernetesClient Client, NodeObjects Objects, NodeRuntime Runtime, IEventRecorder Events, ILogger Logger, TimeProvider Time)
 {
     /// <summary>Where the files of a pod are.</summary>
-    public string DirectoryOf(string ns, string name, string uid) => Path.Combine(Options.DataDirectory, "pods", $"{ns}_{name}_{uid}");
+    public string DirectoryOf(string ns, string name, string uid) => Path.Combine(Options.DataDirectory, PodsFolder, $"{ns}_{name}_{uid}");
+
+    /// <summary>The folder of the data directory that has one for each pod.</summary>
+    public const string PodsFolder = "pods";
 }
 
 /// <summary>The machinery of the machine: processes, probes and ports.</summary>
-internal sealed class NodeRuntime : IDisposable
+/// <param name="logs">What the logs of all pods may take.</param>
+internal sealed class NodeRuntime(LogBudget logs) : IDisposable
 {
+    /// <summary>Bounds the logs of all pods.</summary>
+    public LogBudget Logs { get; } = logs;
+
     /// <summary>Starts processes.</summary>
     public ProcessLauncher Launcher { get; } = new();
 

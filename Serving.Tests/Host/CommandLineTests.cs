@@ -36,6 +36,9 @@ public sealed class CommandLineTests
     [TestCase(ExitCode.Failed, "--audit-log", "local", "--plain", "--roles", "apiserver", "--audit-log", "/nonexistent/audit.log")]
     [TestCase(ExitCode.Failed, "--data-dir", "local", "--plain", "--roles", "apiserver", "--data-dir", "/proc/nothing")]
     [TestCase(ExitCode.Usage, "--api-port", "local", "--api-port", "70000")]
+    [TestCase(ExitCode.Usage, "--pod-logs", "local", "--pod-logs", "much")]
+    [TestCase(ExitCode.Usage, "--pod-logs", "local", "--pod-logs", "1Ki")]
+    [TestCase(ExitCode.Usage, "--pod-logs", "local", "--pod-logs", "-1Gi")]
     [TestCase(ExitCode.Usage, "--roles", "local", "--roles", "kubelet")]
     [TestCase(ExitCode.Usage, "frobnicate", "frobnicate")]
     public Task What_cannot_be_done_names_the_option(int code, string names, params string[] args)

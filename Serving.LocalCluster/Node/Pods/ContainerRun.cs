@@ -55,7 +55,7 @@ internal sealed class ContainerRun : ContainerProbes.IOwner
         var path = Path.Combine(directory, restart.ToString(CultureInfo.InvariantCulture) + ".log");
 
         // Before the process: one that nobody reads from would stand still, and nobody would end it.
-        var log = new ContainerLog(path, node.Time, message => node.Events.Warning(pod.Pod, "LogNotWritten", message));
+        var log = new ContainerLog(path, node.Time, message => node.Events.Warning(pod.Pod, "LogNotWritten", message), node.Runtime.Logs);
         try
         {
             var process = await node.Runtime.Launcher.StartAsync(spec).ConfigureAwait(false);

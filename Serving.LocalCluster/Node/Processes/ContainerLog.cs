@@ -6,7 +6,7 @@ namespace Serving.LocalCluster.Node.Processes;
 
 /// <summary>
 /// The log of one run of a container: each line behind an RFC 3339 time with nanoseconds and a blank. Bounded: a file
-/// that reaches its size becomes <c>NAME.log.1</c>, in place of the one before, and a new one begins. Invariant: what cannot be
+/// that reaches its size becomes <c>NAME.log.1</c>, in place of the one before, and a new one begins; <see cref="LogBudget"/> bounds all together. Invariant: what cannot be
 /// written, as on a full disk, is dropped and counted, and the program never waits for it.
 /// </summary>
 internal sealed class ContainerLog : IDisposable
@@ -19,20 +19,24 @@ internal sealed class ContainerLog : IDisposable
     private readonly string _path;
     private readonly TimeProvider _time;
     private readonly Action<string> _failed;
+    private readonly LogBudget? _budget;
     private readonly Lock _lock = new();
     private FileStream? _file;
     private long _length;
     private long _dropped;
+    private bool _discarded;
     private bool _ended;
 
     /// <param name="path">The file. Throws <see cref="IOException"/> or <see cref="UnauthorizedAccessException"/> when it cannot be opened.</param>
     /// <param name="time">The clock.</param>
     /// <param name="failed">Told why nothing can be written any more, once until it can again.</param>
-    public ContainerLog(string path, TimeProvider time, Action<string>? failed = null)
+    /// <param name="budget">What all logs may take together; null for no bound.</param>
+    public ContainerLog(string path, TimeProvider time, Action<string>? failed = null, LogBudget? budget = null)
     {
-        (_path, _time, _failed) = (path, time, failed ?? (static _ => { }));
+        (_path, _time, _failed, _budget) = (path, time, failed ?? (static _ => { }), budget);
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         _file = Open();
+        _budget?.Opened(path, this);
     }
 
     /// <summary>Copies what a program writes until it and all that hold the pipe have ended.</summary>
@@ -84,6 +88,18 @@ internal sealed class ContainerLog : IDisposable
         return tail.Length == 0 ? "" : (tail.Length > 2047 ? tail[^2047..] : tail) + "\n";
     }
 
+    /// <summary>Removes what was written so far; the next line says that. Throws as <see cref="File.Delete"/> does.</summary>
+    public void Discard()
+    {
+        lock (_lock)
+        {
+            _file?.Dispose();
+            _file = null;
+            File.Delete(_path);
+            _discarded = true;
+        }
+    }
+
     public void Dispose()
     {
         lock (_lock)
@@ -92,6 +108,8 @@ internal sealed class ContainerLog : IDisposable
             _file?.Dispose();
             _file = null;
         }
+
+        _budget?.Closed(_path);
     }
 
     // Writes the whole lines of the buffer, moves the rest to its front and returns the length of the rest.
@@ -134,6 +152,7 @@ internal sealed class ContainerLog : IDisposable
             {
                 Append(Text(lines));
                 _dropped = 0;
+                _discarded = false;
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
@@ -154,6 +173,12 @@ internal sealed class ContainerLog : IDisposable
     {
         var text = new ArrayBufferWriter<byte>();
         var now = Encoding.ASCII.GetBytes(_time.GetUtcNow().ToString("yyyy-MM-dd'T'HH:mm:ss.fffffff'00Z '", CultureInfo.InvariantCulture));
+        if (_discarded)
+        {
+            text.Write(now);
+            text.Write("[the lines before were removed: the logs of all pods together had become too large]\n"u8);
+        }
+
         if (_dropped > 0)
         {
             text.Write(now);
@@ -183,6 +208,7 @@ internal sealed class ContainerLog : IDisposable
 
         _file.Write(text);
         _length += text.Length;
+        _budget?.Wrote(text.Length);
     }
 
     private FileStream Open()
