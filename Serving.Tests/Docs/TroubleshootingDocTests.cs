@@ -6,7 +6,6 @@ using Serving.Api.Core;
 using Serving.Api.Knative;
 using Serving.Api.WellKnown;
 using Serving.Tests.Controller;
-using Serving.Tests.Support;
 
 namespace Serving.Tests.Docs;
 
@@ -16,7 +15,7 @@ public sealed class TroubleshootingDocTests
 {
     private const string Domain = "shop.example.org";
 
-    private static readonly Dictionary<string, string> Blocks = Read();
+    private static readonly IReadOnlyDictionary<string, string> Blocks = TroubleshootingDoc.Conditions;
     private readonly ReconcilingCluster world = new();
 
     /// <summary>The status of the pod that each mistake leads to, as a kubelet writes it.</summary>
@@ -145,7 +144,7 @@ public sealed class TroubleshootingDocTests
 
         await world.SettleWithFailuresAsync();
 
-        Shown(world.Cluster.Find(Resources.DomainMappings, Samples.Namespace, Domain)!.Status.Conditions).Should().Be(Blocks[NotClaimed]);
+        TroubleshootingDoc.Shown(world.Cluster.Find(Resources.DomainMappings, Samples.Namespace, Domain)!.Status.Conditions).Should().Be(Blocks[NotClaimed]);
     }
 
     private static string Waiting(string reason, string message)
@@ -167,46 +166,5 @@ public sealed class TroubleshootingDocTests
         });
     }
 
-    private string Shown() => Shown(world.Cluster.Find(Resources.KnativeServices, Samples.Namespace, "shop")!.Status.Conditions);
-
-    /// <summary>The condition that is in the way as <c>kubectl describe</c> prints it, but for its time.</summary>
-    private static string Shown(IReadOnlyList<Condition> conditions)
-    {
-        var told = conditions.Where(static condition => condition.Status != "True" && condition.Type != "Ready").OrderBy(static condition => condition.Status != "False").First();
-        (string Name, string Value)[] lines = [("Message", told.Message), ("Reason", told.Reason), ("Status", told.Status), ("Type", told.Type)];
-        return string.Join('\n', lines.Where(static line => line.Value.Length > 0).Select(static line => $"{line.Name}:".PadRight(23) + line.Value));
-    }
-
-    /// <summary>The first indented or fenced block below each heading.</summary>
-    private static Dictionary<string, string> Read()
-    {
-        var blocks = new Dictionary<string, string>();
-        string? heading = null;
-        List<string>? block = null;
-        foreach (var line in File.ReadLines(Repository.PathOf("docs", "troubleshooting.md")))
-        {
-            if (line.StartsWith("## ", StringComparison.Ordinal))
-            {
-                heading = line[3..];
-            }
-            else if (line.StartsWith("```", StringComparison.Ordinal))
-            {
-                if (block is null && line == "```text")
-                {
-                    block = [];
-                }
-                else if (block is not null)
-                {
-                    blocks[heading!] = string.Join('\n', block);
-                    block = null;
-                }
-            }
-            else
-            {
-                block?.Add(line);
-            }
-        }
-
-        return blocks;
-    }
+    private string Shown() => TroubleshootingDoc.Shown(world.Cluster.Find(Resources.KnativeServices, Samples.Namespace, "shop")!.Status.Conditions);
 }

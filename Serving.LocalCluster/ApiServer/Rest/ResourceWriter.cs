@@ -35,6 +35,7 @@ internal sealed class ResourceWriter(ObjectStore store, AdmissionChain admission
         var errors = new List<FieldError>();
         MetadataRules.Validate(resource, admitted, true, errors);
         Validate(resource, admitted, null, errors);
+        RequireServiceAccount(request, admitted);
         escalation.Check(request, admitted, null);
         await admission.ValidateAsync(AdmissionOperation.Create, request, admitted, null).ConfigureAwait(false);
         ManagedFieldsTracker.Track(request, null, admitted, store.Time);
@@ -258,5 +259,18 @@ internal sealed class ResourceWriter(ObjectStore store, AdmissionChain admission
                     ["field"] = "metadata.namespace",
                 },
             ]);
+    }
+
+    // As Kubernetes' admission of service accounts does. The account "default" is made along with its namespace, and nobody is made to wait for it.
+    private void RequireServiceAccount(ResourceRequest request, JsonObject pod)
+    {
+        if (request.Resource is not { Group: "", Plural: "pods" } || request.Caller.SkipsWebhooks)
+            return;
+        if (pod.String("spec", "serviceAccountName") is not { Length: > 0 } account || account == "default"
+            || store.Get("", "serviceaccounts", request.Namespace, account) is not null)
+            return;
+        var name = pod.String("metadata", "generateName") is { Length: > 0 } prefix ? prefix : pod.String("metadata", "name") ?? "";
+        throw ApiException.Forbidden(
+            "", "pods", name, $"error looking up service account {request.Namespace}/{account}: serviceaccount \"{account}\" not found");
     }
 }

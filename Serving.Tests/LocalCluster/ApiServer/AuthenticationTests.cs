@@ -55,6 +55,17 @@ internal sealed class AuthenticationTests
     }
 
     [Test]
+    public async Task A_pod_of_an_account_that_does_not_exist_is_refused()
+    {
+        var (code, refused) = await _server.PostAsync("/api/v1/namespaces/default/pods", """
+            {"apiVersion":"v1","kind":"Pod","metadata":{"generateName":"web-"},"spec":{"serviceAccountName":"nobody","containers":[{"name":"c","image":"i"}]} }
+            """);
+
+        (code, refused["message"]!.GetValue<string>())
+            .Should().Be((403, "pods \"web-\" is forbidden: error looking up service account default/nobody: serviceaccount \"nobody\" not found"));
+    }
+
+    [Test]
     public async Task A_token_is_not_bound_to_the_pod_of_another_account()
     {
         await CreateAsync("/api/v1/namespaces/default/pods", $$"""{"apiVersion":"v1","kind":"Pod","metadata":{"name":"{{_name}}"},"spec":{"containers":[{"name":"c","image":"i"}]} }""");
