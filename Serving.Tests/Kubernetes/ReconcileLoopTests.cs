@@ -5,6 +5,7 @@ using NUnit.Framework;
 using Serving.Api;
 using Serving.Api.Core;
 using Serving.Kubernetes;
+using Serving.Observability;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Kubernetes;
@@ -239,6 +240,39 @@ public sealed class ReconcileLoopTests
             // The failure is reported before its next attempt is planned.
             await Eventually.HoldsAsync(() => time.ActiveTimers.Should().Be(1));
         }
+    }
+
+    [Test]
+    public async Task A_child_that_is_in_the_way_is_one_line_a_minute_however_often_it_is_tried()
+    {
+        var time = new ManualTimeProvider();
+        using var output = new MemoryStream();
+        var attempts = 0;
+        using (var provider = new StructuredLoggerProvider(new LogOptions { Format = LogFormat.Plain, Output = output }, time))
+        {
+            var owner = new Deployment { ApiVersion = "apps/v1", Kind = "Deployment", Metadata = new ObjectMeta { Namespace = "a", Name = "web", Uid = "1" } };
+            var taken = new ReplicaSet { Metadata = new ObjectMeta { Namespace = "a", Name = "web-1" } };
+            var reconciler = new Recording((_, _) =>
+            {
+                Interlocked.Increment(ref attempts);
+                throw NotOwnedException.Of(owner, "ReplicaSet", taken);
+            });
+            var loop = new ReconcileLoop(reconciler, provider.CreateLogger("Serving.Controller.recording"), time);
+            loop.Enqueue(new ObjectKey("a", "web"));
+            using var stop = new CancellationTokenSource();
+            var running = loop.RunAsync(_cluster, stop.Token);
+            for (var begin = time.GetUtcNow(); time.GetUtcNow() - begin < TimeSpan.FromSeconds(150);)
+            {
+                await Eventually.HoldsAsync(() => time.ActiveTimers.Should().Be(1));
+                time.Advance(TimeSpan.FromSeconds(1));
+            }
+
+            await stop.CancelAsync();
+            await running;
+        }
+
+        attempts.Should().BeGreaterThan(5);
+        System.Text.Encoding.UTF8.GetString(output.ToArray()).Split('\n').Count(static line => line.Contains("WARN", StringComparison.Ordinal)).Should().BeInRange(2, 3);
     }
 
     private sealed class Recording(Func<ObjectKey, IKubernetesClient, Reconcile> work) : IReconciler
