@@ -9,9 +9,9 @@ namespace Serving.TestPrograms;
 
 /// <summary>
 /// A web server for what the tests ask of one. Every path says <c>TEXT</c>, but these:
-/// <c>/wait</c> waits, <c>/host</c> names the pod, <c>/request</c> shows the request, <c>/file</c> the file <c>text</c> of the volume, <c>/health</c> is for
+/// <c>/wait</c> waits, <c>/work</c> works, <c>/host</c> names the pod, <c>/request</c> shows the request, <c>/file</c> the file <c>text</c> of the volume, <c>/health</c> is for
 /// probes, <c>/query</c> for those that say <c>?probe=ok</c>, <c>/probes</c> counts them, <c>/fail</c> fails them, <c>/next</c> asks another server,
-/// <c>/once</c> fails the first request of each <c>?key=</c>. With <c>SHOW=request</c> other paths show the request. An upgrade to
+/// <c>/once</c> fails the first request of each <c>?key=</c>, <c>/healthz</c> is not found. With <c>SHOW=request</c> other paths show the request. An upgrade to
 /// WebSocket is an echo on any path.
 /// </summary>
 internal static class WebServer
@@ -51,6 +51,8 @@ internal static class WebServer
         {
             case "/wait":
                 return WaitAsync(context);
+            case "/work":
+                return WorkAsync(context);
             case "/host":
                 return WriteAsync(context, Settings.Host);
             case "/request":
@@ -73,6 +75,9 @@ internal static class WebServer
             case "/once":
                 context.Response.StatusCode = Asked.TryAdd(context.Request.Query["key"].ToString(), true) ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status200OK;
                 return Task.CompletedTask;
+            case "/healthz":
+                context.Response.StatusCode = StatusCodes.Status404NotFound;
+                return Task.CompletedTask;
             default:
                 return WriteAsync(context, ShowsRequests ? Describe(context.Request) : Settings.Text("TEXT", "Hello!"));
         }
@@ -93,6 +98,18 @@ internal static class WebServer
         }
 
         int Number(string name) => int.TryParse(query[name], NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : 0;
+    }
+
+    /// <summary>Takes <c>?for=MS</c> of a processor, however long that lasts.</summary>
+    private static Task WorkAsync(HttpContext context)
+    {
+        var enough = Environment.CpuUsage.TotalTime + TimeSpan.FromMilliseconds(int.Parse(context.Request.Query["for"].ToString(), CultureInfo.InvariantCulture));
+        while (Environment.CpuUsage.TotalTime < enough)
+        {
+            Thread.SpinWait(10_000);
+        }
+
+        return WriteAsync(context, "worked");
     }
 
     private static string Describe(HttpRequest request)

@@ -2,9 +2,15 @@ using System.Diagnostics;
 
 namespace Serving.Tests.Support;
 
-/// <summary>Polls an assertion until it holds or a deadline passes; then its last failure is the test's.</summary>
+/// <summary>
+/// Polls an assertion until it holds or a deadline passes; then its last failure is the test's. Polls often at first and more seldom the longer it
+/// lasts: an assertion that fails is expensive, and what is waited for wants the processor too.
+/// </summary>
 public static class Eventually
 {
+    private static readonly TimeSpan Shortest = TimeSpan.FromMilliseconds(5);
+    private static readonly TimeSpan Longest = TimeSpan.FromMilliseconds(200);
+
     /// <summary>Waits until <paramref name="assertion"/> no longer throws, at most <paramref name="within"/> (10 s unless told).</summary>
     public static Task HoldsAsync(Action assertion, TimeSpan? within = null)
         => HoldsAsync(
@@ -30,8 +36,11 @@ public static class Eventually
             }
             catch (Exception) when (watch.Elapsed < limit)
             {
-                await Task.Delay(5);
+                await Task.Delay(PauseAfter(watch.Elapsed));
             }
         }
     }
+
+    /// <summary>How long to wait before the next try: a tenth of what was waited so far, within bounds.</summary>
+    internal static TimeSpan PauseAfter(TimeSpan elapsed) => TimeSpan.FromTicks(Math.Clamp(elapsed.Ticks / 10, Shortest.Ticks, Longest.Ticks));
 }

@@ -7,7 +7,7 @@ using Serving.Kubernetes;
 using Serving.Tests.Support;
 
 // Tests of this namespace wait far more than they work: more of them at once than there are processors.
-[assembly: LevelOfParallelism(4)]
+[assembly: LevelOfParallelism(8)]
 
 namespace Serving.Tests.Cluster.EndToEnd;
 

@@ -8,6 +8,7 @@ using Serving.Api.Core;
 using Serving.Api.Knative;
 using Serving.Api.WellKnown;
 using Serving.Kubernetes;
+using Serving.Tests.Support;
 
 namespace Serving.Tests.Cluster.EndToEnd;
 
@@ -140,23 +141,8 @@ public abstract class EndToEndTests
     /// <summary>Keeps this many requests under way to a path of a Service; disposing ends it, and fails the test when one failed.</summary>
     private protected Load LoadOf(string name, int clients, string path) => new(Cluster, HostOf(name), path, clients);
 
-    /// <summary>Polls until an assertion holds. Seldom, for the API server has other work than the answers to many tests.</summary>
-    private protected static async Task EventuallyAsync(Func<Task> assertion)
-    {
-        var watch = Stopwatch.StartNew();
-        while (true)
-        {
-            try
-            {
-                await assertion();
-                return;
-            }
-            catch (Exception) when (watch.Elapsed < Limit)
-            {
-                await Task.Delay(Interval);
-            }
-        }
-    }
+    /// <summary>Polls until an assertion holds.</summary>
+    private protected static Task EventuallyAsync(Func<Task> assertion) => Eventually.HoldsAsync(assertion, Limit);
 
     /// <summary>Asserts over and over that something holds, for as long as is said.</summary>
     private protected static async Task ThroughoutAsync(TimeSpan time, Func<Task> assertion)

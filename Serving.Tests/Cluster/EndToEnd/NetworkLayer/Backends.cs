@@ -7,7 +7,7 @@ namespace Serving.Tests.Cluster.EndToEnd.NetworkLayer;
 /// They keep no state of a test, so the tests share them.
 /// </summary>
 [SetUpFixture]
-[NonParallelizable]
+[Parallelizable(ParallelScope.Self)]
 public sealed class Backends
 {
     /// <summary>How many Services lead to the web server, under the names of <see cref="Web"/>.</summary>
