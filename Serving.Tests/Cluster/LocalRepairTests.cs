@@ -1,4 +1,6 @@
 using System.Net;
+using System.Net.Sockets;
+using System.Text.Json;
 using FluentAssertions;
 using NUnit.Framework;
 using Serving.Api;
@@ -73,6 +75,38 @@ public sealed class LocalRepairTests
     }
 
     [Test]
+    public async Task A_start_does_not_wait_for_webhooks_of_others_that_lead_nowhere()
+    {
+        using var silent = new TcpListener(IPAddress.Loopback, 0);
+        silent.Start();
+        (string Name, string Url)[] nowhere = [("refused.example.com", "https://127.0.0.1:1/"), ("silent.example.com", $"https://{silent.LocalEndpoint}/")];
+        await RunAsync(async client =>
+        {
+            foreach (var (name, url) in nowhere)
+            {
+                await client.CreateAsync(Resources.ValidatingWebhookConfigurations, WebhookAt(name, url), CancellationToken.None);
+            }
+        });
+
+        await using var host = HostProcess.Start("local", "--plain", "--data-dir", data, "--api-port", $"{ports[0]}", "--gateway-port", $"{ports[1]}");
+        await ListensAsync(host);
+        await Eventually.HoldsAsync(() => (host.HasExited || host.Output.Contains("control plane  ready", StringComparison.Ordinal)).Should().BeTrue(host.Output), Limit);
+        host.HasExited.Should().BeFalse(host.Output);
+        (await ReadyzAsync()).Should().Be("ok");
+
+        using var client = Client();
+        foreach (var (name, _) in nowhere)
+        {
+            await client.DeleteAsync(Resources.ValidatingWebhookConfigurations, null, name, CancellationToken.None);
+        }
+
+        var admitted = await client.CreateAsync(Resources.KnativeServices, Hello(), CancellationToken.None, new WriteOptions(DryRun: true));
+        admitted.Metadata.Annotations.Should().ContainKey("serving.knative.dev/creator");
+        await host.TerminateAsync();
+        (await host.WaitForExitAsync(TimeSpan.FromSeconds(60))).Should().Be(0, host.Output);
+    }
+
+    [Test]
     public async Task What_was_answered_is_there_after_a_kill()
     {
         var last = 0;
@@ -136,6 +170,15 @@ public sealed class LocalRepairTests
     }
 
     private KubernetesClient Client() => new(KubernetesConfiguration.FromKubeconfig(Path.Combine(data, "kubeconfig")));
+
+    /// <summary>Wants to be asked about every write.</summary>
+    private static WebhookConfiguration WebhookAt(string name, string url) => JsonSerializer.Deserialize<WebhookConfiguration>(
+        $$"""
+        {"apiVersion":"admissionregistration.k8s.io/v1","kind":"ValidatingWebhookConfiguration","metadata":{"name":"{{name}}"},
+        "webhooks":[{"name":"{{name}}","clientConfig":{"url":"{{url}}"},"admissionReviewVersions":["v1"],"sideEffects":"None","timeoutSeconds":2,"failurePolicy":"Fail",
+        "rules":[{"apiGroups":["*"],"apiVersions":["*"],"operations":["*"],"resources":["*"]}]}]}
+        """,
+        Resources.ValidatingWebhookConfigurations.Json.Options)!;
 
     private static Serving.Api.Knative.Service Hello() => new()
     {

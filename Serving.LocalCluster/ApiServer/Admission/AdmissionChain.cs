@@ -14,6 +14,9 @@ internal sealed class AdmissionChain(ObjectStore store, ResourceRegistry registr
 {
     private const string Group = "admissionregistration.k8s.io";
 
+    /// <summary>Where the control plane is, whose own webhook is reached by a Service.</summary>
+    private const string SystemNamespace = "knative-serving";
+
     // Every write asks for the configurations: they are parsed once a revision.
     private readonly ConditionalWeakTable<StoredObject, List<JsonObject>> _parsed = [];
 
@@ -65,13 +68,18 @@ internal sealed class AdmissionChain(ObjectStore store, ResourceRegistry registr
     // Webhooks are not asked about webhooks: a broken one could not be corrected. Nor about what a start writes before its webhook can answer.
     private List<JsonObject> Configured(string resource, ResourceRequest request)
     {
-        if (request.Caller.SkipsWebhooks || (request.Resource.Group == Group && request.Resource.Custom is null))
+        if (request.Caller.SkipsWebhooks || (request.Resource.Group == Group && request.Resource.Custom is null) || LeadsToControlPlane(request))
             return [];
         var webhooks = new List<JsonObject>();
         foreach (var configuration in store.Snapshot(Group, resource).Objects.Values)
             webhooks.AddRange(_parsed.GetValue(configuration, static c => [.. (c.Document().Array("webhooks") ?? []).OfType<JsonObject>()]));
         return webhooks;
     }
+
+    // What tells the way to the control plane, and which process leads it: a webhook of somebody else that is broken would keep it from starting for ever.
+    private static bool LeadsToControlPlane(ResourceRequest request) => request.Namespace == SystemNamespace
+        && request.Resource.Custom is null
+        && (request.Resource.Plural is "endpoints" or "endpointslices" or "leases" || (request.Resource.Plural == "pods" && request.Subresource == "status"));
 
     private async Task<JsonObject> MutateOnceAsync(
         JsonObject webhook, AdmissionOperation operation, ResourceRequest request, JsonObject document, JsonObject? old)
