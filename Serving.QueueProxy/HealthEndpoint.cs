@@ -43,6 +43,6 @@ internal sealed class HealthEndpoint(UserProber prober, Drainer drainer)
         }
 
         if (await prober.ProbeAsync(ProbeRequest.IsKubelet(context.Request))) await PlainText.WriteAsync(context, StatusCodes.Status200OK, DataplaneHeaders.QueueName);
-        else context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
+        else await PlainText.WriteErrorAsync(context, StatusCodes.Status503ServiceUnavailable, "the containers of this pod do not pass their readiness probes");
     }
 }

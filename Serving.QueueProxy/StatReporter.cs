@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http;
 using Serving.Concurrency;
+using Serving.Dataplane.Requests;
 using Serving.Dataplane.Statistics;
 
 namespace Serving.QueueProxy;
@@ -31,12 +32,7 @@ internal sealed class StatReporter : IDisposable
     /// <summary>Answers <c>GET /metrics</c>.</summary>
     public Task HandleAsync(HttpContext context)
     {
-        if (context.Request.Path != "/metrics")
-        {
-            context.Response.StatusCode = StatusCodes.Status404NotFound;
-            return Task.CompletedTask;
-        }
-
+        if (context.Request.Path != "/metrics") return PlainText.WriteErrorAsync(context, StatusCodes.Status404NotFound, "there is only /metrics here");
         var last = Volatile.Read(ref _last);
         context.Response.ContentType = StatCodec.ContentType;
         context.Response.ContentLength = last.Length;

@@ -48,14 +48,13 @@ internal sealed class HealthServer : IAsyncDisposable
         var name = context.Request.Path.Value?.Trim('/');
         if (name is not ("readyz" or "livez"))
         {
-            context.Response.StatusCode = StatusCodes.Status404NotFound;
+            await Dataplane.Requests.PlainText.WriteErrorAsync(context, StatusCodes.Status404NotFound, "there are only /readyz and /livez here");
             return;
         }
 
         if (!HttpMethods.IsGet(context.Request.Method) && !HttpMethods.IsHead(context.Request.Method))
         {
-            context.Response.StatusCode = StatusCodes.Status405MethodNotAllowed;
-            context.Response.Headers.Allow = "GET, HEAD";
+            await Dataplane.Requests.PlainText.WriteErrorAsync(context, StatusCodes.Status405MethodNotAllowed, "a probe comes by GET or HEAD", header: new("Allow", "GET, HEAD"));
             return;
         }
 

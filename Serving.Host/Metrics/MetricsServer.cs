@@ -55,7 +55,7 @@ internal sealed class MetricsServer : IAsyncDisposable
     {
         if (context.Request.Path != "/metrics")
         {
-            context.Response.StatusCode = StatusCodes.Status404NotFound;
+            await Dataplane.Requests.PlainText.WriteErrorAsync(context, StatusCodes.Status404NotFound, "there is only /metrics here");
             return;
         }
 
@@ -71,14 +71,14 @@ internal sealed class MetricsServer : IAsyncDisposable
                 await exporter.HandleAsync(context);
                 break;
             case ScrapeVerdict.Unauthenticated:
-                context.Response.Headers.WWWAuthenticate = "Bearer";
-                context.Response.StatusCode = StatusCodes.Status401Unauthorized;
+                await Dataplane.Requests.PlainText.WriteErrorAsync(
+                    context, StatusCodes.Status401Unauthorized, "a scrape needs the bearer token of a service account", header: new("WWW-Authenticate", "Bearer"));
                 break;
             case ScrapeVerdict.Forbidden:
-                context.Response.StatusCode = StatusCodes.Status403Forbidden;
+                await Dataplane.Requests.PlainText.WriteErrorAsync(context, StatusCodes.Status403Forbidden, "the account may not get the non-resource URL /metrics; a ClusterRole can allow it");
                 break;
             default:
-                context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
+                await Dataplane.Requests.PlainText.WriteErrorAsync(context, StatusCodes.Status503ServiceUnavailable, "the API server cannot be asked whether this scrape is allowed", retryAfter: "1");
                 break;
         }
     }

@@ -94,14 +94,14 @@ internal sealed partial class WebhookServer : IAsyncDisposable
         var request = http.Request;
         if (!handlers.TryGetValue(request.Path.Value ?? "", out var handler))
         {
-            http.Response.StatusCode = StatusCodes.Status404NotFound;
+            await FailAsync(http, StatusCodes.Status404NotFound, $"no webhook has this path; there are {string.Join(", ", handlers.Keys.Order(StringComparer.Ordinal))}").ConfigureAwait(false);
             return;
         }
 
         if (!HttpMethods.IsPost(request.Method))
         {
-            http.Response.StatusCode = StatusCodes.Status405MethodNotAllowed;
             http.Response.Headers.Allow = HttpMethods.Post;
+            await FailAsync(http, StatusCodes.Status405MethodNotAllowed, "an admission review comes by POST").ConfigureAwait(false);
             return;
         }
 

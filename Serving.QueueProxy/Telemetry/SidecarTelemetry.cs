@@ -4,6 +4,7 @@ using System.Reflection;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Serving.Dataplane;
+using Serving.Dataplane.Requests;
 using Serving.Observability;
 
 namespace Serving.QueueProxy.Telemetry;
@@ -64,9 +65,9 @@ internal sealed partial class SidecarTelemetry : IDisposable
     /// <summary>Answers a scrape.</summary>
     public Task HandleScrapeAsync(HttpContext context)
     {
-        if (context.Request.Path == "/metrics") return _exporter!.HandleAsync(context);
-        context.Response.StatusCode = StatusCodes.Status404NotFound;
-        return Task.CompletedTask;
+        return context.Request.Path == "/metrics"
+            ? _exporter!.HandleAsync(context)
+            : PlainText.WriteErrorAsync(context, StatusCodes.Status404NotFound, "there is only /metrics here");
     }
 
     /// <summary>Sends and writes what is left.</summary>

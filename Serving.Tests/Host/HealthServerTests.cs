@@ -71,7 +71,8 @@ internal sealed class HealthServerTests : IProcessHealth
 
     [TestCase("/", HttpStatusCode.NotFound)]
     [TestCase("/metrics", HttpStatusCode.NotFound)]
-    public async Task Other_paths_are_not_there(string path, HttpStatusCode expected) => (await GetAsync(path)).Status.Should().Be(expected);
+    public async Task Other_paths_are_not_there(string path, HttpStatusCode expected) =>
+        (await GetAsync(path)).Should().Be((expected, "there are only /readyz and /livez here\n"));
 
     [Test]
     public async Task Nothing_can_be_written()
@@ -79,6 +80,8 @@ internal sealed class HealthServerTests : IProcessHealth
         using var response = await client.PostAsync("/readyz", content: null);
 
         response.StatusCode.Should().Be(HttpStatusCode.MethodNotAllowed);
+        response.Content.Headers.Allow.Should().Equal("GET", "HEAD");
+        (await response.Content.ReadAsStringAsync()).Should().Be("a probe comes by GET or HEAD\n");
     }
 
     private async Task<(HttpStatusCode Status, string Body)> GetAsync(string path)

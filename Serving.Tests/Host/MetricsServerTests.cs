@@ -30,6 +30,7 @@ public sealed class MetricsServerTests
         response.Content.Headers.ContentType!.ToString().Should().StartWith("text/plain; version=0.0.4");
         (await response.Content.ReadAsStringAsync()).Should().Contain("# TYPE dotnet_gc_collections_total counter");
         other.StatusCode.Should().Be(HttpStatusCode.NotFound);
+        (await other.Content.ReadAsStringAsync()).Should().Be("there is only /metrics here\n");
     }
 
     [Test]
@@ -52,7 +53,9 @@ public sealed class MetricsServerTests
             using var request = new HttpRequestMessage(HttpMethod.Get, $"https://{server.EndPoint}/metrics");
             request.Headers.Authorization = token is null ? null : new AuthenticationHeaderValue("Bearer", token);
             using var response = await http.SendAsync(request);
-            (await response.Content.ReadAsStringAsync()).Contains("dotnet_gc", StringComparison.Ordinal).Should().Be(response.StatusCode == HttpStatusCode.OK);
+            var body = await response.Content.ReadAsStringAsync();
+            body.Should().NotBeEmpty("every error says why");
+            body.Contains("dotnet_gc", StringComparison.Ordinal).Should().Be(response.StatusCode == HttpStatusCode.OK);
             return response.StatusCode;
         }
 

@@ -87,7 +87,8 @@ internal sealed partial class StatisticsServer : IAsyncDisposable
     {
         if (!context.WebSockets.IsWebSocketRequest)
         {
-            context.Response.StatusCode = ProbeRequest.IsKubelet(context.Request) ? StatusCodes.Status200OK : StatusCodes.Status400BadRequest;
+            if (!ProbeRequest.IsKubelet(context.Request))
+                await PlainText.WriteErrorAsync(context, StatusCodes.Status400BadRequest, "this port takes the statistics of activators, over a WebSocket").ConfigureAwait(false);
             return;
         }
 
@@ -96,7 +97,7 @@ internal sealed partial class StatisticsServer : IAsyncDisposable
             if (Interlocked.Increment(ref connections) > most)
             {
                 LogFull(context.Connection.RemoteIpAddress, most);
-                context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
+                await PlainText.WriteErrorAsync(context, StatusCodes.Status503ServiceUnavailable, $"all {most} connections for statistics are taken", retryAfter: "1").ConfigureAwait(false);
                 return;
             }
 

@@ -10,7 +10,7 @@ namespace Serving.Dataplane.Requests;
 public static class PlainText
 {
     /// <summary>Responds with <paramref name="status"/> and exactly <paramref name="body"/>. The response must not have started.</summary>
-    public static Task WriteAsync(HttpContext context, int status, string body) => WriteAsync(context, status, body, nosniff: false, retryAfter: null, unserved: null);
+    public static Task WriteAsync(HttpContext context, int status, string body) => WriteAsync(context, status, body, nosniff: false, null, null, null);
 
     /// <summary>Responds with an error: the text ends in a line feed and is not to be taken for anything but text.</summary>
     /// <param name="context">The request; its response must not have started.</param>
@@ -18,8 +18,10 @@ public static class PlainText
     /// <param name="message">What is wrong.</param>
     /// <param name="retryAfter">When to try again, in seconds; null to leave that open.</param>
     /// <param name="unserved">What became of the request, for whoever may send it elsewhere (<see cref="Unserved"/>); null for nothing to say.</param>
-    public static Task WriteErrorAsync(HttpContext context, int status, string message, string? retryAfter = null, string? unserved = null) =>
-        WriteAsync(context, status, message + "\n", nosniff: true, retryAfter, unserved);
+    /// <param name="header">A header that belongs to the status, as <c>Allow</c> to 405; null for none.</param>
+    public static Task WriteErrorAsync(
+        HttpContext context, int status, string message, string? retryAfter = null, string? unserved = null, KeyValuePair<string, string>? header = null) =>
+        WriteAsync(context, status, message + "\n", nosniff: true, retryAfter, unserved, header);
 
     /// <summary>Responds that too many requests wait already, and when to try again.</summary>
     public static Task WriteOverloadAsync(HttpContext context) =>
@@ -36,7 +38,7 @@ public static class PlainText
             : WriteErrorAsync(context, StatusCodes.Status500InternalServerError, "an internal error ended the request; it is in the log");
     }
 
-    private static Task WriteAsync(HttpContext context, int status, string text, bool nosniff, string? retryAfter, string? unserved)
+    private static Task WriteAsync(HttpContext context, int status, string text, bool nosniff, string? retryAfter, string? unserved, KeyValuePair<string, string>? header)
     {
         ArgumentNullException.ThrowIfNull(context);
         ArgumentNullException.ThrowIfNull(text);
@@ -44,6 +46,7 @@ public static class PlainText
         response.Clear();
         if (retryAfter is not null) response.Headers.RetryAfter = retryAfter;
         if (unserved is not null) response.Headers[DataplaneHeaders.Unserved] = unserved;
+        if (header is { } one) response.Headers[one.Key] = one.Value;
         if (status >= StatusCodes.Status400BadRequest && GrpcError.IsFor(context.Request)) return GrpcError.WriteAsync(response, status, text.TrimEnd('\n'));
         var body = Encoding.UTF8.GetBytes(text);
         response.StatusCode = status;
