@@ -9,9 +9,11 @@ using Serving.Api;
 using Serving.Api.Config;
 using Serving.Api.Core;
 using Serving.Api.Knative;
+using Serving.Dataplane;
 using Serving.Dataplane.Statistics;
 using Serving.Kubernetes;
 using Serving.Observability;
+using Serving.Tests.Dataplane;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Activator;
@@ -127,6 +129,31 @@ public sealed class ActivatorModuleTests : IRequestStatSink
 
         responses.Should().OnlyContain(response => response.StatusCode == HttpStatusCode.OK);
         most.Should().Be(1);
+    }
+
+    [Test]
+    public async Task A_request_that_one_pod_lost_meets_no_closed_connection_to_the_next([Values(1, 2)] int version)
+    {
+        PutRevision();
+        var connections = new UsedConnections();
+        await using var good = await FakePod.StartAsync(connections.HandleAsync);
+        await using var losing = await FakePod.StartAsync(static context =>
+        {
+            context.Response.StatusCode = 502;
+            context.Response.Headers[DataplaneHeaders.Unserved] = Unserved.Lost;
+            return Task.CompletedTask;
+        });
+        _cluster.Put(Resources.Pods, good.Object("good", ready: true));
+        _cluster.Put(Resources.Pods, losing.Object("losing", ready: true));
+
+        for (var i = 0; i < 30; i++)
+        {
+            using var response = await SendAsync(version);
+            ((int)response.StatusCode, await response.Content.ReadAsStringAsync()).Should().Be((200, "ok"));
+        }
+
+        losing.Requests.Should().BePositive();
+        connections.Closed.Should().BePositive();
     }
 
     [Test]
@@ -350,11 +377,11 @@ public sealed class ActivatorModuleTests : IRequestStatSink
         Spec = new() { ContainerConcurrency = concurrency, TimeoutSeconds = timeoutSeconds, Containers = [new() { Name = "user-container" }] },
     });
 
-    private Uri Uri() => new($"http://{_activator.Endpoints[0]}/");
+    private Uri Uri(int version = 1) => new($"http://{_activator.Endpoints[version - 1]}/");
 
-    private async Task<HttpResponseMessage> SendAsync()
+    private async Task<HttpResponseMessage> SendAsync(int version = 1)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Get, Uri());
+        using var request = new HttpRequestMessage(HttpMethod.Get, Uri(version)) { Version = new Version(version, version == 1 ? 1 : 0), VersionPolicy = HttpVersionPolicy.RequestVersionExact };
         request.Headers.Host = "hello.example";
         request.Headers.Add("Knative-Serving-Namespace", "ns");
         request.Headers.Add("Knative-Serving-Revision", "rev");

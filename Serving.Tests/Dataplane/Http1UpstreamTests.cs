@@ -185,6 +185,26 @@ public sealed class Http1UpstreamTests
         (await getting).Should().Be("2");
     }
 
+    [Test]
+    public async Task Sends_what_was_sent_before_on_a_new_connection()
+    {
+        var getting = _client.GetStringAsync(Uri);
+        using (var idle = await _destination.AcceptAsync())
+        {
+            await idle.ReadUntilAsync("\r\n\r\n");
+            await idle.WriteAsync("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1");
+            await getting;
+            using var request = new HttpRequestMessage(HttpMethod.Get, Uri) { Headers = { { DataplaneHeaders.Resent, "true" } } };
+            var resending = _client.SendAsync(request);
+            using var made = await _destination.AcceptAsync();
+            (await made.ReadUntilAsync("\r\n\r\n")).Should().NotContain(DataplaneHeaders.Resent, "no program need see it");
+            idle.Dispose();
+            await made.WriteAsync("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n2");
+            using var response = await resending;
+            (await response.Content.ReadAsStringAsync()).Should().Be("2");
+        }
+    }
+
     [TestCase("GET")]
     [TestCase("PUT")]
     [TestCase("DELETE")]

@@ -94,6 +94,9 @@ internal sealed class Http2Frames : IDisposable
             }
         }
 
+        /// <summary>Closes at once; what has not been read makes the kernel reset the connection.</summary>
+        public void Cut() => stream.Socket.Close();
+
         public void Dispose() => stream.Dispose();
 
         private async Task<(byte Type, byte Flags, int Id, byte[] Payload)> ReadAsync()

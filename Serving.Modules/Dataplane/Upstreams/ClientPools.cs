@@ -1,19 +1,31 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Text;
+using Serving.Dataplane.Http2;
 
 namespace Serving.Dataplane;
 
 /// <summary>.NET's HTTP clients, one for clear text and one for each way to verify a destination, without anything that would change a request.</summary>
-internal sealed class ClientPools(UpstreamOptions options) : IDisposable
+internal sealed class ClientPools : IDisposable
 {
     private const int MaxTlsPools = 256;
+    private const int MaxRemembered = 1024;
     private static readonly int ResponseHeaderKilobytes = 256;
+    private static readonly TimeSpan Memory = TimeSpan.FromMinutes(1);
 
-    private readonly HttpMessageInvoker _plain = new(Handler(options, null));
+    private readonly UpstreamOptions _options;
+    private readonly HttpMessageInvoker _plain;
     private readonly ConcurrentDictionary<UpstreamTls, HttpMessageInvoker> _tls = new();
+    private readonly ConcurrentDictionary<string, long> _connected = new();
+
+    public ClientPools(UpstreamOptions options)
+    {
+        _options = options;
+        _plain = Fresh(null);
+    }
 
     /// <summary>The client for destinations that are verified in this way; null for clear text.</summary>
     public HttpMessageInvoker For(UpstreamTls? tls)
@@ -23,8 +35,20 @@ internal sealed class ClientPools(UpstreamOptions options) : IDisposable
 
         // Trust that changes leaves pools behind; requests in flight keep theirs alive, idle ones are collected.
         if (_tls.Count >= MaxTlsPools) _tls.Clear();
-        return _tls.GetOrAdd(tls, key => new HttpMessageInvoker(Handler(options, key)));
+        return _tls.GetOrAdd(tls, Fresh);
     }
+
+    /// <summary>A client without a connection yet, for whoever must not meet one that was used before. The caller disposes it.</summary>
+    public HttpMessageInvoker Fresh(UpstreamTls? tls) => new(Handler(_options, tls, connected: Remember));
+
+    /// <summary>
+    /// Whether a request went out on a connection that had been used by others before: none was made to its destination since it began. Of one
+    /// that is long under way nobody knows any more.
+    /// </summary>
+    /// <param name="authority">The authority of the request's URI.</param>
+    /// <param name="began">When the request began.</param>
+    public bool WasUsed(string authority, long began) =>
+        Stopwatch.GetElapsedTime(began) < Memory && (!_connected.TryGetValue(authority, out var last) || last < began);
 
     public void Dispose()
     {
@@ -32,19 +56,32 @@ internal sealed class ClientPools(UpstreamOptions options) : IDisposable
         foreach (var pool in _tls.Values) pool.Dispose();
     }
 
+    private void Remember(string authority)
+    {
+        _connected[authority] = Stopwatch.GetTimestamp();
+        if (_connected.Count <= MaxRemembered) return;
+        foreach (var entry in _connected)
+        {
+            if (Stopwatch.GetElapsedTime(entry.Value) > Memory) _connected.TryRemove(entry);
+        }
+    }
+
     /// <summary>A handler of clients.</summary>
     /// <param name="options">How to connect.</param>
     /// <param name="tls">How to verify the destination; null for clear text.</param>
     /// <param name="connecting">Called before each connection is made; may throw to refuse it.</param>
-    internal static SocketsHttpHandler Handler(UpstreamOptions options, UpstreamTls? tls, Action? connecting = null) => new()
+    /// <param name="connected">Called with the authority of each connection that was made.</param>
+    internal static SocketsHttpHandler Handler(UpstreamOptions options, UpstreamTls? tls, Action? connecting = null, Action<string>? connected = null) => new()
     {
         ActivityHeadersPropagator = null,
         AllowAutoRedirect = false,
         AutomaticDecompression = DecompressionMethods.None,
-        ConnectCallback = (context, cancellation) =>
+        ConnectCallback = async (context, cancellation) =>
         {
             connecting?.Invoke();
-            return ConnectAsync(context, options.ConnectTimeout, tls, cancellation);
+            var connection = await ConnectAsync(context, options.ConnectTimeout, tls, cancellation);
+            connected?.Invoke(context.InitialRequestMessage.RequestUri!.Authority);
+            return connection;
         },
         EnableMultipleHttp2Connections = true,
         KeepAlivePingDelay = TimeSpan.FromSeconds(30),
@@ -68,10 +105,10 @@ internal sealed class ClientPools(UpstreamOptions options) : IDisposable
         try
         {
             await socket.ConnectAsync(context.DnsEndPoint, deadline.Token);
-            var stream = new NetworkStream(socket, ownsSocket: true);
-            if (tls is null) return stream;
-            var protocol = context.InitialRequestMessage.Version.Major == 2 ? SslApplicationProtocol.Http2 : SslApplicationProtocol.Http11;
-            return await TlsHandshake.OverAsync(stream, tls, protocol, deadline.Token);
+            Stream stream = new NetworkStream(socket, ownsSocket: true);
+            var http2 = context.InitialRequestMessage.Version.Major == 2;
+            if (tls is not null) stream = await TlsHandshake.OverAsync(stream, tls, http2 ? SslApplicationProtocol.Http2 : SslApplicationProtocol.Http11, deadline.Token);
+            return http2 ? new SessionStream(stream) : stream;
         }
         catch (Exception exception)
         {

@@ -111,6 +111,40 @@ public sealed class DeadProgramTests
         deaths.Should().BeInRange(1, most);
     }
 
+    [TestCase("http")]
+    [TestCase("http2")]
+    public async Task A_request_that_one_pod_lost_meets_no_closed_connection_in_the_next(string portName)
+    {
+        var connections = new UsedConnections();
+        await using var program = await TestServer.StartAsync(connections.HandleAsync);
+        var lost = 0;
+        await using var losing = await TestServer.StartAsync(context =>
+        {
+            Interlocked.Increment(ref lost);
+            context.Response.StatusCode = 502;
+            context.Response.Headers[DataplaneHeaders.Unserved] = Unserved.Lost;
+            return Task.CompletedTask;
+        });
+        await using var ready = await TestServer.StartAsync(static _ => Task.CompletedTask);
+        using var pod = QueueProxyProcess.Start(program.EndPoint.Port, ("SERVING_READINESS_PROBE", $$"""{"tcpSocket":{"host":"127.0.0.1","port":{{ready.EndPoint.Port}}} }"""));
+        await pod.ReadyAsync(client);
+        await using var gateway = await RunningGateway.StartAsync();
+        gateway.Cluster.PutService("rev", portName);
+        gateway.Cluster.PutEndpoints("rev", losing.EndPoint, new IPEndPoint(IPAddress.Parse(pod.Serving.Host), pod.Serving.Port));
+        gateway.Cluster.PutIngress("rev", Rule("rev.test", To("rev")));
+        await gateway.RoutedAsync("rev");
+
+        // Each request leaves a connection to the program behind that the next one would find closed.
+        for (var i = 0; i < 30; i++)
+        {
+            using var response = await SendAsync(gateway, "GET", "/");
+            ((int)response.StatusCode, await response.Content.ReadAsStringAsync()).Should().Be((200, "ok"));
+        }
+
+        lost.Should().BePositive();
+        connections.Closed.Should().BePositive();
+    }
+
     private static async Task EchoLengthAsync(HttpContext context)
     {
         using var body = new MemoryStream();

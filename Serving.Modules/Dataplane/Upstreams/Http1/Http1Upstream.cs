@@ -36,7 +36,10 @@ internal sealed partial class Http1Upstream : IUpstream, IDisposable
     {
         var shape = RequestShape.Of(context);
         var pool = _pools.GetOrAdd(new Destination(target.Address, target.Tls), static (_, most) => new Http1Pool(most), _options.MostIdleConnections);
-        var connection = pool.Take();
+
+        // What was sent twice perhaps is never sent again, so it must not meet an idle connection that turns out to be closed.
+        var resent = target.Resent || context.Request.Headers.ContainsKey(DataplaneHeaders.Resent);
+        var connection = resent ? null : pool.Take();
         var again = false;
         while (true)
         {
@@ -80,12 +83,11 @@ internal sealed partial class Http1Upstream : IUpstream, IDisposable
             if (outcome == Http1Outcome.Done) return unserved;
 
             // A connection that was idle may be closed just as it is used again. Of a new one that is no excuse: the request was being worked on.
-            var stale = outcome == Http1Outcome.Stale && reused && !again;
-            if (!stale || !shape.IsReplayable(context.Request.Method) || target.Resent || context.Request.Headers.ContainsKey(DataplaneHeaders.Resent))
+            if (outcome != Http1Outcome.Stale || !reused || !shape.IsReplayable(context.Request.Method))
                 return await OutcomeAsync(context, target, shape, exchange, outcome);
 
-            // Whoever gets it next must not send it a third time.
-            if (target.IsQueueProxy) context.Request.Headers[DataplaneHeaders.Resent] = "true";
+            // Whoever gets it next, here or behind the destination, must not send it a third time.
+            context.Request.Headers[DataplaneHeaders.Resent] = "true";
             again = true;
             connection = null;
         }

@@ -45,7 +45,8 @@ internal static class RequestHead
     }
 
     /// <summary>Whether a header of the client goes on as it is, unless its connection named it.</summary>
-    public static bool Travels(in UpstreamTarget target, string name) => !IsFraming(name) && !HopHeaders.Contains(name) && !IsChanged(target, name);
+    public static bool Travels(in UpstreamTarget target, string name) =>
+        !IsFraming(name) && !HopHeaders.Contains(name) && !IsChanged(target, name) && (target.IsQueueProxy || !IsResent(name));
 
     private static bool TryEnd(SendBuffer output, IHeaderDictionary headers, in RequestShape shape)
     {
@@ -96,6 +97,9 @@ internal static class RequestHead
         name.Length == 0 || name[0] == ':'
         || (name.Length == 4 && name.Equals("Host", StringComparison.OrdinalIgnoreCase))
         || (name.Length == 14 && name.Equals("Content-Length", StringComparison.OrdinalIgnoreCase));
+
+    // A mark between our own hops, which no program need see.
+    private static bool IsResent(string name) => name.Length == DataplaneHeaders.Resent.Length && name.Equals(DataplaneHeaders.Resent, StringComparison.OrdinalIgnoreCase);
 
     private static bool IsChanged(in UpstreamTarget target, string name)
     {

@@ -1,13 +1,16 @@
+using System.Diagnostics;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Logging;
+using Serving.Dataplane.Http1;
 using Serving.Dataplane.Requests;
 
 namespace Serving.Dataplane.Http2;
 
 /// <summary>
-/// Forwards over HTTP/2 with .NET's client, both directions at once, trailers and gRPC included. Only what the server says it did not
-/// process (REFUSED_STREAM, or above the last stream of a GOAWAY) is sent again.
+/// Forwards over HTTP/2 with .NET's client, both directions at once, trailers and gRPC included. What the server says it did not process
+/// (REFUSED_STREAM, or above the last stream of a GOAWAY) is sent again. So is an idempotent request without a body, once, whose connection had
+/// been used before and ended without saying so, as idle connections do.
 /// </summary>
 internal sealed partial class Http2Upstream(UpstreamOptions options) : IUpstream, IDisposable
 {
@@ -21,44 +24,60 @@ internal sealed partial class Http2Upstream(UpstreamOptions options) : IUpstream
     public async ValueTask<UpstreamResult> ForwardAsync(HttpContext context, UpstreamTarget target, CancellationToken cancellation)
     {
         var hasBody = context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody ?? true;
-        var body = new Http2RequestBody(hasBody ? context.Request.BodyReader : null, context.Request.ContentLength);
-        using var request = Http2Head.Request(context, target, body);
-        using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellation, context.RequestAborted);
-        var delivered = false;
-        Exception failure;
-        try
+
+        // What was sent twice perhaps is never sent again, so it must not meet a used connection that turns out to be closed.
+        var resent = target.Resent || context.Request.Headers.ContainsKey(DataplaneHeaders.Resent);
+        var again = false;
+        while (true)
         {
-            using var response = await _pools.For(target.Tls).SendAsync(request, ended.Token);
-            var unserved = Http2Head.Unserved(response);
-            if (target.IsQueueProxy && unserved is UpstreamResult.Unsent or UpstreamResult.Lost)
+            var began = Stopwatch.GetTimestamp();
+            var body = new Http2RequestBody(hasBody ? context.Request.BodyReader : null, context.Request.ContentLength);
+            using var request = Http2Head.Request(context, target, body);
+            using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellation, context.RequestAborted);
+            using var fresh = resent ? _pools.Fresh(target.Tls) : null;
+            var (answered, delivered) = (false, false);
+            Exception failure;
+            try
             {
-                await ended.CancelAsync();
+                using var response = await (fresh ?? _pools.For(target.Tls)).SendAsync(request, ended.Token);
+                answered = true;
+                var unserved = Http2Head.Unserved(response);
+                if (target.IsQueueProxy && unserved is UpstreamResult.Unsent or UpstreamResult.Lost)
+                {
+                    await ended.CancelAsync();
+                    await body.EndAsync(TimeSpan.Zero);
+                    if (body.IsUnread) return UnservedOf(context, unserved);
+                    return await FailAsync(context, target, null, "the program refused the connection, and too much of the request's body was read to send it to another");
+                }
+
+                body.Release();
+                Http2Head.Copy(response, context.Response);
+                await CopyBodyAsync(context, response, ended.Token);
+                Http2Head.CopyTrailers(response, context.Response);
+                await context.Response.CompleteAsync();
+                delivered = true;
+                await body.EndAsync(RequestEndGrace);
+                return target.IsQueueProxy ? unserved : UpstreamResult.Done;
+            }
+            catch (Exception exception) when (exception is HttpRequestException or IOException or OperationCanceledException or ObjectDisposedException or InvalidOperationException)
+            {
+                failure = exception;
+            }
+            finally
+            {
+                // Whatever became of it: nobody may read the client's body when this returns.
+                if (!delivered) await ended.CancelAsync();
                 await body.EndAsync(TimeSpan.Zero);
-                if (body.IsUnread) return UnservedOf(context, unserved);
-                return await FailAsync(context, target, null, "the program refused the connection, and too much of the request's body was read to send it to another");
             }
 
-            body.Release();
-            Http2Head.Copy(response, context.Response);
-            await CopyBodyAsync(context, response, ended.Token);
-            Http2Head.CopyTrailers(response, context.Response);
-            await context.Response.CompleteAsync();
-            delivered = true;
-            await body.EndAsync(RequestEndGrace);
-            return target.IsQueueProxy ? unserved : UpstreamResult.Done;
-        }
-        catch (Exception exception) when (exception is HttpRequestException or IOException or OperationCanceledException or ObjectDisposedException or InvalidOperationException)
-        {
-            failure = exception;
-        }
-        finally
-        {
-            // Whatever became of it: nobody may read the client's body when this returns.
-            if (!delivered) await ended.CancelAsync();
-            await body.EndAsync(TimeSpan.Zero);
-        }
+            var stale = !resent && !answered && IsLoss(failure) && _pools.WasUsed(request.RequestUri!.Authority, began);
+            if (!stale || cancellation.IsCancellationRequested || context.RequestAborted.IsCancellationRequested || !RequestShape.Of(context).IsReplayable(context.Request.Method))
+                return await OutcomeAsync(context, target, body, failure, again, cancellation);
 
-        return await OutcomeAsync(context, target, body, failure, cancellation);
+            // Whoever gets it next, here or behind the destination, must not send it a third time.
+            context.Request.Headers[DataplaneHeaders.Resent] = "true";
+            resent = again = true;
+        }
     }
 
     public void Dispose() => _pools.Dispose();
@@ -96,7 +115,7 @@ internal sealed partial class Http2Upstream(UpstreamOptions options) : IUpstream
     }
 
     private async ValueTask<UpstreamResult> OutcomeAsync(
-        HttpContext context, UpstreamTarget target, Http2RequestBody body, Exception failure, CancellationToken cancellation)
+        HttpContext context, UpstreamTarget target, Http2RequestBody body, Exception failure, bool again, CancellationToken cancellation)
     {
         var response = context.Response;
 
@@ -127,7 +146,7 @@ internal sealed partial class Http2Upstream(UpstreamOptions options) : IUpstream
         {
             LogNotConnected(target.Address, failure.Message);
             response.Clear();
-            return UpstreamResult.NotConnected;
+            return again ? UpstreamResult.Lost : UpstreamResult.NotConnected;
         }
 
         var secure = failure is HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError } or HttpRequestException { InnerException: System.Security.Authentication.AuthenticationException };
@@ -147,6 +166,10 @@ internal sealed partial class Http2Upstream(UpstreamOptions options) : IUpstream
         return http.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError
             || Protocol(failure) is { ErrorCode: RefusedStream };
     }
+
+    // The connection ended, and the server said nothing of the request by HTTP/2.
+    private static bool IsLoss(Exception failure) =>
+        failure is HttpRequestException { HttpRequestError: HttpRequestError.Unknown or HttpRequestError.ResponseEnded } && Protocol(failure) is null;
 
     private static HttpProtocolException? Protocol(Exception? failure)
     {
