@@ -16,7 +16,8 @@ internal static class HeadSize
     {
         // The path and the query are kept beside the target.
         var bytes = PerRequest + (4L * target.Length);
-        foreach (var (name, values) in headers)
+        using var fields = HeaderFields.Of(headers);
+        foreach (var (name, values) in fields.Span)
         {
             bytes += 2L * name.Length;
             for (var i = 0; i < values.Count; i++) bytes += PerValue + (2L * (values[i]?.Length ?? 0));

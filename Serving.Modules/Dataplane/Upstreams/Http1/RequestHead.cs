@@ -27,7 +27,8 @@ internal static class RequestHead
         output.Append("\r\n"u8);
 
         var headers = request.Headers;
-        foreach (var (name, values) in headers)
+        using var fields = HeaderFields.Of(headers);
+        foreach (var (name, values) in fields.Span)
         {
             if (!Travels(target, name)) continue;
             if (!TryAppend(output, name, values)) return false;

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http;
 using Serving.Api.WellKnown;
+using Serving.Dataplane;
 
 namespace Serving.Networking.Gateway.Proxying;
 
@@ -14,23 +15,13 @@ internal static class InternalHeaders
     /// <summary>Takes all of them off, but the tag header where <paramref name="keepTag"/> says so.</summary>
     public static void Remove(IHeaderDictionary headers, bool keepTag)
     {
-        List<string>? found = null;
-        foreach (var (name, _) in headers)
+        using var fields = HeaderFields.Of(headers);
+        foreach (var (name, _) in fields.Span)
         {
             if (Is(name) && !(keepTag && name.Equals(Headers.Tag, StringComparison.OrdinalIgnoreCase)))
             {
-                (found ??= []).Add(name);
+                headers.Remove(name);
             }
-        }
-
-        if (found is null)
-        {
-            return;
-        }
-
-        foreach (var name in found)
-        {
-            headers.Remove(name);
         }
     }
 

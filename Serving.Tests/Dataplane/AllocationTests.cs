@@ -1,0 +1,143 @@
+using System.Net;
+using System.Net.Sockets;
+using FluentAssertions;
+using Microsoft.Extensions.Logging.Abstractions;
+using NUnit.Framework;
+using Serving.QueueProxy;
+using Serving.Tests.Networking.Gateway;
+
+namespace Serving.Tests.Dataplane;
+
+/// <summary>What a hop allocates for an HTTP/1.1 request. Client and program allocate nothing, so that all there is, is the hop's.</summary>
+[TestFixture]
+[NonParallelizable]
+[CancelAfter(120_000)]
+public sealed class AllocationTests
+{
+    private const int Requests = 2000;
+    private const int Rounds = 6;
+
+    [Test]
+    public async Task Of_the_sidecar()
+    {
+        using var program = new LeanProgram();
+        var config = new QueueProxyConfig
+        {
+            Namespace = "ns",
+            Configuration = "config",
+            Revision = "rev",
+            Pod = "pod",
+            ListenAddress = IPAddress.Loopback,
+            ServingPort = 0,
+            TlsPort = 0,
+            AdminPort = 0,
+            StatsPort = 0,
+            UserPort = program.EndPoint.Port,
+            ContainerConcurrency = 0,
+            Timeout = TimeSpan.FromSeconds(300),
+        };
+        await using var sidecar = new QueueProxyServer(config, static _ => null, TimeProvider.System, NullLoggerFactory.Instance);
+        await sidecar.StartAsync(default);
+
+        Allocated(sidecar.Endpoint, "h").Should().BeLessThan(240);
+    }
+
+    [Test]
+    public async Task Of_the_gateway()
+    {
+        using var program = new LeanProgram();
+        await using var gateway = await RunningGateway.StartAsync();
+        gateway.Cluster.PutService("lean");
+        gateway.Cluster.PutEndpoints("lean", program.EndPoint);
+        gateway.Cluster.PutIngress("lean", Networking.Gateway.Cluster.Rule("lean.test", Networking.Gateway.Cluster.To("lean")));
+        await gateway.RoutedAsync("lean");
+
+        Allocated(gateway.External, "lean.test").Should().BeLessThan(300);
+    }
+
+    private static long Allocated(IPEndPoint server, string host)
+    {
+        var request = System.Text.Encoding.ASCII.GetBytes($"GET / HTTP/1.1\r\nHost: {host}\r\nUser-Agent: lean\r\nAccept: */*\r\n\r\n");
+        using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        socket.Connect(server);
+        var least = long.MaxValue;
+        for (var round = 0; round < Rounds; round++)
+        {
+            var before = GC.GetTotalAllocatedBytes(precise: true);
+            for (var i = 0; i < Requests; i++) Exchange(socket, request);
+            least = Math.Min(least, (GC.GetTotalAllocatedBytes(precise: true) - before) / Requests);
+        }
+
+        TestContext.Out.WriteLine($"{least} bytes a request");
+        return least;
+    }
+
+    private static void Exchange(Socket socket, ReadOnlySpan<byte> request)
+    {
+        socket.Send(request);
+        Span<byte> response = stackalloc byte[1024];
+        var length = 0;
+        while (!response[..length].EndsWith("hello"u8))
+        {
+            var read = socket.Receive(response[length..]);
+            if (read == 0) throw new EndOfStreamException();
+            length += read;
+        }
+    }
+
+    /// <summary>Says hello to every request, on threads of its own.</summary>
+    private sealed class LeanProgram : IDisposable
+    {
+        private readonly Socket _listener = new(SocketType.Stream, ProtocolType.Tcp);
+
+        public LeanProgram()
+        {
+            _listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+            _listener.Listen();
+            new Thread(Accept) { IsBackground = true }.Start();
+        }
+
+        public IPEndPoint EndPoint => (IPEndPoint)_listener.LocalEndPoint!;
+
+        public void Dispose() => _listener.Dispose();
+
+        private void Accept()
+        {
+            try
+            {
+                while (true)
+                {
+                    var socket = _listener.Accept();
+                    new Thread(() => Serve(socket)) { IsBackground = true }.Start();
+                }
+            }
+            catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
+            {
+                // The test is over.
+            }
+        }
+
+        private static void Serve(Socket socket)
+        {
+            using var connection = socket;
+            Span<byte> request = stackalloc byte[4096];
+            try
+            {
+                var length = 0;
+                while (true)
+                {
+                    var read = connection.Receive(request[length..]);
+                    if (read == 0) return;
+                    length += read;
+                    if (!request[..length].EndsWith("\r\n\r\n"u8)) continue;
+                    length = 0;
+                    connection.Send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"u8);
+                }
+            }
+            catch (SocketException)
+            {
+                // The hop has closed it.
+            }
+        }
+    }
+}
