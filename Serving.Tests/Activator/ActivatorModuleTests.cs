@@ -132,6 +132,23 @@ public sealed class ActivatorModuleTests : IRequestStatSink
     }
 
     [Test]
+    public async Task A_node_that_answers_no_connection_keeps_no_request()
+    {
+        _network = new NetworkConfig { MeshCompatibilityMode = MeshCompatibilityMode.Disabled };
+        PutRevision();
+        using var hole = await BlackHole.OpenAsync();
+        await using var good = await FakePod.StartAsync();
+        _cluster.Put(Resources.Pods, FakePod.Object("hole", hole.EndPoint.Port, ready: true));
+        _cluster.Put(Resources.Pods, good.Object("good", ready: true));
+
+        for (var i = 0; i < 4; i++)
+        {
+            using var response = await SendAsync();
+            response.StatusCode.Should().Be(HttpStatusCode.OK);
+        }
+    }
+
+    [Test]
     public async Task A_request_that_one_pod_lost_meets_no_closed_connection_to_the_next([Values(1, 2)] int version)
     {
         PutRevision();

@@ -20,6 +20,7 @@ internal sealed class ClientPools : IDisposable
     private readonly HttpMessageInvoker _plain;
     private readonly ConcurrentDictionary<UpstreamTls, HttpMessageInvoker> _tls = new();
     private readonly ConcurrentDictionary<string, long> _connected = new();
+    private readonly ConcurrentDictionary<string, long> _failed = new();
 
     public ClientPools(UpstreamOptions options)
     {
@@ -39,16 +40,14 @@ internal sealed class ClientPools : IDisposable
     }
 
     /// <summary>A client without a connection yet, for whoever must not meet one that was used before. The caller disposes it.</summary>
-    public HttpMessageInvoker Fresh(UpstreamTls? tls) => new(Handler(_options, tls, connected: Remember));
+    public HttpMessageInvoker Fresh(UpstreamTls? tls) => new(Handler(_options, (context, cancellation) => ConnectAsync(context, tls, cancellation)));
 
     /// <summary>
     /// Whether a request went out on a connection that had been used by others before: none was made to its destination since it began. Of one
     /// that is long under way nobody knows any more.
     /// </summary>
-    /// <param name="authority">The authority of the request's URI.</param>
-    /// <param name="began">When the request began.</param>
-    public bool WasUsed(string authority, long began) =>
-        Stopwatch.GetElapsedTime(began) < Memory && (!_connected.TryGetValue(authority, out var last) || last < began);
+    public bool WasUsed(SessionRequest request) =>
+        Stopwatch.GetElapsedTime(request.Began) < Memory && (!_connected.TryGetValue(request.RequestUri!.Authority, out var last) || last < request.Began);
 
     public void Dispose()
     {
@@ -56,13 +55,34 @@ internal sealed class ClientPools : IDisposable
         foreach (var pool in _tls.Values) pool.Dispose();
     }
 
-    private void Remember(string authority)
+    // The client makes one connection after the other, for one waiting request each. Where nobody answers each would take its whole time limit
+    // behind those before it, so one that waited while an attempt failed has failed with it.
+    private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, UpstreamTls? tls, CancellationToken cancellation)
     {
-        _connected[authority] = Stopwatch.GetTimestamp();
-        if (_connected.Count <= MaxRemembered) return;
-        foreach (var entry in _connected)
+        var authority = context.InitialRequestMessage.RequestUri!.Authority;
+        if (_failed.TryGetValue(authority, out var last) && context.InitialRequestMessage is SessionRequest { Began: var began } && began < last)
+            throw new TimeoutException($"No connection to {authority}: the attempt before failed while this one waited.");
+        try
         {
-            if (Stopwatch.GetElapsedTime(entry.Value) > Memory) _connected.TryRemove(entry);
+            var connection = await ConnectAsync(context, _options.ConnectTimeout, tls, cancellation);
+            _failed.TryRemove(authority, out _);
+            Remember(_connected, authority);
+            return connection;
+        }
+        catch (Exception exception) when (exception is SocketException or IOException or TimeoutException)
+        {
+            Remember(_failed, authority);
+            throw;
+        }
+    }
+
+    private static void Remember(ConcurrentDictionary<string, long> times, string authority)
+    {
+        times[authority] = Stopwatch.GetTimestamp();
+        if (times.Count <= MaxRemembered) return;
+        foreach (var entry in times)
+        {
+            if (Stopwatch.GetElapsedTime(entry.Value) > Memory) times.TryRemove(entry);
         }
     }
 
@@ -70,19 +90,18 @@ internal sealed class ClientPools : IDisposable
     /// <param name="options">How to connect.</param>
     /// <param name="tls">How to verify the destination; null for clear text.</param>
     /// <param name="connecting">Called before each connection is made; may throw to refuse it.</param>
-    /// <param name="connected">Called with the authority of each connection that was made.</param>
-    internal static SocketsHttpHandler Handler(UpstreamOptions options, UpstreamTls? tls, Action? connecting = null, Action<string>? connected = null) => new()
+    internal static SocketsHttpHandler Handler(UpstreamOptions options, UpstreamTls? tls, Action connecting) => Handler(options, (context, cancellation) =>
+    {
+        connecting();
+        return ConnectAsync(context, options.ConnectTimeout, tls, cancellation);
+    });
+
+    private static SocketsHttpHandler Handler(UpstreamOptions options, Func<SocketsHttpConnectionContext, CancellationToken, ValueTask<Stream>> connect) => new()
     {
         ActivityHeadersPropagator = null,
         AllowAutoRedirect = false,
         AutomaticDecompression = DecompressionMethods.None,
-        ConnectCallback = async (context, cancellation) =>
-        {
-            connecting?.Invoke();
-            var connection = await ConnectAsync(context, options.ConnectTimeout, tls, cancellation);
-            connected?.Invoke(context.InitialRequestMessage.RequestUri!.Authority);
-            return connection;
-        },
+        ConnectCallback = connect,
         EnableMultipleHttp2Connections = true,
         KeepAlivePingDelay = TimeSpan.FromSeconds(30),
         KeepAlivePingTimeout = TimeSpan.FromSeconds(15),

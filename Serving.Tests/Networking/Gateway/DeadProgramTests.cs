@@ -42,6 +42,26 @@ public sealed class DeadProgramTests
         }
     }
 
+    [TestCase("http")]
+    [TestCase("http2")]
+    public async Task A_node_that_answers_no_connection_costs_a_request_one_time_limit(string portName)
+    {
+        await using var program = await TestServer.StartAsync(EchoLengthAsync);
+        using var hole = await BlackHole.OpenAsync();
+        await using var gateway = await RunningGateway.StartAsync();
+        gateway.Cluster.PutService("rev", portName);
+        gateway.Cluster.PutEndpoints("rev", hole.EndPoint, program.EndPoint);
+        gateway.Cluster.PutIngress("rev", Rule("rev.test", To("rev")));
+        await gateway.RoutedAsync("rev");
+
+        var watch = System.Diagnostics.Stopwatch.StartNew();
+        var responses = await Task.WhenAll(Enumerable.Range(0, 60).Select(i => PostAsync(gateway, 1 + (i % 2), 20, chunked: false)));
+
+        // One after the other they would take 5 s each.
+        watch.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(50));
+        foreach (var response in responses) (await response.Content.ReadAsStringAsync()).Should().Be("20");
+    }
+
     [Test]
     public async Task Says_why_when_no_program_accepts_connections()
     {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Headers;
 using Microsoft.AspNetCore.Http;
@@ -12,10 +13,10 @@ internal static class Http2Head
     private static readonly UriCreationOptions Verbatim = new() { DangerousDisablePathAndQueryCanonicalization = true };
 
     /// <summary>The request to send.</summary>
-    public static HttpRequestMessage Request(HttpContext context, in UpstreamTarget target, Http2RequestBody body)
+    public static SessionRequest Request(HttpContext context, in UpstreamTarget target, Http2RequestBody body)
     {
         var source = context.Request;
-        var request = new HttpRequestMessage(HttpMethod.Parse(source.Method), new Uri($"http://{target.Address}{RequestTarget.Of(context)}", Verbatim))
+        var request = new SessionRequest(HttpMethod.Parse(source.Method), new Uri($"http://{target.Address}{RequestTarget.Of(context)}", Verbatim), Stopwatch.GetTimestamp())
         {
             Version = HttpVersion.Version20,
             VersionPolicy = HttpVersionPolicy.RequestVersionExact,
@@ -24,7 +25,8 @@ internal static class Http2Head
         var headers = source.Headers;
         var connection = headers.Connection;
         var namesOthers = HopHeaders.NamesOthers(connection);
-        foreach (var (name, values) in headers)
+        using var fields = HeaderFields.Of(headers);
+        foreach (var (name, values) in fields.Span)
         {
             if (RequestHead.Travels(target, name) && !(namesOthers && HopHeaders.HasOption(connection, name))) Add(request, name, values);
         }
@@ -81,7 +83,7 @@ internal static class Http2Head
         return all;
     }
 
-    private static void Add(HttpRequestMessage request, string name, in StringValues values)
+    private static void Add(SessionRequest request, string name, in StringValues values)
     {
         // Split cookies are one header to whatever comes after HTTP/2.
         if (values.Count == 1 || name.Equals("Cookie", StringComparison.OrdinalIgnoreCase))

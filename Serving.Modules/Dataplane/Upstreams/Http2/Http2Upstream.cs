@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Logging;
@@ -30,7 +29,6 @@ internal sealed partial class Http2Upstream(UpstreamOptions options) : IUpstream
         var again = false;
         while (true)
         {
-            var began = Stopwatch.GetTimestamp();
             var body = new Http2RequestBody(hasBody ? context.Request.BodyReader : null, context.Request.ContentLength);
             using var request = Http2Head.Request(context, target, body);
             using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellation, context.RequestAborted);
@@ -70,7 +68,7 @@ internal sealed partial class Http2Upstream(UpstreamOptions options) : IUpstream
                 await body.EndAsync(TimeSpan.Zero);
             }
 
-            var stale = !resent && !answered && IsLoss(failure) && _pools.WasUsed(request.RequestUri!.Authority, began);
+            var stale = !resent && !answered && IsLoss(failure) && _pools.WasUsed(request);
             if (!stale || cancellation.IsCancellationRequested || context.RequestAborted.IsCancellationRequested || !RequestShape.Of(context).IsReplayable(context.Request.Method))
                 return await OutcomeAsync(context, target, body, failure, again, cancellation);
 
