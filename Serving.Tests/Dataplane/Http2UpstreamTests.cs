@@ -1,7 +1,9 @@
 using System.Net;
+using System.Net.WebSockets;
 using FluentAssertions;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using NUnit.Framework;
 using Serving.Dataplane;
 using Serving.Dataplane.Http2;
@@ -16,6 +18,7 @@ public sealed class Http2UpstreamTests
 {
     private readonly HttpClient _client = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(40) };
     private RecordingLogs _logs = null!;
+    private readonly HttpMessageInvoker _invoker = new(new SocketsHttpHandler { UseProxy = false });
     private IUpstream _upstream = null!;
     private Http2Frames _destination = null!;
     private UpstreamResult? _result;
@@ -40,7 +43,11 @@ public sealed class Http2UpstreamTests
     }
 
     [OneTimeTearDown]
-    public void Dispose() => _client.Dispose();
+    public void Dispose()
+    {
+        _client.Dispose();
+        _invoker.Dispose();
+    }
 
     [Test]
     public async Task Sends_a_request_with_its_body_again_that_was_refused_unprocessed([Values] bool goAway)
@@ -246,6 +253,41 @@ public sealed class Http2UpstreamTests
     }
 
     [Test]
+    public async Task Passes_a_WebSocket_of_HTTP_2_on_as_it_is_where_the_server_takes_it()
+    {
+        await using var destination = await TestServer.StartAsync(async context =>
+        {
+            await using var stream = await context.Features.Get<IHttpExtendedConnectFeature>()!.AcceptAsync();
+            using var socket = WebSocket.CreateFromStream(stream, new WebSocketCreationOptions { IsServer = true });
+            await socket.SendAsync(System.Text.Encoding.ASCII.GetBytes($"{context.Request.Method} {context.Request.Protocol}"), WebSocketMessageType.Text, true, default);
+            await socket.CloseAsync(WebSocketCloseStatus.NormalClosure, "", default);
+        });
+        await using var proxy = await TestServer.ProxyAsync(_upstream, destination.Address);
+
+        (await GreetingAsync(proxy)).Should().Be("CONNECT HTTP/2");
+    }
+
+    [Test]
+    public async Task Passes_a_WebSocket_of_HTTP_2_on_as_an_upgrade_to_a_server_of_HTTP_1()
+    {
+        using var destination = new RawDestination();
+        await using var proxy = await TestServer.ProxyAsync(_upstream, destination.Address);
+        using var socket = Http2WebSocket();
+        var connecting = socket.ConnectAsync(new Uri($"ws://{proxy.Address}/"), _invoker, default);
+        using (var preface = await destination.AcceptAsync())
+        {
+            await preface.ReadUntilAsync("\r\n\r\n", within: true);
+            await preface.WriteAsync("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        }
+
+        using var upgrade = await destination.AcceptAsync();
+        (await upgrade.ReadUntilAsync("\r\n\r\n")).Should().StartWith("GET / HTTP/1.1\r\n");
+        await upgrade.WriteAsync("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+        await FluentActions.Awaiting(() => connecting).Should().ThrowAsync<WebSocketException>();
+        socket.HttpStatusCode.Should().Be(HttpStatusCode.Forbidden);
+    }
+
+    [Test]
     public async Task Passes_headers_with_an_empty_value_and_more_than_one_value_on()
     {
         await using var destination = await TestServer.StartAsync(context =>
@@ -266,6 +308,19 @@ public sealed class Http2UpstreamTests
         response.Headers.GetValues("X-Empty").Should().Equal("");
         response.Headers.GetValues("X-Two").Should().Equal("a", "b");
     }
+
+    private async Task<string> GreetingAsync(TestServer proxy)
+    {
+        using var socket = Http2WebSocket();
+        await socket.ConnectAsync(new Uri($"ws://{proxy.Address}/"), _invoker, default);
+        var greeting = new byte[100];
+        return System.Text.Encoding.ASCII.GetString(greeting, 0, (await socket.ReceiveAsync(greeting, default)).Count);
+    }
+
+    private static ClientWebSocket Http2WebSocket() => new()
+    {
+        Options = { HttpVersion = HttpVersion.Version20, HttpVersionPolicy = HttpVersionPolicy.RequestVersionExact, CollectHttpResponseDetails = true },
+    };
 
     private async Task<Http2Frames.Connection> UsedSessionAsync()
     {

@@ -39,11 +39,13 @@ internal sealed class RawDestination : IDisposable
         private readonly StringBuilder _text = new();
 
         /// <summary>Reads on until <paramref name="end"/> and returns everything since the last call.</summary>
-        public async Task<string> ReadUntilAsync(string end)
+        /// <param name="end">What to wait for.</param>
+        /// <param name="within">Whether more may have come behind it.</param>
+        public async Task<string> ReadUntilAsync(string end, bool within = false)
         {
             var buffer = new byte[4096];
             using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(10));
-            while (!_text.ToString().EndsWith(end, StringComparison.Ordinal))
+            while (within ? !_text.ToString().Contains(end, StringComparison.Ordinal) : !_text.ToString().EndsWith(end, StringComparison.Ordinal))
             {
                 var read = await socket.ReceiveAsync(buffer, deadline.Token);
                 if (read == 0) throw new EndOfStreamException($"Closed after \"{_text}\".");

@@ -46,9 +46,35 @@ internal sealed partial class ForwarderUpstream : IUpstream, IDisposable
         return error == ForwarderError.None ? UpstreamResult.Done : await OutcomeAsync(context, target, error, mayHaveArrived: false, cancellation);
     }
 
+    // As it came (RFC 8441) where the destination speaks HTTP/2 and takes that, else as an upgrade of HTTP/1.1.
+    private async ValueTask<UpstreamResult> ConnectAsync(HttpContext context, UpstreamTarget target, CancellationToken cancellation)
+    {
+        if (!target.Http2) return await UpgradeAsync(context, target, cancellation);
+        var error = await SendAsync(context, target, _pools.For(target.Tls), cancellation);
+        if (error == ForwarderError.None) return UpstreamResult.Done;
+        if (error != ForwarderError.Request || cancellation.IsCancellationRequested || context.RequestAborted.IsCancellationRequested
+            || !IsUnsupported(context.Features.Get<IForwarderErrorFeature>()?.Exception))
+            return await OutcomeAsync(context, target, error, mayHaveArrived: false, cancellation);
+        Restart(context);
+        return await UpgradeAsync(context, target, cancellation);
+    }
+
+    // The client waits for the settings of a session before it sends an extended CONNECT. What goes wrong until then (a server of HTTP/1.1
+    // takes the preface for a bad request) is no HttpRequestException.
+    private static bool IsUnsupported(Exception? failure) =>
+        failure is HttpIOException or HttpRequestException { HttpRequestError: HttpRequestError.ExtendedConnectNotSupported };
+
+    // The response may be tried for again, so nothing of this attempt may stay on it.
+    private static void Restart(HttpContext context)
+    {
+        context.Response.Clear();
+        context.Response.StatusCode = StatusCodes.Status200OK;
+        context.Features.Set<IForwarderErrorFeature>(null);
+    }
+
     // .NET's client sends a request without a body up to three times more when connections end without a response. A WebSocket has a
     // connection to itself anyway, so it gets a client that connects once.
-    private async ValueTask<UpstreamResult> ConnectAsync(HttpContext context, UpstreamTarget target, CancellationToken cancellation)
+    private async ValueTask<UpstreamResult> UpgradeAsync(HttpContext context, UpstreamTarget target, CancellationToken cancellation)
     {
         var attempts = 0;
         using var once = new HttpMessageInvoker(ClientPools.Handler(_options, target.Tls, () =>
@@ -94,10 +120,7 @@ internal sealed partial class ForwarderUpstream : IUpstream, IDisposable
         if (error == ForwarderError.Request && !mayHaveArrived
             && exception is HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError })
         {
-            // The response may be tried for again, so nothing of this attempt may stay on it.
-            response.Clear();
-            response.StatusCode = StatusCodes.Status200OK;
-            context.Features.Set<IForwarderErrorFeature>(null);
+            Restart(context);
             return UpstreamResult.NotConnected;
         }
 
