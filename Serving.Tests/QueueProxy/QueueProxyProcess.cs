@@ -51,6 +51,9 @@ internal sealed class QueueProxyProcess : IDisposable
 
     public Uri Tls { get; }
 
+    /// <summary>Whether it has ended.</summary>
+    public bool HasExited => _process.HasExited;
+
     /// <summary>The lines of its standard output so far.</summary>
     public IReadOnlyCollection<string> Output => _output;
 

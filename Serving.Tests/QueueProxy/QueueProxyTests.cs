@@ -1,7 +1,9 @@
 using System.Net;
+using System.Net.Sockets;
 using FluentAssertions;
 using Microsoft.AspNetCore.Http;
 using NUnit.Framework;
+using Serving.Benchmarks.Soak;
 using Serving.Dataplane.Statistics;
 using Serving.Tests.Dataplane;
 using Serving.Tests.Support;
@@ -100,6 +102,42 @@ public sealed class QueueProxyTests
         await user.DisposeAsync();
         using var gone = await _client.GetAsync(proxy.Serving);
         gone.StatusCode.Should().Be(HttpStatusCode.BadGateway);
+    }
+
+    [Test]
+    [CancelAfter(120_000)]
+    public async Task Stays_up_under_a_small_heap_limit_while_small_requests_unfold_into_large_ones()
+    {
+        await using var user = await TestServer.StartAsync(static context =>
+            context.Request.Path == "/wait" ? Task.Delay(Timeout.InfiniteTimeSpan, context.RequestAborted) : context.Response.WriteAsync("ok"));
+        using var proxy = QueueProxyProcess.Start(user.EndPoint.Port, ("DOTNET_GCHeapHardLimit", "0x6000000"));
+        await ReadyAsync(proxy);
+        var address = new IPEndPoint(IPAddress.Parse(proxy.Serving.Host), proxy.Serving.Port);
+        byte[] head = RawHttp2.Literals((":method", "GET"), (":scheme", "http"), (":path", "/wait"), (":authority", "a"));
+        byte[] first = [.. head, .. RawHttp2.Indexed("x-large", new string('a', 3900)), .. RawHttp2.Repeat(61)];
+        byte[] next = [.. head, .. RawHttp2.Repeat(62)];
+
+        for (var round = 0; round < 3; round++)
+        {
+            var clients = await Task.WhenAll(Enumerable.Range(0, 5).Select(_ => RawHttp2.ConnectAsync(address)));
+            await Task.WhenAll(clients.Select(AttackAsync));
+            (await _client.GetStringAsync(proxy.Serving)).Should().Be("ok");
+            foreach (var client in clients) client.Dispose();
+        }
+
+        proxy.HasExited.Should().BeFalse();
+
+        async Task AttackAsync(RawHttp2 client)
+        {
+            try
+            {
+                for (var i = 0; i < 250 && !client.Closed.IsCompleted; i++) await client.SendAsync(RawHttp2.Frame(1, RawHttp2.EndStream | RawHttp2.EndHeaders, 1 + (2 * i), i == 0 ? first : next));
+            }
+            catch (SocketException)
+            {
+                // The sidecar has had enough of it.
+            }
+        }
     }
 
     [Test]
