@@ -9,26 +9,20 @@ internal static class SoakManifest
     /// <summary>The host of the Service of one slow request at a time.</summary>
     public const string Busy = "busy.default.localhost";
 
-    public const string Yaml = """
+    /// <summary>Both Services, of one pod each.</summary>
+    public static string Yaml { get; } = $"{Service("good", "helloworld", 0)}---\n{Service("busy", "autoscale", 1)}";
+
+    private static string Service(string name, string sample, int concurrency) => $$"""
         apiVersion: serving.knative.dev/v1
         kind: Service
-        metadata: {name: good, namespace: default}
+        metadata: {name: {{name}}, namespace: default}
         spec:
           template:
             metadata:
               annotations: {autoscaling.knative.dev/min-scale: "1", autoscaling.knative.dev/max-scale: "1"}
             spec:
-              containers: [{image: ghcr.io/serving-samples/helloworld}]
-        ---
-        apiVersion: serving.knative.dev/v1
-        kind: Service
-        metadata: {name: busy, namespace: default}
-        spec:
-          template:
-            metadata:
-              annotations: {autoscaling.knative.dev/min-scale: "1", autoscaling.knative.dev/max-scale: "1"}
-            spec:
-              containerConcurrency: 1
-              containers: [{image: ghcr.io/serving-samples/autoscale}]
+              containerConcurrency: {{concurrency}}
+              containers: [{image: ghcr.io/serving-samples/{{sample}}}]
+
         """;
 }

@@ -92,7 +92,7 @@ internal sealed class ControlPlane : IProcessHealth, IDisposable
             gateway,
             autoscaler is null ? null : new StatisticsModule(options.Autoscaler, autoscaler, Forwarder(StatisticsModule.ForwardedPath), loggers),
             autoscaler,
-            names.Contains("gateway-status") ? new GatewayStatusModule(options.Gateway, environment, informers, loggers, time, gateway) : null,
+            names.Contains("gateway-status") ? new GatewayStatusModule(options.Gateway, environment, informers, loggers, events, time, gateway) : null,
             names.Contains("controller")
                 ? new ControllerModule(
                     informers,

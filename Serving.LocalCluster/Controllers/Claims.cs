@@ -14,7 +14,7 @@ internal sealed class Claims<TOwner, TChild>(ResourceType<TOwner> ownerType, Res
 {
     /// <summary>The owners that would take in an object that nobody controls.</summary>
     public IEnumerable<ObjectKey> ClaimantsOf(TChild child)
-        => Documents.ControllerUid(child) is null
+        => Ownership.ControllerOf(child) is null
             ? owners.List(child.Metadata.Namespace).Where(owner => Selects(owner, child)).Select(ObjectKey.Of)
             : [];
 
@@ -23,7 +23,7 @@ internal sealed class Claims<TOwner, TChild>(ResourceType<TOwner> ownerType, Res
     {
         var claimed = new List<TChild>();
         var leaving = owner.Metadata.DeletionTimestamp is not null;
-        foreach (var child in children.ByOwner(owner.Metadata.Uid).Where(child => Documents.ControllerUid(child) == owner.Metadata.Uid))
+        foreach (var child in children.ByOwner(owner.Metadata.Uid).Where(child => child.IsControlledBy(owner)))
         {
             if (leaving || Selects(owner, child))
             {
@@ -37,7 +37,7 @@ internal sealed class Claims<TOwner, TChild>(ResourceType<TOwner> ownerType, Res
 
         if (!leaving)
         {
-            var orphans = Selected(owner).Where(child => Documents.ControllerUid(child) is null && child.Metadata.DeletionTimestamp is null && Selects(owner, child)).ToList();
+            var orphans = Selected(owner).Where(child => Ownership.ControllerOf(child) is null && child.Metadata.DeletionTimestamp is null && Selects(owner, child)).ToList();
             if (orphans.Count > 0 && await IsStayingAsync(owner, client, cancellation))
             {
                 claimed.AddRange(await Task.WhenAll(orphans.Select(orphan => AdoptAsync(owner, orphan, client, cancellation))));
@@ -77,7 +77,7 @@ internal sealed class Claims<TOwner, TChild>(ResourceType<TOwner> ownerType, Res
             childType,
             child.Metadata.Namespace,
             child.Metadata.Name,
-            Documents.OwnersPatch(child, [.. child.Metadata.OwnerReferences, Documents.ControllerOf(owner, ownerType)]),
+            Documents.OwnersPatch(child, [.. child.Metadata.OwnerReferences, Ownership.ControllerReference(ownerType, owner)]),
             cancellation);
 
     private Task ReleaseAsync(TOwner owner, TChild child, IKubernetesClient client, CancellationToken cancellation)

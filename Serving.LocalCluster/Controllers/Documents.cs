@@ -26,21 +26,6 @@ internal static class Documents
     /// <summary>A random name of five characters, as Kubernetes appends to a <c>generateName</c>.</summary>
     public static string RandomSuffix() => Letters(RandomNumberGenerator.GetBytes(5), 5);
 
-    /// <summary>The reference by which <paramref name="owner"/> controls a child.</summary>
-    public static OwnerReference ControllerOf(IKubernetesObject owner, ResourceType type) => new()
-    {
-        ApiVersion = type.ApiVersion,
-        Kind = type.Kind,
-        Name = owner.Metadata.Name,
-        Uid = owner.Metadata.Uid,
-        Controller = true,
-        BlockOwnerDeletion = true,
-    };
-
-    /// <summary>The uid of the object that controls this one; null when none does.</summary>
-    public static string? ControllerUid(IKubernetesObject value)
-        => value.Metadata.OwnerReferences.FirstOrDefault(owner => owner.Controller == true)?.Uid;
-
     /// <summary>A patch that gives an object these owners; it fails (conflict) when the object has another uid or version.</summary>
     public static Patch OwnersPatch(IKubernetesObject value, IReadOnlyList<OwnerReference> owners)
         => MetadataPatch(value, "ownerReferences", JsonSerializer.SerializeToNode(owners, ApiJson.Default.Of<IReadOnlyList<OwnerReference>>())!);
@@ -81,14 +66,6 @@ internal static class Documents
 
         return merged;
     }
-
-    /// <summary>Whether two maps hold the same.</summary>
-    public static bool SameMap(IReadOnlyDictionary<string, string> left, IReadOnlyDictionary<string, string> right)
-        => left.Count == right.Count && left.All(entry => right.TryGetValue(entry.Key, out var value) && value == entry.Value);
-
-    /// <summary>Whether a create was refused because its namespace is on its way out, and with it whoever wants the object.</summary>
-    public static bool IsNamespaceTerminating(KubernetesException failure)
-        => failure.Status.Details?.Causes.Any(cause => cause.Reason == "NamespaceTerminating") == true;
 
     /// <summary>Awaits a call whose object may have gone meanwhile; whether it was still there.</summary>
     public static async Task<bool> UnlessGoneAsync(Task call)

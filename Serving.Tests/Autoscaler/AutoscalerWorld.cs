@@ -21,8 +21,6 @@ internal sealed class AutoscalerWorld : IMetricSource, IActivatorProbe
     private static readonly ObjectKey Key = new("ns", "rev");
 
     private readonly Deciders deciders;
-    private readonly PodAutoscalerReconciler kpa;
-    private readonly HpaReconciler hpa;
     private readonly Dictionary<string, string> annotations = [];
 
     public AutoscalerWorld()
@@ -31,12 +29,17 @@ internal sealed class AutoscalerWorld : IMetricSource, IActivatorProbe
         var informers = new AutoscalerInformers(Cluster);
         deciders = new Deciders(
             this, key => RevisionPods.Count(informers.Pods.Lister, key.Namespace, key.Name).Ready, Time, NullLogger.Instance);
-        var events = NSubstitute.Substitute.For<IEventRecorder>();
-        kpa = new PodAutoscalerReconciler(informers, () => Config, deciders, this, new PodCountBoard(), events, Time);
-        hpa = new HpaReconciler(informers, () => Config, events, Time);
+        Kpa = new PodAutoscalerReconciler(informers, () => Config, deciders, this, new PodCountBoard(), Events, Time);
+        Hpa = new HpaReconciler(informers, () => Config, Events, Time);
         Put(replicas: 1);
         Settings();
     }
+
+    public IReconciler Kpa { get; }
+
+    public IReconciler Hpa { get; }
+
+    public IEventRecorder Events { get; } = NSubstitute.Substitute.For<IEventRecorder>();
 
     public ManualTimeProvider Time { get; } = new();
 
@@ -92,8 +95,8 @@ internal sealed class AutoscalerWorld : IMetricSource, IActivatorProbe
     public async Task PassAsync()
     {
         deciders.EvaluateAll();
-        await kpa.ReconcileAsync(Key, Cluster, CancellationToken.None);
-        await hpa.ReconcileAsync(Key, Cluster, CancellationToken.None);
+        await Kpa.ReconcileAsync(Key, Cluster, CancellationToken.None);
+        await Hpa.ReconcileAsync(Key, Cluster, CancellationToken.None);
     }
 
     /// <summary>A pass whose failure, if any, does not matter.</summary>

@@ -7,7 +7,7 @@ using Serving.Tests.Support;
 namespace Serving.Tests.Cluster;
 
 /// <summary>How the local cluster starts, stops and says what is wrong with what it was given.</summary>
-public sealed class LocalLifecycleTests
+public sealed class LocalLifecycleTests() : LocalClusterFixture("this is about how the local cluster starts and stops")
 {
     private const string Hello =
         """
@@ -20,30 +20,12 @@ public sealed class LocalLifecycleTests
             spec: {containers: [{image: ghcr.io/serving-samples/helloworld}]}
         """;
 
-    private string data = null!;
-
-    [SetUp]
-    public void SetUp()
-    {
-        TestCluster.NeedsLocalCluster("this is about how the local cluster starts and stops");
-        data = Directory.CreateTempSubdirectory("serving-test-").FullName;
-    }
-
-    [TearDown]
-    public void TearDown()
-    {
-        if (data is not null)
-        {
-            Directory.Delete(data, recursive: true);
-        }
-    }
-
     [Test]
     public async Task It_finds_its_objects_again_after_it_was_stopped_and_after_it_was_killed()
     {
         string uid;
         IReadOnlyList<int> processes;
-        await using (var first = await LocalClusterHarness.StartAsync(data))
+        await using (var first = await LocalClusterHarness.StartAsync(Data))
         {
             await first.ApplyAsync(Hello);
             uid = (await first.WaitForReadyAsync("default", "hello")).Metadata.Uid;
@@ -55,7 +37,7 @@ public sealed class LocalLifecycleTests
             Alive(processes).Should().BeEmpty("SIGTERM leaves no process behind");
         }
 
-        await using (var second = await LocalClusterHarness.StartAsync(data))
+        await using (var second = await LocalClusterHarness.StartAsync(Data))
         {
             (await second.WaitForReadyAsync("default", "hello")).Metadata.Uid.Should().Be(uid);
             (await second.GetAsync("hello.default.localhost")).Body.Should().StartWith("Hello");
@@ -65,7 +47,7 @@ public sealed class LocalLifecycleTests
             await Eventually.HoldsAsync(() => Alive(processes).Should().BeEmpty("a kill leaves no process behind"));
         }
 
-        await using var third = await LocalClusterHarness.StartAsync(data);
+        await using var third = await LocalClusterHarness.StartAsync(Data);
         (await third.WaitForReadyAsync("default", "hello")).Metadata.Uid.Should().Be(uid);
         await Eventually.HoldsAsync(async () => (await third.GetAsync("hello.default.localhost")).Body.Should().StartWith("Hello"));
     }
@@ -73,7 +55,7 @@ public sealed class LocalLifecycleTests
     [Test]
     public async Task An_image_that_nothing_stands_for_is_said_in_the_Service()
     {
-        await using var cluster = await LocalClusterHarness.StartAsync(data);
+        await using var cluster = await LocalClusterHarness.StartAsync(Data);
         await cluster.ApplyAsync(Hello.Replace("ghcr.io/serving-samples/helloworld", "example.com/nobody/knows", StringComparison.Ordinal));
 
         await Eventually.HoldsAsync(
@@ -91,11 +73,11 @@ public sealed class LocalLifecycleTests
     [Test]
     public async Task A_field_misspelt_in_a_manifest_is_one_line_that_names_file_object_and_field()
     {
-        var manifest = Path.Combine(data, "service.yaml");
+        var manifest = Path.Combine(Data, "service.yaml");
         await File.WriteAllTextAsync(manifest, Hello.Replace("containers:", "kontainers:", StringComparison.Ordinal));
         var ports = FreePorts.Of(IPAddress.Loopback, 2);
         await using var host = HostProcess.Start(
-            "local", "--plain", "--data-dir", Path.Combine(data, "local"), "--api-port", $"{ports[0]}", "--gateway-port", $"{ports[1]}", "--apply", manifest);
+            "local", "--plain", "--data-dir", Path.Combine(Data, "local"), "--api-port", $"{ports[0]}", "--gateway-port", $"{ports[1]}", "--apply", manifest);
 
         (await host.WaitForExitAsync(TimeSpan.FromSeconds(120))).Should().Be(1, host.Output);
 

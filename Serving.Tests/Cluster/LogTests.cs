@@ -7,32 +7,14 @@ using Serving.Tests.Support;
 namespace Serving.Tests.Cluster;
 
 /// <summary>What an operator reads in the log after an ordinary day: Services came and went, pods were deleted, clients left.</summary>
-public sealed class LogTests
+public sealed class LogTests() : LocalClusterFixture("this reads the log of the local cluster's process")
 {
     private const int Services = 8;
-
-    private string data = null!;
-
-    [SetUp]
-    public void SetUp()
-    {
-        TestCluster.NeedsLocalCluster("this reads the log of the local cluster's process");
-        data = Directory.CreateTempSubdirectory("serving-test-").FullName;
-    }
-
-    [TearDown]
-    public void TearDown()
-    {
-        if (data is not null)
-        {
-            Directory.Delete(data, recursive: true);
-        }
-    }
 
     [Test]
     public async Task The_normal_order_of_events_and_clients_that_leave_are_no_errors_and_next_to_no_warnings()
     {
-        await using (var cluster = await LocalClusterHarness.StartAsync(data))
+        await using (var cluster = await LocalClusterHarness.StartAsync(Data))
         {
             await cluster.ApplyAsync(string.Join("\n---\n", Enumerable.Range(0, Services).Select(number => """
                 apiVersion: serving.knative.dev/v1
@@ -55,7 +37,7 @@ public sealed class LogTests
             (await cluster.Host.WaitForExitAsync(TimeSpan.FromMinutes(1))).Should().Be(0, cluster.Host.Output);
         }
 
-        var lines = await File.ReadAllLinesAsync(Path.Combine(data, "serving.log"));
+        var lines = await File.ReadAllLinesAsync(Path.Combine(Data, "serving.log"));
         var byLevel = lines.Where(static line => line.Length > 19).ToLookup(static line => line[13..18].Trim());
         TestContext.Out.WriteLine(string.Join('\n', byLevel["WARN"]));
         byLevel["ERROR"].Should().BeEmpty();

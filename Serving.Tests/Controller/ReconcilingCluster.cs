@@ -91,6 +91,9 @@ internal sealed class ReconcilingCluster
 
     public IEventRecorder Events { get; } = Substitute.For<IEventRecorder>();
 
+    /// <summary>The reconciler of that name.</summary>
+    public IReconciler Named(string name) => loops.Single(loop => loop.Reconciler.Name == name).Reconciler;
+
     /// <summary>How many references Routes follow.</summary>
     public int FollowedByRoutes => followedByRoutes.Count;
 

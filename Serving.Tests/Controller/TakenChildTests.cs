@@ -145,7 +145,7 @@ public sealed class TakenChildTests
 
         var child = await ChildObjects.CreateAsync(world.Cluster, Resources.Deployments, there, owner, CancellationToken.None);
 
-        child.IsNew.Should().BeFalse();
+        child.Outcome.Should().Be(ChildOutcome.Unchanged);
         child.Object.Metadata.Uid.Should().Be(there.Metadata.Uid);
     }
 

@@ -112,7 +112,7 @@ internal sealed class DeploymentReconciler : IReconciler
                 Namespace = deployment.Metadata.Namespace,
                 Labels = Documents.Merge(metadata.Labels, hashLabel),
                 Annotations = SharedAnnotations(deployment),
-                OwnerReferences = [Documents.ControllerOf(deployment, Resources.Deployments)],
+                OwnerReferences = [Ownership.ControllerReference(Resources.Deployments, deployment)],
             }, NextRevision(older)),
             Spec = new ReplicaSetSpec
             {
@@ -123,16 +123,13 @@ internal sealed class DeploymentReconciler : IReconciler
             },
         };
         var size = RollingUpdate.Plan(deployment.Spec, set, older)[set.Metadata.Name];
-        try
+        var child = await ChildObjects.CreateAsync(client, Resources.ReplicaSets, set with { Spec = set.Spec with { Replicas = size } }, deployment, cancellation);
+        if (child.Outcome == ChildOutcome.Created)
         {
-            var created = await client.CreateAsync(Resources.ReplicaSets, set with { Spec = set.Spec with { Replicas = size } }, cancellation);
-            events.Normal(deployment, "ScalingReplicaSet", $"Scaled up replica set {created.Metadata.Name} to {size}");
-            return created;
+            events.Normal(deployment, "ScalingReplicaSet", $"Scaled up replica set {set.Metadata.Name} to {size}");
         }
-        catch (KubernetesException failure) when (failure.IsAlreadyExists)
-        {
-            return await client.GetAsync(Resources.ReplicaSets, set.Metadata.Namespace, set.Metadata.Name, cancellation);
-        }
+
+        return child.Object;
     }
 
     private async Task ScaleAsync(Deployment deployment, ReplicaSet newest, List<ReplicaSet> older, IKubernetesClient client, CancellationToken cancellation)
@@ -156,7 +153,7 @@ internal sealed class DeploymentReconciler : IReconciler
         var idle = older.Where(set => set.Spec?.Replicas == 0 && (set.Status?.Replicas ?? 0) == 0 && set.Metadata.DeletionTimestamp is null).OrderBy(Revision).ToList();
         foreach (var set in idle.Take(Math.Max(0, idle.Count - limit)))
         {
-            await Documents.UnlessGoneAsync(client.DeleteAsync(Resources.ReplicaSets, set.Metadata.Namespace, set.Metadata.Name, cancellation));
+            await ChildObjects.DeleteAsync(client, Resources.ReplicaSets, set.Metadata.Namespace, set.Metadata.Name, cancellation);
         }
     }
 
@@ -189,7 +186,7 @@ internal sealed class DeploymentReconciler : IReconciler
                 DeploymentConditions.Progressing(
                     conditions.FirstOrDefault(condition => condition.Type == "Progressing"), newest?.Metadata.Name ?? "", complete, still, deadline)),
         };
-        if (!ApiEquality.Same(deployment with { Status = status }, deployment))
+        if (!ApiEquality.Same(deployment.Status, status))
         {
             await Documents.UnlessGoneAsync(client.UpdateStatusAsync(Resources.Deployments, deployment with { Status = status }, cancellation));
         }

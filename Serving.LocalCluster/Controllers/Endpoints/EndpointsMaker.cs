@@ -1,5 +1,6 @@
 using Serving.Api;
 using Serving.Api.Core;
+using Serving.Kubernetes;
 
 namespace Serving.LocalCluster.Controllers;
 
@@ -66,7 +67,7 @@ internal static class EndpointsMaker
                 Name = $"{service.Metadata.Name}-{Documents.Hash(string.Join(';', ports.Select(port => $"{port.Name},{port.Port},{port.Protocol}")), 5)}",
                 Namespace = service.Metadata.Namespace,
                 Labels = Documents.Merge(labels, new Dictionary<string, string> { [ServiceNameLabel] = service.Metadata.Name, [ManagedByLabel] = managedBy }),
-                OwnerReferences = [Documents.ControllerOf(service, Resources.Services)],
+                OwnerReferences = [Ownership.ControllerReference(Resources.Services, service)],
             },
             AddressType = endpoints.Count > 0 && endpoints[0].Addresses[0].Contains(':', StringComparison.Ordinal) ? "IPv6" : "IPv4",
             Ports = ports,

@@ -38,8 +38,8 @@ internal sealed class EndpointsReconciler : IReconciler
             await slices.ApplyAsync(key, MirrorMaker.ManagedBy, [], client, cancellation);
             if (endpoints.Get(key.Namespace, key.Name) is { } orphan && await IsGoneAsync(key, client, cancellation))
             {
-                await Documents.UnlessGoneAsync(client.DeleteAsync(
-                    Resources.Endpoints, key.Namespace, key.Name, cancellation, new DeleteOptions(Uid: orphan.Metadata.Uid, ResourceVersion: orphan.Metadata.ResourceVersion)));
+                await ChildObjects.DeleteAsync(
+                    client, Resources.Endpoints, key.Namespace, key.Name, cancellation, new DeleteOptions(Uid: orphan.Metadata.Uid, ResourceVersion: orphan.Metadata.ResourceVersion));
             }
         }
         else if (IsSelecting(service))

@@ -41,7 +41,7 @@ internal sealed class SliceWriter(ILister<EndpointSlice> slices)
 
         foreach (var name in existing.Keys)
         {
-            await Documents.UnlessGoneAsync(client.DeleteAsync(Resources.EndpointSlices, service.Namespace, name, cancellation));
+            await ChildObjects.DeleteAsync(client, Resources.EndpointSlices, service.Namespace, name, cancellation);
         }
     }
 }

@@ -99,7 +99,7 @@ internal sealed class GarbageReconciler(ResourceType<ObjectHeader> type, ILister
 
         // Its version too: somebody may have taken the owner out of it since, as an orphaning delete does.
         var condition = new DeleteOptions(propagation, Uid: item.Metadata.Uid, ResourceVersion: item.Metadata.ResourceVersion);
-        await Documents.UnlessGoneAsync(client.DeleteAsync(type, item.Metadata.Namespace, item.Metadata.Name, cancellation, condition));
+        await ChildObjects.DeleteAsync(client, type, item.Metadata.Namespace, item.Metadata.Name, cancellation, condition);
         return Reconcile.Done;
     }
 

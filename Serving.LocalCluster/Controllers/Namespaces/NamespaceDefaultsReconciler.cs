@@ -49,9 +49,9 @@ internal sealed class NamespaceDefaultsReconciler(IInformers informers, string c
                 Data = data,
             }, cancellation);
         }
-        else if (!Documents.SameMap(map.Data, data))
+        else if (map with { Data = data } is var changed && !ApiEquality.Same(map, changed))
         {
-            await Documents.ChangeAsync(client, Resources.ConfigMaps, map, map with { Data = data }, cancellation);
+            await Documents.ChangeAsync(client, Resources.ConfigMaps, map, changed, cancellation);
         }
 
         return Reconcile.Done;
@@ -64,7 +64,7 @@ internal sealed class NamespaceDefaultsReconciler(IInformers informers, string c
         {
             await Documents.CreateAsync(client, type, value, cancellation);
         }
-        catch (KubernetesException failure) when (Documents.IsNamespaceTerminating(failure))
+        catch (KubernetesException failure) when (failure.IsNamespaceTerminating)
         {
             // The namespace began to go meanwhile, and needs nothing any more.
         }

@@ -51,7 +51,7 @@ internal sealed class NamespaceTerminationReconciler(IInformers informers, IReso
             var found = await client.ListAsync(type, ns, null, cancellation);
             foreach (var item in found.Items.Where(item => item.Metadata.DeletionTimestamp is null))
             {
-                await Documents.UnlessGoneAsync(client.DeleteAsync(type, ns, item.Metadata.Name, cancellation, new DeleteOptions(Propagation: "Background")));
+                await ChildObjects.DeleteAsync(client, type, ns, item.Metadata.Name, cancellation, new DeleteOptions(Propagation: "Background"));
             }
 
             return found.Items.Count;

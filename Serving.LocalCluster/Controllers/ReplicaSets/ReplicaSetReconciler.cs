@@ -95,7 +95,7 @@ internal sealed class ReplicaSetReconciler : IReconciler
                 Name = $"{set.Metadata.Name}-{Documents.RandomSuffix()}",
                 GenerateName = $"{set.Metadata.Name}-",
                 Namespace = set.Metadata.Namespace,
-                OwnerReferences = [Documents.ControllerOf(set, Resources.ReplicaSets)],
+                OwnerReferences = [Ownership.ControllerReference(Resources.ReplicaSets, set)],
             },
             Spec = template.Spec,
         };
@@ -110,7 +110,7 @@ internal sealed class ReplicaSetReconciler : IReconciler
             expectations.Created(set.Metadata.Uid, key);
             if (failure is KubernetesException refusal)
             {
-                if (Documents.IsNamespaceTerminating(refusal))
+                if (refusal.IsNamespaceTerminating)
                 {
                     return;
                 }
@@ -134,7 +134,7 @@ internal sealed class ReplicaSetReconciler : IReconciler
         expectations.ExpectDelete(set.Metadata.Uid, key);
         try
         {
-            if (!await Documents.UnlessGoneAsync(client.DeleteAsync(Resources.Pods, key.Namespace, key.Name, cancellation)))
+            if (!await ChildObjects.DeleteAsync(client, Resources.Pods, key.Namespace, key.Name, cancellation))
             {
                 expectations.Deleted(set.Metadata.Uid, key);
                 return;
@@ -169,7 +169,7 @@ internal sealed class ReplicaSetReconciler : IReconciler
             ObservedGeneration = set.Metadata.Generation,
             Conditions = ReplicaFailure.Set(set.Status?.Conditions ?? [], failure, now),
         };
-        if (set.Status is null || status != set.Status)
+        if (!ApiEquality.Same(set.Status, status))
         {
             await Documents.UnlessGoneAsync(client.UpdateStatusAsync(Resources.ReplicaSets, set with { Status = status }, cancellation));
         }
@@ -179,7 +179,7 @@ internal sealed class ReplicaSetReconciler : IReconciler
 
     private void Observe(Change<Pod> change)
     {
-        if (Documents.ControllerUid(change.Object) is { } owner)
+        if (Ownership.ControllerOf(change.Object)?.Uid is { } owner)
         {
             expectations.Created(owner, change.Key);
             if (change.New is null or { Metadata.DeletionTimestamp: not null })

@@ -3,10 +3,9 @@ using Serving.Api.Core;
 namespace Serving.Api.Autoscaling;
 
 /// <summary>Asks for metrics of one Revision to be collected (autoscaling.internal.knative.dev/v1alpha1 Metric).</summary>
-public sealed record Metric : KubernetesObject
+public sealed record Metric : KnativeObject<KnativeStatus>
 {
     public MetricSpec Spec { get; init => field = value ?? new(); } = new();
-    public KnativeStatus Status { get; init => field = value ?? new(); } = new();
 }
 
 /// <summary>From where and over which windows. Durations are nanoseconds on the wire.</summary>

@@ -3,10 +3,9 @@ using Serving.Api.Core;
 namespace Serving.Api.Autoscaling;
 
 /// <summary>Scales one Revision (autoscaling.internal.knative.dev/v1alpha1 PodAutoscaler).</summary>
-public sealed record PodAutoscaler : KubernetesObject
+public sealed record PodAutoscaler : KnativeObject<PodAutoscalerStatus>
 {
     public PodAutoscalerSpec Spec { get; init => field = value ?? new(); } = new();
-    public PodAutoscalerStatus Status { get; init => field = value ?? new(); } = new();
 }
 
 /// <summary>What to scale and whether traffic can reach it.</summary>

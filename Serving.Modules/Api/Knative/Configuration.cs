@@ -3,10 +3,9 @@ using Serving.Api.Core;
 namespace Serving.Api.Knative;
 
 /// <summary>The latest wanted state of a workload, from which Revisions are stamped (serving.knative.dev/v1 Configuration).</summary>
-public sealed record Configuration : KubernetesObject
+public sealed record Configuration : KnativeObject<ConfigurationStatus>
 {
     public ConfigurationSpec Spec { get; init => field = value ?? new(); } = new();
-    public ConfigurationStatus Status { get; init => field = value ?? new(); } = new();
 }
 
 /// <summary>The template of the next Revision.</summary>

@@ -3,10 +3,9 @@ using Serving.Api.Core;
 namespace Serving.Api.Knative;
 
 /// <summary>Maps a domain of the user's own to an addressable object (serving.knative.dev/v1beta1 DomainMapping).</summary>
-public sealed record DomainMapping : KubernetesObject
+public sealed record DomainMapping : KnativeObject<DomainMappingStatus>
 {
     public DomainMappingSpec Spec { get; init => field = value ?? new(); } = new();
-    public DomainMappingStatus Status { get; init => field = value ?? new(); } = new();
 }
 
 /// <summary>What the domain points to.</summary>
@@ -25,8 +24,10 @@ public sealed record SecretTls : Extensible
 }
 
 /// <summary>Where the mapping can be called.</summary>
-public sealed record DomainMappingStatus : KnativeStatus
+public sealed record DomainMappingStatus : KnativeStatus, IRoutedStatus
 {
+    static ConditionSet IRoutedStatus.Set => DomainMappingLifecycle.Conditions;
+
     public string Url { get; init => field = value ?? ""; } = "";
     public Addressable? Address { get; init; }
 }

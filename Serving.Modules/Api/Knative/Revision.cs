@@ -3,10 +3,9 @@ using Serving.Api.Core;
 namespace Serving.Api.Knative;
 
 /// <summary>An immutable snapshot of code and configuration (serving.knative.dev/v1 Revision).</summary>
-public sealed record Revision : KubernetesObject
+public sealed record Revision : KnativeObject<RevisionStatus>
 {
     public RevisionSpec Spec { get; init => field = value ?? new(); } = new();
-    public RevisionStatus Status { get; init => field = value ?? new(); } = new();
 }
 
 /// <summary>What a Configuration stamps Revisions from.</summary>

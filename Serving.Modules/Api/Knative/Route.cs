@@ -3,10 +3,9 @@ using Serving.Api.Core;
 namespace Serving.Api.Knative;
 
 /// <summary>Maps a URL to Revisions, by percent and by tag (serving.knative.dev/v1 Route).</summary>
-public sealed record Route : KubernetesObject
+public sealed record Route : KnativeObject<RouteStatus>
 {
     public RouteSpec Spec { get; init => field = value ?? new(); } = new();
-    public RouteStatus Status { get; init => field = value ?? new(); } = new();
 }
 
 /// <summary>Where the traffic should go.</summary>
@@ -16,8 +15,10 @@ public sealed record RouteSpec : Extensible
 }
 
 /// <summary>Where the traffic goes, and at which address it arrives.</summary>
-public sealed record RouteStatus : KnativeStatus
+public sealed record RouteStatus : KnativeStatus, IRoutedStatus
 {
+    static ConditionSet IRoutedStatus.Set => RouteLifecycle.Conditions;
+
     public string Url { get; init => field = value ?? ""; } = "";
     public Addressable? Address { get; init; }
     public IReadOnlyList<TrafficTarget> Traffic { get; init => field = value ?? []; } = [];

@@ -7,8 +7,8 @@ public static class RouteLifecycle
 {
     public const string Ready = "Ready";
     public const string AllTrafficAssigned = "AllTrafficAssigned";
-    public const string IngressReady = "IngressReady";
-    public const string CertificateProvisioned = "CertificateProvisioned";
+    public const string IngressReady = IngressConditions.IngressReady;
+    public const string CertificateProvisioned = IngressConditions.CertificateProvisioned;
 
     /// <summary>Why there is no certificate: external domains are not served by TLS.</summary>
     public const string ExternalDomainTlsNotEnabled = "external-domain-tls is not enabled";
@@ -33,19 +33,8 @@ public static class RouteLifecycle
     public static RouteStatus MarkEndpointNotOwned(this RouteStatus status, string name, DateTimeOffset now, string holder = "")
         => status.False(IngressReady, "NotOwned", $"There is an existing placeholder Endpoint \"{name}\" that we do not own.{ConditionSet.Detail(holder)}", now);
 
-    /// <summary>An Ingress of that name belongs to somebody else.</summary>
-    public static RouteStatus MarkIngressNotOwned(this RouteStatus status, string name, DateTimeOffset now, string holder = "")
-        => status.MarkIngressFailed("NotOwned", $"There is an existing Ingress \"{name}\" that we do not own.{ConditionSet.Detail(holder)}", now);
-
-    /// <summary>What leads traffic to the Route cannot be had.</summary>
-    public static RouteStatus MarkIngressFailed(this RouteStatus status, string reason, string message, DateTimeOffset now)
-        => status.False(IngressReady, reason, message, now);
-
     public static RouteStatus MarkIngressRolloutInProgress(this RouteStatus status, DateTimeOffset now)
         => status.Unknown(IngressReady, "RolloutInProgress", "A gradual rollout of the latest revision(s) is in progress.", now);
-
-    public static RouteStatus MarkIngressNotConfigured(this RouteStatus status, DateTimeOffset now)
-        => status.Unknown(IngressReady, "IngressNotConfigured", "Ingress has not yet been reconciled.", now);
 
     public static RouteStatus MarkTrafficAssigned(this RouteStatus status, DateTimeOffset now) => status.True(AllTrafficAssigned, now);
 
@@ -89,46 +78,9 @@ public static class RouteLifecycle
     public static RouteStatus MarkCertificateProvisionFailed(this RouteStatus status, string name, string reason, DateTimeOffset now)
         => status.False(CertificateProvisioned, "CertificateProvisionFailed", $"Certificate {name} fails to be provisioned: {reason}", now);
 
-    public static RouteStatus MarkCertificateReady(this RouteStatus status, DateTimeOffset now) => status.True(CertificateProvisioned, now);
-
     public static RouteStatus MarkCertificateNotReady(this RouteStatus status, Certificate certificate, DateTimeOffset now)
         => status.Unknown(
             CertificateProvisioned, "CertificateNotReady", $"Certificate {certificate.Metadata.Name} is not ready: {ReasonOf(certificate)}", now);
 
-    public static RouteStatus MarkCertificateNotOwned(this RouteStatus status, string name, DateTimeOffset now, string holder = "")
-        => status.False(CertificateProvisioned, "CertificateNotOwned", $"There is an existing certificate {name} that we don't own.{ConditionSet.Detail(holder)}", now);
-
-    public static RouteStatus MarkTlsNotEnabled(this RouteStatus status, string message, DateTimeOffset now)
-        => status.TrueWithReason(CertificateProvisioned, "TLSNotEnabled", message, now);
-
-    /// <summary>The certificate is not there yet; until then plain HTTP is served.</summary>
-    public static RouteStatus MarkHttpDowngrade(this RouteStatus status, string name, DateTimeOffset now)
-        => status.TrueWithReason(CertificateProvisioned, "HTTPDowngrade", $"Certificate {name} is not ready downgrade HTTP.", now);
-
-    /// <summary>Takes over whether the Ingress is ready.</summary>
-    public static RouteStatus PropagateIngress(this RouteStatus status, IngressStatus ingress, DateTimeOffset now)
-    {
-        var ready = ConditionSet.Get(ingress.Conditions, "Ready");
-        return ready?.Status switch
-        {
-            null => status.MarkIngressNotConfigured(now),
-            ConditionStatus.True => status.True(IngressReady, now),
-            ConditionStatus.False => status.False(IngressReady, ready.Reason, ready.Message, now),
-            _ => status.Unknown(IngressReady, ready.Reason, ready.Message, now),
-        };
-    }
-
     private static string ReasonOf(Certificate certificate) => ConditionSet.Get(certificate.Status.Conditions, "Ready")?.Reason ?? "";
-
-    private static RouteStatus True(this RouteStatus status, string type, DateTimeOffset now)
-        => status with { Conditions = Conditions.MarkTrue(status.Conditions, type, now) };
-
-    private static RouteStatus TrueWithReason(this RouteStatus status, string type, string reason, string message, DateTimeOffset now)
-        => status with { Conditions = Conditions.MarkTrueWithReason(status.Conditions, type, reason, message, now) };
-
-    private static RouteStatus False(this RouteStatus status, string type, string reason, string message, DateTimeOffset now)
-        => status with { Conditions = Conditions.MarkFalse(status.Conditions, type, reason, message, now) };
-
-    private static RouteStatus Unknown(this RouteStatus status, string type, string reason, string message, DateTimeOffset now)
-        => status with { Conditions = Conditions.MarkUnknown(status.Conditions, type, reason, message, now) };
 }

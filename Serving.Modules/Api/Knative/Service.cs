@@ -3,10 +3,9 @@ using Serving.Api.Core;
 namespace Serving.Api.Knative;
 
 /// <summary>A Knative Service (serving.knative.dev/v1): a Configuration and a Route under one name.</summary>
-public sealed record Service : KubernetesObject
+public sealed record Service : KnativeObject<ServiceStatus>
 {
     public ServiceSpec Spec { get; init => field = value ?? new(); } = new();
-    public ServiceStatus Status { get; init => field = value ?? new(); } = new();
 }
 
 /// <summary>The Configuration's and the Route's specification, inlined.</summary>

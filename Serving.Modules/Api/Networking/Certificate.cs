@@ -3,10 +3,9 @@ using Serving.Api.Core;
 namespace Serving.Api.Networking;
 
 /// <summary>Asks for a certificate of some names (networking.internal.knative.dev/v1alpha1 Certificate).</summary>
-public sealed record Certificate : KubernetesObject
+public sealed record Certificate : KnativeObject<CertificateStatus>
 {
     public CertificateSpec Spec { get; init => field = value ?? new(); } = new();
-    public CertificateStatus Status { get; init => field = value ?? new(); } = new();
 }
 
 /// <summary>Names and the Secret to put the certificate in.</summary>

@@ -3,10 +3,9 @@ using Serving.Api.Core;
 namespace Serving.Api.Networking;
 
 /// <summary>What a network layer must route (networking.internal.knative.dev/v1alpha1 Ingress).</summary>
-public sealed record Ingress : KubernetesObject
+public sealed record Ingress : KnativeObject<IngressStatus>
 {
     public IngressSpec Spec { get; init => field = value ?? new(); } = new();
-    public IngressStatus Status { get; init => field = value ?? new(); } = new();
 }
 
 /// <summary>Hosts, paths, splits and certificates.</summary>

@@ -3,10 +3,9 @@ using Serving.Api.Core;
 namespace Serving.Api.Networking;
 
 /// <summary>The Services of a Revision, with the activator in the path or not (networking.internal.knative.dev/v1alpha1 ServerlessService).</summary>
-public sealed record ServerlessService : KubernetesObject
+public sealed record ServerlessService : KnativeObject<ServerlessServiceStatus>
 {
     public ServerlessServiceSpec Spec { get; init => field = value ?? new(); } = new();
-    public ServerlessServiceStatus Status { get; init => field = value ?? new(); } = new();
 }
 
 /// <summary>Mode and target.</summary>

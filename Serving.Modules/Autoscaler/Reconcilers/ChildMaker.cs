@@ -6,6 +6,7 @@ using Serving.Api.Autoscaling;
 using Serving.Api.Core;
 using Serving.Api.Networking;
 using Serving.Api.WellKnown;
+using Serving.Kubernetes;
 
 namespace Serving.Autoscaler.Reconcilers;
 
@@ -121,16 +122,6 @@ internal static class ChildMaker
         Namespace = owner.Metadata.Namespace,
         Labels = owner.Metadata.Labels,
         Annotations = owner.Metadata.Annotations,
-        OwnerReferences = [OwnedBy(owner)],
-    };
-
-    private static OwnerReference OwnedBy(PodAutoscaler owner) => new()
-    {
-        ApiVersion = Resources.PodAutoscalers.ApiVersion,
-        Kind = Resources.PodAutoscalers.Kind,
-        Name = owner.Metadata.Name,
-        Uid = owner.Metadata.Uid,
-        Controller = true,
-        BlockOwnerDeletion = true,
+        OwnerReferences = [Ownership.ControllerReference(Resources.PodAutoscalers, owner)],
     };
 }

@@ -5,79 +5,55 @@ using Serving.Api.Core;
 using Serving.Api.Networking;
 using Serving.Api.WellKnown;
 using Serving.Kubernetes;
+using AutoscalerPass = Serving.Kubernetes.ReconcilePass<Serving.Api.Autoscaling.PodAutoscaler, Serving.Api.Autoscaling.PodAutoscalerStatus>;
 
 namespace Serving.Autoscaler.Reconcilers;
 
 /// <summary>Hands revisions of the HPA class to a HorizontalPodAutoscaler of Kubernetes. They are always active and always served by their pods.</summary>
-internal sealed class HpaReconciler(AutoscalerInformers informers, Func<ConfigSnapshot> config, IEventRecorder events, TimeProvider time) : IReconciler
+internal sealed class HpaReconciler(AutoscalerInformers informers, Func<ConfigSnapshot> config, IEventRecorder events, TimeProvider time)
+    : AutoscalerClassReconciler(AutoscalingKeys.HpaClass, informers, events, time)
 {
-    public string Name => "hpa";
+    private readonly ILister<HorizontalPodAutoscaler> autoscalers = informers.HorizontalPodAutoscalers.Lister;
 
-    public async Task<Reconcile> ReconcileAsync(ObjectKey key, IKubernetesClient client, CancellationToken cancellation)
-    {
-        if (informers.PodAutoscalers.Lister.Get(key.Namespace, key.Name) is not { Metadata.DeletionTimestamp: null } original
-            || AutoscalerSettings.ClassOf(original) != AutoscalingKeys.HpaClass)
-        {
-            return Reconcile.Done;
-        }
-
-        var pass = new PodAutoscalerPass(original, config(), client, time.GetUtcNow());
-        await pass.Failures.TryAsync(() => StepAsync(pass, cancellation), cancellation).ConfigureAwait(false);
-        await pass.FinishAsync(events, cancellation).ConfigureAwait(false);
-        return Reconcile.Done;
-    }
+    public override string Name => "hpa";
 
     /// <summary>A HorizontalPodAutoscaler that is refused must not keep requests from the pods that are there, so each child is a step of its own.</summary>
-    private async Task StepAsync(PodAutoscalerPass pass, CancellationToken cancellation)
+    protected override async Task ReconcileAsync(AutoscalerPass pass, CancellationToken cancellation)
     {
-        var (ns, name) = (pass.Original.Metadata.Namespace, pass.Original.Metadata.Name);
-        var existing = informers.HorizontalPodAutoscalers.Lister.Get(ns, name);
-        var hpa = await pass.Failures.TryAsync(() => EnsureHpaAsync(pass, existing, cancellation), cancellation).ConfigureAwait(false) ?? existing;
-        var service = await pass.Failures.TryAsync(() => EnsureServiceAsync(pass, cancellation), cancellation).ConfigureAwait(false)
-            ?? informers.ServerlessServices.Lister.Get(ns, name);
-        if (pass.NotOwned is { } refused)
+        var settings = new AutoscalerSettings(pass.Object, config().Autoscaler);
+        var existing = autoscalers.Get(pass.Namespace, pass.Name);
+        var hpa = await pass.TryAsync(() => EnsureHpaAsync(pass, settings, existing, cancellation), cancellation).ConfigureAwait(false) ?? existing;
+        var service = await pass.TryAsync(() => EnsureServiceAsync(pass, ServerlessServiceLifecycle.ModeServe, activators: 0, cancellation), cancellation).ConfigureAwait(false)
+            ?? KnownService(pass);
+        if (!HasForeignChild(pass) && hpa is not null && service is not null)
         {
-            pass.Status = PodAutoscalerLifecycle.MarkResourceNotOwned(pass.Status, refused.Kind, refused.Key.Name, pass.Now, refused.Holder);
-        }
-        else if (hpa is not null && service is not null)
-        {
-            ComputeStatus(pass, hpa, service);
+            ComputeStatus(pass, settings, hpa, service);
         }
     }
 
-    private Task<ServerlessService> EnsureServiceAsync(PodAutoscalerPass pass, CancellationToken cancellation)
-        => Children.EnsureAsync(
-            Resources.ServerlessServices,
-            informers.ServerlessServices.Lister.Get(pass.Original.Metadata.Namespace, pass.Original.Metadata.Name),
-            ChildMaker.ServerlessService(pass.Original, ServerlessServiceLifecycle.ModeServe, activators: 0),
-            static (existing, wanted) => existing with
-            {
-                Spec = existing.Spec with { Mode = wanted.Spec.Mode, ObjectRef = wanted.Spec.ObjectRef, ProtocolType = wanted.Spec.ProtocolType, NumActivators = 0 },
-            },
-            pass.Original, pass.Client, cancellation);
-
     /// <summary>When Kubernetes does not take it, the status says so at once.</summary>
-    private async Task<HorizontalPodAutoscaler> EnsureHpaAsync(PodAutoscalerPass pass, HorizontalPodAutoscaler? existing, CancellationToken cancellation)
+    private static async Task<HorizontalPodAutoscaler> EnsureHpaAsync(
+        AutoscalerPass pass, AutoscalerSettings settings, HorizontalPodAutoscaler? cached, CancellationToken cancellation)
     {
         try
         {
-            return await Children.EnsureAsync(
+            return (await pass.EnsureAsync(
                 Resources.HorizontalPodAutoscalers,
-                existing,
-                ChildMaker.HorizontalPodAutoscaler(pass.Original, pass.Settings),
+                cached,
+                ChildMaker.HorizontalPodAutoscaler(pass.Object, settings),
                 static (existing, wanted) => existing with { Spec = HpaSpec.Merge(existing.Spec ?? new HorizontalPodAutoscalerSpec(), wanted.Spec!) },
-                pass.Original, pass.Client, cancellation).ConfigureAwait(false);
+                cancellation).ConfigureAwait(false)).Object;
         }
-        catch (KubernetesException failed) when (existing is null && !PodAutoscalerPass.IsStaleCache(failed))
+        catch (KubernetesException failed) when (cached is null && !StepFailures.IsStaleCache(failed))
         {
             // Not refused, but not made either: the server or what is before it failed.
             pass.Status = PodAutoscalerLifecycle.MarkResourceFailedCreation(
-                pass.Status, Resources.HorizontalPodAutoscalers.Kind, pass.Original.Metadata.Name, pass.Now, failed.Status.Message);
+                pass.Status, Resources.HorizontalPodAutoscalers.Kind, pass.Name, pass.Now, failed.Status.Message);
             throw;
         }
     }
 
-    private static void ComputeStatus(PodAutoscalerPass pass, HorizontalPodAutoscaler hpa, ServerlessService service)
+    private static void ComputeStatus(AutoscalerPass pass, AutoscalerSettings settings, HorizontalPodAutoscaler hpa, ServerlessService service)
     {
         var replicas = hpa.Status?.CurrentReplicas ?? 0;
         var status = pass.Status with
@@ -90,7 +66,7 @@ internal sealed class HpaReconciler(AutoscalerInformers informers, Func<ConfigSn
         if (ServerlessServiceLifecycle.IsReady(service))
         {
             status = PodAutoscalerLifecycle.MarkSksReady(status, pass.Now);
-            if (replicas >= ActiveCondition.Threshold(status, pass.Settings)) status = PodAutoscalerLifecycle.MarkScaleTargetInitialized(status, pass.Now);
+            if (replicas >= ActiveCondition.Threshold(status, settings)) status = PodAutoscalerLifecycle.MarkScaleTargetInitialized(status, pass.Now);
         }
         else
         {

@@ -7,6 +7,7 @@ using Serving.Api.Networking;
 using Serving.Api.WellKnown;
 using Serving.Autoscaler.Scaling;
 using Serving.Kubernetes;
+using AutoscalerPass = Serving.Kubernetes.ReconcilePass<Serving.Api.Autoscaling.PodAutoscaler, Serving.Api.Autoscaling.PodAutoscalerStatus>;
 
 namespace Serving.Autoscaler.Reconcilers;
 
@@ -15,7 +16,7 @@ namespace Serving.Autoscaler.Reconcilers;
 /// in the path, the Metric that says what is measured, and the replicas of the scale target.
 /// Invariant: the last pod goes only when activators are in the path.
 /// </summary>
-internal sealed class PodAutoscalerReconciler : IReconciler
+internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
 {
     private const int LeastActivators = 2;
 
@@ -26,8 +27,6 @@ internal sealed class PodAutoscalerReconciler : IReconciler
     private readonly Deciders deciders;
     private readonly IActivatorProbe probe;
     private readonly PodCountBoard board;
-    private readonly IEventRecorder events;
-    private readonly TimeProvider time;
 
     /// <param name="informers">What the cluster has.</param>
     /// <param name="config">The newest configuration.</param>
@@ -38,71 +37,60 @@ internal sealed class PodAutoscalerReconciler : IReconciler
     /// <param name="time">The clock.</param>
     public PodAutoscalerReconciler(
         AutoscalerInformers informers, Func<ConfigSnapshot> config, Deciders deciders, IActivatorProbe probe, PodCountBoard board, IEventRecorder events, TimeProvider time)
+        : base(AutoscalingKeys.KpaClass, informers, events, time)
     {
-        this.events = events;
         this.informers = informers;
         this.config = config;
         this.deciders = deciders;
         this.probe = probe;
         this.board = board;
-        this.time = time;
     }
 
-    public string Name => "podautoscaler";
+    public override string Name => "podautoscaler";
 
-    public async Task<Reconcile> ReconcileAsync(ObjectKey key, IKubernetesClient client, CancellationToken cancellation)
+    protected override void Forget(ObjectKey key)
     {
-        if (informers.PodAutoscalers.Lister.Get(key.Namespace, key.Name) is not { Metadata.DeletionTimestamp: null } original
-            || AutoscalerSettings.ClassOf(original) != AutoscalingKeys.KpaClass)
-        {
-            deciders.Remove(key);
-            board.Remove(key);
-            return Reconcile.Done;
-        }
-
-        var pass = new PodAutoscalerPass(original, config(), client, time.GetUtcNow());
-        await pass.Failures.TryAsync(() => StepAsync(pass, cancellation), cancellation).ConfigureAwait(false);
-        await pass.FinishAsync(events, cancellation).ConfigureAwait(false);
-        return pass.Again is { } again ? Reconcile.After(again) : Reconcile.Done;
+        deciders.Remove(key);
+        board.Remove(key);
     }
 
     /// <summary>
     /// Each write is a step of its own: a Metric or a ServerlessService that is refused must not keep the target from being scaled, nor
     /// one of them the other.
     /// </summary>
-    private async Task StepAsync(PodAutoscalerPass pass, CancellationToken cancellation)
+    protected override async Task ReconcileAsync(AutoscalerPass pass, CancellationToken cancellation)
     {
-        var (ns, name) = (pass.Original.Metadata.Namespace, pass.Original.Metadata.Name);
+        var snapshot = config();
+        var settings = new AutoscalerSettings(pass.Object, snapshot.Autoscaler);
         var counts = CountPods(pass);
-        if (informers.ServerlessServices.Lister.Get(ns, name) is not { Status.PrivateServiceName.Length: > 0 } service)
+        if (KnownService(pass) is not { Status.PrivateServiceName.Length: > 0 } service)
         {
-            await pass.Failures.TryAsync(
+            await pass.TryAsync(
                 () => EnsureServiceAsync(pass, ServerlessServiceLifecycle.ModeProxy, LeastActivators, cancellation), cancellation).ConfigureAwait(false);
             pass.Status = PodAutoscalerLifecycle.MarkSksNotReady(pass.Status, "No Private Service Name", pass.Now);
-            if (informers.ServerlessServices.Lister.Get(ns, name) is { } failed && ConditionSet.IsFalse(failed.Status.Conditions, ServerlessServiceLifecycle.Ready))
+            if (KnownService(pass) is { } failed && ConditionSet.IsFalse(failed.Status.Conditions, ServerlessServiceLifecycle.Ready))
             {
-                pass.Observe(failed);
+                Observe(pass, failed);
             }
 
-            ComputeStatus(pass, -1, counts);
+            ComputeStatus(pass, settings, -1, counts);
             return;
         }
 
         pass.Status = pass.Status with { MetricsServiceName = service.Status.PrivateServiceName };
-        var spec = pass.Settings.ToDeciderSpec() with { IsInitializing = !PodAutoscalerLifecycle.IsScaleTargetInitialized(pass.Status) };
-        var decision = deciders.Ensure(ObjectKey.Of(pass.Original), spec);
+        var spec = settings.ToDeciderSpec() with { IsInitializing = !PodAutoscalerLifecycle.IsScaleTargetInitialized(pass.Status) };
+        var decision = deciders.Ensure(pass.Key, spec);
 
         // With the activator always in the path it has told of every request.
         var target = spec.TargetBurstCapacity == -1 ? "" : service.Status.PrivateServiceName;
-        await pass.Failures.TryAsync(() => EnsureMetricAsync(pass, target, cancellation), cancellation).ConfigureAwait(false);
-        var want = await ScaleAsync(pass, service, decision.DesiredScale, cancellation).ConfigureAwait(false);
+        await pass.TryAsync(() => EnsureMetricAsync(pass, settings, target, cancellation), cancellation).ConfigureAwait(false);
+        var want = await ScaleAsync(pass, settings, ScaleToZeroLimits.Of(snapshot), service, decision.DesiredScale, cancellation).ConfigureAwait(false);
 
         var mode = want > 0 && decision.ExcessBurstCapacity >= 0 ? ServerlessServiceLifecycle.ModeServe : ServerlessServiceLifecycle.ModeProxy;
-        service = await pass.Failures.TryAsync(
-            () => EnsureServiceAsync(pass, mode, ActivatorsFor(spec, counts.Ready), cancellation), cancellation).ConfigureAwait(false) ?? service;
+        service = await pass.TryAsync(() => EnsureServiceAsync(pass, mode, ActivatorsFor(spec, counts.Ready), cancellation), cancellation).ConfigureAwait(false) ?? service;
         pass.Status = pass.Status with { ServiceName = service.Status.ServiceName };
-        pass.Observe(service);
-        ComputeStatus(pass, want, counts);
+        Observe(pass, service);
+        ComputeStatus(pass, settings, want, counts);
     }
 
     /// <summary>Activators enough for what the ready pods take and the burst on top; two at least.</summary>
@@ -113,15 +101,15 @@ internal sealed class PodAutoscalerReconciler : IReconciler
         return (int)Math.Clamp(Math.Ceiling(capacity / spec.ActivatorCapacity), LeastActivators, int.MaxValue);
     }
 
-    private PodCounts CountPods(PodAutoscalerPass pass) => RevisionPods.Count(
+    private PodCounts CountPods(AutoscalerPass pass) => RevisionPods.Count(
         informers.Pods.Lister,
-        pass.Original.Metadata.Namespace,
-        pass.Original.Metadata.Labels.GetValueOrDefault(ServingKeys.Revision, pass.Original.Metadata.Name));
+        pass.Namespace,
+        pass.Object.Metadata.Labels.GetValueOrDefault(ServingKeys.Revision, pass.Name));
 
     /// <summary>Scales the target within its bounds; tells the scale that is wanted, -1 when that is not known.</summary>
-    private async Task<int> ScaleAsync(PodAutoscalerPass pass, ServerlessService service, int desired, CancellationToken cancellation)
+    private async Task<int> ScaleAsync(
+        AutoscalerPass pass, AutoscalerSettings settings, ScaleToZeroLimits limits, ServerlessService service, int desired, CancellationToken cancellation)
     {
-        var settings = pass.Settings;
         if (desired < 0 && !PodAutoscalerLifecycle.IsActivating(pass.Status)) return desired;
         var least = settings.MinScale;
         if (!PodAutoscalerLifecycle.IsScaleTargetInitialized(pass.Status) && settings.IsReachable && settings.InitialScale > 1)
@@ -135,7 +123,7 @@ internal sealed class PodAutoscalerReconciler : IReconciler
         var current = target.Spec?.Replicas ?? 1;
         if (desired == 0)
         {
-            var step = await TowardsZeroAsync(pass, service, current, cancellation).ConfigureAwait(false);
+            var step = await TowardsZeroAsync(pass, settings, limits, service, current, cancellation).ConfigureAwait(false);
             pass.LookAgain(step.Again);
             if (!step.Apply) return step.Scale;
             desired = step.Scale;
@@ -143,31 +131,31 @@ internal sealed class PodAutoscalerReconciler : IReconciler
 
         if (desired != current)
         {
-            await pass.Failures.TryAsync(() => PatchReplicasAsync(pass, target, desired, cancellation), cancellation).ConfigureAwait(false);
+            await pass.TryAsync(() => PatchReplicasAsync(pass, target, desired, cancellation), cancellation).ConfigureAwait(false);
         }
 
         return desired;
     }
 
-    private async Task<ScaleStep> TowardsZeroAsync(PodAutoscalerPass pass, ServerlessService service, int current, CancellationToken cancellation)
+    private async Task<ScaleStep> TowardsZeroAsync(
+        AutoscalerPass pass, AutoscalerSettings settings, ScaleToZeroLimits limits, ServerlessService service, int current, CancellationToken cancellation)
     {
-        var limits = ScaleToZeroLimits.Of(pass.Config);
         var inPath = true;
         if (limits.Enabled && PodAutoscalerLifecycle.IsInactive(pass.Status))
         {
             if (current == 0) return new ScaleStep(0, false);
-            inPath = pass.Settings.TargetBurstCapacity == -1
-                || await probe.IsInPathAsync(pass.Original.Metadata.Namespace, pass.Status.ServiceName, cancellation).ConfigureAwait(false);
+            inPath = settings.TargetBurstCapacity == -1
+                || await probe.IsInPathAsync(pass.Namespace, pass.Status.ServiceName, cancellation).ConfigureAwait(false);
         }
 
-        return ScaleToZero.Decide(pass.Status, pass.Settings, service, limits, inPath, pass.Now);
+        return ScaleToZero.Decide(pass.Status, settings, service, limits, inPath, pass.Now);
     }
 
     /// <summary>The Deployment to scale; null, and a failure of the pass, when there is none.</summary>
-    private Deployment? TargetOf(PodAutoscalerPass pass)
+    private Deployment? TargetOf(AutoscalerPass pass)
     {
-        var target = pass.Original.Spec.ScaleTargetRef;
-        var known = target.Kind == Resources.Deployments.Kind ? informers.Deployments.Lister.Get(pass.Original.Metadata.Namespace, target.Name) : null;
+        var target = pass.Object.Spec.ScaleTargetRef;
+        var known = target.Kind == Resources.Deployments.Kind ? informers.Deployments.Lister.Get(pass.Namespace, target.Name) : null;
         if (known is null)
         {
             pass.Failures.Add(target.Kind == Resources.Deployments.Kind
@@ -184,7 +172,7 @@ internal sealed class PodAutoscalerReconciler : IReconciler
     /// more refusal by trying again soon, since the ServerlessService and the status must not wait for it. Replicas that somebody else
     /// set meanwhile were not in the decision, so they are for the next one.
     /// </summary>
-    private static async Task PatchReplicasAsync(PodAutoscalerPass pass, Deployment target, int scale, CancellationToken cancellation)
+    private static async Task PatchReplicasAsync(AutoscalerPass pass, Deployment target, int scale, CancellationToken cancellation)
     {
         try
         {
@@ -214,7 +202,7 @@ internal sealed class PodAutoscalerReconciler : IReconciler
         pass.LookAgain(AfterConflict);
     }
 
-    private static async Task PatchOnceAsync(PodAutoscalerPass pass, Deployment target, int scale, CancellationToken cancellation)
+    private static async Task PatchOnceAsync(AutoscalerPass pass, Deployment target, int scale, CancellationToken cancellation)
     {
         var body = string.Create(
             CultureInfo.InvariantCulture, $$$"""{"metadata":{"resourceVersion":"{{{target.Metadata.ResourceVersion}}}"},"spec":{"replicas":{{{scale}}}}}""");
@@ -223,26 +211,10 @@ internal sealed class PodAutoscalerReconciler : IReconciler
             .ConfigureAwait(false);
     }
 
-    private Task<ServerlessService> EnsureServiceAsync(PodAutoscalerPass pass, string mode, int activators, CancellationToken cancellation) => Children.EnsureAsync(
-        Resources.ServerlessServices,
-        informers.ServerlessServices.Lister.Get(pass.Original.Metadata.Namespace, pass.Original.Metadata.Name),
-        ChildMaker.ServerlessService(pass.Original, mode, activators),
-        static (existing, wanted) => existing with
-        {
-            Spec = existing.Spec with
-            {
-                Mode = wanted.Spec.Mode,
-                ObjectRef = wanted.Spec.ObjectRef,
-                ProtocolType = wanted.Spec.ProtocolType,
-                NumActivators = wanted.Spec.NumActivators,
-            },
-        },
-        pass.Original, pass.Client, cancellation);
-
-    private Task<Metric> EnsureMetricAsync(PodAutoscalerPass pass, string scrapeTarget, CancellationToken cancellation) => Children.EnsureAsync(
+    private async Task EnsureMetricAsync(AutoscalerPass pass, AutoscalerSettings settings, string scrapeTarget, CancellationToken cancellation) => await pass.EnsureAsync(
         Resources.Metrics,
-        informers.Metrics.Lister.Get(pass.Original.Metadata.Namespace, pass.Original.Metadata.Name),
-        ChildMaker.Metric(pass.Original, pass.Settings, scrapeTarget),
+        informers.Metrics.Lister.Get(pass.Namespace, pass.Name),
+        ChildMaker.Metric(pass.Object, settings, scrapeTarget),
         static (existing, wanted) => existing with
         {
             Spec = existing.Spec with
@@ -252,16 +224,27 @@ internal sealed class PodAutoscalerReconciler : IReconciler
                 ScrapeTarget = wanted.Spec.ScrapeTarget,
             },
         },
-        pass.Original, pass.Client, cancellation);
+        cancellation).ConfigureAwait(false);
 
-    private void ComputeStatus(PodAutoscalerPass pass, int want, PodCounts counts)
+    /// <summary>Takes over whether the ServerlessService can lead to pods.</summary>
+    private static void Observe(AutoscalerPass pass, ServerlessService service)
+        => pass.Status = ConditionSet.Get(service.Status.Conditions, ServerlessServiceLifecycle.Ready) switch
+        {
+            _ when ServerlessServiceLifecycle.IsReady(service) => PodAutoscalerLifecycle.MarkSksReady(pass.Status, pass.Now),
+            { Status: ConditionStatus.False } failed => PodAutoscalerLifecycle.MarkSksFailed(pass.Status, failed.Reason, failed.Message, pass.Now),
+            var waiting => PodAutoscalerLifecycle.MarkSksNotReady(pass.Status, waiting?.Message ?? "", pass.Now),
+        };
+
+    private void ComputeStatus(AutoscalerPass pass, AutoscalerSettings settings, int want, PodCounts counts)
     {
         // A decider that has just begun knows nothing; what was wanted before still holds.
         var keep = want < 0 && pass.Status.DesiredScale >= 0;
         pass.Status = pass.Status with { ActualScale = counts.Ready, DesiredScale = keep ? pass.Status.DesiredScale : want };
-        pass.Status = pass.NotOwned is { } refused
-            ? PodAutoscalerLifecycle.MarkResourceNotOwned(pass.Status, refused.Kind, refused.Key.Name, pass.Now, refused.Holder)
-            : ActiveCondition.Apply(pass.Status, pass.Settings, want, counts.Ready, pass.Now);
-        board.Note(pass.Original, want, counts);
+        if (!HasForeignChild(pass))
+        {
+            pass.Status = ActiveCondition.Apply(pass.Status, settings, want, counts.Ready, pass.Now);
+        }
+
+        board.Note(pass.Object, want, counts);
     }
 }

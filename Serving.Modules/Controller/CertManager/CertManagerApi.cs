@@ -1,5 +1,4 @@
 using Serving.Api.CertManager;
-using Serving.Controller.Common;
 using Serving.Kubernetes;
 using ApiResources = Serving.Api.Resources;
 

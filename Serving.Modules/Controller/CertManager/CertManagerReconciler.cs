@@ -1,13 +1,11 @@
 using Serving.Api;
 using Serving.Api.CertManager;
 using Serving.Api.Config;
-using Serving.Api.Core;
 using Serving.Api.Networking;
 using Serving.Controller.CertManager.Resources;
-using Serving.Controller.Common;
 using Serving.Kubernetes;
 using ApiResources = Serving.Api.Resources;
-using CertificateWork = Serving.Controller.Common.Work<Serving.Api.Networking.Certificate, Serving.Api.Networking.CertificateStatus>;
+using CertificatePass = Serving.Kubernetes.ReconcilePass<Serving.Api.Networking.Certificate, Serving.Api.Networking.CertificateStatus>;
 
 namespace Serving.Controller.CertManager;
 
@@ -24,13 +22,6 @@ internal sealed class CertManagerReconciler(
     /// <summary>Cert-manager's Certificates.</summary>
     public ILister<CertManagerCertificate>? Made { get; set; }
 
-    protected override CertificateStatus StatusOf(Certificate resource) => resource.Status;
-
-    protected override Certificate WithStatus(Certificate resource, CertificateStatus status) => resource with { Status = status };
-
-    protected override CertificateStatus WithConditions(CertificateStatus status, IReadOnlyList<Condition> conditions, long? observedGeneration)
-        => status with { Conditions = conditions, ObservedGeneration = observedGeneration };
-
     protected override CertificateStatus Blocked(CertificateStatus status, ChildException child, DateTimeOffset now) => child switch
     {
         NotOwnedException taken => CertificateLifecycle.MarkResourceNotOwned(status, KindInConditions, child.Key.Name, now, taken.Holder),
@@ -38,112 +29,88 @@ internal sealed class CertManagerReconciler(
         _ => status,
     };
 
-    protected override async Task<Reconcile> ReconcileAsync(CertificateWork work, CancellationToken cancellation)
+    protected override async Task ReconcileAsync(CertificatePass pass, CancellationToken cancellation)
     {
-        var (wanted, problem) = CertManagerCertificateMaker.Make(config().CertManager, work.Resource);
+        var (wanted, problem) = CertManagerCertificateMaker.Make(config().CertManager, pass.Object);
         if (wanted is null)
         {
-            if (ConditionSet.Get(work.Resource.Status.Conditions, CertificateLifecycle.Ready)?.Message != problem!.Message)
+            if (ConditionSet.Get(pass.Object.Status.Conditions, CertificateLifecycle.Ready)?.Message != problem!.Message)
             {
-                Events.Warning(work.Resource, "InternalError", problem.Message);
+                Events.Warning(pass.Object, "InternalError", problem.Message);
             }
 
             // Nothing but another specification or configuration helps, and both bring us back.
-            work.Status = CertificateLifecycle.MarkFailed(work.Status, problem.Reason, problem.Message, work.Now);
-            return Reconcile.Done;
+            pass.Status = CertificateLifecycle.MarkFailed(pass.Status, problem.Reason, problem.Message, pass.Now);
+            return;
         }
 
         try
         {
-            var made = await EnsureAsync(work, wanted, cancellation).ConfigureAwait(false);
-            work.Status = work.Status with { NotAfter = made.Status.NotAfter };
-            return await PropagateAsync(work, made, cancellation).ConfigureAwait(false);
+            var made = await EnsureAsync(pass, wanted, cancellation).ConfigureAwait(false);
+            pass.Status = pass.Status with { NotAfter = made.Status.NotAfter };
+            await PropagateAsync(pass, made, cancellation).ConfigureAwait(false);
         }
         catch (Exception error) when (error is KubernetesException or ChallengeException)
         {
-            if (!ConditionSet.IsFalse(work.Status.Conditions, CertificateLifecycle.Ready))
+            if (!ConditionSet.IsFalse(pass.Status.Conditions, CertificateLifecycle.Ready))
             {
-                work.Status = CertificateLifecycle.MarkNotReady(
-                    work.Status, "ReconcileFailed", "Cert-Manager certificate has not yet been reconciled.", work.Now);
+                pass.Status = CertificateLifecycle.MarkNotReady(
+                    pass.Status, "ReconcileFailed", "Cert-Manager certificate has not yet been reconciled.", pass.Now);
             }
 
             throw;
         }
     }
 
-    private async Task<CertManagerCertificate> EnsureAsync(CertificateWork work, CertManagerCertificate wanted, CancellationToken cancellation)
+    private async Task<CertManagerCertificate> EnsureAsync(CertificatePass pass, CertManagerCertificate wanted, CancellationToken cancellation)
     {
         var (ns, name) = (wanted.Metadata.Namespace, wanted.Metadata.Name);
-        if (Made!.Get(ns, name) is not { } existing)
-        {
-            try
+        var child = await pass.EnsureAsync(
+            CertManagerResources.Certificates,
+            Made!.Get(ns, name),
+            wanted,
+            static (existing, wanted) => ApiEquality.Covers(existing.Spec, wanted.Spec) ? existing : existing with { Spec = wanted.Spec.Keeping(existing.Spec) },
+            cancellation,
+            new ChildEvents(Events, $"Cert-Manager Certificate {ns}/{name}")
             {
-                var (created, isNew) = await ChildObjects.CreateAsync(work.Client, CertManagerResources.Certificates, wanted, work.Resource, cancellation).ConfigureAwait(false);
-                if (!isNew)
-                {
-                    return created;
-                }
-
-                Events.Normal(work.Resource, "Created", $"Created Cert-Manager Certificate {ns}/{name}");
-                return created;
-            }
-            catch (ChildRefusedException error)
-            {
-                Events.Warning(work.Resource, "CreationFailed", $"Failed to create Cert-Manager Certificate {name}/{ns}: {error.Refusal.Message}");
-                throw;
-            }
-        }
-
-        ChildObjects.EnsureOwned(CertManagerResources.Certificates, existing, work.Resource);
-        if (ApiEquality.Covers(existing.Spec, wanted.Spec))
-        {
-            return existing;
-        }
-
-        try
-        {
-            var updated = await work.Client.UpdateAsync(
-                CertManagerResources.Certificates, existing with { Spec = wanted.Spec.Keeping(existing.Spec) }, cancellation).ConfigureAwait(false);
-            Events.Normal(work.Resource, "Updated", $"Updated Spec for Cert-Manager Certificate {ns}/{name}");
-            return updated;
-        }
-        catch (KubernetesException error) when (!error.IsConflict)
-        {
-            Events.Warning(work.Resource, "UpdateFailed", $"Failed to create Cert-Manager Certificate {ns}/{name}: {error.Message}");
-            throw;
-        }
+                NotCreated = $"Cert-Manager Certificate {name}/{ns}",
+                ReportsUpdates = true,
+                NotUpdated = $"create Cert-Manager Certificate {ns}/{name}",
+            }).ConfigureAwait(false);
+        return child.Object;
     }
 
-    private async Task<Reconcile> PropagateAsync(CertificateWork work, CertManagerCertificate made, CancellationToken cancellation)
+    private async Task PropagateAsync(CertificatePass pass, CertManagerCertificate made, CancellationToken cancellation)
     {
         switch (ConditionSet.Get(made.Status.Conditions, CertificateLifecycle.Ready))
         {
-            case { Status: ConditionStatus.True } when made.Status.RenewalTime < work.Now:
+            case { Status: ConditionStatus.True } when made.Status.RenewalTime < pass.Now:
                 // The old one serves on, but the authority must reach the challenge of the new one.
-                work.Status = CertificateLifecycle.MarkRenewing(work.Status, work.Now);
+                pass.Status = CertificateLifecycle.MarkRenewing(pass.Status, pass.Now);
                 break;
             case { Status: ConditionStatus.True }:
-                work.Status = CertificateLifecycle.MarkReady(CertificateLifecycle.ClearRenewing(work.Status), work.Now) with { Http01Challenges = [] };
-                return made.Status.RenewalTime is { } renewal
-                    ? Reconcile.After(TimeSpan.FromTicks(Math.Min((renewal - work.Now).Ticks + TimeSpan.TicksPerSecond, LongestWait.Ticks)))
-                    : Reconcile.Done;
+                pass.Status = CertificateLifecycle.MarkReady(CertificateLifecycle.ClearRenewing(pass.Status), pass.Now) with { Http01Challenges = [] };
+                if (made.Status.RenewalTime is { } renewal)
+                {
+                    pass.LookAgain(TimeSpan.FromTicks(Math.Min((renewal - pass.Now).Ticks + TimeSpan.TicksPerSecond, LongestWait.Ticks)));
+                }
+
+                return;
             case { Status: ConditionStatus.False, Reason: not ("InProgress" or "Pending" or "TemporaryCertificate") } failed:
-                work.Status = CertificateLifecycle.MarkFailed(work.Status, failed.Reason, failed.Message, work.Now);
+                pass.Status = CertificateLifecycle.MarkFailed(pass.Status, failed.Reason, failed.Message, pass.Now);
                 break;
             case { } pending:
-                work.Status = CertificateLifecycle.MarkNotReady(work.Status, pending.Reason, pending.Message, work.Now);
+                pass.Status = CertificateLifecycle.MarkNotReady(pass.Status, pending.Reason, pending.Message, pass.Now);
                 break;
             default:
-                work.Status = CertificateLifecycle.MarkNotReady(
-                    work.Status, "NoCertManagerCertCondition", "The ready condition of Cert Manager Certificate does not exist.", work.Now);
+                pass.Status = CertificateLifecycle.MarkNotReady(
+                    pass.Status, "NoCertManagerCertCondition", "The ready condition of Cert Manager Certificate does not exist.", pass.Now);
                 break;
         }
 
-        if (await challenges.FindAsync(work.Resource, made, work.Client, cancellation).ConfigureAwait(false) is { } open)
+        if (await challenges.FindAsync(pass.Object, made, pass.Client, cancellation).ConfigureAwait(false) is { } open)
         {
-            work.Status = work.Status with { Http01Challenges = open };
+            pass.Status = pass.Status with { Http01Challenges = open };
         }
-
-        return Reconcile.Done;
     }
 }

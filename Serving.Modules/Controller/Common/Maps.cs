@@ -1,3 +1,5 @@
+using Serving.Api.Core;
+
 namespace Serving.Controller.Common;
 
 /// <summary>Small operations on string maps. Results are sorted by key, so that what is made from them is written the same every time.</summary>
@@ -35,6 +37,9 @@ internal static class Maps
 
         return result;
     }
+
+    /// <summary>The metadata of an existing child with the labels and annotations of the wanted one.</summary>
+    public static ObjectMeta WithMapsOf(this ObjectMeta existing, ObjectMeta wanted) => existing with { Labels = wanted.Labels, Annotations = wanted.Annotations };
 
     /// <summary>The value, or empty.</summary>
     public static string Get(this IReadOnlyDictionary<string, string> map, string key) => map.TryGetValue(key, out var value) ? value : "";

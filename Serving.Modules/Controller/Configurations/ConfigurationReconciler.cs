@@ -1,13 +1,12 @@
 using System.Globalization;
 using Serving.Api;
-using Serving.Api.Core;
 using Serving.Api.Knative;
 using Serving.Api.WellKnown;
 using Serving.Controller.Common;
 using Serving.Controller.Configurations.Resources;
 using Serving.Kubernetes;
 using ApiResources = Serving.Api.Resources;
-using ConfigurationWork = Serving.Controller.Common.Work<Serving.Api.Knative.Configuration, Serving.Api.Knative.ConfigurationStatus>;
+using ConfigurationPass = Serving.Kubernetes.ReconcilePass<Serving.Api.Knative.Configuration, Serving.Api.Knative.ConfigurationStatus>;
 
 namespace Serving.Controller.Configurations;
 
@@ -18,13 +17,6 @@ internal sealed class ConfigurationReconciler(
 {
     public override string Name => "configuration";
 
-    protected override ConfigurationStatus StatusOf(Configuration resource) => resource.Status;
-
-    protected override Configuration WithStatus(Configuration resource, ConfigurationStatus status) => resource with { Status = status };
-
-    protected override ConfigurationStatus WithConditions(ConfigurationStatus status, IReadOnlyList<Condition> conditions, long? observedGeneration)
-        => status with { Conditions = conditions, ObservedGeneration = observedGeneration };
-
     protected override ConfigurationStatus Blocked(ConfigurationStatus status, ChildException child, DateTimeOffset now) => child switch
     {
         NotOwnedException taken => status.MarkRevisionCreationFailed($"{AlreadyExists(child.Key.Name)}. {taken.Holder}", now),
@@ -32,21 +24,20 @@ internal sealed class ConfigurationReconciler(
         _ => status,
     };
 
-    protected override async Task<Reconcile> ReconcileAsync(ConfigurationWork work, CancellationToken cancellation)
+    protected override async Task ReconcileAsync(ConfigurationPass pass, CancellationToken cancellation)
     {
-        var configuration = work.Resource;
+        var configuration = pass.Object;
         var named = RevisionNames.Named(configuration, revisions);
         if (named is not null && !RevisionNames.Matches(configuration, named))
         {
-            work.Status = work.Status.MarkRevisionCreationFailed(NameTaken(configuration, named), work.Now);
-            return Reconcile.Done;
+            pass.Status = pass.Status.MarkRevisionCreationFailed(NameTaken(configuration, named), pass.Now);
+            return;
         }
 
-        var latest = named ?? OfGeneration(configuration) ?? await CreateAsync(work, cancellation).ConfigureAwait(false);
-        work.Status = work.Status.SetLatestCreated(latest.Metadata.Name, work.Now);
-        Observe(work, latest);
-        SetLatestReady(work, latest, named is not null);
-        return Reconcile.Done;
+        var latest = named ?? OfGeneration(configuration) ?? await CreateAsync(pass, cancellation).ConfigureAwait(false);
+        pass.Status = pass.Status.SetLatestCreated(latest.Metadata.Name, pass.Now);
+        Observe(pass, latest);
+        SetLatestReady(pass, latest, named is not null);
     }
 
     private Revision? OfGeneration(Configuration configuration)
@@ -55,31 +46,16 @@ internal sealed class ConfigurationReconciler(
             : Of(configuration).Find(
                 revision => revision.Metadata.Labels.Get(ServingKeys.ConfigurationGeneration) == RevisionNames.Generation(configuration));
 
-    private async Task<Revision> CreateAsync(ConfigurationWork work, CancellationToken cancellation)
+    private async Task<Revision> CreateAsync(ConfigurationPass pass, CancellationToken cancellation)
     {
-        try
-        {
-            var (created, isNew) = await ChildObjects.CreateAsync(
-                work.Client, ApiResources.Revisions, RevisionMaker.Make(work.Resource, work.Now), work.Resource, cancellation).ConfigureAwait(false);
-            if (!RevisionNames.Matches(work.Resource, created))
-            {
-                // An earlier generation was given the name that this one gets by its number.
-                throw new NotOwnedException(
-                    $"configuration: \"{work.Name}\" cannot create Revision: \"{created.Metadata.Name}\"", ApiResources.Revisions.Kind, ObjectKey.Of(created), HolderOf(work.Resource, created));
-            }
+        var wanted = RevisionMaker.Make(pass.Object, pass.Now);
+        var created = (await ChildObjects.CreateAsync(
+            pass.Client, ApiResources.Revisions, wanted, pass.Object, cancellation,
+            new ChildEvents(Events, $"Revision \"{wanted.Metadata.Name}\"") { NotCreated = "Revision" }).ConfigureAwait(false)).Object;
 
-            if (isNew)
-            {
-                Events.Normal(work.Resource, "Created", $"Created Revision \"{created.Metadata.Name}\"");
-            }
-
-            return created;
-        }
-        catch (ChildRefusedException error)
-        {
-            Events.Warning(work.Resource, "CreationFailed", $"Failed to create Revision: {error.Refusal.Status.Message}");
-            throw;
-        }
+        // An earlier generation may have been given the name that this one gets by its number.
+        return RevisionNames.Matches(pass.Object, created) ? created : throw new NotOwnedException(
+            $"configuration: \"{pass.Name}\" cannot create Revision: \"{created.Metadata.Name}\"", ApiResources.Revisions.Kind, ObjectKey.Of(created), HolderOf(pass.Object, created));
     }
 
     private static string NameTaken(Configuration configuration, Revision revision)
@@ -92,7 +68,7 @@ internal sealed class ConfigurationReconciler(
             ? $"It is of generation {revision.Metadata.Labels.Get(ServingKeys.ConfigurationGeneration)} of this Configuration: choose another name in spec.template.metadata.name."
             : NotOwnedException.Of(configuration, ApiResources.Revisions.Kind, revision).Holder;
 
-    private void Observe(ConfigurationWork work, Revision latest)
+    private void Observe(ConfigurationPass pass, Revision latest)
     {
         if (ConditionSet.Get(latest.Status.Conditions, RevisionLifecycle.Ready) is not { } ready)
         {
@@ -101,46 +77,46 @@ internal sealed class ConfigurationReconciler(
 
         if (ready.Status == ConditionStatus.True)
         {
-            if (work.Status.LatestReadyRevisionName.Length == 0)
+            if (pass.Status.LatestReadyRevisionName.Length == 0)
             {
-                Events.Normal(work.Resource, "ConfigurationReady", "Configuration becomes ready");
+                Events.Normal(pass.Object, "ConfigurationReady", "Configuration becomes ready");
             }
         }
         else if (ready.Status == ConditionStatus.Unknown)
         {
-            if (latest.Status.NotReadyYet() is { Length: > 0 } waiting && latest.Metadata.Name != work.Status.LatestReadyRevisionName)
+            if (latest.Status.NotReadyYet() is { Length: > 0 } waiting && latest.Metadata.Name != pass.Status.LatestReadyRevisionName)
             {
-                work.Status = work.Status.MarkLatestCreatedWaiting(latest.Metadata.Name, waiting, work.Now);
+                pass.Status = pass.Status.MarkLatestCreatedWaiting(latest.Metadata.Name, waiting, pass.Now);
             }
         }
         else if (ready.Status == ConditionStatus.False)
         {
-            var before = ConditionSet.Get(work.Resource.Status.Conditions, ConfigurationLifecycle.Ready);
-            work.Status = work.Status.MarkLatestCreatedFailed(latest.Metadata.Name, ready.Message, work.Now);
-            var after = ConditionSet.Get(work.Status.Conditions, ConfigurationLifecycle.Ready)!;
+            var before = ConditionSet.Get(pass.Object.Status.Conditions, ConfigurationLifecycle.Ready);
+            pass.Status = pass.Status.MarkLatestCreatedFailed(latest.Metadata.Name, ready.Message, pass.Now);
+            var after = ConditionSet.Get(pass.Status.Conditions, ConfigurationLifecycle.Ready)!;
             if (before?.Status == after.Status && before.Reason == after.Reason && before.Message == after.Message)
             {
                 return;
             }
 
-            var wasReady = latest.Metadata.Name == work.Status.LatestReadyRevisionName;
+            var wasReady = latest.Metadata.Name == pass.Status.LatestReadyRevisionName;
             Events.Warning(
-                work.Resource,
+                pass.Object,
                 wasReady ? "LatestReadyFailed" : "LatestCreatedFailed",
                 $"Latest {(wasReady ? "ready" : "created")} revision \"{latest.Metadata.Name}\" has failed");
         }
     }
 
     /// <summary>The newest ready Revision between the newest that was ready and this generation.</summary>
-    private void SetLatestReady(ConfigurationWork work, Revision latest, bool named)
+    private void SetLatestReady(ConfigurationPass pass, Revision latest, bool named)
     {
-        var before = work.Status.LatestReadyRevisionName;
-        var floor = before.Length > 0 && revisions.Get(work.Namespace, before) is { } ready ? GenerationOf(ready) ?? work.Resource.Metadata.Generation ?? 0 : 0;
-        var newest = Of(work.Resource)
+        var before = pass.Status.LatestReadyRevisionName;
+        var floor = before.Length > 0 && revisions.Get(pass.Namespace, before) is { } ready ? GenerationOf(ready) ?? pass.Object.Metadata.Generation ?? 0 : 0;
+        var newest = Of(pass.Object)
             .Where(revision => revision.IsReady())
             .Where(revision => GenerationOf(revision) is { } generation
-                && ((generation >= floor && generation <= (work.Resource.Metadata.Generation ?? 0)) || (named && generation == GenerationOf(latest))))
-            .OrderByDescending(revision => named && revision.Metadata.Name == work.Resource.Spec.Template.Metadata.Name)
+                && ((generation >= floor && generation <= (pass.Object.Metadata.Generation ?? 0)) || (named && generation == GenerationOf(latest))))
+            .OrderByDescending(revision => named && revision.Metadata.Name == pass.Object.Spec.Template.Metadata.Name)
             .ThenByDescending(GenerationOf)
             .FirstOrDefault();
         if (newest is null)
@@ -148,10 +124,10 @@ internal sealed class ConfigurationReconciler(
             return;
         }
 
-        work.Status = work.Status.SetLatestReady(newest.Metadata.Name, work.Now);
+        pass.Status = pass.Status.SetLatestReady(newest.Metadata.Name, pass.Now);
         if (before != newest.Metadata.Name)
         {
-            Events.Normal(work.Resource, "LatestReadyUpdate", $"LatestReadyRevisionName updated to \"{newest.Metadata.Name}\"");
+            Events.Normal(pass.Object, "LatestReadyUpdate", $"LatestReadyRevisionName updated to \"{newest.Metadata.Name}\"");
         }
     }
 

@@ -10,7 +10,7 @@ using Serving.Controller.Routes;
 using Serving.Controller.Routes.Resources;
 using Serving.Kubernetes;
 using ApiResources = Serving.Api.Resources;
-using MappingWork = Serving.Controller.Common.Work<Serving.Api.Knative.DomainMapping, Serving.Api.Knative.DomainMappingStatus>;
+using MappingPass = Serving.Kubernetes.ReconcilePass<Serving.Api.Knative.DomainMapping, Serving.Api.Knative.DomainMappingStatus>;
 
 namespace Serving.Controller.DomainMappings;
 
@@ -36,13 +36,6 @@ internal sealed class DomainMappingReconciler(
 
     public override string Name => "domainmapping";
 
-    protected override DomainMappingStatus StatusOf(DomainMapping resource) => resource.Status;
-
-    protected override DomainMapping WithStatus(DomainMapping resource, DomainMappingStatus status) => resource with { Status = status };
-
-    protected override DomainMappingStatus WithConditions(DomainMappingStatus status, IReadOnlyList<Condition> conditions, long? observedGeneration)
-        => status with { Conditions = conditions, ObservedGeneration = observedGeneration };
-
     protected override DomainMappingStatus Blocked(DomainMappingStatus status, ChildException child, DateTimeOffset now) => (child, child.Kind) switch
     {
         (NotOwnedException { Holder.Length: 0 }, "ClusterDomainClaim") => status,
@@ -55,11 +48,7 @@ internal sealed class DomainMappingReconciler(
         _ => status,
     };
 
-    protected override Task GoneAsync(ObjectKey key, IKubernetesClient client, CancellationToken cancellation)
-    {
-        tracker.Forget(key);
-        return Task.CompletedTask;
-    }
+    protected override void Forget(ObjectKey key) => tracker.Forget(key);
 
     protected override async Task DeletingAsync(DomainMapping resource, IKubernetesClient client, CancellationToken cancellation)
     {
@@ -71,44 +60,36 @@ internal sealed class DomainMappingReconciler(
         if (config().Network.AutocreateClusterDomainClaims
             && listers.Claims.Get("", resource.Metadata.Name) is { } claim && claim.Spec.Namespace == resource.Metadata.Namespace)
         {
-            try
-            {
-                await client.DeleteAsync(ApiResources.ClusterDomainClaims, null, resource.Metadata.Name, cancellation).ConfigureAwait(false);
-            }
-            catch (KubernetesException error) when (error.IsNotFound)
-            {
-                // Given back already, which is what was wanted.
-            }
+            await ChildObjects.DeleteAsync(client, ApiResources.ClusterDomainClaims, null, resource.Metadata.Name, cancellation).ConfigureAwait(false);
         }
 
-        await FinalizerAccess.RemoveAsync(ApiResources.DomainMappings, resource, Finalizer, client, Events, cancellation).ConfigureAwait(false);
+        await Finalizers.RemoveAsync(ApiResources.DomainMappings, resource, Finalizer, client, Events, cancellation).ConfigureAwait(false);
     }
 
-    protected override async Task<Reconcile> ReconcileAsync(MappingWork work, CancellationToken cancellation)
+    protected override async Task ReconcileAsync(MappingPass pass, CancellationToken cancellation)
     {
-        if (!work.Resource.Metadata.Finalizers.Contains(Finalizer))
+        if (!pass.Object.Metadata.Finalizers.Contains(Finalizer))
         {
             // The claim must not outlive the mapping, so the hold comes first.
-            work.GoOnFrom(await FinalizerAccess.AddAsync(
-                ApiResources.DomainMappings, work.Resource, Finalizer, work.Client, Events, cancellation).ConfigureAwait(false));
+            pass.UseNewest(await Finalizers.AddAsync(
+                ApiResources.DomainMappings, pass.Object, Finalizer, pass.Client, Events, cancellation).ConfigureAwait(false));
         }
 
-        var mapping = work.Resource;
+        var mapping = pass.Object;
         if (mapping.Metadata.Generation != mapping.Status.ObservedGeneration)
         {
-            work.Status = work.Status.MarkIngressNotConfigured(work.Now);
+            pass.Status = pass.Status.MarkIngressNotConfigured(pass.Now);
         }
 
         var network = config().Network;
-        var url = $"{network.DefaultExternalScheme}://{work.Name}";
-        work.Status = work.Status with { Url = url, Address = new Addressable { Url = url } };
-        await ClaimAsync(work, network, cancellation).ConfigureAwait(false);
+        var url = $"{network.DefaultExternalScheme}://{pass.Name}";
+        pass.Status = pass.Status with { Url = url, Address = new Addressable { Url = url } };
+        await ClaimAsync(pass, network, cancellation).ConfigureAwait(false);
 
         // A Certificate that is refused must not keep the Ingress from following the reference.
-        var steps = new StepFailures();
-        var (tls, challenges) = await TlsAsync(work, network, steps, cancellation).ConfigureAwait(false);
-        var target = await references.ResolveAsync(mapping, work.Client, cancellation).ConfigureAwait(false);
-        var again = target.IsTracked ? Reconcile.Done : Reconcile.After(UntrackedInterval);
+        var (tls, challenges) = await TlsAsync(pass, network, cancellation).ConfigureAwait(false);
+        var target = await references.ResolveAsync(mapping, pass.Client, cancellation).ConfigureAwait(false);
+        pass.LookAgain(target.IsTracked ? null : UntrackedInterval);
         if (target.Problem is { } problem)
         {
             if (ConditionSet.Get(mapping.Status.Conditions, DomainMappingLifecycle.ReferenceResolved)?.Message != problem)
@@ -116,12 +97,11 @@ internal sealed class DomainMappingReconciler(
                 Events.Warning(mapping, "InternalError", target.Failure!);
             }
 
-            work.Status = work.Status.MarkReferenceNotResolved(problem, work.Now);
-            steps.Throw();
-            return again;
+            pass.Status = pass.Status.MarkReferenceNotResolved(problem, pass.Now);
+            return;
         }
 
-        work.Status = work.Status.MarkReferenceResolved(work.Now);
+        pass.Status = pass.Status.MarkReferenceResolved(pass.Now);
         var wanted = DomainMappingIngressMaker.Make(mapping, new DomainMappingInput(
             target.Backend,
             target.Host,
@@ -129,117 +109,104 @@ internal sealed class DomainMappingReconciler(
             IngressMaker.HttpOption(mapping.Metadata.Annotations, network),
             tls,
             challenges));
-        var existing = listers.Ingresses.Get(work.Namespace, wanted.Metadata.Name);
-        var ingress = await IngressAccess.EnsureAsync(mapping, existing, wanted, work.Client, Events, cancellation).ConfigureAwait(false);
-        work.Status = ingress.Metadata.Generation == ingress.Status.ObservedGeneration
-            ? work.Status.PropagateIngress(ingress.Status, work.Now)
-            : work.Status.MarkIngressNotConfigured(work.Now);
-        steps.Throw();
-        return again;
+        var existing = listers.Ingresses.Get(pass.Namespace, wanted.Metadata.Name);
+        var ingress = await IngressAccess.EnsureAsync(mapping, existing, wanted, pass.Client, Events, cancellation).ConfigureAwait(false);
+        pass.Status = ingress.Metadata.Generation == ingress.Status.ObservedGeneration
+            ? pass.Status.PropagateIngress(ingress.Status, pass.Now)
+            : pass.Status.MarkIngressNotConfigured(pass.Now);
     }
 
-    private async Task ClaimAsync(MappingWork work, NetworkConfig network, CancellationToken cancellation)
+    private async Task ClaimAsync(MappingPass pass, NetworkConfig network, CancellationToken cancellation)
     {
-        if (listers.Claims.Get("", work.Name) is { } claim)
+        if (listers.Claims.Get("", pass.Name) is { } claim)
         {
-            if (claim.Spec.Namespace != work.Namespace)
+            if (claim.Spec.Namespace != pass.Namespace)
             {
-                throw NotClaimed(work, claim);
+                throw NotClaimed(pass, claim);
             }
         }
         else if (!network.AutocreateClusterDomainClaims)
         {
-            work.Status = work.Status.MarkDomainClaimMissing(work.Name, work.Namespace, work.Now);
+            pass.Status = pass.Status.MarkDomainClaimMissing(pass.Name, pass.Namespace, pass.Now);
             throw new NotOwnedException(
-                $"no ClusterDomainClaim found for domain \"{work.Name}\" (and autocreate-cluster-domain-claims property is not true)",
-                ApiResources.ClusterDomainClaims.Kind, new ObjectKey("", work.Name), "");
+                $"no ClusterDomainClaim found for domain \"{pass.Name}\" (and autocreate-cluster-domain-claims property is not true)",
+                ApiResources.ClusterDomainClaims.Kind, new ObjectKey("", pass.Name), "");
         }
         else
         {
-            await CreateClaimAsync(work, cancellation).ConfigureAwait(false);
+            await CreateClaimAsync(pass, cancellation).ConfigureAwait(false);
         }
 
-        work.Status = work.Status.MarkDomainClaimed(work.Now);
+        pass.Status = pass.Status.MarkDomainClaimed(pass.Now);
     }
 
     /// <summary>A claim has no owner: it is the namespace's that it names.</summary>
-    private static async Task CreateClaimAsync(MappingWork work, CancellationToken cancellation)
+    private static async Task CreateClaimAsync(MappingPass pass, CancellationToken cancellation)
     {
         var wanted = new ClusterDomainClaim
         {
             ApiVersion = ApiResources.ClusterDomainClaims.ApiVersion,
             Kind = ApiResources.ClusterDomainClaims.Kind,
-            Metadata = new ObjectMeta { Name = work.Name },
-            Spec = new ClusterDomainClaimSpec { Namespace = work.Namespace },
+            Metadata = new ObjectMeta { Name = pass.Name },
+            Spec = new ClusterDomainClaimSpec { Namespace = pass.Namespace },
         };
-        try
+        var claim = await ChildObjects.CreateOrFindAsync(pass.Client, ApiResources.ClusterDomainClaims, wanted, cancellation).ConfigureAwait(false);
+        if (claim.Object.Spec.Namespace != pass.Namespace)
         {
-            await work.Client.CreateAsync(ApiResources.ClusterDomainClaims, wanted, cancellation).ConfigureAwait(false);
-        }
-        catch (KubernetesException refused) when (refused.IsAlreadyExists)
-        {
-            var there = await work.Client.GetAsync(ApiResources.ClusterDomainClaims, null, work.Name, cancellation).ConfigureAwait(false);
-            if (there.Spec.Namespace != work.Namespace)
-            {
-                throw NotClaimed(work, there);
-            }
-        }
-        catch (KubernetesException refused) when (refused.IsRefusal)
-        {
-            throw new ChildRefusedException(wanted.Kind, ObjectKey.Of(wanted), refused);
+            throw NotClaimed(pass, claim.Object);
         }
     }
 
-    private static NotOwnedException NotClaimed(MappingWork work, ClusterDomainClaim claim) => new(
-        $"namespace \"{work.Namespace}\" does not own ClusterDomainClaim for \"{work.Name}\"",
+    private static NotOwnedException NotClaimed(MappingPass pass, ClusterDomainClaim claim) => new(
+        $"namespace \"{pass.Namespace}\" does not own ClusterDomainClaim for \"{pass.Name}\"",
         ApiResources.ClusterDomainClaims.Kind, ObjectKey.Of(claim), $"It is namespace \"{claim.Spec.Namespace}\" that has claimed it.");
 
     private async Task<(IReadOnlyList<IngressTls> Tls, IReadOnlyList<Http01Challenge> Challenges)> TlsAsync(
-        MappingWork work, NetworkConfig network, StepFailures steps, CancellationToken cancellation)
+        MappingPass pass, NetworkConfig network, CancellationToken cancellation)
     {
-        if (work.Resource.Spec.Tls is { } own)
+        if (pass.Object.Spec.Tls is { } own)
         {
-            work.Status = WithScheme(work.Status.MarkCertificateNotRequired(work.Now), work.Name, "https");
-            return ([new IngressTls { Hosts = [work.Name], SecretName = own.SecretName, SecretNamespace = work.Namespace }], []);
+            pass.Status = WithScheme(pass.Status.MarkCertificateNotRequired(pass.Now), pass.Name, "https");
+            return ([new IngressTls { Hosts = [pass.Name], SecretName = own.SecretName, SecretNamespace = pass.Namespace }], []);
         }
 
-        if (!RouteCertificates.IsEnabled(work.Resource.Metadata.Annotations, network))
+        if (!RouteCertificates.IsEnabled(pass.Object.Metadata.Annotations, network))
         {
-            work.Status = work.Status.MarkTlsNotEnabled(RouteLifecycle.ExternalDomainTlsNotEnabled, work.Now);
+            pass.Status = pass.Status.MarkTlsNotEnabled(RouteLifecycle.ExternalDomainTlsNotEnabled, pass.Now);
             return ([], []);
         }
 
-        var name = ChildName.Of(work.Name, "");
+        var name = ChildName.Of(pass.Name, "");
         var wanted = CertificateMaker.External(
-            ApiResources.DomainMappings, work.Resource, ServingKeys.DomainMappingUid, name, work.Name, work.Name, network.CertificateClass);
+            ApiResources.DomainMappings, pass.Object, ServingKeys.DomainMappingUid, name, pass.Name, pass.Name, network.CertificateClass);
         Certificate certificate;
         try
         {
-            certificate = await CertificateAccess.EnsureAsync(work.Resource, wanted, listers.Certificates, work.Client, Events, cancellation).ConfigureAwait(false);
+            certificate = await CertificateAccess.EnsureAsync(pass.Object, wanted, listers.Certificates, pass.Client, Events, cancellation).ConfigureAwait(false);
         }
         catch (Exception error) when (error is ChildRefusedException or KubernetesException { IsConflict: false, IsAlreadyExists: false })
         {
-            steps.Add(error);
-            if (listers.Certificates.Get(work.Namespace, name) is not { } known)
+            pass.Failures.Add(error);
+            if (listers.Certificates.Get(pass.Namespace, name) is not { } known)
             {
-                work.Status = WithScheme(
-                    work.Status.MarkCertificateProvisionFailed(name, work.Now), work.Name, network.HttpProtocol == HttpProtocol.Enabled ? "http" : "https");
+                pass.Status = WithScheme(
+                    pass.Status.MarkCertificateProvisionFailed(name, pass.Now), pass.Name, network.HttpProtocol == HttpProtocol.Enabled ? "http" : "https");
                 return ([], []);
             }
 
             certificate = known;
         }
 
-        work.Status = WithScheme(work.Status, work.Name, "https");
+        pass.Status = WithScheme(pass.Status, pass.Name, "https");
         if (CertificateLifecycle.IsReady(certificate))
         {
-            work.Status = work.Status.MarkCertificateReady(work.Now);
+            pass.Status = pass.Status.MarkCertificateReady(pass.Now);
             return ([CertificateAccess.IngressTls(certificate, wanted.Spec.DnsNames)], []);
         }
 
-        work.Status = network.HttpProtocol == HttpProtocol.Enabled
-            ? WithScheme(work.Status.MarkHttpDowngrade(name, work.Now), work.Name, "http")
-            : work.Status.MarkCertificateNotReady(name, work.Now);
+        pass.Status = network.HttpProtocol == HttpProtocol.Enabled
+            ? WithScheme(pass.Status.MarkHttpDowngrade(name, pass.Now), pass.Name, "http")
+            : pass.Status.MarkCertificateNotReady(name, pass.Now);
         return ([], [.. certificate.Status.Http01Challenges.OrderBy(challenge => challenge.Url, StringComparer.Ordinal)]);
     }
 

@@ -1,4 +1,3 @@
-using System.Runtime.ExceptionServices;
 using Serving.Api.Config;
 using Serving.Api.Knative;
 using Serving.Api.WellKnown;
@@ -22,36 +21,34 @@ internal sealed class GarbageCollector(
         var gc = config().Gc;
         var now = time.GetUtcNow();
         var own = revisions.ByLabel(key.Namespace, ServingKeys.Configuration, key.Name);
-        Exception? failure = null;
+        var steps = new StepFailures();
         foreach (var revision in StaleRevisions.Choose(configuration, own, gc, now))
         {
-            try
-            {
-                // Bound to what was judged: a Revision that has come into use meanwhile has another version.
-                await client.DeleteAsync(
-                    Serving.Api.Resources.Revisions,
-                    key.Namespace,
-                    revision.Metadata.Name,
-                    cancellation,
-                    new DeleteOptions(Uid: revision.Metadata.Uid, ResourceVersion: revision.Metadata.ResourceVersion)).ConfigureAwait(false);
-            }
-            catch (KubernetesException error) when (error.IsNotFound)
-            {
-                // Gone already, which is what was wanted.
-            }
-            catch (KubernetesException error) when (!error.IsConflict)
-            {
-                // One that cannot be deleted keeps no other.
-                failure = error;
-                events.Warning(configuration, "InternalError", $"failed to delete stale revision \"{revision.Metadata.Name}\": {error.Message}");
-            }
+            // One that cannot be deleted keeps no other.
+            await steps.TryAsync(() => DeleteAsync(configuration, revision, client, cancellation), cancellation).ConfigureAwait(false);
         }
 
-        if (failure is not null)
-        {
-            ExceptionDispatchInfo.Throw(failure);
-        }
-
+        steps.Throw();
         return StaleRevisions.NextChange(configuration, own, gc, now) is { } next ? Reconcile.After(next) : Reconcile.Done;
+    }
+
+    private async Task DeleteAsync(Configuration configuration, Revision revision, IKubernetesClient client, CancellationToken cancellation)
+    {
+        try
+        {
+            // Bound to what was judged: a Revision that has come into use meanwhile has another version.
+            await ChildObjects.DeleteAsync(
+                client,
+                Serving.Api.Resources.Revisions,
+                configuration.Metadata.Namespace,
+                revision.Metadata.Name,
+                cancellation,
+                new DeleteOptions(Uid: revision.Metadata.Uid, ResourceVersion: revision.Metadata.ResourceVersion)).ConfigureAwait(false);
+        }
+        catch (KubernetesException error) when (!error.IsConflict)
+        {
+            events.Warning(configuration, "InternalError", $"failed to delete stale revision \"{revision.Metadata.Name}\": {error.Message}");
+            throw;
+        }
     }
 }

@@ -43,25 +43,28 @@ internal sealed class RoutingLabeler(
             tracker.Settle(key);
         }
 
+        // One that cannot be written keeps no other.
+        var steps = new StepFailures();
         if (gone || route!.IsReady() || route!.IsFailed())
         {
-            await ClearAsync(key, client, ApiResources.Revisions, revisions, wantedRevisions, cancellation).ConfigureAwait(false);
-            await ClearAsync(key, client, ApiResources.Configurations, configurations, wantedConfigurations, cancellation).ConfigureAwait(false);
+            await ClearAsync(key, client, ApiResources.Revisions, revisions, wantedRevisions, steps, cancellation).ConfigureAwait(false);
+            await ClearAsync(key, client, ApiResources.Configurations, configurations, wantedConfigurations, steps, cancellation).ConfigureAwait(false);
         }
 
         foreach (var revision in wantedRevisions.Select(name => revisions.Get(key.Namespace, name)).OfType<Revision>())
         {
-            await SetAsync(client, ApiResources.Revisions, revision, key.Name, remove: false, cancellation).ConfigureAwait(false);
+            await steps.TryAsync(() => SetAsync(client, ApiResources.Revisions, revision, key.Name, remove: false, cancellation), cancellation).ConfigureAwait(false);
         }
 
         foreach (var configuration in wantedConfigurations.Select(name => configurations.Get(key.Namespace, name)).OfType<Configuration>())
         {
-            await SetAsync(client, ApiResources.Configurations, configuration, key.Name, remove: false, cancellation).ConfigureAwait(false);
+            await steps.TryAsync(() => SetAsync(client, ApiResources.Configurations, configuration, key.Name, remove: false, cancellation), cancellation).ConfigureAwait(false);
         }
 
+        steps.Throw();
         if (route?.Metadata.DeletionTimestamp is not null && route.Metadata.Finalizers.Contains(OtherFinalizer))
         {
-            await FinalizerAccess.RemoveAsync(ApiResources.Routes, route, OtherFinalizer, client, events, cancellation).ConfigureAwait(false);
+            await Finalizers.RemoveAsync(ApiResources.Routes, route, OtherFinalizer, client, events, cancellation).ConfigureAwait(false);
         }
 
         return Reconcile.Done;
@@ -106,14 +109,14 @@ internal sealed class RoutingLabeler(
     }
 
     private async Task ClearAsync<T>(
-        ObjectKey key, IKubernetesClient client, ResourceType<T> type, ILister<T> lister, HashSet<string> keep, CancellationToken cancellation)
+        ObjectKey key, IKubernetesClient client, ResourceType<T> type, ILister<T> lister, HashSet<string> keep, StepFailures steps, CancellationToken cancellation)
         where T : class, IKubernetesObject
     {
         foreach (var value in lister.List(key.Namespace))
         {
             if (!keep.Contains(value.Metadata.Name) && value.Metadata.Annotations.Names(ServingKeys.Routes).Contains(key.Name))
             {
-                await SetAsync(client, type, value, key.Name, remove: true, cancellation).ConfigureAwait(false);
+                await steps.TryAsync(() => SetAsync(client, type, value, key.Name, remove: true, cancellation), cancellation).ConfigureAwait(false);
             }
         }
     }

@@ -25,36 +25,28 @@ internal sealed class NamespaceCertificateReconciler(
             return Reconcile.Done;
         }
 
-        try
-        {
-            await ReconcileAsync(owner, client, cancellation).ConfigureAwait(false);
-        }
-        catch (Exception error) when (error is FormatException or NotOwnedException)
-        {
-            events.Warning(owner, "InternalError", error.Message);
-            throw;
-        }
-
-        return Reconcile.Done;
-    }
-
-    private async Task ReconcileAsync(Namespace owner, IKubernetesClient client, CancellationToken cancellation)
-    {
+        // A certificate that cannot be had keeps no other.
+        var steps = new StepFailures();
         var snapshot = config();
         var existing = certificates.List(owner.Metadata.Name).Where(certificate => certificate.Metadata.Labels.ContainsKey(NetworkingKeys.WildcardDomain)).ToList();
         var domains = IsSelected(owner, snapshot.Network) ? snapshot.Domain.Wildcards : new HashSet<string>();
         foreach (var domain in domains.Order(StringComparer.Ordinal))
         {
-            await EnsureAsync(owner, domain, existing, snapshot.Network, client, cancellation).ConfigureAwait(false);
+            await steps.TryAsync(() => EnsureAsync(owner, domain, existing, snapshot.Network, client, cancellation), cancellation).ConfigureAwait(false);
         }
 
-        foreach (var certificate in existing)
+        foreach (var certificate in existing.Where(certificate => certificate.IsControlledBy(owner) && !domains.Contains(DomainOf(certificate))))
         {
-            if (certificate.IsControlledBy(owner) && !domains.Contains(DomainOf(certificate)))
-            {
-                await DeleteAsync(certificate, client, cancellation).ConfigureAwait(false);
-            }
+            await steps.TryAsync(() => DeleteAsync(certificate, client, cancellation), cancellation).ConfigureAwait(false);
         }
+
+        foreach (var failure in steps.All.Where(static failure => failure is FormatException or NotOwnedException))
+        {
+            events.Warning(owner, "InternalError", failure.Message);
+        }
+
+        steps.Throw();
+        return Reconcile.Done;
     }
 
     private async Task EnsureAsync(
@@ -87,19 +79,9 @@ internal sealed class NamespaceCertificateReconciler(
             return;
         }
 
-        try
-        {
-            var (created, isNew) = await ChildObjects.CreateAsync(client, ApiResources.Certificates, wanted, owner, cancellation).ConfigureAwait(false);
-            if (isNew)
-            {
-                events.Normal(created, "Created", $"Created Knative Certificate {ns}/{name}");
-            }
-        }
-        catch (ChildRefusedException error)
-        {
-            events.Warning(owner, "CreationFailed", $"Failed to create Knative certificate {ns}/{name}: {error.Refusal.Message}");
-            throw;
-        }
+        await ChildObjects.CreateAsync(
+            client, ApiResources.Certificates, wanted, owner, cancellation,
+            new ChildEvents(events, $"Knative Certificate {ns}/{name}") { NotCreated = $"Knative certificate {ns}/{name}", CreatedIsAboutChild = true }).ConfigureAwait(false);
     }
 
     private async Task DeleteAsync(Certificate certificate, IKubernetesClient client, CancellationToken cancellation)
@@ -107,12 +89,10 @@ internal sealed class NamespaceCertificateReconciler(
         var (ns, name) = (certificate.Metadata.Namespace, certificate.Metadata.Name);
         try
         {
-            await client.DeleteAsync(ApiResources.Certificates, ns, name, cancellation).ConfigureAwait(false);
-            events.Normal(certificate, "Deleted", $"Deleted Knative Certificate {ns}/{name}");
-        }
-        catch (KubernetesException error) when (error.IsNotFound)
-        {
-            // Gone already, which is what was wanted.
+            if (await ChildObjects.DeleteAsync(client, ApiResources.Certificates, ns, name, cancellation).ConfigureAwait(false))
+            {
+                events.Normal(certificate, "Deleted", $"Deleted Knative Certificate {ns}/{name}");
+            }
         }
         catch (KubernetesException error)
         {

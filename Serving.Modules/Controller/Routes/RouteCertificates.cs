@@ -7,7 +7,7 @@ using Serving.Controller.Common;
 using Serving.Controller.Routes.Resources;
 using Serving.Kubernetes;
 using ApiResources = Serving.Api.Resources;
-using RouteWork = Serving.Controller.Common.Work<Serving.Api.Knative.Route, Serving.Api.Knative.RouteStatus>;
+using RoutePass = Serving.Kubernetes.ReconcilePass<Serving.Api.Knative.Route, Serving.Api.Knative.RouteStatus>;
 
 namespace Serving.Controller.Routes;
 
@@ -18,29 +18,28 @@ internal sealed record RouteTls(List<IngressTls> Tls, List<Http01Challenge> Chal
 internal sealed class RouteCertificates(RouteListers listers, IEventRecorder events, string clusterDomain)
 {
     public async Task<RouteTls> EnsureAsync(
-        RouteWork work, IReadOnlyCollection<string> tags, Func<string, bool> isLocal, RouteDomains domains, ConfigSnapshot config, StepFailures steps,
-        CancellationToken cancellation)
+        RoutePass pass, IReadOnlyCollection<string> tags, Func<string, bool> isLocal, RouteDomains domains, ConfigSnapshot config, CancellationToken cancellation)
     {
         var result = new RouteTls([], []);
-        var certificateClass = NetworkingKeys.CertificateClass.Value(work.Resource.Metadata.Annotations) ?? config.Network.CertificateClass;
-        var external = IsEnabled(work.Resource.Metadata.Annotations, config.Network);
+        var certificateClass = NetworkingKeys.CertificateClass.Value(pass.Object.Metadata.Annotations) ?? config.Network.CertificateClass;
+        var external = IsEnabled(pass.Object.Metadata.Annotations, config.Network);
         var any = false;
         if (!external)
         {
-            work.Status = work.Status.MarkTlsNotEnabled(RouteLifecycle.ExternalDomainTlsNotEnabled, work.Now);
+            pass.Status = pass.Status.MarkTlsNotEnabled(RouteLifecycle.ExternalDomainTlsNotEnabled, pass.Now);
         }
         else
         {
-            any = await ExternalAsync(work, tags, isLocal, domains, config.Network, certificateClass, result, steps, cancellation).ConfigureAwait(false);
+            any = await ExternalAsync(pass, tags, isLocal, domains, config.Network, certificateClass, result, cancellation).ConfigureAwait(false);
         }
 
         if (config.Network.ClusterLocalDomainTls)
         {
-            await ClusterLocalAsync(work, tags, domains, certificateClass, result, steps, cancellation).ConfigureAwait(false);
+            await ClusterLocalAsync(pass, tags, domains, certificateClass, result, cancellation).ConfigureAwait(false);
         }
         else if (external && !any)
         {
-            work.Status = work.Status.MarkTlsNotEnabled(RouteLifecycle.TlsNotEnabledForClusterLocal, work.Now);
+            pass.Status = pass.Status.MarkTlsNotEnabled(RouteLifecycle.TlsNotEnabledForClusterLocal, pass.Now);
         }
 
         return result;
@@ -52,14 +51,13 @@ internal sealed class RouteCertificates(RouteListers listers, IEventRecorder eve
             && !(NetworkingKeys.DisableExternalDomainTls.Value(annotations) is "1" or "t" or "T" or "true" or "TRUE" or "True");
 
     private async Task<bool> ExternalAsync(
-        RouteWork work,
+        RoutePass pass,
         IReadOnlyCollection<string> tags,
         Func<string, bool> isLocal,
         RouteDomains domains,
         NetworkConfig network,
         string certificateClass,
         RouteTls result,
-        StepFailures steps,
         CancellationToken cancellation)
     {
         var hosts = new SortedDictionary<string, string>(StringComparer.Ordinal);
@@ -72,15 +70,15 @@ internal sealed class RouteCertificates(RouteListers listers, IEventRecorder eve
             }
         }
 
-        var wildcards = listers.Certificates.ByLabel(work.Namespace, NetworkingKeys.WildcardDomain, domains.BaseDomain);
+        var wildcards = listers.Certificates.ByLabel(pass.Namespace, NetworkingKeys.WildcardDomain, domains.BaseDomain);
         foreach (var (host, tag) in hosts)
         {
             var wanted = CertificateMaker.External(
-                ApiResources.Routes, work.Resource, ServingKeys.Route, CertificateMaker.NameOf(work.Resource, tag), host, domains.BaseDomain, certificateClass);
+                ApiResources.Routes, pass.Object, ServingKeys.Route, CertificateMaker.NameOf(pass.Object, tag), host, domains.BaseDomain, certificateClass);
             var wildcard = wildcards.FirstOrDefault(certificate => Matches(certificate, host));
-            var certificate = wildcard ?? await EnsureAsync(work, wanted, steps, cancellation).ConfigureAwait(false);
+            var certificate = wildcard ?? await EnsureAsync(pass, wanted, cancellation).ConfigureAwait(false);
             IReadOnlyList<string> names = wildcard is null ? certificate.Spec.DnsNames : [host];
-            SetScheme(work, names, "https");
+            SetScheme(pass, names, "https");
             if (CertificateLifecycle.IsReady(certificate))
             {
                 if (ConditionSet.IsTrue(certificate.Status.Conditions, CertificateLifecycle.Renewing))
@@ -88,80 +86,79 @@ internal sealed class RouteCertificates(RouteListers listers, IEventRecorder eve
                     result.Challenges.AddRange(certificate.Status.Http01Challenges);
                 }
 
-                work.Status = work.Status.MarkCertificateReady(work.Now);
+                pass.Status = pass.Status.MarkCertificateReady(pass.Now);
                 result.Tls.Add(CertificateAccess.IngressTls(certificate, [.. names.Order(StringComparer.Ordinal)]));
                 continue;
             }
 
             result.Challenges.AddRange(certificate.Status.Http01Challenges);
-            MarkUnready(work, certificate);
+            MarkUnready(pass, certificate);
             if (network.HttpProtocol == HttpProtocol.Enabled)
             {
-                SetScheme(work, names, "http");
-                work.Status = certificate.Metadata.Uid.Length > 0 ? work.Status.MarkHttpDowngrade(certificate.Metadata.Name, work.Now) : work.Status;
+                SetScheme(pass, names, "http");
+                pass.Status = certificate.Metadata.Uid.Length > 0 ? pass.Status.MarkHttpDowngrade(certificate.Metadata.Name, pass.Now) : pass.Status;
             }
         }
 
         result.Challenges.Sort((a, b) => string.CompareOrdinal(a.Url, b.Url));
-        await DeleteUnusedAsync(work, CertificateMaker.ExternalDomain, hosts.Keys, cancellation).ConfigureAwait(false);
+        await DeleteUnusedAsync(pass, CertificateMaker.ExternalDomain, hosts.Keys, cancellation).ConfigureAwait(false);
         return hosts.Count > 0;
     }
 
     private async Task ClusterLocalAsync(
-        RouteWork work, IReadOnlyCollection<string> tags, RouteDomains domains, string certificateClass, RouteTls result, StepFailures steps,
-        CancellationToken cancellation)
+        RoutePass pass, IReadOnlyCollection<string> tags, RouteDomains domains, string certificateClass, RouteTls result, CancellationToken cancellation)
     {
         var used = new HashSet<string>(StringComparer.Ordinal);
         foreach (var tag in tags)
         {
             var hosts = domains.Expand(domains.Domain(tag, clusterLocal: true));
             used.UnionWith(hosts);
-            var wanted = CertificateMaker.ClusterLocal(work.Resource, tag, hosts, clusterDomain, certificateClass);
-            var certificate = await EnsureAsync(work, wanted, steps, cancellation).ConfigureAwait(false);
+            var wanted = CertificateMaker.ClusterLocal(pass.Object, tag, hosts, clusterDomain, certificateClass);
+            var certificate = await EnsureAsync(pass, wanted, cancellation).ConfigureAwait(false);
             if (!CertificateLifecycle.IsReady(certificate))
             {
-                MarkUnready(work, certificate);
+                MarkUnready(pass, certificate);
                 continue;
             }
 
             // The Route's own URLs follow; those of its tags in the cluster keep their scheme, as clients of Knative know it.
-            work.Status = work.Status.MarkCertificateReady(work.Now) with
+            pass.Status = pass.Status.MarkCertificateReady(pass.Now) with
             {
-                Url = WithScheme(work.Status.Url, hosts, "https"),
-                Address = work.Status.Address is { } address ? address with { Url = WithScheme(address.Url, "https") } : null,
+                Url = WithScheme(pass.Status.Url, hosts, "https"),
+                Address = pass.Status.Address is { } address ? address with { Url = WithScheme(address.Url, "https") } : null,
             };
             result.Tls.Add(CertificateAccess.IngressTls(certificate, hosts));
         }
 
-        await DeleteUnusedAsync(work, CertificateMaker.ClusterLocalDomain, used, cancellation).ConfigureAwait(false);
+        await DeleteUnusedAsync(pass, CertificateMaker.ClusterLocalDomain, used, cancellation).ConfigureAwait(false);
     }
 
     // One that was never created has no uid: it counts as failed.
-    private static void MarkUnready(RouteWork work, Certificate certificate)
-        => work.Status = CertificateLifecycle.IsFailed(certificate) || certificate.Metadata.Uid.Length == 0
-            ? work.Status.MarkCertificateProvisionFailed(certificate, work.Now)
-            : work.Status.MarkCertificateNotReady(certificate, work.Now);
+    private static void MarkUnready(RoutePass pass, Certificate certificate)
+        => pass.Status = CertificateLifecycle.IsFailed(certificate) || certificate.Metadata.Uid.Length == 0
+            ? pass.Status.MarkCertificateProvisionFailed(certificate, pass.Now)
+            : pass.Status.MarkCertificateNotReady(certificate, pass.Now);
 
     /// <summary>
-    /// The Certificate. When it is refused that is a failure of <paramref name="steps"/>, and the one that is there serves on; when there
+    /// The Certificate. When it is refused that is a failure of the pass, and the one that is there serves on; when there
     /// is none the wanted one stands for it, which is not ready.
     /// </summary>
-    private async Task<Certificate> EnsureAsync(RouteWork work, Certificate wanted, StepFailures steps, CancellationToken cancellation)
+    private async Task<Certificate> EnsureAsync(RoutePass pass, Certificate wanted, CancellationToken cancellation)
     {
         try
         {
-            return await CertificateAccess.EnsureAsync(work.Resource, wanted, listers.Certificates, work.Client, events, cancellation).ConfigureAwait(false);
+            return await CertificateAccess.EnsureAsync(pass.Object, wanted, listers.Certificates, pass.Client, events, cancellation).ConfigureAwait(false);
         }
         catch (Exception error) when (error is ChildRefusedException or KubernetesException { IsConflict: false, IsAlreadyExists: false })
         {
-            steps.Add(error);
-            return listers.Certificates.Get(work.Namespace, wanted.Metadata.Name) ?? wanted;
+            pass.Failures.Add(error);
+            return listers.Certificates.Get(pass.Namespace, wanted.Metadata.Name) ?? wanted;
         }
     }
 
-    private async Task DeleteUnusedAsync(RouteWork work, string type, ICollection<string> used, CancellationToken cancellation)
+    private async Task DeleteUnusedAsync(RoutePass pass, string type, ICollection<string> used, CancellationToken cancellation)
     {
-        foreach (var certificate in listers.Certificates.ByLabel(work.Namespace, ServingKeys.Route, work.Name))
+        foreach (var certificate in listers.Certificates.ByLabel(pass.Namespace, ServingKeys.Route, pass.Name))
         {
             if (certificate.Metadata.Labels.Get(NetworkingKeys.CertificateType) != type || certificate.Spec.DnsNames.Any(used.Contains))
             {
@@ -170,16 +167,14 @@ internal sealed class RouteCertificates(RouteListers listers, IEventRecorder eve
 
             try
             {
-                await work.Client.DeleteAsync(ApiResources.Certificates, work.Namespace, certificate.Metadata.Name, cancellation).ConfigureAwait(false);
-                events.Normal(certificate, "Deleted", $"Deleted orphaned Knative Certificate {work.Namespace}/{certificate.Metadata.Name}");
+                if (await ChildObjects.DeleteAsync(pass.Client, ApiResources.Certificates, pass.Namespace, certificate.Metadata.Name, cancellation).ConfigureAwait(false))
+                {
+                    events.Normal(certificate, "Deleted", $"Deleted orphaned Knative Certificate {pass.Namespace}/{certificate.Metadata.Name}");
+                }
             }
-            catch (KubernetesException error) when (!error.IsNotFound)
+            catch (KubernetesException error)
             {
-                events.Normal(certificate, "DeleteFailed", $"Failed to delete orphaned Knative Certificate {work.Namespace}/{certificate.Metadata.Name}: {error.Message}");
-            }
-            catch (KubernetesException error) when (error.IsNotFound)
-            {
-                // Gone already, which is what was wanted.
+                events.Normal(certificate, "DeleteFailed", $"Failed to delete orphaned Knative Certificate {pass.Namespace}/{certificate.Metadata.Name}: {error.Message}");
             }
         }
     }
@@ -187,11 +182,11 @@ internal sealed class RouteCertificates(RouteListers listers, IEventRecorder eve
     private static bool Matches(Certificate wildcard, string host)
         => host.Split('.', 2) is [_, var parent] && wildcard.Spec.DnsNames.Any(name => name.Split('.', 2) is [_, var rest] && rest == parent);
 
-    private static void SetScheme(RouteWork work, IReadOnlyList<string> hosts, string scheme)
-        => work.Status = work.Status with
+    private static void SetScheme(RoutePass pass, IReadOnlyList<string> hosts, string scheme)
+        => pass.Status = pass.Status with
         {
-            Url = WithScheme(work.Status.Url, hosts, scheme),
-            Traffic = [.. work.Status.Traffic.Select(target => target with { Url = WithScheme(target.Url, hosts, scheme) })],
+            Url = WithScheme(pass.Status.Url, hosts, scheme),
+            Traffic = [.. pass.Status.Traffic.Select(target => target with { Url = WithScheme(target.Url, hosts, scheme) })],
         };
 
     private static string WithScheme(string url, IReadOnlyList<string> hosts, string scheme)

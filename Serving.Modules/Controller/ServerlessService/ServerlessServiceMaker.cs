@@ -2,6 +2,7 @@ using Serving.Api;
 using Serving.Api.Core;
 using Serving.Api.Networking;
 using Serving.Api.WellKnown;
+using Serving.Kubernetes;
 
 namespace Serving.Controller.ServerlessServices;
 
@@ -108,18 +109,7 @@ internal static class ServerlessServiceMaker
             Namespace = owner.Metadata.Namespace,
             Labels = labels,
             Annotations = owner.Metadata.Annotations,
-            OwnerReferences =
-            [
-                new OwnerReference
-                {
-                    ApiVersion = Resources.ServerlessServices.ApiVersion,
-                    Kind = Resources.ServerlessServices.Kind,
-                    Name = owner.Metadata.Name,
-                    Uid = owner.Metadata.Uid,
-                    Controller = true,
-                    BlockOwnerDeletion = true,
-                },
-            ],
+            OwnerReferences = [Ownership.ControllerReference(Resources.ServerlessServices, owner)],
         };
     }
 }

@@ -1,5 +1,4 @@
 using Serving.Api;
-using Serving.Api.Core;
 using Serving.Api.Knative;
 using Serving.Controller.Common;
 using Serving.Controller.Configurations;
@@ -7,7 +6,7 @@ using Serving.Controller.Services.Resources;
 using Serving.Kubernetes;
 using ApiResources = Serving.Api.Resources;
 using KnativeService = Serving.Api.Knative.Service;
-using ServiceWork = Serving.Controller.Common.Work<Serving.Api.Knative.Service, Serving.Api.Knative.ServiceStatus>;
+using ServicePass = Serving.Kubernetes.ReconcilePass<Serving.Api.Knative.Service, Serving.Api.Knative.ServiceStatus>;
 
 namespace Serving.Controller.Services;
 
@@ -23,13 +22,6 @@ internal sealed class ServiceReconciler(
 {
     public override string Name => "service";
 
-    protected override ServiceStatus StatusOf(KnativeService resource) => resource.Status;
-
-    protected override KnativeService WithStatus(KnativeService resource, ServiceStatus status) => resource with { Status = status };
-
-    protected override ServiceStatus WithConditions(ServiceStatus status, IReadOnlyList<Condition> conditions, long? observedGeneration)
-        => status with { Conditions = conditions, ObservedGeneration = observedGeneration };
-
     protected override ServiceStatus Blocked(ServiceStatus status, ChildException child, DateTimeOffset now) => (child, child.Kind) switch
     {
         (NotOwnedException taken, "Route") => status.MarkRouteNotOwned(child.Key.Name, now, taken.Holder),
@@ -39,131 +31,88 @@ internal sealed class ServiceReconciler(
         _ => status,
     };
 
-    protected override async Task<Reconcile> ReconcileAsync(ServiceWork work, CancellationToken cancellation)
+    protected override async Task ReconcileAsync(ServicePass pass, CancellationToken cancellation)
     {
         // A template that is refused must not keep the traffic from being moved, back to an earlier Revision for one; unless the Route may
         // name the Revision that the template would have made.
-        var steps = new StepFailures();
-        var configuration = await steps.TryAsync(() => ConfigurationAsync(work, cancellation), cancellation).ConfigureAwait(false);
-        if (configuration is null && work.Resource.Spec.Template.Metadata.Name.Length == 0)
+        var configuration = await pass.TryAsync(() => ConfigurationAsync(pass, cancellation), cancellation).ConfigureAwait(false);
+        if (configuration is null && pass.Object.Spec.Template.Metadata.Name.Length == 0)
         {
-            configuration = configurations.Get(work.Namespace, work.Name) is { } known && known.IsControlledBy(work.Resource) ? known : null;
+            configuration = configurations.Get(pass.Namespace, pass.Name) is { } known && known.IsControlledBy(pass.Object) ? known : null;
         }
 
         if (configuration is null)
         {
-            steps.Throw();
-            return Reconcile.Done;
+            return;
         }
 
-        var result = await ReconcileAsync(work, configuration, cancellation).ConfigureAwait(false);
-        steps.Throw();
-        return result;
-    }
-
-    private async Task<Reconcile> ReconcileAsync(ServiceWork work, Configuration configuration, CancellationToken cancellation)
-    {
         var named = configuration.Spec.Template.Metadata.Name;
         if (configuration.Metadata.Generation != configuration.Status.ObservedGeneration)
         {
-            work.Status = work.Status.MarkConfigurationNotReconciled(work.Now);
+            pass.Status = pass.Status.MarkConfigurationNotReconciled(pass.Now);
             if (named.Length > 0)
             {
                 // The Route may name that Revision: wait, or traffic could go to another one of that name.
-                return Reconcile.Done;
+                return;
             }
         }
         else
         {
-            work.Status = work.Status.PropagateConfiguration(configuration.Status, work.Now);
+            pass.Status = pass.Status.PropagateConfiguration(configuration.Status, pass.Now);
         }
 
         if (RevisionNames.IsTaken(configuration, revisions))
         {
-            work.Status = work.Status.MarkRevisionNameTaken(named, work.Now);
-            return Reconcile.Done;
+            pass.Status = pass.Status.MarkRevisionNameTaken(named, pass.Now);
+            return;
         }
 
-        var route = await RouteAsync(work, cancellation).ConfigureAwait(false);
+        var route = await RouteAsync(pass, cancellation).ConfigureAwait(false);
         if (route.Metadata.Generation != route.Status.ObservedGeneration)
         {
-            work.Status = work.Status.MarkRouteNotReconciled(work.Now);
+            pass.Status = pass.Status.MarkRouteNotReconciled(pass.Now);
         }
         else
         {
-            work.Status = work.Status.PropagateRoute(route.Status, work.Now);
+            pass.Status = pass.Status.PropagateRoute(route.Status, pass.Now);
         }
 
-        CheckTrafficMigrated(work, configuration, route);
-        return Reconcile.Done;
+        CheckTrafficMigrated(pass, configuration, route);
     }
 
-    private async Task<Configuration> ConfigurationAsync(ServiceWork work, CancellationToken cancellation)
+    private async Task<Configuration> ConfigurationAsync(ServicePass pass, CancellationToken cancellation)
     {
-        var existing = configurations.Get(work.Namespace, work.Name);
-        if (existing is null)
-        {
-            return await CreateAsync(
-                work, ApiResources.Configurations, ConfigurationMaker.Make(work.Resource, null), cancellation).ConfigureAwait(false);
-        }
-
-        ChildObjects.EnsureOwned(ApiResources.Configurations, existing, work.Resource);
-        var hasOwnRoute = routes.Get(work.Namespace, work.Name) is not { } route || route.IsControlledBy(work.Resource);
-        var wanted = ConfigurationMaker.Make(work.Resource, existing, hasOwnRoute);
-        var result = existing with
-        {
-            Spec = wanted.Spec.Keeping(existing.Spec),
-            Metadata = existing.Metadata with { Labels = wanted.Metadata.Labels, Annotations = wanted.Metadata.Annotations },
-        };
-        return ApiEquality.Same(existing, result)
-            ? existing
-            : await work.Client.UpdateAsync(ApiResources.Configurations, result, cancellation).ConfigureAwait(false);
-    }
-
-    private async Task<Route> RouteAsync(ServiceWork work, CancellationToken cancellation)
-    {
-        var wanted = RouteMaker.Make(work.Resource);
-        var existing = routes.Get(work.Namespace, work.Name);
-        if (existing is null)
-        {
-            return await CreateAsync(work, ApiResources.Routes, wanted, cancellation).ConfigureAwait(false);
-        }
-
-        ChildObjects.EnsureOwned(ApiResources.Routes, existing, work.Resource);
-        var result = existing with
-        {
-            Spec = wanted.Spec.Keeping(existing.Spec),
-            Metadata = existing.Metadata with { Labels = wanted.Metadata.Labels, Annotations = wanted.Metadata.Annotations },
-        };
-        return ApiEquality.Same(existing, result)
-            ? existing
-            : await work.Client.UpdateAsync(ApiResources.Routes, result, cancellation).ConfigureAwait(false);
-    }
-
-    private async Task<T> CreateAsync<T>(ServiceWork work, ResourceType<T> type, T wanted, CancellationToken cancellation)
-        where T : class, IKubernetesObject
-    {
-        try
-        {
-            var created = await ChildObjects.CreateAsync(work.Client, type, wanted, work.Resource, cancellation).ConfigureAwait(false);
-            if (created.IsNew)
+        var child = await pass.EnsureAsync(
+            ApiResources.Configurations,
+            configurations.Get(pass.Namespace, pass.Name),
+            ConfigurationMaker.Make(pass.Object, null),
+            (existing, _) =>
             {
-                Events.Normal(work.Resource, "Created", $"Created {type.Kind} \"{work.Name}\"");
-            }
+                var hasOwnRoute = routes.Get(pass.Namespace, pass.Name) is not { } route || route.IsControlledBy(pass.Object);
+                var wanted = ConfigurationMaker.Make(pass.Object, existing, hasOwnRoute);
+                return existing with { Spec = wanted.Spec.Keeping(existing.Spec), Metadata = existing.Metadata.WithMapsOf(wanted.Metadata) };
+            },
+            cancellation,
+            new ChildEvents(Events, $"Configuration \"{pass.Name}\"")).ConfigureAwait(false);
+        return child.Object;
+    }
 
-            return created.Object;
-        }
-        catch (ChildRefusedException error)
-        {
-            Events.Warning(work.Resource, "CreationFailed", error.ConditionMessage);
-            throw;
-        }
+    private async Task<Route> RouteAsync(ServicePass pass, CancellationToken cancellation)
+    {
+        var child = await pass.EnsureAsync(
+            ApiResources.Routes,
+            routes.Get(pass.Namespace, pass.Name),
+            RouteMaker.Make(pass.Object),
+            static (existing, wanted) => existing with { Spec = wanted.Spec.Keeping(existing.Spec), Metadata = existing.Metadata.WithMapsOf(wanted.Metadata) },
+            cancellation,
+            new ChildEvents(Events, $"Route \"{pass.Name}\"")).ConfigureAwait(false);
+        return child.Object;
     }
 
     /// <summary>A ready Route may still be ready for the traffic of before; then the Service is not.</summary>
-    private static void CheckTrafficMigrated(ServiceWork work, Configuration configuration, Route route)
+    private static void CheckTrafficMigrated(ServicePass pass, Configuration configuration, Route route)
     {
-        if (!ConditionSet.IsTrue(work.Status.Conditions, ServiceLifecycle.RoutesReady))
+        if (!ConditionSet.IsTrue(pass.Status.Conditions, ServiceLifecycle.RoutesReady))
         {
             return;
         }
@@ -173,7 +122,7 @@ internal sealed class ServiceReconciler(
             : Comparable(target));
         if (!wanted.SequenceEqual(route.Status.Traffic.Select(Comparable)))
         {
-            work.Status = work.Status.MarkRouteNotYetReady(work.Now);
+            pass.Status = pass.Status.MarkRouteNotYetReady(pass.Now);
         }
     }
 

@@ -3,22 +3,99 @@ using Serving.Api;
 namespace Serving.Kubernetes;
 
 /// <summary>
-/// Creates the children of an object. Invariant: what comes back is controlled by the owner; a name that somebody else has, and a
-/// creation that the server refuses, are told apart from what only needs another try.
+/// Brings the children of an object to what it wants. Invariant: what comes back is controlled by the owner; a name that somebody else has
+/// (<see cref="NotOwnedException"/>) and a creation that the server refuses (<see cref="ChildRefusedException"/>) are told apart from what
+/// only needs another try.
 /// </summary>
 public static class ChildObjects
 {
     /// <summary>
-    /// The child as it was created, or as it is already when the cache has not heard of it. Throws <see cref="NotOwnedException"/> when the
-    /// name is somebody else's, and <see cref="ChildRefusedException"/> when the server does not take it.
+    /// Creates the child, or updates it when what would be written differs. A child that exists though the cache does not have it yet is
+    /// read and updated like any other.
     /// </summary>
+    /// <param name="client">Writes.</param>
+    /// <param name="type">The kind of the child.</param>
+    /// <param name="owner">Who must control it.</param>
+    /// <param name="cached">The child as the cache has it; null when it has none.</param>
+    /// <param name="wanted">The child as it is created.</param>
+    /// <param name="update">From the existing child and the wanted one: the existing one with what the owner decides. All else belongs to others and stays.</param>
+    /// <param name="cancellation">Ends the attempt.</param>
+    /// <param name="events">How the owner reports it, if it does.</param>
+    /// <param name="writing">Called before each write with what is about to be done.</param>
+    public static async Task<Child<T>> EnsureAsync<T>(
+        IKubernetesClient client, ResourceType<T> type, IKubernetesObject owner, T? cached, T wanted, Func<T, T, T> update, CancellationToken cancellation,
+        ChildEvents? events = null, Action<ChildOutcome>? writing = null)
+        where T : class, IKubernetesObject
+    {
+        ArgumentNullException.ThrowIfNull(client);
+        ArgumentNullException.ThrowIfNull(update);
+        var existing = cached;
+        if (existing is null)
+        {
+            writing?.Invoke(ChildOutcome.Created);
+            var child = await CreateAsync(client, type, wanted, owner, cancellation, events).ConfigureAwait(false);
+            if (child.Outcome == ChildOutcome.Created)
+            {
+                return child;
+            }
+
+            existing = child.Object;
+        }
+
+        var updated = update(EnsureOwned(type, existing, owner), wanted);
+        if (ApiEquality.Same(existing, updated))
+        {
+            return new Child<T>(existing, ChildOutcome.Unchanged);
+        }
+
+        writing?.Invoke(ChildOutcome.Updated);
+        try
+        {
+            var written = await client.UpdateAsync(type, updated, cancellation).ConfigureAwait(false);
+            events?.Updated(owner);
+            return new Child<T>(written, ChildOutcome.Updated);
+        }
+        catch (KubernetesException failure) when (events is not null)
+        {
+            events.UpdateFailed(owner, failure);
+            throw;
+        }
+    }
+
+    /// <summary>The child as it was created, or unchanged as it is already when the cache has not heard of it.</summary>
     /// <param name="client">Writes.</param>
     /// <param name="type">The kind of the child.</param>
     /// <param name="wanted">The child.</param>
     /// <param name="owner">Who must control it.</param>
     /// <param name="cancellation">Ends the attempt.</param>
-    public static async Task<Creation<T>> CreateAsync<T>(
-        IKubernetesClient client, ResourceType<T> type, T wanted, IKubernetesObject owner, CancellationToken cancellation)
+    /// <param name="events">How the owner reports it, if it does.</param>
+    public static async Task<Child<T>> CreateAsync<T>(
+        IKubernetesClient client, ResourceType<T> type, T wanted, IKubernetesObject owner, CancellationToken cancellation, ChildEvents? events = null)
+        where T : class, IKubernetesObject
+    {
+        Child<T> child;
+        try
+        {
+            child = await CreateOrFindAsync(client, type, wanted, cancellation).ConfigureAwait(false);
+        }
+        catch (ChildRefusedException refused) when (events is not null)
+        {
+            events.Refused(owner, refused.Refusal);
+            throw;
+        }
+
+        if (child.Outcome == ChildOutcome.Created)
+        {
+            events?.Created(owner, child.Object);
+            return child;
+        }
+
+        EnsureOwned(type, child.Object, owner);
+        return child;
+    }
+
+    /// <summary>The object as it was created, or unchanged as it is already, whoever controls it.</summary>
+    public static async Task<Child<T>> CreateOrFindAsync<T>(IKubernetesClient client, ResourceType<T> type, T wanted, CancellationToken cancellation)
         where T : class, IKubernetesObject
     {
         ArgumentNullException.ThrowIfNull(client);
@@ -26,16 +103,32 @@ public static class ChildObjects
         ArgumentNullException.ThrowIfNull(wanted);
         try
         {
-            return new Creation<T>(await client.CreateAsync(type, wanted, cancellation).ConfigureAwait(false), IsNew: true);
+            return new Child<T>(await client.CreateAsync(type, wanted, cancellation).ConfigureAwait(false), ChildOutcome.Created);
         }
         catch (KubernetesException refused) when (refused.IsAlreadyExists)
         {
-            var existing = await FindAsync(client, type, wanted, refused, cancellation).ConfigureAwait(false);
-            return new Creation<T>(EnsureOwned(type, existing, owner), IsNew: false);
+            return new Child<T>(await FindAsync(client, type, wanted, refused, cancellation).ConfigureAwait(false), ChildOutcome.Unchanged);
         }
         catch (KubernetesException refused) when (refused.IsRefusal)
         {
             throw new ChildRefusedException(type.Kind, ObjectKey.Of(wanted), refused);
+        }
+    }
+
+    /// <summary>Deletes an object; false when it is gone already, which is what was wanted.</summary>
+    public static async Task<bool> DeleteAsync<T>(
+        IKubernetesClient client, ResourceType<T> type, string? ns, string name, CancellationToken cancellation, DeleteOptions? options = null)
+        where T : class, IKubernetesObject
+    {
+        ArgumentNullException.ThrowIfNull(client);
+        try
+        {
+            await client.DeleteAsync(type, ns, name, cancellation, options).ConfigureAwait(false);
+            return true;
+        }
+        catch (KubernetesException error) when (error.IsNotFound)
+        {
+            return false;
         }
     }
 
@@ -44,11 +137,7 @@ public static class ChildObjects
         where T : class, IKubernetesObject
     {
         ArgumentNullException.ThrowIfNull(type);
-        ArgumentNullException.ThrowIfNull(existing);
-        ArgumentNullException.ThrowIfNull(owner);
-        return existing.Metadata.OwnerReferences.Any(reference => reference.Controller == true && reference.Uid == owner.Metadata.Uid)
-            ? existing
-            : throw NotOwnedException.Of(owner, type.Kind, existing);
+        return existing.IsControlledBy(owner) ? existing : throw NotOwnedException.Of(owner, type.Kind, existing);
     }
 
     private static async Task<T> FindAsync<T>(

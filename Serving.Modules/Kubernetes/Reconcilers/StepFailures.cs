@@ -13,6 +13,9 @@ public sealed class StepFailures
     /// <summary>The failures so far, in the order of the steps.</summary>
     public IReadOnlyList<Exception> All => failures;
 
+    /// <summary>Whether something failed, and all of it only because the cache is behind.</summary>
+    public bool AreStaleCache => failures.Count > 0 && failures.TrueForAll(IsStaleCache);
+
     /// <summary>Does a step. A failure is kept and the result is null; an end of the work (cancelled, or the lease lost) is thrown on.</summary>
     public async Task<T?> TryAsync<T>(Func<Task<T>> step, CancellationToken cancellation)
         where T : class
@@ -68,6 +71,13 @@ public sealed class StepFailures
 
     /// <summary>What <see cref="Throw"/> threw, one by one.</summary>
     public static IReadOnlyList<Exception> Flatten(Exception thrown) => thrown is AggregateException all ? all.Flatten().InnerExceptions : [thrown];
+
+    /// <summary>
+    /// Whether the server only knows more than the cache: the object is newer, exists already, or goes with its namespace. Nothing is wrong,
+    /// and what was concluded is not worth writing; the next try sees more.
+    /// </summary>
+    public static bool IsStaleCache(Exception failure) => Flatten(failure).All(static one
+        => one is KubernetesException { IsConflict: true } or KubernetesException { IsAlreadyExists: true } or KubernetesException { IsNamespaceTerminating: true });
 
     private static bool IsEnd(Exception failure, CancellationToken cancellation) => cancellation.IsCancellationRequested || failure is LeaseLostException;
 }

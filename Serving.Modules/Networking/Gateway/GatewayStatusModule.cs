@@ -16,6 +16,7 @@ public sealed class GatewayStatusModule : IServingModule
     private readonly GatewayOptions options;
     private readonly ClusterEnvironment environment;
     private readonly ILogger logger;
+    private readonly IEventRecorder events;
     private readonly TimeProvider time;
     private readonly GatewayModule? local;
     private readonly IInformer<Ingress> ingresses;
@@ -26,16 +27,18 @@ public sealed class GatewayStatusModule : IServingModule
     /// <param name="environment">The cluster's domain, the namespace and the address of this process.</param>
     /// <param name="informers">Where the caches of Ingresses and Endpoints come from.</param>
     /// <param name="loggers">Where to log.</param>
+    /// <param name="events">Where failures are recorded.</param>
     /// <param name="time">The clock of conditions.</param>
     /// <param name="local">The gateway of this process; null when it has none.</param>
     public GatewayStatusModule(
-        GatewayOptions options, ClusterEnvironment environment, IInformers informers, ILoggerFactory loggers, TimeProvider time, GatewayModule? local = null)
+        GatewayOptions options, ClusterEnvironment environment, IInformers informers, ILoggerFactory loggers, IEventRecorder events, TimeProvider time, GatewayModule? local = null)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(environment);
         ArgumentNullException.ThrowIfNull(informers);
         this.options = options;
         this.environment = environment;
+        this.events = events;
         this.time = time;
         this.local = local;
         logger = loggers.CreateLogger<GatewayStatusModule>();
@@ -57,7 +60,7 @@ public sealed class GatewayStatusModule : IServingModule
     {
         using var probe = new ReplicaProbe(logger);
         var replicas = new Replicas(options, environment, endpoints, local, probe);
-        var reconciler = new IngressStatusReconciler(options, environment, ingresses, replicas, time);
+        var reconciler = new IngressStatusReconciler(options, environment, ingresses, replicas, events, time);
         var working = new ReconcileLoop(reconciler, logger, time)
             .For(ingresses)
             .Watches(endpoints, changed => replicas.AreListedIn(changed) ? reconciler.NotReady() : []);

@@ -1,10 +1,12 @@
 using System.Net;
 using FluentAssertions;
 using Microsoft.Extensions.Logging.Abstractions;
+using NSubstitute;
 using NUnit.Framework;
 using Serving.Api;
 using Serving.Api.Core;
 using Serving.Api.Networking;
+using Serving.Kubernetes;
 using Serving.Networking.Gateway;
 using Serving.Tests.Support;
 using static Serving.Tests.Networking.Gateway.Cluster;
@@ -95,7 +97,7 @@ public sealed class GatewayStatusTests
     }
 
     private void Run(GatewayModule? local)
-        => running = new GatewayStatusModule(RunningGateway.Options, Cluster.Environment, gateway.Cluster, NullLoggerFactory.Instance, TimeProvider.System, local)
+        => running = new GatewayStatusModule(RunningGateway.Options, Cluster.Environment, gateway.Cluster, NullLoggerFactory.Instance, Substitute.For<IEventRecorder>(), TimeProvider.System, local)
             .RunAsync(gateway.Cluster, stop.Token);
 
     private Condition? Condition(string name, string type) => ConditionSet.Get(gateway.Cluster.Find(Resources.Ingresses, "default", name)!.Status.Conditions, type);

@@ -1,4 +1,3 @@
-using System.Net;
 using FluentAssertions;
 using Microsoft.AspNetCore.Http;
 using NUnit.Framework;
@@ -12,20 +11,8 @@ namespace Serving.Tests.Networking.Gateway;
 
 /// <summary>What clients may not say.</summary>
 [CancelAfter(60_000)]
-public sealed class InternalHeadersTests
+public sealed class InternalHeadersTests : GatewayFixture
 {
-    private readonly HttpClient http = new(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false });
-    private RunningGateway gateway = null!;
-
-    [SetUp]
-    public async Task SetUp() => gateway = await RunningGateway.StartAsync();
-
-    [TearDown]
-    public async Task TearDown() => await gateway.DisposeAsync();
-
-    [OneTimeTearDown]
-    public void OneTimeTearDown() => http.Dispose();
-
     [TestCase("K-Proxy-Request", true)]
     [TestCase("k-network-probe", true)]
     [TestCase("K_Proxy_Request", true)]
@@ -44,8 +31,8 @@ public sealed class InternalHeadersTests
     [Test]
     public async Task Takes_them_off_on_both_listeners_before_it_adds_its_own([Values] bool external, [Values("1.1", "2.0")] string version)
     {
-        await gateway.RouteAsync("echo.test", EchoAsync);
-        using var request = Request("echo.test", external ? gateway.External : gateway.ClusterLocal);
+        await Gateway.RouteAsync("echo.test", EchoAsync);
+        using var request = Request("echo.test", to: external ? Gateway.External : Gateway.ClusterLocal);
         request.Version = Version.Parse(version);
         request.VersionPolicy = HttpVersionPolicy.RequestVersionExact;
         foreach (var name in (string[])["K-Proxy-Request", "k-original-host", "K_Proxy_Request", "K-Kubelet-Probe", "K-Network-Hash", "K-Network-Probe", "K-Passthrough-Lb", "K-New",
@@ -55,7 +42,7 @@ public sealed class InternalHeadersTests
         }
 
         request.Headers.Add("X-Own", "kept");
-        using var response = await http.SendAsync(request);
+        using var response = await Http.SendAsync(request);
 
         (await response.Content.ReadAsStringAsync()).Split('\n').Should().BeEquivalentTo("knative-serving-namespace: default", "knative-serving-revision: echo", "x-own: kept");
     }
@@ -63,23 +50,23 @@ public sealed class InternalHeadersTests
     [Test]
     public async Task Leaves_the_tag_header_where_tags_are_chosen_by_it()
     {
-        var backend = await gateway.BackendAsync(EchoAsync);
-        gateway.Cluster.PutService("tagged");
-        gateway.Cluster.PutEndpoints("tagged", backend.Endpoints[0]);
+        var backend = await Gateway.BackendAsync(EchoAsync);
+        Gateway.Cluster.PutService("tagged");
+        Gateway.Cluster.PutEndpoints("tagged", backend.Endpoints[0]);
         var byTag = To("tagged") with { Headers = new Dictionary<string, HeaderMatch> { ["Knative-Serving-Tag"] = new() { Exact = "blue" } } };
         var byDefault = To("tagged") with { AppendHeaders = new Dictionary<string, string> { ["Knative-Serving-Default-Route"] = "true" } };
-        gateway.Cluster.PutIngress("tagged", Rule("tagged.test", byTag, byDefault));
-        await gateway.RoutedAsync("tagged");
+        Gateway.Cluster.PutIngress("tagged", Rule("tagged.test", byTag, byDefault));
+        await Gateway.RoutedAsync("tagged");
 
         (await AskAsync("blue")).Should().Contain("knative-serving-tag: blue").And.NotContain("default-route");
         (await AskAsync("unknown")).Should().Contain("knative-serving-tag: unknown").And.Contain("knative-serving-default-route: true");
 
         async Task<string> AskAsync(string tag)
         {
-            using var request = Request("tagged.test", gateway.External);
+            using var request = Request("tagged.test");
             request.Headers.Add("Knative-Serving-Tag", tag);
             request.Headers.Add("Knative-Serving-Default-Route", "false");
-            using var response = await http.SendAsync(request);
+            using var response = await Http.SendAsync(request);
             return await response.Content.ReadAsStringAsync();
         }
     }
@@ -110,9 +97,9 @@ public sealed class InternalHeadersTests
     [Test]
     public async Task An_absolute_target_is_routed_by_its_host()
     {
-        await gateway.RouteAsync("echo.test", EchoAsync);
+        await Gateway.RouteAsync("echo.test", EchoAsync);
         using var client = new System.Net.Sockets.TcpClient();
-        await client.ConnectAsync(gateway.External);
+        await client.ConnectAsync(Gateway.External);
         await client.GetStream().WriteAsync("GET http://echo.test/a HTTP/1.1\r\nHost: other.test\r\nConnection: close\r\n\r\n"u8.ToArray());
 
         (await new StreamReader(client.GetStream()).ReadToEndAsync()).Should().StartWith("HTTP/1.1 200");
@@ -121,11 +108,4 @@ public sealed class InternalHeadersTests
     private static Task EchoAsync(HttpContext context) => context.Response.WriteAsync(string.Join('\n', context.Request.Headers
         .Where(static header => header.Key.StartsWith('k') || header.Key.StartsWith('K') || header.Key.Equals("X-Own", StringComparison.OrdinalIgnoreCase))
         .Select(static header => $"{header.Key.ToLowerInvariant()}: {header.Value}")));
-
-    private static HttpRequestMessage Request(string host, IPEndPoint to)
-    {
-        var request = new HttpRequestMessage(HttpMethod.Get, new Uri($"http://{to}/"));
-        request.Headers.Host = host;
-        return request;
-    }
 }

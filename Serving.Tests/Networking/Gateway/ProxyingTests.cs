@@ -15,24 +15,12 @@ using static Serving.Tests.Networking.Gateway.Cluster;
 namespace Serving.Tests.Networking.Gateway;
 
 [CancelAfter(30_000)]
-public sealed class ProxyingTests
+public sealed class ProxyingTests : GatewayFixture
 {
-    private readonly HttpClient http = new(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false });
-    private RunningGateway gateway = null!;
-
-    [SetUp]
-    public async Task SetUp() => gateway = await RunningGateway.StartAsync();
-
-    [TearDown]
-    public async Task TearDown() => await gateway.DisposeAsync();
-
-    [OneTimeTearDown]
-    public void OneTimeTearDown() => http.Dispose();
-
     [Test]
     public async Task Forwards_by_host_keeps_the_raw_path_and_tells_who_asked()
     {
-        await gateway.RouteAsync("echo.test", async context =>
+        await Gateway.RouteAsync("echo.test", async context =>
         {
             var headers = context.Request.Headers;
             var raw = context.Features.Get<IHttpRequestFeature>()!.RawTarget;
@@ -43,10 +31,10 @@ public sealed class ProxyingTests
         using var request = Request("echo.test:8080", "/a%2Fb?c=%20");
         request.Headers.Add("X-Forwarded-For", "9.9.9.9");
         request.Headers.Add("X-Forwarded-Proto", "gopher");
-        using var response = await http.SendAsync(request);
+        using var response = await Http.SendAsync(request);
 
         (await response.Content.ReadAsStringAsync()).Should().Be("/a%2Fb?c=%20 echo.test:8080 127.0.0.1 http echo.test:8080 echo", "nobody stands in front who is believed");
-        gateway.Module.Statistics.Snapshot().Should().ContainSingle().Which.Should().Match<RevisionTraffic>(
+        Gateway.Module.Statistics.Snapshot().Should().ContainSingle().Which.Should().Match<RevisionTraffic>(
             traffic => traffic.Revision == "echo" && traffic.Namespace == "default" && traffic.Requests == 1 && traffic.InFlight == 0 && traffic.Errors == 0);
     }
 
@@ -63,7 +51,7 @@ public sealed class ProxyingTests
         request.Headers.Add("X-Forwarded-Proto", "https");
         request.Headers.Add("X-Forwarded-Host", "front.test");
         request.Headers.Add("Forwarded", "for=9.9.9.9");
-        using var response = await http.SendAsync(request);
+        using var response = await Http.SendAsync(request);
 
         (await response.Content.ReadAsStringAsync()).Should().Be($"{client}|{scheme}|{host}|{forwarded}");
     }
@@ -71,7 +59,7 @@ public sealed class ProxyingTests
     [Test]
     public async Task Responds_with_404_for_an_unknown_host_and_says_why()
     {
-        using var response = await http.SendAsync(Request("nobody.test", "/"));
+        using var response = await Http.SendAsync(Request("nobody.test", "/"));
 
         response.StatusCode.Should().Be(HttpStatusCode.NotFound);
         (await response.Content.ReadAsStringAsync()).Should().Be("no route leads to this host and path\n");
@@ -80,11 +68,11 @@ public sealed class ProxyingTests
     [Test]
     public async Task Answers_503_when_no_endpoint_is_ready()
     {
-        gateway.Cluster.PutService("none");
-        gateway.Cluster.PutIngress("none", Rule("none.test", To("none")));
-        await gateway.RoutedAsync("none");
+        Gateway.Cluster.PutService("none");
+        Gateway.Cluster.PutIngress("none", Rule("none.test", To("none")));
+        await Gateway.RoutedAsync("none");
 
-        using var response = await http.SendAsync(Request("none.test", "/"));
+        using var response = await Http.SendAsync(Request("none.test", "/"));
 
         response.StatusCode.Should().Be(HttpStatusCode.ServiceUnavailable);
         response.Headers.RetryAfter!.Delta.Should().Be(TimeSpan.FromSeconds(1));
@@ -93,13 +81,13 @@ public sealed class ProxyingTests
     [Test]
     public async Task A_request_waits_a_moment_for_an_endpoint_to_appear()
     {
-        gateway.Cluster.PutService("late");
-        gateway.Cluster.PutIngress("late", Rule("late.test", To("late")));
-        await gateway.RoutedAsync("late");
+        Gateway.Cluster.PutService("late");
+        Gateway.Cluster.PutIngress("late", Rule("late.test", To("late")));
+        await Gateway.RoutedAsync("late");
 
-        var response = http.SendAsync(Request("late.test", "/"));
-        var backend = await gateway.BackendAsync(static context => context.Response.WriteAsync("here"));
-        gateway.Cluster.PutEndpoints("late", backend.Endpoints[0]);
+        var response = Http.SendAsync(Request("late.test", "/"));
+        var backend = await Gateway.BackendAsync(static context => context.Response.WriteAsync("here"));
+        Gateway.Cluster.PutEndpoints("late", backend.Endpoints[0]);
 
         (await (await response).Content.ReadAsStringAsync()).Should().Be("here");
     }
@@ -107,7 +95,7 @@ public sealed class ProxyingTests
     [Test]
     public async Task Speaks_h2c_with_clients_and_with_backends_and_passes_trailers()
     {
-        await gateway.RouteAsync(
+        await Gateway.RouteAsync(
             "grpc.test",
             static async context =>
             {
@@ -125,7 +113,7 @@ public sealed class ProxyingTests
         request.Headers.TE.ParseAdd("trailers");
         request.Content = new StringContent("hello");
 
-        using var response = await http.SendAsync(request);
+        using var response = await Http.SendAsync(request);
 
         (await response.Content.ReadAsStringAsync()).Should().Be("HTTP/2 hello");
         response.Version.Should().Be(HttpVersion.Version20);
@@ -135,7 +123,7 @@ public sealed class ProxyingTests
     [Test]
     public async Task Passes_web_sockets()
     {
-        await gateway.RouteAsync("ws.test", static async context =>
+        await Gateway.RouteAsync("ws.test", static async context =>
         {
             // An upgrade without a host around Kestrel: the bytes after the switch are echoed raw.
             context.Response.StatusCode = 101;
@@ -151,7 +139,7 @@ public sealed class ProxyingTests
         });
         using var client = new ClientWebSocket();
         client.Options.SetRequestHeader("Host", "ws.test");
-        await client.ConnectAsync(new Uri($"ws://{gateway.External}/chat"), default);
+        await client.ConnectAsync(new Uri($"ws://{Gateway.External}/chat"), default);
 
         await client.SendAsync("ping"u8.ToArray(), WebSocketMessageType.Text, true, default);
         var buffer = new byte[16];
@@ -164,7 +152,7 @@ public sealed class ProxyingTests
     public async Task Streams_the_answer_as_it_comes()
     {
         var more = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        await gateway.RouteAsync("stream.test", async context =>
+        await Gateway.RouteAsync("stream.test", async context =>
         {
             await context.Response.WriteAsync("one");
             await context.Response.Body.FlushAsync();
@@ -172,7 +160,7 @@ public sealed class ProxyingTests
             await context.Response.WriteAsync("two");
         });
 
-        using var response = await http.SendAsync(Request("stream.test", "/"), HttpCompletionOption.ResponseHeadersRead);
+        using var response = await Http.SendAsync(Request("stream.test", "/"), HttpCompletionOption.ResponseHeadersRead);
         await using var body = await response.Content.ReadAsStreamAsync();
         var buffer = new byte[3];
         await body.ReadExactlyAsync(buffer);
@@ -185,21 +173,21 @@ public sealed class ProxyingTests
     [Test]
     public async Task Sets_headers_of_route_and_split_and_rewrites_the_host()
     {
-        var backend = await gateway.BackendAsync(static context => context.Response.WriteAsync($"{context.Request.Host} {context.Request.Headers["A"]} {context.Request.Headers["B"]}"));
-        gateway.Cluster.PutService("set");
-        gateway.Cluster.PutEndpoints("set", backend.Endpoints[0]);
+        var backend = await Gateway.BackendAsync(static context => context.Response.WriteAsync($"{context.Request.Host} {context.Request.Headers["A"]} {context.Request.Headers["B"]}"));
+        Gateway.Cluster.PutService("set");
+        Gateway.Cluster.PutEndpoints("set", backend.Endpoints[0]);
         var path = new HttpIngressPath
         {
             RewriteHost = "other.test",
             AppendHeaders = new Dictionary<string, string> { ["A"] = "route", ["B"] = "route" },
             Splits = [Share("set", 100) with { AppendHeaders = new Dictionary<string, string> { ["B"] = "split" } }],
         };
-        gateway.Cluster.PutIngress("set", Rule("set.test", path));
-        await gateway.RoutedAsync("set");
+        Gateway.Cluster.PutIngress("set", Rule("set.test", path));
+        await Gateway.RoutedAsync("set");
         using var request = Request("set.test", "/");
         request.Headers.Add("A", "client");
 
-        using var response = await http.SendAsync(request);
+        using var response = await Http.SendAsync(request);
 
         (await response.Content.ReadAsStringAsync()).Should().Be("other.test route split");
     }
@@ -207,13 +195,13 @@ public sealed class ProxyingTests
     [Test]
     public async Task Follows_a_Service_that_stands_for_another_that_stands_for_the_gateway()
     {
-        await gateway.RouteAsync("hello.default.svc.cluster.local", static context => context.Response.WriteAsync("reached"));
+        await Gateway.RouteAsync("hello.default.svc.cluster.local", static context => context.Response.WriteAsync("reached"));
         PutAlias("placeholder", "gateway-internal.knative-serving.svc.cluster.local");
         PutAlias("alias", "placeholder.default.svc.cluster.local");
-        gateway.Cluster.PutIngress("chained", Rule("my.domain", To("alias") with { RewriteHost = "hello.default.svc.cluster.local" }));
-        await gateway.RoutedAsync("chained");
+        Gateway.Cluster.PutIngress("chained", Rule("my.domain", To("alias") with { RewriteHost = "hello.default.svc.cluster.local" }));
+        await Gateway.RoutedAsync("chained");
 
-        using var response = await http.SendAsync(Request("my.domain", "/"));
+        using var response = await Http.SendAsync(Request("my.domain", "/"));
 
         (await response.Content.ReadAsStringAsync()).Should().Be("reached");
     }
@@ -223,11 +211,11 @@ public sealed class ProxyingTests
     {
         PutAlias("ping", "pong.default.svc.cluster.local");
         PutAlias("pong", "ping.default.svc.cluster.local");
-        gateway.Cluster.PutIngress("circle", Rule("circle.test", To("ping")));
+        Gateway.Cluster.PutIngress("circle", Rule("circle.test", To("ping")));
         PutAlias("ping", "pong.default.svc.cluster.local");
-        await gateway.RoutedAsync("circle");
+        await Gateway.RoutedAsync("circle");
 
-        using var response = await http.SendAsync(Request("circle.test", "/"));
+        using var response = await Http.SendAsync(Request("circle.test", "/"));
 
         response.StatusCode.Should().Be(HttpStatusCode.ServiceUnavailable);
     }
@@ -235,12 +223,12 @@ public sealed class ProxyingTests
     [Test]
     public async Task Follows_a_Service_that_stands_for_the_gateway_to_the_cluster_local_host()
     {
-        await gateway.RouteAsync("hello.default.svc.cluster.local", static context => context.Response.WriteAsync($"{context.Request.Host} {context.Request.Headers["X-Forwarded-Host"]}"));
+        await Gateway.RouteAsync("hello.default.svc.cluster.local", static context => context.Response.WriteAsync($"{context.Request.Host} {context.Request.Headers["X-Forwarded-Host"]}"));
         PutAlias("placeholder", "gateway-internal.knative-serving.svc.cluster.local");
-        gateway.Cluster.PutIngress("mapped", Rule("my.domain", To("placeholder") with { RewriteHost = "hello.default.svc.cluster.local" }));
-        await gateway.RoutedAsync("mapped");
+        Gateway.Cluster.PutIngress("mapped", Rule("my.domain", To("placeholder") with { RewriteHost = "hello.default.svc.cluster.local" }));
+        await Gateway.RoutedAsync("mapped");
 
-        using var response = await http.SendAsync(Request("my.domain", "/"));
+        using var response = await Http.SendAsync(Request("my.domain", "/"));
 
         (await response.Content.ReadAsStringAsync()).Should().Be("hello.default.svc.cluster.local my.domain");
     }
@@ -248,28 +236,28 @@ public sealed class ProxyingTests
     [Test]
     public async Task Answers_probes_with_the_version_that_is_routed()
     {
-        await gateway.RouteAsync("probe.test", static context => context.Response.WriteAsync("backend"));
+        await Gateway.RouteAsync("probe.test", static context => context.Response.WriteAsync("backend"));
         using var request = Request("probe.test", "/");
         request.Headers.Add("K-Network-Probe", "probe");
         request.Headers.Add("K-Network-Hash", "override");
 
-        using var response = await http.SendAsync(request);
+        using var response = await Http.SendAsync(request);
 
         response.Headers.GetValues("K-Network-Hash").Should().Equal(
-            Serving.Networking.Gateway.Routing.IngressHash.Compute(gateway.Cluster.Find(Resources.Ingresses, "default", "probe")!));
+            Serving.Networking.Gateway.Routing.IngressHash.Compute(Gateway.Cluster.Find(Resources.Ingresses, "default", "probe")!));
         (await response.Content.ReadAsStringAsync()).Should().BeEmpty();
     }
 
     [Test]
     public async Task Redirects_to_https_only_outside()
     {
-        await gateway.RouteAsync("secure.test", static context => context.Response.WriteAsync("inside"));
-        var ingress = gateway.Cluster.Find(Resources.Ingresses, "default", "secure")!;
-        gateway.Cluster.Put(Resources.Ingresses, ingress with { Metadata = ingress.Metadata with { Generation = 2 }, Spec = ingress.Spec with { HttpOption = "Redirected" } });
-        await gateway.RoutedAsync("secure");
+        await Gateway.RouteAsync("secure.test", static context => context.Response.WriteAsync("inside"));
+        var ingress = Gateway.Cluster.Find(Resources.Ingresses, "default", "secure")!;
+        Gateway.Cluster.Put(Resources.Ingresses, ingress with { Metadata = ingress.Metadata with { Generation = 2 }, Spec = ingress.Spec with { HttpOption = "Redirected" } });
+        await Gateway.RoutedAsync("secure");
 
-        using var outside = await http.SendAsync(Request("secure.test:8080", "/a?b"));
-        using var inside = await http.SendAsync(Request("secure.test", "/a?b", gateway.ClusterLocal));
+        using var outside = await Http.SendAsync(Request("secure.test:8080", "/a?b"));
+        using var inside = await Http.SendAsync(Request("secure.test", "/a?b", Gateway.ClusterLocal));
 
         outside.StatusCode.Should().Be(HttpStatusCode.MovedPermanently);
         outside.Headers.Location.Should().Be("https://secure.test/a?b");
@@ -281,9 +269,9 @@ public sealed class ProxyingTests
     [TestCase("GET / HTTP/1.1\r\n\r\n")]
     public async Task Refuses_what_backends_might_read_differently(string request)
     {
-        await gateway.RouteAsync("raw.test", static context => context.Response.WriteAsync("reached"));
+        await Gateway.RouteAsync("raw.test", static context => context.Response.WriteAsync("reached"));
         using var client = new TcpClient();
-        await client.ConnectAsync(gateway.External);
+        await client.ConnectAsync(Gateway.External);
         await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes(request));
 
         var line = await new StreamReader(client.GetStream(), Encoding.ASCII).ReadLineAsync();
@@ -291,18 +279,11 @@ public sealed class ProxyingTests
         line.Should().StartWith("HTTP/1.1 400");
     }
 
-    private void PutAlias(string name, string target) => gateway.Cluster.Put(Resources.Services, new CoreService
+    private void PutAlias(string name, string target) => Gateway.Cluster.Put(Resources.Services, new CoreService
     {
         Metadata = new ObjectMeta { Namespace = "default", Name = name },
         Spec = new CoreServiceSpec { Type = "ExternalName", ExternalName = target },
     });
-
-    private HttpRequestMessage Request(string host, string target, IPEndPoint? to = null)
-    {
-        var request = new HttpRequestMessage(HttpMethod.Get, new Uri($"http://{to ?? gateway.External}{target}", new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true }));
-        request.Headers.Host = host;
-        return request;
-    }
 
     private static string AcceptOf(string key)
 #pragma warning disable CA5350 // RFC 6455 says SHA-1.

@@ -2,6 +2,7 @@ using Serving.Api.Core;
 using Serving.Api.Knative;
 using Serving.Api.WellKnown;
 using Serving.Controller.Common;
+using Serving.Kubernetes;
 
 namespace Serving.Controller.Revisions.Resources;
 

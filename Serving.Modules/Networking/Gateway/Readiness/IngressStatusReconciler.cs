@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Serving.Api;
 using Serving.Api.Networking;
 using Serving.Api.WellKnown;
@@ -11,7 +10,8 @@ namespace Serving.Networking.Gateway.Readiness;
 /// until it changes.
 /// </summary>
 internal sealed class IngressStatusReconciler(
-    GatewayOptions options, ClusterEnvironment environment, IInformer<Ingress> ingresses, Replicas replicas, TimeProvider time) : IReconciler
+    GatewayOptions options, ClusterEnvironment environment, IInformer<Ingress> ingresses, Replicas replicas, IEventRecorder events, TimeProvider time)
+    : StatusReconciler<Ingress, IngressStatus>(Resources.Ingresses, ingresses.Lister, IngressLifecycle.Conditions, events, time)
 {
     private static readonly TimeSpan AskAgain = TimeSpan.FromMilliseconds(500);
 
@@ -19,44 +19,27 @@ internal sealed class IngressStatusReconciler(
     private readonly IngressLoadBalancerAddress privateAddress = new() { DomainInternal = options.InternalDomain(environment) };
 
     /// <inheritdoc/>
-    public string Name => "ingress";
+    public override string Name => "ingress";
 
     /// <summary>The Ingresses of our class that are not Ready.</summary>
-    public IEnumerable<ObjectKey> NotReady() => ingresses.Lister.List().Where(ingress => IsOurs(ingress) && !IsSettled(ingress)).Select(static ingress => ObjectKey.Of(ingress));
+    public IEnumerable<ObjectKey> NotReady() => ingresses.Lister.List().Where(IsOurs).Select(static ingress => ObjectKey.Of(ingress));
+
+    /// <summary>One that is Ready needs no look, whatever its gateways do.</summary>
+    protected override bool IsOurs(Ingress value) => NetworkingKeys.IngressClass.Value(value.Metadata.Annotations) == options.IngressClass && !IsSettled(value);
 
     /// <inheritdoc/>
-    public async Task<Reconcile> ReconcileAsync(ObjectKey key, IKubernetesClient client, CancellationToken cancellation)
+    protected override async Task ReconcileAsync(ReconcilePass<Ingress, IngressStatus> pass, CancellationToken cancellation)
     {
-        if (ingresses.Lister.Get(key.Namespace, key.Name) is not { Metadata.DeletionTimestamp: null } ingress || !IsOurs(ingress) || IsSettled(ingress))
-        {
-            return Reconcile.Done;
-        }
-
-        var verdict = await replicas.AskAsync(ingress, cancellation).ConfigureAwait(false);
-        var now = time.GetUtcNow();
-        var status = IngressLifecycle.Initialize(ingress.Status, now);
-        status = verdict switch
+        var verdict = await replicas.AskAsync(pass.Object, cancellation).ConfigureAwait(false);
+        pass.Status = verdict switch
         {
             { Conflict: { } host } => IngressLifecycle.MarkLoadBalancerFailed(
-                status, "DomainConflict", $"Ingress rejected: the host {host} belongs to another Ingress", now),
-            { Ready: true } => IngressLifecycle.MarkLoadBalancerReady(IngressLifecycle.MarkNetworkConfigured(status, now), [publicAddress], [privateAddress], now),
-            _ => IngressLifecycle.MarkLoadBalancerNotReady(IngressLifecycle.MarkNetworkConfigured(status, now), now),
+                pass.Status, "DomainConflict", $"Ingress rejected: the host {host} belongs to another Ingress", pass.Now),
+            { Ready: true } => IngressLifecycle.MarkLoadBalancerReady(IngressLifecycle.MarkNetworkConfigured(pass.Status, pass.Now), [publicAddress], [privateAddress], pass.Now),
+            _ => IngressLifecycle.MarkLoadBalancerNotReady(IngressLifecycle.MarkNetworkConfigured(pass.Status, pass.Now), pass.Now),
         };
-        status = status with { ObservedGeneration = ingress.Metadata.Generation };
-        if (!Same(status, ingress.Status))
-        {
-            await client.UpdateStatusAsync(Resources.Ingresses, ingress with { Status = status }, cancellation).ConfigureAwait(false);
-        }
-
-        return verdict.Ready ? Reconcile.Done : Reconcile.After(AskAgain);
+        pass.LookAgain(verdict.Ready ? null : AskAgain);
     }
-
-    private static bool Same(IngressStatus one, IngressStatus other)
-        => JsonElement.DeepEquals(
-            JsonSerializer.SerializeToElement(new Ingress { Status = one }, Resources.Ingresses.Json),
-            JsonSerializer.SerializeToElement(new Ingress { Status = other }, Resources.Ingresses.Json));
-
-    private bool IsOurs(Ingress ingress) => NetworkingKeys.IngressClass.Value(ingress.Metadata.Annotations) == options.IngressClass;
 
     private bool IsSettled(Ingress ingress) => IngressLifecycle.IsReady(ingress)
         && ingress.Status is { PublicLoadBalancer.Ingress: [{ } outside], PrivateLoadBalancer.Ingress: [{ } inside] }

@@ -1,14 +1,13 @@
 using System.Text.Json.Nodes;
 using Serving.Api;
-using Serving.Kubernetes;
 
-namespace Serving.Controller.Common;
+namespace Serving.Kubernetes;
 
 /// <summary>
 /// Puts finalizers on objects and takes them off. It patches: the copy of the cache is not whole, and nothing but the finalizers is
 /// meant to change.
 /// </summary>
-internal static class FinalizerAccess
+public static class Finalizers
 {
     /// <summary>The object with the finalizer.</summary>
     public static Task<T> AddAsync<T>(

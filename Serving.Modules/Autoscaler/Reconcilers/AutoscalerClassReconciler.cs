@@ -1,0 +1,52 @@
+using Serving.Api;
+using Serving.Api.Autoscaling;
+using Serving.Api.Networking;
+using Serving.Kubernetes;
+using AutoscalerPass = Serving.Kubernetes.ReconcilePass<Serving.Api.Autoscaling.PodAutoscaler, Serving.Api.Autoscaling.PodAutoscalerStatus>;
+
+namespace Serving.Autoscaler.Reconcilers;
+
+/// <summary>What the reconcilers of both autoscaler classes share: each reconciles the PodAutoscalers of its own, and keeps their ServerlessService.</summary>
+/// <param name="autoscalerClass">The class, as <c>kpa.autoscaling.knative.dev</c>.</param>
+/// <param name="informers">What the cluster has.</param>
+/// <param name="events">Where failures are recorded.</param>
+/// <param name="time">The clock.</param>
+internal abstract class AutoscalerClassReconciler(string autoscalerClass, AutoscalerInformers informers, IEventRecorder events, TimeProvider time)
+    : StatusReconciler<PodAutoscaler, PodAutoscalerStatus>(Resources.PodAutoscalers, informers.PodAutoscalers.Lister, PodAutoscalerLifecycle.Conditions, events, time)
+{
+    protected override bool IsOurs(PodAutoscaler value) => AutoscalerSettings.ClassOf(value) == autoscalerClass;
+
+    protected override PodAutoscalerStatus Blocked(PodAutoscalerStatus status, ChildException child, DateTimeOffset now) => child switch
+    {
+        NotOwnedException taken => PodAutoscalerLifecycle.MarkResourceNotOwned(status, taken.Kind, taken.Key.Name, now, taken.Holder),
+        ChildRefusedException { Kind: "HorizontalPodAutoscaler" } refused => PodAutoscalerLifecycle.MarkResourceFailedCreation(
+            status, refused.Kind, refused.Key.Name, now, refused.Refusal.Status.Message),
+
+        // What is scaled already goes on being active.
+        ChildRefusedException refused => PodAutoscalerLifecycle.MarkSksFailed(status, ChildRefusedException.Reason, refused.ConditionMessage, now),
+        _ => status,
+    };
+
+    /// <summary>Whether a child of the pass is somebody else's; its condition then has the last word about the pods.</summary>
+    protected static bool HasForeignChild(AutoscalerPass pass) => pass.Failures.All.Any(static failure => failure is NotOwnedException);
+
+    /// <summary>The ServerlessService as the cache has it.</summary>
+    protected ServerlessService? KnownService(AutoscalerPass pass) => informers.ServerlessServices.Lister.Get(pass.Namespace, pass.Name);
+
+    /// <summary>The ServerlessService in a mode and with so many activators.</summary>
+    protected async Task<ServerlessService> EnsureServiceAsync(AutoscalerPass pass, string mode, int activators, CancellationToken cancellation) => (await pass.EnsureAsync(
+        Resources.ServerlessServices,
+        KnownService(pass),
+        ChildMaker.ServerlessService(pass.Object, mode, activators),
+        static (existing, wanted) => existing with
+        {
+            Spec = existing.Spec with
+            {
+                Mode = wanted.Spec.Mode,
+                ObjectRef = wanted.Spec.ObjectRef,
+                ProtocolType = wanted.Spec.ProtocolType,
+                NumActivators = wanted.Spec.NumActivators,
+            },
+        },
+        cancellation).ConfigureAwait(false)).Object;
+}

@@ -1,0 +1,176 @@
+using Serving.Api;
+using Serving.Api.Core;
+
+namespace Serving.Kubernetes;
+
+/// <summary>
+/// The contract of every reconciler whose kind has conditions:
+/// <list type="number">
+/// <item>the object is read from the cache; what is gone, being deleted or not ours ends here;</item>
+/// <item>its conditions are initialised, and a new generation makes the happy one Unknown until something is said about it;</item>
+/// <item><see cref="ReconcileAsync(ReconcilePass{T, TStatus}, CancellationToken)"/> works, each step that others do not depend on in a
+/// <c>TryAsync</c> of the pass, each child by its <c>EnsureAsync</c>;</item>
+/// <item>a child that is somebody else's or is refused becomes a condition (<see cref="Blocked"/>), the first one last, so that it has the last word;</item>
+/// <item>the status is written when it differs from what was read, also when steps failed;</item>
+/// <item>every failure is an event of the object and is thrown, so that the key is tried again.</item>
+/// </list>
+/// A pass that failed only because the cache is behind (<see cref="StepFailures.IsStaleCache"/>) writes no status and records no event: the
+/// next one sees more. What is awaited from another controller is no event either.
+/// </summary>
+public abstract class StatusReconciler<T, TStatus> : IReconciler
+    where T : KnativeObject<TStatus>
+    where TStatus : KnativeStatus, new()
+{
+    private const int Attempts = 4;
+
+    private readonly ResourceType<T> _type;
+    private readonly ILister<T> _lister;
+    private readonly ConditionSet _conditions;
+
+    /// <param name="type">The kind.</param>
+    /// <param name="lister">The cache of its objects.</param>
+    /// <param name="conditions">Its conditions.</param>
+    /// <param name="events">Records failures.</param>
+    /// <param name="time">The clock of conditions.</param>
+    protected StatusReconciler(ResourceType<T> type, ILister<T> lister, ConditionSet conditions, IEventRecorder events, TimeProvider time)
+    {
+        _type = type;
+        _lister = lister;
+        _conditions = conditions;
+        Events = events;
+        Time = time;
+    }
+
+    /// <inheritdoc/>
+    public abstract string Name { get; }
+
+    /// <summary>Records events.</summary>
+    protected IEventRecorder Events { get; }
+
+    /// <summary>The clock.</summary>
+    protected TimeProvider Time { get; }
+
+    /// <inheritdoc/>
+    public async Task<Reconcile> ReconcileAsync(ObjectKey key, IKubernetesClient client, CancellationToken cancellation)
+    {
+        if (_lister.Get(key.Namespace, key.Name) is not { Metadata.DeletionTimestamp: null } original || !IsOurs(original))
+        {
+            Forget(key);
+            if (_lister.Get(key.Namespace, key.Name) is { Metadata.DeletionTimestamp: not null } leaving)
+            {
+                await DeletingAsync(leaving, client, cancellation).ConfigureAwait(false);
+            }
+
+            return Reconcile.Done;
+        }
+
+        var pass = new ReconcilePass<T, TStatus>(original, Prepare(original), client, Time.GetUtcNow());
+        await pass.Failures.TryAsync(() => ReconcileAsync(pass, cancellation), cancellation).ConfigureAwait(false);
+        Record(pass);
+        if (!pass.Failures.AreStaleCache)
+        {
+            foreach (var child in pass.Failures.All.SelectMany(StepFailures.Flatten).OfType<ChildException>().Reverse())
+            {
+                pass.Status = Blocked(pass.Status, child, pass.Now);
+            }
+
+            await pass.Failures.TryAsync(() => SaveAsync(pass, cancellation), cancellation).ConfigureAwait(false);
+        }
+
+        pass.Failures.Throw();
+        return pass.Again is { } wait ? Reconcile.After(wait) : Reconcile.Done;
+    }
+
+    /// <summary>The work itself.</summary>
+    protected abstract Task ReconcileAsync(ReconcilePass<T, TStatus> pass, CancellationToken cancellation);
+
+    /// <summary>The status that names the child which cannot be had, and why. Kinds without children have nothing to say.</summary>
+    protected virtual TStatus Blocked(TStatus status, ChildException child, DateTimeOffset now) => status;
+
+    /// <summary>Whether this reconciler is responsible for the object, for kinds that several share.</summary>
+    protected virtual bool IsOurs(T value) => true;
+
+    /// <summary>The object is gone, goes or is not ours: what is remembered of it is not needed any more.</summary>
+    protected virtual void Forget(ObjectKey key)
+    {
+    }
+
+    /// <summary>The object is being deleted; whoever put a finalizer on it cleans up and takes it off.</summary>
+    protected virtual Task DeletingAsync(T value, IKubernetesClient client, CancellationToken cancellation) => Task.CompletedTask;
+
+    private TStatus Prepare(T value)
+    {
+        var now = Time.GetUtcNow();
+        var list = _conditions.Initialize(value.Status.Conditions, now);
+        if (value.Status.ObservedGeneration != value.Metadata.Generation)
+        {
+            // Whoever fails before saying anything about a new generation must not look ready for it.
+            list = _conditions.MarkUnknown(list, _conditions.Happy, "NewObservedGenFailure", "unsuccessfully observed a new generation", now);
+        }
+
+        return value.Status with { Conditions = list };
+    }
+
+    private void Record(ReconcilePass<T, TStatus> pass)
+    {
+        foreach (var failure in pass.Failures.All.SelectMany(StepFailures.Flatten))
+        {
+            if (!StepFailures.IsStaleCache(failure) && failure is not AwaitedException)
+            {
+                Events.Warning(pass.Object, "InternalError", failure.Message);
+            }
+        }
+    }
+
+    private async Task SaveAsync(ReconcilePass<T, TStatus> pass, CancellationToken cancellation)
+    {
+        var status = pass.Status with
+        {
+            Conditions = ConditionSet.KeepTimes(pass.Object.Status.Conditions, pass.Status.Conditions),
+            ObservedGeneration = pass.Object.Metadata.Generation,
+        };
+        if (ApiEquality.Same(pass.Object.Status, status))
+        {
+            return;
+        }
+
+        try
+        {
+            await WriteAsync(pass, status, cancellation).ConfigureAwait(false);
+        }
+        catch (KubernetesException gone) when (gone.IsNotFound)
+        {
+            // Nobody is left to read it.
+        }
+        catch (KubernetesException refused) when (!StepFailures.IsStaleCache(refused))
+        {
+            Events.Warning(pass.Object, "UpdateFailed", $"Failed to update status for \"{pass.Name}\": {refused.Message}");
+            throw;
+        }
+    }
+
+    private async Task WriteAsync(ReconcilePass<T, TStatus> pass, TStatus status, CancellationToken cancellation)
+    {
+        var wanted = pass.Object with { Status = status };
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                await pass.Client.UpdateStatusAsync(_type, wanted, cancellation).ConfigureAwait(false);
+                return;
+            }
+            catch (KubernetesException error) when (error.IsConflict && attempt < Attempts)
+            {
+                // Metadata moves under us (labels, the webhook's annotations); the status is ours alone, unless the specification is new.
+                var newest = await pass.Client.GetAsync(_type, pass.Namespace, pass.Name, cancellation).ConfigureAwait(false);
+                if (newest.Metadata.Uid != pass.Object.Metadata.Uid || newest.Metadata.Generation != pass.Object.Metadata.Generation
+                    || !ApiEquality.Same(newest.Status, pass.Object.Status))
+                {
+                    throw;
+                }
+
+                wanted = newest with { Status = status };
+            }
+        }
+    }
+}
