@@ -5,8 +5,8 @@ using Serving.Dataplane.Requests;
 namespace Serving.QueueProxy;
 
 /// <summary>
-/// Serves <c>/wait-for-drain</c>, which the user container's preStop hook calls so that the container outlives its
-/// requests.
+/// Serves <c>/wait-for-drain</c>, which the user container's preStop hook calls so that the container keeps running until its requests are
+/// done.
 /// </summary>
 internal sealed class AdminEndpoint(Drainer drainer, TimeProvider time, CancellationToken terminated)
 {
@@ -16,16 +16,16 @@ internal sealed class AdminEndpoint(Drainer drainer, TimeProvider time, Cancella
     {
         if (context.Request.Path != "/wait-for-drain")
         {
-            await PlainText.WriteErrorAsync(context, StatusCodes.Status404NotFound, "there is only /wait-for-drain here");
+            await PlainText.WriteErrorAsync(context, StatusCodes.Status404NotFound, "only /wait-for-drain is served on this port");
             return;
         }
 
         var drained = drainer.DrainAsync();
-        BackgroundFailure.Watch("Taking a drain back", TakeBackUnlessTerminatedAsync());
+        BackgroundFailure.Watch("Reverting a drain", TakeBackUnlessTerminatedAsync());
         await drained;
     }
 
-    // When the sidecar itself is not told to end, only the user container restarts, and requests must go on.
+    // If the sidecar itself is not being terminated, only the user container restarts and requests must continue.
     private async Task TakeBackUnlessTerminatedAsync()
     {
         try
@@ -35,7 +35,7 @@ internal sealed class AdminEndpoint(Drainer drainer, TimeProvider time, Cancella
         }
         catch (OperationCanceledException)
         {
-            // The pod is going; the drain stands.
+            // The pod is terminating; the drain continues.
         }
     }
 }

@@ -3,9 +3,9 @@ using Serving.Concurrency;
 namespace Serving.QueueProxy;
 
 /// <summary>
-/// Knows when the last request is through: none in flight, and none has come for the quiet period, which gives every
-/// load balancer time to learn that the pod is going. Requests that have left HTTP (WebSocket) are not waited for: only the user's
-/// program can end them well, and it is not told to before the drain is over.
+/// Detects when the pod is drained: no request is in flight and none has arrived during the quiet period, which gives load balancers time to
+/// remove the pod. Upgraded requests (WebSocket) are not waited for: only the user's program can close them gracefully, and it receives
+/// SIGTERM only after the drain.
 /// </summary>
 internal sealed class Drainer(TimeSpan quietPeriod, TimeProvider time)
 {
@@ -16,10 +16,10 @@ internal sealed class Drainer(TimeSpan quietPeriod, TimeProvider time)
     private long _lastRequest;
     private int _inFlight;
 
-    /// <summary>Whether the pod is going, so that probes fail.</summary>
+    /// <summary>Whether the pod is draining, so that probes fail.</summary>
     public bool Draining => Volatile.Read(ref _drained) is not null;
 
-    /// <summary>Requests in flight, without those that have left HTTP.</summary>
+    /// <summary>Requests in flight, excluding upgraded ones.</summary>
     public int InFlight => Volatile.Read(ref _inFlight);
 
     public void Begin()
@@ -28,10 +28,10 @@ internal sealed class Drainer(TimeSpan quietPeriod, TimeProvider time)
         Touch();
     }
 
-    /// <summary>A request that has begun leaves HTTP; its end is of no account.</summary>
+    /// <summary>A request in flight is upgraded; from then on it is not waited for.</summary>
     public void Upgrade() => Interlocked.Decrement(ref _inFlight);
 
-    /// <summary>A request that has begun ends.</summary>
+    /// <summary>A request in flight ends.</summary>
     /// <param name="upgraded">Whether <see cref="Upgrade"/> was called for it.</param>
     public void End(bool upgraded)
     {
@@ -40,7 +40,7 @@ internal sealed class Drainer(TimeSpan quietPeriod, TimeProvider time)
         Interlocked.Decrement(ref _inFlight);
     }
 
-    /// <summary>Starts to drain, or joins a drain that runs; completes when it is quiet or the drain is taken back.</summary>
+    /// <summary>Starts a drain or joins the current one; completes when the pod is drained or the drain is reverted.</summary>
     public Task DrainAsync()
     {
         lock (_lock)
@@ -49,12 +49,12 @@ internal sealed class Drainer(TimeSpan quietPeriod, TimeProvider time)
             var drained = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             Volatile.Write(ref _lastRequest, time.GetTimestamp());
             Volatile.Write(ref _drained, drained);
-            BackgroundFailure.Watch("Watching a drain", WatchAsync(drained));
+            BackgroundFailure.Watch("Waiting for a drain", WatchAsync(drained));
             return drained.Task;
         }
     }
 
-    /// <summary>Takes a drain back: those who wait for it go on, and probes succeed again.</summary>
+    /// <summary>Reverts a drain: its waiters complete, and probes succeed again.</summary>
     public void Reset()
     {
         lock (_lock)
@@ -75,7 +75,7 @@ internal sealed class Drainer(TimeSpan quietPeriod, TimeProvider time)
         {
             await Task.Delay(Step, time);
 
-            // Taken back.
+            // The drain was reverted.
             if (drained.Task.IsCompleted) return;
         }
 

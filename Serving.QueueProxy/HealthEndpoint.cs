@@ -5,10 +5,10 @@ using Serving.QueueProxy.Readiness;
 
 namespace Serving.QueueProxy;
 
-/// <summary>Answers the probes of the kubelet, of activators and of autoscalers, in front of every path.</summary>
+/// <summary>Responds to probes of kubelet, activators and autoscalers, on any path.</summary>
 internal sealed class HealthEndpoint(UserProber prober, Drainer drainer)
 {
-    /// <summary>The answer to a probe, or null when it is none and goes to the user.</summary>
+    /// <summary>Handles a probe; null when the request is not a probe and belongs to the user's program.</summary>
     public Task? TryAnswer(HttpContext context)
     {
         var request = context.Request;
@@ -17,7 +17,7 @@ internal sealed class HealthEndpoint(UserProber prober, Drainer drainer)
         return drainer.Draining ? ShuttingDownAsync(context) : ProbeRequest.AnswerNetworkProbeAsync(context);
     }
 
-    // Whoever probes says which part should answer; a user agent alone, which any client may claim, makes no probe of a request.
+    // A probe names the component that must respond; a user agent alone, which any client can set, does not make a request a probe.
     private static bool IsHealthCheck(HttpRequest request) =>
         ProbeRequest.IsProbe(request)
         && (ProbeRequest.IsKubelet(request)

@@ -6,15 +6,15 @@ using Microsoft.Win32.SafeHandles;
 namespace Serving.QueueProxy;
 
 /// <summary>
-/// Tells OpenSSL which key exchange groups to take, and in which order. No API of .NET does, so it is done by a configuration file of OpenSSL's;
-/// the file is memory, as the root may be read-only. Invariant: it has an effect only before anything of OpenSSL is used.
+/// Configures OpenSSL's key exchange groups and their order. .NET has no API for this, so it uses an OpenSSL configuration file, in memory
+/// because the root file system may be read-only. Invariant: it takes effect only before OpenSSL is first used.
 /// </summary>
 internal static partial class KeyExchangeGroups
 {
-    // What OpenSSL does not know would make it drop the whole line.
+    // OpenSSL ignores the whole line when it contains an unknown group.
     private const string HybridGroup = "X25519MLKEM768";
 
-    /// <summary>Sets the groups of this process; none leaves OpenSSL's own.</summary>
+    /// <summary>Sets the groups of this process; an empty list keeps OpenSSL's default.</summary>
     public static void Set(IReadOnlyList<string> groups, ILogger logger)
     {
         if (groups.Count == 0) return;
@@ -22,18 +22,18 @@ internal static partial class KeyExchangeGroups
         if (known.Count < groups.Count) LogHybrid(logger, HybridGroup);
         if (known.Count == 0) return;
         var descriptor = MemfdCreate("openssl.cnf", 0);
-        if (descriptor < 0) throw new IOException($"No memory file for OpenSSL's configuration: error {Marshal.GetLastPInvokeError()}.");
+        if (descriptor < 0) throw new IOException($"Creating a memory file for OpenSSL's configuration failed: errno {Marshal.GetLastPInvokeError()}.");
 
-        // Neither closed nor disposed: OpenSSL opens it by its name when it is first used.
+        // Neither closed nor disposed: OpenSSL opens it by path when it is first used.
         var handle = new SafeFileHandle(descriptor, ownsHandle: false);
         RandomAccess.Write(
             handle,
             System.Text.Encoding.ASCII.GetBytes($"openssl_conf = main\n[main]\nssl_conf = ssl\n[ssl]\nsystem_default = tls\n[tls]\nGroups = {string.Join(':', known)}\n"),
             fileOffset: 0);
 
-        // The environment that .NET shows is a copy; OpenSSL reads the process's.
+        // Environment.SetEnvironmentVariable changes only .NET's copy; OpenSSL reads the environment of the process.
         if (SetVariable("OPENSSL_CONF", string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{descriptor}"), 1) != 0)
-            throw new IOException($"The environment cannot be written: error {Marshal.GetLastPInvokeError()}.");
+            throw new IOException($"Setting the environment variable OPENSSL_CONF failed: errno {Marshal.GetLastPInvokeError()}.");
     }
 
     [LibraryImport("libc", EntryPoint = "memfd_create", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
@@ -42,6 +42,6 @@ internal static partial class KeyExchangeGroups
     [LibraryImport("libc", EntryPoint = "setenv", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int SetVariable(string name, string value, int overwrite);
 
-    [LoggerMessage(30, LogLevel.Warning, "The key exchange group {Group} is left out: not every OpenSSL has it.")]
+    [LoggerMessage(30, LogLevel.Warning, "The key exchange group {Group} is ignored: not every OpenSSL supports it.")]
     private static partial void LogHybrid(ILogger logger, string group);
 }

@@ -3,12 +3,12 @@ using Microsoft.Extensions.Logging;
 
 namespace Serving.QueueProxy;
 
-/// <summary>The least level of what the sidecar logs, as config-logging has it: <c>loglevel.queueproxy</c>, else that of <c>zap-logger-config</c>.</summary>
+/// <summary>The minimum log level of the sidecar from config-logging: <c>loglevel.queueproxy</c>, else the level in <c>zap-logger-config</c>.</summary>
 internal static class LoggingLevel
 {
-    /// <summary>The level; <see cref="LogLevel.Information"/> where none is named, or none that is one.</summary>
+    /// <summary>The level; <see cref="LogLevel.Information"/> if none is set or it is invalid.</summary>
     /// <param name="level">The sidecar's own level (<c>SERVING_LOGGING_LEVEL</c>); empty for none.</param>
-    /// <param name="config">What zap would be configured with (<c>SERVING_LOGGING_CONFIG</c>), JSON; empty for none.</param>
+    /// <param name="config">The zap configuration (<c>SERVING_LOGGING_CONFIG</c>) as JSON; empty for none.</param>
     public static LogLevel Of(string? level, string? config) => Parse(level) ?? Parse(LevelIn(config)) ?? LogLevel.Information;
 
     private static LogLevel? Parse(string? level) => level?.ToLowerInvariant() switch
@@ -32,7 +32,7 @@ internal static class LoggingLevel
         }
         catch (JsonException)
         {
-            // Admission refuses such a configuration; no pod fails to serve for one.
+            // The webhook rejects such a configuration; a pod must not fail because of it.
             return null;
         }
     }

@@ -2,28 +2,28 @@ using System.Text.Json;
 
 namespace Serving.QueueProxy;
 
-/// <summary>What of <c>config-observability</c> concerns the sidecar (<c>OBSERVABILITY_CONFIG</c>).</summary>
+/// <summary>The part of <c>config-observability</c> that the sidecar uses (<c>OBSERVABILITY_CONFIG</c>).</summary>
 internal sealed record ObservabilityConfig
 {
-    /// <summary>How request metrics leave the pod: <c>none</c>, <c>prometheus</c>, <c>grpc</c> or <c>http/protobuf</c>.</summary>
+    /// <summary>The protocol of request metrics: <c>none</c>, <c>prometheus</c>, <c>grpc</c> or <c>http/protobuf</c>.</summary>
     public string RequestMetricsProtocol { get; init; } = "none";
 
-    /// <summary>Where request metrics are sent; for <c>prometheus</c> where they are served, as <c>host:port</c>, or empty.</summary>
+    /// <summary>The endpoint that request metrics are exported to; for <c>prometheus</c> the <c>host:port</c> to serve them on, or empty.</summary>
     public string RequestMetricsEndpoint { get; init; } = "";
 
-    /// <summary>How often request metrics are sent; zero for OpenTelemetry's default.</summary>
+    /// <summary>The export interval of request metrics; zero for OpenTelemetry's default.</summary>
     public TimeSpan RequestMetricsExportInterval { get; init; }
 
-    /// <summary>How traces are sent: <c>none</c>, <c>grpc</c> or <c>http/protobuf</c>.</summary>
+    /// <summary>The protocol of traces: <c>none</c>, <c>grpc</c> or <c>http/protobuf</c>.</summary>
     public string TracingProtocol { get; init; } = "none";
 
-    /// <summary>Where traces are sent.</summary>
+    /// <summary>The endpoint that traces are exported to.</summary>
     public string TracingEndpoint { get; init; } = "";
 
-    /// <summary>The part of traces begun here that is sent, 0 to 1.</summary>
+    /// <summary>The sampling rate of traces that start here, 0 to 1.</summary>
     public double TracingSamplingRate { get; init; }
 
-    /// <summary>The template of a line of the request log; empty for no log.</summary>
+    /// <summary>The template of a request log line; empty for no request log.</summary>
     public string RequestLogTemplate { get; init; } = "";
 
     /// <summary>Whether requests are logged.</summary>
@@ -32,8 +32,8 @@ internal sealed record ObservabilityConfig
     /// <summary>Whether probes are logged too.</summary>
     public bool EnableProbeRequestLog { get; init; }
 
-    /// <summary>Reads the JSON that the controller writes; keys it does not know are left alone.</summary>
-    /// <exception cref="FormatException">It is not JSON.</exception>
+    /// <summary>Parses the JSON that the controller writes; unknown keys are ignored.</summary>
+    /// <exception cref="FormatException">The text is not valid JSON.</exception>
     public static ObservabilityConfig Parse(string json)
     {
         if (string.IsNullOrWhiteSpace(json)) return new ObservabilityConfig();
@@ -47,7 +47,7 @@ internal sealed record ObservabilityConfig
                 RequestMetricsProtocol = Text(metrics, "protocol") is { Length: > 0 } metricsProtocol ? metricsProtocol : "none",
                 RequestMetricsEndpoint = Text(metrics, "endpoint"),
 
-                // Go writes durations in nanoseconds.
+                // Go serializes durations as nanoseconds.
                 RequestMetricsExportInterval = TimeSpan.FromTicks((long)(Number(metrics, "exportInterval") / TimeSpan.NanosecondsPerTick)),
                 TracingProtocol = Text(tracing, "protocol") is { Length: > 0 } tracingProtocol ? tracingProtocol : "none",
                 TracingEndpoint = Text(tracing, "endpoint"),
@@ -59,7 +59,7 @@ internal sealed record ObservabilityConfig
         }
         catch (JsonException exception)
         {
-            throw new FormatException($"The environment's OBSERVABILITY_CONFIG is no JSON: {exception.Message}", exception);
+            throw new FormatException($"The environment variable OBSERVABILITY_CONFIG is not valid JSON: {exception.Message}", exception);
         }
     }
 

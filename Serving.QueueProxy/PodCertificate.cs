@@ -6,7 +6,7 @@ using Serving.Concurrency;
 
 namespace Serving.QueueProxy;
 
-/// <summary>The certificate of the TLS port, read from the mounted Secret and read again when it changes.</summary>
+/// <summary>The certificate of the TLS port, loaded from the mounted Secret and reloaded when it changes.</summary>
 internal sealed partial class PodCertificate : IDisposable
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
@@ -19,23 +19,23 @@ internal sealed partial class PodCertificate : IDisposable
     private (string Certificate, string Key) _read;
     private string _problem = "";
 
-    /// <param name="directory">Where it is mounted.</param>
+    /// <param name="directory">The mount path of the Secret.</param>
     /// <param name="time">The clock.</param>
-    /// <param name="logger">Where it says that a new one cannot be read.</param>
-    /// <exception cref="CryptographicException">It cannot be used.</exception>
+    /// <param name="logger">Logs failures to reload.</param>
+    /// <exception cref="CryptographicException">The certificate cannot be loaded.</exception>
     public PodCertificate(string directory, TimeProvider time, ILogger logger)
     {
         (_certificate, _key) = Files(directory);
         _logger = logger;
         _read = Read();
         _current = Load(_read);
-        _timer = BackgroundTimer.Every(time, $"Reading {_certificate} again", Interval, Refresh);
+        _timer = BackgroundTimer.Every(time, $"Reloading {_certificate}", Interval, Refresh);
     }
 
-    /// <summary>The newest one that could be read.</summary>
+    /// <summary>The most recent certificate that could be loaded.</summary>
     public SslStreamCertificateContext Current => Volatile.Read(ref _current);
 
-    /// <summary>Whether there is one in <paramref name="directory"/>.</summary>
+    /// <summary>Whether <paramref name="directory"/> contains a certificate.</summary>
     public static bool IsMounted(string directory)
     {
         var (certificate, key) = Files(directory);
@@ -63,7 +63,7 @@ internal sealed partial class PodCertificate : IDisposable
         }
         catch (ArgumentException unfit)
         {
-            // A key that belongs to another certificate, as when one of the two files was read before they were replaced and one after.
+            // The key belongs to another certificate, for example when the Secret was updated between reading the two files.
             throw new CryptographicException(unfit.Message, unfit);
         }
     }
@@ -74,7 +74,7 @@ internal sealed partial class PodCertificate : IDisposable
     {
         try
         {
-            // By content: a mounted Secret is a link whose own time never changes.
+            // Compares content: a mounted Secret is a symbolic link whose own timestamp never changes.
             var now = Read();
             if (now != _read)
             {
@@ -92,6 +92,6 @@ internal sealed partial class PodCertificate : IDisposable
         }
     }
 
-    [LoggerMessage(10, LogLevel.Error, "{Path} cannot be read; the certificate from before stays in use.")]
+    [LoggerMessage(10, LogLevel.Error, "{Path} cannot be loaded; the previous certificate stays in use.")]
     private static partial void LogKept(ILogger logger, Exception exception, string path);
 }

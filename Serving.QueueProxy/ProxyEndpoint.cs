@@ -10,8 +10,8 @@ using Serving.QueueProxy.Telemetry;
 namespace Serving.QueueProxy;
 
 /// <summary>
-/// Passes requests to the user container: counted, at most <c>containerConcurrency</c> at once, within the time-outs of the
-/// revision, in the protocol they came in.
+/// Forwards requests to the user container: counted, limited to <c>containerConcurrency</c>, with the timeouts of the revision, over the
+/// protocol they arrived in.
 /// </summary>
 internal sealed class ProxyEndpoint
 {
@@ -41,7 +41,7 @@ internal sealed class ProxyEndpoint
         _metrics = telemetry.Metrics;
         _tracing = telemetry.Tracing;
 
-        // Ten times the concurrency may wait: time for the autoscaler to react.
+        // The queue holds ten times the concurrency, which gives the autoscaler time to react.
         if (config.ContainerConcurrency > 0) _breaker = new Breaker(QueueDepthFactor * config.ContainerConcurrency, config.ContainerConcurrency);
         _timeouts = new RequestTimeouts(config.Timeout, config.ResponseStartTimeout, config.IdleTimeout);
         var address = string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{config.UserPort}");
@@ -50,7 +50,7 @@ internal sealed class ProxyEndpoint
         _refused = string.Create(CultureInfo.InvariantCulture, $"the program accepts no connection on port {config.UserPort}");
     }
 
-    /// <summary>Requests that wait for their turn or have it; null when there is no bound.</summary>
+    /// <summary>Limits and queues requests; null when there is no limit.</summary>
     public Breaker? Breaker => _breaker;
 
     public async Task HandleAsync(HttpContext context)
@@ -69,7 +69,7 @@ internal sealed class ProxyEndpoint
         }
         catch (OperationCanceledException) when (deadline.Token.IsCancellationRequested)
         {
-            // Time is up, which the deadline answers, or the client is gone, whom nobody answers.
+            // Either a timeout, to which the deadline responds, or the client disconnected and needs no response.
         }
         catch (Exception exception) when (exception is not (OperationCanceledException or BadHttpRequestException))
         {
@@ -84,7 +84,7 @@ internal sealed class ProxyEndpoint
         }
     }
 
-    // Whether the response is whole; else whoever cancelled ends it.
+    // Whether the response is complete; otherwise the code that cancelled ends it.
     private async ValueTask<bool> ThrottleAsync(HttpContext context, CancellationToken cancellation)
     {
         if (_breaker is null) return await ForwardAsync(context, cancellation);

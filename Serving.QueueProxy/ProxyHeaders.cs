@@ -4,12 +4,11 @@ using Serving.Dataplane.Requests;
 
 namespace Serving.QueueProxy;
 
-/// <summary>What a request loses and gains on the way to the user container.</summary>
+/// <summary>Rewrites request headers for the user container.</summary>
 internal static class ProxyHeaders
 {
     /// <summary>
-    /// Restores the Host that a proxy had put aside, takes out the routing headers, adds the peer to
-    /// <c>X-Forwarded-For</c> and builds <c>Forwarded</c>.
+    /// Restores the Host saved by a proxy, removes the routing headers, adds the peer to <c>X-Forwarded-For</c> and builds <c>Forwarded</c>.
     /// </summary>
     public static UpstreamTarget Prepare(HttpContext context, in UpstreamTarget target)
     {

@@ -4,10 +4,10 @@ using System.Net.Sockets;
 
 namespace Serving.QueueProxy;
 
-/// <summary>What the environment of the pod tells the sidecar.</summary>
+/// <summary>The configuration of the sidecar, read from the environment of the pod.</summary>
 internal sealed record QueueProxyConfig
 {
-    /// <summary>The directory with <c>tls.crt</c> and <c>tls.key</c> of the TLS port.</summary>
+    /// <summary>The directory that contains <c>tls.crt</c> and <c>tls.key</c> of the TLS port.</summary>
     public const string DefaultCertificateDirectory = "/var/lib/knative/certs";
 
     private const int MostSeconds = 24 * 24 * 3600;
@@ -23,7 +23,7 @@ internal sealed record QueueProxyConfig
 
     public required string Pod { get; init; }
 
-    /// <summary>Where to listen: the pod's own address when it is a loopback one, as other pods then share the machine; else any.</summary>
+    /// <summary>The listen address: the pod's address if it is a loopback address, where several pods share the machine; otherwise any address.</summary>
     public required IPAddress ListenAddress { get; init; }
 
     public string PodIP { get; init; } = "";
@@ -36,7 +36,7 @@ internal sealed record QueueProxyConfig
 
     public required int UserPort { get; init; }
 
-    /// <summary>Requests in flight that the user container takes; 0 for no bound.</summary>
+    /// <summary>Maximum number of requests in the user container; 0 for no limit.</summary>
     public required int ContainerConcurrency { get; init; }
 
     public required TimeSpan Timeout { get; init; }
@@ -45,7 +45,7 @@ internal sealed record QueueProxyConfig
 
     public TimeSpan IdleTimeout { get; init; }
 
-    /// <summary>The readiness probe, or probes, of the user's containers as JSON; empty for none.</summary>
+    /// <summary>The readiness probe, or probes, of the user containers as JSON; empty for none.</summary>
     public string ReadinessProbe { get; init; } = "";
 
     public bool DetectHttp2 { get; init; }
@@ -54,7 +54,7 @@ internal sealed record QueueProxyConfig
 
     public ObservabilityConfig Observability { get; init; } = new();
 
-    /// <summary>How long no request may come, after the pod was told to end, before it stops to listen.</summary>
+    /// <summary>The quiet period: after SIGTERM the sidecar stops listening once no request has arrived for this long.</summary>
     public TimeSpan QuietPeriod { get; init; } = PropagationDelay;
 
     public string CertificateDirectory { get; init; } = DefaultCertificateDirectory;
@@ -65,12 +65,12 @@ internal sealed record QueueProxyConfig
 
     public int UserMetricsPort { get; init; } = 9091;
 
-    /// <summary>What this pod's telemetry calls its service.</summary>
+    /// <summary>The service name in this pod's telemetry.</summary>
     public string TelemetryName { get; init; } = "";
 
-    /// <summary>Reads the environment.</summary>
-    /// <remarks>A number beyond what can be counted is the nearest that can be: a pod that does not start serves nobody.</remarks>
-    /// <exception cref="FormatException">A variable is missing or is not what it should be; the message names it.</exception>
+    /// <summary>Reads the configuration from the environment.</summary>
+    /// <remarks>A number out of range is clamped rather than rejected: a pod that does not start serves no requests.</remarks>
+    /// <exception cref="FormatException">A variable is missing or invalid; the message names it.</exception>
     public static QueueProxyConfig Read(Func<string, string?> variable)
     {
         var podIP = variable("SERVING_POD_IP") ?? "";
@@ -115,7 +115,7 @@ internal sealed record QueueProxyConfig
             return "";
         }
 
-        string Required(string name) => variable(name) is { Length: > 0 } value ? value : throw new FormatException($"The environment has no {name}.");
+        string Required(string name) => variable(name) is { Length: > 0 } value ? value : throw new FormatException($"The environment variable {name} is missing.");
 
         int Number(string name, int absent = 0, bool required = false)
         {
@@ -123,10 +123,10 @@ internal sealed record QueueProxyConfig
             if (text.Length == 0 && !required) return absent;
             return long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number)
                 ? (int)Math.Clamp(number, 0, int.MaxValue)
-                : throw new FormatException($"The environment's {name} is \"{text}\", which is no number.");
+                : throw new FormatException($"The environment variable {name} is \"{text}\"; it must be a number.");
         }
 
-        // A timer takes no more; nobody waits that long for a response.
+        // The maximum of a timer, and longer than anything waits for a response.
         TimeSpan Seconds(string name) => TimeSpan.FromSeconds(Math.Min(Number(name), MostSeconds));
 
         bool Flag(string name) => (variable(name) ?? "") is { Length: > 0 } text

@@ -8,7 +8,7 @@ using Serving.QueueProxy.Telemetry;
 
 namespace Serving.QueueProxy;
 
-/// <summary>The servers of the sidecar and how they end.</summary>
+/// <summary>Starts the servers of the sidecar and shuts them down.</summary>
 internal sealed partial class QueueProxyServer : IAsyncDisposable
 {
     private readonly QueueProxyConfig _config;
@@ -24,7 +24,7 @@ internal sealed partial class QueueProxyServer : IAsyncDisposable
     private readonly RequestDelegate _serve;
     private readonly CancellationTokenSource _terminated = new();
 
-    // A sidecar without a limit of its own must not take a part of the node.
+    // Without a memory limit of its own the sidecar must not use a share of the node's memory.
     private readonly HeadBudget _heads = HeadBudget.OfMemory(MostHeadBytes);
     private const long MostHeadBytes = 128 * 1024 * 1024;
     private const int MostIdleConnections = 1000;
@@ -32,11 +32,11 @@ internal sealed partial class QueueProxyServer : IAsyncDisposable
     private readonly List<DataplaneServer> _servers = [];
     private readonly DataplaneServer _main;
 
-    /// <param name="config">What the pod says.</param>
-    /// <param name="variable">The environment, for what only a pod with a certificate needs of it.</param>
+    /// <param name="config">The configuration of the sidecar.</param>
+    /// <param name="variable">Reads environment variables; used for TLS settings, which only a pod with a certificate needs.</param>
     /// <param name="time">The clock.</param>
-    /// <param name="loggers">Where it logs.</param>
-    /// <exception cref="FormatException">A variable of the TLS port is not what it should be.</exception>
+    /// <param name="loggers">Creates the loggers.</param>
+    /// <exception cref="FormatException">A variable of the TLS port is invalid.</exception>
     public QueueProxyServer(QueueProxyConfig config, Func<string, string?> variable, TimeProvider time, ILoggerFactory loggers)
     {
         _config = config;
@@ -46,7 +46,7 @@ internal sealed partial class QueueProxyServer : IAsyncDisposable
         _drainer = new Drainer(config.QuietPeriod, time);
         _upstream = Upstreams.Create(new UpstreamOptions
         {
-            // A program that takes few requests at once never needs more connections.
+            // A program with a low concurrency limit never needs more connections.
             MostIdleConnections = config.ContainerConcurrency > 0 ? config.ContainerConcurrency : MostIdleConnections,
             HeadBudget = _heads,
             LoggerFactory = loggers,
@@ -73,10 +73,10 @@ internal sealed partial class QueueProxyServer : IAsyncDisposable
         if (_telemetry.Endpoint is { } scraped) Add([scraped], _telemetry.HandleScrapeAsync);
     }
 
-    /// <summary>Where requests are served; known once started.</summary>
+    /// <summary>The endpoint of the main server; available once started.</summary>
     public IPEndPoint Endpoint => _main.Endpoints[0];
 
-    /// <summary>Listens on every port.</summary>
+    /// <summary>Starts listening on all ports.</summary>
     /// <exception cref="IOException">A port is in use; the message names it.</exception>
     public async Task StartAsync(CancellationToken cancellation)
     {
@@ -85,9 +85,9 @@ internal sealed partial class QueueProxyServer : IAsyncDisposable
     }
 
     /// <summary>
-    /// Ends without losing a request: probes fail, requests are still taken until none has come for the quiet period and
-    /// none is in flight, then the servers close. Connections that have left HTTP get another minute: at its begin the user's program,
-    /// whose preStop hook waited for the same, is told to end, and says goodbye on them.
+    /// Shuts down without losing requests: probes fail, requests are accepted until none has arrived for the quiet period and none is in flight,
+    /// then the servers stop. Upgraded connections get another minute: at its start the user's program, whose preStop hook waited for the same
+    /// drain, receives SIGTERM and can close them gracefully.
     /// </summary>
     public async Task DrainAsync(CancellationToken cancellation)
     {
@@ -96,7 +96,7 @@ internal sealed partial class QueueProxyServer : IAsyncDisposable
         _main.BeginDrain();
         await _drainer.DrainAsync().WaitAsync(cancellation);
 
-        // The main one first: while what has left HTTP ends, the others still serve.
+        // The main server first: the others keep serving while upgraded connections end.
         foreach (var server in _servers) await server.StopAsync(cancellation);
         LogStopped(_logger);
     }
@@ -124,7 +124,7 @@ internal sealed partial class QueueProxyServer : IAsyncDisposable
     [LoggerMessage(1, LogLevel.Information, "Serving {Namespace}/{Revision} on {Address}:{Port}.")]
     private static partial void LogStarted(ILogger logger, string @namespace, string revision, IPAddress address, int port);
 
-    [LoggerMessage(2, LogLevel.Information, "Draining: {Quiet} s without a request end it.")]
+    [LoggerMessage(2, LogLevel.Information, "Draining until no request arrives for {Quiet} s.")]
     private static partial void LogDraining(ILogger logger, double quiet);
 
     [LoggerMessage(3, LogLevel.Information, "Drained.")]

@@ -4,13 +4,13 @@ using Serving.Observability;
 
 namespace Serving.QueueProxy;
 
-/// <summary>Writes log messages as lines of JSON to the standard error; a console logger with its queue thread would cost the sidecar more than all it says.</summary>
+/// <summary>Writes log messages as JSON lines to standard error; a console logger with its queue thread would cost the sidecar more than all its logging.</summary>
 internal sealed class StandardErrorLogger(LogLevel level, string revision, string pod, TimeProvider time) : ILoggerFactory
 {
     private readonly Lock _lock = new();
     private readonly RepeatLimiter _limiter = new(time);
 
-    public void AddProvider(ILoggerProvider provider) => throw new NotSupportedException("The sidecar logs to the standard error only.");
+    public void AddProvider(ILoggerProvider provider) => throw new NotSupportedException("The sidecar logs to standard error only.");
 
     public ILogger CreateLogger(string categoryName) => new Category(this, categoryName);
 

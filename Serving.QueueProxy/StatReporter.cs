@@ -5,7 +5,7 @@ using Serving.Dataplane.Statistics;
 
 namespace Serving.QueueProxy;
 
-/// <summary>Cuts a report of the requests every second and serves the last one to the autoscaler.</summary>
+/// <summary>Computes a stat of the requests every second and serves the last one to the autoscaler.</summary>
 internal sealed class StatReporter : IDisposable
 {
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(1);
@@ -24,15 +24,15 @@ internal sealed class StatReporter : IDisposable
         _time = time;
         _started = time.GetTimestamp();
         _last = StatCodec.Encode(new Stat { PodName = pod });
-        _timer = BackgroundTimer.Every(time, "Counting the requests of a second", Period, Report);
+        _timer = BackgroundTimer.Every(time, "Computing the request stat", Period, Report);
     }
 
     public void Dispose() => _timer.Dispose();
 
-    /// <summary>Answers <c>GET /metrics</c>.</summary>
+    /// <summary>Handles <c>GET /metrics</c>.</summary>
     public Task HandleAsync(HttpContext context)
     {
-        if (context.Request.Path != "/metrics") return PlainText.WriteErrorAsync(context, StatusCodes.Status404NotFound, "there is only /metrics here");
+        if (context.Request.Path != "/metrics") return PlainText.WriteErrorAsync(context, StatusCodes.Status404NotFound, "only /metrics is served on this port");
         var last = Volatile.Read(ref _last);
         context.Response.ContentType = StatCodec.ContentType;
         context.Response.ContentLength = last.Length;

@@ -1,8 +1,8 @@
 namespace Serving.Concurrency;
 
 /// <summary>
-/// Where failures are reported that no caller can handle: those of timers, of callbacks of cancellation and of work that nobody awaits.
-/// Invariant: none is lost; while nobody listens they go to standard error.
+/// Reports failures that no caller can handle: those of timers, of cancellation callbacks and of unawaited tasks.
+/// Invariant: none is lost; without a listener they are written to standard error.
 /// </summary>
 public static class BackgroundFailure
 {
@@ -10,7 +10,7 @@ public static class BackgroundFailure
     private static Action<string, Exception>[] _listeners = [];
     private static bool _observesTasks;
 
-    /// <summary>Calls <paramref name="listener"/> with what failed, at the start of a sentence, and why, until the result is disposed. It must not throw.</summary>
+    /// <summary>Subscribes <paramref name="listener"/>, which gets the name of what failed and the exception, until the result is disposed. It must not throw.</summary>
     public static IDisposable Listen(Action<string, Exception> listener)
     {
         ArgumentNullException.ThrowIfNull(listener);
@@ -18,7 +18,7 @@ public static class BackgroundFailure
         return new Subscription(listener);
     }
 
-    /// <summary>Reports from now on, for the rest of the process, what tasks threw that nobody awaited. It is found when they are collected, which may be late.</summary>
+    /// <summary>Starts to report unobserved task exceptions, for the rest of the process. They are detected on garbage collection, which may be late.</summary>
     public static void ObserveTasks()
     {
         lock (Gate)
@@ -28,7 +28,7 @@ public static class BackgroundFailure
             TaskScheduler.UnobservedTaskException += static (_, unobserved) =>
             {
                 unobserved.SetObserved();
-                Report("Work that nobody awaited", unobserved.Exception);
+                Report("An unawaited task", unobserved.Exception);
             };
         }
     }
@@ -49,7 +49,7 @@ public static class BackgroundFailure
         }
     }
 
-    /// <summary>Reports how <paramref name="work"/> fails, if it does, for a caller that does not await it. Cancellation is no failure.</summary>
+    /// <summary>Observes <paramref name="work"/> and reports its failure, for a caller that does not await it. Cancellation is not a failure.</summary>
     public static void Watch(string what, Task work)
     {
         ArgumentNullException.ThrowIfNull(work);
@@ -64,7 +64,7 @@ public static class BackgroundFailure
         }
         catch (OperationCanceledException)
         {
-            // Whoever cancelled it knows.
+            // The canceller knows.
         }
         catch (Exception failure)
         {

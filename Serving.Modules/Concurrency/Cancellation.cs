@@ -1,13 +1,13 @@
 namespace Serving.Concurrency;
 
 /// <summary>
-/// Cancelling from where an exception would end the process, or would end what has nothing to do with it. Invariant: it never throws;
-/// a source that its owner has disposed has nobody left to cancel, and a callback that fails is reported (<see cref="BackgroundFailure"/>).
+/// Cancels a source where an exception would end the process or unrelated work. Invariant: it never throws; a disposed source is ignored, and
+/// a failing callback is reported (<see cref="BackgroundFailure"/>).
 /// </summary>
 public static class Cancellation
 {
     /// <summary>
-    /// Cancels, running what was registered on this thread. Not to be called while a lock is held: what was registered may want it.
+    /// Cancels and runs the registered callbacks on this thread. Do not call it while holding a lock that a callback may need.
     /// </summary>
     public static void CancelSafely(this CancellationTokenSource source)
     {
@@ -18,15 +18,15 @@ public static class Cancellation
         }
         catch (ObjectDisposedException)
         {
-            // Its owner is done.
+            // The owner has disposed it.
         }
         catch (AggregateException failure)
         {
-            BackgroundFailure.Report("A callback of a cancellation", failure);
+            BackgroundFailure.Report("A cancellation callback", failure);
         }
     }
 
-    /// <summary>Cancels; what was registered runs on another thread, so that locks may be held. Completes when it has run, and need not be awaited.</summary>
+    /// <summary>Cancels and runs the registered callbacks on another thread, so that locks may be held. Completes when they have run; need not be awaited.</summary>
     public static async Task CancelSafelyAsync(this CancellationTokenSource source)
     {
         ArgumentNullException.ThrowIfNull(source);
@@ -36,11 +36,11 @@ public static class Cancellation
         }
         catch (ObjectDisposedException)
         {
-            // Its owner is done.
+            // The owner has disposed it.
         }
         catch (AggregateException failure)
         {
-            BackgroundFailure.Report("A callback of a cancellation", failure);
+            BackgroundFailure.Report("A cancellation callback", failure);
         }
     }
 }

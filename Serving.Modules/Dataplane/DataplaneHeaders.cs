@@ -3,22 +3,22 @@ namespace Serving.Dataplane;
 /// <summary>The names and values of Knative's own headers on the request path.</summary>
 public static class DataplaneHeaders
 {
-    /// <summary>Marks a probe by a part of Knative; its value names the part that should answer.</summary>
+    /// <summary>Marks a probe by a Knative component; its value names the component that must respond.</summary>
     public const string Probe = "K-Network-Probe";
 
-    /// <summary>The hash of the configuration a gateway answers a probe with.</summary>
+    /// <summary>The hash of the routing configuration, returned by a gateway in its response to a probe.</summary>
     public const string Hash = "K-Network-Hash";
 
     /// <summary>Names the proxy a request came through; the activator sets <see cref="ActivatorName"/>.</summary>
     public const string Proxy = "K-Proxy-Request";
 
-    /// <summary>The Host the client asked for, where it was rewritten on the way.</summary>
+    /// <summary>The original Host, set when a proxy rewrites it.</summary>
     public const string OriginalHost = "K-Original-Host";
 
-    /// <summary>Marks a probe that the kubelet sends.</summary>
+    /// <summary>Marks a kubelet probe.</summary>
     public const string KubeletProbe = "K-Kubelet-Probe";
 
-    /// <summary>Asks a mesh to keep the address that was chosen.</summary>
+    /// <summary>Asks a mesh to keep the chosen address instead of balancing again.</summary>
     public const string PassthroughLoadBalancing = "K-Passthrough-Lb";
 
     /// <summary>The revision a request goes to.</summary>
@@ -27,28 +27,28 @@ public static class DataplaneHeaders
     /// <summary>The namespace of that revision.</summary>
     public const string Namespace = "Knative-Serving-Namespace";
 
-    /// <summary>The tag by which the client chose its revision.</summary>
+    /// <summary>The tag that selected the revision.</summary>
     public const string Tag = "Knative-Serving-Tag";
 
-    /// <summary>Whether the default route was taken because no tag matched.</summary>
+    /// <summary>Whether the default route was used because no tag matched.</summary>
     public const string DefaultRoute = "Knative-Serving-Default-Route";
 
     /// <summary>
-    /// In a response of a queue-proxy: its program did not serve the request, and how far the request got, by a value of
-    /// <see cref="Dataplane.Unserved"/>. It never reaches a client, and a program cannot set it.
+    /// Response header of a queue-proxy: the program did not serve the request. The value, one of <see cref="Dataplane.Unserved"/>, says how
+    /// far the request got. It is never sent to a client, and a program cannot set it.
     /// </summary>
     public const string Unserved = "K-Unserved";
 
-    /// <summary>Marks a request that is sent for the second time; nobody sends it a third time.</summary>
+    /// <summary>Marks a retried request; it is not retried again.</summary>
     public const string Resent = "K-Resent";
 
-    /// <summary>What the activator calls itself, in <see cref="Probe"/> and <see cref="Proxy"/>.</summary>
+    /// <summary>The activator's name in <see cref="Probe"/> and <see cref="Proxy"/>.</summary>
     public const string ActivatorName = "activator";
 
-    /// <summary>What the queue-proxy calls itself in <see cref="Probe"/>.</summary>
+    /// <summary>The queue-proxy's name in <see cref="Probe"/>.</summary>
     public const string QueueName = "queue";
 
-    /// <summary>The value of <see cref="Probe"/> that network layers answer with <see cref="Hash"/>.</summary>
+    /// <summary>The value of <see cref="Probe"/> to which gateways respond with <see cref="Hash"/>.</summary>
     public const string ProbeValue = "probe";
 
     /// <summary>The user agent of network programming probes.</summary>
@@ -63,6 +63,6 @@ public static class DataplaneHeaders
     /// <summary>The user agent of the queue-proxy's probes.</summary>
     public const string QueueProxyUserAgent = "Knative-Queue-Proxy-Probe";
 
-    /// <summary>How the kubelet's user agent starts.</summary>
+    /// <summary>Prefix of the kubelet's user agent.</summary>
     public const string KubeProbeUserAgentPrefix = "kube-probe/";
 }

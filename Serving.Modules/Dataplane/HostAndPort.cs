@@ -2,10 +2,10 @@ using System.Globalization;
 
 namespace Serving.Dataplane;
 
-/// <summary>A host and a port as URLs and the Host header have them.</summary>
+/// <summary>Formats a host and a port for URLs and the Host header.</summary>
 public static class HostAndPort
 {
-    /// <summary><c>10.0.0.1:8012</c>; an IPv6 address in brackets, <c>[fd00::1]:8012</c>.</summary>
+    /// <summary>Formats as <c>10.0.0.1:8012</c>; an IPv6 address is put in brackets, <c>[fd00::1]:8012</c>.</summary>
     /// <param name="host">A name or an IP address, without brackets.</param>
     /// <param name="port">The port.</param>
     public static string Of(string host, int port)

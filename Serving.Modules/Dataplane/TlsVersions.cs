@@ -2,7 +2,7 @@ using System.Security.Authentication;
 
 namespace Serving.Dataplane;
 
-/// <summary>The versions of TLS that are spoken, whatever the machine's own settings would allow: none before 1.2.</summary>
+/// <summary>The TLS versions in use, regardless of the machine's settings: none below 1.2.</summary>
 public static class TlsVersions
 {
     /// <summary>TLS 1.2 and 1.3.</summary>

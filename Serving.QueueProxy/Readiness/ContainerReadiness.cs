@@ -1,14 +1,14 @@
 namespace Serving.QueueProxy.Readiness;
 
 /// <summary>
-/// Whether one container is ready, by its probe. Invariant: however often it is asked, the container is probed no sooner than its initial
-/// delay and no more often than its period; in between the last result counts. An attempt that nobody listened to is none of these
-/// probes, so it may be repeated at any time: thus a container is found the moment it listens. Without a period it is probed every few
-/// milliseconds while it starts, and at most once a second from then on. Not thread-safe but for <see cref="Refused"/>.
+/// Tracks the readiness of one container by its probe. Invariant: however often it is queried, the container is not probed before its
+/// initial delay or more often than its period; in between the last result is returned. A refused connection does not count as a probe, so it
+/// may be retried at any time: a container is found as soon as it listens. Without a period the container is probed every few milliseconds
+/// while it starts, and at most once a second afterwards. Not thread-safe except for <see cref="Refused"/>.
 /// </summary>
 /// <param name="probe">The probe.</param>
-/// <param name="attempt">Carries it out: within what time, and whether to log a failure.</param>
-/// <param name="time">The clock; the container counts as started now.</param>
+/// <param name="attempt">Performs the probe, given its timeout and whether to log a failure.</param>
+/// <param name="time">The clock; the container counts as started when this is constructed.</param>
 internal sealed class ContainerReadiness(ReadinessProbe probe, Func<TimeSpan, bool, Task<ProbeOutcome>> attempt, TimeProvider time)
 {
     private static readonly TimeSpan RoundLimit = TimeSpan.FromSeconds(10);
@@ -17,7 +17,7 @@ internal sealed class ContainerReadiness(ReadinessProbe probe, Func<TimeSpan, bo
     private static readonly TimeSpan LongestInterval = TimeSpan.FromMilliseconds(25);
     private static readonly TimeSpan AssumedPeriod = TimeSpan.FromSeconds(1);
 
-    // The kubelet's own period is the same, but its timers are not exact: what comes a little early is not to wait for the next one.
+    // The kubelet uses the same period but its timers are inexact: a query that is slightly early must not wait for the next one.
     private const double KubeletTolerance = 0.9;
 
     private readonly long _started = time.GetTimestamp();
@@ -28,14 +28,14 @@ internal sealed class ContainerReadiness(ReadinessProbe probe, Func<TimeSpan, bo
     private int _failures;
     private volatile bool _unknown = true;
 
-    /// <summary>What the last probe found.</summary>
+    /// <summary>The result of the last probe.</summary>
     public bool LastSucceeded { get; private set; }
 
-    /// <summary>Whether it is ready: it succeeded as often as it has to, and has not failed too often since.</summary>
+    /// <summary>Whether the container is ready: the success threshold was reached, and the failure threshold has not been reached since.</summary>
     public bool IsReady { get; private set; }
 
-    /// <summary>Whether what is known must do: it is too early to probe.</summary>
-    /// <param name="byKubelet">Whether the kubelet wants to know.</param>
+    /// <summary>Whether the last result must be used because it is too early to probe.</summary>
+    /// <param name="byKubelet">Whether the kubelet is probing.</param>
     public bool IsKnown(bool byKubelet)
     {
         if (time.GetElapsedTime(_started) < probe.InitialDelay) return true;
@@ -43,17 +43,17 @@ internal sealed class ContainerReadiness(ReadinessProbe probe, Func<TimeSpan, bo
         return time.GetElapsedTime(_probed) < (byKubelet ? _period * KubeletTolerance : _period);
     }
 
-    /// <summary>A request found nobody listening: the container has ended, so what was known of it does not count.</summary>
+    /// <summary>A request was refused: the container has exited, so its previous results no longer count.</summary>
     public void Refused() => _unknown = true;
 
-    /// <summary>Probes it.</summary>
+    /// <summary>Probes the container.</summary>
     public async Task ProbeAsync()
     {
         if (probe.Aggressive && (!IsReady || _unknown)) await StartAsync();
         else await AttemptAsync(probe.Timeout, Reports());
     }
 
-    // Fast while it is about to start, then easier on a container that takes its time.
+    // Probe fast while the container is about to start, then less often if it starts slowly.
     private async Task StartAsync()
     {
         var began = time.GetTimestamp();
@@ -94,7 +94,7 @@ internal sealed class ContainerReadiness(ReadinessProbe probe, Func<TimeSpan, bo
         }
     }
 
-    // Refused attempts come as often as somebody asks; the log hears of them once a period.
+    // Refused attempts occur as often as they are requested; log them once per period.
     private bool Reports()
     {
         if (_reported != 0 && time.GetElapsedTime(_reported) < _period) return false;

@@ -7,11 +7,11 @@ using Serving.Dataplane.Probes;
 
 namespace Serving.QueueProxy.Readiness;
 
-/// <summary>Carries out a probe, once.</summary>
+/// <summary>Performs a single probe.</summary>
 internal sealed partial class ProbeAttempt(ReadinessProbe probe, bool detectHttp2, TimeProvider time, ILogger logger)
 {
-    /// <summary>Asks the container.</summary>
-    /// <param name="timeout">How long it may take to say that it is ready.</param>
+    /// <summary>Probes the container.</summary>
+    /// <param name="timeout">The timeout of the probe.</param>
     /// <param name="report">Whether to log a failure.</param>
     public async Task<ProbeOutcome> RunAsync(TimeSpan timeout, bool report)
     {
@@ -24,7 +24,7 @@ internal sealed partial class ProbeAttempt(ReadinessProbe probe, bool detectHttp
         }
         catch (OperationCanceledException)
         {
-            reason = $"no answer within {timeout.TotalSeconds} s";
+            reason = $"no response within {timeout.TotalSeconds} s";
         }
         catch (Exception exception) when (exception is SocketException or IOException or HttpRequestException or AuthenticationException)
         {
@@ -36,10 +36,10 @@ internal sealed partial class ProbeAttempt(ReadinessProbe probe, bool detectHttp
         return outcome;
     }
 
-    // Why it is not ready; null when it is.
+    // The reason why it is not ready; null if it is.
     private async Task<string?> AskAsync(TimeSpan timeout)
     {
-        // HTTP/2 that hangs must leave HTTP/1.1 all of its own time.
+        // If HTTP/2 hangs, HTTP/1.1 must still get its full timeout.
         if (probe.Kind == ProbeKind.Http && detectHttp2 && !probe.Tls && await IsReadyOverHttp2Async(timeout)) return null;
         using var deadline = new CancellationTokenSource(timeout, time);
         switch (probe.Kind)
@@ -51,7 +51,7 @@ internal sealed partial class ProbeAttempt(ReadinessProbe probe, bool detectHttp
                 var result = await HttpProbe.GetAsync(probe.Host, probe.Port, probe.Path, probe.Headers, probe.Tls, deadline.Token);
                 return result.IsReady ? null : $"status {result.Status}";
             default:
-                return await GrpcProbe.CheckAsync(probe.Host, probe.Port, probe.Path, deadline.Token) ? null : "the gRPC health service does not say that it serves";
+                return await GrpcProbe.CheckAsync(probe.Host, probe.Port, probe.Path, deadline.Token) ? null : "the gRPC health service does not report SERVING";
         }
     }
 
@@ -74,7 +74,7 @@ internal sealed partial class ProbeAttempt(ReadinessProbe probe, bool detectHttp
         }
         catch (Exception exception) when (exception is HttpRequestException or OperationCanceledException)
         {
-            // It does not speak HTTP/2, or not yet; HTTP/1.1 is asked next.
+            // No HTTP/2, or not yet; try HTTP/1.1 next.
             return false;
         }
     }

@@ -1,14 +1,14 @@
 namespace Serving.QueueProxy.Readiness;
 
-/// <summary>What a probe does.</summary>
+/// <summary>The kind of a probe.</summary>
 internal enum ProbeKind
 {
-    /// <summary>Connects.</summary>
+    /// <summary>Opens a TCP connection.</summary>
     Tcp,
 
-    /// <summary>Gets a page.</summary>
+    /// <summary>Sends an HTTP GET.</summary>
     Http,
 
-    /// <summary>Asks the gRPC health service.</summary>
+    /// <summary>Calls the gRPC health service.</summary>
     Grpc,
 }

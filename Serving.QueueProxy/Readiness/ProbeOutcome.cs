@@ -1,14 +1,14 @@
 namespace Serving.QueueProxy.Readiness;
 
-/// <summary>What one attempt to probe found.</summary>
+/// <summary>The result of a single probe.</summary>
 internal enum ProbeOutcome
 {
     /// <summary>The container is ready.</summary>
     Ready,
 
-    /// <summary>It is not, or did not say so in time.</summary>
+    /// <summary>The container is not ready, or did not respond in time.</summary>
     Failed,
 
-    /// <summary>Nobody listens: the container has heard nothing of the attempt.</summary>
+    /// <summary>The connection was refused: the container did not notice the attempt.</summary>
     Refused,
 }

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace Serving.QueueProxy.Readiness;
 
-/// <summary>One probe of a user container, as Kubernetes writes it (core/v1 Probe).</summary>
+/// <summary>A readiness probe of a user container (Kubernetes' core/v1 Probe).</summary>
 internal sealed record ReadinessProbe
 {
     private const int DefaultFailureThreshold = 3;
@@ -13,7 +13,7 @@ internal sealed record ReadinessProbe
 
     public int Port { get; init; }
 
-    /// <summary>The path to GET, or the name of the gRPC health service.</summary>
+    /// <summary>The path to GET, or the service name for the gRPC health service.</summary>
     public string Path { get; init; } = "";
 
     public bool Tls { get; init; }
@@ -22,23 +22,23 @@ internal sealed record ReadinessProbe
 
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>How long after its start the container is not to be probed.</summary>
+    /// <summary>The delay after the container's start before the first probe.</summary>
     public TimeSpan InitialDelay { get; init; }
 
-    /// <summary>The time between two probes; zero when the user gave none.</summary>
+    /// <summary>The time between two probes; zero if the user set none.</summary>
     public TimeSpan Period { get; init; }
 
-    /// <summary>Successes in a row that make it ready.</summary>
+    /// <summary>Consecutive successes after which the container is ready.</summary>
     public int SuccessThreshold { get; init; } = 1;
 
-    /// <summary>Failures in a row that make it unready again; without a period the first does.</summary>
+    /// <summary>Consecutive failures after which it is unready again; 1 without a period.</summary>
     public int FailureThreshold { get; init; } = 1;
 
-    /// <summary>Whether to try again at once until it succeeds: the user gave no period.</summary>
+    /// <summary>Whether to retry at once until it succeeds: the user set no period.</summary>
     public bool Aggressive => Period == TimeSpan.Zero;
 
-    /// <summary>Reads one probe, or a list when there are several containers. Probes without an action are left out.</summary>
-    /// <exception cref="FormatException">It is no such JSON.</exception>
+    /// <summary>Parses one probe, or a list if there are several containers. Probes without an action are ignored.</summary>
+    /// <exception cref="FormatException">The text is not valid JSON of a probe.</exception>
     public static IReadOnlyList<ReadinessProbe> Parse(string json)
     {
         if (string.IsNullOrWhiteSpace(json)) return [];
@@ -55,7 +55,7 @@ internal sealed record ReadinessProbe
         }
         catch (JsonException exception)
         {
-            throw new FormatException($"The environment's SERVING_READINESS_PROBE is no JSON: {exception.Message}", exception);
+            throw new FormatException($"The environment variable SERVING_READINESS_PROBE is not valid JSON: {exception.Message}", exception);
         }
     }
 
@@ -110,6 +110,6 @@ internal sealed record ReadinessProbe
         if (port.ValueKind == JsonValueKind.Number) return port.GetInt32();
         return port.ValueKind == JsonValueKind.String && int.TryParse(port.GetString(), out var number)
             ? number
-            : throw new FormatException($"The environment's SERVING_READINESS_PROBE names the port {port}, which is no number.");
+            : throw new FormatException($"The environment variable SERVING_READINESS_PROBE has the port {port}; it must be a number.");
     }
 }

@@ -3,8 +3,8 @@ using Microsoft.Extensions.Logging;
 namespace Serving.QueueProxy.Readiness;
 
 /// <summary>
-/// Tells whether the user's containers are ready: the one that takes the requests, and with multi-container probing those beside it.
-/// However many ask at once, one round of probes runs, and all of them get its result.
+/// Determines whether the user containers are ready: the one that serves requests and, with multi-container probing, the others.
+/// Concurrent queries share one round of probes and its result.
 /// </summary>
 internal sealed class UserProber
 {
@@ -12,7 +12,7 @@ internal sealed class UserProber
     private readonly ContainerReadiness[] _containers;
     private Task? _round;
 
-    /// <param name="probes">The probes, that of the container that takes the requests first; none when nothing is probed.</param>
+    /// <param name="probes">The probes, starting with that of the serving container; empty when nothing is probed.</param>
     /// <param name="detectHttp2">Whether HTTP probes try HTTP/2 as well.</param>
     /// <param name="time">The clock.</param>
     /// <param name="logger">Logs failures.</param>
@@ -23,10 +23,10 @@ internal sealed class UserProber
 
     internal UserProber(ContainerReadiness[] containers) => _containers = containers;
 
-    /// <summary>Whether they are ready, from memory where it is too early to probe again.</summary>
+    /// <summary>Whether the containers are ready; returns the last result if it is too early to probe again.</summary>
     /// <param name="byKubelet">
-    /// Whether the kubelet asks. It counts successes and failures itself, by the thresholds of the container that takes the requests, so
-    /// it is told what the last probe of that one found; everybody else is told what came of counting.
+    /// Whether the kubelet is probing. It applies the thresholds of the serving container itself, so it gets the result of that container's last
+    /// probe; other callers get the result after thresholds.
     /// </param>
     public async ValueTask<bool> ProbeAsync(bool byKubelet)
     {
@@ -48,7 +48,7 @@ internal sealed class UserProber
         return true;
     }
 
-    /// <summary>A request found nobody listening at the port of the requests.</summary>
+    /// <summary>A request found the serving port closed.</summary>
     public void Refused()
     {
         if (_containers.Length != 0) _containers[0].Refused();

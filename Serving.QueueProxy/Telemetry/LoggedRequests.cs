@@ -2,8 +2,8 @@ using Serving.Observability;
 
 namespace Serving.QueueProxy.Telemetry;
 
-/// <summary>The log of this pod's requests.</summary>
-/// <param name="Log">Where they are logged.</param>
-/// <param name="Revision">Who answers them.</param>
+/// <summary>The request log of this pod.</summary>
+/// <param name="Log">The log.</param>
+/// <param name="Revision">The revision that serves the requests.</param>
 /// <param name="IncludesProbes">Whether probes are logged too.</param>
 internal sealed record LoggedRequests(RequestLog Log, RequestLogRevision Revision, bool IncludesProbes);

@@ -4,7 +4,7 @@ using Serving.Observability;
 
 namespace Serving.QueueProxy.Telemetry;
 
-/// <summary>The metrics of the user's requests. They cost something a request, so it is made only when config-observability asks for them.</summary>
+/// <summary>The metrics of user requests. They add a cost per request, so they are created only if config-observability enables them.</summary>
 internal sealed class RequestMetrics : IDisposable
 {
     /// <summary>The meter's name.</summary>
@@ -31,13 +31,13 @@ internal sealed class RequestMetrics : IDisposable
 
     public void Dispose() => _meter.Dispose();
 
-    /// <summary>A request has its turn, while <paramref name="inFlight"/> have theirs or wait for it.</summary>
+    /// <summary>Records that a request starts, with <paramref name="inFlight"/> requests running or waiting.</summary>
     public void Admitted(int inFlight) => _depth.Record(inFlight);
 
-    /// <summary>The user's program has answered.</summary>
+    /// <summary>Records the response of the user's program.</summary>
     public void Invoked(TimeSpan duration, int status) => _invocations.Record(duration.TotalSeconds, new KeyValuePair<string, object?>(Status, status));
 
-    /// <summary>The whole request is through, the time it waited included.</summary>
+    /// <summary>Records the end of a request, including its time in the queue.</summary>
     public void Completed(TimeSpan duration, HttpRequest request, int status, string tag) => _requests.Record(
         duration.TotalSeconds,
         new("http.request.method", MethodOf(request)),
@@ -47,7 +47,7 @@ internal sealed class RequestMetrics : IDisposable
         new("network.protocol.version", RequestProtocol.Version(request)),
         new("url.scheme", request.Scheme));
 
-    // Clients may send any word; series must stay few.
+    // Clients may send any method; the number of series must stay small.
     private static string MethodOf(HttpRequest request) =>
         request.Method is "GET" or "HEAD" or "POST" or "PUT" or "PATCH" or "DELETE" or "OPTIONS" or "CONNECT" or "TRACE" ? request.Method : "_OTHER";
 }

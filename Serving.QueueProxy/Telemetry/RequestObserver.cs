@@ -4,10 +4,10 @@ using Serving.Observability;
 
 namespace Serving.QueueProxy.Telemetry;
 
-/// <summary>Stands around everything that is done for a request, to log, measure and trace it. Without any of the three there is none.</summary>
+/// <summary>Wraps request handling with logging, metrics and tracing. Created only if at least one of them is enabled.</summary>
 internal sealed class RequestObserver(LoggedRequests? log, RequestMetrics? metrics, RequestTracing? tracing, TimeProvider time)
 {
-    /// <summary>Serves a request and tells about it.</summary>
+    /// <summary>Handles a request and records it.</summary>
     public async Task ServeAsync(HttpContext context, RequestDelegate next)
     {
         var probe = ProbeRequest.IsProbe(context.Request);
@@ -18,7 +18,7 @@ internal sealed class RequestObserver(LoggedRequests? log, RequestMetrics? metri
             return;
         }
 
-        // Taken now, as headers are removed on the way.
+        // Captured now, because headers are removed later.
         var tag = RouteTag.Of(context.Request);
         var started = time.GetTimestamp();
         var body = written is null ? null : CountingBody.Watch(context);

@@ -5,8 +5,9 @@ using Serving.Observability;
 namespace Serving.QueueProxy.Telemetry;
 
 /// <summary>
-/// The spans of a request: one for the sidecar as a server, below it <c>kn.queueproxy.proxy</c> and <c>kn.queueproxy.wait</c>. The user's program
-/// sees the innermost that is open as its parent. Made only when config-observability asks for traces; without it trace headers pass as they are.
+/// The spans of a request: a server span for the sidecar with the children <c>kn.queueproxy.proxy</c> and <c>kn.queueproxy.wait</c>. The
+/// innermost open span is the parent of the user program's spans. Created only if config-observability enables tracing; otherwise trace
+/// headers are passed through.
 /// </summary>
 internal sealed class RequestTracing : IDisposable
 {
@@ -17,7 +18,7 @@ internal sealed class RequestTracing : IDisposable
 
     public void Dispose() => _source.Dispose();
 
-    /// <summary>Begins the server's span, below the client's when it sent one.</summary>
+    /// <summary>Starts the server span, as a child of the client's span if it sent one.</summary>
     public Activity? Serve(HttpContext context, string tag)
     {
         var request = context.Request;
@@ -34,13 +35,13 @@ internal sealed class RequestTracing : IDisposable
         return span;
     }
 
-    /// <summary>Begins the span of everything that is done for a request that is no probe.</summary>
+    /// <summary>Starts the span of a request that is not a probe.</summary>
     public Activity? Proxy() => _source.StartActivity("kn.queueproxy.proxy");
 
-    /// <summary>Begins the span of the time a request waits for its turn.</summary>
+    /// <summary>Starts the span of a request's time in the queue.</summary>
     public Activity? Wait() => _source.StartActivity("kn.queueproxy.wait");
 
-    /// <summary>Makes the open span the parent of what the user's program does.</summary>
+    /// <summary>Makes the open span the parent of the user program's spans.</summary>
     public static void Propagate(HttpContext context)
     {
         if (Activity.Current is not { IdFormat: ActivityIdFormat.W3C } span) return;
@@ -48,7 +49,7 @@ internal sealed class RequestTracing : IDisposable
         if (!string.IsNullOrEmpty(span.TraceStateString)) context.Request.Headers.TraceState = span.TraceStateString;
     }
 
-    /// <summary>Notes how the request ended.</summary>
+    /// <summary>Records how the request ended.</summary>
     public static void Answered(Activity? span, int status)
     {
         if (span is not { IsAllDataRequested: true }) return;

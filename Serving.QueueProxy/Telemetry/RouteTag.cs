@@ -3,13 +3,13 @@ using Serving.Dataplane;
 
 namespace Serving.QueueProxy.Telemetry;
 
-/// <summary>The tag by which a request chose its revision, as metrics and spans call it.</summary>
+/// <summary>The route tag of a request, as an attribute of metrics and spans.</summary>
 internal static class RouteTag
 {
     /// <summary>The attribute's name.</summary>
     public const string Attribute = "kn.route.tag";
 
-    /// <summary>The tag; <c>kn:disabled</c> without routing by tags, <c>kn:default</c> without a tag, <c>kn:undefined</c> for one that no route has.</summary>
+    /// <summary>The tag; <c>kn:disabled</c> without tag-based routing, <c>kn:default</c> without a tag, <c>kn:undefined</c> for a tag that no route has.</summary>
     public static string Of(HttpRequest request)
     {
         var tag = request.Headers[DataplaneHeaders.Tag].ToString();

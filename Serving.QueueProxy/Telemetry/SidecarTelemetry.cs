@@ -10,8 +10,8 @@ using Serving.Observability;
 namespace Serving.QueueProxy.Telemetry;
 
 /// <summary>
-/// What the sidecar tells about its requests, as config-observability says: a log, metrics served or sent, traces sent. Invariant:
-/// nothing is made that is not configured, as every pod would pay for it.
+/// The telemetry of the sidecar's requests as configured in config-observability: request log, metrics (served or exported) and traces.
+/// Invariant: nothing is created that is not enabled, since every pod would pay for it.
 /// </summary>
 internal sealed partial class SidecarTelemetry : IDisposable
 {
@@ -36,16 +36,16 @@ internal sealed partial class SidecarTelemetry : IDisposable
                 _log is null ? null : new LoggedRequests(_log, Revision(config), observability.EnableProbeRequestLog), Metrics, Tracing, time);
     }
 
-    /// <summary>Stands around requests; null when nothing is told about them.</summary>
+    /// <summary>Wraps request handling; null when nothing is recorded.</summary>
     public RequestObserver? Observer { get; }
 
-    /// <summary>The metrics; null when nobody asked for them.</summary>
+    /// <summary>The metrics; null when disabled.</summary>
     public RequestMetrics? Metrics { get; }
 
-    /// <summary>The spans; null when nobody asked for them.</summary>
+    /// <summary>The spans; null when disabled.</summary>
     public RequestTracing? Tracing { get; }
 
-    /// <summary>Where metrics are served; null when they are not. A port of its own, as the configuration says.</summary>
+    /// <summary>The endpoint on which metrics are served, on a port of its own; null when they are not served.</summary>
     public DataplaneEndpoint? Endpoint
     {
         get
@@ -56,21 +56,21 @@ internal sealed partial class SidecarTelemetry : IDisposable
             if (colon < 0) return new DataplaneEndpoint(_config.ListenAddress, _config.UserMetricsPort);
             var port = int.Parse(wanted.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture);
 
-            // Where pods share a machine each keeps to its own address.
+            // Where pods share a machine, each listens on its own address only.
             var address = !IPAddress.IsLoopback(_config.ListenAddress) && IPAddress.TryParse(wanted[..colon], out var named) ? named : _config.ListenAddress;
             return new DataplaneEndpoint(address, port);
         }
     }
 
-    /// <summary>Answers a scrape.</summary>
+    /// <summary>Handles a scrape.</summary>
     public Task HandleScrapeAsync(HttpContext context)
     {
         return context.Request.Path == "/metrics"
             ? _exporter!.HandleAsync(context)
-            : PlainText.WriteErrorAsync(context, StatusCodes.Status404NotFound, "there is only /metrics here");
+            : PlainText.WriteErrorAsync(context, StatusCodes.Status404NotFound, "only /metrics is served on this port");
     }
 
-    /// <summary>Sends and writes what is left.</summary>
+    /// <summary>Flushes pending telemetry.</summary>
     public void Dispose()
     {
         _export?.Dispose();
@@ -80,7 +80,7 @@ internal sealed partial class SidecarTelemetry : IDisposable
         _log?.Dispose();
     }
 
-    /// <summary>The log that the configuration asks for; null when it asks for none, or its template is none, which is said.</summary>
+    /// <summary>The configured request log; null when there is none, or when its template is invalid, which is logged.</summary>
     private static RequestLog? Log(ObservabilityConfig observability, ILogger logger)
     {
         if (!observability.EnableRequestLog || observability.RequestLogTemplate.Length == 0) return null;
@@ -144,9 +144,9 @@ internal sealed partial class SidecarTelemetry : IDisposable
         return attributes;
     }
 
-    [LoggerMessage(20, LogLevel.Error, "There is no request log: {Reason}")]
+    [LoggerMessage(20, LogLevel.Error, "The request log is disabled: {Reason}")]
     private static partial void LogTemplate(ILogger logger, string reason);
 
-    [LoggerMessage(21, LogLevel.Error, "Nothing is sent: {Reason}")]
+    [LoggerMessage(21, LogLevel.Error, "Telemetry is not exported: {Reason}")]
     private static partial void LogEndpoint(ILogger logger, string reason);
 }

@@ -38,7 +38,7 @@ public sealed class CancellationTests
         else source.CancelSafely();
 
         others.Should().Be(2);
-        failures.Of("A callback of a cancellation").Should().ContainMatch("*a callback of this test*");
+        failures.Of("A cancellation callback").Should().ContainMatch("*a callback of this test*");
     }
 
     [Test]

@@ -1,6 +1,6 @@
 namespace Serving.Tests.Concurrency;
 
-/// <summary>Does something on a thread of its own, so that a test can tell what waits for a lock without waiting itself.</summary>
+/// <summary>Runs work on its own thread, so that a test can detect that it waits for a lock without waiting itself.</summary>
 internal sealed class OtherThread
 {
     private readonly Thread thread;
@@ -14,7 +14,7 @@ internal sealed class OtherThread
     /// <summary>Whether it has ended.</summary>
     public bool Ended => !thread.IsAlive;
 
-    /// <summary>Starts <paramref name="work"/>, and returns once it has ended or waits for something.</summary>
+    /// <summary>Starts <paramref name="work"/> and returns once it has ended or is blocked.</summary>
     public static OtherThread UntilEndedOrBlocked(Action work)
     {
         var other = new OtherThread(work);
@@ -22,7 +22,7 @@ internal sealed class OtherThread
         return other;
     }
 
-    /// <summary>Starts <paramref name="work"/>, and tells whether it ends; not when it waits for what the caller holds.</summary>
+    /// <summary>Starts <paramref name="work"/> and returns whether it ends; false when it is blocked by the caller.</summary>
     public static bool Ends(Action work) => new OtherThread(work).thread.Join(TimeSpan.FromSeconds(30));
 
     /// <summary>Waits for it to end.</summary>

@@ -3,7 +3,7 @@ using Serving.Concurrency;
 
 namespace Serving.Tests.Concurrency;
 
-/// <summary>The background failures of the process while it lives; tests beside it report too, so ask by name.</summary>
+/// <summary>Collects the background failures of the process while it exists; concurrent tests report too, so query by name.</summary>
 internal sealed class ReportedFailures : IDisposable
 {
     private readonly ConcurrentQueue<(string What, Exception Failure)> reported = new();
@@ -11,7 +11,7 @@ internal sealed class ReportedFailures : IDisposable
 
     public ReportedFailures() => listening = BackgroundFailure.Listen((what, failure) => reported.Enqueue((what, failure)));
 
-    /// <summary>The messages of those that say <paramref name="what"/> failed, in order.</summary>
+    /// <summary>The messages of the failures of <paramref name="what"/>, in order.</summary>
     public IReadOnlyList<string> Of(string what) => [.. reported.Where(failure => failure.What == what).Select(failure => failure.Failure.Message)];
 
     public void Dispose() => listening.Dispose();

@@ -9,7 +9,7 @@ using Serving.Tests.Support;
 
 namespace Serving.Tests.Dataplane;
 
-/// <summary>A client that leaves in the middle of an answer is none of an operator's business, on any way through gateway, activator and sidecar.</summary>
+/// <summary>A client that disconnects during a response causes no warning or error, on any path through gateway, activator and sidecar.</summary>
 public sealed class AbortedDownloadTests
 {
     private static readonly RequestTimeouts Timeouts = new(TimeSpan.FromMinutes(5), TimeSpan.Zero, TimeSpan.FromMinutes(5));
@@ -48,7 +48,7 @@ public sealed class AbortedDownloadTests
         for (var i = 0; i < Pieces && !context.RequestAborted.IsCancellationRequested; i++) await context.Response.Body.WriteAsync(piece, context.RequestAborted);
     }
 
-    /// <summary>As activator and sidecar do.</summary>
+    /// <summary>Acts like activator and sidecar.</summary>
     private static async Task PassOnAsync(HttpContext context, IUpstream upstream, string target)
     {
         var deadline = RequestDeadline.Start(context, Timeouts, TimeProvider.System);
@@ -59,7 +59,7 @@ public sealed class AbortedDownloadTests
         }
         catch (OperationCanceledException) when (deadline.Token.IsCancellationRequested)
         {
-            // The client is gone.
+            // The client has disconnected.
         }
         finally
         {

@@ -8,7 +8,7 @@ using Serving.Tests.Networking.Gateway;
 
 namespace Serving.Tests.Dataplane;
 
-/// <summary>What a hop allocates for an HTTP/1.1 request. Client and program allocate nothing, so that all there is, is the hop's.</summary>
+/// <summary>The allocations of a hop per HTTP/1.1 request. Client and program allocate nothing, so everything measured belongs to the hop.</summary>
 [TestFixture]
 [NonParallelizable]
 [CancelAfter(120_000)]
@@ -85,7 +85,7 @@ public sealed class AllocationTests
         }
     }
 
-    /// <summary>Says hello to every request, on threads of its own.</summary>
+    /// <summary>Responds with hello to every request, on its own threads.</summary>
     private sealed class LeanProgram : IDisposable
     {
         private readonly Socket _listener = new(SocketType.Stream, ProtocolType.Tcp);

@@ -64,7 +64,7 @@ public sealed class DataplaneServerTests
         };
         await using var server = new DataplaneServer(options, c => c.Response.WriteAsync($"{c.Request.Protocol} {c.Request.Scheme}"));
         await server.StartAsync(default);
-#pragma warning disable CA5359 // A certificate made for this test.
+#pragma warning disable CA5359 // A certificate created for this test.
         using var handler = new SocketsHttpHandler { SslOptions = { RemoteCertificateValidationCallback = (_, _, _, _) => true } };
 #pragma warning restore CA5359
         using var client = new HttpClient(handler) { DefaultRequestVersion = Version.Parse(version), DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact };
@@ -136,7 +136,7 @@ public sealed class DataplaneServerTests
         await stopping.WaitAsync(TimeSpan.FromSeconds(30));
     }
 
-    // The loop that watches the stop starts its next timer only when it has run.
+    // The loop that waits for the stop starts its next timer only after it has run.
     private static async Task PassAsync(ManualTimeProvider time, Task stopping, double minutes)
     {
         for (var step = 0; step < 10; step++)

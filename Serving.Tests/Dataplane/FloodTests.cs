@@ -8,7 +8,7 @@ using Serving.Tests.Support;
 
 namespace Serving.Tests.Dataplane;
 
-/// <summary>Clients that send much, or take nothing, beside a client that means well.</summary>
+/// <summary>Clients that send too much or read nothing, beside a well-behaved client.</summary>
 [TestFixture]
 [CancelAfter(120_000)]
 public sealed class FloodTests
@@ -50,7 +50,7 @@ public sealed class FloodTests
         }
         catch (SocketException)
         {
-            // The server has had enough.
+            // The server has closed the connection.
         }
 
         (await _client.GetStringAsync(new Uri($"http://{proxy.Address}/"))).Should().Be("ok");
@@ -88,7 +88,7 @@ public sealed class FloodTests
             }
             catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
             {
-                // Either side has closed it.
+                // One side has closed it.
             }
         }
     }
@@ -142,7 +142,7 @@ public sealed class FloodTests
         await Eventually.HoldsAsync(() => (proxy.Server.RequestsInFlight, program.Server.RequestsInFlight).Should().Be((0, 0)), Limit);
     }
 
-    // Until a number that has begun to grow has not grown for a while.
+    // Waits until a number that has started to grow is stable.
     private static async Task StaysAsync(Func<long> number)
     {
         var (last, since) = (0L, Environment.TickCount64);

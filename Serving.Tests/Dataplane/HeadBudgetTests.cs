@@ -8,7 +8,7 @@ using Serving.Tests.Support;
 
 namespace Serving.Tests.Dataplane;
 
-/// <summary>The sum of what clients make a server hold.</summary>
+/// <summary>The limit on the total memory of request heads.</summary>
 [TestFixture]
 [CancelAfter(60_000)]
 public sealed class HeadBudgetTests
@@ -51,7 +51,7 @@ public sealed class HeadBudgetTests
         }
         catch (SocketException)
         {
-            // It was closed before all was sent.
+            // It was closed before everything was sent.
         }
 
         await client.Closed.WaitAsync(Limit);
@@ -113,7 +113,7 @@ public sealed class HeadBudgetTests
         if (withHead) await client.SendAsync(RawHttp2.Frame(1, RawHttp2.EndStream, 3, RawHttp2.Literals(Get)));
         if (afterRequest && !withHead)
         {
-            // An idle connection that was used is kept.
+            // A used connection that is idle is kept.
             await client.RequestAsync(3, Get);
             await client.Response(3).Ended.WaitAsync(Limit);
             return;
@@ -224,7 +224,7 @@ public sealed class HeadBudgetTests
         }
         catch (SocketException)
         {
-            // Reset, which is closed too.
+            // A reset also counts as closed.
         }
     }
 }

@@ -9,7 +9,7 @@ using Serving.Tests.Support;
 
 namespace Serving.Tests.Dataplane;
 
-/// <summary>What the HTTP/1.1 upstream does on the wire, and what it makes of destinations that misbehave.</summary>
+/// <summary>The HTTP/1.1 upstream on the wire, and how it handles misbehaving destinations.</summary>
 [TestFixture]
 public sealed class Http1UpstreamTests
 {

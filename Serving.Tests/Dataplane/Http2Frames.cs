@@ -4,7 +4,7 @@ using System.Net.Sockets;
 
 namespace Serving.Tests.Dataplane;
 
-/// <summary>A destination that speaks HTTP/2 frame by frame, as a test wants.</summary>
+/// <summary>A destination that speaks HTTP/2 frame by frame, under control of the test.</summary>
 internal sealed class Http2Frames : IDisposable
 {
     public const byte Data = 0;
@@ -30,10 +30,10 @@ internal sealed class Http2Frames : IDisposable
 
     public string Address => _listener.LocalEndPoint!.ToString()!;
 
-    /// <summary>Whether somebody has connected whom nobody has accepted yet.</summary>
+    /// <summary>Whether there is a connection that has not been accepted.</summary>
     public bool IsWaitedFor => _listener.Poll(0, SelectMode.SelectRead);
 
-    /// <summary>Takes a connection and greets it.</summary>
+    /// <summary>Accepts a connection and exchanges prefaces.</summary>
     public async Task<Connection> AcceptAsync()
     {
         var stream = new NetworkStream(await _listener.AcceptAsync().WaitAsync(TimeSpan.FromSeconds(20)), ownsSocket: true);
@@ -47,7 +47,7 @@ internal sealed class Http2Frames : IDisposable
 
     internal sealed class Connection(NetworkStream stream) : IDisposable
     {
-        /// <summary>The stream of the next request that is through with its headers; what comes before it is dealt with.</summary>
+        /// <summary>The stream of the next request whose headers are complete; earlier frames are handled.</summary>
         public async Task<int> RequestAsync()
         {
             while (true)
@@ -59,7 +59,7 @@ internal sealed class Http2Frames : IDisposable
             }
         }
 
-        /// <summary>Reads all of a stream until its end, and gives the bytes of its body.</summary>
+        /// <summary>Reads a stream until its end, and returns the length of its body.</summary>
         public async Task<int> BodyLengthAsync(int id)
         {
             var length = 0;
@@ -86,7 +86,7 @@ internal sealed class Http2Frames : IDisposable
 
         public Task GoAwayAsync(byte last, byte code) => WriteAsync(GoAway, 0, 0, 0, 0, 0, last, 0, 0, 0, code);
 
-        /// <summary>Until the other side closes.</summary>
+        /// <summary>Waits until the peer closes.</summary>
         public async Task ClosedAsync()
         {
             while (await stream.ReadAsync(new byte[1024]) != 0)
@@ -94,7 +94,7 @@ internal sealed class Http2Frames : IDisposable
             }
         }
 
-        /// <summary>Closes at once; what has not been read makes the kernel reset the connection.</summary>
+        /// <summary>Closes immediately; unread data makes the kernel reset the connection.</summary>
         public void Cut() => stream.Socket.Close();
 
         public void Dispose() => stream.Dispose();

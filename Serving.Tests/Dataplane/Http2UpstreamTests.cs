@@ -11,7 +11,7 @@ using Serving.Tests.Support;
 
 namespace Serving.Tests.Dataplane;
 
-/// <summary>What the HTTP/2 upstream makes of servers that refuse, end their sessions, or break off.</summary>
+/// <summary>How the HTTP/2 upstream handles servers that refuse requests, end sessions, or abort.</summary>
 [TestFixture]
 [CancelAfter(60_000)]
 public sealed class Http2UpstreamTests
@@ -344,7 +344,7 @@ public sealed class Http2UpstreamTests
         VersionPolicy = HttpVersionPolicy.RequestVersionExact,
     };
 
-    /// <summary>A connection that was reset after something had arrived.</summary>
+    /// <summary>A connection that is reset after data has arrived.</summary>
     private sealed class BrokenPipe(byte[] arrived) : MemoryStream(arrived, writable: false)
     {
         public override bool CanWrite => true;

@@ -4,7 +4,7 @@ using System.Text;
 
 namespace Serving.Tests.Dataplane;
 
-/// <summary>A destination that says byte for byte what a test wants, one connection after the other.</summary>
+/// <summary>A destination that sends exactly the bytes given by the test, one connection after the other.</summary>
 internal sealed class RawDestination : IDisposable
 {
     private readonly Socket _listener = new(SocketType.Stream, ProtocolType.Tcp);
@@ -17,12 +17,12 @@ internal sealed class RawDestination : IDisposable
 
     public string Address => _listener.LocalEndPoint!.ToString()!;
 
-    /// <summary>Whether somebody has connected whom nobody has accepted yet.</summary>
+    /// <summary>Whether there is a connection that has not been accepted.</summary>
     public bool IsWaitedFor => _listener.Poll(0, SelectMode.SelectRead);
 
     public async Task<RawConnection> AcceptAsync() => new(await _listener.AcceptAsync().WaitAsync(TimeSpan.FromSeconds(10)));
 
-    /// <summary>Takes one request's head and answers <paramref name="answer"/>, then closes.</summary>
+    /// <summary>Reads the head of one request, responds with <paramref name="answer"/>, then closes.</summary>
     public async Task<string> AnswerAsync(string answer)
     {
         using var connection = await AcceptAsync();
@@ -33,14 +33,14 @@ internal sealed class RawDestination : IDisposable
 
     public void Dispose() => _listener.Dispose();
 
-    /// <summary>One connection, in text.</summary>
+    /// <summary>A connection, as text.</summary>
     internal sealed class RawConnection(Socket socket) : IDisposable
     {
         private readonly StringBuilder _text = new();
 
-        /// <summary>Reads on until <paramref name="end"/> and returns everything since the last call.</summary>
-        /// <param name="end">What to wait for.</param>
-        /// <param name="within">Whether more may have come behind it.</param>
+        /// <summary>Reads until <paramref name="end"/> and returns everything since the last call.</summary>
+        /// <param name="end">The text to wait for.</param>
+        /// <param name="within">Whether more text may follow it.</param>
         public async Task<string> ReadUntilAsync(string end, bool within = false)
         {
             var buffer = new byte[4096];
@@ -59,7 +59,7 @@ internal sealed class RawDestination : IDisposable
 
         public async Task WriteAsync(string text) => await socket.SendAsync(Encoding.Latin1.GetBytes(text));
 
-        /// <summary>Waits for the other side to close, however it does.</summary>
+        /// <summary>Waits until the peer closes, in whatever way.</summary>
         public async Task ClosedAsync()
         {
             using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(10));
@@ -71,11 +71,11 @@ internal sealed class RawDestination : IDisposable
             }
             catch (SocketException)
             {
-                // Reset, which is closed too.
+                // A reset also counts as closed.
             }
         }
 
-        /// <summary>Says that nothing more will be sent.</summary>
+        /// <summary>Shuts down the sending direction.</summary>
         public void EndSending() => socket.Shutdown(SocketShutdown.Send);
 
         public void Dispose() => socket.Dispose();

@@ -14,7 +14,7 @@ public sealed class RequestDeadlineRaceTests
     [Test]
     public async Task A_request_may_complete_between_the_end_of_its_time_and_the_cancellation()
     {
-        // The timer's two steps by hand: the other thread completes the request in between.
+        // The timer's two steps, executed manually: the other thread completes the request in between.
         var time = new ClockWithoutTimers();
         var context = Context();
         var deadline = RequestDeadline.Start(context, OneSecond, time);
@@ -53,7 +53,7 @@ public sealed class RequestDeadlineRaceTests
         var firing = () => time.Advance(TimeSpan.FromSeconds(1));
 
         firing.Should().NotThrow();
-        failures.Of("A callback of a cancellation").Should().ContainMatch("*closing the upstream of this test*");
+        failures.Of("A cancellation callback").Should().ContainMatch("*closing the upstream of this test*");
         await deadline.CompleteAsync(whole: true, "request timeout");
     }
 

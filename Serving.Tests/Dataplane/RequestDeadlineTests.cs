@@ -10,7 +10,7 @@ using Serving.Tests.Support;
 
 namespace Serving.Tests.Dataplane;
 
-/// <summary>What a client sees of a time-out, over real sockets and in virtual time: client, proxy, destination.</summary>
+/// <summary>Timeouts as seen by a client, over real sockets and in virtual time: client, proxy, destination.</summary>
 [CancelAfter(60_000)]
 public sealed class RequestDeadlineTests
 {

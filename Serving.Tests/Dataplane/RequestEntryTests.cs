@@ -8,7 +8,7 @@ using Serving.Dataplane;
 
 namespace Serving.Tests.Dataplane;
 
-/// <summary>What becomes of a request where it enters, byte for byte.</summary>
+/// <summary>How requests are sanitized on arrival, byte for byte.</summary>
 [TestFixture]
 [CancelAfter(60_000)]
 public sealed class RequestEntryTests
@@ -211,7 +211,7 @@ public sealed class RequestEntryTests
         }
         catch (SocketException)
         {
-            // A connection that ends with unread bytes is reset; what came before counts.
+            // A connection that is closed with unread bytes is reset; what was received before counts.
         }
 
         return text.ToString();

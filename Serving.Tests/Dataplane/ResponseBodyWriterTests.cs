@@ -20,7 +20,7 @@ public sealed class ResponseBodyWriterTests
     [Test]
     public void A_writer_without_room_belongs_to_a_client_that_is_gone()
     {
-        // As Kestrel's writer is when the connection breaks between two pieces of a response.
+        // Like Kestrel's writer when the connection breaks between two writes of a response.
         var writer = new Pieces(room: 3, most: 6);
 
         var writing = () => writer.WriteAll("0123456789"u8);

@@ -4,7 +4,7 @@ using Serving.Dataplane;
 
 namespace Serving.Tests.Dataplane;
 
-/// <summary>A server of the data path on a free port of the loopback address.</summary>
+/// <summary>A data-plane server on a free loopback port.</summary>
 internal sealed class TestServer(DataplaneServer server) : IAsyncDisposable
 {
     public IPEndPoint EndPoint => server.Endpoints[0];
@@ -20,7 +20,7 @@ internal sealed class TestServer(DataplaneServer server) : IAsyncDisposable
         return new TestServer(server);
     }
 
-    /// <summary>A server that passes everything to <paramref name="target"/>.</summary>
+    /// <summary>A server that forwards everything to <paramref name="target"/>.</summary>
     public static Task<TestServer> ProxyAsync(IUpstream upstream, string target, Action<UpstreamResult>? result = null) => StartAsync(async context =>
     {
         var outcome = await upstream.ForwardAsync(context, new UpstreamTarget(target, HttpProtocol.IsHttp2(context.Request.Protocol)), context.RequestAborted);

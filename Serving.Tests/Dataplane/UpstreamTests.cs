@@ -12,7 +12,7 @@ using Serving.Tests.Support;
 
 namespace Serving.Tests.Dataplane;
 
-/// <summary>What every upstream must do, over real sockets: client, proxy, destination.</summary>
+/// <summary>The behavior of every upstream, over real sockets: client, proxy, destination.</summary>
 [TestFixture("by protocol")]
 [TestFixture("forwarder")]
 public sealed class UpstreamTests(string implementation)
@@ -164,7 +164,7 @@ public sealed class UpstreamTests(string implementation)
         {
             context.Response.Headers.Upgrade = "websocket";
             context.Response.Headers.Connection = "Upgrade";
-#pragma warning disable CA5350 // The protocol asks for SHA-1.
+#pragma warning disable CA5350 // The protocol requires SHA-1.
             context.Response.Headers["Sec-WebSocket-Accept"] = Convert.ToBase64String(
                 SHA1.HashData(Encoding.ASCII.GetBytes(context.Request.Headers["Sec-WebSocket-Key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")));
 #pragma warning restore CA5350

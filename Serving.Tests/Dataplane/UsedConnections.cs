@@ -4,13 +4,13 @@ using Microsoft.AspNetCore.Http;
 
 namespace Serving.Tests.Dataplane;
 
-/// <summary>A server's handler that serves one request a connection and closes it the moment the next arrives, as one does that had just decided to.</summary>
+/// <summary>A handler that serves one request per connection and closes it when the next one arrives, like a server that closes idle connections.</summary>
 internal sealed class UsedConnections
 {
     private readonly ConcurrentDictionary<string, bool> _used = new();
     private int _closed;
 
-    /// <summary>Requests that met the end of their connection.</summary>
+    /// <summary>Requests that were sent on a connection being closed.</summary>
     public int Closed => _closed;
 
     public Task HandleAsync(HttpContext context)

@@ -9,7 +9,7 @@ namespace Serving.Tests.Dataplane;
 /// <summary>Both ends of a WebSocket, over HTTP/1.1 or HTTP/2.</summary>
 internal static class WebSockets
 {
-    /// <summary>Takes a request as a WebSocket.</summary>
+    /// <summary>Accepts a request as a WebSocket.</summary>
     public static async Task<WebSocket> AcceptAsync(HttpContext context)
     {
         Stream stream;
@@ -22,7 +22,7 @@ internal static class WebSockets
             var headers = context.Response.Headers;
             headers.Upgrade = "websocket";
             headers.Connection = "Upgrade";
-#pragma warning disable CA5350 // The protocol asks for SHA-1.
+#pragma warning disable CA5350 // The protocol requires SHA-1.
             headers["Sec-WebSocket-Accept"] = Convert.ToBase64String(
                 SHA1.HashData(Encoding.ASCII.GetBytes(context.Request.Headers["Sec-WebSocket-Key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")));
 #pragma warning restore CA5350
@@ -32,7 +32,7 @@ internal static class WebSockets
         return WebSocket.CreateFromStream(stream, new WebSocketCreationOptions { IsServer = true, KeepAliveInterval = Timeout.InfiniteTimeSpan });
     }
 
-    /// <summary>A server that returns what it gets, and sends the goodbye once told to; then it waits for that of the client.</summary>
+    /// <summary>A server that echoes messages, and sends a close frame when told to; then it waits for that of the client.</summary>
     public static async Task EchoAsync(HttpContext context, CancellationToken goodbye)
     {
         using var socket = await AcceptAsync(context);
@@ -70,7 +70,7 @@ internal static class WebSockets
     public static Task SendTextAsync(this WebSocket socket, string message) =>
         socket.SendAsync(Encoding.UTF8.GetBytes(message), WebSocketMessageType.Text, true, default);
 
-    /// <summary>The next message, or how the other side closes: "1000 bye".</summary>
+    /// <summary>The next message, or the close frame of the peer: "1000 bye".</summary>
     public static async Task<string> NextAsync(this WebSocket socket)
     {
         using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(20));

@@ -5,7 +5,7 @@ using Serving.Tests.Support;
 
 namespace Serving.Tests.QueueProxy;
 
-/// <summary>When the sidecar probes a container, and what it says in between, in virtual time.</summary>
+/// <summary>When the sidecar probes a container, and what it reports in between, in virtual time.</summary>
 public sealed class ContainerReadinessTests
 {
     private static readonly TimeSpan Often = TimeSpan.FromMilliseconds(20);
@@ -177,7 +177,7 @@ public sealed class ContainerReadinessTests
         },
         _time);
 
-    // Asks every few milliseconds and tells when what it hears changes.
+    // Queries every few milliseconds and records changes of the result.
     private async Task<List<(double At, bool Ready)>> AskAsync(UserProber prober, int seconds)
     {
         var (heard, last) = (new List<(double, bool)>(), false);

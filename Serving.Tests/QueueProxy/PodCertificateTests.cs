@@ -6,7 +6,7 @@ using Serving.Tests.Support;
 
 namespace Serving.Tests.QueueProxy;
 
-/// <summary>The certificate of the TLS port, renewed under a running sidecar.</summary>
+/// <summary>Renewal of the TLS port's certificate in a running sidecar.</summary>
 [TestFixture]
 public sealed class PodCertificateTests
 {
@@ -52,7 +52,7 @@ public sealed class PodCertificateTests
         time.Advance(TimeSpan.FromSeconds(10));
         time.Advance(TimeSpan.FromSeconds(10));
         Subject(certificate).Should().Be("CN=old");
-        log.Text.Split("the certificate from before stays in use").Should().HaveCount(2);
+        log.Text.Split("the previous certificate stays in use").Should().HaveCount(2);
 
         mounted.Mount("new");
         time.Advance(TimeSpan.FromSeconds(10));

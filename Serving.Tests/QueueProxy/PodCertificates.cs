@@ -3,24 +3,24 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace Serving.Tests.QueueProxy;
 
-/// <summary>Certificates in folders, as the kubelet mounts a Secret: files that are links into a folder that is a link, which is swapped.</summary>
+/// <summary>Certificates in directories, as the kubelet mounts a Secret: files that link into a directory that is itself a link, which is replaced.</summary>
 internal sealed class PodCertificates : IDisposable
 {
     private int _generation;
 
     public string Directory { get; } = System.IO.Directory.CreateTempSubdirectory("certs").FullName;
 
-    /// <summary>Makes a certificate for <paramref name="name"/> the mounted one.</summary>
+    /// <summary>Mounts a certificate for <paramref name="name"/>.</summary>
     public void Mount(string name)
     {
         var (certificate, key) = Make(name);
         Mount(certificate, key);
     }
 
-    /// <summary>Mounts a certificate beside the key of another, as a reader sees it that is between two files when they are replaced.</summary>
+    /// <summary>Mounts a certificate with the key of another, as seen between reading the two files while they are replaced.</summary>
     public void MountMismatched(string name) => Mount(Make(name).Certificate, Make(name).Key);
 
-    /// <summary>Takes the files out, as when an optional Secret is deleted.</summary>
+    /// <summary>Removes the files, as when an optional Secret is deleted.</summary>
     public void Unmount() => File.Delete(Path.Combine(Directory, "..data"));
 
     private static (string Certificate, string Key) Make(string name)
@@ -31,7 +31,7 @@ internal sealed class PodCertificates : IDisposable
         return (certificate.ExportCertificatePem(), key.ExportPkcs8PrivateKeyPem());
     }
 
-    /// <summary>Mounts what is no certificate.</summary>
+    /// <summary>Mounts an invalid certificate.</summary>
     public void MountRubbish() => Mount("none", "none");
 
     public void Dispose() => System.IO.Directory.Delete(Directory, recursive: true);

@@ -9,8 +9,8 @@ using Serving.Tests.Support;
 namespace Serving.Tests.QueueProxy;
 
 /// <summary>
-/// The sidecar as a process of its own, on free ports of an own loopback address: the one of this build, or the native
-/// program that <c>SERVING_TEST_QUEUE_PROXY</c> names.
+/// The sidecar as a separate process, on free ports of its own loopback address: that of this build, or the native program in
+/// <c>SERVING_TEST_QUEUE_PROXY</c>.
 /// </summary>
 internal sealed class QueueProxyProcess : IDisposable
 {
@@ -51,7 +51,7 @@ internal sealed class QueueProxyProcess : IDisposable
 
     public Uri Tls { get; }
 
-    /// <summary>Whether it has ended.</summary>
+    /// <summary>Whether it has exited.</summary>
     public bool HasExited => _process.HasExited;
 
     /// <summary>The lines of its standard output so far.</summary>
@@ -86,7 +86,7 @@ internal sealed class QueueProxyProcess : IDisposable
         return new QueueProxyProcess(Process.Start(start)!, address, ports);
     }
 
-    /// <summary>Waits until it says that the user's program is ready.</summary>
+    /// <summary>Waits until it reports that the user's program is ready.</summary>
     public Task ReadyAsync(HttpClient client) => Eventually.HoldsAsync(
         async () =>
         {
@@ -95,7 +95,7 @@ internal sealed class QueueProxyProcess : IDisposable
         },
         TimeSpan.FromSeconds(30));
 
-    /// <summary>Asks for its readiness, as the kubelet does.</summary>
+    /// <summary>Probes its readiness like the kubelet.</summary>
     public async Task<HttpResponseMessage> ProbeAsync(HttpClient client)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, Serving);

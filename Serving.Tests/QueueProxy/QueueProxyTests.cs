@@ -135,7 +135,7 @@ public sealed class QueueProxyTests
             }
             catch (SocketException)
             {
-                // The sidecar has had enough of it.
+                // The sidecar has closed the connection.
             }
         }
     }

@@ -13,7 +13,7 @@ using Serving.Templates;
 
 namespace Serving.Tests.QueueProxy;
 
-/// <summary>The log has every member that config-observability lets a template name.</summary>
+/// <summary>The request log supports every field that config-observability accepts in a template.</summary>
 [TestFixture]
 public sealed class RequestLogEntryTests
 {

@@ -11,7 +11,7 @@ using ServingObservability = Serving.Api.Config.ObservabilityConfig;
 
 namespace Serving.Tests.QueueProxy;
 
-/// <summary>What the sidecar as a process tells about requests, configured by what the controller writes.</summary>
+/// <summary>The telemetry of the sidecar as a process, configured as by the controller.</summary>
 [TestFixture]
 public sealed class SidecarTelemetryTests
 {

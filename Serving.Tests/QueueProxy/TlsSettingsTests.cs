@@ -7,7 +7,7 @@ using Serving.QueueProxy;
 
 namespace Serving.Tests.QueueProxy;
 
-/// <summary>What config-deployment says of the sidecar's TLS.</summary>
+/// <summary>The sidecar's TLS settings from config-deployment.</summary>
 [TestFixture]
 public sealed class TlsSettingsTests
 {
@@ -36,7 +36,7 @@ public sealed class TlsSettingsTests
     public void What_is_not_understood_is_refused_by_name(string variable, string value, string part) =>
         FluentActions.Invoking(() => Read((variable, value))).Should().Throw<FormatException>().WithMessage($"*{part}*").WithMessage("*QUEUE_PROXY_TLS_*");
 
-    /// <summary>A sidecar that is told nonsense does not start, so config-deployment must take exactly what it takes.</summary>
+    /// <summary>A sidecar does not start with invalid settings, so config-deployment must accept exactly what it accepts.</summary>
     [Test]
     public void Config_deployment_takes_what_the_sidecar_takes()
     {

@@ -27,7 +27,7 @@ public sealed class UserProberTests
         await serving;
     }
 
-    /// <summary>Answers HTTP/1.1 and says nothing to anything else, as programs do that wait for a line they know.</summary>
+    /// <summary>Responds to HTTP/1.1 and ignores everything else, like programs that wait for a request line.</summary>
     private static async Task ServeHttp1OnlyAsync(TcpListener listener, CancellationToken cancellation)
     {
         var open = new List<TcpClient>();

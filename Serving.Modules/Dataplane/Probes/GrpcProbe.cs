@@ -4,14 +4,14 @@ using System.Text;
 
 namespace Serving.Dataplane.Probes;
 
-/// <summary>Asks a server's own health service (<c>grpc.health.v1.Health</c>) over h2c.</summary>
+/// <summary>Probes a server through the gRPC health service (<c>grpc.health.v1.Health</c>) over h2c.</summary>
 public static class GrpcProbe
 {
     private const byte StatusField = (1 << 3) | 0;
     private const byte Serving = 1;
 
-    /// <summary>Whether <paramref name="service"/> (empty for the server as a whole) says that it serves.</summary>
-    /// <exception cref="HttpRequestException">No connection, or no HTTP/2.</exception>
+    /// <summary>Whether <paramref name="service"/> (empty for the whole server) reports SERVING.</summary>
+    /// <exception cref="HttpRequestException">The connection failed, or the server does not speak HTTP/2.</exception>
     public static async Task<bool> CheckAsync(string host, int port, string service, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(service);
@@ -39,7 +39,7 @@ public static class GrpcProbe
     {
         var name = Encoding.UTF8.GetBytes(service);
         if (name.Length == 0) return [0, 0, 0, 0, 0];
-        if (name.Length > 125) throw new ArgumentException("The name of a health service has at most 125 bytes.", nameof(service));
+        if (name.Length > 125) throw new ArgumentException("The name of a gRPC health service must be at most 125 bytes long.", nameof(service));
         return [0, 0, 0, 0, (byte)(name.Length + 2), (1 << 3) | 2, (byte)name.Length, .. name];
     }
 }

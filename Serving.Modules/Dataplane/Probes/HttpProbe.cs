@@ -7,22 +7,22 @@ using System.Text;
 namespace Serving.Dataplane.Probes;
 
 /// <summary>
-/// Asks once over HTTP/1.1, on a connection of its own. Made to be tried again every few milliseconds: a refused
-/// connection costs two system calls and no client machinery.
+/// Sends one HTTP/1.1 probe on its own connection. Designed to be retried every few milliseconds: a refused connection costs two system
+/// calls and involves no HTTP client.
 /// </summary>
 public static class HttpProbe
 {
     private const int MaxResponse = 16 * 1024;
 
-    /// <summary>Sends a GET and reads the answer, of which the first 16 KiB count.</summary>
-    /// <param name="host">Name or address.</param>
+    /// <summary>Sends a GET and reads at most 16 KiB of the response.</summary>
+    /// <param name="host">Host name or IP address.</param>
     /// <param name="port">Port.</param>
     /// <param name="path">Path and query; a missing leading slash is added.</param>
-    /// <param name="headers">Headers to send. Host and User-Agent are set unless they are among them.</param>
-    /// <param name="tls">Whether to speak TLS; as for the kubelet, any certificate will do.</param>
-    /// <param name="cancellation">Ends the attempt.</param>
-    /// <exception cref="IOException">The answer is not HTTP or was cut off.</exception>
-    /// <exception cref="SocketException">No connection.</exception>
+    /// <param name="headers">Headers to send. Host and User-Agent are added unless present.</param>
+    /// <param name="tls">Whether to use TLS. Like the kubelet, the probe accepts any certificate.</param>
+    /// <param name="cancellation">Aborts the probe.</param>
+    /// <exception cref="IOException">The response is not HTTP or is incomplete.</exception>
+    /// <exception cref="SocketException">The connection failed.</exception>
     public static async Task<HttpProbeResult> GetAsync(
         string host, int port, string path, IEnumerable<KeyValuePair<string, string>> headers, bool tls, CancellationToken cancellation)
     {
@@ -35,7 +35,7 @@ public static class HttpProbe
         await using var raw = new NetworkStream(socket);
         if (!tls) return await AskAsync(raw, Request(host, port, path, headers), cancellation);
 
-#pragma warning disable CA5359 // The kubelet does not verify either: a probe sends no secret and believes nothing but "ready".
+#pragma warning disable CA5359 // The kubelet does not verify certificates either: a probe sends no secret and learns only readiness.
         await using var ssl = new SslStream(raw, leaveInnerStreamOpen: true, static (_, _, _, _) => true);
 #pragma warning restore CA5359
         await ssl.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = host, EnabledSslProtocols = TlsVersions.Spoken }, cancellation);
@@ -71,10 +71,10 @@ public static class HttpProbe
             if (Complete(buffer.AsSpan(0, length)) is { } complete) return complete;
         }
 
-        return Parse(buffer.AsSpan(0, length)) ?? throw new IOException("The answer is not HTTP/1.1 or was cut off.");
+        return Parse(buffer.AsSpan(0, length)) ?? throw new IOException("The response is not HTTP/1.1 or is incomplete.");
     }
 
-    // The answer as soon as it is known whole; servers may keep the connection open though asked not to.
+    // Returns the response as soon as it is complete: some servers keep the connection open in spite of "Connection: close".
     private static HttpProbeResult? Complete(ReadOnlySpan<byte> bytes)
     {
         var end = bytes.IndexOf("\r\n\r\n"u8);
@@ -84,7 +84,7 @@ public static class HttpProbe
         if (Header(head, "content-length"u8) is { IsEmpty: false } length)
             return Utf8Parser.TryParse(length, out int expected, out _) && bytes.Length - end - 4 >= expected ? result : null;
 
-        // A redirect or an error tells all with its status.
+        // The body of a redirect or an error is not needed.
         return result.Status is >= 200 and < 300 and not 204 ? null : result;
     }
 

@@ -1,10 +1,10 @@
 namespace Serving.Dataplane.Probes;
 
-/// <summary>The answer to a probe.</summary>
+/// <summary>The response to a probe.</summary>
 /// <param name="Status">The status code.</param>
-/// <param name="Body">How the body starts.</param>
+/// <param name="Body">The first part of the body.</param>
 public readonly record struct HttpProbeResult(int Status, string Body)
 {
-    /// <summary>Whether the kubelet would take it for ready: 200 to 399.</summary>
+    /// <summary>Whether the kubelet counts the status as success: 200 to 399.</summary>
     public bool IsReady => Status is >= 200 and < 400;
 }

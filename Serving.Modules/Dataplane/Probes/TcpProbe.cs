@@ -3,11 +3,11 @@ using System.Net.Sockets;
 
 namespace Serving.Dataplane.Probes;
 
-/// <summary>Tries whether a port accepts connections.</summary>
+/// <summary>Probes whether a port accepts connections.</summary>
 public static class TcpProbe
 {
     /// <summary>Connects and closes.</summary>
-    /// <exception cref="SocketException">No connection.</exception>
+    /// <exception cref="SocketException">The connection failed.</exception>
     public static async Task ConnectAsync(string host, int port, CancellationToken cancellation)
     {
         using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);

@@ -9,8 +9,8 @@ public static class ForwardedHeader
     private const string Forwarded = "Forwarded";
 
     /// <summary>
-    /// The value to send, or null when there is nothing to build it from or the client sent one already. Host and
-    /// protocol go to the first node, the others only have their address.
+    /// The value to send, or null when there is no source for it or the client sent its own. Only the first node gets host and protocol; the
+    /// others have only their address.
     /// </summary>
     public static string? For(IHeaderDictionary headers)
     {
@@ -35,7 +35,7 @@ public static class ForwardedHeader
         return value.ToString();
     }
 
-    /// <summary>Adds the address of the peer to <c>X-Forwarded-For</c>, as every proxy on the way does.</summary>
+    /// <summary>Appends the peer's address to <c>X-Forwarded-For</c>, as every proxy does.</summary>
     public static void AppendPeer(HttpContext context)
     {
         ArgumentNullException.ThrowIfNull(context);

@@ -5,21 +5,21 @@ using Microsoft.AspNetCore.Http;
 namespace Serving.Dataplane.Requests;
 
 /// <summary>
-/// Tells a gRPC client of an error in its own terms: a response of trailers only, as Envoy gives it. With an HTTP status alone it would
-/// know the code, but never the message.
+/// Returns an error to a gRPC client as a trailers-only response, as Envoy does. From an HTTP status alone the client derives a code but
+/// gets no message.
 /// </summary>
 internal static class GrpcError
 {
     private const string ContentType = "application/grpc";
 
-    /// <summary>Whether a request is one of gRPC: <c>application/grpc</c>, with a format or without, and not gRPC-Web.</summary>
+    /// <summary>Whether a request is gRPC: <c>application/grpc</c>, with or without a format suffix, but not gRPC-Web.</summary>
     public static bool IsFor(HttpRequest request) =>
         request.ContentType is { } type
         && type.StartsWith(ContentType, StringComparison.OrdinalIgnoreCase)
         && (type.Length == ContentType.Length || type[ContentType.Length] is '+' or ';' or ' ')
         && HttpProtocol.IsHttp2(request.Protocol);
 
-    /// <summary>Responds with the gRPC status that stands for an HTTP one.</summary>
+    /// <summary>Responds with the gRPC status that corresponds to an HTTP status.</summary>
     public static Task WriteAsync(HttpResponse response, int status, string message)
     {
         response.StatusCode = StatusCodes.Status200OK;
@@ -29,7 +29,7 @@ internal static class GrpcError
         return response.CompleteAsync();
     }
 
-    // The table of gRPC's "HTTP to gRPC Status Code Mapping".
+    // See gRPC's "HTTP to gRPC Status Code Mapping".
     private static int Status(int http) => http switch
     {
         StatusCodes.Status400BadRequest => 13,
@@ -40,7 +40,7 @@ internal static class GrpcError
         _ => 2,
     };
 
-    // gRPC writes all but printable ASCII, and the percent sign, as bytes of UTF-8 in percent signs.
+    // gRPC percent-encodes the UTF-8 bytes of everything but printable ASCII, and the percent sign itself.
     private static string Encoded(string message)
     {
         var encoded = new StringBuilder(message.Length);

@@ -4,8 +4,8 @@ using Microsoft.Extensions.Primitives;
 namespace Serving.Dataplane;
 
 /// <summary>
-/// The headers of a request, to be walked over without an allocation: their enumerator is an object of about a hundred bytes, and every hop
-/// walks over them twice. Use it without waiting in between, and dispose it.
+/// Enumerates the headers of a request without allocating: the framework's enumerator is an object of about a hundred bytes, and every hop
+/// enumerates twice. Do not await between use and dispose.
 /// </summary>
 public readonly ref struct HeaderFields
 {
@@ -20,10 +20,10 @@ public readonly ref struct HeaderFields
 
     private HeaderFields(KeyValuePair<string, StringValues>[] fields, int count) => (_fields, _count) = (fields, count);
 
-    /// <summary>Names and values as they are now.</summary>
+    /// <summary>The names and values, as of the time they were captured.</summary>
     public ReadOnlySpan<KeyValuePair<string, StringValues>> Span => _fields.AsSpan(0, _count);
 
-    /// <summary>Takes the headers of a request; they may be changed meanwhile.</summary>
+    /// <summary>Captures the headers of a request; the request's headers may be modified meanwhile.</summary>
     public static HeaderFields Of(IHeaderDictionary headers)
     {
         ArgumentNullException.ThrowIfNull(headers);
@@ -35,7 +35,7 @@ public readonly ref struct HeaderFields
         return new HeaderFields(fields, count);
     }
 
-    /// <summary>Lets go of names and values, and keeps the room for the next request of this thread.</summary>
+    /// <summary>Clears the captured values and keeps the buffer for the next request on this thread.</summary>
     public void Dispose()
     {
         Array.Clear(_fields, 0, _count);

@@ -4,31 +4,32 @@ using Microsoft.AspNetCore.Http;
 namespace Serving.Dataplane.Requests;
 
 /// <summary>
-/// Gives responses of our own: a line of text, as Go's <c>http.Error</c> does, and to gRPC clients a status that they understand. None
-/// names an address or a stack.
+/// Writes the responses that we generate: one line of text, as Go's <c>http.Error</c> does, and a gRPC status for gRPC clients. They must
+/// not contain addresses or stack traces.
 /// </summary>
 public static class PlainText
 {
     /// <summary>Responds with <paramref name="status"/> and exactly <paramref name="body"/>. The response must not have started.</summary>
     public static Task WriteAsync(HttpContext context, int status, string body) => WriteAsync(context, status, body, nosniff: false, null, null, null);
 
-    /// <summary>Responds with an error: the text ends in a line feed and is not to be taken for anything but text.</summary>
+    /// <summary>Responds with an error: plain text that ends in a line feed, with content sniffing disabled.</summary>
     /// <param name="context">The request; its response must not have started.</param>
     /// <param name="status">The status code.</param>
-    /// <param name="message">What is wrong.</param>
-    /// <param name="retryAfter">When to try again, in seconds; null to leave that open.</param>
-    /// <param name="unserved">What became of the request, for whoever may send it elsewhere (<see cref="Unserved"/>); null for nothing to say.</param>
-    /// <param name="header">A header that belongs to the status, as <c>Allow</c> to 405; null for none.</param>
+    /// <param name="message">The error message.</param>
+    /// <param name="retryAfter">The <c>Retry-After</c> value in seconds; null to omit it.</param>
+    /// <param name="unserved">How far the request got (<see cref="Unserved"/>), for proxies that may retry it; null to omit it.</param>
+    /// <param name="header">A header that the status requires, such as <c>Allow</c> for 405; null for none.</param>
     public static Task WriteErrorAsync(
         HttpContext context, int status, string message, string? retryAfter = null, string? unserved = null, KeyValuePair<string, string>? header = null) =>
         WriteAsync(context, status, message + "\n", nosniff: true, retryAfter, unserved, header);
 
-    /// <summary>Responds that too many requests wait already, and when to try again.</summary>
+    /// <summary>Responds that the request queue is full, with <c>Retry-After</c>.</summary>
     public static Task WriteOverloadAsync(HttpContext context) =>
         WriteErrorAsync(context, StatusCodes.Status503ServiceUnavailable, "pending request queue full", retryAfter: "1");
 
     /// <summary>
-    /// Responds, where that is still possible, that an error of ours ended the request. The error itself is for the log only: throw it on.
+    /// Responds, if the response has not started, that an internal error ended the request. Rethrow the exception so that it is logged; it must
+    /// not reach the client.
     /// </summary>
     public static Task WriteUnexpectedAsync(HttpContext context)
     {

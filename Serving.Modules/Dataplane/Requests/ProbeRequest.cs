@@ -2,12 +2,12 @@ using Microsoft.AspNetCore.Http;
 
 namespace Serving.Dataplane.Requests;
 
-/// <summary>Tells probes from requests.</summary>
+/// <summary>Distinguishes probes from requests.</summary>
 public static class ProbeRequest
 {
     private const int LongestEcho = 256;
 
-    /// <summary>Whether the kubelet probes, or somebody who says so.</summary>
+    /// <summary>Whether the request is a kubelet probe, or claims to be one.</summary>
     public static bool IsKubelet(HttpRequest request)
     {
         ArgumentNullException.ThrowIfNull(request);
@@ -15,8 +15,8 @@ public static class ProbeRequest
     }
 
     /// <summary>
-    /// Whether it is any probe, by a part of Knative or by the kubelet, which is asked to send <see cref="DataplaneHeaders.Probe"/> too. No
-    /// user agent alone makes one: any client may claim it, and what is a probe is neither counted nor logged.
+    /// Whether the request is a probe of a Knative component or of the kubelet, whose probes also carry <see cref="DataplaneHeaders.Probe"/>.
+    /// The user agent alone is not enough: any client can set it, and probes are neither counted nor logged.
     /// </summary>
     public static bool IsProbe(HttpRequest request)
     {
@@ -31,7 +31,7 @@ public static class ProbeRequest
         return request.Headers.UserAgent is [{ } agent, ..] && agent.StartsWith(prefix, StringComparison.Ordinal);
     }
 
-    /// <summary>A value of a header that comes back in a response, bounded: a peer may send a long one.</summary>
+    /// <summary>A header value, truncated so that it can be echoed in a response.</summary>
     public static string Echo(string value)
     {
         ArgumentNullException.ThrowIfNull(value);
@@ -39,8 +39,7 @@ public static class ProbeRequest
     }
 
     /// <summary>
-    /// Answers a probe of the network (<c>K-Network-Probe: probe</c>): the hash of the request comes back; without one it
-    /// is a bad request.
+    /// Responds to a network probe (<c>K-Network-Probe: probe</c>) with the hash from the request; a probe without a hash is a bad request.
     /// </summary>
     public static Task AnswerNetworkProbeAsync(HttpContext context)
     {

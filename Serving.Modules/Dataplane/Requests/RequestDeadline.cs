@@ -6,20 +6,20 @@ using Serving.Concurrency;
 namespace Serving.Dataplane.Requests;
 
 /// <summary>
-/// Ends a request that exceeds its <see cref="RequestTimeouts"/> by cancelling <see cref="Token"/>, which also follows
-/// the client. Rent one per request, and return it when the request is done; they are reused. Invariant: once it is completed or disposed
-/// its timer, which may be firing just then, neither touches the request nor throws.
+/// Ends a request that exceeds its <see cref="RequestTimeouts"/> by cancelling <see cref="Token"/>, which is also cancelled when the client
+/// disconnects. Instances are pooled: rent one per request and return it when the request completes. Invariant: after completion or disposal
+/// its timer neither touches the request nor throws, even if it is firing at that moment.
 /// </summary>
 /// <remarks>
-/// What a client sees when time is up is what Knative's queue-proxy and activator do: 504 before the response has begun; afterwards the
-/// text is the last of the body, which then ends as if it were whole. Where a length was promised the connection or stream is cut, as
-/// nothing else tells that bytes are missing, and gRPC gets a status. A request that has left HTTP ends with its connection.
+/// On a timeout the client sees what Knative's queue-proxy and activator send: 504 if the response has not started; otherwise the error text
+/// is appended to the body, which then ends normally. A response with a Content-Length is aborted instead, since only that shows that bytes
+/// are missing, and gRPC gets a status. An upgraded request ends with its connection.
 /// </remarks>
 public sealed class RequestDeadline : IDisposable
 {
     private const int MaxPooled = 1024;
 
-    // A response whose client takes nothing of it cannot be ended, only cut.
+    // A response whose client reads nothing cannot be completed, only aborted.
     private static readonly TimeSpan EndGrace = TimeSpan.FromSeconds(5);
 
     private static readonly ConcurrentQueue<RequestDeadline> Pool = new();
@@ -44,13 +44,13 @@ public sealed class RequestDeadline : IDisposable
         _timer = BackgroundTimer.Once(time, "The time-out of a request", Check);
     }
 
-    /// <summary>Cancelled when time is up or the client went away.</summary>
+    /// <summary>Cancelled on a timeout or when the client disconnects.</summary>
     public CancellationToken Token => _cancellation.Token;
 
-    /// <summary>Sees the request leave HTTP; null when it does not ask for that.</summary>
+    /// <summary>Observes the upgrade of the request; null when the request does not ask for one.</summary>
     public UpgradeWatch? Upgrade { get; private set; }
 
-    /// <summary>Whether time was up.</summary>
+    /// <summary>Whether the request timed out.</summary>
     public bool Expired
     {
         get
@@ -59,7 +59,7 @@ public sealed class RequestDeadline : IDisposable
         }
     }
 
-    /// <summary>Starts the clock for a request.</summary>
+    /// <summary>Starts the timeouts of a request.</summary>
     public static RequestDeadline Start(HttpContext context, in RequestTimeouts timeouts, TimeProvider time)
     {
         ArgumentNullException.ThrowIfNull(context);
@@ -70,11 +70,11 @@ public sealed class RequestDeadline : IDisposable
     }
 
     /// <summary>
-    /// Ends the clock. When time was up before the response was whole, ends it with <paramref name="body"/>: as a 504, or behind what was
-    /// written already. Nobody else may write to the response any more.
+    /// Stops the timeouts. If the request timed out before its response was complete, ends the response with <paramref name="body"/>: as a 504,
+    /// or appended to what was already written. Nothing else may write to the response afterwards.
     /// </summary>
-    /// <param name="whole">Whether the response is as it should be, whatever the clock says.</param>
-    /// <param name="body">The text.</param>
+    /// <param name="whole">Whether the response is complete, in which case a timeout is ignored.</param>
+    /// <param name="body">The error text.</param>
     public async ValueTask CompleteAsync(bool whole, string body)
     {
         HttpContext context;
@@ -103,7 +103,7 @@ public sealed class RequestDeadline : IDisposable
         else Dispose();
     }
 
-    /// <summary>Stops the clock without ending the response. <see cref="CompleteAsync"/> does so itself.</summary>
+    /// <summary>Stops the timeouts without ending the response. <see cref="CompleteAsync"/> does so itself.</summary>
     public void Dispose()
     {
         lock (_lock) _context = null;
@@ -151,7 +151,7 @@ public sealed class RequestDeadline : IDisposable
             return Task.CompletedTask;
         }
 
-        // Text is no message of gRPC.
+        // Plain text is not a valid gRPC message.
         if (response.ContentType is not { } type || !IsGrpc(type) || !response.SupportsTrailers()) return response.WriteAsync(body);
         response.AppendTrailer("grpc-status", "4");
         response.AppendTrailer("grpc-message", body);
@@ -161,17 +161,17 @@ public sealed class RequestDeadline : IDisposable
     private static bool IsGrpc(string type) =>
         type.StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase) && !type.StartsWith("application/grpc-web", StringComparison.OrdinalIgnoreCase);
 
-    /// <summary>Cancels, after <see cref="TryExpire"/>. The request may have completed in between.</summary>
+    /// <summary>Cancels after <see cref="TryExpire"/>. The request may have completed in between.</summary>
     internal void Expire() => _cancellation.CancelSafely();
 
-    /// <summary>Whether time is up, which is found out once a request; else the timer is set for the rest.</summary>
-    /// <param name="cut">The request whose end takes too long after that; null for none.</param>
+    /// <summary>Whether the request has timed out, reported once per request; otherwise the timer is set for the remaining time.</summary>
+    /// <param name="cut">The request to abort because it did not end in time after its timeout; null for none.</param>
     internal bool TryExpire(out HttpContext? cut)
     {
         cut = null;
         lock (_lock)
         {
-            // The request may have ended, and another begun, while the timer was on its way.
+            // The timer may fire after its request has completed and another has started.
             if (_context is null) return false;
             if (_expired)
             {
@@ -191,12 +191,12 @@ public sealed class RequestDeadline : IDisposable
 
     private void Check()
     {
-        // Not under the lock: what was registered runs here.
+        // Outside the lock: registered callbacks run here.
         if (TryExpire(out var cut)) Expire();
         else cut?.Abort();
     }
 
-    // How long until a bound is reached; zero when one is, null when there is none.
+    // Time until the next timeout: zero when one has elapsed, null when none is set.
     private TimeSpan? Next(TimeSpan elapsed, TimeSpan idle, bool started)
     {
         TimeSpan? next = null;
@@ -211,11 +211,11 @@ public sealed class RequestDeadline : IDisposable
         var least = one is { } value && value < other ? value : other;
         if (least <= TimeSpan.Zero) return TimeSpan.Zero;
 
-        // Timers count in milliseconds and must not wake up before the time.
+        // Timers have millisecond resolution and must not fire early.
         return TimeSpan.FromMilliseconds(Math.Ceiling(least.TotalMilliseconds));
     }
 
-    // What was sent before counts for HTTP; the other protocol begins now.
+    // Bytes sent before the upgrade belong to HTTP; the upgraded protocol starts its own response timeout.
     private void OnUpgraded() => Volatile.Write(ref _lastTransfer, _time.GetTimestamp());
 
     private void OnTransferred(bool toClient)

@@ -4,8 +4,8 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Serving.Dataplane.Requests;
 
 /// <summary>
-/// Sees a request leave HTTP for another protocol (WebSocket), and every byte that travels then. Only requests that ask for it have one:
-/// it stands in front of the features by which a server hands over a connection (HTTP/1.1) or a stream (HTTP/2, extended CONNECT).
+/// Observes the upgrade of a request to another protocol (WebSocket), and every byte transferred afterwards. Only requests that ask for an
+/// upgrade get one. It wraps the features through which the server hands over a connection (HTTP/1.1) or a stream (HTTP/2 extended CONNECT).
 /// </summary>
 public sealed class UpgradeWatch : IHttpUpgradeFeature, IHttpExtendedConnectFeature
 {
@@ -15,13 +15,13 @@ public sealed class UpgradeWatch : IHttpUpgradeFeature, IHttpExtendedConnectFeat
 
     private UpgradeWatch(IHttpUpgradeFeature? upgrade, IHttpExtendedConnectFeature? connect) => (_upgrade, _connect) = (upgrade, connect);
 
-    /// <summary>The request has left HTTP. Raised once, before a byte of the other protocol travels.</summary>
+    /// <summary>Raised once when the request is upgraded, before any byte of the new protocol.</summary>
     public event Action? Upgraded;
 
-    /// <summary>Bytes have travelled: true towards the client, false from it. Subscribe before the upgrade.</summary>
+    /// <summary>Raised when bytes are transferred: true to the client, false from it. Subscribe before the upgrade.</summary>
     public event Action<bool>? Transferred;
 
-    /// <summary>Whether the request has left HTTP.</summary>
+    /// <summary>Whether the request has been upgraded.</summary>
     public bool HasUpgraded => _upgraded;
 
     /// <inheritdoc/>
@@ -33,7 +33,7 @@ public sealed class UpgradeWatch : IHttpUpgradeFeature, IHttpExtendedConnectFeat
     /// <inheritdoc/>
     public string? Protocol => _connect?.Protocol;
 
-    /// <summary>The watch of a request; null, at the price of two comparisons, when it does not ask to leave HTTP or must not.</summary>
+    /// <summary>The watch of a request; null, after two comparisons, when the request does not ask for an upgrade or may not be upgraded.</summary>
     public static UpgradeWatch? Of(HttpContext context)
     {
         ArgumentNullException.ThrowIfNull(context);

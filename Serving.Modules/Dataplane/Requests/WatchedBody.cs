@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace Serving.Dataplane.Requests;
 
-/// <summary>The body of a response that says when something of the response is written.</summary>
+/// <summary>A response body that reports each write.</summary>
 internal sealed class WatchedBody(IHttpResponseBodyFeature inner, Action<bool> transferred)
     : StreamResponseBodyFeature(new WatchedStream(inner.Stream, transferred))
 {

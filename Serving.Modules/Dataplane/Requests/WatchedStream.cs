@@ -1,6 +1,6 @@
 namespace Serving.Dataplane.Requests;
 
-/// <summary>A stream that says when bytes pass: true for written ones, false for read ones. Asynchronous only.</summary>
+/// <summary>A stream that reports transfers: true for writes, false for reads. Asynchronous only.</summary>
 internal sealed class WatchedStream(Stream inner, Action<bool> transferred) : Stream
 {
     public override bool CanRead => inner.CanRead;

@@ -11,18 +11,17 @@ using Microsoft.Extensions.Options;
 namespace Serving.Dataplane;
 
 /// <summary>
-/// A Kestrel server without a host around it: HTTP/1.1 and HTTP/2 on one port, no limits that a proxy must not have, and
-/// nothing done per request but to call the handler. A drain loses no request: <see cref="BeginDrain"/>, then
-/// <see cref="StopAsync"/>.
+/// A Kestrel server without a host: HTTP/1.1 and HTTP/2 on one port, no limits unsuitable for a proxy, and no per-request work besides
+/// calling the handler. To drain without losing requests, call <see cref="BeginDrain"/>, then <see cref="StopAsync"/>.
 /// </summary>
 public sealed class DataplaneServer : IAsyncDisposable
 {
     private static readonly TimeSpan StopStep = TimeSpan.FromMilliseconds(20);
 
-    /// <summary>Bytes of a connection that wait for somebody to read them; then its client waits.</summary>
+    /// <summary>Bytes buffered per connection before its client is paused.</summary>
     private const int ReadBuffer = 64 * 1024;
 
-    /// <summary>The same for the bodies of HTTP/2, all of a connection and each.</summary>
+    /// <summary>The HTTP/2 flow-control windows, per connection and per stream.</summary>
     private const int ConnectionWindow = 512 * 1024;
     private const int StreamWindow = 256 * 1024;
 
@@ -30,14 +29,14 @@ public sealed class DataplaneServer : IAsyncDisposable
     private readonly RequestLoop _loop;
     private readonly DataplaneServerOptions _options;
 
-    /// <summary>Prepares a server; nothing listens yet.</summary>
+    /// <summary>Creates a server that is not listening yet.</summary>
     /// <param name="options">Where and how to serve.</param>
-    /// <param name="handler">Answers each request. An exception of it answers 500 and is logged.</param>
+    /// <param name="handler">Handles each request. If it throws, the response is a 500 and the exception is logged.</param>
     public DataplaneServer(DataplaneServerOptions options, RequestDelegate handler)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(handler);
-        if (options.Endpoints.Count == 0) throw new ArgumentException("A server needs an endpoint.", nameof(options));
+        if (options.Endpoints.Count == 0) throw new ArgumentException("Endpoints is empty: a server needs at least one endpoint.", nameof(options));
         _options = options;
         _loop = new RequestLoop(handler, options.HeadBudget, options.LoggerFactory.CreateLogger<DataplaneServer>());
 
@@ -46,14 +45,14 @@ public sealed class DataplaneServer : IAsyncDisposable
         _server = new KestrelServer(Options.Create(Configure(options)), transport, new ServerLoggers(options.LoggerFactory));
     }
 
-    /// <summary>Where it listens, in the order of the options' endpoints, with the ports that were chosen. Known once started.</summary>
+    /// <summary>The addresses it listens on, in the order of the options' endpoints, with the assigned ports. Available once started.</summary>
     public IReadOnlyList<IPEndPoint> Endpoints { get; private set; } = [];
 
     /// <summary>Requests being handled.</summary>
     public int RequestsInFlight => _loop.InFlight;
 
-    /// <summary>Listens.</summary>
-    /// <exception cref="IOException">An address is in use; the message names it.</exception>
+    /// <summary>Starts listening.</summary>
+    /// <exception cref="IOException">An address is in use; the message contains it.</exception>
     public async Task StartAsync(CancellationToken cancellation)
     {
         await _server.StartAsync(_loop, cancellation);
@@ -61,12 +60,12 @@ public sealed class DataplaneServer : IAsyncDisposable
         Endpoints = [.. addresses.Where(address => !address.Contains(SilentEndPoint.Name, StringComparison.Ordinal)).Select(ParseAddress)];
     }
 
-    /// <summary>From now on every answer asks its client to go elsewhere (Connection: close, GOAWAY); still accepts.</summary>
+    /// <summary>From now on every response asks its client to reconnect elsewhere (Connection: close, GOAWAY). Still accepts connections.</summary>
     public void BeginDrain() => _loop.BeginDrain();
 
     /// <summary>
-    /// Stops accepting and waits until what is in flight is answered; what is left when cancelled is cut. Nobody asks a connection that
-    /// has left HTTP to end, so these are cut after <see cref="DataplaneServerOptions.UpgradedGrace"/>.
+    /// Stops accepting and waits for requests in flight; on cancellation the remaining ones are aborted. Upgraded connections have no way to be
+    /// asked to end, so they are aborted after <see cref="DataplaneServerOptions.UpgradedGrace"/>.
     /// </summary>
     public async Task StopAsync(CancellationToken cancellation)
     {
@@ -87,7 +86,7 @@ public sealed class DataplaneServer : IAsyncDisposable
         await stopping;
     }
 
-    /// <summary>Cuts what is left.</summary>
+    /// <summary>Aborts the remaining connections.</summary>
     public async ValueTask DisposeAsync()
     {
         await _server.StopAsync(new CancellationToken(canceled: true));
@@ -100,7 +99,7 @@ public sealed class DataplaneServer : IAsyncDisposable
         return new IPEndPoint(IPAddress.Parse(uri.Host.Trim('[', ']')), uri.Port);
     }
 
-    /// <summary>A peer of IPv4 looks like one of IPv6 to a socket that takes both; whoever is told of it (X-Forwarded-For, logs) knows it by its own address.</summary>
+    /// <summary>Maps IPv4-mapped IPv6 peer addresses of a dual-stack socket back to IPv4, for X-Forwarded-For and logs.</summary>
     internal static ConnectionContext WithPlainAddress(ConnectionContext connection)
     {
         if (connection.RemoteEndPoint is IPEndPoint { Address.IsIPv4MappedToIPv6: true } peer)
@@ -141,8 +140,8 @@ public sealed class DataplaneServer : IAsyncDisposable
         limits.Http2.InitialStreamWindowSize = StreamWindow;
         limits.Http2.MaxStreamsPerConnection = options.MaxStreamsPerConnection;
 
-        // Kestrel serves HTTP/2 in clear text only on endpoints of its own. This one never accepts; it is there for its
-        // pipeline, which the preface of a connection on any other endpoint leads to.
+        // Kestrel serves clear-text HTTP/2 only on endpoints of its own. This one never accepts a connection; it provides the pipeline
+        // to which connections of other endpoints are routed when they start with the HTTP/2 preface.
         ConnectionDelegate? http2 = null;
         kestrel.Listen(SilentEndPoint.Instance, listen =>
         {
@@ -167,7 +166,7 @@ public sealed class DataplaneServer : IAsyncDisposable
                     var tls = new TlsTermination(endpoint, _options.HeadersTimeout, _options.LoggerFactory.CreateLogger<DataplaneServer>());
                     listen.Use(next =>
                     {
-                        // Kestrel has no patience of its own for the first byte after a handshake.
+                        // Kestrel has no timeout for the first byte after a handshake.
                         var first = new PrefaceSwitch(next, () => watched, _options.HeadersTimeout);
                         return connection => tls.OnConnectionAsync(connection, first.OnConnectionAsync, watched);
                     });

@@ -7,58 +7,57 @@ namespace Serving.Dataplane;
 
 /// <summary>One address that a <see cref="DataplaneServer"/> listens on.</summary>
 /// <param name="Address">The address.</param>
-/// <param name="Port">The port; 0 for any that is free.</param>
+/// <param name="Port">The port; 0 to have a free one assigned.</param>
 public sealed record DataplaneEndpoint(IPAddress Address, int Port)
 {
     /// <summary>
-    /// The certificate for the server name a client asks for (null when it names none); a null result refuses the client.
-    /// When set, the endpoint speaks TLS with ALPN <c>h2</c> and <c>http/1.1</c>; when null, HTTP/1.1 and h2c in clear text.
+    /// Selects the certificate by the server name of the ClientHello (null without SNI); a null result rejects the handshake.
+    /// If set, the endpoint speaks TLS with ALPN <c>h2</c> and <c>http/1.1</c>; if null, HTTP/1.1 and h2c in clear text.
     /// </summary>
     public Func<string?, SslStreamCertificateContext?>? Certificates { get; init; }
 
-    /// <summary>Further settings of the TLS endpoint (protocol versions, cipher suites), applied to every handshake.</summary>
+    /// <summary>Further TLS settings (protocol versions, cipher suites), applied to every handshake.</summary>
     public Action<SslServerAuthenticationOptions>? ConfigureTls { get; init; }
 }
 
-/// <summary>How a <see cref="DataplaneServer"/> serves.</summary>
+/// <summary>Options of a <see cref="DataplaneServer"/>.</summary>
 public sealed record DataplaneServerOptions
 {
-    /// <summary>Where it listens; at least one.</summary>
+    /// <summary>The endpoints to listen on; at least one.</summary>
     public required IReadOnlyList<DataplaneEndpoint> Endpoints { get; init; }
 
     /// <summary>
-    /// Whether socket completions run the request on the thread that polls: less CPU and latency, but then nothing that
-    /// handles a request may block.
+    /// Whether socket completions run inline on the polling thread: less CPU and latency, but request handling must then never block.
     /// </summary>
     public bool InlineScheduling { get; init; }
 
-    /// <summary>How long a client may take to the first request of its connection, and over the head of any.</summary>
+    /// <summary>Timeout for the first request of a connection, and for the head of any request.</summary>
     public TimeSpan HeadersTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>How long a connection is kept after a request.</summary>
+    /// <summary>How long an idle connection is kept open.</summary>
     public TimeSpan KeepAliveTimeout { get; init; } = TimeSpan.FromMinutes(10);
 
-    /// <summary>The most bytes of request headers, and of a request line; at most 1 MiB.</summary>
+    /// <summary>Maximum size in bytes of the request headers, and of the request line; at most 1 MiB.</summary>
     public int MaxHeaderBytes { get; init; } = 1024 * 1024;
 
-    /// <summary>The most connections at once; null for no bound.</summary>
+    /// <summary>Maximum number of connections; null for no limit.</summary>
     public long? MaxConnections { get; init; }
 
-    /// <summary>Streams that one HTTP/2 connection may have open.</summary>
+    /// <summary>Maximum number of open streams per HTTP/2 connection.</summary>
     public int MaxStreamsPerConnection { get; init; } = 250;
 
-    /// <summary>What bounds the heads of all requests together.</summary>
+    /// <summary>The budget shared by the heads of all requests.</summary>
     public HeadBudget HeadBudget { get; init; } = HeadBudget.Shared;
 
-    /// <summary>How long connections that have left HTTP (WebSocket) may go on once the server stops and nothing else is in flight.</summary>
+    /// <summary>How long upgraded connections (WebSocket) may continue once the server is stopping and nothing else is in flight.</summary>
     public TimeSpan UpgradedGrace { get; init; } = TimeSpan.FromMinutes(1);
 
     /// <summary>The clock of <see cref="UpgradedGrace"/>.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;
 
-    /// <summary>Where it logs.</summary>
+    /// <summary>Creates the loggers.</summary>
     public ILoggerFactory LoggerFactory { get; init; } = NullLoggerFactory.Instance;
 
-    /// <summary>How long the request of an HTTP/1.1 client goes on that has closed its half of the connection: it may wait for the response, or be gone.</summary>
+    /// <summary>How long an HTTP/1.1 request continues after its client closed its half of the connection: the client may be waiting for the response, or be gone.</summary>
     public TimeSpan HalfClosedTimeout { get; init; } = TimeSpan.FromSeconds(5);
 }

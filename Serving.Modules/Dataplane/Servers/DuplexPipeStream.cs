@@ -3,7 +3,7 @@ using System.IO.Pipelines;
 
 namespace Serving.Dataplane;
 
-/// <summary>The two directions of a connection as one stream.</summary>
+/// <summary>A connection's duplex pipe as a stream.</summary>
 internal sealed class DuplexPipeStream(IDuplexPipe pipe) : Stream
 {
     public override bool CanRead => true;

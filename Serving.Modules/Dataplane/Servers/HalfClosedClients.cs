@@ -6,12 +6,12 @@ using Serving.Concurrency;
 namespace Serving.Dataplane;
 
 /// <summary>
-/// Lets a client of HTTP/1.1 that has said it will send nothing more (<c>shutdown(SHUT_WR)</c>) have its response. Kestrel takes that for
-/// a client that is gone. A closed connection looks the same at first, so such a client has a limited time: then its request is aborted, as
-/// that of a client which resets the connection is at once.
+/// Lets an HTTP/1.1 client that has half-closed its connection (<c>shutdown(SHUT_WR)</c>) receive its response; Kestrel treats it as
+/// disconnected. A full close looks the same at first, so the request continues only for a limited time and is then aborted. A reset
+/// aborts it at once.
 /// </summary>
 /// <param name="next">Serves HTTP/1.1.</param>
-/// <param name="patience">How long a request goes on for a client that may be gone.</param>
+/// <param name="patience">How long a request continues after the half-close.</param>
 /// <param name="time">The clock.</param>
 internal sealed class HalfClosedClients(ConnectionDelegate next, TimeSpan patience, TimeProvider time)
 {
@@ -33,12 +33,12 @@ internal sealed class HalfClosedClients(ConnectionDelegate next, TimeSpan patien
         await next(connection);
     }
 
-    /// <summary>Whether the other side has closed its half, and only that.</summary>
+    /// <summary>Whether the peer has half-closed the connection.</summary>
     internal static bool IsHalfClosed(Socket socket)
     {
         try
         {
-            // The first byte of tcp_info is the state of the connection.
+            // The first byte of tcp_info is the connection state.
             Span<byte> state = stackalloc byte[1];
             return socket.GetRawSocketOption((int)SocketOptionLevel.Tcp, TcpInfo, state) == 1 && state[0] == CloseWait;
         }
@@ -48,7 +48,7 @@ internal sealed class HalfClosedClients(ConnectionDelegate next, TimeSpan patien
         }
     }
 
-    // One for each connection; its timer exists only once the client has closed its half.
+    // One per connection; its timer is created only when the client half-closes.
     private sealed class Watch : IDisposable
     {
         private readonly Lock _lock = new();
@@ -79,7 +79,7 @@ internal sealed class HalfClosedClients(ConnectionDelegate next, TimeSpan patien
                 _timer?.Dispose();
             }
 
-            // The source is left to the collector: a cancellation may be under way, and without a timer there is nothing to free.
+            // Not disposed: a cancellation may be in progress, and without a timer there is nothing to free.
             _registration.Dispose();
         }
 

@@ -3,9 +3,9 @@ using System.Text;
 namespace Serving.Dataplane;
 
 /// <summary>
-/// Counts what one HTTP/2 connection has had decoded of heads that no request stands for yet: heads that have not ended, and requests that
-/// wait for a thread. It is the connection's own decoder of header values (Latin-1), the one place where they can be counted; when the
-/// <see cref="HeadBudget"/> has no room, decoding fails and Kestrel ends the connection.
+/// Counts the header bytes that one HTTP/2 connection has decoded but that no request accounts for yet: incomplete heads, and requests that
+/// wait for a thread. It is installed as the connection's decoder of header values (Latin-1), the only place where they can be counted. When
+/// the <see cref="HeadBudget"/> is exhausted, decoding fails and Kestrel closes the connection.
 /// </summary>
 internal sealed class HeadDecoding(HeadBudget heads) : Encoding, IDisposable
 {
@@ -15,14 +15,14 @@ internal sealed class HeadDecoding(HeadBudget heads) : Encoding, IDisposable
 
     private long _pending;
 
-    /// <summary>That of the connection whose bytes are being read here; null on any but HTTP/2.</summary>
+    /// <summary>The decoder of the connection that is currently being read; null unless it is HTTP/2.</summary>
     public static HeadDecoding? Current
     {
         get => Local.Value;
         set => Local.Value = value;
     }
 
-    /// <summary>A request stands for a head from now on. More is given back than it has, so that heads that never become one are forgotten.</summary>
+    /// <summary>A request now accounts for its head. More is released than the head used, so that heads that never become requests do not accumulate.</summary>
     public void Settle(long bytes)
     {
         while (true)
@@ -35,7 +35,7 @@ internal sealed class HeadDecoding(HeadBudget heads) : Encoding, IDisposable
         }
     }
 
-    /// <summary>Gives all of it back. Nothing is decoded any more.</summary>
+    /// <summary>Releases everything. No decoding may follow.</summary>
     public void Dispose() => heads.Return(Interlocked.Exchange(ref _pending, 0));
 
     public override unsafe int GetCharCount(byte* bytes, int count) => count;
@@ -69,7 +69,7 @@ internal sealed class HeadDecoding(HeadBudget heads) : Encoding, IDisposable
         if (!heads.TryGrow(pending, pending + bytes))
         {
             RefusedRequests.Count(RefusedRequests.HeadBudget);
-            throw new InvalidOperationException("The heads in flight are too large together.");
+            throw new InvalidOperationException("The request heads in flight exceed the memory budget.");
         }
 
         Interlocked.Add(ref _pending, bytes);

@@ -3,18 +3,18 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace Serving.Dataplane;
 
-/// <summary>Says how much memory the head of a request takes once it is decoded, which with HPACK is far from what was sent.</summary>
+/// <summary>Computes the memory of a decoded request head, which with HPACK can be far more than the bytes received.</summary>
 internal static class HeadSize
 {
-    // The object of a string, its place in a dictionary or an array of values.
+    // Overhead of a string object and its slot in a dictionary or values array.
     private const long PerValue = 64;
 
-    // What the server keeps for a request that is held, whatever its head.
+    // What the server keeps per request in flight, regardless of its head.
     private const long PerRequest = 4096;
 
     public static long Of(string target, IHeaderDictionary headers)
     {
-        // The path and the query are kept beside the target.
+        // Path and query are stored in addition to the target.
         var bytes = PerRequest + (4L * target.Length);
         using var fields = HeaderFields.Of(headers);
         foreach (var (name, values) in fields.Span)
@@ -27,7 +27,7 @@ internal static class HeadSize
     }
 
     /// <summary>
-    /// Lets go of a head before the server does: it keeps the values of known headers for the next request of the connection or stream.
+    /// Releases a head before the server does, which keeps the values of known headers for the next request of the connection or stream.
     /// </summary>
     public static void Forget(HttpContext context)
     {

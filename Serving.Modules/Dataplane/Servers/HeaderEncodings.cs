@@ -6,8 +6,8 @@ using Serving.Dataplane.Http1;
 namespace Serving.Dataplane;
 
 /// <summary>
-/// How the bytes of request headers become text: Latin-1, as programs expect. Two headers have a decoder of their own, since it is the one
-/// place where their bytes are seen before Kestrel acts on them.
+/// Decodes request header bytes as Latin-1. Two headers have decoders of their own, since decoding is the only point at which their bytes
+/// can be inspected before Kestrel acts on them.
 /// </summary>
 internal static class HeaderEncodings
 {
@@ -22,14 +22,14 @@ internal static class HeaderEncodings
         return HeadDecoding.Current ?? Encoding.Latin1;
     }
 
-    /// <summary>Kestrel parses a length as a number, with sign and spaces; HTTP knows digits alone (RFC 9110, section 8.6).</summary>
+    /// <summary>Kestrel parses Content-Length as a number, accepting a sign and spaces; HTTP allows only digits (RFC 9110, section 8.6).</summary>
     private sealed class LengthEncoding : SimpleEncoding
     {
         public override int GetCharCount(ReadOnlySpan<byte> bytes) => bytes.Length;
 
         public override int GetChars(ReadOnlySpan<byte> bytes, Span<char> chars)
         {
-            // No length has twenty digits; Kestrel's buffer has no room for more.
+            // A valid length has fewer than twenty digits, and Kestrel's buffer has room for no more.
             var length = Math.Min(bytes.Length, chars.Length);
             for (var i = 0; i < length; i++) chars[i] = char.IsAsciiDigit((char)bytes[i]) ? (char)bytes[i] : 'x';
             return length;
@@ -37,8 +37,8 @@ internal static class HeaderEncodings
     }
 
     /// <summary>
-    /// Kestrel replaces a value in which it recognises one option by that option alone, and so loses the headers that it names. A value with
-    /// two options stays; so one that names headers gets both, which also ends the connection after the response.
+    /// Kestrel replaces a Connection value in which it recognises a single option by that option, and so loses the header names in it. It leaves
+    /// a value with two such options alone, so a value that names headers gets both, which also closes the connection after the response.
     /// </summary>
     private sealed class ConnectionEncoding : SimpleEncoding
     {
@@ -68,7 +68,7 @@ internal static class HeaderEncodings
         }
     }
 
-    /// <summary>An encoding of one character a byte, for decoding only.</summary>
+    /// <summary>A single-byte encoding, for decoding only.</summary>
     private abstract class SimpleEncoding : Encoding
     {
         public abstract override int GetCharCount(ReadOnlySpan<byte> bytes);

@@ -7,9 +7,9 @@ using Serving.Concurrency;
 namespace Serving.Dataplane;
 
 /// <summary>
-/// Reads along on an HTTP/2 connection, frame by frame, for what Kestrel does not bound: a connection without a request, or with a head that
-/// does not end, is closed after a time; and few connections at once may be within a head of several frames, as what is decoded of one
-/// before its end is in nobody's budget. Nothing is copied.
+/// Inspects the frames of an HTTP/2 connection to enforce limits that Kestrel lacks: a connection without a request, or with a head that
+/// never ends, is closed after a timeout; and only a few connections at once may be within a head of several frames, since a partially
+/// decoded head is not in the budget. Nothing is copied.
 /// </summary>
 internal sealed class Http2Watch : PipeReader, IDisposable
 {
@@ -34,9 +34,9 @@ internal sealed class Http2Watch : PipeReader, IDisposable
     private bool _isLong;
     private bool _armed = true;
 
-    /// <param name="connection">The connection, whose next bytes are the preface.</param>
-    /// <param name="timeout">How long it may be without a request, and within a head.</param>
-    /// <param name="unfinished">Counts connections within a head of several frames.</param>
+    /// <param name="connection">The connection, positioned at the preface.</param>
+    /// <param name="timeout">How long it may be without a request, and how long a head may take.</param>
+    /// <param name="unfinished">Counts the connections within a head of several frames.</param>
     /// <param name="time">The clock.</param>
     public Http2Watch(ConnectionContext connection, TimeSpan timeout, UnfinishedHeads unfinished, TimeProvider time)
     {
@@ -48,7 +48,7 @@ internal sealed class Http2Watch : PipeReader, IDisposable
         _timer.Arm(timeout);
     }
 
-    /// <summary>Serves a connection as HTTP/2, watched.</summary>
+    /// <summary>Serves a connection as HTTP/2 while watching it.</summary>
     public static async Task ServeAsync(ConnectionContext connection, ConnectionDelegate http2, TimeSpan timeout, UnfinishedHeads unfinished, HeadBudget heads, TimeProvider time)
     {
         var transport = connection.Transport;
@@ -111,7 +111,7 @@ internal sealed class Http2Watch : PipeReader, IDisposable
         _inspected = buffer.Length;
         foreach (var segment in fresh) Follow(segment.Span);
 
-        // A head that came whole needs no clock.
+        // A head that arrived in one piece needs no timer.
         if (!_inHead || _armed) return;
         _armed = true;
         _timer.Arm(_timeout);
@@ -150,7 +150,7 @@ internal sealed class Http2Watch : PipeReader, IDisposable
             if (!_endsHead && !_isLong)
             {
                 _isLong = _unfinished.TryEnter();
-                if (!_isLong) Refuse(RefusedRequests.UnfinishedHeads, "Too many connections are within a head that comes in several frames.");
+                if (!_isLong) Refuse(RefusedRequests.UnfinishedHeads, "Too many connections have an unfinished request head.");
             }
         }
 
@@ -168,7 +168,7 @@ internal sealed class Http2Watch : PipeReader, IDisposable
         _timer.Disarm();
     }
 
-    private void Expire() => Refuse(RefusedRequests.SlowHead, "No request, or no end of its head, came in time.");
+    private void Expire() => Refuse(RefusedRequests.SlowHead, "No complete request head arrived in time.");
 
     private void Refuse(string reason, string message)
     {

@@ -4,11 +4,11 @@ using Serving.Concurrency;
 
 namespace Serving.Dataplane;
 
-/// <summary>Looks at the first bytes of a clear-text connection, without taking them, and leads it to the protocol it speaks.</summary>
+/// <summary>Peeks at the first bytes of a clear-text connection and routes it to the protocol it speaks.</summary>
 /// <param name="http1">Serves HTTP/1.1.</param>
 /// <param name="http2">Serves HTTP/2.</param>
-/// <param name="firstByteTimeout">Within which the protocol must be known.</param>
-/// <param name="time">The clock of it.</param>
+/// <param name="firstByteTimeout">How long the protocol may remain unknown.</param>
+/// <param name="time">The clock.</param>
 internal sealed class PrefaceSwitch(ConnectionDelegate http1, Func<ConnectionDelegate> http2, TimeSpan firstByteTimeout, TimeProvider? time = null)
 {
     private enum Protocol
@@ -35,7 +35,7 @@ internal sealed class PrefaceSwitch(ConnectionDelegate http1, Func<ConnectionDel
         await (protocol == Protocol.Http2 ? http2() : http1)(connection);
     }
 
-    /// <summary>Waits for the first bytes. The timer of that ends here, and not with a connection that may live for hours.</summary>
+    /// <summary>Waits for the first bytes. A method of its own, so that the timer does not live as long as the connection.</summary>
     private async Task<Protocol> RecogniseAsync(ConnectionContext connection)
     {
         using var deadline = new CancellationTokenSource(firstByteTimeout, time ?? TimeProvider.System);

@@ -5,8 +5,8 @@ using Serving.Dataplane.Http1;
 namespace Serving.Dataplane;
 
 /// <summary>
-/// What happens to a request where it enters, before anything of ours is added to it: what two readers might understand differently is
-/// refused, what belongs to the client's connection is taken off, and what the client only claims is replaced by what is known.
+/// Sanitizes a request on arrival, before anything is added to it: rejects ambiguous requests, removes hop-by-hop headers, and replaces what
+/// the client merely claims by what is known.
 /// </summary>
 internal static class RequestEntry
 {
@@ -15,10 +15,10 @@ internal static class RequestEntry
 
     private const string WebSocket = "websocket";
 
-    /// <summary>A request that is refused: the status and why.</summary>
+    /// <summary>Why a request is refused: the status and the message.</summary>
     public readonly record struct Refusal(int Status, string Reason);
 
-    /// <summary>Prepares a request; null when it may be handled.</summary>
+    /// <summary>Prepares a request; null when it can be handled.</summary>
     public static Refusal? Prepare(HttpContext context)
     {
         var request = context.Request;
@@ -28,7 +28,7 @@ internal static class RequestEntry
         if (HttpMethods.IsConnect(request.Method) && Connect(context) is { } refused) return refused;
         if (http2)
         {
-            // A client may claim any :scheme; whoever redirects or reports it must know the connection's own.
+            // A client can send any :scheme; redirects and logs need the scheme of the connection.
             request.Scheme = context.Features.Get<ITlsConnectionFeature>() is null ? "http" : "https";
             return null;
         }
@@ -39,7 +39,7 @@ internal static class RequestEntry
         return null;
     }
 
-    // Two framings, or one that is not understood, are how requests are smuggled past a proxy that believes the other one.
+    // Two framings, or an unknown one, enable request smuggling past a proxy that honours the other one.
     private static Refusal? Framing(HttpRequest request, bool http2)
     {
         var headers = request.Headers;
@@ -48,15 +48,15 @@ internal static class RequestEntry
             return new Refusal(StatusCodes.Status400BadRequest, "a request must not have both Content-Length and Transfer-Encoding");
         return headers.TransferEncoding is [{ } only] && only.Equals("chunked", StringComparison.OrdinalIgnoreCase)
             ? null
-            : new Refusal(StatusCodes.Status501NotImplemented, "the only transfer coding that is understood is chunked, once");
+            : new Refusal(StatusCodes.Status501NotImplemented, "the only supported transfer coding is a single chunked");
     }
 
     private static Refusal? Connect(HttpContext context) => context.Features.Get<IHttpExtendedConnectFeature>() switch
     {
         { IsExtendedConnect: true, Protocol: { } protocol } => protocol.Equals(WebSocket, StringComparison.OrdinalIgnoreCase)
             ? null
-            : new Refusal(StatusCodes.Status501NotImplemented, "the only :protocol that is understood is websocket"),
-        _ => new Refusal(StatusCodes.Status405MethodNotAllowed, "CONNECT is not served"),
+            : new Refusal(StatusCodes.Status501NotImplemented, "the only supported :protocol is websocket"),
+        _ => new Refusal(StatusCodes.Status405MethodNotAllowed, "CONNECT is not supported"),
     };
 
     private static void DropHopByHop(HttpContext context, IHeaderDictionary headers)
@@ -64,7 +64,7 @@ internal static class RequestEntry
         var connection = headers.Connection;
         if (HopHeaders.NamesOthers(connection))
         {
-            // It must not name what is added from here on.
+            // It must not remove headers that are added later.
             HopHeaders.RemoveNamed(headers, connection);
             headers.Connection = default;
         }
@@ -76,12 +76,12 @@ internal static class RequestEntry
             return;
         }
 
-        // Any other upgrade, h2c for one, may be ignored (RFC 9110, section 7.8), and is not to be seen as one by anybody after us.
+        // Any other upgrade, such as h2c, may be ignored (RFC 9110, section 7.8), and must not look like an upgrade further on.
         headers.Upgrade = default;
         context.Features.Set<IHttpUpgradeFeature>(null);
     }
 
-    // HTTP/1.0 may name the host in its target alone.
+    // An HTTP/1.0 client may send the host only in an absolute target.
     private static string? AuthorityOf(HttpContext context) =>
         context.Features.Get<IHttpRequestFeature>()?.RawTarget is { Length: > 0 } target && target[0] is not ('/' or '*')
         && Uri.TryCreate(target, UriKind.Absolute, out var uri) && uri.Authority.Length != 0

@@ -10,12 +10,12 @@ using Serving.Dataplane.Requests;
 namespace Serving.Dataplane;
 
 /// <summary>
-/// Calls the handler for each request, after <see cref="RequestEntry"/> and within the <see cref="HeadBudget"/>; an
-/// <see cref="HttpContext"/> is made once a connection or stream, not once a request.
+/// Runs each request through <see cref="RequestEntry"/>, the <see cref="HeadBudget"/> and the handler. The <see cref="HttpContext"/> is
+/// created once per connection or stream, not once per request.
 /// </summary>
 internal sealed partial class RequestLoop(RequestDelegate handler, HeadBudget heads, ILogger logger) : IHttpApplication<RequestLoop.Request>
 {
-    /// <summary>A longer target ends its connection, since the server keeps it for as long as that is open.</summary>
+    /// <summary>A longer target closes the connection, because the server keeps the buffer for as long as it is open.</summary>
     private const int LongTarget = 8 * 1024;
 
     private static readonly Func<object, Task> CloseConnection = Close;
@@ -26,7 +26,7 @@ internal sealed partial class RequestLoop(RequestDelegate handler, HeadBudget he
 
     public int InFlight => Volatile.Read(ref _inFlight);
 
-    /// <summary>Those in flight that have left HTTP.</summary>
+    /// <summary>Upgraded requests in flight.</summary>
     public int Upgraded => Volatile.Read(ref _upgraded);
 
     public void BeginDrain() => _draining = true;
@@ -55,7 +55,7 @@ internal sealed partial class RequestLoop(RequestDelegate handler, HeadBudget he
         if (!heads.TryTake(size))
         {
             RefusedRequests.Count(RefusedRequests.HeadBudget);
-            return RefuseAsync(http, new(StatusCodes.Status431RequestHeaderFieldsTooLarge, "the heads of the requests in flight are too large together; send smaller ones, or try again"));
+            return RefuseAsync(http, new(StatusCodes.Status431RequestHeaderFieldsTooLarge, "the request heads in flight exceed the memory budget; send smaller headers, or try again"));
         }
 
         context.Taken = size;
@@ -71,7 +71,7 @@ internal sealed partial class RequestLoop(RequestDelegate handler, HeadBudget he
         Interlocked.Decrement(ref _inFlight);
         if (exception is not null and not BadHttpRequestException and not ConnectionAbortedException and not ConnectionResetException)
         {
-            // Whatever fails because the client has left, or must leave, is none of an operator's business.
+            // Failures caused by a disconnected or aborted client are of no interest to an operator.
             if (http.RequestAborted.IsCancellationRequested || (_draining && exception is OperationCanceledException)) LogLeft(logger, exception, http.Request.Method, http.Request.Path);
             else LogFailed(logger, exception, http.Request.Method, http.Request.Path);
         }
@@ -82,7 +82,7 @@ internal sealed partial class RequestLoop(RequestDelegate handler, HeadBudget he
         http.Uninitialize();
     }
 
-    // What follows a request that was not understood is not understood either, so the connection ends with it.
+    // After a malformed request the following bytes cannot be interpreted either, so the connection is closed.
     private static async Task RefuseAsync(HttpContext context, RequestEntry.Refusal refusal)
     {
         if (!HttpProtocol.IsHttp2(context.Request.Protocol)) context.Response.OnStarting(CloseConnection, context);
@@ -111,18 +111,18 @@ internal sealed partial class RequestLoop(RequestDelegate handler, HeadBudget he
     [LoggerMessage(1, LogLevel.Error, "{Method} {Path} failed.")]
     private static partial void LogFailed(ILogger logger, Exception exception, string method, PathString path);
 
-    [LoggerMessage(2, LogLevel.Debug, "{Method} {Path} ended as its client left.")]
+    [LoggerMessage(2, LogLevel.Debug, "{Method} {Path} ended because the client disconnected.")]
     private static partial void LogLeft(ILogger logger, Exception exception, string method, PathString path);
 
-    /// <summary>A request and what its head takes.</summary>
+    /// <summary>A request and the memory of its head.</summary>
     internal sealed class Request(IFeatureCollection features)
     {
         public DefaultHttpContext Http { get; } = new(features);
 
-        /// <summary>Bytes of the head in memory.</summary>
+        /// <summary>Size of the head in memory, in bytes.</summary>
         public long Size { get; set; }
 
-        /// <summary>Bytes that were taken of the budget.</summary>
+        /// <summary>Bytes reserved from the budget.</summary>
         public long Taken { get; set; }
     }
 }

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 namespace Serving.Dataplane;
 
 /// <summary>
-/// Kestrel's loggers, but for what <see cref="RequestLoop"/> says of the same request in better words: that its handler failed.
+/// Kestrel's loggers without the failures of request handlers, which <see cref="RequestLoop"/> logs with more context.
 /// </summary>
 internal sealed class ServerLoggers(ILoggerFactory inner) : ILoggerFactory
 {
@@ -13,7 +13,7 @@ internal sealed class ServerLoggers(ILoggerFactory inner) : ILoggerFactory
 
     public void Dispose()
     {
-        // The loggers belong to who gave them.
+        // The caller owns the loggers.
     }
 
     private sealed class Quieter(ILogger logger) : ILogger

@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.Connections;
 
 namespace Serving.Dataplane;
 
-/// <summary>An endpoint that nothing ever connects to.</summary>
+/// <summary>An endpoint that never receives a connection.</summary>
 internal sealed class SilentEndPoint : EndPoint
 {
     public const string Name = "silent-endpoint";
@@ -13,7 +13,7 @@ internal sealed class SilentEndPoint : EndPoint
     public override string ToString() => Name;
 }
 
-/// <summary>Gives <see cref="SilentEndPoint"/> a listener that accepts nothing, and every other endpoint to the real transport.</summary>
+/// <summary>Creates a listener that accepts nothing for <see cref="SilentEndPoint"/>, and delegates every other endpoint to the real transport.</summary>
 internal sealed class SilentEndpointTransport(IConnectionListenerFactory inner) : IConnectionListenerFactory, IConnectionListenerFactorySelector
 {
     public bool CanBind(EndPoint endpoint) => endpoint is SilentEndPoint or IPEndPoint;

@@ -11,8 +11,8 @@ using Microsoft.Extensions.Logging;
 namespace Serving.Dataplane;
 
 /// <summary>
-/// Speaks TLS on a connection and hands the clear text on. Kestrel's own middleware needs a host's services; this needs
-/// none, and asks for the certificate at each handshake, so that a renewed one is used at once.
+/// Terminates TLS and passes the clear text on. Unlike Kestrel's middleware it needs no services of a host, and it selects the certificate
+/// at each handshake, so that a renewed one takes effect at once.
 /// </summary>
 internal sealed partial class TlsTermination(DataplaneEndpoint endpoint, TimeSpan handshakeTimeout, ILogger logger)
 {
@@ -64,7 +64,7 @@ internal sealed partial class TlsTermination(DataplaneEndpoint endpoint, TimeSpa
             ApplicationProtocols = Protocols,
             CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
             EnabledSslProtocols = TlsVersions.Spoken,
-            ServerCertificateContext = endpoint.Certificates!(name) ?? throw new AuthenticationException($"There is no certificate for {name ?? "a client that names no server"}."),
+            ServerCertificateContext = endpoint.Certificates!(name) ?? throw new AuthenticationException($"No certificate for {name ?? "a client that sends no server name (SNI)"}."),
         };
         endpoint.ConfigureTls?.Invoke(options);
         return new(options);
@@ -85,7 +85,7 @@ internal sealed partial class TlsTermination(DataplaneEndpoint endpoint, TimeSpa
 
         public string HostName { get; } = ssl.TargetHostName;
 
-#pragma warning disable SYSLIB0058 // The interface still wants what the cipher suite says in one.
+#pragma warning disable SYSLIB0058 // The interface still requires the obsolete members.
         public CipherAlgorithmType CipherAlgorithm => ssl.CipherAlgorithm;
 
         public int CipherStrength => ssl.CipherStrength;

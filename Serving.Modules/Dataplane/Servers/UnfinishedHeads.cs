@@ -1,7 +1,7 @@
 namespace Serving.Dataplane;
 
-/// <summary>Counts the connections that are within a head of several frames, up to a number.</summary>
-/// <param name="most">That number.</param>
+/// <summary>Counts the connections within a head of several frames, up to a limit.</summary>
+/// <param name="most">The limit.</param>
 internal sealed class UnfinishedHeads(int most)
 {
     private int _count;

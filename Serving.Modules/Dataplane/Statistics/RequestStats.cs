@@ -1,8 +1,8 @@
 namespace Serving.Dataplane.Statistics;
 
 /// <summary>
-/// Counts requests as they come and go, and averages their number over the time since the last report. Two requests of
-/// half a second each make an average concurrency of one over a second.
+/// Counts requests and computes the average concurrency since the last report. Two requests of half a second each make an average
+/// concurrency of one over a second.
 /// </summary>
 public sealed class RequestStats
 {
@@ -17,7 +17,7 @@ public sealed class RequestStats
     private double _proxiedConcurrencySeconds;
     private double _seconds;
 
-    /// <summary>Starts to count.</summary>
+    /// <summary>Starts the first reporting period.</summary>
     public RequestStats(TimeProvider time)
     {
         ArgumentNullException.ThrowIfNull(time);
@@ -25,8 +25,8 @@ public sealed class RequestStats
         _lastChange = time.GetTimestamp();
     }
 
-    /// <summary>Counts a request in.</summary>
-    /// <param name="proxied">Whether it came through an activator, which counted it too.</param>
+    /// <summary>Records the start of a request.</summary>
+    /// <param name="proxied">Whether it came through an activator, which counts it too.</param>
     public void Begin(bool proxied)
     {
         lock (_lock)
@@ -40,7 +40,7 @@ public sealed class RequestStats
         }
     }
 
-    /// <summary>Counts out a request that was counted in with the same <paramref name="proxied"/>.</summary>
+    /// <summary>Records the end of a request that started with the same <paramref name="proxied"/>.</summary>
     public void End(bool proxied)
     {
         lock (_lock)
@@ -51,7 +51,7 @@ public sealed class RequestStats
         }
     }
 
-    /// <summary>What happened since the last report; the next one starts here.</summary>
+    /// <summary>Reports the period since the last report and starts the next one.</summary>
     public RequestStatsReport Report()
     {
         lock (_lock)

@@ -1,9 +1,9 @@
 namespace Serving.Dataplane.Statistics;
 
-/// <summary>One measurement of the requests that a pod or an activator handles, as the autoscaler reads it (Knative's <c>metrics.Stat</c>).</summary>
+/// <summary>The request statistics of a pod or an activator for one reporting period, as the autoscaler reads them (Knative's <c>metrics.Stat</c>).</summary>
 public readonly record struct Stat
 {
-    /// <summary>Who measured: the pod's name.</summary>
+    /// <summary>The name of the reporting pod.</summary>
     public string PodName { get; init => field = value ?? ""; }
 
     /// <summary>Requests in flight, averaged over the reporting period.</summary>
@@ -18,9 +18,9 @@ public readonly record struct Stat
     /// <summary>The part of <see cref="RequestCount"/> that came through an activator.</summary>
     public double ProxiedRequestCount { get; init; }
 
-    /// <summary>Seconds since the measuring process started.</summary>
+    /// <summary>Uptime of the reporting process in seconds.</summary>
     public double ProcessUptime { get; init; }
 
-    /// <summary>When it was measured, in seconds since 1970-01-01 UTC; 0 when not told.</summary>
+    /// <summary>Time of the report, in seconds since 1970-01-01 UTC; 0 when unknown.</summary>
     public long Timestamp { get; init; }
 }

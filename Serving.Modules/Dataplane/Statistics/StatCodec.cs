@@ -18,7 +18,7 @@ public static class StatCodec
     private const int Delimited = 2;
     private const int Fixed32 = 5;
 
-    /// <summary>Encodes one measurement.</summary>
+    /// <summary>Encodes one stat.</summary>
     public static byte[] Encode(in Stat stat)
     {
         var bytes = new byte[Size(stat)];
@@ -26,7 +26,7 @@ public static class StatCodec
         return bytes;
     }
 
-    /// <summary>Appends one measurement to <paramref name="output"/>.</summary>
+    /// <summary>Appends one stat to <paramref name="output"/>.</summary>
     public static void Write(IBufferWriter<byte> output, in Stat stat)
     {
         ArgumentNullException.ThrowIfNull(output);
@@ -54,8 +54,8 @@ public static class StatCodec
         return bytes;
     }
 
-    /// <summary>Decodes one measurement.</summary>
-    /// <exception cref="InvalidDataException">The bytes are no valid protobuf message.</exception>
+    /// <summary>Decodes one stat.</summary>
+    /// <exception cref="InvalidDataException">The bytes are not a valid protobuf message.</exception>
     public static Stat Decode(ReadOnlySpan<byte> bytes)
     {
         var stat = new Stat { PodName = "" };
@@ -79,7 +79,7 @@ public static class StatCodec
     }
 
     /// <summary>Decodes the messages of one report (WireStatMessages).</summary>
-    /// <exception cref="InvalidDataException">The bytes are no valid protobuf message.</exception>
+    /// <exception cref="InvalidDataException">The bytes are not a valid protobuf message.</exception>
     public static IReadOnlyList<WireStatMessage> DecodeMessages(ReadOnlySpan<byte> bytes)
     {
         var messages = new List<WireStatMessage>();

@@ -1,12 +1,12 @@
 namespace Serving.Dataplane.Throttling;
 
 /// <summary>
-/// Lets a bounded number of requests through at once and holds a bounded number back, first come first served. The
-/// capacity may change at any time; with a capacity of 0 everybody waits. The lock guards a few words, never a wait.
+/// Limits the number of concurrent requests and queues a bounded number of others, first in, first out. The capacity may change at any time;
+/// at a capacity of 0 every request waits. The lock protects a few fields and is never held across a wait.
 /// </summary>
 public sealed class Breaker
 {
-    /// <summary>A capacity that never holds anybody back.</summary>
+    /// <summary>A capacity without a limit.</summary>
     public const int Unlimited = int.MaxValue;
 
     private readonly Lock _lock = new();
@@ -15,8 +15,8 @@ public sealed class Breaker
     private int _capacity;
     private int _active;
 
-    /// <param name="queueDepth">How many may wait; at least 1.</param>
-    /// <param name="capacity">How many may run at first; 0 or more.</param>
+    /// <param name="queueDepth">Maximum number of waiting requests; at least 1.</param>
+    /// <param name="capacity">Initial number of concurrent requests; 0 or more.</param>
     public Breaker(int queueDepth, int capacity)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(queueDepth, 1);
@@ -25,7 +25,7 @@ public sealed class Breaker
         _capacity = capacity;
     }
 
-    /// <summary>How many may run at once. Raising it lets waiting ones run; lowering it ends nobody's turn.</summary>
+    /// <summary>Maximum number of concurrent requests. Raising it admits waiting ones; lowering it does not interrupt running ones.</summary>
     public int Capacity
     {
         get => Volatile.Read(ref _capacity);
@@ -48,7 +48,7 @@ public sealed class Breaker
         }
     }
 
-    /// <summary>How many run or wait.</summary>
+    /// <summary>Number of running and waiting requests.</summary>
     public int InFlight
     {
         get
@@ -57,10 +57,10 @@ public sealed class Breaker
         }
     }
 
-    /// <summary>How many run.</summary>
+    /// <summary>Number of running requests.</summary>
     public int Active => Volatile.Read(ref _active);
 
-    /// <summary>How many wait.</summary>
+    /// <summary>Number of waiting requests.</summary>
     public int Waiting
     {
         get
@@ -69,12 +69,12 @@ public sealed class Breaker
         }
     }
 
-    /// <summary>Takes a turn when there is one now. A true result must be followed by <see cref="Exit"/>.</summary>
+    /// <summary>Acquires a slot if one is free. After true, call <see cref="Exit"/>.</summary>
     public bool TryEnter()
     {
         lock (_lock)
         {
-            // Those who wait come first.
+            // Waiting requests come first.
             if (_active >= _capacity || _waiters.Count != 0) return false;
             _active++;
             return true;
@@ -82,9 +82,9 @@ public sealed class Breaker
     }
 
     /// <summary>
-    /// Waits for a turn. A true result must be followed by <see cref="Exit"/>; false means the queue is full.
+    /// Waits for a slot. After true, call <see cref="Exit"/>; false means that the queue is full.
     /// </summary>
-    /// <exception cref="OperationCanceledException">The wait was cancelled; no turn was taken.</exception>
+    /// <exception cref="OperationCanceledException">The wait was cancelled; no slot was acquired.</exception>
     public ValueTask<bool> EnterAsync(CancellationToken cancellation)
     {
         Waiter waiter;
@@ -105,13 +105,13 @@ public sealed class Breaker
         return new(waiter.WaitAsync(cancellation));
     }
 
-    /// <summary>Gives a turn back.</summary>
+    /// <summary>Releases a slot.</summary>
     public void Exit()
     {
         Waiter? next = null;
         lock (_lock)
         {
-            if (_active == 0) throw new InvalidOperationException("A turn was given back that nobody had.");
+            if (_active == 0) throw new InvalidOperationException("Exit was called without a matching slot; call it once per successful TryEnter or EnterAsync.");
             if (_active > _capacity || (next = TakeFirst()) is null) _active--;
         }
 
@@ -144,7 +144,7 @@ public sealed class Breaker
         {
             lock (breaker._lock)
             {
-                // Whoever was given a turn in the meantime has it, and gives it back as usual.
+                // A request that was granted a slot before the cancellation keeps it and releases it as usual.
                 if (Node is null) return;
                 breaker._waiters.Remove(Node);
                 Node = null;

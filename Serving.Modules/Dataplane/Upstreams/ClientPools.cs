@@ -8,7 +8,7 @@ using Serving.Dataplane.Http2;
 
 namespace Serving.Dataplane;
 
-/// <summary>.NET's HTTP clients, one for clear text and one for each way to verify a destination, without anything that would change a request.</summary>
+/// <summary>.NET HTTP clients, one for clear text and one per <see cref="UpstreamTls"/>, with every feature that would change a request disabled.</summary>
 internal sealed class ClientPools : IDisposable
 {
     private const int MaxTlsPools = 256;
@@ -28,23 +28,23 @@ internal sealed class ClientPools : IDisposable
         _plain = Fresh(null);
     }
 
-    /// <summary>The client for destinations that are verified in this way; null for clear text.</summary>
+    /// <summary>The client for a TLS verification; null for clear text.</summary>
     public HttpMessageInvoker For(UpstreamTls? tls)
     {
         if (tls is null) return _plain;
         if (_tls.TryGetValue(tls, out var pool)) return pool;
 
-        // Trust that changes leaves pools behind; requests in flight keep theirs alive, idle ones are collected.
+        // Replaced trust leaves pools behind: requests in flight keep theirs alive, idle ones are collected.
         if (_tls.Count >= MaxTlsPools) _tls.Clear();
         return _tls.GetOrAdd(tls, Fresh);
     }
 
-    /// <summary>A client without a connection yet, for whoever must not meet one that was used before. The caller disposes it.</summary>
+    /// <summary>Creates a client without connections, for a request that must not use a reused one. The caller disposes it.</summary>
     public HttpMessageInvoker Fresh(UpstreamTls? tls) => new(Handler(_options, (context, cancellation) => ConnectAsync(context, tls, cancellation)));
 
     /// <summary>
-    /// Whether a request went out on a connection that had been used by others before: none was made to its destination since it began. Of one
-    /// that is long under way nobody knows any more.
+    /// Whether a request was sent on a reused connection: no connection to its destination was opened since the request started. For
+    /// long-running requests this is no longer known.
     /// </summary>
     public bool WasUsed(SessionRequest request) =>
         Stopwatch.GetElapsedTime(request.Began) < Memory && (!_connected.TryGetValue(request.RequestUri!.Authority, out var last) || last < request.Began);
@@ -55,13 +55,13 @@ internal sealed class ClientPools : IDisposable
         foreach (var pool in _tls.Values) pool.Dispose();
     }
 
-    // The client makes one connection after the other, for one waiting request each. Where nobody answers each would take its whole time limit
-    // behind those before it, so one that waited while an attempt failed has failed with it.
+    // The client opens connections one after the other, one per waiting request. When a destination does not respond, each request would wait
+    // for its own timeout after those before it, so a request that waited while an attempt failed fails with that attempt.
     private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, UpstreamTls? tls, CancellationToken cancellation)
     {
         var authority = context.InitialRequestMessage.RequestUri!.Authority;
         if (_failed.TryGetValue(authority, out var last) && context.InitialRequestMessage is SessionRequest { Began: var began } && began < last)
-            throw new TimeoutException($"No connection to {authority}: the attempt before failed while this one waited.");
+            throw new TimeoutException($"No connection to {authority}: the previous attempt failed while this one waited.");
         try
         {
             var connection = await ConnectAsync(context, _options.ConnectTimeout, tls, cancellation);
@@ -86,10 +86,10 @@ internal sealed class ClientPools : IDisposable
         }
     }
 
-    /// <summary>A handler of clients.</summary>
-    /// <param name="options">How to connect.</param>
+    /// <summary>Creates a handler for HTTP clients.</summary>
+    /// <param name="options">Connection options.</param>
     /// <param name="tls">How to verify the destination; null for clear text.</param>
-    /// <param name="connecting">Called before each connection is made; may throw to refuse it.</param>
+    /// <param name="connecting">Called before each connection is opened; may throw to prevent it.</param>
     internal static SocketsHttpHandler Handler(UpstreamOptions options, UpstreamTls? tls, Action connecting) => Handler(options, (context, cancellation) =>
     {
         connecting();
@@ -114,7 +114,7 @@ internal sealed class ClientPools : IDisposable
         UseProxy = false,
     };
 
-    // TLS is spoken here, as the client would verify the Host of the request instead of the destination's own name.
+    // TLS is handled here, because the client would verify the request's Host instead of the destination's own name.
     private static async ValueTask<Stream> ConnectAsync(
         SocketsHttpConnectionContext context, TimeSpan timeout, UpstreamTls? tls, CancellationToken cancellation)
     {

@@ -10,8 +10,8 @@ using Yarp.ReverseProxy.Forwarder;
 namespace Serving.Dataplane;
 
 /// <summary>
-/// Forwards with YARP's <see cref="IHttpForwarder"/>. Everything YARP would change on the way is switched off, so that
-/// the destination sees the request as the client sent it.
+/// Forwards with YARP's <see cref="IHttpForwarder"/>, with all of its transformations disabled: the destination receives the request as the
+/// client sent it.
 /// </summary>
 internal sealed partial class ForwarderUpstream : IUpstream, IDisposable
 {
@@ -30,7 +30,7 @@ internal sealed partial class ForwarderUpstream : IUpstream, IDisposable
         _logger = options.LoggerFactory.CreateLogger<ForwarderUpstream>();
         var services = new ServiceCollection();
 
-        // YARP logs two lines a request; what fails is logged here.
+        // YARP logs two lines per request; failures are logged here instead.
         services.AddSingleton<ILoggerFactory>(NullLoggerFactory.Instance);
         services.TryAddSingleton(typeof(ILogger<>), typeof(Logger<>));
         services.AddHttpForwarder();
@@ -46,7 +46,7 @@ internal sealed partial class ForwarderUpstream : IUpstream, IDisposable
         return error == ForwarderError.None ? UpstreamResult.Done : await OutcomeAsync(context, target, error, mayHaveArrived: false, cancellation);
     }
 
-    // As it came (RFC 8441) where the destination speaks HTTP/2 and takes that, else as an upgrade of HTTP/1.1.
+    // Sent as an extended CONNECT (RFC 8441) if the destination speaks HTTP/2 and supports it, otherwise as an HTTP/1.1 upgrade.
     private async ValueTask<UpstreamResult> ConnectAsync(HttpContext context, UpstreamTarget target, CancellationToken cancellation)
     {
         if (!target.Http2) return await UpgradeAsync(context, target, cancellation);
@@ -59,12 +59,12 @@ internal sealed partial class ForwarderUpstream : IUpstream, IDisposable
         return await UpgradeAsync(context, target, cancellation);
     }
 
-    // The client waits for the settings of a session before it sends an extended CONNECT. What goes wrong until then (a server of HTTP/1.1
-    // takes the preface for a bad request) is no HttpRequestException.
+    // The client waits for the SETTINGS frame before it sends an extended CONNECT. Failures until then (an HTTP/1.1 server rejects the preface
+    // as a bad request) are not HttpRequestExceptions.
     private static bool IsUnsupported(Exception? failure) =>
         failure is HttpIOException or HttpRequestException { HttpRequestError: HttpRequestError.ExtendedConnectNotSupported };
 
-    // The response may be tried for again, so nothing of this attempt may stay on it.
+    // The request may be retried, so nothing of this attempt may remain in the response.
     private static void Restart(HttpContext context)
     {
         context.Response.Clear();
@@ -72,8 +72,8 @@ internal sealed partial class ForwarderUpstream : IUpstream, IDisposable
         context.Features.Set<IForwarderErrorFeature>(null);
     }
 
-    // .NET's client sends a request without a body up to three times more when connections end without a response. A WebSocket has a
-    // connection to itself anyway, so it gets a client that connects once.
+    // .NET's client retries a request without a body up to three times when connections end without a response. A WebSocket has its own
+    // connection anyway, so it gets a client that connects once.
     private async ValueTask<UpstreamResult> UpgradeAsync(HttpContext context, UpstreamTarget target, CancellationToken cancellation)
     {
         var attempts = 0;

@@ -1,8 +1,8 @@
 namespace Serving.Dataplane;
 
 /// <summary>
-/// Remembers that a destination failed, so that one which fails fast does not look idle and attract every request. It is avoided for a
-/// while, twice as long each time, then one request at a time tries it until one succeeds. Any thread may use it; nothing waits.
+/// Tracks failures of a destination, so that one that fails fast does not look idle and attract every request. It is avoided for a while,
+/// doubling with each failure; then one trial request at a time is sent until one succeeds. Thread-safe and non-blocking.
 /// </summary>
 public sealed class PassiveHealth(TimeProvider time)
 {
@@ -14,11 +14,11 @@ public sealed class PassiveHealth(TimeProvider time)
     private int _failures;
     private int _trials;
 
-    /// <summary>Whether it should be left alone as long as there are others.</summary>
+    /// <summary>Whether to avoid the destination while there are others.</summary>
     public bool Avoided => Volatile.Read(ref _until) is not 0 and var until && (Volatile.Read(ref _trials) != 0 || time.GetTimestamp() < until);
 
-    /// <summary>A request is about to go there.</summary>
-    /// <returns>Whether it is in doubt, so that this request is a trial: pass this to <see cref="End"/>.</returns>
+    /// <summary>Records that a request is about to be sent.</summary>
+    /// <returns>Whether the request is a trial of a suspect destination; pass this to <see cref="End"/>.</returns>
     public bool Begin()
     {
         if (Volatile.Read(ref _until) == 0) return false;
@@ -26,8 +26,8 @@ public sealed class PassiveHealth(TimeProvider time)
         return true;
     }
 
-    /// <summary>The request has ended.</summary>
-    /// <param name="trial">What <see cref="Begin"/> said.</param>
+    /// <summary>Records the end of a request.</summary>
+    /// <param name="trial">The result of <see cref="Begin"/>.</param>
     /// <param name="result">How it ended.</param>
     public void End(bool trial, UpstreamResult result)
     {
@@ -38,7 +38,7 @@ public sealed class PassiveHealth(TimeProvider time)
                 Fail();
                 break;
 
-            // What began before the failure proves nothing.
+            // Requests that started before the failure prove nothing.
             case UpstreamResult.Done when trial:
                 lock (_lock) (_failures, _until) = (0, 0);
                 break;
@@ -49,7 +49,7 @@ public sealed class PassiveHealth(TimeProvider time)
     {
         lock (_lock)
         {
-            // Requests that were on their way together are one failure.
+            // Concurrent failed requests count as one failure.
             var now = time.GetTimestamp();
             if (_until != 0 && now < _until) return;
             var rest = First * Math.Pow(2, Math.Min(_failures, 10));

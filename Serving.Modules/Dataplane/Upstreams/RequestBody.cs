@@ -5,12 +5,12 @@ using Microsoft.AspNetCore.Http;
 namespace Serving.Dataplane;
 
 /// <summary>
-/// Sends the body of a request on as it arrives, while the response may be on its way already. Where the request may have to be sent
-/// again, what is little of it stays in the client's pipe, sent but not consumed, until the response has begun.
+/// Forwards a request body as it arrives, possibly while the response is already being received. If the request may have to be retried, a
+/// small body stays in the client's pipe, sent but not consumed, until the response starts.
 /// </summary>
 internal abstract class RequestBody
 {
-    /// <summary>The most bytes that are kept to be sent again. The client's pipe holds them anyway, so they cost no copy.</summary>
+    /// <summary>Maximum number of bytes kept for a retry. They are in the client's pipe anyway, so keeping them costs no copy.</summary>
     private const int MostKept = 64 * 1024;
 
     private volatile bool _keep;
@@ -19,21 +19,21 @@ internal abstract class RequestBody
     /// <summary>Whether the body can still be read from its start.</summary>
     public bool IsUnread { get; private set; }
 
-    /// <summary>What the client did wrong; null for nothing.</summary>
+    /// <summary>The client's error; null for none.</summary>
     public Exception? ClientFailure { get; private set; }
 
-    /// <summary>Begins with a request.</summary>
-    /// <param name="keep">Whether to keep what is little, to be sent again.</param>
+    /// <summary>Starts a request.</summary>
+    /// <param name="keep">Whether to keep a small body, so that the request can be retried.</param>
     public void Begin(bool keep)
     {
         (_keep, _stopped, IsUnread) = (keep, false, true);
         ClientFailure = null;
     }
 
-    /// <summary>The request is sent again: its body must be unread.</summary>
+    /// <summary>The request is being retried: its body must be unread.</summary>
     protected void Restart() => _stopped = false;
 
-    /// <summary>The response has begun: nothing is kept any longer.</summary>
+    /// <summary>The response has started: nothing is kept any longer.</summary>
     public void Release() => _keep = false;
 
     /// <summary>Ends a copy while it waits for the client.</summary>
@@ -43,17 +43,17 @@ internal abstract class RequestBody
         body.CancelPendingRead();
     }
 
-    /// <summary>What was read is in the hands of the sender.</summary>
+    /// <summary>Consumes what was read, now that the sender has it.</summary>
     /// <param name="body">The client's body.</param>
-    /// <param name="buffer">What was read of it: all of it.</param>
+    /// <param name="buffer">Everything that was read of it.</param>
     protected void Advance(PipeReader body, in ReadOnlySequence<byte> buffer)
     {
         IsUnread = _keep || buffer.IsEmpty;
         body.AdvanceTo(_keep ? buffer.Start : buffer.End, buffer.End);
     }
 
-    /// <summary>Copies the body to its end, or until it is stopped.</summary>
-    /// <returns>Whether it was copied to its end.</returns>
+    /// <summary>Copies the body until its end, or until stopped.</summary>
+    /// <returns>Whether the whole body was copied.</returns>
     protected async Task<bool> CopyAsync(PipeReader body)
     {
         var sent = 0L;
@@ -63,7 +63,7 @@ internal abstract class RequestBody
             var buffer = read.Buffer;
             if (read.IsCanceled)
             {
-                // An attempt before this one may have left its cancellation behind.
+                // A previous attempt may have left its cancellation behind.
                 body.AdvanceTo(buffer.Start);
                 if (_stopped) return false;
                 continue;
@@ -97,13 +97,13 @@ internal abstract class RequestBody
         }
     }
 
-    /// <summary>Sends a part.</summary>
+    /// <summary>Sends a segment of the body.</summary>
     protected abstract ValueTask SendAsync(ReadOnlyMemory<byte> part);
 
-    /// <summary>No more has arrived.</summary>
+    /// <summary>All bytes received so far have been sent.</summary>
     protected virtual ValueTask FlushAsync() => default;
 
-    /// <summary>The body is at its end.</summary>
+    /// <summary>The body is complete.</summary>
     protected virtual ValueTask EndAsync() => default;
 
     private async ValueTask<ReadResult> ReadAsync(PipeReader body)

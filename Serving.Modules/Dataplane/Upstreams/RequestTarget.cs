@@ -3,10 +3,10 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace Serving.Dataplane;
 
-/// <summary>Reads path and query of a request exactly as the client wrote them.</summary>
+/// <summary>Returns path and query of a request exactly as the client sent them.</summary>
 internal static class RequestTarget
 {
-    /// <summary>The origin form (<c>/path?query</c>), undecoded; an absolute form loses its scheme and authority.</summary>
+    /// <summary>The origin form (<c>/path?query</c>), undecoded; from an absolute form, scheme and authority are removed.</summary>
     public static string Of(HttpContext context)
     {
         var raw = context.Features.Get<IHttpRequestFeature>()?.RawTarget;

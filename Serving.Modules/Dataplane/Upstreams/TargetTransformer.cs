@@ -5,8 +5,8 @@ using Yarp.ReverseProxy.Forwarder;
 namespace Serving.Dataplane;
 
 /// <summary>
-/// Copies a request as it is, but for what its <see cref="UpstreamTarget"/> says. The forwarder cuts a response that has begun whenever it
-/// fails; while <see cref="KeepResponse"/> holds, one whose caller has cancelled stays, as the caller ends it.
+/// Copies a request unchanged except for what its <see cref="UpstreamTarget"/> specifies. YARP aborts a started response on every failure;
+/// after <see cref="KeepResponse"/>, a response whose caller has cancelled is kept, because the caller completes it.
 /// </summary>
 internal sealed class TargetTransformer(UpstreamTarget target) : HttpTransformer, IHttpRequestLifetimeFeature, IHttpResetFeature
 {
@@ -24,7 +24,7 @@ internal sealed class TargetTransformer(UpstreamTarget target) : HttpTransformer
 
     private bool EndedByCaller => _caller.IsCancellationRequested && !_lifetime!.RequestAborted.IsCancellationRequested;
 
-    /// <summary>From now on a response is not cut once <paramref name="caller"/> is cancelled, unless the client is gone.</summary>
+    /// <summary>From now on a response is not aborted when <paramref name="caller"/> is cancelled, unless the client disconnected.</summary>
     public void KeepResponse(HttpContext context, CancellationToken caller)
     {
         var features = context.Features;
@@ -33,7 +33,7 @@ internal sealed class TargetTransformer(UpstreamTarget target) : HttpTransformer
         if (_reset is not null) features.Set<IHttpResetFeature>(this);
     }
 
-    /// <summary>Takes <see cref="KeepResponse"/> back.</summary>
+    /// <summary>Reverts <see cref="KeepResponse"/>.</summary>
     public void Release(HttpContext context)
     {
         context.Features.Set(_lifetime);
@@ -77,7 +77,7 @@ internal sealed class TargetTransformer(UpstreamTarget target) : HttpTransformer
         httpContext.Response.Headers.Remove(DataplaneHeaders.Unserved);
         if (proxyResponse is not null && StreamsWithoutLength(httpContext, proxyResponse))
         {
-            // A client waits for the headers of an event stream long before its first event.
+            // A client may need the headers of an event stream long before the first event.
             await httpContext.Response.Body.FlushAsync(cancellationToken);
         }
 
@@ -91,7 +91,7 @@ internal sealed class TargetTransformer(UpstreamTarget target) : HttpTransformer
         && !HttpMethods.IsConnect(context.Request.Method)
         && !IsGrpc(response);
 
-    // A gRPC answer may consist of trailers alone, which must then stand in the header block that ends the stream.
+    // A gRPC response may consist of trailers only, which must then be in the header block that ends the stream.
     private static bool IsGrpc(HttpResponseMessage response) =>
         response.Content.Headers.ContentType?.MediaType?.StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase) == true;
 

@@ -4,11 +4,11 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace Serving.Dataplane;
 
-/// <summary>Speaks TLS to a destination and makes it prove who it is, as <see cref="UpstreamTls"/> asks.</summary>
+/// <summary>Performs the TLS handshake with a destination and verifies it as <see cref="UpstreamTls"/> specifies.</summary>
 internal static class TlsHandshake
 {
-    /// <summary>TLS over a connection, which it owns from now on, whatever comes of it.</summary>
-    /// <exception cref="AuthenticationException">The destination is not who it should be, or refuses.</exception>
+    /// <summary>Starts TLS on a stream, and takes ownership of the stream even on failure.</summary>
+    /// <exception cref="AuthenticationException">The destination could not be verified, or it refused the handshake.</exception>
     /// <exception cref="IOException">The connection ended.</exception>
     public static async Task<SslStream> OverAsync(Stream connection, UpstreamTls tls, SslApplicationProtocol protocol, CancellationToken cancellation)
     {
@@ -39,7 +39,7 @@ internal static class TlsHandshake
         };
     }
 
-    // The names are those of the system, not of DNS: one may be longer than a host name's label can be.
+    // These are system names rather than DNS names: they may exceed the length of a DNS label.
     private static bool Carries(X509Certificate? certificate, IReadOnlyList<string> names, SslPolicyErrors errors) =>
         (errors & ~SslPolicyErrors.RemoteCertificateNameMismatch) == SslPolicyErrors.None
         && certificate is X509Certificate2 peer

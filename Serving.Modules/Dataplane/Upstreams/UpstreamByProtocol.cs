@@ -5,8 +5,7 @@ using Serving.Dataplane.Http2;
 namespace Serving.Dataplane;
 
 /// <summary>
-/// Gives HTTP/1.1 and HTTP/2 to the upstreams made for them, and the rest (WebSockets of HTTP/2 clients) to YARP. What is not needed is
-/// not loaded.
+/// Delegates HTTP/1.1 and HTTP/2 to their own upstreams, and the rest (WebSockets of HTTP/2 clients) to YARP. Each is created on first use.
 /// </summary>
 internal sealed class UpstreamByProtocol(UpstreamOptions options) : IUpstream, IDisposable
 {

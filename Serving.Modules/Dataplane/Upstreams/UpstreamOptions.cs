@@ -3,21 +3,21 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Serving.Dataplane;
 
-/// <summary>How an upstream connects.</summary>
+/// <summary>Connection options of an upstream.</summary>
 public sealed record UpstreamOptions
 {
-    /// <summary>How long one attempt to connect may take.</summary>
+    /// <summary>Timeout of one attempt to connect.</summary>
     public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>How long a connection without a request is kept. Some servers close theirs after 5 s, so it is shorter.</summary>
+    /// <summary>How long an idle connection is kept. Shorter than the 5 s after which some servers close theirs.</summary>
     public TimeSpan IdleConnectionTimeout { get; init; } = TimeSpan.FromSeconds(4);
 
-    /// <summary>Connections without a request that are kept to one destination; more are closed.</summary>
+    /// <summary>Maximum number of idle connections per destination.</summary>
     public int MostIdleConnections { get; init; } = 1000;
 
-    /// <summary>What bounds the heads of responses, with those of requests.</summary>
+    /// <summary>The budget shared by the heads of responses and requests.</summary>
     public HeadBudget HeadBudget { get; init; } = HeadBudget.Shared;
 
-    /// <summary>Where it logs.</summary>
+    /// <summary>Creates the loggers.</summary>
     public ILoggerFactory LoggerFactory { get; init; } = NullLoggerFactory.Instance;
 }

@@ -2,12 +2,12 @@ using System.Runtime.CompilerServices;
 
 namespace Serving.Dataplane;
 
-/// <summary>Makes upstreams.</summary>
+/// <summary>Creates upstreams.</summary>
 public static class Upstreams
 {
     /// <summary>
-    /// Makes an upstream with connection pools of its own. One is enough for a process; it may be used concurrently and
-    /// for any number of destinations. Dispose it (it is <see cref="IDisposable"/>) to close its connections.
+    /// Creates an upstream with its own connection pools. One per process is enough: it is thread-safe and serves any number of destinations.
+    /// Dispose it (it is <see cref="IDisposable"/>) to close its connections.
     /// </summary>
     public static IUpstream Create(UpstreamOptions options)
     {
@@ -15,7 +15,7 @@ public static class Upstreams
         return new UpstreamByProtocol(options);
     }
 
-    /// <summary>Makes one that leaves everything to YARP.</summary>
+    /// <summary>Creates an upstream that uses YARP for everything.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     internal static IUpstream CreateForwarder(UpstreamOptions options) => new ForwarderUpstream(options);
 }

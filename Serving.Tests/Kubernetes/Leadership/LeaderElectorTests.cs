@@ -134,7 +134,7 @@ public sealed class LeaderElectorTests
         var ending = () => _time.Advance(TimeSpan.FromSeconds(40));
 
         ending.Should().NotThrow();
-        failures.Of("A callback of a cancellation").Should().ContainMatch("*ending the work of this test*");
+        failures.Of("A cancellation callback").Should().ContainMatch("*ending the work of this test*");
     }
 
     [Test]

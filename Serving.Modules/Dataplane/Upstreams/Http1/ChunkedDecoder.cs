@@ -3,7 +3,7 @@ using System.Buffers;
 namespace Serving.Dataplane.Http1;
 
 /// <summary>
-/// Takes the chunks off a body as it arrives. Extensions are dropped, and so are trailers unless somebody collects them.
+/// Decodes a chunked body incrementally. Chunk extensions are dropped, and so are trailers unless a collector is set.
 /// </summary>
 internal struct ChunkedDecoder
 {
@@ -23,16 +23,16 @@ internal struct ChunkedDecoder
         End,
     }
 
-    /// <summary>Where trailers go; null to drop them.</summary>
+    /// <summary>Collects trailers; null to drop them.</summary>
     public List<KeyValuePair<string, string>>? Trailers { get; init; }
 
-    /// <summary>Whether the last chunk and the trailers are through.</summary>
+    /// <summary>Whether the last chunk and the trailers have been read.</summary>
     public readonly bool IsDone => _part == Part.End;
 
-    /// <summary>Takes what it can of <paramref name="input"/> and says how much that was; the rest comes again with more behind it.</summary>
-    /// <param name="input">What has arrived.</param>
-    /// <param name="output">Takes the data; null to drop it.</param>
-    /// <exception cref="Http1FormatException">It is not in chunks.</exception>
+    /// <summary>Decodes <paramref name="input"/> and returns how much was consumed; pass the rest again, followed by new bytes.</summary>
+    /// <param name="input">The bytes received.</param>
+    /// <param name="output">Receives the data; null to drop it.</param>
+    /// <exception cref="Http1FormatException">The chunked encoding is malformed.</exception>
     public int Decode(ReadOnlySpan<byte> input, IBufferWriter<byte>? output)
     {
         var taken = 0;
@@ -68,7 +68,7 @@ internal struct ChunkedDecoder
             return 0;
         }
 
-        // Unlike in a head, a lone line feed has no excuse here: no program writes chunks by hand.
+        // Unlike in a head, a bare line feed is not tolerated: chunks are never written by hand.
         if (feed == 0 || input[feed - 1] != '\r' || feed > MaxLine) throw Malformed();
         var line = input[..(feed - 1)];
         switch (_part)
@@ -107,5 +107,5 @@ internal struct ChunkedDecoder
         return size;
     }
 
-    private static Http1FormatException Malformed() => new("The program's response is not in proper chunks.");
+    private static Http1FormatException Malformed() => new("The program's response has a malformed chunked encoding.");
 }

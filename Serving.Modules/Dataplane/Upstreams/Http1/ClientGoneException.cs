@@ -1,4 +1,4 @@
 namespace Serving.Dataplane.Http1;
 
-/// <summary>The client takes no more of the response: nobody's fault but its own, and nobody is told.</summary>
-internal sealed class ClientGoneException() : OperationCanceledException("The client takes no more of the response.");
+/// <summary>The client disconnected before it read the whole response. Not an error: it is not reported.</summary>
+internal sealed class ClientGoneException() : OperationCanceledException("The client disconnected before it read the whole response.");

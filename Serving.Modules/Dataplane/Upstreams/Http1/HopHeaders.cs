@@ -4,10 +4,10 @@ using Microsoft.Extensions.Primitives;
 
 namespace Serving.Dataplane.Http1;
 
-/// <summary>Knows the headers that speak of one connection and end with it (RFC 9110, section 7.6.1).</summary>
+/// <summary>The hop-by-hop headers (RFC 9110, section 7.6.1).</summary>
 internal static class HopHeaders
 {
-    /// <summary>Whether a header never travels on. An upgrade's own headers are written apart.</summary>
+    /// <summary>Whether a header is never forwarded. The headers of an upgrade are written separately.</summary>
     public static bool Contains(ReadOnlySpan<char> name) => name.Length switch
     {
         2 => Is(name, "TE"),
@@ -39,11 +39,11 @@ internal static class HopHeaders
         return false;
     }
 
-    /// <summary>Whether an option of a Connection header names nothing that would travel on.</summary>
+    /// <summary>Whether an option of a Connection header names no header that would be forwarded.</summary>
     public static bool IsOption(ReadOnlySpan<byte> option) =>
         Ascii.EqualsIgnoreCase(option, "close") || Ascii.EqualsIgnoreCase(option, "HTTP2-Settings") || (option.Length <= 19 && IsHopHeader(option));
 
-    /// <summary>Takes off the headers that a Connection header names. What frames a request is not for it to name.</summary>
+    /// <summary>Removes the headers named by the Connection header, except those that frame the request.</summary>
     public static void RemoveNamed(IHeaderDictionary headers, in StringValues connection)
     {
         for (var i = 0; i < connection.Count; i++)
@@ -55,7 +55,7 @@ internal static class HopHeaders
         }
     }
 
-    /// <summary>Whether a Connection header can name further headers that end with the connection.</summary>
+    /// <summary>Whether a Connection header may name further hop-by-hop headers.</summary>
     public static bool NamesOthers(in StringValues connection) =>
         connection.Count > 1
         || (connection.Count == 1 && connection[0] is { } only && !Is(only, "keep-alive") && !Is(only, "close") && !Is(only, "Upgrade"));

@@ -5,8 +5,8 @@ using System.Net.Sockets;
 namespace Serving.Dataplane.Http1;
 
 /// <summary>
-/// A connection to a destination with a window on what has arrived. Between requests it owns nothing but its socket, and TLS over it; its
-/// buffers are rented for the time of an exchange.
+/// A connection to a destination and its receive buffer. While idle it holds only its socket and the TLS stream on it; buffers are rented for
+/// the duration of an exchange.
 /// </summary>
 internal sealed class Http1Connection : IDisposable
 {
@@ -26,30 +26,30 @@ internal sealed class Http1Connection : IDisposable
         Exchange = new Http1Exchange(this);
     }
 
-    /// <summary>What is done on this connection, one request after the other.</summary>
+    /// <summary>The exchange that uses this connection, one request after the other.</summary>
     public Http1Exchange Exchange { get; }
 
-    /// <summary>What bounds the heads of the responses of all connections.</summary>
+    /// <summary>The budget shared by the response heads of all connections.</summary>
     public HeadBudget Heads { get; }
 
-    /// <summary>Whether it has served a request before, so that its end may have crossed the next one.</summary>
+    /// <summary>Whether it has served a request before, so that the peer may close it while the next one is being sent.</summary>
     public bool IsReused { get; set; }
 
-    /// <summary>When it was last given back.</summary>
+    /// <summary>When it was last returned to the pool.</summary>
     public long IdleSince { get; set; }
 
-    /// <summary>What has arrived and is not consumed.</summary>
+    /// <summary>Bytes received and not consumed yet.</summary>
     public ReadOnlySpan<byte> Buffered => _received.AsSpan(_start, _end - _start);
 
-    /// <summary>The same, to be awaited over.</summary>
+    /// <summary>The same bytes as memory, for use across awaits.</summary>
     public ReadOnlyMemory<byte> BufferedMemory => _received.AsMemory(_start, _end - _start);
 
-    /// <summary>Whether it is open and silent, as an idle one has to be.</summary>
+    /// <summary>Whether it is open with no bytes to read, as an idle connection must be.</summary>
     public bool IsUsable()
     {
         try
         {
-            // Readable means closed, or an answer that nobody asked for.
+            // Readable means closed, or an unsolicited response.
             return !_socket.Poll(0, SelectMode.SelectRead);
         }
         catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
@@ -58,14 +58,14 @@ internal sealed class Http1Connection : IDisposable
         }
     }
 
-    /// <summary>Rents what an exchange needs.</summary>
+    /// <summary>Rents the buffers of an exchange.</summary>
     public void Open()
     {
         _received = ArrayPool<byte>.Shared.Rent(BufferSize);
         (_start, _end) = (0, 0);
     }
 
-    /// <summary>Gives back what was rented. No receive may be under way.</summary>
+    /// <summary>Returns the rented buffers. No receive may be pending.</summary>
     public void Close()
     {
         var received = _received;
@@ -76,9 +76,9 @@ internal sealed class Http1Connection : IDisposable
 
     public void Consume(int bytes) => _start += bytes;
 
-    /// <summary>Waits for more bytes after those that are there; 0 when the other side has closed.</summary>
-    /// <param name="limit">The most that may be unconsumed.</param>
-    /// <exception cref="Http1FormatException">That is reached.</exception>
+    /// <summary>Receives more bytes after the unconsumed ones; 0 when the peer has closed.</summary>
+    /// <param name="limit">Maximum number of unconsumed bytes.</param>
+    /// <exception cref="Http1FormatException">The limit is reached.</exception>
     public ValueTask<int> ReceiveAsync(int limit)
     {
         if (_start == _end) (_start, _end) = (0, 0);
@@ -102,7 +102,7 @@ internal sealed class Http1Connection : IDisposable
         while (!bytes.IsEmpty) bytes = bytes[await _socket.SendAsync(bytes, SocketFlags.None)..];
     }
 
-    /// <summary>Says that nothing more will be sent.</summary>
+    /// <summary>Shuts down the sending direction.</summary>
     public ValueTask EndSendingAsync()
     {
         if (_tls is not null) return new ValueTask(_tls.ShutdownAsync());
@@ -110,31 +110,31 @@ internal sealed class Http1Connection : IDisposable
         return ValueTask.CompletedTask;
     }
 
-    /// <summary>Ends whatever is under way; its awaiters get a <see cref="SocketException"/> or <see cref="ObjectDisposedException"/>.</summary>
+    /// <summary>Aborts pending operations, which then throw a <see cref="SocketException"/> or an <see cref="ObjectDisposedException"/>.</summary>
     public void Dispose()
     {
-        // The socket first: it ends what TLS waits for.
+        // The socket first: this ends the operations that TLS waits for.
         _socket.Dispose();
         _tls?.Dispose();
     }
 
-    /// <summary>Ends it in such a way that the destination knows at once that nobody waits for a response.</summary>
+    /// <summary>Resets the connection, so that the destination knows at once that nothing waits for a response.</summary>
     public void Abort()
     {
         try
         {
-            // With a reset. An orderly end would look like a client that has only said all it has to say.
+            // A graceful close would look like a client that has only finished sending.
             _socket.LingerState = new LingerOption(true, 0);
         }
         catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
         {
-            // It has ended already.
+            // It is closed already.
         }
 
         Dispose();
     }
 
-    // An end that nobody announced is the same to TLS as to TCP: callers tell it from a fault of the client by its kind.
+    // A close without close_notify is reported as a TCP reset: callers tell it from a fault of the client by the exception type.
     private async ValueTask<int> ReceiveByTlsAsync(SslStream tls, Memory<byte> window)
     {
         try
@@ -171,7 +171,7 @@ internal sealed class Http1Connection : IDisposable
     private void MakeRoom(int limit)
     {
         var length = _end - _start;
-        if (length >= limit) throw new Http1FormatException($"The program sent more than {limit} bytes where a line or a header should have ended.");
+        if (length >= limit) throw new Http1FormatException($"The program sent a line or a head longer than {limit} bytes.");
         if (_start != 0)
         {
             _received.AsSpan(_start, length).CopyTo(_received);

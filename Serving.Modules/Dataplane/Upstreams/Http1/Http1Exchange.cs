@@ -8,13 +8,13 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Serving.Dataplane.Http1;
 
 /// <summary>
-/// One request and its answer on one connection. Both directions run at once, so that an answer may begin, and even end,
-/// before the request does:
+/// One request and its response on one connection. Both directions run concurrently, so the response may start, and even end, before the
+/// request does:
 /// <code>
 ///   client ── BodyReader ──► RequestBody ──────► socket ──► destination
 ///   client ◄── BodyWriter ◄── CopyBody ◄── head ◄── socket ◄── destination
 /// </code>
-/// One object serves a connection for its life, one request after the other.
+/// An instance belongs to one connection and serves its requests one after the other.
 /// </summary>
 internal sealed class Http1Exchange(Http1Connection connection)
 {
@@ -34,19 +34,19 @@ internal sealed class Http1Exchange(Http1Connection connection)
     /// <summary>Whether the connection can take another request.</summary>
     public bool IsReusable { get; private set; }
 
-    /// <summary>What failed, unless it is done.</summary>
+    /// <summary>The failure, if the exchange is not done.</summary>
     public Exception? Failure { get; private set; }
 
-    /// <summary>Whether the client's request was at fault.</summary>
+    /// <summary>Whether the client's request caused the failure.</summary>
     public bool FailedByClient { get; private set; }
 
-    /// <summary>What the queue-proxy at the other end said of its program; <see cref="UpstreamResult.Done"/> when it said nothing.</summary>
+    /// <summary>What the queue-proxy at the destination reports about its program; <see cref="UpstreamResult.Done"/> if nothing.</summary>
     public UpstreamResult Unserved { get; private set; }
 
     /// <summary>Whether the request's body can still be read from its start.</summary>
     public bool IsBodyUnread => _body.IsUnread;
 
-    /// <summary>Sends the request and copies the answer. When it returns nothing of it is under way any more.</summary>
+    /// <summary>Sends the request and copies the response. When it returns, no operation of either is pending.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<Http1Outcome> RunAsync(HttpContext context, UpstreamTarget target, RequestShape shape, CancellationToken cancellation)
     {
@@ -89,7 +89,7 @@ internal sealed class Http1Exchange(Http1Connection connection)
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask ExchangeAsync(HttpContext context, UpstreamTarget target, RequestShape shape)
     {
-        if (!RequestHead.TryWrite(_output, context, target, shape)) throw new BadHttpRequestException("The request has a header that HTTP/1.1 cannot carry.");
+        if (!RequestHead.TryWrite(_output, context, target, shape)) throw new BadHttpRequestException("The request has a header that cannot be sent over HTTP/1.1.");
         var body = shape.HasBody ? context.Request.BodyReader : null;
         _requestSent = body is null || (!shape.ExpectsContinue && _body.TryAppendWhole(body, shape));
         await connection.SendAsync(_output.Written);
@@ -98,7 +98,7 @@ internal sealed class Http1Exchange(Http1Connection connection)
 
         var (head, status) = await ReceiveHeadAsync();
         var upgraded = status == StatusCodes.Status101SwitchingProtocols;
-        if (upgraded && !shape.Upgrade) throw new Http1FormatException("The program switched the protocol unasked.");
+        if (upgraded && !shape.Upgrade) throw new Http1FormatException("The program switched protocols without being asked to.");
         var answer = ResponseHead.CopyTo(context.Response, connection.Buffered[..head], status, HttpMethods.IsHead(context.Request.Method));
         connection.Consume(head);
         if (target.IsQueueProxy && answer.Unserved != UpstreamResult.Done)
@@ -118,7 +118,7 @@ internal sealed class Http1Exchange(Http1Connection connection)
         _keepAlive = answer.KeepAlive;
     }
 
-    // The length of the head that counts, and its status. Informational ones before it have no way through Kestrel.
+    // The length of the final head, and its status. Kestrel cannot send the informational heads before it.
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<(int Length, int Status)> ReceiveHeadAsync()
     {
@@ -129,7 +129,7 @@ internal sealed class Http1Exchange(Http1Connection connection)
             if (length == 0)
             {
                 scanned = connection.Buffered.Length;
-                if (await connection.ReceiveAsync(ResponseHead.MaxBytes) == 0) throw new IOException("The program closed the connection without a whole response.");
+                if (await connection.ReceiveAsync(ResponseHead.MaxBytes) == 0) throw new IOException("The program closed the connection before its response head was complete.");
                 _answered = true;
                 if (connection.Buffered.Length > HeadBudget.Ordinary) TakeRoom(3L * connection.Buffered.Length);
                 continue;
@@ -148,10 +148,10 @@ internal sealed class Http1Exchange(Http1Connection connection)
         }
     }
 
-    // A head is there once as bytes, and then as text of twice their size.
+    // A head is in memory as bytes, and then also as text of twice their size.
     private void TakeRoom(long bytes)
     {
-        if (!connection.Heads.TryGrow(_headRoom, bytes)) throw new Http1FormatException("The heads of the responses in flight are too large together.");
+        if (!connection.Heads.TryGrow(_headRoom, bytes)) throw new Http1FormatException("The response heads in flight exceed the memory budget.");
         _headRoom = bytes;
     }
 
@@ -162,7 +162,7 @@ internal sealed class Http1Exchange(Http1Connection connection)
         await response.StartAsync();
         var writer = response.BodyWriter;
 
-        // Kestrel takes no body for this one, whatever the destination says.
+        // Kestrel accepts no body for such a response, whatever the destination declares.
         IBufferWriter<byte>? output = response.StatusCode == StatusCodes.Status205ResetContent ? null : trailers?.OutputTo(writer) ?? writer;
         var left = answer.Length;
         var (unsent, streams) = (false, answer.Body != BodyKind.Length);
@@ -177,7 +177,7 @@ internal sealed class Http1Exchange(Http1Connection connection)
                 if (answer.Body == BodyKind.Length ? left == 0 : _chunks.IsDone) break;
             }
 
-            // What is there goes out before more is waited for, and so does the bare head of a stream.
+            // Flush before waiting for more, and flush the head of a stream even without data.
             if (unsent)
             {
                 if ((await writer.FlushAsync()).IsCompleted) throw new ClientGoneException();
@@ -190,7 +190,7 @@ internal sealed class Http1Exchange(Http1Connection connection)
             (unsent, streams) = (false, false);
             if (await connection.ReceiveAsync(ResponseHead.MaxBytes) != 0) continue;
             if (answer.Body == BodyKind.UntilClose) break;
-            throw new IOException("The program closed the connection within its response.");
+            throw new IOException("The program closed the connection before its response was complete.");
         }
 
         trailers?.End(writer);
@@ -225,7 +225,7 @@ internal sealed class Http1Exchange(Http1Connection connection)
         }
         finally
         {
-            // Towards the client there is no half of a connection to close.
+            // Kestrel cannot half-close the connection to the client.
             await ended.CancelAsync();
             connection.Dispose();
             await sending;
@@ -254,7 +254,7 @@ internal sealed class Http1Exchange(Http1Connection connection)
 
     private async Task<bool> SendWhenWelcomeAsync(PipeReader body, bool chunked, TaskCompletionSource<bool> welcome)
     {
-        // A destination that has never heard of the expectation waits for the body.
+        // A destination that does not implement Expect: 100-continue waits for the body.
         var told = await Task.WhenAny(welcome.Task, Task.Delay(ContinueTimeout)) == welcome.Task;
         return (!told || await welcome.Task) && await SendBodyAsync(body, chunked);
     }
@@ -267,12 +267,12 @@ internal sealed class Http1Exchange(Http1Connection connection)
         }
         catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
         {
-            // The destination takes no more of it; what it answers decides.
+            // The destination reads no more of the body; its response decides.
             return false;
         }
         catch (Exception exception) when (exception is IOException or OperationCanceledException)
         {
-            // Half a request must not look like a whole one.
+            // A truncated request must not look complete.
             Failure ??= exception;
             FailedByClient = true;
             connection.Dispose();
@@ -288,7 +288,7 @@ internal sealed class Http1Exchange(Http1Connection connection)
         _sending = null;
         if (!sending.IsCompleted && outcome == Http1Outcome.Done)
         {
-            // The answer came before the request was through: the client gets it now, and a request that is as good as sent its last moment.
+            // The response completed before the request: the client gets it now, and the rest of the request gets a short time to finish.
             await context.Response.CompleteAsync();
             await Task.WhenAny(sending, Task.Delay(RequestEndGrace));
         }

@@ -1,4 +1,4 @@
 namespace Serving.Dataplane.Http1;
 
-/// <summary>The destination sent what is no HTTP/1.1 answer, or one that two readers could understand differently.</summary>
+/// <summary>The destination's response is not valid HTTP/1.1, or is ambiguous.</summary>
 internal sealed class Http1FormatException(string message) : IOException(message);

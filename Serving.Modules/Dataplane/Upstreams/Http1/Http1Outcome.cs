@@ -3,18 +3,18 @@ namespace Serving.Dataplane.Http1;
 /// <summary>How an exchange on one connection ended.</summary>
 internal enum Http1Outcome
 {
-    /// <summary>The answer was copied whole.</summary>
+    /// <summary>The whole response was copied.</summary>
     Done,
 
-    /// <summary>The connection ended before a byte of the answer came, as idle ones do.</summary>
+    /// <summary>The connection ended before the first byte of the response, as idle ones may.</summary>
     Stale,
 
-    /// <summary>The queue-proxy at the other end says that its program did not get the request; <see cref="Http1Exchange.Unserved"/> says how far it came.</summary>
+    /// <summary>The queue-proxy at the destination reports that its program did not get the request; <see cref="Http1Exchange.Unserved"/> says how far it got.</summary>
     Unserved,
 
-    /// <summary>It failed on the way.</summary>
+    /// <summary>It failed during the exchange.</summary>
     Failed,
 
-    /// <summary>The client or the caller gave up.</summary>
+    /// <summary>The client or the caller cancelled.</summary>
     Canceled,
 }

@@ -1,14 +1,14 @@
 namespace Serving.Dataplane.Http1;
 
-/// <summary>The idle connections to one destination, the last used first, so that the others can grow old.</summary>
-/// <param name="most">Connections that are kept.</param>
+/// <summary>The idle connections to one destination. The most recently used is taken first, so that surplus ones age out.</summary>
+/// <param name="most">Maximum number of idle connections.</param>
 internal sealed class Http1Pool(int most)
 {
     private readonly Lock _lock = new();
     private readonly List<Http1Connection> _idle = [];
     private bool _retired;
 
-    /// <summary>An idle connection that is open, or null.</summary>
+    /// <summary>Takes an open idle connection, or null.</summary>
     public Http1Connection? Take()
     {
         while (true)
@@ -26,7 +26,7 @@ internal sealed class Http1Pool(int most)
         }
     }
 
-    /// <summary>Keeps a connection for later; false when this pool is full or out of use.</summary>
+    /// <summary>Returns a connection to the pool; false when the pool is full or retired.</summary>
     public bool TryKeep(Http1Connection connection)
     {
         lock (_lock)
@@ -37,8 +37,8 @@ internal sealed class Http1Pool(int most)
         }
     }
 
-    /// <summary>Closes those idle since before <paramref name="oldest"/>. A pool that then has none is out of use for good.</summary>
-    /// <returns>Whether it is.</returns>
+    /// <summary>Closes connections idle since before <paramref name="oldest"/>. A pool that is then empty is retired.</summary>
+    /// <returns>Whether the pool is retired.</returns>
     public bool Sweep(long oldest)
     {
         var old = 0;

@@ -2,11 +2,11 @@ using System.IO.Pipelines;
 
 namespace Serving.Dataplane.Http1;
 
-/// <summary>Sends the body of a request over HTTP/1.1, in chunks when its length is not known.</summary>
-/// <param name="connection">Where to.</param>
+/// <summary>Sends a request body over HTTP/1.1, chunked when its length is unknown.</summary>
+/// <param name="connection">The connection to the destination.</param>
 internal sealed class Http1RequestBody(Http1Connection connection) : RequestBody
 {
-    /// <summary>The most bytes of one chunk.</summary>
+    /// <summary>Maximum size of a chunk in bytes.</summary>
     private const int MaxChunk = 32 * 1024;
 
     private SendBuffer _scratch = null!;
@@ -14,17 +14,17 @@ internal sealed class Http1RequestBody(Http1Connection connection) : RequestBody
 
     private static ReadOnlyMemory<byte> LastChunk { get; } = "0\r\n\r\n"u8.ToArray();
 
-    /// <summary>Begins with a request.</summary>
-    /// <param name="scratch">Where bytes are put together; it holds the head of the request.</param>
-    /// <param name="keep">Whether to keep what is little, to be sent again.</param>
+    /// <summary>Starts a request.</summary>
+    /// <param name="scratch">The send buffer; it contains the head of the request.</param>
+    /// <param name="keep">Whether to keep a small body, so that the request can be retried.</param>
     public void Begin(SendBuffer scratch, bool keep)
     {
         _scratch = scratch;
         Begin(keep);
     }
 
-    /// <summary>Puts what of the body has arrived behind the head, when that is all of it and it is little.</summary>
-    /// <returns>Whether the body is now in the buffer.</returns>
+    /// <summary>Appends the body to the head, if it is small and has arrived completely.</summary>
+    /// <returns>Whether the body is in the buffer.</returns>
     public bool TryAppendWhole(PipeReader body, in RequestShape shape)
     {
         if (shape.Chunked || shape.Length > _scratch.Free || !body.TryRead(out var read)) return false;
@@ -40,8 +40,8 @@ internal sealed class Http1RequestBody(Http1Connection connection) : RequestBody
         return true;
     }
 
-    /// <summary>Sends the body to its end, or until it is stopped.</summary>
-    /// <returns>Whether it was sent to its end.</returns>
+    /// <summary>Sends the body until its end, or until stopped.</summary>
+    /// <returns>Whether the whole body was sent.</returns>
     public Task<bool> SendAsync(PipeReader body, bool chunked)
     {
         _chunked = chunked;

@@ -13,8 +13,8 @@ using Serving.Dataplane.Requests;
 namespace Serving.Dataplane.Http1;
 
 /// <summary>
-/// Forwards over HTTP/1.1, straight between the socket (or the TLS over it) and Kestrel's pipes. Unlike an HTTP client it reads the
-/// answer while the request is still being sent, and it needs nothing of a host to start.
+/// Forwards over HTTP/1.1 directly between the socket (or its TLS stream) and Kestrel's pipes. Unlike an HTTP client it reads the response
+/// while the request is still being sent, and it starts without services of a host.
 /// </summary>
 internal sealed partial class Http1Upstream : IUpstream, IDisposable
 {
@@ -37,7 +37,7 @@ internal sealed partial class Http1Upstream : IUpstream, IDisposable
         var shape = RequestShape.Of(context);
         var pool = _pools.GetOrAdd(new Destination(target.Address, target.Tls), static (_, most) => new Http1Pool(most), _options.MostIdleConnections);
 
-        // What was sent twice perhaps is never sent again, so it must not meet an idle connection that turns out to be closed.
+        // A request that may have been sent twice is never sent again, so it must not use an idle connection that may be closed.
         var resent = target.Resent || context.Request.Headers.ContainsKey(DataplaneHeaders.Resent);
         var connection = resent ? null : pool.Take();
         var again = false;
@@ -61,7 +61,7 @@ internal sealed partial class Http1Upstream : IUpstream, IDisposable
                 catch (AuthenticationException exception)
                 {
                     LogFailed(_logger, target.Address, exception.Message);
-                    await PlainText.WriteErrorAsync(context, StatusCodes.Status502BadGateway, "the destination could not prove by TLS who it is");
+                    await PlainText.WriteErrorAsync(context, StatusCodes.Status502BadGateway, "the TLS certificate of the destination could not be verified");
                     return UpstreamResult.Failed;
                 }
             }
@@ -82,11 +82,11 @@ internal sealed partial class Http1Upstream : IUpstream, IDisposable
 
             if (outcome == Http1Outcome.Done) return unserved;
 
-            // A connection that was idle may be closed just as it is used again. Of a new one that is no excuse: the request was being worked on.
+            // The peer may close an idle connection just as it is reused. That does not apply to a new one: the request was being processed.
             if (outcome != Http1Outcome.Stale || !reused || !shape.IsReplayable(context.Request.Method))
                 return await OutcomeAsync(context, target, shape, exchange, outcome);
 
-            // Whoever gets it next, here or behind the destination, must not send it a third time.
+            // The next hop, here or behind the destination, must not send it a third time.
             context.Request.Headers[DataplaneHeaders.Resent] = "true";
             again = true;
             connection = null;
@@ -105,7 +105,7 @@ internal sealed partial class Http1Upstream : IUpstream, IDisposable
         var response = context.Response;
         if (outcome == Http1Outcome.Canceled)
         {
-            // What has begun ends as the caller thinks fit.
+            // The caller decides how a started response ends.
             if (!response.HasStarted) response.Clear();
             return UpstreamResult.Canceled;
         }
@@ -117,7 +117,7 @@ internal sealed partial class Http1Upstream : IUpstream, IDisposable
             return exchange.Unserved;
         }
 
-        LogFailed(_logger, target.Address, outcome == Http1Outcome.Unserved ? "its program did not get the request" : exchange.Failure?.Message);
+        LogFailed(_logger, target.Address, outcome == Http1Outcome.Unserved ? "the program did not get the request" : exchange.Failure?.Message);
         if (response.HasStarted)
         {
             context.Abort();
@@ -136,13 +136,13 @@ internal sealed partial class Http1Upstream : IUpstream, IDisposable
         return UpstreamResult.BadRequest;
     }
 
-    // Messages of sockets may hold addresses, which are nobody's business outside.
+    // Socket errors may contain addresses, which must not reach clients.
     private static string Reason(Http1Outcome outcome, Exception? failure) => (outcome, failure) switch
     {
         (Http1Outcome.Unserved, _) => "the program refused the connection, and too much of the request's body was read to send it to another",
         (_, Http1FormatException malformed) => malformed.Message,
         (Http1Outcome.Stale, _) => "the program closed the connection without a response",
-        _ => "the program closed the connection within its response",
+        _ => "the program closed the connection before its response was complete",
     };
 
     private void GiveBack(Http1Pool pool, Http1Connection connection)
@@ -194,6 +194,6 @@ internal sealed partial class Http1Upstream : IUpstream, IDisposable
     [LoggerMessage(2, LogLevel.Debug, "No connection to {Address}: {Reason}")]
     private static partial void LogNotConnected(ILogger logger, string reason, string address);
 
-    /// <summary>What a connection can be used for again: the same address, verified in the same way.</summary>
+    /// <summary>The key by which a connection is reused: the same address with the same TLS verification.</summary>
     private readonly record struct Destination(string Address, UpstreamTls? Tls);
 }

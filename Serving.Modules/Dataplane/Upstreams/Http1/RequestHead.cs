@@ -5,14 +5,13 @@ using Microsoft.Extensions.Primitives;
 namespace Serving.Dataplane.Http1;
 
 /// <summary>
-/// Writes the head of a request. Whatever the client's protocol let through, no byte is written that could end a line
-/// early.
+/// Writes the head of a request. Whatever the client's protocol permits, no byte is written that could end a line early.
 /// </summary>
 internal static class RequestHead
 {
     private static readonly SearchValues<char> Token = SearchValues.Create("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
 
-    /// <summary>Writes it; false when the client's request has a name, value or target that HTTP/1.1 cannot carry.</summary>
+    /// <summary>Writes the head; false when the request has a name, value or target that cannot be sent over HTTP/1.1.</summary>
     public static bool TryWrite(SendBuffer output, HttpContext context, in UpstreamTarget target, in RequestShape shape)
     {
         var request = context.Request;
@@ -45,13 +44,13 @@ internal static class RequestHead
         return TryEnd(output, headers, shape);
     }
 
-    /// <summary>Whether a header of the client goes on as it is, unless its connection named it.</summary>
+    /// <summary>Whether a client header is forwarded unchanged, unless its Connection header names it.</summary>
     public static bool Travels(in UpstreamTarget target, string name) =>
         !IsFraming(name) && !HopHeaders.Contains(name) && !IsChanged(target, name) && (target.IsQueueProxy || !IsResent(name));
 
     private static bool TryEnd(SendBuffer output, IHeaderDictionary headers, in RequestShape shape)
     {
-        // Whoever sends trailers, gRPC-Web for one, wants to know that they would be understood.
+        // gRPC-Web and other clients that expect trailers need to know that they are supported.
         if (headers.TE is [{ } te] && te.Equals("trailers", StringComparison.OrdinalIgnoreCase)) output.Append("TE: trailers\r\n"u8);
         if (shape.Upgrade)
         {
@@ -93,13 +92,13 @@ internal static class RequestHead
         return true;
     }
 
-    // Written apart; names with a colon are HTTP/2's own.
+    // Written separately; names that start with a colon are HTTP/2 pseudo-headers.
     private static bool IsFraming(string name) =>
         name.Length == 0 || name[0] == ':'
         || (name.Length == 4 && name.Equals("Host", StringComparison.OrdinalIgnoreCase))
         || (name.Length == 14 && name.Equals("Content-Length", StringComparison.OrdinalIgnoreCase));
 
-    // A mark between our own hops, which no program need see.
+    // Used between our own hops only; the program must not see it.
     private static bool IsResent(string name) => name.Length == DataplaneHeaders.Resent.Length && name.Equals(DataplaneHeaders.Resent, StringComparison.OrdinalIgnoreCase);
 
     private static bool IsChanged(in UpstreamTarget target, string name)

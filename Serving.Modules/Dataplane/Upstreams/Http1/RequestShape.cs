@@ -3,17 +3,17 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace Serving.Dataplane.Http1;
 
-/// <summary>How a request is framed, and what it asks of the connection.</summary>
-/// <param name="Length">The length of its body; null for none, or when it comes in chunks.</param>
-/// <param name="Chunked">Whether its body comes in chunks.</param>
-/// <param name="Upgrade">Whether it asks for another protocol.</param>
-/// <param name="ExpectsContinue">Whether the client waits to be told that its body is welcome.</param>
+/// <summary>The framing of a request, and what it asks of the connection.</summary>
+/// <param name="Length">The length of its body; null when it has none or is chunked.</param>
+/// <param name="Chunked">Whether its body is chunked.</param>
+/// <param name="Upgrade">Whether it asks for a protocol upgrade.</param>
+/// <param name="ExpectsContinue">Whether the client waits for <c>100 Continue</c> before it sends the body.</param>
 internal readonly record struct RequestShape(long? Length, bool Chunked, bool Upgrade, bool ExpectsContinue)
 {
-    /// <summary>Whether bytes of a body follow.</summary>
+    /// <summary>Whether it has a body.</summary>
     public bool HasBody => Chunked || Length > 0;
 
-    /// <summary>Reads the framing, which <see cref="RequestEntry"/> has judged.</summary>
+    /// <summary>Reads the framing, which <see cref="RequestEntry"/> has validated.</summary>
     public static RequestShape Of(HttpContext context)
     {
         var request = context.Request;
@@ -26,7 +26,7 @@ internal readonly record struct RequestShape(long? Length, bool Chunked, bool Up
         return new RequestShape(upgrade ? null : length, chunked, upgrade, expects);
     }
 
-    /// <summary>Whether it may be sent again when nobody knows if it arrived.</summary>
+    /// <summary>Whether it may be retried when it is unknown whether it arrived.</summary>
     public bool IsReplayable(string method) =>
         !HasBody && !Upgrade
         && (HttpMethods.IsGet(method) || HttpMethods.IsHead(method) || HttpMethods.IsOptions(method) || HttpMethods.IsTrace(method)

@@ -2,11 +2,11 @@ using System.Buffers;
 
 namespace Serving.Dataplane.Http1;
 
-/// <summary>Writes a response's body towards the client, who may leave at any moment.</summary>
+/// <summary>Writes a response body to a client that may disconnect at any time.</summary>
 internal static class ResponseBodyWriter
 {
-    /// <summary>As <c>Write</c> does, but a writer that has no room because its connection is gone is what it is, and no argument out of range.</summary>
-    /// <exception cref="ClientGoneException">The client is gone.</exception>
+    /// <summary>Like <c>Write</c>, but reports a writer whose connection is gone as such, instead of as an argument out of range.</summary>
+    /// <exception cref="ClientGoneException">The client disconnected.</exception>
     public static void WriteAll(this IBufferWriter<byte> writer, ReadOnlySpan<byte> bytes)
     {
         while (!bytes.IsEmpty)

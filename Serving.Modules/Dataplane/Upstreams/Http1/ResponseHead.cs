@@ -6,42 +6,42 @@ using Microsoft.Extensions.Primitives;
 
 namespace Serving.Dataplane.Http1;
 
-/// <summary>How the body of an answer ends.</summary>
+/// <summary>How the end of a response body is determined.</summary>
 internal enum BodyKind
 {
-    /// <summary>There is none.</summary>
+    /// <summary>There is no body.</summary>
     None,
 
-    /// <summary>After a number of bytes.</summary>
+    /// <summary>By Content-Length.</summary>
     Length,
 
-    /// <summary>With a last chunk.</summary>
+    /// <summary>By the last chunk.</summary>
     Chunked,
 
-    /// <summary>With the connection.</summary>
+    /// <summary>By the end of the connection.</summary>
     UntilClose,
 }
 
-/// <summary>What the head of an answer says about its connection and body.</summary>
-/// <param name="Body">How the body ends.</param>
-/// <param name="Length">Its length, where that is given.</param>
-/// <param name="KeepAlive">Whether the connection can be used again.</param>
+/// <summary>The framing of a response, and what its head says about the connection.</summary>
+/// <param name="Body">How the end of the body is determined.</param>
+/// <param name="Length">The Content-Length, if given.</param>
+/// <param name="KeepAlive">Whether the connection can be reused.</param>
 internal readonly record struct ResponseShape(BodyKind Body, long Length, bool KeepAlive)
 {
-    /// <summary>The trailers that it announces; null for none.</summary>
+    /// <summary>The announced trailers; null for none.</summary>
     public string? Trailer { get; init; }
 
-    /// <summary>What a queue-proxy says of its program; <see cref="UpstreamResult.Done"/> when it says nothing.</summary>
+    /// <summary>What a queue-proxy reports about its program; <see cref="UpstreamResult.Done"/> if nothing.</summary>
     public UpstreamResult Unserved { get; init; }
 }
 
 /// <summary>
-/// Reads heads of answers. It is strict where leniency lets two readers see different answers: no folded lines, no space
-/// before a colon, no control characters, one framing only.
+/// Parses response heads. It is strict where leniency makes a response ambiguous: no folded lines, no space before a colon, no control
+/// characters, exactly one framing.
 /// </summary>
 internal static class ResponseHead
 {
-    /// <summary>The most bytes a head may have.</summary>
+    /// <summary>Maximum size of a head in bytes.</summary>
     public const int MaxBytes = 1024 * 1024;
 
     private static readonly SearchValues<byte> Token = SearchValues.Create("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"u8);
@@ -52,7 +52,7 @@ internal static class ResponseHead
         "Location", "Set-Cookie", "Keep-Alive", "Accept-Ranges", "Access-Control-Allow-Origin", "X-Powered-By", "Expires", "X-Content-Type-Options",
     ];
 
-    /// <summary>The length of the head with the empty line that ends it, or 0 when that has not come. <paramref name="scanned"/> bytes have been seen before.</summary>
+    /// <summary>The length of the head including the final empty line, or 0 while incomplete. The first <paramref name="scanned"/> bytes were scanned before.</summary>
     public static int FindEnd(ReadOnlySpan<byte> bytes, int scanned)
     {
         var from = Math.Max(scanned - 3, 0);
@@ -68,7 +68,7 @@ internal static class ResponseHead
     }
 
     /// <summary>The status code of a head.</summary>
-    /// <exception cref="Http1FormatException">It does not start like an answer.</exception>
+    /// <exception cref="Http1FormatException">It does not start with a status line.</exception>
     public static int Status(ReadOnlySpan<byte> head)
     {
         if (!head.StartsWith("HTTP/1."u8) || head.Length < 13 || head[7] is not ((byte)'0' or (byte)'1') || head[8] != ' '
@@ -77,7 +77,7 @@ internal static class ResponseHead
         return status;
     }
 
-    /// <summary>Copies status and headers to <paramref name="response"/>, which stays unsent.</summary>
+    /// <summary>Copies status and headers to <paramref name="response"/> without starting it.</summary>
     /// <exception cref="Http1FormatException">The head is malformed or ambiguous.</exception>
     public static ResponseShape CopyTo(HttpResponse response, ReadOnlySpan<byte> head, int status, bool toHead)
     {
@@ -98,7 +98,7 @@ internal static class ResponseHead
             if (nameBytes.Length == 14 && Ascii.EqualsIgnoreCase(nameBytes, "content-length"u8))
             {
                 var one = Length(value);
-                if (length is { } before && before != one) throw new Http1FormatException("The program's response has two lengths.");
+                if (length is { } before && before != one) throw new Http1FormatException("The program's response has two different Content-Length values.");
                 length = one;
             }
             else if (nameBytes.Length == DataplaneHeaders.Unserved.Length && Ascii.EqualsIgnoreCase(nameBytes, DataplaneHeaders.Unserved))
@@ -112,7 +112,7 @@ internal static class ResponseHead
             else if (name.Equals("Transfer-Encoding", StringComparison.OrdinalIgnoreCase))
             {
                 if (chunked || !Ascii.EqualsIgnoreCase(value, "chunked"u8))
-                    throw new Http1FormatException($"The program's response has the transfer coding \"{Text(value)}\".");
+                    throw new Http1FormatException($"The program's response has the unsupported transfer coding \"{Text(value)}\".");
                 chunked = true;
             }
             else if (name.Equals("Connection", StringComparison.OrdinalIgnoreCase))
@@ -132,15 +132,15 @@ internal static class ResponseHead
         }
 
         if (others.Length != 0) RemoveNamed(headers, others);
-        if (chunked && length is not null) throw new Http1FormatException("The program's response has a length and comes in chunks.");
+        if (chunked && length is not null) throw new Http1FormatException("The program's response has both Content-Length and Transfer-Encoding: chunked.");
         return Shape(response, status, toHead, chunked, length, keepAlive) with { Unserved = unserved, Trailer = trailer };
     }
 
-    // IHeaderDictionary.Append would drop a value that is empty.
+    // IHeaderDictionary.Append drops empty values.
     private static void Add(IHeaderDictionary headers, string name, string value) =>
         headers[name] = headers.TryGetValue(name, out var others) ? StringValues.Concat(others, value) : value;
 
-    /// <summary>Reads a trailer. False for one that belongs to the connection or to a head.</summary>
+    /// <summary>Parses a trailer; false for one that is hop-by-hop or allowed only in a head.</summary>
     /// <exception cref="Http1FormatException">It is malformed.</exception>
     public static bool TryTrailer(ReadOnlySpan<byte> line, out KeyValuePair<string, string> trailer)
     {
@@ -161,7 +161,7 @@ internal static class ResponseHead
             : new ResponseShape(BodyKind.UntilClose, 0, false);
     }
 
-    // One line without its end; false at the empty one.
+    // One line without its line ending; false at the empty line.
     private static bool TryLine(ref ReadOnlySpan<byte> rest, out ReadOnlySpan<byte> line)
     {
         var feed = rest.IndexOf((byte)'\n');
@@ -174,7 +174,7 @@ internal static class ResponseHead
     private static void Split(ReadOnlySpan<byte> line, out ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value)
     {
         var colon = line.IndexOf((byte)':');
-        if (colon <= 0 || line[..colon].ContainsAnyExcept(Token)) throw new Http1FormatException("The program's response has a header line without a proper name.");
+        if (colon <= 0 || line[..colon].ContainsAnyExcept(Token)) throw new Http1FormatException("The program's response has a header line without a valid name.");
         name = line[..colon];
         value = line[(colon + 1)..].Trim(" \t"u8);
         if (value.ContainsAnyInRange((byte)0, (byte)8) || value.ContainsAnyInRange((byte)10, (byte)31) || value.Contains((byte)127))
@@ -184,7 +184,7 @@ internal static class ResponseHead
     private static long Length(ReadOnlySpan<byte> value)
     {
         if (value.IsEmpty || value.Length > 18 || value.ContainsAnyExceptInRange((byte)'0', (byte)'9') || !Utf8Parser.TryParse(value, out long length, out _))
-            throw new Http1FormatException($"The program's response has the length \"{Text(value)}\".");
+            throw new Http1FormatException($"The program's response has the invalid Content-Length \"{Text(value)}\".");
         return length;
     }
 
@@ -193,7 +193,7 @@ internal static class ResponseHead
         foreach (var option in options.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)) headers.Remove(option);
     }
 
-    // The names that nearly every answer has need no string of their own.
+    // Most responses contain these names; they need no string allocation.
     private static string Name(ReadOnlySpan<byte> name)
     {
         foreach (var common in Common)

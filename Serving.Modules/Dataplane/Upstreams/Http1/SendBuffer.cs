@@ -4,7 +4,7 @@ using System.Text;
 
 namespace Serving.Dataplane.Http1;
 
-/// <summary>Bytes that are put together to be sent at once. Rented while in use.</summary>
+/// <summary>Collects bytes that are sent together. Rented while in use.</summary>
 internal sealed class SendBuffer
 {
     private const int Size = 8 * 1024;
@@ -14,10 +14,10 @@ internal sealed class SendBuffer
 
     public ReadOnlyMemory<byte> Written => _bytes.AsMemory(0, _length);
 
-    /// <summary>How much fits without a larger buffer.</summary>
+    /// <summary>How many bytes fit without growing the buffer.</summary>
     public int Free => _bytes.Length - _length;
 
-    /// <summary>The whole buffer, to read into; what was written is then lost.</summary>
+    /// <summary>The whole buffer, for reading into; this overwrites what was written.</summary>
     public Memory<byte> Whole => _bytes;
 
     public void Open()
@@ -51,7 +51,7 @@ internal sealed class SendBuffer
         _length += written;
     }
 
-    /// <summary>Appends the size line of a chunk.</summary>
+    /// <summary>Appends the chunk-size line.</summary>
     public void AppendChunkSize(int size)
     {
         Utf8Formatter.TryFormat(size, Room(16), out var written, new StandardFormat('x'));

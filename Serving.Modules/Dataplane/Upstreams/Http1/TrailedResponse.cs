@@ -7,8 +7,8 @@ using Microsoft.AspNetCore.Http;
 namespace Serving.Dataplane.Http1;
 
 /// <summary>
-/// Passes the trailers of a response on that announced them. Kestrel has a place for them in HTTP/2 only, so over HTTP/1.1 the chunks of
-/// such a response are written here. Others never come here.
+/// Forwards a response that announces trailers. Kestrel supports trailers only over HTTP/2, so over HTTP/1.1 the chunks of such a response
+/// are written here. Other responses do not use this class.
 /// </summary>
 internal sealed class TrailedResponse
 {
@@ -17,10 +17,10 @@ internal sealed class TrailedResponse
 
     private TrailedResponse(HttpResponse response, bool chunks) => (_response, _chunks) = (response, chunks);
 
-    /// <summary>What arrived behind the last chunk.</summary>
+    /// <summary>The trailers received after the last chunk.</summary>
     public List<KeyValuePair<string, string>> Trailers { get; } = [];
 
-    /// <summary>Prepares the head of the response; null when it has no trailers, or its client cannot take them.</summary>
+    /// <summary>Prepares the response head; null when there are no trailers, or the client cannot receive them.</summary>
     public static TrailedResponse? Begin(HttpResponse response, in ResponseShape shape)
     {
         if (shape.Body != BodyKind.Chunked || shape.Trailer is not { } announced || response.StatusCode == StatusCodes.Status205ResetContent) return null;
@@ -36,7 +36,7 @@ internal sealed class TrailedResponse
         return new TrailedResponse(response, chunks: true);
     }
 
-    /// <summary>Where the data of the body goes.</summary>
+    /// <summary>Receives the data of the body.</summary>
     public IBufferWriter<byte> OutputTo(PipeWriter writer) => _chunks ? new ChunkWriter(writer) : writer;
 
     /// <summary>Ends the body with the trailers.</summary>
@@ -53,7 +53,7 @@ internal sealed class TrailedResponse
         writer.Write("\r\n"u8);
     }
 
-    // Each piece that is written becomes a chunk.
+    // Each write becomes a chunk.
     private sealed class ChunkWriter(PipeWriter inner) : IBufferWriter<byte>
     {
         private const int SizeDigits = 8;

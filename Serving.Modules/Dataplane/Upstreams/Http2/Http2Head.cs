@@ -7,12 +7,12 @@ using Serving.Dataplane.Http1;
 
 namespace Serving.Dataplane.Http2;
 
-/// <summary>Copies heads between Kestrel and .NET's client, value for value.</summary>
+/// <summary>Copies heads between Kestrel and .NET's client without changing values.</summary>
 internal static class Http2Head
 {
     private static readonly UriCreationOptions Verbatim = new() { DangerousDisablePathAndQueryCanonicalization = true };
 
-    /// <summary>The request to send.</summary>
+    /// <summary>Creates the request to send.</summary>
     public static SessionRequest Request(HttpContext context, in UpstreamTarget target, Http2RequestBody body)
     {
         var source = context.Request;
@@ -43,22 +43,22 @@ internal static class Http2Head
         return request;
     }
 
-    /// <summary>What a queue-proxy says of its program; <see cref="UpstreamResult.Done"/> when it says nothing.</summary>
+    /// <summary>What a queue-proxy reports about its program; <see cref="UpstreamResult.Done"/> if nothing.</summary>
     public static UpstreamResult Unserved(HttpResponseMessage response) =>
         response.Headers.NonValidated.TryGetValues(DataplaneHeaders.Unserved, out var value) ? Dataplane.Unserved.Read(value.ToString()) : UpstreamResult.Done;
 
-    /// <summary>Copies status and headers to the client's response, which stays unsent.</summary>
+    /// <summary>Copies status and headers to the client's response without starting it.</summary>
     public static void Copy(HttpResponseMessage source, HttpResponse response)
     {
         response.StatusCode = (int)source.StatusCode;
         Copy(source.Headers.NonValidated, response);
         Copy(source.Content.Headers.NonValidated, response);
 
-        // Kestrel takes no length where there can be no body.
+        // Kestrel rejects a Content-Length where no body is allowed.
         if (response.StatusCode is StatusCodes.Status204NoContent or StatusCodes.Status205ResetContent) response.Headers.ContentLength = null;
     }
 
-    /// <summary>Copies trailers, where the client's protocol has a place for them.</summary>
+    /// <summary>Copies trailers, if the client's protocol supports them.</summary>
     public static void CopyTrailers(HttpResponseMessage source, HttpResponse response)
     {
         if (!response.SupportsTrailers()) return;
@@ -85,7 +85,7 @@ internal static class Http2Head
 
     private static void Add(SessionRequest request, string name, in StringValues values)
     {
-        // Split cookies are one header to whatever comes after HTTP/2.
+        // Beyond HTTP/2, split cookies must be joined into one header.
         if (values.Count == 1 || name.Equals("Cookie", StringComparison.OrdinalIgnoreCase))
         {
             var value = values.Count == 1 ? values[0] : string.Join("; ", (IEnumerable<string?>)values);

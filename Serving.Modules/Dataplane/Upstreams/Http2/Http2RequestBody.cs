@@ -4,8 +4,8 @@ using System.Net;
 namespace Serving.Dataplane.Http2;
 
 /// <summary>
-/// Gives a request's body to .NET's client, and gives it again when that has learnt from the server (GOAWAY, REFUSED_STREAM) that the
-/// request was not processed and sends it on another connection.
+/// Provides a request's body to .NET's client, and provides it again when the client resends the request on another connection because the
+/// server reported that it was not processed (GOAWAY, REFUSED_STREAM).
 /// </summary>
 internal sealed class Http2RequestBody : RequestBody
 {
@@ -15,7 +15,7 @@ internal sealed class Http2RequestBody : RequestBody
     private Task<bool>? _copying;
 
     /// <param name="body">The client's body; null for none.</param>
-    /// <param name="length">Its length; null when it is not known.</param>
+    /// <param name="length">Its length; null if unknown.</param>
     public Http2RequestBody(PipeReader? body, long? length)
     {
         _body = body;
@@ -24,14 +24,14 @@ internal sealed class Http2RequestBody : RequestBody
         Begin(keep: true);
     }
 
-    /// <summary>Whether there is none.</summary>
+    /// <summary>Whether there is no body.</summary>
     public bool IsEmpty => _body is null;
 
-    /// <summary>What the client sends.</summary>
+    /// <summary>The client's body.</summary>
     public HttpContent Content { get; }
 
-    /// <summary>Ends the copy. When it returns nobody reads the client's body any more.</summary>
-    /// <param name="grace">How long it may go on by itself.</param>
+    /// <summary>Ends the copy. When it returns, the client's body is no longer being read.</summary>
+    /// <param name="grace">How long the copy may continue before it is stopped.</param>
     public async ValueTask EndAsync(TimeSpan grace)
     {
         if (_copying is not { } copying) return;

@@ -7,9 +7,9 @@ using Serving.Dataplane.Requests;
 namespace Serving.Dataplane.Http2;
 
 /// <summary>
-/// Forwards over HTTP/2 with .NET's client, both directions at once, trailers and gRPC included. What the server says it did not process
-/// (REFUSED_STREAM, or above the last stream of a GOAWAY) is sent again. So is an idempotent request without a body, once, whose connection had
-/// been used before and ended without saying so, as idle connections do.
+/// Forwards over HTTP/2 with .NET's client, both directions concurrently, including trailers and gRPC. Requests that the server reports as
+/// not processed (REFUSED_STREAM, or above the last stream of a GOAWAY) are retried. An idempotent request without a body is also retried,
+/// once, when a reused connection ended without saying so, as idle connections do.
 /// </summary>
 internal sealed partial class Http2Upstream(UpstreamOptions options) : IUpstream, IDisposable
 {
@@ -24,7 +24,7 @@ internal sealed partial class Http2Upstream(UpstreamOptions options) : IUpstream
     {
         var hasBody = context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody ?? true;
 
-        // What was sent twice perhaps is never sent again, so it must not meet a used connection that turns out to be closed.
+        // A request that may have been sent twice is never sent again, so it must not use a reused connection that may be closed.
         var resent = target.Resent || context.Request.Headers.ContainsKey(DataplaneHeaders.Resent);
         var again = false;
         while (true)
@@ -63,7 +63,7 @@ internal sealed partial class Http2Upstream(UpstreamOptions options) : IUpstream
             }
             finally
             {
-                // Whatever became of it: nobody may read the client's body when this returns.
+                // Whatever the outcome, the client's body must not be read after this returns.
                 if (!delivered) await ended.CancelAsync();
                 await body.EndAsync(TimeSpan.Zero);
             }
@@ -72,7 +72,7 @@ internal sealed partial class Http2Upstream(UpstreamOptions options) : IUpstream
             if (!stale || cancellation.IsCancellationRequested || context.RequestAborted.IsCancellationRequested || !RequestShape.Of(context).IsReplayable(context.Request.Method))
                 return await OutcomeAsync(context, target, body, failure, again, cancellation);
 
-            // Whoever gets it next, here or behind the destination, must not send it a third time.
+            // The next hop, here or behind the destination, must not send it a third time.
             context.Request.Headers[DataplaneHeaders.Resent] = "true";
             resent = again = true;
         }
@@ -92,8 +92,8 @@ internal sealed partial class Http2Upstream(UpstreamOptions options) : IUpstream
         if (HttpMethods.IsHead(method) || status is StatusCodes.Status204NoContent or StatusCodes.Status205ResetContent or StatusCodes.Status304NotModified) return;
         await using var body = await response.Content.ReadAsStreamAsync(cancellation);
 
-        // A client waits for the headers of a stream long before its first message. Those of a gRPC response without one must stand in
-        // the header block that ends the stream. A read of nothing waits for something, or for the end.
+        // A client may need a stream's headers long before the first message. A gRPC response without messages must put them into the header
+        // block that ends the stream. A zero-byte read waits for data or the end.
         var waiting = body.ReadAsync(Memory<byte>.Empty, cancellation);
         if (!context.Response.Headers.ContainsKey("grpc-status"))
         {
@@ -108,7 +108,7 @@ internal sealed partial class Http2Upstream(UpstreamOptions options) : IUpstream
             var read = await body.ReadAsync(writer.GetMemory(), cancellation);
             if (read == 0) return;
             writer.Advance(read);
-            if ((await writer.FlushAsync(cancellation)).IsCompleted) throw new OperationCanceledException("The client takes no more of the response.");
+            if ((await writer.FlushAsync(cancellation)).IsCompleted) throw new OperationCanceledException("The client disconnected before it read the whole response.");
         }
     }
 
@@ -117,10 +117,10 @@ internal sealed partial class Http2Upstream(UpstreamOptions options) : IUpstream
     {
         var response = context.Response;
 
-        // Who is to blame: a client that is gone, whatever else failed on its account.
+        // A disconnected client is the cause, whatever else failed because of it.
         if (cancellation.IsCancellationRequested || context.RequestAborted.IsCancellationRequested)
         {
-            // What has begun ends as the caller thinks fit.
+            // The caller decides how a started response ends.
             if (!response.HasStarted) response.Clear();
             return UpstreamResult.Canceled;
         }
@@ -148,7 +148,7 @@ internal sealed partial class Http2Upstream(UpstreamOptions options) : IUpstream
         }
 
         var secure = failure is HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError } or HttpRequestException { InnerException: System.Security.Authentication.AuthenticationException };
-        return await FailAsync(context, target, failure.Message, secure ? "the destination could not prove by TLS who it is" : "the program ended the connection or the stream without a response");
+        return await FailAsync(context, target, failure.Message, secure ? "the TLS certificate of the destination could not be verified" : "the program ended the connection or the stream without a response");
     }
 
     private async ValueTask<UpstreamResult> FailAsync(HttpContext context, UpstreamTarget target, string? failure, string reason)
@@ -165,7 +165,7 @@ internal sealed partial class Http2Upstream(UpstreamOptions options) : IUpstream
             || Protocol(failure) is { ErrorCode: RefusedStream };
     }
 
-    // The connection ended, and the server said nothing of the request by HTTP/2.
+    // The connection ended without an HTTP/2 report on the request.
     private static bool IsLoss(Exception failure) =>
         failure is HttpRequestException { HttpRequestError: HttpRequestError.Unknown or HttpRequestError.ResponseEnded } && Protocol(failure) is null;
 
@@ -179,7 +179,7 @@ internal sealed partial class Http2Upstream(UpstreamOptions options) : IUpstream
         return null;
     }
 
-    // Half a response must not look like a whole one. A client of HTTP/2 hears with which code the program ended the stream.
+    // A truncated response must not look complete. An HTTP/2 client gets the error code with which the program ended the stream.
     private static void Cut(HttpContext context, Exception failure)
     {
         if (context.Features.Get<IHttpResetFeature>() is { } stream) stream.Reset(Protocol(failure) is { ErrorCode: > 0 and <= int.MaxValue } known ? (int)known.ErrorCode : InternalError);

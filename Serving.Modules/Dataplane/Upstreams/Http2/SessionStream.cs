@@ -3,10 +3,10 @@ using System.Runtime.CompilerServices;
 namespace Serving.Dataplane.Http2;
 
 /// <summary>
-/// The connection of an HTTP/2 session, whose reader alone decides when and how it ended. A server that closes a session says by a GOAWAY which
-/// requests it did not process, and a request that crosses it makes the kernel reset the connection. A client that hears of that reset by its
-/// next write gives every request up, though the GOAWAY is there to be read. So a write that fails is dropped: the reader gets what has
-/// arrived, then the end.
+/// The connection of an HTTP/2 session; only its reads report when and how it ended. A server that closes a session names in a GOAWAY the
+/// requests it did not process, and a request sent at the same time makes the kernel reset the connection. A client that learns of the reset
+/// from its next write fails every request, although the GOAWAY could still be read. So a failed write is ignored: the reader gets what
+/// has arrived, then the end.
 /// </summary>
 internal sealed class SessionStream(Stream connection) : Stream
 {
@@ -77,7 +77,7 @@ internal sealed class SessionStream(Stream connection) : Stream
         }
         catch (IOException) when (!_disposed)
         {
-            // The read that is always under way fails too, after what has arrived.
+            // The pending read fails too, after it has returned what has arrived.
             _broken = true;
         }
     }
