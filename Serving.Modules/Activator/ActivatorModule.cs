@@ -12,8 +12,8 @@ using Serving.Observability;
 namespace Serving.Activator;
 
 /// <summary>
-/// Holds the requests of revisions that have no room for them, tells the autoscaler, and passes them on the moment a pod
-/// answers. Takes requests over the network and, from a gateway in the same process, directly.
+/// Buffers requests of revisions without free capacity, reports them to the autoscaler, and forwards them as soon as a pod is ready.
+/// Receives requests over the network and, from a gateway in the same process, directly.
 /// </summary>
 public sealed partial class ActivatorModule : IServingModule, IDisposable
 {
@@ -36,13 +36,13 @@ public sealed partial class ActivatorModule : IServingModule, IDisposable
     private volatile DataplaneServer? _server;
     private int _inFlight;
 
-    /// <param name="options">Where it listens and how patient it is.</param>
-    /// <param name="environment">The name of this pod, as the sender of measurements, and the cluster's domain.</param>
-    /// <param name="informers">Gives revisions, their pods, their Services and the Endpoints of the public ones.</param>
-    /// <param name="sink">Takes the measurements.</param>
-    /// <param name="loggers">Where it logs.</param>
+    /// <param name="options">Listen addresses, limits and timeouts.</param>
+    /// <param name="environment">Provides the name of this pod, which identifies its stats, and the cluster's domain.</param>
+    /// <param name="informers">Provide revisions, their pods, their Services and the Endpoints of the public Services.</param>
+    /// <param name="sink">Receives the stats.</param>
+    /// <param name="loggers">Creates the loggers.</param>
     /// <param name="time">The clock.</param>
-    /// <param name="requestLog">Logs requests while it is on; null for never.</param>
+    /// <param name="requestLog">Returns the request log while it is enabled; null for never.</param>
     public ActivatorModule(
         ActivatorOptions options, ClusterEnvironment environment, IInformers informers, IRequestStatSink sink, ILoggerFactory loggers, TimeProvider time,
         RequestLog? requestLog = null)
@@ -74,23 +74,24 @@ public sealed partial class ActivatorModule : IServingModule, IDisposable
     public Activation Activation => Activation.Always;
 
     /// <summary>
-    /// As of any module; and while the autoscaler stays out of reach from here alone, requests are better held by a replica that can wake
-    /// what they wait for. That lasts longer than a change of leaders, and an API server that is away takes nobody out.
+    /// As for any module. In addition the activator is unready while it alone cannot reach the autoscaler, because requests are better held by a
+    /// replica that can trigger the scale-up. The threshold is longer than a change of leaders, and an unreachable API server makes no replica
+    /// unready.
     /// </summary>
     public string? NotReadyReason => _notReadyReason ?? _sink.NotReadyReason;
 
     /// <inheritdoc/>
     public string? StuckReason => _heartbeat.StuckReason;
 
-    /// <summary>The address by which it is found among the Endpoints of a revision.</summary>
+    /// <summary>The address of this activator in the Endpoints of a revision.</summary>
     public IPAddress Address => _options.Address;
 
-    /// <summary>Where its servers listen, HTTP/1.1 first; known while it runs.</summary>
+    /// <summary>The endpoints of its servers, HTTP/1.1 first; available while it runs.</summary>
     public IReadOnlyList<IPEndPoint> Endpoints { get; private set; } = [];
 
     /// <summary>
-    /// Holds a request until the revision has room for it, forwards it to a pod and fills the response. For gateways in
-    /// this process; the pod is spoken to in the revision's protocol.
+    /// Holds a request until the revision has capacity, forwards it to a pod and writes the response. For gateways in this process; the revision
+    /// determines the protocol to the pod.
     /// </summary>
     public async ValueTask HandleAsync(HttpContext context, string ns, string revision)
     {
@@ -108,7 +109,7 @@ public sealed partial class ActivatorModule : IServingModule, IDisposable
     /// <inheritdoc/>
     public async Task RunAsync(IKubernetesClient client, CancellationToken cancellation)
     {
-        await using var reports = BackgroundTimer.Every(_time, "Reporting the requests of a second", ConcurrencyReporter.Period, Report);
+        await using var reports = BackgroundTimer.Every(_time, "Reporting the request stats", ConcurrencyReporter.Period, Report);
         await using var server = new DataplaneServer(ServerOptions(), _endpoint.HandleAsync);
         await server.StartAsync(cancellation);
         _server = server;
@@ -142,7 +143,7 @@ public sealed partial class ActivatorModule : IServingModule, IDisposable
         }
     }
 
-    /// <summary>Forgets the revisions and closes the connections to pods.</summary>
+    /// <summary>Removes all revisions and closes the connections to pods.</summary>
     public void Dispose()
     {
         _registry.Dispose();
@@ -150,7 +151,7 @@ public sealed partial class ActivatorModule : IServingModule, IDisposable
         _metrics.Dispose();
     }
 
-    // Requests arrive until everybody knows that this replica is going, and are served as ever.
+    // Requests arrive until all peers know that this replica is terminating; they are served as usual.
     private async Task DrainAsync(DataplaneServer server)
     {
         BeginDrain();
@@ -176,7 +177,7 @@ public sealed partial class ActivatorModule : IServingModule, IDisposable
         }
         catch (Exception exception)
         {
-            // A sink that fails once must not end the reports.
+            // A sink that fails once must not stop reporting.
             LogReportFailed(_logger, exception);
         }
     }
@@ -194,9 +195,9 @@ public sealed partial class ActivatorModule : IServingModule, IDisposable
         };
     }
 
-    [LoggerMessage(1, LogLevel.Information, "Draining: serving on for {Delay} s.")]
+    [LoggerMessage(1, LogLevel.Information, "Draining: continuing to serve for {Delay} s.")]
     private static partial void LogDraining(ILogger logger, double delay);
 
-    [LoggerMessage(2, LogLevel.Error, "The requests of this second could not be reported.")]
+    [LoggerMessage(2, LogLevel.Error, "Reporting the request stats of the last second failed.")]
     private static partial void LogReportFailed(ILogger logger, Exception exception);
 }

@@ -6,7 +6,7 @@ using Serving.Kubernetes;
 
 namespace Serving.Autoscaler;
 
-/// <summary>The collections that the autoscaler reads.</summary>
+/// <summary>The informers used by the autoscaler.</summary>
 internal sealed class AutoscalerInformers
 {
     public AutoscalerInformers(IInformers informers)

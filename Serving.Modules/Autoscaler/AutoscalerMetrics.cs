@@ -5,13 +5,13 @@ using Serving.Kubernetes;
 
 namespace Serving.Autoscaler;
 
-/// <summary>Tells the metrics of each revision's scaling, under the names that Knative's dashboards know.</summary>
+/// <summary>The scaling metrics of each revision, under the names used by Knative's dashboards.</summary>
 internal sealed class AutoscalerMetrics : IDisposable
 {
     private readonly Meter meter = new("Serving.Autoscaler.Revisions");
     private readonly Func<IEnumerable<AutoscalerShard>> shards;
 
-    /// <param name="shards">The parts of this process; those that do not decide tell nothing.</param>
+    /// <param name="shards">The shards of this process; those that do not lead emit no series.</param>
     public AutoscalerMetrics(Func<IEnumerable<AutoscalerShard>> shards)
     {
         this.shards = shards;
@@ -37,7 +37,7 @@ internal sealed class AutoscalerMetrics : IDisposable
 
     public void Dispose() => meter.Dispose();
 
-    /// <summary>A gauge over the deciders that scale by <paramref name="metric"/>, or over all.</summary>
+    /// <summary>A gauge over the deciders that scale by <paramref name="metric"/>, or over all of them.</summary>
     private void Scaling(string name, string? unit, string description, string? metric, Func<ScalingSample, double> value)
         => meter.CreateObservableGauge(
             name,

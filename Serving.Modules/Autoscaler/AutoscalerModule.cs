@@ -7,8 +7,8 @@ using Serving.Kubernetes;
 namespace Serving.Autoscaler;
 
 /// <summary>
-/// Scales revisions with the requests they get, divided into parts so that several replicas decide at once. Invariant: a measurement
-/// reaches the part that decides for its revision, here or elsewhere.
+/// Scales revisions by their requests, divided into shards so that several replicas share the work. Invariant: a stat reaches the shard that
+/// is responsible for its revision, in this process or another.
 /// </summary>
 public sealed class AutoscalerModule : IShardedModule, IDisposable
 {
@@ -21,10 +21,10 @@ public sealed class AutoscalerModule : IShardedModule, IDisposable
     private readonly TimeProvider time;
     private volatile AutoscalerShard?[] shards = [];
 
-    /// <param name="informers">What the cluster has.</param>
+    /// <param name="informers">Provides the caches.</param>
     /// <param name="config">The configuration.</param>
-    /// <param name="events">Where failures are recorded.</param>
-    /// <param name="logging">Where it logs to.</param>
+    /// <param name="events">Records failures.</param>
+    /// <param name="logging">Creates the loggers.</param>
     /// <param name="time">The clock of windows, ticks and conditions.</param>
     public AutoscalerModule(IInformers informers, ConfigStore config, IEventRecorder events, ILoggerFactory logging, TimeProvider time)
     {
@@ -62,12 +62,12 @@ public sealed class AutoscalerModule : IShardedModule, IDisposable
     }
 
     /// <summary>
-    /// Takes a measurement when this process decides for its revision, else tells false. When the revision is at zero and a request waits, the
-    /// decision is made before this returns and its PodAutoscaler is queued. Never blocks on I/O.
+    /// Records a stat if this process is responsible for its revision; otherwise returns false. If the revision is at zero and a request is
+    /// waiting, the decision is made before this returns and the PodAutoscaler is queued. Never blocks on I/O.
     /// </summary>
     /// <param name="ns">The revision's namespace.</param>
     /// <param name="revision">The revision.</param>
-    /// <param name="stat">What was measured.</param>
+    /// <param name="stat">The stat.</param>
     public bool TryReport(string ns, string revision, in Stat stat)
     {
         var current = shards;
@@ -77,10 +77,10 @@ public sealed class AutoscalerModule : IShardedModule, IDisposable
         return true;
     }
 
-    /// <summary>Decides for all revisions.</summary>
+    /// <summary>Evaluates the scale of all revisions.</summary>
     public Task RunAsync(IKubernetesClient client, CancellationToken cancellation) => CreateShard(Shard.Whole).RunAsync(client, cancellation);
 
-    /// <summary>Lets go of connections and metrics.</summary>
+    /// <summary>Releases connections and metrics.</summary>
     public void Dispose()
     {
         metrics.Dispose();

@@ -2,7 +2,7 @@ using System.Net;
 
 namespace Serving.Autoscaler;
 
-/// <summary>Where the autoscaler takes statistics from activators of other processes.</summary>
-/// <param name="Address">The address to listen on.</param>
-/// <param name="Port">The port to listen on; 0 takes a free one.</param>
+/// <summary>Where the autoscaler receives stats from activators in other processes.</summary>
+/// <param name="Address">The listen address.</param>
+/// <param name="Port">The listen port; 0 to have a free one assigned.</param>
 public sealed record AutoscalerOptions(IPAddress Address, int Port = 8080);

@@ -12,9 +12,9 @@ using Serving.Kubernetes;
 namespace Serving.Autoscaler;
 
 /// <summary>
-/// Scales the revisions of one part with the requests they get. Requests wake it twice: <see cref="Report"/> decides in the caller's thread
-/// when a revision is at zero, and a pod that becomes ready brings its revision's reconcile forward. Invariant: what was measured belongs
-/// to one term; the next one begins without it.
+/// Scales the revisions of one shard by their requests. Two events take effect at once: <see cref="Report"/> decides on the caller's thread
+/// when a revision is at zero, and a pod that becomes ready triggers the reconcile of its revision. Invariant: stats belong to one term; the
+/// next one starts without them.
 /// </summary>
 internal sealed class AutoscalerShard : IServingModule
 {
@@ -27,12 +27,12 @@ internal sealed class AutoscalerShard : IServingModule
     private readonly ReconcileLoop hpaLoop;
     private volatile bool isLeading;
 
-    /// <param name="shard">Which revisions.</param>
-    /// <param name="informers">What the cluster has.</param>
+    /// <param name="shard">Selects the revisions.</param>
+    /// <param name="informers">Provides the caches.</param>
     /// <param name="config">The configuration.</param>
-    /// <param name="scraper">Measures pods.</param>
-    /// <param name="events">Where failures are recorded.</param>
-    /// <param name="logger">Where it logs to.</param>
+    /// <param name="scraper">Scrapes pods.</param>
+    /// <param name="events">Records failures.</param>
+    /// <param name="logger">The logger.</param>
     /// <param name="time">The clock of windows, ticks and conditions.</param>
     public AutoscalerShard(Shard shard, AutoscalerInformers informers, ConfigStore config, PodScraper scraper, IEventRecorder events, ILogger logger, TimeProvider time)
     {
@@ -69,21 +69,21 @@ internal sealed class AutoscalerShard : IServingModule
     /// <inheritdoc/>
     public Activation Activation => Activation.Leader;
 
-    /// <summary>Who decides, for the metrics.</summary>
+    /// <summary>The deciders, for metrics.</summary>
     public Deciders Deciders { get; }
 
-    /// <summary>The pods of its revisions, for the metrics.</summary>
+    /// <summary>The pods of its revisions, for metrics.</summary>
     public PodCountBoard Board { get; } = new();
 
     /// <inheritdoc/>
     public string? StuckReason => autoscalerLoop.StuckReason ?? metricLoop.StuckReason ?? hpaLoop.StuckReason ?? Deciders.StuckReason ?? collector.StuckReason;
 
-    /// <summary>Whether this process decides; while it does not, measurements belong to the one that does.</summary>
+    /// <summary>Whether this process leads the shard; while it does not, stats belong to the process that does.</summary>
     public bool IsLeading => isLeading;
 
     /// <summary>
-    /// Takes a measurement of an activator. When the revision is at zero and a request waits, the decision is made before this returns and
-    /// its PodAutoscaler is queued. Never blocks on I/O.
+    /// Records a stat from an activator. If the revision is at zero and a request is waiting, the decision is made before this returns and the
+    /// PodAutoscaler is queued. Never blocks on I/O.
     /// </summary>
     public void Report(ObjectKey key, in Stat stat)
     {
@@ -107,7 +107,7 @@ internal sealed class AutoscalerShard : IServingModule
                 collector.RunAsync(ending.Token), Deciders.RunAsync(ending.Token),
             ];
 
-            // A part that fails takes the others with it, so that the module is started again as a whole.
+            // A failing component stops the others, so that the module is restarted as a whole.
             await Task.WhenAny(parts).ConfigureAwait(false);
             await ending.CancelAsync().ConfigureAwait(false);
             await Task.WhenAll(parts).ConfigureAwait(false);
@@ -117,7 +117,7 @@ internal sealed class AutoscalerShard : IServingModule
             isLeading = false;
             config.Changed -= OnConfig;
 
-            // What was measured belongs to this term; the next one may be another process's.
+            // The stats belong to this term; another process may lead the next one.
             Deciders.Clear();
             collector.Clear();
             Board.Clear();
@@ -127,7 +127,7 @@ internal sealed class AutoscalerShard : IServingModule
     private static IEnumerable<ObjectKey> RevisionOf(Pod pod)
         => pod.Metadata.Labels.TryGetValue(ServingKeys.Revision, out var revision) ? [new ObjectKey(pod.Metadata.Namespace, revision)] : [];
 
-    /// <summary>A pod more or less that takes requests changes the burst capacity, so activators may leave the path at once.</summary>
+    /// <summary>A change in the number of ready pods changes the burst capacity, so activators may be able to leave the path at once.</summary>
     private void OnPod(Change<Pod> change)
     {
         var before = change.Old is { } old && RevisionPods.IsServing(old);

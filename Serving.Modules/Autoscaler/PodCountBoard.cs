@@ -5,18 +5,18 @@ using Serving.Kubernetes;
 
 namespace Serving.Autoscaler;
 
-/// <summary>The pods of each revision as its last reconcile saw them, for the metrics.</summary>
+/// <summary>The pods of each revision as of its last reconcile, for metrics.</summary>
 internal sealed class PodCountBoard
 {
     private readonly ConcurrentDictionary<ObjectKey, Row> rows = new();
 
-    /// <summary>What is known of the revisions.</summary>
+    /// <summary>The current counts by revision.</summary>
     public IEnumerable<Row> Rows => rows.Values;
 
-    /// <summary>The labels of a revision, or null when it is not known.</summary>
+    /// <summary>The labels of a revision, or null if it is unknown.</summary>
     public Row? Find(ObjectKey key) => rows.GetValueOrDefault(key);
 
-    /// <summary>Notes a reconcile; a scale of -1 (not known) leaves the last one.</summary>
+    /// <summary>Records a reconcile; a scale of -1 (unknown) keeps the previous one.</summary>
     public void Note(PodAutoscaler autoscaler, int want, PodCounts counts)
     {
         var key = ObjectKey.Of(autoscaler);
@@ -26,14 +26,14 @@ internal sealed class PodCountBoard
             (_, old) => old with { Requested = want < 0 ? old.Requested : want, Counts = counts });
     }
 
-    /// <summary>Forgets a revision.</summary>
+    /// <summary>Removes a revision.</summary>
     public void Remove(ObjectKey key) => rows.TryRemove(key, out _);
 
-    /// <summary>Forgets all.</summary>
+    /// <summary>Removes all revisions.</summary>
     public void Clear() => rows.Clear();
 
     private static string Label(PodAutoscaler autoscaler, string key) => autoscaler.Metadata.Labels.GetValueOrDefault(key, "");
 
-    /// <summary>One revision.</summary>
+    /// <summary>The counts of one revision.</summary>
     internal sealed record Row(ObjectKey Key, string Service, string Configuration, int Requested, PodCounts Counts);
 }

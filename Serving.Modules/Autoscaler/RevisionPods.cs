@@ -4,13 +4,13 @@ using Serving.Kubernetes;
 
 namespace Serving.Autoscaler;
 
-/// <summary>The pods of one revision, as the informers know them.</summary>
+/// <summary>The cached pods of one revision.</summary>
 internal static class RevisionPods
 {
-    /// <summary>The label by which the pods of revisions are watched.</summary>
+    /// <summary>The label that selects the pods of revisions.</summary>
     public const string Selector = ServingKeys.Revision;
 
-    /// <summary>Counts a revision's pods by state; finished ones do not count.</summary>
+    /// <summary>Counts a revision's pods by state; completed ones are excluded.</summary>
     public static PodCounts Count(ILister<Pod> pods, string ns, string revision)
     {
         int ready = 0, notReady = 0, pending = 0, terminating = 0;
@@ -38,7 +38,7 @@ internal static class RevisionPods
         return new PodCounts(ready, notReady, pending, terminating);
     }
 
-    /// <summary>Whether a pod takes requests.</summary>
+    /// <summary>Whether a pod accepts requests.</summary>
     public static bool IsServing(Pod pod) => pod.Metadata.DeletionTimestamp is null && pod.Status?.Phase == "Running" && IsReady(pod);
 
     private static bool IsReady(Pod pod) => pod.Status!.Conditions.FirstOrDefault(c => c.Type == "Ready")?.Status == "True";

@@ -123,7 +123,7 @@ public sealed class ActivatorModuleTests : IRequestStatSink
         });
         _cluster.Put(Resources.Pods, pod.Object("pod-1", ready: true));
 
-        // Six at once are one more than may wait, so the pod must be in use before.
+        // Six concurrent requests exceed the queue by one, so the pod must be in use first.
         (await SendAsync()).StatusCode.Should().Be(HttpStatusCode.OK);
         var responses = await Task.WhenAll(Enumerable.Range(0, 6).Select(_ => SendAsync()));
 

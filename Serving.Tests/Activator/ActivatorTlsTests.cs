@@ -21,7 +21,7 @@ using Serving.Tests.Support;
 
 namespace Serving.Tests.Activator;
 
-/// <summary>The activator where system-internal-tls is on: its own TLS port, and TLS to pods.</summary>
+/// <summary>The activator with system-internal-tls: its own TLS port, and TLS to pods.</summary>
 [CancelAfter(60_000)]
 public sealed class ActivatorTlsTests : IRequestStatSink
 {
@@ -219,7 +219,7 @@ public sealed class ActivatorTlsTests : IRequestStatSink
         Spec = new() { TimeoutSeconds = 30, Containers = [new() { Name = "user-container", Ports = portName.Length == 0 ? [] : [new ContainerPort { Name = portName, Number = 8080 }] }] },
     });
 
-    /// <summary>A request that a gateway of the same process hands over.</summary>
+    /// <summary>A request passed on by a gateway in the same process.</summary>
     private async Task<(int Status, string Body)> HandOverAsync()
     {
         await using var gateway = await Serving.Tests.Dataplane.TestServer.StartAsync(context => _activator!.HandleAsync(context, "ns", "rev").AsTask());
@@ -241,7 +241,7 @@ public sealed class ActivatorTlsTests : IRequestStatSink
                 {
                     thumbprint = certificate!.GetCertHashString();
 
-                    // It is asked by its address, and shows its name.
+                    // The probe uses the pod's address and verifies its name.
                     return errors is SslPolicyErrors.None or SslPolicyErrors.RemoteCertificateNameMismatch;
                 },
             },

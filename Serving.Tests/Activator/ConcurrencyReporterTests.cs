@@ -30,7 +30,7 @@ public sealed class ConcurrencyReporterTests : IRequestStatSink
     [Test]
     public void A_report_between_the_steps_of_a_first_request_counts_it_once()
     {
-        // The clock is read at each step, so a report comes at each of them.
+        // The clock is read at each step, so a report is due at each of them.
         var time = new InterruptingTime();
         var reporter = new ConcurrencyReporter("a", this, time);
         time.Interrupt = reporter.Report;

@@ -5,7 +5,7 @@ using Serving.Tests.Dataplane;
 
 namespace Serving.Tests.Activator;
 
-/// <summary>The queue-proxy of a pod: answers probes and requests, and keeps count.</summary>
+/// <summary>The queue-proxy of a pod: responds to probes and requests, and counts them.</summary>
 internal sealed class FakePod : IAsyncDisposable
 {
     private readonly TestServer _server;
@@ -37,7 +37,7 @@ internal sealed class FakePod : IAsyncDisposable
         return pod = new FakePod(server);
     }
 
-    /// <summary>The pod as Kubernetes knows it.</summary>
+    /// <summary>The pod object.</summary>
     public Pod Object(string name, bool ready = false) => Object(name, Port, ready);
 
     public static Pod Object(string name, int port, bool ready = false) => new()

@@ -64,7 +64,7 @@ public sealed class RevisionBackendsTests
         backends.Update(FakePod.Object("pod-1", server.EndPoint.Port));
         Volatile.Write(ref answers, true);
 
-        // A probe that was under way ends; then nobody asks any more.
+        // A running probe ends; no further one is started.
         var before = -1;
         await Eventually.HoldsAsync(async () =>
         {
@@ -143,7 +143,7 @@ public sealed class RevisionBackendsTests
     [Test]
     public async Task A_pod_that_starts_is_no_mesh()
     {
-        // The pod says 503 until the very moment at which the Service answers for it.
+        // The pod returns 503 until the moment at which the Service responds in its place.
         var hasStarted = false;
         await using var pod = await AnswerAsync(() => Volatile.Read(ref hasStarted) ? 200 : 503);
         await using var service = await AnswerAsync(() =>

@@ -12,7 +12,7 @@ using Serving.Tests.Support;
 
 namespace Serving.Tests.Activator;
 
-/// <summary>What the activator knows of revisions while the informers of revisions and of pods tell at the same time.</summary>
+/// <summary>The registry while the informers of revisions and of pods report concurrently.</summary>
 public sealed class RevisionRegistryTests
 {
     private static readonly NetworkConfig NoMesh = new() { MeshCompatibilityMode = MeshCompatibilityMode.Disabled };
@@ -24,7 +24,7 @@ public sealed class RevisionRegistryTests
         var pods = new PodsInBetween(pod);
         using var registry = Registry(pods, out var cluster);
 
-        // The other informer's thread says that the pod is gone after the copy was read, and before what was read is applied.
+        // The other informer's thread reports the deletion of the pod after the cache was read and before what was read is applied.
         OtherThread? deletion = null;
         pods.WhenRead = () => deletion = OtherThread.UntilEndedOrBlocked(() => pods.Tell(new Change<Pod>(pod, null)));
         cluster.Put(Resources.Revisions, Revision());
@@ -74,7 +74,7 @@ public sealed class RevisionRegistryTests
         public Task WaitForSyncAsync(CancellationToken cancellation) => Task.CompletedTask;
     }
 
-    /// <summary>Pods whose copy lets something happen between its being read and what is done with it.</summary>
+    /// <summary>A pod cache with a hook between reading it and using what was read.</summary>
     private sealed class PodsInBetween(params Pod[] copy) : IInformer<Pod>, ILister<Pod>
     {
         private Action<Change<Pod>>? handler;

@@ -13,8 +13,8 @@ using Serving.Tests.Support;
 namespace Serving.Tests.Autoscaler;
 
 /// <summary>
-/// One revision <c>ns/rev</c> with its autoscaler over a cluster in memory that is as strict as an API server: the test plays the
-/// ServerlessService's reconciler and the Deployment, whose pods are as many as it asks for.
+/// One revision <c>ns/rev</c> with its autoscaler over an in-memory cluster that is as strict as an API server. The test acts as the
+/// ServerlessService reconciler and as the Deployment, which always runs the requested number of pods.
 /// </summary>
 internal sealed class AutoscalerWorld : IMetricSource, IActivatorProbe
 {
@@ -47,19 +47,19 @@ internal sealed class AutoscalerWorld : IMetricSource, IActivatorProbe
 
     public ConfigSnapshot Config { get; set; } = ConfigSnapshot.Default;
 
-    /// <summary>What the metrics say of all pods together; null while nothing was measured.</summary>
+    /// <summary>The metric over all pods; null while there are no stats.</summary>
     public (double Stable, double Panic)? Measured { get; set; }
 
     public PodAutoscalerStatus Status => Cluster.Find(Resources.PodAutoscalers, "ns", "rev")!.Status;
 
     public int Replicas => Cluster.Find(Resources.Deployments, "ns", "rev-deployment")!.Spec!.Replicas ?? 1;
 
-    /// <summary>The most pods that there is room for.</summary>
+    /// <summary>Maximum number of pods that can be scheduled.</summary>
     public int Room { get; set; } = int.MaxValue;
 
     public bool IsReady => PodAutoscalerLifecycle.IsReady(Cluster.Find(Resources.PodAutoscalers, "ns", "rev")!);
 
-    /// <summary>The pods that are ready.</summary>
+    /// <summary>Number of ready pods.</summary>
     public int Pods
     {
         get => Cluster.All(Resources.Pods, "ns").Count;
@@ -74,7 +74,7 @@ internal sealed class AutoscalerWorld : IMetricSource, IActivatorProbe
         }
     }
 
-    /// <summary>The annotations of the PodAutoscaler, beside those that were there.</summary>
+    /// <summary>Sets annotations of the PodAutoscaler, in addition to the existing ones.</summary>
     public void Settings(params (string Key, string Value)[] more)
     {
         foreach (var (key, value) in more) annotations[key] = value;
@@ -82,7 +82,7 @@ internal sealed class AutoscalerWorld : IMetricSource, IActivatorProbe
         Cluster.Put(Resources.PodAutoscalers, (existing ?? New()) with { Metadata = (existing ?? New()).Metadata with { Annotations = annotations.ToDictionary() } });
     }
 
-    /// <summary>The Deployment asks for so many pods, as the Revision's reconciler makes it.</summary>
+    /// <summary>Sets the replicas of the Deployment, as created by the Revision reconciler.</summary>
     public void Put(int replicas) => Cluster.Put(Resources.Deployments, new Deployment
     {
         ApiVersion = "apps/v1",
@@ -91,7 +91,7 @@ internal sealed class AutoscalerWorld : IMetricSource, IActivatorProbe
         Spec = new DeploymentSpec { Replicas = replicas },
     });
 
-    /// <summary>Decides by what is measured and reconciles once.</summary>
+    /// <summary>Evaluates the metric and reconciles once.</summary>
     public async Task PassAsync()
     {
         deciders.EvaluateAll();
@@ -99,7 +99,7 @@ internal sealed class AutoscalerWorld : IMetricSource, IActivatorProbe
         await Hpa.ReconcileAsync(Key, Cluster, CancellationToken.None);
     }
 
-    /// <summary>A pass whose failure, if any, does not matter.</summary>
+    /// <summary>Reconciles once and ignores a failure.</summary>
     public async Task TryPassAsync()
     {
         try
@@ -108,11 +108,11 @@ internal sealed class AutoscalerWorld : IMetricSource, IActivatorProbe
         }
         catch (KubernetesException)
         {
-            // Looked at by what was written.
+            // Checked through what was written.
         }
     }
 
-    /// <summary>One round of everything: a pass, the two Services, the pods that the Deployment asks for.</summary>
+    /// <summary>One round: a reconcile, the two Services, and the requested pods.</summary>
     public async Task RoundAsync()
     {
         await PassAsync();
@@ -122,7 +122,7 @@ internal sealed class AutoscalerWorld : IMetricSource, IActivatorProbe
         Time.Advance(TimeSpan.FromSeconds(2));
     }
 
-    /// <summary>Rounds until the PodAutoscaler is ready; tells how many pods there were then. Throws when that takes too long.</summary>
+    /// <summary>Runs rounds until the PodAutoscaler is ready; returns the number of pods at that time. Throws when that takes too long.</summary>
     public async Task<int> RunToReadyAsync()
     {
         for (var round = 0; round < 30; round++)
@@ -134,7 +134,7 @@ internal sealed class AutoscalerWorld : IMetricSource, IActivatorProbe
         throw new InvalidOperationException("not ready: " + string.Join("; ", Status.Conditions.Select(c => $"{c.Type} {c.Status} {c.Reason} {c.Message}")));
     }
 
-    /// <summary>No traffic until the last pod is gone.</summary>
+    /// <summary>Stops traffic and waits until the last pod is removed.</summary>
     public async Task ToZeroAsync()
     {
         Measured = (0, 0);
@@ -176,7 +176,7 @@ internal sealed class AutoscalerWorld : IMetricSource, IActivatorProbe
         });
     }
 
-    // Without load it goes to its minimum, at once.
+    // Without load it scales to its minimum immediately.
     private void PlayHorizontalPodAutoscaler()
     {
         if (Cluster.Find(Resources.HorizontalPodAutoscalers, "ns", "rev") is not { } autoscaler) return;

@@ -7,7 +7,7 @@ using Serving.Kubernetes;
 
 namespace Serving.Tests.Autoscaler;
 
-/// <summary>A child that cannot be written does not keep a revision from being scaled.</summary>
+/// <summary>A revision is scaled even if one of its children cannot be written.</summary>
 public sealed class FailingChildTests
 {
     private AutoscalerWorld world = null!;

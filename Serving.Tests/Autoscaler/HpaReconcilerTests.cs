@@ -114,7 +114,7 @@ public sealed class HpaReconcilerTests
         },
     });
 
-    /// <summary>What the API server of Kubernetes adds to a HorizontalPodAutoscaler.</summary>
+    /// <summary>Adds what the API server adds to a HorizontalPodAutoscaler.</summary>
     private void FillIn()
     {
         var hpa = cluster.Find(Resources.HorizontalPodAutoscalers, "ns", "rev")!;

@@ -374,7 +374,7 @@ public sealed class PodAutoscalerReconcilerTests
         },
     });
 
-    /// <summary>What the ServerlessService's reconciler would have done.</summary>
+    /// <summary>Acts as the ServerlessService reconciler.</summary>
     private void PutService(string mode, DateTimeOffset? proxySince = null)
     {
         var service = cluster.Find(Resources.ServerlessServices, "ns", "rev")!;

@@ -153,7 +153,7 @@ public sealed class PodScraperTests
         lock (asked) asked.Add(who);
         context.Response.StatusCode = status;
 
-        // A number below zero: always the same pod.
+        // A negative number: always the same pod.
         var name = number < 0 ? "pod" : $"pod-{number}";
         return context.Response.Body.WriteAsync(StatCodec.Encode(new Stat { PodName = name, AverageConcurrentRequests = 2, ProcessUptime = 1000 })).AsTask();
     }

@@ -8,7 +8,7 @@ namespace Serving.Tests.Autoscaler;
 
 /// <summary>
 /// Minimum, maximum, initial and activation scale, each from the annotation or from config-autoscaler, in every combination that admission
-/// takes: the revision becomes ready, the minimum wins over the maximum, and after that the bounds hold.
+/// accepts: the revision becomes ready, the minimum overrides the maximum, and the bounds hold afterwards.
 /// </summary>
 public sealed class ScaleBoundsTests
 {
@@ -102,7 +102,7 @@ public sealed class ScaleBoundsTests
         world.Replicas.Should().BeGreaterThanOrEqualTo(min, because);
     }
 
-    /// <summary>The revision with these bounds; null when admission would refuse one of them.</summary>
+    /// <summary>The revision with these bounds; null when admission would reject one of them.</summary>
     private static AutoscalerWorld? Make((int? Min, int? Max, int? Initial, int? Activation) bounds, string minFrom, string maxFrom, string initialFrom)
     {
         var data = new Dictionary<string, string> { ["allow-zero-initial-scale"] = "true" };

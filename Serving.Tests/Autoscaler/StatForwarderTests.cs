@@ -60,7 +60,7 @@ public sealed class StatForwarderTests
         time.Advance(TimeSpan.FromSeconds(30));
         forwarder.UnreachableReason.Should().BeNull("a leader that died may be replaced until now");
         time.Advance(TimeSpan.FromSeconds(1));
-        forwarder.UnreachableReason.Should().Be($"the autoscaler at ws://127.0.0.1:{port}/ could not be reached for 31 s");
+        forwarder.UnreachableReason.Should().Be($"the autoscaler at ws://127.0.0.1:{port}/ has been unreachable for 31 s");
 
         patience = null;
         await Eventually.HoldsAsync(() =>

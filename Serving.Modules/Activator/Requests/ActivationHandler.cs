@@ -12,21 +12,21 @@ using Serving.Observability;
 
 namespace Serving.Activator.Requests;
 
-/// <summary>Holds a request until its revision has room, and passes it to a pod; to another when nothing of it reached the program of that one.</summary>
+/// <summary>Holds a request until its revision has capacity and forwards it to a pod; retries on another pod if nothing of it reached the program.</summary>
 internal sealed partial class ActivationHandler(
     RevisionRegistry registry, ConcurrencyReporter reporter, PodForwarder pods, RequestLog? log, TimeProvider time, ILogger logger)
 {
     private const long DefaultTimeoutSeconds = 300;
 
-    /// <summary>How often one request is sent at most.</summary>
+    /// <summary>Maximum number of attempts per request.</summary>
     private const int MaxAttempts = 16;
 
     /// <summary>Handles a request for a revision.</summary>
-    /// <param name="context">The request and the response to fill.</param>
+    /// <param name="context">The request, and the response to write.</param>
     /// <param name="ns">The namespace of the revision.</param>
-    /// <param name="revision">Its name.</param>
-    /// <param name="http2">Whether to speak HTTP/2 to the pod; null when the revision decides.</param>
-    /// <param name="viaGateway">Whether a gateway of this process hands it over, which has told of the client already.</param>
+    /// <param name="revision">The name of the revision.</param>
+    /// <param name="http2">Whether to use HTTP/2 to the pod; null to follow the revision.</param>
+    /// <param name="viaGateway">Whether the request comes from a gateway in this process, which has already added the client's address.</param>
     public async ValueTask HandleAsync(HttpContext context, string ns, string revision, bool? http2, bool viaGateway)
     {
         if (!registry.HasSynced) await registry.WaitForSyncAsync(context.RequestAborted);
@@ -71,7 +71,7 @@ internal sealed partial class ActivationHandler(
         }
         catch (OperationCanceledException) when (deadline.Token.IsCancellationRequested)
         {
-            // Time is up, which the deadline answers, or the client is gone, whom nobody answers.
+            // Either a timeout, to which the deadline responds, or the client disconnected and needs no response.
         }
         catch (Exception exception) when (exception is not (OperationCanceledException or BadHttpRequestException))
         {
@@ -95,7 +95,7 @@ internal sealed partial class ActivationHandler(
     private static Task NotFoundAsync(HttpContext context, string revision) => PlainText.WriteErrorAsync(
         context, StatusCodes.Status404NotFound, $"Error getting active endpoint: revision.serving.knative.dev \"{revision}\" not found");
 
-    // The queue-proxy restores the Host; in between it would only mislead meshes that route by it.
+    // The queue-proxy restores the Host; until then it would only mislead meshes that route by it.
     private static void Prepare(HttpContext context, bool viaGateway)
     {
         var headers = context.Request.Headers;
@@ -107,7 +107,7 @@ internal sealed partial class ActivationHandler(
         if (!viaGateway) ForwardedHeader.AppendPeer(context);
     }
 
-    // Whether the response is whole; else whoever cancelled ends it.
+    // Whether the response is complete; otherwise the code that cancelled ends it.
     private async ValueTask<bool> ThrottleAsync(HttpContext context, RevisionEntry entry, bool http2, bool viaGateway, CancellationToken cancellation)
     {
         var attempts = 0;
@@ -159,7 +159,7 @@ internal sealed partial class ActivationHandler(
                 entry.Throttler.Exit();
             }
 
-            // Pods changed between the turn and the choice: queue again, and let those who change them run.
+            // The pods changed after the slot was granted: queue again, so that the change can be applied.
             if (pod is null) await Task.Yield();
             cancellation.ThrowIfCancellationRequested();
         }
@@ -182,6 +182,6 @@ internal sealed partial class ActivationHandler(
         }
     }
 
-    [LoggerMessage(1, LogLevel.Debug, "The pod at {Address} of {Namespace}/{Revision}, or its program, accepts no connection; the request goes to another.")]
+    [LoggerMessage(1, LogLevel.Debug, "The pod at {Address} of {Namespace}/{Revision}, or its program, refused the connection; retrying on another pod.")]
     private static partial void LogRefused(ILogger logger, string address, string @namespace, string revision);
 }

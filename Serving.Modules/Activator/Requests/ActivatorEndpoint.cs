@@ -5,14 +5,14 @@ using Serving.Dataplane.Requests;
 
 namespace Serving.Activator.Requests;
 
-/// <summary>What the activator's servers answer: probes themselves, all else by the revision that its headers name.</summary>
+/// <summary>Handles requests to the activator's servers: responds to probes, and forwards other requests to the revision named in their headers.</summary>
 internal sealed class ActivatorEndpoint(ActivationHandler handler, string clusterDomain, Func<string?> notReadyReason)
 {
     public async Task HandleAsync(HttpContext context)
     {
         var request = context.Request;
 
-        // A request that a gateway sends on names its revision; whatever its client says it is, it is no probe of the kubelet.
+        // A request forwarded by a gateway names its revision; it is no kubelet probe, whatever its user agent says.
         if (ProbeRequest.IsKubelet(request) && !request.Headers.ContainsKey(DataplaneHeaders.Revision))
         {
             if (notReadyReason() is { } reason) await PlainText.WriteErrorAsync(context, StatusCodes.Status500InternalServerError, reason);
@@ -37,7 +37,7 @@ internal sealed class ActivatorEndpoint(ActivationHandler handler, string cluste
         _ => PlainText.WriteErrorAsync(context, StatusCodes.Status400BadRequest, $"unexpected probe header value: \"{WebUtility.HtmlEncode(ProbeRequest.Echo(probe))}\""),
     };
 
-    // Without headers the name stands in the Host: revision.namespace.svc.domain.
+    // Without headers the revision is taken from the Host: revision.namespace.svc.domain.
     private (string Namespace, string Revision) Revision(HttpRequest request)
     {
         var ns = request.Headers[DataplaneHeaders.Namespace].ToString();

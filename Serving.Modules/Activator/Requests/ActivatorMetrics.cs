@@ -5,8 +5,8 @@ using Serving.Api.WellKnown;
 namespace Serving.Activator.Requests;
 
 /// <summary>
-/// Tells what the activator does with each revision's requests, under the names that Knative's dashboards know. Invariant: a revision
-/// that is gone is not told of, so the number of series is bounded by that of the revisions.
+/// The activator's metrics per revision, under the names used by Knative's dashboards. Invariant: deleted revisions emit no series, so the
+/// number of series is bounded by the number of revisions.
 /// </summary>
 internal sealed class ActivatorMetrics : IDisposable
 {

@@ -6,15 +6,15 @@ using Serving.Dataplane;
 namespace Serving.Activator.Requests;
 
 /// <summary>
-/// Sends a request to the queue-proxy of a pod: in clear text to the port that the pod names, or by TLS to its TLS port when the system
-/// is told to encrypt. Pods are told apart by the former in either case. A mesh that can be asked to is asked to let the request
-/// through to just this pod; where it goes to the revision's Service there is no such pod.
+/// Forwards a request to the queue-proxy of a pod: in clear text to the pod's serving port, or over TLS to its TLS port if system-internal
+/// TLS is enabled. Pods are identified by the clear-text address in either case. If the mesh supports it, the request asks it for passthrough
+/// to exactly this pod; a request to the revision's Service has no such pod.
 /// </summary>
 internal sealed class PodForwarder(IUpstream upstream, Func<string, UpstreamTls?>? tls, int tlsPort)
 {
     private static readonly KeyValuePair<string, string>[] ThroughMesh = [new(DataplaneHeaders.PassthroughLoadBalancing, "true")];
 
-    /// <summary>Sends it to a pod of the revision.</summary>
+    /// <summary>Forwards a request to a pod of the revision.</summary>
     public ValueTask<UpstreamResult> ForwardAsync(HttpContext context, RevisionEntry entry, PodTracker pod, bool http2, CancellationToken cancellation)
     {
         var secured = tls?.Invoke(entry.Revision.Metadata.Namespace);

@@ -5,21 +5,21 @@ using Serving.Kubernetes;
 namespace Serving.Activator.Statistics;
 
 /// <summary>
-/// Counts the requests of each revision and reports them every second; the first request of an idle revision is reported
-/// at once, which is what wakes the autoscaler.
+/// Counts the requests of each revision and reports them every second. The first request of an idle revision is reported at once, which
+/// triggers the scale-up.
 /// </summary>
-/// <param name="podName">Who reports.</param>
-/// <param name="sink">Takes the reports.</param>
+/// <param name="podName">The name of the reporting pod.</param>
+/// <param name="sink">Receives the stats.</param>
 /// <param name="time">The clock.</param>
-/// <param name="measured">Takes the average concurrency of each revision, less what was told at once; null when nobody wants it.</param>
+/// <param name="measured">Receives the average concurrency of each revision, without the requests that were reported at once; null for none.</param>
 internal sealed class ConcurrencyReporter(string podName, IRequestStatSink sink, TimeProvider time, Action<ObjectKey, double>? measured = null)
 {
-    /// <summary>The time between two reports.</summary>
+    /// <summary>The reporting period.</summary>
     public static readonly TimeSpan Period = TimeSpan.FromSeconds(1);
 
     private readonly ConcurrentDictionary<ObjectKey, Counter> _counters = new();
 
-    /// <summary>Counts a request in. Pass the result to <see cref="End"/>.</summary>
+    /// <summary>Records the start of a request. Pass the result to <see cref="End"/>.</summary>
     public Counter Begin(in ObjectKey revision)
     {
         while (true)
@@ -28,7 +28,7 @@ internal sealed class ConcurrencyReporter(string podName, IRequestStatSink sink,
             {
                 if (counter.TryBegin()) return counter;
 
-                // It was idle and is on its way out.
+                // It was idle and is being removed.
                 _counters.TryRemove(KeyValuePair.Create(revision, counter));
                 continue;
             }
@@ -40,10 +40,10 @@ internal sealed class ConcurrencyReporter(string podName, IRequestStatSink sink,
         }
     }
 
-    /// <summary>Counts a request out.</summary>
+    /// <summary>Records the end of a request.</summary>
     public static void End(Counter counter) => counter.End();
 
-    /// <summary>Sends one report of each revision that had requests, and forgets those that had none.</summary>
+    /// <summary>Reports each revision with requests, and removes those without.</summary>
     public void Report()
     {
         foreach (var (revision, counter) in _counters)
@@ -54,11 +54,11 @@ internal sealed class ConcurrencyReporter(string podName, IRequestStatSink sink,
             {
                 _counters.TryRemove(KeyValuePair.Create(revision, counter));
 
-                // Those that came and went since the report.
+                // Requests that started and ended since the last report.
                 count += counter.Report().Report.RequestCount;
             }
 
-            // What was told at once is not told again.
+            // What was reported at once is not reported again.
             var concurrency = Math.Max(report.AverageConcurrency - first, 0);
             measured?.Invoke(revision, concurrency);
             sink.Report(revision.Namespace, revision.Name, new Stat
@@ -71,7 +71,8 @@ internal sealed class ConcurrencyReporter(string podName, IRequestStatSink sink,
     }
 
     /// <summary>
-    /// The requests of one revision. Born with one begun, so that whoever finds it sees the request that was told of at once.
+    /// The requests of one revision. Created with one request already started, so that any thread that finds it sees the request that was
+    /// reported at once.
     /// </summary>
     internal sealed class Counter
     {

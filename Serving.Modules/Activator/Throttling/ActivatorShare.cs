@@ -1,18 +1,18 @@
 namespace Serving.Activator.Throttling;
 
 /// <summary>
-/// Which pods of a revision are this activator's, so that all activators together admit no more than the pods take.
+/// Determines which pods of a revision belong to this activator, so that all activators together do not exceed the pods' capacity.
 /// </summary>
-/// <param name="Index">Our place among the sorted addresses of the revision's activators; -1 when we are not one of them.</param>
-/// <param name="Count">How many activators it has.</param>
+/// <param name="Index">The index of this activator among the sorted addresses of the revision's activators; -1 if it is not one of them.</param>
+/// <param name="Count">The number of the revision's activators.</param>
 internal readonly record struct ActivatorShare(int Index, int Count)
 {
-    /// <summary>Not told yet: all pods are ours.</summary>
+    /// <summary>Not known yet: all pods belong to this activator.</summary>
     public static ActivatorShare Unknown => new(-1, 0);
 
     /// <summary>
-    /// Our pods of <paramref name="pods"/>, which every activator has in the same order: an equal slice, and one of the
-    /// rest while it lasts; with more activators than pods, one.
+    /// The subset of <paramref name="pods"/>, which every activator sorts the same way, for this activator: an equal slice plus at most one of
+    /// the remainder; with more activators than pods, one pod.
     /// </summary>
     public PodTracker[] Of(PodTracker[] pods)
     {

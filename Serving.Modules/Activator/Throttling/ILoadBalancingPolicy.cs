@@ -1,8 +1,8 @@
 namespace Serving.Activator.Throttling;
 
-/// <summary>Chooses the pod for a request.</summary>
+/// <summary>Selects the pod for a request.</summary>
 internal interface ILoadBalancingPolicy
 {
-    /// <summary>A pod with a place that is reserved for the caller, or null when none has one.</summary>
+    /// <summary>A pod with a slot reserved for the caller, or null when none is free.</summary>
     PodTracker? Reserve(PodTracker[] pods);
 }

@@ -1,13 +1,13 @@
 namespace Serving.Activator.Throttling;
 
-/// <summary>The policies, and which of them fits a container concurrency.</summary>
+/// <summary>The load balancing policies, selected by container concurrency.</summary>
 internal static class LoadBalancingPolicies
 {
     private const int FewAtOnce = 3;
 
     /// <summary>
-    /// Without a bound the less busy of two random pods; with a very low one the first that is free, so that others stay
-    /// idle and may go; else one after the other.
+    /// Without a limit, the less busy of two random pods; with a very low limit, the first pod with a free slot, so that others stay idle and can
+    /// be removed; otherwise round robin.
     /// </summary>
     public static ILoadBalancingPolicy For(int containerConcurrency) => containerConcurrency switch
     {
@@ -16,7 +16,7 @@ internal static class LoadBalancingPolicies
         _ => new RoundRobin(),
     };
 
-    /// <summary>The less busy of two that are drawn at random.</summary>
+    /// <summary>The less busy of two pods chosen at random.</summary>
     internal sealed class RandomChoiceOfTwo(Random random) : ILoadBalancingPolicy
     {
         public PodTracker? Reserve(PodTracker[] pods)
@@ -40,19 +40,19 @@ internal static class LoadBalancingPolicies
         private static PodTracker? Reserved(PodTracker pod) => pod.TryReserve() ? pod : null;
     }
 
-    /// <summary>The first that has a place.</summary>
+    /// <summary>The first pod with a free slot.</summary>
     internal sealed class FirstAvailable : ILoadBalancingPolicy
     {
         public PodTracker? Reserve(PodTracker[] pods) =>
             Array.Find(pods, static pod => !pod.Health.Avoided && pod.TryReserve()) ?? Array.Find(pods, static pod => pod.TryReserve());
     }
 
-    /// <summary>The next that has a place, after the one that was chosen last.</summary>
+    /// <summary>The next pod with a free slot after the one chosen last.</summary>
     internal sealed class RoundRobin : ILoadBalancingPolicy
     {
         private uint _next;
 
-        // Those that failed come last.
+        // Pods that failed come last.
         private static PodTracker? Next(PodTracker[] pods, uint start, bool last)
         {
             for (var i = 0u; i < pods.Length; i++)

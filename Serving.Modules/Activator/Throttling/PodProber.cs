@@ -6,9 +6,9 @@ using Serving.Dataplane.Probes;
 namespace Serving.Activator.Throttling;
 
 /// <summary>
-/// Waits until a pod's queue-proxy says that its user container is ready, by asking again and again: a pod that is about
-/// to start is used the moment its port answers, long before Kubernetes has heard of it. It is asked in clear
-/// text, which costs little; where requests will go by TLS, that must answer too before the pod counts.
+/// Waits until a pod's queue-proxy reports that its user container is ready, by polling: a starting pod is used as soon as its port responds,
+/// long before Kubernetes reports it as ready. The probe uses clear text, which is cheap; where requests use TLS, the TLS port must respond
+/// too.
 /// </summary>
 internal sealed class PodProber(Func<string, UpstreamTls?>? tls, int tlsPort, TimeProvider time)
 {
@@ -26,10 +26,10 @@ internal sealed class PodProber(Func<string, UpstreamTls?>? tls, int tlsPort, Ti
 
     /// <summary>Completes when the pod is ready.</summary>
     /// <param name="pod">The pod.</param>
-    /// <param name="meshHost">The Host by which a mesh lets probes through to the pod; null where it is not asked to.</param>
-    /// <param name="heard">Called with each other answer, before the next attempt.</param>
-    /// <param name="cancellation">Ends the attempts.</param>
-    /// <exception cref="OperationCanceledException">Nobody wants to know any longer.</exception>
+    /// <param name="meshHost">The Host for which a mesh passes probes through to the pod; null to request no passthrough.</param>
+    /// <param name="heard">Called with each other result, before the next attempt.</param>
+    /// <param name="cancellation">Stops the attempts.</param>
+    /// <exception cref="OperationCanceledException">The result is no longer needed.</exception>
     public async Task WaitUntilReadyAsync(Destination pod, string? meshHost, Action<ProbeAnswer> heard, CancellationToken cancellation)
     {
         var headers = HeadersFor(meshHost);
@@ -46,10 +46,10 @@ internal sealed class PodProber(Func<string, UpstreamTls?>? tls, int tlsPort, Ti
         }
     }
 
-    /// <summary>Asks once; a mesh is not asked to let it through.</summary>
+    /// <summary>Probes once, without requesting passthrough from a mesh.</summary>
     public Task<ProbeAnswer> AskAsync(Destination destination, CancellationToken cancellation) => AskAsync(destination, Headers, cancellation);
 
-    /// <summary>Waits as long as between two attempts that are in no hurry.</summary>
+    /// <summary>Waits for the normal interval between two attempts.</summary>
     public Task PauseAsync(CancellationToken cancellation) => Task.Delay(PatientInterval, time, cancellation);
 
     private static KeyValuePair<string, string>[] HeadersFor(string? meshHost) => meshHost is null
@@ -66,7 +66,7 @@ internal sealed class PodProber(Func<string, UpstreamTls?>? tls, int tlsPort, Ti
             var answer = await AskAsync(destination.Host, destination.Port, headers, secured: false, attempt.Token);
             if (answer != ProbeAnswer.Ready || tls?.Invoke(destination.Namespace) is null) return answer;
 
-            // It was reached, so nothing is in the way: what is missing is its certificate.
+            // The pod was reached, so no mesh blocks it: only its certificate is missing.
             unanswered = ProbeAnswer.NotReady;
             var byTls = await AskAsync(destination.Host, destination.TlsPort ?? tlsPort, headers, secured: true, attempt.Token);
             return byTls == ProbeAnswer.Ready ? byTls : unanswered;

@@ -3,10 +3,10 @@ using Serving.Dataplane.Throttling;
 
 namespace Serving.Activator.Throttling;
 
-/// <summary>One pod that takes requests, or the Service that stands for all: its address, and how many of ours it has.</summary>
+/// <summary>A pod that accepts requests, or the Service that stands for all pods: its address, and the number of our requests to it.</summary>
 /// <param name="address">Address and port of its queue-proxy.</param>
-/// <param name="containerConcurrency">Requests it takes at once; 0 for no bound.</param>
-/// <param name="serviceTlsPort">The port of TLS of a Service; null for a pod.</param>
+/// <param name="containerConcurrency">Maximum number of concurrent requests; 0 for no limit.</param>
+/// <param name="serviceTlsPort">The TLS port of a Service; null for a pod.</param>
 internal sealed class PodTracker(string address, int containerConcurrency, int? serviceTlsPort = null)
 {
     private readonly Breaker? _breaker = containerConcurrency > 0 ? new Breaker(1, containerConcurrency) : null;
@@ -14,16 +14,16 @@ internal sealed class PodTracker(string address, int containerConcurrency, int? 
 
     public string Address => address;
 
-    /// <summary>The port of TLS where this is the revision's Service; null where it is a pod.</summary>
+    /// <summary>The TLS port if this is the revision's Service; null for a pod.</summary>
     public int? ServiceTlsPort => serviceTlsPort;
 
-    /// <summary>Whether it failed lately.</summary>
+    /// <summary>Whether it failed recently.</summary>
     public PassiveHealth Health { get; } = new(TimeProvider.System);
 
-    /// <summary>Our requests that it is answering.</summary>
+    /// <summary>Our requests in flight to it.</summary>
     public int InFlight => Volatile.Read(ref _inFlight);
 
-    /// <summary>Takes a place when there is one. A true result must be followed by <see cref="Release"/>.</summary>
+    /// <summary>Reserves a slot if one is free. After true, call <see cref="Release"/>.</summary>
     public bool TryReserve()
     {
         if (_breaker is { } breaker && !breaker.TryEnter()) return false;
@@ -31,7 +31,7 @@ internal sealed class PodTracker(string address, int containerConcurrency, int? 
         return true;
     }
 
-    /// <summary>Gives a place back.</summary>
+    /// <summary>Releases a slot.</summary>
     public void Release()
     {
         Interlocked.Decrement(ref _inFlight);

@@ -1,17 +1,17 @@
 namespace Serving.Activator.Throttling;
 
-/// <summary>What a probe found.</summary>
+/// <summary>The result of a probe.</summary>
 internal enum ProbeAnswer
 {
-    /// <summary>Nobody has been asked yet.</summary>
+    /// <summary>Not probed yet.</summary>
     Unknown,
 
-    /// <summary>Not ready, as where a mesh lets nobody through to the pod: 502, 503, or no answer. A pod that starts looks the same.</summary>
+    /// <summary>Not ready in the way of a mesh that blocks requests to the pod: 502, 503, or no response. A starting pod looks the same.</summary>
     MayBeMesh,
 
-    /// <summary>Not ready, by an answer that no mesh gives.</summary>
+    /// <summary>Not ready, with a response that no mesh sends.</summary>
     NotReady,
 
-    /// <summary>The queue-proxy says that it is ready.</summary>
+    /// <summary>The queue-proxy reports that it is ready.</summary>
     Ready,
 }

@@ -2,12 +2,12 @@ using Serving.Concurrency;
 
 namespace Serving.Activator.Throttling;
 
-/// <summary>The probing of one destination, which goes on at most once at a time. Guarded by the lock of its <see cref="RevisionBackends"/>.</summary>
+/// <summary>The probing of one destination, at most one run at a time. Guarded by the lock of its <see cref="RevisionBackends"/>.</summary>
 internal sealed class ProbeRun : IDisposable
 {
     private CancellationTokenSource? _running;
 
-    /// <summary>Begins; what ends it, or null when it goes on already.</summary>
+    /// <summary>Starts a run and returns the source that cancels it; null when one is running.</summary>
     public CancellationToken? Start()
     {
         if (_running is not null) return null;
@@ -15,11 +15,11 @@ internal sealed class ProbeRun : IDisposable
         return _running.Token;
     }
 
-    /// <summary>Ends it, if it goes on.</summary>
+    /// <summary>Cancels the run, if there is one.</summary>
     public void Stop()
     {
-        // Not disposed: the probe may still read its token, and without a timer there is nothing to free. Not on this thread, which holds
-        // the lock: a probe that is told goes on where it is told.
+        // Not disposed: the probe may still read its token, and without a timer there is nothing to free. Cancelled on another thread,
+        // because continuations of the probe run on the cancelling thread and this one holds the lock.
         _ = _running?.CancelSafelyAsync();
         _running = null;
     }

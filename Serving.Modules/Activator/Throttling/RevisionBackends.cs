@@ -8,9 +8,9 @@ using Serving.Concurrency;
 namespace Serving.Activator.Throttling;
 
 /// <summary>
-/// Follows the pods of one revision and tells its throttler which of them take requests: those that Kubernetes calls
-/// ready, and those that say so themselves before. Where a mesh may be in the way a pod must have answered by itself; when none does,
-/// and each fails as behind a mesh, requests go through the revision's Service once that answers.
+/// Tracks the pods of one revision and tells its throttler which of them accept requests: those that Kubernetes reports as ready, and those
+/// whose queue-proxy reports it earlier. If there may be a mesh, a pod must have responded itself; if no pod does, and each fails as
+/// behind a mesh, requests go through the revision's Service once it responds.
 /// </summary>
 internal sealed class RevisionBackends : IDisposable
 {
@@ -34,10 +34,10 @@ internal sealed class RevisionBackends : IDisposable
     private bool _disposed;
 
     /// <param name="revision">The revision.</param>
-    /// <param name="throttler">Is told which pods take requests.</param>
-    /// <param name="prober">Asks pods.</param>
-    /// <param name="network">Whether a mesh is in the way, now.</param>
-    /// <param name="serviceOf">Where the Service over the pods is; null while it is not known.</param>
+    /// <param name="throttler">Receives the set of pods that accept requests.</param>
+    /// <param name="prober">Probes pods.</param>
+    /// <param name="network">Returns the current config-network, which says whether there may be a mesh.</param>
+    /// <param name="serviceOf">Returns the Service of the pods; null while unknown.</param>
     public RevisionBackends(Revision revision, RevisionThrottler throttler, PodProber prober, Func<NetworkConfig> network, Func<Destination?> serviceOf)
     {
         _throttler = throttler;
@@ -48,12 +48,12 @@ internal sealed class RevisionBackends : IDisposable
         _throughMesh = $"{ChildName.PrivateService(revision.Metadata.Name)}.{_namespace}";
         _defaultPort = revision.Spec.Protocol() == NetworkingKeys.ProtocolH2C ? H2cPort : Http1Port;
 
-        // A command that only the kubelet can run, or that must have run first, cannot be asked for over the network.
+        // An exec probe, or a startup probe, can be run by the kubelet only, not over the network.
         _mayProbe = revision.Spec.ServingContainer().ReadinessProbe?.Exec is null
             && revision.Spec.Containers.All(static container => container.StartupProbe is null);
     }
 
-    /// <summary>The Host by which a mesh lets requests through to single pods; null where it is not asked to.</summary>
+    /// <summary>The Host for which a mesh passes requests through to single pods; null to request no passthrough.</summary>
     public string? MeshHost => _network().EnableMeshPodAddressability ? _throughMesh : null;
 
     private MeshCompatibilityMode Mode => _network().MeshCompatibilityMode;
@@ -65,7 +65,7 @@ internal sealed class RevisionBackends : IDisposable
         _ => false,
     };
 
-    /// <summary>Takes note of the newest state of a pod.</summary>
+    /// <summary>Applies the newest state of a pod.</summary>
     public void Update(Pod pod)
     {
         if (pod.Metadata.DeletionTimestamp is not null || pod.Status is not { PodIP.Length: > 0 } status || status.Phase is "Succeeded" or "Failed")
@@ -93,7 +93,7 @@ internal sealed class RevisionBackends : IDisposable
         }
     }
 
-    /// <summary>Forgets a pod.</summary>
+    /// <summary>Removes a pod.</summary>
     public void Remove(Pod pod)
     {
         lock (_lock)
@@ -101,7 +101,7 @@ internal sealed class RevisionBackends : IDisposable
             if (!_backends.Remove(pod.Metadata.Uid, out var backend)) return;
             backend.Probing.Stop();
 
-            // Whoever comes after the last pod is asked anew: what looked like a mesh may have been the pods.
+            // Pods that come after the last one are probed anew: what looked like a mesh may have been the pods.
             if (_backends.Count == 0) _isBehindMesh = false;
             if (backend.Healthy || backend.Ready) Publish();
             ConsiderService();
@@ -109,8 +109,8 @@ internal sealed class RevisionBackends : IDisposable
     }
 
     /// <summary>
-    /// A pod, its program, or the Service refused a connection: it gets no more requests until it answers a probe. One that does but
-    /// goes on to refuse is asked later each time.
+    /// A pod, its program, or the Service refused a connection: it gets no requests until a probe succeeds. If the probe succeeds but requests
+    /// are still refused, the next probe is delayed longer each time.
     /// </summary>
     public void Suspect(string address)
     {
@@ -135,7 +135,7 @@ internal sealed class RevisionBackends : IDisposable
         }
     }
 
-    /// <summary>config-network has changed: what was found out about a mesh is found out anew.</summary>
+    /// <summary>config-network has changed: detect a mesh anew.</summary>
     public void Reconsider()
     {
         lock (_lock)
@@ -170,7 +170,7 @@ internal sealed class RevisionBackends : IDisposable
 
     private void BecomeReady(Backend backend)
     {
-        // To find out whether a mesh is in the way the pod must answer by itself.
+        // To detect a mesh, the pod must respond itself.
         if (Mode == MeshCompatibilityMode.Auto)
         {
             if (!backend.Healthy) StartProbing(backend);
@@ -218,7 +218,7 @@ internal sealed class RevisionBackends : IDisposable
             backend.Probing.Stop();
             backend.Heard = ProbeAnswer.Ready;
 
-            // An answer to a probe is not enough where Kubernetes must say so; it will tell.
+            // A successful probe is not enough where Kubernetes must report readiness; its update will follow.
             if (!_mayProbe && !backend.Ready) return;
             backend.Healthy = true;
             Publish();
@@ -236,7 +236,7 @@ internal sealed class RevisionBackends : IDisposable
         }
     }
 
-    /// <summary>Whether the Service is to be asked: it is the way, or no pod answers but as behind a mesh.</summary>
+    /// <summary>Whether to probe the Service: requests use it, or every pod fails as behind a mesh.</summary>
     private bool WantsService() => !_disposed && _backends.Count > 0 && (UsesService || (Mode == MeshCompatibilityMode.Auto && MeshHost is null && LooksLikeMesh()));
 
     private bool LooksLikeMesh()
@@ -257,7 +257,7 @@ internal sealed class RevisionBackends : IDisposable
         }
         catch (OperationCanceledException)
         {
-            // It is not the way any more.
+            // Requests no longer use it.
         }
     }
 
@@ -265,7 +265,7 @@ internal sealed class RevisionBackends : IDisposable
     {
         if (_serviceOf() is not { } service || await _prober.AskAsync(service, cancellation) != ProbeAnswer.Ready) return false;
 
-        // Pods that start answer as a mesh does: one that has started meanwhile will be used by itself.
+        // Starting pods look like pods behind a mesh: one that has started meanwhile is used directly.
         if (Mode == MeshCompatibilityMode.Auto && await AnyPodAnswersAsync(cancellation)) return false;
         lock (_lock)
         {
@@ -312,12 +312,12 @@ internal sealed class RevisionBackends : IDisposable
 
         public bool Healthy { get; set; }
 
-        /// <summary>What the last probe found.</summary>
+        /// <summary>The result of the last probe.</summary>
         public ProbeAnswer Heard { get; set; }
 
         public ProbeRun Probing { get; } = new();
 
-        /// <summary>It refused a request; how long not to ask it.</summary>
+        /// <summary>It refused a request; the delay before the next probe.</summary>
         public TimeSpan Suspected(long now)
         {
             _suspicions = now - _lastSuspicion > Forgotten ? 1 : _suspicions + 1;

@@ -2,12 +2,12 @@ using Serving.Api.Knative;
 
 namespace Serving.Activator.Throttling;
 
-/// <summary>What the activator keeps of one revision.</summary>
+/// <summary>The activator's state of one revision.</summary>
 internal sealed class RevisionEntry(Revision revision, RevisionThrottler throttler, RevisionBackends backends) : IDisposable
 {
     private Revision _revision = revision;
 
-    /// <summary>Its newest state.</summary>
+    /// <summary>The newest revision object.</summary>
     public Revision Revision
     {
         get => Volatile.Read(ref _revision);

@@ -1,6 +1,6 @@
 namespace Serving.Activator.Throttling;
 
-/// <summary>What one revision's requests do in this activator, for the metrics. Any thread writes, without a lock.</summary>
+/// <summary>The load of one revision in this activator, for metrics. Lock-free; any thread may write.</summary>
 internal sealed class RevisionLoad
 {
     private int _queued;
@@ -8,16 +8,16 @@ internal sealed class RevisionLoad
     private double _concurrency;
     private volatile bool _isUsed;
 
-    /// <summary>Whether the revision ever had a request here; without one it is not told of.</summary>
+    /// <summary>Whether the revision ever had a request here; without one it emits no series.</summary>
     public bool IsUsed => _isUsed;
 
-    /// <summary>Requests that wait for a pod.</summary>
+    /// <summary>Requests waiting for a pod.</summary>
     public int Queued => Volatile.Read(ref _queued);
 
-    /// <summary>Requests that a pod is answering.</summary>
+    /// <summary>Requests being processed by a pod.</summary>
     public int Active => Volatile.Read(ref _active);
 
-    /// <summary>The average of the last report.</summary>
+    /// <summary>The average concurrency in the last report.</summary>
     public double Concurrency
     {
         get => Volatile.Read(ref _concurrency);

@@ -10,9 +10,9 @@ using Serving.Kubernetes;
 namespace Serving.Activator.Throttling;
 
 /// <summary>
-/// Every revision with its throttler, kept up to date by the informers of revisions, their pods, the Endpoints of
-/// their public Services, and their private Services. Invariant: informers call at the same time, and one of their changes is applied at
-/// a time; an informer changes its copy before it calls, so what a new revision reads of the others' copies is never undone by an older change.
+/// All revisions and their throttlers, kept up to date by the informers of revisions, their pods, the Endpoints of their public Services, and
+/// their private Services. Invariant: informers call concurrently, and their changes are applied one at a time. An informer updates its cache
+/// before it calls, so what a new revision reads from the other caches is never reverted by an older change.
 /// </summary>
 internal sealed class RevisionRegistry : IDisposable
 {
@@ -46,10 +46,10 @@ internal sealed class RevisionRegistry : IDisposable
     /// <summary>All revisions.</summary>
     public IEnumerable<RevisionEntry> Entries => _entries.Select(static pair => pair.Value);
 
-    /// <summary>Whether what it knows is complete.</summary>
+    /// <summary>Whether the caches have synced.</summary>
     public bool HasSynced => _revisions.HasSynced && _pods.HasSynced;
 
-    /// <summary>Acts on a change of config-network.</summary>
+    /// <summary>Applies a change of config-network.</summary>
     public void FollowNetwork()
     {
         if (Mesh(_network()) is var now && now == _mesh) return;
@@ -57,10 +57,10 @@ internal sealed class RevisionRegistry : IDisposable
         foreach (var entry in _entries.Values) entry.Backends.Reconsider();
     }
 
-    /// <summary>The revision, or null when there is none.</summary>
+    /// <summary>The revision, or null if it does not exist.</summary>
     public RevisionEntry? Find(string ns, string name) => _entries.GetValueOrDefault(new ObjectKey(ns, name));
 
-    /// <summary>Completes when what it knows is complete.</summary>
+    /// <summary>Completes when the caches have synced.</summary>
     public async Task WaitForSyncAsync(CancellationToken cancellation)
     {
         await _revisions.WaitForSyncAsync(cancellation);
@@ -78,7 +78,7 @@ internal sealed class RevisionRegistry : IDisposable
 
     private static (MeshCompatibilityMode Mode, bool ThroughMesh) Mesh(NetworkConfig network) => (network.MeshCompatibilityMode, network.EnableMeshPodAddressability);
 
-    /// <summary>Where the Service over the revision's pods is; null while it is not known.</summary>
+    /// <summary>The address of the revision's private Service; null while unknown.</summary>
     private Destination? ServiceOf(Revision revision)
     {
         var found = _services.Lister.Get(revision.Metadata.Namespace, ChildName.PrivateService(revision.Metadata.Name));
@@ -115,7 +115,7 @@ internal sealed class RevisionRegistry : IDisposable
         var entry = new RevisionEntry(revision, throttler, new RevisionBackends(revision, throttler, _prober, _network, () => ServiceOf(revision)));
         _entries[change.Key] = entry;
 
-        // Pods and Endpoints may have been seen before their revision.
+        // Pods and Endpoints may have been observed before their revision.
         foreach (var pod in _pods.Lister.ByLabel(change.Key.Namespace, ServingKeys.Revision, change.Key.Name)) entry.Backends.Update(pod);
         if (_endpoints.Lister.Get(change.Key.Namespace, change.Key.Name) is { } endpoints) SetShare(entry, endpoints);
     }
@@ -130,7 +130,7 @@ internal sealed class RevisionRegistry : IDisposable
 
     private void OnEndpoints(Change<Endpoints> change)
     {
-        // The public Service bears the name of its revision.
+        // The public Service has the name of its revision.
         if (change.New is { } endpoints && Find(change.Key.Namespace, change.Key.Name) is { } entry) SetShare(entry, endpoints);
     }
 
@@ -140,7 +140,7 @@ internal sealed class RevisionRegistry : IDisposable
             .Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToList();
         var index = activators.IndexOf(_ownAddress);
 
-        // Not in the path at present: the share of before stays for what is still on its way.
+        // Not in the request path now: the previous share applies to requests that still arrive.
         if (index >= 0) entry.Throttler.SetShare(new ActivatorShare(index, activators.Count));
     }
 }

@@ -4,8 +4,8 @@ using Serving.Dataplane.Throttling;
 namespace Serving.Activator.Throttling;
 
 /// <summary>
-/// Holds the requests of one revision until one of its pods has a place. Invariant: the capacity of the breaker is what
-/// our pods take together; pods are published before the capacity grows and capacity shrinks after they are gone.
+/// Holds the requests of one revision until one of its pods has a free slot. Invariant: the breaker's capacity is the capacity of our pods;
+/// pods are added before the capacity is raised, and the capacity is lowered after pods are removed.
 /// </summary>
 internal sealed class RevisionThrottler
 {
@@ -27,25 +27,25 @@ internal sealed class RevisionThrottler
         _policy = LoadBalancingPolicies.For(containerConcurrency);
     }
 
-    /// <summary>Whether the revision is gone; those who waited are let through to find out.</summary>
+    /// <summary>Whether the revision has been deleted; waiting requests are then admitted so that they can fail.</summary>
     public bool Closed => _closed;
 
-    /// <summary>Requests that may run at once.</summary>
+    /// <summary>Maximum number of concurrent requests.</summary>
     public int Capacity => _breaker.Capacity;
 
-    /// <summary>Requests that wait.</summary>
+    /// <summary>Number of waiting requests.</summary>
     public int Waiting => _breaker.Waiting;
 
-    /// <summary>Waits for a turn; false when too many wait already.</summary>
+    /// <summary>Waits for a slot; false when the queue is full.</summary>
     public ValueTask<bool> EnterAsync(CancellationToken cancellation) => _breaker.EnterAsync(cancellation);
 
-    /// <summary>Gives a turn back.</summary>
+    /// <summary>Releases a slot.</summary>
     public void Exit() => _breaker.Exit();
 
-    /// <summary>Takes a place at a pod, or null when pods changed since the turn was given.</summary>
+    /// <summary>Reserves a slot at a pod; null when the pods changed since the request was admitted.</summary>
     public PodTracker? Reserve() => _policy.Reserve(Volatile.Read(ref _assigned));
 
-    /// <summary>Tells which pods take requests now.</summary>
+    /// <summary>Sets the pods that accept requests.</summary>
     public void SetPods(IEnumerable<string> addresses)
     {
         lock (_lock)
@@ -59,7 +59,7 @@ internal sealed class RevisionThrottler
         }
     }
 
-    /// <summary>Tells that requests go through the revision's Service, which chooses the pod, and how many pods it chooses from.</summary>
+    /// <summary>Routes requests through the revision's Service, which selects the pod, and sets the number of its pods.</summary>
     public void SetService(Destination service, int readyPods)
     {
         var tlsPort = service.TlsPort ?? NetworkingKeys.ServiceHttpsPort;
@@ -72,7 +72,7 @@ internal sealed class RevisionThrottler
         }
     }
 
-    /// <summary>Tells which activators the revision has.</summary>
+    /// <summary>Sets the share of this activator among the revision's activators.</summary>
     public void SetShare(ActivatorShare share)
     {
         lock (_lock)
@@ -83,7 +83,7 @@ internal sealed class RevisionThrottler
         }
     }
 
-    /// <summary>The revision is gone: nobody waits any longer.</summary>
+    /// <summary>The revision has been deleted: releases all waiting requests.</summary>
     public void Close()
     {
         lock (_lock)
@@ -99,7 +99,7 @@ internal sealed class RevisionThrottler
 
         if (_service is { } service)
         {
-            // The Service chooses: a share of pods cannot be ours alone, so the capacity is divided.
+            // The Service selects the pod: no pods can be ours alone, so the capacity is divided.
             Volatile.Write(ref _assigned, [service]);
             _breaker.Capacity = _behindService == 0 ? 0
                 : _containerConcurrency == 0 ? Breaker.Unlimited
@@ -107,7 +107,7 @@ internal sealed class RevisionThrottler
             return;
         }
 
-        // Without a bound sharing the pods out would only make the balance worse.
+        // Without a limit, dividing the pods among activators would only worsen the balance.
         var assigned = _containerConcurrency == 0 ? _pods : _share.Of(_pods);
         Volatile.Write(ref _assigned, assigned);
         _breaker.Capacity = assigned.Length == 0 ? 0

@@ -1,20 +1,20 @@
 namespace Serving.Activator.Throttling;
 
 /// <summary>
-/// The way to a revision's pods through its private Service, where a mesh is in the way of their own addresses. Guarded by the lock of
-/// its <see cref="RevisionBackends"/>.
+/// The path to a revision's pods through its private Service, used where a mesh blocks their own addresses. Guarded by the lock of its
+/// <see cref="RevisionBackends"/>.
 /// </summary>
 internal sealed class ServicePath : IDisposable
 {
     private readonly ProbeRun _probing = new();
 
-    /// <summary>The Service, once it has answered; null before, and when it is in doubt.</summary>
+    /// <summary>The Service, once it has responded; null before, and after it refused a request.</summary>
     public Destination? Destination { get; private set; }
 
-    /// <summary>Begins to probe; null when that goes on already, or it has answered.</summary>
+    /// <summary>Starts to probe; null when a probe is running, or the Service has responded.</summary>
     public CancellationToken? StartProbing() => Destination is null ? _probing.Start() : null;
 
-    /// <summary>It has answered.</summary>
+    /// <summary>The Service has responded.</summary>
     public void Answered(Destination destination)
     {
         Destination = destination;
@@ -23,7 +23,7 @@ internal sealed class ServicePath : IDisposable
 
     public void Dispose() => Forget();
 
-    /// <summary>Nothing is known of it, and nobody wants to know.</summary>
+    /// <summary>Discards the result and stops probing.</summary>
     public void Forget()
     {
         _probing.Stop();

@@ -1,15 +1,15 @@
 namespace Serving.Autoscaler.Aggregation;
 
-/// <summary>The largest of the values of a sliding window: what a decision must not fall below yet. Not safe for concurrent use.</summary>
+/// <summary>The maximum over a sliding window: a decision must not fall below it yet. Not thread-safe.</summary>
 internal sealed class DelayWindow
 {
-    // Values fall from front to back: one that is not above a newer one can never be the largest again.
+    // Values descend from front to back: one that is not above a newer one can never be the maximum again.
     private readonly List<(long Slot, int Value)> kept = [];
     private readonly long slots;
     private readonly long ticksPerSlot;
 
-    /// <param name="window">How long a value counts.</param>
-    /// <param name="granularity">Values within this time share a slot.</param>
+    /// <param name="window">The length of the window.</param>
+    /// <param name="granularity">Values within this interval share a slot.</param>
     public DelayWindow(TimeSpan window, TimeSpan granularity)
     {
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(granularity, TimeSpan.Zero);
@@ -17,7 +17,7 @@ internal sealed class DelayWindow
         slots = Math.Max(1, (window.Ticks + ticksPerSlot - 1) / ticksPerSlot);
     }
 
-    /// <summary>Adds a value and tells the largest that counts.</summary>
+    /// <summary>Adds a value and returns the maximum.</summary>
     public int Record(DateTimeOffset now, int value)
     {
         var slot = now.UtcTicks / ticksPerSlot;

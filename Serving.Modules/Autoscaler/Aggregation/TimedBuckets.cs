@@ -1,9 +1,9 @@
 namespace Serving.Autoscaler.Aggregation;
 
 /// <summary>
-/// Sums of values by the second, over a sliding window, and their average. Seconds without a value count as zero, but only
-/// between the first and the last one seen: a young revision is averaged over the time it has been measured.
-/// Not safe for concurrent use; whoever owns it locks.
+/// Per-second sums over a sliding window, and their average. Seconds without a value count as zero, but only between the first and the last
+/// recorded one: a young revision is averaged over the time for which there are stats.
+/// Not thread-safe; the owner synchronizes access.
 /// </summary>
 internal class TimedBuckets
 {
@@ -24,10 +24,10 @@ internal class TimedBuckets
     /// <summary>The second of the newest value.</summary>
     protected long? Last => last;
 
-    /// <summary>Whether no value lies within the window that ends now.</summary>
+    /// <summary>Whether the window that ends now contains no value.</summary>
     public bool IsEmpty(DateTimeOffset now) => last is not { } newest || SecondOf(now) - newest > Count;
 
-    /// <summary>Adds a value to the second it belongs to; one that is older than the window is left out.</summary>
+    /// <summary>Adds a value to its second; values older than the window are ignored.</summary>
     public void Record(DateTimeOffset now, double value)
     {
         var second = SecondOf(now);
@@ -53,7 +53,7 @@ internal class TimedBuckets
         this[second] += value;
     }
 
-    /// <summary>The average by the second over the part of the window that values are known of; rounded to 6 digits.</summary>
+    /// <summary>The per-second average over the part of the window that has values, rounded to 6 digits.</summary>
     public virtual double Average(DateTimeOffset now)
     {
         if (last is not { } newest) return 0;
@@ -65,7 +65,7 @@ internal class TimedBuckets
         return Math.Round(sum / seconds, 6, MidpointRounding.AwayFromZero);
     }
 
-    /// <summary>Changes the window and keeps the values that fit in.</summary>
+    /// <summary>Changes the window and keeps the values within it.</summary>
     public virtual void Resize(TimeSpan window, DateTimeOffset now)
     {
         var old = buckets;

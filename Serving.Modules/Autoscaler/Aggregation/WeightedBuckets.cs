@@ -1,6 +1,6 @@
 namespace Serving.Autoscaler.Aggregation;
 
-/// <summary>Buckets whose average weighs newer seconds more (<c>weighted-exponential</c>): each second back counts a fixed part less.</summary>
+/// <summary>Buckets with an exponentially weighted average (<c>weighted-exponential</c>): the weight of each older second decreases by a constant factor.</summary>
 internal sealed class WeightedBuckets : TimedBuckets
 {
     private const double LeastDecay = 0.2;
@@ -33,6 +33,6 @@ internal sealed class WeightedBuckets : TimedBuckets
         decay = DecayOf(Count);
     }
 
-    /// <summary>So fast that the weights of the window add up to nearly one, but never slower than a fifth a second.</summary>
+    /// <summary>The decay at which the weights of the window nearly add up to one, but at least a fifth per second.</summary>
     private static double DecayOf(int seconds) => Math.Max(1 - Math.Pow(1 - SumOfWeights, 1.0 / seconds), LeastDecay);
 }

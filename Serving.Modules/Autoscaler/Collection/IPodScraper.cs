@@ -3,15 +3,15 @@ using Serving.Dataplane.Statistics;
 
 namespace Serving.Autoscaler.Collection;
 
-/// <summary>Asks the pods of a revision how busy they are.</summary>
+/// <summary>Scrapes the stats of a revision's pods.</summary>
 internal interface IPodScraper
 {
     /// <summary>
-    /// The measurement of all ready pods together, extrapolated from a sample; null when there is no ready pod.
-    /// Throws <see cref="ScrapeException"/> when too few pods answered.
+    /// Returns the stat of all ready pods together, extrapolated from a sample; null if no pod is ready.
+    /// Throws <see cref="ScrapeException"/> when too few pods responded.
     /// </summary>
-    /// <param name="metric">Which revision, and its windows.</param>
-    /// <param name="memory">What earlier scrapes of it found out.</param>
-    /// <param name="cancellation">Ends the attempt.</param>
+    /// <param name="metric">The revision and its windows.</param>
+    /// <param name="memory">State kept between scrapes of the revision.</param>
+    /// <param name="cancellation">Cancels the scrape.</param>
     Task<Stat?> ScrapeAsync(Metric metric, ScrapeMemory memory, CancellationToken cancellation);
 }

@@ -5,7 +5,7 @@ using Serving.Dataplane.Statistics;
 
 namespace Serving.Autoscaler.Collection;
 
-/// <summary>What was measured of one revision: concurrency and requests a second, over the stable and the panic window. Safe for concurrent use.</summary>
+/// <summary>The stats of one revision: concurrency and requests per second, over the stable and the panic window. Thread-safe.</summary>
 internal sealed class MetricCollection
 {
     private const string WeightedExponential = "weighted-exponential";
@@ -20,7 +20,7 @@ internal sealed class MetricCollection
     private CollectionFailure? failed;
     private int scraping;
 
-    /// <param name="metric">The windows; the algorithm is fixed by an annotation.</param>
+    /// <param name="metric">The windows; the algorithm is set by an annotation and cannot change.</param>
     public MetricCollection(Metric metric)
     {
         this.metric = metric;
@@ -32,10 +32,10 @@ internal sealed class MetricCollection
         panicRps = New(PanicOf(metric));
     }
 
-    /// <summary>What its scrapes found out.</summary>
+    /// <summary>State kept between scrapes.</summary>
     public ScrapeMemory Memory { get; } = new();
 
-    /// <summary>The newest specification.</summary>
+    /// <summary>The current specification.</summary>
     public Metric Metric
     {
         get
@@ -47,13 +47,13 @@ internal sealed class MetricCollection
     /// <summary>Why the last scrape failed, or null.</summary>
     public CollectionFailure? Failure => Volatile.Read(ref failed);
 
-    /// <summary>Begins a scrape; false while one is under way. A true result must be followed by <see cref="EndScrape"/>.</summary>
+    /// <summary>Starts a scrape; false while one is running. After true, call <see cref="EndScrape"/>.</summary>
     public bool TryBeginScrape() => Interlocked.CompareExchange(ref scraping, 1, 0) == 0;
 
-    /// <summary>Ends a scrape: another may begin.</summary>
+    /// <summary>Ends a scrape, so that the next one can start.</summary>
     public void EndScrape() => Volatile.Write(ref scraping, 0);
 
-    /// <summary>Takes over new windows.</summary>
+    /// <summary>Applies new windows.</summary>
     public void Update(Metric newer, DateTimeOffset now)
     {
         lock (gate)
@@ -66,7 +66,7 @@ internal sealed class MetricCollection
         }
     }
 
-    /// <summary>Adds a measurement. What came through an activator is taken off a pod's, since the activator has told of it.</summary>
+    /// <summary>Records a stat. Requests that came through an activator are subtracted from a pod's stat, because the activator reports them.</summary>
     public void Record(DateTimeOffset now, in Stat stat)
     {
         var concurrency = stat.AverageConcurrentRequests - stat.AverageProxiedConcurrentRequests;
@@ -80,7 +80,7 @@ internal sealed class MetricCollection
         }
     }
 
-    /// <summary>The averages; null while pods should be scraped but nothing is known.</summary>
+    /// <summary>The averages; null while pods should be scraped but there are no stats.</summary>
     public (double Stable, double Panic)? Average(bool isRps, DateTimeOffset now)
     {
         lock (gate)
@@ -91,7 +91,7 @@ internal sealed class MetricCollection
         }
     }
 
-    /// <summary>Notes how the last scrape went; true when that is news.</summary>
+    /// <summary>Records the result of the last scrape; true when it changed.</summary>
     public bool NoteFailure(CollectionFailure? failure)
     {
         lock (gate)

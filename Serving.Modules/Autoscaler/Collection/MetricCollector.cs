@@ -10,12 +10,12 @@ using Serving.Kubernetes;
 namespace Serving.Autoscaler.Collection;
 
 /// <summary>
-/// Collects what is measured of every revision that has a Metric: activators report, queue-proxies are scraped every second.
-/// A scrape that takes longer than a second skips its next turns; it never piles up.
+/// Collects the stats of every revision that has a Metric: activators report them, and queue-proxies are scraped every second. A revision whose
+/// scrape takes longer than a second misses turns; scrapes never pile up.
 /// </summary>
 internal sealed partial class MetricCollector : IMetricSource
 {
-    /// <summary>Time between scrapes.</summary>
+    /// <summary>Interval between scrapes.</summary>
     public static readonly TimeSpan ScrapeInterval = TimeSpan.FromSeconds(1);
 
     private static readonly Meter Meter = new("Serving.Autoscaler");
@@ -39,13 +39,13 @@ internal sealed partial class MetricCollector : IMetricSource
         heartbeat = new Heartbeat("collecting metrics", Patience, time);
     }
 
-    /// <summary>Null while it starts scrapes every second, or does not run; else since when it has not.</summary>
+    /// <summary>Null while it starts scrapes every second, or is not running; otherwise since when it has been stuck.</summary>
     public string? StuckReason => heartbeat.StuckReason;
 
-    /// <summary>Called when scraping a revision begins to fail or to succeed; quick, from any thread.</summary>
+    /// <summary>Raised when scraping a revision starts to fail or recovers. Handlers must be fast; any thread.</summary>
     public event Action<ObjectKey>? Changed;
 
-    /// <summary>Begins to collect, or takes over new windows; tells why the last scrape failed, or null.</summary>
+    /// <summary>Starts to collect, or applies new windows; returns why the last scrape failed, or null.</summary>
     public CollectionFailure? Ensure(Metric metric)
     {
         var collection = collections.GetOrAdd(ObjectKey.Of(metric), _ => new MetricCollection(metric));
@@ -53,13 +53,13 @@ internal sealed partial class MetricCollector : IMetricSource
         return collection.Failure;
     }
 
-    /// <summary>Forgets a revision.</summary>
+    /// <summary>Removes a revision.</summary>
     public void Remove(ObjectKey key) => collections.TryRemove(key, out _);
 
-    /// <summary>Forgets all.</summary>
+    /// <summary>Removes all revisions.</summary>
     public void Clear() => collections.Clear();
 
-    /// <summary>Adds a measurement that came from an activator; nothing when nobody asked for the revision.</summary>
+    /// <summary>Records a stat from an activator; ignored if the revision is not being collected.</summary>
     public void Record(ObjectKey key, in Stat stat)
     {
         if (collections.TryGetValue(key, out var collection)) collection.Record(time.GetUtcNow(), stat);
@@ -68,7 +68,7 @@ internal sealed partial class MetricCollector : IMetricSource
     public (double Stable, double Panic)? Average(ObjectKey key, string metric, DateTimeOffset now)
         => collections.TryGetValue(key, out var collection) ? collection.Average(metric == AutoscalingKeys.RpsMetric, now) : null;
 
-    /// <summary>Scrapes every <see cref="ScrapeInterval"/> until cancelled; returns when the scrapes under way have ended.</summary>
+    /// <summary>Scrapes every <see cref="ScrapeInterval"/> until cancelled; returns when the running scrapes have ended.</summary>
     public async Task RunAsync(CancellationToken cancellation)
     {
         using var timer = new PeriodicTimer(ScrapeInterval, time);
@@ -88,7 +88,7 @@ internal sealed partial class MetricCollector : IMetricSource
         }
         catch (OperationCanceledException)
         {
-            // The end of the term.
+            // The term has ended.
         }
         finally
         {
@@ -98,7 +98,7 @@ internal sealed partial class MetricCollector : IMetricSource
         await Task.WhenAll(running).ConfigureAwait(false);
     }
 
-    /// <summary>Scrapes one revision once, after <see cref="MetricCollection.TryBeginScrape"/>; never throws.</summary>
+    /// <summary>Scrapes one revision, after <see cref="MetricCollection.TryBeginScrape"/>; never throws.</summary>
     internal async Task ScrapeAsync(ObjectKey key, MetricCollection collection, CancellationToken cancellation)
     {
         CollectionFailure? failure = null;
@@ -138,6 +138,6 @@ internal sealed partial class MetricCollector : IMetricSource
         new("kn.service.name", metric.Metadata.Labels.GetValueOrDefault(ServingKeys.Service, "")),
         new("kn.configuration.name", metric.Metadata.Labels.GetValueOrDefault(ServingKeys.Configuration, "")));
 
-    [LoggerMessage(2, LogLevel.Warning, "Revision {Key}: measurements could not be collected: {Reason}")]
+    [LoggerMessage(2, LogLevel.Warning, "Collecting the stats of revision {Key} failed: {Reason}")]
     private partial void LogFailure(ObjectKey key, string reason);
 }

@@ -10,9 +10,9 @@ using Serving.Kubernetes;
 namespace Serving.Autoscaler.Collection;
 
 /// <summary>
-/// Asks queue-proxies directly, at the addresses of their pods. A sample of the pods is asked; pods older than the stable
-/// window first, since the averages of young ones are low. A pod that does not answer is made up for by another. Where a mesh is in the
-/// way (config-network says so, or every pod's answer does) they are asked through their Service.
+/// Scrapes queue-proxies directly at the addresses of their pods. Only a sample is scraped, pods older than the stable window first, because
+/// the averages of young ones are low. A pod that does not respond is replaced by another. If a mesh blocks direct requests (set in
+/// config-network, or detected because the responses of all pods look like it) they are scraped through their Service.
 /// </summary>
 internal sealed class PodScraper : IPodScraper, IDisposable
 {
@@ -28,10 +28,10 @@ internal sealed class PodScraper : IPodScraper, IDisposable
     private readonly ServiceScrape service;
 
     /// <param name="pods">The pods of all revisions.</param>
-    /// <param name="network">Whether a mesh is in the way, now.</param>
-    /// <param name="time">The clock by which pods are old or young.</param>
-    /// <param name="port">The port of the measurements.</param>
-    /// <param name="serviceAddress">Where the Service of a metric is; by its name in the cluster when null.</param>
+    /// <param name="network">Returns the current config-network, which says whether there may be a mesh.</param>
+    /// <param name="time">The clock that determines the age of pods.</param>
+    /// <param name="port">The port of the stats.</param>
+    /// <param name="serviceAddress">Returns the address of a metric's Service; null to use its DNS name.</param>
     public PodScraper(
         ILister<Pod> pods, Func<NetworkConfig> network, TimeProvider time, int port = NetworkingKeys.AutoscalingMetricsPort, Func<Metric, Uri>? serviceAddress = null)
     {
@@ -66,7 +66,7 @@ internal sealed class PodScraper : IPodScraper, IDisposable
             return await FindOutAsync(metric, memory, old, young, window, cancellation).ConfigureAwait(false);
         }
 
-        // Told which way it is: what was found out before may not hold when nobody tells any more.
+        // The mode is configured: what was detected before may be outdated when detection is used again.
         memory.IsBehindMesh = false;
         return config.MeshCompatibilityMode == MeshCompatibilityMode.Enabled
             ? await service.ScrapeAsync(metric, total, window, cancellation).ConfigureAwait(false)
@@ -83,7 +83,7 @@ internal sealed class PodScraper : IPodScraper, IDisposable
             }
             catch (ScrapeException failure) when (failure.IsMesh)
             {
-                // The Service tells whether that is what it looks like.
+                // Scrape the Service to check whether there is a mesh.
             }
         }
 
@@ -105,7 +105,7 @@ internal sealed class PodScraper : IPodScraper, IDisposable
         var answered = answers.Where(static answer => answer is not null).Select(static answer => answer!.Value).ToList();
         if (answered.Count < sample)
         {
-            throw new ScrapeException($"too few pods answered, {answered.Count} of {sample}: {string.Join("; ", failures.Take(3).Select(static failure => failure.What))}")
+            throw new ScrapeException($"too few pods responded, {answered.Count} of {sample}: {string.Join("; ", failures.Take(3).Select(static failure => failure.What))}")
             {
                 IsMesh = answered.Count == 0 && failures.All(static failure => failure.MayBeMesh),
             };
@@ -128,7 +128,7 @@ internal sealed class PodScraper : IPodScraper, IDisposable
         return (old, young);
     }
 
-    /// <summary>Asks one pod after the other until one answers; null when none is left.</summary>
+    /// <summary>Scrapes one pod after the other until one responds; null when none is left.</summary>
     private async Task<Stat?> FirstAnswerAsync(
         ConcurrentQueue<string> targets, ConcurrentQueue<(string What, bool MayBeMesh)> failures, string? throughMesh, CancellationToken cancellation)
     {
@@ -152,7 +152,7 @@ internal sealed class PodScraper : IPodScraper, IDisposable
         using var request = new HttpRequestMessage(HttpMethod.Get, $"http://{HostAndPort.Of(address, port)}/metrics");
         if (throughMesh is not null)
         {
-            // Installed meshes heed one or the other of the two spellings.
+            // Meshes recognize one or the other of the two spellings.
             request.Headers.Host = throughMesh;
             request.Headers.TryAddWithoutValidation(DataplaneHeaders.PassthroughLoadBalancing, "true");
             request.Headers.TryAddWithoutValidation(DirectLoadBalancing, "true");

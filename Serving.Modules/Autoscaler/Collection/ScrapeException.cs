@@ -1,11 +1,11 @@
 namespace Serving.Autoscaler.Collection;
 
-/// <summary>Measurements of a revision should have come in, but did not.</summary>
+/// <summary>The stats of a revision could not be collected.</summary>
 internal sealed class ScrapeException(string message, Exception? inner = null) : Exception(message, inner)
 {
-    /// <summary>What the Metric's condition says.</summary>
+    /// <summary>The reason for the Metric's condition.</summary>
     public string Reason { get; init; } = CollectionFailure.CollectionFailed;
 
-    /// <summary>Whether no pod answered, and each failed as it would behind a mesh.</summary>
+    /// <summary>Whether no pod responded, and each failed as behind a mesh.</summary>
     public bool IsMesh { get; init; }
 }

@@ -1,11 +1,11 @@
 namespace Serving.Autoscaler.Collection;
 
-/// <summary>What the scrapes of one revision found out for those after them.</summary>
+/// <summary>State kept between the scrapes of one revision.</summary>
 internal sealed class ScrapeMemory
 {
     private volatile bool isBehindMesh;
 
-    /// <summary>Whether its pods do not answer at their own addresses, but its Service does.</summary>
+    /// <summary>Whether its pods are unreachable at their own addresses but its Service responds.</summary>
     public bool IsBehindMesh
     {
         get => isBehindMesh;

@@ -5,16 +5,16 @@ using Serving.Dataplane.Statistics;
 namespace Serving.Autoscaler.Collection;
 
 /// <summary>
-/// Asks queue-proxies through the Service of their revision, where a mesh is in the way: each time on a new connection, so that another pod
-/// may answer. One that has answered before counts once; those older than the stable window count first.
+/// Scrapes queue-proxies through the Service of their revision, for use behind a mesh: each time on a new connection, so that another pod may
+/// respond. Repeated responses of a pod count once; pods older than the stable window count first.
 /// </summary>
-/// <param name="http">Asks.</param>
-/// <param name="address">Where the Service of a metric is.</param>
+/// <param name="http">Sends the requests.</param>
+/// <param name="address">Returns the address of a metric's Service.</param>
 internal sealed class ServiceScrape(HttpClient http, Func<Metric, Uri> address)
 {
     private const int MostTries = 10;
 
-    /// <summary>The measurement of all <paramref name="ready"/> pods, of which there is one at least. Throws <see cref="ScrapeException"/> when too few answered.</summary>
+    /// <summary>Returns the stat of all <paramref name="ready"/> pods together; there is at least one. Throws <see cref="ScrapeException"/> when too few responded.</summary>
     public async Task<Stat> ScrapeAsync(Metric metric, int ready, TimeSpan window, CancellationToken cancellation)
     {
         var sample = SampleSize.Of(ready);

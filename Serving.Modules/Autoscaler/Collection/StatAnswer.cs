@@ -3,10 +3,10 @@ using Serving.Dataplane.Statistics;
 
 namespace Serving.Autoscaler.Collection;
 
-/// <summary>How a queue-proxy is asked, and what the answers of some say about all.</summary>
+/// <summary>Scrapes a queue-proxy, and extrapolates from a sample.</summary>
 internal static class StatAnswer
 {
-    /// <summary>Asks once. Throws (HttpRequestException, InvalidDataException) when the answer is no measurement.</summary>
+    /// <summary>Scrapes once. Throws (HttpRequestException, InvalidDataException) when the response is not a stat.</summary>
     public static async Task<Stat> AskAsync(HttpClient http, HttpRequestMessage request, CancellationToken cancellation)
     {
         request.Headers.TryAddWithoutValidation("Accept", StatCodec.ContentType);
@@ -15,15 +15,15 @@ internal static class StatAnswer
         return StatCodec.Decode(await response.Content.ReadAsByteArrayAsync(cancellation).ConfigureAwait(false));
     }
 
-    /// <summary>Whether asking failed for want of a measurement, rather than because the asker was told to stop.</summary>
+    /// <summary>Whether the scrape failed without a stat, rather than because it was cancelled.</summary>
     public static bool IsMissing(Exception error, CancellationToken cancellation)
         => error is HttpRequestException or InvalidDataException || (error is OperationCanceledException && !cancellation.IsCancellationRequested);
 
-    /// <summary>Whether it failed as it does where a mesh lets nobody reach pods by their addresses.</summary>
+    /// <summary>Whether it failed as behind a mesh that blocks requests to pod addresses.</summary>
     public static bool MayBeMesh(Exception error)
         => error is HttpRequestException { StatusCode: HttpStatusCode.ServiceUnavailable or HttpStatusCode.BadGateway };
 
-    /// <summary>All pods together, by a sample of them.</summary>
+    /// <summary>The stat of all pods, extrapolated from a sample.</summary>
     public static Stat Extrapolate(IReadOnlyCollection<Stat> answers, int total)
     {
         var factor = (double)total / answers.Count;

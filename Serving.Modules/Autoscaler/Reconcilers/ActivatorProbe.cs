@@ -10,14 +10,14 @@ using Serving.Kubernetes;
 namespace Serving.Autoscaler.Reconcilers;
 
 /// <summary>
-/// Asks the addresses in the Endpoints of a revision's public Service, rather than the Service's name: all that a request could
-/// reach are asked, not one of them by chance, and no DNS is needed. At most <see cref="MostAddresses"/> are asked. Where a mesh lets nobody
-/// through to single addresses (config-network says so, or every answer does), the Service is asked by its name.
+/// Probes the addresses in the Endpoints of a revision's public Service rather than the Service's name: this covers all addresses that a
+/// request could reach, and needs no DNS. At most <see cref="MostAddresses"/> are probed. If a mesh blocks single addresses (set in
+/// config-network, or detected because all responses look like it), the Service is probed by name.
 /// </summary>
 /// <param name="endpoints">The Endpoints of all Services.</param>
-/// <param name="network">Whether a mesh is in the way, now.</param>
-/// <param name="logger">Logs probes that fail.</param>
-/// <param name="serviceAddress">Where a Service is, by namespace, name and port; by its name in the cluster when null.</param>
+/// <param name="network">Returns the current config-network, which says whether there may be a mesh.</param>
+/// <param name="logger">Logs failed probes.</param>
+/// <param name="serviceAddress">Returns the address of a Service, by namespace, name and port; null to use its DNS name.</param>
 internal sealed partial class ActivatorProbe(
     ILister<Endpoints> endpoints, Func<NetworkConfig> network, ILogger logger, Func<string, string, int, (string Host, int Port)>? serviceAddress = null) : IActivatorProbe
 {
@@ -74,16 +74,16 @@ internal sealed partial class ActivatorProbe(
         }
     }
 
-    /// <summary>The body is the activator's name; it may have come in chunks.</summary>
+    /// <summary>The body is the activator's name; it may be chunked.</summary>
     private static bool IsActivator(HttpProbeResult answer)
         => answer.Status == 200 && answer.Body.Split('\n', StringSplitOptions.TrimEntries).Contains(DataplaneHeaders.ActivatorName);
 
     private enum Answer
     {
-        /// <summary>None, or one that a mesh gives in place of it.</summary>
+        /// <summary>No response, or one that a mesh sends in its place.</summary>
         None,
 
-        /// <summary>A pod's, or of somebody unknown.</summary>
+        /// <summary>A response of a pod, or of an unknown server.</summary>
         Other,
 
         Activator,

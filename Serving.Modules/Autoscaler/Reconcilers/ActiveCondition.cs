@@ -3,12 +3,12 @@ using static Serving.Api.Autoscaling.PodAutoscalerLifecycle;
 
 namespace Serving.Autoscaler.Reconcilers;
 
-/// <summary>What a PodAutoscaler's conditions become from the pods that are wanted and those that are ready. Pure.</summary>
+/// <summary>Derives a PodAutoscaler's conditions from the desired and the ready pods. Pure.</summary>
 internal static class ActiveCondition
 {
     /// <summary>
-    /// Pods that must be ready for the target to be active: the initial scale the first time, later one at least. Never more than the
-    /// maximum scale, since a target whose minimum or initial scale is above it would wait for pods that nobody may keep.
+    /// Number of ready pods for the target to be active: at first the initial scale, later at least one. Capped at the maximum scale, because a
+    /// target with a larger minimum or initial scale would wait for pods that are never created.
     /// </summary>
     public static int Threshold(PodAutoscalerStatus status, AutoscalerSettings settings)
     {
@@ -16,14 +16,14 @@ internal static class ActiveCondition
         return settings.MaxScale > 0 ? Math.Min(least, settings.MaxScale) : least;
     }
 
-    /// <summary>The status for <paramref name="want"/> (-1: not known) and <paramref name="ready"/> pods.</summary>
+    /// <summary>The status for <paramref name="want"/> (-1: unknown) desired and <paramref name="ready"/> ready pods.</summary>
     public static PodAutoscalerStatus Apply(PodAutoscalerStatus status, AutoscalerSettings settings, int want, int ready, DateTimeOffset now)
     {
         var least = Threshold(status, settings);
         if (ready >= least && status.ServiceName.Length > 0) status = MarkScaleTargetInitialized(status, now);
         if (want == 0 || least == 0)
         {
-            // Pods that come up are scaled to zero only when they took too long.
+            // Starting pods are scaled to zero only when they took too long.
             return IsActivating(status) && least > 0
                 ? MarkInactive(status, "TimedOut", "The target could not be activated.", now)
                 : NoTrafficNow(status, now);

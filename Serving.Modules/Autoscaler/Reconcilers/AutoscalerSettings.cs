@@ -9,31 +9,31 @@ using Serving.ConfigMaps;
 namespace Serving.Autoscaler.Reconcilers;
 
 /// <summary>
-/// What a PodAutoscaler asks for: its annotations, and the cluster's configuration where it has none. An annotation that cannot
-/// be read counts as absent; admission refuses such ones.
+/// The settings of a PodAutoscaler: its annotations, with the cluster's configuration as defaults. An invalid annotation counts as absent;
+/// admission rejects those.
 /// </summary>
 internal sealed class AutoscalerSettings(PodAutoscaler autoscaler, AutoscalerConfig config)
 {
     private const double LeastTarget = 0.01;
 
-    /// <summary><c>Reachable</c>'s opposite in a specification.</summary>
+    /// <summary>The opposite of <c>Reachable</c> in a specification.</summary>
     public const string Unreachable = "Unreachable";
 
     public bool IsReachable => autoscaler.Spec.Reachability != Unreachable;
 
-    /// <summary>The autoscaler class; ours when none is named.</summary>
+    /// <summary>The autoscaler class; the KPA if none is set.</summary>
     public static string ClassOf(PodAutoscaler autoscaler) => AutoscalingKeys.Class.Value(autoscaler.Metadata.Annotations) ?? AutoscalingKeys.KpaClass;
 
     public string Metric => AutoscalingKeys.Metric.Value(autoscaler.Metadata.Annotations)
         ?? (ClassOf(autoscaler) == AutoscalingKeys.HpaClass ? AutoscalingKeys.CpuMetric : AutoscalingKeys.ConcurrencyMetric);
 
-    /// <summary>The least pods; 0 while no Route refers to the revision.</summary>
+    /// <summary>The minimum scale; 0 while no Route refers to the revision.</summary>
     public int MinScale => IsReachable ? Whole(AutoscalingKeys.MinScale) ?? config.MinScale : 0;
 
-    /// <summary>The most pods; 0 is no limit.</summary>
+    /// <summary>The maximum scale; 0 is no limit.</summary>
     public int MaxScale => Whole(AutoscalingKeys.MaxScale) ?? config.MaxScale;
 
-    /// <summary>Pods that a new revision starts with.</summary>
+    /// <summary>The initial number of pods of a new revision.</summary>
     public int InitialScale
         => Whole(AutoscalingKeys.InitialScale) is { } own && (own > 0 || config.AllowZeroInitialScale) ? own : config.InitialScale;
 
@@ -47,7 +47,7 @@ internal sealed class AutoscalerSettings(PodAutoscaler autoscaler, AutoscalerCon
     /// <summary>The target annotation, if any.</summary>
     public double? OwnTarget => Number(AutoscalingKeys.Target);
 
-    /// <summary>A whole number of seconds, one at least.</summary>
+    /// <summary>A whole number of seconds, at least one.</summary>
     public TimeSpan PanicWindow
     {
         get
@@ -58,7 +58,7 @@ internal sealed class AutoscalerSettings(PodAutoscaler autoscaler, AutoscalerCon
         }
     }
 
-    /// <summary>How long the last pod is kept; not at all when no Route refers to the revision.</summary>
+    /// <summary>How long the last pod is retained; zero when no Route refers to the revision.</summary>
     public TimeSpan LastPodRetention => !IsReachable
         ? TimeSpan.Zero
         : Duration(AutoscalingKeys.ScaleToZeroPodRetentionPeriod.Value(autoscaler.Metadata.Annotations)) ?? config.ScaleToZeroPodRetentionPeriod;
@@ -66,7 +66,7 @@ internal sealed class AutoscalerSettings(PodAutoscaler autoscaler, AutoscalerCon
     /// <summary>The progress deadline annotation, if any.</summary>
     public TimeSpan? OwnProgressDeadline => Duration(autoscaler.Metadata.Annotations.GetValueOrDefault(ServingKeys.ProgressDeadline));
 
-    /// <summary>What the decider decides by.</summary>
+    /// <summary>The parameters of the decider.</summary>
     public DeciderSpec ToDeciderSpec()
     {
         var (target, total) = Target();
@@ -88,7 +88,7 @@ internal sealed class AutoscalerSettings(PodAutoscaler autoscaler, AutoscalerCon
         };
     }
 
-    /// <summary>The metric's value per pod that is aimed at, and the one that a pod can take.</summary>
+    /// <summary>The target value of the metric per pod, and its maximum.</summary>
     public (double Target, double Total) Target()
     {
         var limit = autoscaler.Spec.ContainerConcurrency;
@@ -97,7 +97,7 @@ internal sealed class AutoscalerSettings(PodAutoscaler autoscaler, AutoscalerCon
         var utilization = Metric == AutoscalingKeys.RpsMetric ? AutoscalerConfig.DefaultUtilization : config.TargetUtilization;
         if (OwnTarget is { } own)
         {
-            // Aiming above the hard limit would never scale out.
+            // With a target above the hard limit it would never scale out.
             total = Metric == AutoscalingKeys.ConcurrencyMetric && limit > 0 ? Math.Min(own, limit) : own;
         }
 

@@ -4,19 +4,18 @@ using Serving.Api.Core;
 namespace Serving.Autoscaler.Reconcilers;
 
 /// <summary>
-/// Brings the specification of a HorizontalPodAutoscaler to the wanted one. Kubernetes fills in what we leave out, and that is no
-/// difference; what a revision asked for once and does not any more is one. Invariant: merging the result again, with or without
-/// Kubernetes' filling in, changes nothing.
+/// Updates the specification of a HorizontalPodAutoscaler. Defaults added by Kubernetes are no difference; settings that the revision no longer
+/// requests are. Invariant: merging the result again, with or without Kubernetes' defaults, changes nothing.
 /// </summary>
 internal static class HpaSpec
 {
     private const int KubernetesMinReplicas = 1;
 
-    /// <summary>What Kubernetes measures when no metric is named.</summary>
+    /// <summary>The metrics that Kubernetes uses when none is set.</summary>
     private static readonly JsonElement KubernetesMetric =
         JsonElement.Parse("""{"type":"Resource","resource":{"name":"cpu","target":{"type":"Utilization","averageUtilization":80}}}""");
 
-    /// <summary>The existing specification with what is wanted.</summary>
+    /// <summary>The existing specification with the wanted values.</summary>
     public static HorizontalPodAutoscalerSpec Merge(HorizontalPodAutoscalerSpec existing, HorizontalPodAutoscalerSpec wanted) => existing with
     {
         ScaleTargetRef = wanted.ScaleTargetRef,
@@ -31,7 +30,7 @@ internal static class HpaSpec
     private static bool Covers(IReadOnlyList<JsonElement> existing, IReadOnlyList<JsonElement> wanted)
         => existing.Count == wanted.Count && existing.Zip(wanted).All(static pair => Covers(pair.First, pair.Second));
 
-    /// <summary>Whether every value that is wanted is there.</summary>
+    /// <summary>Whether it contains every wanted value.</summary>
     private static bool Covers(JsonElement existing, JsonElement wanted)
         => wanted.ValueKind != JsonValueKind.Object
             ? JsonElement.DeepEquals(existing, wanted)

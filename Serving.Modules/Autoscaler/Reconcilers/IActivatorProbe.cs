@@ -1,8 +1,8 @@
 namespace Serving.Autoscaler.Reconcilers;
 
-/// <summary>Tells whether requests for a revision go through activators.</summary>
+/// <summary>Determines whether requests for a revision go through activators.</summary>
 internal interface IActivatorProbe
 {
-    /// <summary>True when everyone behind the public Service of a revision answers as an activator; never throws but for cancellation.</summary>
+    /// <summary>True when every endpoint of the revision's public Service responds as an activator; throws only when cancelled.</summary>
     Task<bool> IsInPathAsync(string ns, string service, CancellationToken cancellation);
 }

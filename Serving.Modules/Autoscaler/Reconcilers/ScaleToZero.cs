@@ -3,30 +3,30 @@ using Serving.Api.Networking;
 
 namespace Serving.Autoscaler.Reconcilers;
 
-/// <summary>What may be done about a wish for zero pods.</summary>
-/// <param name="Scale">The scale; -1 for not known.</param>
-/// <param name="Apply">Whether to give it to the scale target.</param>
-/// <param name="Again">When to look again, if nothing changes before.</param>
+/// <summary>The decision on scaling to zero.</summary>
+/// <param name="Scale">The scale; -1 if unknown.</param>
+/// <param name="Apply">Whether to apply it to the scale target.</param>
+/// <param name="Again">When to reconcile again, unless something changes first.</param>
 internal readonly record struct ScaleStep(int Scale, bool Apply, TimeSpan? Again = null);
 
 /// <summary>
-/// When the last pod may go. Zero is reached in two steps: a revision that was active for a stable window without traffic becomes
-/// inactive, which puts activators into the path; once they are and have been for the grace period, the pod goes. Pure.
+/// Decides when the last pod may be removed. Scaling to zero takes two steps: a revision that was active for a stable window without traffic
+/// becomes inactive, which puts activators into the path; once they have been in the path for the grace period, the pod is removed. Pure.
 /// </summary>
 internal static class ScaleToZero
 {
-    /// <summary>Beyond the progress deadline, so that the Revision has told why its pods failed before they are gone.</summary>
+    /// <summary>Longer than the progress deadline, so that the Revision reports why its pods failed before they are removed.</summary>
     private static readonly TimeSpan ActivationBuffer = TimeSpan.FromSeconds(30);
 
     private static readonly TimeSpan ProbeAgain = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan ProxyAgain = TimeSpan.FromSeconds(3);
 
-    /// <summary>Decides about a wish for zero pods.</summary>
+    /// <summary>Decides on a desired scale of zero.</summary>
     /// <param name="status">The PodAutoscaler's conditions.</param>
-    /// <param name="settings">What it asks for.</param>
+    /// <param name="settings">The settings of the PodAutoscaler.</param>
     /// <param name="service">Its ServerlessService.</param>
     /// <param name="limits">The cluster's configuration.</param>
-    /// <param name="activatorInPath">Whether activators are known to be in the path; matters to an inactive one.</param>
+    /// <param name="activatorInPath">Whether activators are known to be in the path; used only when inactive.</param>
     /// <param name="now">The time.</param>
     public static ScaleStep Decide(
         PodAutoscalerStatus status, AutoscalerSettings settings, ServerlessService service, ScaleToZeroLimits limits, bool activatorInPath, DateTimeOffset now)
@@ -50,7 +50,7 @@ internal static class ScaleToZero
         var left = settings.StableWindow - PodAutoscalerLifecycle.ActiveFor(status, now);
         if (left > TimeSpan.Zero) return new ScaleStep(1, true, left);
 
-        // In Proxy mode the ServerlessService may not change, so nothing else would bring us back.
+        // In Proxy mode the ServerlessService may not change, so no other event would trigger a reconcile.
         return new ScaleStep(0, false, service.Spec.Mode == ServerlessServiceLifecycle.ModeProxy ? ProxyAgain : null);
     }
 

@@ -3,8 +3,8 @@ using Serving.Autoscaler.Aggregation;
 namespace Serving.Autoscaler.Scaling;
 
 /// <summary>
-/// Decides one revision's scale from averages over a stable window and a short panic window. Invariant: in panic mode the
-/// scale never falls. Not safe for concurrent use.
+/// Decides the scale of one revision from averages over a stable window and a short panic window. Invariant: in panic mode the scale never
+/// falls. Not thread-safe.
 /// </summary>
 internal sealed class Decider
 {
@@ -12,13 +12,13 @@ internal sealed class Decider
     private DateTimeOffset? panickingSince;
     private int mostPanicPods;
 
-    /// <param name="spec">What to decide by.</param>
+    /// <param name="spec">The parameters of the decision.</param>
     /// <param name="readyPods">
-    /// Pods that are ready already. With more than one the decider begins in panic mode: what was measured before a restart
-    /// is lost, and a revision must not be scaled down for that.
+    /// The number of ready pods. With more than one the decider starts in panic mode: the stats from before a restart are lost, and the revision
+    /// must not be scaled down because of that.
     /// </param>
     /// <param name="now">The time.</param>
-    /// <param name="tick">Time between evaluations, by which the scale-down delay is divided.</param>
+    /// <param name="tick">Interval between evaluations; the granularity of the scale-down delay.</param>
     public Decider(DeciderSpec spec, int readyPods, DateTimeOffset now, TimeSpan tick)
     {
         Spec = spec;
@@ -27,30 +27,30 @@ internal sealed class Decider
         if (readyPods > 1) panickingSince = now;
     }
 
-    /// <summary>What it decides by; the scale-down delay stays what it was at first.</summary>
+    /// <summary>The parameters of the decision; the scale-down delay cannot change.</summary>
     public DeciderSpec Spec { get; private set; }
 
     /// <summary>Whether it is in panic mode.</summary>
     public bool IsPanicking => panickingSince is not null;
 
-    /// <summary>Takes over what to decide by. The initial scale that was reached meanwhile is kept for the scale-down delay.</summary>
+    /// <summary>Applies new parameters. An initial scale reached in the meantime remains in effect for the scale-down delay.</summary>
     public void Update(DeciderSpec spec, DateTimeOffset now)
     {
         if (Spec.IsInitializing && !spec.IsInitializing && spec.Reachable) delay?.Record(now, Spec.InitialScale);
         Spec = spec;
     }
 
-    /// <summary>Decides.</summary>
+    /// <summary>Computes the scale.</summary>
     /// <param name="now">The time.</param>
     /// <param name="stable">The metric's average over the stable window, over all pods.</param>
     /// <param name="panic">The metric's average over the panic window, over all pods.</param>
-    /// <param name="readyPods">Pods that are ready.</param>
+    /// <param name="readyPods">The number of ready pods.</param>
     public Decision Decide(DateTimeOffset now, double stable, double panic, int readyPods)
     {
-        // A revision at zero counts as one pod, or rates could never lift it.
+        // A revision at zero counts as one pod; otherwise a scale-up rate would always yield zero.
         var pods = Math.Max(1, readyPods);
 
-        // Rounded outwards, so that a rate close to 1 still lets one pod more or less be.
+        // Rounded away from the current scale, so that even a rate close to 1 permits a change by one pod.
         var most = Math.Ceiling(Spec.MaxScaleUpRate * pods);
         var least = Spec.Reachable ? Math.Floor(pods / Spec.MaxScaleDownRate) : 0;
         var stableWish = Math.Ceiling(stable / Spec.TargetValue);
@@ -62,7 +62,7 @@ internal sealed class Decider
         var desired = stablePods;
         if (IsPanicking)
         {
-            // The stable window may ask for more than the panic window does.
+            // The stable window may require more than the panic window.
             mostPanicPods = Math.Max(mostPanicPods, Math.Max(stablePods, panicPods));
             desired = mostPanicPods;
         }
@@ -71,7 +71,7 @@ internal sealed class Decider
         return new Decision(desired, ExcessBurstCapacity(panic, readyPods));
     }
 
-    /// <summary>The excess burst capacity before anything was measured.</summary>
+    /// <summary>The excess burst capacity before there are stats.</summary>
     public static int InitialExcessBurstCapacity(DeciderSpec spec)
         => spec.TargetBurstCapacity is -1 or 0 ? (int)spec.TargetBurstCapacity : ToInt((spec.InitialScale * spec.TotalValue) - spec.TargetBurstCapacity);
 
@@ -95,7 +95,7 @@ internal sealed class Decider
         }
     }
 
-    /// <summary>By the panic window, since taking activators out of the path in a hurry helps nobody.</summary>
+    /// <summary>From the panic window, because there is no benefit in removing activators from the path quickly.</summary>
     private int ExcessBurstCapacity(double panic, int readyPods) => Spec.TargetBurstCapacity switch
     {
         0 => 0,

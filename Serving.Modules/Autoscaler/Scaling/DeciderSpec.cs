@@ -1,45 +1,45 @@
 namespace Serving.Autoscaler.Scaling;
 
-/// <summary>What a revision's scale is decided by: its annotations over the cluster's configuration.</summary>
+/// <summary>The parameters of a revision's scale: its annotations, with the cluster's configuration as defaults.</summary>
 internal sealed record DeciderSpec
 {
     /// <summary><c>concurrency</c> or <c>rps</c>.</summary>
     public string ScalingMetric { get; init; } = "concurrency";
 
-    /// <summary>The factor by which one decision may raise the pods.</summary>
+    /// <summary>Maximum factor by which one decision may raise the number of pods.</summary>
     public double MaxScaleUpRate { get; init; }
 
-    /// <summary>The factor by which one decision may lower the pods.</summary>
+    /// <summary>Maximum factor by which one decision may lower the number of pods.</summary>
     public double MaxScaleDownRate { get; init; }
 
-    /// <summary>The metric's value per pod that is aimed at.</summary>
+    /// <summary>Target value of the metric per pod.</summary>
     public double TargetValue { get; init; }
 
-    /// <summary>The metric's value that one pod can take.</summary>
+    /// <summary>Maximum value of the metric per pod.</summary>
     public double TotalValue { get; init; }
 
-    /// <summary>Requests that the pods must be able to take on top before activators leave the path; -1: never leave, 0: always.</summary>
+    /// <summary>Burst capacity that the pods need before activators leave the path; -1: they never leave, 0: they always leave.</summary>
     public double TargetBurstCapacity { get; init; }
 
-    /// <summary>Requests in flight that one activator is trusted with.</summary>
+    /// <summary>Capacity of one activator, in requests in flight.</summary>
     public double ActivatorCapacity { get; init; }
 
-    /// <summary>Factor over the ready pods at which panic mode begins.</summary>
+    /// <summary>Panic mode starts when the desired scale exceeds the ready pods by this factor.</summary>
     public double PanicThreshold { get; init; }
 
-    /// <summary>The stable window, and the time without a surge after which panic mode ends.</summary>
+    /// <summary>The stable window; also the time without a surge after which panic mode ends.</summary>
     public TimeSpan StableWindow { get; init; }
 
-    /// <summary>Time at a lower load before pods are taken away.</summary>
+    /// <summary>How long the load must be lower before pods are removed.</summary>
     public TimeSpan ScaleDownDelay { get; init; }
 
-    /// <summary>Pods that a new revision starts with.</summary>
+    /// <summary>Initial number of pods of a new revision.</summary>
     public int InitialScale { get; init; }
 
-    /// <summary>Whether the revision has not had its initial scale yet: that counts for the scale-down delay.</summary>
+    /// <summary>Whether the revision has not reached its initial scale yet, which then takes part in the scale-down delay.</summary>
     public bool IsInitializing { get; init; }
 
-    /// <summary>The least that is scaled to from zero; below 2 it means nothing.</summary>
+    /// <summary>Minimum scale when scaling up from zero; values below 2 have no effect.</summary>
     public int ActivationScale { get; init; }
 
     /// <summary>Whether a Route refers to the revision.</summary>

@@ -1,6 +1,6 @@
 namespace Serving.Autoscaler.Scaling;
 
-/// <summary>The newest decision about a revision.</summary>
-/// <param name="DesiredScale">Pods wanted; -1 until known.</param>
-/// <param name="ExcessBurstCapacity">Negative: activators must be in the path.</param>
+/// <summary>The latest decision for a revision.</summary>
+/// <param name="DesiredScale">Desired number of pods; -1 while unknown.</param>
+/// <param name="ExcessBurstCapacity">If negative, activators must be in the path.</param>
 internal readonly record struct DeciderStatus(int DesiredScale, int ExcessBurstCapacity);

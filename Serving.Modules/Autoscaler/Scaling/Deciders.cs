@@ -6,12 +6,12 @@ using Serving.Kubernetes;
 namespace Serving.Autoscaler.Scaling;
 
 /// <summary>
-/// The deciders of all revisions. Each is evaluated every 2 s, and at once when a revision at zero gets a request or one of
-/// its pods becomes ready. Invariant: one decider is never evaluated twice at the same time.
+/// The deciders of all revisions. Each is evaluated every 2 s, and immediately when a revision at zero gets a request or one of its pods
+/// becomes ready. Invariant: a decider is never evaluated concurrently.
 /// </summary>
 internal sealed partial class Deciders
 {
-    /// <summary>Time between evaluations.</summary>
+    /// <summary>Interval between evaluations.</summary>
     public static readonly TimeSpan TickInterval = TimeSpan.FromSeconds(2);
 
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
@@ -23,10 +23,10 @@ internal sealed partial class Deciders
     private readonly TimeProvider time;
     private readonly ILogger logger;
 
-    /// <param name="metrics">What was measured.</param>
+    /// <param name="metrics">The averages of each revision.</param>
     /// <param name="readyPods">Counts the ready pods of a revision.</param>
     /// <param name="time">The clock.</param>
-    /// <param name="logger">Where changes of mode are said.</param>
+    /// <param name="logger">Logs changes of the panic mode.</param>
     public Deciders(IMetricSource metrics, Func<ObjectKey, int> readyPods, TimeProvider time, ILogger logger)
     {
         this.metrics = metrics;
@@ -36,17 +36,17 @@ internal sealed partial class Deciders
         heartbeat = new Heartbeat("deciding", Patience, time);
     }
 
-    /// <summary>Null while it evaluates every tick, or does not run; else since when it has not.</summary>
+    /// <summary>Null while it evaluates every tick, or is not running; otherwise since when it has been stuck.</summary>
     public string? StuckReason => heartbeat.StuckReason;
 
-    /// <summary>Called when a revision should be reconciled because of a decision; quick, from any thread.</summary>
+    /// <summary>Raised when a decision requires a reconcile of the revision. Handlers must be fast; any thread.</summary>
     public event Action<ObjectKey>? Changed;
 
-    /// <summary>What the metrics tell of each revision.</summary>
+    /// <summary>The samples of all revisions, for metrics.</summary>
     public IEnumerable<(ObjectKey Key, ScalingSample Sample)> Samples
         => entries.Select(e => (e.Key, e.Value.Sample)).Where(e => e.Sample is not null).Select(e => (e.Key, e.Sample!));
 
-    /// <summary>Creates the decider of a revision, or gives it a new specification; tells the newest decision.</summary>
+    /// <summary>Creates the decider of a revision, or updates its parameters; returns the latest decision.</summary>
     public DeciderStatus Ensure(ObjectKey key, DeciderSpec spec)
     {
         var entry = entries.GetOrAdd(key, k => new Entry(new Decider(spec, readyPods(k), time.GetUtcNow(), TickInterval)));
@@ -57,26 +57,26 @@ internal sealed partial class Deciders
         }
     }
 
-    /// <summary>Forgets a revision.</summary>
+    /// <summary>Removes a revision.</summary>
     public void Remove(ObjectKey key) => entries.TryRemove(key, out _);
 
-    /// <summary>Forgets all.</summary>
+    /// <summary>Removes all revisions.</summary>
     public void Clear() => entries.Clear();
 
-    /// <summary>Evaluates at once when the revision is at zero (or not known yet) and <paramref name="stat"/> says that a request is waiting.</summary>
+    /// <summary>Evaluates immediately if the revision is at zero (or unknown) and <paramref name="stat"/> reports a waiting request.</summary>
     public void Poke(ObjectKey key, in Stat stat)
     {
         if (stat.AverageConcurrentRequests == 0 || !entries.TryGetValue(key, out var entry) || Volatile.Read(ref entry.DesiredScale) > 0) return;
         Evaluate(key, entry);
     }
 
-    /// <summary>Evaluates a revision now.</summary>
+    /// <summary>Evaluates a revision immediately.</summary>
     public void Evaluate(ObjectKey key)
     {
         if (entries.TryGetValue(key, out var entry)) Evaluate(key, entry);
     }
 
-    /// <summary>Evaluates all, every <see cref="TickInterval"/>, until cancelled.</summary>
+    /// <summary>Evaluates all revisions every <see cref="TickInterval"/> until cancelled.</summary>
     public async Task RunAsync(CancellationToken cancellation)
     {
         using var timer = new PeriodicTimer(TickInterval, time);
@@ -91,7 +91,7 @@ internal sealed partial class Deciders
         }
         catch (OperationCanceledException)
         {
-            // The end of the term.
+            // The term has ended.
         }
         finally
         {
@@ -99,7 +99,7 @@ internal sealed partial class Deciders
         }
     }
 
-    /// <summary>Evaluates all.</summary>
+    /// <summary>Evaluates all revisions.</summary>
     public void EvaluateAll()
     {
         foreach (var (key, entry) in entries) Evaluate(key, entry);
@@ -130,7 +130,7 @@ internal sealed partial class Deciders
 
     private sealed class Entry
     {
-        /// <summary>Pods wanted; -1 until known. Read without the lock to tell quickly whether a revision is at zero.</summary>
+        /// <summary>Desired number of pods; -1 while unknown. Read without the lock, as a fast check for a revision at zero.</summary>
         public int DesiredScale = -1;
 
         private int excessBurstCapacity;
@@ -147,7 +147,7 @@ internal sealed partial class Deciders
 
         public DeciderStatus Status => new(DesiredScale, excessBurstCapacity);
 
-        /// <summary>Takes a decision over; true when it matters to the PodAutoscaler: another scale, or activators in or out of the path.</summary>
+        /// <summary>Applies a decision; true when the PodAutoscaler must react: another scale, or activators into or out of the path.</summary>
         public bool Accept(Decision decision)
         {
             var matters = decision.DesiredPods != DesiredScale || (decision.ExcessBurstCapacity < 0) != (excessBurstCapacity < 0);

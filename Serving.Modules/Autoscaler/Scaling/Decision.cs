@@ -1,6 +1,6 @@
 namespace Serving.Autoscaler.Scaling;
 
-/// <summary>What one evaluation came to.</summary>
-/// <param name="DesiredPods">Pods wanted, before the bounds of min-scale and max-scale.</param>
-/// <param name="ExcessBurstCapacity">Requests that could come on top of the target burst capacity; negative: activators must be in the path.</param>
+/// <summary>The result of one evaluation.</summary>
+/// <param name="DesiredPods">Desired number of pods, before min-scale and max-scale are applied.</param>
+/// <param name="ExcessBurstCapacity">Spare capacity beyond the target burst capacity, in requests; if negative, activators must be in the path.</param>
 internal readonly record struct Decision(int DesiredPods, int ExcessBurstCapacity);

@@ -1,4 +1,4 @@
 namespace Serving.Autoscaler.Scaling;
 
-/// <summary>What the metrics tell of one revision's decider.</summary>
+/// <summary>The state of one revision's decider, for metrics.</summary>
 internal sealed record ScalingSample(string Metric, int DesiredPods, double ExcessBurstCapacity, double Stable, double Panic, double Target, bool IsPanicking);

@@ -3,8 +3,8 @@ using System.Diagnostics.Metrics;
 namespace Serving.Autoscaler.Statistics;
 
 /// <summary>
-/// Tells whether the activator's measurements reach the autoscaler, under the names that Knative's dashboards know. An autoscaler in the
-/// same process is always reachable.
+/// Metrics of the connections over which the activator sends stats to the autoscaler, under the names used by Knative's dashboards. An
+/// autoscaler in the same process is always reachable.
 /// </summary>
 public sealed class StatConnectionMetrics : IDisposable
 {
@@ -14,7 +14,7 @@ public sealed class StatConnectionMetrics : IDisposable
     private readonly Counter<long> errors;
     private Func<bool>? isReachable;
 
-    /// <summary>Begins to tell.</summary>
+    /// <summary>Creates the instruments.</summary>
     public StatConnectionMetrics()
     {
         errors = meter.CreateCounter<long>("kn.activator.stats.conn.errors", "{error}", "Number of connection errors from the activator");
@@ -28,9 +28,9 @@ public sealed class StatConnectionMetrics : IDisposable
     /// <inheritdoc/>
     public void Dispose() => meter.Dispose();
 
-    /// <summary>Tells what this answers.</summary>
+    /// <summary>Sets the callback that reports reachability.</summary>
     internal void Follow(Func<bool> reachable) => Volatile.Write(ref isReachable, reachable);
 
-    /// <summary>A connection was lost.</summary>
+    /// <summary>Records a lost connection.</summary>
     internal void OnLost() => errors.Add(1, Peer);
 }

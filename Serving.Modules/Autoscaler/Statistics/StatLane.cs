@@ -7,13 +7,13 @@ using Serving.Dataplane.Statistics;
 namespace Serving.Autoscaler.Statistics;
 
 /// <summary>
-/// Sends the measurements of one part's revisions to the process that decides for it, over one long-lived WebSocket, as WireStatMessages.
-/// Measurements wait while it connects; when too many wait the oldest are dropped, since a newer one of the same revision says more.
-/// Invariant: what could not be sent is sent first over the next connection, to whoever decides then.
+/// Sends the stats of one shard's revisions to its leader as WireStatMessages, over one long-lived WebSocket. Stats are queued while it
+/// connects; when the queue is full the oldest are dropped, because newer ones of the same revision are more useful. Invariant: stats that
+/// could not be sent are sent first over the next connection, to whichever process leads then.
 /// </summary>
 internal sealed partial class StatLane
 {
-    /// <summary>Measurements that one message carries at most; <see cref="StatisticsServer"/> takes no larger one.</summary>
+    /// <summary>Maximum number of stats per message; <see cref="StatisticsServer"/> rejects larger ones.</summary>
     public const int MostPerMessage = 256;
 
     private const int MostWaiting = 4096;
@@ -32,11 +32,11 @@ internal sealed partial class StatLane
     private readonly ILogger logger;
     private volatile Failing? failing;
 
-    /// <param name="owner">Where the autoscaler is now, as <c>ws://10.0.0.7:8080</c>; null while that is not known.</param>
-    /// <param name="patience">How long attempts to reach it may fail; null while it is not known to be alive.</param>
-    /// <param name="lost">Called for each connection that the other side ended.</param>
-    /// <param name="time">The clock of pauses between attempts.</param>
-    /// <param name="logger">Where lost connections are said.</param>
+    /// <param name="owner">Returns the address of the autoscaler, such as <c>ws://10.0.0.7:8080</c>; null while unknown.</param>
+    /// <param name="patience">Returns how long it may be unreachable; null while it is not known to be alive.</param>
+    /// <param name="lost">Called for each connection closed by the peer.</param>
+    /// <param name="time">The clock of the retry delays.</param>
+    /// <param name="logger">Logs lost connections.</param>
     public StatLane(Func<Uri?> owner, Func<TimeSpan?> patience, Action lost, TimeProvider time, ILogger logger)
     {
         this.owner = owner;
@@ -46,19 +46,19 @@ internal sealed partial class StatLane
         this.logger = logger;
     }
 
-    /// <summary>Whether measurements wait and the last attempt to connect failed.</summary>
+    /// <summary>Whether stats are queued and the last attempt to connect failed.</summary>
     public bool IsFailing => failing is not null;
 
-    /// <summary>Why this process is of no use for the part's revisions: it fails to reach who decides for longer than its patience; else null.</summary>
+    /// <summary>Why this process cannot serve the shard's revisions: its leader has been unreachable for longer than permitted; otherwise null.</summary>
     public string? UnreachableReason
         => failing is { Patience: { } limit } now && time.GetElapsedTime(now.Since) is var elapsed && elapsed > limit
-            ? $"the autoscaler at {now.Address} could not be reached for {elapsed.TotalSeconds:0} s"
+            ? $"the autoscaler at {now.Address} has been unreachable for {elapsed.TotalSeconds:0} s"
             : null;
 
-    /// <summary>Takes a measurement; never blocks.</summary>
+    /// <summary>Queues a stat; never blocks.</summary>
     public void Report(string ns, string revision, in Stat stat) => waiting.Writer.TryWrite(new WireStatMessage(ns, revision, stat));
 
-    /// <summary>Sends until cancelled; connects again when the connection is lost or the autoscaler has moved.</summary>
+    /// <summary>Sends until cancelled; reconnects when the connection is lost or the shard has a new leader.</summary>
     public async Task RunAsync(CancellationToken cancellation)
     {
         try
@@ -73,11 +73,11 @@ internal sealed partial class StatLane
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
-            // Asked to stop.
+            // Cancelled.
         }
     }
 
-    /// <summary>Sends to one process until it is gone; true when another one is to be asked at once.</summary>
+    /// <summary>Sends to one process until the connection ends; true to connect to its successor immediately.</summary>
     private async Task<bool> SendToAsync(Uri address, CancellationToken cancellation)
     {
         using var socket = new ClientWebSocket();
@@ -99,7 +99,7 @@ internal sealed partial class StatLane
         failing = null;
         try
         {
-            // The other side only ever closes; hearing of it ends the sending.
+            // The peer sends nothing but a close; receiving it ends sending.
             var closed = socket.ReceiveAsync(new byte[128].AsMemory(), cancellation).AsTask();
             while (await NextBatchAsync(closed, cancellation).ConfigureAwait(false))
             {
@@ -110,7 +110,7 @@ internal sealed partial class StatLane
             }
 
             await closed.ConfigureAwait(false);
-            LogLost(address, socket.CloseStatusDescription ?? "it was closed");
+            LogLost(address, socket.CloseStatusDescription ?? "the peer closed it");
         }
         catch (Exception error) when (IsGone(error, cancellation))
         {
@@ -121,7 +121,7 @@ internal sealed partial class StatLane
         return false;
     }
 
-    /// <summary>Waits for something to send; false when the connection ended before.</summary>
+    /// <summary>Waits for stats to send; false when the connection ended first.</summary>
     private async Task<bool> NextBatchAsync(Task closed, CancellationToken cancellation)
     {
         if (batch.Count == 0)
@@ -136,7 +136,7 @@ internal sealed partial class StatLane
         return true;
     }
 
-    /// <summary>The time of failing begins anew with each process that is asked, and stands still while none is known to be alive.</summary>
+    /// <summary>The duration of the failure restarts with each new leader, and is paused while none is known to be alive.</summary>
     private void NoteFailure(Uri address)
     {
         var limit = patience();
@@ -148,12 +148,12 @@ internal sealed partial class StatLane
     private static bool IsGone(Exception error, CancellationToken cancellation)
         => error is WebSocketException or IOException || (error is OperationCanceledException && !cancellation.IsCancellationRequested);
 
-    [LoggerMessage(6, LogLevel.Warning, "The connection to the autoscaler at {Address} is lost: {Reason}")]
+    [LoggerMessage(6, LogLevel.Warning, "Lost the connection to the autoscaler at {Address}: {Reason}")]
     private partial void LogLost(Uri address, string reason);
 
-    [LoggerMessage(8, LogLevel.Warning, "The autoscaler at {Address} cannot be reached: {Reason}")]
+    [LoggerMessage(8, LogLevel.Warning, "The autoscaler at {Address} is unreachable: {Reason}")]
     private partial void LogUnreachable(Uri address, string reason);
 
-    /// <summary>Attempts that fail.</summary>
+    /// <summary>A series of failed attempts.</summary>
     private sealed record Failing(Uri Address, long Since, TimeSpan? Patience);
 }

@@ -5,12 +5,12 @@ using Serving.Kubernetes;
 namespace Serving.Autoscaler.Statistics;
 
 /// <summary>
-/// Takes the measurements of activators in other processes, in every replica: a client that asks the Service <c>autoscaler</c> reaches any of
-/// them. What belongs to a part that is decided elsewhere goes on to there, once.
+/// Receives stats from activators in other processes. Runs in every replica, because a client of the Service <c>autoscaler</c> may reach any of
+/// them. Stats of a shard led by another process are forwarded to it, once.
 /// </summary>
 public sealed partial class StatisticsModule : IServingModule
 {
-    /// <summary>The path at which measurements come that were sent on already.</summary>
+    /// <summary>The path for stats that have already been forwarded.</summary>
     public const string ForwardedPath = "/forwarded";
 
     private readonly AutoscalerOptions options;
@@ -20,9 +20,9 @@ public sealed partial class StatisticsModule : IServingModule
     private readonly ILogger logger;
 
     /// <param name="options">Where to listen.</param>
-    /// <param name="autoscaler">Decides here.</param>
-    /// <param name="forwarder">Reaches <see cref="ForwardedPath"/> of those that decide elsewhere.</param>
-    /// <param name="logging">Where it logs to.</param>
+    /// <param name="autoscaler">The autoscaler in this process.</param>
+    /// <param name="forwarder">Forwards to <see cref="ForwardedPath"/> of the processes that lead other shards.</param>
+    /// <param name="logging">Creates the loggers.</param>
     public StatisticsModule(AutoscalerOptions options, AutoscalerModule autoscaler, StatForwarder forwarder, ILoggerFactory logging)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -54,7 +54,7 @@ public sealed partial class StatisticsModule : IServingModule
         if (autoscaler.TryReport(message.Namespace, message.Name, message.Stat)) return;
         if (isForwarded)
         {
-            // Between two leaders; the activator measures again within a second.
+            // A change of leaders; the activator sends a new stat within a second.
             LogHomeless(message.Namespace, message.Name);
         }
         else
@@ -63,6 +63,6 @@ public sealed partial class StatisticsModule : IServingModule
         }
     }
 
-    [LoggerMessage(7, LogLevel.Debug, "A measurement of {Namespace}/{Revision} came to a process that does not decide for it")]
+    [LoggerMessage(7, LogLevel.Debug, "Dropped a stat of {Namespace}/{Revision}: this process does not lead its shard")]
     private partial void LogHomeless(string @namespace, string revision);
 }

@@ -14,18 +14,19 @@ using Serving.Dataplane.Statistics;
 namespace Serving.Autoscaler.Statistics;
 
 /// <summary>
-/// Takes the measurements of activators in other processes: a WebSocket at any path, binary messages of protobuf
-/// WireStatMessages. Answers the kubelet's probes with 200, and one connection too many with 503. When it stops it tells clients to come back (1012, service restart).
+/// Receives stats from activators in other processes: a WebSocket at any path, with protobuf WireStatMessages in binary messages. Responds to
+/// kubelet probes with 200, and with 503 when there are too many connections. When it stops, it asks clients to reconnect (1012, service
+/// restart).
 /// </summary>
 internal sealed partial class StatisticsServer : IAsyncDisposable
 {
-    /// <summary>Connections at once; each activator needs one, or one for each part of the autoscaler that is here.</summary>
+    /// <summary>Maximum number of connections; each activator needs one, or one per shard that this process leads.</summary>
     public const int MostConnections = 1024;
 
-    /// <summary>What names of the greatest length need.</summary>
+    /// <summary>Enough for names of maximum length.</summary>
     private const int LargestMessage = StatLane.MostPerMessage * 1024;
 
-    /// <summary>Connections of probes and of those who are told to go.</summary>
+    /// <summary>Room for connections of probes and of clients that are being closed.</summary>
     private const int OtherConnections = 64;
 
     private const WebSocketCloseStatus ServiceRestart = (WebSocketCloseStatus)1012;
@@ -49,12 +50,12 @@ internal sealed partial class StatisticsServer : IAsyncDisposable
     /// <summary>The port it listens on.</summary>
     public int Port => new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First()).Port;
 
-    /// <summary>Starts to listen. Throws (IOException) when the address is taken.</summary>
+    /// <summary>Starts to listen. Throws an IOException when the address is in use.</summary>
     /// <param name="options">Where to listen.</param>
-    /// <param name="take">Takes each measurement, and whether it was sent on already; quick, from any thread.</param>
-    /// <param name="logging">Where it logs to.</param>
-    /// <param name="cancellation">Ends the attempt.</param>
-    /// <param name="most">Connections at once.</param>
+    /// <param name="take">Receives each stat, and whether it has already been forwarded. Must be fast; any thread.</param>
+    /// <param name="logging">Creates the loggers.</param>
+    /// <param name="cancellation">Cancels the start.</param>
+    /// <param name="most">Maximum number of connections.</param>
     public static async Task<StatisticsServer> StartAsync(
         AutoscalerOptions options, Action<WireStatMessage, bool> take, ILoggerFactory logging, CancellationToken cancellation, int most = MostConnections)
     {
@@ -74,7 +75,7 @@ internal sealed partial class StatisticsServer : IAsyncDisposable
         return server;
     }
 
-    /// <summary>Asks clients to come back, then stops.</summary>
+    /// <summary>Asks clients to reconnect, then stops.</summary>
     public async ValueTask DisposeAsync()
     {
         await stopping.CancelAsync().ConfigureAwait(false);
@@ -88,7 +89,7 @@ internal sealed partial class StatisticsServer : IAsyncDisposable
         if (!context.WebSockets.IsWebSocketRequest)
         {
             if (!ProbeRequest.IsKubelet(context.Request))
-                await PlainText.WriteErrorAsync(context, StatusCodes.Status400BadRequest, "this port takes the statistics of activators, over a WebSocket").ConfigureAwait(false);
+                await PlainText.WriteErrorAsync(context, StatusCodes.Status400BadRequest, "this port accepts only WebSocket connections with the stats of activators").ConfigureAwait(false);
             return;
         }
 
@@ -97,7 +98,7 @@ internal sealed partial class StatisticsServer : IAsyncDisposable
             if (Interlocked.Increment(ref connections) > most)
             {
                 LogFull(context.Connection.RemoteIpAddress, most);
-                await PlainText.WriteErrorAsync(context, StatusCodes.Status503ServiceUnavailable, $"all {most} connections for statistics are taken", retryAfter: "1").ConfigureAwait(false);
+                await PlainText.WriteErrorAsync(context, StatusCodes.Status503ServiceUnavailable, $"the limit of {most} statistics connections is reached", retryAfter: "1").ConfigureAwait(false);
                 return;
             }
 
@@ -132,7 +133,7 @@ internal sealed partial class StatisticsServer : IAsyncDisposable
         var wait = Task.Delay(Timeout.Infinite, stopping.Token);
         while (true)
         {
-            // Receiving is not cancelled itself: that would abort the connection without a word to the client.
+            // Receiving is not cancelled directly: that would abort the connection without a close frame.
             var receive = socket.ReceiveAsync(message.GetMemory(4096), CancellationToken.None).AsTask();
             if (await Task.WhenAny(receive, wait).ConfigureAwait(false) == wait) await wait.ConfigureAwait(false);
             var part = await receive.ConfigureAwait(false);
@@ -180,12 +181,12 @@ internal sealed partial class StatisticsServer : IAsyncDisposable
         }
     }
 
-    [LoggerMessage(4, LogLevel.Debug, "A client of the statistics server is gone ({Address}): {Reason}")]
+    [LoggerMessage(4, LogLevel.Debug, "A client of the statistics server disconnected ({Address}): {Reason}")]
     private partial void LogGone(IPAddress? address, string reason);
 
-    [LoggerMessage(9, LogLevel.Warning, "A client of the statistics server is refused ({Address}): there are {Most} connections")]
+    [LoggerMessage(9, LogLevel.Warning, "Refused a client of the statistics server ({Address}): the limit of {Most} connections is reached")]
     private partial void LogFull(IPAddress? address, int most);
 
-    [LoggerMessage(5, LogLevel.Warning, "A report of statistics cannot be read: {Reason}")]
+    [LoggerMessage(5, LogLevel.Warning, "Received invalid statistics: {Reason}")]
     private partial void LogMalformed(string reason);
 }

@@ -12,8 +12,9 @@ using Serving.Networking.Gateway.Routing;
 namespace Serving.Networking.Gateway;
 
 /// <summary>
-/// The built-in network layer: routes what the Ingresses of its class say. Runs in every replica; statuses are written by
-/// <see cref="GatewayStatusModule"/>. Invariant: requests are routed by one immutable table at a time; endpoints change beneath it at once.
+/// The built-in network layer: routes requests as the Ingresses of its class specify. Runs in every replica; statuses are written by
+/// <see cref="GatewayStatusModule"/>. Invariant: requests are routed by one immutable table at a time; endpoint changes take effect without a
+/// new table.
 /// </summary>
 public sealed partial class GatewayModule : IServingModule, IDisposable
 {
@@ -36,12 +37,12 @@ public sealed partial class GatewayModule : IServingModule, IDisposable
     private TaskCompletionSource nextTable = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile string? notReady = "the gateway has not started";
 
-    /// <param name="options">Where to listen and what to route.</param>
-    /// <param name="environment">The cluster's domain and namespace.</param>
-    /// <param name="informers">Where the caches of Ingresses, Services, Endpoints and, for HTTPS, Secrets come from.</param>
-    /// <param name="loggers">Where to log.</param>
+    /// <param name="options">Listen addresses, and what to route.</param>
+    /// <param name="environment">Provides the cluster's domain and the system namespace.</param>
+    /// <param name="informers">Provides the caches of Ingresses, Services, Endpoints and, for HTTPS, Secrets.</param>
+    /// <param name="loggers">Creates the loggers.</param>
     /// <param name="time">The clock.</param>
-    /// <param name="localActivator">The activator of this process; null when it has none.</param>
+    /// <param name="localActivator">The activator in this process; null if there is none.</param>
     public GatewayModule(
         GatewayOptions options, ClusterEnvironment environment, IInformers informers, ILoggerFactory loggers, TimeProvider time, ILocalActivator? localActivator = null)
     {
@@ -53,7 +54,7 @@ public sealed partial class GatewayModule : IServingModule, IDisposable
         this.time = time;
         this.localActivator = localActivator;
         logger = loggers.CreateLogger<GatewayModule>();
-        heartbeat = new Heartbeat("making the table of routes", Patience, time);
+        heartbeat = new Heartbeat("building the route table", Patience, time);
         ingresses = informers.For(Resources.Ingresses);
         backends = new BackendRegistry(informers, environment.ClusterDomain, options.InternalDomain(environment), localActivator?.Address);
         builder = new RouteTableBuilder(
@@ -75,19 +76,19 @@ public sealed partial class GatewayModule : IServingModule, IDisposable
     /// <inheritdoc/>
     public string? StuckReason => heartbeat.StuckReason;
 
-    /// <summary>What was counted of the traffic.</summary>
+    /// <summary>The traffic counters.</summary>
     public GatewayStatistics Statistics { get; } = new();
 
-    /// <summary>A new table is in place.</summary>
+    /// <summary>Raised when a new table is in use.</summary>
     internal event Action? TableChanged;
 
-    /// <summary>Completes when the next table is in place.</summary>
+    /// <summary>Completes when the next table is in use.</summary>
     internal Task NextTable => Volatile.Read(ref nextTable).Task;
 
-    /// <summary>What is routed.</summary>
+    /// <summary>The current table.</summary>
     internal RouteTable Table => Volatile.Read(ref table);
 
-    /// <summary>The addresses that are listened on, external, cluster-local, HTTPS and cluster-local HTTPS; empty before the start.</summary>
+    /// <summary>The listen addresses: external, cluster-local, HTTPS and cluster-local HTTPS; empty before the start.</summary>
     public IReadOnlyList<IPEndPoint> Listening { get; private set; } = [];
 
     /// <inheritdoc/>
@@ -113,13 +114,13 @@ public sealed partial class GatewayModule : IServingModule, IDisposable
     {
         try
         {
-            notReady = "the gateway waits for its caches";
+            notReady = "the gateway is waiting for its caches to sync";
             await Task.WhenAll(ingresses.WaitForSyncAsync(cancellation), backends.WaitForSyncAsync(cancellation), certificates?.WaitForSyncAsync(cancellation) ?? Task.CompletedTask).ConfigureAwait(false);
             await ServeAsync(cancellation).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
-            // Stopped before it served.
+            // Stopped before it started to serve.
         }
         finally
         {
@@ -154,7 +155,7 @@ public sealed partial class GatewayModule : IServingModule, IDisposable
         servers = [];
     }
 
-    /// <summary>Lets requests in flight end, while endpoints and routes still follow the cluster.</summary>
+    /// <summary>Waits for requests in flight, while endpoints and routes are still updated.</summary>
     private async Task DrainAsync(RequestRouter router, DataplaneServer external, DataplaneServer clusterLocal)
     {
         LogDraining(logger, external.RequestsInFlight + clusterLocal.RequestsInFlight);
@@ -202,7 +203,7 @@ public sealed partial class GatewayModule : IServingModule, IDisposable
         heartbeat.Rest();
     }
 
-    /// <summary>Asks for a new table. However often it is asked before that table is made, one is made.</summary>
+    /// <summary>Requests a new table. Requests made before that table is built are coalesced.</summary>
     private void MarkStale()
     {
         try
@@ -211,7 +212,7 @@ public sealed partial class GatewayModule : IServingModule, IDisposable
         }
         catch (SemaphoreFullException)
         {
-            // It is asked for already.
+            // Already requested.
         }
     }
 
@@ -229,7 +230,7 @@ public sealed partial class GatewayModule : IServingModule, IDisposable
         LoggerFactory = loggers,
     };
 
-    [LoggerMessage(2, LogLevel.Information, "The gateway listens on {External} for the outside and on {ClusterLocal} for the inside.")]
+    [LoggerMessage(2, LogLevel.Information, "The gateway is listening on {External} (external) and {ClusterLocal} (cluster-local).")]
     private static partial void LogListening(ILogger logger, IPEndPoint external, IPEndPoint clusterLocal);
 
     [LoggerMessage(3, LogLevel.Information, "The gateway is stopping; {InFlight} requests are in flight.")]

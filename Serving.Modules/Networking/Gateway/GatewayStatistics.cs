@@ -2,12 +2,12 @@ using System.Collections.Concurrent;
 
 namespace Serving.Networking.Gateway;
 
-/// <summary>Counts requests by backend, without locks. A backend that has left every route is forgotten.</summary>
+/// <summary>Lock-free request counters by backend. Backends that no route refers to are removed.</summary>
 public sealed class GatewayStatistics
 {
     private readonly ConcurrentDictionary<(string Namespace, string Revision), TrafficCounter> counters = new();
 
-    /// <summary>What was counted so far of every backend that is routed to, in no order.</summary>
+    /// <summary>The current counters of all routed backends, in no particular order.</summary>
     public IReadOnlyList<RevisionTraffic> Snapshot() => [.. counters.Select(static entry => entry.Value.Read(entry.Key.Namespace, entry.Key.Revision))];
 
     internal TrafficCounter For(string ns, string revision) => counters.GetOrAdd((ns, revision), static _ => new TrafficCounter());

@@ -8,8 +8,8 @@ using Serving.Networking.Gateway.Readiness;
 namespace Serving.Networking.Gateway;
 
 /// <summary>
-/// Says in the status of each Ingress whether the gateways route it. Only the leader writes, since readiness is about all replicas:
-/// it asks the gateway of its own process directly and the others, found behind the Service of the cluster-local listener, by probes.
+/// Writes to the status of each Ingress whether the gateways route it. Only the leader writes, because readiness concerns all replicas: it
+/// queries the gateway in its own process directly, and probes the others, found through the Service of the cluster-local listener.
 /// </summary>
 public sealed class GatewayStatusModule : IServingModule
 {
@@ -23,13 +23,13 @@ public sealed class GatewayStatusModule : IServingModule
     private readonly IInformer<Endpoints> endpoints;
     private volatile ReconcileLoop? loop;
 
-    /// <param name="options">The same that the gateways have.</param>
-    /// <param name="environment">The cluster's domain, the namespace and the address of this process.</param>
-    /// <param name="informers">Where the caches of Ingresses and Endpoints come from.</param>
-    /// <param name="loggers">Where to log.</param>
-    /// <param name="events">Where failures are recorded.</param>
+    /// <param name="options">The same options as those of the gateways.</param>
+    /// <param name="environment">Provides the cluster's domain, the system namespace and the address of this process.</param>
+    /// <param name="informers">Provides the caches of Ingresses and Endpoints.</param>
+    /// <param name="loggers">Creates the loggers.</param>
+    /// <param name="events">Records failures.</param>
     /// <param name="time">The clock of conditions.</param>
-    /// <param name="local">The gateway of this process; null when it has none.</param>
+    /// <param name="local">The gateway in this process; null if there is none.</param>
     public GatewayStatusModule(
         GatewayOptions options, ClusterEnvironment environment, IInformers informers, ILoggerFactory loggers, IEventRecorder events, TimeProvider time, GatewayModule? local = null)
     {

@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace Serving.Networking.Gateway;
 
-/// <summary>The counters of one backend. Every member may be called concurrently; none waits.</summary>
+/// <summary>The counters of one backend. Thread-safe and non-blocking.</summary>
 internal sealed class TrafficCounter
 {
     private long requests;
@@ -10,14 +10,14 @@ internal sealed class TrafficCounter
     private int inFlight;
     private long lastLatencyTicks;
 
-    /// <summary>Counts a request in; returns the time stamp to end it with.</summary>
+    /// <summary>Records the start of a request and returns its timestamp.</summary>
     public long Begin()
     {
         Interlocked.Increment(ref inFlight);
         return Stopwatch.GetTimestamp();
     }
 
-    /// <summary>Counts the request that began at <paramref name="started"/> out.</summary>
+    /// <summary>Records the end of the request that started at <paramref name="started"/>.</summary>
     public void End(long started, int statusCode)
     {
         Volatile.Write(ref lastLatencyTicks, Stopwatch.GetElapsedTime(started).Ticks);

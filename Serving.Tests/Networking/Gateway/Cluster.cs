@@ -8,7 +8,7 @@ using Serving.Tests.Support;
 
 namespace Serving.Tests.Networking.Gateway;
 
-/// <summary>Writes what gateway tests need into a cluster in memory.</summary>
+/// <summary>Creates the objects of gateway tests in an in-memory cluster.</summary>
 internal static class Cluster
 {
     public static ClusterEnvironment Environment { get; } = new("knative-serving", "cluster.local", "serving-0", IPAddress.Parse("127.0.0.1"));

@@ -11,7 +11,7 @@ using static Serving.Tests.Networking.Gateway.Cluster;
 
 namespace Serving.Tests.Networking.Gateway;
 
-/// <summary>Requests through the gateway to pods with real sidecars, some of whose programs are dead.</summary>
+/// <summary>Requests through the gateway to pods with real sidecars, some of whose programs are not running.</summary>
 [CancelAfter(120_000)]
 public sealed class DeadProgramTests
 {
@@ -57,7 +57,7 @@ public sealed class DeadProgramTests
         var watch = System.Diagnostics.Stopwatch.StartNew();
         var responses = await Task.WhenAll(Enumerable.Range(0, 60).Select(i => PostAsync(gateway, 1 + (i % 2), 20, chunked: false)));
 
-        // One after the other they would take 5 s each.
+        // Sequentially they would take 5 s each.
         watch.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(50));
         foreach (var response in responses) (await response.Content.ReadAsStringAsync()).Should().Be("20");
     }
@@ -122,7 +122,7 @@ public sealed class DeadProgramTests
         (await cold.Content.ReadAsStringAsync()).Should().Be("the program closed the connection without a response\n");
         deaths.Should().Be(1, "no connection was used before");
 
-        // Now each hop has idle connections.
+        // Each hop now has idle connections.
         for (var i = 0; i < 10; i++) (await SendAsync(gateway, "GET", "/")).Dispose();
         deaths = 0;
         using var warm = await SendAsync(gateway, method, "/die");
@@ -154,7 +154,7 @@ public sealed class DeadProgramTests
         gateway.Cluster.PutIngress("rev", Rule("rev.test", To("rev")));
         await gateway.RoutedAsync("rev");
 
-        // Each request leaves a connection to the program behind that the next one would find closed.
+        // Each request leaves an idle connection to the program, which the next one finds closed.
         for (var i = 0; i < 30; i++)
         {
             using var response = await SendAsync(gateway, "GET", "/");

@@ -5,7 +5,7 @@ using NUnit.Framework;
 
 namespace Serving.Tests.Networking.Gateway;
 
-/// <summary>A gateway whose process will stop soon.</summary>
+/// <summary>A gateway whose process is about to stop.</summary>
 public sealed class DrainTests
 {
     [Test]

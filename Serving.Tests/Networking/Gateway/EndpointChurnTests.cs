@@ -25,7 +25,7 @@ public sealed class EndpointChurnTests
 
         for (var i = 0; i < 20; i++)
         {
-            // A rollout at its worst: the new endpoint is told, and the old one is gone before the gateway is told so.
+            // The worst case of a rollout: the new endpoint is reported, and the old one stops before its removal is reported.
             var next = await gateway.BackendAsync(AnswerAsync);
             gateway.Cluster.PutEndpoints("busy", current.Endpoints[0], next.Endpoints[0]);
             using var drain = new CancellationTokenSource(TimeSpan.FromSeconds(5));

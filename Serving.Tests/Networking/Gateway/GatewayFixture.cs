@@ -3,7 +3,7 @@ using NUnit.Framework;
 
 namespace Serving.Tests.Networking.Gateway;
 
-/// <summary>Tests of one gateway each, with a client that follows no redirect.</summary>
+/// <summary>Starts a gateway per test, with a client that does not follow redirects.</summary>
 public abstract class GatewayFixture
 {
     private protected HttpClient Http { get; } = new(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false });
@@ -19,7 +19,7 @@ public abstract class GatewayFixture
     [OneTimeTearDown]
     public void DisposeClient() => Http.Dispose();
 
-    /// <summary>A request whose target is sent as it is written.</summary>
+    /// <summary>A request whose target is sent without normalization.</summary>
     private protected HttpRequestMessage Request(string host, string target = "/", IPEndPoint? to = null)
     {
         var request = new HttpRequestMessage(HttpMethod.Get, new Uri($"http://{to ?? Gateway.External}{target}", new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true }));

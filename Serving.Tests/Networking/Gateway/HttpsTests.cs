@@ -69,7 +69,7 @@ public sealed class HttpsTests
 
         (await GetAsync(gateway, "tls.test")).Should().Be(("ok", first));
 
-        // A new table of routes does not forget it either.
+        // A new route table keeps it too.
         await gateway.RouteAsync("other.test", static _ => Task.CompletedTask);
         (await GetAsync(gateway, "tls.test")).Should().Be(("ok", first));
 

@@ -9,7 +9,7 @@ using static Serving.Tests.Networking.Gateway.Cluster;
 
 namespace Serving.Tests.Networking.Gateway;
 
-/// <summary>What clients may not say.</summary>
+/// <summary>Headers that clients must not set.</summary>
 [CancelAfter(60_000)]
 public sealed class InternalHeadersTests : GatewayFixture
 {

@@ -286,7 +286,7 @@ public sealed class ProxyingTests : GatewayFixture
     });
 
     private static string AcceptOf(string key)
-#pragma warning disable CA5350 // RFC 6455 says SHA-1.
+#pragma warning disable CA5350 // RFC 6455 requires SHA-1.
         => Convert.ToBase64String(System.Security.Cryptography.SHA1.HashData(Encoding.ASCII.GetBytes(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")));
 #pragma warning restore CA5350
 }

@@ -8,7 +8,7 @@ using Serving.Tests.Support;
 
 namespace Serving.Tests.Networking.Gateway;
 
-/// <summary>A gateway on free ports over a cluster in memory, with backends on real sockets.</summary>
+/// <summary>A gateway on free ports over an in-memory cluster, with backends on real sockets.</summary>
 internal sealed class RunningGateway : IAsyncDisposable
 {
     private readonly CancellationTokenSource stop = new();
@@ -67,7 +67,7 @@ internal sealed class RunningGateway : IAsyncDisposable
         await RoutedAsync(name);
     }
 
-    /// <summary>Waits until the Ingress as it is now is routed.</summary>
+    /// <summary>Waits until the current version of the Ingress is routed.</summary>
     public Task RoutedAsync(string name) => Eventually.HoldsAsync(() =>
     {
         var wanted = Serving.Networking.Gateway.Routing.IngressHash.Compute(Cluster.Find(Serving.Api.Resources.Ingresses, "default", name)!);

@@ -16,7 +16,7 @@ using static Serving.Tests.Networking.Gateway.Cluster;
 
 namespace Serving.Tests.Networking.Gateway;
 
-/// <summary>Where an Ingress leads to port 443 of a revision, as it does while system-internal-tls is on.</summary>
+/// <summary>Ingresses that target port 443 of a revision, as with system-internal-tls.</summary>
 [CancelAfter(60_000)]
 public sealed class SystemInternalTlsTests
 {
@@ -30,7 +30,7 @@ public sealed class SystemInternalTlsTests
     [SetUp]
     public async Task SetUp()
     {
-        // What verifies and what routes follow one cluster; the gateway makes it.
+        // The verification and the routes use the same cluster; the gateway creates it.
         gateway = await RunningGateway.StartAsync(options: RunningGateway.Options with { RevisionTls = ns => revisionTls!(ns) });
         config = new LiveConfig(gateway.Cluster);
         certificates = new SystemCertificates(gateway.Cluster, LiveConfig.Namespace, NullLogger<SystemCertificates>.Instance);

@@ -1,6 +1,6 @@
 namespace Serving.Networking.Gateway.Backends;
 
-/// <summary>A port of a Service that routes lead to. Routes hold on to it; what it stands for changes under them at once.</summary>
+/// <summary>A Service port that routes refer to. Routes keep a reference; its state changes at once without changing the routes.</summary>
 internal sealed class Backend(BackendKey key)
 {
     private const int MaxAliases = 8;
@@ -11,10 +11,10 @@ internal sealed class Backend(BackendKey key)
 
     public BackendState State => Volatile.Read(ref state);
 
-    /// <summary>Whether a request could be sent somewhere now.</summary>
+    /// <summary>Whether it has an endpoint now.</summary>
     public bool Available => Resolve() is var now && (now.Endpoints.Length > 0 || now.LeadsToGateway);
 
-    /// <summary>The state of what it stands for in the end: its own, or that of the last in a chain of aliases. A circle stands for nothing.</summary>
+    /// <summary>The effective state: its own, or that of the last backend in a chain of aliases. A cycle has no state.</summary>
     public BackendState Resolve()
     {
         var state = State;

@@ -3,32 +3,32 @@ using Serving.Dataplane;
 
 namespace Serving.Networking.Gateway.Backends;
 
-/// <summary>One address behind a Service, with the load this gateway has on it. It stays the same object while the address is listed.</summary>
+/// <summary>An address of a Service, with this gateway's load on it. The same object for as long as the address is listed.</summary>
 internal sealed class BackendEndpoint(string address, bool localActivator, TimeProvider? time = null)
 {
     private readonly PassiveHealth health = new(time ?? TimeProvider.System);
     private int inFlight;
 
-    /// <summary>Host (or IP) and port.</summary>
+    /// <summary>Host name (or IP address) and port.</summary>
     public string Address => address;
 
-    /// <summary>Whether it is the activator of this process.</summary>
+    /// <summary>Whether it is the activator in this process.</summary>
     public bool LocalActivator => localActivator;
 
-    /// <summary>Requests of this gateway that are on the way to it.</summary>
+    /// <summary>Requests of this gateway that are in flight to it.</summary>
     public int InFlight => Volatile.Read(ref inFlight);
 
-    /// <summary>Whether it should be left alone as long as there are others, because it failed.</summary>
+    /// <summary>Whether to avoid it, because it failed, while there are others.</summary>
     public bool Avoided => health.Avoided;
 
-    /// <summary>A request goes there; what it returns is for <see cref="End"/>.</summary>
+    /// <summary>Records the start of a request; pass the result to <see cref="End"/>.</summary>
     public bool Begin()
     {
         Interlocked.Increment(ref inFlight);
         return health.Begin();
     }
 
-    /// <summary>The request has ended.</summary>
+    /// <summary>Records the end of a request.</summary>
     public void End(bool trial, UpstreamResult result)
     {
         Interlocked.Decrement(ref inFlight);

@@ -7,8 +7,8 @@ using Serving.Kubernetes;
 namespace Serving.Networking.Gateway.Backends;
 
 /// <summary>
-/// The backends that routes name, kept up to date from the caches of Services and Endpoints. Endpoints, not slices, because the
-/// ones behind a Revision's public Service are written as Endpoints, and reading them saves the time of mirroring.
+/// The backends that routes refer to, kept up to date from the caches of Services and Endpoints. It reads Endpoints rather than
+/// EndpointSlices, because those of a Revision's public Service are written as Endpoints, and reading them avoids the delay of mirroring.
 /// </summary>
 internal sealed class BackendRegistry : IDisposable
 {
@@ -26,10 +26,10 @@ internal sealed class BackendRegistry : IDisposable
     private readonly string gatewayDomain;
     private readonly IPAddress? localActivator;
 
-    /// <param name="informers">Where the caches come from.</param>
+    /// <param name="informers">Provides the caches.</param>
     /// <param name="clusterDomain">The DNS domain of the cluster.</param>
-    /// <param name="gatewayDomain">The name under which the cluster-local listener is known.</param>
-    /// <param name="localActivator">The address of the activator of this process; null when it has none.</param>
+    /// <param name="gatewayDomain">The DNS name of the cluster-local listener.</param>
+    /// <param name="localActivator">The address of the activator in this process; null if there is none.</param>
     public BackendRegistry(IInformers informers, string clusterDomain, string gatewayDomain, IPAddress? localActivator)
     {
         services = informers.For(Resources.Services);
@@ -41,15 +41,15 @@ internal sealed class BackendRegistry : IDisposable
         registrations.Add(endpoints.AddHandler(change => Refresh(change.Key)));
     }
 
-    /// <summary>A backend went from having no endpoint to having some, or back. Called from the informers: must be quick.</summary>
+    /// <summary>Raised when a backend gets its first endpoint or loses its last. Called by informers: must return quickly.</summary>
     public event Action? AvailabilityChanged;
 
-    /// <summary>Completes when Services and Endpoints are known.</summary>
+    /// <summary>Completes when the caches of Services and Endpoints have synced.</summary>
     public Task WaitForSyncAsync(CancellationToken cancellation) => Task.WhenAll(services.WaitForSyncAsync(cancellation), endpoints.WaitForSyncAsync(cancellation));
 
     public void Dispose() => registrations.ForEach(static registration => registration.Dispose());
 
-    /// <summary>The backend of this key; always the same one while a route names it.</summary>
+    /// <summary>The backend of a key; always the same instance while a route refers to it.</summary>
     public Backend Get(BackendKey key)
     {
         lock (gate)
@@ -58,7 +58,7 @@ internal sealed class BackendRegistry : IDisposable
         }
     }
 
-    /// <summary>Forgets all backends but these and those that they stand for.</summary>
+    /// <summary>Removes all backends except these and the ones they are aliases of.</summary>
     public void Keep(IEnumerable<Backend> used)
     {
         lock (gate)
@@ -148,7 +148,7 @@ internal sealed class BackendRegistry : IDisposable
         return port is null ? new BackendState() : new BackendState { Endpoints = ReadyEndpoints(backend, port), Http2 = http2, Https = https };
     }
 
-    /// <summary>Whether a port speaks h2c. The one for TLS is named alike for every revision; its sibling tells what the revision speaks.</summary>
+    /// <summary>Whether a port speaks h2c. The TLS port has the same name for every revision, so the protocol is taken from the other port.</summary>
     private static bool IsH2C(ServicePort port)
         => port is { Name: NetworkingKeys.ServicePortNameH2C or NetworkingKeys.ProtocolH2C } or { AppProtocol: AppProtocolH2C };
 

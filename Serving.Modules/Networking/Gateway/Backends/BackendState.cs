@@ -1,6 +1,6 @@
 namespace Serving.Networking.Gateway.Backends;
 
-/// <summary>What is known of a backend at one moment. Immutable but for the load of its endpoints.</summary>
+/// <summary>A snapshot of a backend. Immutable except for the load of its endpoints.</summary>
 internal sealed class BackendState
 {
     private readonly TaskCompletionSource replaced = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -8,26 +8,26 @@ internal sealed class BackendState
     /// <summary>Ready addresses.</summary>
     public BackendEndpoint[] Endpoints { get; init; } = [];
 
-    /// <summary>Whether they are spoken to in HTTP/2.</summary>
+    /// <summary>Whether they speak HTTP/2.</summary>
     public bool Http2 { get; init; }
 
-    /// <summary>Whether the port is the TLS one of a revision's Service, behind which queue-proxies and activators speak TLS.</summary>
+    /// <summary>Whether this is the TLS port of a revision's Service, where queue-proxies and activators speak TLS.</summary>
     public bool Https { get; init; }
 
-    /// <summary>The backend inside the cluster that an ExternalName stands for; null for none.</summary>
+    /// <summary>The in-cluster backend that an ExternalName refers to; null for none.</summary>
     public Backend? Alias { get; init; }
 
-    /// <summary>Whether the Service stands for this gateway itself: the route of the rewritten host tells where to.</summary>
+    /// <summary>Whether the Service refers to this gateway itself: the request is then routed again by its rewritten host.</summary>
     public bool LeadsToGateway { get; init; }
 
-    /// <summary>Completes when this state has been replaced.</summary>
+    /// <summary>Completes when a newer state has replaced this one.</summary>
     public Task Replaced => replaced.Task;
 
     public void Retire() => replaced.TrySetResult();
 
     /// <summary>
-    /// The less loaded of two endpoints chosen at random, which spreads load nearly as well as looking at all. Endpoints in
-    /// <paramref name="tried"/> are left out, those that did not answer lately are a last resort; null when none is left.
+    /// The less loaded of two endpoints chosen at random, which balances nearly as well as comparing all. Endpoints in <paramref name="tried"/>
+    /// are excluded, and those that failed recently are a last resort; null when none is left.
     /// </summary>
     public BackendEndpoint? Pick(List<BackendEndpoint>? tried, Random random)
     {

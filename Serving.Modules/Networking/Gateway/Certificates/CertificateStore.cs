@@ -9,8 +9,9 @@ using Serving.Networking.Gateway.Routing;
 namespace Serving.Networking.Gateway.Certificates;
 
 /// <summary>
-/// The certificates of hosts, by the server name of the handshake, from the Secrets that Ingresses name. A renewed one is used at once. Invariant: as
-/// long as an Ingress names a Secret, the last good certificate of it is in use, though the Secret is deleted or cannot be read.
+/// The certificates of hosts, selected by the server name of the handshake, from the Secrets that Ingresses refer to. A renewed certificate is
+/// used at once. Invariant: while an Ingress refers to a Secret, its last valid certificate is used, even if the Secret is deleted or becomes
+/// invalid.
 /// </summary>
 internal sealed partial class CertificateStore : IDisposable
 {
@@ -19,7 +20,7 @@ internal sealed partial class CertificateStore : IDisposable
     private readonly IDisposable registration;
     private readonly Lock gate = new();
 
-    // By the version of the Secret that was read; "" when it is gone.
+    // By resourceVersion of the Secret that was read; "" when it was deleted.
     private readonly Dictionary<ObjectKey, (string Version, SslStreamCertificateContext? Context)> loaded = [];
     private IReadOnlyList<TlsHost> hosts = [];
     private Dictionary<string, SslStreamCertificateContext> byHost = new(StringComparer.OrdinalIgnoreCase);
@@ -31,12 +32,12 @@ internal sealed partial class CertificateStore : IDisposable
         registration = secrets.AddHandler(change => OnSecret(change.Key));
     }
 
-    /// <summary>Completes when the Secrets are known.</summary>
+    /// <summary>Completes when the cache of Secrets has synced.</summary>
     public Task WaitForSyncAsync(CancellationToken cancellation) => secrets.WaitForSyncAsync(cancellation);
 
     public void Dispose() => registration.Dispose();
 
-    /// <summary>The certificate for a server name; null when no Ingress has one.</summary>
+    /// <summary>The certificate for a server name; null if no Ingress has one.</summary>
     public SslStreamCertificateContext? Find(string? serverName)
     {
         if (string.IsNullOrEmpty(serverName))
@@ -54,7 +55,7 @@ internal sealed partial class CertificateStore : IDisposable
         return dot > 0 && current.TryGetValue("*" + serverName[dot..], out context) ? context : null;
     }
 
-    /// <summary>Takes over the hosts of a new table.</summary>
+    /// <summary>Applies the hosts of a new table.</summary>
     public void Update(IReadOnlyList<TlsHost> next)
     {
         lock (gate)
@@ -107,7 +108,7 @@ internal sealed partial class CertificateStore : IDisposable
         var context = secret is null ? null : Read(key, secret);
         if (context is null && known.Context is not null)
         {
-            LogKept(logger, key, secret is null ? "was deleted" : "has no certificate that can be used");
+            LogKept(logger, key, secret is null ? "was deleted" : "contains no valid certificate");
         }
 
         context ??= known.Context;
@@ -128,9 +129,9 @@ internal sealed partial class CertificateStore : IDisposable
         }
     }
 
-    [LoggerMessage(1, LogLevel.Warning, "The certificate in Secret {Secret} cannot be used: {Reason}")]
+    [LoggerMessage(1, LogLevel.Warning, "The certificate in Secret {Secret} is invalid: {Reason}")]
     private static partial void LogInvalid(ILogger logger, ObjectKey secret, string reason);
 
-    [LoggerMessage(2, LogLevel.Warning, "Secret {Secret} {What}. Its hosts are served with the certificate that it had, until it has another.")]
+    [LoggerMessage(2, LogLevel.Warning, "Secret {Secret} {What}. Its hosts keep the previous certificate until the Secret contains a valid one.")]
     private static partial void LogKept(ILogger logger, ObjectKey secret, string what);
 }

@@ -8,22 +8,22 @@ using Serving.Networking.Gateway.Routing;
 namespace Serving.Networking.Gateway.Proxying;
 
 /// <summary>
-/// Sends a request to an endpoint of its backend, and to another one when nothing of it reached the program: nobody answered the
-/// connection, or the queue-proxy says that its program did not. So no request is done twice. Endpoints that failed are avoided for a while.
-/// Without an endpoint it waits a moment, because watches lag behind the world, then gives an error.
+/// Forwards a request to an endpoint of its backend, and retries on another one if nothing of it reached the program: the connection failed,
+/// or the queue-proxy reports it. So no request is processed twice. Endpoints that failed are avoided for a while. Without an
+/// endpoint it waits a moment, because watches lag behind the cluster, then returns an error.
 /// </summary>
 internal sealed partial class BackendForwarder(IUpstream upstream, ILocalActivator? localActivator, Func<string, UpstreamTls>? revisionTls, ILogger logger)
 {
-    /// <summary>How often one request is sent at most.</summary>
+    /// <summary>Maximum number of attempts per request.</summary>
     private const int MaxAttempts = 16;
 
-    /// <summary>How long a request waits for an endpoint to appear.</summary>
+    /// <summary>How long a request waits for an endpoint.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 
-    /// <summary>How long it waits at first before it tries endpoints again that failed; twice as long each time.</summary>
+    /// <summary>Initial delay before failed endpoints are retried; doubles each time.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
 
-    /// <summary>Requests that may wait for endpoints at once.</summary>
+    /// <summary>Maximum number of requests waiting for endpoints.</summary>
     private const int MaxWaiting = 1000;
 
     private int waiting;
@@ -108,7 +108,7 @@ internal sealed partial class BackendForwarder(IUpstream upstream, ILocalActivat
         }
     }
 
-    /// <summary>Waits until the endpoints change or a short time passes; false when there is no patience or no room left to wait.</summary>
+    /// <summary>Waits until the endpoints change or the retry delay passes; false when the time limit or the number of waiting requests is exceeded.</summary>
     private async ValueTask<bool> WaitAsync(BackendState state, long deadline, TimeSpan pause, CancellationToken cancellation)
     {
         if (Environment.TickCount64 >= deadline || cancellation.IsCancellationRequested)
@@ -128,7 +128,7 @@ internal sealed partial class BackendForwarder(IUpstream upstream, ILocalActivat
         }
         catch (TimeoutException)
         {
-            // The endpoints are the same, but one of them may answer by now.
+            // The endpoints are the same, but one of them may accept connections by now.
         }
         catch (OperationCanceledException)
         {

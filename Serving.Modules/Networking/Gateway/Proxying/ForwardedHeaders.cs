@@ -5,8 +5,8 @@ using Microsoft.Extensions.Primitives;
 namespace Serving.Networking.Gateway.Proxying;
 
 /// <summary>
-/// Tells the backend who asked, for what host and how, as an edge proxy does. Nobody is believed unless a trusted proxy stands in front:
-/// then the address that it has is appended to what it tells, and its host and scheme stay.
+/// Sets the forwarding headers for the backend (client, host and scheme), as an edge proxy does. Values sent by clients are ignored unless a
+/// trusted proxy is in front: then the peer's address is appended, and host and scheme are kept.
 /// </summary>
 internal static class ForwardedHeaders
 {
@@ -22,7 +22,7 @@ internal static class ForwardedHeaders
         var client = TextOf(context.Connection.RemoteIpAddress);
         if (!trustClient)
         {
-            // Without a Forwarded header the backend's sidecar makes it of the others.
+            // Without a Forwarded header, the backend's sidecar builds it from the others.
             headers.Remove(Forwarded);
             headers[For] = client;
             headers[Proto] = request.Scheme;
@@ -47,9 +47,9 @@ internal static class ForwardedHeaders
         }
     }
 
-    /// <summary>The scheme that the client used: the connection's, unless a trusted proxy says another.</summary>
-    /// <param name="request">The request, as it came.</param>
-    /// <param name="trustedHops">Proxies in front that are believed; each adds at most one value at the end.</param>
+    /// <summary>The scheme used by the client: that of the connection, unless a trusted proxy reports another.</summary>
+    /// <param name="request">The request as received.</param>
+    /// <param name="trustedHops">Number of trusted proxies; each appends at most one value.</param>
     public static string SchemeOf(HttpRequest request, int trustedHops)
     {
         if (trustedHops == 0 || !request.Headers.TryGetValue(Proto, out var told) || StringValues.IsNullOrEmpty(told))

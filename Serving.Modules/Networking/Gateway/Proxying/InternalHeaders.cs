@@ -5,14 +5,14 @@ using Serving.Dataplane;
 namespace Serving.Networking.Gateway.Proxying;
 
 /// <summary>
-/// The headers by which parts of Knative tell each other things, <c>K-*</c> and <c>Knative-*</c>. No client may speak in them: they would
-/// decide how its request is counted, where it goes and which host the program sees.
+/// Knative's internal headers, <c>K-*</c> and <c>Knative-*</c>. Clients must not set them: they determine how a request is counted, where it
+/// is routed and which host the program sees.
 /// </summary>
 internal static class InternalHeaders
 {
     private const string Knative = "Knative";
 
-    /// <summary>Takes all of them off, but the tag header where <paramref name="keepTag"/> says so.</summary>
+    /// <summary>Removes all of them, except the tag header if <paramref name="keepTag"/> is set.</summary>
     public static void Remove(IHeaderDictionary headers, bool keepTag)
     {
         using var fields = HeaderFields.Of(headers);
@@ -25,7 +25,7 @@ internal static class InternalHeaders
         }
     }
 
-    /// <summary>Whether a name is one of them, also with underscores, which many programs take for hyphens.</summary>
+    /// <summary>Whether a name is one of them, also with underscores, which many programs treat like hyphens.</summary>
     public static bool Is(ReadOnlySpan<char> name)
         => name.Length > 1 && (name[0] | 0x20) == 'k'
             && (IsHyphen(name[1]) || (name.Length > Knative.Length && IsHyphen(name[Knative.Length]) && name.StartsWith(Knative, StringComparison.OrdinalIgnoreCase)));

@@ -5,17 +5,17 @@ using Serving.Networking.Gateway.Routing;
 
 namespace Serving.Networking.Gateway.Proxying;
 
-/// <summary>Answers the probes by which Knative finds out which version of an Ingress a gateway routes.</summary>
+/// <summary>Responds to the probes with which Knative determines the version of an Ingress that a gateway routes.</summary>
 internal static class NetworkProbe
 {
     public const string Value = "probe";
 
-    /// <summary>Whether the request is such a probe.</summary>
+    /// <summary>Whether the request is a network probe.</summary>
     public static bool Is(HttpRequest request) => request.Headers.TryGetValue(Headers.NetworkProbe, out var probe) && probe.ToString() == Value;
 
     /// <summary>
-    /// Answers with the version asked for, or with that of <paramref name="route"/> when the probe asks which it is. A route whose backends
-    /// have no endpoint answers 503, as if the probe had gone through to them.
+    /// Responds with the version in the probe, or with that of <paramref name="route"/> when the probe asks for it. A route whose backends have
+    /// no endpoint gets a 503, as if the probe had been forwarded to them.
     /// </summary>
     public static Task AnswerAsync(HttpContext context, Route route)
     {

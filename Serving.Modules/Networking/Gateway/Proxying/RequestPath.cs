@@ -1,12 +1,12 @@
 namespace Serving.Networking.Gateway.Proxying;
 
 /// <summary>
-/// Finds paths that climb. Routes are matched on the path as the server normalised it, but the raw one is forwarded; a dot segment
-/// would let the two disagree about which route was asked for.
+/// Detects path traversal. Routes are matched against the path normalized by the server, but the raw path is forwarded; with a dot segment
+/// the two could select different routes.
 /// </summary>
 internal static class RequestPath
 {
-    /// <summary>Whether the path of a raw request target has a <c>..</c> segment, however it is encoded.</summary>
+    /// <summary>Whether the path of a raw request target contains a <c>..</c> segment, in any encoding.</summary>
     public static bool Climbs(ReadOnlySpan<char> target)
     {
         var query = target.IndexOf('?');

@@ -7,37 +7,37 @@ using Serving.Networking.Gateway.Routing;
 namespace Serving.Networking.Gateway.Proxying;
 
 /// <summary>
-/// Answers every request: finds its route in the table of the moment, prepares the headers and hands it to the forwarder.
+/// Handles every request: finds its route in the current table, prepares the headers and passes it to the forwarder.
 /// <code>
-/// listener → refuse what is malformed → host → path and headers → probe? redirect? → drop internal headers → split → backend
-///                                         ▲                                                                            │
-///                                         └──── cluster-local table, with the rewritten host ──────────────────────────┘ (a Service that stands for us)
+/// listener → reject malformed → host → path and headers → probe? redirect? → drop internal headers → split → backend
+///                                 ▲                                                                            │
+///                                 └──── cluster-local table, with the rewritten host ──────────────────────────┘ (a Service that stands for us)
 /// </code>
 /// </summary>
 internal sealed class RequestRouter(BackendForwarder forwarder, int trustedHops)
 {
-    /// <summary>How often a request may come back to the table; a longer way is a circle.</summary>
+    /// <summary>Maximum number of passes through the table; more means a loop.</summary>
     private const int MaxDepth = 3;
 
     private const string NoRoute = "no route leads to this host and path";
 
     private RouteTable table = RouteTable.Empty;
 
-    /// <summary>What is routed. Requests under way keep the table they began with.</summary>
+    /// <summary>The current table. Requests in flight keep the table they started with.</summary>
     public RouteTable Table
     {
         get => Volatile.Read(ref table);
         set => Volatile.Write(ref table, value);
     }
 
-    /// <summary>Answers a request that came to a listener of the outside.</summary>
+    /// <summary>Handles a request from an external listener.</summary>
     public Task HandleExternalAsync(HttpContext context)
     {
         var now = Table;
         return HandleAsync(context, now, now.External, external: true);
     }
 
-    /// <summary>Answers a request that came to the listener of the inside.</summary>
+    /// <summary>Handles a request from a cluster-local listener.</summary>
     public Task HandleClusterLocalAsync(HttpContext context)
     {
         var now = Table;

@@ -24,7 +24,7 @@ internal sealed class IngressStatusReconciler(
     /// <summary>The Ingresses of our class that are not Ready.</summary>
     public IEnumerable<ObjectKey> NotReady() => ingresses.Lister.List().Where(IsOurs).Select(static ingress => ObjectKey.Of(ingress));
 
-    /// <summary>One that is Ready needs no look, whatever its gateways do.</summary>
+    /// <summary>An Ingress that is Ready is not checked again, whatever its gateways report.</summary>
     protected override bool IsOurs(Ingress value) => NetworkingKeys.IngressClass.Value(value.Metadata.Annotations) == options.IngressClass && !IsSettled(value);
 
     /// <inheritdoc/>

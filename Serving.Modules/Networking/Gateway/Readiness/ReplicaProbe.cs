@@ -6,7 +6,7 @@ using Serving.Networking.Gateway.Proxying;
 
 namespace Serving.Networking.Gateway.Readiness;
 
-/// <summary>Asks a gateway of another process, over its cluster-local listener, which version of an Ingress it routes.</summary>
+/// <summary>Probes the cluster-local listener of a gateway in another process for the version of an Ingress that it routes.</summary>
 internal sealed partial class ReplicaProbe : IDisposable
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(2);
@@ -26,7 +26,7 @@ internal sealed partial class ReplicaProbe : IDisposable
 
     public void Dispose() => http.Dispose();
 
-    /// <summary>Whether the gateway at this address routes this version. One host of it is enough, since tables are swapped whole.</summary>
+    /// <summary>Whether the gateway at this address routes this version. Probing one host is enough, because tables are replaced as a whole.</summary>
     public async Task<bool> HasAsync(IPEndPoint replica, Ingress ingress, string hash, CancellationToken cancellation)
     {
         if (Request(replica, ingress) is not { } request)
@@ -51,7 +51,7 @@ internal sealed partial class ReplicaProbe : IDisposable
         }
     }
 
-    /// <summary>A request that the first route of the Ingress matches; null when it has none.</summary>
+    /// <summary>A request that matches the first route of the Ingress; null if it has none.</summary>
     private static HttpRequestMessage? Request(IPEndPoint replica, Ingress ingress)
     {
         var rule = ingress.Spec.Rules.FirstOrDefault(static rule => rule.Http is { Paths.Count: > 0 });
@@ -74,6 +74,6 @@ internal sealed partial class ReplicaProbe : IDisposable
         return request;
     }
 
-    [LoggerMessage(1, LogLevel.Debug, "The gateway at {Replica} does not answer: {Reason}")]
+    [LoggerMessage(1, LogLevel.Debug, "The gateway at {Replica} is unreachable: {Reason}")]
     private static partial void LogUnreachable(ILogger logger, IPEndPoint replica, string reason);
 }

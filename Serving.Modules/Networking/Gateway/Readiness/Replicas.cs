@@ -6,16 +6,16 @@ using Serving.Networking.Gateway.Routing;
 
 namespace Serving.Networking.Gateway.Readiness;
 
-/// <summary>All gateways there are: those behind the Service of the cluster-local listener, and that of this process.</summary>
+/// <summary>All gateway replicas: those behind the Service of the cluster-local listener, and the one in this process.</summary>
 internal sealed class Replicas(GatewayOptions options, ClusterEnvironment environment, IInformer<Endpoints> endpoints, GatewayModule? local, ReplicaProbe probe)
 {
     /// <summary>
-    /// How long a pass waits for the table of this process to have the newest version: long enough that most changes need one status
-    /// write, not two. Endpoints are not waited for, so that Ingresses without them hold up no others.
+    /// How long a pass waits until the table in this process contains the newest version: long enough that most changes need one status write
+    /// instead of two. It does not wait for endpoints, so that Ingresses without them do not delay others.
     /// </summary>
     private static readonly TimeSpan LocalPatience = TimeSpan.FromMilliseconds(200);
 
-    /// <summary>Whether these Endpoints tell which gateways there are.</summary>
+    /// <summary>Whether these Endpoints list the gateway replicas.</summary>
     public bool AreListedIn(Endpoints candidate) => candidate.Metadata.Namespace == environment.SystemNamespace && candidate.Metadata.Name == options.InternalService;
 
     public async Task<Verdict> AskAsync(Ingress ingress, CancellationToken cancellation)

@@ -10,7 +10,7 @@ internal sealed class HostRoutes
     public HostRoutes(IEnumerable<Route> routes)
         => this.routes = [.. routes.OrderByDescending(static route => route.Prefix.Length).ThenByDescending(static route => route.Headers.Length)];
 
-    /// <summary>The route of a request, or null. <paramref name="path"/> is decoded and without dot segments.</summary>
+    /// <summary>The route that matches a request, or null. <paramref name="path"/> is decoded and contains no dot segments.</summary>
     public Route? Match(string path, IHeaderDictionary headers)
     {
         foreach (var route in routes)

@@ -1,6 +1,6 @@
 namespace Serving.Networking.Gateway.Routing;
 
-/// <summary>The hosts of one listener. An exact name wins over a wildcard, a longer wildcard over a shorter, anything over <c>*</c>. Immutable.</summary>
+/// <summary>The hosts of one listener. An exact name takes precedence over a wildcard, a longer wildcard over a shorter one, and any over <c>*</c>. Immutable.</summary>
 internal sealed class HostTable
 {
     private readonly Dictionary<string, HostRoutes> exact = new(StringComparer.OrdinalIgnoreCase);
@@ -9,7 +9,7 @@ internal sealed class HostTable
     private readonly Dictionary<string, HostRoutes>.AlternateLookup<ReadOnlySpan<char>> wildcardsBySpan;
     private readonly HostRoutes? any;
 
-    /// <param name="hosts">Names, wildcards as <c>*.example.com</c>, or <c>*</c>; each once, whatever the case.</param>
+    /// <param name="hosts">Names, wildcards such as <c>*.example.com</c>, or <c>*</c>; each once, case-insensitively.</param>
     public HostTable(IEnumerable<KeyValuePair<string, HostRoutes>> hosts)
     {
         foreach (var (host, routes) in hosts)
@@ -32,10 +32,10 @@ internal sealed class HostTable
         wildcardsBySpan = wildcards.GetAlternateLookup<ReadOnlySpan<char>>();
     }
 
-    /// <summary>The table without hosts.</summary>
+    /// <summary>The empty table.</summary>
     public static HostTable Empty { get; } = new([]);
 
-    /// <summary>The routes of a host as it stands in a request, with or without port and final dot; null when it is unknown.</summary>
+    /// <summary>The routes of a request's host, with or without port and trailing dot; null when the host is unknown.</summary>
     public HostRoutes? Find(ReadOnlySpan<char> host)
     {
         var name = NameOf(host);
@@ -62,7 +62,7 @@ internal sealed class HostTable
         return any;
     }
 
-    /// <summary>The name without port, brackets of IPv6 kept, and without the dot that ends a fully qualified name.</summary>
+    /// <summary>The name without port and trailing dot; the brackets of an IPv6 address are kept.</summary>
     internal static ReadOnlySpan<char> NameOf(ReadOnlySpan<char> host)
     {
         var colon = host.LastIndexOf(':');

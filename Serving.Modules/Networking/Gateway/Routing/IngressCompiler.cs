@@ -5,7 +5,7 @@ using Serving.Networking.Gateway.Backends;
 
 namespace Serving.Networking.Gateway.Routing;
 
-/// <summary>Compiles an Ingress to routes. Pure but for asking the registry for backends and the statistics for counters.</summary>
+/// <summary>Compiles an Ingress to routes. Pure, except that it gets backends from the registry and counters from the statistics.</summary>
 internal sealed class IngressCompiler(BackendRegistry backends, GatewayStatistics statistics, string clusterDomain)
 {
     private const string VisibilityClusterLocal = "ClusterLocal";
@@ -46,7 +46,7 @@ internal sealed class IngressCompiler(BackendRegistry backends, GatewayStatistic
         };
     }
 
-    /// <summary>The names of a rule: a cluster-local one may also be called without the cluster's domain, and without <c>svc</c>.</summary>
+    /// <summary>The names of a rule's host: a cluster-local host is also reachable without the cluster's domain, and without <c>svc</c>.</summary>
     private IEnumerable<string> Hosts(IngressRule rule, bool outside)
     {
         if (rule.Hosts.Count == 0)
@@ -69,7 +69,7 @@ internal sealed class IngressCompiler(BackendRegistry backends, GatewayStatistic
         }
     }
 
-    /// <summary>The last label of a name must fit a label and not be a number.</summary>
+    /// <summary>The last label of a name must be a valid label and not a number.</summary>
     private static bool CouldBeHost(string host)
     {
         var last = host[(host.LastIndexOf('.') + 1)..];

@@ -2,7 +2,7 @@ using Serving.Networking.Gateway.Backends;
 
 namespace Serving.Networking.Gateway.Routing;
 
-/// <summary>One Ingress, compiled: its routes by host and side. Immutable.</summary>
+/// <summary>A compiled Ingress: its routes by host and visibility. Immutable.</summary>
 internal sealed class IngressFragment
 {
     public required string Hash { get; init; }
@@ -10,7 +10,7 @@ internal sealed class IngressFragment
     /// <summary>The generation it was compiled from.</summary>
     public required long? Generation { get; init; }
 
-    /// <summary>Routes of hosts seen from outside.</summary>
+    /// <summary>Routes of externally visible hosts.</summary>
     public required IReadOnlyDictionary<string, List<Route>> External { get; init; }
 
     /// <summary>Routes of all hosts.</summary>
@@ -21,9 +21,9 @@ internal sealed class IngressFragment
     /// <summary>Whether every backend that gets traffic has an endpoint now.</summary>
     public bool Available => ClusterLocal.Values.SelectMany(static routes => routes).SelectMany(static route => route.Splits).All(static split => split.Backend.Available);
 
-    /// <summary>Every backend that is named, with or without traffic.</summary>
+    /// <summary>Every backend it refers to, with or without traffic.</summary>
     public required IReadOnlyList<Backend> Backends { get; init; }
 
-    /// <summary>What traffic is counted under.</summary>
+    /// <summary>The counters of its traffic.</summary>
     public required IReadOnlyList<(string Namespace, string Revision)> Counted { get; init; }
 }

@@ -7,13 +7,13 @@ using Serving.Api.Networking;
 namespace Serving.Networking.Gateway.Routing;
 
 /// <summary>
-/// The version of an Ingress that probes ask for: SHA-256 over the specification as Go's <c>encoding/json</c> writes it, followed by
-/// namespace and name. Other network layers compute the same, so every byte counts: declared field order, <c>omitempty</c>,
-/// sorted map keys, <c>&lt;</c>, <c>&gt;</c>, <c>&amp;</c> and U+2028/2029 escaped, invalid UTF-16 as U+FFFD.
+/// The version of an Ingress used in probes: SHA-256 over the specification as serialized by Go's <c>encoding/json</c>, followed by namespace
+/// and name. Other network layers compute the same hash, so every byte matters: declared field order, <c>omitempty</c>, sorted map keys,
+/// <c>&lt;</c>, <c>&gt;</c>, <c>&amp;</c> and U+2028/2029 escaped, invalid UTF-16 as U+FFFD.
 /// </summary>
 public static class IngressHash
 {
-    /// <summary>The hash in lower-case hexadecimal.</summary>
+    /// <summary>The hash in lowercase hexadecimal.</summary>
     public static string Compute(Ingress ingress)
     {
         ArgumentNullException.ThrowIfNull(ingress);
@@ -23,7 +23,7 @@ public static class IngressHash
         return Convert.ToHexStringLower(SHA256.HashData(bytes));
     }
 
-    /// <summary>The specification as Go writes it.</summary>
+    /// <summary>The specification as serialized by Go.</summary>
     internal static StringBuilder Serialize(IngressSpec spec)
     {
         var json = new GoJson();

@@ -1,6 +1,6 @@
 namespace Serving.Networking.Gateway.Routing;
 
-/// <summary>Where the requests of a host, a path prefix and some headers go. Immutable.</summary>
+/// <summary>The backends for a host, a path prefix and required headers. Immutable.</summary>
 internal sealed class Route
 {
     private readonly Split[] splits;
@@ -19,31 +19,31 @@ internal sealed class Route
         }
     }
 
-    /// <summary>The literal start that a path must have.</summary>
+    /// <summary>The literal prefix of the path.</summary>
     public string Prefix { get; }
 
     /// <summary>The headers that a request must have.</summary>
     public HeaderRequirement[] Headers { get; }
 
-    /// <summary>Backends that get a share.</summary>
+    /// <summary>The backends with a share of the traffic.</summary>
     public IReadOnlyList<Split> Splits => splits;
 
     /// <summary>Headers to set on every request.</summary>
     public KeyValuePair<string, string>[] SetHeaders { get; init; } = [];
 
-    /// <summary>Whether tags are chosen by header here: the route asks for the tag header, or tells the sidecar how it chose.</summary>
+    /// <summary>Whether tag-based routing applies: the route matches the tag header, or reports to the sidecar how the tag was selected.</summary>
     public bool KnowsTags { get; init; }
 
-    /// <summary>The Host to send instead of the client's; null keeps it.</summary>
+    /// <summary>The Host to send; null to keep the client's.</summary>
     public string? RewriteHost { get; init; }
 
-    /// <summary>Whether a request in clear text from outside is sent to HTTPS instead.</summary>
+    /// <summary>Whether external clear-text requests are redirected to HTTPS.</summary>
     public bool RedirectToHttps { get; init; }
 
-    /// <summary>The version of the Ingress that this route is of.</summary>
+    /// <summary>The version of the Ingress that contains this route.</summary>
     public required string Hash { get; init; }
 
-    /// <summary>The split whose share a draw falls in, or null when there is none. <paramref name="draw"/> is uniform in [0, 1).</summary>
+    /// <summary>The split selected by <paramref name="draw"/>, which is uniform in [0, 1); null if there is none.</summary>
     public Split? Choose(double draw)
     {
         if (splits.Length < 2)

@@ -6,19 +6,19 @@ using Serving.Networking.Gateway.Backends;
 namespace Serving.Networking.Gateway.Routing;
 
 /// <summary>
-/// Makes a table of all Ingresses of one class. A host belongs to the oldest Ingress that names it; a younger one is refused whole.
-/// A new version of an Ingress takes over only when its backends have endpoints, or after <see cref="Patience"/>: watches of Ingresses
-/// and Endpoints are not ordered among each other, and a rollout must not meet a backend that is not known yet.
-/// Not for concurrent use.
+/// Builds a table from all Ingresses of one class. A host belongs to the oldest Ingress with it; a younger one is rejected as a whole. A new
+/// version of an Ingress replaces the previous one only when its backends have endpoints, or after <see cref="Patience"/>: watches of
+/// Ingresses and Endpoints are not ordered relative to each other, and a rollout must not route to a backend that is not known yet.
+/// Not thread-safe.
 /// </summary>
 internal sealed class RouteTableBuilder(IngressCompiler compiler, BackendRegistry backends, GatewayStatistics statistics, string ingressClass, TimeProvider time)
 {
-    /// <summary>How long the version before stays in place while the new one has no endpoints.</summary>
+    /// <summary>How long the previous version stays in use while the new one has no endpoints.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
     private Dictionary<ObjectKey, State> states = [];
 
-    /// <summary>When the next table would differ because patience ends; null when no Ingress waits.</summary>
+    /// <summary>When the table must be rebuilt because <see cref="Patience"/> ends; null when no Ingress is waiting.</summary>
     public DateTimeOffset? NextDeadline { get; private set; }
 
     public RouteTable Build(IEnumerable<Ingress> ingresses)
@@ -101,7 +101,7 @@ internal sealed class RouteTableBuilder(IngressCompiler compiler, BackendRegistr
         return before;
     }
 
-    /// <summary>Lets go of backends and counters that no version names any more.</summary>
+    /// <summary>Removes backends and counters that no version refers to.</summary>
     private void Forget()
     {
         var fragments = states.Values.SelectMany(static state => state.Pending is null ? [state.Current] : new[] { state.Current, state.Pending }).ToList();

@@ -12,7 +12,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Serving.Tests.Networking.Gateway.GrpcCalls;
 
-/// <summary>A program that speaks gRPC over clear text, in bytes.</summary>
+/// <summary>A program that serves gRPC over clear text, with raw bytes as messages.</summary>
 internal sealed class GrpcProgram : IAsyncDisposable
 {
     public static readonly Method<byte[], byte[]> Echo = Method(MethodType.Unary, nameof(Echo));
@@ -41,7 +41,7 @@ internal sealed class GrpcProgram : IAsyncDisposable
         var app = builder.Build();
         app.Use((context, next) =>
         {
-            // As a server with a greatest age of connections does.
+            // Like a server with a maximum connection age.
             if (state.EndSessionEvery is { } every && Interlocked.Increment(ref state.Calls) % every == 0)
                 context.Features.Get<IConnectionLifetimeNotificationFeature>()!.RequestClose();
             return next(context);

@@ -2,7 +2,7 @@ using Grpc.Core;
 
 namespace Serving.Tests.Networking.Gateway.GrpcCalls;
 
-/// <summary>What a <see cref="GrpcProgram"/> does.</summary>
+/// <summary>The methods of a <see cref="GrpcProgram"/>.</summary>
 internal sealed class GrpcProgramService(GrpcProgramState state)
 {
     public async Task<byte[]> EchoAsync(byte[] request, ServerCallContext call)

@@ -1,20 +1,20 @@
 namespace Serving.Tests.Networking.Gateway.GrpcCalls;
 
-/// <summary>What tests tell a <see cref="GrpcProgram"/>, and hear of it.</summary>
+/// <summary>State shared between tests and a <see cref="GrpcProgram"/>.</summary>
 internal sealed class GrpcProgramState
 {
-    /// <summary>Calls so far.</summary>
+    /// <summary>Number of calls.</summary>
     public int Calls;
 
-    /// <summary>After how many calls a session ends; null for never.</summary>
+    /// <summary>Number of calls after which a session ends; null for never.</summary>
     public int? EndSessionEvery { get; set; }
 
-    /// <summary>Lets a stream that is silent send its message.</summary>
+    /// <summary>Lets a silent stream send its message.</summary>
     public TaskCompletionSource Go { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>A call that waits has arrived.</summary>
+    /// <summary>Completes when a waiting call has arrived.</summary>
     public TaskCompletionSource Waiting { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>A call that waited was cancelled.</summary>
+    /// <summary>Completes when a waiting call was cancelled.</summary>
     public TaskCompletionSource Cancelled { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 }

@@ -9,7 +9,7 @@ using static Serving.Tests.Networking.Gateway.Cluster;
 
 namespace Serving.Tests.Networking.Gateway.GrpcCalls;
 
-/// <summary>gRPC's own client and server, with the gateway and a sidecar between them.</summary>
+/// <summary>.NET's gRPC client and server, with the gateway and a sidecar in between.</summary>
 [CancelAfter(120_000)]
 public sealed class GrpcTests
 {
