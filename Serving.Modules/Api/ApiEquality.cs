@@ -4,26 +4,26 @@ using Serving.Api.GoTypes;
 
 namespace Serving.Api;
 
-/// <summary>Compares documents by what they say. Records compare lists and maps by reference, so their own equality does not serve.</summary>
+/// <summary>Semantic comparison of documents. Records compare lists and maps by reference, so their own equality is unsuitable.</summary>
 public static class ApiEquality
 {
-    /// <summary>Whether both would be written alike, whatever the order of fields.</summary>
+    /// <summary>Whether both serialize to the same document, regardless of the order of fields.</summary>
     public static bool Same<T>(T? left, T? right)
         where T : class
         => ReferenceEquals(left, right)
         || (left is not null && right is not null && JsonElement.DeepEquals(ToElement(left), ToElement(right)));
 
-    /// <summary>Whether both specifications mean the same to Kubernetes: however amounts are written, and whether or not what is empty is.</summary>
+    /// <summary>Whether both specifications are equivalent in Kubernetes: however quantities are written, and whether or not empty values are.</summary>
     public static bool MeanSame<T>(T left, T right)
         where T : class
         => GoEquality.Same(ToElement(left), ToElement(right), GoTypeTable.Struct(typeof(T).Name));
 
-    /// <summary>Whether <paramref name="actual"/> says everything that <paramref name="wanted"/> says: the server adds defaults, which do not count as a difference.</summary>
+    /// <summary>Whether <paramref name="actual"/> contains everything in <paramref name="wanted"/>: defaults added by the server are no difference.</summary>
     public static bool Covers<T>(T actual, T wanted)
         where T : class
         => Covers(ToElement(actual), ToElement(wanted));
 
-    /// <summary>Whether <paramref name="actual"/> holds every pair of <paramref name="wanted"/>.</summary>
+    /// <summary>Whether <paramref name="actual"/> contains every pair of <paramref name="wanted"/>.</summary>
     public static bool Covers(IReadOnlyDictionary<string, string> actual, IReadOnlyDictionary<string, string> wanted)
     {
         ArgumentNullException.ThrowIfNull(actual);

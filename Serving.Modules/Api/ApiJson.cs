@@ -11,9 +11,8 @@ using Serving.Api.Networking;
 namespace Serving.Api;
 
 /// <summary>
-/// Reads and writes API documents. Invariant: what Go would omit as empty (strings, lists and maps) is not written, a field that
-/// the schema requires always is, and
-/// times are written as Go writes them, so that documents compare equal to those of other clients.
+/// Serializes API documents. Invariant: values that Go omits as empty (strings, lists and maps) are not written, fields required by the schema
+/// always are, and times have Go's format, so that documents compare equal to those of other clients.
 /// </summary>
 public sealed class ApiJson
 {
@@ -29,10 +28,10 @@ public sealed class ApiJson
         Options = options;
     }
 
-    /// <summary>The one instance.</summary>
+    /// <summary>The single instance.</summary>
     public static ApiJson Default { get; } = new();
 
-    /// <summary>Options that read and write every type of <see cref="Resources"/>.</summary>
+    /// <summary>Options that serialize every type of <see cref="Resources"/>.</summary>
     public JsonSerializerOptions Options { get; }
 
     public JsonTypeInfo<Pod> Pod => Of<Pod>();
@@ -93,13 +92,13 @@ public sealed class ApiJson
     public JsonTypeInfo<KubernetesList<Image>> KubernetesListImage => Of<KubernetesList<Image>>();
     public JsonTypeInfo<Status> Status => Of<Status>();
 
-    /// <summary>The metadata of <typeparamref name="T"/>; throws when it is not an API type.</summary>
+    /// <summary>The type information of <typeparamref name="T"/>; throws when it is not an API type.</summary>
     public JsonTypeInfo<T> Of<T>() => (JsonTypeInfo<T>)Options.GetTypeInfo(typeof(T));
 
-    /// <summary>Whether a document must have the field, see <see cref="RequiredFieldAttribute"/>.</summary>
+    /// <summary>Whether a document must contain the field, see <see cref="RequiredFieldAttribute"/>.</summary>
     internal static bool IsRequired(JsonPropertyInfo property) => Has<RequiredFieldAttribute>(property);
 
-    /// <summary>Whether only the requirement has an empty value written, so that it says nothing where a client left the field out.</summary>
+    /// <summary>Whether an empty value is written only because the field is required, so that it is equivalent to a missing one.</summary>
     internal static bool IsOnlyRequired(JsonPropertyInfo property) => IsRequired(property) && !Has<WrittenWhenEmptyAttribute>(property);
 
     private static bool Has<TAttribute>(JsonPropertyInfo property)

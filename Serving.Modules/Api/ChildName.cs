@@ -3,18 +3,18 @@ using System.Text;
 
 namespace Serving.Api;
 
-/// <summary>Names children after their parent within the 63 characters of a Kubernetes name, by the rule that Knative's own tools follow.</summary>
+/// <summary>Derives the names of children from their parent's within the 63 characters of a Kubernetes name, like Knative's own <c>kmeta.ChildName</c>.</summary>
 public static class ChildName
 {
     private const int Longest = 63;
     private const int Head = Longest - (2 * 16);
 
-    /// <summary>The name of the Service over the pods of a revision, by the name of its ServerlessService.</summary>
+    /// <summary>The name of a revision's private Service, from the name of its ServerlessService.</summary>
     public static string PrivateService(string serverlessService) => Of(serverlessService, "-private");
 
     /// <summary>
-    /// <paramref name="parent"/> followed by <paramref name="suffix"/>; when that is too long, the parent is cut and followed by
-    /// its MD5 (of both, when the suffix alone leaves no room).
+    /// <paramref name="parent"/> followed by <paramref name="suffix"/>; if that is too long, the parent is truncated and its MD5 appended (the MD5
+    /// of both, if the suffix leaves no room).
     /// </summary>
     public static string Of(string parent, string suffix)
     {
@@ -41,7 +41,7 @@ public static class ChildName
         return name[..end];
     }
 
-#pragma warning disable CA5351 // Names need no strong cryptography, and other tools compute the same ones.
+#pragma warning disable CA5351 // Not used for security, and other tools compute the same names.
     private static string Hash(string text) => Convert.ToHexStringLower(MD5.HashData(Encoding.UTF8.GetBytes(text)));
 #pragma warning restore CA5351
 }

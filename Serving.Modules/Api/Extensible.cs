@@ -4,12 +4,12 @@ using System.Text.Json.Serialization;
 namespace Serving.Api;
 
 /// <summary>
-/// The base of every API document. Invariant: fields that are not modelled survive a round trip, because they are
-/// kept in <see cref="Unmodelled"/> and written back.
+/// The base of all API documents. Invariant: unmodelled fields survive a round trip, because they are kept in <see cref="Unmodelled"/> and
+/// written back.
 /// </summary>
 public abstract record Extensible
 {
-    /// <summary>Fields of the document that the record does not model, by their wire name.</summary>
+    /// <summary>Fields of the document that the record does not model, by wire name.</summary>
     [JsonExtensionData]
     [JsonInclude]
     [JsonPropertyOrder(1000)]

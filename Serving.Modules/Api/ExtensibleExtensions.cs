@@ -1,11 +1,11 @@
 namespace Serving.Api;
 
-/// <summary>Carries over what other releases wrote.</summary>
+/// <summary>Preserves fields written by other releases.</summary>
 public static class ExtensibleExtensions
 {
     /// <summary>
-    /// The wanted part of a document with the fields that only the existing one has because a newer release, which stands beside this
-    /// one during an upgrade, knows them: to replace it must not take them away.
+    /// Returns the wanted part of a document with the unmodelled fields of the existing one: a newer release, which runs beside this one during
+    /// an upgrade, may have written them, and an update must not remove them.
     /// </summary>
     public static T Keeping<T>(this T wanted, T existing)
         where T : Extensible

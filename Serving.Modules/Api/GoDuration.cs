@@ -4,32 +4,32 @@ using System.Text;
 
 namespace Serving.Api;
 
-/// <summary>A duration as Go writes it (<c>1h15m30.5s</c>), as annotations have them.</summary>
-/// <param name="Nanoseconds">Its length in nanoseconds.</param>
+/// <summary>A duration in Go's format (<c>1h15m30.5s</c>), as used in annotations.</summary>
+/// <param name="Nanoseconds">The duration in nanoseconds.</param>
 public readonly record struct GoDuration(long Nanoseconds)
 {
     private const long PerSecond = 1_000_000_000;
     private static readonly SearchValues<char> Decimal = SearchValues.Create("0123456789.");
 
-    /// <summary>No time.</summary>
+    /// <summary>Zero.</summary>
     public static GoDuration Zero { get; }
 
-    /// <summary>So many seconds.</summary>
+    /// <summary>A duration of whole seconds.</summary>
     public static GoDuration OfSeconds(long seconds) => new(seconds * PerSecond);
 
-    /// <summary>Whether it has no part below a second.</summary>
+    /// <summary>Whether it is a whole number of seconds.</summary>
     public bool IsWholeSeconds => Nanoseconds % PerSecond == 0;
 
-    /// <summary>The same to 100 ns, the rest cut off.</summary>
+    /// <summary>The duration truncated to 100 ns.</summary>
     public TimeSpan ToTimeSpan() => TimeSpan.FromTicks(Nanoseconds / TimeSpan.NanosecondsPerTick);
 
-    /// <summary>Reads a duration: a sign, then numbers with units, or a bare 0.</summary>
+    /// <summary>Parses a duration: a sign, then numbers with units, or a bare 0.</summary>
     public static bool TryParse(string text, out GoDuration duration) => Read(text, out duration) is null;
 
-    /// <summary>Reads a duration; throws <see cref="FormatException"/> with the text of Go's <c>time.ParseDuration</c>.</summary>
+    /// <summary>Parses a duration; throws <see cref="FormatException"/> with the error text of Go's <c>time.ParseDuration</c>.</summary>
     public static GoDuration Parse(string text) => Read(text, out var duration) is { } problem ? throw new FormatException(problem) : duration;
 
-    /// <summary>Says what is wrong; null when nothing is.</summary>
+    /// <summary>Returns the error; null for none.</summary>
     private static string? Read(string text, out GoDuration duration)
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -95,7 +95,7 @@ public readonly record struct GoDuration(long Nanoseconds)
     private static string Quote(string text)
         => "\"" + text.Replace("\\", @"\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal).Replace("\n", @"\n", StringComparison.Ordinal) + "\"";
 
-    // Digits of a fraction beyond what can matter are cut off; too many before the point cannot be a duration.
+    // Insignificant digits of a fraction are dropped; too many digits before the point are out of range.
     private static bool TryParseNumber(ReadOnlySpan<char> text, out decimal number)
     {
         number = 0;
@@ -113,10 +113,10 @@ public readonly record struct GoDuration(long Nanoseconds)
         return true;
     }
 
-    /// <summary>The same length; exact.</summary>
+    /// <summary>The same duration; exact.</summary>
     public static GoDuration Of(TimeSpan time) => new(time.Ticks * TimeSpan.NanosecondsPerTick);
 
-    /// <summary>As Go prints it: <c>1h0m0s</c>, <c>6s</c>, <c>1.5s</c>, <c>300ms</c>.</summary>
+    /// <summary>Formats like Go: <c>1h0m0s</c>, <c>6s</c>, <c>1.5s</c>, <c>300ms</c>.</summary>
     public override string ToString()
     {
         if (Nanoseconds == 0)

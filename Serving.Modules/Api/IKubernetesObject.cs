@@ -3,13 +3,13 @@ using Serving.Api.Core;
 
 namespace Serving.Api;
 
-/// <summary>Any object that the Kubernetes API stores: type, metadata and the rest.</summary>
+/// <summary>An object of the Kubernetes API: type, metadata and content.</summary>
 public interface IKubernetesObject
 {
-    /// <summary>Group and version, as <c>apps/v1</c> or <c>v1</c>.</summary>
+    /// <summary>Group and version, such as <c>apps/v1</c> or <c>v1</c>.</summary>
     string ApiVersion { get; }
 
-    /// <summary>The kind, as <c>Deployment</c>.</summary>
+    /// <summary>The kind, such as <c>Deployment</c>.</summary>
     string Kind { get; }
 
     /// <summary>Name, namespace, labels, annotations and ownership.</summary>

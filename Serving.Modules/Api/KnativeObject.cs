@@ -2,11 +2,11 @@ using Serving.Api.Core;
 
 namespace Serving.Api;
 
-/// <summary>The base of the kinds that have Knative's status: conditions and the generation that they are about.</summary>
-/// <typeparam name="TStatus">What the status says beside that.</typeparam>
+/// <summary>The base of kinds with Knative's status: conditions and the observed generation.</summary>
+/// <typeparam name="TStatus">The type of the status.</typeparam>
 public abstract record KnativeObject<TStatus> : KubernetesObject
     where TStatus : KnativeStatus, new()
 {
-    /// <summary>What a controller has found out; written through the status subresource only.</summary>
+    /// <summary>The observed state; written through the status subresource only.</summary>
     public TStatus Status { get; init => field = value ?? new(); } = new();
 }

@@ -5,8 +5,8 @@ using System.Text.Json.Serialization.Metadata;
 namespace Serving.Api;
 
 /// <summary>
-/// Keeps what a client left out left out: <see cref="ApiJson"/> writes required fields whatever their value, and in an object that is being
-/// admitted that would hide from the API server that one is missing. A required field that is there and empty stays there.
+/// Removes required fields that a client omitted: <see cref="ApiJson"/> writes them whatever their value, which during admission would hide
+/// from the API server that one is missing. A required field that is present but empty is kept.
 /// </summary>
 public static class MissingFields
 {

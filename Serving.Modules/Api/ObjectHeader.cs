@@ -3,8 +3,8 @@ using Serving.Api.Core;
 namespace Serving.Api;
 
 /// <summary>
-/// Kind and metadata of any object, and nothing else: for those who care about names, labels and owners of every kind
-/// there is. Only to be read; writing it back would lose the rest.
+/// Kind and metadata of any object, for code that handles names, labels and owners of all kinds. Read-only: writing it back would lose the rest
+/// of the object.
 /// </summary>
 public sealed record ObjectHeader : IKubernetesObject
 {

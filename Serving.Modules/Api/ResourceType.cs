@@ -3,12 +3,12 @@ using Serving.Api.Core;
 
 namespace Serving.Api;
 
-/// <summary>Names one resource of the API, as <c>apps/v1 deployments</c>, without saying which record models it.</summary>
+/// <summary>Identifies a resource of the API, such as <c>apps/v1 deployments</c>, independent of the record that models it.</summary>
 /// <param name="Group">The API group; empty for the core group.</param>
-/// <param name="Version">The version, as <c>v1</c>.</param>
-/// <param name="Plural">The plural, lower-case name in paths, as <c>deployments</c>.</param>
-/// <param name="Kind">The kind, as <c>Deployment</c>.</param>
-/// <param name="Namespaced">Whether objects live in a namespace.</param>
+/// <param name="Version">The version, such as <c>v1</c>.</param>
+/// <param name="Plural">The plural, lowercase name in paths, such as <c>deployments</c>.</param>
+/// <param name="Kind">The kind, such as <c>Deployment</c>.</param>
+/// <param name="Namespaced">Whether its objects are namespaced.</param>
 public record ResourceType(string Group, string Version, string Plural, string Kind, bool Namespaced = true)
 {
     /// <summary>Group and version as written in documents: <c>apps/v1</c>, or <c>v1</c> in the core group.</summary>
@@ -26,7 +26,7 @@ public record ResourceType(string Group, string Version, string Plural, string K
         => $"{CollectionPath(ns)}/{Uri.EscapeDataString(name)}{(subresource is null ? "" : "/" + subresource)}";
 }
 
-/// <summary>A resource together with the record that models it and the metadata that reads and writes it.</summary>
+/// <summary>A resource with the record that models it and the type information that serializes it.</summary>
 public sealed record ResourceType<T>(
     string Group, string Version, string Plural, string Kind, JsonTypeInfo<T> Json, JsonTypeInfo<KubernetesList<T>> ListJson, bool Namespaced = true)
     : ResourceType(Group, Version, Plural, Kind, Namespaced)

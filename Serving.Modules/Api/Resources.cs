@@ -6,7 +6,7 @@ using Serving.Api.Networking;
 
 namespace Serving.Api;
 
-/// <summary>Every resource we read or write, with the record that models it.</summary>
+/// <summary>All resources that we read or write, with the records that model them.</summary>
 public static class Resources
 {
     public static ResourceType<Pod> Pods { get; } =

@@ -6,8 +6,8 @@ using Serving.Api.Core;
 namespace Serving.Api;
 
 /// <summary>
-/// An object of any kind, as its document. It lets kinds that have no record of ours go through the same client and
-/// informers. Immutable: <see cref="ToJson"/> gives a copy to edit.
+/// An object of any kind, as its document, so that kinds without a record can use the same client and informers. Immutable:
+/// <see cref="ToJson"/> returns a copy to edit.
 /// </summary>
 [JsonConverter(typeof(UnstructuredConverter))]
 public sealed class Unstructured : IKubernetesObject
@@ -15,7 +15,7 @@ public sealed class Unstructured : IKubernetesObject
     private readonly JsonElement _document;
     private ObjectMeta? _metadata;
 
-    /// <param name="document">The whole object; it is kept, so it must not belong to a <see cref="JsonDocument"/> that is disposed.</param>
+    /// <param name="document">The whole object; it is not copied, so it must not belong to a <see cref="JsonDocument"/> that is disposed.</param>
     public Unstructured(JsonElement document)
     {
         if (document.ValueKind != JsonValueKind.Object)
@@ -43,13 +43,13 @@ public sealed class Unstructured : IKubernetesObject
         ? metadata.Deserialize(ApiJson.Default.Of<ObjectMeta>()) ?? new ObjectMeta()
         : new ObjectMeta();
 
-    /// <summary>The document, to read.</summary>
+    /// <summary>The document, read-only.</summary>
     public JsonElement Document => _document;
 
-    /// <summary>A copy of the document, to edit.</summary>
+    /// <summary>A copy of the document, for editing.</summary>
     public JsonObject ToJson() => JsonObject.Create(_document.Clone())!.DeepClone().AsObject();
 
-    /// <summary>The value at a path of field names, or null when a step is missing.</summary>
+    /// <summary>The value at a path of field names, or null if it does not exist.</summary>
     public JsonElement? Get(params ReadOnlySpan<string> path)
     {
         var element = _document;
@@ -64,11 +64,11 @@ public sealed class Unstructured : IKubernetesObject
         return element;
     }
 
-    /// <summary>The resource of a kind that has no record, to be read and written as <see cref="Unstructured"/>.</summary>
+    /// <summary>The resource of a kind without a record, read and written as <see cref="Unstructured"/>.</summary>
     public static ResourceType<Unstructured> Type(string group, string version, string plural, string kind, bool namespaced)
         => new(group, version, plural, kind, ApiJson.Default.Of<Unstructured>(), ApiJson.Default.Of<KubernetesList<Unstructured>>(), namespaced);
 
-    /// <summary>The same resource, to be read and written as <see cref="Unstructured"/>.</summary>
+    /// <summary>The same resource, read and written as <see cref="Unstructured"/>.</summary>
     public static ResourceType<Unstructured> Type(ResourceType type)
         => Type(type.Group, type.Version, type.Plural, type.Kind, type.Namespaced);
 

@@ -1,5 +1,5 @@
 namespace Serving.Api;
 
-/// <summary>Marks text that is optional and yet differs from absent text when it is empty, as a pointer in Go does. For a field that must be there see <see cref="RequiredFieldAttribute"/>.</summary>
+/// <summary>Marks an optional string that is meaningful when empty, like a pointer in Go. For required fields see <see cref="RequiredFieldAttribute"/>.</summary>
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class WrittenWhenEmptyAttribute : Attribute;

@@ -9,7 +9,7 @@ namespace Serving.Tests.Api;
 
 public sealed class CrdGeneratorTests
 {
-    // In every definition, with the reason.
+    // Differences in every definition, with the reason.
     private static readonly Dictionary<string, string> OnPurpose = new()
     {
         ["reference: label app.kubernetes.io/version \"devel\""] = "the version is that of an install, which deploy/render puts on everything; no file of a kind names one",

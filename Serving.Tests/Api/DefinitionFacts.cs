@@ -6,8 +6,8 @@ using Serving.Tests.Support;
 namespace Serving.Tests.Api;
 
 /// <summary>
-/// What a custom resource definition says, as lines that can be compared: everything but its prose. The head of
-/// <c>reference-fields.txt</c>, which has those of the reference, describes them.
+/// The content of a custom resource definition as comparable lines: everything except descriptions. The header of
+/// <c>reference-fields.txt</c>, which contains those of the reference, describes the format.
 /// </summary>
 internal static class DefinitionFacts
 {
@@ -26,7 +26,7 @@ internal static class DefinitionFacts
             .Concat(spec["versions"]!.AsArray().SelectMany(v => OfVersion(v!.AsObject())));
     }
 
-    /// <summary>The facts of the reference's definitions, by their names.</summary>
+    /// <summary>The facts of the reference's definitions, by name.</summary>
     public static IReadOnlyDictionary<string, List<string>> OfReference()
     {
         var definitions = new Dictionary<string, List<string>>(StringComparer.Ordinal);
@@ -93,7 +93,7 @@ internal static class DefinitionFacts
         };
     }
 
-    // What the API server fills in.
+    // Defaults applied by the API server.
     private static JsonObject Completed(JsonObject names)
     {
         var kind = names["kind"]!.GetValue<string>();

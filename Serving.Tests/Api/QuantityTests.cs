@@ -42,7 +42,7 @@ public sealed class QuantityTests
         new Quantity(text).TryGetAmount(out _).Should().BeFalse();
     }
 
-    // Those that Kubernetes shows as they are written, although another form is shorter, are among them.
+    // Includes those whose written form is canonical although another is shorter.
     [TestCase("1000m", "1")]
     [TestCase("0.5", "500m")]
     [TestCase("1.5", "1500m")]

@@ -13,10 +13,10 @@ using Serving.LocalCluster.ApiServer.Schemas;
 
 namespace Serving.Tests.Api;
 
-/// <summary>What a schema requires is written whatever its value, so that no document of ours is refused for a field that we left out as empty.</summary>
+/// <summary>Fields required by a schema are written whatever their value, so that no document of ours is rejected for an omitted empty field.</summary>
 public sealed class RequiredFieldTests
 {
-    /// <summary>Fields that a record leaves null when nobody set them; whoever makes one sets it, or Kubernetes' default does.</summary>
+    /// <summary>Fields that are null in a new record; the code that creates one sets them, or Kubernetes' default does.</summary>
     private static readonly string[] NeverMadeEmpty =
     [
         "Container.name", "CustomResourceDefinition.spec", "HttpGetAction.port", "TcpSocketAction.port", "GrpcAction.port", "EndpointPort.port", "DeploymentSpec.selector", "DeploymentSpec.template",
@@ -112,7 +112,7 @@ public sealed class RequiredFieldTests
         }
     }
 
-    /// <summary>An instance in which nothing was set must have every required field that the record models.</summary>
+    /// <summary>A new instance must have every required field that the record models.</summary>
     private static void Check(JsonTypeInfo type, IReadOnlyList<string> required, SortedSet<string> missing)
     {
         var written = JsonSerializer.SerializeToNode(System.Activator.CreateInstance(type.Type), type)!.AsObject();

@@ -10,7 +10,7 @@ using Serving.Webhook;
 
 namespace Serving.Tests.Api;
 
-/// <summary>Whatever a document holds comes back from the typed records as it was.</summary>
+/// <summary>Any document survives a round trip through the typed records.</summary>
 public sealed class RoundTripPropertyTests
 {
     private static IEnumerable<IResource> Kinds =>
@@ -64,7 +64,7 @@ public sealed class RoundTripPropertyTests
         }
     }
 
-    // Nulls, what is empty and 0 say nothing: clients of the reference leave them out, or write them when they were not there.
+    // Nulls, empty values and 0 are equivalent to missing: clients of the reference omit them, or write them where they were missing.
     private static JsonNode? Meaning(JsonNode? node)
     {
         switch (node)

@@ -2,13 +2,13 @@ using Serving.Api.Core;
 
 namespace Serving.Api.Autoscaling;
 
-/// <summary>Asks for metrics of one Revision to be collected (autoscaling.internal.knative.dev/v1alpha1 Metric).</summary>
+/// <summary>Requests that metrics of a Revision be collected (autoscaling.internal.knative.dev/v1alpha1 Metric).</summary>
 public sealed record Metric : KnativeObject<KnativeStatus>
 {
     public MetricSpec Spec { get; init => field = value ?? new(); } = new();
 }
 
-/// <summary>From where and over which windows. Durations are nanoseconds on the wire.</summary>
+/// <summary>The source of the metrics and the windows. Durations are nanoseconds on the wire.</summary>
 public sealed record MetricSpec : Extensible
 {
     /// <summary>Nanoseconds.</summary>

@@ -2,7 +2,7 @@ using Serving.Api.Core;
 
 namespace Serving.Api.Autoscaling;
 
-/// <summary>The condition of a Metric: Ready while measurements come in.</summary>
+/// <summary>The conditions of a Metric: Ready while stats are collected.</summary>
 public static class MetricLifecycle
 {
     public const string Ready = "Ready";
@@ -14,11 +14,11 @@ public static class MetricLifecycle
 
     public static KnativeStatus MarkReady(KnativeStatus status, DateTimeOffset now) => With(status, Conditions.MarkTrue(Of(status), Ready, now));
 
-    /// <summary>Measurements cannot come in yet.</summary>
+    /// <summary>Stats cannot be collected yet.</summary>
     public static KnativeStatus MarkNotReady(KnativeStatus status, string reason, string message, DateTimeOffset now)
         => With(status, Conditions.MarkUnknown(Of(status), Ready, reason, message, now));
 
-    /// <summary>Measurements should come in, but do not.</summary>
+    /// <summary>Collecting stats fails.</summary>
     public static KnativeStatus MarkFailed(KnativeStatus status, string reason, string message, DateTimeOffset now)
         => With(status, Conditions.MarkFalse(Of(status), Ready, reason, message, now));
 

@@ -8,7 +8,7 @@ public sealed record PodAutoscaler : KnativeObject<PodAutoscalerStatus>
     public PodAutoscalerSpec Spec { get; init => field = value ?? new(); } = new();
 }
 
-/// <summary>What to scale and whether traffic can reach it.</summary>
+/// <summary>The scale target, and whether traffic can reach it.</summary>
 public sealed record PodAutoscalerSpec : Extensible
 {
     public long ContainerConcurrency { get; init; }
@@ -23,7 +23,7 @@ public sealed record PodAutoscalerSpec : Extensible
     public string ProtocolType { get; init => field = value ?? ""; } = "";
 }
 
-/// <summary>What was decided and what is.</summary>
+/// <summary>The desired and the actual scale.</summary>
 public sealed record PodAutoscalerStatus : KnativeStatus
 {
     [RequiredField, WrittenWhenEmpty]
@@ -31,7 +31,7 @@ public sealed record PodAutoscalerStatus : KnativeStatus
     [RequiredField, WrittenWhenEmpty]
     public string MetricsServiceName { get; init => field = value ?? ""; } = "";
 
-    /// <summary>Pods wanted; -1 until known.</summary>
+    /// <summary>Desired number of pods; -1 while unknown.</summary>
     public int? DesiredScale { get; init; }
     public int? ActualScale { get; init; }
 }

@@ -3,8 +3,8 @@ using Serving.Api.Core;
 namespace Serving.Api.Autoscaling;
 
 /// <summary>
-/// The conditions of a PodAutoscaler. Active False: at zero, or about to be; Unknown: pods are coming up; True: they serve.
-/// How long Active has been what it is decides when the last pod goes.
+/// The conditions of a PodAutoscaler. Active False: at zero, or about to be; Unknown: pods are starting; True: pods serve requests.
+/// The time since Active last changed determines when the last pod is removed.
 /// </summary>
 public static class PodAutoscalerLifecycle
 {
@@ -13,7 +13,7 @@ public static class PodAutoscalerLifecycle
     public const string ScaleTargetInitialized = "ScaleTargetInitialized";
     public const string SksReady = "SKSReady";
 
-    /// <summary>The reason of Active while there is nothing to do.</summary>
+    /// <summary>The reason of Active while there is no traffic.</summary>
     public const string NoTraffic = "NoTraffic";
 
     /// <summary>The set of conditions.</summary>
@@ -22,7 +22,7 @@ public static class PodAutoscalerLifecycle
     public static PodAutoscalerStatus Initialize(PodAutoscalerStatus status, DateTimeOffset now)
         => With(status, Conditions.Initialize(Of(status), now));
 
-    /// <summary>Whether the newest specification was seen and the conditions are happy.</summary>
+    /// <summary>Whether the status is of the newest generation and Ready is True.</summary>
     public static bool IsReady(PodAutoscaler autoscaler)
     {
         ArgumentNullException.ThrowIfNull(autoscaler);
@@ -33,18 +33,18 @@ public static class PodAutoscalerLifecycle
 
     public static bool IsInactive(PodAutoscalerStatus status) => ConditionSet.IsFalse(Of(status), Active);
 
-    /// <summary>Whether pods are coming up. Not so before the condition was first set.</summary>
+    /// <summary>Whether pods are starting. False before the condition was first set.</summary>
     public static bool IsActivating(PodAutoscalerStatus status) => ConditionSet.Get(Of(status), Active)?.Status == ConditionStatus.Unknown;
 
     public static bool IsScaleTargetInitialized(PodAutoscalerStatus status) => ConditionSet.IsTrue(Of(status), ScaleTargetInitialized);
 
-    /// <summary>How long Active has been True; negative when it is not.</summary>
+    /// <summary>How long Active has been True; negative if it is not.</summary>
     public static TimeSpan ActiveFor(PodAutoscalerStatus status, DateTimeOffset now) => InStatusFor(status, ConditionStatus.True, now);
 
-    /// <summary>How long Active has been False; negative when it is not.</summary>
+    /// <summary>How long Active has been False; negative if it is not.</summary>
     public static TimeSpan InactiveFor(PodAutoscalerStatus status, DateTimeOffset now) => InStatusFor(status, ConditionStatus.False, now);
 
-    /// <summary>How long Active has been Unknown; negative when it is not.</summary>
+    /// <summary>How long Active has been Unknown; negative if it is not.</summary>
     public static TimeSpan ActivatingFor(PodAutoscalerStatus status, DateTimeOffset now) => InStatusFor(status, ConditionStatus.Unknown, now);
 
     public static PodAutoscalerStatus MarkActive(PodAutoscalerStatus status, DateTimeOffset now)
@@ -62,14 +62,14 @@ public static class PodAutoscalerLifecycle
     public static PodAutoscalerStatus MarkSksReady(PodAutoscalerStatus status, DateTimeOffset now)
         => With(status, Conditions.MarkTrue(Of(status), SksReady, now));
 
-    /// <summary>What leads to pods cannot be had.</summary>
+    /// <summary>The ServerlessService failed.</summary>
     public static PodAutoscalerStatus MarkSksFailed(PodAutoscalerStatus status, string reason, string message, DateTimeOffset now)
         => With(status, Conditions.MarkFalse(Of(status), SksReady, reason, message, now));
 
     public static PodAutoscalerStatus MarkSksNotReady(PodAutoscalerStatus status, string message, DateTimeOffset now)
         => With(status, Conditions.MarkUnknown(Of(status), SksReady, "NotReady", message, now));
 
-    /// <summary>Another object has the name of a child.</summary>
+    /// <summary>An object that we do not own has the name of a child.</summary>
     public static PodAutoscalerStatus MarkResourceNotOwned(PodAutoscalerStatus status, string kind, string name, DateTimeOffset now, string holder = "")
         => MarkInactive(status, "NotOwned", $"There is an existing {kind} \"{name}\" that we do not own.{ConditionSet.Detail(holder)}", now);
 

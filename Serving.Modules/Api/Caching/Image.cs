@@ -2,7 +2,7 @@ using Serving.Api.Core;
 
 namespace Serving.Api.Caching;
 
-/// <summary>An image that a Revision will need, for caches that prefetch (caching.internal.knative.dev/v1alpha1 Image).</summary>
+/// <summary>An image that a Revision needs, for caches that prefetch (caching.internal.knative.dev/v1alpha1 Image).</summary>
 public sealed record Image : KubernetesObject
 {
     public ImageSpec Spec { get; init => field = value ?? new(); } = new();
@@ -12,7 +12,7 @@ public sealed record Image : KubernetesObject
 /// <summary>The image and how to pull it.</summary>
 public sealed record ImageSpec : Extensible
 {
-    /// <summary>The image reference. Named so because the wire name is that of the kind.</summary>
+    /// <summary>The image reference. Renamed, because the wire name is that of the kind.</summary>
     [RequiredField]
     [System.Text.Json.Serialization.JsonPropertyName("image")]
     public string Reference { get; init => field = value ?? ""; } = "";

@@ -2,14 +2,14 @@ using Serving.Api.Core;
 
 namespace Serving.Api.CertManager;
 
-/// <summary>Asks cert-manager for a certificate (cert-manager.io/v1 Certificate); fields that we do not set are kept.</summary>
+/// <summary>Requests a certificate from cert-manager (cert-manager.io/v1 Certificate); fields that we do not set are kept.</summary>
 public sealed record CertManagerCertificate : KubernetesObject
 {
     public CertManagerCertificateSpec Spec { get; init => field = value ?? new(); } = new();
     public CertManagerCertificateStatus Status { get; init => field = value ?? new(); } = new();
 }
 
-/// <summary>Which names, by whom, and where to put it.</summary>
+/// <summary>The names, the issuer, and the Secret.</summary>
 public sealed record CertManagerCertificateSpec : Extensible
 {
     public string CommonName { get; init => field = value ?? ""; } = "";
@@ -21,7 +21,7 @@ public sealed record CertManagerCertificateSpec : Extensible
     public CertManagerSecretTemplate? SecretTemplate { get; init; }
 }
 
-/// <summary>Who signs.</summary>
+/// <summary>A reference to the issuer.</summary>
 public sealed record CertManagerIssuerReference : Extensible
 {
     [RequiredField]
@@ -30,13 +30,13 @@ public sealed record CertManagerIssuerReference : Extensible
     public string Group { get; init => field = value ?? ""; } = "";
 }
 
-/// <summary>What the Secret carries beside the certificate.</summary>
+/// <summary>Metadata of the Secret.</summary>
 public sealed record CertManagerSecretTemplate : Extensible
 {
     public IReadOnlyDictionary<string, string> Labels { get; init => field = value ?? Empty.Map; } = Empty.Map;
 }
 
-/// <summary>How far it is, and until when it holds.</summary>
+/// <summary>The conditions, and the expiry.</summary>
 public sealed record CertManagerCertificateStatus : Extensible
 {
     public DateTimeOffset? NotAfter { get; init; }

@@ -2,7 +2,7 @@ using Serving.Api.Core;
 
 namespace Serving.Api.CertManager;
 
-/// <summary>An open question of an authority (acme.cert-manager.io/v1 Challenge). It is for reading.</summary>
+/// <summary>A pending ACME challenge (acme.cert-manager.io/v1 Challenge). Read-only.</summary>
 public sealed record CertManagerChallenge : IKubernetesObject
 {
     public string ApiVersion { get; init => field = value ?? ""; } = "";
@@ -11,7 +11,7 @@ public sealed record CertManagerChallenge : IKubernetesObject
     public CertManagerChallengeSpec Spec { get; init => field = value ?? new(); } = new();
 }
 
-/// <summary>Where the authority asks, and for what.</summary>
+/// <summary>The domain and the token of the challenge.</summary>
 public sealed record CertManagerChallengeSpec
 {
     public string DnsName { get; init => field = value ?? ""; } = "";

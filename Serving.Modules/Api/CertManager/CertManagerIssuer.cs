@@ -4,7 +4,7 @@ using Serving.Api.Core;
 
 namespace Serving.Api.CertManager;
 
-/// <summary>Who signs (cert-manager.io/v1 Issuer and ClusterIssuer), as far as it concerns how domains are checked. It is for reading.</summary>
+/// <summary>The part of an issuer (cert-manager.io/v1 Issuer and ClusterIssuer) that says how domains are validated. Read-only.</summary>
 public sealed record CertManagerIssuer : IKubernetesObject
 {
     public string ApiVersion { get; init => field = value ?? ""; } = "";
@@ -12,24 +12,24 @@ public sealed record CertManagerIssuer : IKubernetesObject
     public ObjectMeta Metadata { get; init => field = value ?? new(); } = new();
     public CertManagerIssuerSpec Spec { get; init => field = value ?? new(); } = new();
 
-    /// <summary>Whether domains are checked by a path on them that the authority asks for.</summary>
+    /// <summary>Whether domains are validated by HTTP-01 challenges.</summary>
     [JsonIgnore]
     public bool ChecksByHttp => Spec.Acme?.Solvers is [{ Http01: { ValueKind: JsonValueKind.Object } }, ..];
 }
 
-/// <summary>Set for authorities that speak ACME.</summary>
+/// <summary>Set for ACME issuers.</summary>
 public sealed record CertManagerIssuerSpec
 {
     public AcmeIssuer? Acme { get; init; }
 }
 
-/// <summary>An authority that speaks ACME, and how its challenges are solved.</summary>
+/// <summary>An ACME issuer and its solvers.</summary>
 public sealed record AcmeIssuer
 {
     public IReadOnlyList<AcmeSolver> Solvers { get; init => field = value ?? []; } = [];
 }
 
-/// <summary>A way to solve challenges.</summary>
+/// <summary>A challenge solver.</summary>
 public sealed record AcmeSolver
 {
     [JsonPropertyName("http01")]

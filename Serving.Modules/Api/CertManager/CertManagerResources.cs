@@ -2,7 +2,7 @@ using Serving.Api.Core;
 
 namespace Serving.Api.CertManager;
 
-/// <summary>The resources of cert-manager, which a cluster may lack; for those that every cluster has see <see cref="Resources"/>.</summary>
+/// <summary>The resources of cert-manager, which a cluster may lack; for those of every cluster see <see cref="Resources"/>.</summary>
 public static class CertManagerResources
 {
     private const string Group = "cert-manager.io";

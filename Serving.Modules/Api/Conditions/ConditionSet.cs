@@ -3,16 +3,16 @@ using Serving.Api.Core;
 namespace Serving.Api;
 
 /// <summary>
-/// The rules by which the conditions of one kind make up its happy condition. Invariant: the happy condition is False when a
-/// dependent is False, True only when all dependents are True, else Unknown. Every operation returns a new list, sorted by
-/// type; a condition's time moves only when anything but the time differs.
+/// Derives the happy condition of a kind from its dependent conditions. Invariant: the happy condition is False when a dependent is False, True
+/// only when all dependents are True, and otherwise Unknown. Every operation returns a new list, sorted by type; a condition's
+/// lastTransitionTime changes only when another of its fields does.
 /// </summary>
 public sealed class ConditionSet
 {
     private readonly string[] dependents;
 
-    /// <param name="happy">The condition that sums up the others, as <c>Ready</c>.</param>
-    /// <param name="dependents">The conditions that decide it. Conditions that are not named here are informational.</param>
+    /// <param name="happy">The type of the happy condition, such as <c>Ready</c>.</param>
+    /// <param name="dependents">The conditions that it depends on. Other conditions are informational.</param>
     public ConditionSet(string happy, params string[] dependents)
     {
         ArgumentNullException.ThrowIfNull(happy);
@@ -21,7 +21,7 @@ public sealed class ConditionSet
         this.dependents = [.. dependents.Where(dependent => dependent != happy).Distinct()];
     }
 
-    /// <summary>The type of the condition that sums up the others.</summary>
+    /// <summary>The type of the happy condition.</summary>
     public string Happy { get; }
 
     /// <summary>The condition of this type, or null.</summary>
@@ -39,21 +39,21 @@ public sealed class ConditionSet
         return null;
     }
 
-    /// <summary>What follows a message when there is more to say; nothing when there is not.</summary>
+    /// <summary>Appends a sentence to a message, if there is one.</summary>
     internal static string Detail(string sentence, string separator = " ") => sentence.Length > 0 ? separator + sentence : "";
 
-    /// <summary>Whether the condition of this type is there and True.</summary>
+    /// <summary>Whether the condition of this type is True.</summary>
     public static bool IsTrue(IReadOnlyList<Condition> conditions, string type) => Get(conditions, type)?.Status == ConditionStatus.True;
 
-    /// <summary>Whether the condition of this type is there and False.</summary>
+    /// <summary>Whether the condition of this type is False.</summary>
     public static bool IsFalse(IReadOnlyList<Condition> conditions, string type) => Get(conditions, type)?.Status == ConditionStatus.False;
 
     /// <summary>Whether the condition of this type is missing, or neither True nor False.</summary>
     public static bool IsUnknown(IReadOnlyList<Condition> conditions, string type) => !IsTrue(conditions, type) && !IsFalse(conditions, type);
 
     /// <summary>
-    /// The conditions as they are after a reconcile; one that says again what it said before it keeps its time, whatever it said in
-    /// between: only what a client can see is a transition, and nothing is written for its sake.
+    /// Restores the transition times of conditions that did not change over a whole reconcile, even if they changed within it: only a change that
+    /// clients can see is a transition and worth a write.
     /// </summary>
     public static IReadOnlyList<Condition> KeepTimes(IReadOnlyList<Condition> before, IReadOnlyList<Condition> after)
     {
@@ -66,7 +66,7 @@ public sealed class ConditionSet
     /// <summary>Whether the happy condition is True.</summary>
     public bool IsHappy(IReadOnlyList<Condition> conditions) => IsTrue(conditions, Happy);
 
-    /// <summary>Adds the happy condition and its dependents where missing: Unknown, except that dependents of a happy set are True.</summary>
+    /// <summary>Adds the happy condition and its dependents if missing: Unknown, except that dependents of a happy set are True.</summary>
     public IReadOnlyList<Condition> Initialize(IReadOnlyList<Condition> conditions, DateTimeOffset now)
     {
         var result = conditions;
@@ -89,11 +89,11 @@ public sealed class ConditionSet
         return result;
     }
 
-    /// <summary>Marks a condition True; the happy one follows when all dependents are.</summary>
+    /// <summary>Marks a condition True, and the happy one when all dependents are.</summary>
     public IReadOnlyList<Condition> MarkTrue(IReadOnlyList<Condition> conditions, string type, DateTimeOffset now)
         => MarkTrueWithReason(conditions, type, "", "", now);
 
-    /// <summary>Marks a condition True and says why; the happy one follows when all dependents are.</summary>
+    /// <summary>Marks a condition True with a reason, and the happy one when all dependents are.</summary>
     public IReadOnlyList<Condition> MarkTrueWithReason(IReadOnlyList<Condition> conditions, string type, string reason, string message, DateTimeOffset now)
     {
         var result = Set(conditions, New(type, ConditionStatus.True, reason, message), now);
@@ -105,14 +105,14 @@ public sealed class ConditionSet
         return type == Happy ? result : Set(result, New(Happy, ConditionStatus.True, "", ""), now);
     }
 
-    /// <summary>Marks a condition False, and the happy one with it when it depends on this condition.</summary>
+    /// <summary>Marks a condition False, and the happy one too if it depends on it.</summary>
     public IReadOnlyList<Condition> MarkFalse(IReadOnlyList<Condition> conditions, string type, string reason, string message, DateTimeOffset now)
     {
         var result = Set(conditions, New(type, ConditionStatus.False, reason, message), now);
         return dependents.Contains(type) ? Set(result, New(Happy, ConditionStatus.False, reason, message), now) : result;
     }
 
-    /// <summary>Marks a condition Unknown, and the happy one with it when it depends on this condition and no dependent has failed.</summary>
+    /// <summary>Marks a condition Unknown, and the happy one too if it depends on it and no dependent is False.</summary>
     public IReadOnlyList<Condition> MarkUnknown(IReadOnlyList<Condition> conditions, string type, string reason, string message, DateTimeOffset now)
     {
         var result = Set(conditions, New(type, ConditionStatus.Unknown, reason, message), now);
@@ -166,7 +166,7 @@ public sealed class ConditionSet
 
     private bool IsTerminal(string type) => type == Happy || dependents.Contains(type);
 
-    /// <summary>The dependent that keeps the set from being happy: the newest False one, else the newest Unknown one, else none.</summary>
+    /// <summary>The dependent that determines an unhappy set: the newest False one, otherwise the newest Unknown one, otherwise none.</summary>
     private Condition? Unhappy(IReadOnlyList<Condition> conditions)
     {
         if (dependents.Length == 0)

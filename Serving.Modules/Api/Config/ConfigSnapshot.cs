@@ -1,9 +1,9 @@
 namespace Serving.Api.Config;
 
-/// <summary>Every ConfigMap's values at one moment.</summary>
+/// <summary>A snapshot of all ConfigMaps.</summary>
 public sealed record ConfigSnapshot
 {
-    /// <summary>The values when nothing is configured.</summary>
+    /// <summary>The defaults.</summary>
     public static ConfigSnapshot Default { get; } = new();
 
     public AutoscalerConfig Autoscaler { get; init; } = AutoscalerConfig.Default;

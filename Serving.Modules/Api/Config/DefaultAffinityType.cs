@@ -1,6 +1,6 @@
 namespace Serving.Api.Config;
 
-/// <summary>The affinity that pods get when they ask for none (<c>default-affinity-type</c>).</summary>
+/// <summary>The affinity of pods that specify none (<c>default-affinity-type</c>).</summary>
 public enum DefaultAffinityType
 {
     /// <summary><c>none</c>.</summary>

@@ -2,10 +2,10 @@ using Serving.Api.Core;
 
 namespace Serving.Api.Config;
 
-/// <summary>config-defaults: what a Revision gets when its specification leaves it out.</summary>
+/// <summary>config-defaults: the defaults of a Revision's specification.</summary>
 public sealed record DefaultsConfig
 {
-    /// <summary>The values when nothing is configured.</summary>
+    /// <summary>The defaults.</summary>
     public static DefaultsConfig Default { get; } = new();
 
     public long RevisionTimeoutSeconds { get; init; } = 300;
@@ -21,16 +21,16 @@ public sealed record DefaultsConfig
     public Quantity? RevisionMemoryLimit { get; init; }
     public Quantity? RevisionEphemeralStorageLimit { get; init; }
 
-    /// <summary>The template's text; <see cref="UserContainerName"/> applies it.</summary>
+    /// <summary>The template text; applied by <see cref="UserContainerName"/>.</summary>
     public string ContainerNameTemplate { get; init; } = "user-container";
 
-    /// <summary>The template's text; <see cref="InitContainerName"/> applies it.</summary>
+    /// <summary>The template text; applied by <see cref="InitContainerName"/>.</summary>
     public string InitContainerNameTemplate { get; init; } = "init-container";
 
-    /// <summary>Names a container of the parent object (the Service, Configuration or Revision). Empty when the template does not apply to it.</summary>
+    /// <summary>The container name for a parent object (the Service, Configuration or Revision). Empty when the template cannot be applied to it.</summary>
     public Func<ObjectMeta, string> UserContainerName { get; init; } = static _ => "user-container";
 
-    /// <summary>Names an init container of the parent object. Empty when the template does not apply to it.</summary>
+    /// <summary>The init container name for a parent object. Empty when the template cannot be applied to it.</summary>
     public Func<ObjectMeta, string> InitContainerName { get; init; } = static _ => "init-container";
 
     /// <summary>0 is no limit.</summary>
@@ -38,6 +38,6 @@ public sealed record DefaultsConfig
     public long ContainerConcurrencyMaxLimit { get; init; } = 1000;
     public bool AllowContainerConcurrencyZero { get; init; } = true;
 
-    /// <summary>Null (written <c>default</c>) leaves the field to Kubernetes.</summary>
+    /// <summary>Null (<c>default</c>) leaves the field to Kubernetes.</summary>
     public bool? EnableServiceLinks { get; init; } = false;
 }

@@ -2,10 +2,10 @@ using Serving.Api.Core;
 
 namespace Serving.Api.Config;
 
-/// <summary>config-deployment: how the Deployment of a Revision is made.</summary>
+/// <summary>config-deployment: how the Deployment of a Revision is created.</summary>
 public sealed record DeploymentConfig
 {
-    /// <summary>The values when nothing is configured. The sidecar's image has none, so a Deployment cannot be made from it.</summary>
+    /// <summary>The defaults. The sidecar image has none, so they are not enough to create a Deployment.</summary>
     public static DeploymentConfig Default { get; } = new();
 
     /// <summary>The image of the queue-proxy; required.</summary>
@@ -27,10 +27,10 @@ public sealed record DeploymentConfig
     public Quantity? QueueSidecarEphemeralStorageRequest { get; init; }
     public Quantity? QueueSidecarEphemeralStorageLimit { get; init; }
 
-    /// <summary>Audiences of tokens that are projected into the sidecar.</summary>
+    /// <summary>Audiences of the tokens projected into the sidecar.</summary>
     public IReadOnlySet<string> QueueSidecarTokenAudiences { get; init; } = new HashSet<string>(StringComparer.Ordinal);
 
-    /// <summary>PEM of certificate authorities that the sidecar trusts.</summary>
+    /// <summary>Certificate authorities trusted by the sidecar, in PEM.</summary>
     public string QueueSidecarRootCa { get; init; } = "";
     public string QueueSidecarTlsMinVersion { get; init; } = "";
     public string QueueSidecarTlsMaxVersion { get; init; } = "";
@@ -39,11 +39,11 @@ public sealed record DeploymentConfig
 
     public DefaultAffinityType DefaultAffinityType { get; init; } = DefaultAffinityType.PreferSpreadRevisionOverNodes;
 
-    /// <summary>Runtime class → labels a Revision must have (none: all of them).</summary>
+    /// <summary>Runtime class → labels that a Revision must have (none: matches all).</summary>
     public IReadOnlyDictionary<string, IReadOnlyDictionary<string, string>> RuntimeClassNames { get; init; } =
         new Dictionary<string, IReadOnlyDictionary<string, string>>(0);
 
-    /// <summary>Whether an unschedulable pod is expected to become schedulable, so that it is not an error.</summary>
+    /// <summary>Whether an unschedulable pod is expected to become schedulable and therefore not an error.</summary>
     public bool PodIsAlwaysSchedulable { get; init; }
 
     /// <summary>The runtime class with the most specific selector that matches <paramref name="labels"/>, or null.</summary>

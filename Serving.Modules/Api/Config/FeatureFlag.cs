@@ -1,11 +1,11 @@
 namespace Serving.Api.Config;
 
-/// <summary>Whether a feature is off, may be asked for by a resource, or is on for all.</summary>
+/// <summary>Whether a feature is disabled, allowed for resources that request it, or enabled for all.</summary>
 public enum FeatureFlag
 {
     Disabled,
 
-    /// <summary>Off, unless a resource asks for it.</summary>
+    /// <summary>Disabled unless a resource requests it.</summary>
     Allowed,
     Enabled,
 }

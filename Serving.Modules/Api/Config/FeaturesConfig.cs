@@ -1,9 +1,9 @@
 namespace Serving.Api.Config;
 
-/// <summary>config-features: which parts of a pod specification and of the request path are open.</summary>
+/// <summary>config-features: feature flags for the pod specification and the request path.</summary>
 public sealed record FeaturesConfig
 {
-    /// <summary>The value of every flag when nothing is configured.</summary>
+    /// <summary>The defaults.</summary>
     public static FeaturesConfig Default { get; } = new();
 
     public FeatureFlag MultiContainer { get; init; } = FeatureFlag.Enabled;

@@ -1,11 +1,11 @@
 namespace Serving.Api.Config;
 
-/// <summary>What happens to plain HTTP at the edge (<c>http-protocol</c>).</summary>
+/// <summary>How the ingress handles plain HTTP (<c>http-protocol</c>).</summary>
 public enum HttpProtocol
 {
     Enabled,
     Disabled,
 
-    /// <summary>Answered with a redirect to HTTPS.</summary>
+    /// <summary>Redirected to HTTPS.</summary>
     Redirected,
 }

@@ -2,24 +2,24 @@ using Serving.Api.Core;
 
 namespace Serving.Api.Config;
 
-/// <summary>config-leader-election: how long leases last and how work is split over them.</summary>
+/// <summary>config-leader-election: lease durations, and the number of buckets.</summary>
 public sealed record LeaderElectionConfig
 {
-    /// <summary>The values when nothing is configured.</summary>
+    /// <summary>The defaults.</summary>
     public static LeaderElectionConfig Default { get; } = new();
 
-    /// <summary>Time after the last renewal when others may take the lease.</summary>
+    /// <summary>Time since the last renewal after which others may acquire the lease.</summary>
     public TimeSpan LeaseDuration { get; init; } = TimeSpan.FromSeconds(60);
 
-    /// <summary>Time after the last renewal when the holder stops.</summary>
+    /// <summary>Time since the last renewal after which the holder stops.</summary>
     public TimeSpan RenewDeadline { get; init; } = TimeSpan.FromSeconds(40);
 
     /// <summary>Time between attempts.</summary>
     public TimeSpan RetryPeriod { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>Parts that the keys are split into, 1 to 10.</summary>
+    /// <summary>Number of buckets that keys are divided into, 1 to 10.</summary>
     public int Buckets { get; init; } = 1;
 
-    /// <summary>Other prefixes for the names of leases: <c>map-lease-prefix.X: Y</c>.</summary>
+    /// <summary>Replacements for lease name prefixes: <c>map-lease-prefix.X: Y</c>.</summary>
     public IReadOnlyDictionary<string, string> MapLeasePrefix { get; init; } = Empty.Map;
 }

@@ -1,14 +1,14 @@
 namespace Serving.Api.Config;
 
-/// <summary>Whether pods can be reached by their own addresses (<c>mesh-compatibility-mode</c>).</summary>
+/// <summary>Whether pods are reachable at their own addresses (<c>mesh-compatibility-mode</c>).</summary>
 public enum MeshCompatibilityMode
 {
-    /// <summary>Found out by trying.</summary>
+    /// <summary>Detected by probing.</summary>
     Auto,
 
-    /// <summary>They cannot: a mesh is in the way, go through the Service.</summary>
+    /// <summary>They are not, because of a mesh: use the Service.</summary>
     Enabled,
 
-    /// <summary>They can.</summary>
+    /// <summary>They are.</summary>
     Disabled,
 }

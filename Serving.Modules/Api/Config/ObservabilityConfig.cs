@@ -3,12 +3,12 @@ namespace Serving.Api.Config;
 /// <summary>config-observability: logs, metrics, traces and profiles.</summary>
 public sealed record ObservabilityConfig
 {
-    /// <summary>The values when nothing is configured.</summary>
+    /// <summary>The defaults.</summary>
     public static ObservabilityConfig Default { get; } = new();
 
     public bool LoggingEnableVarLogCollection { get; init; }
 
-    /// <summary>A URL in which <c>${REVISION_UID}</c> stands for the Revision; empty: no log URL in status.</summary>
+    /// <summary>A URL template in which <c>${REVISION_UID}</c> is replaced; empty: no log URL in status.</summary>
     public string LoggingRevisionUrlTemplate { get; init; } = "";
 
     public string LoggingRequestLogTemplate { get; init; } =
@@ -21,14 +21,14 @@ public sealed record ObservabilityConfig
     public string MetricsProtocol { get; init; } = "none";
     public string MetricsEndpoint { get; init; } = "";
 
-    /// <summary>Zero: the exporter's own default.</summary>
+    /// <summary>Zero: the exporter's default.</summary>
     public TimeSpan MetricsExportInterval { get; init; }
 
     /// <summary>Of the queue-proxies: <c>grpc</c>, <c>http/protobuf</c>, <c>prometheus</c> or <c>none</c>.</summary>
     public string RequestMetricsProtocol { get; init; } = "none";
     public string RequestMetricsEndpoint { get; init; } = "";
 
-    /// <summary>Zero: the exporter's own default.</summary>
+    /// <summary>Zero: the exporter's default.</summary>
     public TimeSpan RequestMetricsExportInterval { get; init; }
 
     /// <summary><c>runtime-profiling: enabled</c>.</summary>
@@ -39,6 +39,6 @@ public sealed record ObservabilityConfig
     public string TracingProtocol { get; init; } = "none";
     public string TracingEndpoint { get; init; } = "";
 
-    /// <summary>Fraction of traces that are kept, [0, 1].</summary>
+    /// <summary>Sampling rate of traces, [0, 1].</summary>
     public double TracingSamplingRate { get; init; }
 }

@@ -1,11 +1,11 @@
 namespace Serving.Api.Config;
 
-/// <summary>How far pods are secured when their specification says nothing (<c>secure-pod-defaults</c>).</summary>
+/// <summary>Whether secure defaults are applied to the security context (<c>secure-pod-defaults</c>).</summary>
 public enum SecurePodDefaults
 {
     Disabled,
 
-    /// <summary>Everything but <c>runAsNonRoot</c> is defaulted, so images that run as root still start.</summary>
+    /// <summary>All defaults except <c>runAsNonRoot</c>, so that images that run as root still start.</summary>
     AllowRootBounded,
     Enabled,
 }

@@ -1,7 +1,7 @@
 namespace Serving.Api.Config;
 
 /// <summary>
-/// Picks one of several names that each select by labels: the one with the most labels wins, then the first by name.
+/// Selects one of several names by their label selectors: the selector with the most labels wins, then the first by name.
 /// </summary>
 internal static class SpecificSelector
 {

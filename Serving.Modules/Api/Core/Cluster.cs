@@ -8,7 +8,7 @@ public sealed record ConfigMap : KubernetesObject
     public bool? Immutable { get; init; }
 }
 
-/// <summary>Secret data (core/v1 Secret). Values are bytes; the wire has them in base64.</summary>
+/// <summary>Secret data (core/v1 Secret). Values are bytes, base64-encoded on the wire.</summary>
 public sealed record Secret : KubernetesObject
 {
     public string Type { get; init => field = value ?? ""; } = "";
@@ -23,7 +23,7 @@ public sealed record Namespace : KubernetesObject
     public NamespaceStatus? Status { get; init; }
 }
 
-/// <summary>What holds a namespace back from being removed.</summary>
+/// <summary>The finalizers that delay the removal of a namespace.</summary>
 public sealed record NamespaceSpec : Extensible
 {
     public IReadOnlyList<string> Finalizers { get; init => field = value ?? []; } = [];
@@ -36,28 +36,28 @@ public sealed record NamespaceStatus : Extensible
     public IReadOnlyList<Condition> Conditions { get; init => field = value ?? []; } = [];
 }
 
-/// <summary>An identity of pods (core/v1 ServiceAccount).</summary>
+/// <summary>A service account (core/v1 ServiceAccount).</summary>
 public sealed record ServiceAccount : KubernetesObject
 {
     public IReadOnlyList<ObjectReference> Secrets { get; init => field = value ?? []; } = [];
     public IReadOnlyList<LocalObjectReference> ImagePullSecrets { get; init => field = value ?? []; } = [];
 }
 
-/// <summary>A node, as far as we read it (core/v1 Node).</summary>
+/// <summary>The part of a node that we read (core/v1 Node).</summary>
 public sealed record Node : KubernetesObject;
 
-/// <summary>A lock with a holder and a duration (coordination.k8s.io/v1 Lease).</summary>
+/// <summary>A Lease (coordination.k8s.io/v1).</summary>
 public sealed record Lease : KubernetesObject
 {
     public LeaseSpec? Spec { get; init; }
 }
 
-/// <summary>Who holds a Lease, since when and for how long. Times have microsecond precision on the wire.</summary>
+/// <summary>The holder of a Lease, its times and duration. Times have microsecond precision on the wire.</summary>
 public sealed record LeaseSpec : Extensible
 {
     public string? HolderIdentity { get; init; }
 
-    /// <summary>Seconds a candidate waits, measured by its own clock since it saw the last renewal.</summary>
+    /// <summary>Seconds that a candidate waits, by its own clock, after it observed the last renewal.</summary>
     public int? LeaseDurationSeconds { get; init; }
 
     [System.Text.Json.Serialization.JsonConverter(typeof(MicroTimeConverter))]
@@ -68,7 +68,7 @@ public sealed record LeaseSpec : Extensible
     public int? LeaseTransitions { get; init; }
 }
 
-/// <summary>Something that happened to an object, for people (core/v1 Event).</summary>
+/// <summary>An event (core/v1 Event).</summary>
 public sealed record Event : KubernetesObject
 {
     public ObjectReference? InvolvedObject { get; init; }
@@ -83,14 +83,14 @@ public sealed record Event : KubernetesObject
     public string ReportingInstance { get; init => field = value ?? ""; } = "";
 }
 
-/// <summary>The component an event comes from.</summary>
+/// <summary>The component that reports an event.</summary>
 public sealed record EventSource : Extensible
 {
     public string Component { get; init => field = value ?? ""; } = "";
     public string Host { get; init => field = value ?? ""; } = "";
 }
 
-/// <summary>A webhook configuration (admissionregistration.k8s.io/v1), validating or mutating: we own only the CA bundle and the rules.</summary>
+/// <summary>A validating or mutating webhook configuration (admissionregistration.k8s.io/v1): we own only the CA bundle and the rules.</summary>
 public sealed record WebhookConfiguration : KubernetesObject
 {
     public IReadOnlyList<System.Text.Json.JsonElement> Webhooks { get; init => field = value ?? []; } = [];

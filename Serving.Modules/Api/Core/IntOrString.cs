@@ -4,7 +4,7 @@ using System.Text.Json.Serialization;
 
 namespace Serving.Api.Core;
 
-/// <summary>A port number or the name of one (util/intstr IntOrString).</summary>
+/// <summary>A port number or a port name (util/intstr IntOrString).</summary>
 [JsonConverter(typeof(IntOrStringConverter))]
 public readonly record struct IntOrString
 {

@@ -1,6 +1,6 @@
 namespace Serving.Api.Core;
 
-/// <summary>The part of status that every Knative kind has (duck/v1 Status).</summary>
+/// <summary>The status fields of every Knative kind (duck/v1 Status).</summary>
 public record KnativeStatus : Extensible
 {
     public long? ObservedGeneration { get; init; }
@@ -8,7 +8,7 @@ public record KnativeStatus : Extensible
     public IReadOnlyDictionary<string, string> Annotations { get; init => field = value ?? Empty.Map; } = Empty.Map;
 }
 
-/// <summary>Where an object can be called (duck/v1 Addressable).</summary>
+/// <summary>An address at which an object can be called (duck/v1 Addressable).</summary>
 public sealed record Addressable : Extensible
 {
     public string Name { get; init => field = value ?? ""; } = "";

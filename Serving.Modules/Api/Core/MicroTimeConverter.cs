@@ -4,7 +4,7 @@ using System.Text.Json.Serialization;
 
 namespace Serving.Api.Core;
 
-/// <summary>Writes times as Go's MicroTime does (<c>2006-01-02T15:04:05.000000Z</c>).</summary>
+/// <summary>Formats times like Go's MicroTime (<c>2006-01-02T15:04:05.000000Z</c>).</summary>
 internal sealed class MicroTimeConverter : JsonConverter<DateTimeOffset?>
 {
     public override DateTimeOffset? Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
@@ -23,7 +23,7 @@ internal sealed class MicroTimeConverter : JsonConverter<DateTimeOffset?>
     }
 }
 
-/// <summary>Writes times as Go's metav1.Time does: RFC 3339 in UTC, whole seconds.</summary>
+/// <summary>Formats times like Go's metav1.Time: RFC 3339 in UTC, whole seconds.</summary>
 internal sealed class TimeConverter : JsonConverter<DateTimeOffset>
 {
     public override DateTimeOffset Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => reader.GetDateTimeOffset();

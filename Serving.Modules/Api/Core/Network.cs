@@ -1,13 +1,13 @@
 namespace Serving.Api.Core;
 
-/// <summary>A Kubernetes Service (core/v1); named so because Knative has a Service of its own.</summary>
+/// <summary>A Kubernetes Service (core/v1); so named because Knative has its own Service.</summary>
 public sealed record CoreService : KubernetesObject
 {
     public CoreServiceSpec? Spec { get; init; }
     public CoreServiceStatus? Status { get; init; }
 }
 
-/// <summary>What a Kubernetes Service offers.</summary>
+/// <summary>The specification of a Kubernetes Service.</summary>
 public sealed record CoreServiceSpec : Extensible
 {
     public IReadOnlyList<ServicePort> Ports { get; init => field = value ?? []; } = [];
@@ -19,13 +19,13 @@ public sealed record CoreServiceSpec : Extensible
     public bool? PublishNotReadyAddresses { get; init; }
 }
 
-/// <summary>Where a Kubernetes Service was made reachable.</summary>
+/// <summary>The status of a Kubernetes Service.</summary>
 public sealed record CoreServiceStatus : Extensible
 {
     public LoadBalancerStatus? LoadBalancer { get; init; }
 }
 
-/// <summary>Addresses of a load balancer.</summary>
+/// <summary>The addresses of a load balancer.</summary>
 public sealed record LoadBalancerStatus : Extensible
 {
     public IReadOnlyList<LoadBalancerAddress> Ingress { get; init => field = value ?? []; } = [];
@@ -50,7 +50,7 @@ public sealed record ServicePort : Extensible
     public int? NodePort { get; init; }
 }
 
-/// <summary>Addresses behind a Service (core/v1 Endpoints).</summary>
+/// <summary>The addresses of a Service (core/v1 Endpoints).</summary>
 public sealed record Endpoints : KubernetesObject
 {
     public IReadOnlyList<EndpointSubset> Subsets { get; init => field = value ?? []; } = [];
@@ -64,7 +64,7 @@ public sealed record EndpointSubset : Extensible
     public IReadOnlyList<EndpointPort> Ports { get; init => field = value ?? []; } = [];
 }
 
-/// <summary>One address behind a Service.</summary>
+/// <summary>An address of a Service.</summary>
 public sealed record EndpointAddress : Extensible
 {
     [RequiredField]
@@ -83,7 +83,7 @@ public sealed record EndpointPort : Extensible
     public string? AppProtocol { get; init; }
 }
 
-/// <summary>A part of the addresses behind a Service (discovery.k8s.io/v1 EndpointSlice).</summary>
+/// <summary>A subset of the addresses of a Service (discovery.k8s.io/v1 EndpointSlice).</summary>
 public sealed record EndpointSlice : KubernetesObject
 {
     [RequiredField]
@@ -103,7 +103,7 @@ public sealed record SliceEndpoint : Extensible
     public string? NodeName { get; init; }
 }
 
-/// <summary>Whether an endpoint may be used. A missing <c>ready</c> means ready.</summary>
+/// <summary>The conditions of an endpoint. A missing <c>ready</c> means ready.</summary>
 public sealed record EndpointConditions : Extensible
 {
     public bool? Ready { get; init; }

@@ -20,13 +20,13 @@ public sealed record ObjectMeta : Extensible
     public IReadOnlyList<string> Finalizers { get; init => field = value ?? []; } = [];
 
     /// <summary>
-    /// Whether this is a copy that leaves out the configuration last applied by a client: written back as it is, it would take that
-    /// from the object. Never part of a document.
+    /// Whether this is a cached copy without the last-applied-configuration annotation: written back as it is, it would remove that annotation
+    /// from the object. Never serialized.
     /// </summary>
     [JsonIgnore]
     public bool LacksLastApplied { get; init; }
 
-    /// <summary>The same metadata without a field that is not modelled, as <c>managedFields</c>.</summary>
+    /// <summary>The same metadata without an unmodelled field, such as <c>managedFields</c>.</summary>
     public ObjectMeta WithoutUnmodelled(string name)
     {
         if (Unmodelled is null || !Unmodelled.ContainsKey(name))
@@ -39,7 +39,7 @@ public sealed record ObjectMeta : Extensible
     }
 }
 
-/// <summary>Names the object that owns another (meta/v1 OwnerReference).</summary>
+/// <summary>A reference to the owner of an object (meta/v1 OwnerReference).</summary>
 public sealed record OwnerReference : Extensible
 {
     [RequiredField]
@@ -78,7 +78,7 @@ public sealed record KubernetesList<T>
     public IReadOnlyList<T> Items { get; init => field = value ?? []; } = [];
 }
 
-/// <summary>The answer of the API server to a request that failed, or to a delete (meta/v1 Status).</summary>
+/// <summary>The API server's response to a failed request or a delete (meta/v1 Status).</summary>
 public sealed record Status
 {
     public string ApiVersion { get; init => field = value ?? ""; } = "v1";
@@ -91,7 +91,7 @@ public sealed record Status
     public int? Code { get; init; }
 }
 
-/// <summary>What a <see cref="Status"/> is about.</summary>
+/// <summary>Details of a <see cref="Status"/>.</summary>
 public sealed record StatusDetails
 {
     public string Name { get; init => field = value ?? ""; } = "";
@@ -102,7 +102,7 @@ public sealed record StatusDetails
     public int? RetryAfterSeconds { get; init; }
 }
 
-/// <summary>One cause of a failure, usually of a field.</summary>
+/// <summary>A cause of a failure, usually a field.</summary>
 public sealed record StatusCause
 {
     public string Reason { get; init => field = value ?? ""; } = "";

@@ -10,10 +10,10 @@ public sealed record PodTemplateSpec : Extensible
     public PodSpec? Spec { get; init; }
 }
 
-/// <summary>What a pod runs (core/v1 PodSpec). Fields that no rule of ours reads are kept unmodelled.</summary>
+/// <summary>The specification of a pod (core/v1 PodSpec). Fields that we do not use are kept as extension data.</summary>
 public record PodSpec : Extensible
 {
-    /// <summary>The pod part of <paramref name="spec"/> alone, which may be a <see cref="Knative.RevisionSpec"/>.</summary>
+    /// <summary>The PodSpec part of <paramref name="spec"/>, which may be a <see cref="Knative.RevisionSpec"/>.</summary>
     public static PodSpec Of(PodSpec spec) => new(spec);
 
     public IReadOnlyList<Volume> Volumes { get; init => field = value ?? []; } = [];
@@ -93,7 +93,7 @@ public sealed record EnvVar : Extensible
     public EnvVarSource? ValueFrom { get; init; }
 }
 
-/// <summary>Where the value of an environment variable comes from; exactly one is set.</summary>
+/// <summary>The source of an environment variable's value; exactly one is set.</summary>
 public sealed record EnvVarSource : Extensible
 {
     public ObjectFieldSelector? FieldRef { get; init; }
@@ -143,14 +143,14 @@ public sealed record EnvFromReference : Extensible
     public bool? Optional { get; init; }
 }
 
-/// <summary>Requests and limits. Quantities as written, see <see cref="Quantity"/>.</summary>
+/// <summary>Requests and limits. Quantities are kept as written, see <see cref="Quantity"/>.</summary>
 public sealed record ResourceRequirements : Extensible
 {
     public IReadOnlyDictionary<string, Quantity>? Limits { get; init; }
     public IReadOnlyDictionary<string, Quantity>? Requests { get; init; }
 }
 
-/// <summary>Where a volume appears in a container.</summary>
+/// <summary>A mount of a volume in a container.</summary>
 public sealed record VolumeMount : Extensible
 {
     [RequiredField]
@@ -163,7 +163,7 @@ public sealed record VolumeMount : Extensible
     public string SubPathExpr { get; init => field = value ?? ""; } = "";
 }
 
-/// <summary>A check of a container; exactly one of the handlers is set.</summary>
+/// <summary>A probe of a container; exactly one of the handlers is set.</summary>
 public sealed record Probe : Extensible
 {
     public ExecAction? Exec { get; init; }
@@ -210,7 +210,7 @@ public sealed record TcpSocketAction : Extensible
     public string Host { get; init => field = value ?? ""; } = "";
 }
 
-/// <summary>Asks the gRPC health service.</summary>
+/// <summary>Calls the gRPC health service.</summary>
 public sealed record GrpcAction : Extensible
 {
     public int? Port { get; init; }
@@ -218,7 +218,7 @@ public sealed record GrpcAction : Extensible
     public string? Service { get; init; }
 }
 
-/// <summary>Hooks around a container's life.</summary>
+/// <summary>Lifecycle hooks of a container.</summary>
 public sealed record Lifecycle : Extensible
 {
     public LifecycleHandler? PostStart { get; init; }
@@ -234,7 +234,7 @@ public sealed record LifecycleHandler : Extensible
     public SleepAction? Sleep { get; init; }
 }
 
-/// <summary>Waits.</summary>
+/// <summary>Sleeps.</summary>
 public sealed record SleepAction : Extensible
 {
     [RequiredField]
@@ -259,7 +259,7 @@ public sealed record Capabilities : Extensible
 {
     public IReadOnlyList<string> Add { get; init => field = value ?? []; } = [];
 
-    /// <summary>Null when nobody decided; an empty list is a decision, though it is not written.</summary>
+    /// <summary>Null when not set; an empty list is a setting, although it is not written.</summary>
     public IReadOnlyList<string>? Drop { get; init; }
 }
 
@@ -271,7 +271,7 @@ public sealed record SeccompProfile : Extensible
     public string? LocalhostProfile { get; init; }
 }
 
-/// <summary>A volume of a pod; exactly one source is set. Sources that no rule of ours looks into stay JSON.</summary>
+/// <summary>A volume of a pod; exactly one source is set. Sources that we do not inspect stay JSON.</summary>
 public sealed record Volume : Extensible
 {
     [RequiredField]
@@ -373,7 +373,7 @@ public sealed record DownwardApiVolumeFile : Extensible
     public int? Mode { get; init; }
 }
 
-/// <summary>A claim of persistent storage.</summary>
+/// <summary>A reference to a persistent volume claim.</summary>
 public sealed record PersistentVolumeClaimVolumeSource : Extensible
 {
     [RequiredField]

@@ -4,29 +4,29 @@ using System.Text.Json.Serialization;
 namespace Serving.Api.Core;
 
 /// <summary>
-/// A resource quantity, as written (<c>100m</c>, <c>64Mi</c>, <c>1e3</c>). The text is kept, so that it round-trips unchanged;
-/// admission brings it to the form in which Kubernetes shows it.
+/// A resource quantity as written (<c>100m</c>, <c>64Mi</c>, <c>1e3</c>). The text is kept so that it round-trips unchanged; admission converts
+/// it to Kubernetes' canonical form.
 /// </summary>
 [JsonConverter(typeof(QuantityConverter))]
 public readonly record struct Quantity(string Text)
 {
-    /// <summary>Why the text is no quantity, in the words of Kubernetes; null when it is one.</summary>
+    /// <summary>Why the text is not a valid quantity, in Kubernetes' wording; null if it is valid.</summary>
     public string? Refusal => QuantityNumber.Read(Text ?? "", out _);
 
-    /// <summary>Whether the text is a quantity.</summary>
+    /// <summary>Whether the text is a valid quantity.</summary>
     public bool IsValid => Refusal is null;
 
-    /// <summary>The same amount in the form in which Kubernetes shows it: <c>1000m</c> is 1, <c>1024Mi</c> is 1Gi. What is no quantity stays as it is.</summary>
+    /// <summary>The canonical form: <c>1000m</c> is 1, <c>1024Mi</c> is 1Gi. An invalid quantity is returned unchanged.</summary>
     public Quantity ToCanonical() => QuantityNumber.Read(Text ?? "", out var number) is null ? new(number.Canonical) : this;
 
-    /// <summary>The amount in base units: <c>100m</c> is 0.1, <c>1Ki</c> is 1024. False when the text is no quantity, or beyond what a number can hold.</summary>
+    /// <summary>The value in base units: <c>100m</c> is 0.1, <c>1Ki</c> is 1024. False when the text is invalid or out of range.</summary>
     public bool TryGetAmount(out decimal amount)
     {
         amount = 0;
         return QuantityNumber.Read(Text ?? "", out var number) is null && number.TryGetAmount(out amount);
     }
 
-    /// <summary>Whether both are the same amount, however they are written.</summary>
+    /// <summary>Whether both have the same value, however they are written.</summary>
     public bool IsSameAmountAs(Quantity other)
         => Text == other.Text
             || (QuantityNumber.Read(Text ?? "", out var mine) is null && QuantityNumber.Read(other.Text ?? "", out var theirs) is null && mine.IsSameAmountAs(theirs));

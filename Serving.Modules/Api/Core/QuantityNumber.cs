@@ -4,43 +4,43 @@ using System.Numerics;
 
 namespace Serving.Api.Core;
 
-/// <summary>The family of suffixes that a quantity is written with.</summary>
+/// <summary>The family of a quantity's suffix.</summary>
 internal enum QuantityFormat
 {
-    /// <summary>Powers of ten by letter, or none.</summary>
+    /// <summary>Decimal SI suffixes, or none.</summary>
     DecimalSI,
 
-    /// <summary>Powers of 1024.</summary>
+    /// <summary>Binary suffixes (powers of 1024).</summary>
     BinarySI,
 
-    /// <summary>Powers of ten by number.</summary>
+    /// <summary>Decimal exponents.</summary>
     DecimalExponent,
 }
 
 /// <summary>
-/// What the text of a quantity says, read by the grammar of Kubernetes' resource package: digits on either side of the point may
-/// be missing, amounts below a billionth are rounded up to it, and those in powers of 1024 end at 2^63-1. The invariant: amounts
-/// are <see cref="Value"/> times ten to the <see cref="Scale"/>, and no power of ten is computed that the text does not spell out.
+/// A parsed quantity, by the grammar of Kubernetes' resource package: digits on either side of the point may be missing, values below a
+/// billionth are rounded up to it, and values with binary suffixes are capped at 2^63-1. Invariant: the value is <see cref="Value"/> times ten
+/// to the power of <see cref="Scale"/>, and no power of ten is computed that is not spelled out in the text.
 /// </summary>
 /// <param name="Value">The digits.</param>
-/// <param name="Scale">Their power of ten.</param>
+/// <param name="Scale">The power of ten.</param>
 /// <param name="Format">The family of the suffix.</param>
-/// <param name="Kept">The text itself where Kubernetes shows it as it is, otherwise empty.</param>
-/// <param name="IsSmall">Whether Kubernetes holds it as a 64-bit number and a scale.</param>
+/// <param name="Kept">The text where it is canonical as it is, otherwise empty.</param>
+/// <param name="IsSmall">Whether Kubernetes represents it as a 64-bit integer and a scale.</param>
 internal readonly record struct QuantityNumber(BigInteger Value, long Scale, QuantityFormat Format, string Kept, bool IsSmall)
 {
     private const string WrongForm = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
     private const string WrongSuffix = "unable to parse quantity's suffix";
     private const int Nano = -9;
 
-    // Far beyond any amount; the work grows faster than the text.
+    // Far beyond any real value; the cost grows faster than the length of the text.
     private const int MaxLength = 1024;
     private const int SmallDigits = 18;
     private static readonly string[] DecimalSuffixes = ["n", "u", "m", "", "k", "M", "G", "T", "P", "E"];
     private static readonly string[] BinarySuffixes = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
     private static readonly SearchValues<char> SuffixLetters = SearchValues.Create("eEinumkKMGTP");
 
-    /// <summary>Reads a text; returns why it is no quantity, null when it is one.</summary>
+    /// <summary>Parses a text; returns why it is invalid, null if it is valid.</summary>
     public static string? Read(string text, out QuantityNumber number)
     {
         number = default;
@@ -82,7 +82,7 @@ internal readonly record struct QuantityNumber(BigInteger Value, long Scale, Qua
         return null;
     }
 
-    /// <summary>The form in which Kubernetes shows it.</summary>
+    /// <summary>The canonical form.</summary>
     public string Canonical
     {
         get
@@ -110,7 +110,7 @@ internal readonly record struct QuantityNumber(BigInteger Value, long Scale, Qua
                 return Text(amount) + BinarySuffixes[thousands];
             }
 
-            // Kubernetes leaves out a suffix that it has no letter for, which makes another amount of it; here it becomes a number.
+            // Kubernetes omits a suffix that it has no letter for, which changes the value; here it becomes an exponent.
             var threes = (long)Math.Floor(power / 3m);
             var shown = Text(digits * BigInteger.Pow(10, (int)(power - (threes * 3))));
             return threes == 0 ? shown
@@ -119,7 +119,7 @@ internal readonly record struct QuantityNumber(BigInteger Value, long Scale, Qua
         }
     }
 
-    /// <summary>The amount; false when a number cannot hold it.</summary>
+    /// <summary>The value; false when it is out of range.</summary>
     public bool TryGetAmount(out decimal amount)
     {
         amount = 0;
@@ -133,7 +133,7 @@ internal readonly record struct QuantityNumber(BigInteger Value, long Scale, Qua
         return true;
     }
 
-    /// <summary>Whether both are the same amount.</summary>
+    /// <summary>Whether both have the same value.</summary>
     public bool IsSameAmountAs(QuantityNumber other) => WithoutTens == other.WithoutTens;
 
     private (BigInteger Digits, long Power) WithoutTens

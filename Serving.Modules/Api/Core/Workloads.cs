@@ -1,13 +1,13 @@
 namespace Serving.Api.Core;
 
-/// <summary>A running or planned pod, as far as we read it (core/v1 Pod).</summary>
+/// <summary>The part of a pod that we read (core/v1 Pod).</summary>
 public sealed record Pod : KubernetesObject
 {
     public PodSpec? Spec { get; init; }
     public PodStatus? Status { get; init; }
 }
 
-/// <summary>What a pod is doing.</summary>
+/// <summary>The status of a pod.</summary>
 public sealed record PodStatus : Extensible
 {
     public string Phase { get; init => field = value ?? ""; } = "";
@@ -21,7 +21,7 @@ public sealed record PodStatus : Extensible
     public IReadOnlyList<ContainerStatus> ContainerStatuses { get; init => field = value ?? []; } = [];
 }
 
-/// <summary>What one container is doing.</summary>
+/// <summary>The status of a container.</summary>
 public sealed record ContainerStatus : Extensible
 {
     [RequiredField]
@@ -40,7 +40,7 @@ public sealed record ContainerStatus : Extensible
     public ContainerState? LastState { get; init; }
 }
 
-/// <summary>Waiting, running or terminated; exactly one is set.</summary>
+/// <summary>The state of a container; exactly one is set.</summary>
 public sealed record ContainerState : Extensible
 {
     public ContainerStateWaiting? Waiting { get; init; }
@@ -48,20 +48,20 @@ public sealed record ContainerState : Extensible
     public ContainerStateTerminated? Terminated { get; init; }
 }
 
-/// <summary>Why a container waits.</summary>
+/// <summary>The state of a waiting container.</summary>
 public sealed record ContainerStateWaiting : Extensible
 {
     public string Reason { get; init => field = value ?? ""; } = "";
     public string Message { get; init => field = value ?? ""; } = "";
 }
 
-/// <summary>Since when a container runs.</summary>
+/// <summary>The state of a running container.</summary>
 public sealed record ContainerStateRunning : Extensible
 {
     public DateTimeOffset? StartedAt { get; init; }
 }
 
-/// <summary>How a container ended.</summary>
+/// <summary>The state of a terminated container.</summary>
 public sealed record ContainerStateTerminated : Extensible
 {
     [RequiredField]
@@ -74,14 +74,14 @@ public sealed record ContainerStateTerminated : Extensible
     public string ContainerID { get; init => field = value ?? ""; } = "";
 }
 
-/// <summary>A set of equal pods with rolling updates (apps/v1 Deployment).</summary>
+/// <summary>A Deployment (apps/v1).</summary>
 public sealed record Deployment : KubernetesObject
 {
     public DeploymentSpec? Spec { get; init; }
     public DeploymentStatus? Status { get; init; }
 }
 
-/// <summary>What a Deployment should be.</summary>
+/// <summary>The specification of a Deployment.</summary>
 public sealed record DeploymentSpec : Extensible
 {
     public int? Replicas { get; init; }
@@ -101,14 +101,14 @@ public sealed record DeploymentStrategy : Extensible
     public RollingUpdateDeployment? RollingUpdate { get; init; }
 }
 
-/// <summary>Bounds of a rolling update: absolute numbers or percentages.</summary>
+/// <summary>Limits of a rolling update: absolute numbers or percentages.</summary>
 public sealed record RollingUpdateDeployment : Extensible
 {
     public IntOrString? MaxUnavailable { get; init; }
     public IntOrString? MaxSurge { get; init; }
 }
 
-/// <summary>What a Deployment is.</summary>
+/// <summary>The status of a Deployment.</summary>
 public sealed record DeploymentStatus : Extensible
 {
     public long? ObservedGeneration { get; init; }
@@ -121,14 +121,14 @@ public sealed record DeploymentStatus : Extensible
     public int? CollisionCount { get; init; }
 }
 
-/// <summary>A set of equal pods (apps/v1 ReplicaSet).</summary>
+/// <summary>A ReplicaSet (apps/v1).</summary>
 public sealed record ReplicaSet : KubernetesObject
 {
     public ReplicaSetSpec? Spec { get; init; }
     public ReplicaSetStatus? Status { get; init; }
 }
 
-/// <summary>What a ReplicaSet should be.</summary>
+/// <summary>The specification of a ReplicaSet.</summary>
 public sealed record ReplicaSetSpec : Extensible
 {
     public int? Replicas { get; init; }
@@ -137,7 +137,7 @@ public sealed record ReplicaSetSpec : Extensible
     public PodTemplateSpec? Template { get; init; }
 }
 
-/// <summary>What a ReplicaSet is.</summary>
+/// <summary>The status of a ReplicaSet.</summary>
 public sealed record ReplicaSetStatus : Extensible
 {
     [RequiredField]
@@ -149,14 +149,14 @@ public sealed record ReplicaSetStatus : Extensible
     public IReadOnlyList<Condition> Conditions { get; init => field = value ?? []; } = [];
 }
 
-/// <summary>A resource-driven autoscaler of Kubernetes (autoscaling/v2); its specification is written whole by the HPA class.</summary>
+/// <summary>A HorizontalPodAutoscaler (autoscaling/v2); the HPA class replaces its specification as a whole.</summary>
 public sealed record HorizontalPodAutoscaler : KubernetesObject
 {
     public HorizontalPodAutoscalerSpec? Spec { get; init; }
     public HorizontalPodAutoscalerStatus? Status { get; init; }
 }
 
-/// <summary>What a HorizontalPodAutoscaler aims at.</summary>
+/// <summary>The specification of a HorizontalPodAutoscaler.</summary>
 public sealed record HorizontalPodAutoscalerSpec : Extensible
 {
     public ObjectReference? ScaleTargetRef { get; init; }
@@ -165,11 +165,11 @@ public sealed record HorizontalPodAutoscalerSpec : Extensible
     public int MaxReplicas { get; init; }
     public IReadOnlyList<System.Text.Json.JsonElement> Metrics { get; init => field = value ?? []; } = [];
 
-    /// <summary>How fast it scales up and down; as JSON.</summary>
+    /// <summary>The scaling behavior, as JSON.</summary>
     public System.Text.Json.JsonElement? Behavior { get; init; }
 }
 
-/// <summary>What a HorizontalPodAutoscaler decided.</summary>
+/// <summary>The status of a HorizontalPodAutoscaler.</summary>
 public sealed record HorizontalPodAutoscalerStatus : Extensible
 {
     public int? CurrentReplicas { get; init; }

@@ -4,12 +4,12 @@ using Serving.Api.Validation;
 
 namespace Serving.Api.Defaults;
 
-/// <summary>What a Configuration gets when it is written.</summary>
+/// <summary>Defaults of Configurations.</summary>
 public static class ConfigurationDefaults
 {
-    /// <summary>The defaults of a Configuration.</summary>
-    /// <param name="value">What is written.</param>
-    /// <param name="old">What it replaces, null for a new object.</param>
+    /// <summary>Applies the defaults of a Configuration.</summary>
+    /// <param name="value">The object.</param>
+    /// <param name="old">The previous version, null on create.</param>
     /// <param name="context">The configuration, the operation and the user.</param>
     public static Configuration Apply(Configuration value, Configuration? old, AdmissionContext context)
     {
@@ -22,8 +22,8 @@ public static class ConfigurationDefaults
     }
 
     /// <summary>
-    /// The defaults of a template. One that keeps a name of its user's own is left alone: a new default would be a change
-    /// without a change of name, which is refused.
+    /// Applies the defaults of a template. A template that keeps a user-provided name is left unchanged: a new default would be a change without
+    /// a change of name, which is rejected.
     /// </summary>
     internal static RevisionTemplateSpec Template(RevisionTemplateSpec template, RevisionTemplateSpec? old, ObjectMeta parent, AdmissionContext context)
         => old is not null && template.Metadata.Name.Length > 0 && template.Metadata.Name == old.Metadata.Name

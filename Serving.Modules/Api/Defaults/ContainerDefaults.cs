@@ -4,12 +4,12 @@ using Serving.Api.Core;
 
 namespace Serving.Api.Defaults;
 
-/// <summary>What a container of a Revision gets when its specification leaves it out.</summary>
+/// <summary>Defaults of a Revision's containers.</summary>
 internal static class ContainerDefaults
 {
     private const int LowestUnprivilegedPort = 1024;
 
-    /// <summary>Names the containers that have none; a suffix keeps several, or one whose name is taken, apart.</summary>
+    /// <summary>Names unnamed containers; a suffix makes the names unique.</summary>
     public static IReadOnlyList<Container> Name(IReadOnlyList<Container> containers, IReadOnlySet<string> taken, string name)
     {
         if (containers.All(c => c.Name.Length > 0))
@@ -40,7 +40,7 @@ internal static class ContainerDefaults
         }
     }
 
-    /// <summary>Resources, probes and mounts of a container that is not an init container.</summary>
+    /// <summary>Applies defaults of resources, probes and mounts; not for init containers.</summary>
     public static Container Complete(Container container, PodSpec pod, DefaultsConfig defaults)
         => container with
         {
@@ -51,7 +51,7 @@ internal static class ContainerDefaults
             VolumeMounts = Mounts(container.VolumeMounts, pod.Volumes),
         };
 
-    /// <summary>The settings of the restricted pod security profile, where neither container nor pod decides otherwise.</summary>
+    /// <summary>Applies the restricted pod security profile, unless container or pod set something else.</summary>
     public static Container Secure(Container container, PodSpec pod, SecurePodDefaults level)
     {
         if (level == SecurePodDefaults.Disabled)
@@ -111,7 +111,7 @@ internal static class ContainerDefaults
         return filled;
     }
 
-    // Only the container that takes the requests gets a probe it did not ask for: the only one, or the one with a port.
+    // Only the serving container gets a default probe: the only container, or the one with a port.
     private static Probe? Readiness(Container container, PodSpec pod)
     {
         var probe = container.ReadinessProbe;
@@ -146,8 +146,8 @@ internal static class ContainerDefaults
         return Explicit(probe);
     }
 
-    // What is left out of a handler stands in it as clients of the reference read it: port 0 is the container's own, and
-    // the empty service is the whole server.
+    // Omitted fields of a handler are written as clients of the reference expect them: port 0 is the container's own, and the empty service is
+    // the whole server.
     private static Probe? Explicit(Probe? probe)
     {
         if (probe is null)

@@ -3,10 +3,10 @@ using Serving.Api.Validation;
 
 namespace Serving.Api.Defaults;
 
-/// <summary>What a DomainMapping gets when it is written.</summary>
+/// <summary>Defaults of DomainMappings.</summary>
 public static class DomainMappingDefaults
 {
-    /// <summary>The defaults of a DomainMapping; <paramref name="old"/> is what it replaces, null for a new object.</summary>
+    /// <summary>Applies the defaults of a DomainMapping; <paramref name="old"/> is the previous version, null on create.</summary>
     public static DomainMapping Apply(DomainMapping value, DomainMapping? old, AdmissionContext context)
     {
         ArgumentNullException.ThrowIfNull(value);

@@ -2,10 +2,10 @@ using Serving.Api.Networking;
 
 namespace Serving.Api.Defaults;
 
-/// <summary>What an Ingress gets when it is written.</summary>
+/// <summary>Defaults of Ingresses.</summary>
 public static class IngressDefaults
 {
-    /// <summary>The visibility of rules, and 100 percent for a backend that stands alone.</summary>
+    /// <summary>Applies the visibility of rules, and 100 percent for a single backend.</summary>
     public static Ingress Apply(Ingress value)
     {
         ArgumentNullException.ThrowIfNull(value);

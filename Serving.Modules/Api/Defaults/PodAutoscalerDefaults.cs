@@ -4,10 +4,10 @@ using Serving.Api.WellKnown;
 
 namespace Serving.Api.Defaults;
 
-/// <summary>What a PodAutoscaler gets when it is written: a class, and a metric that suits the class.</summary>
+/// <summary>Defaults of PodAutoscalers: a class, and a metric that the class supports.</summary>
 public static class PodAutoscalerDefaults
 {
-    /// <summary>The defaults of a PodAutoscaler.</summary>
+    /// <summary>Applies the defaults of a PodAutoscaler.</summary>
     public static PodAutoscaler Apply(PodAutoscaler value, AdmissionContext context)
     {
         ArgumentNullException.ThrowIfNull(value);

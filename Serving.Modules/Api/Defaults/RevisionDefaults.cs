@@ -4,22 +4,22 @@ using Serving.Api.Validation;
 
 namespace Serving.Api.Defaults;
 
-/// <summary>What a Revision, or the template of one, gets when its specification leaves it out. Applying twice changes nothing more.</summary>
+/// <summary>Defaults of Revisions and their templates. Idempotent.</summary>
 public static class RevisionDefaults
 {
-    /// <summary>The defaults of a Revision. One that exists is left alone: it is immutable.</summary>
+    /// <summary>Applies the defaults of a Revision. An existing one is left unchanged: it is immutable.</summary>
     public static Revision Apply(Revision value, AdmissionContext context)
     {
         ArgumentNullException.ThrowIfNull(value);
         ArgumentNullException.ThrowIfNull(context);
 
-        // A bare Revision has no parent, so the templates of container names see empty metadata.
+        // A standalone Revision has no parent, so the templates of container names get empty metadata.
         return context.IsUpdate ? value : value with { Spec = Apply(value.Spec, new ObjectMeta(), context) };
     }
 
-    /// <summary>The defaults of a Revision's specification.</summary>
+    /// <summary>Applies the defaults of a Revision's specification.</summary>
     /// <param name="spec">The specification.</param>
-    /// <param name="parent">Metadata of the object that holds it: what the container name templates see.</param>
+    /// <param name="parent">Metadata of the owning object: the data of container name templates.</param>
     /// <param name="context">The configuration, and whether the object is new.</param>
     public static RevisionSpec Apply(RevisionSpec spec, ObjectMeta parent, AdmissionContext context)
     {
@@ -45,6 +45,6 @@ public static class RevisionDefaults
         };
     }
 
-    // A default that is not below the request's own time-out would never matter, and 0 means none.
+    // A default that is not below the request timeout would have no effect, and 0 means none.
     private static long? Within(long value, long timeout) => value != 0 && value < timeout ? value : null;
 }

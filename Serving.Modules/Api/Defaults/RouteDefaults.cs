@@ -3,10 +3,10 @@ using Serving.Api.Validation;
 
 namespace Serving.Api.Defaults;
 
-/// <summary>What a Route gets when it is written.</summary>
+/// <summary>Defaults of Routes.</summary>
 public static class RouteDefaults
 {
-    /// <summary>The defaults of a Route; <paramref name="old"/> is what it replaces, null for a new object.</summary>
+    /// <summary>Applies the defaults of a Route; <paramref name="old"/> is the previous version, null on create.</summary>
     public static Route Apply(Route value, Route? old, AdmissionContext context)
     {
         ArgumentNullException.ThrowIfNull(value);

@@ -3,12 +3,12 @@ using Serving.Api.Validation;
 
 namespace Serving.Api.Defaults;
 
-/// <summary>What a Service gets when it is written.</summary>
+/// <summary>Defaults of Services.</summary>
 public static class ServiceDefaults
 {
     private static readonly TrafficTarget AllToLatest = new() { LatestRevision = true, Percent = 100 };
 
-    /// <summary>The defaults of a Service; <paramref name="old"/> is what it replaces, null for a new object.</summary>
+    /// <summary>Applies the defaults of a Service; <paramref name="old"/> is the previous version, null on create.</summary>
     public static Service Apply(Service value, Service? old, AdmissionContext context)
     {
         ArgumentNullException.ThrowIfNull(value);

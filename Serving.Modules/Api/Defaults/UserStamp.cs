@@ -4,10 +4,10 @@ using Serving.Api.WellKnown;
 
 namespace Serving.Api.Defaults;
 
-/// <summary>Records who made an object and who changed its specification last.</summary>
+/// <summary>Records the creator and last modifier of an object in annotations.</summary>
 internal static class UserStamp
 {
-    /// <summary>The metadata with the annotations for the context's user; <paramref name="unchanged"/>: the specification is as it was.</summary>
+    /// <summary>Returns the metadata with the annotations for the context's user; <paramref name="unchanged"/>: the specification did not change.</summary>
     public static ObjectMeta Apply(ObjectMeta metadata, bool unchanged, AdmissionContext context)
     {
         if (context.UserName is not { } user || context.Operation == AdmissionOperation.Compare || (context.IsUpdate && unchanged))

@@ -1,18 +1,18 @@
 namespace Serving.Api.GoTypes;
 
 /// <summary>
-/// Pairs the entries of two lists so that a difference is told of the entry that changed, not of every one behind it: what is equal
-/// stays together, and between such entries those that are much alike are one that changed.
+/// Aligns the entries of two lists, so that a difference is reported for the changed entry and not for all that follow it: equal entries stay
+/// aligned, and between them similar entries count as changed.
 /// </summary>
 internal static class EditScript
 {
-    // The work is the product of both lengths. Longer lists are paired from the front.
+    // The cost is the product of both lengths. Longer lists are aligned by index.
     private const int MaxWork = 250_000;
 
-    /// <summary>The pairs in order; an index is -1 where an entry has no counterpart.</summary>
-    /// <param name="old">How many entries there were.</param>
-    /// <param name="current">How many there are.</param>
-    /// <param name="compare">How much of an old and a current entry is the same, and how much is not.</param>
+    /// <summary>The pairs in order; an index of -1 means that an entry has no counterpart.</summary>
+    /// <param name="old">Number of old entries.</param>
+    /// <param name="current">Number of current entries.</param>
+    /// <param name="compare">Returns how much of an old and a current entry is equal, and how much differs.</param>
     public static IReadOnlyList<(int Old, int Current)> Pair(int old, int current, Func<int, int, (int Same, int Different)> compare)
     {
         var script = new List<(int Old, int Current)>();
@@ -41,7 +41,7 @@ internal static class EditScript
         return script;
     }
 
-    // Entries that are equal, as many as can be kept in order.
+    // The longest common subsequence of equal entries.
     private static List<(int Old, int Current)> Equals(int from, int old, int current, Func<int, int, (int Same, int Different)> compare)
     {
         var (rows, columns) = (old - from, current - from);

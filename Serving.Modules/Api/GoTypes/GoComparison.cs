@@ -5,10 +5,10 @@ using Serving.Api.Validation;
 namespace Serving.Api.GoTypes;
 
 /// <summary>
-/// Walks two documents by their type, counts what is the same and what is not, and tells each difference by the path of Go field
-/// names that leads to it. A pointer that is there on both sides is followed, which the path says by a star at its beginning.
+/// Compares two documents by their Go type, counts equal and different parts, and reports each difference by its path of Go field names. A
+/// pointer that is set on both sides is followed; the path then starts with a star.
 /// </summary>
-/// <param name="text">Where differences are told; null to count only.</param>
+/// <param name="text">Receives the differences; null to count only.</param>
 internal sealed class GoComparison(StringBuilder? text)
 {
     private int same;
@@ -121,7 +121,7 @@ internal sealed class GoComparison(StringBuilder? text)
 
     private string Step(string path, string name) => text is null ? "" : $"{path}.{name}";
 
-    // A part of a document: one that a list or map has, though nothing may be written there, or none at all.
+    // A part of a document: a value that is present in its list or map, possibly null, or none.
     private readonly record struct Entry(JsonElement? Value, bool Exists = true)
     {
         public static Entry None { get; } = new(null, Exists: false);

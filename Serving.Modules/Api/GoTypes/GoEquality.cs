@@ -3,12 +3,12 @@ using System.Text.Json;
 namespace Serving.Api.GoTypes;
 
 /// <summary>
-/// Compares documents by what they mean to Kubernetes (its semantic equality): amounts by their size, and what is empty or the zero
-/// of its type like what was not written. Pointers are the exception: nothing is not the same as a pointer to nothing.
+/// Kubernetes' semantic equality: quantities are compared by value, and empty and zero values equal missing ones. Pointers are the exception:
+/// a missing pointer differs from a pointer to a zero value.
 /// </summary>
 internal static class GoEquality
 {
-    /// <summary>Whether both mean the same; null is what was not written.</summary>
+    /// <summary>Whether both are equal; null is a missing value.</summary>
     public static bool Same(JsonElement? left, JsonElement? right, GoType type) => type.Kind switch
     {
         GoKind.Pointer => left is null || right is null ? left is null && right is null : Same(left, right, type.Element!),
@@ -23,11 +23,11 @@ internal static class GoEquality
 
     private static bool SameLists(JsonElement? left, JsonElement? right, GoType element)
     {
-        // Walked side by side: to find an entry by its index takes as long as the index is large.
+        // Enumerated in parallel: looking up an entry by index is linear.
         return Length(left) == Length(right) && (Length(left) == 0 || left!.Value.EnumerateArray().Zip(right!.Value.EnumerateArray()).All(pair => Same(pair.First, pair.Second, element)));
     }
 
-    // Lists are known by their look; an object may be behind a pointer, so that an empty one counts.
+    // Lists are recognized by their JSON; an object may be behind a pointer, so an empty one counts.
     private static bool SameOpaque(JsonElement? left, JsonElement? right)
     {
         var kind = (left ?? right)?.ValueKind;

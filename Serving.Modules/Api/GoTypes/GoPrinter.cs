@@ -6,14 +6,14 @@ using Serving.Api.Validation;
 namespace Serving.Api.GoTypes;
 
 /// <summary>
-/// Prints documents as Go's <c>%+v</c> does: <c>{Name:FOO Value:bar ValueFrom:nil}</c>, and behind a pointer as Kubernetes' types print
-/// themselves: <c>&amp;Probe{PeriodSeconds:3,}</c>. Where Go would print an address, what is there is printed.
+/// Formats documents like Go's <c>%+v</c>: <c>{Name:FOO Value:bar ValueFrom:nil}</c>, and behind a pointer like the String methods of
+/// Kubernetes' types: <c>&amp;Probe{PeriodSeconds:3,}</c>. Where Go would print an address, the value is printed.
 /// </summary>
 internal static class GoPrinter
 {
     private const string Nil = "<nil>";
 
-    /// <summary>What stands there by the notation of <c>%+v</c>; null is what was not written.</summary>
+    /// <summary>The value in the format of <c>%+v</c>; null is a missing value.</summary>
     public static string Print(JsonElement? value, GoType type) => type.Kind switch
     {
         GoKind.Pointer => Pointer(value, type.Element!),
@@ -25,7 +25,7 @@ internal static class GoPrinter
         _ => Scalar(value, type),
     };
 
-    /// <summary>The members of Go's IntOrString.</summary>
+    /// <summary>The fields of Go's IntOrString.</summary>
     public static (int Kind, string Number, string Text) Port(JsonElement? value) => value is { ValueKind: JsonValueKind.String } text
         ? (1, "0", text.GetString()!)
         : (0, value?.GetRawText() ?? "0", "");
@@ -38,7 +38,7 @@ internal static class GoPrinter
         _ => value is null ? Nil : Scalar(value, type),
     };
 
-    // As the generated code of a protocol buffer prints a message.
+    // The format of the String methods that are generated for protocol buffers.
     private static string Itself(JsonElement? value, GoType type)
         => $"{Short(type)}{{{string.Concat(type.ProtocolOrder.Select(f => $"{f.Name}:{Part(GoValue.Of(f, value), f)},"))}}}";
 
@@ -59,7 +59,7 @@ internal static class GoPrinter
         };
     }
 
-    // As %v prints it, without the names of fields.
+    // The format of %v: without field names.
     private static string Unnamed(JsonElement? value, GoType type) => type.Kind switch
     {
         GoKind.Quantity => Amount(value, named: false),

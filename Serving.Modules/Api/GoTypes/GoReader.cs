@@ -4,20 +4,20 @@ using System.Text.Json.Nodes;
 namespace Serving.Api.GoTypes;
 
 /// <summary>
-/// Reads documents as strictly as Go decodes them into its types, and brings them to what Go would write: amounts in the form in
-/// which Kubernetes shows them. Members that a type does not have are none of its business and stay.
+/// Decodes documents as strictly as Go decodes them into its types, and normalizes them to what Go would write: quantities in canonical form.
+/// Unknown members are ignored and kept.
 /// </summary>
 public static class GoReader
 {
     private static readonly JsonDocumentOptions Deep = new() { MaxDepth = 256 };
 
     /// <summary>
-    /// A document of the given kind as Go writes it back. Throws <see cref="JsonException"/> where a member cannot be what its type holds.
+    /// Returns a document of the given kind as Go writes it back. Throws <see cref="JsonException"/> when a member does not fit its type.
     /// </summary>
     public static JsonElement Read(JsonElement value, string kind)
         => Changed(value, GoTypeTable.Struct(kind), new("", "")) is { } changed ? JsonElement.Parse(changed.ToJsonString(), Deep) : value;
 
-    // What must stand in the place of the value; null when it may stay.
+    // The replacement of a value; null to keep it.
     private static JsonNode? Changed(JsonElement value, GoType type, Place place)
     {
         if (value.ValueKind == JsonValueKind.Null)
@@ -86,7 +86,7 @@ public static class GoReader
     {
         JsonArray? result = null;
 
-        // Entries are walked: to find one by its index takes as long as its index is large.
+        // Enumerated: looking up an entry by index is linear.
         var i = 0;
         foreach (var entry in value.EnumerateArray())
         {
@@ -131,7 +131,7 @@ public static class GoReader
         _ => "bool",
     };
 
-    // Where in the document, as Go's decoder says it: the struct at hand and the path of its field, without indices.
+    // The position in the document as Go's decoder reports it: the current struct and the path of the field, without indices.
     private readonly record struct Place(string Struct, string Path)
     {
         public Place In(GoType type, GoField field) => new(type.Name[(type.Name.IndexOf('.', StringComparison.Ordinal) + 1)..], Path.Length == 0 ? field.Json : $"{Path}.{field.Json}");

@@ -1,19 +1,19 @@
 namespace Serving.Api.GoTypes;
 
-/// <summary>What a Go type is made of, as far as JSON and messages show it.</summary>
+/// <summary>The kind of a Go type, as far as it affects JSON and messages.</summary>
 internal enum GoKind
 {
-    /// <summary>Something that nothing here looks into.</summary>
+    /// <summary>A type that is not inspected.</summary>
     Opaque,
     String,
     Bool,
     Int32,
     Int64,
 
-    /// <summary>An amount, see <see cref="Core.Quantity"/>.</summary>
+    /// <summary>A quantity, see <see cref="Core.Quantity"/>.</summary>
     Quantity,
 
-    /// <summary>A number or a text, see <see cref="Core.IntOrString"/>.</summary>
+    /// <summary>A number or a string, see <see cref="Core.IntOrString"/>.</summary>
     IntOrString,
     Time,
     Pointer,
@@ -23,26 +23,26 @@ internal enum GoKind
 }
 
 /// <summary>
-/// The type by which the reference holds a part of a document. Records here say what we work with; this says what the reference
-/// reads, refuses, compares and prints, which shows in its messages.
+/// The Go type that the reference uses for a part of a document. The records model what we use; this models what the reference decodes,
+/// rejects, compares and prints, which is visible in its messages.
 /// </summary>
-/// <param name="Kind">What it is.</param>
-/// <param name="Name">How messages call it.</param>
-/// <param name="Element">What a pointer, list or map holds.</param>
-/// <param name="Fields">The fields of a struct, in their order.</param>
+/// <param name="Kind">The kind.</param>
+/// <param name="Name">The name in messages.</param>
+/// <param name="Element">The element type of a pointer, list or map.</param>
+/// <param name="Fields">The fields of a struct, in order.</param>
 internal sealed record GoType(GoKind Kind, string Name, GoType? Element, IReadOnlyList<GoField> Fields)
 {
-    /// <summary>The fields of a struct in the order of its protocol buffer, in which a pointer to one is printed.</summary>
+    /// <summary>The fields of a struct in protocol buffer order, which is the order when a pointer to it is printed.</summary>
     public IReadOnlyList<GoField> ProtocolOrder { get; init; } = Fields;
 
-    /// <summary>The fields of a struct with those of what is inlined in it, by their names in documents.</summary>
+    /// <summary>The fields of a struct, including those of inlined structs, by JSON name.</summary>
     public IReadOnlyDictionary<string, GoField> Members => field ??= Fields
         .SelectMany(f => f.Json.Length == 0 ? f.Type.Members.Values : [f]).ToDictionary(f => f.Json, StringComparer.Ordinal);
 }
 
 /// <summary>A field of a struct.</summary>
-/// <param name="Name">Its name in Go.</param>
-/// <param name="Json">Its name in documents; empty when it is inlined, so that its members are those of the struct itself.</param>
-/// <param name="Type">Its type.</param>
-/// <param name="IsAlwaysWritten">Whether it is written even when nobody set it.</param>
+/// <param name="Name">The Go name.</param>
+/// <param name="Json">The JSON name; empty when it is inlined, so that its members belong to the struct itself.</param>
+/// <param name="Type">The type.</param>
+/// <param name="IsAlwaysWritten">Whether it is written even when empty (no <c>omitempty</c>).</param>
 internal sealed record GoField(string Name, string Json, GoType Type, bool IsAlwaysWritten);

@@ -3,8 +3,8 @@ namespace Serving.Api.GoTypes;
 /// <summary>The types of a Revision's specification: those of Kubernetes' core/v1 and, before them, Knative's own.</summary>
 internal static partial class GoTypeTable
 {
-    // "Struct: Field type, …". A name alone is a struct whose members are inlined, Field=name gives a name in documents that does
-    // not follow from Go's, and ! marks what is always written. Types that have no line are opaque.
+    // "Struct: Field type, …". A name alone is an inlined struct, Field=name sets a JSON name that does not follow from Go's, and ! marks
+    // fields that are always written. Types without a line are opaque.
     private const string Structs = """
         Service: Spec ServiceSpec
         ServiceSpec: ConfigurationSpec
@@ -133,7 +133,7 @@ internal static partial class GoTypeTable
         TypedObjectReference: APIGroup *string, Kind string, Name string, Namespace *string
         """;
 
-    // Where the protocol buffer's order is another.
+    // Where the protocol buffer order differs.
     private const string ProtocolOrders = """
         PodSecurityContext: SELinuxOptions, RunAsUser, RunAsNonRoot, SupplementalGroups, FSGroup, RunAsGroup, Sysctls,
           WindowsOptions, FSGroupChangePolicy, SeccompProfile, AppArmorProfile, SupplementalGroupsPolicy, SELinuxChangePolicy

@@ -1,12 +1,12 @@
 namespace Serving.Api.GoTypes;
 
-/// <summary>The Go types of documents by name, read once from the notation in <see cref="Structs"/>.</summary>
+/// <summary>The Go types of documents by name, parsed once from the notation in <see cref="Structs"/>.</summary>
 internal static partial class GoTypeTable
 {
     private const string MapOfText = "map[string]";
     private static readonly Dictionary<string, GoType> Known = ReadAll();
 
-    /// <summary>Something that nothing looks into.</summary>
+    /// <summary>A type that is not inspected.</summary>
     public static GoType Opaque { get; } = new(GoKind.Opaque, "", null, []);
 
     /// <summary>The specification of a Revision.</summary>
@@ -15,7 +15,7 @@ internal static partial class GoTypeTable
     /// <summary>A Revision's template.</summary>
     public static GoType RevisionTemplate { get; } = Struct("RevisionTemplateSpec");
 
-    /// <summary>The struct of that name; opaque when there is none.</summary>
+    /// <summary>The struct with that name; opaque if unknown.</summary>
     public static GoType Struct(string name) => Known.GetValueOrDefault(name) ?? Opaque;
 
     private static Dictionary<string, GoType> ReadAll()
@@ -81,13 +81,13 @@ internal static partial class GoTypeTable
         }
     }
 
-    // A line that begins with a space goes on with the one before it.
+    // A line that starts with a space continues the previous one.
     private static Dictionary<string, string[]> Lines(string notation)
         => notation.ReplaceLineEndings("\n").Replace("\n ", "", StringComparison.Ordinal).Split('\n')
             .Select(line => line.Split(':', 2))
             .ToDictionary(parts => parts[0], parts => parts[1].Split(',', StringSplitOptions.TrimEntries), StringComparer.Ordinal);
 
-    // HostIP is hostIP, HTTPGet is httpGet, CSI is csi.
+    // HostIP becomes hostIP, HTTPGet httpGet, CSI csi.
     private static string JsonName(string name)
     {
         var capitals = name.TakeWhile(char.IsAsciiLetterUpper).Count();

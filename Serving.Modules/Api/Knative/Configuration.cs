@@ -2,7 +2,7 @@ using Serving.Api.Core;
 
 namespace Serving.Api.Knative;
 
-/// <summary>The latest wanted state of a workload, from which Revisions are stamped (serving.knative.dev/v1 Configuration).</summary>
+/// <summary>The latest desired state of a workload, from which Revisions are created (serving.knative.dev/v1 Configuration).</summary>
 public sealed record Configuration : KnativeObject<ConfigurationStatus>
 {
     public ConfigurationSpec Spec { get; init => field = value ?? new(); } = new();
@@ -14,7 +14,7 @@ public sealed record ConfigurationSpec : Extensible
     public RevisionTemplateSpec Template { get; init => field = value ?? new(); } = new();
 }
 
-/// <summary>Which Revision is the newest, and which the newest that was ready.</summary>
+/// <summary>The names of the newest Revision and of the newest ready one.</summary>
 public sealed record ConfigurationStatus : KnativeStatus
 {
     public string LatestReadyRevisionName { get; init => field = value ?? ""; } = "";

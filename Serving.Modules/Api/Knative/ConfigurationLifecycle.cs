@@ -1,6 +1,6 @@
 namespace Serving.Api.Knative;
 
-/// <summary>The state machine of a Configuration's condition.</summary>
+/// <summary>The conditions of a Configuration.</summary>
 public static class ConfigurationLifecycle
 {
     public const string Ready = "Ready";
@@ -8,11 +8,11 @@ public static class ConfigurationLifecycle
     /// <summary>The conditions of a Configuration.</summary>
     public static ConditionSet Conditions { get; } = new(Ready);
 
-    /// <summary>Whether the latest specification was seen and its Revision is ready.</summary>
+    /// <summary>Whether the status is of the newest generation and Ready is True.</summary>
     public static bool IsReady(this Configuration configuration)
         => configuration.Status.ObservedGeneration == configuration.Metadata.Generation && Conditions.IsHappy(configuration.Status.Conditions);
 
-    /// <summary>Notes the newest Revision; Ready is Unknown until it is ready.</summary>
+    /// <summary>Records the newest Revision; Ready is Unknown until it is ready.</summary>
     public static ConfigurationStatus SetLatestCreated(this ConfigurationStatus status, string name, DateTimeOffset now)
     {
         var result = status with { LatestCreatedRevisionName = name };
@@ -21,7 +21,7 @@ public static class ConfigurationLifecycle
             : result with { Conditions = Conditions.MarkUnknown(result.Conditions, Ready, "", "", now) };
     }
 
-    /// <summary>Notes the newest Revision that was ready; Ready is True when it is the newest of all.</summary>
+    /// <summary>Records the newest ready Revision; Ready becomes True when it is the newest of all.</summary>
     public static ConfigurationStatus SetLatestReady(this ConfigurationStatus status, string name, DateTimeOffset now)
     {
         var result = status with { LatestReadyRevisionName = name };
@@ -30,7 +30,7 @@ public static class ConfigurationLifecycle
             : result;
     }
 
-    /// <summary>The newest Revision waits for something that may still come.</summary>
+    /// <summary>The newest Revision is waiting for something that may still happen.</summary>
     public static ConfigurationStatus MarkLatestCreatedWaiting(this ConfigurationStatus status, string name, string message, DateTimeOffset now)
         => status with { Conditions = Conditions.MarkUnknown(status.Conditions, Ready, "RevisionWaiting", $"Revision \"{name}\" waits: {message}", now) };
 
@@ -42,7 +42,7 @@ public static class ConfigurationLifecycle
     public static ConfigurationStatus MarkRevisionCreationFailed(this ConfigurationStatus status, string message, DateTimeOffset now)
         => status.Failed("RevisionFailed", $"Revision creation failed with message: {message.TrimEnd('.')}.", now);
 
-    /// <summary>The newest Revision that was ready is gone.</summary>
+    /// <summary>The newest ready Revision was deleted.</summary>
     public static ConfigurationStatus MarkLatestReadyDeleted(this ConfigurationStatus status, DateTimeOffset now)
         => status.Failed("RevisionDeleted", $"Revision \"{status.LatestReadyRevisionName}\" was deleted.", now);
 

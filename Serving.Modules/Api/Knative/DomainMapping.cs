@@ -2,13 +2,13 @@ using Serving.Api.Core;
 
 namespace Serving.Api.Knative;
 
-/// <summary>Maps a domain of the user's own to an addressable object (serving.knative.dev/v1beta1 DomainMapping).</summary>
+/// <summary>Maps a custom domain to an addressable object (serving.knative.dev/v1beta1 DomainMapping).</summary>
 public sealed record DomainMapping : KnativeObject<DomainMappingStatus>
 {
     public DomainMappingSpec Spec { get; init => field = value ?? new(); } = new();
 }
 
-/// <summary>What the domain points to.</summary>
+/// <summary>The target of the domain.</summary>
 public sealed record DomainMappingSpec : Extensible
 {
     [RequiredField]
@@ -16,14 +16,14 @@ public sealed record DomainMappingSpec : Extensible
     public SecretTls? Tls { get; init; }
 }
 
-/// <summary>The certificate to use, by the name of its Secret.</summary>
+/// <summary>The Secret of a user-provided certificate.</summary>
 public sealed record SecretTls : Extensible
 {
     [RequiredField]
     public string SecretName { get; init => field = value ?? ""; } = "";
 }
 
-/// <summary>Where the mapping can be called.</summary>
+/// <summary>The address of the mapping.</summary>
 public sealed record DomainMappingStatus : KnativeStatus, IRoutedStatus
 {
     static ConditionSet IRoutedStatus.Set => DomainMappingLifecycle.Conditions;

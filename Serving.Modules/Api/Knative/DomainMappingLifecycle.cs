@@ -1,6 +1,6 @@
 namespace Serving.Api.Knative;
 
-/// <summary>The state machine of a DomainMapping's conditions.</summary>
+/// <summary>The conditions of a DomainMapping.</summary>
 public static class DomainMappingLifecycle
 {
     public const string Ready = "Ready";
@@ -9,7 +9,7 @@ public static class DomainMappingLifecycle
     public const string IngressReady = IngressConditions.IngressReady;
     public const string CertificateProvisioned = IngressConditions.CertificateProvisioned;
 
-    /// <summary>Why no certificate is made: the mapping names a Secret.</summary>
+    /// <summary>Why no certificate is issued: the mapping names a Secret.</summary>
     public const string CertificateProvidedExternally = "TLS certificate was provided externally";
 
     /// <summary>The conditions of a DomainMapping.</summary>
@@ -30,7 +30,7 @@ public static class DomainMappingLifecycle
         => status.False(
             DomainClaimed, "DomainAlreadyClaimed", $"The domain name is already in use by another DomainMapping{ConditionSet.Detail(holder, ". ")}", now);
 
-    /// <summary>Nobody has claimed the domain, and claims are not made automatically.</summary>
+    /// <summary>The domain has no claim, and claims are not created automatically.</summary>
     public static DomainMappingStatus MarkDomainClaimMissing(this DomainMappingStatus status, string domain, string ns, DateTimeOffset now)
         => status.False(
             DomainClaimed,

@@ -3,25 +3,25 @@ using Serving.Api.Networking;
 
 namespace Serving.Api.Knative;
 
-/// <summary>The status of a kind that an Ingress, and a certificate for it, lead traffic to.</summary>
+/// <summary>The status of a kind that is routed by an Ingress with a certificate.</summary>
 public interface IRoutedStatus
 {
     /// <summary>The conditions of the kind.</summary>
     internal static abstract ConditionSet Set { get; }
 }
 
-/// <summary>The conditions that Route and DomainMapping share, in the same words.</summary>
+/// <summary>The conditions shared by Route and DomainMapping.</summary>
 public static class IngressConditions
 {
     public const string IngressReady = "IngressReady";
     public const string CertificateProvisioned = "CertificateProvisioned";
 
-    /// <summary>An Ingress of that name belongs to somebody else.</summary>
+    /// <summary>An Ingress with that name exists that we do not own.</summary>
     public static TStatus MarkIngressNotOwned<TStatus>(this TStatus status, string name, DateTimeOffset now, string holder = "")
         where TStatus : KnativeStatus, IRoutedStatus
         => status.MarkIngressFailed("NotOwned", $"There is an existing Ingress \"{name}\" that we do not own.{ConditionSet.Detail(holder)}", now);
 
-    /// <summary>What leads traffic to the object cannot be had.</summary>
+    /// <summary>The Ingress failed.</summary>
     public static TStatus MarkIngressFailed<TStatus>(this TStatus status, string reason, string message, DateTimeOffset now)
         where TStatus : KnativeStatus, IRoutedStatus
         => status.False(IngressReady, reason, message, now);
@@ -30,7 +30,7 @@ public static class IngressConditions
         where TStatus : KnativeStatus, IRoutedStatus
         => status.Unknown(IngressReady, "IngressNotConfigured", "Ingress has not yet been reconciled.", now);
 
-    /// <summary>Takes over whether the Ingress is ready.</summary>
+    /// <summary>Copies the readiness of the Ingress.</summary>
     public static TStatus PropagateIngress<TStatus>(this TStatus status, IngressStatus ingress, DateTimeOffset now)
         where TStatus : KnativeStatus, IRoutedStatus
     {
@@ -57,7 +57,7 @@ public static class IngressConditions
         where TStatus : KnativeStatus, IRoutedStatus
         => status.False(CertificateProvisioned, "CertificateNotOwned", $"There is an existing certificate {name} that we don't own.{ConditionSet.Detail(holder)}", now);
 
-    /// <summary>The certificate is not there yet; until then plain HTTP is served.</summary>
+    /// <summary>The certificate is not ready; until then plain HTTP is served.</summary>
     public static TStatus MarkHttpDowngrade<TStatus>(this TStatus status, string name, DateTimeOffset now)
         where TStatus : KnativeStatus, IRoutedStatus
         => status.TrueWithReason(CertificateProvisioned, "HTTPDowngrade", $"Certificate {name} is not ready downgrade HTTP.", now);

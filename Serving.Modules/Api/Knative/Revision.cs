@@ -8,30 +8,30 @@ public sealed record Revision : KnativeObject<RevisionStatus>
     public RevisionSpec Spec { get; init => field = value ?? new(); } = new();
 }
 
-/// <summary>What a Configuration stamps Revisions from.</summary>
+/// <summary>The template of Revisions.</summary>
 public sealed record RevisionTemplateSpec : Extensible
 {
     public ObjectMeta Metadata { get; init => field = value ?? new(); } = new();
     public RevisionSpec Spec { get; init => field = value ?? new(); } = new();
 }
 
-/// <summary>A pod specification with Knative's own fields beside it.</summary>
+/// <summary>A pod specification with Knative's own fields.</summary>
 public sealed record RevisionSpec : PodSpec
 {
-    /// <summary>Requests in flight a pod takes at once; 0 means no limit.</summary>
+    /// <summary>Maximum number of concurrent requests per pod; 0 means no limit.</summary>
     public long? ContainerConcurrency { get; init; }
 
-    /// <summary>Seconds within which a request must be answered whole.</summary>
+    /// <summary>Seconds within which the response must be complete.</summary>
     public long? TimeoutSeconds { get; init; }
 
     /// <summary>Seconds within which the response must start.</summary>
     public long? ResponseStartTimeoutSeconds { get; init; }
 
-    /// <summary>Seconds without a byte after which a response is cut.</summary>
+    /// <summary>Seconds without a byte after which a response is aborted.</summary>
     public long? IdleTimeoutSeconds { get; init; }
 }
 
-/// <summary>What became of a Revision.</summary>
+/// <summary>The status of a Revision.</summary>
 public sealed record RevisionStatus : KnativeStatus
 {
     public string LogUrl { get; init => field = value ?? ""; } = "";

@@ -3,7 +3,7 @@ using Serving.Api.Core;
 
 namespace Serving.Api.Knative;
 
-/// <summary>The state machine of a Revision's conditions. <c>Active</c> only informs: a Revision at zero pods is ready.</summary>
+/// <summary>The conditions of a Revision. <c>Active</c> is informational: a Revision at zero pods is ready.</summary>
 public static class RevisionLifecycle
 {
     public const string Ready = "Ready";
@@ -11,22 +11,22 @@ public static class RevisionLifecycle
     public const string ContainerHealthy = "ContainerHealthy";
     public const string Active = "Active";
 
-    /// <summary>The image cannot be had.</summary>
+    /// <summary>The image cannot be resolved or pulled.</summary>
     public const string ContainerMissing = "ContainerMissing";
 
-    /// <summary>Digests of images are being looked up.</summary>
+    /// <summary>Image digests are being resolved.</summary>
     public const string ResolvingDigests = "ResolvingDigests";
 
-    /// <summary>Work is under way.</summary>
+    /// <summary>The Deployment is progressing.</summary>
     public const string Deploying = "Deploying";
 
-    /// <summary>A child of that name belongs to somebody else.</summary>
+    /// <summary>A child with that name exists that we do not own.</summary>
     public const string NotOwned = "NotOwned";
 
-    /// <summary>It took too long.</summary>
+    /// <summary>The progress deadline was exceeded.</summary>
     public const string ProgressDeadlineExceeded = "ProgressDeadlineExceeded";
 
-    /// <summary>The containers run without being ready.</summary>
+    /// <summary>The containers are running but not ready.</summary>
     public const string ContainerNotReady = "ContainerNotReady";
 
     private const string ScaleTargetInitialized = "ScaleTargetInitialized";
@@ -36,7 +36,7 @@ public static class RevisionLifecycle
     /// <summary>The conditions of a Revision.</summary>
     public static ConditionSet Conditions { get; } = new(Ready, ResourcesAvailable, ContainerHealthy);
 
-    /// <summary>Whether the latest specification was seen and can take traffic.</summary>
+    /// <summary>Whether the status is of the newest generation and Ready is True.</summary>
     public static bool IsReady(this Revision revision)
         => revision.Status.ObservedGeneration == revision.Metadata.Generation && Conditions.IsHappy(revision.Status.Conditions);
 
@@ -64,26 +64,26 @@ public static class RevisionLifecycle
     public static RevisionStatus MarkResourcesAvailableUnknown(this RevisionStatus status, string reason, string message, DateTimeOffset now)
         => status.Unknown(ResourcesAvailable, reason, message, now);
 
-    /// <summary>A child of that kind and name belongs to somebody else.</summary>
+    /// <summary>A child of that kind and name exists that we do not own.</summary>
     public static RevisionStatus MarkResourceNotOwned(this RevisionStatus status, string kind, string name, DateTimeOffset now, string holder = "")
         => status.MarkResourcesAvailableFalse(NotOwned, $"There is an existing {kind} \"{name}\" that we do not own.{ConditionSet.Detail(holder)}", now);
 
-    /// <summary>A user container ended with this exit code and last words.</summary>
+    /// <summary>A user container exited with this code and termination message.</summary>
     public static RevisionStatus MarkContainerExiting(this RevisionStatus status, int exitCode, string message, DateTimeOffset now)
     {
         var words = exitCode == 0 && message.Length == 0 ? "container exited with no error" : message;
         return status.MarkContainerHealthyFalse($"ExitCode{exitCode}", $"Container failed with: {words}", now);
     }
 
-    /// <summary>An init container ended with this exit code and last words.</summary>
+    /// <summary>An init container exited with this code and termination message.</summary>
     public static RevisionStatus MarkInitContainerExiting(this RevisionStatus status, string name, int exitCode, string message, DateTimeOffset now)
         => status.MarkContainerHealthyFalse($"ExitCode{exitCode}", $"Init container \"{name}\" failed with: {message}", now);
 
-    /// <summary>The containers run, but are not ready for requests: that may pass, so it is no failure.</summary>
+    /// <summary>The containers are running but not ready for requests: this may pass, so it is not a failure.</summary>
     public static RevisionStatus MarkContainerNotReady(this RevisionStatus status, string message, DateTimeOffset now)
         => status.MarkContainerHealthyUnknown(ContainerNotReady, message, now);
 
-    /// <summary>Takes over whether the Deployment makes progress.</summary>
+    /// <summary>Copies the progress of the Deployment.</summary>
     public static RevisionStatus PropagateDeployment(this RevisionStatus status, DeploymentStatus? deployment, DateTimeOffset now)
     {
         var ready = ConditionSet.Get(Transform(deployment, now), DeploymentConditions.Happy)!;
@@ -95,7 +95,7 @@ public static class RevisionLifecycle
         };
     }
 
-    /// <summary>Takes over scale and activity. What the Deployment already said to be unavailable stays so.</summary>
+    /// <summary>Copies scale and activity. What the Deployment has marked unavailable stays so.</summary>
     public static RevisionStatus PropagateAutoscaler(this RevisionStatus status, PodAutoscalerStatus autoscaler, DateTimeOffset now)
     {
         var unavailable = ConditionSet.IsFalse(status.Conditions, ResourcesAvailable) || ConditionSet.IsFalse(status.Conditions, ContainerHealthy);
@@ -122,10 +122,10 @@ public static class RevisionLifecycle
             case ConditionStatus.True:
                 return result.MarkActiveTrue(now);
             case ConditionStatus.False when ready.Reason is NotOwned or "FailedCreate":
-                // Nothing leads to its pods: that is no pause.
+                // Requests cannot reach its pods: it is not merely idle.
                 return (unavailable ? result : result.MarkResourcesAvailableFalse(ready.Reason, ready.Message, now)).MarkActiveFalse(ready.Reason, ready.Message, now);
             case ConditionStatus.False:
-                // At zero pods without ever having had the initial ones: it never got going within its deadline.
+                // At zero pods without having reached the initial scale: it did not start within its deadline.
                 if (!initialized && !unavailable && autoscaler.ServiceName.Length > 0)
                 {
                     result = result.MarkResourcesAvailableFalse(ProgressDeadlineExceeded, "Initial scale was never achieved" + ConditionSet.Detail(NotReadyYet(result), ": "), now);
@@ -165,7 +165,7 @@ public static class RevisionLifecycle
         return conditions;
     }
 
-    /// <summary>What the Revision waits for in plain words, or empty.</summary>
+    /// <summary>What the Revision is waiting for, or empty.</summary>
     public static string NotReadyYet(this RevisionStatus status)
         => ConditionSet.Get(status.Conditions, ContainerHealthy) is { Status: ConditionStatus.Unknown, Reason: ContainerNotReady } waiting ? waiting.Message : "";
 

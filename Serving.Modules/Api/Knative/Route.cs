@@ -8,13 +8,13 @@ public sealed record Route : KnativeObject<RouteStatus>
     public RouteSpec Spec { get; init => field = value ?? new(); } = new();
 }
 
-/// <summary>Where the traffic should go.</summary>
+/// <summary>The desired traffic targets.</summary>
 public sealed record RouteSpec : Extensible
 {
     public IReadOnlyList<TrafficTarget> Traffic { get; init => field = value ?? []; } = [];
 }
 
-/// <summary>Where the traffic goes, and at which address it arrives.</summary>
+/// <summary>The actual traffic targets, and the addresses of the Route.</summary>
 public sealed record RouteStatus : KnativeStatus, IRoutedStatus
 {
     static ConditionSet IRoutedStatus.Set => RouteLifecycle.Conditions;
@@ -24,7 +24,7 @@ public sealed record RouteStatus : KnativeStatus, IRoutedStatus
     public IReadOnlyList<TrafficTarget> Traffic { get; init => field = value ?? []; } = [];
 }
 
-/// <summary>One share of the traffic.</summary>
+/// <summary>A traffic target.</summary>
 public sealed record TrafficTarget : Extensible
 {
     public string Tag { get; init => field = value ?? ""; } = "";

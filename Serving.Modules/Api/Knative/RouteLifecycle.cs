@@ -2,7 +2,7 @@ using Serving.Api.Networking;
 
 namespace Serving.Api.Knative;
 
-/// <summary>The state machine of a Route's conditions.</summary>
+/// <summary>The conditions of a Route.</summary>
 public static class RouteLifecycle
 {
     public const string Ready = "Ready";
@@ -10,7 +10,7 @@ public static class RouteLifecycle
     public const string IngressReady = IngressConditions.IngressReady;
     public const string CertificateProvisioned = IngressConditions.CertificateProvisioned;
 
-    /// <summary>Why there is no certificate: external domains are not served by TLS.</summary>
+    /// <summary>Why there is no certificate: TLS is disabled for external domains.</summary>
     public const string ExternalDomainTlsNotEnabled = "external-domain-tls is not enabled";
 
     /// <summary>Why there is no certificate: the Route has no external domain.</summary>
@@ -19,11 +19,11 @@ public static class RouteLifecycle
     /// <summary>The conditions of a Route.</summary>
     public static ConditionSet Conditions { get; } = new(Ready, AllTrafficAssigned, IngressReady, CertificateProvisioned);
 
-    /// <summary>Whether the latest specification was seen and is served.</summary>
+    /// <summary>Whether the status is of the newest generation and Ready is True.</summary>
     public static bool IsReady(this Route route)
         => route.Status.ObservedGeneration == route.Metadata.Generation && Conditions.IsHappy(route.Status.Conditions);
 
-    /// <summary>Whether the latest specification was seen and cannot be served.</summary>
+    /// <summary>Whether the status is of the newest generation and Ready is False.</summary>
     public static bool IsFailed(this Route route)
         => route.Status.ObservedGeneration == route.Metadata.Generation && ConditionSet.IsFalse(route.Status.Conditions, Ready);
 
@@ -74,7 +74,7 @@ public static class RouteLifecycle
     public static RouteStatus MarkCertificateProvisionFailed(this RouteStatus status, Certificate certificate, DateTimeOffset now)
         => status.MarkCertificateProvisionFailed(certificate.Metadata.Name, ReasonOf(certificate), now);
 
-    /// <summary>The certificate cannot be had, for this reason.</summary>
+    /// <summary>Provisioning the certificate failed, for this reason.</summary>
     public static RouteStatus MarkCertificateProvisionFailed(this RouteStatus status, string name, string reason, DateTimeOffset now)
         => status.False(CertificateProvisioned, "CertificateProvisionFailed", $"Certificate {name} fails to be provisioned: {reason}", now);
 

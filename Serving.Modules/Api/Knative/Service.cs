@@ -2,7 +2,7 @@ using Serving.Api.Core;
 
 namespace Serving.Api.Knative;
 
-/// <summary>A Knative Service (serving.knative.dev/v1): a Configuration and a Route under one name.</summary>
+/// <summary>A Knative Service (serving.knative.dev/v1): a Configuration and a Route with one name.</summary>
 public sealed record Service : KnativeObject<ServiceStatus>
 {
     public ServiceSpec Spec { get; init => field = value ?? new(); } = new();

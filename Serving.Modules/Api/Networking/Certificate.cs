@@ -2,13 +2,13 @@ using Serving.Api.Core;
 
 namespace Serving.Api.Networking;
 
-/// <summary>Asks for a certificate of some names (networking.internal.knative.dev/v1alpha1 Certificate).</summary>
+/// <summary>Requests a certificate for some DNS names (networking.internal.knative.dev/v1alpha1 Certificate).</summary>
 public sealed record Certificate : KnativeObject<CertificateStatus>
 {
     public CertificateSpec Spec { get; init => field = value ?? new(); } = new();
 }
 
-/// <summary>Names and the Secret to put the certificate in.</summary>
+/// <summary>The names, and the Secret of the certificate.</summary>
 public sealed record CertificateSpec : Extensible
 {
     [RequiredField]
@@ -18,7 +18,7 @@ public sealed record CertificateSpec : Extensible
     public string SecretName { get; init => field = value ?? ""; } = "";
 }
 
-/// <summary>How long it is valid, and open challenges.</summary>
+/// <summary>The expiry of the certificate, and pending challenges.</summary>
 public sealed record CertificateStatus : KnativeStatus
 {
     public DateTimeOffset? NotAfter { get; init; }
@@ -26,7 +26,7 @@ public sealed record CertificateStatus : KnativeStatus
     public IReadOnlyList<Http01Challenge> Http01Challenges { get; init => field = value ?? []; } = [];
 }
 
-/// <summary>A path that must be routed for the authority to check the domain.</summary>
+/// <summary>A path that must be routed so that the issuer can validate the domain.</summary>
 public sealed record Http01Challenge : Extensible
 {
     public string Url { get; init => field = value ?? ""; } = "";
@@ -35,7 +35,7 @@ public sealed record Http01Challenge : Extensible
     public IntOrString ServicePort { get; init; }
 }
 
-/// <summary>Gives a domain to a namespace, cluster-wide (networking.internal.knative.dev/v1alpha1 ClusterDomainClaim).</summary>
+/// <summary>Reserves a domain for a namespace, cluster-wide (networking.internal.knative.dev/v1alpha1 ClusterDomainClaim).</summary>
 public sealed record ClusterDomainClaim : KubernetesObject
 {
     public ClusterDomainClaimSpec Spec { get; init => field = value ?? new(); } = new();

@@ -7,35 +7,35 @@ public static class CertificateLifecycle
 {
     public const string Ready = "Ready";
 
-    /// <summary>Beside Ready: it is about to be replaced, and the authority may ask for challenges meanwhile.</summary>
+    /// <summary>Independent of Ready: the certificate is being renewed, and there may be challenges meanwhile.</summary>
     public const string Renewing = "Renewing";
 
     /// <summary>The set of conditions.</summary>
     public static ConditionSet Conditions { get; } = new(Ready);
 
-    /// <summary>Whether the newest specification is served.</summary>
+    /// <summary>Whether the status is of the newest generation and Ready is True.</summary>
     public static bool IsReady(Certificate certificate) => IsObserved(certificate) && ConditionSet.IsTrue(certificate.Status.Conditions, Ready);
 
-    /// <summary>Whether the newest specification cannot be served.</summary>
+    /// <summary>Whether the status is of the newest generation and Ready is False.</summary>
     public static bool IsFailed(Certificate certificate) => IsObserved(certificate) && ConditionSet.IsFalse(certificate.Status.Conditions, Ready);
 
     public static CertificateStatus Initialize(CertificateStatus status, DateTimeOffset now) => With(status, Conditions.Initialize(Of(status), now));
 
     public static CertificateStatus MarkReady(CertificateStatus status, DateTimeOffset now) => With(status, Conditions.MarkTrue(Of(status), Ready, now));
 
-    /// <summary>It is on its way.</summary>
+    /// <summary>The certificate is being issued.</summary>
     public static CertificateStatus MarkNotReady(CertificateStatus status, string reason, string message, DateTimeOffset now)
         => With(status, Conditions.MarkUnknown(Of(status), Ready, reason, message, now));
 
-    /// <summary>There will be none unless something changes.</summary>
+    /// <summary>Issuing the certificate failed, and needs a change.</summary>
     public static CertificateStatus MarkFailed(CertificateStatus status, string reason, string message, DateTimeOffset now)
         => With(status, Conditions.MarkFalse(Of(status), Ready, reason, message, now));
 
-    /// <summary>Another object has the name of one that is needed.</summary>
+    /// <summary>An object with a name that we need exists but is not ours.</summary>
     public static CertificateStatus MarkResourceNotOwned(CertificateStatus status, string kind, string name, DateTimeOffset now, string holder = "")
         => MarkFailed(status, "NotOwned", $"There is an existing {kind} \"{name}\" that we do not own.{ConditionSet.Detail(holder)}", now);
 
-    /// <summary>It serves as before while the next one is made.</summary>
+    /// <summary>The certificate remains valid while it is renewed.</summary>
     public static CertificateStatus MarkRenewing(CertificateStatus status, DateTimeOffset now)
     {
         var conditions = Of(status);
@@ -48,7 +48,7 @@ public static class CertificateLifecycle
             ]);
     }
 
-    /// <summary>The next one is there.</summary>
+    /// <summary>The renewal is complete.</summary>
     public static CertificateStatus ClearRenewing(CertificateStatus status) => With(status, Conditions.Clear(Of(status), Renewing));
 
     private static bool IsObserved(Certificate certificate)

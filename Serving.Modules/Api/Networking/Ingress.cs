@@ -2,7 +2,7 @@ using Serving.Api.Core;
 
 namespace Serving.Api.Networking;
 
-/// <summary>What a network layer must route (networking.internal.knative.dev/v1alpha1 Ingress).</summary>
+/// <summary>The routing for a network layer (networking.internal.knative.dev/v1alpha1 Ingress).</summary>
 public sealed record Ingress : KnativeObject<IngressStatus>
 {
     public IngressSpec Spec { get; init => field = value ?? new(); } = new();
@@ -18,7 +18,7 @@ public sealed record IngressSpec : Extensible
     public string HttpOption { get; init => field = value ?? ""; } = "";
 }
 
-/// <summary>The certificate of some hosts.</summary>
+/// <summary>The certificate of a list of hosts.</summary>
 public sealed record IngressTls : Extensible
 {
     public IReadOnlyList<string> Hosts { get; init => field = value ?? []; } = [];
@@ -26,7 +26,7 @@ public sealed record IngressTls : Extensible
     public string SecretNamespace { get; init => field = value ?? ""; } = "";
 }
 
-/// <summary>The paths of some hosts.</summary>
+/// <summary>The paths of a list of hosts.</summary>
 public sealed record IngressRule : Extensible
 {
     public IReadOnlyList<string> Hosts { get; init => field = value ?? []; } = [];
@@ -43,7 +43,7 @@ public sealed record HttpIngressRuleValue : Extensible
     public IReadOnlyList<HttpIngressPath> Paths { get; init => field = value ?? []; } = [];
 }
 
-/// <summary>A path prefix with header matches and the backends it goes to.</summary>
+/// <summary>A path prefix and header matches, with their backends.</summary>
 public sealed record HttpIngressPath : Extensible
 {
     public string Path { get; init => field = value ?? ""; } = "";
@@ -54,14 +54,14 @@ public sealed record HttpIngressPath : Extensible
     public IReadOnlyDictionary<string, string> AppendHeaders { get; init => field = value ?? Empty.Map; } = Empty.Map;
 }
 
-/// <summary>How a header must look.</summary>
+/// <summary>The match of a header.</summary>
 public sealed record HeaderMatch : Extensible
 {
     [RequiredField, WrittenWhenEmpty]
     public string Exact { get; init => field = value ?? ""; } = "";
 }
 
-/// <summary>One backend and its share.</summary>
+/// <summary>A backend and its share of the traffic.</summary>
 public sealed record IngressBackendSplit : Extensible
 {
     [RequiredField]
@@ -76,20 +76,20 @@ public sealed record IngressBackendSplit : Extensible
     public IReadOnlyDictionary<string, string> AppendHeaders { get; init => field = value ?? Empty.Map; } = Empty.Map;
 }
 
-/// <summary>At which addresses the Ingress answers.</summary>
+/// <summary>The addresses of the Ingress.</summary>
 public sealed record IngressStatus : KnativeStatus
 {
     public IngressLoadBalancerStatus? PublicLoadBalancer { get; init; }
     public IngressLoadBalancerStatus? PrivateLoadBalancer { get; init; }
 }
 
-/// <summary>Addresses of one side.</summary>
+/// <summary>The addresses of one visibility.</summary>
 public sealed record IngressLoadBalancerStatus : Extensible
 {
     public IReadOnlyList<IngressLoadBalancerAddress> Ingress { get; init => field = value ?? []; } = [];
 }
 
-/// <summary>One address: an IP, a domain, a cluster-internal domain, or the mesh alone.</summary>
+/// <summary>An address: an IP, a domain, a cluster-internal domain, or the mesh only.</summary>
 public sealed record IngressLoadBalancerAddress : Extensible
 {
     public string Ip { get; init => field = value ?? ""; } = "";

@@ -2,7 +2,7 @@ using Serving.Api.Core;
 
 namespace Serving.Api.Networking;
 
-/// <summary>The conditions of an Ingress: Ready when the network is configured and the load balancer answers for it.</summary>
+/// <summary>The conditions of an Ingress: Ready when the network is configured and the load balancer is ready.</summary>
 public static class IngressLifecycle
 {
     public const string Ready = "Ready";
@@ -12,7 +12,7 @@ public static class IngressLifecycle
     /// <summary>The set of conditions.</summary>
     public static ConditionSet Conditions { get; } = new(Ready, NetworkConfigured, LoadBalancerReady);
 
-    /// <summary>Whether the newest specification is routed.</summary>
+    /// <summary>Whether the status is of the newest generation and Ready is True.</summary>
     public static bool IsReady(Ingress ingress)
     {
         ArgumentNullException.ThrowIfNull(ingress);
@@ -25,11 +25,11 @@ public static class IngressLifecycle
     public static IngressStatus MarkNetworkConfigured(IngressStatus status, DateTimeOffset now)
         => With(status, Conditions.MarkTrue(Of(status), NetworkConfigured, now));
 
-    /// <summary>Another object has the name of one that is needed.</summary>
+    /// <summary>An object with a name that we need exists but is not ours.</summary>
     public static IngressStatus MarkResourceNotOwned(IngressStatus status, string kind, string name, DateTimeOffset now)
         => With(status, Conditions.MarkFalse(Of(status), NetworkConfigured, "NotOwned", $"There is an existing {kind} \"{name}\" that we do not own.", now));
 
-    /// <summary>The load balancer routes the Ingress, at these addresses.</summary>
+    /// <summary>The load balancer routes the Ingress at these addresses.</summary>
     public static IngressStatus MarkLoadBalancerReady(
         IngressStatus status,
         IReadOnlyList<IngressLoadBalancerAddress> publicAddresses,

@@ -2,7 +2,7 @@ using Serving.Api.Core;
 
 namespace Serving.Api.Networking;
 
-/// <summary>The Services of a Revision, with the activator in the path or not (networking.internal.knative.dev/v1alpha1 ServerlessService).</summary>
+/// <summary>The Services of a Revision, with or without activators in the path (networking.internal.knative.dev/v1alpha1 ServerlessService).</summary>
 public sealed record ServerlessService : KnativeObject<ServerlessServiceStatus>
 {
     public ServerlessServiceSpec Spec { get; init => field = value ?? new(); } = new();
@@ -11,18 +11,18 @@ public sealed record ServerlessService : KnativeObject<ServerlessServiceStatus>
 /// <summary>Mode and target.</summary>
 public sealed record ServerlessServiceSpec : Extensible
 {
-    /// <summary><c>Serve</c> (pods take the traffic) or <c>Proxy</c> (activators do).</summary>
+    /// <summary><c>Serve</c> (pods get the traffic) or <c>Proxy</c> (activators get it).</summary>
     public string Mode { get; init => field = value ?? ""; } = "";
     [RequiredField]
     public ObjectReference ObjectRef { get; init => field = value ?? new(); } = new();
     [RequiredField]
     public string ProtocolType { get; init => field = value ?? ""; } = "";
 
-    /// <summary>Activators that take the traffic of this Revision; 0 means all.</summary>
+    /// <summary>Number of activators for this Revision; 0 means all.</summary>
     public int NumActivators { get; init; }
 }
 
-/// <summary>Names of the two Services.</summary>
+/// <summary>The names of the two Services.</summary>
 public sealed record ServerlessServiceStatus : KnativeStatus
 {
     public string ServiceName { get; init => field = value ?? ""; } = "";

@@ -3,16 +3,16 @@ using System.Text.Json.Nodes;
 namespace Serving.Api.Schema;
 
 /// <summary>
-/// Generates the custom resource definitions from the records. Invariant: the files in <c>deploy/crds</c> are exactly
-/// what this writes (a test compares them).
+/// Generates the custom resource definitions from the records. Invariant: the files in <c>deploy/crds</c> are exactly this output, which a
+/// test verifies.
 /// </summary>
 public static class CrdGenerator
 {
-    /// <summary>One YAML document per kind, with the name of its file: <c>services.serving.knative.dev.yaml</c>.</summary>
+    /// <summary>One YAML document per kind, with its file name: <c>services.serving.knative.dev.yaml</c>.</summary>
     public static IReadOnlyList<(string FileName, string Yaml)> Generate()
         => [.. CustomKinds.All.Select(kind => ($"{NameOf(kind)}.yaml", YamlText.Of(Definition(kind))))];
 
-    /// <summary>The same definitions as JSON documents, for a server that loads them without going through YAML.</summary>
+    /// <summary>The same definitions as JSON documents, for a server that loads them without YAML.</summary>
     public static IReadOnlyList<JsonObject> Definitions() => [.. CustomKinds.All.Select(Definition)];
 
     private static string NameOf(CustomKind kind) => $"{kind.Resource.Plural}.{kind.Resource.Group}";

@@ -5,7 +5,7 @@ using Serving.Api.Networking;
 
 namespace Serving.Api.Schema;
 
-/// <summary>The kinds that the cluster learns from us.</summary>
+/// <summary>The custom kinds that we define.</summary>
 internal static class CustomKinds
 {
     private static readonly string[] Serving = ["all", "knative", "serving"];

@@ -4,7 +4,7 @@ using Serving.Api.Networking;
 
 namespace Serving.Api.Schema;
 
-/// <summary>The fields of each record that are in the schemas, with their descriptions; the types come from the records.</summary>
+/// <summary>The fields of each record in the schemas, with their descriptions; the types come from the records.</summary>
 internal static partial class FieldRules
 {
     private static readonly Dictionary<Type, Dictionary<string, FieldRule>> Tables =
@@ -35,11 +35,11 @@ internal static partial class FieldRules
         [typeof(Http01Challenge)] = "A URL that the certificate's issuer will ask for, and the Service that must answer.",
     };
 
-    /// <summary>The fields of <paramref name="record"/>, by their wire names.</summary>
+    /// <summary>The fields of <paramref name="record"/>, by wire name.</summary>
     public static IReadOnlyDictionary<string, FieldRule> For(Type record)
         => Tables.TryGetValue(record, out var rules) ? rules : throw new InvalidOperationException($"no field rules for {record.Name}");
 
-    /// <summary>What the schema says of an entry of a list or map of <paramref name="record"/>, or null.</summary>
+    /// <summary>The schema of an entry of a list or map of <paramref name="record"/>, or null.</summary>
     public static FieldRule? EntryOf(Type record) => Entries.GetValueOrDefault(record);
 
     private static Dictionary<string, FieldRule> Kind(FieldRule spec, FieldRule? status = null)

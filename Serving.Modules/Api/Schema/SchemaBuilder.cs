@@ -6,8 +6,8 @@ using Serving.Api.Core;
 namespace Serving.Api.Schema;
 
 /// <summary>
-/// Builds the structural schema of a record: the types from its JSON metadata, so that schema and reader cannot drift;
-/// the rest from <see cref="FieldRules"/>.
+/// Builds the structural schema of a record: the types from its JSON metadata, so that schema and serializer cannot diverge; the rest from
+/// <see cref="FieldRules"/>.
 /// </summary>
 internal static class SchemaBuilder
 {
@@ -32,7 +32,7 @@ internal static class SchemaBuilder
         ("name", "Name of the object."),
         ("namespace", "Namespace of the object; must be the mapping's own."));
 
-    /// <summary>A reference to an object that is scaled.</summary>
+    /// <summary>A reference to a scale target.</summary>
     internal static JsonObject ScaleTargetShape()
     {
         var schema = Reference([], ("apiVersion", "API version of the object."), ("kind", "Kind of the object."), ("name", "Name of the object."));

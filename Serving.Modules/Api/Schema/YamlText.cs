@@ -5,10 +5,10 @@ using System.Text.RegularExpressions;
 
 namespace Serving.Api.Schema;
 
-/// <summary>Writes JSON as block-style YAML. A scalar that could be read as anything but the string it is gets quoted.</summary>
+/// <summary>Writes JSON as block-style YAML. A string that YAML could read as another type is quoted.</summary>
 internal static partial class YamlText
 {
-    /// <summary>The document, ending with a line break.</summary>
+    /// <summary>The document, with a trailing line break.</summary>
     public static string Of(JsonNode document)
     {
         var text = new StringBuilder();

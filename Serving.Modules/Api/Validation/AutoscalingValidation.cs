@@ -3,14 +3,14 @@ using Serving.Api.WellKnown;
 
 namespace Serving.Api.Validation;
 
-/// <summary>Checks the annotations of autoscaling. Paths are the keys as they were spelled.</summary>
+/// <summary>Validates autoscaling annotations. Paths are the keys as written.</summary>
 public static class AutoscalingValidation
 {
     private static readonly GoDuration ShortestWindow = GoDuration.OfSeconds(6);
     private static readonly GoDuration LongestWindow = GoDuration.OfSeconds(3600);
     private static readonly string[] Algorithms = ["linear", "weighted-exponential", "weightedExponential"];
 
-    /// <summary>What is wrong with the annotations.</summary>
+    /// <summary>Validates the annotations.</summary>
     public static FieldError Check(IReadOnlyDictionary<string, string> annotations, AutoscalerConfig config)
     {
         ArgumentNullException.ThrowIfNull(annotations);

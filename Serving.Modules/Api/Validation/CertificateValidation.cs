@@ -2,10 +2,10 @@ using Serving.Api.Networking;
 
 namespace Serving.Api.Validation;
 
-/// <summary>Checks Certificates.</summary>
+/// <summary>Validates Certificates.</summary>
 public static class CertificateValidation
 {
-    /// <summary>What is wrong with a Certificate.</summary>
+    /// <summary>Validates a Certificate.</summary>
     public static FieldError Validate(Certificate value, AdmissionContext context)
     {
         ArgumentNullException.ThrowIfNull(value);

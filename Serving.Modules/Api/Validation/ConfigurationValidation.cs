@@ -3,10 +3,10 @@ using Serving.Api.WellKnown;
 
 namespace Serving.Api.Validation;
 
-/// <summary>Checks Configurations.</summary>
+/// <summary>Validates Configurations.</summary>
 public static class ConfigurationValidation
 {
-    /// <summary>What is wrong with a Configuration; <paramref name="old"/> is what it replaces, null for a new one.</summary>
+    /// <summary>Validates a Configuration; <paramref name="old"/> is the previous version, null on create.</summary>
     public static FieldError Validate(Configuration value, Configuration? old, AdmissionContext context)
     {
         ArgumentNullException.ThrowIfNull(value);
@@ -24,7 +24,7 @@ public static class ConfigurationValidation
             return errors;
         }
 
-        // The controller writes those that a Service owns, so their creator is not a user's.
+        // The controller writes those owned by a Service, so their creator is not a user.
         if (value.Metadata.OwnerReferences.Count == 0)
         {
             errors += MetadataValidation.CreatorAndModifier(old.Metadata, value.Metadata, ApiEquality.MeanSame(old.Spec, value.Spec)).Via("metadata.annotations");

@@ -4,26 +4,26 @@ using Serving.Api.WellKnown;
 
 namespace Serving.Api.Validation;
 
-/// <summary>What a container is for.</summary>
+/// <summary>The role of a container.</summary>
 internal enum ContainerRole
 {
-    /// <summary>It is the only one.</summary>
+    /// <summary>The only container.</summary>
     Only,
 
-    /// <summary>It takes the requests, beside others.</summary>
+    /// <summary>The serving container, among several.</summary>
     User,
 
-    /// <summary>It stands beside the one that takes the requests.</summary>
+    /// <summary>A sidecar of the serving container.</summary>
     Sidecar,
 
-    /// <summary>It runs before the others.</summary>
+    /// <summary>An init container.</summary>
     Init,
 }
 
-/// <summary>What the check of a container needs beside the container.</summary>
+/// <summary>What the validation of a container needs in addition to the container.</summary>
 internal sealed record ContainerScope(ContainerRole Role, IReadOnlyDictionary<string, Volume> Volumes, FeaturesConfig Features);
 
-/// <summary>Checks containers; paths are those inside the container.</summary>
+/// <summary>Validates containers; paths are relative to the container.</summary>
 internal static class ContainerValidation
 {
     private const string ReservedName = "queue-proxy";
@@ -41,14 +41,14 @@ internal static class ContainerValidation
         "securityContext", "startupProbe", "terminationMessagePath", "terminationMessagePolicy", "volumeMounts",
     ];
 
-    /// <summary>The container that takes the requests.</summary>
+    /// <summary>Validates the serving container.</summary>
     public static FieldError User(Container container, ContainerPort port, ContainerScope scope)
         => ProbeValidation.Check(container.LivenessProbe, port).Via("livenessProbe")
             + ProbeValidation.CheckReadiness(container.ReadinessProbe, port).Via("readinessProbe")
             + ProbeValidation.Check(container.StartupProbe, port).Via("startupProbe")
             + Common(container, scope);
 
-    /// <summary>A container without a port, beside the one that takes the requests.</summary>
+    /// <summary>Validates a sidecar, which has no port.</summary>
     public static FieldError Sidecar(Container container, ContainerScope scope)
         => (scope.Features.MultiContainerProbing == FeatureFlag.Enabled
             ? ProbeValidation.Check(container.LivenessProbe, null).Via("livenessProbe")
@@ -59,7 +59,7 @@ internal static class ContainerValidation
                 + ProbeValidation.CheckAbsent(container.StartupProbe).Via("startupProbe"))
             + Common(container, scope);
 
-    /// <summary>A container that runs before the others.</summary>
+    /// <summary>Validates an init container.</summary>
     public static FieldError Init(Container container, ContainerScope scope)
     {
         (bool IsSet, string Field)[] refused =
@@ -104,7 +104,7 @@ internal static class ContainerValidation
 
     private static FieldError Variable(EnvVar variable, ContainerScope scope)
     {
-        // Only the container that takes the requests gets a PORT from us.
+        // Only the serving container gets the variable PORT.
         var reserved = scope.Role is ContainerRole.Sidecar or ContainerRole.Init ? ReservedVariables.Skip(1) : ReservedVariables;
         var errors = FieldMask.Check(variable, "name", "value", "valueFrom");
         errors += variable.Name.Length == 0 ? FieldError.Missing("name")
@@ -122,13 +122,12 @@ internal static class ContainerValidation
         var prefixes = 0;
         for (var i = 0; i < sources.Count; i++)
         {
-            // Each prefix lengthens every path before it; the rest is told once these are mended.
+            // Each prefix lengthens every previous path; further errors are reported once these are fixed.
             if (!errors.IsEmpty && ++prefixes > PodSpecValidation.MostPrefixes) break;
             var source = sources[i];
             errors += FieldMask.Check(source, "prefix", "configMapRef", "secretRef").ViaIndex(i);
 
-            // The reference prefixes a source's place to all that was found before it, and names none in what follows:
-            // clients match on the text as it is.
+            // The reference adds the path of a source to all previous errors, and none to the following ones: clients match on the text as it is.
             if (source.SecretRef is not null)
             {
                 errors = (errors + FieldMask.Check(source.SecretRef, "name", "optional")).ViaIndex("secretRef", i);

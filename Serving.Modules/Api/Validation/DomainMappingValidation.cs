@@ -3,10 +3,10 @@ using Serving.Api.Knative;
 
 namespace Serving.Api.Validation;
 
-/// <summary>Checks DomainMappings.</summary>
+/// <summary>Validates DomainMappings.</summary>
 public static class DomainMappingValidation
 {
-    /// <summary>What is wrong with a DomainMapping; <paramref name="old"/> is what it replaces, null for a new one.</summary>
+    /// <summary>Validates a DomainMapping; <paramref name="old"/> is the previous version, null on create.</summary>
     public static FieldError Validate(DomainMapping value, DomainMapping? old, AdmissionContext context)
     {
         ArgumentNullException.ThrowIfNull(value);

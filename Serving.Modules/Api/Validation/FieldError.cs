@@ -2,23 +2,23 @@ using System.Globalization;
 
 namespace Serving.Api.Validation;
 
-/// <summary>How bad a finding is.</summary>
+/// <summary>The severity of a finding.</summary>
 public enum FieldErrorLevel
 {
-    /// <summary>The document is refused.</summary>
+    /// <summary>The document is rejected.</summary>
     Error,
 
-    /// <summary>The document is accepted, and the client is told.</summary>
+    /// <summary>The document is accepted with a warning.</summary>
     Warning,
 }
 
 /// <summary>
-/// What is wrong with a document, and where: any number of findings, none when it is fine. Immutable; the rules of paths
-/// and the printed form are those of knative.dev/pkg/apis FieldError, which clients match on.
+/// Validation errors with their paths; empty when the document is valid. Immutable. The rules of paths and the printed form are those of
+/// knative.dev/pkg/apis FieldError, which clients match on.
 /// </summary>
 public sealed class FieldError
 {
-    // Both halves of a sum are kept as they are, so that to add one finding to many does not copy the many.
+    // Both operands of a sum are kept by reference, so that adding one finding to many does not copy them.
     private readonly IReadOnlyList<Finding> own;
     private readonly (FieldError Left, FieldError Right)? halves;
 
@@ -30,13 +30,13 @@ public sealed class FieldError
         halves = (left, right);
     }
 
-    /// <summary>Nothing is wrong.</summary>
+    /// <summary>No errors.</summary>
     public static FieldError None { get; } = new([]);
 
-    /// <summary>Whether nothing is wrong.</summary>
+    /// <summary>Whether there are no errors.</summary>
     public bool IsEmpty => own.Count == 0 && halves is null;
 
-    /// <summary>The findings as they are printed: those of one message and details merged, paths sorted, sorted by message.</summary>
+    /// <summary>The findings as printed: those with the same message and details merged, paths sorted, sorted by message.</summary>
     public IReadOnlyList<Finding> Findings =>
     [
         .. All()
@@ -46,7 +46,7 @@ public sealed class FieldError
             .OrderBy(f => f.Message, StringComparer.Ordinal).ThenBy(f => f.Details, StringComparer.Ordinal).ThenBy(f => f.Level),
     ];
 
-    /// <summary>Both documents' findings.</summary>
+    /// <summary>Combines the findings of both.</summary>
     public static FieldError operator +(FieldError left, FieldError right)
     {
         ArgumentNullException.ThrowIfNull(left);
@@ -54,13 +54,13 @@ public sealed class FieldError
         return left.IsEmpty ? right : right.IsEmpty ? left : new(left, right);
     }
 
-    /// <summary>The findings of both.</summary>
+    /// <summary>Combines the findings of both.</summary>
     public static FieldError Add(FieldError left, FieldError right) => left + right;
 
-    /// <summary>Something that no other wording fits.</summary>
+    /// <summary>An error with a free-form message.</summary>
     public static FieldError Generic(string message, params string[] paths) => Of(message, "", paths);
 
-    /// <summary>Something that no other wording fits, with a longer explanation.</summary>
+    /// <summary>An error with a free-form message and details.</summary>
     public static FieldError WithDetails(string message, string details, params string[] paths) => Of(message, details, paths);
 
     /// <summary><c>missing field(s)</c>.</summary>
@@ -86,29 +86,29 @@ public sealed class FieldError
     public static FieldError OutOfBounds(object value, object lower, object upper, string path)
         => Of(string.Create(CultureInfo.InvariantCulture, $"expected {lower} <= {value} <= {upper}"), "", path);
 
-    /// <summary>The findings as seen from the owner of <paramref name="field"/>, in which they were found.</summary>
+    /// <summary>Prefixes the paths with <paramref name="field"/>.</summary>
     public FieldError Via(string field)
         => IsEmpty ? this : new([.. All().Select(f => f with { Paths = [.. f.Paths.Select(p => Join(field, p))] })]);
 
-    /// <summary>The findings as seen from a list whose entry they were found in.</summary>
+    /// <summary>Prefixes the paths with the index of a list entry.</summary>
     public FieldError ViaIndex(int index) => Via(string.Create(CultureInfo.InvariantCulture, $"[{index}]"));
 
-    /// <summary>The findings as seen from the owner of the list <paramref name="field"/>.</summary>
+    /// <summary>Prefixes the paths with the list <paramref name="field"/> and the index of its entry.</summary>
     public FieldError ViaIndex(string field, int index) => ViaIndex(index).Via(field);
 
-    /// <summary>The findings as seen from a map whose value they were found in.</summary>
+    /// <summary>Prefixes the paths with the key of a map entry.</summary>
     public FieldError ViaKey(string key) => Via($"[{key}]");
 
-    /// <summary>The findings, all of one level.</summary>
+    /// <summary>The findings with their severity changed to one level.</summary>
     public FieldError At(FieldErrorLevel level) => new([.. All().Select(f => f with { Level = level })]);
 
-    /// <summary>Those of one level.</summary>
+    /// <summary>The findings of one level.</summary>
     public FieldError Only(FieldErrorLevel level) => new([.. All().Where(f => f.Level == level)]);
 
-    /// <summary>One finding a line: the message, the paths, and the details on lines of their own.</summary>
+    /// <summary>One finding per line: the message, the paths, and the details on separate lines.</summary>
     public override string ToString() => string.Join('\n', Findings);
 
-    // In the order in which they were found. A sum of many leans to the left as deep as there are many, so no recursion.
+    // In the order in which they were found. A sum of many is a left-deep tree, so this is not recursive.
     private List<Finding> All()
     {
         var all = new List<Finding>();
@@ -128,7 +128,7 @@ public sealed class FieldError
 
     private static FieldError Of(string message, string details, params string[] paths) => new([new(message, [.. paths.Select(p => Join("", p))], details, FieldErrorLevel.Error)]);
 
-    // A path is split at dots, empty parts vanish, and an index or key sticks to what is before it: foo.[0].bar is foo[0].bar.
+    // A path is split at dots, empty parts are dropped, and an index or key is attached to the part before it: foo.[0].bar becomes foo[0].bar.
     private static string Join(string prefix, string path)
     {
         if (prefix.Length == 0 && !path.Contains('[', StringComparison.Ordinal))
@@ -152,10 +152,10 @@ public sealed class FieldError
         return string.Join('.', parts);
     }
 
-    /// <summary>One thing that is wrong, at one or more places.</summary>
+    /// <summary>An error at one or more paths.</summary>
     public sealed record Finding(string Message, IReadOnlyList<string> Paths, string Details, FieldErrorLevel Level)
     {
-        /// <summary>The message, the paths, and the details on lines of their own.</summary>
+        /// <summary>The message, the paths, and the details on separate lines.</summary>
         public override string ToString()
             => Details.Length == 0 ? $"{Message}: {string.Join(", ", Paths)}" : $"{Message}: {string.Join(", ", Paths)}\n{Details}";
     }

@@ -2,10 +2,10 @@ using System.Text.Json;
 
 namespace Serving.Api.Validation;
 
-/// <summary>Finds the fields of a document that are set but not open to users.</summary>
+/// <summary>Finds fields that are set but not allowed for users.</summary>
 internal static class FieldMask
 {
-    /// <summary>Fields that count as set when they are false or 0, because that is a choice there.</summary>
+    /// <summary>Fields that count as set when they are false or 0, because these are meaningful there.</summary>
     private static readonly HashSet<string> Choices = new(StringComparer.Ordinal)
     {
         "shareProcessNamespace", "automountServiceAccountToken", "hostUsers", "setHostnameAsFQDN", "privileged", "priority",

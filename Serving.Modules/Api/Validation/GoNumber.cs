@@ -4,23 +4,23 @@ using System.Text.RegularExpressions;
 
 namespace Serving.Api.Validation;
 
-/// <summary>What came of reading a number.</summary>
+/// <summary>The result of parsing a number.</summary>
 public enum GoNumberResult
 {
-    /// <summary>It is a number within the range.</summary>
+    /// <summary>A number within the range.</summary>
     Fine,
 
-    /// <summary>It is no number.</summary>
+    /// <summary>Not a number.</summary>
     Malformed,
 
-    /// <summary>It is a number beyond the range.</summary>
+    /// <summary>A number out of range.</summary>
     OutOfRange,
 }
 
-/// <summary>Reads numbers as strictly as Go's strconv package does: no spaces, no separators, but <c>inf</c>, <c>nan</c> and hexadecimal fractions.</summary>
+/// <summary>Parses numbers as strictly as Go's strconv package: no spaces, no separators, but <c>inf</c>, <c>nan</c> and hexadecimal fractions.</summary>
 public static partial class GoNumber
 {
-    /// <summary>A decimal integer between <paramref name="least"/> and <paramref name="most"/>; <paramref name="value"/> is 0 unless the result is fine.</summary>
+    /// <summary>Parses a decimal integer between <paramref name="least"/> and <paramref name="most"/>; <paramref name="value"/> is 0 on failure.</summary>
     public static GoNumberResult ParseInt(string text, long least, long most, out long value)
     {
         value = 0;
@@ -39,7 +39,7 @@ public static partial class GoNumber
         return GoNumberResult.Fine;
     }
 
-    /// <summary>A floating-point number; false when it is none or is too large for one.</summary>
+    /// <summary>Parses a floating-point number; false when it is invalid or out of range.</summary>
     public static bool TryParseFloat(string text, out double value)
     {
         value = 0;

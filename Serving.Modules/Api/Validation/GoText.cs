@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Serving.Api.Validation;
 
-/// <summary>Prints values as Go's fmt package does, because messages that clients match on contain them.</summary>
+/// <summary>Formats values like Go's fmt package, because clients match on messages that contain them.</summary>
 internal static class GoText
 {
     /// <summary><c>%q</c> of a string.</summary>
@@ -43,7 +43,7 @@ internal static class GoText
             : Math.Abs(value) is >= 1e15 and < 1e21 ? value.ToString("F0", CultureInfo.InvariantCulture)
             : value.ToString("R", CultureInfo.InvariantCulture).Replace('E', 'e');
 
-    // Letters, marks, numbers, punctuation, symbols, and the space itself.
+    // Letters, marks, numbers, punctuation, symbols, and the space.
     private static bool IsPrinted(Rune rune) => rune.Value == ' ' || Rune.GetUnicodeCategory(rune) is not (
         UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.Surrogate or UnicodeCategory.PrivateUse or UnicodeCategory.OtherNotAssigned
         or UnicodeCategory.SpaceSeparator or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator);

@@ -2,13 +2,13 @@ using System.Buffers;
 
 namespace Serving.Api.Validation;
 
-/// <summary>Whether a text can name a container image: an optional registry, a repository, and a tag or a digest.</summary>
+/// <summary>Validates container image references: an optional registry, a repository, and a tag or a digest.</summary>
 public static class ImageReference
 {
     private const string DigestPrefix = "sha256:";
     private static readonly SearchValues<char> Hex = SearchValues.Create("0123456789abcdef");
 
-    /// <summary>Whether <paramref name="image"/> can name an image.</summary>
+    /// <summary>Whether <paramref name="image"/> is a valid image reference.</summary>
     public static bool IsValid(string image) => IsTagged(image) || IsDigest(image);
 
     private static bool IsDigest(string image)
@@ -43,7 +43,7 @@ public static class ImageReference
             && IsAuthority(registry);
     }
 
-    // A host with an optional port, as in a URL.
+    // A host with an optional port.
     private static bool IsAuthority(string registry)
     {
         if (registry.Length == 0)

@@ -3,10 +3,10 @@ using Serving.Api.Networking;
 
 namespace Serving.Api.Validation;
 
-/// <summary>Checks Ingresses.</summary>
+/// <summary>Validates Ingresses.</summary>
 public static class IngressValidation
 {
-    /// <summary>What is wrong with an Ingress.</summary>
+    /// <summary>Validates an Ingress.</summary>
     public static FieldError Validate(Ingress value, AdmissionContext context)
     {
         ArgumentNullException.ThrowIfNull(value);
@@ -48,7 +48,7 @@ public static class IngressValidation
             }
         }
 
-        // A backend that stands alone may leave its share out.
+        // A single backend may omit its share.
         var total = path.Splits.Sum(s => s.Percent);
         return total == 100 || (path.Splits.Count == 1 && total == 0)
             ? FieldError.None

@@ -3,14 +3,14 @@ using Serving.Api.WellKnown;
 
 namespace Serving.Api.Validation;
 
-/// <summary>Checks of metadata that several kinds share. Paths are those inside <c>metadata</c>.</summary>
+/// <summary>Validates metadata of several kinds. Paths are relative to <c>metadata</c>.</summary>
 internal static class MetadataValidation
 {
     private static readonly HashSet<string> NetworkingAnnotations = new(
         [.. NetworkingKeys.IngressClass.All, .. NetworkingKeys.CertificateClass.All, .. NetworkingKeys.HttpProtocol.All, .. NetworkingKeys.DisableExternalDomainTls.All],
         StringComparer.Ordinal);
 
-    /// <summary>The name, and that annotations of autoscaling are where they have an effect.</summary>
+    /// <summary>Validates the name, and that autoscaling annotations are where they have an effect.</summary>
     public static FieldError Check(ObjectMeta metadata, bool allowAutoscaling, AdmissionContext context)
         => Name(metadata)
             + Classes(metadata.Annotations).Via("annotations")
@@ -19,8 +19,8 @@ internal static class MetadataValidation
                 : NoAutoscaling(metadata.Annotations).Via("annotations"));
 
     /// <summary>
-    /// The name, and annotations of autoscaling as far as they are new: what an earlier release or configuration took must not keep the
-    /// object's labels and finalizers from being changed.
+    /// Validates the name and new autoscaling annotations: existing ones may have been accepted by an earlier release or configuration, and must
+    /// not block changes of labels and finalizers.
     /// </summary>
     public static FieldError Check(ObjectMeta metadata, ObjectMeta? old, AdmissionContext context)
     {
@@ -31,33 +31,33 @@ internal static class MetadataValidation
             => of.Annotations.Where(a => a.Key.StartsWith(AutoscalingKeys.Group, StringComparison.Ordinal) || a.Key.StartsWith(NetworkingKeys.PublicGroup, StringComparison.Ordinal)).OrderBy(a => a.Key, StringComparer.Ordinal);
     }
 
-    /// <summary>That the names in labels are those of owners, so that nobody else can pass for a child.</summary>
+    /// <summary>Validates that labels which name owners match the owners, so that no other object can pose as a child.</summary>
     public static FieldError OwnedLabel(ObjectMeta metadata, string label, string kind)
         => !metadata.Labels.TryGetValue(label, out var value) || metadata.OwnerReferences.Any(o => o.Kind == kind && o.Name == value)
             ? FieldError.None
             : FieldError.Missing(label).Via("labels");
 
-    /// <summary>Only known annotations of networking.knative.dev, with values that somebody can act on.</summary>
+    /// <summary>Only known annotations of networking.knative.dev with valid values.</summary>
     public static FieldError Networking(IReadOnlyDictionary<string, string> annotations)
         => annotations.Keys
             .Where(k => k.StartsWith(NetworkingKeys.PublicGroup, StringComparison.Ordinal) && !NetworkingAnnotations.Contains(k))
             .Aggregate(Classes(annotations), (errors, key) => errors + FieldError.InvalidKey(key, ""));
 
-    /// <summary>The class of an Ingress or a Certificate is a name: with an empty one nobody serves it.</summary>
+    /// <summary>The class of an Ingress or a Certificate must not be empty: no controller would handle it.</summary>
     public static FieldError Classes(IReadOnlyDictionary<string, string> annotations)
         => ((AnnotationKeys[])[NetworkingKeys.IngressClass, NetworkingKeys.CertificateClass])
             .Select(keys => keys.Find(annotations))
             .Where(found => found is { } annotation && (annotation.Value.Length == 0 || annotation.Value.Any(c => char.IsWhiteSpace(c) || char.IsControl(c))))
             .Aggregate(FieldError.None, (errors, found) => errors + FieldError.Invalid(found!.Value.Value, found.Value.Key));
 
-    /// <summary>Labels that Kubernetes would take. One that it would not is refused only when the child is made that has it.</summary>
+    /// <summary>Labels must be valid in Kubernetes; otherwise they would be rejected only when a child is created.</summary>
     public static FieldError Labels(IReadOnlyDictionary<string, string> labels)
         => labels.Aggregate(FieldError.None, (errors, label) => errors
             + (Names.Qualified(label.Key) is { Count: > 0 } wrong ? FieldError.InvalidKey(label.Key, "", string.Join(", ", wrong))
                 : label.Value.Length > 0 && Names.LabelValue(label.Value) is { Count: > 0 } bad ? FieldError.Invalid(label.Value, label.Key, string.Join(", ", bad))
                 : FieldError.None));
 
-    /// <summary>Keys of annotations that Kubernetes would take.</summary>
+    /// <summary>Annotation keys must be valid in Kubernetes.</summary>
     public static FieldError AnnotationKeys(IReadOnlyDictionary<string, string> annotations)
         => annotations.Keys.Aggregate(FieldError.None, (errors, key) => errors
             + (Names.Qualified(key.ToLowerInvariant()) is { Count: > 0 } wrong ? FieldError.InvalidKey(key, "", string.Join(", ", wrong)) : FieldError.None));
@@ -80,7 +80,7 @@ internal static class MetadataValidation
         return errors;
     }
 
-    /// <summary>A duration in whole seconds that is not negative, nor below <paramref name="least"/> seconds, nor more than 32 bits of seconds.</summary>
+    /// <summary>A duration in whole seconds that is not negative, at least <paramref name="least"/> seconds, and fits 32 bits of seconds.</summary>
     public static FieldError WholeSeconds(KeyValuePair<string, string>? annotation, string name, int least = 0)
     {
         if (annotation is not { Value.Length: > 0 } found)

@@ -2,10 +2,10 @@ using Serving.Api.Autoscaling;
 
 namespace Serving.Api.Validation;
 
-/// <summary>Checks Metrics.</summary>
+/// <summary>Validates Metrics.</summary>
 public static class MetricValidation
 {
-    /// <summary>What is wrong with a Metric; <paramref name="old"/> is what it replaces, null for a new one.</summary>
+    /// <summary>Validates a Metric; <paramref name="old"/> is the previous version, null on create.</summary>
     public static FieldError Validate(Metric value, Metric? old, AdmissionContext context)
     {
         ArgumentNullException.ThrowIfNull(value);

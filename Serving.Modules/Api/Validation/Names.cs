@@ -1,6 +1,6 @@
 namespace Serving.Api.Validation;
 
-/// <summary>Checks names as Kubernetes does, with its messages; an empty list means that the name is fine.</summary>
+/// <summary>Validates names like Kubernetes, with its messages; an empty list means that the name is valid.</summary>
 internal static class Names
 {
     private const int LabelLength = 63;
@@ -9,7 +9,7 @@ internal static class Names
     private const string QualifiedPattern = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]";
     private const string QualifiedText = "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character";
 
-    /// <summary>A DNS label that begins with a letter.</summary>
+    /// <summary>A DNS label that starts with a letter.</summary>
     public static IReadOnlyList<string> Dns1035Label(string value) => Collect(
         value.Length > LabelLength ? $"must be no more than {LabelLength} characters" : null,
         IsLabel(value) && char.IsAsciiLetterLower(value[0])
@@ -18,7 +18,7 @@ internal static class Names
                 "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character",
                 "[a-z]([-a-z0-9]*[a-z0-9])?", "my-name", "abc-123"));
 
-    /// <summary>The beginning of a name that the API server completes: a dash at its end is fine.</summary>
+    /// <summary>The prefix of a name that the API server completes: a trailing dash is valid.</summary>
     public static IReadOnlyList<string> Dns1035Prefix(string value)
         => Dns1035Label(value.Length > 1 && value.EndsWith('-') ? value[..^2] + "a" : value);
 
@@ -31,10 +31,10 @@ internal static class Names
                 "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character",
                 LabelPattern, "my-name", "123-abc"));
 
-    /// <summary>DNS labels with dots between them.</summary>
+    /// <summary>DNS labels separated by dots.</summary>
     public static IReadOnlyList<string> Dns1123Subdomain(string value) => Subdomain(value, "characters");
 
-    // Kubernetes counts in bytes where it looks at keys.
+    // Kubernetes counts bytes in keys.
     private static IReadOnlyList<string> Subdomain(string value, string unit) => Collect(
         value.Length > SubdomainLength ? $"must be no more than {SubdomainLength} {unit}" : null,
         IsSubdomain(value)
@@ -78,7 +78,7 @@ internal static class Names
                 "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character",
                 $"({QualifiedPattern})?", "MyValue", "my_value", "12345"));
 
-    /// <summary>An identifier of the C language.</summary>
+    /// <summary>A C identifier.</summary>
     public static IReadOnlyList<string> CIdentifier(string value)
         => value.Length > 0 && !char.IsAsciiDigit(value[0]) && value.All(c => char.IsAsciiLetterOrDigit(c) || c == '_')
             ? []
@@ -89,7 +89,7 @@ internal static class Names
                     "[A-Za-z_][A-Za-z0-9_]*", "my_name", "MY_NAME", "MyName"),
             ];
 
-    /// <summary>A domain of two labels or more; a dot at its end is fine. Null when it is one, else the message, which begins with <paramref name="path"/>.</summary>
+    /// <summary>A domain of two or more labels; a trailing dot is valid. Null if valid, otherwise the message, which starts with <paramref name="path"/>.</summary>
     public static string? FullyQualifiedDomain(string path, string value)
     {
         if (value.Length == 0)

@@ -2,10 +2,10 @@ using Serving.Api.Autoscaling;
 
 namespace Serving.Api.Validation;
 
-/// <summary>Checks PodAutoscalers.</summary>
+/// <summary>Validates PodAutoscalers.</summary>
 public static class PodAutoscalerValidation
 {
-    /// <summary>What is wrong with a PodAutoscaler; <paramref name="old"/> is what it replaces, null for a new one.</summary>
+    /// <summary>Validates a PodAutoscaler; <paramref name="old"/> is the previous version, null on create.</summary>
     public static FieldError Validate(PodAutoscaler value, PodAutoscaler? old, AdmissionContext context)
     {
         ArgumentNullException.ThrowIfNull(value);

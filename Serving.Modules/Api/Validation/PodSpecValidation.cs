@@ -3,7 +3,7 @@ using Serving.Api.Core;
 
 namespace Serving.Api.Validation;
 
-/// <summary>Checks the pod part of a Revision: which fields are open, its containers and its volumes.</summary>
+/// <summary>Validates the pod part of a Revision: its allowed fields, containers and volumes.</summary>
 internal static class PodSpecValidation
 {
     private const string DefaultPortName = "http";
@@ -12,7 +12,7 @@ internal static class PodSpecValidation
     private static readonly string[] AlwaysOpen =
         ["serviceAccountName", "containers", "volumes", "imagePullSecrets", "enableServiceLinks", "containerConcurrency", "timeoutSeconds", "responseStartTimeoutSeconds", "idleTimeoutSeconds"];
 
-    /// <summary>What is wrong with the specification; paths are those inside it.</summary>
+    /// <summary>Validates the specification; paths are relative to it.</summary>
     public static FieldError Check(PodSpec spec, ConfigSnapshot config)
     {
         var features = config.Features;
@@ -41,7 +41,7 @@ internal static class PodSpecValidation
             containers, c => SecurityValidation.InsecureDefaults(spec.SecurityContext, c.SecurityContext, features).Via("securityContext"), field);
     }
 
-    /// <summary>The findings of every entry of a list, with their places in it.</summary>
+    /// <summary>Combines the findings of all entries of a list, with their indices.</summary>
     internal static FieldError Each<T>(IReadOnlyList<T> list, Func<T, FieldError> check, string field)
     {
         var errors = FieldError.None;
@@ -68,7 +68,7 @@ internal static class PodSpecValidation
         ];
         IEnumerable<string> open = AlwaysOpen.Concat(flagged.Where(f => f.Flag != FeatureFlag.Disabled).Select(f => f.Field));
 
-        // The token may only be refused, not asked for; opting out of secure defaults needs the pod's security context.
+        // The token can only be disabled, not requested; opting out of secure defaults needs the pod's security context.
         open = spec.AutomountServiceAccountToken == false ? open.Append("automountServiceAccountToken") : open;
         return features.SecurePodDefaults != SecurePodDefaults.Disabled ? open.Append("securityContext") : open;
     }
@@ -108,10 +108,10 @@ internal static class PodSpecValidation
                 : ContainerValidation.User(c, port, new(ContainerRole.User, volumes, features)));
     }
 
-    /// <summary>How often all that was found before gets a prefix, where the reference's texts have it so.</summary>
+    /// <summary>Maximum number of times that previous errors are prefixed, as in the reference's texts.</summary>
     internal const int MostPrefixes = 20;
 
-    // The place of a name that is taken is prefixed to all that was found before it: clients match on the text as it is.
+    // The path of a duplicate name is added to all previous errors: clients match on the text as it is.
     private static FieldError EachNamed(IReadOnlyList<Container> containers, Func<Container, bool> isTaken, Func<Container, FieldError> check)
     {
         var errors = FieldError.None;
@@ -120,7 +120,7 @@ internal static class PodSpecValidation
         {
             if (isTaken(containers[i]))
             {
-                // Each prefix lengthens every path before it; the rest is told once these are mended.
+                // Each prefix lengthens every previous path; further errors are reported once these are fixed.
                 if (++taken > MostPrefixes) break;
                 errors = (errors + FieldError.Generic($"duplicate container name {GoText.Quote(containers[i].Name)}", "name")).ViaIndex("containers", i);
             }
@@ -131,7 +131,7 @@ internal static class PodSpecValidation
         return errors;
     }
 
-    // The port that requests go to, with the defaults that probes see, and whether there is exactly one.
+    // The serving port, with the defaults that probes use, and whether there is exactly one.
     private static (ContainerPort Port, FieldError Errors) ServingPort(IReadOnlyList<Container> containers)
     {
         var count = containers.Sum(c => c.Ports.Count);

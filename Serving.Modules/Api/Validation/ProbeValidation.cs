@@ -2,7 +2,7 @@ using Serving.Api.Core;
 
 namespace Serving.Api.Validation;
 
-/// <summary>Checks probes; paths are those inside the probe.</summary>
+/// <summary>Validates probes; paths are relative to the probe.</summary>
 internal static class ProbeValidation
 {
     private const int MostPort = 65535;
@@ -12,9 +12,9 @@ internal static class ProbeValidation
     private static readonly string[] OpenFields =
         [.. Handlers, "initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold", "terminationGracePeriodSeconds"];
 
-    /// <summary>A liveness or startup probe.</summary>
+    /// <summary>Validates a liveness or startup probe.</summary>
     /// <param name="probe">The probe, or null.</param>
-    /// <param name="port">The port of the container that takes the requests; null for another container, which must name a port.</param>
+    /// <param name="port">The port of the serving container; null for another container, which must set a port.</param>
     public static FieldError Check(Probe? probe, ContainerPort? port)
     {
         if (probe is null)
@@ -22,7 +22,7 @@ internal static class ProbeValidation
             return FieldError.None;
         }
 
-        // What is left out gets its default; a container is alive, or has started, at the first success.
+        // Omitted fields get their defaults; a container is alive, or has started, at the first success.
         var errors = Handler(probe, port)
             + AtLeast(probe.PeriodSeconds, 0, "periodSeconds")
             + AtLeast(probe.InitialDelaySeconds, 0, "initialDelaySeconds")
@@ -33,7 +33,7 @@ internal static class ProbeValidation
 
     private static FieldError Handler(Probe probe, ContainerPort? port)
     {
-        // The name of each handler is prefixed to all that was found before, as in the reference's texts.
+        // The name of each handler is added to all previous errors, as in the reference's texts.
         var errors = FieldMask.Check(probe, OpenFields);
         var handlers = new List<string>();
         if (probe.HttpGet is { } http)
@@ -68,7 +68,7 @@ internal static class ProbeValidation
         };
     }
 
-    /// <summary>A readiness probe. A period of 0 means probing as fast as possible, which has no failure threshold and no time-out of its own.</summary>
+    /// <summary>Validates a readiness probe. A period of 0 means probing as fast as possible, without a failure threshold and a timeout of its own.</summary>
     public static FieldError CheckReadiness(Probe? probe, ContainerPort? port)
     {
         if (probe is null)
@@ -85,7 +85,7 @@ internal static class ProbeValidation
             : errors + AbsentWithoutPeriod(probe.FailureThreshold, "failureThreshold") + AbsentWithoutPeriod(probe.TimeoutSeconds, "timeoutSeconds");
     }
 
-    /// <summary>A probe on a container that may have none: everything that it sets is refused, its handler under the probe's own name.</summary>
+    /// <summary>Validates a probe on a container that must not have one: every field is rejected, its handler under the probe's own name.</summary>
     public static FieldError CheckAbsent(Probe? probe)
     {
         if (probe is null)

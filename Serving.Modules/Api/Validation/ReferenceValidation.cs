@@ -3,17 +3,17 @@ using Serving.Api.WellKnown;
 
 namespace Serving.Api.Validation;
 
-/// <summary>Checks what the internal kinds share: references inside the namespace, and protocols.</summary>
+/// <summary>Validates parts of several internal kinds: references within the namespace, and protocols.</summary>
 internal static class ReferenceValidation
 {
-    /// <summary>A reference by apiVersion, kind and name alone.</summary>
+    /// <summary>A reference by apiVersion, kind and name only.</summary>
     public static FieldError Check(ObjectReference reference)
         => FieldMask.Check(reference, "apiVersion", "kind", "name")
             + Part(reference.ApiVersion, "apiVersion", Names.Qualified)
             + Part(reference.Kind, "kind", Names.CIdentifier)
             + Part(reference.Name, "name", Names.Dns1123Label);
 
-    /// <summary>A protocol of a program.</summary>
+    /// <summary>The protocol of a program.</summary>
     public static FieldError Protocol(string protocol) => protocol switch
     {
         NetworkingKeys.ProtocolHttp1 or NetworkingKeys.ProtocolH2C => FieldError.None,

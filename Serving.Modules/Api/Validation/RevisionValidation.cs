@@ -5,7 +5,7 @@ using Serving.Api.WellKnown;
 
 namespace Serving.Api.Validation;
 
-/// <summary>Checks Revisions and the templates of them.</summary>
+/// <summary>Validates Revisions and their templates.</summary>
 public static class RevisionValidation
 {
     private static readonly string[] SidecarResources =
@@ -14,7 +14,7 @@ public static class RevisionValidation
         ServingKeys.QueueSidecarEphemeralStorageRequest, ServingKeys.QueueSidecarEphemeralStorageLimit,
     ];
 
-    /// <summary>What is wrong with a Revision; <paramref name="old"/> is what it replaces, null for a new one.</summary>
+    /// <summary>Validates a Revision; <paramref name="old"/> is the previous version, null on create.</summary>
     public static FieldError Validate(Revision value, Revision? old, AdmissionContext context)
     {
         ArgumentNullException.ThrowIfNull(value);
@@ -34,7 +34,7 @@ public static class RevisionValidation
         return old is not null ? errors : errors + Spec(value.Spec, context).Via("spec");
     }
 
-    /// <summary>What is wrong with a specification; paths are those inside it.</summary>
+    /// <summary>Validates a specification; paths are relative to it.</summary>
     internal static FieldError Spec(RevisionSpec spec, AdmissionContext context)
     {
         var defaults = context.Config.Defaults;
@@ -52,7 +52,7 @@ public static class RevisionValidation
     private static FieldError NotNegative(long? seconds, string field, DefaultsConfig defaults)
         => seconds is < 0 ? FieldError.OutOfBounds(seconds, 0, defaults.MaxRevisionTimeoutSeconds, field) : FieldError.None;
 
-    /// <summary>The bounds of containerConcurrency.</summary>
+    /// <summary>Validates containerConcurrency.</summary>
     internal static FieldError Concurrency(long value, AdmissionContext context)
     {
         var defaults = context.Config.Defaults;
@@ -62,9 +62,9 @@ public static class RevisionValidation
             : FieldError.None;
     }
 
-    /// <summary>What is wrong with a template; paths are those inside it.</summary>
+    /// <summary>Validates a template; paths are relative to it.</summary>
     /// <param name="template">The template.</param>
-    /// <param name="parent">Metadata of the object that holds it, whose name is the beginning of the Revision's.</param>
+    /// <param name="parent">Metadata of the owning object, whose name is the prefix of the Revision's.</param>
     /// <param name="context">The configuration.</param>
     internal static FieldError Template(RevisionTemplateSpec template, ObjectMeta parent, AdmissionContext context)
     {
@@ -77,7 +77,7 @@ public static class RevisionValidation
             + Name(template.Metadata, parent);
     }
 
-    /// <summary>A template that keeps a name of its user's own must not change in anything else.</summary>
+    /// <summary>A template that keeps a user-provided name must not change otherwise.</summary>
     internal static FieldError NameChange(RevisionTemplateSpec template, RevisionTemplateSpec old)
         => template.Metadata.Name.Length > 0 && template.Metadata.Name == old.Metadata.Name
             && ShortDiff.OfTemplate(ApiEquality.ToElement(old), ApiEquality.ToElement(template)) is { Length: > 0 } diff
@@ -101,7 +101,7 @@ public static class RevisionValidation
             return FieldError.Invalid($"not a DNS 1035 label: {GoText.List(wrong)}", "metadata.name");
         }
 
-        // A parent whose own name is still to be generated cannot be the beginning of a given one.
+        // A parent whose name is still to be generated cannot be the prefix of a user-provided name.
         var prefix = parent.Name + "-";
         return parent.Name.Length == 0 && parent.GenerateName.Length > 0 ? FieldError.Disallowed("metadata.name")
             : template.Name.StartsWith(prefix, StringComparison.Ordinal) ? FieldError.None
@@ -127,7 +127,7 @@ public static class RevisionValidation
             .Aggregate(errors + SidecarPairs(annotations), (all, key) => all + FieldError.Invalid(annotations[key], "").ViaKey(key));
     }
 
-    /// <summary>A pod whose sidecar asks for more than it may use is refused by Kubernetes.</summary>
+    /// <summary>Kubernetes rejects a pod whose sidecar requests more than its limit.</summary>
     private static FieldError SidecarPairs(IReadOnlyDictionary<string, string> annotations)
         => SidecarResources.Chunk(2)
             .Where(pair => annotations.TryGetValue(pair[0], out var request) && annotations.TryGetValue(pair[1], out var limit)

@@ -3,10 +3,10 @@ using Serving.Api.WellKnown;
 
 namespace Serving.Api.Validation;
 
-/// <summary>Checks Routes, and the traffic of Services.</summary>
+/// <summary>Validates Routes, and the traffic of Services.</summary>
 public static class RouteValidation
 {
-    /// <summary>What is wrong with a Route; <paramref name="old"/> is what it replaces, null for a new one.</summary>
+    /// <summary>Validates a Route; <paramref name="old"/> is the previous version, null on create.</summary>
     public static FieldError Validate(Route value, Route? old, AdmissionContext context)
     {
         ArgumentNullException.ThrowIfNull(value);
@@ -25,7 +25,7 @@ public static class RouteValidation
             : errors + MetadataValidation.CreatorAndModifier(old.Metadata, value.Metadata, ApiEquality.MeanSame(old.Spec, value.Spec)).Via("metadata.annotations");
     }
 
-    /// <summary>What is wrong with the shares of the traffic; in a Service the Configuration is understood and must not be named.</summary>
+    /// <summary>Validates traffic targets; in a Service the Configuration is implied and must not be named.</summary>
     internal static FieldError Traffic(IReadOnlyList<TrafficTarget> traffic, bool hasConfiguration)
     {
         var errors = FieldError.None;
@@ -39,7 +39,7 @@ public static class RouteValidation
                 continue;
             }
 
-            // A tag's path names the list it would be in, as the reference's does.
+            // The path of a tag contains the list, as in the reference.
             if (Names.Dns1035Label(target.Tag) is { Count: > 0 } wrong)
             {
                 errors += FieldError.Invalid($"not a DNS 1035 label: {GoText.List(wrong)}", "").ViaIndex("tag", i);

@@ -5,16 +5,16 @@ using Serving.Api.GoTypes;
 
 namespace Serving.Api.Validation;
 
-/// <summary>Checks security contexts; paths are those inside the context.</summary>
+/// <summary>Validates security contexts; paths are relative to the context.</summary>
 internal static class SecurityValidation
 {
     private const string LowPorts = "NET_BIND_SERVICE";
     private static readonly string[] PodFields = ["runAsUser", "runAsGroup", "runAsNonRoot", "fsGroup", "supplementalGroups", "seccompProfile"];
 
-    // What Kubernetes does not know is lost on the way to the reference, so that nobody is refused for it.
+    // The reference never sees fields that Kubernetes does not know, so they are not rejected.
     private static readonly GoType Known = GoTypeTable.Struct("PodSecurityContext");
 
-    /// <summary>The pod's context, closed unless its feature is on; with secure defaults on, it may still choose a seccomp profile, by its type alone.</summary>
+    /// <summary>Validates the pod's context, which is disallowed unless its feature is enabled; with secure defaults, a seccomp profile may still be set, by type only.</summary>
     public static FieldError Pod(JsonElement? context, FeaturesConfig features)
     {
         if (context is not { ValueKind: JsonValueKind.Object } element)
@@ -49,7 +49,7 @@ internal static class SecurityValidation
         return errors;
     }
 
-    /// <summary>A container's context.</summary>
+    /// <summary>Validates a container's context.</summary>
     public static FieldError Container(SecurityContext? context, FeaturesConfig features)
     {
         if (context is null)
@@ -66,7 +66,7 @@ internal static class SecurityValidation
             + Id(context.RunAsGroup, "runAsGroup");
     }
 
-    /// <summary>Warns of settings that are left to Kubernetes' insecure defaults. Dangerous settings that were chosen are the chooser's.</summary>
+    /// <summary>Warns about settings left to Kubernetes' insecure defaults. Dangerous settings that are explicit are the user's choice.</summary>
     public static FieldError InsecureDefaults(JsonElement? pod, SecurityContext? container, FeaturesConfig features)
     {
         if (features.SecurePodDefaults != SecurePodDefaults.Disabled)

@@ -2,10 +2,10 @@ using Serving.Api.Networking;
 
 namespace Serving.Api.Validation;
 
-/// <summary>Checks ServerlessServices.</summary>
+/// <summary>Validates ServerlessServices.</summary>
 public static class ServerlessServiceValidation
 {
-    /// <summary>What is wrong with a ServerlessService.</summary>
+    /// <summary>Validates a ServerlessService.</summary>
     public static FieldError Validate(ServerlessService value, AdmissionContext context)
     {
         ArgumentNullException.ThrowIfNull(value);

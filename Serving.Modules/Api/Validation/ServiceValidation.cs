@@ -3,10 +3,10 @@ using Serving.Api.WellKnown;
 
 namespace Serving.Api.Validation;
 
-/// <summary>Checks Services.</summary>
+/// <summary>Validates Services.</summary>
 public static class ServiceValidation
 {
-    /// <summary>What is wrong with a Service; <paramref name="old"/> is what it replaces, null for a new one.</summary>
+    /// <summary>Validates a Service; <paramref name="old"/> is the previous version, null on create.</summary>
     public static FieldError Validate(Service value, Service? old, AdmissionContext context)
     {
         ArgumentNullException.ThrowIfNull(value);

@@ -4,12 +4,12 @@ using Serving.Api.Core;
 
 namespace Serving.Api.Validation;
 
-/// <summary>Checks volumes and where they are mounted.</summary>
+/// <summary>Validates volumes and their mounts.</summary>
 internal static class VolumeValidation
 {
     private static readonly string[] ReservedPaths = ["/", "/dev", "/dev/log"];
 
-    /// <summary>The volumes of a pod; paths are those inside the list.</summary>
+    /// <summary>Validates the volumes of a pod; paths are relative to the list.</summary>
     public static FieldError Check(IReadOnlyList<Volume> volumes, IReadOnlySet<string> mounted, FeaturesConfig features)
     {
         var errors = FieldError.None;
@@ -34,7 +34,7 @@ internal static class VolumeValidation
         return errors;
     }
 
-    /// <summary>The mounts of a container; paths are those inside the list.</summary>
+    /// <summary>Validates the mounts of a container; paths are relative to the list.</summary>
     public static FieldError Mounts(IReadOnlyList<VolumeMount> mounts, IReadOnlyDictionary<string, Volume> volumes, FeaturesConfig features)
     {
         var errors = FieldError.None;
@@ -227,7 +227,7 @@ internal static class VolumeValidation
 
     private static FieldError Required(string value, string field) => value.Length == 0 ? FieldError.Missing(field) : FieldError.None;
 
-    // As a path is cleaned lexically: no empty or dot parts, and .. takes back what is before it.
+    // Lexical path cleaning: empty and dot parts are dropped, and .. removes the part before it.
     private static string CleanPath(string path)
     {
         var parts = new List<string>();

@@ -1,24 +1,24 @@
 namespace Serving.Api.WellKnown;
 
-/// <summary>The spellings of one annotation, the one that wins first.</summary>
+/// <summary>The spellings of an annotation, in order of precedence.</summary>
 public sealed class AnnotationKeys
 {
     private readonly string[] keys;
 
-    /// <param name="keys">The spellings, by priority.</param>
+    /// <param name="keys">The spellings, in order of precedence.</param>
     public AnnotationKeys(params string[] keys)
     {
         ArgumentNullException.ThrowIfNull(keys);
         this.keys = keys;
     }
 
-    /// <summary>The spelling that wins.</summary>
+    /// <summary>The preferred spelling.</summary>
     public string Key => keys[0];
 
-    /// <summary>All spellings, by priority.</summary>
+    /// <summary>All spellings, in order of precedence.</summary>
     public IReadOnlyList<string> All => keys;
 
-    /// <summary>The spelling that is there and its value, or null.</summary>
+    /// <summary>The spelling in use and its value, or null.</summary>
     public KeyValuePair<string, string>? Find(IReadOnlyDictionary<string, string> annotations)
     {
         ArgumentNullException.ThrowIfNull(annotations);
@@ -33,6 +33,6 @@ public sealed class AnnotationKeys
         return null;
     }
 
-    /// <summary>The value, or null when no spelling is there.</summary>
+    /// <summary>The value, or null if no spelling is present.</summary>
     public string? Value(IReadOnlyDictionary<string, string> annotations) => Find(annotations)?.Value;
 }

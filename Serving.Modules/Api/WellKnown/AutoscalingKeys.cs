@@ -6,7 +6,7 @@ public static class AutoscalingKeys
     public const string Group = "autoscaling.knative.dev";
     public const string InternalGroup = "autoscaling.internal.knative.dev";
 
-    /// <summary>Classes that end so are Knative's own.</summary>
+    /// <summary>The suffix of Knative's own classes.</summary>
     public const string OwnClassSuffix = ".knative.dev";
 
     public const string KpaClass = "kpa.autoscaling.knative.dev";

@@ -1,12 +1,12 @@
 namespace Serving.Api.WellKnown;
 
-/// <summary>Headers that parts of Knative tell each other things with.</summary>
+/// <summary>Headers used between Knative components.</summary>
 public static class Headers
 {
     public const string NetworkProbe = "K-Network-Probe";
     public const string NetworkHash = "K-Network-Hash";
 
-    /// <summary>The value of <see cref="NetworkHash"/> in a request that asks for the hash of the Ingress.</summary>
+    /// <summary>The value of <see cref="NetworkHash"/> in a request for the hash of the Ingress.</summary>
     public const string NetworkHashOverride = "override";
     public const string ProxyRequest = "K-Proxy-Request";
     public const string OriginalHost = "K-Original-Host";

@@ -28,10 +28,10 @@ public static class NetworkingKeys
     /// <summary>The value of <see cref="Visibility"/> that keeps a Route inside the cluster.</summary>
     public const string ClusterLocal = "cluster-local";
 
-    /// <summary>The ingress class when config-network names none.</summary>
+    /// <summary>The default ingress class.</summary>
     public const string IstioIngressClass = "istio.ingress.networking.knative.dev";
 
-    /// <summary>The certificate class when config-network names none.</summary>
+    /// <summary>The default certificate class.</summary>
     public const string CertManagerCertificateClass = "cert-manager.certificate.networking.knative.dev";
 
     public const string ProtocolHttp1 = "http1";

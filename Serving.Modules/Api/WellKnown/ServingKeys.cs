@@ -1,6 +1,6 @@
 namespace Serving.Api.WellKnown;
 
-/// <summary>Labels and annotations of serving.knative.dev, and the sidecar's.</summary>
+/// <summary>Labels and annotations of serving.knative.dev, and those of the sidecar.</summary>
 public static class ServingKeys
 {
     public const string Group = "serving.knative.dev";
@@ -26,10 +26,10 @@ public static class ServingKeys
     public const string Service = "serving.knative.dev/service";
     public const string ServiceUid = "serving.knative.dev/serviceUID";
 
-    /// <summary>The label of pods by which other tools group them.</summary>
+    /// <summary>The label by which other tools group pods.</summary>
     public const string App = "app";
 
-    /// <summary>The value of <see cref="RoutingState"/> before any Route has been seen.</summary>
+    /// <summary>The value of <see cref="RoutingState"/> before any Route was observed.</summary>
     public const string RoutingStatePending = "pending";
 
     /// <summary>The value of <see cref="RoutingState"/> when a Route refers to the Revision.</summary>
@@ -38,7 +38,7 @@ public static class ServingKeys
     /// <summary>The value of <see cref="RoutingState"/> when no Route refers to the Revision.</summary>
     public const string RoutingStateReserve = "reserve";
 
-    /// <summary>The annotation that names the container kubectl picks.</summary>
+    /// <summary>The annotation that names kubectl's default container.</summary>
     public const string DefaultContainer = "kubectl.kubernetes.io/default-container";
 
     public const string AllowHttpFullDuplex = "features.knative.dev/http-full-duplex";
@@ -51,10 +51,10 @@ public static class ServingKeys
     public const string QueueSidecarEphemeralStorageRequest = "queue.sidecar.serving.knative.dev/ephemeral-storage-resource-request";
     public const string QueueSidecarEphemeralStorageLimit = "queue.sidecar.serving.knative.dev/ephemeral-storage-resource-limit";
 
-    /// <summary>How long a change of the latest Revision takes, as a duration.</summary>
+    /// <summary>The duration of a rollout to the latest Revision.</summary>
     public static AnnotationKeys RolloutDuration { get; } = new("serving.knative.dev/rollout-duration", "serving.knative.dev/rolloutDuration");
 
-    /// <summary>The sidecar's share of the user container's resources, in percent.</summary>
+    /// <summary>The sidecar's resources in percent of the user container's.</summary>
     public static AnnotationKeys QueueSidecarResourcePercentage { get; } =
         new("queue.sidecar.serving.knative.dev/resource-percentage", "queue.sidecar.serving.knative.dev/resourcePercentage");
 }

@@ -6,7 +6,7 @@ using Serving.Api.Validation;
 
 namespace Serving.Tests.Api.Validation;
 
-/// <summary>The annotations of autoscaling, a row for each rule; <c>@</c> stands for <c>autoscaling.knative.dev/</c>.</summary>
+/// <summary>Autoscaling annotations, one row per rule; <c>@</c> stands for <c>autoscaling.knative.dev/</c>.</summary>
 public sealed class AutoscalingRuleTests
 {
     private const string Kpa = "@class=kpa.autoscaling.knative.dev";

@@ -2,7 +2,7 @@ using Serving.Api.Config;
 
 namespace Serving.Tests.Api.Validation;
 
-/// <summary>The rules about probes, volumes and security.</summary>
+/// <summary>Rules about probes, volumes and security.</summary>
 internal static partial class PodRules
 {
     private static FeaturesConfig SideProbes => new() { MultiContainer = On, MultiContainerProbing = On };

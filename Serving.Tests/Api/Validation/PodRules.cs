@@ -2,7 +2,7 @@ using Serving.Api.Config;
 
 namespace Serving.Tests.Api.Validation;
 
-/// <summary>The rules about pods and containers, a row for each, accepted and refused.</summary>
+/// <summary>Rules about pods and containers, one per row, valid and invalid.</summary>
 internal static partial class PodRules
 {
     private const FeatureFlag On = FeatureFlag.Enabled;

@@ -6,7 +6,7 @@ using Serving.Api.Validation;
 
 namespace Serving.Tests.Api.Validation;
 
-/// <summary>What the runtime contract says must not and should not be asked for.</summary>
+/// <summary>The MUST NOT and SHOULD NOT requirements of the runtime contract.</summary>
 public sealed class RuntimeContractTests
 {
     [TestCase("""{"image":"busybox","ports":[{"name":"arbitrary","containerPort":8080}]}""")]

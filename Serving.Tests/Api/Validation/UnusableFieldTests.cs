@@ -14,7 +14,7 @@ using Serving.Tests.Support;
 
 namespace Serving.Tests.Api.Validation;
 
-/// <summary>Bad values thrown at the fields and annotations of a Service: each is refused with the name of its field, or the Service can be run.</summary>
+/// <summary>Bad values in the fields and annotations of a Service: each is rejected with the name of its field, or the Service can run.</summary>
 public sealed class UnusableFieldTests
 {
     private static readonly string[] Numbers = ["-9223372036854775808", "-2147483649", "-1", "0", "1", "65535", "65536", "2147483647", "2147483648", "9223372036854775807"];
