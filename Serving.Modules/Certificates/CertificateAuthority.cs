@@ -5,8 +5,8 @@ using System.Security.Cryptography.X509Certificates;
 namespace Serving.Certificates;
 
 /// <summary>
-/// Issues serving certificates. Each certificate has an authority of its own, whose key is
-/// thrown away at once, so that no secret exists with which another could be issued.
+/// Issues serving certificates. Each certificate has its own authority, whose key is discarded at once, so that no stored secret can issue
+/// another certificate.
 /// </summary>
 public static class CertificateAuthority
 {
@@ -17,7 +17,7 @@ public static class CertificateAuthority
     /// <param name="service">The Service's name.</param>
     /// <param name="ns">Its namespace.</param>
     /// <param name="clusterDomain">The DNS domain of the cluster.</param>
-    /// <param name="now">The present.</param>
+    /// <param name="now">The current time.</param>
     /// <param name="lifetime">How long certificate and authority are valid.</param>
     public static ServingCertificatePems Issue(string service, string ns, string clusterDomain, DateTimeOffset now, TimeSpan lifetime)
     {
@@ -26,17 +26,17 @@ public static class CertificateAuthority
     }
 
     /// <summary>Issues a certificate (ECDSA P-256) for DNS names and addresses.</summary>
-    /// <param name="host">What it is for, in its subject.</param>
+    /// <param name="host">The subject.</param>
     /// <param name="names">The DNS names.</param>
     /// <param name="addresses">The IP addresses.</param>
-    /// <param name="now">The present.</param>
+    /// <param name="now">The current time.</param>
     /// <param name="lifetime">How long certificate and authority are valid.</param>
     public static ServingCertificatePems Issue(string host, IReadOnlyList<string> names, IReadOnlyList<IPAddress> addresses, DateTimeOffset now, TimeSpan lifetime)
     {
         var from = now - ClockSkew;
         var until = now + lifetime;
 
-        // The authority needs a name of its own: a certificate that is named as its issuer is taken for self-signed.
+        // The authority needs a distinct name: a certificate with the same subject and issuer is treated as self-signed.
         using var authorityKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var authorityRequest = new CertificateRequest(Subject($"{host} authority"), authorityKey, HashAlgorithmName.SHA256);
         authorityRequest.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, false, 0, critical: true));

@@ -6,14 +6,14 @@ using Serving.Api.Core;
 
 namespace Serving.Certificates;
 
-/// <summary>Reads the certificates of Secrets of type <c>kubernetes.io/tls</c>, as cert-manager writes them.</summary>
+/// <summary>Reads certificates from Secrets of type <c>kubernetes.io/tls</c>, as cert-manager writes them.</summary>
 public static class CertificatePem
 {
     private const string CertificateEntry = "tls.crt";
     private const string KeyEntry = "tls.key";
 
-    /// <summary>The certificate with its chain, ready to serve with.</summary>
-    /// <exception cref="CryptographicException">An entry is missing or not what it should be; the message says which.</exception>
+    /// <summary>The certificate with its chain, ready for serving.</summary>
+    /// <exception cref="CryptographicException">An entry is missing or invalid; the message names it.</exception>
     public static SslStreamCertificateContext Read(Secret secret)
     {
         ArgumentNullException.ThrowIfNull(secret);
@@ -26,7 +26,7 @@ public static class CertificatePem
         }
         catch (ArgumentException unfit)
         {
-            // A key that belongs to another certificate, or of a kind that is not known.
+            // The key belongs to another certificate, or is of an unsupported type.
             throw new CryptographicException(unfit.Message, unfit);
         }
     }

@@ -9,9 +9,9 @@ using Serving.Kubernetes;
 namespace Serving.Certificates;
 
 /// <summary>
-/// A serving certificate that replicas share through a Secret. Whoever finds it missing, unreadable or about to expire
-/// writes a new one; who loses that race takes the winner's. A new certificate keeps the previous authority beside its
-/// own, also when the Secret was deleted or spoiled meanwhile, so that nobody's trust breaks while the replicas change over.
+/// A serving certificate that replicas share through a Secret. A replica that finds it missing, invalid or about to expire writes a new one;
+/// on a conflict it uses the one written by the other replica. A new certificate keeps the previous authority beside its own, even if the
+/// Secret was deleted or corrupted meanwhile, so that trust is not interrupted while replicas switch over.
 /// </summary>
 public sealed class CertificateSecret : ICertificateSource
 {
@@ -25,9 +25,9 @@ public sealed class CertificateSecret : ICertificateSource
     private readonly ILogger<CertificateSecret> logger;
     private ServingCertificate? last;
 
-    /// <param name="options">Which Secret, for which Service.</param>
+    /// <param name="options">The Secret, and the Service that the certificate is for.</param>
     /// <param name="time">The clock.</param>
-    /// <param name="logger">Where it is said when a certificate is made.</param>
+    /// <param name="logger">Logs when a certificate is created.</param>
     public CertificateSecret(CertificateSecretOptions options, TimeProvider time, ILogger<CertificateSecret> logger)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -36,7 +36,7 @@ public sealed class CertificateSecret : ICertificateSource
         this.logger = logger;
     }
 
-    /// <summary>The certificate to serve with, made and stored when need be.</summary>
+    /// <summary>The certificate for serving, created and stored if necessary.</summary>
     public async Task<ServingCertificate> EnsureAsync(IKubernetesClient client, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(client);
@@ -62,8 +62,8 @@ public sealed class CertificateSecret : ICertificateSource
                 var written = stored is null
                     ? await client.CreateAsync(Resources.Secrets, Fill(NewSecret(), next), cancellation).ConfigureAwait(false)
                     : await client.UpdateAsync(Resources.Secrets, Fill(stored, next), cancellation).ConfigureAwait(false);
-                logger.LogInformation("Made a certificate for {Service} in Secret {Secret}", options.ServiceName, ObjectKey.Of(written));
-                return last = ServingCertificate.TryRead(next) ?? throw new InvalidOperationException($"the certificate made for {options.ServiceName} cannot be read");
+                logger.LogInformation("Created a certificate for {Service} in Secret {Secret}", options.ServiceName, ObjectKey.Of(written));
+                return last = ServingCertificate.TryRead(next) ?? throw new InvalidOperationException($"the certificate created for {options.ServiceName} is invalid");
             }
             catch (KubernetesException lost) when ((lost.IsConflict || lost.IsAlreadyExists || lost.IsNotFound) && attempt < Attempts)
             {
@@ -126,7 +126,7 @@ public sealed class CertificateSecret : ICertificateSource
             },
         };
 
-    // The newest of the previous authorities, unless it is of no use any more.
+    // Keeps the newest previous authority unless it has expired.
     private string StillValid(string authorities)
     {
         var known = new X509Certificate2Collection();
@@ -139,7 +139,7 @@ public sealed class CertificateSecret : ICertificateSource
         }
         catch (CryptographicException unreadable)
         {
-            logger.LogWarning(unreadable, "The previous authorities in Secret {Secret} cannot be read and are dropped", options.SecretName);
+            logger.LogWarning(unreadable, "The previous authorities in Secret {Secret} are invalid and are dropped", options.SecretName);
             return "";
         }
         finally

@@ -2,12 +2,12 @@ using Serving.Kubernetes;
 
 namespace Serving.Certificates;
 
-/// <summary>Where a server's certificate comes from. Asked again and again: what it gives changes when the certificate is renewed.</summary>
+/// <summary>Provides a server's certificate. Query it for each use: the result changes when the certificate is renewed.</summary>
 public interface ICertificateSource
 {
-    /// <summary>The certificate to serve with now, made when need be.</summary>
+    /// <summary>The current certificate for serving, created if necessary.</summary>
     Task<ServingCertificate> EnsureAsync(IKubernetesClient client, CancellationToken cancellation);
 
-    /// <summary>The certificate that is there, whoever made it; null when there is none that can be read. Writes nothing.</summary>
+    /// <summary>The existing certificate, whichever process created it; null when there is no valid one. Writes nothing.</summary>
     Task<ServingCertificate?> ReadAsync(IKubernetesClient client, CancellationToken cancellation);
 }

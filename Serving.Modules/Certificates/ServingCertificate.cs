@@ -4,7 +4,7 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace Serving.Certificates;
 
-/// <summary>A certificate ready to serve with. Immutable, and never disposed: handshakes that began with it may still be under way.</summary>
+/// <summary>A certificate ready for serving. Immutable, and never disposed, because handshakes may still use it.</summary>
 public sealed class ServingCertificate
 {
     private ServingCertificate(ServingCertificatePems pems, X509Certificate2 certificate)
@@ -15,19 +15,19 @@ public sealed class ServingCertificate
         NotAfter = new DateTimeOffset(certificate.NotAfter.ToUniversalTime());
     }
 
-    /// <summary>As it is stored.</summary>
+    /// <summary>The stored form.</summary>
     public ServingCertificatePems Pems { get; }
 
     /// <summary>The certificate with its key.</summary>
     public X509Certificate2 Certificate { get; }
 
-    /// <summary>The same, prepared for handshakes.</summary>
+    /// <summary>The same, as a context for handshakes.</summary>
     public SslStreamCertificateContext Context { get; }
 
     /// <summary>When it expires.</summary>
     public DateTimeOffset NotAfter { get; }
 
-    /// <summary>Reads what is stored; null when it is not a certificate with its key and authority.</summary>
+    /// <summary>Reads the stored form; null unless it is a certificate with its key and authority.</summary>
     public static ServingCertificate? TryRead(ServingCertificatePems pems)
     {
         ArgumentNullException.ThrowIfNull(pems);

@@ -11,10 +11,10 @@ using Serving.Kubernetes;
 namespace Serving.Certificates;
 
 /// <summary>
-/// What the parts of the system know each other by when they talk TLS: the certificate of the Secret <c>routing-serving-certs</c>, and the
-/// authorities of its <c>ca.crt</c> and of the ConfigMaps that are marked as trust bundles. All of it is made by others (cert-manager, trust-manager),
-/// may come late and changes at any time. Invariant: a Secret that is deleted, empty or cannot be read leaves the last certificate and its authority
-/// in use until there is a new one.
+/// The certificates for system-internal TLS: the certificate in the Secret <c>routing-serving-certs</c>, and the authorities in its
+/// <c>ca.crt</c> and in the ConfigMaps labelled as trust bundles. Others (cert-manager, trust-manager) write them; they may arrive late and
+/// change at any time. Invariant: if the Secret is deleted, empty or invalid, the last certificate and its authority stay in use until there is
+/// a new one.
 /// </summary>
 public sealed partial class SystemCertificates : IDisposable
 {
@@ -34,9 +34,9 @@ public sealed partial class SystemCertificates : IDisposable
     private string secretAuthority = "";
     private int refused;
 
-    /// <param name="informers">Gives that Secret and the ConfigMaps of the system namespace.</param>
-    /// <param name="systemNamespace">Its name.</param>
-    /// <param name="logger">Where it is said what cannot be used.</param>
+    /// <param name="informers">Provide the Secret and the ConfigMaps of the system namespace.</param>
+    /// <param name="systemNamespace">The system namespace.</param>
+    /// <param name="logger">Logs what is invalid.</param>
     public SystemCertificates(IInformers informers, string systemNamespace, ILogger<SystemCertificates> logger)
     {
         ArgumentNullException.ThrowIfNull(informers);
@@ -48,10 +48,10 @@ public sealed partial class SystemCertificates : IDisposable
         registrations = [secrets.AddHandler(OnSecret), bundles.AddHandler(OnBundle)];
     }
 
-    /// <summary>The authorities that are trusted; the same collection until they change.</summary>
+    /// <summary>The trusted authorities; the same collection until they change.</summary>
     public X509Certificate2Collection Roots => authorities.Current;
 
-    /// <summary>The certificate to serve with, whatever name is asked for; null while there is none, which is said once.</summary>
+    /// <summary>The certificate for any server name; null while there is none, which is logged once.</summary>
     public SslStreamCertificateContext? Find(string? serverName)
     {
         var current = Volatile.Read(ref certificate);
@@ -63,10 +63,10 @@ public sealed partial class SystemCertificates : IDisposable
         return current;
     }
 
-    /// <summary>Completes when the Secret and the ConfigMaps are known.</summary>
+    /// <summary>Completes when the caches of the Secret and the ConfigMaps have synced.</summary>
     public Task WaitForSyncAsync(CancellationToken cancellation) => Task.WhenAll(secrets.WaitForSyncAsync(cancellation), bundles.WaitForSyncAsync(cancellation));
 
-    /// <summary>Stops following them.</summary>
+    /// <summary>Stops watching them.</summary>
     public void Dispose()
     {
         foreach (var registration in registrations)
@@ -112,7 +112,7 @@ public sealed partial class SystemCertificates : IDisposable
 
     private static bool IsBundle(ConfigMap? map) => map?.Metadata.Labels.ContainsKey(NetworkingKeys.TrustBundle) == true;
 
-    // One whole: an authority is not taken over while the certificate beside it cannot be used, for it need not have issued the one that stays.
+    // All or nothing: if the certificate is invalid its authority is not applied either, because it may not have issued the certificate in use.
     private void Take(Secret secret)
     {
         var authority = secret.Data!.TryGetValue(AuthorityEntry, out var bytes) ? Encoding.ASCII.GetString(bytes) : "";
@@ -148,15 +148,15 @@ public sealed partial class SystemCertificates : IDisposable
         authorities.Update(texts);
     }
 
-    [LoggerMessage(1, LogLevel.Warning, "A TLS client of port 8112 was refused, as others will be: there is no certificate in Secret {Namespace}/{Name} yet.")]
+    [LoggerMessage(1, LogLevel.Warning, "Port 8112 refuses TLS clients: Secret {Namespace}/{Name} contains no certificate yet.")]
     private static partial void LogNoCertificate(ILogger logger, string @namespace, string name);
 
-    [LoggerMessage(2, LogLevel.Information, "Port 8112 serves with the certificate of Secret {Namespace}/{Name}.")]
+    [LoggerMessage(2, LogLevel.Information, "Port 8112 uses the certificate in Secret {Namespace}/{Name}.")]
     private static partial void LogServing(ILogger logger, string @namespace, string name);
 
-    [LoggerMessage(3, LogLevel.Warning, "The certificate in Secret {Namespace}/{Name} cannot be used, the one before stays: {Reason}")]
+    [LoggerMessage(3, LogLevel.Warning, "The certificate in Secret {Namespace}/{Name} is invalid, the previous one stays in use: {Reason}")]
     private static partial void LogUnreadable(ILogger logger, string @namespace, string name, string reason);
 
-    [LoggerMessage(6, LogLevel.Warning, "Secret {Namespace}/{Name} {What}. The certificate and the authority that it had stay in use until it has others.")]
+    [LoggerMessage(6, LogLevel.Warning, "Secret {Namespace}/{Name} {What}. Its previous certificate and authority stay in use until it contains new ones.")]
     private static partial void LogKept(ILogger logger, string @namespace, string name, string what);
 }

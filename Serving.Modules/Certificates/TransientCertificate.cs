@@ -5,8 +5,8 @@ using Serving.Kubernetes;
 namespace Serving.Certificates;
 
 /// <summary>
-/// A serving certificate that one process makes for itself and stores nowhere: for a webhook that is reached by an address and
-/// not by a Service. Replaced before it expires; the previous authority stays trusted beside the new one.
+/// A serving certificate that a process creates for itself and does not store: for a webhook that is reached by address instead of through a
+/// Service. Replaced before it expires; the previous authority stays trusted beside the new one.
 /// </summary>
 public sealed class TransientCertificate : ICertificateSource
 {
@@ -17,7 +17,7 @@ public sealed class TransientCertificate : ICertificateSource
 
     /// <param name="host">The DNS name or IP address that clients connect to.</param>
     /// <param name="time">The clock.</param>
-    /// <param name="logger">Where it is said when a certificate is made.</param>
+    /// <param name="logger">Logs when a certificate is created.</param>
     public TransientCertificate(string host, TimeProvider time, ILogger<TransientCertificate> logger)
     {
         ArgumentException.ThrowIfNullOrEmpty(host);
@@ -29,7 +29,7 @@ public sealed class TransientCertificate : ICertificateSource
     /// <summary>How long a certificate is valid.</summary>
     public TimeSpan Lifetime { get; init; } = TimeSpan.FromDays(30);
 
-    /// <summary>How long before it expires it is replaced.</summary>
+    /// <summary>How long before its expiry a certificate is replaced.</summary>
     public TimeSpan RenewBefore { get; init; } = TimeSpan.FromDays(3);
 
     /// <inheritdoc/>
@@ -45,8 +45,8 @@ public sealed class TransientCertificate : ICertificateSource
                 next = next with { Authorities = next.Authorities + ServingCertificatePems.Newest(current.Pems.Authorities) };
             }
 
-            current = ServingCertificate.TryRead(next) ?? throw new InvalidOperationException($"the certificate made for {host} cannot be read");
-            logger.LogInformation("Made a certificate for {Host}", host);
+            current = ServingCertificate.TryRead(next) ?? throw new InvalidOperationException($"the certificate created for {host} is invalid");
+            logger.LogInformation("Created a certificate for {Host}", host);
         }
 
         return Task.FromResult(current);

@@ -5,8 +5,8 @@ using Microsoft.Extensions.Logging;
 namespace Serving.Certificates;
 
 /// <summary>
-/// The certificate authorities of several sources. A source that is not there any more is not trusted any more. Invariant: text that cannot be read
-/// leaves what its source said last, and trust never becomes empty once there was any, for then every connection of the system would fail.
+/// The certificate authorities of several sources. A removed source is no longer trusted. Invariants: invalid text leaves the source's previous
+/// authorities in use, and trust never becomes empty once there was any, since every system-internal connection would fail.
 /// </summary>
 internal sealed partial class TrustedAuthorities(ILogger logger)
 {
@@ -14,10 +14,10 @@ internal sealed partial class TrustedAuthorities(ILogger logger)
     private X509Certificate2Collection current = [];
     private string currentText = "";
 
-    /// <summary>All that are trusted; the same collection until they change.</summary>
+    /// <summary>All trusted authorities; the same collection until they change.</summary>
     public X509Certificate2Collection Current => Volatile.Read(ref current);
 
-    /// <summary>Takes over what all sources say now. Not for several threads at once.</summary>
+    /// <summary>Applies the current text of all sources. Not thread-safe.</summary>
     public void Update(IReadOnlyList<(string Source, string Text)> texts)
     {
         var next = new Dictionary<string, Source>(StringComparer.Ordinal);
@@ -54,7 +54,7 @@ internal sealed partial class TrustedAuthorities(ILogger logger)
 
     private Source Read(string name, string text, Source? known)
     {
-        var reason = "it has no certificate";
+        var reason = "it contains no certificate";
         try
         {
             var read = new X509Certificate2Collection();
@@ -73,15 +73,15 @@ internal sealed partial class TrustedAuthorities(ILogger logger)
         return new Source(text, known?.GoodText ?? "", known?.Authorities ?? []);
     }
 
-    [LoggerMessage(4, LogLevel.Information, "{Count} certificate authorities are trusted within the system.")]
+    [LoggerMessage(4, LogLevel.Information, "Trusting {Count} certificate authorities for system-internal TLS.")]
     private static partial void LogTrust(ILogger logger, int count);
 
-    [LoggerMessage(5, LogLevel.Warning, "No certificate authority could be taken from {Source}: {Reason}. The {Count} that it had before stay trusted.")]
+    [LoggerMessage(5, LogLevel.Warning, "{Source} contains no valid certificate authority: {Reason}. Its previous {Count} stay trusted.")]
     private static partial void LogUnreadable(ILogger logger, string source, string reason, int count);
 
-    [LoggerMessage(7, LogLevel.Warning, "No Secret and no trust bundle has a certificate authority any more. The last {Count} stay trusted until there is another.")]
+    [LoggerMessage(7, LogLevel.Warning, "No Secret and no trust bundle contains a certificate authority. The last {Count} stay trusted until one does.")]
     private static partial void LogNoneLeft(ILogger logger, int count);
 
-    /// <summary>What a source says, and what it said when it could last be read.</summary>
+    /// <summary>The current text of a source, and its last valid one.</summary>
     private sealed record Source(string Text, string GoodText, X509Certificate2Collection Authorities);
 }

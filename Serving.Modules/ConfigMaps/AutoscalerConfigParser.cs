@@ -4,7 +4,7 @@ using static System.FormattableString;
 
 namespace Serving.ConfigMaps;
 
-/// <summary>Reads config-autoscaler.</summary>
+/// <summary>Parses config-autoscaler.</summary>
 public static class AutoscalerConfigParser
 {
     /// <summary>The ConfigMap's name.</summary>
@@ -14,7 +14,7 @@ public static class AutoscalerConfigParser
     private static readonly TimeSpan ShortestWindow = TimeSpan.FromSeconds(6);
     private static readonly TimeSpan LongestWindow = TimeSpan.FromHours(1);
 
-    /// <summary>Reads and checks the data. Throws <see cref="ConfigMapException"/>.</summary>
+    /// <summary>Parses and validates the data. Throws <see cref="ConfigMapException"/>.</summary>
     public static AutoscalerConfig Parse(IReadOnlyDictionary<string, string> data)
     {
         var from = new ConfigData(Name, data, "failed to parse data: ");
@@ -49,14 +49,14 @@ public static class AutoscalerConfigParser
         return config;
     }
 
-    /// <summary>A class of another project is that project's to serve; one of ours that does not exist would be served by nobody.</summary>
+    /// <summary>A class of another project is handled by that project; an unknown class of ours would be handled by none.</summary>
     private static void CheckClass(ConfigData from, string name)
     {
         const string key = "pod-autoscaler-class";
         from.RequireName(key, name, "autoscaler class");
         from.Require(
             !name.EndsWith(AutoscalingKeys.OwnClassSuffix, StringComparison.Ordinal) || name is AutoscalingKeys.KpaClass or AutoscalingKeys.HpaClass, key,
-            $"{key} is {GoValues.Quote(name)}, which nobody serves: it must be {AutoscalingKeys.KpaClass}, {AutoscalingKeys.HpaClass} or a class of another project");
+            $"{key} is {GoValues.Quote(name)}, which no autoscaler handles: it must be {AutoscalingKeys.KpaClass}, {AutoscalingKeys.HpaClass} or a class of another project");
     }
 
     private static void CheckTimes(ConfigData from, AutoscalerConfig c)

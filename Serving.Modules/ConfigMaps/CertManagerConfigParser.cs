@@ -2,13 +2,13 @@ using Serving.Api.Config;
 
 namespace Serving.ConfigMaps;
 
-/// <summary>Reads config-certmanager.</summary>
+/// <summary>Parses config-certmanager.</summary>
 public static class CertManagerConfigParser
 {
     /// <summary>The ConfigMap's name.</summary>
     public const string Name = "config-certmanager";
 
-    /// <summary>Reads the data. Throws <see cref="ConfigMapException"/>.</summary>
+    /// <summary>Parses the data. Throws <see cref="ConfigMapException"/>.</summary>
     public static CertManagerConfig Parse(IReadOnlyDictionary<string, string> data) => new()
     {
         IssuerRef = Checked(data, "issuerRef"),

@@ -2,17 +2,17 @@ using Serving.Api.Core;
 
 namespace Serving.ConfigMaps;
 
-/// <summary>The data of one ConfigMap, read key by key; what is not there keeps its fallback. Throws <see cref="ConfigMapException"/>.</summary>
-/// <param name="name">The ConfigMap, as <c>config-autoscaler</c>.</param>
+/// <summary>The data of one ConfigMap, parsed key by key; missing keys keep their fallback. Throws <see cref="ConfigMapException"/>.</summary>
+/// <param name="name">The name of the ConfigMap, such as <c>config-autoscaler</c>.</param>
 /// <param name="data">Its data.</param>
-/// <param name="prefix">Put before the message of a value that cannot be read.</param>
+/// <param name="prefix">Prefix of parse error messages.</param>
 internal sealed class ConfigData(string name, IReadOnlyDictionary<string, string> data, string prefix = "")
 {
     public IReadOnlyDictionary<string, string> Raw => data;
 
     public bool Has(string key) => data.ContainsKey(key);
 
-    /// <summary>The text without white space around it.</summary>
+    /// <summary>The text, trimmed.</summary>
     public string String(string key, string fallback) => data.TryGetValue(key, out var text) ? text.Trim() : fallback;
 
     public bool Bool(string key, bool fallback) => Read(key, fallback, GoValues.ParseBool);
@@ -33,11 +33,11 @@ internal sealed class ConfigData(string name, IReadOnlyDictionary<string, string
         return quantity.Refusal is { } refusal ? throw new FormatException(refusal) : quantity;
     });
 
-    /// <summary>Comma-separated, without white space around each.</summary>
+    /// <summary>A comma-separated list, with each entry trimmed.</summary>
     public IReadOnlySet<string> Set(string key, IReadOnlySet<string> fallback)
         => data.TryGetValue(key, out var text) ? text.Split(',').Select(item => item.Trim()).ToHashSet(StringComparer.Ordinal) : fallback;
 
-    /// <summary>A value by its name without regard to case; an unknown name keeps the fallback.</summary>
+    /// <summary>An enumeration value by its name, case-insensitive; an unknown name keeps the fallback.</summary>
     public T Choice<T>(string key, T fallback)
         where T : struct, Enum
     {
@@ -63,7 +63,7 @@ internal sealed class ConfigData(string name, IReadOnlyDictionary<string, string
         }
     }
 
-    /// <summary>An amount that a pod can ask for: null, or a quantity that is not negative.</summary>
+    /// <summary>A resource quantity: null, or a quantity that is not negative.</summary>
     public Quantity? Amount(string key, Quantity? fallback)
     {
         var quantity = Quantity(key, fallback);
@@ -71,13 +71,13 @@ internal sealed class ConfigData(string name, IReadOnlyDictionary<string, string
         return quantity;
     }
 
-    /// <summary>Throws when a pod with this request and this limit would be refused.</summary>
+    /// <summary>Throws when Kubernetes would reject a pod with this request and this limit.</summary>
     public void RequireWithin(string requestKey, Quantity? request, string limitKey, Quantity? limit)
         => Require(
             request is not { } least || limit is not { } most || !least.TryGetAmount(out var wanted) || !most.TryGetAmount(out var allowed) || wanted <= allowed,
             Has(limitKey) ? limitKey : requestKey, $"{requestKey} ({request}) cannot be greater than {limitKey} ({limit})");
 
-    /// <summary>A name that may be written where a class of networking or an issuer is named: not empty, and without white space or control characters.</summary>
+    /// <summary>A networking class or issuer name: not empty, without white space or control characters.</summary>
     public void RequireName(string key, string value, string what)
         => Require(
             value.Length > 0 && !value.Any(c => char.IsWhiteSpace(c) || char.IsControl(c)), key,
@@ -85,7 +85,7 @@ internal sealed class ConfigData(string name, IReadOnlyDictionary<string, string
 
     private static bool IsUsable(Quantity amount) => amount.TryGetAmount(out var value) && value >= 0;
 
-    /// <summary>Throws with <paramref name="message"/> unless <paramref name="holds"/>.</summary>
+    /// <summary>Throws with <paramref name="message"/> unless <paramref name="holds"/> is true.</summary>
     public void Require(bool holds, string key, string message)
     {
         if (!holds) throw Refuse(key, message);

@@ -1,14 +1,14 @@
 namespace Serving.ConfigMaps;
 
-/// <summary>A ConfigMap says something that cannot be. The message is for whoever wrote it.</summary>
+/// <summary>A ConfigMap is invalid. The message is for its author.</summary>
 public sealed class ConfigMapException : Exception
 {
     private const int Longest = 900;
 
-    /// <param name="configMap">The ConfigMap, as <c>config-autoscaler</c>.</param>
-    /// <param name="key">The key that is wrong; null when it is the whole.</param>
-    /// <param name="message">What is wrong, in the words that Knative uses.</param>
-    /// <param name="inner">What came before.</param>
+    /// <param name="configMap">The name of the ConfigMap, such as <c>config-autoscaler</c>.</param>
+    /// <param name="key">The invalid key; null when it is the whole ConfigMap.</param>
+    /// <param name="message">The error, in Knative's wording.</param>
+    /// <param name="inner">The cause.</param>
     public ConfigMapException(string configMap, string? key, string message, Exception? inner = null)
         : base(message, inner)
     {
@@ -16,15 +16,15 @@ public sealed class ConfigMapException : Exception
         Key = key;
     }
 
-    /// <summary>The ConfigMap, as <c>config-autoscaler</c>.</summary>
+    /// <summary>The name of the ConfigMap, such as <c>config-autoscaler</c>.</summary>
     public string ConfigMap { get; }
 
-    /// <summary>The key that is wrong; null when it is the whole.</summary>
+    /// <summary>The invalid key; null when it is the whole ConfigMap.</summary>
     public string? Key { get; }
 
     /// <summary>
-    /// The message, with the key before it where the words alone do not name it: nobody should have to guess what to mend. Cut
-    /// off where it repeats a value that is very long.
+    /// The message, prefixed with the key if it does not name it already, so that the author knows what to fix. Truncated where it repeats a
+    /// very long value.
     /// </summary>
     public string Explanation
     {

@@ -8,9 +8,9 @@ using Serving.Kubernetes;
 namespace Serving.ConfigMaps;
 
 /// <summary>
-/// The configuration of the process, always the newest that was valid. Invariant: <see cref="Current"/> never holds a
-/// value that its ConfigMap's parser refused; a refused one leaves the last good one in place and is said in an event,
-/// a log line and the counter <c>serving.config.rejected</c>. A ConfigMap that is removed keeps its last value.
+/// The current valid configuration of the process. Invariant: <see cref="Current"/> never contains a value that its parser rejected; the last
+/// valid ConfigMap stays in use, and the rejection is reported by an event, a log line and the counter <c>serving.config.rejected</c>. A
+/// deleted ConfigMap keeps its last value.
 /// </summary>
 public sealed class ConfigStore : IDisposable
 {
@@ -26,10 +26,10 @@ public sealed class ConfigStore : IDisposable
     private readonly IDisposable registration;
     private volatile ConfigSnapshot current;
 
-    /// <param name="informers">Gives the ConfigMaps of the system namespace.</param>
-    /// <param name="environment">The system namespace and the cluster's domain.</param>
-    /// <param name="logger">Where changes and refusals are said.</param>
-    /// <param name="events">Where refusals are said to whoever wrote the ConfigMap.</param>
+    /// <param name="informers">Provide the ConfigMaps of the system namespace.</param>
+    /// <param name="environment">Provides the system namespace and the cluster's domain.</param>
+    /// <param name="logger">Logs changes and rejections.</param>
+    /// <param name="events">Records rejections on the ConfigMap, for its author.</param>
     public ConfigStore(IInformers informers, ClusterEnvironment environment, ILogger<ConfigStore> logger, IEventRecorder events)
     {
         ArgumentNullException.ThrowIfNull(informers);
@@ -43,16 +43,16 @@ public sealed class ConfigStore : IDisposable
         registration = informer.AddHandler(OnChange);
     }
 
-    /// <summary>Called after <see cref="Current"/> has changed, with the old and the new; quick, never concurrent.</summary>
+    /// <summary>Raised after <see cref="Current"/> has changed, with the old and the new value. Handlers must be fast; never concurrent.</summary>
     public event Action<ConfigSnapshot, ConfigSnapshot>? Changed;
 
-    /// <summary>The newest valid configuration; defaults until the ConfigMaps have been read.</summary>
+    /// <summary>The current valid configuration; defaults until the ConfigMaps have been read.</summary>
     public ConfigSnapshot Current => current;
 
-    /// <summary>Completes when the ConfigMaps that exist have been read.</summary>
+    /// <summary>Completes when the existing ConfigMaps have been read.</summary>
     public Task WaitForSyncAsync(CancellationToken cancellation) => informer.WaitForSyncAsync(cancellation);
 
-    /// <summary>Stops following the ConfigMaps.</summary>
+    /// <summary>Stops watching the ConfigMaps.</summary>
     public void Dispose() => registration.Dispose();
 
     private void OnChange(Change<ConfigMap> change)
@@ -60,7 +60,7 @@ public sealed class ConfigStore : IDisposable
         if (!kinds.TryGetValue(change.Key.Name, out var kind)) return;
         if (change.New is not { } map)
         {
-            logger.LogWarning("ConfigMap {Name} was removed; its last values stay in use", change.Key);
+            logger.LogWarning("ConfigMap {Name} was deleted; its last values stay in use", change.Key);
             return;
         }
 
@@ -73,15 +73,15 @@ public sealed class ConfigStore : IDisposable
         }
         catch (ConfigMapException refused)
         {
-            logger.LogError("ConfigMap {Name} is not valid, its last good values stay in use: {Reason}", change.Key, refused.Explanation);
+            logger.LogError("ConfigMap {Name} is invalid, its last valid values stay in use: {Reason}", change.Key, refused.Explanation);
             Refuse(map, refused.Explanation);
             return;
         }
         catch (Exception failure)
         {
-            // What a parser fails at is as little a configuration as what it refuses, and whoever wrote it must hear of it.
-            logger.LogError(failure, "ConfigMap {Name} cannot be read, its last good values stay in use", change.Key);
-            Refuse(map, $"it cannot be read: {failure.Message}");
+            // A parser failure is treated as a rejection, and the author of the ConfigMap must be told.
+            logger.LogError(failure, "ConfigMap {Name} cannot be parsed, its last valid values stay in use", change.Key);
+            Refuse(map, $"it cannot be parsed: {failure.Message}");
             return;
         }
 
@@ -105,7 +105,7 @@ public sealed class ConfigStore : IDisposable
             }
             catch (Exception error)
             {
-                logger.LogError(error, "A follower of the configuration failed");
+                logger.LogError(error, "A handler of configuration changes failed");
             }
         }
     }

@@ -5,13 +5,13 @@ using static System.FormattableString;
 
 namespace Serving.ConfigMaps;
 
-/// <summary>Reads config-defaults.</summary>
+/// <summary>Parses config-defaults.</summary>
 public static class DefaultsConfigParser
 {
     /// <summary>The ConfigMap's name.</summary>
     public const string Name = "config-defaults";
 
-    /// <summary>Reads and checks the data. Throws <see cref="ConfigMapException"/>.</summary>
+    /// <summary>Parses and validates the data. Throws <see cref="ConfigMapException"/>.</summary>
     public static DefaultsConfig Parse(IReadOnlyDictionary<string, string> data)
     {
         var from = new ConfigData(Name, data);
@@ -81,7 +81,7 @@ public static class DefaultsConfigParser
             template.Execute(TemplateData.Of(new ObjectMeta()));
             var sample = template.Execute(TemplateData.Of(new ObjectMeta { Name = "foo", Namespace = "bar" }));
 
-            // What depends on labels and annotations may be incomplete here; what is written out must be part of a container's name.
+            // What depends on labels and annotations may be incomplete here; the rest must be valid in a container name.
             var isFixed = !text.Contains("{{", StringComparison.Ordinal);
             from.Require(isFixed ? LabelSyntax.IsLabel(sample) : sample.All(static c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-'), key,
                 $"{key} gives {GoValues.Quote(sample)}, which is no name of a container: it must consist of lower case letters, digits and '-'");
@@ -93,7 +93,7 @@ public static class DefaultsConfigParser
         }
     }
 
-    /// <summary>Empty when the template does not fit this object, so that validation then names the container as the problem.</summary>
+    /// <summary>Empty when the template cannot be applied to this object; validation then reports the container's name.</summary>
     private static string Apply(Template template, ObjectMeta meta)
     {
         try

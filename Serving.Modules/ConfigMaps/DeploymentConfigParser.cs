@@ -3,13 +3,13 @@ using Serving.Api.Validation;
 
 namespace Serving.ConfigMaps;
 
-/// <summary>Reads config-deployment.</summary>
+/// <summary>Parses config-deployment.</summary>
 public static class DeploymentConfigParser
 {
     /// <summary>The ConfigMap's name.</summary>
     public const string Name = "config-deployment";
 
-    /// <summary>Reads and checks the data. Throws <see cref="ConfigMapException"/>.</summary>
+    /// <summary>Parses and validates the data. Throws <see cref="ConfigMapException"/>.</summary>
     public static DeploymentConfig Parse(IReadOnlyDictionary<string, string> data)
     {
         var from = new ConfigData(Name, data);

@@ -3,15 +3,15 @@ using Serving.Api.Core;
 
 namespace Serving.ConfigMaps;
 
-/// <summary>Reads config-domain: every key but <c>_example</c> is a domain.</summary>
+/// <summary>Parses config-domain: every key except <c>_example</c> is a domain.</summary>
 public static class DomainConfigParser
 {
     /// <summary>The ConfigMap's name.</summary>
     public const string Name = "config-domain";
 
-    /// <summary>Reads the data. Throws <see cref="ConfigMapException"/>.</summary>
+    /// <summary>Parses the data. Throws <see cref="ConfigMapException"/>.</summary>
     /// <param name="data">The ConfigMap's data.</param>
-    /// <param name="clusterDomain">The cluster's domain, as <c>cluster.local</c>; beneath it lies the default domain.</param>
+    /// <param name="clusterDomain">The cluster's domain, such as <c>cluster.local</c>, from which the default domain is derived.</param>
     public static DomainConfig Parse(IReadOnlyDictionary<string, string> data, string clusterDomain = "cluster.local")
     {
         var local = "svc." + clusterDomain;

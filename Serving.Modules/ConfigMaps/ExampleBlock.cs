@@ -5,26 +5,26 @@ using Serving.Api.Core;
 
 namespace Serving.ConfigMaps;
 
-/// <summary>The <c>_example</c> key of a ConfigMap: documentation only, guarded by a checksum so that nobody edits it by mistake.</summary>
+/// <summary>The <c>_example</c> key of a ConfigMap: documentation only, protected by a checksum against edits by mistake.</summary>
 public static partial class ExampleBlock
 {
-    /// <summary>The key that holds the documentation.</summary>
+    /// <summary>The key of the documentation.</summary>
     public const string Key = "_example";
 
     /// <summary>The annotation with the checksum of the documentation.</summary>
     public const string ChecksumAnnotation = "knative.dev/example-checksum";
 
-    /// <summary>The checksum of an example: CRC-32 in 8 hex digits, without regard to white space around it and to empty lines.</summary>
+    /// <summary>The checksum of an example: CRC-32 in 8 hex digits, ignoring surrounding white space and empty lines.</summary>
     public static string Checksum(string example)
     {
         ArgumentNullException.ThrowIfNull(example);
 
-        // Runs of newlines count as the two characters "\n", which is what the published checksums are made of.
+        // Runs of line feeds are replaced by the two characters "\n", as in the published checksums.
         var normal = Newlines().Replace(example.Trim(), @"\n");
         return Crc32(Encoding.UTF8.GetBytes(normal)).ToString("x8", CultureInfo.InvariantCulture);
     }
 
-    /// <summary>Throws <see cref="ConfigMapException"/> when the example was changed but not its checksum.</summary>
+    /// <summary>Throws <see cref="ConfigMapException"/> when the example does not match its checksum.</summary>
     public static void Check(ConfigMap map)
     {
         ArgumentNullException.ThrowIfNull(map);

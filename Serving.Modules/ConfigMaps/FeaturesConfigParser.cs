@@ -2,13 +2,13 @@ using Serving.Api.Config;
 
 namespace Serving.ConfigMaps;
 
-/// <summary>Reads config-features. An unknown value of a flag is ignored, so that older releases live with newer files.</summary>
+/// <summary>Parses config-features. An unknown value of a flag is ignored, so that older releases accept newer files.</summary>
 public static class FeaturesConfigParser
 {
     /// <summary>The ConfigMap's name.</summary>
     public const string Name = "config-features";
 
-    /// <summary>Reads the data; nothing in it is refused.</summary>
+    /// <summary>Parses the data; never rejects it.</summary>
     public static FeaturesConfig Parse(IReadOnlyDictionary<string, string> data)
     {
         var from = new ConfigData(Name, data);

@@ -3,13 +3,13 @@ using Serving.Api.Config;
 
 namespace Serving.ConfigMaps;
 
-/// <summary>Reads config-gc.</summary>
+/// <summary>Parses config-gc.</summary>
 public static class GcConfigParser
 {
     /// <summary>The ConfigMap's name.</summary>
     public const string Name = "config-gc";
 
-    /// <summary>Reads and checks the data. Throws <see cref="ConfigMapException"/>.</summary>
+    /// <summary>Parses and validates the data. Throws <see cref="ConfigMapException"/>.</summary>
     public static GcConfig Parse(IReadOnlyDictionary<string, string> data)
     {
         var from = new ConfigData(Name, data, "failed to parse data: ");

@@ -4,7 +4,7 @@ using Serving.Api;
 
 namespace Serving.ConfigMaps;
 
-/// <summary>Reads values as Go's standard library does, with its error texts. Every method throws <see cref="FormatException"/>.</summary>
+/// <summary>Parses values like Go's standard library, with its error texts. Every method throws <see cref="FormatException"/>.</summary>
 public static partial class GoValues
 {
     /// <summary><c>strconv.ParseBool</c>.</summary>
@@ -40,7 +40,7 @@ public static partial class GoValues
         return value;
     }
 
-    /// <summary><c>strconv.ParseFloat(text, 64)</c>, decimal forms; NaN is refused, since no key has a meaning for it.</summary>
+    /// <summary><c>strconv.ParseFloat(text, 64)</c>, decimal forms; NaN is rejected, since it is meaningless for every key.</summary>
     public static double ParseFloat(string text)
     {
         if (!Decimal().IsMatch(text)) throw Invalid("ParseFloat", text, "invalid syntax");
@@ -66,7 +66,7 @@ public static partial class GoValues
     [GeneratedRegex(@"^[+-]?[0-9]+\z")]
     private static partial Regex WholeNumber();
 
-    // Each run of digits is taken once and for all: with a way back, a long one would take the square of its length.
+    // Each run of digits is matched without backtracking, which would be quadratic for a long run.
     [GeneratedRegex(@"^[+-]?((?>[0-9]+)(\.(?>[0-9]*))?|\.(?>[0-9]+))([eE][+-]?(?>[0-9]+))?\z")]
     private static partial Regex Decimal();
 }

@@ -3,10 +3,10 @@ using Serving.Api.Core;
 
 namespace Serving.ConfigMaps;
 
-/// <summary>Every ConfigMap that is understood.</summary>
+/// <summary>All known ConfigMaps.</summary>
 public static class KnownConfigMaps
 {
-    /// <summary>The ConfigMaps by which the process is configured.</summary>
+    /// <summary>The ConfigMaps that configure the process.</summary>
     public static IReadOnlyList<ConfigMapKind> All { get; } =
     [
         new(AutoscalerConfigParser.Name, static (s, data, _) => s with { Autoscaler = AutoscalerConfigParser.Parse(data) }),
@@ -21,12 +21,12 @@ public static class KnownConfigMaps
         new(NetworkConfigParser.Name, static (s, data, _) => s with { Network = NetworkConfigParser.Parse(data) }),
         new(ObservabilityConfigParser.Name, static (s, data, _) => s with { Observability = ObservabilityConfigParser.Parse(data) }),
 
-        // Nothing is read from it any more; it is known so that its example is guarded like the others.
+        // No longer read; it is listed so that its example is validated like the others.
         new("config-tracing", static (s, _, _) => s),
     ];
 
     /// <summary>
-    /// Checks a ConfigMap as admission does: the example's checksum and the values. One that is not understood passes.
+    /// Validates a ConfigMap as admission does: the example's checksum and the values. Unknown ConfigMaps pass.
     /// Throws <see cref="ConfigMapException"/>.
     /// </summary>
     public static void Validate(ConfigMap map, string clusterDomain = "cluster.local")
@@ -37,7 +37,7 @@ public static class KnownConfigMaps
         kind.Apply(ConfigSnapshot.Default, map.Data, clusterDomain);
     }
 
-    /// <summary>The configuration of a cluster with this domain when there is no ConfigMap.</summary>
+    /// <summary>The configuration without ConfigMaps, for a cluster with this domain.</summary>
     public static ConfigSnapshot Defaults(string clusterDomain)
     {
         var local = "svc." + clusterDomain;

@@ -2,12 +2,12 @@ using System.Text.RegularExpressions;
 
 namespace Serving.ConfigMaps;
 
-/// <summary>What Kubernetes takes as label keys, label values and DNS names.</summary>
+/// <summary>Kubernetes' syntax of label keys, label values and DNS names.</summary>
 internal static partial class LabelSyntax
 {
     public static bool IsSubdomain(string text) => text.Length is > 0 and <= 253 && Subdomain().IsMatch(text);
 
-    /// <summary>A DNS label: what containers, and Services in the cluster's DNS, are named by.</summary>
+    /// <summary>A DNS label: the syntax of container names, and of Service names in the cluster's DNS.</summary>
     public static bool IsLabel(string text) => text.Length is > 0 and <= 63 && Subdomain().IsMatch(text) && !text.Contains('.', StringComparison.Ordinal);
 
     public static bool IsValue(string text) => text.Length == 0 || IsName(text);

@@ -3,7 +3,7 @@ using Serving.Api.Config;
 
 namespace Serving.ConfigMaps;
 
-/// <summary>Reads config-leader-election.</summary>
+/// <summary>Parses config-leader-election.</summary>
 public static class LeaderElectionConfigParser
 {
     /// <summary>The ConfigMap's name.</summary>
@@ -16,7 +16,7 @@ public static class LeaderElectionConfigParser
     private static readonly TimeSpan ShortestLease = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestLease = TimeSpan.FromHours(24);
 
-    /// <summary>Reads and checks the data. Throws <see cref="ConfigMapException"/>.</summary>
+    /// <summary>Parses and validates the data. Throws <see cref="ConfigMapException"/>.</summary>
     public static LeaderElectionConfig Parse(IReadOnlyDictionary<string, string> data)
     {
         var from = new ConfigData(Name, data);
@@ -42,7 +42,7 @@ public static class LeaderElectionConfigParser
         return config;
     }
 
-    /// <summary>Times that do not fit each other would let two leaders work at once, or none for long.</summary>
+    /// <summary>With inconsistent durations two leaders could work at once, or none for a long time.</summary>
     private static void CheckTimes(ConfigData from, LeaderElectionConfig c)
     {
         from.Require(c.RetryPeriod > TimeSpan.Zero, "retry-period", $"retry-period must be positive, was: {GoValues.Format(c.RetryPeriod)}");

@@ -3,7 +3,7 @@ using Serving.Api.Config;
 
 namespace Serving.ConfigMaps;
 
-/// <summary>Reads config-logging.</summary>
+/// <summary>Parses config-logging.</summary>
 public static class LoggingConfigParser
 {
     /// <summary>The ConfigMap's name.</summary>
@@ -11,7 +11,7 @@ public static class LoggingConfigParser
 
     private const string Prefix = "loglevel.";
 
-    /// <summary>Reads and checks the data. Throws <see cref="ConfigMapException"/>.</summary>
+    /// <summary>Parses and validates the data. Throws <see cref="ConfigMapException"/>.</summary>
     public static LoggingConfig Parse(IReadOnlyDictionary<string, string> data)
     {
         var levels = new Dictionary<string, string>(StringComparer.Ordinal);
@@ -25,7 +25,7 @@ public static class LoggingConfigParser
         return new LoggingConfig { ZapLoggerConfig = zap, Level = LevelIn(zap), LogLevels = levels };
     }
 
-    /// <summary>The level of a name in any case; null when there is none.</summary>
+    /// <summary>The level with this name, case-insensitive; null if there is none.</summary>
     private static string? Level(string name) => name.ToLowerInvariant() switch
     {
         "warn" or "warning" => "warn",

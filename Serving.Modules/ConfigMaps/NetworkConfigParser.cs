@@ -5,13 +5,13 @@ using Serving.Templates;
 
 namespace Serving.ConfigMaps;
 
-/// <summary>Reads config-network, with the camel-case and dotted keys of older releases, which the newer ones override.</summary>
+/// <summary>Parses config-network, including the camel-case and dotted keys of older releases, which the newer ones override.</summary>
 public static class NetworkConfigParser
 {
     /// <summary>The ConfigMap's name.</summary>
     public const string Name = "config-network";
 
-    /// <summary>Reads and checks the data. Throws <see cref="ConfigMapException"/>.</summary>
+    /// <summary>Parses and validates the data. Throws <see cref="ConfigMapException"/>.</summary>
     public static NetworkConfig Parse(IReadOnlyDictionary<string, string> data)
     {
         var from = new ConfigData(Name, data);
@@ -83,7 +83,7 @@ public static class NetworkConfigParser
                 $"domain template gives {GoValues.Quote(sample)}, which is not a hostname");
             from.Require(uri!.PathAndQuery == "/", key, $"domain template has url path: {uri.PathAndQuery}");
 
-            // What depends on labels and annotations may be incomplete here; what is written out must be part of a host name.
+            // What depends on labels and annotations may be incomplete here; the rest must be valid in a host name.
             var mayBeIncomplete = text.Contains(".Labels", StringComparison.Ordinal) || text.Contains(".Annotations", StringComparison.Ordinal);
             from.Require(
                 mayBeIncomplete ? sample.All(static c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '-' or '.') : LabelSyntax.IsSubdomain(sample), key,

@@ -5,7 +5,7 @@ using static System.FormattableString;
 
 namespace Serving.ConfigMaps;
 
-/// <summary>Reads config-observability.</summary>
+/// <summary>Parses config-observability.</summary>
 public static class ObservabilityConfigParser
 {
     /// <summary>The ConfigMap's name.</summary>
@@ -13,7 +13,7 @@ public static class ObservabilityConfigParser
 
     private static readonly string[] SidecarPorts = ["8008", "8012", "8013", "8022", "8112", "9090"];
 
-    /// <summary>Reads and checks the data. Throws <see cref="ConfigMapException"/>.</summary>
+    /// <summary>Parses and validates the data. Throws <see cref="ConfigMapException"/>.</summary>
     public static ObservabilityConfig Parse(IReadOnlyDictionary<string, string> data)
     {
         var from = new ConfigData(Name, data);
@@ -47,7 +47,7 @@ public static class ObservabilityConfigParser
         return config;
     }
 
-    /// <summary>The sidecar serves its metrics at a port of the pod, where it must not meet one of its own.</summary>
+    /// <summary>The sidecar serves its metrics on a port of the pod, which must not be one of its other ports.</summary>
     private static void CheckSidecarPort(ConfigData from, ObservabilityConfig c)
     {
         const string key = "request-metrics-endpoint";
@@ -108,7 +108,7 @@ public static class ObservabilityConfigParser
             $"export interval \"{GoValues.Format(interval)}\" should be greater than zero");
     }
 
-    /// <summary>A collector is a URI, with <c>http://</c> understood where there is no scheme.</summary>
+    /// <summary>A collector endpoint is a URI; without a scheme, <c>http://</c> is assumed.</summary>
     private static void RequireUri(ConfigData from, string key, string endpoint)
         => from.Require(
             Uri.TryCreate(endpoint.Contains("://", StringComparison.Ordinal) ? endpoint : "http://" + endpoint, UriKind.Absolute, out var uri)

@@ -3,8 +3,8 @@ using Serving.Api.Config;
 namespace Serving.ConfigMaps;
 
 /// <summary>
-/// What the sidecar's TLS port can be told. Invariant: takes and refuses exactly what the sidecar does, as one that is told
-/// nonsense does not start, and with it no pod.
+/// Validates the settings of the sidecar's TLS port. Invariant: accepts and rejects exactly what the sidecar does, because with an invalid
+/// value neither the sidecar nor its pod would start.
 /// </summary>
 internal static class SidecarTls
 {
@@ -23,13 +23,13 @@ internal static class SidecarTls
         "CurveP256", "P-256", "CurveP384", "P-384", "CurveP521", "P-521", "X25519", "X25519MLKEM768",
     };
 
-    /// <summary>Throws <see cref="ConfigMapException"/> for what no sidecar would start with.</summary>
+    /// <summary>Throws <see cref="ConfigMapException"/> for values with which no sidecar would start.</summary>
     public static void Check(ConfigData from, DeploymentConfig config)
     {
         CheckVersion(from, "queue-sidecar-tls-min-version", config.QueueSidecarTlsMinVersion);
         CheckVersion(from, "queue-sidecar-tls-max-version", config.QueueSidecarTlsMaxVersion);
 
-        // TLS 1.3 is both when nothing is said, so only this can be the wrong way round.
+        // Both default to TLS 1.3, so only this combination is inverted.
         from.Require(config.QueueSidecarTlsMaxVersion != "1.2" || config.QueueSidecarTlsMinVersion == "1.2", "queue-sidecar-tls-max-version",
             $"queue-sidecar-tls-max-version \"{config.QueueSidecarTlsMaxVersion}\" is below queue-sidecar-tls-min-version, which is \"1.3\" unless it says otherwise");
         CheckNames(from, "queue-sidecar-tls-cipher-suites", config.QueueSidecarTlsCipherSuites, Suites, "cipher suite");

@@ -4,7 +4,7 @@ using Serving.Templates;
 
 namespace Serving.ConfigMaps;
 
-/// <summary>Our values as templates see them, with the field names that Go's structs have.</summary>
+/// <summary>Our values as template data, with the field names of Go's structs.</summary>
 internal static class TemplateData
 {
     public static TemplateRecord Of(ObjectMeta meta) => new(
@@ -26,7 +26,7 @@ internal static class TemplateData
         ("Annotations", values.Annotations),
         ("Labels", values.Labels));
 
-    /// <summary>A request as the template of the request log sees it; only its shape matters, to check templates before they are used.</summary>
+    /// <summary>A request as data of the request-log template. Only its shape matters: it serves to validate templates.</summary>
     public static TemplateRecord SampleRequest { get; } = new(
         "requestLogTemplateInput",
         ("Request", new TemplateRecord(

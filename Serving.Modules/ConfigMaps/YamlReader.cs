@@ -4,16 +4,16 @@ using YamlDotNet.Core.Events;
 namespace Serving.ConfigMaps;
 
 /// <summary>
-/// Makes a tree of a YAML document's events. Invariant: neither depth nor size of the tree is up to the text, so whoever walks it needs
-/// no bounds of their own: an alias within its own anchor, too many levels, too many pieces (those behind aliases count each
-/// time they are used) and equal keys are refused. Throws <see cref="FormatException"/>.
+/// Builds a tree from the events of a YAML document. Invariant: depth and size of the tree are bounded whatever the text, so consumers need no
+/// bounds of their own: an alias within its own anchor, too many levels, too many nodes (those behind aliases count each time they are
+/// used) and duplicate keys are rejected. Throws <see cref="FormatException"/>.
 /// </summary>
 internal sealed class YamlReader
 {
-    /// <summary>How many levels there may be.</summary>
+    /// <summary>Maximum number of levels.</summary>
     internal const int MostLevels = 100;
 
-    /// <summary>How many pieces a document may have.</summary>
+    /// <summary>Maximum number of nodes in a document.</summary>
     internal const int MostPieces = 50_000;
 
     private readonly Parser parser;
@@ -22,7 +22,7 @@ internal sealed class YamlReader
 
     private YamlReader(string text) => parser = new Parser(new StringReader(text));
 
-    /// <summary>The first document of a text; null when there is none.</summary>
+    /// <summary>The first document of a text; null if there is none.</summary>
     public static YamlValue? Read(string text)
     {
         try
@@ -35,7 +35,7 @@ internal sealed class YamlReader
         }
         catch (InvalidOperationException wrong)
         {
-            // The scanner gives up like this on some flows that are never closed; it does not say where.
+            // The scanner fails like this, without a position, on some flow collections that are never closed.
             throw new FormatException("yaml: this is not valid YAML", wrong);
         }
     }

@@ -1,13 +1,13 @@
 namespace Serving.ConfigMaps;
 
-/// <summary>Reads the small YAML documents that some keys hold. Throws <see cref="FormatException"/>.</summary>
+/// <summary>Parses the small YAML documents in some keys. Throws <see cref="FormatException"/>.</summary>
 internal static class YamlText
 {
-    /// <summary>The entries of a document that is a mapping; none when it is empty. No two keys are equal.</summary>
+    /// <summary>The entries of a document that is a mapping; none when it is empty. Keys are unique.</summary>
     public static IReadOnlyList<(string Key, YamlValue Value)> Map(string text)
         => YamlReader.Read(text) is { } root ? Entries(root) : [];
 
-    /// <summary>The entries of a mapping; none of a null.</summary>
+    /// <summary>The entries of a mapping; none for null.</summary>
     public static IReadOnlyList<(string Key, YamlValue Value)> Entries(YamlValue node) => node switch
     {
         YamlMap map => map.Entries,
@@ -15,7 +15,7 @@ internal static class YamlText
         _ => throw new FormatException("cannot unmarshal " + (node is YamlList ? "array" : "string") + " into a mapping"),
     };
 
-    /// <summary>The string map under <paramref name="key"/> of a mapping; empty when there is none.</summary>
+    /// <summary>The string map under <paramref name="key"/> of a mapping; empty if it is missing.</summary>
     public static IReadOnlyDictionary<string, string> Strings(IEnumerable<(string Key, YamlValue Value)> entries, string key)
         => entries.Where(e => e.Key == key).SelectMany(e => Entries(e.Value))
             .ToDictionary(e => e.Key, e => Scalar(e.Value), StringComparer.Ordinal);

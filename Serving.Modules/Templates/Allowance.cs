@@ -1,8 +1,8 @@
 namespace Serving.Templates;
 
 /// <summary>
-/// How much text one execution may still make. Escaping can double a text, so a pipeline of a few dozen functions could otherwise
-/// ask for more memory than there is.
+/// Limits the text that one execution produces. Escaping can double a text, so a pipeline of a few dozen functions could otherwise exhaust the
+/// memory.
 /// </summary>
 internal sealed class Allowance
 {
@@ -10,7 +10,7 @@ internal sealed class Allowance
 
     private int left = Most;
 
-    /// <summary>Counts so many characters; false when they are too many.</summary>
+    /// <summary>Consumes a number of characters; false when the limit is exceeded.</summary>
     public bool Take(int characters)
     {
         if (characters > left) return false;

@@ -3,10 +3,10 @@ using System.Text;
 
 namespace Serving.Templates;
 
-/// <summary>Escaping as Go's template functions of the same names do it.</summary>
+/// <summary>Escaping as in Go's template functions of the same names.</summary>
 internal static class Escapes
 {
-    /// <summary>For use within a JavaScript (or JSON) string.</summary>
+    /// <summary>Escapes for a JavaScript (or JSON) string.</summary>
     public static string Js(string text)
     {
         var output = new StringBuilder(text.Length);
@@ -34,16 +34,16 @@ internal static class Escapes
         return output.ToString();
     }
 
-    /// <summary>For use in HTML text and attributes.</summary>
+    /// <summary>Escapes for HTML text and attributes.</summary>
     public static string Html(string text) => text
         .Replace("&", "&amp;", StringComparison.Ordinal).Replace("'", "&#39;", StringComparison.Ordinal)
         .Replace("\"", "&#34;", StringComparison.Ordinal).Replace("<", "&lt;", StringComparison.Ordinal)
         .Replace(">", "&gt;", StringComparison.Ordinal).Replace("\0", "\uFFFD", StringComparison.Ordinal);
 
-    /// <summary>For use in a query string.</summary>
+    /// <summary>Escapes for a query string.</summary>
     public static string Query(string text) => Uri.EscapeDataString(text).Replace("%20", "+", StringComparison.Ordinal);
 
-    /// <summary>As a quoted string of Go.</summary>
+    /// <summary>Formats as a quoted Go string.</summary>
     public static string Quote(string text)
     {
         var output = new StringBuilder("\"");

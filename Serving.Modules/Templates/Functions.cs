@@ -3,10 +3,10 @@ using System.Text;
 
 namespace Serving.Templates;
 
-/// <summary>A function of templates. Throws <see cref="FormatException"/> when its arguments are not what it takes.</summary>
+/// <summary>A template function. Throws <see cref="FormatException"/> when its arguments are invalid.</summary>
 internal delegate object? TemplateFunction(object?[] arguments);
 
-/// <summary>The functions that templates may call.</summary>
+/// <summary>The template functions.</summary>
 internal static class Functions
 {
     private static readonly Dictionary<string, TemplateFunction> Known = new(StringComparer.Ordinal)
@@ -90,7 +90,7 @@ internal static class Functions
         var other => throw new FormatException("len of type " + Values.TypeName(other)),
     };
 
-    /// <summary>As Go's Sprint: a space between two operands when neither is a string.</summary>
+    /// <summary>Like Go's Sprint: adds a space between two operands when neither is a string.</summary>
     private static string Print(object?[] values)
     {
         var output = new StringBuilder();

@@ -2,16 +2,16 @@ using System.Text;
 
 namespace Serving.Templates;
 
-/// <summary>What an execution carries: the data (<c>$</c>), the current value (<c>.</c>), the output, and how much may still be made.</summary>
+/// <summary>The state of an execution: the data (<c>$</c>), the current value (<c>.</c>), the output, and the output limit.</summary>
 internal sealed record Scope(string Template, object? Root, object? Dot, StringBuilder Output, Allowance Allowance)
 {
-    /// <summary>The text, counted; refuses when the execution has made too much of it.</summary>
+    /// <summary>Returns the text and counts it; throws when the execution has produced too much.</summary>
     public string Made(int line, string text) => Allowance.Take(text.Length) ? text : throw Refuse(line, "the result is too long");
 
     public TemplateException Refuse(int line, string message) => new(Template, line, "executing: " + message);
 }
 
-/// <summary>A part of a template that writes.</summary>
+/// <summary>A template node that produces output.</summary>
 internal abstract record Node(int Line)
 {
     public abstract void Write(Scope scope);
@@ -39,10 +39,10 @@ internal sealed record BranchNode(int Line, bool Rebinds, Expression Test, IRead
     }
 }
 
-/// <summary>A part of a template that has a value.</summary>
+/// <summary>A template node that has a value.</summary>
 internal abstract record Expression(int Line)
 {
-    /// <summary>How many levels of expressions it has, itself the first.</summary>
+    /// <summary>The depth of its expression tree, including itself.</summary>
     public virtual int Height => 1;
 
     public abstract object? Evaluate(Scope scope);
@@ -83,7 +83,7 @@ internal sealed record FieldOf(int Line, Expression Target, string Name) : Expre
     }
 }
 
-/// <summary>A method of an object, as <c>.Request.Header.Get "X"</c>.</summary>
+/// <summary>A method call on an object, such as <c>.Request.Header.Get "X"</c>.</summary>
 internal sealed record MethodCall(int Line, Expression Target, string Name, IReadOnlyList<Expression> Arguments) : Expression(Line)
 {
     public override int Height { get; } = 1 + Math.Max(Target.Height, Arguments.Max(static argument => argument.Height));
@@ -107,7 +107,7 @@ internal sealed record Call(int Line, string Name, TemplateFunction Function, IR
 
     public override object? Evaluate(Scope scope)
     {
-        // and/or stop at the argument that decides.
+        // and/or stop at the argument that determines the result.
         if (Name is "and" or "or")
         {
             object? last = null;

@@ -2,14 +2,14 @@ using System.Globalization;
 
 namespace Serving.Templates;
 
-/// <summary>Makes a tree of the pieces, and refuses by name and line what is not in the subset.</summary>
+/// <summary>Builds a tree from tokens, and rejects what the subset does not contain, with its name and line.</summary>
 /// <remarks>
-/// Nothing of a text decides how deep the stack gets: blocks, parentheses, pipelines and chains of fields have a most of levels, for the
-/// parser here as for whoever walks the tree later.
+/// The text cannot determine the depth of the stack: nesting of blocks, parentheses, pipelines and field chains is limited, for this parser
+/// and for the execution.
 /// </remarks>
 internal sealed class Parser(string name, List<Token> tokens)
 {
-    /// <summary>How many levels of blocks and parentheses, and of values within values, there may be.</summary>
+    /// <summary>Maximum nesting of blocks and parentheses, and of expressions.</summary>
     internal const int MostLevels = 100;
 
     private int at;
@@ -23,7 +23,7 @@ internal sealed class Parser(string name, List<Token> tokens)
         return nodes;
     }
 
-    /// <summary>Parses to <c>{{else…}}</c> or <c>{{end}}</c> of the block that <paramref name="opener"/> began, or to the end when null.</summary>
+    /// <summary>Parses to the <c>{{else…}}</c> or <c>{{end}}</c> of the block started by <paramref name="opener"/>, or to the end of the text when it is null.</summary>
     private List<Node> Block(Token? opener)
     {
         var nodes = new List<Node>();
@@ -75,7 +75,7 @@ internal sealed class Parser(string name, List<Token> tokens)
         return new ActionNode(first.Line, value);
     }
 
-    /// <summary>The rest of <c>{{if X}}…{{else if Y}}…{{else}}…{{end}}</c>, from X on.</summary>
+    /// <summary>The rest of <c>{{if X}}…{{else if Y}}…{{else}}…{{end}}</c>, starting at X.</summary>
     private BranchNode Branch(Token opener)
     {
         Descend(opener);
@@ -139,7 +139,7 @@ internal sealed class Parser(string name, List<Token> tokens)
         var value = Operand();
         if (piped is null && !StartsOperand(Here)) return value;
 
-        // A field may turn out to be a method; anything else takes nothing.
+        // A field may turn out to be a method; other operands take no arguments.
         if (value is not FieldOf field || tokens[at - 1].Kind != TokenKind.Field)
         {
             throw piped is null

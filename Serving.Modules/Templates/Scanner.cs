@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Serving.Templates;
 
-/// <summary>Splits a template into text and the pieces of its actions; comments and trimmed white space are gone afterwards.</summary>
+/// <summary>Splits a template into text and the tokens of its actions, without comments and trimmed white space.</summary>
 internal sealed class Scanner
 {
     private const string Blank = " \t\r\n";
@@ -48,7 +48,7 @@ internal sealed class Scanner
         tokens.Add(new Token(TokenKind.End, "", line));
     }
 
-    /// <summary>Scans to behind the closing braces; true when the text that follows is to be trimmed.</summary>
+    /// <summary>Scans up to and including the closing braces; true when the following text must be trimmed.</summary>
     private bool ScanAction()
     {
         var first = at;
@@ -68,7 +68,7 @@ internal sealed class Scanner
 
             if (Blank.Contains(text[at], StringComparison.Ordinal))
             {
-                // The whole run, of which the look ahead for its end was the last: one for each of its characters would be its square.
+                // Skips the whole run of white space: a look-ahead for each of its characters would be quadratic.
                 for (; at < text.Length && Blank.Contains(text[at], StringComparison.Ordinal); at++)
                 {
                     if (text[at] == '\n') line++;

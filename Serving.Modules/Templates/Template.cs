@@ -7,13 +7,13 @@ namespace Serving.Templates;
 /// A parsed template in the subset of Go's text/template that ConfigMaps use: text, <c>{{.Field.Path}}</c>, <c>$</c>, string, number and
 /// boolean constants, pipelines, parentheses, <c>if</c>/<c>else if</c>/<c>else</c>, <c>with</c>, trim markers, comments, and the functions
 /// and, or, not, eq, ne, lt, le, gt, ge, index, len, print, printf (%s %q %v %d %%), println, js, html and urlquery.
-/// Anything else (<c>range</c>, <c>define</c>, <c>template</c>, <c>block</c>, variables, other functions) is refused by name
-/// and line when it is parsed. So is a text that is too long or too deeply nested, and an execution that makes too much ends:
-/// whatever a template says, it cannot use up the stack or the memory. Immutable: parse once, execute from any thread.
+/// Anything else (<c>range</c>, <c>define</c>, <c>template</c>, <c>block</c>, variables, other functions) is rejected by name
+/// and line when it is parsed. A text that is too long or too deeply nested is rejected too, and an execution that produces too much output
+/// is stopped: no template can exhaust the stack or the memory. Immutable: parse once, execute from any thread.
 /// </summary>
 public sealed class Template
 {
-    /// <summary>How long the text of a template may be, in characters.</summary>
+    /// <summary>Maximum length of a template in characters.</summary>
     public const int MaxLength = 64 * 1024;
 
     private readonly IReadOnlyList<Node> nodes;
@@ -25,10 +25,10 @@ public sealed class Template
         this.nodes = nodes;
     }
 
-    /// <summary>The name in error messages.</summary>
+    /// <summary>The name for error messages.</summary>
     public string Name { get; }
 
-    /// <summary>The text it was parsed from.</summary>
+    /// <summary>The source text.</summary>
     public string Text { get; }
 
     /// <summary>Parses a template. Throws <see cref="TemplateException"/>.</summary>
@@ -44,7 +44,7 @@ public sealed class Template
         return new Template(name, text, new Parser(name, Scanner.Scan(name, text)).ParseAll());
     }
 
-    /// <summary>Applies the template to <paramref name="data"/>. Throws <see cref="TemplateException"/> when it does not fit.</summary>
+    /// <summary>Applies the template to <paramref name="data"/>. Throws <see cref="TemplateException"/> when the data does not fit.</summary>
     public string Execute(object? data)
     {
         var output = new StringBuilder();

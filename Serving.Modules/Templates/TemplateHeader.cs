@@ -3,8 +3,8 @@ using System.Diagnostics.CodeAnalysis;
 namespace Serving.Templates;
 
 /// <summary>
-/// The header of a request as templates see it, like Go's <c>http.Header</c>: a list of values by name, and the method <c>Get</c>, which
-/// gives the first. Names are looked up without regard to case.
+/// The headers of a request as template data, like Go's <c>http.Header</c>: a list of values by name, and the method <c>Get</c>, which returns
+/// the first. Names are case-insensitive.
 /// </summary>
 public sealed class TemplateHeader
 {
@@ -21,16 +21,16 @@ public sealed class TemplateHeader
     {
     }
 
-    /// <summary>Has empty values for every name: to check templates that expect a field which some requests have.</summary>
+    /// <summary>Has empty values for every name, to validate templates that expect a header which only some requests have.</summary>
     public static TemplateHeader Sample { get; } = new();
 
-    /// <summary>What <see cref="Sample"/> has for every name: a value at every place.</summary>
+    /// <summary>The value of every name in <see cref="Sample"/>: an empty text at every index.</summary>
     internal static IReadOnlyList<string> AnyValue { get; } = [""];
 
-    /// <summary>How many names it has.</summary>
+    /// <summary>The number of names.</summary>
     public int Count => fields?.Count ?? 1;
 
-    /// <summary>As Go prints it: <c>map[Accept:[*/*] X-Id:[1 2]]</c>.</summary>
+    /// <summary>Formats like Go: <c>map[Accept:[*/*] X-Id:[1 2]]</c>.</summary>
     public override string ToString() => "map[" + string.Join(
         ' ', (fields ?? []).OrderBy(static field => field.Key, StringComparer.Ordinal).Select(static field => $"{field.Key}:[{string.Join(' ', field.Value)}]")) + "]";
 

@@ -1,11 +1,11 @@
 namespace Serving.Templates;
 
-/// <summary>Template data made of a few named values.</summary>
+/// <summary>Template data that consists of a few named values.</summary>
 public sealed class TemplateRecord : ITemplateObject
 {
     private readonly (string Name, object? Value)[] fields;
 
-    /// <param name="typeName">The type's name in error messages.</param>
+    /// <param name="typeName">The type name for error messages.</param>
     /// <param name="fields">Field names and values.</param>
     public TemplateRecord(string typeName, params (string Name, object? Value)[] fields)
     {

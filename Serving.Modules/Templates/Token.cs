@@ -1,6 +1,6 @@
 namespace Serving.Templates;
 
-/// <summary>What a piece of a template is.</summary>
+/// <summary>The kind of a token.</summary>
 internal enum TokenKind
 {
     Text,
@@ -18,5 +18,5 @@ internal enum TokenKind
     End,
 }
 
-/// <summary>One piece of a template. <paramref name="Glued"/>: it follows the piece before it without a space.</summary>
+/// <summary>A token of a template. <paramref name="Glued"/>: it follows the previous token without a space.</summary>
 internal readonly record struct Token(TokenKind Kind, string Value, int Line, bool Glued = false);

@@ -2,10 +2,10 @@ using System.Globalization;
 
 namespace Serving.Templates;
 
-/// <summary>How Go sees values: truth, printing, names of types.</summary>
+/// <summary>Go's semantics of values: truth, formatting, type names.</summary>
 internal static class Values
 {
-    /// <summary>A map's entry that is not there, when reached by <c>.name</c>.</summary>
+    /// <summary>A missing map entry that was accessed as <c>.name</c>.</summary>
     public static object Missing { get; } = new MissingValue();
 
     public static bool IsTrue(object? value) => value switch
@@ -49,7 +49,7 @@ internal static class Values
         _ => value.GetType().Name,
     };
 
-    /// <summary>As Go's %v: the shortest text that reads back, with an exponent of at least two digits from 1e21 on.</summary>
+    /// <summary>Like Go's %v: the shortest text that parses back, with an exponent of at least two digits from 1e21 on.</summary>
     private static string Number(double number)
     {
         if (double.IsPositiveInfinity(number)) return "+Inf";

@@ -3,19 +3,19 @@ using System.Text.Json.Nodes;
 
 namespace Serving.Webhook;
 
-/// <summary>The answer to a request.</summary>
-/// <param name="Refusal">Why the object is refused; null when it is admitted.</param>
-/// <param name="Patch">What to change in it; null for nothing.</param>
-/// <param name="Warnings">What to tell the client, a line each.</param>
+/// <summary>The response to an admission request.</summary>
+/// <param name="Refusal">Why the object is rejected; null when it is allowed.</param>
+/// <param name="Patch">The changes to the object; null for none.</param>
+/// <param name="Warnings">Warnings for the client, one line each.</param>
 internal sealed record AdmissionAnswer(string? Refusal, JsonArray? Patch, IReadOnlyList<string> Warnings)
 {
-    /// <summary>Admitted as it is.</summary>
+    /// <summary>Allowed unchanged.</summary>
     public static AdmissionAnswer Allowed { get; } = new(null, null, []);
 
-    /// <summary>Refused.</summary>
+    /// <summary>Rejected.</summary>
     public static AdmissionAnswer Refused(string message) => new(message, null, []);
 
-    /// <summary>The review that answers <paramref name="review"/>.</summary>
+    /// <summary>The AdmissionReview that responds to <paramref name="review"/>.</summary>
     public JsonObject ToReview(AdmissionReview review)
     {
         var response = new JsonObject { ["uid"] = review.Request.Uid, ["allowed"] = Refusal is null };

@@ -3,27 +3,27 @@ using System.Diagnostics.Metrics;
 namespace Serving.Webhook;
 
 /// <summary>
-/// Bounds the reviews that are worked on at once, by number and by the bytes of their bodies, so that a flood costs an answer each and
-/// not the process. Invariant: who was let in lets go of as much as it took.
+/// Limits the reviews in flight, by number and by the total size of their bodies, so that a flood costs one response per request instead of the
+/// process. Invariant: an admitted review releases as much as it reserved.
 /// </summary>
-/// <param name="maxRequests">Reviews at once.</param>
-/// <param name="maxBytes">Bytes of their bodies together.</param>
+/// <param name="maxRequests">Maximum number of reviews in flight.</param>
+/// <param name="maxBytes">Maximum total size of their bodies.</param>
 internal sealed class AdmissionGate(int maxRequests, long maxBytes)
 {
     private static readonly Meter Meter = new("Serving.Webhook");
     private static readonly Counter<long> Refused = Meter.CreateCounter<long>(
-        "serving.webhook.refused", "{request}", "Admission requests that were sent away because too many were in flight");
+        "serving.webhook.refused", "{request}", "Admission requests refused because too many were in flight");
 
     private readonly Lock gate = new();
     private int requests;
     private long bytes;
 
-    /// <summary>Takes a place for a body of this size; false, which is counted, when there is none. Who is let in calls <see cref="Exit"/> with the same size.</summary>
+    /// <summary>Reserves room for a body of this size; false, which is counted, when there is none. After true, call <see cref="Exit"/> with the same size.</summary>
     public bool TryEnter(long size)
     {
         lock (gate)
         {
-            // One alone is let in whatever its size: the bound of a single body is the server's.
+            // A single review is admitted whatever its size: the server limits the size of a body.
             if (requests < maxRequests && (requests == 0 || bytes + size <= maxBytes))
             {
                 requests++;
@@ -36,7 +36,7 @@ internal sealed class AdmissionGate(int maxRequests, long maxBytes)
         return false;
     }
 
-    /// <summary>Gives the place back.</summary>
+    /// <summary>Releases the room.</summary>
     public void Exit(long size)
     {
         lock (gate)

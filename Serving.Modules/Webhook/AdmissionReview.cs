@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace Serving.Webhook;
 
-/// <summary>The operations that admission knows, by their names on the wire.</summary>
+/// <summary>The names of the admission operations.</summary>
 internal static class AdmissionOperations
 {
     public const string Create = "CREATE";
@@ -10,13 +10,13 @@ internal static class AdmissionOperations
     public const string Delete = "DELETE";
 }
 
-/// <summary>What the API server asks (admission.k8s.io AdmissionReview, v1 and v1beta1 alike).</summary>
+/// <summary>A request of the API server (AdmissionReview of admission.k8s.io, v1 and v1beta1 alike).</summary>
 internal sealed record AdmissionReview(string ApiVersion, string Kind, AdmissionRequest Request)
 {
-    /// <summary>How deep a review may be nested. Deeper ones are hostile.</summary>
+    /// <summary>Maximum depth of a review. Only hostile ones are deeper.</summary>
     public const int MaxDepth = 128;
 
-    /// <summary>Reads a review; throws <see cref="JsonException"/> when it is none.</summary>
+    /// <summary>Parses a review; throws <see cref="JsonException"/> when it is invalid.</summary>
     public static AdmissionReview Read(JsonElement document)
     {
         var request = Member(document, "request") ?? throw new JsonException("the review has no request");
@@ -49,13 +49,13 @@ internal sealed record AdmissionReview(string ApiVersion, string Kind, Admission
         };
 }
 
-/// <summary>A kind with its group and version.</summary>
+/// <summary>A kind with group and version.</summary>
 internal readonly record struct GroupVersionKind(string Group, string Version, string Kind)
 {
     public override string ToString() => $"{Group}/{Version}, Kind={Kind}";
 }
 
-/// <summary>One request to admit an object.</summary>
+/// <summary>A request to admit an object.</summary>
 internal sealed record AdmissionRequest(
     string Uid, GroupVersionKind Kind, string Operation, string Subresource, string Namespace, string Name, string UserName, JsonElement? Object, JsonElement? OldObject,
     bool DryRun);

@@ -11,25 +11,25 @@ internal interface IAdmittedKind
     /// <summary>Its resource.</summary>
     ResourceType Resource { get; }
 
-    /// <summary>The object with its defaults; <paramref name="old"/> is what it replaces. Throws <see cref="JsonException"/>.</summary>
+    /// <summary>Returns the object with defaults; <paramref name="old"/> is the previous version. Throws <see cref="JsonException"/>.</summary>
     JsonElement Default(JsonElement value, JsonElement? old, AdmissionContext context);
 
-    /// <summary>What is wrong with the object; <paramref name="old"/> is what it replaces. Throws <see cref="JsonException"/>.</summary>
+    /// <summary>Validates the object; <paramref name="old"/> is the previous version. Throws <see cref="JsonException"/>.</summary>
     FieldError Validate(JsonElement value, JsonElement? old, AdmissionContext context);
 }
 
-/// <summary>A kind with the pure functions that default and validate it.</summary>
+/// <summary>A kind and the pure functions that default and validate it.</summary>
 internal sealed class AdmittedKind<T>(
     ResourceType<T> resource, Func<T, T?, AdmissionContext, T> withDefaults, Func<T, T?, AdmissionContext, FieldError> validate) : IAdmittedKind
     where T : class, IKubernetesObject
 {
     /// <summary>
-    /// How many values an object may have. What is stored is at most 1.5 MiB and has far fewer; but a body of empty entries would become
-    /// hundreds of times its length in memory.
+    /// Maximum number of values in an object. A stored object has at most 1.5 MiB and far fewer values, but a body of empty entries would take
+    /// hundreds of times its size in memory.
     /// </summary>
     private const int MostValues = 100_000;
 
-    /// <summary>How many members one object may have: to find one takes as long as there are many, and each is looked for.</summary>
+    /// <summary>Maximum number of members of one JSON object: member lookup is linear, and each member is looked up.</summary>
     private const int MostMembers = 10_000;
 
     public ResourceType Resource => resource;
@@ -39,7 +39,7 @@ internal sealed class AdmittedKind<T>(
         Bound(old, "old");
         Bound(value, "new");
 
-        // The old object gets today's defaults, so that a default which is new does not pass for the user's change.
+        // The old object gets today's defaults, so that a new default does not look like a change by the user.
         var before = Read(CanonicalOrOlder(old), "old");
         before = before is null ? null : withDefaults(before, null, context with { Operation = AdmissionOperation.Compare });
         var defaulted = JsonSerializer.SerializeToNode(withDefaults(Read(Canonical(value), "new")!, before, context), resource.Json)!.AsObject();
@@ -52,12 +52,12 @@ internal sealed class AdmittedKind<T>(
         Bound(value, "new");
         Bound(old, "old");
 
-        // What would be rewritten shows in no message, so only whether it can be read counts.
+        // Rewritten parts appear in no message, so it is enough that the object can be decoded.
         Canonical(value);
         return validate(Read(value, "new")!, Read(old, "old"), context);
     }
 
-    // Our records leave some parts as they are, so that they take what Go would refuse, and keep what it would rewrite.
+    // Our records keep some parts unparsed, and so accept what Go rejects, and keep what Go rewrites.
     private JsonElement Canonical(JsonElement value)
     {
         try
@@ -70,7 +70,7 @@ internal sealed class AdmittedKind<T>(
         }
     }
 
-    // What a less strict release let in must stay correctable: it counts as it is.
+    // Objects that a less strict release accepted must remain editable: the old one is used as it is.
     private JsonElement? CanonicalOrOlder(JsonElement? old)
     {
         try
@@ -113,7 +113,7 @@ internal sealed class AdmittedKind<T>(
         }
     }
 
-    // The values, those that hold others too; not much further than to one too many.
+    // Counts the values, including containers, and stops soon after the limit.
     private static int Count(JsonElement value)
     {
         var count = 1;
@@ -143,7 +143,7 @@ internal sealed class AdmittedKind<T>(
         return count;
     }
 
-    // A record for the entry could not be told from one that is empty.
+    // As a record, such an entry would look like an empty one.
     private static bool HasNullEntry(JsonElement value) => value.ValueKind switch
     {
         JsonValueKind.Array => value.EnumerateArray().Any(e => e.ValueKind == JsonValueKind.Null || HasNullEntry(e)),

@@ -7,10 +7,10 @@ using Serving.Api.Validation;
 
 namespace Serving.Webhook;
 
-/// <summary>The kinds that are admitted, and the rules by which the API server asks about them.</summary>
+/// <summary>The kinds that are admitted, and the rules of the webhook configurations.</summary>
 internal static class AdmittedKinds
 {
-    /// <summary>All kinds, ordered as their rules are: by group, version and resource.</summary>
+    /// <summary>All kinds, in the order of their rules: by group, version and resource.</summary>
     public static IReadOnlyList<IAdmittedKind> All { get; } =
     [
         .. new IAdmittedKind[]
@@ -33,6 +33,6 @@ internal static class AdmittedKinds
     private static readonly Dictionary<GroupVersionKind, IAdmittedKind> ByKind =
         All.ToDictionary(k => new GroupVersionKind(k.Resource.Group, k.Resource.Version, k.Resource.Kind));
 
-    /// <summary>The kind, or null when it is none of ours.</summary>
+    /// <summary>The kind, or null if it is not one of ours.</summary>
     public static IAdmittedKind? Find(GroupVersionKind kind) => ByKind.GetValueOrDefault(kind);
 }

@@ -5,7 +5,7 @@ using Serving.ConfigMaps;
 
 namespace Serving.Webhook;
 
-/// <summary>Answers the requests about ConfigMaps: one that says something impossible never gets into the cluster.</summary>
+/// <summary>Handles reviews of ConfigMaps: rejects invalid ones.</summary>
 internal static class ConfigMapAdmission
 {
     private static readonly GroupVersionKind ConfigMapKind = new("", "v1", "ConfigMap");

@@ -4,14 +4,14 @@ using System.Text.Json.Nodes;
 namespace Serving.Webhook;
 
 /// <summary>
-/// The JSON patch (RFC 6902) that makes one document of another. An addition of nothing (null or an empty list) says
-/// nothing in Kubernetes and is left out, and so is a removal of something empty: only what means something is patched. An
-/// empty text is written only where it is a value (the <c>service</c> of a gRPC probe), and an empty object is shown to users
-/// (<c>resources: {}</c>) unless it is one that every document has, such as the status.
+/// Computes the JSON patch (RFC 6902) from one document to another. Adding null or an empty list has no meaning in Kubernetes and is left out,
+/// and so is removing something empty: only meaningful changes are patched. An empty string is added only where it is a value (the
+/// <c>service</c> of a gRPC probe). An empty object is added where users see it (<c>resources: {}</c>), but not where every document has one,
+/// such as the status.
 /// </summary>
 internal static class JsonPatchDocument
 {
-    /// <summary>The operations, none when the documents mean the same.</summary>
+    /// <summary>The operations; none when the documents are equivalent.</summary>
     public static JsonArray Between(JsonElement from, JsonElement to)
     {
         var operations = new JsonArray();
@@ -32,7 +32,7 @@ internal static class JsonPatchDocument
         }
         else if (from.ValueKind == JsonValueKind.Array && to.ValueKind == JsonValueKind.Array && from.GetArrayLength() == to.GetArrayLength())
         {
-            // Walked side by side: to find an entry by its index takes as long as the index is large.
+            // Enumerated in parallel: looking up an entry by index is linear.
             var i = 0;
             foreach (var (was, now) in from.EnumerateArray().Zip(to.EnumerateArray()))
             {
@@ -84,7 +84,7 @@ internal static class JsonPatchDocument
     private static string Child(string path, string name)
         => $"{path}/{name.Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal)}";
 
-    // Nothing but nulls, empty texts, lists and objects, however deep; an object inside a list is an entry and counts.
+    // Only nulls, empty strings, lists and objects at any depth; an object inside a list is an entry and counts.
     private static bool IsEmpty(JsonElement value) => value.ValueKind switch
     {
         JsonValueKind.Null => true,

@@ -9,15 +9,15 @@ using Serving.Kubernetes;
 namespace Serving.Webhook;
 
 /// <summary>
-/// For requests that only try (<c>--dry-run=server</c>), asks the cluster whether it would take the pod, so that what
-/// Kubernetes itself refuses is known before anything is made.
+/// For dry-run requests (<c>--dry-run=server</c>), creates the pod as a dry run, so that what Kubernetes would reject is known before
+/// anything is created.
 /// </summary>
 internal static class PodSpecDryRun
 {
     private const string GenerateName = "dry-run-validation";
     private const string Unsupported = "does not support dry run";
 
-    /// <summary>Why the request is refused; null when it is not, or is none that this is about.</summary>
+    /// <summary>Why the request is rejected; null when it is allowed or does not concern a pod spec.</summary>
     public static async ValueTask<string?> CheckAsync(AdmissionRequest request, IKubernetesClient client, CancellationToken cancellation)
     {
         if (!request.DryRun || request.Object is not { } value || request.Subresource.Length > 0
@@ -34,7 +34,7 @@ internal static class PodSpecDryRun
         }
         catch (KubernetesException refused)
         {
-            // Another webhook that cannot try says nothing about the pod.
+            // Another webhook without dry-run support says nothing about the pod.
             return refused.Status.Message.Contains(Unsupported, StringComparison.Ordinal) ? null : Failed(refused.Status.Message);
         }
         catch (HttpRequestException unreachable)
@@ -52,7 +52,7 @@ internal static class PodSpecDryRun
             return null;
         }
 
-        // A Configuration of a Service was tried with the Service.
+        // A Configuration of a Service was checked with the Service.
         return kind.Kind switch
         {
             "Service" => value.Deserialize(Resources.KnativeServices.Json)?.Spec.Template.Spec,
@@ -76,8 +76,8 @@ internal static class PodSpecDryRun
         },
     };
 
-    // As it will stand in the pod of a Revision. A port named by its protocol and a probe without a port are Knative's own
-    // notation, which Kubernetes would refuse.
+    // The container as in the pod of a Revision. A port named after its protocol and a probe without a port are Knative's own notation, which
+    // Kubernetes would reject.
     private static Container Serving(Container container, int port)
     {
         var plain = Plain(container);

@@ -3,8 +3,8 @@ using Serving.Kubernetes;
 namespace Serving.Webhook;
 
 /// <summary>
-/// The right to write the webhook's certificate and configurations, as a Leader module: for a cluster where another implementation
-/// writes the same objects under Leases. Invariant: <see cref="Client"/> is there only while the Leases are held, and is fenced by them.
+/// The permission to write the webhook's certificate and configurations, as a Leader module: for a cluster where another implementation writes
+/// the same objects under Leases. Invariant: <see cref="Client"/> is set only while the Leases are held, and is fenced by them.
 /// </summary>
 public sealed class RegistrationModule : IServingModule
 {
@@ -16,10 +16,10 @@ public sealed class RegistrationModule : IServingModule
     /// <inheritdoc/>
     public Activation Activation => Activation.Leader;
 
-    /// <summary>What to write with now; null while another may write.</summary>
+    /// <summary>The client for writes; null while another process may write.</summary>
     public IKubernetesClient? Client => client;
 
-    /// <summary>Raised when the right came or went.</summary>
+    /// <summary>Raised when the permission is gained or lost.</summary>
     public event Action? Changed;
 
     /// <inheritdoc/>

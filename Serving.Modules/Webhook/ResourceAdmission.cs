@@ -4,12 +4,12 @@ using Serving.Api.Validation;
 
 namespace Serving.Webhook;
 
-/// <summary>Answers the requests about our own kinds. Pure: the same request and configuration give the same answer.</summary>
+/// <summary>Handles reviews of our own kinds. Pure: the same request and configuration give the same response.</summary>
 internal static class ResourceAdmission
 {
     private const string MissingObject = "the new object may not be nil";
 
-    /// <summary>Defaults an object: the answer carries the patch.</summary>
+    /// <summary>Defaults an object: the response contains the patch.</summary>
     public static AdmissionAnswer Default(AdmissionRequest request, ConfigSnapshot config, string clusterDomain)
     {
         if (request.Operation is not (AdmissionOperations.Create or AdmissionOperations.Update))
@@ -27,7 +27,7 @@ internal static class ResourceAdmission
             return AdmissionAnswer.Refused($"mutation failed: {MissingObject}");
         }
 
-        // A write of the status cannot change what defaults apply to.
+        // A status update cannot change what defaults apply to.
         if (request.Subresource.Length > 0)
         {
             return AdmissionAnswer.Allowed;

@@ -5,8 +5,8 @@ using System.Diagnostics.Metrics;
 namespace Serving.Webhook;
 
 /// <summary>
-/// Measures admission under the name that Knative's dashboards know. Whoever reaches the port names kinds as he likes; invariant: what is
-/// told of is bounded, all beyond counts as one.
+/// The metrics of admission, under the name used by Knative's dashboards. Clients of the port choose the names of kinds; invariant: the number
+/// of series is bounded, and all beyond the bound share one.
 /// </summary>
 internal sealed class WebhookMetrics : IDisposable
 {
@@ -24,7 +24,7 @@ internal sealed class WebhookMetrics : IDisposable
 
     public void Dispose() => meter.Dispose();
 
-    /// <summary>Notes how long a decision took.</summary>
+    /// <summary>Records the duration of a decision.</summary>
     public void Decided(string path, AdmissionRequest request, AdmissionAnswer answer, TimeSpan took)
     {
         var series = (request.Kind, request.Operation, request.Subresource);

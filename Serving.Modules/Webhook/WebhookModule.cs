@@ -9,8 +9,8 @@ using Serving.Kubernetes;
 namespace Serving.Webhook;
 
 /// <summary>
-/// Admission: defaults and validates our kinds and checks ConfigMaps, in every replica. Not ready until the cluster
-/// trusts the certificate that is served; a new certificate is served only after the cluster has been told to trust it.
+/// Admission: defaults and validates our kinds and validates ConfigMaps, in every replica. Not ready until the API server trusts the
+/// certificate; a new certificate is used only after its authority has been registered.
 /// </summary>
 public sealed class WebhookModule : IServingModule
 {
@@ -34,13 +34,13 @@ public sealed class WebhookModule : IServingModule
     private volatile string? notReady = "the certificate is not in place yet";
     private volatile IPEndPoint? endPoint;
 
-    /// <param name="options">Where to listen and which objects to use.</param>
-    /// <param name="environment">The system namespace and the cluster's domain.</param>
-    /// <param name="informers">Tells when a webhook configuration changes.</param>
-    /// <param name="config">The configuration that defaults and bounds come from.</param>
-    /// <param name="loggers">Makes the loggers.</param>
+    /// <param name="options">The listen address and the names of its objects.</param>
+    /// <param name="environment">Provides the system namespace and the cluster's domain.</param>
+    /// <param name="informers">Report changes of webhook configurations.</param>
+    /// <param name="config">The configuration, for defaults and limits.</param>
+    /// <param name="loggers">Creates the loggers.</param>
     /// <param name="time">The clock.</param>
-    /// <param name="right">Says when the shared certificate and the configurations may be written; always when null. While not, what is there is used.</param>
+    /// <param name="right">The permission to write the shared certificate and the configurations; null for always. Without it, existing objects are used.</param>
     public WebhookModule(
         WebhookOptions options, ClusterEnvironment environment, IInformers informers, ConfigStore config, ILoggerFactory loggers, TimeProvider time,
         RegistrationModule? right = null)
@@ -55,7 +55,7 @@ public sealed class WebhookModule : IServingModule
         this.time = time;
         this.right = right;
         logger = loggers.CreateLogger<WebhookModule>();
-        heartbeat = new Heartbeat("keeping the registration", options.CheckInterval + Patience, time);
+        heartbeat = new Heartbeat("updating the webhook registration", options.CheckInterval + Patience, time);
         configurations =
         [
             informers.For(Resources.MutatingWebhookConfigurations, null, InstalledLabel),
@@ -80,7 +80,7 @@ public sealed class WebhookModule : IServingModule
     /// <inheritdoc/>
     public string? StuckReason => heartbeat.StuckReason;
 
-    /// <summary>Where it listens; null before it does.</summary>
+    /// <summary>The address it listens on; null before the start.</summary>
     public IPEndPoint? EndPoint => endPoint;
 
     /// <inheritdoc/>
@@ -102,7 +102,7 @@ public sealed class WebhookModule : IServingModule
             {
                 await server.StartAsync(cancellation).ConfigureAwait(false);
                 endPoint = server.EndPoint;
-                logger.LogInformation("Admission listens on {EndPoint}", endPoint);
+                logger.LogInformation("Admission is listening on {EndPoint}", endPoint);
                 await KeepAsync(client, cancellation).ConfigureAwait(false);
             }
         }
@@ -140,7 +140,7 @@ public sealed class WebhookModule : IServingModule
         ["/config-validation"] = (request, _) => ValueTask.FromResult(ConfigMapAdmission.Validate(request, environment.ClusterDomain)),
     };
 
-    // Once ready, a configuration that cannot be written now was good before: the replica stays ready and tries again.
+    // Once ready, the existing configuration is valid even if it cannot be written now: the replica stays ready and retries.
     private async Task KeepAsync(IKubernetesClient client, CancellationToken cancellation)
     {
         while (!cancellation.IsCancellationRequested)
@@ -152,7 +152,7 @@ public sealed class WebhookModule : IServingModule
                 var (next, problem) = await RegisterAsync(client, cancellation).ConfigureAwait(false);
                 if (problem is not null)
                 {
-                    logger.LogWarning("Admission is not registered: {Problem}", problem);
+                    logger.LogWarning("The admission webhook is not registered: {Problem}", problem);
                     notReady = notReady is null && !registration.IsLost ? null : problem;
                     wait = RetryDelay;
                 }
@@ -164,19 +164,19 @@ public sealed class WebhookModule : IServingModule
             }
             catch (Exception error) when (error is KubernetesException or HttpRequestException or IOException or TimeoutException)
             {
-                logger.LogWarning(error, "Admission could not be registered; trying again");
+                logger.LogWarning(error, "Registering the admission webhook failed; retrying");
                 wait = RetryDelay;
             }
             catch (LeaseLostException lost)
             {
-                logger.LogInformation("{Reason}; another registers admission", lost.Message);
+                logger.LogInformation("{Reason}; another process registers the admission webhook", lost.Message);
             }
 
             await WaitAsync(wait, cancellation).ConfigureAwait(false);
         }
     }
 
-    /// <summary>Registers us; where another may do that, looks whether what it registered leads to us. Gives the certificate to serve, and what is wrong.</summary>
+    /// <summary>Updates the registration or, while another process may write, checks that its registration leads to us. Returns the certificate to use, and the problem.</summary>
     private async Task<(ServingCertificate? Certificate, string? Problem)> RegisterAsync(IKubernetesClient client, CancellationToken cancellation)
     {
         if ((right is null ? client : right.Client) is { } writer)
@@ -187,7 +187,7 @@ public sealed class WebhookModule : IServingModule
 
         return await source.ReadAsync(client, cancellation).ConfigureAwait(false) is { } shared
             ? (shared, await WebhookRegistration.FindDistrustAsync(client, shared.Pems.Authorities, cancellation).ConfigureAwait(false))
-            : (null, "another keeps the certificate, and there is none");
+            : (null, "there is no certificate yet; another process is responsible for creating it");
     }
 
     private async Task FirstCertificateAsync(IKubernetesClient client, CancellationToken cancellation)
@@ -218,7 +218,7 @@ public sealed class WebhookModule : IServingModule
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
-            logger.LogTrace("Checking the registration again");
+            logger.LogTrace("Checking the webhook registration");
         }
     }
 
@@ -234,7 +234,7 @@ public sealed class WebhookModule : IServingModule
             catch (Exception error) when (error is KubernetesException or HttpRequestException or IOException or TimeoutException)
             {
                 notReady = $"the certificate is not in place yet: {error.Message}";
-                logger.LogWarning(error, "The certificate could not be read or stored; trying again");
+                logger.LogWarning(error, "Reading or storing the certificate failed; retrying");
                 await Task.Delay(RetryDelay, time, cancellation).ConfigureAwait(false);
             }
         }

@@ -8,9 +8,9 @@ using Serving.Kubernetes;
 namespace Serving.Webhook;
 
 /// <summary>
-/// Keeps the three webhook configurations of the cluster pointing at us: path, rules and the authorities to trust. The
-/// rest (Service, failure policy, selectors, time-outs) is the installer's. A process outside the cluster puts its address in the
-/// place of the Service; those inside put the Service back. Invariant: the one outside gives way, so that the two never fight.
+/// Keeps the three webhook configurations of the cluster up to date: path, rules and CA bundle. The other fields (Service, failure policy,
+/// selectors, timeouts) belong to the installation. A process outside the cluster replaces the Service by its URL; those inside restore the
+/// Service. Invariant: the process outside yields, so that the two never fight.
 /// </summary>
 internal sealed class WebhookRegistration(WebhookOptions options, string systemNamespace)
 {
@@ -20,7 +20,7 @@ internal sealed class WebhookRegistration(WebhookOptions options, string systemN
 
     private readonly HashSet<string> taken = [];
 
-    /// <summary>A webhook configuration: its name, which is its webhook's too, the path, and the rules.</summary>
+    /// <summary>A webhook configuration: its name, which is also the name of its webhook, the path, and the rules.</summary>
     internal sealed record Entry(ResourceType<WebhookConfiguration> Resource, string Name, string Path, bool IsOurKinds, Func<JsonArray> Rules);
 
     /// <summary>All configurations.</summary>
@@ -34,12 +34,12 @@ internal sealed class WebhookRegistration(WebhookOptions options, string systemN
             static () => [Rule("", "v1", ["configmaps/*"], [AdmissionOperations.Create, AdmissionOperations.Update], "Namespaced")]),
     ];
 
-    /// <summary>Whether a process inside the cluster took over what this one, outside, had registered.</summary>
+    /// <summary>Whether a process inside the cluster replaced the registration of this process, outside.</summary>
     public bool IsLost { get; private set; }
 
     /// <summary>
-    /// Brings every configuration up to date. Each belongs to the namespace of the installation: a webhook whose Service is
-    /// gone with its namespace would refuse every write in the cluster. Returns null, or why one could not be.
+    /// Updates every configuration. Each has the system namespace as its owner: a webhook whose Service was deleted with its namespace would
+    /// reject every write in the cluster. Returns null, or why one could not be updated.
     /// </summary>
     public async Task<string?> ApplyAsync(IKubernetesClient client, string authorities, CancellationToken cancellation)
     {
@@ -69,7 +69,7 @@ internal sealed class WebhookRegistration(WebhookOptions options, string systemN
         return null;
     }
 
-    /// <summary>Looks, and writes nothing: null when every configuration trusts <paramref name="authorities"/>, else which one does not.</summary>
+    /// <summary>Checks without writing: null when every configuration trusts <paramref name="authorities"/>, otherwise which one does not.</summary>
     public static async Task<string?> FindDistrustAsync(IKubernetesClient client, string authorities, CancellationToken cancellation)
     {
         foreach (var entry in Entries)
@@ -140,7 +140,7 @@ internal sealed class WebhookRegistration(WebhookOptions options, string systemN
             }
             catch (KubernetesException conflict) when (conflict.IsConflict && attempt < Attempts)
             {
-                // Another replica writes the same; look again.
+                // Another replica writes the same; read again.
             }
         }
     }
@@ -150,7 +150,7 @@ internal sealed class WebhookRegistration(WebhookOptions options, string systemN
             && (only.ApiVersion, only.Kind, only.Name, only.Uid, only.Controller, only.BlockOwnerDeletion)
                 == (owner.ApiVersion, owner.Kind, owner.Name, owner.Uid, owner.Controller, owner.BlockOwnerDeletion);
 
-    /// <summary>The configuration with our parts filled in; false when it has no webhook of ours.</summary>
+    /// <summary>The configuration with our fields set; false when it does not contain our webhook.</summary>
     internal bool TryFill(WebhookConfiguration current, Entry entry, string authorities, out WebhookConfiguration filled)
     {
         var found = false;
@@ -192,7 +192,7 @@ internal sealed class WebhookRegistration(WebhookOptions options, string systemN
             && webhook.TryGetProperty("name", out var name) && name.ValueEquals(entry.Name)
             && webhook.TryGetProperty("clientConfig", out var target) && target.TryGetProperty("service", out var service) && service.ValueKind == JsonValueKind.Object;
 
-    /// <summary>By our address when we have one; else by the Service that the installer named, or by ours where an address was.</summary>
+    /// <summary>Uses our URL if there is one; otherwise the Service set by the installation, or our Service in place of a URL.</summary>
     private void Point(JsonObject target, string path)
     {
         if (options.Url is { } url)

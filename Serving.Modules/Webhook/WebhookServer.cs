@@ -15,8 +15,8 @@ using Serving.Certificates;
 namespace Serving.Webhook;
 
 /// <summary>
-/// The HTTPS side of admission. Whatever arrives is bounded (size, depth, time), and what is no review is answered with
-/// a 4xx; a review is always answered with a review, unless too many are in flight: then the API server is asked to try again.
+/// The HTTPS server of admission. Everything received is limited (size, depth, time), and an invalid review gets a 4xx. A valid review
+/// always gets a review as its response, unless too many are in flight: then the API server is asked to retry.
 /// </summary>
 internal sealed partial class WebhookServer : IAsyncDisposable
 {
@@ -33,10 +33,10 @@ internal sealed partial class WebhookServer : IAsyncDisposable
     private readonly WebhookMetrics metrics = new();
     private readonly TimeProvider time;
 
-    /// <param name="address">Where to listen; port 0 takes a free one.</param>
-    /// <param name="certificate">The certificate to serve with, asked for at each handshake.</param>
-    /// <param name="handlers">Who answers, by path.</param>
-    /// <param name="loggers">Makes the loggers.</param>
+    /// <param name="address">The listen address; port 0 to have a free one assigned.</param>
+    /// <param name="certificate">Provides the certificate, at each handshake.</param>
+    /// <param name="handlers">The handlers by path.</param>
+    /// <param name="loggers">Creates the loggers.</param>
     /// <param name="time">The clock of decisions.</param>
     public WebhookServer(
         IPEndPoint address,
@@ -68,10 +68,10 @@ internal sealed partial class WebhookServer : IAsyncDisposable
         application.Run(HandleAsync);
     }
 
-    /// <summary>Where it listens, once started.</summary>
+    /// <summary>The address it listens on; available once started.</summary>
     public IPEndPoint? EndPoint { get; private set; }
 
-    /// <summary>Begins to listen; throws when the address is taken.</summary>
+    /// <summary>Starts to listen; throws when the address is in use.</summary>
     public async Task StartAsync(CancellationToken cancellation)
     {
         await application.StartAsync(cancellation).ConfigureAwait(false);
@@ -80,7 +80,7 @@ internal sealed partial class WebhookServer : IAsyncDisposable
         EndPoint = new IPEndPoint(IPAddress.Parse(uri.Host), uri.Port);
     }
 
-    /// <summary>Stops listening and lets what is in flight end.</summary>
+    /// <summary>Stops listening and waits for requests in flight.</summary>
     public async ValueTask DisposeAsync()
     {
         await application.StopAsync(CancellationToken.None).ConfigureAwait(false);
@@ -88,20 +88,20 @@ internal sealed partial class WebhookServer : IAsyncDisposable
         metrics.Dispose();
     }
 
-    /// <summary>Answers one request; whatever it is, with less than 500.</summary>
+    /// <summary>Handles a request; the status is never 5xx.</summary>
     internal async Task HandleAsync(HttpContext http)
     {
         var request = http.Request;
         if (!handlers.TryGetValue(request.Path.Value ?? "", out var handler))
         {
-            await FailAsync(http, StatusCodes.Status404NotFound, $"no webhook has this path; there are {string.Join(", ", handlers.Keys.Order(StringComparer.Ordinal))}").ConfigureAwait(false);
+            await FailAsync(http, StatusCodes.Status404NotFound, $"there is no webhook at this path; the paths are {string.Join(", ", handlers.Keys.Order(StringComparer.Ordinal))}").ConfigureAwait(false);
             return;
         }
 
         if (!HttpMethods.IsPost(request.Method))
         {
             http.Response.Headers.Allow = HttpMethods.Post;
-            await FailAsync(http, StatusCodes.Status405MethodNotAllowed, "an admission review comes by POST").ConfigureAwait(false);
+            await FailAsync(http, StatusCodes.Status405MethodNotAllowed, "send an admission review with POST").ConfigureAwait(false);
             return;
         }
 
@@ -111,12 +111,12 @@ internal sealed partial class WebhookServer : IAsyncDisposable
             return;
         }
 
-        // A body that does not tell its size may have as much as any.
+        // Without a Content-Length, a body may have the maximum size.
         var size = Math.Min(request.ContentLength ?? MaxBody, MaxBody);
         if (!gate.TryEnter(size))
         {
             http.Response.Headers.RetryAfter = "1";
-            await FailAsync(http, StatusCodes.Status429TooManyRequests, "too many reviews are in flight, try again later").ConfigureAwait(false);
+            await FailAsync(http, StatusCodes.Status429TooManyRequests, "too many reviews are in flight; try again later").ConfigureAwait(false);
             return;
         }
 
@@ -157,7 +157,7 @@ internal sealed partial class WebhookServer : IAsyncDisposable
             }
             catch (Exception error) when (error is JsonException or InvalidOperationException)
             {
-                // An escape that is no character (a lone surrogate) passes the parser and fails when the text is asked for.
+                // An invalid escape (a lone surrogate) passes the parser and fails when the string is read.
                 await FailAsync(http, StatusCodes.Status400BadRequest, $"could not decode body: {error.Message}").ConfigureAwait(false);
                 return;
             }
@@ -184,7 +184,7 @@ internal sealed partial class WebhookServer : IAsyncDisposable
         }
         catch (Exception error) when (error is not OperationCanceledException)
         {
-            // Failing to judge is no reason to let an object in, nor to leave the API server without an answer: it is refused, and said.
+            // If validation fails unexpectedly, the object is rejected and the failure is logged: it must neither be allowed nor left without a response.
             logger.LogError(error, "Admission of {Kind} {Namespace}/{Name} failed", review.Request.Kind, review.Request.Namespace, review.Request.Name);
             return AdmissionAnswer.Refused($"decoding request failed: {error.Message}");
         }

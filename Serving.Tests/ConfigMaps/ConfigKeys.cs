@@ -3,7 +3,7 @@ using Serving.Api.Core;
 
 namespace Serving.Tests.ConfigMaps;
 
-/// <summary>Every key of every ConfigMap, but the flags of config-features, which are all alike.</summary>
+/// <summary>Every key of every ConfigMap, except the flags of config-features, which are all alike.</summary>
 internal static class ConfigKeys
 {
     private const string NotABool = "*failed to parse*strconv.ParseBool: parsing \"maybe\": invalid syntax";

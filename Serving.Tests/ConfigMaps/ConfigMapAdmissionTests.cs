@@ -15,7 +15,7 @@ using Serving.Webhook;
 
 namespace Serving.Tests.ConfigMaps;
 
-/// <summary>What <c>kubectl edit</c> is told: bad ConfigMaps through the webhook's TLS listener.</summary>
+/// <summary>The errors of <c>kubectl edit</c>: invalid ConfigMaps through the webhook's TLS listener.</summary>
 public sealed class ConfigMapAdmissionTests
 {
     private readonly CancellationTokenSource stop = new();

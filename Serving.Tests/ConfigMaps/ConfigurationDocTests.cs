@@ -6,7 +6,7 @@ using Serving.Tests.Support;
 
 namespace Serving.Tests.ConfigMaps;
 
-/// <summary>docs/configuration.md tells of every key, with the default that the code has.</summary>
+/// <summary>docs/configuration.md describes every key, with the default in the code.</summary>
 public sealed class ConfigurationDocTests
 {
     private static readonly Dictionary<string, string> Sections = File.ReadAllText(Path.Combine(Repository.Root, "docs", "configuration.md"))
@@ -55,7 +55,7 @@ public sealed class ConfigurationDocTests
     public void Every_key_says_whether_it_is_in_effect(string map)
         => Rows(map).Where(row => !row.InEffect.StartsWith("yes") && row.InEffect is not ("passed on" or "elsewhere")).Should().BeEmpty();
 
-    /// <summary>The rows of a section's table; a default that is not in back ticks is none.</summary>
+    /// <summary>The rows of a section's table; a default without back ticks is none.</summary>
     private static IEnumerable<(string Key, string? Default, string InEffect)> Rows(string map)
         => Sections[map].Split('\n').Where(line => line.StartsWith("| `", StringComparison.Ordinal) || line.StartsWith("| *", StringComparison.Ordinal))
             .Select(line => line.Trim('|', ' ').Split(" | ").Select(cell => cell.Trim(' ', '|')).ToArray())

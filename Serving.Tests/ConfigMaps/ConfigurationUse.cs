@@ -22,14 +22,14 @@ using KnativeService = Serving.Api.Knative.Service;
 namespace Serving.Tests.ConfigMaps;
 
 /// <summary>
-/// Uses a configuration, and a Service, for what they are there for: a Revision's children, which an API server must take, the sidecar's
-/// environment, with which it must start, hosts, Leases. What admission takes must get through here.
+/// Uses a configuration and a Service as the process does: a Revision's children, which an API server must accept, the sidecar's environment,
+/// with which it must start, hosts, Leases. Whatever admission accepts must pass here.
 /// </summary>
 internal static partial class ConfigurationUse
 {
     private static readonly int[] SidecarPorts = [8008, 8012, 8013, 8022, 8112, 9090];
 
-    /// <summary>Throws when something in the configuration cannot be used, as far as <paramref name="map"/> has a part in it.</summary>
+    /// <summary>Throws when something in the configuration is unusable, as far as it depends on <paramref name="map"/>.</summary>
     public static void Check(ConfigSnapshot config, string map)
     {
         if (map is "config-autoscaler" or "config-defaults" or "config-deployment" or "config-observability")
@@ -49,7 +49,7 @@ internal static partial class ConfigurationUse
         if (config.Network.NamespaceWildcardCertSelector is { } selector) LabelMatcher.Of(selector).Matches(Empty.Map);
     }
 
-    /// <summary>Throws when a Service that has been admitted cannot be run.</summary>
+    /// <summary>Throws when an admitted Service cannot run.</summary>
     public static void CheckService(KnativeService service, ConfigSnapshot config)
     {
         var context = new AdmissionContext(config);
@@ -124,7 +124,7 @@ internal static partial class ConfigurationUse
         var network = config.Network;
         foreach (var domain in config.Domain.Domains.Keys)
         {
-            // A template that lives on annotations gives an incomplete name without them, which the Route's status explains.
+            // A template based on annotations gives an incomplete name without them, which the Route's status reports.
             var host = network.DomainName(new DomainTemplateValues("hello", "default", domain));
             Host().IsMatch(host.Trim('.')).Should().BeTrue("{0} is a host", host);
         }

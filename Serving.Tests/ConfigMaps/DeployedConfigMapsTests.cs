@@ -9,7 +9,7 @@ using YamlDotNet.RepresentationModel;
 
 namespace Serving.Tests.ConfigMaps;
 
-/// <summary>The ConfigMaps that are installed say what the code does.</summary>
+/// <summary>The installed ConfigMaps match the code.</summary>
 public sealed partial class DeployedConfigMapsTests
 {
     private const string NoDefault = "There is no default.";

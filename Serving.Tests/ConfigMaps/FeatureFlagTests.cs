@@ -12,12 +12,12 @@ using Serving.Tests.Controller;
 
 namespace Serving.Tests.ConfigMaps;
 
-/// <summary>What each flag of config-features does, disabled, allowed and enabled, while it is changed live.</summary>
+/// <summary>The effect of each flag of config-features (disabled, allowed and enabled) while it is changed at run time.</summary>
 public sealed class FeatureFlagTests
 {
     private const string OneContainer = "\"containers\":[{\"image\":\"busybox\"}]";
 
-    /// <summary>Flags that open something in a pod specification, and whether "allowed" is enough for it.</summary>
+    /// <summary>Flags that enable something in a pod specification, and whether "allowed" is enough.</summary>
     private static IEnumerable<TestCaseData> Fields =>
     [
         Field("kubernetes.podspec-affinity", "\"affinity\":{}"),

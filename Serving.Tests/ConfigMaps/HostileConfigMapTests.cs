@@ -6,7 +6,7 @@ using Serving.ConfigMaps;
 
 namespace Serving.Tests.ConfigMaps;
 
-/// <summary>Whoever may write a ConfigMap can write anything into it: it is refused with the name of its key, soon, and the process lives.</summary>
+/// <summary>Arbitrary ConfigMaps, as any user with write access can create: rejected quickly with the name of the key, without harm to the process.</summary>
 public sealed class HostileConfigMapTests
 {
     private static readonly TimeSpan Soon = TimeSpan.FromSeconds(10);

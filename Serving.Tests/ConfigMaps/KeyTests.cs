@@ -5,7 +5,7 @@ using Serving.ConfigMaps;
 
 namespace Serving.Tests.ConfigMaps;
 
-/// <summary>Every key: its default, its parsing, its refusal, and the older spelling where there is one.</summary>
+/// <summary>Every key: its default, its parsing, its error, and its older spelling if there is one.</summary>
 public sealed class KeyTests
 {
     private static readonly (string Map, string Newer, string Older)[] OlderSpellings =
@@ -140,7 +140,7 @@ public sealed class KeyTests
     /// <summary>The older spellings of a ConfigMap's keys.</summary>
     internal static IEnumerable<string> OlderOf(string map) => OlderSpellings.Where(older => older.Map == map).Select(older => older.Older);
 
-    /// <summary>The keys that a parser asks for.</summary>
+    /// <summary>The keys that a parser reads.</summary>
     internal static IReadOnlySet<string> Asked(ConfigMapKind kind)
     {
         var data = new RecordingData(ConfigKey.Required(kind.Name));

@@ -10,7 +10,7 @@ using Serving.Tests.Support;
 
 namespace Serving.Tests.ConfigMaps;
 
-/// <summary>A store over ConfigMaps in memory, as installed with the least that is needed.</summary>
+/// <summary>A store over in-memory ConfigMaps, with a minimal installation.</summary>
 internal sealed class LiveConfig : IDisposable
 {
     public const string Namespace = "knative-serving";
@@ -31,7 +31,7 @@ internal sealed class LiveConfig : IDisposable
 
     public ConfigSnapshot Current => Store.Current;
 
-    /// <summary>Edits a ConfigMap as <c>kubectl edit</c> would: it then says just this.</summary>
+    /// <summary>Replaces the data of a ConfigMap, like <c>kubectl edit</c>.</summary>
     public void Put(string name, params (string Key, string Value)[] data) => Cluster.Put(Resources.ConfigMaps, new ConfigMap
     {
         ApiVersion = "v1",

@@ -23,8 +23,8 @@ using Serving.Tests.Controller;
 namespace Serving.Tests.ConfigMaps;
 
 /// <summary>
-/// Changing a key while running changes what the code that reads it does: through a store that follows the ConfigMap, into
-/// the pure makers, defaults, checks and settings by which the reconcilers act.
+/// Changing a key at run time changes the behavior of the code that reads it: through a store that watches the ConfigMap, into the pure
+/// makers, defaults, validation and settings that the reconcilers use.
 /// </summary>
 public sealed class LiveKeyTests
 {
@@ -166,7 +166,7 @@ public sealed class LiveKeyTests
         string map, string key, string value, Func<ConfigSnapshot, object?> behaviour, object before, object after, params (string, string)[] beside)
         => new TestCaseData(map, key, value, behaviour, Text(before), Text(after), beside).SetArgDisplayNames(map, key);
 
-    /// <summary>A key that the sidecar is told in its OBSERVABILITY_CONFIG.</summary>
+    /// <summary>A key that is passed to the sidecar in its OBSERVABILITY_CONFIG.</summary>
     private static TestCaseData Observed(string key, string value, string part, params (string, string)[] beside)
         => Case("config-observability", key, value, c => Variable(c, "OBSERVABILITY_CONFIG").Contains(part, StringComparison.Ordinal), false, true, beside);
 
@@ -207,7 +207,7 @@ public sealed class LiveKeyTests
         return status.Conditions.FirstOrDefault(condition => condition.Type == "ResourcesAvailable")?.Reason ?? "";
     }
 
-    // What a registry is asked about a Revision's image.
+    // The request to a registry about a Revision's image.
     private static DigestRequest Asked(ConfigSnapshot config)
     {
         DigestRequest? asked = null;
@@ -218,7 +218,7 @@ public sealed class LiveKeyTests
         return asked!;
     }
 
-    /// <summary>Where no mesh can be in the way a pod needs not answer by itself.</summary>
+    /// <summary>Where there can be no mesh, a pod need not respond itself.</summary>
     private static int CapacityOfAReadyPod(ConfigSnapshot config)
     {
         var throttler = new RevisionThrottler(containerConcurrency: 1, queueDepth: 1);

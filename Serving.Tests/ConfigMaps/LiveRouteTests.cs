@@ -10,7 +10,7 @@ using Serving.Tests.Controller;
 
 namespace Serving.Tests.ConfigMaps;
 
-/// <summary>The reconcilers over a cluster in memory whose ConfigMaps are edited while a Service runs.</summary>
+/// <summary>The reconcilers over an in-memory cluster whose ConfigMaps are edited while a Service runs.</summary>
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class LiveRouteTests : IDisposable
 {

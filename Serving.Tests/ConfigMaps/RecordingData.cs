@@ -3,7 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Serving.Tests.ConfigMaps;
 
-/// <summary>Data of a ConfigMap that remembers which keys were asked for: what a parser asks for is what it understands.</summary>
+/// <summary>Data of a ConfigMap that records which keys are read: a parser supports exactly the keys that it reads.</summary>
 internal sealed class RecordingData(IReadOnlyDictionary<string, string> data) : IReadOnlyDictionary<string, string>
 {
     private readonly HashSet<string> asked = new(StringComparer.Ordinal);

@@ -5,7 +5,7 @@ using Serving.ConfigMaps;
 
 namespace Serving.Tests.ConfigMaps;
 
-/// <summary>A table of values that mean harm, thrown at every key of every ConfigMap: each is refused with the name of its key, or works.</summary>
+/// <summary>A table of harmful values for every key of every ConfigMap: each is rejected with the name of its key, or works.</summary>
 public sealed class UnusableValueTests
 {
     private static readonly string[] Values =
@@ -112,7 +112,7 @@ public sealed class UnusableValueTests
         FluentActions.Invoking(() => Parse(map, data)).Should().Throw<ConfigMapException>().Which.Explanation.Should().Contain(key);
     }
 
-    // A refusal of two keys that do not fit each other may be of the other one, and older spellings are refused by their newer ones.
+    // An error about two inconsistent keys may name the other one, and an error about an older spelling names the newer one.
     private static bool Related(string key, string refused)
         => refused.Split('-')[0] == key.Split('-')[0] || KeyTests.OlderOf("config-network").Contains(key);
 

@@ -5,7 +5,7 @@ using Serving.Templates;
 
 namespace Serving.Tests.Templates;
 
-/// <summary>Whatever a template says, parsing and applying it ends soon and needs neither a deep stack nor much memory.</summary>
+/// <summary>Parsing and executing any template ends soon and needs neither a deep stack nor much memory.</summary>
 public sealed class HostileTemplateTests
 {
     private static IEnumerable<TestCaseData> Deep =>
@@ -65,7 +65,7 @@ public sealed class HostileTemplateTests
         }
         catch (TemplateException)
         {
-            // Whether it is one is not the question.
+            // Whether the template is valid does not matter here.
         }
 
         Stopwatch.GetElapsedTime(began).Should().BeLessThan(TimeSpan.FromSeconds(2));

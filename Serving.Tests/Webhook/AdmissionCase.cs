@@ -7,17 +7,17 @@ using Serving.Tests.Support;
 namespace Serving.Tests.Webhook;
 
 /// <summary>
-/// One row of the tables in <c>Webhook/Tables</c>: an object that is written under a configuration, and what admission says of it.
+/// A row of the tables in <c>Webhook/Tables</c>: an object written under a configuration, and the expected result of admission.
 /// </summary>
 /// <remarks>
-/// A table names a <c>kind</c> and a <c>base</c>, a document that is accepted. A row merges <c>with</c> into it (RFC 7386), or
-/// says only the part that it is about: <c>pod</c> (the pod specification), <c>container</c> (the only one), <c>beside</c>
-/// (one beside the serving one), <c>init</c>, <c>volume</c> (mounted by the only container), <c>annotations</c>. <c>old</c> is
-/// merged in the same way and makes the row an update. <c>config</c> is the data of ConfigMaps. The row then says <c>refusal</c>
-/// and <c>warnings</c>, or nothing when the object is accepted; or <c>undecodable</c>, why it cannot even be read; or <c>gives</c>, merged into the object, is what the defaults
-/// make of it. In refusals <c>~</c> stands for the path of the pod specification, <c>#</c> for that of the row's container,
-/// <c>autoscaling/</c> for <c>autoscaling.knative.dev/</c>, and <c>[1035]</c>, <c>[1123]</c>, <c>[subdomain]</c>, <c>[qualified]</c>, <c>[identifier]</c> for
-/// what Kubernetes says of such names.
+/// A table has a <c>kind</c> and a <c>base</c>, a valid document. A row merges <c>with</c> into it (RFC 7386), or only one part:
+/// <c>pod</c> (the pod specification), <c>container</c> (the only one), <c>beside</c> (one beside the serving one), <c>init</c>,
+/// <c>volume</c> (mounted by the only container), <c>annotations</c>. <c>old</c> is merged in the same way and makes the row an
+/// update. <c>config</c> is the data of ConfigMaps. The expected result is <c>refusal</c> and <c>warnings</c>, or neither when the
+/// object is accepted; or <c>undecodable</c>, why it cannot be decoded; or <c>gives</c>, the changes that the defaults make. In
+/// refusals <c>~</c> stands for the path of the pod specification, <c>#</c> for that of the row's container, <c>autoscaling/</c> for
+/// <c>autoscaling.knative.dev/</c>, and <c>[1035]</c>, <c>[1123]</c>, <c>[subdomain]</c>, <c>[qualified]</c>, <c>[identifier]</c> for
+/// Kubernetes' messages about such names.
 /// </remarks>
 internal sealed record AdmissionCase(string Table, string Name, JsonObject Row, JsonObject Object, JsonObject? Old, string Group, string Version, string Kind, string Path)
 {
@@ -38,29 +38,29 @@ internal sealed record AdmissionCase(string Table, string Name, JsonObject Row, 
             + "'my_name',  or 'MY_NAME',  or 'MyName', regex used for validation is '[A-Za-z_][A-Za-z0-9_]*')",
     };
 
-    /// <summary>The rows of all tables whose name begins so.</summary>
+    /// <summary>The rows of all tables whose name starts with a prefix.</summary>
     public static IEnumerable<AdmissionCase> All { get; } =
     [
         .. Directory.EnumerateFiles(Repository.PathOf("Serving.Tests", "Webhook", "Tables"), "*.yaml").Order(StringComparer.Ordinal).SelectMany(Read),
     ];
 
-    /// <summary>What the configuration is while the row is asked: ConfigMaps by name.</summary>
+    /// <summary>The configuration of the row: ConfigMaps by name.</summary>
     public IEnumerable<(string Map, IReadOnlyDictionary<string, string> Data)> Config
         => (Row["config"] as JsonObject ?? []).Select(m => (m.Key, (IReadOnlyDictionary<string, string>)m.Value!.AsObject().ToDictionary(d => d.Key, d => Text(d.Value))));
 
-    /// <summary>Why the object is refused; empty when it is accepted.</summary>
+    /// <summary>Why the object is rejected; empty when it is accepted.</summary>
     public string Refusal => Expand(Text(Row["refusal"]));
 
-    /// <summary>Why the object cannot be read; empty when it can.</summary>
+    /// <summary>Why the object cannot be decoded; empty when it can.</summary>
     public string Undecodable => Text(Row["undecodable"]);
 
-    /// <summary>What the client is told beside; null when the row does not say.</summary>
+    /// <summary>The expected warnings; null when the row has none.</summary>
     public IEnumerable<string>? Warnings => (Row["warnings"] as JsonArray)?.Select(w => Expand(Text(w)));
 
-    /// <summary>The object with its defaults, null when the row is not about them.</summary>
+    /// <summary>The object with its defaults; null when the row is not about them.</summary>
     public JsonObject? Defaulted => Row["gives"] is JsonObject gives ? MergePatch.Apply((JsonObject)Object.DeepClone(), (JsonObject)gives.DeepClone()) : null;
 
-    /// <summary>The document without the names of creator and last modifier, unless the row is about who writes.</summary>
+    /// <summary>The document without the creator and last modifier, unless the row is about the user.</summary>
     public JsonObject WithoutStamp(JsonObject value)
     {
         if (Row["user"] is null && value["metadata"]?["annotations"] is JsonObject annotations)
@@ -105,7 +105,7 @@ internal sealed record AdmissionCase(string Table, string Name, JsonObject Row, 
         }
     }
 
-    // The object of a row, and the path of the container that it is about.
+    // The object of a row, and the path of its container.
     private static (JsonObject Value, string Path) Apply(JsonObject start, JsonObject row, string kind)
     {
         var value = MergePatch.Apply((JsonObject)start.DeepClone(), row["with"] as JsonObject is { } change ? (JsonObject)change.DeepClone() : []);

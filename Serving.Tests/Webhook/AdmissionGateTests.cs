@@ -9,7 +9,7 @@ using Serving.Webhook;
 
 namespace Serving.Tests.Webhook;
 
-/// <summary>What is in flight is bounded, and who is sent away is told to come back.</summary>
+/// <summary>Reviews in flight are limited, and refused clients are asked to retry.</summary>
 public sealed class AdmissionGateTests
 {
     private const int Megabyte = 1024 * 1024;

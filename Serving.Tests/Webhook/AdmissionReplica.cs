@@ -13,7 +13,7 @@ using Serving.Webhook;
 
 namespace Serving.Tests.Webhook;
 
-/// <summary>One replica of the webhook over a cluster in memory that has its configurations installed.</summary>
+/// <summary>A replica of the webhook over an in-memory cluster that has its configurations installed.</summary>
 internal sealed class AdmissionReplica : IAsyncDisposable
 {
     private readonly CancellationTokenSource stop = new();
@@ -34,7 +34,7 @@ internal sealed class AdmissionReplica : IAsyncDisposable
 
     public WebhookModule Module { get; }
 
-    /// <summary>A cluster with the namespace and the webhook configurations, as they are installed.</summary>
+    /// <summary>A cluster with the namespace and the webhook configurations, as installed.</summary>
     public static InMemoryCluster Install()
     {
         var cluster = new InMemoryCluster();
@@ -69,7 +69,7 @@ internal sealed class AdmissionReplica : IAsyncDisposable
         },
         TimeSpan.FromSeconds(30));
 
-    /// <summary>The thumbprint of the certificate that a new connection is served with; throws when what the cluster has been told does not trust it for the name.</summary>
+    /// <summary>The thumbprint of the certificate used for a new connection; throws when the registered CA bundle does not trust it for the name.</summary>
     public async Task<string> HandshakeAsync(string name)
     {
         using var socket = new TcpClient();

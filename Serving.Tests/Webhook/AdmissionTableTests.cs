@@ -5,7 +5,7 @@ using Serving.LocalCluster.ApiServer.Patches;
 
 namespace Serving.Tests.Webhook;
 
-/// <summary>Every default and every refusal of every kind and ConfigMap, a row each, through the webhook's real TLS listener.</summary>
+/// <summary>Every default and every error of every kind and ConfigMap, one row each, through the webhook's real TLS listener.</summary>
 public sealed class AdmissionTableTests
 {
     private static readonly string[] Maps = ["config-autoscaler", "config-defaults", "config-features", "config-network"];

@@ -4,7 +4,7 @@ using Serving.Tests.Support;
 
 namespace Serving.Tests.Webhook;
 
-/// <summary>The certificate of admission over a year, and over several replicas.</summary>
+/// <summary>Rotation of the admission certificate over a year, with several replicas.</summary>
 public sealed class CertificateRotationTests
 {
     private const string Host = "webhook.knative-serving.svc";

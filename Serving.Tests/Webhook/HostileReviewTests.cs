@@ -12,7 +12,7 @@ using Serving.Webhook;
 
 namespace Serving.Tests.Webhook;
 
-/// <summary>Whoever reaches the port can send anything: the answer is a review or a 4xx, soon, and nothing stays behind.</summary>
+/// <summary>Arbitrary input from any client of the port: the response is a review or a 4xx, in time, and nothing is leaked.</summary>
 public sealed class HostileReviewTests
 {
     private const int Many = 100_000;
@@ -77,7 +77,7 @@ public sealed class HostileReviewTests
             if (took > Slowest || allocated > MostUsed) state.Stop();
         }
 
-        // Pools keep what the largest needed; that is had after the first half, and more would be a leak.
+        // Pools keep what the largest request needed; they have it after the first half, and more would be a leak.
         var afterHalf = Answer(0, Many / 2);
         var afterAll = Answer(Many / 2, Many);
         TestContext.Out.WriteLine($"kept {afterHalf >> 20} MiB after half, {afterAll >> 20} MiB after all; {Stopwatch.GetElapsedTime(started)}, the slowest {slowest}, at most {most >> 20} MiB for one: {string.Join(", ", codes)}");
@@ -159,7 +159,7 @@ public sealed class HostileReviewTests
         };
     }
 
-    /// <summary>A body that ends as Kestrel ends one that is over its limit.</summary>
+    /// <summary>A body that ends like one over Kestrel's limit.</summary>
     private sealed class TooLarge(byte[] body) : MemoryStream(body)
     {
         public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => Position >= MaxBody

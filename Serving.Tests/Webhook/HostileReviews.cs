@@ -4,12 +4,12 @@ using Serving.Webhook;
 
 namespace Serving.Tests.Webhook;
 
-/// <summary>Makes bodies that mean harm, from a seed: reviews of good objects in which something is exchanged for what nobody expects, cut off or mangled.</summary>
+/// <summary>Generates harmful bodies from a seed: reviews of valid objects with unexpected replacements, truncations or corruptions.</summary>
 internal sealed class HostileReviews(int seed)
 {
     private const int Megabyte = 1024 * 1024;
 
-    // A little over what the server takes.
+    // Slightly above the server's limit.
     private const int Longest = (3 * Megabyte) + 4096;
 
     private static readonly string[] Objects =
@@ -53,10 +53,10 @@ internal sealed class HostileReviews(int seed)
 
     private readonly Random random = new(seed);
 
-    /// <summary>Where to post it.</summary>
+    /// <summary>The path to post it to.</summary>
     public string Path { get; } = (seed % 5) switch { 0 => "/config-validation", 1 or 2 => "/defaulting", _ => "/resource-validation" };
 
-    // One in so many is large.
+    // A few of them are large.
     private bool IsLarge => seed % 1501 == 749;
 
     private bool IsConfigMap => Path == "/config-validation";
@@ -111,7 +111,7 @@ internal sealed class HostileReviews(int seed)
         };
     }
 
-    // Walks down at random and exchanges what it stands on.
+    // Descends at random and replaces the node where it ends.
     private void Spoil(JsonNode node, List<string> replaced)
     {
         while (true)
@@ -172,7 +172,7 @@ internal sealed class HostileReviews(int seed)
             : string.Concat(Enumerable.Repeat("{\"a\":", depth)) + "1" + new string(close, depth);
     }
 
-    // About 1 to 3 MiB, or just above what is taken.
+    // About 1 to 3 MiB, or just above the limit.
     private string Large()
     {
         var length = random.Next(4) == 0 ? Longest - random.Next(8192) : random.Next(Megabyte, 3 * Megabyte);

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace Serving.Tests.Webhook;
 
-/// <summary>Texts that mean harm to whoever parses what is in a string: templates, YAML, JSON, numbers, durations.</summary>
+/// <summary>Harmful texts for parsers of string values: templates, YAML, JSON, numbers, durations.</summary>
 internal static class HostileTexts
 {
     private static readonly string[] Openers = ["{{(", "(", "{{if .Name}}", "{{if .Name}}{{else}}", "{{with .}}", "{{/*", "|len", ".Name", "[", "{", "{\"a\":", "- ", "? ", "a: [", "!!str ", "&a [", "\"", "'", "\\", "%", "1", "1h", "."];
@@ -14,7 +14,7 @@ internal static class HostileTexts
         "{{index .Labels}}", "{{.}}", "{{printf \"%d%d\" 1}}", "NaN", "Inf", "0x1p9999", "1e999999999", "-1ns", "9999999999999999999h", "\u0000", "---\n---\n", "%YAML 9.9\n---\na", "a\tb: [", "{}", "[]", "null", "~", " ", "",
     ];
 
-    /// <summary>One of them, as a string of JSON.</summary>
+    /// <summary>One of them, as a JSON string.</summary>
     public static string Next(Random random) => JsonSerializer.Serialize(Text(random));
 
     private static string Text(Random random)

@@ -14,7 +14,7 @@ using Serving.Webhook;
 
 namespace Serving.Tests.Webhook;
 
-/// <summary>Beside another implementation that keeps certificate and configurations: nothing is written until the right to write is held.</summary>
+/// <summary>Beside another implementation that maintains certificate and configurations: nothing is written until the permission to write is held.</summary>
 [TestFixture]
 internal sealed class LeasedRegistrationTests
 {
@@ -51,7 +51,7 @@ internal sealed class LeasedRegistrationTests
     [Test]
     public async Task What_another_keeps_is_used_and_only_taken_over_with_the_right()
     {
-        // A certificate about to expire and foreign rules: both would be written anew by us if we might.
+        // A certificate about to expire and foreign rules: with the permission to write, both would be replaced.
         var theirs = CertificateAuthority.Issue("webhook", "knative-serving", "cluster.local", DateTimeOffset.UtcNow, TimeSpan.FromDays(7));
         cluster.Put(Resources.Secrets, new Secret
         {
@@ -75,7 +75,7 @@ internal sealed class LeasedRegistrationTests
         await Eventually.HoldsAsync(() => cluster.Writes.Select(write => write.Plural).Distinct().Should().BeEquivalentTo("secrets", "mutatingwebhookconfigurations", "validatingwebhookconfigurations"), Patience);
         module.NotReadyReason.Should().BeNull("replicas that serve the old certificate stay trusted");
 
-        // Going back: the right is lost, and what another then writes stays.
+        // After the permission is lost, what another process writes stays.
         await term.CancelAsync();
         await leading;
         registration.Client.Should().BeNull();
@@ -112,7 +112,7 @@ internal sealed class LeasedRegistrationTests
         cluster.Writes.Should().BeEmpty();
     }
 
-    /// <summary>The configurations as another implementation keeps them.</summary>
+    /// <summary>The configurations as another implementation maintains them.</summary>
     private void Register(string authorities)
     {
         foreach (var entry in WebhookRegistration.Entries)

@@ -11,7 +11,7 @@ using Serving.Webhook;
 
 namespace Serving.Tests.Webhook;
 
-/// <summary>What a server-side dry run asks the cluster about the pod, and what it answers.</summary>
+/// <summary>The server-side dry run of the pod, and its responses.</summary>
 public sealed class PodSpecDryRunTests
 {
     private const string Good = """{"metadata":{"name":"a","namespace":"n"},"spec":{"template":{"spec":{"containers":[{"name":"c","image":"app"}]}}}}""";

@@ -10,20 +10,20 @@ using Serving.Tests.Support;
 
 namespace Serving.Tests.Webhook;
 
-/// <summary>The webhook over a cluster in memory, behind its real TLS listener, with a client that trusts the authorities that it registered.</summary>
+/// <summary>The webhook over an in-memory cluster, behind its real TLS listener, with a client that trusts the CA bundle that it registered.</summary>
 internal sealed class RunningWebhook : IAsyncDisposable
 {
     private readonly AdmissionReplica replica;
 
     private RunningWebhook() => replica = new AdmissionReplica(Cluster, TimeProvider.System);
 
-    /// <summary>The cluster; its ConfigMaps are followed.</summary>
+    /// <summary>The cluster; its ConfigMaps are watched.</summary>
     public InMemoryCluster Cluster { get; } = AdmissionReplica.Install();
 
     /// <summary>Speaks to the listener as the API server does.</summary>
     public HttpClient Client { get; private set; } = null!;
 
-    /// <summary>Where it listens.</summary>
+    /// <summary>The address it listens on.</summary>
     public IPEndPoint EndPoint => replica.Module.EndPoint!;
 
     /// <summary>Starts it, and returns when it is ready.</summary>
@@ -35,7 +35,7 @@ internal sealed class RunningWebhook : IAsyncDisposable
         return webhook;
     }
 
-    /// <summary>Edits a ConfigMap, which is followed before this returns.</summary>
+    /// <summary>Edits a ConfigMap; the change is applied before this returns.</summary>
     public void Configure(string name, IReadOnlyDictionary<string, string> data) => Cluster.Put(Resources.ConfigMaps, new ConfigMap
     {
         ApiVersion = "v1",
@@ -44,8 +44,8 @@ internal sealed class RunningWebhook : IAsyncDisposable
         Data = data,
     });
 
-    /// <summary>Asks about an object, as the API server does, and returns the <c>response</c> of the review.</summary>
-    /// <param name="path">Which of its webhooks.</param>
+    /// <summary>Sends a review like the API server, and returns its <c>response</c>.</summary>
+    /// <param name="path">The path of the webhook.</param>
     /// <param name="request">The request of the review, JSON.</param>
     public async Task<JsonNode> AskAsync(string path, string request)
     {

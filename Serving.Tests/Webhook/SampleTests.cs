@@ -8,7 +8,7 @@ using Serving.Tests.Support;
 
 namespace Serving.Tests.Webhook;
 
-/// <summary>What a newcomer applies first: the samples, and the patches that README.md tells to try.</summary>
+/// <summary>The samples, and the patches that README.md suggests.</summary>
 public sealed partial class SampleTests
 {
     private RunningWebhook webhook = null!;

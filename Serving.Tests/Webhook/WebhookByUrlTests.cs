@@ -6,7 +6,7 @@ using Serving.Tests.Support;
 
 namespace Serving.Tests.Webhook;
 
-/// <summary>A webhook that runs outside the cluster and is called by its address.</summary>
+/// <summary>A webhook outside the cluster that is called by URL.</summary>
 public sealed class WebhookByUrlTests
 {
     private static readonly Uri Url = new("https://127.0.0.1:9443/");

@@ -14,7 +14,7 @@ using Serving.Webhook;
 
 namespace Serving.Tests.Webhook;
 
-/// <summary>Through a real TLS listener, trusted by the authorities that the module registered.</summary>
+/// <summary>Admission through a real TLS listener, trusted through the registered CA bundle.</summary>
 public sealed class WebhookModuleTests
 {
     private const string Good = """{"apiVersion":"serving.knative.dev/v1","kind":"Service","metadata":{"name":"hello","namespace":"default"},"spec":{"template":{"spec":{"containers":[{"image":"busybox"}]}}}}""";
@@ -149,7 +149,7 @@ public sealed class WebhookModuleTests
     [Test]
     public async Task Bodies_beyond_the_bound_are_refused()
     {
-        // The server may close before the whole body is sent, so the client asks before it sends.
+        // The server may close before the whole body is sent, so the client sends Expect: 100-continue.
         using var request = new HttpRequestMessage(HttpMethod.Post, "/defaulting") { Content = Json(new string(' ', (3 * 1024 * 1024) + 1)) };
         request.Headers.ExpectContinue = true;
         using var response = await Client.SendAsync(request);
