@@ -25,7 +25,7 @@ internal static class CustomKinds
     /// <summary>All kinds, ordered by group and name.</summary>
     public static IReadOnlyList<CustomKind> All { get; } =
     [
-        new(Resources.Metrics, typeof(Metric), "Metric asks for the metrics of one Revision to be collected for its autoscaler.")
+        new(Resources.Metrics, typeof(Metric), "Metric requests that the metrics of one Revision be collected for its autoscaler.")
         {
             Categories = ["knative-internal", "autoscaling"],
             Columns = [Ready, Reason],
@@ -44,7 +44,7 @@ internal static class CustomKinds
             Categories = ["knative-internal", "caching"],
             Columns = [new("Image", "string", ".spec.image")],
         },
-        new(Resources.Certificates, typeof(Certificate), "Certificate asks for a TLS certificate of some DNS names, to be put in a Secret.")
+        new(Resources.Certificates, typeof(Certificate), "Certificate requests a TLS certificate for DNS names, to be stored in a Secret.")
         {
             ShortNames = ["kcert"],
             Categories = ["knative-internal", "networking"],
@@ -61,7 +61,7 @@ internal static class CustomKinds
             Categories = ["knative-internal", "networking"],
             Labels = Networking,
         },
-        new(Resources.Ingresses, typeof(Ingress), "Ingress tells the network layer how requests for some hosts reach their backends.")
+        new(Resources.Ingresses, typeof(Ingress), "Ingress describes how the network layer routes the requests of hosts to their backends.")
         {
             ShortNames = ["kingress", "king"],
             Categories = ["knative-internal", "networking"],
@@ -83,7 +83,7 @@ internal static class CustomKinds
         },
         new(
             Resources.Configurations, typeof(Configuration),
-            "Configuration holds the latest wanted state of a workload. Each change of its template stamps a new, immutable Revision.")
+            "Configuration holds the latest desired state of a workload. Each change of its template creates a new, immutable Revision.")
         {
             ShortNames = ["config", "cfg"],
             Categories = Serving,
@@ -98,7 +98,7 @@ internal static class CustomKinds
         },
         new(
             Resources.Revisions, typeof(Revision),
-            "Revision is an immutable snapshot of code and configuration, made by a Configuration and scaled by demand.")
+            "Revision is an immutable snapshot of code and configuration, created by a Configuration and scaled by demand.")
         {
             ShortNames = ["rev"],
             Categories = Serving,
@@ -120,7 +120,7 @@ internal static class CustomKinds
         },
         new(
             Resources.KnativeServices, typeof(Service),
-            "Service is a workload under one name: it owns a Configuration, which stamps its Revisions, and a Route, which brings traffic to them.")
+            "Service manages a workload: it owns a Configuration, which creates its Revisions, and a Route, which routes traffic to them.")
         {
             ShortNames = ["kservice", "ksvc"],
             Categories = Serving,

@@ -13,14 +13,14 @@ internal static partial class FieldRules
         [typeof(RevisionTemplateSpec)] = new()
         {
             ["metadata"] = new FieldRule("Metadata of the Revision: its name (else it is generated), labels and annotations.") { Shape = TemplateMetadata },
-            ["spec"] = "What the Revision runs, and how requests reach it.",
+            ["spec"] = "The specification of the Revision.",
         },
         [typeof(RevisionSpec)] = new()
         {
             ["affinity"] = FieldRule.Flag("kubernetes.podspec-affinity"),
             ["automountServiceAccountToken"] = "Whether a token of the service account is mounted into the containers.",
-            ["containerConcurrency"] = "The most requests that a pod may have in flight. 0, the default, means no limit: the autoscaler then aims at a target of its own. Higher bounds come from config-defaults (container-concurrency-max-limit).",
-            ["containers"] = "The containers of the pod. Exactly one of them may have a port: it gets the requests.",
+            ["containerConcurrency"] = "Maximum number of concurrent requests per pod. 0, the default, means no limit: the autoscaler then uses its own target. The upper bound is container-concurrency-max-limit in config-defaults.",
+            ["containers"] = "The containers of the pod. Exactly one of them may have a port: the serving container.",
             ["dnsConfig"] = FieldRule.Flag("kubernetes.podspec-dnsconfig"),
             ["dnsPolicy"] = FieldRule.Flag("kubernetes.podspec-dnspolicy"),
             ["enableServiceLinks"] = "Whether the Services of the namespace appear as environment variables. Knative defaults this to false.",
@@ -28,8 +28,8 @@ internal static partial class FieldRules
             ["hostIPC"] = FieldRule.Flag("kubernetes.podspec-hostipc"),
             ["hostNetwork"] = FieldRule.Flag("kubernetes.podspec-hostnetwork"),
             ["hostPID"] = FieldRule.Flag("kubernetes.podspec-hostpid"),
-            ["idleTimeoutSeconds"] = "Seconds without a byte from the program after which a response is cut. 0 or absent means no limit.",
-            ["imagePullSecrets"] = new FieldRule("Secrets in the same namespace with which the images are pulled.") { MapKey = "name" },
+            ["idleTimeoutSeconds"] = "Seconds without a byte from the program after which a response is aborted. 0 or absent means no limit.",
+            ["imagePullSecrets"] = new FieldRule("Secrets in the same namespace for pulling the images.") { MapKey = "name" },
             ["initContainers"] = FieldRule.Flag("kubernetes.podspec-init-containers"),
             ["nodeSelector"] = FieldRule.Flag("kubernetes.podspec-nodeselector") with { IsAtomic = true },
             ["priorityClassName"] = FieldRule.Flag("kubernetes.podspec-priorityclassname"),
@@ -39,7 +39,7 @@ internal static partial class FieldRules
             ["securityContext"] = FieldRule.Flag("kubernetes.podspec-securitycontext"),
             ["serviceAccountName"] = "The service account that the pod runs as.",
             ["shareProcessNamespace"] = FieldRule.Flag("kubernetes.podspec-shareprocessnamespace"),
-            ["timeoutSeconds"] = "Seconds within which a request must be answered whole. config-defaults has the default (revision-timeout-seconds) and the bound (max-revision-timeout-seconds).",
+            ["timeoutSeconds"] = "Seconds within which the response must be complete. The default (revision-timeout-seconds) and the maximum (max-revision-timeout-seconds) are in config-defaults.",
             ["tolerations"] = FieldRule.Flag("kubernetes.podspec-tolerations"),
             ["topologySpreadConstraints"] = FieldRule.Flag("kubernetes.podspec-topologyspreadconstraints"),
             ["volumes"] = new FieldRule("Volumes that the containers of the pod can mount.") { MapKey = "name" },
@@ -49,20 +49,20 @@ internal static partial class FieldRules
             ["args"] = new FieldRule("Arguments of the entrypoint; the image's CMD when absent. $(VAR_NAME) is replaced by the container's environment.") { IsAtomic = true },
             ["command"] = new FieldRule("The entrypoint, not run in a shell; the image's ENTRYPOINT when absent. $(VAR_NAME) is replaced by the container's environment.") { IsAtomic = true },
             ["env"] = new FieldRule("Environment variables of the container.") { MapKey = "name" },
-            ["envFrom"] = new FieldRule("ConfigMaps and Secrets all of whose keys become environment variables. env wins over these.") { IsAtomic = true },
-            ["image"] = "The name of the container image. A tag is resolved to a digest when the Revision is made.",
+            ["envFrom"] = new FieldRule("ConfigMaps and Secrets all of whose keys become environment variables. env overrides these.") { IsAtomic = true },
+            ["image"] = "The name of the container image. A tag is resolved to a digest when the Revision is created.",
             ["imagePullPolicy"] = "When the image is pulled: Always, Never or IfNotPresent.",
             ["livenessProbe"] = "A periodic check; the container is restarted when it fails.",
             ["name"] = "The name of the container, a DNS label that is unique in the pod. Defaulted when absent.",
             ["ports"] = "The port that the container listens on. At most one, in at most one container; defaults to 8080, which the program finds in $PORT.",
             ["readinessProbe"] = "A periodic check; the pod gets no requests while it fails. Defaults to opening a TCP connection to the container's port.",
-            ["resources"] = "Compute resources that the container requests and is limited to.",
+            ["resources"] = "Compute resource requests and limits of the container.",
             ["securityContext"] = "Security options of the container.",
             ["startupProbe"] = "A check that must succeed once before the other probes begin.",
-            ["terminationMessagePath"] = "The file whose content is reported when the container ends.",
-            ["terminationMessagePolicy"] = "How that report is made: File, or FallbackToLogsOnError.",
+            ["terminationMessagePath"] = "The file that contains the termination message of the container.",
+            ["terminationMessagePolicy"] = "How the termination message is obtained: File, or FallbackToLogsOnError.",
             ["volumeMounts"] = new FieldRule("Volumes to mount into the container's file system.") { MapKey = "mountPath" },
-            ["workingDir"] = "The directory that the program starts in; the image's when absent.",
+            ["workingDir"] = "The working directory of the program; the image's when absent.",
         },
         [typeof(ContainerPort)] = new()
         {
@@ -74,7 +74,7 @@ internal static partial class FieldRules
         {
             ["name"] = "The name of the variable.",
             ["value"] = "The value. $(VAR_NAME) is replaced by variables defined before; $$ is a literal $.",
-            ["valueFrom"] = "Where the value comes from. Must not be set when value is.",
+            ["valueFrom"] = "The source of the value. Must not be set when value is.",
         },
         [typeof(EnvVarSource)] = new()
         {
@@ -85,15 +85,15 @@ internal static partial class FieldRules
         },
         [typeof(KeySelector)] = new()
         {
-            ["key"] = "The key to take.",
+            ["key"] = "The key to use.",
             ["name"] = new FieldRule("The name of the object in the same namespace.") { Default = "" },
             ["optional"] = "Whether the object or its key may be missing.",
         },
         [typeof(EnvFromSource)] = new()
         {
-            ["configMapRef"] = new FieldRule("The ConfigMap to take.") { IsAtomic = true },
-            ["prefix"] = "Text put before the name of each variable.",
-            ["secretRef"] = new FieldRule("The Secret to take.") { IsAtomic = true },
+            ["configMapRef"] = new FieldRule("The ConfigMap to use.") { IsAtomic = true },
+            ["prefix"] = "Prefix of the name of each variable.",
+            ["secretRef"] = new FieldRule("The Secret to use.") { IsAtomic = true },
         },
         [typeof(EnvFromReference)] = new()
         {
@@ -102,8 +102,8 @@ internal static partial class FieldRules
         },
         [typeof(ResourceRequirements)] = new()
         {
-            ["limits"] = "The most that the container may use, by resource (cpu, memory, ephemeral-storage …).",
-            ["requests"] = "What is set aside for the container, by resource (cpu, memory, ephemeral-storage …).",
+            ["limits"] = "Maximum amounts for the container, by resource (cpu, memory, ephemeral-storage …).",
+            ["requests"] = "Amounts reserved for the container, by resource (cpu, memory, ephemeral-storage …).",
         },
         [typeof(SecurityContext)] = new()
         {
@@ -152,9 +152,9 @@ internal static partial class FieldRules
             ["properties"] = new JsonObject
             {
                 ["annotations"] = Map("Settings of the Revision, such as those of its autoscaler."),
-                ["finalizers"] = Described("Who must agree before the Revision is deleted.", new() { ["type"] = "array", ["items"] = Text() }),
+                ["finalizers"] = Described("Finalizers of the Revision.", new() { ["type"] = "array", ["items"] = Text() }),
                 ["labels"] = Map("Labels of the Revision and of its pods."),
-                ["name"] = Text("The name of the Revision, which begins with the name of its parent and a dash. It is generated when absent."),
+                ["name"] = Text("The name of the Revision, which starts with the name of its parent and a dash. It is generated when absent."),
                 ["namespace"] = Text("Has no effect. A Revision is always in the namespace of its parent."),
             },
             ["x-kubernetes-preserve-unknown-fields"] = true,

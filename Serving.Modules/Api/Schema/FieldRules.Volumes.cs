@@ -9,12 +9,12 @@ internal static partial class FieldRules
         [typeof(Probe)] = new()
         {
             ["exec"] = "Runs a command in the container; succeeds when it exits with 0.",
-            ["failureThreshold"] = "Failures in a row after which the probe counts as failed. At least 1.",
-            ["grpc"] = "Asks the gRPC health service.",
+            ["failureThreshold"] = "Consecutive failures after which the probe counts as failed. At least 1.",
+            ["grpc"] = "Calls the gRPC health service.",
             ["httpGet"] = "Sends an HTTP GET; succeeds with a status from 200 to 399.",
             ["initialDelaySeconds"] = "Seconds after the container's start before the first check.",
             ["periodSeconds"] = "Seconds between checks. 0 on a readiness probe, Knative's default, means as fast as the sidecar can until it first succeeds.",
-            ["successThreshold"] = "Successes in a row after which the probe counts as succeeded. At least 1.",
+            ["successThreshold"] = "Consecutive successes after which the probe counts as succeeded. At least 1.",
             ["tcpSocket"] = "Opens a TCP connection.",
             ["timeoutSeconds"] = "Seconds after which a check counts as failed. At least 1.",
         },
@@ -43,7 +43,7 @@ internal static partial class FieldRules
         [typeof(GrpcAction)] = new()
         {
             ["port"] = "Number of the port, 1 to 65535.",
-            ["service"] = new FieldRule("The name of the service to ask about.") { Default = "" },
+            ["service"] = new FieldRule("The name of the service to check.") { Default = "" },
         },
     };
 
@@ -73,27 +73,27 @@ internal static partial class FieldRules
         [typeof(ConfigMapVolumeSource)] = new()
         {
             ["defaultMode"] = "Mode bits of the files, 0 to 0777. Defaults to 0644.",
-            ["items"] = new FieldRule("The keys to take; all when absent.") { IsAtomic = true },
+            ["items"] = new FieldRule("The keys to use; all when absent.") { IsAtomic = true },
             ["name"] = new FieldRule("The name of the ConfigMap.") { Default = "" },
             ["optional"] = "Whether the ConfigMap or its keys may be missing.",
         },
         [typeof(SecretVolumeSource)] = new()
         {
             ["defaultMode"] = "Mode bits of the files, 0 to 0777. Defaults to 0644.",
-            ["items"] = new FieldRule("The keys to take; all when absent.") { IsAtomic = true },
+            ["items"] = new FieldRule("The keys to use; all when absent.") { IsAtomic = true },
             ["optional"] = "Whether the Secret or its keys may be missing.",
             ["secretName"] = "The name of the Secret.",
         },
         [typeof(KeyToPath)] = new()
         {
-            ["key"] = "The key to take.",
+            ["key"] = "The key to use.",
             ["mode"] = "Mode bits of the file, 0 to 0777.",
             ["path"] = "The relative path of the file.",
         },
         [typeof(ProjectedVolumeSource)] = new()
         {
             ["defaultMode"] = "Mode bits of the files, 0 to 0777.",
-            ["sources"] = new FieldRule("What the directory is made of.") { IsAtomic = true },
+            ["sources"] = new FieldRule("The sources of the directory.") { IsAtomic = true },
         },
         [typeof(VolumeProjection)] = new()
         {
@@ -104,7 +104,7 @@ internal static partial class FieldRules
         },
         [typeof(SecretProjection)] = new()
         {
-            ["items"] = new FieldRule("The keys to take; all when absent.") { IsAtomic = true },
+            ["items"] = new FieldRule("The keys to use; all when absent.") { IsAtomic = true },
             ["name"] = new FieldRule("The name of the object.") { Default = "" },
             ["optional"] = "Whether the object or its keys may be missing.",
         },

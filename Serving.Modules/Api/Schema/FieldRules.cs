@@ -17,22 +17,22 @@ internal static partial class FieldRules
         [typeof(EnvFromSource)] = "A ConfigMap or Secret whose keys become environment variables.",
         [typeof(ContainerPort)] = "A port that the container listens on.",
         [typeof(Volume)] = "A directory that the containers of the pod can mount.",
-        [typeof(VolumeMount)] = "Where a volume appears in the container.",
+        [typeof(VolumeMount)] = "A mount of a volume in the container.",
         [typeof(HttpHeader)] = "A header of the probe's request.",
         [typeof(KeyToPath)] = "Maps a key to a path in the volume.",
         [typeof(LocalObjectReference)] = new FieldRule("The name of an object in the same namespace.") { IsAtomic = true },
         [typeof(VolumeProjection)] = "One source of files. Only one of its fields may be set.",
         [typeof(DownwardApiVolumeFile)] = "A file with a field of the pod or a resource of a container in it.",
         [typeof(Condition)] = "One aspect of the object's state.",
-        [typeof(TrafficTarget)] = "One share of the traffic.",
+        [typeof(TrafficTarget)] = "A traffic target.",
         [typeof(ContainerDigest)] = "The digest that a container's image resolved to.",
-        [typeof(IngressTls)] = "A certificate and the hosts that are served with it.",
-        [typeof(IngressRule)] = "Where the requests for some hosts go, and who may send them.",
-        [typeof(HttpIngressPath)] = "Some of the requests, chosen by path and headers, and the backends that share them.",
-        [typeof(HeaderMatch)] = "What the header of that name must be for the path to apply.",
+        [typeof(IngressTls)] = "A certificate and its hosts.",
+        [typeof(IngressRule)] = "The backends of a list of hosts, and their visibility.",
+        [typeof(HttpIngressPath)] = "A match by path and headers, and the backends that share its requests.",
+        [typeof(HeaderMatch)] = "The value that the header must have.",
         [typeof(IngressBackendSplit)] = "A backend and its share of the requests.",
         [typeof(IngressLoadBalancerAddress)] = "An address at which the hosts are served.",
-        [typeof(Http01Challenge)] = "A URL that the certificate's issuer will ask for, and the Service that must answer.",
+        [typeof(Http01Challenge)] = "A URL requested by the certificate's issuer, and the Service that responds.",
     };
 
     /// <summary>The fields of <paramref name="record"/>, by wire name.</summary>
@@ -63,9 +63,9 @@ internal static partial class FieldRules
     {
         var rules = new Dictionary<string, FieldRule>
         {
-            ["annotations"] = "Further state for people and tools to read.",
-            ["conditions"] = "The latest observations of the object's state; Ready sums them up.",
-            ["observedGeneration"] = "The metadata.generation that this status is about.",
+            ["annotations"] = "Additional status information.",
+            ["conditions"] = "The latest observations of the object's state; Ready summarizes them.",
+            ["observedGeneration"] = "The metadata.generation that this status reflects.",
         };
         foreach (var (name, rule) in own)
         {
