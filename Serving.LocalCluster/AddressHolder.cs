@@ -4,15 +4,16 @@ using System.Net.Sockets;
 
 namespace Serving.LocalCluster;
 
-/// <summary>Finds out from /proc who listens on an address, to name it to the user. Best effort: other users' processes are not seen.</summary>
+/// <summary>Finds the process that listens on an address, from /proc, for error messages. Best effort: processes of other users are not
+/// visible.</summary>
 internal static class AddressHolder
 {
     /// <summary>
-    /// Who prevents a listener on <paramref name="endpoint"/>, as <c>process 77 (prometheus)</c>, or null when nobody does.
+    /// The holder of <paramref name="endpoint"/>, such as <c>process 77 (prometheus)</c>, or null when the endpoint is free.
     /// </summary>
     public static string? Of(IPEndPoint endpoint)
     {
-        // The common case is free, and trying costs microseconds; the tables of the kernel may be long.
+        // The endpoint is usually free, and binding takes microseconds; the kernel's tables may be long.
         if (CanListen(endpoint))
         {
             return null;
@@ -22,7 +23,7 @@ internal static class AddressHolder
         return inode is null ? null : ProcessOf(inode) ?? "a process of another user";
     }
 
-    /// <summary>Who holds an abstract Unix socket, or null when that cannot be seen.</summary>
+    /// <summary>The process that holds an abstract Unix socket, or null when it is not visible.</summary>
     public static string? OfAbstractSocket(string name)
     {
         foreach (var line in Lines("/proc/net/unix"))
@@ -92,7 +93,7 @@ internal static class AddressHolder
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
-                // It ended meanwhile, or is somebody else's: not ours to see.
+                // The process has ended, or belongs to another user.
                 continue;
             }
         }

@@ -1,25 +1,25 @@
 namespace Serving.LocalCluster;
 
-/// <summary>Files that hold secrets: readable and writable for their owner alone, from the moment that they exist.</summary>
+/// <summary>Files with secrets: only their owner can read and write them, from their creation on.</summary>
 internal static class PrivateFile
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
-    /// <summary>Makes a file if need be; one that others may read is theirs no more.</summary>
-    /// <exception cref="IOException">It cannot be made.</exception>
-    /// <exception cref="UnauthorizedAccessException">It cannot be made, or is another user's.</exception>
+    /// <summary>Creates a file if it does not exist, and removes access of other users from an existing one.</summary>
+    /// <exception cref="IOException">The file cannot be created.</exception>
+    /// <exception cref="UnauthorizedAccessException">The file cannot be created, or belongs to another user.</exception>
     public static void Ensure(string path)
     {
         using (Open(path, FileMode.OpenOrCreate))
         {
-            // It exists now.
+            // The file exists.
         }
 
         if (!OperatingSystem.IsWindows() && File.GetUnixFileMode(path) != OwnerOnly)
             File.SetUnixFileMode(path, OwnerOnly);
     }
 
-    /// <summary>Opens a file to write to, shared with others that read it; a new one is for its owner alone.</summary>
+    /// <summary>Opens a file for writing, shared with readers; a new one is accessible only to its owner.</summary>
     public static FileStream Open(string path, FileMode mode, FileShare share = FileShare.ReadWrite)
     {
         var options = new FileStreamOptions { Mode = mode, Access = FileAccess.Write, Share = share };
@@ -28,7 +28,7 @@ internal static class PrivateFile
         return new FileStream(path, options);
     }
 
-    /// <summary>Replaces the content of a file at once: readers see the old or the new, and so does a start after a crash.</summary>
+    /// <summary>Replaces the content of a file atomically: readers, and a start after a crash, see the old or the new content.</summary>
     public static void Replace(string path, string text)
     {
         var partial = path + ".new";

@@ -5,20 +5,20 @@ using Serving.Kubernetes;
 namespace Serving.LocalCluster.Controllers;
 
 /// <summary>
-/// Whose children objects are: those that an owner selects and nobody controls become its own, those that it no longer selects are
-/// let go. Invariant: an owner that is being deleted takes nothing in.
+/// Adopts and releases children: an owner adopts objects that it selects and that have no controller, and releases those that it no longer selects.
+/// Invariant: an owner that is being deleted adopts nothing.
 /// </summary>
 internal sealed class Claims<TOwner, TChild>(ResourceType<TOwner> ownerType, ResourceType<TChild> childType, ILister<TOwner> owners, ILister<TChild> children, Func<TOwner, LabelSelector?> selectorOf)
     where TOwner : class, IKubernetesObject
     where TChild : class, IKubernetesObject
 {
-    /// <summary>The owners that would take in an object that nobody controls.</summary>
+    /// <summary>The owners that would adopt an object without a controller.</summary>
     public IEnumerable<ObjectKey> ClaimantsOf(TChild child)
         => Ownership.ControllerOf(child) is null
             ? owners.List(child.Metadata.Namespace).Where(owner => Selects(owner, child)).Select(ObjectKey.Of)
             : [];
 
-    /// <summary>The children of an owner, after taking in and letting go.</summary>
+    /// <summary>The children of an owner, after adoption and release.</summary>
     public async Task<List<TChild>> ClaimAsync(TOwner owner, IKubernetesClient client, CancellationToken cancellation)
     {
         var claimed = new List<TChild>();
@@ -58,7 +58,7 @@ internal sealed class Claims<TOwner, TChild>(ResourceType<TOwner> ownerType, Res
             : children.ByLabel(owner.Metadata.Namespace, labels.First().Key, labels.First().Value);
     }
 
-    /// <summary>Asks the API itself: the cache may not know yet that the owner is going, and that its children were left behind on purpose.</summary>
+    /// <summary>Reads from the API: the cache may not show yet that the owner is being deleted and orphaned its children.</summary>
     private async Task<bool> IsStayingAsync(TOwner owner, IKubernetesClient client, CancellationToken cancellation)
     {
         try

@@ -6,7 +6,7 @@ using Serving.LocalCluster.Controllers.Autoscaling;
 namespace Serving.LocalCluster.Controllers;
 
 /// <summary>
-/// The controllers that a cluster brings along: Deployments, ReplicaSets, Endpoints and EndpointSlices, namespaces, garbage
+/// The built-in controllers of a cluster: Deployments, ReplicaSets, Endpoints and EndpointSlices, namespaces, garbage
 /// collection, HorizontalPodAutoscalers. Everything is driven by events, because a cold start waits for the chain from Deployment to endpoint.
 /// </summary>
 public sealed class ClusterControllers
@@ -16,11 +16,11 @@ public sealed class ClusterControllers
     private readonly List<ReconcileLoop> loops = [];
     private readonly GarbageCollector garbage;
 
-    /// <param name="informers">The informers to read from.</param>
-    /// <param name="discovery">Which kinds there are.</param>
-    /// <param name="events">Where to say what was done.</param>
+    /// <param name="informers">The informers of the process.</param>
+    /// <param name="discovery">Lists the kinds of the API server.</param>
+    /// <param name="events">Records Kubernetes events.</param>
     /// <param name="caCertificate">The API server's CA in PEM, for <c>kube-root-ca.crt</c>.</param>
-    /// <param name="loggers">Where failures are said.</param>
+    /// <param name="loggers">Creates the loggers of the controllers.</param>
     /// <param name="time">The clock.</param>
     public ClusterControllers(IInformers informers, IResourceDiscovery discovery, IEventRecorder events, string caCertificate, ILoggerFactory loggers, TimeProvider time)
     {
@@ -55,7 +55,7 @@ public sealed class ClusterControllers
         }
     }
 
-    /// <summary>Works until cancelled.</summary>
+    /// <summary>Runs until cancelled.</summary>
     public Task RunAsync(IKubernetesClient client, CancellationToken cancellation)
         => Task.WhenAll([.. loops.Select(loop => loop.RunAsync(client, cancellation)), garbage.RunAsync(client, cancellation)]);
 

@@ -8,29 +8,29 @@ using Serving.Kubernetes;
 
 namespace Serving.LocalCluster.Controllers;
 
-/// <summary>What the cluster's controllers do to documents over and over: name, own, patch.</summary>
+/// <summary>Common operations of the controllers on documents: names, owners, patches.</summary>
 internal static class Documents
 {
     // Kubernetes' own alphabet of generated names: no vowels, so no words.
     private const string NameAlphabet = "bcdfghjklmnpqrstvwxz2456789";
 
-    /// <summary>A name of <paramref name="length"/> characters for what <paramref name="value"/> would be written as; equal for equal documents.</summary>
+    /// <summary>A hash of <paramref name="length"/> characters of the JSON of <paramref name="value"/>; equal for equal documents.</summary>
     public static string Hash<T>(T value, int length = 10)
         where T : class
         => Hash(Canonical(Node(value)), length);
 
-    /// <summary>A name of <paramref name="length"/> characters for a text.</summary>
+    /// <summary>A hash of <paramref name="length"/> characters of a text.</summary>
     public static string Hash(string text, int length)
         => Letters(SHA256.HashData(Encoding.UTF8.GetBytes(text)), length);
 
     /// <summary>A random name of five characters, as Kubernetes appends to a <c>generateName</c>.</summary>
     public static string RandomSuffix() => Letters(RandomNumberGenerator.GetBytes(5), 5);
 
-    /// <summary>A patch that gives an object these owners; it fails (conflict) when the object has another uid or version.</summary>
+    /// <summary>A patch that sets these owners; it fails with a conflict when the object has another uid or version.</summary>
     public static Patch OwnersPatch(IKubernetesObject value, IReadOnlyList<OwnerReference> owners)
         => MetadataPatch(value, "ownerReferences", JsonSerializer.SerializeToNode(owners, ApiJson.Default.Of<IReadOnlyList<OwnerReference>>())!);
 
-    /// <summary>A patch of one field of an object's metadata; it fails (conflict) when the object has another uid or version.</summary>
+    /// <summary>A patch of one field of an object's metadata; it fails with a conflict when the object has another uid or version.</summary>
     public static Patch MetadataPatch(IKubernetesObject value, string field, JsonNode content)
         => new(PatchType.Merge, new JsonObject
         {
@@ -38,8 +38,8 @@ internal static class Documents
         }.ToJsonString());
 
     /// <summary>
-    /// Writes only what differs between an object as it was read and as it should be: a copy from a cache lacks what the cache leaves
-    /// out, and a replacement would take that away. Throws (conflict) when the object has another uid or version meanwhile.
+    /// Writes only the difference between the object that was read and the desired one: a cached copy lacks the fields that the cache drops, and a
+/// replacement would remove them. Throws a conflict when the object has another uid or version.
     /// </summary>
     public static Task<T> ChangeAsync<T>(IKubernetesClient client, ResourceType<T> type, T before, T after, CancellationToken cancellation)
         where T : class, IKubernetesObject
@@ -67,7 +67,7 @@ internal static class Documents
         return merged;
     }
 
-    /// <summary>Awaits a call whose object may have gone meanwhile; whether it was still there.</summary>
+    /// <summary>Awaits a call on an object that may have been deleted; returns whether it still existed.</summary>
     public static async Task<bool> UnlessGoneAsync(Task call)
     {
         try
@@ -82,7 +82,7 @@ internal static class Documents
     }
 
     /// <summary>
-    /// Creates an object unless there is one already, which only the cache has not shown yet: its event will bring the key back.
+    /// Creates an object unless it already exists and only the cache does not show it yet: its event queues the key again.
     /// </summary>
     public static async Task CreateAsync<T>(IKubernetesClient client, ResourceType<T> type, T value, CancellationToken cancellation)
         where T : class, IKubernetesObject
@@ -93,11 +93,11 @@ internal static class Documents
         }
         catch (KubernetesException failure) when (failure.IsAlreadyExists)
         {
-            // Nothing is lost: what is there is compared when its event comes.
+            // The existing object is reconciled when its event arrives.
         }
     }
 
-    // A merge patch (RFC 7386): what is null goes, lists are replaced as a whole.
+    // A merge patch (RFC 7386): null removes a member, lists are replaced as a whole.
     private static JsonObject Difference(JsonObject before, JsonObject after)
     {
         var patch = new JsonObject();

@@ -2,16 +2,16 @@ using Serving.Api.Core;
 
 namespace Serving.LocalCluster.Controllers;
 
-/// <summary>Questions that controllers ask of a pod.</summary>
+/// <summary>Predicates on pods for the controllers.</summary>
 internal static class PodState
 {
-    /// <summary>Neither finished nor on its way out.</summary>
+    /// <summary>Neither finished nor being deleted.</summary>
     public static bool IsActive(Pod pod) => pod.Status?.Phase is not ("Succeeded" or "Failed") && pod.Metadata.DeletionTimestamp is null;
 
-    /// <summary>Whether the Ready condition holds.</summary>
+    /// <summary>Whether the Ready condition is true.</summary>
     public static bool IsReady(Pod pod) => ReadyCondition(pod) is { Status: "True" };
 
-    /// <summary>Ready for <paramref name="minReadySeconds"/> and longer.</summary>
+    /// <summary>Ready for at least <paramref name="minReadySeconds"/>.</summary>
     public static bool IsAvailable(Pod pod, int minReadySeconds, DateTimeOffset now)
         => ReadyCondition(pod) is { Status: "True" } ready
             && (minReadySeconds == 0 || (ready.LastTransitionTime is { } since && since.AddSeconds(minReadySeconds) <= now));

@@ -5,8 +5,8 @@ using System.Text;
 namespace Serving.LocalCluster.Node;
 
 /// <summary>
-/// Says which program an image stands for, since the local node runs programs of this machine and pulls nothing. Entries
-/// are <c>GLOB=COMMAND</c>; the last one that matches wins, so that a user's entries override the built-in ones before them.
+/// Maps images to programs, because the local node runs programs of this machine and pulls nothing. Entries
+/// are <c>GLOB=COMMAND</c>; the last match wins, so that a user's entries override the built-in ones before them.
 /// </summary>
 public sealed class ImageMap
 {
@@ -23,9 +23,9 @@ public sealed class ImageMap
     }
 
     /// <summary>
-    /// Adds <c>GLOB=COMMAND</c>, before which all earlier entries step back. In the glob <c>*</c> stands for any characters
-    /// and it is matched against the image with and without its registry, tag and digest. The command is split as a
-    /// shell would. Throws <see cref="FormatException"/> when the text is not of that form.
+    /// Adds <c>GLOB=COMMAND</c>, which takes precedence over all earlier entries. In the glob <c>*</c> matches any characters,
+/// and it is matched against the image with and without its registry, tag and digest. The command is split as by a
+/// shell. Throws <see cref="FormatException"/> when the text is not of that form.
     /// </summary>
     public void Add(string entry)
     {
@@ -40,7 +40,7 @@ public sealed class ImageMap
         _entries.Add(new Entry(entry[..at].Trim(), words));
     }
 
-    /// <summary>The command of the program that <paramref name="image"/> stands for, or null when no entry matches.</summary>
+    /// <summary>The command for <paramref name="image"/>, or null when no entry matches.</summary>
     public IReadOnlyList<string>? Resolve(string image)
     {
         ArgumentNullException.ThrowIfNull(image);
@@ -56,7 +56,7 @@ public sealed class ImageMap
         return null;
     }
 
-    /// <summary>A stable image id in the form a container runtime gives: the digest that the reference has, else one made of its name.</summary>
+    /// <summary>A stable image id in the format of a container runtime: the digest of the reference, else a hash of its name.</summary>
     public static string ImageId(string image)
     {
         ArgumentNullException.ThrowIfNull(image);
@@ -89,7 +89,7 @@ public sealed class ImageMap
         return colon > name.LastIndexOf('/') ? (name[..colon], name[(colon + 1)..], digest) : (name, null, digest);
     }
 
-    // The first part is a registry when it can be a host: the rule of the image reference grammar.
+    // The first part is a registry when it looks like a host: the rule of the image reference grammar.
     private static bool HasRegistry(string name, out int slash)
     {
         slash = name.IndexOf('/', StringComparison.Ordinal);

@@ -22,8 +22,8 @@ public sealed class LocalNode
     private readonly TimeProvider _time;
 
     /// <param name="options">The settings.</param>
-    /// <param name="events">Where what happens to pods is told.</param>
-    /// <param name="loggers">Where the node logs.</param>
+    /// <param name="events">Records Kubernetes events of pods.</param>
+    /// <param name="loggers">Creates the loggers of the node.</param>
     /// <param name="time">The clock.</param>
     public LocalNode(LocalNodeOptions options, IEventRecorder events, ILoggerFactory loggers, TimeProvider time)
     {
@@ -35,8 +35,8 @@ public sealed class LocalNode
     }
 
     /// <summary>
-    /// Registers the node and runs the pods that are bound to it, until cancelled; then ends all pods within
-    /// <see cref="LocalNodeOptions.ShutdownGrace"/> and returns when no process is left. The objects of the pods stay, and a later run takes them up again.
+    /// Registers the node and runs the pods that are bound to it, until cancelled; then stops all pods within
+/// <see cref="LocalNodeOptions.ShutdownGrace"/> and returns when no process is left. The Pod objects are kept, and a later run starts them again.
     /// </summary>
     public async Task RunAsync(IKubernetesClient client, IInformers informers, CancellationToken cancellation)
     {
@@ -71,7 +71,7 @@ public sealed class LocalNode
         }
     }
 
-    /// <summary>The pods of one run of the node, by uid. Changes come one at a time; nothing here waits.</summary>
+    /// <summary>The pods of one run of the node, by uid. Changes arrive one at a time; nothing here blocks.</summary>
     private sealed class Run(NodeContext node, CancellationToken cancellation)
     {
         private readonly ConcurrentDictionary<string, PodWorker> _workers = new(StringComparer.Ordinal);
@@ -102,7 +102,7 @@ public sealed class LocalNode
             }
         }
 
-        /// <summary>Looks again at the pods that found no place, the oldest first.</summary>
+        /// <summary>Retries scheduling of the pods that did not fit, the oldest first.</summary>
         public void Retry()
         {
             lock (_lock)
@@ -180,7 +180,7 @@ public sealed class LocalNode
         {
             if (pod.Metadata.DeletionTimestamp is not null)
             {
-                // Nothing of it runs here: it was to end when the node did.
+                // No process of it runs here: they end with the node.
                 BackgroundFailure.Watch("Removing a pod", Task.Run(() => PodDeletion.FinishAsync(node, pod, cancellation), CancellationToken.None));
             }
             else if (pod.Status?.Phase is not ("Succeeded" or "Failed"))
@@ -202,12 +202,12 @@ public sealed class LocalNode
 
             _waiting.Remove(pod.Metadata.Uid);
 
-            // The only node there is: the pod is started while its binding is on the way, which saves a cold start that time.
+            // There is only one node, so the pod starts while its binding is being written, which shortens a cold start.
             var bound = Task.Run(() => BindAsync(pod, reported), CancellationToken.None);
             Start(pod with { Spec = pod.Spec! with { NodeName = node.Options.NodeName } }, bound);
         }
 
-        // One after the other: that a pod found no place must not be written after that it did.
+        // Sequentially: "unschedulable" must not be written after the binding.
         private async Task ReportAsync(Pod pod, string message, Task reported)
         {
             await reported.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -227,7 +227,7 @@ public sealed class LocalNode
             BackgroundFailure.Watch("Looking for room after a pod", RetryAfterAsync(worker));
         }
 
-        // A pod that ends makes room for another.
+        // A pod that ends frees capacity for another.
         private async Task RetryAfterAsync(PodWorker worker)
         {
             await worker.Completion.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ForceYielding);
@@ -252,7 +252,7 @@ public sealed class LocalNode
             }
         }
 
-        // Known as ending before it begins, and not any more when it has ended, however that was.
+        // Registered before it starts to stop, and removed when it has stopped, whatever the outcome.
         private async Task RemoveFilesAsync(Pod pod, Task ended, TaskCompletionSource removal)
         {
             try
@@ -282,7 +282,7 @@ public sealed class LocalNode
             }
         }
 
-        // A pod that found no place, what it was told, and when that is written.
+        // A pod that did not fit, the reported reason, and the pending write of it.
         private sealed record Waiting(Pod Pod, string Message, Task Reported);
     }
 }

@@ -6,8 +6,8 @@ using System.Net.Sockets;
 namespace Serving.LocalCluster.Node;
 
 /// <summary>
-/// A 127.a.b.0/24 that belongs to this instance alone, so that several local clusters on one machine give their pods
-/// different addresses. It is claimed by an abstract socket, which the kernel releases when the process ends, however
+/// A 127.a.b.0/24 that belongs only to this instance, so that several local clusters on one machine use different pod
+/// addresses. It is claimed by an abstract socket, which the kernel releases when the process ends, however
 /// it ends, and which lives in the same network namespace as the addresses. Host addresses .2 to .9 are for
 /// the process itself, .10 to .254 for pods.
 /// </summary>
@@ -27,16 +27,16 @@ public sealed class LoopbackSubnet : IDisposable
         Prefix = prefix;
         _claim = claim;
 
-        // Not always from the start: an address of the instance before may still be in somebody's connection pool.
+        // Do not always start at the first address: a client's connection pool may still hold one of the previous instance.
         _last = Random.Shared.Next(FirstPod, LastPod + 1);
     }
 
-    /// <summary>The first three numbers, as <c>127.77.0</c>.</summary>
+    /// <summary>The first three numbers, such as <c>127.77.0</c>.</summary>
     public string Prefix { get; }
 
     /// <summary>
-    /// Claims a subnet: the one named by <paramref name="prefix"/> (<c>127.a.b</c>), or one that is free and in which
-    /// nobody listens. Throws <see cref="InvalidOperationException"/> when it is taken, naming the holder, or when it is not a loopback subnet other than 127.0.0.
+    /// Claims a subnet: the one named by <paramref name="prefix"/> (<c>127.a.b</c>), or a free one without listeners.
+/// Throws <see cref="InvalidOperationException"/> when it is in use, naming the holder, or when it is not a loopback subnet other than 127.0.0.
     /// </summary>
     public static LoopbackSubnet Claim(string? prefix = null)
     {
@@ -52,7 +52,7 @@ public sealed class LoopbackSubnet : IDisposable
         }
 
         var busy = PrefixesWithListeners();
-        // From anywhere: what a killed instance had must not at once be another's, whom its clients would take for it.
+        // Start anywhere: the subnet of a killed instance must not be reused at once, or its clients would reach the wrong cluster.
         var start = Random.Shared.Next(Subnets);
         for (var i = 0; i < Subnets; i++)
         {
@@ -67,7 +67,7 @@ public sealed class LoopbackSubnet : IDisposable
         throw new InvalidOperationException("every loopback subnet from 127.77.0 to 127.126.255 is in use by other local clusters");
     }
 
-    /// <summary>Claims the subnet that an earlier run noted in a file, if it is still free, else another; notes it.</summary>
+    /// <summary>Claims the subnet that an earlier run saved in a file if it is still free, else another one, and saves it.</summary>
     public static LoopbackSubnet ClaimAgain(string file)
     {
         ArgumentException.ThrowIfNullOrEmpty(file);
@@ -85,7 +85,7 @@ public sealed class LoopbackSubnet : IDisposable
         return Address(host);
     }
 
-    /// <summary>An address that no pod has; one given back is not given out again before the others were. Null when all 245 are in use.</summary>
+    /// <summary>A free pod address; a released address is reused only after all others. Null when all 245 are in use.</summary>
     public IPAddress? AllocatePodAddress()
     {
         lock (_lock)
@@ -103,7 +103,7 @@ public sealed class LoopbackSubnet : IDisposable
         }
     }
 
-    /// <summary>Gives back an address of <see cref="AllocatePodAddress"/>.</summary>
+    /// <summary>Releases an address of <see cref="AllocatePodAddress"/>.</summary>
     public void Release(IPAddress address)
     {
         ArgumentNullException.ThrowIfNull(address);
@@ -113,7 +113,7 @@ public sealed class LoopbackSubnet : IDisposable
         }
     }
 
-    /// <summary>Gives the subnet back.</summary>
+    /// <summary>Releases the subnet.</summary>
     public void Dispose() => _claim.Dispose();
 
     private IPAddress Address(int host) => IPAddress.Parse(string.Create(CultureInfo.InvariantCulture, $"{Prefix}.{host}"));
@@ -123,7 +123,7 @@ public sealed class LoopbackSubnet : IDisposable
 
     private static string ClaimName(string prefix) => $"serving-local/{prefix}";
 
-    // Programs that know nothing of claims: a control plane started by hand on such an address, say.
+    // Programs that do not claim their subnet, for example a control plane that was started by hand on such an address.
     private static HashSet<string> PrefixesWithListeners()
         => [.. IPGlobalProperties.GetIPGlobalProperties().GetActiveTcpListeners()
             .Select(endpoint => endpoint.Address.ToString())

@@ -6,19 +6,19 @@ using Serving.LocalCluster.Node.Variables;
 
 namespace Serving.LocalCluster.Node;
 
-/// <summary>What all pods of one run of the node share.</summary>
+/// <summary>Shared state of all pods of one run of the node.</summary>
 internal sealed record NodeContext(
     LocalNodeOptions Options, IKubernetesClient Client, NodeObjects Objects, NodeRuntime Runtime, IEventRecorder Events, ILogger Logger, TimeProvider Time)
 {
-    /// <summary>Where the files of a pod are.</summary>
+    /// <summary>The directory of a pod's files.</summary>
     public string DirectoryOf(string ns, string name, string uid) => Path.Combine(Options.DataDirectory, PodsFolder, $"{ns}_{name}_{uid}");
 
-    /// <summary>The folder of the data directory that has one for each pod.</summary>
+    /// <summary>The folder of the data directory with one folder per pod.</summary>
     public const string PodsFolder = "pods";
 }
 
-/// <summary>The machinery of the machine: processes, probes and ports.</summary>
-/// <param name="logs">What the logs of all pods may take.</param>
+/// <summary>Shared services of the node: processes, probes and ports.</summary>
+/// <param name="logs">Bounds the logs of all pods.</param>
 internal sealed class NodeRuntime(LogBudget logs) : IDisposable
 {
     /// <summary>Bounds the logs of all pods.</summary>

@@ -6,7 +6,7 @@ using NodeObject = Serving.Api.Core.Node;
 namespace Serving.LocalCluster.Node;
 
 /// <summary>
-/// Reads what pods refer to: from the local copies, and from the API server when the copy has nothing (yet), since a pod
+/// Reads the objects that pods refer to: from the caches, and from the API server when the cache has no such object (yet), because a pod
 /// may arrive here before the ConfigMap that was created just before it.
 /// </summary>
 internal sealed class NodeObjects(IKubernetesClient client, IInformers informers)
@@ -23,11 +23,11 @@ internal sealed class NodeObjects(IKubernetesClient client, IInformers informers
     /// <summary>The Services of the cluster.</summary>
     public IInformer<CoreService> Services { get; } = informers.For(Resources.Services);
 
-    /// <summary>A ConfigMap, or null when there is none.</summary>
+    /// <summary>A ConfigMap, or null when it does not exist.</summary>
     public Task<ConfigMap?> ConfigMapAsync(string ns, string name, CancellationToken cancellation)
         => FindAsync(ConfigMaps, Resources.ConfigMaps, ns, name, cancellation);
 
-    /// <summary>A Secret, or null when there is none.</summary>
+    /// <summary>A Secret, or null when it does not exist.</summary>
     public Task<Secret?> SecretAsync(string ns, string name, CancellationToken cancellation)
         => FindAsync(Secrets, Resources.Secrets, ns, name, cancellation);
 

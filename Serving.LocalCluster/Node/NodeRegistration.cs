@@ -8,8 +8,8 @@ using NodeObject = Serving.Api.Core.Node;
 namespace Serving.LocalCluster.Node;
 
 /// <summary>
-/// Keeps the node known to the cluster: its Node object, made anew when somebody deletes it, and a Lease that says that it is
-/// alive. Only the status is written: labels, taints and whether it is cordoned are the user's.
+/// Registers the node: maintains its Node object, which is recreated when it is deleted, and its Lease. It writes only the status: labels,
+/// taints and cordoning are up to the user.
 /// </summary>
 internal sealed class NodeRegistration(NodeContext node)
 {
@@ -19,7 +19,7 @@ internal sealed class NodeRegistration(NodeContext node)
     private static readonly TimeSpan Heartbeat = TimeSpan.FromMinutes(5);
     private readonly string _name = node.Options.NodeName;
 
-    /// <summary>Makes the Node object if need be and renews its status, trying again while the server is not up.</summary>
+    /// <summary>Creates the Node object if it does not exist and renews its status; retries until the server is up.</summary>
     public async Task RegisterAsync(CancellationToken cancellation)
     {
         for (var retry = TimeSpan.FromMilliseconds(50); ; retry = retry.TotalSeconds > 2 ? retry : retry * 2)
@@ -106,7 +106,7 @@ internal sealed class NodeRegistration(NodeContext node)
         }
         catch (Exception e) when (e is KubernetesException or HttpRequestException or IOException)
         {
-            // The next renewal is near, and the lease outlives several that fail.
+            // The next renewal is soon, and the lease survives several failed ones.
             node.Logger.LogDebug(e, "Cannot renew the lease of the node");
         }
     }

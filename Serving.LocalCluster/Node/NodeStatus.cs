@@ -7,16 +7,16 @@ using NodeObject = Serving.Api.Core.Node;
 
 namespace Serving.LocalCluster.Node;
 
-/// <summary>What this machine tells the cluster of itself.</summary>
+/// <summary>Describes this machine to the cluster.</summary>
 internal static class NodeStatus
 {
     /// <summary>The address of the node, and so the <c>hostIP</c> of its pods.</summary>
     public const string Address = "127.0.0.1";
 
-    /// <summary>How many pods the node takes, as a kubelet by default.</summary>
+    /// <summary>The maximum number of pods, the default of a kubelet.</summary>
     public const int MaxPods = 110;
 
-    /// <summary>How much of a resource the machine has: cores, bytes, or a count; 0 for one it does not know.</summary>
+    /// <summary>The capacity of a resource: cores, bytes, or a count; 0 for an unknown resource.</summary>
     public static decimal Capacity(string resource) => resource switch
     {
         "cpu" => Environment.ProcessorCount,

@@ -4,12 +4,12 @@ using NodeObject = Serving.Api.Core.Node;
 
 namespace Serving.LocalCluster.Node;
 
-/// <summary>Whether a Node lets a pod in: whether it is cordoned, and which taints the pod does not tolerate. Pure.</summary>
+/// <summary>Checks whether a Node accepts a pod: whether it is cordoned, and which taints the pod does not tolerate. Pure.</summary>
 internal static class NodeTaints
 {
     private const string CordonTaint = "node.kubernetes.io/unschedulable";
 
-    /// <summary>Why the node keeps the pod out, in the scheduler's words; null when it does not.</summary>
+    /// <summary>Why the node rejects the pod, in the scheduler's words; null when it accepts it.</summary>
     public static string? Refusal(NodeObject? node, Pod pod)
     {
         if (node?.Unmodelled is not { } fields || !fields.TryGetValue("spec", out var spec) || spec.ValueKind != JsonValueKind.Object)

@@ -8,21 +8,21 @@ using NodeObject = Serving.Api.Core.Node;
 namespace Serving.LocalCluster.Node;
 
 /// <summary>
-/// Gives pods to the one node. A pod is refused when it asks for more than the whole machine has, for labels the node lacks,
-/// or when the node is full, cordoned or tainted against it; requests of other pods are not reckoned: on a machine that people work on, a
-/// request is no reservation.
+/// Schedules pods to the only node. A pod does not fit when it requests more than the whole machine has or labels that the node lacks,
+/// or when the node is full, cordoned or has a taint that the pod does not tolerate. Requests of other pods are not counted: on a developer's machine a
+/// request is not a reservation.
 /// </summary>
 internal sealed class PodScheduler(NodeContext node)
 {
-    /// <summary>Whether the pod is for this scheduler: not bound yet, of no other scheduler, and to be run at all.</summary>
+    /// <summary>Whether this scheduler handles the pod: not bound yet, no other scheduler, and not finished.</summary>
     public static bool IsFor(Pod pod)
         => pod.Spec is { NodeName: "", SchedulerName: "" or "default-scheduler" } && pod.Metadata.DeletionTimestamp is null && pod.Status?.Phase is not ("Succeeded" or "Failed");
 
-    /// <summary>Why the pod cannot run here, in the scheduler's words, or null when it can.</summary>
+    /// <summary>Why the pod does not fit, in the scheduler's words, or null when it does.</summary>
     /// <param name="pod">The pod.</param>
-    /// <param name="options">What the node was told.</param>
-    /// <param name="known">Its Node object; null while it is not known.</param>
-    /// <param name="pods">How many pods it runs.</param>
+    /// <param name="options">The settings of the node.</param>
+    /// <param name="known">Its Node object; null before it is registered.</param>
+    /// <param name="pods">The number of pods that it runs.</param>
     public static string? Unschedulable(Pod pod, LocalNodeOptions options, NodeObject? known, int pods)
     {
         const string noHelp = "Preemption is not helpful for scheduling";
@@ -57,7 +57,7 @@ internal sealed class PodScheduler(NodeContext node)
         return reasons.Count == 0 ? null : Say(reasons, "No preemption victims found for incoming pod");
     }
 
-    /// <summary>Binds the pod to the node. Returns false when it is gone or was bound to another one.</summary>
+    /// <summary>Binds the pod to the node. Returns false when it was deleted or is bound to another node.</summary>
     public async Task<bool> BindAsync(Pod pod, CancellationToken cancellation)
     {
         var body = new JsonObject { ["metadata"] = new JsonObject { ["uid"] = pod.Metadata.Uid }, ["spec"] = new JsonObject { ["nodeName"] = node.Options.NodeName } };
@@ -70,7 +70,7 @@ internal sealed class PodScheduler(NodeContext node)
         return true;
     }
 
-    /// <summary>Says on the pod why it waits.</summary>
+    /// <summary>Writes the reason to the pod's condition.</summary>
     public async Task ReportAsync(Pod pod, string message, CancellationToken cancellation)
     {
         var current = pod.Status?.Conditions.FirstOrDefault(c => c.Type == "PodScheduled");
@@ -95,7 +95,7 @@ internal sealed class PodScheduler(NodeContext node)
     private static string Say(IEnumerable<string> reasons, string preemption)
         => $"0/1 nodes are available: {string.Join(", ", reasons.Select(r => "1 " + r))}. preemption: 0/1 nodes are available: 1 {preemption}.";
 
-    // Null when the pod is gone.
+    // Null when the pod was deleted.
     private async Task<Pod?> PatchAsync(Pod pod, JsonObject body, string? subresource, CancellationToken cancellation)
     {
         for (var retry = TimeSpan.FromMilliseconds(50); ; retry = retry.TotalSeconds > 2 ? retry : retry * 2)

@@ -4,7 +4,7 @@ using Serving.Api.Core;
 
 namespace Serving.LocalCluster.Node;
 
-/// <summary>The number that a <see cref="Quantity"/> stands for, as far as a node has to reckon: cores, bytes and counts.</summary>
+/// <summary>The numeric value of a <see cref="Quantity"/>, for the resources of a node: cores, bytes and counts.</summary>
 internal static class ResourceAmount
 {
     private static readonly SearchValues<char> NumberCharacters = SearchValues.Create("+-.0123456789");
@@ -28,7 +28,7 @@ internal static class ResourceAmount
         ["Ei"] = 1L << 60,
     };
 
-    /// <summary>The amount in units of its resource. Throws <see cref="FormatException"/> when the text is not a quantity.</summary>
+    /// <summary>The amount in the resource's unit. Throws <see cref="FormatException"/> when the text is not a quantity.</summary>
     public static decimal Of(Quantity quantity)
     {
         var text = quantity.Text;
@@ -48,7 +48,7 @@ internal static class ResourceAmount
             : throw new FormatException($"\"{text}\" is not a quantity");
     }
 
-    /// <summary>The amount in units of <paramref name="divisor"/>, rounded up, as the downward API gives it.</summary>
+    /// <summary>The amount in units of <paramref name="divisor"/>, rounded up, as in the downward API.</summary>
     public static string InUnitsOf(decimal amount, decimal divisor)
         => decimal.Ceiling(amount / (divisor == 0 ? 1 : divisor)).ToString("0", CultureInfo.InvariantCulture);
 }

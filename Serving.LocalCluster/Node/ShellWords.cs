@@ -2,7 +2,7 @@ using System.Text;
 
 namespace Serving.LocalCluster.Node;
 
-/// <summary>Splits a command line into words as a POSIX shell does: blanks separate, quotes and backslashes protect. Nothing is expanded.</summary>
+/// <summary>Splits a command line into words like a POSIX shell, with quotes and backslashes. Nothing is expanded.</summary>
 internal static class ShellWords
 {
     /// <summary>The words of <paramref name="line"/>. Throws <see cref="FormatException"/> when a quote is not closed.</summary>
@@ -62,7 +62,7 @@ internal static class ShellWords
                 return i;
             }
 
-            // Within double quotes a backslash protects only what would be special there.
+            // Within double quotes a backslash escapes only special characters.
             if (line[i] == '\\' && i + 1 < line.Length && line[i + 1] is '"' or '\\' or '$' or '`')
             {
                 i++;

@@ -11,16 +11,17 @@ using Serving.LocalCluster.Node.Probes;
 namespace Serving.LocalCluster.Node;
 
 /// <summary>
-/// Probes the pods that stand for processes which no node runs, as their kubelet would. Such a process says itself when it is first
-/// ready; when it is killed, stopped or stuck only others can tell, and its pod must leave the Services. Invariant: what is
-/// called not ready here is called ready here again, and nothing else is.
+/// Probes the pods that represent processes outside of any node, as their kubelet would. Such a process reports itself when it first becomes
+/// ready; when it is killed, stopped or stuck, only a probe detects it, and its pod must be removed from the Services. Invariant: it sets
+/// pods ready only
+/// if it set them not ready before.
 /// </summary>
 public sealed class StandInProbes
 {
-    /// <summary>The node name of pods that stand for processes.</summary>
+    /// <summary>The node name of pods that represent processes.</summary>
     public const string NodeName = "host";
 
-    /// <summary>The annotation by which such a pod names the log of its process: a file in the cluster's data directory.</summary>
+    /// <summary>The annotation of such a pod with the log of its process: a file in the cluster's data directory.</summary>
     public const string LogAnnotation = "serving.local/log";
 
     private const string Reason = "ReadinessProbeFailed";
@@ -29,9 +30,9 @@ public sealed class StandInProbes
     private readonly ILogger logger;
     private readonly TimeProvider time;
 
-    /// <param name="informers">To know the pods by.</param>
-    /// <param name="logger">Where changes of readiness are said.</param>
-    /// <param name="time">The clock of periods.</param>
+    /// <param name="informers">The informers of the process.</param>
+    /// <param name="logger">Logs changes of readiness.</param>
+    /// <param name="time">The clock for probe periods.</param>
     public StandInProbes(IInformers informers, ILogger<StandInProbes> logger, TimeProvider time)
     {
         ArgumentNullException.ThrowIfNull(informers);
@@ -58,7 +59,7 @@ public sealed class StandInProbes
             var uid = change.Object.Metadata.Uid;
             if (change.New is null)
             {
-                // Not on this thread, which is an informer's.
+                // Not on this thread, which belongs to an informer.
                 if (running.TryRemove(uid, out var gone)) BackgroundFailure.Watch($"The end of probing pod {change.Key}", EndAsync(gone.Stop, gone.Task));
             }
             else if (change.New.Spec is { NodeName: NodeName } spec && spec.Containers is [{ ReadinessProbe: { HttpGet: not null } probe }, ..] && !running.ContainsKey(uid))
@@ -97,7 +98,7 @@ public sealed class StandInProbes
                 failures = result.Success ? 0 : failures + 1;
                 if (pod.Metadata.DeletionTimestamp is not null)
                 {
-                    // A process that lives replaces its pod; nobody else lets go of one whose process is dead, and its namespace would never go.
+                    // A live process recreates its pod. For a dead process, only this deletes the pod; otherwise its namespace would never terminate.
                     if (failures >= (probe.FailureThreshold ?? 3))
                     {
                         await RemoveAsync(client, pod, cancellation).ConfigureAwait(false);
@@ -115,7 +116,7 @@ public sealed class StandInProbes
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
-            // The pod is gone, or the node stops.
+            // The pod was deleted, or the node stops.
         }
     }
 
@@ -154,7 +155,7 @@ public sealed class StandInProbes
         }
         catch (KubernetesException refused)
         {
-            // Among others: the process has written its pod meanwhile. The next period looks again.
+            // For example a conflict because the process has written its pod meanwhile. Retried in the next period.
             logger.LogDebug("The readiness of pod {Pod} could not be written: {Message}", ObjectKey.Of(pod), refused.Message);
         }
     }

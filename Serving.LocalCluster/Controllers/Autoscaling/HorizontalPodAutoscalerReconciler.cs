@@ -8,8 +8,10 @@ using Serving.Kubernetes;
 namespace Serving.LocalCluster.Controllers.Autoscaling;
 
 /// <summary>
-/// Scales Deployments for HorizontalPodAutoscalers as Kubernetes does: by the metric that asks for most, between minimum and maximum, up at once and to twice the pods
-/// at most, down after the stabilization window. Other policies of <c>behavior</c> are not looked at, and only the resources cpu and memory are measured.
+/// Scales Deployments for HorizontalPodAutoscalers as Kubernetes does: by the metric with the highest proposal, between minimum and maximum;
+/// up at once, at most doubling the pods, and down after the stabilization window. Other policies of <c>behavior</c> are ignored, and only
+/// the resources cpu and
+/// memory are supported.
 /// </summary>
 internal sealed class HorizontalPodAutoscalerReconciler(IInformers informers, Func<Pod, PodUsage?> usage, IEventRecorder events, TimeProvider time) : IReconciler
 {
@@ -48,7 +50,7 @@ internal sealed class HorizontalPodAutoscalerReconciler(IInformers informers, Fu
         }
         else if (now - memory.Decided < Interval)
         {
-            // Something was written. What was measured for the last decision is no reason for another.
+            // The object was written, not measured again. Do not decide twice on the same usage.
             status.Replicas(deployment.Spec?.Replicas ?? 1, deployment.Spec?.Replicas ?? 1);
             wait = Interval - (now - memory.Decided);
         }
@@ -93,7 +95,7 @@ internal sealed class HorizontalPodAutoscalerReconciler(IInformers informers, Fu
         var failed = proposals.Find(proposal => proposal.Replicas is null);
         var most = proposals.Where(proposal => proposal.Replicas is not null).MaxBy(proposal => proposal.Replicas);
 
-        // With a metric missing nobody knows whether fewer would do.
+        // With a missing metric a scale-down is not safe.
         var wanted = most is null || (failed is not null && most.Replicas < current) ? current : most.Replicas!.Value;
         if ((most is null || failed is not null) && wanted == current && failed is not null)
         {
@@ -108,7 +110,7 @@ internal sealed class HorizontalPodAutoscalerReconciler(IInformers informers, Fu
         return Limited(spec, current, Stabilized(memory.Recommended, spec, current, wanted), status, ref reason);
     }
 
-    // Down to the most, up to the least of what was recommended lately.
+    // Scale down to the highest and up to the lowest recommendation of the window.
     private int Stabilized(List<(DateTimeOffset At, int Replicas)> history, HorizontalPodAutoscalerSpec spec, int current, int wanted)
     {
         var now = time.GetUtcNow();
@@ -148,7 +150,7 @@ internal sealed class HorizontalPodAutoscalerReconciler(IInformers informers, Fu
             && rules.ValueKind == JsonValueKind.Object && rules.TryGetProperty("stabilizationWindowSeconds", out var seconds) && seconds.TryGetInt32(out var value)
             ? TimeSpan.FromSeconds(value) : null;
 
-    // Of one HorizontalPodAutoscaler; a key is reconciled by one worker at a time.
+    // State of one HorizontalPodAutoscaler; a key is reconciled by one worker at a time.
     private sealed class Memory
     {
         public DateTimeOffset Decided { get; set; } = DateTimeOffset.MinValue;

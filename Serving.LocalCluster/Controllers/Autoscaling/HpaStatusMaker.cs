@@ -5,7 +5,8 @@ using Serving.Api.Core;
 
 namespace Serving.LocalCluster.Controllers.Autoscaling;
 
-/// <summary>Brings the status of a HorizontalPodAutoscaler to what one pass found. A condition that stays keeps its time.</summary>
+/// <summary>Builds the status of a HorizontalPodAutoscaler from one reconciliation. A condition whose status does not change keeps its
+/// transition time.</summary>
 internal sealed class HpaStatusMaker
 {
     private readonly JsonObject before;
@@ -20,13 +21,13 @@ internal sealed class HpaStatusMaker
         now = time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", System.Globalization.CultureInfo.InvariantCulture);
     }
 
-    /// <summary>How many pods there are, and should be.</summary>
+    /// <summary>Sets the current and the desired number of pods.</summary>
     public void Replicas(int current, int desired) => (after["currentReplicas"], after["desiredReplicas"]) = (current, desired);
 
-    /// <summary>That the scale was changed just now.</summary>
+    /// <summary>Records that the scale was changed now.</summary>
     public void Scaled() => after["lastScaleTime"] = now;
 
-    /// <summary>What was measured.</summary>
+    /// <summary>Sets the current metrics.</summary>
     public void Metrics(IEnumerable<JsonObject> metrics) => after["currentMetrics"] = new JsonArray([.. metrics]);
 
     /// <summary>Sets a condition.</summary>
@@ -55,6 +56,6 @@ internal sealed class HpaStatusMaker
         after["conditions"] = conditions.Parent is null ? conditions : conditions.DeepClone();
     }
 
-    /// <summary>The patch of the status; null when nothing has changed.</summary>
+    /// <summary>The patch of the status; null without changes.</summary>
     public string? Changes() => JsonNode.DeepEquals(before, after) ? null : new JsonObject { ["status"] = after.DeepClone() }.ToJsonString();
 }

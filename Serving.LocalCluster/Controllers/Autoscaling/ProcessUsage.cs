@@ -4,15 +4,16 @@ using System.Text;
 namespace Serving.LocalCluster.Controllers.Autoscaling;
 
 /// <summary>
-/// What the pods of this machine use, by their processes in <c>/proc</c>: each has in its environment the directory of its pod, which ends in the pod's uid. It looks
-/// at most once in <see cref="Resolution"/>, so that everything that asks meanwhile sees the same.
+/// Measures the resource usage of this machine's pods by their processes in <c>/proc</c>: the environment of each process has the
+/// directory of its pod, which ends in
+/// the pod's uid. It scans at most once per <see cref="Resolution"/>, so that all callers in between see the same values.
 /// </summary>
 internal sealed class ProcessUsage(TimeProvider time, string proc = "/proc")
 {
-    /// <summary>How long a look is good for.</summary>
+    /// <summary>How long a scan is valid.</summary>
     public static readonly TimeSpan Resolution = TimeSpan.FromSeconds(5);
 
-    // What the kernel counts CPU in for programs, on every architecture.
+    // USER_HZ: the kernel's unit of CPU time in /proc, on every architecture.
     private const decimal TicksPerSecond = 100;
     private const int UserTimeField = 11;
     private const int SystemTimeField = 12;
@@ -24,7 +25,7 @@ internal sealed class ProcessUsage(TimeProvider time, string proc = "/proc")
     private Look? before;
     private Look? last;
 
-    /// <summary>What a pod uses; null while it was not seen twice.</summary>
+    /// <summary>The usage of a pod; null until two scans have seen it.</summary>
     public PodUsage? Of(string uid)
     {
         lock (gate)
@@ -39,7 +40,7 @@ internal sealed class ProcessUsage(TimeProvider time, string proc = "/proc")
                 return null;
             }
 
-            // A process that ended took its time along.
+            // The CPU time of ended processes is lost, so the difference may be negative.
             var seconds = (decimal)time.GetElapsedTime(before.Timestamp, last.Timestamp).TotalSeconds;
             return new(Math.Max(now.Ticks - earlier.Ticks, 0) / TicksPerSecond / seconds, now.Bytes);
         }
@@ -61,7 +62,7 @@ internal sealed class ProcessUsage(TimeProvider time, string proc = "/proc")
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
-                // It has ended, or is another user's and so no pod's.
+                // The process has ended, or belongs to another user and so to no pod.
                 continue;
             }
         }
@@ -87,7 +88,7 @@ internal sealed class ProcessUsage(TimeProvider time, string proc = "/proc")
         return null;
     }
 
-    // After the program's name, which is in brackets and may hold anything.
+    // After the program's name, which is in parentheses and may contain anything.
     private static (long Ticks, long Bytes) Read(string stat)
     {
         var fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');

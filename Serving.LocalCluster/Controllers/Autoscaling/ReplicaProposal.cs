@@ -6,21 +6,21 @@ using Serving.LocalCluster.Node;
 
 namespace Serving.LocalCluster.Controllers.Autoscaling;
 
-/// <summary>How many pods one metric of a HorizontalPodAutoscaler asks for.</summary>
-/// <param name="Replicas">The number; null when the metric cannot be had.</param>
-/// <param name="Reason">Of the condition ScalingActive.</param>
-/// <param name="Message">Of the condition, and of the event.</param>
-/// <param name="Current">The metric as it is, for the status; null when it cannot be had.</param>
+/// <summary>The number of pods that one metric of a HorizontalPodAutoscaler requires.</summary>
+/// <param name="Replicas">The number of pods; null when the metric is unavailable.</param>
+/// <param name="Reason">The reason of the condition ScalingActive.</param>
+/// <param name="Message">The message of the condition and of the event.</param>
+/// <param name="Current">The current value, for the status; null when the metric is unavailable.</param>
 internal sealed record ReplicaProposal(int? Replicas, string Reason, string Message, JsonObject? Current)
 {
-    /// <summary>What Kubernetes does not act on: a tenth more or less than the target.</summary>
+    /// <summary>Kubernetes' tolerance: usage within a tenth of the target does not scale.</summary>
     private const decimal Tolerance = 0.1m;
 
-    /// <summary>Compares what pods use with the target of a metric.</summary>
+    /// <summary>Compares the usage of pods with the target of a metric.</summary>
     /// <param name="metric">The metric of the specification.</param>
-    /// <param name="replicas">How many pods the target has now.</param>
-    /// <param name="ready">The pods that take requests.</param>
-    /// <param name="usage">What a pod uses.</param>
+    /// <param name="replicas">The current number of pods of the target.</param>
+    /// <param name="ready">The ready pods.</param>
+    /// <param name="usage">Returns the usage of a pod.</param>
     public static ReplicaProposal Of(JsonElement metric, int replicas, IReadOnlyList<Pod> ready, Func<Pod, PodUsage?> usage)
     {
         var type = Text(metric, "type");
@@ -71,7 +71,7 @@ internal sealed record ReplicaProposal(int? Replicas, string Reason, string Mess
             return Failed($"{name} has neither averageUtilization nor averageValue as its target");
         }
 
-        // A pod that was not measured yet counts as one that meets the target.
+        // A pod without a measurement counts as on target.
         var wanted = Math.Abs(ratio - 1) <= Tolerance ? replicas : (int)Math.Ceiling(Math.Min(ratio * measured.Count, int.MaxValue / 2)) + ready.Count - measured.Count;
         var what = current.ContainsKey("averageUtilization") ? $"{name} resource utilization (percentage of request)" : $"{name} resource";
         return new(wanted, "ValidMetricFound", what, new JsonObject { ["type"] = "Resource", ["resource"] = new JsonObject { ["name"] = name, ["current"] = current } });

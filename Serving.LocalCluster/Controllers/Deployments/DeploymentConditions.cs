@@ -5,12 +5,12 @@ namespace Serving.LocalCluster.Controllers;
 /// <summary>The conditions of a Deployment, with Kubernetes' reasons and wording. Pure.</summary>
 internal static class DeploymentConditions
 {
-    /// <summary>The reason of a rollout that came to its end.</summary>
+    /// <summary>The reason of a completed rollout.</summary>
     public const string Completed = "NewReplicaSetAvailable";
 
     private const string DeadlineExceeded = "ProgressDeadlineExceeded";
 
-    /// <summary>Available: whether the least number of pods is.</summary>
+    /// <summary>Available: whether the minimum number of pods is available.</summary>
     public static Condition Available(DeploymentSpec spec, int available)
     {
         var unavailable = spec.Strategy?.Type == "Recreate" ? 0 : RollingUpdate.Bounds(spec).Unavailable;
@@ -19,12 +19,12 @@ internal static class DeploymentConditions
             : new Condition { Type = "Available", Status = "False", Reason = "MinimumReplicasUnavailable", Message = "Deployment does not have minimum availability." };
     }
 
-    /// <summary>Progressing: whether the rollout ended, goes on, or stands still for longer than the deadline.</summary>
-    /// <param name="before">The condition so far; null at first.</param>
+    /// <summary>Progressing: whether the rollout is complete, in progress, or without progress for longer than the deadline.</summary>
+    /// <param name="before">The previous condition; null at first.</param>
     /// <param name="newest">The name of the newest ReplicaSet.</param>
     /// <param name="complete">Whether all pods are of the newest ReplicaSet and available.</param>
-    /// <param name="still">How long nothing has moved.</param>
-    /// <param name="deadline">How long it may stand still.</param>
+    /// <param name="still">The time since the last progress.</param>
+    /// <param name="deadline">The progress deadline.</param>
     public static Condition Progressing(Condition? before, string newest, bool complete, TimeSpan still, TimeSpan deadline)
     {
         if (complete)
@@ -32,7 +32,7 @@ internal static class DeploymentConditions
             return new Condition { Type = "Progressing", Status = "True", Reason = Completed, Message = $"ReplicaSet \"{newest}\" has successfully progressed." };
         }
 
-        // A rollout that completed once is not timed again when it is only scaled.
+        // Scaling does not restart the deadline of a completed rollout.
         if (before is { Status: "True", Reason: Completed } && before.Message.Contains($"\"{newest}\"", StringComparison.Ordinal))
         {
             return before;
@@ -43,7 +43,7 @@ internal static class DeploymentConditions
             : new Condition { Type = "Progressing", Status = "True", Reason = "ReplicaSetUpdated", Message = $"ReplicaSet \"{newest}\" is progressing." };
     }
 
-    /// <summary>Puts conditions into a list: a time moves when the status does.</summary>
+    /// <summary>Puts conditions into a list: the transition time changes only with the status.</summary>
     public static IReadOnlyList<Condition> Set(IReadOnlyList<Condition> conditions, DateTimeOffset now, params IEnumerable<Condition> wanted)
     {
         var result = conditions.ToList();

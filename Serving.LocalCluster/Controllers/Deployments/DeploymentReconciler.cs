@@ -32,7 +32,7 @@ internal sealed class DeploymentReconciler : IReconciler
 
     public string Name => "deployment";
 
-    /// <summary>The Deployments that would take in a ReplicaSet that nobody controls.</summary>
+    /// <summary>The Deployments that would adopt a ReplicaSet without a controller.</summary>
     public IEnumerable<ObjectKey> ClaimantsOf(ReplicaSet set) => claims.ClaimantsOf(set);
 
     public async Task<Reconcile> ReconcileAsync(ObjectKey key, IKubernetesClient client, CancellationToken cancellation)
@@ -69,13 +69,13 @@ internal sealed class DeploymentReconciler : IReconciler
     private static ObjectMeta WithRevision(ObjectMeta metadata, int revision)
         => metadata with { Annotations = Documents.Merge(metadata.Annotations, new Dictionary<string, string> { [RevisionAnnotation] = revision.ToString(CultureInfo.InvariantCulture) }) };
 
-    /// <summary>What a Deployment is annotated with, its ReplicaSet is too, but for what is about the one object alone.</summary>
+    /// <summary>The annotations of a Deployment that its ReplicaSet gets: all except those about the Deployment itself.</summary>
     private static Dictionary<string, string> SharedAnnotations(Deployment deployment)
         => deployment.Metadata.Annotations.Where(annotation => !OwnAnnotations.Contains(annotation.Key)).ToDictionary();
 
     /// <summary>
-    /// Brings the newest ReplicaSet in line with its Deployment. One whose template is the Deployment's again, as after a rollback,
-    /// becomes the latest in the history.
+    /// Updates the newest ReplicaSet to match its Deployment. An old ReplicaSet whose template matches again, as after a rollback,
+/// becomes the latest in the history.
     /// </summary>
     private static async Task<ReplicaSet> AlignAsync(
         Deployment deployment, ReplicaSet newest, List<ReplicaSet> older, IKubernetesClient client, CancellationToken cancellation)
@@ -89,7 +89,7 @@ internal sealed class DeploymentReconciler : IReconciler
         return ApiEquality.Same(newest, aligned) ? newest : await Documents.ChangeAsync(client, Resources.ReplicaSets, newest, aligned, cancellation);
     }
 
-    /// <summary>A Deployment says which revision of its history it is at.</summary>
+    /// <summary>Sets the annotation with the Deployment's revision in its history.</summary>
     private static async Task<Deployment> NumberAsync(Deployment deployment, ReplicaSet? newest, IKubernetesClient client, CancellationToken cancellation)
         => newest is null || Revision(newest) == Revision(deployment)
             ? deployment
@@ -194,7 +194,7 @@ internal sealed class DeploymentReconciler : IReconciler
         return complete || still >= deadline ? Reconcile.Done : Reconcile.After(deadline - still + TimeSpan.FromMilliseconds(10));
     }
 
-    /// <summary>How long the figures of a Deployment have been the same.</summary>
+    /// <summary>How long the status counts of a Deployment have not changed.</summary>
     private TimeSpan Still(Deployment deployment, string figures)
     {
         var entry = progress.AddOrUpdate(

@@ -3,7 +3,7 @@ using Serving.Api.Core;
 
 namespace Serving.LocalCluster.Controllers;
 
-/// <summary>How many pods the ReplicaSets of a Deployment should have next. Pure.</summary>
+/// <summary>Computes the next size of each ReplicaSet of a Deployment. Pure.</summary>
 internal static class RollingUpdate
 {
     private const int DefaultPercent = 25;
@@ -59,7 +59,7 @@ internal static class RollingUpdate
         var size = Size(newest);
         sizes[newest.Metadata.Name] = size > wanted ? wanted : size + Math.Clamp(wanted + surge - total, 0, wanted - size);
 
-        // What may go is what stands above the least that must be available, less new pods that are not available yet.
+        // The number to remove: the pods above the minimum that must be available, less new pods that are not available yet.
         var newestUnavailable = size - (newest.Status?.AvailableReplicas ?? 0);
         var spare = total - (wanted - unavailable) - Math.Max(0, newestUnavailable);
         foreach (var set in older.OrderBy(set => set.Metadata.CreationTimestamp))
@@ -81,7 +81,7 @@ internal static class RollingUpdate
 
     private static int Size(ReplicaSet set) => set.Spec?.Replicas ?? 1;
 
-    // A bound that is none of Kubernetes' (kept by an earlier version, say) counts as not stated: it must not stop the rollout.
+    // An invalid bound, for example stored by an earlier version, counts as unset: it must not stop the rollout.
     private static int Resolve(IntOrString? bound, int replicas, bool roundUp)
     {
         if (bound is { Text: null, Int: >= 0 and var pods })

@@ -7,18 +7,18 @@ namespace Serving.LocalCluster.Controllers;
 /// <summary>The Endpoints and EndpointSlices that a Service with a selector should have. Pure.</summary>
 internal static class EndpointsMaker
 {
-    /// <summary>The label by which a slice names its Service.</summary>
+    /// <summary>The label with the Service of a slice.</summary>
     public const string ServiceNameLabel = "kubernetes.io/service-name";
 
-    /// <summary>The label by which a slice names who writes it.</summary>
+    /// <summary>The label with the writer of a slice.</summary>
     public const string ManagedByLabel = "endpointslice.kubernetes.io/managed-by";
 
-    /// <summary>Who writes the slices of Services with a selector.</summary>
+    /// <summary>The writer of slices for Services with a selector.</summary>
     public const string ManagedByController = "endpointslice-controller.k8s.io";
 
     private const string HeadlessLabel = "service.kubernetes.io/headless";
 
-    /// <summary>The Endpoints of a Service: addresses that are ready and that are not, by the ports they share.</summary>
+    /// <summary>The Endpoints of a Service: ready and not ready addresses, grouped by their ports.</summary>
     public static Api.Core.Endpoints MakeEndpoints(CoreService service, IEnumerable<Pod> pods)
     {
         var unready = service.Spec?.PublishNotReadyAddresses == true;
@@ -43,7 +43,7 @@ internal static class EndpointsMaker
         };
     }
 
-    /// <summary>The slices of a Service, one for each set of ports.</summary>
+    /// <summary>The slices of a Service, one per set of ports.</summary>
     public static IReadOnlyList<EndpointSlice> MakeSlices(CoreService service, IEnumerable<Pod> pods)
     {
         var groups = ByPorts(service, pods);
@@ -55,7 +55,7 @@ internal static class EndpointsMaker
         return [.. groups.Select(group => Slice(service, ManagedByController, group.Ports, [.. group.Pods.Select(pod => Endpoint(pod, service.Spec?.PublishNotReadyAddresses == true))], Labels(service)))];
     }
 
-    /// <summary>One slice, named after the Service and its ports so that it is found again.</summary>
+    /// <summary>One slice, with a stable name derived from the Service and its ports.</summary>
     public static EndpointSlice Slice(
         CoreService service, string managedBy, IReadOnlyList<EndpointPort> ports, IReadOnlyList<SliceEndpoint> endpoints, IReadOnlyDictionary<string, string> labels)
         => new()
@@ -79,7 +79,7 @@ internal static class EndpointsMaker
             ? Documents.Merge(service.Metadata.Labels, new Dictionary<string, string> { [HeadlessLabel] = "" })
             : service.Metadata.Labels;
 
-    /// <summary>Pods with an address, grouped by what the Service's ports resolve to on them.</summary>
+    /// <summary>Pods with an address, grouped by the resolved ports of the Service.</summary>
     private static List<(IReadOnlyList<EndpointPort> Ports, List<Pod> Pods)> ByPorts(CoreService service, IEnumerable<Pod> pods)
         => [.. pods
             .Where(pod => pod.Status is { PodIP.Length: > 0, Phase: not ("Succeeded" or "Failed") })

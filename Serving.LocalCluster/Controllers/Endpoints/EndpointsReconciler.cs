@@ -5,8 +5,8 @@ using Serving.Kubernetes;
 namespace Serving.LocalCluster.Controllers;
 
 /// <summary>
-/// Keeps the Endpoints and EndpointSlices of every Service: from the pods that it selects or, without a selector, slices that
-/// mirror the Endpoints that somebody else writes.
+/// Maintains the Endpoints and EndpointSlices of every Service: from the pods that it selects or, without a selector, slices that
+/// mirror the Endpoints that another client writes.
 /// </summary>
 internal sealed class EndpointsReconciler : IReconciler
 {
@@ -63,7 +63,7 @@ internal sealed class EndpointsReconciler : IReconciler
 
     private static bool IsSelecting(CoreService service) => service.Spec is { Selector.Count: > 0, Type: not "ExternalName" };
 
-    /// <summary>Asks the API itself: whoever makes a Service and then its Endpoints may be seen by these caches in the other order.</summary>
+    /// <summary>Reads from the API: the caches may show a Service and its Endpoints in another order than they were created.</summary>
     private static async Task<bool> IsGoneAsync(ObjectKey key, IKubernetesClient client, CancellationToken cancellation)
         => !await Documents.UnlessGoneAsync(client.GetAsync(Resources.Services, key.Namespace, key.Name, cancellation));
 

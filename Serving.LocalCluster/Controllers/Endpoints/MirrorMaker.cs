@@ -2,16 +2,16 @@ using Serving.Api.Core;
 
 namespace Serving.LocalCluster.Controllers;
 
-/// <summary>Slices that mirror the Endpoints somebody else writes for a Service without a selector. Pure.</summary>
+/// <summary>Slices that mirror the Endpoints of a Service without a selector. Pure.</summary>
 internal static class MirrorMaker
 {
-    /// <summary>Who writes mirrored slices.</summary>
+    /// <summary>The writer of mirrored slices.</summary>
     public const string ManagedBy = "endpointslicemirroring-controller.k8s.io";
 
-    /// <summary>The label by which Endpoints ask not to be mirrored.</summary>
+    /// <summary>The label of Endpoints that opts out of mirroring.</summary>
     public const string SkipLabel = "endpointslice.kubernetes.io/skip-mirror";
 
-    /// <summary>One slice a subset.</summary>
+    /// <summary>One slice per subset.</summary>
     public static IReadOnlyList<EndpointSlice> MakeSlices(CoreService service, Api.Core.Endpoints endpoints)
         => [.. endpoints.Subsets
             .GroupBy(subset => string.Join(';', subset.Ports.Select(port => $"{port.Name},{port.Port}")))

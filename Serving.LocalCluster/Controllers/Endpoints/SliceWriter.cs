@@ -4,7 +4,7 @@ using Serving.Kubernetes;
 
 namespace Serving.LocalCluster.Controllers;
 
-/// <summary>Brings the slices of one Service and one writer to what they should be.</summary>
+/// <summary>Writes the slices of one Service and one writer.</summary>
 internal sealed class SliceWriter(ILister<EndpointSlice> slices)
 {
     /// <summary>Creates, updates and deletes slices of <paramref name="service"/> that <paramref name="managedBy"/> writes.</summary>

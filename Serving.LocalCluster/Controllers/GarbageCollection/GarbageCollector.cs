@@ -8,12 +8,12 @@ using Serving.Kubernetes;
 namespace Serving.LocalCluster.Controllers;
 
 /// <summary>
-/// Follows every kind that can be listed and deleted, custom ones included, and runs a <see cref="GarbageReconciler"/> for each.
-/// Of all these objects only kind and metadata are kept.
+/// Watches every kind that can be listed and deleted, custom ones included, and runs a <see cref="GarbageReconciler"/> for each.
+/// It caches only kind and metadata of these objects.
 /// </summary>
 internal sealed class GarbageCollector(IInformers informers, IResourceDiscovery discovery, ILogger logger, TimeProvider time)
 {
-    /// <summary>Short-lived or high-volume kinds that nothing owns.</summary>
+    /// <summary>Short-lived or high-volume kinds without owners.</summary>
     private static readonly string[] Ignored = ["events", "leases"];
     private static readonly TimeSpan Retry = TimeSpan.FromSeconds(1);
 
@@ -21,11 +21,11 @@ internal sealed class GarbageCollector(IInformers informers, IResourceDiscovery 
     private readonly Lock gate = new();
     private readonly Dictionary<(string Group, string Plural), Followed> followed = [];
 
-    // Owners that the API showed before a cache did: when their kind goes meanwhile, no cache will say that they went.
+    // Owners that were read from the API before a cache showed them: if their kind is removed, no cache reports their deletion.
     private readonly ConcurrentDictionary<string, bool> seenByApiOnly = [];
     private readonly IInformer<CustomResourceDefinition> definitions = informers.For(Resources.CustomResourceDefinitions);
 
-    /// <summary>The objects that name this uid as an owner.</summary>
+    /// <summary>The objects with this uid as an owner.</summary>
     public IReadOnlyList<(ResourceType<ObjectHeader> Type, ObjectHeader Item)> Dependents(string uid)
     {
         var found = new List<(ResourceType<ObjectHeader>, ObjectHeader)>();
@@ -40,10 +40,10 @@ internal sealed class GarbageCollector(IInformers informers, IResourceDiscovery 
         return found;
     }
 
-    /// <summary>Whether a cache shows this object, so that its going will be heard of.</summary>
+    /// <summary>Whether a cache shows this object, so that its deletion will be reported.</summary>
     public bool Shows(ObjectHeader item) => graph.Find(item.Metadata.Uid) is not null;
 
-    /// <summary>The owner that a reference names; null when it is gone, with its kind too, or another object has its name now.</summary>
+    /// <summary>The owner that a reference names; null when it or its kind was deleted, or another object has its name.</summary>
     public async Task<ObjectHeader?> FindOwnerAsync(OwnerReference owner, string ns, IKubernetesClient client, CancellationToken cancellation)
     {
         if (graph.Find(owner.Uid) is { } node && Find(node.Type)?.Informer.Lister.Get(node.Key.Namespace, node.Key.Name) is { } cached && cached.Metadata.Uid == owner.Uid)
@@ -73,18 +73,18 @@ internal sealed class GarbageCollector(IInformers informers, IResourceDiscovery 
         }
         catch (KubernetesException failure) when (failure.IsNotFound)
         {
-            // Gone, as is one whose name another object has.
+            // Deleted, or replaced by another object of the same name.
         }
 
         seenByApiOnly.TryRemove(owner.Uid, out _);
         return null;
     }
 
-    /// <summary>Works until cancelled; kinds that are defined later are followed from then on.</summary>
+    /// <summary>Runs until cancelled; kinds that are defined later are added.</summary>
     public async Task RunAsync(IKubernetesClient client, CancellationToken cancellation)
     {
         var running = new List<Task>();
-        // One place: any number of changes until then make one look at which kinds there are.
+        // Capacity 1: any number of changes cause a single discovery.
         var changed = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
         changed.Writer.TryWrite(true);
         using var registration = definitions.AddHandler(_ => changed.Writer.TryWrite(true));
@@ -140,14 +140,14 @@ internal sealed class GarbageCollector(IInformers informers, IResourceDiscovery 
 
     private void Observe(ResourceType<ObjectHeader> type, Change<ObjectHeader> change)
     {
-        // A cache shows it, or showed it: its going is heard of.
+        // A cache shows or showed it, so its deletion is reported.
         seenByApiOnly.TryRemove(change.Object.Metadata.Uid, out _);
         foreach (var dependent in graph.Observe(type, change.Old, change.New))
         {
             Find(dependent.Type)?.Loop.Enqueue(dependent.Key);
         }
 
-        // An owner that waits for its dependents is looked at again as each of them goes, or is no longer its.
+        // An owner that waits for its dependents is reconciled again when each of them is deleted or changes its owner.
         foreach (var owner in change.Old?.Metadata.OwnerReferences ?? [])
         {
             var isKept = change.New?.Metadata.OwnerReferences.Any(kept => kept.Uid == owner.Uid) ?? false;

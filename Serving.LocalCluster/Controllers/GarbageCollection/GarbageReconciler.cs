@@ -6,8 +6,8 @@ using Serving.Kubernetes;
 namespace Serving.LocalCluster.Controllers;
 
 /// <summary>
-/// Deletes objects of one kind whose owners are all gone, and carries out foreground and orphaning deletes, as Kubernetes'
-/// garbage collector does. Invariant: nothing is deleted on the word of a cache alone; the API is asked for an owner that no cache shows.
+/// Deletes objects of one kind whose owners no longer exist, and executes foreground and orphaning deletes, as Kubernetes'
+/// garbage collector does. Invariant: a cache alone never causes a deletion; an owner that no cache shows is read from the API.
 /// </summary>
 internal sealed class GarbageReconciler(ResourceType<ObjectHeader> type, ILister<ObjectHeader> lister, GarbageCollector collector) : IReconciler
 {
@@ -50,7 +50,7 @@ internal sealed class GarbageReconciler(ResourceType<ObjectHeader> type, ILister
         }
         else if (item.Metadata.Finalizers.Contains(ForegroundFinalizer))
         {
-            // The dependents are looked at on their own: one that has another owner stays.
+            // The dependents are reconciled separately: one that has another owner is kept.
             var blocking = dependents.Any(entry => entry.Item.Metadata.OwnerReferences.Any(owner => owner.Uid == item.Metadata.Uid && owner.BlockOwnerDeletion == true));
             if (!blocking)
             {
@@ -84,7 +84,7 @@ internal sealed class GarbageReconciler(ResourceType<ObjectHeader> type, ILister
 
         if (leaving.Count == 0)
         {
-            // Until a cache shows the owner, nobody would say that it went.
+            // Until a cache shows the owner, no event reports its deletion.
             return isUnseen ? Reconcile.After(Unseen) : Reconcile.Done;
         }
 
@@ -97,7 +97,7 @@ internal sealed class GarbageReconciler(ResourceType<ObjectHeader> type, ILister
 
         var propagation = waiting && collector.Dependents(item.Metadata.Uid).Count > 0 ? "Foreground" : "Background";
 
-        // Its version too: somebody may have taken the owner out of it since, as an orphaning delete does.
+        // Check the version too: the owner may have been removed meanwhile, as by an orphaning delete.
         var condition = new DeleteOptions(propagation, Uid: item.Metadata.Uid, ResourceVersion: item.Metadata.ResourceVersion);
         await ChildObjects.DeleteAsync(client, type, item.Metadata.Namespace, item.Metadata.Name, cancellation, condition);
         return Reconcile.Done;

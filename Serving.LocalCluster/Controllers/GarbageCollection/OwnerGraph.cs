@@ -3,14 +3,14 @@ using Serving.Kubernetes;
 
 namespace Serving.LocalCluster.Controllers;
 
-/// <summary>Who owns whom, over all kinds, as the caches show it. Thread-safe.</summary>
+/// <summary>The ownership graph over all kinds, as the caches show it. Thread-safe.</summary>
 internal sealed class OwnerGraph
 {
     private readonly Lock gate = new();
     private readonly Dictionary<string, GraphNode> nodes = [];
     private readonly Dictionary<string, HashSet<GraphNode>> dependents = [];
 
-    /// <summary>Takes in a change of an object; when the object went, gives its dependents, to be looked at.</summary>
+    /// <summary>Applies a change of an object; for a deletion, returns its dependents, which must be reconciled.</summary>
     public IReadOnlyList<GraphNode> Observe(ResourceType type, IKubernetesObject? before, IKubernetesObject? after)
     {
         lock (gate)
@@ -55,7 +55,7 @@ internal sealed class OwnerGraph
         }
     }
 
-    /// <summary>What names this uid as an owner.</summary>
+    /// <summary>The objects with this uid as an owner.</summary>
     public IReadOnlyList<GraphNode> Dependents(string uid)
     {
         lock (gate)

@@ -4,7 +4,7 @@ using Serving.Kubernetes;
 
 namespace Serving.LocalCluster.Controllers;
 
-/// <summary>Gives every namespace what pods in it rely on: the default ServiceAccount and the API server's CA certificate.</summary>
+/// <summary>Creates the objects that pods need in every namespace: the default ServiceAccount and the API server's CA certificate.</summary>
 internal sealed class NamespaceDefaultsReconciler(IInformers informers, string caCertificate) : IReconciler
 {
     private const string AccountName = "default";
@@ -17,7 +17,7 @@ internal sealed class NamespaceDefaultsReconciler(IInformers informers, string c
 
     public string Name => "namespace-defaults";
 
-    /// <summary>The namespace of an object that this reconciler keeps, to look after when it changes.</summary>
+    /// <summary>The namespace of an object that this reconciler maintains, to reconcile when it changes.</summary>
     public static IEnumerable<ObjectKey> NamespaceOf(IKubernetesObject kept)
         => kept.Metadata.Name is AccountName or CaName ? [new ObjectKey("", kept.Metadata.Namespace)] : [];
 
@@ -66,7 +66,7 @@ internal sealed class NamespaceDefaultsReconciler(IInformers informers, string c
         }
         catch (KubernetesException failure) when (failure.IsNamespaceTerminating)
         {
-            // The namespace began to go meanwhile, and needs nothing any more.
+            // The namespace is being deleted.
         }
     }
 }

@@ -5,7 +5,7 @@ using Serving.Kubernetes;
 namespace Serving.LocalCluster.Controllers;
 
 /// <summary>
-/// Empties a namespace that is being deleted, then lets it go. Invariant: the <c>kubernetes</c> finalizer is removed only when a
+/// Empties a namespace that is being deleted, then finalizes it. Invariant: the <c>kubernetes</c> finalizer is removed only when a
 /// list of every namespaced kind came back empty.
 /// </summary>
 internal sealed class NamespaceTerminationReconciler(IInformers informers, IResourceDiscovery discovery) : IReconciler
@@ -43,7 +43,7 @@ internal sealed class NamespaceTerminationReconciler(IInformers informers, IReso
         return Reconcile.Done;
     }
 
-    /// <summary>Deletes every object of a kind in a namespace; how many there were.</summary>
+    /// <summary>Deletes every object of a kind in a namespace; returns how many there were.</summary>
     private static async Task<int> EmptyAsync(ResourceType<ObjectHeader> type, string ns, IKubernetesClient client, CancellationToken cancellation)
     {
         try
@@ -58,7 +58,7 @@ internal sealed class NamespaceTerminationReconciler(IInformers informers, IReso
         }
         catch (KubernetesException failure) when (failure.IsNotFound)
         {
-            // The kind itself went meanwhile, and its objects with it.
+            // The kind itself was removed, and its objects with it.
             return 0;
         }
     }

@@ -3,12 +3,12 @@ using Serving.Kubernetes;
 namespace Serving.LocalCluster.Controllers;
 
 /// <summary>
-/// Remembers pods that were created or deleted but that the cache does not show yet, so that a ReplicaSet acts once on what it
-/// sees. Invariant: an expectation is kept until the cache shows it, or for <see cref="Patience"/>; those of ReplicaSets that are gone too.
+/// Remembers pods that were created or deleted before the cache shows it, so that a ReplicaSet does not act twice on the same
+/// state. Invariant: an expectation is kept until the cache shows it, or for <see cref="Patience"/>, also for deleted ReplicaSets.
 /// </summary>
 internal sealed class Expectations(TimeProvider time)
 {
-    /// <summary>How long a missing event is waited for.</summary>
+    /// <summary>How long to wait for an event.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private const int FirstPrune = 256;
@@ -17,7 +17,7 @@ internal sealed class Expectations(TimeProvider time)
     private readonly Dictionary<(string Owner, string Pod, bool Create), long> pending = [];
     private int pruneAt = FirstPrune;
 
-    /// <summary>What is waited for.</summary>
+    /// <summary>The number of pending expectations.</summary>
     internal int Count
     {
         get
@@ -32,13 +32,13 @@ internal sealed class Expectations(TimeProvider time)
     /// <summary>Expects to see a pod of <paramref name="owner"/> (a uid) appear.</summary>
     public void ExpectCreate(string owner, ObjectKey pod) => Add((owner, pod.ToString(), true));
 
-    /// <summary>Expects to see a pod of <paramref name="owner"/> (a uid) go.</summary>
+    /// <summary>Expects to see a pod of <paramref name="owner"/> (a uid) deleted.</summary>
     public void ExpectDelete(string owner, ObjectKey pod) => Add((owner, pod.ToString(), false));
 
-    /// <summary>The pod was seen, or will not come.</summary>
+    /// <summary>The pod was seen, or was not created.</summary>
     public void Created(string owner, ObjectKey pod) => Remove((owner, pod.ToString(), true));
 
-    /// <summary>The pod was seen to go, or was gone already.</summary>
+    /// <summary>The pod's deletion was seen, or it did not exist.</summary>
     public void Deleted(string owner, ObjectKey pod) => Remove((owner, pod.ToString(), false));
 
     /// <summary>Whether everything expected for <paramref name="owner"/> has been seen.</summary>
@@ -70,7 +70,7 @@ internal sealed class Expectations(TimeProvider time)
                 return;
             }
 
-            // Nobody asks for the ReplicaSets of these any more.
+            // Expired expectations of ReplicaSets that are no longer reconciled.
             foreach (var old in pending.Where(entry => time.GetElapsedTime(entry.Value) >= Patience).Select(static entry => entry.Key).ToList())
             {
                 pending.Remove(old);

@@ -3,7 +3,7 @@ using Serving.Api.Core;
 
 namespace Serving.LocalCluster.Controllers;
 
-/// <summary>Which pods a ReplicaSet gives up first, in Kubernetes' order.</summary>
+/// <summary>The order in which a ReplicaSet deletes pods, as in Kubernetes.</summary>
 internal static class PodRanking
 {
     private const string DeletionCost = "controller.kubernetes.io/pod-deletion-cost";
@@ -18,7 +18,7 @@ internal static class PodRanking
         .ThenByDescending(pod => pod.Status?.ContainerStatuses.Sum(container => container.RestartCount) ?? 0)
         .ThenByDescending(pod => pod.Metadata.CreationTimestamp ?? DateTimeOffset.MaxValue);
 
-    /// <summary>Among ready pods the latest goes first; when the others became unready says nothing.</summary>
+    /// <summary>Among ready pods the latest is deleted first; for the others the time of the condition does not matter.</summary>
     private static DateTimeOffset ReadySince(Pod pod)
         => PodState.ReadyCondition(pod) is { Status: "True", LastTransitionTime: { } since } ? since : DateTimeOffset.MaxValue;
 

@@ -7,7 +7,8 @@ namespace Serving.LocalCluster.Controllers;
 /// <summary>Keeps as many pods of a template as a ReplicaSet wants.</summary>
 internal sealed class ReplicaSetReconciler : IReconciler
 {
-    /// <summary>How many pods one reconciliation makes or gives up at most, as in Kubernetes: their events bring it back for the rest.</summary>
+    /// <summary>The maximum number of pods that one reconciliation creates or deletes, as in Kubernetes: their events queue it again for
+    /// the rest.</summary>
     private const int Burst = 500;
 
     private readonly ILister<ReplicaSet> replicaSets;
@@ -31,7 +32,7 @@ internal sealed class ReplicaSetReconciler : IReconciler
 
     public string Name => "replicaset";
 
-    /// <summary>The ReplicaSets that would take in a pod that nobody controls.</summary>
+    /// <summary>The ReplicaSets that would adopt a pod without a controller.</summary>
     public IEnumerable<ObjectKey> ClaimantsOf(Pod pod) => claims.ClaimantsOf(pod);
 
     public async Task<Reconcile> ReconcileAsync(ObjectKey key, IKubernetesClient client, CancellationToken cancellation)
@@ -71,7 +72,7 @@ internal sealed class ReplicaSetReconciler : IReconciler
         }
     }
 
-    /// <summary>One pod first, then twice as many at a time: what refuses one refuses all, and is asked once.</summary>
+    /// <summary>Creates one pod first, then doubles the batch: if the API server rejects the first pod, no more requests are sent.</summary>
     private async Task CreateAsync(ReplicaSet set, int count, IKubernetesClient client, CancellationToken cancellation)
     {
         for (var batch = 1; count > 0; batch *= 2)

@@ -5,24 +5,24 @@ using Serving.LocalCluster.Node.Variables;
 namespace Serving.LocalCluster.Node.Pods;
 
 /// <summary>
-/// Runs the probes of one run of a container as a kubelet does: startup first, then readiness and liveness side by side, each no sooner
-/// than its initial delay after the container's start and once a period. A startup or readiness probe for which nobody chose a time is
-/// repeated every few milliseconds until it first succeeds: a cold start must not wait for a period to pass. So is that of Knative's
-/// sidecar, which keeps to the user's times itself. That is allowed because these attempts only ever find out earlier that
-/// the container is ready; failures still count, and are told, once a period.
+/// Runs the probes of one run of a container as a kubelet does: startup first, then readiness and liveness in parallel, each no sooner
+/// than its initial delay after the container's start and once per period. A startup or readiness probe without explicit times is
+/// repeated every few milliseconds until it first succeeds: a cold start must not wait for a period. So is the probe of Knative's
+/// sidecar, which applies the user's times itself. This is safe because the extra attempts only detect readiness
+/// earlier; failures still count, and are reported, once per period.
 /// </summary>
 internal sealed class ContainerProbes(Container container, ContainerProbes.IOwner owner, TimeProvider time)
 {
     private static readonly TimeSpan FastFirst = TimeSpan.FromMilliseconds(4);
     private static readonly TimeSpan FastMost = TimeSpan.FromMilliseconds(50);
 
-    // A command costs a process each time.
+    // Every run of a command starts a process.
     private static readonly TimeSpan FastExec = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan FastFor = TimeSpan.FromMinutes(1);
 
     private readonly long _started = time.GetTimestamp();
 
-    /// <summary>What the probes need of the container, and tell it.</summary>
+    /// <summary>The container as the probes see it, and their callbacks.</summary>
     internal interface IOwner
     {
         Task<ProbeResult> CheckAsync(Probe probe, TimeSpan timeout, CancellationToken cancellation);
@@ -33,7 +33,7 @@ internal sealed class ContainerProbes(Container container, ContainerProbes.IOwne
 
         void Unhealthy(string kind, string message);
 
-        /// <summary>The container must be ended, and started again if its restart policy says so.</summary>
+        /// <summary>The container must be stopped, and restarted according to its restart policy.</summary>
         void Kill(string kind, Probe probe);
     }
 
@@ -44,7 +44,7 @@ internal sealed class ContainerProbes(Container container, ContainerProbes.IOwne
         Liveness,
     }
 
-    /// <summary>Probes until cancelled, when the container has ended.</summary>
+    /// <summary>Probes until cancelled, which happens when the container has ended.</summary>
     public async Task RunAsync(CancellationToken cancellation)
     {
         try

@@ -15,7 +15,7 @@ internal sealed class ContainerRun : ContainerProbes.IOwner
 {
     private const int MessageBytes = 4096;
 
-    // A process that ended may have left others that hold its pipes: they were killed with it, this is for those that fled their group.
+    // Child processes of an ended process may hold its pipes. They are killed with their group; this bounds the wait for those that left it.
     private static readonly TimeSpan LogDrain = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan HookTimeout = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan TermAtLeast = TimeSpan.FromSeconds(2);
@@ -42,7 +42,7 @@ internal sealed class ContainerRun : ContainerProbes.IOwner
     /// <summary>When the process was started.</summary>
     public DateTimeOffset StartedAt { get; }
 
-    /// <summary>Whether its end was asked for.</summary>
+    /// <summary>Whether a stop was requested.</summary>
     public bool Stopping => Volatile.Read(ref _stopping) != 0;
 
     /// <summary>Starts the process. Throws when it cannot be started.</summary>
@@ -54,7 +54,7 @@ internal sealed class ContainerRun : ContainerProbes.IOwner
         RemoveOldLogs(directory, restart);
         var path = Path.Combine(directory, restart.ToString(CultureInfo.InvariantCulture) + ".log");
 
-        // Before the process: one that nobody reads from would stand still, and nobody would end it.
+        // Open the log before the process: without a reader it would block, and nothing would stop it.
         var log = new ContainerLog(path, node.Time, message => node.Events.Warning(pod.Pod, "LogNotWritten", message), node.Runtime.Logs);
         try
         {
@@ -68,7 +68,7 @@ internal sealed class ContainerRun : ContainerProbes.IOwner
         }
     }
 
-    /// <summary>The last of what the program wrote; empty when that cannot be read.</summary>
+    /// <summary>The end of the program's output; empty when it cannot be read.</summary>
     public string LogTail()
     {
         try
@@ -82,7 +82,7 @@ internal sealed class ContainerRun : ContainerProbes.IOwner
         }
     }
 
-    // The log of the run before is kept beside the one of this run, as a kubelet does.
+    // The log of the previous run is kept beside the current one, as a kubelet does.
     private static void RemoveOldLogs(string directory, int restart)
     {
         foreach (var file in Directory.EnumerateFiles(directory, "*.log*"))
@@ -95,10 +95,10 @@ internal sealed class ContainerRun : ContainerProbes.IOwner
         }
     }
 
-    /// <summary>Where a program may leave its last words; it finds the path as <c>TERMINATION_MESSAGE_PATH</c>.</summary>
+    /// <summary>The file for a termination message; the program gets the path in <c>TERMINATION_MESSAGE_PATH</c>.</summary>
     public static string TerminationFile(PodRun pod, Container container) => Path.Combine(pod.Directory, container.Name, "termination-log");
 
-    /// <summary>Runs the postStart hook and the probes, telling of their findings, until the process has ended; returns how it did.</summary>
+    /// <summary>Runs the postStart hook and the probes, reporting their results, until the process has ended; returns how it ended.</summary>
     public async Task<ContainerStateTerminated> WatchAsync(Action started, Action<bool> ready)
     {
         (_started, _ready) = (started, ready);
@@ -132,7 +132,7 @@ internal sealed class ContainerRun : ContainerProbes.IOwner
         await Task.WhenAny(_process.Exited, Task.Delay(Timeout.InfiniteTimeSpan, _node.Time, kill)).ConfigureAwait(false);
         if (!_process.Exited.IsCompleted)
         {
-            // A hook that used up the whole time still leaves the program a moment to see SIGTERM, as a kubelet does.
+            // Even after a hook that used the whole grace period, the program gets a moment to handle SIGTERM, as with a kubelet.
             if (_container.Lifecycle?.PreStop is not null)
             {
                 await Task.WhenAny(_process.Exited, Task.Delay(TermAtLeast, _node.Time, CancellationToken.None)).ConfigureAwait(false);
@@ -204,7 +204,7 @@ internal sealed class ContainerRun : ContainerProbes.IOwner
         using var over = CancellationTokenSource.CreateLinkedTokenSource(kill);
         try
         {
-            // A program that ends by itself meanwhile needs no hook.
+            // A program that exits by itself meanwhile needs no hook.
             var running = new Handlers(hook).RunAsync(this, Timeout.InfiniteTimeSpan, over.Token);
             await Task.WhenAny(running, _process.Exited).ConfigureAwait(false);
             await over.CancelAsync().ConfigureAwait(false);
@@ -215,7 +215,7 @@ internal sealed class ContainerRun : ContainerProbes.IOwner
         }
         catch (OperationCanceledException)
         {
-            // The grace period is over, or the program has ended: the hook has had its time.
+            // The grace period is over, or the program has ended: stop the hook.
             return;
         }
     }

@@ -4,19 +4,19 @@ using Serving.LocalCluster.Node.Volumes;
 
 namespace Serving.LocalCluster.Node.Pods;
 
-/// <summary>What the containers of one pod share while it runs.</summary>
+/// <summary>Shared state of the containers of a running pod.</summary>
 internal sealed class PodRun(Pod pod, string directory, PodVolumes volumes, Action<bool> changed)
 {
     private Pod _pod = pod;
 
-    /// <summary>The newest state of the object.</summary>
+    /// <summary>The latest version of the object.</summary>
     public Pod Pod
     {
         get => Volatile.Read(ref _pod);
         set => Volatile.Write(ref _pod, value);
     }
 
-    /// <summary>Where its files are.</summary>
+    /// <summary>The directory of its files.</summary>
     public string Directory { get; } = directory;
 
     /// <summary>Its volumes.</summary>
@@ -29,9 +29,9 @@ internal sealed class PodRun(Pod pod, string directory, PodVolumes volumes, Acti
         set;
     }
 
-    /// <summary>The pod as the texts of a kubelet name it.</summary>
+    /// <summary>The name of the pod in messages, as in those of a kubelet.</summary>
     public string Name => $"{Pod.Metadata.Name}_{Pod.Metadata.Namespace}({Pod.Metadata.Uid})";
 
-    /// <summary>Says that the status of a container differs; <paramref name="urgent"/> when readiness does.</summary>
+    /// <summary>Reports that the status of a container changed; <paramref name="urgent"/> when its readiness changed.</summary>
     public void Changed(bool urgent) => changed(urgent);
 }

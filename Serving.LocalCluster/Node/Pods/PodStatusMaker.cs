@@ -2,23 +2,23 @@ using Serving.Api.Core;
 
 namespace Serving.LocalCluster.Node.Pods;
 
-/// <summary>What the node knows of a pod, from which its status follows.</summary>
+/// <summary>The state of a pod on the node, from which its status is derived.</summary>
 /// <param name="Init">The init containers, in order.</param>
 /// <param name="Main">The containers, in order.</param>
 /// <param name="Address">The pod's address; empty before it has one.</param>
-/// <param name="StartTime">When the node took it on.</param>
-/// <param name="Terminating">Whether it is being ended: it is then not ready, whatever its containers say.</param>
-/// <param name="Failure">Why the pod as a whole has failed, as <c>DeadlineExceeded</c>.</param>
+/// <param name="StartTime">When the node started it.</param>
+/// <param name="Terminating">Whether it is being stopped: then it is not ready, regardless of its containers.</param>
+/// <param name="Failure">Why the whole pod has failed, such as <c>DeadlineExceeded</c>.</param>
 internal sealed record PodObservation(
     IReadOnlyList<ContainerStatus> Init, IReadOnlyList<ContainerStatus> Main, string Address, DateTimeOffset StartTime, bool Terminating, PodFailure? Failure);
 
-/// <summary>Why a pod failed as a whole.</summary>
+/// <summary>The failure of a whole pod.</summary>
 internal sealed record PodFailure(string Reason, string Message);
 
 /// <summary>Makes the status of a pod as a kubelet reports it. Pure.</summary>
 internal static class PodStatusMaker
 {
-    /// <summary>The status; conditions keep the time of <paramref name="previous"/> ones that say the same.</summary>
+    /// <summary>The status; conditions keep their transition time from <paramref name="previous"/> while their status is the same.</summary>
     public static PodStatus Make(Pod pod, PodObservation seen, IReadOnlyList<Condition> previous, DateTimeOffset now)
     {
         var spec = pod.Spec!;
@@ -59,14 +59,14 @@ internal static class PodStatusMaker
             return "BestEffort";
         }
 
-        // Requests that are not stated equal the limits.
+        // Requests default to the limits.
         return containers.TrueForAll(c => resources.All(r => Has(c.Resources?.Limits, r)
             && (!Has(c.Resources?.Requests, r) || ResourceAmount.Of(c.Resources!.Requests![r]) == ResourceAmount.Of(c.Resources.Limits![r]))))
             ? "Guaranteed"
             : "Burstable";
     }
 
-    /// <summary>Whether an init container is one that keeps running beside the others.</summary>
+    /// <summary>Whether an init container is a sidecar, which keeps running beside the others.</summary>
     public static bool IsSidecar(Container container) => container.RestartPolicy == "Always";
 
     private static bool Has(IReadOnlyDictionary<string, Quantity>? resources, string name)

@@ -9,9 +9,9 @@ using Serving.Kubernetes;
 namespace Serving.LocalCluster.Node.Pods;
 
 /// <summary>
-/// Writes the status of one pod whenever it differs from what was last written. One write is under way at a time;
-/// changes during it, and changes that follow closely and are not urgent, go into the next. A merge patch of the status
-/// alone does not conflict with others' writes to the object.
+/// Writes the status of one pod whenever it differs from the last written one. There is one write at a time;
+/// changes during it, and non-urgent changes shortly after it, are batched into the next. A merge patch of only the status
+/// does not conflict with other writes to the object.
 /// </summary>
 [SuppressMessage("Reliability", "CA1001", Justification = "Its semaphores are awaited only, so they hold nothing of the system.")]
 internal sealed class PodStatusWriter(NodeContext node, PodRun pod, Func<PodObservation> observe)
@@ -24,7 +24,7 @@ internal sealed class PodStatusWriter(NodeContext node, PodRun pod, Func<PodObse
     private IReadOnlyList<Condition> _conditions = pod.Pod.Status?.Conditions ?? [];
     private JsonNode? _written;
 
-    /// <summary>Says that the status may differ.</summary>
+    /// <summary>Signals that the status may have changed.</summary>
     public void Changed(bool urgent)
     {
         if (urgent)
@@ -35,7 +35,7 @@ internal sealed class PodStatusWriter(NodeContext node, PodRun pod, Func<PodObse
         _wake.Release();
     }
 
-    /// <summary>Writes until cancelled, or until the pod is gone.</summary>
+    /// <summary>Writes until cancelled, or until the pod is deleted.</summary>
     public async Task RunAsync(CancellationToken cancellation)
     {
         try
@@ -54,12 +54,12 @@ internal sealed class PodStatusWriter(NodeContext node, PodRun pod, Func<PodObse
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
-            // The pod has ended; its last status is written by the caller.
+            // The pod has ended; the caller writes its last status.
             return;
         }
     }
 
-    /// <summary>Writes the status if it differs, trying again while the server is away. Returns false when the pod is gone.</summary>
+    /// <summary>Writes the status if it differs, retrying while the server is unreachable. Returns false when the pod is deleted.</summary>
     public async Task<bool> WriteAsync(CancellationToken cancellation)
     {
         for (var retry = RetryFirst; ; retry = retry * 2 > RetryMost ? RetryMost : retry * 2)
@@ -98,7 +98,7 @@ internal sealed class PodStatusWriter(NodeContext node, PodRun pod, Func<PodObse
     {
         var document = JsonSerializer.SerializeToNode(status, ApiJson.Default.Of<PodStatus>())!.AsObject();
 
-        // A merge patch leaves what it does not name: what may have been there must be taken away by name.
+        // A merge patch keeps members that it does not contain: remove earlier ones explicitly.
         document["reason"] ??= null;
         document["message"] ??= null;
         document["qosClass"] = PodStatusMaker.QosClass(pod.Spec!);

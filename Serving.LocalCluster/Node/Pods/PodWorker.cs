@@ -9,7 +9,7 @@ using Serving.LocalCluster.Node.Volumes;
 namespace Serving.LocalCluster.Node.Pods;
 
 /// <summary>
-/// Brings one pod to life, keeps its status, and ends it: when it is deleted, has run too long, or the node stops.
+/// Starts one pod, maintains its status, and stops it when it is deleted, exceeds its deadline, or the node stops.
 /// Invariant: when <see cref="Completion"/> completes, no process of the pod is left and its address and port are free.
 /// </summary>
 [SuppressMessage("Reliability", "CA1001", Justification = "Its sources may be asked for as long as anybody knows the pod.")]
@@ -37,7 +37,7 @@ internal sealed class PodWorker
 
     /// <param name="node">The node.</param>
     /// <param name="pod">The pod, bound to this node.</param>
-    /// <param name="bound">Completes with true when the API server knows of the binding, with false when the pod is gone or someone else's.</param>
+    /// <param name="bound">Completes with true when the binding is stored, with false when the pod was deleted or is bound to another node.</param>
     public PodWorker(NodeContext node, Pod pod, Task<bool> bound)
     {
         _node = node;
@@ -60,10 +60,10 @@ internal sealed class PodWorker
     /// <summary>The namespace of the pod.</summary>
     public string Namespace => _run.Pod.Metadata.Namespace;
 
-    /// <summary>Whether a volume of the pod is made of a ConfigMap or Secret.</summary>
+    /// <summary>Whether the content of a volume of the pod comes from a ConfigMap or Secret.</summary>
     public bool HasVolumesFromApi => _run.Pod.Spec!.Volumes.Any(v => v is { ConfigMap: not null } or { Secret: not null } or { Projected: not null });
 
-    /// <summary>Takes note of a newer state of the object.</summary>
+    /// <summary>Updates the object to a newer version.</summary>
     public void Update(Pod pod)
     {
         _run.Pod = pod with { Spec = _run.Pod.Spec };
@@ -79,14 +79,14 @@ internal sealed class PodWorker
         }
     }
 
-    /// <summary>The object does not exist any more: its processes must not either.</summary>
+    /// <summary>The object was deleted: stop its processes.</summary>
     public void Gone()
     {
         _gone = true;
         Stop(TimeSpan.FromSeconds(1));
     }
 
-    /// <summary>The node stops: the pod gets this long at most. It is not deleted; the next start of the node takes it up again.</summary>
+    /// <summary>The node stops: the pod must end within this time. It is not deleted; the next start of the node starts it again.</summary>
     public void Shutdown(TimeSpan grace)
     {
         _shutdown = true;
@@ -94,7 +94,7 @@ internal sealed class PodWorker
         Stop(own < grace ? own : grace);
     }
 
-    /// <summary>Something that volumes are made of has changed: brings them up to date.</summary>
+    /// <summary>A source of volumes has changed: updates the volumes.</summary>
     public async Task RefreshVolumesAsync()
     {
         if (_address.Length == 0 || _stop.IsCancellationRequested)
@@ -108,12 +108,12 @@ internal sealed class PodWorker
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)
         {
-            // The pod ends; nobody reads its volumes any more.
+            // The pod ends; its volumes are no longer used.
             return;
         }
         catch (Exception e) when (e is VolumeException or KubernetesException or HttpRequestException)
         {
-            // What the program has stays as it was, as in a cluster.
+            // The program keeps the previous content, as in a cluster.
             _node.Logger.LogWarning(e, "Cannot bring the volumes of pod {Pod} up to date", _run.Name);
         }
     }
@@ -128,7 +128,7 @@ internal sealed class PodWorker
                 _status.Changed(urgent: true);
             }
 
-            // Later requests may only shorten it: the source keeps the earliest time that was asked for.
+            // Later requests can only shorten the grace period: keep the earliest requested time.
             var deadline = _node.Time.GetUtcNow() + grace;
             if (deadline < _killAt)
             {
@@ -144,7 +144,7 @@ internal sealed class PodWorker
             }
         }
 
-        // Not on this thread, which may be an informer's: what waits for it goes on at once.
+        // Not on this thread, which may be an informer's: continuations would run on it.
         _ = _stop.CancelSafelyAsync();
     }
 
@@ -160,7 +160,7 @@ internal sealed class PodWorker
             }
             catch (OperationCanceledException) when (_stop.IsCancellationRequested)
             {
-                // Ended from outside; what has been started is ended next.
+                // Cancelled; the started containers are stopped next.
                 _terminating = true;
             }
 
@@ -193,7 +193,7 @@ internal sealed class PodWorker
             }
         }
 
-        // What ended for good before the node started stays so, unless the pod wants it to run always.
+        // A container that had ended before the node started is not restarted, unless the restart policy is Always.
         var lives = _main.Where(runner => !runner.Finished).Select(runner => Task.Run(() => runner.RunAsync(stop), CancellationToken.None)).ToList();
         await StopOnRequestAsync(_main, Task.WhenAll(lives), stop).ConfigureAwait(false);
     }
@@ -219,7 +219,7 @@ internal sealed class PodWorker
         return runner.Succeeded;
     }
 
-    // Waits for the containers to end, and ends them when asked to. A process may be on its way when the request comes, so it is repeated.
+    // Waits for the containers to end, and stops them on request. A process may be starting when the request comes, so the stop is repeated.
     private async Task StopOnRequestAsync(IReadOnlyList<ContainerRunner> runners, Task lives, CancellationToken stop)
     {
         await Task.WhenAny(lives, Task.Delay(Timeout.InfiniteTimeSpan, _node.Time, stop)).ConfigureAwait(false);
@@ -232,7 +232,7 @@ internal sealed class PodWorker
         await lives.ConfigureAwait(false);
     }
 
-    // Sidecars end after the containers they serve, the last one first.
+    // Sidecars stop after the other containers, in reverse order.
     private async Task StopSidecarsAsync()
     {
         await _stop.CancelAsync().ConfigureAwait(false);
@@ -322,7 +322,7 @@ internal sealed class PodWorker
             return;
         }
 
-        // A node that stops may have lost its API server before: it then gives up soon.
+        // When the node stops, the API server may already be gone: then give up soon.
         using var giveUp = new CancellationTokenSource();
         if (_shutdown)
         {
@@ -343,7 +343,7 @@ internal sealed class PodWorker
         }
     }
 
-    // The processes are gone, so the object may go: a delete without grace removes it.
+    // The processes have ended: delete the object without a grace period.
     private async Task FinishDeletionAsync(CancellationToken cancellation)
     {
         if (Interlocked.Exchange(ref _deleting, 1) == 0)

@@ -1,8 +1,8 @@
 namespace Serving.LocalCluster.Node.Pods;
 
 /// <summary>
-/// The kubelet's waits between attempts: the first is made at once, then 10 s, doubled up to 5 min; after
-/// a run of 10 min it begins anew.
+/// The kubelet's restart back-off: the first restart is immediate, then after 10 s, doubling up to 5 min; a run of 10 min
+/// resets it.
 /// </summary>
 internal sealed class RestartBackOff
 {

@@ -9,7 +9,7 @@ using Serving.LocalCluster.Node.Processes;
 
 namespace Serving.LocalCluster.Node.Probes;
 
-/// <summary>Carries out the checks and hooks of containers. Failures are results, with the texts a kubelet gives.</summary>
+/// <summary>Runs the probes and hooks of containers. Failures are results, with the texts of a kubelet.</summary>
 [SuppressMessage("Security", "CA5359", Justification = "Probes over HTTPS check no certificate: that is how the API defines them.")]
 internal sealed class Prober : IDisposable
 {
@@ -22,14 +22,14 @@ internal sealed class Prober : IDisposable
         UseProxy = false,
         ActivityHeadersPropagator = null,
 
-        // A probe is about a new connection: an old one would still work when the program has stopped to accept.
+        // Always probe with a new connection: an old one would still work after the program has stopped accepting.
         PooledConnectionLifetime = TimeSpan.Zero,
         SslOptions = { RemoteCertificateValidationCallback = static (_, _, _, _) => true },
     });
 
     /// <summary>
-    /// Sends a GET; well is a status from 200 to 399. A redirect is followed while it stays with the same host, and is well when it leads
-    /// elsewhere.
+    /// Sends a GET; a status from 200 to 399 is a success. A redirect is followed on the same host; a redirect to another host is a
+/// success.
     /// </summary>
     public async Task<ProbeResult> HttpAsync(HttpGetAction action, IPEndPoint target, TimeSpan timeout, CancellationToken cancellation)
     {
@@ -93,7 +93,7 @@ internal sealed class Prober : IDisposable
         return request;
     }
 
-    /// <summary>Opens a connection; well is one that is accepted.</summary>
+    /// <summary>Opens a connection; an accepted connection is a success.</summary>
     public static async Task<ProbeResult> TcpAsync(IPEndPoint target, TimeSpan timeout, CancellationToken cancellation)
     {
         using var deadline = Deadline(timeout, cancellation);
@@ -113,7 +113,7 @@ internal sealed class Prober : IDisposable
         }
     }
 
-    /// <summary>Asks the standard health service (grpc.health.v1); well is SERVING.</summary>
+    /// <summary>Calls the standard health service (grpc.health.v1); SERVING is a success.</summary>
     public async Task<ProbeResult> GrpcAsync(GrpcAction action, IPEndPoint target, TimeSpan timeout, CancellationToken cancellation)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, $"http://{target}/grpc.health.v1.Health/Check")
@@ -136,7 +136,7 @@ internal sealed class Prober : IDisposable
                 return ProbeResult.Failed($"error: rpc error: code = {status}");
             }
 
-            // The answer's frame: five bytes, then field 1 as a varint; 1 is SERVING, and 0 (UNKNOWN) is not written at all.
+            // The response frame: five bytes, then field 1 as a varint; 1 is SERVING, and 0 (UNKNOWN) is omitted.
             return body is [_, _, _, _, _, 0x08, 1, ..] ? ProbeResult.Well : ProbeResult.Failed("service unhealthy (responded with \"NOT_SERVING\")");
         }
         catch (HttpRequestException e)
@@ -149,7 +149,7 @@ internal sealed class Prober : IDisposable
         }
     }
 
-    /// <summary>Runs a command beside the container; well is exit code 0. What it says is the message, bounded.</summary>
+    /// <summary>Runs a command beside the container; exit code 0 is a success. Its output, truncated, is the message.</summary>
     public static async Task<ProbeResult> ExecAsync(ProcessLauncher launcher, ProcessSpec spec, TimeSpan timeout, CancellationToken cancellation)
     {
         RunningProcess process;
@@ -196,7 +196,7 @@ internal sealed class Prober : IDisposable
         }
         catch (IOException)
         {
-            // The command was killed while it wrote: what it said so far counts.
+            // The command was killed while it wrote: use the output so far.
             return Encoding.UTF8.GetString(buffer, 0, length);
         }
 

@@ -5,16 +5,16 @@ using System.Text;
 namespace Serving.LocalCluster.Node.Processes;
 
 /// <summary>
-/// The log of one run of a container: each line behind an RFC 3339 time with nanoseconds and a blank. Bounded: a file
-/// that reaches its size becomes <c>NAME.log.1</c>, in place of the one before, and a new one begins; <see cref="LogBudget"/> bounds all together. Invariant: what cannot be
-/// written, as on a full disk, is dropped and counted, and the program never waits for it.
+/// The log of one run of a container: each line has an RFC 3339 time with nanoseconds and a space as its prefix. Bounded: a full file
+/// is rotated to <c>NAME.log.1</c>, replacing the previous one; <see cref="LogBudget"/> bounds all logs together. Invariant: lines that cannot
+/// be written, as on a full disk, are dropped and counted, and the program never blocks on them.
 /// </summary>
 internal sealed class ContainerLog : IDisposable
 {
-    /// <summary>The size at which a file is put aside, in bytes.</summary>
+    /// <summary>The size at which a file is rotated, in bytes.</summary>
     public const long MaxBytes = 10 * 1024 * 1024;
 
-    // A line longer than this is written in parts, as container runtimes do.
+    // Longer lines are split, as container runtimes do.
     private const int MaxLine = 16 * 1024;
     private readonly string _path;
     private readonly TimeProvider _time;
@@ -29,8 +29,8 @@ internal sealed class ContainerLog : IDisposable
 
     /// <param name="path">The file. Throws <see cref="IOException"/> or <see cref="UnauthorizedAccessException"/> when it cannot be opened.</param>
     /// <param name="time">The clock.</param>
-    /// <param name="failed">Told why nothing can be written any more, once until it can again.</param>
-    /// <param name="budget">What all logs may take together; null for no bound.</param>
+    /// <param name="failed">Called with the error when writing starts to fail, once until it succeeds again.</param>
+    /// <param name="budget">Bounds all logs together; null for no bound.</param>
     public ContainerLog(string path, TimeProvider time, Action<string>? failed = null, LogBudget? budget = null)
     {
         (_path, _time, _failed, _budget) = (path, time, failed ?? (static _ => { }), budget);
@@ -39,7 +39,7 @@ internal sealed class ContainerLog : IDisposable
         _budget?.Opened(path, this);
     }
 
-    /// <summary>Copies what a program writes until it and all that hold the pipe have ended.</summary>
+    /// <summary>Copies a program's output until the program and all other holders of the pipe have ended.</summary>
     public async Task PumpAsync(Stream from)
     {
         var buffer = ArrayPool<byte>.Shared.Rent(MaxLine * 2);
@@ -62,7 +62,7 @@ internal sealed class ContainerLog : IDisposable
         }
     }
 
-    // How much was read; 0 at the end.
+    // The number of bytes read; 0 at the end.
     private static async ValueTask<int> ReadAsync(Stream from, Memory<byte> into)
     {
         try
@@ -71,12 +71,12 @@ internal sealed class ContainerLog : IDisposable
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException or OperationCanceledException)
         {
-            // The pipe was closed under us because the container is gone: all that was readable has been written.
+            // The pipe was closed because the container has ended: all available output has been written.
             return 0;
         }
     }
 
-    /// <summary>The last lines without their times: at most 80 lines and 2048 bytes, as the kubelet takes for a termination message.</summary>
+    /// <summary>The last lines without their times: at most 80 lines and 2048 bytes, like the kubelet's termination message.</summary>
     public static string Tail(string path)
     {
         using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
@@ -88,7 +88,7 @@ internal sealed class ContainerLog : IDisposable
         return tail.Length == 0 ? "" : (tail.Length > 2047 ? tail[^2047..] : tail) + "\n";
     }
 
-    /// <summary>Removes what was written so far; the next line says that. Throws as <see cref="File.Delete"/> does.</summary>
+    /// <summary>Deletes the log written so far; the next line reports it. Throws as <see cref="File.Delete"/> does.</summary>
     public void Discard()
     {
         lock (_lock)
@@ -156,7 +156,7 @@ internal sealed class ContainerLog : IDisposable
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
-                // Opened again for the next lines: the disk may have room by then.
+                // Reopened for the next lines: the disk may have space by then.
                 _file?.Dispose();
                 _file = null;
                 if (_dropped == 0)

@@ -6,9 +6,9 @@ using Serving.Concurrency;
 namespace Serving.LocalCluster.Node.Processes;
 
 /// <summary>
-/// Bounds what the logs of all pods take together: each is bounded by itself, and there are many. When the sum is exceeded the files that were written
-/// to longest ago go first, those of running programs too. Invariant: the sum exceeds its bound by less than what is written between two checks
-/// (<see cref="Step"/>) and while one runs; only files of logs are removed.
+/// Bounds the total size of all pod logs: each log is bounded, but there are many. When the total is exceeded, the least recently written files are
+/// deleted first, also those of running programs. Invariant: the total exceeds its bound by less than what is written between two checks
+/// (<see cref="Step"/>) and during one; only log files are deleted.
 /// </summary>
 internal sealed class LogBudget
 {
@@ -20,25 +20,25 @@ internal sealed class LogBudget
     private long _written;
     private int _checking;
 
-    /// <param name="pods">The folder with a folder for each pod, in which each container has one.</param>
-    /// <param name="maxBytes">What all logs may take.</param>
-    /// <param name="logger">Told what was removed.</param>
+    /// <param name="pods">The folder with one folder per pod, which has one folder per container.</param>
+    /// <param name="maxBytes">The bound of the total size, in bytes.</param>
+    /// <param name="logger">Logs deletions.</param>
     public LogBudget(string pods, long maxBytes, ILogger logger)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(maxBytes);
         (_pods, _maxBytes, _logger) = (pods, maxBytes, logger);
     }
 
-    /// <summary>After how many written bytes the sum is looked at again.</summary>
+    /// <summary>The number of written bytes between two checks.</summary>
     public long Step => Math.Min(MostBetweenChecks, Math.Max(1, _maxBytes / 16));
 
-    /// <summary>A log is being written from now on.</summary>
+    /// <summary>Registers a log that is being written.</summary>
     public void Opened(string path, ContainerLog log) => _open[path] = log;
 
-    /// <summary>It is not written any more.</summary>
+    /// <summary>Unregisters a log.</summary>
     public void Closed(string path) => _open.TryRemove(path, out _);
 
-    /// <summary>Counts what was written. Never waits: a check runs beside whoever writes.</summary>
+    /// <summary>Counts written bytes. Never blocks: checks run in the background.</summary>
     public void Wrote(long bytes)
     {
         if (Interlocked.Add(ref _written, bytes) >= Step && Interlocked.Exchange(ref _checking, 1) == 0)
@@ -47,7 +47,7 @@ internal sealed class LogBudget
         }
     }
 
-    /// <summary>Removes the oldest logs until the rest takes nine tenths of the bound, if it is exceeded.</summary>
+    /// <summary>If the bound is exceeded, deletes the oldest logs until nine tenths of it are used.</summary>
     public void Check()
     {
         var files = Find();
@@ -123,7 +123,7 @@ internal sealed class LogBudget
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
-                // Pods are deleted with their files at any time.
+                // Pods and their files may be deleted at any time.
                 _logger.LogDebug(e, "Cannot look into {Directory}", container);
             }
         }
@@ -144,7 +144,7 @@ internal sealed class LogBudget
         }
     }
 
-    // 3.log and 3.log.1, and nothing that a program or a volume has there.
+    // Only 3.log and 3.log.1, no files of a program or a volume.
     private static bool IsLog(string name)
         => name.Split('.') is [_, "log"] or [_, "log", "1"]
             && int.TryParse(name.AsSpan(0, name.IndexOf('.', StringComparison.Ordinal)), NumberStyles.None, CultureInfo.InvariantCulture, out _);

@@ -3,17 +3,17 @@ using System.Text;
 
 namespace Serving.LocalCluster.Node.Processes;
 
-/// <summary>The calls of the C library that .NET does not offer.</summary>
+/// <summary>Calls of the C library that .NET does not expose.</summary>
 internal static class Native
 {
     public const int SigKill = 9;
     public const int SigTerm = 15;
     private const int ExecuteAccess = 1;
 
-    /// <summary>Sends a signal to every process of a group; a group that is gone is no error.</summary>
+    /// <summary>Sends a signal to every process of a group; a missing group is not an error.</summary>
     public static void SignalGroup(int group, int signal)
     {
-        // Before setsid has run there is no such group yet, only the process.
+        // Before setsid has run, the group does not exist yet, only the process.
         if (kill(-group, signal) != 0)
         {
             _ = kill(group, signal);
@@ -26,7 +26,7 @@ internal static class Native
     /// <summary>Whether this user may execute the file.</summary>
     public static bool MayExecute(string path) => access(Encoding.UTF8.GetBytes(path + '\0'), ExecuteAccess) == 0;
 
-    /// <summary>Puts a directory entry in the place of another at once, links included, which .NET would follow.</summary>
+    /// <summary>Atomically replaces a directory entry with another, including links, which .NET would follow.</summary>
     public static void Rename(string from, string to)
     {
         if (rename(Encoding.UTF8.GetBytes(from + '\0'), Encoding.UTF8.GetBytes(to + '\0')) != 0)

@@ -5,7 +5,7 @@ namespace Serving.LocalCluster.Node.Processes;
 
 /// <summary>
 /// Starts every container from one thread that ends only with this process: the kernel sends the parent-death signal
-/// when the <em>thread</em> ends that forked, so a thread of the pool would take its containers along.
+/// when the <em>thread</em> ends that forked, so a pool thread that ends would kill its containers.
 /// </summary>
 internal sealed class ProcessLauncher : IDisposable
 {
@@ -19,7 +19,7 @@ internal sealed class ProcessLauncher : IDisposable
     }
 
     /// <summary>
-    /// Starts a process. Throws when it cannot be started, saying why.
+    /// Starts a process. Throws with the reason when it cannot be started.
     /// </summary>
     public Task<RunningProcess> StartAsync(ProcessSpec spec)
     {
@@ -39,7 +39,7 @@ internal sealed class ProcessLauncher : IDisposable
         return started.Task;
     }
 
-    /// <summary>Kills what still runs. The thread stays: ending it would be a second, uncontrolled kill.</summary>
+    /// <summary>Kills the remaining processes. The thread is not stopped: that would be a second, uncontrolled kill.</summary>
     public void Dispose() => _watchdog.Dispose();
 
     private void Run()

@@ -1,14 +1,14 @@
 namespace Serving.LocalCluster.Node.Processes;
 
-/// <summary>What to start.</summary>
+/// <summary>Describes a process to start.</summary>
 /// <param name="Command">The program and its arguments; the program is a path or found in <c>PATH</c>.</param>
 /// <param name="Environment">The whole environment; nothing is inherited.</param>
 /// <param name="WorkingDirectory">An existing directory.</param>
-/// <param name="Binds">Directories or files to show at other paths, to this process only. Needs root.</param>
+/// <param name="Binds">Directories or files to bind to other paths, only for this process. Needs root.</param>
 internal sealed record ProcessSpec(
     IReadOnlyList<string> Command, IReadOnlyDictionary<string, string> Environment, string WorkingDirectory, IReadOnlyList<BindMount> Binds)
 {
-    // A private mount namespace: what is bound here is seen by this program alone, and goes with it.
+    // A private mount namespace: the mounts are visible only to this program, and end with it.
     private const string BindScript =
         """
         while [ "$1" != -- ]; do
@@ -21,8 +21,8 @@ internal sealed record ProcessSpec(
         """;
 
     /// <summary>
-    /// The words to execute: <c>setpriv</c> ties the process to the thread that starts it, <c>setsid</c> gives it a session
-    /// of its own, so that its id is that of its group and Ctrl-C in the node's terminal does not reach it.
+    /// The command line to execute: <c>setpriv</c> ties the process to the thread that starts it, <c>setsid</c> gives it a session
+    /// of its own, so that its id is also its group's, and Ctrl-C in the node's terminal does not reach it.
     /// </summary>
     public IEnumerable<string> Arguments()
     {
@@ -40,5 +40,5 @@ internal sealed record ProcessSpec(
     }
 }
 
-/// <summary>Shows <paramref name="Source"/> at <paramref name="Target"/>; both exist.</summary>
+/// <summary>Binds <paramref name="Source"/> to <paramref name="Target"/>; both exist.</summary>
 internal sealed record BindMount(string Source, string Target, bool ReadOnly);

@@ -5,13 +5,13 @@ using System.Text;
 namespace Serving.LocalCluster.Node.Processes;
 
 /// <summary>
-/// A tiny process beside the node that knows the process groups of all containers from a pipe, and kills them when the
-/// pipe ends: when the node is gone, even by <c>kill -9</c>. The parent-death signal that containers carry reaches only
-/// their first process; this reaches what they started too.
+/// A small process beside the node that receives the process groups of all containers through a pipe, and kills them when the
+/// pipe closes: when the node has ended, even by <c>kill -9</c>. The parent-death signal of a container reaches only
+/// its first process; the watchdog also kills that process's children.
 /// </summary>
 internal sealed class ProcessWatchdog : IDisposable
 {
-    // The groups are kept in one string, blanks around each. Signals of the terminal and of a shutdown must not end it: it ends with the pipe.
+    // The groups are in one string, separated by spaces. The watchdog ignores signals of the terminal and of a shutdown: it ends with the pipe.
     private const string Script =
         """
         trap '' INT TERM HUP QUIT
@@ -43,13 +43,13 @@ internal sealed class ProcessWatchdog : IDisposable
         _pipe = _process.StandardInput.BaseStream;
     }
 
-    /// <summary>From now on the group dies with this process.</summary>
+    /// <summary>Registers a group, which is then killed when this process ends.</summary>
     public void Add(int group) => Tell('+', group);
 
-    /// <summary>The group has ended.</summary>
+    /// <summary>Unregisters a group that has ended.</summary>
     public void Remove(int group) => Tell('-', group);
 
-    /// <summary>Lets it go; it kills what is still registered.</summary>
+    /// <summary>Ends the watchdog; it kills the groups that are still registered.</summary>
     public void Dispose()
     {
         lock (_lock)
@@ -83,7 +83,7 @@ internal sealed class ProcessWatchdog : IDisposable
             }
             catch (IOException)
             {
-                // Somebody killed it. The containers keep their parent-death signal; only what they start themselves is no longer watched.
+                // The watchdog was killed. The containers keep their parent-death signal; only their children are no longer covered.
                 _closed = true;
             }
         }

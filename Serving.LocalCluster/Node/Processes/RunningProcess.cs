@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace Serving.LocalCluster.Node.Processes;
 
-/// <summary>A process in a session of its own. Its group is killed when its first process ends, so nothing outlives it.</summary>
+/// <summary>A process in its own session. Its group is killed when its first process ends, so no child outlives it.</summary>
 internal sealed class RunningProcess
 {
     private readonly Process _process;
@@ -19,19 +19,19 @@ internal sealed class RunningProcess
     /// <summary>The id of the process, of its group and of its session.</summary>
     public int Id { get; private set; }
 
-    /// <summary>Completes with the exit code; 128 and the signal's number for a process that a signal ended.</summary>
+    /// <summary>Completes with the exit code; 128 plus the signal number for a process that was ended by a signal.</summary>
     public Task<int> Exited => _exited.Task;
 
-    /// <summary>What it writes. Read as streams: the readers of <see cref="Process"/> wait for grandchildren that hold the pipe.</summary>
+    /// <summary>Standard output. A stream, because the readers of <see cref="Process"/> wait for grandchildren that hold the pipe.</summary>
     public Stream Output => _process.StandardOutput.BaseStream;
 
-    /// <summary>What it writes to the error stream.</summary>
+    /// <summary>Standard error.</summary>
     public Stream Error => _process.StandardError.BaseStream;
 
-    /// <summary>Asks it to end: SIGTERM to the group.</summary>
+    /// <summary>Sends SIGTERM to the group.</summary>
     public void Terminate() => Signal(Native.SigTerm);
 
-    /// <summary>Ends it: SIGKILL to the group.</summary>
+    /// <summary>Sends SIGKILL to the group.</summary>
     public void Kill() => Signal(Native.SigKill);
 
     /// <summary>Called once, right after the start.</summary>
@@ -40,7 +40,7 @@ internal sealed class RunningProcess
         Id = _process.Id;
         _watchdog.Add(Id);
 
-        // A program that waits for input must find its end, not the node's terminal.
+        // A program that reads input gets the end of file, not the node's terminal.
         _process.StandardInput.Close();
         if (_process.HasExited)
         {
@@ -58,7 +58,7 @@ internal sealed class RunningProcess
 
     private void Ended()
     {
-        // The event may come before Start has returned; Started looks again.
+        // The event may be raised before Start has returned; Started checks again.
         if (Id == 0)
         {
             return;

@@ -1,4 +1,5 @@
 namespace Serving.LocalCluster.Node.Variables;
 
-/// <summary>A container cannot be started as its pod asks: something it refers to is missing or not offered. Reported as <c>CreateContainerConfigError</c>.</summary>
+/// <summary>A container cannot be started as its pod specifies: something it refers to is missing or not supported. Reported as
+/// <c>CreateContainerConfigError</c>.</summary>
 internal sealed class ContainerConfigException(string message) : Exception(message);

@@ -5,12 +5,12 @@ using Serving.Api.Core;
 namespace Serving.LocalCluster.Node.Variables;
 
 /// <summary>
-/// Makes the environment of a container as a kubelet does: what the machine gives every program, the cluster's variables,
+/// Builds the environment of a container as a kubelet does: basic variables of the machine, the cluster's variables,
 /// then <c>envFrom</c> and <c>env</c> in order, so that later ones may refer to earlier ones.
 /// </summary>
 internal sealed class ContainerEnvironment(NodeObjects objects, Uri apiServer)
 {
-    // What programs of this machine need to start at all; nothing else of the node's own environment reaches a pod.
+    // Variables that programs of this machine need to start; nothing else of the node's environment reaches a pod.
     private static readonly string[] Inherited =
         ["PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "DOTNET_ROOT", "SSL_CERT_FILE", "SSL_CERT_DIR", "LD_LIBRARY_PATH"];
 
@@ -50,7 +50,7 @@ internal sealed class ContainerEnvironment(NodeObjects objects, Uri apiServer)
         return result;
     }
 
-    // Off unless asked for, unlike in a cluster: the variables of every Service are noise to nearly all programs.
+    // Off by default, unlike in a cluster: hardly any program uses the variables of every Service.
     private void AddServiceLinks(Pod pod, Dictionary<string, string> result)
     {
         if (pod.Spec!.EnableServiceLinks != true)
@@ -101,7 +101,7 @@ internal sealed class ContainerEnvironment(NodeObjects objects, Uri apiServer)
         }
     }
 
-    // Null for an optional reference to what is not there: the variable is then not set.
+    // Null for an optional reference to a missing object: then the variable is not set.
     private async Task<string?> ValueAsync(Pod pod, Container container, EnvVarSource from, string podIP, CancellationToken cancellation)
     {
         var ns = pod.Metadata.Namespace;

@@ -4,10 +4,10 @@ using Serving.Api.Core;
 
 namespace Serving.LocalCluster.Node.Variables;
 
-/// <summary>What a pod may learn of itself (fieldRef and resourceFieldRef).</summary>
+/// <summary>The downward API (fieldRef and resourceFieldRef).</summary>
 internal static class DownwardApi
 {
-    /// <summary>The value of a field of <paramref name="pod"/>. Throws <see cref="ContainerConfigException"/> for a field that is not offered.</summary>
+    /// <summary>The value of a field of <paramref name="pod"/>. Throws <see cref="ContainerConfigException"/> for an unsupported field.</summary>
     public static string Field(Pod pod, string path, string podIP) => path switch
     {
         "metadata.name" => pod.Metadata.Name,
@@ -25,7 +25,7 @@ internal static class DownwardApi
     };
 
     /// <summary>
-    /// A request or limit of a container; a limit that is not set is what the machine has, as in a cluster.
+    /// A request or limit of a container; an unset limit is the machine's capacity, as in a cluster.
     /// </summary>
     public static string Resource(Pod pod, Container container, ResourceFieldSelector selector)
     {

@@ -7,21 +7,21 @@ using Serving.Api.Core;
 namespace Serving.LocalCluster.Node.Variables;
 
 /// <summary>
-/// Where the ports of a pod really are. The pods of a machine share its network, and programs listen on every address: two
-/// that want 8080 would clash, and one would answer the other's probes. So in a pod with Knative's sidecar the user's
-/// program is told a free port of its own and the sidecar is told to look there. Only the environment of the
-/// processes differs; the Pod object keeps what it says. The sidecar, and pods without one, use the pod's own address.
+/// The actual ports of a pod. The pods of a machine share its network, and programs listen on all addresses: two programs
+/// on 8080 would conflict, and one would respond to the other's probes. So in a pod with Knative's sidecar the user's
+/// program gets its own free port, and the sidecar connects to it. Only the environment of the
+/// processes changes; the Pod object is unchanged. The sidecar, and pods without one, use the pod's own address.
 /// </summary>
 /// <param name="Address">The pod's own address.</param>
-/// <param name="ContainerPort">The user container's port as the pod states it; 0 when the pod has no sidecar or states none.</param>
-/// <param name="UserPort">The port that the user's program gets in its place.</param>
+/// <param name="ContainerPort">The port of the user container in the pod spec; 0 without a sidecar or a port.</param>
+/// <param name="UserPort">The port that the user's program gets instead.</param>
 /// <param name="SidecarPorts">The ports the sidecar listens on; empty without a sidecar.</param>
 internal sealed record PodPorts(IPAddress Address, int ContainerPort, int UserPort, IReadOnlySet<int> SidecarPorts)
 {
     /// <summary>The name of Knative's sidecar container.</summary>
     public const string Sidecar = "queue-proxy";
 
-    /// <summary>The ports of a pod; <paramref name="freePort"/> is asked only when the pod needs one.</summary>
+    /// <summary>The ports of a pod; <paramref name="freePort"/> is called only when the pod needs one.</summary>
     public static PodPorts Of(Pod pod, IPAddress address, Func<int> freePort)
     {
         var containers = pod.Spec!.Containers;
@@ -34,7 +34,7 @@ internal sealed record PodPorts(IPAddress Address, int ContainerPort, int UserPo
         return new PodPorts(address, port, port == 0 ? 0 : freePort(), sidecar.Ports.Select(p => p.Number).Append(8022).ToHashSet());
     }
 
-    /// <summary>Where a probe or hook of <paramref name="container"/> that names <paramref name="port"/> has to connect.</summary>
+    /// <summary>The endpoint for a probe or hook of <paramref name="container"/> with <paramref name="port"/>.</summary>
     public IPEndPoint Target(string container, int port)
     {
         if (SidecarPorts.Count == 0 || container == Sidecar || SidecarPorts.Contains(port))
@@ -45,7 +45,7 @@ internal sealed record PodPorts(IPAddress Address, int ContainerPort, int UserPo
         return new IPEndPoint(IPAddress.Loopback, port == ContainerPort ? UserPort : port);
     }
 
-    /// <summary>Puts the real ports into the environment of a container.</summary>
+    /// <summary>Sets the actual ports in the environment of a container.</summary>
     public void Rewrite(Container container, Dictionary<string, string> environment)
     {
         if (SidecarPorts.Count == 0)
@@ -55,7 +55,7 @@ internal sealed record PodPorts(IPAddress Address, int ContainerPort, int UserPo
                 environment.TryAdd("PORT", Text(container.Ports[0].Number));
             }
 
-            // Declared or not: on every address, the second pod of a program would find its port taken.
+            // Whether declared or not: with a listener on all addresses, the port would be in use for a second pod of the program.
             environment.TryAdd("LISTEN_ADDRESS", Address.ToString());
             return;
         }
@@ -97,7 +97,7 @@ internal sealed record PodPorts(IPAddress Address, int ContainerPort, int UserPo
         }
         catch (JsonException)
         {
-            // Not ours to judge: the sidecar says what is wrong with it.
+            // The sidecar validates it and reports errors.
             return json;
         }
 

@@ -5,8 +5,8 @@ using System.Net.Sockets;
 namespace Serving.LocalCluster.Node.Variables;
 
 /// <summary>
-/// Hands out ports for user programs: free on every address, and outside the range from which the kernel takes the ports
-/// of outgoing connections, so that none of those takes one before the program listens.
+/// Allocates ports for user programs: free on all addresses, and outside the kernel's ephemeral range, so that no outgoing
+/// connection uses the port before the program listens.
 /// </summary>
 internal sealed class UserPorts
 {
@@ -25,11 +25,11 @@ internal sealed class UserPorts
             throw new InvalidOperationException($"ip_local_port_range is {low} to {high}, which leaves no ports for programs: set it to a smaller range, as 32768 60999");
         }
 
-        // Another local cluster on this machine draws from the same range: start apart.
+        // Another local cluster on this machine uses the same range: start at different ports.
         _next = Random.Shared.Next(_first, _last + 1);
     }
 
-    /// <summary>A free port, until it is given back. Throws <see cref="InvalidOperationException"/> when none is left.</summary>
+    /// <summary>Allocates a free port. Throws <see cref="InvalidOperationException"/> when none is left.</summary>
     public int Allocate()
     {
         lock (_lock)
@@ -49,7 +49,7 @@ internal sealed class UserPorts
         throw new InvalidOperationException("no port is left for the program of a pod");
     }
 
-    /// <summary>Gives a port back.</summary>
+    /// <summary>Releases a port.</summary>
     public void Release(int port)
     {
         lock (_lock)

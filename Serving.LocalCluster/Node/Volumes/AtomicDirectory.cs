@@ -4,14 +4,14 @@ using Serving.LocalCluster.Node.Processes;
 namespace Serving.LocalCluster.Node.Volumes;
 
 /// <summary>
-/// A directory whose files all change at once, as a kubelet writes volumes: the files are in a directory of their own, a
-/// link <c>..data</c> leads to it and is replaced by a rename, and what the program sees are links through <c>..data</c>.
+/// A directory whose files change atomically, as a kubelet writes volumes: the files are in a separate directory, a
+/// link <c>..data</c> points to it and is replaced by a rename, and the visible files are links through <c>..data</c>.
 /// </summary>
 internal static class AtomicDirectory
 {
     private const string Current = "..data";
 
-    /// <summary>Makes <paramref name="directory"/> hold exactly <paramref name="files"/>. Returns whether anything differed.</summary>
+    /// <summary>Makes <paramref name="directory"/> contain exactly <paramref name="files"/>. Returns whether anything changed.</summary>
     public static bool Write(string directory, IReadOnlyDictionary<string, VolumeFile> files, DateTimeOffset now)
     {
         Directory.CreateDirectory(directory);

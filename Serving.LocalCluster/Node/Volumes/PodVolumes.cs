@@ -7,9 +7,9 @@ using Serving.LocalCluster.Node.Variables;
 namespace Serving.LocalCluster.Node.Volumes;
 
 /// <summary>
-/// The volumes of one pod as directories, and how its programs see them. Every volume that a container mounts is named
-/// by <c>VOLUME_NAME</c> in its environment. When the node runs as root and may make mount namespaces,
-/// each program also sees its volumes at their mount paths, alone; a mount path that does not exist is created, empty, on the machine.
+/// The volumes of one pod as directories, and their mounts. For every volume that a container mounts, the environment variable
+/// <c>VOLUME_NAME</c> has its directory. When the node runs as root and may create mount namespaces,
+/// each program also gets its volumes at their mount paths, invisible to others; a missing mount path is created, empty, on the machine.
 /// Without root there is only the variable.
 /// </summary>
 internal sealed class PodVolumes(string podDirectory, VolumeContent content, string claims, TimeProvider time)
@@ -18,8 +18,8 @@ internal sealed class PodVolumes(string podDirectory, VolumeContent content, str
     private readonly Dictionary<string, string> _directories = new(StringComparer.Ordinal);
 
     /// <summary>
-    /// Makes the directories, or brings those whose content comes from the API up to date. Throws <see cref="VolumeException"/>
-    /// when one cannot be made.
+    /// Creates the directories, or updates those whose content comes from the API. Throws <see cref="VolumeException"/>
+/// on failure.
     /// </summary>
     public async Task WriteAsync(Pod pod, string podIP, CancellationToken cancellation)
     {
@@ -40,7 +40,7 @@ internal sealed class PodVolumes(string podDirectory, VolumeContent content, str
         }
     }
 
-    /// <summary>Adds the variables that name a container's volumes, and returns what to bind for it.</summary>
+    /// <summary>Adds the variables for a container's volumes, and returns its bind mounts.</summary>
     public IReadOnlyList<BindMount> Mount(Container container, Dictionary<string, string> environment)
     {
         var binds = new List<BindMount>();
@@ -58,7 +58,7 @@ internal sealed class PodVolumes(string podDirectory, VolumeContent content, str
         return binds;
     }
 
-    /// <summary>Where a path that a container sees in one of its volumes really is, or null when it is in none.</summary>
+    /// <summary>The actual path of a path in one of a container's volumes, or null when it is in none.</summary>
     public string? RealPath(Container container, string path)
     {
         var mount = container.VolumeMounts
@@ -83,7 +83,7 @@ internal sealed class PodVolumes(string podDirectory, VolumeContent content, str
 
         if (volume.PersistentVolumeClaim is { } claim)
         {
-            // Any claim is a directory of the machine that outlives the pod.
+            // Every claim is a directory of the machine that outlives the pod.
             directory = Path.Combine(claims, $"{pod.Metadata.Namespace}_{claim.ClaimName}");
         }
         else if (volume is { Csi: not null } or { Ephemeral: not null } or { Image: not null })
@@ -153,7 +153,7 @@ internal sealed class PodVolumes(string podDirectory, VolumeContent content, str
         }
     }
 
-    // Root alone is not enough: a container of the machine may lack the right to mount.
+    // Root is not sufficient: inside a container it may not be allowed to mount.
     private static bool TryMountNamespace()
     {
         if (!Native.IsRoot)

@@ -7,13 +7,13 @@ namespace Serving.LocalCluster.Node.Volumes;
 /// <summary>One file of a volume: its bytes and its Unix permissions.</summary>
 internal readonly record struct VolumeFile(byte[] Bytes, int Mode);
 
-/// <summary>Gathers the files of the volumes whose content comes from the API: configMap, secret, downwardAPI and projected.</summary>
+/// <summary>Reads the files of the volumes whose content comes from the API: configMap, secret, downwardAPI and projected.</summary>
 internal sealed class VolumeContent(NodeObjects objects, ServiceAccountTokenSource? tokens)
 {
     private const int DefaultMode = 0b110_100_100;
 
     /// <summary>
-    /// The files by their relative path, or null when the volume is of a kind that is a directory and nothing more.
+    /// The files by their relative path, or null when the volume is of a kind that is only a directory.
     /// Throws <see cref="VolumeException"/> when something it refers to is missing.
     /// </summary>
     public async Task<IReadOnlyDictionary<string, VolumeFile>?> ReadAsync(Pod pod, Volume volume, string podIP, CancellationToken cancellation)
@@ -147,7 +147,7 @@ internal sealed class VolumeContent(NodeObjects objects, ServiceAccountTokenSour
 
         public void Add(string path, byte[] bytes, int? mode)
         {
-            // The API server refuses these already; here they would write outside of the volume.
+            // The API server rejects these already; here they would write outside of the volume.
             if (path.Length == 0 || Path.IsPathRooted(path) || path.Split('/').Contains(".."))
             {
                 throw new VolumeException(Volume, $"\"{path}\" is not a relative path within the volume");
