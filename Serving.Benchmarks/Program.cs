@@ -2,8 +2,8 @@ using System.Globalization;
 using BenchmarkDotNet.Running;
 using Serving.Benchmarks;
 
-// "user-container PORT" is what the sidecar is measured in front of, "soak HOST.dll [SECONDS] [HEAP-MiB]" runs a soak of the edge; anything else
-// selects benchmarks.
+// "user-container PORT" runs the program behind the measured sidecar, "soak HOST.dll [SECONDS] [HEAP-MiB]" runs a soak test of the gateway;
+// other arguments select benchmarks.
 if (args is ["user-container", var port])
 {
     await UserContainer.RunAsync(int.Parse(port, CultureInfo.InvariantCulture));

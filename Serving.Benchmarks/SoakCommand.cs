@@ -7,14 +7,15 @@ using Serving.Benchmarks.Soak;
 
 namespace Serving.Benchmarks;
 
-/// <summary><c>soak HOST.dll [SECONDS] [HEAP-MiB]</c>: starts a local cluster with a bounded heap, runs a soak, and writes the report as JSON.</summary>
+/// <summary><c>soak HOST.dll [SECONDS] [HEAP-MiB]</c>: starts a local cluster with a bounded heap, runs a soak test, and writes the report
+/// as JSON.</summary>
 internal static class SoakCommand
 {
     private const int Rate = 200;
     private static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(3);
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
-    /// <summary>Runs it; 0 when no good request failed.</summary>
+    /// <summary>Runs the command; returns 0 when no good request failed.</summary>
     public static async Task<int> RunAsync(string host, int seconds, int heapMebibytes)
     {
         var directory = Directory.CreateTempSubdirectory("serving-soak-");
@@ -67,7 +68,7 @@ internal static class SoakCommand
                 }
                 catch (HttpRequestException)
                 {
-                    // It does not listen yet.
+                    // The host does not listen yet.
                 }
 
                 await Task.Delay(TimeSpan.FromMilliseconds(200));

@@ -4,12 +4,12 @@ using Serving.Dataplane;
 
 namespace Serving.Benchmarks;
 
-/// <summary>A user's program that costs as little as possible, so that a proxy in front of it can be measured.</summary>
+/// <summary>A user program with minimal overhead, to measure a proxy in front of it.</summary>
 internal static class UserContainer
 {
     private static readonly byte[] Body = "Hello World!\n"u8.ToArray();
 
-    /// <summary>Answers on <paramref name="port"/> of the loopback address until SIGTERM.</summary>
+    /// <summary>Serves on <paramref name="port"/> of the loopback address until SIGTERM.</summary>
     public static async Task RunAsync(int port)
     {
         var ended = new TaskCompletionSource();

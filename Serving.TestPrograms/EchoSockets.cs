@@ -9,7 +9,7 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Serving.TestPrograms;
 
 /// <summary>
-/// WebSockets that send back each text with <c>SUFFIX</c> after it, <c>?delay=MILLISECONDS</c> later. At SIGTERM each says goodbye with a close frame
+/// WebSockets that echo each text with <c>SUFFIX</c> appended, after <c>?delay=MILLISECONDS</c>. On SIGTERM each sends a close frame
 /// (1000, <c>bye</c>).
 /// </summary>
 internal sealed class EchoSockets : IDisposable
@@ -24,11 +24,11 @@ internal sealed class EchoSockets : IDisposable
 
     public EchoSockets() => terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, _ => stop.Cancel());
 
-    /// <summary>Whether a request asks for a WebSocket.</summary>
+    /// <summary>Whether a request is a WebSocket upgrade.</summary>
     public static bool IsAsked(HttpContext context)
         => context.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true } && context.Request.Headers.Upgrade.ToString().Equals("websocket", StringComparison.OrdinalIgnoreCase);
 
-    /// <summary>Upgrades, and serves until either side closes.</summary>
+    /// <summary>Upgrades the connection, and serves until either side closes.</summary>
     public async Task ServeAsync(HttpContext context)
     {
         var delay = int.TryParse(context.Request.Query["delay"], NumberStyles.None, CultureInfo.InvariantCulture, out var milliseconds) ? milliseconds : 0;
@@ -38,7 +38,7 @@ internal sealed class EchoSockets : IDisposable
         await using var stream = await context.Features.GetRequiredFeature<IHttpUpgradeFeature>().UpgradeAsync();
         using var socket = WebSocket.CreateFromStream(stream, new WebSocketCreationOptions { IsServer = true });
 
-        // A frame is sent by one at a time.
+        // Only one frame is sent at a time.
         using var sending = new SemaphoreSlim(1);
         await using var goodbye = stop.Token.Register(() => _ = SayGoodbyeAsync(socket, sending));
         try
@@ -114,7 +114,7 @@ internal sealed class EchoSockets : IDisposable
         }
     }
 
-    // SHA-1 is what the handshake is made of; nothing is protected by it.
+    // The handshake requires SHA-1; it is not used for security.
 #pragma warning disable CA5350
     private static string Accept(string key) => Convert.ToBase64String(SHA1.HashData(Encoding.ASCII.GetBytes(key + AcceptSuffix)));
 #pragma warning restore CA5350

@@ -8,7 +8,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Serving.TestPrograms;
 
-/// <summary>A gRPC server with <see cref="PingService"/> and the health service that probes ask. HTTP/2 without TLS.</summary>
+/// <summary>A gRPC server with <see cref="PingService"/> and the health service for probes. HTTP/2 without TLS.</summary>
 internal static class GrpcServer
 {
     /// <summary>Serves on <c>PORT</c> until SIGTERM.</summary>

@@ -4,8 +4,8 @@ using Microsoft.AspNetCore.Http;
 namespace Serving.TestPrograms;
 
 /// <summary>
-/// What probes are told. Healthy is the program from <c>READY_AFTER_MILLISECONDS</c> after its start until it is asked to fail; with
-/// <c>STATE=volume</c> a file of the volume must say <c>ready</c> too: the one named as the pod or, where there is none, as the revision.
+/// The result of probes. The program is healthy from <c>READY_AFTER_MILLISECONDS</c> after its start until it is told to fail; with
+/// <c>STATE=volume</c> a file of the volume must also contain <c>ready</c>: the one with the pod's name or, if it does not exist, the revision's name.
 /// </summary>
 internal static class Health
 {
@@ -15,13 +15,13 @@ internal static class Health
     private static volatile bool failing;
     private static int probes;
 
-    /// <summary>How often a probe asked.</summary>
+    /// <summary>The number of probes.</summary>
     public static int Probes => Volatile.Read(ref probes);
 
     /// <summary>Fails every probe from now on.</summary>
     public static void Fail() => failing = true;
 
-    /// <summary>Answers a probe.</summary>
+    /// <summary>Responds to a probe.</summary>
     public static void Answer(HttpContext context)
     {
         Interlocked.Increment(ref probes);

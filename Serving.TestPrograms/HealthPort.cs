@@ -2,14 +2,14 @@ using Microsoft.AspNetCore.Builder;
 
 namespace Serving.TestPrograms;
 
-/// <summary>A port that has nothing but <c>/health</c>, where <c>HEALTH_PORT</c> names one.</summary>
+/// <summary>A port with only <c>/health</c>, if <c>HEALTH_PORT</c> is set.</summary>
 internal sealed class HealthPort : IAsyncDisposable
 {
     private readonly WebApplication? server;
 
     private HealthPort(WebApplication? server) => this.server = server;
 
-    /// <summary>Opens it, where one is asked for.</summary>
+    /// <summary>Opens the port if it is configured.</summary>
     public static async Task<HealthPort> OpenAsync()
     {
         if (Settings.Number("HEALTH_PORT") is not (> 0 and var port))

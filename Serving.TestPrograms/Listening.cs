@@ -6,10 +6,10 @@ using Microsoft.Extensions.Logging;
 
 namespace Serving.TestPrograms;
 
-/// <summary>Servers with the host around them, for what the bare one of the samples has not.</summary>
+/// <summary>Servers with the generic host, for features that the bare server of the samples does not have.</summary>
 internal static class Listening
 {
-    /// <summary>A server on a port of every address, or of the one that <c>LISTEN_ADDRESS</c> names.</summary>
+    /// <summary>A server on a port of all addresses, or of <c>LISTEN_ADDRESS</c>.</summary>
     public static WebApplication Build(int port, Action<WebApplicationBuilder> configure, HttpProtocols protocols = HttpProtocols.Http1)
     {
         var builder = WebApplication.CreateSlimBuilder();

@@ -6,14 +6,14 @@ using Microsoft.AspNetCore.Http;
 namespace Serving.TestPrograms;
 
 /// <summary>
-/// Asks the server at <c>?url=</c> and hands on what it says. <c>NEXT_ADDRESS</c> (IP:PORT) is where to connect, for a name that is resolved nowhere,
-/// and <c>NEXT_AUTHORITY</c> the certificate, in PEM, that must have signed the server's.
+/// Sends a request to <c>?url=</c> and returns its response. <c>NEXT_ADDRESS</c> (IP:PORT) is the address to connect to, for names without DNS,
+/// and <c>NEXT_AUTHORITY</c> the CA certificate, in PEM, of the server's certificate.
 /// </summary>
 internal static class Next
 {
     private static readonly Lazy<HttpClient> Client = new(Create);
 
-    /// <summary>Answers with the other server's answer, or 502 with what went wrong.</summary>
+    /// <summary>Returns the other server's response, or 502 with the error.</summary>
     public static async Task AskAsync(HttpContext context)
     {
         try

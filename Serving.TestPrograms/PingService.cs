@@ -3,7 +3,7 @@ using Serving.TestPrograms.Ping;
 
 namespace Serving.TestPrograms;
 
-/// <summary>Sends back what it is sent, and names its pod.</summary>
+/// <summary>Echoes messages, with the name of its pod.</summary>
 internal sealed class PingService : Pinger.PingerBase
 {
     public override Task<PingReply> Ping(PingRequest request, ServerCallContext context) => ReplyAsync(request, context.CancellationToken);

@@ -1,7 +1,7 @@
 using System.Globalization;
 using Serving.TestPrograms;
 
-// The first argument chooses what the container is; without one it is a web server.
+// The first argument selects the program; the default is a web server.
 return args switch
 {
     [] or ["web"] => await WebServer.RunAsync(),
@@ -18,7 +18,7 @@ static int Fail(int code, string text)
     return code;
 }
 
-// What a probe that runs a command runs.
+// The command of an exec probe.
 static async Task<int> ProbeAsync(Uri url)
 {
     using var client = new HttpClient();
@@ -26,7 +26,7 @@ static async Task<int> ProbeAsync(Uri url)
     return response.IsSuccessStatusCode ? 0 : 1;
 }
 
-// What an init container does: leaves a file for the containers after it.
+// An init container: writes a file for the other containers.
 static async Task<int> WriteAsync(string file, string text)
 {
     await File.WriteAllTextAsync(Volume.PathOf(file), text);

@@ -8,11 +8,12 @@ using Samples;
 namespace Serving.TestPrograms;
 
 /// <summary>
-/// A web server for what the tests ask of one. Every path says <c>TEXT</c>, but these:
-/// <c>/wait</c> waits, <c>/work</c> works, <c>/host</c> names the pod, <c>/request</c> shows the request, <c>/file</c> the file <c>text</c> of the volume, <c>/health</c> is for
-/// probes, <c>/query</c> for those that say <c>?probe=ok</c>, <c>/probes</c> counts them, <c>/fail</c> fails them, <c>/next</c> asks another server,
-/// <c>/once</c> fails the first request of each <c>?key=</c>, <c>/healthz</c> is not found. With <c>SHOW=request</c> other paths show the request. An upgrade to
-/// WebSocket is an echo on any path.
+/// The web server of the tests. Every path returns <c>TEXT</c>, except:
+/// <c>/wait</c> waits, <c>/work</c> uses CPU, <c>/host</c> returns the pod name, <c>/request</c> the request, <c>/file</c> the file
+/// <c>text</c> of the volume,
+/// <c>/health</c> is for probes, <c>/query</c> for probes with <c>?probe=ok</c>, <c>/probes</c> returns their number, <c>/fail</c> makes them fail,
+/// <c>/next</c> calls another server, <c>/once</c> fails the first request of each <c>?key=</c>, <c>/healthz</c> is not found. With <c>SHOW=request</c>
+/// other paths return the request. A WebSocket upgrade on any path gives an echo.
 /// </summary>
 internal static class WebServer
 {
@@ -20,7 +21,8 @@ internal static class WebServer
     private static readonly bool ShowsRequests = Settings.Text("SHOW") == "request";
     private static readonly ConcurrentDictionary<string, bool> Asked = new();
 
-    /// <summary>Writes <c>WRITE</c>, when it is set, into the volume and serves until SIGTERM. A second port, <c>HEALTH_PORT</c>, has <c>/health</c> when it is set.</summary>
+    /// <summary>Writes <c>WRITE</c>, if set, into the volume and serves until SIGTERM. A second port, <c>HEALTH_PORT</c>, if set, serves
+    /// <c>/health</c>.</summary>
     public static async Task<int> RunAsync()
     {
         if (Settings.Text("WRITE") is { Length: > 0 } text)
@@ -83,7 +85,7 @@ internal static class WebServer
         }
     }
 
-    /// <summary><c>?before=MS</c> before the status, <c>?after=MS</c> between it and the body, <c>?parts=N</c> that often.</summary>
+    /// <summary>Waits <c>?before=MS</c> before the status and <c>?after=MS</c> before each of the <c>?parts=N</c> parts of the body.</summary>
     private static async Task WaitAsync(HttpContext context)
     {
         var query = context.Request.Query;
@@ -100,7 +102,7 @@ internal static class WebServer
         int Number(string name) => int.TryParse(query[name], NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : 0;
     }
 
-    /// <summary>Takes <c>?for=MS</c> of a processor, however long that lasts.</summary>
+    /// <summary>Uses <c>?for=MS</c> of CPU time, regardless of the elapsed time.</summary>
     private static Task WorkAsync(HttpContext context)
     {
         var enough = Environment.CpuUsage.TotalTime + TimeSpan.FromMilliseconds(int.Parse(context.Request.Query["for"].ToString(), CultureInfo.InvariantCulture));

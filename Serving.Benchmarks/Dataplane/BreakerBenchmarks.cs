@@ -3,7 +3,7 @@ using Serving.Dataplane.Throttling;
 
 namespace Serving.Benchmarks.Dataplane;
 
-/// <summary>What the breaker adds to a request that does not wait.</summary>
+/// <summary>The overhead of the breaker for a request that does not wait.</summary>
 [MemoryDiagnoser]
 [InProcess]
 public class BreakerBenchmarks

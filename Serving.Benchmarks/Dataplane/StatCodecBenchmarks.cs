@@ -3,7 +3,7 @@ using Serving.Dataplane.Statistics;
 
 namespace Serving.Benchmarks.Dataplane;
 
-/// <summary>What one scrape of a pod costs to write and to read.</summary>
+/// <summary>The cost of encoding and decoding one scrape of a pod.</summary>
 [MemoryDiagnoser]
 [InProcess]
 public class StatCodecBenchmarks

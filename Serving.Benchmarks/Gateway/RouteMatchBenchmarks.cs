@@ -4,7 +4,7 @@ using Serving.Networking.Gateway.Routing;
 
 namespace Serving.Benchmarks.Gateway;
 
-/// <summary>What finding the route of a request costs, by the number of hosts. It must neither allocate nor grow with them.</summary>
+/// <summary>The cost of matching the route of a request, by the number of hosts. It must not allocate and must be independent of that number.</summary>
 [MemoryDiagnoser]
 [InProcess]
 public class RouteMatchBenchmarks
@@ -12,7 +12,7 @@ public class RouteMatchBenchmarks
     private readonly HeaderDictionary headers = [];
     private HostTable table = HostTable.Empty;
 
-    /// <summary>Hosts in the table.</summary>
+    /// <summary>The number of hosts in the table.</summary>
     [Params(10, 10_000)]
     public int Hosts { get; set; }
 

@@ -5,12 +5,12 @@ using System.Text;
 namespace Serving.Benchmarks.Soak;
 
 /// <summary>
-/// Clients that mean no good, each in a loop of its own until it is told to end. Their rates are such that what they make a server hold or
-/// do is far more than what they send; none of them needs more than a small part of a core itself.
+/// Hostile clients, each in its own loop until cancelled. They make a server hold or do far more than they send; each needs only a
+/// small part of a core itself.
 /// </summary>
 /// <param name="gateway">The gateway's external listener.</param>
-/// <param name="good">The host of a Service that answers at once.</param>
-/// <param name="busy">The host of a Service of one slow request at a time, in front of which the rest is held.</param>
+/// <param name="good">The host of a Service that responds at once.</param>
+/// <param name="busy">The host of a Service that handles one slow request at a time, while the others are queued.</param>
 internal sealed class HostileClients(IPEndPoint gateway, string good, string busy)
 {
     private const int HeaderOfAmplification = 3900;
@@ -30,7 +30,7 @@ internal sealed class HostileClients(IPEndPoint gateway, string good, string bus
 
     private long _done;
 
-    /// <summary>Connections of hostile clients so far.</summary>
+    /// <summary>The number of connections of hostile clients so far.</summary>
     public long Connections => Interlocked.Read(ref _done);
 
     /// <summary>Runs all of them until cancelled.</summary>
@@ -57,13 +57,13 @@ internal sealed class HostileClients(IPEndPoint gateway, string good, string bus
             }
             catch (Exception exception) when (exception is SocketException or IOException or ObjectDisposedException or OperationCanceledException)
             {
-                // The server has had enough of this connection, or the run is over; the next one tries again.
+                // The server closed this connection, or the run is over; the loop continues with a new one.
                 await Task.Delay(TimeSpan.FromMilliseconds(200), CancellationToken.None);
             }
         }
     }
 
-    // 950 streams of 240 KB each in about 100 bytes each, held in front of a busy Service.
+    // 950 streams with 240 KB of headers each, sent in about 100 bytes each, queued for a busy Service.
     private async Task AmplifyAsync(CancellationToken cancellation)
     {
         using var client = await RawHttp2.ConnectAsync(gateway);
@@ -79,7 +79,7 @@ internal sealed class HostileClients(IPEndPoint gateway, string good, string bus
         await Task.WhenAny(client.Closed, Task.Delay(TimeSpan.FromSeconds(10), cancellation));
     }
 
-    // The same amplification in a head that does not end.
+    // The same amplification in a head that never ends.
     private async Task LeaveHeadOpenAsync(CancellationToken cancellation)
     {
         using var client = await RawHttp2.ConnectAsync(gateway);
@@ -89,7 +89,7 @@ internal sealed class HostileClients(IPEndPoint gateway, string good, string bus
         await Task.WhenAny(client.Closed, Task.Delay(TimeSpan.FromSeconds(40), cancellation));
     }
 
-    // Nothing, the start of a preface, or the start of a head.
+    // Sends nothing, the start of a preface, or the start of a head.
     private async Task SayLittleAsync(int which, CancellationToken cancellation)
     {
         using var socket = await ConnectAsync(cancellation);
@@ -100,7 +100,7 @@ internal sealed class HostileClients(IPEndPoint gateway, string good, string bus
         }
     }
 
-    // A body that nobody reads while its request is held.
+    // Sends a body that is not read while its request is queued.
     private async Task HoldBodyAsync(CancellationToken cancellation)
     {
         using var socket = await ConnectAsync(cancellation);
@@ -122,7 +122,7 @@ internal sealed class HostileClients(IPEndPoint gateway, string good, string bus
         }
     }
 
-    // Each asks for a reply, and none is read.
+    // Each frame requires a reply, and no reply is read.
     private async Task FloodWithPingsAsync(CancellationToken cancellation)
     {
         using var client = await RawHttp2.ConnectAsync(gateway, read: false);

@@ -2,19 +2,19 @@ using System.Text;
 
 namespace Serving.Benchmarks.Soak;
 
-/// <summary>What a server answered on one stream.</summary>
+/// <summary>The response on one stream.</summary>
 internal sealed class Http2Response
 {
     private readonly StringBuilder _body = new();
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>The status; 0 before it came.</summary>
+    /// <summary>The status; 0 before it is received.</summary>
     public int Status { get; private set; }
 
     /// <summary>The code of the server's RST_STREAM; null when it sent none.</summary>
     public int? ResetCode { get; private set; }
 
-    /// <summary>The body so far.</summary>
+    /// <summary>The body received so far.</summary>
     public string Body
     {
         get
@@ -23,7 +23,7 @@ internal sealed class Http2Response
         }
     }
 
-    /// <summary>Completes when the response ended or the stream was reset.</summary>
+    /// <summary>Completes when the response ends or the stream is reset.</summary>
     public Task Ended => _ended.Task;
 
     public void Answered(int status)

@@ -7,8 +7,7 @@ using System.Text;
 namespace Serving.Benchmarks.Soak;
 
 /// <summary>
-/// An HTTP/2 client in clear text that sends what it is told to, however wrong: the frames of a hostile client are its own to choose.
-/// What comes back is kept by stream.
+/// A clear-text HTTP/2 client that sends arbitrary frames, also invalid ones, to act as a hostile client. Responses are stored by stream.
 /// </summary>
 internal sealed class RawHttp2 : IDisposable
 {
@@ -29,10 +28,10 @@ internal sealed class RawHttp2 : IDisposable
     /// <summary>The error code of the server's GOAWAY; null when it sent none.</summary>
     public int? GoneAway { get; private set; }
 
-    /// <summary>Streams that were answered or reset.</summary>
+    /// <summary>The number of streams with a response or a reset.</summary>
     public IReadOnlyCollection<Http2Response> Responses => [.. _responses.Values];
 
-    /// <summary>Connects, sends preface and settings (no dynamic table for responses), and begins to read unless told not to.</summary>
+    /// <summary>Connects, sends preface and settings (no dynamic table for responses), and starts reading unless disabled.</summary>
     public static async Task<RawHttp2> ConnectAsync(EndPoint server, bool read = true)
     {
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
@@ -42,12 +41,12 @@ internal sealed class RawHttp2 : IDisposable
         if (!read) return client;
         _ = client.ReadAsync();
 
-        // What is sent next may be a head in parts, which nothing may come between.
+        // The caller may send a head in several frames next, which must not be interleaved with others.
         await Task.WhenAny(client._settled.Task, client.Closed);
         return client;
     }
 
-    /// <summary>A frame.</summary>
+    /// <summary>Sends a frame.</summary>
     public static byte[] Frame(byte type, byte flags, int stream, ReadOnlySpan<byte> payload)
     {
         var frame = new byte[9 + payload.Length];
@@ -81,7 +80,7 @@ internal sealed class RawHttp2 : IDisposable
         return [.. block];
     }
 
-    /// <summary>HPACK: the newest dynamic entry, so many times.</summary>
+    /// <summary>HPACK: the newest dynamic entry, repeated.</summary>
     public static byte[] Repeat(int times) => [.. Enumerable.Repeat((byte)(0x80 | 62), times)];
 
     public async Task SendAsync(ReadOnlyMemory<byte> bytes)
@@ -101,7 +100,7 @@ internal sealed class RawHttp2 : IDisposable
     public Task RequestAsync(int stream, params (string Name, string Value)[] headers) =>
         SendAsync(Frame(1, EndStream | EndHeaders, stream, Literals(headers)));
 
-    /// <summary>What has come for a stream so far.</summary>
+    /// <summary>The response received for a stream so far.</summary>
     public Http2Response Response(int stream) => _responses.GetOrAdd(stream, static _ => new Http2Response());
 
     public void Dispose()
@@ -176,7 +175,7 @@ internal sealed class RawHttp2 : IDisposable
         if (type is 0 or 1 && (flags & EndStream) != 0) Response(id).End();
     }
 
-    // The status comes first: indexed in the static table, or as a literal of three digits behind that name's index.
+    // The status is the first header: indexed in the static table, or as a literal of three digits after that name's index.
     private static int Status(byte[] block)
     {
         int[] known = [200, 204, 206, 304, 400, 404, 500];

@@ -1,12 +1,12 @@
 namespace Serving.Benchmarks.Soak;
 
-/// <summary>The Services that a soak needs.</summary>
+/// <summary>The Services for a soak test.</summary>
 internal static class SoakManifest
 {
-    /// <summary>The host of the Service that answers at once, on a local cluster.</summary>
+    /// <summary>The host of the Service that responds at once, on a local cluster.</summary>
     public const string Good = "good.default.localhost";
 
-    /// <summary>The host of the Service of one slow request at a time.</summary>
+    /// <summary>The host of the Service that handles one slow request at a time.</summary>
     public const string Busy = "busy.default.localhost";
 
     /// <summary>Both Services, of one pod each.</summary>

@@ -1,21 +1,21 @@
 namespace Serving.Benchmarks.Soak;
 
-/// <summary>What a soak found.</summary>
+/// <summary>The result of a soak test.</summary>
 internal sealed record SoakReport
 {
-    /// <summary>Good requests a second.</summary>
+    /// <summary>The rate of good requests per second.</summary>
     public required int Rate { get; init; }
 
-    /// <summary>Good requests without hostile clients.</summary>
+    /// <summary>The number of good requests without hostile clients.</summary>
     public required int RequestsAlone { get; init; }
 
-    /// <summary>Good requests beside them.</summary>
+    /// <summary>The number of good requests with hostile clients.</summary>
     public required int RequestsBeside { get; init; }
 
-    /// <summary>Good requests that failed.</summary>
+    /// <summary>The number of failed good requests.</summary>
     public required int Failed { get; init; }
 
-    /// <summary>How the first of them did.</summary>
+    /// <summary>The errors of the first failed ones.</summary>
     public required IReadOnlyList<string> Failures { get; init; }
 
     public required double P50MillisecondsAlone { get; init; }
@@ -26,9 +26,9 @@ internal sealed record SoakReport
 
     public required double P99MillisecondsBeside { get; init; }
 
-    /// <summary>Connections that hostile clients made.</summary>
+    /// <summary>The number of connections by hostile clients.</summary>
     public required long HostileConnections { get; init; }
 
-    /// <summary>Resident memory of the process beside hostile clients, every five seconds.</summary>
+    /// <summary>Resident memory of the process with hostile clients, every five seconds.</summary>
     public required IReadOnlyList<double> ResidentMebibytes { get; init; }
 }

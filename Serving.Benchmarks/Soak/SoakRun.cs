@@ -4,21 +4,21 @@ using System.Net;
 
 namespace Serving.Benchmarks.Soak;
 
-/// <summary>Good traffic at a steady rate, first alone and then beside hostile clients, against a gateway in another process.</summary>
+/// <summary>Sends good traffic at a steady rate to a gateway in another process, first alone and then together with hostile clients.</summary>
 /// <param name="gateway">The gateway's external listener.</param>
-/// <param name="good">The host of a Service that answers at once.</param>
-/// <param name="busy">The host of a Service of one slow request at a time.</param>
-/// <param name="process">The process whose memory counts.</param>
+/// <param name="good">The host of a Service that responds at once.</param>
+/// <param name="busy">The host of a Service that handles one slow request at a time.</param>
+/// <param name="process">The process whose memory is measured.</param>
 internal sealed class SoakRun(IPEndPoint gateway, string good, string busy, int process)
 {
     private static readonly TimeSpan MemoryPeriod = TimeSpan.FromSeconds(5);
 
     private readonly ConcurrentQueue<string> _failures = new();
 
-    /// <summary>Runs it.</summary>
-    /// <param name="rate">Good requests a second.</param>
-    /// <param name="alone">How long without hostile clients.</param>
-    /// <param name="beside">How long with them.</param>
+    /// <summary>Runs the soak test.</summary>
+    /// <param name="rate">Good requests per second.</param>
+    /// <param name="alone">The duration without hostile clients.</param>
+    /// <param name="beside">The duration with hostile clients.</param>
     public async Task<SoakReport> RunAsync(int rate, TimeSpan alone, TimeSpan beside)
     {
         using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false, PooledConnectionIdleTimeout = TimeSpan.FromSeconds(30) })
@@ -99,7 +99,7 @@ internal sealed class SoakRun(IPEndPoint gateway, string good, string busy, int 
         }
         catch (Exception exception) when (exception is OperationCanceledException or ArgumentException)
         {
-            // The run is over, or the process is; the good requests that failed say so.
+            // The run or the process has ended; failed good requests show the latter.
         }
 
         return samples;

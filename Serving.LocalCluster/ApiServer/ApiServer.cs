@@ -19,8 +19,8 @@ using Serving.LocalCluster.ApiServer.Storage;
 namespace Serving.LocalCluster.ApiServer;
 
 /// <summary>
-/// A Kubernetes-compatible API server in this process: HTTPS on loopback, objects kept in the data directory. It stores, admits,
-/// watches and describes objects as kube-apiserver does; controllers and nodes are its clients.
+/// A Kubernetes-compatible API server in this process: HTTPS on loopback, objects are stored in the data directory. It covers storage,
+/// admission, watches and discovery as kube-apiserver does; controllers and nodes are its clients.
 /// </summary>
 public sealed class ApiServer : IAsyncDisposable
 {
@@ -50,20 +50,20 @@ public sealed class ApiServer : IAsyncDisposable
         Token = identity.Token;
     }
 
-    /// <summary>Where it answers, as <c>https://127.0.0.1:6443</c>.</summary>
+    /// <summary>The URL of the server, such as <c>https://127.0.0.1:6443</c>.</summary>
     public Uri Address { get; }
 
-    /// <summary>The kubeconfig it wrote, readable by its owner only.</summary>
+    /// <summary>The path of its kubeconfig, readable only by its owner.</summary>
     public string KubeconfigPath { get; }
 
-    /// <summary>The certificate to trust, in PEM: it stays the same over restarts on one data directory.</summary>
+    /// <summary>The CA certificate, in PEM: stable over restarts with the same data directory.</summary>
     public string CertificateAuthority { get; }
 
-    /// <summary>The administrator's bearer token: it stays the same over restarts on one data directory.</summary>
+    /// <summary>The administrator's bearer token: stable over restarts with the same data directory.</summary>
     public string Token { get; }
 
-    /// <summary>Starts a server and returns once it answers requests.</summary>
-    /// <exception cref="IOException">The port is in use (the message names its holder), or the files on disk cannot be used.</exception>
+    /// <summary>Starts a server and returns when it accepts requests.</summary>
+    /// <exception cref="IOException">The port is in use (the message names its holder), or the files on disk are unusable.</exception>
     public static async Task<ApiServer> StartAsync(
         ApiServerOptions options, ILoggerFactory loggers, TimeProvider time, CancellationToken cancellation)
     {
@@ -123,7 +123,7 @@ public sealed class ApiServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Ends the watches, stops listening and writes what is not yet on disk.</summary>
+    /// <summary>Ends the watches, stops listening and writes pending changes to disk.</summary>
     public async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0)

@@ -6,12 +6,12 @@ using Serving.LocalCluster.ApiServer.Storage;
 namespace Serving.LocalCluster.ApiServer;
 
 /// <summary>
-/// Answers <c>/livez</c>, <c>/healthz</c> and <c>/readyz</c> as kube-apiserver does: <c>ok</c>, or a line a part when one fails or <c>?verbose</c> is
-/// asked for. <c>/readyz</c> holds what the process that runs the server says of it too (<see cref="ApiServerOptions.Readiness"/>).
+/// Serves <c>/livez</c>, <c>/healthz</c> and <c>/readyz</c> as kube-apiserver does: <c>ok</c>, or one line per check when one fails or with
+/// <c>?verbose</c>. <c>/readyz</c> includes the checks of the hosting process (<see cref="ApiServerOptions.Readiness"/>).
 /// </summary>
 internal sealed class HealthHandler(ObjectStore store, Func<CancellationToken, Task<IReadOnlyList<ReadinessCheck>>>? readiness)
 {
-    /// <summary>Answers a request for one of the paths, or for one part below it.</summary>
+    /// <summary>Handles a request for one of the paths, or for one check below it.</summary>
     public async Task HandleAsync(HttpContext context, string[] segments)
     {
         var name = segments[0];

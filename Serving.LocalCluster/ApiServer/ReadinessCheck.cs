@@ -1,6 +1,6 @@
 namespace Serving.LocalCluster.ApiServer;
 
-/// <summary>One part of what <c>/readyz</c> says.</summary>
-/// <param name="Name">The part, as <c>admission</c>.</param>
-/// <param name="Problem">What is wrong with it; null when nothing is.</param>
+/// <summary>One check of <c>/readyz</c>.</summary>
+/// <param name="Name">The name, such as <c>admission</c>.</param>
+/// <param name="Problem">Why it fails; null when it passes.</param>
 public readonly record struct ReadinessCheck(string Name, string? Problem);

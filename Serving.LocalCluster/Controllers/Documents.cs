@@ -39,7 +39,7 @@ internal static class Documents
 
     /// <summary>
     /// Writes only the difference between the object that was read and the desired one: a cached copy lacks the fields that the cache drops, and a
-/// replacement would remove them. Throws a conflict when the object has another uid or version.
+    /// replacement would remove them. Throws a conflict when the object has another uid or version.
     /// </summary>
     public static Task<T> ChangeAsync<T>(IKubernetesClient client, ResourceType<T> type, T before, T after, CancellationToken cancellation)
         where T : class, IKubernetesObject

@@ -24,8 +24,8 @@ public sealed class ImageMap
 
     /// <summary>
     /// Adds <c>GLOB=COMMAND</c>, which takes precedence over all earlier entries. In the glob <c>*</c> matches any characters,
-/// and it is matched against the image with and without its registry, tag and digest. The command is split as by a
-/// shell. Throws <see cref="FormatException"/> when the text is not of that form.
+    /// and it is matched against the image with and without its registry, tag and digest. The command is split as by a
+    /// shell. Throws <see cref="FormatException"/> when the text is not of that form.
     /// </summary>
     public void Add(string entry)
     {

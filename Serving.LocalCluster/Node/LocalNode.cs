@@ -36,7 +36,7 @@ public sealed class LocalNode
 
     /// <summary>
     /// Registers the node and runs the pods that are bound to it, until cancelled; then stops all pods within
-/// <see cref="LocalNodeOptions.ShutdownGrace"/> and returns when no process is left. The Pod objects are kept, and a later run starts them again.
+    /// <see cref="LocalNodeOptions.ShutdownGrace"/> and returns when no process is left. The Pod objects are kept, and a later run starts them again.
     /// </summary>
     public async Task RunAsync(IKubernetesClient client, IInformers informers, CancellationToken cancellation)
     {

@@ -36,7 +36,7 @@ public sealed class LoopbackSubnet : IDisposable
 
     /// <summary>
     /// Claims a subnet: the one named by <paramref name="prefix"/> (<c>127.a.b</c>), or a free one without listeners.
-/// Throws <see cref="InvalidOperationException"/> when it is in use, naming the holder, or when it is not a loopback subnet other than 127.0.0.
+    /// Throws <see cref="InvalidOperationException"/> when it is in use, naming the holder, or when it is not a loopback subnet other than 127.0.0.
     /// </summary>
     public static LoopbackSubnet Claim(string? prefix = null)
     {

@@ -6,7 +6,7 @@ using Serving.Tests.Support;
 
 namespace Serving.Tests.Cluster;
 
-/// <summary>What a person gets wrong at the command line is answered by one line that says what to do.</summary>
+/// <summary>Invalid command lines give a one-line error that says what to do.</summary>
 public sealed class BadInputTests
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);

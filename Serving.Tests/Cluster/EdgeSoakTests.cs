@@ -6,7 +6,7 @@ using Serving.Tests.Support;
 
 namespace Serving.Tests.Cluster;
 
-/// <summary>A short form of the soak of the edge: a real host with the heap of the smallest install, hostile clients and good traffic.</summary>
+/// <summary>A short soak test of the gateway: a real host with the heap of the smallest installation, hostile clients and good traffic.</summary>
 [TestFixture]
 [CancelAfter(400_000)]
 public sealed class EdgeSoakTests

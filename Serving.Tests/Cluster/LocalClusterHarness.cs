@@ -5,8 +5,8 @@ using Serving.Tests.Support;
 namespace Serving.Tests.Cluster;
 
 /// <summary>
-/// A built host running <c>local</c> on free ports and a data directory of its own.
-/// Disposing it stops the host; it deletes the data directory only when it made it.
+/// A built host running <c>local</c> on free ports and its own data directory.
+/// Disposing it stops the host; it deletes the data directory only if it created it.
 /// </summary>
 internal sealed class LocalClusterHarness : TestCluster
 {
@@ -24,10 +24,10 @@ internal sealed class LocalClusterHarness : TestCluster
         GatewayPort = gatewayPort;
     }
 
-    /// <summary>The process; its output is kept.</summary>
+    /// <summary>The process, with its output recorded.</summary>
     public HostProcess Host { get; }
 
-    /// <summary>Where the cluster keeps its state.</summary>
+    /// <summary>The data directory of the cluster.</summary>
     public string DataDirectory { get; }
 
     /// <summary>The gateway's port of 127.0.0.1.</summary>
@@ -37,13 +37,13 @@ internal sealed class LocalClusterHarness : TestCluster
 
     public override Task<string?> InternalGatewayAsync(bool https = false) => EndpointOfAsync("gateway-internal", https);
 
-    /// <summary>Starts the host and waits until it says that the control plane is ready.</summary>
+    /// <summary>Starts the host and waits until it reports that the control plane is ready.</summary>
     /// <param name="dataDirectory">The directory of an earlier run; a new one when null.</param>
-    /// <param name="arguments">More arguments of <c>local</c>.</param>
+    /// <param name="arguments">Additional arguments of <c>local</c>.</param>
     public static Task<LocalClusterHarness> StartAsync(string? dataDirectory = null, params string[] arguments)
         => StartWithAsync(new Dictionary<string, string>(), dataDirectory, arguments);
 
-    /// <summary>The same, with variables added to the host's environment.</summary>
+    /// <summary>The same, with additional environment variables of the host.</summary>
     public static async Task<LocalClusterHarness> StartWithAsync(IReadOnlyDictionary<string, string> environment, string? dataDirectory = null, params string[] arguments)
     {
         var directory = dataDirectory ?? Directory.CreateTempSubdirectory("serving-test-").FullName;

@@ -6,7 +6,7 @@ using Serving.Tests.Support;
 
 namespace Serving.Tests.Cluster;
 
-/// <summary>How the local cluster starts, stops and says what is wrong with what it was given.</summary>
+/// <summary>Start, stop and error messages of the local cluster.</summary>
 public sealed class LocalLifecycleTests() : LocalClusterFixture("this is about how the local cluster starts and stops")
 {
     private const string Hello =
@@ -86,7 +86,7 @@ public sealed class LocalLifecycleTests() : LocalClusterFixture("this is about h
         host.Output.Should().NotContain("   at ", "nobody wants to read a stack trace");
     }
 
-    /// <summary>Those of the processes that still run; one that ended and waits for its parent does not.</summary>
+    /// <summary>The processes that still run; zombies do not count.</summary>
     private static int[] Alive(IEnumerable<int> processes) => [.. processes.Where(IsAlive)];
 
     private static bool IsAlive(int id)

@@ -10,7 +10,9 @@ using Serving.Tests.Support;
 
 namespace Serving.Tests.Cluster;
 
-/// <summary>A local cluster starts on any directory that it left, whatever became of what it needs; and what it answered is in that directory.</summary>
+/// <summary>A local cluster starts on any data directory of an earlier run, even when objects that it needs were deleted or changed; and
+/// acknowledged writes are
+/// in that directory.</summary>
 public sealed class LocalRepairTests
 {
     private const string SystemNamespace = "knative-serving";
@@ -137,7 +139,7 @@ public sealed class LocalRepairTests
         }
     }
 
-    /// <summary>Starts; as soon as <c>/readyz</c> says ok a Service must be admitted; then does something and stops.</summary>
+    /// <summary>Starts a cluster; as soon as <c>/readyz</c> is ok a Service must be admitted; then runs an action and stops.</summary>
     private async Task RunAsync(Func<KubernetesClient, Task> spoil)
     {
         await using var host = HostProcess.Start("local", "--plain", "--data-dir", data, "--api-port", $"{ports[0]}", "--gateway-port", $"{ports[1]}");
@@ -171,7 +173,7 @@ public sealed class LocalRepairTests
 
     private KubernetesClient Client() => new(KubernetesConfiguration.FromKubeconfig(Path.Combine(data, "kubeconfig")));
 
-    /// <summary>Wants to be asked about every write.</summary>
+    /// <summary>A webhook for every write.</summary>
     private static WebhookConfiguration WebhookAt(string name, string url) => JsonSerializer.Deserialize<WebhookConfiguration>(
         $$"""
         {"apiVersion":"admissionregistration.k8s.io/v1","kind":"ValidatingWebhookConfiguration","metadata":{"name":"{{name}}"},

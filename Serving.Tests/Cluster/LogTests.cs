@@ -6,7 +6,7 @@ using Serving.Tests.Support;
 
 namespace Serving.Tests.Cluster;
 
-/// <summary>What an operator reads in the log after an ordinary day: Services came and went, pods were deleted, clients left.</summary>
+/// <summary>The log after normal operation: Services created and deleted, pods deleted, clients disconnected.</summary>
 public sealed class LogTests() : LocalClusterFixture("this reads the log of the local cluster's process")
 {
     private const int Services = 8;
@@ -42,11 +42,11 @@ public sealed class LogTests() : LocalClusterFixture("this reads the log of the 
         TestContext.Out.WriteLine(string.Join('\n', byLevel["WARN"]));
         byLevel["ERROR"].Should().BeEmpty();
 
-        // A machine that is busy with other things may make a probe or a renewal late; nothing may be said for each Service or each client.
+        // On a busy machine a probe or a renewal may be late; but there must be no line per Service or per client.
         byLevel["WARN"].Should().HaveCountLessThan(Services, "{0}", string.Join('\n', byLevel["WARN"]));
     }
 
-    /// <summary>Asks for something that takes a while, and does not wait for it.</summary>
+    /// <summary>Sends a slow request, and disconnects before the response.</summary>
     private static async Task LeaveAsync(int gateway, string host)
     {
         using var client = new TcpClient();

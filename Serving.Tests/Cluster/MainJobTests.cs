@@ -9,8 +9,8 @@ using Serving.Tests.Support;
 namespace Serving.Tests.Cluster;
 
 /// <summary>
-/// The main job as a whole, over real HTTP: apply a Service, reach it, scale 0 → 1 → n → 0, roll out, split, refuse, delete.
-/// Each test has a namespace of its own on one cluster.
+/// The main use cases over real HTTP: apply a Service, send requests, scale 0 → 1 → n → 0, roll out, split, reject, delete.
+/// Each test has its own namespace on one cluster.
 /// </summary>
 public sealed class MainJobTests
 {
@@ -26,7 +26,7 @@ public sealed class MainJobTests
         cluster = await TestCluster.OpenAsync();
         domain = await cluster.DomainAsync();
 
-        // The shortest that Knative allows, so that the way to zero takes seconds.
+        // The minimum that Knative allows, so that scaling to zero takes seconds.
         await cluster.ConfigureAsync("config-autoscaler", ("scale-to-zero-grace-period", "6s"), ("stable-window", "6s"));
     }
 
@@ -90,7 +90,7 @@ public sealed class MainJobTests
             answers.Add((await CallAsync("split")).Body);
         }
 
-        // 100 fair coins fall outside 25..75 less than once in a million runs.
+        // The probability that a 50/50 split of 100 is outside 25..75 is below one in a million.
         answers.Should().OnlyContain(answer => answer == "Hello one!\n" || answer == "Hello two!\n");
         answers.Count(answer => answer == "Hello one!\n").Should().BeInRange(25, 75);
         (await CallAsync("old-split")).Body.Should().Be("Hello one!\n");
@@ -202,7 +202,7 @@ public sealed class MainJobTests
         => [.. (await cluster.Client.ListAsync(Resources.Pods, ns, new ListOptions($"serving.knative.dev/service={service}"), CancellationToken.None)).Items
             .Where(pod => pod.Metadata.DeletionTimestamp is null)];
 
-    /// <summary>Calls one after the other until cancelled; the answers that were no success.</summary>
+    /// <summary>Sends sequential requests until cancelled; returns the failed responses.</summary>
     private async Task<List<string>> LoadAsync(string name, string path, CancellationToken end)
     {
         var failures = new List<string>();

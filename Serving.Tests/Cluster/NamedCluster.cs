@@ -3,7 +3,7 @@ using Serving.Api;
 
 namespace Serving.Tests.Cluster;
 
-/// <summary>Somebody's cluster: disposing it leaves it as it was found.</summary>
+/// <summary>An existing cluster: disposing it restores its state.</summary>
 internal sealed class NamedCluster(string kubeconfig, Uri gateway, Uri? httpsGateway, string images) : TestCluster(kubeconfig, gateway, images)
 {
     private readonly ConcurrentBag<string> namespaces = [];

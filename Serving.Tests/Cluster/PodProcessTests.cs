@@ -8,7 +8,7 @@ using Serving.Tests.Support;
 
 namespace Serving.Tests.Cluster;
 
-/// <summary>What happens on the local cluster when a pod's program dies on its own.</summary>
+/// <summary>Behaviour of the local cluster when a pod's program exits.</summary>
 public sealed class PodProcessTests
 {
     private const string HelloHost = "hello.default.localhost";
@@ -35,7 +35,7 @@ public sealed class PodProcessTests
         Kill(program);
         await Eventually.HoldsAsync(() => ProgramOf(cluster.Host, "HelloWorld").Should().NotBe(program), TimeSpan.FromSeconds(1));
 
-        // The second that the new process has is what the test is about.
+        // The test is about the one second that the new process has.
         await Task.Delay(TimeSpan.FromSeconds(1));
         for (var request = 0; request < 50; request++)
         {
@@ -88,10 +88,10 @@ public sealed class PodProcessTests
         failed.Should().BeLessThanOrEqualTo(5);
     }
 
-    /// <summary>The one process of a program below the host.</summary>
+    /// <summary>The only process of a program among the host's descendants.</summary>
     private static int ProgramOf(HostProcess host, string program) => ProgramsOf(host, program).Should().ContainSingle().Which;
 
-    /// <summary>The processes of a program below the host.</summary>
+    /// <summary>The processes of a program among the host's descendants.</summary>
     private static int[] ProgramsOf(HostProcess host, string program)
         => [.. host.Descendants().Where(id => CommandOf(id).Contains(program, StringComparison.Ordinal))];
 

@@ -13,12 +13,12 @@ using Serving.Tests.Support;
 namespace Serving.Tests.Cluster;
 
 /// <summary>
-/// A cluster with Serving on it: the one that <c>SERVING_TEST_KUBECONFIG</c> names, else a local one of the test's own. Tests see no
-/// difference between the two but the processes of this machine, which only the local one has.
+/// A cluster with Serving: the one in <c>SERVING_TEST_KUBECONFIG</c>, else a local one for the test. For tests they differ
+/// only in the processes on this machine, which only the local one has.
 /// </summary>
 internal abstract class TestCluster : IAsyncDisposable
 {
-    /// <summary>Where the control plane is installed.</summary>
+    /// <summary>The namespace of the control plane.</summary>
     public const string SystemNamespace = "knative-serving";
 
     private const string KubeconfigVariable = "SERVING_TEST_KUBECONFIG";
@@ -28,9 +28,9 @@ internal abstract class TestCluster : IAsyncDisposable
 
     private readonly string images;
 
-    /// <param name="kubeconfig">The cluster, as its administrator.</param>
-    /// <param name="gateway">Where the gateway listens for clients outside.</param>
-    /// <param name="images">The registry and path before the names of the samples' images.</param>
+    /// <param name="kubeconfig">The kubeconfig of the cluster's administrator.</param>
+    /// <param name="gateway">The address of the gateway's external listener.</param>
+    /// <param name="images">The registry and path prefix of the samples' images.</param>
     protected TestCluster(string kubeconfig, Uri gateway, string images)
     {
         this.images = images.TrimEnd('/');
@@ -39,41 +39,41 @@ internal abstract class TestCluster : IAsyncDisposable
         Gateway = new HttpClient(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false }) { BaseAddress = gateway, Timeout = TimeSpan.FromSeconds(60) };
     }
 
-    /// <summary>The file by which kubectl finds the cluster, as its administrator.</summary>
+    /// <summary>The kubeconfig of the cluster's administrator.</summary>
     public string Kubeconfig { get; }
 
     /// <summary>The Kubernetes API as the cluster's administrator.</summary>
     public KubernetesClient Client { get; }
 
-    /// <summary>Talks to the gateway; each request names its host.</summary>
+    /// <summary>A client of the gateway; each request sets its Host.</summary>
     public HttpClient Gateway { get; }
 
-    /// <summary>The image of the sample that greets <c>$TARGET</c>.</summary>
+    /// <summary>The image of the hello world sample, which uses <c>$TARGET</c>.</summary>
     public string HelloImage => $"{images}/helloworld";
 
-    /// <summary>The image of the sample that takes <c>?sleep=MILLISECONDS</c>.</summary>
+    /// <summary>The image of the autoscale sample, which supports <c>?sleep=MILLISECONDS</c>.</summary>
     public string SleepImage => $"{images}/autoscale";
 
     /// <summary>The image of <c>Serving.TestPrograms</c>.</summary>
     public string ProgramImage => $"{images}/testprograms";
 
-    /// <summary>How a container of that image runs its program, as the command of a probe.</summary>
+    /// <summary>The command that runs its program in a container of that image, for exec probes.</summary>
     public virtual string ProgramCommand => "/app/Serving.TestPrograms";
 
     /// <summary>
-    /// Where programs of the cluster reach the gateway's listener for clients inside, as IP:PORT; null where the cluster's DNS leads them
-    /// there by the names of Services.
+    /// The IP:PORT of the gateway's internal listener for programs of the cluster; null where the cluster's DNS resolves the names of
+    /// Services to it.
     /// </summary>
-    /// <param name="https">Its listener for HTTPS.</param>
+    /// <param name="https">The address of its HTTPS listener.</param>
     public virtual Task<string?> InternalGatewayAsync(bool https = false) => Task.FromResult<string?>(null);
 
-    /// <summary>Connects to the gateway whatever host a request names.</summary>
+    /// <summary>Connects to the gateway regardless of the request's host.</summary>
     public SocketsHttpHandler HandlerOfGateway() => HandlerTo(Gateway.BaseAddress!);
 
-    /// <summary>Connects to the gateway's listener for HTTPS whatever host a request names.</summary>
+    /// <summary>Connects to the gateway's HTTPS listener regardless of the request's host.</summary>
     public SocketsHttpHandler HandlerOfHttpsGateway() => HandlerTo(HttpsGateway ?? throw new InvalidOperationException("the gateway of this cluster has no HTTPS"));
 
-    /// <summary>Where the gateway listens for HTTPS; null where it does not.</summary>
+    /// <summary>The address of the gateway's HTTPS listener; null without HTTPS.</summary>
     protected virtual Uri? HttpsGateway => null;
 
     private static SocketsHttpHandler HandlerTo(Uri gateway) => new()
@@ -96,16 +96,17 @@ internal abstract class TestCluster : IAsyncDisposable
         },
     };
 
-    /// <summary>The image of another version of the host, to upgrade to; null where only the cluster's user knows one.</summary>
+    /// <summary>The image of another version of the host, to upgrade to; null if none is configured.</summary>
     public virtual string? UpgradeImage => null;
 
-    /// <summary>The cluster to test: the one that is named, else a new local one.</summary>
+    /// <summary>Opens the cluster to test: the configured one, else a new local one.</summary>
     public static async Task<TestCluster> OpenAsync() => Named() ?? await LocalClusterHarness.StartAsync();
 
-    /// <summary>As <see cref="OpenAsync"/>, but the control plane is the installed Deployment on a local cluster too.</summary>
+    /// <summary>Like <see cref="OpenAsync"/>, but with the installed Deployment as the control plane on a local cluster too.</summary>
     public static async Task<TestCluster> OpenDeployedAsync() => Named() ?? await DeployedCluster.StartAsync("serving.yaml", DeployedCluster.WithShortDrainAndLeases);
 
-    /// <summary>As <see cref="OpenDeployedAsync"/>, and the gateway listens for HTTPS. Skips the test when a cluster is named, and not where its HTTPS is.</summary>
+    /// <summary>Like <see cref="OpenDeployedAsync"/>, with HTTPS at the gateway. Skips the test when a cluster is configured without its
+    /// HTTPS address.</summary>
     public static async Task<TestCluster> OpenWithHttpsAsync()
     {
         if (Named() is { } named)
@@ -129,14 +130,14 @@ internal abstract class TestCluster : IAsyncDisposable
             return null;
         }
 
-        // Said as a failure: a run that was to test a cluster must not pass without it.
+        // Fail instead of skip: a run that is meant to test a cluster must not pass without it.
         var gateway = Variable(GatewayVariable) ?? throw new InvalidOperationException($"{KubeconfigVariable} names a cluster; {GatewayVariable} must say where its gateway is, as http://10.0.0.1:80");
         var images = Variable(ImagesVariable) ?? throw new InvalidOperationException($"{KubeconfigVariable} names a cluster; {ImagesVariable} must say where its images are, as registry.example.com/samples");
         return new NamedCluster(kubeconfig, new Uri(gateway), Variable(HttpsGatewayVariable) is { } https ? new Uri(https) : null, images);
     }
 
-    /// <summary>Skips the test, saying why, when another cluster than the local one is being tested.</summary>
-    /// <param name="why">What the test needs that only the local cluster has.</param>
+    /// <summary>Skips the test with a reason when it does not run on the local cluster.</summary>
+    /// <param name="why">The feature of the local cluster that the test needs.</param>
     public static void NeedsLocalCluster(string why)
     {
         if (Variable(KubeconfigVariable) is not null)
@@ -145,7 +146,7 @@ internal abstract class TestCluster : IAsyncDisposable
         }
     }
 
-    /// <summary>Makes a namespace for a test.</summary>
+    /// <summary>Creates a namespace for a test.</summary>
     public virtual async Task<string> CreateNamespaceAsync()
     {
         var name = $"serving-test-{Guid.NewGuid().ToString("N")[..8]}";
@@ -153,7 +154,7 @@ internal abstract class TestCluster : IAsyncDisposable
         return name;
     }
 
-    /// <summary>Sets keys of a ConfigMap of the control plane, for as long as the cluster is being tested.</summary>
+    /// <summary>Sets keys of a ConfigMap of the control plane until the end of the test run.</summary>
     public virtual async Task ConfigureAsync(string map, params (string Key, string Value)[] settings)
     {
         var current = await Client.GetAsync(Resources.ConfigMaps, SystemNamespace, map, CancellationToken.None);
@@ -166,18 +167,18 @@ internal abstract class TestCluster : IAsyncDisposable
         await Client.UpdateAsync(Resources.ConfigMaps, current with { Data = data }, CancellationToken.None);
     }
 
-    /// <summary>Applies manifests in YAML as <c>kubectl apply --server-side</c> does.</summary>
+    /// <summary>Applies YAML manifests like <c>kubectl apply --server-side</c>.</summary>
     public Task ApplyAsync(string yaml)
         => new ManifestApplier(Client, new ResourceDiscovery(Client)).ApplyTextAsync("test", yaml, "serving-tests", CancellationToken.None);
 
-    /// <summary>The condition of a Service that says whether it is ready; null while it has none.</summary>
+    /// <summary>The Ready condition of a Service; null without one.</summary>
     public async Task<Condition?> ReadyOfAsync(string ns, string name)
         => (await Client.GetAsync(Resources.KnativeServices, ns, name, CancellationToken.None)).Status.Conditions.FirstOrDefault(condition => condition.Type == "Ready");
 
-    /// <summary>Waits until a Service is ready, and gives it.</summary>
+    /// <summary>Waits until a Service is ready, and returns it.</summary>
     public async Task<Service> WaitForReadyAsync(string ns, string name, TimeSpan? within = null)
     {
-        // Without an assertion for each look: most of what a test does is this, and assertions that fail are what would take most of the processor.
+        // Poll without assertions: tests spend most of their time here, and failing assertions would use most of the CPU.
         var (watch, limit) = (Stopwatch.StartNew(), within ?? TimeSpan.FromSeconds(90));
         while (!await IsReadyAsync(ns, name) && watch.Elapsed < limit)
         {
@@ -188,7 +189,7 @@ internal abstract class TestCluster : IAsyncDisposable
         return await Client.GetAsync(Resources.KnativeServices, ns, name, CancellationToken.None);
     }
 
-    /// <summary>Whether a Service is ready; false also when the API server cannot say.</summary>
+    /// <summary>Whether a Service is ready; also false when the API server is unavailable.</summary>
     private async Task<bool> IsReadyAsync(string ns, string name)
     {
         try
@@ -209,7 +210,7 @@ internal abstract class TestCluster : IAsyncDisposable
             ?? throw new InvalidOperationException("config-domain of the cluster names no default domain, so nothing can be called from outside");
     }
 
-    /// <summary>Sends a GET through the gateway to a host, as <c>curl -H "Host: …"</c> would.</summary>
+    /// <summary>Sends a GET through the gateway to a host, like <c>curl -H "Host: …"</c>.</summary>
     public async Task<(HttpStatusCode Status, string Body)> GetAsync(string host, string path = "/")
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, path) { Headers = { Host = host } };

@@ -12,10 +12,10 @@ internal static class Kubectl
         NUnit.Framework.Assume.That(found, "kubectl is not on the PATH");
     }
 
-    /// <summary>What a command says, on both streams.</summary>
-    /// <param name="kubeconfig">The cluster; its directory is kubectl's home.</param>
+    /// <summary>Runs a command and returns the output of both streams.</summary>
+    /// <param name="kubeconfig">The kubeconfig; its directory is kubectl's home.</param>
     /// <param name="arguments">The command line.</param>
-    /// <param name="input">What it reads.</param>
+    /// <param name="input">The standard input.</param>
     public static async Task<string> RunAsync(string kubeconfig, string arguments, string? input = null)
     {
         using var process = Process.Start(new ProcessStartInfo("kubectl", arguments)

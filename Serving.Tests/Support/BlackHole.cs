@@ -3,7 +3,7 @@ using System.Net.Sockets;
 
 namespace Serving.Tests.Support;
 
-/// <summary>An address on which no connection is ever established or refused, as that of a node that has lost its network: its queue is full.</summary>
+/// <summary>An address where connections are neither established nor refused, like that of a node without network: its accept queue is full.</summary>
 internal sealed class BlackHole : IDisposable
 {
     private readonly Socket _listener = new(SocketType.Stream, ProtocolType.Tcp);
@@ -17,7 +17,7 @@ internal sealed class BlackHole : IDisposable
 
     public IPEndPoint EndPoint => (IPEndPoint)_listener.LocalEndPoint!;
 
-    /// <summary>Fills the queue until a connection is not established any more.</summary>
+    /// <summary>Fills the queue until connections are no longer established.</summary>
     public static async Task<BlackHole> OpenAsync()
     {
         var hole = new BlackHole();

@@ -3,7 +3,7 @@ using System.Diagnostics.Metrics;
 
 namespace Serving.Tests.Support;
 
-/// <summary>What the meters of one name tell: the value of each series, as <c>name{attribute=value,…}</c>; counters are summed up.</summary>
+/// <summary>Collects the meters of one name: the value of each series, as <c>name{attribute=value,…}</c>; counters are summed.</summary>
 public sealed class CollectedMetrics : IDisposable
 {
     private readonly MeterListener listener = new();
@@ -23,7 +23,7 @@ public sealed class CollectedMetrics : IDisposable
         listener.Start();
     }
 
-    /// <summary>All series now.</summary>
+    /// <summary>The current values of all series.</summary>
     public IReadOnlyDictionary<string, double> Collect()
     {
         observed.Clear();

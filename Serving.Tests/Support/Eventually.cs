@@ -3,8 +3,8 @@ using System.Diagnostics;
 namespace Serving.Tests.Support;
 
 /// <summary>
-/// Polls an assertion until it holds or a deadline passes; then its last failure is the test's. Polls often at first and more seldom the longer it
-/// lasts: an assertion that fails is expensive, and what is waited for wants the processor too.
+/// Polls an assertion until it holds or a deadline passes; then its last failure fails the test. Polls less often the longer it
+/// takes: a failing assertion is expensive, and the awaited work needs the CPU too.
 /// </summary>
 public static class Eventually
 {
@@ -41,6 +41,6 @@ public static class Eventually
         }
     }
 
-    /// <summary>How long to wait before the next try: a tenth of what was waited so far, within bounds.</summary>
+    /// <summary>The delay before the next attempt: a tenth of the elapsed time, within bounds.</summary>
     internal static TimeSpan PauseAfter(TimeSpan elapsed) => TimeSpan.FromTicks(Math.Clamp(elapsed.Ticks / 10, Shortest.Ticks, Longest.Ticks));
 }

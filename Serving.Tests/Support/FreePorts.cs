@@ -3,13 +3,13 @@ using System.Net.Sockets;
 
 namespace Serving.Tests.Support;
 
-/// <summary>Ports that nobody listens on, to hand to another process. All of one call differ.</summary>
+/// <summary>Free ports for other processes. All ports of one call differ.</summary>
 internal static class FreePorts
 {
-    /// <summary>As many ports of an address.</summary>
+    /// <summary>Returns this number of free ports of an address.</summary>
     public static int[] Of(IPAddress address, int count)
     {
-        // Held together until all are known: one given back could be given out again.
+        // Hold all until the last is found: a released one could be returned again.
         var sockets = Enumerable.Range(0, count).Select(_ => new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp)).ToList();
         try
         {

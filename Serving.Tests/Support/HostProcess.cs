@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Serving.Tests.Support;
 
-/// <summary>The built <c>Serving.Host</c> as a process of its own, its output kept.</summary>
+/// <summary>The built <c>Serving.Host</c> as a separate process, with its output recorded.</summary>
 internal sealed class HostProcess : IAsyncDisposable
 {
     private readonly StringBuilder output = new();
@@ -18,7 +18,7 @@ internal sealed class HostProcess : IAsyncDisposable
         process.BeginErrorReadLine();
     }
 
-    /// <summary>The host's assembly, of the same build configuration as the tests.</summary>
+    /// <summary>The path of the host's assembly, of the same build configuration as the tests.</summary>
     public static string Assembly { get; } = Repository.PathOf(
         "Serving.Host",
         "bin",
@@ -26,7 +26,7 @@ internal sealed class HostProcess : IAsyncDisposable
         "net10.0",
         "Serving.Host.dll");
 
-    /// <summary>What it wrote so far, standard output and error together.</summary>
+    /// <summary>Its output so far, standard output and error combined.</summary>
     public string Output
     {
         get
@@ -47,7 +47,7 @@ internal sealed class HostProcess : IAsyncDisposable
     /// <summary>Starts the host.</summary>
     public static HostProcess Start(params string[] arguments) => StartIn(new Dictionary<string, string>(), arguments);
 
-    /// <summary>Starts it with variables added to its environment, as a pod's container has them.</summary>
+    /// <summary>Starts it with additional environment variables, such as those of a pod's container.</summary>
     public static HostProcess StartIn(IReadOnlyDictionary<string, string> environment, params string[] arguments)
     {
         var start = new ProcessStartInfo("dotnet", [Assembly, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Repository.Root };
@@ -59,7 +59,7 @@ internal sealed class HostProcess : IAsyncDisposable
         return new HostProcess(Process.Start(start)!);
     }
 
-    /// <summary>Waits until it ends, and gives its exit code.</summary>
+    /// <summary>Waits until it ends, and returns its exit code.</summary>
     public async Task<int> WaitForExitAsync(TimeSpan limit)
     {
         using var deadline = new CancellationTokenSource(limit);
@@ -67,10 +67,10 @@ internal sealed class HostProcess : IAsyncDisposable
         return process.ExitCode;
     }
 
-    /// <summary>Asks it to stop, as an init system would.</summary>
+    /// <summary>Stops it with SIGTERM, as an init system would.</summary>
     public Task TerminateAsync() => SignalAsync("TERM");
 
-    /// <summary>Sends it a signal, by name as <c>STOP</c>; nothing when it has ended.</summary>
+    /// <summary>Sends it a signal by name, such as <c>STOP</c>; does nothing when it has ended.</summary>
     public async Task SignalAsync(string name)
     {
         if (!process.HasExited)
@@ -80,10 +80,10 @@ internal sealed class HostProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>Kills it, and nothing else.</summary>
+    /// <summary>Kills it, but not its children.</summary>
     public void Kill() => process.Kill(entireProcessTree: false);
 
-    /// <summary>The processes below it, as <c>/proc</c> has them now.</summary>
+    /// <summary>Its current descendants, from <c>/proc</c>.</summary>
     public IReadOnlyList<int> Descendants()
     {
         var parents = new Dictionary<int, int>();
@@ -97,7 +97,7 @@ internal sealed class HostProcess : IAsyncDisposable
             }
             catch (IOException)
             {
-                // It ended while we looked.
+                // It ended meanwhile.
             }
         }
 

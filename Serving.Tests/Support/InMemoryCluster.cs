@@ -10,9 +10,9 @@ using Serving.Kubernetes;
 namespace Serving.Tests.Support;
 
 /// <summary>
-/// A Kubernetes API in memory for tests of reconcilers: client and informers over one store. It knows resourceVersions,
-/// conflicts, generations, the split between object and status, finalizers and patches, and it refuses what an API server
-/// refuses (<see cref="WriteRules"/>); nothing else happens by itself. Handlers of its informers run before a write returns.
+/// A Kubernetes API in memory for tests of reconcilers: client and informers over one store. It supports resourceVersions,
+/// conflicts, generations, the status subresource, finalizers and patches, and validates writes like an API server
+/// (<see cref="WriteRules"/>); nothing else happens by itself. Handlers of its informers run before a write returns.
 /// </summary>
 public sealed class InMemoryCluster : IKubernetesClient, IInformers
 {
@@ -28,7 +28,7 @@ public sealed class InMemoryCluster : IKubernetesClient, IInformers
     /// <param name="time">The clock of creation and deletion timestamps.</param>
     public InMemoryCluster(TimeProvider? time = null) => _time = time ?? TimeProvider.System;
 
-    /// <summary>What an informer looks like to the store.</summary>
+    /// <summary>The store's interface to informers.</summary>
     internal interface IObserver
     {
         ResourceType Type { get; }
@@ -38,7 +38,7 @@ public sealed class InMemoryCluster : IKubernetesClient, IInformers
     /// <summary>One write that reached the store: verb (<c>create</c>, <c>update</c>, <c>update-status</c>, <c>patch</c>, <c>delete</c>), plural and key.</summary>
     public sealed record Request(string Verb, string Plural, ObjectKey Key);
 
-    /// <summary>The writes since the start or the last <see cref="ForgetWrites"/>, refused ones too.</summary>
+    /// <summary>The writes since the start or the last <see cref="ForgetWrites"/>, including rejected ones.</summary>
     public IReadOnlyList<Request> Writes
     {
         get
@@ -59,7 +59,7 @@ public sealed class InMemoryCluster : IKubernetesClient, IInformers
         }
     }
 
-    /// <summary>Makes the next request (reads too: <c>get</c>, <c>list</c>) that meets <paramref name="when"/> fail.</summary>
+    /// <summary>Makes the next request (including reads: <c>get</c>, <c>list</c>) that matches <paramref name="when"/> fail.</summary>
     public void FailNext(Func<Request, bool> when, Exception error)
     {
         lock (_lock)
@@ -68,7 +68,7 @@ public sealed class InMemoryCluster : IKubernetesClient, IInformers
         }
     }
 
-    /// <summary>Stores an object as it is, status included, creating or replacing it; fills in uid, version and times that are missing.</summary>
+    /// <summary>Stores an object unchanged, including its status, creating or replacing it; sets missing uid, version and times.</summary>
     public T Put<T>(ResourceType<T> type, T value)
         where T : class, IKubernetesObject
     {
@@ -84,7 +84,7 @@ public sealed class InMemoryCluster : IKubernetesClient, IInformers
         }
     }
 
-    /// <summary>The object as stored, or null.</summary>
+    /// <summary>The stored object, or null.</summary>
     public T? Find<T>(ResourceType<T> type, string? ns, string name)
         where T : class, IKubernetesObject
     {
@@ -94,7 +94,7 @@ public sealed class InMemoryCluster : IKubernetesClient, IInformers
         }
     }
 
-    /// <summary>The objects as stored, ordered by namespace and name.</summary>
+    /// <summary>The stored objects, ordered by namespace and name.</summary>
     public IReadOnlyList<T> All<T>(ResourceType<T> type, string? ns = null)
         where T : class, IKubernetesObject
     {

@@ -3,7 +3,8 @@ using Serving.Kubernetes;
 
 namespace Serving.Tests.Support;
 
-/// <summary>The informer of an <see cref="InMemoryCluster"/>: always synced, as slim as a real one, its handlers run before a write returns.</summary>
+/// <summary>The informer of an <see cref="InMemoryCluster"/>: always synced, with the same cache transform as a real one; its handlers run
+/// before a write returns.</summary>
 internal sealed class InMemoryInformer<T>(ResourceType<T> type, string? ns, LabelMatcher selector) : IInformer<T>, InMemoryCluster.IObserver
     where T : class, IKubernetesObject
 {

@@ -3,10 +3,10 @@ using System.Text.Json.Nodes;
 
 namespace Serving.Tests.Support;
 
-/// <summary>The patches that <see cref="InMemoryCluster"/> understands.</summary>
+/// <summary>The patch types that <see cref="InMemoryCluster"/> supports.</summary>
 internal static class InMemoryPatches
 {
-    /// <summary>RFC 7386; used for strategic merge and apply too, so lists are replaced whole.</summary>
+    /// <summary>RFC 7386; also used for strategic merge and apply, so lists are replaced as a whole.</summary>
     public static JsonNode? Merge(JsonNode? target, JsonNode? patch)
     {
         if (patch is not JsonObject changes)

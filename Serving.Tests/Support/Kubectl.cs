@@ -3,12 +3,12 @@ using NUnit.Framework;
 
 namespace Serving.Tests.Support;
 
-/// <summary>The real kubectl, for tests that are about it or about files written for it.</summary>
+/// <summary>The real kubectl, for tests of kubectl compatibility and of manifests.</summary>
 internal static class Kubectl
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(90);
 
-    /// <summary>Skips the test, saying why, where kubectl is not installed.</summary>
+    /// <summary>Skips the test with a reason when kubectl is not installed.</summary>
     public static void Require()
     {
         if (!(Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder => File.Exists(Path.Combine(folder, "kubectl"))))
@@ -17,7 +17,7 @@ internal static class Kubectl
         }
     }
 
-    /// <summary>Runs kubectl, or a program that calls it, and gives its exit code and all it wrote.</summary>
+    /// <summary>Runs kubectl, or a program that calls it, and returns its exit code and output.</summary>
     public static async Task<(int Code, string Output)> RunAsync(string program, IReadOnlyList<string> arguments, string? kubeconfig = null)
     {
         var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Repository.Root };

@@ -5,21 +5,22 @@ using Microsoft.Extensions.Time.Testing;
 namespace Serving.Tests.Support;
 
 /// <summary>
-/// A clock that moves only when told (<see cref="FakeTimeProvider"/>), which also counts the timers that wait. Timers (and so
+/// A clock that only moves when it is advanced (<see cref="FakeTimeProvider"/>), which also counts the pending timers. Timers (and so
 /// <c>Task.Delay(…, time)</c>, <c>PeriodicTimer</c>, <c>CancellationTokenSource(delay, time)</c>) fire inside
 /// <see cref="FakeTimeProvider.Advance"/>, in order of their due time, on the caller's thread.
 /// </summary>
-/// <param name="start">The first moment; by default a round one in 2026.</param>
+/// <param name="start">The initial time; by default a round one in 2026.</param>
 public sealed class ManualTimeProvider(DateTimeOffset? start = null) : FakeTimeProvider(start ?? new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero))
 {
     private readonly ConcurrentDictionary<CountedTimer, bool> active = [];
 
-    /// <summary>Timers that are waiting.</summary>
+    /// <summary>The number of pending timers.</summary>
     public int ActiveTimers => active.Count;
 
     /// <summary>
-    /// Lets time pass in steps until <paramref name="enough"/>, at most <paramref name="most"/>. After each step the loops that it woke get real time to work and
-    /// wait again: as many timers wait as before, or a tenth of a second has passed because some are gone for good.
+    /// Advances time in steps until <paramref name="enough"/>, at most <paramref name="most"/>. After each step the woken loops get real
+    /// time to run and
+    /// wait again: until as many timers are pending as before, or a tenth of a second has passed because some have ended.
     /// </summary>
     public async Task PassAsync(TimeSpan most, Func<bool> enough, TimeSpan? step = null)
     {

@@ -5,13 +5,13 @@ using System.Text;
 
 namespace Serving.Tests.Support;
 
-/// <summary>A client that knows TLS up to 1.1. Written out by hand, since the machine's own TLS would not even ask.</summary>
+/// <summary>A client that supports TLS up to 1.1. Hand-written, because the machine's TLS library does not offer these versions.</summary>
 internal static class OldTlsClient
 {
-    /// <summary>The alert by which a server refuses the version: fatal, protocol_version.</summary>
+    /// <summary>The alert with which a server rejects the version: fatal, protocol_version.</summary>
     public static readonly byte[] VersionRefused = [2, 70];
 
-    /// <summary>Greets a server; returns the alert that it answers with, and nothing when it closes or goes on.</summary>
+    /// <summary>Sends a ClientHello; returns the alert of the server, or nothing when it closes or continues.</summary>
     public static async Task<byte[]> GreetAsync(IPEndPoint server, string serverName)
     {
         using var socket = new TcpClient();

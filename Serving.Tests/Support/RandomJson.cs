@@ -7,20 +7,21 @@ using Serving.Api.Core;
 
 namespace Serving.Tests.Support;
 
-/// <summary>Makes random documents of the API's types, from a seed: known fields with values of their type, unknown fields, nulls, empty collections, any characters.</summary>
+/// <summary>Generates random documents of the API's types from a seed: known fields with values of their type, unknown fields, nulls,
+/// empty collections, any characters.</summary>
 internal sealed class RandomJson(int seed)
 {
     private const int MaxDepth = 14;
     private static readonly string[] Characters = ["a", "Z", "0", "-", "/", "~", "\"", "\\", "\n", "\u0000", "\u2028", "é", "ש", "漢", "😀", "<", "&", "+"];
     private readonly Random random = new(seed);
 
-    /// <summary>A document of a type; every field of it may be there, null or absent.</summary>
+    /// <summary>A document of a type; every field may be present, null or absent.</summary>
     public JsonObject Document(Type type, int depth = 0)
     {
         var document = new JsonObject();
         foreach (var property in ApiJson.Default.Options.GetTypeInfo(type).Properties)
         {
-            // A number that cannot be absent is written as 0, so it is always there.
+            // A non-nullable number is written as 0, so it is always present.
             var isRequired = property.PropertyType.IsValueType && Nullable.GetUnderlyingType(property.PropertyType) is null && property.PropertyType != typeof(JsonElement);
             if (property.IsExtensionData || property.Set is null || (!isRequired && random.Next(3) == 0))
             {

@@ -3,12 +3,12 @@ using Microsoft.Extensions.Logging;
 
 namespace Serving.Tests.Support;
 
-/// <summary>Keeps every line that is logged, at every level, with the whole of its exception.</summary>
+/// <summary>Records every log line, at every level, with its full exception.</summary>
 internal sealed class RecordingLogs : ILoggerFactory
 {
     private readonly ConcurrentQueue<string> lines = new();
 
-    /// <summary>All that was logged so far.</summary>
+    /// <summary>All lines logged so far.</summary>
     public string Text => string.Join('\n', lines);
 
     public ILogger CreateLogger(string categoryName) => new Recorder(categoryName, lines);
@@ -17,7 +17,7 @@ internal sealed class RecordingLogs : ILoggerFactory
 
     public void Dispose()
     {
-        // What was recorded is read after the run.
+        // The records are read after the run.
     }
 
     private sealed class Recorder(string category, ConcurrentQueue<string> lines) : ILogger

@@ -1,6 +1,6 @@
 namespace Serving.Tests.Support;
 
-/// <summary>Finds files of the repository from wherever the tests run.</summary>
+/// <summary>Finds files of the repository, independent of the working directory.</summary>
 internal static class Repository
 {
     /// <summary>The folder that holds <c>serving.sln</c>.</summary>

@@ -4,7 +4,7 @@ using System.Net.Sockets;
 
 namespace Serving.Tests.Support;
 
-/// <summary>Passes TCP connections on to another port of 127.0.0.1, until it is cut: then connections break and new ones are refused.</summary>
+/// <summary>Forwards TCP connections to another port of 127.0.0.1, until it is cut: then connections break and new ones are refused.</summary>
 internal sealed class TcpProxy : IAsyncDisposable
 {
     private readonly int target;
@@ -12,7 +12,7 @@ internal sealed class TcpProxy : IAsyncDisposable
     private CancellationTokenSource stop = new();
     private Task accepting;
 
-    /// <param name="target">The port to pass connections on to.</param>
+    /// <param name="target">The port to forward to.</param>
     public TcpProxy(int target)
     {
         this.target = target;
@@ -20,10 +20,10 @@ internal sealed class TcpProxy : IAsyncDisposable
         accepting = Listen();
     }
 
-    /// <summary>Where it listens, on 127.0.0.1.</summary>
+    /// <summary>Its port, on 127.0.0.1.</summary>
     public int Port { get; }
 
-    /// <summary>Breaks every connection and takes no more.</summary>
+    /// <summary>Breaks every connection and refuses new ones.</summary>
     public async Task CutAsync()
     {
         await stop.CancelAsync();
@@ -34,7 +34,7 @@ internal sealed class TcpProxy : IAsyncDisposable
         }
     }
 
-    /// <summary>Takes connections again.</summary>
+    /// <summary>Accepts connections again.</summary>
     public void Mend()
     {
         stop.Dispose();
@@ -88,7 +88,7 @@ internal sealed class TcpProxy : IAsyncDisposable
         }
         catch (Exception gone) when (gone is SocketException or OperationCanceledException or ObjectDisposedException)
         {
-            // The other side is away, as it would be without us.
+            // The target is unreachable, as it would be without the proxy.
         }
         finally
         {
@@ -114,7 +114,7 @@ internal sealed class TcpProxy : IAsyncDisposable
         }
         catch (Exception gone) when (gone is SocketException or OperationCanceledException or ObjectDisposedException)
         {
-            // Either side has gone; the connection ends.
+            // Either side has closed; close the connection.
         }
     }
 }

@@ -6,7 +6,7 @@ using Serving.Api.Core;
 
 namespace Serving.Tests.Support;
 
-/// <summary>A certificate authority of a test, and what it issues.</summary>
+/// <summary>A CA for tests, and the certificates that it issues.</summary>
 internal sealed class TestAuthority : IDisposable
 {
     private readonly X509Certificate2 certificate;
@@ -21,10 +21,10 @@ internal sealed class TestAuthority : IDisposable
         certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddDays(1));
     }
 
-    /// <summary>Its own certificate.</summary>
+    /// <summary>The CA certificate.</summary>
     public string Pem => certificate.ExportCertificatePem();
 
-    /// <summary>Whom a client must trust.</summary>
+    /// <summary>The CA certificate in PEM, for clients to trust.</summary>
     public X509Certificate2Collection Roots => [X509Certificate2.CreateFromPem(Pem)];
 
     /// <summary>A certificate for these names, as PEM, with its key.</summary>
@@ -43,7 +43,7 @@ internal sealed class TestAuthority : IDisposable
         return (issued.ExportCertificatePem(), key.ExportPkcs8PrivateKeyPem());
     }
 
-    /// <summary>The same, ready to serve with.</summary>
+    /// <summary>The same as a certificate with its key, for servers.</summary>
     public SslStreamCertificateContext Serve(params string[] names)
     {
         var (pem, key) = Issue(names);

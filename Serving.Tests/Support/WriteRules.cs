@@ -11,8 +11,8 @@ using Serving.LocalCluster.ApiServer.Schemas;
 namespace Serving.Tests.Support;
 
 /// <summary>
-/// What an API server refuses to store: a custom resource by its generated schema, a built-in kind by the rules of the embedded API server.
-/// What was wrong with the object before, as with one that a test put there unfinished, is not held against a change of it.
+/// Validates writes like an API server: a custom resource by its generated schema, a built-in kind by the rules of the embedded API server.
+/// Errors that the stored object already had, such as an incomplete one of a test, do not make an update fail.
 /// </summary>
 internal static class WriteRules
 {
@@ -23,10 +23,10 @@ internal static class WriteRules
     private static readonly Lazy<Dictionary<(string Group, string Version, string Plural), ResourceInfo>> BuiltIn =
         new(() => BuiltInKinds.Load().ToDictionary(kind => (kind.Group, kind.Version, kind.Plural)));
 
-    /// <summary>Throws, as the client would, when an API server would refuse the document.</summary>
+    /// <summary>Throws, as the client would, when an API server would reject the document.</summary>
     /// <param name="type">Its kind.</param>
-    /// <param name="document">As it would be stored.</param>
-    /// <param name="old">As it is stored; null when it is being created.</param>
+    /// <param name="document">The new object.</param>
+    /// <param name="old">The stored object; null for a create.</param>
     public static void Check(ResourceType type, JsonObject document, JsonObject? old)
     {
         var problems = Problems(type, document, old);
@@ -60,7 +60,7 @@ internal static class WriteRules
         }
         else if (BuiltIn.Value.TryGetValue((type.Group, type.Version, type.Plural), out var kind))
         {
-            // What is stored was defaulted when it was written; what a test put there was not.
+            // Stored objects were defaulted when they were written; those that a test put in directly were not.
             var before = (JsonObject?)old?.DeepClone();
             if (before is not null) BodyDecoder.Default(kind, before);
             BodyDecoder.Default(kind, document);

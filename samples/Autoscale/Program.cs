@@ -4,8 +4,8 @@ using System.Text;
 using Microsoft.AspNetCore.Http;
 using Samples;
 
-// Gives an autoscaler something to do: ?sleep=MILLISECONDS waits, ?prime=N computes, ?bloat=MEBIBYTES allocates, and
-// ?concurrency tells how many requests this instance is answering. They may be combined and run side by side.
+// Load for an autoscaler: ?sleep=MILLISECONDS waits, ?prime=N computes, ?bloat=MEBIBYTES allocates, and
+// ?concurrency returns the number of requests in flight in this instance. They can be combined and run in parallel.
 const int maxSleep = 600_000;
 const int maxPrime = 50_000_000;
 const int maxBloat = 4096;
@@ -47,7 +47,7 @@ static async Task AnswerAsync(HttpContext context, int concurrency)
     await WriteAsync(context, text.Length > 0 ? text : "Ask for ?sleep=MILLISECONDS, ?prime=N, ?bloat=MEBIBYTES or ?concurrency.\n");
 }
 
-// Absent is 0; anything but a number within bounds is refused.
+// Absent is 0; anything except a number within bounds is rejected.
 static bool TryRead(string? text, int most, out int value)
 {
     value = 0;
@@ -84,7 +84,7 @@ static string LargestPrime(int below)
     return $"There is no prime up to {below}.\n";
 }
 
-// Touches every page, so that the memory is really taken.
+// Touches every page, so that the memory is really used.
 static string Bloat(int mebibytes)
 {
     var blocks = new List<byte[]>(mebibytes);

@@ -15,14 +15,14 @@ using Microsoft.Extensions.Options;
 namespace Samples;
 
 /// <summary>
-/// A bare Kestrel, without the host, its container and its configuration: a function that is scaled from zero answers its
-/// first request sooner for everything that is not there. Speaks HTTP/1.1 and HTTP/2 without TLS on one port.
+/// A bare Kestrel, without generic host, service container and configuration: every omitted part shortens the first
+/// response of a function that scales from zero. Serves HTTP/1.1 and HTTP/2 without TLS on one port.
 /// </summary>
 internal sealed class SampleServer(Func<HttpContext, Task> handler) : IHttpApplication<HttpContext>
 {
     /// <summary>
-    /// Serves on <c>PORT</c> (8080 unless set) until SIGTERM or Ctrl-C, then answers what is in flight and returns. Listens on every
-    /// address, unless <c>LISTEN_ADDRESS</c> names one: a local cluster asks for loopback.
+    /// Serves on <c>PORT</c> (8080 unless set) until SIGTERM or Ctrl-C, then completes the requests in flight and returns. Listens on all
+    /// addresses, unless <c>LISTEN_ADDRESS</c> is set: a local cluster sets it to a loopback address.
     /// </summary>
     public static async Task RunAsync(Func<HttpContext, Task> handler)
     {
@@ -65,8 +65,8 @@ internal sealed class SampleServer(Func<HttpContext, Task> handler) : IHttpAppli
     {
         var options = new KestrelServerOptions { ApplicationServices = NoServices.Instance, AddServerHeader = false };
 
-        // Without TLS Kestrel tells HTTP/1.1 and HTTP/2 apart by endpoint only. So an endpoint that nobody connects to has
-        // the HTTP/2 pipeline, and connections of the real one are led there when they open with its preface.
+        // Without TLS, Kestrel supports only one protocol per endpoint. So an unused endpoint has
+        // the HTTP/2 pipeline, and connections of the real endpoint are passed to it when they start with the HTTP/2 preface.
         ConnectionDelegate? http2 = null;
         options.Listen(new UnixDomainSocketEndPoint($"\0http2/{Environment.ProcessId}"), endpoint =>
         {

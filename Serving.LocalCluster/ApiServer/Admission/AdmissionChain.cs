@@ -9,18 +9,18 @@ using Serving.LocalCluster.ApiServer.Storage;
 
 namespace Serving.LocalCluster.ApiServer.Admission;
 
-/// <summary>Asks the webhooks that are configured: those that change objects one after the other, then those that only judge, at once.</summary>
+/// <summary>Calls the configured webhooks: the mutating ones one after the other, then the validating ones in parallel.</summary>
 internal sealed class AdmissionChain(ObjectStore store, ResourceRegistry registry, WebhookClient client, ILogger<AdmissionChain> logger)
 {
     private const string Group = "admissionregistration.k8s.io";
 
-    /// <summary>Where the control plane is, whose own webhook is reached by a Service.</summary>
+    /// <summary>The namespace of the control plane and its webhook Service.</summary>
     private const string SystemNamespace = "knative-serving";
 
-    // Every write asks for the configurations: they are parsed once a revision.
+    // Every write needs the configurations: they are parsed once per revision.
     private readonly ConditionalWeakTable<StoredObject, List<JsonObject>> _parsed = [];
 
-    /// <summary>Lets mutating webhooks change an object; the result, shaped and defaulted anew when one did.</summary>
+    /// <summary>Runs the mutating webhooks; returns the object, pruned and defaulted again if one changed it.</summary>
     public async Task<JsonObject> MutateAsync(AdmissionOperation operation, ResourceRequest request, JsonObject document, JsonObject? old)
     {
         var webhooks = Configured("mutatingwebhookconfigurations", request);
@@ -36,7 +36,7 @@ internal sealed class AdmissionChain(ObjectStore store, ResourceRegistry registr
             changedBy[webhook] = hasChanged;
         }
 
-        // A webhook that wants it is asked once more when a later one has changed the object.
+        // reinvocationPolicy IfNeeded: the webhook is called again when a later one has changed the object.
         for (var i = 0; i < webhooks.Count; i++)
         {
             if (webhooks[i].String("reinvocationPolicy") == "IfNeeded" && webhooks.Skip(i + 1).Any(later => changedBy[later]))
@@ -46,12 +46,12 @@ internal sealed class AdmissionChain(ObjectStore store, ResourceRegistry registr
         return current;
     }
 
-    /// <summary>Lets validating webhooks judge a request.</summary>
-    /// <param name="operation">What is done.</param>
+    /// <summary>Runs the validating webhooks.</summary>
+    /// <param name="operation">The operation.</param>
     /// <param name="request">The request.</param>
-    /// <param name="document">The object as it would be; null for a delete.</param>
-    /// <param name="old">The object as it is; null for a create.</param>
-    /// <exception cref="ApiException">A webhook refuses it.</exception>
+    /// <param name="document">The new object; null for a delete.</param>
+    /// <param name="old">The stored object; null for a create.</param>
+    /// <exception cref="ApiException">A webhook rejects the request.</exception>
     public async Task ValidateAsync(AdmissionOperation operation, ResourceRequest request, JsonObject? document, JsonObject? old)
     {
         if (operation == AdmissionOperation.Delete)
@@ -65,7 +65,7 @@ internal sealed class AdmissionChain(ObjectStore store, ResourceRegistry registr
             await Task.WhenAll(webhooks.Select(w => AskAsync(w, operation, request, document, old))).ConfigureAwait(false);
     }
 
-    // Webhooks are not asked about webhooks: a broken one could not be corrected. Nor about what a start writes before its webhook can answer.
+    // No webhooks for webhook configurations: a broken one could not be fixed. Nor for writes of a start, before its webhook is up.
     private List<JsonObject> Configured(string resource, ResourceRequest request)
     {
         if (request.Caller.SkipsWebhooks || (request.Resource.Group == Group && request.Resource.Custom is null) || LeadsToControlPlane(request))
@@ -76,7 +76,7 @@ internal sealed class AdmissionChain(ObjectStore store, ResourceRegistry registr
         return webhooks;
     }
 
-    // What tells the way to the control plane, and which process leads it: a webhook of somebody else that is broken would keep it from starting for ever.
+    // No webhooks for the endpoints and Leases of the control plane: a broken third-party webhook would block its start forever.
     private static bool LeadsToControlPlane(ResourceRequest request) => request.Namespace == SystemNamespace
         && request.Resource.Custom is null
         && (request.Resource.Plural is "endpoints" or "endpointslices" or "leases" || (request.Resource.Plural == "pods" && request.Subresource == "status"));
@@ -102,7 +102,7 @@ internal sealed class AdmissionChain(ObjectStore store, ResourceRegistry registr
         }
     }
 
-    // The webhook's answer, or null when it was not asked or its failure is ignored.
+    // The webhook's response, or null when it was not called or its failure is ignored.
     private async Task<JsonObject?> AskAsync(JsonObject webhook, AdmissionOperation operation, ResourceRequest request, JsonObject? document, JsonObject? old)
     {
         var seen = WebhookRules.Match(webhook, request, operation, document, old, store, registry);

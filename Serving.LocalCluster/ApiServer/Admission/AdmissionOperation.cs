@@ -1,6 +1,6 @@
 namespace Serving.LocalCluster.ApiServer.Admission;
 
-/// <summary>What is being done to an object, in the words of admission.</summary>
+/// <summary>The operation of an admission request.</summary>
 internal enum AdmissionOperation
 {
     Create,

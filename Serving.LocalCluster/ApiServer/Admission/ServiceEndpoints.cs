@@ -5,10 +5,10 @@ using Serving.LocalCluster.ApiServer.Storage;
 
 namespace Serving.LocalCluster.ApiServer.Admission;
 
-/// <summary>Finds the address behind a Service: one of its ready endpoints.</summary>
+/// <summary>Resolves a Service to its ready endpoints.</summary>
 internal static class ServiceEndpoints
 {
-    /// <summary>Takes apart <c>NAME.NAMESPACE.svc</c>.</summary>
+    /// <summary>Parses <c>NAME.NAMESPACE.svc</c>.</summary>
     public static bool IsServiceName(string host, out string ns, out string name)
     {
         var parts = host.Split('.');
@@ -16,8 +16,8 @@ internal static class ServiceEndpoints
         return name.Length > 0;
     }
 
-    /// <summary>The addresses that serve a Service's port, in no particular order.</summary>
-    /// <exception cref="HttpRequestException">There is no such Service or port, or nothing is ready behind it.</exception>
+    /// <summary>The ready addresses for a Service's port, in no particular order.</summary>
+    /// <exception cref="HttpRequestException">The Service or port does not exist, or has no ready endpoints.</exception>
     public static IPEndPoint[] Resolve(ObjectStore store, string ns, string name, int port)
     {
         var service = store.Get("", "services", ns, name)?.Document() ?? throw new HttpRequestException($"service \"{name}\" not found");

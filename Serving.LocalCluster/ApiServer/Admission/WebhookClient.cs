@@ -13,8 +13,8 @@ using Serving.LocalCluster.ApiServer.Storage;
 namespace Serving.LocalCluster.ApiServer.Admission;
 
 /// <summary>
-/// Calls webhooks over TLS, on connections kept per authority and endpoint. A webhook named by its Service is called at one of the Service's ready endpoints,
-/// under the Service's name.
+/// Calls webhooks over TLS, with connections pooled per CA bundle and endpoint. A webhook with a Service is called at one of the Service's ready
+/// endpoints, with the Service's name as the TLS server name.
 /// </summary>
 internal sealed class WebhookClient : IDisposable
 {
@@ -33,10 +33,10 @@ internal sealed class WebhookClient : IDisposable
     }
 
     /// <summary>
-    /// Sends a review and returns the webhook's answer. An endpoint that does not answer is no reason to refuse a write while another
-    /// may: a review changes nothing, so it is sent again, each try getting its share of the time that is left.
+    /// Sends a review and returns the webhook's response. If an endpoint does not respond, the review is sent to another one, which is safe because a
+    /// review changes nothing; each attempt gets a share of the remaining time.
     /// </summary>
-    /// <exception cref="HttpRequestException">The webhook cannot be reached, or does not answer as it should.</exception>
+    /// <exception cref="HttpRequestException">The webhook is unreachable, or its response is invalid.</exception>
     public async Task<JsonObject> CallAsync(JsonObject clientConfig, JsonObject review, TimeSpan timeout, CancellationToken cancellation)
     {
         var url = UrlOf(clientConfig, timeout);
@@ -106,7 +106,7 @@ internal sealed class WebhookClient : IDisposable
         content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
         using var message = new HttpRequestMessage(HttpMethod.Post, url) { Content = content, Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionOrLower };
         message.Headers.Accept.ParseAdd("application/json");
-        // Each renewed certificate and each new address leaves a client behind; requests in flight keep theirs alive.
+        // Each renewed certificate and each new address leaves an unused client; requests in flight keep theirs alive.
         if (_clients.Count >= MostClients)
             _clients.Clear();
         using var response = await _clients.GetOrAdd(target, Client).SendAsync(message, cancellation).ConfigureAwait(false);
@@ -123,7 +123,7 @@ internal sealed class WebhookClient : IDisposable
         }
     }
 
-    /// <summary>Where a webhook may be called; null stands for its name's address.</summary>
+    /// <summary>The endpoints of a webhook; null means that its host name is resolved.</summary>
     private IPEndPoint?[] EndpointsOf(Uri url)
     {
         if (ServiceEndpoints.IsServiceName(url.Host, out var ns, out var name))
@@ -134,13 +134,13 @@ internal sealed class WebhookClient : IDisposable
     private bool IsAvoided(IPEndPoint? endpoint)
         => endpoint is not null && _avoided.TryGetValue(endpoint.ToString(), out var since) && Stopwatch.GetElapsedTime(since) < AvoidFor;
 
-    /// <summary>Does without an endpoint for a while, and without the connections to it: one that hangs would hang for the next review too.</summary>
+    /// <summary>Avoids an endpoint for a while and drops its connections: a hanging one would also hang for the next review.</summary>
     private void Avoid(Target target)
     {
         if (target.Endpoint is { } endpoint)
             _avoided[endpoint.ToString()] = Stopwatch.GetTimestamp();
 
-        // Not disposed, since another review may be under way on it; its connections end when they have been idle.
+        // Not disposed, because another review may be using it; its connections close when idle.
         _clients.TryRemove(target, out _);
     }
 
@@ -177,7 +177,7 @@ internal sealed class WebhookClient : IDisposable
         chain.ChainPolicy.CustomTrustStore.AddRange(roots);
         chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
         chain.ChainPolicy.DisableCertificateDownloads = true;
-        // A bundle may name the serving certificate itself, or an authority between.
+        // A bundle may contain the serving certificate itself, or an intermediate CA.
         chain.ChainPolicy.VerificationFlags = X509VerificationFlags.AllowUnknownCertificateAuthority;
         return chain.Build(presented) && chain.ChainElements.Any(e => roots.Any(r => r.RawDataMemory.Span.SequenceEqual(e.Certificate.RawDataMemory.Span)));
     }
@@ -197,6 +197,6 @@ internal sealed class WebhookClient : IDisposable
         }
     }
 
-    /// <summary>Where to, trusting whom; without an endpoint the name is looked up.</summary>
+    /// <summary>The target and its CA bundle; without an endpoint the host name is resolved.</summary>
     private sealed record Target(string Bundle, IPEndPoint? Endpoint);
 }

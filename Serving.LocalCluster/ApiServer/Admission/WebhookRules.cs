@@ -5,10 +5,10 @@ using Serving.LocalCluster.ApiServer.Storage;
 
 namespace Serving.LocalCluster.ApiServer.Admission;
 
-/// <summary>Whether a webhook wants to hear of a request.</summary>
+/// <summary>Matches requests against the rules of a webhook.</summary>
 internal static class WebhookRules
 {
-    /// <summary>The version of the resource the webhook wants to see the object in; null when it does not want to see it.</summary>
+    /// <summary>The resource version in which the webhook gets the object; null when its rules do not match.</summary>
     public static ResourceInfo? Match(
         JsonObject webhook, ResourceRequest request, AdmissionOperation operation, JsonObject? document, JsonObject? old, ObjectStore store, ResourceRegistry registry)
     {

@@ -4,21 +4,22 @@ using Serving.LocalCluster.ApiServer.Rest;
 namespace Serving.LocalCluster.ApiServer.Apply;
 
 /// <summary>
-/// A set of field paths as a tree, in the steps of FieldsV1: <c>f:name</c> a field, <c>k:{…}</c> a list item by its keys, <c>v:…</c> an item of a
+/// A set of field paths as a tree, with the path elements of FieldsV1: <c>f:name</c> a field, <c>k:{…}</c> a list item by its keys,
+/// <c>v:…</c> an item of a
 /// set.
 /// </summary>
 internal sealed class FieldSet
 {
     private readonly SortedDictionary<string, FieldSet> _children = new(StringComparer.Ordinal);
 
-    /// <summary>Whether the path to here is in the set itself.</summary>
+    /// <summary>Whether the path to this node is a member of the set.</summary>
     public bool IsMember { get; set; }
 
     public IReadOnlyDictionary<string, FieldSet> Children => _children;
 
     public bool IsEmpty => !IsMember && _children.Count == 0;
 
-    /// <summary>The node under a step, made when it is missing.</summary>
+    /// <summary>The node under a path element, created if it does not exist.</summary>
     public FieldSet Child(string step)
     {
         if (!_children.TryGetValue(step, out var child))
@@ -102,7 +103,7 @@ internal sealed class FieldSet
         return set;
     }
 
-    // As in messages: .spec.containers[name="x"].image
+    // The format of messages: .spec.containers[name="x"].image
     private static string Show(string step) => step[..2] switch
     {
         "f:" => $".{step[2..]}",

@@ -6,11 +6,11 @@ namespace Serving.LocalCluster.ApiServer.Apply;
 /// <summary>One manager of fields.</summary>
 internal sealed record ManagerEntry(string Manager, string Operation, string ApiVersion, string Subresource, string? Time, FieldSet Fields)
 {
-    /// <summary>Whether both stand for the same manager doing the same thing.</summary>
+    /// <summary>Whether both have the same manager and operation.</summary>
     public bool IsSame(string manager, string operation, string subresource) =>
         Manager == manager && Operation == operation && Subresource == subresource;
 
-    /// <summary>As in messages.</summary>
+    /// <summary>The format of messages.</summary>
     public string Show()
     {
         var text = $"\"{Manager}\"";
@@ -60,8 +60,9 @@ internal static class ManagedFields
     }
 
     /// <summary>
-    /// Gives entries of <paramref name="document"/> the times they have in <paramref name="old"/> when nothing but such times differs: an apply whose
-    /// values are normalized on their way (<c>1000m</c>, <c>stringData</c>) or that gives what others own again changes nothing, and is no write.
+    /// Copies the times of entries from <paramref name="old"/> to <paramref name="document"/> if only such times differ: an apply whose
+    /// values are normalized (<c>1000m</c>, <c>stringData</c>), or that sets fields of other managers to the same values, changes nothing and
+    /// is not written.
     /// </summary>
     public static void KeepTimes(JsonObject old, JsonObject document)
     {
@@ -81,7 +82,7 @@ internal static class ManagedFields
         return copy;
     }
 
-    /// <summary>Takes out the fields nobody owns: what names the object and what the server sets.</summary>
+    /// <summary>Removes the fields without an owner: those that identify the object and those that the server sets.</summary>
     public static void Strip(FieldSet set)
     {
         set.Remove("f:apiVersion");

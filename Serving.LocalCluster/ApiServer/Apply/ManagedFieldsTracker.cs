@@ -4,8 +4,8 @@ using Serving.LocalCluster.ApiServer.Rest;
 namespace Serving.LocalCluster.ApiServer.Apply;
 
 /// <summary>
-/// Keeps track of who owns which fields on writes other than apply. Only objects that have been applied are tracked: what was there before the
-/// first apply belongs to <c>before-first-apply</c>.
+/// Tracks field ownership on writes other than apply. Only objects that have been applied are tracked: fields from before the
+/// first apply belong to <c>before-first-apply</c>.
 /// </summary>
 internal static class ManagedFieldsTracker
 {
@@ -14,7 +14,7 @@ internal static class ManagedFieldsTracker
         if (request.HasTrackedFields)
             return;
         var metadata = MetadataRules.Metadata(document);
-        // An empty list is how a client asks to begin anew.
+        // A client resets the tracking with an empty list.
         var resets = metadata["managedFields"] is JsonArray list && (list.Count == 0 || (list.Count == 1 && list[0] is JsonObject { Count: 0 }));
         if (old is null || resets || old.At("metadata", "managedFields") is null)
         {

@@ -4,7 +4,7 @@ using Serving.LocalCluster.ApiServer.Schemas;
 
 namespace Serving.LocalCluster.ApiServer.Apply;
 
-/// <summary>Sees objects as sets of fields, by their schema: which fields there are, which differ, what merging and removing them does.</summary>
+/// <summary>Treats objects as sets of fields, based on their schema: listing, comparing, merging and removing fields.</summary>
 internal static class ObjectFields
 {
     private static readonly Schema s_untyped = new() { Type = SchemaType.Any, PreservesUnknown = true };
@@ -38,7 +38,7 @@ internal static class ObjectFields
         }
     }
 
-    /// <summary>The fields of <paramref name="after"/> that are not in <paramref name="before"/> or have another value there.</summary>
+    /// <summary>The fields of <paramref name="after"/> that are missing in <paramref name="before"/> or have another value there.</summary>
     public static void Changed(Schema schema, JsonNode? before, JsonNode? after, FieldSet set, bool isRoot = false)
     {
         if (JsonNode.DeepEquals(before, after))
@@ -80,7 +80,7 @@ internal static class ObjectFields
         }
     }
 
-    /// <summary>Drops the paths that are no longer in an object.</summary>
+    /// <summary>Removes the paths that are no longer in an object.</summary>
     public static void Retain(FieldSet set, FieldSet existing)
     {
         foreach (var step in set.Children.Keys.ToList())
@@ -91,7 +91,7 @@ internal static class ObjectFields
                 continue;
             }
 
-            // A leaf that became a branch, or the other way round, is still there.
+            // A leaf that became a branch, or the reverse, still exists.
             if (there.Children.Count > 0)
                 Retain(set.Child(step), there);
             if (set.Child(step).IsEmpty)
@@ -99,7 +99,7 @@ internal static class ObjectFields
         }
     }
 
-    /// <summary>Merges what was applied into an object, which is changed.</summary>
+    /// <summary>Merges an applied configuration into an object, in place.</summary>
     public static void Merge(Schema schema, JsonObject live, JsonObject applied, bool isRoot)
     {
         foreach (var (name, value) in applied)
@@ -114,7 +114,7 @@ internal static class ObjectFields
         }
     }
 
-    /// <summary>Removes paths from an object, which is changed; what others own below stays.</summary>
+    /// <summary>Removes paths from an object, in place; fields below them that other managers own are kept.</summary>
     public static void Remove(Schema schema, JsonNode? node, FieldSet paths, bool isRoot)
     {
         switch (node)

@@ -3,17 +3,18 @@ using Serving.LocalCluster.ApiServer.Rest;
 
 namespace Serving.LocalCluster.ApiServer.Apply;
 
-/// <summary>Server-side apply: merges what a manager wants, takes away what it no longer wants, and refuses to take what is another's.</summary>
+/// <summary>Server-side apply: merges a manager's configuration, removes fields that it no longer contains, and reports conflicts with
+/// other managers.</summary>
 internal static class ServerSideApply
 {
     private const string LastApplied = "kubectl.kubernetes.io/last-applied-configuration";
 
-    /// <summary>The object with the configuration applied and its managers brought up to date.</summary>
-    /// <param name="request">Names the manager and whether it may take fields from others.</param>
-    /// <param name="live">The object as it is; the caller's own copy.</param>
-    /// <param name="config">What is applied.</param>
-    /// <param name="time">For the manager's entry.</param>
-    /// <param name="isNew">Whether the object does not exist yet.</param>
+    /// <summary>Returns the object with the configuration applied and its managers updated.</summary>
+    /// <param name="request">The request, with the field manager and whether to force conflicts.</param>
+    /// <param name="live">The stored object; the caller's own copy.</param>
+    /// <param name="config">The applied configuration.</param>
+    /// <param name="time">The time for the manager's entry.</param>
+    /// <param name="isNew">Whether the object is created by this apply.</param>
     /// <exception cref="ApiException">409: other managers own fields that would change.</exception>
     public static JsonObject Apply(ResourceRequest request, JsonObject live, JsonObject config, TimeProvider time, bool isNew)
     {
@@ -45,7 +46,7 @@ internal static class ServerSideApply
         ObjectFields.Collect(schema, merged, existing, isRoot: true);
         foreach (var other in others)
             ObjectFields.Retain(other.Fields, existing);
-        // An apply that changes nothing leaves its time alone, so that nothing is written.
+        // An apply without changes keeps its time, so that nothing is written.
         var isUnchanged = previous is not null && JsonNode.DeepEquals(previous.Fields.ToJson(), applied.ToJson()) && changed.IsEmpty;
         others.Insert(0, new ManagerEntry(
             request.FieldManager, "Apply", request.Resource.ApiVersion, subresource, isUnchanged ? previous!.Time : Json.Time(time.GetUtcNow()), applied));
@@ -63,7 +64,7 @@ internal static class ServerSideApply
         ObjectFields.Remove(request.Resource.Schema, merged, abandoned, isRoot: true);
     }
 
-    // A field that is abandoned as a whole stays while somebody owns a part of it.
+    // A field that is abandoned as a whole is kept while another manager owns a part of it.
     private static void Shield(FieldSet abandoned, FieldSet applied, IEnumerable<FieldSet> others)
     {
         var owners = others.Append(applied).ToList();
@@ -109,7 +110,7 @@ internal static class ServerSideApply
             "before-first-apply", "Update", request.Resource.ApiVersion, "", live.String("metadata", "creationTimestamp"), fields);
     }
 
-    // Where the status has a writer of its own, what others say of it counts for nothing, and what that one says counts for the status alone.
+    // With a status subresource, the main resource ignores the status, and the subresource ignores everything else.
     private static JsonObject Confined(ResourceRequest request, JsonObject config)
     {
         var confined = (JsonObject)config.DeepClone();

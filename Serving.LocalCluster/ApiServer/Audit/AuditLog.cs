@@ -7,12 +7,12 @@ using Serving.LocalCluster.ApiServer.Rest;
 namespace Serving.LocalCluster.ApiServer.Audit;
 
 /// <summary>
-/// Writes what clients change to a file, one <c>audit.k8s.io/v1</c> Event a line, as kube-apiserver does with a policy that leaves reads
-/// out: who, what, when it came, which version it named and what became of it. Bodies are written of Leases alone: no secret gets there.
+/// Writes every write request to a file, one <c>audit.k8s.io/v1</c> Event per line, as kube-apiserver does with a policy that omits
+/// reads: user, object, time, resourceVersion and response code. It includes bodies only of Leases, so that it contains no secrets.
 /// </summary>
 internal sealed class AuditLog : IDisposable
 {
-    /// <summary>A file that has grown to as many bytes is put aside as <c>FILE.1</c>, in place of the one before.</summary>
+    /// <summary>The size in bytes at which the file is rotated to <c>FILE.1</c>, replacing the previous one.</summary>
     internal const long Largest = 256L << 20;
 
     private readonly string _path;
@@ -27,11 +27,11 @@ internal sealed class AuditLog : IDisposable
         _time = time;
     }
 
-    /// <summary>Opens a file to append to. Throws <see cref="IOException"/> when that cannot be.</summary>
+    /// <summary>Opens a file for appending. Throws <see cref="IOException"/> on failure.</summary>
     public static AuditLog Open(string path, TimeProvider time)
         => new(path, time);
 
-    /// <summary>Handles a request, and notes it when it may have changed something.</summary>
+    /// <summary>Handles a request, and logs it if it may have changed something.</summary>
     public async Task HandleAsync(HttpContext context, Func<HttpContext, Task> handle)
     {
         if (HttpMethods.IsGet(context.Request.Method) || HttpMethods.IsHead(context.Request.Method))
@@ -106,7 +106,7 @@ internal sealed class AuditLog : IDisposable
 
     private static StreamWriter Append(string path) => new(PrivateFile.Open(path, FileMode.Append), new UTF8Encoding(false)) { AutoFlush = true };
 
-    /// <summary>The version that the request is based on: the document's own, or the one that a JSON patch tests.</summary>
+    /// <summary>The version that the request is based on: from the document, or from the test of a JSON patch.</summary>
     private static string? NamedVersion(JsonNode? body) => body is JsonArray steps
         ? steps.FirstOrDefault(step => step.String("op") == "test" && step.String("path") == "/metadata/resourceVersion").String("value")
         : body.String("metadata", "resourceVersion");

@@ -4,13 +4,13 @@ using Serving.LocalCluster.ApiServer.Rest;
 
 namespace Serving.LocalCluster.ApiServer.Audit;
 
-/// <summary>What becomes known of a request while it is handled, for the audit log.</summary>
+/// <summary>Details of a request for the audit log, collected while it is handled.</summary>
 internal sealed class AuditedRequest
 {
-    /// <summary>Who made it.</summary>
+    /// <summary>The user.</summary>
     public string User { get; set; } = "";
 
-    /// <summary>The plural of the resource.</summary>
+    /// <summary>The plural name of the resource.</summary>
     public string Resource { get; set; } = "";
 
     public string Namespace { get; set; } = "";
@@ -19,10 +19,10 @@ internal sealed class AuditedRequest
 
     public string? Subresource { get; set; }
 
-    /// <summary>The body as it came.</summary>
+    /// <summary>The raw body.</summary>
     public ReadOnlyMemory<byte> Body { get; set; }
 
-    /// <summary>The body as JSON; null when it is none.</summary>
+    /// <summary>The body as JSON; null when it is not JSON.</summary>
     public JsonNode? Document()
     {
         if (Body.IsEmpty || Body.Span[0] is not ((byte)'{' or (byte)'['))
@@ -33,7 +33,7 @@ internal sealed class AuditedRequest
         }
         catch (JsonException)
         {
-            // Refused as malformed; the log tells so by its status.
+            // Rejected as malformed; the logged status shows it.
             return null;
         }
     }

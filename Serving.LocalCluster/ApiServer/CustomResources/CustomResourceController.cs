@@ -8,8 +8,8 @@ using Serving.LocalCluster.ApiServer.Storage;
 namespace Serving.LocalCluster.ApiServer.CustomResources;
 
 /// <summary>
-/// Serves what CustomResourceDefinitions define. It follows the definitions in the store from within, so that a definition is served and
-/// established before anyone can see it without that, and takes the instances away with it.
+/// Serves the resources of CustomResourceDefinitions. It watches the store directly, so that a definition is served and
+/// established before clients see it, and deletes the instances with their definition.
 /// </summary>
 internal sealed class CustomResourceController(
     ObjectStore store, ResourceRegistry registry, ResourceHandler resources, TimeProvider time, ILogger<CustomResourceController> logger)
@@ -20,7 +20,7 @@ internal sealed class CustomResourceController(
 
     private Watcher? _watcher;
 
-    /// <summary>Serves the definitions there are and follows those to come, until the store closes its watches.</summary>
+    /// <summary>Serves all definitions and watches for changes, until the store closes its watches.</summary>
     public void Start()
     {
         foreach (var stored in store.All(Group, Plural))
@@ -145,7 +145,7 @@ internal sealed class CustomResourceController(
         });
     }
 
-    // Instances may have finalizers that controllers must see to first.
+    // Instances may have finalizers that their controllers must remove first.
     private async Task RemoveAsync(string name)
     {
         try
@@ -154,7 +154,7 @@ internal sealed class CustomResourceController(
             {
                 var document = stored.Document();
                 if (!MetadataRules.Finalizers(document).Contains(Cleanup))
-                    return; // The instances are gone; it waits for what others hold it for.
+                    return; // The instances are deleted; the definition has other finalizers.
                 var any = registry.FindAny(document.String("spec", "group")!, document.String("spec", "names", "plural")!);
                 if (any is null || resources.DeleteAll(any))
                 {

@@ -13,7 +13,7 @@ internal static class CustomSchema
 
     private static readonly ConcurrentDictionary<string, Regex> s_patterns = new(StringComparer.Ordinal);
 
-    /// <summary>The shape a schema describes; null describes anything.</summary>
+    /// <summary>Converts a schema; null allows anything.</summary>
     public static Schema Read(JsonObject? source)
     {
         if (source is null)
@@ -95,13 +95,13 @@ internal static class CustomSchema
         return rules == new Constraints() ? null : rules;
     }
 
-    // The anyOf of integer and string that goes with x-kubernetes-int-or-string says nothing more.
+    // The anyOf of integer and string that accompanies x-kubernetes-int-or-string adds nothing.
     private static List<Schema>? Parts(JsonObject source, string name, bool isIntOrString) =>
         isIntOrString && name == "anyOf" ? null : source.Array(name)?.OfType<JsonObject>().Select(Read).ToList();
 
     private static Regex? Compile(string pattern)
     {
-        // Definitions come and go; those in use keep their own.
+        // Bound the cache, because definitions change; regexes in use stay alive.
         if (s_patterns.Count >= MostPatterns)
             s_patterns.Clear();
         return s_patterns.GetOrAdd(

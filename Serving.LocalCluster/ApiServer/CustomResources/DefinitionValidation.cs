@@ -36,14 +36,15 @@ internal static class DefinitionValidation
         CheckStoredVersions(definition, versions, errors);
     }
 
-    /// <summary>Adds the version that is to be stored to those that are, before anything can be stored in it; the status of a new definition comes later.</summary>
+    /// <summary>Adds the storage version to status.storedVersions before any object is stored in it; other status of a new definition is
+    /// set later.</summary>
     public static void RecordStorageVersion(JsonObject definition)
     {
         if (StorageVersion(definition) is { } storage && definition.Array("status", "storedVersions") is { } stored && !Names(stored).Contains(storage))
             stored.Add(storage);
     }
 
-    // A field to select by is a plain value that the schema describes.
+    // A selectable field is a scalar in the schema.
     private static void CheckSelectable(JsonNode? version, string path, List<FieldError> errors)
     {
         var fields = version.Array("selectableFields") ?? [];
@@ -58,7 +59,7 @@ internal static class DefinitionValidation
         }
     }
 
-    // A version may go only when nothing is stored in it any more, which the status says.
+    // A version may be removed only when status.storedVersions no longer contains it.
     private static void CheckStoredVersions(JsonObject definition, JsonArray versions, List<FieldError> errors)
     {
         if (definition.At("status", "storedVersions") is not JsonArray stored)

@@ -6,12 +6,12 @@ using Serving.LocalCluster.ApiServer.Rest;
 
 namespace Serving.LocalCluster.ApiServer.Discovery;
 
-/// <summary>Tells clients which groups, versions and resources there are.</summary>
+/// <summary>Serves discovery: groups, versions and resources.</summary>
 internal sealed class DiscoveryHandler(ResourceRegistry registry)
 {
     private static readonly string[] s_verbs = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
 
-    /// <summary>What <c>/version</c> says.</summary>
+    /// <summary>The response of <c>/version</c>.</summary>
     public static JsonObject Version() => new()
     {
         ["major"] = "1",
@@ -25,7 +25,7 @@ internal sealed class DiscoveryHandler(ResourceRegistry registry)
         ["platform"] = "linux/amd64",
     };
 
-    /// <summary>The root's list of paths.</summary>
+    /// <summary>The list of paths at the root.</summary>
     public JsonObject Paths() => new()
     {
         ["paths"] = new JsonArray(

@@ -140,7 +140,7 @@ internal sealed class OpenApiDocument(IReadOnlyList<ResourceInfo> resources)
         return schema;
     }
 
-    // A reference to a built-in type, which is written once, with all it refers to.
+    // A reference to a built-in type, which is written once, with all types that it references.
     private JsonObject Reference(Schema type)
     {
         var name = ComponentName(type.TypeName!);

@@ -7,7 +7,7 @@ using Serving.LocalCluster.ApiServer.Rest;
 
 namespace Serving.LocalCluster.ApiServer.Discovery;
 
-/// <summary>Serves OpenAPI v3, a document per group and version, made from the schemas when it is first asked for.</summary>
+/// <summary>Serves OpenAPI v3, one document per group and version, generated from the schemas on first use.</summary>
 internal sealed class OpenApiHandler(ResourceRegistry registry)
 {
     private readonly ConcurrentDictionary<string, (int Generation, byte[] Json, string Hash)> _documents = new(StringComparer.Ordinal);

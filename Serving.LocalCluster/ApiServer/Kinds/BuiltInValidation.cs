@@ -6,14 +6,14 @@ using Serving.LocalCluster.ApiServer.Security.Rbac;
 
 namespace Serving.LocalCluster.ApiServer.Kinds;
 
-/// <summary>The rules of the built-in kinds that clients meet: what must be there, what cannot change.</summary>
+/// <summary>The common validation rules of the built-in kinds: required and immutable fields.</summary>
 internal static partial class BuiltInValidation
 {
-    /// <summary>Checks an object.</summary>
+    /// <summary>Validates an object.</summary>
     /// <param name="resource">Its kind.</param>
-    /// <param name="document">As it would be stored.</param>
-    /// <param name="old">As it is stored; null when it is being created.</param>
-    /// <param name="errors">Gets what is wrong.</param>
+    /// <param name="document">The new object.</param>
+    /// <param name="old">The stored object; null for a create.</param>
+    /// <param name="errors">The list to which errors are added.</param>
     public static void Check(ResourceInfo resource, JsonObject document, JsonObject? old, List<FieldError> errors)
     {
         switch ((resource.Group, resource.Kind))

@@ -4,7 +4,7 @@ using Serving.LocalCluster.ApiServer.Rest;
 
 namespace Serving.LocalCluster.ApiServer.Kinds;
 
-/// <summary>The rules of what a container lists: ports, variables, mounts and amounts. Probes have rules of their own.</summary>
+/// <summary>Validates ports, environment variables, volume mounts and resources of a container. Probes are validated separately.</summary>
 internal static class ContainerRules
 {
     public static readonly string[] Protocols = ["SCTP", "TCP", "UDP"];
@@ -12,8 +12,8 @@ internal static class ContainerRules
 
     /// <param name="container">The container.</param>
     /// <param name="volumes">The names of the pod's volumes.</param>
-    /// <param name="path">Where it is in the document.</param>
-    /// <param name="errors">Gets what is wrong.</param>
+    /// <param name="path">Its path in the document.</param>
+    /// <param name="errors">The list to which errors are added.</param>
     public static void Check(JsonNode? container, IReadOnlySet<string> volumes, string path, List<FieldError> errors)
     {
         Ports(container.Array("ports") ?? [], $"{path}.ports", errors);
@@ -84,7 +84,7 @@ internal static class ContainerRules
         {
             foreach (var (name, amount) in resources.Object(list) ?? [])
             {
-                // Kubernetes takes an amount of any size for what the largest is.
+                // Kubernetes clamps larger quantities to the maximum.
                 if (amount is null || !new Quantity(amount.ToString()).IsValid)
                     errors.Add(FieldError.Invalid($"{path}.{list}[{name}]", amount, "must be a quantity"));
                 else if (!new Quantity(amount.ToString()).TryGetAmount(out var value))

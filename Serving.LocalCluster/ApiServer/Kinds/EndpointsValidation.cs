@@ -6,7 +6,7 @@ using Serving.LocalCluster.ApiServer.Rest;
 namespace Serving.LocalCluster.ApiServer.Kinds;
 
 /// <summary>
-/// The rules of Endpoints and EndpointSlices. Loopback addresses, which Kubernetes refuses here, are those of this cluster's pods.
+/// Validates Endpoints and EndpointSlices. Loopback addresses, which Kubernetes rejects, are allowed: they are the addresses of this cluster's pods.
 /// </summary>
 internal static class EndpointsValidation
 {

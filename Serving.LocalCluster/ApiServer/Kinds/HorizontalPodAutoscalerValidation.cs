@@ -3,7 +3,7 @@ using Serving.LocalCluster.ApiServer.Rest;
 
 namespace Serving.LocalCluster.ApiServer.Kinds;
 
-/// <summary>The rules of a HorizontalPodAutoscaler (autoscaling/v2).</summary>
+/// <summary>Validates a HorizontalPodAutoscaler (autoscaling/v2).</summary>
 internal static class HorizontalPodAutoscalerValidation
 {
     private const int LongestStabilization = 3600;

@@ -1,9 +1,9 @@
 namespace Serving.LocalCluster.ApiServer.Kinds;
 
-/// <summary>The kinds that are kept and that nothing of the local cluster acts on: whoever makes one is told.</summary>
+/// <summary>The kinds that are stored but have no controller in the local cluster: creating one returns a warning.</summary>
 internal static class IdleKinds
 {
-    /// <summary>What to tell the maker of an object of this kind; null when something acts on it.</summary>
+    /// <summary>The warning for an object of this kind; null when it has a controller.</summary>
     public static string? Warning(ResourceInfo resource) => resource.Custom is not null ? null : (resource.Group, resource.Kind) switch
     {
         ("batch", "Job" or "CronJob") or ("apps", "StatefulSet" or "DaemonSet") or ("", "ReplicationController")

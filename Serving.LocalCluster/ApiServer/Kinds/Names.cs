@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace Serving.LocalCluster.ApiServer.Kinds;
 
-/// <summary>What names, labels and annotations may look like; the rules' texts are Kubernetes'.</summary>
+/// <summary>The syntax of names, labels and annotations; the error texts are Kubernetes'.</summary>
 internal static partial class Names
 {
     public const string LabelRule =
@@ -20,7 +20,7 @@ internal static partial class Names
     public const string QualifiedRule =
         "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
 
-    /// <summary>Null when an object of the kind may have the name; else the rule it breaks.</summary>
+    /// <summary>The rule that a name of this kind violates; null for a valid name.</summary>
     public static string? Broken(ResourceInfo resource, string name)
     {
         switch ((resource.Group, resource.Kind))

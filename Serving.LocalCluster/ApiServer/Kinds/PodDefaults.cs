@@ -6,7 +6,7 @@ namespace Serving.LocalCluster.ApiServer.Kinds;
 /// <summary>The defaults of a pod's specification.</summary>
 internal static class PodDefaults
 {
-    /// <summary>Sets the defaults of a pod of its own.</summary>
+    /// <summary>Sets the defaults of a Pod object.</summary>
     public static void Apply(JsonObject spec)
     {
         ApplySpec(spec);
@@ -16,7 +16,7 @@ internal static class PodDefaults
         spec.Default("serviceAccount", spec.String("serviceAccountName")!);
         spec.Default("preemptionPolicy", "PreemptLowerPriority");
         spec.Default("priority", 0);
-        // Requests default to the limits, and the tolerations every pod gets.
+        // Requests default to the limits; every pod gets the standard tolerations.
         foreach (var container in Containers(spec))
         {
             if (container.Object("resources", "limits") is not { } limits)
@@ -33,7 +33,7 @@ internal static class PodDefaults
             spec["tolerations"] = new JsonArray(Toleration("node.kubernetes.io/not-ready"), Toleration("node.kubernetes.io/unreachable"));
     }
 
-    /// <summary>Sets the defaults of a template in a workload.</summary>
+    /// <summary>Sets the defaults of a pod template in a workload.</summary>
     public static void ApplyTemplate(JsonNode? template)
     {
         if (template?["spec"] is JsonObject spec)
@@ -88,7 +88,7 @@ internal static class PodDefaults
         probe.Default("periodSeconds", 10);
         probe.Default("successThreshold", 1);
         probe.Default("failureThreshold", 3);
-        // Zero means unset for these, on the wire too.
+        // Zero means unset for these fields, also on the wire.
         foreach (var (name, value) in ((string, int)[])[("timeoutSeconds", 1), ("periodSeconds", 10), ("successThreshold", 1), ("failureThreshold", 3)])
         {
             if (probe.Integer(name) == 0)

@@ -4,12 +4,12 @@ using Serving.LocalCluster.ApiServer.Rest;
 
 namespace Serving.LocalCluster.ApiServer.Kinds;
 
-/// <summary>The rules of ports: their numbers, and the names that stand for them.</summary>
+/// <summary>Validates port numbers and port names.</summary>
 internal static class PortRules
 {
     private const string Range = "must be between 1 and 65535, inclusive";
 
-    /// <summary>Checks a port that is given by its number or a name; one that is left out is port 0.</summary>
+    /// <summary>Validates a port number or name; a missing port is port 0.</summary>
     public static void NumberOrName(JsonNode? port, string path, List<FieldError> errors)
     {
         if (port is JsonValue text && text.GetValueKind() == JsonValueKind.String)
@@ -23,14 +23,14 @@ internal static class PortRules
         }
     }
 
-    /// <summary>Checks the number of a port.</summary>
+    /// <summary>Validates a port number.</summary>
     public static void Number(JsonNode? port, string path, List<FieldError> errors)
     {
         if (!IsNumber(port))
             errors.Add(FieldError.Invalid(path, port, Range));
     }
 
-    /// <summary>The rule of port names that a name breaks; null for none.</summary>
+    /// <summary>The rule that a port name violates; null for a valid name.</summary>
     public static string? BrokenName(string name) => name switch
     {
         { Length: > 15 } => "must be no more than 15 characters",

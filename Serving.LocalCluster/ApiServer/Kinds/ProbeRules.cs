@@ -3,7 +3,7 @@ using Serving.LocalCluster.ApiServer.Rest;
 
 namespace Serving.LocalCluster.ApiServer.Kinds;
 
-/// <summary>The rules of a container's probes and hooks: exactly one handler that can work, and numbers that make sense.</summary>
+/// <summary>Validates a container's probes and hooks: exactly one valid handler, and values in range.</summary>
 internal static class ProbeRules
 {
     private static readonly string[] Probes = ["livenessProbe", "readinessProbe", "startupProbe"];
@@ -12,9 +12,9 @@ internal static class ProbeRules
     private static readonly string[] Schemes = ["HTTP", "HTTPS"];
 
     /// <param name="container">The container.</param>
-    /// <param name="endsBeforeOthers">Whether it is an init container that the others wait for: it has neither probes nor hooks.</param>
-    /// <param name="path">Where it is in the document.</param>
-    /// <param name="errors">Gets what is wrong.</param>
+    /// <param name="endsBeforeOthers">Whether it is an init container that runs to completion: it may have neither probes nor hooks.</param>
+    /// <param name="path">Its path in the document.</param>
+    /// <param name="errors">The list to which errors are added.</param>
     public static void Check(JsonNode? container, bool endsBeforeOthers, string path, List<FieldError> errors)
     {
         if (endsBeforeOthers)

@@ -24,40 +24,40 @@ internal sealed record ResourceInfo
 
     public string ListKind { get; init; } = "";
 
-    /// <summary>Names such as <c>status</c> and <c>scale</c>.</summary>
+    /// <summary>The subresources, such as <c>status</c> and <c>scale</c>.</summary>
     public IReadOnlySet<string> Subresources { get; init; } = new HashSet<string>();
 
-    /// <summary>Answered and not kept, as reviews are.</summary>
+    /// <summary>Whether requests are handled but not stored, as for reviews.</summary>
     public bool IsCreateOnly { get; init; }
 
     public required Schema Schema { get; init; }
 
-    /// <summary>What a CRD adds; null for built-in kinds.</summary>
+    /// <summary>The data of the CRD; null for built-in kinds.</summary>
     public CustomVersion? Custom { get; init; }
 
     public string ApiVersion => Group.Length == 0 ? Version : $"{Group}/{Version}";
 
-    /// <summary>As <c>deployments.apps</c>, for messages.</summary>
+    /// <summary>The name with its group, such as <c>deployments.apps</c>, for messages.</summary>
     public string Qualified => Group.Length == 0 ? Plural : $"{Plural}.{Group}";
 
+    /// <summary>Whether only the status subresource writes the status.</summary>
     public bool HasStatus => Subresources.Contains("status");
 
-    /// <summary>Whether apply and the like see a status that only the status subresource writes.</summary>
     public bool HasScale => Subresources.Contains("scale");
 }
 
-/// <summary>What a version of a custom resource has beside its names.</summary>
-/// <param name="Columns">additionalPrinterColumns, or null when the definition has none.</param>
-/// <param name="SpecReplicasPath">scale's <c>.spec.replicas</c>.</param>
-/// <param name="StatusReplicasPath">scale's <c>.status.replicas</c>.</param>
-/// <param name="LabelSelectorPath">scale's selector.</param>
-/// <param name="StorageVersion">The version objects are kept in.</param>
-/// <param name="DeprecationWarning">Told on every request when the version is deprecated.</param>
-/// <param name="PreservesUnknownFields">Nothing is pruned.</param>
+/// <summary>Settings of a version of a custom resource, besides its names.</summary>
+/// <param name="Columns">The additionalPrinterColumns; null without any.</param>
+/// <param name="SpecReplicasPath">The path of the scale subresource's <c>.spec.replicas</c>.</param>
+/// <param name="StatusReplicasPath">The path of the scale subresource's <c>.status.replicas</c>.</param>
+/// <param name="LabelSelectorPath">The path of the scale subresource's selector.</param>
+/// <param name="StorageVersion">The version in which objects are stored.</param>
+/// <param name="DeprecationWarning">The warning of every response when the version is deprecated.</param>
+/// <param name="PreservesUnknownFields">Whether unknown fields are kept instead of pruned.</param>
 internal sealed record CustomVersion(
     JsonArray? Columns, string? SpecReplicasPath, string? StatusReplicasPath, string? LabelSelectorPath, string StorageVersion, string? DeprecationWarning,
     bool PreservesUnknownFields)
 {
-    /// <summary>The fields that field selectors may name, as <c>spec.color</c>.</summary>
+    /// <summary>The selectable fields, such as <c>spec.color</c>.</summary>
     public IReadOnlyList<string> SelectableFields { get; init; } = [];
 }

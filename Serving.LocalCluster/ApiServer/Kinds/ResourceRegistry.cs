@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 
 namespace Serving.LocalCluster.ApiServer.Kinds;
 
-/// <summary>Every resource served: the built-in kinds and those of the established CustomResourceDefinitions. Read without locks.</summary>
+/// <summary>All served resources: the built-in kinds and those of the established CustomResourceDefinitions. Lock-free for readers.</summary>
 internal sealed class ResourceRegistry
 {
     private readonly ImmutableArray<ResourceInfo> _builtIn;
@@ -15,27 +15,27 @@ internal sealed class ResourceRegistry
         _state = new State(_builtIn, ImmutableDictionary<string, ImmutableArray<ResourceInfo>>.Empty);
     }
 
-    /// <summary>Everything served, in the order of discovery.</summary>
+    /// <summary>All served resources, in the order of discovery.</summary>
     public ImmutableArray<ResourceInfo> All => Volatile.Read(ref _state).All;
 
-    /// <summary>Grows with every change, for caches.</summary>
+    /// <summary>Increases with every change, for caches.</summary>
     public int Generation { get; private set; }
 
-    /// <summary>A resource by its place in a path.</summary>
+    /// <summary>Finds a resource by its group, version and plural name.</summary>
     public ResourceInfo? Find(string group, string version, string plural) =>
         Volatile.Read(ref _state).ByPath.GetValueOrDefault((group, version, plural));
 
-    /// <summary>A kind.</summary>
+    /// <summary>Finds a resource by its kind.</summary>
     public ResourceInfo? FindKind(string group, string version, string kind) =>
         All.FirstOrDefault(r => r.Kind == kind && r.Group == group && r.Version == version && !r.IsCreateOnly);
 
-    /// <summary>Any version of a resource.</summary>
+    /// <summary>Finds any version of a resource.</summary>
     public ResourceInfo? FindAny(string group, string plural) => All.FirstOrDefault(r => r.Plural == plural && r.Group == group);
 
     /// <summary>Whether a built-in kind has the name.</summary>
     public bool IsBuiltIn(string group) => _builtIn.Any(r => r.Group == group);
 
-    /// <summary>Serves the versions of a definition instead of those it had.</summary>
+    /// <summary>Replaces the served versions of a definition.</summary>
     public void Set(string definition, IEnumerable<ResourceInfo> versions)
     {
         lock (_gate)
@@ -46,7 +46,7 @@ internal sealed class ResourceRegistry
         }
     }
 
-    /// <summary>Serves a definition no longer.</summary>
+    /// <summary>Stops serving a definition.</summary>
     public void Remove(string definition)
     {
         lock (_gate)

@@ -5,7 +5,7 @@ using Serving.LocalCluster.ApiServer.Rest;
 
 namespace Serving.LocalCluster.ApiServer.Kinds;
 
-/// <summary>The rules of how a Deployment is rolled out, whose bounds a controller must be able to reckon with.</summary>
+/// <summary>Validates the rollout strategy of a Deployment, so that the controller can rely on its bounds.</summary>
 internal static class RolloutValidation
 {
     private const string Percent =
@@ -50,7 +50,7 @@ internal static class RolloutValidation
             errors.Add(FieldError.Invalid($"{path}.maxUnavailable", rolling["maxUnavailable"], "must not be greater than 100%"));
     }
 
-    // The number of a count or a percentage; null when it is neither, or missing.
+    // The value of a count or percentage; null when it is missing or neither of them.
     private static long? Amount(JsonObject rolling, string name, string path, List<FieldError> errors)
     {
         if (rolling[name] is not { } bound)

@@ -5,8 +5,8 @@ using Serving.LocalCluster.ApiServer.Storage;
 namespace Serving.LocalCluster.ApiServer.Kinds;
 
 /// <summary>
-/// Gives Services their cluster addresses, from 10.96.0.0/16, and node ports, from 30000-32767. Nothing listens there: clients of the local
-/// cluster resolve a Service's endpoints.
+/// Allocates the cluster IPs of Services, from 10.96.0.0/16, and node ports, from 30000-32767. Nothing listens there: clients of the local
+/// cluster use a Service's endpoints.
 /// </summary>
 internal sealed class ServiceAllocator(ObjectStore store)
 {
@@ -16,7 +16,7 @@ internal sealed class ServiceAllocator(ObjectStore store)
     private readonly HashSet<string> _given = new(StringComparer.Ordinal);
     private int _next;
 
-    /// <summary>Fills in what a Service leaves to the server; what it had before stays.</summary>
+    /// <summary>Sets the cluster IP and node ports of a Service; existing values are kept.</summary>
     public void Allocate(JsonObject service, JsonObject? old)
     {
         var spec = service.Child("spec");
@@ -59,7 +59,7 @@ internal sealed class ServiceAllocator(ObjectStore store)
 
     private string NextAddress()
     {
-        // Addresses of Services that are gone are given again only when all have been given once, so that clients have forgotten them.
+        // Addresses of deleted Services are reused only after all others, so that clients no longer have them cached.
         if (_given.Count is 0 or >= Addresses)
         {
             _given.Clear();
@@ -70,7 +70,7 @@ internal sealed class ServiceAllocator(ObjectStore store)
         string address;
         do
         {
-            // 10.96.0.1 is the API server's own, by custom.
+            // 10.96.0.1 belongs to the API server, by convention.
             _next = (_next + 1) % Addresses;
             address = $"10.96.{(_next + 1) / 256}.{(_next + 1) % 256}";
         }

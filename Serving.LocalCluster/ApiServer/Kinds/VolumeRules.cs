@@ -3,12 +3,12 @@ using Serving.LocalCluster.ApiServer.Rest;
 
 namespace Serving.LocalCluster.ApiServer.Kinds;
 
-/// <summary>The rules of a pod's volumes: a name of its own, one source, and what the source needs.</summary>
+/// <summary>Validates a pod's volumes: a unique name, exactly one source, and the required fields of the source.</summary>
 internal static class VolumeRules
 {
     private const int LargestMode = 511;
 
-    // What names the content of a source; without it there is none.
+    // The required field of each source.
     private static readonly Dictionary<string, string> Needed = new(StringComparer.Ordinal)
     {
         ["secret"] = "secretName",
@@ -26,8 +26,8 @@ internal static class VolumeRules
     };
 
     /// <param name="volumes">The volumes.</param>
-    /// <param name="path">Where they are in the document.</param>
-    /// <param name="errors">Gets what is wrong.</param>
+    /// <param name="path">Their path in the document.</param>
+    /// <param name="errors">The list to which errors are added.</param>
     public static void Check(JsonArray volumes, string path, List<FieldError> errors)
     {
         var names = new HashSet<string>(StringComparer.Ordinal);

@@ -3,7 +3,7 @@ using Serving.LocalCluster.ApiServer.Rest;
 
 namespace Serving.LocalCluster.ApiServer.Kinds;
 
-/// <summary>The defaults of Deployments, ReplicaSets and their like.</summary>
+/// <summary>The defaults of Deployments, ReplicaSets and similar workloads.</summary>
 internal static class WorkloadDefaults
 {
     public static void Apply(string kind, JsonObject document)

@@ -4,13 +4,13 @@ using Serving.LocalCluster.ApiServer.Rest;
 
 namespace Serving.LocalCluster.ApiServer.Patches;
 
-/// <summary>RFC 6902.</summary>
+/// <summary>JSON patch (RFC 6902).</summary>
 internal static class JsonPatch
 {
     private const int MaxOperations = 10_000;
 
-    /// <summary>Applies the operations in order to a document, which is changed; the new root.</summary>
-    /// <exception cref="ApiException">422: an operation does not apply.</exception>
+    /// <summary>Applies the operations in order to a document, in place; returns the new root.</summary>
+    /// <exception cref="ApiException">422: an operation cannot be applied.</exception>
     public static JsonNode? Apply(JsonNode? document, JsonArray operations)
     {
         if (operations.Count > MaxOperations)

@@ -2,10 +2,10 @@ using System.Text.Json.Nodes;
 
 namespace Serving.LocalCluster.ApiServer.Patches;
 
-/// <summary>RFC 7386.</summary>
+/// <summary>JSON merge patch (RFC 7386).</summary>
 internal static class MergePatch
 {
-    /// <summary>Merges a patch into an object, which is changed and returned.</summary>
+    /// <summary>Merges a patch into an object, in place, and returns it.</summary>
     public static JsonObject Apply(JsonObject document, JsonObject patch)
     {
         foreach (var (name, value) in patch)

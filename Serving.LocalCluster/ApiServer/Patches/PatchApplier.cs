@@ -5,15 +5,15 @@ using Serving.LocalCluster.ApiServer.Schemas;
 
 namespace Serving.LocalCluster.ApiServer.Patches;
 
-/// <summary>Applies a patch of any type but server-side apply.</summary>
+/// <summary>Applies a patch of any type except server-side apply.</summary>
 internal static class PatchApplier
 {
-    /// <summary>The patched document; the one given may be changed on the way.</summary>
-    /// <param name="mediaType">What the patch is.</param>
+    /// <summary>Returns the patched document; the argument may be modified.</summary>
+    /// <param name="mediaType">The media type of the patch.</param>
     /// <param name="body">The patch.</param>
-    /// <param name="document">What it applies to.</param>
-    /// <param name="schema">The shape of the document, for strategic merges.</param>
-    /// <param name="isCustom">Custom resources have no strategic merge.</param>
+    /// <param name="document">The document to patch.</param>
+    /// <param name="schema">The schema of the document, for strategic merges.</param>
+    /// <param name="isCustom">Whether it is a custom resource, which does not support strategic merge.</param>
     public static JsonNode Apply(string mediaType, ReadOnlyMemory<byte> body, JsonObject document, Schema schema, bool isCustom)
     {
         switch (mediaType)

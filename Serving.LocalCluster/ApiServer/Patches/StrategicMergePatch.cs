@@ -4,7 +4,7 @@ using Serving.LocalCluster.ApiServer.Schemas;
 
 namespace Serving.LocalCluster.ApiServer.Patches;
 
-/// <summary>Kubernetes' strategic merge: lists merge by the keys of the kind's schema, and directives say what a merge cannot.</summary>
+/// <summary>Kubernetes' strategic merge patch: lists are merged by the keys of the kind's schema, and directives express deletions and order.</summary>
 internal static class StrategicMergePatch
 {
     private const string Directive = "$patch";
@@ -12,7 +12,7 @@ internal static class StrategicMergePatch
     private const string Order = "$setElementOrder/";
     private const string Retain = "$retainKeys";
 
-    /// <summary>Merges a patch into an object, which is changed and returned.</summary>
+    /// <summary>Merges a patch into an object, in place, and returns it.</summary>
     public static JsonObject Apply(JsonObject document, JsonObject patch, Schema? schema)
     {
         switch (patch.String(Directive))
@@ -145,7 +145,7 @@ internal static class StrategicMergePatch
         }
     }
 
-    // Named items come in the order given; those that only the server has keep their place after what preceded them.
+    // Listed items are in the given order; items that only the server has stay after their predecessor.
     private static void Reorder(JsonObject document, string name, JsonArray order, Schema? schema)
     {
         if (document[name] is not JsonArray list)

@@ -7,7 +7,7 @@ using Serving.LocalCluster.ApiServer.Schemas;
 
 namespace Serving.LocalCluster.ApiServer.Protobuf;
 
-/// <summary>Reads the bodies that kubectl sends as protobuf, whatever it is asked for: an envelope around an object, by the field numbers of its type.</summary>
+/// <summary>Reads bodies that kubectl always sends as protobuf: an envelope around an object, decoded by the field numbers of its type.</summary>
 internal static class ProtobufReader
 {
     private static readonly UTF8Encoding s_strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
@@ -48,15 +48,15 @@ internal static class ProtobufReader
         ["meta.k8s.io/v1/DeleteOptions"] = "meta.v1.DeleteOptions",
     };
 
-    // Fields that Go writes even when they are not set; zero means the same as absence for them.
+    // Fields that Go writes even when they are unset; for them zero means unset.
     private static readonly HashSet<string> s_plainFields = new(StringComparer.Ordinal)
     {
         "generation", "observedGeneration", "minReadySeconds", "paused", "stdin", "stdinOnce", "tty", "hostNetwork", "hostPID", "hostIPC", "hostPort", "readOnly",
         "number", "initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold",
     };
 
-    /// <summary>The object in an envelope.</summary>
-    /// <exception cref="ApiException">415: it is of another type; 400: it is malformed.</exception>
+    /// <summary>Reads the object in an envelope.</summary>
+    /// <exception cref="ApiException">415: the type is not supported; 400: it is malformed.</exception>
     public static JsonObject Read(ReadOnlySpan<byte> body)
     {
         if (!body.StartsWith("k8s\0"u8))
@@ -140,7 +140,7 @@ internal static class ProtobufReader
         map[key] = value;
     }
 
-    // Go writes strings that are empty and numbers that are zero, too: an empty string says nothing in the API's types.
+    // Go also writes empty strings and zeros: in the API's types an empty string means unset.
     private static JsonNode? Value(Schema schema, WireField field, int depth)
     {
         switch (schema.Type)
@@ -180,7 +180,7 @@ internal static class ProtobufReader
                 seconds = (long)field.Number;
         }
 
-        // The zero time of Go stands for none.
+        // The zero time of Go means unset.
         return bytes.IsEmpty || seconds < 0 ? null : JsonValue.Create(Json.Time(DateTimeOffset.FromUnixTimeSeconds(seconds)));
     }
 

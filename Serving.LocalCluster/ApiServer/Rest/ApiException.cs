@@ -3,7 +3,7 @@ using Serving.LocalCluster.ApiServer.Security;
 
 namespace Serving.LocalCluster.ApiServer.Rest;
 
-/// <summary>A request refused: carries the <c>Status</c> to answer with. The texts are kube-apiserver's.</summary>
+/// <summary>A rejected request, with the <c>Status</c> of the response. The texts are kube-apiserver's.</summary>
 internal sealed class ApiException : Exception
 {
     public ApiException(int code, string reason, string message, JsonObject? details = null)
@@ -20,10 +20,10 @@ internal sealed class ApiException : Exception
     /// <summary>The machine-readable reason.</summary>
     public string Reason { get; }
 
-    /// <summary>More of it: which object, which fields.</summary>
+    /// <summary>Details: the object and the fields.</summary>
     public JsonObject? Details { get; }
 
-    /// <summary>The answer's body.</summary>
+    /// <summary>The body of the response.</summary>
     public JsonObject ToStatus()
     {
         var status = new JsonObject
@@ -44,7 +44,7 @@ internal sealed class ApiException : Exception
     public static ApiException NotFound(string group, string resource, string name) =>
         new(404, "NotFound", $"{Qualified(group, resource)} \"{name}\" not found", Of(group, resource, name));
 
-    /// <summary>No such path at all.</summary>
+    /// <summary>The path does not exist.</summary>
     public static ApiException NoSuchPath() =>
         new(404, "NotFound", "the server could not find the requested resource", new JsonObject());
 
@@ -54,7 +54,7 @@ internal sealed class ApiException : Exception
     public static ApiException Conflict(string group, string resource, string name, string why) =>
         new(409, "Conflict", $"Operation cannot be fulfilled on {Qualified(group, resource)} \"{name}\": {why}", Of(group, resource, name));
 
-    /// <summary>The resourceVersion sent is not the newest.</summary>
+    /// <summary>The resourceVersion in the request is not the latest.</summary>
     public static ApiException Stale(string group, string resource, string name) =>
         Conflict(group, resource, name, "the object has been modified; please apply your changes to the latest version and try again");
 
@@ -68,9 +68,9 @@ internal sealed class ApiException : Exception
         return new(403, "Forbidden", $"{Qualified(group, resource)} \"{name}\" is forbidden: {why}", details);
     }
 
-    /// <summary>The caller may not do what it asks for.</summary>
-    /// <param name="request">What it asks for.</param>
-    /// <param name="reason">What the authorizer has to say about it; may be empty.</param>
+    /// <summary>The caller is not authorized.</summary>
+    /// <param name="request">The request to authorize.</param>
+    /// <param name="reason">The authorizer's reason; may be empty.</param>
     public static ApiException Forbidden(in AccessRequest request, string reason)
     {
         var why = reason.Length == 0 ? request.Refusal() : $"{request.Refusal()}: {reason}";
@@ -83,7 +83,7 @@ internal sealed class ApiException : Exception
         return new(403, "Forbidden", $"{(request.Name.Length == 0 ? what : $"{what} \"{request.Name}\"")} is forbidden: {why}", details);
     }
 
-    /// <summary>Fields that are wrong.</summary>
+    /// <summary>The object has invalid fields.</summary>
     public static ApiException Invalid(string group, string kind, string name, IReadOnlyList<FieldError> errors)
     {
         var details = Of(group, kind, name);
@@ -120,10 +120,10 @@ internal sealed class ApiException : Exception
     }
 }
 
-/// <summary>One field that is wrong.</summary>
-/// <param name="Field">Its path, as <c>spec.ports[0].port</c>.</param>
-/// <param name="Reason">As <c>FieldValueInvalid</c>.</param>
-/// <param name="Detail">The sentence after the path.</param>
+/// <summary>An invalid field.</summary>
+/// <param name="Field">Its path, such as <c>spec.ports[0].port</c>.</param>
+/// <param name="Reason">The reason, such as <c>FieldValueInvalid</c>.</param>
+/// <param name="Detail">The text after the path.</param>
 internal sealed record FieldError(string Field, string Reason, string Detail)
 {
     public static FieldError Required(string field, string detail = "") =>

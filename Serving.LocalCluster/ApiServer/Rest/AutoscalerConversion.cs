@@ -4,15 +4,15 @@ using System.Text.Json.Nodes;
 namespace Serving.LocalCluster.ApiServer.Rest;
 
 /// <summary>
-/// Between the versions of HorizontalPodAutoscaler, which is kept as v2: v1 has room for the target of the CPU alone, and carries the other
-/// metrics and the behavior in annotations, so that nothing is lost on the way through it.
+/// Converts between the versions of HorizontalPodAutoscaler, which is stored as v2: v1 has only the CPU target, and carries the other
+/// metrics and the behavior in annotations, so that a round trip loses nothing.
 /// </summary>
 internal static class AutoscalerConversion
 {
     private const string MetricsAnnotation = "autoscaling.alpha.kubernetes.io/metrics";
     private const string BehaviorAnnotation = "autoscaling.alpha.kubernetes.io/behavior";
 
-    /// <summary>Makes a v1 object of a v2 one, in place.</summary>
+    /// <summary>Converts a v2 object to v1, in place.</summary>
     public static void ToV1(JsonObject document)
     {
         var spec = document.Child("spec");
@@ -38,8 +38,8 @@ internal static class AutoscalerConversion
         }
     }
 
-    /// <summary>Makes a v2 object of a v1 one, in place.</summary>
-    /// <exception cref="ApiException">400: an annotation that carries a part of the v2 object is not JSON.</exception>
+    /// <summary>Converts a v1 object to v2, in place.</summary>
+    /// <exception cref="ApiException">400: an annotation with a part of the v2 object is not JSON.</exception>
     public static void ToV2(JsonObject document)
     {
         var spec = document.Child("spec");

@@ -4,17 +4,18 @@ using Serving.LocalCluster.ApiServer.Schemas;
 
 namespace Serving.LocalCluster.ApiServer.Rest;
 
-/// <summary>Makes of a document what its kind allows: right apiVersion and kind, no unknown fields, defaults set.</summary>
+/// <summary>Normalizes a document to its kind: checks apiVersion and kind, removes unknown fields and sets defaults.</summary>
 internal static class BodyDecoder
 {
-    /// <summary>Checks what the client sent; unknown and repeated fields are refused, warned about or ignored as it asked.</summary>
+    /// <summary>Checks the client's document; unknown and duplicate fields are rejected, warned about or ignored according to
+    /// fieldValidation.</summary>
     public static void Decode(ResourceRequest request, JsonObject document, List<string> duplicates)
     {
         CheckKind(request, document);
         Report(request, Shape(request.Resource, document), duplicates);
     }
 
-    /// <summary>Checks that a document is of the kind the request is about.</summary>
+    /// <summary>Checks that a document has the kind of the request.</summary>
     public static void CheckKind(ResourceRequest request, JsonObject document)
     {
         var resource = request.Resource;
@@ -28,7 +29,7 @@ internal static class BodyDecoder
             throw ApiException.BadRequest($"{kind} in version \"{resource.Version}\" cannot be handled as a {resource.Kind}: no kind \"{kind}\" is registered for this resource");
     }
 
-    /// <summary>Prunes an object and sets its defaults; the names of what was removed.</summary>
+    /// <summary>Prunes an object and sets its defaults; returns the names of the removed fields.</summary>
     public static List<string> Shape(ResourceInfo resource, JsonObject document)
     {
         var unknown = Prune(resource, document);
@@ -36,7 +37,7 @@ internal static class BodyDecoder
         return unknown;
     }
 
-    /// <summary>Removes what the kind does not know; the names of what was removed.</summary>
+    /// <summary>Removes unknown fields; returns their names.</summary>
     public static List<string> Prune(ResourceInfo resource, JsonObject document)
     {
         var unknown = new List<string>();
@@ -74,7 +75,7 @@ internal static class BodyDecoder
         }
     }
 
-    /// <summary>Deals with unknown and repeated fields as the client asked.</summary>
+    /// <summary>Handles unknown and duplicate fields according to fieldValidation.</summary>
     public static void Report(ResourceRequest request, List<string> unknown, List<string> duplicates)
     {
         var complaints = unknown.Select(u => $"unknown field \"{u}\"").Concat(duplicates.Select(d => $"duplicate field \"{d}\"")).ToList();
@@ -90,7 +91,7 @@ internal static class BodyDecoder
             $"{request.Resource.Kind} in version \"{request.Resource.Version}\" cannot be handled as a {request.Resource.Kind}: strict decoding error: {string.Join(", ", complaints)}");
     }
 
-    // Go's decoder takes null for absent, at any depth, in typed objects.
+    // Go's decoder treats null as absent, at any depth, in typed objects.
     private static void DropNulls(JsonNode node)
     {
         switch (node)

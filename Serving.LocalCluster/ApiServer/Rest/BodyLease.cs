@@ -1,20 +1,20 @@
 namespace Serving.LocalCluster.ApiServer.Rest;
 
 /// <summary>
-/// The bytes of request bodies that are being handled, of all requests together: each may be megabytes, and is a tree of many times that while it is
-/// admitted. Invariant: never more than <see cref="Most"/>.
+/// The total bytes of all request bodies in flight: a body may be megabytes, and its parsed tree is many times larger
+/// during admission. Invariant: never more than <see cref="Most"/>.
 /// </summary>
 internal sealed class BodyBudget
 {
-    /// <summary>More than many clients at once send; what comes beyond is asked to come again.</summary>
+    /// <summary>More than many concurrent clients send; further requests are told to retry.</summary>
     public const long Most = 64L << 20;
 
     private long _held;
 
-    /// <summary>How many are held.</summary>
+    /// <summary>The number of bytes in use.</summary>
     public long Held => Interlocked.Read(ref _held);
 
-    /// <summary>Takes some more; false when there are not as many left.</summary>
+    /// <summary>Takes more bytes; false when fewer are left.</summary>
     public bool TryTake(long bytes)
     {
         if (Interlocked.Add(ref _held, bytes) <= Most)
@@ -23,17 +23,17 @@ internal sealed class BodyBudget
         return false;
     }
 
-    /// <summary>Gives some back.</summary>
+    /// <summary>Returns bytes to the budget.</summary>
     public void Return(long bytes) => Interlocked.Add(ref _held, -bytes);
 }
 
-/// <summary>What one request holds of the budget, until it is answered: a feature of the request.</summary>
+/// <summary>The part of the budget that one request holds until its response is sent: a request feature.</summary>
 internal sealed class BodyLease(BodyBudget budget) : IDisposable
 {
     private long _taken;
 
-    /// <summary>Makes it as large as the body that has come so far.</summary>
-    /// <exception cref="ApiException">429: too much is being handled.</exception>
+    /// <summary>Grows it to the size of the body received so far.</summary>
+    /// <exception cref="ApiException">429: the budget is exhausted.</exception>
     public void Grow(long length)
     {
         if (length <= _taken)

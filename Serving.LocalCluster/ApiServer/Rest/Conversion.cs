@@ -5,8 +5,8 @@ using Serving.LocalCluster.ApiServer.Storage;
 namespace Serving.LocalCluster.ApiServer.Rest;
 
 /// <summary>
-/// Between the version an object is kept in and the versions it is served in. Custom resources differ in their apiVersion only (conversion None);
-/// the two event groups are one collection with other names for some fields; autoscalers are kept as v2.
+/// Converts between the storage version of an object and its served versions. Custom resources differ only in their apiVersion (conversion None);
+/// the two event groups share one collection, with different names for some fields; autoscalers are stored as v2.
 /// </summary>
 internal static class Conversion
 {
@@ -19,14 +19,14 @@ internal static class Conversion
         ("firstTimestamp", "deprecatedFirstTimestamp"), ("lastTimestamp", "deprecatedLastTimestamp"), ("count", "deprecatedCount"),
     ];
 
-    /// <summary>The group a resource's objects are kept under.</summary>
+    /// <summary>The group under which a resource's objects are stored.</summary>
     public static string StorageGroup(this ResourceInfo resource) => resource is { Group: "events.k8s.io", Custom: null } ? "" : resource.Group;
 
-    /// <summary>The object's JSON in the version asked for; shared when that is the version it is kept in.</summary>
+    /// <summary>The object's JSON in the requested version; shared if that is the storage version.</summary>
     public static byte[] Serve(StoredObject stored, ResourceInfo resource) =>
         stored.ApiVersion == resource.ApiVersion ? stored.Json : Json.Bytes(ServedDocument(stored, resource));
 
-    /// <summary>The object in the version asked for; the caller's own copy.</summary>
+    /// <summary>The object in the requested version; the caller's own copy.</summary>
     public static JsonObject ServedDocument(StoredObject stored, ResourceInfo resource)
     {
         var document = stored.Document();
@@ -40,7 +40,7 @@ internal static class Conversion
         return document;
     }
 
-    /// <summary>The document as it is kept.</summary>
+    /// <summary>Converts a document to its storage version.</summary>
     public static JsonObject ToStorage(JsonObject document, ResourceInfo resource)
     {
         var kept = (JsonObject)document.DeepClone();
@@ -62,7 +62,7 @@ internal static class Conversion
         return kept;
     }
 
-    /// <summary>The name a field is selected by where the object is kept.</summary>
+    /// <summary>The name of a selected field in the storage version.</summary>
     public static string StorageField(ResourceInfo resource, string field)
     {
         if (resource.ApiVersion != NewEvent)

@@ -6,17 +6,17 @@ using System.Text.Json.Nodes;
 
 namespace Serving.LocalCluster.ApiServer.Rest;
 
-/// <summary>Reading and writing of JSON documents as this server does it everywhere.</summary>
+/// <summary>Reads and writes JSON documents with the settings of this server.</summary>
 internal static class Json
 {
-    /// <summary>Deeper documents are refused.</summary>
+    /// <summary>The maximum depth of a document.</summary>
     public const int MaxDepth = 128;
 
     private static readonly JsonWriterOptions s_writing = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true, MaxDepth = 1000 };
 
     private static readonly JsonSerializerOptions s_text = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, MaxDepth = 1000 };
 
-    /// <summary>Parses a document whose property names may repeat: the last one counts; those that repeat are named.</summary>
+    /// <summary>Parses a document that may have duplicate properties: the last one wins; returns the duplicates.</summary>
     public static JsonNode? Parse(ReadOnlyMemory<byte> utf8, List<string>? duplicates = null)
     {
         using var document = JsonDocument.Parse(utf8, new JsonDocumentOptions { MaxDepth = MaxDepth, CommentHandling = JsonCommentHandling.Disallow });
@@ -26,15 +26,15 @@ internal static class Json
         }
         catch (InvalidOperationException exception)
         {
-            // Half of a surrogate pair, or bytes that are no UTF-8: the parser looks at strings only when they are asked for.
+            // An unpaired surrogate, or invalid UTF-8: the parser validates strings only when they are read.
             throw new JsonException($"a string is no Unicode text: {exception.Message}", exception);
         }
     }
 
-    /// <summary>Parses what this server wrote itself.</summary>
+    /// <summary>Parses JSON that this server wrote.</summary>
     public static JsonObject ParseOwn(ReadOnlyMemory<byte> utf8) => (JsonObject)Parse(utf8)!;
 
-    /// <summary>The bytes of a document.</summary>
+    /// <summary>Serializes a document to UTF-8.</summary>
     public static byte[] Bytes(JsonNode node)
     {
         var buffer = new ArrayBufferWriter<byte>(1024);
@@ -43,7 +43,7 @@ internal static class Json
         return buffer.WrittenSpan.ToArray();
     }
 
-    /// <summary>The text of a document.</summary>
+    /// <summary>Serializes a document to a string.</summary>
     public static string Text(JsonNode node) => node.ToJsonString(s_text);
 
     /// <summary>The string at a path of property names, or null.</summary>
@@ -76,7 +76,7 @@ internal static class Json
         return node;
     }
 
-    /// <summary>The object under a name, made when it is missing.</summary>
+    /// <summary>The object under a name, created if it does not exist.</summary>
     public static JsonObject Child(this JsonObject map, string name)
     {
         if (map[name] is JsonObject child)
@@ -93,7 +93,7 @@ internal static class Json
             map[name] = value;
     }
 
-    /// <summary>A value that is an integer, whatever form it has been written in.</summary>
+    /// <summary>The value of an integer, in any notation.</summary>
     public static bool TryGetInt64(this JsonValue value, out long number)
     {
         if (value.TryGetValue(out number))
@@ -117,7 +117,7 @@ internal static class Json
     public static double Number(this JsonValue value) =>
         double.Parse(value.ToJsonString(), NumberStyles.Float, CultureInfo.InvariantCulture);
 
-    /// <summary>A time as metadata writes it.</summary>
+    /// <summary>Formats a time as in metadata.</summary>
     public static string Time(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 
     private static JsonNode? Convert(JsonElement element, string path, List<string>? duplicates)

@@ -2,15 +2,15 @@ using System.Text;
 
 namespace Serving.LocalCluster.ApiServer.Rest;
 
-/// <summary>A log that somebody else writes, puts aside under another name when it is large, and begins anew. Linux only.</summary>
+/// <summary>A log that another process writes and rotates. Linux only.</summary>
 internal sealed class LogFile : IDisposable
 {
     private readonly string _path;
     private FileStream _stream;
     private string _name;
 
-    /// <param name="path">The log.</param>
-    /// <param name="tail">How many of its last lines to read; all when null.</param>
+    /// <param name="path">The path of the log.</param>
+    /// <param name="tail">The number of last lines to read; null for all.</param>
     public LogFile(string path, long? tail)
     {
         _path = path;
@@ -19,13 +19,13 @@ internal sealed class LogFile : IDisposable
             SeekToTail(_stream, lines);
     }
 
-    /// <summary>Its content from here on.</summary>
+    /// <summary>The content from the current position.</summary>
     public StreamReader Reader { get; private set; }
 
-    /// <summary>Whether it has been put aside: what is in it now is all there will be.</summary>
+    /// <summary>Whether it has been rotated: then its content is final.</summary>
     public bool IsPutAside => NameOf(_stream) != _name;
 
-    /// <summary>Goes on with the file that was begun anew, from its start; false while there is none.</summary>
+    /// <summary>Continues at the start of the new file; false while there is none.</summary>
     public bool TryReopen()
     {
         if (!File.Exists(_path))
@@ -48,10 +48,10 @@ internal sealed class LogFile : IDisposable
         return (stream, NameOf(stream), new StreamReader(stream, Encoding.UTF8, false, 1 << 16, leaveOpen: true));
     }
 
-    // The kernel's name of the open file follows it when it is moved, and says when it was removed.
+    // The kernel's name of the open file follows a rename, and shows a deletion.
     private static string NameOf(FileStream stream) => new FileInfo($"/proc/self/fd/{stream.SafeFileHandle.DangerousGetHandle()}").LinkTarget ?? "";
 
-    // Reads backwards in blocks until enough line ends are seen.
+    // Reads backwards in blocks until enough line ends are found.
     private static void SeekToTail(FileStream stream, long lines)
     {
         if (lines <= 0)
@@ -71,7 +71,7 @@ internal sealed class LogFile : IDisposable
             stream.ReadExactly(block, 0, size);
             for (var i = size - 1; i >= 0; i--)
             {
-                // The last line's own end does not count.
+                // The end of the last line does not count.
                 if (block[i] == '\n' && position + i != stream.Length - 1 && ++seen >= lines)
                 {
                     stream.Position = position + i + 1;

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Serving.LocalCluster.ApiServer.Rest;
 
-/// <summary>Picks and cuts the lines of a log as a request wants them.</summary>
+/// <summary>Filters and truncates the lines of a log for a request.</summary>
 internal sealed class LogLines
 {
     private readonly bool _haveTimes;
@@ -14,9 +14,9 @@ internal sealed class LogLines
     private readonly char[] _buffer = new char[1 << 14];
     private long _written;
 
-    /// <param name="request">Says which lines and how much.</param>
-    /// <param name="now">The time that ages are counted from.</param>
-    /// <param name="haveTimes">Whether each line has its time before it; without, lines are given as they are, whatever their age.</param>
+    /// <param name="request">The request, with its log options.</param>
+    /// <param name="now">The current time, for <c>sinceSeconds</c>.</param>
+    /// <param name="haveTimes">Whether each line starts with its time; otherwise lines are returned unchanged, regardless of their age.</param>
     public LogLines(ResourceRequest request, DateTimeOffset now, bool haveTimes)
     {
         _haveTimes = haveTimes;
@@ -28,10 +28,10 @@ internal sealed class LogLines
             _since = since;
     }
 
-    /// <summary>Whether as much was written as was asked for.</summary>
+    /// <summary>Whether the requested limit is reached.</summary>
     public bool IsFull => _limit is { } limit && _written >= limit;
 
-    /// <summary>Writes what the reader has; at the end also a line that lacks its end.</summary>
+    /// <summary>Writes the available lines; at the end also an incomplete line.</summary>
     public async Task CopyAsync(StreamReader reader, Stream output, bool isEnd, CancellationToken cancellation)
     {
         int read;

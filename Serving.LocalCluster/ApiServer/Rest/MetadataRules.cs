@@ -4,12 +4,12 @@ using Serving.LocalCluster.ApiServer.Kinds;
 
 namespace Serving.LocalCluster.ApiServer.Rest;
 
-/// <summary>What the server does to metadata on writes, whatever the kind.</summary>
+/// <summary>Handling of metadata on writes, for all kinds.</summary>
 internal static class MetadataRules
 {
     private const string NameAlphabet = "bcdfghjklmnpqrstvwxz2456789";
 
-    /// <summary>Fills in the metadata of a new object.</summary>
+    /// <summary>Sets the metadata of a new object.</summary>
     public static void PrepareCreate(ResourceRequest request, JsonObject document, DateTimeOffset now)
     {
         var metadata = Metadata(document);
@@ -36,7 +36,7 @@ internal static class MetadataRules
             metadata.Remove("generation");
     }
 
-    /// <summary>Carries over what a client cannot change, and counts the generation.</summary>
+    /// <summary>Copies immutable metadata from the stored object, and updates the generation.</summary>
     public static void PrepareUpdate(ResourceRequest request, JsonObject old, JsonObject document)
     {
         var before = Metadata(old);
@@ -75,7 +75,7 @@ internal static class MetadataRules
         }
     }
 
-    /// <summary>Raises the generation when what is wanted has changed.</summary>
+    /// <summary>Increments the generation when the desired state has changed.</summary>
     public static void CountGeneration(ResourceInfo resource, JsonObject old, JsonObject document)
     {
         if (!HasGeneration(resource) || Wanted(resource, old, document))
@@ -83,7 +83,7 @@ internal static class MetadataRules
         document.Child("metadata")["generation"] = (old.Integer("metadata", "generation") ?? 0) + 1;
     }
 
-    /// <summary>Checks metadata.</summary>
+    /// <summary>Validates metadata.</summary>
     public static void Validate(ResourceInfo resource, JsonObject document, bool isNew, List<FieldError> errors)
     {
         var metadata = Metadata(document);
@@ -119,7 +119,7 @@ internal static class MetadataRules
     public static List<string> Finalizers(JsonObject document) =>
         [.. (document.Array("metadata", "finalizers") ?? []).Select(f => f?.GetValue<string>() ?? "")];
 
-    /// <summary>The metadata of an object, made when it is missing.</summary>
+    /// <summary>The metadata of an object, created if it does not exist.</summary>
     public static JsonObject Metadata(JsonObject document) =>
         document["metadata"] switch
         {
@@ -169,7 +169,7 @@ internal static class MetadataRules
         _ => false,
     };
 
-    // Whether everything but metadata and (where it has a writer of its own) the status is as it was.
+    // Whether everything except metadata and (with a status subresource) the status is unchanged.
     private static bool Wanted(ResourceInfo resource, JsonObject old, JsonObject document)
     {
         foreach (var name in old.Select(p => p.Key).Union(document.Select(p => p.Key), StringComparer.Ordinal))

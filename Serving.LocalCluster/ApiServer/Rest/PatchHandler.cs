@@ -6,7 +6,7 @@ using Serving.LocalCluster.ApiServer.Storage;
 
 namespace Serving.LocalCluster.ApiServer.Rest;
 
-/// <summary>Answers patches of objects and their status.</summary>
+/// <summary>Handles patches of objects and their status.</summary>
 internal sealed class PatchHandler(ObjectStore store, ResourceWriter writer, IAuthorizer authorizer)
 {
     private readonly ResourceReader _reader = new(store);
@@ -91,7 +91,7 @@ internal sealed class PatchHandler(ObjectStore store, ResourceWriter writer, IAu
         }
     }
 
-    // Whoever may only patch cannot make objects by applying them.
+    // Creating an object by apply needs the permission to create.
     private void AuthorizeCreate(ResourceRequest request)
     {
         var access = AccessRequest.ToResource(request.Caller, "create", request.Resource.Group, request.Resource.Plural, ns: request.Namespace, name: request.Name);

@@ -5,14 +5,14 @@ using Serving.LocalCluster.Node;
 namespace Serving.LocalCluster.ApiServer.Rest;
 
 /// <summary>
-/// Serves the logs that the node writes: <c>pods/NAMESPACE_POD_UID/CONTAINER/RESTART.log</c> in the data directory, each line with its time
-/// before it.
+/// Serves the logs that the node writes: <c>pods/NAMESPACE_POD_UID/CONTAINER/RESTART.log</c> in the data directory, where each line starts with
+/// its time.
 /// </summary>
 internal sealed class PodLogs(string dataDirectory, ObjectStore store)
 {
     private static readonly TimeSpan s_poll = TimeSpan.FromMilliseconds(200);
 
-    /// <summary>Where the node keeps a pod's files.</summary>
+    /// <summary>The directory of a pod's files.</summary>
     public string DirectoryOf(StoredObject pod) => Path.Combine(dataDirectory, "pods", $"{pod.Namespace}_{pod.Name}_{pod.Uid}");
 
     public async Task WriteAsync(ResourceRequest request, StoredObject pod, CancellationToken stopping)
@@ -40,7 +40,7 @@ internal sealed class PodLogs(string dataDirectory, ObjectStore store)
         var follows = request.Flag("follow");
         while (true)
         {
-            // Asked for before the rest is read: what is written after the answer belongs to the next round.
+            // Checked before the rest is read: lines written after the check are read in the next round.
             var isRotated = log.IsPutAside;
             var isOver = !follows || (!isRotated && IsOver(pod, container, path, directory, isHost: ownLog is not null));
             await writer.CopyAsync(log.Reader, response.Body, isOver, ending.Token).ConfigureAwait(false);
@@ -52,7 +52,7 @@ internal sealed class PodLogs(string dataDirectory, ObjectStore store)
         }
     }
 
-    // Nothing more is to come once the container has ended (also while it waits to be started anew), started anew or gone with its pod.
+    // The log is complete when the container has ended (also while it waits for a restart), was restarted, or was deleted with its pod.
     private bool IsOver(StoredObject pod, string container, string path, string directory, bool isHost)
     {
         if (store.Get("", "pods", pod.Namespace, pod.Name) is not { } now || now.Uid != pod.Uid)
@@ -67,7 +67,7 @@ internal sealed class PodLogs(string dataDirectory, ObjectStore store)
                 && (s.Object("state", "terminated") is not null || s.Object("lastState", "terminated") is not null));
     }
 
-    // A pod that stands for a process of the cluster itself says which of the logs in the data directory is that process's.
+    // A pod that represents a process of the cluster has an annotation with the process's log in the data directory.
     private string? HostLog(System.Text.Json.Nodes.JsonObject pod)
     {
         if (pod.String("spec", "nodeName") != StandInProbes.NodeName || pod.String("metadata", "annotations", StandInProbes.LogAnnotation) is not { } name)

@@ -3,13 +3,13 @@ using Microsoft.AspNetCore.Http;
 
 namespace Serving.LocalCluster.ApiServer.Rest;
 
-/// <summary>Writes responses. Invariant: one that says that a write succeeded goes out after the write is on disk.</summary>
+/// <summary>Writes responses. Invariant: the response to a successful write is sent after the write is on disk.</summary>
 internal static class Reply
 {
-    /// <summary>Answers with a document.</summary>
+    /// <summary>Responds with a document.</summary>
     public static Task JsonAsync(HttpContext context, int code, JsonNode document) => BytesAsync(context, code, Json.Bytes(document));
 
-    /// <summary>Answers with a document that is written already.</summary>
+    /// <summary>Responds with a serialized document.</summary>
     public static async Task BytesAsync(HttpContext context, int code, ReadOnlyMemory<byte> json, string type = "application/json")
     {
         if (code < 400 && context.Features.Get<WriteBarrier>() is { } barrier)
@@ -20,11 +20,11 @@ internal static class Reply
         await context.Response.Body.WriteAsync(json, context.RequestAborted).ConfigureAwait(false);
     }
 
-    /// <summary>Answers with plain text.</summary>
+    /// <summary>Responds with plain text.</summary>
     public static Task TextAsync(HttpContext context, int code, string text) =>
         BytesAsync(context, code, System.Text.Encoding.UTF8.GetBytes(text), "text/plain; charset=utf-8");
 
-    /// <summary>Adds the Warning headers of a request; the same warning once.</summary>
+    /// <summary>Adds the Warning headers of a request, without duplicates.</summary>
     public static void Warn(HttpContext context, IEnumerable<string> warnings)
     {
         foreach (var warning in warnings.Distinct(StringComparer.Ordinal))

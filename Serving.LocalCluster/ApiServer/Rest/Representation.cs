@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 
 namespace Serving.LocalCluster.ApiServer.Rest;
 
-/// <summary>The form an answer takes.</summary>
+/// <summary>The representation of a response.</summary>
 internal enum RepresentationKind
 {
     Whole,
@@ -13,7 +13,7 @@ internal enum RepresentationKind
 /// <summary>Reads the Accept header.</summary>
 internal static class Representation
 {
-    /// <summary>The first form in the Accept header that this server has.</summary>
+    /// <summary>The first supported representation in the Accept header.</summary>
     public static RepresentationKind Of(ResourceRequest request)
     {
         foreach (var accepted in request.Context.Request.Headers.Accept.ToString().Split(','))
@@ -34,7 +34,7 @@ internal static class Representation
         return RepresentationKind.Whole;
     }
 
-    /// <summary>An object's metadata alone.</summary>
+    /// <summary>Only an object's metadata.</summary>
     public static JsonObject MetadataOf(JsonObject document) => new()
     {
         ["kind"] = "PartialObjectMetadata",

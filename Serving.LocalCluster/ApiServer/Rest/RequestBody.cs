@@ -9,13 +9,13 @@ using Serving.LocalCluster.ApiServer.Protobuf;
 
 namespace Serving.LocalCluster.ApiServer.Rest;
 
-/// <summary>Reads request bodies: JSON, YAML, and kubectl's protobuf for the kinds it sends so.</summary>
+/// <summary>Reads request bodies: JSON, YAML, and protobuf for the kinds that kubectl sends in it.</summary>
 internal static class RequestBody
 {
     private const string Protobuf = "application/vnd.kubernetes.protobuf";
 
     /// <summary>The bytes of the body, at most <see cref="ApiServer.MaxBodyBytes"/>; text is UTF-8.</summary>
-    /// <exception cref="ApiException">413: it is too large; 429: too many bodies are being handled; 400: it is text and no UTF-8.</exception>
+    /// <exception cref="ApiException">413: the body is too large; 429: too many bodies are in flight; 400: text that is not UTF-8.</exception>
     public static async Task<ReadOnlyMemory<byte>> ReadAsync(HttpContext context)
     {
         try
@@ -47,9 +47,9 @@ internal static class RequestBody
         }
     }
 
-    /// <summary>The document of a body in any of the forms understood; null when the body is empty.</summary>
+    /// <summary>The document of a body in any supported format; null when the body is empty.</summary>
     /// <param name="context">The request.</param>
-    /// <param name="duplicates">Gets the paths of fields that are written twice.</param>
+    /// <param name="duplicates">The list to which the paths of duplicate fields are added.</param>
     public static async Task<JsonObject?> ReadObjectAsync(HttpContext context, List<string>? duplicates)
     {
         var body = await ReadAsync(context).ConfigureAwait(false);

@@ -6,7 +6,7 @@ using Serving.LocalCluster.ApiServer.Storage;
 
 namespace Serving.LocalCluster.ApiServer.Rest;
 
-/// <summary>Takes every request: says who calls, finds what answers, and turns refusals into a Status.</summary>
+/// <summary>Handles every request: authenticates it, dispatches it, and converts errors to a Status.</summary>
 internal sealed class RequestPipeline(
     Authenticator authenticator, IAuthorizer authorizer, ResourceHandler resources, DiscoveryHandler discovery, OpenApiHandler openApi, ObjectStore store, HealthHandler health,
     ILogger<RequestPipeline> logger, CancellationToken stopping)
@@ -36,7 +36,7 @@ internal sealed class RequestPipeline(
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested || stopping.IsCancellationRequested)
         {
-            // The client left, or the server stops: nobody waits for an answer.
+            // The client disconnected, or the server stops: no response is needed.
         }
         catch (Exception exception) when (exception is BadHttpRequestException or IOException)
         {

@@ -5,13 +5,13 @@ using Serving.LocalCluster.ApiServer.Storage;
 
 namespace Serving.LocalCluster.ApiServer.Rest;
 
-/// <summary>Deletes: at once, or as a mark that finalizers, a node or the namespace's cleaner carry out.</summary>
+/// <summary>Deletes objects: immediately, or by a deletionTimestamp for finalizers, the node or the namespace controller.</summary>
 internal sealed class ResourceDeleter(ObjectStore store, AdmissionChain admission)
 {
     private const string Foreground = "foregroundDeletion";
     private const string Orphan = "orphan";
 
-    /// <summary>Answers a delete of one object.</summary>
+    /// <summary>Handles a delete of one object.</summary>
     public async Task DeleteAsync(ResourceRequest request)
     {
         var options = await OptionsAsync(request).ConfigureAwait(false);
@@ -38,7 +38,7 @@ internal sealed class ResourceDeleter(ObjectStore store, AdmissionChain admissio
         }).ConfigureAwait(false);
     }
 
-    /// <summary>Answers a delete of every object a selector matches.</summary>
+    /// <summary>Handles a delete of every object that a selector matches.</summary>
     public async Task DeleteCollectionAsync(ResourceRequest request)
     {
         var resource = request.Resource;
@@ -56,7 +56,7 @@ internal sealed class ResourceDeleter(ObjectStore store, AdmissionChain admissio
             }
             catch (ApiException exception) when (exception.Code == 404)
             {
-                // Somebody else was quicker.
+                // Deleted concurrently.
             }
         }
 
@@ -69,7 +69,7 @@ internal sealed class ResourceDeleter(ObjectStore store, AdmissionChain admissio
         }).ConfigureAwait(false);
     }
 
-    /// <summary>Removes every instance of a resource, finalizers respected; true when none is left.</summary>
+    /// <summary>Deletes every instance of a resource, respecting finalizers; true when none is left.</summary>
     public bool DeleteAll(ResourceInfo resource)
     {
         var isEmpty = true;
@@ -93,7 +93,7 @@ internal sealed class ResourceDeleter(ObjectStore store, AdmissionChain admissio
         return isEmpty;
     }
 
-    /// <summary>Deletes one object; what is left of it, and whether it is gone.</summary>
+    /// <summary>Deletes one object; returns its remaining state, and whether it is removed.</summary>
     public async Task<(StoredObject Last, bool IsGone)> DeleteAsync(ResourceRequest request, string ns, string name, JsonObject options)
     {
         var resource = request.Resource;
@@ -183,7 +183,7 @@ internal sealed class ResourceDeleter(ObjectStore store, AdmissionChain admissio
             metadata["finalizers"] = new JsonArray([.. finalizers.Select(f => (JsonNode)f)]);
     }
 
-    // Only pods have a grace period: the node gives it, and then deletes again with none.
+    // Only pods have a grace period: the node waits for it, and then deletes again without one.
     private static long Grace(ResourceInfo resource, StoredObject stored, JsonObject document, JsonObject options)
     {
         if (resource is not { Group: "", Kind: "Pod" })
@@ -191,7 +191,7 @@ internal sealed class ResourceDeleter(ObjectStore store, AdmissionChain admissio
         if (string.IsNullOrEmpty(document.String("spec", "nodeName")) || document.String("status", "phase") is "Succeeded" or "Failed")
             return 0;
         var asked = Math.Max(0, options.Integer("gracePeriodSeconds") ?? document.Integer("spec", "terminationGracePeriodSeconds") ?? 30);
-        // A deletion under way can only become shorter.
+        // The grace period of a deletion in progress can only be shortened.
         return stored.IsDeleting ? Math.Min(asked, document.Integer("metadata", "deletionGracePeriodSeconds") ?? asked) : asked;
     }
 

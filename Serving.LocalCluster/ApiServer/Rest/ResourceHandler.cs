@@ -8,7 +8,7 @@ using Serving.LocalCluster.ApiServer.Storage;
 
 namespace Serving.LocalCluster.ApiServer.Rest;
 
-/// <summary>Answers requests about resources: takes the path apart, asks whether the caller may, and hands over to who does it.</summary>
+/// <summary>Handles resource requests: parses the path, authorizes the caller, and dispatches to the handler of the verb.</summary>
 internal sealed class ResourceHandler
 {
     private readonly ObjectStore _store;
@@ -37,10 +37,10 @@ internal sealed class ResourceHandler
         _reviews = reviews;
     }
 
-    /// <summary>Removes the instances of a definition that goes; true when none is left.</summary>
+    /// <summary>Deletes the instances of a definition that is being deleted; true when none is left.</summary>
     public bool DeleteAll(ResourceInfo resource) => _deleter.DeleteAll(resource);
 
-    /// <summary>Makes the namespaces and the Service every cluster has.</summary>
+    /// <summary>Creates the namespaces and the Service of every cluster.</summary>
     public void CreateSystemObjects()
     {
         foreach (var name in (string[])["default", "kube-system", "kube-public", "kube-node-lease"])
@@ -91,7 +91,7 @@ internal sealed class ResourceHandler
         });
     }
 
-    /// <summary>Answers a request under <c>/api/v1</c> or <c>/apis/GROUP/VERSION</c>.</summary>
+    /// <summary>Handles a request under <c>/api/v1</c> or <c>/apis/GROUP/VERSION</c>.</summary>
     public async Task HandleAsync(HttpContext context, string group, string version, string[] segments, Caller caller, CancellationToken stopping)
     {
         var isWatchPath = segments is ["watch", _, ..];
@@ -123,7 +123,7 @@ internal sealed class ResourceHandler
     private void Authorize(ResourceRequest request, string verb)
     {
         var resource = request.Resource;
-        // A namespace is in itself, and who watches one object by its name is asked about that one.
+        // A Namespace is authorized in itself, and a watch with a metadata.name selector for that object.
         var isNamespace = resource is { Group: "", Kind: "Namespace" };
         var name = request.Name ?? (verb is "list" or "watch" or "deletecollection" ? NameSelected(request.Query("fieldSelector")) : null);
         var access = AccessRequest.ToResource(

@@ -9,10 +9,10 @@ using Serving.LocalCluster.ApiServer.Tables;
 
 namespace Serving.LocalCluster.ApiServer.Rest;
 
-/// <summary>Gets and lists.</summary>
+/// <summary>Handles gets and lists.</summary>
 internal sealed class ResourceReader(ObjectStore store)
 {
-    /// <summary>Answers with one object.</summary>
+    /// <summary>Responds with one object.</summary>
     public async Task GetAsync(ResourceRequest request)
     {
         var resource = request.Resource;
@@ -21,7 +21,7 @@ internal sealed class ResourceReader(ObjectStore store)
         await WriteOneAsync(request, 200, stored).ConfigureAwait(false);
     }
 
-    /// <summary>Answers with an object in the form the client accepts.</summary>
+    /// <summary>Responds with an object in a representation that the client accepts.</summary>
     public async Task WriteOneAsync(ResourceRequest request, int code, StoredObject stored)
     {
         Reply.Warn(request.Context, request.Warnings);
@@ -41,7 +41,7 @@ internal sealed class ResourceReader(ObjectStore store)
         }
     }
 
-    /// <summary>Answers with a list.</summary>
+    /// <summary>Responds with a list.</summary>
     public async Task ListAsync(ResourceRequest request)
     {
         var resource = request.Resource;
@@ -100,7 +100,7 @@ internal sealed class ResourceReader(ObjectStore store)
         }
     }
 
-    /// <summary>The selectors of a request; naming an object selects it.</summary>
+    /// <summary>The selectors of a request; a name in the path is a selector too.</summary>
     public static Selector SelectorOf(ResourceRequest request)
     {
         var resource = request.Resource;

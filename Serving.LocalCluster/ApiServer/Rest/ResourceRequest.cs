@@ -5,7 +5,7 @@ using Serving.LocalCluster.ApiServer.Security;
 
 namespace Serving.LocalCluster.ApiServer.Rest;
 
-/// <summary>A request about a resource, taken apart.</summary>
+/// <summary>A parsed resource request.</summary>
 internal sealed class ResourceRequest
 {
     private readonly IQueryCollection _query;
@@ -52,18 +52,18 @@ internal sealed class ResourceRequest
 
     public bool IsDryRun { get; set; }
 
-    /// <summary>Strict, Warn or Ignore.</summary>
+    /// <summary>fieldValidation: Strict, Warn or Ignore.</summary>
     public string FieldValidation { get; }
 
     public string FieldManager { get; set; }
 
-    /// <summary>Whether the client itself named the resourceVersion it changes: then nobody retries for it.</summary>
+    /// <summary>Whether the client's document has a resourceVersion: then the server does not retry on conflict.</summary>
     public bool NamesVersion { get; set; }
 
-    /// <summary>Whether managedFields are taken from the document as they are: apply has worked them out.</summary>
+    /// <summary>Whether managedFields are taken from the document unchanged, because apply has computed them.</summary>
     public bool HasTrackedFields { get; set; }
 
-    /// <summary>Told the client in Warning headers.</summary>
+    /// <summary>Warnings for the client's Warning headers.</summary>
     public List<string> Warnings { get; } = [];
 
     public CancellationToken Cancellation => Context.RequestAborted;

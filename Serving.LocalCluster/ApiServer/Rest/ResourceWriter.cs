@@ -15,7 +15,7 @@ internal sealed class ResourceWriter(ObjectStore store, AdmissionChain admission
 
     private readonly ServiceAllocator _services = new(store);
 
-    /// <summary>Makes a change to the object as it is now.</summary>
+    /// <summary>Changes the stored object.</summary>
     /// <param name="current">The caller's own copy of the object, in the version of the request.</param>
     public delegate JsonObject Change(JsonObject current);
 
@@ -50,17 +50,17 @@ internal sealed class ResourceWriter(ObjectStore store, AdmissionChain admission
         return store.Create(resource.StorageGroup(), resource.Plural, kept) ?? throw ApiException.AlreadyExists(resource.Group, resource.Plural, name);
     }
 
-    /// <summary>Changes an object, again and again while others change it, unless the change names the resourceVersion it is for.</summary>
+    /// <summary>Updates an object, retrying on conflicts unless the change has a resourceVersion.</summary>
     /// <param name="request">The request.</param>
-    /// <param name="change">Makes the new document.</param>
-    /// <param name="mustNameVersion">Whether a document without a resourceVersion is refused.</param>
+    /// <param name="change">Creates the new document.</param>
+    /// <param name="mustNameVersion">Whether a document without a resourceVersion is rejected.</param>
     public async Task<StoredObject> UpdateAsync(ResourceRequest request, Change change, bool mustNameVersion = false)
     {
         var resource = request.Resource;
         var warnings = request.Warnings.Count;
         for (var attempt = 1; ; attempt++)
         {
-            // What an attempt that came to nothing warned of, the next one says again.
+            // Drop the warnings of a failed attempt: the next one adds them again.
             request.Warnings.RemoveRange(warnings, request.Warnings.Count - warnings);
             var stored = store.Get(resource.StorageGroup(), resource.Plural, request.Namespace, request.Name!) ?? throw request.NotFound();
             var old = Conversion.ServedDocument(stored, resource);
@@ -101,7 +101,7 @@ internal sealed class ResourceWriter(ObjectStore store, AdmissionChain admission
         ManagedFields.KeepTimes(old, admitted);
         var kept = Conversion.ToStorage(admitted, resource);
 
-        // A write that changes nothing is none, unless the object is kept in an older version: then it is kept anew.
+        // A write without changes is skipped, unless the object is stored in an older version: then it is stored again.
         if (JsonNode.DeepEquals(old, admitted) && kept.String("apiVersion") == stored.ApiVersion)
             return stored;
         if (request.IsDryRun)
@@ -111,7 +111,7 @@ internal sealed class ResourceWriter(ObjectStore store, AdmissionChain admission
             : store.Replace(resource.StorageGroup(), resource.Plural, stored, kept);
     }
 
-    // An object being deleted goes when its last finalizer does.
+    // An object being deleted is removed with its last finalizer.
     private static bool IsFinished(ResourceInfo resource, JsonObject document)
     {
         if (document.At("metadata", "deletionTimestamp") is null || MetadataRules.Finalizers(document).Count > 0)
@@ -144,12 +144,12 @@ internal sealed class ResourceWriter(ObjectStore store, AdmissionChain admission
         return mustNameVersion || request.NamesVersion;
     }
 
-    // Kinds that are never replaced blindly, as kube-apiserver has it.
+    // Kinds without unconditional updates, as in kube-apiserver.
     private static bool MustNameVersion(ResourceInfo resource) => resource.Custom is not null
         || (resource.Group, resource.Kind) is ("coordination.k8s.io" or "admissionregistration.k8s.io" or "apiextensions.k8s.io", _)
             or ("policy", "PodDisruptionBudget") or ("node.k8s.io", "RuntimeClass");
 
-    // A subresource changes its part alone, and the rest leaves that part alone.
+    // A subresource changes only its part, and other updates do not change that part.
     private static void Confine(ResourceRequest request, JsonObject old, JsonObject document)
     {
         var resource = request.Resource;
@@ -210,7 +210,7 @@ internal sealed class ResourceWriter(ObjectStore store, AdmissionChain admission
         }
     }
 
-    // What depends on other objects, after everyone who may change the object has.
+    // Checks that depend on other objects, after admission has changed the object.
     private void Complete(ResourceInfo resource, JsonObject document, JsonObject? old)
     {
         if (resource is { Group: "", Kind: "Service" })
@@ -261,7 +261,7 @@ internal sealed class ResourceWriter(ObjectStore store, AdmissionChain admission
             ]);
     }
 
-    // As Kubernetes' admission of service accounts does. The account "default" is made along with its namespace, and nobody is made to wait for it.
+    // Like Kubernetes' ServiceAccount admission. The account "default" is created with its namespace, so pods do not have to wait for it.
     private void RequireServiceAccount(ResourceRequest request, JsonObject pod)
     {
         if (request.Resource is not { Group: "", Plural: "pods" } || request.Caller.SkipsWebhooks)

@@ -4,7 +4,7 @@ using Serving.LocalCluster.ApiServer.Security.Rbac;
 
 namespace Serving.LocalCluster.ApiServer.Rest;
 
-/// <summary>Answers reviews: who somebody is and what they may do.</summary>
+/// <summary>Handles reviews: authentication of tokens and authorization of users.</summary>
 internal sealed class ReviewHandler(Authenticator authenticator, RbacAuthorizer authorizer)
 {
     private const string Group = "authorization.k8s.io";

@@ -3,7 +3,7 @@ using Serving.LocalCluster.ApiServer.Storage;
 
 namespace Serving.LocalCluster.ApiServer.Rest;
 
-/// <summary>A label and a field selector together.</summary>
+/// <summary>A combined label and field selector.</summary>
 internal sealed class Selector
 {
     /// <summary>Matches everything.</summary>
@@ -22,10 +22,10 @@ internal sealed class Selector
     public bool IsEmpty => _labels.Count == 0 && _fields.Count == 0;
 
     /// <summary>Parses the query's selectors.</summary>
-    /// <param name="labels">As <c>a=b,!c,d in (e,f)</c>.</param>
-    /// <param name="fields">As <c>metadata.name=x</c>.</param>
-    /// <param name="knows">Whether objects of the kind can be selected by a field.</param>
-    /// <param name="rename">The name a field goes by in storage.</param>
+    /// <param name="labels">The label selector, such as <c>a=b,!c,d in (e,f)</c>.</param>
+    /// <param name="fields">The field selector, such as <c>metadata.name=x</c>.</param>
+    /// <param name="knows">Whether a field is selectable on the kind.</param>
+    /// <param name="rename">Returns the name of a field in the storage version.</param>
     public static Selector Parse(string? labels, string? fields, Func<string, bool> knows, Func<string, string>? rename = null)
     {
         if (string.IsNullOrWhiteSpace(labels) && string.IsNullOrWhiteSpace(fields))

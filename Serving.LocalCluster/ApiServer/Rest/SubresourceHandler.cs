@@ -7,7 +7,7 @@ using Serving.LocalCluster.ApiServer.Storage;
 
 namespace Serving.LocalCluster.ApiServer.Rest;
 
-/// <summary>Answers subresources other than the status.</summary>
+/// <summary>Handles subresources other than the status.</summary>
 internal sealed class SubresourceHandler(ObjectStore store, ResourceWriter writer, ResourceDeleter deleter, TokenIssuer tokens, PodLogs logs)
 {
     private readonly TokenRequests _tokens = new(store, tokens);
@@ -30,7 +30,7 @@ internal sealed class SubresourceHandler(ObjectStore store, ResourceWriter write
     private StoredObject Find(ResourceRequest request) =>
         store.Get(request.Resource.Group, request.Resource.Plural, request.Namespace, request.Name!) ?? throw request.NotFound();
 
-    // The programs run on the user's own machine, where there are other ways to all of this.
+    // The programs run on the user's own machine, where the user can do all of this directly.
     private static ApiException NotOffered(ResourceRequest request, JsonObject pod, string directory)
     {
         var ports = (pod.Array("spec", "containers") ?? []).SelectMany(c => c.Array("ports") ?? []).Select(p => p.Integer("containerPort"));

@@ -4,7 +4,7 @@ using Serving.LocalCluster.ApiServer.Storage;
 
 namespace Serving.LocalCluster.ApiServer.Rest;
 
-/// <summary>Answers <c>serviceaccounts/token</c>: tokens for a service account, bound to a pod, secret or node when the request says so.</summary>
+/// <summary>Handles <c>serviceaccounts/token</c>: tokens for a service account, optionally bound to a pod, secret or node.</summary>
 internal sealed class TokenRequests(ObjectStore store, TokenIssuer tokens)
 {
     private const string Group = "authentication.k8s.io";

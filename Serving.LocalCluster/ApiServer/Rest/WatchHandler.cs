@@ -6,7 +6,7 @@ using Serving.LocalCluster.ApiServer.Tables;
 
 namespace Serving.LocalCluster.ApiServer.Rest;
 
-/// <summary>Streams watches: each event's line is written once and shared by all watchers that see the object as it is kept.</summary>
+/// <summary>Streams watches: each event is serialized once and shared by all watchers of the storage version.</summary>
 internal sealed class WatchHandler(ObjectStore store)
 {
     private static readonly TimeSpan s_bookmarkInterval = TimeSpan.FromSeconds(30);
@@ -83,7 +83,7 @@ internal sealed class WatchHandler(ObjectStore store)
             if ((await writer.FlushAsync(cancellation).ConfigureAwait(false)).IsCompleted || isOver)
                 return;
 
-            // Timers count in milliseconds: the wait is rounded up, so that it does not end before its time.
+            // Timers have millisecond resolution: round up, so that the wait does not end early.
             var wait = Math.Ceiling((Math.Min(ends, nextBookmark) - store.Time.GetTimestamp()) * 1000d / store.Time.TimestampFrequency);
             if (!await WaitAsync(watcher, TimeSpan.FromMilliseconds(Math.Max(1, wait)), cancellation).ConfigureAwait(false) && watcher.Records.Completion.IsCompleted)
                 return;
@@ -92,7 +92,7 @@ internal sealed class WatchHandler(ObjectStore store)
 
     private long After(TimeSpan time) => store.Time.GetTimestamp() + (long)(time.TotalSeconds * store.Time.TimestampFrequency);
 
-    // False when the time is up or the watch has ended.
+    // False on timeout or when the watch has ended.
     private async Task<bool> WaitAsync(Watcher watcher, TimeSpan wait, CancellationToken cancellation)
     {
         var waiting = watcher.Records.WaitToReadAsync(cancellation);

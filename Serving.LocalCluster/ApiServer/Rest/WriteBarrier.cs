@@ -2,11 +2,12 @@ using Serving.LocalCluster.ApiServer.Storage;
 
 namespace Serving.LocalCluster.ApiServer.Rest;
 
-/// <summary>A feature of requests that may write: holds their response back until what they wrote is on disk.</summary>
+/// <summary>A feature of requests that may write: delays their response until the write is on disk.</summary>
 internal sealed class WriteBarrier(ObjectStore store)
 {
-    /// <summary>Waits for the disk.</summary>
-    /// <exception cref="ApiException">500: it cannot be written; the change is made all the same, and lost if the process is killed before it can be.</exception>
+    /// <summary>Waits until the writes are on disk.</summary>
+    /// <exception cref="ApiException">500: the disk cannot be written; the change is in memory, and is lost if the process is killed
+    /// before a retry succeeds.</exception>
     public async Task PassAsync(CancellationToken cancellation)
     {
         try

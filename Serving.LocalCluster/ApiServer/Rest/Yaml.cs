@@ -6,7 +6,7 @@ using YamlDotNet.RepresentationModel;
 
 namespace Serving.LocalCluster.ApiServer.Rest;
 
-/// <summary>Reads YAML as JSON, with YAML 1.1's plain booleans and numbers as Kubernetes takes them.</summary>
+/// <summary>Converts YAML to JSON, with YAML 1.1's plain booleans and numbers like Kubernetes.</summary>
 internal static partial class Yaml
 {
     /// <summary>The first document; null when there is none.</summary>

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Serving.LocalCluster.ApiServer.Schemas;
 
-/// <summary>Reads the shapes of the built-in kinds from <c>kinds.schema</c>, which describes its own syntax.</summary>
+/// <summary>Reads the schemas of the built-in kinds from <c>kinds.schema</c>, which describes its own syntax.</summary>
 internal sealed class BuiltInSchemas
 {
     private static readonly Lazy<BuiltInSchemas> s_instance = new(() => new BuiltInSchemas());
@@ -42,7 +42,7 @@ internal sealed class BuiltInSchemas
 
     public static BuiltInSchemas Instance => s_instance.Value;
 
-    /// <summary>Every type by name, as <c>core.v1.PodSpec</c>.</summary>
+    /// <summary>All types by name, such as <c>core.v1.PodSpec</c>.</summary>
     public IReadOnlyDictionary<string, Schema> Types => _types;
 
     /// <summary>A type by name.</summary>
@@ -110,7 +110,7 @@ internal sealed class BuiltInSchemas
         return named ?? Scalar(type);
     }
 
-    // A field that treats its type differently has a copy of it, filled once every type is read.
+    // A field with flags of its own has a copy of its type, filled after all types are read.
     private Schema Copy(Schema named, bool retains, bool atomic)
     {
         var copy = new Schema { Type = SchemaType.Object, TypeName = named.TypeName, IsAtomic = atomic || named.IsAtomic, RetainsKeys = retains };

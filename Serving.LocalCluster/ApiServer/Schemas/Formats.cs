@@ -5,7 +5,7 @@ using System.Text.RegularExpressions;
 
 namespace Serving.LocalCluster.ApiServer.Schemas;
 
-/// <summary>The string formats that are checked; others are accepted as they are.</summary>
+/// <summary>The validated string formats; others are accepted unchecked.</summary>
 internal static partial class Formats
 {
     public static bool IsValid(string format, string text) => format switch

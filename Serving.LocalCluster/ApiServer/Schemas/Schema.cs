@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 
 namespace Serving.LocalCluster.ApiServer.Schemas;
 
-/// <summary>What a value may be.</summary>
+/// <summary>The type of a value.</summary>
 internal enum SchemaType
 {
     Any,
@@ -24,7 +24,7 @@ internal enum ListKind
 }
 
 /// <summary>
-/// The shape of a value: one model for built-in kinds and custom resources, behind validation, pruning, defaults, patches, apply and OpenAPI.
+/// The schema of a value: one model for built-in kinds and custom resources, used by validation, pruning, defaulting, patches, apply and OpenAPI.
 /// </summary>
 internal sealed class Schema
 {
@@ -33,7 +33,7 @@ internal sealed class Schema
     /// <summary>The name of a built-in type; null for custom resources.</summary>
     public string? TypeName { get; init; }
 
-    /// <summary>OpenAPI's format, as <c>date-time</c> or <c>int32</c>.</summary>
+    /// <summary>The OpenAPI format, such as <c>date-time</c> or <c>int32</c>.</summary>
     public string? Format { get; init; }
 
     public string? Description { get; init; }
@@ -57,40 +57,40 @@ internal sealed class Schema
     /// <summary>The keys of a list map.</summary>
     public IReadOnlyList<string> ListKeys { get; init; } = [];
 
-    /// <summary>Whether apply owns an object or map as a whole.</summary>
+    /// <summary>Whether apply tracks an object or map as a whole.</summary>
     public bool IsAtomic { get; set; }
 
-    /// <summary>Strategic merge: merges a list instead of replacing it.</summary>
+    /// <summary>Strategic merge: whether a list is merged instead of replaced.</summary>
     public bool Merges { get; init; }
 
     /// <summary>Strategic merge: the key of the list's items; null for lists of plain values.</summary>
     public string? MergeKey { get; init; }
 
-    /// <summary>Strategic merge: honours <c>$retainKeys</c>.</summary>
+    /// <summary>Strategic merge: whether <c>$retainKeys</c> is honoured.</summary>
     public bool RetainsKeys { get; init; }
 
-    /// <summary>Custom resources: fields that are not named are kept.</summary>
+    /// <summary>Custom resources: whether unknown fields are kept.</summary>
     public bool PreservesUnknown { get; init; }
 
-    /// <summary>Custom resources: the value is an object with apiVersion, kind and metadata of its own.</summary>
+    /// <summary>Custom resources: whether the value is an embedded object with apiVersion, kind and metadata.</summary>
     public bool IsEmbedded { get; init; }
 
     public bool IsNullable { get; init; }
 
-    /// <summary>Custom resources: what an absent value becomes.</summary>
+    /// <summary>Custom resources: the default of an absent value.</summary>
     public JsonNode? Default { get; init; }
 
-    /// <summary>Custom resources: the rules for values; null when there are none.</summary>
+    /// <summary>Custom resources: the validation rules; null without any.</summary>
     public Constraints? Constraints { get; init; }
 
-    /// <summary>A custom resource's schema as it was written, for OpenAPI.</summary>
+    /// <summary>A custom resource's original schema, for OpenAPI.</summary>
     public JsonObject? Source { get; init; }
 }
 
-/// <summary>A field of a protobuf message; <paramref name="Inline"/> when its message's fields belong to the object around it.</summary>
+/// <summary>A field of a protobuf message; <paramref name="Inline"/> when the fields of its message belong to the containing object.</summary>
 internal sealed record ProtobufField(string Name, Schema Schema, bool Inline);
 
-/// <summary>Rules for values.</summary>
+/// <summary>Validation rules of values.</summary>
 internal sealed record Constraints
 {
     public IReadOnlyList<JsonNode?>? Enum { get; init; }

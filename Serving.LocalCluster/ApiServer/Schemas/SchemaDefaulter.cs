@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 
 namespace Serving.LocalCluster.ApiServer.Schemas;
 
-/// <summary>Sets a custom resource's defaults; nulls that may not be null and have a default become it.</summary>
+/// <summary>Sets a custom resource's defaults; a null that is not nullable is replaced by its default.</summary>
 internal static class SchemaDefaulter
 {
     public static void Apply(Schema schema, JsonNode? node)

@@ -3,14 +3,15 @@ using System.Text.Json.Nodes;
 
 namespace Serving.LocalCluster.ApiServer.Schemas;
 
-/// <summary>Removes what a schema does not know and names it; for built-in kinds it also names values of the wrong type.</summary>
+/// <summary>Removes and reports fields that a schema does not contain; for built-in kinds it also reports values of the wrong type.</summary>
 internal static class SchemaPruner
 {
     /// <summary>Prunes an object in place.</summary>
-    /// <param name="schema">The shape of the whole object.</param>
+    /// <param name="schema">The schema of the whole object.</param>
     /// <param name="document">The object, with apiVersion, kind and metadata.</param>
-    /// <param name="unknown">Gets the paths of what was removed.</param>
-    /// <param name="mistyped">Gets the paths of values of the wrong type, with the type wanted; null to leave them to validation.</param>
+    /// <param name="unknown">The list to which the paths of removed fields are added.</param>
+    /// <param name="mistyped">The list to which the paths of values of the wrong type are added, with the expected type; null to leave
+    /// them to validation.</param>
     public static void Prune(Schema schema, JsonObject document, List<string> unknown, List<(string Path, string Wanted, string Found)>? mistyped = null) =>
         Walk(schema, document, "", unknown, mistyped, isResource: true);
 

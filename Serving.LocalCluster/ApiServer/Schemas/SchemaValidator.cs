@@ -5,7 +5,7 @@ using Serving.LocalCluster.ApiServer.Rest;
 
 namespace Serving.LocalCluster.ApiServer.Schemas;
 
-/// <summary>Checks a custom resource against its schema. CEL rules are not evaluated.</summary>
+/// <summary>Validates a custom resource against its schema. CEL rules are not evaluated.</summary>
 internal static class SchemaValidator
 {
     public static void Validate(Schema schema, JsonObject document, List<FieldError> errors) => Check(schema, document, "", errors);
@@ -55,7 +55,7 @@ internal static class SchemaValidator
             {
                 if (path.Length == 0 && name == "metadata")
                     continue;
-                // A null where none may be is dropped, as if it had not been sent.
+                // A null in a non-nullable field is dropped, as if it were absent.
                 if (value is null && !property.IsNullable && !schema.Required.Contains(name))
                     continue;
                 Check(property, value, Join(path, name), errors);

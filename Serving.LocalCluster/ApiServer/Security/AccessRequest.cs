@@ -2,35 +2,35 @@ using System.Text;
 
 namespace Serving.LocalCluster.ApiServer.Security;
 
-/// <summary>What somebody wants to do, as authorizers see it: something to a resource, or something with a path that is none.</summary>
+/// <summary>The attributes of an authorization request: a verb on a resource, or on a non-resource path.</summary>
 internal readonly record struct AccessRequest
 {
-    /// <summary>Who asks.</summary>
+    /// <summary>The caller.</summary>
     public required Caller Caller { get; init; }
 
-    /// <summary>As <c>list</c>; for a path the HTTP method in lower case.</summary>
+    /// <summary>The verb, such as <c>list</c>; for a path the HTTP method in lower case.</summary>
     public required string Verb { get; init; }
 
-    /// <summary>The path when this is about no resource; else empty.</summary>
+    /// <summary>The non-resource path; empty for a resource.</summary>
     public string Path { get; private init; }
 
     public string Group { get; private init; }
 
-    /// <summary>The plural name; empty when this is about a path.</summary>
+    /// <summary>The plural name; empty for a path.</summary>
     public string Resource { get; private init; }
 
-    /// <summary>As <c>status</c>; empty for the object itself.</summary>
+    /// <summary>The subresource, such as <c>status</c>; empty for the object itself.</summary>
     public string Subresource { get; private init; }
 
-    /// <summary>Empty for cluster-scoped resources and for requests over all namespaces.</summary>
+    /// <summary>The namespace; empty for cluster-scoped resources and for requests over all namespaces.</summary>
     public string Namespace { get; private init; }
 
-    /// <summary>Empty when the request is about no one object.</summary>
+    /// <summary>The name; empty when the request is not for a single object.</summary>
     public string Name { get; private init; }
 
     public bool IsResource => Path.Length == 0;
 
-    /// <summary>Asks for something to be done to a resource.</summary>
+    /// <summary>A request for a resource.</summary>
     public static AccessRequest ToResource(Caller caller, string verb, string group, string resource, string? subresource = null, string? ns = null, string? name = null) => new()
     {
         Caller = caller,
@@ -43,7 +43,7 @@ internal readonly record struct AccessRequest
         Name = name ?? "",
     };
 
-    /// <summary>Asks for something to be done with a path.</summary>
+    /// <summary>A request for a non-resource path.</summary>
     public static AccessRequest ToPath(Caller caller, string verb, string path) => new()
     {
         Caller = caller,
@@ -56,7 +56,7 @@ internal readonly record struct AccessRequest
         Name = "",
     };
 
-    /// <summary>The sentence of a refusal, in kube-apiserver's words.</summary>
+    /// <summary>The message of a rejection, in kube-apiserver's words.</summary>
     public string Refusal()
     {
         if (!IsResource)

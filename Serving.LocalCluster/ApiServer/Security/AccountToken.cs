@@ -1,15 +1,15 @@
 namespace Serving.LocalCluster.ApiServer.Security;
 
-/// <summary>What a service account token says.</summary>
+/// <summary>The claims of a service account token.</summary>
 /// <param name="Namespace">The account's namespace.</param>
 /// <param name="Name">The account's name.</param>
-/// <param name="Uid">The account's uid: one of the same name made later is another.</param>
-/// <param name="Audiences">For whom the token is.</param>
-/// <param name="Bound">The object with which the token ends; null for none.</param>
-/// <param name="Id">The token's own name.</param>
+/// <param name="Uid">The account's uid: a recreated account of the same name is another one.</param>
+/// <param name="Audiences">The audiences of the token.</param>
+/// <param name="Bound">The object that the token is bound to; null for none.</param>
+/// <param name="Id">The id of the token.</param>
 internal sealed record AccountToken(string Namespace, string Name, string Uid, IReadOnlyList<string> Audiences, BoundObject? Bound, string Id)
 {
-    /// <summary>When it ends at the latest.</summary>
+    /// <summary>The expiration time.</summary>
     public DateTimeOffset Expires { get; init; }
 }
 

@@ -6,13 +6,13 @@ using Serving.LocalCluster.ApiServer.Storage;
 
 namespace Serving.LocalCluster.ApiServer.Security;
 
-/// <summary>Says who holds a token: a component of the cluster, or a service account that still exists.</summary>
+/// <summary>Authenticates tokens of the cluster's components and of existing service accounts.</summary>
 internal sealed class Authenticator(ServerIdentity identity, TokenIssuer tokens, ObjectStore store)
 {
     private const string Bearer = "Bearer ";
 
-    /// <summary>Who makes a request; anonymous when it does not say.</summary>
-    /// <exception cref="ApiException">401: it says so wrongly.</exception>
+    /// <summary>The caller of a request; anonymous without credentials.</summary>
+    /// <exception cref="ApiException">401: the credentials are invalid.</exception>
     public Caller Authenticate(HttpContext context)
     {
         var header = context.Request.Headers.Authorization.ToString();
@@ -22,7 +22,7 @@ internal sealed class Authenticator(ServerIdentity identity, TokenIssuer tokens,
             ?? throw new ApiException(401, "Unauthorized", "Unauthorized");
     }
 
-    /// <summary>Who holds a token, and for which of the audiences it is; null when it is not good for any of them.</summary>
+    /// <summary>The holder of a token, and the matching audiences; null when the token is invalid for all of them.</summary>
     public (Caller Caller, IReadOnlyList<string> Audiences)? Authenticate(string token, IReadOnlyList<string> audiences)
     {
         var presented = Encoding.UTF8.GetBytes(token);

@@ -2,13 +2,13 @@ using System.Text.Json.Nodes;
 
 namespace Serving.LocalCluster.ApiServer.Security;
 
-/// <summary>Who makes a request.</summary>
-/// <param name="Name">The user's name; of a service account <c>system:serviceaccount:NAMESPACE:NAME</c>.</param>
+/// <summary>The user of a request.</summary>
+/// <param name="Name">The user's name; for a service account <c>system:serviceaccount:NAMESPACE:NAME</c>.</param>
 /// <param name="Uid">The user's uid; empty when there is none.</param>
 /// <param name="Groups">The groups the user is in.</param>
 internal sealed record Caller(string Name, string Uid, IReadOnlyList<string> Groups)
 {
-    /// <summary>Whoever is in it may do everything.</summary>
+    /// <summary>The group whose members may do everything.</summary>
     public const string Masters = "system:masters";
 
     public const string Authenticated = "system:authenticated";
@@ -24,31 +24,31 @@ internal sealed record Caller(string Name, string Uid, IReadOnlyList<string> Gro
     public static readonly Caller Server = new("system:apiserver", "", [Masters, Authenticated]);
 
     /// <summary>
-    /// Who starts a control plane on this cluster. What it writes is not shown to webhooks: they may lead to the very process that is being started,
-    /// and a start must always be able to put right what it needs.
+    /// The user that installs the control plane. Its writes bypass webhooks: these may point to the process that is being started,
+    /// and a start must always be able to restore the objects that it needs.
     /// </summary>
     public static readonly Caller Installer = new("system:serving-installer", "", [Masters, Authenticated]) { SkipsWebhooks = true };
 
-    /// <summary>Whoever says nothing of himself.</summary>
+    /// <summary>A caller without credentials.</summary>
     public static readonly Caller Anonymous = new("system:anonymous", "", [Unauthenticated]);
 
-    /// <summary>More that authenticators know, as <c>authentication.kubernetes.io/pod-name</c>.</summary>
+    /// <summary>Extra attributes, such as <c>authentication.kubernetes.io/pod-name</c>.</summary>
     public IReadOnlyDictionary<string, IReadOnlyList<string>> Extra { get; init; } = new Dictionary<string, IReadOnlyList<string>>();
 
-    /// <summary>Whether webhooks are not asked about what the caller writes.</summary>
+    /// <summary>Whether the caller's writes bypass webhooks.</summary>
     public bool SkipsWebhooks { get; private init; }
 
-    /// <summary>Whether the caller may do everything, whatever roles say.</summary>
+    /// <summary>Whether the caller may do everything, regardless of roles.</summary>
     public bool IsMaster { get; } = Groups.Contains(Masters);
 
     /// <summary>A service account.</summary>
     public static Caller ServiceAccount(string ns, string name, string uid) =>
         new($"{AccountPrefix}{ns}:{name}", uid, [.. AccountGroups(ns), Authenticated]);
 
-    /// <summary>The groups that every service account of a namespace is in.</summary>
+    /// <summary>The groups of all service accounts of a namespace.</summary>
     public static IReadOnlyList<string> AccountGroups(string ns) => ["system:serviceaccounts", $"system:serviceaccounts:{ns}"];
 
-    /// <summary>The namespace and name in a service account's user name; null when it is none.</summary>
+    /// <summary>The namespace and name in a service account's user name; null for other users.</summary>
     public static (string Namespace, string Name)? AccountOf(string user)
     {
         if (!user.StartsWith(AccountPrefix, StringComparison.Ordinal))
@@ -57,7 +57,7 @@ internal sealed record Caller(string Name, string Uid, IReadOnlyList<string> Gro
         return parts is [{ Length: > 0 } ns, { Length: > 0 } name] ? (ns, name) : null;
     }
 
-    /// <summary>As <c>UserInfo</c> of the authentication API.</summary>
+    /// <summary>The <c>UserInfo</c> of the authentication API.</summary>
     public JsonObject ToUserInfo()
     {
         var user = new JsonObject { ["username"] = Name };

@@ -1,8 +1,8 @@
 namespace Serving.LocalCluster.ApiServer.Security;
 
-/// <summary>Decides who may do what.</summary>
+/// <summary>Authorizes requests.</summary>
 internal interface IAuthorizer
 {
-    /// <summary>Whether the caller of <paramref name="request"/> may do what it asks for.</summary>
+    /// <summary>Decides whether <paramref name="request"/> is allowed.</summary>
     Decision Authorize(in AccessRequest request);
 }

@@ -3,7 +3,7 @@ using Serving.LocalCluster.ApiServer.Rest;
 
 namespace Serving.LocalCluster.ApiServer.Security;
 
-/// <summary>Lets who may impersonate somebody act as him: <c>kubectl --as</c>.</summary>
+/// <summary>Impersonation by authorized users: <c>kubectl --as</c>.</summary>
 internal sealed class Impersonation(IAuthorizer authorizer)
 {
     private const string UserHeader = "Impersonate-User";
@@ -13,8 +13,8 @@ internal sealed class Impersonation(IAuthorizer authorizer)
     private const string Verb = "impersonate";
     private const string AuthenticationGroup = "authentication.k8s.io";
 
-    /// <summary>Who acts: the caller, or whom the request's headers name.</summary>
-    /// <exception cref="ApiException">403: the caller may not act as that user, group, uid or extra.</exception>
+    /// <summary>The effective user: the caller, or the user in the request's headers.</summary>
+    /// <exception cref="ApiException">403: the caller may not impersonate that user, group, uid or extra.</exception>
     public Caller Apply(HttpContext context, Caller caller)
     {
         var headers = context.Request.Headers;

@@ -3,10 +3,10 @@ using System.Net.Sockets;
 
 namespace Serving.LocalCluster.ApiServer.Security;
 
-/// <summary>Says in words for the user that a port is taken, and by whom.</summary>
+/// <summary>Reports a port that is in use and the process that uses it.</summary>
 internal static class PortHolder
 {
-    /// <summary>Throws <see cref="IOException"/> when the port cannot be listened on.</summary>
+    /// <summary>Throws <see cref="IOException"/> when the server cannot listen on the port.</summary>
     public static void ThrowIfTaken(IPAddress address, int port)
     {
         using var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
@@ -20,7 +20,7 @@ internal static class PortHolder
         }
     }
 
-    /// <summary>The sentence for a port that is taken.</summary>
+    /// <summary>The message for a port that is in use.</summary>
     public static string Describe(IPAddress address, int port)
     {
         var holder = AddressHolder.Of(new IPEndPoint(address, port));

@@ -7,16 +7,16 @@ using Microsoft.AspNetCore.Server.Kestrel.Https;
 namespace Serving.LocalCluster.ApiServer.Security;
 
 /// <summary>
-/// The server's certificate authority, serving certificate and the tokens of the administrator and of the cluster's own parts. The
-/// authority and the tokens are kept in the data directory, so that a kubeconfig handed out once stays good; the serving certificate
-/// is made anew at every start.
+/// The server's CA, serving certificate and the tokens of the administrator and of the cluster's components. The
+/// CA and the tokens are stored in the data directory, so that an existing kubeconfig stays valid; the serving certificate
+/// is issued at every start.
 /// </summary>
 internal sealed class ServerIdentity
 {
-    /// <summary>The file names' first part of who installs the control plane.</summary>
+    /// <summary>The file name prefix of the installer of the control plane.</summary>
     public const string InstallerPart = "installer";
 
-    /// <summary>Who has a kubeconfig and a token file in the data directory: the file names' first part, and who that is.</summary>
+    /// <summary>The users with a kubeconfig and a token file in the data directory, by the prefix of the file names.</summary>
     private static readonly (string Name, Caller Caller)[] s_parts =
     [
         ("", Caller.Admin),
@@ -42,23 +42,23 @@ internal sealed class ServerIdentity
         _certificate = certificate;
     }
 
-    /// <summary>Where the kubeconfig is written.</summary>
+    /// <summary>The path of the kubeconfig.</summary>
     public string KubeconfigPath { get; }
 
-    /// <summary>The authority's certificate.</summary>
+    /// <summary>The CA certificate.</summary>
     public string CertificateAuthorityPem { get; }
 
     /// <summary>The administrator's bearer token.</summary>
     public string Token => _tokens[0];
 
-    /// <summary>The tokens of the administrator and of the cluster's own parts, and who they are.</summary>
+    /// <summary>The tokens of the administrator and of the cluster's components, with their users.</summary>
     public IReadOnlyList<(byte[] Token, Caller Caller)> Components { get; }
 
     /// <summary>Signs service account tokens.</summary>
     public ECDsa SigningKey { get; }
 
-    /// <summary>Reads the identity in a directory, or makes it.</summary>
-    /// <exception cref="IOException">A file of it cannot be read, written or understood; the message names it.</exception>
+    /// <summary>Loads the identity from a directory, or creates it.</summary>
+    /// <exception cref="IOException">A file cannot be read, written or parsed; the message names it.</exception>
     public static ServerIdentity LoadOrCreate(string directory, IPAddress address, TimeProvider time)
     {
         var certificatePath = Path.Combine(directory, "ca.crt");
@@ -66,7 +66,7 @@ internal sealed class ServerIdentity
         var now = time.GetUtcNow();
         try
         {
-            // The certificate is written last: without it the pair was never complete.
+            // The certificate is written last: without it the pair is incomplete.
             if (!File.Exists(certificatePath) || !File.Exists(keyPath))
                 CreateAuthority(certificatePath, keyPath, now);
             var key = ECDsa.Create();
@@ -96,7 +96,7 @@ internal sealed class ServerIdentity
         PrivateFile.Replace(certificatePath, authority.ExportCertificatePem() + "\n");
     }
 
-    /// <summary>Sets up Kestrel's TLS: our certificate, and client certificates asked for by nobody.</summary>
+    /// <summary>Configures TLS of Kestrel: our certificate, no client certificates.</summary>
     public void Configure(HttpsConnectionAdapterOptions https)
     {
         https.ServerCertificate = _certificate.TargetCertificate;
@@ -104,7 +104,8 @@ internal sealed class ServerIdentity
         https.OnAuthenticate = (_, options) => options.ServerCertificateContext = _certificate;
     }
 
-    /// <summary>Writes the kubeconfig of the administrator, and those of the cluster's own parts; the administrator's last, because others wait for it.</summary>
+    /// <summary>Writes the kubeconfigs of the cluster's components and of the administrator; the administrator's last, because other
+    /// processes wait for it.</summary>
     public void WriteKubeconfigs(Uri server)
     {
         for (var i = s_parts.Length - 1; i >= 0; i--)
@@ -143,7 +144,7 @@ internal sealed class ServerIdentity
 
     private static string LoadOrCreateToken(string directory, string part)
     {
-        // An empty or short token is what a crash or a full disk left of one: nobody was given it, and it must not be good.
+        // An empty or short token is left by a crash or a full disk: it was never used, and must not be accepted.
         var path = PathOf(directory, part, "token");
         if (!File.Exists(path) || File.ReadAllText(path).Trim().Length < TokenBytes)
             PrivateFile.Replace(path, Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(TokenBytes)));

@@ -6,18 +6,18 @@ using Serving.LocalCluster.ApiServer.Rest;
 
 namespace Serving.LocalCluster.ApiServer.Security;
 
-/// <summary>Signs and verifies service account tokens: JWTs signed with the authority's key. Whether whom they speak of still exists is not its business.</summary>
+/// <summary>Signs and verifies service account tokens: JWTs signed with the CA's key. It does not check whether the account still exists.</summary>
 internal sealed class TokenIssuer(ServerIdentity identity, TimeProvider time)
 {
-    /// <summary>Who issues, and the audience of tokens for this server.</summary>
+    /// <summary>The issuer, and the audience of tokens for this server.</summary>
     public const string Issuer = "https://kubernetes.default.svc.cluster.local";
 
     private const int MostRemembered = 4096;
 
-    // A client sends the same token with every request: its signature is checked once.
+    // A client sends the same token with every request: verify its signature only once.
     private readonly Dictionary<string, AccountToken> _verified = new(StringComparer.Ordinal);
 
-    /// <summary>A token for a service account and when it ends.</summary>
+    /// <summary>Issues a token for a service account; returns it with its expiration.</summary>
     public (string Token, DateTimeOffset Expires) Issue(AccountToken account, TimeSpan lifetime)
     {
         var now = time.GetUtcNow();
@@ -49,7 +49,7 @@ internal sealed class TokenIssuer(ServerIdentity identity, TimeProvider time)
         }
     }
 
-    /// <summary>What a token says; null when it is none of ours, or has ended.</summary>
+    /// <summary>The claims of a token; null when it is not ours or has expired.</summary>
     public AccountToken? Verify(string token)
     {
         AccountToken? known;

@@ -3,12 +3,12 @@ using System.Collections.Immutable;
 namespace Serving.LocalCluster.ApiServer.Storage;
 
 /// <summary>
-/// The objects of one resource, the last events about them, and who watches. Guarded by <see cref="Gate"/>: events reach every
+/// The objects of one resource, their recent events, and the watchers. Guarded by <see cref="Gate"/>: events are added to every
 /// watcher's queue in the order of their revisions.
 /// </summary>
 internal sealed class Collection(string group, string resource, HistoryBudget budget)
 {
-    /// <summary>How many events are kept to resume watches from.</summary>
+    /// <summary>The maximum number of events kept to resume watches from.</summary>
     public const int MaxHistory = 4096;
 
     private readonly Queue<StoreEvent> _history = new();
@@ -19,12 +19,12 @@ internal sealed class Collection(string group, string resource, HistoryBudget bu
 
     public string Resource { get; } = resource;
 
-    /// <summary>Every object by <c>namespace/name</c>; a snapshot costs nothing.</summary>
+    /// <summary>All objects by <c>namespace/name</c>; immutable, so snapshots are free.</summary>
     public ImmutableSortedDictionary<string, StoredObject> Objects { get; set; } = ImmutableSortedDictionary.Create<string, StoredObject>(StringComparer.Ordinal);
 
     public List<Watcher> Watchers { get; } = [];
 
-    /// <summary>Watches can resume from revisions at or after this one.</summary>
+    /// <summary>The oldest revision from which a watch can resume.</summary>
     public long Compacted { get; set; }
 
     /// <summary>The revision of the newest event.</summary>
@@ -33,17 +33,17 @@ internal sealed class Collection(string group, string resource, HistoryBudget bu
     /// <summary>The events kept, oldest first.</summary>
     public IEnumerable<StoreEvent> History => _history;
 
-    /// <summary>How many bytes the events kept hold, about.</summary>
+    /// <summary>The approximate bytes of the events kept.</summary>
     public long HistoryBytes { get; private set; }
 
-    /// <summary>Forgets the oldest events until at most as many bytes are held. Call under the gate.</summary>
+    /// <summary>Drops the oldest events until at most this many bytes are kept. Call under the gate.</summary>
     public void Compact(long most)
     {
         while (HistoryBytes > most && _history.TryDequeue(out var oldest))
             Forget(oldest);
     }
 
-    /// <summary>Keeps an event and tells the watchers. Watchers that cannot keep up are closed: they come back and list.</summary>
+    /// <summary>Adds an event and notifies the watchers. Watchers that cannot keep up are closed: their clients list again.</summary>
     public void Publish(StoreEvent happened)
     {
         Newest = happened.Object.Revision;
@@ -68,11 +68,11 @@ internal sealed class Collection(string group, string resource, HistoryBudget bu
 }
 
 /// <summary>One change.</summary>
-/// <param name="Kind">Added, Modified or Deleted.</param>
-/// <param name="Object">The object after it; for a deletion its last state at the deletion's revision.</param>
-/// <param name="Previous">The object before it; null when it was created.</param>
+/// <param name="Kind">The type of the event: Added, Modified or Deleted.</param>
+/// <param name="Object">The object after the change; for a deletion its last state, with the deletion's revision.</param>
+/// <param name="Previous">The object before the change; null for a create.</param>
 internal sealed record StoreEvent(WatchEventKind Kind, StoredObject Object, StoredObject? Previous)
 {
-    /// <summary>How many bytes it keeps in memory, about: the object it is about. The one before is that of an event before, or counted here.</summary>
+    /// <summary>The approximate bytes that it keeps in memory: the object, and the previous one unless an earlier event counts it.</summary>
     public long Bytes => Object.Bytes + (Kind == WatchEventKind.Modified ? 0 : Previous?.Bytes ?? 0);
 }

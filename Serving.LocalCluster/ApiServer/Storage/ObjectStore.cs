@@ -6,7 +6,7 @@ using Serving.LocalCluster.ApiServer.Rest;
 namespace Serving.LocalCluster.ApiServer.Storage;
 
 /// <summary>
-/// Every object, in memory, under one growing revision; what must outlive the process is handed to the database behind. Writes are
+/// All objects, in memory, with one increasing revision; persistent objects are passed to the database. Writes are
 /// compare-and-swap on the revision that was read.
 /// </summary>
 internal sealed class ObjectStore
@@ -21,19 +21,19 @@ internal sealed class ObjectStore
     private long _bytes;
     private int _watchers;
 
-    /// <summary>The most bytes of JSON that are kept of all objects together; as much as etcd takes by default would be more than a small machine has.</summary>
+    /// <summary>The maximum bytes of JSON of all objects together; etcd's default would exceed the memory of a small machine.</summary>
     public const long MaxBytes = 512L << 20;
 
-    /// <summary>The most watches at once.</summary>
+    /// <summary>The maximum number of watches.</summary>
     public const int MaxWatches = 10_000;
 
-    /// <summary>The most objects of kind Event.</summary>
+    /// <summary>The maximum number of objects of kind Event.</summary>
     public const int MaxEvents = 10_000;
 
     private const int MaxPages = 64;
     private const long MaxPageBytes = 64L << 20;
 
-    /// <summary>Reads what the database holds.</summary>
+    /// <summary>Loads the objects of the database.</summary>
     public ObjectStore(StateDatabase database, TimeProvider time)
     {
         _database = database;
@@ -55,13 +55,13 @@ internal sealed class ObjectStore
 
     public TimeProvider Time { get; }
 
-    /// <summary>The newest revision given out.</summary>
+    /// <summary>The latest revision.</summary>
     public long Revision => Interlocked.Read(ref _revision);
 
-    /// <summary>The bytes that the events of all collections hold, about.</summary>
+    /// <summary>The approximate bytes of the events of all collections.</summary>
     public long HistoryBytes => _history.Held;
 
-    /// <summary>The revision this process began with: no watch can resume from before it.</summary>
+    /// <summary>The revision at the start of this process: no watch can resume from before it.</summary>
     public long FirstRevision { get; }
 
     /// <summary>One object, or null.</summary>
@@ -71,7 +71,7 @@ internal sealed class ObjectStore
     /// <summary>Every object of a resource, in the order of namespace and name.</summary>
     public ICollection<StoredObject> All(string group, string resource) => (ICollection<StoredObject>)Of(group, resource).Objects.Values.ToList();
 
-    /// <summary>The objects of a resource and the revision they stand for.</summary>
+    /// <summary>The objects of a resource and the revision of that list.</summary>
     public (ImmutableSortedDictionary<string, StoredObject> Objects, long Revision) Snapshot(string group, string resource)
     {
         var collection = Of(group, resource);
@@ -79,10 +79,10 @@ internal sealed class ObjectStore
             return (collection.Objects, Revision);
     }
 
-    /// <summary>The collection of a resource, for who follows its objects closely.</summary>
+    /// <summary>The collection of a resource, for internal watchers.</summary>
     public Collection Collection(string group, string resource) => Of(group, resource);
 
-    /// <summary>Keeps a snapshot so that the following pages show the same revision. The last 64 are kept, and less when they are large.</summary>
+    /// <summary>Keeps a snapshot so that the following pages have the same revision. The last 64 are kept, fewer when they are large.</summary>
     public void KeepPages(long revision, string group, string resource, ImmutableSortedDictionary<string, StoredObject> objects)
     {
         var key = PageKey(revision, group, resource);
@@ -102,7 +102,7 @@ internal sealed class ObjectStore
     public ImmutableSortedDictionary<string, StoredObject>? Pages(long revision, string group, string resource) =>
         _pages.GetValueOrDefault(PageKey(revision, group, resource));
 
-    /// <summary>Stores a new object; null when there is one already.</summary>
+    /// <summary>Stores a new object; null when it already exists.</summary>
     public StoredObject? Create(string group, string resource, JsonObject document)
     {
         var collection = Of(group, resource);
@@ -124,7 +124,7 @@ internal sealed class ObjectStore
         }
     }
 
-    /// <summary>Replaces the revision that was read; null when it is no longer the newest.</summary>
+    /// <summary>Replaces the revision that was read; null when it is no longer the latest.</summary>
     public StoredObject? Replace(string group, string resource, StoredObject expected, JsonObject document)
     {
         var collection = Of(group, resource);
@@ -145,7 +145,7 @@ internal sealed class ObjectStore
         }
     }
 
-    /// <summary>Removes the revision that was read; null when it is no longer the newest. The last state carries the removal's revision.</summary>
+    /// <summary>Removes the revision that was read; null when it is no longer the latest. The returned last state has the removal's revision.</summary>
     public StoredObject? Remove(string group, string resource, StoredObject expected, JsonObject lastState)
     {
         var collection = Of(group, resource);
@@ -164,7 +164,7 @@ internal sealed class ObjectStore
     }
 
     /// <summary>
-    /// Opens a watch. Without a revision it begins with the objects there are (unless <paramref name="initial"/> is false), ended by a bookmark when
+    /// Opens a watch. Without a revision it starts with the existing objects (unless <paramref name="initial"/> is false), ended by a bookmark when
     /// <paramref name="endBookmark"/> is set.
     /// </summary>
     /// <exception cref="ApiException">410: the revision is older than the events kept.</exception>
@@ -207,17 +207,17 @@ internal sealed class ObjectStore
     /// <summary>Counts a watch as ended.</summary>
     public void Ended() => Interlocked.Decrement(ref _watchers);
 
-    /// <summary>A revision at which everything that happened to the collection has been published. Call under its gate.</summary>
+    /// <summary>A revision up to which all changes of the collection have been published. Call under its gate.</summary>
     public long RevisionOf(Collection collection)
     {
         _ = collection;
         return Revision;
     }
 
-    /// <summary>Completes when every change that was made before is on disk. Throws <see cref="IOException"/> when it cannot be written.</summary>
+    /// <summary>Completes when all earlier changes are on disk. Throws <see cref="IOException"/> when they cannot be written.</summary>
     public Task WrittenAsync() => _database.WrittenAsync();
 
-    /// <summary>Why changes cannot be written to disk at present; null when they can.</summary>
+    /// <summary>The current error of writes to disk; null when they succeed.</summary>
     public string? WriteProblem => _database.Problem;
 
     /// <summary>Ends every watch.</summary>
@@ -233,7 +233,7 @@ internal sealed class ObjectStore
         }
     }
 
-    // Nobody deletes events; where etcd lets them go by their age, the oldest go here when there are too many.
+    // Events are not deleted by clients: etcd expires them by age, this store drops the oldest when there are too many.
     private void ExpireEvents(string group, Collection collection)
     {
         foreach (var oldest in collection.Objects.Values.OrderBy(static stored => stored.Revision).Take(MaxEvents / 10).ToList())
@@ -246,12 +246,12 @@ internal sealed class ObjectStore
             throw new ApiException(507, "InsufficientStorage", $"all objects together have more than {MaxBytes >> 20} MiB: delete some");
     }
 
-    /// <summary>Forgets old events where most are kept. Call under no gate.</summary>
+    /// <summary>Drops old events of the largest collection. Call without holding a gate.</summary>
     private void TrimHistory()
     {
         while (_history.IsExceeded)
         {
-            // Read without its gate: any large one will do.
+            // Read without its gate: any large collection will do.
             var largest = _collections.Values.MaxBy(static candidate => candidate.HistoryBytes)!;
             lock (largest.Gate)
                 largest.Compact(largest.HistoryBytes / 2);

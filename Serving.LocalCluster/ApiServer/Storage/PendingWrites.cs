@@ -1,12 +1,12 @@
 namespace Serving.LocalCluster.ApiServer.Storage;
 
 /// <summary>
-/// Writes that wait for the disk, in the order in which their objects changed first. Invariants: of one object only the newest waits, in
-/// the place of the oldest, and no more than <see cref="Capacity"/> objects do; what comes beyond is dropped and counted. Thread-safe.
+/// Queue of writes to disk, in the order of their objects' first pending change. Invariants: for one object only the latest write is queued, at
+/// the position of the first, and at most <see cref="Capacity"/> objects are queued; further ones are dropped and counted. Thread-safe.
 /// </summary>
 internal sealed class PendingWrites
 {
-    /// <summary>How many objects may wait: more than a local cluster has, so that only a disk that fails for long fills it.</summary>
+    /// <summary>The maximum number of queued objects: more than a local cluster has, so that only a long disk failure fills it.</summary>
     public const int Capacity = 100_000;
 
     private readonly Lock _gate = new();
@@ -18,7 +18,7 @@ internal sealed class PendingWrites
     private long _place;
     private bool _isStoring;
 
-    /// <summary>How many wait.</summary>
+    /// <summary>The number of queued writes.</summary>
     public int Count
     {
         get
@@ -28,7 +28,7 @@ internal sealed class PendingWrites
         }
     }
 
-    /// <summary>Adds a write, in place of an older one of the same object.</summary>
+    /// <summary>Adds a write, replacing an older one of the same object.</summary>
     public void Add(PendingWrite write)
     {
         lock (_gate)
@@ -51,7 +51,7 @@ internal sealed class PendingWrites
         }
     }
 
-    /// <summary>Takes the first ones.</summary>
+    /// <summary>Takes the first writes.</summary>
     public List<PendingWrite> Take(int most)
     {
         var taken = new List<PendingWrite>();
@@ -72,7 +72,7 @@ internal sealed class PendingWrites
         return taken;
     }
 
-    /// <summary>Says that what was taken is on disk, and releases who waited for it.</summary>
+    /// <summary>Reports that the taken writes are on disk, and completes their waiters.</summary>
     public void Stored()
     {
         lock (_gate)
@@ -84,7 +84,7 @@ internal sealed class PendingWrites
         }
     }
 
-    /// <summary>Completes when everything that was added before is on disk; fails when the next attempt to write it does.</summary>
+    /// <summary>Completes when all earlier writes are on disk; fails when the next attempt to write them fails.</summary>
     public Task WrittenAsync()
     {
         lock (_gate)
@@ -97,7 +97,7 @@ internal sealed class PendingWrites
         }
     }
 
-    /// <summary>Puts back what could not be written; an object that has changed since waits with its newer state. Fails who waited for any of it.</summary>
+    /// <summary>Requeues failed writes; a newer write of the same object takes precedence. Fails their waiters.</summary>
     public void Return(List<PendingWrite> writes, Exception why)
     {
         lock (_gate)
@@ -122,7 +122,7 @@ internal sealed class PendingWrites
         }
     }
 
-    /// <summary>How many were dropped since this was asked last.</summary>
+    /// <summary>The number of dropped writes since the last call.</summary>
     public long TakeDropped()
     {
         lock (_gate)
@@ -133,7 +133,7 @@ internal sealed class PendingWrites
         }
     }
 
-    /// <summary>Returns once some wait.</summary>
+    /// <summary>Returns when writes are queued.</summary>
     public Task WaitAsync(CancellationToken cancellation)
     {
         lock (_gate)
@@ -143,18 +143,18 @@ internal sealed class PendingWrites
     private static TaskCompletionSource New() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 }
 
-/// <summary>The newest state of an object, to be written; without JSON it is to be removed.</summary>
+/// <summary>The latest state of an object to write; without JSON the object is removed.</summary>
 internal sealed record PendingWrite(string Group, string Resource, string Namespace, string Name, byte[]? Json, long Revision)
 {
-    /// <summary>Which object it is about.</summary>
+    /// <summary>The key of the object.</summary>
     public (string, string, string, string) Key => (Group, Resource, Namespace, Name);
 
-    /// <summary>Its place in the order of waiting: given when it is added.</summary>
+    /// <summary>Its position in the queue, set when it is added.</summary>
     public long Place { get; init; }
 
-    /// <summary>Notes how far revisions have come, and no object.</summary>
+    /// <summary>Records the current revision, without an object.</summary>
     public static PendingWrite OfRevision(long revision) => new("", "", "", "", null, revision);
 
-    /// <summary>Whether it is about an object.</summary>
+    /// <summary>Whether it has an object.</summary>
     public bool IsObject => Resource.Length > 0;
 }

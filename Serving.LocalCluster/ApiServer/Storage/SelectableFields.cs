@@ -3,7 +3,7 @@ using Serving.LocalCluster.ApiServer.Rest;
 
 namespace Serving.LocalCluster.ApiServer.Storage;
 
-/// <summary>The fields that field selectors may name, by kind, beside metadata.name and metadata.namespace.</summary>
+/// <summary>The selectable fields by kind, in addition to metadata.name and metadata.namespace.</summary>
 internal static class SelectableFields
 {
     private static readonly Dictionary<string, string[]> s_byKind = new(StringComparer.Ordinal)
@@ -50,11 +50,11 @@ internal static class SelectableFields
         return fields;
     }
 
-    /// <summary>A value as a selector writes it; empty for none.</summary>
+    /// <summary>The selector form of a value; empty for null.</summary>
     public static string Text(JsonNode? value) =>
         value is null ? "" : value.GetValueKind() == System.Text.Json.JsonValueKind.String ? value.GetValue<string>() : value.ToJsonString();
 
-    /// <summary>Whether a selector may name the field on this kind.</summary>
+    /// <summary>Whether the field is selectable on this kind.</summary>
     public static bool Knows(string apiVersion, string kind, string field) =>
         field is "metadata.name" or "metadata.namespace"
         || (s_byKind.TryGetValue($"{apiVersion}/{kind}", out var paths) && paths.Contains(field));

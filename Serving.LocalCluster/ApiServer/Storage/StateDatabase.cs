@@ -8,19 +8,20 @@ using Serving.LocalCluster.ApiServer.Rest;
 namespace Serving.LocalCluster.ApiServer.Storage;
 
 /// <summary>
-/// Keeps objects on disk. What changes while one transaction is committed goes into the next (group commit), and a request is answered
-/// after its change was committed (<see cref="WrittenAsync"/>): what was answered outlives a process that is killed. A machine that loses power
-/// loses what its system had not yet written, and the file stays consistent (WAL, <c>synchronous=NORMAL</c>). Events and leases are not kept.
-/// What cannot be written, as on a full disk, waits and is tried again; a stop tries it a last time.
+/// Stores objects on disk. Changes during the commit of one transaction go into the next (group commit), and a request returns
+/// after its change is committed (<see cref="WrittenAsync"/>): a write that returned survives a killed process. On power loss, writes that
+/// the operating
+/// system had not flushed are lost, and the file stays consistent (WAL, <c>synchronous=NORMAL</c>). Events and leases are not persisted.
+/// Failed writes, as on a full disk, stay queued and are retried, a last time at shutdown.
 /// </summary>
 internal sealed class StateDatabase : IAsyncDisposable
 {
-    /// <summary>The layout of the tables; a file of a later one is refused, so that an older program cannot spoil it.</summary>
+    /// <summary>The schema version of the tables; a file with a later version is rejected, so that an older program cannot corrupt it.</summary>
     private const int Layout = 1;
 
     private const int MaxBatch = 1000;
 
-    // Revisions of kinds that are not kept grow unseen: the margin keeps revisions growing over a restart.
+    // Revisions of kinds that are not persisted are not recorded: the margin keeps revisions increasing over a restart.
     private const long Margin = 10_000;
 
     private static readonly TimeSpan s_retryFirst = TimeSpan.FromMilliseconds(50);
@@ -50,20 +51,20 @@ internal sealed class StateDatabase : IAsyncDisposable
         _writing = Task.Run(WriteAsync);
     }
 
-    /// <summary>The revision reached when the database was last written, with a margin for what a crash lost.</summary>
+    /// <summary>The revision of the last write to the database, with a margin for writes that a crash lost.</summary>
     public long LastRevision { get; }
 
-    /// <summary>Why the last attempt to write failed; null when it did not.</summary>
+    /// <summary>The error of the last write; null when it succeeded.</summary>
     public string? Problem => _problem;
 
-    /// <summary>Opens or makes the database; its files are for their owner alone.</summary>
-    /// <exception cref="IOException">The file is not a database of ours, damaged, of a newer release, or cannot be written.</exception>
+    /// <summary>Opens or creates the database; only the owner can access its files.</summary>
+    /// <exception cref="IOException">The file is not our database, corrupt, of a newer release, or not writable.</exception>
     public static StateDatabase Open(string path, ILoggerFactory loggers, TimeProvider time)
     {
         SqliteConnection? connection = null;
         try
         {
-            // The files beside it get the mode of the database.
+            // The WAL files get the mode of the database.
             PrivateFile.Ensure(path);
             connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Pooling = false }.ToString());
             connection.Open();
@@ -102,7 +103,7 @@ internal sealed class StateDatabase : IAsyncDisposable
         }
     }
 
-    /// <summary>Everything kept.</summary>
+    /// <summary>All stored objects.</summary>
     /// <exception cref="IOException">An object cannot be read.</exception>
     public IEnumerable<(string Group, string Resource, JsonObject Document)> Load()
     {
@@ -140,7 +141,7 @@ internal sealed class StateDatabase : IAsyncDisposable
         }
     }
 
-    /// <summary>Writes an object soon.</summary>
+    /// <summary>Queues a write of an object.</summary>
     public void Save(string group, string resource, StoredObject stored)
     {
         if (IsKept(group, resource))
@@ -149,7 +150,7 @@ internal sealed class StateDatabase : IAsyncDisposable
             Cover(stored.Revision);
     }
 
-    /// <summary>Removes an object soon.</summary>
+    /// <summary>Queues the removal of an object.</summary>
     public void Remove(string group, string resource, StoredObject last)
     {
         if (IsKept(group, resource))
@@ -158,17 +159,17 @@ internal sealed class StateDatabase : IAsyncDisposable
             Cover(last.Revision);
     }
 
-    /// <summary>Completes when every change before is committed. Throws <see cref="IOException"/> when it could not be; it is tried again then.</summary>
+    /// <summary>Completes when all earlier changes are committed. Throws <see cref="IOException"/> on failure; the writes are still retried.</summary>
     public Task WrittenAsync() => _pending.WrittenAsync();
 
-    /// <summary>Writes what waits and closes the file.</summary>
+    /// <summary>Writes the queued changes and closes the file.</summary>
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync().ConfigureAwait(false);
         await _writing.ConfigureAwait(false);
         while (_pending.Count > 0 && TryStore() is null)
         {
-            // Batch after batch, until all are written or one fails.
+            // Writes batches until the queue is empty or one fails.
         }
 
         if (_pending.Count > 0)
@@ -180,7 +181,7 @@ internal sealed class StateDatabase : IAsyncDisposable
     private static bool IsKept(string group, string resource) =>
         resource != "events" && !(resource == "leases" && group == "coordination.k8s.io");
 
-    // Revisions of what is not kept are far ahead of what the file knows: note it, so that they never go back.
+    // Revisions of kinds that are not persisted are far ahead of the recorded one: record it, so that revisions never decrease.
     private void Cover(long revision)
     {
         if (revision > Interlocked.Read(ref _covered) - (Margin / 2))
@@ -219,12 +220,12 @@ internal sealed class StateDatabase : IAsyncDisposable
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)
         {
-            // What waits is written by who stopped this.
+            // The caller of the stop writes the queued changes.
             return;
         }
     }
 
-    // Null when a batch was written, else why not; one that was not goes back to wait.
+    // Null when a batch was written, else the error; a failed batch is requeued.
     private SqliteException? TryStore()
     {
         var batch = _pending.Take(MaxBatch);

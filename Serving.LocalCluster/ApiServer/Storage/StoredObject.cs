@@ -3,7 +3,7 @@ using Serving.LocalCluster.ApiServer.Rest;
 
 namespace Serving.LocalCluster.ApiServer.Storage;
 
-/// <summary>One revision of one object: its JSON, written once, and what selectors and deletion ask about. Never changes.</summary>
+/// <summary>One revision of one object: its serialized JSON, and the fields for selectors and deletion. Immutable.</summary>
 internal sealed class StoredObject
 {
     private readonly Dictionary<string, string> _fields;
@@ -36,7 +36,7 @@ internal sealed class StoredObject
 
     public string Uid { get; }
 
-    /// <summary>The version it was written in.</summary>
+    /// <summary>The API version in which it is stored.</summary>
     public string ApiVersion { get; }
 
     /// <summary>Its resourceVersion.</summary>
@@ -44,7 +44,7 @@ internal sealed class StoredObject
 
     public byte[] Json { get; }
 
-    /// <summary>How many bytes of memory it takes, about: its JSON, a line of watches made of it, and what selectors ask about.</summary>
+    /// <summary>Its approximate size in memory: its JSON, its watch line, and the fields for selectors.</summary>
     public long Bytes => (2L * Json.Length) + 512;
 
     /// <summary>Whether a deletionTimestamp is set.</summary>
@@ -52,13 +52,14 @@ internal sealed class StoredObject
 
     public Dictionary<string, string> Labels { get; }
 
-    /// <summary>The value field selectors compare, or null for a field the object does not have. Fields that a definition names are looked up anew.</summary>
+    /// <summary>The value for field selectors, or null when the object does not have the field. Selectable fields of a definition are read
+    /// from the document.</summary>
     public string? Field(string path) => _fields.TryGetValue(path, out var value) ? value : SelectableFields.Text(Document().At(path.Split('.')));
 
-    /// <summary>A copy that may be changed.</summary>
+    /// <summary>A mutable copy.</summary>
     public JsonObject Document() => Rest.Json.ParseOwn(Json);
 
-    /// <summary>Makes the revision of a document, whose resourceVersion is set to it.</summary>
+    /// <summary>Creates the revision of a document, and sets its resourceVersion.</summary>
     public static StoredObject Create(JsonObject document, long revision)
     {
         var metadata = document.Child("metadata");
@@ -67,7 +68,7 @@ internal sealed class StoredObject
             metadata.String("namespace") ?? "", metadata.String("name") ?? "", revision, Rest.Json.Bytes(document), document);
     }
 
-    /// <summary>The line of a watch stream that tells of this revision; made once for all watchers.</summary>
+    /// <summary>The watch line of this revision; created once for all watchers.</summary>
     public byte[] Line(WatchEventKind kind) => kind switch
     {
         WatchEventKind.Added => _added ??= Frame("{\"type\":\"ADDED\",\"object\":"u8, Json),
@@ -75,7 +76,7 @@ internal sealed class StoredObject
         _ => _deleted ??= Frame("{\"type\":\"DELETED\",\"object\":"u8, Json),
     };
 
-    /// <summary>A line of a watch stream around a document.</summary>
+    /// <summary>A watch line with a document.</summary>
     public static byte[] Frame(ReadOnlySpan<byte> prefix, ReadOnlySpan<byte> json)
     {
         var line = new byte[prefix.Length + json.Length + 2];
@@ -87,7 +88,7 @@ internal sealed class StoredObject
     }
 }
 
-/// <summary>What a watcher is told.</summary>
+/// <summary>The type of a watch event.</summary>
 internal enum WatchEventKind
 {
     Added,

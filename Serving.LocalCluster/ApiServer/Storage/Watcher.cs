@@ -3,19 +3,19 @@ using Serving.LocalCluster.ApiServer.Rest;
 
 namespace Serving.LocalCluster.ApiServer.Storage;
 
-/// <summary>One open watch: a bounded queue of what its selector lets through.</summary>
+/// <summary>An open watch: a bounded queue of the events that match its selector.</summary>
 internal sealed class Watcher(ObjectStore store, Collection collection, string? ns, Selector selector) : IDisposable
 {
     private const int Capacity = 2048;
 
-    // Objects that wait here may be kept by nobody else any more.
+    // Queued objects may no longer be referenced from elsewhere.
     private const long MaxBytes = 16L << 20;
 
     private readonly Channel<WatchRecord> _queue = Channel.CreateUnbounded<WatchRecord>(new UnboundedChannelOptions { SingleReader = true });
     private int _queued;
     private long _bytes;
 
-    /// <summary>What has happened; ends when the watcher fell behind or the server stops.</summary>
+    /// <summary>The events; ends when the watcher falls behind or the server stops.</summary>
     public ChannelReader<WatchRecord> Records => _queue.Reader;
 
     /// <summary>Counts a record as taken from <see cref="Records"/>.</summary>
@@ -26,7 +26,8 @@ internal sealed class Watcher(ObjectStore store, Collection collection, string? 
             Interlocked.Add(ref _bytes, -taken.Bytes);
     }
 
-    /// <summary>Queues what this watcher sees of an event; false when it has fallen too far behind and is closed. Called in order, under the collection's gate.</summary>
+    /// <summary>Queues an event if it is visible to this watcher; false when the watcher has fallen too far behind and is closed. Called
+    /// in order, under the collection's gate.</summary>
     public bool Offer(StoreEvent happened)
     {
         var now = happened.Kind != WatchEventKind.Deleted && Sees(happened.Object);
@@ -37,7 +38,7 @@ internal sealed class Watcher(ObjectStore store, Collection collection, string? 
         return Enqueue(new WatchRecord(kind, happened.Object));
     }
 
-    /// <summary>Queues an object that was there before the watch began; the initial objects do not count against the queue's bound.</summary>
+    /// <summary>Queues an initial object; initial objects do not count against the queue's bound.</summary>
     public void OfferInitial(StoredObject existing)
     {
         if (!Sees(existing))
@@ -54,7 +55,7 @@ internal sealed class Watcher(ObjectStore store, Collection collection, string? 
         _queue.Writer.TryWrite(new WatchRecord(kind, null, revision));
     }
 
-    /// <summary>The revision up to which everything was told, or null while records wait.</summary>
+    /// <summary>The revision up to which all events were delivered, or null while records are queued.</summary>
     public long? SettledRevision()
     {
         lock (collection.Gate)
@@ -91,5 +92,5 @@ internal sealed class Watcher(ObjectStore store, Collection collection, string? 
     private bool Sees(StoredObject candidate) => (ns is null || candidate.Namespace == ns) && selector.Matches(candidate);
 }
 
-/// <summary>One thing to tell a watcher.</summary>
+/// <summary>One queued event of a watcher.</summary>
 internal readonly record struct WatchRecord(WatchEventKind Kind, StoredObject? Object, long Revision = 0, bool IsInitial = false);

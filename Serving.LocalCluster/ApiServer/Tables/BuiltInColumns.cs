@@ -4,7 +4,7 @@ using Serving.LocalCluster.ApiServer.Rest;
 
 namespace Serving.LocalCluster.ApiServer.Tables;
 
-/// <summary>The columns of the built-in kinds, as kube-apiserver has them.</summary>
+/// <summary>The columns of the built-in kinds, as in kube-apiserver.</summary>
 internal static class BuiltInColumns
 {
     public static readonly TableColumn Name = new("Name", "string", 0, "name", "Name must be unique within a namespace.", (d, _) => d.String("metadata", "name"));
@@ -129,11 +129,11 @@ internal static class BuiltInColumns
     private static readonly List<TableColumn> s_plainCustom =
         [Name, new("Age", "date", 0, "", "CreationTimestamp is a timestamp of the server time when this object was created.", (d, now) => TableWriter.Age(d.String("metadata", "creationTimestamp"), now))];
 
-    /// <summary>The columns of a kind; a custom resource's when its definition names none.</summary>
+    /// <summary>The columns of a kind; the default columns for a custom resource without additionalPrinterColumns.</summary>
     public static List<TableColumn> Of(ResourceInfo resource) =>
         resource.Custom is not null ? s_plainCustom : s_byKind.GetValueOrDefault((resource.Group, resource.Kind), s_plain);
 
-    /// <summary>Texts of a list, joined; <paramref name="none"/> for an empty one. More than three are counted.</summary>
+    /// <summary>Joins the texts of a list; <paramref name="none"/> for an empty one. More than three are abbreviated by a count.</summary>
     public static string Join(JsonArray? list, Func<JsonNode?, string> show, string none)
     {
         if (list is not { Count: > 0 })

@@ -4,7 +4,7 @@ using Serving.LocalCluster.ApiServer.Rest;
 
 namespace Serving.LocalCluster.ApiServer.Tables;
 
-/// <summary>The columns a definition asks for in additionalPrinterColumns, after the name.</summary>
+/// <summary>The columns of a definition's additionalPrinterColumns, after the name.</summary>
 internal static class CustomColumns
 {
     public static List<TableColumn> Read(JsonArray columns)

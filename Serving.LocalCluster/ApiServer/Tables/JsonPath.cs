@@ -4,12 +4,12 @@ using System.Text.Json.Nodes;
 
 namespace Serving.LocalCluster.ApiServer.Tables;
 
-/// <summary>The part of JSONPath that printer columns use: names, indexes, wildcards and filters that compare a field with a text or a number.</summary>
+/// <summary>The subset of JSONPath for printer columns: names, indexes, wildcards and filters that compare a field with a string or a number.</summary>
 internal sealed class JsonPath
 {
     private readonly List<Func<JsonNode?, IEnumerable<JsonNode?>>> _steps = [];
 
-    /// <summary>Parses a path such as <c>.status.conditions[?(@.type=='Ready')].status</c>; what cannot be understood finds nothing.</summary>
+    /// <summary>Parses a path such as <c>.status.conditions[?(@.type=='Ready')].status</c>; an unsupported path matches nothing.</summary>
     public static JsonPath Parse(string text)
     {
         var path = new JsonPath();
@@ -46,7 +46,7 @@ internal sealed class JsonPath
         return path;
     }
 
-    /// <summary>What the path leads to.</summary>
+    /// <summary>The values at the path.</summary>
     public List<JsonNode?> Find(JsonNode document)
     {
         IEnumerable<JsonNode?> found = [document];
@@ -91,7 +91,7 @@ internal sealed class JsonPath
         return static _ => [];
     }
 
-    // A dot in a quoted name may be escaped, as those of labels are in printer columns.
+    // A dot in a quoted name may be escaped, as for labels in printer columns.
     private static string Unescaped(string text)
     {
         var name = new System.Text.StringBuilder(text.Length);

@@ -4,7 +4,7 @@ using Serving.LocalCluster.ApiServer.Rest;
 
 namespace Serving.LocalCluster.ApiServer.Tables;
 
-/// <summary>What the columns of a pod say.</summary>
+/// <summary>The cells of a pod's columns.</summary>
 internal static class PodCells
 {
     public static string Ready(JsonObject pod)
@@ -13,7 +13,7 @@ internal static class PodCells
         return $"{statuses.Count(s => s.True("ready") && s.At("state", "running") is not null)}/{pod.Array("spec", "containers")?.Count ?? 0}";
     }
 
-    /// <summary>Why a pod is not simply running, or its phase.</summary>
+    /// <summary>The STATUS column: the reason why a pod is not running normally, or its phase.</summary>
     public static string Status(JsonObject pod)
     {
         var reason = pod.String("status", "reason") is { Length: > 0 } own ? own : pod.String("status", "phase") ?? "Unknown";

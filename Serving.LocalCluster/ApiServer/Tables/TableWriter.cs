@@ -5,14 +5,14 @@ using Serving.LocalCluster.ApiServer.Rest;
 
 namespace Serving.LocalCluster.ApiServer.Tables;
 
-/// <summary>Writes objects as the tables kubectl prints.</summary>
+/// <summary>Writes objects as the tables that kubectl prints.</summary>
 internal static class TableWriter
 {
     /// <summary>A table of objects.</summary>
     /// <param name="resource">Their kind.</param>
     /// <param name="documents">The objects.</param>
-    /// <param name="includeObject">What each row carries: <c>None</c>, <c>Metadata</c> (the default) or <c>Object</c>.</param>
-    /// <param name="now">For ages.</param>
+    /// <param name="includeObject">The object in each row: <c>None</c>, <c>Metadata</c> (the default) or <c>Object</c>.</param>
+    /// <param name="now">The current time, for ages.</param>
     public static JsonObject Table(ResourceInfo resource, IEnumerable<JsonObject> documents, string? includeObject, DateTimeOffset now)
     {
         var columns = resource.Custom is { Columns: { Count: > 0 } custom } ? CustomColumns.Read(custom) : BuiltInColumns.Of(resource);
@@ -38,7 +38,7 @@ internal static class TableWriter
         };
     }
 
-    /// <summary>How long ago a time was, as kubectl writes it: <c>5s</c>, <c>3m20s</c>, <c>4h</c>, <c>12d</c>.</summary>
+    /// <summary>The age of a time, in kubectl's format: <c>5s</c>, <c>3m20s</c>, <c>4h</c>, <c>12d</c>.</summary>
     public static string Age(string? time, DateTimeOffset now)
     {
         if (!DateTimeOffset.TryParse(time, CultureInfo.InvariantCulture, DateTimeStyles.RoundtripKind, out var at))
@@ -46,7 +46,7 @@ internal static class TableWriter
         return Duration(now - at);
     }
 
-    /// <summary>A length of time in the same form.</summary>
+    /// <summary>A duration in the same format.</summary>
     public static string Duration(TimeSpan span)
     {
         var seconds = (long)span.TotalSeconds;
@@ -77,11 +77,11 @@ internal static class TableWriter
 
 /// <summary>One column.</summary>
 /// <param name="Name">Its heading.</param>
-/// <param name="Type">OpenAPI's type of its cells.</param>
-/// <param name="Priority">0 is always shown, more in wide output.</param>
-/// <param name="Format">OpenAPI's format; <c>name</c> for the first column.</param>
-/// <param name="Description">What it shows.</param>
-/// <param name="Cell">Makes a cell.</param>
+/// <param name="Type">The OpenAPI type of its cells.</param>
+/// <param name="Priority">0 is always shown, higher ones only in wide output.</param>
+/// <param name="Format">The OpenAPI format; <c>name</c> for the first column.</param>
+/// <param name="Description">The description of the column.</param>
+/// <param name="Cell">Creates a cell.</param>
 internal sealed record TableColumn(string Name, string Type, int Priority, string Format, string Description, Func<JsonObject, DateTimeOffset, JsonNode?> Cell)
 {
     public JsonObject Definition() => new()

@@ -4,7 +4,7 @@ using Serving.LocalCluster.ApiServer.Rest;
 
 namespace Serving.LocalCluster.ApiServer.Tables;
 
-/// <summary>What the columns of other kinds say.</summary>
+/// <summary>The cells of other kinds' columns.</summary>
 internal static class WorkloadCells
 {
     public static string ExternalIP(JsonObject service)

@@ -75,7 +75,7 @@ internal sealed class DeploymentReconciler : IReconciler
 
     /// <summary>
     /// Updates the newest ReplicaSet to match its Deployment. An old ReplicaSet whose template matches again, as after a rollback,
-/// becomes the latest in the history.
+    /// becomes the latest in the history.
     /// </summary>
     private static async Task<ReplicaSet> AlignAsync(
         Deployment deployment, ReplicaSet newest, List<ReplicaSet> older, IKubernetesClient client, CancellationToken cancellation)

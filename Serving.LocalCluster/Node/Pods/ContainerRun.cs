@@ -245,7 +245,7 @@ internal sealed class ContainerRun : ContainerProbes.IOwner
 
     private sealed record RunLog(string Path, ContainerLog Log);
 
-    // The four ways of a probe and of a hook; exactly one is set.
+    // The four handler types of a probe or hook; exactly one is set.
     private sealed record Handlers(ExecAction? Exec, HttpGetAction? Http, TcpSocketAction? Tcp, GrpcAction? Grpc, SleepAction? Sleep = null)
     {
         public Handlers(LifecycleHandler hook)

@@ -8,7 +8,7 @@ using Serving.LocalCluster.Node.Variables;
 namespace Serving.LocalCluster.Node.Pods;
 
 /// <summary>
-/// The life of one container: gets its program started, again after it ended if its restart policy says so, and keeps its
+/// Runs one container: starts its program, restarts it according to its restart policy, and maintains its
 /// status. Invariant: at most one process of the container exists, and none after <see cref="RunAsync"/> has returned.
 /// </summary>
 internal sealed class ContainerRunner
@@ -26,8 +26,8 @@ internal sealed class ContainerRunner
     /// <param name="node">The node.</param>
     /// <param name="pod">The pod.</param>
     /// <param name="container">The container.</param>
-    /// <param name="restartPolicy"><c>Always</c>, <c>OnFailure</c> or <c>Never</c>: the pod's, or that of an init container.</param>
-    /// <param name="previous">Its status from before this node started, whose process is gone; null for a new one.</param>
+    /// <param name="restartPolicy"><c>Always</c>, <c>OnFailure</c> or <c>Never</c>: the pod's policy, or that of an init container.</param>
+    /// <param name="previous">Its status from before this node started; its process has ended. Null for a new container.</param>
     public ContainerRunner(NodeContext node, PodRun pod, Container container, string restartPolicy, ContainerStatus? previous)
     {
         _node = node;
@@ -41,13 +41,13 @@ internal sealed class ContainerRunner
     /// <summary>The specification.</summary>
     public Container Container { get; }
 
-    /// <summary>The newest status.</summary>
+    /// <summary>The current status.</summary>
     public ContainerStatus Status => Volatile.Read(ref _status);
 
-    /// <summary>Whether it ended for good before this node started, and so is not to be run.</summary>
+    /// <summary>Whether it had ended before this node started and must not be restarted.</summary>
     public bool Finished { get; }
 
-    /// <summary>Whether it has ended well, in this or an earlier life of the node.</summary>
+    /// <summary>Whether it has ended successfully, in this or an earlier run of the node.</summary>
     public bool Succeeded => Status.State?.Terminated is { ExitCode: 0 };
 
     /// <summary>Completes when the container has started for the first time, its startup probe and postStart hook included.</summary>
@@ -79,20 +79,20 @@ internal sealed class ContainerRunner
                     await Task.Delay(wait, _node.Time, stop).ConfigureAwait(false);
                 }
 
-                // Count and cause in one: nobody may see a restart without what ended the process before.
+                // Update count and last state together: a restart must never be visible without its cause.
                 Update(s => s with { RestartCount = s.RestartCount + 1, LastState = s.State?.Terminated is null ? s.LastState : s.State });
             }
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
-            // Stopped: the process has ended, or there was none.
+            // Stopped: the process has ended, or was not started.
             return;
         }
     }
 
     /// <summary>
-    /// Ends the process if there is one: the preStop hook, SIGTERM, and SIGKILL when <paramref name="kill"/> is cancelled.
-    /// Restarts are the caller's to forbid. A process that is just being started is not seen: call again until <see cref="RunAsync"/> ends.
+    /// Stops the process if there is one: the preStop hook, SIGTERM, and SIGKILL when <paramref name="kill"/> is cancelled.
+    /// The caller must prevent restarts. A process that is just being started is not stopped: call again until <see cref="RunAsync"/> returns.
     /// </summary>
     public async Task StopAsync(CancellationToken kill)
     {
@@ -108,7 +108,7 @@ internal sealed class ContainerRunner
         }
     }
 
-    // One process: from making what it needs to its end. Returns its exit code.
+    // Runs one process, from preparing its environment to its end. Returns its exit code.
     private async Task<int> RunOnceAsync(CancellationToken stop)
     {
         var spec = await PrepareAsync(stop).ConfigureAwait(false);
@@ -155,7 +155,7 @@ internal sealed class ContainerRunner
         return terminated.ExitCode;
     }
 
-    // Tries until the container has a program, its configuration and its addresses.
+    // Retries until the container has a program, its configuration and its addresses.
     private async Task<ProcessSpec> PrepareAsync(CancellationToken stop)
     {
         var imageBackOff = new RestartBackOff();
@@ -223,13 +223,13 @@ internal sealed class ContainerRunner
         var command = Container.Command.Select(word => VariableExpansion.Expand(word, environment)).ToList();
         var args = Container.Args.Select(word => VariableExpansion.Expand(word, environment));
 
-        // What a pod says to run is usually a path within its image: it counts when this machine has it.
+        // The command of a pod is usually a path in its image: use it only if it exists on this machine.
         var useOwn = command.Count > 0 && ProcessLauncher.FindProgram(command[0], environment.GetValueOrDefault("PATH")) is not null;
         var directory = Container.WorkingDir.Length > 0 && Directory.Exists(Container.WorkingDir) ? Container.WorkingDir : _pod.Directory;
         return new ProcessSpec([.. useOwn ? command : program, .. args], environment, directory, binds);
     }
 
-    // Only what listens on the pod's own address can clash: user programs beside a sidecar have free ports.
+    // Only programs that listen on the pod's own address can conflict: user programs beside a sidecar have free ports.
     private string? PortHolder()
     {
         foreach (var port in Container.Ports.Where(p => p.Protocol is "" or "TCP"))
@@ -281,7 +281,7 @@ internal sealed class ContainerRunner
             : status with { RestartCount = previous.RestartCount + 1, LastState = last };
     }
 
-    // A process that was running went with the node that ran it.
+    // A running process ended together with the previous node.
     private static ContainerState? Ended(ContainerStatus previous, DateTimeOffset now) => previous.State switch
     {
         { Terminated: not null } state => state,

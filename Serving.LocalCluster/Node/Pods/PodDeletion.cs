@@ -5,12 +5,13 @@ using Serving.Kubernetes;
 
 namespace Serving.LocalCluster.Node.Pods;
 
-/// <summary>Removes the object of a pod that is marked for deletion and has no processes any more.</summary>
+/// <summary>Removes the object of a deleted pod after its processes have ended.</summary>
 internal static class PodDeletion
 {
     private static readonly TimeSpan RetryMost = TimeSpan.FromSeconds(5);
 
-    /// <summary>Deletes it without grace, trying again while the server is away; that it, or this incarnation of it, is gone is success.</summary>
+    /// <summary>Deletes it without a grace period, retrying while the server is unreachable. A pod that is already deleted or recreated is
+    /// a success.</summary>
     public static async Task FinishAsync(NodeContext node, Pod pod, CancellationToken cancellation)
     {
         for (var retry = TimeSpan.FromMilliseconds(100); ; retry = retry * 2 > RetryMost ? RetryMost : retry * 2)

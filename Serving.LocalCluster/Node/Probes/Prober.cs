@@ -29,7 +29,7 @@ internal sealed class Prober : IDisposable
 
     /// <summary>
     /// Sends a GET; a status from 200 to 399 is a success. A redirect is followed on the same host; a redirect to another host is a
-/// success.
+    /// success.
     /// </summary>
     public async Task<ProbeResult> HttpAsync(HttpGetAction action, IPEndPoint target, TimeSpan timeout, CancellationToken cancellation)
     {

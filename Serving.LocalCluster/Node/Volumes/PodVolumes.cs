@@ -19,7 +19,7 @@ internal sealed class PodVolumes(string podDirectory, VolumeContent content, str
 
     /// <summary>
     /// Creates the directories, or updates those whose content comes from the API. Throws <see cref="VolumeException"/>
-/// on failure.
+    /// on failure.
     /// </summary>
     public async Task WriteAsync(Pod pod, string podIP, CancellationToken cancellation)
     {

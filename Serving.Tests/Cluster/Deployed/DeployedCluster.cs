@@ -10,15 +10,15 @@ using Serving.Tests.Support;
 namespace Serving.Tests.Cluster.Deployed;
 
 /// <summary>
-/// A local cluster whose control plane is not its own but the installed Deployments: the node runs each of their pods as the real host, with
-/// the identity of its service account and no other.
+/// A local cluster with the installed Deployments as its control plane: the node runs each of their pods as the real host, with only
+/// its service account's permissions.
 /// </summary>
 internal sealed partial class DeployedCluster : TestCluster
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(120);
     private static readonly TimeSpan TokenLife = TimeSpan.FromDays(1);
 
-    /// <summary>A registry whose tags are not resolved: there is none on this machine.</summary>
+    /// <summary>A registry whose tags are not resolved, because it does not exist.</summary>
     private const string Unresolved = "dev.local";
 
     private readonly HostProcess server;
@@ -35,10 +35,10 @@ internal sealed partial class DeployedCluster : TestCluster
         this.directory = directory;
     }
 
-    /// <summary>What the API server and the node wrote.</summary>
+    /// <summary>The output of the API server and the node.</summary>
     public string Output => server.Output;
 
-    /// <summary>Every image of the host is the same program here.</summary>
+    /// <summary>Every host image is the same program here.</summary>
     public override string? UpgradeImage => "ghcr.io/serving/host:v9.9.9";
 
     public override string ProgramCommand => TestPrograms.Command;
@@ -47,7 +47,7 @@ internal sealed partial class DeployedCluster : TestCluster
 
     protected override Uri? HttpsGateway => httpsBalancer.Address;
 
-    /// <summary>What <c>deploy/components/https</c> makes of a file with one Deployment.</summary>
+    /// <summary>Applies the changes of <c>deploy/components/https</c> to a file with one Deployment.</summary>
     public static string WithHttps(string manifest)
     {
         (string From, string To)[] changes =
@@ -77,7 +77,7 @@ internal sealed partial class DeployedCluster : TestCluster
             """;
     }
 
-    /// <summary>Whoever sends requests to a local cluster learns at once that a pod leaves, and nobody wants to wait for a failover.</summary>
+    /// <summary>Shortens drain delay and Lease times: clients of a local cluster notice a stopping pod at once, and failover should be fast.</summary>
     public static string WithShortDrainAndLeases(string manifest)
     {
         (string From, string To)[] changes =
@@ -133,7 +133,7 @@ internal sealed partial class DeployedCluster : TestCluster
 
     private static string KubeconfigIn(string directory) => Path.Combine(directory, "kubeconfig");
 
-    /// <summary>What stands for the host's image: it waits for the identity of its pod's account, as a pod waits for its token.</summary>
+    /// <summary>The command for the host's image: it waits for the credentials of its pod's account, as a pod waits for its token.</summary>
     private static async Task<string> WriteProgramAsync(string directory)
     {
         var program = Path.Combine(directory, "host.sh");

@@ -9,8 +9,8 @@ using Serving.Tests.Support;
 namespace Serving.Tests.Cluster.Deployed;
 
 /// <summary>
-/// The split install with its Deployments run by the node of a local cluster, each pod the real host; then the control plane in a
-/// process outside, which the cluster reaches by an address; then inside again.
+/// The split installation with its Deployments on the node of a local cluster, each pod running the real host; then with the control plane in an
+/// outside process that the cluster reaches by an address; then inside again.
 /// </summary>
 public sealed class DeployedControlPlaneTests
 {
@@ -24,7 +24,7 @@ public sealed class DeployedControlPlaneTests
     {
         TestCluster.NeedsLocalCluster("the cluster would have to reach a process of this machine, and the installed control plane is scaled away meanwhile");
 
-        // Nobody but the test talks to these, so nobody needs time to learn that they stop.
+        // Only the test uses these, so no drain delay is needed.
         cluster = await DeployedCluster.StartAsync("serving-split.yaml", manifest => manifest.Replace("        - run\n", "        - run\n        - --drain-delay=0\n", StringComparison.Ordinal));
         await ScaleAsync("serving", 0);
         await ScaleAsync("serving-dataplane", 1);
@@ -99,7 +99,7 @@ public sealed class DeployedControlPlaneTests
         return (await apply.Should().ThrowAsync<KubernetesConfigurationException>()).Which.Message;
     }
 
-    /// <summary>Where the API server finds the webhook that sets defaults.</summary>
+    /// <summary>The client configuration of the defaulting webhook.</summary>
     private async Task<JsonElement> Target()
         => (await cluster.Client.GetAsync(Resources.MutatingWebhookConfigurations, null, "webhook.serving.knative.dev", CancellationToken.None)).Webhooks.Single().GetProperty("clientConfig");
 

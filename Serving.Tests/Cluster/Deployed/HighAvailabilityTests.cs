@@ -9,8 +9,8 @@ using Serving.Tests.Support;
 namespace Serving.Tests.Cluster.Deployed;
 
 /// <summary>
-/// The installed Deployment under load while its pods are forced out and replaced by those of another version, on any cluster with two replicas or
-/// more: requests through the gateway's Service go on, and the pods of revisions are left alone.
+/// The installed Deployment under load while its pods are killed and replaced by those of another version, on any cluster with at least two
+/// replicas: requests through the gateway's Service continue, and the pods of revisions are unchanged.
 /// </summary>
 public sealed class HighAvailabilityTests
 {
@@ -19,7 +19,7 @@ public sealed class HighAvailabilityTests
     private const int RequestsPerSecond = 50;
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(180);
 
-    /// <summary>Until Endpoints have let go of a pod that is no more.</summary>
+    /// <summary>The time until a deleted pod is removed from Endpoints.</summary>
     private static readonly TimeSpan Noticed = TimeSpan.FromSeconds(15);
 
     private TestCluster cluster = null!;
@@ -85,7 +85,7 @@ public sealed class HighAvailabilityTests
         var revisionPods = await RevisionPodsAsync();
         var before = await ControlPlanePodsAsync();
 
-        // Of a cluster that names no other image the same one is rolled: every pod is replaced all the same.
+        // Without another image, the same one is rolled out again: every pod is replaced too.
         var image = cluster.UpgradeImage ?? Environment.GetEnvironmentVariable(UpgradeVariable);
         var spec = image is null ? "" : $$""", "spec": {"containers": [{"name": "serving", "image": "{{image}}"}]}""";
         await cluster.Client.PatchAsync(
@@ -135,7 +135,7 @@ public sealed class HighAvailabilityTests
         (await cluster.GetAsync($"{name}.{ns}.{domain}")).Should().Be((HttpStatusCode.OK, $"Hello {name}!\n"));
     }
 
-    /// <summary>A refusal while a webhook's pod has just gone is tried again, as a person would.</summary>
+    /// <summary>Retries errors that occur right after a webhook's pod is gone, as a user would.</summary>
     private Task DeployAsync(string name, string minScale) => Eventually.HoldsAsync(
         () => cluster.ApplyAsync($$"""
             apiVersion: serving.knative.dev/v1

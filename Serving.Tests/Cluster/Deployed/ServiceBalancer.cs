@@ -6,8 +6,8 @@ using Serving.Kubernetes;
 namespace Serving.Tests.Cluster.Deployed;
 
 /// <summary>
-/// What a load balancer in front of a Service does: passes each new connection to one of the ready endpoints in turn, to another when that one
-/// does not answer. Connections that are open stay where they are.
+/// A load balancer for a Service: forwards each new connection to one of the ready endpoints, round-robin, and to another one when that one does not
+/// accept it. Open connections stay on their endpoint.
 /// </summary>
 internal sealed class ServiceBalancer : IAsyncDisposable
 {
@@ -24,10 +24,10 @@ internal sealed class ServiceBalancer : IAsyncDisposable
     private volatile IPEndPoint[] endpoints = [];
     private int next;
 
-    /// <param name="client">Tells of the endpoints.</param>
+    /// <param name="client">The client to read the endpoints.</param>
     /// <param name="ns">The Service's namespace.</param>
     /// <param name="service">The Service.</param>
-    /// <param name="port">The name of the port that is balanced.</param>
+    /// <param name="port">The name of the balanced port.</param>
     public ServiceBalancer(IKubernetesClient client, string ns, string service, string port = "http2")
     {
         this.port = port;
@@ -38,7 +38,7 @@ internal sealed class ServiceBalancer : IAsyncDisposable
         running = Task.WhenAll(FollowAsync(), AcceptAsync());
     }
 
-    /// <summary>Where it listens.</summary>
+    /// <summary>Its address.</summary>
     public Uri Address => new($"http://{listener.LocalEndpoint}");
 
     public async ValueTask DisposeAsync()
@@ -68,7 +68,7 @@ internal sealed class ServiceBalancer : IAsyncDisposable
             }
             catch (KubernetesException)
             {
-                // Not there yet, or the API is busy: what was known stays, as it does in a load balancer.
+                // The endpoints do not exist yet, or the API is busy: keep the known ones, as a load balancer does.
                 await Task.Delay(LookAgain, CancellationToken.None);
             }
             catch (OperationCanceledException)
@@ -112,7 +112,7 @@ internal sealed class ServiceBalancer : IAsyncDisposable
             }
             catch (Exception over) when (over is IOException or OperationCanceledException)
             {
-                // A side went; so does the connection.
+                // One side has closed; close the connection.
             }
         }
     }

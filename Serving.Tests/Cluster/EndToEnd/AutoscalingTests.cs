@@ -6,7 +6,7 @@ using Serving.Api.Core;
 
 namespace Serving.Tests.Cluster.EndToEnd;
 
-/// <summary>How many pods there are, by the load, and when activators stand before them.</summary>
+/// <summary>The number of pods by load, and when activators are in the request path.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class AutoscalingTests : EndToEndTests
@@ -15,7 +15,7 @@ public sealed class AutoscalingTests : EndToEndTests
     private const double Utilization = 0.7;
     private const string Slow = "/wait?before=500";
 
-    /// <summary>Two requests at once for each pod, of which 70 % are used, decided over the shortest window.</summary>
+    /// <summary>A concurrency limit of two with 70 % utilization, over the shortest stable window.</summary>
     private static readonly (string, string)[] Scaling = [("target", $"{Target}"), ("target-utilization-percentage", "70"), ("window", "6s")];
 
     [TestCase("linear")]
@@ -54,7 +54,7 @@ public sealed class AutoscalingTests : EndToEndTests
         const int perSecond = 10;
         await StartAsync(new("rate") { Scaling = [("metric", "rps"), ("target", $"{perSecond}"), ("target-utilization-percentage", "70"), ("window", "6s")] });
 
-        // Each client sends two requests a second.
+        // Each client sends two requests per second.
         await using var load = new Load(Cluster, HostOf("rate"), "/wait?before=100", perSecond / 2, TimeSpan.FromMilliseconds(500));
         for (var pods = 2; pods <= 4; pods++)
         {
@@ -72,7 +72,7 @@ public sealed class AutoscalingTests : EndToEndTests
         await using var load = LoadOf("steady", pods * Target, Slow);
         await HasPodsAsync("steady-00001", pods);
 
-        // Panic lasts one window after the last reason for it: this is all of that, and a window of the stable mode.
+        // Panic mode lasts one stable window after its last trigger: wait for that, and for one window in stable mode.
         await ThroughoutAsync(TimeSpan.FromSeconds(15), async () => (await ReadyPodsAsync("steady-00001")).Should().BeInRange(pods - 1, Most(pods)));
     }
 
@@ -82,10 +82,10 @@ public sealed class AutoscalingTests : EndToEndTests
         await StartAsync(new("burst") { Scaling = [("target", "10"), ("target-utilization-percentage", "70"), ("window", "6s"), ("target-burst-capacity", "7"), ("panic-threshold-percentage", "200")] });
         await using var load = LoadOf("burst", 7, Slow);
 
-        // One pod takes 10 at once, 7 are there: 3 to spare, which is less than 7.
+        // One pod takes 10 concurrent requests, 7 are in flight: the spare capacity is 3, less than 7.
         await ActivatorsInPathAsync("burst-00001");
 
-        // 12 at once are two pods: 8 to spare.
+        // 12 concurrent requests need two pods: the spare capacity is 8.
         load.Add(5);
         await EventuallyAsync(async () =>
         {
@@ -174,7 +174,7 @@ public sealed class AutoscalingTests : EndToEndTests
 
         if (metric == "cpu")
         {
-            // What the program takes must not depend on how much of this machine is left for its clients.
+            // The program's usage must not depend on the CPU that is left for its clients.
             await using var load = new Load(Cluster, HostOf("kubernetes"), "/work?for=20", 2, TimeSpan.FromMilliseconds(200));
             await EventuallyAsync(async () => (await ReadyPodsAsync("kubernetes-00001")).Should().BeGreaterThan(1, "these requests take more than three quarters of 30 thousandths of a core"));
         }
@@ -183,8 +183,9 @@ public sealed class AutoscalingTests : EndToEndTests
     }
 
     /// <summary>
-    /// The most pods that load for <paramref name="pods"/> may bring: what is left free of each, and twice that, for the panic window is a second here and
-    /// what is reported late on a busy machine counts in the next second too.
+    /// The maximum number of pods for the load of <paramref name="pods"/>: including the headroom per pod, and twice that, because the
+    /// panic window is one
+    /// second here, and stats that are late on a busy machine also count in the next second.
     /// </summary>
     private static int Most(int pods) => (int)Math.Ceiling(2 * pods / Utilization);
 

@@ -6,26 +6,26 @@ using Serving.Api.Knative;
 using Serving.Kubernetes;
 using Serving.Tests.Support;
 
-// Tests of this namespace wait far more than they work: more of them at once than there are processors.
+// Tests of this namespace mostly wait: run more of them in parallel than there are CPUs.
 [assembly: LevelOfParallelism(8)]
 
 namespace Serving.Tests.Cluster.EndToEnd;
 
 /// <summary>
-/// The one cluster of all tests here, with settings that suit them all: so that they run side by side, none changes a setting of the cluster.
+/// The shared cluster of these tests, with settings for all of them: they run in parallel, so none changes a setting of the cluster.
 /// </summary>
 [SetUpFixture]
 [NonParallelizable]
 public sealed class EndToEndCluster
 {
-    /// <summary>What a line of the request log of a sidecar looks like.</summary>
+    /// <summary>The template of the sidecar's request log.</summary>
     internal const string RequestLogTemplate =
         """{"httpRequest": {"requestMethod": "{{.Request.Method}}", "requestUrl": "{{js .Request.RequestURI}}", "status": {{.Response.Code}}, "userAgent": "{{js .Request.UserAgent}}"}}""";
 
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
     private static readonly Lazy<Task<TestCluster>> Cluster = new(StartAsync);
 
-    /// <summary>The cluster, which the first test that needs it starts.</summary>
+    /// <summary>The cluster, started by the first test that needs it.</summary>
     internal static Task<TestCluster> Shared => Cluster.Value;
 
     [OneTimeTearDown]
@@ -56,7 +56,7 @@ public sealed class EndToEndCluster
     {
         await cluster.ConfigureAsync("config-autoscaler", ("allow-zero-initial-scale", "true"), ("scale-to-zero-grace-period", "6s"));
 
-        // A revision is collected only where more than two are without traffic, which no test has but the one about it.
+        // A revision is collected only when more than two have no traffic, which happens only in the test for it.
         await cluster.ConfigureAsync("config-gc", ("min-non-active-revisions", "0"), ("max-non-active-revisions", "2"));
         await cluster.ConfigureAsync("config-network", ("autocreate-cluster-domain-claims", "true"));
         await cluster.ConfigureAsync(
@@ -74,7 +74,7 @@ public sealed class EndToEndCluster
             ("secure-pod-defaults", "enabled"),
             ("tag-header-based-routing", "enabled"));
 
-        // The settings are read by whoever follows them, soon after they were written.
+        // Components apply the settings soon after they are written.
         await Eventually.HoldsAsync(() => TryFeaturesAsync(cluster), StartLimit);
     }
 

@@ -12,17 +12,17 @@ using Serving.Tests.Support;
 
 namespace Serving.Tests.Cluster.EndToEnd;
 
-/// <summary>What the end-to-end tests share: the cluster of all of them, and a namespace for each.</summary>
+/// <summary>The base of the end-to-end tests: a shared cluster, and a namespace for each test.</summary>
 public abstract class EndToEndTests
 {
-    /// <summary>How long anything may take on a machine that does a lot of other work.</summary>
+    /// <summary>The timeout of any step on a busy machine.</summary>
     protected static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
 
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100);
 
     private string domain = "";
 
-    // Started before any test.
+    // Set before any test starts.
     private protected TestCluster Cluster => OpenAsync().Result;
 
     private protected string Namespace { get; private set; } = "";
@@ -35,7 +35,7 @@ public abstract class EndToEndTests
         domain = await cluster.DomainAsync();
     }
 
-    /// <summary>Pods of a test that is over do not take the processor from the others.</summary>
+    /// <summary>Deletes the pods of a finished test, so that they do not use CPU.</summary>
     [TearDown]
     public async Task DeleteServicesAsync()
     {
@@ -57,7 +57,7 @@ public abstract class EndToEndTests
             }
             catch (KubernetesException gone) when (gone.IsNotFound)
             {
-                // It was a Service's, and went with it.
+                // It belonged to a Service, and was deleted with it.
             }
         }
     }
@@ -65,7 +65,7 @@ public abstract class EndToEndTests
     /// <summary>The cluster of the tests.</summary>
     private protected virtual Task<TestCluster> OpenAsync() => EndToEndCluster.Shared;
 
-    /// <summary>The host at which clients outside find a Route.</summary>
+    /// <summary>The external host of a Route.</summary>
     private protected string HostOf(string name) => $"{name}.{Namespace}.{domain}";
 
     /// <summary>Applies a Service that runs the test program.</summary>
@@ -78,7 +78,7 @@ public abstract class EndToEndTests
         return await Cluster.WaitForReadyAsync(Namespace, manifest.Name, Limit);
     }
 
-    /// <summary>Applies a Service of another template than before, and waits until its new Revision is ready.</summary>
+    /// <summary>Applies a Service with a changed template, and waits until its new Revision is ready.</summary>
     /// <returns>The Revision's name.</returns>
     private protected async Task<string> UpdateAsync(ServiceManifest manifest)
     {
@@ -104,30 +104,30 @@ public abstract class EndToEndTests
         where T : class, IKubernetesObject
         => (await Cluster.Client.ListAsync(type, Namespace, new ListOptions(selector), CancellationToken.None)).Items;
 
-    /// <summary>A merge patch of what stands in the braces.</summary>
+    /// <summary>Applies a merge patch with these members.</summary>
     private protected Task<T> PatchAsync<T>(ResourceType<T> type, string name, string body)
         where T : class, IKubernetesObject
         => Cluster.Client.PatchAsync(type, Namespace, name, new Patch(PatchType.Merge, body), CancellationToken.None);
 
-    /// <summary>Pods of a Revision that are not about to go.</summary>
+    /// <summary>The pods of a Revision that are not being deleted.</summary>
     private protected async Task<List<Pod>> PodsAsync(string revision)
         => [.. (await ListAsync(Resources.Pods, $"{ServingKeys.Revision}={revision}")).Where(pod => pod.Metadata.DeletionTimestamp is null)];
 
-    /// <summary>How many ready addresses a Service of Kubernetes has.</summary>
+    /// <summary>The number of ready addresses of a Kubernetes Service.</summary>
     private protected async Task<IReadOnlyList<string>> AddressesAsync(string service, string? ns = null)
     {
         var slices = await Cluster.Client.ListAsync(Resources.EndpointSlices, ns ?? Namespace, new ListOptions($"kubernetes.io/service-name={service}"), CancellationToken.None);
         return [.. slices.Items.SelectMany(slice => slice.Endpoints).Where(endpoint => endpoint.Conditions?.Ready != false).SelectMany(endpoint => endpoint.Addresses).Distinct()];
     }
 
-    /// <summary>How many pods of a Revision are ready, by the private Service that the autoscaler scrapes them through.</summary>
+    /// <summary>The number of ready pods of a Revision, from its private Service.</summary>
     private protected async Task<int> ReadyPodsAsync(string revision)
     {
         var services = await ListAsync(Resources.ServerlessServices, $"{ServingKeys.Revision}={revision}");
         return services is [{ Status.PrivateServiceName: { Length: > 0 } name }] ? (await AddressesAsync(name)).Count : 0;
     }
 
-    /// <summary>Waits until requests to a Revision go to activators.</summary>
+    /// <summary>Waits until requests to a Revision are routed to activators.</summary>
     private protected Task ActivatorsInPathAsync(string revision) => EventuallyAsync(async () =>
         (await AddressesAsync(revision)).Should().NotBeEmpty().And.BeSubsetOf(await AddressesAsync("activator-service", TestCluster.SystemNamespace)));
 
@@ -138,13 +138,13 @@ public abstract class EndToEndTests
         ConditionOf((await GetAsync(Resources.Revisions, revision)).Status, "Ready").Should().Match<Condition>(ready => ready.Status == "True");
     }
 
-    /// <summary>Keeps this many requests under way to a path of a Service; disposing ends it, and fails the test when one failed.</summary>
+    /// <summary>Keeps this number of requests in flight to a path of a Service; disposing stops it, and fails the test when one failed.</summary>
     private protected Load LoadOf(string name, int clients, string path) => new(Cluster, HostOf(name), path, clients);
 
     /// <summary>Polls until an assertion holds.</summary>
     private protected static Task EventuallyAsync(Func<Task> assertion) => Eventually.HoldsAsync(assertion, Limit);
 
-    /// <summary>Asserts over and over that something holds, for as long as is said.</summary>
+    /// <summary>Asserts repeatedly that a condition holds for a duration.</summary>
     private protected static async Task ThroughoutAsync(TimeSpan time, Func<Task> assertion)
     {
         var watch = Stopwatch.StartNew();
@@ -157,7 +157,7 @@ public abstract class EndToEndTests
 
     private protected static Condition? ConditionOf(KnativeStatus status, string type) => status.Conditions.FirstOrDefault(condition => condition.Type == type);
 
-    /// <summary>The value of a member of a JSON text.</summary>
+    /// <summary>The value of a member in JSON.</summary>
     private protected static string Member(string json, params string[] path)
     {
         using var document = JsonDocument.Parse(json);

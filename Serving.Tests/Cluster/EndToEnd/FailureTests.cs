@@ -6,7 +6,7 @@ using Serving.Kubernetes;
 
 namespace Serving.Tests.Cluster.EndToEnd;
 
-/// <summary>What is said of Services that cannot run, and what pods are allowed.</summary>
+/// <summary>Errors of Services that cannot run, and the security context of pods.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class FailureTests : EndToEndTests
@@ -47,7 +47,7 @@ public sealed class FailureTests : EndToEndTests
         await using var quota = await PodQuota.StartAsync();
         await Cluster.ApplyAsync(quota.ManifestFor(Namespace));
 
-        // A pod that is still made shows that the API server does not know of the webhook yet.
+        // A pod that is still created shows that the API server does not call the webhook yet.
         await EventuallyAsync(async () =>
         {
             var pod = new Pod { Metadata = new ObjectMeta { Namespace = Namespace, Name = "tried" }, Spec = new PodSpec { Containers = [new Container { Name = "one", Image = Cluster.ProgramImage }] } };

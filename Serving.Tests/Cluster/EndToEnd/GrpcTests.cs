@@ -88,7 +88,7 @@ public sealed class GrpcTests : EndToEndTests
     {
         await StartGrpcAsync("probed", [], $"{Port}, readinessProbe: {{grpc: {{port: 8080}}}}");
 
-        // The gateway takes HTTP/1.1 from clients, whatever the program speaks.
+        // The gateway accepts HTTP/1.1 from clients, regardless of the program's protocol.
         (await CallAsync("probed")).Body.Should().Be("Hello!");
     }
 
@@ -100,7 +100,7 @@ public sealed class GrpcTests : EndToEndTests
     private GrpcChannel Open(string name)
         => GrpcChannel.ForAddress($"http://{HostOf(name)}", new GrpcChannelOptions { HttpHandler = Cluster.HandlerOfGateway(), DisposeHttpClient = true });
 
-    /// <summary>Calls until it is cancelled, on a new connection each time, as clients that come and go. Throws when a call fails.</summary>
+    /// <summary>Calls until cancelled, on a new connection each time, like short-lived clients. Throws when a call fails.</summary>
     private async Task PingAsync(string name, int delay, CancellationToken end, ConcurrentDictionary<string, bool>? hosts = null)
     {
         for (var call = 0; !end.IsCancellationRequested; call++)

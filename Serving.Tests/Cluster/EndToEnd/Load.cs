@@ -4,7 +4,7 @@ using FluentAssertions;
 
 namespace Serving.Tests.Cluster.EndToEnd;
 
-/// <summary>Clients that each send one request after the other to one host.</summary>
+/// <summary>Clients that each send sequential requests to one host.</summary>
 internal sealed class Load : IAsyncDisposable
 {
     private readonly CancellationTokenSource stop = new();
@@ -16,11 +16,11 @@ internal sealed class Load : IAsyncDisposable
     private readonly TimeSpan pause;
     private int answered;
 
-    /// <param name="cluster">Whose gateway gets the requests.</param>
-    /// <param name="host">The host that they name.</param>
+    /// <param name="cluster">The cluster with the gateway.</param>
+    /// <param name="host">The Host header of the requests.</param>
     /// <param name="path">The path.</param>
-    /// <param name="clients">How many clients begin.</param>
-    /// <param name="pause">From the begin of a client's request to that of its next, unless the answer takes longer.</param>
+    /// <param name="clients">The initial number of clients.</param>
+    /// <param name="pause">The interval between the starts of a client's requests, unless a response takes longer.</param>
     public Load(TestCluster cluster, string host, string path, int clients, TimeSpan pause = default)
     {
         this.cluster = cluster;
@@ -30,13 +30,13 @@ internal sealed class Load : IAsyncDisposable
         Add(clients);
     }
 
-    /// <summary>How many requests were answered.</summary>
+    /// <summary>The number of responses.</summary>
     public int Answered => Volatile.Read(ref answered);
 
-    /// <summary>More clients.</summary>
+    /// <summary>Adds clients.</summary>
     public void Add(int count) => clients.AddRange(Enumerable.Range(0, count).Select(_ => Task.Run(RunAsync)));
 
-    /// <summary>Waits for the requests under way. Fails when any was not answered with 200.</summary>
+    /// <summary>Waits for the requests in flight. Fails when any response was not 200.</summary>
     public async ValueTask DisposeAsync()
     {
         await stop.CancelAsync();

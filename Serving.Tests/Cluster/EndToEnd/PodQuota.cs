@@ -10,7 +10,7 @@ using Serving.Tests.Support;
 
 namespace Serving.Tests.Cluster.EndToEnd;
 
-/// <summary>An admission webhook that forbids pods as a quota of Kubernetes does, for an API server that enforces none.</summary>
+/// <summary>An admission webhook that rejects pods like a ResourceQuota, for an API server without quotas.</summary>
 internal sealed class PodQuota : IAsyncDisposable
 {
     private readonly TestAuthority authority;
@@ -19,7 +19,7 @@ internal sealed class PodQuota : IAsyncDisposable
 
     private PodQuota(TestAuthority authority, WebApplication server, int port) => (this.authority, this.server, this.port) = (authority, server, port);
 
-    /// <summary>Starts it.</summary>
+    /// <summary>Starts the webhook.</summary>
     public static async Task<PodQuota> StartAsync()
     {
         var authority = new TestAuthority("quota");
@@ -41,7 +41,7 @@ internal sealed class PodQuota : IAsyncDisposable
     /// <summary>The name of the configuration for a namespace.</summary>
     public static string NameFor(string ns) => $"quota-of-{ns}";
 
-    /// <summary>Has the API server ask it about pods of a namespace.</summary>
+    /// <summary>Registers the webhook for pods of a namespace.</summary>
     public string ManifestFor(string ns) => $$"""
         apiVersion: admissionregistration.k8s.io/v1
         kind: ValidatingWebhookConfiguration

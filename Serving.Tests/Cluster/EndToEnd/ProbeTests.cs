@@ -30,7 +30,7 @@ public sealed class ProbeTests : EndToEndTests
     [Test]
     public async Task A_program_that_starts_slowly_is_not_restarted_by_its_liveness_probe()
     {
-        // The liveness probe would give up after two seconds of the five.
+        // Without the startup probe, the liveness probe would fail after two of the five seconds.
         await StartAsync(new("slow")
         {
             Environment = [("READY_AFTER_MILLISECONDS", "5000")],
@@ -112,11 +112,11 @@ public sealed class ProbeTests : EndToEndTests
         await EventuallyAsync(async () => (await ReadyPodsAsync("failing-00001")).Should().Be(0));
     }
 
-    /// <summary>A container beside the first, at a port of the pod. Pods of the local cluster share one address, so it is one that nobody else has.</summary>
+    /// <summary>A second container, with a unique port, because pods of the local cluster share their ports.</summary>
     private string Sidecar(int port, string variable, string value, string more = "")
         => $"{{name: at-{port}, image: \"{Cluster.ProgramImage}\", env: [{{name: PORT, value: \"{port}\"}}, {{name: {variable}, value: \"{value}\"}}]{(more.Length > 0 ? ", " + more : "")}}}";
 
-    /// <summary>Has the program of a Service ask the container at a port of its pod.</summary>
+    /// <summary>Makes the program of a Service call the container on a port of its pod.</summary>
     private Task<(HttpStatusCode Status, string Body)> AskAsync(string name, int port, string path)
         => CallAsync(name, $"/next?url={Uri.EscapeDataString($"http://127.0.0.1:{port}{path}")}");
 }

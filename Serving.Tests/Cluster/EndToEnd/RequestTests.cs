@@ -9,7 +9,7 @@ using Serving.Tests.Support;
 
 namespace Serving.Tests.Cluster.EndToEnd;
 
-/// <summary>One request from outside to a program and back.</summary>
+/// <summary>Single requests from an external client to a program.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class RequestTests : EndToEndTests
@@ -38,7 +38,7 @@ public sealed class RequestTests : EndToEndTests
         revision.Metadata.Labels.Should().Contain(ServingKeys.Configuration, "share").And.Contain(ServingKeys.Service, "share");
         var resources = (await PodsAsync("share-00001")).Single().Spec!.Containers.Single(container => container.Name == "queue-proxy").Resources!;
 
-        // A fifth of the hundredth, and never less than the sidecar needs.
+        // 20 percent of the program's resources, but at least the sidecar's minimum.
         string.Join(" ", ((IReadOnlyList<Quantity>)[resources.Requests!["cpu"], resources.Requests["memory"], resources.Limits!["cpu"], resources.Limits["memory"]]).Select(quantity => quantity.ToString())).Should().Be("25m 50Mi 40m 200Mi");
     }
 
@@ -66,7 +66,7 @@ public sealed class RequestTests : EndToEndTests
         await StartAsync(new(name) { Spec = limits });
         (await CallAsync(name)).Status.Should().Be(HttpStatusCode.OK);
 
-        // The whole body, so that a connection that was cut would be an exception.
+        // Read the whole body, so that a closed connection throws.
         var answer = await CallAsync(name, $"/wait?{wait}");
 
         answer.Status.Should().Be(status);
@@ -131,7 +131,7 @@ public sealed class RequestTests : EndToEndTests
         await StartAsync(new("busy") { Spec = "timeoutSeconds: 300", Scaling = [("target", "100")] });
         var pod = (await CallAsync("busy", "/host")).Body;
 
-        // Headers come at once: then it is known that the pod has the request.
+        // Headers are sent at once: they show that the pod has received the request.
         var answers = await Task.WhenAll(Enumerable.Range(0, 6).Select(_ => BeginAsync("busy", "/wait?after=6000")));
         await Cluster.Client.DeleteAsync(Resources.Pods, Namespace, pod, CancellationToken.None);
 

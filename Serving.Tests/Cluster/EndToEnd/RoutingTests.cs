@@ -8,7 +8,7 @@ using Serving.Api.WellKnown;
 
 namespace Serving.Tests.Cluster.EndToEnd;
 
-/// <summary>Where requests go, by Routes, tags and visibility.</summary>
+/// <summary>Routing by Routes, tags and visibility.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class RoutingTests : EndToEndTests

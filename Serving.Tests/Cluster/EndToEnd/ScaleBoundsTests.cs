@@ -5,7 +5,7 @@ using Serving.Api.Core;
 
 namespace Serving.Tests.Cluster.EndToEnd;
 
-/// <summary>The scale that a Revision begins with, and the least that it has.</summary>
+/// <summary>Initial and minimum scale of a Revision.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class ScaleBoundsTests : EndToEndTests
@@ -32,7 +32,7 @@ public sealed class ScaleBoundsTests : EndToEndTests
     {
         await Cluster.ApplyAsync(new ServiceManifest("some") { Scaling = [("initial-scale", "3"), Window] }.ToConfigurationAndRoute(Namespace, Cluster.ProgramImage));
 
-        // The API server may not be asked between two writes: what was ever there is counted, not what is there when it is ready.
+        // Polling may miss states between two writes: count all pods that ever existed, not those at the time of readiness.
         var most = 0;
         await EventuallyAsync(async () =>
         {
@@ -112,7 +112,7 @@ public sealed class ScaleBoundsTests : EndToEndTests
         await SetStateAsync("next-00001", pods[0]);
         await EventuallyAsync(async () => (await ReadyPodsAsync("next-00002")).Should().Be(1));
 
-        // Two windows: decisions are made at the end of one.
+        // Two windows, because decisions are made at the end of one.
         await ThroughoutAsync(TimeSpan.FromSeconds(12), async () => (await ReadyPodsAsync("next-00001")).Should().BeGreaterThanOrEqualTo(least));
 
         await SetStateAsync(["next-00001", .. pods]);
@@ -121,7 +121,7 @@ public sealed class ScaleBoundsTests : EndToEndTests
         (await ReadyPodsAsync("next-00002")).Should().Be(least);
     }
 
-    /// <summary>Says of Revisions and pods that they are ready; of others that they are not.</summary>
+    /// <summary>Whether an object is a ready Revision or pod.</summary>
     private Task SetStateAsync(params IReadOnlyList<string> ready) => Cluster.ApplyAsync(
         $"{{apiVersion: v1, kind: ConfigMap, metadata: {{name: state, namespace: {Namespace}}}, data: {{{string.Join(", ", ready.Select(name => $"{name}: ready"))}}}}}");
 }

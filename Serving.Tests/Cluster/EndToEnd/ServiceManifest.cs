@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace Serving.Tests.Cluster.EndToEnd;
 
-/// <summary>A Knative Service, or a Route with its Configuration, as YAML. Parts are given in flow style, without their outer braces.</summary>
+/// <summary>A Knative Service, or a Route with its Configuration, as YAML. Parts are in flow style, without their outer braces.</summary>
 /// <param name="Name">Its name.</param>
 internal sealed record ServiceManifest(string Name)
 {
@@ -12,10 +12,10 @@ internal sealed record ServiceManifest(string Name)
     /// <summary>Labels of the Service itself.</summary>
     public string Labels { get; init; } = "";
 
-    /// <summary>The name of the Revision; empty: a generated one.</summary>
+    /// <summary>The name of the Revision; empty for a generated one.</summary>
     public string RevisionName { get; init; } = "";
 
-    /// <summary>Annotations of the Revision, after <c>autoscaling.knative.dev/</c>, as <c>min-scale: 2</c>.</summary>
+    /// <summary>Annotations of the Revision, without <c>autoscaling.knative.dev/</c>, such as <c>min-scale: 2</c>.</summary>
     public (string Key, string Value)[] Scaling { get; init; } = [];
 
     /// <summary>Other annotations of the Revision.</summary>
@@ -24,19 +24,19 @@ internal sealed record ServiceManifest(string Name)
     /// <summary>Arguments of the program.</summary>
     public string[] Arguments { get; init; } = [];
 
-    /// <summary>Variables of the container.</summary>
+    /// <summary>Environment variables of the container.</summary>
     public (string Name, string Value)[] Environment { get; init; } = [];
 
-    /// <summary>More fields of the container.</summary>
+    /// <summary>Additional fields of the container.</summary>
     public string Container { get; init; } = "";
 
-    /// <summary>More containers.</summary>
+    /// <summary>Additional containers.</summary>
     public string[] Sidecars { get; init; } = [];
 
-    /// <summary>More fields of the Revision.</summary>
+    /// <summary>Additional fields of the Revision.</summary>
     public string Spec { get; init; } = "";
 
-    /// <summary>The targets of the traffic; empty: the latest Revision.</summary>
+    /// <summary>The traffic targets; empty for the latest Revision.</summary>
     public string Traffic { get; init; } = "";
 
     /// <summary>The Service.</summary>
@@ -51,7 +51,7 @@ internal sealed record ServiceManifest(string Name)
           {{(Traffic.Length > 0 ? $"traffic: [{Traffic}]" : "")}}
         """;
 
-    /// <summary>A Configuration and the Route that follows it, with no Service above them.</summary>
+    /// <summary>A Configuration and its Route, without a Service.</summary>
     public string ToConfigurationAndRoute(string ns, string image) => $$"""
         apiVersion: serving.knative.dev/v1
         kind: Configuration
@@ -76,6 +76,6 @@ internal sealed record ServiceManifest(string Name)
 
     private static string Also(string fields) => fields.Length > 0 ? ", " + fields : "";
 
-    // A JSON string is one of YAML's.
+    // A JSON string is valid YAML.
     private static string Quote(string text) => JsonSerializer.Serialize(text);
 }

@@ -7,7 +7,7 @@ using Serving.Api.WellKnown;
 
 namespace Serving.Tests.Cluster.EndToEnd;
 
-/// <summary>Programs of the cluster that call each other, and what is outside.</summary>
+/// <summary>Calls between programs of the cluster, and to external hosts.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class ServiceToServiceTests : EndToEndTests
@@ -48,7 +48,7 @@ public sealed class ServiceToServiceTests : EndToEndTests
         await ReachesAsync(service.Status.Address.Url);
         (await Cluster.GetAsync(new Uri(service.Status.Address.Url).Host)).Status.Should().Be(HttpStatusCode.NotFound, "that address is of the inside");
 
-        // From wherever a program is, the external name leads to the gateway's external listener.
+        // The external name always resolves to the gateway's external listener.
         var gateway = Cluster.Gateway.BaseAddress!;
         await StartAsync(new("outgoing") { Environment = [("NEXT_ADDRESS", $"{(await Dns.GetHostAddressesAsync(gateway.Host))[0]}:{gateway.Port}")] });
         (await CallAsync("outgoing", $"/next?url={Uri.EscapeDataString(service.Status.Url)}")).Should().Be((HttpStatusCode.OK, "Hello from inside!"));

@@ -8,12 +8,12 @@ using Serving.Tests.Support;
 namespace Serving.Tests.Cluster.EndToEnd;
 
 /// <summary>
-/// What a certificate controller such as net-certmanager does, for Certificates of a class of its own: signs them with an authority of the test.
-/// A Secret that is deleted is made anew.
+/// A certificate controller like net-certmanager, for Certificates of its own class: issues them with a CA of the test.
+/// A deleted Secret is recreated.
 /// </summary>
 internal sealed class TestIssuer : IAsyncDisposable
 {
-    /// <summary>The class of Certificates that it answers to.</summary>
+    /// <summary>The class of its Certificates.</summary>
     public const string Class = "test.certificate.networking.knative.dev";
 
     private const string ClassAnnotation = "networking.knative.dev/certificate.class";
@@ -30,10 +30,10 @@ internal sealed class TestIssuer : IAsyncDisposable
         running = Task.Run(RunAsync);
     }
 
-    /// <summary>The authority's own certificate, in PEM.</summary>
+    /// <summary>The CA certificate, in PEM.</summary>
     public string Authority => authority.Pem;
 
-    /// <summary>The authority.</summary>
+    /// <summary>The CA.</summary>
     public TestAuthority Signer => authority;
 
     public async ValueTask DisposeAsync()
@@ -60,7 +60,7 @@ internal sealed class TestIssuer : IAsyncDisposable
             }
             catch (KubernetesException)
             {
-                // Somebody else wrote, or a namespace went: the next round sees what there is then.
+                // A conflict, or a deleted namespace: the next iteration uses the new state.
             }
             catch (OperationCanceledException) when (stop.IsCancellationRequested)
             {

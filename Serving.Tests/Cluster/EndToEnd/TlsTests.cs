@@ -12,8 +12,8 @@ using Serving.Tests.Support;
 namespace Serving.Tests.Cluster.EndToEnd;
 
 /// <summary>
-/// TLS at the edge, for names inside the cluster, and between gateway, activator and sidecar: all switched on, on a cluster whose gateway listens for HTTPS.
-/// Certificates are issued by the test.
+/// External, cluster-local and system-internal TLS, all enabled, on a cluster whose gateway has HTTPS.
+/// The test issues the certificates.
 /// </summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
@@ -38,7 +38,7 @@ public sealed class TlsTests : EndToEndTests
 
     private protected override async Task<TestCluster> OpenAsync() => (await Started.Value).Cluster;
 
-    // Started before any test.
+    // Set before any test starts.
     private static TestIssuer Issuer => Started.Value.Result.Issuer;
 
     [Test]
@@ -165,7 +165,7 @@ public sealed class TlsTests : EndToEndTests
         var pod = (await PodsAsync("rotated-00001")).First().Status!.PodIP;
         var first = await CertificateOfAsync(pod);
 
-        // No bundle says whom to trust meanwhile: a Secret that is gone leaves what it said last.
+        // No trust bundle exists meanwhile: the last CA of a deleted Secret stays in use.
         await using var load = LoadOf("rotated", 1, "/");
 
         await Cluster.Client.DeleteAsync(Resources.Secrets, Namespace, "serving-certs", CancellationToken.None);
@@ -210,7 +210,7 @@ public sealed class TlsTests : EndToEndTests
     {
         var certificate = (await File.ReadAllTextAsync(Repository.PathOf("deploy", "tls", "routing-serving-certs.yaml"))).Replace(NetworkingKeys.CertManagerCertificateClass, TestIssuer.Class, StringComparison.Ordinal);
 
-        // Refused until the webhook of the control plane that was installed is there.
+        // Rejected until the webhook of the installed control plane is up.
         await Eventually.HoldsAsync(() => cluster.ApplyAsync(certificate), Limit);
         await cluster.ConfigureAsync("config-autoscaler", ("scale-to-zero-grace-period", "6s"));
         await cluster.ConfigureAsync("config-observability", ("logging.enable-request-log", "true"), ("logging.request-log-template", "TLS: {{.Request.TLS}}"));
@@ -222,7 +222,7 @@ public sealed class TlsTests : EndToEndTests
             ("external-domain-tls", "Enabled"),
             ("system-internal-tls", "Enabled"));
 
-        // The settings are read by whoever follows them, soon after they were written: until then a Service has no certificate.
+        // Components apply the settings soon after they are written: until then a Service has no certificate.
         await cluster.ApplyAsync(new ServiceManifest("settled").ToService("default", cluster.ProgramImage));
         await Eventually.HoldsAsync(
             async () => (await cluster.Client.GetAsync(Resources.KnativeServices, "default", "settled", CancellationToken.None)).Status.Url.Should().StartWith("https://"), Limit);
@@ -260,7 +260,7 @@ public sealed class TlsTests : EndToEndTests
         return answer;
     }
 
-    /// <summary>Has a program of the cluster call a name of it, in all its forms, and check the certificate.</summary>
+    /// <summary>Makes a program call a cluster-local name in all its forms and verify the certificate.</summary>
     private async Task CalledByTlsFromInsideAsync(string host)
     {
         (string, string)[] environment = [("NEXT_AUTHORITY", Issuer.Authority)];
@@ -283,7 +283,7 @@ public sealed class TlsTests : EndToEndTests
         return policy;
     }
 
-    /// <summary>The serial number of the certificate that a sidecar shows.</summary>
+    /// <summary>The serial number of a sidecar's certificate.</summary>
     private async Task<string> CertificateOfAsync(string pod)
     {
         TestCluster.NeedsLocalCluster("pods are reached at their own addresses");

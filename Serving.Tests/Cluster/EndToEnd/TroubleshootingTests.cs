@@ -7,8 +7,8 @@ using Serving.Tests.Docs;
 namespace Serving.Tests.Cluster.EndToEnd;
 
 /// <summary>
-/// The mistakes of docs/troubleshooting.md, made as it shows them: the product says what it shows. Not here are those that need what the local cluster
-/// has not: volume claims that must exist, limits of memory, processors of another kind, quotas, and an installation where nobody may map any domain.
+/// The mistakes of docs/troubleshooting.md produce the documented conditions. Not tested here are those that the local cluster does not
+/// support: missing volume claims, memory limits, other CPU architectures, quotas, and an installation without automatic domain claims.
 /// </summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
@@ -73,14 +73,14 @@ public sealed partial class TroubleshootingTests : EndToEndTests
         Generic(TroubleshootingDoc.Shown(service.Status.Conditions)).Should().Be(Expected(mistake));
     });
 
-    /// <summary>As the documentation has it, but for how many nodes there are, and the words of a registry that this cluster has not.</summary>
+    /// <summary>The documented text, except for the number of nodes and the registry's error, because this cluster has no registry.</summary>
     private string Expected(string mistake) => Generic(TroubleshootingDoc.Conditions[mistake])
         .Replace("failed to pull and unpack image \"registry.example.com/shop:v2\": not found", NotMapped, StringComparison.Ordinal)
         .Replace("account default/", $"account {Namespace}/", StringComparison.Ordinal)
         .Replace("0/3", "0/1", StringComparison.Ordinal)
         .Replace("available: 3", "available: 1", StringComparison.Ordinal);
 
-    // The hash in the name of a ReplicaSet is anybody's.
+    // The hash in the name of a ReplicaSet varies.
     private static string Generic(string text) => PodNames().Replace(text, "-deployment-HASH-");
 
     [GeneratedRegex("-deployment-[a-z0-9]+-")]

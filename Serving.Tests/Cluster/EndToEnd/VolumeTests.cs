@@ -5,7 +5,7 @@ using Serving.Api;
 
 namespace Serving.Tests.Cluster.EndToEnd;
 
-/// <summary>Files that containers of a pod share, and that outlive it.</summary>
+/// <summary>Volumes that the containers of a pod share, and volumes that outlive it.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class VolumeTests : EndToEndTests

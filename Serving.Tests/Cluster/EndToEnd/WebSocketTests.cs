@@ -77,7 +77,7 @@ public sealed class WebSocketTests : EndToEndTests
 
         var answers = await Task.WhenAll(Enumerable.Range(0, connections).Select(_ => EchoAsync(HostOf("split"))));
 
-        // 100 fair coins fall outside 25..75 less than once in a million runs.
+        // The probability that a 50/50 split of 100 is outside 25..75 is below one in a million.
         answers.Should().OnlyContain(answer => answer == $"{Message} Blue" || answer == $"{Message} Green");
         answers.Count(answer => answer == $"{Message} Blue").Should().BeInRange(connections / 4, connections * 3 / 4);
     }
@@ -126,7 +126,7 @@ public sealed class WebSocketTests : EndToEndTests
         var buffer = new byte[1024];
         var received = await socket.ReceiveAsync(buffer, limit.Token);
 
-        // A goodbye is no answer.
+        // A close frame is not a message.
         return received.MessageType == WebSocketMessageType.Text
             ? Encoding.UTF8.GetString(buffer, 0, received.Count)
             : throw new WebSocketException(WebSocketError.ConnectionClosedPrematurely, $"closed with {received.CloseStatus}");

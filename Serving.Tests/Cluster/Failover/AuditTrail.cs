@@ -2,22 +2,22 @@ using System.Text.Json.Nodes;
 
 namespace Serving.Tests.Cluster.Failover;
 
-/// <summary>What the API server noted of the writes it got, in the order in which it answered them.</summary>
+/// <summary>The writes in the API server's audit log, in the order of their responses.</summary>
 internal sealed class AuditTrail(string path)
 {
     private static readonly string[] Writes = ["update", "patch"];
 
     /// <summary>One write.</summary>
-    /// <param name="Host">The pod name of the host that made it; empty for others.</param>
-    /// <param name="Lease">The Lease under which it was made; empty for writes that need none.</param>
-    /// <param name="Verb">create, update, patch or delete.</param>
-    /// <param name="Resource">The plural.</param>
-    /// <param name="Name">The object.</param>
-    /// <param name="Version">The resourceVersion it is based on; empty when it named none.</param>
-    /// <param name="Status">The HTTP status of the answer.</param>
-    /// <param name="Holder">Of the write of a Lease: the holder it names.</param>
+    /// <param name="Host">The pod name of the writing host; empty for other clients.</param>
+    /// <param name="Lease">The Lease of the write; empty for writes without one.</param>
+    /// <param name="Verb">The verb: create, update, patch or delete.</param>
+    /// <param name="Resource">The plural name of the resource.</param>
+    /// <param name="Name">The name of the object.</param>
+    /// <param name="Version">The resourceVersion that it is based on; empty without one.</param>
+    /// <param name="Status">The HTTP status of the response.</param>
+    /// <param name="Holder">For a write of a Lease: the holder.</param>
     /// <param name="Received">When the request was received.</param>
-    /// <param name="Answered">When it was answered.</param>
+    /// <param name="Answered">When the response was sent.</param>
     internal sealed record Entry(
         string Host, string Lease, string Verb, string Resource, string Name, string Version, int Status, string Holder, DateTimeOffset Received, DateTimeOffset Answered)
     {
@@ -26,7 +26,7 @@ internal sealed class AuditTrail(string path)
         public bool Changes => Writes.Contains(Verb);
     }
 
-    /// <summary>Everything so far.</summary>
+    /// <summary>All writes so far.</summary>
     public IReadOnlyList<Entry> Read()
     {
         using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
@@ -43,13 +43,13 @@ internal sealed class AuditTrail(string path)
         return entries;
     }
 
-    /// <summary>When a Lease was first taken by somebody else than <paramref name="before"/>, after a moment; null while it was not.</summary>
+    /// <summary>When another holder than <paramref name="before"/> first acquired a Lease, after a given time; null until then.</summary>
     public Entry? TakenOver(string lease, string before, DateTimeOffset after)
         => Read().FirstOrDefault(entry => entry is { Resource: "leases", Succeeded: true, Holder.Length: > 0 } && entry.Name == lease && entry.Holder != before && entry.Answered > after);
 
     /// <summary>
-    /// The writes of leaders that came when their Lease was another's, or was last renewed longer than <paramref name="bound"/> ago. A Lease
-    /// is taken between the moments when the request comes and when its answer is noted, so either counts in the writer's favour.
+    /// The writes of leaders while another process held their Lease, or more than <paramref name="bound"/> after its last renewal. A Lease
+    /// changes its holder between the request and the logged response, so both times count in the writer's favour.
     /// </summary>
     public static IReadOnlyList<string> Late(IReadOnlyList<Entry> entries, TimeSpan bound)
     {

@@ -5,21 +5,21 @@ using Serving.Tests.Support;
 namespace Serving.Tests.Cluster.Failover;
 
 /// <summary>
-/// Three hosts on one API server under a steady load: whatever happens to one of them, the others take over its work in time, nobody
-/// works on a Lease that is another's, and requests that they take are answered.
+/// Three hosts on one API server under a steady load: when one of them fails, the others take over its work in time, no host
+/// writes under another's Lease, and requests to live hosts succeed.
 /// </summary>
 public sealed class FailoverTests
 {
     private const string Steady = "steady";
     private const int RequestsPerSecond = 200;
 
-    /// <summary>What a slow machine may add to the lease time.</summary>
+    /// <summary>The tolerance on top of the lease time for a slow machine.</summary>
     private static readonly TimeSpan Margin = TimeSpan.FromSeconds(6);
 
-    /// <summary>How long a busy machine may hold up a write that has begun.</summary>
+    /// <summary>How long a busy machine may delay a write that has started.</summary>
     private static readonly TimeSpan OnItsWay = TimeSpan.FromSeconds(1);
 
-    /// <summary>Several times what a Lease lasts.</summary>
+    /// <summary>A multiple of the lease duration.</summary>
     private static readonly TimeSpan Away = TimeSpan.FromSeconds(15);
 
     private static readonly string[] Leases = ["controller.00-of-01", "autoscaler.00-of-02", "autoscaler.01-of-02", "gateway-status.00-of-01"];
@@ -132,7 +132,7 @@ public sealed class FailoverTests
             service = await CreateServiceAsync();
             await TakenOverAsync(held, leader, cut, ThreeHosts.LeaseDuration + Margin);
 
-            // Its gateway takes requests all the while, so a new Service is not called ready before it hears of it; its revision is.
+            // Its gateway still receives requests, so a new Service becomes ready only after that gateway knows it; its revision becomes ready before.
             await cluster.ReadyAsync(service, "ConfigurationsReady");
             Say($"cut off from the API: the revision of a Service created then was ready after {Since(cut)}");
         }
@@ -175,7 +175,7 @@ public sealed class FailoverTests
     [Test]
     public async Task While_the_API_is_away_requests_are_answered_and_afterwards_everything_catches_up()
     {
-        // One that nobody asks anything of: its pod would be taken away once the stable window is over and somebody decides.
+        // A Service without requests: its pod is removed after the stable window when an autoscaler leads.
         var idle = await CreateServiceAsync();
         await cluster.ReadyAsync(idle);
         int[] PodsOf(params string[] services) => [.. services.SelectMany(cluster.PodProcesses)];
@@ -225,7 +225,7 @@ public sealed class FailoverTests
         return name;
     }
 
-    /// <summary>A Service that is ready and has no pod, since nobody has asked for it yet.</summary>
+    /// <summary>A ready Service without pods, because it has had no requests yet.</summary>
     private async Task<string> CreateSleepingServiceAsync()
     {
         var name = $"sleeping-{++services}";
@@ -235,7 +235,7 @@ public sealed class FailoverTests
         return name;
     }
 
-    /// <summary>A Service goes all the way to ready, which takes every leader.</summary>
+    /// <summary>Creates a Service and waits until it is ready, which needs every leader.</summary>
     private async Task ConvergesAsync() => await cluster.ReadyAsync(await CreateServiceAsync());
 
     private async Task TakenOverAsync(IReadOnlyList<string> leases, ServingHost from, DateTimeOffset since, TimeSpan within)
@@ -252,7 +252,7 @@ public sealed class FailoverTests
         }
     }
 
-    /// <summary>What must hold whatever happened.</summary>
+    /// <summary>The invariants of all scenarios.</summary>
     private async Task CheckAsync(string what)
     {
         await traffic.DisposeAsync();
@@ -262,7 +262,7 @@ public sealed class FailoverTests
         leaders.Should().NotBeEmpty("leaders write, and say under which Lease");
         leaders.Where(entry => entry.Changes && entry.Succeeded && entry.Version.Length == 0).Should().BeEmpty("every update names the version it is based on");
 
-        // A write begins within the renew deadline of a renewal that was sent before we saw its answer; on its way it may be held up.
+        // A write starts within the renew deadline after the renewal was sent, which is before its response; sending may be delayed.
         AuditTrail.Late(entries, ThreeHosts.RenewDeadline + OnItsWay).Should().BeEmpty();
         traffic.Failures.Should().BeEmpty();
     }

@@ -5,7 +5,7 @@ using Serving.Tests.Support;
 
 namespace Serving.Tests.Cluster.Failover;
 
-/// <summary>One of several hosts of a control plane on the same API server, which it reaches through a proxy of its own.</summary>
+/// <summary>One of several hosts of a control plane on the same API server, which it reaches through its own proxy.</summary>
 internal sealed partial class ServingHost(string directory, int gatewayPort, TcpProxy toApi) : IAsyncDisposable
 {
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(120);
@@ -14,19 +14,19 @@ internal sealed partial class ServingHost(string directory, int gatewayPort, Tcp
     /// <summary>The gateway's port of 127.0.0.1.</summary>
     public int GatewayPort => gatewayPort;
 
-    /// <summary>The pod that stands for the host; new after a restart.</summary>
+    /// <summary>The pod that represents the host; a new one after a restart.</summary>
     public string Pod { get; private set; } = "";
 
-    /// <summary>What it wrote so far.</summary>
+    /// <summary>Its output so far.</summary>
     public string Output => process?.Output ?? "";
 
-    /// <summary>Whether the process runs, stopped or not.</summary>
+    /// <summary>Whether the process exists, suspended or not.</summary>
     public bool Runs => process is { HasExited: false };
 
-    /// <summary>The way to the API.</summary>
+    /// <summary>The proxy to the API server.</summary>
     public TcpProxy ToApi => toApi;
 
-    /// <summary>Starts it and waits until it says that it is ready.</summary>
+    /// <summary>Starts it and waits until it reports ready.</summary>
     public async Task StartAsync()
     {
         if (process is not null)
@@ -41,7 +41,7 @@ internal sealed partial class ServingHost(string directory, int gatewayPort, Tcp
         Pod.Should().NotBeEmpty(process.Output);
     }
 
-    /// <summary>Ends it at once, as the kernel would for want of memory.</summary>
+    /// <summary>Kills it, as the kernel does when it is out of memory.</summary>
     public Task KillAsync() => SignalAsync("KILL");
 
     /// <summary>Sends a signal by name.</summary>

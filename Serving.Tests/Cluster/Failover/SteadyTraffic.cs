@@ -5,8 +5,8 @@ using System.Net;
 namespace Serving.Tests.Cluster.Failover;
 
 /// <summary>
-/// Requests at a steady rate, spread over gateways in turn, as a load balancer in front of them would: a gateway that is out of
-/// rotation gets none. What fails on a gateway that is down is counted apart from what fails on those that live.
+/// Requests at a steady rate, round-robin over the gateways like a load balancer: a gateway out of
+/// rotation gets none. Failures on a gateway that is down are counted separately from those on live gateways.
 /// </summary>
 internal sealed class SteadyTraffic : IAsyncDisposable
 {
@@ -25,8 +25,8 @@ internal sealed class SteadyTraffic : IAsyncDisposable
     private long skipped;
 
     /// <param name="gateways">The gateways.</param>
-    /// <param name="host">The host that requests name.</param>
-    /// <param name="perSecond">Requests a second, over all gateways.</param>
+    /// <param name="host">The Host header of the requests.</param>
+    /// <param name="perSecond">Requests per second, over all gateways.</param>
     public SteadyTraffic(IReadOnlyList<Uri> gateways, string host, int perSecond)
     {
         lanes = [.. gateways.Select(gateway => new Lane(gateway))];
@@ -35,28 +35,28 @@ internal sealed class SteadyTraffic : IAsyncDisposable
         running = Task.Run(RunAsync);
     }
 
-    /// <summary>Requests answered with 200.</summary>
+    /// <summary>The number of 200 responses.</summary>
     public long Answered => Interlocked.Read(ref answered);
 
-    /// <summary>Requests that failed because their own gateway went.</summary>
+    /// <summary>The number of requests that failed because their gateway went down.</summary>
     public long Lost => Interlocked.Read(ref lost);
 
-    /// <summary>Requests not sent because too many waited.</summary>
+    /// <summary>The number of requests not sent because too many were pending.</summary>
     public long Skipped => Interlocked.Read(ref skipped);
 
-    /// <summary>How requests on living gateways failed.</summary>
+    /// <summary>The errors of requests on live gateways.</summary>
     public IReadOnlyCollection<string> Failures => failures;
 
-    /// <summary>When connections broke under requests on gateways that were not said to be down; these are failures too.</summary>
+    /// <summary>When connections of requests broke on gateways that were not marked as down; these are failures too.</summary>
     public IReadOnlyCollection<DateTime> Broken => broken;
 
-    /// <summary>No more requests for a gateway; those under way may fail.</summary>
+    /// <summary>Takes a gateway out of rotation; requests in flight may fail.</summary>
     public void Down(int gateway) => lanes[gateway].IsDown = true;
 
-    /// <summary>A gateway takes requests again.</summary>
+    /// <summary>Puts a gateway back into rotation.</summary>
     public void Up(int gateway) => lanes[gateway].IsDown = false;
 
-    /// <summary>Sends no more; what is under way no longer counts. May be called again.</summary>
+    /// <summary>Stops sending; requests in flight are no longer counted. May be called again.</summary>
     public async ValueTask DisposeAsync()
     {
         if (disposed)
@@ -105,7 +105,7 @@ internal sealed class SteadyTraffic : IAsyncDisposable
         }
         catch (OperationCanceledException)
         {
-            // Enough.
+            // Stopped.
         }
     }
 

@@ -7,13 +7,13 @@ using Serving.Tests.Support;
 
 namespace Serving.Tests.Cluster.Failover;
 
-/// <summary>Three hosts, a node and an API server, each a process of its own. Leases are short, by the cluster's own configuration.</summary>
+/// <summary>Three hosts, a node and an API server, each in a separate process. The cluster's configuration has short Leases.</summary>
 internal sealed class ThreeHosts : IAsyncDisposable
 {
-    /// <summary>The Leases' times.</summary>
+    /// <summary>The lease duration.</summary>
     public static readonly TimeSpan LeaseDuration = TimeSpan.FromSeconds(3);
 
-    /// <summary>How long after a renewal a holder writes.</summary>
+    /// <summary>The renew deadline: how long after a renewal a holder writes.</summary>
     public static readonly TimeSpan RenewDeadline = TimeSpan.FromSeconds(2);
 
     private const string Namespace = "knative-serving";
@@ -31,7 +31,7 @@ internal sealed class ThreeHosts : IAsyncDisposable
     /// <summary>The hosts.</summary>
     public IReadOnlyList<ServingHost> Hosts { get; private set; } = [];
 
-    /// <summary>What the API server noted.</summary>
+    /// <summary>The audit log of the API server.</summary>
     public AuditTrail Audit { get; }
 
     /// <summary>The processes of a Service's pods: programs and sidecars.</summary>
@@ -54,7 +54,7 @@ internal sealed class ThreeHosts : IAsyncDisposable
         }
     }
 
-    /// <summary>Starts the API server, again on what an earlier one stored.</summary>
+    /// <summary>Starts the API server, or restarts it on its stored state.</summary>
     public async Task StartApiAsync()
     {
         api = HostProcess.Start(
@@ -88,7 +88,7 @@ internal sealed class ThreeHosts : IAsyncDisposable
         return leader!;
     }
 
-    /// <summary>Creates a Service whose one pod starts at once; a refusal is tried again for a while, as a person would.</summary>
+    /// <summary>Creates a Service whose only pod starts at once; rejections are retried for a while, as a user would.</summary>
     public Task CreateServiceAsync(string name, string minScale = "1", string initialScale = "1") => Eventually.HoldsAsync(
         () => new ManifestApplier(Client, new ResourceDiscovery(Client)).ApplyTextAsync(
             "test",
@@ -109,7 +109,7 @@ internal sealed class ThreeHosts : IAsyncDisposable
             CancellationToken.None),
         TimeSpan.FromSeconds(20));
 
-    /// <summary>Asks for a Service through a host's gateway; what it answers.</summary>
+    /// <summary>Sends a request to a Service through a host's gateway; returns the response.</summary>
     public static async Task<string> CallAsync(string name, ServingHost through)
     {
         using var http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{through.GatewayPort}"), Timeout = StartLimit };
@@ -151,7 +151,7 @@ internal sealed class ThreeHosts : IAsyncDisposable
         }
         catch (IOException)
         {
-            // It ended while we looked.
+            // It ended meanwhile.
             return [];
         }
     }
@@ -162,7 +162,7 @@ internal sealed class ThreeHosts : IAsyncDisposable
         Client = new KubernetesClient(KubernetesConfiguration.FromKubeconfig(Path.Combine(directory, "kubeconfig")));
         node = HostProcess.Start("local", "--plain", "--roles", "node", "--data-dir", directory);
 
-        // What a cluster has already is kept.
+        // Existing objects are kept.
         await new ManifestApplier(Client, new ResourceDiscovery(Client)).ApplyTextAsync(
             "test",
             $$"""

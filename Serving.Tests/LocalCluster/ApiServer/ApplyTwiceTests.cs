@@ -4,7 +4,7 @@ using NUnit.Framework;
 
 namespace Serving.Tests.LocalCluster.Api;
 
-/// <summary>Applying what was applied is no write, whatever the server made of it meanwhile.</summary>
+/// <summary>Applying an unchanged manifest again writes nothing, even if the server has normalized it.</summary>
 [TestFixture]
 internal sealed class ApplyTwiceTests
 {

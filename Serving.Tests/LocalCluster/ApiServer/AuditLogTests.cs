@@ -21,7 +21,7 @@ internal sealed class AuditLogTests
             await server.PostAsync("/apis/coordination.k8s.io/v1/namespaces/default/leases", """{"apiVersion":"coordination.k8s.io/v1","kind":"Lease","metadata":{"name":"l"},"spec":{"holderIdentity":"me"}}""");
             await server.SendAsync(HttpMethod.Delete, "/api/v1/namespaces/default/configmaps/none");
 
-            // A line is written when its answer is, so the last may come after it.
+            // A line is written together with the response, so the last line may come after it.
             await Eventually.HoldsAsync(() => Lines(file).Should().HaveCount(4));
             var lines = Lines(file);
             lines.Select(line => $"{line["verb"]} {line["objectRef"]!["resource"]} {line["objectRef"]!["name"]} {line["responseStatus"]!["code"]}")

@@ -4,7 +4,7 @@ using NUnit.Framework;
 
 namespace Serving.Tests.LocalCluster.Api;
 
-/// <summary>Tokens, impersonation, and the reviews that tell of them.</summary>
+/// <summary>Tokens, impersonation and reviews.</summary>
 [TestFixture]
 internal sealed class AuthenticationTests
 {

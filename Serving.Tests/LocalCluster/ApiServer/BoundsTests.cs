@@ -7,7 +7,7 @@ using Serving.LocalCluster.ApiServer.Storage;
 
 namespace Serving.Tests.LocalCluster.Api;
 
-/// <summary>What the server keeps is bounded by the sum of its bytes, not only by the number of things.</summary>
+/// <summary>The server's memory is bounded by total bytes, not only by counts.</summary>
 [TestFixture]
 internal sealed class BoundsTests
 {

@@ -98,7 +98,7 @@ internal sealed class KubectlTests
         await RunAsync($"apply --server-side -f {Repository.PathOf("deploy", "crds", "services.serving.knative.dev.yaml")}");
         await RunAsync("wait --for=condition=Established crd/services.serving.knative.dev --timeout=5s");
 
-        // It also makes kubectl forget the kinds that it knew before.
+        // This also clears kubectl's discovery cache.
         (await RunAsync("api-resources --api-group=serving.knative.dev")).Should().Contain("kservice,ksvc");
         (await RunAsync("explain ksvc")).Should().Contain("metadata\t<ObjectMeta>").And.NotContain("<no description>");
         (await RunAsync("explain ksvc.spec.template.spec")).Should().NotContain("<no description>").And

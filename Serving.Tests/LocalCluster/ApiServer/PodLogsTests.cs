@@ -4,7 +4,7 @@ using NUnit.Framework;
 
 namespace Serving.Tests.LocalCluster.Api;
 
-/// <summary>Logs of pods over the API, from files as the node writes them.</summary>
+/// <summary>Pod logs over the API, from files in the node's format.</summary>
 [TestFixture]
 internal sealed class PodLogsTests
 {
@@ -93,7 +93,7 @@ internal sealed class PodLogsTests
 
     private static async Task<string?> NextAsync(StreamReader log) => await log.ReadLineAsync().WaitAsync(Limit);
 
-    // Makes a pod and the directory of its log; where the log goes.
+    // Creates a pod and the directory of its log; returns the path of the log.
     private async Task<string> PodAsync(string name, string state, string? lastState = null)
     {
         var (_, pod) = await _server.PostAsync(

@@ -6,7 +6,7 @@ using Serving.LocalCluster.ApiServer.Rest;
 
 namespace Serving.Tests.LocalCluster.Api;
 
-/// <summary>What Kubernetes refuses of pods, Services and their data, a row each.</summary>
+/// <summary>Validation of pods, Services and their data, one row per rule.</summary>
 public sealed class PodRuleTests
 {
     private const string Range = "must be between 1 and 65535, inclusive";

@@ -4,7 +4,7 @@ using NUnit.Framework;
 
 namespace Serving.Tests.LocalCluster.Api;
 
-/// <summary>Who may do what: roles, bindings, groups, aggregation, and how a refusal reads. Each test has namespaces of its own.</summary>
+/// <summary>RBAC: roles, bindings, groups, aggregation, and the error texts. Each test has its own namespaces.</summary>
 [TestFixture]
 internal sealed class RbacTests
 {

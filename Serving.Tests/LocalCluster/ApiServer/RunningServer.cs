@@ -8,7 +8,7 @@ using Serving.LocalCluster.ApiServer;
 
 namespace Serving.Tests.LocalCluster.Api;
 
-/// <summary>An API server on a free port with a directory of its own, and an HTTP client that trusts it.</summary>
+/// <summary>An API server on a free port with its own directory, and an HTTP client that trusts it.</summary>
 internal sealed class RunningServer : IAsyncDisposable
 {
     private readonly SocketsHttpHandler _handler;
@@ -63,7 +63,7 @@ internal sealed class RunningServer : IAsyncDisposable
 
     public Task<(int Code, JsonObject Body)> PostAsync(string path, string body) => SendAsync(HttpMethod.Post, path, body);
 
-    /// <summary>A client with another token, or none; it need not be disposed.</summary>
+    /// <summary>A client with another token, or none; disposing is not necessary.</summary>
     public HttpClient As(string? token, params (string Name, string Value)[] headers)
     {
         var client = new HttpClient(_handler, disposeHandler: false)
@@ -91,7 +91,7 @@ internal sealed class RunningServer : IAsyncDisposable
         return code == 201 ? created["status"]!["token"]!.GetValue<string>() : throw new InvalidOperationException(created.ToJsonString());
     }
 
-    /// <summary>Opens a watch; the lines come as they happen.</summary>
+    /// <summary>Opens a watch and streams its lines.</summary>
     public async Task<StreamReader> WatchAsync(string path)
     {
         var response = await _client.SendAsync(new HttpRequestMessage(HttpMethod.Get, path) { Version = HttpVersion.Version20 }, HttpCompletionOption.ResponseHeadersRead);
@@ -104,7 +104,7 @@ internal sealed class RunningServer : IAsyncDisposable
         return (JsonObject)JsonNode.Parse(line!)!;
     }
 
-    /// <summary>Stops the server and leaves its directory.</summary>
+    /// <summary>Stops the server and keeps its directory.</summary>
     public async Task StopAsync()
     {
         _client.Dispose();

@@ -7,7 +7,7 @@ using Serving.Tests.Support;
 
 namespace Serving.Tests.LocalCluster.Controllers;
 
-/// <summary>The workload reconcilers over a cluster in memory, run by hand in virtual time. Pods are ready when the test says so.</summary>
+/// <summary>The workload reconcilers over an in-memory cluster, run manually in virtual time. Tests set the readiness of pods.</summary>
 internal sealed class ControllerCluster
 {
     private readonly DeploymentReconciler deployments;
@@ -37,7 +37,7 @@ internal sealed class ControllerCluster
     /// <summary>The sizes of the ReplicaSets by the image of their pods.</summary>
     public Dictionary<string, int> Sizes => Sets.ToDictionary(set => set.Spec!.Template!.Spec!.Containers[0].Image, set => set.Spec!.Replicas ?? 1);
 
-    /// <summary>Reconciles every ReplicaSet once, then the Deployment; when it wants to be looked at again.</summary>
+    /// <summary>Reconciles every ReplicaSet once, then the Deployment; returns its requeue delay.</summary>
     public async Task<TimeSpan?> StepAsync()
     {
         foreach (var set in Sets)
@@ -48,7 +48,7 @@ internal sealed class ControllerCluster
         return (await deployments.ReconcileAsync(new ObjectKey("ns", "d"), Cluster, CancellationToken.None)).Requeue;
     }
 
-    /// <summary>Reconciles until nothing is written any more; when the Deployment wants to be looked at again.</summary>
+    /// <summary>Reconciles until nothing is written; returns the Deployment's requeue delay.</summary>
     public async Task<TimeSpan?> SettleAsync()
     {
         for (var round = 0; round < 50; round++)
@@ -75,7 +75,7 @@ internal sealed class ControllerCluster
     /// <summary>Changes the specification, as a user would.</summary>
     public void Change(Func<DeploymentSpec, DeploymentSpec> change) => Put(Deployment with { Spec = change(Deployment.Spec!) });
 
-    /// <summary>Makes pods ready, those of an image or all.</summary>
+    /// <summary>Makes the pods of an image, or all pods, ready.</summary>
     public void Answer(string? image = null)
     {
         foreach (var pod in Pods.Where(pod => image is null || pod.Spec!.Containers[0].Image == image))

@@ -73,7 +73,7 @@ public sealed class EndpointsReconcilerTests
     [Test]
     public async Task Endpoints_seen_before_their_Service_are_left_alone()
     {
-        // The cache of this reconciler shows the Endpoints only; the API has the Service as well.
+        // The cache of this reconciler has only the Endpoints; the API also has the Service.
         var cache = new InMemoryCluster();
         var written = cache.Put(Resources.Endpoints, Written("127.0.9.7"));
         cluster.Cluster.Put(Resources.Endpoints, written);

@@ -8,7 +8,7 @@ using Serving.Tests.Support;
 
 namespace Serving.Tests.LocalCluster.Controllers;
 
-/// <summary>Owners and what they own, over the real API.</summary>
+/// <summary>Owners and dependents, over the real API.</summary>
 public sealed class GarbageCollectionTests
 {
     private RunningControllers cluster = null!;
@@ -78,7 +78,7 @@ public sealed class GarbageCollectionTests
 
         await GoneAsync("orphaning");
 
-        // What comes after has been dealt with, so the children have been looked at too.
+        // A later event has been processed, so the children have been checked too.
         await CreateAsync("orphaning-last-child", last);
         await cluster.DeleteAsync(Resources.ConfigMaps, "orphaning-last");
         await GoneAsync("orphaning-last-child");
@@ -148,7 +148,7 @@ public sealed class GarbageCollectionTests
         await GoneAsync("gadget-child");
         await Eventually.HoldsAsync(async () => (await cluster.FindAsync(Resources.CustomResourceDefinitions, "gadgets.example.com")).Should().BeNull());
 
-        // Defined anew, it is followed again.
+        // A recreated kind is watched again.
         await cluster.ApplyAsync(Definition);
         gadget = (await cluster.ApplyAsync("{apiVersion: example.com/v1, kind: Gadget, metadata: {name: h, namespace: default}}")).Single();
         await CreateAsync("gadget-child-again", [Reference(gadget, type)]);
@@ -157,8 +157,8 @@ public sealed class GarbageCollectionTests
         cluster.Warnings.Where(line => line.Contains("gadgets", StringComparison.Ordinal)).Should().HaveCountLessThan(4);
     }
 
-    // An owner whose kind goes before anybody saw it cannot be told from one of a kind that was never there. A foreground
-    // delete is carried out by the loop of the owner's own kind, so once one is done the kind is followed.
+    // An owner whose kind is removed before it was cached looks like one of a kind that never existed. The loop of the owner's kind executes a
+    // foreground delete, so when one is done, the kind is watched.
     private async Task FollowedAsync(ResourceType<Unstructured> type)
     {
         var first = (await cluster.ApplyAsync("{apiVersion: example.com/v1, kind: Gadget, metadata: {name: first, namespace: default}}")).Single();

@@ -160,7 +160,7 @@ public sealed class OverApiServerTests
         spec: {selector: {app: d}, ports: [{name: http, port: 80, targetPort: http}]}
         """;
 
-    /// <summary>Says of every pod that it is ready, as a node would.</summary>
+    /// <summary>Sets every pod ready, as a node would.</summary>
     private async Task AnswerAsync(string prefix)
     {
         var number = 10;

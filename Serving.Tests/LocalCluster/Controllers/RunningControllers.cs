@@ -9,7 +9,7 @@ using Serving.Tests.Support;
 
 namespace Serving.Tests.LocalCluster.Controllers;
 
-/// <summary>The embedded API server over HTTPS, the real client and informers, and the cluster's controllers at work. No node: pods are only objects.</summary>
+/// <summary>The embedded API server over HTTPS, the real client and informers, and the cluster's controllers. No node: pods are only objects.</summary>
 internal sealed class RunningControllers : ILoggerFactory, ILoggerProvider, IAsyncDisposable
 {
     private readonly string directory = Directory.CreateTempSubdirectory("controllers-test-").FullName;
@@ -24,7 +24,7 @@ internal sealed class RunningControllers : ILoggerFactory, ILoggerProvider, IAsy
     /// <summary>The API as the cluster's administrator.</summary>
     public KubernetesClient Client { get; private set; } = null!;
 
-    /// <summary>For other clients.</summary>
+    /// <summary>The kubeconfig for other clients.</summary>
     public string KubeconfigPath => server.KubeconfigPath;
 
     /// <summary>Warnings and errors of informers and controllers so far.</summary>
@@ -48,11 +48,11 @@ internal sealed class RunningControllers : ILoggerFactory, ILoggerProvider, IAsy
     public Task<IReadOnlyList<Unstructured>> ApplyAsync(string yaml)
         => new ManifestApplier(Client, new ResourceDiscovery(Client)).ApplyTextAsync("test", yaml, "test", CancellationToken.None);
 
-    /// <summary>Defines every kind of <c>deploy/crds</c>.</summary>
+    /// <summary>Creates all definitions of <c>deploy/crds</c>.</summary>
     public Task DefineKindsAsync()
         => new ManifestApplier(Client, new ResourceDiscovery(Client)).ApplyPathsAsync([Repository.PathOf("deploy", "crds")], "test", CancellationToken.None);
 
-    /// <summary>An object, or null when there is none.</summary>
+    /// <summary>An object, or null when it does not exist.</summary>
     public async Task<T?> FindAsync<T>(ResourceType<T> type, string name, string ns = "default")
         where T : class, IKubernetesObject
     {

@@ -2,7 +2,7 @@ using Serving.Api.Core;
 
 namespace Serving.Tests.LocalCluster.Controllers;
 
-/// <summary>Workloads to test controllers with.</summary>
+/// <summary>Sample workloads for controller tests.</summary>
 internal static class Samples
 {
     public static readonly DateTimeOffset Noon = new(2026, 1, 1, 12, 0, 0, TimeSpan.Zero);

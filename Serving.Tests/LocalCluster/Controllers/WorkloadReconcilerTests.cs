@@ -57,7 +57,7 @@ public sealed class WorkloadReconcilerTests
     [Test]
     public async Task A_ReplicaSet_that_waits_for_its_cache_makes_no_pod_twice()
     {
-        // Its cache of pods is another cluster's, and shows what the test puts there.
+        // Its pod cache belongs to another cluster, and has only what the test adds.
         var (cache, api) = (new InMemoryCluster(cluster.Time), cluster.Cluster);
         var informers = Substitute.For<IInformers>();
         informers.For(Resources.ReplicaSets).Returns(api.For(Resources.ReplicaSets));

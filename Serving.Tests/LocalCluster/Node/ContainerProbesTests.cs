@@ -7,7 +7,7 @@ using Serving.Tests.Support;
 
 namespace Serving.Tests.LocalCluster.Node;
 
-/// <summary>When a container is probed, and what follows, in virtual time.</summary>
+/// <summary>Timing and effects of container probes, in virtual time.</summary>
 public sealed class ContainerProbesTests
 {
     private ManualTimeProvider _time = new();
@@ -124,7 +124,7 @@ public sealed class ContainerProbesTests
         return _owner;
     }
 
-    // In small steps, each of which ends when every probe waits for its next time.
+    // In small steps, each of which ends when every probe waits for its next period.
     private void Advance(double seconds)
     {
         for (var step = 0; step < seconds * 100; step++)
@@ -145,7 +145,7 @@ public sealed class ContainerProbesTests
 
         public string? Killed { get; private set; }
 
-        /// <summary>The probes that have a next time.</summary>
+        /// <summary>The probes that wait for their next period.</summary>
         public int Waiting { get; private set; } = container.StartupProbe is not null ? 1 : Others(container);
 
         private double Now => time.GetElapsedTime(_began).TotalSeconds;

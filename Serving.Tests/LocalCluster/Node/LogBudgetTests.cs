@@ -6,7 +6,7 @@ using Serving.Tests.Support;
 
 namespace Serving.Tests.LocalCluster.Node;
 
-/// <summary>The logs of all pods together are bounded, and the oldest go first.</summary>
+/// <summary>The total size of pod logs is bounded, and the oldest are deleted first.</summary>
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class LogBudgetTests : IDisposable
 {

@@ -9,7 +9,7 @@ using Serving.Tests.Support;
 
 namespace Serving.Tests.LocalCluster.Node;
 
-/// <summary>A node over a cluster in memory. Its pods are real processes.</summary>
+/// <summary>A node over an in-memory cluster. Its pods are real processes.</summary>
 internal sealed class NodeFixture : IEventRecorder, IAsyncDisposable
 {
     private readonly CancellationTokenSource _stop = new();

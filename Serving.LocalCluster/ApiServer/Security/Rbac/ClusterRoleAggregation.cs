@@ -9,15 +9,15 @@ using Serving.LocalCluster.ApiServer.Storage;
 namespace Serving.LocalCluster.ApiServer.Security.Rbac;
 
 /// <summary>
-/// Writes into every ClusterRole with an aggregationRule the rules of those that its selectors choose, as kube-controller-manager
-/// does; but from within the server, so that roles are whole wherever the controllers run.
+/// Writes the rules of the selected ClusterRoles into every ClusterRole with an aggregationRule, as kube-controller-manager
+/// does, but inside the server, so that roles are complete even when the controllers run elsewhere.
 /// </summary>
 internal sealed class ClusterRoleAggregation(ObjectStore store, ResourceRegistry registry, ResourceWriter writer, ILogger<ClusterRoleAggregation> logger)
 {
     private const string Plural = "clusterroles";
     private const string Manager = "clusterrole-aggregation-controller";
 
-    /// <summary>Aggregates the roles there are and follows those to come, until the store closes its watches.</summary>
+    /// <summary>Aggregates all roles and watches for changes, until the store closes its watches.</summary>
     public async Task StartAsync()
     {
         var watcher = store.Watch(Policy.Group, Plural, null, Selector.Everything, null, initial: false, endBookmark: false);
@@ -31,7 +31,7 @@ internal sealed class ClusterRoleAggregation(ObjectStore store, ResourceRegistry
         {
             while (await watcher.Records.WaitToReadAsync().ConfigureAwait(false))
             {
-                // Roles change together, as when a manifest is applied: what has queued up is one occasion.
+                // Roles often change together, as when a manifest is applied: handle all queued changes at once.
                 while (watcher.Records.TryRead(out var record))
                     watcher.Taken(record);
                 try
@@ -46,7 +46,7 @@ internal sealed class ClusterRoleAggregation(ObjectStore store, ResourceRegistry
         }
     }
 
-    // A role that gathers may itself be gathered: the write of the one is the occasion for the other.
+    // An aggregated role may itself be selected by another: its write triggers the next aggregation.
     private async Task AggregateAsync()
     {
         var roles = store.Snapshot(Policy.Group, Plural).Objects.Values.Select(r => (Stored: r, Document: r.Document())).ToList();
@@ -90,7 +90,7 @@ internal sealed class ClusterRoleAggregation(ObjectStore store, ResourceRegistry
         }
         catch (ApiException exception) when (exception.Code == 404)
         {
-            // It went meanwhile.
+            // The role was deleted meanwhile.
         }
     }
 }

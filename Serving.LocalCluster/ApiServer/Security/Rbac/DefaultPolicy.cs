@@ -5,14 +5,14 @@ using Serving.LocalCluster.ApiServer.Storage;
 namespace Serving.LocalCluster.ApiServer.Security.Rbac;
 
 /// <summary>
-/// The roles and bindings every cluster has, from <c>default-policy.yaml</c>. Those that are missing are made at the start, and rules
-/// and subjects that somebody took away are put back unless the object says otherwise.
+/// The roles and bindings of every cluster, from <c>default-policy.yaml</c>. At start, missing ones are created, and removed rules
+/// and subjects are restored unless the object disables that.
 /// </summary>
 internal static class DefaultPolicy
 {
     private const string AutoUpdate = "rbac.authorization.kubernetes.io/autoupdate";
 
-    /// <summary>Writes what is missing.</summary>
+    /// <summary>Creates and restores the policy.</summary>
     public static void Ensure(ObjectStore store)
     {
         using var stream = typeof(DefaultPolicy).Assembly.GetManifestResourceStream("default-policy.yaml")!;

@@ -3,14 +3,14 @@ using Serving.LocalCluster.ApiServer.Rest;
 
 namespace Serving.LocalCluster.ApiServer.Security.Rbac;
 
-/// <summary>Nobody gives rights that he does not have: who writes a role or a binding holds its rights, or is explicitly allowed to escalate or to bind.</summary>
+/// <summary>Prevents privilege escalation: the writer of a role or a binding must hold its permissions, or have the verb escalate or bind.</summary>
 internal sealed class EscalationCheck(RbacAuthorizer authorizer)
 {
-    /// <summary>Refuses a write of a role or a binding by which the caller would give more than it has; other kinds pass.</summary>
+    /// <summary>Rejects a write of a role or a binding that grants more than the caller has; other kinds pass.</summary>
     /// <param name="request">The request.</param>
-    /// <param name="document">The object as it would be.</param>
-    /// <param name="old">The object as it is; null for a create.</param>
-    /// <exception cref="ApiException">403.</exception>
+    /// <param name="document">The new object.</param>
+    /// <param name="old">The stored object; null for a create.</param>
+    /// <exception cref="ApiException">403: the write grants more than the caller has.</exception>
     public void Check(ResourceRequest request, JsonObject document, JsonObject? old)
     {
         if (request.Resource.Group != Policy.Group || request.Caller.IsMaster || (old is not null && OnlyForCollection(old, document)))
@@ -59,7 +59,7 @@ internal sealed class EscalationCheck(RbacAuthorizer authorizer)
             $"user \"{caller.Name}\" (groups=[{groups}]) is attempting to grant RBAC permissions not currently held:\n{string.Join('\n', missing)}");
     }
 
-    // What of the rules the caller does not hold where the object is, one line a group and resource.
+    // The rules that the caller lacks in the object's namespace, one line per group and resource.
     private List<string> Missing(ResourceRequest request, IReadOnlyList<PolicyRule> rules)
     {
         var held = authorizer.Policy().Of(request.Caller, request.Namespace).SelectMany(g => g.Rules).ToList();
@@ -72,7 +72,7 @@ internal sealed class EscalationCheck(RbacAuthorizer authorizer)
         ];
     }
 
-    // Who collects garbage takes finalizers and owners away without holding the rights that the object gives.
+    // The garbage collector removes finalizers and owners without holding the permissions of the object.
     private static bool OnlyForCollection(JsonObject old, JsonObject document)
     {
         return JsonNode.DeepEquals(Rest(old), Rest(document));

@@ -1,11 +1,11 @@
 namespace Serving.LocalCluster.ApiServer.Security.Rbac;
 
-/// <summary>What one subject of one binding gets.</summary>
+/// <summary>The permissions of one subject of one binding.</summary>
 internal sealed class Grant
 {
-    /// <param name="rules">The rules of the role; none when it is missing.</param>
-    /// <param name="description">Which binding gives which role to whom.</param>
-    /// <param name="problem">Why the binding gives nothing: its role is missing. Else null.</param>
+    /// <param name="rules">The rules of the role; empty when the role does not exist.</param>
+    /// <param name="description">The binding, role and subject, for messages.</param>
+    /// <param name="problem">The error when the role of the binding does not exist; else null.</param>
     public Grant(PolicyRule[] rules, string description, string? problem)
     {
         Rules = rules;
@@ -17,6 +17,6 @@ internal sealed class Grant
 
     public string? Problem { get; }
 
-    /// <summary>The decision on a request that one of the rules allows.</summary>
+    /// <summary>The decision for a request that one of the rules allows.</summary>
     public Decision Allowed { get; }
 }

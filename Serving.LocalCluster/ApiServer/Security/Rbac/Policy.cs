@@ -6,12 +6,12 @@ using Objects = System.Collections.Immutable.ImmutableSortedDictionary<string, S
 
 namespace Serving.LocalCluster.ApiServer.Security.Rbac;
 
-/// <summary>Every role and binding as of one moment, arranged by who gets what. Never changes.</summary>
+/// <summary>An immutable snapshot of all roles and bindings, indexed by subject.</summary>
 internal sealed class Policy
 {
     public const string Group = "rbac.authorization.k8s.io";
 
-    // A role is read once a revision, however often the policy around it is arranged anew.
+    // A role is parsed once per revision, even when the policy is rebuilt.
     private static readonly ConditionalWeakTable<StoredObject, PolicyRule[]> s_rules = [];
     private static readonly SubjectGrants s_none = new();
 
@@ -38,10 +38,10 @@ internal sealed class Policy
     public Grant? Find(in AccessRequest request) =>
         _cluster.Find(request) ?? (request.Namespace.Length > 0 && _namespaces.TryGetValue(request.Namespace, out var grants) ? grants.Find(request) : null);
 
-    /// <summary>Everything a caller gets in a namespace, or cluster-wide when it is empty.</summary>
+    /// <summary>All grants of a caller in a namespace, or cluster-wide when it is empty.</summary>
     public IEnumerable<Grant> Of(Caller caller, string ns) => _cluster.Of(caller).Concat((_namespaces.GetValueOrDefault(ns) ?? s_none).Of(caller));
 
-    /// <summary>The rules of the role that a binding names; null when it is missing.</summary>
+    /// <summary>The rules of a binding's role; null when the role does not exist.</summary>
     public PolicyRule[]? RulesOf(JsonNode? roleRef, string ns)
     {
         var name = roleRef.String("name") ?? "";

@@ -3,18 +3,18 @@ using Serving.LocalCluster.ApiServer.Rest;
 
 namespace Serving.LocalCluster.ApiServer.Security.Rbac;
 
-/// <summary>One rule of a role, as the API has it; only adds rights. Never changes.</summary>
+/// <summary>One rule of a role. Rules only add permissions. Immutable.</summary>
 internal sealed record PolicyRule(string[] Verbs, string[] Groups, string[] Resources, string[] ResourceNames, string[] Paths)
 {
     private const string All = "*";
 
-    /// <summary>Everything, to everything.</summary>
+    /// <summary>All verbs on all resources and paths.</summary>
     public static readonly IReadOnlyList<PolicyRule> FullAuthority = [new([All], [All], [All], [], []), new([All], [], [], [], [All])];
 
     /// <summary>The rules of a role's document.</summary>
     public static PolicyRule[] ParseAll(JsonArray? rules) => [.. (rules ?? []).Select(Parse)];
 
-    /// <summary>Whether the rule grants what is asked for.</summary>
+    /// <summary>Whether the rule allows the request.</summary>
     public bool Allows(in AccessRequest request)
     {
         if (!Has(Verbs, request.Verb))
@@ -24,7 +24,7 @@ internal sealed record PolicyRule(string[] Verbs, string[] Groups, string[] Reso
             : HasPath(request.Path);
     }
 
-    /// <summary>The rules, each for one verb, group, resource and name or one verb and path, that together say the same.</summary>
+    /// <summary>Splits the rule into equivalent rules with one verb, group, resource and name, or one verb and path.</summary>
     public IEnumerable<PolicyRule> BreakDown()
     {
         foreach (var verb in Verbs)
@@ -44,7 +44,7 @@ internal sealed record PolicyRule(string[] Verbs, string[] Groups, string[] Reso
         }
     }
 
-    /// <summary>Whether this rule alone grants everything that one of <see cref="BreakDown"/> does.</summary>
+    /// <summary>Whether this rule covers a rule from <see cref="BreakDown"/>.</summary>
     public bool Covers(PolicyRule single)
     {
         if (!Has(Verbs, single.Verbs[0]))
@@ -58,7 +58,7 @@ internal sealed record PolicyRule(string[] Verbs, string[] Groups, string[] Reso
             && (ResourceNames.Length == 0 || (single.ResourceNames is [var name] && ResourceNames.Contains(name)));
     }
 
-    /// <summary>As in a role, and in <c>SelfSubjectRulesReview</c>.</summary>
+    /// <summary>The JSON form of roles and <c>SelfSubjectRulesReview</c>.</summary>
     public JsonObject ToJson()
     {
         var rule = new JsonObject { ["verbs"] = Strings(Verbs) };
@@ -69,7 +69,7 @@ internal sealed record PolicyRule(string[] Verbs, string[] Groups, string[] Reso
         return rule;
     }
 
-    /// <summary>As kube-apiserver lists rights that are missing.</summary>
+    /// <summary>The format of kube-apiserver's list of missing permissions.</summary>
     public override string ToString()
     {
         var parts = new List<string>();
@@ -111,7 +111,7 @@ internal sealed record PolicyRule(string[] Verbs, string[] Groups, string[] Reso
         return false;
     }
 
-    // "pods/log" is one resource's, "*/scale" every resource's, "*" is everything.
+    // "pods/log" is a subresource of one resource, "*/scale" of every resource, "*" is everything.
     private bool HasResource(string resource, string subresource)
     {
         foreach (var candidate in Resources)

@@ -4,8 +4,8 @@ using Objects = System.Collections.Immutable.ImmutableSortedDictionary<string, S
 namespace Serving.LocalCluster.ApiServer.Security.Rbac;
 
 /// <summary>
-/// Role-based access control over the stored roles and bindings. A request looks them up in a policy arranged beforehand; a change
-/// of any role or binding is seen by the next request, which arranges it anew.
+/// Role-based access control with the stored roles and bindings. Requests use a cached policy snapshot; after a change
+/// of any role or binding the next request rebuilds it.
 /// </summary>
 internal sealed class RbacAuthorizer(ObjectStore store) : IAuthorizer
 {
@@ -30,7 +30,7 @@ internal sealed class RbacAuthorizer(ObjectStore store) : IAuthorizer
         });
     }
 
-    /// <summary>The policy as of now.</summary>
+    /// <summary>The current policy.</summary>
     public Policy Policy()
     {
         var (clusterRoles, roles, clusterRoleBindings, roleBindings) = (_clusterRoles.Objects, _roles.Objects, _clusterRoleBindings.Objects, _roleBindings.Objects);
@@ -39,7 +39,7 @@ internal sealed class RbacAuthorizer(ObjectStore store) : IAuthorizer
             && ReferenceEquals(state.ClusterRoleBindings, clusterRoleBindings) && ReferenceEquals(state.RoleBindings, roleBindings))
             return state.Policy;
 
-        // Two requests may arrange the same at once; the result is the same.
+        // Two requests may rebuild it concurrently, with the same result.
         state = new State(clusterRoles, roles, clusterRoleBindings, roleBindings, new Policy(clusterRoles, roles, clusterRoleBindings, roleBindings));
         Volatile.Write(ref _state, state);
         return state.Policy;

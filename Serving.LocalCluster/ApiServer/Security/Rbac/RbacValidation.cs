@@ -3,10 +3,10 @@ using Serving.LocalCluster.ApiServer.Rest;
 
 namespace Serving.LocalCluster.ApiServer.Security.Rbac;
 
-/// <summary>What roles and bindings must look like; the texts are kube-apiserver's.</summary>
+/// <summary>Validates roles and bindings; the texts are kube-apiserver's.</summary>
 internal static class RbacValidation
 {
-    /// <summary>Adds what is wrong with a role or a binding.</summary>
+    /// <summary>Adds the errors of a role or a binding.</summary>
     public static void Check(string kind, JsonObject document, JsonObject? old, List<FieldError> errors)
     {
         if (kind is "Role" or "ClusterRole")

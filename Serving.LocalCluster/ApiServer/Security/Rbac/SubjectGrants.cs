@@ -1,6 +1,6 @@
 namespace Serving.LocalCluster.ApiServer.Security.Rbac;
 
-/// <summary>The grants of one scope, the cluster or a namespace, by who gets them. Filled once, then only read.</summary>
+/// <summary>The grants of one scope, the cluster or a namespace, indexed by subject. Filled once, then read-only.</summary>
 internal sealed class SubjectGrants
 {
     private readonly Dictionary<string, List<Grant>> _users = new(StringComparer.Ordinal);
@@ -20,7 +20,7 @@ internal sealed class SubjectGrants
         return found;
     }
 
-    /// <summary>Everything a caller gets.</summary>
+    /// <summary>All grants of a caller.</summary>
     public IEnumerable<Grant> Of(Caller caller) =>
         (_users.GetValueOrDefault(caller.Name) ?? []).Concat(caller.Groups.SelectMany(g => _groups.GetValueOrDefault(g) ?? []));
 

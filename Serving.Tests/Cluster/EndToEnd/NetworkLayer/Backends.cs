@@ -3,14 +3,14 @@ using NUnit.Framework;
 namespace Serving.Tests.Cluster.EndToEnd.NetworkLayer;
 
 /// <summary>
-/// The programs that all tests of the network layer route to: pods without a sidecar, each behind a Kubernetes Service of its own name.
-/// They keep no state of a test, so the tests share them.
+/// The backends of the network layer tests: pods without a sidecar, each behind a Kubernetes Service of the same name.
+/// They have no state of a test, so the tests share them.
 /// </summary>
 [SetUpFixture]
 [Parallelizable(ParallelScope.Self)]
 public sealed class Backends
 {
-    /// <summary>How many Services lead to the web server, under the names of <see cref="Web"/>.</summary>
+    /// <summary>The number of Services for the web server, with the names of <see cref="Web"/>.</summary>
     internal const int WebCount = 10;
 
     /// <summary>The web server, with HTTP/2 as the protocol of its port.</summary>
@@ -19,7 +19,7 @@ public sealed class Backends
     /// <summary>A server that fails the first request of each <c>?key=</c>.</summary>
     internal const string Flaky = "web-0";
 
-    /// <summary>Asks other servers, those inside of the cluster too.</summary>
+    /// <summary>Calls other servers, including those in the cluster.</summary>
     internal const string Caller = "caller";
 
     /// <summary>WebSocket servers, which append their names.</summary>
@@ -33,7 +33,7 @@ public sealed class Backends
 
     internal static TestCluster Cluster { get; private set; } = null!;
 
-    /// <summary>One of the Services that lead to the web server; it shows each request that it gets.</summary>
+    /// <summary>One of the Services of the web server, which returns each request.</summary>
     internal static string Web(int index) => $"web-{index}";
 
     [OneTimeSetUp]
@@ -77,7 +77,7 @@ public sealed class Backends
                 readinessProbe: {tcpSocket: {port: 8080}, periodSeconds: 1}
             """);
 
-    /// <summary>Makes a Kubernetes Service that leads to a pod; the name of its port says what protocol the pod speaks.</summary>
+    /// <summary>Creates a Kubernetes Service for a pod; the name of its port gives the pod's protocol.</summary>
     internal static Task ServiceAsync(TestCluster cluster, string ns, string name, string pod, string portName = "http")
         => cluster.ApplyAsync($$"""
             apiVersion: v1

@@ -6,7 +6,7 @@ using Serving.Api.Networking;
 
 namespace Serving.Tests.Cluster.EndToEnd.NetworkLayer;
 
-/// <summary>Which backend a request goes to: by host, path, share and class, and while an Ingress changes.</summary>
+/// <summary>Routing to backends: by host, path, percentage and class, and while an Ingress changes.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class DispatchTests : NetworkLayerTests
@@ -98,7 +98,7 @@ public sealed class DispatchTests : NetworkLayerTests
             others.Add(await CreateOfClassAsync(ingressClass, Rule(hosts[^1], To(Backends.Web(0)))));
         }
 
-        // Whoever follows Ingresses has seen the others when it has done a later one.
+        // Ingresses are processed in order: when a later one is ready, the earlier ones have been seen.
         await RouteAsync(Rule(NewHost(), To(Backends.Web(0))));
 
         foreach (var other in others)

@@ -6,7 +6,7 @@ using Serving.Networking.Gateway.Routing;
 
 namespace Serving.Tests.Cluster.EndToEnd.NetworkLayer;
 
-/// <summary>Headers that an Ingress matches, sets and rewrites, and those of probes.</summary>
+/// <summary>Headers that an Ingress matches, sets and rewrites, and probe headers.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class HeaderTests : NetworkLayerTests
@@ -64,7 +64,7 @@ public sealed class HeaderTests : NetworkLayerTests
         string[] services = [.. Enumerable.Range(0, 4).Select(Backends.Web)];
         await RouteAsync(Rule(host, new HttpIngressPath { Splits = [.. services.Select(static service => Named(service, 25))] }));
 
-        // Each of four is missed by a hundred requests less than once in a trillion runs.
+        // The probability that a hundred requests miss one of four backends is below one in a trillion.
         (await CountAsync(104, () => AskAsync(host))).Keys.Should().BeEquivalentTo(services);
         (await CountAsync(104, () => AskAsync(host, "/", (Which, "bogus")))).Keys.Should().BeEquivalentTo(services);
     }

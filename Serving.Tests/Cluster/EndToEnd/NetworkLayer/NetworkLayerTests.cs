@@ -9,26 +9,26 @@ using Serving.Tests.Support;
 
 namespace Serving.Tests.Cluster.EndToEnd.NetworkLayer;
 
-/// <summary>What the tests of the network layer share: they write Ingresses and send requests, as Knative's ingress conformance suite does.</summary>
+/// <summary>The base of the network layer tests, which create Ingresses and send requests like Knative's ingress conformance suite.</summary>
 public abstract class NetworkLayerTests
 {
-    /// <summary>The header by which a test sees which part of its Ingress a request took.</summary>
+    /// <summary>The header that shows which part of the Ingress a request matched.</summary>
     protected const string Which = "Which-Backend";
 
-    /// <summary>How long anything may take on a machine that does a lot of other work.</summary>
+    /// <summary>The timeout of any step on a busy machine.</summary>
     protected static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
 
     private const string ClassAnnotation = "networking.knative.dev/ingress.class";
 
     private protected static TestCluster Cluster => Backends.Cluster;
 
-    /// <summary>A host outside the cluster that no other test has.</summary>
+    /// <summary>A unique external host.</summary>
     private protected static string NewHost() => $"{NewName()}.example.test";
 
-    /// <summary>A name that no other test has.</summary>
+    /// <summary>A unique name.</summary>
     private protected static string NewName() => $"t{Guid.NewGuid().ToString("N")[..10]}";
 
-    /// <summary>The name of the Service that a host inside the cluster stands for.</summary>
+    /// <summary>The Service name of a cluster-local host.</summary>
     private protected static string HostInside(string name) => $"{name}.{Backends.Namespace}.svc.cluster.local";
 
     /// <summary>Creates an Ingress with rules, and waits until it is ready.</summary>
@@ -66,7 +66,7 @@ public abstract class NetworkLayerTests
 
     private protected static IngressBackendSplit Named(string service, int percent) => Share(service, percent) with { AppendHeaders = new Dictionary<string, string> { [Which] = service } };
 
-    /// <summary>Shares of ten Services that double from 1 % on; the seventh gets what is left of 100 %, the others none.</summary>
+    /// <summary>Percentages of ten Services that double from 1 % on; the seventh gets the rest of 100 %, the others none.</summary>
     private protected static IngressBackendSplit[] DoublingShares()
     {
         var shares = new IngressBackendSplit[Backends.WebCount];
@@ -80,7 +80,7 @@ public abstract class NetworkLayerTests
         return shares;
     }
 
-    /// <summary>What the web server saw of a request to a host.</summary>
+    /// <summary>Sends a request to a host and returns it as the web server received it.</summary>
     private protected static Task<SeenRequest> AskAsync(string host, string path = "/", params (string Name, string Value)[] headers) => AskAsync(Cluster.Gateway, host, path, headers);
 
     private protected static async Task<SeenRequest> AskAsync(HttpClient client, string host, string path = "/", params (string Name, string Value)[] headers)
@@ -97,7 +97,7 @@ public abstract class NetworkLayerTests
         return SeenRequest.Parse(body);
     }
 
-    /// <summary>How many of many requests took each part of an Ingress, by <see cref="Which"/>.</summary>
+    /// <summary>Sends many requests and counts them by the matched part of the Ingress, from <see cref="Which"/>.</summary>
     private protected static async Task<IReadOnlyDictionary<string, int>> CountAsync(int requests, Func<Task<SeenRequest>> ask)
     {
         const int atOnce = 8;
@@ -114,7 +114,7 @@ public abstract class NetworkLayerTests
         return seen.SelectMany(static own => own).CountBy(static which => which).ToDictionary();
     }
 
-    /// <summary>Asserts that requests were split as the shares say, within ten percent of all.</summary>
+    /// <summary>Asserts that requests were split by the percentages, with a tolerance of ten percent of all.</summary>
     private protected static void Follow(IReadOnlyDictionary<string, int> counts, IReadOnlyList<IngressBackendSplit> shares)
     {
         var total = counts.Values.Sum();
@@ -150,7 +150,7 @@ public abstract class NetworkLayerTests
         return ready;
     }
 
-    /// <summary>A request as the program behind the gateway got it.</summary>
+    /// <summary>A request as received by the backend.</summary>
     private protected sealed record SeenRequest(string Protocol, string Host, IReadOnlyDictionary<string, string> Headers)
     {
         public static SeenRequest Parse(string json)
@@ -163,7 +163,7 @@ public abstract class NetworkLayerTests
                 root.GetProperty("headers").EnumerateObject().ToDictionary(static header => header.Name, static header => header.Value.GetString()!));
         }
 
-        /// <summary>The value of a header; empty where the request had none.</summary>
+        /// <summary>The value of a header; empty if it is absent.</summary>
         public string Header(string name) => Headers.GetValueOrDefault(name.ToLowerInvariant(), "");
     }
 }

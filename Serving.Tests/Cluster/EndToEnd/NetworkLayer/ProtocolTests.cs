@@ -10,12 +10,12 @@ using Serving.TestPrograms.Ping;
 
 namespace Serving.Tests.Cluster.EndToEnd.NetworkLayer;
 
-/// <summary>gRPC and WebSockets, and what the network layer must not do: end slow requests, and repeat failed ones.</summary>
+/// <summary>gRPC and WebSockets; slow requests are not ended, and failed ones are not retried.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class ProtocolTests : NetworkLayerTests
 {
-    // None of this many fair coins shows one side less than once in a hundred million runs.
+    // The probability that one of two backends gets none of these requests is below one in a hundred million.
     private const int Enough = 30;
 
     [Test]

@@ -5,7 +5,7 @@ using Serving.Api.Networking;
 
 namespace Serving.Tests.Cluster.EndToEnd.NetworkLayer;
 
-/// <summary>Hosts that only programs of the cluster may call.</summary>
+/// <summary>Cluster-local hosts.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class VisibilityTests : NetworkLayerTests
@@ -51,7 +51,7 @@ public sealed class VisibilityTests : NetworkLayerTests
         }
     }
 
-    /// <summary>Makes a rule cluster-local, names that lead programs of the cluster to it, and a host outside of the program that calls them.</summary>
+    /// <summary>Creates a cluster-local rule, its cluster-internal names, and an external host for the program that calls them.</summary>
     private static async Task<string> RouteInsideAsync(string[] names, IngressRule rule)
     {
         var ingress = await RouteAsync(rule with { Visibility = "ClusterLocal" });
