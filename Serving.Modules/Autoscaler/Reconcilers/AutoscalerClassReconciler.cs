@@ -6,10 +6,10 @@ using AutoscalerPass = Serving.Kubernetes.ReconcilePass<Serving.Api.Autoscaling.
 
 namespace Serving.Autoscaler.Reconcilers;
 
-/// <summary>What the reconcilers of both autoscaler classes share: each reconciles the PodAutoscalers of its own, and keeps their ServerlessService.</summary>
-/// <param name="autoscalerClass">The class, as <c>kpa.autoscaling.knative.dev</c>.</param>
-/// <param name="informers">What the cluster has.</param>
-/// <param name="events">Where failures are recorded.</param>
+/// <summary>The base of the reconcilers of both autoscaler classes: each reconciles the PodAutoscalers of its class and their ServerlessService.</summary>
+/// <param name="autoscalerClass">The class, such as <c>kpa.autoscaling.knative.dev</c>.</param>
+/// <param name="informers">Provides the caches.</param>
+/// <param name="events">Records failures.</param>
 /// <param name="time">The clock.</param>
 internal abstract class AutoscalerClassReconciler(string autoscalerClass, AutoscalerInformers informers, IEventRecorder events, TimeProvider time)
     : StatusReconciler<PodAutoscaler, PodAutoscalerStatus>(Resources.PodAutoscalers, informers.PodAutoscalers.Lister, PodAutoscalerLifecycle.Conditions, events, time)
@@ -22,18 +22,18 @@ internal abstract class AutoscalerClassReconciler(string autoscalerClass, Autosc
         ChildRefusedException { Kind: "HorizontalPodAutoscaler" } refused => PodAutoscalerLifecycle.MarkResourceFailedCreation(
             status, refused.Kind, refused.Key.Name, now, refused.Refusal.Status.Message),
 
-        // What is scaled already goes on being active.
+        // An existing target remains active.
         ChildRefusedException refused => PodAutoscalerLifecycle.MarkSksFailed(status, ChildRefusedException.Reason, refused.ConditionMessage, now),
         _ => status,
     };
 
-    /// <summary>Whether a child of the pass is somebody else's; its condition then has the last word about the pods.</summary>
+    /// <summary>Whether a child is owned by another object; the condition about it then takes precedence over those about pods.</summary>
     protected static bool HasForeignChild(AutoscalerPass pass) => pass.Failures.All.Any(static failure => failure is NotOwnedException);
 
-    /// <summary>The ServerlessService as the cache has it.</summary>
+    /// <summary>The cached ServerlessService.</summary>
     protected ServerlessService? KnownService(AutoscalerPass pass) => informers.ServerlessServices.Lister.Get(pass.Namespace, pass.Name);
 
-    /// <summary>The ServerlessService in a mode and with so many activators.</summary>
+    /// <summary>Creates or updates the ServerlessService with a mode and a number of activators.</summary>
     protected async Task<ServerlessService> EnsureServiceAsync(AutoscalerPass pass, string mode, int activators, CancellationToken cancellation) => (await pass.EnsureAsync(
         Resources.ServerlessServices,
         KnownService(pass),

@@ -10,7 +10,7 @@ using Serving.Kubernetes;
 
 namespace Serving.Autoscaler.Reconcilers;
 
-/// <summary>The children that a PodAutoscaler should have. Pure.</summary>
+/// <summary>Makes the children of a PodAutoscaler. Pure.</summary>
 internal static class ChildMaker
 {
     /// <summary>The ServerlessService; it has the PodAutoscaler's name.</summary>
@@ -57,7 +57,7 @@ internal static class ChildMaker
                 Name = owner.Spec.ScaleTargetRef.Name,
             },
             MinReplicas = settings.MinScale > 0 ? settings.MinScale : null,
-            // Kubernetes refuses a maximum below the minimum; the minimum wins, as for the other class.
+            // Kubernetes rejects a maximum below the minimum; the minimum takes precedence, as in the other class.
             MaxReplicas = settings.MaxScale > 0 ? Math.Max(settings.MaxScale, settings.MinScale) : int.MaxValue,
             Metrics = settings.OwnTarget is { } target ? [HpaMetric(settings.Metric, target)] : [],
             Behavior = settings.OwnWindow is { } window ? HpaBehavior((int)window.TotalSeconds) : null,
@@ -91,7 +91,7 @@ internal static class ChildMaker
         },
     });
 
-    /// <summary>As Kubernetes writes it back, with the largest suffix that leaves a whole number.</summary>
+    /// <summary>The canonical form in Kubernetes, with the largest suffix that leaves an integer.</summary>
     private static string Canonical(long value, int step, string[] suffixes)
     {
         var power = 0;
@@ -99,7 +99,7 @@ internal static class ChildMaker
         return string.Create(CultureInfo.InvariantCulture, $"{value}{(value == 0 ? "" : suffixes[power])}");
     }
 
-    /// <summary>Kubernetes takes no target of 0, which a fraction would be cut to.</summary>
+    /// <summary>Kubernetes rejects a target of 0, to which a fraction would be truncated.</summary>
     private static long AtLeastOne(double target) => Math.Max(1, (long)target);
 
     private static JsonObject AverageValue(string value) => new() { ["type"] = "AverageValue", ["averageValue"] = value };

@@ -9,7 +9,7 @@ using AutoscalerPass = Serving.Kubernetes.ReconcilePass<Serving.Api.Autoscaling.
 
 namespace Serving.Autoscaler.Reconcilers;
 
-/// <summary>Hands revisions of the HPA class to a HorizontalPodAutoscaler of Kubernetes. They are always active and always served by their pods.</summary>
+/// <summary>Reconciles PodAutoscalers of the HPA class through a HorizontalPodAutoscaler. They are always active and always served by their pods.</summary>
 internal sealed class HpaReconciler(AutoscalerInformers informers, Func<ConfigSnapshot> config, IEventRecorder events, TimeProvider time)
     : AutoscalerClassReconciler(AutoscalingKeys.HpaClass, informers, events, time)
 {
@@ -17,7 +17,7 @@ internal sealed class HpaReconciler(AutoscalerInformers informers, Func<ConfigSn
 
     public override string Name => "hpa";
 
-    /// <summary>A HorizontalPodAutoscaler that is refused must not keep requests from the pods that are there, so each child is a step of its own.</summary>
+    /// <summary>A rejected HorizontalPodAutoscaler must not keep requests from existing pods, so each child is a separate step.</summary>
     protected override async Task ReconcileAsync(AutoscalerPass pass, CancellationToken cancellation)
     {
         var settings = new AutoscalerSettings(pass.Object, config().Autoscaler);
@@ -31,7 +31,7 @@ internal sealed class HpaReconciler(AutoscalerInformers informers, Func<ConfigSn
         }
     }
 
-    /// <summary>When Kubernetes does not take it, the status says so at once.</summary>
+    /// <summary>If Kubernetes rejects it, the status reports that immediately.</summary>
     private static async Task<HorizontalPodAutoscaler> EnsureHpaAsync(
         AutoscalerPass pass, AutoscalerSettings settings, HorizontalPodAutoscaler? cached, CancellationToken cancellation)
     {
@@ -46,7 +46,7 @@ internal sealed class HpaReconciler(AutoscalerInformers informers, Func<ConfigSn
         }
         catch (KubernetesException failed) when (cached is null && !StepFailures.IsStaleCache(failed))
         {
-            // Not refused, but not made either: the server or what is before it failed.
+            // Not rejected, but not created either: the API server or a proxy failed.
             pass.Status = PodAutoscalerLifecycle.MarkResourceFailedCreation(
                 pass.Status, Resources.HorizontalPodAutoscalers.Kind, pass.Name, pass.Now, failed.Status.Message);
             throw;

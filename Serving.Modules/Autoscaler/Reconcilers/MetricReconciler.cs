@@ -6,7 +6,7 @@ using Serving.Kubernetes;
 
 namespace Serving.Autoscaler.Reconcilers;
 
-/// <summary>Has what a Metric asks for collected, and reports whether that works.</summary>
+/// <summary>Starts the collection of a Metric, and reports whether it works.</summary>
 internal sealed class MetricReconciler(IInformer<Metric> metrics, MetricCollector collector, IEventRecorder events, TimeProvider time)
     : StatusReconciler<Metric, KnativeStatus>(Resources.Metrics, metrics.Lister, MetricLifecycle.Conditions, events, time)
 {

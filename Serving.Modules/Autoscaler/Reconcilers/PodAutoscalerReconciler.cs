@@ -12,9 +12,9 @@ using AutoscalerPass = Serving.Kubernetes.ReconcilePass<Serving.Api.Autoscaling.
 namespace Serving.Autoscaler.Reconcilers;
 
 /// <summary>
-/// Keeps one revision of the KPA class at the scale that its decider wants: the ServerlessService that says whether activators are
-/// in the path, the Metric that says what is measured, and the replicas of the scale target.
-/// Invariant: the last pod goes only when activators are in the path.
+/// Reconciles PodAutoscalers of the KPA class to the scale desired by their decider: the ServerlessService, which puts activators into the path
+/// or not, the Metric, which configures the collection of stats, and the replicas of the scale target.
+/// Invariant: the last pod is removed only while activators are in the path.
 /// </summary>
 internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
 {
@@ -28,12 +28,12 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
     private readonly IActivatorProbe probe;
     private readonly PodCountBoard board;
 
-    /// <param name="informers">What the cluster has.</param>
-    /// <param name="config">The newest configuration.</param>
-    /// <param name="deciders">Who decides.</param>
-    /// <param name="probe">Tells whether activators are in the path.</param>
-    /// <param name="board">Where the pods are noted for the metrics.</param>
-    /// <param name="events">Where failures are recorded.</param>
+    /// <param name="informers">Provides the caches.</param>
+    /// <param name="config">The current configuration.</param>
+    /// <param name="deciders">The deciders of all revisions.</param>
+    /// <param name="probe">Determines whether activators are in the path.</param>
+    /// <param name="board">Records pod counts for metrics.</param>
+    /// <param name="events">Records failures.</param>
     /// <param name="time">The clock.</param>
     public PodAutoscalerReconciler(
         AutoscalerInformers informers, Func<ConfigSnapshot> config, Deciders deciders, IActivatorProbe probe, PodCountBoard board, IEventRecorder events, TimeProvider time)
@@ -55,8 +55,7 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
     }
 
     /// <summary>
-    /// Each write is a step of its own: a Metric or a ServerlessService that is refused must not keep the target from being scaled, nor
-    /// one of them the other.
+    /// Each write is a separate step: a rejected Metric or ServerlessService must not block the other, nor the scaling of the target.
     /// </summary>
     protected override async Task ReconcileAsync(AutoscalerPass pass, CancellationToken cancellation)
     {
@@ -81,7 +80,7 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
         var spec = settings.ToDeciderSpec() with { IsInitializing = !PodAutoscalerLifecycle.IsScaleTargetInitialized(pass.Status) };
         var decision = deciders.Ensure(pass.Key, spec);
 
-        // With the activator always in the path it has told of every request.
+        // With the activator always in the path, it has reported every request.
         var target = spec.TargetBurstCapacity == -1 ? "" : service.Status.PrivateServiceName;
         await pass.TryAsync(() => EnsureMetricAsync(pass, settings, target, cancellation), cancellation).ConfigureAwait(false);
         var want = await ScaleAsync(pass, settings, ScaleToZeroLimits.Of(snapshot), service, decision.DesiredScale, cancellation).ConfigureAwait(false);
@@ -93,7 +92,7 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
         ComputeStatus(pass, settings, want, counts);
     }
 
-    /// <summary>Activators enough for what the ready pods take and the burst on top; two at least.</summary>
+    /// <summary>Enough activators for the capacity of the ready pods plus the target burst capacity; at least two.</summary>
     internal static int ActivatorsFor(DeciderSpec spec, int readyPods)
     {
         if (spec.TargetBurstCapacity == 0) return LeastActivators;
@@ -106,7 +105,7 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
         pass.Namespace,
         pass.Object.Metadata.Labels.GetValueOrDefault(ServingKeys.Revision, pass.Name));
 
-    /// <summary>Scales the target within its bounds; tells the scale that is wanted, -1 when that is not known.</summary>
+    /// <summary>Scales the target within its bounds; returns the desired scale, -1 while unknown.</summary>
     private async Task<int> ScaleAsync(
         AutoscalerPass pass, AutoscalerSettings settings, ScaleToZeroLimits limits, ServerlessService service, int desired, CancellationToken cancellation)
     {
@@ -117,7 +116,7 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
             least = Math.Max(least, settings.InitialScale);
         }
 
-        // The minimum wins over the maximum, as with the initial scale of a revision that may keep fewer pods later.
+        // The minimum takes precedence over the maximum, like the initial scale of a revision whose later limit is lower.
         desired = desired < least ? least : settings.MaxScale > 0 ? Math.Min(desired, Math.Max(least, settings.MaxScale)) : desired;
         if (TargetOf(pass) is not { } target) return desired;
         var current = target.Spec?.Replicas ?? 1;
@@ -151,7 +150,7 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
         return ScaleToZero.Decide(pass.Status, settings, service, limits, inPath, pass.Now);
     }
 
-    /// <summary>The Deployment to scale; null, and a failure of the pass, when there is none.</summary>
+    /// <summary>The Deployment to scale; null, with a failure recorded in the pass, if there is none.</summary>
     private Deployment? TargetOf(AutoscalerPass pass)
     {
         var target = pass.Object.Spec.ScaleTargetRef;
@@ -167,10 +166,10 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
     }
 
     /// <summary>
-    /// Names the version that the decision saw, so that a leader that is none any more cannot undo a newer one's. While pods come up the
-    /// Deployment's status moves faster than any cache: a refusal is answered by a look at the newest version and one more patch, and one
-    /// more refusal by trying again soon, since the ServerlessService and the status must not wait for it. Replicas that somebody else
-    /// set meanwhile were not in the decision, so they are for the next one.
+    /// Patches with the resourceVersion that the decision was based on, so that a deposed leader cannot revert the write of a newer one. While pods
+    /// start, the Deployment's status changes faster than any cache: after a conflict the newest version is read and patched once more, and
+    /// after another conflict the reconcile is retried soon, because the ServerlessService and the status must not wait. Replicas changed by
+    /// another client meanwhile were not part of the decision and are left to the next one.
     /// </summary>
     private static async Task PatchReplicasAsync(AutoscalerPass pass, Deployment target, int scale, CancellationToken cancellation)
     {
@@ -181,7 +180,7 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
         }
         catch (KubernetesException refused) when (refused.IsConflict)
         {
-            // Looked at anew below.
+            // The newest version is read below.
         }
 
         var newest = await pass.Client.GetAsync(Resources.Deployments, target.Metadata.Namespace, target.Metadata.Name, cancellation).ConfigureAwait(false);
@@ -196,7 +195,7 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
         }
         catch (KubernetesException refused) when (refused.IsConflict)
         {
-            // It moved again.
+            // It changed again.
         }
 
         pass.LookAgain(AfterConflict);
@@ -226,7 +225,7 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
         },
         cancellation).ConfigureAwait(false);
 
-    /// <summary>Takes over whether the ServerlessService can lead to pods.</summary>
+    /// <summary>Copies the readiness of the ServerlessService.</summary>
     private static void Observe(AutoscalerPass pass, ServerlessService service)
         => pass.Status = ConditionSet.Get(service.Status.Conditions, ServerlessServiceLifecycle.Ready) switch
         {
@@ -237,7 +236,7 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
 
     private void ComputeStatus(AutoscalerPass pass, AutoscalerSettings settings, int want, PodCounts counts)
     {
-        // A decider that has just begun knows nothing; what was wanted before still holds.
+        // A new decider has no stats; the previous desired scale remains in effect.
         var keep = want < 0 && pass.Status.DesiredScale >= 0;
         pass.Status = pass.Status with { ActualScale = counts.Ready, DesiredScale = keep ? pass.Status.DesiredScale : want };
         if (!HasForeignChild(pass))
