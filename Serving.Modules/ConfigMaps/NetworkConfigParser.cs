@@ -1,6 +1,7 @@
 using System.Globalization;
 using Serving.Api.Config;
 using Serving.Api.Core;
+using Serving.Kubernetes;
 using Serving.Templates;
 
 namespace Serving.ConfigMaps;

@@ -1,11 +1,15 @@
+using Serving.Kubernetes;
+
 namespace Serving.ConfigMaps;
 
 /// <summary>Parses the small YAML documents in some keys. Throws <see cref="FormatException"/>.</summary>
 internal static class YamlText
 {
+    /// <summary>Maximum number of nodes in a document, where those behind aliases count each time.</summary>
+    internal const int MostPieces = 50_000;
+
     /// <summary>The entries of a document that is a mapping; none when it is empty. Keys are unique.</summary>
-    public static IReadOnlyList<(string Key, YamlValue Value)> Map(string text)
-        => YamlReader.Read(text) is { } root ? Entries(root) : [];
+    public static IReadOnlyList<(string Key, YamlValue Value)> Map(string text) => Read(text) is { } root ? Entries(root) : [];
 
     /// <summary>The entries of a mapping; none for null.</summary>
     public static IReadOnlyList<(string Key, YamlValue Value)> Entries(YamlValue node) => node switch
@@ -14,6 +18,18 @@ internal static class YamlText
         YamlScalar { Text: "" or "null" or "~" } => [],
         _ => throw new FormatException("cannot unmarshal " + (node is YamlList ? "array" : "string") + " into a mapping"),
     };
+
+    private static YamlValue? Read(string text)
+    {
+        try
+        {
+            return YamlReader.ReadFirst(text, MostPieces);
+        }
+        catch (FormatException wrong)
+        {
+            throw new FormatException($"yaml: {wrong.Message}", wrong);
+        }
+    }
 
     /// <summary>The string map under <paramref name="key"/> of a mapping; empty if it is missing.</summary>
     public static IReadOnlyDictionary<string, string> Strings(IEnumerable<(string Key, YamlValue Value)> entries, string key)

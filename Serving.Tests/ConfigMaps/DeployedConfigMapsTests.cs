@@ -1,11 +1,12 @@
+using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using FluentAssertions;
 using NUnit.Framework;
 using Serving.Api.Config;
 using Serving.Api.Core;
 using Serving.ConfigMaps;
+using Serving.Kubernetes;
 using Serving.Tests.Support;
-using YamlDotNet.RepresentationModel;
 
 namespace Serving.Tests.ConfigMaps;
 
@@ -87,19 +88,17 @@ public sealed partial class DeployedConfigMapsTests
 
     private static ConfigMap Read(string file)
     {
-        var yaml = new YamlStream();
-        yaml.Load(new StringReader(File.ReadAllText(Path.Combine(Folder, file + ".yaml"))));
-        var root = (YamlMappingNode)yaml.Documents[0].RootNode;
-        var meta = (YamlMappingNode)root["metadata"];
+        var root = YamlDocuments.Read(File.ReadAllText(Path.Combine(Folder, file + ".yaml"))).Single();
+        var meta = root["metadata"]!;
         return new ConfigMap
         {
-            Metadata = new ObjectMeta { Name = ((YamlScalarNode)meta["name"]).Value!, Labels = Strings(meta["labels"]), Annotations = Strings(meta["annotations"]) },
+            Metadata = new ObjectMeta { Name = meta["name"]!.ToString(), Labels = Strings(meta["labels"]), Annotations = Strings(meta["annotations"]) },
             Data = Strings(root["data"]),
         };
     }
 
-    private static Dictionary<string, string> Strings(YamlNode node)
-        => ((YamlMappingNode)node).ToDictionary(e => ((YamlScalarNode)e.Key).Value!, e => ((YamlScalarNode)e.Value).Value!);
+    private static Dictionary<string, string> Strings(JsonNode? node)
+        => ((JsonObject)node!).ToDictionary(e => e.Key, e => e.Value!.ToString());
 
     [GeneratedRegex(@"The default is (.+)\.$")]
     private static partial Regex Stated();
@@ -111,10 +110,8 @@ public sealed partial class DeployedConfigMapsTests
         {
             var lines = part.Split('\n');
             var doc = string.Join(' ', lines.TakeWhile(l => l.StartsWith('#')).Select(l => l[1..].Trim()));
-            var yaml = new YamlStream();
-            yaml.Load(new StringReader(part));
-            if (yaml.Documents.Count == 0 || yaml.Documents[0].RootNode is not YamlMappingNode map) continue;
-            foreach (var (key, value) in map) yield return (((YamlScalarNode)key).Value!, ((YamlScalarNode)value).Value!, doc);
+            if (YamlReader.ReadFirst(part, 1000) is not YamlMap map) continue;
+            foreach (var (key, value) in map.Entries) yield return (key, ((YamlScalar)value).Text, doc);
         }
     }
 }

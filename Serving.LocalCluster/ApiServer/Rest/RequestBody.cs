@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Unicode;
 using Microsoft.AspNetCore.Http;
+using Serving.Kubernetes;
 using Serving.LocalCluster.ApiServer.Audit;
 using Serving.LocalCluster.ApiServer.Protobuf;
 
@@ -75,7 +76,7 @@ internal static class RequestBody
             if (mediaType == Protobuf)
                 return ProtobufReader.Read(body.Span);
             var node = mediaType.Contains("yaml", StringComparison.Ordinal) && !StartsLikeJson(body.Span)
-                ? Yaml.Parse(System.Text.Encoding.UTF8.GetString(body.Span))
+                ? (YamlDocuments.Read(Encoding.UTF8.GetString(body.Span)) is [var first, ..] ? first : null)
                 : Json.Parse(body, duplicates);
             return node as JsonObject ?? throw ApiException.BadRequest("couldn't get version/kind; json parse error: json: cannot unmarshal the body into an object");
         }
@@ -87,7 +88,7 @@ internal static class RequestBody
         {
             throw ApiException.BadRequest($"couldn't get version/kind; json parse error: {exception.Message}");
         }
-        catch (YamlDotNet.Core.YamlException exception)
+        catch (FormatException exception)
         {
             throw ApiException.BadRequest($"error decoding YAML: {exception.Message}");
         }

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Serving.Kubernetes;
 using Serving.LocalCluster.ApiServer.Rest;
 using Serving.LocalCluster.ApiServer.Storage;
 
@@ -17,7 +18,7 @@ internal static class DefaultPolicy
     {
         using var stream = typeof(DefaultPolicy).Assembly.GetManifestResourceStream("default-policy.yaml")!;
         using var reader = new StreamReader(stream);
-        foreach (var document in Yaml.ParseAll(reader.ReadToEnd()).OfType<JsonObject>())
+        foreach (var document in YamlDocuments.Read(reader.ReadToEnd()).OfType<JsonObject>())
             Ensure(store, document);
     }
 
