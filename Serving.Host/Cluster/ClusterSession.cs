@@ -33,7 +33,7 @@ internal sealed class ClusterSession(ClusterOptions options)
         using var logging = new ProcessLogging(new LogOptions());
         try
         {
-            var configuration = KubernetesConfiguration.Load(options.Kubeconfig, options.Context);
+            var configuration = ClusterAccess.Load(options.Kubeconfig, options.Context);
             var environment = await ReadEnvironmentAsync(stop.Token);
             var health = new ProcessHealth();
             await using var probes = new HealthServer(new IPEndPoint(environment.ListenAddress, options.HealthPort), health, logging.Factory);
@@ -63,7 +63,7 @@ internal sealed class ClusterSession(ClusterOptions options)
     }
 
     private Task<ElectionSettings> ReadElectionAsync(
-        KubernetesConfiguration configuration, ClusterEnvironment environment, ProcessHealth health, ILoggerFactory loggers, CancellationToken cancellation)
+        ClusterAccess configuration, ClusterEnvironment environment, ProcessHealth health, ILoggerFactory loggers, CancellationToken cancellation)
     {
         var logger = loggers.CreateLogger<ClusterSession>();
         return FirstAnswer.WaitAsync(

@@ -43,7 +43,7 @@ internal static class StorageMigrateCommand
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation, signal.Token);
         try
         {
-            using var client = new KubernetesClient(KubernetesConfiguration.Load(kubeconfig, context));
+            using var client = new ClusterClient(ClusterAccess.Load(kubeconfig, context));
             var migrator = new StorageVersionMigrator(client, options, Console.WriteLine);
             var results = definitions.Count == 0
                 ? await migrator.MigrateGroupsAsync(Groups, stop.Token)

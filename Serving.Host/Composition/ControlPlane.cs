@@ -26,8 +26,8 @@ internal sealed class ControlPlane : IProcessHealth, IDisposable
     /// <summary>The port of the probes.</summary>
     public const int HealthPort = 8090;
 
-    private readonly KubernetesClient client;
-    private readonly KubernetesClient leases;
+    private readonly ClusterClient client;
+    private readonly ClusterClient leases;
     private readonly Informers informers;
     private readonly ConfigStore config;
     private readonly EventRecorder events;
@@ -39,10 +39,10 @@ internal sealed class ControlPlane : IProcessHealth, IDisposable
     private readonly List<IDisposable> owned = [];
     private volatile bool stopping;
 
-    public ControlPlane(ControlPlaneOptions options, ClusterEnvironment environment, KubernetesConfiguration cluster, ProcessLogging logging, TimeProvider time)
+    public ControlPlane(ControlPlaneOptions options, ClusterEnvironment environment, ClusterAccess cluster, ProcessLogging logging, TimeProvider time)
     {
         loggers = logging.Factory;
-        client = Own(new KubernetesClient(cluster, new KubernetesClientOptions { Instance = environment.PodName }, time));
+        client = Own(new ClusterClient(cluster, new ClusterClientOptions { Instance = environment.PodName }, time));
         leases = Own(client.CreateLeaseClient());
         informers = new Informers(client, loggers, time);
         events = new EventRecorder("serving", loggers.CreateLogger<EventRecorder>(), time);

@@ -14,16 +14,16 @@ namespace Serving.Host.Composition;
 /// <param name="Scheme">Which Leases are held.</param>
 internal sealed record ElectionSettings(LeaderElectionOptions Times, Func<string, Shard, IReadOnlyList<string>> LeaseNames, int Buckets, LeaseScheme Scheme)
 {
-    private static readonly KubernetesClientOptions OneTry = new() { RequestTimeout = TimeSpan.FromSeconds(10), Attempts = 1 };
+    private static readonly ClusterClientOptions OneTry = new() { RequestTimeout = TimeSpan.FromSeconds(10), Attempts = 1 };
 
     /// <summary>
     /// Reads the ConfigMap, once; the code's defaults hold where there is none, and where it says what cannot be: that is no reason not to start. Throws
     /// <see cref="KubernetesException"/> as the server refuses.
     /// </summary>
     public static async Task<ElectionSettings> ReadAsync(
-        KubernetesConfiguration configuration, ClusterEnvironment environment, ILoggerFactory loggers, CancellationToken cancellation, LeaseScheme scheme = LeaseScheme.Own)
+        ClusterAccess configuration, ClusterEnvironment environment, ILoggerFactory loggers, CancellationToken cancellation, LeaseScheme scheme = LeaseScheme.Own)
     {
-        using var client = new KubernetesClient(configuration, OneTry);
+        using var client = new ClusterClient(configuration, OneTry);
         var settings = LeaderElectionConfig.Default;
         try
         {

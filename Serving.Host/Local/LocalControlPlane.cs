@@ -36,12 +36,12 @@ internal sealed class LocalControlPlane : IAsyncDisposable
 
     private const int Attempts = 20;
 
-    private readonly KubernetesClient client;
+    private readonly ClusterClient client;
     private readonly ClusterEnvironment environment;
     private readonly ServiceAccountCredential identity;
     private readonly ControlPlane modules;
     private readonly HostPod pod;
-    private readonly KubernetesClient reviewer;
+    private readonly ClusterClient reviewer;
     private readonly AdmissionCheck admission;
     private readonly bool hasNode;
     private volatile bool started;
@@ -50,7 +50,7 @@ internal sealed class LocalControlPlane : IAsyncDisposable
     private readonly TimeProvider time;
 
     private LocalControlPlane(
-        LocalOptions local, ClusterEnvironment environment, KubernetesClient client, KubernetesClient reviewer, KubernetesConfiguration own, ServiceAccountCredential identity,
+        LocalOptions local, ClusterEnvironment environment, ClusterClient client, ClusterClient reviewer, ClusterAccess own, ServiceAccountCredential identity,
         ElectionSettings? election, HostPod pod, ProcessLogging logging, TimeProvider time)
     {
         this.reviewer = reviewer;
@@ -108,11 +108,11 @@ internal sealed class LocalControlPlane : IAsyncDisposable
     /// <param name="time">The clock.</param>
     /// <param name="cancellation">Ends it.</param>
     public static async Task<LocalControlPlane> CreateAsync(
-        LocalOptions options, LoopbackSubnet subnet, KubernetesConfiguration installer, KubernetesConfiguration user, ProcessLogging logging, TimeProvider time, CancellationToken cancellation)
+        LocalOptions options, LoopbackSubnet subnet, ClusterAccess installer, ClusterAccess user, ProcessLogging logging, TimeProvider time, CancellationToken cancellation)
     {
         var environment = new ClusterEnvironment(SystemNamespace, "cluster.local", $"serving-{subnet.Prefix.Replace('.', '-')}", subnet.HostAddress(HostNumber));
-        var client = new KubernetesClient(installer, time: time);
-        KubernetesClient? reviewer = null;
+        var client = new ClusterClient(installer, time: time);
+        ClusterClient? reviewer = null;
         try
         {
             await AnsweredAsync(client, logging, time, cancellation);
@@ -127,7 +127,7 @@ internal sealed class LocalControlPlane : IAsyncDisposable
             var election = options.Has(LocalOptions.ApiServer)
                 ? null
                 : await ElectionSettings.ReadAsync(installer with { Credential = identity }, environment, logging.Factory, cancellation);
-            reviewer = new KubernetesClient(user, time: time);
+            reviewer = new ClusterClient(user, time: time);
             return new LocalControlPlane(options, environment, client, reviewer, installer with { Credential = identity }, identity, election, pod, logging, time);
         }
         catch
@@ -231,7 +231,7 @@ internal sealed class LocalControlPlane : IAsyncDisposable
     }
 
     /// <summary>A host may be started before its API server, or while that is away.</summary>
-    private static async Task AnsweredAsync(KubernetesClient client, ProcessLogging logging, TimeProvider time, CancellationToken cancellation)
+    private static async Task AnsweredAsync(ClusterClient client, ProcessLogging logging, TimeProvider time, CancellationToken cancellation)
     {
         var logger = logging.Factory.CreateLogger<LocalControlPlane>();
         using var version = await FirstAnswer.WaitAsync(
@@ -239,7 +239,7 @@ internal sealed class LocalControlPlane : IAsyncDisposable
     }
 
     /// <summary>Several hosts may install at once: who meets another's write begins again, and finds it done.</summary>
-    private static async Task InstallAsync(KubernetesClient client, TimeProvider time, CancellationToken cancellation)
+    private static async Task InstallAsync(ClusterClient client, TimeProvider time, CancellationToken cancellation)
     {
         var applier = new ManifestApplier(client, new ResourceDiscovery(client), time: time);
         var install = new LocalInstall(client, applier, SystemNamespace);

@@ -5,7 +5,7 @@ using Serving.Kubernetes;
 namespace Serving.Host.Local;
 
 /// <summary>Installs Serving on the local cluster, from the very files that install it on any other.</summary>
-internal sealed class LocalInstall(KubernetesClient client, ManifestApplier applier, string systemNamespace)
+internal sealed class LocalInstall(ClusterClient client, ManifestApplier applier, string systemNamespace)
 {
     private const string FieldManager = "serving-local";
     private const string QueueProxyImage = "serving.local/queue-proxy:local";

@@ -125,7 +125,7 @@ internal sealed class LocalSession
         LocalControlPlane? controlPlane = null;
         if (options.Has(LocalOptions.ControlPlane))
         {
-            var installer = KubernetesConfiguration.FromKubeconfig(directory.InstallerKubeconfig, time: time);
+            var installer = ClusterAccess.FromKubeconfig(directory.InstallerKubeconfig, time: time);
             controlPlane = await LocalControlPlane.CreateAsync(options, subnet, installer, configuration, logging, time, stop);
             parts.Add(controlPlane);
             running = controlPlane;
@@ -168,7 +168,7 @@ internal sealed class LocalSession
         => running is { } controlPlane ? await controlPlane.ReadinessAsync(cancellation) : [new ReadinessCheck("control-plane", "it is starting")];
 
     /// <summary>The kubeconfig that the API server writes; another process's is waited for.</summary>
-    private async Task<KubernetesConfiguration> LoadKubeconfigAsync(LocalDirectory directory, CancellationToken stop)
+    private async Task<ClusterAccess> LoadKubeconfigAsync(LocalDirectory directory, CancellationToken stop)
     {
         var started = time.GetTimestamp();
         while (!File.Exists(directory.Kubeconfig))
@@ -181,13 +181,13 @@ internal sealed class LocalSession
             await Task.Delay(TimeSpan.FromMilliseconds(100), time, stop);
         }
 
-        return KubernetesConfiguration.FromKubeconfig(directory.Kubeconfig, time: time);
+        return ClusterAccess.FromKubeconfig(directory.Kubeconfig, time: time);
     }
 
     private async Task StartNodeAsync(
-        LocalParts parts, LocalDirectory directory, ImageMap images, KubernetesConfiguration configuration, LoopbackSubnet subnet, ILoggerFactory loggers, CancellationToken stop)
+        LocalParts parts, LocalDirectory directory, ImageMap images, ClusterAccess configuration, LoopbackSubnet subnet, ILoggerFactory loggers, CancellationToken stop)
     {
-        var client = new KubernetesClient(configuration, time: time);
+        var client = new ClusterClient(configuration, time: time);
         parts.Add(client);
         var informers = new Informers(client, loggers, time);
         var events = new EventRecorder("local", loggers.CreateLogger<EventRecorder>(), time);
@@ -215,14 +215,14 @@ internal sealed class LocalSession
     }
 
     /// <summary>Applies the manifests of the command line; the addresses of Services in them that answer.</summary>
-    private async Task<IReadOnlyList<string>> ApplyManifestsAsync(KubernetesConfiguration configuration, CancellationToken stop)
+    private async Task<IReadOnlyList<string>> ApplyManifestsAsync(ClusterAccess configuration, CancellationToken stop)
     {
         if (options.Manifests.Count == 0)
         {
             return [];
         }
 
-        using var client = new KubernetesClient(configuration, time: time);
+        using var client = new ClusterClient(configuration, time: time);
         var applier = new ManifestApplier(client, new ResourceDiscovery(client), time: time);
         var applied = await applier.ApplyPathsAsync(options.Manifests, "serving-local", stop);
         foreach (var item in applied)

@@ -1,3 +1,5 @@
+using System.Net.Http.Headers;
+using System.Security.Cryptography.X509Certificates;
 using Serving.Kubernetes;
 
 namespace Serving.Host.Local;
@@ -10,7 +12,7 @@ namespace Serving.Host.Local;
 /// <param name="ns">The account's namespace.</param>
 /// <param name="account">The account.</param>
 /// <param name="time">The clock by which tokens age.</param>
-internal sealed class ServiceAccountCredential(ServiceAccountTokens tokens, string ns, string account, TimeProvider time) : ICredentialSource, IDisposable
+internal sealed class ServiceAccountCredential(ServiceAccountTokens tokens, string ns, string account, TimeProvider time) : IRefreshableCredential, IDisposable
 {
     private static readonly TimeSpan Lifetime = TimeSpan.FromHours(1);
     private static readonly TimeSpan Replaced = Lifetime * 0.8;
@@ -19,20 +21,18 @@ internal sealed class ServiceAccountCredential(ServiceAccountTokens tokens, stri
     private volatile Issued? issued;
 
     /// <inheritdoc/>
-    public async ValueTask<string?> GetAuthorizationAsync(bool refused, CancellationToken cancellation)
+    public async Task<AuthenticationHeaderValue> GetAuthenticationHeaderAsync(CancellationToken cancellationToken)
     {
-        var before = issued;
-        if (!refused && IsFresh(before)) return before!.Authorization;
-        await asking.WaitAsync(cancellation);
+        if (Fresh is { } known) return known;
+        await asking.WaitAsync(cancellationToken);
         try
         {
-            // Whoever waited for another's answer takes that.
-            if (ReferenceEquals(issued, before) || !IsFresh(issued))
-            {
-                issued = new Issued($"Bearer {await tokens.IssueAsync(ns, account, Lifetime, cancellation)}", time.GetTimestamp());
-            }
-
-            return issued!.Authorization;
+            // Another caller may have asked for it while we waited.
+            if (Fresh is { } other) return other;
+            var token = await tokens.IssueAsync(ns, account, Lifetime, cancellationToken);
+            var made = new Issued(new AuthenticationHeaderValue("Bearer", token), time.GetTimestamp());
+            issued = made;
+            return made.Header;
         }
         finally
         {
@@ -40,9 +40,15 @@ internal sealed class ServiceAccountCredential(ServiceAccountTokens tokens, stri
         }
     }
 
+    /// <inheritdoc/>
+    public void Refuse(AuthenticationHeaderValue? header, X509Certificate2? certificate)
+    {
+        if (issued is { } known && known.Header.Equals(header)) Interlocked.CompareExchange(ref issued, null, known);
+    }
+
     public void Dispose() => asking.Dispose();
 
-    private bool IsFresh(Issued? token) => token is not null && time.GetElapsedTime(token.At) < Replaced;
+    private AuthenticationHeaderValue? Fresh => issued is { } token && time.GetElapsedTime(token.At) < Replaced ? token.Header : null;
 
-    private sealed record Issued(string Authorization, long At);
+    private sealed record Issued(AuthenticationHeaderValue Header, long At);
 }

@@ -140,7 +140,7 @@ public sealed class LocalRepairTests
     }
 
     /// <summary>Starts a cluster; as soon as <c>/readyz</c> is ok a Service must be admitted; then runs an action and stops.</summary>
-    private async Task RunAsync(Func<KubernetesClient, Task> spoil)
+    private async Task RunAsync(Func<ClusterClient, Task> spoil)
     {
         await using var host = HostProcess.Start("local", "--plain", "--data-dir", data, "--api-port", $"{ports[0]}", "--gateway-port", $"{ports[1]}");
         await ListensAsync(host);
@@ -171,7 +171,7 @@ public sealed class LocalRepairTests
         return await http.GetStringAsync(new Uri($"https://127.0.0.1:{ports[0]}/readyz"));
     }
 
-    private KubernetesClient Client() => new(KubernetesConfiguration.FromKubeconfig(Path.Combine(data, "kubeconfig")));
+    private ClusterClient Client() => new(ClusterAccess.FromKubeconfig(Path.Combine(data, "kubeconfig")));
 
     /// <summary>A webhook for every write.</summary>
     private static WebhookConfiguration WebhookAt(string name, string url) => JsonSerializer.Deserialize<WebhookConfiguration>(

@@ -35,7 +35,7 @@ internal abstract class TestCluster : IAsyncDisposable
     {
         this.images = images.TrimEnd('/');
         Kubeconfig = kubeconfig;
-        Client = new KubernetesClient(KubernetesConfiguration.FromKubeconfig(kubeconfig));
+        Client = new ClusterClient(ClusterAccess.FromKubeconfig(kubeconfig));
         Gateway = new HttpClient(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false }) { BaseAddress = gateway, Timeout = TimeSpan.FromSeconds(60) };
     }
 
@@ -43,7 +43,7 @@ internal abstract class TestCluster : IAsyncDisposable
     public string Kubeconfig { get; }
 
     /// <summary>The Kubernetes API as the cluster's administrator.</summary>
-    public KubernetesClient Client { get; }
+    public ClusterClient Client { get; }
 
     /// <summary>A client of the gateway; each request sets its Host.</summary>
     public HttpClient Gateway { get; }

@@ -16,7 +16,7 @@ public sealed class InstallTests
     public async Task Every_object_is_valid_and_there_after_one_apply(string file)
     {
         await using var server = await RunningServer.StartAsync();
-        using var client = new KubernetesClient(KubernetesConfiguration.FromKubeconfig(server.Server.KubeconfigPath));
+        using var client = new ClusterClient(ClusterAccess.FromKubeconfig(server.Server.KubeconfigPath));
         var discovery = new ResourceDiscovery(client);
         var applier = new ManifestApplier(client, discovery);
         if (file is "serving-takeover.yaml" or "serving-adopted.yaml")

@@ -72,7 +72,7 @@ public sealed class KubectlApplyTests
     {
         await using var other = await RunningServer.StartAsync();
         (await ApplyAsync(other, "serving-split.yaml")).Code.Should().Be(0);
-        using var client = new KubernetesClient(KubernetesConfiguration.FromKubeconfig(other.Server.KubeconfigPath));
+        using var client = new ClusterClient(ClusterAccess.FromKubeconfig(other.Server.KubeconfigPath));
         var deployments = await client.ListAsync(Resources.Deployments, "knative-serving", null, CancellationToken.None);
         var cluster = new InMemoryCluster();
         foreach (var deployment in deployments.Items) cluster.Put(Resources.Deployments, deployment);

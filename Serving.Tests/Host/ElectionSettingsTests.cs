@@ -57,7 +57,7 @@ public sealed class ElectionSettingsTests
     }
 
     private Task<ElectionSettings> ReadAsync(ILoggerFactory loggers)
-        => ElectionSettings.ReadAsync(new KubernetesConfiguration { Server = server.Address }, environment, loggers, CancellationToken.None);
+        => ElectionSettings.ReadAsync(server.Access, environment, loggers, CancellationToken.None);
 
     private void Answer(params (string Key, string Value)[] data)
     {

@@ -8,6 +8,7 @@ using Serving.Kubernetes;
 using Serving.Observability;
 using Serving.Tests.Deploy;
 using Serving.Tests.LocalCluster.Api;
+using Serving.Tests.Support;
 
 namespace Serving.Tests.Host;
 
@@ -38,8 +39,8 @@ public sealed class MetricsServerTests
     {
         await using var cluster = await RunningServer.StartAsync();
         await InstallAsync(cluster);
-        var credential = new StaticCredential($"Bearer {await cluster.TokenAsync("knative-serving", "serving-dataplane")}", null);
-        using var client = new KubernetesClient(KubernetesConfiguration.FromKubeconfig(cluster.Server.KubeconfigPath) with { Credential = credential });
+        var credential = new FixedCredential(await cluster.TokenAsync("knative-serving", "serving-dataplane"));
+        using var client = new ClusterClient(ClusterAccess.FromKubeconfig(cluster.Server.KubeconfigPath) with { Credential = credential });
         using var guard = new ScrapeGuard(client, TimeProvider.System, NullLogger<ScrapeGuard>.Instance);
         using var exporter = new PrometheusExporter("System.Runtime");
         await using var server = new MetricsServer(Anywhere, exporter, guard, NullLoggerFactory.Instance, TimeProvider.System);

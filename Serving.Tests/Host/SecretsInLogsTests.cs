@@ -30,8 +30,8 @@ public sealed class SecretsInLogsTests
     {
         await using var server = await RunningServer.StartAsync();
         await server.PostAsync("/api/v1/namespaces", """{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"knative-serving"}}""");
-        var configuration = KubernetesConfiguration.FromKubeconfig(server.Server.KubeconfigPath);
-        using var client = new KubernetesClient(configuration);
+        var configuration = ClusterAccess.FromKubeconfig(server.Server.KubeconfigPath);
+        using var client = new ClusterClient(configuration);
         var secret = new Secret
         {
             ApiVersion = "v1",
@@ -49,7 +49,7 @@ public sealed class SecretsInLogsTests
         await FailAsync(() => client.CreateAsync(Resources.Secrets, secret, stop.Token));
         await FailAsync(() => client.CreateAsync(Resources.Secrets, secret with { Metadata = secret.Metadata with { Name = "No Name" } }, stop.Token));
         await FailAsync(() => client.UpdateAsync(Resources.Secrets, created with { Type = "other" }, stop.Token));
-        using var stranger = new KubernetesClient(configuration with { Credential = new StaticCredential($"Bearer {Wrong}", null) });
+        using var stranger = new ClusterClient(configuration with { Credential = new FixedCredential(Wrong) });
         await FailAsync(() => stranger.GetAsync(Resources.Secrets, "default", "login", stop.Token));
         var made = await new CertificateSecret(
             new CertificateSecretOptions("knative-serving", "webhook-certs", "webhook", "cluster.local"), TimeProvider.System, logs.CreateLogger<CertificateSecret>()).EnsureAsync(client, stop.Token);
@@ -98,7 +98,7 @@ public sealed class SecretsInLogsTests
     public async Task Scrapes_show_none()
     {
         await using var server = await RunningServer.StartAsync();
-        using var client = new KubernetesClient(KubernetesConfiguration.FromKubeconfig(server.Server.KubeconfigPath));
+        using var client = new ClusterClient(ClusterAccess.FromKubeconfig(server.Server.KubeconfigPath));
         using var guard = new ScrapeGuard(client, TimeProvider.System, logs.CreateLogger<ScrapeGuard>());
         using var exporter = new PrometheusExporter("System.Runtime");
         await using var metrics = new MetricsServer(new IPEndPoint(IPAddress.Loopback, 0), exporter, guard, logs, TimeProvider.System);

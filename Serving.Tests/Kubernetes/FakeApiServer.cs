@@ -26,6 +26,8 @@ internal sealed class FakeApiServer : IAsyncDisposable
 
     public Uri Address => new(_app.Urls.First());
 
+    public ClusterAccess Access => new() { Configuration = new k8s.KubernetesClientConfiguration { Host = Address.AbsoluteUri } };
+
     /// <param name="certificate">For TLS; null for none.</param>
     /// <param name="takesCertificates">Whether clients may show one; whatever it is, the handler finds it in the connection.</param>
     public static async Task<FakeApiServer> StartAsync(X509Certificate2? certificate = null, bool takesCertificates = false)
@@ -56,10 +58,10 @@ internal sealed class FakeApiServer : IAsyncDisposable
         return server;
     }
 
-    public KubernetesClient Client(KubernetesClientOptions? options = null, ICredentialSource? credential = null)
+    public ClusterClient Client(ClusterClientOptions? options = null, IRefreshableCredential? credential = null)
         => new(
-            new KubernetesConfiguration { Server = Address, Credential = credential },
-            options ?? new KubernetesClientOptions { FirstDelay = TimeSpan.FromMilliseconds(1), LongestDelay = TimeSpan.FromMilliseconds(20) });
+            Access with { Credential = credential },
+            options ?? new ClusterClientOptions { FirstDelay = TimeSpan.FromMilliseconds(1), LongestDelay = TimeSpan.FromMilliseconds(20) });
 
     public static Task Json(HttpContext context, string json, int code = 200)
     {

@@ -11,12 +11,12 @@ namespace Serving.Kubernetes;
 public interface IKubernetesClient
 {
     /// <summary>
-    /// Completes when the server next answers anybody who shares this client's configuration, for who waits to try again while it is away
+    /// Completes when the server next responds to any client of the same family, for callers that wait while it is unreachable
     /// (<see cref="KubernetesException.IsAway"/>); never for a client that cannot tell.
     /// </summary>
-    Task NextAnswer => Unheard.Task;
+    Task NextResponse => Never.Task;
 
-    private static readonly TaskCompletionSource Unheard = new();
+    private static readonly TaskCompletionSource Never = new();
 
     /// <summary>Reads one object. Throws (not found) when it does not exist.</summary>
     Task<T> GetAsync<T>(ResourceType<T> type, string? ns, string name, CancellationToken cancellation)

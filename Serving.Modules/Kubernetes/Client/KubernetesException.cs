@@ -7,7 +7,7 @@ namespace Serving.Kubernetes;
 public sealed class KubernetesException : Exception
 {
     /// <param name="what">What was being done, as <c>update configurations default/hello</c>.</param>
-    /// <param name="status">The server's answer.</param>
+    /// <param name="status">The server's response.</param>
     /// <param name="inner">What it came from when it never reached the server.</param>
     public KubernetesException(string what, Status status, Exception? inner = null)
         : base($"{what}: {status.Message} ({status.Code} {status.Reason})", inner)
@@ -15,8 +15,11 @@ public sealed class KubernetesException : Exception
         Status = status;
     }
 
-    /// <summary>The server's answer.</summary>
+    /// <summary>The server's response.</summary>
     public Status Status { get; }
+
+    /// <summary>When the server wants to be asked again, counted from its response; null when it does not say.</summary>
+    public TimeSpan? RetryAfter { get; init; }
 
     /// <summary>The HTTP status code.</summary>
     public HttpStatusCode Code => (HttpStatusCode)(Status.Code ?? 0);

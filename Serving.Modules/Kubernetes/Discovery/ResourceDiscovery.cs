@@ -7,11 +7,11 @@ namespace Serving.Kubernetes;
 /// <summary>Discovery over <c>/api</c> and <c>/apis</c>. Groups that were found are remembered; kinds that were not are asked for again.</summary>
 public sealed class ResourceDiscovery : IResourceDiscovery
 {
-    private readonly KubernetesClient _client;
+    private readonly ClusterClient _client;
     private readonly ConcurrentDictionary<string, IReadOnlyList<DiscoveredResource>> _known = new();
 
     /// <param name="client">To ask with.</param>
-    public ResourceDiscovery(KubernetesClient client)
+    public ResourceDiscovery(ClusterClient client)
     {
         ArgumentNullException.ThrowIfNull(client);
         _client = client;

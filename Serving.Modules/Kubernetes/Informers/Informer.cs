@@ -175,7 +175,7 @@ public sealed class Informer<T> : IInformer<T>
                 _logger.LogWarning("Watching {Resource}: {Error}; trying again", _type.Plural, error.Message);
             }
 
-            return (DelayAfter(_failures), error is KubernetesException { IsAway: true } ? _client.NextAnswer : Task.CompletedTask);
+            return (DelayAfter(_failures), error is KubernetesException { IsAway: true } ? _client.NextResponse : Task.CompletedTask);
         }
         finally
         {

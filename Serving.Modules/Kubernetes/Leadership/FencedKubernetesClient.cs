@@ -24,7 +24,7 @@ public sealed class FencedKubernetesClient : IKubernetesClient
     }
 
     /// <inheritdoc/>
-    public Task NextAnswer => _inner.NextAnswer;
+    public Task NextResponse => _inner.NextResponse;
 
     /// <inheritdoc/>
     public Task<T> GetAsync<T>(ResourceType<T> type, string? ns, string name, CancellationToken cancellation)

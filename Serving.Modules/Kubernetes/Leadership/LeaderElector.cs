@@ -26,7 +26,7 @@ public sealed class LeaderElector
     private volatile bool _leading;
     private volatile CancellationTokenSource? _handOver;
 
-    /// <param name="client">A client for Leases alone (<see cref="KubernetesClient.CreateLeaseClient"/>).</param>
+    /// <param name="client">A client for Leases alone (<see cref="ClusterClient.CreateLeaseClient"/>).</param>
     /// <param name="leases">The names of the Leases, one or more, in the order in which every candidate takes them.</param>
     /// <param name="options">Whose name to hold them in, and the times.</param>
     /// <param name="logger">Where terms are said.</param>
@@ -140,7 +140,7 @@ public sealed class LeaderElector
             }
             catch (Exception error)
             {
-                answered = error is KubernetesException { IsAway: true } or OperationCanceledException ? _client.NextAnswer : answered;
+                answered = error is KubernetesException { IsAway: true } or OperationCanceledException ? _client.NextResponse : answered;
                 _logger.Log(
                     ++failures is 1 or 5 || failures % 50 == 0 ? LogLevel.Warning : LogLevel.Debug,
                     error is KubernetesException or OperationCanceledException ? null : error,

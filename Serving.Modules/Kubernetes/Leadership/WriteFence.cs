@@ -11,13 +11,21 @@ internal static class WriteFence
     /// <summary>The term of the write under way; null for writes that need none.</summary>
     public static LeaderTerm? Term => Current.Value;
 
-    /// <summary>Makes a write under a term. Throws <see cref="LeaseLostException"/> when it is over before anything was sent.</summary>
+    /// <summary>Makes a write under a term. Throws <see cref="LeaseLostException"/> when it is over before the response is there.</summary>
     public static async Task<T> WriteAsync<T>(LeaderTerm term, Func<CancellationToken, Task<T>> write, CancellationToken cancellation)
     {
         Check(term, cancellation);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(term.Token, cancellation);
         Current.Value = term;
-        return await write(either.Token).ConfigureAwait(false);
+        try
+        {
+            return await write(either.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (!term.IsHeld && !cancellation.IsCancellationRequested)
+        {
+            // What is thrown below HttpClient comes out of it as a time-out.
+            throw new LeaseLostException(term.Lease, either.Token);
+        }
     }
 
     /// <summary>Throws <see cref="LeaseLostException"/> when a write under a term must not begin any more.</summary>

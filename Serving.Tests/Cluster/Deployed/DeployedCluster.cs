@@ -108,7 +108,7 @@ internal sealed partial class DeployedCluster : TestCluster
         {
             await Eventually.HoldsAsync(() => (server.HasExited || server.Output.Contains("node  ", StringComparison.Ordinal)).Should().BeTrue(server.Output), Limit);
             server.HasExited.Should().BeFalse(server.Output);
-            var client = new KubernetesClient(KubernetesConfiguration.FromKubeconfig(KubeconfigIn(directory)));
+            var client = new ClusterClient(ClusterAccess.FromKubeconfig(KubeconfigIn(directory)));
             var cluster = new DeployedCluster(server, new ServiceBalancer(client, SystemNamespace, "gateway"), directory);
             await cluster.ApplyAsync(change(await File.ReadAllTextAsync(RenderedManifest.PathOf(manifest))));
             await cluster.ApplyAsync("{apiVersion: v1, kind: ConfigMap, metadata: {name: config-domain, namespace: knative-serving}, data: {localhost: \"\"}}");

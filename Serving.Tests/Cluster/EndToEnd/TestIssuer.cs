@@ -21,10 +21,10 @@ internal sealed class TestIssuer : IAsyncDisposable
 
     private readonly CancellationTokenSource stop = new();
     private readonly TestAuthority authority = new();
-    private readonly KubernetesClient client;
+    private readonly ClusterClient client;
     private readonly Task running;
 
-    public TestIssuer(KubernetesClient client)
+    public TestIssuer(ClusterClient client)
     {
         this.client = client;
         running = Task.Run(RunAsync);

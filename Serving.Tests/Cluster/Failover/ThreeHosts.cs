@@ -26,7 +26,7 @@ internal sealed class ThreeHosts : IAsyncDisposable
     private ThreeHosts() => Audit = new AuditTrail(Path.Combine(directory, "audit.log"));
 
     /// <summary>The API as the cluster's administrator.</summary>
-    public KubernetesClient Client { get; private set; } = null!;
+    public ClusterClient Client { get; private set; } = null!;
 
     /// <summary>The hosts.</summary>
     public IReadOnlyList<ServingHost> Hosts { get; private set; } = [];
@@ -159,7 +159,7 @@ internal sealed class ThreeHosts : IAsyncDisposable
     private async Task StartAllAsync()
     {
         await StartApiAsync();
-        Client = new KubernetesClient(KubernetesConfiguration.FromKubeconfig(Path.Combine(directory, "kubeconfig")));
+        Client = new ClusterClient(ClusterAccess.FromKubeconfig(Path.Combine(directory, "kubeconfig")));
         node = HostProcess.Start("local", "--plain", "--roles", "node", "--data-dir", directory);
 
         // Existing objects are kept.

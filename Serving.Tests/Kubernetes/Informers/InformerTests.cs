@@ -14,7 +14,7 @@ namespace Serving.Tests.Kubernetes.Informers;
 public sealed class InformerTests
 {
     private FakeApiServer _server = null!;
-    private KubernetesClient _client = null!;
+    private ClusterClient _client = null!;
     private CancellationTokenSource _stop = null!;
     private Informer<ConfigMap> _informer = null!;
     private ConcurrentQueue<string> _changes = null!;
@@ -56,9 +56,9 @@ public sealed class InformerTests
             {"apiVersion":"rbac.authorization.k8s.io/v1","kind":"RoleBinding","metadata":{"name":"reader"},
              "roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"Role","name":"reader"},"subjects":[{"kind":"ServiceAccount","name":"reader","namespace":"default"}]}
             """);
-        using var client = new KubernetesClient(KubernetesConfiguration.FromKubeconfig(cluster.Server.KubeconfigPath) with
+        using var client = new ClusterClient(ClusterAccess.FromKubeconfig(cluster.Server.KubeconfigPath) with
         {
-            Credential = new StaticCredential($"Bearer {await cluster.TokenAsync("default", "reader")}", null),
+            Credential = new FixedCredential(await cluster.TokenAsync("default", "reader")),
         });
         var informers = new Serving.Kubernetes.Informers(client, NullLoggerFactory.Instance);
         var one = informers.ForOne(Resources.Secrets, "default", "mine");
@@ -300,7 +300,7 @@ public sealed class InformerTests
 
         public int Lists => Volatile.Read(ref _lists);
 
-        public Task NextAnswer => _next.Task;
+        public Task NextResponse => _next.Task;
 
         public void Answer()
         {

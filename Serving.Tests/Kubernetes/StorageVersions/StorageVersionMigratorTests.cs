@@ -18,13 +18,13 @@ internal sealed class StorageVersionMigratorTests
     private static readonly CancellationToken None = CancellationToken.None;
 
     private RunningServer server = null!;
-    private KubernetesClient client = null!;
+    private ClusterClient client = null!;
 
     [OneTimeSetUp]
     public async Task Start()
     {
         server = await RunningServer.StartAsync();
-        client = new KubernetesClient(KubernetesConfiguration.FromKubeconfig(server.Server.KubeconfigPath));
+        client = new ClusterClient(ClusterAccess.FromKubeconfig(server.Server.KubeconfigPath));
         await client.CreateAsync(Resources.Namespaces, new Namespace { Metadata = new() { Name = "other" } }, None);
     }
 

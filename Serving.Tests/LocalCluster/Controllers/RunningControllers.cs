@@ -22,7 +22,7 @@ internal sealed class RunningControllers : ILoggerFactory, ILoggerProvider, IAsy
     }
 
     /// <summary>The API as the cluster's administrator.</summary>
-    public KubernetesClient Client { get; private set; } = null!;
+    public ClusterClient Client { get; private set; } = null!;
 
     /// <summary>The kubeconfig for other clients.</summary>
     public string KubeconfigPath => server.KubeconfigPath;
@@ -34,7 +34,7 @@ internal sealed class RunningControllers : ILoggerFactory, ILoggerProvider, IAsy
     {
         var cluster = new RunningControllers();
         cluster.server = await ApiServer.StartAsync(new ApiServerOptions(cluster.directory, IPAddress.Loopback, 0), cluster, TimeProvider.System, CancellationToken.None);
-        cluster.Client = new KubernetesClient(KubernetesConfiguration.FromKubeconfig(cluster.server.KubeconfigPath));
+        cluster.Client = new ClusterClient(ClusterAccess.FromKubeconfig(cluster.server.KubeconfigPath));
         var informers = new Informers(cluster.Client, cluster);
         var events = new EventRecorder("controllers", cluster.CreateLogger("events"));
         var controllers = new ClusterControllers(informers, new ResourceDiscovery(cluster.Client), events, cluster.server.CertificateAuthority, cluster, TimeProvider.System);

@@ -22,7 +22,7 @@ public sealed class NodeOverApiServerTests
         using var stop = new CancellationTokenSource();
         using var subnet = LoopbackSubnet.Claim();
         await using var server = await ApiServer.StartAsync(new ApiServerOptions(data, IPAddress.Loopback, 0), loggers, TimeProvider.System, CancellationToken.None);
-        using var client = new KubernetesClient(KubernetesConfiguration.FromKubeconfig(server.KubeconfigPath));
+        using var client = new ClusterClient(ClusterAccess.FromKubeconfig(server.KubeconfigPath));
         var informers = new Informers(client, loggers);
         var events = new EventRecorder("kubelet", NullLogger.Instance);
         var node = new LocalNode(new LocalNodeOptions(data, new ImageMap("sh=/bin/sh"), subnet, server.Address), events, loggers, TimeProvider.System);

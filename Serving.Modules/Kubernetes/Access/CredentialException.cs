@@ -1,6 +1,6 @@
 namespace Serving.Kubernetes;
 
-/// <summary>Whoever gives out our credential failed to, this time; trying again later may help. The message is one line that names the file and the field.</summary>
+/// <summary>A credential could not be fetched this time; trying again later may help. The message is one line that names the file and the field.</summary>
 public sealed class CredentialException : Exception
 {
     /// <param name="file">The kubeconfig.</param>

@@ -1,4 +1,3 @@
-using System.Security.Authentication;
 using System.Text.Json;
 using FluentAssertions;
 using NUnit.Framework;
@@ -8,11 +7,11 @@ using Serving.Kubernetes;
 
 namespace Serving.Tests.Kubernetes.Client;
 
-public sealed class KubernetesClientTests
+public sealed class ClusterClientTests
 {
     private static readonly CancellationToken None = CancellationToken.None;
     private FakeApiServer _server = null!;
-    private KubernetesClient _client = null!;
+    private ClusterClient _client = null!;
 
     [SetUp]
     public async Task SetUp()
@@ -26,14 +25,6 @@ public sealed class KubernetesClientTests
     {
         _client.Dispose();
         await _server.DisposeAsync();
-    }
-
-    [Test]
-    public void No_TLS_before_1_2_is_spoken()
-    {
-        using var handler = ClientHandlers.Create(new KubernetesConfiguration { Server = new Uri("https://localhost") }, null);
-
-        handler.SslOptions.EnabledSslProtocols.Should().Be(SslProtocols.Tls12 | SslProtocols.Tls13);
     }
 
     [Test]
@@ -107,7 +98,7 @@ public sealed class KubernetesClientTests
     [Test]
     public async Task A_leaders_write_names_its_lease_and_is_not_repeated_once_the_term_is_over()
     {
-        using var client = _server.Client(new KubernetesClientOptions { Instance = "pod-1", FirstDelay = TimeSpan.FromMilliseconds(1) });
+        using var client = _server.Client(new ClusterClientOptions { Instance = "pod-1", FirstDelay = TimeSpan.FromMilliseconds(1) });
         using var term = new LeaderTerm("controller.00-of-01", TimeSpan.FromMinutes(1), TimeProvider.System.GetTimestamp(), TimeProvider.System);
         var agents = new List<string>();
         _server.Handler = (context, _) =>
@@ -120,7 +111,7 @@ public sealed class KubernetesClientTests
 
         var update = () => new FencedKubernetesClient(client, term).UpdateAsync(Resources.ConfigMaps, map, None);
 
-        await update.Should().ThrowAsync<OperationCanceledException>();
+        await update.Should().ThrowAsync<LeaseLostException>();
         agents.Should().Equal("serving/pod-1 (controller.00-of-01)");
     }
 
@@ -225,7 +216,7 @@ public sealed class KubernetesClientTests
     {
         using var leases = _client.CreateLeaseClient();
         _server.Handler = (context, number) => number == 1 ? FakeApiServer.Fail(context, 503, "ServiceUnavailable") : FakeApiServer.Json(context, "{}");
-        var answer = _client.NextAnswer;
+        var answer = _client.NextResponse;
 
         var away = () => leases.GetAsync(Resources.Leases, "a", "x", None);
         (await away.Should().ThrowAsync<KubernetesException>()).Which.IsAway.Should().BeTrue();
@@ -322,7 +313,7 @@ public sealed class KubernetesClientTests
         try
         {
             await File.WriteAllTextAsync(file, "old\n");
-            using var client = _server.Client(credential: new TokenFileCredential(file, null, TimeProvider.System));
+            using var client = _server.Client(credential: new TokenFile(file));
             _server.Handler = (context, _) => context.Request.Headers.Authorization == "Bearer new" ? FakeApiServer.Json(context, "{}") : FakeApiServer.Fail(context, 401, "Unauthorized");
             var first = () => client.GetAsync(Resources.ConfigMaps, "a", "x", None);
             (await first.Should().ThrowAsync<KubernetesException>()).Which.Code.Should().Be(System.Net.HttpStatusCode.Unauthorized);
@@ -341,13 +332,25 @@ public sealed class KubernetesClientTests
     [Test]
     public async Task A_server_that_does_not_answer_in_time_is_given_up()
     {
-        using var client = _server.Client(new KubernetesClientOptions { RequestTimeout = TimeSpan.FromMilliseconds(50), Attempts = 2, FirstDelay = TimeSpan.FromMilliseconds(1) });
+        using var client = _server.Client(new ClusterClientOptions { RequestTimeout = TimeSpan.FromMilliseconds(50), Attempts = 2, FirstDelay = TimeSpan.FromMilliseconds(1) });
         _server.Handler = (context, _) => Task.Delay(Timeout.Infinite, context.RequestAborted).ContinueWith(_ => { }, TaskScheduler.Default);
 
         var get = () => client.GetAsync(Resources.ConfigMaps, "a", "x", None);
 
         (await get.Should().ThrowAsync<KubernetesException>()).Which.Status.Reason.Should().Be("Timeout");
         _server.Requests.Should().HaveCount(2);
+    }
+
+    [Test]
+    public async Task A_response_that_is_too_large_is_not_read()
+    {
+        using var client = _server.Client(new ClusterClientOptions { LargestResponse = 1024 * 1024 });
+        _server.Handler = (context, _) => FakeApiServer.Json(context, $$"""{"items":[],"padding":"{{new string('x', 2 * 1024 * 1024)}}"}""");
+
+        var list = () => client.ListAsync(Resources.ConfigMaps, null, null, None);
+
+        (await list.Should().ThrowAsync<KubernetesException>()).Which.Message.Should().Contain("list configmaps").And.Contain("more than 1 MiB");
+        _server.Requests.Should().ContainSingle("asking again changes nothing");
     }
 
     [Test]

@@ -3,50 +3,57 @@ using System.IO.Pipelines;
 using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using Serving.Api;
 using Serving.Api.Core;
 
 namespace Serving.Kubernetes;
 
-/// <summary>The Kubernetes API over HTTP.</summary>
-public sealed class KubernetesClient : IKubernetesClient, IDisposable
+/// <summary>
+/// The typed contract over the package's client: our records by their source-generated metadata, paths by <see cref="ResourceType"/>, requests
+/// by one <see cref="k8s.Kubernetes"/> with the bounds of <see cref="ClusterClientOptions"/> as its handlers.
+/// </summary>
+public sealed class ClusterClient : IKubernetesClient, IDisposable
 {
-    private readonly KubernetesConfiguration _configuration;
-    private readonly KubernetesClientOptions _options;
+    private readonly ClusterAccess _access;
+    private readonly ClusterClientOptions _options;
     private readonly TimeProvider _time;
-    private readonly AnswerSignal _answers;
-    private readonly Transport _transport;
+    private readonly ResponseSignal _signal;
+    private readonly ApiConnection _connection;
 
-    /// <param name="configuration">Where the server is and who we are.</param>
+    /// <param name="access">Where the server is and who we are.</param>
     /// <param name="options">Bounds; the defaults when null.</param>
     /// <param name="time">The clock of time-outs and delays.</param>
-    public KubernetesClient(KubernetesConfiguration configuration, KubernetesClientOptions? options = null, TimeProvider? time = null)
-        : this(configuration, options, time, new AnswerSignal())
+    public ClusterClient(ClusterAccess access, ClusterClientOptions? options = null, TimeProvider? time = null)
+        : this(access, options, time, new ResponseSignal())
     {
     }
 
-    private KubernetesClient(KubernetesConfiguration configuration, KubernetesClientOptions? options, TimeProvider? time, AnswerSignal answers)
+    private ClusterClient(ClusterAccess access, ClusterClientOptions? options, TimeProvider? time, ResponseSignal signal)
     {
-        ArgumentNullException.ThrowIfNull(configuration);
-        _configuration = configuration;
-        _options = options ?? new KubernetesClientOptions();
+        ArgumentNullException.ThrowIfNull(access);
+        _access = access;
+        _options = options ?? new ClusterClientOptions();
         _time = time ?? TimeProvider.System;
-        _answers = answers;
-        _transport = new Transport(configuration, _options, _time, answers);
+        _signal = signal;
+        _connection = new ApiConnection(access, _options, _time, signal);
     }
 
     /// <inheritdoc/>
-    public Task NextAnswer => _answers.Next;
+    public Task NextResponse => _signal.Next;
 
-    /// <summary>The configuration it was made from.</summary>
-    public KubernetesConfiguration Configuration => _configuration;
+    /// <summary>What it was made from.</summary>
+    public ClusterAccess Access => _access;
+
+    /// <summary>The package's own operations, for kinds that we have no record of. They pass the same bounds and throw the same exceptions.</summary>
+    public k8s.IKubernetes Operations => _connection.Operations;
 
     /// <summary>
     /// A client with connections of its own and short deadlines, for leases: a renewal must not queue behind other traffic,
     /// and one that hangs must leave time for another. The caller disposes it.
     /// </summary>
-    public KubernetesClient CreateLeaseClient()
-        => new(_configuration, _options with { RequestTimeout = TimeSpan.FromSeconds(5), Attempts = 1 }, _time, _answers);
+    public ClusterClient CreateLeaseClient()
+        => new(_access, _options with { RequestTimeout = TimeSpan.FromSeconds(5), Attempts = 1 }, _time, _signal);
 
     /// <inheritdoc/>
     public Task<T> GetAsync<T>(ResourceType<T> type, string? ns, string name, CancellationToken cancellation)
@@ -64,11 +71,11 @@ public sealed class KubernetesClient : IKubernetesClient, IDisposable
         var items = new List<T>();
         while (true)
         {
-            var call = new Transport.Call(what, HttpMethod.Get, type.CollectionPath(ns) + QueryOf(page).ToString());
+            var request = new ApiRequest(what, HttpMethod.Get, type.CollectionPath(ns) + QueryOf(page));
             KubernetesList<T> list;
             try
             {
-                list = await _transport.SendAsync(call, (stream, token) => ReadAsync(stream, type.ListJson, token), cancellation).ConfigureAwait(false);
+                list = await SendAsync(request, type.ListJson, cancellation).ConfigureAwait(false);
             }
             catch (KubernetesException gone) when (gone.IsGone && !onePage && page is { Limit: not null, Continue: not null })
             {
@@ -102,12 +109,12 @@ public sealed class KubernetesClient : IKubernetesClient, IDisposable
         ArgumentNullException.ThrowIfNull(options);
         var seconds = Random.Shared.Next(300, 600);
         var query = QueryOf(options with { Limit = null, Continue = null }).Add("watch", "true").Add("allowWatchBookmarks", "true").Add("timeoutSeconds", seconds);
-        var call = new Transport.Call(What("watch", type, ns, ""), HttpMethod.Get, type.CollectionPath(ns) + query);
+        var request = new ApiRequest(What("watch", type, ns, ""), HttpMethod.Get, type.CollectionPath(ns) + query);
 
         // The server ends the watch by itself; should it forget to, we do.
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(seconds + 30), _time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellation);
-        using var response = await _transport.OpenAsync(call, either.Token).ConfigureAwait(false);
+        using var response = await _connection.SendAsync(request, either.Token).ConfigureAwait(false);
         await using var stream = await response.Content.ReadAsStreamAsync(either.Token).ConfigureAwait(false);
         var reader = PipeReader.Create(stream, new StreamPipeReaderOptions(bufferSize: 16 * 1024));
         while (true)
@@ -119,7 +126,7 @@ public sealed class KubernetesClient : IKubernetesClient, IDisposable
             }
             catch (Exception error) when (error is HttpRequestException or IOException)
             {
-                throw Transport.Unreachable(call, error);
+                throw AttemptHandler.Unreachable(request.What, error);
             }
             catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
             {
@@ -133,7 +140,7 @@ public sealed class KubernetesClient : IKubernetesClient, IDisposable
                 rest = rest.Slice(rest.GetPosition(1, end));
                 if (!line.IsEmpty)
                 {
-                    yield return ReadEvent(type, call.What, line);
+                    yield return ReadEvent(type, request.What, line);
                 }
             }
 
@@ -195,11 +202,12 @@ public sealed class KubernetesClient : IKubernetesClient, IDisposable
     }
 
     /// <inheritdoc/>
-    public Task DeleteAsync<T>(ResourceType<T> type, string? ns, string name, CancellationToken cancellation, DeleteOptions? options = null)
+    public async Task DeleteAsync<T>(ResourceType<T> type, string? ns, string name, CancellationToken cancellation, DeleteOptions? options = null)
         where T : class, IKubernetesObject
     {
-        var call = new Transport.Call(What("delete", type, ns, name), HttpMethod.Delete, type.ObjectPath(ns, name), DeleteBody(options));
-        return _transport.SendAsync(call, static (_, _) => ValueTask.FromResult(0), cancellation);
+        var body = options is null ? null : JsonSerializer.SerializeToUtf8Bytes(DeleteRequest.Of(options), ClientJson.Default.DeleteRequest);
+        var request = new ApiRequest(What("delete", type, ns, name), HttpMethod.Delete, type.ObjectPath(ns, name), body);
+        using var response = await _connection.SendAsync(request, cancellation).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>
@@ -209,13 +217,10 @@ public sealed class KubernetesClient : IKubernetesClient, IDisposable
 
     /// <summary>Reads any path, as <c>/version</c> or <c>/apis</c>, as JSON. The caller disposes the document.</summary>
     public Task<JsonDocument> GetRawAsync(string pathAndQuery, CancellationToken cancellation)
-        => _transport.SendAsync(
-            new Transport.Call($"get {pathAndQuery}", HttpMethod.Get, pathAndQuery),
-            static async (stream, token) => await JsonDocument.ParseAsync(stream, default, token).ConfigureAwait(false),
-            cancellation);
+        => SendAsync(new ApiRequest($"get {pathAndQuery}", HttpMethod.Get, pathAndQuery), ClientJson.Default.JsonDocument, cancellation);
 
     /// <inheritdoc/>
-    public void Dispose() => _transport.Dispose();
+    public void Dispose() => _connection.Dispose();
 
     private static string What(string verb, ResourceType type, string? ns, string name, string? subresource = null)
     {
@@ -238,51 +243,6 @@ public sealed class KubernetesClient : IKubernetesClient, IDisposable
         node["apiVersion"] = type.ApiVersion;
         node["kind"] = type.Kind;
         return Encoding.UTF8.GetBytes(node.ToJsonString());
-    }
-
-    private static byte[]? DeleteBody(DeleteOptions? options)
-    {
-        if (options is null)
-        {
-            return null;
-        }
-
-        var buffer = new ArrayBufferWriter<byte>();
-        using (var writer = new Utf8JsonWriter(buffer))
-        {
-            writer.WriteStartObject();
-            writer.WriteString("apiVersion", "v1");
-            writer.WriteString("kind", "DeleteOptions");
-            if (options.Propagation is { } propagation)
-            {
-                writer.WriteString("propagationPolicy", propagation);
-            }
-
-            if (options.GracePeriodSeconds is { } grace)
-            {
-                writer.WriteNumber("gracePeriodSeconds", grace);
-            }
-
-            if (options.Uid is not null || options.ResourceVersion is not null)
-            {
-                writer.WriteStartObject("preconditions");
-                if (options.Uid is { } uid)
-                {
-                    writer.WriteString("uid", uid);
-                }
-
-                if (options.ResourceVersion is { } version)
-                {
-                    writer.WriteString("resourceVersion", version);
-                }
-
-                writer.WriteEndObject();
-            }
-
-            writer.WriteEndObject();
-        }
-
-        return buffer.WrittenSpan.ToArray();
     }
 
     private static WatchEvent<T> ReadEvent<T>(ResourceType<T> type, string what, ReadOnlySequence<byte> line)
@@ -308,9 +268,6 @@ public sealed class KubernetesClient : IKubernetesClient, IDisposable
             value.Deserialize(type.Json) ?? throw new JsonException($"{what}: an event without object"));
     }
 
-    private static async ValueTask<T> ReadAsync<T>(Stream stream, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> json, CancellationToken cancellation)
-        => await JsonSerializer.DeserializeAsync(stream, json, cancellation).ConfigureAwait(false) ?? throw new JsonException("expected an object, got null");
-
     private static Query QueryOf(ListOptions options) => new Query()
         .Add("labelSelector", options.LabelSelector)
         .Add("fieldSelector", options.FieldSelector)
@@ -335,5 +292,21 @@ public sealed class KubernetesClient : IKubernetesClient, IDisposable
     private Task<T> SendAsync<T>(
         ResourceType<T> type, string what, HttpMethod method, string path, byte[]? body, CancellationToken cancellation, string contentType = "application/json")
         where T : class, IKubernetesObject
-        => _transport.SendAsync(new Transport.Call(what, method, path, body, contentType), (stream, token) => ReadAsync(stream, type.Json, token), cancellation);
+        => SendAsync(new ApiRequest(what, method, path, body, contentType), type.Json, cancellation);
+
+    /// <summary>Sends and reads the response, which is in memory by then.</summary>
+    private async Task<T> SendAsync<T>(ApiRequest request, JsonTypeInfo<T> json, CancellationToken cancellation)
+        where T : class
+    {
+        using var response = await _connection.SendAsync(request, cancellation).ConfigureAwait(false);
+        try
+        {
+            await using var stream = await response.Content.ReadAsStreamAsync(cancellation).ConfigureAwait(false);
+            return JsonSerializer.Deserialize(stream, json) ?? throw new JsonException("expected an object, got null");
+        }
+        catch (JsonException error)
+        {
+            throw AttemptHandler.Unreadable(request.What, error);
+        }
+    }
 }

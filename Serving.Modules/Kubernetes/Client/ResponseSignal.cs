@@ -1,14 +1,14 @@
 namespace Serving.Kubernetes;
 
 /// <summary>
-/// Lets whoever waits to ask an API server again that was away go on as soon as it answers any of them. Costs an answer nothing while
+/// Wakes whoever waits to try again as soon as an API server that was unreachable responds to any caller. A response costs nothing while
 /// nobody waits.
 /// </summary>
-internal sealed class AnswerSignal
+internal sealed class ResponseSignal
 {
     private TaskCompletionSource? _next;
 
-    /// <summary>Completes with the next answer.</summary>
+    /// <summary>Completes with the next response.</summary>
     public Task Next
     {
         get
@@ -23,8 +23,8 @@ internal sealed class AnswerSignal
         }
     }
 
-    /// <summary>The server has answered.</summary>
-    public void Answered()
+    /// <summary>The server has responded.</summary>
+    public void Set()
     {
         if (Volatile.Read(ref _next) is not null)
         {

@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Diagnostics;
+using System.Net.Http.Headers;
 using System.Runtime.ExceptionServices;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
@@ -8,52 +9,46 @@ using System.Text.Json;
 namespace Serving.Kubernetes;
 
 /// <summary>
-/// A credential that a program prints (client.authentication.k8s.io ExecCredential), kept until it expires or is refused. Invariants: the
-/// program runs once at a time whoever asks, no caller's deadline ends it, and after a failure it is left alone for a moment.
+/// A credential that a program prints (client.authentication.k8s.io ExecCredential), kept until it expires or is refused. The package's own
+/// provider takes tokens only, runs the program once for each caller and splits arguments at blanks. Invariants: the program runs once at a
+/// time however many callers need it, no caller's deadline ends it, and after a failure it is not run again for a moment.
 /// </summary>
 /// <param name="plugin">The program.</param>
 /// <param name="time">The clock by which credentials expire.</param>
-/// <param name="terminal">Whether somebody sits at a terminal; looked at when null.</param>
-internal sealed class ExecCredential(ExecCredential.Plugin plugin, TimeProvider time, bool? terminal = null) : ICredentialSource
+/// <param name="terminal">Whether standard input is a terminal; looked at when null.</param>
+internal sealed class ExecCredential(ExecPlugin plugin, TimeProvider time, bool? terminal = null) : IRefreshableCredential
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(1);
 
-    /// <summary>What a person may take to answer the program.</summary>
-    private static readonly TimeSpan TerminalPatience = TimeSpan.FromMinutes(4);
+    /// <summary>How long a person may take to respond to the program.</summary>
+    private static readonly TimeSpan InteractiveLimit = TimeSpan.FromMinutes(4);
 
     private static readonly TimeSpan RestAfterFailure = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Early = TimeSpan.FromSeconds(10);
 
     private readonly Lock _lock = new();
     private readonly bool _hasTerminal = terminal ?? !Console.IsInputRedirected;
-    private volatile Answer? _answer;
-    private Task<Answer>? _running;
+    private volatile Printed? _printed;
+    private bool _refused;
+    private Task<Printed>? _running;
     private Failure? _failure;
 
-    /// <summary>The program: where it is configured, what to run, and the protocol's version.</summary>
-    internal sealed record Plugin(
-        string File, string Field, string Command, IReadOnlyList<string> Arguments, IReadOnlyDictionary<string, string> Environment, string ApiVersion, string? ClusterInfo)
-    {
-        /// <summary>Whether it may talk to a person: <c>Never</c>, <c>IfAvailable</c> or <c>Always</c>.</summary>
-        public string InteractiveMode { get; init; } = "IfAvailable";
-
-        /// <summary>How to install it, for whoever does not have it.</summary>
-        public string InstallHint { get; init; } = "";
-    }
-
-    public X509Certificate2? ClientCertificate => _answer?.Certificate;
+    public X509Certificate2? ClientCertificate => _printed?.Certificate;
 
     private bool IsInteractive => plugin.InteractiveMode != "Never" && _hasTerminal;
 
-    /// <summary>Throws <see cref="CredentialException"/> when the program fails, <see cref="KubernetesConfigurationException"/> when it cannot be run at all.</summary>
-    public async ValueTask<string?> GetAuthorizationAsync(bool refused, CancellationToken cancellation)
+    /// <summary>
+    /// The header, or null when the program prints certificates only. Throws <see cref="CredentialException"/> when it fails,
+    /// <see cref="KubernetesConfigurationException"/> when it cannot be run at all.
+    /// </summary>
+    public async Task<AuthenticationHeaderValue> GetAuthenticationHeaderAsync(CancellationToken cancellationToken)
     {
-        Task<Answer> running;
+        Task<Printed> running;
         lock (_lock)
         {
-            if (_answer is { } known && !refused && !Expired(known))
+            if (_printed is { } known && !_refused && !Expired(known))
             {
-                return known.Authorization;
+                return known.Header!;
             }
 
             if (_running is null && _failure is { } failure && time.GetElapsedTime(failure.At) < RestAfterFailure)
@@ -61,25 +56,33 @@ internal sealed class ExecCredential(ExecCredential.Plugin plugin, TimeProvider 
                 ExceptionDispatchInfo.Throw(failure.Error);
             }
 
-            running = _running ??= Task.Run(AskAsync, CancellationToken.None);
+            running = _running ??= Task.Run(RunAsync, CancellationToken.None);
         }
 
-        return (await running.WaitAsync(cancellation).ConfigureAwait(false)).Authorization;
+        return (await running.WaitAsync(cancellationToken).ConfigureAwait(false)).Header!;
     }
 
-    private bool Expired(Answer answer) => answer.Expires is { } expires && time.GetUtcNow() >= expires - Early;
+    public void Refuse(AuthenticationHeaderValue? header, X509Certificate2? certificate)
+    {
+        lock (_lock)
+        {
+            _refused |= _printed is { } known && Equals(known.Header, header) && Equals(known.Certificate, certificate);
+        }
+    }
 
-    private async Task<Answer> AskAsync()
+    private bool Expired(Printed printed) => printed.Expires is { } expires && time.GetUtcNow() >= expires - Early;
+
+    private async Task<Printed> RunAsync()
     {
         try
         {
-            var answer = Parse(await RunAsync().ConfigureAwait(false));
+            var printed = Parse(await OutputAsync().ConfigureAwait(false));
             lock (_lock)
             {
-                (_answer, _running, _failure) = (answer, null, null);
+                (_printed, _refused, _running, _failure) = (printed, false, null, null);
             }
 
-            return answer;
+            return printed;
         }
         catch (Exception error)
         {
@@ -92,7 +95,7 @@ internal sealed class ExecCredential(ExecCredential.Plugin plugin, TimeProvider 
         }
     }
 
-    private async Task<string> RunAsync()
+    private async Task<string> OutputAsync()
     {
         if (plugin.InteractiveMode == "Always" && !_hasTerminal)
         {
@@ -107,8 +110,8 @@ internal sealed class ExecCredential(ExecCredential.Plugin plugin, TimeProvider 
             process.StandardInput.Close();
         }
 
-        var patience = IsInteractive ? TerminalPatience : Patience;
-        using var limit = new CancellationTokenSource(patience);
+        var longest = IsInteractive ? InteractiveLimit : Limit;
+        using var limit = new CancellationTokenSource(longest);
         try
         {
             var output = await process.StandardOutput.ReadToEndAsync(limit.Token).ConfigureAwait(false);
@@ -125,7 +128,7 @@ internal sealed class ExecCredential(ExecCredential.Plugin plugin, TimeProvider 
                 process.Kill(entireProcessTree: true);
             }
 
-            throw Problem($"{plugin.Command} gave no credential within {patience.TotalSeconds:0} s", late);
+            throw Problem($"{plugin.Command} gave no credential within {longest.TotalSeconds:0} s", late);
         }
     }
 
@@ -156,7 +159,7 @@ internal sealed class ExecCredential(ExecCredential.Plugin plugin, TimeProvider 
         }
     }
 
-    private Answer Parse(string output)
+    private Printed Parse(string output)
     {
         try
         {
@@ -183,7 +186,8 @@ internal sealed class ExecCredential(ExecCredential.Plugin plugin, TimeProvider 
             }
 
             DateTimeOffset? expires = status.TryGetProperty("expirationTimestamp", out var at) && at.ValueKind != JsonValueKind.Null ? at.GetDateTimeOffset() : null;
-            return new Answer(token is null ? null : $"Bearer {token}", certificate is null ? null : PemFiles.Certificate(certificate, key!), expires);
+            return new Printed(
+                token is null ? null : new AuthenticationHeaderValue("Bearer", token), certificate is null ? null : Kubeconfig.CertificateOf(certificate, key!), expires);
         }
         catch (Exception error) when (error is JsonException or FormatException or InvalidOperationException or CryptographicException)
         {
@@ -198,7 +202,7 @@ internal sealed class ExecCredential(ExecCredential.Plugin plugin, TimeProvider 
 
     private CredentialException Problem(string problem, Exception? inner = null) => new(plugin.File, plugin.Field, Line(problem), inner);
 
-    private sealed record Answer(string? Authorization, X509Certificate2? Certificate, DateTimeOffset? Expires);
+    private sealed record Printed(AuthenticationHeaderValue? Header, X509Certificate2? Certificate, DateTimeOffset? Expires);
 
     private sealed record Failure(Exception Error, long At);
 }

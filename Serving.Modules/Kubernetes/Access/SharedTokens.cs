@@ -1,0 +1,25 @@
+using System.Net.Http.Headers;
+using k8s.Authentication;
+
+namespace Serving.Kubernetes;
+
+/// <summary>Lets one caller at a time ask a provider of the package, which refreshes once for each caller that finds its token expired.</summary>
+internal sealed class SharedTokens(ITokenProvider provider) : ITokenProvider, IDisposable
+{
+    private readonly SemaphoreSlim _turn = new(1);
+
+    public async Task<AuthenticationHeaderValue> GetAuthenticationHeaderAsync(CancellationToken cancellationToken)
+    {
+        await _turn.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            return await provider.GetAuthenticationHeaderAsync(cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    public void Dispose() => _turn.Dispose();
+}

@@ -1,0 +1,107 @@
+using System.Net;
+using System.Security.Cryptography.X509Certificates;
+using k8s;
+using Serving.Api.Core;
+
+namespace Serving.Kubernetes;
+
+/// <summary>
+/// The package's client with our bounds as its handlers. Invariant: its connections were made with the client certificate we have now; when
+/// that is renewed, new requests get new connections, and what is under way ends on the old ones.
+/// </summary>
+internal sealed class ApiConnection : IDisposable
+{
+    private readonly ClusterAccess _access;
+    private readonly Func<DelegatingHandler[]> _handlers;
+    private readonly Uri _server;
+    private readonly Lock _lock = new();
+    private volatile Pipeline _current;
+
+    public ApiConnection(ClusterAccess access, ClusterClientOptions options, TimeProvider time, ResponseSignal signal)
+    {
+        var agent = options.Instance.Length == 0 ? options.FieldManager : $"{options.FieldManager}/{options.Instance}";
+        _access = access;
+        _server = access.Server;
+        _handlers = () =>
+        [
+            new RetryHandler(options, time),
+            new AttemptHandler(options, time),
+            new ResponseSignalHandler(signal),
+            .. access.Impersonation is { } other ? (DelegatingHandler[])[new ImpersonationHandler(other)] : [],
+            new WriterHandler(agent),
+        ];
+        _current = new Pipeline(access, access.Credential?.ClientCertificate, _handlers());
+    }
+
+    /// <summary>The package's own operations, for kinds that we have no record of; they pass the same handlers.</summary>
+    public IKubernetes Operations => _current;
+
+    /// <summary>
+    /// Sends, and once more with a new credential when the server refuses the one it got. The body is in memory, unless it is a stream. The
+    /// caller disposes the response. Throws <see cref="KubernetesException"/> for whatever is not a success.
+    /// </summary>
+    public async Task<HttpResponseMessage> SendAsync(ApiRequest request, CancellationToken cancellation)
+    {
+        for (var renewed = false; ; renewed = true)
+        {
+            var pipeline = await PipelineAsync(request, cancellation).ConfigureAwait(false);
+            using var message = request.ToMessage(_server);
+            try
+            {
+                return await pipeline.SendAsync(message, cancellation).ConfigureAwait(false);
+            }
+            catch (KubernetesException refused) when (refused.Code == HttpStatusCode.Unauthorized && !renewed && _access.Credential is not null)
+            {
+                _access.Credential.Refuse(message.Headers.Authorization, pipeline.Certificate);
+            }
+        }
+    }
+
+    public void Dispose() => _current.Dispose();
+
+    /// <summary>The connections to use: those of the certificate that the credential has once it is asked for.</summary>
+    private async ValueTask<Pipeline> PipelineAsync(ApiRequest request, CancellationToken cancellation)
+    {
+        if (_access.Credential is not { } credential)
+        {
+            return _current;
+        }
+
+        try
+        {
+            await credential.GetAuthenticationHeaderAsync(cancellation).ConfigureAwait(false);
+        }
+        catch (Exception error) when (error is not OperationCanceledException)
+        {
+            // No different from a server that is unreachable: it may pass, and whoever can try again does.
+            throw new KubernetesException(
+                request.What, new Status { State = "Failure", Code = 503, Reason = "ServiceUnavailable", Message = $"no credential: {error.Message}" }, error);
+        }
+
+        var certificate = credential.ClientCertificate;
+        if (Equals(_current.Certificate, certificate))
+        {
+            return _current;
+        }
+
+        lock (_lock)
+        {
+            if (!Equals(_current.Certificate, certificate))
+            {
+                // The old ones are let go, not disposed: a request may just be about to use them. Each closes itself when it is idle.
+                _current = new Pipeline(_access, certificate, _handlers());
+            }
+
+            return _current;
+        }
+    }
+
+    /// <summary>Lets requests with our own paths and bodies through the package's pipeline: credentials, handlers, TLS.</summary>
+    private sealed class Pipeline(ClusterAccess access, X509Certificate2? certificate, DelegatingHandler[] handlers)
+        : k8s.Kubernetes(access.ToConfiguration(certificate), handlers)
+    {
+        public X509Certificate2? Certificate => certificate;
+
+        public Task<HttpResponseMessage> SendAsync(HttpRequestMessage message, CancellationToken cancellation) => SendRequestRaw("", message, cancellation);
+    }
+}

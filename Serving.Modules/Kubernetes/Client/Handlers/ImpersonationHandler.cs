@@ -1,0 +1,16 @@
+namespace Serving.Kubernetes;
+
+/// <summary>Adds the headers of an impersonation, which the package reads from a kubeconfig and does not send.</summary>
+internal sealed class ImpersonationHandler(Impersonation impersonation) : DelegatingHandler
+{
+    protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        foreach (var (name, value) in impersonation.Headers)
+        {
+            request.Headers.Remove(name);
+            request.Headers.TryAddWithoutValidation(name, value);
+        }
+
+        return base.SendAsync(request, cancellationToken);
+    }
+}

@@ -1,0 +1,18 @@
+using System.Net;
+
+namespace Serving.Kubernetes;
+
+/// <summary>Sets a <see cref="ResponseSignal"/> when the API server responds; what a proxy says in its place does not count.</summary>
+internal sealed class ResponseSignalHandler(ResponseSignal signal) : DelegatingHandler
+{
+    protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        var response = await base.SendAsync(request, cancellationToken).ConfigureAwait(false);
+        if (response.StatusCode is not (HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout))
+        {
+            signal.Set();
+        }
+
+        return response;
+    }
+}

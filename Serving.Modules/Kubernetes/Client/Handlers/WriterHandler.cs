@@ -1,0 +1,19 @@
+namespace Serving.Kubernetes;
+
+/// <summary>
+/// Names the process, and the Lease under which it writes, in <c>User-Agent</c>. Invariant: no attempt of a leader's write is sent once its
+/// term is over, so this handler is the last before the connection.
+/// </summary>
+internal sealed class WriterHandler(string agent) : DelegatingHandler
+{
+    private const string UserAgent = "User-Agent";
+
+    protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        var term = WriteFence.Term;
+        request.Headers.Remove(UserAgent);
+        request.Headers.TryAddWithoutValidation(UserAgent, term is null ? agent : $"{agent} ({term.Lease})");
+        WriteFence.Check(term, cancellationToken);
+        return base.SendAsync(request, cancellationToken);
+    }
+}
