@@ -19,18 +19,20 @@ public sealed class Http1UpstreamTests
     private UpstreamResult? _result;
     private Func<bool> _halfClosed = static () => false;
     private TestServer _proxy = null!;
+    private bool _isQueueProxy;
 
     [SetUp]
     public async Task StartAsync()
     {
         _result = null;
+        _isQueueProxy = false;
         _upstream = Upstreams.Create(new UpstreamOptions());
         _destination = new RawDestination();
         _proxy = await TestServer.StartAsync(async context =>
         {
             var socket = context.Features.Get<IConnectionSocketFeature>()!.Socket;
             _halfClosed = () => HalfClosedClients.IsHalfClosed(socket);
-            _result = await _upstream.ForwardAsync(context, new UpstreamTarget(_destination.Address, Http2: false), context.RequestAborted);
+            _result = await _upstream.ForwardAsync(context, new UpstreamTarget(_destination.Address, Http2: false) { IsQueueProxy = _isQueueProxy }, context.RequestAborted);
         });
     }
 
@@ -221,6 +223,23 @@ public sealed class Http1UpstreamTests
         response.Content.Headers.ContentType!.MediaType.Should().Be("text/plain");
         _destination.IsWaitedFor.Should().BeFalse("the program had the request");
         _result.Should().Be(UpstreamResult.Failed);
+    }
+
+    [TestCase("GET", false, UpstreamResult.Lost)]
+    [TestCase("GET", true, UpstreamResult.Failed)]
+    [TestCase("POST", false, UpstreamResult.Failed)]
+    public async Task A_queue_proxy_that_dies_with_a_request_has_lost_it_unless_it_was_sent_before(string method, bool resent, UpstreamResult expected)
+    {
+        _isQueueProxy = true;
+        var message = new HttpRequestMessage(new HttpMethod(method), Uri);
+        if (resent) message.Headers.Add(DataplaneHeaders.Resent, "true");
+        var sending = _client.SendAsync(message);
+        using (var first = await _destination.AcceptAsync()) await first.ReadUntilAsync("\r\n\r\n");
+
+        using var response = await sending;
+
+        _result.Should().Be(expected);
+        _destination.IsWaitedFor.Should().BeFalse("the caller chooses where it goes next");
     }
 
     [Test]

@@ -103,6 +103,23 @@ public sealed class Http2UpstreamTests
         _destination.IsWaitedFor.Should().BeFalse();
     }
 
+    [TestCase("GET", UpstreamResult.Lost)]
+    [TestCase("POST", UpstreamResult.Failed)]
+    public async Task A_queue_proxy_that_dies_with_a_request_on_a_new_session_has_lost_it(string method, UpstreamResult expected)
+    {
+        await using var proxy = await TestServer.StartAsync(async context => _result = await _upstream.ForwardAsync(
+            context, new UpstreamTarget(_destination.Address, Http2: true) { IsQueueProxy = true }, context.RequestAborted));
+        var request = Request(new HttpMethod(method));
+        request.RequestUri = new Uri($"http://{proxy.Address}/");
+        var sending = _client.SendAsync(request);
+        using (var session = await _destination.AcceptAsync()) await session.RequestAsync();
+
+        using var response = await sending;
+
+        _result.Should().Be(expected);
+        _destination.IsWaitedFor.Should().BeFalse("the caller chooses where it goes next");
+    }
+
     [Test]
     public async Task Sends_what_was_sent_before_on_a_new_session()
     {

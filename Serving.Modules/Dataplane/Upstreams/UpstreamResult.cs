@@ -13,8 +13,9 @@ public enum UpstreamResult
     Unsent,
 
     /// <summary>
-    /// An idempotent request without a body was sent once, on a reused connection that ended before the first byte of a response, and no new
-    /// connection could be opened. It may be retried once elsewhere, marked with <see cref="DataplaneHeaders.Resent"/>.
+    /// An idempotent request without a body was sent once, on a connection that ended before the first byte of a response: a reused one, and no new
+    /// connection could be opened, or any connection to a queue-proxy or an activator. It may be retried once elsewhere, marked with
+    /// <see cref="DataplaneHeaders.Resent"/>.
     /// </summary>
     Lost,
 

@@ -158,6 +158,7 @@ public sealed class FailoverTests
         await leader.SignalAsync("TERM");
 
         await TakenOverAsync(held, leader, told, ThreeHosts.LeaseDuration - TimeSpan.FromMilliseconds(500));
+        (await leader.WaitForExitAsync(TimeSpan.FromSeconds(30))).Should().Be(0, leader.Output);
         foreach (var lease in held)
         {
             var released = cluster.Audit.Read().Last(entry => entry.Name == lease && entry.Resource == "leases" && entry.Host == leader.Pod && entry.Holder.Length == 0);
@@ -166,7 +167,6 @@ public sealed class FailoverTests
             (taken.Answered - released.Answered).Should().BeLessThan(TimeSpan.FromSeconds(1));
         }
 
-        (await leader.WaitForExitAsync(TimeSpan.FromSeconds(30))).Should().Be(0, leader.Output);
         await leader.StartAsync();
         traffic.Up(Number(leader));
         await CheckAsync("clean stop");
@@ -257,6 +257,7 @@ public sealed class FailoverTests
     {
         await traffic.DisposeAsync();
         Say($"{what}: {traffic.Answered} requests answered, {traffic.Failures.Count} failed on living gateways, {traffic.Lost} lost with their gateway, {traffic.Skipped} not sent");
+        foreach (var failure in traffic.Failures.Take(20)) Say($"  {failure}");
         var entries = cluster.Audit.Read();
         var leaders = entries.Where(entry => entry.Lease.Length > 0 && entry.Resource != "leases").ToList();
         leaders.Should().NotBeEmpty("leaders write, and say under which Lease");

@@ -68,12 +68,22 @@ internal sealed partial class Http2Upstream(UpstreamOptions options) : IUpstream
                 await body.EndAsync(TimeSpan.Zero);
             }
 
-            var stale = !resent && !answered && IsLoss(failure) && _pools.WasUsed(request);
-            if (!stale || cancellation.IsCancellationRequested || context.RequestAborted.IsCancellationRequested || !RequestShape.Of(context).IsReplayable(context.Request.Method))
-                return await OutcomeAsync(context, target, body, failure, again, cancellation);
+            var lost = !resent && !answered && IsLoss(failure) && !cancellation.IsCancellationRequested && !context.RequestAborted.IsCancellationRequested
+                && RequestShape.Of(context).IsReplayable(context.Request.Method);
+            var used = lost && _pools.WasUsed(request);
+            if (!lost || (!used && !target.IsQueueProxy)) return await OutcomeAsync(context, target, body, failure, again, cancellation);
 
             // The next hop, here or behind the destination, must not send it a third time.
             context.Request.Headers[DataplaneHeaders.Resent] = "true";
+
+            // A queue-proxy or an activator responds whatever its program does: when its session ends, it is dying itself. It may still accept
+            // connections meanwhile, so the request goes elsewhere at once.
+            if (target.IsQueueProxy)
+            {
+                LogNotConnected(target.Address, failure.Message);
+                return UpstreamResult.Lost;
+            }
+
             resent = again = true;
         }
     }
