@@ -57,8 +57,8 @@ internal static class SoakCommand
         {
             while (true)
             {
-                if (process.HasExited) throw new InvalidOperationException($"The host ended with {process.ExitCode}.");
-                if (watch.Elapsed > StartLimit) throw new TimeoutException($"{host} did not answer within {StartLimit}.");
+                if (process.HasExited) throw new InvalidOperationException($"The host exited with code {process.ExitCode}.");
+                if (watch.Elapsed > StartLimit) throw new TimeoutException($"{host} did not respond within {StartLimit}.");
                 try
                 {
                     using var request = new HttpRequestMessage(HttpMethod.Get, new Uri($"http://{gateway}/"));

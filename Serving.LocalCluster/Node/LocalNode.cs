@@ -63,7 +63,7 @@ public sealed class LocalNode
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
-            _logger.LogInformation("The node stops: ending its pods");
+            _logger.LogInformation("Node stopping: stopping its pods");
         }
         finally
         {
@@ -125,7 +125,7 @@ public sealed class LocalNode
             {
                 if (worker.Namespace == ns && worker.HasVolumesFromApi)
                 {
-                    BackgroundFailure.Watch("Bringing the volumes of a pod up to date", worker.RefreshVolumesAsync());
+                    BackgroundFailure.Watch("Updating the volumes of a pod", worker.RefreshVolumesAsync());
                 }
             }
         }
@@ -224,7 +224,7 @@ public sealed class LocalNode
         {
             var worker = new PodWorker(node, pod, bound);
             _workers[pod.Metadata.Uid] = worker;
-            BackgroundFailure.Watch("Looking for room after a pod", RetryAfterAsync(worker));
+            BackgroundFailure.Watch("Scheduling waiting pods", RetryAfterAsync(worker));
         }
 
         // A pod that ends frees capacity for another.

@@ -108,7 +108,7 @@ internal sealed class PodScheduler(NodeContext node)
             }
             catch (KubernetesException e) when (e.IsNotFound || e.IsInvalid || (e.IsConflict && e.Message.Contains("uid", StringComparison.OrdinalIgnoreCase)))
             {
-                node.Logger.LogDebug(e, "Pod {Namespace}/{Pod} is not for this node any more", pod.Metadata.Namespace, pod.Metadata.Name);
+                node.Logger.LogDebug(e, "Pod {Namespace}/{Pod} is no longer for this node", pod.Metadata.Namespace, pod.Metadata.Name);
                 return null;
             }
             catch (Exception e) when (e is KubernetesException or HttpRequestException or IOException)

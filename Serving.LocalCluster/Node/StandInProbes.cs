@@ -60,7 +60,7 @@ public sealed class StandInProbes
             if (change.New is null)
             {
                 // Not on this thread, which belongs to an informer.
-                if (running.TryRemove(uid, out var gone)) BackgroundFailure.Watch($"The end of probing pod {change.Key}", EndAsync(gone.Stop, gone.Task));
+                if (running.TryRemove(uid, out var gone)) BackgroundFailure.Watch($"Stopping the probes of pod {change.Key}", EndAsync(gone.Stop, gone.Task));
             }
             else if (change.New.Spec is { NodeName: NodeName } spec && spec.Containers is [{ ReadinessProbe: { HttpGet: not null } probe }, ..] && !running.ContainsKey(uid))
             {

@@ -126,7 +126,7 @@ internal sealed class AdmissionChain(ObjectStore store, ResourceRegistry registr
             var text = $"failed calling webhook \"{name}\": failed to call webhook: {exception.Message}";
             if (webhook.String("failurePolicy") != "Ignore")
                 throw ApiException.Internal(text);
-            logger.LogWarning("{Text}; ignored, as its failurePolicy says", text);
+            logger.LogWarning("{Text}; ignored because its failurePolicy is Ignore", text);
             return null;
         }
 

@@ -94,7 +94,7 @@ internal sealed class WebhookClient : IDisposable
     {
         var query = $"timeout={(int)timeout.TotalSeconds}s";
         if (clientConfig.String("url") is { } given)
-            return Uri.TryCreate(given, UriKind.Absolute, out var url) ? new Uri($"{url}{(url.Query.Length > 0 ? "&" : "?")}{query}") : throw new HttpRequestException($"\"{given}\" is no URL");
+            return Uri.TryCreate(given, UriKind.Absolute, out var url) ? new Uri($"{url}{(url.Query.Length > 0 ? "&" : "?")}{query}") : throw new HttpRequestException($"\"{given}\" is not a URL");
         var service = clientConfig.Object("service") ?? throw new HttpRequestException("clientConfig has neither url nor service");
         return new Uri(
             $"https://{service.String("name")}.{service.String("namespace")}.svc:{service.Integer("port") ?? 443}/{(service.String("path") ?? "").TrimStart('/')}?{query}");
@@ -115,11 +115,11 @@ internal sealed class WebhookClient : IDisposable
             throw new HttpRequestException($"the server responded with the status code {(int)response.StatusCode}");
         try
         {
-            return Json.Parse(answer) as JsonObject ?? throw new HttpRequestException("the answer is no AdmissionReview");
+            return Json.Parse(answer) as JsonObject ?? throw new HttpRequestException("the response is not an AdmissionReview");
         }
         catch (System.Text.Json.JsonException exception)
         {
-            throw new HttpRequestException($"the answer is no JSON: {exception.Message}");
+            throw new HttpRequestException($"the response is not JSON: {exception.Message}");
         }
     }
 

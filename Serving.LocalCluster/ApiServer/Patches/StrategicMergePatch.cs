@@ -113,7 +113,7 @@ internal static class StrategicMergePatch
 
         foreach (var item in patch)
         {
-            var map = item as JsonObject ?? throw ApiException.BadRequest($"a list merged by {key} has items that are no objects");
+            var map = item as JsonObject ?? throw ApiException.BadRequest($"a list merged by {key} has items that are not objects");
             var identity = map[key] ?? throw ApiException.BadRequest($"map: {Json.Text(map)} does not contain declared merge key: {key}");
             var existing = target.OfType<JsonObject>().FirstOrDefault(t => JsonNode.DeepEquals(t[key], identity));
             if (map.String(Directive) == "delete")

@@ -6,7 +6,7 @@ namespace Serving.LocalCluster.ApiServer.Rest;
 /// </summary>
 internal sealed class BodyBudget
 {
-    /// <summary>More than many concurrent clients send; further requests are told to retry.</summary>
+    /// <summary>The budget in bytes, ample for many concurrent clients; beyond it requests get a 429 and retry.</summary>
     public const long Most = 64L << 20;
 
     private long _held;

@@ -27,7 +27,7 @@ internal static class Json
         catch (InvalidOperationException exception)
         {
             // An unpaired surrogate, or invalid UTF-8: the parser validates strings only when they are read.
-            throw new JsonException($"a string is no Unicode text: {exception.Message}", exception);
+            throw new JsonException($"a string is not valid Unicode: {exception.Message}", exception);
         }
     }
 

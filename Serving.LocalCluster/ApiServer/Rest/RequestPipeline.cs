@@ -31,7 +31,7 @@ internal sealed class RequestPipeline(
         catch (ApiException exception)
         {
             if (exception.Code == 403)
-                logger.LogInformation("{Method} {Path} refused: {Reason}", context.Request.Method, context.Request.Path, exception.Message);
+                logger.LogInformation("{Method} {Path} rejected: {Reason}", context.Request.Method, context.Request.Path, exception.Message);
             await RefuseAsync(context, exception).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested || stopping.IsCancellationRequested)

@@ -80,7 +80,7 @@ internal sealed class ServerIdentity
         }
         catch (Exception exception) when (exception is CryptographicException or ArgumentException)
         {
-            throw new IOException($"{certificatePath} and {keyPath} are no certificate with its key ({exception.Message}): delete both, and they are made anew", exception);
+            throw new IOException($"{certificatePath} and {keyPath} are not a certificate and its key ({exception.Message}): delete both to have them created again", exception);
         }
     }
 

@@ -133,7 +133,7 @@ internal sealed class StateDatabase : IAsyncDisposable
             if (document.String("metadata", "name") == name && (document.String("metadata", "namespace") ?? "") == ns
                 && long.TryParse(document.String("metadata", "resourceVersion"), CultureInfo.InvariantCulture, out _))
                 return document!;
-            throw new IOException(Damaged(_connection.DataSource, $"{resource} {ns}/{name} is not what it is kept as"));
+            throw new IOException(Damaged(_connection.DataSource, $"{resource} {ns}/{name} does not match its key"));
         }
         catch (Exception exception) when (exception is JsonException or InvalidCastException)
         {
@@ -243,7 +243,7 @@ internal sealed class StateDatabase : IAsyncDisposable
             _pending.Return(batch, new IOException(_problem, exception));
             var dropped = _pending.TakeDropped();
             _logger.LogError(
-                exception, "Could not write to {Path}: {Count} changes wait for it, and are lost if the process is killed; {Dropped} had no room to wait",
+                exception, "Cannot write to {Path}: {Count} changes are queued, and are lost if the process is killed; {Dropped} were dropped because the queue is full",
                 _connection.DataSource, _pending.Count, dropped);
             return exception;
         }

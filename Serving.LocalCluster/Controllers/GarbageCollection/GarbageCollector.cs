@@ -59,7 +59,7 @@ internal sealed class GarbageCollector(IInformers informers, IResourceDiscovery 
                 return null;
             }
 
-            throw new InvalidOperationException($"the owner {owner.Kind} {owner.Name} is of a kind that the API server does not know: {owner.ApiVersion}");
+            throw new InvalidOperationException($"the owner {owner.Kind} {owner.Name} has a kind that the API server does not serve: {owner.ApiVersion}");
         }
 
         try
@@ -100,7 +100,7 @@ internal sealed class GarbageCollector(IInformers informers, IResourceDiscovery 
             }
             catch (Exception failure) when (!cancellation.IsCancellationRequested)
             {
-                logger.LogWarning(failure, "Garbage collection could not read which kinds there are; it tries again in {Delay}", Retry);
+                logger.LogWarning(failure, "Cannot discover the kinds for garbage collection; retrying in {Delay}", Retry);
                 await Task.Delay(Retry, time, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 changed.Writer.TryWrite(true);
             }

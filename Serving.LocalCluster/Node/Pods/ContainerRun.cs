@@ -272,7 +272,7 @@ internal sealed class ContainerRun : ContainerProbes.IOwner
                         await Task.Delay(TimeSpan.FromSeconds(sleep.Seconds), run._node.Time, cancellation).ConfigureAwait(false);
                         return ProbeResult.Well;
                     default:
-                        return ProbeResult.Failed("it says neither exec, httpGet, tcpSocket nor grpc");
+                        return ProbeResult.Failed("the probe has none of exec, httpGet, tcpSocket and grpc");
                 }
             }
             catch (FormatException e)
@@ -289,7 +289,7 @@ internal sealed class ContainerRun : ContainerProbes.IOwner
             { Text: { } name } => _container.Ports.FirstOrDefault(p => p.Name == name)?.Number
                 ?? (int.TryParse(name, CultureInfo.InvariantCulture, out var parsed) ? parsed : throw new FormatException($"the container has no port named \"{name}\"")),
             { Int: var value } => value,
-            null => throw new FormatException("it names no port"),
+            null => throw new FormatException("the probe has no port"),
         };
         if (host is "" or "localhost" or "127.0.0.1")
         {

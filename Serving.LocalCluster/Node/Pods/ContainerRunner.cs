@@ -202,7 +202,7 @@ internal sealed class ContainerRunner
 
     private async Task ImageMissingAsync(TimeSpan wait, CancellationToken stop)
     {
-        var message = $"image \"{Container.Image}\" is not in the image map: add --image '{Container.Image}=COMMAND' to say which program it is";
+        var message = $"image \"{Container.Image}\" is not in the image map: add --image '{Container.Image}=COMMAND' to map it to a program";
         Wait("ErrImagePull", message);
         _node.Events.Warning(_pod.Pod, "Failed", $"Failed to pull image \"{Container.Image}\": {message}");
         _node.Events.Warning(_pod.Pod, "Failed", "Error: ErrImagePull");

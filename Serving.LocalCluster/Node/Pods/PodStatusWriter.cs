@@ -13,7 +13,7 @@ namespace Serving.LocalCluster.Node.Pods;
 /// changes during it, and non-urgent changes shortly after it, are batched into the next. A merge patch of only the status
 /// does not conflict with other writes to the object.
 /// </summary>
-[SuppressMessage("Reliability", "CA1001", Justification = "Its semaphores are awaited only, so they hold nothing of the system.")]
+[SuppressMessage("Reliability", "CA1001", Justification = "Its semaphores are only awaited asynchronously, so they own no system handles.")]
 internal sealed class PodStatusWriter(NodeContext node, PodRun pod, Func<PodObservation> observe)
 {
     private static readonly TimeSpan Gather = TimeSpan.FromMilliseconds(15);

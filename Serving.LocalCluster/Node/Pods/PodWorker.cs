@@ -12,7 +12,7 @@ namespace Serving.LocalCluster.Node.Pods;
 /// Starts one pod, maintains its status, and stops it when it is deleted, exceeds its deadline, or the node stops.
 /// Invariant: when <see cref="Completion"/> completes, no process of the pod is left and its address and port are free.
 /// </summary>
-[SuppressMessage("Reliability", "CA1001", Justification = "Its sources may be asked for as long as anybody knows the pod.")]
+[SuppressMessage("Reliability", "CA1001", Justification = "Its token sources may be used as long as the pod is referenced.")]
 internal sealed class PodWorker
 {
     private static readonly TimeSpan RetryFirst = TimeSpan.FromMilliseconds(250);
@@ -263,7 +263,7 @@ internal sealed class PodWorker
                 return;
             }
 
-            _node.Events.Warning(_run.Pod, "FailedCreatePodSandBox", $"every address of {_node.Options.Subnet.Prefix}.0/24 has a pod");
+            _node.Events.Warning(_run.Pod, "FailedCreatePodSandBox", $"all addresses of {_node.Options.Subnet.Prefix}.0/24 are in use");
             await Task.Delay(retry, _node.Time, stop).ConfigureAwait(false);
         }
     }
@@ -339,7 +339,7 @@ internal sealed class PodWorker
         }
         catch (OperationCanceledException) when (giveUp.IsCancellationRequested)
         {
-            _node.Logger.LogDebug("The API server was gone before the last status of pod {Pod} was written", _run.Name);
+            _node.Logger.LogDebug("The API server stopped before the last status of pod {Pod} was written", _run.Name);
         }
     }
 

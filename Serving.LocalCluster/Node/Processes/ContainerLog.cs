@@ -176,7 +176,7 @@ internal sealed class ContainerLog : IDisposable
         if (_discarded)
         {
             text.Write(now);
-            text.Write("[the lines before were removed: the logs of all pods together had become too large]\n"u8);
+            text.Write("[earlier lines were deleted: the logs of all pods exceeded their limit]\n"u8);
         }
 
         if (_dropped > 0)

@@ -72,7 +72,7 @@ internal sealed class LogBudget
             }
         }
 
-        _logger.LogInformation("The logs of pods took {Before} bytes, of {Most} that they may: removed the {Count} written to longest ago", before, _maxBytes, removed);
+        _logger.LogInformation("Pod logs used {Before} bytes, with a limit of {Most}: deleted the {Count} least recently written", before, _maxBytes, removed);
     }
 
     private void CheckOnce()
@@ -124,7 +124,7 @@ internal sealed class LogBudget
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
                 // Pods and their files may be deleted at any time.
-                _logger.LogDebug(e, "Cannot look into {Directory}", container);
+                _logger.LogDebug(e, "Cannot list {Directory}", container);
             }
         }
 
@@ -139,7 +139,7 @@ internal sealed class LogBudget
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            _logger.LogDebug(e, "Cannot look into {Directory}", directory);
+            _logger.LogDebug(e, "Cannot list {Directory}", directory);
             return [];
         }
     }

@@ -88,7 +88,7 @@ internal sealed class PodVolumes(string podDirectory, VolumeContent content, str
         }
         else if (volume is { Csi: not null } or { Ephemeral: not null } or { Image: not null })
         {
-            throw new VolumeException(volume.Name, "the local node has no csi, ephemeral and image volumes");
+            throw new VolumeException(volume.Name, "the local node does not support csi, ephemeral and image volumes");
         }
 
         Directory.CreateDirectory(directory);

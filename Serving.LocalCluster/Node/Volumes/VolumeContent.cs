@@ -65,7 +65,7 @@ internal sealed class VolumeContent(NodeObjects objects, ServiceAccountTokenSour
 
         if (source.ServiceAccountToken is { } token)
         {
-            var issue = tokens ?? throw new VolumeException(sink.Volume, "this cluster issues no service account tokens");
+            var issue = tokens ?? throw new VolumeException(sink.Volume, "this cluster does not issue service account tokens");
             var account = sink.Pod.Spec!.ServiceAccountName is { Length: > 0 } name ? name : "default";
             var request = new ServiceAccountTokenRequest(
                 sink.Pod.Metadata.Namespace, account, token.Audience, TimeSpan.FromSeconds(token.ExpirationSeconds ?? 3600), sink.Pod.Metadata.Name, sink.Pod.Metadata.Uid);

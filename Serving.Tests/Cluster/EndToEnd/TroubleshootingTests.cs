@@ -15,7 +15,7 @@ namespace Serving.Tests.Cluster.EndToEnd;
 public sealed partial class TroubleshootingTests : EndToEndTests
 {
     private const string Shop = "shop";
-    private const string NotMapped = "image \"registry.example.com/shop:v2\" is not in the image map: add --image 'registry.example.com/shop:v2=COMMAND' to say which program it is";
+    private const string NotMapped = "image \"registry.example.com/shop:v2\" is not in the image map: add --image 'registry.example.com/shop:v2=COMMAND' to map it to a program";
     private const string NameTaken = "Another object has the name";
 
     private static readonly string[] OfTheTemplate =

@@ -42,7 +42,7 @@ internal sealed class PersistenceTests
         {
             await RunAsync("ALTER TABLE objects RENAME TO elsewhere");
             database.Save("", "configmaps", kept);
-            await Eventually.HoldsAsync(() => log.Warnings.Should().Contain(warning => warning.Contains("1 changes wait for it")));
+            await Eventually.HoldsAsync(() => log.Warnings.Should().Contain(warning => warning.Contains("1 changes are queued")));
             await RunAsync("ALTER TABLE elsewhere RENAME TO objects");
         }
 

@@ -65,7 +65,7 @@ public sealed class LocalNodeTests
         _node.Start("true", image: "nowhere/thing:1");
 
         await Eventually.HoldsAsync(() => _node.Container().State!.Waiting!.Reason.Should().Be("ErrImagePull"), Limit);
-        _node.Container().State!.Waiting!.Message.Should().Be("image \"nowhere/thing:1\" is not in the image map: add --image 'nowhere/thing:1=COMMAND' to say which program it is");
+        _node.Container().State!.Waiting!.Message.Should().Be("image \"nowhere/thing:1\" is not in the image map: add --image 'nowhere/thing:1=COMMAND' to map it to a program");
         await Eventually.HoldsAsync(() => _node.Container().State!.Waiting!.Reason.Should().Be("ImagePullBackOff"), Limit);
         _node.Pod().Status!.Phase.Should().Be("Pending");
     }
@@ -265,7 +265,7 @@ public sealed class LocalNodeTests
         _node.Start("echo 'listen tcp :8080: bind: address already in use' >&2; exit 1", spec: """ "restartPolicy":"Never",""");
 
         await Eventually.HoldsAsync(
-            () => _node.Events.Should().Contain(e => e.StartsWith("AddressInUse: Container main ended because an address that it listens on is in use: all pods share the ports of this machine. Let the program listen on $LISTEN_ADDRESS (127.")),
+            () => _node.Events.Should().Contain(e => e.StartsWith("AddressInUse: Container main exited because the address that it listens on is in use: all pods share the ports of this machine. Make the program listen on $LISTEN_ADDRESS (127.")),
             Limit);
     }
 

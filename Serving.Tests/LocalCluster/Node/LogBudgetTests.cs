@@ -69,7 +69,7 @@ public sealed class LogBudgetTests : IDisposable
         }
 
         File.ReadAllLines(path).Select(line => line[(line.IndexOf(' ', StringComparison.Ordinal) + 1)..])
-            .Should().Equal("[the lines before were removed: the logs of all pods together had become too large]", "new", "newer");
+            .Should().Equal("[earlier lines were deleted: the logs of all pods exceeded their limit]", "new", "newer");
     }
 
     [Test]
