@@ -85,6 +85,36 @@ public sealed class ImageBuildTests
     }
 
     [Test]
+    public void The_archive_also_says_in_the_way_of_older_engines_which_blobs_the_image_consists_of()
+    {
+        var files = Read("first");
+        var manifest = Described(files, Json(files, "index.json")["manifests"]![0]!).AsJson();
+
+        var image = Json(files, "manifest.json").AsArray().Single()!;
+
+        image["RepoTags"]!.AsArray().Select(static name => name!.GetValue<string>()).Should().Equal(Name);
+        image["Config"]!.GetValue<string>().Should().Be(FileOf(manifest["config"]!));
+        image["Layers"]!.AsArray().Select(static file => file!.GetValue<string>()).Should().Equal(manifest["layers"]!.AsArray().Select(static layer => FileOf(layer!)));
+    }
+
+    [Test]
+    public async Task An_archive_of_the_same_commit_files_and_options_is_kept_when_asked_for()
+    {
+        string[] options = ["--reuse", "--arch", "arm64", "--output", Path.Combine(_folder, "kept"), "--base", Path.Combine(_folder, "base"), "--publish", Path.Combine(_folder, "publish"), "queue-proxy"];
+        var (code, error) = await RunAsync(options);
+        code.Should().Be(0, error);
+        var archive = Directory.GetFiles(Path.Combine(_folder, "kept"), "*-arm64.tar").Single();
+        await File.WriteAllTextAsync(archive, "kept", Encoding.ASCII);
+
+        await RunAsync(options);
+        (await File.ReadAllTextAsync(archive)).Should().Be("kept");
+
+        // Without the option each is built anew.
+        await RunAsync(options[1..]);
+        new FileInfo(archive).Length.Should().BeGreaterThan(1000);
+    }
+
+    [Test]
     public void The_image_runs_its_program_as_a_user_without_rights()
     {
         var files = Read("first");
@@ -167,7 +197,9 @@ public sealed class ImageBuildTests
     }
 
     private static byte[] Described(Dictionary<string, byte[]> files, JsonNode descriptor) =>
-        files["blobs/sha256/" + descriptor["digest"]!.GetValue<string>()["sha256:".Length..]];
+        files[FileOf(descriptor)];
+
+    private static string FileOf(JsonNode descriptor) => "blobs/sha256/" + descriptor["digest"]!.GetValue<string>()["sha256:".Length..];
 
     private static JsonNode Json(Dictionary<string, byte[]> files, string name) => files[name].AsJson();
 
