@@ -147,7 +147,7 @@ public sealed class SidecarTelemetryTests
         request.Headers.Add("traceparent", $"00-{TraceId}-b7ad6b7169203331-01");
         (await _client.SendAsync(request)).Dispose();
 
-        proxy.Terminate();
+        await proxy.TerminateAsync();
         (await proxy.ExitCodeAsync()).Should().Be(0);
 
         parents.Should().ContainSingle().Which.Should().StartWith($"00-{TraceId}-").And.NotContain("b7ad6b7169203331").And.EndWith("-01");

@@ -97,13 +97,16 @@ internal sealed partial class DeployedCluster : TestCluster
     /// <summary>Starts the API server and the node, and installs.</summary>
     /// <param name="manifest">A rendered file of <c>deploy/</c>.</param>
     /// <param name="change">Changes its text before it is applied.</param>
-    public static async Task<DeployedCluster> StartAsync(string manifest, Func<string, string> change)
+    /// <param name="programs">
+    /// Which programs stand for images, as the options of <c>--image</c>, by a directory for what they need; those of the build when null.
+    /// </param>
+    public static async Task<DeployedCluster> StartAsync(string manifest, Func<string, string> change, Func<string, Task<IReadOnlyList<string>>>? programs = null)
     {
         var directory = Directory.CreateTempSubdirectory("serving-test-").FullName;
         var port = FreePorts.Of(IPAddress.Loopback, 1)[0];
-        var program = await WriteProgramAsync(directory);
+        var images = await (programs ?? BuiltProgramsAsync)(directory);
         var server = HostProcess.Start(
-            "local", "--plain", "--roles", "apiserver,node", "--data-dir", directory, "--api-port", $"{port}", "--image", $"ghcr.io/serving/host*=sh {program}", "--image", TestPrograms.ImageMapEntry);
+            ["local", "--plain", "--roles", "apiserver,node", "--data-dir", directory, "--api-port", $"{port}", .. images.SelectMany(static image => (string[])["--image", image])]);
         try
         {
             await Eventually.HoldsAsync(() => (server.HasExited || server.Output.Contains("node  ", StringComparison.Ordinal)).Should().BeTrue(server.Output), Limit);
@@ -133,17 +136,21 @@ internal sealed partial class DeployedCluster : TestCluster
 
     private static string KubeconfigIn(string directory) => Path.Combine(directory, "kubeconfig");
 
-    /// <summary>The command for the host's image: it waits for the credentials of its pod's account, as a pod waits for its token.</summary>
-    private static async Task<string> WriteProgramAsync(string directory)
+    /// <summary>The shell commands that give <c>$account</c> the account of the host's pod, and wait for its kubeconfig as a pod waits for its token.</summary>
+    public static string WaitForIdentity(string directory) => $"""
+        case "$POD_NAME" in serving-dataplane-*) account=serving-dataplane ;; *) account=controller ;; esac
+        while ! [ -f {directory}/$account.kubeconfig ]; do sleep 0.1; done
+        """;
+
+    private static async Task<IReadOnlyList<string>> BuiltProgramsAsync(string directory)
     {
         var program = Path.Combine(directory, "host.sh");
         await File.WriteAllTextAsync(program, $"""
-            case "$POD_NAME" in serving-dataplane-*) account=serving-dataplane ;; *) account=controller ;; esac
-            while ! [ -f {directory}/$account.kubeconfig ]; do sleep 0.1; done
+            {WaitForIdentity(directory)}
             KUBECONFIG={directory}/$account.kubeconfig exec dotnet {HostProcess.Assembly} "$@"
 
             """);
-        return program;
+        return [$"ghcr.io/serving/host*=sh {program}", TestPrograms.ImageMapEntry];
     }
 
     private async Task GiveIdentitiesAsync()
