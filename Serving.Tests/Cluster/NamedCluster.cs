@@ -4,7 +4,7 @@ using Serving.Api;
 namespace Serving.Tests.Cluster;
 
 /// <summary>An existing cluster: disposing it restores its state.</summary>
-internal sealed class NamedCluster(string kubeconfig, Uri gateway, Uri? httpsGateway, string images) : TestCluster(kubeconfig, gateway, images)
+internal sealed class NamedCluster(string kubeconfig, Uri gateway, Uri? httpsGateway, string images, string tag = "") : TestCluster(kubeconfig, gateway, images, tag)
 {
     private readonly ConcurrentBag<string> namespaces = [];
     private readonly Dictionary<string, IReadOnlyDictionary<string, string>> before = [];

@@ -8,31 +8,36 @@ using Serving.Api.Core;
 using Serving.Api.Knative;
 using Serving.Kubernetes;
 using Serving.Tests.Cluster.Deployed;
+using Serving.Tests.Cluster.K3s;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Cluster;
 
 /// <summary>
-/// A cluster with Serving: the one in <c>SERVING_TEST_KUBECONFIG</c>, else a local one for the test. For tests they differ
-/// only in the processes on this machine, which only the local one has.
+/// A cluster with Serving: the one in <c>SERVING_TEST_KUBECONFIG</c>, a K3s node in a container with <c>SERVING_TEST_CLUSTER=k3s</c>, else a local
+/// one for the test. For tests they differ only in the processes on this machine, which only the local one has.
 /// </summary>
 internal abstract class TestCluster : IAsyncDisposable
 {
     /// <summary>The namespace of the control plane.</summary>
     public const string SystemNamespace = "knative-serving";
 
+    private const string ClusterVariable = "SERVING_TEST_CLUSTER";
     private const string KubeconfigVariable = "SERVING_TEST_KUBECONFIG";
     private const string GatewayVariable = "SERVING_TEST_GATEWAY";
     private const string HttpsGatewayVariable = "SERVING_TEST_HTTPS_GATEWAY";
     private const string ImagesVariable = "SERVING_TEST_IMAGES";
 
     private readonly string images;
+    private readonly string tag;
 
     /// <param name="kubeconfig">The kubeconfig of the cluster's administrator.</param>
     /// <param name="gateway">The address of the gateway's external listener.</param>
     /// <param name="images">The registry and path prefix of the samples' images.</param>
-    protected TestCluster(string kubeconfig, Uri gateway, string images)
+    /// <param name="tag">The suffix of their names, as <c>:v1</c>; empty if the tag does not matter.</param>
+    protected TestCluster(string kubeconfig, Uri gateway, string images, string tag = "")
     {
+        this.tag = tag;
         this.images = images.TrimEnd('/');
         Kubeconfig = kubeconfig;
         Client = new ClusterClient(ClusterAccess.FromKubeconfig(kubeconfig));
@@ -49,13 +54,13 @@ internal abstract class TestCluster : IAsyncDisposable
     public HttpClient Gateway { get; }
 
     /// <summary>The image of the hello world sample, which uses <c>$TARGET</c>.</summary>
-    public string HelloImage => $"{images}/helloworld";
+    public string HelloImage => $"{images}/helloworld{tag}";
 
     /// <summary>The image of the autoscale sample, which supports <c>?sleep=MILLISECONDS</c>.</summary>
-    public string SleepImage => $"{images}/autoscale";
+    public string SleepImage => $"{images}/autoscale{tag}";
 
     /// <summary>The image of <c>Serving.TestPrograms</c>.</summary>
-    public string ProgramImage => $"{images}/testprograms";
+    public string ProgramImage => $"{images}/testprograms{tag}";
 
     /// <summary>The command that runs its program in a container of that image, for exec probes.</summary>
     public virtual string ProgramCommand => "/app/Serving.TestPrograms";
@@ -100,16 +105,16 @@ internal abstract class TestCluster : IAsyncDisposable
     public virtual string? UpgradeImage => null;
 
     /// <summary>Opens the cluster to test: the configured one, else a new local one.</summary>
-    public static async Task<TestCluster> OpenAsync() => Named() ?? await LocalClusterHarness.StartAsync();
+    public static async Task<TestCluster> OpenAsync() => await NamedAsync() ?? await LocalClusterHarness.StartAsync();
 
     /// <summary>Like <see cref="OpenAsync"/>, but with the installed Deployment as the control plane on a local cluster too.</summary>
-    public static async Task<TestCluster> OpenDeployedAsync() => Named() ?? await DeployedCluster.StartAsync("serving.yaml", DeployedCluster.WithShortDrainAndLeases);
+    public static async Task<TestCluster> OpenDeployedAsync() => await NamedAsync() ?? await DeployedCluster.StartAsync("serving.yaml", DeployedCluster.WithShortDrainAndLeases);
 
     /// <summary>Like <see cref="OpenDeployedAsync"/>, with HTTPS at the gateway. Skips the test when a cluster is configured without its
     /// HTTPS address.</summary>
     public static async Task<TestCluster> OpenWithHttpsAsync()
     {
-        if (Named() is { } named)
+        if (await NamedAsync() is { } named)
         {
             if (named.HttpsGateway is null)
             {
@@ -123,8 +128,18 @@ internal abstract class TestCluster : IAsyncDisposable
         return await DeployedCluster.StartAsync("serving.yaml", manifest => DeployedCluster.WithHttps(DeployedCluster.WithShortDrainAndLeases(manifest)));
     }
 
-    private static TestCluster? Named()
+    private static async Task<TestCluster?> NamedAsync()
     {
+        switch (Variable(ClusterVariable))
+        {
+            case null:
+                break;
+            case "k3s":
+                return await K3sCluster.OpenAsync();
+            case { } other:
+                throw new InvalidOperationException($"{ClusterVariable}: '{other}' is not a cluster that the tests can start: use k3s, or set {KubeconfigVariable}.");
+        }
+
         if (Variable(KubeconfigVariable) is not { } kubeconfig)
         {
             return null;
@@ -140,9 +155,9 @@ internal abstract class TestCluster : IAsyncDisposable
     /// <param name="why">The feature of the local cluster that the test needs.</param>
     public static void NeedsLocalCluster(string why)
     {
-        if (Variable(KubeconfigVariable) is not null)
+        if ((Variable(KubeconfigVariable) ?? Variable(ClusterVariable)) is { } other)
         {
-            Assert.Ignore($"{KubeconfigVariable} names a cluster: {why}");
+            Assert.Ignore($"the tests run against {other}: {why}");
         }
     }
 
