@@ -78,13 +78,16 @@ public sealed class ControllerModule : IServingModule
         AddDisruptionBudgets();
     }
 
+    /// <inheritdoc/>
     public string Name => "controller";
 
+    /// <inheritdoc/>
     public Activation Activation => Activation.Leader;
 
     /// <inheritdoc/>
     public string? StuckReason => loops.Select(static loop => loop.StuckReason).FirstOrDefault(static reason => reason is not null);
 
+    /// <inheritdoc/>
     public async Task RunAsync(IKubernetesClient client, CancellationToken cancellation)
     {
         config.Changed += Resync;

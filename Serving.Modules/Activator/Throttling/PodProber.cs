@@ -24,6 +24,9 @@ internal sealed class PodProber(Func<string, UpstreamTls?>? tls, int tlsPort, Ti
         new("User-Agent", DataplaneHeaders.ActivatorUserAgent),
     ];
 
+    /// <summary>The clock of probes.</summary>
+    public TimeProvider Time => time;
+
     /// <summary>Completes when the pod is ready.</summary>
     /// <param name="pod">The pod.</param>
     /// <param name="meshHost">The Host for which a mesh passes probes through to the pod; null to request no passthrough.</param>

@@ -127,7 +127,7 @@ internal sealed class RevisionBackends : IDisposable
             {
                 if (backend.Address != address || !backend.Healthy) continue;
                 backend.Healthy = false;
-                StartProbing(backend, backend.Suspected(Environment.TickCount64));
+                StartProbing(backend, backend.Suspected((long)_prober.Time.GetElapsedTime(0).TotalMilliseconds));
                 Publish();
             }
 

@@ -108,8 +108,13 @@ public enum PatchType
 /// <summary>What happened to a watched object.</summary>
 public enum WatchEventType
 {
+    /// <summary>It was created, or now matches the query.</summary>
     Added,
+
+    /// <summary>It changed.</summary>
     Modified,
+
+    /// <summary>It was deleted, or no longer matches the query.</summary>
     Deleted,
 
     /// <summary>Nothing; <see cref="WatchEvent{T}.Object"/> only carries the resourceVersion reached.</summary>

@@ -132,7 +132,7 @@ public sealed partial class GatewayModule : IServingModule, IDisposable
     {
         var upstream = Upstreams.Create(new UpstreamOptions { LoggerFactory = loggers });
         using var _ = upstream as IDisposable;
-        var router = new RequestRouter(new BackendForwarder(upstream, localActivator, options.RevisionTls, logger), options.TrustedHops);
+        var router = new RequestRouter(new BackendForwarder(upstream, localActivator, options.RevisionTls, time, logger), options.TrustedHops);
         Rebuild(router);
         await using var external = new DataplaneServer(ServerOptions([Endpoint(options.External), .. HttpsEndpoints(options.Https)]), router.HandleExternalAsync);
         await using var clusterLocal = new DataplaneServer(ServerOptions([Endpoint(options.ClusterLocal), .. HttpsEndpoints(options.ClusterLocalHttps)]), router.HandleClusterLocalAsync);

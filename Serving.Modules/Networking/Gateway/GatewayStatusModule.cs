@@ -59,7 +59,7 @@ public sealed class GatewayStatusModule : IServingModule
     public async Task RunAsync(IKubernetesClient client, CancellationToken cancellation)
     {
         using var probe = new ReplicaProbe(logger);
-        var replicas = new Replicas(options, environment, endpoints, local, probe);
+        var replicas = new Replicas(options, environment, endpoints, local, probe, time);
         var reconciler = new IngressStatusReconciler(options, environment, ingresses, replicas, events, time);
         var working = new ReconcileLoop(reconciler, logger, time)
             .For(ingresses)

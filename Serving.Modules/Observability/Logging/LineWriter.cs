@@ -36,7 +36,9 @@ public sealed class LineWriter : IDisposable
     public void Dispose()
     {
         lines.Writer.TryComplete();
+#pragma warning disable RS0030 // The process ends; what is left to write gets a moment, and nothing else runs on this thread.
         writing.Wait(TimeSpan.FromSeconds(2));
+#pragma warning restore RS0030
     }
 
     private async Task PumpAsync()

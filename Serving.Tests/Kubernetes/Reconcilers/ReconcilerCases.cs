@@ -190,7 +190,7 @@ internal static class ReconcilerCases
         Networking.Gateway.Cluster.PutIngress(cluster, "one", Networking.Gateway.Cluster.Rule("a.b", Networking.Gateway.Cluster.To("a")));
         var events = Substitute.For<IEventRecorder>();
         var options = new GatewayOptions(new IPEndPoint(IPAddress.Loopback, 0), new IPEndPoint(IPAddress.Loopback, 0));
-        var replicas = new Replicas(options, Environment, cluster.For(Resources.Endpoints), local: null, new ReplicaProbe(NullLogger.Instance));
+        var replicas = new Replicas(options, Environment, cluster.For(Resources.Endpoints), local: null, new ReplicaProbe(NullLogger.Instance), TimeProvider.System);
         return SettledAsync(new ReconcilerCase(
             new IngressStatusReconciler(options, Environment, cluster.For(Resources.Ingresses), replicas, events, TimeProvider.System), cluster, events, Owner(Resources.Ingresses, "one")));
     }

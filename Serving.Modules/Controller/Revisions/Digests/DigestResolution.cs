@@ -58,7 +58,9 @@ internal sealed class DigestResolution(IDigestResolver resolver, TimeProvider ti
         }
 
         End(key);
+#pragma warning disable RS0030 // It has completed.
         var result = known.Task.GetAwaiter().GetResult();
+#pragma warning restore RS0030
         failures.TryRemove(key, out _);
         return result;
     }

@@ -23,5 +23,6 @@ public sealed record RegistryCredential(string Username, string Password, string
             : null;
     }
 
+    /// <summary>The user only, so that no log holds the password.</summary>
     public override string ToString() => $"credential of \"{Username}\"";
 }

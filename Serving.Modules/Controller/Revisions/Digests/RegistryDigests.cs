@@ -46,6 +46,7 @@ public sealed class RegistryDigests : IDigestResolver
         secrets = new PullSecrets(client);
     }
 
+    /// <inheritdoc/>
     public async ValueTask<string> ResolveAsync(DigestRequest request, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(request);

@@ -12,7 +12,7 @@ namespace Serving.Networking.Gateway.Proxying;
 /// or the queue-proxy reports it. So no request is processed twice. Endpoints that failed are avoided for a while. Without an
 /// endpoint it waits a moment, because watches lag behind the cluster, then returns an error.
 /// </summary>
-internal sealed partial class BackendForwarder(IUpstream upstream, ILocalActivator? localActivator, Func<string, UpstreamTls>? revisionTls, ILogger logger)
+internal sealed partial class BackendForwarder(IUpstream upstream, ILocalActivator? localActivator, Func<string, UpstreamTls>? revisionTls, TimeProvider time, ILogger logger)
 {
     /// <summary>Maximum number of attempts per request.</summary>
     private const int MaxAttempts = 16;
@@ -49,7 +49,7 @@ internal sealed partial class BackendForwarder(IUpstream upstream, ILocalActivat
     private async ValueTask AttemptAsync(HttpContext context, Split split)
     {
         List<BackendEndpoint>? tried = null;
-        var deadline = 0L;
+        long? waitingSince = null;
         var pause = Pause;
         var last = UpstreamResult.NotConnected;
         var attempts = 0;
@@ -69,8 +69,8 @@ internal sealed partial class BackendForwarder(IUpstream upstream, ILocalActivat
                 continue;
             }
 
-            deadline = deadline == 0 ? Environment.TickCount64 + (long)Patience.TotalMilliseconds : deadline;
-            if (attempts >= MaxAttempts || !await WaitAsync(state, deadline, pause, context.RequestAborted).ConfigureAwait(false))
+            waitingSince ??= time.GetTimestamp();
+            if (attempts >= MaxAttempts || !await WaitAsync(state, Patience - time.GetElapsedTime(waitingSince.Value), pause, context.RequestAborted).ConfigureAwait(false))
             {
                 if (!context.RequestAborted.IsCancellationRequested) LogNoEndpoint(logger, split.Backend.Key);
                 await RefuseAsync(context, last).ConfigureAwait(false);
@@ -109,9 +109,9 @@ internal sealed partial class BackendForwarder(IUpstream upstream, ILocalActivat
     }
 
     /// <summary>Waits until the endpoints change or the retry delay passes; false when the time limit or the number of waiting requests is exceeded.</summary>
-    private async ValueTask<bool> WaitAsync(BackendState state, long deadline, TimeSpan pause, CancellationToken cancellation)
+    private async ValueTask<bool> WaitAsync(BackendState state, TimeSpan left, TimeSpan pause, CancellationToken cancellation)
     {
-        if (Environment.TickCount64 >= deadline || cancellation.IsCancellationRequested)
+        if (left <= TimeSpan.Zero || cancellation.IsCancellationRequested)
         {
             return false;
         }
@@ -124,7 +124,7 @@ internal sealed partial class BackendForwarder(IUpstream upstream, ILocalActivat
 
         try
         {
-            await state.Replaced.WaitAsync(state.Endpoints.Length == 0 ? TimeSpan.FromMilliseconds(deadline - Environment.TickCount64 + 1) : pause, cancellation).ConfigureAwait(false);
+            await state.Replaced.WaitAsync(state.Endpoints.Length == 0 ? left : pause, cancellation).ConfigureAwait(false);
         }
         catch (TimeoutException)
         {

@@ -7,7 +7,7 @@ using Serving.Networking.Gateway.Routing;
 namespace Serving.Networking.Gateway.Readiness;
 
 /// <summary>All gateway replicas: those behind the Service of the cluster-local listener, and the one in this process.</summary>
-internal sealed class Replicas(GatewayOptions options, ClusterEnvironment environment, IInformer<Endpoints> endpoints, GatewayModule? local, ReplicaProbe probe)
+internal sealed class Replicas(GatewayOptions options, ClusterEnvironment environment, IInformer<Endpoints> endpoints, GatewayModule? local, ReplicaProbe probe, TimeProvider time)
 {
     /// <summary>
     /// How long a pass waits until the table in this process contains the newest version: long enough that most changes need one status write
@@ -36,21 +36,21 @@ internal sealed class Replicas(GatewayOptions options, ClusterEnvironment enviro
         return new Verdict(listed.Count > 0 && answers.All(static has => has));
     }
 
-    private static async Task<Verdict> AskLocalAsync(GatewayModule local, ObjectKey key, string hash, CancellationToken cancellation)
+    private async Task<Verdict> AskLocalAsync(GatewayModule local, ObjectKey key, string hash, CancellationToken cancellation)
     {
-        var started = Environment.TickCount64;
+        var started = time.GetTimestamp();
         while (true)
         {
             var next = local.NextTable;
             var applied = local.Table.Ingresses.GetValueOrDefault(key);
             var verdict = new Verdict(applied.Hash == hash && applied.Available, applied.Hash == hash ? applied.Conflict : null);
-            var left = LocalPatience - TimeSpan.FromMilliseconds(Environment.TickCount64 - started);
+            var left = LocalPatience - time.GetElapsedTime(started);
             if (applied.Hash == hash || left <= TimeSpan.Zero)
             {
                 return verdict;
             }
 
-            await next.WaitAsync(left, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await next.WaitAsync(left, time, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             cancellation.ThrowIfCancellationRequested();
         }
     }

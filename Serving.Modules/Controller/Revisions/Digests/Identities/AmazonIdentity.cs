@@ -33,10 +33,13 @@ public sealed partial class AmazonIdentity : IRegistryIdentity
         cache = new CredentialCache(time);
     }
 
+    /// <inheritdoc/>
     public string Name => "amazon";
 
+    /// <inheritdoc/>
     public bool Recognises(string registry) => registry == PublicRegistry || PrivateRegistry().IsMatch(registry);
 
+    /// <inheritdoc/>
     public ValueTask<RegistryCredential?> CredentialAsync(string registry, CancellationToken cancellation)
         => cache.GetAsync(registry, token => registry == PublicRegistry ? PublicAsync(token) : PrivateAsync(registry, token), cancellation);
 

@@ -32,14 +32,17 @@ public sealed class AzureIdentity : IRegistryIdentity
         cache = new CredentialCache(time);
     }
 
+    /// <inheritdoc/>
     public string Name => "azure";
 
+    /// <inheritdoc/>
     public bool Recognises(string registry)
     {
         ArgumentNullException.ThrowIfNull(registry);
         return registry == "mcr.microsoft.com" || Domains.Any(domain => registry.EndsWith(domain, StringComparison.Ordinal));
     }
 
+    /// <inheritdoc/>
     public ValueTask<RegistryCredential?> CredentialAsync(string registry, CancellationToken cancellation)
         => cache.GetAsync(registry, token => FetchAsync(registry, token), cancellation);
 

@@ -22,14 +22,17 @@ public sealed class GoogleIdentity : IRegistryIdentity
         cache = new CredentialCache(time);
     }
 
+    /// <inheritdoc/>
     public string Name => "google";
 
+    /// <inheritdoc/>
     public bool Recognises(string registry)
     {
         ArgumentNullException.ThrowIfNull(registry);
         return registry == "gcr.io" || ((string[])[".gcr.io", ".pkg.dev", ".google.com"]).Any(end => registry.EndsWith(end, StringComparison.Ordinal));
     }
 
+    /// <inheritdoc/>
     public ValueTask<RegistryCredential?> CredentialAsync(string registry, CancellationToken cancellation) => cache.GetAsync("", FetchAsync, cancellation);
 
     private async Task<(RegistryCredential?, DateTimeOffset)> FetchAsync(CancellationToken cancellation)
