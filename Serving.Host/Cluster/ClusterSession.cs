@@ -5,7 +5,6 @@ using Microsoft.Extensions.Logging;
 using Serving.Activator;
 using Serving.Autoscaler;
 using Serving.Host.Composition;
-using Serving.Host.Health;
 using Serving.Host.Local;
 using Serving.Kubernetes;
 using Serving.Networking.Gateway;
@@ -23,6 +22,9 @@ internal sealed class ClusterSession(ClusterOptions options)
     /// <summary>As long as a request may take by default (max-revision-timeout-seconds); the pod's grace period is longer.</summary>
     private static readonly TimeSpan PodDrainTimeout = TimeSpan.FromSeconds(600);
 
+    /// <summary>A little less than terminationGracePeriodSeconds of the install, so that the end is still ours.</summary>
+    private static readonly TimeSpan PodGracePeriod = TimeSpan.FromSeconds(650);
+
     private bool IsPod => options.Kubeconfig is null && Variable("KUBERNETES_SERVICE_HOST") is not null;
 
     /// <summary>Runs until told to stop.</summary>
@@ -35,12 +37,7 @@ internal sealed class ClusterSession(ClusterOptions options)
         {
             var configuration = ClusterAccess.Load(options.Kubeconfig, options.Context);
             var environment = await ReadEnvironmentAsync(stop.Token);
-            var health = new ProcessHealth();
-            await using var probes = new HealthServer(new IPEndPoint(environment.ListenAddress, options.HealthPort), health, logging.Factory);
-            await probes.StartAsync(stop.Token);
-            var election = await ReadElectionAsync(configuration, environment, health, logging.Factory, stop.Token);
-            using var modules = new ControlPlane(PlaneOf(environment, election), environment, configuration, logging, TimeProvider.System);
-            health.Follow(modules);
+            await using var modules = ControlPlane.Create(PlaneOf(environment, configuration, logging.Factory), environment, configuration, logging, TimeProvider.System);
             await modules.RunAsync(stop.Token);
             return ExitCode.Ok;
         }
@@ -63,23 +60,23 @@ internal sealed class ClusterSession(ClusterOptions options)
     }
 
     private Task<ElectionSettings> ReadElectionAsync(
-        ClusterAccess configuration, ClusterEnvironment environment, ProcessHealth health, ILoggerFactory loggers, CancellationToken cancellation)
+        ClusterAccess configuration, ClusterEnvironment environment, ILoggerFactory loggers, Action<string> waits, CancellationToken cancellation)
     {
         var logger = loggers.CreateLogger<ClusterSession>();
         return FirstAnswer.WaitAsync(
             () => ElectionSettings.ReadAsync(configuration, environment, loggers, cancellation, options.Leases),
             what =>
             {
-                health.WaitsFor(what);
+                waits(what);
                 logger.LogWarning("The start waits for {What}", what);
             },
             TimeProvider.System,
             cancellation);
     }
 
-    private ControlPlaneOptions PlaneOf(ClusterEnvironment environment, ElectionSettings election)
+    private ControlPlaneOptions PlaneOf(ClusterEnvironment environment, ClusterAccess configuration, ILoggerFactory loggers)
     {
-        var hosting = election.ApplyTo(new ModuleHostOptions());
+        var hosting = new ModuleHostOptions();
         var address = environment.ListenAddress;
         var gateway = new GatewayOptions(new IPEndPoint(address, options.GatewayPort), new IPEndPoint(address, options.GatewayInternalPort))
         {
@@ -102,9 +99,14 @@ internal sealed class ClusterSession(ClusterOptions options)
                 DrainDelay = options.DrainDelay ?? (IsPod ? PodDrainDelay : TimeSpan.Zero),
                 StopTimeout = IsPod ? PodDrainTimeout + PodDrainDelay : hosting.StopTimeout,
             },
-            election.SharesAutoscaler,
+            SharesAutoscaler: options.Leases == LeaseScheme.Own,
             LeasesRegistration: options.Leases == LeaseScheme.Knative && options.WebhookUrl is null,
-            GuardsMetrics: options.MetricsAuth);
+            GuardsMetrics: options.MetricsAuth)
+        {
+            Election = (waits, cancellation) => ReadElectionAsync(configuration, environment, loggers, waits, cancellation),
+            Health = new IPEndPoint(address, options.HealthPort),
+            GracePeriod = IsPod ? PodGracePeriod : null,
+        };
     }
 
     private async Task<ClusterEnvironment> ReadEnvironmentAsync(CancellationToken cancellation)

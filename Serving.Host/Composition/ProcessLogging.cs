@@ -15,8 +15,13 @@ internal sealed class ProcessLogging : IDisposable
     {
         provider = new StructuredLoggerProvider(options);
 
-        // Levels are the provider's alone: the factory must let pass what it may be told to write later.
-        Factory = LoggerFactory.Create(logging => logging.SetMinimumLevel(LogLevel.Trace).AddProvider(provider));
+        // Levels are the provider's alone: the factory must let pass what it may be told to write later. What a probe finds is in its response, and what
+        // ends a start is reported by the session; the libraries would log both again, as errors.
+        Factory = LoggerFactory.Create(logging => logging
+            .SetMinimumLevel(LogLevel.Trace)
+            .AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None)
+            .AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None)
+            .AddProvider(provider));
         var logger = Factory.CreateLogger("Serving.Background");
         failures = BackgroundFailure.Listen((what, failure) => logger.LogError(failure, "{What} failed", what));
         BackgroundFailure.ObserveTasks();

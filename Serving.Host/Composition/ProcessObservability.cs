@@ -19,12 +19,12 @@ internal sealed class ProcessObservability : IDisposable
 {
     private const int PrometheusPort = 9090;
     private static readonly TimeSpan Retry = TimeSpan.FromSeconds(30);
-    private static readonly string[] Meters = ["Serving", "System.Runtime"];
 
     private readonly ConfigStore config;
     private readonly ProcessLogging logging;
     private readonly ClusterEnvironment environment;
-    private readonly ScrapeGuard? guard;
+    private readonly MetricsEndpoint metrics;
+    private readonly PortListeners listeners;
     private readonly TimeProvider time;
     private readonly ILogger logger;
     private readonly SemaphoreSlim changed = new(0);
@@ -32,16 +32,20 @@ internal sealed class ProcessObservability : IDisposable
     /// <param name="config">The configuration that is followed.</param>
     /// <param name="logging">The log whose levels are set.</param>
     /// <param name="environment">The pod: its address serves metrics, its name says who sends them.</param>
-    /// <param name="guard">Says who may read metrics; null for everybody.</param>
+    /// <param name="metrics">What Prometheus scrapes.</param>
+    /// <param name="listeners">Opens and closes its port.</param>
     /// <param name="time">The clock of retries.</param>
     /// <param name="requestOutput">Where requests are logged to; standard output when null.</param>
-    public ProcessObservability(ConfigStore config, ProcessLogging logging, ClusterEnvironment environment, ScrapeGuard? guard, TimeProvider time, Stream? requestOutput = null)
+    public ProcessObservability(
+        ConfigStore config, ProcessLogging logging, ClusterEnvironment environment, MetricsEndpoint metrics, PortListeners listeners, TimeProvider time,
+        Stream? requestOutput = null)
     {
         Requests = new RequestLog(requestOutput ?? Console.OpenStandardOutput());
         this.config = config;
         this.logging = logging;
         this.environment = environment;
-        this.guard = guard;
+        this.metrics = metrics;
+        this.listeners = listeners;
         this.time = time;
         logger = logging.Factory.CreateLogger<ProcessObservability>();
         config.Changed += OnChanged;
@@ -53,7 +57,7 @@ internal sealed class ProcessObservability : IDisposable
     /// <summary>Serves and sends what is configured until cancelled.</summary>
     public async Task RunAsync(CancellationToken cancellation)
     {
-        await using var running = new Running();
+        using var running = new Running();
         try
         {
             while (!cancellation.IsCancellationRequested)
@@ -66,6 +70,11 @@ internal sealed class ProcessObservability : IDisposable
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
             // Stopped.
+        }
+        finally
+        {
+            // The server is closed by now, and the port with it.
+            metrics.Dispose();
         }
     }
 
@@ -128,9 +137,9 @@ internal sealed class ProcessObservability : IDisposable
     {
         var options = OptionsOf(wanted);
         var (address, isKnown) = await PrometheusAddressAsync(wanted, cancellation).ConfigureAwait(false);
-        if (!Equals(running.Address, address))
+        if (!Equals(metrics.Address, address))
         {
-            await running.StopServerAsync().ConfigureAwait(false);
+            await metrics.CloseAsync(listeners, cancellation).ConfigureAwait(false);
         }
 
         if (running.Export is null || running.Sending != Sending.Of(wanted))
@@ -140,18 +149,18 @@ internal sealed class ProcessObservability : IDisposable
         }
 
         if (!isKnown) return false;
-        return address is null || running.Address is not null || await ServeAsync(running, address, cancellation).ConfigureAwait(false);
+        return address is null || metrics.Address is not null || await ServeAsync(address, cancellation).ConfigureAwait(false);
     }
 
-    private async Task<bool> ServeAsync(Running running, IPEndPoint address, CancellationToken cancellation)
+    private async Task<bool> ServeAsync(IPEndPoint address, CancellationToken cancellation)
     {
         try
         {
-            await running.ServeAsync(exporter => new MetricsServer(address, exporter, guard, logging.Factory, time), address, cancellation).ConfigureAwait(false);
-            logger.LogInformation("Metrics are served at {Scheme}://{Address}/metrics", guard is null ? "http" : "https", address);
+            await metrics.OpenAsync(listeners, address, cancellation).ConfigureAwait(false);
+            logger.LogInformation("Metrics are served at {Scheme}://{Address}/metrics", metrics.Scheme, address);
             return true;
         }
-        catch (Exception error) when (error is IOException or SocketException)
+        catch (IOException error)
         {
             logger.LogError(error, "Metrics cannot be served at {Address}; tried again in {Retry}", address, Retry);
             return false;
@@ -207,14 +216,9 @@ internal sealed class ProcessObservability : IDisposable
             => new(c.MetricsProtocol, c.MetricsEndpoint, c.MetricsExportInterval, c.TracingProtocol, c.TracingEndpoint, c.TracingSamplingRate);
     }
 
-    /// <summary>What runs now. Used by one task alone.</summary>
-    private sealed class Running : IAsyncDisposable
+    /// <summary>What is sent now. Used by one task alone.</summary>
+    private sealed class Running : IDisposable
     {
-        private PrometheusExporter? exporter;
-        private MetricsServer? server;
-
-        public IPEndPoint? Address { get; private set; }
-
         public TelemetryExport? Export { get; private set; }
 
         public Sending? Sending { get; private set; }
@@ -231,37 +235,6 @@ internal sealed class ProcessObservability : IDisposable
             Export = null;
         }
 
-        public async Task ServeAsync(Func<PrometheusExporter, MetricsServer> make, IPEndPoint address, CancellationToken cancellation)
-        {
-            exporter = new PrometheusExporter(Meters);
-            server = make(exporter);
-            try
-            {
-                await server.StartAsync(cancellation).ConfigureAwait(false);
-                Address = address;
-            }
-            catch
-            {
-                await StopServerAsync().ConfigureAwait(false);
-                throw;
-            }
-        }
-
-        public async Task StopServerAsync()
-        {
-            if (server is not null)
-            {
-                await server.DisposeAsync().ConfigureAwait(false);
-            }
-
-            exporter?.Dispose();
-            (server, exporter, Address) = (null, null, null);
-        }
-
-        public async ValueTask DisposeAsync()
-        {
-            await StopServerAsync().ConfigureAwait(false);
-            StopExport();
-        }
+        public void Dispose() => StopExport();
     }
 }

@@ -1,11 +1,14 @@
 namespace Serving.Host.Health;
 
-/// <summary>What the probes of the process ask; each answer is made from what is known, and never waits.</summary>
+/// <summary>What the probes of the process ask; each part is told from what is known, and never waits.</summary>
 internal interface IProcessHealth
 {
-    /// <summary>Whether the process may get traffic.</summary>
-    IReadOnlyList<HealthCheck> Readiness { get; }
+    /// <summary>The names of all parts, in the order in which they are listed.</summary>
+    IReadOnlyList<string> Parts { get; }
 
-    /// <summary>Whether its loops turn; what is wrong here only a restart mends.</summary>
-    IReadOnlyList<HealthCheck> Liveness { get; }
+    /// <summary>Whether a part may get traffic; null while it is not asked.</summary>
+    PartHealth? Readiness(string part);
+
+    /// <summary>Whether the loops of a part turn; what is wrong here only a restart fixes. Null while it is not asked.</summary>
+    PartHealth? Liveness(string part);
 }

@@ -1,23 +1,57 @@
+using Serving.Kubernetes;
+
 namespace Serving.Host.Health;
 
 /// <summary>
-/// What probes are told from the first moment of a process on: that it lives and what it waits for, until its modules can speak for
-/// themselves. So a pod that starts while the API server is away is waited for, not restarted.
+/// The health of a process from its first moment on: that it lives and what it waits for, until its modules can speak for
+/// themselves. So a pod that starts while the API server is unreachable is waited for, not restarted.
 /// </summary>
 internal sealed class ProcessHealth : IProcessHealth
 {
+    private const string Process = "process";
+    private const string Caches = "caches";
+
+    private readonly Informers informers;
     private volatile string waiting = "it is starting";
-    private volatile IProcessHealth? modules;
+    private volatile bool isStopping;
+    private volatile ModuleHost? modules;
+
+    /// <param name="informers">The caches.</param>
+    /// <param name="modules">What runs in the process.</param>
+    public ProcessHealth(Informers informers, IEnumerable<IServingModule> modules)
+    {
+        this.informers = informers;
+        Parts = [Process, Caches, .. modules.Select(module => module.Name)];
+    }
 
     /// <inheritdoc/>
-    public IReadOnlyList<HealthCheck> Readiness => modules?.Readiness ?? [new("process", waiting)];
+    public IReadOnlyList<string> Parts { get; }
 
     /// <inheritdoc/>
-    public IReadOnlyList<HealthCheck> Liveness => modules?.Liveness ?? [new("process", null)];
+    public PartHealth? Readiness(string part) => (part, modules) switch
+    {
+        (Process, null) => new(Process, waiting),
+        (Process, _) => new(Process, isStopping ? "it is stopping" : null),
+        (_, null) => null,
+        (Caches, _) => new(Caches, informers.NotSynced is { Count: > 0 } missing ? $"the first list is not in: {string.Join(", ", missing.Distinct())}" : null),
+        (_, var host) => new(part, host.NotReady.GetValueOrDefault(part), host.Remarks.GetValueOrDefault(part)),
+    };
+
+    /// <inheritdoc/>
+    public PartHealth? Liveness(string part) => (part, modules) switch
+    {
+        (Process, null) => new(Process, null),
+        (Process, _) or (_, null) => null,
+        (Caches, _) => new(Caches, informers.Stuck is { Count: > 0 } stuck ? string.Join("; ", stuck) : null),
+        (_, var host) => new(part, host.Stuck.GetValueOrDefault(part)),
+    };
 
     /// <summary>Says what the start waits for.</summary>
     public void WaitsFor(string what) => waiting = $"waiting for {what}";
 
-    /// <summary>From now on the modules answer.</summary>
-    public void Follow(IProcessHealth running) => modules = running;
+    /// <summary>From now on the modules are asked.</summary>
+    public void Follow(ModuleHost host) => modules = host;
+
+    /// <summary>From now on the process is not ready.</summary>
+    public void Stop() => isStopping = true;
 }

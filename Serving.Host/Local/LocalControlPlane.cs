@@ -45,7 +45,6 @@ internal sealed class LocalControlPlane : IAsyncDisposable
     private readonly AdmissionCheck admission;
     private readonly bool hasNode;
     private volatile bool started;
-    private readonly ILoggerFactory loggers;
     private readonly ILogger logger;
     private readonly TimeProvider time;
 
@@ -59,8 +58,7 @@ internal sealed class LocalControlPlane : IAsyncDisposable
         hasNode = local.Has(LocalOptions.Node);
         this.identity = identity;
         this.time = time;
-        loggers = logging.Factory;
-        logger = loggers.CreateLogger<LocalControlPlane>();
+        logger = logging.Factory.CreateLogger<LocalControlPlane>();
         this.client = client;
         this.environment = environment;
         var address = environment.PodIP;
@@ -72,9 +70,13 @@ internal sealed class LocalControlPlane : IAsyncDisposable
             new ActivatorOptions(address) { DrainDelay = election is null ? TimeSpan.Zero : LeaveTime, DrainTimeout = TimeSpan.FromSeconds(5) },
             new AutoscalerOptions(address),
             ResolveDigests: false,
-            election?.ApplyTo(host) ?? host,
-            election is { SharesAutoscaler: true });
-        modules = new ControlPlane(options, environment, own, logging, time);
+            host,
+            election is { SharesAutoscaler: true })
+        {
+            Election = election is null ? null : (_, _) => Task.FromResult(election),
+            Health = new IPEndPoint(environment.ListenAddress, ControlPlane.HealthPort),
+        };
+        modules = ControlPlane.Create(options, environment, own, logging, time);
         var statistics = modules.Statistics;
         View = new ClusterView(modules.Informers, key => statistics.Snapshot().Where(traffic => traffic.Namespace == key.Namespace && traffic.Revision == key.Name).Sum(traffic => traffic.Requests));
     }
@@ -85,13 +87,15 @@ internal sealed class LocalControlPlane : IAsyncDisposable
     /// <summary>What a person sees.</summary>
     public ClusterView View { get; }
 
+    private IEnumerable<PartHealth> Readiness => modules.Health.Parts.Select(modules.Health.Readiness).OfType<PartHealth>();
+
     /// <summary>
     /// What <c>/readyz</c> of an API server in the same process says of the control plane: it has started, each module is ready, and admission answers,
     /// so that the next <c>kubectl apply</c> is not refused for want of it.
     /// </summary>
     public async Task<IReadOnlyList<ReadinessCheck>> ReadinessAsync(CancellationToken cancellation)
     {
-        var checks = modules.Readiness.Select(check => new ReadinessCheck(check.Name, check.Problem)).ToList();
+        var checks = Readiness.Select(check => new ReadinessCheck(check.Name, check.Problem)).ToList();
         var problem = started ? await admission.ProblemAsync(cancellation) : "the control plane is starting";
         return [.. checks, new ReadinessCheck("admission", problem)];
     }
@@ -148,7 +152,7 @@ internal sealed class LocalControlPlane : IAsyncDisposable
         parts.Run("control plane", RunModulesAsync);
         await UntilAsync(
             parts,
-            () => Task.FromResult(modules.Readiness.Where(check => check.Problem is not null || check.Remark is not null).Select(check => $"{check.Name}: {check.Problem ?? check.Remark}").FirstOrDefault()),
+            () => Task.FromResult(Readiness.Where(check => check.Problem is not null || check.Remark is not null).Select(check => $"{check.Name}: {check.Problem ?? check.Remark}").FirstOrDefault()),
             null,
             cancellation);
         await pod.SetReadyAsync(true, cancellation);
@@ -201,8 +205,6 @@ internal sealed class LocalControlPlane : IAsyncDisposable
     /// <summary>Runs the modules; when told to stop, other hosts learn that this one leaves while its modules still serve what comes.</summary>
     private async Task RunModulesAsync(CancellationToken cancellation)
     {
-        await using var probes = new HealthServer(new IPEndPoint(environment.ListenAddress, ControlPlane.HealthPort), modules, loggers);
-        await probes.StartAsync(cancellation);
         using var stop = new CancellationTokenSource();
         var running = modules.RunAsync(stop.Token);
         var told = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -268,7 +270,7 @@ internal sealed class LocalControlPlane : IAsyncDisposable
         }
         finally
         {
-            modules.Dispose();
+            await modules.DisposeAsync();
             admission.Dispose();
             reviewer.Dispose();
             identity.Dispose();

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Security.Authentication;
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 using Serving.Api;
@@ -12,9 +13,10 @@ namespace Serving.Webhook;
 /// Admission: defaults and validates our kinds and validates ConfigMaps, in every replica. Not ready until the API server trusts the
 /// certificate; a new certificate is used only after its authority has been registered.
 /// </summary>
-public sealed class WebhookModule : IServingModule
+public sealed class WebhookModule : IServingModule, IDisposable
 {
     private const string InstalledLabel = "app.kubernetes.io/name=knative-serving";
+    private const int MaxConnections = 2048;
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(10);
 
@@ -24,7 +26,7 @@ public sealed class WebhookModule : IServingModule
     private readonly ICertificateSource source;
     private readonly WebhookRegistration registration;
     private readonly RegistrationModule? right;
-    private readonly ILoggerFactory loggers;
+    private readonly AdmissionEndpoints endpoints;
     private readonly ILogger<WebhookModule> logger;
     private readonly TimeProvider time;
     private readonly Channel<bool> wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
@@ -32,7 +34,7 @@ public sealed class WebhookModule : IServingModule
     private readonly Heartbeat heartbeat;
     private volatile ServingCertificate? certificate;
     private volatile string? notReady = "the certificate is not in place yet";
-    private volatile IPEndPoint? endPoint;
+    private volatile IKubernetesClient? dryRuns;
 
     /// <param name="options">The listen address and the names of its objects.</param>
     /// <param name="environment">Provides the system namespace and the cluster's domain.</param>
@@ -51,7 +53,6 @@ public sealed class WebhookModule : IServingModule
         this.options = options;
         this.environment = environment;
         this.config = config;
-        this.loggers = loggers;
         this.time = time;
         this.right = right;
         logger = loggers.CreateLogger<WebhookModule>();
@@ -66,6 +67,14 @@ public sealed class WebhookModule : IServingModule
             : new CertificateSecret(
                 new(environment.SystemNamespace, options.SecretName, options.ServiceName, environment.ClusterDomain), time, loggers.CreateLogger<CertificateSecret>());
         registration = new WebhookRegistration(options, environment.SystemNamespace);
+        endpoints = new AdmissionEndpoints(Handlers(), loggers, time);
+        Port = new ServingPort("admission", new IPEndPoint(options.Address, options.Port))
+        {
+            MaxConnections = MaxConnections,
+            Certificate = () => certificate?.Context ?? throw new AuthenticationException("the certificate of admission is not in place yet"),
+            Serve = endpoints.Map,
+            NotFound = endpoints.NotFound,
+        };
     }
 
     /// <inheritdoc/>
@@ -80,8 +89,11 @@ public sealed class WebhookModule : IServingModule
     /// <inheritdoc/>
     public string? StuckReason => heartbeat.StuckReason;
 
-    /// <summary>The address it listens on; null before the start.</summary>
-    public IPEndPoint? EndPoint => endPoint;
+    /// <summary>The port of admission. Handshakes fail there until the certificate exists.</summary>
+    public ServingPort Port { get; }
+
+    /// <inheritdoc/>
+    public void Dispose() => endpoints.Dispose();
 
     /// <inheritdoc/>
     public async Task RunAsync(IKubernetesClient client, CancellationToken cancellation)
@@ -96,15 +108,10 @@ public sealed class WebhookModule : IServingModule
         try
         {
             await config.WaitForSyncAsync(cancellation).ConfigureAwait(false);
+            dryRuns = client;
             await FirstCertificateAsync(client, cancellation).ConfigureAwait(false);
-            var server = new WebhookServer(new(options.Address, options.Port), () => certificate!, Handlers(client), loggers, time);
-            await using (server.ConfigureAwait(false))
-            {
-                await server.StartAsync(cancellation).ConfigureAwait(false);
-                endPoint = server.EndPoint;
-                logger.LogInformation("Admission is listening on {EndPoint}", endPoint);
-                await KeepAsync(client, cancellation).ConfigureAwait(false);
-            }
+            logger.LogInformation("Admission is listening on {EndPoint}", Port.EndPoint);
+            await KeepAsync(client, cancellation).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
@@ -114,7 +121,6 @@ public sealed class WebhookModule : IServingModule
         {
             heartbeat.Rest();
             notReady = "stopped";
-            endPoint = null;
             foreach (var registration in registrations)
             {
                 registration.Dispose();
@@ -127,13 +133,13 @@ public sealed class WebhookModule : IServingModule
         }
     }
 
-    private Dictionary<string, Func<AdmissionRequest, CancellationToken, ValueTask<AdmissionAnswer>>> Handlers(IKubernetesClient client) => new(StringComparer.Ordinal)
+    private Dictionary<string, Func<AdmissionRequest, CancellationToken, ValueTask<AdmissionAnswer>>> Handlers() => new(StringComparer.Ordinal)
     {
         ["/defaulting"] = (request, _) => ValueTask.FromResult(ResourceAdmission.Default(request, config.Current, environment.ClusterDomain)),
         ["/resource-validation"] = async (request, cancellation) =>
         {
             var answer = ResourceAdmission.Validate(request, config.Current, environment.ClusterDomain);
-            return answer.Refusal is null && await PodSpecDryRun.CheckAsync(request, client, cancellation).ConfigureAwait(false) is { } refusal
+            return answer.Refusal is null && dryRuns is { } client && await PodSpecDryRun.CheckAsync(request, client, cancellation).ConfigureAwait(false) is { } refusal
                 ? answer with { Refusal = refusal }
                 : answer;
         },

@@ -21,7 +21,6 @@ public sealed partial class ErrorResponseTests
         found.Should().BeEmpty("a client has to hear what is wrong: PlainText.WriteErrorAsync");
     }
 
-    // HealthServer writes the list of the parts with its status.
-    [GeneratedRegex(@"StatusCode = (?!passed ).*StatusCodes\.Status[45]")]
+    [GeneratedRegex(@"StatusCode = .*StatusCodes\.Status[45]")]
     private static partial Regex BareStatus();
 }

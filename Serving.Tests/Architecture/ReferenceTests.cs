@@ -30,6 +30,8 @@ public sealed class ReferenceTests
         ["Autoscale"] = [],
     };
 
+    private static readonly string[] Hosting = ["Microsoft.Extensions.Hosting", "OpenTelemetry.Extensions.Hosting", "OpenTelemetry.Instrumentation"];
+
     private static IEnumerable<string> Projects => Allowed.Keys;
 
     [TestCaseSource(nameof(Projects))]
@@ -50,5 +52,17 @@ public sealed class ReferenceTests
             .Select(file => Path.GetFileNameWithoutExtension(file));
 
         projects.Should().BeSubsetOf(Allowed.Keys);
+    }
+
+    [Test]
+    public void What_the_sidecar_is_made_of_and_the_data_path_know_no_host()
+    {
+        var found = new[] { "Serving.QueueProxy", "Serving.Modules/Api", "Serving.Modules/Concurrency", "Serving.Modules/Dataplane", "Serving.Modules/Observability" }
+            .SelectMany(static folder => Directory.EnumerateFiles(Repository.PathOf(folder), "*.cs*", SearchOption.AllDirectories))
+            .Where(static file => !file.Split(Path.DirectorySeparatorChar).Any(static part => part is "obj" or "bin"))
+            .Where(static file => File.ReadLines(file).Any(static line => Hosting.Any(name => line.Contains(name, StringComparison.Ordinal))))
+            .Select(static file => Path.GetRelativePath(Repository.Root, file));
+
+        found.Should().BeEmpty("the sidecar pays for it in every pod, and gateway and activator with every request (docs/adr/0006-generic-host.md)");
     }
 }

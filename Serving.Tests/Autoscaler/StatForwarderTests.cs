@@ -20,8 +20,8 @@ public sealed class StatForwarderTests
     [CancelAfter(30_000)]
     public async Task Sends_nothing_to_one_who_does_not_decide_any_more_and_loses_nothing(CancellationToken cancellation)
     {
-        await using var first = await StartAsync("first", cancellation);
-        await using var second = await StartAsync("second", cancellation);
+        await using var first = await StartAsync("first");
+        await using var second = await StartAsync("second");
         var owner = AddressOf(first);
         var forwarder = new StatForwarder(() => 1, _ => owner, TimeProvider.System, NullLogger<StatForwarder>.Instance);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
@@ -69,7 +69,7 @@ public sealed class StatForwarderTests
             forwarder.UnreachableReason.Should().BeNull("nobody could reach one who is not there");
         });
         patience = TimeSpan.FromSeconds(30);
-        await using (await StartAsync("server", cancellation, port))
+        await using (await StartAsync("server", port))
         {
             await Eventually.HoldsAsync(() =>
             {
@@ -84,8 +84,8 @@ public sealed class StatForwarderTests
         await running;
     }
 
-    private static Uri AddressOf(StatisticsServer server) => new($"ws://127.0.0.1:{server.Port}/");
+    private static Uri AddressOf(RunningStatistics server) => new($"ws://127.0.0.1:{server.Port}/");
 
-    private Task<StatisticsServer> StartAsync(string name, CancellationToken cancellation, int port = 0) => StatisticsServer.StartAsync(
-        new AutoscalerOptions(IPAddress.Loopback, port), (message, _) => taken.Writer.TryWrite((name, message.Name)), NullLoggerFactory.Instance, cancellation);
+    private Task<RunningStatistics> StartAsync(string name, int port = 0) => RunningStatistics.StartAsync(
+        new AutoscalerOptions(IPAddress.Loopback, port), (message, _) => taken.Writer.TryWrite((name, message.Name)));
 }

@@ -22,6 +22,7 @@ public sealed class ConfigMapAdmissionTests
     private InMemoryCluster cluster = null!;
     private LiveConfig live = null!;
     private WebhookModule module = null!;
+    private ServedPorts ports = null!;
     private Task running = null!;
     private HttpClient client = null!;
 
@@ -55,6 +56,7 @@ public sealed class ConfigMapAdmissionTests
         live = new LiveConfig(cluster);
         var environment = new ClusterEnvironment(LiveConfig.Namespace, "cluster.local", "pod", IPAddress.Loopback);
         module = new WebhookModule(new(IPAddress.Loopback, 0), environment, cluster, live.Store, NullLoggerFactory.Instance, TimeProvider.System);
+        ports = await ServedPorts.StartAsync(module.Port);
         running = module.RunAsync(cluster, stop.Token);
         await Eventually.HoldsAsync(() => module.NotReadyReason.Should().BeNull(), TimeSpan.FromSeconds(60));
         client = Trusting(cluster.Find(Resources.ValidatingWebhookConfigurations, null, "config.webhook.serving.knative.dev")!);
@@ -65,6 +67,8 @@ public sealed class ConfigMapAdmissionTests
     {
         await stop.CancelAsync();
         await running.WaitAsync(TimeSpan.FromSeconds(60));
+        await ports.DisposeAsync();
+        module.Dispose();
         client.Dispose();
         live.Dispose();
         stop.Dispose();
@@ -141,7 +145,7 @@ public sealed class ConfigMapAdmissionTests
             ConnectCallback = async (_, cancellation) =>
             {
                 var socket = new System.Net.Sockets.Socket(System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Tcp);
-                await socket.ConnectAsync(module.EndPoint!, cancellation);
+                await socket.ConnectAsync(module.Port.EndPoint!, cancellation);
                 return new System.Net.Sockets.NetworkStream(socket, ownsSocket: true);
             },
         };

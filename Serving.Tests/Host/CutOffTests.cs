@@ -14,7 +14,7 @@ public sealed class CutOffTests
     {
         var cluster = new InMemoryCluster();
         var services = cluster.For(Resources.Services);
-        var isCutOff = ControlPlane.CutOff(services, "knative-serving");
+        var isCutOff = HostServices.CutOff(services, "knative-serving");
         Put("knative-serving", "gateway", "app");
         Put("other", "web", "app");
 

@@ -1,13 +1,14 @@
 using System.Net;
 using FluentAssertions;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using NUnit.Framework;
 using Serving.Autoscaler;
-using Serving.Autoscaler.Statistics;
 using Serving.Host.Health;
 using Serving.Host.Metrics;
-using Serving.Observability;
+using Serving.Kubernetes;
+using Serving.Tests.Autoscaler;
 using Serving.Tests.Networking.Gateway;
 using Serving.Tests.QueueProxy;
 using Serving.Tests.Support;
@@ -21,9 +22,11 @@ internal sealed class ErrorTextTests : IProcessHealth
 {
     private readonly HttpClient client = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(40) };
 
-    public IReadOnlyList<HealthCheck> Readiness { get; } = [new("webhook", "the certificate is not in place yet")];
+    public IReadOnlyList<string> Parts { get; } = ["webhook"];
 
-    public IReadOnlyList<HealthCheck> Liveness => Readiness;
+    public PartHealth? Readiness(string part) => new(part, "the certificate is not in place yet");
+
+    public PartHealth? Liveness(string part) => Readiness(part);
 
     [OneTimeTearDown]
     public void DisposeClient() => client.Dispose();
@@ -63,7 +66,7 @@ internal sealed class ErrorTextTests : IProcessHealth
     [Test]
     public async Task Of_the_autoscaler()
     {
-        await using var server = await StatisticsServer.StartAsync(new AutoscalerOptions(IPAddress.Loopback, 0), static (_, _) => { }, NullLoggerFactory.Instance, default);
+        await using var server = await RunningStatistics.StartAsync(new AutoscalerOptions(IPAddress.Loopback, 0), static (_, _) => { });
 
         await SaysWhyAsync(400, new Uri($"http://127.0.0.1:{server.Port}/"));
     }
@@ -71,16 +74,19 @@ internal sealed class ErrorTextTests : IProcessHealth
     [Test]
     public async Task Of_metrics_and_health()
     {
-        using var exporter = new PrometheusExporter("System.Runtime");
-        await using var metrics = new MetricsServer(new IPEndPoint(IPAddress.Loopback, 0), exporter, null, NullLoggerFactory.Instance, TimeProvider.System);
-        await metrics.StartAsync(default);
-        await using var health = new HealthServer(new IPEndPoint(IPAddress.Loopback, 0), this, NullLoggerFactory.Instance);
-        await health.StartAsync(default);
+        using var metrics = new MetricsEndpoint(null, TimeProvider.System);
+        await using var ports = await ServedPorts.StartAsync(services =>
+        {
+            services.AddLogging();
+            services.AddSingleton<IProcessHealth>(this).AddProbes(new IPEndPoint(IPAddress.Loopback, 0)).AddPort(_ => metrics.Port);
+        });
+        await metrics.OpenAsync(ports.Listeners, new IPEndPoint(IPAddress.Loopback, FreePorts.Of(IPAddress.Loopback, 1)[0]), default);
 
-        await SaysWhyAsync(404, new Uri($"http://{metrics.EndPoint}/"));
-        await SaysWhyAsync(404, new Uri($"http://{health.EndPoint}/"));
-        await SaysWhyAsync(405, new Uri($"http://{health.EndPoint}/readyz"), "POST");
-        await SaysWhyAsync(503, new Uri($"http://{health.EndPoint}/readyz"));
+        await SaysWhyAsync(404, new Uri($"http://{metrics.Address}/"));
+        await SaysWhyAsync(404, new Uri($"http://{ports["health"]}/"));
+        await SaysWhyAsync(405, new Uri($"http://{ports["health"]}/readyz"), "POST");
+        await SaysWhyAsync(503, new Uri($"http://{ports["health"]}/readyz"));
+        await SaysWhyAsync(405, new Uri($"http://{metrics.Address}/metrics"), "POST");
     }
 
     [TestCase("GET", "/none", 404)]
@@ -88,9 +94,7 @@ internal sealed class ErrorTextTests : IProcessHealth
     [TestCase("POST", "/defaulting", 415)]
     public async Task Of_the_webhook(string method, string path, int status)
     {
-        await using var server = new WebhookServer(
-            new(IPAddress.Loopback, 0),
-            static () => throw new InvalidOperationException("nobody connects"),
+        using var server = new AdmissionEndpoints(
             new Dictionary<string, Func<AdmissionRequest, CancellationToken, ValueTask<AdmissionAnswer>>> { ["/defaulting"] = static (_, _) => throw new InvalidOperationException("not reached") },
             NullLoggerFactory.Instance,
             TimeProvider.System);

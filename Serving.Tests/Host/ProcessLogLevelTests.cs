@@ -1,8 +1,10 @@
 using System.Net;
 using FluentAssertions;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using NUnit.Framework;
 using Serving.Host.Composition;
+using Serving.Host.Metrics;
 using Serving.Kubernetes;
 using Serving.Observability;
 using Serving.Tests.ConfigMaps;
@@ -19,8 +21,10 @@ public sealed class ProcessLogLevelTests
     {
         using var live = new LiveConfig();
         using var logging = new ProcessLogging(new LogOptions());
-        using var observability = new ProcessObservability(
-            live.Store, logging, new ClusterEnvironment(LiveConfig.Namespace, "cluster.local", "pod", IPAddress.Loopback), null, TimeProvider.System);
+        using var metrics = new MetricsEndpoint(null, TimeProvider.System);
+        var listeners = new PortListeners(new ServiceCollection().BuildServiceProvider());
+        var environment = new ClusterEnvironment(LiveConfig.Namespace, "cluster.local", "pod", IPAddress.Loopback);
+        using var observability = new ProcessObservability(live.Store, logging, environment, metrics, listeners, TimeProvider.System);
         var controller = logging.Factory.CreateLogger("Serving.Controller.Something");
         var webhook = logging.Factory.CreateLogger("Serving.Webhook.Something");
         Least(controller).Should().Be(LogLevel.Information);

@@ -9,6 +9,7 @@ using Serving.Api;
 using Serving.Api.Core;
 using Serving.ConfigMaps;
 using Serving.Host.Composition;
+using Serving.Host.Metrics;
 using Serving.Kubernetes;
 using Serving.Observability;
 using Serving.Tests.Dataplane;
@@ -27,9 +28,11 @@ public sealed class ProcessObservabilityTests
     private ProcessLogging logging = null!;
     private ProcessObservability observability = null!;
     private Task running = null!;
+    private MetricsEndpoint metrics = null!;
+    private ServedPorts ports = null!;
 
     [SetUp]
-    public void SetUp()
+    public async Task SetUp()
     {
         stop = new CancellationTokenSource();
         (log, requests) = (new MemoryStream(), new MemoryStream());
@@ -37,7 +40,9 @@ public sealed class ProcessObservabilityTests
         var environment = new ClusterEnvironment("knative-serving", "cluster.local", "pod", IPAddress.Loopback);
         logging = new ProcessLogging(new LogOptions { Output = Stream.Synchronized(log) });
         config = new ConfigStore(cluster, environment, logging.Factory.CreateLogger<ConfigStore>(), Substitute.For<IEventRecorder>());
-        observability = new ProcessObservability(config, logging, environment, null, TimeProvider.System, Stream.Synchronized(requests));
+        metrics = new MetricsEndpoint(null, TimeProvider.System);
+        ports = await ServedPorts.StartAsync(metrics.Port, new ServingPort("other", new IPEndPoint(IPAddress.Loopback, 0)) { Serve = static _ => { } });
+        observability = new ProcessObservability(config, logging, environment, metrics, ports.Listeners, TimeProvider.System, Stream.Synchronized(requests));
         running = observability.RunAsync(stop.Token);
     }
 
@@ -46,6 +51,8 @@ public sealed class ProcessObservabilityTests
     {
         await stop.CancelAsync();
         await running;
+        await ports.DisposeAsync();
+        metrics.Dispose();
         observability.Dispose();
         config.Dispose();
         logging.Dispose();

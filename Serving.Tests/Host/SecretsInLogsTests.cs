@@ -11,7 +11,6 @@ using Serving.Controller.Revisions.Digests;
 using Serving.Controller.Revisions.Digests.Identities;
 using Serving.Host.Metrics;
 using Serving.Kubernetes;
-using Serving.Observability;
 using Serving.Tests.Controller.Digests;
 using Serving.Tests.LocalCluster.Api;
 using Serving.Tests.Support;
@@ -100,15 +99,16 @@ public sealed class SecretsInLogsTests
         await using var server = await RunningServer.StartAsync();
         using var client = new ClusterClient(ClusterAccess.FromKubeconfig(server.Server.KubeconfigPath));
         using var guard = new ScrapeGuard(client, TimeProvider.System, logs.CreateLogger<ScrapeGuard>());
-        using var exporter = new PrometheusExporter("System.Runtime");
-        await using var metrics = new MetricsServer(new IPEndPoint(IPAddress.Loopback, 0), exporter, guard, logs, TimeProvider.System);
-        await metrics.StartAsync(default);
+        using var metrics = new MetricsEndpoint(guard, TimeProvider.System);
+        var other = new ServingPort("other", new IPEndPoint(IPAddress.Loopback, 0)) { Serve = static _ => { } };
+        await using var ports = await ServedPorts.StartAsync(services => services.AddPort(_ => other).AddPort(_ => metrics.Port), logs);
+        await metrics.OpenAsync(ports.Listeners, new IPEndPoint(IPAddress.Loopback, FreePorts.Of(IPAddress.Loopback, 1)[0]), default);
         using var handler = new SocketsHttpHandler();
         handler.SslOptions.RemoteCertificateValidationCallback = static (_, made, _, _) => made?.Subject.Contains("127.0.0.1", StringComparison.Ordinal) == true;
         using var http = new HttpClient(handler);
         foreach (var token in new[] { server.Server.Token, Wrong })
         {
-            using var request = new HttpRequestMessage(HttpMethod.Get, $"https://{metrics.EndPoint}/metrics");
+            using var request = new HttpRequestMessage(HttpMethod.Get, $"https://{metrics.Address}/metrics");
             request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
             using var response = await http.SendAsync(request);
         }

@@ -1,5 +1,4 @@
 using System.Diagnostics.Metrics;
-using System.Net;
 using System.Text;
 using FluentAssertions;
 using Microsoft.AspNetCore.Http;
@@ -34,9 +33,7 @@ public sealed class AdmissionGateTests
     public async Task The_webhook_answers_429_with_Retry_After_counts_it_and_recovers()
     {
         var let = new TaskCompletionSource();
-        await using var server = new WebhookServer(
-            new(IPAddress.Loopback, 0),
-            () => throw new InvalidOperationException("nobody connects"),
+        using var server = new AdmissionEndpoints(
             new Dictionary<string, Func<AdmissionRequest, CancellationToken, ValueTask<AdmissionAnswer>>>
             {
                 ["/slow"] = async (_, cancellation) =>
@@ -73,7 +70,7 @@ public sealed class AdmissionGateTests
         }
     }
 
-    private static async Task<HttpResponse> SendAsync(WebhookServer server, long size)
+    private static async Task<HttpResponse> SendAsync(AdmissionEndpoints server, long size)
     {
         var http = new DefaultHttpContext();
         http.Request.Method = HttpMethods.Post;

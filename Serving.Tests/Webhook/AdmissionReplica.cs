@@ -21,15 +21,24 @@ internal sealed class AdmissionReplica : IAsyncDisposable
     private readonly ConfigStore config;
     private readonly TimeProvider time;
     private readonly Task running;
+    private readonly ServedPorts ports;
 
-    public AdmissionReplica(InMemoryCluster cluster, TimeProvider time, Uri? url = null)
+    private AdmissionReplica(InMemoryCluster cluster, TimeProvider time, ConfigStore config, WebhookModule module, ServedPorts ports)
     {
         this.cluster = cluster;
         this.time = time;
+        this.config = config;
+        this.ports = ports;
+        Module = module;
+        running = module.RunAsync(cluster, stop.Token);
+    }
+
+    public static async Task<AdmissionReplica> StartAsync(InMemoryCluster cluster, TimeProvider time, Uri? url = null)
+    {
         var environment = new ClusterEnvironment("knative-serving", "cluster.local", "pod", IPAddress.Loopback);
-        config = new ConfigStore(cluster, environment, NullLogger<ConfigStore>.Instance, new NoEvents());
-        Module = new WebhookModule(new(IPAddress.Loopback, 0) { Url = url }, environment, cluster, config, NullLoggerFactory.Instance, time);
-        running = Module.RunAsync(cluster, stop.Token);
+        var config = new ConfigStore(cluster, environment, NullLogger<ConfigStore>.Instance, new NoEvents());
+        var module = new WebhookModule(new(IPAddress.Loopback, 0) { Url = url }, environment, cluster, config, NullLoggerFactory.Instance, time);
+        return new AdmissionReplica(cluster, time, config, module, await ServedPorts.StartAsync(module.Port));
     }
 
     public WebhookModule Module { get; }
@@ -73,7 +82,7 @@ internal sealed class AdmissionReplica : IAsyncDisposable
     public async Task<string> HandshakeAsync(string name)
     {
         using var socket = new TcpClient();
-        await socket.ConnectAsync(Module.EndPoint!);
+        await socket.ConnectAsync(Module.Port.EndPoint!);
         var seen = "";
         await using var tls = new SslStream(socket.GetStream(), leaveInnerStreamOpen: false, (_, certificate, _, _) =>
         {
@@ -101,6 +110,8 @@ internal sealed class AdmissionReplica : IAsyncDisposable
     {
         await stop.CancelAsync();
         await running;
+        await ports.DisposeAsync();
+        Module.Dispose();
         config.Dispose();
         stop.Dispose();
     }

@@ -14,7 +14,7 @@ public sealed class CertificateRotationTests
     {
         var time = new ManualTimeProvider(DateTimeOffset.UtcNow);
         var cluster = AdmissionReplica.Install();
-        await using var replica = new AdmissionReplica(cluster, time);
+        await using var replica = await AdmissionReplica.StartAsync(cluster, time);
         await replica.ReadyAsync();
         var first = await replica.HandshakeAsync(Host);
 
@@ -30,7 +30,7 @@ public sealed class CertificateRotationTests
     public async Task Replicas_that_start_at_once_agree_on_one_certificate_that_the_cluster_trusts()
     {
         var cluster = AdmissionReplica.Install();
-        var replicas = Enumerable.Range(0, 4).Select(_ => new AdmissionReplica(cluster, TimeProvider.System)).ToList();
+        var replicas = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => AdmissionReplica.StartAsync(cluster, TimeProvider.System)));
         try
         {
             await Task.WhenAll(replicas.Select(replica => replica.ReadyAsync()));

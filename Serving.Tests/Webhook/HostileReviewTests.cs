@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
 using FluentAssertions;
@@ -22,12 +21,10 @@ public sealed class HostileReviewTests
     private const int MaxBody = 3 * 1024 * 1024;
     private static readonly TimeSpan Slowest = TimeSpan.FromSeconds(10);
 
-    private WebhookServer server = null!;
+    private AdmissionEndpoints server = null!;
 
     [OneTimeSetUp]
-    public void Create() => server = new WebhookServer(
-        new(IPAddress.Loopback, 0),
-        () => throw new InvalidOperationException("nobody connects"),
+    public void Create() => server = new AdmissionEndpoints(
         new Dictionary<string, Func<AdmissionRequest, CancellationToken, ValueTask<AdmissionAnswer>>>
         {
             ["/defaulting"] = (request, _) => ValueTask.FromResult(ResourceAdmission.Default(request, ConfigSnapshot.Default, "cluster.local")),
@@ -38,7 +35,7 @@ public sealed class HostileReviewTests
         TimeProvider.System);
 
     [OneTimeTearDown]
-    public async Task Stop() => await server.DisposeAsync();
+    public void Stop() => server.Dispose();
 
     [Test]
     public void A_hundred_thousand_of_them_are_answered()

@@ -44,6 +44,7 @@ internal sealed class LeasedRegistrationTests
     {
         await stop.CancelAsync();
         await running.WaitAsync(Patience);
+        module.Dispose();
         config.Dispose();
         stop.Dispose();
     }

@@ -13,9 +13,11 @@ namespace Serving.Tests.Webhook;
 /// <summary>The webhook over an in-memory cluster, behind its real TLS listener, with a client that trusts the CA bundle that it registered.</summary>
 internal sealed class RunningWebhook : IAsyncDisposable
 {
-    private readonly AdmissionReplica replica;
+    private AdmissionReplica replica = null!;
 
-    private RunningWebhook() => replica = new AdmissionReplica(Cluster, TimeProvider.System);
+    private RunningWebhook()
+    {
+    }
 
     /// <summary>The cluster; its ConfigMaps are watched.</summary>
     public InMemoryCluster Cluster { get; } = AdmissionReplica.Install();
@@ -24,12 +26,13 @@ internal sealed class RunningWebhook : IAsyncDisposable
     public HttpClient Client { get; private set; } = null!;
 
     /// <summary>The address it listens on.</summary>
-    public IPEndPoint EndPoint => replica.Module.EndPoint!;
+    public IPEndPoint EndPoint => replica.Module.Port.EndPoint!;
 
     /// <summary>Starts it, and returns when it is ready.</summary>
     public static async Task<RunningWebhook> StartAsync()
     {
         var webhook = new RunningWebhook();
+        webhook.replica = await AdmissionReplica.StartAsync(webhook.Cluster, TimeProvider.System);
         await webhook.replica.ReadyAsync();
         webhook.Client = webhook.NewClient();
         return webhook;
@@ -74,7 +77,7 @@ internal sealed class RunningWebhook : IAsyncDisposable
             ConnectCallback = async (_, cancellation) =>
             {
                 var socket = new System.Net.Sockets.Socket(System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Tcp);
-                await socket.ConnectAsync(replica.Module.EndPoint!, cancellation);
+                await socket.ConnectAsync(replica.Module.Port.EndPoint!, cancellation);
                 return new System.Net.Sockets.NetworkStream(socket, ownsSocket: true);
             },
         };

@@ -15,7 +15,7 @@ public sealed class WebhookByUrlTests
     public async Task The_cluster_is_told_the_address_in_place_of_the_Service_and_trusts_what_is_served_there()
     {
         var cluster = AdmissionReplica.Install();
-        await using var outside = new AdmissionReplica(cluster, TimeProvider.System, Url);
+        await using var outside = await AdmissionReplica.StartAsync(cluster, TimeProvider.System, Url);
         await outside.ReadyAsync();
 
         AdmissionReplica.Targets(cluster).Should().OnlyContain(target => !HasService(target));
@@ -29,10 +29,10 @@ public sealed class WebhookByUrlTests
     public async Task A_webhook_inside_puts_the_Service_back_and_the_one_outside_gives_way()
     {
         var cluster = AdmissionReplica.Install();
-        await using var outside = new AdmissionReplica(cluster, TimeProvider.System, Url);
+        await using var outside = await AdmissionReplica.StartAsync(cluster, TimeProvider.System, Url);
         await outside.ReadyAsync();
 
-        await using var inside = new AdmissionReplica(cluster, TimeProvider.System);
+        await using var inside = await AdmissionReplica.StartAsync(cluster, TimeProvider.System);
         await inside.ReadyAsync();
 
         await Eventually.HoldsAsync(() => outside.Module.NotReadyReason.Should().Contain("scale its Deployment to zero"), TimeSpan.FromSeconds(30));

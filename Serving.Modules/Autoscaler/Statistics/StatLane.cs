@@ -13,7 +13,7 @@ namespace Serving.Autoscaler.Statistics;
 /// </summary>
 internal sealed partial class StatLane
 {
-    /// <summary>Maximum number of stats per message; <see cref="StatisticsServer"/> rejects larger ones.</summary>
+    /// <summary>Maximum number of stats per message; <see cref="StatisticsEndpoint"/> rejects larger ones.</summary>
     public const int MostPerMessage = 256;
 
     private const int MostWaiting = 4096;

@@ -13,10 +13,9 @@ public sealed partial class StatisticsModule : IServingModule
     /// <summary>The path for stats that have already been forwarded.</summary>
     public const string ForwardedPath = "/forwarded";
 
-    private readonly AutoscalerOptions options;
+    private readonly StatisticsEndpoint endpoint;
     private readonly AutoscalerModule autoscaler;
     private readonly StatForwarder forwarder;
-    private readonly ILoggerFactory logging;
     private readonly ILogger logger;
 
     /// <param name="options">Where to listen.</param>
@@ -29,11 +28,11 @@ public sealed partial class StatisticsModule : IServingModule
         ArgumentNullException.ThrowIfNull(autoscaler);
         ArgumentNullException.ThrowIfNull(forwarder);
         ArgumentNullException.ThrowIfNull(logging);
-        this.options = options;
         this.autoscaler = autoscaler;
         this.forwarder = forwarder;
-        this.logging = logging;
         logger = logging.CreateLogger<StatisticsModule>();
+        endpoint = new StatisticsEndpoint(Take, logging);
+        Port = endpoint.PortAt(options);
     }
 
     /// <inheritdoc/>
@@ -42,11 +41,21 @@ public sealed partial class StatisticsModule : IServingModule
     /// <inheritdoc/>
     public Activation Activation => Activation.Always;
 
+    /// <summary>Where statistics are reported.</summary>
+    public ServingPort Port { get; }
+
     /// <inheritdoc/>
     public async Task RunAsync(IKubernetesClient client, CancellationToken cancellation)
     {
-        await using var server = await StatisticsServer.StartAsync(options, Take, logging, cancellation).ConfigureAwait(false);
-        await forwarder.RunAsync(cancellation).ConfigureAwait(false);
+        endpoint.Open();
+        try
+        {
+            await forwarder.RunAsync(cancellation).ConfigureAwait(false);
+        }
+        finally
+        {
+            await endpoint.CloseAsync().ConfigureAwait(false);
+        }
     }
 
     private void Take(WireStatMessage message, bool isForwarded)

@@ -5,18 +5,20 @@ namespace Serving.Kubernetes;
 
 /// <summary>
 /// Runs modules: those for every replica at once, each leader's under a Lease of its own, those that can be divided in as many parts as it is
-/// told. A module that fails is run again after a while and does not disturb the others.
+/// told. A module that fails is run again after a while and does not disturb the others. The generic host starts and stops them, each by its
+/// <see cref="ModuleService"/>.
 /// </summary>
 public sealed class ModuleHost
 {
     /// <summary>How long leaders may take to let go: one that hangs must not keep the others from draining before the process is killed.</summary>
     private static readonly TimeSpan LeaderPatience = TimeSpan.FromSeconds(30);
 
+    private readonly IReadOnlyList<HostedUnit> _hosted;
     private readonly IReadOnlyList<IModuleUnit> _units;
     private readonly ModuleSurroundings _around;
     private readonly ModuleHostOptions _options;
 
-    /// <param name="modules">What to run; leaders are stopped first, then the others in the reverse order, so that what others need comes first.</param>
+    /// <param name="modules">What to run.</param>
     /// <param name="client">What modules write with.</param>
     /// <param name="leaseClient">What Leases are renewed with.</param>
     /// <param name="options">Election and patience.</param>
@@ -36,8 +38,13 @@ public sealed class ModuleHost
         ArgumentOutOfRangeException.ThrowIfGreaterThan(options.Shards, Shard.MostShards);
         _options = options;
         _around = new ModuleSurroundings(client, leaseClient, leases, options, loggers.CreateLogger<ModuleHost>(), time ?? TimeProvider.System);
+        Modules = modules;
         _units = [.. modules.Select(UnitOf)];
+        _hosted = [.. _units.Select(unit => new HostedUnit(unit, _around))];
     }
+
+    /// <summary>What is run.</summary>
+    public IReadOnlyList<IServingModule> Modules { get; }
 
     /// <summary>Why which modules are not ready, by name; empty when the process may get traffic. A candidate that does not lead is ready.</summary>
     public IReadOnlyDictionary<string, string> NotReady => Reasons(unit => unit.NotReadyReason);
@@ -77,53 +84,45 @@ public sealed class ModuleHost
         }
     }
 
+    /// <summary>Runs a module until it is stopped; nothing happens when it runs, or was stopped, before.</summary>
+    public void Start(IServingModule module) => Find(module).Start();
+
     /// <summary>
-    /// Runs every module until cancelled; returns when all have stopped, or their time was up: leaders at once, so that others may lead; the
-    /// others after the drain delay, one after the other, the last of the list first.
+    /// Before modules stop: clients are asked to go elsewhere, leaders stop at once and all together, so that others may lead, and the others serve on for
+    /// the drain delay.
     /// </summary>
-    public async Task RunAsync(CancellationToken cancellation)
+    /// <param name="cancellation">Ends the wait.</param>
+    public async Task DrainAsync(CancellationToken cancellation)
     {
-        var running = _units.Select(unit => new RunningUnit(unit, _around)).ToList();
-        try
+        var since = _around.Time.GetTimestamp();
+        foreach (var unit in _units)
         {
-            var told = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            await using (cancellation.Register(() => told.TrySetResult()).ConfigureAwait(false))
-            {
-                await told.Task.ConfigureAwait(false);
-            }
-
-            var since = _around.Time.GetTimestamp();
-            foreach (var unit in _units)
-            {
-                unit.Module.BeginDrain();
-            }
-
-            var leaders = running.Where(unit => unit.IsLeader).ToList();
-            var patience = _options.StopTimeout < LeaderPatience ? _options.StopTimeout : LeaderPatience;
-            await Task.WhenAll(leaders.Select(unit => unit.StopAsync(patience))).ConfigureAwait(false);
-            if (_options.DrainDelay - _around.Time.GetElapsedTime(since) is var left && left > TimeSpan.Zero)
-            {
-                await ServeOnAsync(left).ConfigureAwait(false);
-            }
-
-            foreach (var unit in running.Except(leaders).Reverse())
-            {
-                await unit.StopAsync(_options.StopTimeout).ConfigureAwait(false);
-            }
+            unit.Module.BeginDrain();
         }
-        finally
+
+        var patience = _options.StopTimeout < LeaderPatience ? _options.StopTimeout : LeaderPatience;
+        await Task.WhenAll(_hosted.Where(unit => unit.IsLeader).Select(unit => unit.StopAsync(patience, cancellation))).ConfigureAwait(false);
+        if (_options.DrainDelay - _around.Time.GetElapsedTime(since) is var left && left > TimeSpan.Zero)
         {
-            running.ForEach(static unit => unit.Dispose());
+            await ServeOnAsync(left, cancellation).ConfigureAwait(false);
         }
     }
 
+    /// <summary>Stops a module; returns when it has stopped, or its time is up. It cannot be started again.</summary>
+    /// <param name="module">Which one.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    public Task StopAsync(IServingModule module, CancellationToken cancellation) => Find(module).StopAsync(_options.StopTimeout, cancellation);
+
+    private HostedUnit Find(IServingModule module)
+        => _hosted.FirstOrDefault(unit => ReferenceEquals(unit.Module, module)) ?? throw new ArgumentException($"module {module.Name} is not of this host", nameof(module));
+
     /// <summary>Lets the modules serve for a while, or until nothing leads here any more.</summary>
-    private async Task ServeOnAsync(TimeSpan delay)
+    private async Task ServeOnAsync(TimeSpan delay, CancellationToken cancellation)
     {
         var step = TimeSpan.FromMilliseconds(500);
-        for (var left = delay; left > TimeSpan.Zero && _options.IsCutOff?.Invoke() != true; left -= step)
+        for (var left = delay; left > TimeSpan.Zero && !cancellation.IsCancellationRequested && _options.IsCutOff?.Invoke() != true; left -= step)
         {
-            await Task.Delay(left < step ? left : step, _around.Time, CancellationToken.None).ConfigureAwait(false);
+            await Task.Delay(left < step ? left : step, _around.Time, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
@@ -137,40 +136,4 @@ public sealed class ModuleHost
             module, new LeaderElector(_around.LeaseClient, _options.LeaseNames(module.Name, Shard.Whole), election, _around.Logger, _around.Time), _around),
         _ => new ModuleUnit(module, null, _around),
     };
-
-    /// <summary>A unit at work, and how it is told to stop.</summary>
-    private sealed class RunningUnit : IDisposable
-    {
-        private readonly CancellationTokenSource _stop = new();
-        private readonly ModuleSurroundings _around;
-        private readonly string _name;
-        private readonly Task _work;
-
-        public RunningUnit(IModuleUnit unit, ModuleSurroundings around)
-        {
-            _around = around;
-            _name = unit.Module.Name;
-            IsLeader = unit.Module.Activation == Activation.Leader;
-            var token = _stop.Token;
-            _work = Task.Run(
-                () => Restarts.KeepRunningAsync(_name, $"The host of {_name}", () => unit.RunAsync(token), static _ => { }, around, token), CancellationToken.None);
-        }
-
-        public bool IsLeader { get; }
-
-        public async Task StopAsync(TimeSpan within)
-        {
-            await _stop.CancelAsync().ConfigureAwait(false);
-            try
-            {
-                await _work.WaitAsync(within, _around.Time, CancellationToken.None).ConfigureAwait(false);
-            }
-            catch (TimeoutException)
-            {
-                _around.Logger.LogWarning("Module {Module} did not stop within {Timeout}", _name, within);
-            }
-        }
-
-        public void Dispose() => _stop.Dispose();
-    }
 }

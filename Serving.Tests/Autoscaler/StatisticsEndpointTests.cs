@@ -12,7 +12,7 @@ using Serving.Tests.Support;
 
 namespace Serving.Tests.Autoscaler;
 
-public sealed class StatisticsServerTests
+public sealed class StatisticsEndpointTests
 {
     private readonly Channel<WireStatMessage> taken = Channel.CreateUnbounded<WireStatMessage>();
 
@@ -20,7 +20,7 @@ public sealed class StatisticsServerTests
     [CancelAfter(30_000)]
     public async Task Takes_reports_over_a_WebSocket_and_asks_to_come_back_when_it_stops(CancellationToken cancellation)
     {
-        var server = await StartAsync(cancellation);
+        var server = await StartAsync();
         using var socket = new ClientWebSocket();
         await socket.ConnectAsync(new Uri($"ws://127.0.0.1:{server.Port}/"), cancellation);
         var stat = new Stat { PodName = "a", AverageConcurrentRequests = 3.5, RequestCount = 7 };
@@ -39,7 +39,7 @@ public sealed class StatisticsServerTests
     [CancelAfter(30_000)]
     public async Task Answers_the_kubelet(CancellationToken cancellation)
     {
-        await using var server = await StartAsync(cancellation);
+        await using var server = await StartAsync();
         using var http = new HttpClient();
         (await http.GetAsync(new Uri($"http://127.0.0.1:{server.Port}/"), cancellation)).StatusCode.Should().Be(HttpStatusCode.BadRequest);
         http.DefaultRequestHeaders.Add("User-Agent", "kube-probe/1.32");
@@ -50,7 +50,7 @@ public sealed class StatisticsServerTests
     [CancelAfter(30_000)]
     public async Task A_forwarder_sends_what_was_reported_before_it_knew_where_to(CancellationToken cancellation)
     {
-        await using var server = await StartAsync(cancellation);
+        await using var server = await StartAsync();
         Uri? owner = null;
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var forwarder = new StatForwarder(() => 1, _ => owner, TimeProvider.System, NullLogger<StatForwarder>.Instance);
@@ -67,10 +67,10 @@ public sealed class StatisticsServerTests
     [CancelAfter(30_000)]
     public async Task A_forwarder_finds_the_process_that_decides_for_each_revision(CancellationToken cancellation)
     {
-        await using var first = await StartAsync(cancellation);
+        await using var first = await StartAsync();
         var other = Channel.CreateUnbounded<(WireStatMessage Message, bool IsForwarded)>();
-        await using var second = await StatisticsServer.StartAsync(
-            new AutoscalerOptions(IPAddress.Loopback, 0), (message, isForwarded) => other.Writer.TryWrite((message, isForwarded)), NullLoggerFactory.Instance, cancellation);
+        await using var second = await RunningStatistics.StartAsync(
+            new AutoscalerOptions(IPAddress.Loopback, 0), (message, isForwarded) => other.Writer.TryWrite((message, isForwarded)));
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         Uri OwnerOf(Shard shard) => shard.Index == 0 ? new Uri($"ws://127.0.0.1:{first.Port}/") : new Uri($"ws://127.0.0.1:{second.Port}{StatisticsModule.ForwardedPath}");
         var forwarder = new StatForwarder(() => 2, OwnerOf, TimeProvider.System, NullLogger<StatForwarder>.Instance);
@@ -91,8 +91,8 @@ public sealed class StatisticsServerTests
     [CancelAfter(30_000)]
     public async Task Refuses_one_connection_too_many_and_takes_the_next_when_one_is_gone(CancellationToken cancellation)
     {
-        await using var server = await StatisticsServer.StartAsync(
-            new AutoscalerOptions(IPAddress.Loopback, 0), (_, _) => { }, NullLoggerFactory.Instance, cancellation, most: 1);
+        await using var server = await RunningStatistics.StartAsync(
+            new AutoscalerOptions(IPAddress.Loopback, 0), (_, _) => { }, most: 1);
         var address = new Uri($"ws://127.0.0.1:{server.Port}/");
         using (var first = new ClientWebSocket())
         {
@@ -114,7 +114,7 @@ public sealed class StatisticsServerTests
     [CancelAfter(30_000)]
     public async Task Takes_the_longest_message_that_a_forwarder_sends_and_none_that_is_longer(CancellationToken cancellation)
     {
-        await using var server = await StartAsync(cancellation);
+        await using var server = await StartAsync();
         using var socket = new ClientWebSocket();
         await socket.ConnectAsync(new Uri($"ws://127.0.0.1:{server.Port}/"), cancellation);
         var longest = new Stat
@@ -135,6 +135,37 @@ public sealed class StatisticsServerTests
         socket.CloseStatus.Should().Be(WebSocketCloseStatus.MessageTooBig);
     }
 
-    private Task<StatisticsServer> StartAsync(CancellationToken cancellation) => StatisticsServer.StartAsync(
-        new AutoscalerOptions(IPAddress.Loopback, 0), (message, isForwarded) => taken.Writer.TryWrite(isForwarded ? message with { Name = message.Name + " forwarded" } : message), NullLoggerFactory.Instance, cancellation);
+    [Test]
+    [CancelAfter(30_000)]
+    public async Task Nobody_is_taken_while_the_module_does_not_run(CancellationToken cancellation)
+    {
+        var endpoint = new StatisticsEndpoint((_, _) => { }, NullLoggerFactory.Instance);
+        await using var ports = await ServedPorts.StartAsync(endpoint.PortAt(new AutoscalerOptions(IPAddress.Loopback, 0)));
+        var address = new Uri($"ws://{ports["statistics"]}/");
+
+        async Task<WebSocketState> ConnectAsync()
+        {
+            using var socket = new ClientWebSocket();
+            socket.Options.CollectHttpResponseDetails = true;
+            try
+            {
+                await socket.ConnectAsync(address, cancellation);
+            }
+            catch (WebSocketException)
+            {
+                socket.HttpStatusCode.Should().Be(HttpStatusCode.ServiceUnavailable);
+            }
+
+            return socket.State;
+        }
+
+        (await ConnectAsync()).Should().Be(WebSocketState.Closed);
+        endpoint.Open();
+        (await ConnectAsync()).Should().Be(WebSocketState.Open);
+        await endpoint.CloseAsync();
+        (await ConnectAsync()).Should().Be(WebSocketState.Closed);
+    }
+
+    private Task<RunningStatistics> StartAsync() => RunningStatistics.StartAsync(
+        new AutoscalerOptions(IPAddress.Loopback, 0), (message, isForwarded) => taken.Writer.TryWrite(isForwarded ? message with { Name = message.Name + " forwarded" } : message));
 }

@@ -1,35 +1,45 @@
 using System.Net;
 using FluentAssertions;
-using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.DependencyInjection;
 using NUnit.Framework;
 using Serving.Host.Health;
+using Serving.Tests.Support;
 
 namespace Serving.Tests.Host;
 
 [TestFixture]
-internal sealed class HealthServerTests : IProcessHealth
+internal sealed class HealthEndpointsTests : IProcessHealth
 {
-    private HealthServer server = null!;
+    private ServedPorts ports = null!;
     private HttpClient client = null!;
 
-    public IReadOnlyList<HealthCheck> Readiness { get; private set; } = [];
+    public IReadOnlyList<string> Parts { get; } = ["caches", "webhook", "gateway", "controller"];
 
-    public IReadOnlyList<HealthCheck> Liveness { get; private set; } = [];
+    private IReadOnlyList<PartHealth> Ready { get; set; } = [];
+
+    private IReadOnlyList<PartHealth> Live { get; set; } = [];
+
+    public PartHealth? Readiness(string part) => Find(Ready, part);
+
+    public PartHealth? Liveness(string part) => Find(Live, part);
 
     [SetUp]
     public async Task StartAsync()
     {
-        Readiness = Liveness = [new("caches", null), new("webhook", null)];
-        server = new HealthServer(new IPEndPoint(IPAddress.Loopback, 0), this, NullLoggerFactory.Instance);
-        await server.StartAsync(CancellationToken.None);
-        client = new HttpClient { BaseAddress = new Uri($"http://{server.EndPoint}") };
+        Ready = Live = [new("caches", null), new("webhook", null)];
+        ports = await ServedPorts.StartAsync(services =>
+        {
+            services.AddLogging();
+            services.AddSingleton<IProcessHealth>(this).AddProbes(new IPEndPoint(IPAddress.Loopback, 0));
+        });
+        client = new HttpClient { BaseAddress = new Uri($"http://{ports["health"]}") };
     }
 
     [TearDown]
     public async Task StopAsync()
     {
         client.Dispose();
-        await server.DisposeAsync();
+        await ports.DisposeAsync();
     }
 
     [TestCase("/readyz")]
@@ -46,7 +56,7 @@ internal sealed class HealthServerTests : IProcessHealth
     [Test]
     public async Task What_is_not_ready_is_named_and_leaves_the_process_live()
     {
-        Readiness = [new("caches", null), new("webhook", "the certificate is not\nin place yet")];
+        Ready = [new("caches", null), new("webhook", "the certificate is not\nin place yet")];
 
         (await GetAsync("/readyz")).Should().Be((HttpStatusCode.ServiceUnavailable, "[+]caches ok\n[-]webhook failed: the certificate is not in place yet\nreadyz check failed\n"));
         (await GetAsync("/livez")).Status.Should().Be(HttpStatusCode.OK);
@@ -55,7 +65,7 @@ internal sealed class HealthServerTests : IProcessHealth
     [Test]
     public async Task What_should_be_known_of_a_part_that_passes_is_told_to_who_asks_for_every_part()
     {
-        Readiness = [new("gateway", null), new("controller", null, "failed: no\ncredential")];
+        Ready = [new("gateway", null), new("controller", null, "failed: no\ncredential")];
 
         (await GetAsync("/readyz")).Should().Be((HttpStatusCode.OK, "ok"));
         (await GetAsync("/readyz?verbose")).Should().Be((HttpStatusCode.OK, "[+]gateway ok\n[+]controller ok (failed: no credential)\nreadyz check passed\n"));
@@ -64,7 +74,7 @@ internal sealed class HealthServerTests : IProcessHealth
     [Test]
     public async Task A_stuck_loop_fails_the_liveness_probe()
     {
-        Liveness = [new("caches", null), new("controller", "service has worked on default/hello for 301 s")];
+        Live = [new("caches", null), new("controller", "service has worked on default/hello for 301 s")];
 
         (await GetAsync("/livez")).Should().Be((HttpStatusCode.ServiceUnavailable, "[+]caches ok\n[-]controller failed: service has worked on default/hello for 301 s\nlivez check failed\n"));
     }
@@ -83,6 +93,21 @@ internal sealed class HealthServerTests : IProcessHealth
         response.Content.Headers.Allow.Should().Equal("GET", "HEAD");
         (await response.Content.ReadAsStringAsync()).Should().Be("a probe comes by GET or HEAD\n");
     }
+
+    [Test]
+    public async Task A_HEAD_request_is_told_the_same_without_a_body()
+    {
+        Ready = [new("webhook", "away")];
+        using var request = new HttpRequestMessage(HttpMethod.Head, "/readyz");
+        using var response = await client.SendAsync(request);
+
+        response.StatusCode.Should().Be(HttpStatusCode.ServiceUnavailable);
+        response.Headers.CacheControl!.ToString().Should().Be("no-store");
+        response.Content.Headers.ContentLength.Should().BePositive();
+    }
+
+    private static PartHealth? Find(IReadOnlyList<PartHealth> parts, string name)
+        => parts.Any(part => part.Name == name) ? parts.First(part => part.Name == name) : null;
 
     private async Task<(HttpStatusCode Status, string Body)> GetAsync(string path)
     {

@@ -5,7 +5,6 @@ using Microsoft.Extensions.Logging.Abstractions;
 using NUnit.Framework;
 using Serving.Host.Metrics;
 using Serving.Kubernetes;
-using Serving.Observability;
 using Serving.Tests.Deploy;
 using Serving.Tests.LocalCluster.Api;
 using Serving.Tests.Support;
@@ -13,20 +12,43 @@ using Serving.Tests.Support;
 namespace Serving.Tests.Host;
 
 /// <summary>Scrapes over real HTTP, judged by a real API server with roles.</summary>
-public sealed class MetricsServerTests
+public sealed class MetricsEndpointTests
 {
-    private static readonly IPEndPoint Anywhere = new(IPAddress.Loopback, 0);
+    private ServedPorts ports = null!;
+
+    [TearDown]
+    public Task StopAsync() => ports.DisposeAsync().AsTask();
+
+    [Test]
+    public async Task A_port_that_is_taken_is_reported_and_can_be_opened_when_it_is_free()
+    {
+        using var metrics = new MetricsEndpoint(null, TimeProvider.System);
+        ports = await ServedPorts.StartAsync(metrics.Port, Other());
+        var address = new IPEndPoint(IPAddress.Loopback, FreePorts.Of(IPAddress.Loopback, 1)[0]);
+        using (var holder = new System.Net.Sockets.TcpListener(address))
+        {
+            holder.Start();
+            var open = () => metrics.OpenAsync(ports.Listeners, address, default);
+            (await open.Should().ThrowAsync<IOException>()).Which.Message.Should().Contain($"{address}");
+        }
+
+        await metrics.OpenAsync(ports.Listeners, address, default);
+        using var http = new HttpClient();
+        (await http.GetAsync($"http://{address}/metrics")).StatusCode.Should().Be(HttpStatusCode.OK);
+        await metrics.CloseAsync(ports.Listeners, default);
+        var closed = () => http.GetAsync($"http://{address}/metrics");
+        await closed.Should().ThrowAsync<HttpRequestException>();
+    }
 
     [Test]
     public async Task Without_a_guard_everybody_reads_in_clear_text()
     {
-        using var exporter = new PrometheusExporter("System.Runtime");
-        await using var server = new MetricsServer(Anywhere, exporter, null, NullLoggerFactory.Instance, TimeProvider.System);
-        await server.StartAsync(default);
+        using var metrics = new MetricsEndpoint(null, TimeProvider.System);
+        var address = await OpenAsync(metrics);
         using var http = new HttpClient();
 
-        using var response = await http.GetAsync($"http://{server.EndPoint}/metrics");
-        using var other = await http.GetAsync($"http://{server.EndPoint}/other");
+        using var response = await http.GetAsync($"http://{address}/metrics");
+        using var other = await http.GetAsync($"http://{address}/other");
 
         response.Content.Headers.ContentType!.ToString().Should().StartWith("text/plain; version=0.0.4");
         (await response.Content.ReadAsStringAsync()).Should().Contain("# TYPE dotnet_gc_collections_total counter");
@@ -42,16 +64,15 @@ public sealed class MetricsServerTests
         var credential = new FixedCredential(await cluster.TokenAsync("knative-serving", "serving-dataplane"));
         using var client = new ClusterClient(ClusterAccess.FromKubeconfig(cluster.Server.KubeconfigPath) with { Credential = credential });
         using var guard = new ScrapeGuard(client, TimeProvider.System, NullLogger<ScrapeGuard>.Instance);
-        using var exporter = new PrometheusExporter("System.Runtime");
-        await using var server = new MetricsServer(Anywhere, exporter, guard, NullLoggerFactory.Instance, TimeProvider.System);
-        await server.StartAsync(default);
+        using var metrics = new MetricsEndpoint(guard, TimeProvider.System);
+        var address = await OpenAsync(metrics);
         using var handler = new SocketsHttpHandler();
         handler.SslOptions.RemoteCertificateValidationCallback = static (_, made, _, _) => made?.Subject.Contains("127.0.0.1", StringComparison.Ordinal) == true;
         using var http = new HttpClient(handler);
 
         async Task<HttpStatusCode> ScrapeAsync(string? token)
         {
-            using var request = new HttpRequestMessage(HttpMethod.Get, $"https://{server.EndPoint}/metrics");
+            using var request = new HttpRequestMessage(HttpMethod.Get, $"https://{address}/metrics");
             request.Headers.Authorization = token is null ? null : new AuthenticationHeaderValue("Bearer", token);
             using var response = await http.SendAsync(request);
             var body = await response.Content.ReadAsStringAsync();
@@ -64,9 +85,19 @@ public sealed class MetricsServerTests
         (await ScrapeAsync("forged")).Should().Be(HttpStatusCode.Unauthorized);
         (await ScrapeAsync(await cluster.TokenAsync("knative-serving", "stranger"))).Should().Be(HttpStatusCode.Forbidden);
         (await ScrapeAsync(await cluster.TokenAsync("knative-serving", "prometheus"))).Should().Be(HttpStatusCode.OK);
-        var plain = () => http.GetAsync($"http://{server.EndPoint}/metrics");
+        var plain = () => http.GetAsync($"http://{address}/metrics");
         await plain.Should().ThrowAsync<HttpRequestException>();
     }
+
+    private async Task<IPEndPoint> OpenAsync(MetricsEndpoint metrics)
+    {
+        ports = await ServedPorts.StartAsync(metrics.Port, Other());
+        var address = new IPEndPoint(IPAddress.Loopback, FreePorts.Of(IPAddress.Loopback, 1)[0]);
+        await metrics.OpenAsync(ports.Listeners, address, default);
+        return address;
+    }
+
+    private static ServingPort Other() => new("other", new IPEndPoint(IPAddress.Loopback, 0)) { Serve = static _ => { } };
 
     /// <summary>The roles of the install, as the account that runs apart has them, and an account that scrapes.</summary>
     private static async Task InstallAsync(RunningServer cluster)

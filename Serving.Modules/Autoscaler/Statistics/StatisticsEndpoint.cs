@@ -2,23 +2,20 @@ using System.Buffers;
 using System.Net;
 using System.Net.WebSockets;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Serving.Dataplane.Requests;
 using Serving.Dataplane.Statistics;
+using Serving.Kubernetes;
 
 namespace Serving.Autoscaler.Statistics;
 
 /// <summary>
 /// Receives stats from activators in other processes: a WebSocket at any path, with protobuf WireStatMessages in binary messages. Responds to
-/// kubelet probes with 200, and with 503 when there are too many connections. When it stops, it asks clients to reconnect (1012, service
-/// restart).
+/// kubelet probes with 200, and with 503 when there are too many connections or while it is closed. When it closes, it asks clients to reconnect
+/// (1012, service restart).
 /// </summary>
-internal sealed partial class StatisticsServer : IAsyncDisposable
+internal sealed partial class StatisticsEndpoint
 {
     /// <summary>Maximum number of connections; each activator needs one, or one per shard that this process leads.</summary>
     public const int MostConnections = 1024;
@@ -32,56 +29,59 @@ internal sealed partial class StatisticsServer : IAsyncDisposable
     private const WebSocketCloseStatus ServiceRestart = (WebSocketCloseStatus)1012;
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
 
-    private readonly WebApplication app;
     private readonly Action<WireStatMessage, bool> take;
     private readonly ILogger logger;
-    private readonly CancellationTokenSource stopping = new();
     private readonly int most;
+    private readonly Lock gate = new();
+    private TaskCompletionSource? closing;
+    private TaskCompletionSource? empty;
     private int connections;
 
-    private StatisticsServer(WebApplication app, int most, Action<WireStatMessage, bool> take, ILogger logger)
-    {
-        this.app = app;
-        this.most = most;
-        this.take = take;
-        this.logger = logger;
-    }
-
-    /// <summary>The port it listens on.</summary>
-    public int Port => new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First()).Port;
-
-    /// <summary>Starts to listen. Throws an IOException when the address is in use.</summary>
-    /// <param name="options">Where to listen.</param>
     /// <param name="take">Receives each stat, and whether it has already been forwarded. Must be fast; any thread.</param>
-    /// <param name="logging">Creates the loggers.</param>
-    /// <param name="cancellation">Cancels the start.</param>
+    /// <param name="loggers">Creates the logger.</param>
     /// <param name="most">Maximum number of connections.</param>
-    public static async Task<StatisticsServer> StartAsync(
-        AutoscalerOptions options, Action<WireStatMessage, bool> take, ILoggerFactory logging, CancellationToken cancellation, int most = MostConnections)
+    public StatisticsEndpoint(Action<WireStatMessage, bool> take, ILoggerFactory loggers, int most = MostConnections)
     {
-        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.Services.AddSingleton(logging);
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
-        {
-            kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxConcurrentConnections = most + OtherConnections;
-            kestrel.Listen(options.Address, options.Port);
-        });
-        var app = builder.Build();
-        var server = new StatisticsServer(app, most, take, logging.CreateLogger<StatisticsServer>());
-        app.UseWebSockets(new WebSocketOptions { KeepAliveInterval = TimeSpan.FromSeconds(30), KeepAliveTimeout = TimeSpan.FromSeconds(30) });
-        app.Run(server.HandleAsync);
-        await app.StartAsync(cancellation).ConfigureAwait(false);
-        return server;
+        this.take = take;
+        this.most = most;
+        logger = loggers.CreateLogger<StatisticsEndpoint>();
     }
 
-    /// <summary>Asks clients to reconnect, then stops.</summary>
-    public async ValueTask DisposeAsync()
+    /// <summary>The port where it is served.</summary>
+    public ServingPort PortAt(AutoscalerOptions options) => new("statistics", new IPEndPoint(options.Address, options.Port))
     {
-        await stopping.CancelAsync().ConfigureAwait(false);
-        using (var limit = new CancellationTokenSource(CloseTimeout * 3)) await app.StopAsync(limit.Token).ConfigureAwait(false);
-        await app.DisposeAsync().ConfigureAwait(false);
-        stopping.Dispose();
+        MaxConnections = most + OtherConnections,
+        Serve = port =>
+        {
+            port.UseWebSockets(new WebSocketOptions { KeepAliveInterval = TimeSpan.FromSeconds(30), KeepAliveTimeout = TimeSpan.FromSeconds(30) });
+            port.UseRouting();
+            port.UseEndpoints(endpoints => endpoints.Map("/{**path}", HandleAsync));
+        },
+    };
+
+    /// <summary>Accepts clients from now on.</summary>
+    public void Open()
+    {
+        lock (gate)
+        {
+            closing = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            empty = null;
+        }
+    }
+
+    /// <summary>Asks clients to reconnect, and waits a few seconds until they have disconnected.</summary>
+    public async Task CloseAsync()
+    {
+        Task gone;
+        lock (gate)
+        {
+            closing?.TrySetResult();
+            closing = null;
+            empty = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            gone = connections == 0 ? Task.CompletedTask : empty.Task;
+        }
+
+        await Task.WhenAny(gone, Task.Delay(CloseTimeout * 3)).ConfigureAwait(false);
     }
 
     private async Task HandleAsync(HttpContext context)
@@ -93,33 +93,42 @@ internal sealed partial class StatisticsServer : IAsyncDisposable
             return;
         }
 
+        Task? told;
+        bool isFull;
+        lock (gate)
+        {
+            isFull = connections >= most;
+            told = isFull ? null : closing?.Task;
+            if (told is not null) connections++;
+        }
+
+        if (told is null)
+        {
+            if (isFull) LogFull(context.Connection.RemoteIpAddress, most);
+            var why = isFull ? $"the limit of {most} statistics connections is reached" : "the autoscaler of this process is not running";
+            await PlainText.WriteErrorAsync(context, StatusCodes.Status503ServiceUnavailable, why, retryAfter: "1").ConfigureAwait(false);
+            return;
+        }
+
         try
         {
-            if (Interlocked.Increment(ref connections) > most)
-            {
-                LogFull(context.Connection.RemoteIpAddress, most);
-                await PlainText.WriteErrorAsync(context, StatusCodes.Status503ServiceUnavailable, $"the limit of {most} statistics connections is reached", retryAfter: "1").ConfigureAwait(false);
-                return;
-            }
-
-            await ServeAsync(context).ConfigureAwait(false);
+            await ServeAsync(context, told).ConfigureAwait(false);
         }
         finally
         {
-            Interlocked.Decrement(ref connections);
+            lock (gate)
+            {
+                if (--connections == 0) empty?.TrySetResult();
+            }
         }
     }
 
-    private async Task ServeAsync(HttpContext context)
+    private async Task ServeAsync(HttpContext context, Task told)
     {
         using var socket = await context.WebSockets.AcceptWebSocketAsync().ConfigureAwait(false);
         try
         {
-            await ReceiveAllAsync(socket, context.Request.Path == StatisticsModule.ForwardedPath).ConfigureAwait(false);
-        }
-        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
-        {
-            await CloseAsync(socket, ServiceRestart, "Restarting").ConfigureAwait(false);
+            await ReceiveAllAsync(socket, told, context.Request.Path == StatisticsModule.ForwardedPath).ConfigureAwait(false);
         }
         catch (WebSocketException error)
         {
@@ -127,15 +136,19 @@ internal sealed partial class StatisticsServer : IAsyncDisposable
         }
     }
 
-    private async Task ReceiveAllAsync(WebSocket socket, bool isForwarded)
+    private async Task ReceiveAllAsync(WebSocket socket, Task told, bool isForwarded)
     {
         var message = new ArrayBufferWriter<byte>(16 * 1024);
-        var wait = Task.Delay(Timeout.Infinite, stopping.Token);
         while (true)
         {
             // Receiving is not cancelled directly: that would abort the connection without a close frame.
             var receive = socket.ReceiveAsync(message.GetMemory(4096), CancellationToken.None).AsTask();
-            if (await Task.WhenAny(receive, wait).ConfigureAwait(false) == wait) await wait.ConfigureAwait(false);
+            if (await Task.WhenAny(receive, told).ConfigureAwait(false) == told)
+            {
+                await CloseAsync(socket, ServiceRestart, "Restarting").ConfigureAwait(false);
+                return;
+            }
+
             var part = await receive.ConfigureAwait(false);
             if (part.MessageType == WebSocketMessageType.Close)
             {
@@ -181,10 +194,10 @@ internal sealed partial class StatisticsServer : IAsyncDisposable
         }
     }
 
-    [LoggerMessage(4, LogLevel.Debug, "A client of the statistics server disconnected ({Address}): {Reason}")]
+    [LoggerMessage(4, LogLevel.Debug, "A client of the statistics port disconnected ({Address}): {Reason}")]
     private partial void LogGone(IPAddress? address, string reason);
 
-    [LoggerMessage(9, LogLevel.Warning, "Refused a client of the statistics server ({Address}): the limit of {Most} connections is reached")]
+    [LoggerMessage(9, LogLevel.Warning, "Refused a client of the statistics port ({Address}): the limit of {Most} connections is reached")]
     private partial void LogFull(IPAddress? address, int most);
 
     [LoggerMessage(5, LogLevel.Warning, "Received invalid statistics: {Reason}")]

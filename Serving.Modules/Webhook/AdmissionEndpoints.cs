@@ -1,92 +1,56 @@
-using System.Net;
-using System.Net.Security;
-using System.Security.Authentication;
 using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Server.Kestrel.Https;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
-using Serving.Certificates;
 
 namespace Serving.Webhook;
 
 /// <summary>
-/// The HTTPS server of admission. Everything received is limited (size, depth, time), and an invalid review gets a 4xx. A valid review
+/// The endpoints of admission. Everything received is limited (size, depth, time), and an invalid review gets a 4xx. A valid review
 /// always gets a review as its response, unless too many are in flight: then the API server is asked to retry.
 /// </summary>
-internal sealed partial class WebhookServer : IAsyncDisposable
+internal sealed partial class AdmissionEndpoints : IDisposable
 {
     private const long MaxBody = 3 * 1024 * 1024;
-    private const int MaxConnections = 2048;
     private const int MaxReviews = 512;
     private const long MaxReviewBytes = 48 * 1024 * 1024;
     private static readonly JsonDocumentOptions Reading = new() { MaxDepth = AdmissionReview.MaxDepth };
 
     private readonly AdmissionGate gate = new(MaxReviews, MaxReviewBytes);
-    private readonly WebApplication application;
     private readonly IReadOnlyDictionary<string, Func<AdmissionRequest, CancellationToken, ValueTask<AdmissionAnswer>>> handlers;
-    private readonly ILogger<WebhookServer> logger;
+    private readonly ILogger<AdmissionEndpoints> logger;
     private readonly WebhookMetrics metrics = new();
     private readonly TimeProvider time;
 
-    /// <param name="address">The listen address; port 0 to have a free one assigned.</param>
-    /// <param name="certificate">Provides the certificate, at each handshake.</param>
     /// <param name="handlers">The handlers by path.</param>
     /// <param name="loggers">Creates the loggers.</param>
     /// <param name="time">The clock of decisions.</param>
-    public WebhookServer(
-        IPEndPoint address,
-        Func<ServingCertificate> certificate,
-        IReadOnlyDictionary<string, Func<AdmissionRequest, CancellationToken, ValueTask<AdmissionAnswer>>> handlers,
-        ILoggerFactory loggers,
-        TimeProvider time)
+    public AdmissionEndpoints(
+        IReadOnlyDictionary<string, Func<AdmissionRequest, CancellationToken, ValueTask<AdmissionAnswer>>> handlers, ILoggerFactory loggers, TimeProvider time)
     {
         this.time = time;
         this.handlers = handlers;
-        logger = loggers.CreateLogger<WebhookServer>();
-        var builder = WebApplication.CreateEmptyBuilder(new());
-        builder.Services.AddSingleton(loggers);
-        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
+        logger = loggers.CreateLogger<AdmissionEndpoints>();
+    }
+
+    /// <summary>The text of a 404.</summary>
+    public string NotFound => $"there is no webhook at this path; the paths are {string.Join(", ", handlers.Keys.Order(StringComparer.Ordinal))}";
+
+    /// <summary>Adds an endpoint for each path to the pipeline of a port.</summary>
+    public void Map(IApplicationBuilder port)
+    {
+        port.UseRouting();
+        port.UseEndpoints(endpoints =>
         {
-            kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxRequestBodySize = MaxBody;
-            kestrel.Limits.MaxConcurrentConnections = MaxConnections;
-            kestrel.Listen(address, listen => listen.UseHttps(new TlsHandshakeCallbackOptions
+            foreach (var path in handlers.Keys)
             {
-                OnConnection = _ => ValueTask.FromResult(new SslServerAuthenticationOptions
-                {
-                    EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
-                    ServerCertificateContext = certificate().Context,
-                }),
-            }));
+                endpoints.Map(path, HandleAsync);
+            }
         });
-        application = builder.Build();
-        application.Run(HandleAsync);
     }
 
-    /// <summary>The address it listens on; available once started.</summary>
-    public IPEndPoint? EndPoint { get; private set; }
-
-    /// <summary>Starts to listen; throws when the address is in use.</summary>
-    public async Task StartAsync(CancellationToken cancellation)
-    {
-        await application.StartAsync(cancellation).ConfigureAwait(false);
-        var bound = application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single();
-        var uri = new Uri(bound);
-        EndPoint = new IPEndPoint(IPAddress.Parse(uri.Host), uri.Port);
-    }
-
-    /// <summary>Stops listening and waits for requests in flight.</summary>
-    public async ValueTask DisposeAsync()
-    {
-        await application.StopAsync(CancellationToken.None).ConfigureAwait(false);
-        await application.DisposeAsync().ConfigureAwait(false);
-        metrics.Dispose();
-    }
+    /// <inheritdoc/>
+    public void Dispose() => metrics.Dispose();
 
     /// <summary>Handles a request; the status is never 5xx.</summary>
     internal async Task HandleAsync(HttpContext http)
@@ -94,7 +58,7 @@ internal sealed partial class WebhookServer : IAsyncDisposable
         var request = http.Request;
         if (!handlers.TryGetValue(request.Path.Value ?? "", out var handler))
         {
-            await FailAsync(http, StatusCodes.Status404NotFound, $"there is no webhook at this path; the paths are {string.Join(", ", handlers.Keys.Order(StringComparer.Ordinal))}").ConfigureAwait(false);
+            await FailAsync(http, StatusCodes.Status404NotFound, NotFound).ConfigureAwait(false);
             return;
         }
 

@@ -1,0 +1,12 @@
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+
+namespace Serving.Host.Health;
+
+/// <summary>One part for one probe as a health check; a remark is the description of a part that passes.</summary>
+/// <param name="part">The part's name.</param>
+/// <param name="ask">Gives its health.</param>
+internal sealed class PartHealthCheck(string part, Func<string, PartHealth?> ask) : IHealthCheck
+{
+    public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
+        => Task.FromResult(ask(part) is { Problem: { } problem } ? HealthCheckResult.Unhealthy(problem) : HealthCheckResult.Healthy(ask(part)?.Remark));
+}

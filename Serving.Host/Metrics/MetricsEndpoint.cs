@@ -1,0 +1,124 @@
+using System.Net;
+using System.Net.Security;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Serving.Certificates;
+using Serving.Kubernetes;
+using Serving.Observability;
+
+namespace Serving.Host.Metrics;
+
+/// <summary>
+/// Serves <c>/metrics</c> on a port of its own, which is opened and closed while the process runs. With a guard it speaks TLS, by a certificate
+/// that it makes for itself, since callers show tokens; without one, plain HTTP to anybody. Invariant: nothing is collected while it is closed.
+/// </summary>
+internal sealed class MetricsEndpoint : IDisposable
+{
+    private static readonly string[] Meters = ["Serving", "System.Runtime"];
+    private static readonly TimeSpan Lifetime = TimeSpan.FromDays(30);
+    private static readonly TimeSpan RenewBefore = TimeSpan.FromDays(3);
+
+    private readonly ScrapeGuard? guard;
+    private readonly TimeProvider time;
+    private readonly Lock gate = new();
+    private volatile PrometheusExporter? exporter;
+    private ServingCertificate? certificate;
+    private IPAddress? certified;
+
+    /// <param name="guard">Says who may see metrics; null for everybody.</param>
+    /// <param name="time">The clock of the certificate.</param>
+    public MetricsEndpoint(ScrapeGuard? guard, TimeProvider time)
+    {
+        this.guard = guard;
+        this.time = time;
+        Port = new ServingPort("metrics", null)
+        {
+            Certificate = guard is null ? null : Certificate,
+            NotFound = "there is only /metrics here",
+            Serve = port =>
+            {
+                port.UseRouting();
+                port.UseEndpoints(endpoints => endpoints.MapMethods("/metrics", [HttpMethods.Get, HttpMethods.Head], ScrapeAsync));
+            },
+        };
+    }
+
+    /// <summary>The port, to be opened.</summary>
+    public ServingPort Port { get; }
+
+    /// <summary>Where it is open now; null while it is closed.</summary>
+    public IPEndPoint? Address { get; private set; }
+
+    /// <summary>How it is reached.</summary>
+    public string Scheme => guard is null ? "http" : "https";
+
+    /// <summary>Begins to collect, and opens the port. Throws <see cref="IOException"/> when the address cannot be had.</summary>
+    public async Task OpenAsync(PortListeners listeners, IPEndPoint address, CancellationToken cancellation)
+    {
+        exporter = new PrometheusExporter(Meters);
+        try
+        {
+            await listeners.OpenAsync(Port, address, cancellation).ConfigureAwait(false);
+            Address = address;
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Closes the port, and stops collecting.</summary>
+    public async Task CloseAsync(PortListeners listeners, CancellationToken cancellation)
+    {
+        if (Address is { } open)
+        {
+            Address = null;
+            await listeners.CloseAsync(Port, open, cancellation).ConfigureAwait(false);
+            Dispose();
+        }
+    }
+
+    public void Dispose()
+    {
+        exporter?.Dispose();
+        exporter = null;
+    }
+
+    private async Task ScrapeAsync(HttpContext context)
+    {
+        var verdict = guard is null ? ScrapeVerdict.Allowed : await guard.JudgeAsync(context.Request.Headers.Authorization, context.RequestAborted);
+        if (verdict == ScrapeVerdict.Allowed && exporter is { } metrics)
+        {
+            await metrics.HandleAsync(context);
+            return;
+        }
+
+        await (verdict switch
+        {
+            ScrapeVerdict.Unauthenticated => Dataplane.Requests.PlainText.WriteErrorAsync(
+                context, StatusCodes.Status401Unauthorized, "a scrape needs the bearer token of a service account", header: new("WWW-Authenticate", "Bearer")),
+            ScrapeVerdict.Forbidden => Dataplane.Requests.PlainText.WriteErrorAsync(
+                context, StatusCodes.Status403Forbidden, "the account may not get the non-resource URL /metrics; a ClusterRole can allow it"),
+            ScrapeVerdict.Unavailable => Dataplane.Requests.PlainText.WriteErrorAsync(
+                context, StatusCodes.Status503ServiceUnavailable, "the API server cannot be asked whether this scrape is allowed", retryAfter: "1"),
+            _ => Dataplane.Requests.PlainText.WriteErrorAsync(context, StatusCodes.Status503ServiceUnavailable, "metrics are being switched off"),
+        });
+    }
+
+    private SslStreamCertificateContext Certificate()
+    {
+        lock (gate)
+        {
+            var address = Port.EndPoint?.Address ?? IPAddress.Loopback;
+            if (certificate is null || !address.Equals(certified) || certificate.NotAfter <= time.GetUtcNow() + RenewBefore)
+            {
+                certificate = ServingCertificate.TryRead(CertificateAuthority.Issue(address.ToString(), [], [address], time.GetUtcNow(), Lifetime))
+                    ?? throw new InvalidOperationException($"the certificate made for {address} cannot be read");
+                certified = address;
+            }
+
+            return certificate.Context;
+        }
+    }
+}

@@ -1,0 +1,28 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Serving.Autoscaler.Statistics;
+using Serving.ConfigMaps;
+using Serving.Kubernetes;
+
+namespace Serving.Autoscaler;
+
+/// <summary>Registers the autoscaler.</summary>
+public static class AutoscalerServices
+{
+    /// <summary>Adds the autoscaler, and the port at which processes report statistics to it.</summary>
+    /// <param name="services">Has informers, configuration and the recorder of events.</param>
+    /// <param name="options">Where statistics are taken.</param>
+    /// <param name="forwarder">Makes what sends on what another process decides.</param>
+    public static IServiceCollection AddAutoscaler(this IServiceCollection services, AutoscalerOptions options, Func<IServiceProvider, StatForwarder> forwarder)
+    {
+        services.AddServingModule(provider => new StatisticsModule(
+            options, provider.GetRequiredService<AutoscalerModule>(), forwarder(provider), provider.GetRequiredService<ILoggerFactory>()));
+        services.AddPort(static provider => provider.GetRequiredService<StatisticsModule>().Port);
+        return services.AddServingModule(static provider => new AutoscalerModule(
+            provider.GetRequiredService<IInformers>(),
+            provider.GetRequiredService<ConfigStore>(),
+            provider.GetRequiredService<IEventRecorder>(),
+            provider.GetRequiredService<ILoggerFactory>(),
+            provider.GetRequiredService<TimeProvider>()));
+    }
+}

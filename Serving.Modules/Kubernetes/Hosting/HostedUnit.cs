@@ -1,0 +1,66 @@
+using Microsoft.Extensions.Logging;
+
+namespace Serving.Kubernetes;
+
+/// <summary>A unit as it is started and stopped, each once.</summary>
+internal sealed class HostedUnit : IDisposable
+{
+    private readonly IModuleUnit _unit;
+    private readonly ModuleSurroundings _around;
+    private readonly Lock _lock = new();
+    private CancellationTokenSource? _stop;
+    private Task _work = Task.CompletedTask;
+    private bool _isStopped;
+
+    public HostedUnit(IModuleUnit unit, ModuleSurroundings around) => (_unit, _around) = (unit, around);
+
+    public IServingModule Module => _unit.Module;
+
+    public bool IsLeader => Module.Activation == Activation.Leader;
+
+    public void Start()
+    {
+        lock (_lock)
+        {
+            if (_isStopped || _stop is not null)
+            {
+                return;
+            }
+
+            _stop = new CancellationTokenSource();
+            var token = _stop.Token;
+            _work = Task.Run(
+                () => Restarts.KeepRunningAsync(Module.Name, $"The host of {Module.Name}", () => _unit.RunAsync(token), static _ => { }, _around, token), CancellationToken.None);
+        }
+    }
+
+    /// <summary>Stops it and waits for that within a limit.</summary>
+    public async Task StopAsync(TimeSpan within, CancellationToken cancellation)
+    {
+        CancellationTokenSource? stop;
+        lock (_lock)
+        {
+            stop = _isStopped ? null : _stop;
+            _isStopped = true;
+        }
+
+        if (stop is null)
+        {
+            return;
+        }
+
+        await stop.CancelAsync().ConfigureAwait(false);
+        var since = _around.Time.GetTimestamp();
+        try
+        {
+            await _work.WaitAsync(within, _around.Time, cancellation).ConfigureAwait(false);
+            Dispose();
+        }
+        catch (Exception late) when (late is TimeoutException or OperationCanceledException)
+        {
+            _around.Logger.LogWarning("Module {Module} did not stop within {Timeout}", Module.Name, late is TimeoutException ? within : _around.Time.GetElapsedTime(since));
+        }
+    }
+
+    public void Dispose() => _stop?.Dispose();
+}

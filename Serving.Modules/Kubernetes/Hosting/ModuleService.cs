@@ -1,0 +1,54 @@
+using Serving.Concurrency;
+
+namespace Serving.Kubernetes;
+
+/// <summary>
+/// A module as a service of the generic host. It runs once the servers listen and the gate is open, and it is stopped before any server is: the host
+/// does so in the reverse of the order in which modules were registered, one after the other, so that what others need is registered first.
+/// </summary>
+public sealed class ModuleService : LifecycleService
+{
+    private readonly StartGate _gate;
+    private readonly TaskCompletionSource _stopping = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <param name="module">What to run.</param>
+    /// <param name="gate">Says when, and in what.</param>
+    public ModuleService(IServingModule module, StartGate gate)
+    {
+        ArgumentNullException.ThrowIfNull(module);
+        ArgumentNullException.ThrowIfNull(gate);
+        (Module, _gate) = (module, gate);
+    }
+
+    /// <summary>The module.</summary>
+    public IServingModule Module { get; }
+
+    /// <inheritdoc/>
+    public override Task StartedAsync(CancellationToken cancellationToken)
+    {
+        BackgroundFailure.Watch($"The start of {Module.Name}", RunWhenOpenAsync());
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public override async Task StoppingAsync(CancellationToken cancellationToken)
+    {
+        _stopping.TrySetResult();
+        if (_gate.Opened.IsCompletedSuccessfully)
+        {
+            var host = await _gate.Opened.ConfigureAwait(false);
+            await host.StopAsync(Module, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private async Task RunWhenOpenAsync()
+    {
+        await Task.WhenAny(_gate.Opened, _stopping.Task).ConfigureAwait(false);
+
+        // Where the start failed, whoever runs the application reports it.
+        if (_gate.Opened.IsCompletedSuccessfully)
+        {
+            (await _gate.Opened.ConfigureAwait(false)).Start(Module);
+        }
+    }
+}

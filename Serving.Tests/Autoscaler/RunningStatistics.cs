@@ -1,0 +1,33 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using Serving.Autoscaler;
+using Serving.Autoscaler.Statistics;
+using Serving.Dataplane.Statistics;
+using Serving.Tests.Support;
+
+namespace Serving.Tests.Autoscaler;
+
+/// <summary>The endpoint of statistics, open, on a port of its own.</summary>
+internal sealed class RunningStatistics : IAsyncDisposable
+{
+    private readonly StatisticsEndpoint endpoint;
+    private readonly ServedPorts ports;
+
+    private RunningStatistics(StatisticsEndpoint endpoint, ServedPorts ports) => (this.endpoint, this.ports) = (endpoint, ports);
+
+    /// <summary>The port it is served on.</summary>
+    public int Port => ports["statistics"].Port;
+
+    public static async Task<RunningStatistics> StartAsync(AutoscalerOptions options, Action<WireStatMessage, bool> take, int most = StatisticsEndpoint.MostConnections)
+    {
+        var endpoint = new StatisticsEndpoint(take, NullLoggerFactory.Instance, most);
+        var ports = await ServedPorts.StartAsync(endpoint.PortAt(options));
+        endpoint.Open();
+        return new RunningStatistics(endpoint, ports);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await endpoint.CloseAsync();
+        await ports.DisposeAsync();
+    }
+}
