@@ -1,11 +1,18 @@
 using System.CommandLine;
 using Serving.Host.Local;
+using Serving.Host.Settings;
 
 namespace Serving.Host.Commands;
 
 /// <summary><c>local</c>: the embedded cluster with the control plane on it, for one machine.</summary>
 internal static class LocalCommand
 {
+    /// <summary>What the logs of all pods may take, where nothing is said.</summary>
+    public const string DefaultPodLogs = "1Gi";
+
+    /// <summary>The least that they may.</summary>
+    public const string LeastPodLogs = "1Mi";
+
     public static Command Create()
     {
         var dataDirectory = new Option<DirectoryInfo>("--data-dir")
@@ -44,7 +51,7 @@ internal static class LocalCommand
         var plain = new Option<bool>("--plain") { Description = "Plain lines instead of the live view." };
 
         var auditLog = new Option<FileInfo?>("--audit-log") { Description = "A file in which the API server notes every write, as audit.k8s.io/v1 Events." };
-        var podLogs = SizeOption.Create("--pod-logs", "What the logs of all pods may take on disk, as 500Mi; the oldest go first.", "1Gi", "1Mi");
+        var podLogs = SizeOption.Create("--pod-logs", "What the logs of all pods may take on disk, as 500Mi; the oldest go first.", DefaultPodLogs, LeastPodLogs);
 
         var command = new Command("local", "Runs Knative on this machine: an embedded Kubernetes API, a node that runs pods as processes, and the control plane.")
         {
@@ -52,18 +59,8 @@ internal static class LocalCommand
         };
         command.SetAction(async (parsed, cancellation) =>
         {
-            var options = new LocalOptions(
-                parsed.GetValue(dataDirectory)!.FullName,
-                parsed.GetValue(apiPort),
-                parsed.GetValue(gatewayPort),
-                parsed.GetValue(apply) ?? [],
-                parsed.GetValue(image) ?? [],
-                parsed.GetValue(roles)!,
-                parsed.GetValue(plain) || Console.IsOutputRedirected)
-            {
-                AuditLog = parsed.GetValue(auditLog)?.FullName,
-                PodLogBytes = SizeOption.Bytes(parsed.GetValue(podLogs)!),
-            };
+            var settings = SettingsReader.Read(LocalSettings.Section, parsed, new LocalSettings.Validator());
+            var options = settings.ToOptions(parsed.GetValue(apply) ?? [], parsed.GetValue(image) ?? [], Console.IsOutputRedirected);
             return await new LocalSession(options).RunAsync(cancellation);
         });
         return command;

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Net;
 using Serving.Host.Cluster;
+using Serving.Host.Settings;
 
 namespace Serving.Host.Commands;
 
@@ -31,17 +32,17 @@ internal static class RunCommand
         var bind = Parsed<IPAddress?>(
             "--bind",
             "The address to listen on and to be found at; without it POD_IP, else the machine's.",
-            text => IPAddress.TryParse(text, out var address) ? address : null,
+            Rules.Address,
             "an IP address");
         var webhookUrl = Parsed<Uri?>(
             "--webhook-url",
             "The address at which the API server reaches this process's webhook (https://HOST:PORT), when it runs outside the cluster.",
-            text => Uri.TryCreate(text, UriKind.Absolute, out var url) && url is { Scheme: "https", Query: "", Fragment: "", UserInfo: "" } ? url : null,
+            Rules.HttpsUrl,
             "an https address");
         var drainDelay = Parsed<TimeSpan?>(
             "--drain-delay",
             "Seconds to serve on after SIGTERM, so that others learn of it; 15 in a pod, else 0.",
-            text => double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var seconds) && seconds is >= 0 and < 3600 ? TimeSpan.FromSeconds(seconds) : null,
+            Rules.Seconds,
             "a number of seconds");
         var leases = new Option<LeaseScheme>("--leases")
         {
@@ -82,21 +83,7 @@ internal static class RunCommand
         };
         command.SetAction(async (parsed, cancellation) =>
         {
-            var options = new ClusterOptions(parsed.GetValue(kubeconfig)?.FullName, parsed.GetValue(context), parsed.GetValue(modules)!)
-            {
-                Leases = parsed.GetValue(leases),
-                Bind = parsed.GetValue(bind),
-                GatewayPort = parsed.GetValue(gatewayPort),
-                GatewayInternalPort = parsed.GetValue(gatewayInternalPort),
-                GatewayHttpsPort = parsed.GetValue(gatewayHttpsPort),
-                GatewayInternalHttpsPort = parsed.GetValue(gatewayInternalHttpsPort),
-                GatewayTrustedHops = parsed.GetValue(trustedHops),
-                WebhookPort = parsed.GetValue(webhookPort),
-                WebhookUrl = parsed.GetValue(webhookUrl),
-                HealthPort = parsed.GetValue(healthPort),
-                DrainDelay = parsed.GetValue(drainDelay),
-                MetricsAuth = parsed.GetValue(metricsAuth),
-            };
+            var options = SettingsReader.Read(RunSettings.Section, parsed, new RunSettings.Validator()).ToOptions();
             return await new ClusterSession(options).RunAsync(cancellation);
         });
         return command;

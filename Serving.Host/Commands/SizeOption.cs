@@ -16,13 +16,19 @@ internal static class SizeOption
         var option = new Option<string>(name) { Description = description, DefaultValueFactory = _ => value };
         option.Validators.Add(result =>
         {
-            if (result.Tokens is [var token] && !(new Quantity(token.Value).TryGetAmount(out var amount) && amount >= Bytes(least) && amount <= long.MaxValue))
+            if (result.Tokens is [var token] && Problem(name, token.Value, least, value) is { } problem)
             {
-                result.AddError($"{name}: '{token.Value}' is not a size of at least {least}, such as {value}.");
+                result.AddError(problem);
             }
         });
         return option;
     }
+
+    /// <summary>What is wrong with a size; null for nothing.</summary>
+    public static string? Problem(string setting, string size, string least, string example)
+        => new Quantity(size).TryGetAmount(out var amount) && amount >= Bytes(least) && amount <= long.MaxValue
+            ? null
+            : $"{setting}: '{size}' is not a size of at least {least}, such as {example}.";
 
     /// <summary>The bytes that a size stands for, which was taken.</summary>
     public static long Bytes(string size) => new Quantity(size).TryGetAmount(out var amount) ? (long)amount : throw new FormatException($"'{size}' is not a size");

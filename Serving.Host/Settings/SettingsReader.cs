@@ -1,0 +1,105 @@
+using System.CommandLine;
+using System.Globalization;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Options;
+
+namespace Serving.Host.Settings;
+
+/// <summary>
+/// Reads the settings of a command: from its command line, else from environment variables (<c>SERVING_RUN__GATEWAYPORT</c>), else from
+/// <c>appsettings.json</c> beside the program. Invariant: what is refused names the setting, and nothing is started before all are read.
+/// </summary>
+internal static class SettingsReader
+{
+    /// <summary>The beginning of variables that are settings.</summary>
+    public const string Prefix = "SERVING_";
+
+    /// <summary>The file.</summary>
+    public const string FileName = "appsettings.json";
+
+    /// <summary>Reads and checks. Throws <see cref="UserErrorException"/>.</summary>
+    /// <param name="section">The section of the command, as <c>Run</c>.</param>
+    /// <param name="parsed">The command line; an option's name in Pascal case is the setting's.</param>
+    /// <param name="rules">Checks what each setting may be.</param>
+    public static T Read<T>(string section, ParseResult parsed, IValidateOptions<T> rules)
+        where T : class, new()
+        => Read(section, Lower(AppContext.BaseDirectory), parsed, rules);
+
+    /// <summary>The same over other sources than those of the process.</summary>
+    internal static T Read<T>(string section, IConfiguration lower, ParseResult parsed, IValidateOptions<T> rules)
+        where T : class, new()
+    {
+        var values = new ConfigurationBuilder().AddConfiguration(lower).AddInMemoryCollection(Given<T>(section, parsed)).Build().GetSection(section);
+        Check(ProblemsOf<T>(values));
+        var settings = values.Get<T>() ?? new T();
+        var result = rules.Validate(section, settings);
+        Check(result.Failed ? result.Failures : []);
+        return settings;
+    }
+
+    /// <summary>What holds where the command line says nothing.</summary>
+    internal static IConfiguration Lower(string folder)
+    {
+        try
+        {
+            return new ConfigurationBuilder()
+                .AddJsonFile(Path.Combine(folder, FileName), optional: true, reloadOnChange: false)
+                .AddEnvironmentVariables(Prefix)
+                .Build();
+        }
+        catch (InvalidDataException wrong)
+        {
+            throw new UserErrorException($"{Path.Combine(folder, FileName)}: it cannot be read: {(wrong.InnerException ?? wrong).Message}", wrong);
+        }
+    }
+
+    /// <summary>What the command line says; options that are no settings, as files to apply, are the command's alone.</summary>
+    private static IEnumerable<KeyValuePair<string, string?>> Given<T>(string section, ParseResult parsed)
+    {
+        foreach (var option in parsed.CommandResult.Command.Options)
+        {
+            if (typeof(T).GetProperty(NameOf(option.Name)) is { } setting && parsed.GetResult(option) is { Implicit: false } given)
+            {
+                // A flag alone is true.
+                var text = given.Tokens.Count == 0 ? "true" : string.Join(',', given.Tokens.Select(static token => token.Value));
+                yield return new($"{section}:{setting.Name}", text);
+            }
+        }
+    }
+
+    /// <summary><c>--gateway-port</c> is <c>GatewayPort</c>.</summary>
+    private static string NameOf(string option)
+        => string.Concat(option.Split('-', StringSplitOptions.RemoveEmptyEntries).Select(static word => char.ToUpperInvariant(word[0]) + word[1..]));
+
+    private static IEnumerable<string> ProblemsOf<T>(IConfigurationSection values)
+    {
+        var settings = typeof(T).GetProperties().ToDictionary(static property => property.Name, static property => property.PropertyType, StringComparer.OrdinalIgnoreCase);
+        foreach (var value in values.GetChildren())
+        {
+            if (!settings.TryGetValue(value.Key, out var type))
+            {
+                yield return $"{value.Path}: there is no such setting; there are {string.Join(", ", settings.Keys.Order(StringComparer.Ordinal))}.";
+            }
+            else if (value.Value is null)
+            {
+                yield return $"{value.Path}: it takes one value, not a list or an object.";
+            }
+            else if (type == typeof(int) && !int.TryParse(value.Value, NumberStyles.Integer, CultureInfo.InvariantCulture, out _))
+            {
+                yield return $"{value.Path}: '{value.Value}' is not a whole number.";
+            }
+            else if (type == typeof(bool) && !bool.TryParse(value.Value, out _))
+            {
+                yield return $"{value.Path}: '{value.Value}' is neither true nor false.";
+            }
+        }
+    }
+
+    private static void Check(IEnumerable<string> problems)
+    {
+        if (string.Join(' ', problems) is { Length: > 0 } all)
+        {
+            throw new UserErrorException(all);
+        }
+    }
+}
