@@ -5,6 +5,7 @@ using Microsoft.Extensions.Logging;
 using Serving.Api.Config;
 using Serving.ConfigMaps;
 using Serving.Host.Metrics;
+using Serving.Host.Telemetry;
 using Serving.Kubernetes;
 using Serving.Observability;
 
@@ -145,7 +146,7 @@ internal sealed class ProcessObservability : IDisposable
         if (running.Export is null || running.Sending != Sending.Of(wanted))
         {
             running.StopExport();
-            running.Start(TelemetryExport.Start(options), Sending.Of(wanted));
+            running.Start(ProcessTelemetry.Start(options), Sending.Of(wanted));
         }
 
         if (!isKnown) return false;
@@ -219,11 +220,11 @@ internal sealed class ProcessObservability : IDisposable
     /// <summary>What is sent now. Used by one task alone.</summary>
     private sealed class Running : IDisposable
     {
-        public TelemetryExport? Export { get; private set; }
+        public ProcessTelemetry? Export { get; private set; }
 
         public Sending? Sending { get; private set; }
 
-        public void Start(TelemetryExport export, Sending sending)
+        public void Start(ProcessTelemetry export, Sending sending)
         {
             Export = export;
             Sending = sending;

@@ -122,6 +122,6 @@ public sealed class CompositionTests
         {
             Health = any,
         };
-        return ControlPlane.Create(options, environment, new ClusterAccess { Server = new Uri("https://127.0.0.1:1") }, logging, TimeProvider.System);
+        return ControlPlane.Create(options, environment, new ClusterAccess { Configuration = new k8s.KubernetesClientConfiguration { Host = "https://127.0.0.1:1" } }, logging, TimeProvider.System);
     }
 }

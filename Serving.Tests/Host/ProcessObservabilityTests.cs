@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
 using System.Net;
 using System.Text;
 using FluentAssertions;
@@ -113,6 +115,33 @@ public sealed class ProcessObservabilityTests
             var context = new DefaultHttpContext { Request = { Method = "GET" } };
             observability.Requests.Write(context, 201, 0, TimeSpan.Zero, new RequestLogRevision("ns", "rev", "", ""));
         }
+    }
+
+    [Test]
+    public async Task Metrics_of_the_server_the_client_and_the_runtime_are_sent_and_nothing_is_collected_without_an_exporter()
+    {
+        using var meter = new Meter($"Serving.Test.{Guid.NewGuid():N}");
+        var counter = meter.CreateCounter<long>("anything");
+        var sent = new ConcurrentQueue<string>();
+        await using var collector = await TestServer.StartAsync(async context =>
+        {
+            using var body = new MemoryStream();
+            await context.Request.Body.CopyToAsync(body);
+            sent.Enqueue(Encoding.Latin1.GetString(body.ToArray()));
+            context.Response.ContentLength = 0;
+        });
+        counter.Enabled.Should().BeFalse("nobody is configured to hear of it");
+
+        Configure(("metrics-protocol", "http/protobuf"), ("metrics-endpoint", $"http://{collector.Address}/v1/metrics"), ("metrics-export-interval", "50ms"));
+        await Eventually.HoldsAsync(async () =>
+        {
+            counter.Add(1);
+            (await http.GetAsync(new Uri($"http://{ports["other"]}/"))).StatusCode.Should().Be(HttpStatusCode.NotFound);
+            string.Concat(sent).Should().ContainAll("anything", "http.server.request.duration", "http.client.request.duration", "dotnet.gc.collections");
+        });
+
+        Configure(("metrics-protocol", "none"));
+        await Eventually.HoldsAsync(() => counter.Enabled.Should().BeFalse());
     }
 
     private static string Text(MemoryStream stream) => Encoding.UTF8.GetString(stream.ToArray());

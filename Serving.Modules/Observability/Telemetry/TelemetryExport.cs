@@ -33,8 +33,45 @@ public sealed class TelemetryExport : IDisposable
     {
         ArgumentNullException.ThrowIfNull(options);
         return new TelemetryExport(
-            ProtocolOf(options.MetricsProtocol) is { } metricsProtocol ? BuildMetrics(options, metricsProtocol) : null,
-            ProtocolOf(options.TracingProtocol) is { } tracingProtocol ? BuildTraces(options, tracingProtocol) : null);
+            options.SendsMetrics ? Configure(Sdk.CreateMeterProviderBuilder(), options).Build() : null,
+            options.SendsTraces ? Configure(Sdk.CreateTracerProviderBuilder(), options).Build() : null);
+    }
+
+    /// <summary>Adds our meters, and where and how metrics are sent.</summary>
+    /// <exception cref="ArgumentException">The endpoint is not an absolute URI.</exception>
+    public static MeterProviderBuilder Configure(MeterProviderBuilder metrics, TelemetryOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        var endpoint = EndpointOf(options.MetricsEndpoint);
+        return metrics
+            .SetResourceBuilder(Resource(options))
+            .AddMeter([.. options.Meters])
+            .AddOtlpExporter((exporter, reader) =>
+            {
+                exporter.Protocol = ProtocolOf(options.MetricsProtocol);
+                exporter.Endpoint = endpoint;
+                if (options.MetricsExportInterval > TimeSpan.Zero)
+                {
+                    reader.PeriodicExportingMetricReaderOptions.ExportIntervalMilliseconds = (int)Math.Clamp(options.MetricsExportInterval.TotalMilliseconds, 1, int.MaxValue);
+                }
+            });
+    }
+
+    /// <summary>Adds our activities, and which of them are sent, where and how.</summary>
+    /// <exception cref="ArgumentException">The endpoint is not an absolute URI.</exception>
+    public static TracerProviderBuilder Configure(TracerProviderBuilder traces, TelemetryOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        var endpoint = EndpointOf(options.TracingEndpoint);
+        return traces
+            .SetResourceBuilder(Resource(options))
+            .AddSource([.. options.ActivitySources])
+            .SetSampler(new ParentBasedSampler(new TraceIdRatioBasedSampler(Math.Clamp(options.TracingSamplingRate, 0, 1))))
+            .AddOtlpExporter(exporter =>
+            {
+                exporter.Protocol = ProtocolOf(options.TracingProtocol);
+                exporter.Endpoint = endpoint;
+            });
     }
 
     /// <inheritdoc/>
@@ -44,39 +81,7 @@ public sealed class TelemetryExport : IDisposable
         traces?.Dispose();
     }
 
-    private static OtlpExportProtocol? ProtocolOf(string protocol) => protocol switch
-    {
-        TelemetryOptions.Grpc => OtlpExportProtocol.Grpc,
-        TelemetryOptions.HttpProtobuf => OtlpExportProtocol.HttpProtobuf,
-        _ => null,
-    };
-
-    private static MeterProvider BuildMetrics(TelemetryOptions options, OtlpExportProtocol protocol)
-        => Sdk.CreateMeterProviderBuilder()
-            .SetResourceBuilder(Resource(options))
-            .AddMeter([.. options.Meters])
-            .AddOtlpExporter((exporter, reader) =>
-            {
-                exporter.Protocol = protocol;
-                exporter.Endpoint = EndpointOf(options.MetricsEndpoint);
-                if (options.MetricsExportInterval > TimeSpan.Zero)
-                {
-                    reader.PeriodicExportingMetricReaderOptions.ExportIntervalMilliseconds = (int)Math.Clamp(options.MetricsExportInterval.TotalMilliseconds, 1, int.MaxValue);
-                }
-            })
-            .Build();
-
-    private static TracerProvider BuildTraces(TelemetryOptions options, OtlpExportProtocol protocol)
-        => Sdk.CreateTracerProviderBuilder()
-            .SetResourceBuilder(Resource(options))
-            .AddSource([.. options.ActivitySources])
-            .SetSampler(new ParentBasedSampler(new TraceIdRatioBasedSampler(Math.Clamp(options.TracingSamplingRate, 0, 1))))
-            .AddOtlpExporter(exporter =>
-            {
-                exporter.Protocol = protocol;
-                exporter.Endpoint = EndpointOf(options.TracingEndpoint);
-            })
-            .Build();
+    private static OtlpExportProtocol ProtocolOf(string protocol) => protocol == TelemetryOptions.Grpc ? OtlpExportProtocol.Grpc : OtlpExportProtocol.HttpProtobuf;
 
     private static ResourceBuilder Resource(TelemetryOptions options)
         => ResourceBuilder.CreateEmpty()

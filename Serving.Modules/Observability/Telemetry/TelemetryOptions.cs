@@ -48,4 +48,10 @@ public sealed record TelemetryOptions(string ServiceName)
 
     /// <summary>Activity sources to send.</summary>
     public IReadOnlyList<string> ActivitySources { get; init; } = ["Serving.*"];
+
+    /// <summary>Whether metrics are sent.</summary>
+    public bool SendsMetrics => MetricsProtocol is Grpc or HttpProtobuf;
+
+    /// <summary>Whether traces are sent.</summary>
+    public bool SendsTraces => TracingProtocol is Grpc or HttpProtobuf;
 }
