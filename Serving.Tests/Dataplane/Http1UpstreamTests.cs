@@ -222,7 +222,7 @@ public sealed class Http1UpstreamTests
         (await response.Content.ReadAsStringAsync()).Should().Be("the program closed the connection without a response\n");
         response.Content.Headers.ContentType!.MediaType.Should().Be("text/plain");
         _destination.IsWaitedFor.Should().BeFalse("the program had the request");
-        _result.Should().Be(UpstreamResult.Failed);
+        await Eventually.HoldsAsync(() => _result.Should().Be(UpstreamResult.Failed));
     }
 
     [TestCase("GET", false, UpstreamResult.Lost)]
@@ -238,7 +238,7 @@ public sealed class Http1UpstreamTests
 
         using var response = await sending;
 
-        _result.Should().Be(expected);
+        await Eventually.HoldsAsync(() => _result.Should().Be(expected));
         _destination.IsWaitedFor.Should().BeFalse("the caller chooses where it goes next");
     }
 
@@ -256,7 +256,7 @@ public sealed class Http1UpstreamTests
 
         await FluentActions.Awaiting(() => connecting).Should().ThrowAsync<WebSocketException>();
         _destination.IsWaitedFor.Should().BeFalse();
-        _result.Should().Be(UpstreamResult.Failed);
+        await Eventually.HoldsAsync(() => _result.Should().Be(UpstreamResult.Failed));
     }
 
     [Test]

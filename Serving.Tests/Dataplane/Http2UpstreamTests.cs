@@ -79,7 +79,7 @@ public sealed class Http2UpstreamTests
         using var response = await sending;
         response.StatusCode.Should().Be(HttpStatusCode.BadGateway);
         (await response.Content.ReadAsStringAsync()).Should().Be("the program ended the connection or the stream without a response\n");
-        _result.Should().Be(UpstreamResult.Failed);
+        await Eventually.HoldsAsync(() => _result.Should().Be(UpstreamResult.Failed));
         _destination.IsWaitedFor.Should().BeFalse();
     }
 
@@ -116,7 +116,7 @@ public sealed class Http2UpstreamTests
 
         using var response = await sending;
 
-        _result.Should().Be(expected);
+        await Eventually.HoldsAsync(() => _result.Should().Be(expected));
         _destination.IsWaitedFor.Should().BeFalse("the caller chooses where it goes next");
     }
 
@@ -246,7 +246,8 @@ public sealed class Http2UpstreamTests
         var requests = 0;
         await using var destination = await TestServer.StartAsync(async context =>
         {
-            if (Interlocked.Increment(ref requests) % 10 == 0) context.Features.Get<IConnectionLifetimeNotificationFeature>()!.RequestClose();
+            // .NET's client sends a request that was not processed again three times at most: few sessions in a row may end under one request.
+            if (Interlocked.Increment(ref requests) % 40 == 0) context.Features.Get<IConnectionLifetimeNotificationFeature>()!.RequestClose();
             await context.Request.Body.CopyToAsync(context.Response.Body);
         });
         await using var proxy = await TestServer.ProxyAsync(_upstream, destination.Address);
@@ -266,7 +267,7 @@ public sealed class Http2UpstreamTests
             return failed;
         }));
 
-        results.Sum().Should().Be(0, "48 sessions end under 480 requests: {0}", _logs.Text);
+        results.Sum().Should().Be(0, "12 sessions end under 480 requests: {0}", _logs.Text);
     }
 
     [Test]
