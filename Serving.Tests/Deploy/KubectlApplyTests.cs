@@ -54,6 +54,7 @@ public sealed class KubectlApplyTests
     }
 
     [TestCaseSource(nameof(Everything))]
+    [Parallelizable(ParallelScope.Children)]
     public async Task Going_to_another_overlay_is_accepted_and_applying_it_again_says_unchanged_of_all(string file)
     {
         await using var other = await RunningServer.StartAsync();
