@@ -82,21 +82,21 @@ internal sealed partial class Http1Upstream : IUpstream, IDisposable
 
             if (outcome == Http1Outcome.Done) return unserved;
 
-            // A queue-proxy or an activator responds whatever its program does: when its connection ends, it is dying itself. It may still accept
-            // connections meanwhile, so the request goes elsewhere at once.
-            if (outcome == Http1Outcome.Stale && !resent && !again && target.IsQueueProxy && shape.IsReplayable(context.Request.Method))
-            {
-                LogNotConnected(_logger, "the connection ended without a response", target.Address);
-                context.Request.Headers[DataplaneHeaders.Resent] = "true";
-                return UpstreamResult.Lost;
-            }
-
-            // The peer may close an idle connection just as it is reused. That does not apply to a new one: the request was being processed.
-            if (outcome != Http1Outcome.Stale || !reused || !shape.IsReplayable(context.Request.Method))
-                return await OutcomeAsync(context, target, shape, exchange, outcome);
+            // The peer may close an idle connection just as it is reused. That does not apply to a new one: the request was being processed, unless
+            // a queue-proxy or an activator is there. It responds whatever its program does: when its connection ends, it is dying itself.
+            var lost = outcome == Http1Outcome.Stale && !resent && !again && (reused || target.IsQueueProxy) && shape.IsReplayable(context.Request.Method);
+            if (!lost) return await OutcomeAsync(context, target, shape, exchange, outcome);
 
             // The next hop, here or behind the destination, must not send it a third time.
             context.Request.Headers[DataplaneHeaders.Resent] = "true";
+
+            // A dying process may still accept connections, so the request goes elsewhere at once.
+            if (target.IsQueueProxy)
+            {
+                LogNotConnected(_logger, "the connection ended without a response", target.Address);
+                return UpstreamResult.Lost;
+            }
+
             again = true;
             connection = null;
         }
