@@ -207,7 +207,7 @@ public sealed class InformerTests
 
         await Eventually.HoldsAsync(() =>
         {
-            time.Advance(TimeSpan.FromMilliseconds(1));
+            time.Advance(TimeSpan.FromMilliseconds(10));
             client.Lists.Should().Be(before + 1);
         });
         time.Advance(TimeSpan.FromMilliseconds(100));

@@ -13,6 +13,8 @@ internal sealed class Http2RequestBody : RequestBody
     private readonly long? _length;
     private Stream _stream = Stream.Null;
     private Task<bool>? _copying;
+    private TaskCompletionSource? _abandoned;
+    private int _attempt;
 
     /// <param name="body">The client's body; null for none.</param>
     /// <param name="length">Its length; null if unknown.</param>
@@ -35,9 +37,11 @@ internal sealed class Http2RequestBody : RequestBody
     public async ValueTask EndAsync(TimeSpan grace)
     {
         if (_copying is not { } copying) return;
+        Interlocked.Increment(ref _attempt);
         if (!copying.IsCompleted && grace > TimeSpan.Zero) await Task.WhenAny(copying, Task.Delay(grace));
         if (!copying.IsCompleted) Stop(_body!);
         await ((Task)copying).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        Volatile.Read(ref _abandoned)?.TrySetResult();
     }
 
     protected override ValueTask SendAsync(ReadOnlyMemory<byte> part) => _stream.WriteAsync(part);
@@ -56,8 +60,30 @@ internal sealed class Http2RequestBody : RequestBody
 
         _stream = stream;
         await using var registration = cancellation.UnsafeRegister(static state => ((Http2RequestBody)state!).Stop(), this);
+        var attempt = Volatile.Read(ref _attempt);
         var copying = _copying = CopyAsync(_body);
-        if (!await copying) throw new OperationCanceledException("The request ended before its body did.", cancellation);
+        try
+        {
+            if (await copying) return;
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested && ClientFailure is null)
+        {
+            // A write was cancelled, because the stream is gone.
+        }
+
+        await AbandonAsync(attempt);
+        throw new OperationCanceledException("The request ended before its body did.", cancellation);
+    }
+
+    /// <summary>
+    /// Waits for the end of the attempt after its stream was reset. .NET's client reports the failure that it sees first, and only the one of
+    /// the response, which follows at once, says whether the server processed the request.
+    /// </summary>
+    private async ValueTask AbandonAsync(int attempt)
+    {
+        var abandoned = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Interlocked.Exchange(ref _abandoned, abandoned);
+        if (Volatile.Read(ref _attempt) == attempt) await abandoned.Task;
     }
 
     private void Stop() => Stop(_body!);

@@ -15,6 +15,9 @@ internal sealed partial class Http2Upstream(UpstreamOptions options) : IUpstream
 {
     private const long RefusedStream = 7;
     private const int InternalError = 2;
+
+    /// <summary>How often a request is handed to .NET's client again, which sends an unprocessed one four times itself.</summary>
+    private const int MaxUnprocessed = 4;
     private static readonly TimeSpan RequestEndGrace = TimeSpan.FromMilliseconds(50);
 
     private readonly ClientPools _pools = new(options);
@@ -27,7 +30,7 @@ internal sealed partial class Http2Upstream(UpstreamOptions options) : IUpstream
         // A request that may have been sent twice is never sent again, so it must not use a reused connection that may be closed.
         var resent = target.Resent || context.Request.Headers.ContainsKey(DataplaneHeaders.Resent);
         var again = false;
-        while (true)
+        for (var sessions = 1; ; sessions++)
         {
             var body = new Http2RequestBody(hasBody ? context.Request.BodyReader : null, context.Request.ContentLength);
             using var request = Http2Head.Request(context, target, body);
@@ -67,6 +70,9 @@ internal sealed partial class Http2Upstream(UpstreamOptions options) : IUpstream
                 if (!delivered) await ended.CancelAsync();
                 await body.EndAsync(TimeSpan.Zero);
             }
+
+            if (!answered && body.IsUnread && sessions < MaxUnprocessed && IsOverLastStream(failure) && !cancellation.IsCancellationRequested && !context.RequestAborted.IsCancellationRequested)
+                continue;
 
             var lost = !resent && !answered && IsLoss(failure) && !cancellation.IsCancellationRequested && !context.RequestAborted.IsCancellationRequested
                 && RequestShape.Of(context).IsReplayable(context.Request.Method);
@@ -172,8 +178,12 @@ internal sealed partial class Http2Upstream(UpstreamOptions options) : IUpstream
     {
         if (failure is not HttpRequestException http) return false;
         return http.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError
-            || Protocol(failure) is { ErrorCode: RefusedStream };
+            || Protocol(failure) is { ErrorCode: RefusedStream } || IsOverLastStream(failure);
     }
+
+    // The server ended its session without an error before it processed the request, several times in a row. A stream that was reset without an
+    // error says nothing of the kind; there, .NET's client wraps the report once more.
+    private static bool IsOverLastStream(Exception failure) => failure is HttpRequestException { InnerException: HttpProtocolException { ErrorCode: 0 } };
 
     // The connection ended without an HTTP/2 report on the request.
     private static bool IsLoss(Exception failure) =>
