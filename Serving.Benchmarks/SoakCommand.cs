@@ -22,7 +22,22 @@ internal static class SoakCommand
         var manifest = Path.Combine(directory.FullName, "soak.yaml");
         await File.WriteAllTextAsync(manifest, SoakManifest.Yaml);
         var (api, gateway) = (FreePort(), FreePort());
-        var start = new ProcessStartInfo("dotnet", [host, "local", "--plain", "--data-dir", Path.Combine(directory.FullName, "data"), "--api-port", Text(api), "--gateway-port", Text(gateway), "--apply", manifest])
+        var start = new ProcessStartInfo(
+            "dotnet",
+            [
+                host,
+                "local",
+                "--plain",
+                "--data-dir",
+                Path.Combine(directory.FullName, "data"),
+                "--api-port",
+                Text(api),
+                "--gateway-port",
+                Text(gateway),
+                "--apply",
+                manifest,
+            ]
+        )
         {
             RedirectStandardOutput = true,
         };
@@ -33,7 +48,11 @@ internal static class SoakCommand
             _ = process.StandardOutput.BaseStream.CopyToAsync(Stream.Null);
             var endpoint = new IPEndPoint(IPAddress.Loopback, gateway);
             await ReadyAsync(endpoint, process);
-            var report = await new SoakRun(endpoint, SoakManifest.Good, SoakManifest.Busy, process.Id).RunAsync(Rate, TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(seconds));
+            var report = await new SoakRun(endpoint, SoakManifest.Good, SoakManifest.Busy, process.Id).RunAsync(
+                Rate,
+                TimeSpan.FromSeconds(30),
+                TimeSpan.FromSeconds(seconds)
+            );
             Console.WriteLine(JsonSerializer.Serialize(report, Indented));
             return report.Failed == 0 && !process.HasExited ? 0 : 1;
         }
@@ -57,14 +76,17 @@ internal static class SoakCommand
         {
             while (true)
             {
-                if (process.HasExited) throw new InvalidOperationException($"The host exited with code {process.ExitCode}.");
-                if (watch.Elapsed > StartLimit) throw new TimeoutException($"{host} did not respond within {StartLimit}.");
+                if (process.HasExited)
+                    throw new InvalidOperationException($"The host exited with code {process.ExitCode}.");
+                if (watch.Elapsed > StartLimit)
+                    throw new TimeoutException($"{host} did not respond within {StartLimit}.");
                 try
                 {
                     using var request = new HttpRequestMessage(HttpMethod.Get, new Uri($"http://{gateway}/"));
                     request.Headers.Host = host;
                     using var response = await http.SendAsync(request);
-                    if (response.IsSuccessStatusCode) break;
+                    if (response.IsSuccessStatusCode)
+                        break;
                 }
                 catch (HttpRequestException)
                 {

@@ -13,11 +13,14 @@ internal static class UserContainer
     public static async Task RunAsync(int port)
     {
         var ended = new TaskCompletionSource();
-        using var signal = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context =>
-        {
-            context.Cancel = true;
-            ended.TrySetResult();
-        });
+        using var signal = PosixSignalRegistration.Create(
+            PosixSignal.SIGTERM,
+            context =>
+            {
+                context.Cancel = true;
+                ended.TrySetResult();
+            }
+        );
         await using var server = new DataplaneServer(
             new DataplaneServerOptions { Endpoints = [new(IPAddress.Loopback, port)], InlineScheduling = true },
             static context =>
@@ -25,7 +28,8 @@ internal static class UserContainer
                 context.Response.ContentType = "text/plain";
                 context.Response.ContentLength = Body.Length;
                 return context.Response.Body.WriteAsync(Body).AsTask();
-            });
+            }
+        );
         await server.StartAsync(CancellationToken.None);
         await ended.Task;
     }

@@ -10,13 +10,14 @@ namespace Serving.Host;
 internal static class CommandLine
 {
     /// <summary>The commands.</summary>
-    public static RootCommand Create() => new("Knative Serving as one process.")
-    {
-        LocalCommand.Create(),
-        RunCommand.Create(),
-        CrdsCommand.Create(),
-        StorageMigrateCommand.Create(),
-    };
+    public static RootCommand Create() =>
+        new("Knative Serving as one process.")
+        {
+            LocalCommand.Create(),
+            RunCommand.Create(),
+            CrdsCommand.Create(),
+            StorageMigrateCommand.Create(),
+        };
 
     /// <summary>Runs a command.</summary>
     /// <param name="root">The commands.</param>
@@ -30,12 +31,16 @@ internal static class CommandLine
             var parsed = root.Parse(args);
             if (parsed.Errors.Count > 0)
             {
-                await error.WriteLineAsync($"error: {string.Join(' ', parsed.Errors.Select(wrong => wrong.Message).Distinct())} Try --help.");
+                await error.WriteLineAsync(
+                    $"error: {string.Join(' ', parsed.Errors.Select(wrong => wrong.Message).Distinct())} Try --help."
+                );
                 return ExitCode.Usage;
             }
 
             // The commands drain on their own when they are told to stop; the parser's default would cut them off.
-            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+            return await parsed.InvokeAsync(
+                new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }
+            );
         }
         catch (UserErrorException failure)
         {
@@ -50,11 +55,12 @@ internal static class CommandLine
     }
 
     /// <summary>Ends the process with one line for what is thrown where nobody can catch it, as on a timer's thread.</summary>
-    public static void WatchThreads(TextWriter error) => AppDomain.CurrentDomain.UnhandledException += (_, thrown) =>
-    {
-        var failure = thrown.ExceptionObject as Exception ?? new InvalidOperationException($"{thrown.ExceptionObject}");
-        error.WriteLine($"error: {PlainText.Of(failure)} ({failure.GetType().Name}); this is a fault of the program, please report it");
-        error.Flush();
-        Environment.Exit(ExitCode.Failed);
-    };
+    public static void WatchThreads(TextWriter error) =>
+        AppDomain.CurrentDomain.UnhandledException += (_, thrown) =>
+        {
+            var failure = thrown.ExceptionObject as Exception ?? new InvalidOperationException($"{thrown.ExceptionObject}");
+            error.WriteLine($"error: {PlainText.Of(failure)} ({failure.GetType().Name}); this is a fault of the program, please report it");
+            error.Flush();
+            Environment.Exit(ExitCode.Failed);
+        };
 }

@@ -3,8 +3,8 @@ using Serving.Concurrency;
 namespace Serving.QueueProxy;
 
 /// <summary>
-/// Detects when the pod is drained: no request is in flight and none has arrived during the quiet period, which gives load balancers time to
-/// remove the pod. Upgraded requests (WebSocket) are not waited for: only the user's program can close them gracefully, and it receives
+/// Detects when the pod is drained: no request is in flight and none has arrived during the quiet period, which gives load balancers time
+/// to remove the pod. Upgraded requests (WebSocket) are not waited for: only the user's program can close them gracefully, and it receives
 /// SIGTERM only after the drain.
 /// </summary>
 internal sealed class Drainer(TimeSpan quietPeriod, TimeProvider time)
@@ -35,7 +35,8 @@ internal sealed class Drainer(TimeSpan quietPeriod, TimeProvider time)
     /// <param name="upgraded">Whether <see cref="Upgrade"/> was called for it.</param>
     public void End(bool upgraded)
     {
-        if (upgraded) return;
+        if (upgraded)
+            return;
         Touch();
         Interlocked.Decrement(ref _inFlight);
     }
@@ -45,7 +46,8 @@ internal sealed class Drainer(TimeSpan quietPeriod, TimeProvider time)
     {
         lock (_lock)
         {
-            if (_drained is { } running) return running.Task;
+            if (_drained is { } running)
+                return running.Task;
             var drained = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             Volatile.Write(ref _lastRequest, time.GetTimestamp());
             Volatile.Write(ref _drained, drained);
@@ -66,7 +68,8 @@ internal sealed class Drainer(TimeSpan quietPeriod, TimeProvider time)
 
     private void Touch()
     {
-        if (Draining) Volatile.Write(ref _lastRequest, time.GetTimestamp());
+        if (Draining)
+            Volatile.Write(ref _lastRequest, time.GetTimestamp());
     }
 
     private async Task WatchAsync(TaskCompletionSource drained)
@@ -76,7 +79,8 @@ internal sealed class Drainer(TimeSpan quietPeriod, TimeProvider time)
             await Task.Delay(Step, time);
 
             // The drain was reverted.
-            if (drained.Task.IsCompleted) return;
+            if (drained.Task.IsCompleted)
+                return;
         }
 
         drained.TrySetResult();

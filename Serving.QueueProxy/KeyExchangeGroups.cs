@@ -17,19 +17,26 @@ internal static partial class KeyExchangeGroups
     /// <summary>Sets the groups of this process; an empty list keeps OpenSSL's default.</summary>
     public static void Set(IReadOnlyList<string> groups, ILogger logger)
     {
-        if (groups.Count == 0) return;
+        if (groups.Count == 0)
+            return;
         var known = groups.Where(static group => group != HybridGroup).ToList();
-        if (known.Count < groups.Count) LogHybrid(logger, HybridGroup);
-        if (known.Count == 0) return;
+        if (known.Count < groups.Count)
+            LogHybrid(logger, HybridGroup);
+        if (known.Count == 0)
+            return;
         var descriptor = MemfdCreate("openssl.cnf", 0);
-        if (descriptor < 0) throw new IOException($"Creating a memory file for OpenSSL's configuration failed: errno {Marshal.GetLastPInvokeError()}.");
+        if (descriptor < 0)
+            throw new IOException($"Creating a memory file for OpenSSL's configuration failed: errno {Marshal.GetLastPInvokeError()}.");
 
         // Neither closed nor disposed: OpenSSL opens it by path when it is first used.
         var handle = new SafeFileHandle(descriptor, ownsHandle: false);
         RandomAccess.Write(
             handle,
-            System.Text.Encoding.ASCII.GetBytes($"openssl_conf = main\n[main]\nssl_conf = ssl\n[ssl]\nsystem_default = tls\n[tls]\nGroups = {string.Join(':', known)}\n"),
-            fileOffset: 0);
+            System.Text.Encoding.ASCII.GetBytes(
+                $"openssl_conf = main\n[main]\nssl_conf = ssl\n[ssl]\nsystem_default = tls\n[tls]\nGroups = {string.Join(':', known)}\n"
+            ),
+            fileOffset: 0
+        );
 
         // Environment.SetEnvironmentVariable changes only .NET's copy; OpenSSL reads the environment of the process.
         if (SetVariable("OPENSSL_CONF", string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{descriptor}"), 1) != 0)

@@ -8,7 +8,8 @@ internal sealed record ObservabilityConfig
     /// <summary>The protocol of request metrics: <c>none</c>, <c>prometheus</c>, <c>grpc</c> or <c>http/protobuf</c>.</summary>
     public string RequestMetricsProtocol { get; init; } = "none";
 
-    /// <summary>The endpoint that request metrics are exported to; for <c>prometheus</c> the <c>host:port</c> to serve them on, or empty.</summary>
+    /// <summary>The endpoint that request metrics are exported to; for <c>prometheus</c> the <c>host:port</c> to serve them on, or
+    /// empty.</summary>
     public string RequestMetricsEndpoint { get; init; } = "";
 
     /// <summary>The export interval of request metrics; zero for OpenTelemetry's default.</summary>
@@ -36,7 +37,8 @@ internal sealed record ObservabilityConfig
     /// <exception cref="FormatException">The text is not valid JSON.</exception>
     public static ObservabilityConfig Parse(string json)
     {
-        if (string.IsNullOrWhiteSpace(json)) return new ObservabilityConfig();
+        if (string.IsNullOrWhiteSpace(json))
+            return new ObservabilityConfig();
         try
         {
             using var document = JsonDocument.Parse(json);

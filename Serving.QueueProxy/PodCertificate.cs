@@ -44,7 +44,8 @@ internal sealed partial class PodCertificate : IDisposable
 
     public void Dispose() => _timer.Dispose();
 
-    private static (string Certificate, string Key) Files(string directory) => (Path.Combine(directory, "tls.crt"), Path.Combine(directory, "tls.key"));
+    private static (string Certificate, string Key) Files(string directory) =>
+        (Path.Combine(directory, "tls.crt"), Path.Combine(directory, "tls.key"));
 
     private static SslStreamCertificateContext Load((string Certificate, string Key) pem)
     {
@@ -52,7 +53,10 @@ internal sealed partial class PodCertificate : IDisposable
         var chain = new X509Certificate2Collection();
         chain.ImportFromPem(pem.Certificate);
         return SslStreamCertificateContext.Create(
-            X509CertificateLoader.LoadPkcs12(parsed.Export(X509ContentType.Pkcs12), null), chain, offline: true);
+            X509CertificateLoader.LoadPkcs12(parsed.Export(X509ContentType.Pkcs12), null),
+            chain,
+            offline: true
+        );
     }
 
     private static X509Certificate2 Parse((string Certificate, string Key) pem)
@@ -86,7 +90,8 @@ internal sealed partial class PodCertificate : IDisposable
         }
         catch (Exception exception) when (exception is IOException or CryptographicException or UnauthorizedAccessException)
         {
-            if (_problem == exception.Message) return;
+            if (_problem == exception.Message)
+                return;
             _problem = exception.Message;
             LogKept(_logger, exception, _certificate);
         }

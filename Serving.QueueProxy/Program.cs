@@ -18,7 +18,10 @@ catch (FormatException exception)
     return 1;
 }
 
-var level = LoggingLevel.Of(Environment.GetEnvironmentVariable("SERVING_LOGGING_LEVEL"), Environment.GetEnvironmentVariable("SERVING_LOGGING_CONFIG"));
+var level = LoggingLevel.Of(
+    Environment.GetEnvironmentVariable("SERVING_LOGGING_LEVEL"),
+    Environment.GetEnvironmentVariable("SERVING_LOGGING_CONFIG")
+);
 using var loggers = new StandardErrorLogger(level, $"{config.Namespace}/{config.Revision}", config.Pod, TimeProvider.System);
 var background = loggers.CreateLogger("Serving.Background");
 using var failures = BackgroundFailure.Listen((what, failure) => background.LogError(failure, "{What} failed", what));

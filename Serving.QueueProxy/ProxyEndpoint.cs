@@ -31,7 +31,14 @@ internal sealed class ProxyEndpoint
     private readonly string _refused;
 
     public ProxyEndpoint(
-        QueueProxyConfig config, IUpstream upstream, RequestStats stats, Drainer drainer, UserProber prober, SidecarTelemetry telemetry, TimeProvider time)
+        QueueProxyConfig config,
+        IUpstream upstream,
+        RequestStats stats,
+        Drainer drainer,
+        UserProber prober,
+        SidecarTelemetry telemetry,
+        TimeProvider time
+    )
     {
         _prober = prober;
         _upstream = upstream;
@@ -42,7 +49,8 @@ internal sealed class ProxyEndpoint
         _tracing = telemetry.Tracing;
 
         // The queue holds ten times the concurrency, which gives the autoscaler time to react.
-        if (config.ContainerConcurrency > 0) _breaker = new Breaker(QueueDepthFactor * config.ContainerConcurrency, config.ContainerConcurrency);
+        if (config.ContainerConcurrency > 0)
+            _breaker = new Breaker(QueueDepthFactor * config.ContainerConcurrency, config.ContainerConcurrency);
         _timeouts = new RequestTimeouts(config.Timeout, config.ResponseStartTimeout, config.IdleTimeout);
         var address = string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{config.UserPort}");
         _http1 = new UpstreamTarget(address, Http2: false) { IsProgram = true };
@@ -59,7 +67,8 @@ internal sealed class ProxyEndpoint
         using var span = _tracing?.Proxy();
         var deadline = RequestDeadline.Start(context, _timeouts, _time);
         var upgrade = deadline.Upgrade;
-        if (upgrade is not null) upgrade.Upgraded += _drainer.Upgrade;
+        if (upgrade is not null)
+            upgrade.Upgraded += _drainer.Upgrade;
         var proxied = context.Request.Headers[DataplaneHeaders.Proxy] == DataplaneHeaders.ActivatorName;
         _stats.Begin(proxied);
         var whole = false;
@@ -87,10 +96,12 @@ internal sealed class ProxyEndpoint
     // Whether the response is complete; otherwise the code that cancelled ends it.
     private async ValueTask<bool> ThrottleAsync(HttpContext context, CancellationToken cancellation)
     {
-        if (_breaker is null) return await ForwardAsync(context, cancellation);
+        if (_breaker is null)
+            return await ForwardAsync(context, cancellation);
 
         bool admitted;
-        using (_tracing?.Wait()) admitted = await _breaker.EnterAsync(cancellation);
+        using (_tracing?.Wait())
+            admitted = await _breaker.EnterAsync(cancellation);
         if (!admitted)
         {
             await PlainText.WriteOverloadAsync(context);
@@ -109,10 +120,13 @@ internal sealed class ProxyEndpoint
 
     private async ValueTask<bool> ForwardAsync(HttpContext context, CancellationToken cancellation)
     {
-        if (_tracing is not null) RequestTracing.Propagate(context);
-        if (_metrics is null) return await SendAsync(context, cancellation) != UpstreamResult.Canceled;
+        if (_tracing is not null)
+            RequestTracing.Propagate(context);
+        if (_metrics is null)
+            return await SendAsync(context, cancellation) != UpstreamResult.Canceled;
 
-        if (_breaker is not null) _metrics.Admitted(_breaker.InFlight);
+        if (_breaker is not null)
+            _metrics.Admitted(_breaker.InFlight);
         var started = _time.GetTimestamp();
         var result = await SendAsync(context, cancellation);
         var unanswered = result == UpstreamResult.Canceled && !context.Response.HasStarted;

@@ -23,7 +23,8 @@ internal sealed record QueueProxyConfig
 
     public required string Pod { get; init; }
 
-    /// <summary>The listen address: the pod's address if it is a loopback address, where several pods share the machine; otherwise any address.</summary>
+    /// <summary>The listen address: the pod's address if it is a loopback address, where several pods share the machine; otherwise any
+    /// address.</summary>
     public required IPAddress ListenAddress { get; init; }
 
     public string PodIP { get; init; } = "";
@@ -84,7 +85,10 @@ internal sealed record QueueProxyConfig
             Pod = Required("SERVING_POD"),
             TelemetryName = First("OTEL_SERVICE_NAME", "SERVING_SERVICE", "SERVING_CONFIGURATION", "SERVING_REVISION"),
             PodIP = podIP,
-            ListenAddress = onLoopback ? address! : Socket.OSSupportsIPv6 ? IPAddress.IPv6Any : IPAddress.Any,
+            ListenAddress =
+                onLoopback ? address!
+                : Socket.OSSupportsIPv6 ? IPAddress.IPv6Any
+                : IPAddress.Any,
             ServingPort = Number("QUEUE_SERVING_PORT", required: true),
             TlsPort = Number("QUEUE_SERVING_TLS_PORT", 8112),
             UserPort = Number("USER_PORT", required: true),
@@ -96,9 +100,10 @@ internal sealed record QueueProxyConfig
             DetectHttp2 = Flag("ENABLE_HTTP2_AUTO_DETECTION"),
             MultiContainerProbes = Flag("ENABLE_MULTI_CONTAINER_PROBES"),
             Observability = ObservabilityConfig.Parse(variable("OBSERVABILITY_CONFIG") ?? ""),
-            QuietPeriod = variable("DRAIN_QUIET_SECONDS") is { Length: > 0 }
-                ? Seconds("DRAIN_QUIET_SECONDS")
-                : onLoopback ? LoopbackPropagationDelay : PropagationDelay,
+            QuietPeriod =
+                variable("DRAIN_QUIET_SECONDS") is { Length: > 0 } ? Seconds("DRAIN_QUIET_SECONDS")
+                : onLoopback ? LoopbackPropagationDelay
+                : PropagationDelay,
             CertificateDirectory = variable("CERTIFICATE_DIRECTORY") is { Length: > 0 } directory ? directory : DefaultCertificateDirectory,
             AdminPort = Number("QUEUE_ADMIN_PORT", 8022),
             StatsPort = Number("QUEUE_METRICS_PORT", 9090),
@@ -109,18 +114,21 @@ internal sealed record QueueProxyConfig
         {
             foreach (var name in names)
             {
-                if (variable(name) is { Length: > 0 } value) return value;
+                if (variable(name) is { Length: > 0 } value)
+                    return value;
             }
 
             return "";
         }
 
-        string Required(string name) => variable(name) is { Length: > 0 } value ? value : throw new FormatException($"The environment variable {name} is missing.");
+        string Required(string name) =>
+            variable(name) is { Length: > 0 } value ? value : throw new FormatException($"The environment variable {name} is missing.");
 
         int Number(string name, int absent = 0, bool required = false)
         {
             var text = variable(name) ?? "";
-            if (text.Length == 0 && !required) return absent;
+            if (text.Length == 0 && !required)
+                return absent;
             return long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number)
                 ? (int)Math.Clamp(number, 0, int.MaxValue)
                 : throw new FormatException($"The environment variable {name} is \"{text}\"; it must be a number.");
@@ -129,7 +137,7 @@ internal sealed record QueueProxyConfig
         // The maximum of a timer, and longer than anything waits for a response.
         TimeSpan Seconds(string name) => TimeSpan.FromSeconds(Math.Min(Number(name), MostSeconds));
 
-        bool Flag(string name) => (variable(name) ?? "") is { Length: > 0 } text
-            && (bool.TryParse(text, out var flag) ? flag : text is "1" or "t" or "T");
+        bool Flag(string name) =>
+            (variable(name) ?? "") is { Length: > 0 } text && (bool.TryParse(text, out var flag) ? flag : text is "1" or "t" or "T");
     }
 }

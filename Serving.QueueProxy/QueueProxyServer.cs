@@ -44,13 +44,15 @@ internal sealed partial class QueueProxyServer : IAsyncDisposable
         _logger = loggers.CreateLogger<QueueProxyServer>();
         var stats = new RequestStats(time);
         _drainer = new Drainer(config.QuietPeriod, time);
-        _upstream = Upstreams.Create(new UpstreamOptions
-        {
-            // A program with a low concurrency limit never needs more connections.
-            MostIdleConnections = config.ContainerConcurrency > 0 ? config.ContainerConcurrency : MostIdleConnections,
-            HeadBudget = _heads,
-            LoggerFactory = loggers,
-        });
+        _upstream = Upstreams.Create(
+            new UpstreamOptions
+            {
+                // A program with a low concurrency limit never needs more connections.
+                MostIdleConnections = config.ContainerConcurrency > 0 ? config.ContainerConcurrency : MostIdleConnections,
+                HeadBudget = _heads,
+                LoggerFactory = loggers,
+            }
+        );
         _telemetry = new SidecarTelemetry(config, time, _logger);
         var prober = new UserProber(ReadinessProbe.Parse(config.ReadinessProbe), config.DetectHttp2, time, _logger);
         _proxy = new ProxyEndpoint(config, _upstream, stats, _drainer, prober, _telemetry, time);
@@ -63,14 +65,21 @@ internal sealed partial class QueueProxyServer : IAsyncDisposable
             var tls = TlsSettings.Read(variable);
             KeyExchangeGroups.Set(tls.Groups, _logger);
             _certificate = new PodCertificate(config.CertificateDirectory, time, _logger);
-            endpoints.Add(new DataplaneEndpoint(config.ListenAddress, config.TlsPort) { Certificates = _ => _certificate.Current, ConfigureTls = tls.Apply });
+            endpoints.Add(
+                new DataplaneEndpoint(config.ListenAddress, config.TlsPort)
+                {
+                    Certificates = _ => _certificate.Current,
+                    ConfigureTls = tls.Apply,
+                }
+            );
         }
 
         _serve = ServeAsync;
         _main = Add(endpoints, _telemetry.Observer is { } observer ? context => observer.ServeAsync(context, _serve) : _serve);
         Add([new(config.ListenAddress, config.AdminPort)], new AdminEndpoint(_drainer, time, _terminated.Token).HandleAsync);
         Add([new(config.ListenAddress, config.StatsPort)], _reporter.HandleAsync);
-        if (_telemetry.Endpoint is { } scraped) Add([scraped], _telemetry.HandleScrapeAsync);
+        if (_telemetry.Endpoint is { } scraped)
+            Add([scraped], _telemetry.HandleScrapeAsync);
     }
 
     /// <summary>The endpoint of the main server; available once started.</summary>
@@ -80,14 +89,15 @@ internal sealed partial class QueueProxyServer : IAsyncDisposable
     /// <exception cref="IOException">A port is in use; the message names it.</exception>
     public async Task StartAsync(CancellationToken cancellation)
     {
-        foreach (var server in _servers) await server.StartAsync(cancellation);
+        foreach (var server in _servers)
+            await server.StartAsync(cancellation);
         LogStarted(_logger, _config.Namespace, _config.Revision, _config.ListenAddress, _config.ServingPort);
     }
 
     /// <summary>
-    /// Shuts down without losing requests: probes fail, requests are accepted until none has arrived for the quiet period and none is in flight,
-    /// then the servers stop. Upgraded connections get another minute: at its start the user's program, whose preStop hook waited for the same
-    /// drain, receives SIGTERM and can close them gracefully.
+    /// Shuts down without losing requests: probes fail, requests are accepted until none has arrived for the quiet period and none is in
+    /// flight, then the servers stop. Upgraded connections get another minute: at its start the user's program, whose preStop hook waited
+    /// for the same drain, receives SIGTERM and can close them gracefully.
     /// </summary>
     public async Task DrainAsync(CancellationToken cancellation)
     {
@@ -97,13 +107,15 @@ internal sealed partial class QueueProxyServer : IAsyncDisposable
         await _drainer.DrainAsync().WaitAsync(cancellation);
 
         // The main server first: the others keep serving while upgraded connections end.
-        foreach (var server in _servers) await server.StopAsync(cancellation);
+        foreach (var server in _servers)
+            await server.StopAsync(cancellation);
         LogStopped(_logger);
     }
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var server in _servers) await server.DisposeAsync();
+        foreach (var server in _servers)
+            await server.DisposeAsync();
         _reporter.Dispose();
         _certificate?.Dispose();
         _telemetry.Dispose();
@@ -116,7 +128,16 @@ internal sealed partial class QueueProxyServer : IAsyncDisposable
     private DataplaneServer Add(IReadOnlyList<DataplaneEndpoint> endpoints, RequestDelegate handler)
     {
         var server = new DataplaneServer(
-            new DataplaneServerOptions { Endpoints = endpoints, InlineScheduling = true, MaxConnections = ConnectionBound.OfMemory, HeadBudget = _heads, LoggerFactory = _loggers }, handler);
+            new DataplaneServerOptions
+            {
+                Endpoints = endpoints,
+                InlineScheduling = true,
+                MaxConnections = ConnectionBound.OfMemory,
+                HeadBudget = _heads,
+                LoggerFactory = _loggers,
+            },
+            handler
+        );
         _servers.Add(server);
         return server;
     }

@@ -32,7 +32,8 @@ internal sealed class StatReporter : IDisposable
     /// <summary>Handles <c>GET /metrics</c>.</summary>
     public Task HandleAsync(HttpContext context)
     {
-        if (context.Request.Path != "/metrics") return PlainText.WriteErrorAsync(context, StatusCodes.Status404NotFound, "only /metrics is served on this port");
+        if (context.Request.Path != "/metrics")
+            return PlainText.WriteErrorAsync(context, StatusCodes.Status404NotFound, "only /metrics is served on this port");
         var last = Volatile.Read(ref _last);
         context.Response.ContentType = StatCodec.ContentType;
         context.Response.ContentLength = last.Length;
@@ -42,14 +43,19 @@ internal sealed class StatReporter : IDisposable
     private void Report()
     {
         var report = _stats.Report();
-        Volatile.Write(ref _last, StatCodec.Encode(new Stat
-        {
-            PodName = _pod,
-            AverageConcurrentRequests = report.AverageConcurrency,
-            AverageProxiedConcurrentRequests = report.AverageProxiedConcurrency,
-            RequestCount = report.RequestCount / Period.TotalSeconds,
-            ProxiedRequestCount = report.ProxiedRequestCount / Period.TotalSeconds,
-            ProcessUptime = _time.GetElapsedTime(_started).TotalSeconds,
-        }));
+        Volatile.Write(
+            ref _last,
+            StatCodec.Encode(
+                new Stat
+                {
+                    PodName = _pod,
+                    AverageConcurrentRequests = report.AverageConcurrency,
+                    AverageProxiedConcurrentRequests = report.AverageProxiedConcurrency,
+                    RequestCount = report.RequestCount / Period.TotalSeconds,
+                    ProxiedRequestCount = report.ProxiedRequestCount / Period.TotalSeconds,
+                    ProcessUptime = _time.GetElapsedTime(_started).TotalSeconds,
+                }
+            )
+        );
     }
 }

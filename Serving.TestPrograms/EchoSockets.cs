@@ -19,19 +19,22 @@ internal sealed class EchoSockets : IDisposable
     private const int Longest = 64 * 1024;
 
     private static readonly string Suffix = Settings.Text("SUFFIX");
-    private readonly CancellationTokenSource stop = new();
-    private readonly PosixSignalRegistration terminate;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly PosixSignalRegistration _terminate;
 
-    public EchoSockets() => terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, _ => stop.Cancel());
+    public EchoSockets() => _terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, _ => _stop.Cancel());
 
     /// <summary>Whether a request is a WebSocket upgrade.</summary>
-    public static bool IsAsked(HttpContext context)
-        => context.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true } && context.Request.Headers.Upgrade.ToString().Equals("websocket", StringComparison.OrdinalIgnoreCase);
+    public static bool IsAsked(HttpContext context) =>
+        context.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true }
+        && context.Request.Headers.Upgrade.ToString().Equals("websocket", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Upgrades the connection, and serves until either side closes.</summary>
     public async Task ServeAsync(HttpContext context)
     {
-        var delay = int.TryParse(context.Request.Query["delay"], NumberStyles.None, CultureInfo.InvariantCulture, out var milliseconds) ? milliseconds : 0;
+        var delay = int.TryParse(context.Request.Query["delay"], NumberStyles.None, CultureInfo.InvariantCulture, out var milliseconds)
+            ? milliseconds
+            : 0;
         context.Response.Headers.Connection = "Upgrade";
         context.Response.Headers.Upgrade = "websocket";
         context.Response.Headers.SecWebSocketAccept = Accept(context.Request.Headers.SecWebSocketKey.ToString());
@@ -40,7 +43,7 @@ internal sealed class EchoSockets : IDisposable
 
         // Only one frame is sent at a time.
         using var sending = new SemaphoreSlim(1);
-        await using var goodbye = stop.Token.Register(() => _ = SayGoodbyeAsync(socket, sending));
+        await using var goodbye = _stop.Token.Register(() => _ = SayGoodbyeAsync(socket, sending));
         try
         {
             await EchoAsync(socket, sending, delay);
@@ -53,8 +56,8 @@ internal sealed class EchoSockets : IDisposable
 
     public void Dispose()
     {
-        terminate.Dispose();
-        stop.Dispose();
+        _terminate.Dispose();
+        _stop.Dispose();
     }
 
     private static async Task EchoAsync(WebSocket socket, SemaphoreSlim sending, int delay)

@@ -24,7 +24,8 @@ internal static class GrpcServer
                 builder.Services.AddGrpc();
                 builder.Services.AddSingleton(health);
             },
-            HttpProtocols.Http2);
+            HttpProtocols.Http2
+        );
         server.MapGrpcService<PingService>();
         server.MapGrpcService<HealthServiceImpl>();
         server.MapGet("/", static context => context.Response.WriteAsync(Settings.Text("TEXT", "Hello!")));

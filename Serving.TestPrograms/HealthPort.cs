@@ -5,9 +5,9 @@ namespace Serving.TestPrograms;
 /// <summary>A port with only <c>/health</c>, if <c>HEALTH_PORT</c> is set.</summary>
 internal sealed class HealthPort : IAsyncDisposable
 {
-    private readonly WebApplication? server;
+    private readonly WebApplication? _server;
 
-    private HealthPort(WebApplication? server) => this.server = server;
+    private HealthPort(WebApplication? server) => this._server = server;
 
     /// <summary>Opens the port if it is configured.</summary>
     public static async Task<HealthPort> OpenAsync()
@@ -27,5 +27,5 @@ internal sealed class HealthPort : IAsyncDisposable
         return new HealthPort(server);
     }
 
-    public ValueTask DisposeAsync() => server?.DisposeAsync() ?? ValueTask.CompletedTask;
+    public ValueTask DisposeAsync() => _server?.DisposeAsync() ?? ValueTask.CompletedTask;
 }

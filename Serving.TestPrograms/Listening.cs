@@ -14,8 +14,13 @@ internal static class Listening
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(
-            Settings.Text("LISTEN_ADDRESS") is { Length: > 0 } address ? IPAddress.Parse(address) : IPAddress.Any, port, endpoint => endpoint.Protocols = protocols));
+        builder.WebHost.ConfigureKestrel(kestrel =>
+            kestrel.Listen(
+                Settings.Text("LISTEN_ADDRESS") is { Length: > 0 } address ? IPAddress.Parse(address) : IPAddress.Any,
+                port,
+                endpoint => endpoint.Protocols = protocols
+            )
+        );
         configure(builder);
         return builder.Build();
     }

@@ -6,8 +6,8 @@ using Microsoft.AspNetCore.Http;
 namespace Serving.TestPrograms;
 
 /// <summary>
-/// Sends a request to <c>?url=</c> and returns its response. <c>NEXT_ADDRESS</c> (IP:PORT) is the address to connect to, for names without DNS,
-/// and <c>NEXT_AUTHORITY</c> the CA certificate, in PEM, of the server's certificate.
+/// Sends a request to <c>?url=</c> and returns its response. <c>NEXT_ADDRESS</c> (IP:PORT) is the address to connect to, for names without
+/// DNS, and <c>NEXT_AUTHORITY</c> the CA certificate, in PEM, of the server's certificate.
 /// </summary>
 internal static class Next
 {

@@ -8,7 +8,11 @@ internal sealed class PingService : Pinger.PingerBase
 {
     public override Task<PingReply> Ping(PingRequest request, ServerCallContext context) => ReplyAsync(request, context.CancellationToken);
 
-    public override async Task PingStream(IAsyncStreamReader<PingRequest> requestStream, IServerStreamWriter<PingReply> responseStream, ServerCallContext context)
+    public override async Task PingStream(
+        IAsyncStreamReader<PingRequest> requestStream,
+        IServerStreamWriter<PingReply> responseStream,
+        ServerCallContext context
+    )
     {
         await foreach (var request in requestStream.ReadAllAsync(context.CancellationToken))
         {

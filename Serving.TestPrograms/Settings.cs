@@ -6,7 +6,8 @@ namespace Serving.TestPrograms;
 internal static class Settings
 {
     /// <summary>The value of a variable, or <paramref name="otherwise"/> if it is not set.</summary>
-    public static string Text(string name, string otherwise = "") => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : otherwise;
+    public static string Text(string name, string otherwise = "") =>
+        Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : otherwise;
 
     /// <summary>The value of a numeric variable; 0 if it is not set.</summary>
     public static int Number(string name) => int.Parse(Text(name, "0"), CultureInfo.InvariantCulture);

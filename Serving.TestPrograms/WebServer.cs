@@ -11,9 +11,10 @@ namespace Serving.TestPrograms;
 /// The web server of the tests. Every path returns <c>TEXT</c>, except:
 /// <c>/wait</c> waits, <c>/work</c> uses CPU, <c>/host</c> returns the pod name, <c>/request</c> the request, <c>/file</c> the file
 /// <c>text</c> of the volume,
-/// <c>/health</c> is for probes, <c>/query</c> for probes with <c>?probe=ok</c>, <c>/probes</c> returns their number, <c>/fail</c> makes them fail,
-/// <c>/next</c> calls another server, <c>/once</c> fails the first request of each <c>?key=</c>, <c>/healthz</c> is not found. With <c>SHOW=request</c>
-/// other paths return the request. A WebSocket upgrade on any path gives an echo.
+/// <c>/health</c> is for probes, <c>/query</c> for probes with <c>?probe=ok</c>, <c>/probes</c> returns their number, <c>/fail</c> makes
+/// them fail,
+/// <c>/next</c> calls another server, <c>/once</c> fails the first request of each <c>?key=</c>, <c>/healthz</c> is not found. With
+/// <c>SHOW=request</c> other paths return the request. A WebSocket upgrade on any path gives an echo.
 /// </summary>
 internal static class WebServer
 {
@@ -65,7 +66,8 @@ internal static class WebServer
                 Health.Answer(context);
                 return Task.CompletedTask;
             case "/query":
-                context.Response.StatusCode = context.Request.Query["probe"] == "ok" ? StatusCodes.Status200OK : StatusCodes.Status400BadRequest;
+                context.Response.StatusCode =
+                    context.Request.Query["probe"] == "ok" ? StatusCodes.Status200OK : StatusCodes.Status400BadRequest;
                 return Task.CompletedTask;
             case "/probes":
                 return WriteAsync(context, Health.Probes.ToString(CultureInfo.InvariantCulture));
@@ -75,7 +77,9 @@ internal static class WebServer
             case "/next":
                 return Next.AskAsync(context);
             case "/once":
-                context.Response.StatusCode = Asked.TryAdd(context.Request.Query["key"].ToString(), true) ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status200OK;
+                context.Response.StatusCode = Asked.TryAdd(context.Request.Query["key"].ToString(), true)
+                    ? StatusCodes.Status503ServiceUnavailable
+                    : StatusCodes.Status200OK;
                 return Task.CompletedTask;
             case "/healthz":
                 context.Response.StatusCode = StatusCodes.Status404NotFound;
@@ -85,7 +89,8 @@ internal static class WebServer
         }
     }
 
-    /// <summary>Waits <c>?before=MS</c> before the status and <c>?after=MS</c> before each of the <c>?parts=N</c> parts of the body.</summary>
+    /// <summary>Waits <c>?before=MS</c> before the status and <c>?after=MS</c> before each of the <c>?parts=N</c> parts of the
+    /// body.</summary>
     private static async Task WaitAsync(HttpContext context)
     {
         var query = context.Request.Query;
@@ -105,7 +110,9 @@ internal static class WebServer
     /// <summary>Uses <c>?for=MS</c> of CPU time, regardless of the elapsed time.</summary>
     private static Task WorkAsync(HttpContext context)
     {
-        var enough = Environment.CpuUsage.TotalTime + TimeSpan.FromMilliseconds(int.Parse(context.Request.Query["for"].ToString(), CultureInfo.InvariantCulture));
+        var enough =
+            Environment.CpuUsage.TotalTime
+            + TimeSpan.FromMilliseconds(int.Parse(context.Request.Query["for"].ToString(), CultureInfo.InvariantCulture));
         while (Environment.CpuUsage.TotalTime < enough)
         {
             Thread.SpinWait(10_000);
@@ -116,8 +123,16 @@ internal static class WebServer
 
     private static string Describe(HttpRequest request)
     {
-        var headers = new JsonObject(request.Headers.Select(header => KeyValuePair.Create<string, JsonNode?>(header.Key.ToLowerInvariant(), header.Value.ToString())));
-        return new JsonObject { ["method"] = request.Method, ["protocol"] = request.Protocol, ["host"] = request.Host.Value, ["headers"] = headers }.ToJsonString();
+        var headers = new JsonObject(
+            request.Headers.Select(header => KeyValuePair.Create<string, JsonNode?>(header.Key.ToLowerInvariant(), header.Value.ToString()))
+        );
+        return new JsonObject
+        {
+            ["method"] = request.Method,
+            ["protocol"] = request.Protocol,
+            ["host"] = request.Host.Value,
+            ["headers"] = headers,
+        }.ToJsonString();
     }
 
     private static async Task WriteAsync(HttpContext context, string text)

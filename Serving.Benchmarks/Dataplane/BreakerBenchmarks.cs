@@ -8,14 +8,14 @@ namespace Serving.Benchmarks.Dataplane;
 [InProcess]
 public class BreakerBenchmarks
 {
-    private readonly Breaker bounded = new(queueDepth: 100, capacity: 10);
-    private readonly Breaker unlimited = new(queueDepth: 100, capacity: Breaker.Unlimited);
+    private readonly Breaker _bounded = new(queueDepth: 100, capacity: 10);
+    private readonly Breaker _unlimited = new(queueDepth: 100, capacity: Breaker.Unlimited);
 
     [Benchmark]
-    public bool Enter_and_exit_bounded() => Pass(bounded);
+    public bool Enter_and_exit_bounded() => Pass(_bounded);
 
     [Benchmark]
-    public bool Enter_and_exit_unlimited() => Pass(unlimited);
+    public bool Enter_and_exit_unlimited() => Pass(_unlimited);
 
     private static bool Pass(Breaker breaker)
     {

@@ -34,8 +34,8 @@ internal sealed class HostileClients(IPEndPoint gateway, string good, string bus
     public long Connections => Interlocked.Read(ref _done);
 
     /// <summary>Runs all of them until cancelled.</summary>
-    public Task RunAsync(CancellationToken cancellation) => Task.WhenAll(
-        [
+    public Task RunAsync(CancellationToken cancellation) =>
+        Task.WhenAll([
             .. Enumerable.Range(0, 5).Select(_ => LoopAsync(AmplifyAsync, cancellation)),
             .. Enumerable.Range(0, 4).Select(_ => LoopAsync(LeaveHeadOpenAsync, cancellation)),
             .. Enumerable.Range(0, 30).Select(i => LoopAsync(token => SayLittleAsync(i, token), cancellation)),
@@ -55,7 +55,8 @@ internal sealed class HostileClients(IPEndPoint gateway, string good, string bus
                 await client(cancellation);
                 await Task.Delay(TimeSpan.FromMilliseconds(200), cancellation);
             }
-            catch (Exception exception) when (exception is SocketException or IOException or ObjectDisposedException or OperationCanceledException)
+            catch (Exception exception)
+                when (exception is SocketException or IOException or ObjectDisposedException or OperationCanceledException)
             {
                 // The server closed this connection, or the run is over; the loop continues with a new one.
                 await Task.Delay(TimeSpan.FromMilliseconds(200), CancellationToken.None);
@@ -68,12 +69,30 @@ internal sealed class HostileClients(IPEndPoint gateway, string good, string bus
     {
         using var client = await RawHttp2.ConnectAsync(gateway);
         byte[] head = RawHttp2.Literals((":method", "GET"), (":scheme", "http"), (":path", "/?sleep=1000"), (":authority", busy));
-        await client.SendAsync(RawHttp2.Frame(
-            1, RawHttp2.EndStream | RawHttp2.EndHeaders, 1, [.. head, .. RawHttp2.Indexed("x-large", new string('a', HeaderOfAmplification)), .. RawHttp2.Repeat(RepeatsOfAmplification - 1)]));
+        await client.SendAsync(
+            RawHttp2.Frame(
+                1,
+                RawHttp2.EndStream | RawHttp2.EndHeaders,
+                1,
+                [
+                    .. head,
+                    .. RawHttp2.Indexed("x-large", new string('a', HeaderOfAmplification)),
+                    .. RawHttp2.Repeat(RepeatsOfAmplification - 1),
+                ]
+            )
+        );
         for (var i = 1; i < 950 && !client.Closed.IsCompleted; i++)
         {
-            await client.SendAsync(RawHttp2.Frame(1, RawHttp2.EndStream | RawHttp2.EndHeaders, 1 + (2 * i), [.. head, .. RawHttp2.Repeat(RepeatsOfAmplification)]));
-            if (i % 50 == 0) await Task.Delay(TimeSpan.FromMilliseconds(100), cancellation);
+            await client.SendAsync(
+                RawHttp2.Frame(
+                    1,
+                    RawHttp2.EndStream | RawHttp2.EndHeaders,
+                    1 + (2 * i),
+                    [.. head, .. RawHttp2.Repeat(RepeatsOfAmplification)]
+                )
+            );
+            if (i % 50 == 0)
+                await Task.Delay(TimeSpan.FromMilliseconds(100), cancellation);
         }
 
         await Task.WhenAny(client.Closed, Task.Delay(TimeSpan.FromSeconds(10), cancellation));
@@ -84,7 +103,9 @@ internal sealed class HostileClients(IPEndPoint gateway, string good, string bus
     {
         using var client = await RawHttp2.ConnectAsync(gateway);
         byte[] head = RawHttp2.Literals((":method", "GET"), (":scheme", "http"), (":path", "/"), (":authority", good));
-        await client.SendAsync(RawHttp2.Frame(1, RawHttp2.EndStream, 1, [.. head, .. RawHttp2.Indexed("x-large", new string('a', HeaderOfAmplification))]));
+        await client.SendAsync(
+            RawHttp2.Frame(1, RawHttp2.EndStream, 1, [.. head, .. RawHttp2.Indexed("x-large", new string('a', HeaderOfAmplification))])
+        );
         await client.SendAsync(RawHttp2.Frame(9, 0, 1, RawHttp2.Repeat(RepeatsOfAmplification)));
         await Task.WhenAny(client.Closed, Task.Delay(TimeSpan.FromSeconds(40), cancellation));
     }
@@ -95,20 +116,22 @@ internal sealed class HostileClients(IPEndPoint gateway, string good, string bus
         using var socket = await ConnectAsync(cancellation);
         string[] starts = ["", "PRI * HT", $"GET / HTTP/1.1\r\nHost: {good}\r\nX-Sl"];
         await socket.SendAsync(Encoding.ASCII.GetBytes(starts[which % starts.Length]), cancellation);
-        while (await socket.ReceiveAsync(new byte[1024], cancellation) != 0)
-        {
-        }
+        while (await socket.ReceiveAsync(new byte[1024], cancellation) != 0) { }
     }
 
     // Sends a body that is not read while its request is queued.
     private async Task HoldBodyAsync(CancellationToken cancellation)
     {
         using var socket = await ConnectAsync(cancellation);
-        await socket.SendAsync(Encoding.ASCII.GetBytes($"POST /?sleep=1000 HTTP/1.1\r\nHost: {busy}\r\nContent-Length: 10000000\r\n\r\n"), cancellation);
+        await socket.SendAsync(
+            Encoding.ASCII.GetBytes($"POST /?sleep=1000 HTTP/1.1\r\nHost: {busy}\r\nContent-Length: 10000000\r\n\r\n"),
+            cancellation
+        );
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         limit.CancelAfter(TimeSpan.FromSeconds(10));
         var part = new byte[64 * 1024];
-        for (var sent = 0; sent < 10_000_000; sent += part.Length) await socket.SendAsync(part, limit.Token);
+        for (var sent = 0; sent < 10_000_000; sent += part.Length)
+            await socket.SendAsync(part, limit.Token);
     }
 
     private async Task ResetRapidlyAsync(CancellationToken cancellation)
@@ -117,8 +140,15 @@ internal sealed class HostileClients(IPEndPoint gateway, string good, string bus
         byte[] head = RawHttp2.Literals((":method", "GET"), (":scheme", "https"), (":path", "/?sleep=1000"), (":authority", busy));
         for (var i = 0; i < 2000 && !client.Closed.IsCompleted; i++)
         {
-            await client.SendAsync((byte[])[.. RawHttp2.Frame(1, RawHttp2.EndStream | RawHttp2.EndHeaders, 1 + (2 * i), head), .. RawHttp2.Frame(3, 0, 1 + (2 * i), [0, 0, 0, 8])]);
-            if (i % 20 == 0) await Task.Delay(TimeSpan.FromMilliseconds(20), cancellation);
+            await client.SendAsync(
+                (byte[])
+                    [
+                        .. RawHttp2.Frame(1, RawHttp2.EndStream | RawHttp2.EndHeaders, 1 + (2 * i), head),
+                        .. RawHttp2.Frame(3, 0, 1 + (2 * i), [0, 0, 0, 8]),
+                    ]
+            );
+            if (i % 20 == 0)
+                await Task.Delay(TimeSpan.FromMilliseconds(20), cancellation);
         }
     }
 
@@ -128,7 +158,10 @@ internal sealed class HostileClients(IPEndPoint gateway, string good, string bus
         using var client = await RawHttp2.ConnectAsync(gateway, read: false);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         limit.CancelAfter(TimeSpan.FromSeconds(20));
-        byte[] pings = [.. Enumerable.Range(0, 50).SelectMany(static _ => RawHttp2.Frame(6, 0, 0, new byte[8]).Concat(RawHttp2.Frame(4, 0, 0, [])))];
+        byte[] pings =
+        [
+            .. Enumerable.Range(0, 50).SelectMany(static _ => RawHttp2.Frame(6, 0, 0, new byte[8]).Concat(RawHttp2.Frame(4, 0, 0, []))),
+        ];
         while (!limit.IsCancellationRequested)
         {
             await client.SendAsync(pings).WaitAsync(limit.Token);
@@ -143,9 +176,7 @@ internal sealed class HostileClients(IPEndPoint gateway, string good, string bus
             using var socket = await ConnectAsync(cancellation);
             await socket.SendAsync(Encoding.ASCII.GetBytes(request.Replace("{0}", good, StringComparison.Ordinal)), cancellation);
             var buffer = new byte[4096];
-            while (await socket.ReceiveAsync(buffer, cancellation) != 0)
-            {
-            }
+            while (await socket.ReceiveAsync(buffer, cancellation) != 0) { }
         }
     }
 

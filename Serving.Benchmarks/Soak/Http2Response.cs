@@ -19,7 +19,8 @@ internal sealed class Http2Response
     {
         get
         {
-            lock (_body) return _body.ToString();
+            lock (_body)
+                return _body.ToString();
         }
     }
 
@@ -28,12 +29,14 @@ internal sealed class Http2Response
 
     public void Answered(int status)
     {
-        if (Status == 0) Status = status;
+        if (Status == 0)
+            Status = status;
     }
 
     public void Append(ReadOnlySpan<byte> data)
     {
-        lock (_body) _body.Append(Encoding.Latin1.GetString(data));
+        lock (_body)
+            _body.Append(Encoding.Latin1.GetString(data));
     }
 
     public void Reset(int code)

@@ -38,7 +38,8 @@ internal sealed class RawHttp2 : IDisposable
         await socket.ConnectAsync(server);
         var client = new RawHttp2(socket);
         await client.SendAsync((byte[])[.. "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8, .. Frame(4, 0, 0, [0, 1, 0, 0, 0, 0])]);
-        if (!read) return client;
+        if (!read)
+            return client;
         _ = client.ReadAsync();
 
         // The caller may send a head in several frames next, which must not be interleaved with others.
@@ -88,7 +89,8 @@ internal sealed class RawHttp2 : IDisposable
         await _sending.WaitAsync();
         try
         {
-            while (!bytes.IsEmpty) bytes = bytes[await _socket.SendAsync(bytes)..];
+            while (!bytes.IsEmpty)
+                bytes = bytes[await _socket.SendAsync(bytes)..];
         }
         finally
         {
@@ -119,7 +121,8 @@ internal sealed class RawHttp2 : IDisposable
         {
             block.Add(127);
             var rest = text.Length - 127;
-            for (; rest >= 128; rest >>= 7) block.Add((byte)((rest & 127) | 128));
+            for (; rest >= 128; rest >>= 7)
+                block.Add((byte)((rest & 127) | 128));
             block.Add((byte)rest);
         }
 
@@ -152,7 +155,8 @@ internal sealed class RawHttp2 : IDisposable
         {
             case 0:
                 Response(id).Append(payload);
-                if (payload.Length != 0) await SendAsync(Frame(8, 0, 0, [0, 0, (byte)(payload.Length >> 8), (byte)payload.Length]));
+                if (payload.Length != 0)
+                    await SendAsync(Frame(8, 0, 0, [0, 0, (byte)(payload.Length >> 8), (byte)payload.Length]));
                 break;
             case 1:
                 Response(id).Answered(Status(payload));
@@ -172,7 +176,8 @@ internal sealed class RawHttp2 : IDisposable
                 break;
         }
 
-        if (type is 0 or 1 && (flags & EndStream) != 0) Response(id).End();
+        if (type is 0 or 1 && (flags & EndStream) != 0)
+            Response(id).End();
     }
 
     // The status is the first header: indexed in the static table, or as a literal of three digits after that name's index.
@@ -180,8 +185,10 @@ internal sealed class RawHttp2 : IDisposable
     {
         int[] known = [200, 204, 206, 304, 400, 404, 500];
         var first = block.AsSpan().TrimStart((byte)0x20);
-        if (first.Length == 0) return 0;
-        if (first[0] is >= 0x88 and <= 0x8e) return known[first[0] - 0x88];
+        if (first.Length == 0)
+            return 0;
+        if (first[0] is >= 0x88 and <= 0x8e)
+            return known[first[0] - 0x88];
         return first.Length > 4 && first[1] == 3 && int.TryParse(Encoding.ASCII.GetString(first.Slice(2, 3)), out var status) ? status : 0;
     }
 }

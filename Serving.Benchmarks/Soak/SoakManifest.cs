@@ -12,17 +12,18 @@ internal static class SoakManifest
     /// <summary>Both Services, of one pod each.</summary>
     public static string Yaml { get; } = $"{Service("good", "helloworld", 0)}---\n{Service("busy", "autoscale", 1)}";
 
-    private static string Service(string name, string sample, int concurrency) => $$"""
-        apiVersion: serving.knative.dev/v1
-        kind: Service
-        metadata: {name: {{name}}, namespace: default}
-        spec:
-          template:
-            metadata:
-              annotations: {autoscaling.knative.dev/min-scale: "1", autoscaling.knative.dev/max-scale: "1"}
+    private static string Service(string name, string sample, int concurrency) =>
+        $$"""
+            apiVersion: serving.knative.dev/v1
+            kind: Service
+            metadata: {name: {{name}}, namespace: default}
             spec:
-              containerConcurrency: {{concurrency}}
-              containers: [{image: ghcr.io/serving-samples/{{sample}}}]
+              template:
+                metadata:
+                  annotations: {autoscaling.knative.dev/min-scale: "1", autoscaling.knative.dev/max-scale: "1"}
+                spec:
+                  containerConcurrency: {{concurrency}}
+                  containers: [{image: ghcr.io/serving-samples/{{sample}}}]
 
-        """;
+            """;
 }

@@ -4,7 +4,8 @@ using System.Net;
 
 namespace Serving.Benchmarks.Soak;
 
-/// <summary>Sends good traffic at a steady rate to a gateway in another process, first alone and then together with hostile clients.</summary>
+/// <summary>Sends good traffic at a steady rate to a gateway in another process, first alone and then together with hostile
+/// clients.</summary>
 /// <param name="gateway">The gateway's external listener.</param>
 /// <param name="good">The host of a Service that responds at once.</param>
 /// <param name="busy">The host of a Service that handles one slow request at a time.</param>
@@ -56,9 +57,10 @@ internal sealed class SoakRun(IPEndPoint gateway, string good, string busy, int 
         var latencies = new ConcurrentQueue<double>();
         var requests = new List<Task>();
         var watch = Stopwatch.StartNew();
-        for (var sent = 0; watch.Elapsed < duration;)
+        for (var sent = 0; watch.Elapsed < duration; )
         {
-            for (var due = (int)(watch.Elapsed.TotalSeconds * rate); sent < due; sent++) requests.Add(SendAsync(http, latencies));
+            for (var due = (int)(watch.Elapsed.TotalSeconds * rate); sent < due; sent++)
+                requests.Add(SendAsync(http, latencies));
             await Task.Delay(TimeSpan.FromMilliseconds(5));
         }
 
@@ -74,7 +76,8 @@ internal sealed class SoakRun(IPEndPoint gateway, string good, string busy, int 
             using var request = new HttpRequestMessage(HttpMethod.Get, "/");
             request.Headers.Host = good;
             using var response = await http.SendAsync(request);
-            if (!response.IsSuccessStatusCode) _failures.Enqueue($"{(int)response.StatusCode} {await response.Content.ReadAsStringAsync()}");
+            if (!response.IsSuccessStatusCode)
+                _failures.Enqueue($"{(int)response.StatusCode} {await response.Content.ReadAsStringAsync()}");
         }
         catch (Exception exception) when (exception is HttpRequestException or OperationCanceledException)
         {
@@ -94,8 +97,7 @@ internal sealed class SoakRun(IPEndPoint gateway, string good, string busy, int 
             {
                 using var measured = Process.GetProcessById(process);
                 samples.Add(Math.Round(measured.WorkingSet64 / 1048576.0, 1));
-            }
-            while (await timer.WaitForNextTickAsync(cancellation));
+            } while (await timer.WaitForNextTickAsync(cancellation));
         }
         catch (Exception exception) when (exception is OperationCanceledException or ArgumentException)
         {
@@ -107,7 +109,8 @@ internal sealed class SoakRun(IPEndPoint gateway, string good, string busy, int 
 
     private static double Percentile(List<double> values, double share)
     {
-        if (values.Count == 0) return 0;
+        if (values.Count == 0)
+            return 0;
         values.Sort();
         return Math.Round(values[(int)((values.Count - 1) * share)], 2);
     }

@@ -8,7 +8,8 @@ namespace Serving.Host.Cluster;
 /// <param name="Modules">Which modules run.</param>
 internal sealed record ClusterOptions(string? Kubeconfig, string? Context, IReadOnlyList<string> Modules)
 {
-    /// <summary>Where every server listens, and where others find this process; null for <c>POD_IP</c>, else the machine's address.</summary>
+    /// <summary>Where every server listens, and where others find this process; null for <c>POD_IP</c>, else the machine's
+    /// address.</summary>
     public IPAddress? Bind { get; init; }
 
     /// <summary>The gateway's port for clients outside the cluster.</summary>

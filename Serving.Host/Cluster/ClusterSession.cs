@@ -13,7 +13,8 @@ using Serving.Webhook;
 
 namespace Serving.Host.Cluster;
 
-/// <summary>One run of the control plane against a cluster: reads its place from the environment, runs the modules, drains on SIGTERM.</summary>
+/// <summary>One run of the control plane against a cluster: reads its place from the environment, runs the modules, drains on
+/// SIGTERM.</summary>
 internal sealed class ClusterSession(ClusterOptions options)
 {
     /// <summary>Until Endpoints, and whoever follows them, have let go of a pod that is told to stop.</summary>
@@ -37,7 +38,13 @@ internal sealed class ClusterSession(ClusterOptions options)
         {
             var configuration = ClusterAccess.Load(options.Kubeconfig, options.Context);
             var environment = await ReadEnvironmentAsync(stop.Token);
-            await using var modules = ControlPlane.Create(PlaneOf(environment, configuration, logging.Factory), environment, configuration, logging, TimeProvider.System);
+            await using var modules = ControlPlane.Create(
+                PlaneOf(environment, configuration, logging.Factory),
+                environment,
+                configuration,
+                logging,
+                TimeProvider.System
+            );
             await modules.RunAsync(stop.Token);
             return ExitCode.Ok;
         }
@@ -60,7 +67,12 @@ internal sealed class ClusterSession(ClusterOptions options)
     }
 
     private Task<ElectionSettings> ReadElectionAsync(
-        ClusterAccess configuration, ClusterEnvironment environment, ILoggerFactory loggers, Action<string> waits, CancellationToken cancellation)
+        ClusterAccess configuration,
+        ClusterEnvironment environment,
+        ILoggerFactory loggers,
+        Action<string> waits,
+        CancellationToken cancellation
+    )
     {
         var logger = loggers.CreateLogger<ClusterSession>();
         return FirstAnswer.WaitAsync(
@@ -71,7 +83,8 @@ internal sealed class ClusterSession(ClusterOptions options)
                 logger.LogWarning("The start waits for {What}", what);
             },
             TimeProvider.System,
-            cancellation);
+            cancellation
+        );
     }
 
     private ControlPlaneOptions PlaneOf(ClusterEnvironment environment, ClusterAccess configuration, ILoggerFactory loggers)
@@ -81,7 +94,9 @@ internal sealed class ClusterSession(ClusterOptions options)
         var gateway = new GatewayOptions(new IPEndPoint(address, options.GatewayPort), new IPEndPoint(address, options.GatewayInternalPort))
         {
             Https = options.GatewayHttpsPort > 0 ? new IPEndPoint(address, options.GatewayHttpsPort) : null,
-            ClusterLocalHttps = options is { GatewayHttpsPort: > 0, GatewayInternalHttpsPort: > 0 } ? new IPEndPoint(address, options.GatewayInternalHttpsPort) : null,
+            ClusterLocalHttps = options is { GatewayHttpsPort: > 0, GatewayInternalHttpsPort: > 0 }
+                ? new IPEndPoint(address, options.GatewayInternalHttpsPort)
+                : null,
             TrustedHops = options.GatewayTrustedHops,
         };
 
@@ -101,7 +116,8 @@ internal sealed class ClusterSession(ClusterOptions options)
             },
             SharesAutoscaler: options.Leases == LeaseScheme.Own,
             LeasesRegistration: options.Leases == LeaseScheme.Knative && options.WebhookUrl is null,
-            GuardsMetrics: options.MetricsAuth)
+            GuardsMetrics: options.MetricsAuth
+        )
         {
             Election = (waits, cancellation) => ReadElectionAsync(configuration, environment, loggers, waits, cancellation),
             Health = new IPEndPoint(address, options.HealthPort),
@@ -112,10 +128,18 @@ internal sealed class ClusterSession(ClusterOptions options)
     private async Task<ClusterEnvironment> ReadEnvironmentAsync(CancellationToken cancellation)
     {
         // A pod's name is its own; on a machine several may run.
-        var name = Variable("POD_NAME") ?? $"{Environment.MachineName.ToLowerInvariant()}-{RandomNumberGenerator.GetHexString(5, lowercase: true)}";
-        var address = options.Bind ?? (Variable("POD_IP") is { } text
-            ? IPAddress.TryParse(text, out var parsed) ? parsed : throw new UserErrorException($"POD_IP: '{text}' is not an IP address.")
-            : await FirstAddressAsync(cancellation));
+        var name =
+            Variable("POD_NAME")
+            ?? $"{Environment.MachineName.ToLowerInvariant()}-{RandomNumberGenerator.GetHexString(5, lowercase: true)}";
+        var address =
+            options.Bind
+            ?? (
+                Variable("POD_IP") is { } text
+                    ? IPAddress.TryParse(text, out var parsed)
+                        ? parsed
+                        : throw new UserErrorException($"POD_IP: '{text}' is not an IP address.")
+                    : await FirstAddressAsync(cancellation)
+            );
         return new ClusterEnvironment(Variable("SYSTEM_NAMESPACE") ?? "knative-serving", ClusterDomain(), name, address)
         {
             ListenAddress = options.Bind is null && IsPod ? ListenAddressOf(address) : address,
@@ -123,11 +147,13 @@ internal sealed class ClusterSession(ClusterOptions options)
     }
 
     /// <summary>
-    /// Any address, of both families where there are two: a port-forward dials the pod's loopback, a Service of two families both of its addresses.
-    /// A pod at a loopback address shares its network with others, so it keeps to that.
+    /// Any address, of both families where there are two: a port-forward dials the pod's loopback, a Service of two families both of its
+    /// addresses. A pod at a loopback address shares its network with others, so it keeps to that.
     /// </summary>
-    internal static IPAddress ListenAddressOf(IPAddress pod)
-        => IPAddress.IsLoopback(pod) ? pod : Socket.OSSupportsIPv6 ? IPAddress.IPv6Any : IPAddress.Any;
+    internal static IPAddress ListenAddressOf(IPAddress pod) =>
+        IPAddress.IsLoopback(pod) ? pod
+        : Socket.OSSupportsIPv6 ? IPAddress.IPv6Any
+        : IPAddress.Any;
 
     private static async Task<IPAddress> FirstAddressAsync(CancellationToken cancellation)
     {
@@ -135,7 +161,8 @@ internal sealed class ClusterSession(ClusterOptions options)
         return addresses.FirstOrDefault() ?? IPAddress.Loopback;
     }
 
-    /// <summary>From CLUSTER_DOMAIN, else from the search list that Kubernetes writes into resolv.conf (<c>svc.cluster.local</c>).</summary>
+    /// <summary>From CLUSTER_DOMAIN, else from the search list that Kubernetes writes into resolv.conf
+    /// (<c>svc.cluster.local</c>).</summary>
     private static string ClusterDomain()
     {
         const string Resolver = "/etc/resolv.conf";
@@ -145,9 +172,12 @@ internal sealed class ClusterSession(ClusterOptions options)
         }
 
         var searched = File.Exists(Resolver)
-            ? File.ReadLines(Resolver).Where(line => line.StartsWith("search", StringComparison.Ordinal)).SelectMany(line => line.Split(' ', '\t').Skip(1))
+            ? File.ReadLines(Resolver)
+                .Where(line => line.StartsWith("search", StringComparison.Ordinal))
+                .SelectMany(line => line.Split(' ', '\t').Skip(1))
             : [];
-        return searched.FirstOrDefault(entry => entry.StartsWith("svc.", StringComparison.Ordinal))?["svc.".Length..].TrimEnd('.') ?? "cluster.local";
+        return searched.FirstOrDefault(entry => entry.StartsWith("svc.", StringComparison.Ordinal))?["svc.".Length..].TrimEnd('.')
+            ?? "cluster.local";
     }
 
     private static string? Variable(string name) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : null;

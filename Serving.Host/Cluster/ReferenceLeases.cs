@@ -12,7 +12,8 @@ internal static class ReferenceLeases
     private const string Reconcilers = "knative.dev.serving.pkg.reconciler";
     private const string AutoscalerBucket = "autoscaler-bucket";
 
-    /// <summary>Component and queue of each reconciler, by the module that replaces it; spelled as <c>map-lease-prefix</c> names them.</summary>
+    /// <summary>Component and queue of each reconciler, by the module that replaces it; spelled as <c>map-lease-prefix</c> names
+    /// them.</summary>
     private static readonly Dictionary<string, string[]> Prefixes = new(StringComparer.Ordinal)
     {
         ["controller"] =
@@ -59,6 +60,6 @@ internal static class ReferenceLeases
         return names;
     }
 
-    private static IEnumerable<string> Parts(int buckets)
-        => Enumerable.Range(0, buckets).Select(i => string.Create(CultureInfo.InvariantCulture, $"{i:00}-of-{buckets:00}"));
+    private static IEnumerable<string> Parts(int buckets) =>
+        Enumerable.Range(0, buckets).Select(i => string.Create(CultureInfo.InvariantCulture, $"{i:00}-of-{buckets:00}"));
 }

@@ -14,18 +14,20 @@ internal static class CrdsCommand
             DefaultValueFactory = _ => new DirectoryInfo(Path.Combine("deploy", "crds")),
         };
         var command = new Command("crds", "Writes the CustomResourceDefinitions, one file a kind.") { output };
-        command.SetAction(async (parsed, cancellation) =>
-        {
-            var folder = parsed.GetValue(output)!;
-            folder.Create();
-            foreach (var (name, yaml) in CrdGenerator.Generate())
+        command.SetAction(
+            async (parsed, cancellation) =>
             {
-                await File.WriteAllTextAsync(Path.Combine(folder.FullName, name), yaml, cancellation);
-                Console.WriteLine(Path.Combine(folder.Name, name));
-            }
+                var folder = parsed.GetValue(output)!;
+                folder.Create();
+                foreach (var (name, yaml) in CrdGenerator.Generate())
+                {
+                    await File.WriteAllTextAsync(Path.Combine(folder.FullName, name), yaml, cancellation);
+                    Console.WriteLine(Path.Combine(folder.Name, name));
+                }
 
-            return ExitCode.Ok;
-        });
+                return ExitCode.Ok;
+            }
+        );
         return command;
     }
 }

@@ -50,19 +50,40 @@ internal static class LocalCommand
         });
         var plain = new Option<bool>("--plain") { Description = "Plain lines instead of the live view." };
 
-        var auditLog = new Option<FileInfo?>("--audit-log") { Description = "A file in which the API server notes every write, as audit.k8s.io/v1 Events." };
-        var podLogs = SizeOption.Create("--pod-logs", "What the logs of all pods may take on disk, as 500Mi; the oldest go first.", DefaultPodLogs, LeastPodLogs);
-
-        var command = new Command("local", "Runs Knative on this machine: an embedded Kubernetes API, a node that runs pods as processes, and the control plane.")
+        var auditLog = new Option<FileInfo?>("--audit-log")
         {
-            dataDirectory, apiPort, gatewayPort, apply, image, roles, plain, auditLog, podLogs,
+            Description = "A file in which the API server notes every write, as audit.k8s.io/v1 Events.",
         };
-        command.SetAction(async (parsed, cancellation) =>
+        var podLogs = SizeOption.Create(
+            "--pod-logs",
+            "What the logs of all pods may take on disk, as 500Mi; the oldest go first.",
+            DefaultPodLogs,
+            LeastPodLogs
+        );
+
+        var command = new Command(
+            "local",
+            "Runs Knative on this machine: an embedded Kubernetes API, a node that runs pods as processes, and the control plane."
+        )
         {
-            var settings = SettingsReader.Read(LocalSettings.Section, parsed, new LocalSettings.Validator());
-            var options = settings.ToOptions(parsed.GetValue(apply) ?? [], parsed.GetValue(image) ?? [], Console.IsOutputRedirected);
-            return await new LocalSession(options).RunAsync(cancellation);
-        });
+            dataDirectory,
+            apiPort,
+            gatewayPort,
+            apply,
+            image,
+            roles,
+            plain,
+            auditLog,
+            podLogs,
+        };
+        command.SetAction(
+            async (parsed, cancellation) =>
+            {
+                var settings = SettingsReader.Read(LocalSettings.Section, parsed, new LocalSettings.Validator());
+                var options = settings.ToOptions(parsed.GetValue(apply) ?? [], parsed.GetValue(image) ?? [], Console.IsOutputRedirected);
+                return await new LocalSession(options).RunAsync(cancellation);
+            }
+        );
         return command;
     }
 }

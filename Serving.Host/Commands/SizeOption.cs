@@ -25,11 +25,12 @@ internal static class SizeOption
     }
 
     /// <summary>What is wrong with a size; null for nothing.</summary>
-    public static string? Problem(string setting, string size, string least, string example)
-        => new Quantity(size).TryGetAmount(out var amount) && amount >= Bytes(least) && amount <= long.MaxValue
+    public static string? Problem(string setting, string size, string least, string example) =>
+        new Quantity(size).TryGetAmount(out var amount) && amount >= Bytes(least) && amount <= long.MaxValue
             ? null
             : $"{setting}: '{size}' is not a size of at least {least}, such as {example}.";
 
     /// <summary>The bytes that a size stands for, which was taken.</summary>
-    public static long Bytes(string size) => new Quantity(size).TryGetAmount(out var amount) ? (long)amount : throw new FormatException($"'{size}' is not a size");
+    public static long Bytes(string size) =>
+        new Quantity(size).TryGetAmount(out var amount) ? (long)amount : throw new FormatException($"'{size}' is not a size");
 }

@@ -4,17 +4,24 @@ using Serving.Kubernetes;
 
 namespace Serving.Host.Commands;
 
-/// <summary><c>storage-migrate</c>: rewrites the objects of our kinds in the version they are to be stored in; a step of every upgrade.</summary>
+/// <summary><c>storage-migrate</c>: rewrites the objects of our kinds in the version they are to be stored in; a step of every
+/// upgrade.</summary>
 internal static class StorageMigrateCommand
 {
     private static readonly string[] Groups =
     [
-        "serving.knative.dev", "autoscaling.internal.knative.dev", "networking.internal.knative.dev", "caching.internal.knative.dev",
+        "serving.knative.dev",
+        "autoscaling.internal.knative.dev",
+        "networking.internal.knative.dev",
+        "caching.internal.knative.dev",
     ];
 
     public static Command Create()
     {
-        var kubeconfig = new Option<FileInfo?>("--kubeconfig") { Description = "A kubeconfig; without it the pod's service account, else the usual KUBECONFIG." };
+        var kubeconfig = new Option<FileInfo?>("--kubeconfig")
+        {
+            Description = "A kubeconfig; without it the pod's service account, else the usual KUBECONFIG.",
+        };
         var context = new Option<string?>("--context") { Description = "The context of the kubeconfig to use." };
         var dryRun = new Option<bool>("--dry-run") { Description = "Ask the server to judge every write, and write nothing." };
         var concurrency = Bounded("--concurrency", "Writes under way at once.", 8, 64);
@@ -24,20 +31,43 @@ internal static class StorageMigrateCommand
             Description = $"CustomResourceDefinitions, as services.serving.knative.dev; without any, all of {string.Join(", ", Groups)}.",
             Arity = ArgumentArity.ZeroOrMore,
         };
-        var command = new Command("storage-migrate", "Rewrites stored objects in the storage version of their kind, so that older versions can be dropped.")
+        var command = new Command(
+            "storage-migrate",
+            "Rewrites stored objects in the storage version of their kind, so that older versions can be dropped."
+        )
         {
-            kubeconfig, context, dryRun, concurrency, pageSize, definitions,
+            kubeconfig,
+            context,
+            dryRun,
+            concurrency,
+            pageSize,
+            definitions,
         };
-        command.SetAction((parsed, cancellation) => RunAsync(
-            parsed.GetValue(kubeconfig)?.FullName,
-            parsed.GetValue(context),
-            parsed.GetValue(definitions) ?? [],
-            new StorageMigrationOptions { DryRun = parsed.GetValue(dryRun), Concurrency = parsed.GetValue(concurrency), PageSize = parsed.GetValue(pageSize) },
-            cancellation));
+        command.SetAction(
+            (parsed, cancellation) =>
+                RunAsync(
+                    parsed.GetValue(kubeconfig)?.FullName,
+                    parsed.GetValue(context),
+                    parsed.GetValue(definitions) ?? [],
+                    new StorageMigrationOptions
+                    {
+                        DryRun = parsed.GetValue(dryRun),
+                        Concurrency = parsed.GetValue(concurrency),
+                        PageSize = parsed.GetValue(pageSize),
+                    },
+                    cancellation
+                )
+        );
         return command;
     }
 
-    private static async Task<int> RunAsync(string? kubeconfig, string? context, IReadOnlyList<string> definitions, StorageMigrationOptions options, CancellationToken cancellation)
+    private static async Task<int> RunAsync(
+        string? kubeconfig,
+        string? context,
+        IReadOnlyList<string> definitions,
+        StorageMigrationOptions options,
+        CancellationToken cancellation
+    )
     {
         using var signal = new TerminationSignal();
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation, signal.Token);
@@ -45,18 +75,23 @@ internal static class StorageMigrateCommand
         {
             using var client = new ClusterClient(ClusterAccess.Load(kubeconfig, context));
             var migrator = new StorageVersionMigrator(client, options, Console.WriteLine);
-            var results = definitions.Count == 0
-                ? await migrator.MigrateGroupsAsync(Groups, stop.Token)
-                : await migrator.MigrateNamedAsync(definitions, stop.Token);
+            var results =
+                definitions.Count == 0
+                    ? await migrator.MigrateGroupsAsync(Groups, stop.Token)
+                    : await migrator.MigrateNamedAsync(definitions, stop.Token);
             if (results.Count == 0)
             {
-                throw new UserErrorException($"the cluster has no CustomResourceDefinition of {string.Join(", ", Groups)}; install Serving first");
+                throw new UserErrorException(
+                    $"the cluster has no CustomResourceDefinition of {string.Join(", ", Groups)}; install Serving first"
+                );
             }
 
             var refused = results.Where(result => !result.IsComplete).Select(result => result.Definition).ToList();
             return refused.Count == 0
                 ? ExitCode.Ok
-                : throw new UserErrorException($"not migrated: {string.Join(", ", refused)}. Correct or delete the objects named above, then run this again; what was written stays.");
+                : throw new UserErrorException(
+                    $"not migrated: {string.Join(", ", refused)}. Correct or delete the objects named above, then run this again; what was written stays."
+                );
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
@@ -68,7 +103,10 @@ internal static class StorageMigrateCommand
         }
         catch (KubernetesException failure)
         {
-            throw new UserErrorException($"the cluster refused: {failure.Message}. Run this again to go on, what was written stays.", failure);
+            throw new UserErrorException(
+                $"the cluster refused: {failure.Message}. Run this again to go on, what was written stays.",
+                failure
+            );
         }
     }
 

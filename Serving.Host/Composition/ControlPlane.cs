@@ -15,27 +15,28 @@ namespace Serving.Host.Composition;
 
 /// <summary>
 /// The control plane as one ASP.NET Core application: every module that runs with what it needs, over one set of informers. Read
-/// <see cref="Compose"/> to see what depends on what. Invariant: only what a module that runs here reads is followed, so that an identity needs no
-/// more rights than its modules.
+/// <see cref="Compose"/> to see what depends on what. Invariant: only what a module that runs here reads is followed, so that an identity
+/// needs no more rights than its modules.
 /// </summary>
 internal sealed class ControlPlane : IAsyncDisposable
 {
     /// <summary>The port of the probes.</summary>
     public const int HealthPort = 8090;
 
-    private readonly WebApplication application;
-    private readonly StartGate gate;
+    private readonly WebApplication _application;
+    private readonly StartGate _gate;
 
     private ControlPlane(WebApplication application)
     {
-        this.application = application;
-        gate = Services.GetRequiredService<StartGate>();
+        this._application = application;
+        _gate = Services.GetRequiredService<StartGate>();
         Health = Services.GetRequiredService<ProcessHealth>();
         Statistics = Services.GetService<GatewayModule>()?.Statistics ?? new GatewayStatistics();
     }
 
     /// <summary>The names of all modules.</summary>
-    public static IReadOnlyList<string> AllModules { get; } = ["webhook", "activator", "gateway", "autoscaler", "gateway-status", "controller"];
+    public static IReadOnlyList<string> AllModules { get; } =
+    ["webhook", "activator", "gateway", "autoscaler", "gateway-status", "controller"];
 
     /// <summary>The informers that all modules share.</summary>
     public IInformers Informers => Services.GetRequiredService<IInformers>();
@@ -47,7 +48,7 @@ internal sealed class ControlPlane : IAsyncDisposable
     public ProcessHealth Health { get; }
 
     /// <summary>What it is made of.</summary>
-    internal IServiceProvider Services => application.Services;
+    internal IServiceProvider Services => _application.Services;
 
     /// <summary>Makes the application; nothing runs yet. Throws <see cref="UserErrorException"/> for what the user can correct.</summary>
     /// <param name="options">Which modules run, and where they listen.</param>
@@ -55,7 +56,13 @@ internal sealed class ControlPlane : IAsyncDisposable
     /// <param name="cluster">The API server.</param>
     /// <param name="logging">The log of the process.</param>
     /// <param name="time">The clock.</param>
-    public static ControlPlane Create(ControlPlaneOptions options, ClusterEnvironment environment, ClusterAccess cluster, ProcessLogging logging, TimeProvider time)
+    public static ControlPlane Create(
+        ControlPlaneOptions options,
+        ClusterEnvironment environment,
+        ClusterAccess cluster,
+        ProcessLogging logging,
+        TimeProvider time
+    )
     {
         var builder = ServingApplication.CreateBuilder(logging.Factory, options.GracePeriod);
         builder.Services.AddSingleton(environment).AddSingleton(time);
@@ -64,8 +71,8 @@ internal sealed class ControlPlane : IAsyncDisposable
     }
 
     /// <summary>
-    /// The composition root. Services start from the first to the last and stop from the last to the first: decisions before the paths of requests,
-    /// and the gateway before the activator it calls; leaders before them all.
+    /// The composition root. Services start from the first to the last and stop from the last to the first: decisions before the paths of
+    /// requests, and the gateway before the activator it calls; leaders before them all.
     /// </summary>
     private static void Compose(IServiceCollection services, ControlPlaneOptions options, ClusterAccess cluster, ProcessLogging logging)
     {
@@ -95,19 +102,24 @@ internal sealed class ControlPlane : IAsyncDisposable
             services.AddActivator(
                 provider => provider.WithTls(options.Activator),
                 sink: provider => new LeaderStatSink(provider.GetService<AutoscalerModule>(), provider.GetRequiredService<StatForwarder>()),
-                requestLog: provider => provider.GetRequiredService<ProcessObservability>().Requests);
+                requestLog: provider => provider.GetRequiredService<ProcessObservability>().Requests
+            );
         }
 
         if (Runs("gateway"))
         {
             services.AddGateway(
                 provider => provider.WithTls(options.Gateway),
-                activator: provider => provider.GetService<ActivatorModule>() is { } activator ? new LocalActivator(activator) : null);
+                activator: provider => provider.GetService<ActivatorModule>() is { } activator ? new LocalActivator(activator) : null
+            );
         }
 
         if (Runs("autoscaler"))
         {
-            services.AddAutoscaler(options.Autoscaler, forwarder: provider => provider.ForwarderTo(options, StatisticsModule.ForwardedPath));
+            services.AddAutoscaler(
+                options.Autoscaler,
+                forwarder: provider => provider.ForwarderTo(options, StatisticsModule.ForwardedPath)
+            );
         }
 
         if (Runs("gateway-status"))
@@ -132,8 +144,8 @@ internal sealed class ControlPlane : IAsyncDisposable
     {
         try
         {
-            await application.StartAsync(CancellationToken.None);
-            await gate.Opened.WaitAsync(cancellation);
+            await _application.StartAsync(CancellationToken.None);
+            await _gate.Opened.WaitAsync(cancellation);
             await Task.Delay(Timeout.InfiniteTimeSpan, cancellation);
         }
         catch (IOException taken)
@@ -147,9 +159,9 @@ internal sealed class ControlPlane : IAsyncDisposable
         finally
         {
             Health.Stop();
-            await application.StopAsync(CancellationToken.None);
+            await _application.StopAsync(CancellationToken.None);
         }
     }
 
-    public ValueTask DisposeAsync() => application.DisposeAsync();
+    public ValueTask DisposeAsync() => _application.DisposeAsync();
 }

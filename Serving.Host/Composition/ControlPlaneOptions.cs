@@ -15,8 +15,10 @@ namespace Serving.Host.Composition;
 /// <param name="Autoscaler">The autoscaler's statistics listener.</param>
 /// <param name="ResolveDigests">Whether image tags are resolved at their registry; not on a cluster whose images are only names.</param>
 /// <param name="Host">Patience and drain; Leases are read at the start.</param>
-/// <param name="SharesAutoscaler">Whether the autoscaler is divided into as many parts as config-leader-election has buckets; else it is one whole.</param>
-/// <param name="LeasesRegistration">Whether the webhook writes its certificate and configurations only under Leases, because another implementation writes them too.</param>
+/// <param name="SharesAutoscaler">Whether the autoscaler is divided into as many parts as config-leader-election has buckets; else it is
+/// one whole.</param>
+/// <param name="LeasesRegistration">Whether the webhook writes its certificate and configurations only under Leases, because another
+/// implementation writes them too.</param>
 /// <param name="GuardsMetrics">Whether metrics are only for whom the cluster allows to read them, over TLS; else for everybody.</param>
 internal sealed record ControlPlaneOptions(
     IReadOnlyList<string> Modules,
@@ -28,7 +30,8 @@ internal sealed record ControlPlaneOptions(
     ModuleHostOptions Host,
     bool SharesAutoscaler = false,
     bool LeasesRegistration = false,
-    bool GuardsMetrics = false)
+    bool GuardsMetrics = false
+)
 {
     /// <summary>Reads under which Leases the process works, and reports what it waits for; null to work without Leases.</summary>
     public Func<Action<string>, CancellationToken, Task<ElectionSettings>>? Election { get; init; }

@@ -7,27 +7,44 @@ using Serving.Kubernetes;
 
 namespace Serving.Host.Composition;
 
-/// <summary>How this process competes for Leases, as the cluster's config-leader-election has it at the start; the times then follow it.</summary>
+/// <summary>How this process competes for Leases, as the cluster's config-leader-election has it at the start; the times then follow
+/// it.</summary>
 /// <param name="Times">Whose name Leases are held in, and their times.</param>
 /// <param name="LeaseNames">The Leases of a part of a module.</param>
 /// <param name="Buckets">Into how many parts the autoscaler is divided at the start.</param>
 /// <param name="Scheme">Which Leases are held.</param>
-internal sealed record ElectionSettings(LeaderElectionOptions Times, Func<string, Shard, IReadOnlyList<string>> LeaseNames, int Buckets, LeaseScheme Scheme)
+internal sealed record ElectionSettings(
+    LeaderElectionOptions Times,
+    Func<string, Shard, IReadOnlyList<string>> LeaseNames,
+    int Buckets,
+    LeaseScheme Scheme
+)
 {
     private static readonly ClusterClientOptions OneTry = new() { RequestTimeout = TimeSpan.FromSeconds(10), Attempts = 1 };
 
     /// <summary>
-    /// Reads the ConfigMap, once; the code's defaults hold where there is none, and where it says what cannot be: that is no reason not to start. Throws
+    /// Reads the ConfigMap, once; the code's defaults hold where there is none, and where it says what cannot be: that is no reason not to
+    /// start. Throws
     /// <see cref="KubernetesException"/> as the server refuses.
     /// </summary>
     public static async Task<ElectionSettings> ReadAsync(
-        ClusterAccess configuration, ClusterEnvironment environment, ILoggerFactory loggers, CancellationToken cancellation, LeaseScheme scheme = LeaseScheme.Own)
+        ClusterAccess configuration,
+        ClusterEnvironment environment,
+        ILoggerFactory loggers,
+        CancellationToken cancellation,
+        LeaseScheme scheme = LeaseScheme.Own
+    )
     {
         using var client = new ClusterClient(configuration, OneTry);
         var settings = LeaderElectionConfig.Default;
         try
         {
-            var map = await client.GetAsync(Resources.ConfigMaps, environment.SystemNamespace, LeaderElectionConfigParser.Name, cancellation);
+            var map = await client.GetAsync(
+                Resources.ConfigMaps,
+                environment.SystemNamespace,
+                LeaderElectionConfigParser.Name,
+                cancellation
+            );
             settings = LeaderElectionConfigParser.Parse(map.Data);
         }
         catch (KubernetesException failure) when (failure.IsNotFound)
@@ -36,9 +53,14 @@ internal sealed record ElectionSettings(LeaderElectionOptions Times, Func<string
         }
         catch (ConfigMapException refused)
         {
-            loggers.CreateLogger<ElectionSettings>().LogError(
-                "ConfigMap {Namespace}/{Name} is not valid, the start goes on with the defaults: {Reason}",
-                environment.SystemNamespace, LeaderElectionConfigParser.Name, refused.Explanation);
+            loggers
+                .CreateLogger<ElectionSettings>()
+                .LogError(
+                    "ConfigMap {Namespace}/{Name} is not valid, the start goes on with the defaults: {Reason}",
+                    environment.SystemNamespace,
+                    LeaderElectionConfigParser.Name,
+                    refused.Explanation
+                );
         }
 
         return Of(settings, environment, scheme);
@@ -47,7 +69,10 @@ internal sealed record ElectionSettings(LeaderElectionOptions Times, Func<string
     /// <summary>How to compete by these settings.</summary>
     private static ElectionSettings Of(LeaderElectionConfig settings, ClusterEnvironment environment, LeaseScheme scheme)
     {
-        var times = new LeaderElectionOptions(environment.SystemNamespace, AutoscalerOwners.Identity(environment.PodName, environment.PodIP.ToString()))
+        var times = new LeaderElectionOptions(
+            environment.SystemNamespace,
+            AutoscalerOwners.Identity(environment.PodName, environment.PodIP.ToString())
+        )
         {
             LeaseDuration = settings.LeaseDuration,
             RenewDeadline = settings.RenewDeadline,
@@ -59,7 +84,11 @@ internal sealed record ElectionSettings(LeaderElectionOptions Times, Func<string
         string[] Both(string module, Shard whole)
         {
             var parts = module == "autoscaler" ? settings.Buckets : 1;
-            return [.. ReferenceLeases.Of(module, settings), .. Enumerable.Range(0, parts).SelectMany(i => Own(module, new Shard(i, parts)))];
+            return
+            [
+                .. ReferenceLeases.Of(module, settings),
+                .. Enumerable.Range(0, parts).SelectMany(i => Own(module, new Shard(i, parts))),
+            ];
         }
 
         return new ElectionSettings(times, scheme == LeaseScheme.Knative ? Both : Own, settings.Buckets, scheme);
@@ -69,6 +98,11 @@ internal sealed record ElectionSettings(LeaderElectionOptions Times, Func<string
     public bool SharesAutoscaler => Scheme == LeaseScheme.Own;
 
     /// <summary>As the modules are hosted.</summary>
-    public ModuleHostOptions ApplyTo(ModuleHostOptions options)
-        => options with { Election = Times, LeaseNames = LeaseNames, Shards = SharesAutoscaler ? Buckets : 1 };
+    public ModuleHostOptions ApplyTo(ModuleHostOptions options) =>
+        options with
+        {
+            Election = Times,
+            LeaseNames = LeaseNames,
+            Shards = SharesAutoscaler ? Buckets : 1,
+        };
 }

@@ -4,8 +4,8 @@ using Serving.Kubernetes;
 namespace Serving.Host.Composition;
 
 /// <summary>
-/// Asks the API server for what a start needs, until it answers: one that is away at that moment comes back. Only an answer that will not change
-/// by itself, as 401 and 403, and a configuration that cannot work end it.
+/// Asks the API server for what a start needs, until it answers: one that is away at that moment comes back. Only an answer that will not
+/// change by itself, as 401 and 403, and a configuration that cannot work end it.
 /// </summary>
 internal static class FirstAnswer
 {
@@ -34,7 +34,11 @@ internal static class FirstAnswer
         }
     }
 
-    private static bool MayPass(KubernetesException failure)
-        => failure.InnerException is not KubernetesConfigurationException
-            && failure.Code is >= HttpStatusCode.InternalServerError or HttpStatusCode.TooManyRequests or HttpStatusCode.RequestTimeout or HttpStatusCode.Conflict;
+    private static bool MayPass(KubernetesException failure) =>
+        failure.InnerException is not KubernetesConfigurationException
+        && failure.Code
+            is >= HttpStatusCode.InternalServerError
+                or HttpStatusCode.TooManyRequests
+                or HttpStatusCode.RequestTimeout
+                or HttpStatusCode.Conflict;
 }

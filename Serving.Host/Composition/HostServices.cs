@@ -26,14 +26,19 @@ internal static class HostServices
     private const string Registries = "registries";
 
     /// <summary>Adds the way to the API server: one client for all requests and watches, and one for Leases.</summary>
-    public static IServiceCollection AddClients(this IServiceCollection services, ClusterAccess cluster) => services
-        .AddSingleton(provider => new ClusterClient(
-            cluster,
-            new ClusterClientOptions { Instance = provider.GetRequiredService<ClusterEnvironment>().PodName },
-            provider.GetRequiredService<TimeProvider>()))
-        .AddSingleton<IKubernetesClient>(static provider => provider.GetRequiredService<ClusterClient>())
-        .AddKeyedSingleton<IKubernetesClient>(Leases, static (provider, _) => provider.GetRequiredService<ClusterClient>().CreateLeaseClient())
-        .AddSingleton<IResourceDiscovery>(static provider => new ResourceDiscovery(provider.GetRequiredService<ClusterClient>()));
+    public static IServiceCollection AddClients(this IServiceCollection services, ClusterAccess cluster) =>
+        services
+            .AddSingleton(provider => new ClusterClient(
+                cluster,
+                new ClusterClientOptions { Instance = provider.GetRequiredService<ClusterEnvironment>().PodName },
+                provider.GetRequiredService<TimeProvider>()
+            ))
+            .AddSingleton<IKubernetesClient>(static provider => provider.GetRequiredService<ClusterClient>())
+            .AddKeyedSingleton<IKubernetesClient>(
+                Leases,
+                static (provider, _) => provider.GetRequiredService<ClusterClient>().CreateLeaseClient()
+            )
+            .AddSingleton<IResourceDiscovery>(static provider => new ResourceDiscovery(provider.GetRequiredService<ClusterClient>()));
 
     /// <summary>Adds logging, metrics and traces as the configuration has them.</summary>
     /// <param name="services">Has client, configuration and environment.</param>
@@ -44,11 +49,17 @@ internal static class HostServices
         if (guardsMetrics)
         {
             services.AddSingleton(static provider => new ScrapeGuard(
-                provider.GetRequiredService<IKubernetesClient>(), provider.GetRequiredService<TimeProvider>(), provider.LoggerOf<ScrapeGuard>()));
+                provider.GetRequiredService<IKubernetesClient>(),
+                provider.GetRequiredService<TimeProvider>(),
+                provider.LoggerOf<ScrapeGuard>()
+            ));
         }
 
         return services
-            .AddSingleton(static provider => new MetricsEndpoint(provider.GetService<ScrapeGuard>(), provider.GetRequiredService<TimeProvider>()))
+            .AddSingleton(static provider => new MetricsEndpoint(
+                provider.GetService<ScrapeGuard>(),
+                provider.GetRequiredService<TimeProvider>()
+            ))
             .AddPort(static provider => provider.GetRequiredService<MetricsEndpoint>().Port)
             .AddSingleton(provider => new ProcessObservability(
                 provider.GetRequiredService<ConfigStore>(),
@@ -56,25 +67,33 @@ internal static class HostServices
                 provider.GetRequiredService<ClusterEnvironment>(),
                 provider.GetRequiredService<MetricsEndpoint>(),
                 provider.GetRequiredService<PortListeners>(),
-                provider.GetRequiredService<TimeProvider>()))
-            .AddBackgroundPart("The export of metrics and traces", static provider => provider.GetRequiredService<ProcessObservability>().RunAsync);
+                provider.GetRequiredService<TimeProvider>()
+            ))
+            .AddBackgroundPart(
+                "The export of metrics and traces",
+                static provider => provider.GetRequiredService<ProcessObservability>().RunAsync
+            );
     }
 
-    /// <summary>Adds how the process knows which replica decides for which part of the autoscaler. Without Leases it decides for all.</summary>
+    /// <summary>Adds how the process knows which replica decides for which part of the autoscaler. Without Leases it decides for
+    /// all.</summary>
     /// <param name="services">Has informers and environment.</param>
     /// <param name="election">Which Leases.</param>
     /// <param name="isCandidate">Whether an autoscaler runs here, that shares its work with those that are ready.</param>
-    public static IServiceCollection AddAutoscalerOwners(this IServiceCollection services, Election election, bool isCandidate)
-        => !election.IsHeld ? services : services.AddSingleton(provider =>
-        {
-            var informers = provider.GetRequiredService<IInformers>();
-            return new AutoscalerOwners(
-                provider.LeaseInformer().Lister,
-                isCandidate ? informers.For(Resources.Endpoints).Lister : null,
-                provider.GetRequiredService<ClusterEnvironment>(),
-                election.LeaseNames,
-                provider.GetRequiredService<TimeProvider>());
-        });
+    public static IServiceCollection AddAutoscalerOwners(this IServiceCollection services, Election election, bool isCandidate) =>
+        !election.IsHeld
+            ? services
+            : services.AddSingleton(provider =>
+            {
+                var informers = provider.GetRequiredService<IInformers>();
+                return new AutoscalerOwners(
+                    provider.LeaseInformer().Lister,
+                    isCandidate ? informers.For(Resources.Endpoints).Lister : null,
+                    provider.GetRequiredService<ClusterEnvironment>(),
+                    election.LeaseNames,
+                    provider.GetRequiredService<TimeProvider>()
+                );
+            });
 
     /// <summary>Makes what takes statistics to the replicas that decide.</summary>
     /// <param name="provider">Has who they are.</param>
@@ -90,52 +109,83 @@ internal static class HostServices
             provider.GetRequiredService<TimeProvider>(),
             provider.LoggerOf<StatForwarder>(),
             shard => owners?.PatienceFor(shard),
-            path == StatisticsModule.ForwardedPath ? null : provider.GetService<StatConnectionMetrics>());
+            path == StatisticsModule.ForwardedPath ? null : provider.GetService<StatConnectionMetrics>()
+        );
     }
 
     /// <summary>Adds what takes the activator's statistics to the replicas that decide.</summary>
-    public static IServiceCollection AddStatForwarder(this IServiceCollection services, ControlPlaneOptions options) => services
-        .AddSingleton(static _ => new StatConnectionMetrics())
-        .AddSingleton(provider => provider.ForwarderTo(options, "/"))
-        .AddBackgroundPart("The forwarder of statistics", static provider => provider.GetRequiredService<StatForwarder>().RunAsync);
+    public static IServiceCollection AddStatForwarder(this IServiceCollection services, ControlPlaneOptions options) =>
+        services
+            .AddSingleton(static _ => new StatConnectionMetrics())
+            .AddSingleton(provider => provider.ForwarderTo(options, "/"))
+            .AddBackgroundPart("The forwarder of statistics", static provider => provider.GetRequiredService<StatForwarder>().RunAsync);
 
     /// <summary>Adds how pods and activators are verified where the traffic of the system is encrypted.</summary>
-    public static IServiceCollection AddSystemTls(this IServiceCollection services) => services
-        .AddSingleton(static provider => new SystemCertificates(
-            provider.GetRequiredService<IInformers>(), provider.GetRequiredService<ClusterEnvironment>().SystemNamespace, provider.LoggerOf<SystemCertificates>()))
-        .AddSingleton(static provider => new SystemTls(provider.GetRequiredService<SystemCertificates>(), provider.GetRequiredService<ConfigStore>()));
+    public static IServiceCollection AddSystemTls(this IServiceCollection services) =>
+        services
+            .AddSingleton(static provider => new SystemCertificates(
+                provider.GetRequiredService<IInformers>(),
+                provider.GetRequiredService<ClusterEnvironment>().SystemNamespace,
+                provider.LoggerOf<SystemCertificates>()
+            ))
+            .AddSingleton(static provider => new SystemTls(
+                provider.GetRequiredService<SystemCertificates>(),
+                provider.GetRequiredService<ConfigStore>()
+            ));
 
     /// <summary>The activator's options, with the certificates of the system and the newest config-network.</summary>
     public static ActivatorOptions WithTls(this IServiceProvider provider, ActivatorOptions options)
     {
         var (certificates, config) = (provider.GetRequiredService<SystemCertificates>(), provider.GetRequiredService<ConfigStore>());
-        return options with { Certificates = certificates.Find, PodTls = provider.GetRequiredService<SystemTls>().ToPods, Network = () => config.Current.Network };
+        return options with
+        {
+            Certificates = certificates.Find,
+            PodTls = provider.GetRequiredService<SystemTls>().ToPods,
+            Network = () => config.Current.Network,
+        };
     }
 
     /// <summary>The gateway's options, with how it verifies what stands behind a revision.</summary>
-    public static GatewayOptions WithTls(this IServiceProvider provider, GatewayOptions options)
-        => options with { RevisionTls = provider.GetRequiredService<SystemTls>().ToRevisions };
+    public static GatewayOptions WithTls(this IServiceProvider provider, GatewayOptions options) =>
+        options with
+        {
+            RevisionTls = provider.GetRequiredService<SystemTls>().ToRevisions,
+        };
 
     /// <summary>Adds what resolves image tags at their registry; where images are only names, nothing does.</summary>
-    public static IServiceCollection AddDigests(this IServiceCollection services, bool areResolved) => !areResolved
-        ? services.AddSingleton<IDigestResolver>(static _ => new UnresolvedDigests())
-        : services
-            .AddKeyedSingleton(Registries, static (provider, _) => new HttpClient(RegistryHandler(provider.GetRequiredService<ILoggerFactory>())))
-            .AddSingleton<IDigestResolver>(static provider =>
-            {
-                var (client, time) = (provider.GetRequiredService<IKubernetesClient>(), provider.GetRequiredService<TimeProvider>());
-                var http = provider.GetRequiredKeyedService<HttpClient>(Registries);
-                var identities = RegistryIdentities.All(http, new CloudEndpoints(), time);
-                return new RegistryDigests(client, http, new LocalDockerConfig(), identities, provider.LoggerOf<RegistryDigests>(), time);
-            });
+    public static IServiceCollection AddDigests(this IServiceCollection services, bool areResolved) =>
+        !areResolved
+            ? services.AddSingleton<IDigestResolver>(static _ => new UnresolvedDigests())
+            : services
+                .AddKeyedSingleton(
+                    Registries,
+                    static (provider, _) => new HttpClient(RegistryHandler(provider.GetRequiredService<ILoggerFactory>()))
+                )
+                .AddSingleton<IDigestResolver>(static provider =>
+                {
+                    var (client, time) = (provider.GetRequiredService<IKubernetesClient>(), provider.GetRequiredService<TimeProvider>());
+                    var http = provider.GetRequiredKeyedService<HttpClient>(Registries);
+                    var identities = RegistryIdentities.All(http, new CloudEndpoints(), time);
+                    return new RegistryDigests(
+                        client,
+                        http,
+                        new LocalDockerConfig(),
+                        identities,
+                        provider.LoggerOf<RegistryDigests>(),
+                        time
+                    );
+                });
 
-    /// <summary>Adds what starts the modules, and what comes before they stop; registered last, it goes first when the process stops.</summary>
+    /// <summary>Adds what starts the modules, and what comes before they stop; registered last, it goes first when the process
+    /// stops.</summary>
     /// <param name="services">Has every module.</param>
     /// <param name="options">How they are hosted.</param>
     /// <param name="election">Under which Leases.</param>
     public static IServiceCollection AddModuleHost(this IServiceCollection services, ControlPlaneOptions options, Election election)
     {
-        services.AddSingleton<ProcessHealth>().AddSingleton<IProcessHealth>(static provider => provider.GetRequiredService<ProcessHealth>());
+        services
+            .AddSingleton<ProcessHealth>()
+            .AddSingleton<IProcessHealth>(static provider => provider.GetRequiredService<ProcessHealth>());
         services.AddSingleton<IHostedService, ModuleDrain>();
         return services.AddSingleton<IHostedService>(provider => new ProcessStart(
             provider.GetRequiredService<StartGate>(),
@@ -143,10 +193,12 @@ internal static class HostServices
             election,
             provider.GetRequiredService<ConfigStore>(),
             provider.ModuleHostOf(options, election),
-            options.SharesAutoscaler));
+            options.SharesAutoscaler
+        ));
     }
 
-    /// <summary>What hosts the modules, to be made when the settings are read; what it follows is asked for now, so that the caches are there when it runs.</summary>
+    /// <summary>What hosts the modules, to be made when the settings are read; what it follows is asked for now, so that the caches are
+    /// there when it runs.</summary>
     private static Func<ModuleHost> ModuleHostOf(this IServiceProvider provider, ControlPlaneOptions options, Election election)
     {
         var owners = provider.GetService<AutoscalerOwners>();
@@ -154,23 +206,30 @@ internal static class HostServices
         var hosting = options.Host with
         {
             Candidates = owners is null ? null : _ => owners.Ready(),
-            IsCutOff = provider.GetService<ActivatorModule>() is null && provider.GetService<GatewayModule>() is null
-                ? null
-                : CutOff(provider.GetRequiredService<IInformers>().For(Resources.Services), provider.GetRequiredService<ClusterEnvironment>().SystemNamespace),
+            IsCutOff =
+                provider.GetService<ActivatorModule>() is null && provider.GetService<GatewayModule>() is null
+                    ? null
+                    : CutOff(
+                        provider.GetRequiredService<IInformers>().For(Resources.Services),
+                        provider.GetRequiredService<ClusterEnvironment>().SystemNamespace
+                    ),
         };
-        return () => new ModuleHost(
-            [.. provider.GetServices<IServingModule>()],
-            provider.GetRequiredService<IKubernetesClient>(),
-            provider.GetRequiredKeyedService<IKubernetesClient>(Leases),
-            election.ApplyTo(hosting),
-            provider.GetRequiredService<ILoggerFactory>(),
-            provider.GetRequiredService<TimeProvider>(),
-            changes);
+        return () =>
+            new ModuleHost(
+                [.. provider.GetServices<IServingModule>()],
+                provider.GetRequiredService<IKubernetesClient>(),
+                provider.GetRequiredKeyedService<IKubernetesClient>(Leases),
+                election.ApplyTo(hosting),
+                provider.GetRequiredService<ILoggerFactory>(),
+                provider.GetRequiredService<TimeProvider>(),
+                changes
+            );
     }
 
-    /// <summary>No Service of our namespace selects pods any more: the install was deleted, and who would have to learn that this pod leaves is gone.</summary>
-    internal static Func<bool> CutOff(IInformer<CoreService> services, string ns)
-        => () => services.HasSynced && !services.Lister.List(ns).Any(static service => service.Spec?.Selector.Count > 0);
+    /// <summary>No Service of our namespace selects pods any more: the install was deleted, and who would have to learn that this pod
+    /// leaves is gone.</summary>
+    internal static Func<bool> CutOff(IInformer<CoreService> services, string ns) =>
+        () => services.HasSynced && !services.Lister.List(ns).Any(static service => service.Spec?.Selector.Count > 0);
 
     private static SocketsHttpHandler RegistryHandler(ILoggerFactory loggers)
     {
@@ -185,8 +244,9 @@ internal static class HostServices
         }
     }
 
-    private static IInformer<Lease> LeaseInformer(this IServiceProvider provider)
-        => provider.GetRequiredService<IInformers>().For(Resources.Leases, provider.GetRequiredService<ClusterEnvironment>().SystemNamespace);
+    private static IInformer<Lease> LeaseInformer(this IServiceProvider provider) =>
+        provider.GetRequiredService<IInformers>().For(Resources.Leases, provider.GetRequiredService<ClusterEnvironment>().SystemNamespace);
 
-    private static ILogger<T> LoggerOf<T>(this IServiceProvider provider) => provider.GetRequiredService<ILoggerFactory>().CreateLogger<T>();
+    private static ILogger<T> LoggerOf<T>(this IServiceProvider provider) =>
+        provider.GetRequiredService<ILoggerFactory>().CreateLogger<T>();
 }

@@ -5,7 +5,8 @@ using Serving.Dataplane.Statistics;
 
 namespace Serving.Host.Composition;
 
-/// <summary>Takes the activator's measurements to the part of the autoscaler that decides: in this process while it leads, else where it does.</summary>
+/// <summary>Takes the activator's measurements to the part of the autoscaler that decides: in this process while it leads, else where it
+/// does.</summary>
 internal sealed class LeaderStatSink(AutoscalerModule? autoscaler, StatForwarder forwarder) : IRequestStatSink
 {
     public string? NotReadyReason => forwarder.UnreachableReason;

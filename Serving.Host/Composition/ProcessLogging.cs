@@ -5,25 +5,28 @@ using Serving.Observability;
 
 namespace Serving.Host.Composition;
 
-/// <summary>The log of the process: one stream, whose levels follow config-logging while it is written. Dispose it to write what is queued.</summary>
+/// <summary>The log of the process: one stream, whose levels follow config-logging while it is written. Dispose it to write what is
+/// queued.</summary>
 internal sealed class ProcessLogging : IDisposable
 {
-    private readonly StructuredLoggerProvider provider;
-    private readonly IDisposable failures;
+    private readonly StructuredLoggerProvider _provider;
+    private readonly IDisposable _failures;
 
     public ProcessLogging(LogOptions options)
     {
-        provider = new StructuredLoggerProvider(options);
+        _provider = new StructuredLoggerProvider(options);
 
-        // Levels are the provider's alone: the factory must let pass what it may be told to write later. What a probe finds is in its response, and what
-        // ends a start is reported by the session; the libraries would log both again, as errors.
-        Factory = LoggerFactory.Create(logging => logging
-            .SetMinimumLevel(LogLevel.Trace)
-            .AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None)
-            .AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None)
-            .AddProvider(provider));
+        // Levels are the provider's alone: the factory must let pass what it may be told to write later. What a probe finds is in its
+        // response, and what ends a start is reported by the session; the libraries would log both again, as errors.
+        Factory = LoggerFactory.Create(logging =>
+            logging
+                .SetMinimumLevel(LogLevel.Trace)
+                .AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None)
+                .AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None)
+                .AddProvider(_provider)
+        );
         var logger = Factory.CreateLogger("Serving.Background");
-        failures = BackgroundFailure.Listen((what, failure) => logger.LogError(failure, "{What} failed", what));
+        _failures = BackgroundFailure.Listen((what, failure) => logger.LogError(failure, "{What} failed", what));
         BackgroundFailure.ObserveTasks();
     }
 
@@ -31,15 +34,20 @@ internal sealed class ProcessLogging : IDisposable
     public ILoggerFactory Factory { get; }
 
     /// <summary>Changes the levels of all loggers at once.</summary>
-    public void Apply(LoggingConfig config)
-        => provider.SetLevels(
+    public void Apply(LoggingConfig config) =>
+        _provider.SetLevels(
             LogLevels.Parse(config.Level) ?? LogLevel.Information,
-            config.LogLevels.ToDictionary(static entry => entry.Key, static entry => LogLevels.Parse(entry.Value) ?? LogLevel.Information, StringComparer.Ordinal));
+            config.LogLevels.ToDictionary(
+                static entry => entry.Key,
+                static entry => LogLevels.Parse(entry.Value) ?? LogLevel.Information,
+                StringComparer.Ordinal
+            )
+        );
 
     public void Dispose()
     {
-        failures.Dispose();
+        _failures.Dispose();
         Factory.Dispose();
-        provider.Dispose();
+        _provider.Dispose();
     }
 }

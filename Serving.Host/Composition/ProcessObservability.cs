@@ -21,14 +21,14 @@ internal sealed class ProcessObservability : IDisposable
     private const int PrometheusPort = 9090;
     private static readonly TimeSpan Retry = TimeSpan.FromSeconds(30);
 
-    private readonly ConfigStore config;
-    private readonly ProcessLogging logging;
-    private readonly ClusterEnvironment environment;
-    private readonly MetricsEndpoint metrics;
-    private readonly PortListeners listeners;
-    private readonly TimeProvider time;
-    private readonly ILogger logger;
-    private readonly SemaphoreSlim changed = new(0);
+    private readonly ConfigStore _config;
+    private readonly ProcessLogging _logging;
+    private readonly ClusterEnvironment _environment;
+    private readonly MetricsEndpoint _metrics;
+    private readonly PortListeners _listeners;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly SemaphoreSlim _changed = new(0);
 
     /// <param name="config">The configuration that is followed.</param>
     /// <param name="logging">The log whose levels are set.</param>
@@ -38,17 +38,23 @@ internal sealed class ProcessObservability : IDisposable
     /// <param name="time">The clock of retries.</param>
     /// <param name="requestOutput">Where requests are logged to; standard output when null.</param>
     public ProcessObservability(
-        ConfigStore config, ProcessLogging logging, ClusterEnvironment environment, MetricsEndpoint metrics, PortListeners listeners, TimeProvider time,
-        Stream? requestOutput = null)
+        ConfigStore config,
+        ProcessLogging logging,
+        ClusterEnvironment environment,
+        MetricsEndpoint metrics,
+        PortListeners listeners,
+        TimeProvider time,
+        Stream? requestOutput = null
+    )
     {
         Requests = new RequestLog(requestOutput ?? Console.OpenStandardOutput());
-        this.config = config;
-        this.logging = logging;
-        this.environment = environment;
-        this.metrics = metrics;
-        this.listeners = listeners;
-        this.time = time;
-        logger = logging.Factory.CreateLogger<ProcessObservability>();
+        this._config = config;
+        this._logging = logging;
+        this._environment = environment;
+        this._metrics = metrics;
+        this._listeners = listeners;
+        this._time = time;
+        _logger = logging.Factory.CreateLogger<ProcessObservability>();
         config.Changed += OnChanged;
     }
 
@@ -63,9 +69,9 @@ internal sealed class ProcessObservability : IDisposable
         {
             while (!cancellation.IsCancellationRequested)
             {
-                var wanted = config.Current.Observability;
-                var complete = await FollowAsync(running, wanted, cancellation).ConfigureAwait(false);
-                await WaitAsync(complete, cancellation).ConfigureAwait(false);
+                var wanted = _config.Current.Observability;
+                var complete = await FollowAsync(running, wanted, cancellation);
+                await WaitAsync(complete, cancellation);
             }
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
@@ -75,14 +81,14 @@ internal sealed class ProcessObservability : IDisposable
         finally
         {
             // The server is closed by now, and the port with it.
-            metrics.Dispose();
+            _metrics.Dispose();
         }
     }
 
     public void Dispose()
     {
-        config.Changed -= OnChanged;
-        changed.Dispose();
+        _config.Changed -= OnChanged;
+        _changed.Dispose();
         Requests.Dispose();
     }
 
@@ -90,13 +96,13 @@ internal sealed class ProcessObservability : IDisposable
     {
         if (old.Logging != current.Logging)
         {
-            logging.Apply(current.Logging);
+            _logging.Apply(current.Logging);
         }
 
         if (old.Observability != current.Observability)
         {
             FollowRequests(current.Observability);
-            changed.Release();
+            _changed.Release();
         }
     }
 
@@ -108,7 +114,7 @@ internal sealed class ProcessObservability : IDisposable
         }
         catch (FormatException wrong)
         {
-            logger.LogError("The last template of the request log stays in use: {Reason}", wrong.Message);
+            _logger.LogError("The last template of the request log stays in use: {Reason}", wrong.Message);
         }
     }
 
@@ -117,15 +123,15 @@ internal sealed class ProcessObservability : IDisposable
     {
         if (complete)
         {
-            await changed.WaitAsync(cancellation).ConfigureAwait(false);
+            await _changed.WaitAsync(cancellation);
             return;
         }
 
-        using var retry = new CancellationTokenSource(Retry, time);
+        using var retry = new CancellationTokenSource(Retry, _time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(retry.Token, cancellation);
         try
         {
-            await changed.WaitAsync(either.Token).ConfigureAwait(false);
+            await _changed.WaitAsync(either.Token);
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
@@ -137,10 +143,10 @@ internal sealed class ProcessObservability : IDisposable
     private async Task<bool> FollowAsync(Running running, ObservabilityConfig wanted, CancellationToken cancellation)
     {
         var options = OptionsOf(wanted);
-        var (address, isKnown) = await PrometheusAddressAsync(wanted, cancellation).ConfigureAwait(false);
-        if (!Equals(metrics.Address, address))
+        var (address, isKnown) = await PrometheusAddressAsync(wanted, cancellation);
+        if (!Equals(_metrics.Address, address))
         {
-            await metrics.CloseAsync(listeners, cancellation).ConfigureAwait(false);
+            await _metrics.CloseAsync(_listeners, cancellation);
         }
 
         if (running.Export is null || running.Sending != Sending.Of(wanted))
@@ -149,27 +155,32 @@ internal sealed class ProcessObservability : IDisposable
             running.Start(ProcessTelemetry.Start(options), Sending.Of(wanted));
         }
 
-        if (!isKnown) return false;
-        return address is null || metrics.Address is not null || await ServeAsync(address, cancellation).ConfigureAwait(false);
+        if (!isKnown)
+            return false;
+        return address is null || _metrics.Address is not null || await ServeAsync(address, cancellation);
     }
 
     private async Task<bool> ServeAsync(IPEndPoint address, CancellationToken cancellation)
     {
         try
         {
-            await metrics.OpenAsync(listeners, address, cancellation).ConfigureAwait(false);
-            logger.LogInformation("Metrics are served at {Scheme}://{Address}/metrics", metrics.Scheme, address);
+            await _metrics.OpenAsync(_listeners, address, cancellation);
+            _logger.LogInformation("Metrics are served at {Scheme}://{Address}/metrics", _metrics.Scheme, address);
             return true;
         }
         catch (IOException error)
         {
-            logger.LogError(error, "Metrics cannot be served at {Address}; tried again in {Retry}", address, Retry);
+            _logger.LogError(error, "Metrics cannot be served at {Address}; tried again in {Retry}", address, Retry);
             return false;
         }
     }
 
-    /// <summary>Where Prometheus finds metrics: where every server listens, or on what metrics-endpoint names; not known while that cannot be resolved.</summary>
-    private async Task<(IPEndPoint? Address, bool IsKnown)> PrometheusAddressAsync(ObservabilityConfig wanted, CancellationToken cancellation)
+    /// <summary>Where Prometheus finds metrics: where every server listens, or on what metrics-endpoint names; not known while that cannot
+    /// be resolved.</summary>
+    private async Task<(IPEndPoint? Address, bool IsKnown)> PrometheusAddressAsync(
+        ObservabilityConfig wanted,
+        CancellationToken cancellation
+    )
     {
         if (wanted.MetricsProtocol != "prometheus")
         {
@@ -177,44 +188,55 @@ internal sealed class ProcessObservability : IDisposable
         }
 
         var colon = wanted.MetricsEndpoint.LastIndexOf(':');
-        var port = colon < 0 ? PrometheusPort : int.Parse(wanted.MetricsEndpoint[(colon + 1)..], System.Globalization.CultureInfo.InvariantCulture);
+        var port =
+            colon < 0
+                ? PrometheusPort
+                : int.Parse(wanted.MetricsEndpoint[(colon + 1)..], System.Globalization.CultureInfo.InvariantCulture);
         var host = colon < 0 ? "" : wanted.MetricsEndpoint[..colon].Trim('[', ']');
         if (host.Length == 0)
         {
-            return (new IPEndPoint(environment.ListenAddress, port), true);
+            return (new IPEndPoint(_environment.ListenAddress, port), true);
         }
 
         try
         {
-            var found = await Dns.GetHostAddressesAsync(host, cancellation).ConfigureAwait(false);
+            var found = await Dns.GetHostAddressesAsync(host, cancellation);
             var address = found.FirstOrDefault(static one => one.AddressFamily == AddressFamily.InterNetwork) ?? found[0];
             return (new IPEndPoint(address, port), true);
         }
         catch (Exception error) when (error is SocketException or ArgumentException)
         {
-            logger.LogError("Metrics are not served: metrics-endpoint {Endpoint} names no address ({Reason}); tried again in {Retry}", wanted.MetricsEndpoint, error.Message, Retry);
+            _logger.LogError(
+                "Metrics are not served: metrics-endpoint {Endpoint} names no address ({Reason}); tried again in {Retry}",
+                wanted.MetricsEndpoint,
+                error.Message,
+                Retry
+            );
             return (null, false);
         }
     }
 
-    private TelemetryOptions OptionsOf(ObservabilityConfig wanted) => new("serving")
-    {
-        ServiceInstance = environment.PodName,
-        ServiceNamespace = environment.SystemNamespace,
-        ServiceVersion = typeof(ProcessObservability).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "",
-        MetricsProtocol = wanted.MetricsProtocol,
-        MetricsEndpoint = wanted.MetricsEndpoint,
-        MetricsExportInterval = wanted.MetricsExportInterval,
-        TracingProtocol = wanted.TracingProtocol,
-        TracingEndpoint = wanted.TracingEndpoint,
-        TracingSamplingRate = wanted.TracingSamplingRate,
-    };
+    private TelemetryOptions OptionsOf(ObservabilityConfig wanted) =>
+        new("serving")
+        {
+            ServiceInstance = _environment.PodName,
+            ServiceNamespace = _environment.SystemNamespace,
+            ServiceVersion =
+                typeof(ProcessObservability).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion
+                ?? "",
+            MetricsProtocol = wanted.MetricsProtocol,
+            MetricsEndpoint = wanted.MetricsEndpoint,
+            MetricsExportInterval = wanted.MetricsExportInterval,
+            TracingProtocol = wanted.TracingProtocol,
+            TracingEndpoint = wanted.TracingEndpoint,
+            TracingSamplingRate = wanted.TracingSamplingRate,
+        };
 
     /// <summary>The settings on which what is sent depends; others may change without starting anew.</summary>
     private sealed record Sending(string Metrics, string MetricsTo, TimeSpan Every, string Traces, string TracesTo, double Rate)
     {
-        public static Sending Of(ObservabilityConfig c)
-            => new(c.MetricsProtocol, c.MetricsEndpoint, c.MetricsExportInterval, c.TracingProtocol, c.TracingEndpoint, c.TracingSamplingRate);
+        public static Sending Of(ObservabilityConfig c) =>
+            new(c.MetricsProtocol, c.MetricsEndpoint, c.MetricsExportInterval, c.TracingProtocol, c.TracingEndpoint, c.TracingSamplingRate);
     }
 
     /// <summary>What is sent now. Used by one task alone.</summary>

@@ -5,8 +5,9 @@ using Serving.Kubernetes;
 namespace Serving.Host.Composition;
 
 /// <summary>
-/// Starts what runs in the process once its servers listen: reads under which Leases it works, lets caches and other background parts run, waits for the
-/// configuration and lets the modules run. Meanwhile the probes report what it waits for. What no waiting can fix fails the gate.
+/// Starts what runs in the process once its servers listen: reads under which Leases it works, lets caches and other background parts run,
+/// waits for the configuration and lets the modules run. Meanwhile the probes report what it waits for. What no waiting can fix fails the
+/// gate.
 /// </summary>
 /// <param name="gate">Opened at the end.</param>
 /// <param name="health">Told what the start waits for.</param>
@@ -15,43 +16,49 @@ namespace Serving.Host.Composition;
 /// <param name="host">Makes what runs the modules, once the settings are read.</param>
 /// <param name="sharesAutoscaler">Whether replicas share the autoscaler's work.</param>
 internal sealed class ProcessStart(
-    StartGate gate, ProcessHealth health, Election election, ConfigStore config, Func<ModuleHost> host, bool sharesAutoscaler) : LifecycleService, IDisposable
+    StartGate gate,
+    ProcessHealth health,
+    Election election,
+    ConfigStore config,
+    Func<ModuleHost> host,
+    bool sharesAutoscaler
+) : LifecycleService, IDisposable
 {
-    private readonly CancellationTokenSource stop = new();
-    private ElectionFollower? follower;
-    private Task running = Task.CompletedTask;
+    private readonly CancellationTokenSource _stop = new();
+    private ElectionFollower? _follower;
+    private Task _running = Task.CompletedTask;
 
     public override Task StartedAsync(CancellationToken cancellationToken)
     {
-        running = Task.Run(RunAsync, CancellationToken.None);
+        _running = Task.Run(RunAsync, CancellationToken.None);
         return Task.CompletedTask;
     }
 
     public override async Task StoppingAsync(CancellationToken cancellationToken)
     {
-        await stop.CancelAsync();
-        await running;
+        await _stop.CancelAsync();
+        await _running;
     }
 
     public void Dispose()
     {
-        follower?.Dispose();
-        stop.Dispose();
+        _follower?.Dispose();
+        _stop.Dispose();
     }
 
     private async Task RunAsync()
     {
         try
         {
-            await election.ReadAsync(health.WaitsFor, stop.Token);
+            await election.ReadAsync(health.WaitsFor, _stop.Token);
             var modules = host();
-            follower = new ElectionFollower(config, modules, sharesAutoscaler);
+            _follower = new ElectionFollower(config, modules, sharesAutoscaler);
             health.Follow(modules);
             gate.Settle();
-            await config.WaitForSyncAsync(stop.Token);
+            await config.WaitForSyncAsync(_stop.Token);
             gate.Open(modules);
         }
-        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
         {
             // Told to stop before it was ready.
         }

@@ -20,14 +20,14 @@ internal sealed class SystemTls(SystemCertificates certificates, ConfigStore con
 
     private const int MostNamespaces = 10_000;
 
-    private Generation pods = new([]);
-    private Generation revisions = new([]);
+    private Generation _pods = new([]);
+    private Generation _revisions = new([]);
 
     /// <summary>For an activator, to the pods of a namespace; null while system-internal-tls is off.</summary>
-    public UpstreamTls? ToPods(string ns) => config.Current.Network.SystemInternalTls ? Of(ref pods, ns, withActivators: false) : null;
+    public UpstreamTls? ToPods(string ns) => config.Current.Network.SystemInternalTls ? Of(ref _pods, ns, withActivators: false) : null;
 
     /// <summary>For a gateway, to what stands behind a revision of a namespace: its pods, or activators.</summary>
-    public UpstreamTls ToRevisions(string ns) => Of(ref revisions, ns, withActivators: true);
+    public UpstreamTls ToRevisions(string ns) => Of(ref _revisions, ns, withActivators: true);
 
     private UpstreamTls Of(ref Generation current, string ns, bool withActivators)
     {
@@ -40,7 +40,8 @@ internal sealed class SystemTls(SystemCertificates certificates, ConfigStore con
         }
 
         // Namespaces come and go; connections to the pods of those that are left are made anew, no more.
-        if (generation.ByNamespace.Count >= MostNamespaces) generation.ByNamespace.Clear();
+        if (generation.ByNamespace.Count >= MostNamespaces)
+            generation.ByNamespace.Clear();
         return generation.ByNamespace.GetOrAdd(
             ns,
             static (key, state) =>
@@ -48,7 +49,8 @@ internal sealed class SystemTls(SystemCertificates certificates, ConfigStore con
                 var user = UserPrefix + key.ToLowerInvariant();
                 return new UpstreamTls(ServerName, state.roots) { PeerNames = state.withActivators ? [user, Routing] : [user] };
             },
-            (roots, withActivators));
+            (roots, withActivators)
+        );
     }
 
     /// <summary>What was made while the same authorities were trusted: as many as there are namespaces with revisions.</summary>

@@ -19,18 +19,23 @@ internal static class HealthEndpoints
     private const string Ready = "readyz";
     private const string Live = "livez";
 
-    /// <summary>Adds the probes: a health check for each part of the registered <see cref="IProcessHealth"/>, and the port where they are served.</summary>
+    /// <summary>Adds the probes: a health check for each part of the registered <see cref="IProcessHealth"/>, and the port where they are
+    /// served.</summary>
     public static IServiceCollection AddProbes(this IServiceCollection services, IPEndPoint address)
     {
         services.AddHealthChecks();
-        services.AddOptions<HealthCheckServiceOptions>().Configure<IProcessHealth>(static (options, health) =>
-        {
-            foreach (var part in health.Parts)
-            {
-                options.Registrations.Add(Registration(Ready, part, health.Readiness));
-                options.Registrations.Add(Registration(Live, part, health.Liveness));
-            }
-        });
+        services
+            .AddOptions<HealthCheckServiceOptions>()
+            .Configure<IProcessHealth>(
+                static (options, health) =>
+                {
+                    foreach (var part in health.Parts)
+                    {
+                        options.Registrations.Add(Registration(Ready, part, health.Readiness));
+                        options.Registrations.Add(Registration(Live, part, health.Liveness));
+                    }
+                }
+            );
         return services.AddPort(provider => new ServingPort("health", address)
         {
             NotFound = "there are only /readyz and /livez here",
@@ -48,19 +53,24 @@ internal static class HealthEndpoints
         });
     }
 
-    private static HealthCheckRegistration Registration(string probe, string part, Func<string, PartHealth?> ask)
-        => new(NameOf(probe, part), new PartHealthCheck(part, ask), failureStatus: null, tags: [probe]);
+    private static HealthCheckRegistration Registration(string probe, string part, Func<string, PartHealth?> ask) =>
+        new(NameOf(probe, part), new PartHealthCheck(part, ask), failureStatus: null, tags: [probe]);
 
-    private static void Map(IEndpointRouteBuilder endpoints, string probe, Func<string, PartHealth?> ask)
-        => endpoints.MapHealthChecks("/" + probe, new HealthCheckOptions
-        {
-            // Parts that are not asked now, as modules before their start, are left out.
-            Predicate = registration => registration.Tags.Contains(probe) && ask(PartOf(probe, registration.Name)) is not null,
-            ResponseWriter = (context, report) => WriteAsync(context, probe, report),
+    private static void Map(IEndpointRouteBuilder endpoints, string probe, Func<string, PartHealth?> ask) =>
+        endpoints
+            .MapHealthChecks(
+                "/" + probe,
+                new HealthCheckOptions
+                {
+                    // Parts that are not asked now, as modules before their start, are left out.
+                    Predicate = registration => registration.Tags.Contains(probe) && ask(PartOf(probe, registration.Name)) is not null,
+                    ResponseWriter = (context, report) => WriteAsync(context, probe, report),
 
-            // The writer says so itself, shorter.
-            AllowCachingResponses = true,
-        }).WithMetadata(new HttpMethodMetadata([HttpMethods.Get, HttpMethods.Head]));
+                    // The writer says so itself, shorter.
+                    AllowCachingResponses = true,
+                }
+            )
+            .WithMetadata(new HttpMethodMetadata([HttpMethods.Get, HttpMethods.Head]));
 
     private static string NameOf(string probe, string part) => $"{probe}/{part}";
 
@@ -73,7 +83,9 @@ internal static class HealthEndpoints
         context.Response.ContentType = "text/plain; charset=utf-8";
         context.Response.Headers.CacheControl = "no-store";
         context.Response.ContentLength = body.Length;
-        return HttpMethods.IsHead(context.Request.Method) ? Task.CompletedTask : context.Response.Body.WriteAsync(body, context.RequestAborted).AsTask();
+        return HttpMethods.IsHead(context.Request.Method)
+            ? Task.CompletedTask
+            : context.Response.Body.WriteAsync(body, context.RequestAborted).AsTask();
     }
 
     private static string Describe(string probe, HealthReport report, bool passed)
@@ -82,12 +94,14 @@ internal static class HealthEndpoints
         foreach (var (name, check) in report.Entries)
         {
             var part = PartOf(probe, name);
-            text.Append((check.Status, check.Description) switch
-            {
-                (HealthStatus.Healthy, null) => $"[+]{part} ok\n",
-                (HealthStatus.Healthy, var remark) => $"[+]{part} ok ({remark.ReplaceLineEndings(" ")})\n",
-                (_, var problem) => $"[-]{part} failed: {(problem ?? check.Exception?.Message ?? "").ReplaceLineEndings(" ")}\n",
-            });
+            text.Append(
+                (check.Status, check.Description) switch
+                {
+                    (HealthStatus.Healthy, null) => $"[+]{part} ok\n",
+                    (HealthStatus.Healthy, var remark) => $"[+]{part} ok ({remark.ReplaceLineEndings(" ")})\n",
+                    (_, var problem) => $"[-]{part} failed: {(problem ?? check.Exception?.Message ?? "").ReplaceLineEndings(" ")}\n",
+                }
+            );
         }
 
         return text.Append(passed ? $"{probe} check passed\n" : $"{probe} check failed\n").ToString();

@@ -7,6 +7,8 @@ namespace Serving.Host.Health;
 /// <param name="ask">Gives its health.</param>
 internal sealed class PartHealthCheck(string part, Func<string, PartHealth?> ask) : IHealthCheck
 {
-    public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
-        => Task.FromResult(ask(part) is { Problem: { } problem } ? HealthCheckResult.Unhealthy(problem) : HealthCheckResult.Healthy(ask(part)?.Remark));
+    public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
+        Task.FromResult(
+            ask(part) is { Problem: { } problem } ? HealthCheckResult.Unhealthy(problem) : HealthCheckResult.Healthy(ask(part)?.Remark)
+        );
 }

@@ -11,16 +11,16 @@ internal sealed class ProcessHealth : IProcessHealth
     private const string Process = "process";
     private const string Caches = "caches";
 
-    private readonly Informers informers;
-    private volatile string waiting = "it is starting";
-    private volatile bool isStopping;
-    private volatile ModuleHost? modules;
+    private readonly Informers _informers;
+    private volatile string _waiting = "it is starting";
+    private volatile bool _isStopping;
+    private volatile ModuleHost? _modules;
 
     /// <param name="informers">The caches.</param>
     /// <param name="modules">What runs in the process.</param>
     public ProcessHealth(Informers informers, IEnumerable<IServingModule> modules)
     {
-        this.informers = informers;
+        this._informers = informers;
         Parts = [Process, Caches, .. modules.Select(module => module.Name)];
     }
 
@@ -28,30 +28,35 @@ internal sealed class ProcessHealth : IProcessHealth
     public IReadOnlyList<string> Parts { get; }
 
     /// <inheritdoc/>
-    public PartHealth? Readiness(string part) => (part, modules) switch
-    {
-        (Process, null) => new(Process, waiting),
-        (Process, _) => new(Process, isStopping ? "it is stopping" : null),
-        (_, null) => null,
-        (Caches, _) => new(Caches, informers.NotSynced is { Count: > 0 } missing ? $"the first list is not in: {string.Join(", ", missing.Distinct())}" : null),
-        (_, var host) => new(part, host.NotReady.GetValueOrDefault(part), host.Remarks.GetValueOrDefault(part)),
-    };
+    public PartHealth? Readiness(string part) =>
+        (part, _modules) switch
+        {
+            (Process, null) => new(Process, _waiting),
+            (Process, _) => new(Process, _isStopping ? "it is stopping" : null),
+            (_, null) => null,
+            (Caches, _) => new(
+                Caches,
+                _informers.NotSynced is { Count: > 0 } missing ? $"the first list is not in: {string.Join(", ", missing.Distinct())}" : null
+            ),
+            (_, var host) => new(part, host.NotReady.GetValueOrDefault(part), host.Remarks.GetValueOrDefault(part)),
+        };
 
     /// <inheritdoc/>
-    public PartHealth? Liveness(string part) => (part, modules) switch
-    {
-        (Process, null) => new(Process, null),
-        (Process, _) or (_, null) => null,
-        (Caches, _) => new(Caches, informers.Stuck is { Count: > 0 } stuck ? string.Join("; ", stuck) : null),
-        (_, var host) => new(part, host.Stuck.GetValueOrDefault(part)),
-    };
+    public PartHealth? Liveness(string part) =>
+        (part, _modules) switch
+        {
+            (Process, null) => new(Process, null),
+            (Process, _) or (_, null) => null,
+            (Caches, _) => new(Caches, _informers.Stuck is { Count: > 0 } stuck ? string.Join("; ", stuck) : null),
+            (_, var host) => new(part, host.Stuck.GetValueOrDefault(part)),
+        };
 
     /// <summary>Says what the start waits for.</summary>
-    public void WaitsFor(string what) => waiting = $"waiting for {what}";
+    public void WaitsFor(string what) => _waiting = $"waiting for {what}";
 
     /// <summary>From now on the modules are asked.</summary>
-    public void Follow(ModuleHost host) => modules = host;
+    public void Follow(ModuleHost host) => _modules = host;
 
     /// <summary>From now on the process is not ready.</summary>
-    public void Stop() => isStopping = true;
+    public void Stop() => _isStopping = true;
 }

@@ -7,8 +7,9 @@ using Serving.Kubernetes;
 namespace Serving.Host.Local;
 
 /// <summary>
-/// Finds out whether a write that admission must see would be admitted now: the webhook's Service has endpoints, the webhook responds over TLS, and
-/// the configurations that lead to it are there. It asks the API server for a dry run, as any client might. Answers are kept for a second.
+/// Finds out whether a write that admission must see would be admitted now: the webhook's Service has endpoints, the webhook responds over
+/// TLS, and the configurations that lead to it are there. It asks the API server for a dry run, as any client might. Answers are kept for a
+/// second.
 /// </summary>
 /// <param name="client">Writes as others do: an identity that webhooks are asked about.</param>
 /// <param name="systemNamespace">Where the dry run is.</param>
@@ -20,29 +21,29 @@ internal sealed class AdmissionCheck(IKubernetesClient client, string systemName
     private const string OurWebhooks = "webhook.serving.knative.dev\"";
     private static readonly TimeSpan Kept = TimeSpan.FromSeconds(1);
 
-    private readonly SemaphoreSlim asking = new(1);
-    private Answer? last;
+    private readonly SemaphoreSlim _asking = new(1);
+    private Answer? _last;
 
     /// <summary>Why such a write would fail; null when it would not.</summary>
     public async Task<string?> ProblemAsync(CancellationToken cancellation)
     {
-        await asking.WaitAsync(cancellation);
+        await _asking.WaitAsync(cancellation);
         try
         {
-            if (last is null || time.GetElapsedTime(last.At) > Kept)
+            if (_last is null || time.GetElapsedTime(_last.At) > Kept)
             {
-                last = new Answer(await AskAsync(cancellation), time.GetTimestamp());
+                _last = new Answer(await AskAsync(cancellation), time.GetTimestamp());
             }
 
-            return last.Problem;
+            return _last.Problem;
         }
         finally
         {
-            asking.Release();
+            _asking.Release();
         }
     }
 
-    public void Dispose() => asking.Dispose();
+    public void Dispose() => _asking.Dispose();
 
     private async Task<string?> AskAsync(CancellationToken cancellation)
     {
@@ -65,17 +66,26 @@ internal sealed class AdmissionCheck(IKubernetesClient client, string systemName
     }
 
     /// <summary>Whether a webhook of somebody else refuses, or does not answer.</summary>
-    private static bool IsOthers(KubernetesException failure) => (int)failure.Code < 500
-        ? !failure.IsNotFound
-        : failure.Message.Contains(CallFailed, StringComparison.Ordinal) && !failure.Message.Contains(OurWebhooks, StringComparison.Ordinal);
+    private static bool IsOthers(KubernetesException failure) =>
+        (int)failure.Code < 500
+            ? !failure.IsNotFound
+            : failure.Message.Contains(CallFailed, StringComparison.Ordinal)
+                && !failure.Message.Contains(OurWebhooks, StringComparison.Ordinal);
 
-    private Service Probe() => new()
-    {
-        ApiVersion = Resources.KnativeServices.ApiVersion,
-        Kind = Resources.KnativeServices.Kind,
-        Metadata = new ObjectMeta { Name = Name, Namespace = systemNamespace },
-        Spec = new ServiceSpec { Template = new RevisionTemplateSpec { Spec = new RevisionSpec { Containers = [new Container { Image = "serving.local/admission-check" }] } } },
-    };
+    private Service Probe() =>
+        new()
+        {
+            ApiVersion = Resources.KnativeServices.ApiVersion,
+            Kind = Resources.KnativeServices.Kind,
+            Metadata = new ObjectMeta { Name = Name, Namespace = systemNamespace },
+            Spec = new ServiceSpec
+            {
+                Template = new RevisionTemplateSpec
+                {
+                    Spec = new RevisionSpec { Containers = [new Container { Image = "serving.local/admission-check" }] },
+                },
+            },
+        };
 
     private sealed record Answer(string? Problem, long At);
 }

@@ -16,7 +16,11 @@ internal sealed class AppliedServices(IKubernetesClient client, ITerminal termin
     public async Task<IReadOnlyList<string>> WaitAsync(IEnumerable<IKubernetesObject> applied, CancellationToken cancellation)
     {
         var addresses = new List<string>();
-        foreach (var service in applied.Where(value => value.Kind == Resources.KnativeServices.Kind && value.ApiVersion == Resources.KnativeServices.ApiVersion))
+        foreach (
+            var service in applied.Where(value =>
+                value.Kind == Resources.KnativeServices.Kind && value.ApiVersion == Resources.KnativeServices.ApiVersion
+            )
+        )
         {
             if (await WaitAsync(ObjectKey.Of(service), cancellation) is { } address)
             {

@@ -10,7 +10,13 @@ namespace Serving.Host.Local;
 /// <c>activator-service</c> have endpoints as in a cluster. It belongs to no node, so nobody tries to run it; the node probes
 /// it as a kubelet would (<see cref="StandInProbes"/>), so that a process that was killed gets no more requests.
 /// </summary>
-internal sealed class HostPod(IKubernetesClient client, ClusterEnvironment environment, IReadOnlyList<string> modules, string log, TimeProvider time)
+internal sealed class HostPod(
+    IKubernetesClient client,
+    ClusterEnvironment environment,
+    IReadOnlyList<string> modules,
+    string log,
+    TimeProvider time
+)
 {
     private const string ModuleLabel = "serving.knative.dev/module-";
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
@@ -34,15 +40,23 @@ internal sealed class HostPod(IKubernetesClient client, ClusterEnvironment envir
             {
                 ApiVersion = Resources.Pods.ApiVersion,
                 Kind = Resources.Pods.Kind,
-                Metadata = new ObjectMeta { Name = environment.PodName, Namespace = environment.SystemNamespace, Labels = labels, Annotations = new Dictionary<string, string> { [StandInProbes.LogAnnotation] = log } },
+                Metadata = new ObjectMeta
+                {
+                    Name = environment.PodName,
+                    Namespace = environment.SystemNamespace,
+                    Labels = labels,
+                    Annotations = new Dictionary<string, string> { [StandInProbes.LogAnnotation] = log },
+                },
                 Spec = new PodSpec { NodeName = StandInProbes.NodeName, Containers = [Container()] },
             },
-            cancellation);
+            cancellation
+        );
         Uid = created.Metadata.Uid;
         await SetReadyAsync(false, cancellation);
     }
 
-    /// <summary>Stands for the process again whenever somebody has deleted the pod: without it no Service leads here, that of the webhook among them.</summary>
+    /// <summary>Stands for the process again whenever somebody has deleted the pod: without it no Service leads here, that of the webhook
+    /// among them.</summary>
     /// <param name="failed">Hears why it could not be; it is tried again.</param>
     /// <param name="cancellation">Ends it.</param>
     public async Task KeepAsync(Action<string> failed, CancellationToken cancellation)
@@ -52,7 +66,12 @@ internal sealed class HostPod(IKubernetesClient client, ClusterEnvironment envir
         {
             try
             {
-                var pods = await client.ListAsync(Resources.Pods, environment.SystemNamespace, new ListOptions(FieldSelector: $"metadata.name={environment.PodName}"), cancellation);
+                var pods = await client.ListAsync(
+                    Resources.Pods,
+                    environment.SystemNamespace,
+                    new ListOptions(FieldSelector: $"metadata.name={environment.PodName}"),
+                    cancellation
+                );
                 if (pods.Items is not [{ Metadata.DeletionTimestamp: null }])
                 {
                     await CreateAsync(cancellation);
@@ -83,20 +102,21 @@ internal sealed class HostPod(IKubernetesClient client, ClusterEnvironment envir
         }
     }
 
-    private static Container Container() => new()
-    {
-        Name = "serving",
-        Image = "serving.local/host",
-        ReadinessProbe = new Probe
+    private static Container Container() =>
+        new()
         {
-            HttpGet = new HttpGetAction { Path = "/readyz", Port = Composition.ControlPlane.HealthPort },
-            PeriodSeconds = 1,
+            Name = "serving",
+            Image = "serving.local/host",
+            ReadinessProbe = new Probe
+            {
+                HttpGet = new HttpGetAction { Path = "/readyz", Port = Composition.ControlPlane.HealthPort },
+                PeriodSeconds = 1,
 
-            // A dead process refuses at once. A busy machine answers late, and without this pod no write is admitted at all.
-            TimeoutSeconds = 5,
-            FailureThreshold = 2,
-        },
-    };
+                // A dead process refuses at once. A busy machine answers late, and without this pod no write is admitted at all.
+                TimeoutSeconds = 5,
+                FailureThreshold = 2,
+            },
+        };
 
     private async Task TrySetReadyAsync(bool ready, CancellationToken cancellation)
     {
@@ -113,7 +133,15 @@ internal sealed class HostPod(IKubernetesClient client, ClusterEnvironment envir
                     PodIP = environment.PodIP.ToString(),
                     HostIP = environment.PodIP.ToString(),
                     StartTime = pod.Status?.StartTime ?? now,
-                    Conditions = [.. new[] { "PodScheduled", "Initialized", "ContainersReady", "Ready" }.Select(type => new Condition { Type = type, Status = type.EndsWith("Ready", StringComparison.Ordinal) ? state : "True", LastTransitionTime = now })],
+                    Conditions =
+                    [
+                        .. new[] { "PodScheduled", "Initialized", "ContainersReady", "Ready" }.Select(type => new Condition
+                        {
+                            Type = type,
+                            Status = type.EndsWith("Ready", StringComparison.Ordinal) ? state : "True",
+                            LastTransitionTime = now,
+                        }),
+                    ],
                     ContainerStatuses =
                     [
                         new ContainerStatus
@@ -127,7 +155,8 @@ internal sealed class HostPod(IKubernetesClient client, ClusterEnvironment envir
                     ],
                 },
             },
-            cancellation);
+            cancellation
+        );
     }
 
     /// <summary>Removes the pod, and with it the process's place in the Services.</summary>
@@ -135,7 +164,13 @@ internal sealed class HostPod(IKubernetesClient client, ClusterEnvironment envir
     {
         try
         {
-            await client.DeleteAsync(Resources.Pods, environment.SystemNamespace, environment.PodName, cancellation, new DeleteOptions(GracePeriodSeconds: 0));
+            await client.DeleteAsync(
+                Resources.Pods,
+                environment.SystemNamespace,
+                environment.PodName,
+                cancellation,
+                new DeleteOptions(GracePeriodSeconds: 0)
+            );
         }
         catch (KubernetesException failure) when (failure.IsNotFound)
         {

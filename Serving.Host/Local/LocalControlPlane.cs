@@ -15,16 +15,17 @@ using Serving.Webhook;
 namespace Serving.Host.Local;
 
 /// <summary>
-/// The modules on the local cluster: installs them, stands for them as a pod, and waits until they are ready and admission answers. They act as the
-/// service account of the install; installing and standing for them is done as the installer, about whose writes no webhook is asked: those that an
-/// earlier run left lead to a process that is only being started.
+/// The modules on the local cluster: installs them, stands for them as a pod, and waits until they are ready and admission answers. They
+/// act as the service account of the install; installing and standing for them is done as the installer, about whose writes no webhook is
+/// asked: those that an earlier run left lead to a process that is only being started.
 /// </summary>
 internal sealed class LocalControlPlane : IAsyncDisposable
 {
     private const string SystemNamespace = "knative-serving";
     private const string Account = "controller";
     private const string WebhookService = "webhook";
-    private const string NoEndpoints = "the Service webhook does not lead to this process yet; the process with --roles node writes its endpoints";
+    private const string NoEndpoints =
+        "the Service webhook does not lead to this process yet; the process with --roles node writes its endpoints";
 
     /// <summary>Which address of the subnet the host has.</summary>
     public const int HostNumber = 2;
@@ -36,67 +37,91 @@ internal sealed class LocalControlPlane : IAsyncDisposable
 
     private const int Attempts = 20;
 
-    private readonly ClusterClient client;
-    private readonly ClusterEnvironment environment;
-    private readonly ServiceAccountCredential identity;
-    private readonly ControlPlane modules;
-    private readonly HostPod pod;
-    private readonly ClusterClient reviewer;
-    private readonly AdmissionCheck admission;
-    private readonly bool hasNode;
-    private volatile bool started;
-    private readonly ILogger logger;
-    private readonly TimeProvider time;
+    private readonly ClusterClient _client;
+    private readonly ClusterEnvironment _environment;
+    private readonly ServiceAccountCredential _identity;
+    private readonly ControlPlane _modules;
+    private readonly HostPod _pod;
+    private readonly ClusterClient _reviewer;
+    private readonly AdmissionCheck _admission;
+    private readonly bool _hasNode;
+    private volatile bool _started;
+    private readonly ILogger _logger;
+    private readonly TimeProvider _time;
 
     private LocalControlPlane(
-        LocalOptions local, ClusterEnvironment environment, ClusterClient client, ClusterClient reviewer, ClusterAccess own, ServiceAccountCredential identity,
-        ElectionSettings? election, HostPod pod, ProcessLogging logging, TimeProvider time)
+        LocalOptions local,
+        ClusterEnvironment environment,
+        ClusterClient client,
+        ClusterClient reviewer,
+        ClusterAccess own,
+        ServiceAccountCredential identity,
+        ElectionSettings? election,
+        HostPod pod,
+        ProcessLogging logging,
+        TimeProvider time
+    )
     {
-        this.reviewer = reviewer;
-        this.pod = pod;
-        admission = new AdmissionCheck(reviewer, environment.SystemNamespace, time);
-        hasNode = local.Has(LocalOptions.Node);
-        this.identity = identity;
-        this.time = time;
-        logger = logging.Factory.CreateLogger<LocalControlPlane>();
-        this.client = client;
-        this.environment = environment;
+        this._reviewer = reviewer;
+        this._pod = pod;
+        _admission = new AdmissionCheck(reviewer, environment.SystemNamespace, time);
+        _hasNode = local.Has(LocalOptions.Node);
+        this._identity = identity;
+        this._time = time;
+        _logger = logging.Factory.CreateLogger<LocalControlPlane>();
+        this._client = client;
+        this._environment = environment;
         var address = environment.PodIP;
         var host = new ModuleHostOptions { StopTimeout = TimeSpan.FromSeconds(8) };
         var options = new ControlPlaneOptions(
             ControlPlane.AllModules,
-            new GatewayOptions(new IPEndPoint(IPAddress.Loopback, local.GatewayPort), new IPEndPoint(address, GatewayInternalPort)) { DrainTimeout = TimeSpan.FromSeconds(5) },
+            new GatewayOptions(new IPEndPoint(IPAddress.Loopback, local.GatewayPort), new IPEndPoint(address, GatewayInternalPort))
+            {
+                DrainTimeout = TimeSpan.FromSeconds(5),
+            },
             new WebhookOptions(address),
-            new ActivatorOptions(address) { DrainDelay = election is null ? TimeSpan.Zero : LeaveTime, DrainTimeout = TimeSpan.FromSeconds(5) },
+            new ActivatorOptions(address)
+            {
+                DrainDelay = election is null ? TimeSpan.Zero : LeaveTime,
+                DrainTimeout = TimeSpan.FromSeconds(5),
+            },
             new AutoscalerOptions(address),
             ResolveDigests: false,
             host,
-            election is { SharesAutoscaler: true })
+            election is { SharesAutoscaler: true }
+        )
         {
             Election = election is null ? null : (_, _) => Task.FromResult(election),
             Health = new IPEndPoint(environment.ListenAddress, ControlPlane.HealthPort),
         };
-        modules = ControlPlane.Create(options, environment, own, logging, time);
-        var statistics = modules.Statistics;
-        View = new ClusterView(modules.Informers, key => statistics.Snapshot().Where(traffic => traffic.Namespace == key.Namespace && traffic.Revision == key.Name).Sum(traffic => traffic.Requests));
+        _modules = ControlPlane.Create(options, environment, own, logging, time);
+        var statistics = _modules.Statistics;
+        View = new ClusterView(
+            _modules.Informers,
+            key =>
+                statistics
+                    .Snapshot()
+                    .Where(traffic => traffic.Namespace == key.Namespace && traffic.Revision == key.Name)
+                    .Sum(traffic => traffic.Requests)
+        );
     }
 
     /// <summary>The pod that stands for this process.</summary>
-    public string PodName => environment.PodName;
+    public string PodName => _environment.PodName;
 
     /// <summary>What a person sees.</summary>
     public ClusterView View { get; }
 
-    private IEnumerable<PartHealth> Readiness => modules.Health.Parts.Select(modules.Health.Readiness).OfType<PartHealth>();
+    private IEnumerable<PartHealth> Readiness => _modules.Health.Parts.Select(_modules.Health.Readiness).OfType<PartHealth>();
 
     /// <summary>
-    /// What <c>/readyz</c> of an API server in the same process says of the control plane: it has started, each module is ready, and admission answers,
-    /// so that the next <c>kubectl apply</c> is not refused for want of it.
+    /// What <c>/readyz</c> of an API server in the same process says of the control plane: it has started, each module is ready, and
+    /// admission answers, so that the next <c>kubectl apply</c> is not refused for want of it.
     /// </summary>
     public async Task<IReadOnlyList<ReadinessCheck>> ReadinessAsync(CancellationToken cancellation)
     {
         var checks = Readiness.Select(check => new ReadinessCheck(check.Name, check.Problem)).ToList();
-        var problem = started ? await admission.ProblemAsync(cancellation) : "the control plane is starting";
+        var problem = _started ? await _admission.ProblemAsync(cancellation) : "the control plane is starting";
         return [.. checks, new ReadinessCheck("admission", problem)];
     }
 
@@ -112,9 +137,21 @@ internal sealed class LocalControlPlane : IAsyncDisposable
     /// <param name="time">The clock.</param>
     /// <param name="cancellation">Ends it.</param>
     public static async Task<LocalControlPlane> CreateAsync(
-        LocalOptions options, LoopbackSubnet subnet, ClusterAccess installer, ClusterAccess user, ProcessLogging logging, TimeProvider time, CancellationToken cancellation)
+        LocalOptions options,
+        LoopbackSubnet subnet,
+        ClusterAccess installer,
+        ClusterAccess user,
+        ProcessLogging logging,
+        TimeProvider time,
+        CancellationToken cancellation
+    )
     {
-        var environment = new ClusterEnvironment(SystemNamespace, "cluster.local", $"serving-{subnet.Prefix.Replace('.', '-')}", subnet.HostAddress(HostNumber));
+        var environment = new ClusterEnvironment(
+            SystemNamespace,
+            "cluster.local",
+            $"serving-{subnet.Prefix.Replace('.', '-')}",
+            subnet.HostAddress(HostNumber)
+        );
         var client = new ClusterClient(installer, time: time);
         ClusterClient? reviewer = null;
         try
@@ -132,7 +169,21 @@ internal sealed class LocalControlPlane : IAsyncDisposable
                 ? null
                 : await ElectionSettings.ReadAsync(installer with { Credential = identity }, environment, logging.Factory, cancellation);
             reviewer = new ClusterClient(user, time: time);
-            return new LocalControlPlane(options, environment, client, reviewer, installer with { Credential = identity }, identity, election, pod, logging, time);
+            return new LocalControlPlane(
+                options,
+                environment,
+                client,
+                reviewer,
+                installer with
+                {
+                    Credential = identity,
+                },
+                identity,
+                election,
+                pod,
+                logging,
+                time
+            );
         }
         catch
         {
@@ -142,37 +193,53 @@ internal sealed class LocalControlPlane : IAsyncDisposable
         }
     }
 
-    /// <summary>Starts and waits until every module is ready, the pod that stands for it gets traffic, and a write would be admitted.</summary>
+    /// <summary>Starts and waits until every module is ready, the pod that stands for it gets traffic, and a write would be
+    /// admitted.</summary>
     /// <param name="parts">Where the modules run.</param>
     /// <param name="waits">Hears what a start waits for that others have to do: the node's process, when this one has none.</param>
     /// <param name="cancellation">Ends it.</param>
     public async Task StartAsync(LocalParts parts, Action<string> waits, CancellationToken cancellation)
     {
-        await pod.CreateAsync(cancellation);
+        await _pod.CreateAsync(cancellation);
         parts.Run("control plane", RunModulesAsync);
         await UntilAsync(
             parts,
-            () => Task.FromResult(Readiness.Where(check => check.Problem is not null || check.Remark is not null).Select(check => $"{check.Name}: {check.Problem ?? check.Remark}").FirstOrDefault()),
+            () =>
+                Task.FromResult(
+                    Readiness
+                        .Where(check => check.Problem is not null || check.Remark is not null)
+                        .Select(check => $"{check.Name}: {check.Problem ?? check.Remark}")
+                        .FirstOrDefault()
+                ),
             null,
-            cancellation);
-        await pod.SetReadyAsync(true, cancellation);
+            cancellation
+        );
+        await _pod.SetReadyAsync(true, cancellation);
 
         // What an earlier run left may still lead to the address that is ours again, and be taken away in a moment.
-        await UntilAsync(parts, () => EndpointsProblemAsync(cancellation), hasNode ? null : waits, cancellation);
-        await UntilAsync(parts, () => admission.ProblemAsync(cancellation), hasNode ? null : waits, cancellation);
-        started = true;
-        parts.Run("host pod", token => pod.KeepAsync(why => logger.LogWarning("The pod that stands for this host is gone and cannot be made again: {Reason}", why), token));
+        await UntilAsync(parts, () => EndpointsProblemAsync(cancellation), _hasNode ? null : waits, cancellation);
+        await UntilAsync(parts, () => _admission.ProblemAsync(cancellation), _hasNode ? null : waits, cancellation);
+        _started = true;
+        parts.Run(
+            "host pod",
+            token =>
+                _pod.KeepAsync(
+                    why => _logger.LogWarning("The pod that stands for this host is gone and cannot be made again: {Reason}", why),
+                    token
+                )
+        );
     }
 
-    /// <summary>Asks until there is no problem left. Without <paramref name="waits"/> there is a limit; with it others may take as long as they like.</summary>
+    /// <summary>Asks until there is no problem left. Without <paramref name="waits"/> there is a limit; with it others may take as long as
+    /// they like.</summary>
     private async Task UntilAsync(LocalParts parts, Func<Task<string?>> problem, Action<string>? waits, CancellationToken cancellation)
     {
-        var began = time.GetTimestamp();
+        var began = _time.GetTimestamp();
         string? told = null;
         while (await problem() is { } missing)
         {
             parts.ThrowIfEnded();
-            if (time.GetElapsedTime(began) > Patience)
+            if (_time.GetElapsedTime(began) > Patience)
             {
                 if (waits is null)
                 {
@@ -185,7 +252,7 @@ internal sealed class LocalControlPlane : IAsyncDisposable
                 }
             }
 
-            await Task.Delay(Interval, time, cancellation);
+            await Task.Delay(Interval, _time, cancellation);
         }
     }
 
@@ -193,8 +260,10 @@ internal sealed class LocalControlPlane : IAsyncDisposable
     {
         try
         {
-            var endpoints = await client.GetAsync(Resources.Endpoints, SystemNamespace, WebhookService, cancellation);
-            return endpoints.Subsets.Any(subset => subset.Addresses.Any(address => address.TargetRef?.Uid == pod.Uid)) ? null : NoEndpoints;
+            var endpoints = await _client.GetAsync(Resources.Endpoints, SystemNamespace, WebhookService, cancellation);
+            return endpoints.Subsets.Any(subset => subset.Addresses.Any(address => address.TargetRef?.Uid == _pod.Uid))
+                ? null
+                : NoEndpoints;
         }
         catch (KubernetesException failure) when (failure.IsNotFound)
         {
@@ -202,11 +271,12 @@ internal sealed class LocalControlPlane : IAsyncDisposable
         }
     }
 
-    /// <summary>Runs the modules; when told to stop, other hosts learn that this one leaves while its modules still serve what comes.</summary>
+    /// <summary>Runs the modules; when told to stop, other hosts learn that this one leaves while its modules still serve what
+    /// comes.</summary>
     private async Task RunModulesAsync(CancellationToken cancellation)
     {
         using var stop = new CancellationTokenSource();
-        var running = modules.RunAsync(stop.Token);
+        var running = _modules.RunAsync(stop.Token);
         var told = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using (cancellation.Register(() => told.TrySetResult()))
         {
@@ -221,14 +291,14 @@ internal sealed class LocalControlPlane : IAsyncDisposable
 
     private async Task LeaveAsync()
     {
-        using var limit = new CancellationTokenSource(LeaveTime, time);
+        using var limit = new CancellationTokenSource(LeaveTime, _time);
         try
         {
-            await pod.SetReadyAsync(false, limit.Token);
+            await _pod.SetReadyAsync(false, limit.Token);
         }
         catch (Exception failure) when (failure is KubernetesException or OperationCanceledException)
         {
-            logger.LogInformation("The pod that stands for this host could not be called not ready: {Reason}", failure.Message);
+            _logger.LogInformation("The pod that stands for this host could not be called not ready: {Reason}", failure.Message);
         }
     }
 
@@ -237,7 +307,11 @@ internal sealed class LocalControlPlane : IAsyncDisposable
     {
         var logger = logging.Factory.CreateLogger<LocalControlPlane>();
         using var version = await FirstAnswer.WaitAsync(
-            () => client.GetRawAsync("/version", cancellation), what => logger.LogWarning("The start waits for {What}", what), time, cancellation);
+            () => client.GetRawAsync("/version", cancellation),
+            what => logger.LogWarning("The start waits for {What}", what),
+            time,
+            cancellation
+        );
     }
 
     /// <summary>Several hosts may install at once: who meets another's write begins again, and finds it done.</summary>
@@ -259,22 +333,23 @@ internal sealed class LocalControlPlane : IAsyncDisposable
         }
     }
 
-    private static bool IsConflict(Exception failure)
-        => (failure as KubernetesException ?? failure.InnerException as KubernetesException) is { } refused && (refused.IsConflict || refused.IsNotFound || refused.IsAlreadyExists);
+    private static bool IsConflict(Exception failure) =>
+        (failure as KubernetesException ?? failure.InnerException as KubernetesException) is { } refused
+        && (refused.IsConflict || refused.IsNotFound || refused.IsAlreadyExists);
 
     public async ValueTask DisposeAsync()
     {
         try
         {
-            await pod.RemoveAsync(CancellationToken.None);
+            await _pod.RemoveAsync(CancellationToken.None);
         }
         finally
         {
-            await modules.DisposeAsync();
-            admission.Dispose();
-            reviewer.Dispose();
-            identity.Dispose();
-            client.Dispose();
+            await _modules.DisposeAsync();
+            _admission.Dispose();
+            _reviewer.Dispose();
+            _identity.Dispose();
+            _client.Dispose();
         }
     }
 }

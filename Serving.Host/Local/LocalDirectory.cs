@@ -1,8 +1,8 @@
 namespace Serving.Host.Local;
 
 /// <summary>
-/// The data directory of a local cluster, held by one process at a time. Invariant: it holds Secrets, keys and tokens, so it and the files in it are
-/// for their owner alone, those of an older release too.
+/// The data directory of a local cluster, held by one process at a time. Invariant: it holds Secrets, keys and tokens, so it and the files
+/// in it are for their owner alone, those of an older release too.
 /// </summary>
 internal sealed class LocalDirectory : IDisposable
 {
@@ -12,22 +12,22 @@ internal sealed class LocalDirectory : IDisposable
 
     private const long LargestLog = 16 * 1024 * 1024;
 
-    private readonly FileStream claim;
+    private readonly FileStream _claim;
 
-    private readonly string log;
+    private readonly string _log;
 
     private LocalDirectory(string path, FileStream claim, string log)
     {
-        this.log = log;
+        this._log = log;
         Path = path;
-        this.claim = claim;
+        this._claim = claim;
     }
 
     /// <summary>The directory.</summary>
     public string Path { get; }
 
     /// <summary>The log of this process.</summary>
-    public string LogFile => System.IO.Path.Combine(Path, log);
+    public string LogFile => System.IO.Path.Combine(Path, _log);
 
     /// <summary>Where the API server writes the kubeconfig of who installs the control plane.</summary>
     public string InstallerKubeconfig => System.IO.Path.Combine(Path, "installer.kubeconfig");
@@ -36,12 +36,13 @@ internal sealed class LocalDirectory : IDisposable
     public string Kubeconfig => KubeconfigOf(Path);
 
     /// <summary>Where this process notes its loopback addresses, so that its pod bears the same name after a restart.</summary>
-    public string SubnetFile => System.IO.Path.Combine(Path, System.IO.Path.ChangeExtension(log, ".subnet"));
+    public string SubnetFile => System.IO.Path.Combine(Path, System.IO.Path.ChangeExtension(_log, ".subnet"));
 
     /// <summary>The kubeconfig of the cluster in a directory.</summary>
     public static string KubeconfigOf(string directory) => System.IO.Path.Combine(directory, "kubeconfig");
 
-    /// <summary>Makes the directory if need be and claims a role in it. Throws <see cref="UserErrorException"/> when another process has it.</summary>
+    /// <summary>Makes the directory if need be and claims a role in it. Throws <see cref="UserErrorException"/> when another process has
+    /// it.</summary>
     public static LocalDirectory Claim(LocalOptions local)
     {
         var path = local.DataDirectory;
@@ -72,7 +73,8 @@ internal sealed class LocalDirectory : IDisposable
         }
     }
 
-    /// <summary>Makes the directory for this user alone, and takes away what others may do with one that is there, and with the files in it.</summary>
+    /// <summary>Makes the directory for this user alone, and takes away what others may do with one that is there, and with the files in
+    /// it.</summary>
     private static void MakePrivate(string path)
     {
         if (OperatingSystem.IsWindows())
@@ -85,7 +87,9 @@ internal sealed class LocalDirectory : IDisposable
         var directory = Directory.CreateDirectory(path, Directories);
         if (directory.UnixFileMode.HasFlag(UnixFileMode.StickyBit))
         {
-            throw new UserErrorException($"--data-dir {path}: it is shared with other users, and the Secrets of a cluster would be too: name a directory in it.");
+            throw new UserErrorException(
+                $"--data-dir {path}: it is shared with other users, and the Secrets of a cluster would be too: name a directory in it."
+            );
         }
 
         // In pods/ programs run, and its files have the modes that their volumes ask for: nobody else gets as far as that.
@@ -107,7 +111,10 @@ internal sealed class LocalDirectory : IDisposable
         }
 
         // A lock that is there and cannot be taken is somebody's; anything else is about the place.
-        return failure is IOException and not (DirectoryNotFoundException or FileNotFoundException) && File.Exists(System.IO.Path.Combine(path, LockFile)) && CanWrite(path)
+        return
+            failure is IOException and not (DirectoryNotFoundException or FileNotFoundException)
+            && File.Exists(System.IO.Path.Combine(path, LockFile))
+            && CanWrite(path)
             ? "another local cluster uses it. Stop that one, or name another directory."
             : "it cannot be made or written to: name another directory.";
     }
@@ -117,7 +124,14 @@ internal sealed class LocalDirectory : IDisposable
         try
         {
             using var probe = new FileStream(
-                System.IO.Path.Combine(path, System.IO.Path.GetRandomFileName()), new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Options = FileOptions.DeleteOnClose });
+                System.IO.Path.Combine(path, System.IO.Path.GetRandomFileName()),
+                new FileStreamOptions
+                {
+                    Mode = FileMode.CreateNew,
+                    Access = FileAccess.Write,
+                    Options = FileOptions.DeleteOnClose,
+                }
+            );
             return true;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -140,7 +154,12 @@ internal sealed class LocalDirectory : IDisposable
                 File.Move(file, file + ".1", overwrite: true);
             }
 
-            var options = new FileStreamOptions { Mode = FileMode.Append, Access = FileAccess.Write, Share = FileShare.ReadWrite };
+            var options = new FileStreamOptions
+            {
+                Mode = FileMode.Append,
+                Access = FileAccess.Write,
+                Share = FileShare.ReadWrite,
+            };
             if (!OperatingSystem.IsWindows())
             {
                 options.UnixCreateMode = OwnerOnly;
@@ -150,13 +169,18 @@ internal sealed class LocalDirectory : IDisposable
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            throw new UserErrorException($"--data-dir {Path}: the log {file} cannot be written ({failure.Message}): remove it, free some space, or name another directory.", failure);
+            throw new UserErrorException(
+                $"--data-dir {Path}: the log {file} cannot be written ({failure.Message}): remove it, free some space, or name another directory.",
+                failure
+            );
         }
     }
 
-    public void Dispose() => claim.Dispose();
+    public void Dispose() => _claim.Dispose();
 
     /// <summary>A log for each process on the directory: they would write over each other's lines.</summary>
-    public static string LogOf(LocalOptions local)
-        => local.Has(LocalOptions.ApiServer) ? "serving.log" : local.Has(LocalOptions.ControlPlane) ? $"serving-{local.GatewayPort}.log" : "serving-node.log";
+    public static string LogOf(LocalOptions local) =>
+        local.Has(LocalOptions.ApiServer) ? "serving.log"
+        : local.Has(LocalOptions.ControlPlane) ? $"serving-{local.GatewayPort}.log"
+        : "serving-node.log";
 }

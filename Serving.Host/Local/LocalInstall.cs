@@ -17,7 +17,6 @@ internal sealed class LocalInstall(ClusterClient client, ManifestApplier applier
     private static readonly (string Map, string Key, string Value)[] Defaults =
     [
         ("config-domain", "localhost", ""),
-
         // Nothing listens at a Service's cluster address here, so it is no way round a mesh, which there is not either.
         ("config-network", "mesh-compatibility-mode", "disabled"),
     ];
@@ -28,12 +27,16 @@ internal sealed class LocalInstall(ClusterClient client, ManifestApplier applier
     /// </summary>
     public async Task ApplyAsync(CancellationToken cancellation)
     {
-        var kept = (await client.ListAsync(Resources.ConfigMaps, systemNamespace, null, cancellation)).Items.Select(map => map.Metadata.Name).ToHashSet();
+        var kept = (await client.ListAsync(Resources.ConfigMaps, systemNamespace, null, cancellation))
+            .Items.Select(map => map.Metadata.Name)
+            .ToHashSet();
         await applier.ApplyPathsAsync(
             [Manifest],
             FieldManager,
             cancellation,
-            item => item.Kind is not ("Deployment" or "Job") && !(item.Kind == Resources.ConfigMaps.Kind && kept.Contains(item.Metadata.Name)));
+            item =>
+                item.Kind is not ("Deployment" or "Job") && !(item.Kind == Resources.ConfigMaps.Kind && kept.Contains(item.Metadata.Name))
+        );
         foreach (var (map, key, value) in Defaults.Where(entry => !kept.Contains(entry.Map)))
         {
             await SetAsync(map, key, value, cancellation);
@@ -55,7 +58,20 @@ internal sealed class LocalInstall(ClusterClient client, ManifestApplier applier
         {
             // It cannot be changed, and the start needs the value: the rest of it stays as it is.
             await client.DeleteAsync(Resources.ConfigMaps, systemNamespace, name, cancellation);
-            await client.CreateAsync(Resources.ConfigMaps, wanted with { Metadata = new ObjectMeta { Name = name, Namespace = systemNamespace, Labels = map.Metadata.Labels, Annotations = map.Metadata.Annotations } }, cancellation);
+            await client.CreateAsync(
+                Resources.ConfigMaps,
+                wanted with
+                {
+                    Metadata = new ObjectMeta
+                    {
+                        Name = name,
+                        Namespace = systemNamespace,
+                        Labels = map.Metadata.Labels,
+                        Annotations = map.Metadata.Annotations,
+                    },
+                },
+                cancellation
+            );
             return;
         }
 

@@ -15,7 +15,8 @@ internal sealed record LocalOptions(
     IReadOnlyList<string> Manifests,
     IReadOnlyList<string> Images,
     IReadOnlyList<string> Roles,
-    bool Plain)
+    bool Plain
+)
 {
     /// <summary>A file in which the API server notes every write; null for none.</summary>
     public string? AuditLog { get; init; }

@@ -9,40 +9,44 @@ namespace Serving.Host.Local;
 /// </summary>
 internal sealed class LocalParts(ILoggerFactory loggers, ITerminal terminal, CancellationToken stop) : IAsyncDisposable
 {
-    private readonly ILogger logger = loggers.CreateLogger("local");
-    private readonly Stack<(string Name, Func<ValueTask> Stop)> parts = new();
-    private readonly TaskCompletionSource<string> ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly ILogger _logger = loggers.CreateLogger("local");
+    private readonly Stack<(string Name, Func<ValueTask> Stop)> _parts = new();
+    private readonly TaskCompletionSource<string> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>Takes over something to dispose.</summary>
-    public void Add(object part) => parts.Push((part.GetType().Name, () => DisposeAsync(part)));
+    public void Add(object part) => _parts.Push((part.GetType().Name, () => DisposeAsync(part)));
 
     /// <summary>Starts something that works until cancelled.</summary>
     public void Run(string name, Func<CancellationToken, Task> work)
     {
         var source = new CancellationTokenSource();
         var task = Task.Run(() => WatchAsync(name, work, source.Token), CancellationToken.None);
-        parts.Push((name, async () =>
-        {
-            await source.CancelAsync();
-            await task;
-            source.Dispose();
-        }
-        ));
+        _parts.Push(
+            (
+                name,
+                async () =>
+                {
+                    await source.CancelAsync();
+                    await task;
+                    source.Dispose();
+                }
+            )
+        );
     }
 
     /// <summary>Throws <see cref="UserErrorException"/> when a part has ended on its own.</summary>
     public void ThrowIfEnded()
     {
-        if (ended.Task.IsCompletedSuccessfully)
+        if (_ended.Task.IsCompletedSuccessfully)
         {
-            throw new UserErrorException(ended.Task.Result);
+            throw new UserErrorException(_ended.Task.Result);
         }
     }
 
     /// <summary>Completes when the process is told to stop; throws when a part ended on its own.</summary>
     public async Task WaitAsync(CancellationToken cancellation)
     {
-        var failed = await ended.Task.WaitAsync(cancellation);
+        var failed = await _ended.Task.WaitAsync(cancellation);
         throw new UserErrorException(failed);
     }
 
@@ -53,7 +57,7 @@ internal sealed class LocalParts(ILoggerFactory loggers, ITerminal terminal, Can
             terminal.Line("stopping");
         }
 
-        while (parts.TryPop(out var part))
+        while (_parts.TryPop(out var part))
         {
             try
             {
@@ -61,7 +65,7 @@ internal sealed class LocalParts(ILoggerFactory loggers, ITerminal terminal, Can
             }
             catch (Exception failure)
             {
-                logger.LogError(failure, "{Part} did not stop cleanly", part.Name);
+                _logger.LogError(failure, "{Part} did not stop cleanly", part.Name);
             }
         }
     }
@@ -88,7 +92,7 @@ internal sealed class LocalParts(ILoggerFactory loggers, ITerminal terminal, Can
             await work(cancellation);
             if (!cancellation.IsCancellationRequested)
             {
-                ended.TrySetResult($"{name} ended on its own; the log in the data directory says more.");
+                _ended.TrySetResult($"{name} ended on its own; the log in the data directory says more.");
             }
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
@@ -97,8 +101,8 @@ internal sealed class LocalParts(ILoggerFactory loggers, ITerminal terminal, Can
         }
         catch (Exception failure)
         {
-            logger.LogError(failure, "{Part} failed", name);
-            ended.TrySetResult(failure is UserErrorException ? failure.Message : $"{name} failed: {PlainText.Of(failure)}");
+            _logger.LogError(failure, "{Part} failed", name);
+            _ended.TrySetResult(failure is UserErrorException ? failure.Message : $"{name} failed: {PlainText.Of(failure)}");
         }
     }
 }

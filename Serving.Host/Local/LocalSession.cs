@@ -20,15 +20,18 @@ internal sealed class LocalSession
     private static readonly TimeSpan KubeconfigPatience = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan SyncPatience = TimeSpan.FromSeconds(60);
 
-    private readonly LocalOptions options;
-    private readonly ITerminal terminal;
-    private readonly TimeProvider time = TimeProvider.System;
-    private volatile LocalControlPlane? running;
+    private readonly LocalOptions _options;
+    private readonly ITerminal _terminal;
+    private readonly TimeProvider _time = TimeProvider.System;
+    private volatile LocalControlPlane? _running;
 
     public LocalSession(LocalOptions options)
     {
-        this.options = options;
-        terminal = options.Plain || !AnsiConsole.Profile.Capabilities.Ansi ? new PlainTerminal(Console.Out, time) : new LiveTerminal(AnsiConsole.Console, time);
+        this._options = options;
+        _terminal =
+            options.Plain || !AnsiConsole.Profile.Capabilities.Ansi
+                ? new PlainTerminal(Console.Out, _time)
+                : new LiveTerminal(AnsiConsole.Console, _time);
     }
 
     /// <summary>Runs until the process is told to stop. Throws <see cref="UserErrorException"/> for what the user can mend.</summary>
@@ -37,7 +40,7 @@ internal sealed class LocalSession
         using var signal = new TerminationSignal();
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation, signal.Token);
         var images = CheckInput();
-        using var directory = LocalDirectory.Claim(options);
+        using var directory = LocalDirectory.Claim(_options);
         using var logging = CreateLogging(directory);
         try
         {
@@ -61,17 +64,17 @@ internal sealed class LocalSession
         try
         {
             // Only a node runs programs.
-            var images = new ImageMap([.. options.Has(LocalOptions.Node) ? PodPrograms.ImageMap() : [], .. options.Images]);
-            ManifestApplier.Check(options.Manifests);
+            var images = new ImageMap([.. _options.Has(LocalOptions.Node) ? PodPrograms.ImageMap() : [], .. _options.Images]);
+            ManifestApplier.Check(_options.Manifests);
             CheckAuditLog();
-            if (options.Has(LocalOptions.ApiServer))
+            if (_options.Has(LocalOptions.ApiServer))
             {
-                Ports.EnsureFree("--api-port", options.ApiPort);
+                Ports.EnsureFree("--api-port", _options.ApiPort);
             }
 
-            if (options.Has(LocalOptions.ControlPlane))
+            if (_options.Has(LocalOptions.ControlPlane))
             {
-                Ports.EnsureFree("--gateway-port", options.GatewayPort);
+                Ports.EnsureFree("--gateway-port", _options.GatewayPort);
             }
 
             return images;
@@ -88,7 +91,7 @@ internal sealed class LocalSession
 
     private void CheckAuditLog()
     {
-        if (options.AuditLog is not { } file)
+        if (_options.AuditLog is not { } file)
         {
             return;
         }
@@ -107,32 +110,32 @@ internal sealed class LocalSession
     {
         var loggers = logging.Factory;
         using var subnet = LoopbackSubnet.ClaimAgain(directory.SubnetFile);
-        await using var parts = new LocalParts(loggers, terminal, stop);
-        if (options.Has(LocalOptions.ApiServer))
+        await using var parts = new LocalParts(loggers, _terminal, stop);
+        if (_options.Has(LocalOptions.ApiServer))
         {
             var server = await StartApiServerAsync(directory, loggers, stop);
             parts.Add(server);
-            terminal.Line($"API server     {server.Address}");
+            _terminal.Line($"API server     {server.Address}");
         }
 
         var configuration = await LoadKubeconfigAsync(directory, stop);
-        if (options.Has(LocalOptions.Node))
+        if (_options.Has(LocalOptions.Node))
         {
             await StartNodeAsync(parts, directory, images, configuration, subnet, loggers, stop);
-            terminal.Line($"node           pods get addresses {subnet.Prefix}.10 and up");
+            _terminal.Line($"node           pods get addresses {subnet.Prefix}.10 and up");
         }
 
         LocalControlPlane? controlPlane = null;
-        if (options.Has(LocalOptions.ControlPlane))
+        if (_options.Has(LocalOptions.ControlPlane))
         {
-            var installer = ClusterAccess.FromKubeconfig(directory.InstallerKubeconfig, time: time);
-            controlPlane = await LocalControlPlane.CreateAsync(options, subnet, installer, configuration, logging, time, stop);
+            var installer = ClusterAccess.FromKubeconfig(directory.InstallerKubeconfig, time: _time);
+            controlPlane = await LocalControlPlane.CreateAsync(_options, subnet, installer, configuration, logging, _time, stop);
             parts.Add(controlPlane);
-            running = controlPlane;
-            await controlPlane.StartAsync(parts, what => terminal.Line($"waiting        {what}"), stop);
-            terminal.Line($"host pod       {controlPlane.PodName} at {subnet.HostAddress(LocalControlPlane.HostNumber)}");
-            terminal.Line($"gateway        http://127.0.0.1:{options.GatewayPort}");
-            terminal.Line($"control plane  ready: {string.Join(", ", Composition.ControlPlane.AllModules)}");
+            _running = controlPlane;
+            await controlPlane.StartAsync(parts, what => _terminal.Line($"waiting        {what}"), stop);
+            _terminal.Line($"host pod       {controlPlane.PodName} at {subnet.HostAddress(LocalControlPlane.HostNumber)}");
+            _terminal.Line($"gateway        http://127.0.0.1:{_options.GatewayPort}");
+            _terminal.Line($"control plane  ready: {string.Join(", ", Composition.ControlPlane.AllModules)}");
         }
 
         var addresses = await ApplyManifestsAsync(configuration, stop);
@@ -143,19 +146,20 @@ internal sealed class LocalSession
         }
 
         Greet(directory, addresses);
-        await Task.WhenAny(parts.WaitAsync(stop), terminal.ShowAsync(controlPlane.View, $"http://127.0.0.1:{options.GatewayPort}", stop)).Unwrap();
+        await Task.WhenAny(parts.WaitAsync(stop), _terminal.ShowAsync(controlPlane.View, $"http://127.0.0.1:{_options.GatewayPort}", stop))
+            .Unwrap();
     }
 
     private async Task<ApiServer> StartApiServerAsync(LocalDirectory directory, ILoggerFactory loggers, CancellationToken stop)
     {
         try
         {
-            var settings = new ApiServerOptions(directory.Path, IPAddress.Loopback, options.ApiPort)
+            var settings = new ApiServerOptions(directory.Path, IPAddress.Loopback, _options.ApiPort)
             {
-                AuditLog = options.AuditLog,
-                Readiness = options.Has(LocalOptions.ControlPlane) ? ReadinessAsync : null,
+                AuditLog = _options.AuditLog,
+                Readiness = _options.Has(LocalOptions.ControlPlane) ? ReadinessAsync : null,
             };
-            return await ApiServer.StartAsync(settings, loggers, time, stop);
+            return await ApiServer.StartAsync(settings, loggers, _time, stop);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
@@ -164,51 +168,71 @@ internal sealed class LocalSession
     }
 
     /// <summary>The API server is ready when what runs beside it in this process is, and admission answers.</summary>
-    private async Task<IReadOnlyList<ReadinessCheck>> ReadinessAsync(CancellationToken cancellation)
-        => running is { } controlPlane ? await controlPlane.ReadinessAsync(cancellation) : [new ReadinessCheck("control-plane", "it is starting")];
+    private async Task<IReadOnlyList<ReadinessCheck>> ReadinessAsync(CancellationToken cancellation) =>
+        _running is { } controlPlane
+            ? await controlPlane.ReadinessAsync(cancellation)
+            : [new ReadinessCheck("control-plane", "it is starting")];
 
     /// <summary>The kubeconfig that the API server writes; another process's is waited for.</summary>
     private async Task<ClusterAccess> LoadKubeconfigAsync(LocalDirectory directory, CancellationToken stop)
     {
-        var started = time.GetTimestamp();
+        var started = _time.GetTimestamp();
         while (!File.Exists(directory.Kubeconfig))
         {
-            if (time.GetElapsedTime(started) > KubeconfigPatience)
+            if (_time.GetElapsedTime(started) > KubeconfigPatience)
             {
-                throw new UserErrorException($"no API server has written {directory.Kubeconfig}; start one with --roles apiserver on the same --data-dir.");
+                throw new UserErrorException(
+                    $"no API server has written {directory.Kubeconfig}; start one with --roles apiserver on the same --data-dir."
+                );
             }
 
-            await Task.Delay(TimeSpan.FromMilliseconds(100), time, stop);
+            await Task.Delay(TimeSpan.FromMilliseconds(100), _time, stop);
         }
 
-        return ClusterAccess.FromKubeconfig(directory.Kubeconfig, time: time);
+        return ClusterAccess.FromKubeconfig(directory.Kubeconfig, time: _time);
     }
 
     private async Task StartNodeAsync(
-        LocalParts parts, LocalDirectory directory, ImageMap images, ClusterAccess configuration, LoopbackSubnet subnet, ILoggerFactory loggers, CancellationToken stop)
+        LocalParts parts,
+        LocalDirectory directory,
+        ImageMap images,
+        ClusterAccess configuration,
+        LoopbackSubnet subnet,
+        ILoggerFactory loggers,
+        CancellationToken stop
+    )
     {
-        var client = new ClusterClient(configuration, time: time);
+        var client = new ClusterClient(configuration, time: _time);
         parts.Add(client);
-        var informers = new Informers(client, loggers, time);
-        var events = new EventRecorder("local", loggers.CreateLogger<EventRecorder>(), time);
+        var informers = new Informers(client, loggers, _time);
+        var events = new EventRecorder("local", loggers.CreateLogger<EventRecorder>(), _time);
         var tokens = new ServiceAccountTokens(client);
         var node = new LocalNode(
-            new LocalNodeOptions(directory.Path, images, subnet, configuration.Server) { Tokens = tokens.IssueAsync, MaxLogBytes = options.PodLogBytes }, events, loggers, time);
+            new LocalNodeOptions(directory.Path, images, subnet, configuration.Server)
+            {
+                Tokens = tokens.IssueAsync,
+                MaxLogBytes = _options.PodLogBytes,
+            },
+            events,
+            loggers,
+            _time
+        );
         var authority = string.Concat(configuration.Authorities?.Select(certificate => certificate.ExportCertificatePem() + "\n") ?? []);
-        var controllers = new ClusterControllers(informers, new ResourceDiscovery(client), events, authority, loggers, time);
+        var controllers = new ClusterControllers(informers, new ResourceDiscovery(client), events, authority, loggers, _time);
 
         // Stopped from the last to the first: the node lets its pods go while controllers and caches no longer react.
         parts.Run("informers", informers.RunAsync);
         parts.Run("events", token => events.RunAsync(client, token));
         parts.Run("node", token => node.RunAsync(client, informers, token));
-        parts.Run("host pods", token => new StandInProbes(informers, loggers.CreateLogger<StandInProbes>(), time).RunAsync(client, token));
+        parts.Run("host pods", token => new StandInProbes(informers, loggers.CreateLogger<StandInProbes>(), _time).RunAsync(client, token));
         parts.Run("controllers", token => controllers.RunAsync(client, token));
         var synced = informers.WaitForSyncAsync(stop);
-        if (await Task.WhenAny(synced, Task.Delay(SyncPatience, time, stop)) != synced)
+        if (await Task.WhenAny(synced, Task.Delay(SyncPatience, _time, stop)) != synced)
         {
             stop.ThrowIfCancellationRequested();
             throw new UserErrorException(
-                $"the node cannot read {string.Join(", ", informers.NotSynced.Distinct())} of the API server: {directory.LogFile} names the object; correct or delete it in a run with --roles apiserver.");
+                $"the node cannot read {string.Join(", ", informers.NotSynced.Distinct())} of the API server: {directory.LogFile} names the object; correct or delete it in a run with --roles apiserver."
+            );
         }
 
         await synced;
@@ -217,36 +241,36 @@ internal sealed class LocalSession
     /// <summary>Applies the manifests of the command line; the addresses of Services in them that answer.</summary>
     private async Task<IReadOnlyList<string>> ApplyManifestsAsync(ClusterAccess configuration, CancellationToken stop)
     {
-        if (options.Manifests.Count == 0)
+        if (_options.Manifests.Count == 0)
         {
             return [];
         }
 
-        using var client = new ClusterClient(configuration, time: time);
-        var applier = new ManifestApplier(client, new ResourceDiscovery(client), time: time);
-        var applied = await applier.ApplyPathsAsync(options.Manifests, "serving-local", stop);
+        using var client = new ClusterClient(configuration, time: _time);
+        var applier = new ManifestApplier(client, new ResourceDiscovery(client), time: _time);
+        var applied = await applier.ApplyPathsAsync(_options.Manifests, "serving-local", stop);
         foreach (var item in applied)
         {
-            terminal.Line($"applied        {item.Kind} {ObjectKey.Of(item)}");
+            _terminal.Line($"applied        {item.Kind} {ObjectKey.Of(item)}");
         }
 
-        return await new AppliedServices(client, terminal, options.GatewayPort, time).WaitAsync(applied, stop);
+        return await new AppliedServices(client, _terminal, _options.GatewayPort, _time).WaitAsync(applied, stop);
     }
 
     private void Greet(LocalDirectory directory, IReadOnlyList<string> addresses)
     {
         var shown = Path.GetRelativePath(Environment.CurrentDirectory, directory.Kubeconfig);
-        terminal.Line("");
-        terminal.Line("Try, in another terminal:");
-        terminal.Line($"  export KUBECONFIG={(shown.StartsWith("..", StringComparison.Ordinal) ? directory.Kubeconfig : shown)}");
-        terminal.Line(addresses.Count > 0 ? "  kubectl get ksvc" : "  kubectl apply -f samples/helloworld.yaml");
-        foreach (var address in addresses.DefaultIfEmpty($"http://hello.default.localhost:{options.GatewayPort}"))
+        _terminal.Line("");
+        _terminal.Line("Try, in another terminal:");
+        _terminal.Line($"  export KUBECONFIG={(shown.StartsWith("..", StringComparison.Ordinal) ? directory.Kubeconfig : shown)}");
+        _terminal.Line(addresses.Count > 0 ? "  kubectl get ksvc" : "  kubectl apply -f samples/helloworld.yaml");
+        foreach (var address in addresses.DefaultIfEmpty($"http://hello.default.localhost:{_options.GatewayPort}"))
         {
-            terminal.Line($"  curl {address}");
+            _terminal.Line($"  curl {address}");
         }
 
-        terminal.Line("Ctrl-C stops it and every process it started.");
-        terminal.Line("");
+        _terminal.Line("Ctrl-C stops it and every process it started.");
+        _terminal.Line("");
     }
 
     private static ProcessLogging CreateLogging(LocalDirectory directory)

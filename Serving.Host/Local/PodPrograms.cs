@@ -26,9 +26,9 @@ internal static class PodPrograms
         return
         [
             .. from entry in Map
-               where programs.ContainsKey(entry.Program)
-               from image in entry.Images
-               select $"{image}={Command(programs[entry.Program])}",
+            where programs.ContainsKey(entry.Program)
+            from image in entry.Images
+            select $"{image}={Command(programs[entry.Program])}",
         ];
     }
 
@@ -39,5 +39,6 @@ internal static class PodPrograms
         return Quote(File.Exists(executable) ? [executable] : ["dotnet", assembly]);
     }
 
-    private static string Quote(string[] words) => string.Join(' ', words.Select(word => $"'{word.Replace("'", @"'\''", StringComparison.Ordinal)}'"));
+    private static string Quote(string[] words) =>
+        string.Join(' ', words.Select(word => $"'{word.Replace("'", @"'\''", StringComparison.Ordinal)}'"));
 }

@@ -6,7 +6,8 @@ namespace Serving.Host.Local;
 /// <summary>Checks ports before anything is started on them.</summary>
 internal static class Ports
 {
-    /// <summary>Throws <see cref="UserErrorException"/> when somebody listens on the port of 127.0.0.1, naming the option to change.</summary>
+    /// <summary>Throws <see cref="UserErrorException"/> when somebody listens on the port of 127.0.0.1, naming the option to
+    /// change.</summary>
     public static void EnsureFree(string option, int port)
     {
         using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
@@ -19,7 +20,10 @@ internal static class Ports
         }
         catch (SocketException failure)
         {
-            var why = failure.SocketErrorCode == SocketError.AccessDenied ? "needs more rights than this user has" : "is in use by another program";
+            var why =
+                failure.SocketErrorCode == SocketError.AccessDenied
+                    ? "needs more rights than this user has"
+                    : "is in use by another program";
             throw new UserErrorException($"{option}: port {port} of 127.0.0.1 {why}; choose another with {option} N.", failure);
         }
     }

@@ -12,43 +12,48 @@ namespace Serving.Host.Local;
 /// <param name="ns">The account's namespace.</param>
 /// <param name="account">The account.</param>
 /// <param name="time">The clock by which tokens age.</param>
-internal sealed class ServiceAccountCredential(ServiceAccountTokens tokens, string ns, string account, TimeProvider time) : IRefreshableCredential, IDisposable
+internal sealed class ServiceAccountCredential(ServiceAccountTokens tokens, string ns, string account, TimeProvider time)
+    : IRefreshableCredential,
+        IDisposable
 {
     private static readonly TimeSpan Lifetime = TimeSpan.FromHours(1);
     private static readonly TimeSpan Replaced = Lifetime * 0.8;
 
-    private readonly SemaphoreSlim asking = new(1);
-    private volatile Issued? issued;
+    private readonly SemaphoreSlim _asking = new(1);
+    private volatile Issued? _issued;
 
     /// <inheritdoc/>
     public async Task<AuthenticationHeaderValue> GetAuthenticationHeaderAsync(CancellationToken cancellationToken)
     {
-        if (Fresh is { } known) return known;
-        await asking.WaitAsync(cancellationToken);
+        if (Fresh is { } known)
+            return known;
+        await _asking.WaitAsync(cancellationToken);
         try
         {
             // Another caller may have asked for it while we waited.
-            if (Fresh is { } other) return other;
+            if (Fresh is { } other)
+                return other;
             var token = await tokens.IssueAsync(ns, account, Lifetime, cancellationToken);
             var made = new Issued(new AuthenticationHeaderValue("Bearer", token), time.GetTimestamp());
-            issued = made;
+            _issued = made;
             return made.Header;
         }
         finally
         {
-            asking.Release();
+            _asking.Release();
         }
     }
 
     /// <inheritdoc/>
     public void Refuse(AuthenticationHeaderValue? header, X509Certificate2? certificate)
     {
-        if (issued is { } known && known.Header.Equals(header)) Interlocked.CompareExchange(ref issued, null, known);
+        if (_issued is { } known && known.Header.Equals(header))
+            Interlocked.CompareExchange(ref _issued, null, known);
     }
 
-    public void Dispose() => asking.Dispose();
+    public void Dispose() => _asking.Dispose();
 
-    private AuthenticationHeaderValue? Fresh => issued is { } token && time.GetElapsedTime(token.At) < Replaced ? token.Header : null;
+    private AuthenticationHeaderValue? Fresh => _issued is { } token && time.GetElapsedTime(token.At) < Replaced ? token.Header : null;
 
     private sealed record Issued(AuthenticationHeaderValue Header, long At);
 }

@@ -9,34 +9,45 @@ namespace Serving.Host.Local;
 internal sealed class ServiceAccountTokens(IKubernetesClient client)
 {
     /// <summary>A token that a pod mounts, good as long as the pod lives.</summary>
-    public Task<string> IssueAsync(ServiceAccountTokenRequest request, CancellationToken cancellation) => IssueAsync(
-        request.Namespace,
-        request.ServiceAccount,
-        new JsonObject
-        {
-            ["expirationSeconds"] = (long)request.Lifetime.TotalSeconds,
-            ["audiences"] = request.Audience.Length == 0 ? new JsonArray() : new JsonArray(JsonValue.Create(request.Audience)),
-            ["boundObjectRef"] = new JsonObject { ["apiVersion"] = "v1", ["kind"] = "Pod", ["name"] = request.PodName, ["uid"] = request.PodUid },
-        },
-        cancellation);
+    public Task<string> IssueAsync(ServiceAccountTokenRequest request, CancellationToken cancellation) =>
+        IssueAsync(
+            request.Namespace,
+            request.ServiceAccount,
+            new JsonObject
+            {
+                ["expirationSeconds"] = (long)request.Lifetime.TotalSeconds,
+                ["audiences"] = request.Audience.Length == 0 ? new JsonArray() : new JsonArray(JsonValue.Create(request.Audience)),
+                ["boundObjectRef"] = new JsonObject
+                {
+                    ["apiVersion"] = "v1",
+                    ["kind"] = "Pod",
+                    ["name"] = request.PodName,
+                    ["uid"] = request.PodUid,
+                },
+            },
+            cancellation
+        );
 
     /// <summary>A token that is good by itself.</summary>
-    public Task<string> IssueAsync(string ns, string account, TimeSpan lifetime, CancellationToken cancellation)
-        => IssueAsync(ns, account, new JsonObject { ["expirationSeconds"] = (long)lifetime.TotalSeconds }, cancellation);
+    public Task<string> IssueAsync(string ns, string account, TimeSpan lifetime, CancellationToken cancellation) =>
+        IssueAsync(ns, account, new JsonObject { ["expirationSeconds"] = (long)lifetime.TotalSeconds }, cancellation);
 
     private async Task<string> IssueAsync(string ns, string account, JsonObject spec, CancellationToken cancellation)
     {
         var type = Unstructured.Type("", "v1", $"serviceaccounts/{account}/token", "TokenRequest", namespaced: true);
         var created = await client.CreateAsync(
             type,
-            new Unstructured(new JsonObject
-            {
-                ["apiVersion"] = "authentication.k8s.io/v1",
-                ["kind"] = "TokenRequest",
-                ["metadata"] = new JsonObject { ["name"] = account, ["namespace"] = ns },
-                ["spec"] = spec,
-            }),
-            cancellation);
+            new Unstructured(
+                new JsonObject
+                {
+                    ["apiVersion"] = "authentication.k8s.io/v1",
+                    ["kind"] = "TokenRequest",
+                    ["metadata"] = new JsonObject { ["name"] = account, ["namespace"] = ns },
+                    ["spec"] = spec,
+                }
+            ),
+            cancellation
+        );
         return created.Get("status", "token")?.GetString()
             ?? throw new InvalidOperationException($"the API server gave no token for service account {ns}/{account}");
     }

@@ -8,31 +8,31 @@ namespace Serving.Host.Local;
 /// </summary>
 internal sealed class TerminationSignal : IDisposable
 {
-    private readonly CancellationTokenSource source = new();
-    private readonly PosixSignalRegistration terminate;
-    private readonly PosixSignalRegistration interrupt;
+    private readonly CancellationTokenSource _source = new();
+    private readonly PosixSignalRegistration _terminate;
+    private readonly PosixSignalRegistration _interrupt;
 
     public TerminationSignal()
     {
-        terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
-        interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
+        _terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
+        _interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
     }
 
     /// <summary>Cancelled when the process was asked to stop.</summary>
-    public CancellationToken Token => source.Token;
+    public CancellationToken Token => _source.Token;
 
     public void Dispose()
     {
-        terminate.Dispose();
-        interrupt.Dispose();
-        source.Dispose();
+        _terminate.Dispose();
+        _interrupt.Dispose();
+        _source.Dispose();
     }
 
     private void OnSignal(PosixSignalContext context)
     {
-        context.Cancel = context.Signal == PosixSignal.SIGTERM || !source.IsCancellationRequested;
+        context.Cancel = context.Signal == PosixSignal.SIGTERM || !_source.IsCancellationRequested;
 
         // A signal may come while the process ends and this is disposed.
-        source.CancelSafely();
+        _source.CancelSafely();
     }
 }

@@ -9,8 +9,9 @@ using Serving.Observability;
 namespace Serving.Host.Metrics;
 
 /// <summary>
-/// Serves <c>/metrics</c> on a port of its own, which is opened and closed while the process runs. With a guard it speaks TLS, by a certificate
-/// that it makes for itself, since callers show tokens; without one, plain HTTP to anybody. Invariant: nothing is collected while it is closed.
+/// Serves <c>/metrics</c> on a port of its own, which is opened and closed while the process runs. With a guard it speaks TLS, by a
+/// certificate that it makes for itself, since callers show tokens; without one, plain HTTP to anybody. Invariant: nothing is collected
+/// while it is closed.
 /// </summary>
 internal sealed class MetricsEndpoint : IDisposable
 {
@@ -18,19 +19,19 @@ internal sealed class MetricsEndpoint : IDisposable
     private static readonly TimeSpan Lifetime = TimeSpan.FromDays(30);
     private static readonly TimeSpan RenewBefore = TimeSpan.FromDays(3);
 
-    private readonly ScrapeGuard? guard;
-    private readonly TimeProvider time;
-    private readonly Lock gate = new();
-    private volatile PrometheusExporter? exporter;
-    private ServingCertificate? certificate;
-    private IPAddress? certified;
+    private readonly ScrapeGuard? _guard;
+    private readonly TimeProvider _time;
+    private readonly Lock _gate = new();
+    private volatile PrometheusExporter? _exporter;
+    private ServingCertificate? _certificate;
+    private IPAddress? _certified;
 
     /// <param name="guard">Says who may see metrics; null for everybody.</param>
     /// <param name="time">The clock of the certificate.</param>
     public MetricsEndpoint(ScrapeGuard? guard, TimeProvider time)
     {
-        this.guard = guard;
-        this.time = time;
+        this._guard = guard;
+        this._time = time;
         Port = new ServingPort("metrics", null)
         {
             Certificate = guard is null ? null : Certificate,
@@ -50,15 +51,15 @@ internal sealed class MetricsEndpoint : IDisposable
     public IPEndPoint? Address { get; private set; }
 
     /// <summary>How it is reached.</summary>
-    public string Scheme => guard is null ? "http" : "https";
+    public string Scheme => _guard is null ? "http" : "https";
 
     /// <summary>Begins to collect, and opens the port. Throws <see cref="IOException"/> when the address cannot be had.</summary>
     public async Task OpenAsync(PortListeners listeners, IPEndPoint address, CancellationToken cancellation)
     {
-        exporter = new PrometheusExporter(Meters);
+        _exporter = new PrometheusExporter(Meters);
         try
         {
-            await listeners.OpenAsync(Port, address, cancellation).ConfigureAwait(false);
+            await listeners.OpenAsync(Port, address, cancellation);
             Address = address;
         }
         catch
@@ -74,51 +75,71 @@ internal sealed class MetricsEndpoint : IDisposable
         if (Address is { } open)
         {
             Address = null;
-            await listeners.CloseAsync(Port, open, cancellation).ConfigureAwait(false);
+            await listeners.CloseAsync(Port, open, cancellation);
             Dispose();
         }
     }
 
     public void Dispose()
     {
-        exporter?.Dispose();
-        exporter = null;
+        _exporter?.Dispose();
+        _exporter = null;
     }
 
     private async Task ScrapeAsync(HttpContext context)
     {
-        var verdict = guard is null ? ScrapeVerdict.Allowed : await guard.JudgeAsync(context.Request.Headers.Authorization, context.RequestAborted);
-        if (verdict == ScrapeVerdict.Allowed && exporter is { } metrics)
+        var verdict = _guard is null
+            ? ScrapeVerdict.Allowed
+            : await _guard.JudgeAsync(context.Request.Headers.Authorization, context.RequestAborted);
+        if (verdict == ScrapeVerdict.Allowed && _exporter is { } metrics)
         {
             await metrics.HandleAsync(context);
             return;
         }
 
-        await (verdict switch
-        {
-            ScrapeVerdict.Unauthenticated => Dataplane.Requests.PlainText.WriteErrorAsync(
-                context, StatusCodes.Status401Unauthorized, "a scrape needs the bearer token of a service account", header: new("WWW-Authenticate", "Bearer")),
-            ScrapeVerdict.Forbidden => Dataplane.Requests.PlainText.WriteErrorAsync(
-                context, StatusCodes.Status403Forbidden, "the account may not get the non-resource URL /metrics; a ClusterRole can allow it"),
-            ScrapeVerdict.Unavailable => Dataplane.Requests.PlainText.WriteErrorAsync(
-                context, StatusCodes.Status503ServiceUnavailable, "the API server cannot be asked whether this scrape is allowed", retryAfter: "1"),
-            _ => Dataplane.Requests.PlainText.WriteErrorAsync(context, StatusCodes.Status503ServiceUnavailable, "metrics are being switched off"),
-        });
+        await (
+            verdict switch
+            {
+                ScrapeVerdict.Unauthenticated => Dataplane.Requests.PlainText.WriteErrorAsync(
+                    context,
+                    StatusCodes.Status401Unauthorized,
+                    "a scrape needs the bearer token of a service account",
+                    header: new("WWW-Authenticate", "Bearer")
+                ),
+                ScrapeVerdict.Forbidden => Dataplane.Requests.PlainText.WriteErrorAsync(
+                    context,
+                    StatusCodes.Status403Forbidden,
+                    "the account may not get the non-resource URL /metrics; a ClusterRole can allow it"
+                ),
+                ScrapeVerdict.Unavailable => Dataplane.Requests.PlainText.WriteErrorAsync(
+                    context,
+                    StatusCodes.Status503ServiceUnavailable,
+                    "the API server cannot be asked whether this scrape is allowed",
+                    retryAfter: "1"
+                ),
+                _ => Dataplane.Requests.PlainText.WriteErrorAsync(
+                    context,
+                    StatusCodes.Status503ServiceUnavailable,
+                    "metrics are being switched off"
+                ),
+            }
+        );
     }
 
     private SslStreamCertificateContext Certificate()
     {
-        lock (gate)
+        lock (_gate)
         {
             var address = Port.EndPoint?.Address ?? IPAddress.Loopback;
-            if (certificate is null || !address.Equals(certified) || certificate.NotAfter <= time.GetUtcNow() + RenewBefore)
+            if (_certificate is null || !address.Equals(_certified) || _certificate.NotAfter <= _time.GetUtcNow() + RenewBefore)
             {
-                certificate = ServingCertificate.TryRead(CertificateAuthority.Issue(address.ToString(), [], [address], time.GetUtcNow(), Lifetime))
+                _certificate =
+                    ServingCertificate.TryRead(CertificateAuthority.Issue(address.ToString(), [], [address], _time.GetUtcNow(), Lifetime))
                     ?? throw new InvalidOperationException($"the certificate made for {address} cannot be read");
-                certified = address;
+                _certified = address;
             }
 
-            return certificate.Context;
+            return _certificate.Context;
         }
     }
 }

@@ -24,44 +24,60 @@ internal sealed partial class ScrapeGuard : IDisposable
     private const int LongestToken = 16 * 1024;
     private const int Questions = 8;
     private static readonly TimeSpan Validity = TimeSpan.FromMinutes(1);
-    private static readonly ResourceType<Unstructured> TokenReviews = Unstructured.Type("authentication.k8s.io", "v1", "tokenreviews", "TokenReview", namespaced: false);
-    private static readonly ResourceType<Unstructured> AccessReviews = Unstructured.Type("authorization.k8s.io", "v1", "subjectaccessreviews", "SubjectAccessReview", namespaced: false);
+    private static readonly ResourceType<Unstructured> TokenReviews = Unstructured.Type(
+        "authentication.k8s.io",
+        "v1",
+        "tokenreviews",
+        "TokenReview",
+        namespaced: false
+    );
+    private static readonly ResourceType<Unstructured> AccessReviews = Unstructured.Type(
+        "authorization.k8s.io",
+        "v1",
+        "subjectaccessreviews",
+        "SubjectAccessReview",
+        namespaced: false
+    );
 
-    private readonly IKubernetesClient client;
-    private readonly TimeProvider time;
-    private readonly ILogger<ScrapeGuard> logger;
-    private readonly ConcurrentDictionary<string, Answer> answers = new(StringComparer.Ordinal);
-    private readonly SemaphoreSlim asking = new(Questions);
+    private readonly IKubernetesClient _client;
+    private readonly TimeProvider _time;
+    private readonly ILogger<ScrapeGuard> _logger;
+    private readonly ConcurrentDictionary<string, Answer> _answers = new(StringComparer.Ordinal);
+    private readonly SemaphoreSlim _asking = new(Questions);
 
     /// <param name="client">Asks the API server, as an identity that may create reviews.</param>
     /// <param name="time">The clock of what is remembered.</param>
     /// <param name="logger">Where it is said who was refused.</param>
     public ScrapeGuard(IKubernetesClient client, TimeProvider time, ILogger<ScrapeGuard> logger)
     {
-        this.client = client;
-        this.time = time;
-        this.logger = logger;
+        this._client = client;
+        this._time = time;
+        this._logger = logger;
     }
 
     /// <summary>How many answers are remembered now.</summary>
-    internal int Count => answers.Count;
+    internal int Count => _answers.Count;
 
     /// <summary>Judges a request by its <c>Authorization</c> header.</summary>
     public async ValueTask<ScrapeVerdict> JudgeAsync(string? authorization, CancellationToken cancellation)
     {
-        if (authorization is null || !authorization.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) || authorization.Length > LongestToken
-            || authorization[Scheme.Length..].Trim() is not { Length: > 0 } token)
+        if (
+            authorization is null
+            || !authorization.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)
+            || authorization.Length > LongestToken
+            || authorization[Scheme.Length..].Trim() is not { Length: > 0 } token
+        )
         {
             return ScrapeVerdict.Unauthenticated;
         }
 
         var key = Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(token)));
-        if (answers.TryGetValue(key, out var known) && time.GetElapsedTime(known.At) < Validity)
+        if (_answers.TryGetValue(key, out var known) && _time.GetElapsedTime(known.At) < Validity)
         {
             return known.Verdict;
         }
 
-        await asking.WaitAsync(cancellation);
+        await _asking.WaitAsync(cancellation);
         try
         {
             var verdict = await AskAsync(token, cancellation);
@@ -70,26 +86,32 @@ internal sealed partial class ScrapeGuard : IDisposable
         }
         catch (Exception failure) when (failure is KubernetesException or HttpRequestException or IOException or TimeoutException)
         {
-            Log.Unavailable(logger, failure.Message);
+            Log.Unavailable(_logger, failure.Message);
             return ScrapeVerdict.Unavailable;
         }
         finally
         {
-            asking.Release();
+            _asking.Release();
         }
     }
 
-    public void Dispose() => asking.Dispose();
+    public void Dispose() => _asking.Dispose();
 
     private async Task<ScrapeVerdict> AskAsync(string token, CancellationToken cancellation)
     {
-        var review = await client.CreateAsync(TokenReviews, Review(TokenReviews, new JsonObject { ["token"] = token }), cancellation);
-        if (review.Get("status", "authenticated") is not { ValueKind: JsonValueKind.True } || review.Get("status", "user") is not { ValueKind: JsonValueKind.Object } user)
+        var review = await _client.CreateAsync(TokenReviews, Review(TokenReviews, new JsonObject { ["token"] = token }), cancellation);
+        if (
+            review.Get("status", "authenticated") is not { ValueKind: JsonValueKind.True }
+            || review.Get("status", "user") is not { ValueKind: JsonValueKind.Object } user
+        )
         {
             return ScrapeVerdict.Unauthenticated;
         }
 
-        var spec = new JsonObject { ["nonResourceAttributes"] = new JsonObject { ["path"] = Path, ["verb"] = "get" } };
+        var spec = new JsonObject
+        {
+            ["nonResourceAttributes"] = new JsonObject { ["path"] = Path, ["verb"] = "get" },
+        };
         foreach (var (from, to) in new[] { ("username", "user"), ("uid", "uid"), ("groups", "groups"), ("extra", "extra") })
         {
             if (user.TryGetProperty(from, out var value))
@@ -98,41 +120,47 @@ internal sealed partial class ScrapeGuard : IDisposable
             }
         }
 
-        var access = await client.CreateAsync(AccessReviews, Review(AccessReviews, spec), cancellation);
+        var access = await _client.CreateAsync(AccessReviews, Review(AccessReviews, spec), cancellation);
         if (access.Get("status", "allowed") is { ValueKind: JsonValueKind.True })
         {
             return ScrapeVerdict.Allowed;
         }
 
-        Log.Forbidden(logger, user.TryGetProperty("username", out var name) ? name.ToString() : "");
+        Log.Forbidden(_logger, user.TryGetProperty("username", out var name) ? name.ToString() : "");
         return ScrapeVerdict.Forbidden;
     }
 
-    private static Unstructured Review(ResourceType<Unstructured> type, JsonObject spec) => new(new JsonObject
-    {
-        ["apiVersion"] = type.ApiVersion,
-        ["kind"] = type.Kind,
-        ["metadata"] = new JsonObject(),
-        ["spec"] = spec,
-    });
+    private static Unstructured Review(ResourceType<Unstructured> type, JsonObject spec) =>
+        new(
+            new JsonObject
+            {
+                ["apiVersion"] = type.ApiVersion,
+                ["kind"] = type.Kind,
+                ["metadata"] = new JsonObject(),
+                ["spec"] = spec,
+            }
+        );
 
     /// <summary>Strangers who try many tokens push no allowed scraper out: a refusal is kept only where there is room.</summary>
     private void Remember(string key, ScrapeVerdict verdict)
     {
-        if (answers.Count >= Remembered)
+        if (_answers.Count >= Remembered)
         {
-            foreach (var (old, answer) in answers)
+            foreach (var (old, answer) in _answers)
             {
-                if (time.GetElapsedTime(answer.At) >= Validity || (verdict == ScrapeVerdict.Allowed && answer.Verdict != ScrapeVerdict.Allowed))
+                if (
+                    _time.GetElapsedTime(answer.At) >= Validity
+                    || (verdict == ScrapeVerdict.Allowed && answer.Verdict != ScrapeVerdict.Allowed)
+                )
                 {
-                    answers.TryRemove(old, out _);
+                    _answers.TryRemove(old, out _);
                 }
             }
         }
 
-        if (answers.Count < Remembered)
+        if (_answers.Count < Remembered)
         {
-            answers[key] = new Answer(verdict, time.GetTimestamp());
+            _answers[key] = new Answer(verdict, _time.GetTimestamp());
         }
     }
 
@@ -140,7 +168,11 @@ internal sealed partial class ScrapeGuard : IDisposable
 
     private static partial class Log
     {
-        [LoggerMessage(1, LogLevel.Warning, "Metrics were refused to {User}, who may not get /metrics; bind the ClusterRole knative-serving-metrics-reader")]
+        [LoggerMessage(
+            1,
+            LogLevel.Warning,
+            "Metrics were refused to {User}, who may not get /metrics; bind the ClusterRole knative-serving-metrics-reader"
+        )]
         public static partial void Forbidden(ILogger logger, string user);
 
         [LoggerMessage(2, LogLevel.Warning, "Metrics were refused because the API server could not be asked: {Reason}")]

@@ -35,12 +35,20 @@ internal sealed class LocalSettings
     /// <param name="manifests">What to apply.</param>
     /// <param name="images">Which program stands for which image.</param>
     /// <param name="isRedirected">Whether nobody watches the output.</param>
-    public LocalOptions ToOptions(IReadOnlyList<string> manifests, IReadOnlyList<string> images, bool isRedirected) => new(
-        Path.GetFullPath(DataDir), ApiPort, GatewayPort, manifests, images, Roles is null ? LocalOptions.AllRoles : Rules.Names(Roles), Plain || isRedirected)
-    {
-        AuditLog = AuditLog is null ? null : Path.GetFullPath(AuditLog),
-        PodLogBytes = SizeOption.Bytes(PodLogs),
-    };
+    public LocalOptions ToOptions(IReadOnlyList<string> manifests, IReadOnlyList<string> images, bool isRedirected) =>
+        new(
+            Path.GetFullPath(DataDir),
+            ApiPort,
+            GatewayPort,
+            manifests,
+            images,
+            Roles is null ? LocalOptions.AllRoles : Rules.Names(Roles),
+            Plain || isRedirected
+        )
+        {
+            AuditLog = AuditLog is null ? null : Path.GetFullPath(AuditLog),
+            PodLogBytes = SizeOption.Bytes(PodLogs),
+        };
 
     /// <summary>What each of them may be.</summary>
     internal sealed class Validator : IValidateOptions<LocalSettings>

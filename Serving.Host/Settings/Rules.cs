@@ -10,25 +10,32 @@ internal static class Rules
     public static IPAddress? Address(string text) => IPAddress.TryParse(text, out var address) ? address : null;
 
     /// <summary>An https URL without query, fragment and user; null for anything else.</summary>
-    public static Uri? HttpsUrl(string text)
-        => Uri.TryCreate(text, UriKind.Absolute, out var url) && url is { Scheme: "https", Query: "", Fragment: "", UserInfo: "" } ? url : null;
+    public static Uri? HttpsUrl(string text) =>
+        Uri.TryCreate(text, UriKind.Absolute, out var url) && url is { Scheme: "https", Query: "", Fragment: "", UserInfo: "" }
+            ? url
+            : null;
 
     /// <summary>Seconds, less than an hour; null for anything else.</summary>
-    public static TimeSpan? Seconds(string text)
-        => double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var seconds) && seconds is >= 0 and < 3600 ? TimeSpan.FromSeconds(seconds) : null;
+    public static TimeSpan? Seconds(string text) =>
+        double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var seconds) && seconds is >= 0 and < 3600
+            ? TimeSpan.FromSeconds(seconds)
+            : null;
 
     /// <summary>The names in a list that is separated by commas.</summary>
-    public static IReadOnlyList<string> Names(string text) => text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+    public static IReadOnlyList<string> Names(string text) =>
+        text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 
     /// <summary>What is wrong with a port; null for nothing.</summary>
-    public static string? Port(string setting, int port, bool mayBeNone = false)
-        => port < (mayBeNone ? 0 : 1) || port > 65535 ? $"{setting}: '{port}' is not a port, {(mayBeNone ? 0 : 1)} to 65535." : null;
+    public static string? Port(string setting, int port, bool mayBeNone = false) =>
+        port < (mayBeNone ? 0 : 1) || port > 65535 ? $"{setting}: '{port}' is not a port, {(mayBeNone ? 0 : 1)} to 65535." : null;
 
     /// <summary>What is wrong with a list of names; null for nothing.</summary>
-    public static string? OneOf(string setting, string? names, IReadOnlyList<string> known)
-        => Names(names ?? "").FirstOrDefault(name => !known.Contains(name)) is { } unknown ? $"{setting}: '{unknown}' is not one of {string.Join(", ", known)}." : null;
+    public static string? OneOf(string setting, string? names, IReadOnlyList<string> known) =>
+        Names(names ?? "").FirstOrDefault(name => !known.Contains(name)) is { } unknown
+            ? $"{setting}: '{unknown}' is not one of {string.Join(", ", known)}."
+            : null;
 
     /// <summary>What is wrong with a text that may be missing; null for nothing.</summary>
-    public static string? Reads<T>(string setting, string? text, Func<string, T?> read, string expected)
-        => text is null || read(text) is not null ? null : $"{setting}: '{text}' is not {expected}.";
+    public static string? Reads<T>(string setting, string? text, Func<string, T?> read, string expected) =>
+        text is null || read(text) is not null ? null : $"{setting}: '{text}' is not {expected}.";
 }

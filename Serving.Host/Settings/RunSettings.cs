@@ -58,22 +58,26 @@ internal sealed class RunSettings
     private static ClusterOptions Defaults { get; } = new(null, null, []);
 
     /// <summary>As the session takes them, once they are checked.</summary>
-    public ClusterOptions ToOptions() => new(
-        Kubeconfig is null ? null : Path.GetFullPath(Kubeconfig), Context, Modules is null ? ControlPlane.AllModules : Rules.Names(Modules))
-    {
-        Leases = Enum.Parse<LeaseScheme>(Leases, ignoreCase: true),
-        Bind = Bind is null ? null : Rules.Address(Bind),
-        GatewayPort = GatewayPort,
-        GatewayInternalPort = GatewayInternalPort,
-        GatewayHttpsPort = GatewayHttpsPort,
-        GatewayInternalHttpsPort = GatewayInternalHttpsPort,
-        GatewayTrustedHops = GatewayTrustedHops,
-        WebhookPort = WebhookPort,
-        WebhookUrl = WebhookUrl is null ? null : Rules.HttpsUrl(WebhookUrl),
-        HealthPort = HealthPort,
-        DrainDelay = DrainDelay is null ? null : Rules.Seconds(DrainDelay),
-        MetricsAuth = MetricsAuth,
-    };
+    public ClusterOptions ToOptions() =>
+        new(
+            Kubeconfig is null ? null : Path.GetFullPath(Kubeconfig),
+            Context,
+            Modules is null ? ControlPlane.AllModules : Rules.Names(Modules)
+        )
+        {
+            Leases = Enum.Parse<LeaseScheme>(Leases, ignoreCase: true),
+            Bind = Bind is null ? null : Rules.Address(Bind),
+            GatewayPort = GatewayPort,
+            GatewayInternalPort = GatewayInternalPort,
+            GatewayHttpsPort = GatewayHttpsPort,
+            GatewayInternalHttpsPort = GatewayInternalHttpsPort,
+            GatewayTrustedHops = GatewayTrustedHops,
+            WebhookPort = WebhookPort,
+            WebhookUrl = WebhookUrl is null ? null : Rules.HttpsUrl(WebhookUrl),
+            HealthPort = HealthPort,
+            DrainDelay = DrainDelay is null ? null : Rules.Seconds(DrainDelay),
+            MetricsAuth = MetricsAuth,
+        };
 
     /// <summary>What each of them may be.</summary>
     internal sealed class Validator : IValidateOptions<RunSettings>
@@ -89,7 +93,9 @@ internal sealed class RunSettings
                 Rules.Port($"{Section}:{nameof(GatewayInternalPort)}", options.GatewayInternalPort),
                 Rules.Port($"{Section}:{nameof(GatewayHttpsPort)}", options.GatewayHttpsPort, mayBeNone: true),
                 Rules.Port($"{Section}:{nameof(GatewayInternalHttpsPort)}", options.GatewayInternalHttpsPort, mayBeNone: true),
-                options.GatewayTrustedHops is >= 0 and <= 16 ? null : $"{Section}:{nameof(GatewayTrustedHops)}: '{options.GatewayTrustedHops}' is not a number from 0 to 16.",
+                options.GatewayTrustedHops is >= 0 and <= 16
+                    ? null
+                    : $"{Section}:{nameof(GatewayTrustedHops)}: '{options.GatewayTrustedHops}' is not a number from 0 to 16.",
                 Rules.Port($"{Section}:{nameof(WebhookPort)}", options.WebhookPort),
                 Rules.Reads($"{Section}:{nameof(WebhookUrl)}", options.WebhookUrl, Rules.HttpsUrl, "an https address"),
                 Rules.Port($"{Section}:{nameof(HealthPort)}", options.HealthPort),

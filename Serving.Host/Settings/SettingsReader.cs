@@ -22,14 +22,17 @@ internal static class SettingsReader
     /// <param name="parsed">The command line; an option's name in Pascal case is the setting's.</param>
     /// <param name="rules">Checks what each setting may be.</param>
     public static T Read<T>(string section, ParseResult parsed, IValidateOptions<T> rules)
-        where T : class, new()
-        => Read(section, Lower(AppContext.BaseDirectory), parsed, rules);
+        where T : class, new() => Read(section, Lower(AppContext.BaseDirectory), parsed, rules);
 
     /// <summary>The same over other sources than those of the process.</summary>
     internal static T Read<T>(string section, IConfiguration lower, ParseResult parsed, IValidateOptions<T> rules)
         where T : class, new()
     {
-        var values = new ConfigurationBuilder().AddConfiguration(lower).AddInMemoryCollection(Given<T>(section, parsed)).Build().GetSection(section);
+        var values = new ConfigurationBuilder()
+            .AddConfiguration(lower)
+            .AddInMemoryCollection(Given<T>(section, parsed))
+            .Build()
+            .GetSection(section);
         Check(ProblemsOf<T>(values));
         var settings = values.Get<T>() ?? new T();
         var result = rules.Validate(section, settings);
@@ -49,7 +52,10 @@ internal static class SettingsReader
         }
         catch (InvalidDataException wrong)
         {
-            throw new UserErrorException($"{Path.Combine(folder, FileName)}: it cannot be read: {(wrong.InnerException ?? wrong).Message}", wrong);
+            throw new UserErrorException(
+                $"{Path.Combine(folder, FileName)}: it cannot be read: {(wrong.InnerException ?? wrong).Message}",
+                wrong
+            );
         }
     }
 
@@ -68,12 +74,16 @@ internal static class SettingsReader
     }
 
     /// <summary><c>--gateway-port</c> is <c>GatewayPort</c>.</summary>
-    private static string NameOf(string option)
-        => string.Concat(option.Split('-', StringSplitOptions.RemoveEmptyEntries).Select(static word => char.ToUpperInvariant(word[0]) + word[1..]));
+    private static string NameOf(string option) =>
+        string.Concat(
+            option.Split('-', StringSplitOptions.RemoveEmptyEntries).Select(static word => char.ToUpperInvariant(word[0]) + word[1..])
+        );
 
     private static IEnumerable<string> ProblemsOf<T>(IConfigurationSection values)
     {
-        var settings = typeof(T).GetProperties().ToDictionary(static property => property.Name, static property => property.PropertyType, StringComparer.OrdinalIgnoreCase);
+        var settings = typeof(T)
+            .GetProperties()
+            .ToDictionary(static property => property.Name, static property => property.PropertyType, StringComparer.OrdinalIgnoreCase);
         foreach (var value in values.GetChildren())
         {
             if (!settings.TryGetValue(value.Key, out var type))

@@ -8,17 +8,17 @@ using Serving.Observability;
 namespace Serving.Host.Telemetry;
 
 /// <summary>
-/// What the process sends to OpenTelemetry collectors: its own meters and activities, and those of ASP.NET Core, HttpClient and the runtime. Made anew
-/// when the configuration changes, in a container of its own, since providers cannot be changed once they are built. Invariant: only what is sent is built,
-/// so instruments and activities cost next to nothing without it. Dispose it to send what is left.
+/// What the process sends to OpenTelemetry collectors: its own meters and activities, and those of ASP.NET Core, HttpClient and the
+/// runtime. Made anew when the configuration changes, in a container of its own, since providers cannot be changed once they are built.
+/// Invariant: only what is sent is built, so instruments and activities cost next to nothing without it. Dispose it to send what is left.
 /// </summary>
 internal sealed class ProcessTelemetry : IDisposable
 {
     private static readonly string[] Untraced = ["/readyz", "/livez", "/metrics"];
 
-    private readonly ServiceProvider? services;
+    private readonly ServiceProvider? _services;
 
-    private ProcessTelemetry(ServiceProvider? services) => this.services = services;
+    private ProcessTelemetry(ServiceProvider? services) => this._services = services;
 
     /// <summary>Starts to send what <paramref name="options"/> say; nothing is built when that is nothing.</summary>
     /// <exception cref="ArgumentException">An endpoint is not an absolute URI.</exception>
@@ -28,7 +28,7 @@ internal sealed class ProcessTelemetry : IDisposable
         return new ProcessTelemetry(options.SendsMetrics || options.SendsTraces ? Build(options) : null);
     }
 
-    public void Dispose() => services?.Dispose();
+    public void Dispose() => _services?.Dispose();
 
     /// <summary>Apart, so that OpenTelemetry is not even loaded while nothing is sent.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -38,17 +38,24 @@ internal sealed class ProcessTelemetry : IDisposable
         var telemetry = services.AddOpenTelemetry();
         if (options.SendsMetrics)
         {
-            telemetry.WithMetrics(metrics => TelemetryExport.Configure(
-                metrics.AddAspNetCoreInstrumentation().AddHttpClientInstrumentation().AddRuntimeInstrumentation(), options));
+            telemetry.WithMetrics(metrics =>
+                TelemetryExport.Configure(
+                    metrics.AddAspNetCoreInstrumentation().AddHttpClientInstrumentation().AddRuntimeInstrumentation(),
+                    options
+                )
+            );
         }
 
         if (options.SendsTraces)
         {
-            telemetry.WithTracing(traces => TelemetryExport.Configure(
-                traces
-                    .AddAspNetCoreInstrumentation(static tracing => tracing.Filter = IsTraced)
-                    .AddHttpClientInstrumentation(static tracing => tracing.FilterHttpRequestMessage = IsTraced),
-                options));
+            telemetry.WithTracing(traces =>
+                TelemetryExport.Configure(
+                    traces
+                        .AddAspNetCoreInstrumentation(static tracing => tracing.Filter = IsTraced)
+                        .AddHttpClientInstrumentation(static tracing => tracing.FilterHttpRequestMessage = IsTraced),
+                    options
+                )
+            );
         }
 
         var provider = services.BuildServiceProvider();
@@ -68,5 +75,6 @@ internal sealed class ProcessTelemetry : IDisposable
     private static bool IsTraced(HttpContext context) => !Array.Exists(Untraced, path => context.Request.Path == path);
 
     /// <summary>A watch is a request of minutes; it says nothing about how long anything took.</summary>
-    private static bool IsTraced(HttpRequestMessage request) => request.RequestUri?.Query.Contains("watch=true", StringComparison.Ordinal) != true;
+    private static bool IsTraced(HttpRequestMessage request) =>
+        request.RequestUri?.Query.Contains("watch=true", StringComparison.Ordinal) != true;
 }

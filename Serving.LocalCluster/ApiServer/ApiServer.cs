@@ -36,7 +36,15 @@ public sealed class ApiServer : IAsyncDisposable
     private int _disposed;
 
     private ApiServer(
-        WebApplication app, ObjectStore store, StateDatabase database, WebhookClient webhooks, AuditLog? audit, CancellationTokenSource stopping, Uri address, ServerIdentity identity)
+        WebApplication app,
+        ObjectStore store,
+        StateDatabase database,
+        WebhookClient webhooks,
+        AuditLog? audit,
+        CancellationTokenSource stopping,
+        Uri address,
+        ServerIdentity identity
+    )
     {
         _app = app;
         _store = store;
@@ -65,7 +73,11 @@ public sealed class ApiServer : IAsyncDisposable
     /// <summary>Starts a server and returns when it accepts requests.</summary>
     /// <exception cref="IOException">The port is in use (the message names its holder), or the files on disk are unusable.</exception>
     public static async Task<ApiServer> StartAsync(
-        ApiServerOptions options, ILoggerFactory loggers, TimeProvider time, CancellationToken cancellation)
+        ApiServerOptions options,
+        ILoggerFactory loggers,
+        TimeProvider time,
+        CancellationToken cancellation
+    )
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(loggers);
@@ -91,19 +103,41 @@ public sealed class ApiServer : IAsyncDisposable
             var authenticator = new Authenticator(identity, tokens, store);
             var admission = new AdmissionChain(store, registry, webhooks, loggers.CreateLogger<AdmissionChain>());
             var writer = new ResourceWriter(store, admission, new EscalationCheck(authorizer));
-            var subresources = new SubresourceHandler(store, writer, new ResourceDeleter(store, admission), tokens, new PodLogs(options.DataDirectory, store));
-            var resources = new ResourceHandler(store, registry, admission, writer, subresources, new ReviewHandler(authenticator, authorizer), authorizer);
+            var subresources = new SubresourceHandler(
+                store,
+                writer,
+                new ResourceDeleter(store, admission),
+                tokens,
+                new PodLogs(options.DataDirectory, store)
+            );
+            var resources = new ResourceHandler(
+                store,
+                registry,
+                admission,
+                writer,
+                subresources,
+                new ReviewHandler(authenticator, authorizer),
+                authorizer
+            );
             new CustomResourceController(store, registry, resources, time, loggers.CreateLogger<CustomResourceController>()).Start();
             resources.CreateSystemObjects();
             DefaultPolicy.Ensure(store);
-            await new ClusterRoleAggregation(store, registry, writer, loggers.CreateLogger<ClusterRoleAggregation>()).StartAsync().ConfigureAwait(false);
+            await new ClusterRoleAggregation(store, registry, writer, loggers.CreateLogger<ClusterRoleAggregation>()).StartAsync();
             var front = new RequestPipeline(
-                authenticator, authorizer, resources, new DiscoveryHandler(registry), new OpenApiHandler(registry), store, new HealthHandler(store, options.Readiness),
-                loggers.CreateLogger<RequestPipeline>(), stopping.Token);
+                authenticator,
+                authorizer,
+                resources,
+                new DiscoveryHandler(registry),
+                new OpenApiHandler(registry),
+                store,
+                new HealthHandler(store, options.Readiness),
+                loggers.CreateLogger<RequestPipeline>(),
+                stopping.Token
+            );
             app = Build(options, loggers, identity);
             audit = options.AuditLog is { } path ? AuditLog.Open(path, time) : null;
             app.Run(audit is null ? front.HandleAsync : context => audit.HandleAsync(context, front.HandleAsync));
-            await StartListeningAsync(app, options, cancellation).ConfigureAwait(false);
+            await StartListeningAsync(app, options, cancellation);
             var port = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First()).Port;
             var host = options.Address.AddressFamily == AddressFamily.InterNetworkV6 ? $"[{options.Address}]" : options.Address.ToString();
             var address = new Uri($"https://{host}:{port}");
@@ -114,10 +148,10 @@ public sealed class ApiServer : IAsyncDisposable
         catch
         {
             if (app is not null)
-                await app.DisposeAsync().ConfigureAwait(false);
+                await app.DisposeAsync();
             webhooks?.Dispose();
             audit?.Dispose();
-            await database.DisposeAsync().ConfigureAwait(false);
+            await database.DisposeAsync();
             stopping.Dispose();
             throw;
         }
@@ -128,14 +162,14 @@ public sealed class ApiServer : IAsyncDisposable
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0)
             return;
-        await _stopping.CancelAsync().ConfigureAwait(false);
+        await _stopping.CancelAsync();
         _store.CloseWatchers();
         using (var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(5)))
-            await _app.StopAsync(deadline.Token).ConfigureAwait(false);
-        await _app.DisposeAsync().ConfigureAwait(false);
+            await _app.StopAsync(deadline.Token);
+        await _app.DisposeAsync();
         _webhooks.Dispose();
         _audit?.Dispose();
-        await _database.DisposeAsync().ConfigureAwait(false);
+        await _database.DisposeAsync();
         _stopping.Dispose();
     }
 
@@ -155,11 +189,15 @@ public sealed class ApiServer : IAsyncDisposable
             kestrel.Limits.Http2.MaxStreamsPerConnection = 1000;
             kestrel.Limits.Http2.InitialConnectionWindowSize = 1 << 20;
             kestrel.Limits.Http2.InitialStreamWindowSize = 1 << 20;
-            kestrel.Listen(options.Address, options.Port, endpoint =>
-            {
-                endpoint.Protocols = HttpProtocols.Http1AndHttp2;
-                endpoint.UseHttps(identity.Configure);
-            });
+            kestrel.Listen(
+                options.Address,
+                options.Port,
+                endpoint =>
+                {
+                    endpoint.Protocols = HttpProtocols.Http1AndHttp2;
+                    endpoint.UseHttps(identity.Configure);
+                }
+            );
         });
         return builder.Build();
     }
@@ -168,7 +206,7 @@ public sealed class ApiServer : IAsyncDisposable
     {
         try
         {
-            await app.StartAsync(cancellation).ConfigureAwait(false);
+            await app.StartAsync(cancellation);
         }
         catch (IOException exception) when (exception.InnerException is Microsoft.AspNetCore.Connections.AddressInUseException)
         {

@@ -17,7 +17,7 @@ internal sealed class HealthHandler(ObjectStore store, Func<CancellationToken, T
         var name = segments[0];
         List<ReadinessCheck> checks = [new("ping", null), new("storage", store.WriteProblem)];
         if (name == "readyz" && readiness is not null)
-            checks.AddRange(await readiness(context.RequestAborted).ConfigureAwait(false));
+            checks.AddRange(await readiness(context.RequestAborted));
         if (segments is [_, var part])
         {
             checks.RemoveAll(check => check.Name != part);
@@ -27,7 +27,7 @@ internal sealed class HealthHandler(ObjectStore store, Func<CancellationToken, T
 
         var isWell = checks.All(check => check.Problem is null);
         var text = isWell && !context.Request.Query.ContainsKey("verbose") ? "ok" : Describe(name, checks, isWell);
-        await Reply.TextAsync(context, isWell ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable, text).ConfigureAwait(false);
+        await Reply.TextAsync(context, isWell ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable, text);
     }
 
     private static string Describe(string name, List<ReadinessCheck> checks, bool isWell)

@@ -5,16 +5,22 @@ using Serving.Kubernetes;
 namespace Serving.LocalCluster.Controllers;
 
 /// <summary>
-/// Adopts and releases children: an owner adopts objects that it selects and that have no controller, and releases those that it no longer selects.
-/// Invariant: an owner that is being deleted adopts nothing.
+/// Adopts and releases children: an owner adopts objects that it selects and that have no controller, and releases those that it no longer
+/// selects. Invariant: an owner that is being deleted adopts nothing.
 /// </summary>
-internal sealed class Claims<TOwner, TChild>(ResourceType<TOwner> ownerType, ResourceType<TChild> childType, ILister<TOwner> owners, ILister<TChild> children, Func<TOwner, LabelSelector?> selectorOf)
+internal sealed class Claims<TOwner, TChild>(
+    ResourceType<TOwner> ownerType,
+    ResourceType<TChild> childType,
+    ILister<TOwner> owners,
+    ILister<TChild> children,
+    Func<TOwner, LabelSelector?> selectorOf
+)
     where TOwner : class, IKubernetesObject
     where TChild : class, IKubernetesObject
 {
     /// <summary>The owners that would adopt an object without a controller.</summary>
-    public IEnumerable<ObjectKey> ClaimantsOf(TChild child)
-        => Ownership.ControllerOf(child) is null
+    public IEnumerable<ObjectKey> ClaimantsOf(TChild child) =>
+        Ownership.ControllerOf(child) is null
             ? owners.List(child.Metadata.Namespace).Where(owner => Selects(owner, child)).Select(ObjectKey.Of)
             : [];
 
@@ -37,7 +43,9 @@ internal sealed class Claims<TOwner, TChild>(ResourceType<TOwner> ownerType, Res
 
         if (!leaving)
         {
-            var orphans = Selected(owner).Where(child => Ownership.ControllerOf(child) is null && child.Metadata.DeletionTimestamp is null && Selects(owner, child)).ToList();
+            var orphans = Selected(owner)
+                .Where(child => Ownership.ControllerOf(child) is null && child.Metadata.DeletionTimestamp is null && Selects(owner, child))
+                .ToList();
             if (orphans.Count > 0 && await IsStayingAsync(owner, client, cancellation))
             {
                 claimed.AddRange(await Task.WhenAll(orphans.Select(orphan => AdoptAsync(owner, orphan, client, cancellation))));
@@ -47,8 +55,10 @@ internal sealed class Claims<TOwner, TChild>(ResourceType<TOwner> ownerType, Res
         return claimed;
     }
 
-    private bool Selects(TOwner owner, TChild child)
-        => selectorOf(owner) is { } selector && LabelMatcher.Of(selector) is { IsEverything: false } matcher && matcher.Matches(child.Metadata.Labels);
+    private bool Selects(TOwner owner, TChild child) =>
+        selectorOf(owner) is { } selector
+        && LabelMatcher.Of(selector) is { IsEverything: false } matcher
+        && matcher.Matches(child.Metadata.Labels);
 
     private IReadOnlyList<TChild> Selected(TOwner owner)
     {
@@ -72,19 +82,23 @@ internal sealed class Claims<TOwner, TChild>(ResourceType<TOwner> ownerType, Res
         }
     }
 
-    private Task<TChild> AdoptAsync(TOwner owner, TChild child, IKubernetesClient client, CancellationToken cancellation)
-        => client.PatchAsync(
+    private Task<TChild> AdoptAsync(TOwner owner, TChild child, IKubernetesClient client, CancellationToken cancellation) =>
+        client.PatchAsync(
             childType,
             child.Metadata.Namespace,
             child.Metadata.Name,
             Documents.OwnersPatch(child, [.. child.Metadata.OwnerReferences, Ownership.ControllerReference(ownerType, owner)]),
-            cancellation);
+            cancellation
+        );
 
-    private Task ReleaseAsync(TOwner owner, TChild child, IKubernetesClient client, CancellationToken cancellation)
-        => Documents.UnlessGoneAsync(client.PatchAsync(
-            childType,
-            child.Metadata.Namespace,
-            child.Metadata.Name,
-            Documents.OwnersPatch(child, [.. child.Metadata.OwnerReferences.Where(reference => reference.Uid != owner.Metadata.Uid)]),
-            cancellation));
+    private Task ReleaseAsync(TOwner owner, TChild child, IKubernetesClient client, CancellationToken cancellation) =>
+        Documents.UnlessGoneAsync(
+            client.PatchAsync(
+                childType,
+                child.Metadata.Namespace,
+                child.Metadata.Name,
+                Documents.OwnersPatch(child, [.. child.Metadata.OwnerReferences.Where(reference => reference.Uid != owner.Metadata.Uid)]),
+                cancellation
+            )
+        );
 }

@@ -7,14 +7,15 @@ namespace Serving.LocalCluster.Controllers;
 
 /// <summary>
 /// The built-in controllers of a cluster: Deployments, ReplicaSets, Endpoints and EndpointSlices, namespaces, garbage
-/// collection, HorizontalPodAutoscalers. Everything is driven by events, because a cold start waits for the chain from Deployment to endpoint.
+/// collection, HorizontalPodAutoscalers. Everything is driven by events, because a cold start waits for the chain from Deployment to
+/// endpoint.
 /// </summary>
 public sealed class ClusterControllers
 {
     private const int Workers = 4;
 
-    private readonly List<ReconcileLoop> loops = [];
-    private readonly GarbageCollector garbage;
+    private readonly List<ReconcileLoop> _loops = [];
+    private readonly GarbageCollector _garbage;
 
     /// <param name="informers">The informers of the process.</param>
     /// <param name="discovery">Lists the kinds of the API server.</param>
@@ -22,7 +23,14 @@ public sealed class ClusterControllers
     /// <param name="caCertificate">The API server's CA in PEM, for <c>kube-root-ca.crt</c>.</param>
     /// <param name="loggers">Creates the loggers of the controllers.</param>
     /// <param name="time">The clock.</param>
-    public ClusterControllers(IInformers informers, IResourceDiscovery discovery, IEventRecorder events, string caCertificate, ILoggerFactory loggers, TimeProvider time)
+    public ClusterControllers(
+        IInformers informers,
+        IResourceDiscovery discovery,
+        IEventRecorder events,
+        string caCertificate,
+        ILoggerFactory loggers,
+        TimeProvider time
+    )
     {
         ArgumentNullException.ThrowIfNull(informers);
         var logger = loggers.CreateLogger("cluster-controllers");
@@ -36,29 +44,35 @@ public sealed class ClusterControllers
         var replicaSet = new ReplicaSetReconciler(informers, events, time);
         Add(deployment).For(deployments).Owns(replicaSets, Resources.Deployments.Kind).Watches(replicaSets, deployment.ClaimantsOf);
         Add(replicaSet).For(replicaSets).Owns(pods, Resources.ReplicaSets.Kind).Watches(pods, replicaSet.ClaimantsOf);
-        Add(endpoints).For(services).For(informers.For(Resources.Endpoints)).Watches(pods, endpoints.ServicesOf)
+        Add(endpoints)
+            .For(services)
+            .For(informers.For(Resources.Endpoints))
+            .Watches(pods, endpoints.ServicesOf)
             .Watches(informers.For(Resources.EndpointSlices), ServiceOf);
-        Add(new NamespaceDefaultsReconciler(informers, caCertificate)).For(namespaces)
+        Add(new NamespaceDefaultsReconciler(informers, caCertificate))
+            .For(namespaces)
             .Watches(informers.For(Resources.ServiceAccounts), NamespaceDefaultsReconciler.NamespaceOf)
             .Watches(informers.For(Resources.ConfigMaps), NamespaceDefaultsReconciler.NamespaceOf);
         Add(new NamespaceTerminationReconciler(informers, discovery)).For(namespaces);
         var usage = new ProcessUsage(time);
         var autoscaler = new HorizontalPodAutoscalerReconciler(informers, pod => usage.Of(pod.Metadata.Uid), events, time);
         Add(autoscaler).For(informers.For(Resources.HorizontalPodAutoscalers)).Watches(deployments, autoscaler.ScalersOf);
-        garbage = new GarbageCollector(informers, discovery, logger, time);
+        _garbage = new GarbageCollector(informers, discovery, logger, time);
 
         ReconcileLoop Add(IReconciler reconciler)
         {
             var loop = new ReconcileLoop(reconciler, logger, time, Workers);
-            loops.Add(loop);
+            _loops.Add(loop);
             return loop;
         }
     }
 
     /// <summary>Runs until cancelled.</summary>
-    public Task RunAsync(IKubernetesClient client, CancellationToken cancellation)
-        => Task.WhenAll([.. loops.Select(loop => loop.RunAsync(client, cancellation)), garbage.RunAsync(client, cancellation)]);
+    public Task RunAsync(IKubernetesClient client, CancellationToken cancellation) =>
+        Task.WhenAll([.. _loops.Select(loop => loop.RunAsync(client, cancellation)), _garbage.RunAsync(client, cancellation)]);
 
-    private static IEnumerable<ObjectKey> ServiceOf(Api.Core.EndpointSlice slice)
-        => slice.Metadata.Labels.GetValueOrDefault(EndpointsMaker.ServiceNameLabel) is { } service ? [new ObjectKey(slice.Metadata.Namespace, service)] : [];
+    private static IEnumerable<ObjectKey> ServiceOf(Api.Core.EndpointSlice slice) =>
+        slice.Metadata.Labels.GetValueOrDefault(EndpointsMaker.ServiceNameLabel) is { } service
+            ? [new ObjectKey(slice.Metadata.Namespace, service)]
+            : [];
 }

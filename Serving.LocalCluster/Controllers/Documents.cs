@@ -14,32 +14,44 @@ internal static class Documents
     // Kubernetes' own alphabet of generated names: no vowels, so no words.
     private const string NameAlphabet = "bcdfghjklmnpqrstvwxz2456789";
 
-    /// <summary>A hash of <paramref name="length"/> characters of the JSON of <paramref name="value"/>; equal for equal documents.</summary>
+    /// <summary>A hash of <paramref name="length"/> characters of the JSON of <paramref name="value"/>; equal for equal
+    /// documents.</summary>
     public static string Hash<T>(T value, int length = 10)
-        where T : class
-        => Hash(Canonical(Node(value)), length);
+        where T : class => Hash(Canonical(Node(value)), length);
 
     /// <summary>A hash of <paramref name="length"/> characters of a text.</summary>
-    public static string Hash(string text, int length)
-        => Letters(SHA256.HashData(Encoding.UTF8.GetBytes(text)), length);
+    public static string Hash(string text, int length) => Letters(SHA256.HashData(Encoding.UTF8.GetBytes(text)), length);
 
     /// <summary>A random name of five characters, as Kubernetes appends to a <c>generateName</c>.</summary>
     public static string RandomSuffix() => Letters(RandomNumberGenerator.GetBytes(5), 5);
 
     /// <summary>A patch that sets these owners; it fails with a conflict when the object has another uid or version.</summary>
-    public static Patch OwnersPatch(IKubernetesObject value, IReadOnlyList<OwnerReference> owners)
-        => MetadataPatch(value, "ownerReferences", JsonSerializer.SerializeToNode(owners, ApiJson.Default.Of<IReadOnlyList<OwnerReference>>())!);
+    public static Patch OwnersPatch(IKubernetesObject value, IReadOnlyList<OwnerReference> owners) =>
+        MetadataPatch(
+            value,
+            "ownerReferences",
+            JsonSerializer.SerializeToNode(owners, ApiJson.Default.Of<IReadOnlyList<OwnerReference>>())!
+        );
 
-    /// <summary>A patch of one field of an object's metadata; it fails with a conflict when the object has another uid or version.</summary>
-    public static Patch MetadataPatch(IKubernetesObject value, string field, JsonNode content)
-        => new(PatchType.Merge, new JsonObject
-        {
-            ["metadata"] = new JsonObject { ["uid"] = value.Metadata.Uid, ["resourceVersion"] = value.Metadata.ResourceVersion, [field] = content },
-        }.ToJsonString());
+    /// <summary>A patch of one field of an object's metadata; it fails with a conflict when the object has another uid or
+    /// version.</summary>
+    public static Patch MetadataPatch(IKubernetesObject value, string field, JsonNode content) =>
+        new(
+            PatchType.Merge,
+            new JsonObject
+            {
+                ["metadata"] = new JsonObject
+                {
+                    ["uid"] = value.Metadata.Uid,
+                    ["resourceVersion"] = value.Metadata.ResourceVersion,
+                    [field] = content,
+                },
+            }.ToJsonString()
+        );
 
     /// <summary>
-    /// Writes only the difference between the object that was read and the desired one: a cached copy lacks the fields that the cache drops, and a
-    /// replacement would remove them. Throws a conflict when the object has another uid or version.
+    /// Writes only the difference between the object that was read and the desired one: a cached copy lacks the fields that the cache
+    /// drops, and a replacement would remove them. Throws a conflict when the object has another uid or version.
     /// </summary>
     public static Task<T> ChangeAsync<T>(IKubernetesClient client, ResourceType<T> type, T before, T after, CancellationToken cancellation)
         where T : class, IKubernetesObject
@@ -52,11 +64,20 @@ internal static class Documents
 
         metadata["uid"] = before.Metadata.Uid;
         metadata["resourceVersion"] = before.Metadata.ResourceVersion;
-        return client.PatchAsync(type, before.Metadata.Namespace, before.Metadata.Name, new Patch(PatchType.Merge, patch.ToJsonString()), cancellation);
+        return client.PatchAsync(
+            type,
+            before.Metadata.Namespace,
+            before.Metadata.Name,
+            new Patch(PatchType.Merge, patch.ToJsonString()),
+            cancellation
+        );
     }
 
     /// <summary>A merged copy: keys of <paramref name="over"/> win.</summary>
-    public static IReadOnlyDictionary<string, string> Merge(IReadOnlyDictionary<string, string> under, IReadOnlyDictionary<string, string> over)
+    public static IReadOnlyDictionary<string, string> Merge(
+        IReadOnlyDictionary<string, string> under,
+        IReadOnlyDictionary<string, string> over
+    )
     {
         var merged = new Dictionary<string, string>(under);
         foreach (var (key, value) in over)
@@ -125,16 +146,22 @@ internal static class Documents
     }
 
     private static JsonNode? Node<T>(T? value)
-        where T : class
-        => value is null ? null : JsonSerializer.SerializeToNode(value, ApiJson.Default.Of<T>());
+        where T : class => value is null ? null : JsonSerializer.SerializeToNode(value, ApiJson.Default.Of<T>());
 
-    private static string Canonical(JsonNode? node) => node switch
-    {
-        JsonObject map => "{" + string.Join(',', map.OrderBy(entry => entry.Key, StringComparer.Ordinal).Select(entry => $"{JsonValue.Create(entry.Key).ToJsonString()}:{Canonical(entry.Value)}")) + "}",
-        JsonArray list => "[" + string.Join(',', list.Select(Canonical)) + "]",
-        null => "null",
-        _ => node.ToJsonString(),
-    };
+    private static string Canonical(JsonNode? node) =>
+        node switch
+        {
+            JsonObject map => "{"
+                + string.Join(
+                    ',',
+                    map.OrderBy(entry => entry.Key, StringComparer.Ordinal)
+                        .Select(entry => $"{JsonValue.Create(entry.Key).ToJsonString()}:{Canonical(entry.Value)}")
+                )
+                + "}",
+            JsonArray list => "[" + string.Join(',', list.Select(Canonical)) + "]",
+            null => "null",
+            _ => node.ToJsonString(),
+        };
 
     private static string Letters(ReadOnlySpan<byte> bytes, int length)
     {

@@ -12,9 +12,9 @@ internal static class PodState
     public static bool IsReady(Pod pod) => ReadyCondition(pod) is { Status: "True" };
 
     /// <summary>Ready for at least <paramref name="minReadySeconds"/>.</summary>
-    public static bool IsAvailable(Pod pod, int minReadySeconds, DateTimeOffset now)
-        => ReadyCondition(pod) is { Status: "True" } ready
-            && (minReadySeconds == 0 || (ready.LastTransitionTime is { } since && since.AddSeconds(minReadySeconds) <= now));
+    public static bool IsAvailable(Pod pod, int minReadySeconds, DateTimeOffset now) =>
+        ReadyCondition(pod) is { Status: "True" } ready
+        && (minReadySeconds == 0 || (ready.LastTransitionTime is { } since && since.AddSeconds(minReadySeconds) <= now));
 
     /// <summary>The Ready condition; null when the pod has none yet.</summary>
     public static Condition? ReadyCondition(Pod pod) => pod.Status?.Conditions.FirstOrDefault(condition => condition.Type == "Ready");

@@ -34,7 +34,9 @@ public sealed class ImageMap
         var words = at > 0 ? ShellWords.Split(entry[(at + 1)..]) : [];
         if (words.Count == 0)
         {
-            throw new FormatException($"\"{entry}\" is not an image map entry: expected GLOB=COMMAND, as in '*/hello=/usr/bin/hello --flag'");
+            throw new FormatException(
+                $"\"{entry}\" is not an image map entry: expected GLOB=COMMAND, as in '*/hello=/usr/bin/hello --flag'"
+            );
         }
 
         _entries.Add(new Entry(entry[..at].Trim(), words));
@@ -98,8 +100,10 @@ public sealed class ImageMap
 
     private static string WithoutRegistry(string name) => HasRegistry(name, out var slash) ? name[(slash + 1)..] : name;
 
-    private static string Canonical(string name)
-        => HasRegistry(name, out var slash) ? name : slash > 0 ? $"docker.io/{name}" : $"docker.io/library/{name}";
+    private static string Canonical(string name) =>
+        HasRegistry(name, out var slash) ? name
+        : slash > 0 ? $"docker.io/{name}"
+        : $"docker.io/library/{name}";
 
     private sealed record Entry(string Glob, IReadOnlyList<string> Command);
 }

@@ -31,12 +31,21 @@ public sealed class LocalNode
         ArgumentNullException.ThrowIfNull(events);
         ArgumentNullException.ThrowIfNull(loggers);
         ArgumentNullException.ThrowIfNull(time);
-        (_options, _events, _logger, _time) = (options with { DataDirectory = Path.GetFullPath(options.DataDirectory) }, events, loggers.CreateLogger<LocalNode>(), time);
+        (_options, _events, _logger, _time) = (
+            options with
+            {
+                DataDirectory = Path.GetFullPath(options.DataDirectory),
+            },
+            events,
+            loggers.CreateLogger<LocalNode>(),
+            time
+        );
     }
 
     /// <summary>
     /// Registers the node and runs the pods that are bound to it, until cancelled; then stops all pods within
-    /// <see cref="LocalNodeOptions.ShutdownGrace"/> and returns when no process is left. The Pod objects are kept, and a later run starts them again.
+    /// <see cref="LocalNodeOptions.ShutdownGrace"/> and returns when no process is left. The Pod objects are kept, and a later run starts
+    /// them again.
     /// </summary>
     public async Task RunAsync(IKubernetesClient client, IInformers informers, CancellationToken cancellation)
     {
@@ -50,16 +59,16 @@ public sealed class LocalNode
         var registration = new NodeRegistration(context);
         try
         {
-            await registration.RegisterAsync(cancellation).ConfigureAwait(false);
-            await pods.WaitForSyncAsync(cancellation).ConfigureAwait(false);
-            await context.Objects.Nodes.WaitForSyncAsync(cancellation).ConfigureAwait(false);
+            await registration.RegisterAsync(cancellation);
+            await pods.WaitForSyncAsync(cancellation);
+            await context.Objects.Nodes.WaitForSyncAsync(cancellation);
             run.RemoveLeftovers(pods.Lister.List());
             logs.Check();
             using var handler = pods.AddHandler(run.Handle);
             using var configMaps = context.Objects.ConfigMaps.AddHandler(change => run.Refresh(change.Key.Namespace));
             using var secrets = context.Objects.Secrets.AddHandler(change => run.Refresh(change.Key.Namespace));
             using var nodes = context.Objects.Nodes.AddHandler(_ => run.Retry());
-            await registration.KeepAsync(cancellation).ConfigureAwait(false);
+            await registration.KeepAsync(cancellation);
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
@@ -67,7 +76,7 @@ public sealed class LocalNode
         }
         finally
         {
-            await run.ShutdownAsync().ConfigureAwait(false);
+            await run.ShutdownAsync();
         }
     }
 
@@ -154,7 +163,7 @@ public sealed class LocalNode
                 worker.Shutdown(node.Options.ShutdownGrace);
             }
 
-            await Task.WhenAll([.. _workers.Values.Select(w => w.Completion), .. _ending.Values]).ConfigureAwait(false);
+            await Task.WhenAll([.. _workers.Values.Select(w => w.Completion), .. _ending.Values]);
         }
 
         private void Handle(Pod pod)
@@ -181,7 +190,10 @@ public sealed class LocalNode
             if (pod.Metadata.DeletionTimestamp is not null)
             {
                 // No process of it runs here: they end with the node.
-                BackgroundFailure.Watch("Removing a pod", Task.Run(() => PodDeletion.FinishAsync(node, pod, cancellation), CancellationToken.None));
+                BackgroundFailure.Watch(
+                    "Removing a pod",
+                    Task.Run(() => PodDeletion.FinishAsync(node, pod, cancellation), CancellationToken.None)
+                );
             }
             else if (pod.Status?.Phase is not ("Succeeded" or "Failed"))
             {
@@ -194,9 +206,16 @@ public sealed class LocalNode
             var before = _waiting.GetValueOrDefault(pod.Metadata.Uid);
             var reported = before?.Reported ?? Task.CompletedTask;
             var running = _workers.Values.Count(w => !w.Completion.IsCompleted);
-            if (PodScheduler.Unschedulable(pod, node.Options, node.Objects.Nodes.Lister.Get("", node.Options.NodeName), running) is { } message)
+            if (
+                PodScheduler.Unschedulable(pod, node.Options, node.Objects.Nodes.Lister.Get("", node.Options.NodeName), running) is
+                { } message
+            )
             {
-                _waiting[pod.Metadata.Uid] = new Waiting(pod, message, message == before?.Message ? reported : Task.Run(() => ReportAsync(pod, message, reported), CancellationToken.None));
+                _waiting[pod.Metadata.Uid] = new Waiting(
+                    pod,
+                    message,
+                    message == before?.Message ? reported : Task.Run(() => ReportAsync(pod, message, reported), CancellationToken.None)
+                );
                 return;
             }
 
@@ -211,13 +230,13 @@ public sealed class LocalNode
         private async Task ReportAsync(Pod pod, string message, Task reported)
         {
             await reported.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            await _scheduler.ReportAsync(pod, message, cancellation).ConfigureAwait(false);
+            await _scheduler.ReportAsync(pod, message, cancellation);
         }
 
         private async Task<bool> BindAsync(Pod pod, Task reported)
         {
             await reported.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            return await _scheduler.BindAsync(pod, cancellation).ConfigureAwait(false);
+            return await _scheduler.BindAsync(pod, cancellation);
         }
 
         private void Start(Pod pod, Task<bool> bound)

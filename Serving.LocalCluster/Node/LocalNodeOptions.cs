@@ -16,10 +16,12 @@ public sealed record LocalNodeOptions(string DataDirectory, ImageMap Images, Loo
     /// <summary>The time for all pods together to stop when the node is cancelled, regardless of their own grace periods.</summary>
     public TimeSpan ShutdownGrace { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>The disk limit for the logs of all pods, in bytes; the oldest are deleted first. One container uses at most 40 MiB of it.</summary>
+    /// <summary>The disk limit for the logs of all pods, in bytes; the oldest are deleted first. One container uses at most 40 MiB of
+    /// it.</summary>
     public long MaxLogBytes { get; init; } = 1L << 30;
 
-    /// <summary>Issues the tokens of <c>serviceAccountToken</c> volumes. Null: pods with such a volume do not start and get an event.</summary>
+    /// <summary>Issues the tokens of <c>serviceAccountToken</c> volumes. Null: pods with such a volume do not start and get an
+    /// event.</summary>
     public ServiceAccountTokenSource? Tokens { get; init; }
 }
 
@@ -33,4 +35,11 @@ public delegate Task<string> ServiceAccountTokenSource(ServiceAccountTokenReques
 /// <param name="Lifetime">The lifetime of the token.</param>
 /// <param name="PodName">The pod that the token is bound to.</param>
 /// <param name="PodUid">Its uid.</param>
-public sealed record ServiceAccountTokenRequest(string Namespace, string ServiceAccount, string Audience, TimeSpan Lifetime, string PodName, string PodUid);
+public sealed record ServiceAccountTokenRequest(
+    string Namespace,
+    string ServiceAccount,
+    string Audience,
+    TimeSpan Lifetime,
+    string PodName,
+    string PodUid
+);

@@ -36,7 +36,8 @@ public sealed class LoopbackSubnet : IDisposable
 
     /// <summary>
     /// Claims a subnet: the one named by <paramref name="prefix"/> (<c>127.a.b</c>), or a free one without listeners.
-    /// Throws <see cref="InvalidOperationException"/> when it is in use, naming the holder, or when it is not a loopback subnet other than 127.0.0.
+    /// Throws <see cref="InvalidOperationException"/> when it is in use, naming the holder, or when it is not a loopback subnet other than
+    /// 127.0.0.
     /// </summary>
     public static LoopbackSubnet Claim(string? prefix = null)
     {
@@ -44,11 +45,15 @@ public sealed class LoopbackSubnet : IDisposable
         {
             if (!IsLoopbackPrefix(prefix))
             {
-                throw new InvalidOperationException($"\"{prefix}\" is not the prefix of a loopback subnet: expected 127.a.b, and not 127.0.0");
+                throw new InvalidOperationException(
+                    $"\"{prefix}\" is not the prefix of a loopback subnet: expected 127.a.b, and not 127.0.0"
+                );
             }
 
             return TryClaim(prefix)
-                ?? throw new InvalidOperationException($"the addresses {prefix}.* are in use by {AddressHolder.OfAbstractSocket(ClaimName(prefix)) ?? "another local cluster"}");
+                ?? throw new InvalidOperationException(
+                    $"the addresses {prefix}.* are in use by {AddressHolder.OfAbstractSocket(ClaimName(prefix)) ?? "another local cluster"}"
+                );
         }
 
         var busy = PrefixesWithListeners();
@@ -118,17 +123,24 @@ public sealed class LoopbackSubnet : IDisposable
 
     private IPAddress Address(int host) => IPAddress.Parse(string.Create(CultureInfo.InvariantCulture, $"{Prefix}.{host}"));
 
-    private static bool IsLoopbackPrefix(string prefix)
-        => IPAddress.TryParse(prefix + ".1", out var address) && IPAddress.IsLoopback(address) && prefix.Split('.') is [_, _, _] && prefix != "127.0.0";
+    private static bool IsLoopbackPrefix(string prefix) =>
+        IPAddress.TryParse(prefix + ".1", out var address)
+        && IPAddress.IsLoopback(address)
+        && prefix.Split('.') is [_, _, _]
+        && prefix != "127.0.0";
 
     private static string ClaimName(string prefix) => $"serving-local/{prefix}";
 
     // Programs that do not claim their subnet, for example a control plane that was started by hand on such an address.
-    private static HashSet<string> PrefixesWithListeners()
-        => [.. IPGlobalProperties.GetIPGlobalProperties().GetActiveTcpListeners()
-            .Select(endpoint => endpoint.Address.ToString())
-            .Where(address => address.StartsWith("127.", StringComparison.Ordinal))
-            .Select(address => address[..address.LastIndexOf('.')])];
+    private static HashSet<string> PrefixesWithListeners() =>
+        [
+            .. IPGlobalProperties
+                .GetIPGlobalProperties()
+                .GetActiveTcpListeners()
+                .Select(endpoint => endpoint.Address.ToString())
+                .Where(address => address.StartsWith("127.", StringComparison.Ordinal))
+                .Select(address => address[..address.LastIndexOf('.')]),
+        ];
 
     private static LoopbackSubnet? TryClaim(string prefix)
     {

@@ -8,7 +8,14 @@ namespace Serving.LocalCluster.Node;
 
 /// <summary>Shared state of all pods of one run of the node.</summary>
 internal sealed record NodeContext(
-    LocalNodeOptions Options, IKubernetesClient Client, NodeObjects Objects, NodeRuntime Runtime, IEventRecorder Events, ILogger Logger, TimeProvider Time)
+    LocalNodeOptions Options,
+    IKubernetesClient Client,
+    NodeObjects Objects,
+    NodeRuntime Runtime,
+    IEventRecorder Events,
+    ILogger Logger,
+    TimeProvider Time
+)
 {
     /// <summary>The directory of a pod's files.</summary>
     public string DirectoryOf(string ns, string name, string uid) => Path.Combine(Options.DataDirectory, PodsFolder, $"{ns}_{name}_{uid}");

@@ -24,12 +24,12 @@ internal sealed class NodeObjects(IKubernetesClient client, IInformers informers
     public IInformer<CoreService> Services { get; } = informers.For(Resources.Services);
 
     /// <summary>A ConfigMap, or null when it does not exist.</summary>
-    public Task<ConfigMap?> ConfigMapAsync(string ns, string name, CancellationToken cancellation)
-        => FindAsync(ConfigMaps, Resources.ConfigMaps, ns, name, cancellation);
+    public Task<ConfigMap?> ConfigMapAsync(string ns, string name, CancellationToken cancellation) =>
+        FindAsync(ConfigMaps, Resources.ConfigMaps, ns, name, cancellation);
 
     /// <summary>A Secret, or null when it does not exist.</summary>
-    public Task<Secret?> SecretAsync(string ns, string name, CancellationToken cancellation)
-        => FindAsync(Secrets, Resources.Secrets, ns, name, cancellation);
+    public Task<Secret?> SecretAsync(string ns, string name, CancellationToken cancellation) =>
+        FindAsync(Secrets, Resources.Secrets, ns, name, cancellation);
 
     private async Task<T?> FindAsync<T>(IInformer<T> informer, ResourceType<T> type, string ns, string name, CancellationToken cancellation)
         where T : class, IKubernetesObject
@@ -41,7 +41,7 @@ internal sealed class NodeObjects(IKubernetesClient client, IInformers informers
 
         try
         {
-            return await client.GetAsync(type, ns, name, cancellation).ConfigureAwait(false);
+            return await client.GetAsync(type, ns, name, cancellation);
         }
         catch (KubernetesException e) when (e.IsNotFound)
         {

@@ -26,18 +26,23 @@ internal sealed class NodeRegistration(NodeContext node)
         {
             try
             {
-                var known = await FindOrCreateAsync(cancellation).ConfigureAwait(false);
+                var known = await FindOrCreateAsync(cancellation);
                 var now = node.Time.GetUtcNow();
                 var status = NodeStatus.Make(_name, node.Options.MaxPods, known.Metadata.CreationTimestamp ?? now, now);
                 await node.Client.PatchAsync(
-                    Resources.Nodes, null, _name, new Patch(PatchType.Merge, new JsonObject { ["status"] = status }.ToJsonString()), cancellation, subresource: "status")
-                    .ConfigureAwait(false);
+                    Resources.Nodes,
+                    null,
+                    _name,
+                    new Patch(PatchType.Merge, new JsonObject { ["status"] = status }.ToJsonString()),
+                    cancellation,
+                    subresource: "status"
+                );
                 return;
             }
             catch (Exception e) when (e is KubernetesException or HttpRequestException or IOException)
             {
                 node.Logger.LogDebug(e, "Cannot register the node yet");
-                await Task.Delay(retry, node.Time, cancellation).ConfigureAwait(false);
+                await Task.Delay(retry, node.Time, cancellation);
             }
         }
     }
@@ -56,13 +61,13 @@ internal sealed class NodeRegistration(NodeContext node)
         var written = node.Time.GetTimestamp();
         while (true)
         {
-            await RenewLeaseAsync(cancellation).ConfigureAwait(false);
-            await Task.WhenAny(gone.Task, Task.Delay(LeaseRenewal, node.Time, cancellation)).ConfigureAwait(false);
+            await RenewLeaseAsync(cancellation);
+            await Task.WhenAny(gone.Task, Task.Delay(LeaseRenewal, node.Time, cancellation));
             cancellation.ThrowIfCancellationRequested();
             if (gone.Task.IsCompleted || node.Time.GetElapsedTime(written) >= Heartbeat)
             {
                 Volatile.Write(ref gone, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
-                await RegisterAsync(cancellation).ConfigureAwait(false);
+                await RegisterAsync(cancellation);
                 written = node.Time.GetTimestamp();
             }
         }
@@ -72,11 +77,15 @@ internal sealed class NodeRegistration(NodeContext node)
     {
         try
         {
-            return await node.Client.GetAsync(Resources.Nodes, null, _name, cancellation).ConfigureAwait(false);
+            return await node.Client.GetAsync(Resources.Nodes, null, _name, cancellation);
         }
         catch (KubernetesException e) when (e.IsNotFound)
         {
-            return await node.Client.CreateAsync(Resources.Nodes, NodeStatus.Make(_name, node.Options.MaxPods, node.Time.GetUtcNow()), cancellation).ConfigureAwait(false);
+            return await node.Client.CreateAsync(
+                Resources.Nodes,
+                NodeStatus.Make(_name, node.Options.MaxPods, node.Time.GetUtcNow()),
+                cancellation
+            );
         }
     }
 
@@ -87,8 +96,23 @@ internal sealed class NodeRegistration(NodeContext node)
         {
             try
             {
-                var renewal = new JsonObject { ["spec"] = new JsonObject { ["renewTime"] = now.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", System.Globalization.CultureInfo.InvariantCulture) } };
-                await node.Client.PatchAsync(Resources.Leases, LeaseNamespace, _name, new Patch(PatchType.Merge, renewal.ToJsonString()), cancellation).ConfigureAwait(false);
+                var renewal = new JsonObject
+                {
+                    ["spec"] = new JsonObject
+                    {
+                        ["renewTime"] = now.UtcDateTime.ToString(
+                            "yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'",
+                            System.Globalization.CultureInfo.InvariantCulture
+                        ),
+                    },
+                };
+                await node.Client.PatchAsync(
+                    Resources.Leases,
+                    LeaseNamespace,
+                    _name,
+                    new Patch(PatchType.Merge, renewal.ToJsonString()),
+                    cancellation
+                );
             }
             catch (KubernetesException e) when (e.IsNotFound)
             {
@@ -99,9 +123,15 @@ internal sealed class NodeRegistration(NodeContext node)
                         ApiVersion = Resources.Leases.ApiVersion,
                         Kind = Resources.Leases.Kind,
                         Metadata = new ObjectMeta { Name = _name, Namespace = LeaseNamespace },
-                        Spec = new LeaseSpec { HolderIdentity = _name, LeaseDurationSeconds = LeaseSeconds, RenewTime = now },
+                        Spec = new LeaseSpec
+                        {
+                            HolderIdentity = _name,
+                            LeaseDurationSeconds = LeaseSeconds,
+                            RenewTime = now,
+                        },
                     },
-                    cancellation).ConfigureAwait(false);
+                    cancellation
+                );
             }
         }
         catch (Exception e) when (e is KubernetesException or HttpRequestException or IOException)

@@ -17,24 +17,26 @@ internal static class NodeStatus
     public const int MaxPods = 110;
 
     /// <summary>The capacity of a resource: cores, bytes, or a count; 0 for an unknown resource.</summary>
-    public static decimal Capacity(string resource) => resource switch
-    {
-        "cpu" => Environment.ProcessorCount,
-        "memory" => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes,
-        "ephemeral-storage" => new DriveInfo("/").TotalSize,
-        "pods" => MaxPods,
-        _ => 0,
-    };
+    public static decimal Capacity(string resource) =>
+        resource switch
+        {
+            "cpu" => Environment.ProcessorCount,
+            "memory" => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes,
+            "ephemeral-storage" => new DriveInfo("/").TotalSize,
+            "pods" => MaxPods,
+            _ => 0,
+        };
 
     /// <summary>The labels every node has.</summary>
-    public static IReadOnlyDictionary<string, string> Labels(string name) => new Dictionary<string, string>
-    {
-        ["kubernetes.io/hostname"] = name,
-        ["kubernetes.io/os"] = "linux",
-        ["kubernetes.io/arch"] = Architecture,
-        ["beta.kubernetes.io/os"] = "linux",
-        ["beta.kubernetes.io/arch"] = Architecture,
-    };
+    public static IReadOnlyDictionary<string, string> Labels(string name) =>
+        new Dictionary<string, string>
+        {
+            ["kubernetes.io/hostname"] = name,
+            ["kubernetes.io/os"] = "linux",
+            ["kubernetes.io/arch"] = Architecture,
+            ["beta.kubernetes.io/os"] = "linux",
+            ["beta.kubernetes.io/arch"] = Architecture,
+        };
 
     /// <summary>A new Node object.</summary>
     public static NodeObject Make(string name, int maxPods, DateTimeOffset now)
@@ -55,56 +57,70 @@ internal static class NodeStatus
     }
 
     /// <summary>The status of the node, ready since <paramref name="since"/>.</summary>
-    public static JsonObject Make(string name, int maxPods, DateTimeOffset since, DateTimeOffset now) => new()
-    {
-        ["capacity"] = Resources(maxPods),
-        ["allocatable"] = Resources(maxPods),
-        ["conditions"] = new JsonArray(
-            Condition("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available", since, now),
-            Condition("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure", since, now),
-            Condition("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available", since, now),
-            Condition("Ready", "True", "KubeletReady", "the local node runs pods as processes", since, now)),
-        ["addresses"] = new JsonArray(
-            new JsonObject { ["type"] = "InternalIP", ["address"] = Address }, new JsonObject { ["type"] = "Hostname", ["address"] = name }),
-        ["nodeInfo"] = new JsonObject
+    public static JsonObject Make(string name, int maxPods, DateTimeOffset since, DateTimeOffset now) =>
+        new()
         {
-            ["machineID"] = Environment.MachineName,
-            ["systemUUID"] = Environment.MachineName,
-            ["bootID"] = "",
-            ["kernelVersion"] = Environment.OSVersion.Version.ToString(),
-            ["osImage"] = RuntimeInformation.OSDescription,
-            ["containerRuntimeVersion"] = "process://1",
-            ["kubeletVersion"] = "v1.34.0",
-            ["kubeProxyVersion"] = "",
-            ["operatingSystem"] = "linux",
-            ["architecture"] = Architecture,
-        },
-    };
+            ["capacity"] = Resources(maxPods),
+            ["allocatable"] = Resources(maxPods),
+            ["conditions"] = new JsonArray(
+                Condition("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available", since, now),
+                Condition("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure", since, now),
+                Condition("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available", since, now),
+                Condition("Ready", "True", "KubeletReady", "the local node runs pods as processes", since, now)
+            ),
+            ["addresses"] = new JsonArray(
+                new JsonObject { ["type"] = "InternalIP", ["address"] = Address },
+                new JsonObject { ["type"] = "Hostname", ["address"] = name }
+            ),
+            ["nodeInfo"] = new JsonObject
+            {
+                ["machineID"] = Environment.MachineName,
+                ["systemUUID"] = Environment.MachineName,
+                ["bootID"] = "",
+                ["kernelVersion"] = Environment.OSVersion.Version.ToString(),
+                ["osImage"] = RuntimeInformation.OSDescription,
+                ["containerRuntimeVersion"] = "process://1",
+                ["kubeletVersion"] = "v1.34.0",
+                ["kubeProxyVersion"] = "",
+                ["operatingSystem"] = "linux",
+                ["architecture"] = Architecture,
+            },
+        };
 
-    private static string Architecture => RuntimeInformation.OSArchitecture switch
-    {
-        System.Runtime.InteropServices.Architecture.X64 => "amd64",
-        System.Runtime.InteropServices.Architecture.Arm64 => "arm64",
-        var other => other.ToString().ToLowerInvariant(),
-    };
+    private static string Architecture =>
+        RuntimeInformation.OSArchitecture switch
+        {
+            System.Runtime.InteropServices.Architecture.X64 => "amd64",
+            System.Runtime.InteropServices.Architecture.Arm64 => "arm64",
+            var other => other.ToString().ToLowerInvariant(),
+        };
 
-    private static JsonObject Resources(int maxPods) => new()
-    {
-        ["cpu"] = Capacity("cpu").ToString("0", CultureInfo.InvariantCulture),
-        ["memory"] = (Capacity("memory") / 1024).ToString("0", CultureInfo.InvariantCulture) + "Ki",
-        ["ephemeral-storage"] = (Capacity("ephemeral-storage") / 1024).ToString("0", CultureInfo.InvariantCulture) + "Ki",
-        ["pods"] = maxPods.ToString(CultureInfo.InvariantCulture),
-    };
+    private static JsonObject Resources(int maxPods) =>
+        new()
+        {
+            ["cpu"] = Capacity("cpu").ToString("0", CultureInfo.InvariantCulture),
+            ["memory"] = (Capacity("memory") / 1024).ToString("0", CultureInfo.InvariantCulture) + "Ki",
+            ["ephemeral-storage"] = (Capacity("ephemeral-storage") / 1024).ToString("0", CultureInfo.InvariantCulture) + "Ki",
+            ["pods"] = maxPods.ToString(CultureInfo.InvariantCulture),
+        };
 
-    private static JsonObject Condition(string type, string status, string reason, string message, DateTimeOffset since, DateTimeOffset now) => new()
-    {
-        ["type"] = type,
-        ["status"] = status,
-        ["reason"] = reason,
-        ["message"] = message,
-        ["lastTransitionTime"] = Time(since),
-        ["lastHeartbeatTime"] = Time(now),
-    };
+    private static JsonObject Condition(
+        string type,
+        string status,
+        string reason,
+        string message,
+        DateTimeOffset since,
+        DateTimeOffset now
+    ) =>
+        new()
+        {
+            ["type"] = type,
+            ["status"] = status,
+            ["reason"] = reason,
+            ["message"] = message,
+            ["lastTransitionTime"] = Time(since),
+            ["lastHeartbeatTime"] = Time(now),
+        };
 
     private static string Time(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 }

@@ -17,7 +17,11 @@ internal static class NodeTaints
             return null;
         }
 
-        if (spec.TryGetProperty("unschedulable", out var cordoned) && cordoned.ValueKind == JsonValueKind.True && !Tolerates(pod, CordonTaint, "", "NoSchedule"))
+        if (
+            spec.TryGetProperty("unschedulable", out var cordoned)
+            && cordoned.ValueKind == JsonValueKind.True
+            && !Tolerates(pod, CordonTaint, "", "NoSchedule")
+        )
         {
             return "node(s) were unschedulable";
         }
@@ -39,12 +43,18 @@ internal static class NodeTaints
         return null;
     }
 
-    private static bool Tolerates(Pod pod, string key, string value, string effect) => pod.Spec!.Tolerations.Any(toleration =>
-        (Text(toleration, "effect") is "" || Text(toleration, "effect") == effect)
-        && (Text(toleration, "operator") == "Exists"
-            ? Text(toleration, "key") is "" || Text(toleration, "key") == key
-            : Text(toleration, "key") == key && Text(toleration, "value") == value));
+    private static bool Tolerates(Pod pod, string key, string value, string effect) =>
+        pod.Spec!.Tolerations.Any(toleration =>
+            (Text(toleration, "effect") is "" || Text(toleration, "effect") == effect)
+            && (
+                Text(toleration, "operator") == "Exists"
+                    ? Text(toleration, "key") is "" || Text(toleration, "key") == key
+                    : Text(toleration, "key") == key && Text(toleration, "value") == value
+            )
+        );
 
-    private static string Text(JsonElement map, string name)
-        => map.ValueKind == JsonValueKind.Object && map.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString()! : "";
+    private static string Text(JsonElement map, string name) =>
+        map.ValueKind == JsonValueKind.Object && map.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String
+            ? value.GetString()!
+            : "";
 }

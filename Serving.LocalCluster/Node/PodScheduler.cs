@@ -9,14 +9,16 @@ namespace Serving.LocalCluster.Node;
 
 /// <summary>
 /// Schedules pods to the only node. A pod does not fit when it requests more than the whole machine has or labels that the node lacks,
-/// or when the node is full, cordoned or has a taint that the pod does not tolerate. Requests of other pods are not counted: on a developer's machine a
-/// request is not a reservation.
+/// or when the node is full, cordoned or has a taint that the pod does not tolerate. Requests of other pods are not counted: on a
+/// developer's machine a request is not a reservation.
 /// </summary>
 internal sealed class PodScheduler(NodeContext node)
 {
     /// <summary>Whether this scheduler handles the pod: not bound yet, no other scheduler, and not finished.</summary>
-    public static bool IsFor(Pod pod)
-        => pod.Spec is { NodeName: "", SchedulerName: "" or "default-scheduler" } && pod.Metadata.DeletionTimestamp is null && pod.Status?.Phase is not ("Succeeded" or "Failed");
+    public static bool IsFor(Pod pod) =>
+        pod.Spec is { NodeName: "", SchedulerName: "" or "default-scheduler" }
+        && pod.Metadata.DeletionTimestamp is null
+        && pod.Status?.Phase is not ("Succeeded" or "Failed");
 
     /// <summary>Why the pod does not fit, in the scheduler's words, or null when it does.</summary>
     /// <param name="pod">The pod.</param>
@@ -60,13 +62,21 @@ internal sealed class PodScheduler(NodeContext node)
     /// <summary>Binds the pod to the node. Returns false when it was deleted or is bound to another node.</summary>
     public async Task<bool> BindAsync(Pod pod, CancellationToken cancellation)
     {
-        var body = new JsonObject { ["metadata"] = new JsonObject { ["uid"] = pod.Metadata.Uid }, ["spec"] = new JsonObject { ["nodeName"] = node.Options.NodeName } };
-        if (await PatchAsync(pod, body, null, cancellation).ConfigureAwait(false) is not { } bound || bound.Spec?.NodeName != node.Options.NodeName)
+        var body = new JsonObject
+        {
+            ["metadata"] = new JsonObject { ["uid"] = pod.Metadata.Uid },
+            ["spec"] = new JsonObject { ["nodeName"] = node.Options.NodeName },
+        };
+        if (await PatchAsync(pod, body, null, cancellation) is not { } bound || bound.Spec?.NodeName != node.Options.NodeName)
         {
             return false;
         }
 
-        node.Events.Normal(pod, "Scheduled", $"Successfully assigned {pod.Metadata.Namespace}/{pod.Metadata.Name} to {node.Options.NodeName}");
+        node.Events.Normal(
+            pod,
+            "Scheduled",
+            $"Successfully assigned {pod.Metadata.Namespace}/{pod.Metadata.Name} to {node.Options.NodeName}"
+        );
         return true;
     }
 
@@ -85,15 +95,26 @@ internal sealed class PodScheduler(NodeContext node)
             ["status"] = "False",
             ["reason"] = "Unschedulable",
             ["message"] = message,
-            ["lastTransitionTime"] = node.Time.GetUtcNow().ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", System.Globalization.CultureInfo.InvariantCulture),
+            ["lastTransitionTime"] = node
+                .Time.GetUtcNow()
+                .ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", System.Globalization.CultureInfo.InvariantCulture),
         };
         var status = new JsonObject { ["phase"] = "Pending", ["conditions"] = new JsonArray(condition) };
         node.Events.Warning(pod, "FailedScheduling", message);
-        await PatchAsync(pod, new JsonObject { ["metadata"] = new JsonObject { ["uid"] = pod.Metadata.Uid }, ["status"] = status }, "status", cancellation).ConfigureAwait(false);
+        await PatchAsync(
+            pod,
+            new JsonObject
+            {
+                ["metadata"] = new JsonObject { ["uid"] = pod.Metadata.Uid },
+                ["status"] = status,
+            },
+            "status",
+            cancellation
+        );
     }
 
-    private static string Say(IEnumerable<string> reasons, string preemption)
-        => $"0/1 nodes are available: {string.Join(", ", reasons.Select(r => "1 " + r))}. preemption: 0/1 nodes are available: 1 {preemption}.";
+    private static string Say(IEnumerable<string> reasons, string preemption) =>
+        $"0/1 nodes are available: {string.Join(", ", reasons.Select(r => "1 " + r))}. preemption: 0/1 nodes are available: 1 {preemption}.";
 
     // Null when the pod was deleted.
     private async Task<Pod?> PatchAsync(Pod pod, JsonObject body, string? subresource, CancellationToken cancellation)
@@ -103,10 +124,16 @@ internal sealed class PodScheduler(NodeContext node)
             try
             {
                 return await node.Client.PatchAsync(
-                    Resources.Pods, pod.Metadata.Namespace, pod.Metadata.Name, new Patch(PatchType.Merge, body.ToJsonString()), cancellation, subresource: subresource)
-                    .ConfigureAwait(false);
+                    Resources.Pods,
+                    pod.Metadata.Namespace,
+                    pod.Metadata.Name,
+                    new Patch(PatchType.Merge, body.ToJsonString()),
+                    cancellation,
+                    subresource: subresource
+                );
             }
-            catch (KubernetesException e) when (e.IsNotFound || e.IsInvalid || (e.IsConflict && e.Message.Contains("uid", StringComparison.OrdinalIgnoreCase)))
+            catch (KubernetesException e)
+                when (e.IsNotFound || e.IsInvalid || (e.IsConflict && e.Message.Contains("uid", StringComparison.OrdinalIgnoreCase)))
             {
                 node.Logger.LogDebug(e, "Pod {Namespace}/{Pod} is no longer for this node", pod.Metadata.Namespace, pod.Metadata.Name);
                 return null;
@@ -114,12 +141,13 @@ internal sealed class PodScheduler(NodeContext node)
             catch (Exception e) when (e is KubernetesException or HttpRequestException or IOException)
             {
                 node.Logger.LogWarning(e, "Cannot bind pod {Namespace}/{Pod} yet", pod.Metadata.Namespace, pod.Metadata.Name);
-                await Task.Delay(retry, node.Time, cancellation).ConfigureAwait(false);
+                await Task.Delay(retry, node.Time, cancellation);
             }
         }
     }
 
-    private static decimal Request(Container container, string resource)
-        => container.Resources?.Requests?.TryGetValue(resource, out var request) == true ? ResourceAmount.Of(request)
-            : container.Resources?.Limits?.TryGetValue(resource, out var limit) == true ? ResourceAmount.Of(limit) : 0;
+    private static decimal Request(Container container, string resource) =>
+        container.Resources?.Requests?.TryGetValue(resource, out var request) == true ? ResourceAmount.Of(request)
+        : container.Resources?.Limits?.TryGetValue(resource, out var limit) == true ? ResourceAmount.Of(limit)
+        : 0;
 }

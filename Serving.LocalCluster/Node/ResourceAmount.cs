@@ -49,6 +49,6 @@ internal static class ResourceAmount
     }
 
     /// <summary>The amount in units of <paramref name="divisor"/>, rounded up, as in the downward API.</summary>
-    public static string InUnitsOf(decimal amount, decimal divisor)
-        => decimal.Ceiling(amount / (divisor == 0 ? 1 : divisor)).ToString("0", CultureInfo.InvariantCulture);
+    public static string InUnitsOf(decimal amount, decimal divisor) =>
+        decimal.Ceiling(amount / (divisor == 0 ? 1 : divisor)).ToString("0", CultureInfo.InvariantCulture);
 }

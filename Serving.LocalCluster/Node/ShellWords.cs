@@ -27,7 +27,9 @@ internal static class ShellWords
                 case '\'':
                     inWord = true;
                     var end = line.IndexOf('\'', i + 1);
-                    word.Append(end < 0 ? throw new FormatException($"a single quote is not closed in: {line}") : line.AsSpan(i + 1, end - i - 1));
+                    word.Append(
+                        end < 0 ? throw new FormatException($"a single quote is not closed in: {line}") : line.AsSpan(i + 1, end - i - 1)
+                    );
                     i = end;
                     break;
                 case '"':

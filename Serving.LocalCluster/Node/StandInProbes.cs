@@ -11,9 +11,9 @@ using Serving.LocalCluster.Node.Probes;
 namespace Serving.LocalCluster.Node;
 
 /// <summary>
-/// Probes the pods that represent processes outside of any node, as their kubelet would. Such a process reports itself when it first becomes
-/// ready; when it is killed, stopped or stuck, only a probe detects it, and its pod must be removed from the Services. Invariant: it sets
-/// pods ready only
+/// Probes the pods that represent processes outside of any node, as their kubelet would. Such a process reports itself when it first
+/// becomes ready; when it is killed, stopped or stuck, only a probe detects it, and its pod must be removed from the Services. Invariant:
+/// it sets pods ready only
 /// if it set them not ready before.
 /// </summary>
 public sealed class StandInProbes
@@ -26,9 +26,9 @@ public sealed class StandInProbes
 
     private const string Reason = "ReadinessProbeFailed";
 
-    private readonly IInformer<Pod> pods;
-    private readonly ILogger logger;
-    private readonly TimeProvider time;
+    private readonly IInformer<Pod> _pods;
+    private readonly ILogger _logger;
+    private readonly TimeProvider _time;
 
     /// <param name="informers">The informers of the process.</param>
     /// <param name="logger">Logs changes of readiness.</param>
@@ -36,9 +36,9 @@ public sealed class StandInProbes
     public StandInProbes(IInformers informers, ILogger<StandInProbes> logger, TimeProvider time)
     {
         ArgumentNullException.ThrowIfNull(informers);
-        pods = informers.For(Resources.Pods);
-        this.logger = logger;
-        this.time = time;
+        _pods = informers.For(Resources.Pods);
+        this._logger = logger;
+        this._time = time;
     }
 
     /// <summary>Probes until cancelled.</summary>
@@ -47,12 +47,12 @@ public sealed class StandInProbes
         ArgumentNullException.ThrowIfNull(client);
         var running = new ConcurrentDictionary<string, (CancellationTokenSource Stop, Task Task)>(StringComparer.Ordinal);
         using var prober = new Prober();
-        using (pods.AddHandler(OnPod))
+        using (_pods.AddHandler(OnPod))
         {
-            await Task.Delay(Timeout.InfiniteTimeSpan, time, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(Timeout.InfiniteTimeSpan, _time, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
-        await Task.WhenAll(running.Values.Select(entry => entry.Task)).ConfigureAwait(false);
+        await Task.WhenAll(running.Values.Select(entry => entry.Task));
 
         void OnPod(Change<Pod> change)
         {
@@ -60,9 +60,14 @@ public sealed class StandInProbes
             if (change.New is null)
             {
                 // Not on this thread, which belongs to an informer.
-                if (running.TryRemove(uid, out var gone)) BackgroundFailure.Watch($"Stopping the probes of pod {change.Key}", EndAsync(gone.Stop, gone.Task));
+                if (running.TryRemove(uid, out var gone))
+                    BackgroundFailure.Watch($"Stopping the probes of pod {change.Key}", EndAsync(gone.Stop, gone.Task));
             }
-            else if (change.New.Spec is { NodeName: NodeName } spec && spec.Containers is [{ ReadinessProbe: { HttpGet: not null } probe }, ..] && !running.ContainsKey(uid))
+            else if (
+                change.New.Spec is { NodeName: NodeName } spec
+                && spec.Containers is [{ ReadinessProbe: { HttpGet: not null } probe }, ..]
+                && !running.ContainsKey(uid)
+            )
             {
                 var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
                 var key = change.Key;
@@ -75,33 +80,49 @@ public sealed class StandInProbes
 
     private static async Task EndAsync(CancellationTokenSource stop, Task probing)
     {
-        await stop.CancelSafelyAsync().ConfigureAwait(false);
+        await stop.CancelSafelyAsync();
         await probing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         stop.Dispose();
     }
 
-    private async Task ProbeAsync(IKubernetesClient client, Prober prober, ObjectKey key, string uid, Probe probe, CancellationToken cancellation)
+    private async Task ProbeAsync(
+        IKubernetesClient client,
+        Prober prober,
+        ObjectKey key,
+        string uid,
+        Probe probe,
+        CancellationToken cancellation
+    )
     {
         var failures = 0;
         try
         {
-            using var timer = new PeriodicTimer(TimeSpan.FromSeconds(probe.PeriodSeconds ?? 10), time);
-            while (await timer.WaitForNextTickAsync(cancellation).ConfigureAwait(false))
+            using var timer = new PeriodicTimer(TimeSpan.FromSeconds(probe.PeriodSeconds ?? 10), _time);
+            while (await timer.WaitForNextTickAsync(cancellation))
             {
-                if (pods.Lister.Get(key.Namespace, key.Name) is not { Status.PodIP: { Length: > 0 } ip } pod || pod.Metadata.Uid != uid || probe.HttpGet!.Port is not { Int: > 0 and var port })
+                if (
+                    _pods.Lister.Get(key.Namespace, key.Name) is not { Status.PodIP: { Length: > 0 } ip } pod
+                    || pod.Metadata.Uid != uid
+                    || probe.HttpGet!.Port is not { Int: > 0 and var port }
+                )
                 {
                     continue;
                 }
 
                 var result = await prober.HttpAsync(
-                    probe.HttpGet, new IPEndPoint(IPAddress.Parse(ip), port), TimeSpan.FromSeconds(probe.TimeoutSeconds ?? 1), cancellation).ConfigureAwait(false);
+                    probe.HttpGet,
+                    new IPEndPoint(IPAddress.Parse(ip), port),
+                    TimeSpan.FromSeconds(probe.TimeoutSeconds ?? 1),
+                    cancellation
+                );
                 failures = result.Success ? 0 : failures + 1;
                 if (pod.Metadata.DeletionTimestamp is not null)
                 {
-                    // A live process recreates its pod. For a dead process, only this deletes the pod; otherwise its namespace would never terminate.
+                    // A live process recreates its pod. For a dead process, only this deletes the pod; otherwise its namespace would never
+                    // terminate.
                     if (failures >= (probe.FailureThreshold ?? 3))
                     {
-                        await RemoveAsync(client, pod, cancellation).ConfigureAwait(false);
+                        await RemoveAsync(client, pod, cancellation);
                     }
 
                     continue;
@@ -110,7 +131,7 @@ public sealed class StandInProbes
                 var isOurs = PodState.ReadyCondition(pod)?.Reason == Reason;
                 if (result.Success ? isOurs : failures >= (probe.FailureThreshold ?? 3) && PodState.IsReady(pod))
                 {
-                    await WriteAsync(client, pod, result, cancellation).ConfigureAwait(false);
+                    await WriteAsync(client, pod, result, cancellation);
                 }
             }
         }
@@ -125,24 +146,32 @@ public sealed class StandInProbes
         try
         {
             await client.DeleteAsync(
-                Resources.Pods, pod.Metadata.Namespace, pod.Metadata.Name, cancellation, new DeleteOptions(GracePeriodSeconds: 0, Uid: pod.Metadata.Uid)).ConfigureAwait(false);
+                Resources.Pods,
+                pod.Metadata.Namespace,
+                pod.Metadata.Name,
+                cancellation,
+                new DeleteOptions(GracePeriodSeconds: 0, Uid: pod.Metadata.Uid)
+            );
         }
         catch (KubernetesException refused)
         {
-            logger.LogDebug("Pod {Pod} could not be removed: {Message}", ObjectKey.Of(pod), refused.Message);
+            _logger.LogDebug("Pod {Pod} could not be removed: {Message}", ObjectKey.Of(pod), refused.Message);
         }
     }
 
     private async Task WriteAsync(IKubernetesClient client, Pod pod, ProbeResult result, CancellationToken cancellation)
     {
-        var now = time.GetUtcNow();
-        Condition Of(Condition before) => before.Type is not ("Ready" or "ContainersReady") ? before : before with
-        {
-            Status = result.Success ? "True" : "False",
-            Reason = result.Success ? "" : Reason,
-            Message = result.Success ? "" : result.Message,
-            LastTransitionTime = now,
-        };
+        var now = _time.GetUtcNow();
+        Condition Of(Condition before) =>
+            before.Type is not ("Ready" or "ContainersReady")
+                ? before
+                : before with
+                {
+                    Status = result.Success ? "True" : "False",
+                    Reason = result.Success ? "" : Reason,
+                    Message = result.Success ? "" : result.Message,
+                    LastTransitionTime = now,
+                };
         try
         {
             var status = pod.Status! with
@@ -150,13 +179,18 @@ public sealed class StandInProbes
                 Conditions = [.. pod.Status.Conditions.Select(Of)],
                 ContainerStatuses = [.. pod.Status.ContainerStatuses.Select(container => container with { Ready = result.Success })],
             };
-            await client.UpdateStatusAsync(Resources.Pods, pod with { Status = status }, cancellation).ConfigureAwait(false);
-            logger.LogInformation("Pod {Pod} is {Readiness}: {Message}", ObjectKey.Of(pod), result.Success ? "ready again" : "not ready", result.Message);
+            await client.UpdateStatusAsync(Resources.Pods, pod with { Status = status }, cancellation);
+            _logger.LogInformation(
+                "Pod {Pod} is {Readiness}: {Message}",
+                ObjectKey.Of(pod),
+                result.Success ? "ready again" : "not ready",
+                result.Message
+            );
         }
         catch (KubernetesException refused)
         {
             // For example a conflict because the process has written its pod meanwhile. Retried in the next period.
-            logger.LogDebug("The readiness of pod {Pod} could not be written: {Message}", ObjectKey.Of(pod), refused.Message);
+            _logger.LogDebug("The readiness of pod {Pod} could not be written: {Message}", ObjectKey.Of(pod), refused.Message);
         }
     }
 }

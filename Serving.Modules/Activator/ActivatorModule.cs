@@ -44,8 +44,14 @@ public sealed partial class ActivatorModule : IServingModule, IDisposable
     /// <param name="time">The clock.</param>
     /// <param name="requestLog">Returns the request log while it is enabled; null for never.</param>
     public ActivatorModule(
-        ActivatorOptions options, ClusterEnvironment environment, IInformers informers, IRequestStatSink sink, ILoggerFactory loggers, TimeProvider time,
-        RequestLog? requestLog = null)
+        ActivatorOptions options,
+        ClusterEnvironment environment,
+        IInformers informers,
+        IRequestStatSink sink,
+        ILoggerFactory loggers,
+        TimeProvider time,
+        RequestLog? requestLog = null
+    )
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(environment);
@@ -59,11 +65,31 @@ public sealed partial class ActivatorModule : IServingModule, IDisposable
         _heartbeat = new Heartbeat("reporting requests", Patience, time);
         _loggers = loggers;
         _logger = loggers.CreateLogger<ActivatorModule>();
-        _registry = new RevisionRegistry(informers, options.Address, options.QueueDepth, options.Network, new PodProber(options.PodTls, options.PodTlsPort, time));
+        _registry = new RevisionRegistry(
+            informers,
+            options.Address,
+            options.QueueDepth,
+            options.Network,
+            new PodProber(options.PodTls, options.PodTlsPort, time)
+        );
         _metrics = new ActivatorMetrics(() => _registry.Entries);
         _reporter = new ConcurrencyReporter(environment.PodName, sink, time, Measured);
-        _upstream = Upstreams.Create(new UpstreamOptions { ConnectTimeout = TimeSpan.FromSeconds(2), MostIdleConnections = MostIdleConnectionsToPod, LoggerFactory = loggers });
-        _handler = new ActivationHandler(_registry, _reporter, new PodForwarder(_upstream, options.PodTls, options.PodTlsPort), requestLog, time, _logger);
+        _upstream = Upstreams.Create(
+            new UpstreamOptions
+            {
+                ConnectTimeout = TimeSpan.FromSeconds(2),
+                MostIdleConnections = MostIdleConnectionsToPod,
+                LoggerFactory = loggers,
+            }
+        );
+        _handler = new ActivationHandler(
+            _registry,
+            _reporter,
+            new PodForwarder(_upstream, options.PodTls, options.PodTlsPort),
+            requestLog,
+            time,
+            _logger
+        );
         _endpoint = new ActivatorEndpoint(_handler, environment.ClusterDomain, () => NotReadyReason);
     }
 
@@ -74,9 +100,9 @@ public sealed partial class ActivatorModule : IServingModule, IDisposable
     public Activation Activation => Activation.Always;
 
     /// <summary>
-    /// As for any module. In addition the activator is unready while it alone cannot reach the autoscaler, because requests are better held by a
-    /// replica that can trigger the scale-up. The threshold is longer than a change of leaders, and an unreachable API server makes no replica
-    /// unready.
+    /// As for any module. In addition the activator is unready while it alone cannot reach the autoscaler, because requests are better held
+    /// by a replica that can trigger the scale-up. The threshold is longer than a change of leaders, and an unreachable API server makes no
+    /// replica unready.
     /// </summary>
     public string? NotReadyReason => _notReadyReason ?? _sink.NotReadyReason;
 
@@ -90,8 +116,8 @@ public sealed partial class ActivatorModule : IServingModule, IDisposable
     public IReadOnlyList<IPEndPoint> Endpoints { get; private set; } = [];
 
     /// <summary>
-    /// Holds a request until the revision has capacity, forwards it to a pod and writes the response. For gateways in this process; the revision
-    /// determines the protocol to the pod.
+    /// Holds a request until the revision has capacity, forwards it to a pod and writes the response. For gateways in this process; the
+    /// revision determines the protocol to the pod.
     /// </summary>
     public async ValueTask HandleAsync(HttpContext context, string ns, string revision)
     {
@@ -156,15 +182,18 @@ public sealed partial class ActivatorModule : IServingModule, IDisposable
     {
         BeginDrain();
         LogDraining(_logger, _options.DrainDelay.TotalSeconds);
-        if (_options.DrainDelay > TimeSpan.Zero) await Task.Delay(_options.DrainDelay, _time);
+        if (_options.DrainDelay > TimeSpan.Zero)
+            await Task.Delay(_options.DrainDelay, _time);
         using var limit = new CancellationTokenSource(_options.DrainTimeout, _time);
         await server.StopAsync(limit.Token);
-        while (Volatile.Read(ref _inFlight) > 0 && !limit.IsCancellationRequested) await Task.Delay(TimeSpan.FromMilliseconds(20), _time);
+        while (Volatile.Read(ref _inFlight) > 0 && !limit.IsCancellationRequested)
+            await Task.Delay(TimeSpan.FromMilliseconds(20), _time);
     }
 
     private void Measured(ObjectKey revision, double concurrency)
     {
-        if (_registry.Find(revision.Namespace, revision.Name) is { } entry) entry.Load.Concurrency = concurrency;
+        if (_registry.Find(revision.Namespace, revision.Name) is { } entry)
+            entry.Load.Concurrency = concurrency;
     }
 
     private void Report()
@@ -185,7 +214,8 @@ public sealed partial class ActivatorModule : IServingModule, IDisposable
     private DataplaneServerOptions ServerOptions()
     {
         List<DataplaneEndpoint> endpoints = [new(_options.ListenAddress, _options.HttpPort), new(_options.ListenAddress, _options.H2cPort)];
-        if (_options.Certificates is { } certificates) endpoints.Add(new DataplaneEndpoint(_options.ListenAddress, _options.HttpsPort) { Certificates = certificates });
+        if (_options.Certificates is { } certificates)
+            endpoints.Add(new DataplaneEndpoint(_options.ListenAddress, _options.HttpsPort) { Certificates = certificates });
         return new DataplaneServerOptions
         {
             Endpoints = endpoints,

@@ -14,13 +14,18 @@ public static class ActivatorServices
     /// <param name="sink">Makes what takes its statistics.</param>
     /// <param name="requestLog">Gives what logs its requests while it is on.</param>
     public static IServiceCollection AddActivator(
-        this IServiceCollection services, Func<IServiceProvider, ActivatorOptions> options, Func<IServiceProvider, IRequestStatSink> sink, Func<IServiceProvider, RequestLog> requestLog)
-        => services.AddServingModule(provider => new ActivatorModule(
+        this IServiceCollection services,
+        Func<IServiceProvider, ActivatorOptions> options,
+        Func<IServiceProvider, IRequestStatSink> sink,
+        Func<IServiceProvider, RequestLog> requestLog
+    ) =>
+        services.AddServingModule(provider => new ActivatorModule(
             options(provider),
             provider.GetRequiredService<ClusterEnvironment>(),
             provider.GetRequiredService<IInformers>(),
             sink(provider),
             provider.GetRequiredService<ILoggerFactory>(),
             provider.GetRequiredService<TimeProvider>(),
-            requestLog(provider)));
+            requestLog(provider)
+        ));
 }

@@ -9,19 +9,19 @@ public static class ApiEquality
 {
     /// <summary>Whether both serialize to the same document, regardless of the order of fields.</summary>
     public static bool Same<T>(T? left, T? right)
-        where T : class
-        => ReferenceEquals(left, right)
+        where T : class =>
+        ReferenceEquals(left, right)
         || (left is not null && right is not null && JsonElement.DeepEquals(ToElement(left), ToElement(right)));
 
-    /// <summary>Whether both specifications are equivalent in Kubernetes: however quantities are written, and whether or not empty values are.</summary>
+    /// <summary>Whether both specifications are equivalent in Kubernetes: however quantities are written, and whether or not empty values
+    /// are.</summary>
     public static bool MeanSame<T>(T left, T right)
-        where T : class
-        => GoEquality.Same(ToElement(left), ToElement(right), GoTypeTable.Struct(typeof(T).Name));
+        where T : class => GoEquality.Same(ToElement(left), ToElement(right), GoTypeTable.Struct(typeof(T).Name));
 
-    /// <summary>Whether <paramref name="actual"/> contains everything in <paramref name="wanted"/>: defaults added by the server are no difference.</summary>
+    /// <summary>Whether <paramref name="actual"/> contains everything in <paramref name="wanted"/>: defaults added by the server are no
+    /// difference.</summary>
     public static bool Covers<T>(T actual, T wanted)
-        where T : class
-        => Covers(ToElement(actual), ToElement(wanted));
+        where T : class => Covers(ToElement(actual), ToElement(wanted));
 
     /// <summary>Whether <paramref name="actual"/> contains every pair of <paramref name="wanted"/>.</summary>
     public static bool Covers(IReadOnlyDictionary<string, string> actual, IReadOnlyDictionary<string, string> wanted)
@@ -31,7 +31,8 @@ public static class ApiEquality
         return wanted.All(pair => actual.TryGetValue(pair.Key, out var value) && value == pair.Value);
     }
 
-    internal static JsonElement ToElement<T>(T value) => JsonSerializer.SerializeToElement(value, (JsonTypeInfo<T>)ApiJson.Default.Options.GetTypeInfo(typeof(T)));
+    internal static JsonElement ToElement<T>(T value) =>
+        JsonSerializer.SerializeToElement(value, (JsonTypeInfo<T>)ApiJson.Default.Options.GetTypeInfo(typeof(T)));
 
     private static bool Covers(JsonElement actual, JsonElement wanted)
     {

@@ -11,8 +11,8 @@ using Serving.Api.Networking;
 namespace Serving.Api;
 
 /// <summary>
-/// Serializes API documents. Invariant: values that Go omits as empty (strings, lists and maps) are not written, fields required by the schema
-/// always are, and times have Go's format, so that documents compare equal to those of other clients.
+/// Serializes API documents. Invariant: values that Go omits as empty (strings, lists and maps) are not written, fields required by the
+/// schema always are, and times have Go's format, so that documents compare equal to those of other clients.
 /// </summary>
 public sealed class ApiJson
 {
@@ -57,15 +57,18 @@ public sealed class ApiJson
     public JsonTypeInfo<ReplicaSet> ReplicaSet => Of<ReplicaSet>();
     public JsonTypeInfo<KubernetesList<ReplicaSet>> KubernetesListReplicaSet => Of<KubernetesList<ReplicaSet>>();
     public JsonTypeInfo<HorizontalPodAutoscaler> HorizontalPodAutoscaler => Of<HorizontalPodAutoscaler>();
-    public JsonTypeInfo<KubernetesList<HorizontalPodAutoscaler>> KubernetesListHorizontalPodAutoscaler => Of<KubernetesList<HorizontalPodAutoscaler>>();
+    public JsonTypeInfo<KubernetesList<HorizontalPodAutoscaler>> KubernetesListHorizontalPodAutoscaler =>
+        Of<KubernetesList<HorizontalPodAutoscaler>>();
     public JsonTypeInfo<EndpointSlice> EndpointSlice => Of<EndpointSlice>();
     public JsonTypeInfo<KubernetesList<EndpointSlice>> KubernetesListEndpointSlice => Of<KubernetesList<EndpointSlice>>();
     public JsonTypeInfo<Lease> Lease => Of<Lease>();
     public JsonTypeInfo<KubernetesList<Lease>> KubernetesListLease => Of<KubernetesList<Lease>>();
     public JsonTypeInfo<WebhookConfiguration> WebhookConfiguration => Of<WebhookConfiguration>();
-    public JsonTypeInfo<KubernetesList<WebhookConfiguration>> KubernetesListWebhookConfiguration => Of<KubernetesList<WebhookConfiguration>>();
+    public JsonTypeInfo<KubernetesList<WebhookConfiguration>> KubernetesListWebhookConfiguration =>
+        Of<KubernetesList<WebhookConfiguration>>();
     public JsonTypeInfo<CustomResourceDefinition> CustomResourceDefinition => Of<CustomResourceDefinition>();
-    public JsonTypeInfo<KubernetesList<CustomResourceDefinition>> KubernetesListCustomResourceDefinition => Of<KubernetesList<CustomResourceDefinition>>();
+    public JsonTypeInfo<KubernetesList<CustomResourceDefinition>> KubernetesListCustomResourceDefinition =>
+        Of<KubernetesList<CustomResourceDefinition>>();
     public JsonTypeInfo<Service> Service => Of<Service>();
     public JsonTypeInfo<KubernetesList<Service>> KubernetesListService => Of<KubernetesList<Service>>();
     public JsonTypeInfo<Configuration> Configuration => Of<Configuration>();
@@ -102,8 +105,7 @@ public sealed class ApiJson
     internal static bool IsOnlyRequired(JsonPropertyInfo property) => IsRequired(property) && !Has<WrittenWhenEmptyAttribute>(property);
 
     private static bool Has<TAttribute>(JsonPropertyInfo property)
-        where TAttribute : Attribute
-        => property.AttributeProvider?.IsDefined(typeof(TAttribute), inherit: true) == true;
+        where TAttribute : Attribute => property.AttributeProvider?.IsDefined(typeof(TAttribute), inherit: true) == true;
 
     private static void OmitEmpty(JsonTypeInfo type)
     {
@@ -126,13 +128,14 @@ public sealed class ApiJson
             }
             else if (!property.IsExtensionData && typeof(IEnumerable).IsAssignableFrom(property.PropertyType))
             {
-                property.ShouldSerialize = static (_, value) => value switch
-                {
-                    null => false,
-                    ICollection collection => collection.Count > 0,
-                    IReadOnlyCollection<KeyValuePair<string, string>> map => map.Count > 0,
-                    _ => ((IEnumerable)value).GetEnumerator().MoveNext(),
-                };
+                property.ShouldSerialize = static (_, value) =>
+                    value switch
+                    {
+                        null => false,
+                        ICollection collection => collection.Count > 0,
+                        IReadOnlyCollection<KeyValuePair<string, string>> map => map.Count > 0,
+                        _ => ((IEnumerable)value).GetEnumerator().MoveNext(),
+                    };
             }
         }
     }

@@ -3,7 +3,8 @@ using System.Text;
 
 namespace Serving.Api;
 
-/// <summary>Derives the names of children from their parent's within the 63 characters of a Kubernetes name, like Knative's own <c>kmeta.ChildName</c>.</summary>
+/// <summary>Derives the names of children from their parent's within the 63 characters of a Kubernetes name, like Knative's own
+/// <c>kmeta.ChildName</c>.</summary>
 public static class ChildName
 {
     private const int Longest = 63;
@@ -13,8 +14,8 @@ public static class ChildName
     public static string PrivateService(string serverlessService) => Of(serverlessService, "-private");
 
     /// <summary>
-    /// <paramref name="parent"/> followed by <paramref name="suffix"/>; if that is too long, the parent is truncated and its MD5 appended (the MD5
-    /// of both, if the suffix leaves no room).
+    /// <paramref name="parent"/> followed by <paramref name="suffix"/>; if that is too long, the parent is truncated and its MD5 appended
+    /// (the MD5 of both, if the suffix leaves no room).
     /// </summary>
     public static string Of(string parent, string suffix)
     {

@@ -4,8 +4,8 @@ namespace Serving.Api;
 public static class ExtensibleExtensions
 {
     /// <summary>
-    /// Returns the wanted part of a document with the unmodelled fields of the existing one: a newer release, which runs beside this one during
-    /// an upgrade, may have written them, and an update must not remove them.
+    /// Returns the wanted part of a document with the unmodelled fields of the existing one: a newer release, which runs beside this one
+    /// during an upgrade, may have written them, and an update must not remove them.
     /// </summary>
     public static T Keeping<T>(this T wanted, T existing)
         where T : Extensible

@@ -12,7 +12,8 @@ namespace Serving.Api;
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
-    GenerationMode = JsonSourceGenerationMode.Metadata)]
+    GenerationMode = JsonSourceGenerationMode.Metadata
+)]
 [JsonSerializable(typeof(Pod))]
 [JsonSerializable(typeof(KubernetesList<Pod>))]
 [JsonSerializable(typeof(CoreService))]

@@ -27,7 +27,8 @@ public readonly record struct GoDuration(long Nanoseconds)
     public static bool TryParse(string text, out GoDuration duration) => Read(text, out duration) is null;
 
     /// <summary>Parses a duration; throws <see cref="FormatException"/> with the error text of Go's <c>time.ParseDuration</c>.</summary>
-    public static GoDuration Parse(string text) => Read(text, out var duration) is { } problem ? throw new FormatException(problem) : duration;
+    public static GoDuration Parse(string text) =>
+        Read(text, out var duration) is { } problem ? throw new FormatException(problem) : duration;
 
     /// <summary>Returns the error; null for none.</summary>
     private static string? Read(string text, out GoDuration duration)
@@ -92,8 +93,12 @@ public readonly record struct GoDuration(long Nanoseconds)
         return null;
     }
 
-    private static string Quote(string text)
-        => "\"" + text.Replace("\\", @"\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal).Replace("\n", @"\n", StringComparison.Ordinal) + "\"";
+    private static string Quote(string text) =>
+        "\""
+        + text.Replace("\\", @"\\", StringComparison.Ordinal)
+            .Replace("\"", "\\\"", StringComparison.Ordinal)
+            .Replace("\n", @"\n", StringComparison.Ordinal)
+        + "\"";
 
     // Insignificant digits of a fraction are dropped; too many digits before the point are out of range.
     private static bool TryParseNumber(ReadOnlySpan<char> text, out decimal number)
@@ -128,7 +133,10 @@ public readonly record struct GoDuration(long Nanoseconds)
         var sign = Nanoseconds < 0 ? "-" : "";
         if (magnitude < PerSecond)
         {
-            var (unit, scale) = magnitude < 1_000 ? ("ns", 1m) : magnitude < 1_000_000 ? ("µs", 1_000m) : ("ms", 1_000_000m);
+            var (unit, scale) =
+                magnitude < 1_000 ? ("ns", 1m)
+                : magnitude < 1_000_000 ? ("µs", 1_000m)
+                : ("ms", 1_000_000m);
             return string.Create(CultureInfo.InvariantCulture, $"{sign}{magnitude / scale:0.#########}{unit}");
         }
 
@@ -149,14 +157,15 @@ public readonly record struct GoDuration(long Nanoseconds)
         return text.Append(CultureInfo.InvariantCulture, $"{seconds % 60:0.#########}s").ToString();
     }
 
-    private static decimal UnitOf(ReadOnlySpan<char> unit) => unit switch
-    {
-        "ns" => 1,
-        "us" or "µs" or "μs" => 1_000,
-        "ms" => 1_000_000,
-        "s" => PerSecond,
-        "m" => 60m * PerSecond,
-        "h" => 3600m * PerSecond,
-        _ => 0,
-    };
+    private static decimal UnitOf(ReadOnlySpan<char> unit) =>
+        unit switch
+        {
+            "ns" => 1,
+            "us" or "µs" or "μs" => 1_000,
+            "ms" => 1_000_000,
+            "s" => PerSecond,
+            "m" => 60m * PerSecond,
+            "h" => 3600m * PerSecond,
+            _ => 0,
+        };
 }

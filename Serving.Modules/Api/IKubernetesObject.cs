@@ -20,11 +20,23 @@ public interface IKubernetesObject
 public abstract record KubernetesObject : Extensible, IKubernetesObject
 {
     [JsonPropertyOrder(-3)]
-    public string ApiVersion { get; init => field = value ?? ""; } = "";
+    public string ApiVersion
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
 
     [JsonPropertyOrder(-2)]
-    public string Kind { get; init => field = value ?? ""; } = "";
+    public string Kind
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
 
     [JsonPropertyOrder(-1)]
-    public ObjectMeta Metadata { get; init => field = value ?? new(); } = new();
+    public ObjectMeta Metadata
+    {
+        get;
+        init => field = value ?? new();
+    } = new();
 }

@@ -8,5 +8,9 @@ public abstract record KnativeObject<TStatus> : KubernetesObject
     where TStatus : KnativeStatus, new()
 {
     /// <summary>The observed state; written through the status subresource only.</summary>
-    public TStatus Status { get; init => field = value ?? new(); } = new();
+    public TStatus Status
+    {
+        get;
+        init => field = value ?? new();
+    } = new();
 }

@@ -49,9 +49,9 @@ public static class MissingFields
         }
     }
 
-    private static JsonElement? Member(JsonElement? value, string name)
-        => value is { ValueKind: JsonValueKind.Object } known && known.TryGetProperty(name, out var found) ? found : null;
+    private static JsonElement? Member(JsonElement? value, string name) =>
+        value is { ValueKind: JsonValueKind.Object } known && known.TryGetProperty(name, out var found) ? found : null;
 
-    private static bool IsEmpty(JsonNode? value)
-        => value is JsonArray { Count: 0 } || (value?.GetValueKind() == JsonValueKind.String && value.GetValue<string>().Length == 0);
+    private static bool IsEmpty(JsonNode? value) =>
+        value is JsonArray { Count: 0 } || (value?.GetValueKind() == JsonValueKind.String && value.GetValue<string>().Length == 0);
 }

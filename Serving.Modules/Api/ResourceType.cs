@@ -14,7 +14,8 @@ public record ResourceType(string Group, string Version, string Plural, string K
     /// <summary>Group and version as written in documents: <c>apps/v1</c>, or <c>v1</c> in the core group.</summary>
     public string ApiVersion => Group.Length == 0 ? Version : $"{Group}/{Version}";
 
-    /// <summary>The path of the collection: <c>/apis/apps/v1/namespaces/{ns}/deployments</c>; all namespaces when <paramref name="ns"/> is null.</summary>
+    /// <summary>The path of the collection: <c>/apis/apps/v1/namespaces/{ns}/deployments</c>; all namespaces when <paramref name="ns"/> is
+    /// null.</summary>
     public string CollectionPath(string? ns)
     {
         var root = Group.Length == 0 ? $"/api/{Version}" : $"/apis/{Group}/{Version}";
@@ -22,12 +23,18 @@ public record ResourceType(string Group, string Version, string Plural, string K
     }
 
     /// <summary>The path of one object, optionally of one of its subresources (<c>status</c>, <c>scale</c>).</summary>
-    public string ObjectPath(string? ns, string name, string? subresource = null)
-        => $"{CollectionPath(ns)}/{Uri.EscapeDataString(name)}{(subresource is null ? "" : "/" + subresource)}";
+    public string ObjectPath(string? ns, string name, string? subresource = null) =>
+        $"{CollectionPath(ns)}/{Uri.EscapeDataString(name)}{(subresource is null ? "" : "/" + subresource)}";
 }
 
 /// <summary>A resource with the record that models it and the type information that serializes it.</summary>
 public sealed record ResourceType<T>(
-    string Group, string Version, string Plural, string Kind, JsonTypeInfo<T> Json, JsonTypeInfo<KubernetesList<T>> ListJson, bool Namespaced = true)
-    : ResourceType(Group, Version, Plural, Kind, Namespaced)
+    string Group,
+    string Version,
+    string Plural,
+    string Kind,
+    JsonTypeInfo<T> Json,
+    JsonTypeInfo<KubernetesList<T>> ListJson,
+    bool Namespaced = true
+) : ResourceType(Group, Version, Plural, Kind, Namespaced)
     where T : class, IKubernetesObject;

@@ -9,8 +9,7 @@ namespace Serving.Api;
 /// <summary>All resources that we read or write, with the records that model them.</summary>
 public static class Resources
 {
-    public static ResourceType<Pod> Pods { get; } =
-        new("", "v1", "pods", "Pod", ApiJson.Default.Pod, ApiJson.Default.KubernetesListPod);
+    public static ResourceType<Pod> Pods { get; } = new("", "v1", "pods", "Pod", ApiJson.Default.Pod, ApiJson.Default.KubernetesListPod);
 
     public static ResourceType<CoreService> Services { get; } =
         new("", "v1", "services", "Service", ApiJson.Default.CoreService, ApiJson.Default.KubernetesListCoreService);
@@ -43,28 +42,73 @@ public static class Resources
         new("apps", "v1", "replicasets", "ReplicaSet", ApiJson.Default.ReplicaSet, ApiJson.Default.KubernetesListReplicaSet);
 
     public static ResourceType<HorizontalPodAutoscaler> HorizontalPodAutoscalers { get; } =
-        new("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler", ApiJson.Default.HorizontalPodAutoscaler, ApiJson.Default.KubernetesListHorizontalPodAutoscaler);
+        new(
+            "autoscaling",
+            "v2",
+            "horizontalpodautoscalers",
+            "HorizontalPodAutoscaler",
+            ApiJson.Default.HorizontalPodAutoscaler,
+            ApiJson.Default.KubernetesListHorizontalPodAutoscaler
+        );
 
     public static ResourceType<EndpointSlice> EndpointSlices { get; } =
-        new("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice", ApiJson.Default.EndpointSlice, ApiJson.Default.KubernetesListEndpointSlice);
+        new(
+            "discovery.k8s.io",
+            "v1",
+            "endpointslices",
+            "EndpointSlice",
+            ApiJson.Default.EndpointSlice,
+            ApiJson.Default.KubernetesListEndpointSlice
+        );
 
     public static ResourceType<Lease> Leases { get; } =
         new("coordination.k8s.io", "v1", "leases", "Lease", ApiJson.Default.Lease, ApiJson.Default.KubernetesListLease);
 
     public static ResourceType<WebhookConfiguration> MutatingWebhookConfigurations { get; } =
-        new("admissionregistration.k8s.io", "v1", "mutatingwebhookconfigurations", "MutatingWebhookConfiguration", ApiJson.Default.WebhookConfiguration, ApiJson.Default.KubernetesListWebhookConfiguration, Namespaced: false);
+        new(
+            "admissionregistration.k8s.io",
+            "v1",
+            "mutatingwebhookconfigurations",
+            "MutatingWebhookConfiguration",
+            ApiJson.Default.WebhookConfiguration,
+            ApiJson.Default.KubernetesListWebhookConfiguration,
+            Namespaced: false
+        );
 
     public static ResourceType<WebhookConfiguration> ValidatingWebhookConfigurations { get; } =
-        new("admissionregistration.k8s.io", "v1", "validatingwebhookconfigurations", "ValidatingWebhookConfiguration", ApiJson.Default.WebhookConfiguration, ApiJson.Default.KubernetesListWebhookConfiguration, Namespaced: false);
+        new(
+            "admissionregistration.k8s.io",
+            "v1",
+            "validatingwebhookconfigurations",
+            "ValidatingWebhookConfiguration",
+            ApiJson.Default.WebhookConfiguration,
+            ApiJson.Default.KubernetesListWebhookConfiguration,
+            Namespaced: false
+        );
 
     public static ResourceType<CustomResourceDefinition> CustomResourceDefinitions { get; } =
-        new("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", ApiJson.Default.CustomResourceDefinition, ApiJson.Default.KubernetesListCustomResourceDefinition, Namespaced: false);
+        new(
+            "apiextensions.k8s.io",
+            "v1",
+            "customresourcedefinitions",
+            "CustomResourceDefinition",
+            ApiJson.Default.CustomResourceDefinition,
+            ApiJson.Default.KubernetesListCustomResourceDefinition,
+            Namespaced: false
+        );
 
     public static ResourceType<Service> KnativeServices { get; } =
         new("serving.knative.dev", "v1", "services", "Service", ApiJson.Default.Service, ApiJson.Default.KubernetesListService);
 
     public static ResourceType<Configuration> Configurations { get; } =
-        new("serving.knative.dev", "v1", "configurations", "Configuration", ApiJson.Default.Configuration, ApiJson.Default.KubernetesListConfiguration);
+        new(
+            "serving.knative.dev",
+            "v1",
+            "configurations",
+            "Configuration",
+            ApiJson.Default.Configuration,
+            ApiJson.Default.KubernetesListConfiguration
+        );
 
     public static ResourceType<Revision> Revisions { get; } =
         new("serving.knative.dev", "v1", "revisions", "Revision", ApiJson.Default.Revision, ApiJson.Default.KubernetesListRevision);
@@ -73,25 +117,75 @@ public static class Resources
         new("serving.knative.dev", "v1", "routes", "Route", ApiJson.Default.Route, ApiJson.Default.KubernetesListRoute);
 
     public static ResourceType<DomainMapping> DomainMappings { get; } =
-        new("serving.knative.dev", "v1beta1", "domainmappings", "DomainMapping", ApiJson.Default.DomainMapping, ApiJson.Default.KubernetesListDomainMapping);
+        new(
+            "serving.knative.dev",
+            "v1beta1",
+            "domainmappings",
+            "DomainMapping",
+            ApiJson.Default.DomainMapping,
+            ApiJson.Default.KubernetesListDomainMapping
+        );
 
     public static ResourceType<PodAutoscaler> PodAutoscalers { get; } =
-        new("autoscaling.internal.knative.dev", "v1alpha1", "podautoscalers", "PodAutoscaler", ApiJson.Default.PodAutoscaler, ApiJson.Default.KubernetesListPodAutoscaler);
+        new(
+            "autoscaling.internal.knative.dev",
+            "v1alpha1",
+            "podautoscalers",
+            "PodAutoscaler",
+            ApiJson.Default.PodAutoscaler,
+            ApiJson.Default.KubernetesListPodAutoscaler
+        );
 
     public static ResourceType<Metric> Metrics { get; } =
-        new("autoscaling.internal.knative.dev", "v1alpha1", "metrics", "Metric", ApiJson.Default.Metric, ApiJson.Default.KubernetesListMetric);
+        new(
+            "autoscaling.internal.knative.dev",
+            "v1alpha1",
+            "metrics",
+            "Metric",
+            ApiJson.Default.Metric,
+            ApiJson.Default.KubernetesListMetric
+        );
 
     public static ResourceType<Ingress> Ingresses { get; } =
-        new("networking.internal.knative.dev", "v1alpha1", "ingresses", "Ingress", ApiJson.Default.Ingress, ApiJson.Default.KubernetesListIngress);
+        new(
+            "networking.internal.knative.dev",
+            "v1alpha1",
+            "ingresses",
+            "Ingress",
+            ApiJson.Default.Ingress,
+            ApiJson.Default.KubernetesListIngress
+        );
 
     public static ResourceType<ServerlessService> ServerlessServices { get; } =
-        new("networking.internal.knative.dev", "v1alpha1", "serverlessservices", "ServerlessService", ApiJson.Default.ServerlessService, ApiJson.Default.KubernetesListServerlessService);
+        new(
+            "networking.internal.knative.dev",
+            "v1alpha1",
+            "serverlessservices",
+            "ServerlessService",
+            ApiJson.Default.ServerlessService,
+            ApiJson.Default.KubernetesListServerlessService
+        );
 
     public static ResourceType<Certificate> Certificates { get; } =
-        new("networking.internal.knative.dev", "v1alpha1", "certificates", "Certificate", ApiJson.Default.Certificate, ApiJson.Default.KubernetesListCertificate);
+        new(
+            "networking.internal.knative.dev",
+            "v1alpha1",
+            "certificates",
+            "Certificate",
+            ApiJson.Default.Certificate,
+            ApiJson.Default.KubernetesListCertificate
+        );
 
     public static ResourceType<ClusterDomainClaim> ClusterDomainClaims { get; } =
-        new("networking.internal.knative.dev", "v1alpha1", "clusterdomainclaims", "ClusterDomainClaim", ApiJson.Default.ClusterDomainClaim, ApiJson.Default.KubernetesListClusterDomainClaim, Namespaced: false);
+        new(
+            "networking.internal.knative.dev",
+            "v1alpha1",
+            "clusterdomainclaims",
+            "ClusterDomainClaim",
+            ApiJson.Default.ClusterDomainClaim,
+            ApiJson.Default.KubernetesListClusterDomainClaim,
+            Namespaced: false
+        );
 
     public static ResourceType<Image> Images { get; } =
         new("caching.internal.knative.dev", "v1alpha1", "images", "Image", ApiJson.Default.Image, ApiJson.Default.KubernetesListImage);

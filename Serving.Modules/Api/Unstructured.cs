@@ -15,7 +15,8 @@ public sealed class Unstructured : IKubernetesObject
     private readonly JsonElement _document;
     private ObjectMeta? _metadata;
 
-    /// <param name="document">The whole object; it is not copied, so it must not belong to a <see cref="JsonDocument"/> that is disposed.</param>
+    /// <param name="document">The whole object; it is not copied, so it must not belong to a <see cref="JsonDocument"/> that is
+    /// disposed.</param>
     public Unstructured(JsonElement document)
     {
         if (document.ValueKind != JsonValueKind.Object)
@@ -28,9 +29,7 @@ public sealed class Unstructured : IKubernetesObject
 
     /// <param name="document">The whole object; it is copied.</param>
     public Unstructured(JsonObject document)
-        : this(ElementOf(document))
-    {
-    }
+        : this(ElementOf(document)) { }
 
     /// <inheritdoc/>
     public string ApiVersion => Text("apiVersion");
@@ -39,9 +38,10 @@ public sealed class Unstructured : IKubernetesObject
     public string Kind => Text("kind");
 
     /// <inheritdoc/>
-    public ObjectMeta Metadata => _metadata ??= _document.TryGetProperty("metadata", out var metadata)
-        ? metadata.Deserialize(ApiJson.Default.Of<ObjectMeta>()) ?? new ObjectMeta()
-        : new ObjectMeta();
+    public ObjectMeta Metadata =>
+        _metadata ??= _document.TryGetProperty("metadata", out var metadata)
+            ? metadata.Deserialize(ApiJson.Default.Of<ObjectMeta>()) ?? new ObjectMeta()
+            : new ObjectMeta();
 
     /// <summary>The document, read-only.</summary>
     public JsonElement Document => _document;
@@ -65,12 +65,20 @@ public sealed class Unstructured : IKubernetesObject
     }
 
     /// <summary>The resource of a kind without a record, read and written as <see cref="Unstructured"/>.</summary>
-    public static ResourceType<Unstructured> Type(string group, string version, string plural, string kind, bool namespaced)
-        => new(group, version, plural, kind, ApiJson.Default.Of<Unstructured>(), ApiJson.Default.Of<KubernetesList<Unstructured>>(), namespaced);
+    public static ResourceType<Unstructured> Type(string group, string version, string plural, string kind, bool namespaced) =>
+        new(
+            group,
+            version,
+            plural,
+            kind,
+            ApiJson.Default.Of<Unstructured>(),
+            ApiJson.Default.Of<KubernetesList<Unstructured>>(),
+            namespaced
+        );
 
     /// <summary>The same resource, read and written as <see cref="Unstructured"/>.</summary>
-    public static ResourceType<Unstructured> Type(ResourceType type)
-        => Type(type.Group, type.Version, type.Plural, type.Kind, type.Namespaced);
+    public static ResourceType<Unstructured> Type(ResourceType type) =>
+        Type(type.Group, type.Version, type.Plural, type.Kind, type.Namespaced);
 
     private static JsonElement ElementOf(JsonObject document)
     {
@@ -78,13 +86,14 @@ public sealed class Unstructured : IKubernetesObject
         return parsed.RootElement.Clone();
     }
 
-    private string Text(string name) => _document.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString()! : "";
+    private string Text(string name) =>
+        _document.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString()! : "";
 }
 
 internal sealed class UnstructuredConverter : JsonConverter<Unstructured>
 {
-    public override Unstructured Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
-        => new(JsonElement.ParseValue(ref reader));
+    public override Unstructured Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+        new(JsonElement.ParseValue(ref reader));
 
     public override void Write(Utf8JsonWriter writer, Unstructured value, JsonSerializerOptions options) => value.Document.WriteTo(writer);
 }

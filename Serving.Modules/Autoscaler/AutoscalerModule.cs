@@ -7,19 +7,19 @@ using Serving.Kubernetes;
 namespace Serving.Autoscaler;
 
 /// <summary>
-/// Scales revisions by their requests, divided into shards so that several replicas share the work. Invariant: a stat reaches the shard that
-/// is responsible for its revision, in this process or another.
+/// Scales revisions by their requests, divided into shards so that several replicas share the work. Invariant: a stat reaches the shard
+/// that is responsible for its revision, in this process or another.
 /// </summary>
 public sealed class AutoscalerModule : IShardedModule, IDisposable
 {
-    private readonly AutoscalerInformers informers;
-    private readonly ConfigStore config;
-    private readonly PodScraper scraper;
-    private readonly AutoscalerMetrics metrics;
-    private readonly IEventRecorder events;
-    private readonly ILogger logger;
-    private readonly TimeProvider time;
-    private volatile AutoscalerShard?[] shards = [];
+    private readonly AutoscalerInformers _informers;
+    private readonly ConfigStore _config;
+    private readonly PodScraper _scraper;
+    private readonly AutoscalerMetrics _metrics;
+    private readonly IEventRecorder _events;
+    private readonly ILogger _logger;
+    private readonly TimeProvider _time;
+    private volatile AutoscalerShard?[] _shards = [];
 
     /// <param name="informers">Provides the caches.</param>
     /// <param name="config">The configuration.</param>
@@ -29,16 +29,16 @@ public sealed class AutoscalerModule : IShardedModule, IDisposable
     public AutoscalerModule(IInformers informers, ConfigStore config, IEventRecorder events, ILoggerFactory logging, TimeProvider time)
     {
         ArgumentNullException.ThrowIfNull(events);
-        this.events = events;
+        this._events = events;
         ArgumentNullException.ThrowIfNull(informers);
         ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(logging);
-        this.informers = new AutoscalerInformers(informers);
-        this.config = config;
-        this.time = time;
-        logger = logging.CreateLogger<AutoscalerModule>();
-        scraper = new PodScraper(this.informers.Pods.Lister, () => config.Current.Network, time);
-        metrics = new AutoscalerMetrics(() => shards.OfType<AutoscalerShard>());
+        this._informers = new AutoscalerInformers(informers);
+        this._config = config;
+        this._time = time;
+        _logger = logging.CreateLogger<AutoscalerModule>();
+        _scraper = new PodScraper(this._informers.Pods.Lister, () => config.Current.Network, time);
+        _metrics = new AutoscalerMetrics(() => _shards.OfType<AutoscalerShard>());
     }
 
     /// <inheritdoc/>
@@ -48,16 +48,16 @@ public sealed class AutoscalerModule : IShardedModule, IDisposable
     public Activation Activation => Activation.Leader;
 
     /// <inheritdoc/>
-    public string? StuckReason => shards.Select(shard => shard?.StuckReason).FirstOrDefault(reason => reason is not null);
+    public string? StuckReason => _shards.Select(shard => shard?.StuckReason).FirstOrDefault(reason => reason is not null);
 
     /// <inheritdoc/>
     public IServingModule CreateShard(Shard shard)
     {
-        var made = new AutoscalerShard(shard, informers, config, scraper, events, logger, time);
-        var current = shards;
+        var made = new AutoscalerShard(shard, _informers, _config, _scraper, _events, _logger, _time);
+        var current = _shards;
         AutoscalerShard?[] next = current.Length == shard.Count ? [.. current] : new AutoscalerShard?[shard.Count];
         next[shard.Index] = made;
-        shards = next;
+        _shards = next;
         return made;
     }
 
@@ -70,20 +70,22 @@ public sealed class AutoscalerModule : IShardedModule, IDisposable
     /// <param name="stat">The stat.</param>
     public bool TryReport(string ns, string revision, in Stat stat)
     {
-        var current = shards;
+        var current = _shards;
         var key = new ObjectKey(ns, revision);
-        if (current.Length == 0 || current[Shard.IndexOf(key, current.Length)] is not { IsLeading: true } shard) return false;
+        if (current.Length == 0 || current[Shard.IndexOf(key, current.Length)] is not { IsLeading: true } shard)
+            return false;
         shard.Report(key, stat);
         return true;
     }
 
     /// <summary>Evaluates the scale of all revisions.</summary>
-    public Task RunAsync(IKubernetesClient client, CancellationToken cancellation) => CreateShard(Shard.Whole).RunAsync(client, cancellation);
+    public Task RunAsync(IKubernetesClient client, CancellationToken cancellation) =>
+        CreateShard(Shard.Whole).RunAsync(client, cancellation);
 
     /// <summary>Releases connections and metrics.</summary>
     public void Dispose()
     {
-        metrics.Dispose();
-        scraper.Dispose();
+        _metrics.Dispose();
+        _scraper.Dispose();
     }
 }

@@ -13,16 +13,25 @@ public static class AutoscalerServices
     /// <param name="services">Has informers, configuration and the recorder of events.</param>
     /// <param name="options">Where statistics are taken.</param>
     /// <param name="forwarder">Makes what sends on what another process decides.</param>
-    public static IServiceCollection AddAutoscaler(this IServiceCollection services, AutoscalerOptions options, Func<IServiceProvider, StatForwarder> forwarder)
+    public static IServiceCollection AddAutoscaler(
+        this IServiceCollection services,
+        AutoscalerOptions options,
+        Func<IServiceProvider, StatForwarder> forwarder
+    )
     {
         services.AddServingModule(provider => new StatisticsModule(
-            options, provider.GetRequiredService<AutoscalerModule>(), forwarder(provider), provider.GetRequiredService<ILoggerFactory>()));
+            options,
+            provider.GetRequiredService<AutoscalerModule>(),
+            forwarder(provider),
+            provider.GetRequiredService<ILoggerFactory>()
+        ));
         services.AddPort(static provider => provider.GetRequiredService<StatisticsModule>().Port);
         return services.AddServingModule(static provider => new AutoscalerModule(
             provider.GetRequiredService<IInformers>(),
             provider.GetRequiredService<ConfigStore>(),
             provider.GetRequiredService<IEventRecorder>(),
             provider.GetRequiredService<ILoggerFactory>(),
-            provider.GetRequiredService<TimeProvider>()));
+            provider.GetRequiredService<TimeProvider>()
+        ));
     }
 }

@@ -13,19 +13,19 @@ namespace Serving.Autoscaler;
 
 /// <summary>
 /// Scales the revisions of one shard by their requests. Two events take effect at once: <see cref="Report"/> decides on the caller's thread
-/// when a revision is at zero, and a pod that becomes ready triggers the reconcile of its revision. Invariant: stats belong to one term; the
-/// next one starts without them.
+/// when a revision is at zero, and a pod that becomes ready triggers the reconcile of its revision. Invariant: stats belong to one term;
+/// the next one starts without them.
 /// </summary>
 internal sealed class AutoscalerShard : IServingModule
 {
-    private readonly Shard shard;
-    private readonly ConfigStore config;
-    private readonly AutoscalerInformers informers;
-    private readonly MetricCollector collector;
-    private readonly ReconcileLoop autoscalerLoop;
-    private readonly ReconcileLoop metricLoop;
-    private readonly ReconcileLoop hpaLoop;
-    private volatile bool isLeading;
+    private readonly Shard _shard;
+    private readonly ConfigStore _config;
+    private readonly AutoscalerInformers _informers;
+    private readonly MetricCollector _collector;
+    private readonly ReconcileLoop _autoscalerLoop;
+    private readonly ReconcileLoop _metricLoop;
+    private readonly ReconcileLoop _hpaLoop;
+    private volatile bool _isLeading;
 
     /// <param name="shard">Selects the revisions.</param>
     /// <param name="informers">Provides the caches.</param>
@@ -34,37 +34,49 @@ internal sealed class AutoscalerShard : IServingModule
     /// <param name="events">Records failures.</param>
     /// <param name="logger">The logger.</param>
     /// <param name="time">The clock of windows, ticks and conditions.</param>
-    public AutoscalerShard(Shard shard, AutoscalerInformers informers, ConfigStore config, PodScraper scraper, IEventRecorder events, ILogger logger, TimeProvider time)
+    public AutoscalerShard(
+        Shard shard,
+        AutoscalerInformers informers,
+        ConfigStore config,
+        PodScraper scraper,
+        IEventRecorder events,
+        ILogger logger,
+        TimeProvider time
+    )
     {
-        this.shard = shard;
-        this.config = config;
-        this.informers = informers;
+        this._shard = shard;
+        this._config = config;
+        this._informers = informers;
         var pods = informers.Pods.Lister;
-        collector = new MetricCollector(scraper, time, logger);
-        Deciders = new Deciders(collector, key => RevisionPods.Count(pods, key.Namespace, key.Name).Ready, time, logger);
+        _collector = new MetricCollector(scraper, time, logger);
+        Deciders = new Deciders(_collector, key => RevisionPods.Count(pods, key.Namespace, key.Name).Ready, time, logger);
 
         ConfigSnapshot Current() => config.Current;
         var probe = new ActivatorProbe(informers.Endpoints.Lister, () => config.Current.Network, logger);
-        autoscalerLoop = new ReconcileLoop(new PodAutoscalerReconciler(informers, Current, Deciders, probe, Board, events, time), logger, time)
+        _autoscalerLoop = new ReconcileLoop(
+            new PodAutoscalerReconciler(informers, Current, Deciders, probe, Board, events, time),
+            logger,
+            time
+        )
             .Within(shard)
             .For(informers.PodAutoscalers)
             .Owns(informers.ServerlessServices, "PodAutoscaler")
             .Owns(informers.Metrics, "PodAutoscaler")
             .Watches(informers.Pods, RevisionOf);
-        metricLoop = new ReconcileLoop(new MetricReconciler(informers.Metrics, collector, events, time), logger, time, workers: 1)
+        _metricLoop = new ReconcileLoop(new MetricReconciler(informers.Metrics, _collector, events, time), logger, time, workers: 1)
             .Within(shard)
             .For(informers.Metrics);
-        hpaLoop = new ReconcileLoop(new HpaReconciler(informers, Current, events, time), logger, time, workers: 1)
+        _hpaLoop = new ReconcileLoop(new HpaReconciler(informers, Current, events, time), logger, time, workers: 1)
             .Within(shard)
             .For(informers.PodAutoscalers)
             .Owns(informers.ServerlessServices, "PodAutoscaler")
             .Owns(informers.HorizontalPodAutoscalers, "PodAutoscaler");
-        Deciders.Changed += autoscalerLoop.Enqueue;
-        collector.Changed += metricLoop.Enqueue;
+        Deciders.Changed += _autoscalerLoop.Enqueue;
+        _collector.Changed += _metricLoop.Enqueue;
     }
 
     /// <inheritdoc/>
-    public string Name => shard.Count == 1 ? "autoscaler" : $"autoscaler {shard}";
+    public string Name => _shard.Count == 1 ? "autoscaler" : $"autoscaler {_shard}";
 
     /// <inheritdoc/>
     public Activation Activation => Activation.Leader;
@@ -76,18 +88,19 @@ internal sealed class AutoscalerShard : IServingModule
     public PodCountBoard Board { get; } = new();
 
     /// <inheritdoc/>
-    public string? StuckReason => autoscalerLoop.StuckReason ?? metricLoop.StuckReason ?? hpaLoop.StuckReason ?? Deciders.StuckReason ?? collector.StuckReason;
+    public string? StuckReason =>
+        _autoscalerLoop.StuckReason ?? _metricLoop.StuckReason ?? _hpaLoop.StuckReason ?? Deciders.StuckReason ?? _collector.StuckReason;
 
     /// <summary>Whether this process leads the shard; while it does not, stats belong to the process that does.</summary>
-    public bool IsLeading => isLeading;
+    public bool IsLeading => _isLeading;
 
     /// <summary>
-    /// Records a stat from an activator. If the revision is at zero and a request is waiting, the decision is made before this returns and the
-    /// PodAutoscaler is queued. Never blocks on I/O.
+    /// Records a stat from an activator. If the revision is at zero and a request is waiting, the decision is made before this returns and
+    /// the PodAutoscaler is queued. Never blocks on I/O.
     /// </summary>
     public void Report(ObjectKey key, in Stat stat)
     {
-        collector.Record(key, stat);
+        _collector.Record(key, stat);
         Deciders.Poke(key, stat);
     }
 
@@ -96,53 +109,60 @@ internal sealed class AutoscalerShard : IServingModule
     {
         ArgumentNullException.ThrowIfNull(client);
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        using var readiness = informers.Pods.AddHandler(OnPod);
-        config.Changed += OnConfig;
-        isLeading = true;
+        using var readiness = _informers.Pods.AddHandler(OnPod);
+        _config.Changed += OnConfig;
+        _isLeading = true;
         try
         {
             Task[] parts =
             [
-                autoscalerLoop.RunAsync(client, ending.Token), metricLoop.RunAsync(client, ending.Token), hpaLoop.RunAsync(client, ending.Token),
-                collector.RunAsync(ending.Token), Deciders.RunAsync(ending.Token),
+                _autoscalerLoop.RunAsync(client, ending.Token),
+                _metricLoop.RunAsync(client, ending.Token),
+                _hpaLoop.RunAsync(client, ending.Token),
+                _collector.RunAsync(ending.Token),
+                Deciders.RunAsync(ending.Token),
             ];
 
             // A failing component stops the others, so that the module is restarted as a whole.
-            await Task.WhenAny(parts).ConfigureAwait(false);
-            await ending.CancelAsync().ConfigureAwait(false);
-            await Task.WhenAll(parts).ConfigureAwait(false);
+            await Task.WhenAny(parts);
+            await ending.CancelAsync();
+            await Task.WhenAll(parts);
         }
         finally
         {
-            isLeading = false;
-            config.Changed -= OnConfig;
+            _isLeading = false;
+            _config.Changed -= OnConfig;
 
             // The stats belong to this term; another process may lead the next one.
             Deciders.Clear();
-            collector.Clear();
+            _collector.Clear();
             Board.Clear();
         }
     }
 
-    private static IEnumerable<ObjectKey> RevisionOf(Pod pod)
-        => pod.Metadata.Labels.TryGetValue(ServingKeys.Revision, out var revision) ? [new ObjectKey(pod.Metadata.Namespace, revision)] : [];
+    private static IEnumerable<ObjectKey> RevisionOf(Pod pod) =>
+        pod.Metadata.Labels.TryGetValue(ServingKeys.Revision, out var revision) ? [new ObjectKey(pod.Metadata.Namespace, revision)] : [];
 
-    /// <summary>A change in the number of ready pods changes the burst capacity, so activators may be able to leave the path at once.</summary>
+    /// <summary>A change in the number of ready pods changes the burst capacity, so activators may be able to leave the path at
+    /// once.</summary>
     private void OnPod(Change<Pod> change)
     {
         var before = change.Old is { } old && RevisionPods.IsServing(old);
         var after = change.New is { } newer && RevisionPods.IsServing(newer);
-        if (before == after) return;
-        foreach (var key in RevisionOf(change.Object)) Deciders.Evaluate(key);
+        if (before == after)
+            return;
+        foreach (var key in RevisionOf(change.Object))
+            Deciders.Evaluate(key);
     }
 
     private void OnConfig(ConfigSnapshot old, ConfigSnapshot newer)
     {
-        if (old.Autoscaler == newer.Autoscaler && old.Deployment.ProgressDeadline == newer.Deployment.ProgressDeadline) return;
-        foreach (var autoscaler in informers.PodAutoscalers.Lister.List())
+        if (old.Autoscaler == newer.Autoscaler && old.Deployment.ProgressDeadline == newer.Deployment.ProgressDeadline)
+            return;
+        foreach (var autoscaler in _informers.PodAutoscalers.Lister.List())
         {
-            autoscalerLoop.Enqueue(ObjectKey.Of(autoscaler));
-            hpaLoop.Enqueue(ObjectKey.Of(autoscaler));
+            _autoscalerLoop.Enqueue(ObjectKey.Of(autoscaler));
+            _hpaLoop.Enqueue(ObjectKey.Of(autoscaler));
         }
     }
 }

@@ -8,29 +8,30 @@ namespace Serving.Autoscaler;
 /// <summary>The pods of each revision as of its last reconcile, for metrics.</summary>
 internal sealed class PodCountBoard
 {
-    private readonly ConcurrentDictionary<ObjectKey, Row> rows = new();
+    private readonly ConcurrentDictionary<ObjectKey, Row> _rows = new();
 
     /// <summary>The current counts by revision.</summary>
-    public IEnumerable<Row> Rows => rows.Values;
+    public IEnumerable<Row> Rows => _rows.Values;
 
     /// <summary>The labels of a revision, or null if it is unknown.</summary>
-    public Row? Find(ObjectKey key) => rows.GetValueOrDefault(key);
+    public Row? Find(ObjectKey key) => _rows.GetValueOrDefault(key);
 
     /// <summary>Records a reconcile; a scale of -1 (unknown) keeps the previous one.</summary>
     public void Note(PodAutoscaler autoscaler, int want, PodCounts counts)
     {
         var key = ObjectKey.Of(autoscaler);
-        rows.AddOrUpdate(
+        _rows.AddOrUpdate(
             key,
             _ => new Row(key, Label(autoscaler, ServingKeys.Service), Label(autoscaler, ServingKeys.Configuration), want, counts),
-            (_, old) => old with { Requested = want < 0 ? old.Requested : want, Counts = counts });
+            (_, old) => old with { Requested = want < 0 ? old.Requested : want, Counts = counts }
+        );
     }
 
     /// <summary>Removes a revision.</summary>
-    public void Remove(ObjectKey key) => rows.TryRemove(key, out _);
+    public void Remove(ObjectKey key) => _rows.TryRemove(key, out _);
 
     /// <summary>Removes all revisions.</summary>
-    public void Clear() => rows.Clear();
+    public void Clear() => _rows.Clear();
 
     private static string Label(PodAutoscaler autoscaler, string key) => autoscaler.Metadata.Labels.GetValueOrDefault(key, "");
 

@@ -13,7 +13,10 @@ internal static class RevisionPods
     /// <summary>Counts a revision's pods by state; completed ones are excluded.</summary>
     public static PodCounts Count(ILister<Pod> pods, string ns, string revision)
     {
-        int ready = 0, notReady = 0, pending = 0, terminating = 0;
+        int ready = 0,
+            notReady = 0,
+            pending = 0,
+            terminating = 0;
         foreach (var pod in pods.ByLabel(ns, ServingKeys.Revision, revision))
         {
             switch (pod.Status?.Phase)

@@ -31,7 +31,13 @@ public static class CertificateAuthority
     /// <param name="addresses">The IP addresses.</param>
     /// <param name="now">The current time.</param>
     /// <param name="lifetime">How long certificate and authority are valid.</param>
-    public static ServingCertificatePems Issue(string host, IReadOnlyList<string> names, IReadOnlyList<IPAddress> addresses, DateTimeOffset now, TimeSpan lifetime)
+    public static ServingCertificatePems Issue(
+        string host,
+        IReadOnlyList<string> names,
+        IReadOnlyList<IPAddress> addresses,
+        DateTimeOffset now,
+        TimeSpan lifetime
+    )
     {
         var from = now - ClockSkew;
         var until = now + lifetime;
@@ -41,7 +47,8 @@ public static class CertificateAuthority
         var authorityRequest = new CertificateRequest(Subject($"{host} authority"), authorityKey, HashAlgorithmName.SHA256);
         authorityRequest.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, false, 0, critical: true));
         authorityRequest.CertificateExtensions.Add(
-            new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.DigitalSignature, critical: true));
+            new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.DigitalSignature, critical: true)
+        );
         authorityRequest.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(authorityRequest.PublicKey, critical: false));
         using var authority = authorityRequest.CreateSelfSigned(from, until);
 
@@ -55,7 +62,11 @@ public static class CertificateAuthority
         request.CertificateExtensions.Add(Names(names, addresses));
         using var certificate = request.Create(authority, from, until, RandomNumberGenerator.GetBytes(16));
 
-        return new(key.ExportPkcs8PrivateKeyPem() + "\n", certificate.ExportCertificatePem() + "\n", authority.ExportCertificatePem() + "\n");
+        return new(
+            key.ExportPkcs8PrivateKeyPem() + "\n",
+            certificate.ExportCertificatePem() + "\n",
+            authority.ExportCertificatePem() + "\n"
+        );
     }
 
     private static X500DistinguishedName Subject(string host)

@@ -31,7 +31,8 @@ public static class CertificatePem
         }
     }
 
-    private static string Text(Secret secret, string entry) => secret.Data?.TryGetValue(entry, out var bytes) == true
-        ? Encoding.ASCII.GetString(bytes)
-        : throw new CryptographicException($"it has no {entry}");
+    private static string Text(Secret secret, string entry) =>
+        secret.Data?.TryGetValue(entry, out var bytes) == true
+            ? Encoding.ASCII.GetString(bytes)
+            : throw new CryptographicException($"it has no {entry}");
 }

@@ -9,9 +9,9 @@ using Serving.Kubernetes;
 namespace Serving.Certificates;
 
 /// <summary>
-/// A serving certificate that replicas share through a Secret. A replica that finds it missing, invalid or about to expire writes a new one;
-/// on a conflict it uses the one written by the other replica. A new certificate keeps the previous authority beside its own, even if the
-/// Secret was deleted or corrupted meanwhile, so that trust is not interrupted while replicas switch over.
+/// A serving certificate that replicas share through a Secret. A replica that finds it missing, invalid or about to expire writes a new
+/// one; on a conflict it uses the one written by the other replica. A new certificate keeps the previous authority beside its own, even if
+/// the Secret was deleted or corrupted meanwhile, so that trust is not interrupted while replicas switch over.
 /// </summary>
 public sealed class CertificateSecret : ICertificateSource
 {
@@ -20,10 +20,10 @@ public sealed class CertificateSecret : ICertificateSource
     private const string AuthorityEntry = "ca-cert.pem";
     private const int Attempts = 5;
 
-    private readonly CertificateSecretOptions options;
-    private readonly TimeProvider time;
-    private readonly ILogger<CertificateSecret> logger;
-    private ServingCertificate? last;
+    private readonly CertificateSecretOptions _options;
+    private readonly TimeProvider _time;
+    private readonly ILogger<CertificateSecret> _logger;
+    private ServingCertificate? _last;
 
     /// <param name="options">The Secret, and the Service that the certificate is for.</param>
     /// <param name="time">The clock.</param>
@@ -31,9 +31,9 @@ public sealed class CertificateSecret : ICertificateSource
     public CertificateSecret(CertificateSecretOptions options, TimeProvider time, ILogger<CertificateSecret> logger)
     {
         ArgumentNullException.ThrowIfNull(options);
-        this.options = options;
-        this.time = time;
-        this.logger = logger;
+        this._options = options;
+        this._time = time;
+        this._logger = logger;
     }
 
     /// <summary>The certificate for serving, created and stored if necessary.</summary>
@@ -42,17 +42,22 @@ public sealed class CertificateSecret : ICertificateSource
         ArgumentNullException.ThrowIfNull(client);
         for (var attempt = 1; ; attempt++)
         {
-            var stored = await FindAsync(client, cancellation).ConfigureAwait(false);
+            var stored = await FindAsync(client, cancellation);
             var current = stored is null ? null : Read(stored);
-            var renewAt = time.GetUtcNow() + options.RenewBefore;
+            var renewAt = _time.GetUtcNow() + _options.RenewBefore;
             if (current is not null && current.NotAfter > renewAt)
             {
-                return last = current;
+                return _last = current;
             }
 
             var next = CertificateAuthority.Issue(
-                options.ServiceName, options.Namespace, options.ClusterDomain, time.GetUtcNow(), options.Lifetime);
-            if ((current ?? last) is { } previous)
+                _options.ServiceName,
+                _options.Namespace,
+                _options.ClusterDomain,
+                _time.GetUtcNow(),
+                _options.Lifetime
+            );
+            if ((current ?? _last) is { } previous)
             {
                 next = next with { Authorities = next.Authorities + StillValid(previous.Pems.Authorities) };
             }
@@ -60,14 +65,20 @@ public sealed class CertificateSecret : ICertificateSource
             try
             {
                 var written = stored is null
-                    ? await client.CreateAsync(Resources.Secrets, Fill(NewSecret(), next), cancellation).ConfigureAwait(false)
-                    : await client.UpdateAsync(Resources.Secrets, Fill(stored, next), cancellation).ConfigureAwait(false);
-                logger.LogInformation("Created a certificate for {Service} in Secret {Secret}", options.ServiceName, ObjectKey.Of(written));
-                return last = ServingCertificate.TryRead(next) ?? throw new InvalidOperationException($"the certificate created for {options.ServiceName} is invalid");
+                    ? await client.CreateAsync(Resources.Secrets, Fill(NewSecret(), next), cancellation)
+                    : await client.UpdateAsync(Resources.Secrets, Fill(stored, next), cancellation);
+                _logger.LogInformation(
+                    "Created a certificate for {Service} in Secret {Secret}",
+                    _options.ServiceName,
+                    ObjectKey.Of(written)
+                );
+                return _last =
+                    ServingCertificate.TryRead(next)
+                    ?? throw new InvalidOperationException($"the certificate created for {_options.ServiceName} is invalid");
             }
             catch (KubernetesException lost) when ((lost.IsConflict || lost.IsAlreadyExists || lost.IsNotFound) && attempt < Attempts)
             {
-                logger.LogDebug("Another replica wrote Secret {Secret} first", options.SecretName);
+                _logger.LogDebug("Another replica wrote Secret {Secret} first", _options.SecretName);
             }
         }
     }
@@ -76,8 +87,8 @@ public sealed class CertificateSecret : ICertificateSource
     public async Task<ServingCertificate?> ReadAsync(IKubernetesClient client, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(client);
-        var read = await FindAsync(client, cancellation).ConfigureAwait(false) is { } stored ? Read(stored) : null;
-        last = read ?? last;
+        var read = await FindAsync(client, cancellation) is { } stored ? Read(stored) : null;
+        _last = read ?? _last;
         return read;
     }
 
@@ -85,7 +96,7 @@ public sealed class CertificateSecret : ICertificateSource
     {
         try
         {
-            return await client.GetAsync(Resources.Secrets, options.Namespace, options.SecretName, cancellation).ConfigureAwait(false);
+            return await client.GetAsync(Resources.Secrets, _options.Namespace, _options.SecretName, cancellation);
         }
         catch (KubernetesException missing) when (missing.IsNotFound)
         {
@@ -93,30 +104,35 @@ public sealed class CertificateSecret : ICertificateSource
         }
     }
 
-    private static ServingCertificate? Read(Secret secret)
-        => secret.Data is { } data
-            && data.TryGetValue(KeyEntry, out var key) && data.TryGetValue(CertificateEntry, out var certificate) && data.TryGetValue(AuthorityEntry, out var authority)
-                ? ServingCertificate.TryRead(new(Encoding.UTF8.GetString(key), Encoding.UTF8.GetString(certificate), Encoding.UTF8.GetString(authority)))
-                : null;
+    private static ServingCertificate? Read(Secret secret) =>
+        secret.Data is { } data
+        && data.TryGetValue(KeyEntry, out var key)
+        && data.TryGetValue(CertificateEntry, out var certificate)
+        && data.TryGetValue(AuthorityEntry, out var authority)
+            ? ServingCertificate.TryRead(
+                new(Encoding.UTF8.GetString(key), Encoding.UTF8.GetString(certificate), Encoding.UTF8.GetString(authority))
+            )
+            : null;
 
-    private Secret NewSecret() => new()
-    {
-        ApiVersion = "v1",
-        Kind = "Secret",
-        Metadata = new()
+    private Secret NewSecret() =>
+        new()
         {
-            Name = options.SecretName,
-            Namespace = options.Namespace,
-            Labels = new Dictionary<string, string>
+            ApiVersion = "v1",
+            Kind = "Secret",
+            Metadata = new()
             {
-                ["app.kubernetes.io/name"] = "knative-serving",
-                ["app.kubernetes.io/component"] = options.Component,
+                Name = _options.SecretName,
+                Namespace = _options.Namespace,
+                Labels = new Dictionary<string, string>
+                {
+                    ["app.kubernetes.io/name"] = "knative-serving",
+                    ["app.kubernetes.io/component"] = _options.Component,
+                },
             },
-        },
-    };
+        };
 
-    private static Secret Fill(Secret secret, ServingCertificatePems pems)
-        => secret with
+    private static Secret Fill(Secret secret, ServingCertificatePems pems) =>
+        secret with
         {
             Data = new Dictionary<string, byte[]>(secret.Data ?? new Dictionary<string, byte[]>())
             {
@@ -133,13 +149,13 @@ public sealed class CertificateSecret : ICertificateSource
         try
         {
             known.ImportFromPem(authorities);
-            return known.FirstOrDefault() is { } newest && newest.NotAfter.ToUniversalTime() > time.GetUtcNow().UtcDateTime
+            return known.FirstOrDefault() is { } newest && newest.NotAfter.ToUniversalTime() > _time.GetUtcNow().UtcDateTime
                 ? newest.ExportCertificatePem() + "\n"
                 : "";
         }
         catch (CryptographicException unreadable)
         {
-            logger.LogWarning(unreadable, "The previous authorities in Secret {Secret} are invalid and are dropped", options.SecretName);
+            _logger.LogWarning(unreadable, "The previous authorities in Secret {Secret} are invalid and are dropped", _options.SecretName);
             return "";
         }
         finally

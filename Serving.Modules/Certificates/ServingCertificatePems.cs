@@ -9,6 +9,6 @@ public sealed record ServingCertificatePems(string Key, string Certificate, stri
     private const string End = "-----END CERTIFICATE-----";
 
     /// <summary>The first of several authorities, which is the newest, with its line feed.</summary>
-    internal static string Newest(string authorities)
-        => authorities.IndexOf(End, StringComparison.Ordinal) is >= 0 and var end ? authorities[..(end + End.Length)] + "\n" : "";
+    internal static string Newest(string authorities) =>
+        authorities.IndexOf(End, StringComparison.Ordinal) is >= 0 and var end ? authorities[..(end + End.Length)] + "\n" : "";
 }

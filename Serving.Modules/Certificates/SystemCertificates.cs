@@ -13,8 +13,8 @@ namespace Serving.Certificates;
 /// <summary>
 /// The certificates for system-internal TLS: the certificate in the Secret <c>routing-serving-certs</c>, and the authorities in its
 /// <c>ca.crt</c> and in the ConfigMaps labelled as trust bundles. Others (cert-manager, trust-manager) write them; they may arrive late and
-/// change at any time. Invariant: if the Secret is deleted, empty or invalid, the last certificate and its authority stay in use until there is
-/// a new one.
+/// change at any time. Invariant: if the Secret is deleted, empty or invalid, the last certificate and its authority stay in use until
+/// there is a new one.
 /// </summary>
 public sealed partial class SystemCertificates : IDisposable
 {
@@ -23,16 +23,16 @@ public sealed partial class SystemCertificates : IDisposable
 
     private const string AuthorityEntry = "ca.crt";
 
-    private readonly string ns;
-    private readonly ILogger logger;
-    private readonly IInformer<Secret> secrets;
-    private readonly IInformer<ConfigMap> bundles;
-    private readonly IDisposable[] registrations;
-    private readonly Lock gate = new();
-    private SslStreamCertificateContext? certificate;
-    private readonly TrustedAuthorities authorities;
-    private string secretAuthority = "";
-    private int refused;
+    private readonly string _ns;
+    private readonly ILogger _logger;
+    private readonly IInformer<Secret> _secrets;
+    private readonly IInformer<ConfigMap> _bundles;
+    private readonly IDisposable[] _registrations;
+    private readonly Lock _gate = new();
+    private SslStreamCertificateContext? _certificate;
+    private readonly TrustedAuthorities _authorities;
+    private string _secretAuthority = "";
+    private int _refused;
 
     /// <param name="informers">Provide the Secret and the ConfigMaps of the system namespace.</param>
     /// <param name="systemNamespace">The system namespace.</param>
@@ -40,36 +40,37 @@ public sealed partial class SystemCertificates : IDisposable
     public SystemCertificates(IInformers informers, string systemNamespace, ILogger<SystemCertificates> logger)
     {
         ArgumentNullException.ThrowIfNull(informers);
-        ns = systemNamespace;
-        this.logger = logger;
-        authorities = new TrustedAuthorities(logger);
-        secrets = informers.ForOne(Resources.Secrets, ns, SecretName);
-        bundles = informers.For(Resources.ConfigMaps, ns);
-        registrations = [secrets.AddHandler(OnSecret), bundles.AddHandler(OnBundle)];
+        _ns = systemNamespace;
+        this._logger = logger;
+        _authorities = new TrustedAuthorities(logger);
+        _secrets = informers.ForOne(Resources.Secrets, _ns, SecretName);
+        _bundles = informers.For(Resources.ConfigMaps, _ns);
+        _registrations = [_secrets.AddHandler(OnSecret), _bundles.AddHandler(OnBundle)];
     }
 
     /// <summary>The trusted authorities; the same collection until they change.</summary>
-    public X509Certificate2Collection Roots => authorities.Current;
+    public X509Certificate2Collection Roots => _authorities.Current;
 
     /// <summary>The certificate for any server name; null while there is none, which is logged once.</summary>
     public SslStreamCertificateContext? Find(string? serverName)
     {
-        var current = Volatile.Read(ref certificate);
-        if (current is null && Interlocked.Exchange(ref refused, 1) == 0)
+        var current = Volatile.Read(ref _certificate);
+        if (current is null && Interlocked.Exchange(ref _refused, 1) == 0)
         {
-            LogNoCertificate(logger, ns, SecretName);
+            LogNoCertificate(_logger, _ns, SecretName);
         }
 
         return current;
     }
 
     /// <summary>Completes when the caches of the Secret and the ConfigMaps have synced.</summary>
-    public Task WaitForSyncAsync(CancellationToken cancellation) => Task.WhenAll(secrets.WaitForSyncAsync(cancellation), bundles.WaitForSyncAsync(cancellation));
+    public Task WaitForSyncAsync(CancellationToken cancellation) =>
+        Task.WhenAll(_secrets.WaitForSyncAsync(cancellation), _bundles.WaitForSyncAsync(cancellation));
 
     /// <summary>Stops watching them.</summary>
     public void Dispose()
     {
-        foreach (var registration in registrations)
+        foreach (var registration in _registrations)
         {
             registration.Dispose();
         }
@@ -82,15 +83,15 @@ public sealed partial class SystemCertificates : IDisposable
             return;
         }
 
-        lock (gate)
+        lock (_gate)
         {
             if (change.New is { Data.Count: > 0 } secret)
             {
                 Take(secret);
             }
-            else if (certificate is not null)
+            else if (_certificate is not null)
             {
-                LogKept(logger, ns, SecretName, change.New is null ? "was deleted" : "is empty");
+                LogKept(_logger, _ns, SecretName, change.New is null ? "was deleted" : "is empty");
             }
 
             Trust();
@@ -104,7 +105,7 @@ public sealed partial class SystemCertificates : IDisposable
             return;
         }
 
-        lock (gate)
+        lock (_gate)
         {
             Trust();
         }
@@ -112,23 +113,24 @@ public sealed partial class SystemCertificates : IDisposable
 
     private static bool IsBundle(ConfigMap? map) => map?.Metadata.Labels.ContainsKey(NetworkingKeys.TrustBundle) == true;
 
-    // All or nothing: if the certificate is invalid its authority is not applied either, because it may not have issued the certificate in use.
+    // All or nothing: if the certificate is invalid its authority is not applied either, because it may not have issued the certificate in
+    // use.
     private void Take(Secret secret)
     {
         var authority = secret.Data!.TryGetValue(AuthorityEntry, out var bytes) ? Encoding.ASCII.GetString(bytes) : "";
         try
         {
-            Volatile.Write(ref certificate, CertificatePem.Read(secret));
-            Volatile.Write(ref refused, 0);
-            secretAuthority = authority;
-            LogServing(logger, ns, SecretName);
+            Volatile.Write(ref _certificate, CertificatePem.Read(secret));
+            Volatile.Write(ref _refused, 0);
+            _secretAuthority = authority;
+            LogServing(_logger, _ns, SecretName);
         }
         catch (CryptographicException wrong)
         {
-            LogUnreadable(logger, ns, SecretName, wrong.Message);
-            if (certificate is null)
+            LogUnreadable(_logger, _ns, SecretName, wrong.Message);
+            if (_certificate is null)
             {
-                secretAuthority = authority;
+                _secretAuthority = authority;
             }
         }
     }
@@ -136,16 +138,22 @@ public sealed partial class SystemCertificates : IDisposable
     private void Trust()
     {
         var texts = new List<(string Source, string Text)>();
-        if (secretAuthority.Length > 0)
+        if (_secretAuthority.Length > 0)
         {
-            texts.Add(($"Secret {SecretName}, {AuthorityEntry}", secretAuthority));
+            texts.Add(($"Secret {SecretName}, {AuthorityEntry}", _secretAuthority));
         }
 
-        texts.AddRange(bundles.Lister.List(ns).Where(IsBundle)
-            .OrderBy(static map => map.Metadata.Name, StringComparer.Ordinal)
-            .SelectMany(static map => map.Data.OrderBy(static entry => entry.Key, StringComparer.Ordinal)
-                .Select(entry => ($"ConfigMap {map.Metadata.Name}, {entry.Key}", entry.Value))));
-        authorities.Update(texts);
+        texts.AddRange(
+            _bundles
+                .Lister.List(_ns)
+                .Where(IsBundle)
+                .OrderBy(static map => map.Metadata.Name, StringComparer.Ordinal)
+                .SelectMany(static map =>
+                    map.Data.OrderBy(static entry => entry.Key, StringComparer.Ordinal)
+                        .Select(entry => ($"ConfigMap {map.Metadata.Name}, {entry.Key}", entry.Value))
+                )
+        );
+        _authorities.Update(texts);
     }
 
     [LoggerMessage(1, LogLevel.Warning, "Port 8112 refuses TLS clients: Secret {Namespace}/{Name} contains no certificate yet.")]
@@ -157,6 +165,10 @@ public sealed partial class SystemCertificates : IDisposable
     [LoggerMessage(3, LogLevel.Warning, "The certificate in Secret {Namespace}/{Name} is invalid, the previous one stays in use: {Reason}")]
     private static partial void LogUnreadable(ILogger logger, string @namespace, string name, string reason);
 
-    [LoggerMessage(6, LogLevel.Warning, "Secret {Namespace}/{Name} {What}. Its previous certificate and authority stay in use until it contains new ones.")]
+    [LoggerMessage(
+        6,
+        LogLevel.Warning,
+        "Secret {Namespace}/{Name} {What}. Its previous certificate and authority stay in use until it contains new ones."
+    )]
     private static partial void LogKept(ILogger logger, string @namespace, string name, string what);
 }

@@ -5,15 +5,15 @@ using Serving.Kubernetes;
 namespace Serving.Certificates;
 
 /// <summary>
-/// A serving certificate that a process creates for itself and does not store: for a webhook that is reached by address instead of through a
-/// Service. Replaced before it expires; the previous authority stays trusted beside the new one.
+/// A serving certificate that a process creates for itself and does not store: for a webhook that is reached by address instead of through
+/// a Service. Replaced before it expires; the previous authority stays trusted beside the new one.
 /// </summary>
 public sealed class TransientCertificate : ICertificateSource
 {
-    private readonly string host;
-    private readonly TimeProvider time;
-    private readonly ILogger<TransientCertificate> logger;
-    private ServingCertificate? current;
+    private readonly string _host;
+    private readonly TimeProvider _time;
+    private readonly ILogger<TransientCertificate> _logger;
+    private ServingCertificate? _current;
 
     /// <param name="host">The DNS name or IP address that clients connect to.</param>
     /// <param name="time">The clock.</param>
@@ -21,9 +21,9 @@ public sealed class TransientCertificate : ICertificateSource
     public TransientCertificate(string host, TimeProvider time, ILogger<TransientCertificate> logger)
     {
         ArgumentException.ThrowIfNullOrEmpty(host);
-        this.host = host;
-        this.time = time;
-        this.logger = logger;
+        this._host = host;
+        this._time = time;
+        this._logger = logger;
     }
 
     /// <summary>How long a certificate is valid.</summary>
@@ -35,23 +35,24 @@ public sealed class TransientCertificate : ICertificateSource
     /// <inheritdoc/>
     public Task<ServingCertificate> EnsureAsync(IKubernetesClient client, CancellationToken cancellation)
     {
-        if (current is null || current.NotAfter <= time.GetUtcNow() + RenewBefore)
+        if (_current is null || _current.NotAfter <= _time.GetUtcNow() + RenewBefore)
         {
-            var next = IPAddress.TryParse(host, out var address)
-                ? CertificateAuthority.Issue(host, [], [address], time.GetUtcNow(), Lifetime)
-                : CertificateAuthority.Issue(host, [host], [], time.GetUtcNow(), Lifetime);
-            if (current is not null)
+            var next = IPAddress.TryParse(_host, out var address)
+                ? CertificateAuthority.Issue(_host, [], [address], _time.GetUtcNow(), Lifetime)
+                : CertificateAuthority.Issue(_host, [_host], [], _time.GetUtcNow(), Lifetime);
+            if (_current is not null)
             {
-                next = next with { Authorities = next.Authorities + ServingCertificatePems.Newest(current.Pems.Authorities) };
+                next = next with { Authorities = next.Authorities + ServingCertificatePems.Newest(_current.Pems.Authorities) };
             }
 
-            current = ServingCertificate.TryRead(next) ?? throw new InvalidOperationException($"the certificate created for {host} is invalid");
-            logger.LogInformation("Created a certificate for {Host}", host);
+            _current =
+                ServingCertificate.TryRead(next) ?? throw new InvalidOperationException($"the certificate created for {_host} is invalid");
+            _logger.LogInformation("Created a certificate for {Host}", _host);
         }
 
-        return Task.FromResult(current);
+        return Task.FromResult(_current);
     }
 
     /// <inheritdoc/>
-    public Task<ServingCertificate?> ReadAsync(IKubernetesClient client, CancellationToken cancellation) => Task.FromResult(current);
+    public Task<ServingCertificate?> ReadAsync(IKubernetesClient client, CancellationToken cancellation) => Task.FromResult(_current);
 }

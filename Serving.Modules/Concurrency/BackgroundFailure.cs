@@ -10,20 +10,24 @@ public static class BackgroundFailure
     private static Action<string, Exception>[] _listeners = [];
     private static bool _observesTasks;
 
-    /// <summary>Subscribes <paramref name="listener"/>, which gets the name of what failed and the exception, until the result is disposed. It must not throw.</summary>
+    /// <summary>Subscribes <paramref name="listener"/>, which gets the name of what failed and the exception, until the result is disposed.
+    /// It must not throw.</summary>
     public static IDisposable Listen(Action<string, Exception> listener)
     {
         ArgumentNullException.ThrowIfNull(listener);
-        lock (Gate) _listeners = [.. _listeners, listener];
+        lock (Gate)
+            _listeners = [.. _listeners, listener];
         return new Subscription(listener);
     }
 
-    /// <summary>Starts to report unobserved task exceptions, for the rest of the process. They are detected on garbage collection, which may be late.</summary>
+    /// <summary>Starts to report unobserved task exceptions, for the rest of the process. They are detected on garbage collection, which
+    /// may be late.</summary>
     public static void ObserveTasks()
     {
         lock (Gate)
         {
-            if (_observesTasks) return;
+            if (_observesTasks)
+                return;
             _observesTasks = true;
             TaskScheduler.UnobservedTaskException += static (_, unobserved) =>
             {
@@ -40,8 +44,10 @@ public static class BackgroundFailure
         var listeners = Volatile.Read(ref _listeners);
         try
         {
-            foreach (var listener in listeners) listener(what, failure);
-            if (listeners.Length == 0) Console.Error.WriteLine($"{what} failed: {failure}");
+            foreach (var listener in listeners)
+                listener(what, failure);
+            if (listeners.Length == 0)
+                Console.Error.WriteLine($"{what} failed: {failure}");
         }
         catch (Exception second)
         {
@@ -49,7 +55,8 @@ public static class BackgroundFailure
         }
     }
 
-    /// <summary>Observes <paramref name="work"/> and reports its failure, for a caller that does not await it. Cancellation is not a failure.</summary>
+    /// <summary>Observes <paramref name="work"/> and reports its failure, for a caller that does not await it. Cancellation is not a
+    /// failure.</summary>
     public static void Watch(string what, Task work)
     {
         ArgumentNullException.ThrowIfNull(work);
@@ -60,7 +67,7 @@ public static class BackgroundFailure
     {
         try
         {
-            await work.ConfigureAwait(false);
+            await work;
         }
         catch (OperationCanceledException)
         {
@@ -79,7 +86,8 @@ public static class BackgroundFailure
             lock (Gate)
             {
                 var index = Array.IndexOf(_listeners, listener);
-                if (index >= 0) _listeners = [.. _listeners[..index], .. _listeners[(index + 1)..]];
+                if (index >= 0)
+                    _listeners = [.. _listeners[..index], .. _listeners[(index + 1)..]];
             }
         }
     }

@@ -1,8 +1,8 @@
 namespace Serving.Concurrency;
 
 /// <summary>
-/// A timer whose callback may throw. Invariants: an exception of the callback is reported (<see cref="BackgroundFailure"/>) and never reaches
-/// the timer's thread, where it would end the process; a periodic callback never runs concurrently, and a late one skips a turn.
+/// A timer whose callback may throw. Invariants: an exception of the callback is reported (<see cref="BackgroundFailure"/>) and never
+/// reaches the timer's thread, where it would end the process; a periodic callback never runs concurrently, and a late one skips a turn.
 /// </summary>
 public sealed class BackgroundTimer : IDisposable, IAsyncDisposable
 {
@@ -21,15 +21,23 @@ public sealed class BackgroundTimer : IDisposable, IAsyncDisposable
         _isPeriodic = period != Timeout.InfiniteTimeSpan;
 
         // Armed only after the field is set: the callback may use its own timer.
-        _timer = time.CreateTimer(static state => ((BackgroundTimer)state!).Fire(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-        if (due != Timeout.InfiniteTimeSpan || _isPeriodic) _timer.Change(due, period);
+        _timer = time.CreateTimer(
+            static state => ((BackgroundTimer)state!).Fire(),
+            this,
+            Timeout.InfiniteTimeSpan,
+            Timeout.InfiniteTimeSpan
+        );
+        if (due != Timeout.InfiniteTimeSpan || _isPeriodic)
+            _timer.Change(due, period);
     }
 
-    /// <summary>Creates a timer that runs <paramref name="callback"/> once each time it is armed by <see cref="Arm"/>. Runs may overlap.</summary>
+    /// <summary>Creates a timer that runs <paramref name="callback"/> once each time it is armed by <see cref="Arm"/>. Runs may
+    /// overlap.</summary>
     /// <param name="time">The clock.</param>
     /// <param name="what">Names the operation in failure reports, as the start of a sentence.</param>
     /// <param name="callback">The operation.</param>
-    public static BackgroundTimer Once(TimeProvider time, string what, Action callback) => new(time, what, callback, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+    public static BackgroundTimer Once(TimeProvider time, string what, Action callback) =>
+        new(time, what, callback, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
 
     /// <summary>Creates a timer that runs <paramref name="callback"/> every <paramref name="period"/>, first after one period.</summary>
     /// <param name="time">The clock.</param>
@@ -56,7 +64,8 @@ public sealed class BackgroundTimer : IDisposable, IAsyncDisposable
 
     private void Fire()
     {
-        if (_isPeriodic && Interlocked.Exchange(ref _isRunning, 1) == 1) return;
+        if (_isPeriodic && Interlocked.Exchange(ref _isRunning, 1) == 1)
+            return;
         try
         {
             _callback();

@@ -1,8 +1,8 @@
 namespace Serving.Concurrency;
 
 /// <summary>
-/// Cancels a source where an exception would end the process or unrelated work. Invariant: it never throws; a disposed source is ignored, and
-/// a failing callback is reported (<see cref="BackgroundFailure"/>).
+/// Cancels a source where an exception would end the process or unrelated work. Invariant: it never throws; a disposed source is ignored,
+/// and a failing callback is reported (<see cref="BackgroundFailure"/>).
 /// </summary>
 public static class Cancellation
 {
@@ -26,13 +26,14 @@ public static class Cancellation
         }
     }
 
-    /// <summary>Cancels and runs the registered callbacks on another thread, so that locks may be held. Completes when they have run; need not be awaited.</summary>
+    /// <summary>Cancels and runs the registered callbacks on another thread, so that locks may be held. Completes when they have run; need
+    /// not be awaited.</summary>
     public static async Task CancelSafelyAsync(this CancellationTokenSource source)
     {
         ArgumentNullException.ThrowIfNull(source);
         try
         {
-            await source.CancelAsync().ConfigureAwait(false);
+            await source.CancelAsync();
         }
         catch (ObjectDisposedException)
         {

@@ -23,8 +23,8 @@ public sealed class ConfigMapException : Exception
     public string? Key { get; }
 
     /// <summary>
-    /// The message, prefixed with the key if it does not name it already, so that the author knows what to fix. Truncated where it repeats a
-    /// very long value.
+    /// The message, prefixed with the key if it does not name it already, so that the author knows what to fix. Truncated where it repeats
+    /// a very long value.
     /// </summary>
     public string Explanation
     {

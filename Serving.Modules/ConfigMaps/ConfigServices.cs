@@ -8,10 +8,11 @@ namespace Serving.ConfigMaps;
 public static class ConfigServices
 {
     /// <summary>Adds the store of the <c>config-*</c> ConfigMaps.</summary>
-    public static IServiceCollection AddConfigStore(this IServiceCollection services)
-        => services.AddSingleton(static provider => new ConfigStore(
+    public static IServiceCollection AddConfigStore(this IServiceCollection services) =>
+        services.AddSingleton(static provider => new ConfigStore(
             provider.GetRequiredService<IInformers>(),
             provider.GetRequiredService<ClusterEnvironment>(),
             provider.GetRequiredService<ILoggerFactory>().CreateLogger<ConfigStore>(),
-            provider.GetRequiredService<IEventRecorder>()));
+            provider.GetRequiredService<IEventRecorder>()
+        ));
 }

@@ -8,23 +8,25 @@ using Serving.Kubernetes;
 namespace Serving.ConfigMaps;
 
 /// <summary>
-/// The current valid configuration of the process. Invariant: <see cref="Current"/> never contains a value that its parser rejected; the last
-/// valid ConfigMap stays in use, and the rejection is reported by an event, a log line and the counter <c>serving.config.rejected</c>. A
-/// deleted ConfigMap keeps its last value.
+/// The current valid configuration of the process. Invariant: <see cref="Current"/> never contains a value that its parser rejected; the
+/// last valid ConfigMap stays in use, and the rejection is reported by an event, a log line and the counter <c>serving.config.rejected</c>.
+/// A deleted ConfigMap keeps its last value.
 /// </summary>
 public sealed class ConfigStore : IDisposable
 {
     private static readonly Meter Meter = new("Serving.ConfigMaps");
-    private static readonly Counter<long> Rejected =
-        Meter.CreateCounter<long>("serving.config.rejected", description: "ConfigMaps that were refused because they are not valid");
+    private static readonly Counter<long> Rejected = Meter.CreateCounter<long>(
+        "serving.config.rejected",
+        description: "ConfigMaps that were refused because they are not valid"
+    );
 
-    private readonly Dictionary<string, ConfigMapKind> kinds;
-    private readonly string clusterDomain;
-    private readonly ILogger logger;
-    private readonly IEventRecorder events;
-    private readonly IInformer<ConfigMap> informer;
-    private readonly IDisposable registration;
-    private volatile ConfigSnapshot current;
+    private readonly Dictionary<string, ConfigMapKind> _kinds;
+    private readonly string _clusterDomain;
+    private readonly ILogger _logger;
+    private readonly IEventRecorder _events;
+    private readonly IInformer<ConfigMap> _informer;
+    private readonly IDisposable _registration;
+    private volatile ConfigSnapshot _current;
 
     /// <param name="informers">Provide the ConfigMaps of the system namespace.</param>
     /// <param name="environment">Provides the system namespace and the cluster's domain.</param>
@@ -34,64 +36,67 @@ public sealed class ConfigStore : IDisposable
     {
         ArgumentNullException.ThrowIfNull(informers);
         ArgumentNullException.ThrowIfNull(environment);
-        this.logger = logger;
-        this.events = events;
-        clusterDomain = environment.ClusterDomain;
-        kinds = KnownConfigMaps.All.ToDictionary(k => k.Name, StringComparer.Ordinal);
-        current = KnownConfigMaps.Defaults(clusterDomain);
-        informer = informers.For(Resources.ConfigMaps, environment.SystemNamespace);
-        registration = informer.AddHandler(OnChange);
+        this._logger = logger;
+        this._events = events;
+        _clusterDomain = environment.ClusterDomain;
+        _kinds = KnownConfigMaps.All.ToDictionary(k => k.Name, StringComparer.Ordinal);
+        _current = KnownConfigMaps.Defaults(_clusterDomain);
+        _informer = informers.For(Resources.ConfigMaps, environment.SystemNamespace);
+        _registration = _informer.AddHandler(OnChange);
     }
 
-    /// <summary>Raised after <see cref="Current"/> has changed, with the old and the new value. Handlers must be fast; never concurrent.</summary>
+    /// <summary>Raised after <see cref="Current"/> has changed, with the old and the new value. Handlers must be fast; never
+    /// concurrent.</summary>
     public event Action<ConfigSnapshot, ConfigSnapshot>? Changed;
 
     /// <summary>The current valid configuration; defaults until the ConfigMaps have been read.</summary>
-    public ConfigSnapshot Current => current;
+    public ConfigSnapshot Current => _current;
 
     /// <summary>Completes when the existing ConfigMaps have been read.</summary>
-    public Task WaitForSyncAsync(CancellationToken cancellation) => informer.WaitForSyncAsync(cancellation);
+    public Task WaitForSyncAsync(CancellationToken cancellation) => _informer.WaitForSyncAsync(cancellation);
 
     /// <summary>Stops watching the ConfigMaps.</summary>
-    public void Dispose() => registration.Dispose();
+    public void Dispose() => _registration.Dispose();
 
     private void OnChange(Change<ConfigMap> change)
     {
-        if (!kinds.TryGetValue(change.Key.Name, out var kind)) return;
+        if (!_kinds.TryGetValue(change.Key.Name, out var kind))
+            return;
         if (change.New is not { } map)
         {
-            logger.LogWarning("ConfigMap {Name} was deleted; its last values stay in use", change.Key);
+            _logger.LogWarning("ConfigMap {Name} was deleted; its last values stay in use", change.Key);
             return;
         }
 
-        if (change.Old is { } before && SameData(before.Data, map.Data)) return;
-        var old = current;
+        if (change.Old is { } before && SameData(before.Data, map.Data))
+            return;
+        var old = _current;
         ConfigSnapshot next;
         try
         {
-            next = kind.Apply(old, map.Data, clusterDomain);
+            next = kind.Apply(old, map.Data, _clusterDomain);
         }
         catch (ConfigMapException refused)
         {
-            logger.LogError("ConfigMap {Name} is invalid, its last valid values stay in use: {Reason}", change.Key, refused.Explanation);
+            _logger.LogError("ConfigMap {Name} is invalid, its last valid values stay in use: {Reason}", change.Key, refused.Explanation);
             Refuse(map, refused.Explanation);
             return;
         }
         catch (Exception failure)
         {
             // A parser failure is treated as a rejection, and the author of the ConfigMap must be told.
-            logger.LogError(failure, "ConfigMap {Name} cannot be parsed, its last valid values stay in use", change.Key);
+            _logger.LogError(failure, "ConfigMap {Name} cannot be parsed, its last valid values stay in use", change.Key);
             Refuse(map, $"it cannot be parsed: {failure.Message}");
             return;
         }
 
-        current = next;
+        _current = next;
         Announce(old, next);
     }
 
     private void Refuse(ConfigMap map, string reason)
     {
-        events.Warning(map, "InvalidConfiguration", $"The last valid values stay in use: {reason}");
+        _events.Warning(map, "InvalidConfiguration", $"The last valid values stay in use: {reason}");
         Rejected.Add(1, new KeyValuePair<string, object?>("name", map.Metadata.Name));
     }
 
@@ -105,11 +110,11 @@ public sealed class ConfigStore : IDisposable
             }
             catch (Exception error)
             {
-                logger.LogError(error, "A handler of configuration changes failed");
+                _logger.LogError(error, "A handler of configuration changes failed");
             }
         }
     }
 
-    private static bool SameData(IReadOnlyDictionary<string, string> a, IReadOnlyDictionary<string, string> b)
-        => a.Count == b.Count && a.All(pair => b.TryGetValue(pair.Key, out var value) && value == pair.Value);
+    private static bool SameData(IReadOnlyDictionary<string, string> a, IReadOnlyDictionary<string, string> b) =>
+        a.Count == b.Count && a.All(pair => b.TryGetValue(pair.Key, out var value) && value == pair.Value);
 }

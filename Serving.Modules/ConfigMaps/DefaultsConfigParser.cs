@@ -46,32 +46,72 @@ public static class DefaultsConfigParser
 
     private static void Check(ConfigData from, DefaultsConfig c)
     {
-        from.Require(c.RevisionTimeoutSeconds >= 1, "revision-timeout-seconds",
-            Invariant($"revision-timeout-seconds ({c.RevisionTimeoutSeconds}) must be at least 1"));
-        from.Require(c.RevisionTimeoutSeconds <= c.MaxRevisionTimeoutSeconds, "revision-timeout-seconds",
-            Invariant($"revision-timeout-seconds ({c.RevisionTimeoutSeconds}) cannot be greater than max-revision-timeout-seconds ({c.MaxRevisionTimeoutSeconds})"));
-        from.Require(c.RevisionResponseStartTimeoutSeconds >= 0, "revision-response-start-timeout-seconds",
-            Invariant($"revision-response-start-timeout-seconds ({c.RevisionResponseStartTimeoutSeconds}) must not be negative; 0 means no limit"));
-        from.Require(c.RevisionIdleTimeoutSeconds >= 0, "revision-idle-timeout-seconds",
-            Invariant($"revision-idle-timeout-seconds ({c.RevisionIdleTimeoutSeconds}) must not be negative; 0 means no limit"));
-        from.Require(c.RevisionResponseStartTimeoutSeconds <= 0 || c.RevisionResponseStartTimeoutSeconds <= c.RevisionTimeoutSeconds,
+        from.Require(
+            c.RevisionTimeoutSeconds >= 1,
+            "revision-timeout-seconds",
+            Invariant($"revision-timeout-seconds ({c.RevisionTimeoutSeconds}) must be at least 1")
+        );
+        from.Require(
+            c.RevisionTimeoutSeconds <= c.MaxRevisionTimeoutSeconds,
+            "revision-timeout-seconds",
+            Invariant(
+                $"revision-timeout-seconds ({c.RevisionTimeoutSeconds}) cannot be greater than max-revision-timeout-seconds ({c.MaxRevisionTimeoutSeconds})"
+            )
+        );
+        from.Require(
+            c.RevisionResponseStartTimeoutSeconds >= 0,
             "revision-response-start-timeout-seconds",
-            Invariant($"revision-response-start-timeout-seconds ({c.RevisionResponseStartTimeoutSeconds}) cannot be greater than revision-timeout-seconds ({c.RevisionTimeoutSeconds})"));
-        from.Require(c.RevisionIdleTimeoutSeconds <= 0 || c.RevisionIdleTimeoutSeconds <= c.RevisionTimeoutSeconds, "revision-idle-timeout-seconds",
-            Invariant($"revision-idle-timeout-seconds ({c.RevisionIdleTimeoutSeconds}) cannot be greater than revision-timeout-seconds ({c.RevisionTimeoutSeconds})"));
-        from.Require(c.ContainerConcurrencyMaxLimit >= 1, "container-concurrency-max-limit",
-            Invariant($"expected 1 <= {c.ContainerConcurrencyMaxLimit} <= {int.MaxValue}: container-concurrency-max-limit"));
-        from.Require(c.ContainerConcurrency >= 0 && c.ContainerConcurrency <= c.ContainerConcurrencyMaxLimit, "container-concurrency",
-            Invariant($"expected 0 <= {c.ContainerConcurrency} <= {c.ContainerConcurrencyMaxLimit}: container-concurrency"));
+            Invariant(
+                $"revision-response-start-timeout-seconds ({c.RevisionResponseStartTimeoutSeconds}) must not be negative; 0 means no limit"
+            )
+        );
+        from.Require(
+            c.RevisionIdleTimeoutSeconds >= 0,
+            "revision-idle-timeout-seconds",
+            Invariant($"revision-idle-timeout-seconds ({c.RevisionIdleTimeoutSeconds}) must not be negative; 0 means no limit")
+        );
+        from.Require(
+            c.RevisionResponseStartTimeoutSeconds <= 0 || c.RevisionResponseStartTimeoutSeconds <= c.RevisionTimeoutSeconds,
+            "revision-response-start-timeout-seconds",
+            Invariant(
+                $"revision-response-start-timeout-seconds ({c.RevisionResponseStartTimeoutSeconds}) cannot be greater than revision-timeout-seconds ({c.RevisionTimeoutSeconds})"
+            )
+        );
+        from.Require(
+            c.RevisionIdleTimeoutSeconds <= 0 || c.RevisionIdleTimeoutSeconds <= c.RevisionTimeoutSeconds,
+            "revision-idle-timeout-seconds",
+            Invariant(
+                $"revision-idle-timeout-seconds ({c.RevisionIdleTimeoutSeconds}) cannot be greater than revision-timeout-seconds ({c.RevisionTimeoutSeconds})"
+            )
+        );
+        from.Require(
+            c.ContainerConcurrencyMaxLimit >= 1,
+            "container-concurrency-max-limit",
+            Invariant($"expected 1 <= {c.ContainerConcurrencyMaxLimit} <= {int.MaxValue}: container-concurrency-max-limit")
+        );
+        from.Require(
+            c.ContainerConcurrency >= 0 && c.ContainerConcurrency <= c.ContainerConcurrencyMaxLimit,
+            "container-concurrency",
+            Invariant($"expected 0 <= {c.ContainerConcurrency} <= {c.ContainerConcurrencyMaxLimit}: container-concurrency")
+        );
         from.RequireWithin("revision-cpu-request", c.RevisionCpuRequest, "revision-cpu-limit", c.RevisionCpuLimit);
         from.RequireWithin("revision-memory-request", c.RevisionMemoryRequest, "revision-memory-limit", c.RevisionMemoryLimit);
         from.RequireWithin(
-            "revision-ephemeral-storage-request", c.RevisionEphemeralStorageRequest, "revision-ephemeral-storage-limit", c.RevisionEphemeralStorageLimit);
+            "revision-ephemeral-storage-request",
+            c.RevisionEphemeralStorageRequest,
+            "revision-ephemeral-storage-limit",
+            c.RevisionEphemeralStorageLimit
+        );
     }
 
-    private static bool? TriState(ConfigData from, string key, bool? fallback) => from.Raw.TryGetValue(key, out var text)
-        ? text.Equals("true", StringComparison.OrdinalIgnoreCase) ? true : text.Equals("false", StringComparison.OrdinalIgnoreCase) ? false : null
-        : fallback;
+    private static bool? TriState(ConfigData from, string key, bool? fallback) =>
+        from.Raw.TryGetValue(key, out var text)
+            ? text.Equals("true", StringComparison.OrdinalIgnoreCase)
+                ? true
+                : text.Equals("false", StringComparison.OrdinalIgnoreCase)
+                    ? false
+                    : null
+            : fallback;
 
     private static Func<ObjectMeta, string> Namer(ConfigData from, string key, string text)
     {
@@ -83,8 +123,13 @@ public static class DefaultsConfigParser
 
             // What depends on labels and annotations may be incomplete here; the rest must be valid in a container name.
             var isFixed = !text.Contains("{{", StringComparison.Ordinal);
-            from.Require(isFixed ? LabelSyntax.IsLabel(sample) : sample.All(static c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-'), key,
-                $"{key} gives {GoValues.Quote(sample)}, which is no name of a container: it must consist of lower case letters, digits and '-'");
+            from.Require(
+                isFixed
+                    ? LabelSyntax.IsLabel(sample)
+                    : sample.All(static c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-'),
+                key,
+                $"{key} gives {GoValues.Quote(sample)}, which is no name of a container: it must consist of lower case letters, digits and '-'"
+            );
             return meta => Apply(template, meta);
         }
         catch (TemplateException wrong)

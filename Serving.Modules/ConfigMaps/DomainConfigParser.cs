@@ -19,11 +19,15 @@ public static class DomainConfigParser
         var wildcards = new HashSet<string>(StringComparer.Ordinal);
         foreach (var (domain, text) in data)
         {
-            if (domain == ExampleBlock.Key) continue;
+            if (domain == ExampleBlock.Key)
+                continue;
             if (!LabelSyntax.IsSubdomain(domain) || domain.Split('.').Any(static label => label.Length > 63))
             {
                 throw new ConfigMapException(
-                    Name, domain, $"\"{domain}\" is not a domain: it must consist of lower case letters, digits, '-' and '.', and begin and end with a letter or digit, as example.com");
+                    Name,
+                    domain,
+                    $"\"{domain}\" is not a domain: it must consist of lower case letters, digits, '-' and '.', and begin and end with a letter or digit, as example.com"
+                );
             }
 
             var (selector, type) = Entry(domain, text);
@@ -31,12 +35,17 @@ public static class DomainConfigParser
             {
                 if (!LabelSyntax.IsKey(label) || !LabelSyntax.IsValue(value))
                 {
-                    throw new ConfigMapException(Name, domain, $"\"{domain}\" has a selector that no Route can match: {label}={value} is no label");
+                    throw new ConfigMapException(
+                        Name,
+                        domain,
+                        $"\"{domain}\" has a selector that no Route can match: {label}={value} is no label"
+                    );
                 }
             }
 
             domains[domain] = selector;
-            if (selector.Count == 0 || type == "wildcard") wildcards.Add(domain);
+            if (selector.Count == 0 || type == "wildcard")
+                wildcards.Add(domain);
         }
 
         if (domains.Values.All(selector => selector.Count > 0))
@@ -45,7 +54,12 @@ public static class DomainConfigParser
             wildcards.Add(local);
         }
 
-        return new DomainConfig { Domains = domains, Wildcards = wildcards, ClusterLocalDomain = local };
+        return new DomainConfig
+        {
+            Domains = domains,
+            Wildcards = wildcards,
+            ClusterLocalDomain = local,
+        };
     }
 
     private static (IReadOnlyDictionary<string, string> Selector, string Type) Entry(string domain, string text)
@@ -53,7 +67,10 @@ public static class DomainConfigParser
         try
         {
             var entries = YamlText.Map(text);
-            return (YamlText.Strings(entries, "selector"), entries.Where(e => e.Key == "type").Select(e => YamlText.Scalar(e.Value)).FirstOrDefault(""));
+            return (
+                YamlText.Strings(entries, "selector"),
+                entries.Where(e => e.Key == "type").Select(e => YamlText.Scalar(e.Value)).FirstOrDefault("")
+            );
         }
         catch (FormatException wrong)
         {

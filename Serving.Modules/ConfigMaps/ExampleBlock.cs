@@ -28,14 +28,17 @@ public static partial class ExampleBlock
     public static void Check(ConfigMap map)
     {
         ArgumentNullException.ThrowIfNull(map);
-        if (map.Data.TryGetValue(Key, out var example)
+        if (
+            map.Data.TryGetValue(Key, out var example)
             && map.Metadata.Annotations.TryGetValue(ChecksumAnnotation, out var sum)
-            && sum != Checksum(example))
+            && sum != Checksum(example)
+        )
         {
             throw new ConfigMapException(
                 map.Metadata.Name,
                 Key,
-                "the update modifies a key in \"_example\" which is probably not what you want. Instead, copy the respective setting to the top-level of the ConfigMap, directly below \"data\"");
+                "the update modifies a key in \"_example\" which is probably not what you want. Instead, copy the respective setting to the top-level of the ConfigMap, directly below \"data\""
+            );
         }
     }
 
@@ -46,7 +49,8 @@ public static partial class ExampleBlock
         foreach (var octet in data)
         {
             crc ^= octet;
-            for (var bit = 0; bit < 8; bit++) crc = (crc & 1) == 0 ? crc >> 1 : (crc >> 1) ^ 0xEDB88320u;
+            for (var bit = 0; bit < 8; bit++)
+                crc = (crc & 1) == 0 ? crc >> 1 : (crc >> 1) ^ 0xEDB88320u;
         }
 
         return ~crc;

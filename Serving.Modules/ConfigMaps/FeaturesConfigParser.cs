@@ -18,7 +18,10 @@ public static class FeaturesConfigParser
             MultiContainer = from.Choice("multi-container", d.MultiContainer),
             MultiContainerProbing = from.Choice("multi-container-probing", d.MultiContainerProbing),
             PodSpecAffinity = from.Choice("kubernetes.podspec-affinity", d.PodSpecAffinity),
-            PodSpecTopologySpreadConstraints = from.Choice("kubernetes.podspec-topologyspreadconstraints", d.PodSpecTopologySpreadConstraints),
+            PodSpecTopologySpreadConstraints = from.Choice(
+                "kubernetes.podspec-topologyspreadconstraints",
+                d.PodSpecTopologySpreadConstraints
+            ),
             PodSpecFieldRef = from.Choice("kubernetes.podspec-fieldref", d.PodSpecFieldRef),
             PodSpecHostAliases = from.Choice("kubernetes.podspec-hostaliases", d.PodSpecHostAliases),
             PodSpecNodeSelector = from.Choice("kubernetes.podspec-nodeselector", d.PodSpecNodeSelector),

@@ -21,12 +21,22 @@ public static class GcConfigParser
             RetainSinceLastActiveTime = Optional(from, "retain-since-last-active-time", d.RetainSinceLastActiveTime, Age),
             MaxNonActiveRevisions = Optional(from, "max-non-active-revisions", d.MaxNonActiveRevisions, Count),
         };
-        from.Require(config.MinNonActiveRevisions >= 0, "min-non-active-revisions",
-            string.Create(CultureInfo.InvariantCulture, $"min-non-active-revisions must be non-negative, was: {config.MinNonActiveRevisions}"));
-        from.Require(config.MaxNonActiveRevisions is not { } most || config.MinNonActiveRevisions <= most, "min-non-active-revisions",
+        from.Require(
+            config.MinNonActiveRevisions >= 0,
+            "min-non-active-revisions",
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"min-non-active-revisions({config.MinNonActiveRevisions}) must be <= max-non-active-revisions({config.MaxNonActiveRevisions})"));
+                $"min-non-active-revisions must be non-negative, was: {config.MinNonActiveRevisions}"
+            )
+        );
+        from.Require(
+            config.MaxNonActiveRevisions is not { } most || config.MinNonActiveRevisions <= most,
+            "min-non-active-revisions",
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"min-non-active-revisions({config.MinNonActiveRevisions}) must be <= max-non-active-revisions({config.MaxNonActiveRevisions})"
+            )
+        );
         return config;
     }
 
@@ -34,8 +44,10 @@ public static class GcConfigParser
         where T : struct
     {
         var text = from.String(key, "");
-        if (text.Length == 0) return fallback;
-        if (text.Equals("disabled", StringComparison.OrdinalIgnoreCase)) return null;
+        if (text.Length == 0)
+            return fallback;
+        if (text.Equals("disabled", StringComparison.OrdinalIgnoreCase))
+            return null;
         try
         {
             return parse(text);

@@ -8,19 +8,23 @@ namespace Serving.ConfigMaps;
 public static partial class GoValues
 {
     /// <summary><c>strconv.ParseBool</c>.</summary>
-    public static bool ParseBool(string text) => text switch
-    {
-        "1" or "t" or "T" or "true" or "TRUE" or "True" => true,
-        "0" or "f" or "F" or "false" or "FALSE" or "False" => false,
-        _ => throw Invalid("ParseBool", text, "invalid syntax"),
-    };
+    public static bool ParseBool(string text) =>
+        text switch
+        {
+            "1" or "t" or "T" or "true" or "TRUE" or "True" => true,
+            "0" or "f" or "F" or "false" or "FALSE" or "False" => false,
+            _ => throw Invalid("ParseBool", text, "invalid syntax"),
+        };
 
     /// <summary><c>strconv.ParseInt(text, 10, bits)</c>.</summary>
     public static long ParseInt(string text, int bits)
     {
-        if (!WholeNumber().IsMatch(text)) throw Invalid("ParseInt", text, "invalid syntax");
-        if (!long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value)
-            || (bits == 32 && value is < int.MinValue or > int.MaxValue))
+        if (!WholeNumber().IsMatch(text))
+            throw Invalid("ParseInt", text, "invalid syntax");
+        if (
+            !long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value)
+            || (bits == 32 && value is < int.MinValue or > int.MaxValue)
+        )
         {
             throw Invalid("ParseInt", text, "value out of range");
         }
@@ -31,7 +35,8 @@ public static partial class GoValues
     /// <summary><c>strconv.ParseUint(text, 10, bits)</c>.</summary>
     public static ulong ParseUint(string text, int bits)
     {
-        if (text.Length == 0 || !text.All(char.IsAsciiDigit)) throw Invalid("ParseUint", text, "invalid syntax");
+        if (text.Length == 0 || !text.All(char.IsAsciiDigit))
+            throw Invalid("ParseUint", text, "invalid syntax");
         if (!ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var value) || (bits == 32 && value > uint.MaxValue))
         {
             throw Invalid("ParseUint", text, "value out of range");
@@ -43,7 +48,8 @@ public static partial class GoValues
     /// <summary><c>strconv.ParseFloat(text, 64)</c>, decimal forms; NaN is rejected, since it is meaningless for every key.</summary>
     public static double ParseFloat(string text)
     {
-        if (!Decimal().IsMatch(text)) throw Invalid("ParseFloat", text, "invalid syntax");
+        if (!Decimal().IsMatch(text))
+            throw Invalid("ParseFloat", text, "invalid syntax");
         var value = double.Parse(text, NumberStyles.Float, CultureInfo.InvariantCulture);
         return double.IsInfinity(value) ? throw Invalid("ParseFloat", text, "value out of range") : value;
     }
@@ -58,10 +64,15 @@ public static partial class GoValues
     public static string Format(double value) => value.ToString("R", CultureInfo.InvariantCulture);
 
     /// <summary>Go's <c>%q</c>.</summary>
-    public static string Quote(string text)
-        => "\"" + text.Replace("\\", @"\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal).Replace("\n", @"\n", StringComparison.Ordinal) + "\"";
+    public static string Quote(string text) =>
+        "\""
+        + text.Replace("\\", @"\\", StringComparison.Ordinal)
+            .Replace("\"", "\\\"", StringComparison.Ordinal)
+            .Replace("\n", @"\n", StringComparison.Ordinal)
+        + "\"";
 
-    private static FormatException Invalid(string function, string text, string why) => new($"strconv.{function}: parsing {Quote(text)}: {why}");
+    private static FormatException Invalid(string function, string text, string why) =>
+        new($"strconv.{function}: parsing {Quote(text)}: {why}");
 
     [GeneratedRegex(@"^[+-]?[0-9]+\z")]
     private static partial Regex WholeNumber();

@@ -20,7 +20,6 @@ public static class KnownConfigMaps
         new(LoggingConfigParser.Name, static (s, data, _) => s with { Logging = LoggingConfigParser.Parse(data) }),
         new(NetworkConfigParser.Name, static (s, data, _) => s with { Network = NetworkConfigParser.Parse(data) }),
         new(ObservabilityConfigParser.Name, static (s, data, _) => s with { Observability = ObservabilityConfigParser.Parse(data) }),
-
         // No longer read; it is listed so that its example is validated like the others.
         new("config-tracing", static (s, _, _) => s),
     ];
@@ -32,7 +31,8 @@ public static class KnownConfigMaps
     public static void Validate(ConfigMap map, string clusterDomain = "cluster.local")
     {
         ArgumentNullException.ThrowIfNull(map);
-        if (All.FirstOrDefault(k => k.Name == map.Metadata.Name) is not { } kind) return;
+        if (All.FirstOrDefault(k => k.Name == map.Metadata.Name) is not { } kind)
+            return;
         ExampleBlock.Check(map);
         kind.Apply(ConfigSnapshot.Default, map.Data, clusterDomain);
     }

@@ -8,7 +8,8 @@ internal static partial class LabelSyntax
     public static bool IsSubdomain(string text) => text.Length is > 0 and <= 253 && Subdomain().IsMatch(text);
 
     /// <summary>A DNS label: the syntax of container names, and of Service names in the cluster's DNS.</summary>
-    public static bool IsLabel(string text) => text.Length is > 0 and <= 63 && Subdomain().IsMatch(text) && !text.Contains('.', StringComparison.Ordinal);
+    public static bool IsLabel(string text) =>
+        text.Length is > 0 and <= 63 && Subdomain().IsMatch(text) && !text.Contains('.', StringComparison.Ordinal);
 
     public static bool IsValue(string text) => text.Length == 0 || IsName(text);
 

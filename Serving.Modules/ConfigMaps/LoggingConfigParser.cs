@@ -17,30 +17,41 @@ public static class LoggingConfigParser
         var levels = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var (key, value) in data)
         {
-            if (value.Length == 0 || key.Length == Prefix.Length || !key.StartsWith(Prefix, StringComparison.Ordinal)) continue;
+            if (value.Length == 0 || key.Length == Prefix.Length || !key.StartsWith(Prefix, StringComparison.Ordinal))
+                continue;
             levels[key[Prefix.Length..]] = Level(value) ?? throw new ConfigMapException(Name, key, "invalid logging level: " + value);
         }
 
         var zap = data.GetValueOrDefault("zap-logger-config", "");
-        return new LoggingConfig { ZapLoggerConfig = zap, Level = LevelIn(zap), LogLevels = levels };
+        return new LoggingConfig
+        {
+            ZapLoggerConfig = zap,
+            Level = LevelIn(zap),
+            LogLevels = levels,
+        };
     }
 
     /// <summary>The level with this name, case-insensitive; null if there is none.</summary>
-    private static string? Level(string name) => name.ToLowerInvariant() switch
-    {
-        "warn" or "warning" => "warn",
-        "debug" or "info" or "error" or "dpanic" or "panic" or "fatal" => name.ToLowerInvariant(),
-        _ => null,
-    };
+    private static string? Level(string name) =>
+        name.ToLowerInvariant() switch
+        {
+            "warn" or "warning" => "warn",
+            "debug" or "info" or "error" or "dpanic" or "panic" or "fatal" => name.ToLowerInvariant(),
+            _ => null,
+        };
 
     private static string LevelIn(string zap)
     {
-        if (string.IsNullOrWhiteSpace(zap)) return LoggingConfig.Default.Level;
+        if (string.IsNullOrWhiteSpace(zap))
+            return LoggingConfig.Default.Level;
         try
         {
             using var document = JsonDocument.Parse(zap);
-            return document.RootElement is { ValueKind: JsonValueKind.Object } root
-                && root.TryGetProperty("level", out var level) && level.ValueKind == JsonValueKind.String && Level(level.GetString()!) is { } known
+            return
+                document.RootElement is { ValueKind: JsonValueKind.Object } root
+                && root.TryGetProperty("level", out var level)
+                && level.ValueKind == JsonValueKind.String
+                && Level(level.GetString()!) is { } known
                 ? known
                 : LoggingConfig.Default.Level;
         }

@@ -18,8 +18,11 @@ public static class NetworkConfigParser
         var from = new ConfigData(Name, data);
         var d = NetworkConfig.Default;
         var rollout = from.Int64("rollout-duration", from.Int64("rolloutDuration", d.RolloutDuration));
-        from.Require(rollout is >= 0 and <= int.MaxValue, "rollout-duration",
-            string.Create(CultureInfo.InvariantCulture, $"rollout-duration must be a positive integer, but was {rollout}"));
+        from.Require(
+            rollout is >= 0 and <= int.MaxValue,
+            "rollout-duration",
+            string.Create(CultureInfo.InvariantCulture, $"rollout-duration must be a positive integer, but was {rollout}")
+        );
         var config = new NetworkConfig
         {
             IngressClass = from.String("ingress-class", from.String("ingress.class", d.IngressClass)),
@@ -28,25 +31,31 @@ public static class NetworkConfigParser
             TagTemplate = from.String("tag-template", from.String("tagTemplate", d.TagTemplate)),
             RolloutDuration = (int)rollout,
             AutocreateClusterDomainClaims = from.Bool(
-                "autocreate-cluster-domain-claims", from.Bool("autocreateClusterDomainClaims", d.AutocreateClusterDomainClaims)),
+                "autocreate-cluster-domain-claims",
+                from.Bool("autocreateClusterDomainClaims", d.AutocreateClusterDomainClaims)
+            ),
             EnableMeshPodAddressability = from.Bool("enable-mesh-pod-addressability", d.EnableMeshPodAddressability),
             DefaultExternalScheme = from.String("default-external-scheme", from.String("defaultExternalScheme", d.DefaultExternalScheme)),
             MeshCompatibilityMode = from.Choice("mesh-compatibility-mode", d.MeshCompatibilityMode),
             NamespaceWildcardCertSelector = from.Read<LabelSelector?>("namespace-wildcard-cert-selector", null, Selector),
-            ExternalDomainTls = IsEnabled(from, "external-domain-tls") ?? IsEnabled(from, "auto-tls") ?? IsEnabled(from, "autoTLS") ?? false,
+            ExternalDomainTls =
+                IsEnabled(from, "external-domain-tls") ?? IsEnabled(from, "auto-tls") ?? IsEnabled(from, "autoTLS") ?? false,
             ClusterLocalDomainTls = Encryption(from, "cluster-local-domain-tls"),
             SystemInternalTls = Encryption(from, "system-internal-tls") | from.Bool("internal-encryption", false),
             HttpProtocol = Protocol(from),
         };
         from.RequireName("ingress-class", config.IngressClass, "ingress class");
         from.RequireName("certificate-class", config.CertificateClass, "certificate class");
-        from.Require(config.DefaultExternalScheme is "http" or "https", "default-external-scheme",
-            $"default-external-scheme is {GoValues.Quote(config.DefaultExternalScheme)}: it must be http or https");
+        from.Require(
+            config.DefaultExternalScheme is "http" or "https",
+            "default-external-scheme",
+            $"default-external-scheme is {GoValues.Quote(config.DefaultExternalScheme)}: it must be http or https"
+        );
         return config with { DomainName = DomainNamer(from, config.DomainTemplate), TagName = TagNamer(from, config.TagTemplate) };
     }
 
-    private static bool? IsEnabled(ConfigData from, string key)
-        => from.Raw.TryGetValue(key, out var text) ? text.Equals("enabled", StringComparison.OrdinalIgnoreCase) : null;
+    private static bool? IsEnabled(ConfigData from, string key) =>
+        from.Raw.TryGetValue(key, out var text) ? text.Equals("enabled", StringComparison.OrdinalIgnoreCase) : null;
 
     private static bool Encryption(ConfigData from, string key)
     {
@@ -80,15 +89,23 @@ public static class NetworkConfigParser
         {
             var sample = Apply(new DomainTemplateValues("foo", "bar", "baz.com"));
             from.Require(sample.Length > 0 && sample[0] is not ('/' or '?' or '#'), key, "empty hostname");
-            from.Require(Uri.TryCreate("https://" + sample, UriKind.Absolute, out var uri), key,
-                $"domain template gives {GoValues.Quote(sample)}, which is not a hostname");
+            from.Require(
+                Uri.TryCreate("https://" + sample, UriKind.Absolute, out var uri),
+                key,
+                $"domain template gives {GoValues.Quote(sample)}, which is not a hostname"
+            );
             from.Require(uri!.PathAndQuery == "/", key, $"domain template has url path: {uri.PathAndQuery}");
 
             // What depends on labels and annotations may be incomplete here; the rest must be valid in a host name.
-            var mayBeIncomplete = text.Contains(".Labels", StringComparison.Ordinal) || text.Contains(".Annotations", StringComparison.Ordinal);
+            var mayBeIncomplete =
+                text.Contains(".Labels", StringComparison.Ordinal) || text.Contains(".Annotations", StringComparison.Ordinal);
             from.Require(
-                mayBeIncomplete ? sample.All(static c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '-' or '.') : LabelSyntax.IsSubdomain(sample), key,
-                $"domain template gives {GoValues.Quote(sample)}, which is not a hostname: it must consist of lower case letters, digits, '-' and '.'");
+                mayBeIncomplete
+                    ? sample.All(static c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '-' or '.')
+                    : LabelSyntax.IsSubdomain(sample),
+                key,
+                $"domain template gives {GoValues.Quote(sample)}, which is not a hostname: it must consist of lower case letters, digits, '-' and '.'"
+            );
         }
         catch (TemplateException wrong)
         {
@@ -106,9 +123,16 @@ public static class NetworkConfigParser
         try
         {
             var sample = Apply(new TagTemplateValues("foo", "v2"));
-            from.Require(LabelSyntax.IsLabel(sample), key,
-                $"tag template gives {GoValues.Quote(sample)}, which is not a label of a hostname: it must consist of lower case letters, digits and '-'");
-            from.Require(sample != Apply(new TagTemplateValues("foo", "v3")), key, "tag template gives all tags of a Route the same hostname: use {{.Tag}} in it");
+            from.Require(
+                LabelSyntax.IsLabel(sample),
+                key,
+                $"tag template gives {GoValues.Quote(sample)}, which is not a label of a hostname: it must consist of lower case letters, digits and '-'"
+            );
+            from.Require(
+                sample != Apply(new TagTemplateValues("foo", "v3")),
+                key,
+                "tag template gives all tags of a Route the same hostname: use {{.Tag}} in it"
+            );
         }
         catch (TemplateException wrong)
         {
@@ -132,16 +156,21 @@ public static class NetworkConfigParser
 
     private static LabelSelector? Selector(string text)
     {
-        if (text.Length == 0) return null;
+        if (text.Length == 0)
+            return null;
         var entries = YamlText.Map(text);
         var selector = new LabelSelector
         {
             MatchLabels = YamlText.Strings(entries, "matchLabels"),
-            MatchExpressions = [.. entries.Where(e => e.Key == "matchExpressions").SelectMany(e => YamlText.Items(e.Value)).Select(Requirement)],
+            MatchExpressions =
+            [
+                .. entries.Where(e => e.Key == "matchExpressions").SelectMany(e => YamlText.Items(e.Value)).Select(Requirement),
+            ],
         };
         foreach (var (key, value) in selector.MatchLabels)
         {
-            if (!LabelSyntax.IsKey(key) || !LabelSyntax.IsValue(value)) throw new FormatException($"{key}={value} is no label");
+            if (!LabelSyntax.IsKey(key) || !LabelSyntax.IsValue(value))
+                throw new FormatException($"{key}={value} is no label");
         }
 
         foreach (var requirement in selector.MatchExpressions)
@@ -157,7 +186,9 @@ public static class NetworkConfigParser
         var needsValues = requirement.Operator is "In" or "NotIn";
         if (!needsValues && requirement.Operator is not ("Exists" or "DoesNotExist"))
         {
-            throw new FormatException($"{GoValues.Quote(requirement.Operator)} is not a valid label selector operator: it must be In, NotIn, Exists or DoesNotExist");
+            throw new FormatException(
+                $"{GoValues.Quote(requirement.Operator)} is not a valid label selector operator: it must be In, NotIn, Exists or DoesNotExist"
+            );
         }
 
         if (!LabelSyntax.IsKey(requirement.Key) || !requirement.Values.All(LabelSyntax.IsValue))
@@ -167,7 +198,9 @@ public static class NetworkConfigParser
 
         if (needsValues != requirement.Values.Count > 0)
         {
-            throw new FormatException($"values of {requirement.Key} must be {(needsValues ? "given" : "empty")} for operator {requirement.Operator}");
+            throw new FormatException(
+                $"values of {requirement.Key} must be {(needsValues ? "given" : "empty")} for operator {requirement.Operator}"
+            );
         }
     }
 

@@ -40,8 +40,11 @@ public static class ObservabilityConfigParser
         CheckTracing(from, config);
         CheckMetrics(from, "", config.MetricsProtocol, config.MetricsEndpoint, config.MetricsExportInterval);
         CheckMetrics(from, "request-", config.RequestMetricsProtocol, config.RequestMetricsEndpoint, config.RequestMetricsExportInterval);
-        from.Require(config.RuntimeExportInterval >= TimeSpan.Zero, "runtime-export-interval",
-            $"export interval \"{GoValues.Format(config.RuntimeExportInterval)}\" should be greater than zero");
+        from.Require(
+            config.RuntimeExportInterval >= TimeSpan.Zero,
+            "runtime-export-interval",
+            $"export interval \"{GoValues.Format(config.RuntimeExportInterval)}\" should be greater than zero"
+        );
         CheckSidecarPort(from, config);
         CheckRequestLog(from, config);
         return config;
@@ -53,23 +56,30 @@ public static class ObservabilityConfigParser
         const string key = "request-metrics-endpoint";
         var colon = c.RequestMetricsEndpoint.LastIndexOf(':');
         from.Require(
-            c.RequestMetricsProtocol != "prometheus" || colon < 0 || !SidecarPorts.Contains(c.RequestMetricsEndpoint[(colon + 1)..]), key,
-            $"{key} {GoValues.Quote(c.RequestMetricsEndpoint)} has a port that the queue-proxy uses for something else ({string.Join(", ", SidecarPorts)}): choose another one");
+            c.RequestMetricsProtocol != "prometheus" || colon < 0 || !SidecarPorts.Contains(c.RequestMetricsEndpoint[(colon + 1)..]),
+            key,
+            $"{key} {GoValues.Quote(c.RequestMetricsEndpoint)} has a port that the queue-proxy uses for something else ({string.Join(", ", SidecarPorts)}): choose another one"
+        );
     }
 
-    private static bool Profiling(ConfigData from) => from.String("runtime-profiling", "disabled") switch
-    {
-        "enabled" => true,
-        "disabled" => false,
-        var other => throw from.Refuse("runtime-profiling", $"unsupported profile setting {GoValues.Quote(other)}"),
-    };
+    private static bool Profiling(ConfigData from) =>
+        from.String("runtime-profiling", "disabled") switch
+        {
+            "enabled" => true,
+            "disabled" => false,
+            var other => throw from.Refuse("runtime-profiling", $"unsupported profile setting {GoValues.Quote(other)}"),
+        };
 
     private static void CheckTracing(ConfigData from, ObservabilityConfig c)
     {
         switch (c.TracingProtocol)
         {
             case "grpc" or "http/protobuf":
-                from.Require(c.TracingEndpoint.Length > 0, "tracing-endpoint", $"endpoint should be set for protocol \"{c.TracingProtocol}\"");
+                from.Require(
+                    c.TracingEndpoint.Length > 0,
+                    "tracing-endpoint",
+                    $"endpoint should be set for protocol \"{c.TracingProtocol}\""
+                );
                 RequireUri(from, "tracing-endpoint", c.TracingEndpoint);
                 break;
             case "none" or "stdout":
@@ -79,10 +89,16 @@ public static class ObservabilityConfigParser
                 throw from.Refuse("tracing-protocol", $"unsupported protocol {GoValues.Quote(c.TracingProtocol)}");
         }
 
-        from.Require(c.TracingSamplingRate >= 0, "tracing-sampling-rate",
-            Invariant($"sampling rate {c.TracingSamplingRate:F6} should be greater or equal to zero"));
-        from.Require(c.TracingSamplingRate <= 1, "tracing-sampling-rate",
-            Invariant($"sampling rate {c.TracingSamplingRate:F6} should be less than or equal to one"));
+        from.Require(
+            c.TracingSamplingRate >= 0,
+            "tracing-sampling-rate",
+            Invariant($"sampling rate {c.TracingSamplingRate:F6} should be greater or equal to zero")
+        );
+        from.Require(
+            c.TracingSamplingRate <= 1,
+            "tracing-sampling-rate",
+            Invariant($"sampling rate {c.TracingSamplingRate:F6} should be less than or equal to one")
+        );
     }
 
     private static void CheckMetrics(ConfigData from, string prefix, string protocol, string endpoint, TimeSpan interval)
@@ -94,31 +110,51 @@ public static class ObservabilityConfigParser
                 RequireUri(from, prefix + "metrics-endpoint", endpoint);
                 break;
             case "none":
-                from.Require(endpoint.Length == 0, prefix + "metrics-endpoint", $"endpoint should not be set when protocol is \"{protocol}\"");
+                from.Require(
+                    endpoint.Length == 0,
+                    prefix + "metrics-endpoint",
+                    $"endpoint should not be set when protocol is \"{protocol}\""
+                );
                 break;
             case "prometheus":
-                from.Require(endpoint.Length == 0 || IsHostAndPort(endpoint), prefix + "metrics-endpoint",
-                    $"{prefix}metrics-endpoint {GoValues.Quote(endpoint)} for prometheus exporter should be \"host:port\", \"host%zone:port\", \"[host]:port\" or \"[host%zone]:port\"");
+                from.Require(
+                    endpoint.Length == 0 || IsHostAndPort(endpoint),
+                    prefix + "metrics-endpoint",
+                    $"{prefix}metrics-endpoint {GoValues.Quote(endpoint)} for prometheus exporter should be \"host:port\", \"host%zone:port\", \"[host]:port\" or \"[host%zone]:port\""
+                );
                 break;
             default:
                 throw from.Refuse(prefix + "metrics-protocol", $"unsupported protocol {GoValues.Quote(protocol)}");
         }
 
-        from.Require(interval >= TimeSpan.Zero, prefix + "metrics-export-interval",
-            $"export interval \"{GoValues.Format(interval)}\" should be greater than zero");
+        from.Require(
+            interval >= TimeSpan.Zero,
+            prefix + "metrics-export-interval",
+            $"export interval \"{GoValues.Format(interval)}\" should be greater than zero"
+        );
     }
 
     /// <summary>A collector endpoint is a URI; without a scheme, <c>http://</c> is assumed.</summary>
-    private static void RequireUri(ConfigData from, string key, string endpoint)
-        => from.Require(
-            Uri.TryCreate(endpoint.Contains("://", StringComparison.Ordinal) ? endpoint : "http://" + endpoint, UriKind.Absolute, out var uri)
-                && uri.Scheme is "http" or "https" && uri.Host.Length > 0 && !endpoint.Any(char.IsWhiteSpace),
-            key, $"{key} {GoValues.Quote(endpoint)} is not a URL of http or https");
+    private static void RequireUri(ConfigData from, string key, string endpoint) =>
+        from.Require(
+            Uri.TryCreate(
+                endpoint.Contains("://", StringComparison.Ordinal) ? endpoint : "http://" + endpoint,
+                UriKind.Absolute,
+                out var uri
+            )
+                && uri.Scheme is "http" or "https"
+                && uri.Host.Length > 0
+                && !endpoint.Any(char.IsWhiteSpace),
+            key,
+            $"{key} {GoValues.Quote(endpoint)} is not a URL of http or https"
+        );
 
     private static bool IsHostAndPort(string text)
     {
         var colon = text.LastIndexOf(':');
-        return colon >= 0 && ushort.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port > 0
+        return colon >= 0
+            && ushort.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port)
+            && port > 0
             && !text.Any(char.IsWhiteSpace)
             && (!text[..colon].Contains(':', StringComparison.Ordinal) || (text.StartsWith('[') && text[colon - 1] == ']'));
     }
@@ -126,8 +162,11 @@ public static class ObservabilityConfigParser
     private static void CheckRequestLog(ConfigData from, ObservabilityConfig c)
     {
         const string key = "logging.request-log-template";
-        from.Require(c.LoggingRequestLogTemplate.Length > 0 || !c.LoggingEnableRequestLog, key,
-            $"\"logging.enable-request-log\" was set to true, but no \"{key}\" was specified");
+        from.Require(
+            c.LoggingRequestLogTemplate.Length > 0 || !c.LoggingEnableRequestLog,
+            key,
+            $"\"logging.enable-request-log\" was set to true, but no \"{key}\" was specified"
+        );
         try
         {
             Template.Parse("requestLog", c.LoggingRequestLogTemplate).Execute(TemplateData.SampleRequest);

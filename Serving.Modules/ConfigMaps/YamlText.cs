@@ -12,12 +12,13 @@ internal static class YamlText
     public static IReadOnlyList<(string Key, YamlValue Value)> Map(string text) => Read(text) is { } root ? Entries(root) : [];
 
     /// <summary>The entries of a mapping; none for null.</summary>
-    public static IReadOnlyList<(string Key, YamlValue Value)> Entries(YamlValue node) => node switch
-    {
-        YamlMap map => map.Entries,
-        YamlScalar { Text: "" or "null" or "~" } => [],
-        _ => throw new FormatException("cannot unmarshal " + (node is YamlList ? "array" : "string") + " into a mapping"),
-    };
+    public static IReadOnlyList<(string Key, YamlValue Value)> Entries(YamlValue node) =>
+        node switch
+        {
+            YamlMap map => map.Entries,
+            YamlScalar { Text: "" or "null" or "~" } => [],
+            _ => throw new FormatException("cannot unmarshal " + (node is YamlList ? "array" : "string") + " into a mapping"),
+        };
 
     private static YamlValue? Read(string text)
     {
@@ -32,15 +33,15 @@ internal static class YamlText
     }
 
     /// <summary>The string map under <paramref name="key"/> of a mapping; empty if it is missing.</summary>
-    public static IReadOnlyDictionary<string, string> Strings(IEnumerable<(string Key, YamlValue Value)> entries, string key)
-        => entries.Where(e => e.Key == key).SelectMany(e => Entries(e.Value))
+    public static IReadOnlyDictionary<string, string> Strings(IEnumerable<(string Key, YamlValue Value)> entries, string key) =>
+        entries
+            .Where(e => e.Key == key)
+            .SelectMany(e => Entries(e.Value))
             .ToDictionary(e => e.Key, e => Scalar(e.Value), StringComparer.Ordinal);
 
-    public static string Scalar(YamlValue node) => node is YamlScalar scalar
-        ? scalar.Text
-        : throw new FormatException("cannot unmarshal a collection into a string");
+    public static string Scalar(YamlValue node) =>
+        node is YamlScalar scalar ? scalar.Text : throw new FormatException("cannot unmarshal a collection into a string");
 
-    public static IReadOnlyList<YamlValue> Items(YamlValue node) => node is YamlList list
-        ? list.Items
-        : throw new FormatException("cannot unmarshal a value into an array");
+    public static IReadOnlyList<YamlValue> Items(YamlValue node) =>
+        node is YamlList list ? list.Items : throw new FormatException("cannot unmarshal a value into an array");
 }

@@ -26,15 +26,15 @@ namespace Serving.Controller;
 /// </summary>
 public sealed class ControllerModule : IServingModule
 {
-    private readonly ConfigStore config;
-    private readonly List<ReconcileLoop> loops = [];
-    private readonly List<Action<ConfigSnapshot, ConfigSnapshot>> resyncs = [];
-    private readonly List<Action> endsOfTerm = [];
-    private readonly IInformers informers;
-    private readonly ClusterEnvironment environment;
-    private readonly IEventRecorder events;
-    private readonly ILoggerFactory loggers;
-    private readonly TimeProvider time;
+    private readonly ConfigStore _config;
+    private readonly List<ReconcileLoop> _loops = [];
+    private readonly List<Action<ConfigSnapshot, ConfigSnapshot>> _resyncs = [];
+    private readonly List<Action> _endsOfTerm = [];
+    private readonly IInformers _informers;
+    private readonly ClusterEnvironment _environment;
+    private readonly IEventRecorder _events;
+    private readonly ILoggerFactory _loggers;
+    private readonly TimeProvider _time;
 
     /// <param name="informers">Where the caches come from.</param>
     /// <param name="discovery">Finds kinds of others that are referred to.</param>
@@ -52,19 +52,20 @@ public sealed class ControllerModule : IServingModule
         IDigestResolver digests,
         IEventRecorder events,
         ILoggerFactory loggers,
-        TimeProvider time)
+        TimeProvider time
+    )
     {
         ArgumentNullException.ThrowIfNull(informers);
         ArgumentNullException.ThrowIfNull(discovery);
         ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(environment);
         ArgumentNullException.ThrowIfNull(digests);
-        this.informers = informers;
-        this.config = config;
-        this.environment = environment;
-        this.events = events;
-        this.loggers = loggers;
-        this.time = time;
+        this._informers = informers;
+        this._config = config;
+        this._environment = environment;
+        this._events = events;
+        this._loggers = loggers;
+        this._time = time;
         AddServices();
         AddConfigurations();
         AddRevisions(digests);
@@ -85,16 +86,16 @@ public sealed class ControllerModule : IServingModule
     public Activation Activation => Activation.Leader;
 
     /// <inheritdoc/>
-    public string? StuckReason => loops.Select(static loop => loop.StuckReason).FirstOrDefault(static reason => reason is not null);
+    public string? StuckReason => _loops.Select(static loop => loop.StuckReason).FirstOrDefault(static reason => reason is not null);
 
     /// <inheritdoc/>
     public async Task RunAsync(IKubernetesClient client, CancellationToken cancellation)
     {
-        config.Changed += Resync;
+        _config.Changed += Resync;
         try
         {
-            await config.WaitForSyncAsync(cancellation).ConfigureAwait(false);
-            await Task.WhenAll(loops.Select(loop => loop.RunAsync(client, cancellation))).ConfigureAwait(false);
+            await _config.WaitForSyncAsync(cancellation);
+            await Task.WhenAll(_loops.Select(loop => loop.RunAsync(client, cancellation)));
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
@@ -102,16 +103,16 @@ public sealed class ControllerModule : IServingModule
         }
         finally
         {
-            config.Changed -= Resync;
+            _config.Changed -= Resync;
 
             // What was found out belongs to this term; the next one looks at everything anew.
-            endsOfTerm.ForEach(static end => end());
+            _endsOfTerm.ForEach(static end => end());
         }
     }
 
     private void Resync(ConfigSnapshot old, ConfigSnapshot current)
     {
-        foreach (var resync in resyncs)
+        foreach (var resync in _resyncs)
         {
             resync(old, current);
         }
@@ -119,10 +120,19 @@ public sealed class ControllerModule : IServingModule
 
     private void AddServices()
     {
-        var services = informers.For(Resources.KnativeServices);
-        var configurations = informers.For(Resources.Configurations);
-        var routes = informers.For(Resources.Routes);
-        Add(new ServiceReconciler(services.Lister, configurations.Lister, routes.Lister, informers.For(Resources.Revisions).Lister, events, time))
+        var services = _informers.For(Resources.KnativeServices);
+        var configurations = _informers.For(Resources.Configurations);
+        var routes = _informers.For(Resources.Routes);
+        Add(
+                new ServiceReconciler(
+                    services.Lister,
+                    configurations.Lister,
+                    routes.Lister,
+                    _informers.For(Resources.Revisions).Lister,
+                    _events,
+                    _time
+                )
+            )
             .For(services)
             .Owns(configurations, Resources.KnativeServices.Kind)
             .Owns(routes, Resources.KnativeServices.Kind);
@@ -130,37 +140,56 @@ public sealed class ControllerModule : IServingModule
 
     private void AddConfigurations()
     {
-        var configurations = informers.For(Resources.Configurations);
-        var revisions = informers.For(Resources.Revisions);
-        Add(new ConfigurationReconciler(configurations.Lister, revisions.Lister, events, time))
+        var configurations = _informers.For(Resources.Configurations);
+        var revisions = _informers.For(Resources.Revisions);
+        Add(new ConfigurationReconciler(configurations.Lister, revisions.Lister, _events, _time))
             .For(configurations)
             .Owns(revisions, Resources.Configurations.Kind)
             // Whose name is taken by a Revision that is not its own waits for that one to go.
-            .Watches(revisions, revision => configurations.Lister.List(revision.Metadata.Namespace)
-                .Where(configuration => configuration.Spec.Template.Metadata.Name == revision.Metadata.Name)
-                .Select(static configuration => ObjectKey.Of(configuration)));
+            .Watches(
+                revisions,
+                revision =>
+                    configurations
+                        .Lister.List(revision.Metadata.Namespace)
+                        .Where(configuration => configuration.Spec.Template.Metadata.Name == revision.Metadata.Name)
+                        .Select(static configuration => ObjectKey.Of(configuration))
+            );
     }
 
     private void AddRevisions(IDigestResolver resolver)
     {
-        var revisions = informers.For(Resources.Revisions);
-        var deployments = informers.For(Resources.Deployments);
-        var autoscalers = informers.For(Resources.PodAutoscalers);
-        var images = informers.For(Resources.Images);
-        var pods = informers.For(Resources.Pods, labelSelector: ServingKeys.Revision);
-        var certificates = informers.For(Resources.Certificates);
-        var digests = new DigestResolution(resolver, time);
-        endsOfTerm.Add(digests.Clear);
-        var listers = new RevisionListers(revisions.Lister, deployments.Lister, autoscalers.Lister, images.Lister, pods.Lister, certificates.Lister);
-        var loop = Add(new RevisionReconciler(listers, digests, () => config.Current, environment.SystemNamespace, events, time), workers: 8)
+        var revisions = _informers.For(Resources.Revisions);
+        var deployments = _informers.For(Resources.Deployments);
+        var autoscalers = _informers.For(Resources.PodAutoscalers);
+        var images = _informers.For(Resources.Images);
+        var pods = _informers.For(Resources.Pods, labelSelector: ServingKeys.Revision);
+        var certificates = _informers.For(Resources.Certificates);
+        var digests = new DigestResolution(resolver, _time);
+        _endsOfTerm.Add(digests.Clear);
+        var listers = new RevisionListers(
+            revisions.Lister,
+            deployments.Lister,
+            autoscalers.Lister,
+            images.Lister,
+            pods.Lister,
+            certificates.Lister
+        );
+        var loop = Add(
+                new RevisionReconciler(listers, digests, () => _config.Current, _environment.SystemNamespace, _events, _time),
+                workers: 8
+            )
             .For(revisions)
             .Owns(deployments, Resources.Revisions.Kind)
             .Owns(autoscalers, Resources.Revisions.Kind)
             .Owns(images, Resources.Revisions.Kind)
             .Watches(pods, pod => ByLabel(pod, ServingKeys.Revision))
-            .Watches(certificates, certificate => certificate.Metadata.Name == QueueProxyCertificates.Name
-                ? revisions.Lister.List(certificate.Metadata.Namespace).Select(static revision => ObjectKey.Of(revision))
-                : []);
+            .Watches(
+                certificates,
+                certificate =>
+                    certificate.Metadata.Name == QueueProxyCertificates.Name
+                        ? revisions.Lister.List(certificate.Metadata.Namespace).Select(static revision => ObjectKey.Of(revision))
+                        : []
+            );
         digests.Resolved = loop.Enqueue;
         ResyncWhen(loop, revisions, static (old, current) => old with { Domain = current.Domain, Gc = current.Gc } != current);
     }
@@ -168,46 +197,64 @@ public sealed class ControllerModule : IServingModule
     private void AddRoutes()
     {
         var tracker = NewTracker();
-        var routes = informers.For(Resources.Routes);
-        var configurations = informers.For(Resources.Configurations);
-        var revisions = informers.For(Resources.Revisions);
-        var services = informers.For(Resources.Services);
-        var endpoints = informers.For(Resources.Endpoints);
-        var ingresses = informers.For(Resources.Ingresses);
-        var certificates = informers.For(Resources.Certificates);
+        var routes = _informers.For(Resources.Routes);
+        var configurations = _informers.For(Resources.Configurations);
+        var revisions = _informers.For(Resources.Revisions);
+        var services = _informers.For(Resources.Services);
+        var endpoints = _informers.For(Resources.Endpoints);
+        var ingresses = _informers.For(Resources.Ingresses);
+        var certificates = _informers.For(Resources.Certificates);
         var listers = new RouteListers(
-            routes.Lister, configurations.Lister, revisions.Lister, services.Lister, endpoints.Lister, ingresses.Lister, certificates.Lister);
-        var loop = Add(new RouteReconciler(listers, tracker, () => config.Current, environment.ClusterDomain, events, time))
+            routes.Lister,
+            configurations.Lister,
+            revisions.Lister,
+            services.Lister,
+            endpoints.Lister,
+            ingresses.Lister,
+            certificates.Lister
+        );
+        var loop = Add(new RouteReconciler(listers, tracker, () => _config.Current, _environment.ClusterDomain, _events, _time))
             .For(routes)
             .Owns(services, Resources.Routes.Kind)
             .Owns(endpoints, Resources.Routes.Kind)
             .Owns(ingresses, Resources.Routes.Kind)
             .Owns(certificates, Resources.Routes.Kind)
-            .Watches(certificates, certificate => certificate.Metadata.Labels.ContainsKey(NetworkingKeys.WildcardDomain)
-                ? routes.Lister.List(certificate.Metadata.Namespace).Select(static route => ObjectKey.Of(route))
-                : [])
+            .Watches(
+                certificates,
+                certificate =>
+                    certificate.Metadata.Labels.ContainsKey(NetworkingKeys.WildcardDomain)
+                        ? routes.Lister.List(certificate.Metadata.Namespace).Select(static route => ObjectKey.Of(route))
+                        : []
+            )
             .Watches(configurations, configuration => tracker.FollowersOf(References.Configuration, ObjectKey.Of(configuration)))
             .Watches(revisions, revision => tracker.FollowersOf(References.Revision, ObjectKey.Of(revision)));
-        ResyncWhen(loop, routes, static (old, current) => old.Domain != current.Domain || old.Network != current.Network || old.Features != current.Features);
+        ResyncWhen(
+            loop,
+            routes,
+            static (old, current) => old.Domain != current.Domain || old.Network != current.Network || old.Features != current.Features
+        );
     }
 
     private void AddLabeler()
     {
         var tracker = NewTracker();
-        var routes = informers.For(Resources.Routes);
-        var configurations = informers.For(Resources.Configurations);
-        var revisions = informers.For(Resources.Revisions);
-        Add(new RoutingLabeler(routes.Lister, configurations.Lister, revisions.Lister, tracker, events, time))
+        var routes = _informers.For(Resources.Routes);
+        var configurations = _informers.For(Resources.Configurations);
+        var revisions = _informers.For(Resources.Revisions);
+        Add(new RoutingLabeler(routes.Lister, configurations.Lister, revisions.Lister, tracker, _events, _time))
             .For(routes)
-            .Watches(configurations, configuration => RoutesOf(configuration).Concat(tracker.FollowersOf(References.Configuration, ObjectKey.Of(configuration))))
+            .Watches(
+                configurations,
+                configuration => RoutesOf(configuration).Concat(tracker.FollowersOf(References.Configuration, ObjectKey.Of(configuration)))
+            )
             .Watches(revisions, revision => RoutesOf(revision).Concat(tracker.FollowersOf(References.Revision, ObjectKey.Of(revision))));
     }
 
     private void AddGarbageCollector()
     {
-        var configurations = informers.For(Resources.Configurations);
-        var revisions = informers.For(Resources.Revisions);
-        var loop = Add(new GarbageCollector(configurations.Lister, revisions.Lister, () => config.Current, events, time), workers: 1)
+        var configurations = _informers.For(Resources.Configurations);
+        var revisions = _informers.For(Resources.Revisions);
+        var loop = Add(new GarbageCollector(configurations.Lister, revisions.Lister, () => _config.Current, _events, _time), workers: 1)
             .For(configurations)
             .Watches(revisions, revision => ByLabel(revision, ServingKeys.Configuration));
         ResyncWhen(loop, configurations, static (old, current) => old.Gc != current.Gc);
@@ -216,20 +263,34 @@ public sealed class ControllerModule : IServingModule
     private void AddDomainMappings(IResourceDiscovery discovery)
     {
         var tracker = NewTracker();
-        var mappings = informers.For(Resources.DomainMappings);
-        var ingresses = informers.For(Resources.Ingresses);
-        var certificates = informers.For(Resources.Certificates);
-        var claims = informers.For(Resources.ClusterDomainClaims);
-        var services = informers.For(Resources.KnativeServices);
-        var routes = informers.For(Resources.Routes);
-        var coreServices = informers.For(Resources.Services);
-        var references = new MappedReferences(services.Lister, routes.Lister, coreServices.Lister, discovery, tracker, environment.ClusterDomain);
+        var mappings = _informers.For(Resources.DomainMappings);
+        var ingresses = _informers.For(Resources.Ingresses);
+        var certificates = _informers.For(Resources.Certificates);
+        var claims = _informers.For(Resources.ClusterDomainClaims);
+        var services = _informers.For(Resources.KnativeServices);
+        var routes = _informers.For(Resources.Routes);
+        var coreServices = _informers.For(Resources.Services);
+        var references = new MappedReferences(
+            services.Lister,
+            routes.Lister,
+            coreServices.Lister,
+            discovery,
+            tracker,
+            _environment.ClusterDomain
+        );
         var listers = new DomainMappingListers(mappings.Lister, ingresses.Lister, certificates.Lister, claims.Lister);
-        var loop = Add(new DomainMappingReconciler(listers, references, tracker, () => config.Current, events, time))
+        var loop = Add(new DomainMappingReconciler(listers, references, tracker, () => _config.Current, _events, _time))
             .For(mappings)
             .Owns(ingresses, Resources.DomainMappings.Kind)
             .Owns(certificates, Resources.DomainMappings.Kind)
-            .Watches(claims, claim => mappings.Lister.List().Where(mapping => mapping.Metadata.Name == claim.Metadata.Name).Select(static mapping => ObjectKey.Of(mapping)))
+            .Watches(
+                claims,
+                claim =>
+                    mappings
+                        .Lister.List()
+                        .Where(mapping => mapping.Metadata.Name == claim.Metadata.Name)
+                        .Select(static mapping => ObjectKey.Of(mapping))
+            )
             .Watches(services, service => tracker.FollowersOf(References.Service, ObjectKey.Of(service)))
             .Watches(routes, route => tracker.FollowersOf(References.Route, ObjectKey.Of(route)))
             .Watches(coreServices, service => tracker.FollowersOf(MappedReferences.CoreKind, ObjectKey.Of(service)));
@@ -238,74 +299,98 @@ public sealed class ControllerModule : IServingModule
 
     private void AddNamespaceCertificates()
     {
-        var namespaces = informers.For(Resources.Namespaces);
-        var certificates = informers.For(Resources.Certificates);
-        var loop = Add(new NamespaceCertificateReconciler(namespaces.Lister, certificates.Lister, () => config.Current, events), workers: 1)
+        var namespaces = _informers.For(Resources.Namespaces);
+        var certificates = _informers.For(Resources.Certificates);
+        var loop = Add(
+                new NamespaceCertificateReconciler(namespaces.Lister, certificates.Lister, () => _config.Current, _events),
+                workers: 1
+            )
             .For(namespaces)
-            .Watches(certificates, static certificate => Ownership.ControllerOf(certificate) is { Kind: "Namespace" } owner ? [new ObjectKey("", owner.Name)] : []);
+            .Watches(
+                certificates,
+                static certificate =>
+                    Ownership.ControllerOf(certificate) is { Kind: "Namespace" } owner ? [new ObjectKey("", owner.Name)] : []
+            );
         ResyncWhen(loop, namespaces, static (old, current) => old.Domain != current.Domain || old.Network != current.Network);
     }
 
     private void AddCertManager(IResourceDiscovery discovery)
     {
-        var certificates = informers.For(Resources.Certificates);
-        var services = informers.For(Resources.Services);
-        var api = new CertManagerApi(informers, discovery, time);
-        var reconciler = new CertManagerReconciler(certificates.Lister, new HttpChallenges(services.Lister), () => config.Current, events, time);
-        var loop = Add(new CertManagerGate(certificates.Lister, api, () => config.Current, reconciler), workers: 1)
+        var certificates = _informers.For(Resources.Certificates);
+        var services = _informers.For(Resources.Services);
+        var api = new CertManagerApi(_informers, discovery, _time);
+        var reconciler = new CertManagerReconciler(
+            certificates.Lister,
+            new HttpChallenges(services.Lister),
+            () => _config.Current,
+            _events,
+            _time
+        );
+        var loop = Add(new CertManagerGate(certificates.Lister, api, () => _config.Current, reconciler), workers: 1)
             .For(certificates)
-            .Watches(services, service => service.Metadata.Labels.ContainsKey(HttpChallenges.DomainLabel)
-                ? certificates.Lister.List(service.Metadata.Namespace).Select(static certificate => ObjectKey.Of(certificate))
-                : []);
+            .Watches(
+                services,
+                service =>
+                    service.Metadata.Labels.ContainsKey(HttpChallenges.DomainLabel)
+                        ? certificates.Lister.List(service.Metadata.Namespace).Select(static certificate => ObjectKey.Of(certificate))
+                        : []
+            );
         api.Changed = loop.Enqueue;
-        ResyncWhen(loop, certificates, static (old, current) =>
-            old.CertManager != current.CertManager || CertManagerGate.IsRequired(old.Network) != CertManagerGate.IsRequired(current.Network));
+        ResyncWhen(
+            loop,
+            certificates,
+            static (old, current) =>
+                old.CertManager != current.CertManager
+                || CertManagerGate.IsRequired(old.Network) != CertManagerGate.IsRequired(current.Network)
+        );
     }
 
     private void AddServerlessServices()
     {
-        var reconciler = new ServerlessServiceReconciler(informers, environment, events, time);
+        var reconciler = new ServerlessServiceReconciler(_informers, _environment, _events, _time);
         reconciler.Watching(Add(reconciler));
     }
 
     private void AddDisruptionBudgets()
     {
-        var deployments = informers.For(Resources.Deployments);
-        Add(new DisruptionBudgetReconciler(deployments.Lister, environment.SystemNamespace), workers: 1).For(deployments);
+        var deployments = _informers.For(Resources.Deployments);
+        Add(new DisruptionBudgetReconciler(deployments.Lister, _environment.SystemNamespace), workers: 1).For(deployments);
     }
 
     private ReferenceTracker NewTracker()
     {
         var tracker = new ReferenceTracker();
-        endsOfTerm.Add(tracker.Clear);
+        _endsOfTerm.Add(tracker.Clear);
         return tracker;
     }
 
     private ReconcileLoop Add(IReconciler reconciler, int workers = 4)
     {
-        var loop = new ReconcileLoop(reconciler, loggers.CreateLogger($"Serving.Controller.{reconciler.Name}"), time, workers);
-        loops.Add(loop);
+        var loop = new ReconcileLoop(reconciler, _loggers.CreateLogger($"Serving.Controller.{reconciler.Name}"), _time, workers);
+        _loops.Add(loop);
         return loop;
     }
 
     private void ResyncWhen<T>(ReconcileLoop loop, IInformer<T> informer, Func<ConfigSnapshot, ConfigSnapshot, bool> concerned)
-        where T : class, IKubernetesObject
-        => resyncs.Add((old, current) =>
-        {
-            if (!concerned(old, current))
+        where T : class, IKubernetesObject =>
+        _resyncs.Add(
+            (old, current) =>
             {
-                return;
+                if (!concerned(old, current))
+                {
+                    return;
+                }
+
+                foreach (var value in informer.Lister.List())
+                {
+                    loop.Enqueue(ObjectKey.Of(value));
+                }
             }
+        );
 
-            foreach (var value in informer.Lister.List())
-            {
-                loop.Enqueue(ObjectKey.Of(value));
-            }
-        });
+    private static IEnumerable<ObjectKey> ByLabel(IKubernetesObject value, string label) =>
+        value.Metadata.Labels.TryGetValue(label, out var name) ? [new ObjectKey(value.Metadata.Namespace, name)] : [];
 
-    private static IEnumerable<ObjectKey> ByLabel(IKubernetesObject value, string label)
-        => value.Metadata.Labels.TryGetValue(label, out var name) ? [new ObjectKey(value.Metadata.Namespace, name)] : [];
-
-    private static IEnumerable<ObjectKey> RoutesOf(IKubernetesObject value)
-        => value.Metadata.Annotations.Names(ServingKeys.Routes).Select(name => new ObjectKey(value.Metadata.Namespace, name));
+    private static IEnumerable<ObjectKey> RoutesOf(IKubernetesObject value) =>
+        value.Metadata.Annotations.Names(ServingKeys.Routes).Select(name => new ObjectKey(value.Metadata.Namespace, name));
 }

@@ -12,8 +12,8 @@ public static class ControllerServices
     /// <summary>Adds the controller.</summary>
     /// <param name="services">Has the cluster's environment, discovery, informers, configuration and the recorder of events.</param>
     /// <param name="digests">Makes what resolves images to digests.</param>
-    public static IServiceCollection AddController(this IServiceCollection services, Func<IServiceProvider, IDigestResolver> digests)
-        => services.AddServingModule(provider => new ControllerModule(
+    public static IServiceCollection AddController(this IServiceCollection services, Func<IServiceProvider, IDigestResolver> digests) =>
+        services.AddServingModule(provider => new ControllerModule(
             provider.GetRequiredService<IInformers>(),
             provider.GetRequiredService<IResourceDiscovery>(),
             provider.GetRequiredService<ConfigStore>(),
@@ -21,5 +21,6 @@ public static class ControllerServices
             digests(provider),
             provider.GetRequiredService<IEventRecorder>(),
             provider.GetRequiredService<ILoggerFactory>(),
-            provider.GetRequiredService<TimeProvider>()));
+            provider.GetRequiredService<TimeProvider>()
+        ));
 }

@@ -35,7 +35,8 @@ internal sealed record BranchNode(int Line, bool Rebinds, Expression Test, IRead
         var value = Test.Evaluate(scope);
         var truth = Values.IsTrue(value);
         var inner = truth && Rebinds ? scope with { Dot = value } : scope;
-        foreach (var node in truth ? Then : Else) node.Write(inner);
+        foreach (var node in truth ? Then : Else)
+            node.Write(inner);
     }
 }
 
@@ -114,14 +115,16 @@ internal sealed record Call(int Line, string Name, TemplateFunction Function, IR
             foreach (var argument in Arguments)
             {
                 last = argument.Evaluate(scope);
-                if (Values.IsTrue(last) == (Name == "or")) return last;
+                if (Values.IsTrue(last) == (Name == "or"))
+                    return last;
             }
 
             return last;
         }
 
         var values = new object?[Arguments.Count];
-        for (var i = 0; i < values.Length; i++) values[i] = Arguments[i].Evaluate(scope);
+        for (var i = 0; i < values.Length; i++)
+            values[i] = Arguments[i].Evaluate(scope);
         try
         {
             var result = Function(values);

@@ -16,13 +16,13 @@ public sealed class Template
     /// <summary>Maximum length of a template in characters.</summary>
     public const int MaxLength = 64 * 1024;
 
-    private readonly IReadOnlyList<Node> nodes;
+    private readonly IReadOnlyList<Node> _nodes;
 
     private Template(string name, string text, IReadOnlyList<Node> nodes)
     {
         Name = name;
         Text = text;
-        this.nodes = nodes;
+        this._nodes = nodes;
     }
 
     /// <summary>The name for error messages.</summary>
@@ -38,18 +38,24 @@ public sealed class Template
         ArgumentNullException.ThrowIfNull(text);
         if (text.Length > MaxLength)
         {
-            throw new TemplateException(name, 1, string.Create(CultureInfo.InvariantCulture, $"too long: {text.Length} characters, at most {MaxLength}"));
+            throw new TemplateException(
+                name,
+                1,
+                string.Create(CultureInfo.InvariantCulture, $"too long: {text.Length} characters, at most {MaxLength}")
+            );
         }
 
         return new Template(name, text, new Parser(name, Scanner.Scan(name, text)).ParseAll());
     }
 
-    /// <summary>Applies the template to <paramref name="data"/>. Throws <see cref="TemplateException"/> when the data does not fit.</summary>
+    /// <summary>Applies the template to <paramref name="data"/>. Throws <see cref="TemplateException"/> when the data does not
+    /// fit.</summary>
     public string Execute(object? data)
     {
         var output = new StringBuilder();
         var scope = new Scope(Name, data, data, output, new Allowance());
-        foreach (var node in nodes) node.Write(scope);
+        foreach (var node in _nodes)
+            node.Write(scope);
         return output.ToString();
     }
 }

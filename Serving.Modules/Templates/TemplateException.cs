@@ -7,7 +7,5 @@ public sealed class TemplateException : FormatException
     /// <param name="line">The line, starting at 1.</param>
     /// <param name="message">The error.</param>
     public TemplateException(string template, int line, string message)
-        : base($"template: {template}:{line}: {message}")
-    {
-    }
+        : base($"template: {template}:{line}: {message}") { }
 }

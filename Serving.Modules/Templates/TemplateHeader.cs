@@ -3,23 +3,21 @@ using System.Diagnostics.CodeAnalysis;
 namespace Serving.Templates;
 
 /// <summary>
-/// The headers of a request as template data, like Go's <c>http.Header</c>: a list of values by name, and the method <c>Get</c>, which returns
-/// the first. Names are case-insensitive.
+/// The headers of a request as template data, like Go's <c>http.Header</c>: a list of values by name, and the method <c>Get</c>, which
+/// returns the first. Names are case-insensitive.
 /// </summary>
 public sealed class TemplateHeader
 {
-    private readonly Dictionary<string, IReadOnlyList<string>>? fields;
+    private readonly Dictionary<string, IReadOnlyList<string>>? _fields;
 
     /// <param name="fields">The values by name.</param>
     public TemplateHeader(IEnumerable<KeyValuePair<string, IReadOnlyList<string>>> fields)
     {
         ArgumentNullException.ThrowIfNull(fields);
-        this.fields = new(fields, StringComparer.OrdinalIgnoreCase);
+        this._fields = new(fields, StringComparer.OrdinalIgnoreCase);
     }
 
-    private TemplateHeader()
-    {
-    }
+    private TemplateHeader() { }
 
     /// <summary>Has empty values for every name, to validate templates that expect a header which only some requests have.</summary>
     public static TemplateHeader Sample { get; } = new();
@@ -28,15 +26,22 @@ public sealed class TemplateHeader
     internal static IReadOnlyList<string> AnyValue { get; } = [""];
 
     /// <summary>The number of names.</summary>
-    public int Count => fields?.Count ?? 1;
+    public int Count => _fields?.Count ?? 1;
 
     /// <summary>Formats like Go: <c>map[Accept:[*/*] X-Id:[1 2]]</c>.</summary>
-    public override string ToString() => "map[" + string.Join(
-        ' ', (fields ?? []).OrderBy(static field => field.Key, StringComparer.Ordinal).Select(static field => $"{field.Key}:[{string.Join(' ', field.Value)}]")) + "]";
+    public override string ToString() =>
+        "map["
+        + string.Join(
+            ' ',
+            (_fields ?? [])
+                .OrderBy(static field => field.Key, StringComparer.Ordinal)
+                .Select(static field => $"{field.Key}:[{string.Join(' ', field.Value)}]")
+        )
+        + "]";
 
     internal bool TryGet(string name, [NotNullWhen(true)] out IReadOnlyList<string>? values)
     {
-        values = fields is null ? AnyValue : fields.GetValueOrDefault(name);
+        values = _fields is null ? AnyValue : _fields.GetValueOrDefault(name);
         return values is not null;
     }
 

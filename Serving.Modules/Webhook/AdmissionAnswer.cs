@@ -42,6 +42,11 @@ internal sealed record AdmissionAnswer(string? Refusal, JsonArray? Patch, IReadO
             response["warnings"] = new JsonArray([.. Warnings.Select(w => JsonValue.Create(w))]);
         }
 
-        return new JsonObject { ["kind"] = review.Kind, ["apiVersion"] = review.ApiVersion, ["response"] = response };
+        return new JsonObject
+        {
+            ["kind"] = review.Kind,
+            ["apiVersion"] = review.ApiVersion,
+            ["response"] = response,
+        };
     }
 }

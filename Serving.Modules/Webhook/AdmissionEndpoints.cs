@@ -16,25 +16,29 @@ internal sealed partial class AdmissionEndpoints : IDisposable
     private const long MaxReviewBytes = 48 * 1024 * 1024;
     private static readonly JsonDocumentOptions Reading = new() { MaxDepth = AdmissionReview.MaxDepth };
 
-    private readonly AdmissionGate gate = new(MaxReviews, MaxReviewBytes);
-    private readonly IReadOnlyDictionary<string, Func<AdmissionRequest, CancellationToken, ValueTask<AdmissionAnswer>>> handlers;
-    private readonly ILogger<AdmissionEndpoints> logger;
-    private readonly WebhookMetrics metrics = new();
-    private readonly TimeProvider time;
+    private readonly AdmissionGate _gate = new(MaxReviews, MaxReviewBytes);
+    private readonly IReadOnlyDictionary<string, Func<AdmissionRequest, CancellationToken, ValueTask<AdmissionAnswer>>> _handlers;
+    private readonly ILogger<AdmissionEndpoints> _logger;
+    private readonly WebhookMetrics _metrics = new();
+    private readonly TimeProvider _time;
 
     /// <param name="handlers">The handlers by path.</param>
     /// <param name="loggers">Creates the loggers.</param>
     /// <param name="time">The clock of decisions.</param>
     public AdmissionEndpoints(
-        IReadOnlyDictionary<string, Func<AdmissionRequest, CancellationToken, ValueTask<AdmissionAnswer>>> handlers, ILoggerFactory loggers, TimeProvider time)
+        IReadOnlyDictionary<string, Func<AdmissionRequest, CancellationToken, ValueTask<AdmissionAnswer>>> handlers,
+        ILoggerFactory loggers,
+        TimeProvider time
+    )
     {
-        this.time = time;
-        this.handlers = handlers;
-        logger = loggers.CreateLogger<AdmissionEndpoints>();
+        this._time = time;
+        this._handlers = handlers;
+        _logger = loggers.CreateLogger<AdmissionEndpoints>();
     }
 
     /// <summary>The text of a 404.</summary>
-    public string NotFound => $"there is no webhook at this path; the paths are {string.Join(", ", handlers.Keys.Order(StringComparer.Ordinal))}";
+    public string NotFound =>
+        $"there is no webhook at this path; the paths are {string.Join(", ", _handlers.Keys.Order(StringComparer.Ordinal))}";
 
     /// <summary>Adds an endpoint for each path to the pipeline of a port.</summary>
     public void Map(IApplicationBuilder port)
@@ -42,7 +46,7 @@ internal sealed partial class AdmissionEndpoints : IDisposable
         port.UseRouting();
         port.UseEndpoints(endpoints =>
         {
-            foreach (var path in handlers.Keys)
+            foreach (var path in _handlers.Keys)
             {
                 endpoints.Map(path, HandleAsync);
             }
@@ -50,47 +54,47 @@ internal sealed partial class AdmissionEndpoints : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => metrics.Dispose();
+    public void Dispose() => _metrics.Dispose();
 
     /// <summary>Handles a request; the status is never 5xx.</summary>
     internal async Task HandleAsync(HttpContext http)
     {
         var request = http.Request;
-        if (!handlers.TryGetValue(request.Path.Value ?? "", out var handler))
+        if (!_handlers.TryGetValue(request.Path.Value ?? "", out var handler))
         {
-            await FailAsync(http, StatusCodes.Status404NotFound, NotFound).ConfigureAwait(false);
+            await FailAsync(http, StatusCodes.Status404NotFound, NotFound);
             return;
         }
 
         if (!HttpMethods.IsPost(request.Method))
         {
             http.Response.Headers.Allow = HttpMethods.Post;
-            await FailAsync(http, StatusCodes.Status405MethodNotAllowed, "send an admission review with POST").ConfigureAwait(false);
+            await FailAsync(http, StatusCodes.Status405MethodNotAllowed, "send an admission review with POST");
             return;
         }
 
         if (!string.Equals(request.ContentType?.Split(';')[0].Trim(), "application/json", StringComparison.OrdinalIgnoreCase))
         {
-            await FailAsync(http, StatusCodes.Status415UnsupportedMediaType, "invalid Content-Type, want `application/json`").ConfigureAwait(false);
+            await FailAsync(http, StatusCodes.Status415UnsupportedMediaType, "invalid Content-Type, want `application/json`");
             return;
         }
 
         // Without a Content-Length, a body may have the maximum size.
         var size = Math.Min(request.ContentLength ?? MaxBody, MaxBody);
-        if (!gate.TryEnter(size))
+        if (!_gate.TryEnter(size))
         {
             http.Response.Headers.RetryAfter = "1";
-            await FailAsync(http, StatusCodes.Status429TooManyRequests, "too many reviews are in flight; try again later").ConfigureAwait(false);
+            await FailAsync(http, StatusCodes.Status429TooManyRequests, "too many reviews are in flight; try again later");
             return;
         }
 
         try
         {
-            await AnswerAsync(http, handler).ConfigureAwait(false);
+            await AnswerAsync(http, handler);
         }
         finally
         {
-            gate.Exit(size);
+            _gate.Exit(size);
         }
     }
 
@@ -100,16 +104,16 @@ internal sealed partial class AdmissionEndpoints : IDisposable
         JsonDocument document;
         try
         {
-            document = await JsonDocument.ParseAsync(http.Request.Body, Reading, http.RequestAborted).ConfigureAwait(false);
+            document = await JsonDocument.ParseAsync(http.Request.Body, Reading, http.RequestAborted);
         }
         catch (BadHttpRequestException bad)
         {
-            await FailAsync(http, bad.StatusCode, bad.Message).ConfigureAwait(false);
+            await FailAsync(http, bad.StatusCode, bad.Message);
             return;
         }
         catch (JsonException error)
         {
-            await FailAsync(http, StatusCodes.Status400BadRequest, $"could not decode body: {error.Message}").ConfigureAwait(false);
+            await FailAsync(http, StatusCodes.Status400BadRequest, $"could not decode body: {error.Message}");
             return;
         }
 
@@ -122,34 +126,51 @@ internal sealed partial class AdmissionEndpoints : IDisposable
             catch (Exception error) when (error is JsonException or InvalidOperationException)
             {
                 // An invalid escape (a lone surrogate) passes the parser and fails when the string is read.
-                await FailAsync(http, StatusCodes.Status400BadRequest, $"could not decode body: {error.Message}").ConfigureAwait(false);
+                await FailAsync(http, StatusCodes.Status400BadRequest, $"could not decode body: {error.Message}");
                 return;
             }
 
-            var began = time.GetTimestamp();
-            var answer = await DecideAsync(review, handler, http.RequestAborted).ConfigureAwait(false);
-            metrics.Decided(http.Request.Path.Value!, review.Request, answer, time.GetElapsedTime(began));
+            var began = _time.GetTimestamp();
+            var answer = await DecideAsync(review, handler, http.RequestAborted);
+            _metrics.Decided(http.Request.Path.Value!, review.Request, answer, _time.GetElapsedTime(began));
             Log.Answered(
-                logger, http.Request.Path.Value!, review.Request.Operation, review.Request.Kind.Kind, review.Request.Namespace, review.Request.Name,
-                answer.Refusal is null, answer.Refusal ?? "");
+                _logger,
+                http.Request.Path.Value!,
+                review.Request.Operation,
+                review.Request.Kind.Kind,
+                review.Request.Namespace,
+                review.Request.Name,
+                answer.Refusal is null,
+                answer.Refusal ?? ""
+            );
             http.Response.ContentType = "application/json";
             var body = JsonSerializer.SerializeToUtf8Bytes(answer.ToReview(review), WebhookJson.Default.JsonObject);
             http.Response.ContentLength = body.Length;
-            await http.Response.Body.WriteAsync(body, http.RequestAborted).ConfigureAwait(false);
+            await http.Response.Body.WriteAsync(body, http.RequestAborted);
         }
     }
 
     private async ValueTask<AdmissionAnswer> DecideAsync(
-        AdmissionReview review, Func<AdmissionRequest, CancellationToken, ValueTask<AdmissionAnswer>> handler, CancellationToken cancellation)
+        AdmissionReview review,
+        Func<AdmissionRequest, CancellationToken, ValueTask<AdmissionAnswer>> handler,
+        CancellationToken cancellation
+    )
     {
         try
         {
-            return await handler(review.Request, cancellation).ConfigureAwait(false);
+            return await handler(review.Request, cancellation);
         }
         catch (Exception error) when (error is not OperationCanceledException)
         {
-            // If validation fails unexpectedly, the object is rejected and the failure is logged: it must neither be allowed nor left without a response.
-            logger.LogError(error, "Admission of {Kind} {Namespace}/{Name} failed", review.Request.Kind, review.Request.Namespace, review.Request.Name);
+            // If validation fails unexpectedly, the object is rejected and the failure is logged: it must neither be allowed nor left
+            // without a response.
+            _logger.LogError(
+                error,
+                "Admission of {Kind} {Namespace}/{Name} failed",
+                review.Request.Kind,
+                review.Request.Namespace,
+                review.Request.Name
+            );
             return AdmissionAnswer.Refused($"decoding request failed: {error.Message}");
         }
     }
@@ -165,6 +186,14 @@ internal sealed partial class AdmissionEndpoints : IDisposable
     {
         [LoggerMessage(1, LogLevel.Debug, "{Path}: {Operation} {Kind} {Namespace}/{Name} allowed={Allowed} {Refusal}")]
         public static partial void Answered(
-            ILogger logger, string path, string operation, string kind, string @namespace, string name, bool allowed, string refusal);
+            ILogger logger,
+            string path,
+            string operation,
+            string kind,
+            string @namespace,
+            string name,
+            bool allowed,
+            string refusal
+        );
     }
 }

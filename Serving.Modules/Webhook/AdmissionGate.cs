@@ -3,8 +3,8 @@ using System.Diagnostics.Metrics;
 namespace Serving.Webhook;
 
 /// <summary>
-/// Limits the reviews in flight, by number and by the total size of their bodies, so that a flood costs one response per request instead of the
-/// process. Invariant: an admitted review releases as much as it reserved.
+/// Limits the reviews in flight, by number and by the total size of their bodies, so that a flood costs one response per request instead of
+/// the process. Invariant: an admitted review releases as much as it reserved.
 /// </summary>
 /// <param name="maxRequests">Maximum number of reviews in flight.</param>
 /// <param name="maxBytes">Maximum total size of their bodies.</param>
@@ -12,22 +12,26 @@ internal sealed class AdmissionGate(int maxRequests, long maxBytes)
 {
     private static readonly Meter Meter = new("Serving.Webhook");
     private static readonly Counter<long> Refused = Meter.CreateCounter<long>(
-        "serving.webhook.refused", "{request}", "Admission requests refused because too many were in flight");
+        "serving.webhook.refused",
+        "{request}",
+        "Admission requests refused because too many were in flight"
+    );
 
-    private readonly Lock gate = new();
-    private int requests;
-    private long bytes;
+    private readonly Lock _gate = new();
+    private int _requests;
+    private long _bytes;
 
-    /// <summary>Reserves room for a body of this size; false, which is counted, when there is none. After true, call <see cref="Exit"/> with the same size.</summary>
+    /// <summary>Reserves room for a body of this size; false, which is counted, when there is none. After true, call <see cref="Exit"/>
+    /// with the same size.</summary>
     public bool TryEnter(long size)
     {
-        lock (gate)
+        lock (_gate)
         {
             // A single review is admitted whatever its size: the server limits the size of a body.
-            if (requests < maxRequests && (requests == 0 || bytes + size <= maxBytes))
+            if (_requests < maxRequests && (_requests == 0 || _bytes + size <= maxBytes))
             {
-                requests++;
-                bytes += size;
+                _requests++;
+                _bytes += size;
                 return true;
             }
         }
@@ -39,10 +43,10 @@ internal sealed class AdmissionGate(int maxRequests, long maxBytes)
     /// <summary>Releases the room.</summary>
     public void Exit(long size)
     {
-        lock (gate)
+        lock (_gate)
         {
-            requests--;
-            bytes -= size;
+            _requests--;
+            _bytes -= size;
         }
     }
 }

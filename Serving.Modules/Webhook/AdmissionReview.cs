@@ -34,14 +34,18 @@ internal sealed record AdmissionReview(string ApiVersion, string Kind, Admission
                 Member(request, "userInfo") is { } user ? Text(user, "username") : "",
                 Member(request, "object"),
                 Member(request, "oldObject"),
-                Member(request, "dryRun") is { ValueKind: JsonValueKind.True }));
+                Member(request, "dryRun") is { ValueKind: JsonValueKind.True }
+            )
+        );
     }
 
-    private static JsonElement? Member(JsonElement value, string name)
-        => value.ValueKind == JsonValueKind.Object && value.TryGetProperty(name, out var member) && member.ValueKind != JsonValueKind.Null ? member : null;
+    private static JsonElement? Member(JsonElement value, string name) =>
+        value.ValueKind == JsonValueKind.Object && value.TryGetProperty(name, out var member) && member.ValueKind != JsonValueKind.Null
+            ? member
+            : null;
 
-    private static string Text(JsonElement value, string name)
-        => Member(value, name) switch
+    private static string Text(JsonElement value, string name) =>
+        Member(value, name) switch
         {
             null => "",
             { ValueKind: JsonValueKind.String } text => text.GetString()!,
@@ -57,5 +61,14 @@ internal readonly record struct GroupVersionKind(string Group, string Version, s
 
 /// <summary>A request to admit an object.</summary>
 internal sealed record AdmissionRequest(
-    string Uid, GroupVersionKind Kind, string Operation, string Subresource, string Namespace, string Name, string UserName, JsonElement? Object, JsonElement? OldObject,
-    bool DryRun);
+    string Uid,
+    GroupVersionKind Kind,
+    string Operation,
+    string Subresource,
+    string Namespace,
+    string Name,
+    string UserName,
+    JsonElement? Object,
+    JsonElement? OldObject,
+    bool DryRun
+);

@@ -11,7 +11,8 @@ internal interface IAdmittedKind
     /// <summary>Its resource.</summary>
     ResourceType Resource { get; }
 
-    /// <summary>Returns the object with defaults; <paramref name="old"/> is the previous version. Throws <see cref="JsonException"/>.</summary>
+    /// <summary>Returns the object with defaults; <paramref name="old"/> is the previous version. Throws
+    /// <see cref="JsonException"/>.</summary>
     JsonElement Default(JsonElement value, JsonElement? old, AdmissionContext context);
 
     /// <summary>Validates the object; <paramref name="old"/> is the previous version. Throws <see cref="JsonException"/>.</summary>
@@ -20,12 +21,15 @@ internal interface IAdmittedKind
 
 /// <summary>A kind and the pure functions that default and validate it.</summary>
 internal sealed class AdmittedKind<T>(
-    ResourceType<T> resource, Func<T, T?, AdmissionContext, T> withDefaults, Func<T, T?, AdmissionContext, FieldError> validate) : IAdmittedKind
+    ResourceType<T> resource,
+    Func<T, T?, AdmissionContext, T> withDefaults,
+    Func<T, T?, AdmissionContext, FieldError> validate
+) : IAdmittedKind
     where T : class, IKubernetesObject
 {
     /// <summary>
-    /// Maximum number of values in an object. A stored object has at most 1.5 MiB and far fewer values, but a body of empty entries would take
-    /// hundreds of times its size in memory.
+    /// Maximum number of values in an object. A stored object has at most 1.5 MiB and far fewer values, but a body of empty entries would
+    /// take hundreds of times its size in memory.
     /// </summary>
     private const int MostValues = 100_000;
 
@@ -42,7 +46,9 @@ internal sealed class AdmittedKind<T>(
         // The old object gets today's defaults, so that a new default does not look like a change by the user.
         var before = Read(CanonicalOrOlder(old), "old");
         before = before is null ? null : withDefaults(before, null, context with { Operation = AdmissionOperation.Compare });
-        var defaulted = JsonSerializer.SerializeToNode(withDefaults(Read(Canonical(value), "new")!, before, context), resource.Json)!.AsObject();
+        var defaulted = JsonSerializer
+            .SerializeToNode(withDefaults(Read(Canonical(value), "new")!, before, context), resource.Json)!
+            .AsObject();
         MissingFields.Remove(defaulted, value, resource.Json);
         return JsonSerializer.SerializeToElement(defaulted, WebhookJson.Default.JsonObject);
     }
@@ -99,7 +105,8 @@ internal sealed class AdmittedKind<T>(
         {
             return element.Deserialize(resource.Json) ?? throw new JsonException("it is null");
         }
-        catch (Exception error) when (error is JsonException or FormatException or OverflowException or InvalidOperationException or ArgumentException)
+        catch (Exception error)
+            when (error is JsonException or FormatException or OverflowException or InvalidOperationException or ArgumentException)
         {
             throw new JsonException($"cannot decode incoming {which} object: {error.Message}", error);
         }
@@ -109,7 +116,9 @@ internal sealed class AdmittedKind<T>(
     {
         if (value is { } element && Count(element) > MostValues)
         {
-            throw new JsonException($"cannot decode incoming {which} object: it has more than {MostValues} values, or an object in it has more than {MostMembers} members");
+            throw new JsonException(
+                $"cannot decode incoming {which} object: it has more than {MostValues} values, or an object in it has more than {MostMembers} members"
+            );
         }
     }
 
@@ -125,7 +134,8 @@ internal sealed class AdmittedKind<T>(
                 foreach (var entry in value.EnumerateArray())
                 {
                     count += Count(entry);
-                    if (count > MostValues) break;
+                    if (count > MostValues)
+                        break;
                 }
 
                 break;
@@ -134,7 +144,8 @@ internal sealed class AdmittedKind<T>(
                 foreach (var member in value.EnumerateObject())
                 {
                     count += ++members > MostMembers ? MostValues : Count(member.Value);
-                    if (count > MostValues) break;
+                    if (count > MostValues)
+                        break;
                 }
 
                 break;
@@ -144,10 +155,11 @@ internal sealed class AdmittedKind<T>(
     }
 
     // As a record, such an entry would look like an empty one.
-    private static bool HasNullEntry(JsonElement value) => value.ValueKind switch
-    {
-        JsonValueKind.Array => value.EnumerateArray().Any(e => e.ValueKind == JsonValueKind.Null || HasNullEntry(e)),
-        JsonValueKind.Object => value.EnumerateObject().Any(m => HasNullEntry(m.Value)),
-        _ => false,
-    };
+    private static bool HasNullEntry(JsonElement value) =>
+        value.ValueKind switch
+        {
+            JsonValueKind.Array => value.EnumerateArray().Any(e => e.ValueKind == JsonValueKind.Null || HasNullEntry(e)),
+            JsonValueKind.Object => value.EnumerateObject().Any(m => HasNullEntry(m.Value)),
+            _ => false,
+        };
 }

@@ -4,10 +4,10 @@ using System.Text.Json.Nodes;
 namespace Serving.Webhook;
 
 /// <summary>
-/// Computes the JSON patch (RFC 6902) from one document to another. Adding null or an empty list has no meaning in Kubernetes and is left out,
-/// and so is removing something empty: only meaningful changes are patched. An empty string is added only where it is a value (the
-/// <c>service</c> of a gRPC probe). An empty object is added where users see it (<c>resources: {}</c>), but not where every document has one,
-/// such as the status.
+/// Computes the JSON patch (RFC 6902) from one document to another. Adding null or an empty list has no meaning in Kubernetes and is left
+/// out, and so is removing something empty: only meaningful changes are patched. An empty string is added only where it is a value (the
+/// <c>service</c> of a gRPC probe). An empty object is added where users see it (<c>resources: {}</c>), but not where every document has
+/// one, such as the status.
 /// </summary>
 internal static class JsonPatchDocument
 {
@@ -30,7 +30,11 @@ internal static class JsonPatchDocument
         {
             CompareObjects(operations, path, from, to);
         }
-        else if (from.ValueKind == JsonValueKind.Array && to.ValueKind == JsonValueKind.Array && from.GetArrayLength() == to.GetArrayLength())
+        else if (
+            from.ValueKind == JsonValueKind.Array
+            && to.ValueKind == JsonValueKind.Array
+            && from.GetArrayLength() == to.GetArrayLength()
+        )
         {
             // Enumerated in parallel: looking up an entry by index is linear.
             var i = 0;
@@ -61,14 +65,19 @@ internal static class JsonPatchDocument
             {
                 Compare(operations, Child(path, member.Name), old, member.Value);
             }
-            else if (path.Length == 0 ? !IsEmpty(member.Value) : member.Value.ValueKind is JsonValueKind.Object or JsonValueKind.String || !IsEmpty(member.Value))
+            else if (
+                path.Length == 0
+                    ? !IsEmpty(member.Value)
+                    : member.Value.ValueKind is JsonValueKind.Object or JsonValueKind.String || !IsEmpty(member.Value)
+            )
             {
                 operations.Add((JsonNode)Operation("add", Child(path, member.Name), member.Value));
             }
         }
     }
 
-    private static bool AreObjects(JsonElement one, JsonElement other) => one.ValueKind == JsonValueKind.Object && other.ValueKind == JsonValueKind.Object;
+    private static bool AreObjects(JsonElement one, JsonElement other) =>
+        one.ValueKind == JsonValueKind.Object && other.ValueKind == JsonValueKind.Object;
 
     private static JsonObject Operation(string name, string path, JsonElement? value)
     {
@@ -81,16 +90,17 @@ internal static class JsonPatchDocument
         return operation;
     }
 
-    private static string Child(string path, string name)
-        => $"{path}/{name.Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal)}";
+    private static string Child(string path, string name) =>
+        $"{path}/{name.Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal)}";
 
     // Only nulls, empty strings, lists and objects at any depth; an object inside a list is an entry and counts.
-    private static bool IsEmpty(JsonElement value) => value.ValueKind switch
-    {
-        JsonValueKind.Null => true,
-        JsonValueKind.String => value.ValueEquals(""),
-        JsonValueKind.Array => value.GetArrayLength() == 0,
-        JsonValueKind.Object => value.EnumerateObject().All(m => IsEmpty(m.Value)),
-        _ => false,
-    };
+    private static bool IsEmpty(JsonElement value) =>
+        value.ValueKind switch
+        {
+            JsonValueKind.Null => true,
+            JsonValueKind.String => value.ValueEquals(""),
+            JsonValueKind.Array => value.GetArrayLength() == 0,
+            JsonValueKind.Object => value.EnumerateObject().All(m => IsEmpty(m.Value)),
+            _ => false,
+        };
 }

@@ -20,16 +20,20 @@ internal static class PodSpecDryRun
     /// <summary>Why the request is rejected; null when it is allowed or does not concern a pod spec.</summary>
     public static async ValueTask<string?> CheckAsync(AdmissionRequest request, IKubernetesClient client, CancellationToken cancellation)
     {
-        if (!request.DryRun || request.Object is not { } value || request.Subresource.Length > 0
+        if (
+            !request.DryRun
+            || request.Object is not { } value
+            || request.Subresource.Length > 0
             || request.Operation is not (AdmissionOperations.Create or AdmissionOperations.Update)
-            || TemplateOf(request.Kind, value) is not { } spec)
+            || TemplateOf(request.Kind, value) is not { } spec
+        )
         {
             return null;
         }
 
         try
         {
-            await client.CreateAsync(Resources.Pods, PodOf(spec, request.Namespace), cancellation, new WriteOptions(DryRun: true)).ConfigureAwait(false);
+            await client.CreateAsync(Resources.Pods, PodOf(spec, request.Namespace), cancellation, new WriteOptions(DryRun: true));
             return null;
         }
         catch (KubernetesException refused)
@@ -57,27 +61,33 @@ internal static class PodSpecDryRun
         {
             "Service" => value.Deserialize(Resources.KnativeServices.Json)?.Spec.Template.Spec,
             "Configuration" => value.Deserialize(Resources.Configurations.Json) is { } configuration
-                && configuration.Metadata.Labels.GetValueOrDefault(ServingKeys.Service, "").Length == 0
-                    ? configuration.Spec.Template.Spec
-                    : null,
+            && configuration.Metadata.Labels.GetValueOrDefault(ServingKeys.Service, "").Length == 0
+                ? configuration.Spec.Template.Spec
+                : null,
             _ => null,
         };
     }
 
-    private static Pod PodOf(RevisionSpec spec, string ns) => new()
-    {
-        ApiVersion = "v1",
-        Kind = "Pod",
-        Metadata = new() { GenerateName = GenerateName, Namespace = ns },
-        Spec = PodSpec.Of(spec) with
+    private static Pod PodOf(RevisionSpec spec, string ns) =>
+        new()
         {
-            Containers = [.. spec.Containers.Select(c => spec.Containers.Count == 1 || c.Ports.Count > 0 ? Serving(c, spec.UserPort()) : Plain(c))],
-            TerminationGracePeriodSeconds = spec.TimeoutSeconds,
-        },
-    };
+            ApiVersion = "v1",
+            Kind = "Pod",
+            Metadata = new() { GenerateName = GenerateName, Namespace = ns },
+            Spec = PodSpec.Of(spec) with
+            {
+                Containers =
+                [
+                    .. spec.Containers.Select(c =>
+                        spec.Containers.Count == 1 || c.Ports.Count > 0 ? Serving(c, spec.UserPort()) : Plain(c)
+                    ),
+                ],
+                TerminationGracePeriodSeconds = spec.TimeoutSeconds,
+            },
+        };
 
-    // The container as in the pod of a Revision. A port named after its protocol and a probe without a port are Knative's own notation, which
-    // Kubernetes would reject.
+    // The container as in the pod of a Revision. A port named after its protocol and a probe without a port are Knative's own notation,
+    // which Kubernetes would reject.
     private static Container Serving(Container container, int port)
     {
         var plain = Plain(container);
@@ -94,12 +104,14 @@ internal static class PodSpecDryRun
         };
     }
 
-    private static Container Plain(Container container) => container with
-    {
-        Env = [.. container.Env, new() { Name = "K_REVISION" }, new() { Name = "K_CONFIGURATION" }, new() { Name = "K_SERVICE" }],
-        ReadinessProbe = container.ReadinessProbe is { HttpGet: null, TcpSocket: null, Grpc: null } command ? command : null,
-        TerminationMessagePolicy = container.TerminationMessagePolicy.Length > 0 ? container.TerminationMessagePolicy : "FallbackToLogsOnError",
-        Stdin = null,
-        Tty = null,
-    };
+    private static Container Plain(Container container) =>
+        container with
+        {
+            Env = [.. container.Env, new() { Name = "K_REVISION" }, new() { Name = "K_CONFIGURATION" }, new() { Name = "K_SERVICE" }],
+            ReadinessProbe = container.ReadinessProbe is { HttpGet: null, TcpSocket: null, Grpc: null } command ? command : null,
+            TerminationMessagePolicy =
+                container.TerminationMessagePolicy.Length > 0 ? container.TerminationMessagePolicy : "FallbackToLogsOnError",
+            Stdin = null,
+            Tty = null,
+        };
 }

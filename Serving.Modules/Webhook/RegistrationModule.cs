@@ -3,12 +3,12 @@ using Serving.Kubernetes;
 namespace Serving.Webhook;
 
 /// <summary>
-/// The permission to write the webhook's certificate and configurations, as a Leader module: for a cluster where another implementation writes
-/// the same objects under Leases. Invariant: <see cref="Client"/> is set only while the Leases are held, and is fenced by them.
+/// The permission to write the webhook's certificate and configurations, as a Leader module: for a cluster where another implementation
+/// writes the same objects under Leases. Invariant: <see cref="Client"/> is set only while the Leases are held, and is fenced by them.
 /// </summary>
 public sealed class RegistrationModule : IServingModule
 {
-    private volatile IKubernetesClient? client;
+    private volatile IKubernetesClient? _client;
 
     /// <inheritdoc/>
     public string Name => "webhook-registration";
@@ -17,7 +17,7 @@ public sealed class RegistrationModule : IServingModule
     public Activation Activation => Activation.Leader;
 
     /// <summary>The client for writes; null while another process may write.</summary>
-    public IKubernetesClient? Client => client;
+    public IKubernetesClient? Client => _client;
 
     /// <summary>Raised when the permission is gained or lost.</summary>
     public event Action? Changed;
@@ -26,7 +26,7 @@ public sealed class RegistrationModule : IServingModule
     public async Task RunAsync(IKubernetesClient client, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(client);
-        this.client = client;
+        this._client = client;
         Changed?.Invoke();
         try
         {
@@ -34,7 +34,7 @@ public sealed class RegistrationModule : IServingModule
         }
         finally
         {
-            this.client = null;
+            this._client = null;
             Changed?.Invoke();
         }
     }

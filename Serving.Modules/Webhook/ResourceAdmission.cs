@@ -78,8 +78,8 @@ internal static class ResourceAdmission
         return new AdmissionAnswer(errors.IsEmpty ? null : $"validation failed: {errors}", null, warnings);
     }
 
-    private static AdmissionContext Context(AdmissionRequest request, ConfigSnapshot config, string clusterDomain)
-        => new(config, request.Operation == AdmissionOperations.Update ? AdmissionOperation.Update : AdmissionOperation.Create)
+    private static AdmissionContext Context(AdmissionRequest request, ConfigSnapshot config, string clusterDomain) =>
+        new(config, request.Operation == AdmissionOperations.Update ? AdmissionOperation.Update : AdmissionOperation.Create)
         {
             Subresource = request.Subresource,
             UserName = request.UserName,

@@ -20,21 +20,23 @@ public sealed class WebhookModule : IServingModule, IDisposable
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(10);
 
-    private readonly WebhookOptions options;
-    private readonly ClusterEnvironment environment;
-    private readonly ConfigStore config;
-    private readonly ICertificateSource source;
-    private readonly WebhookRegistration registration;
-    private readonly RegistrationModule? right;
-    private readonly AdmissionEndpoints endpoints;
-    private readonly ILogger<WebhookModule> logger;
-    private readonly TimeProvider time;
-    private readonly Channel<bool> wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
-    private readonly IInformer<Api.Core.WebhookConfiguration>[] configurations;
-    private readonly Heartbeat heartbeat;
-    private volatile ServingCertificate? certificate;
-    private volatile string? notReady = "the certificate is not in place yet";
-    private volatile IKubernetesClient? dryRuns;
+    private readonly WebhookOptions _options;
+    private readonly ClusterEnvironment _environment;
+    private readonly ConfigStore _config;
+    private readonly ICertificateSource _source;
+    private readonly WebhookRegistration _registration;
+    private readonly RegistrationModule? _right;
+    private readonly AdmissionEndpoints _endpoints;
+    private readonly ILogger<WebhookModule> _logger;
+    private readonly TimeProvider _time;
+    private readonly Channel<bool> _wake = Channel.CreateBounded<bool>(
+        new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite }
+    );
+    private readonly IInformer<Api.Core.WebhookConfiguration>[] _configurations;
+    private readonly Heartbeat _heartbeat;
+    private volatile ServingCertificate? _certificate;
+    private volatile string? _notReady = "the certificate is not in place yet";
+    private volatile IKubernetesClient? _dryRuns;
 
     /// <param name="options">The listen address and the names of its objects.</param>
     /// <param name="environment">Provides the system namespace and the cluster's domain.</param>
@@ -42,38 +44,49 @@ public sealed class WebhookModule : IServingModule, IDisposable
     /// <param name="config">The configuration, for defaults and limits.</param>
     /// <param name="loggers">Creates the loggers.</param>
     /// <param name="time">The clock.</param>
-    /// <param name="right">The permission to write the shared certificate and the configurations; null for always. Without it, existing objects are used.</param>
+    /// <param name="right">The permission to write the shared certificate and the configurations; null for always. Without it, existing
+    /// objects are used.</param>
     public WebhookModule(
-        WebhookOptions options, ClusterEnvironment environment, IInformers informers, ConfigStore config, ILoggerFactory loggers, TimeProvider time,
-        RegistrationModule? right = null)
+        WebhookOptions options,
+        ClusterEnvironment environment,
+        IInformers informers,
+        ConfigStore config,
+        ILoggerFactory loggers,
+        TimeProvider time,
+        RegistrationModule? right = null
+    )
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(environment);
         ArgumentNullException.ThrowIfNull(informers);
-        this.options = options;
-        this.environment = environment;
-        this.config = config;
-        this.time = time;
-        this.right = right;
-        logger = loggers.CreateLogger<WebhookModule>();
-        heartbeat = new Heartbeat("updating the webhook registration", options.CheckInterval + Patience, time);
-        configurations =
+        this._options = options;
+        this._environment = environment;
+        this._config = config;
+        this._time = time;
+        this._right = right;
+        _logger = loggers.CreateLogger<WebhookModule>();
+        _heartbeat = new Heartbeat("updating the webhook registration", options.CheckInterval + Patience, time);
+        _configurations =
         [
             informers.For(Resources.MutatingWebhookConfigurations, null, InstalledLabel),
             informers.For(Resources.ValidatingWebhookConfigurations, null, InstalledLabel),
         ];
-        source = options.Url is { } url
+        _source = options.Url is { } url
             ? new TransientCertificate(url.IdnHost.Trim('[', ']'), time, loggers.CreateLogger<TransientCertificate>())
             : new CertificateSecret(
-                new(environment.SystemNamespace, options.SecretName, options.ServiceName, environment.ClusterDomain), time, loggers.CreateLogger<CertificateSecret>());
-        registration = new WebhookRegistration(options, environment.SystemNamespace);
-        endpoints = new AdmissionEndpoints(Handlers(), loggers, time);
+                new(environment.SystemNamespace, options.SecretName, options.ServiceName, environment.ClusterDomain),
+                time,
+                loggers.CreateLogger<CertificateSecret>()
+            );
+        _registration = new WebhookRegistration(options, environment.SystemNamespace);
+        _endpoints = new AdmissionEndpoints(Handlers(), loggers, time);
         Port = new ServingPort("admission", new IPEndPoint(options.Address, options.Port))
         {
             MaxConnections = MaxConnections,
-            Certificate = () => certificate?.Context ?? throw new AuthenticationException("the certificate of admission is not in place yet"),
-            Serve = endpoints.Map,
-            NotFound = endpoints.NotFound,
+            Certificate = () =>
+                _certificate?.Context ?? throw new AuthenticationException("the certificate of admission is not in place yet"),
+            Serve = _endpoints.Map,
+            NotFound = _endpoints.NotFound,
         };
     }
 
@@ -84,147 +97,161 @@ public sealed class WebhookModule : IServingModule, IDisposable
     public Activation Activation => Activation.Always;
 
     /// <inheritdoc/>
-    public string? NotReadyReason => notReady;
+    public string? NotReadyReason => _notReady;
 
     /// <inheritdoc/>
-    public string? StuckReason => heartbeat.StuckReason;
+    public string? StuckReason => _heartbeat.StuckReason;
 
     /// <summary>The port of admission. Handshakes fail there until the certificate exists.</summary>
     public ServingPort Port { get; }
 
     /// <inheritdoc/>
-    public void Dispose() => endpoints.Dispose();
+    public void Dispose() => _endpoints.Dispose();
 
     /// <inheritdoc/>
     public async Task RunAsync(IKubernetesClient client, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(client);
-        var registrations = configurations.Select(i => i.AddHandler(_ => Wake())).ToArray();
-        if (right is not null)
+        var registrations = _configurations.Select(i => i.AddHandler(_ => Wake())).ToArray();
+        if (_right is not null)
         {
-            right.Changed += Wake;
+            _right.Changed += Wake;
         }
 
         try
         {
-            await config.WaitForSyncAsync(cancellation).ConfigureAwait(false);
-            dryRuns = client;
-            await FirstCertificateAsync(client, cancellation).ConfigureAwait(false);
-            logger.LogInformation("Admission is listening on {EndPoint}", Port.EndPoint);
-            await KeepAsync(client, cancellation).ConfigureAwait(false);
+            await _config.WaitForSyncAsync(cancellation);
+            _dryRuns = client;
+            await FirstCertificateAsync(client, cancellation);
+            _logger.LogInformation("Admission is listening on {EndPoint}", Port.EndPoint);
+            await KeepAsync(client, cancellation);
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
-            logger.LogDebug("Admission has stopped");
+            _logger.LogDebug("Admission has stopped");
         }
         finally
         {
-            heartbeat.Rest();
-            notReady = "stopped";
+            _heartbeat.Rest();
+            _notReady = "stopped";
             foreach (var registration in registrations)
             {
                 registration.Dispose();
             }
 
-            if (right is not null)
+            if (_right is not null)
             {
-                right.Changed -= Wake;
+                _right.Changed -= Wake;
             }
         }
     }
 
-    private Dictionary<string, Func<AdmissionRequest, CancellationToken, ValueTask<AdmissionAnswer>>> Handlers() => new(StringComparer.Ordinal)
-    {
-        ["/defaulting"] = (request, _) => ValueTask.FromResult(ResourceAdmission.Default(request, config.Current, environment.ClusterDomain)),
-        ["/resource-validation"] = async (request, cancellation) =>
+    private Dictionary<string, Func<AdmissionRequest, CancellationToken, ValueTask<AdmissionAnswer>>> Handlers() =>
+        new(StringComparer.Ordinal)
         {
-            var answer = ResourceAdmission.Validate(request, config.Current, environment.ClusterDomain);
-            return answer.Refusal is null && dryRuns is { } client && await PodSpecDryRun.CheckAsync(request, client, cancellation).ConfigureAwait(false) is { } refusal
-                ? answer with { Refusal = refusal }
-                : answer;
-        },
-        ["/config-validation"] = (request, _) => ValueTask.FromResult(ConfigMapAdmission.Validate(request, environment.ClusterDomain)),
-    };
+            ["/defaulting"] = (request, _) =>
+                ValueTask.FromResult(ResourceAdmission.Default(request, _config.Current, _environment.ClusterDomain)),
+            ["/resource-validation"] = async (request, cancellation) =>
+            {
+                var answer = ResourceAdmission.Validate(request, _config.Current, _environment.ClusterDomain);
+                return
+                    answer.Refusal is null
+                    && _dryRuns is { } client
+                    && await PodSpecDryRun.CheckAsync(request, client, cancellation) is { } refusal
+                    ? answer with
+                    {
+                        Refusal = refusal,
+                    }
+                    : answer;
+            },
+            ["/config-validation"] = (request, _) => ValueTask.FromResult(ConfigMapAdmission.Validate(request, _environment.ClusterDomain)),
+        };
 
     // Once ready, the existing configuration is valid even if it cannot be written now: the replica stays ready and retries.
     private async Task KeepAsync(IKubernetesClient client, CancellationToken cancellation)
     {
         while (!cancellation.IsCancellationRequested)
         {
-            heartbeat.Beat();
-            var wait = options.CheckInterval;
+            _heartbeat.Beat();
+            var wait = _options.CheckInterval;
             try
             {
-                var (next, problem) = await RegisterAsync(client, cancellation).ConfigureAwait(false);
+                var (next, problem) = await RegisterAsync(client, cancellation);
                 if (problem is not null)
                 {
-                    logger.LogWarning("The admission webhook is not registered: {Problem}", problem);
-                    notReady = notReady is null && !registration.IsLost ? null : problem;
+                    _logger.LogWarning("The admission webhook is not registered: {Problem}", problem);
+                    _notReady = _notReady is null && !_registration.IsLost ? null : problem;
                     wait = RetryDelay;
                 }
                 else
                 {
-                    certificate = next;
-                    notReady = null;
+                    _certificate = next;
+                    _notReady = null;
                 }
             }
             catch (Exception error) when (error is KubernetesException or HttpRequestException or IOException or TimeoutException)
             {
-                logger.LogWarning(error, "Registering the admission webhook failed; retrying");
+                _logger.LogWarning(error, "Registering the admission webhook failed; retrying");
                 wait = RetryDelay;
             }
             catch (LeaseLostException lost)
             {
-                logger.LogInformation("{Reason}; another process registers the admission webhook", lost.Message);
+                _logger.LogInformation("{Reason}; another process registers the admission webhook", lost.Message);
             }
 
-            await WaitAsync(wait, cancellation).ConfigureAwait(false);
+            await WaitAsync(wait, cancellation);
         }
     }
 
-    /// <summary>Updates the registration or, while another process may write, checks that its registration leads to us. Returns the certificate to use, and the problem.</summary>
-    private async Task<(ServingCertificate? Certificate, string? Problem)> RegisterAsync(IKubernetesClient client, CancellationToken cancellation)
+    /// <summary>Updates the registration or, while another process may write, checks that its registration leads to us. Returns the
+    /// certificate to use, and the problem.</summary>
+    private async Task<(ServingCertificate? Certificate, string? Problem)> RegisterAsync(
+        IKubernetesClient client,
+        CancellationToken cancellation
+    )
     {
-        if ((right is null ? client : right.Client) is { } writer)
+        if ((_right is null ? client : _right.Client) is { } writer)
         {
-            var made = await source.EnsureAsync(writer, cancellation).ConfigureAwait(false);
-            return (made, await registration.ApplyAsync(writer, made.Pems.Authorities, cancellation).ConfigureAwait(false));
+            var made = await _source.EnsureAsync(writer, cancellation);
+            return (made, await _registration.ApplyAsync(writer, made.Pems.Authorities, cancellation));
         }
 
-        return await source.ReadAsync(client, cancellation).ConfigureAwait(false) is { } shared
-            ? (shared, await WebhookRegistration.FindDistrustAsync(client, shared.Pems.Authorities, cancellation).ConfigureAwait(false))
+        return await _source.ReadAsync(client, cancellation) is { } shared
+            ? (shared, await WebhookRegistration.FindDistrustAsync(client, shared.Pems.Authorities, cancellation))
             : (null, "there is no certificate yet; another process is responsible for creating it");
     }
 
     private async Task FirstCertificateAsync(IKubernetesClient client, CancellationToken cancellation)
     {
-        while (certificate is null)
+        while (_certificate is null)
         {
             await RepeatAsync(
-                async () => certificate = (right is null ? client : right.Client) is { } writer
-                    ? await source.EnsureAsync(writer, cancellation).ConfigureAwait(false)
-                    : await source.ReadAsync(client, cancellation).ConfigureAwait(false),
-                cancellation).ConfigureAwait(false);
-            if (certificate is null)
+                async () =>
+                    _certificate = (_right is null ? client : _right.Client) is { } writer
+                        ? await _source.EnsureAsync(writer, cancellation)
+                        : await _source.ReadAsync(client, cancellation),
+                cancellation
+            );
+            if (_certificate is null)
             {
-                await WaitAsync(RetryDelay, cancellation).ConfigureAwait(false);
+                await WaitAsync(RetryDelay, cancellation);
             }
         }
     }
 
-    private void Wake() => wake.Writer.TryWrite(true);
+    private void Wake() => _wake.Writer.TryWrite(true);
 
     private async Task WaitAsync(TimeSpan longest, CancellationToken cancellation)
     {
-        using var enough = new CancellationTokenSource(longest, time);
+        using var enough = new CancellationTokenSource(longest, _time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(enough.Token, cancellation);
         try
         {
-            await wake.Reader.ReadAsync(either.Token).ConfigureAwait(false);
+            await _wake.Reader.ReadAsync(either.Token);
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
-            logger.LogTrace("Checking the webhook registration");
+            _logger.LogTrace("Checking the webhook registration");
         }
     }
 
@@ -234,14 +261,14 @@ public sealed class WebhookModule : IServingModule, IDisposable
         {
             try
             {
-                await work().ConfigureAwait(false);
+                await work();
                 return;
             }
             catch (Exception error) when (error is KubernetesException or HttpRequestException or IOException or TimeoutException)
             {
-                notReady = $"the certificate is not in place yet: {error.Message}";
-                logger.LogWarning(error, "Reading or storing the certificate failed; retrying");
-                await Task.Delay(RetryDelay, time, cancellation).ConfigureAwait(false);
+                _notReady = $"the certificate is not in place yet: {error.Message}";
+                _logger.LogWarning(error, "Reading or storing the certificate failed; retrying");
+                await Task.Delay(RetryDelay, _time, cancellation);
             }
         }
     }

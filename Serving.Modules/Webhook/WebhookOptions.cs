@@ -14,8 +14,8 @@ public sealed record WebhookOptions(IPAddress Address, int Port = 8443)
     public string SecretName { get; init; } = "webhook-certs";
 
     /// <summary>
-    /// The URL at which the API server calls it, instead of through the Service, for a process outside the cluster: <c>https</c>, a host, and
-    /// optionally port and path. The process then creates its own certificate.
+    /// The URL at which the API server calls it, instead of through the Service, for a process outside the cluster: <c>https</c>, a host,
+    /// and optionally port and path. The process then creates its own certificate.
     /// </summary>
     public Uri? Url { get; init; }
 

@@ -16,30 +16,52 @@ internal sealed class WebhookRegistration(WebhookOptions options, string systemN
 {
     private const string ExcludeLabel = "webhooks.knative.dev/exclude";
     private const int Attempts = 5;
-    private const string Lost = "a webhook of the cluster has taken the registration back: scale its Deployment to zero, then start this again";
+    private const string Lost =
+        "a webhook of the cluster has taken the registration back: scale its Deployment to zero, then start this again";
 
-    private readonly HashSet<string> taken = [];
+    private readonly HashSet<string> _taken = [];
 
     /// <summary>A webhook configuration: its name, which is also the name of its webhook, the path, and the rules.</summary>
-    internal sealed record Entry(ResourceType<WebhookConfiguration> Resource, string Name, string Path, bool IsOurKinds, Func<JsonArray> Rules);
+    internal sealed record Entry(
+        ResourceType<WebhookConfiguration> Resource,
+        string Name,
+        string Path,
+        bool IsOurKinds,
+        Func<JsonArray> Rules
+    );
 
     /// <summary>All configurations.</summary>
     public static IReadOnlyList<Entry> Entries { get; } =
     [
-        new(Resources.MutatingWebhookConfigurations, "webhook.serving.knative.dev", "/defaulting", true,
-            static () => KindRules(AdmissionOperations.Create, AdmissionOperations.Update)),
-        new(Resources.ValidatingWebhookConfigurations, "validation.webhook.serving.knative.dev", "/resource-validation", true,
-            static () => KindRules(AdmissionOperations.Create, AdmissionOperations.Update, AdmissionOperations.Delete)),
-        new(Resources.ValidatingWebhookConfigurations, "config.webhook.serving.knative.dev", "/config-validation", false,
-            static () => [Rule("", "v1", ["configmaps/*"], [AdmissionOperations.Create, AdmissionOperations.Update], "Namespaced")]),
+        new(
+            Resources.MutatingWebhookConfigurations,
+            "webhook.serving.knative.dev",
+            "/defaulting",
+            true,
+            static () => KindRules(AdmissionOperations.Create, AdmissionOperations.Update)
+        ),
+        new(
+            Resources.ValidatingWebhookConfigurations,
+            "validation.webhook.serving.knative.dev",
+            "/resource-validation",
+            true,
+            static () => KindRules(AdmissionOperations.Create, AdmissionOperations.Update, AdmissionOperations.Delete)
+        ),
+        new(
+            Resources.ValidatingWebhookConfigurations,
+            "config.webhook.serving.knative.dev",
+            "/config-validation",
+            false,
+            static () => [Rule("", "v1", ["configmaps/*"], [AdmissionOperations.Create, AdmissionOperations.Update], "Namespaced")]
+        ),
     ];
 
     /// <summary>Whether a process inside the cluster replaced the registration of this process, outside.</summary>
     public bool IsLost { get; private set; }
 
     /// <summary>
-    /// Updates every configuration. Each has the system namespace as its owner: a webhook whose Service was deleted with its namespace would
-    /// reject every write in the cluster. Returns null, or why one could not be updated.
+    /// Updates every configuration. Each has the system namespace as its owner: a webhook whose Service was deleted with its namespace
+    /// would reject every write in the cluster. Returns null, or why one could not be updated.
     /// </summary>
     public async Task<string?> ApplyAsync(IKubernetesClient client, string authorities, CancellationToken cancellation)
     {
@@ -51,7 +73,7 @@ internal sealed class WebhookRegistration(WebhookOptions options, string systemN
         OwnerReference owner;
         try
         {
-            owner = Owner(await client.GetAsync(Resources.Namespaces, null, systemNamespace, cancellation).ConfigureAwait(false));
+            owner = Owner(await client.GetAsync(Resources.Namespaces, null, systemNamespace, cancellation));
         }
         catch (KubernetesException missing) when (missing.IsNotFound)
         {
@@ -60,7 +82,7 @@ internal sealed class WebhookRegistration(WebhookOptions options, string systemN
 
         foreach (var entry in Entries)
         {
-            if (await ApplyAsync(client, entry, owner, authorities, cancellation).ConfigureAwait(false) is { } problem)
+            if (await ApplyAsync(client, entry, owner, authorities, cancellation) is { } problem)
             {
                 return problem;
             }
@@ -69,14 +91,15 @@ internal sealed class WebhookRegistration(WebhookOptions options, string systemN
         return null;
     }
 
-    /// <summary>Checks without writing: null when every configuration trusts <paramref name="authorities"/>, otherwise which one does not.</summary>
+    /// <summary>Checks without writing: null when every configuration trusts <paramref name="authorities"/>, otherwise which one does
+    /// not.</summary>
     public static async Task<string?> FindDistrustAsync(IKubernetesClient client, string authorities, CancellationToken cancellation)
     {
         foreach (var entry in Entries)
         {
             try
             {
-                var current = await client.GetAsync(entry.Resource, null, entry.Name, cancellation).ConfigureAwait(false);
+                var current = await client.GetAsync(entry.Resource, null, entry.Name, cancellation);
                 if (!current.Webhooks.Any(webhook => Trusts(webhook, entry.Name, authorities)))
                 {
                     return $"{entry.Resource.Kind} {entry.Name} does not trust the certificate yet";
@@ -91,30 +114,38 @@ internal sealed class WebhookRegistration(WebhookOptions options, string systemN
         return null;
     }
 
-    private static bool Trusts(JsonElement webhook, string name, string authorities)
-        => webhook.ValueKind == JsonValueKind.Object && JsonObject.Create(webhook) is { } node && node["name"]?.GetValue<string>() == name
-            && node["clientConfig"]?["caBundle"]?.GetValue<string>() is { } bundle
-            && Encoding.UTF8.GetString(Convert.FromBase64String(bundle)).Trim() == authorities.Trim();
+    private static bool Trusts(JsonElement webhook, string name, string authorities) =>
+        webhook.ValueKind == JsonValueKind.Object
+        && JsonObject.Create(webhook) is { } node
+        && node["name"]?.GetValue<string>() == name
+        && node["clientConfig"]?["caBundle"]?.GetValue<string>() is { } bundle
+        && Encoding.UTF8.GetString(Convert.FromBase64String(bundle)).Trim() == authorities.Trim();
 
-    private static OwnerReference Owner(Namespace ns) => new()
-    {
-        ApiVersion = "v1",
-        Kind = "Namespace",
-        Name = ns.Metadata.Name,
-        Uid = ns.Metadata.Uid,
-        Controller = false,
-        BlockOwnerDeletion = true,
-    };
+    private static OwnerReference Owner(Namespace ns) =>
+        new()
+        {
+            ApiVersion = "v1",
+            Kind = "Namespace",
+            Name = ns.Metadata.Name,
+            Uid = ns.Metadata.Uid,
+            Controller = false,
+            BlockOwnerDeletion = true,
+        };
 
     private async Task<string?> ApplyAsync(
-        IKubernetesClient client, Entry entry, OwnerReference owner, string authorities, CancellationToken cancellation)
+        IKubernetesClient client,
+        Entry entry,
+        OwnerReference owner,
+        string authorities,
+        CancellationToken cancellation
+    )
     {
         for (var attempt = 1; ; attempt++)
         {
             try
             {
-                var current = await client.GetAsync(entry.Resource, null, entry.Name, cancellation).ConfigureAwait(false);
-                if (options.Url is not null && taken.Contains(entry.Name) && current.Webhooks.Any(webhook => IsByService(webhook, entry)))
+                var current = await client.GetAsync(entry.Resource, null, entry.Name, cancellation);
+                if (options.Url is not null && _taken.Contains(entry.Name) && current.Webhooks.Any(webhook => IsByService(webhook, entry)))
                 {
                     IsLost = true;
                     return Lost;
@@ -128,10 +159,10 @@ internal sealed class WebhookRegistration(WebhookOptions options, string systemN
                 wanted = wanted with { Metadata = wanted.Metadata with { OwnerReferences = [owner] } };
                 if (!current.Webhooks.Zip(wanted.Webhooks, JsonElement.DeepEquals).All(same => same) || !IsOwnedBy(current, owner))
                 {
-                    await client.UpdateAsync(entry.Resource, wanted, cancellation).ConfigureAwait(false);
+                    await client.UpdateAsync(entry.Resource, wanted, cancellation);
                 }
 
-                taken.Add(entry.Name);
+                _taken.Add(entry.Name);
                 return null;
             }
             catch (KubernetesException missing) when (missing.IsNotFound)
@@ -145,10 +176,10 @@ internal sealed class WebhookRegistration(WebhookOptions options, string systemN
         }
     }
 
-    private static bool IsOwnedBy(WebhookConfiguration configuration, OwnerReference owner)
-        => configuration.Metadata.OwnerReferences is [var only]
-            && (only.ApiVersion, only.Kind, only.Name, only.Uid, only.Controller, only.BlockOwnerDeletion)
-                == (owner.ApiVersion, owner.Kind, owner.Name, owner.Uid, owner.Controller, owner.BlockOwnerDeletion);
+    private static bool IsOwnedBy(WebhookConfiguration configuration, OwnerReference owner) =>
+        configuration.Metadata.OwnerReferences is [var only]
+        && (only.ApiVersion, only.Kind, only.Name, only.Uid, only.Controller, only.BlockOwnerDeletion)
+            == (owner.ApiVersion, owner.Kind, owner.Name, owner.Uid, owner.Controller, owner.BlockOwnerDeletion);
 
     /// <summary>The configuration with our fields set; false when it does not contain our webhook.</summary>
     internal bool TryFill(WebhookConfiguration current, Entry entry, string authorities, out WebhookConfiguration filled)
@@ -157,8 +188,11 @@ internal sealed class WebhookRegistration(WebhookOptions options, string systemN
         var webhooks = new List<JsonElement>();
         foreach (var webhook in current.Webhooks)
         {
-            if (webhook.ValueKind != JsonValueKind.Object || JsonObject.Create(webhook) is not { } node
-                || node["name"]?.GetValue<string>() != entry.Name)
+            if (
+                webhook.ValueKind != JsonValueKind.Object
+                || JsonObject.Create(webhook) is not { } node
+                || node["name"]?.GetValue<string>() != entry.Name
+            )
             {
                 webhooks.Add(webhook);
                 continue;
@@ -187,10 +221,13 @@ internal sealed class WebhookRegistration(WebhookOptions options, string systemN
         return found;
     }
 
-    private static bool IsByService(JsonElement webhook, Entry entry)
-        => webhook.ValueKind == JsonValueKind.Object
-            && webhook.TryGetProperty("name", out var name) && name.ValueEquals(entry.Name)
-            && webhook.TryGetProperty("clientConfig", out var target) && target.TryGetProperty("service", out var service) && service.ValueKind == JsonValueKind.Object;
+    private static bool IsByService(JsonElement webhook, Entry entry) =>
+        webhook.ValueKind == JsonValueKind.Object
+        && webhook.TryGetProperty("name", out var name)
+        && name.ValueEquals(entry.Name)
+        && webhook.TryGetProperty("clientConfig", out var target)
+        && target.TryGetProperty("service", out var service)
+        && service.ValueKind == JsonValueKind.Object;
 
     /// <summary>Uses our URL if there is one; otherwise the Service set by the installation, or our Service in place of a URL.</summary>
     private void Point(JsonObject target, string path)
@@ -229,16 +266,20 @@ internal sealed class WebhookRegistration(WebhookOptions options, string systemN
         }
     }
 
-    private static JsonArray KindRules(params string[] operations)
-        => [.. AdmittedKinds.All.Select(k => Rule(
-            k.Resource.Group, k.Resource.Version, [k.Resource.Plural, k.Resource.Plural + "/status"], operations, "*"))];
+    private static JsonArray KindRules(params string[] operations) =>
+        [
+            .. AdmittedKinds.All.Select(k =>
+                Rule(k.Resource.Group, k.Resource.Version, [k.Resource.Plural, k.Resource.Plural + "/status"], operations, "*")
+            ),
+        ];
 
-    private static JsonObject Rule(string group, string version, string[] resources, string[] operations, string scope) => new()
-    {
-        ["apiGroups"] = new JsonArray(group),
-        ["apiVersions"] = new JsonArray(version),
-        ["operations"] = new JsonArray([.. operations.Select(o => JsonValue.Create(o))]),
-        ["resources"] = new JsonArray([.. resources.Select(r => JsonValue.Create(r))]),
-        ["scope"] = scope,
-    };
+    private static JsonObject Rule(string group, string version, string[] resources, string[] operations, string scope) =>
+        new()
+        {
+            ["apiGroups"] = new JsonArray(group),
+            ["apiVersions"] = new JsonArray(version),
+            ["operations"] = new JsonArray([.. operations.Select(o => JsonValue.Create(o))]),
+            ["resources"] = new JsonArray([.. resources.Select(r => JsonValue.Create(r))]),
+            ["scope"] = scope,
+        };
 }

@@ -2,9 +2,9 @@ namespace Serving.QueueProxy.Readiness;
 
 /// <summary>
 /// Tracks the readiness of one container by its probe. Invariant: however often it is queried, the container is not probed before its
-/// initial delay or more often than its period; in between the last result is returned. A refused connection does not count as a probe, so it
-/// may be retried at any time: a container is found as soon as it listens. Without a period the container is probed every few milliseconds
-/// while it starts, and at most once a second afterwards. Not thread-safe except for <see cref="Refused"/>.
+/// initial delay or more often than its period; in between the last result is returned. A refused connection does not count as a probe, so
+/// it may be retried at any time: a container is found as soon as it listens. Without a period the container is probed every few
+/// milliseconds while it starts, and at most once a second afterwards. Not thread-safe except for <see cref="Refused"/>.
 /// </summary>
 /// <param name="probe">The probe.</param>
 /// <param name="attempt">Performs the probe, given its timeout and whether to log a failure.</param>
@@ -31,15 +31,18 @@ internal sealed class ContainerReadiness(ReadinessProbe probe, Func<TimeSpan, bo
     /// <summary>The result of the last probe.</summary>
     public bool LastSucceeded { get; private set; }
 
-    /// <summary>Whether the container is ready: the success threshold was reached, and the failure threshold has not been reached since.</summary>
+    /// <summary>Whether the container is ready: the success threshold was reached, and the failure threshold has not been reached
+    /// since.</summary>
     public bool IsReady { get; private set; }
 
     /// <summary>Whether the last result must be used because it is too early to probe.</summary>
     /// <param name="byKubelet">Whether the kubelet is probing.</param>
     public bool IsKnown(bool byKubelet)
     {
-        if (time.GetElapsedTime(_started) < probe.InitialDelay) return true;
-        if (_unknown || (probe.Aggressive && !IsReady)) return false;
+        if (time.GetElapsedTime(_started) < probe.InitialDelay)
+            return true;
+        if (_unknown || (probe.Aggressive && !IsReady))
+            return false;
         return time.GetElapsedTime(_probed) < (byKubelet ? _period * KubeletTolerance : _period);
     }
 
@@ -49,8 +52,10 @@ internal sealed class ContainerReadiness(ReadinessProbe probe, Func<TimeSpan, bo
     /// <summary>Probes the container.</summary>
     public async Task ProbeAsync()
     {
-        if (probe.Aggressive && (!IsReady || _unknown)) await StartAsync();
-        else await AttemptAsync(probe.Timeout, Reports());
+        if (probe.Aggressive && (!IsReady || _unknown))
+            await StartAsync();
+        else
+            await AttemptAsync(probe.Timeout, Reports());
     }
 
     // Probe fast while the container is about to start, then less often if it starts slowly.
@@ -62,9 +67,11 @@ internal sealed class ContainerReadiness(ReadinessProbe probe, Func<TimeSpan, bo
         {
             var last = time.GetElapsedTime(began) >= RoundLimit;
             await AttemptAsync(AggressiveTimeout, last);
-            if (IsReady || last) return;
+            if (IsReady || last)
+                return;
             await Task.Delay(interval, time);
-            if (interval < LongestInterval) interval *= 1.1;
+            if (interval < LongestInterval)
+                interval *= 1.1;
         }
     }
 
@@ -85,19 +92,22 @@ internal sealed class ContainerReadiness(ReadinessProbe probe, Func<TimeSpan, bo
         if (LastSucceeded)
         {
             _failures = 0;
-            if (++_successes >= probe.SuccessThreshold) IsReady = true;
+            if (++_successes >= probe.SuccessThreshold)
+                IsReady = true;
         }
         else
         {
             _successes = 0;
-            if (++_failures >= probe.FailureThreshold) IsReady = false;
+            if (++_failures >= probe.FailureThreshold)
+                IsReady = false;
         }
     }
 
     // Refused attempts occur as often as they are requested; log them once per period.
     private bool Reports()
     {
-        if (_reported != 0 && time.GetElapsedTime(_reported) < _period) return false;
+        if (_reported != 0 && time.GetElapsedTime(_reported) < _period)
+            return false;
         _reported = time.GetTimestamp();
         return true;
     }

@@ -19,7 +19,8 @@ internal sealed partial class ProbeAttempt(ReadinessProbe probe, bool detectHttp
         var outcome = ProbeOutcome.Failed;
         try
         {
-            if (await AskAsync(timeout) is not { } failure) return ProbeOutcome.Ready;
+            if (await AskAsync(timeout) is not { } failure)
+                return ProbeOutcome.Ready;
             reason = failure;
         }
         catch (OperationCanceledException)
@@ -28,11 +29,13 @@ internal sealed partial class ProbeAttempt(ReadinessProbe probe, bool detectHttp
         }
         catch (Exception exception) when (exception is SocketException or IOException or HttpRequestException or AuthenticationException)
         {
-            if (exception.GetBaseException() is SocketException { SocketErrorCode: SocketError.ConnectionRefused }) outcome = ProbeOutcome.Refused;
+            if (exception.GetBaseException() is SocketException { SocketErrorCode: SocketError.ConnectionRefused })
+                outcome = ProbeOutcome.Refused;
             reason = exception.Message;
         }
 
-        if (report) LogFailed(logger, probe.Kind, probe.Port, reason);
+        if (report)
+            LogFailed(logger, probe.Kind, probe.Port, reason);
         return outcome;
     }
 
@@ -40,7 +43,8 @@ internal sealed partial class ProbeAttempt(ReadinessProbe probe, bool detectHttp
     private async Task<string?> AskAsync(TimeSpan timeout)
     {
         // If HTTP/2 hangs, HTTP/1.1 must still get its full timeout.
-        if (probe.Kind == ProbeKind.Http && detectHttp2 && !probe.Tls && await IsReadyOverHttp2Async(timeout)) return null;
+        if (probe.Kind == ProbeKind.Http && detectHttp2 && !probe.Tls && await IsReadyOverHttp2Async(timeout))
+            return null;
         using var deadline = new CancellationTokenSource(timeout, time);
         switch (probe.Kind)
         {
@@ -51,7 +55,9 @@ internal sealed partial class ProbeAttempt(ReadinessProbe probe, bool detectHttp
                 var result = await HttpProbe.GetAsync(probe.Host, probe.Port, probe.Path, probe.Headers, probe.Tls, deadline.Token);
                 return result.IsReady ? null : $"status {result.Status}";
             default:
-                return await GrpcProbe.CheckAsync(probe.Host, probe.Port, probe.Path, deadline.Token) ? null : "the gRPC health service does not report SERVING";
+                return await GrpcProbe.CheckAsync(probe.Host, probe.Port, probe.Path, deadline.Token)
+                    ? null
+                    : "the gRPC health service does not report SERVING";
         }
     }
 
@@ -66,7 +72,8 @@ internal sealed partial class ProbeAttempt(ReadinessProbe probe, bool detectHttp
             VersionPolicy = HttpVersionPolicy.RequestVersionExact,
         };
         request.Headers.TryAddWithoutValidation("User-Agent", DataplaneHeaders.KubeProbeUserAgentPrefix);
-        foreach (var (name, value) in probe.Headers) request.Headers.TryAddWithoutValidation(name, value);
+        foreach (var (name, value) in probe.Headers)
+            request.Headers.TryAddWithoutValidation(name, value);
         try
         {
             using var response = await client.SendAsync(request, deadline.Token);

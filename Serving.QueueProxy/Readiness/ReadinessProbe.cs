@@ -41,35 +41,49 @@ internal sealed record ReadinessProbe
     /// <exception cref="FormatException">The text is not valid JSON of a probe.</exception>
     public static IReadOnlyList<ReadinessProbe> Parse(string json)
     {
-        if (string.IsNullOrWhiteSpace(json)) return [];
+        if (string.IsNullOrWhiteSpace(json))
+            return [];
         try
         {
             using var document = JsonDocument.Parse(json);
             var root = document.RootElement;
             return root.ValueKind switch
             {
-                JsonValueKind.Array => [.. root.EnumerateArray().Where(static probe => probe.ValueKind == JsonValueKind.Object).Select(One).OfType<ReadinessProbe>()],
+                JsonValueKind.Array =>
+                [
+                    .. root.EnumerateArray()
+                        .Where(static probe => probe.ValueKind == JsonValueKind.Object)
+                        .Select(One)
+                        .OfType<ReadinessProbe>(),
+                ],
                 JsonValueKind.Object => One(root) is { } one ? [one] : [],
                 _ => [],
             };
         }
         catch (JsonException exception)
         {
-            throw new FormatException($"The environment variable SERVING_READINESS_PROBE is not valid JSON: {exception.Message}", exception);
+            throw new FormatException(
+                $"The environment variable SERVING_READINESS_PROBE is not valid JSON: {exception.Message}",
+                exception
+            );
         }
     }
 
     private static ReadinessProbe? One(JsonElement probe)
     {
         var action = Action(probe);
-        if (action is null) return null;
+        if (action is null)
+            return null;
         return action with
         {
             InitialDelay = TimeSpan.FromSeconds(Math.Max(Number(probe, "initialDelaySeconds"), 0)),
             Period = TimeSpan.FromSeconds(Math.Max(Number(probe, "periodSeconds"), 0)),
             Timeout = TimeSpan.FromSeconds(Math.Max(Number(probe, "timeoutSeconds"), 1)),
             SuccessThreshold = Math.Max(Number(probe, "successThreshold"), 1),
-            FailureThreshold = Number(probe, "failureThreshold") is > 0 and var failures ? failures : Number(probe, "periodSeconds") > 0 ? DefaultFailureThreshold : 1,
+            FailureThreshold =
+                Number(probe, "failureThreshold") is > 0 and var failures ? failures
+                : Number(probe, "periodSeconds") > 0 ? DefaultFailureThreshold
+                : 1,
         };
     }
 
@@ -84,14 +98,32 @@ internal sealed record ReadinessProbe
                 Port = PortOf(http),
                 Path = Text(http, "path", "/"),
                 Tls = Text(http, "scheme", "HTTP").Equals("HTTPS", StringComparison.OrdinalIgnoreCase),
-                Headers = http.TryGetProperty("httpHeaders", out var headers) && headers.ValueKind == JsonValueKind.Array
-                    ? [.. headers.EnumerateArray().Select(static header => KeyValuePair.Create(Text(header, "name", ""), Text(header, "value", "")))]
-                    : [],
+                Headers =
+                    http.TryGetProperty("httpHeaders", out var headers) && headers.ValueKind == JsonValueKind.Array
+                        ?
+                        [
+                            .. headers
+                                .EnumerateArray()
+                                .Select(static header => KeyValuePair.Create(Text(header, "name", ""), Text(header, "value", ""))),
+                        ]
+                        : [],
             };
         }
 
-        if (Object(probe, "tcpSocket") is { } tcp) return new ReadinessProbe { Kind = ProbeKind.Tcp, Host = Text(tcp, "host", "127.0.0.1"), Port = PortOf(tcp) };
-        if (Object(probe, "grpc") is { } grpc) return new ReadinessProbe { Kind = ProbeKind.Grpc, Port = PortOf(grpc), Path = Text(grpc, "service", "") };
+        if (Object(probe, "tcpSocket") is { } tcp)
+            return new ReadinessProbe
+            {
+                Kind = ProbeKind.Tcp,
+                Host = Text(tcp, "host", "127.0.0.1"),
+                Port = PortOf(tcp),
+            };
+        if (Object(probe, "grpc") is { } grpc)
+            return new ReadinessProbe
+            {
+                Kind = ProbeKind.Grpc,
+                Port = PortOf(grpc),
+                Path = Text(grpc, "service", ""),
+            };
         return null;
     }
 
@@ -99,15 +131,19 @@ internal sealed record ReadinessProbe
         element.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Object ? value : null;
 
     private static string Text(JsonElement element, string name, string absent) =>
-        element.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String && value.GetString() is { Length: > 0 } text ? text : absent;
+        element.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String && value.GetString() is { Length: > 0 } text
+            ? text
+            : absent;
 
     private static int Number(JsonElement element, string name) =>
         element.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number ? value.GetInt32() : 0;
 
     private static int PortOf(JsonElement action)
     {
-        if (!action.TryGetProperty("port", out var port)) return 0;
-        if (port.ValueKind == JsonValueKind.Number) return port.GetInt32();
+        if (!action.TryGetProperty("port", out var port))
+            return 0;
+        if (port.ValueKind == JsonValueKind.Number)
+            return port.GetInt32();
         return port.ValueKind == JsonValueKind.String && int.TryParse(port.GetString(), out var number)
             ? number
             : throw new FormatException($"The environment variable SERVING_READINESS_PROBE has the port {port}; it must be a number.");

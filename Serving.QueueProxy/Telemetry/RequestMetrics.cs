@@ -4,7 +4,8 @@ using Serving.Observability;
 
 namespace Serving.QueueProxy.Telemetry;
 
-/// <summary>The metrics of user requests. They add a cost per request, so they are created only if config-observability enables them.</summary>
+/// <summary>The metrics of user requests. They add a cost per request, so they are created only if config-observability enables
+/// them.</summary>
 internal sealed class RequestMetrics : IDisposable
 {
     /// <summary>The meter's name.</summary>
@@ -35,19 +36,24 @@ internal sealed class RequestMetrics : IDisposable
     public void Admitted(int inFlight) => _depth.Record(inFlight);
 
     /// <summary>Records the response of the user's program.</summary>
-    public void Invoked(TimeSpan duration, int status) => _invocations.Record(duration.TotalSeconds, new KeyValuePair<string, object?>(Status, status));
+    public void Invoked(TimeSpan duration, int status) =>
+        _invocations.Record(duration.TotalSeconds, new KeyValuePair<string, object?>(Status, status));
 
     /// <summary>Records the end of a request, including its time in the queue.</summary>
-    public void Completed(TimeSpan duration, HttpRequest request, int status, string tag) => _requests.Record(
-        duration.TotalSeconds,
-        new("http.request.method", MethodOf(request)),
-        new(Status, status),
-        new(RouteTag.Attribute, tag),
-        new("network.protocol.name", "http"),
-        new("network.protocol.version", RequestProtocol.Version(request)),
-        new("url.scheme", request.Scheme));
+    public void Completed(TimeSpan duration, HttpRequest request, int status, string tag) =>
+        _requests.Record(
+            duration.TotalSeconds,
+            new("http.request.method", MethodOf(request)),
+            new(Status, status),
+            new(RouteTag.Attribute, tag),
+            new("network.protocol.name", "http"),
+            new("network.protocol.version", RequestProtocol.Version(request)),
+            new("url.scheme", request.Scheme)
+        );
 
     // Clients may send any method; the number of series must stay small.
     private static string MethodOf(HttpRequest request) =>
-        request.Method is "GET" or "HEAD" or "POST" or "PUT" or "PATCH" or "DELETE" or "OPTIONS" or "CONNECT" or "TRACE" ? request.Method : "_OTHER";
+        request.Method is "GET" or "HEAD" or "POST" or "PUT" or "PATCH" or "DELETE" or "OPTIONS" or "CONNECT" or "TRACE"
+            ? request.Method
+            : "_OTHER";
 }

@@ -34,7 +34,8 @@ internal sealed class RequestObserver(LoggedRequests? log, RequestMetrics? metri
             var elapsed = time.GetElapsedTime(started);
             var status = failed ? StatusCodes.Status500InternalServerError : context.Response.StatusCode;
             RequestTracing.Answered(span, status);
-            if (!probe) metrics?.Completed(elapsed, context.Request, status, tag);
+            if (!probe)
+                metrics?.Completed(elapsed, context.Request, status, tag);
             written?.Log.Write(context, status, body!.Written, elapsed, written.Revision);
         }
     }

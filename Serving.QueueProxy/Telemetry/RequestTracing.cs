@@ -24,7 +24,8 @@ internal sealed class RequestTracing : IDisposable
         var request = context.Request;
         ActivityContext.TryParse(request.Headers.TraceParent, request.Headers.TraceState, isRemote: true, out var parent);
         var span = _source.StartActivity("queue", ActivityKind.Server, parent);
-        if (span is not { IsAllDataRequested: true }) return span;
+        if (span is not { IsAllDataRequested: true })
+            return span;
         span.SetTag("http.request.method", request.Method);
         span.SetTag("url.scheme", request.Scheme);
         span.SetTag("url.path", request.Path.Value);
@@ -44,16 +45,20 @@ internal sealed class RequestTracing : IDisposable
     /// <summary>Makes the open span the parent of the user program's spans.</summary>
     public static void Propagate(HttpContext context)
     {
-        if (Activity.Current is not { IdFormat: ActivityIdFormat.W3C } span) return;
+        if (Activity.Current is not { IdFormat: ActivityIdFormat.W3C } span)
+            return;
         context.Request.Headers.TraceParent = span.Id;
-        if (!string.IsNullOrEmpty(span.TraceStateString)) context.Request.Headers.TraceState = span.TraceStateString;
+        if (!string.IsNullOrEmpty(span.TraceStateString))
+            context.Request.Headers.TraceState = span.TraceStateString;
     }
 
     /// <summary>Records how the request ended.</summary>
     public static void Answered(Activity? span, int status)
     {
-        if (span is not { IsAllDataRequested: true }) return;
+        if (span is not { IsAllDataRequested: true })
+            return;
         span.SetTag("http.response.status_code", status);
-        if (status >= StatusCodes.Status500InternalServerError) span.SetStatus(ActivityStatusCode.Error);
+        if (status >= StatusCodes.Status500InternalServerError)
+            span.SetStatus(ActivityStatusCode.Error);
     }
 }

@@ -28,12 +28,21 @@ internal sealed partial class SidecarTelemetry : IDisposable
         var observability = config.Observability;
         _log = Log(observability, logger);
         var served = observability.RequestMetricsProtocol == Prometheus;
-        if (served) _exporter = new PrometheusExporter(RequestMetrics.MeterName, "System.Runtime");
-        if (Sends(observability.RequestMetricsProtocol) || Sends(observability.TracingProtocol)) _export = Start(config, logger);
-        if (served || _export is { SendsMetrics: true }) Metrics = new RequestMetrics();
-        if (_export is { SendsTraces: true }) Tracing = new RequestTracing();
-        if (_log is not null || Metrics is not null || Tracing is not null) Observer = new RequestObserver(
-                _log is null ? null : new LoggedRequests(_log, Revision(config), observability.EnableProbeRequestLog), Metrics, Tracing, time);
+        if (served)
+            _exporter = new PrometheusExporter(RequestMetrics.MeterName, "System.Runtime");
+        if (Sends(observability.RequestMetricsProtocol) || Sends(observability.TracingProtocol))
+            _export = Start(config, logger);
+        if (served || _export is { SendsMetrics: true })
+            Metrics = new RequestMetrics();
+        if (_export is { SendsTraces: true })
+            Tracing = new RequestTracing();
+        if (_log is not null || Metrics is not null || Tracing is not null)
+            Observer = new RequestObserver(
+                _log is null ? null : new LoggedRequests(_log, Revision(config), observability.EnableProbeRequestLog),
+                Metrics,
+                Tracing,
+                time
+            );
     }
 
     /// <summary>Wraps request handling; null when nothing is recorded.</summary>
@@ -50,14 +59,19 @@ internal sealed partial class SidecarTelemetry : IDisposable
     {
         get
         {
-            if (_exporter is null) return null;
+            if (_exporter is null)
+                return null;
             var wanted = _config.Observability.RequestMetricsEndpoint;
             var colon = wanted.LastIndexOf(':');
-            if (colon < 0) return new DataplaneEndpoint(_config.ListenAddress, _config.UserMetricsPort);
+            if (colon < 0)
+                return new DataplaneEndpoint(_config.ListenAddress, _config.UserMetricsPort);
             var port = int.Parse(wanted.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture);
 
             // Where pods share a machine, each listens on its own address only.
-            var address = !IPAddress.IsLoopback(_config.ListenAddress) && IPAddress.TryParse(wanted[..colon], out var named) ? named : _config.ListenAddress;
+            var address =
+                !IPAddress.IsLoopback(_config.ListenAddress) && IPAddress.TryParse(wanted[..colon], out var named)
+                    ? named
+                    : _config.ListenAddress;
             return new DataplaneEndpoint(address, port);
         }
     }
@@ -83,7 +97,8 @@ internal sealed partial class SidecarTelemetry : IDisposable
     /// <summary>The configured request log; null when there is none, or when its template is invalid, which is logged.</summary>
     private static RequestLog? Log(ObservabilityConfig observability, ILogger logger)
     {
-        if (!observability.EnableRequestLog || observability.RequestLogTemplate.Length == 0) return null;
+        if (!observability.EnableRequestLog || observability.RequestLogTemplate.Length == 0)
+            return null;
         var log = new RequestLog(Console.OpenStandardOutput());
         try
         {
@@ -98,8 +113,8 @@ internal sealed partial class SidecarTelemetry : IDisposable
         }
     }
 
-    private static RequestLogRevision Revision(QueueProxyConfig config)
-        => new(config.Namespace, config.Revision, config.Service, config.Configuration, config.Pod, config.PodIP);
+    private static RequestLogRevision Revision(QueueProxyConfig config) =>
+        new(config.Namespace, config.Revision, config.Service, config.Configuration, config.Pod, config.PodIP);
 
     private static bool Sends(string protocol) => protocol is TelemetryOptions.Grpc or TelemetryOptions.HttpProtobuf;
 
@@ -108,20 +123,24 @@ internal sealed partial class SidecarTelemetry : IDisposable
         var observability = config.Observability;
         try
         {
-            return TelemetryExport.Start(new TelemetryOptions(config.TelemetryName)
-            {
-                ServiceInstance = config.Pod,
-                ServiceVersion = typeof(SidecarTelemetry).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "",
-                Attributes = Attributes(config),
-                MetricsProtocol = observability.RequestMetricsProtocol,
-                MetricsEndpoint = observability.RequestMetricsEndpoint,
-                MetricsExportInterval = observability.RequestMetricsExportInterval,
-                Meters = [RequestMetrics.MeterName, "System.Runtime"],
-                TracingProtocol = observability.TracingProtocol,
-                TracingEndpoint = observability.TracingEndpoint,
-                TracingSamplingRate = observability.TracingSamplingRate,
-                ActivitySources = [RequestTracing.SourceName],
-            });
+            return TelemetryExport.Start(
+                new TelemetryOptions(config.TelemetryName)
+                {
+                    ServiceInstance = config.Pod,
+                    ServiceVersion =
+                        typeof(SidecarTelemetry).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion
+                        ?? "",
+                    Attributes = Attributes(config),
+                    MetricsProtocol = observability.RequestMetricsProtocol,
+                    MetricsEndpoint = observability.RequestMetricsEndpoint,
+                    MetricsExportInterval = observability.RequestMetricsExportInterval,
+                    Meters = [RequestMetrics.MeterName, "System.Runtime"],
+                    TracingProtocol = observability.TracingProtocol,
+                    TracingEndpoint = observability.TracingEndpoint,
+                    TracingSamplingRate = observability.TracingSamplingRate,
+                    ActivitySources = [RequestTracing.SourceName],
+                }
+            );
         }
         catch (ArgumentException exception)
         {
@@ -139,8 +158,10 @@ internal sealed partial class SidecarTelemetry : IDisposable
             ["k8s.pod.name"] = config.Pod,
             ["kn.revision.name"] = config.Revision,
         };
-        if (config.Service.Length > 0) attributes["kn.service.name"] = config.Service;
-        if (config.Configuration.Length > 0) attributes["kn.configuration.name"] = config.Configuration;
+        if (config.Service.Length > 0)
+            attributes["kn.service.name"] = config.Service;
+        if (config.Configuration.Length > 0)
+            attributes["kn.configuration.name"] = config.Configuration;
         return attributes;
     }
 

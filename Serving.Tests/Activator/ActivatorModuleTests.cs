@@ -39,10 +39,23 @@ public sealed class ActivatorModuleTests : IRequestStatSink
         _network = new NetworkConfig();
         _cluster = new InMemoryCluster();
         _stop = new CancellationTokenSource();
-        var options = new ActivatorOptions(IPAddress.Loopback) { HttpPort = 0, H2cPort = 0, QueueDepth = 5, DrainDelay = TimeSpan.Zero, Network = () => _network };
+        var options = new ActivatorOptions(IPAddress.Loopback)
+        {
+            HttpPort = 0,
+            H2cPort = 0,
+            QueueDepth = 5,
+            DrainDelay = TimeSpan.Zero,
+            Network = () => _network,
+        };
         _activator = new ActivatorModule(
-            options, new ClusterEnvironment("knative-serving", "cluster.local", "activator-1", IPAddress.Loopback), _cluster, this, NullLoggerFactory.Instance, TimeProvider.System,
-            _requestLog = new RequestLog(_logged = new MemoryStream()));
+            options,
+            new ClusterEnvironment("knative-serving", "cluster.local", "activator-1", IPAddress.Loopback),
+            _cluster,
+            this,
+            NullLoggerFactory.Instance,
+            TimeProvider.System,
+            _requestLog = new RequestLog(_logged = new MemoryStream())
+        );
         _running = _activator.RunAsync(_cluster, _stop.Token);
         await Eventually.HoldsAsync(() => _activator.NotReadyReason.Should().BeNull());
     }
@@ -70,21 +83,39 @@ public sealed class ActivatorModuleTests : IRequestStatSink
         using var response = await SendAsync();
 
         response.StatusCode.Should().Be(HttpStatusCode.NotFound);
-        (await response.Content.ReadAsStringAsync()).Should().Be("Error getting active endpoint: revision.serving.knative.dev \"rev\" not found\n");
+        (await response.Content.ReadAsStringAsync())
+            .Should()
+            .Be("Error getting active endpoint: revision.serving.knative.dev \"rev\" not found\n");
     }
 
     [Test]
     public async Task Holds_a_request_reports_it_at_once_and_passes_it_when_the_pod_answers_though_Kubernetes_has_not_heard_of_it()
     {
         PutRevision();
-        await using var pod = await FakePod.StartAsync(context => context.Response.WriteAsync(
-            $"{context.Request.Headers["K-Original-Host"]} {context.Request.Headers["K-Proxy-Request"]} {context.Request.Headers.ContainsKey("Knative-Serving-Revision")}"));
+        await using var pod = await FakePod.StartAsync(context =>
+            context.Response.WriteAsync(
+                $"{context.Request.Headers["K-Original-Host"]} {context.Request.Headers["K-Proxy-Request"]} {context.Request.Headers.ContainsKey("Knative-Serving-Revision")}"
+            )
+        );
         pod.Ready = false;
 
         var answer = SendAsync();
         await Eventually.HoldsAsync(() => _reports.Should().NotBeEmpty());
         _reports.TryPeek(out var first).Should().BeTrue();
-        first.Should().Be(("ns", "rev", new Stat { PodName = "activator-1", AverageConcurrentRequests = 1, RequestCount = 1 }));
+        first
+            .Should()
+            .Be(
+                (
+                    "ns",
+                    "rev",
+                    new Stat
+                    {
+                        PodName = "activator-1",
+                        AverageConcurrentRequests = 1,
+                        RequestCount = 1,
+                    }
+                )
+            );
 
         _cluster.Put(Resources.Pods, pod.Object("pod-1"));
         answer.IsCompleted.Should().BeFalse();
@@ -124,7 +155,9 @@ public sealed class ActivatorModuleTests : IRequestStatSink
         _cluster.Put(Resources.Pods, pod.Object("pod-1", ready: true));
 
         // Six concurrent requests exceed the queue by one, so the pod must be in use first.
-        (await SendAsync()).StatusCode.Should().Be(HttpStatusCode.OK);
+        (await SendAsync())
+            .StatusCode.Should()
+            .Be(HttpStatusCode.OK);
         var responses = await Task.WhenAll(Enumerable.Range(0, 6).Select(_ => SendAsync()));
 
         responses.Should().OnlyContain(response => response.StatusCode == HttpStatusCode.OK);
@@ -170,7 +203,7 @@ public sealed class ActivatorModuleTests : IRequestStatSink
         }
 
         losing.Requests.Should().BePositive();
-        connections.Closed.Should().BePositive();
+        connections.Resent.Should().BePositive();
     }
 
     [Test]
@@ -235,12 +268,19 @@ public sealed class ActivatorModuleTests : IRequestStatSink
 
     [TestCase(true, "10.1.2.3")]
     [TestCase(false, "10.1.2.3, 127.0.0.1")]
-    public async Task Names_the_peer_of_a_connection_of_its_own_and_leaves_what_a_gateway_of_the_process_told(bool handedOver, string forwarded)
+    public async Task Names_the_peer_of_a_connection_of_its_own_and_leaves_what_a_gateway_of_the_process_told(
+        bool handedOver,
+        string forwarded
+    )
     {
         PutRevision();
-        await using var pod = await FakePod.StartAsync(static context => context.Response.WriteAsync(context.Request.Headers["X-Forwarded-For"].ToString()));
+        await using var pod = await FakePod.StartAsync(static context =>
+            context.Response.WriteAsync(context.Request.Headers["X-Forwarded-For"].ToString())
+        );
         _cluster.Put(Resources.Pods, pod.Object("pod-1", ready: true));
-        await using var gateway = await Serving.Tests.Dataplane.TestServer.StartAsync(context => _activator.HandleAsync(context, "ns", "rev").AsTask());
+        await using var gateway = await Serving.Tests.Dataplane.TestServer.StartAsync(context =>
+            _activator.HandleAsync(context, "ns", "rev").AsTask()
+        );
         using var request = new HttpRequestMessage(HttpMethod.Get, handedOver ? new Uri($"http://{gateway.Address}/") : Uri());
         request.Headers.Add("X-Forwarded-For", "10.1.2.3");
         request.Headers.Add("Knative-Serving-Namespace", "ns");
@@ -254,7 +294,9 @@ public sealed class ActivatorModuleTests : IRequestStatSink
     [Test]
     public async Task Takes_a_head_as_large_as_a_gateway_passes_on_and_refuses_a_larger_one()
     {
-        foreach (var (size, status) in new[] { (256 * 1024, HttpStatusCode.NotFound), (400 * 1024, HttpStatusCode.RequestHeaderFieldsTooLarge) })
+        foreach (
+            var (size, status) in new[] { (256 * 1024, HttpStatusCode.NotFound), (400 * 1024, HttpStatusCode.RequestHeaderFieldsTooLarge) }
+        )
         {
             using var request = new HttpRequestMessage(HttpMethod.Get, Uri());
             request.Headers.Add("Large", new string('a', size));
@@ -321,9 +363,20 @@ public sealed class ActivatorModuleTests : IRequestStatSink
         var answer = SendAsync();
         await Eventually.HoldsAsync(() => metrics.Collect().Should().Contain($"kn.revision.request.queued{{{Of}}}", 1));
         _cluster.Put(Resources.Pods, pod.Object("pod-1", ready: true));
-        await Eventually.HoldsAsync(() => metrics.Collect().Should().Contain($"kn.revision.request.queued{{{Of}}}", 0).And.Contain($"kn.revision.request.active{{{Of}}}", 1));
-        await Eventually.HoldsAsync(() => metrics.Collect()
-            .GetValueOrDefault($"kn.revision.request.concurrency{{{Of},kn.service.name=svc,kn.configuration.name=conf}}").Should().BePositive());
+        await Eventually.HoldsAsync(() =>
+            metrics
+                .Collect()
+                .Should()
+                .Contain($"kn.revision.request.queued{{{Of}}}", 0)
+                .And.Contain($"kn.revision.request.active{{{Of}}}", 1)
+        );
+        await Eventually.HoldsAsync(() =>
+            metrics
+                .Collect()
+                .GetValueOrDefault($"kn.revision.request.concurrency{{{Of},kn.service.name=svc,kn.configuration.name=conf}}")
+                .Should()
+                .BePositive()
+        );
         running.SetResult();
         (await answer).Dispose();
         await Eventually.HoldsAsync(() => metrics.Collect().Should().Contain($"kn.revision.request.active{{{Of}}}", 0));
@@ -339,9 +392,13 @@ public sealed class ActivatorModuleTests : IRequestStatSink
         await using var pod = await FakePod.StartAsync(context => context.Response.WriteAsync("hello"));
         _cluster.Put(Resources.Pods, pod.Object("pod-1", ready: true));
         (await SendAsync()).Dispose();
-        _requestLog.SetTemplate("{{.Request.Method}} {{.Request.Host}} {{.Response.Code}} {{.Response.Size}} {{.Revision.Name}} {{.Revision.Service}} {{.Revision.Configuration}}.");
+        _requestLog.SetTemplate(
+            "{{.Request.Method}} {{.Request.Host}} {{.Response.Code}} {{.Response.Size}} {{.Revision.Name}} {{.Revision.Service}} {{.Revision.Configuration}}."
+        );
         (await SendAsync()).Dispose();
-        await Eventually.HoldsAsync(() => System.Text.Encoding.UTF8.GetString(_logged.ToArray()).Should().Be("GET hello.example 200 5 rev svc conf.\n"));
+        await Eventually.HoldsAsync(() =>
+            System.Text.Encoding.UTF8.GetString(_logged.ToArray()).Should().Be("GET hello.example 200 5 rev svc conf.\n")
+        );
         _requestLog.SetTemplate("");
         (await SendAsync()).Dispose();
         _logged.Length.Should().Be(38);
@@ -351,13 +408,23 @@ public sealed class ActivatorModuleTests : IRequestStatSink
     public async Task Goes_through_the_Service_or_the_mesh_as_config_network_says_while_it_changes()
     {
         PutRevision();
-        await using var pod = await FakePod.StartAsync(context => context.Response.WriteAsync($"{context.Request.Host} {context.Request.Headers["K-Passthrough-Lb"]}"));
+        await using var pod = await FakePod.StartAsync(context =>
+            context.Response.WriteAsync($"{context.Request.Host} {context.Request.Headers["K-Passthrough-Lb"]}")
+        );
         await using var service = await FakePod.StartAsync(context => context.Response.WriteAsync("the service"));
-        _cluster.Put(Resources.Services, new CoreService
-        {
-            Metadata = new() { Namespace = "ns", Name = "rev-private", Labels = new Dictionary<string, string> { ["networking.internal.knative.dev/serviceType"] = "Private" } },
-            Spec = new() { ClusterIP = "127.0.0.1", Ports = [new() { Name = "http", Port = service.Port }] },
-        });
+        _cluster.Put(
+            Resources.Services,
+            new CoreService
+            {
+                Metadata = new()
+                {
+                    Namespace = "ns",
+                    Name = "rev-private",
+                    Labels = new Dictionary<string, string> { ["networking.internal.knative.dev/serviceType"] = "Private" },
+                },
+                Spec = new() { ClusterIP = "127.0.0.1", Ports = [new() { Name = "http", Port = service.Port }] },
+            }
+        );
         _cluster.Put(Resources.Pods, pod.Object("pod-1", ready: true));
         (await TextAsync()).Should().Be($"127.0.0.1:{pod.Port} ");
 
@@ -382,23 +449,40 @@ public sealed class ActivatorModuleTests : IRequestStatSink
         return await _client.SendAsync(request);
     }
 
-    private void PutRevision(int concurrency = 0, int timeoutSeconds = 30) => _cluster.Put(Resources.Revisions, new Revision
-    {
-        Metadata = new()
-        {
-            Namespace = "ns",
-            Name = "rev",
-            Uid = "rev-uid",
-            Labels = new Dictionary<string, string> { ["serving.knative.dev/service"] = "svc", ["serving.knative.dev/configuration"] = "conf" },
-        },
-        Spec = new() { ContainerConcurrency = concurrency, TimeoutSeconds = timeoutSeconds, Containers = [new() { Name = "user-container" }] },
-    });
+    private void PutRevision(int concurrency = 0, int timeoutSeconds = 30) =>
+        _cluster.Put(
+            Resources.Revisions,
+            new Revision
+            {
+                Metadata = new()
+                {
+                    Namespace = "ns",
+                    Name = "rev",
+                    Uid = "rev-uid",
+                    Labels = new Dictionary<string, string>
+                    {
+                        ["serving.knative.dev/service"] = "svc",
+                        ["serving.knative.dev/configuration"] = "conf",
+                    },
+                },
+                Spec = new()
+                {
+                    ContainerConcurrency = concurrency,
+                    TimeoutSeconds = timeoutSeconds,
+                    Containers = [new() { Name = "user-container" }],
+                },
+            }
+        );
 
     private Uri Uri(int version = 1) => new($"http://{_activator.Endpoints[version - 1]}/");
 
     private async Task<HttpResponseMessage> SendAsync(int version = 1)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Get, Uri(version)) { Version = new Version(version, version == 1 ? 1 : 0), VersionPolicy = HttpVersionPolicy.RequestVersionExact };
+        using var request = new HttpRequestMessage(HttpMethod.Get, Uri(version))
+        {
+            Version = new Version(version, version == 1 ? 1 : 0),
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+        };
         request.Headers.Host = "hello.example";
         request.Headers.Add("Knative-Serving-Namespace", "ns");
         request.Headers.Add("Knative-Serving-Revision", "rev");

@@ -57,9 +57,7 @@ public sealed class ActivatorTlsTests : IRequestStatSink
     [OneTimeTearDown]
     public void OneTimeTearDown() => _authority.Dispose();
 
-    public void Report(string ns, string revision, in Stat stat)
-    {
-    }
+    public void Report(string ns, string revision, in Stat stat) { }
 
     [Test]
     public async Task Refuses_the_handshake_until_its_Secret_is_there_and_then_serves_with_the_newest()
@@ -106,11 +104,22 @@ public sealed class ActivatorTlsTests : IRequestStatSink
         _config.Put("config-network", ("system-internal-tls", "Enabled"), ("mesh-compatibility-mode", "enabled"));
         await using var service = await PodAsync(_authority.Serve("kn-user-ns", "data-plane.knative.dev"));
         await StartAsync(podTlsPort: 1);
-        _cluster.Put(Resources.Services, new CoreService
-        {
-            Metadata = new() { Namespace = "ns", Name = "rev-private" },
-            Spec = new() { ClusterIP = "127.0.0.1", Ports = [new() { Name = "http", Port = service.Endpoints[0].Port }, new() { Name = "https", Port = service.Endpoints[1].Port }] },
-        });
+        _cluster.Put(
+            Resources.Services,
+            new CoreService
+            {
+                Metadata = new() { Namespace = "ns", Name = "rev-private" },
+                Spec = new()
+                {
+                    ClusterIP = "127.0.0.1",
+                    Ports =
+                    [
+                        new() { Name = "http", Port = service.Endpoints[0].Port },
+                        new() { Name = "https", Port = service.Endpoints[1].Port },
+                    ],
+                },
+            }
+        );
         PutRevision();
         _cluster.Put(Resources.Pods, FakePod.Object("pod", 1, ready: true));
 
@@ -148,12 +157,11 @@ public sealed class ActivatorTlsTests : IRequestStatSink
         PutSecret();
         SslStreamCertificateContext? mounted = null;
         var asked = 0;
-        await using var pod = await PodAsync(
-            () =>
-            {
-                Interlocked.Increment(ref asked);
-                return Volatile.Read(ref mounted);
-            });
+        await using var pod = await PodAsync(() =>
+        {
+            Interlocked.Increment(ref asked);
+            return Volatile.Read(ref mounted);
+        });
         await StartAsync(pod.Endpoints[1].Port);
         PutRevision();
         _cluster.Put(Resources.Pods, FakePod.Object("pod", pod.Endpoints[0].Port));
@@ -183,9 +191,17 @@ public sealed class ActivatorTlsTests : IRequestStatSink
     private static async Task<DataplaneServer> PodAsync(Func<SslStreamCertificateContext?> certificate)
     {
         var server = new DataplaneServer(
-            new DataplaneServerOptions { Endpoints = [new(IPAddress.Loopback, 0), new(IPAddress.Loopback, 0) { Certificates = _ => certificate() }] },
-            context => context.Response.WriteAsync(
-                context.Request.Headers[DataplaneHeaders.Probe] == DataplaneHeaders.QueueName ? DataplaneHeaders.QueueName : $"{(context.Features.Get<ITlsConnectionFeature>() is null ? "clear" : "TLS")} {context.Request.Protocol}"));
+            new DataplaneServerOptions
+            {
+                Endpoints = [new(IPAddress.Loopback, 0), new(IPAddress.Loopback, 0) { Certificates = _ => certificate() }],
+            },
+            context =>
+                context.Response.WriteAsync(
+                    context.Request.Headers[DataplaneHeaders.Probe] == DataplaneHeaders.QueueName
+                        ? DataplaneHeaders.QueueName
+                        : $"{(context.Features.Get<ITlsConnectionFeature>() is null ? "clear" : "TLS")} {context.Request.Protocol}"
+                )
+        );
         await server.StartAsync(default);
         return server;
     }
@@ -205,24 +221,55 @@ public sealed class ActivatorTlsTests : IRequestStatSink
             DrainDelay = TimeSpan.Zero,
         };
         _activator = new ActivatorModule(
-            options, new ClusterEnvironment(LiveConfig.Namespace, "cluster.local", "activator-1", IPAddress.Loopback), _cluster, this, NullLoggerFactory.Instance, TimeProvider.System);
+            options,
+            new ClusterEnvironment(LiveConfig.Namespace, "cluster.local", "activator-1", IPAddress.Loopback),
+            _cluster,
+            this,
+            NullLoggerFactory.Instance,
+            TimeProvider.System
+        );
         _running = _activator.RunAsync(_cluster, _stop.Token);
         await Eventually.HoldsAsync(() => _activator.NotReadyReason.Should().BeNull());
     }
 
-    private void PutSecret() => _cluster.Put(
-        Resources.Secrets, _authority.Secret(LiveConfig.Namespace, SystemCertificates.SecretName, "kn-routing", "data-plane.knative.dev"));
+    private void PutSecret() =>
+        _cluster.Put(
+            Resources.Secrets,
+            _authority.Secret(LiveConfig.Namespace, SystemCertificates.SecretName, "kn-routing", "data-plane.knative.dev")
+        );
 
-    private void PutRevision(string portName = "") => _cluster.Put(Resources.Revisions, new Revision
-    {
-        Metadata = new() { Namespace = "ns", Name = "rev", Uid = "rev-uid" },
-        Spec = new() { TimeoutSeconds = 30, Containers = [new() { Name = "user-container", Ports = portName.Length == 0 ? [] : [new ContainerPort { Name = portName, Number = 8080 }] }] },
-    });
+    private void PutRevision(string portName = "") =>
+        _cluster.Put(
+            Resources.Revisions,
+            new Revision
+            {
+                Metadata = new()
+                {
+                    Namespace = "ns",
+                    Name = "rev",
+                    Uid = "rev-uid",
+                },
+                Spec = new()
+                {
+                    TimeoutSeconds = 30,
+                    Containers =
+                    [
+                        new()
+                        {
+                            Name = "user-container",
+                            Ports = portName.Length == 0 ? [] : [new ContainerPort { Name = portName, Number = 8080 }],
+                        },
+                    ],
+                },
+            }
+        );
 
     /// <summary>A request passed on by a gateway in the same process.</summary>
     private async Task<(int Status, string Body)> HandOverAsync()
     {
-        await using var gateway = await Serving.Tests.Dataplane.TestServer.StartAsync(context => _activator!.HandleAsync(context, "ns", "rev").AsTask());
+        await using var gateway = await Serving.Tests.Dataplane.TestServer.StartAsync(context =>
+            _activator!.HandleAsync(context, "ns", "rev").AsTask()
+        );
         using var http = new HttpClient();
         using var response = await http.GetAsync(new Uri($"http://{gateway.Address}/"));
         return ((int)response.StatusCode, await response.Content.ReadAsStringAsync());
@@ -236,7 +283,11 @@ public sealed class ActivatorTlsTests : IRequestStatSink
             SslOptions =
             {
                 EnabledSslProtocols = SslProtocols.Tls13,
-                CertificateChainPolicy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck },
+                CertificateChainPolicy = new X509ChainPolicy
+                {
+                    TrustMode = X509ChainTrustMode.CustomRootTrust,
+                    RevocationMode = X509RevocationMode.NoCheck,
+                },
                 RemoteCertificateValidationCallback = (_, certificate, _, errors) =>
                 {
                     thumbprint = certificate!.GetCertHashString();
@@ -248,7 +299,11 @@ public sealed class ActivatorTlsTests : IRequestStatSink
         };
         handler.SslOptions.CertificateChainPolicy.CustomTrustStore.AddRange(_authority.Roots);
         using var client = new HttpClient(handler) { Timeout = TimeSpan.FromSeconds(20) };
-        using var request = new HttpRequestMessage(HttpMethod.Get, $"https://{_activator!.Endpoints[2]}/") { Version = version, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"https://{_activator!.Endpoints[2]}/")
+        {
+            Version = version,
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+        };
         request.Headers.Add("Knative-Serving-Namespace", "ns");
         request.Headers.Add("Knative-Serving-Revision", "rev");
         using var response = await client.SendAsync(request);

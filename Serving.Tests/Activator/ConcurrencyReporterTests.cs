@@ -11,19 +11,19 @@ public sealed class ConcurrencyReporterTests : IRequestStatSink
 {
     private static readonly ObjectKey Revision = new("ns", "rev");
 
-    private readonly Lock gate = new();
-    private double requests;
-    private double least;
+    private readonly Lock _gate = new();
+    private double _requests;
+    private double _least;
 
     [SetUp]
-    public void Forget() => (requests, least) = (0, 0);
+    public void Forget() => (_requests, _least) = (0, 0);
 
     public void Report(string ns, string revision, in Stat stat)
     {
-        lock (gate)
+        lock (_gate)
         {
-            requests += stat.RequestCount;
-            least = Math.Min(least, Math.Min(stat.RequestCount, stat.AverageConcurrentRequests));
+            _requests += stat.RequestCount;
+            _least = Math.Min(_least, Math.Min(stat.RequestCount, stat.AverageConcurrentRequests));
         }
     }
 
@@ -38,8 +38,8 @@ public sealed class ConcurrencyReporterTests : IRequestStatSink
         time.Interrupt = null;
         ConcurrencyReporter.End(counter);
         reporter.Report();
-        least.Should().Be(0);
-        requests.Should().Be(1);
+        _least.Should().Be(0);
+        _requests.Should().Be(1);
     }
 
     [Test]
@@ -48,33 +48,41 @@ public sealed class ConcurrencyReporterTests : IRequestStatSink
     {
         const int Rounds = 20_000;
         var reporter = new ConcurrencyReporter("a", this, TimeProvider.System);
-        var clients = Enumerable.Range(0, 3).Select(_ => Task.Run(
-            () =>
-            {
-                for (var i = 0; i < Rounds; i++) ConcurrencyReporter.End(reporter.Begin(Revision));
-            },
-            cancellation)).ToList();
+        var clients = Enumerable
+            .Range(0, 3)
+            .Select(_ =>
+                Task.Run(
+                    () =>
+                    {
+                        for (var i = 0; i < Rounds; i++)
+                            ConcurrencyReporter.End(reporter.Begin(Revision));
+                    },
+                    cancellation
+                )
+            )
+            .ToList();
         var all = Task.WhenAll(clients);
-        while (!all.IsCompleted) reporter.Report();
+        while (!all.IsCompleted)
+            reporter.Report();
         await all;
         reporter.Report();
-        least.Should().Be(0);
-        requests.Should().Be(3 * Rounds);
+        _least.Should().Be(0);
+        _requests.Should().Be(3 * Rounds);
     }
 
     private sealed class InterruptingTime : TimeProvider
     {
-        private bool isInterrupting;
+        private bool _isInterrupting;
 
         public Action? Interrupt { get; set; }
 
         public override long GetTimestamp()
         {
-            if (Interrupt is { } interrupt && !isInterrupting)
+            if (Interrupt is { } interrupt && !_isInterrupting)
             {
-                isInterrupting = true;
+                _isInterrupting = true;
                 interrupt();
-                isInterrupting = false;
+                _isInterrupting = false;
             }
 
             return base.GetTimestamp();

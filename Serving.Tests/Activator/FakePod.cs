@@ -30,7 +30,8 @@ internal sealed class FakePod : IAsyncDisposable
                 return handler?.Invoke(context) ?? context.Response.WriteAsync("hello");
             }
 
-            if (pod!.Ready) return context.Response.WriteAsync("queue");
+            if (pod!.Ready)
+                return context.Response.WriteAsync("queue");
             context.Response.StatusCode = 503;
             return Task.CompletedTask;
         });
@@ -40,17 +41,24 @@ internal sealed class FakePod : IAsyncDisposable
     /// <summary>The pod object.</summary>
     public Pod Object(string name, bool ready = false) => Object(name, Port, ready);
 
-    public static Pod Object(string name, int port, bool ready = false) => new()
-    {
-        Metadata = new() { Namespace = "ns", Name = name, Uid = "uid-" + name, Labels = new Dictionary<string, string> { ["serving.knative.dev/revision"] = "rev" } },
-        Spec = new() { Containers = [new() { Name = "queue-proxy", Ports = [new() { Name = "queue-port", Number = port }] }] },
-        Status = new()
+    public static Pod Object(string name, int port, bool ready = false) =>
+        new()
         {
-            Phase = "Running",
-            PodIP = "127.0.0.1",
-            Conditions = [new() { Type = "Ready", Status = ready ? "True" : "False" }],
-        },
-    };
+            Metadata = new()
+            {
+                Namespace = "ns",
+                Name = name,
+                Uid = "uid-" + name,
+                Labels = new Dictionary<string, string> { ["serving.knative.dev/revision"] = "rev" },
+            },
+            Spec = new() { Containers = [new() { Name = "queue-proxy", Ports = [new() { Name = "queue-port", Number = port }] }] },
+            Status = new()
+            {
+                Phase = "Running",
+                PodIP = "127.0.0.1",
+                Conditions = [new() { Type = "Ready", Status = ready ? "True" : "False" }],
+            },
+        };
 
     public ValueTask DisposeAsync() => _server.DisposeAsync();
 }

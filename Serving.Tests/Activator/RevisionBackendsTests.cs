@@ -13,7 +13,11 @@ namespace Serving.Tests.Activator;
 
 public sealed class RevisionBackendsTests
 {
-    private static readonly Container ExecProbe = new() { Name = "user-container", ReadinessProbe = new Probe { Exec = new ExecAction { Command = ["true"] } } };
+    private static readonly Container ExecProbe = new()
+    {
+        Name = "user-container",
+        ReadinessProbe = new Probe { Exec = new ExecAction { Command = ["true"] } },
+    };
     private static readonly Container StartupProbe = new() { Name = "user-container", StartupProbe = new Probe() };
 
     private static readonly Container Plain = new() { Name = "user-container" };
@@ -128,11 +132,15 @@ public sealed class RevisionBackendsTests
         });
         await using var service = await AnswerAsync(() => 200);
         var asked = false;
-        var (throttler, backends) = Make(Plain, () => new NetworkConfig { MeshCompatibilityMode = mode, EnableMeshPodAddressability = throughMesh }, () =>
-        {
-            asked = true;
-            return service.EndPoint.Port;
-        });
+        var (throttler, backends) = Make(
+            Plain,
+            () => new NetworkConfig { MeshCompatibilityMode = mode, EnableMeshPodAddressability = throughMesh },
+            () =>
+            {
+                asked = true;
+                return service.EndPoint.Port;
+            }
+        );
         using var _ = backends;
         backends.Update(FakePod.Object("pod-1", pod.EndPoint.Port));
         await Eventually.HoldsAsync(() => Volatile.Read(ref probes).Should().BeGreaterThan(10));
@@ -210,7 +218,10 @@ public sealed class RevisionBackendsTests
         await using var service = await FakePod.StartAsync();
         service.Ready = false;
         var (throttler, backends) = Make(
-            Plain, () => new NetworkConfig { MeshCompatibilityMode = MeshCompatibilityMode.Enabled, EnableMeshPodAddressability = throughMesh }, () => service.Port);
+            Plain,
+            () => new NetworkConfig { MeshCompatibilityMode = MeshCompatibilityMode.Enabled, EnableMeshPodAddressability = throughMesh },
+            () => service.Port
+        );
         using var _ = backends;
         backends.Update(FakePod.Object("pod-1", pod.EndPoint.Port));
         backends.Update(FakePod.Object("pod-2", pod.EndPoint.Port, ready: true));
@@ -245,10 +256,15 @@ public sealed class RevisionBackendsTests
         var (throttler, backends) = Make(Plain, () => network, () => service.Port);
         using var _ = backends;
         backends.Update(pod.Object("pod-1", ready: true));
-        foreach (var (mode, port) in new[]
-        {
-            (MeshCompatibilityMode.Enabled, service.Port), (MeshCompatibilityMode.Auto, pod.Port), (MeshCompatibilityMode.Enabled, service.Port), (MeshCompatibilityMode.Disabled, pod.Port),
-        })
+        foreach (
+            var (mode, port) in new[]
+            {
+                (MeshCompatibilityMode.Enabled, service.Port),
+                (MeshCompatibilityMode.Auto, pod.Port),
+                (MeshCompatibilityMode.Enabled, service.Port),
+                (MeshCompatibilityMode.Disabled, pod.Port),
+            }
+        )
         {
             network = new NetworkConfig { MeshCompatibilityMode = mode };
             backends.Reconsider();
@@ -267,18 +283,29 @@ public sealed class RevisionBackendsTests
         return gone.Port;
     }
 
-    private static Task<TestServer> AnswerAsync(Func<int> status) => TestServer.StartAsync(context =>
-    {
-        context.Response.StatusCode = status();
-        return context.Response.WriteAsync(DataplaneHeaders.QueueName);
-    });
+    private static Task<TestServer> AnswerAsync(Func<int> status) =>
+        TestServer.StartAsync(context =>
+        {
+            context.Response.StatusCode = status();
+            return context.Response.WriteAsync(DataplaneHeaders.QueueName);
+        });
 
     private static (RevisionThrottler Throttler, RevisionBackends Backends) Make(
-        Container container, Func<NetworkConfig>? network = null, Func<int>? service = null)
+        Container container,
+        Func<NetworkConfig>? network = null,
+        Func<int>? service = null
+    )
     {
-        var revision = new Revision { Metadata = new ObjectMeta { Namespace = "ns", Name = "rev" }, Spec = new RevisionSpec { ContainerConcurrency = 1, Containers = [container] } };
+        var revision = new Revision
+        {
+            Metadata = new ObjectMeta { Namespace = "ns", Name = "rev" },
+            Spec = new RevisionSpec { ContainerConcurrency = 1, Containers = [container] },
+        };
         var throttler = new RevisionThrottler(containerConcurrency: 1, queueDepth: 1);
-        return (throttler, new RevisionBackends(revision, throttler, new PodProber(null, 8112, TimeProvider.System), network ?? (() => NoMesh), Service));
+        return (
+            throttler,
+            new RevisionBackends(revision, throttler, new PodProber(null, 8112, TimeProvider.System), network ?? (() => NoMesh), Service)
+        );
 
         Destination? Service() => service is null ? null : new Destination("ns", "127.0.0.1", service());
     }

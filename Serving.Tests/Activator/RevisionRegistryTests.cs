@@ -48,28 +48,37 @@ public sealed class RevisionRegistryTests
         registry.Find("ns", "rev")!.Throttler.Capacity.Should().BePositive();
     }
 
-    private static Revision Revision() => new()
-    {
-        Metadata = new ObjectMeta { Namespace = "ns", Name = "rev", Uid = "uid-rev" },
-        Spec = new RevisionSpec { ContainerConcurrency = 1, Containers = [new Container { Name = "user-container" }] },
-    };
+    private static Revision Revision() =>
+        new()
+        {
+            Metadata = new ObjectMeta
+            {
+                Namespace = "ns",
+                Name = "rev",
+                Uid = "uid-rev",
+            },
+            Spec = new RevisionSpec { ContainerConcurrency = 1, Containers = [new Container { Name = "user-container" }] },
+        };
 
     private static RevisionRegistry Registry(PodsInBetween pods, out InMemoryCluster cluster)
     {
         cluster = new InMemoryCluster();
         return new RevisionRegistry(
-            new Informers(cluster, pods), IPAddress.Loopback, queueDepth: 10, () => NoMesh, new PodProber(null, tlsPort: 8112, new ManualTimeProvider()));
+            new Informers(cluster, pods),
+            IPAddress.Loopback,
+            queueDepth: 10,
+            () => NoMesh,
+            new PodProber(null, tlsPort: 8112, new ManualTimeProvider())
+        );
     }
 
     private sealed class Informers(InMemoryCluster cluster, PodsInBetween pods) : IInformers
     {
         public IInformer<T> For<T>(ResourceType<T> type, string? ns = null, string? labelSelector = null)
-            where T : class, IKubernetesObject
-            => pods as IInformer<T> ?? cluster.For(type, ns, labelSelector);
+            where T : class, IKubernetesObject => pods as IInformer<T> ?? cluster.For(type, ns, labelSelector);
 
         public IInformer<T> ForOne<T>(ResourceType<T> type, string ns, string name)
-            where T : class, IKubernetesObject
-            => cluster.ForOne(type, ns, name);
+            where T : class, IKubernetesObject => cluster.ForOne(type, ns, name);
 
         public Task WaitForSyncAsync(CancellationToken cancellation) => Task.CompletedTask;
     }
@@ -77,7 +86,7 @@ public sealed class RevisionRegistryTests
     /// <summary>A pod cache with a hook between reading it and using what was read.</summary>
     private sealed class PodsInBetween(params Pod[] copy) : IInformer<Pod>, ILister<Pod>
     {
-        private Action<Change<Pod>>? handler;
+        private Action<Change<Pod>>? _handler;
 
         public Action WhenRead { get; set; } = static () => { };
 
@@ -85,13 +94,13 @@ public sealed class RevisionRegistryTests
 
         public bool HasSynced => true;
 
-        public void Tell(Change<Pod> change) => handler!(change);
+        public void Tell(Change<Pod> change) => _handler!(change);
 
         public Task WaitForSyncAsync(CancellationToken cancellation) => Task.CompletedTask;
 
         public IDisposable AddHandler(Action<Change<Pod>> added)
         {
-            handler = added;
+            _handler = added;
             return new CancellationTokenSource();
         }
 

@@ -15,7 +15,10 @@ public sealed class ThrottlingTests
     [TestCase(5, -1, 3, "0 1 2 3 4")]
     public void Activators_share_the_pods_out(int pods, int index, int count, string expected)
     {
-        var all = Enumerable.Range(0, pods).Select(i => new PodTracker(i.ToString(System.Globalization.CultureInfo.InvariantCulture), 1)).ToArray();
+        var all = Enumerable
+            .Range(0, pods)
+            .Select(i => new PodTracker(i.ToString(System.Globalization.CultureInfo.InvariantCulture), 1))
+            .ToArray();
         string.Join(' ', new ActivatorShare(index, count).Of(all).Select(pod => pod.Address)).Should().Be(expected);
     }
 
@@ -38,14 +41,23 @@ public sealed class ThrottlingTests
     [TestCase(10, 0, 1, 0)]
     [TestCase(0, 0, 1, 0)]
     [TestCase(0, 1, 3, Serving.Dataplane.Throttling.Breaker.Unlimited)]
-    public void Capacity_through_the_Service_is_our_part_of_what_its_ready_pods_take(int concurrency, int ready, int activators, int expected)
+    public void Capacity_through_the_Service_is_our_part_of_what_its_ready_pods_take(
+        int concurrency,
+        int ready,
+        int activators,
+        int expected
+    )
     {
         var throttler = new RevisionThrottler(concurrency, queueDepth: 1);
         throttler.SetPods(["a"]);
         throttler.SetShare(new ActivatorShare(0, activators));
         throttler.SetService(new Destination("ns", "10.0.0.1", 80), ready);
         throttler.Capacity.Should().Be(expected);
-        Enumerable.Range(0, 3).Select(_ => throttler.Reserve()!.Address).Should().AllBe("10.0.0.1:80", "the Service chooses, so it is never full by itself");
+        Enumerable
+            .Range(0, 3)
+            .Select(_ => throttler.Reserve()!.Address)
+            .Should()
+            .AllBe("10.0.0.1:80", "the Service chooses, so it is never full by itself");
         throttler.SetPods(["a"]);
         throttler.Reserve()!.Address.Should().Be("a");
     }

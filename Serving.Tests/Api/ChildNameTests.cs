@@ -7,7 +7,11 @@ namespace Serving.Tests.Api;
 public sealed class ChildNameTests
 {
     [TestCase("asdf", "-deployment", "asdf-deployment")]
-    [TestCase("fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff", "-deployment", "ffffffffffffffffffff105d7597f637e83cc711605ac3ea4957-deployment")]
+    [TestCase(
+        "fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+        "-deployment",
+        "ffffffffffffffffffff105d7597f637e83cc711605ac3ea4957-deployment"
+    )]
     [TestCase("very-short", "-and-then-a-very-long-suffix-that-exceeds-the-limit-of-sixty-three", "")]
     public void Follows_the_rule_of_knative(string parent, string suffix, string expected)
     {

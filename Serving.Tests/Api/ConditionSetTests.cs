@@ -15,7 +15,10 @@ public sealed class ConditionSetTests
     {
         var conditions = Set.Initialize([], Now);
 
-        conditions.Select(condition => (condition.Type, condition.Status)).Should().Equal(("A", "Unknown"), ("B", "Unknown"), ("Ready", "Unknown"));
+        conditions
+            .Select(condition => (condition.Type, condition.Status))
+            .Should()
+            .Equal(("A", "Unknown"), ("B", "Unknown"), ("Ready", "Unknown"));
     }
 
     [Test]
@@ -33,7 +36,18 @@ public sealed class ConditionSetTests
     {
         var conditions = Set.MarkFalse(Set.Initialize([], Now), "A", "Broken", "it broke", Now);
 
-        ConditionSet.Get(conditions, "Ready").Should().BeEquivalentTo(new { Status = "False", Reason = "Broken", Message = "it broke", Severity = "" });
+        ConditionSet
+            .Get(conditions, "Ready")
+            .Should()
+            .BeEquivalentTo(
+                new
+                {
+                    Status = "False",
+                    Reason = "Broken",
+                    Message = "it broke",
+                    Severity = "",
+                }
+            );
     }
 
     [Test]

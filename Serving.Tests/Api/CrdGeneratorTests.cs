@@ -12,17 +12,24 @@ public sealed class CrdGeneratorTests
     // Differences in every definition, with the reason.
     private static readonly Dictionary<string, string> OnPurpose = new()
     {
-        ["reference: label app.kubernetes.io/version \"devel\""] = "the version is that of an install, which deploy/render puts on everything; no file of a kind names one",
+        ["reference: label app.kubernetes.io/version \"devel\""] =
+            "the version is that of an install, which deploy/render puts on everything; no file of a kind names one",
     };
 
-    private static string Folder([CallerFilePath] string here = "") => Path.Combine(Path.GetDirectoryName(here)!, "..", "..", "deploy", "crds");
+    private static string Folder([CallerFilePath] string here = "") =>
+        Path.Combine(Path.GetDirectoryName(here)!, "..", "..", "deploy", "crds");
 
     [Test]
     public void Files_in_deploy_are_what_the_generator_writes()
     {
         var files = Directory.GetFiles(Folder(), "*.yaml").ToDictionary(f => Path.GetFileName(f)!, File.ReadAllText);
 
-        files.Should().Equal(CrdGenerator.Generate().ToDictionary(f => f.FileName, f => f.Yaml), "run the host's crds command after changing a record or a field rule");
+        files
+            .Should()
+            .Equal(
+                CrdGenerator.Generate().ToDictionary(f => f.FileName, f => f.Yaml),
+                "run the host's crds command after changing a record or a field rule"
+            );
     }
 
     [Test]
@@ -45,13 +52,25 @@ public sealed class CrdGeneratorTests
     }
 
     [Test]
-    public void Every_kind_of_the_contract_is_there()
-        => CrdGenerator.Generate().Select(f => f.FileName).Should().BeEquivalentTo(
-            "metrics.autoscaling.internal.knative.dev.yaml", "podautoscalers.autoscaling.internal.knative.dev.yaml", "images.caching.internal.knative.dev.yaml",
-            "certificates.networking.internal.knative.dev.yaml", "clusterdomainclaims.networking.internal.knative.dev.yaml",
-            "ingresses.networking.internal.knative.dev.yaml", "serverlessservices.networking.internal.knative.dev.yaml",
-            "configurations.serving.knative.dev.yaml", "domainmappings.serving.knative.dev.yaml", "revisions.serving.knative.dev.yaml",
-            "routes.serving.knative.dev.yaml", "services.serving.knative.dev.yaml");
+    public void Every_kind_of_the_contract_is_there() =>
+        CrdGenerator
+            .Generate()
+            .Select(f => f.FileName)
+            .Should()
+            .BeEquivalentTo(
+                "metrics.autoscaling.internal.knative.dev.yaml",
+                "podautoscalers.autoscaling.internal.knative.dev.yaml",
+                "images.caching.internal.knative.dev.yaml",
+                "certificates.networking.internal.knative.dev.yaml",
+                "clusterdomainclaims.networking.internal.knative.dev.yaml",
+                "ingresses.networking.internal.knative.dev.yaml",
+                "serverlessservices.networking.internal.knative.dev.yaml",
+                "configurations.serving.knative.dev.yaml",
+                "domainmappings.serving.knative.dev.yaml",
+                "revisions.serving.knative.dev.yaml",
+                "routes.serving.knative.dev.yaml",
+                "services.serving.knative.dev.yaml"
+            );
 
     [Test]
     public void Fields_behind_a_flag_keep_what_is_in_them_and_say_so()
@@ -71,9 +90,16 @@ public sealed class CrdGeneratorTests
     [Test]
     public void Every_field_is_explained()
     {
-        var silent = CrdGenerator.Definitions().SelectMany(d => DefinitionFacts.Schemas(SchemaOf(d))
-            .Where(s => !s.Schema.ContainsKey("description") && (!DefinitionFacts.IsEntry(s.Path) || s.Schema["properties"] is not null))
-            .Select(s => NameOf(d) + s.Path));
+        var silent = CrdGenerator
+            .Definitions()
+            .SelectMany(d =>
+                DefinitionFacts
+                    .Schemas(SchemaOf(d))
+                    .Where(s =>
+                        !s.Schema.ContainsKey("description") && (!DefinitionFacts.IsEntry(s.Path) || s.Schema["properties"] is not null)
+                    )
+                    .Select(s => NameOf(d) + s.Path)
+            );
 
         silent.Where(path => !path.EndsWith(".dev.metadata", StringComparison.Ordinal)).Should().BeEmpty("kubectl explain shows it");
     }
@@ -87,7 +113,10 @@ public sealed class CrdGeneratorTests
         ours.Keys.Should().BeEquivalentTo(reference.Keys);
         foreach (var (name, facts) in ours)
         {
-            var differences = reference[name].Except(facts).Select(f => "reference: " + f).Concat(facts.Except(reference[name]).Select(f => "ours: " + f));
+            var differences = reference[name]
+                .Except(facts)
+                .Select(f => "reference: " + f)
+                .Concat(facts.Except(reference[name]).Select(f => "ours: " + f));
 
             differences.Should().BeEquivalentTo(OnPurpose.Keys, name);
         }
@@ -95,11 +124,14 @@ public sealed class CrdGeneratorTests
 
     private static string NameOf(JsonObject definition) => definition["metadata"]!["name"]!.GetValue<string>();
 
-    private static JsonObject SchemaOf(JsonObject definition) => definition["spec"]!["versions"]![0]!["schema"]!["openAPIV3Schema"]!.AsObject();
+    private static JsonObject SchemaOf(JsonObject definition) =>
+        definition["spec"]!["versions"]![0]!["schema"]!["openAPIV3Schema"]!.AsObject();
 
     private static JsonObject PodSpecOfService()
     {
-        var definition = CrdGenerator.Definitions().Single(d => d["metadata"]!["name"]!.GetValue<string>() == "services.serving.knative.dev");
+        var definition = CrdGenerator
+            .Definitions()
+            .Single(d => d["metadata"]!["name"]!.GetValue<string>() == "services.serving.knative.dev");
         var schema = definition["spec"]!["versions"]![0]!["schema"]!["openAPIV3Schema"]!;
         return schema["properties"]!["spec"]!["properties"]!["template"]!["properties"]!["spec"]!["properties"]!.AsObject();
     }

@@ -19,7 +19,8 @@ internal static class DefinitionFacts
     {
         var metadata = definition["metadata"]!.AsObject();
         var spec = definition["spec"]!.AsObject();
-        return Without(metadata, "name", "labels").Select(m => $"{m.Key} {Text(m.Value)}")
+        return Without(metadata, "name", "labels")
+            .Select(m => $"{m.Key} {Text(m.Value)}")
             .Concat((metadata["labels"] as JsonObject ?? []).Select(l => $"label {l.Key} {Text(l.Value)}"))
             .Concat(Without(spec, "names", "versions").Select(s => $"{s.Key} {Text(s.Value)}"))
             .Append($"names {Text(Completed(spec["names"]!.AsObject()))}")
@@ -30,7 +31,9 @@ internal static class DefinitionFacts
     public static IReadOnlyDictionary<string, List<string>> OfReference()
     {
         var definitions = new Dictionary<string, List<string>>(StringComparer.Ordinal);
-        foreach (var line in File.ReadLines(Repository.PathOf("Serving.Tests", "Api", "reference-fields.txt")).Where(l => !l.StartsWith('#')))
+        foreach (
+            var line in File.ReadLines(Repository.PathOf("Serving.Tests", "Api", "reference-fields.txt")).Where(l => !l.StartsWith('#'))
+        )
         {
             if (!line.StartsWith(' '))
             {
@@ -38,7 +41,9 @@ internal static class DefinitionFacts
             }
             else if (line.Trim().Split(' ') is [var path, "as", var definition, var other])
             {
-                definitions.Last().Value.AddRange([.. definitions[definition].Where(f => IsWithin(f, other)).Select(f => path + f[other.Length..])]);
+                definitions
+                    .Last()
+                    .Value.AddRange([.. definitions[definition].Where(f => IsWithin(f, other)).Select(f => path + f[other.Length..])]);
             }
             else
             {
@@ -60,7 +65,8 @@ internal static class DefinitionFacts
     }
 
     /// <summary>Whether the path is an entry of a list or map, not a field.</summary>
-    public static bool IsEntry(string path) => path.EndsWith("[]", StringComparison.Ordinal) || path.EndsWith("{}", StringComparison.Ordinal);
+    public static bool IsEntry(string path) =>
+        path.EndsWith("[]", StringComparison.Ordinal) || path.EndsWith("{}", StringComparison.Ordinal);
 
     private static IEnumerable<string> OfVersion(JsonObject version)
     {
@@ -88,7 +94,8 @@ internal static class DefinitionFacts
         return keyword.Value switch
         {
             JsonValue value when value.GetValueKind() == JsonValueKind.True => name,
-            JsonArray required when name == "required" => $"{name}={Text(new JsonArray([.. required.Select(r => r!.DeepClone()).OrderBy(r => (string?)r, StringComparer.Ordinal)]))}",
+            JsonArray required when name == "required" =>
+                $"{name}={Text(new JsonArray([.. required.Select(r => r!.DeepClone()).OrderBy(r => (string?)r, StringComparer.Ordinal)]))}",
             var value => $"{name}={Text(value)}",
         };
     }
@@ -103,19 +110,24 @@ internal static class DefinitionFacts
         return completed;
     }
 
-    private static bool IsWithin(string fact, string path) => fact.StartsWith(path, StringComparison.Ordinal) && fact[path.Length] is ' ' or '.' or '[' or '{';
+    private static bool IsWithin(string fact, string path) =>
+        fact.StartsWith(path, StringComparison.Ordinal) && fact[path.Length] is ' ' or '.' or '[' or '{';
 
-    private static IEnumerable<KeyValuePair<string, JsonNode?>> Without(JsonObject value, params string[] names) => value.Where(p => !names.Contains(p.Key));
+    private static IEnumerable<KeyValuePair<string, JsonNode?>> Without(JsonObject value, params string[] names) =>
+        value.Where(p => !names.Contains(p.Key));
 
-    private static JsonObject Object(IEnumerable<KeyValuePair<string, JsonNode?>> members)
-        => new(members.Select(m => KeyValuePair.Create(m.Key, m.Value?.DeepClone())));
+    private static JsonObject Object(IEnumerable<KeyValuePair<string, JsonNode?>> members) =>
+        new(members.Select(m => KeyValuePair.Create(m.Key, m.Value?.DeepClone())));
 
     private static string Text(JsonNode? value) => Sorted(value)?.ToJsonString(Compact) ?? "null";
 
-    private static JsonNode? Sorted(JsonNode? value) => value switch
-    {
-        JsonObject map => new JsonObject(map.OrderBy(m => m.Key, StringComparer.Ordinal).Select(m => KeyValuePair.Create(m.Key, Sorted(m.Value)))),
-        JsonArray list => new JsonArray([.. list.Select(Sorted)]),
-        _ => value?.DeepClone(),
-    };
+    private static JsonNode? Sorted(JsonNode? value) =>
+        value switch
+        {
+            JsonObject map => new JsonObject(
+                map.OrderBy(m => m.Key, StringComparer.Ordinal).Select(m => KeyValuePair.Create(m.Key, Sorted(m.Value)))
+            ),
+            JsonArray list => new JsonArray([.. list.Select(Sorted)]),
+            _ => value?.DeepClone(),
+        };
 }

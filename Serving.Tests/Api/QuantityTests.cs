@@ -26,13 +26,15 @@ public sealed class QuantityTests
     [TestCase("1 ")]
     [TestCase("1.2.3")]
     [TestCase("1GB")]
-    public void What_has_another_form_is_no_quantity(string text) => new Quantity(text).Refusal.Should().StartWith("quantities must match the regular expression");
+    public void What_has_another_form_is_no_quantity(string text) =>
+        new Quantity(text).Refusal.Should().StartWith("quantities must match the regular expression");
 
     [TestCase("1e")]
     [TestCase("1mM")]
     [TestCase("1i")]
     [TestCase("1e99999999999999999999")]
-    public void What_has_another_suffix_is_no_quantity(string text) => new Quantity(text).Refusal.Should().Be("unable to parse quantity's suffix");
+    public void What_has_another_suffix_is_no_quantity(string text) =>
+        new Quantity(text).Refusal.Should().Be("unable to parse quantity's suffix");
 
     [TestCase("1e999999999")]
     [TestCase("100000000000000000000000000000000")]
@@ -79,5 +81,6 @@ public sealed class QuantityTests
     [TestCase("1e3", "1k", true)]
     [TestCase("1k", "1Ki", false)]
     [TestCase("x", "y", false)]
-    public void Amounts_are_the_same_however_they_are_written(string one, string other, bool same) => new Quantity(one).IsSameAmountAs(other).Should().Be(same);
+    public void Amounts_are_the_same_however_they_are_written(string one, string other, bool same) =>
+        new Quantity(one).IsSameAmountAs(other).Should().Be(same);
 }

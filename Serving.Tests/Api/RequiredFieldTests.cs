@@ -13,21 +13,37 @@ using Serving.LocalCluster.ApiServer.Schemas;
 
 namespace Serving.Tests.Api;
 
-/// <summary>Fields required by a schema are written whatever their value, so that no document of ours is rejected for an omitted empty field.</summary>
+/// <summary>Fields required by a schema are written whatever their value, so that no document of ours is rejected for an omitted empty
+/// field.</summary>
 public sealed class RequiredFieldTests
 {
     /// <summary>Fields that are null in a new record; the code that creates one sets them, or Kubernetes' default does.</summary>
     private static readonly string[] NeverMadeEmpty =
     [
-        "Container.name", "CustomResourceDefinition.spec", "HttpGetAction.port", "TcpSocketAction.port", "GrpcAction.port", "EndpointPort.port", "DeploymentSpec.selector", "DeploymentSpec.template",
-        "ReplicaSetSpec.selector", "Event.involvedObject", "HorizontalPodAutoscalerSpec.scaleTargetRef", "HorizontalPodAutoscalerStatus.desiredReplicas",
+        "Container.name",
+        "CustomResourceDefinition.spec",
+        "HttpGetAction.port",
+        "TcpSocketAction.port",
+        "GrpcAction.port",
+        "EndpointPort.port",
+        "DeploymentSpec.selector",
+        "DeploymentSpec.template",
+        "ReplicaSetSpec.selector",
+        "Event.involvedObject",
+        "HorizontalPodAutoscalerSpec.scaleTargetRef",
+        "HorizontalPodAutoscalerStatus.desiredReplicas",
     ];
 
-    private static IEnumerable<TestCaseData> Custom => CustomKinds.All.Select(kind => new TestCaseData(kind.Record).SetArgDisplayNames(kind.Resource.Kind));
+    private static IEnumerable<TestCaseData> Custom =>
+        CustomKinds.All.Select(kind => new TestCaseData(kind.Record).SetArgDisplayNames(kind.Resource.Kind));
 
-    private static IEnumerable<TestCaseData> BuiltIn => typeof(Resources).GetProperties().Select(property => property.GetValue(null)).OfType<ResourceType>()
-        .Where(type => !CustomKinds.All.Any(kind => kind.Resource == type))
-        .Select(type => new TestCaseData(type).SetArgDisplayNames(type.Kind));
+    private static IEnumerable<TestCaseData> BuiltIn =>
+        typeof(Resources)
+            .GetProperties()
+            .Select(property => property.GetValue(null))
+            .OfType<ResourceType>()
+            .Where(type => !CustomKinds.All.Any(kind => kind.Resource == type))
+            .Select(type => new TestCaseData(type).SetArgDisplayNames(type.Kind));
 
     [TestCaseSource(nameof(Custom))]
     public void Every_field_that_the_generated_schema_requires_is_written_when_it_is_empty(Type record)
@@ -41,7 +57,9 @@ public sealed class RequiredFieldTests
     public void Every_field_that_Kubernetes_requires_of_its_own_kinds_is_written_when_it_is_empty(object type)
     {
         var resource = (ResourceType)type;
-        var kind = BuiltInKinds.Load().Single(known => known.Group == resource.Group && known.Version == resource.Version && known.Plural == resource.Plural);
+        var kind = BuiltInKinds
+            .Load()
+            .Single(known => known.Group == resource.Group && known.Version == resource.Version && known.Plural == resource.Plural);
         var record = resource.GetType().GetGenericArguments().Single();
         var missing = new SortedSet<string>(StringComparer.Ordinal);
         Walk(ApiJson.Default.Options.GetTypeInfo(record), kind.Schema, missing, []);
@@ -49,8 +67,8 @@ public sealed class RequiredFieldTests
     }
 
     [Test]
-    public void An_empty_scrape_target_is_written()
-        => Write(new MetricSpec()).Should().Be("""{"stableWindow":0,"panicWindow":0,"scrapeTarget":""}""");
+    public void An_empty_scrape_target_is_written() =>
+        Write(new MetricSpec()).Should().Be("""{"stableWindow":0,"panicWindow":0,"scrapeTarget":""}""");
 
     [Test]
     public void Lists_and_references_that_are_required_are_written()
@@ -82,7 +100,11 @@ public sealed class RequiredFieldTests
                 break;
             case JsonTypeInfoKind.Object when schema["properties"] is JsonObject properties && !type.Type.IsValueType:
                 Check(type, [.. (schema["required"] as JsonArray ?? []).Select(name => name!.ToString())], missing);
-                foreach (var property in type.Properties.Where(property => seen.Add(property.PropertyType) && properties[property.Name] is JsonObject))
+                foreach (
+                    var property in type.Properties.Where(property =>
+                        seen.Add(property.PropertyType) && properties[property.Name] is JsonObject
+                    )
+                )
                 {
                     Walk(ApiJson.Default.Options.GetTypeInfo(property.PropertyType), properties[property.Name]!.AsObject(), missing, seen);
                 }
@@ -103,7 +125,11 @@ public sealed class RequiredFieldTests
                 break;
             case JsonTypeInfoKind.Object when schema.Properties.Count > 0 && !type.Type.IsValueType:
                 Check(type, schema.Required, missing);
-                foreach (var property in type.Properties.Where(property => schema.Properties.ContainsKey(property.Name) && seen.Add(property.PropertyType)))
+                foreach (
+                    var property in type.Properties.Where(property =>
+                        schema.Properties.ContainsKey(property.Name) && seen.Add(property.PropertyType)
+                    )
+                )
                 {
                     Walk(ApiJson.Default.Options.GetTypeInfo(property.PropertyType), schema.Properties[property.Name], missing, seen);
                 }
@@ -116,7 +142,12 @@ public sealed class RequiredFieldTests
     private static void Check(JsonTypeInfo type, IReadOnlyList<string> required, SortedSet<string> missing)
     {
         var written = JsonSerializer.SerializeToNode(System.Activator.CreateInstance(type.Type), type)!.AsObject();
-        var modelled = type.Properties.Where(property => !property.IsExtensionData).Select(property => property.Name).ToHashSet(StringComparer.Ordinal);
-        missing.UnionWith(required.Where(name => modelled.Contains(name) && !written.ContainsKey(name)).Select(name => $"{type.Type.Name}.{name}"));
+        var modelled = type
+            .Properties.Where(property => !property.IsExtensionData)
+            .Select(property => property.Name)
+            .ToHashSet(StringComparer.Ordinal);
+        missing.UnionWith(
+            required.Where(name => modelled.Contains(name) && !written.ContainsKey(name)).Select(name => $"{type.Type.Name}.{name}")
+        );
     }
 }

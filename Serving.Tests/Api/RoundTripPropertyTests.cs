@@ -14,34 +14,46 @@ namespace Serving.Tests.Api;
 public sealed class RoundTripPropertyTests
 {
     private static IEnumerable<IResource> Kinds =>
-    [
-        new Of<Serving.Api.Knative.Service>(Resources.KnativeServices), new Of<Serving.Api.Knative.Configuration>(Resources.Configurations),
-        new Of<Serving.Api.Knative.Revision>(Resources.Revisions), new Of<Serving.Api.Knative.Route>(Resources.Routes),
-        new Of<Serving.Api.Knative.DomainMapping>(Resources.DomainMappings), new Of<Serving.Api.Autoscaling.PodAutoscaler>(Resources.PodAutoscalers),
-        new Of<Serving.Api.Autoscaling.Metric>(Resources.Metrics), new Of<Serving.Api.Networking.Ingress>(Resources.Ingresses),
-        new Of<Serving.Api.Networking.ServerlessService>(Resources.ServerlessServices), new Of<Serving.Api.Networking.Certificate>(Resources.Certificates),
-        new Of<Serving.Api.Networking.ClusterDomainClaim>(Resources.ClusterDomainClaims), new Of<Serving.Api.Caching.Image>(Resources.Images),
-    ];
+        [
+            new Of<Serving.Api.Knative.Service>(Resources.KnativeServices),
+            new Of<Serving.Api.Knative.Configuration>(Resources.Configurations),
+            new Of<Serving.Api.Knative.Revision>(Resources.Revisions),
+            new Of<Serving.Api.Knative.Route>(Resources.Routes),
+            new Of<Serving.Api.Knative.DomainMapping>(Resources.DomainMappings),
+            new Of<Serving.Api.Autoscaling.PodAutoscaler>(Resources.PodAutoscalers),
+            new Of<Serving.Api.Autoscaling.Metric>(Resources.Metrics),
+            new Of<Serving.Api.Networking.Ingress>(Resources.Ingresses),
+            new Of<Serving.Api.Networking.ServerlessService>(Resources.ServerlessServices),
+            new Of<Serving.Api.Networking.Certificate>(Resources.Certificates),
+            new Of<Serving.Api.Networking.ClusterDomainClaim>(Resources.ClusterDomainClaims),
+            new Of<Serving.Api.Caching.Image>(Resources.Images),
+        ];
 
     private static IEnumerable<IResource> Admitted => Kinds.Where(kind => AdmittedKinds.Find(kind.Kind) is not null);
 
     [TestCaseSource(nameof(Kinds))]
-    public void A_document_comes_back_as_it_was(object kind)
-        => Check.One(Config.QuickThrowOnFailure.WithMaxTest(200), Prop.ForAll(ArbMap.Default.ArbFor<int>(), seed =>
-        {
-            var resource = (IResource)kind;
-            var before = new RandomJson(seed).Document(resource.Type).ToJsonString();
+    public void A_document_comes_back_as_it_was(object kind) =>
+        Check.One(
+            Config.QuickThrowOnFailure.WithMaxTest(200),
+            Prop.ForAll(
+                ArbMap.Default.ArbFor<int>(),
+                seed =>
+                {
+                    var resource = (IResource)kind;
+                    var before = new RandomJson(seed).Document(resource.Type).ToJsonString();
 
-            var after = resource.RoundTrip(before);
+                    var after = resource.RoundTrip(before);
 
-            var (said, says) = (Meaning(JsonNode.Parse(before)), Meaning(JsonNode.Parse(after)));
-            if (!JsonNode.DeepEquals(said, says))
-            {
-                throw new AssertionException($"seed {seed}\n{said?.ToJsonString()}\n{says?.ToJsonString()}");
-            }
+                    var (said, says) = (Meaning(JsonNode.Parse(before)), Meaning(JsonNode.Parse(after)));
+                    if (!JsonNode.DeepEquals(said, says))
+                    {
+                        throw new AssertionException($"seed {seed}\n{said?.ToJsonString()}\n{says?.ToJsonString()}");
+                    }
 
-            return true;
-        }));
+                    return true;
+                }
+            )
+        );
 
     [TestCaseSource(nameof(Admitted))]
     public void Defaults_take_nothing_away(object kind)
@@ -70,7 +82,10 @@ public sealed class RoundTripPropertyTests
         switch (node)
         {
             case JsonObject map:
-                var members = map.Select(m => (m.Key, Value: Meaning(m.Value))).Where(m => m.Value is not null).OrderBy(m => m.Key, StringComparer.Ordinal).ToList();
+                var members = map.Select(m => (m.Key, Value: Meaning(m.Value)))
+                    .Where(m => m.Value is not null)
+                    .OrderBy(m => m.Key, StringComparer.Ordinal)
+                    .ToList();
                 return members.Count == 0 ? null : new JsonObject(members.Select(m => KeyValuePair.Create(m.Key, m.Value)));
             case JsonArray list:
                 return list.Count == 0 ? null : new JsonArray([.. list.Select(Meaning)]);

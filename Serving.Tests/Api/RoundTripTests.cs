@@ -30,7 +30,9 @@ public sealed class RoundTripTests
     public void Explicit_nulls_read_as_empty()
     {
         var service = JsonSerializer.Deserialize(
-            """{"metadata":{"name":null,"labels":null},"spec":{"traffic":null,"template":null},"status":null}""", Resources.KnativeServices.Json)!;
+            """{"metadata":{"name":null,"labels":null},"spec":{"traffic":null,"template":null},"status":null}""",
+            Resources.KnativeServices.Json
+        )!;
 
         service.Metadata.Labels.Should().BeEmpty();
         service.Spec.Template.Spec.Containers.Should().BeEmpty();

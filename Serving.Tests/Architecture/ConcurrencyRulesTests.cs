@@ -26,11 +26,20 @@ public sealed partial class ConcurrencyRulesTests
         new(@"=> stopping = true\)"),
     ];
 
-    [TestCase(@"\.Cancel\(\)", "a source that is disposed at the same time throws, and so does what was registered: CancelSafely, or await CancelAsync")]
+    [TestCase(
+        @"\.Cancel\(\)",
+        "a source that is disposed at the same time throws, and so does what was registered: CancelSafely, or await CancelAsync"
+    )]
     [TestCase(@"\bnew (System\.Threading\.)?Timer\(|\.CreateTimer\(", "what a timer throws ends the process: BackgroundTimer")]
     [TestCase(@"\basync void\b", "what it throws ends the process: async Task, and BackgroundFailure.Watch")]
-    [TestCase(@"\bContinueWith\(|QueueUserWorkItem\(", "what it throws is never heard of, or ends the process: an async method, and BackgroundFailure.Watch")]
-    [TestCase(@"_ = (?!\w*\??\.?CancelSafelyAsync)[\w.?]*(Task\.Run|(?<!CancelSafely)Async)\(", "what it throws is never heard of: BackgroundFailure.Watch")]
+    [TestCase(
+        @"\bContinueWith\(|QueueUserWorkItem\(",
+        "what it throws is never heard of, or ends the process: an async method, and BackgroundFailure.Watch"
+    )]
+    [TestCase(
+        @"_ = (?!\w*\??\.?CancelSafelyAsync)[\w.?]*(Task\.Run|(?<!CancelSafely)Async)\(",
+        "what it throws is never heard of: BackgroundFailure.Watch"
+    )]
     public void No_production_code_says(string pattern, string instead)
     {
         var found = Lines().Where(line => Regex.IsMatch(line.Text, pattern)).Select(static line => line.Place);
@@ -45,7 +54,12 @@ public sealed partial class ConcurrencyRulesTests
             .Where(static line => Registration().IsMatch(line.Text) && !Array.Exists(Registrable, allowed => allowed.IsMatch(line.Text)))
             .Select(static line => line.Place);
 
-        found.Should().BeEmpty("it may run on the thread of a timer, where an exception ends the process; list it in {0} once it cannot throw", nameof(Registrable));
+        found
+            .Should()
+            .BeEmpty(
+                "it may run on the thread of a timer, where an exception ends the process; list it in {0} once it cannot throw",
+                nameof(Registrable)
+            );
     }
 
     [GeneratedRegex(@"(?i)(cancell?ation|token|stop|closed|aborted|terminated|ended)\w*\.(Unsafe)?Register\(")]
@@ -58,12 +72,14 @@ public sealed partial class ConcurrencyRulesTests
             foreach (var file in Directory.EnumerateFiles(Repository.PathOf(folder), "*.cs", SearchOption.AllDirectories))
             {
                 var path = Path.GetRelativePath(Repository.Root, file);
-                if (path.Split(Path.DirectorySeparatorChar).Any(static part => part is "obj" or "bin" or "Concurrency")) continue;
+                if (path.Split(Path.DirectorySeparatorChar).Any(static part => part is "obj" or "bin" or "Concurrency"))
+                    continue;
                 var number = 0;
                 foreach (var line in File.ReadLines(file))
                 {
                     number++;
-                    if (!line.TrimStart().StartsWith("//", StringComparison.Ordinal)) yield return ($"{path}:{number}: {line.Trim()}", line);
+                    if (!line.TrimStart().StartsWith("//", StringComparison.Ordinal))
+                        yield return ($"{path}:{number}: {line.Trim()}", line);
                 }
             }
         }

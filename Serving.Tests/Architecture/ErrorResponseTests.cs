@@ -16,7 +16,11 @@ public sealed partial class ErrorResponseTests
         var found = Servers
             .SelectMany(static folder => Directory.EnumerateFiles(Repository.PathOf(folder), "*.cs", SearchOption.AllDirectories))
             .Where(static file => !file.Split(Path.DirectorySeparatorChar).Any(static part => part is "obj" or "bin"))
-            .SelectMany(static file => File.ReadLines(file).Where(static line => BareStatus().IsMatch(line)).Select(line => $"{Path.GetRelativePath(Repository.Root, file)}: {line.Trim()}"));
+            .SelectMany(static file =>
+                File.ReadLines(file)
+                    .Where(static line => BareStatus().IsMatch(line))
+                    .Select(line => $"{Path.GetRelativePath(Repository.Root, file)}: {line.Trim()}")
+            );
 
         found.Should().BeEmpty("a client has to hear what is wrong: PlainText.WriteErrorAsync");
     }

@@ -22,7 +22,14 @@ public sealed class ReferenceTests
         ["Serving.Observability"] = ["Serving.Concurrency", "Serving.Templates"],
         ["Serving.Autoscaler"] = ["Serving.Api", "Serving.Kubernetes", "Serving.ConfigMaps", "Serving.Dataplane"],
         ["Serving.Activator"] = ["Serving.Api", "Serving.Kubernetes", "Serving.ConfigMaps", "Serving.Dataplane", "Serving.Observability"],
-        ["Serving.Networking.Gateway"] = ["Serving.Api", "Serving.Kubernetes", "Serving.ConfigMaps", "Serving.Certificates", "Serving.Dataplane"],
+        ["Serving.Networking.Gateway"] =
+        [
+            "Serving.Api",
+            "Serving.Kubernetes",
+            "Serving.ConfigMaps",
+            "Serving.Certificates",
+            "Serving.Dataplane",
+        ],
         ["Serving.QueueProxy"] = ["Serving.Dataplane", "Serving.Observability", "Serving.Templates"],
         ["Serving.LocalCluster"] = ["Serving.Api", "Serving.Kubernetes"],
         ["Serving.TestPrograms"] = [],
@@ -30,7 +37,12 @@ public sealed class ReferenceTests
         ["Autoscale"] = [],
     };
 
-    private static readonly string[] Hosting = ["Microsoft.Extensions.Hosting", "OpenTelemetry.Extensions.Hosting", "OpenTelemetry.Instrumentation"];
+    private static readonly string[] Hosting =
+    [
+        "Microsoft.Extensions.Hosting",
+        "OpenTelemetry.Extensions.Hosting",
+        "OpenTelemetry.Instrumentation",
+    ];
 
     private static IEnumerable<string> Projects => Allowed.Keys;
 
@@ -39,7 +51,9 @@ public sealed class ReferenceTests
     {
         var file = Directory.EnumerateFiles(Repository.Root, project + ".csproj", SearchOption.AllDirectories).Single();
 
-        var references = XDocument.Load(file).Descendants("ProjectReference")
+        var references = XDocument
+            .Load(file)
+            .Descendants("ProjectReference")
             .Select(reference => Path.GetFileNameWithoutExtension(reference.Attribute("Include")!.Value.Replace('\\', '/')));
 
         references.Should().BeSubsetOf(Allowed[project]);
@@ -48,7 +62,8 @@ public sealed class ReferenceTests
     [Test]
     public void Every_module_is_drawn()
     {
-        var projects = Directory.EnumerateFiles(Repository.PathOf("Serving.Modules"), "*.csproj", SearchOption.AllDirectories)
+        var projects = Directory
+            .EnumerateFiles(Repository.PathOf("Serving.Modules"), "*.csproj", SearchOption.AllDirectories)
             .Select(file => Path.GetFileNameWithoutExtension(file));
 
         projects.Should().BeSubsetOf(Allowed.Keys);
@@ -57,12 +72,23 @@ public sealed class ReferenceTests
     [Test]
     public void What_the_sidecar_is_made_of_and_the_data_path_know_no_host()
     {
-        var found = new[] { "Serving.QueueProxy", "Serving.Modules/Api", "Serving.Modules/Concurrency", "Serving.Modules/Dataplane", "Serving.Modules/Observability" }
+        var found = new[]
+        {
+            "Serving.QueueProxy",
+            "Serving.Modules/Api",
+            "Serving.Modules/Concurrency",
+            "Serving.Modules/Dataplane",
+            "Serving.Modules/Observability",
+        }
             .SelectMany(static folder => Directory.EnumerateFiles(Repository.PathOf(folder), "*.cs*", SearchOption.AllDirectories))
             .Where(static file => !file.Split(Path.DirectorySeparatorChar).Any(static part => part is "obj" or "bin"))
-            .Where(static file => File.ReadLines(file).Any(static line => Hosting.Any(name => line.Contains(name, StringComparison.Ordinal))))
+            .Where(static file =>
+                File.ReadLines(file).Any(static line => Hosting.Any(name => line.Contains(name, StringComparison.Ordinal)))
+            )
             .Select(static file => Path.GetRelativePath(Repository.Root, file));
 
-        found.Should().BeEmpty("the sidecar pays for it in every pod, and gateway and activator with every request (docs/adr/0006-generic-host.md)");
+        found
+            .Should()
+            .BeEmpty("the sidecar pays for it in every pod, and gateway and activator with every request (docs/adr/0006-generic-host.md)");
     }
 }

@@ -30,22 +30,42 @@ public sealed class ActivatorProbeTests
     [TestCase(MeshCompatibilityMode.Auto, Reset, Activator, true, 1)]
     [TestCase(MeshCompatibilityMode.Auto, Mesh, QueueProxy, false, 1)]
     public async Task Asks_the_Service_where_a_mesh_lets_nobody_through_to_addresses(
-        MeshCompatibilityMode mode, string atAddress, string atService, bool inPath, int askedService)
+        MeshCompatibilityMode mode,
+        string atAddress,
+        string atService,
+        bool inPath,
+        int askedService
+    )
     {
         await using var address = new Answering(atAddress);
         await using var service = new Answering(atService);
         var cluster = new InMemoryCluster();
-        cluster.Put(Resources.Endpoints, new Endpoints
-        {
-            Metadata = new ObjectMeta { Namespace = "ns", Name = "rev" },
-            Subsets = [new EndpointSubset { Addresses = [new EndpointAddress { Ip = "127.0.0.1" }], Ports = [new EndpointPort { Name = "http", Port = address.Port }] }],
-        });
+        cluster.Put(
+            Resources.Endpoints,
+            new Endpoints
+            {
+                Metadata = new ObjectMeta { Namespace = "ns", Name = "rev" },
+                Subsets =
+                [
+                    new EndpointSubset
+                    {
+                        Addresses = [new EndpointAddress { Ip = "127.0.0.1" }],
+                        Ports = [new EndpointPort { Name = "http", Port = address.Port }],
+                    },
+                ],
+            }
+        );
         var asked = new List<string>();
-        var probe = new ActivatorProbe(cluster.For(Resources.Endpoints).Lister, () => new NetworkConfig { MeshCompatibilityMode = mode }, NullLogger.Instance, (ns, name, port) =>
-        {
-            asked.Add($"{ns}/{name}:{port}");
-            return ("127.0.0.1", service.Port);
-        });
+        var probe = new ActivatorProbe(
+            cluster.For(Resources.Endpoints).Lister,
+            () => new NetworkConfig { MeshCompatibilityMode = mode },
+            NullLogger.Instance,
+            (ns, name, port) =>
+            {
+                asked.Add($"{ns}/{name}:{port}");
+                return ("127.0.0.1", service.Port);
+            }
+        );
 
         (await probe.IsInPathAsync("ns", "rev", default)).Should().Be(inPath);
         asked.Should().Equal(Enumerable.Repeat("ns/rev:80", askedService));
@@ -53,21 +73,21 @@ public sealed class ActivatorProbeTests
 
     private sealed class Answering : IAsyncDisposable
     {
-        private readonly TcpListener listener = new(IPAddress.Loopback, 0);
-        private readonly Task serving;
+        private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+        private readonly Task _serving;
 
         public Answering(string answer)
         {
-            listener.Start();
-            serving = ServeAsync(answer);
+            _listener.Start();
+            _serving = ServeAsync(answer);
         }
 
-        public int Port => ((IPEndPoint)listener.LocalEndpoint).Port;
+        public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
 
         public async ValueTask DisposeAsync()
         {
-            listener.Stop();
-            await serving;
+            _listener.Stop();
+            await _serving;
         }
 
         private async Task ServeAsync(string answer)
@@ -76,13 +96,14 @@ public sealed class ActivatorProbeTests
             {
                 while (true)
                 {
-                    using var client = await listener.AcceptTcpClientAsync();
+                    using var client = await _listener.AcceptTcpClientAsync();
                     var buffer = new byte[4096];
                     _ = await client.GetStream().ReadAsync(buffer);
                     await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes(answer));
                 }
             }
-            catch (Exception stopped) when (stopped is SocketException or ObjectDisposedException or IOException or InvalidOperationException)
+            catch (Exception stopped)
+                when (stopped is SocketException or ObjectDisposedException or IOException or InvalidOperationException)
             {
                 // The listener was closed.
             }

@@ -20,16 +20,20 @@ internal sealed class AutoscalerWorld : IMetricSource, IActivatorProbe
 {
     private static readonly ObjectKey Key = new("ns", "rev");
 
-    private readonly Deciders deciders;
-    private readonly Dictionary<string, string> annotations = [];
+    private readonly Deciders _deciders;
+    private readonly Dictionary<string, string> _annotations = [];
 
     public AutoscalerWorld()
     {
         Cluster = new InMemoryCluster(Time);
         var informers = new AutoscalerInformers(Cluster);
-        deciders = new Deciders(
-            this, key => RevisionPods.Count(informers.Pods.Lister, key.Namespace, key.Name).Ready, Time, NullLogger.Instance);
-        Kpa = new PodAutoscalerReconciler(informers, () => Config, deciders, this, new PodCountBoard(), Events, Time);
+        _deciders = new Deciders(
+            this,
+            key => RevisionPods.Count(informers.Pods.Lister, key.Namespace, key.Name).Ready,
+            Time,
+            NullLogger.Instance
+        );
+        Kpa = new PodAutoscalerReconciler(informers, () => Config, _deciders, this, new PodCountBoard(), Events, Time);
         Hpa = new HpaReconciler(informers, () => Config, Events, Time);
         Put(replicas: 1);
         Settings();
@@ -70,31 +74,43 @@ internal sealed class AutoscalerWorld : IMetricSource, IActivatorProbe
                 Cluster.DeleteAsync(Resources.Pods, "ns", pod.Metadata.Name, CancellationToken.None).GetAwaiter().GetResult();
             }
 
-            for (var number = Pods + 1; number <= value; number++) PutPod(number);
+            for (var number = Pods + 1; number <= value; number++)
+                PutPod(number);
         }
     }
 
     /// <summary>Sets annotations of the PodAutoscaler, in addition to the existing ones.</summary>
     public void Settings(params (string Key, string Value)[] more)
     {
-        foreach (var (key, value) in more) annotations[key] = value;
+        foreach (var (key, value) in more)
+            _annotations[key] = value;
         var existing = Cluster.Find(Resources.PodAutoscalers, "ns", "rev");
-        Cluster.Put(Resources.PodAutoscalers, (existing ?? New()) with { Metadata = (existing ?? New()).Metadata with { Annotations = annotations.ToDictionary() } });
+        Cluster.Put(
+            Resources.PodAutoscalers,
+            (existing ?? New()) with
+            {
+                Metadata = (existing ?? New()).Metadata with { Annotations = _annotations.ToDictionary() },
+            }
+        );
     }
 
     /// <summary>Sets the replicas of the Deployment, as created by the Revision reconciler.</summary>
-    public void Put(int replicas) => Cluster.Put(Resources.Deployments, new Deployment
-    {
-        ApiVersion = "apps/v1",
-        Kind = "Deployment",
-        Metadata = new ObjectMeta { Namespace = "ns", Name = "rev-deployment" },
-        Spec = new DeploymentSpec { Replicas = replicas },
-    });
+    public void Put(int replicas) =>
+        Cluster.Put(
+            Resources.Deployments,
+            new Deployment
+            {
+                ApiVersion = "apps/v1",
+                Kind = "Deployment",
+                Metadata = new ObjectMeta { Namespace = "ns", Name = "rev-deployment" },
+                Spec = new DeploymentSpec { Replicas = replicas },
+            }
+        );
 
     /// <summary>Evaluates the metric and reconciles once.</summary>
     public async Task PassAsync()
     {
-        deciders.EvaluateAll();
+        _deciders.EvaluateAll();
         await Kpa.ReconcileAsync(Key, Cluster, CancellationToken.None);
         await Hpa.ReconcileAsync(Key, Cluster, CancellationToken.None);
     }
@@ -122,16 +138,20 @@ internal sealed class AutoscalerWorld : IMetricSource, IActivatorProbe
         Time.Advance(TimeSpan.FromSeconds(2));
     }
 
-    /// <summary>Runs rounds until the PodAutoscaler is ready; returns the number of pods at that time. Throws when that takes too long.</summary>
+    /// <summary>Runs rounds until the PodAutoscaler is ready; returns the number of pods at that time. Throws when that takes too
+    /// long.</summary>
     public async Task<int> RunToReadyAsync()
     {
         for (var round = 0; round < 30; round++)
         {
             await RoundAsync();
-            if (IsReady) return Pods;
+            if (IsReady)
+                return Pods;
         }
 
-        throw new InvalidOperationException("not ready: " + string.Join("; ", Status.Conditions.Select(c => $"{c.Type} {c.Status} {c.Reason} {c.Message}")));
+        throw new InvalidOperationException(
+            "not ready: " + string.Join("; ", Status.Conditions.Select(c => $"{c.Type} {c.Status} {c.Reason} {c.Message}"))
+        );
     }
 
     /// <summary>Stops traffic and waits until the last pod is removed.</summary>
@@ -144,52 +164,91 @@ internal sealed class AutoscalerWorld : IMetricSource, IActivatorProbe
             await RoundAsync();
         }
 
-        if (Pods > 0) throw new InvalidOperationException("never at zero");
+        if (Pods > 0)
+            throw new InvalidOperationException("never at zero");
     }
 
     (double Stable, double Panic)? IMetricSource.Average(ObjectKey key, string metric, DateTimeOffset now) => Measured;
 
     Task<bool> IActivatorProbe.IsInPathAsync(string ns, string service, CancellationToken cancellation) => Task.FromResult(true);
 
-    private static PodAutoscaler New() => new()
-    {
-        ApiVersion = Resources.PodAutoscalers.ApiVersion,
-        Kind = "PodAutoscaler",
-        Metadata = new ObjectMeta { Namespace = "ns", Name = "rev", Labels = new Dictionary<string, string> { ["serving.knative.dev/revision"] = "rev" } },
-        Spec = new PodAutoscalerSpec
+    private static PodAutoscaler New() =>
+        new()
         {
-            ScaleTargetRef = new ObjectReference { ApiVersion = "apps/v1", Kind = "Deployment", Name = "rev-deployment" },
-            ProtocolType = "http1",
-            Reachability = "Reachable",
-        },
-    };
+            ApiVersion = Resources.PodAutoscalers.ApiVersion,
+            Kind = "PodAutoscaler",
+            Metadata = new ObjectMeta
+            {
+                Namespace = "ns",
+                Name = "rev",
+                Labels = new Dictionary<string, string> { ["serving.knative.dev/revision"] = "rev" },
+            },
+            Spec = new PodAutoscalerSpec
+            {
+                ScaleTargetRef = new ObjectReference
+                {
+                    ApiVersion = "apps/v1",
+                    Kind = "Deployment",
+                    Name = "rev-deployment",
+                },
+                ProtocolType = "http1",
+                Reachability = "Reachable",
+            },
+        };
 
     private void ServeService()
     {
         var service = Cluster.Find(Resources.ServerlessServices, "ns", "rev")!;
         var now = Time.GetUtcNow();
         var status = ServerlessServiceLifecycle.Initialize(service.Status, now);
-        status = Pods > 0 ? ServerlessServiceLifecycle.MarkEndpointsReady(status, now) : ServerlessServiceLifecycle.MarkEndpointsNotReady(status, "NoHealthyBackends", now);
-        Cluster.Put(Resources.ServerlessServices, service with
-        {
-            Status = status with { ServiceName = "rev", PrivateServiceName = "rev-private", ObservedGeneration = service.Metadata.Generation },
-        });
+        status =
+            Pods > 0
+                ? ServerlessServiceLifecycle.MarkEndpointsReady(status, now)
+                : ServerlessServiceLifecycle.MarkEndpointsNotReady(status, "NoHealthyBackends", now);
+        Cluster.Put(
+            Resources.ServerlessServices,
+            service with
+            {
+                Status = status with
+                {
+                    ServiceName = "rev",
+                    PrivateServiceName = "rev-private",
+                    ObservedGeneration = service.Metadata.Generation,
+                },
+            }
+        );
     }
 
     // Without load it scales to its minimum immediately.
     private void PlayHorizontalPodAutoscaler()
     {
-        if (Cluster.Find(Resources.HorizontalPodAutoscalers, "ns", "rev") is not { } autoscaler) return;
+        if (Cluster.Find(Resources.HorizontalPodAutoscalers, "ns", "rev") is not { } autoscaler)
+            return;
         var wanted = Math.Clamp(Replicas, autoscaler.Spec!.MinReplicas ?? 1, autoscaler.Spec.MaxReplicas);
         Put(wanted);
-        Cluster.Put(Resources.HorizontalPodAutoscalers, autoscaler with { Status = new HorizontalPodAutoscalerStatus { CurrentReplicas = wanted, DesiredReplicas = wanted } });
+        Cluster.Put(
+            Resources.HorizontalPodAutoscalers,
+            autoscaler with
+            {
+                Status = new HorizontalPodAutoscalerStatus { CurrentReplicas = wanted, DesiredReplicas = wanted },
+            }
+        );
     }
 
-    private void PutPod(int number) => Cluster.Put(Resources.Pods, new Pod
-    {
-        ApiVersion = "v1",
-        Kind = "Pod",
-        Metadata = new ObjectMeta { Namespace = "ns", Name = $"rev-{number}", Labels = new Dictionary<string, string> { ["serving.knative.dev/revision"] = "rev" } },
-        Status = new PodStatus { Phase = "Running", Conditions = [new Condition { Type = "Ready", Status = "True" }] },
-    });
+    private void PutPod(int number) =>
+        Cluster.Put(
+            Resources.Pods,
+            new Pod
+            {
+                ApiVersion = "v1",
+                Kind = "Pod",
+                Metadata = new ObjectMeta
+                {
+                    Namespace = "ns",
+                    Name = $"rev-{number}",
+                    Labels = new Dictionary<string, string> { ["serving.knative.dev/revision"] = "rev" },
+                },
+                Status = new PodStatus { Phase = "Running", Conditions = [new Condition { Type = "Ready", Status = "True" }] },
+            }
+        );
 }

@@ -12,7 +12,8 @@ public sealed class BucketsTests
     public void Averages_over_the_time_since_the_first_value()
     {
         var buckets = new TimedBuckets(TimeSpan.FromSeconds(60));
-        for (var second = 0; second < 6; second++) buckets.Record(At(second), 10);
+        for (var second = 0; second < 6; second++)
+            buckets.Record(At(second), 10);
         buckets.Average(At(5)).Should().Be(10);
     }
 
@@ -29,7 +30,8 @@ public sealed class BucketsTests
     public void Averages_over_what_is_left_of_the_window_when_values_stop_coming()
     {
         var buckets = new TimedBuckets(TimeSpan.FromSeconds(10));
-        for (var second = 0; second < 10; second++) buckets.Record(At(second), second < 4 ? 100 : 2);
+        for (var second = 0; second < 10; second++)
+            buckets.Record(At(second), second < 4 ? 100 : 2);
         buckets.Average(At(13)).Should().Be(2);
         buckets.IsEmpty(At(19)).Should().BeFalse();
         buckets.IsEmpty(At(20)).Should().BeTrue();
@@ -68,7 +70,8 @@ public sealed class BucketsTests
     public void Keeps_the_newest_values_when_the_window_shrinks()
     {
         var buckets = new TimedBuckets(TimeSpan.FromSeconds(5));
-        for (var second = 0; second < 5; second++) buckets.Record(At(second), second + 1);
+        for (var second = 0; second < 5; second++)
+            buckets.Record(At(second), second + 1);
         buckets.Resize(TimeSpan.FromSeconds(3), At(4));
         buckets.Average(At(4)).Should().Be(4);
     }

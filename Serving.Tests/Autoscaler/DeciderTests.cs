@@ -23,16 +23,15 @@ public sealed class DeciderTests
     [TestCase(50, 1, 5, Description = "stable: 50 / 10")]
     [TestCase(0, 1, 0, Description = "nothing to do")]
     [TestCase(0.1, 1, 1, Description = "something to do")]
-    public void Wants_as_many_pods_as_the_target_says(double stable, double panic, int desired)
-        => Decide(Spec, 1, stable, panic, ready: 1).DesiredPods.Should().Be(desired);
+    public void Wants_as_many_pods_as_the_target_says(double stable, double panic, int desired) =>
+        Decide(Spec, 1, stable, panic, ready: 1).DesiredPods.Should().Be(desired);
 
     [Test]
-    public void Scales_up_by_the_rate_at_most()
-        => Decide(Spec, 1, 1000, 1000, ready: 1).DesiredPods.Should().Be(10);
+    public void Scales_up_by_the_rate_at_most() => Decide(Spec, 1, 1000, 1000, ready: 1).DesiredPods.Should().Be(10);
 
     [Test]
-    public void A_small_rate_still_lets_it_grow_by_one()
-        => Decide(Spec with { MaxScaleUpRate = 1.1, TargetValue = 1 }, 0, 3, 3, ready: 2).DesiredPods.Should().Be(3);
+    public void A_small_rate_still_lets_it_grow_by_one() =>
+        Decide(Spec with { MaxScaleUpRate = 1.1, TargetValue = 1 }, 0, 3, 3, ready: 2).DesiredPods.Should().Be(3);
 
     [Test]
     public void Scales_down_by_the_rate_at_most_while_reachable()
@@ -71,13 +70,22 @@ public sealed class DeciderTests
     [TestCase(0, 1, 0)]
     [TestCase(1, 1, 5)]
     [TestCase(100, 100, 10)]
-    public void The_activation_scale_lifts_what_is_not_zero(double stable, double panic, int desired)
-        => Decide(Spec with { ActivationScale = 5, PanicThreshold = 1000 }, 0, stable, panic, ready: 1).DesiredPods.Should().Be(desired);
+    public void The_activation_scale_lifts_what_is_not_zero(double stable, double panic, int desired) =>
+        Decide(Spec with { ActivationScale = 5, PanicThreshold = 1000 }, 0, stable, panic, ready: 1).DesiredPods.Should().Be(desired);
 
     [Test]
     public void Delays_scaling_down_but_not_up()
     {
-        var decider = new Decider(Spec with { ScaleDownDelay = TimeSpan.FromSeconds(6), PanicThreshold = 1000 }, 0, Start, TimeSpan.FromSeconds(2));
+        var decider = new Decider(
+            Spec with
+            {
+                ScaleDownDelay = TimeSpan.FromSeconds(6),
+                PanicThreshold = 1000,
+            },
+            0,
+            Start,
+            TimeSpan.FromSeconds(2)
+        );
         decider.Decide(At(0), 40, 40, 4).DesiredPods.Should().Be(4);
         decider.Decide(At(2), 0, 0, 4).DesiredPods.Should().Be(4);
         decider.Decide(At(4), 60, 60, 4).DesiredPods.Should().Be(6);
@@ -109,11 +117,11 @@ public sealed class DeciderTests
     [TestCase(0, 5, 0)]
     [TestCase(101, 1, 11, Description = "floor(142.857 - 101 - 30)")]
     [TestCase(101, 0, -131)]
-    public void Tells_the_excess_burst_capacity(double burst, int ready, int excess)
-        => Decide(Spec with { TargetBurstCapacity = burst }, 0, 30, 30, ready).ExcessBurstCapacity.Should().Be(excess);
+    public void Tells_the_excess_burst_capacity(double burst, int ready, int excess) =>
+        Decide(Spec with { TargetBurstCapacity = burst }, 0, 30, 30, ready).ExcessBurstCapacity.Should().Be(excess);
 
-    private static Decision Decide(DeciderSpec spec, int before, double stable, double panic, int ready)
-        => new Decider(spec, before, Start, TimeSpan.FromSeconds(2)).Decide(Start, stable, panic, ready);
+    private static Decision Decide(DeciderSpec spec, int before, double stable, double panic, int ready) =>
+        new Decider(spec, before, Start, TimeSpan.FromSeconds(2)).Decide(Start, stable, panic, ready);
 
     private static DateTimeOffset At(double seconds) => Start + TimeSpan.FromSeconds(seconds);
 }

@@ -16,18 +16,23 @@ public sealed class HpaReconcilerTests
 {
     private static readonly ObjectKey Key = new("ns", "rev");
 
-    private InMemoryCluster cluster = null!;
-    private HpaReconciler reconciler = null!;
+    private InMemoryCluster _cluster = null!;
+    private HpaReconciler _reconciler = null!;
 
     [SetUp]
     public void SetUp()
     {
         var time = new ManualTimeProvider();
-        cluster = new InMemoryCluster(time);
-        reconciler = new HpaReconciler(new AutoscalerInformers(cluster), () => ConfigSnapshot.Default, NSubstitute.Substitute.For<IEventRecorder>(), time);
+        _cluster = new InMemoryCluster(time);
+        _reconciler = new HpaReconciler(
+            new AutoscalerInformers(_cluster),
+            () => ConfigSnapshot.Default,
+            NSubstitute.Substitute.For<IEventRecorder>(),
+            time
+        );
     }
 
-    private HorizontalPodAutoscalerSpec Spec => cluster.Find(Resources.HorizontalPodAutoscalers, "ns", "rev")!.Spec!;
+    private HorizontalPodAutoscalerSpec Spec => _cluster.Find(Resources.HorizontalPodAutoscalers, "ns", "rev")!.Spec!;
 
     [Test]
     public async Task Takes_back_what_the_revision_does_not_ask_for_any_more()
@@ -66,9 +71,9 @@ public sealed class HpaReconcilerTests
         await ReconcileAsync();
         await ReconcileAsync();
         FillIn();
-        cluster.ForgetWrites();
+        _cluster.ForgetWrites();
         await ReconcileAsync();
-        cluster.Writes.Should().NotContain(write => write.Plural == "horizontalpodautoscalers");
+        _cluster.Writes.Should().NotContain(write => write.Plural == "horizontalpodautoscalers");
     }
 
     [TestCase("2048", "2Gi")]
@@ -85,57 +90,98 @@ public sealed class HpaReconcilerTests
     public async Task Says_when_Kubernetes_does_not_take_the_HorizontalPodAutoscaler(int code, string reason)
     {
         PutAutoscaler();
-        cluster.FailNext(
+        _cluster.FailNext(
             request => request is { Verb: "create", Plural: "horizontalpodautoscalers" },
-            new KubernetesException("create", new Status { State = "Failure", Code = code, Reason = reason, Message = "no" }));
+            new KubernetesException(
+                "create",
+                new Status
+                {
+                    State = "Failure",
+                    Code = code,
+                    Reason = reason,
+                    Message = "no",
+                }
+            )
+        );
         await FluentActions.Awaiting(ReconcileAsync).Should().ThrowAsync<Exception>();
-        var active = cluster.Find(Resources.PodAutoscalers, "ns", "rev")!.Status.Conditions.Single(condition => condition.Type == "Active");
-        active.Should().Match<Condition>(condition => condition.Status == "False" && condition.Reason == "FailedCreate"
-            && condition.Message == "Failed to create HorizontalPodAutoscaler \"rev\". no");
+        var active = _cluster
+            .Find(Resources.PodAutoscalers, "ns", "rev")!
+            .Status.Conditions.Single(condition => condition.Type == "Active");
+        active
+            .Should()
+            .Match<Condition>(condition =>
+                condition.Status == "False"
+                && condition.Reason == "FailedCreate"
+                && condition.Message == "Failed to create HorizontalPodAutoscaler \"rev\". no"
+            );
     }
 
-    private Task<Reconcile> ReconcileAsync() => reconciler.ReconcileAsync(Key, cluster, CancellationToken.None);
+    private Task<Reconcile> ReconcileAsync() => _reconciler.ReconcileAsync(Key, _cluster, CancellationToken.None);
 
-    private void PutAutoscaler(params (string Key, string Value)[] annotations) => cluster.Put(Resources.PodAutoscalers, new PodAutoscaler
-    {
-        ApiVersion = Resources.PodAutoscalers.ApiVersion,
-        Kind = "PodAutoscaler",
-        Metadata = new ObjectMeta
-        {
-            Namespace = "ns",
-            Name = "rev",
-            Annotations = annotations.Append(("class", "hpa.autoscaling.knative.dev")).ToDictionary(a => "autoscaling.knative.dev/" + a.Item1, a => a.Item2),
-        },
-        Spec = new PodAutoscalerSpec
-        {
-            ScaleTargetRef = new ObjectReference { ApiVersion = "apps/v1", Kind = "Deployment", Name = "rev-deployment" },
-            ProtocolType = "http1",
-            Reachability = "Reachable",
-        },
-    });
+    private void PutAutoscaler(params (string Key, string Value)[] annotations) =>
+        _cluster.Put(
+            Resources.PodAutoscalers,
+            new PodAutoscaler
+            {
+                ApiVersion = Resources.PodAutoscalers.ApiVersion,
+                Kind = "PodAutoscaler",
+                Metadata = new ObjectMeta
+                {
+                    Namespace = "ns",
+                    Name = "rev",
+                    Annotations = annotations
+                        .Append(("class", "hpa.autoscaling.knative.dev"))
+                        .ToDictionary(a => "autoscaling.knative.dev/" + a.Item1, a => a.Item2),
+                },
+                Spec = new PodAutoscalerSpec
+                {
+                    ScaleTargetRef = new ObjectReference
+                    {
+                        ApiVersion = "apps/v1",
+                        Kind = "Deployment",
+                        Name = "rev-deployment",
+                    },
+                    ProtocolType = "http1",
+                    Reachability = "Reachable",
+                },
+            }
+        );
 
     /// <summary>Adds what the API server adds to a HorizontalPodAutoscaler.</summary>
     private void FillIn()
     {
-        var hpa = cluster.Find(Resources.HorizontalPodAutoscalers, "ns", "rev")!;
-        cluster.Put(Resources.HorizontalPodAutoscalers, hpa with
-        {
-            Spec = hpa.Spec! with
+        var hpa = _cluster.Find(Resources.HorizontalPodAutoscalers, "ns", "rev")!;
+        _cluster.Put(
+            Resources.HorizontalPodAutoscalers,
+            hpa with
             {
-                MinReplicas = hpa.Spec!.MinReplicas ?? 1,
-                Metrics = hpa.Spec.Metrics.Count > 0
-                    ? hpa.Spec.Metrics
-                    : [Json("""{"type":"Resource","resource":{"name":"cpu","target":{"type":"Utilization","averageUtilization":80}}}""")],
-                Behavior = hpa.Spec.Behavior is not { } behavior ? null : Json($$"""
-                    {
-                      "scaleUp": {"stabilizationWindowSeconds": {{Seconds(behavior)}}, "selectPolicy": "Max", "policies": [
-                        {"type": "Pods", "value": 4, "periodSeconds": 15}, {"type": "Percent", "value": 100, "periodSeconds": 15}]},
-                      "scaleDown": {"stabilizationWindowSeconds": {{Seconds(behavior)}}, "selectPolicy": "Max", "policies": [
-                        {"type": "Percent", "value": 100, "periodSeconds": 15}]}
-                    }
-                    """),
-            },
-        });
+                Spec = hpa.Spec! with
+                {
+                    MinReplicas = hpa.Spec!.MinReplicas ?? 1,
+                    Metrics =
+                        hpa.Spec.Metrics.Count > 0
+                            ? hpa.Spec.Metrics
+                            :
+                            [
+                                Json(
+                                    """{"type":"Resource","resource":{"name":"cpu","target":{"type":"Utilization","averageUtilization":80}}}"""
+                                ),
+                            ],
+                    Behavior = hpa.Spec.Behavior is not { } behavior
+                        ? null
+                        : Json(
+                            $$"""
+                            {
+                              "scaleUp": {"stabilizationWindowSeconds": {{Seconds(behavior)}}, "selectPolicy": "Max", "policies": [
+                                {"type": "Pods", "value": 4, "periodSeconds": 15}, {"type": "Percent", "value": 100, "periodSeconds": 15}]},
+                              "scaleDown": {"stabilizationWindowSeconds": {{Seconds(behavior)}}, "selectPolicy": "Max", "policies": [
+                                {"type": "Percent", "value": 100, "periodSeconds": 15}]}
+                            }
+                            """
+                        ),
+                },
+            }
+        );
 
         static JsonElement Json(string text) => JsonElement.Parse(text);
         static int Seconds(JsonElement behavior) => behavior.GetProperty("scaleUp").GetProperty("stabilizationWindowSeconds").GetInt32();

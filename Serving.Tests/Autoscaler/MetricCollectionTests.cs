@@ -13,10 +13,15 @@ public sealed class MetricCollectionTests
         var collection = new MetricCollection(new Metric());
         var begun = 0;
 
-        Parallel.For(0, 1000, _ =>
-        {
-            if (collection.TryBeginScrape()) Interlocked.Increment(ref begun);
-        });
+        Parallel.For(
+            0,
+            1000,
+            _ =>
+            {
+                if (collection.TryBeginScrape())
+                    Interlocked.Increment(ref begun);
+            }
+        );
 
         begun.Should().Be(1);
         collection.EndScrape();

@@ -19,44 +19,56 @@ public sealed class PodAutoscalerReconcilerTests
 {
     private static readonly ObjectKey Key = new("ns", "rev");
 
-    private ManualTimeProvider time = null!;
-    private InMemoryCluster cluster = null!;
-    private Deciders deciders = null!;
-    private PodAutoscalerReconciler reconciler = null!;
-    private (double Stable, double Panic)? measured;
-    private bool activatorInPath;
-    private int probes;
-    private ConfigSnapshot config = null!;
-    private IEventRecorder events = null!;
+    private ManualTimeProvider _time = null!;
+    private InMemoryCluster _cluster = null!;
+    private Deciders _deciders = null!;
+    private PodAutoscalerReconciler _reconciler = null!;
+    private (double Stable, double Panic)? _measured;
+    private bool _activatorInPath;
+    private int _probes;
+    private ConfigSnapshot _config = null!;
+    private IEventRecorder _events = null!;
 
     [SetUp]
     public void SetUp()
     {
-        time = new ManualTimeProvider();
-        cluster = new InMemoryCluster(time);
-        measured = null;
-        activatorInPath = true;
-        probes = 0;
-        config = ConfigSnapshot.Default;
-        events = Substitute.For<IEventRecorder>();
-        var informers = new AutoscalerInformers(cluster);
-        deciders = new Deciders(
-            new Measured(() => measured), key => RevisionPods.Count(informers.Pods.Lister, key.Namespace, key.Name).Ready, time, NullLogger.Instance);
-        reconciler = new PodAutoscalerReconciler(
-            informers, () => config, deciders,
+        _time = new ManualTimeProvider();
+        _cluster = new InMemoryCluster(_time);
+        _measured = null;
+        _activatorInPath = true;
+        _probes = 0;
+        _config = ConfigSnapshot.Default;
+        _events = Substitute.For<IEventRecorder>();
+        var informers = new AutoscalerInformers(_cluster);
+        _deciders = new Deciders(
+            new Measured(() => _measured),
+            key => RevisionPods.Count(informers.Pods.Lister, key.Namespace, key.Name).Ready,
+            _time,
+            NullLogger.Instance
+        );
+        _reconciler = new PodAutoscalerReconciler(
+            informers,
+            () => _config,
+            _deciders,
             new Probe(() =>
             {
-                probes++;
-                return activatorInPath;
+                _probes++;
+                return _activatorInPath;
             }),
-            new PodCountBoard(), events, time);
-        cluster.Put(Resources.Deployments, new Deployment
-        {
-            ApiVersion = "apps/v1",
-            Kind = "Deployment",
-            Metadata = new ObjectMeta { Namespace = "ns", Name = "rev-deployment" },
-            Spec = new DeploymentSpec { Replicas = 1 },
-        });
+            new PodCountBoard(),
+            _events,
+            _time
+        );
+        _cluster.Put(
+            Resources.Deployments,
+            new Deployment
+            {
+                ApiVersion = "apps/v1",
+                Kind = "Deployment",
+                Metadata = new ObjectMeta { Namespace = "ns", Name = "rev-deployment" },
+                Spec = new DeploymentSpec { Replicas = 1 },
+            }
+        );
         PutAutoscaler();
     }
 
@@ -64,7 +76,7 @@ public sealed class PodAutoscalerReconcilerTests
     public async Task Begins_with_a_ServerlessService_in_proxy_mode()
     {
         await Reconcile();
-        var service = cluster.Find(Resources.ServerlessServices, "ns", "rev")!;
+        var service = _cluster.Find(Resources.ServerlessServices, "ns", "rev")!;
         service.Spec.Mode.Should().Be("Proxy");
         service.Spec.NumActivators.Should().Be(2);
         service.Metadata.OwnerReferences.Should().ContainSingle(o => o.Kind == "PodAutoscaler" && o.Controller == true);
@@ -82,8 +94,10 @@ public sealed class PodAutoscalerReconcilerTests
         Condition("Ready").Status.Should().Be("True");
         Status.ServiceName.Should().Be("rev");
         Status.MetricsServiceName.Should().Be("rev-private");
-        cluster.Find(Resources.Metrics, "ns", "rev")!.Spec.Should().Match<MetricSpec>(
-            s => s.StableWindow == 60_000_000_000 && s.PanicWindow == 6_000_000_000 && s.ScrapeTarget == "rev-private");
+        _cluster
+            .Find(Resources.Metrics, "ns", "rev")!
+            .Spec.Should()
+            .Match<MetricSpec>(s => s.StableWindow == 60_000_000_000 && s.PanicWindow == 6_000_000_000 && s.ScrapeTarget == "rev-private");
     }
 
     [Test]
@@ -93,31 +107,31 @@ public sealed class PodAutoscalerReconcilerTests
         await Decide(700, 700);
         Replicas.Should().Be(10);
         Status.DesiredScale.Should().Be(10);
-        cluster.Find(Resources.ServerlessServices, "ns", "rev")!.Spec.NumActivators.Should().Be(4, "ceil((1 * 100 + 211) / 100)");
+        _cluster.Find(Resources.ServerlessServices, "ns", "rev")!.Spec.NumActivators.Should().Be(4, "ceil((1 * 100 + 211) / 100)");
     }
 
     [Test]
     public async Task Scales_and_goes_on_though_the_Deployments_status_moved_meanwhile()
     {
         await MakeActive();
-        cluster.FailNext(IsScale, Conflict());
+        _cluster.FailNext(IsScale, Conflict());
         await Decide(700, 700);
         Replicas.Should().Be(10);
         Status.DesiredScale.Should().Be(10);
-        cluster.Find(Resources.ServerlessServices, "ns", "rev")!.Spec.NumActivators.Should().Be(4);
+        _cluster.Find(Resources.ServerlessServices, "ns", "rev")!.Spec.NumActivators.Should().Be(4);
     }
 
     [Test]
     public async Task Looks_again_when_the_Deployment_moves_all_the_time_but_writes_the_rest()
     {
         await MakeActive();
-        cluster.FailNext(IsScale, Conflict());
-        cluster.FailNext(IsScale, Conflict());
-        measured = (700, 700);
-        deciders.EvaluateAll();
+        _cluster.FailNext(IsScale, Conflict());
+        _cluster.FailNext(IsScale, Conflict());
+        _measured = (700, 700);
+        _deciders.EvaluateAll();
         (await Reconcile()).Requeue.Should().Be(TimeSpan.FromMilliseconds(200));
         Status.DesiredScale.Should().Be(10);
-        cluster.Find(Resources.ServerlessServices, "ns", "rev")!.Spec.NumActivators.Should().Be(4);
+        _cluster.Find(Resources.ServerlessServices, "ns", "rev")!.Spec.NumActivators.Should().Be(4);
         await Reconcile();
         Replicas.Should().Be(10);
     }
@@ -126,17 +140,19 @@ public sealed class PodAutoscalerReconcilerTests
     public async Task Does_not_undo_replicas_that_were_set_while_it_decided()
     {
         await MakeActive();
-        cluster.FailNext(
+        _cluster.FailNext(
             request =>
             {
-                if (!IsScale(request)) return false;
-                var deployment = cluster.Find(Resources.Deployments, "ns", "rev-deployment")!;
-                cluster.Put(Resources.Deployments, deployment with { Spec = deployment.Spec! with { Replicas = 5 } });
+                if (!IsScale(request))
+                    return false;
+                var deployment = _cluster.Find(Resources.Deployments, "ns", "rev-deployment")!;
+                _cluster.Put(Resources.Deployments, deployment with { Spec = deployment.Spec! with { Replicas = 5 } });
                 return true;
             },
-            Conflict());
-        measured = (700, 700);
-        deciders.EvaluateAll();
+            Conflict()
+        );
+        _measured = (700, 700);
+        _deciders.EvaluateAll();
         (await Reconcile()).Requeue.Should().NotBeNull();
         Replicas.Should().Be(5);
     }
@@ -145,9 +161,10 @@ public sealed class PodAutoscalerReconcilerTests
     public async Task Serves_from_pods_when_there_is_burst_capacity()
     {
         await MakeActive();
-        for (var pod = 2; pod <= 4; pod++) PutPod(pod);
+        for (var pod = 2; pod <= 4; pod++)
+            PutPod(pod);
         await Decide(100, 100);
-        cluster.Find(Resources.ServerlessServices, "ns", "rev")!.Spec.Mode.Should().Be("Serve");
+        _cluster.Find(Resources.ServerlessServices, "ns", "rev")!.Spec.Mode.Should().Be("Serve");
     }
 
     [Test]
@@ -156,35 +173,35 @@ public sealed class PodAutoscalerReconcilerTests
         await MakeActive();
         await Decide(0, 0);
         Replicas.Should().Be(1, "it was active for less than the stable window");
-        time.Advance(TimeSpan.FromSeconds(61));
+        _time.Advance(TimeSpan.FromSeconds(61));
         await Decide(0, 0);
         Condition("Active").Should().Be(("False", "NoTraffic", "The target is not receiving traffic."));
         Replicas.Should().Be(1, "activators must be in the path first");
 
-        activatorInPath = false;
-        time.Advance(TimeSpan.FromMinutes(5));
+        _activatorInPath = false;
+        _time.Advance(TimeSpan.FromMinutes(5));
         (await Reconcile()).Requeue.Should().Be(TimeSpan.FromSeconds(1));
         Replicas.Should().Be(1);
 
-        activatorInPath = true;
+        _activatorInPath = true;
         await Reconcile();
         Replicas.Should().Be(0);
-        probes.Should().Be(2);
-        cluster.ForgetWrites();
+        _probes.Should().Be(2);
+        _cluster.ForgetWrites();
         await Reconcile();
-        cluster.Writes.Should().BeEmpty();
-        probes.Should().Be(2);
+        _cluster.Writes.Should().BeEmpty();
+        _probes.Should().Be(2);
     }
 
     [Test]
     public async Task Waits_for_the_grace_period_since_activators_are_in_the_path()
     {
         await MakeInactive();
-        PutService("Proxy", proxySince: time.GetUtcNow());
-        time.Advance(TimeSpan.FromSeconds(10));
+        PutService("Proxy", proxySince: _time.GetUtcNow());
+        _time.Advance(TimeSpan.FromSeconds(10));
         (await Reconcile()).Requeue.Should().Be(TimeSpan.FromSeconds(20));
         Replicas.Should().Be(1);
-        time.Advance(TimeSpan.FromSeconds(20));
+        _time.Advance(TimeSpan.FromSeconds(20));
         await Reconcile();
         Replicas.Should().Be(0);
     }
@@ -194,10 +211,10 @@ public sealed class PodAutoscalerReconcilerTests
     {
         PutAutoscaler(("autoscaling.knative.dev/scale-to-zero-pod-retention-period", "2m"));
         await MakeInactive();
-        time.Advance(TimeSpan.FromSeconds(60));
+        _time.Advance(TimeSpan.FromSeconds(60));
         (await Reconcile()).Requeue.Should().Be(TimeSpan.FromSeconds(60));
         Replicas.Should().Be(1);
-        time.Advance(TimeSpan.FromSeconds(60));
+        _time.Advance(TimeSpan.FromSeconds(60));
         await Reconcile();
         Replicas.Should().Be(0);
     }
@@ -205,9 +222,9 @@ public sealed class PodAutoscalerReconcilerTests
     [Test]
     public async Task Does_not_go_to_zero_where_that_is_off()
     {
-        config = config with { Autoscaler = config.Autoscaler with { EnableScaleToZero = false } };
+        _config = _config with { Autoscaler = _config.Autoscaler with { EnableScaleToZero = false } };
         await MakeActive();
-        time.Advance(TimeSpan.FromMinutes(10));
+        _time.Advance(TimeSpan.FromMinutes(10));
         await Decide(0, 0);
         Replicas.Should().Be(1);
     }
@@ -216,7 +233,7 @@ public sealed class PodAutoscalerReconcilerTests
     public async Task Wakes_from_zero()
     {
         await Goes_to_zero_in_two_steps();
-        await cluster.DeleteAsync(Resources.Pods, "ns", "rev-1", CancellationToken.None);
+        await _cluster.DeleteAsync(Resources.Pods, "ns", "rev-1", CancellationToken.None);
         await Reconcile();
         Status.ActualScale.Should().Be(0);
         await Decide(1, 1);
@@ -246,7 +263,7 @@ public sealed class PodAutoscalerReconcilerTests
         PutService("Proxy");
         await Decide(0, 0);
         (await Reconcile()).Requeue.Should().Be(TimeSpan.FromSeconds(91));
-        time.Advance(TimeSpan.FromSeconds(91));
+        _time.Advance(TimeSpan.FromSeconds(91));
         await Decide(0, 0);
         Condition("Active").Should().Be(("False", "TimedOut", "The target could not be activated."));
         Replicas.Should().Be(0);
@@ -256,22 +273,33 @@ public sealed class PodAutoscalerReconcilerTests
     public async Task Leaves_other_classes_alone()
     {
         PutAutoscaler(("autoscaling.knative.dev/class", "keda.example.com"));
-        cluster.ForgetWrites();
+        _cluster.ForgetWrites();
         await Reconcile();
-        cluster.Writes.Should().BeEmpty();
+        _cluster.Writes.Should().BeEmpty();
     }
 
     [Test]
     public async Task Says_when_a_child_belongs_to_somebody_else()
     {
-        cluster.Put(Resources.ServerlessServices, new ServerlessService
-        {
-            ApiVersion = "networking.internal.knative.dev/v1alpha1",
-            Kind = "ServerlessService",
-            Metadata = new ObjectMeta { Namespace = "ns", Name = "rev" },
-        });
+        _cluster.Put(
+            Resources.ServerlessServices,
+            new ServerlessService
+            {
+                ApiVersion = "networking.internal.knative.dev/v1alpha1",
+                Kind = "ServerlessService",
+                Metadata = new ObjectMeta { Namespace = "ns", Name = "rev" },
+            }
+        );
         await FluentActions.Awaiting(Reconcile).Should().ThrowAsync<NotOwnedException>();
-        Condition("Active").Should().Be(("False", "NotOwned", "There is an existing ServerlessService \"rev\" that we do not own. Nothing controls it: delete it, or choose another name."));
+        Condition("Active")
+            .Should()
+            .Be(
+                (
+                    "False",
+                    "NotOwned",
+                    "There is an existing ServerlessService \"rev\" that we do not own. Nothing controls it: delete it, or choose another name."
+                )
+            );
     }
 
     [TestCase("serverlessservices", "ServerlessService")]
@@ -285,13 +313,29 @@ public sealed class PodAutoscalerReconcilerTests
             PutPod(1);
         }
 
-        cluster.FailNext(
+        _cluster.FailNext(
             request => request.Verb == "create" && request.Plural == plural,
-            new KubernetesException("create", new Status { State = "Failure", Code = 403, Reason = "Forbidden", Message = "exceeded quota: few" }));
+            new KubernetesException(
+                "create",
+                new Status
+                {
+                    State = "Failure",
+                    Code = 403,
+                    Reason = "Forbidden",
+                    Message = "exceeded quota: few",
+                }
+            )
+        );
         await FluentActions.Awaiting(Reconcile).Should().ThrowAsync<ChildRefusedException>();
         Condition("SKSReady").Should().Be(("False", "FailedCreate", $"Failed to create {kind} \"rev\": exceeded quota: few"));
         Condition("Active").Status.Should().NotBe("False");
-        events.Received().Warning(Arg.Is<IKubernetesObject>(about => about.Metadata.Name == "rev"), "InternalError", Arg.Is<string>(message => message.Contains("exceeded quota: few")));
+        _events
+            .Received()
+            .Warning(
+                Arg.Is<IKubernetesObject>(about => about.Metadata.Name == "rev"),
+                "InternalError",
+                Arg.Is<string>(message => message.Contains("exceeded quota: few"))
+            );
 
         await Reconcile();
         Condition("SKSReady").Status.Should().NotBe("False");
@@ -301,39 +345,60 @@ public sealed class PodAutoscalerReconcilerTests
     public async Task Says_when_the_ServerlessService_cannot_have_what_it_needs()
     {
         await Reconcile();
-        var service = cluster.Find(Resources.ServerlessServices, "ns", "rev")!;
-        cluster.Put(Resources.ServerlessServices, service with
-        {
-            Status = service.Status with
+        var service = _cluster.Find(Resources.ServerlessServices, "ns", "rev")!;
+        _cluster.Put(
+            Resources.ServerlessServices,
+            service with
             {
-                ObservedGeneration = service.Metadata.Generation,
-                Conditions = [new Condition { Type = "Ready", Status = "False", Reason = "NotOwned", Message = "Resource rev of type Service is not owned by SKS" }],
-            },
-        });
+                Status = service.Status with
+                {
+                    ObservedGeneration = service.Metadata.Generation,
+                    Conditions =
+                    [
+                        new Condition
+                        {
+                            Type = "Ready",
+                            Status = "False",
+                            Reason = "NotOwned",
+                            Message = "Resource rev of type Service is not owned by SKS",
+                        },
+                    ],
+                },
+            }
+        );
 
         await Reconcile();
 
         Condition("SKSReady").Should().Be(("False", "NotOwned", "Resource rev of type Service is not owned by SKS"));
     }
 
-    private PodAutoscalerStatus Status => cluster.Find(Resources.PodAutoscalers, "ns", "rev")!.Status;
+    private PodAutoscalerStatus Status => _cluster.Find(Resources.PodAutoscalers, "ns", "rev")!.Status;
 
-    private int? Replicas => cluster.Find(Resources.Deployments, "ns", "rev-deployment")!.Spec!.Replicas;
+    private int? Replicas => _cluster.Find(Resources.Deployments, "ns", "rev-deployment")!.Spec!.Replicas;
 
-    private (string Status, string Reason, string Message) Condition(string type)
-        => Status.Conditions.Where(c => c.Type == type).Select(c => (c.Status, c.Reason, c.Message)).Single();
+    private (string Status, string Reason, string Message) Condition(string type) =>
+        Status.Conditions.Where(c => c.Type == type).Select(c => (c.Status, c.Reason, c.Message)).Single();
 
     private static bool IsScale(InMemoryCluster.Request request) => request is { Verb: "patch", Plural: "deployments" };
 
-    private static KubernetesException Conflict()
-        => new("patch", new Status { State = "Failure", Code = 409, Reason = "Conflict", Message = "the object has been modified" });
+    private static KubernetesException Conflict() =>
+        new(
+            "patch",
+            new Status
+            {
+                State = "Failure",
+                Code = 409,
+                Reason = "Conflict",
+                Message = "the object has been modified",
+            }
+        );
 
-    private Task<Reconcile> Reconcile() => reconciler.ReconcileAsync(Key, cluster, CancellationToken.None);
+    private Task<Reconcile> Reconcile() => _reconciler.ReconcileAsync(Key, _cluster, CancellationToken.None);
 
     private async Task Decide(double stable, double panic)
     {
-        measured = (stable, panic);
-        deciders.EvaluateAll();
+        _measured = (stable, panic);
+        _deciders.EvaluateAll();
         await Reconcile();
     }
 
@@ -350,50 +415,80 @@ public sealed class PodAutoscalerReconcilerTests
     private async Task MakeInactive()
     {
         await MakeActive();
-        time.Advance(TimeSpan.FromSeconds(61));
+        _time.Advance(TimeSpan.FromSeconds(61));
         await Decide(0, 0);
         Condition("Active").Status.Should().Be("False");
     }
 
-    private void PutAutoscaler(params (string Key, string Value)[] annotations) => cluster.Put(Resources.PodAutoscalers, new PodAutoscaler
-    {
-        ApiVersion = Resources.PodAutoscalers.ApiVersion,
-        Kind = "PodAutoscaler",
-        Metadata = new ObjectMeta
-        {
-            Namespace = "ns",
-            Name = "rev",
-            Annotations = annotations.ToDictionary(a => a.Key, a => a.Value),
-            Labels = new Dictionary<string, string> { ["serving.knative.dev/revision"] = "rev" },
-        },
-        Spec = new PodAutoscalerSpec
-        {
-            ScaleTargetRef = new ObjectReference { ApiVersion = "apps/v1", Kind = "Deployment", Name = "rev-deployment" },
-            ProtocolType = "http1",
-            Reachability = "Reachable",
-        },
-    });
+    private void PutAutoscaler(params (string Key, string Value)[] annotations) =>
+        _cluster.Put(
+            Resources.PodAutoscalers,
+            new PodAutoscaler
+            {
+                ApiVersion = Resources.PodAutoscalers.ApiVersion,
+                Kind = "PodAutoscaler",
+                Metadata = new ObjectMeta
+                {
+                    Namespace = "ns",
+                    Name = "rev",
+                    Annotations = annotations.ToDictionary(a => a.Key, a => a.Value),
+                    Labels = new Dictionary<string, string> { ["serving.knative.dev/revision"] = "rev" },
+                },
+                Spec = new PodAutoscalerSpec
+                {
+                    ScaleTargetRef = new ObjectReference
+                    {
+                        ApiVersion = "apps/v1",
+                        Kind = "Deployment",
+                        Name = "rev-deployment",
+                    },
+                    ProtocolType = "http1",
+                    Reachability = "Reachable",
+                },
+            }
+        );
 
     /// <summary>Acts as the ServerlessService reconciler.</summary>
     private void PutService(string mode, DateTimeOffset? proxySince = null)
     {
-        var service = cluster.Find(Resources.ServerlessServices, "ns", "rev")!;
-        var status = ServerlessServiceLifecycle.MarkEndpointsReady(ServerlessServiceLifecycle.Initialize(service.Status, time.GetUtcNow()), time.GetUtcNow());
-        if (proxySince is { } since) status = ServerlessServiceLifecycle.MarkActivatorEndpointsPopulated(status, since);
-        cluster.Put(Resources.ServerlessServices, service with
-        {
-            Spec = service.Spec with { Mode = mode },
-            Status = status with { ServiceName = "rev", PrivateServiceName = "rev-private", ObservedGeneration = service.Metadata.Generation },
-        });
+        var service = _cluster.Find(Resources.ServerlessServices, "ns", "rev")!;
+        var status = ServerlessServiceLifecycle.MarkEndpointsReady(
+            ServerlessServiceLifecycle.Initialize(service.Status, _time.GetUtcNow()),
+            _time.GetUtcNow()
+        );
+        if (proxySince is { } since)
+            status = ServerlessServiceLifecycle.MarkActivatorEndpointsPopulated(status, since);
+        _cluster.Put(
+            Resources.ServerlessServices,
+            service with
+            {
+                Spec = service.Spec with { Mode = mode },
+                Status = status with
+                {
+                    ServiceName = "rev",
+                    PrivateServiceName = "rev-private",
+                    ObservedGeneration = service.Metadata.Generation,
+                },
+            }
+        );
     }
 
-    private void PutPod(int number) => cluster.Put(Resources.Pods, new Pod
-    {
-        ApiVersion = "v1",
-        Kind = "Pod",
-        Metadata = new ObjectMeta { Namespace = "ns", Name = $"rev-{number}", Labels = new Dictionary<string, string> { ["serving.knative.dev/revision"] = "rev" } },
-        Status = new PodStatus { Phase = "Running", Conditions = [new Condition { Type = "Ready", Status = "True" }] },
-    });
+    private void PutPod(int number) =>
+        _cluster.Put(
+            Resources.Pods,
+            new Pod
+            {
+                ApiVersion = "v1",
+                Kind = "Pod",
+                Metadata = new ObjectMeta
+                {
+                    Namespace = "ns",
+                    Name = $"rev-{number}",
+                    Labels = new Dictionary<string, string> { ["serving.knative.dev/revision"] = "rev" },
+                },
+                Status = new PodStatus { Phase = "Running", Conditions = [new Condition { Type = "Ready", Status = "True" }] },
+            }
+        );
 
     private sealed class Measured(Func<(double Stable, double Panic)?> values) : IMetricSource
     {

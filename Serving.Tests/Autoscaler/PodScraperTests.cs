@@ -18,37 +18,50 @@ public sealed class PodScraperTests
     private static readonly Metric Metric = new()
     {
         Metadata = new ObjectMeta { Namespace = "ns", Name = "rev" },
-        Spec = new MetricSpec { StableWindow = 60_000_000_000, PanicWindow = 6_000_000_000, ScrapeTarget = "rev-private" },
+        Spec = new MetricSpec
+        {
+            StableWindow = 60_000_000_000,
+            PanicWindow = 6_000_000_000,
+            ScrapeTarget = "rev-private",
+        },
     };
 
-    private readonly List<string> asked = [];
-    private InMemoryCluster cluster = null!;
-    private TestServer pod = null!;
-    private TestServer service = null!;
-    private PodScraper scraper = null!;
-    private NetworkConfig network = new();
-    private int podStatus;
-    private int servicePods;
+    private readonly List<string> _asked = [];
+    private InMemoryCluster _cluster = null!;
+    private TestServer _pod = null!;
+    private TestServer _service = null!;
+    private PodScraper _scraper = null!;
+    private NetworkConfig _network = new();
+    private int _podStatus;
+    private int _servicePods;
 
     [SetUp]
     public async Task SetUp()
     {
-        asked.Clear();
-        (podStatus, servicePods) = (200, 0);
-        network = new NetworkConfig();
-        pod = await TestServer.StartAsync(context => AnswerAsync(context, $"pod {context.Request.Host.Host} {context.Request.Headers["K-Passthrough-Lb"]}".TrimEnd(), podStatus, 0));
-        service = await TestServer.StartAsync(context => AnswerAsync(context, "service", 200, Interlocked.Increment(ref servicePods)));
-        cluster = new InMemoryCluster();
-        var pods = cluster.For(Resources.Pods, labelSelector: RevisionPods.Selector).Lister;
-        scraper = new PodScraper(pods, () => network, TimeProvider.System, pod.EndPoint.Port, _ => new Uri($"http://{service.Address}/metrics"));
+        _asked.Clear();
+        (_podStatus, _servicePods) = (200, 0);
+        _network = new NetworkConfig();
+        _pod = await TestServer.StartAsync(context =>
+            AnswerAsync(context, $"pod {context.Request.Host.Host} {context.Request.Headers["K-Passthrough-Lb"]}".TrimEnd(), _podStatus, 0)
+        );
+        _service = await TestServer.StartAsync(context => AnswerAsync(context, "service", 200, Interlocked.Increment(ref _servicePods)));
+        _cluster = new InMemoryCluster();
+        var pods = _cluster.For(Resources.Pods, labelSelector: RevisionPods.Selector).Lister;
+        _scraper = new PodScraper(
+            pods,
+            () => _network,
+            TimeProvider.System,
+            _pod.EndPoint.Port,
+            _ => new Uri($"http://{_service.Address}/metrics")
+        );
     }
 
     [TearDown]
     public async Task TearDown()
     {
-        scraper.Dispose();
-        await pod.DisposeAsync();
-        await service.DisposeAsync();
+        _scraper.Dispose();
+        await _pod.DisposeAsync();
+        await _service.DisposeAsync();
     }
 
     [Test]
@@ -56,22 +69,30 @@ public sealed class PodScraperTests
     {
         PutPods(1);
         var memory = new ScrapeMemory();
-        podStatus = 503;
-        (await scraper.ScrapeAsync(Metric, memory, default))!.Value.AverageConcurrentRequests.Should().Be(2);
-        await scraper.ScrapeAsync(Metric, memory, default);
-        asked.Should().Equal("pod 127.0.0.1", "service", "service");
+        _podStatus = 503;
+        (await _scraper.ScrapeAsync(Metric, memory, default))!.Value.AverageConcurrentRequests.Should().Be(2);
+        await _scraper.ScrapeAsync(Metric, memory, default);
+        _asked.Should().Equal("pod 127.0.0.1", "service", "service");
     }
 
     [TestCase(404, MeshCompatibilityMode.Auto)]
     [TestCase(503, MeshCompatibilityMode.Disabled)]
     [TestCase(503, MeshCompatibilityMode.Auto, true, "pod rev-private.ns true")]
-    public async Task Does_not_ask_the_Service_otherwise(int status, MeshCompatibilityMode mode, bool throughMesh = false, string expected = "pod 127.0.0.1")
+    public async Task Does_not_ask_the_Service_otherwise(
+        int status,
+        MeshCompatibilityMode mode,
+        bool throughMesh = false,
+        string expected = "pod 127.0.0.1"
+    )
     {
         PutPods(1);
-        podStatus = status;
-        network = new NetworkConfig { MeshCompatibilityMode = mode, EnableMeshPodAddressability = throughMesh };
-        await FluentActions.Awaiting(() => scraper.ScrapeAsync(Metric, new ScrapeMemory(), default)).Should().ThrowAsync<ScrapeException>();
-        asked.Should().Equal(expected);
+        _podStatus = status;
+        _network = new NetworkConfig { MeshCompatibilityMode = mode, EnableMeshPodAddressability = throughMesh };
+        await FluentActions
+            .Awaiting(() => _scraper.ScrapeAsync(Metric, new ScrapeMemory(), default))
+            .Should()
+            .ThrowAsync<ScrapeException>();
+        _asked.Should().Equal(expected);
     }
 
     [Test]
@@ -79,14 +100,14 @@ public sealed class PodScraperTests
     {
         PutPods(1);
         var memory = new ScrapeMemory();
-        await scraper.ScrapeAsync(Metric, memory, default);
-        network = new NetworkConfig { MeshCompatibilityMode = MeshCompatibilityMode.Enabled };
-        await scraper.ScrapeAsync(Metric, memory, default);
-        network = new NetworkConfig { EnableMeshPodAddressability = true };
-        await scraper.ScrapeAsync(Metric, memory, default);
-        network = new NetworkConfig();
-        await scraper.ScrapeAsync(Metric, memory, default);
-        asked.Should().Equal("pod 127.0.0.1", "service", "pod rev-private.ns true", "pod 127.0.0.1");
+        await _scraper.ScrapeAsync(Metric, memory, default);
+        _network = new NetworkConfig { MeshCompatibilityMode = MeshCompatibilityMode.Enabled };
+        await _scraper.ScrapeAsync(Metric, memory, default);
+        _network = new NetworkConfig { EnableMeshPodAddressability = true };
+        await _scraper.ScrapeAsync(Metric, memory, default);
+        _network = new NetworkConfig();
+        await _scraper.ScrapeAsync(Metric, memory, default);
+        _asked.Should().Equal("pod 127.0.0.1", "service", "pod rev-private.ns true", "pod 127.0.0.1");
     }
 
     [Test]
@@ -94,42 +115,54 @@ public sealed class PodScraperTests
     {
         PutPods(1);
         var memory = new ScrapeMemory();
-        podStatus = 502;
-        await scraper.ScrapeAsync(Metric, memory, default);
-        network = new NetworkConfig { MeshCompatibilityMode = MeshCompatibilityMode.Enabled };
-        await scraper.ScrapeAsync(Metric, memory, default);
-        network = new NetworkConfig();
-        podStatus = 200;
-        asked.Clear();
-        await scraper.ScrapeAsync(Metric, memory, default);
-        asked.Should().Equal("pod 127.0.0.1");
+        _podStatus = 502;
+        await _scraper.ScrapeAsync(Metric, memory, default);
+        _network = new NetworkConfig { MeshCompatibilityMode = MeshCompatibilityMode.Enabled };
+        await _scraper.ScrapeAsync(Metric, memory, default);
+        _network = new NetworkConfig();
+        _podStatus = 200;
+        _asked.Clear();
+        await _scraper.ScrapeAsync(Metric, memory, default);
+        _asked.Should().Equal("pod 127.0.0.1");
     }
 
     [Test]
     public async Task Does_not_ask_the_Service_when_a_pod_is_not_reached_at_all()
     {
         PutPods(1);
-        await pod.DisposeAsync();
-        await FluentActions.Awaiting(() => scraper.ScrapeAsync(Metric, new ScrapeMemory(), default)).Should().ThrowAsync<ScrapeException>();
-        asked.Should().BeEmpty();
+        await _pod.DisposeAsync();
+        await FluentActions
+            .Awaiting(() => _scraper.ScrapeAsync(Metric, new ScrapeMemory(), default))
+            .Should()
+            .ThrowAsync<ScrapeException>();
+        _asked.Should().BeEmpty();
     }
 
     [Test]
     public async Task Through_the_Service_each_pod_counts_once()
     {
         PutPods(3);
-        network = new NetworkConfig { MeshCompatibilityMode = MeshCompatibilityMode.Enabled };
-        (await scraper.ScrapeAsync(Metric, new ScrapeMemory(), default))!.Value.AverageConcurrentRequests.Should().Be(6, "three pods with two each");
+        _network = new NetworkConfig { MeshCompatibilityMode = MeshCompatibilityMode.Enabled };
+        (await _scraper.ScrapeAsync(Metric, new ScrapeMemory(), default))!
+            .Value.AverageConcurrentRequests.Should()
+            .Be(6, "three pods with two each");
     }
 
     [Test]
     public async Task Through_the_Service_too_few_pods_that_answer_are_a_failure()
     {
         PutPods(3);
-        network = new NetworkConfig { MeshCompatibilityMode = MeshCompatibilityMode.Enabled };
-        servicePods = int.MinValue;
-        (await FluentActions.Awaiting(() => scraper.ScrapeAsync(Metric, new ScrapeMemory(), default)).Should().ThrowAsync<ScrapeException>().WithMessage("unsuccessful scrape, sampleSize=3: *"))
-            .Which.Reason.Should().Be("DidNotReceiveStat");
+        _network = new NetworkConfig { MeshCompatibilityMode = MeshCompatibilityMode.Enabled };
+        _servicePods = int.MinValue;
+        (
+            await FluentActions
+                .Awaiting(() => _scraper.ScrapeAsync(Metric, new ScrapeMemory(), default))
+                .Should()
+                .ThrowAsync<ScrapeException>()
+                .WithMessage("unsuccessful scrape, sampleSize=3: *")
+        )
+            .Which.Reason.Should()
+            .Be("DidNotReceiveStat");
     }
 
     [TestCase(HttpRequestError.NameResolutionError, "NoEndpoints")]
@@ -139,36 +172,68 @@ public sealed class PodScraperTests
         using var http = new HttpClient(new Failing(error));
         var scrape = new ServiceScrape(http, static _ => new Uri("http://rev-private.ns:9090/metrics"));
 
-        (await FluentActions.Awaiting(() => scrape.ScrapeAsync(Metric, 1, TimeSpan.FromMinutes(1), default)).Should().ThrowAsync<ScrapeException>()).Which.Reason.Should().Be(reason);
+        (
+            await FluentActions
+                .Awaiting(() => scrape.ScrapeAsync(Metric, 1, TimeSpan.FromMinutes(1), default))
+                .Should()
+                .ThrowAsync<ScrapeException>()
+        )
+            .Which.Reason.Should()
+            .Be(reason);
     }
 
     private sealed class Failing(HttpRequestError error) : HttpMessageHandler
     {
-        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
-            => throw new HttpRequestException(error, "it failed");
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+            throw new HttpRequestException(error, "it failed");
     }
 
     private Task AnswerAsync(HttpContext context, string who, int status, int number)
     {
-        lock (asked) asked.Add(who);
+        lock (_asked)
+            _asked.Add(who);
         context.Response.StatusCode = status;
 
         // A negative number: always the same pod.
         var name = number < 0 ? "pod" : $"pod-{number}";
-        return context.Response.Body.WriteAsync(StatCodec.Encode(new Stat { PodName = name, AverageConcurrentRequests = 2, ProcessUptime = 1000 })).AsTask();
+        return context
+            .Response.Body.WriteAsync(
+                StatCodec.Encode(
+                    new Stat
+                    {
+                        PodName = name,
+                        AverageConcurrentRequests = 2,
+                        ProcessUptime = 1000,
+                    }
+                )
+            )
+            .AsTask();
     }
 
     private void PutPods(int count)
     {
         for (var i = 1; i <= count; i++)
         {
-            cluster.Put(Resources.Pods, new Pod
-            {
-                ApiVersion = "v1",
-                Kind = "Pod",
-                Metadata = new ObjectMeta { Namespace = "ns", Name = $"rev-{i}", Labels = new Dictionary<string, string> { ["serving.knative.dev/revision"] = "rev" } },
-                Status = new PodStatus { Phase = "Running", PodIP = "127.0.0.1", Conditions = [new Condition { Type = "Ready", Status = "True" }] },
-            });
+            _cluster.Put(
+                Resources.Pods,
+                new Pod
+                {
+                    ApiVersion = "v1",
+                    Kind = "Pod",
+                    Metadata = new ObjectMeta
+                    {
+                        Namespace = "ns",
+                        Name = $"rev-{i}",
+                        Labels = new Dictionary<string, string> { ["serving.knative.dev/revision"] = "rev" },
+                    },
+                    Status = new PodStatus
+                    {
+                        Phase = "Running",
+                        PodIP = "127.0.0.1",
+                        Conditions = [new Condition { Type = "Ready", Status = "True" }],
+                    },
+                }
+            );
         }
     }
 }

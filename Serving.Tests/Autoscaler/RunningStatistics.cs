@@ -9,15 +9,19 @@ namespace Serving.Tests.Autoscaler;
 /// <summary>The endpoint of statistics, open, on a port of its own.</summary>
 internal sealed class RunningStatistics : IAsyncDisposable
 {
-    private readonly StatisticsEndpoint endpoint;
-    private readonly ServedPorts ports;
+    private readonly StatisticsEndpoint _endpoint;
+    private readonly ServedPorts _ports;
 
-    private RunningStatistics(StatisticsEndpoint endpoint, ServedPorts ports) => (this.endpoint, this.ports) = (endpoint, ports);
+    private RunningStatistics(StatisticsEndpoint endpoint, ServedPorts ports) => (this._endpoint, this._ports) = (endpoint, ports);
 
     /// <summary>The port it is served on.</summary>
-    public int Port => ports["statistics"].Port;
+    public int Port => _ports["statistics"].Port;
 
-    public static async Task<RunningStatistics> StartAsync(AutoscalerOptions options, Action<WireStatMessage, bool> take, int most = StatisticsEndpoint.MostConnections)
+    public static async Task<RunningStatistics> StartAsync(
+        AutoscalerOptions options,
+        Action<WireStatMessage, bool> take,
+        int most = StatisticsEndpoint.MostConnections
+    )
     {
         var endpoint = new StatisticsEndpoint(take, NullLoggerFactory.Instance, most);
         var ports = await ServedPorts.StartAsync(endpoint.PortAt(options));
@@ -27,7 +31,7 @@ internal sealed class RunningStatistics : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await endpoint.CloseAsync();
-        await ports.DisposeAsync();
+        await _endpoint.CloseAsync();
+        await _ports.DisposeAsync();
     }
 }

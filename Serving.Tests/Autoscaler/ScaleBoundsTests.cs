@@ -29,9 +29,16 @@ public sealed class ScaleBoundsTests
     public async Task Every_combination_becomes_ready(string minFrom, string maxFrom, string initialFrom)
     {
         var ran = 0;
-        foreach (var bounds in from min in Minima from max in Maxima from initial in Initials from activation in Activations select (min, max, initial, activation))
+        foreach (
+            var bounds in from min in Minima
+            from max in Maxima
+            from initial in Initials
+            from activation in Activations
+            select (min, max, initial, activation)
+        )
         {
-            if (Make(bounds, minFrom, maxFrom, initialFrom) is not { } world) continue;
+            if (Make(bounds, minFrom, maxFrom, initialFrom) is not { } world)
+                continue;
             await CheckAsync(world, bounds);
             ran++;
         }
@@ -90,26 +97,37 @@ public sealed class ScaleBoundsTests
         (await world.RunToReadyAsync()).Should().BeGreaterThan(0, because);
 
         world.Measured = (2_000, 2_000);
-        for (var round = 0; round < 3; round++) await world.RoundAsync();
+        for (var round = 0; round < 3; round++)
+            await world.RoundAsync();
         world.IsReady.Should().BeTrue(because);
-        if (max > 0) world.Replicas.Should().Be(Math.Max(min, max), because);
-        else world.Replicas.Should().BeGreaterThan(20, because);
+        if (max > 0)
+            world.Replicas.Should().Be(Math.Max(min, max), because);
+        else
+            world.Replicas.Should().BeGreaterThan(20, because);
 
         world.Measured = (0, 0);
         world.Time.Advance(TimeSpan.FromHours(1));
-        for (var round = 0; round < 20 && world.Replicas > Math.Max(min, 1); round++) await world.RoundAsync();
+        for (var round = 0; round < 20 && world.Replicas > Math.Max(min, 1); round++)
+            await world.RoundAsync();
         world.Replicas.Should().BeLessThanOrEqualTo(Math.Max(min, 1), because);
         world.Replicas.Should().BeGreaterThanOrEqualTo(min, because);
     }
 
     /// <summary>The revision with these bounds; null when admission would reject one of them.</summary>
-    private static AutoscalerWorld? Make((int? Min, int? Max, int? Initial, int? Activation) bounds, string minFrom, string maxFrom, string initialFrom)
+    private static AutoscalerWorld? Make(
+        (int? Min, int? Max, int? Initial, int? Activation) bounds,
+        string minFrom,
+        string maxFrom,
+        string initialFrom
+    )
     {
         var data = new Dictionary<string, string> { ["allow-zero-initial-scale"] = "true" };
         var annotations = new Dictionary<string, string>();
         void Say(int? value, string from, string key)
         {
-            if (value is { } number) (from == "annotation" ? annotations : data)[from == "annotation" ? "autoscaling.knative.dev/" + key : key] = number.ToString(CultureInfo.InvariantCulture);
+            if (value is { } number)
+                (from == "annotation" ? annotations : data)[from == "annotation" ? "autoscaling.knative.dev/" + key : key] =
+                    number.ToString(CultureInfo.InvariantCulture);
         }
 
         Say(bounds.Min, minFrom, "min-scale");
@@ -126,7 +144,8 @@ public sealed class ScaleBoundsTests
             return null;
         }
 
-        if (!AutoscalingValidation.Check(annotations, config).IsEmpty) return null;
+        if (!AutoscalingValidation.Check(annotations, config).IsEmpty)
+            return null;
         var world = new AutoscalerWorld { Config = ConfigSnapshot.Default with { Autoscaler = config } };
         world.Settings([.. annotations.Select(a => (a.Key, a.Value))]);
         world.Put(replicas: bounds.Initial ?? 1);

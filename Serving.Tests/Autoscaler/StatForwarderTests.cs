@@ -14,7 +14,7 @@ public sealed class StatForwarderTests
 {
     private static readonly Stat One = new() { PodName = "a", RequestCount = 1 };
 
-    private readonly Channel<(string Server, string Revision)> taken = Channel.CreateUnbounded<(string, string)>();
+    private readonly Channel<(string Server, string Revision)> _taken = Channel.CreateUnbounded<(string, string)>();
 
     [Test]
     [CancelAfter(30_000)]
@@ -27,13 +27,13 @@ public sealed class StatForwarderTests
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var running = forwarder.RunAsync(stop.Token);
         forwarder.Report("ns", "a", One);
-        (await taken.Reader.ReadAsync(cancellation)).Should().Be(("first", "a"));
+        (await _taken.Reader.ReadAsync(cancellation)).Should().Be(("first", "a"));
 
         owner = AddressOf(second);
         forwarder.Report("ns", "b", One);
         forwarder.Report("ns", "c", One);
-        (await taken.Reader.ReadAsync(cancellation)).Should().Be(("second", "b"));
-        (await taken.Reader.ReadAsync(cancellation)).Should().Be(("second", "c"));
+        (await _taken.Reader.ReadAsync(cancellation)).Should().Be(("second", "b"));
+        (await _taken.Reader.ReadAsync(cancellation)).Should().Be(("second", "c"));
         await stop.CancelAsync();
         await running;
     }
@@ -50,7 +50,13 @@ public sealed class StatForwarderTests
         const string Reachable = "kn.activator.stats.conn.reachable{peer=autoscaler}";
         const string Errors = "kn.activator.stats.conn.errors{peer=autoscaler}";
         var forwarder = new StatForwarder(
-            () => 1, _ => new Uri($"ws://127.0.0.1:{port}/"), time, NullLogger<StatForwarder>.Instance, _ => patience, metrics);
+            () => 1,
+            _ => new Uri($"ws://127.0.0.1:{port}/"),
+            time,
+            NullLogger<StatForwarder>.Instance,
+            _ => patience,
+            metrics
+        );
         collected.Collect().Should().Contain(Reachable, 1).And.NotContainKey(Errors);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var running = forwarder.RunAsync(stop.Token);
@@ -76,7 +82,7 @@ public sealed class StatForwarderTests
                 time.Advance(TimeSpan.FromSeconds(1));
                 collected.Collect().Should().Contain(Reachable, 1);
             });
-            (await taken.Reader.ReadAsync(cancellation)).Should().Be(("server", "a"));
+            (await _taken.Reader.ReadAsync(cancellation)).Should().Be(("server", "a"));
         }
 
         await Eventually.HoldsAsync(() => collected.Collect().Should().Contain(Errors, 1));
@@ -86,6 +92,9 @@ public sealed class StatForwarderTests
 
     private static Uri AddressOf(RunningStatistics server) => new($"ws://127.0.0.1:{server.Port}/");
 
-    private Task<RunningStatistics> StartAsync(string name, int port = 0) => RunningStatistics.StartAsync(
-        new AutoscalerOptions(IPAddress.Loopback, port), (message, _) => taken.Writer.TryWrite((name, message.Name)));
+    private Task<RunningStatistics> StartAsync(string name, int port = 0) =>
+        RunningStatistics.StartAsync(
+            new AutoscalerOptions(IPAddress.Loopback, port),
+            (message, _) => _taken.Writer.TryWrite((name, message.Name))
+        );
 }

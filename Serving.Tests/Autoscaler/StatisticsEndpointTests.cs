@@ -14,7 +14,7 @@ namespace Serving.Tests.Autoscaler;
 
 public sealed class StatisticsEndpointTests
 {
-    private readonly Channel<WireStatMessage> taken = Channel.CreateUnbounded<WireStatMessage>();
+    private readonly Channel<WireStatMessage> _taken = Channel.CreateUnbounded<WireStatMessage>();
 
     [Test]
     [CancelAfter(30_000)]
@@ -23,10 +23,15 @@ public sealed class StatisticsEndpointTests
         var server = await StartAsync();
         using var socket = new ClientWebSocket();
         await socket.ConnectAsync(new Uri($"ws://127.0.0.1:{server.Port}/"), cancellation);
-        var stat = new Stat { PodName = "a", AverageConcurrentRequests = 3.5, RequestCount = 7 };
+        var stat = new Stat
+        {
+            PodName = "a",
+            AverageConcurrentRequests = 3.5,
+            RequestCount = 7,
+        };
         await socket.SendAsync(new byte[] { 255, 255 }, WebSocketMessageType.Binary, true, cancellation);
         await socket.SendAsync(StatCodec.Encode([new WireStatMessage("ns", "rev", stat)]), WebSocketMessageType.Binary, true, cancellation);
-        (await taken.Reader.ReadAsync(cancellation)).Should().Be(new WireStatMessage("ns", "rev", stat));
+        (await _taken.Reader.ReadAsync(cancellation)).Should().Be(new WireStatMessage("ns", "rev", stat));
 
         var stopped = server.DisposeAsync();
         var end = await socket.ReceiveAsync(new byte[16].AsMemory(), cancellation);
@@ -58,7 +63,7 @@ public sealed class StatisticsEndpointTests
         var stat = new Stat { PodName = "a", AverageConcurrentRequests = 1 };
         forwarder.Report("ns", "rev", stat);
         owner = new Uri($"ws://127.0.0.1:{server.Port}/");
-        (await taken.Reader.ReadAsync(cancellation)).Should().Be(new WireStatMessage("ns", "rev", stat));
+        (await _taken.Reader.ReadAsync(cancellation)).Should().Be(new WireStatMessage("ns", "rev", stat));
         await stop.CancelAsync();
         await running;
     }
@@ -70,19 +75,29 @@ public sealed class StatisticsEndpointTests
         await using var first = await StartAsync();
         var other = Channel.CreateUnbounded<(WireStatMessage Message, bool IsForwarded)>();
         await using var second = await RunningStatistics.StartAsync(
-            new AutoscalerOptions(IPAddress.Loopback, 0), (message, isForwarded) => other.Writer.TryWrite((message, isForwarded)));
+            new AutoscalerOptions(IPAddress.Loopback, 0),
+            (message, isForwarded) => other.Writer.TryWrite((message, isForwarded))
+        );
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        Uri OwnerOf(Shard shard) => shard.Index == 0 ? new Uri($"ws://127.0.0.1:{first.Port}/") : new Uri($"ws://127.0.0.1:{second.Port}{StatisticsModule.ForwardedPath}");
+        Uri OwnerOf(Shard shard) =>
+            shard.Index == 0
+                ? new Uri($"ws://127.0.0.1:{first.Port}/")
+                : new Uri($"ws://127.0.0.1:{second.Port}{StatisticsModule.ForwardedPath}");
         var forwarder = new StatForwarder(() => 2, OwnerOf, TimeProvider.System, NullLogger<StatForwarder>.Instance);
         var running = forwarder.RunAsync(stop.Token);
         var names = Enumerable.Range(0, 20).Select(i => $"rev-{i}").ToList();
-        foreach (var name in names) forwarder.Report("ns", name, new Stat { PodName = "a", RequestCount = 1 });
+        foreach (var name in names)
+            forwarder.Report("ns", name, new Stat { PodName = "a", RequestCount = 1 });
 
         var of = names.ToLookup(name => Shard.IndexOf(new ObjectKey("ns", name), 2));
         of[0].Should().NotBeEmpty();
         of[1].Should().NotBeEmpty();
-        foreach (var name in of[0]) (await taken.Reader.ReadAsync(cancellation)).Name.Should().Be(name);
-        foreach (var name in of[1]) (await other.Reader.ReadAsync(cancellation)).Should().Match<(WireStatMessage Message, bool IsForwarded)>(got => got.Message.Name == name && got.IsForwarded);
+        foreach (var name in of[0])
+            (await _taken.Reader.ReadAsync(cancellation)).Name.Should().Be(name);
+        foreach (var name in of[1])
+            (await other.Reader.ReadAsync(cancellation))
+                .Should()
+                .Match<(WireStatMessage Message, bool IsForwarded)>(got => got.Message.Name == name && got.IsForwarded);
         await stop.CancelAsync();
         await running;
     }
@@ -91,8 +106,7 @@ public sealed class StatisticsEndpointTests
     [CancelAfter(30_000)]
     public async Task Refuses_one_connection_too_many_and_takes_the_next_when_one_is_gone(CancellationToken cancellation)
     {
-        await using var server = await RunningStatistics.StartAsync(
-            new AutoscalerOptions(IPAddress.Loopback, 0), (_, _) => { }, most: 1);
+        await using var server = await RunningStatistics.StartAsync(new AutoscalerOptions(IPAddress.Loopback, 0), (_, _) => { }, most: 1);
         var address = new Uri($"ws://127.0.0.1:{server.Port}/");
         using (var first = new ClientWebSocket())
         {
@@ -127,8 +141,14 @@ public sealed class StatisticsEndpointTests
             ProcessUptime = 1.1,
         };
         var message = new WireStatMessage(new string('n', 63), new string('r', 253), longest);
-        await socket.SendAsync(StatCodec.Encode([.. Enumerable.Repeat(message, StatLane.MostPerMessage)]), WebSocketMessageType.Binary, true, cancellation);
-        for (var i = 0; i < StatLane.MostPerMessage; i++) (await taken.Reader.ReadAsync(cancellation)).Should().Be(message);
+        await socket.SendAsync(
+            StatCodec.Encode([.. Enumerable.Repeat(message, StatLane.MostPerMessage)]),
+            WebSocketMessageType.Binary,
+            true,
+            cancellation
+        );
+        for (var i = 0; i < StatLane.MostPerMessage; i++)
+            (await _taken.Reader.ReadAsync(cancellation)).Should().Be(message);
 
         await socket.SendAsync(new byte[StatLane.MostPerMessage * 1024 + 4096], WebSocketMessageType.Binary, true, cancellation);
         (await socket.ReceiveAsync(new byte[16].AsMemory(), cancellation)).MessageType.Should().Be(WebSocketMessageType.Close);
@@ -166,6 +186,9 @@ public sealed class StatisticsEndpointTests
         (await ConnectAsync()).Should().Be(WebSocketState.Closed);
     }
 
-    private Task<RunningStatistics> StartAsync() => RunningStatistics.StartAsync(
-        new AutoscalerOptions(IPAddress.Loopback, 0), (message, isForwarded) => taken.Writer.TryWrite(isForwarded ? message with { Name = message.Name + " forwarded" } : message));
+    private Task<RunningStatistics> StartAsync() =>
+        RunningStatistics.StartAsync(
+            new AutoscalerOptions(IPAddress.Loopback, 0),
+            (message, isForwarded) => _taken.Writer.TryWrite(isForwarded ? message with { Name = message.Name + " forwarded" } : message)
+        );
 }

@@ -10,13 +10,13 @@ namespace Serving.Tests.Cluster;
 public sealed class BadInputTests
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
-    private string data = null!;
+    private string _data = null!;
 
     [SetUp]
-    public void SetUp() => data = Directory.CreateTempSubdirectory("serving-test-").FullName;
+    public void SetUp() => _data = Directory.CreateTempSubdirectory("serving-test-").FullName;
 
     [TearDown]
-    public void TearDown() => Directory.Delete(data, recursive: true);
+    public void TearDown() => Directory.Delete(_data, recursive: true);
 
     [Test]
     public async Task An_unknown_flag_is_named()
@@ -54,17 +54,17 @@ public sealed class BadInputTests
     [Test]
     public async Task A_manifest_that_does_not_exist_is_named_before_anything_starts()
     {
-        var (code, output) = await RunAsync("local", "--apply", Path.Combine(data, "nowhere.yaml"));
+        var (code, output) = await RunAsync("local", "--apply", Path.Combine(_data, "nowhere.yaml"));
 
         code.Should().Be(1);
         Error(output).Should().Contain("nowhere.yaml");
-        Directory.Exists(Path.Combine(data, "pods")).Should().BeFalse();
+        Directory.Exists(Path.Combine(_data, "pods")).Should().BeFalse();
     }
 
     [Test]
     public async Task A_manifest_that_is_not_yaml_is_named_before_anything_starts()
     {
-        var manifest = Path.Combine(data, "bad.yaml");
+        var manifest = Path.Combine(_data, "bad.yaml");
         await File.WriteAllTextAsync(manifest, "kind: [Service\nmetadata: {");
 
         var (code, output) = await RunAsync("local", "--apply", manifest);
@@ -97,11 +97,12 @@ public sealed class BadInputTests
 
     private static string[] Lines(string output) => output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
 
-    private static string Error(string output) => Lines(output).Should().ContainSingle(line => line.StartsWith("error: ", StringComparison.Ordinal), output).Which;
+    private static string Error(string output) =>
+        Lines(output).Should().ContainSingle(line => line.StartsWith("error: ", StringComparison.Ordinal), output).Which;
 
     private async Task<(int Code, string Output)> RunAsync(params string[] arguments)
     {
-        await using var host = HostProcess.Start([.. arguments, "--data-dir", Path.Combine(data, "local")]);
+        await using var host = HostProcess.Start([.. arguments, "--data-dir", Path.Combine(_data, "local")]);
         var code = await host.WaitForExitAsync(Limit);
         return (code, host.Output);
     }

@@ -6,7 +6,8 @@ using Serving.Tests.Support;
 
 namespace Serving.Tests.Cluster;
 
-/// <summary>A short soak test of the gateway: a real host with the heap of the smallest installation, hostile clients and good traffic.</summary>
+/// <summary>A short soak test of the gateway: a real host with the heap of the smallest installation, hostile clients and good
+/// traffic.</summary>
 [TestFixture]
 [CancelAfter(400_000)]
 public sealed class EdgeSoakTests
@@ -19,7 +20,11 @@ public sealed class EdgeSoakTests
         var manifest = Path.Combine(Directory.CreateTempSubdirectory("serving-soak-").FullName, "soak.yaml");
         await File.WriteAllTextAsync(manifest, SoakManifest.Yaml);
         await using var cluster = await LocalClusterHarness.StartWithAsync(
-            new Dictionary<string, string> { ["DOTNET_GCHeapHardLimit"] = $"0x{HeapMebibytes * 1048576L:x}" }, null, "--apply", manifest);
+            new Dictionary<string, string> { ["DOTNET_GCHeapHardLimit"] = $"0x{HeapMebibytes * 1048576L:x}" },
+            null,
+            "--apply",
+            manifest
+        );
         foreach (var host in (string[])[SoakManifest.Good, SoakManifest.Busy])
         {
             await Eventually.HoldsAsync(
@@ -30,11 +35,16 @@ public sealed class EdgeSoakTests
                     using var response = await cluster.Gateway.SendAsync(request);
                     response.StatusCode.Should().Be(HttpStatusCode.OK);
                 },
-                TimeSpan.FromSeconds(120));
+                TimeSpan.FromSeconds(120)
+            );
         }
 
-        var report = await new SoakRun(new IPEndPoint(IPAddress.Loopback, cluster.GatewayPort), SoakManifest.Good, SoakManifest.Busy, cluster.Host.Id)
-            .RunAsync(rate: 50, alone: TimeSpan.FromSeconds(1), beside: TimeSpan.FromSeconds(20));
+        var report = await new SoakRun(
+            new IPEndPoint(IPAddress.Loopback, cluster.GatewayPort),
+            SoakManifest.Good,
+            SoakManifest.Busy,
+            cluster.Host.Id
+        ).RunAsync(rate: 50, alone: TimeSpan.FromSeconds(1), beside: TimeSpan.FromSeconds(20));
 
         cluster.Host.HasExited.Should().BeFalse(cluster.Host.Output);
         report.Failed.Should().Be(0, string.Join('\n', report.Failures));

@@ -9,8 +9,7 @@ namespace Serving.Tests.Cluster;
 /// <summary>Start, stop and error messages of the local cluster.</summary>
 public sealed class LocalLifecycleTests() : LocalClusterFixture("this is about how the local cluster starts and stops")
 {
-    private const string Hello =
-        """
+    private const string Hello = """
         apiVersion: serving.knative.dev/v1
         kind: Service
         metadata: {name: hello, namespace: default}
@@ -67,7 +66,8 @@ public sealed class LocalLifecycleTests() : LocalClusterFixture("this is about h
                 condition.Reason.Should().Be("RevisionFailed");
                 condition.Message.Should().Contain("example.com/nobody/knows").And.Contain("--image");
             },
-            TimeSpan.FromSeconds(60));
+            TimeSpan.FromSeconds(60)
+        );
     }
 
     [Test]
@@ -77,11 +77,25 @@ public sealed class LocalLifecycleTests() : LocalClusterFixture("this is about h
         await File.WriteAllTextAsync(manifest, Hello.Replace("containers:", "kontainers:", StringComparison.Ordinal));
         var ports = FreePorts.Of(IPAddress.Loopback, 2);
         await using var host = HostProcess.Start(
-            "local", "--plain", "--data-dir", Path.Combine(Data, "local"), "--api-port", $"{ports[0]}", "--gateway-port", $"{ports[1]}", "--apply", manifest);
+            "local",
+            "--plain",
+            "--data-dir",
+            Path.Combine(Data, "local"),
+            "--api-port",
+            $"{ports[0]}",
+            "--gateway-port",
+            $"{ports[1]}",
+            "--apply",
+            manifest
+        );
 
         (await host.WaitForExitAsync(TimeSpan.FromSeconds(120))).Should().Be(1, host.Output);
 
-        var error = host.Output.Split('\n').Should().ContainSingle(line => line.StartsWith("error: ", StringComparison.Ordinal), host.Output).Subject;
+        var error = host
+            .Output.Split('\n')
+            .Should()
+            .ContainSingle(line => line.StartsWith("error: ", StringComparison.Ordinal), host.Output)
+            .Subject;
         error.Should().Contain(manifest).And.Contain("Service").And.Contain("hello").And.Contain("kontainers");
         host.Output.Should().NotContain("   at ", "nobody wants to read a stack trace");
     }

@@ -18,23 +18,23 @@ public sealed class LocalRepairTests
     private const string SystemNamespace = "knative-serving";
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(180);
 
-    private string data = null!;
-    private int[] ports = null!;
+    private string _data = null!;
+    private int[] _ports = null!;
 
     [SetUp]
     public void SetUp()
     {
         TestCluster.NeedsLocalCluster("this is about how the local cluster starts");
-        data = Directory.CreateTempSubdirectory("serving-test-").FullName;
-        ports = [.. FreePorts.Of(IPAddress.Loopback, 2)];
+        _data = Directory.CreateTempSubdirectory("serving-test-").FullName;
+        _ports = [.. FreePorts.Of(IPAddress.Loopback, 2)];
     }
 
     [TearDown]
     public void TearDown()
     {
-        if (data is not null)
+        if (_data is not null)
         {
-            Directory.Delete(data, recursive: true);
+            Directory.Delete(_data, recursive: true);
         }
     }
 
@@ -54,11 +54,15 @@ public sealed class LocalRepairTests
                 Resources.ValidatingWebhookConfigurations,
                 null,
                 "config.webhook.serving.knative.dev",
-                new Patch(PatchType.Merge, """
+                new Patch(
+                    PatchType.Merge,
+                    """
                     {"webhooks":[{"name":"config.webhook.serving.knative.dev","clientConfig":{"url":"https://127.0.0.1:1/"},"admissionReviewVersions":["v1"],"sideEffects":"None",
                     "rules":[{"apiGroups":["*"],"apiVersions":["*"],"operations":["*"],"resources":["*"]}]}]}
-                    """),
-                CancellationToken.None);
+                    """
+                ),
+                CancellationToken.None
+            );
         });
         await RunAsync(async client =>
         {
@@ -81,7 +85,11 @@ public sealed class LocalRepairTests
     {
         using var silent = new TcpListener(IPAddress.Loopback, 0);
         silent.Start();
-        (string Name, string Url)[] nowhere = [("refused.example.com", "https://127.0.0.1:1/"), ("silent.example.com", $"https://{silent.LocalEndpoint}/")];
+        (string Name, string Url)[] nowhere =
+        [
+            ("refused.example.com", "https://127.0.0.1:1/"),
+            ("silent.example.com", $"https://{silent.LocalEndpoint}/"),
+        ];
         await RunAsync(async client =>
         {
             foreach (var (name, url) in nowhere)
@@ -90,9 +98,21 @@ public sealed class LocalRepairTests
             }
         });
 
-        await using var host = HostProcess.Start("local", "--plain", "--data-dir", data, "--api-port", $"{ports[0]}", "--gateway-port", $"{ports[1]}");
+        await using var host = HostProcess.Start(
+            "local",
+            "--plain",
+            "--data-dir",
+            _data,
+            "--api-port",
+            $"{_ports[0]}",
+            "--gateway-port",
+            $"{_ports[1]}"
+        );
         await ListensAsync(host);
-        await Eventually.HoldsAsync(() => (host.HasExited || host.Output.Contains("control plane  ready", StringComparison.Ordinal)).Should().BeTrue(host.Output), Limit);
+        await Eventually.HoldsAsync(
+            () => (host.HasExited || host.Output.Contains("control plane  ready", StringComparison.Ordinal)).Should().BeTrue(host.Output),
+            Limit
+        );
         host.HasExited.Should().BeFalse(host.Output);
         (await ReadyzAsync()).Should().Be("ok");
 
@@ -114,20 +134,39 @@ public sealed class LocalRepairTests
         var last = 0;
         for (var round = 0; round < 3; round++)
         {
-            await using var host = HostProcess.Start("local", "--plain", "--roles", "apiserver", "--data-dir", data, "--api-port", $"{ports[0]}", "--gateway-port", $"{ports[1]}");
+            await using var host = HostProcess.Start(
+                "local",
+                "--plain",
+                "--roles",
+                "apiserver",
+                "--data-dir",
+                _data,
+                "--api-port",
+                $"{_ports[0]}",
+                "--gateway-port",
+                $"{_ports[1]}"
+            );
             await ListensAsync(host);
             using var client = Client();
             for (var i = 0; i < last; i++)
             {
-                (await client.GetAsync(Resources.ConfigMaps, "default", $"m{i}", CancellationToken.None)).Metadata.Name.Should().Be($"m{i}");
+                (await client.GetAsync(Resources.ConfigMaps, "default", $"m{i}", CancellationToken.None))
+                    .Metadata.Name.Should()
+                    .Be($"m{i}");
             }
 
             for (var end = last + 20; last < end; last++)
             {
                 await client.CreateAsync(
                     Resources.ConfigMaps,
-                    new ConfigMap { ApiVersion = "v1", Kind = "ConfigMap", Metadata = new ObjectMeta { Name = $"m{last}", Namespace = "default" } },
-                    CancellationToken.None);
+                    new ConfigMap
+                    {
+                        ApiVersion = "v1",
+                        Kind = "ConfigMap",
+                        Metadata = new ObjectMeta { Name = $"m{last}", Namespace = "default" },
+                    },
+                    CancellationToken.None
+                );
             }
 
             host.Kill();
@@ -135,14 +174,23 @@ public sealed class LocalRepairTests
 
         if (!OperatingSystem.IsWindows())
         {
-            File.GetUnixFileMode(data).Should().Be(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            File.GetUnixFileMode(_data).Should().Be(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         }
     }
 
     /// <summary>Starts a cluster; as soon as <c>/readyz</c> is ok a Service must be admitted; then runs an action and stops.</summary>
     private async Task RunAsync(Func<ClusterClient, Task> spoil)
     {
-        await using var host = HostProcess.Start("local", "--plain", "--data-dir", data, "--api-port", $"{ports[0]}", "--gateway-port", $"{ports[1]}");
+        await using var host = HostProcess.Start(
+            "local",
+            "--plain",
+            "--data-dir",
+            _data,
+            "--api-port",
+            $"{_ports[0]}",
+            "--gateway-port",
+            $"{_ports[1]}"
+        );
         await ListensAsync(host);
         using var client = Client();
         await Eventually.HoldsAsync(
@@ -151,7 +199,8 @@ public sealed class LocalRepairTests
                 host.HasExited.Should().BeFalse(host.Output);
                 (await ReadyzAsync()).Should().Be("ok");
             },
-            Limit);
+            Limit
+        );
         var admitted = await client.CreateAsync(Resources.KnativeServices, Hello(), CancellationToken.None, new WriteOptions(DryRun: true));
         admitted.Metadata.Annotations.Should().ContainKey("serving.knative.dev/creator", "the webhook was asked");
         await spoil(client);
@@ -161,35 +210,50 @@ public sealed class LocalRepairTests
         host.Output.Should().NotContain("   at ");
     }
 
-    private async Task ListensAsync(HostProcess host)
-        => await Eventually.HoldsAsync(() => (host.HasExited || host.Output.Contains("API server", StringComparison.Ordinal)).Should().BeTrue(host.Output), Limit);
+    private async Task ListensAsync(HostProcess host) =>
+        await Eventually.HoldsAsync(
+            () => (host.HasExited || host.Output.Contains("API server", StringComparison.Ordinal)).Should().BeTrue(host.Output),
+            Limit
+        );
 
     private async Task<string> ReadyzAsync()
     {
-        using var handler = new HttpClientHandler { ServerCertificateCustomValidationCallback = HttpClientHandler.DangerousAcceptAnyServerCertificateValidator };
+        using var handler = new HttpClientHandler
+        {
+            ServerCertificateCustomValidationCallback = HttpClientHandler.DangerousAcceptAnyServerCertificateValidator,
+        };
         using var http = new HttpClient(handler);
-        return await http.GetStringAsync(new Uri($"https://127.0.0.1:{ports[0]}/readyz"));
+        return await http.GetStringAsync(new Uri($"https://127.0.0.1:{_ports[0]}/readyz"));
     }
 
-    private ClusterClient Client() => new(ClusterAccess.FromKubeconfig(Path.Combine(data, "kubeconfig")));
+    private ClusterClient Client() => new(ClusterAccess.FromKubeconfig(Path.Combine(_data, "kubeconfig")));
 
     /// <summary>A webhook for every write.</summary>
-    private static WebhookConfiguration WebhookAt(string name, string url) => JsonSerializer.Deserialize<WebhookConfiguration>(
-        $$"""
-        {"apiVersion":"admissionregistration.k8s.io/v1","kind":"ValidatingWebhookConfiguration","metadata":{"name":"{{name}}"},
-        "webhooks":[{"name":"{{name}}","clientConfig":{"url":"{{url}}"},"admissionReviewVersions":["v1"],"sideEffects":"None","timeoutSeconds":2,"failurePolicy":"Fail",
-        "rules":[{"apiGroups":["*"],"apiVersions":["*"],"operations":["*"],"resources":["*"]}]}]}
-        """,
-        Resources.ValidatingWebhookConfigurations.Json.Options)!;
+    private static WebhookConfiguration WebhookAt(string name, string url) =>
+        JsonSerializer.Deserialize<WebhookConfiguration>(
+            $$"""
+            {"apiVersion":"admissionregistration.k8s.io/v1","kind":"ValidatingWebhookConfiguration","metadata":{"name":"{{name}}"},
+            "webhooks":[{"name":"{{name}}","clientConfig":{"url":"{{url}}"},"admissionReviewVersions":["v1"],"sideEffects":"None","timeoutSeconds":2,"failurePolicy":"Fail",
+            "rules":[{"apiGroups":["*"],"apiVersions":["*"],"operations":["*"],"resources":["*"]}]}]}
+            """,
+            Resources.ValidatingWebhookConfigurations.Json.Options
+        )!;
 
-    private static Serving.Api.Knative.Service Hello() => new()
-    {
-        ApiVersion = Resources.KnativeServices.ApiVersion,
-        Kind = Resources.KnativeServices.Kind,
-        Metadata = new ObjectMeta { Name = "hello", Namespace = "default" },
-        Spec = new Serving.Api.Knative.ServiceSpec
+    private static Serving.Api.Knative.Service Hello() =>
+        new()
         {
-            Template = new Serving.Api.Knative.RevisionTemplateSpec { Spec = new Serving.Api.Knative.RevisionSpec { Containers = [new Container { Image = "ghcr.io/serving-samples/helloworld" }] } },
-        },
-    };
+            ApiVersion = Resources.KnativeServices.ApiVersion,
+            Kind = Resources.KnativeServices.Kind,
+            Metadata = new ObjectMeta { Name = "hello", Namespace = "default" },
+            Spec = new Serving.Api.Knative.ServiceSpec
+            {
+                Template = new Serving.Api.Knative.RevisionTemplateSpec
+                {
+                    Spec = new Serving.Api.Knative.RevisionSpec
+                    {
+                        Containers = [new Container { Image = "ghcr.io/serving-samples/helloworld" }],
+                    },
+                },
+            },
+        };
 }

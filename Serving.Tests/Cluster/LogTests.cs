@@ -16,23 +16,38 @@ public sealed class LogTests() : LocalClusterFixture("this reads the log of the 
     {
         await using (var cluster = await LocalClusterHarness.StartAsync(Data))
         {
-            await cluster.ApplyAsync(string.Join("\n---\n", Enumerable.Range(0, Services).Select(number => """
-                apiVersion: serving.knative.dev/v1
-                kind: Service
-                metadata: {name: web-NUMBER, namespace: default}
-                spec: {template: {spec: {containers: [{image: ghcr.io/serving-samples/autoscale}]}}}
-                """.Replace("NUMBER", $"{number}", StringComparison.Ordinal))));
-            for (var number = 0; number < Services; number++) await cluster.WaitForReadyAsync("default", $"web-{number}", TimeSpan.FromMinutes(3));
+            await cluster.ApplyAsync(
+                string.Join(
+                    "\n---\n",
+                    Enumerable
+                        .Range(0, Services)
+                        .Select(number =>
+                            """
+                                apiVersion: serving.knative.dev/v1
+                                kind: Service
+                                metadata: {name: web-NUMBER, namespace: default}
+                                spec: {template: {spec: {containers: [{image: ghcr.io/serving-samples/autoscale}]}}}
+                                """.Replace("NUMBER", $"{number}", StringComparison.Ordinal)
+                        )
+                )
+            );
+            for (var number = 0; number < Services; number++)
+                await cluster.WaitForReadyAsync("default", $"web-{number}", TimeSpan.FromMinutes(3));
 
-            for (var number = 0; number < 20; number++) await LeaveAsync(cluster.GatewayPort, $"web-{number % Services}.default.localhost");
+            for (var number = 0; number < 20; number++)
+                await LeaveAsync(cluster.GatewayPort, $"web-{number % Services}.default.localhost");
             foreach (var pod in (await cluster.Client.ListAsync(Resources.Pods, "default", null, CancellationToken.None)).Items)
             {
                 await cluster.Client.DeleteAsync(Resources.Pods, "default", pod.Metadata.Name, CancellationToken.None);
             }
 
-            for (var number = 0; number < Services; number++) await cluster.Client.DeleteAsync(Resources.KnativeServices, "default", $"web-{number}", CancellationToken.None);
+            for (var number = 0; number < Services; number++)
+                await cluster.Client.DeleteAsync(Resources.KnativeServices, "default", $"web-{number}", CancellationToken.None);
             await Eventually.HoldsAsync(
-                async () => (await cluster.Client.ListAsync(Resources.Revisions, "default", null, CancellationToken.None)).Items.Should().BeEmpty(), TimeSpan.FromMinutes(2));
+                async () =>
+                    (await cluster.Client.ListAsync(Resources.Revisions, "default", null, CancellationToken.None)).Items.Should().BeEmpty(),
+                TimeSpan.FromMinutes(2)
+            );
             await cluster.Host.TerminateAsync();
             (await cluster.Host.WaitForExitAsync(TimeSpan.FromMinutes(1))).Should().Be(0, cluster.Host.Output);
         }

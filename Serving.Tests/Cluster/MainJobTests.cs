@@ -16,50 +16,52 @@ public sealed class MainJobTests
 {
     private static readonly TimeSpan ScaleLimit = TimeSpan.FromSeconds(90);
 
-    private TestCluster cluster = null!;
-    private string domain = null!;
-    private string ns = null!;
+    private TestCluster _cluster = null!;
+    private string _domain = null!;
+    private string _ns = null!;
 
     [OneTimeSetUp]
     public async Task StartAsync()
     {
-        cluster = await TestCluster.OpenAsync();
-        domain = await cluster.DomainAsync();
+        _cluster = await TestCluster.OpenAsync();
+        _domain = await _cluster.DomainAsync();
 
         // The minimum that Knative allows, so that scaling to zero takes seconds.
-        await cluster.ConfigureAsync("config-autoscaler", ("scale-to-zero-grace-period", "6s"), ("stable-window", "6s"));
+        await _cluster.ConfigureAsync("config-autoscaler", ("scale-to-zero-grace-period", "6s"), ("stable-window", "6s"));
     }
 
     [OneTimeTearDown]
     public async Task StopAsync()
     {
-        if (cluster is not null)
+        if (_cluster is not null)
         {
-            await cluster.DisposeAsync();
+            await _cluster.DisposeAsync();
         }
     }
 
     [SetUp]
-    public async Task CreateNamespaceAsync() => ns = await cluster.CreateNamespaceAsync();
+    public async Task CreateNamespaceAsync() => _ns = await _cluster.CreateNamespaceAsync();
 
     [Test]
     public async Task A_service_scales_from_zero_to_many_and_back()
     {
-        await ApplyAsync("hello", cluster.HelloImage, "one");
-        var service = await cluster.WaitForReadyAsync(ns, "hello");
-        service.Status.Url.Should().Be($"http://hello.{ns}.{domain}");
+        await ApplyAsync("hello", _cluster.HelloImage, "one");
+        var service = await _cluster.WaitForReadyAsync(_ns, "hello");
+        service.Status.Url.Should().Be($"http://hello.{_ns}.{_domain}");
         (await CallAsync("hello")).Should().Be((HttpStatusCode.OK, "Hello one!\n"));
 
         await Eventually.HoldsAsync(async () => (await PodsAsync("hello")).Should().BeEmpty(), ScaleLimit);
-        (await CallAsync("hello")).Should().Be((HttpStatusCode.OK, "Hello one!\n"), "a request to a Service at zero is held until a pod answers");
+        (await CallAsync("hello"))
+            .Should()
+            .Be((HttpStatusCode.OK, "Hello one!\n"), "a request to a Service at zero is held until a pod answers");
         (await PodsAsync("hello")).Should().NotBeEmpty();
     }
 
     [Test]
     public async Task Concurrent_requests_bring_more_pods_and_none_of_them_fails()
     {
-        await ApplyAsync("busy", cluster.SleepImage, "", "autoscaling.knative.dev/target: \"2\"");
-        await cluster.WaitForReadyAsync(ns, "busy");
+        await ApplyAsync("busy", _cluster.SleepImage, "", "autoscaling.knative.dev/target: \"2\"");
+        await _cluster.WaitForReadyAsync(_ns, "busy");
         using var load = new CancellationTokenSource();
         var clients = Enumerable.Range(0, 10).Select(_ => LoadAsync("busy", "/?sleep=200", load.Token)).ToList();
 
@@ -72,17 +74,23 @@ public sealed class MainJobTests
     [Test]
     public async Task Traffic_splits_between_revisions_and_a_tag_has_an_address_of_its_own()
     {
-        await ApplyAsync("split", cluster.HelloImage, "one");
-        await cluster.WaitForReadyAsync(ns, "split");
-        await ApplyAsync("split", cluster.HelloImage, "two", traffic: "traffic: [{latestRevision: true, percent: 50}, {revisionName: split-00001, percent: 50, tag: old}]");
+        await ApplyAsync("split", _cluster.HelloImage, "one");
+        await _cluster.WaitForReadyAsync(_ns, "split");
+        await ApplyAsync(
+            "split",
+            _cluster.HelloImage,
+            "two",
+            traffic: "traffic: [{latestRevision: true, percent: 50}, {revisionName: split-00001, percent: 50, tag: old}]"
+        );
         await Eventually.HoldsAsync(
             async () =>
             {
-                var status = (await cluster.Client.GetAsync(Resources.KnativeServices, ns, "split", CancellationToken.None)).Status;
+                var status = (await _cluster.Client.GetAsync(Resources.KnativeServices, _ns, "split", CancellationToken.None)).Status;
                 status.LatestReadyRevisionName.Should().Be("split-00002");
                 status.Conditions.Should().Contain(condition => condition.Type == "Ready" && condition.Status == "True");
             },
-            ScaleLimit);
+            ScaleLimit
+        );
 
         var answers = new List<string>();
         for (var i = 0; i < 100; i++)
@@ -99,33 +107,42 @@ public sealed class MainJobTests
     [Test]
     public async Task An_invalid_service_is_refused_and_nothing_of_it_is_kept()
     {
-        var apply = () => cluster.ApplyAsync($$"""
-            apiVersion: serving.knative.dev/v1
-            kind: Service
-            metadata: {name: invalid, namespace: {{ns}}}
-            spec: {template: {spec: {containerConcurrency: -1, containers: [{image: "{{cluster.HelloImage}}"}] } } }
-            """);
+        var apply = () =>
+            _cluster.ApplyAsync(
+                $$"""
+                apiVersion: serving.knative.dev/v1
+                kind: Service
+                metadata: {name: invalid, namespace: {{_ns}}}
+                spec: {template: {spec: {containerConcurrency: -1, containers: [{image: "{{_cluster.HelloImage}}"}] } } }
+                """
+            );
 
-        (await apply.Should().ThrowAsync<KubernetesConfigurationException>()).Which.Message.Should()
+        (await apply.Should().ThrowAsync<KubernetesConfigurationException>())
+            .Which.Message.Should()
             .Contain("admission webhook \"validation.webhook.serving.knative.dev\" denied the request")
             .And.Contain("expected 0 <= -1 <= 1000: spec.template.spec.containerConcurrency");
-        (await cluster.Client.ListAsync(Resources.KnativeServices, ns, null, CancellationToken.None)).Items.Should().BeEmpty();
+        (await _cluster.Client.ListAsync(Resources.KnativeServices, _ns, null, CancellationToken.None)).Items.Should().BeEmpty();
     }
 
     [Test]
     public async Task Log_levels_follow_their_ConfigMap_at_once()
     {
         TestCluster.NeedsLocalCluster("the log is read from its file");
-        var log = Path.Combine(((LocalClusterHarness)cluster).DataDirectory, "serving.log");
+        var log = Path.Combine(((LocalClusterHarness)_cluster).DataDirectory, "serving.log");
         string[] parts = ["webhook", "controller", "autoscaler"];
         DebugLines(log).Should().BeEmpty();
 
-        await cluster.ConfigureAsync("config-logging", [.. parts.Select(part => ($"loglevel.{part}", "debug"))]);
-        await ApplyAsync("spoken", cluster.HelloImage, "one");
+        await _cluster.ConfigureAsync("config-logging", [.. parts.Select(part => ($"loglevel.{part}", "debug"))]);
+        await ApplyAsync("spoken", _cluster.HelloImage, "one");
 
         await Eventually.HoldsAsync(
-            () => parts.Should().OnlyContain(part => DebugLines(log).Any(line => line.Contains($" DEBUG {part}: ", StringComparison.Ordinal))), ScaleLimit);
-        await cluster.ConfigureAsync("config-logging", [.. parts.Select(part => ($"loglevel.{part}", "info"))]);
+            () =>
+                parts
+                    .Should()
+                    .OnlyContain(part => DebugLines(log).Any(line => line.Contains($" DEBUG {part}: ", StringComparison.Ordinal))),
+            ScaleLimit
+        );
+        await _cluster.ConfigureAsync("config-logging", [.. parts.Select(part => ($"loglevel.{part}", "info"))]);
     }
 
     [Test]
@@ -133,33 +150,47 @@ public sealed class MainJobTests
     {
         Kubectl.Require();
         var file = Path.Combine(Directory.CreateTempSubdirectory("serving-test-").FullName, "tried.yaml");
-        await File.WriteAllTextAsync(file, $$"""
+        await File.WriteAllTextAsync(
+            file,
+            $$"""
             apiVersion: serving.knative.dev/v1
             kind: Service
-            metadata: {name: tried, namespace: {{ns}}}
+            metadata: {name: tried, namespace: {{_ns}}}
             spec:
               template:
                 metadata: {annotations: {queue.sidecar.serving.knative.dev/resource-percentage: "10"} }
-                spec: {containers: [{image: "{{cluster.HelloImage}}", livenessProbe: {grpc: {port: 8080} } }] }
-            """);
+                spec: {containers: [{image: "{{_cluster.HelloImage}}", livenessProbe: {grpc: {port: 8080} } }] }
+            """
+        );
 
-        var (code, output) = await Kubectl.RunAsync("kubectl", ["apply", "--dry-run=server", "-o", "yaml", "-f", file], cluster.Kubeconfig);
+        var (code, output) = await Kubectl.RunAsync(
+            "kubectl",
+            ["apply", "--dry-run=server", "-o", "yaml", "-f", file],
+            _cluster.Kubeconfig
+        );
         Directory.Delete(Path.GetDirectoryName(file)!, recursive: true);
 
         code.Should().Be(0, output);
-        output.Should().Contain("name: user-container").And.Contain("service: \"\"").And.Contain("timeoutSeconds: 300").And.Contain("latestRevision: true")
+        output
+            .Should()
+            .Contain("name: user-container")
+            .And.Contain("service: \"\"")
+            .And.Contain("timeoutSeconds: 300")
+            .And.Contain("latestRevision: true")
             .And.Contain("Warning: Queue proxy resource percentage annotation is deprecated.")
-            .And.Contain("Warning: Kubernetes default value is insecure, Knative may default this to secure in a future release: spec.template.spec.containers[0].");
-        (await cluster.Client.ListAsync(Resources.KnativeServices, ns, null, CancellationToken.None)).Items.Should().BeEmpty();
+            .And.Contain(
+                "Warning: Kubernetes default value is insecure, Knative may default this to secure in a future release: spec.template.spec.containers[0]."
+            );
+        (await _cluster.Client.ListAsync(Resources.KnativeServices, _ns, null, CancellationToken.None)).Items.Should().BeEmpty();
     }
 
     [Test]
     public async Task Deleting_a_service_deletes_what_it_made_and_its_address()
     {
-        await ApplyAsync("gone", cluster.HelloImage, "one");
-        await cluster.WaitForReadyAsync(ns, "gone");
+        await ApplyAsync("gone", _cluster.HelloImage, "one");
+        await _cluster.WaitForReadyAsync(_ns, "gone");
 
-        await cluster.Client.DeleteAsync(Resources.KnativeServices, ns, "gone", CancellationToken.None);
+        await _cluster.Client.DeleteAsync(Resources.KnativeServices, _ns, "gone", CancellationToken.None);
 
         await Eventually.HoldsAsync(
             async () =>
@@ -174,33 +205,51 @@ public sealed class MainJobTests
                 (await ListAsync(Resources.Services)).Should().BeEmpty();
                 (await ListAsync(Resources.Pods)).Should().BeEmpty();
             },
-            ScaleLimit);
+            ScaleLimit
+        );
         (await CallAsync("gone")).Status.Should().Be(HttpStatusCode.NotFound);
     }
 
-    private static bool IsReady(Pod pod) => pod.Status?.Conditions.Any(condition => condition is { Type: "Ready", Status: "True" }) ?? false;
+    private static bool IsReady(Pod pod) =>
+        pod.Status?.Conditions.Any(condition => condition is { Type: "Ready", Status: "True" }) ?? false;
 
-    private Task ApplyAsync(string name, string image, string target, string annotation = "autoscaling.knative.dev/target: \"10\"", string traffic = "")
-        => cluster.ApplyAsync($$"""
+    private Task ApplyAsync(
+        string name,
+        string image,
+        string target,
+        string annotation = "autoscaling.knative.dev/target: \"10\"",
+        string traffic = ""
+    ) =>
+        _cluster.ApplyAsync(
+            $$"""
             apiVersion: serving.knative.dev/v1
             kind: Service
-            metadata: {name: {{name}}, namespace: {{ns}}}
+            metadata: {name: {{name}}, namespace: {{_ns}}}
             spec:
               template:
                 metadata: {annotations: { {{annotation}} } }
                 spec: {containers: [{image: "{{image}}", env: [{name: TARGET, value: "{{target}}"}]}] }
               {{traffic}}
-            """);
+            """
+        );
 
-    private Task<(HttpStatusCode Status, string Body)> CallAsync(string name, string path = "/") => cluster.GetAsync($"{name}.{ns}.{domain}", path);
+    private Task<(HttpStatusCode Status, string Body)> CallAsync(string name, string path = "/") =>
+        _cluster.GetAsync($"{name}.{_ns}.{_domain}", path);
 
     private async Task<IReadOnlyList<T>> ListAsync<T>(ResourceType<T> type)
-        where T : class, IKubernetesObject
-        => (await cluster.Client.ListAsync(type, ns, null, CancellationToken.None)).Items;
+        where T : class, IKubernetesObject => (await _cluster.Client.ListAsync(type, _ns, null, CancellationToken.None)).Items;
 
-    private async Task<List<Pod>> PodsAsync(string service)
-        => [.. (await cluster.Client.ListAsync(Resources.Pods, ns, new ListOptions($"serving.knative.dev/service={service}"), CancellationToken.None)).Items
-            .Where(pod => pod.Metadata.DeletionTimestamp is null)];
+    private async Task<List<Pod>> PodsAsync(string service) =>
+        [
+            .. (
+                await _cluster.Client.ListAsync(
+                    Resources.Pods,
+                    _ns,
+                    new ListOptions($"serving.knative.dev/service={service}"),
+                    CancellationToken.None
+                )
+            ).Items.Where(pod => pod.Metadata.DeletionTimestamp is null),
+        ];
 
     /// <summary>Sends sequential requests until cancelled; returns the failed responses.</summary>
     private async Task<List<string>> LoadAsync(string name, string path, CancellationToken end)

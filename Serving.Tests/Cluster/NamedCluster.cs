@@ -4,25 +4,26 @@ using Serving.Api;
 namespace Serving.Tests.Cluster;
 
 /// <summary>An existing cluster: disposing it restores its state.</summary>
-internal sealed class NamedCluster(string kubeconfig, Uri gateway, Uri? httpsGateway, string images, string tag = "") : TestCluster(kubeconfig, gateway, images, tag)
+internal sealed class NamedCluster(string kubeconfig, Uri gateway, Uri? httpsGateway, string images, string tag = "")
+    : TestCluster(kubeconfig, gateway, images, tag)
 {
-    private readonly ConcurrentBag<string> namespaces = [];
-    private readonly Dictionary<string, IReadOnlyDictionary<string, string>> before = [];
+    private readonly ConcurrentBag<string> _namespaces = [];
+    private readonly Dictionary<string, IReadOnlyDictionary<string, string>> _before = [];
 
     protected override Uri? HttpsGateway => httpsGateway;
 
     public override async Task<string> CreateNamespaceAsync()
     {
         var name = await base.CreateNamespaceAsync();
-        namespaces.Add(name);
+        _namespaces.Add(name);
         return name;
     }
 
     public override async Task ConfigureAsync(string map, params (string Key, string Value)[] settings)
     {
-        if (!before.ContainsKey(map))
+        if (!_before.ContainsKey(map))
         {
-            before[map] = (await Client.GetAsync(Resources.ConfigMaps, SystemNamespace, map, CancellationToken.None)).Data;
+            _before[map] = (await Client.GetAsync(Resources.ConfigMaps, SystemNamespace, map, CancellationToken.None)).Data;
         }
 
         await base.ConfigureAsync(map, settings);
@@ -30,13 +31,13 @@ internal sealed class NamedCluster(string kubeconfig, Uri gateway, Uri? httpsGat
 
     public override async ValueTask DisposeAsync()
     {
-        foreach (var (map, data) in before)
+        foreach (var (map, data) in _before)
         {
             var current = await Client.GetAsync(Resources.ConfigMaps, SystemNamespace, map, CancellationToken.None);
             await Client.UpdateAsync(Resources.ConfigMaps, current with { Data = data }, CancellationToken.None);
         }
 
-        foreach (var name in namespaces)
+        foreach (var name in _namespaces)
         {
             await Client.DeleteAsync(Resources.Namespaces, null, name, CancellationToken.None);
         }

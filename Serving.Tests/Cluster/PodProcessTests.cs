@@ -27,7 +27,8 @@ public sealed class PodProcessTests
               template:
                 metadata: {annotations: {autoscaling.knative.dev/min-scale: "1"}}
                 spec: {containers: [{image: ghcr.io/serving-samples/helloworld, env: [{name: TARGET, value: World}]}]}
-            """);
+            """
+        );
         await cluster.WaitForReadyAsync("default", "hello");
         (await cluster.GetAsync(HelloHost)).Should().Be((HttpStatusCode.OK, "Hello World!\n"));
         var program = ProgramOf(cluster.Host, "HelloWorld");
@@ -42,8 +43,17 @@ public sealed class PodProcessTests
             (await cluster.GetAsync(HelloHost)).Status.Should().Be(HttpStatusCode.OK);
         }
 
-        var pods = await cluster.Client.ListAsync(Resources.Pods, "default", new ListOptions("serving.knative.dev/service=hello"), CancellationToken.None);
-        pods.Items.Should().ContainSingle().Which.Status!.ContainerStatuses.Single(status => status.Name == "user-container").RestartCount.Should().Be(1);
+        var pods = await cluster.Client.ListAsync(
+            Resources.Pods,
+            "default",
+            new ListOptions("serving.knative.dev/service=hello"),
+            CancellationToken.None
+        );
+        pods.Items.Should()
+            .ContainSingle()
+            .Which.Status!.ContainerStatuses.Single(status => status.Name == "user-container")
+            .RestartCount.Should()
+            .Be(1);
     }
 
     [TestCase("HelloWorld", TestName = "Few_requests_fail_when_the_program_of_one_of_three_pods_is_killed")]
@@ -61,23 +71,33 @@ public sealed class PodProcessTests
               template:
                 metadata: {annotations: {autoscaling.knative.dev/min-scale: "3"}}
                 spec: {containers: [{image: ghcr.io/serving-samples/helloworld, env: [{name: TARGET, value: World}]}]}
-            """);
+            """
+        );
         await cluster.WaitForReadyAsync("default", "hello");
         await Eventually.HoldsAsync(() => ProgramsOf(cluster.Host, killed).Should().HaveCount(3), TimeSpan.FromSeconds(30));
         var (sent, failed, done) = (0, 0, false);
 
-        // 200 requests a second. What a killed sidecar has in flight is lost, so few clients keep the number independent of the machine's speed.
-        var load = Enumerable.Range(0, 8).Select(async _ =>
-        {
-            using var pace = new PeriodicTimer(TimeSpan.FromMilliseconds(40));
-            while (!done && await pace.WaitForNextTickAsync())
+        // 200 requests a second. What a killed sidecar has in flight is lost, so few clients keep the number independent of the machine's
+        // speed.
+        var load = Enumerable
+            .Range(0, 8)
+            .Select(async _ =>
             {
-                using var request = new HttpRequestMessage(HttpMethod.Post, "/") { Headers = { Host = HelloHost }, Content = new StringContent("hello") };
-                using var response = await cluster.Gateway.SendAsync(request);
-                Interlocked.Increment(ref sent);
-                if (response.StatusCode != HttpStatusCode.OK) Interlocked.Increment(ref failed);
-            }
-        }).ToArray();
+                using var pace = new PeriodicTimer(TimeSpan.FromMilliseconds(40));
+                while (!done && await pace.WaitForNextTickAsync())
+                {
+                    using var request = new HttpRequestMessage(HttpMethod.Post, "/")
+                    {
+                        Headers = { Host = HelloHost },
+                        Content = new StringContent("hello"),
+                    };
+                    using var response = await cluster.Gateway.SendAsync(request);
+                    Interlocked.Increment(ref sent);
+                    if (response.StatusCode != HttpStatusCode.OK)
+                        Interlocked.Increment(ref failed);
+                }
+            })
+            .ToArray();
         await Eventually.HoldsAsync(() => sent.Should().BeGreaterThan(200), TimeSpan.FromSeconds(60));
 
         Kill(ProgramsOf(cluster.Host, killed)[0]);
@@ -94,8 +114,8 @@ public sealed class PodProcessTests
     private static int ProgramOf(HostProcess host, string program) => ProgramsOf(host, program).Should().ContainSingle().Which;
 
     /// <summary>The processes of a program among the host's descendants.</summary>
-    private static int[] ProgramsOf(HostProcess host, string program)
-        => [.. host.Descendants().Where(id => CommandOf(id).Contains(program, StringComparison.Ordinal))];
+    private static int[] ProgramsOf(HostProcess host, string program) =>
+        [.. host.Descendants().Where(id => CommandOf(id).Contains(program, StringComparison.Ordinal))];
 
     private static string CommandOf(int id)
     {

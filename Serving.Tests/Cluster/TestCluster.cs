@@ -14,8 +14,8 @@ using Serving.Tests.Support;
 namespace Serving.Tests.Cluster;
 
 /// <summary>
-/// A cluster with Serving: the one in <c>SERVING_TEST_KUBECONFIG</c>, a K3s node in a container with <c>SERVING_TEST_CLUSTER=k3s</c>, else a local
-/// one for the test. For tests they differ only in the processes on this machine, which only the local one has.
+/// A cluster with Serving: the one in <c>SERVING_TEST_KUBECONFIG</c>, a K3s node in a container with <c>SERVING_TEST_CLUSTER=k3s</c>, else
+/// a local one for the test. For tests they differ only in the processes on this machine, which only the local one has.
 /// </summary>
 internal abstract class TestCluster : IAsyncDisposable
 {
@@ -28,8 +28,8 @@ internal abstract class TestCluster : IAsyncDisposable
     private const string HttpsGatewayVariable = "SERVING_TEST_HTTPS_GATEWAY";
     private const string ImagesVariable = "SERVING_TEST_IMAGES";
 
-    private readonly string images;
-    private readonly string tag;
+    private readonly string _images;
+    private readonly string _tag;
 
     /// <param name="kubeconfig">The kubeconfig of the cluster's administrator.</param>
     /// <param name="gateway">The address of the gateway's external listener.</param>
@@ -37,11 +37,15 @@ internal abstract class TestCluster : IAsyncDisposable
     /// <param name="tag">The suffix of their names, as <c>:v1</c>; empty if the tag does not matter.</param>
     protected TestCluster(string kubeconfig, Uri gateway, string images, string tag = "")
     {
-        this.tag = tag;
-        this.images = images.TrimEnd('/');
+        this._tag = tag;
+        this._images = images.TrimEnd('/');
         Kubeconfig = kubeconfig;
         Client = new ClusterClient(ClusterAccess.FromKubeconfig(kubeconfig));
-        Gateway = new HttpClient(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false }) { BaseAddress = gateway, Timeout = TimeSpan.FromSeconds(60) };
+        Gateway = new HttpClient(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false })
+        {
+            BaseAddress = gateway,
+            Timeout = TimeSpan.FromSeconds(60),
+        };
     }
 
     /// <summary>The kubeconfig of the cluster's administrator.</summary>
@@ -54,13 +58,13 @@ internal abstract class TestCluster : IAsyncDisposable
     public HttpClient Gateway { get; }
 
     /// <summary>The image of the hello world sample, which uses <c>$TARGET</c>.</summary>
-    public string HelloImage => $"{images}/helloworld{tag}";
+    public string HelloImage => $"{_images}/helloworld{_tag}";
 
     /// <summary>The image of the autoscale sample, which supports <c>?sleep=MILLISECONDS</c>.</summary>
-    public string SleepImage => $"{images}/autoscale{tag}";
+    public string SleepImage => $"{_images}/autoscale{_tag}";
 
     /// <summary>The image of <c>Serving.TestPrograms</c>.</summary>
-    public string ProgramImage => $"{images}/testprograms{tag}";
+    public string ProgramImage => $"{_images}/testprograms{_tag}";
 
     /// <summary>The command that runs its program in a container of that image, for exec probes.</summary>
     public virtual string ProgramCommand => "/app/Serving.TestPrograms";
@@ -76,30 +80,32 @@ internal abstract class TestCluster : IAsyncDisposable
     public SocketsHttpHandler HandlerOfGateway() => HandlerTo(Gateway.BaseAddress!);
 
     /// <summary>Connects to the gateway's HTTPS listener regardless of the request's host.</summary>
-    public SocketsHttpHandler HandlerOfHttpsGateway() => HandlerTo(HttpsGateway ?? throw new InvalidOperationException("the gateway of this cluster has no HTTPS"));
+    public SocketsHttpHandler HandlerOfHttpsGateway() =>
+        HandlerTo(HttpsGateway ?? throw new InvalidOperationException("the gateway of this cluster has no HTTPS"));
 
     /// <summary>The address of the gateway's HTTPS listener; null without HTTPS.</summary>
     protected virtual Uri? HttpsGateway => null;
 
-    private static SocketsHttpHandler HandlerTo(Uri gateway) => new()
-    {
-        UseProxy = false,
-        AllowAutoRedirect = false,
-        ConnectCallback = async (_, cancellation) =>
+    private static SocketsHttpHandler HandlerTo(Uri gateway) =>
+        new()
         {
-            var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-            try
+            UseProxy = false,
+            AllowAutoRedirect = false,
+            ConnectCallback = async (_, cancellation) =>
             {
-                await socket.ConnectAsync(gateway.Host, gateway.Port, cancellation);
-                return new NetworkStream(socket, ownsSocket: true);
-            }
-            catch
-            {
-                socket.Dispose();
-                throw;
-            }
-        },
-    };
+                var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+                try
+                {
+                    await socket.ConnectAsync(gateway.Host, gateway.Port, cancellation);
+                    return new NetworkStream(socket, ownsSocket: true);
+                }
+                catch
+                {
+                    socket.Dispose();
+                    throw;
+                }
+            },
+        };
 
     /// <summary>The image of another version of the host, to upgrade to; null if none is configured.</summary>
     public virtual string? UpgradeImage => null;
@@ -108,7 +114,8 @@ internal abstract class TestCluster : IAsyncDisposable
     public static async Task<TestCluster> OpenAsync() => await NamedAsync() ?? await LocalClusterHarness.StartAsync();
 
     /// <summary>Like <see cref="OpenAsync"/>, but with the installed Deployment as the control plane on a local cluster too.</summary>
-    public static async Task<TestCluster> OpenDeployedAsync() => await NamedAsync() ?? await DeployedCluster.StartAsync("serving.yaml", DeployedCluster.WithShortDrainAndLeases);
+    public static async Task<TestCluster> OpenDeployedAsync() =>
+        await NamedAsync() ?? await DeployedCluster.StartAsync("serving.yaml", DeployedCluster.WithShortDrainAndLeases);
 
     /// <summary>Like <see cref="OpenDeployedAsync"/>, with HTTPS at the gateway. Skips the test when a cluster is configured without its
     /// HTTPS address.</summary>
@@ -119,13 +126,18 @@ internal abstract class TestCluster : IAsyncDisposable
             if (named.HttpsGateway is null)
             {
                 await named.DisposeAsync();
-                Assert.Ignore($"{KubeconfigVariable} names a cluster, and {HttpsGatewayVariable} does not say where its gateway listens for HTTPS, as https://10.0.0.1:443");
+                Assert.Ignore(
+                    $"{KubeconfigVariable} names a cluster, and {HttpsGatewayVariable} does not say where its gateway listens for HTTPS, as https://10.0.0.1:443"
+                );
             }
 
             return named;
         }
 
-        return await DeployedCluster.StartAsync("serving.yaml", manifest => DeployedCluster.WithHttps(DeployedCluster.WithShortDrainAndLeases(manifest)));
+        return await DeployedCluster.StartAsync(
+            "serving.yaml",
+            manifest => DeployedCluster.WithHttps(DeployedCluster.WithShortDrainAndLeases(manifest))
+        );
     }
 
     private static async Task<TestCluster?> NamedAsync()
@@ -137,7 +149,9 @@ internal abstract class TestCluster : IAsyncDisposable
             case "k3s":
                 return await K3sCluster.OpenAsync();
             case { } other:
-                throw new InvalidOperationException($"{ClusterVariable}: '{other}' is not a cluster that the tests can start: use k3s, or set {KubeconfigVariable}.");
+                throw new InvalidOperationException(
+                    $"{ClusterVariable}: '{other}' is not a cluster that the tests can start: use k3s, or set {KubeconfigVariable}."
+                );
         }
 
         if (Variable(KubeconfigVariable) is not { } kubeconfig)
@@ -146,8 +160,16 @@ internal abstract class TestCluster : IAsyncDisposable
         }
 
         // Fail instead of skip: a run that is meant to test a cluster must not pass without it.
-        var gateway = Variable(GatewayVariable) ?? throw new InvalidOperationException($"{KubeconfigVariable} names a cluster; {GatewayVariable} must say where its gateway is, as http://10.0.0.1:80");
-        var images = Variable(ImagesVariable) ?? throw new InvalidOperationException($"{KubeconfigVariable} names a cluster; {ImagesVariable} must say where its images are, as registry.example.com/samples");
+        var gateway =
+            Variable(GatewayVariable)
+            ?? throw new InvalidOperationException(
+                $"{KubeconfigVariable} names a cluster; {GatewayVariable} must say where its gateway is, as http://10.0.0.1:80"
+            );
+        var images =
+            Variable(ImagesVariable)
+            ?? throw new InvalidOperationException(
+                $"{KubeconfigVariable} names a cluster; {ImagesVariable} must say where its images are, as registry.example.com/samples"
+            );
         return new NamedCluster(kubeconfig, new Uri(gateway), Variable(HttpsGatewayVariable) is { } https ? new Uri(https) : null, images);
     }
 
@@ -183,12 +205,14 @@ internal abstract class TestCluster : IAsyncDisposable
     }
 
     /// <summary>Applies YAML manifests like <c>kubectl apply --server-side</c>.</summary>
-    public Task ApplyAsync(string yaml)
-        => new ManifestApplier(Client, new ResourceDiscovery(Client)).ApplyTextAsync("test", yaml, "serving-tests", CancellationToken.None);
+    public Task ApplyAsync(string yaml) =>
+        new ManifestApplier(Client, new ResourceDiscovery(Client)).ApplyTextAsync("test", yaml, "serving-tests", CancellationToken.None);
 
     /// <summary>The Ready condition of a Service; null without one.</summary>
-    public async Task<Condition?> ReadyOfAsync(string ns, string name)
-        => (await Client.GetAsync(Resources.KnativeServices, ns, name, CancellationToken.None)).Status.Conditions.FirstOrDefault(condition => condition.Type == "Ready");
+    public async Task<Condition?> ReadyOfAsync(string ns, string name) =>
+        (await Client.GetAsync(Resources.KnativeServices, ns, name, CancellationToken.None)).Status.Conditions.FirstOrDefault(condition =>
+            condition.Type == "Ready"
+        );
 
     /// <summary>Waits until a Service is ready, and returns it.</summary>
     public async Task<Service> WaitForReadyAsync(string ns, string name, TimeSpan? within = null)
@@ -221,8 +245,12 @@ internal abstract class TestCluster : IAsyncDisposable
     public async Task<string> DomainAsync()
     {
         var map = await Client.GetAsync(Resources.ConfigMaps, SystemNamespace, "config-domain", CancellationToken.None);
-        return map.Data.Where(entry => entry.Key != "_example" && entry.Value.Trim().Length == 0).Select(entry => entry.Key).FirstOrDefault()
-            ?? throw new InvalidOperationException("config-domain of the cluster names no default domain, so nothing can be called from outside");
+        return map.Data.Where(entry => entry.Key != "_example" && entry.Value.Trim().Length == 0)
+                .Select(entry => entry.Key)
+                .FirstOrDefault()
+            ?? throw new InvalidOperationException(
+                "config-domain of the cluster names no default domain, so nothing can be called from outside"
+            );
     }
 
     /// <summary>Sends a GET through the gateway to a host, like <c>curl -H "Host: …"</c>.</summary>

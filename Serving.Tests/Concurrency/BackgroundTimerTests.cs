@@ -15,7 +15,12 @@ public sealed class BackgroundTimerTests
         var time = new ManualTimeProvider();
         using var failures = new ReportedFailures();
         var turns = 0;
-        using var timer = BackgroundTimer.Every(time, "Counting turns", Second, () => throw new InvalidOperationException($"turn {++turns}"));
+        using var timer = BackgroundTimer.Every(
+            time,
+            "Counting turns",
+            Second,
+            () => throw new InvalidOperationException($"turn {++turns}")
+        );
 
         time.Advance(2 * Second);
 
@@ -27,14 +32,20 @@ public sealed class BackgroundTimerTests
     {
         var time = new ManualTimeProvider();
         var (running, most, turns) = (0, 0, 0);
-        using var timer = BackgroundTimer.Every(time, "A slow turn", Second, () =>
-        {
-            most = Math.Max(most, ++running);
+        using var timer = BackgroundTimer.Every(
+            time,
+            "A slow turn",
+            Second,
+            () =>
+            {
+                most = Math.Max(most, ++running);
 
-            // Slower than the period: the timer fires while this runs.
-            if (turns++ == 0) time.Advance(3 * Second);
-            running--;
-        });
+                // Slower than the period: the timer fires while this runs.
+                if (turns++ == 0)
+                    time.Advance(3 * Second);
+                running--;
+            }
+        );
 
         time.Advance(Second);
         turns.Should().Be(1, "the turns that a slow one was late for are skipped");
@@ -50,10 +61,15 @@ public sealed class BackgroundTimerTests
         var time = new ManualTimeProvider();
         var turns = 0;
         BackgroundTimer? timer = null;
-        using var armed = timer = BackgroundTimer.Once(time, "A turn", () =>
-        {
-            if (++turns == 1) timer!.Arm(TimeSpan.Zero);
-        });
+        using var armed = timer = BackgroundTimer.Once(
+            time,
+            "A turn",
+            () =>
+            {
+                if (++turns == 1)
+                    timer!.Arm(TimeSpan.Zero);
+            }
+        );
 
         timer.Arm(Second);
         time.Advance(Second);

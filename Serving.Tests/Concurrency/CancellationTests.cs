@@ -34,8 +34,10 @@ public sealed class CancellationTests
         source.Token.Register(() => throw new InvalidOperationException("a callback of this test"));
         source.Token.Register(() => others++);
 
-        if (later) await source.CancelSafelyAsync();
-        else source.CancelSafely();
+        if (later)
+            await source.CancelSafelyAsync();
+        else
+            source.CancelSafely();
 
         others.Should().Be(2);
         failures.Of("A cancellation callback").Should().ContainMatch("*a callback of this test*");
@@ -55,10 +57,13 @@ public sealed class CancellationTests
     [Test]
     public void A_listener_that_fails_does_not_end_who_reports()
     {
-        using var listener = BackgroundFailure.Listen((what, _) =>
-        {
-            if (what == "What fails in this test") throw new InvalidOperationException("the listener");
-        });
+        using var listener = BackgroundFailure.Listen(
+            (what, _) =>
+            {
+                if (what == "What fails in this test")
+                    throw new InvalidOperationException("the listener");
+            }
+        );
 
         var reporting = () => BackgroundFailure.Report("What fails in this test", new InvalidOperationException("why"));
 

@@ -6,13 +6,14 @@ namespace Serving.Tests.Concurrency;
 /// <summary>Collects the background failures of the process while it exists; concurrent tests report too, so query by name.</summary>
 internal sealed class ReportedFailures : IDisposable
 {
-    private readonly ConcurrentQueue<(string What, Exception Failure)> reported = new();
-    private readonly IDisposable listening;
+    private readonly ConcurrentQueue<(string What, Exception Failure)> _reported = new();
+    private readonly IDisposable _listening;
 
-    public ReportedFailures() => listening = BackgroundFailure.Listen((what, failure) => reported.Enqueue((what, failure)));
+    public ReportedFailures() => _listening = BackgroundFailure.Listen((what, failure) => _reported.Enqueue((what, failure)));
 
     /// <summary>The messages of the failures of <paramref name="what"/>, in order.</summary>
-    public IReadOnlyList<string> Of(string what) => [.. reported.Where(failure => failure.What == what).Select(failure => failure.Failure.Message)];
+    public IReadOnlyList<string> Of(string what) =>
+        [.. _reported.Where(failure => failure.What == what).Select(failure => failure.Failure.Message)];
 
-    public void Dispose() => listening.Dispose();
+    public void Dispose() => _listening.Dispose();
 }

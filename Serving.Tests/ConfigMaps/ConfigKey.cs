@@ -12,7 +12,15 @@ namespace Serving.Tests.ConfigMaps;
 /// <param name="Bad">A value that must be rejected; null when every value is accepted.</param>
 /// <param name="Refusal">The error message, with wildcards.</param>
 internal sealed record ConfigKey(
-    string Map, string Key, Func<ConfigSnapshot, object?> Read, object? Default, string Text, object? Parsed, string? Bad = null, string Refusal = "*")
+    string Map,
+    string Key,
+    Func<ConfigSnapshot, object?> Read,
+    object? Default,
+    string Text,
+    object? Parsed,
+    string? Bad = null,
+    string Refusal = "*"
+)
 {
     /// <summary>Other keys that this one requires.</summary>
     public IReadOnlyList<(string Key, string Value)> Beside { get; init; } = [];
@@ -23,12 +31,14 @@ internal sealed record ConfigKey(
     public Dictionary<string, string> Data(string? value)
     {
         var data = Required(Map);
-        foreach (var (key, text) in Beside) data[key] = text;
-        if (value is not null) data[Key] = value;
+        foreach (var (key, text) in Beside)
+            data[key] = text;
+        if (value is not null)
+            data[Key] = value;
         return data;
     }
 
     /// <summary>The minimal data of a ConfigMap.</summary>
-    public static Dictionary<string, string> Required(string map)
-        => map == "config-deployment" ? new(StringComparer.Ordinal) { ["queue-sidecar-image"] = "queue:1" } : new(StringComparer.Ordinal);
+    public static Dictionary<string, string> Required(string map) =>
+        map == "config-deployment" ? new(StringComparer.Ordinal) { ["queue-sidecar-image"] = "queue:1" } : new(StringComparer.Ordinal);
 }

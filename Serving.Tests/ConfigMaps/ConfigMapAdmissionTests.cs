@@ -18,60 +18,74 @@ namespace Serving.Tests.ConfigMaps;
 /// <summary>The errors of <c>kubectl edit</c>: invalid ConfigMaps through the webhook's TLS listener.</summary>
 public sealed class ConfigMapAdmissionTests
 {
-    private readonly CancellationTokenSource stop = new();
-    private InMemoryCluster cluster = null!;
-    private LiveConfig live = null!;
-    private WebhookModule module = null!;
-    private ServedPorts ports = null!;
-    private Task running = null!;
-    private HttpClient client = null!;
+    private readonly CancellationTokenSource _stop = new();
+    private InMemoryCluster _cluster = null!;
+    private LiveConfig _live = null!;
+    private WebhookModule _module = null!;
+    private ServedPorts _ports = null!;
+    private Task _running = null!;
+    private HttpClient _client = null!;
 
-    private static IEnumerable<TestCaseData> Refused => ConfigKeys.All.Where(key => key.Bad is not null).Select(key => new TestCaseData(key).SetArgDisplayNames(key.ToString()));
+    private static IEnumerable<TestCaseData> Refused =>
+        ConfigKeys.All.Where(key => key.Bad is not null).Select(key => new TestCaseData(key).SetArgDisplayNames(key.ToString()));
 
     private static IEnumerable<string> Maps => KnownConfigMaps.All.Select(kind => kind.Name);
 
     [OneTimeSetUp]
     public async Task Start()
     {
-        cluster = new InMemoryCluster();
+        _cluster = new InMemoryCluster();
         foreach (var entry in WebhookRegistration.Entries)
         {
             var hook = $$"""{"name":"{{entry.Name}}","clientConfig":{"service":{"name":"webhook","namespace":"knative-serving"} } }""";
-            cluster.Put(entry.Resource, new WebhookConfiguration
-            {
-                ApiVersion = entry.Resource.ApiVersion,
-                Kind = entry.Resource.Kind,
-                Metadata = new() { Name = entry.Name },
-                Webhooks = [JsonDocument.Parse(hook).RootElement],
-            });
+            _cluster.Put(
+                entry.Resource,
+                new WebhookConfiguration
+                {
+                    ApiVersion = entry.Resource.ApiVersion,
+                    Kind = entry.Resource.Kind,
+                    Metadata = new() { Name = entry.Name },
+                    Webhooks = [JsonDocument.Parse(hook).RootElement],
+                }
+            );
         }
 
         // The module makes the namespace the owner of its configurations.
-        cluster.Put(Resources.Namespaces, new Namespace
-        {
-            ApiVersion = Resources.Namespaces.ApiVersion,
-            Kind = Resources.Namespaces.Kind,
-            Metadata = new() { Name = LiveConfig.Namespace },
-        });
-        live = new LiveConfig(cluster);
+        _cluster.Put(
+            Resources.Namespaces,
+            new Namespace
+            {
+                ApiVersion = Resources.Namespaces.ApiVersion,
+                Kind = Resources.Namespaces.Kind,
+                Metadata = new() { Name = LiveConfig.Namespace },
+            }
+        );
+        _live = new LiveConfig(_cluster);
         var environment = new ClusterEnvironment(LiveConfig.Namespace, "cluster.local", "pod", IPAddress.Loopback);
-        module = new WebhookModule(new(IPAddress.Loopback, 0), environment, cluster, live.Store, NullLoggerFactory.Instance, TimeProvider.System);
-        ports = await ServedPorts.StartAsync(module.Port);
-        running = module.RunAsync(cluster, stop.Token);
-        await Eventually.HoldsAsync(() => module.NotReadyReason.Should().BeNull(), TimeSpan.FromSeconds(60));
-        client = Trusting(cluster.Find(Resources.ValidatingWebhookConfigurations, null, "config.webhook.serving.knative.dev")!);
+        _module = new WebhookModule(
+            new(IPAddress.Loopback, 0),
+            environment,
+            _cluster,
+            _live.Store,
+            NullLoggerFactory.Instance,
+            TimeProvider.System
+        );
+        _ports = await ServedPorts.StartAsync(_module.Port);
+        _running = _module.RunAsync(_cluster, _stop.Token);
+        await Eventually.HoldsAsync(() => _module.NotReadyReason.Should().BeNull(), TimeSpan.FromSeconds(60));
+        _client = Trusting(_cluster.Find(Resources.ValidatingWebhookConfigurations, null, "config.webhook.serving.knative.dev")!);
     }
 
     [OneTimeTearDown]
     public async Task Stop()
     {
-        await stop.CancelAsync();
-        await running.WaitAsync(TimeSpan.FromSeconds(60));
-        await ports.DisposeAsync();
-        module.Dispose();
-        client.Dispose();
-        live.Dispose();
-        stop.Dispose();
+        await _stop.CancelAsync();
+        await _running.WaitAsync(TimeSpan.FromSeconds(60));
+        await _ports.DisposeAsync();
+        _module.Dispose();
+        _client.Dispose();
+        _live.Dispose();
+        _stop.Dispose();
     }
 
     [TestCaseSource(nameof(Refused))]
@@ -86,22 +100,25 @@ public sealed class ConfigMapAdmissionTests
     [TestCaseSource(nameof(Maps))]
     public async Task A_change_of_the_documentation_alone_is_refused(string map)
     {
-        var (allowed, message) = await ReviewAsync(map, new(ConfigKey.Required(map)) { [ExampleBlock.Key] = "edited" }, checksum: ExampleBlock.Checksum("as it was"));
+        var (allowed, message) = await ReviewAsync(
+            map,
+            new(ConfigKey.Required(map)) { [ExampleBlock.Key] = "edited" },
+            checksum: ExampleBlock.Checksum("as it was")
+        );
         allowed.Should().BeFalse();
         message.Should().StartWith("validation failed: the update modifies a key in \"_example\" which is probably not what you want.");
     }
 
     [TestCaseSource(nameof(Maps))]
-    public async Task What_is_right_gets_in(string map)
-        => (await ReviewAsync(map, ConfigKey.Required(map))).Allowed.Should().BeTrue();
+    public async Task What_is_right_gets_in(string map) => (await ReviewAsync(map, ConfigKey.Required(map))).Allowed.Should().BeTrue();
 
     [Test]
-    public async Task A_bad_domain_is_named()
-        => (await ReviewAsync("config-domain", new() { ["example.org"] = "selector: [a]" })).Message.Should().Contain("example.org");
+    public async Task A_bad_domain_is_named() =>
+        (await ReviewAsync("config-domain", new() { ["example.org"] = "selector: [a]" })).Message.Should().Contain("example.org");
 
     [Test]
-    public async Task A_feature_flag_of_another_release_gets_in()
-        => (await ReviewAsync("config-features", new() { ["kubernetes.podspec-affinity"] = "sometimes" })).Allowed.Should().BeTrue();
+    public async Task A_feature_flag_of_another_release_gets_in() =>
+        (await ReviewAsync("config-features", new() { ["kubernetes.podspec-affinity"] = "sometimes" })).Allowed.Should().BeTrue();
 
     private async Task<(bool Allowed, string Message)> ReviewAsync(string map, Dictionary<string, string> data, string? checksum = null)
     {
@@ -113,7 +130,9 @@ public sealed class ConfigMapAdmissionTests
             {
                 Name = map,
                 Namespace = LiveConfig.Namespace,
-                Annotations = checksum is null ? Empty.Map : new Dictionary<string, string> { [ExampleBlock.ChecksumAnnotation] = checksum },
+                Annotations = checksum is null
+                    ? Empty.Map
+                    : new Dictionary<string, string> { [ExampleBlock.ChecksumAnnotation] = checksum },
             },
             Data = data,
         };
@@ -124,14 +143,19 @@ public sealed class ConfigMapAdmissionTests
             ["request"] = new JsonObject
             {
                 ["uid"] = "u",
-                ["kind"] = new JsonObject { ["group"] = "", ["version"] = "v1", ["kind"] = "ConfigMap" },
+                ["kind"] = new JsonObject
+                {
+                    ["group"] = "",
+                    ["version"] = "v1",
+                    ["kind"] = "ConfigMap",
+                },
                 ["operation"] = "UPDATE",
                 ["userInfo"] = new JsonObject { ["username"] = "ann" },
                 ["object"] = JsonNode.Parse(JsonSerializer.Serialize(document, Resources.ConfigMaps.Json)),
             },
         };
         using var content = new StringContent(review.ToJsonString(), Encoding.UTF8, "application/json");
-        using var response = await client.PostAsync("/config-validation", content);
+        using var response = await _client.PostAsync("/config-validation", content);
         response.StatusCode.Should().Be(HttpStatusCode.OK);
         var answer = JsonNode.Parse(await response.Content.ReadAsStringAsync())!["response"]!;
         return (answer["allowed"]!.GetValue<bool>(), answer["status"]?["message"]?.GetValue<string>() ?? "");
@@ -145,7 +169,7 @@ public sealed class ConfigMapAdmissionTests
             ConnectCallback = async (_, cancellation) =>
             {
                 var socket = new System.Net.Sockets.Socket(System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Tcp);
-                await socket.ConnectAsync(module.Port.EndPoint!, cancellation);
+                await socket.ConnectAsync(_module.Port.EndPoint!, cancellation);
                 return new System.Net.Sockets.NetworkStream(socket, ownsSocket: true);
             },
         };

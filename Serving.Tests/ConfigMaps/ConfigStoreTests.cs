@@ -16,8 +16,8 @@ namespace Serving.Tests.ConfigMaps;
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class ConfigStoreTests
 {
-    private readonly InMemoryCluster cluster = new();
-    private readonly IEventRecorder events = Substitute.For<IEventRecorder>();
+    private readonly InMemoryCluster _cluster = new();
+    private readonly IEventRecorder _events = Substitute.For<IEventRecorder>();
 
     [Test]
     public void Follows_a_ConfigMap()
@@ -37,7 +37,13 @@ public sealed class ConfigStoreTests
         Put("config-autoscaler", ("stable-window", "30s"));
         Put("config-autoscaler", ("stable-window", "1s"));
         store.Current.Autoscaler.StableWindow.Should().Be(TimeSpan.FromSeconds(30));
-        events.Received(1).Warning(Arg.Is<IKubernetesObject>(o => o.Metadata.Name == "config-autoscaler"), "InvalidConfiguration", Arg.Is<string>(m => m.Contains("stable-window = 1s")));
+        _events
+            .Received(1)
+            .Warning(
+                Arg.Is<IKubernetesObject>(o => o.Metadata.Name == "config-autoscaler"),
+                "InvalidConfiguration",
+                Arg.Is<string>(m => m.Contains("stable-window = 1s"))
+            );
         Put("config-autoscaler", ("stable-window", "20s"));
         store.Current.Autoscaler.StableWindow.Should().Be(TimeSpan.FromSeconds(20));
     }
@@ -50,13 +56,17 @@ public sealed class ConfigStoreTests
         {
             InstrumentPublished = (instrument, self) =>
             {
-                if (instrument.Name == "serving.config.rejected") self.EnableMeasurementEvents(instrument);
+                if (instrument.Name == "serving.config.rejected")
+                    self.EnableMeasurementEvents(instrument);
             },
         };
-        listener.SetMeasurementEventCallback<long>((_, count, tags, _) =>
-        {
-            for (var i = 0; i < count; i++) refused.Add((string?)tags.ToArray().Single(tag => tag.Key == "name").Value);
-        });
+        listener.SetMeasurementEventCallback<long>(
+            (_, count, tags, _) =>
+            {
+                for (var i = 0; i < count; i++)
+                    refused.Add((string?)tags.ToArray().Single(tag => tag.Key == "name").Value);
+            }
+        );
         listener.Start();
         using var store = NewStore();
 
@@ -76,7 +86,7 @@ public sealed class ConfigStoreTests
         Put("config-domain", ("example.com", new string('[', 500_000)));
         Put("config-domain", ("example.com", "selector: {!!str a: x, a: y}"));
         store.Current.Network.DomainTemplate.Should().Be("{{.Name}}.x.{{.Domain}}");
-        events.Received(3).Warning(Arg.Any<IKubernetesObject>(), "InvalidConfiguration", Arg.Any<string>());
+        _events.Received(3).Warning(Arg.Any<IKubernetesObject>(), "InvalidConfiguration", Arg.Any<string>());
     }
 
     [Test]
@@ -91,20 +101,27 @@ public sealed class ConfigStoreTests
     {
         using var store = NewStore();
         Put("kube-root-ca.crt", ("stable-window", "x"));
-        cluster.Put(Resources.ConfigMaps, Map("elsewhere", "config-autoscaler", ("stable-window", "30s")));
+        _cluster.Put(Resources.ConfigMaps, Map("elsewhere", "config-autoscaler", ("stable-window", "30s")));
         store.Current.Autoscaler.StableWindow.Should().Be(TimeSpan.FromSeconds(60));
     }
 
-    private ConfigStore NewStore()
-        => new(cluster, new ClusterEnvironment("knative-serving", "corp.local", "pod", IPAddress.Loopback), NullLogger<ConfigStore>.Instance, events);
+    private ConfigStore NewStore() =>
+        new(
+            _cluster,
+            new ClusterEnvironment("knative-serving", "corp.local", "pod", IPAddress.Loopback),
+            NullLogger<ConfigStore>.Instance,
+            _events
+        );
 
-    private void Put(string name, params (string Key, string Value)[] data) => cluster.Put(Resources.ConfigMaps, Map("knative-serving", name, data));
+    private void Put(string name, params (string Key, string Value)[] data) =>
+        _cluster.Put(Resources.ConfigMaps, Map("knative-serving", name, data));
 
-    private static ConfigMap Map(string ns, string name, params (string Key, string Value)[] data) => new()
-    {
-        ApiVersion = "v1",
-        Kind = "ConfigMap",
-        Metadata = new ObjectMeta { Namespace = ns, Name = name },
-        Data = data.ToDictionary(d => d.Key, d => d.Value),
-    };
+    private static ConfigMap Map(string ns, string name, params (string Key, string Value)[] data) =>
+        new()
+        {
+            ApiVersion = "v1",
+            Kind = "ConfigMap",
+            Metadata = new ObjectMeta { Namespace = ns, Name = name },
+            Data = data.ToDictionary(d => d.Key, d => d.Value),
+        };
 }

@@ -22,8 +22,8 @@ using KnativeService = Serving.Api.Knative.Service;
 namespace Serving.Tests.ConfigMaps;
 
 /// <summary>
-/// Uses a configuration and a Service as the process does: a Revision's children, which an API server must accept, the sidecar's environment,
-/// with which it must start, hosts, Leases. Whatever admission accepts must pass here.
+/// Uses a configuration and a Service as the process does: a Revision's children, which an API server must accept, the sidecar's
+/// environment, with which it must start, hosts, Leases. Whatever admission accepts must pass here.
 /// </summary>
 internal static partial class ConfigurationUse
 {
@@ -35,18 +35,34 @@ internal static partial class ConfigurationUse
         if (map is "config-autoscaler" or "config-defaults" or "config-deployment" or "config-observability")
         {
             var service = Samples.Service();
-            CheckService(service with { Spec = service.Spec with { Template = new RevisionTemplateSpec { Spec = new RevisionSpec { Containers = [new Container { Image = "app:1" }] } } } }, config);
+            CheckService(
+                service with
+                {
+                    Spec = service.Spec with
+                    {
+                        Template = new RevisionTemplateSpec
+                        {
+                            Spec = new RevisionSpec { Containers = [new Container { Image = "app:1" }] },
+                        },
+                    },
+                },
+                config
+            );
         }
 
         CheckHosts(config);
         CheckLeases(config.LeaderElection);
-        foreach (var issuer in (IssuerReference[])[config.CertManager.IssuerRef, config.CertManager.ClusterLocalIssuerRef, config.CertManager.SystemInternalIssuerRef])
+        foreach (
+            var issuer in (IssuerReference[])
+                [config.CertManager.IssuerRef, config.CertManager.ClusterLocalIssuerRef, config.CertManager.SystemInternalIssuerRef]
+        )
         {
             issuer.Name.Should().NotBeNullOrWhiteSpace();
             issuer.Kind.Should().NotBeNullOrWhiteSpace();
         }
 
-        if (config.Network.NamespaceWildcardCertSelector is { } selector) LabelMatcher.Of(selector).Matches(Empty.Map);
+        if (config.Network.NamespaceWildcardCertSelector is { } selector)
+            LabelMatcher.Of(selector).Matches(Empty.Map);
     }
 
     /// <summary>Throws when an admitted Service cannot run.</summary>
@@ -54,12 +70,21 @@ internal static partial class ConfigurationUse
     {
         var context = new AdmissionContext(config);
         var admitted = ServiceDefaults.Apply(service, null, context);
-        ServiceValidation.Validate(admitted, null, context).Only(FieldErrorLevel.Error).ToString().Should().BeEmpty("a Service that leaves everything to the defaults is fine");
+        ServiceValidation
+            .Validate(admitted, null, context)
+            .Only(FieldErrorLevel.Error)
+            .ToString()
+            .Should()
+            .BeEmpty("a Service that leaves everything to the defaults is fine");
         var template = admitted.Spec.Template;
         var sample = Samples.Revision();
         var revision = sample with
         {
-            Metadata = sample.Metadata with { Labels = Union(template.Metadata.Labels, sample.Metadata.Labels), Annotations = template.Metadata.Annotations },
+            Metadata = sample.Metadata with
+            {
+                Labels = Union(template.Metadata.Labels, sample.Metadata.Labels),
+                Annotations = template.Metadata.Annotations,
+            },
             Spec = template.Spec,
         };
         WriteRules.Check(Resources.Revisions, Json(Resources.Revisions, revision), old: null);
@@ -71,18 +96,28 @@ internal static partial class ConfigurationUse
 
     private static void CheckSidecar(Deployment deployment)
     {
-        var environment = deployment.Spec!.Template!.Spec!.Containers.Single(c => c.Name == "queue-proxy").Env.ToDictionary(e => e.Name, e => e.Value);
+        var environment = deployment
+            .Spec!.Template!.Spec!.Containers.Single(c => c.Name == "queue-proxy")
+            .Env.ToDictionary(e => e.Name, e => e.Value);
         (environment["SERVING_POD"], environment["SERVING_POD_IP"]) = ("pod", "10.1.2.3");
         var read = QueueProxyConfig.Read(environment.GetValueOrDefault);
         foreach (var timeout in (TimeSpan[])[read.Timeout, read.ResponseStartTimeout, read.IdleTimeout])
         {
             timeout.Should().BeGreaterThanOrEqualTo(TimeSpan.Zero);
-            using var timer = TimeProvider.System.CreateTimer(static _ => { }, null, timeout == TimeSpan.Zero ? Timeout.InfiniteTimeSpan : timeout, Timeout.InfiniteTimeSpan);
+            using var timer = TimeProvider.System.CreateTimer(
+                static _ => { },
+                null,
+                timeout == TimeSpan.Zero ? Timeout.InfiniteTimeSpan : timeout,
+                Timeout.InfiniteTimeSpan
+            );
         }
 
         read.Timeout.Should().BePositive("else every request is over before it begins");
         TlsSettings.Read(environment.GetValueOrDefault);
-        if (read.Observability.RequestMetricsProtocol == "prometheus" && read.Observability.RequestMetricsEndpoint is { Length: > 0 } endpoint)
+        if (
+            read.Observability.RequestMetricsProtocol == "prometheus"
+            && read.Observability.RequestMetricsEndpoint is { Length: > 0 } endpoint
+        )
         {
             var port = int.Parse(endpoint[(endpoint.LastIndexOf(':') + 1)..], System.Globalization.CultureInfo.InvariantCulture);
             port.Should().BeInRange(1, 65535);
@@ -97,7 +132,8 @@ internal static partial class ConfigurationUse
         var settings = new AutoscalerSettings(autoscaler, config);
         var className = AutoscalerSettings.ClassOf(autoscaler);
         className.Should().NotBeNullOrWhiteSpace();
-        if (className.EndsWith(".knative.dev", StringComparison.Ordinal)) className.Should().BeOneOf(AutoscalingKeys.KpaClass, AutoscalingKeys.HpaClass);
+        if (className.EndsWith(".knative.dev", StringComparison.Ordinal))
+            className.Should().BeOneOf(AutoscalingKeys.KpaClass, AutoscalingKeys.HpaClass);
         var spec = settings.ToDeciderSpec();
         spec.TargetValue.Should().BePositive();
         double.IsFinite(spec.TargetValue).Should().BeTrue();
@@ -110,12 +146,23 @@ internal static partial class ConfigurationUse
         settings.MaxScale.Should().BeGreaterThanOrEqualTo(0);
         settings.LastPodRetention.Should().BeGreaterThanOrEqualTo(TimeSpan.Zero);
         PodAutoscalerReconciler.ActivatorsFor(spec, 3).Should().BePositive();
-        new Decider(spec, 1, DateTimeOffset.UnixEpoch, TimeSpan.FromSeconds(2)).Decide(DateTimeOffset.UnixEpoch, 100, 100, 1).DesiredPods.Should().BePositive();
+        new Decider(spec, 1, DateTimeOffset.UnixEpoch, TimeSpan.FromSeconds(2))
+            .Decide(DateTimeOffset.UnixEpoch, 100, 100, 1)
+            .DesiredPods.Should()
+            .BePositive();
         WriteRules.Check(Resources.Metrics, Json(Resources.Metrics, ChildMaker.Metric(autoscaler, settings, "")), old: null);
-        WriteRules.Check(Resources.ServerlessServices, Json(Resources.ServerlessServices, ChildMaker.ServerlessService(autoscaler, "Proxy", 2)), old: null);
+        WriteRules.Check(
+            Resources.ServerlessServices,
+            Json(Resources.ServerlessServices, ChildMaker.ServerlessService(autoscaler, "Proxy", 2)),
+            old: null
+        );
         if (className == AutoscalingKeys.HpaClass)
         {
-            WriteRules.Check(Resources.HorizontalPodAutoscalers, Json(Resources.HorizontalPodAutoscalers, ChildMaker.HorizontalPodAutoscaler(autoscaler, settings)), old: null);
+            WriteRules.Check(
+                Resources.HorizontalPodAutoscalers,
+                Json(Resources.HorizontalPodAutoscalers, ChildMaker.HorizontalPodAutoscaler(autoscaler, settings)),
+                old: null
+            );
         }
     }
 
@@ -145,7 +192,11 @@ internal static partial class ConfigurationUse
             var lease = new Lease
             {
                 Metadata = new ObjectMeta { Namespace = "knative-serving", Name = $"{prefix}.00-of-01" },
-                Spec = new LeaseSpec { HolderIdentity = module, LeaseDurationSeconds = (int)Math.Ceiling(election.LeaseDuration.TotalSeconds) },
+                Spec = new LeaseSpec
+                {
+                    HolderIdentity = module,
+                    LeaseDurationSeconds = (int)Math.Ceiling(election.LeaseDuration.TotalSeconds),
+                },
             };
             WriteRules.Check(Resources.Leases, Json(Resources.Leases, lease), old: null);
         }
@@ -166,8 +217,8 @@ internal static partial class ConfigurationUse
         return json;
     }
 
-    private static Dictionary<string, string> Union(IReadOnlyDictionary<string, string> one, IReadOnlyDictionary<string, string> other)
-        => one.Concat(other).GroupBy(p => p.Key).ToDictionary(g => g.Key, g => g.Last().Value);
+    private static Dictionary<string, string> Union(IReadOnlyDictionary<string, string> one, IReadOnlyDictionary<string, string> other) =>
+        one.Concat(other).GroupBy(p => p.Key).ToDictionary(g => g.Key, g => g.Last().Value);
 
     [GeneratedRegex(@"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\z")]
     private static partial Regex Host();

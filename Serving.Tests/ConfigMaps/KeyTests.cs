@@ -36,7 +36,8 @@ public sealed class KeyTests
 
     private static IEnumerable<TestCaseData> Keys => ConfigKeys.All.Select(key => new TestCaseData(key).SetArgDisplayNames(key.ToString()));
 
-    private static IEnumerable<TestCaseData> Refused => ConfigKeys.All.Where(key => key.Bad is not null).Select(key => new TestCaseData(key).SetArgDisplayNames(key.ToString()));
+    private static IEnumerable<TestCaseData> Refused =>
+        ConfigKeys.All.Where(key => key.Bad is not null).Select(key => new TestCaseData(key).SetArgDisplayNames(key.ToString()));
 
     private static IEnumerable<TestCaseData> Older => OlderSpellings.Select(o => new TestCaseData(o.Map, o.Newer, o.Older));
 
@@ -45,7 +46,8 @@ public sealed class KeyTests
     {
         var of = (ConfigKey)key;
         of.Read(Parse(of.Map, ConfigKey.Required(of.Map))).Should().Be(of.Default);
-        if (of.Map != "config-deployment") of.Read(ConfigSnapshot.Default).Should().Be(of.Default, "code without a ConfigMap sees the same");
+        if (of.Map != "config-deployment")
+            of.Read(ConfigSnapshot.Default).Should().Be(of.Default, "code without a ConfigMap sees the same");
     }
 
     [TestCaseSource(nameof(Keys))]
@@ -60,7 +62,12 @@ public sealed class KeyTests
     public void Nonsense_is_refused_with_the_name_of_the_key(object key)
     {
         var of = (ConfigKey)key;
-        var refusal = FluentActions.Invoking(() => Parse(of.Map, of.Data(of.Bad))).Should().Throw<ConfigMapException>().WithMessage(of.Refusal).Which;
+        var refusal = FluentActions
+            .Invoking(() => Parse(of.Map, of.Data(of.Bad)))
+            .Should()
+            .Throw<ConfigMapException>()
+            .WithMessage(of.Refusal)
+            .Which;
         refusal.ConfigMap.Should().Be(of.Map);
         refusal.Key.Should().Be(of.Key);
         refusal.Explanation.Should().Contain(of.Key);
@@ -77,7 +84,9 @@ public sealed class KeyTests
         data[newer] = of.Default switch
         {
             TimeSpan time => GoValues.Format(time),
-            bool flag => flag ? "enabled" : map == "config-network" && newer == "auto-tls" ? "disabled" : "false",
+            bool flag => flag ? "enabled"
+            : map == "config-network" && newer == "auto-tls" ? "disabled"
+            : "false",
             null => of.Text,
             _ when newer == "domain-template" => NetworkConfig.Default.DomainTemplate,
             _ when newer == "tag-template" => NetworkConfig.Default.TagTemplate,
@@ -91,8 +100,14 @@ public sealed class KeyTests
     {
         foreach (var kind in KnownConfigMaps.All.Where(kind => kind.Name is not ("config-features" or "config-domain" or "config-tracing")))
         {
-            Asked(kind).Should().BeSubsetOf(
-                ConfigKeys.All.Where(key => key.Map == kind.Name).Select(key => key.Key).Concat(OlderSpellings.Where(o => o.Map == kind.Name).Select(o => o.Older)));
+            Asked(kind)
+                .Should()
+                .BeSubsetOf(
+                    ConfigKeys
+                        .All.Where(key => key.Map == kind.Name)
+                        .Select(key => key.Key)
+                        .Concat(OlderSpellings.Where(o => o.Map == kind.Name).Select(o => o.Older))
+                );
         }
     }
 
@@ -105,36 +120,66 @@ public sealed class KeyTests
         {
             var before = Parse("config-features", []).Features;
             Parse("config-features", new() { [flag] = "perhaps" }).Features.Should().Be(before, "{0} ignores an unknown value", flag);
-            Parse("config-features", new() { [flag] = flag is "multi-container" or "kubernetes.podspec-volumes-emptydir" ? "Disabled" : "ENABLED" }).Features
-                .Should().NotBe(before, "{0} is read without regard to case", flag);
-            Parse("config-features", new() { [flag] = flag is "multi-container" or "kubernetes.podspec-volumes-emptydir" ? "enabled" : "disabled" }).Features
-                .Should().Be(before, "{0} has this default", flag);
+            Parse(
+                "config-features",
+                new() { [flag] = flag is "multi-container" or "kubernetes.podspec-volumes-emptydir" ? "Disabled" : "ENABLED" }
+            )
+                .Features.Should()
+                .NotBe(before, "{0} is read without regard to case", flag);
+            Parse(
+                "config-features",
+                new() { [flag] = flag is "multi-container" or "kubernetes.podspec-volumes-emptydir" ? "enabled" : "disabled" }
+            )
+                .Features.Should()
+                .Be(before, "{0} has this default", flag);
         }
     }
 
     [Test]
     public void Every_key_of_config_domain_is_a_domain()
     {
-        DomainConfig Domain(params (string Key, string Value)[] data) => Parse("config-domain", data.ToDictionary(d => d.Key, d => d.Value)).Domain;
+        DomainConfig Domain(params (string Key, string Value)[] data) =>
+            Parse("config-domain", data.ToDictionary(d => d.Key, d => d.Value)).Domain;
 
         Domain().Domains.Keys.Should().Equal("svc.cluster.local");
         Domain(("example.com", "")).Domains.Keys.Should().Equal("example.com");
         Domain(("wild.org", "selector: {a: b}\ntype: wildcard")).Wildcards.Should().Contain("wild.org");
-        FluentActions.Invoking(() => Domain(("example.org", "selector: [a]"))).Should().Throw<ConfigMapException>()
-            .Which.Explanation.Should().Contain("example.org").And.Contain("cannot unmarshal");
+        FluentActions
+            .Invoking(() => Domain(("example.org", "selector: [a]")))
+            .Should()
+            .Throw<ConfigMapException>()
+            .Which.Explanation.Should()
+            .Contain("example.org")
+            .And.Contain("cannot unmarshal");
     }
 
     [Test]
     public void Values_that_are_only_wrong_together_are_refused()
     {
-        FluentActions.Invoking(() => Parse("config-autoscaler", new() { ["min-scale"] = "5", ["max-scale"] = "3" })).Should().Throw<ConfigMapException>()
+        FluentActions
+            .Invoking(() => Parse("config-autoscaler", new() { ["min-scale"] = "5", ["max-scale"] = "3" }))
+            .Should()
+            .Throw<ConfigMapException>()
             .WithMessage("min-scale (5) must be less than max-scale (3)");
-        FluentActions.Invoking(() => Parse("config-gc", new() { ["min-non-active-revisions"] = "5", ["max-non-active-revisions"] = "3" })).Should().Throw<ConfigMapException>()
+        FluentActions
+            .Invoking(() => Parse("config-gc", new() { ["min-non-active-revisions"] = "5", ["max-non-active-revisions"] = "3" }))
+            .Should()
+            .Throw<ConfigMapException>()
             .WithMessage("min-non-active-revisions(5) must be <= max-non-active-revisions(3)");
-        FluentActions.Invoking(() => Parse("config-observability", new() { ["logging.enable-request-log"] = "true", ["logging.request-log-template"] = "" })).Should().Throw<ConfigMapException>()
-            .Which.Key.Should().Be("logging.request-log-template");
-        FluentActions.Invoking(() => Parse("config-observability", new() { ["metrics-endpoint"] = "http://c" })).Should().Throw<ConfigMapException>()
-            .Which.Explanation.Should().StartWith("metrics-endpoint: endpoint should not be set");
+        FluentActions
+            .Invoking(() =>
+                Parse("config-observability", new() { ["logging.enable-request-log"] = "true", ["logging.request-log-template"] = "" })
+            )
+            .Should()
+            .Throw<ConfigMapException>()
+            .Which.Key.Should()
+            .Be("logging.request-log-template");
+        FluentActions
+            .Invoking(() => Parse("config-observability", new() { ["metrics-endpoint"] = "http://c" }))
+            .Should()
+            .Throw<ConfigMapException>()
+            .Which.Explanation.Should()
+            .StartWith("metrics-endpoint: endpoint should not be set");
     }
 
     /// <summary>The older spellings of a ConfigMap's keys.</summary>
@@ -148,6 +193,6 @@ public sealed class KeyTests
         return data.Asked;
     }
 
-    private static ConfigSnapshot Parse(string map, Dictionary<string, string> data)
-        => KnownConfigMaps.All.Single(kind => kind.Name == map).Apply(ConfigSnapshot.Default, data, "cluster.local");
+    private static ConfigSnapshot Parse(string map, Dictionary<string, string> data) =>
+        KnownConfigMaps.All.Single(kind => kind.Name == map).Apply(ConfigSnapshot.Default, data, "cluster.local");
 }

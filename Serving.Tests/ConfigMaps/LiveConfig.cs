@@ -20,7 +20,12 @@ internal sealed class LiveConfig : IDisposable
         Cluster = cluster ?? new InMemoryCluster();
         Put("config-deployment", ("queue-sidecar-image", "queue:1"));
         Put("config-domain", ("example.com", ""));
-        Store = new ConfigStore(Cluster, new ClusterEnvironment(Namespace, "cluster.local", "pod", IPAddress.Loopback), NullLogger<ConfigStore>.Instance, Events);
+        Store = new ConfigStore(
+            Cluster,
+            new ClusterEnvironment(Namespace, "cluster.local", "pod", IPAddress.Loopback),
+            NullLogger<ConfigStore>.Instance,
+            Events
+        );
     }
 
     public InMemoryCluster Cluster { get; }
@@ -32,13 +37,17 @@ internal sealed class LiveConfig : IDisposable
     public ConfigSnapshot Current => Store.Current;
 
     /// <summary>Replaces the data of a ConfigMap, like <c>kubectl edit</c>.</summary>
-    public void Put(string name, params (string Key, string Value)[] data) => Cluster.Put(Resources.ConfigMaps, new ConfigMap
-    {
-        ApiVersion = "v1",
-        Kind = "ConfigMap",
-        Metadata = new ObjectMeta { Namespace = Namespace, Name = name },
-        Data = data.ToDictionary(d => d.Key, d => d.Value),
-    });
+    public void Put(string name, params (string Key, string Value)[] data) =>
+        Cluster.Put(
+            Resources.ConfigMaps,
+            new ConfigMap
+            {
+                ApiVersion = "v1",
+                Kind = "ConfigMap",
+                Metadata = new ObjectMeta { Namespace = Namespace, Name = name },
+                Data = data.ToDictionary(d => d.Key, d => d.Value),
+            }
+        );
 
     public void Dispose() => Store.Dispose();
 }

@@ -15,17 +15,17 @@ namespace Serving.Tests.ConfigMaps;
 public sealed class LiveRouteTests : IDisposable
 {
     private const string Domain = "shop.example.org";
-    private readonly ReconcilingCluster world = new();
-    private readonly LiveConfig live;
+    private readonly ReconcilingCluster _world = new();
+    private readonly LiveConfig _live;
 
     public LiveRouteTests()
     {
-        live = new LiveConfig(world.Cluster);
-        world.Config = live.Current;
-        live.Store.Changed += (_, current) => world.Config = current;
+        _live = new LiveConfig(_world.Cluster);
+        _world.Config = _live.Current;
+        _live.Store.Changed += (_, current) => _world.Config = current;
     }
 
-    public void Dispose() => live.Dispose();
+    public void Dispose() => _live.Dispose();
 
     [Test]
     public async Task Another_domain_moves_the_route_there()
@@ -36,7 +36,11 @@ public sealed class LiveRouteTests : IDisposable
         await EditAsync("config-domain", ("example.org", ""));
 
         Route.Status.Url.Should().Be("http://hello.default.example.org");
-        Ingress.Spec.Rules.SelectMany(rule => rule.Hosts).Should().Contain("hello.default.example.org").And.NotContain("hello.default.example.com");
+        Ingress
+            .Spec.Rules.SelectMany(rule => rule.Hosts)
+            .Should()
+            .Contain("hello.default.example.org")
+            .And.NotContain("hello.default.example.com");
     }
 
     [Test]
@@ -58,7 +62,11 @@ public sealed class LiveRouteTests : IDisposable
         await EditAsync("config-network", ("domain-template", "{{.Name}}.{{.Domain}}"), ("tag-template", "{{.Name}}-{{.Tag}}"));
 
         Route.Status.Url.Should().Be("http://hello.example.com");
-        Ingress.Spec.Rules.SelectMany(rule => rule.Hosts).Should().Contain("hello-blue.example.com").And.NotContain("blue-hello.default.example.com");
+        Ingress
+            .Spec.Rules.SelectMany(rule => rule.Hosts)
+            .Should()
+            .Contain("hello-blue.example.com")
+            .And.NotContain("blue-hello.default.example.com");
     }
 
     [Test]
@@ -86,11 +94,15 @@ public sealed class LiveRouteTests : IDisposable
     public async Task External_domain_TLS_asks_for_certificates_of_the_configured_class()
     {
         await RunAsync();
-        world.Cluster.All(Resources.Certificates).Should().BeEmpty();
+        _world.Cluster.All(Resources.Certificates).Should().BeEmpty();
 
-        await EditAsync("config-network", ("external-domain-tls", "Enabled"), ("certificate-class", "mine.certificate.networking.knative.dev"));
+        await EditAsync(
+            "config-network",
+            ("external-domain-tls", "Enabled"),
+            ("certificate-class", "mine.certificate.networking.knative.dev")
+        );
 
-        var certificate = world.Cluster.All(Resources.Certificates).Single();
+        var certificate = _world.Cluster.All(Resources.Certificates).Single();
         certificate.Spec.DnsNames.Should().Equal("hello.default.example.com");
         certificate.Metadata.Annotations[NetworkingKeys.CertificateClass.Key].Should().Be("mine.certificate.networking.knative.dev");
     }
@@ -101,7 +113,7 @@ public sealed class LiveRouteTests : IDisposable
         await RunAsync();
 
         await EditAsync("config-network", ("auto-tls", "Enabled"));
-        world.Cluster.All(Resources.Certificates).Should().ContainSingle();
+        _world.Cluster.All(Resources.Certificates).Should().ContainSingle();
         CertificateReason.Should().NotBe("TLSNotEnabled");
 
         await EditAsync("config-network", ("auto-tls", "Enabled"), ("external-domain-tls", "Disabled"));
@@ -135,19 +147,31 @@ public sealed class LiveRouteTests : IDisposable
     public async Task Domains_are_claimed_by_themselves_once_told_so()
     {
         await RunAsync();
-        world.Cluster.Put(Resources.DomainMappings, new DomainMapping
-        {
-            ApiVersion = Resources.DomainMappings.ApiVersion,
-            Kind = Resources.DomainMappings.Kind,
-            Metadata = new ObjectMeta { Namespace = Samples.Namespace, Name = Domain },
-            Spec = new DomainMappingSpec { Ref = new ObjectReference { ApiVersion = "serving.knative.dev/v1", Kind = "Service", Name = "hello", Namespace = Samples.Namespace } },
-        });
-        var settling = () => world.SettleAsync();
+        _world.Cluster.Put(
+            Resources.DomainMappings,
+            new DomainMapping
+            {
+                ApiVersion = Resources.DomainMappings.ApiVersion,
+                Kind = Resources.DomainMappings.Kind,
+                Metadata = new ObjectMeta { Namespace = Samples.Namespace, Name = Domain },
+                Spec = new DomainMappingSpec
+                {
+                    Ref = new ObjectReference
+                    {
+                        ApiVersion = "serving.knative.dev/v1",
+                        Kind = "Service",
+                        Name = "hello",
+                        Namespace = Samples.Namespace,
+                    },
+                },
+            }
+        );
+        var settling = () => _world.SettleAsync();
         (await settling.Should().ThrowAsync<NotOwnedException>()).WithMessage("no ClusterDomainClaim found*");
 
         await EditAsync("config-network", ("autocreate-cluster-domain-claims", "true"));
 
-        world.Cluster.Find(Resources.ClusterDomainClaims, null, Domain)!.Spec.Namespace.Should().Be(Samples.Namespace);
+        _world.Cluster.Find(Resources.ClusterDomainClaims, null, Domain)!.Spec.Namespace.Should().Be(Samples.Namespace);
     }
 
     [Test]
@@ -157,7 +181,7 @@ public sealed class LiveRouteTests : IDisposable
 
         await EditAsync("config-network", ("cluster-local-domain-tls", "Enabled"));
 
-        world.Cluster.All(Resources.Certificates).Single().Spec.DnsNames.Should().Contain("hello.default.svc.cluster.local");
+        _world.Cluster.All(Resources.Certificates).Single().Spec.DnsNames.Should().Contain("hello.default.svc.cluster.local");
     }
 
     [Test]
@@ -191,7 +215,11 @@ public sealed class LiveRouteTests : IDisposable
 
         await EditAsync("config-deployment", ("queue-sidecar-image", "queue:2"));
 
-        world.Cluster.Find(Resources.Deployments, Samples.Namespace, "hello-00001-deployment")!.Spec!.Template!.Spec!.Containers[1].Image.Should().Be("queue:2");
+        _world
+            .Cluster.Find(Resources.Deployments, Samples.Namespace, "hello-00001-deployment")!
+            .Spec!.Template!.Spec!.Containers[1]
+            .Image.Should()
+            .Be("queue:2");
     }
 
     [Test]
@@ -201,7 +229,7 @@ public sealed class LiveRouteTests : IDisposable
 
         await EditAsync("config-observability", ("logging.revision-url-template", "http://logs/${REVISION_UID}"));
 
-        var revision = world.Cluster.Find(Resources.Revisions, Samples.Namespace, "hello-00001")!;
+        var revision = _world.Cluster.Find(Resources.Revisions, Samples.Namespace, "hello-00001")!;
         revision.Status.LogUrl.Should().Be($"http://logs/{revision.Metadata.Uid}");
     }
 
@@ -215,42 +243,49 @@ public sealed class LiveRouteTests : IDisposable
         Route.Status.Url.Should().Be("http://hello.default.example.com");
     }
 
-    private IEnumerable<(string Service, long Percent)> Shares
-        => Ingress.Spec.Rules[1].Http!.Paths[0].Splits.Select(split => (split.ServiceName, split.Percent));
+    private IEnumerable<(string Service, long Percent)> Shares =>
+        Ingress.Spec.Rules[1].Http!.Paths[0].Splits.Select(split => (split.ServiceName, split.Percent));
 
     private string CertificateReason => Route.Status.Conditions.Single(condition => condition.Type == "CertificateProvisioned").Reason;
 
-    private Route Route => world.Cluster.Find(Resources.Routes, Samples.Namespace, "hello")!;
+    private Route Route => _world.Cluster.Find(Resources.Routes, Samples.Namespace, "hello")!;
 
-    private Ingress Ingress => world.Cluster.Find(Resources.Ingresses, Samples.Namespace, "hello")!;
+    private Ingress Ingress => _world.Cluster.Find(Resources.Ingresses, Samples.Namespace, "hello")!;
 
-    private IEnumerable<string> Headers => Ingress.Spec.Rules.SelectMany(rule => rule.Http!.Paths).SelectMany(path => path.Headers?.Keys ?? []);
+    private IEnumerable<string> Headers =>
+        Ingress.Spec.Rules.SelectMany(rule => rule.Http!.Paths).SelectMany(path => path.Headers?.Keys ?? []);
 
     private async Task RunAsync(string tag = "")
     {
         var service = Samples.Service();
         var traffic = service.Spec.Traffic[0] with { Tag = tag };
-        world.Cluster.Put(Resources.KnativeServices, service with { Spec = service.Spec with { Traffic = [traffic] } });
-        await world.SettleAsync();
-        world.MakeReady("hello-00001");
-        await world.SettleAsync();
-        world.MakeIngressReady("hello");
-        await world.SettleAsync();
+        _world.Cluster.Put(Resources.KnativeServices, service with { Spec = service.Spec with { Traffic = [traffic] } });
+        await _world.SettleAsync();
+        _world.MakeReady("hello-00001");
+        await _world.SettleAsync();
+        _world.MakeIngressReady("hello");
+        await _world.SettleAsync();
     }
 
     private async Task ChangeImageAsync()
     {
-        var service = world.Cluster.Find(Resources.KnativeServices, Samples.Namespace, "hello")!;
-        await world.Cluster.UpdateAsync(
-            Resources.KnativeServices, service with { Spec = service.Spec with { Template = Samples.Template("app:2") } }, CancellationToken.None);
-        await world.SettleAsync();
-        world.MakeReady("hello-00002");
-        await world.SettleAsync();
+        var service = _world.Cluster.Find(Resources.KnativeServices, Samples.Namespace, "hello")!;
+        await _world.Cluster.UpdateAsync(
+            Resources.KnativeServices,
+            service with
+            {
+                Spec = service.Spec with { Template = Samples.Template("app:2") },
+            },
+            CancellationToken.None
+        );
+        await _world.SettleAsync();
+        _world.MakeReady("hello-00002");
+        await _world.SettleAsync();
     }
 
     private async Task EditAsync(string map, params (string Key, string Value)[] data)
     {
-        live.Put(map, data);
-        await world.SettleAsync();
+        _live.Put(map, data);
+        await _world.SettleAsync();
     }
 }

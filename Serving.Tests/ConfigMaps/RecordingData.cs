@@ -6,9 +6,9 @@ namespace Serving.Tests.ConfigMaps;
 /// <summary>Data of a ConfigMap that records which keys are read: a parser supports exactly the keys that it reads.</summary>
 internal sealed class RecordingData(IReadOnlyDictionary<string, string> data) : IReadOnlyDictionary<string, string>
 {
-    private readonly HashSet<string> asked = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _asked = new(StringComparer.Ordinal);
 
-    public IReadOnlySet<string> Asked => asked;
+    public IReadOnlySet<string> Asked => _asked;
 
     public IEnumerable<string> Keys => data.Keys;
 
@@ -20,13 +20,13 @@ internal sealed class RecordingData(IReadOnlyDictionary<string, string> data) : 
 
     public bool ContainsKey(string key)
     {
-        asked.Add(key);
+        _asked.Add(key);
         return data.ContainsKey(key);
     }
 
     public bool TryGetValue(string key, [MaybeNullWhen(false)] out string value)
     {
-        asked.Add(key);
+        _asked.Add(key);
         return data.TryGetValue(key, out value);
     }
 

@@ -10,17 +10,144 @@ public sealed class UnusableValueTests
 {
     private static readonly string[] Values =
     [
-        "", " ", "\t", "\n", "0", "-0", "-1", "+5", "-0.5", "0.0001", "1e3", "1e309", "-1e309", "1e-320", "NaN", "nan", "Inf", "-Inf", "Infinity", "0x10", "0x1p-2", "1_000",
-        "2147483647", "2147483648", "-2147483648", "4294967296", "9223372036854775807", "9223372036854775808", "-9223372036854775808", "99999999999999999999999",
-        "0s", "1ns", "-1ns", "-5m", "1.5s", "1500ms", "99999h", "2540400h", "9223372036s", "25h61m", "10", "ten",
-        "-5Mi", "5Mi", "1e30", "1e-30", "100m", "-100m", "0.1Ki", "9999999999E",
-        "UPPER..bad", "Upper", "a b", "a..b", ".a", "a.", "-a", "a_b", "*", "*.example.com", "a,b", "a;b", "ü", "a/b", "a:b", "a:b:c", "/", "//", "@", "127.0.0.1",
-        "http://", "http:///x", "http://a b", "ftp://x/y", "file:///etc/passwd", "javascript:alert(1)", "http://ok:4317", ":0", ":80", ":9090", "host:70000", "host:8012", "[::1]:9999",
-        "true", "True", "yes", "on", "Enabled", "enabled", "disabled", "Redirected", "http", "https", "kpa.autoscaling.knative.dev", "nobody.autoscaling.knative.dev", "mine.example.com",
-        "{{", "{{.}}", "{{.Nope}}", "{{.Name}}", "{{.Tag}}", "{{.Name}} {{.Namespace}}", "{{.Name}}_{{.Tag}}", "{{.Name}}-{{.Tag}}", "{{.Name}}.{{.Domain}}", "{{.Name}}.{{.Namespace}}.{{.Domain}}:8080", "X{{.Name}}",
-        "{", "{}", "[]", "null", "~", "- a", "a: b", "name: \"\"", "kind: \"\"", "{name: \"a b\", kind: Issuer}", "selector: {\"a b\": c}", "selector: {a: \"b c\"}", "selector: {app: web}", "selector:\n  a: b\ntype: wildcard",
-        "matchExpressions: [{key: a, operator: Like}]", "matchExpressions: [{key: a, operator: In}]", "matchExpressions: [{key: \"\", operator: Exists}]", "matchLabels: {\"-\": x}",
-        "{\"level\": 5}", "{\"level\": \"loud\"}", "1.1", "1.2", "1.3", "TLS_RSA_WITH_NULL_MD5", "X25519", "prefer-spread-revision-over-nodes", "none", "stdout", "grpc", "http/protobuf", "prometheus",
+        "",
+        " ",
+        "\t",
+        "\n",
+        "0",
+        "-0",
+        "-1",
+        "+5",
+        "-0.5",
+        "0.0001",
+        "1e3",
+        "1e309",
+        "-1e309",
+        "1e-320",
+        "NaN",
+        "nan",
+        "Inf",
+        "-Inf",
+        "Infinity",
+        "0x10",
+        "0x1p-2",
+        "1_000",
+        "2147483647",
+        "2147483648",
+        "-2147483648",
+        "4294967296",
+        "9223372036854775807",
+        "9223372036854775808",
+        "-9223372036854775808",
+        "99999999999999999999999",
+        "0s",
+        "1ns",
+        "-1ns",
+        "-5m",
+        "1.5s",
+        "1500ms",
+        "99999h",
+        "2540400h",
+        "9223372036s",
+        "25h61m",
+        "10",
+        "ten",
+        "-5Mi",
+        "5Mi",
+        "1e30",
+        "1e-30",
+        "100m",
+        "-100m",
+        "0.1Ki",
+        "9999999999E",
+        "UPPER..bad",
+        "Upper",
+        "a b",
+        "a..b",
+        ".a",
+        "a.",
+        "-a",
+        "a_b",
+        "*",
+        "*.example.com",
+        "a,b",
+        "a;b",
+        "ü",
+        "a/b",
+        "a:b",
+        "a:b:c",
+        "/",
+        "//",
+        "@",
+        "127.0.0.1",
+        "http://",
+        "http:///x",
+        "http://a b",
+        "ftp://x/y",
+        "file:///etc/passwd",
+        "javascript:alert(1)",
+        "http://ok:4317",
+        ":0",
+        ":80",
+        ":9090",
+        "host:70000",
+        "host:8012",
+        "[::1]:9999",
+        "true",
+        "True",
+        "yes",
+        "on",
+        "Enabled",
+        "enabled",
+        "disabled",
+        "Redirected",
+        "http",
+        "https",
+        "kpa.autoscaling.knative.dev",
+        "nobody.autoscaling.knative.dev",
+        "mine.example.com",
+        "{{",
+        "{{.}}",
+        "{{.Nope}}",
+        "{{.Name}}",
+        "{{.Tag}}",
+        "{{.Name}} {{.Namespace}}",
+        "{{.Name}}_{{.Tag}}",
+        "{{.Name}}-{{.Tag}}",
+        "{{.Name}}.{{.Domain}}",
+        "{{.Name}}.{{.Namespace}}.{{.Domain}}:8080",
+        "X{{.Name}}",
+        "{",
+        "{}",
+        "[]",
+        "null",
+        "~",
+        "- a",
+        "a: b",
+        "name: \"\"",
+        "kind: \"\"",
+        "{name: \"a b\", kind: Issuer}",
+        "selector: {\"a b\": c}",
+        "selector: {a: \"b c\"}",
+        "selector: {app: web}",
+        "selector:\n  a: b\ntype: wildcard",
+        "matchExpressions: [{key: a, operator: Like}]",
+        "matchExpressions: [{key: a, operator: In}]",
+        "matchExpressions: [{key: \"\", operator: Exists}]",
+        "matchLabels: {\"-\": x}",
+        "{\"level\": 5}",
+        "{\"level\": \"loud\"}",
+        "1.1",
+        "1.2",
+        "1.3",
+        "TLS_RSA_WITH_NULL_MD5",
+        "X25519",
+        "prefer-spread-revision-over-nodes",
+        "none",
+        "stdout",
+        "grpc",
+        "http/protobuf",
+        "prometheus",
     ];
 
     private static readonly string Long = new('a', 300);
@@ -44,15 +171,20 @@ public sealed class UnusableValueTests
                 refused++;
                 refusal.ConfigMap.Should().Be(of.Map);
                 refusal.Explanation.Should().Contain(refusal.Key).And.NotBeNullOrWhiteSpace();
-                (refusal.Explanation.Contains(of.Key, StringComparison.Ordinal) || Related(of.Key, refusal.Key!)).Should().BeTrue(
-                    "{0} = {1} is refused with \"{2}\", which must name the key", of.Key, value, refusal.Explanation);
+                (refusal.Explanation.Contains(of.Key, StringComparison.Ordinal) || Related(of.Key, refusal.Key!))
+                    .Should()
+                    .BeTrue("{0} = {1} is refused with \"{2}\", which must name the key", of.Key, value, refusal.Explanation);
                 continue;
             }
 
-            FluentActions.Invoking(() => ConfigurationUse.Check(config, of.Map)).Should().NotThrow("{0} took {1} = \"{2}\"", of.Map, of.Key, value);
+            FluentActions
+                .Invoking(() => ConfigurationUse.Check(config, of.Map))
+                .Should()
+                .NotThrow("{0} took {1} = \"{2}\"", of.Map, of.Key, value);
         }
 
-        if (of.Bad is not null) refused.Should().BePositive("something here is bad for this key");
+        if (of.Bad is not null)
+            refused.Should().BePositive("something here is bad for this key");
     }
 
     [TestCaseSource(nameof(Keys))]
@@ -83,9 +215,15 @@ public sealed class UnusableValueTests
     [TestCase(".example.com")]
     [TestCase("example.com.")]
     [TestCase("ex_ample.com")]
-    public void A_domain_that_is_none_is_refused(string domain)
-        => FluentActions.Invoking(() => Parse("config-domain", new() { [domain] = "" })).Should().Throw<ConfigMapException>()
-            .Which.Should().Match<ConfigMapException>(refusal => refusal.Key == domain && refusal.Explanation.Contains("is not a domain", StringComparison.Ordinal));
+    public void A_domain_that_is_none_is_refused(string domain) =>
+        FluentActions
+            .Invoking(() => Parse("config-domain", new() { [domain] = "" }))
+            .Should()
+            .Throw<ConfigMapException>()
+            .Which.Should()
+            .Match<ConfigMapException>(refusal =>
+                refusal.Key == domain && refusal.Explanation.Contains("is not a domain", StringComparison.Ordinal)
+            );
 
     [TestCase("config-network", "ingress-class", "")]
     [TestCase("config-network", "certificate-class", " ")]
@@ -113,12 +251,14 @@ public sealed class UnusableValueTests
     }
 
     // An error about two inconsistent keys may name the other one, and an error about an older spelling names the newer one.
-    private static bool Related(string key, string refused)
-        => refused.Split('-')[0] == key.Split('-')[0] || KeyTests.OlderOf("config-network").Contains(key);
+    private static bool Related(string key, string refused) =>
+        refused.Split('-')[0] == key.Split('-')[0] || KeyTests.OlderOf("config-network").Contains(key);
 
     private static ConfigSnapshot Parse(string map, Dictionary<string, string> data)
     {
-        var config = KnownConfigMaps.All.Single(kind => kind.Name == "config-deployment").Apply(ConfigSnapshot.Default, ConfigKey.Required("config-deployment"), "cluster.local");
+        var config = KnownConfigMaps
+            .All.Single(kind => kind.Name == "config-deployment")
+            .Apply(ConfigSnapshot.Default, ConfigKey.Required("config-deployment"), "cluster.local");
         return KnownConfigMaps.All.Single(kind => kind.Name == map).Apply(config, data, "cluster.local");
     }
 }

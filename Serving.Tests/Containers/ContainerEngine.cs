@@ -8,8 +8,8 @@ using Serving.Tests.Support;
 namespace Serving.Tests.Containers;
 
 /// <summary>
-/// The container engine of the tests in this namespace, found as Testcontainers finds it (<c>DOCKER_HOST</c>, the context of the docker command, the
-/// usual sockets), with our images loaded. Where there is none, all tests of the namespace are skipped with one reason.
+/// The container engine of the tests in this namespace, found as Testcontainers finds it (<c>DOCKER_HOST</c>, the context of the docker
+/// command, the usual sockets), with our images loaded. Where there is none, all tests of the namespace are skipped with one reason.
 /// </summary>
 [SetUpFixture]
 public sealed class ContainerEngine
@@ -34,12 +34,16 @@ public sealed class ContainerEngine
 
     /// <summary>The images of this run.</summary>
     private static string[] Images { get; } =
-        (Environment.GetEnvironmentVariable(ImagesVariable) is { Length: > 0 } names ? names : DefaultImages).Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        (Environment.GetEnvironmentVariable(ImagesVariable) is { Length: > 0 } names ? names : DefaultImages).Split(
+            ' ',
+            StringSplitOptions.RemoveEmptyEntries
+        );
 
     /// <summary>The full name of an image; skips the test when the image is not one of this run.</summary>
     internal static string ImageName(string image)
     {
-        if (!Images.Contains(image)) Assert.Ignore($"{ImagesVariable} does not name {image}");
+        if (!Images.Contains(image))
+            Assert.Ignore($"{ImagesVariable} does not name {image}");
         return $"{Registry}/{image}:{Repository.ImageTag}";
     }
 
@@ -73,13 +77,15 @@ public sealed class ContainerEngine
         try
         {
             _endpoint = TestcontainersSettings.OS.DockerEndpointAuthConfig;
-            if (_endpoint is null) return "DOCKER_HOST is not set and none of the usual sockets responds";
+            if (_endpoint is null)
+                return "DOCKER_HOST is not set and none of the usual sockets responds";
             _client = _endpoint.GetDockerClientBuilder(Guid.NewGuid()).Build();
             using var limit = new CancellationTokenSource(PingLimit);
             await _client.System.PingAsync(limit.Token);
             return null;
         }
-        catch (Exception failure) when (failure is HttpRequestException or IOException or OperationCanceledException or TimeoutException or DockerApiException)
+        catch (Exception failure)
+            when (failure is HttpRequestException or IOException or OperationCanceledException or TimeoutException or DockerApiException)
         {
             return $"{_endpoint?.Endpoint}: {failure.Message}";
         }
@@ -94,10 +100,16 @@ public sealed class ContainerEngine
         }
 
         var watch = Stopwatch.StartNew();
-        var start = new ProcessStartInfo("bash", [Repository.PathOf("deploy", "images", "build"), "--reuse", .. Images]) { RedirectStandardError = true, RedirectStandardOutput = true };
+        var start = new ProcessStartInfo("bash", [Repository.PathOf("deploy", "images", "build"), "--reuse", .. Images])
+        {
+            RedirectStandardError = true,
+            RedirectStandardOutput = true,
+        };
 
         // What `dotnet test` tells its own build is not for this one, and no build server may keep our pipes open.
-        foreach (var name in start.Environment.Keys.Where(static name => name.StartsWith("MSBuild", StringComparison.OrdinalIgnoreCase)).ToList())
+        foreach (
+            var name in start.Environment.Keys.Where(static name => name.StartsWith("MSBuild", StringComparison.OrdinalIgnoreCase)).ToList()
+        )
         {
             start.Environment.Remove(name);
         }
@@ -107,13 +119,16 @@ public sealed class ContainerEngine
         using var process = Process.Start(start)!;
         var (output, error) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
         await process.WaitForExitAsync().WaitAsync(BuildLimit);
-        if (process.ExitCode != 0) throw new InvalidOperationException($"deploy/images/build failed:\n{await output}{await error}");
+        if (process.ExitCode != 0)
+            throw new InvalidOperationException($"deploy/images/build failed:\n{await output}{await error}");
         await TestContext.Progress.WriteLineAsync($"images: {string.Join(", ", Images)} in {watch.Elapsed.TotalSeconds:0.0} s");
     }
 
     private static async Task LoadAsync(string image)
     {
-        var archive = Directory.Exists(ArchiveFolder) ? Directory.GetFiles(ArchiveFolder, $"{image}-{Repository.ImageTag}-*.tar").FirstOrDefault() : null;
+        var archive = Directory.Exists(ArchiveFolder)
+            ? Directory.GetFiles(ArchiveFolder, $"{image}-{Repository.ImageTag}-*.tar").FirstOrDefault()
+            : null;
         if (archive is null)
         {
             await RequireAsync(ImageName(image));
@@ -123,11 +138,17 @@ public sealed class ContainerEngine
         var watch = Stopwatch.StartNew();
         await using var file = File.OpenRead(archive);
         var failures = new List<string>();
-        await Client.Images.LoadImageAsync(new ImageLoadParameters { Quiet = true }, file, new Messages(message =>
-        {
-            if (message.Error is { } failed) failures.Add(failed.Message ?? "no reason given");
-        }));
-        if (failures.Count > 0) throw new InvalidOperationException($"{archive} cannot be loaded: {string.Join("; ", failures)}");
+        await Client.Images.LoadImageAsync(
+            new ImageLoadParameters { Quiet = true },
+            file,
+            new Messages(message =>
+            {
+                if (message.Error is { } failed)
+                    failures.Add(failed.Message ?? "no reason given");
+            })
+        );
+        if (failures.Count > 0)
+            throw new InvalidOperationException($"{archive} cannot be loaded: {string.Join("; ", failures)}");
         await TestContext.Progress.WriteLineAsync($"loaded {ImageName(image)} in {watch.Elapsed.TotalSeconds:0.0} s");
     }
 
@@ -141,12 +162,16 @@ public sealed class ContainerEngine
         }
         catch (DockerImageNotFoundException)
         {
-            Assert.Ignore($"{name} is not in the engine, and deploy/images/build needs Debian's tools: build it with deploy/images/*/Dockerfile, or name other images in {ImagesVariable}");
+            Assert.Ignore(
+                $"{name} is not in the engine, and deploy/images/build needs Debian's tools: build it with deploy/images/*/Dockerfile, or name other images in {ImagesVariable}"
+            );
         }
     }
 
-    private static bool OnPath(string program)
-        => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Any(folder => File.Exists(Path.Combine(folder, program)));
+    private static bool OnPath(string program) =>
+        (Environment.GetEnvironmentVariable("PATH") ?? "")
+            .Split(Path.PathSeparator)
+            .Any(folder => File.Exists(Path.Combine(folder, program)));
 
     private sealed class Messages(Action<JSONMessage> take) : IProgress<JSONMessage>
     {

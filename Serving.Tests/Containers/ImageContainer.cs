@@ -21,7 +21,8 @@ internal sealed class ImageContainer : IAsyncDisposable
     private readonly IContainer _container;
     private readonly Stopwatch _running;
 
-    private ImageContainer(string image, IContainer container, Stopwatch running) => (_image, _container, _running) = (image, container, running);
+    private ImageContainer(string image, IContainer container, Stopwatch running) =>
+        (_image, _container, _running) = (image, container, running);
 
     /// <summary>The engine's id of it.</summary>
     public string Id => _container.Id;
@@ -53,7 +54,8 @@ internal sealed class ImageContainer : IAsyncDisposable
     public TimeSpan Elapsed => _running.Elapsed;
 
     /// <summary>Sends its process a signal, as <c>SIGTERM</c>.</summary>
-    public Task SignalAsync(string signal) => ContainerEngine.Client.Containers.KillContainerAsync(Id, new ContainerKillParameters { Signal = signal });
+    public Task SignalAsync(string signal) =>
+        ContainerEngine.Client.Containers.KillContainerAsync(Id, new ContainerKillParameters { Signal = signal });
 
     /// <summary>Whether it has ended.</summary>
     public async Task<bool> HasExitedAsync() => !(await ContainerEngine.Client.Containers.InspectContainerAsync(Id)).State!.Running;
@@ -77,13 +79,18 @@ internal sealed class ImageContainer : IAsyncDisposable
     public async Task ReportAsync(string until) => await ReportAsync(_image, Id, until, Elapsed);
 
     /// <summary>Prints how long it ran.</summary>
-    public async Task ReportEndAsync() => await TestContext.Progress.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"{_image}: ended after {Elapsed.TotalMilliseconds:0} ms"));
+    public async Task ReportEndAsync() =>
+        await TestContext.Progress.WriteLineAsync(
+            string.Create(CultureInfo.InvariantCulture, $"{_image}: ended after {Elapsed.TotalMilliseconds:0} ms")
+        );
 
     /// <summary>Prints how much memory a container takes after a time.</summary>
     public static async Task ReportAsync(string image, string id, string until, TimeSpan elapsed)
     {
         var memory = await MemoryAsync(id);
-        await TestContext.Progress.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"{image}: {until} after {elapsed.TotalMilliseconds:0} ms, {memory}"));
+        await TestContext.Progress.WriteLineAsync(
+            string.Create(CultureInfo.InvariantCulture, $"{image}: {until} after {elapsed.TotalMilliseconds:0} ms, {memory}")
+        );
     }
 
     public ValueTask DisposeAsync() => _container.DisposeAsync();
@@ -101,7 +108,10 @@ internal sealed class ImageContainer : IAsyncDisposable
         // As `docker stats` counts: without file pages that can be dropped; anonymous pages are its own.
         var inactive = Of("inactive_file") ?? Of("total_inactive_file") ?? 0;
         var own = Of("anon") ?? Of("rss");
-        return string.Create(CultureInfo.InvariantCulture, $"{(usage - inactive) / 1e6:0.0} MB in use{(own is null ? "" : $", {own / 1e6:0.0} MB anonymous")}");
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"{(usage - inactive) / 1e6:0.0} MB in use{(own is null ? "" : $", {own / 1e6:0.0} MB anonymous")}"
+        );
 
         ulong? Of(string name) => memory.Stats?.TryGetValue(name, out var value) == true ? value : null;
     }

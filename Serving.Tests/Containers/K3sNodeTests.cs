@@ -13,6 +13,8 @@ public sealed class K3sNodeTests
         // Reserved: never resolves.
         var start = () => K3sCluster.StartNodeAsync("registry.invalid/k3s:v0");
 
-        (await start.Should().ThrowAsync<InvalidOperationException>()).WithMessage("SERVING_TEST_CLUSTER=k3s: the engine cannot run registry.invalid/k3s:v0 (*): pull it, or name an image*SERVING_TEST_K3S_IMAGE.");
+        (await start.Should().ThrowAsync<InvalidOperationException>()).WithMessage(
+            "SERVING_TEST_CLUSTER=k3s: the engine cannot run registry.invalid/k3s:v0 (*): pull it, or name an image*SERVING_TEST_K3S_IMAGE."
+        );
     }
 }

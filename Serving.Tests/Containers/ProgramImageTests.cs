@@ -22,7 +22,14 @@ public sealed class ProgramImageTests
         var address = new IPAddress([127, 97, (byte)(Environment.ProcessId % 250), 1]);
         var port = FreePorts.Of(address, 1)[0];
         await using var container = await ImageContainer.StartAsync(
-            image, new Dictionary<string, string> { ["PORT"] = $"{port}", ["LISTEN_ADDRESS"] = address.ToString(), ["TARGET"] = "container" });
+            image,
+            new Dictionary<string, string>
+            {
+                ["PORT"] = $"{port}",
+                ["LISTEN_ADDRESS"] = address.ToString(),
+                ["TARGET"] = "container",
+            }
+        );
         var uri = new Uri($"http://{address}:{port}{path}");
 
         await Eventually.HoldsAsync(async () => (await _client.GetStringAsync(uri)).Should().Match(expected), TimeSpan.FromSeconds(60));
@@ -40,12 +47,18 @@ public sealed class ProgramImageTests
         var address = new IPAddress([127, 97, (byte)(Environment.ProcessId % 250), 2]);
         var port = FreePorts.Of(address, 1)[0];
         await using var container = await ImageContainer.StartAsync(
-            "autoscale", new Dictionary<string, string> { ["PORT"] = $"{port}", ["LISTEN_ADDRESS"] = address.ToString() });
+            "autoscale",
+            new Dictionary<string, string> { ["PORT"] = $"{port}", ["LISTEN_ADDRESS"] = address.ToString() }
+        );
         var uri = new Uri($"http://{address}:{port}/");
         await Eventually.HoldsAsync(async () => (await _client.GetStringAsync(uri)).Should().NotBeEmpty(), TimeSpan.FromSeconds(60));
 
         var slow = _client.GetStringAsync(new Uri(uri, "?sleep=5000"));
-        await Eventually.HoldsAsync(async () => (slow.IsCompleted ? "" : await _client.GetStringAsync(new Uri(uri, "?concurrency"))).Should().Contain("in flight: 2."), TimeSpan.FromSeconds(60));
+        await Eventually.HoldsAsync(
+            async () =>
+                (slow.IsCompleted ? "" : await _client.GetStringAsync(new Uri(uri, "?concurrency"))).Should().Contain("in flight: 2."),
+            TimeSpan.FromSeconds(60)
+        );
         await container.SignalAsync("SIGTERM");
 
         (await slow).Should().NotBeEmpty();

@@ -6,8 +6,7 @@ namespace Serving.Tests.Containers;
 internal sealed class QueueProxyContainer : Sidecar
 {
     private QueueProxyContainer(ImageContainer container, SidecarEndpoints endpoints)
-        : base(endpoints)
-        => Container = container;
+        : base(endpoints) => Container = container;
 
     /// <summary>What it runs in.</summary>
     public ImageContainer Container { get; }
@@ -17,7 +16,10 @@ internal sealed class QueueProxyContainer : Sidecar
     public static async Task<QueueProxyContainer> StartAsync(int userPort, params (string Name, string Value)[] variables)
     {
         var endpoints = NextEndpoints();
-        return new QueueProxyContainer(await ImageContainer.StartAsync("queue-proxy", VariablesOf(endpoints, userPort, variables)), endpoints);
+        return new QueueProxyContainer(
+            await ImageContainer.StartAsync("queue-proxy", VariablesOf(endpoints, userPort, variables)),
+            endpoints
+        );
     }
 
     public override Task TerminateAsync() => Container.SignalAsync("SIGTERM");

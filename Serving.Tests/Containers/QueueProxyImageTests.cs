@@ -31,6 +31,6 @@ public sealed class QueueProxyImageTests : SidecarTests
         await proxy.Container.ReportEndAsync();
     }
 
-    private protected override async Task<Sidecar> StartAsync(int userPort, params (string Name, string Value)[] variables)
-        => await QueueProxyContainer.StartAsync(userPort, variables);
+    private protected override async Task<Sidecar> StartAsync(int userPort, params (string Name, string Value)[] variables) =>
+        await QueueProxyContainer.StartAsync(userPort, variables);
 }

@@ -22,7 +22,9 @@ internal static class Restrictions
             return;
         }
 
-        var lines = (await File.ReadAllLinesAsync(status)).Select(static line => line.Split(':', 2)).ToDictionary(static pair => pair[0], static pair => pair[1].Trim());
+        var lines = (await File.ReadAllLinesAsync(status))
+            .Select(static line => line.Split(':', 2))
+            .ToDictionary(static pair => pair[0], static pair => pair[1].Trim());
         lines["Uid"].Split('\t').Should().AllBe(User);
         lines["Gid"].Split('\t').Should().AllBe(User);
         lines["NoNewPrivs"].Should().Be("1");

@@ -12,7 +12,8 @@ using Resources = Serving.Api.Resources;
 
 namespace Serving.Tests.Containers;
 
-/// <summary>The install on a local API server, with every container of its pods in the engine: the host, and the sidecar and the sample of a Service.</summary>
+/// <summary>The install on a local API server, with every container of its pods in the engine: the host, and the sidecar and the sample of
+/// a Service.</summary>
 [TestFixture]
 public sealed class ServingInContainersTests
 {
@@ -30,20 +31,25 @@ public sealed class ServingInContainersTests
 
         // Refused until the webhook in the host responds.
         await Eventually.HoldsAsync(
-            () => _cluster.ApplyAsync("""
-                apiVersion: serving.knative.dev/v1
-                kind: Service
-                metadata: {name: hello, namespace: default}
-                spec: {template: {spec: {containers: [{image: dev.local/helloworld, env: [{name: TARGET, value: containers}]}] } } }
-                """),
-            Limit);
+            () =>
+                _cluster.ApplyAsync(
+                    """
+                    apiVersion: serving.knative.dev/v1
+                    kind: Service
+                    metadata: {name: hello, namespace: default}
+                    spec: {template: {spec: {containers: [{image: dev.local/helloworld, env: [{name: TARGET, value: containers}]}] } } }
+                    """
+                ),
+            Limit
+        );
         await _cluster.WaitForReadyAsync("default", "hello", Limit);
     }
 
     [OneTimeTearDown]
     public async Task StopAsync()
     {
-        if (_cluster is not null) await _cluster.DisposeAsync();
+        if (_cluster is not null)
+            await _cluster.DisposeAsync();
 
         // One whose client was killed runs on.
         foreach (var left in await ContainersAsync(""))
@@ -78,7 +84,14 @@ public sealed class ServingInContainersTests
     [Test]
     public async Task The_host_responds_to_its_probes_ends_with_0_when_it_is_told_to_and_serves_again_when_it_was_started_again()
     {
-        var pod = (await _cluster.Client.ListAsync(Resources.Pods, TestCluster.SystemNamespace, new ListOptions("app=serving"), CancellationToken.None)).Items.Single();
+        var pod = (
+            await _cluster.Client.ListAsync(
+                Resources.Pods,
+                TestCluster.SystemNamespace,
+                new ListOptions("app=serving"),
+                CancellationToken.None
+            )
+        ).Items.Single();
         using var probes = new HttpClient { BaseAddress = new Uri($"http://{pod.Status!.PodIP}:8090"), Timeout = Limit };
         (await probes.GetStringAsync("/livez")).Should().Be("ok");
         await Eventually.HoldsAsync(async () => (await probes.GetStringAsync("/readyz")).Should().Be("ok"), Limit);
@@ -90,18 +103,29 @@ public sealed class ServingInContainersTests
 
         (await ended.WaitAsync(Limit)).StatusCode.Should().Be(0);
         await TestContext.Progress.WriteLineAsync($"host: ended {drain.Elapsed.TotalMilliseconds:0} ms after SIGTERM");
-        await Eventually.HoldsAsync(async () => (await ContainersAsync("host")).Should().ContainSingle().Which.ID.Should().NotBe(container.ID), Limit);
-        await Eventually.HoldsAsync(async () => (await _cluster.GetAsync("hello.default.localhost")).Status.Should().Be(HttpStatusCode.OK), Limit);
+        await Eventually.HoldsAsync(
+            async () => (await ContainersAsync("host")).Should().ContainSingle().Which.ID.Should().NotBe(container.ID),
+            Limit
+        );
+        await Eventually.HoldsAsync(
+            async () => (await _cluster.GetAsync("hello.default.localhost")).Status.Should().Be(HttpStatusCode.OK),
+            Limit
+        );
     }
 
     /// <summary>The running containers of the cluster's pods, those of one image or all.</summary>
     private async Task<IReadOnlyList<ContainerListResponse>> ContainersAsync(string image)
     {
-        var all = await ContainerEngine.Client.Containers.ListContainersAsync(new ContainersListParameters
-        {
-            All = image.Length == 0,
-            Filters = new Dictionary<string, IDictionary<string, bool>> { ["label"] = new Dictionary<string, bool> { [_programs.Label] = true } },
-        });
+        var all = await ContainerEngine.Client.Containers.ListContainersAsync(
+            new ContainersListParameters
+            {
+                All = image.Length == 0,
+                Filters = new Dictionary<string, IDictionary<string, bool>>
+                {
+                    ["label"] = new Dictionary<string, bool> { [_programs.Label] = true },
+                },
+            }
+        );
         return [.. all.Where(container => image.Length == 0 || container.Image.Contains($"/{image}:", StringComparison.Ordinal))];
     }
 }

@@ -21,26 +21,38 @@ public sealed class CertManagerTests
     private const string Host = "hello.default.example.com";
     private static readonly ObjectKey Key = new("default", Name);
 
-    private ManualTimeProvider time = null!;
-    private InMemoryCluster cluster = null!;
-    private IResourceDiscovery discovery = null!;
-    private ConfigSnapshot config = null!;
-    private CertManagerGate reconciler = null!;
-    private List<ObjectKey> changed = null!;
+    private ManualTimeProvider _time = null!;
+    private InMemoryCluster _cluster = null!;
+    private IResourceDiscovery _discovery = null!;
+    private ConfigSnapshot _config = null!;
+    private CertManagerGate _reconciler = null!;
+    private List<ObjectKey> _changed = null!;
 
     [SetUp]
     public void SetUp()
     {
-        time = new ManualTimeProvider();
-        cluster = new InMemoryCluster(time);
-        discovery = Substitute.For<IResourceDiscovery>();
-        discovery.FindAsync("", "", default).ReturnsForAnyArgs(call => CertManagerResources.All.First(type => type.Kind == call.ArgAt<string>(1)));
-        config = ConfigSnapshot.Default with { Network = NetworkConfig.Default with { ExternalDomainTls = true } };
-        changed = [];
-        var certificates = cluster.For(Resources.Certificates).Lister;
+        _time = new ManualTimeProvider();
+        _cluster = new InMemoryCluster(_time);
+        _discovery = Substitute.For<IResourceDiscovery>();
+        _discovery
+            .FindAsync("", "", default)
+            .ReturnsForAnyArgs(call => CertManagerResources.All.First(type => type.Kind == call.ArgAt<string>(1)));
+        _config = ConfigSnapshot.Default with { Network = NetworkConfig.Default with { ExternalDomainTls = true } };
+        _changed = [];
+        var certificates = _cluster.For(Resources.Certificates).Lister;
         var inner = new CertManagerReconciler(
-            certificates, new HttpChallenges(cluster.For(Resources.Services).Lister), () => config, Substitute.For<IEventRecorder>(), time);
-        reconciler = new CertManagerGate(certificates, new CertManagerApi(cluster, discovery, time) { Changed = changed.Add }, () => config, inner);
+            certificates,
+            new HttpChallenges(_cluster.For(Resources.Services).Lister),
+            () => _config,
+            Substitute.For<IEventRecorder>(),
+            _time
+        );
+        _reconciler = new CertManagerGate(
+            certificates,
+            new CertManagerApi(_cluster, _discovery, _time) { Changed = _changed.Add },
+            () => _config,
+            inner
+        );
         PutIssuer("knative-selfsigned-issuer", """{"selfSigned":{}}""");
         PutCertificate();
     }
@@ -51,18 +63,32 @@ public sealed class CertManagerTests
         await ReconcileAsync();
 
         var made = Made()!;
-        made.Metadata.OwnerReferences.Single().Should().Match<OwnerReference>(owner => owner.Kind == "Certificate" && owner.Name == Name && owner.Controller == true);
+        made.Metadata.OwnerReferences.Single()
+            .Should()
+            .Match<OwnerReference>(owner => owner.Kind == "Certificate" && owner.Name == Name && owner.Controller == true);
         made.Metadata.Labels.Should().Contain(NetworkingKeys.CertificateType, "external-domain");
-        JsonSerializer.Serialize(made.Spec, ApiJson.Default.Options).Should().Be(
-            """{"commonName":"hello.default.example.com","dnsNames":["hello.default.example.com"],"secretName":"route-1","issuerRef":{"name":"knative-selfsigned-issuer","kind":"ClusterIssuer"}"""
-            + ""","secretTemplate":{"labels":{"networking.internal.knative.dev/certificate-uid":"uid-1"}}}""");
-        Ready().Should().BeEquivalentTo(
-            new { Status = "Unknown", Reason = "NoCertManagerCertCondition", Message = "The ready condition of Cert Manager Certificate does not exist." });
-        changed.Should().Contain(Key, "a change of what was made must find what it was made for");
+        JsonSerializer
+            .Serialize(made.Spec, ApiJson.Default.Options)
+            .Should()
+            .Be(
+                """{"commonName":"hello.default.example.com","dnsNames":["hello.default.example.com"],"secretName":"route-1","issuerRef":{"name":"knative-selfsigned-issuer","kind":"ClusterIssuer"}"""
+                    + ""","secretTemplate":{"labels":{"networking.internal.knative.dev/certificate-uid":"uid-1"}}}"""
+            );
+        Ready()
+            .Should()
+            .BeEquivalentTo(
+                new
+                {
+                    Status = "Unknown",
+                    Reason = "NoCertManagerCertCondition",
+                    Message = "The ready condition of Cert Manager Certificate does not exist.",
+                }
+            );
+        _changed.Should().Contain(Key, "a change of what was made must find what it was made for");
 
-        cluster.ForgetWrites();
+        _cluster.ForgetWrites();
         await ReconcileAsync();
-        cluster.Writes.Should().BeEmpty();
+        _cluster.Writes.Should().BeEmpty();
     }
 
     [TestCase("external-domain", "outside")]
@@ -70,7 +96,7 @@ public sealed class CertManagerTests
     [TestCase("system-internal", "system")]
     public async Task The_type_of_a_certificate_chooses_its_issuer(string type, string issuer)
     {
-        config = config with
+        _config = _config with
         {
             CertManager = new CertManagerConfig
             {
@@ -100,7 +126,7 @@ public sealed class CertManagerTests
 
         (Ready().Status, Ready().Reason).Should().Be((status, reason));
         var certificate = Certificate();
-        certificate.Status.NotAfter.Should().Be(time.GetUtcNow() + TimeSpan.FromDays(90));
+        certificate.Status.NotAfter.Should().Be(_time.GetUtcNow() + TimeSpan.FromDays(90));
         certificate.Status.ObservedGeneration.Should().Be(certificate.Metadata.Generation);
     }
 
@@ -110,20 +136,35 @@ public sealed class CertManagerTests
         PutIssuer("knative-selfsigned-issuer", """{"acme":{"solvers":[{"http01":{"ingress":{}}}]}}""");
         var reconciling = ReconcileAsync;
         (await reconciling.Should().ThrowAsync<ChallengeException>()).WithMessage(
-            $"no challenge solver service for domain {Host}; selector=acme.cert-manager.io/http-domain={Adler32.Text(Host)}");
-        Ready().Should().BeEquivalentTo(
-            new { Status = "Unknown", Reason = "ReconcileFailed", Message = "Cert-Manager certificate has not yet been reconciled." });
+            $"no challenge solver service for domain {Host}; selector=acme.cert-manager.io/http-domain={Adler32.Text(Host)}"
+        );
+        Ready()
+            .Should()
+            .BeEquivalentTo(
+                new
+                {
+                    Status = "Unknown",
+                    Reason = "ReconcileFailed",
+                    Message = "Cert-Manager certificate has not yet been reconciled.",
+                }
+            );
         PutSolver();
 
         await ReconcileAsync();
 
-        Certificate().Status.Http01Challenges.Should().ContainSingle().Which.Should().BeEquivalentTo(new
-        {
-            Url = $"http://{Host}/.well-known/acme-challenge/token",
-            ServiceName = "solver",
-            ServiceNamespace = "default",
-            ServicePort = (IntOrString)8089,
-        });
+        Certificate()
+            .Status.Http01Challenges.Should()
+            .ContainSingle()
+            .Which.Should()
+            .BeEquivalentTo(
+                new
+                {
+                    Url = $"http://{Host}/.well-known/acme-challenge/token",
+                    ServiceName = "solver",
+                    ServiceNamespace = "default",
+                    ServicePort = (IntOrString)8089,
+                }
+            );
         SetMade("True", "Ready");
         await ReconcileAsync();
         Certificate().Status.Http01Challenges.Should().BeEmpty();
@@ -136,10 +177,12 @@ public sealed class CertManagerTests
         PutSolver();
         await ReconcileAsync();
         SetMade("True", "Ready");
-        (await reconciler.ReconcileAsync(Key, cluster, default)).Requeue.Should().Be(TimeSpan.FromDays(1), "it is looked at again before it is renewed");
+        (await _reconciler.ReconcileAsync(Key, _cluster, default))
+            .Requeue.Should()
+            .Be(TimeSpan.FromDays(1), "it is looked at again before it is renewed");
         Ready().Status.Should().Be("True");
 
-        time.Advance(TimeSpan.FromDays(61));
+        _time.Advance(TimeSpan.FromDays(61));
         await ReconcileAsync();
 
         Ready().Status.Should().Be("True");
@@ -153,18 +196,29 @@ public sealed class CertManagerTests
     [Test]
     public async Task A_Certificate_of_cert_manager_that_is_not_ours_is_left_alone()
     {
-        cluster.Put(CertManagerResources.Certificates, new CertManagerCertificate
-        {
-            Metadata = new ObjectMeta { Name = Name, Namespace = "default" },
-            Spec = new CertManagerCertificateSpec { CommonName = "other" },
-        });
+        _cluster.Put(
+            CertManagerResources.Certificates,
+            new CertManagerCertificate
+            {
+                Metadata = new ObjectMeta { Name = Name, Namespace = "default" },
+                Spec = new CertManagerCertificateSpec { CommonName = "other" },
+            }
+        );
 
         var reconciling = ReconcileAsync;
 
         await reconciling.Should().ThrowAsync<NotOwnedException>();
         Made()!.Spec.CommonName.Should().Be("other");
-        Ready().Should().BeEquivalentTo(
-            new { Status = "False", Reason = "NotOwned", Message = "There is an existing CertManagerCertificate \"route-1\" that we do not own. Nothing controls it: delete it, or choose another name." });
+        Ready()
+            .Should()
+            .BeEquivalentTo(
+                new
+                {
+                    Status = "False",
+                    Reason = "NotOwned",
+                    Message = "There is an existing CertManagerCertificate \"route-1\" that we do not own. Nothing controls it: delete it, or choose another name.",
+                }
+            );
     }
 
     [Test]
@@ -172,11 +226,16 @@ public sealed class CertManagerTests
     {
         await ReconcileAsync();
         var made = Made()!;
-        cluster.Put(CertManagerResources.Certificates, made with
-        {
-            Spec = JsonSerializer.Deserialize<CertManagerCertificateSpec>(
-                JsonSerializer.Serialize(made.Spec, ApiJson.Default.Options)[..^1] + ""","duration":"48h"}""", ApiJson.Default.Options)!,
-        });
+        _cluster.Put(
+            CertManagerResources.Certificates,
+            made with
+            {
+                Spec = JsonSerializer.Deserialize<CertManagerCertificateSpec>(
+                    JsonSerializer.Serialize(made.Spec, ApiJson.Default.Options)[..^1] + ""","duration":"48h"}""",
+                    ApiJson.Default.Options
+                )!,
+            }
+        );
         PutCertificate(names: ["other.default.example.com"]);
 
         await ReconcileAsync();
@@ -207,25 +266,31 @@ public sealed class CertManagerTests
         await ReconcileAsync();
 
         Made().Should().BeNull();
-        Ready().Should().BeEquivalentTo(new
-        {
-            Status = "False",
-            Reason = "CommonName Too Long",
-            Message = "error creating cert-manager certificate: " + message.Replace("{0}", host, StringComparison.Ordinal),
-        });
+        Ready()
+            .Should()
+            .BeEquivalentTo(
+                new
+                {
+                    Status = "False",
+                    Reason = "CommonName Too Long",
+                    Message = "error creating cert-manager certificate: " + message.Replace("{0}", host, StringComparison.Ordinal),
+                }
+            );
     }
 
     [Test]
     public async Task Without_cert_manager_nothing_is_touched_until_it_comes()
     {
-        discovery.FindAsync("acme.cert-manager.io/v1", "Challenge", default).ReturnsForAnyArgs((ResourceType?)null);
-        (await reconciler.ReconcileAsync(Key, cluster, default)).Requeue.Should().Be(CertManagerApi.Interval);
-        cluster.Writes.Should().BeEmpty();
+        _discovery.FindAsync("acme.cert-manager.io/v1", "Challenge", default).ReturnsForAnyArgs((ResourceType?)null);
+        (await _reconciler.ReconcileAsync(Key, _cluster, default)).Requeue.Should().Be(CertManagerApi.Interval);
+        _cluster.Writes.Should().BeEmpty();
 
-        discovery.FindAsync("", "", default).ReturnsForAnyArgs(CertManagerResources.Certificates);
-        time.Advance(TimeSpan.FromSeconds(10));
-        (await reconciler.ReconcileAsync(Key, cluster, default)).Requeue.Should().Be(TimeSpan.FromSeconds(20), "a cluster is not asked for each certificate");
-        time.Advance(TimeSpan.FromSeconds(20));
+        _discovery.FindAsync("", "", default).ReturnsForAnyArgs(CertManagerResources.Certificates);
+        _time.Advance(TimeSpan.FromSeconds(10));
+        (await _reconciler.ReconcileAsync(Key, _cluster, default))
+            .Requeue.Should()
+            .Be(TimeSpan.FromSeconds(20), "a cluster is not asked for each certificate");
+        _time.Advance(TimeSpan.FromSeconds(20));
         await ReconcileAsync();
 
         Made().Should().NotBeNull();
@@ -236,70 +301,105 @@ public sealed class CertManagerTests
     public async Task Certificates_of_others_and_those_that_nobody_asked_for_are_not_touched(string certificateClass, bool required)
     {
         PutCertificate(certificateClass: certificateClass);
-        config = config with { Network = config.Network with { ExternalDomainTls = required } };
-        cluster.ForgetWrites();
+        _config = _config with { Network = _config.Network with { ExternalDomainTls = required } };
+        _cluster.ForgetWrites();
 
         await ReconcileAsync();
 
-        cluster.Writes.Should().BeEmpty();
+        _cluster.Writes.Should().BeEmpty();
     }
 
-    private async Task ReconcileAsync() => await reconciler.ReconcileAsync(Key, cluster, CancellationToken.None);
+    private async Task ReconcileAsync() => await _reconciler.ReconcileAsync(Key, _cluster, CancellationToken.None);
 
-    private Certificate Certificate() => cluster.Find(Resources.Certificates, "default", Name)!;
+    private Certificate Certificate() => _cluster.Find(Resources.Certificates, "default", Name)!;
 
     private Condition Ready() => ConditionSet.Get(Certificate().Status.Conditions, "Ready")!;
 
-    private CertManagerCertificate? Made() => cluster.Find(CertManagerResources.Certificates, "default", Name);
+    private CertManagerCertificate? Made() => _cluster.Find(CertManagerResources.Certificates, "default", Name);
 
-    private void SetMade(string status, string reason) => cluster.Put(CertManagerResources.Certificates, Made()! with
-    {
-        Status = new CertManagerCertificateStatus
-        {
-            NotAfter = time.GetUtcNow() + TimeSpan.FromDays(90),
-            RenewalTime = time.GetUtcNow() + TimeSpan.FromDays(60),
-            Conditions = [new Condition { Type = "Ready", Status = status, Reason = reason, Message = "said" }],
-        },
-    });
+    private void SetMade(string status, string reason) =>
+        _cluster.Put(
+            CertManagerResources.Certificates,
+            Made()! with
+            {
+                Status = new CertManagerCertificateStatus
+                {
+                    NotAfter = _time.GetUtcNow() + TimeSpan.FromDays(90),
+                    RenewalTime = _time.GetUtcNow() + TimeSpan.FromDays(60),
+                    Conditions =
+                    [
+                        new Condition
+                        {
+                            Type = "Ready",
+                            Status = status,
+                            Reason = reason,
+                            Message = "said",
+                        },
+                    ],
+                },
+            }
+        );
 
     private void PutCertificate(
-        string type = "external-domain", string[]? names = null, string domain = "example.com", string certificateClass = NetworkingKeys.CertManagerCertificateClass)
-        => cluster.Put(Resources.Certificates, new Certificate
-        {
-            Metadata = new ObjectMeta
+        string type = "external-domain",
+        string[]? names = null,
+        string domain = "example.com",
+        string certificateClass = NetworkingKeys.CertManagerCertificateClass
+    ) =>
+        _cluster.Put(
+            Resources.Certificates,
+            new Certificate
             {
-                Name = Name,
-                Namespace = "default",
-                Uid = "uid-1",
-                Labels = new Dictionary<string, string> { [NetworkingKeys.CertificateType] = type },
-                Annotations = new Dictionary<string, string> { [NetworkingKeys.CertificateClass.Key] = certificateClass },
-            },
-            Spec = new CertificateSpec { DnsNames = names ?? [Host], Domain = domain, SecretName = Name },
-        });
+                Metadata = new ObjectMeta
+                {
+                    Name = Name,
+                    Namespace = "default",
+                    Uid = "uid-1",
+                    Labels = new Dictionary<string, string> { [NetworkingKeys.CertificateType] = type },
+                    Annotations = new Dictionary<string, string> { [NetworkingKeys.CertificateClass.Key] = certificateClass },
+                },
+                Spec = new CertificateSpec
+                {
+                    DnsNames = names ?? [Host],
+                    Domain = domain,
+                    SecretName = Name,
+                },
+            }
+        );
 
-    private void PutIssuer(string name, string spec) => cluster.Put(CertManagerResources.ClusterIssuers, new CertManagerIssuer
-    {
-        Metadata = new ObjectMeta { Name = name },
-        Spec = JsonSerializer.Deserialize<CertManagerIssuerSpec>(spec, ApiJson.Default.Options)!,
-    });
+    private void PutIssuer(string name, string spec) =>
+        _cluster.Put(
+            CertManagerResources.ClusterIssuers,
+            new CertManagerIssuer
+            {
+                Metadata = new ObjectMeta { Name = name },
+                Spec = JsonSerializer.Deserialize<CertManagerIssuerSpec>(spec, ApiJson.Default.Options)!,
+            }
+        );
 
     private void PutSolver()
     {
-        cluster.Put(Resources.Services, new CoreService
-        {
-            Metadata = new ObjectMeta
+        _cluster.Put(
+            Resources.Services,
+            new CoreService
             {
-                Name = "solver",
-                Namespace = "default",
-                Labels = new Dictionary<string, string> { ["acme.cert-manager.io/http-domain"] = Adler32.Text(Host) },
-                OwnerReferences = [new OwnerReference { Kind = "Challenge", Name = "challenge" }],
-            },
-            Spec = new CoreServiceSpec { Ports = [new ServicePort { Port = 8089, TargetPort = 8089 }] },
-        });
-        cluster.Put(CertManagerResources.Challenges, new CertManagerChallenge
-        {
-            Metadata = new ObjectMeta { Name = "challenge", Namespace = "default" },
-            Spec = new CertManagerChallengeSpec { DnsName = Host, Token = "token" },
-        });
+                Metadata = new ObjectMeta
+                {
+                    Name = "solver",
+                    Namespace = "default",
+                    Labels = new Dictionary<string, string> { ["acme.cert-manager.io/http-domain"] = Adler32.Text(Host) },
+                    OwnerReferences = [new OwnerReference { Kind = "Challenge", Name = "challenge" }],
+                },
+                Spec = new CoreServiceSpec { Ports = [new ServicePort { Port = 8089, TargetPort = 8089 }] },
+            }
+        );
+        _cluster.Put(
+            CertManagerResources.Challenges,
+            new CertManagerChallenge
+            {
+                Metadata = new ObjectMeta { Name = "challenge", Namespace = "default" },
+                Spec = new CertManagerChallengeSpec { DnsName = Host, Token = "token" },
+            }
+        );
     }
 }

@@ -11,7 +11,15 @@ public sealed class MultiContainerTests
     [Test]
     public void Only_the_container_with_a_port_serves_and_is_probed_by_the_sidecar()
     {
-        var containers = Containers(FeatureFlag.Disabled, Probe(new() { HttpGet = new HttpGetAction { Path = "/side", Port = 9999 } }));
+        var containers = Containers(
+            FeatureFlag.Disabled,
+            Probe(
+                new()
+                {
+                    HttpGet = new HttpGetAction { Path = "/side", Port = 9999 },
+                }
+            )
+        );
 
         var serving = containers.Single(container => container.Name == "serving");
         serving.Ports.Single().Should().BeEquivalentTo(new { Name = "user-port", Number = 8888 });
@@ -28,17 +36,30 @@ public sealed class MultiContainerTests
     [Test]
     public void With_the_feature_the_sidecar_asks_all_of_them()
     {
-        var containers = Containers(FeatureFlag.Enabled, Probe(new() { HttpGet = new HttpGetAction { Path = "/side", Port = 9999 } }));
+        var containers = Containers(
+            FeatureFlag.Enabled,
+            Probe(
+                new()
+                {
+                    HttpGet = new HttpGetAction { Path = "/side", Port = 9999 },
+                }
+            )
+        );
 
-        SidecarProbe(containers).Should().Be(
-            """[{"tcpSocket":{"port":8888,"host":"127.0.0.1"},"successThreshold":1},{"httpGet":{"path":"/side","port":9999,"host":"127.0.0.1","scheme":"HTTP"},"successThreshold":1}]""");
+        SidecarProbe(containers)
+            .Should()
+            .Be(
+                """[{"tcpSocket":{"port":8888,"host":"127.0.0.1"},"successThreshold":1},{"httpGet":{"path":"/side","port":9999,"host":"127.0.0.1","scheme":"HTTP"},"successThreshold":1}]"""
+            );
         Value(containers, "ENABLE_MULTI_CONTAINER_PROBES").Should().Be("true");
         containers.Where(container => container.Name != "queue-proxy").Should().OnlyContain(container => container.ReadinessProbe == null);
     }
 
     [Test]
-    public void A_container_without_a_probe_is_not_asked()
-        => SidecarProbe(Containers(FeatureFlag.Enabled, null)).Should().Be("""[{"tcpSocket":{"port":8888,"host":"127.0.0.1"},"successThreshold":1}]""");
+    public void A_container_without_a_probe_is_not_asked() =>
+        SidecarProbe(Containers(FeatureFlag.Enabled, null))
+            .Should()
+            .Be("""[{"tcpSocket":{"port":8888,"host":"127.0.0.1"},"successThreshold":1}]""");
 
     [Test]
     public void A_command_stays_with_the_kubelet()
@@ -66,7 +87,15 @@ public sealed class MultiContainerTests
                         Ports = [new ContainerPort { Number = 8888 }],
                         LivenessProbe = new Probe { HttpGet = new HttpGetAction { Path = "/live" } },
                     },
-                    template with { Name = "side", ReadinessProbe = null, LivenessProbe = new Probe { HttpGet = new HttpGetAction { Path = "/live", Port = 9999 } } },
+                    template with
+                    {
+                        Name = "side",
+                        ReadinessProbe = null,
+                        LivenessProbe = new Probe
+                        {
+                            HttpGet = new HttpGetAction { Path = "/live", Port = 9999 },
+                        },
+                    },
                 ],
             },
         };
@@ -90,21 +119,38 @@ public sealed class MultiContainerTests
                 {
                     Containers =
                     [
-                        first with { Name = "serving", Ports = [new ContainerPort { Number = 8888 }] },
-                        new Container { Name = "side", Image = "side:1", ReadinessProbe = sideProbe },
+                        first with
+                        {
+                            Name = "serving",
+                            Ports = [new ContainerPort { Number = 8888 }],
+                        },
+                        new Container
+                        {
+                            Name = "side",
+                            Image = "side:1",
+                            ReadinessProbe = sideProbe,
+                        },
                     ],
                 },
             },
-            feature);
+            feature
+        );
     }
 
-    private static IReadOnlyList<Container> Make(Serving.Api.Knative.Revision revision, FeatureFlag feature)
-        => DeploymentMaker.Make(
-            revision, Samples.Config with { Features = Samples.Config.Features with { MultiContainerProbing = feature } }, "knative-serving")
+    private static IReadOnlyList<Container> Make(Serving.Api.Knative.Revision revision, FeatureFlag feature) =>
+        DeploymentMaker
+            .Make(
+                revision,
+                Samples.Config with
+                {
+                    Features = Samples.Config.Features with { MultiContainerProbing = feature },
+                },
+                "knative-serving"
+            )
             .Spec!.Template!.Spec!.Containers;
 
     private static string SidecarProbe(IReadOnlyList<Container> containers) => Value(containers, "SERVING_READINESS_PROBE");
 
-    private static string Value(IReadOnlyList<Container> containers, string name)
-        => containers.Single(container => container.Name == "queue-proxy").Env.Single(variable => variable.Name == name).Value;
+    private static string Value(IReadOnlyList<Container> containers, string name) =>
+        containers.Single(container => container.Name == "queue-proxy").Env.Single(variable => variable.Name == name).Value;
 }

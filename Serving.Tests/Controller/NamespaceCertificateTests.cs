@@ -16,19 +16,23 @@ public sealed class NamespaceCertificateTests
 {
     private static readonly LabelSelector Selector = new() { MatchLabels = new Dictionary<string, string> { ["tls"] = "wildcard" } };
 
-    private InMemoryCluster cluster = null!;
-    private NamespaceCertificateReconciler reconciler = null!;
-    private ConfigSnapshot config = null!;
-    private IEventRecorder events = null!;
+    private InMemoryCluster _cluster = null!;
+    private NamespaceCertificateReconciler _reconciler = null!;
+    private ConfigSnapshot _config = null!;
+    private IEventRecorder _events = null!;
 
     [SetUp]
     public void SetUp()
     {
-        cluster = new InMemoryCluster();
-        events = Substitute.For<IEventRecorder>();
-        reconciler = new NamespaceCertificateReconciler(
-            cluster.For(Resources.Namespaces).Lister, cluster.For(Resources.Certificates).Lister, () => config, events);
-        config = ConfigSnapshot.Default with { Network = NetworkConfig.Default with { NamespaceWildcardCertSelector = Selector } };
+        _cluster = new InMemoryCluster();
+        _events = Substitute.For<IEventRecorder>();
+        _reconciler = new NamespaceCertificateReconciler(
+            _cluster.For(Resources.Namespaces).Lister,
+            _cluster.For(Resources.Certificates).Lister,
+            () => _config,
+            _events
+        );
+        _config = ConfigSnapshot.Default with { Network = NetworkConfig.Default with { NamespaceWildcardCertSelector = Selector } };
         UseDomains("example.com");
         PutNamespace("shop", ("tls", "wildcard"));
         PutNamespace("plain");
@@ -39,32 +43,58 @@ public sealed class NamespaceCertificateTests
     {
         await ReconcileAsync();
 
-        var certificate = cluster.All(Resources.Certificates).Should().ContainSingle().Subject;
+        var certificate = _cluster.All(Resources.Certificates).Should().ContainSingle().Subject;
         certificate.Metadata.Should().BeEquivalentTo(new { Name = "shop.example.com", Namespace = "shop" });
-        certificate.Spec.Should().BeEquivalentTo(new { DnsNames = new[] { "*.shop.example.com" }, Domain = "", SecretName = "shop.example.com" });
-        certificate.Metadata.Labels.Should().Equal(new Dictionary<string, string> { ["networking.knative.dev/wildcardDomain"] = "example.com" });
-        certificate.Metadata.Annotations.Should().Equal(
-            new Dictionary<string, string> { ["networking.knative.dev/certificate.class"] = "cert-manager.certificate.networking.knative.dev" });
-        certificate.Metadata.OwnerReferences.Single().Should().Match<OwnerReference>(owner => owner.Kind == "Namespace" && owner.Name == "shop" && owner.Controller == true);
-        events.Received(1).Normal(Arg.Any<Certificate>(), "Created", "Created Knative Certificate shop/shop.example.com");
+        certificate
+            .Spec.Should()
+            .BeEquivalentTo(
+                new
+                {
+                    DnsNames = new[] { "*.shop.example.com" },
+                    Domain = "",
+                    SecretName = "shop.example.com",
+                }
+            );
+        certificate
+            .Metadata.Labels.Should()
+            .Equal(new Dictionary<string, string> { ["networking.knative.dev/wildcardDomain"] = "example.com" });
+        certificate
+            .Metadata.Annotations.Should()
+            .Equal(
+                new Dictionary<string, string>
+                {
+                    ["networking.knative.dev/certificate.class"] = "cert-manager.certificate.networking.knative.dev",
+                }
+            );
+        certificate
+            .Metadata.OwnerReferences.Single()
+            .Should()
+            .Match<OwnerReference>(owner => owner.Kind == "Namespace" && owner.Name == "shop" && owner.Controller == true);
+        _events.Received(1).Normal(Arg.Any<Certificate>(), "Created", "Created Knative Certificate shop/shop.example.com");
 
-        cluster.ForgetWrites();
+        _cluster.ForgetWrites();
         await ReconcileAsync();
-        cluster.Writes.Should().BeEmpty();
+        _cluster.Writes.Should().BeEmpty();
     }
 
     [Test]
     public async Task The_namespace_may_name_another_class()
     {
-        var shop = cluster.Find(Resources.Namespaces, null, "shop")!;
-        cluster.Put(Resources.Namespaces, shop with
-        {
-            Metadata = shop.Metadata with { Annotations = new Dictionary<string, string> { [NetworkingKeys.CertificateClass.Key] = "other" } },
-        });
+        var shop = _cluster.Find(Resources.Namespaces, null, "shop")!;
+        _cluster.Put(
+            Resources.Namespaces,
+            shop with
+            {
+                Metadata = shop.Metadata with
+                {
+                    Annotations = new Dictionary<string, string> { [NetworkingKeys.CertificateClass.Key] = "other" },
+                },
+            }
+        );
 
         await ReconcileAsync();
 
-        cluster.All(Resources.Certificates).Single().Metadata.Annotations[NetworkingKeys.CertificateClass.Key].Should().Be("other");
+        _cluster.All(Resources.Certificates).Single().Metadata.Annotations[NetworkingKeys.CertificateClass.Key].Should().Be("other");
     }
 
     [Test]
@@ -78,7 +108,7 @@ public sealed class NamespaceCertificateTests
         await ReconcileAsync();
 
         Names().Should().Equal("shop.example.net");
-        events.Received(1).Normal(Arg.Any<Certificate>(), "Deleted", "Deleted Knative Certificate shop/shop.example.com");
+        _events.Received(1).Normal(Arg.Any<Certificate>(), "Deleted", "Deleted Knative Certificate shop/shop.example.com");
     }
 
     [Test]
@@ -107,49 +137,74 @@ public sealed class NamespaceCertificateTests
     public async Task Another_domain_template_changes_the_name_in_place()
     {
         await ReconcileAsync();
-        config = config with { Network = config.Network with { DomainName = static values => $"{values.Name}.{values.Namespace}.apps.{values.Domain}" } };
+        _config = _config with
+        {
+            Network = _config.Network with { DomainName = static values => $"{values.Name}.{values.Namespace}.apps.{values.Domain}" },
+        };
 
         await ReconcileAsync();
 
-        var certificate = cluster.All(Resources.Certificates).Single();
+        var certificate = _cluster.All(Resources.Certificates).Single();
         certificate.Metadata.Name.Should().Be("shop.example.com");
-        certificate.Spec.Should().BeEquivalentTo(new { DnsNames = new[] { "*.shop.apps.example.com" }, SecretName = "shop.apps.example.com" });
+        certificate
+            .Spec.Should()
+            .BeEquivalentTo(new { DnsNames = new[] { "*.shop.apps.example.com" }, SecretName = "shop.apps.example.com" });
     }
 
     [Test]
     public async Task A_domain_template_that_makes_no_wildcard_is_said()
     {
-        config = config with
+        _config = _config with
         {
-            Network = config.Network with { DomainTemplate = "{{.Namespace}}-{{.Name}}.{{.Domain}}", DomainName = static values => $"{values.Namespace}-{values.Name}.{values.Domain}" },
+            Network = _config.Network with
+            {
+                DomainTemplate = "{{.Namespace}}-{{.Name}}.{{.Domain}}",
+                DomainName = static values => $"{values.Namespace}-{values.Name}.{values.Domain}",
+            },
         };
 
         var reconciling = ReconcileAsync;
 
         (await reconciling.Should().ThrowAsync<FormatException>()).WithMessage(
-            "failed to apply domain template {{.Namespace}}-{{.Name}}.{{.Domain}} to domain example.com and namespace shop: invalid DomainTemplate: shop-*.example.com");
-        events.Received(1).Warning(Arg.Any<Namespace>(), "InternalError", Arg.Any<string>());
+            "failed to apply domain template {{.Namespace}}-{{.Name}}.{{.Domain}} to domain example.com and namespace shop: invalid DomainTemplate: shop-*.example.com"
+        );
+        _events.Received(1).Warning(Arg.Any<Namespace>(), "InternalError", Arg.Any<string>());
     }
 
     private async Task ReconcileAsync()
     {
         foreach (var ns in (string[])["plain", "shop", "gone"])
         {
-            await reconciler.ReconcileAsync(new ObjectKey("", ns), cluster, CancellationToken.None);
+            await _reconciler.ReconcileAsync(new ObjectKey("", ns), _cluster, CancellationToken.None);
         }
     }
 
-    private IEnumerable<string> Names() => cluster.All(Resources.Certificates).Select(certificate => certificate.Metadata.Name);
+    private IEnumerable<string> Names() => _cluster.All(Resources.Certificates).Select(certificate => certificate.Metadata.Name);
 
-    private void UseDomains(params string[] wildcards)
-        => config = config with { Domain = config.Domain with { Wildcards = wildcards.ToHashSet() } };
+    private void UseDomains(params string[] wildcards) =>
+        _config = _config with { Domain = _config.Domain with { Wildcards = wildcards.ToHashSet() } };
 
-    private void PutNamespace(string name, params (string Key, string Value)[] labels)
-        => cluster.Put(Resources.Namespaces, new Namespace { Metadata = new ObjectMeta { Name = name, Labels = labels.ToDictionary(l => l.Key, l => l.Value) } });
+    private void PutNamespace(string name, params (string Key, string Value)[] labels) =>
+        _cluster.Put(
+            Resources.Namespaces,
+            new Namespace
+            {
+                Metadata = new ObjectMeta { Name = name, Labels = labels.ToDictionary(l => l.Key, l => l.Value) },
+            }
+        );
 
-    private void PutWildcard(string name, string dnsName, string domain) => cluster.Put(Resources.Certificates, new Certificate
-    {
-        Metadata = new ObjectMeta { Name = name, Namespace = "shop", Labels = new Dictionary<string, string> { [NetworkingKeys.WildcardDomain] = domain } },
-        Spec = new CertificateSpec { DnsNames = [dnsName], SecretName = name },
-    });
+    private void PutWildcard(string name, string dnsName, string domain) =>
+        _cluster.Put(
+            Resources.Certificates,
+            new Certificate
+            {
+                Metadata = new ObjectMeta
+                {
+                    Name = name,
+                    Namespace = "shop",
+                    Labels = new Dictionary<string, string> { [NetworkingKeys.WildcardDomain] = domain },
+                },
+                Spec = new CertificateSpec { DnsNames = [dnsName], SecretName = name },
+            }
+        );
 }

@@ -35,11 +35,12 @@ public sealed class QueueResourcesTests
     {
         var made = Make(
             new() { [ServingKeys.QueueSidecarResourcePercentage.Key] = "10", [ServingKeys.QueueSidecarCpuRequest] = annotated },
-            new() { ["cpu"] = "600m" });
+            new() { ["cpu"] = "600m" }
+        );
 
         made.Requests!["cpu"].Text.Should().Be(expected);
     }
 
-    private static ResourceRequirements Make(Dictionary<string, string> annotations, Dictionary<string, Quantity> user)
-        => QueueResources.Make(DeploymentConfig.Default, annotations, new ResourceRequirements { Requests = user }, useDefaults: true);
+    private static ResourceRequirements Make(Dictionary<string, string> annotations, Dictionary<string, Quantity> user) =>
+        QueueResources.Make(DeploymentConfig.Default, annotations, new ResourceRequirements { Requests = user }, useDefaults: true);
 }

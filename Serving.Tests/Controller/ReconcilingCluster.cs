@@ -19,8 +19,8 @@ namespace Serving.Tests.Controller;
 /// <summary>The reconcilers over a cluster in memory, run until nothing changes any more.</summary>
 internal sealed class ReconcilingCluster
 {
-    private readonly List<(IReconciler Reconciler, Func<IEnumerable<ObjectKey>> Keys)> loops = [];
-    private readonly ReferenceTracker followedByRoutes = new();
+    private readonly List<(IReconciler Reconciler, Func<IEnumerable<ObjectKey>> Keys)> _loops = [];
+    private readonly ReferenceTracker _followedByRoutes = new();
 
     public ReconcilingCluster(IDigestResolver? resolver = null)
     {
@@ -39,40 +39,59 @@ internal sealed class ReconcilingCluster
                 Cluster.For(Resources.PodAutoscalers).Lister,
                 Cluster.For(Resources.Images).Lister,
                 Cluster.For(Resources.Pods).Lister,
-                Cluster.For(Resources.Certificates).Lister),
+                Cluster.For(Resources.Certificates).Lister
+            ),
             new DigestResolution(resolver ?? new UnresolvedDigests(), Time),
             () => Config,
             "knative-serving",
             Events,
-            Time);
+            Time
+        );
         Add(revisions, Revisions);
-        Add(routes, new RouteReconciler(
-            new RouteListers(
-                routes.Lister,
-                configurations.Lister,
-                revisions.Lister,
-                Cluster.For(Resources.Services).Lister,
-                Cluster.For(Resources.Endpoints).Lister,
-                Cluster.For(Resources.Ingresses).Lister,
-                Cluster.For(Resources.Certificates).Lister),
-            followedByRoutes,
-            () => Config,
-            "cluster.local",
-            Events,
-            Time));
+        Add(
+            routes,
+            new RouteReconciler(
+                new RouteListers(
+                    routes.Lister,
+                    configurations.Lister,
+                    revisions.Lister,
+                    Cluster.For(Resources.Services).Lister,
+                    Cluster.For(Resources.Endpoints).Lister,
+                    Cluster.For(Resources.Ingresses).Lister,
+                    Cluster.For(Resources.Certificates).Lister
+                ),
+                _followedByRoutes,
+                () => Config,
+                "cluster.local",
+                Events,
+                Time
+            )
+        );
         var mappings = Cluster.For(Resources.DomainMappings);
         var mapped = new ReferenceTracker();
-        Add(mappings, new DomainMappingReconciler(
-            new DomainMappingListers(
-                mappings.Lister,
-                Cluster.For(Resources.Ingresses).Lister,
-                Cluster.For(Resources.Certificates).Lister,
-                Cluster.For(Resources.ClusterDomainClaims).Lister),
-            new MappedReferences(services.Lister, routes.Lister, Cluster.For(Resources.Services).Lister, Discovery, mapped, "cluster.local"),
-            mapped,
-            () => Config,
-            Events,
-            Time));
+        Add(
+            mappings,
+            new DomainMappingReconciler(
+                new DomainMappingListers(
+                    mappings.Lister,
+                    Cluster.For(Resources.Ingresses).Lister,
+                    Cluster.For(Resources.Certificates).Lister,
+                    Cluster.For(Resources.ClusterDomainClaims).Lister
+                ),
+                new MappedReferences(
+                    services.Lister,
+                    routes.Lister,
+                    Cluster.For(Resources.Services).Lister,
+                    Discovery,
+                    mapped,
+                    "cluster.local"
+                ),
+                mapped,
+                () => Config,
+                Events,
+                Time
+            )
+        );
         Add(routes, new RoutingLabeler(routes.Lister, configurations.Lister, revisions.Lister, new ReferenceTracker(), Events, Time));
     }
 
@@ -92,10 +111,10 @@ internal sealed class ReconcilingCluster
     public IEventRecorder Events { get; } = Substitute.For<IEventRecorder>();
 
     /// <summary>The reconciler of that name.</summary>
-    public IReconciler Named(string name) => loops.Single(loop => loop.Reconciler.Name == name).Reconciler;
+    public IReconciler Named(string name) => _loops.Single(loop => loop.Reconciler.Name == name).Reconciler;
 
     /// <summary>How many references Routes follow.</summary>
-    public int FollowedByRoutes => followedByRoutes.Count;
+    public int FollowedByRoutes => _followedByRoutes.Count;
 
     /// <summary>Reconciles everything until a round writes nothing.</summary>
     public async Task SettleAsync()
@@ -113,7 +132,8 @@ internal sealed class ReconcilingCluster
         throw new InvalidOperationException("still writing: " + string.Join(", ", Cluster.Writes));
     }
 
-    /// <summary>Reconciles everything until a round writes nothing, as a loop would that tries again what fails; the failures of all rounds.</summary>
+    /// <summary>Reconciles everything until a round writes nothing, as a loop would that tries again what fails; the failures of all
+    /// rounds.</summary>
     public async Task<IReadOnlyList<Exception>> SettleWithFailuresAsync()
     {
         var failures = new List<Exception>();
@@ -135,7 +155,7 @@ internal sealed class ReconcilingCluster
     public async Task<IReadOnlyList<Exception>> TryOnceAsync()
     {
         var failures = new List<Exception>();
-        foreach (var (reconciler, keys) in loops)
+        foreach (var (reconciler, keys) in _loops)
         {
             foreach (var key in keys().ToList())
             {
@@ -156,7 +176,7 @@ internal sealed class ReconcilingCluster
     /// <summary>Reconciles everything once.</summary>
     public async Task ReconcileOnceAsync()
     {
-        foreach (var (reconciler, keys) in loops)
+        foreach (var (reconciler, keys) in _loops)
         {
             foreach (var key in keys().ToList())
             {
@@ -169,21 +189,33 @@ internal sealed class ReconcilingCluster
     public void MakeReady(string revision)
     {
         var autoscaler = Cluster.Find(Resources.PodAutoscalers, Samples.Namespace, revision)!;
-        Cluster.Put(Resources.PodAutoscalers, autoscaler with
-        {
-            Status = autoscaler.Status with
+        Cluster.Put(
+            Resources.PodAutoscalers,
+            autoscaler with
             {
-                ServiceName = revision,
-                DesiredScale = 1,
-                ActualScale = 1,
-                Conditions = [True("Active"), True("Ready"), True("SKSReady"), True("ScaleTargetInitialized")],
-            },
-        });
+                Status = autoscaler.Status with
+                {
+                    ServiceName = revision,
+                    DesiredScale = 1,
+                    ActualScale = 1,
+                    Conditions = [True("Active"), True("Ready"), True("SKSReady"), True("ScaleTargetInitialized")],
+                },
+            }
+        );
         var deployment = Cluster.Find(Resources.Deployments, Samples.Namespace, revision + "-deployment")!;
-        Cluster.Put(Resources.Deployments, deployment with
-        {
-            Status = new DeploymentStatus { ReadyReplicas = 1, AvailableReplicas = 1, Replicas = 1, Conditions = [True("Progressing")] },
-        });
+        Cluster.Put(
+            Resources.Deployments,
+            deployment with
+            {
+                Status = new DeploymentStatus
+                {
+                    ReadyReplicas = 1,
+                    AvailableReplicas = 1,
+                    Replicas = 1,
+                    Conditions = [True("Progressing")],
+                },
+            }
+        );
     }
 
     /// <summary>Says in the name of the network layer that an Ingress is served.</summary>
@@ -192,40 +224,49 @@ internal sealed class ReconcilingCluster
         var ingress = Cluster.Find(Resources.Ingresses, Samples.Namespace, name)!;
         var balancer = new IngressLoadBalancerStatus
         {
-            Ingress = [ip.Length > 0
-            ? new IngressLoadBalancerAddress { Ip = ip }
-            : new IngressLoadBalancerAddress { DomainInternal = "gateway.knative-serving.svc.cluster.local" }]
+            Ingress =
+            [
+                ip.Length > 0
+                    ? new IngressLoadBalancerAddress { Ip = ip }
+                    : new IngressLoadBalancerAddress { DomainInternal = "gateway.knative-serving.svc.cluster.local" },
+            ],
         };
-        Cluster.Put(Resources.Ingresses, ingress with
-        {
-            Status = ingress.Status with
+        Cluster.Put(
+            Resources.Ingresses,
+            ingress with
             {
-                ObservedGeneration = ingress.Metadata.Generation,
-                Conditions = [True("Ready")],
-                PublicLoadBalancer = balancer,
-                PrivateLoadBalancer = balancer,
-            },
-        });
+                Status = ingress.Status with
+                {
+                    ObservedGeneration = ingress.Metadata.Generation,
+                    Conditions = [True("Ready")],
+                    PublicLoadBalancer = balancer,
+                    PrivateLoadBalancer = balancer,
+                },
+            }
+        );
     }
 
     /// <summary>Says in the name of a certificate controller how a Certificate is.</summary>
     public void SetCertificate(string name, string status, params Http01Challenge[] challenges)
     {
         var certificate = Cluster.Find(Resources.Certificates, Samples.Namespace, name)!;
-        Cluster.Put(Resources.Certificates, certificate with
-        {
-            Status = certificate.Status with
+        Cluster.Put(
+            Resources.Certificates,
+            certificate with
             {
-                ObservedGeneration = certificate.Metadata.Generation,
-                Conditions = [new Condition { Type = "Ready", Status = status }],
-                Http01Challenges = challenges,
-            },
-        });
+                Status = certificate.Status with
+                {
+                    ObservedGeneration = certificate.Metadata.Generation,
+                    Conditions = [new Condition { Type = "Ready", Status = status }],
+                    Http01Challenges = challenges,
+                },
+            }
+        );
     }
 
     private static Condition True(string type) => new() { Type = type, Status = ConditionStatus.True };
 
     private void Add<T>(IInformer<T> informer, IReconciler reconciler)
-        where T : class, IKubernetesObject
-        => loops.Add((reconciler, () => informer.Lister.List().Select(static value => ObjectKey.Of(value))));
+        where T : class, IKubernetesObject =>
+        _loops.Add((reconciler, () => informer.Lister.List().Select(static value => ObjectKey.Of(value))));
 }

@@ -12,36 +12,39 @@ public sealed class ReferenceTrackerTests
 {
     private static readonly ObjectKey Route = new("ns", "route");
 
-    private readonly ReferenceTracker tracker = new();
+    private readonly ReferenceTracker _tracker = new();
 
     [SetUp]
-    public void Clear() => tracker.Clear();
+    public void Clear() => _tracker.Clear();
 
     [Test]
     public void What_a_look_did_not_track_again_is_forgotten_when_it_settles()
     {
         Look("one", "two");
 
-        tracker.Begin(Route);
-        tracker.Track(Route, "Revision", new ObjectKey("ns", "two"));
-        tracker.FollowersOf("Revision", new ObjectKey("ns", "one")).Should().Equal([Route], "a look that fails half-way must lose nothing");
-        tracker.Settle(Route);
+        _tracker.Begin(Route);
+        _tracker.Track(Route, "Revision", new ObjectKey("ns", "two"));
+        _tracker
+            .FollowersOf("Revision", new ObjectKey("ns", "one"))
+            .Should()
+            .Equal([Route], "a look that fails half-way must lose nothing");
+        _tracker.Settle(Route);
 
-        tracker.FollowersOf("Revision", new ObjectKey("ns", "one")).Should().BeEmpty();
-        tracker.FollowersOf("Revision", new ObjectKey("ns", "two")).Should().Equal(Route);
+        _tracker.FollowersOf("Revision", new ObjectKey("ns", "one")).Should().BeEmpty();
+        _tracker.FollowersOf("Revision", new ObjectKey("ns", "two")).Should().Equal(Route);
     }
 
     [Test]
     public void A_look_that_failed_half_way_is_settled_by_the_next_whole_one()
     {
         Look("one");
-        tracker.Begin(Route);
-        tracker.Track(Route, "Revision", new ObjectKey("ns", "two"));
+        _tracker.Begin(Route);
+        _tracker.Track(Route, "Revision", new ObjectKey("ns", "two"));
 
         Look("three");
 
-        tracker.Count.Should().Be(1);
-        tracker.FollowersOf("Revision", new ObjectKey("ns", "three")).Should().Equal(Route);
+        _tracker.Count.Should().Be(1);
+        _tracker.FollowersOf("Revision", new ObjectKey("ns", "three")).Should().Equal(Route);
     }
 
     [Test]
@@ -49,11 +52,11 @@ public sealed class ReferenceTrackerTests
     {
         Look("one");
         Look();
-        tracker.Count.Should().Be(0);
+        _tracker.Count.Should().Be(0);
 
         Look("one");
-        tracker.Forget(Route);
-        tracker.Count.Should().Be(0);
+        _tracker.Forget(Route);
+        _tracker.Count.Should().Be(0);
     }
 
     [Test]
@@ -62,11 +65,20 @@ public sealed class ReferenceTrackerTests
         var cluster = new ReconcilingCluster();
         for (var i = 0; i < 20; i++)
         {
-            cluster.Cluster.Put(Resources.Routes, new Route
-            {
-                Metadata = new ObjectMeta { Namespace = Samples.Namespace, Name = "pinned", Uid = "uid-pinned", Generation = i + 1 },
-                Spec = new RouteSpec { Traffic = [new TrafficTarget { RevisionName = $"pinned-{i:00000}", Percent = 100 }] },
-            });
+            cluster.Cluster.Put(
+                Resources.Routes,
+                new Route
+                {
+                    Metadata = new ObjectMeta
+                    {
+                        Namespace = Samples.Namespace,
+                        Name = "pinned",
+                        Uid = "uid-pinned",
+                        Generation = i + 1,
+                    },
+                    Spec = new RouteSpec { Traffic = [new TrafficTarget { RevisionName = $"pinned-{i:00000}", Percent = 100 }] },
+                }
+            );
             await cluster.SettleAsync();
         }
 
@@ -75,12 +87,12 @@ public sealed class ReferenceTrackerTests
 
     private void Look(params string[] names)
     {
-        tracker.Begin(Route);
+        _tracker.Begin(Route);
         foreach (var name in names)
         {
-            tracker.Track(Route, "Revision", new ObjectKey("ns", name));
+            _tracker.Track(Route, "Revision", new ObjectKey("ns", name));
         }
 
-        tracker.Settle(Route);
+        _tracker.Settle(Route);
     }
 }

@@ -34,16 +34,27 @@ public sealed class RolloutPlanTests
 
         var text = rollout.Serialize();
 
-        text.Should().Be(
-            """{"configurations":[{"configurationName":"c","percent":100,"revisions":[{"revisionName":"a","percent":99},{"revisionName":"b","percent":1}],"stepParams":{"starttime":1000000000000}}]}""");
+        text.Should()
+            .Be(
+                """{"configurations":[{"configurationName":"c","percent":100,"revisions":[{"revisionName":"a","percent":99},{"revisionName":"b","percent":1}],"stepParams":{"starttime":1000000000000}}]}"""
+            );
         Rollout.Parse(text)!.Serialize().Should().Be(text);
     }
 
     [TestCase("")]
     [TestCase("{")]
-    [TestCase("""{"configurations":[{"configurationName":"c","percent":100,"revisions":[{"revisionName":"a","percent":9}],"stepParams":{}}]}""")]
+    [TestCase(
+        """{"configurations":[{"configurationName":"c","percent":100,"revisions":[{"revisionName":"a","percent":9}],"stepParams":{}}]}"""
+    )]
     public void An_annotation_that_does_not_add_up_is_ignored(string text) => Rollout.Parse(text).Should().BeNull();
 
-    private static Rollout Wanted(string revision) => Rollout.Sorted(
-        [new ConfigurationRollout { ConfigurationName = "c", Percent = 100, Revisions = [new RevisionRollout(revision, 100)] }]);
+    private static Rollout Wanted(string revision) =>
+        Rollout.Sorted([
+            new ConfigurationRollout
+            {
+                ConfigurationName = "c",
+                Percent = 100,
+                Revisions = [new RevisionRollout(revision, 100)],
+            },
+        ]);
 }

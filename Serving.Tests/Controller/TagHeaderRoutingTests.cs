@@ -25,25 +25,46 @@ public sealed class TagHeaderRoutingTests
 
         foreach (var tagged in rules.Where(rule => rule.Hosts[0].StartsWith("old-", StringComparison.Ordinal)))
         {
-            tagged.Http!.Paths.Should().ContainSingle().Which.AppendHeaders.Should()
+            tagged
+                .Http!.Paths.Should()
+                .ContainSingle()
+                .Which.AppendHeaders.Should()
                 .Equal(new Dictionary<string, string> { ["Knative-Serving-Tag"] = "old" });
         }
     }
 
     [Test]
-    public async Task Without_the_feature_hosts_alone_decide()
-        => (await RulesAsync(FeatureFlag.Disabled)).Should().HaveCount(4)
-            .And.OnlyContain(rule => rule.Http!.Paths.Count == 1 && rule.Http.Paths[0].Headers == null && rule.Http.Paths[0].AppendHeaders.Count == 0);
+    public async Task Without_the_feature_hosts_alone_decide() =>
+        (await RulesAsync(FeatureFlag.Disabled))
+            .Should()
+            .HaveCount(4)
+            .And.OnlyContain(rule =>
+                rule.Http!.Paths.Count == 1 && rule.Http.Paths[0].Headers == null && rule.Http.Paths[0].AppendHeaders.Count == 0
+            );
 
     private static async Task<IReadOnlyList<IngressRule>> RulesAsync(FeatureFlag feature)
     {
         var world = new ReconcilingCluster();
         world.Config = world.Config with { Features = world.Config.Features with { TagHeaderBasedRouting = feature } };
         var service = Samples.Service();
-        world.Cluster.Put(Resources.KnativeServices, service with
-        {
-            Spec = service.Spec with { Traffic = [new TrafficTarget { LatestRevision = true, Percent = 100, Tag = "old" }] },
-        });
+        world.Cluster.Put(
+            Resources.KnativeServices,
+            service with
+            {
+                Spec = service.Spec with
+                {
+                    Traffic =
+                    [
+                        new TrafficTarget
+                        {
+                            LatestRevision = true,
+                            Percent = 100,
+                            Tag = "old",
+                        },
+                    ],
+                },
+            }
+        );
         await world.SettleAsync();
         world.MakeReady("hello-00001");
         await world.SettleAsync();

@@ -8,7 +8,8 @@ using Serving.Tests.Networking.Gateway;
 
 namespace Serving.Tests.Dataplane;
 
-/// <summary>The allocations of a hop per HTTP/1.1 request. Client and program allocate nothing, so everything measured belongs to the hop.</summary>
+/// <summary>The allocations of a hop per HTTP/1.1 request. Client and program allocate nothing, so everything measured belongs to the
+/// hop.</summary>
 [TestFixture]
 [NonParallelizable]
 [CancelAfter(120_000)]
@@ -64,7 +65,8 @@ public sealed class AllocationTests
         for (var round = 0; round < Rounds; round++)
         {
             var before = GC.GetTotalAllocatedBytes(precise: true);
-            for (var i = 0; i < Requests; i++) Exchange(socket, request);
+            for (var i = 0; i < Requests; i++)
+                Exchange(socket, request);
             least = Math.Min(least, (GC.GetTotalAllocatedBytes(precise: true) - before) / Requests);
         }
 
@@ -80,7 +82,8 @@ public sealed class AllocationTests
         while (!response[..length].EndsWith("hello"u8))
         {
             var read = socket.Receive(response[length..]);
-            if (read == 0) throw new EndOfStreamException();
+            if (read == 0)
+                throw new EndOfStreamException();
             length += read;
         }
     }
@@ -127,9 +130,11 @@ public sealed class AllocationTests
                 while (true)
                 {
                     var read = connection.Receive(request[length..]);
-                    if (read == 0) return;
+                    if (read == 0)
+                        return;
                     length += read;
-                    if (!request[..length].EndsWith("\r\n\r\n"u8)) continue;
+                    if (!request[..length].EndsWith("\r\n\r\n"u8))
+                        continue;
                     length = 0;
                     connection.Send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"u8);
                 }

@@ -63,7 +63,8 @@ public sealed class BreakerTests
     public async Task Lowering_the_capacity_ends_nobodys_turn_but_gives_none_out_until_there_is_room()
     {
         var breaker = new Breaker(queueDepth: 10, capacity: 3);
-        for (var i = 0; i < 3; i++) await breaker.EnterAsync(default);
+        for (var i = 0; i < 3; i++)
+            await breaker.EnterAsync(default);
         breaker.Capacity = 1;
         var waiting = breaker.EnterAsync(default).AsTask();
 
@@ -106,28 +107,34 @@ public sealed class BreakerTests
         var (running, most) = (0, 0);
         var changing = Task.Run(() =>
         {
-            for (var i = 0; i < 1000; i++) breaker.Capacity = 1 + (i % 4);
+            for (var i = 0; i < 1000; i++)
+                breaker.Capacity = 1 + (i % 4);
         });
 
-        await Parallel.ForEachAsync(Enumerable.Range(0, 5000), new ParallelOptions { MaxDegreeOfParallelism = 64 }, async (i, _) =>
-        {
-            using var cancel = new CancellationTokenSource();
-            if (i % 7 == 0) cancel.CancelAfter(1);
-            try
+        await Parallel.ForEachAsync(
+            Enumerable.Range(0, 5000),
+            new ParallelOptions { MaxDegreeOfParallelism = 64 },
+            async (i, _) =>
             {
-                await breaker.EnterAsync(cancel.Token);
-            }
-            catch (OperationCanceledException)
-            {
-                return;
-            }
+                using var cancel = new CancellationTokenSource();
+                if (i % 7 == 0)
+                    cancel.CancelAfter(1);
+                try
+                {
+                    await breaker.EnterAsync(cancel.Token);
+                }
+                catch (OperationCanceledException)
+                {
+                    return;
+                }
 
-            var now = Interlocked.Increment(ref running);
-            InterlockedMax(ref most, now);
-            await Task.Yield();
-            Interlocked.Decrement(ref running);
-            breaker.Exit();
-        });
+                var now = Interlocked.Increment(ref running);
+                InterlockedMax(ref most, now);
+                await Task.Yield();
+                Interlocked.Decrement(ref running);
+                breaker.Exit();
+            }
+        );
 
         await changing;
         most.Should().BeInRange(1, 4);
@@ -137,8 +144,6 @@ public sealed class BreakerTests
     private static void InterlockedMax(ref int target, int value)
     {
         int seen;
-        while ((seen = Volatile.Read(ref target)) < value && Interlocked.CompareExchange(ref target, value, seen) != seen)
-        {
-        }
+        while ((seen = Volatile.Read(ref target)) < value && Interlocked.CompareExchange(ref target, value, seen) != seen) { }
     }
 }

@@ -20,8 +20,14 @@ public sealed class DataplaneServerTests
     [TestCase("2.0")]
     public async Task Speaks_both_protocols_on_one_port(string version)
     {
-        await using var server = await TestServer.StartAsync(context => context.Response.WriteAsync($"{context.Request.Protocol} {context.Request.Scheme}"));
-        using var client = new HttpClient { DefaultRequestVersion = Version.Parse(version), DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact };
+        await using var server = await TestServer.StartAsync(context =>
+            context.Response.WriteAsync($"{context.Request.Protocol} {context.Request.Scheme}")
+        );
+        using var client = new HttpClient
+        {
+            DefaultRequestVersion = Version.Parse(version),
+            DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact,
+        };
 
         var answer = await client.GetStringAsync(new Uri($"http://{server.Address}/"));
 
@@ -43,8 +49,10 @@ public sealed class DataplaneServerTests
     public async Task Speaks_TLS_with_the_certificate_of_the_name_that_was_asked_for(string version)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        using var certificate = new CertificateRequest("CN=some.example", key, HashAlgorithmName.SHA256)
-            .CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+        using var certificate = new CertificateRequest("CN=some.example", key, HashAlgorithmName.SHA256).CreateSelfSigned(
+            DateTimeOffset.UtcNow.AddDays(-1),
+            DateTimeOffset.UtcNow.AddDays(1)
+        );
         using var usable = X509CertificateLoader.LoadPkcs12(certificate.Export(X509ContentType.Pkcs12), null);
         var context = SslStreamCertificateContext.Create(usable, null, offline: true);
         string? asked = null;
@@ -67,7 +75,11 @@ public sealed class DataplaneServerTests
 #pragma warning disable CA5359 // A certificate created for this test.
         using var handler = new SocketsHttpHandler { SslOptions = { RemoteCertificateValidationCallback = (_, _, _, _) => true } };
 #pragma warning restore CA5359
-        using var client = new HttpClient(handler) { DefaultRequestVersion = Version.Parse(version), DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact };
+        using var client = new HttpClient(handler)
+        {
+            DefaultRequestVersion = Version.Parse(version),
+            DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact,
+        };
 
         client.DefaultRequestHeaders.Host = "some.example";
         var answer = await client.GetStringAsync(new Uri($"https://{server.Endpoints[0]}/"));
@@ -82,17 +94,20 @@ public sealed class DataplaneServerTests
         var time = new ManualTimeProvider();
         var (arrived, go) = (new TaskCompletionSource(), new TaskCompletionSource());
         var options = new DataplaneServerOptions { Endpoints = [new(IPAddress.Loopback, 0)], Time = time };
-        await using var server = new DataplaneServer(options, async context =>
-        {
-            if (context.Request.Path != "/slow")
+        await using var server = new DataplaneServer(
+            options,
+            async context =>
             {
-                await WebSockets.EchoAsync(context, default);
-                return;
-            }
+                if (context.Request.Path != "/slow")
+                {
+                    await WebSockets.EchoAsync(context, default);
+                    return;
+                }
 
-            arrived.SetResult();
-            await go.Task;
-        });
+                arrived.SetResult();
+                await go.Task;
+            }
+        );
         await server.StartAsync(default);
         using var client = new HttpClient();
         var slow = client.GetAsync(new Uri($"http://{server.Endpoints[0]}/slow"));
@@ -116,7 +131,8 @@ public sealed class DataplaneServerTests
                 await PassAsync(time, stopping, minutes: 0.1);
                 stopping.IsCompleted.Should().BeTrue();
             },
-            TimeSpan.FromSeconds(30));
+            TimeSpan.FromSeconds(30)
+        );
         await FluentActions.Awaiting(() => socket.NextAsync()).Should().ThrowAsync<System.Net.WebSockets.WebSocketException>();
     }
 
@@ -156,7 +172,10 @@ public sealed class DataplaneServerTests
             return Task.CompletedTask;
         });
 
-        var answer = await SendRawAsync(server, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
+        var answer = await SendRawAsync(
+            server,
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+        );
 
         answer.Should().StartWith("HTTP/1.1 400").And.Contain("Connection: close");
         handled.Should().BeFalse();
@@ -201,7 +220,9 @@ public sealed class DataplaneServerTests
     {
         await using var server = await TestServer.StartAsync(_ => Task.CompletedTask);
         await using var other = new DataplaneServer(
-            new DataplaneServerOptions { Endpoints = [new(IPAddress.Loopback, server.EndPoint.Port)] }, _ => Task.CompletedTask);
+            new DataplaneServerOptions { Endpoints = [new(IPAddress.Loopback, server.EndPoint.Port)] },
+            _ => Task.CompletedTask
+        );
 
         await other.Awaiting(o => o.StartAsync(default)).Should().ThrowAsync<IOException>().WithMessage($"*{server.EndPoint.Port}*");
     }

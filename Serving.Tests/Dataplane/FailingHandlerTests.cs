@@ -13,7 +13,9 @@ public sealed class FailingHandlerTests
     {
         using var logs = new RecordingLogs();
         await using var server = new DataplaneServer(
-            new DataplaneServerOptions { Endpoints = [new(IPAddress.Loopback, 0)], LoggerFactory = logs }, _ => throw new InvalidOperationException("a fault of this test"));
+            new DataplaneServerOptions { Endpoints = [new(IPAddress.Loopback, 0)], LoggerFactory = logs },
+            _ => throw new InvalidOperationException("a fault of this test")
+        );
         await server.StartAsync(CancellationToken.None);
         using var client = new HttpClient();
 

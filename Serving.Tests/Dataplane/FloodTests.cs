@@ -17,7 +17,13 @@ public sealed class FloodTests
 
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
-    private static readonly (string Name, string Value)[] Get = [(":method", "GET"), (":scheme", "http"), (":path", "/slow"), (":authority", "a")];
+    private static readonly (string Name, string Value)[] Get =
+    [
+        (":method", "GET"),
+        (":scheme", "http"),
+        (":path", "/slow"),
+        (":authority", "a"),
+    ];
 
     private readonly HttpClient _client = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = Limit };
     private IUpstream _upstream = null!;
@@ -35,7 +41,10 @@ public sealed class FloodTests
     public async Task Streams_that_are_reset_at_once_leave_nothing_behind()
     {
         await using var program = await TestServer.StartAsync(context =>
-            context.Request.Path == "/slow" ? Task.Delay(Timeout.InfiniteTimeSpan, context.RequestAborted) : context.Response.WriteAsync("ok"));
+            context.Request.Path == "/slow"
+                ? Task.Delay(Timeout.InfiniteTimeSpan, context.RequestAborted)
+                : context.Response.WriteAsync("ok")
+        );
         await using var proxy = await TestServer.ProxyAsync(_upstream, program.Address);
         using var client = await RawHttp2.ConnectAsync(proxy.EndPoint);
         var head = RawHttp2.Literals(Get);
@@ -45,7 +54,13 @@ public sealed class FloodTests
             for (var i = 0; i < 3000 && !client.Closed.IsCompleted; i++)
             {
                 var stream = 1 + (2 * i);
-                await client.SendAsync((byte[])[.. RawHttp2.Frame(1, RawHttp2.EndStream | RawHttp2.EndHeaders, stream, head), .. RawHttp2.Frame(3, 0, stream, [0, 0, 0, 8])]);
+                await client.SendAsync(
+                    (byte[])
+                        [
+                            .. RawHttp2.Frame(1, RawHttp2.EndStream | RawHttp2.EndHeaders, stream, head),
+                            .. RawHttp2.Frame(3, 0, stream, [0, 0, 0, 8]),
+                        ]
+                );
             }
         }
         catch (SocketException)
@@ -150,9 +165,11 @@ public sealed class FloodTests
             () =>
             {
                 var now = number();
-                if (now != last || now == 0) (last, since) = (now, Environment.TickCount64);
+                if (now != last || now == 0)
+                    (last, since) = (now, Environment.TickCount64);
                 (Environment.TickCount64 - since).Should().BeGreaterThan(2000);
             },
-            Limit);
+            Limit
+        );
     }
 }

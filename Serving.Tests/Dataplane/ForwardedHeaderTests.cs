@@ -17,9 +17,12 @@ public sealed class ForwardedHeaderTests
     public void Is_built_from_the_older_headers(string nodes, string protocol, string host, string expected)
     {
         var headers = new HeaderDictionary();
-        if (nodes.Length > 0) headers["X-Forwarded-For"] = nodes;
-        if (protocol.Length > 0) headers["X-Forwarded-Proto"] = protocol;
-        if (host.Length > 0) headers["X-Forwarded-Host"] = host;
+        if (nodes.Length > 0)
+            headers["X-Forwarded-For"] = nodes;
+        if (protocol.Length > 0)
+            headers["X-Forwarded-Proto"] = protocol;
+        if (host.Length > 0)
+            headers["X-Forwarded-Host"] = host;
         ForwardedHeader.For(headers).Should().Be(expected);
     }
 

@@ -15,16 +15,20 @@ public sealed class HeadBudgetTests
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
 
-    private static readonly (string Name, string Value)[] Get = [(":method", "GET"), (":scheme", "http"), (":path", "/"), (":authority", "a")];
+    private static readonly (string Name, string Value)[] Get =
+    [
+        (":method", "GET"),
+        (":scheme", "http"),
+        (":path", "/"),
+        (":authority", "a"),
+    ];
 
     [Test]
     public void Large_heads_never_take_the_room_of_ordinary_ones()
     {
         var budget = new HeadBudget(1024 * 1024);
 
-        while (budget.TryTake(200 * 1024))
-        {
-        }
+        while (budget.TryTake(200 * 1024)) { }
 
         budget.Used.Should().BeLessThanOrEqualTo(512 * 1024);
         budget.TryTake(4 * 1024).Should().BeTrue();
@@ -39,15 +43,22 @@ public sealed class HeadBudgetTests
         var budget = new HeadBudget(4 * 1024 * 1024);
         var go = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var server = new DataplaneServer(
-            new DataplaneServerOptions { Endpoints = [new(IPAddress.Loopback, 0)], HeadBudget = budget, MaxHeaderBytes = 256 * 1024 },
-            context => context.Request.Headers.ContainsKey("x-large") ? go.Task : Task.CompletedTask);
+            new DataplaneServerOptions
+            {
+                Endpoints = [new(IPAddress.Loopback, 0)],
+                HeadBudget = budget,
+                MaxHeaderBytes = 256 * 1024,
+            },
+            context => context.Request.Headers.ContainsKey("x-large") ? go.Task : Task.CompletedTask
+        );
         await server.StartAsync(default);
         using var metrics = new CollectedMetrics("Serving.Dataplane");
         using var client = await RawHttp2.ConnectAsync(server.Endpoints[0]);
 
         try
         {
-            for (var i = 0; i < 40; i++) await client.SendAsync(RawHttp2.Frame(1, RawHttp2.EndStream | RawHttp2.EndHeaders, 1 + (2 * i), Amplified(first: i == 0)));
+            for (var i = 0; i < 40; i++)
+                await client.SendAsync(RawHttp2.Frame(1, RawHttp2.EndStream | RawHttp2.EndHeaders, 1 + (2 * i), Amplified(first: i == 0)));
         }
         catch (SocketException)
         {
@@ -76,7 +87,8 @@ public sealed class HeadBudgetTests
         await using var server = await TestServer.StartAsync(_ => go.Task);
         using var client = await RawHttp2.ConnectAsync(server.EndPoint);
 
-        for (var i = 0; i < 260; i++) await client.RequestAsync(1 + (2 * i), Get);
+        for (var i = 0; i < 260; i++)
+            await client.RequestAsync(1 + (2 * i), Get);
         await Eventually.HoldsAsync(() => client.Responses.Count(static response => response.ResetCode == 7).Should().Be(10), Limit);
 
         server.Server.RequestsInFlight.Should().Be(250);
@@ -94,13 +106,17 @@ public sealed class HeadBudgetTests
         await using var server = await ImpatientAsync();
         using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
         await socket.ConnectAsync(server.Endpoints[0]);
-        if (sent.Length != 0) await socket.SendAsync(System.Text.Encoding.ASCII.GetBytes(sent));
+        if (sent.Length != 0)
+            await socket.SendAsync(System.Text.Encoding.ASCII.GetBytes(sent));
 
         await ClosedAsync(socket);
     }
 
     [Test]
-    public async Task A_connection_of_HTTP_2_without_a_stream_or_with_a_head_that_does_not_end_is_closed_in_time([Values] bool withHead, [Values] bool afterRequest)
+    public async Task A_connection_of_HTTP_2_without_a_stream_or_with_a_head_that_does_not_end_is_closed_in_time(
+        [Values] bool withHead,
+        [Values] bool afterRequest
+    )
     {
         await using var server = await ImpatientAsync();
         using var client = await RawHttp2.ConnectAsync(server.Endpoints[0]);
@@ -110,7 +126,8 @@ public sealed class HeadBudgetTests
             await client.Response(1).Ended.WaitAsync(Limit);
         }
 
-        if (withHead) await client.SendAsync(RawHttp2.Frame(1, RawHttp2.EndStream, 3, RawHttp2.Literals(Get)));
+        if (withHead)
+            await client.SendAsync(RawHttp2.Frame(1, RawHttp2.EndStream, 3, RawHttp2.Literals(Get)));
         if (afterRequest && !withHead)
         {
             // A used connection that is idle is kept.
@@ -136,7 +153,14 @@ public sealed class HeadBudgetTests
     public async Task Few_connections_at_once_may_be_within_a_head_of_several_frames()
     {
         await using var server = new DataplaneServer(
-            new DataplaneServerOptions { Endpoints = [new(IPAddress.Loopback, 0)], HeadBudget = new HeadBudget(1024 * 1024), MaxHeaderBytes = 256 * 1024 }, _ => Task.CompletedTask);
+            new DataplaneServerOptions
+            {
+                Endpoints = [new(IPAddress.Loopback, 0)],
+                HeadBudget = new HeadBudget(1024 * 1024),
+                MaxHeaderBytes = 256 * 1024,
+            },
+            _ => Task.CompletedTask
+        );
         await server.StartAsync(default);
         var clients = new List<RawHttp2>();
         for (var i = 0; i < 10; i++)
@@ -164,11 +188,25 @@ public sealed class HeadBudgetTests
     {
         var budget = new HeadBudget(1024 * 1024);
         await using var server = new DataplaneServer(
-            new DataplaneServerOptions { Endpoints = [new(IPAddress.Loopback, 0)], HeadBudget = budget, MaxHeaderBytes = 256 * 1024 }, _ => Task.CompletedTask);
+            new DataplaneServerOptions
+            {
+                Endpoints = [new(IPAddress.Loopback, 0)],
+                HeadBudget = budget,
+                MaxHeaderBytes = 256 * 1024,
+            },
+            _ => Task.CompletedTask
+        );
         await server.StartAsync(default);
         using var client = await RawHttp2.ConnectAsync(server.Endpoints[0]);
 
-        await client.SendAsync(RawHttp2.Frame(1, RawHttp2.EndStream, 1, [.. RawHttp2.Literals(Get), .. RawHttp2.Indexed("x-large", new string('a', 3900)), .. RawHttp2.Repeat(40)]));
+        await client.SendAsync(
+            RawHttp2.Frame(
+                1,
+                RawHttp2.EndStream,
+                1,
+                [.. RawHttp2.Literals(Get), .. RawHttp2.Indexed("x-large", new string('a', 3900)), .. RawHttp2.Repeat(40)]
+            )
+        );
         await Eventually.HoldsAsync(() => budget.Used.Should().BeGreaterThan(41 * 2 * 3900), Limit);
         await client.SendAsync(RawHttp2.Frame(9, 0, 1, RawHttp2.Repeat(40)));
         await client.Closed.WaitAsync(Limit);
@@ -199,16 +237,18 @@ public sealed class HeadBudgetTests
     }
 
     private static byte[] Amplified(bool first) =>
-    [
-        .. RawHttp2.Literals(Get),
-        .. first ? RawHttp2.Indexed("x-large", new string('a', 3900)) : RawHttp2.Repeat(1),
-        .. RawHttp2.Repeat(61),
-    ];
+        [
+            .. RawHttp2.Literals(Get),
+            .. first ? RawHttp2.Indexed("x-large", new string('a', 3900)) : RawHttp2.Repeat(1),
+            .. RawHttp2.Repeat(61),
+        ];
 
     private static async Task<DataplaneServer> ImpatientAsync()
     {
         var server = new DataplaneServer(
-            new DataplaneServerOptions { Endpoints = [new(IPAddress.Loopback, 0)], HeadersTimeout = TimeSpan.FromSeconds(2) }, _ => Task.CompletedTask);
+            new DataplaneServerOptions { Endpoints = [new(IPAddress.Loopback, 0)], HeadersTimeout = TimeSpan.FromSeconds(2) },
+            _ => Task.CompletedTask
+        );
         await server.StartAsync(default);
         return server;
     }
@@ -218,9 +258,7 @@ public sealed class HeadBudgetTests
         using var limit = new CancellationTokenSource(Limit);
         try
         {
-            while (await socket.ReceiveAsync(new byte[4096], limit.Token) != 0)
-            {
-            }
+            while (await socket.ReceiveAsync(new byte[4096], limit.Token) != 0) { }
         }
         catch (SocketException)
         {

@@ -25,6 +25,7 @@ public sealed class Http1PoolTests
         connections.Select(pool.TryKeep).Should().Equal(true, true, false);
         pool.Take().Should().BeSameAs(connections[1]);
         pool.TryKeep(connections[2]).Should().BeTrue();
-        foreach (var connection in connections) connection.Dispose();
+        foreach (var connection in connections)
+            connection.Dispose();
     }
 }

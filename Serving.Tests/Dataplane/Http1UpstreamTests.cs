@@ -13,7 +13,12 @@ namespace Serving.Tests.Dataplane;
 [TestFixture]
 public sealed class Http1UpstreamTests
 {
-    private readonly HttpClient _client = new(new SocketsHttpHandler { UseProxy = false, Expect100ContinueTimeout = TimeSpan.FromSeconds(10) }) { Timeout = TimeSpan.FromSeconds(20) };
+    private readonly HttpClient _client = new(
+        new SocketsHttpHandler { UseProxy = false, Expect100ContinueTimeout = TimeSpan.FromSeconds(10) }
+    )
+    {
+        Timeout = TimeSpan.FromSeconds(20),
+    };
     private IUpstream _upstream = null!;
     private RawDestination _destination = null!;
     private UpstreamResult? _result;
@@ -32,7 +37,11 @@ public sealed class Http1UpstreamTests
         {
             var socket = context.Features.Get<IConnectionSocketFeature>()!.Socket;
             _halfClosed = () => HalfClosedClients.IsHalfClosed(socket);
-            _result = await _upstream.ForwardAsync(context, new UpstreamTarget(_destination.Address, Http2: false) { IsQueueProxy = _isQueueProxy }, context.RequestAborted);
+            _result = await _upstream.ForwardAsync(
+                context,
+                new UpstreamTarget(_destination.Address, Http2: false) { IsQueueProxy = _isQueueProxy },
+                context.RequestAborted
+            );
         });
     }
 
@@ -50,8 +59,12 @@ public sealed class Http1UpstreamTests
     [Test]
     public async Task Leaves_out_what_speaks_of_the_clients_connection()
     {
-        var answering = _destination.AnswerAsync("HTTP/1.1 200 OK\r\nConnection: X-Hop\r\nX-Hop: 1\r\nKeep-Alive: timeout=5\r\nX-Kept: 2\r\nContent-Length: 2\r\n\r\nok");
-        using var client = await RawClientAsync("GET /a HTTP/1.1\r\nHost: h\r\nConnection: X-Mine\r\nX-Mine: 1\r\nKeep-Alive: 1\r\nX-Other: a\r\nX-Other: b\r\n\r\n");
+        var answering = _destination.AnswerAsync(
+            "HTTP/1.1 200 OK\r\nConnection: X-Hop\r\nX-Hop: 1\r\nKeep-Alive: timeout=5\r\nX-Kept: 2\r\nContent-Length: 2\r\n\r\nok"
+        );
+        using var client = await RawClientAsync(
+            "GET /a HTTP/1.1\r\nHost: h\r\nConnection: X-Mine\r\nX-Mine: 1\r\nKeep-Alive: 1\r\nX-Other: a\r\nX-Other: b\r\n\r\n"
+        );
 
         (await answering).Should().Be("GET /a HTTP/1.1\r\nHost: h\r\nX-Other: a\r\nX-Other: b\r\n\r\n");
         (await client.ReadUntilAsync("ok")).Should().Contain("X-Kept: 2").And.NotContain("X-Hop").And.NotContain("Keep-Alive");
@@ -111,7 +124,9 @@ public sealed class Http1UpstreamTests
     [Test]
     public async Task Skips_informational_answers()
     {
-        var answering = _destination.AnswerAsync("HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+        var answering = _destination.AnswerAsync(
+            "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+        );
 
         (await _client.GetStringAsync(Uri)).Should().Be("ok");
         await answering;
@@ -120,7 +135,9 @@ public sealed class Http1UpstreamTests
     [Test]
     public async Task Takes_the_chunks_off_and_drops_trailers_that_were_not_announced()
     {
-        var answering = _destination.AnswerAsync("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;ext=1\r\nabc\r\nA\r\n0123456789\r\n0\r\nX-T: 1\r\n\r\n");
+        var answering = _destination.AnswerAsync(
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;ext=1\r\nabc\r\nA\r\n0123456789\r\n0\r\nX-T: 1\r\n\r\n"
+        );
 
         (await _client.GetStringAsync(Uri)).Should().Be("abc0123456789");
         await answering;
@@ -143,7 +160,10 @@ public sealed class Http1UpstreamTests
     [TestCase("HTTP/1.1 200 OK\r\nX: 1\r\n folded\r\nContent-Length: 2\r\n\r\nab", TestName = "Refuses_folded_lines")]
     [TestCase("HTTP/1.1 200 OK\r\nX: a\rb\r\nContent-Length: 2\r\n\r\nab", TestName = "Refuses_a_lone_carriage_return")]
     [TestCase("HTTP/2 200 OK\r\nContent-Length: 2\r\n\r\nab", TestName = "Refuses_another_protocol")]
-    [TestCase("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n", TestName = "Refuses_a_switch_of_protocol_unasked")]
+    [TestCase(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n",
+        TestName = "Refuses_a_switch_of_protocol_unasked"
+    )]
     [TestCase("HTTP/1.1 200 OK\r\nX: 1\r\n", TestName = "Refuses_half_a_head")]
     public async Task Answers_502_to_what_is_no_clear_answer(string answer)
     {
@@ -214,7 +234,8 @@ public sealed class Http1UpstreamTests
     public async Task Sends_a_request_once_on_a_new_connection_that_ends_without_a_response(string method)
     {
         var sending = _client.SendAsync(new HttpRequestMessage(new HttpMethod(method), Uri));
-        using (var first = await _destination.AcceptAsync()) await first.ReadUntilAsync("\r\n\r\n");
+        using (var first = await _destination.AcceptAsync())
+            await first.ReadUntilAsync("\r\n\r\n");
 
         using var response = await sending;
 
@@ -228,13 +249,19 @@ public sealed class Http1UpstreamTests
     [TestCase("GET", false, UpstreamResult.Lost)]
     [TestCase("GET", true, UpstreamResult.Failed)]
     [TestCase("POST", false, UpstreamResult.Failed)]
-    public async Task A_queue_proxy_that_dies_with_a_request_has_lost_it_unless_it_was_sent_before(string method, bool resent, UpstreamResult expected)
+    public async Task A_queue_proxy_that_dies_with_a_request_has_lost_it_unless_it_was_sent_before(
+        string method,
+        bool resent,
+        UpstreamResult expected
+    )
     {
         _isQueueProxy = true;
         var message = new HttpRequestMessage(new HttpMethod(method), Uri);
-        if (resent) message.Headers.Add(DataplaneHeaders.Resent, "true");
+        if (resent)
+            message.Headers.Add(DataplaneHeaders.Resent, "true");
         var sending = _client.SendAsync(message);
-        using (var first = await _destination.AcceptAsync()) await first.ReadUntilAsync("\r\n\r\n");
+        using (var first = await _destination.AcceptAsync())
+            await first.ReadUntilAsync("\r\n\r\n");
 
         using var response = await sending;
 
@@ -246,13 +273,15 @@ public sealed class Http1UpstreamTests
     public async Task Sends_the_handshake_of_a_WebSocket_over_http2_once()
     {
         await using var proxy = await TestServer.StartAsync(async context =>
-            _result = await _upstream.ForwardAsync(context, new UpstreamTarget(_destination.Address, Http2: false), context.RequestAborted));
+            _result = await _upstream.ForwardAsync(context, new UpstreamTarget(_destination.Address, Http2: false), context.RequestAborted)
+        );
         using var socket = new ClientWebSocket();
         socket.Options.HttpVersion = HttpVersion.Version20;
         socket.Options.HttpVersionPolicy = HttpVersionPolicy.RequestVersionExact;
         using var client = new HttpMessageInvoker(new SocketsHttpHandler());
         var connecting = socket.ConnectAsync(new Uri($"ws://{proxy.Address}/"), client, default);
-        using (var first = await _destination.AcceptAsync()) await first.ReadUntilAsync("\r\n\r\n");
+        using (var first = await _destination.AcceptAsync())
+            await first.ReadUntilAsync("\r\n\r\n");
 
         await FluentActions.Awaiting(() => connecting).Should().ThrowAsync<WebSocketException>();
         _destination.IsWaitedFor.Should().BeFalse();
@@ -273,7 +302,8 @@ public sealed class Http1UpstreamTests
             await first.ReadUntilAsync("\r\n\r\n");
         }
 
-        using (var again = await _destination.AcceptAsync()) await again.ReadUntilAsync("\r\n\r\n");
+        using (var again = await _destination.AcceptAsync())
+            await again.ReadUntilAsync("\r\n\r\n");
 
         using var response = await second;
         response.StatusCode.Should().Be(HttpStatusCode.BadGateway);
@@ -294,16 +324,28 @@ public sealed class Http1UpstreamTests
     public async Task Passes_trailers_on_that_were_announced()
     {
         var answering = _destination.AnswerAsync(
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum, Content-Length\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 6\r\nContent-Length: 9\r\nKeep-Alive: 1\r\n\r\n");
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum, Content-Length\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 6\r\nContent-Length: 9\r\nKeep-Alive: 1\r\n\r\n"
+        );
         using var client = await RawClientAsync("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
 
-        (await client.ReadUntilAsync("\r\nX-Sum: 6\r\n\r\n")).Should()
-            .Contain("\r\nTrailer: X-Sum").And.Contain("\r\n\r\n00000003\r\nabc\r\n0\r\nX-Sum: 6\r\n\r\n").And.NotContain("Keep-Alive");
+        (await client.ReadUntilAsync("\r\nX-Sum: 6\r\n\r\n"))
+            .Should()
+            .Contain("\r\nTrailer: X-Sum")
+            .And.Contain("\r\n\r\n00000003\r\nabc\r\n0\r\nX-Sum: 6\r\n\r\n")
+            .And.NotContain("Keep-Alive");
         await answering;
 
-        answering = _destination.AnswerAsync("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 6\r\n\r\n");
-        using var request = new HttpRequestMessage(HttpMethod.Get, Uri) { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
-        await using var translating = await TestServer.StartAsync(async context => await _upstream.ForwardAsync(context, new UpstreamTarget(_destination.Address, Http2: false), default));
+        answering = _destination.AnswerAsync(
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 6\r\n\r\n"
+        );
+        using var request = new HttpRequestMessage(HttpMethod.Get, Uri)
+        {
+            Version = HttpVersion.Version20,
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+        };
+        await using var translating = await TestServer.StartAsync(async context =>
+            await _upstream.ForwardAsync(context, new UpstreamTarget(_destination.Address, Http2: false), default)
+        );
         request.RequestUri = new Uri($"http://{translating.Address}/");
         using var response = await _client.SendAsync(request);
         (await response.Content.ReadAsStringAsync()).Should().Be("abc");

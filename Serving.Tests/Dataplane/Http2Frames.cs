@@ -53,9 +53,12 @@ internal sealed class Http2Frames : IDisposable
             while (true)
             {
                 var (type, flags, id, payload) = await ReadAsync();
-                if (type == Headers) return id;
-                if (type == Settings && flags == 0) await WriteAsync(Settings, Acknowledged, 0);
-                if (type == Ping && flags == 0) await WriteAsync(Ping, Acknowledged, 0, payload);
+                if (type == Headers)
+                    return id;
+                if (type == Settings && flags == 0)
+                    await WriteAsync(Settings, Acknowledged, 0);
+                if (type == Ping && flags == 0)
+                    await WriteAsync(Ping, Acknowledged, 0, payload);
             }
         }
 
@@ -66,9 +69,11 @@ internal sealed class Http2Frames : IDisposable
             while (true)
             {
                 var (type, flags, stream, payload) = await ReadAsync();
-                if (type != Data || stream != id) continue;
+                if (type != Data || stream != id)
+                    continue;
                 length += payload.Length;
-                if ((flags & EndStream) != 0) return length;
+                if ((flags & EndStream) != 0)
+                    return length;
             }
         }
 
@@ -89,9 +94,7 @@ internal sealed class Http2Frames : IDisposable
         /// <summary>Waits until the peer closes.</summary>
         public async Task ClosedAsync()
         {
-            while (await stream.ReadAsync(new byte[1024]) != 0)
-            {
-            }
+            while (await stream.ReadAsync(new byte[1024]) != 0) { }
         }
 
         /// <summary>Closes immediately; unread data makes the kernel reset the connection.</summary>

@@ -56,8 +56,10 @@ public sealed class Http2UpstreamTests
         using var first = await _destination.AcceptAsync();
         var refused = await first.RequestAsync();
         (await first.BodyLengthAsync(refused)).Should().Be(20_000);
-        if (goAway) await first.GoAwayAsync(last: 0, code: 0);
-        else await first.ResetAsync(refused, 7);
+        if (goAway)
+            await first.GoAwayAsync(last: 0, code: 0);
+        else
+            await first.ResetAsync(refused, 7);
 
         using var second = goAway ? await _destination.AcceptAsync() : null;
         var connection = second ?? first;
@@ -74,7 +76,8 @@ public sealed class Http2UpstreamTests
     public async Task Sends_nothing_again_that_may_have_been_processed([Values("GET", "POST")] string method)
     {
         var sending = _client.SendAsync(Request(new HttpMethod(method)));
-        using (var first = await _destination.AcceptAsync()) await first.RequestAsync();
+        using (var first = await _destination.AcceptAsync())
+            await first.RequestAsync();
 
         using var response = await sending;
         response.StatusCode.Should().Be(HttpStatusCode.BadGateway);
@@ -107,12 +110,18 @@ public sealed class Http2UpstreamTests
     [TestCase("POST", UpstreamResult.Failed)]
     public async Task A_queue_proxy_that_dies_with_a_request_on_a_new_session_has_lost_it(string method, UpstreamResult expected)
     {
-        await using var proxy = await TestServer.StartAsync(async context => _result = await _upstream.ForwardAsync(
-            context, new UpstreamTarget(_destination.Address, Http2: true) { IsQueueProxy = true }, context.RequestAborted));
+        await using var proxy = await TestServer.StartAsync(async context =>
+            _result = await _upstream.ForwardAsync(
+                context,
+                new UpstreamTarget(_destination.Address, Http2: true) { IsQueueProxy = true },
+                context.RequestAborted
+            )
+        );
         var request = Request(new HttpMethod(method));
         request.RequestUri = new Uri($"http://{proxy.Address}/");
         var sending = _client.SendAsync(request);
-        using (var session = await _destination.AcceptAsync()) await session.RequestAsync();
+        using (var session = await _destination.AcceptAsync())
+            await session.RequestAsync();
 
         using var response = await sending;
 
@@ -129,7 +138,12 @@ public sealed class Http2UpstreamTests
         var sending = _client.SendAsync(request);
 
         using var made = await _destination.AcceptAsync();
-        await made.WriteAsync(Http2Frames.Headers, Http2Frames.EndHeaders | Http2Frames.EndStream, await made.RequestAsync(), Http2Frames.Status200);
+        await made.WriteAsync(
+            Http2Frames.Headers,
+            Http2Frames.EndHeaders | Http2Frames.EndStream,
+            await made.RequestAsync(),
+            Http2Frames.Status200
+        );
 
         using var response = await sending;
         response.StatusCode.Should().Be(HttpStatusCode.OK);
@@ -246,25 +260,31 @@ public sealed class Http2UpstreamTests
         var requests = 0;
         await using var destination = await TestServer.StartAsync(async context =>
         {
-            if (Interlocked.Increment(ref requests) % 5 == 0) context.Features.Get<IConnectionLifetimeNotificationFeature>()!.RequestClose();
+            if (Interlocked.Increment(ref requests) % 5 == 0)
+                context.Features.Get<IConnectionLifetimeNotificationFeature>()!.RequestClose();
             await context.Request.Body.CopyToAsync(context.Response.Body);
         });
         await using var proxy = await TestServer.ProxyAsync(_upstream, destination.Address);
 
-        var results = await Task.WhenAll(Enumerable.Range(0, 8).Select(async _ =>
-        {
-            var failed = 0;
-            for (var i = 0; i < 60; i++)
-            {
-                var request = Request(HttpMethod.Post);
-                request.RequestUri = new Uri($"http://{proxy.Address}/");
-                request.Content = new ByteArrayContent(new byte[3000]);
-                using var response = await _client.SendAsync(request);
-                if (response.StatusCode != HttpStatusCode.OK || (await response.Content.ReadAsByteArrayAsync()).Length != 3000) failed++;
-            }
+        var results = await Task.WhenAll(
+            Enumerable
+                .Range(0, 8)
+                .Select(async _ =>
+                {
+                    var failed = 0;
+                    for (var i = 0; i < 60; i++)
+                    {
+                        var request = Request(HttpMethod.Post);
+                        request.RequestUri = new Uri($"http://{proxy.Address}/");
+                        request.Content = new ByteArrayContent(new byte[3000]);
+                        using var response = await _client.SendAsync(request);
+                        if (response.StatusCode != HttpStatusCode.OK || (await response.Content.ReadAsByteArrayAsync()).Length != 3000)
+                            failed++;
+                    }
 
-            return failed;
-        }));
+                    return failed;
+                })
+        );
 
         results.Sum().Should().Be(0, "96 sessions end under 480 requests: {0}", _logs.Text);
     }
@@ -297,7 +317,12 @@ public sealed class Http2UpstreamTests
         {
             await using var stream = await context.Features.Get<IHttpExtendedConnectFeature>()!.AcceptAsync();
             using var socket = WebSocket.CreateFromStream(stream, new WebSocketCreationOptions { IsServer = true });
-            await socket.SendAsync(System.Text.Encoding.ASCII.GetBytes($"{context.Request.Method} {context.Request.Protocol}"), WebSocketMessageType.Text, true, default);
+            await socket.SendAsync(
+                System.Text.Encoding.ASCII.GetBytes($"{context.Request.Method} {context.Request.Protocol}"),
+                WebSocketMessageType.Text,
+                true,
+                default
+            );
             await socket.CloseAsync(WebSocketCloseStatus.NormalClosure, "", default);
         });
         await using var proxy = await TestServer.ProxyAsync(_upstream, destination.Address);
@@ -355,16 +380,27 @@ public sealed class Http2UpstreamTests
         return System.Text.Encoding.ASCII.GetString(greeting, 0, (await socket.ReceiveAsync(greeting, default)).Count);
     }
 
-    private static ClientWebSocket Http2WebSocket() => new()
-    {
-        Options = { HttpVersion = HttpVersion.Version20, HttpVersionPolicy = HttpVersionPolicy.RequestVersionExact, CollectHttpResponseDetails = true },
-    };
+    private static ClientWebSocket Http2WebSocket() =>
+        new()
+        {
+            Options =
+            {
+                HttpVersion = HttpVersion.Version20,
+                HttpVersionPolicy = HttpVersionPolicy.RequestVersionExact,
+                CollectHttpResponseDetails = true,
+            },
+        };
 
     private async Task<Http2Frames.Connection> UsedSessionAsync()
     {
         var getting = _client.SendAsync(Request(HttpMethod.Get));
         var session = await _destination.AcceptAsync();
-        await session.WriteAsync(Http2Frames.Headers, Http2Frames.EndHeaders | Http2Frames.EndStream, await session.RequestAsync(), Http2Frames.Status200);
+        await session.WriteAsync(
+            Http2Frames.Headers,
+            Http2Frames.EndHeaders | Http2Frames.EndStream,
+            await session.RequestAsync(),
+            Http2Frames.Status200
+        );
         (await getting).Dispose();
         return session;
     }
@@ -376,17 +412,19 @@ public sealed class Http2UpstreamTests
         return _client.SendAsync(request);
     }
 
-    private HttpRequestMessage Request(HttpMethod method) => new(method, new Uri($"http://{_proxy.Address}/"))
-    {
-        Version = HttpVersion.Version20,
-        VersionPolicy = HttpVersionPolicy.RequestVersionExact,
-    };
+    private HttpRequestMessage Request(HttpMethod method) =>
+        new(method, new Uri($"http://{_proxy.Address}/"))
+        {
+            Version = HttpVersion.Version20,
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+        };
 
     /// <summary>A connection that is reset after data has arrived.</summary>
     private sealed class BrokenPipe(byte[] arrived) : MemoryStream(arrived, writable: false)
     {
         public override bool CanWrite => true;
 
-        public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) => ValueTask.FromException(new IOException("Broken pipe"));
+        public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) =>
+            ValueTask.FromException(new IOException("Broken pipe"));
     }
 }

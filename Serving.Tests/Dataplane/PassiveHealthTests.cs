@@ -57,7 +57,8 @@ public sealed class PassiveHealthTests
     [Test]
     public void Counts_requests_that_failed_together_once()
     {
-        for (var i = 0; i < 10; i++) _health.End(_health.Begin(), UpstreamResult.Unsent);
+        for (var i = 0; i < 10; i++)
+            _health.End(_health.Begin(), UpstreamResult.Unsent);
 
         _time.Advance(TimeSpan.FromSeconds(1));
         _health.Avoided.Should().BeFalse();

@@ -39,8 +39,14 @@ public sealed class PrefaceSwitchTests
     {
         var time = new ManualTimeProvider();
         var client = new Pipe();
-        var preface = new PrefaceSwitch(_ => throw new InvalidOperationException("served"), () => _ => throw new InvalidOperationException("served"), TimeSpan.FromSeconds(30), time);
-        if (first.Length > 0) await client.Writer.WriteAsync(Encoding.ASCII.GetBytes(first));
+        var preface = new PrefaceSwitch(
+            _ => throw new InvalidOperationException("served"),
+            () => _ => throw new InvalidOperationException("served"),
+            TimeSpan.FromSeconds(30),
+            time
+        );
+        if (first.Length > 0)
+            await client.Writer.WriteAsync(Encoding.ASCII.GetBytes(first));
         var serving = preface.OnConnectionAsync(new DefaultConnectionContext { Transport = new Duplex(client.Reader, new Pipe().Writer) });
         serving.IsCompleted.Should().BeFalse();
 

@@ -45,10 +45,15 @@ internal sealed class RawDestination : IDisposable
         {
             var buffer = new byte[4096];
             using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(10));
-            while (within ? !_text.ToString().Contains(end, StringComparison.Ordinal) : !_text.ToString().EndsWith(end, StringComparison.Ordinal))
+            while (
+                within
+                    ? !_text.ToString().Contains(end, StringComparison.Ordinal)
+                    : !_text.ToString().EndsWith(end, StringComparison.Ordinal)
+            )
             {
                 var read = await socket.ReceiveAsync(buffer, deadline.Token);
-                if (read == 0) throw new EndOfStreamException($"Closed after \"{_text}\".");
+                if (read == 0)
+                    throw new EndOfStreamException($"Closed after \"{_text}\".");
                 _text.Append(Encoding.Latin1.GetString(buffer, 0, read));
             }
 
@@ -65,9 +70,7 @@ internal sealed class RawDestination : IDisposable
             using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(10));
             try
             {
-                while (await socket.ReceiveAsync(new byte[4096], deadline.Token) != 0)
-                {
-                }
+                while (await socket.ReceiveAsync(new byte[4096], deadline.Token) != 0) { }
             }
             catch (SocketException)
             {

@@ -34,8 +34,10 @@ public sealed class RequestDeadlineRaceTests
         var time = new ClockWithoutTimers();
         var context = Context();
         var deadline = RequestDeadline.Start(context, OneSecond, time);
-        if (disposed) deadline.Dispose();
-        else await deadline.CompleteAsync(whole: true, "request timeout");
+        if (disposed)
+            deadline.Dispose();
+        else
+            await deadline.CompleteAsync(whole: true, "request timeout");
         time.Now = TimeSpan.FromSeconds(1);
 
         deadline.TryExpire(out _).Should().BeFalse();

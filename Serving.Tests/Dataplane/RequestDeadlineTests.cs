@@ -35,10 +35,17 @@ public sealed class RequestDeadlineTests
 
     [Test]
     public async Task A_response_that_has_begun_ends_with_the_text_as_if_it_were_whole(
-        [Values(1, 2)] int version, [Values(1, 2)] int upstreamVersion, [Values("total", "idle")] string bound)
+        [Values(1, 2)] int version,
+        [Values(1, 2)] int upstreamVersion,
+        [Values("total", "idle")] string bound
+    )
     {
         await using var destination = await TestServer.StartAsync(context => BeginAsync(context, "a"));
-        await using var proxy = await ProxyAsync(destination, bound == "total" ? new(Bound, Never, Never) : new(Never, Never, Bound), upstreamVersion == 2);
+        await using var proxy = await ProxyAsync(
+            destination,
+            bound == "total" ? new(Bound, Never, Never) : new(Never, Never, Bound),
+            upstreamVersion == 2
+        );
 
         using var response = await GetAsync(proxy, version);
         await using var body = await response.Content.ReadAsStreamAsync();
@@ -115,7 +122,10 @@ public sealed class RequestDeadlineTests
     }
 
     [Test]
-    public async Task A_response_that_has_not_begun_is_504([Values(1, 2)] int version, [Values("total", "response start", "idle")] string bound)
+    public async Task A_response_that_has_not_begun_is_504(
+        [Values(1, 2)] int version,
+        [Values("total", "response start", "idle")] string bound
+    )
     {
         var arrived = new TaskCompletionSource();
         await using var destination = await TestServer.StartAsync(context =>
@@ -123,7 +133,12 @@ public sealed class RequestDeadlineTests
             arrived.TrySetResult();
             return ForeverAsync(context);
         });
-        RequestTimeouts timeouts = bound switch { "total" => new(Bound, Never, Never), "idle" => new(Never, Never, Bound), _ => new(Never, Bound, Never) };
+        RequestTimeouts timeouts = bound switch
+        {
+            "total" => new(Bound, Never, Never),
+            "idle" => new(Never, Never, Bound),
+            _ => new(Never, Bound, Never),
+        };
         await using var proxy = await ProxyAsync(destination, timeouts, version == 2);
 
         var responding = GetAsync(proxy, version);
@@ -161,7 +176,8 @@ public sealed class RequestDeadlineTests
         await using var destination = await TestServer.StartAsync(async context =>
         {
             var block = new byte[1024 * 1024];
-            while (!context.RequestAborted.IsCancellationRequested) await context.Response.Body.WriteAsync(block);
+            while (!context.RequestAborted.IsCancellationRequested)
+                await context.Response.Body.WriteAsync(block);
         });
         var ended = new TaskCompletionSource();
         await using var proxy = await ProxyAsync(destination, new(Bound, Never, Never), ended: ended);
@@ -217,10 +233,14 @@ public sealed class RequestDeadlineTests
             using var socket = await WebSockets.AcceptAsync(context);
             while (true)
             {
-                if (ofClient) await socket.NextAsync();
-                else await push.WaitAsync(context.RequestAborted);
-                if (ofClient) received.Release();
-                else await socket.SendTextAsync("pushed");
+                if (ofClient)
+                    await socket.NextAsync();
+                else
+                    await push.WaitAsync(context.RequestAborted);
+                if (ofClient)
+                    received.Release();
+                else
+                    await socket.SendTextAsync("pushed");
             }
         });
         await using var proxy = await ProxyAsync(destination, new(Never, Never, TimeSpan.FromSeconds(3)));
@@ -244,19 +264,24 @@ public sealed class RequestDeadlineTests
     }
 
     [Test]
-    public async Task The_start_of_a_WebSocket_is_the_first_byte_of_the_program_after_the_upgrade([Values(1, 2)] int version, [Values] bool programSpeaks)
+    public async Task The_start_of_a_WebSocket_is_the_first_byte_of_the_program_after_the_upgrade(
+        [Values(1, 2)] int version,
+        [Values] bool programSpeaks
+    )
     {
         await using var destination = await TestServer.StartAsync(async context =>
         {
             using var socket = await WebSockets.AcceptAsync(context);
-            if (programSpeaks) await socket.SendTextAsync("hello");
+            if (programSpeaks)
+                await socket.SendTextAsync("hello");
             await ForeverAsync(context);
         });
         await using var proxy = await ProxyAsync(destination, new(Never, Bound, Never));
         using var socket = await WebSockets.ConnectAsync(new Uri($"ws://{proxy.Address}/"), version);
 
         await socket.SendTextAsync("what the client says does not count");
-        if (programSpeaks) (await socket.NextAsync()).Should().Be("hello");
+        if (programSpeaks)
+            (await socket.NextAsync()).Should().Be("hello");
         _time.Advance(Bound);
 
         if (programSpeaks)
@@ -287,7 +312,8 @@ public sealed class RequestDeadlineTests
 
     private static async Task BeginAsync(HttpContext context, string text)
     {
-        if (text.Length != 0) await context.Response.WriteAsync(text);
+        if (text.Length != 0)
+            await context.Response.WriteAsync(text);
         await context.Response.Body.FlushAsync();
         await ForeverAsync(context);
     }
@@ -295,20 +321,28 @@ public sealed class RequestDeadlineTests
     private static Task ForeverAsync(HttpContext context) =>
         Task.Delay(Timeout.InfiniteTimeSpan, context.RequestAborted).ContinueWith(static _ => { }, TaskScheduler.Default);
 
-    private Task<TestServer> ProxyAsync(TestServer destination, RequestTimeouts timeouts, bool http2 = false, TaskCompletionSource? ended = null) => TestServer.StartAsync(async context =>
-    {
-        var deadline = RequestDeadline.Start(context, timeouts, _time);
-        var whole = false;
-        try
+    private Task<TestServer> ProxyAsync(
+        TestServer destination,
+        RequestTimeouts timeouts,
+        bool http2 = false,
+        TaskCompletionSource? ended = null
+    ) =>
+        TestServer.StartAsync(async context =>
         {
-            whole = await _upstream.ForwardAsync(context, new UpstreamTarget(destination.Address, http2), deadline.Token) != UpstreamResult.Canceled;
-        }
-        finally
-        {
-            await deadline.CompleteAsync(whole, Text);
-            ended?.TrySetResult();
-        }
-    });
+            var deadline = RequestDeadline.Start(context, timeouts, _time);
+            var whole = false;
+            try
+            {
+                whole =
+                    await _upstream.ForwardAsync(context, new UpstreamTarget(destination.Address, http2), deadline.Token)
+                    != UpstreamResult.Canceled;
+            }
+            finally
+            {
+                await deadline.CompleteAsync(whole, Text);
+                ended?.TrySetResult();
+            }
+        });
 
     private static async Task<RawDestination.RawConnection> ConnectAsync(TestServer server)
     {

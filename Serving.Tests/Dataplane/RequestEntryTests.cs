@@ -30,7 +30,10 @@ public sealed class RequestEntryTests
     {
         await using var server = await TestServer.StartAsync(EchoAsync);
 
-        var answer = await SendAsync(server, $"GET / HTTP/1.1\r\nHost: a\r\nX-Foo: 1\r\nX-Bar: 2\r\nx-foo: 3\r\nX-Kept: yes\r\n{connection}\r\n\r\n");
+        var answer = await SendAsync(
+            server,
+            $"GET / HTTP/1.1\r\nHost: a\r\nX-Foo: 1\r\nX-Bar: 2\r\nx-foo: 3\r\nX-Kept: yes\r\n{connection}\r\n\r\n"
+        );
 
         answer.Should().StartWith("HTTP/1.1 200").And.NotContainEquivalentOf("X-Foo:").And.Contain("X-Kept: yes");
     }
@@ -48,9 +51,17 @@ public sealed class RequestEntryTests
         });
 
         var answer = await SendAsync(
-            proxy, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nX-Foo: 1\r\nX-Forwarded-For: theirs\r\nConnection: close, X-Forwarded-For, X-Foo, Host, Content-Length\r\n\r\nhi");
+            proxy,
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nX-Foo: 1\r\nX-Forwarded-For: theirs\r\nConnection: close, X-Forwarded-For, X-Foo, Host, Content-Length\r\n\r\nhi"
+        );
 
-        answer.Should().StartWith("HTTP/1.1 200").And.NotContainEquivalentOf("X-Foo").And.ContainEquivalentOf("X-Forwarded-For: added\n").And.ContainEquivalentOf("Host: a").And.Contain("body hi");
+        answer
+            .Should()
+            .StartWith("HTTP/1.1 200")
+            .And.NotContainEquivalentOf("X-Foo")
+            .And.ContainEquivalentOf("X-Forwarded-For: added\n")
+            .And.ContainEquivalentOf("Host: a")
+            .And.Contain("body hi");
     }
 
     [TestCase("Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\nConnection: Upgrade, HTTP2-Settings")]
@@ -64,14 +75,22 @@ public sealed class RequestEntryTests
         using var _ = upstream as IDisposable;
         await using var proxy = await TestServer.ProxyAsync(upstream, destination.Address);
 
-        var sending = SendAsync(proxy, $"GET /one HTTP/1.1\r\nHost: a\r\n{headers}\r\n\r\nGET /two HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        var sending = SendAsync(
+            proxy,
+            $"GET /one HTTP/1.1\r\nHost: a\r\n{headers}\r\n\r\nGET /two HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+        );
         using var connection = await destination.AcceptAsync();
         var first = await connection.ReadUntilAsync("\r\n\r\n");
         await connection.WriteAsync("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\none");
         var second = await connection.ReadUntilAsync("\r\n\r\n");
         await connection.WriteAsync("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\ntwo");
 
-        first.Should().StartWith("GET /one ").And.NotContainEquivalentOf("upgrade").And.NotContainEquivalentOf("HTTP2-Settings").And.NotContainEquivalentOf("Transfer-Encoding");
+        first
+            .Should()
+            .StartWith("GET /one ")
+            .And.NotContainEquivalentOf("upgrade")
+            .And.NotContainEquivalentOf("HTTP2-Settings")
+            .And.NotContainEquivalentOf("Transfer-Encoding");
         second.Should().StartWith("GET /two ");
         (await sending).Should().Contain("one").And.Contain("two");
     }
@@ -160,7 +179,14 @@ public sealed class RequestEntryTests
         using var client = await RawHttp2.ConnectAsync(server.EndPoint);
 
         await client.RequestAsync(1, (":method", "CONNECT"), (":authority", "other.example:443"));
-        await client.RequestAsync(3, (":method", "CONNECT"), (":protocol", "connect-udp"), (":scheme", "http"), (":path", "/"), (":authority", "a"));
+        await client.RequestAsync(
+            3,
+            (":method", "CONNECT"),
+            (":protocol", "connect-udp"),
+            (":scheme", "http"),
+            (":path", "/"),
+            (":authority", "a")
+        );
         await Task.WhenAll(client.Response(1).Ended, client.Response(3).Ended).WaitAsync(Limit);
 
         client.Response(1).Status.Should().Be(405);
@@ -190,7 +216,8 @@ public sealed class RequestEntryTests
     private static async Task EchoAsync(HttpContext context)
     {
         var text = new StringBuilder();
-        foreach (var (name, values) in context.Request.Headers) text.Append(name).Append(": ").Append(values.ToString()).Append('\n');
+        foreach (var (name, values) in context.Request.Headers)
+            text.Append(name).Append(": ").Append(values.ToString()).Append('\n');
         text.Append("scheme ").Append(context.Request.Scheme).Append("\npath ").Append(context.Request.Path).Append('\n');
         using var reader = new StreamReader(context.Request.Body);
         text.Append("body ").Append(await reader.ReadToEndAsync());
@@ -207,7 +234,8 @@ public sealed class RequestEntryTests
         using var limit = new CancellationTokenSource(Limit);
         try
         {
-            for (int read; (read = await socket.ReceiveAsync(buffer, limit.Token)) != 0;) text.Append(Encoding.Latin1.GetString(buffer, 0, read));
+            for (int read; (read = await socket.ReceiveAsync(buffer, limit.Token)) != 0; )
+                text.Append(Encoding.Latin1.GetString(buffer, 0, read));
         }
         catch (SocketException)
         {

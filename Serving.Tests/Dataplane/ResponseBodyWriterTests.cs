@@ -30,13 +30,13 @@ public sealed class ResponseBodyWriterTests
 
     private sealed class Pieces(int room, int most) : IBufferWriter<byte>
     {
-        private readonly byte[] piece = new byte[room];
+        private readonly byte[] _piece = new byte[room];
 
         public List<byte> Written { get; } = [];
 
-        public void Advance(int count) => Written.AddRange(piece[..count]);
+        public void Advance(int count) => Written.AddRange(_piece[..count]);
 
-        public Memory<byte> GetMemory(int sizeHint = 0) => Written.Count < most ? piece : default(Memory<byte>);
+        public Memory<byte> GetMemory(int sizeHint = 0) => Written.Count < most ? _piece : default(Memory<byte>);
 
         public Span<byte> GetSpan(int sizeHint = 0) => GetMemory(sizeHint).Span;
     }

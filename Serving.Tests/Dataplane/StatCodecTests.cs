@@ -24,8 +24,18 @@ public sealed class StatCodecTests
     public void Writes_what_the_reference_implementation_writes()
     {
         // From protoc --encode=metrics.Stat.
-        Convert.ToHexString(StatCodec.Encode(Full)).Should().Be(
-            "0A03706F64" + "11000000000000F03F" + "19000000000000E03F" + "210000000000000040" + "290000000000000840" + "310000000000001040" + "38AC02");
+        Convert
+            .ToHexString(StatCodec.Encode(Full))
+            .Should()
+            .Be(
+                "0A03706F64"
+                    + "11000000000000F03F"
+                    + "19000000000000E03F"
+                    + "210000000000000040"
+                    + "290000000000000840"
+                    + "310000000000001040"
+                    + "38AC02"
+            );
     }
 
     [Test]
@@ -34,18 +44,21 @@ public sealed class StatCodecTests
     [Test]
     public void Reads_what_it_wrote()
     {
-        Prop.ForAll<NonNull<string>, NormalFloat, long>((name, number, timestamp) =>
-        {
-            // Lone surrogates have no UTF-8 form.
-            var stat = new Stat
-            {
-                PodName = new string([.. name.Get.Where(static c => !char.IsSurrogate(c))]),
-                AverageConcurrentRequests = number.Get,
-                RequestCount = number.Get,
-                Timestamp = timestamp,
-            };
-            return StatCodec.Decode(StatCodec.Encode(stat)).Equals(stat);
-        }).QuickCheckThrowOnFailure();
+        Prop.ForAll<NonNull<string>, NormalFloat, long>(
+                (name, number, timestamp) =>
+                {
+                    // Lone surrogates have no UTF-8 form.
+                    var stat = new Stat
+                    {
+                        PodName = new string([.. name.Get.Where(static c => !char.IsSurrogate(c))]),
+                        AverageConcurrentRequests = number.Get,
+                        RequestCount = number.Get,
+                        Timestamp = timestamp,
+                    };
+                    return StatCodec.Decode(StatCodec.Encode(stat)).Equals(stat);
+                }
+            )
+            .QuickCheckThrowOnFailure();
     }
 
     [Test]

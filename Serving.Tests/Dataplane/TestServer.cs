@@ -21,11 +21,16 @@ internal sealed class TestServer(DataplaneServer server) : IAsyncDisposable
     }
 
     /// <summary>A server that forwards everything to <paramref name="target"/>.</summary>
-    public static Task<TestServer> ProxyAsync(IUpstream upstream, string target, Action<UpstreamResult>? result = null) => StartAsync(async context =>
-    {
-        var outcome = await upstream.ForwardAsync(context, new UpstreamTarget(target, HttpProtocol.IsHttp2(context.Request.Protocol)), context.RequestAborted);
-        result?.Invoke(outcome);
-    });
+    public static Task<TestServer> ProxyAsync(IUpstream upstream, string target, Action<UpstreamResult>? result = null) =>
+        StartAsync(async context =>
+        {
+            var outcome = await upstream.ForwardAsync(
+                context,
+                new UpstreamTarget(target, HttpProtocol.IsHttp2(context.Request.Protocol)),
+                context.RequestAborted
+            );
+            result?.Invoke(outcome);
+        });
 
     public ValueTask DisposeAsync() => server.DisposeAsync();
 }

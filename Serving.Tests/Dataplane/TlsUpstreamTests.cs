@@ -46,11 +46,13 @@ public sealed class TlsUpstreamTests
         await using var server = await ServerAsync(
             async context =>
             {
-                lock (connections) connections.Add(context.Connection.RemotePort.ToString(System.Globalization.CultureInfo.InvariantCulture));
+                lock (connections)
+                    connections.Add(context.Connection.RemotePort.ToString(System.Globalization.CultureInfo.InvariantCulture));
                 using var reader = new StreamReader(context.Request.Body);
                 await context.Response.WriteAsync($"{context.Request.Protocol} {await reader.ReadToEndAsync()}");
             },
-            "pod");
+            "pod"
+        );
         await using var proxy = await ProxyAsync(server, http2);
 
         for (var i = 0; i < 5; i++)
@@ -83,7 +85,9 @@ public sealed class TlsUpstreamTests
     public async Task Who_refuses_the_handshake_is_as_good_as_absent(bool http2)
     {
         await using var server = new DataplaneServer(
-            new DataplaneServerOptions { Endpoints = [new(IPAddress.Loopback, 0) { Certificates = static _ => null }] }, static _ => Task.CompletedTask);
+            new DataplaneServerOptions { Endpoints = [new(IPAddress.Loopback, 0) { Certificates = static _ => null }] },
+            static _ => Task.CompletedTask
+        );
         await server.StartAsync(default);
         await using var proxy = await ProxyAsync(server, http2);
 
@@ -102,11 +106,14 @@ public sealed class TlsUpstreamTests
                 await context.Response.WriteAsync("early");
                 await context.Response.CompleteAsync();
             },
-            "pod");
+            "pod"
+        );
         await using var proxy = await ProxyAsync(server, http2: false);
         using var client = await ConnectAsync(proxy);
 
-        await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nping\r\n"));
+        await client
+            .GetStream()
+            .WriteAsync(Encoding.ASCII.GetBytes("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nping\r\n"));
 
         (await ReadUntilAsync(client, "early")).Should().StartWith("HTTP/1.1 413");
     }
@@ -120,10 +127,13 @@ public sealed class TlsUpstreamTests
                 var upgraded = await context.Features.Get<IHttpUpgradeFeature>()!.UpgradeAsync();
                 await upgraded.CopyToAsync(upgraded);
             },
-            "pod");
+            "pod"
+        );
         await using var proxy = await ProxyAsync(server, http2: false);
         using var client = await ConnectAsync(proxy);
-        await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes("GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"));
+        await client
+            .GetStream()
+            .WriteAsync(Encoding.ASCII.GetBytes("GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"));
         (await ReadUntilAsync(client, "\r\n\r\n")).Should().StartWith("HTTP/1.1 101");
 
         foreach (var word in new[] { "one", "two" })
@@ -144,13 +154,22 @@ public sealed class TlsUpstreamTests
     private async Task<DataplaneServer> ServerAsync(RequestDelegate handler, string name)
     {
         var certificate = _authority.Serve(name);
-        var server = new DataplaneServer(new DataplaneServerOptions { Endpoints = [new(IPAddress.Loopback, 0) { Certificates = _ => certificate }] }, handler);
+        var server = new DataplaneServer(
+            new DataplaneServerOptions { Endpoints = [new(IPAddress.Loopback, 0) { Certificates = _ => certificate }] },
+            handler
+        );
         await server.StartAsync(default);
         return server;
     }
 
-    private Task<TestServer> ProxyAsync(DataplaneServer server, bool http2) => TestServer.StartAsync(async context =>
-        _result = await _upstream.ForwardAsync(context, new UpstreamTarget(server.Endpoints[0].ToString(), http2) { Tls = _tls }, context.RequestAborted));
+    private Task<TestServer> ProxyAsync(DataplaneServer server, bool http2) =>
+        TestServer.StartAsync(async context =>
+            _result = await _upstream.ForwardAsync(
+                context,
+                new UpstreamTarget(server.Endpoints[0].ToString(), http2) { Tls = _tls },
+                context.RequestAborted
+            )
+        );
 
     private static async Task<TcpClient> ConnectAsync(TestServer proxy)
     {
@@ -167,7 +186,8 @@ public sealed class TlsUpstreamTests
         while (!text.Contains(end, StringComparison.Ordinal))
         {
             var read = await client.GetStream().ReadAsync(buffer, patience.Token);
-            if (read == 0) break;
+            if (read == 0)
+                break;
             text += Encoding.ASCII.GetString(buffer, 0, read);
         }
 

@@ -17,13 +17,16 @@ namespace Serving.Tests.Dataplane;
 [TestFixture("forwarder")]
 public sealed class UpstreamTests(string implementation)
 {
-    private readonly HttpClient _client = new(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false }) { Timeout = TimeSpan.FromSeconds(20) };
+    private readonly HttpClient _client = new(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false })
+    {
+        Timeout = TimeSpan.FromSeconds(20),
+    };
     private IUpstream _upstream = null!;
 
     [SetUp]
-    public void CreateUpstream() => _upstream = implementation == "forwarder"
-        ? Upstreams.CreateForwarder(new UpstreamOptions())
-        : Upstreams.Create(new UpstreamOptions());
+    public void CreateUpstream() =>
+        _upstream =
+            implementation == "forwarder" ? Upstreams.CreateForwarder(new UpstreamOptions()) : Upstreams.Create(new UpstreamOptions());
 
     [TearDown]
     public void DisposeUpstream() => (_upstream as IDisposable)?.Dispose();
@@ -35,7 +38,10 @@ public sealed class UpstreamTests(string implementation)
     public async Task Passes_target_host_and_headers_on_as_they_came([Values(1, 2)] int version)
     {
         await using var destination = await TestServer.StartAsync(context =>
-            context.Response.WriteAsync($"{context.Features.Get<IHttpRequestFeature>()!.RawTarget} {context.Request.Host} {context.Request.Headers["X-Mine"]}"));
+            context.Response.WriteAsync(
+                $"{context.Features.Get<IHttpRequestFeature>()!.RawTarget} {context.Request.Host} {context.Request.Headers["X-Mine"]}"
+            )
+        );
         await using var proxy = await TestServer.ProxyAsync(_upstream, destination.Address);
 
         using var request = Request(HttpMethod.Get, proxy, "/a%2Fb/c%20d?q=%20x", version);
@@ -72,7 +78,9 @@ public sealed class UpstreamTests(string implementation)
         await using var destination = await TestServer.StartAsync(async context =>
         {
             using var reader = new StreamReader(context.Request.Body);
-            await context.Response.WriteAsync($"{(context.Request.ContentLength is null ? "none" : "some")} {await reader.ReadToEndAsync()}");
+            await context.Response.WriteAsync(
+                $"{(context.Request.ContentLength is null ? "none" : "some")} {await reader.ReadToEndAsync()}"
+            );
         });
         await using var proxy = await TestServer.ProxyAsync(_upstream, destination.Address);
 
@@ -166,7 +174,10 @@ public sealed class UpstreamTests(string implementation)
             context.Response.Headers.Connection = "Upgrade";
 #pragma warning disable CA5350 // The protocol requires SHA-1.
             context.Response.Headers["Sec-WebSocket-Accept"] = Convert.ToBase64String(
-                SHA1.HashData(Encoding.ASCII.GetBytes(context.Request.Headers["Sec-WebSocket-Key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")));
+                SHA1.HashData(
+                    Encoding.ASCII.GetBytes(context.Request.Headers["Sec-WebSocket-Key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")
+                )
+            );
 #pragma warning restore CA5350
             await using var stream = await context.Features.Get<IHttpUpgradeFeature>()!.UpgradeAsync();
             using var socket = WebSocket.CreateFromStream(stream, new WebSocketCreationOptions { IsServer = true });
@@ -195,7 +206,9 @@ public sealed class UpstreamTests(string implementation)
         await using var proxy = await TestServer.StartAsync(async context =>
         {
             var result = await _upstream.ForwardAsync(context, new UpstreamTarget(nobody, Http2: false), default);
-            await context.Response.WriteAsync($"{result} {context.Response.StatusCode} {await new StreamReader(context.Request.Body).ReadToEndAsync()}");
+            await context.Response.WriteAsync(
+                $"{result} {context.Response.StatusCode} {await new StreamReader(context.Request.Body).ReadToEndAsync()}"
+            );
         });
 
         using var request = Request(HttpMethod.Post, proxy, "/");
@@ -249,11 +262,22 @@ public sealed class UpstreamTests(string implementation)
     public async Task Changes_host_and_headers_when_the_target_says_so()
     {
         await using var destination = await TestServer.StartAsync(context =>
-            context.Response.WriteAsync($"{context.Request.Host} {context.Request.Headers["X-Set"]} {context.Request.Headers.ContainsKey("X-Gone")}"));
-        await using var proxy = await TestServer.StartAsync(async context => await _upstream.ForwardAsync(
-            context,
-            new UpstreamTarget(destination.Address, Http2: false) { Host = "other.example", SetHeaders = [new("X-Set", "new")], RemoveHeaders = ["X-Gone"] },
-            default));
+            context.Response.WriteAsync(
+                $"{context.Request.Host} {context.Request.Headers["X-Set"]} {context.Request.Headers.ContainsKey("X-Gone")}"
+            )
+        );
+        await using var proxy = await TestServer.StartAsync(async context =>
+            await _upstream.ForwardAsync(
+                context,
+                new UpstreamTarget(destination.Address, Http2: false)
+                {
+                    Host = "other.example",
+                    SetHeaders = [new("X-Set", "new")],
+                    RemoveHeaders = ["X-Gone"],
+                },
+                default
+            )
+        );
 
         using var request = Request(HttpMethod.Get, proxy, "/");
         request.Headers.Add("X-Set", "old");
@@ -269,18 +293,23 @@ public sealed class UpstreamTests(string implementation)
         var connections = new HashSet<string>();
         await using var destination = await TestServer.StartAsync(context =>
         {
-            lock (connections) connections.Add(context.Connection.Id);
+            lock (connections)
+                connections.Add(context.Connection.Id);
             return context.Response.WriteAsync("ok");
         });
         await using var proxy = await TestServer.ProxyAsync(_upstream, destination.Address);
 
-        for (var i = 0; i < 10; i++) (await _client.GetStringAsync(new Uri($"http://{proxy.Address}/"))).Should().Be("ok");
+        for (var i = 0; i < 10; i++)
+            (await _client.GetStringAsync(new Uri($"http://{proxy.Address}/"))).Should().Be("ok");
 
         connections.Should().ContainSingle();
     }
 
     private static HttpRequestMessage Request(HttpMethod method, TestServer server, string target, int version = 1) =>
-        new(method, new Uri($"http://{server.Address}{target}", new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true }))
+        new(
+            method,
+            new Uri($"http://{server.Address}{target}", new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true })
+        )
         {
             Version = new Version(version, version == 1 ? 1 : 0),
             VersionPolicy = HttpVersionPolicy.RequestVersionExact,

@@ -24,12 +24,18 @@ internal static class WebSockets
             headers.Connection = "Upgrade";
 #pragma warning disable CA5350 // The protocol requires SHA-1.
             headers["Sec-WebSocket-Accept"] = Convert.ToBase64String(
-                SHA1.HashData(Encoding.ASCII.GetBytes(context.Request.Headers["Sec-WebSocket-Key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")));
+                SHA1.HashData(
+                    Encoding.ASCII.GetBytes(context.Request.Headers["Sec-WebSocket-Key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")
+                )
+            );
 #pragma warning restore CA5350
             stream = await context.Features.Get<IHttpUpgradeFeature>()!.UpgradeAsync();
         }
 
-        return WebSocket.CreateFromStream(stream, new WebSocketCreationOptions { IsServer = true, KeepAliveInterval = Timeout.InfiniteTimeSpan });
+        return WebSocket.CreateFromStream(
+            stream,
+            new WebSocketCreationOptions { IsServer = true, KeepAliveInterval = Timeout.InfiniteTimeSpan }
+        );
     }
 
     /// <summary>A server that echoes messages, and sends a close frame when told to; then it waits for that of the client.</summary>
@@ -40,10 +46,12 @@ internal static class WebSockets
         var buffer = new byte[1024];
         while (await socket.ReceiveAsync(buffer.AsMemory(), default) is { MessageType: not WebSocketMessageType.Close } received)
         {
-            if (socket.State == WebSocketState.Open) await socket.SendAsync(buffer.AsMemory(0, received.Count), WebSocketMessageType.Text, true, default);
+            if (socket.State == WebSocketState.Open)
+                await socket.SendAsync(buffer.AsMemory(0, received.Count), WebSocketMessageType.Text, true, default);
         }
 
-        if (socket.State == WebSocketState.CloseReceived) await socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, "bye too", default);
+        if (socket.State == WebSocketState.CloseReceived)
+            await socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, "bye too", default);
     }
 
     /// <summary>Connects; version 2 means HTTP/2 in clear text.</summary>
@@ -53,7 +61,8 @@ internal static class WebSockets
         socket.Options.KeepAliveInterval = Timeout.InfiniteTimeSpan;
         socket.Options.HttpVersion = new Version(version, version == 1 ? 1 : 0);
         socket.Options.HttpVersionPolicy = HttpVersionPolicy.RequestVersionExact;
-        if (host is not null) socket.Options.SetRequestHeader("Host", host);
+        if (host is not null)
+            socket.Options.SetRequestHeader("Host", host);
         using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(20));
         await socket.ConnectAsync(address, new HttpMessageInvoker(new SocketsHttpHandler { UseProxy = false }), deadline.Token);
         return socket;

@@ -9,18 +9,23 @@ namespace Serving.Tests.Deploy;
 public sealed class ComponentTests
 {
     private static readonly string[] Components = ["https", "network-policies", "shared-account"];
-    private string folder = null!;
+    private string _folder = null!;
 
-    private static IEnumerable<string> Overlays
-        => ["base", .. Directory.EnumerateDirectories(Repository.PathOf("deploy", "overlays")).Select(overlay => $"overlays/{Path.GetFileName(overlay)}")];
+    private static IEnumerable<string> Overlays =>
+        [
+            "base",
+            .. Directory
+                .EnumerateDirectories(Repository.PathOf("deploy", "overlays"))
+                .Select(overlay => $"overlays/{Path.GetFileName(overlay)}"),
+        ];
 
     private static IEnumerable<string> WithGateway => Overlays.Where(overlay => overlay is not ("overlays/takeover" or "overlays/https"));
 
     [OneTimeSetUp]
-    public void MakeFolder() => folder = Directory.CreateTempSubdirectory("components-").FullName;
+    public void MakeFolder() => _folder = Directory.CreateTempSubdirectory("components-").FullName;
 
     [OneTimeTearDown]
-    public void DeleteFolder() => Directory.Delete(folder, recursive: true);
+    public void DeleteFolder() => Directory.Delete(_folder, recursive: true);
 
     [TestCaseSource(nameof(WithGateway))]
     public async Task Https_opens_the_port_where_the_gateway_runs_and_gives_that_account_alone_the_Secrets(string overlay)
@@ -31,17 +36,37 @@ public sealed class ComponentTests
         var gateway = deployments.Single(item => item.PodLabels().ContainsKey("serving.knative.dev/module-gateway"));
         foreach (var deployment in deployments)
         {
-            deployment.Container().GetProperty("args").EnumerateArray().Count(argument => argument.GetString() == "--gateway-https-port=8444").Should().Be(deployment == gateway ? 1 : 0);
-            deployment.Container().GetProperty("ports").EnumerateArray().Count(port => port.GetProperty("containerPort").GetInt32() == 8444).Should().Be(deployment == gateway ? 1 : 0);
+            deployment
+                .Container()
+                .GetProperty("args")
+                .EnumerateArray()
+                .Count(argument => argument.GetString() == "--gateway-https-port=8444")
+                .Should()
+                .Be(deployment == gateway ? 1 : 0);
+            deployment
+                .Container()
+                .GetProperty("ports")
+                .EnumerateArray()
+                .Count(port => port.GetProperty("containerPort").GetInt32() == 8444)
+                .Should()
+                .Be(deployment == gateway ? 1 : 0);
             var account = deployment.Get("spec", "template", "spec", "serviceAccountName")!.Value.GetString()!;
             var rights = Rights.Of(objects.Where(item => item.Metadata.Name != "knative-serving-shared-account").ToList(), account);
             rights.Contains("list secrets").Should().Be(deployment == gateway, "{0} runs as {1}", deployment.Metadata.Name, account);
         }
 
-        objects.Single(item => item is { Kind: "Service", Metadata.Name: "gateway" }).Get("spec", "ports")!.Value.EnumerateArray()
-            .Should().Contain(port => port.GetProperty("port").GetInt32() == 443 && port.GetProperty("targetPort").GetInt32() == 8444);
-        objects.Single(item => item is { Kind: "Service", Metadata.Name: "gateway-internal" }).Get("spec", "ports")!.Value.EnumerateArray()
-            .Should().Contain(port => port.GetProperty("port").GetInt32() == 443 && port.GetProperty("targetPort").GetInt32() == 8445);
+        objects
+            .Single(item => item is { Kind: "Service", Metadata.Name: "gateway" })
+            .Get("spec", "ports")!
+            .Value.EnumerateArray()
+            .Should()
+            .Contain(port => port.GetProperty("port").GetInt32() == 443 && port.GetProperty("targetPort").GetInt32() == 8444);
+        objects
+            .Single(item => item is { Kind: "Service", Metadata.Name: "gateway-internal" })
+            .Get("spec", "ports")!
+            .Value.EnumerateArray()
+            .Should()
+            .Contain(port => port.GetProperty("port").GetInt32() == 443 && port.GetProperty("targetPort").GetInt32() == 8445);
     }
 
     [Test]
@@ -65,17 +90,23 @@ public sealed class ComponentTests
             }
         }
 
-        who.Where(entry => entry.Value.Length == 0).Select(entry => entry.Key).Should().BeEquivalentTo([8443, 8081, 8082, 8444, 8445, 8012, 8013, 8112]);
+        who.Where(entry => entry.Value.Length == 0)
+            .Select(entry => entry.Key)
+            .Should()
+            .BeEquivalentTo([8443, 8081, 8082, 8444, 8445, 8012, 8013, 8112]);
         who[8080].Should().Be("""[{"podSelector":{"matchLabels":{"app":"serving"}}}]""");
         who[9090].Should().Contain("namespaceSelector").And.Be(who[8090]);
-        var served = objects.Where(item => item.Kind == "Deployment").SelectMany(item => item.Container().GetProperty("ports").EnumerateArray()).Select(port => port.GetProperty("containerPort").GetInt32());
+        var served = objects
+            .Where(item => item.Kind == "Deployment")
+            .SelectMany(item => item.Container().GetProperty("ports").EnumerateArray())
+            .Select(port => port.GetProperty("containerPort").GetInt32());
         who.Keys.Should().Contain(served, "a port that no policy names is closed to all");
     }
 
     [TestCaseSource(nameof(Overlays))]
     public async Task All_of_them_together_are_accepted_by_the_API_server(string overlay)
     {
-        var file = Path.Combine(folder, $"{overlay.Replace('/', '-')}.yaml");
+        var file = Path.Combine(_folder, $"{overlay.Replace('/', '-')}.yaml");
         await File.WriteAllTextAsync(file, await RenderAsync(overlay, Components));
         await using var server = await RunningServer.StartAsync();
         await server.PostAsync("/api/v1/namespaces", """{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"knative-serving"}}""");
@@ -88,20 +119,22 @@ public sealed class ComponentTests
     private async Task<string> RenderAsync(string overlay, params string[] components)
     {
         Kubectl.Require();
-        var own = Directory.CreateDirectory(Path.Combine(folder, Guid.NewGuid().ToString("N"))).FullName;
+        var own = Directory.CreateDirectory(Path.Combine(_folder, Guid.NewGuid().ToString("N"))).FullName;
         string At(string path) => Path.GetRelativePath(own, Repository.PathOf("deploy", path));
         await File.WriteAllTextAsync(
             Path.Combine(own, "kustomization.yaml"),
             $"""
             resources: [{At(overlay)}]
             components: [{string.Join(", ", components.Select(component => At($"components/{component}")).Except(Has(overlay)))}]
-            """);
-        IEnumerable<string> Has(string of) => of switch
-        {
-            "overlays/adopted" => [At("components/shared-account")],
-            "overlays/https" => [At("components/https")],
-            _ => [],
-        };
+            """
+        );
+        IEnumerable<string> Has(string of) =>
+            of switch
+            {
+                "overlays/adopted" => [At("components/shared-account")],
+                "overlays/https" => [At("components/https")],
+                _ => [],
+            };
         var (code, output) = await Kubectl.RunAsync("kubectl", ["kustomize", own]);
         code.Should().Be(0, output);
         return output;

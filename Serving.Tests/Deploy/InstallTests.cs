@@ -21,7 +21,12 @@ public sealed class InstallTests
         var applier = new ManifestApplier(client, discovery);
         if (file is "serving-takeover.yaml" or "serving-adopted.yaml")
         {
-            await applier.ApplyTextAsync("test", "{apiVersion: v1, kind: Namespace, metadata: {name: knative-serving}}", "test", CancellationToken.None);
+            await applier.ApplyTextAsync(
+                "test",
+                "{apiVersion: v1, kind: Namespace, metadata: {name: knative-serving}}",
+                "test",
+                CancellationToken.None
+            );
         }
 
         await applier.ApplyPathsAsync([RenderedManifest.PathOf(file)], "test", CancellationToken.None);
@@ -29,9 +34,15 @@ public sealed class InstallTests
         foreach (var item in RenderedManifest.Read(file))
         {
             var type = (await discovery.FindAsync(item.ApiVersion, item.Kind, CancellationToken.None))!;
-            var found = await client.GetAsync(Unstructured.Type(type), type.Namespaced ? item.Metadata.Namespace : null, item.Metadata.Name, CancellationToken.None);
+            var found = await client.GetAsync(
+                Unstructured.Type(type),
+                type.Namespaced ? item.Metadata.Namespace : null,
+                item.Metadata.Name,
+                CancellationToken.None
+            );
             found.Kind.Should().Be(item.Kind);
-            item.Metadata.Namespace.Should().Be(type.Namespaced ? "knative-serving" : "", "{0} {1} says where it is", item.Kind, item.Metadata.Name);
+            item.Metadata.Namespace.Should()
+                .Be(type.Namespaced ? "knative-serving" : "", "{0} {1} says where it is", item.Kind, item.Metadata.Name);
         }
     }
 }

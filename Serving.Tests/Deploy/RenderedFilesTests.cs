@@ -32,9 +32,15 @@ public sealed class RenderedFilesTests
     }
 
     [Test]
-    public void There_is_one_for_the_base_and_for_every_overlay()
-        => Files.Should().BeEquivalentTo(
-            ["serving.yaml", .. Directory.EnumerateDirectories(Repository.PathOf("deploy", "overlays")).Select(overlay => $"serving-{Path.GetFileName(overlay)}.yaml")]);
+    public void There_is_one_for_the_base_and_for_every_overlay() =>
+        Files
+            .Should()
+            .BeEquivalentTo([
+                "serving.yaml",
+                .. Directory
+                    .EnumerateDirectories(Repository.PathOf("deploy", "overlays"))
+                    .Select(overlay => $"serving-{Path.GetFileName(overlay)}.yaml"),
+            ]);
 
     [TestCaseSource(nameof(WholeInstalls))]
     public void What_others_need_comes_before_them(string file)
@@ -49,14 +55,22 @@ public sealed class RenderedFilesTests
 
         kinds.LastIndexOf("ConfigMap").Should().BeLessThan(kinds.IndexOf("Deployment"));
         kinds.LastIndexOf("Service").Should().BeLessThan(kinds.IndexOf("Deployment"));
-        kinds.FindIndex(kind => kind.EndsWith("WebhookConfiguration", StringComparison.Ordinal)).Should().BeGreaterThan(kinds.LastIndexOf("ConfigMap"));
+        kinds
+            .FindIndex(kind => kind.EndsWith("WebhookConfiguration", StringComparison.Ordinal))
+            .Should()
+            .BeGreaterThan(kinds.LastIndexOf("ConfigMap"));
     }
 
     [TestCaseSource(nameof(WholeInstalls))]
     public void The_webhook_of_ConfigMaps_has_no_rules_until_somebody_serves_it(string file)
     {
         // With rules and no pod yet, it would refuse the very ConfigMaps that are installed with it.
-        var webhook = RenderedManifest.Read(file).Single(item => item.Metadata.Name == "config.webhook.serving.knative.dev").Get("webhooks")!.Value.EnumerateArray().Single();
+        var webhook = RenderedManifest
+            .Read(file)
+            .Single(item => item.Metadata.Name == "config.webhook.serving.knative.dev")
+            .Get("webhooks")!
+            .Value.EnumerateArray()
+            .Single();
 
         webhook.TryGetProperty("rules", out _).Should().BeFalse();
     }
@@ -68,9 +82,16 @@ public sealed class RenderedFilesTests
         var objects = RenderedManifest.Read(file);
         foreach (var entry in WebhookRegistration.Entries.Where(entry => entry.IsOurKinds))
         {
-            var webhook = objects.Single(item => item.Kind == entry.Resource.Kind && item.Metadata.Name == entry.Name).Get("webhooks")!.Value.EnumerateArray().Single();
+            var webhook = objects
+                .Single(item => item.Kind == entry.Resource.Kind && item.Metadata.Name == entry.Name)
+                .Get("webhooks")!
+                .Value.EnumerateArray()
+                .Single();
 
-            JsonNode.DeepEquals(JsonNode.Parse(webhook.GetProperty("rules").GetRawText()), entry.Rules()).Should().BeTrue("{0} of {1}", entry.Name, file);
+            JsonNode
+                .DeepEquals(JsonNode.Parse(webhook.GetProperty("rules").GetRawText()), entry.Rules())
+                .Should()
+                .BeTrue("{0} of {1}", entry.Name, file);
         }
     }
 
@@ -84,7 +105,10 @@ public sealed class RenderedFilesTests
             var selector = service.Strings("spec", "selector");
             var selected = deployments.Where(deployment => selector.Selects(deployment.PodLabels())).ToList();
             selected.Should().NotBeEmpty("Service {0} of {1} leads somewhere", service.Metadata.Name, file);
-            var declared = selected.SelectMany(deployment => deployment.Container().GetProperty("ports").EnumerateArray()).Select(port => port.GetProperty("containerPort").GetInt32()).ToHashSet();
+            var declared = selected
+                .SelectMany(deployment => deployment.Container().GetProperty("ports").EnumerateArray())
+                .Select(port => port.GetProperty("containerPort").GetInt32())
+                .ToHashSet();
             foreach (var port in service.Get("spec", "ports")!.Value.EnumerateArray())
             {
                 declared.Should().Contain(port.GetProperty("targetPort").GetInt32(), "Service {0} of {1}", service.Metadata.Name, file);
@@ -99,18 +123,29 @@ public sealed class RenderedFilesTests
         foreach (var deployment in RenderedManifest.Read(file).Where(item => item.Kind == "Deployment"))
         {
             var arguments = deployment.Container().GetProperty("args").EnumerateArray().Select(argument => argument.GetString()!).ToList();
-            var run = arguments.FirstOrDefault(argument => argument.StartsWith("--modules=", StringComparison.Ordinal)) is { } named ? named["--modules=".Length..].Split(',') : ControlPlane.AllModules;
+            var run = arguments.FirstOrDefault(argument => argument.StartsWith("--modules=", StringComparison.Ordinal)) is { } named
+                ? named["--modules=".Length..].Split(',')
+                : ControlPlane.AllModules;
 
-            deployment.PodLabels().Keys.Where(label => label.StartsWith(Prefix, StringComparison.Ordinal)).Select(label => label[Prefix.Length..])
-                .Should().BeEquivalentTo(run, "{0} of {1}", deployment.Metadata.Name, file);
+            deployment
+                .PodLabels()
+                .Keys.Where(label => label.StartsWith(Prefix, StringComparison.Ordinal))
+                .Select(label => label[Prefix.Length..])
+                .Should()
+                .BeEquivalentTo(run, "{0} of {1}", deployment.Metadata.Name, file);
         }
     }
 
     [TestCaseSource(nameof(WholeInstalls))]
-    public void Every_module_runs_somewhere(string file)
-        => RenderedManifest.Read(file).Where(item => item.Kind == "Deployment").SelectMany(deployment => deployment.PodLabels().Keys)
-            .Where(label => label.Contains("/module-", StringComparison.Ordinal)).Select(label => label[(label.IndexOf('-', StringComparison.Ordinal) + 1)..])
-            .Should().BeEquivalentTo(ControlPlane.AllModules);
+    public void Every_module_runs_somewhere(string file) =>
+        RenderedManifest
+            .Read(file)
+            .Where(item => item.Kind == "Deployment")
+            .SelectMany(deployment => deployment.PodLabels().Keys)
+            .Where(label => label.Contains("/module-", StringComparison.Ordinal))
+            .Select(label => label[(label.IndexOf('-', StringComparison.Ordinal) + 1)..])
+            .Should()
+            .BeEquivalentTo(ControlPlane.AllModules);
 
     [TestCaseSource(nameof(Files))]
     public void Pods_keep_to_the_restricted_Pod_Security_profile(string file)
@@ -124,7 +159,13 @@ public sealed class RenderedFilesTests
             var container = deployment.Container().GetProperty("securityContext");
             container.GetProperty("allowPrivilegeEscalation").GetBoolean().Should().BeFalse();
             container.GetProperty("readOnlyRootFilesystem").GetBoolean().Should().BeTrue();
-            container.GetProperty("capabilities").GetProperty("drop").EnumerateArray().Select(name => name.GetString()).Should().Equal("ALL");
+            container
+                .GetProperty("capabilities")
+                .GetProperty("drop")
+                .EnumerateArray()
+                .Select(name => name.GetString())
+                .Should()
+                .Equal("ALL");
             deployment.Get("spec", "template", "spec", "hostNetwork").Should().BeNull();
             deployment.Get("spec", "template", "spec", "volumes").Should().BeNull();
         }
@@ -136,11 +177,20 @@ public sealed class RenderedFilesTests
         var objects = RenderedManifest.Read(file);
         foreach (var item in objects)
         {
-            item.Metadata.Labels.GetValueOrDefault("app.kubernetes.io/version").Should().Be(Version, "{0} {1} of {2}", item.Kind, item.Metadata.Name, file);
+            item.Metadata.Labels.GetValueOrDefault("app.kubernetes.io/version")
+                .Should()
+                .Be(Version, "{0} {1} of {2}", item.Kind, item.Metadata.Name, file);
         }
 
-        List<string> images = [.. objects.Where(item => item.Kind == "Deployment").Select(deployment => deployment.Container().GetProperty("image").GetString()!)];
-        images.AddRange(objects.Where(item => item.Metadata.Name == "config-deployment").Select(map => map.Strings("data")["queue-sidecar-image"]));
+        List<string> images =
+        [
+            .. objects
+                .Where(item => item.Kind == "Deployment")
+                .Select(deployment => deployment.Container().GetProperty("image").GetString()!),
+        ];
+        images.AddRange(
+            objects.Where(item => item.Metadata.Name == "config-deployment").Select(map => map.Strings("data")["queue-sidecar-image"])
+        );
         images.Should().NotBeEmpty().And.OnlyContain(image => image.EndsWith($":v{Version}", StringComparison.Ordinal));
     }
 
@@ -150,26 +200,44 @@ public sealed class RenderedFilesTests
         var objects = RenderedManifest.Read("storage-migration.yaml");
         var job = objects.Single(item => item.Kind == "Job");
 
-        job.Metadata.Name.Should().Be($"storage-version-migration-serving-{Version.Replace('.', '-')}", "a Job cannot be changed: the next version needs a name of its own");
+        job.Metadata.Name.Should()
+            .Be(
+                $"storage-version-migration-serving-{Version.Replace('.', '-')}",
+                "a Job cannot be changed: the next version needs a name of its own"
+            );
         job.Container().GetProperty("image").GetString().Should().EndWith($"/host:v{Version}");
         job.Container().GetProperty("args").EnumerateArray().Select(argument => argument.GetString()).Should().Equal("storage-migrate");
         job.Get("spec", "ttlSecondsAfterFinished").Should().BeNull("a Job that is gone is made anew by whoever applies continuously");
         job.Get("spec", "template", "spec", "restartPolicy")!.Value.GetString().Should().Be("OnFailure");
-        Files.SelectMany(RenderedManifest.Read).Should().NotContain(item => item.Kind == "Job", "another registry would be refused where the Job is already there");
+        Files
+            .SelectMany(RenderedManifest.Read)
+            .Should()
+            .NotContain(item => item.Kind == "Job", "another registry would be refused where the Job is already there");
     }
 
     [Test]
-    public void What_makes_pods_has_a_name_that_pods_and_hosts_may_have()
-        => Files.Append("storage-migration.yaml").SelectMany(RenderedManifest.Read).Where(item => item.Kind is "Job" or "Deployment")
-            .Should().OnlyContain(item => Regex.IsMatch(item.Metadata.Name, "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"), "Kubernetes warns of others");
+    public void What_makes_pods_has_a_name_that_pods_and_hosts_may_have() =>
+        Files
+            .Append("storage-migration.yaml")
+            .SelectMany(RenderedManifest.Read)
+            .Where(item => item.Kind is "Job" or "Deployment")
+            .Should()
+            .OnlyContain(item => Regex.IsMatch(item.Metadata.Name, "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"), "Kubernetes warns of others");
 
     [TestCaseSource(nameof(Files))]
     public async Task The_command_that_names_another_registry_changes_the_images_and_no_documentation(string file)
     {
         // The command as the README gives it, but for what it is piped into.
-        var command = Regex.Match(await File.ReadAllTextAsync(Repository.PathOf("deploy", "README.md")), @"^(sed '.*') deploy/serving.yaml \| kubectl apply -f -$", RegexOptions.Multiline);
+        var command = Regex.Match(
+            await File.ReadAllTextAsync(Repository.PathOf("deploy", "README.md")),
+            @"^(sed '.*') deploy/serving.yaml \| kubectl apply -f -$",
+            RegexOptions.Multiline
+        );
         command.Success.Should().BeTrue("deploy/README.md says how to use another registry");
-        var start = new ProcessStartInfo("sh", ["-c", $"{command.Groups[1].Value} {RenderedManifest.PathOf(file)}"]) { RedirectStandardOutput = true };
+        var start = new ProcessStartInfo("sh", ["-c", $"{command.Groups[1].Value} {RenderedManifest.PathOf(file)}"])
+        {
+            RedirectStandardOutput = true,
+        };
         using var sed = Process.Start(start)!;
         var text = await sed.StandardOutput.ReadToEndAsync();
         await sed.WaitForExitAsync();
@@ -177,7 +245,10 @@ public sealed class RenderedFilesTests
         var objects = RenderedManifest.Parse(text);
 
         text.Should().NotContain("ghcr.io/");
-        objects.Where(item => item.Kind == "Deployment").Should().OnlyContain(item => item.Container().GetProperty("image").GetString()!.StartsWith("registry.example.com/serving/host:v"));
+        objects
+            .Where(item => item.Kind == "Deployment")
+            .Should()
+            .OnlyContain(item => item.Container().GetProperty("image").GetString()!.StartsWith("registry.example.com/serving/host:v"));
         foreach (var map in objects.Where(item => item.Kind == "ConfigMap"))
         {
             var check = () => ExampleBlock.Check(new ConfigMap { Metadata = map.Metadata, Data = map.Strings("data") });
@@ -202,14 +273,23 @@ public sealed class RenderedFilesTests
     public void The_selector_of_the_Deployment_is_the_same_in_every_overlay()
     {
         // It cannot be changed, so going from one overlay to another would be refused.
-        var selectors = Files.Select(file => RenderedManifest.Read(file).Single(item => item is { Kind: "Deployment", Metadata.Name: "serving" }).Get("spec", "selector")!.Value.GetRawText());
+        var selectors = Files.Select(file =>
+            RenderedManifest
+                .Read(file)
+                .Single(item => item is { Kind: "Deployment", Metadata.Name: "serving" })
+                .Get("spec", "selector")!
+                .Value.GetRawText()
+        );
 
         selectors.Distinct().Should().ContainSingle();
     }
 
     [Test]
-    public void A_takeover_touches_nothing_that_the_running_installation_reads_or_is_reached_by()
-        => RenderedManifest.Read("serving-takeover.yaml").Select(item => item.Kind).Should()
+    public void A_takeover_touches_nothing_that_the_running_installation_reads_or_is_reached_by() =>
+        RenderedManifest
+            .Read("serving-takeover.yaml")
+            .Select(item => item.Kind)
+            .Should()
             .NotContain(["ConfigMap", "Service", "Namespace", "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"]);
 
     [Test]
@@ -218,7 +298,11 @@ public sealed class RenderedFilesTests
         string Name(Serving.Api.Unstructured item) => $"{item.Kind}/{item.Metadata.Name}";
         var whole = RenderedManifest.Read("serving.yaml").Where(item => item.Kind is not ("ConfigMap" or "Namespace")).Select(Name);
 
-        RenderedManifest.Read("serving-adopted.yaml").Select(Name).Should().BeEquivalentTo(whole.Append("ClusterRole/knative-serving-shared-account"));
+        RenderedManifest
+            .Read("serving-adopted.yaml")
+            .Select(Name)
+            .Should()
+            .BeEquivalentTo(whole.Append("ClusterRole/knative-serving-shared-account"));
     }
 
     [TestCase("serving-ha.yaml", "serving")]
@@ -229,7 +313,9 @@ public sealed class RenderedFilesTests
         var autoscaler = objects.Single(item => item.Kind == "HorizontalPodAutoscaler");
 
         autoscaler.Metadata.Name.Should().Be(name);
-        var target = objects.Single(item => item.Kind == "Deployment" && item.Metadata.Name == autoscaler.Get("spec", "scaleTargetRef", "name")!.Value.GetString());
+        var target = objects.Single(item =>
+            item.Kind == "Deployment" && item.Metadata.Name == autoscaler.Get("spec", "scaleTargetRef", "name")!.Value.GetString()
+        );
         target.Metadata.Name.Should().Be(name);
         target.PodLabels().Should().ContainKey("serving.knative.dev/module-gateway");
         autoscaler.Get("spec", "minReplicas")!.Value.GetInt32().Should().Be(target.Get("spec", "replicas")!.Value.GetInt32());
@@ -247,10 +333,17 @@ public sealed class RenderedFilesTests
         {
             deployment.Get("spec", "replicas")!.Value.GetInt32().Should().Be(3);
             var spread = deployment.Get("spec", "template", "spec", "topologySpreadConstraints")!.Value.EnumerateArray().ToList();
-            spread.Select(one => one.GetProperty("topologyKey").GetString()).Should().Equal("kubernetes.io/hostname", "topology.kubernetes.io/zone");
+            spread
+                .Select(one => one.GetProperty("topologyKey").GetString())
+                .Should()
+                .Equal("kubernetes.io/hostname", "topology.kubernetes.io/zone");
             spread.Select(one => one.GetProperty("whenUnsatisfiable").GetString()).Should().Equal("DoNotSchedule", "ScheduleAnyway");
-            spread.Should().OnlyContain(one => one.GetProperty("labelSelector").GetProperty("matchLabels").GetProperty("app.kubernetes.io/component").GetString()
-                == deployment.PodLabels()["app.kubernetes.io/component"]);
+            spread
+                .Should()
+                .OnlyContain(one =>
+                    one.GetProperty("labelSelector").GetProperty("matchLabels").GetProperty("app.kubernetes.io/component").GetString()
+                    == deployment.PodLabels()["app.kubernetes.io/component"]
+                );
         }
 
         objects.Single(item => item.Metadata.Name == "config-leader-election").Strings("data")["buckets"].Should().Be("3");

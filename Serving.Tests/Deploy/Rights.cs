@@ -16,22 +16,27 @@ internal static class Rights
         foreach (var binding in objects.Where(item => item.Kind is "ClusterRoleBinding" or "RoleBinding" && Names(item, account)))
         {
             var reference = binding.Get("roleRef")!.Value;
-            var role = objects.Single(item => item.Kind == reference.GetProperty("kind").GetString() && item.Metadata.Name == reference.GetProperty("name").GetString());
-            result.UnionWith(RulesOf(objects, role).SelectMany(Lines).Select(line => binding.Kind == "RoleBinding" ? $"{line} here" : line));
+            var role = objects.Single(item =>
+                item.Kind == reference.GetProperty("kind").GetString() && item.Metadata.Name == reference.GetProperty("name").GetString()
+            );
+            result.UnionWith(
+                RulesOf(objects, role).SelectMany(Lines).Select(line => binding.Kind == "RoleBinding" ? $"{line} here" : line)
+            );
         }
 
         return result;
     }
 
     /// <summary>The same lines from a table of <c>resource: verbs</c>.</summary>
-    public static IReadOnlySet<string> Table(string table)
-        => table.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+    public static IReadOnlySet<string> Table(string table) =>
+        table
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
             .Select(row => row.Split(": "))
             .SelectMany(row => row[1].Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(verb => $"{verb} {row[0]}"))
             .ToHashSet(StringComparer.Ordinal);
 
-    private static bool Names(Unstructured binding, string account)
-        => binding.Get("subjects")!.Value.EnumerateArray().Any(subject => subject.GetProperty("name").GetString() == account);
+    private static bool Names(Unstructured binding, string account) =>
+        binding.Get("subjects")!.Value.EnumerateArray().Any(subject => subject.GetProperty("name").GetString() == account);
 
     private static IEnumerable<JsonElement> RulesOf(IReadOnlyList<Unstructured> objects, Unstructured role)
     {
@@ -41,7 +46,11 @@ internal static class Rights
         }
 
         var wanted = selectors.EnumerateArray().SelectMany(selector => selector.GetProperty("matchLabels").EnumerateObject()).ToList();
-        return objects.Where(item => item.Kind == "ClusterRole" && wanted.TrueForAll(label => item.Metadata.Labels.GetValueOrDefault(label.Name) == label.Value.GetString()))
+        return objects
+            .Where(item =>
+                item.Kind == "ClusterRole"
+                && wanted.TrueForAll(label => item.Metadata.Labels.GetValueOrDefault(label.Name) == label.Value.GetString())
+            )
             .SelectMany(item => RulesOf(objects, item));
     }
 
@@ -50,9 +59,9 @@ internal static class Rights
         var what = rule.TryGetProperty("nonResourceURLs", out var paths)
             ? Strings(paths)
             : from @group in Strings(rule.GetProperty("apiGroups"))
-              from resource in Strings(rule.GetProperty("resources"))
-              from name in rule.TryGetProperty("resourceNames", out var names) ? Strings(names).Select(name => $"[{name}]") : [""]
-              select Resource(@group, resource) + name;
+            from resource in Strings(rule.GetProperty("resources"))
+            from name in rule.TryGetProperty("resourceNames", out var names) ? Strings(names).Select(name => $"[{name}]") : [""]
+            select Resource(@group, resource) + name;
         return what.SelectMany(resource => Strings(rule.GetProperty("verbs")).Select(verb => $"{verb} {resource}"));
     }
 

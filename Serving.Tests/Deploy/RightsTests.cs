@@ -90,35 +90,59 @@ public sealed class RightsTests
     [TestCase("serving.yaml")]
     [TestCase("serving-split.yaml")]
     [TestCase("serving-takeover.yaml")]
-    public void The_control_plane_may_do_what_its_modules_do_and_no_more(string file)
-        => Rights.Of(RenderedManifest.Read(file), "controller").Should().BeEquivalentTo(Rights.Table(ControlPlane).Union(Rights.Table(Addressables)));
+    public void The_control_plane_may_do_what_its_modules_do_and_no_more(string file) =>
+        Rights
+            .Of(RenderedManifest.Read(file), "controller")
+            .Should()
+            .BeEquivalentTo(Rights.Table(ControlPlane).Union(Rights.Table(Addressables)));
 
     [TestCase("serving-split.yaml")]
     [TestCase("serving-split-ha.yaml")]
-    public void The_split_dataplane_may_do_what_its_modules_do_and_no_more(string file)
-        => Rights.Of(RenderedManifest.Read(file), "serving-dataplane").Should().BeEquivalentTo(Rights.Table(Dataplane));
+    public void The_split_dataplane_may_do_what_its_modules_do_and_no_more(string file) =>
+        Rights.Of(RenderedManifest.Read(file), "serving-dataplane").Should().BeEquivalentTo(Rights.Table(Dataplane));
 
     [Test]
     public void The_split_dataplane_only_reads_but_for_events_and_reviews_and_no_Secret_of_a_tenant()
     {
         var rights = Rights.Of(RenderedManifest.Read("serving-split.yaml"), "serving-dataplane");
 
-        rights.Where(right => right.Split(' ')[0] is not ("get" or "list" or "watch")).Should().BeEquivalentTo(
-            "create events here", "patch events here", "create tokenreviews.authentication.k8s.io", "create subjectaccessreviews.authorization.k8s.io");
-        rights.Where(right => right.Contains("secrets", StringComparison.Ordinal)).Should().OnlyContain(right => right.Contains('[') && right.EndsWith(" here", StringComparison.Ordinal));
-        rights.Should().NotContain(right => right.Contains("configmaps", StringComparison.Ordinal) && !right.EndsWith(" here", StringComparison.Ordinal));
+        rights
+            .Where(right => right.Split(' ')[0] is not ("get" or "list" or "watch"))
+            .Should()
+            .BeEquivalentTo(
+                "create events here",
+                "patch events here",
+                "create tokenreviews.authentication.k8s.io",
+                "create subjectaccessreviews.authorization.k8s.io"
+            );
+        rights
+            .Where(right => right.Contains("secrets", StringComparison.Ordinal))
+            .Should()
+            .OnlyContain(right => right.Contains('[') && right.EndsWith(" here", StringComparison.Ordinal));
+        rights
+            .Should()
+            .NotContain(right =>
+                right.Contains("configmaps", StringComparison.Ordinal) && !right.EndsWith(" here", StringComparison.Ordinal)
+            );
     }
 
     [Test]
-    public void The_migration_may_read_definitions_and_write_objects_of_our_kinds_as_an_account_of_its_own()
-        => Rights.Of(RenderedManifest.Read("storage-migration.yaml"), "storage-version-migration-serving").Should().BeEquivalentTo(Rights.Table("""
-            customresourcedefinitions.apiextensions.k8s.io: get list
-            customresourcedefinitions.apiextensions.k8s.io/status: patch
-            *.serving.knative.dev: list patch
-            *.autoscaling.internal.knative.dev: list patch
-            *.networking.internal.knative.dev: list patch
-            *.caching.internal.knative.dev: list patch
-            """));
+    public void The_migration_may_read_definitions_and_write_objects_of_our_kinds_as_an_account_of_its_own() =>
+        Rights
+            .Of(RenderedManifest.Read("storage-migration.yaml"), "storage-version-migration-serving")
+            .Should()
+            .BeEquivalentTo(
+                Rights.Table(
+                    """
+                    customresourcedefinitions.apiextensions.k8s.io: get list
+                    customresourcedefinitions.apiextensions.k8s.io/status: patch
+                    *.serving.knative.dev: list patch
+                    *.autoscaling.internal.knative.dev: list patch
+                    *.networking.internal.knative.dev: list patch
+                    *.caching.internal.knative.dev: list patch
+                    """
+                )
+            );
 
     [TestCaseSource(typeof(RenderedManifest), nameof(RenderedManifest.Names))]
     public void Whoever_scrapes_metrics_gets_the_right_by_one_role(string file)
@@ -136,9 +160,21 @@ public sealed class RightsTests
         var objects = RenderedManifest.Read(file);
 
         objects.Should().Contain(item => item.Kind == "ServiceAccount" && item.Metadata.Name == "controller");
-        objects.Single(item => item.Kind == "ClusterRole" && item.Metadata.Name == "knative-serving-admin").Get("aggregationRule", "clusterRoleSelectors")!.Value
-            .GetRawText().Should().Contain("serving.knative.dev/controller");
-        objects.Should().Contain(item => item.Kind == "ClusterRole" && item.Metadata.Labels.GetValueOrDefault("duck.knative.dev/podspecable") == "true");
-        objects.Should().Contain(item => item.Kind == "ClusterRole" && item.Metadata.Labels.GetValueOrDefault("duck.knative.dev/addressable") == "true");
+        objects
+            .Single(item => item.Kind == "ClusterRole" && item.Metadata.Name == "knative-serving-admin")
+            .Get("aggregationRule", "clusterRoleSelectors")!
+            .Value.GetRawText()
+            .Should()
+            .Contain("serving.knative.dev/controller");
+        objects
+            .Should()
+            .Contain(item =>
+                item.Kind == "ClusterRole" && item.Metadata.Labels.GetValueOrDefault("duck.knative.dev/podspecable") == "true"
+            );
+        objects
+            .Should()
+            .Contain(item =>
+                item.Kind == "ClusterRole" && item.Metadata.Labels.GetValueOrDefault("duck.knative.dev/addressable") == "true"
+            );
     }
 }

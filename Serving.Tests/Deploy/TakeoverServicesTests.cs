@@ -44,10 +44,15 @@ public sealed class TakeoverServicesTests
         await using var server = await StartAsync();
         var before = await SelectorsAsync(server);
 
-        (await Kubectl.RunAsync(Repository.PathOf("deploy", "takeover", "services"), ["ours", "autoscaler"], server.Server.KubeconfigPath)).Code.Should().Be(0);
+        (await Kubectl.RunAsync(Repository.PathOf("deploy", "takeover", "services"), ["ours", "autoscaler"], server.Server.KubeconfigPath))
+            .Code.Should()
+            .Be(0);
 
         var after = await SelectorsAsync(server);
-        after["autoscaler"].Selects(RenderedManifest.Read("serving-takeover.yaml").Single(item => item.Kind == "Deployment").PodLabels()).Should().BeTrue();
+        after["autoscaler"]
+            .Selects(RenderedManifest.Read("serving-takeover.yaml").Single(item => item.Kind == "Deployment").PodLabels())
+            .Should()
+            .BeTrue();
         after.Where(entry => entry.Key != "autoscaler").Should().BeEquivalentTo(before.Where(entry => entry.Key != "autoscaler"));
     }
 
@@ -58,7 +63,9 @@ public sealed class TakeoverServicesTests
         await using var server = await StartAsync();
         var before = await SelectorsAsync(server);
 
-        (await Kubectl.RunAsync(Repository.PathOf("deploy", "takeover", "services"), ["ours"], server.Server.KubeconfigPath)).Code.Should().Be(0);
+        (await Kubectl.RunAsync(Repository.PathOf("deploy", "takeover", "services"), ["ours"], server.Server.KubeconfigPath))
+            .Code.Should()
+            .Be(0);
         var ours = await SelectorsAsync(server);
         var pods = RenderedManifest.Read("serving-takeover.yaml").Single(item => item.Kind == "Deployment").PodLabels();
         foreach (var name in Names)
@@ -66,7 +73,9 @@ public sealed class TakeoverServicesTests
             ours[name].Selects(pods).Should().BeTrue("Service {0} selects {1}", name, string.Join(", ", ours[name]));
         }
 
-        (await Kubectl.RunAsync(Repository.PathOf("deploy", "takeover", "services"), ["theirs"], server.Server.KubeconfigPath)).Code.Should().Be(0);
+        (await Kubectl.RunAsync(Repository.PathOf("deploy", "takeover", "services"), ["theirs"], server.Server.KubeconfigPath))
+            .Code.Should()
+            .Be(0);
         (await SelectorsAsync(server)).Should().BeEquivalentTo(before);
     }
 

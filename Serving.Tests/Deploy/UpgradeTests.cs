@@ -23,18 +23,30 @@ public sealed class UpgradeTests
         Kubectl.Require();
         await using var server = await RunningServer.StartAsync();
         await ApplyAsync(server, RenderedManifest.PathOf("serving.yaml"));
-        await server.SendAsync(HttpMethod.Patch, ConfigMap, """{"data":{"max-non-active-revisions":"7"}}""", "application/merge-patch+json");
+        await server.SendAsync(
+            HttpMethod.Patch,
+            ConfigMap,
+            """{"data":{"max-non-active-revisions":"7"}}""",
+            "application/merge-patch+json"
+        );
         var before = (await server.GetAsync(Definition)).Body;
         var next = Path.Combine(server.Directory, "next.yaml");
-        await File.WriteAllTextAsync(next, (await File.ReadAllTextAsync(RenderedManifest.PathOf("serving.yaml"))).Replace(Version, Next, StringComparison.Ordinal));
+        await File.WriteAllTextAsync(
+            next,
+            (await File.ReadAllTextAsync(RenderedManifest.PathOf("serving.yaml"))).Replace(Version, Next, StringComparison.Ordinal)
+        );
 
         await ApplyAsync(server, next);
 
         ((string)(await server.GetAsync(ConfigMap)).Body["data"]!["max-non-active-revisions"]!).Should().Be("7");
         var definition = (await server.GetAsync(Definition)).Body;
-        ((string)definition["metadata"]!["uid"]!).Should().Be((string)before["metadata"]!["uid"]!, "a definition that is made anew takes every Service with it");
+        ((string)definition["metadata"]!["uid"]!)
+            .Should()
+            .Be((string)before["metadata"]!["uid"]!, "a definition that is made anew takes every Service with it");
         VersionOf(definition).Should().Be(Next);
-        ((string)(await server.GetAsync(Deployment)).Body["spec"]!["template"]!["spec"]!["containers"]![0]!["image"]!).Should().EndWith($":v{Next}");
+        ((string)(await server.GetAsync(Deployment)).Body["spec"]!["template"]!["spec"]!["containers"]![0]!["image"]!)
+            .Should()
+            .EndWith($":v{Next}");
     }
 
     [Test]
@@ -48,13 +60,20 @@ public sealed class UpgradeTests
         var first = (await server.GetAsync(Job)).Body["metadata"]!;
 
         await ApplyAsync(server, file);
-        ((string)(await server.GetAsync(Job)).Body["metadata"]!["uid"]!).Should().Be((string)first["uid"]!, "it ran, and runs no second time");
+        ((string)(await server.GetAsync(Job)).Body["metadata"]!["uid"]!)
+            .Should()
+            .Be((string)first["uid"]!, "it ran, and runs no second time");
 
         var mirrored = Path.Combine(server.Directory, "mirrored.yaml");
-        await File.WriteAllTextAsync(mirrored, (await File.ReadAllTextAsync(file)).Replace("ghcr.io/serving/", "registry.example.com/serving/", StringComparison.Ordinal));
+        await File.WriteAllTextAsync(
+            mirrored,
+            (await File.ReadAllTextAsync(file)).Replace("ghcr.io/serving/", "registry.example.com/serving/", StringComparison.Ordinal)
+        );
         (await Kubectl.RunAsync("kubectl", ["delete", "-f", file, "--wait=false"], server.Server.KubeconfigPath)).Code.Should().Be(0);
         await ApplyAsync(server, mirrored);
-        ((string)(await server.GetAsync(Job)).Body["spec"]!["template"]!["spec"]!["containers"]![0]!["image"]!).Should().StartWith("registry.example.com/");
+        ((string)(await server.GetAsync(Job)).Body["spec"]!["template"]!["spec"]!["containers"]![0]!["image"]!)
+            .Should()
+            .StartWith("registry.example.com/");
     }
 
     [Test]
@@ -64,7 +83,9 @@ public sealed class UpgradeTests
         Kubectl.Require();
         await using var server = await RunningServer.StartAsync();
         var theirs = Path.Combine(server.Directory, "theirs.yaml");
-        await File.WriteAllTextAsync(theirs, """
+        await File.WriteAllTextAsync(
+            theirs,
+            """
             apiVersion: v1
             kind: Namespace
             metadata: {name: knative-serving, labels: {pod-security.kubernetes.io/enforce: baseline}}
@@ -73,13 +94,21 @@ public sealed class UpgradeTests
             kind: ConfigMap
             metadata: {name: config-network, namespace: knative-serving}
             data: {ingress-class: kourier.ingress.networking.knative.dev}
-            """);
+            """
+        );
         await ApplyAsync(server, theirs);
 
         await ApplyAsync(server, RenderedManifest.PathOf("serving-adopted.yaml"));
 
-        (await server.GetAsync(Network)).Body["data"]!.ToJsonString().Should().Be("""{"ingress-class":"kourier.ingress.networking.knative.dev"}""");
-        (await server.GetAsync("/api/v1/namespaces/knative-serving")).Body["metadata"]!["labels"]!.ToJsonString().Should().Contain("baseline").And.NotContain("restricted");
+        (await server.GetAsync(Network)).Body["data"]!
+            .ToJsonString()
+            .Should()
+            .Be("""{"ingress-class":"kourier.ingress.networking.knative.dev"}""");
+        (await server.GetAsync("/api/v1/namespaces/knative-serving")).Body["metadata"]!["labels"]!
+            .ToJsonString()
+            .Should()
+            .Contain("baseline")
+            .And.NotContain("restricted");
     }
 
     private static string VersionOf(JsonObject document) => (string)document["metadata"]!["labels"]!["app.kubernetes.io/version"]!;

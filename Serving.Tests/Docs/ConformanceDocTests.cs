@@ -15,7 +15,8 @@ public sealed partial class ConformanceDocTests
 
     private static List<string[]> Rows { get; } = [.. Suites.SelectMany(suite => suite)];
 
-    private static IEnumerable<string> Named => Rows.SelectMany(row => Quoted().Matches(row[2])).Select(match => match.Groups[1].Value).Distinct();
+    private static IEnumerable<string> Named =>
+        Rows.SelectMany(row => Quoted().Matches(row[2])).Select(match => match.Groups[1].Value).Distinct();
 
     [TestCaseSource(nameof(Named))]
     public void A_test_that_is_named_exists(string name)
@@ -23,8 +24,14 @@ public sealed partial class ConformanceDocTests
         var parts = Test().Match(name);
         parts.Success.Should().BeTrue($"{name} should be a class of tests, or a test");
 
-        var (folder, fixture, method) = (parts.Groups["folder"].Value is { Length: > 0 } given ? given : DefaultFolder, parts.Groups["class"].Value, parts.Groups["method"].Value);
-        File.Exists(Repository.PathOf("Serving.Tests", folder, fixture + ".cs")).Should().BeTrue($"{fixture} should be in Serving.Tests/{folder}");
+        var (folder, fixture, method) = (
+            parts.Groups["folder"].Value is { Length: > 0 } given ? given : DefaultFolder,
+            parts.Groups["class"].Value,
+            parts.Groups["method"].Value
+        );
+        File.Exists(Repository.PathOf("Serving.Tests", folder, fixture + ".cs"))
+            .Should()
+            .BeTrue($"{fixture} should be in Serving.Tests/{folder}");
         var types = typeof(ConformanceDocTests).Assembly.GetTypes().Where(type => type.Name == fixture).ToList();
         types.Should().NotBeEmpty();
         if (method.Length > 0)
@@ -34,8 +41,8 @@ public sealed partial class ConformanceDocTests
     }
 
     [Test]
-    public void Every_public_test_is_checked_here_or_needs_a_real_cluster()
-        => Rows.Should().HaveCountGreaterThan(30).And.OnlyContain(row => row[2].Length > 0 || row[3].Length > 0);
+    public void Every_public_test_is_checked_here_or_needs_a_real_cluster() =>
+        Rows.Should().HaveCountGreaterThan(30).And.OnlyContain(row => row[2].Length > 0 || row[3].Length > 0);
 
     [Test]
     public void Every_public_test_stands_once_in_its_suite()

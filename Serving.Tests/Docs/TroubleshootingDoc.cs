@@ -15,9 +15,21 @@ internal static class TroubleshootingDoc
     /// <summary>The condition that is in the way as <c>kubectl describe</c> prints it, but for its time.</summary>
     public static string Shown(IReadOnlyList<Condition> conditions)
     {
-        var told = conditions.Where(static condition => condition.Status != "True" && condition.Type != "Ready").OrderBy(static condition => condition.Status != "False").First();
-        (string Name, string Value)[] lines = [("Message", told.Message), ("Reason", told.Reason), ("Status", told.Status), ("Type", told.Type)];
-        return string.Join('\n', lines.Where(static line => line.Value.Length > 0).Select(static line => $"{line.Name}:".PadRight(23) + line.Value));
+        var told = conditions
+            .Where(static condition => condition.Status != "True" && condition.Type != "Ready")
+            .OrderBy(static condition => condition.Status != "False")
+            .First();
+        (string Name, string Value)[] lines =
+        [
+            ("Message", told.Message),
+            ("Reason", told.Reason),
+            ("Status", told.Status),
+            ("Type", told.Type),
+        ];
+        return string.Join(
+            '\n',
+            lines.Where(static line => line.Value.Length > 0).Select(static line => $"{line.Name}:".PadRight(23) + line.Value)
+        );
     }
 
     /// <summary>The last fenced block of a language below each heading.</summary>

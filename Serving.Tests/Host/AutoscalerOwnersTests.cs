@@ -34,9 +34,18 @@ public sealed class AutoscalerOwnersTests
         owners.PatienceFor(Shard.Whole).Should().BeNull("no renewal was seen, be it that the leader died or that the API server is away");
     }
 
-    private static void Renew(InMemoryCluster cluster, TimeProvider time) => cluster.Put(Resources.Leases, new Lease
-    {
-        Metadata = new ObjectMeta { Namespace = "knative-serving", Name = "autoscaler" },
-        Spec = new LeaseSpec { HolderIdentity = "other_10.0.0.7", LeaseDurationSeconds = 15, RenewTime = time.GetUtcNow() },
-    });
+    private static void Renew(InMemoryCluster cluster, TimeProvider time) =>
+        cluster.Put(
+            Resources.Leases,
+            new Lease
+            {
+                Metadata = new ObjectMeta { Namespace = "knative-serving", Name = "autoscaler" },
+                Spec = new LeaseSpec
+                {
+                    HolderIdentity = "other_10.0.0.7",
+                    LeaseDurationSeconds = 15,
+                    RenewTime = time.GetUtcNow(),
+                },
+            }
+        );
 }

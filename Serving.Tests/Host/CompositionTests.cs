@@ -18,14 +18,14 @@ namespace Serving.Tests.Host;
 /// <summary>What the application of a process is made of, by the modules that run in it. Nothing is started.</summary>
 public sealed class CompositionTests
 {
-    private readonly ProcessLogging logging = new(new LogOptions { Output = Stream.Null });
+    private readonly ProcessLogging _logging = new(new LogOptions { Output = Stream.Null });
 
     [OneTimeTearDown]
-    public void Dispose() => logging.Dispose();
+    public void Dispose() => _logging.Dispose();
 
     /// <summary>The modules of our assemblies, but for those that a module makes of itself.</summary>
-    private static IEnumerable<Type> ModuleTypes
-        => new[] { typeof(WebhookModule), typeof(ActivatorModule), typeof(GatewayModule), typeof(AutoscalerModule), typeof(ControllerModule) }
+    private static IEnumerable<Type> ModuleTypes =>
+        new[] { typeof(WebhookModule), typeof(ActivatorModule), typeof(GatewayModule), typeof(AutoscalerModule), typeof(ControllerModule) }
             .SelectMany(static type => type.Assembly.GetExportedTypes())
             .Where(static type => typeof(IServingModule).IsAssignableFrom(type) && type is { IsAbstract: false, IsInterface: false });
 
@@ -43,11 +43,18 @@ public sealed class CompositionTests
         await using var whole = Compose(ControlPlane.AllModules);
         var services = whole.Services.GetServices<IHostedService>().ToList();
 
-        Modules(whole).Select(static module => module.Name)
-            .Should().Equal("webhook", "activator", "gateway", "statistics", "autoscaler", "gateway-status", "controller");
-        services.FindLastIndex(static service => service is ModuleService).Should().BeLessThan(services.FindIndex(static service => service is ModuleDrain));
-        services.FindLastIndex(static service => service is BackgroundPart)
-            .Should().BeLessThan(services.FindIndex(static service => service is ModuleDrain), "what modules rely on is stopped after them");
+        Modules(whole)
+            .Select(static module => module.Name)
+            .Should()
+            .Equal("webhook", "activator", "gateway", "statistics", "autoscaler", "gateway-status", "controller");
+        services
+            .FindLastIndex(static service => service is ModuleService)
+            .Should()
+            .BeLessThan(services.FindIndex(static service => service is ModuleDrain));
+        services
+            .FindLastIndex(static service => service is BackgroundPart)
+            .Should()
+            .BeLessThan(services.FindIndex(static service => service is ModuleDrain), "what modules rely on is stopped after them");
     }
 
     [TestCase("webhook", "webhook", "health,metrics,admission")]
@@ -84,7 +91,11 @@ public sealed class CompositionTests
 
         both.Services.GetService<ActivatorModule>().Should().NotBeNull();
         gateway.Services.GetService<ActivatorModule>().Should().BeNull();
-        gateway.Services.GetServices<IHostedService>().OfType<BackgroundPart>().Should().HaveCount(3, "informers, events and export, and no forwarder of statistics");
+        gateway
+            .Services.GetServices<IHostedService>()
+            .OfType<BackgroundPart>()
+            .Should()
+            .HaveCount(3, "informers, events and export, and no forwarder of statistics");
         both.Services.GetServices<IHostedService>().OfType<BackgroundPart>().Should().HaveCount(4);
     }
 
@@ -96,8 +107,8 @@ public sealed class CompositionTests
         whole.Services.GetServices<IServer>().Should().ContainSingle();
     }
 
-    private static IEnumerable<IServingModule> Modules(ControlPlane plane)
-        => plane.Services.GetServices<IHostedService>().OfType<ModuleService>().Select(static service => service.Module);
+    private static IEnumerable<IServingModule> Modules(ControlPlane plane) =>
+        plane.Services.GetServices<IHostedService>().OfType<ModuleService>().Select(static service => service.Module);
 
     private static IEnumerable<string> Followed(ControlPlane plane)
     {
@@ -118,10 +129,17 @@ public sealed class CompositionTests
             new AutoscalerOptions(IPAddress.Loopback, 0),
             ResolveDigests: false,
             new ModuleHostOptions(),
-            LeasesRegistration: leasesRegistration)
+            LeasesRegistration: leasesRegistration
+        )
         {
             Health = any,
         };
-        return ControlPlane.Create(options, environment, new ClusterAccess { Configuration = new k8s.KubernetesClientConfiguration { Host = "https://127.0.0.1:1" } }, logging, TimeProvider.System);
+        return ControlPlane.Create(
+            options,
+            environment,
+            new ClusterAccess { Configuration = new k8s.KubernetesClientConfiguration { Host = "https://127.0.0.1:1" } },
+            _logging,
+            TimeProvider.System
+        );
     }
 }

@@ -21,16 +21,26 @@ public sealed class CutOffTests
         isCutOff().Should().BeFalse();
 
         // One that leads elsewhere by name leads nowhere here.
-        cluster.Put(Resources.Services, new CoreService { Metadata = new ObjectMeta { Namespace = "knative-serving", Name = "gateway" } });
+        cluster.Put(
+            Resources.Services,
+            new CoreService
+            {
+                Metadata = new ObjectMeta { Namespace = "knative-serving", Name = "gateway" },
+            }
+        );
         isCutOff().Should().BeTrue();
 
         Put("knative-serving", "of-the-user", "app");
         isCutOff().Should().BeFalse("whoever else leads requests here has to learn of the end");
 
-        void Put(string ns, string name, string label) => cluster.Put(Resources.Services, new CoreService
-        {
-            Metadata = new ObjectMeta { Namespace = ns, Name = name },
-            Spec = new CoreServiceSpec { Selector = new Dictionary<string, string> { [label] = "serving" } },
-        });
+        void Put(string ns, string name, string label) =>
+            cluster.Put(
+                Resources.Services,
+                new CoreService
+                {
+                    Metadata = new ObjectMeta { Namespace = ns, Name = name },
+                    Spec = new CoreServiceSpec { Selector = new Dictionary<string, string> { [label] = "serving" } },
+                }
+            );
     }
 }

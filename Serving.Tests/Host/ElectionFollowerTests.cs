@@ -15,41 +15,41 @@ namespace Serving.Tests.Host;
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class ElectionFollowerTests : IDisposable
 {
-    private readonly ManualTimeProvider time = new();
-    private readonly CancellationTokenSource stop = new();
-    private readonly InMemoryCluster cluster;
-    private readonly LiveConfig live;
-    private readonly Scaler scaler = new();
-    private Task running = Task.CompletedTask;
+    private readonly ManualTimeProvider _time = new();
+    private readonly CancellationTokenSource _stop = new();
+    private readonly InMemoryCluster _cluster;
+    private readonly LiveConfig _live;
+    private readonly Scaler _scaler = new();
+    private Task _running = Task.CompletedTask;
 
     public ElectionFollowerTests()
     {
-        cluster = new InMemoryCluster(time);
-        live = new LiveConfig(cluster);
+        _cluster = new InMemoryCluster(_time);
+        _live = new LiveConfig(_cluster);
     }
 
     [TearDown]
     public async Task StopAsync()
     {
-        await stop.CancelAsync();
-        await PassAsync(() => running.IsCompleted);
-        await running;
+        await _stop.CancelAsync();
+        await PassAsync(() => _running.IsCompleted);
+        await _running;
     }
 
     public void Dispose()
     {
-        live.Dispose();
-        stop.Dispose();
+        _live.Dispose();
+        _stop.Dispose();
     }
 
     [Test]
     public async Task The_times_of_a_Lease_that_is_held_follow_the_ConfigMap()
     {
         using var follower = Follow(sharesAutoscaler: true);
-        await PassAsync(() => scaler.Works.Length == 1);
+        await PassAsync(() => _scaler.Works.Length == 1);
         LeaseOf("scaler.00-of-01").LeaseDurationSeconds.Should().Be(60);
 
-        live.Put("config-leader-election", ("lease-duration", "9s"), ("renew-deadline", "6s"), ("retry-period", "1s"));
+        _live.Put("config-leader-election", ("lease-duration", "9s"), ("renew-deadline", "6s"), ("retry-period", "1s"));
         await PassAsync(() => LeaseOf("scaler.00-of-01").LeaseDurationSeconds == 9);
         LeaseOf("scaler.00-of-01").LeaseDurationSeconds.Should().Be(9);
 
@@ -62,70 +62,86 @@ public sealed class ElectionFollowerTests : IDisposable
     public async Task A_leader_that_cannot_renew_stops_at_the_deadline_of_the_ConfigMap()
     {
         using var follower = Follow(sharesAutoscaler: true);
-        live.Put("config-leader-election", ("lease-duration", "20s"), ("renew-deadline", "4s"), ("retry-period", "1s"));
-        await PassAsync(() => scaler.Works.Length == 1 && LeaseOf("scaler.00-of-01").LeaseDurationSeconds == 20);
+        _live.Put("config-leader-election", ("lease-duration", "20s"), ("renew-deadline", "4s"), ("retry-period", "1s"));
+        await PassAsync(() => _scaler.Works.Length == 1 && LeaseOf("scaler.00-of-01").LeaseDurationSeconds == 20);
 
         for (var i = 0; i < 60; i++)
         {
-            cluster.FailNext(request => request.Plural == "leases", new KubernetesException("renew", new Status { Code = 503, Message = "away" }));
+            _cluster.FailNext(
+                request => request.Plural == "leases",
+                new KubernetesException("renew", new Status { Code = 503, Message = "away" })
+            );
         }
 
-        await PassAsync(() => scaler.Works.Length == 0, TimeSpan.FromSeconds(10));
-        scaler.Works.Should().BeEmpty("its term ended by the deadline of the ConfigMap, not by the default of 40s");
+        await PassAsync(() => _scaler.Works.Length == 0, TimeSpan.FromSeconds(10));
+        _scaler.Works.Should().BeEmpty("its term ended by the deadline of the ConfigMap, not by the default of 40s");
     }
 
     [Test]
     public async Task Buckets_divide_the_autoscaler_while_it_runs()
     {
         using var follower = Follow(sharesAutoscaler: true);
-        await PassAsync(() => scaler.Works.Length == 1);
+        await PassAsync(() => _scaler.Works.Length == 1);
 
-        live.Put("config-leader-election", ("buckets", "3"));
-        await PassAsync(() => scaler.Works.Length == 3);
-        scaler.Works.Should().Equal("00-of-03", "01-of-03", "02-of-03");
+        _live.Put("config-leader-election", ("buckets", "3"));
+        await PassAsync(() => _scaler.Works.Length == 3);
+        _scaler.Works.Should().Equal("00-of-03", "01-of-03", "02-of-03");
 
-        live.Put("config-leader-election", ("buckets", "11"));
+        _live.Put("config-leader-election", ("buckets", "11"));
         await PassAsync(() => false, TimeSpan.FromSeconds(10));
-        scaler.Works.Should().HaveCount(3, "what is refused changes nothing");
+        _scaler.Works.Should().HaveCount(3, "what is refused changes nothing");
 
-        live.Put("config-leader-election");
-        await PassAsync(() => scaler.Works.Length == 1);
-        scaler.Works.Should().Equal("00-of-01");
+        _live.Put("config-leader-election");
+        await PassAsync(() => _scaler.Works.Length == 1);
+        _scaler.Works.Should().Equal("00-of-01");
     }
 
     [Test]
     public async Task Buckets_leave_alone_who_holds_every_part()
     {
         using var follower = Follow(sharesAutoscaler: false);
-        await PassAsync(() => scaler.Works.Length == 1);
-        live.Put("config-leader-election", ("buckets", "3"));
-        await PassAsync(() => scaler.Works.Length == 3, TimeSpan.FromSeconds(20));
-        scaler.Works.Should().Equal("00-of-01");
+        await PassAsync(() => _scaler.Works.Length == 1);
+        _live.Put("config-leader-election", ("buckets", "3"));
+        await PassAsync(() => _scaler.Works.Length == 3, TimeSpan.FromSeconds(20));
+        _scaler.Works.Should().Equal("00-of-01");
     }
 
     private ElectionFollower Follow(bool sharesAutoscaler)
     {
-        var now = live.Current.LeaderElection;
+        var now = _live.Current.LeaderElection;
         var options = new ModuleHostOptions
         {
-            Election = new LeaderElectionOptions("knative-serving", "me") { LeaseDuration = now.LeaseDuration, RenewDeadline = now.RenewDeadline, RetryPeriod = now.RetryPeriod },
+            Election = new LeaderElectionOptions("knative-serving", "me")
+            {
+                LeaseDuration = now.LeaseDuration,
+                RenewDeadline = now.RenewDeadline,
+                RetryPeriod = now.RetryPeriod,
+            },
             Shards = now.Buckets,
         };
-        var host = new ModuleHost([scaler], cluster, cluster, options, NullLoggerFactory.Instance, time, cluster.For(Resources.Leases));
-        running = host.RunAsync(stop.Token);
-        return new ElectionFollower(live.Store, host, sharesAutoscaler);
+        var host = new ModuleHost(
+            [_scaler],
+            _cluster,
+            _cluster,
+            options,
+            NullLoggerFactory.Instance,
+            _time,
+            _cluster.For(Resources.Leases)
+        );
+        _running = host.RunAsync(_stop.Token);
+        return new ElectionFollower(_live.Store, host, sharesAutoscaler);
     }
 
-    private LeaseSpec LeaseOf(string name) => cluster.Find(Resources.Leases, "knative-serving", name)?.Spec ?? new LeaseSpec();
+    private LeaseSpec LeaseOf(string name) => _cluster.Find(Resources.Leases, "knative-serving", name)?.Spec ?? new LeaseSpec();
 
-    private Task PassAsync(Func<bool> enough, TimeSpan? most = null) => time.PassAsync(most ?? TimeSpan.FromMinutes(2), enough);
+    private Task PassAsync(Func<bool> enough, TimeSpan? most = null) => _time.PassAsync(most ?? TimeSpan.FromMinutes(2), enough);
 
     /// <summary>A module that can be divided and says which of its parts work.</summary>
     private sealed class Scaler : IShardedModule
     {
-        private readonly ConcurrentDictionary<string, bool> works = new();
+        private readonly ConcurrentDictionary<string, bool> _works = new();
 
-        public string[] Works => [.. works.Keys.Order(StringComparer.Ordinal)];
+        public string[] Works => [.. _works.Keys.Order(StringComparer.Ordinal)];
 
         public string Name => "scaler";
 
@@ -133,7 +149,8 @@ public sealed class ElectionFollowerTests : IDisposable
 
         public IServingModule CreateShard(Shard shard) => new Part(this, shard);
 
-        public Task RunAsync(IKubernetesClient client, CancellationToken cancellation) => throw new InvalidOperationException("it is divided");
+        public Task RunAsync(IKubernetesClient client, CancellationToken cancellation) =>
+            throw new InvalidOperationException("it is divided");
 
         private sealed class Part(Scaler whole, Shard shard) : IServingModule
         {
@@ -143,11 +160,11 @@ public sealed class ElectionFollowerTests : IDisposable
 
             public async Task RunAsync(IKubernetesClient client, CancellationToken cancellation)
             {
-                whole.works[$"{shard}"] = true;
+                whole._works[$"{shard}"] = true;
                 var over = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
                 await using var registration = cancellation.Register(() => over.TrySetResult());
                 await over.Task;
-                whole.works.TryRemove($"{shard}", out _);
+                whole._works.TryRemove($"{shard}", out _);
             }
         }
     }

@@ -14,14 +14,14 @@ namespace Serving.Tests.Host;
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class ElectionSettingsTests
 {
-    private readonly ClusterEnvironment environment = new("knative-serving", "cluster.local", "pod", IPAddress.Loopback);
-    private FakeApiServer server = null!;
+    private readonly ClusterEnvironment _environment = new("knative-serving", "cluster.local", "pod", IPAddress.Loopback);
+    private FakeApiServer _server = null!;
 
     [SetUp]
-    public async Task StartAsync() => server = await FakeApiServer.StartAsync();
+    public async Task StartAsync() => _server = await FakeApiServer.StartAsync();
 
     [TearDown]
-    public async Task StopAsync() => await server.DisposeAsync();
+    public async Task StopAsync() => await _server.DisposeAsync();
 
     [TestCase("lease-duration", "soon", "failed to parse \"lease-duration\"")]
     [TestCase("buckets", "0", "buckets: value must be between")]
@@ -45,25 +45,32 @@ public sealed class ElectionSettingsTests
 
         var settings = await ReadAsync(NullLoggerFactory.Instance);
 
-        settings.Times.Should().Match<LeaderElectionOptions>(times => times.LeaseDuration == TimeSpan.FromSeconds(15) && times.RetryPeriod == TimeSpan.FromSeconds(2));
+        settings
+            .Times.Should()
+            .Match<LeaderElectionOptions>(times =>
+                times.LeaseDuration == TimeSpan.FromSeconds(15) && times.RetryPeriod == TimeSpan.FromSeconds(2)
+            );
         settings.Buckets.Should().Be(3);
     }
 
     [Test]
     public async Task Without_a_ConfigMap_the_defaults_hold()
     {
-        server.Handler = (context, _) => FakeApiServer.Fail(context, 404, "NotFound");
+        _server.Handler = (context, _) => FakeApiServer.Fail(context, 404, "NotFound");
         (await ReadAsync(NullLoggerFactory.Instance)).Times.RenewDeadline.Should().Be(TimeSpan.FromSeconds(40));
     }
 
-    private Task<ElectionSettings> ReadAsync(ILoggerFactory loggers)
-        => ElectionSettings.ReadAsync(server.Access, environment, loggers, CancellationToken.None);
+    private Task<ElectionSettings> ReadAsync(ILoggerFactory loggers) =>
+        ElectionSettings.ReadAsync(_server.Access, _environment, loggers, CancellationToken.None);
 
     private void Answer(params (string Key, string Value)[] data)
     {
         var json = JsonSerializer.Serialize(data.ToDictionary(d => d.Key, d => d.Value));
-        server.Handler = (context, _) => FakeApiServer.Json(
-            context, $$"""{"apiVersion":"v1","kind":"ConfigMap","metadata":{"namespace":"knative-serving","name":"config-leader-election"},"data":{{json}}}""");
+        _server.Handler = (context, _) =>
+            FakeApiServer.Json(
+                context,
+                $$"""{"apiVersion":"v1","kind":"ConfigMap","metadata":{"namespace":"knative-serving","name":"config-leader-election"},"data":{{json}}}"""
+            );
     }
 
     private sealed class RecordedErrors : ILoggerFactory, ILogger
@@ -72,9 +79,16 @@ public sealed class ElectionSettingsTests
 
         public ILogger CreateLogger(string categoryName) => this;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(
+            LogLevel logLevel,
+            EventId eventId,
+            TState state,
+            Exception? exception,
+            Func<TState, Exception?, string> formatter
+        )
         {
-            if (logLevel == LogLevel.Error) Errors.Add(formatter(state, exception));
+            if (logLevel == LogLevel.Error)
+                Errors.Add(formatter(state, exception));
         }
 
         public bool IsEnabled(LogLevel logLevel) => true;
@@ -82,12 +96,8 @@ public sealed class ElectionSettingsTests
         public IDisposable? BeginScope<TState>(TState state)
             where TState : notnull => null;
 
-        public void AddProvider(ILoggerProvider provider)
-        {
-        }
+        public void AddProvider(ILoggerProvider provider) { }
 
-        public void Dispose()
-        {
-        }
+        public void Dispose() { }
     }
 }

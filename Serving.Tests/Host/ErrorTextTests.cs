@@ -20,7 +20,7 @@ namespace Serving.Tests.Host;
 [CancelAfter(60_000)]
 internal sealed class ErrorTextTests : IProcessHealth
 {
-    private readonly HttpClient client = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(40) };
+    private readonly HttpClient _client = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(40) };
 
     public IReadOnlyList<string> Parts { get; } = ["webhook"];
 
@@ -29,14 +29,16 @@ internal sealed class ErrorTextTests : IProcessHealth
     public PartHealth? Liveness(string part) => Readiness(part);
 
     [OneTimeTearDown]
-    public void DisposeClient() => client.Dispose();
+    public void DisposeClient() => _client.Dispose();
 
     [Test]
     public async Task Of_the_sidecar()
     {
         using var sidecar = QueueProxyProcess.Start(
-            FreePorts.Of(IPAddress.Loopback, 1)[0], ("OBSERVABILITY_CONFIG", """{"requestMetrics":{"protocol":"prometheus"}}"""));
-        await Eventually.HoldsAsync(async () => (await client.GetAsync(sidecar.Admin)).Dispose(), TimeSpan.FromSeconds(30));
+            FreePorts.Of(IPAddress.Loopback, 1)[0],
+            ("OBSERVABILITY_CONFIG", """{"requestMetrics":{"protocol":"prometheus"}}""")
+        );
+        await Eventually.HoldsAsync(async () => (await _client.GetAsync(sidecar.Admin)).Dispose(), TimeSpan.FromSeconds(30));
 
         await SaysWhyAsync(404, sidecar.Admin);
         await SaysWhyAsync(404, sidecar.Stats);
@@ -95,9 +97,13 @@ internal sealed class ErrorTextTests : IProcessHealth
     public async Task Of_the_webhook(string method, string path, int status)
     {
         using var server = new AdmissionEndpoints(
-            new Dictionary<string, Func<AdmissionRequest, CancellationToken, ValueTask<AdmissionAnswer>>> { ["/defaulting"] = static (_, _) => throw new InvalidOperationException("not reached") },
+            new Dictionary<string, Func<AdmissionRequest, CancellationToken, ValueTask<AdmissionAnswer>>>
+            {
+                ["/defaulting"] = static (_, _) => throw new InvalidOperationException("not reached"),
+            },
             NullLoggerFactory.Instance,
-            TimeProvider.System);
+            TimeProvider.System
+        );
         using var body = new MemoryStream();
         var http = new DefaultHttpContext { Request = { Method = method, Path = path }, Response = { Body = body } };
 
@@ -110,8 +116,9 @@ internal sealed class ErrorTextTests : IProcessHealth
     private async Task SaysWhyAsync(int status, Uri address, string method = "GET", params (string Name, string Value)[] headers)
     {
         using var request = new HttpRequestMessage(new HttpMethod(method), address);
-        foreach (var (name, value) in headers) request.Headers.TryAddWithoutValidation(name, value);
-        using var response = await client.SendAsync(request);
+        foreach (var (name, value) in headers)
+            request.Headers.TryAddWithoutValidation(name, value);
+        using var response = await _client.SendAsync(request);
         var text = await response.Content.ReadAsStringAsync();
         ((int)response.StatusCode).Should().Be(status, "{0} {1} {2}: {3}", method, address, string.Join(' ', headers), text);
         text.Trim().Length.Should().BeGreaterThan(10, "{0} {1} {2}", method, address, string.Join(' ', headers));

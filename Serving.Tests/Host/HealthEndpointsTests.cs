@@ -10,8 +10,8 @@ namespace Serving.Tests.Host;
 [TestFixture]
 internal sealed class HealthEndpointsTests : IProcessHealth
 {
-    private ServedPorts ports = null!;
-    private HttpClient client = null!;
+    private ServedPorts _ports = null!;
+    private HttpClient _client = null!;
 
     public IReadOnlyList<string> Parts { get; } = ["caches", "webhook", "gateway", "controller"];
 
@@ -27,19 +27,19 @@ internal sealed class HealthEndpointsTests : IProcessHealth
     public async Task StartAsync()
     {
         Ready = Live = [new("caches", null), new("webhook", null)];
-        ports = await ServedPorts.StartAsync(services =>
+        _ports = await ServedPorts.StartAsync(services =>
         {
             services.AddLogging();
             services.AddSingleton<IProcessHealth>(this).AddProbes(new IPEndPoint(IPAddress.Loopback, 0));
         });
-        client = new HttpClient { BaseAddress = new Uri($"http://{ports["health"]}") };
+        _client = new HttpClient { BaseAddress = new Uri($"http://{_ports["health"]}") };
     }
 
     [TearDown]
     public async Task StopAsync()
     {
-        client.Dispose();
-        await ports.DisposeAsync();
+        _client.Dispose();
+        await _ports.DisposeAsync();
     }
 
     [TestCase("/readyz")]
@@ -50,15 +50,22 @@ internal sealed class HealthEndpointsTests : IProcessHealth
     }
 
     [Test]
-    public async Task Verbose_names_every_part()
-        => (await GetAsync("/readyz?verbose")).Should().Be((HttpStatusCode.OK, "[+]caches ok\n[+]webhook ok\nreadyz check passed\n"));
+    public async Task Verbose_names_every_part() =>
+        (await GetAsync("/readyz?verbose")).Should().Be((HttpStatusCode.OK, "[+]caches ok\n[+]webhook ok\nreadyz check passed\n"));
 
     [Test]
     public async Task What_is_not_ready_is_named_and_leaves_the_process_live()
     {
         Ready = [new("caches", null), new("webhook", "the certificate is not\nin place yet")];
 
-        (await GetAsync("/readyz")).Should().Be((HttpStatusCode.ServiceUnavailable, "[+]caches ok\n[-]webhook failed: the certificate is not in place yet\nreadyz check failed\n"));
+        (await GetAsync("/readyz"))
+            .Should()
+            .Be(
+                (
+                    HttpStatusCode.ServiceUnavailable,
+                    "[+]caches ok\n[-]webhook failed: the certificate is not in place yet\nreadyz check failed\n"
+                )
+            );
         (await GetAsync("/livez")).Status.Should().Be(HttpStatusCode.OK);
     }
 
@@ -68,7 +75,9 @@ internal sealed class HealthEndpointsTests : IProcessHealth
         Ready = [new("gateway", null), new("controller", null, "failed: no\ncredential")];
 
         (await GetAsync("/readyz")).Should().Be((HttpStatusCode.OK, "ok"));
-        (await GetAsync("/readyz?verbose")).Should().Be((HttpStatusCode.OK, "[+]gateway ok\n[+]controller ok (failed: no credential)\nreadyz check passed\n"));
+        (await GetAsync("/readyz?verbose"))
+            .Should()
+            .Be((HttpStatusCode.OK, "[+]gateway ok\n[+]controller ok (failed: no credential)\nreadyz check passed\n"));
     }
 
     [Test]
@@ -76,7 +85,14 @@ internal sealed class HealthEndpointsTests : IProcessHealth
     {
         Live = [new("caches", null), new("controller", "service has worked on default/hello for 301 s")];
 
-        (await GetAsync("/livez")).Should().Be((HttpStatusCode.ServiceUnavailable, "[+]caches ok\n[-]controller failed: service has worked on default/hello for 301 s\nlivez check failed\n"));
+        (await GetAsync("/livez"))
+            .Should()
+            .Be(
+                (
+                    HttpStatusCode.ServiceUnavailable,
+                    "[+]caches ok\n[-]controller failed: service has worked on default/hello for 301 s\nlivez check failed\n"
+                )
+            );
     }
 
     [TestCase("/", HttpStatusCode.NotFound)]
@@ -87,7 +103,7 @@ internal sealed class HealthEndpointsTests : IProcessHealth
     [Test]
     public async Task Nothing_can_be_written()
     {
-        using var response = await client.PostAsync("/readyz", content: null);
+        using var response = await _client.PostAsync("/readyz", content: null);
 
         response.StatusCode.Should().Be(HttpStatusCode.MethodNotAllowed);
         response.Content.Headers.Allow.Should().Equal("GET", "HEAD");
@@ -99,19 +115,19 @@ internal sealed class HealthEndpointsTests : IProcessHealth
     {
         Ready = [new("webhook", "away")];
         using var request = new HttpRequestMessage(HttpMethod.Head, "/readyz");
-        using var response = await client.SendAsync(request);
+        using var response = await _client.SendAsync(request);
 
         response.StatusCode.Should().Be(HttpStatusCode.ServiceUnavailable);
         response.Headers.CacheControl!.ToString().Should().Be("no-store");
         response.Content.Headers.ContentLength.Should().BePositive();
     }
 
-    private static PartHealth? Find(IReadOnlyList<PartHealth> parts, string name)
-        => parts.Any(part => part.Name == name) ? parts.First(part => part.Name == name) : null;
+    private static PartHealth? Find(IReadOnlyList<PartHealth> parts, string name) =>
+        parts.Any(part => part.Name == name) ? parts.First(part => part.Name == name) : null;
 
     private async Task<(HttpStatusCode Status, string Body)> GetAsync(string path)
     {
-        using var response = await client.GetAsync(path);
+        using var response = await _client.GetAsync(path);
         return (response.StatusCode, await response.Content.ReadAsStringAsync());
     }
 }

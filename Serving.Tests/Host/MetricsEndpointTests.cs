@@ -14,28 +14,28 @@ namespace Serving.Tests.Host;
 /// <summary>Scrapes over real HTTP, judged by a real API server with roles.</summary>
 public sealed class MetricsEndpointTests
 {
-    private ServedPorts ports = null!;
+    private ServedPorts _ports = null!;
 
     [TearDown]
-    public Task StopAsync() => ports.DisposeAsync().AsTask();
+    public Task StopAsync() => _ports.DisposeAsync().AsTask();
 
     [Test]
     public async Task A_port_that_is_taken_is_reported_and_can_be_opened_when_it_is_free()
     {
         using var metrics = new MetricsEndpoint(null, TimeProvider.System);
-        ports = await ServedPorts.StartAsync(metrics.Port, Other());
+        _ports = await ServedPorts.StartAsync(metrics.Port, Other());
         var address = new IPEndPoint(IPAddress.Loopback, FreePorts.Of(IPAddress.Loopback, 1)[0]);
         using (var holder = new System.Net.Sockets.TcpListener(address))
         {
             holder.Start();
-            var open = () => metrics.OpenAsync(ports.Listeners, address, default);
+            var open = () => metrics.OpenAsync(_ports.Listeners, address, default);
             (await open.Should().ThrowAsync<IOException>()).Which.Message.Should().Contain($"{address}");
         }
 
-        await metrics.OpenAsync(ports.Listeners, address, default);
+        await metrics.OpenAsync(_ports.Listeners, address, default);
         using var http = new HttpClient();
         (await http.GetAsync($"http://{address}/metrics")).StatusCode.Should().Be(HttpStatusCode.OK);
-        await metrics.CloseAsync(ports.Listeners, default);
+        await metrics.CloseAsync(_ports.Listeners, default);
         var closed = () => http.GetAsync($"http://{address}/metrics");
         await closed.Should().ThrowAsync<HttpRequestException>();
     }
@@ -67,7 +67,8 @@ public sealed class MetricsEndpointTests
         using var metrics = new MetricsEndpoint(guard, TimeProvider.System);
         var address = await OpenAsync(metrics);
         using var handler = new SocketsHttpHandler();
-        handler.SslOptions.RemoteCertificateValidationCallback = static (_, made, _, _) => made?.Subject.Contains("127.0.0.1", StringComparison.Ordinal) == true;
+        handler.SslOptions.RemoteCertificateValidationCallback = static (_, made, _, _) =>
+            made?.Subject.Contains("127.0.0.1", StringComparison.Ordinal) == true;
         using var http = new HttpClient(handler);
 
         async Task<HttpStatusCode> ScrapeAsync(string? token)
@@ -91,9 +92,9 @@ public sealed class MetricsEndpointTests
 
     private async Task<IPEndPoint> OpenAsync(MetricsEndpoint metrics)
     {
-        ports = await ServedPorts.StartAsync(metrics.Port, Other());
+        _ports = await ServedPorts.StartAsync(metrics.Port, Other());
         var address = new IPEndPoint(IPAddress.Loopback, FreePorts.Of(IPAddress.Loopback, 1)[0]);
-        await metrics.OpenAsync(ports.Listeners, address, default);
+        await metrics.OpenAsync(_ports.Listeners, address, default);
         return address;
     }
 
@@ -105,10 +106,18 @@ public sealed class MetricsEndpointTests
         await PostAsync(cluster, "/api/v1/namespaces", """{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"knative-serving"}}""");
         foreach (var account in new[] { "serving-dataplane", "prometheus", "stranger" })
         {
-            await PostAsync(cluster, "/api/v1/namespaces/knative-serving/serviceaccounts", $$"""{"apiVersion":"v1","kind":"ServiceAccount","metadata":{"name":"{{account}}"} }""");
+            await PostAsync(
+                cluster,
+                "/api/v1/namespaces/knative-serving/serviceaccounts",
+                $$"""{"apiVersion":"v1","kind":"ServiceAccount","metadata":{"name":"{{account}}"} }"""
+            );
         }
 
-        foreach (var item in RenderedManifest.Read("serving-split.yaml").Where(item => item.Metadata.Name is "knative-serving-dataplane" or "knative-serving-metrics-reader"))
+        foreach (
+            var item in RenderedManifest
+                .Read("serving-split.yaml")
+                .Where(item => item.Metadata.Name is "knative-serving-dataplane" or "knative-serving-metrics-reader")
+        )
         {
             if (item.Kind is "ClusterRole" or "ClusterRoleBinding")
             {
@@ -116,11 +125,15 @@ public sealed class MetricsEndpointTests
             }
         }
 
-        await PostAsync(cluster, "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", """
+        await PostAsync(
+            cluster,
+            "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
+            """
             {"apiVersion":"rbac.authorization.k8s.io/v1","kind":"ClusterRoleBinding","metadata":{"name":"prometheus"},
              "roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"ClusterRole","name":"knative-serving-metrics-reader"},
              "subjects":[{"kind":"ServiceAccount","name":"prometheus","namespace":"knative-serving"}]}
-            """);
+            """
+        );
     }
 
     private static async Task PostAsync(RunningServer cluster, string path, string body)

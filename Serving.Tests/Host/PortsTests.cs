@@ -18,7 +18,16 @@ namespace Serving.Tests.Host;
 /// <summary>The ports of a running process, before an API server of its own: one application, and each port has its own paths.</summary>
 public sealed class PortsTests
 {
-    private static readonly string[] Paths = ["/readyz", "/livez", "/metrics", "/defaulting", "/resource-validation", "/config-validation", "/"];
+    private static readonly string[] Paths =
+    [
+        "/readyz",
+        "/livez",
+        "/metrics",
+        "/defaulting",
+        "/resource-validation",
+        "/config-validation",
+        "/",
+    ];
 
     private static readonly string[] All = ["health", "metrics", "admission", "statistics"];
 
@@ -30,46 +39,51 @@ public sealed class PortsTests
         ["admission"] = ["/defaulting", "/resource-validation", "/config-validation"],
     };
 
-    private readonly CancellationTokenSource stop = new();
-    private readonly ProcessLogging logging = new(new LogOptions { Output = Stream.Null });
-    private RunningServer cluster = null!;
-    private ControlPlane plane = null!;
-    private Task running = Task.CompletedTask;
-    private HttpClient http = null!;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly ProcessLogging _logging = new(new LogOptions { Output = Stream.Null });
+    private RunningServer _cluster = null!;
+    private ControlPlane _plane = null!;
+    private Task _running = Task.CompletedTask;
+    private HttpClient _http = null!;
 
     [OneTimeSetUp]
     public async Task StartAsync()
     {
-        cluster = await RunningServer.StartAsync();
+        _cluster = await RunningServer.StartAsync();
         var metrics = FreePorts.Of(IPAddress.Loopback, 1)[0];
         await PostAsync("/api/v1/namespaces", """{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"knative-serving"}}""");
-        await PostAsync("/api/v1/namespaces/knative-serving/configmaps", $$"""
+        await PostAsync(
+            "/api/v1/namespaces/knative-serving/configmaps",
+            $$"""
             {"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"config-observability"},"data":{"metrics-protocol":"prometheus","metrics-endpoint":"127.0.0.1:{{metrics}}"} }
-            """);
-        plane = Create(new IPEndPoint(IPAddress.Loopback, 0));
-        running = plane.RunAsync(stop.Token);
+            """
+        );
+        _plane = Create(new IPEndPoint(IPAddress.Loopback, 0));
+        _running = _plane.RunAsync(_stop.Token);
         var handler = new SocketsHttpHandler { UseProxy = false };
-        handler.SslOptions.RemoteCertificateValidationCallback = static (_, made, _, _) => made?.Subject.Contains("webhook", StringComparison.Ordinal) == true;
-        http = new HttpClient(handler);
+        handler.SslOptions.RemoteCertificateValidationCallback = static (_, made, _, _) =>
+            made?.Subject.Contains("webhook", StringComparison.Ordinal) == true;
+        _http = new HttpClient(handler);
         await Eventually.HoldsAsync(
             () =>
             {
-                running.IsFaulted.Should().BeFalse();
+                _running.IsFaulted.Should().BeFalse();
                 All.Select(EndPointOf).Should().OnlyContain(static at => at.Port > 0);
             },
-            TimeSpan.FromSeconds(60));
+            TimeSpan.FromSeconds(60)
+        );
     }
 
     [OneTimeTearDown]
     public async Task StopAsync()
     {
-        await stop.CancelAsync();
-        await running;
-        await plane.DisposeAsync();
-        await cluster.DisposeAsync();
-        http.Dispose();
-        logging.Dispose();
-        stop.Dispose();
+        await _stop.CancelAsync();
+        await _running;
+        await _plane.DisposeAsync();
+        await _cluster.DisposeAsync();
+        _http.Dispose();
+        _logging.Dispose();
+        _stop.Dispose();
     }
 
     [TestCase("health", "http")]
@@ -77,14 +91,19 @@ public sealed class PortsTests
     [TestCase("admission", "https")]
     public async Task A_port_serves_its_own_paths_whatever_host_a_request_names(string port, string scheme)
     {
-        await Eventually.HoldsAsync(async () => (await GetAsync(port, scheme, Own[port][0], null)).Should().NotBe(HttpStatusCode.NotFound), TimeSpan.FromSeconds(60));
+        await Eventually.HoldsAsync(
+            async () => (await GetAsync(port, scheme, Own[port][0], null)).Should().NotBe(HttpStatusCode.NotFound),
+            TimeSpan.FromSeconds(60)
+        );
         foreach (var path in Paths)
         {
             foreach (var other in All)
             {
                 var code = await GetAsync(port, scheme, path, $"{EndPointOf(other)}");
 
-                (code != HttpStatusCode.NotFound).Should().Be(Own[port].Contains(path), "{0} at the {1} port, as if it were the {2} port", path, port, other);
+                (code != HttpStatusCode.NotFound)
+                    .Should()
+                    .Be(Own[port].Contains(path), "{0} at the {1} port, as if it were the {2} port", path, port, other);
             }
         }
     }
@@ -112,18 +131,19 @@ public sealed class PortsTests
         (await start.Should().ThrowAsync<UserErrorException>()).Which.Message.Should().Contain($"{taken}");
     }
 
-    private IPEndPoint EndPointOf(string port)
-        => plane.Services.GetServices<ServingPort>().Single(one => one.Name == port).EndPoint ?? throw new InvalidOperationException($"the {port} port is not open");
+    private IPEndPoint EndPointOf(string port) =>
+        _plane.Services.GetServices<ServingPort>().Single(one => one.Name == port).EndPoint
+        ?? throw new InvalidOperationException($"the {port} port is not open");
 
     private async Task<HttpStatusCode> GetAsync(string port, string scheme, string path, string? host)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, $"{scheme}://{EndPointOf(port)}{path}");
         request.Headers.Host = host;
-        using var response = await http.SendAsync(request);
+        using var response = await _http.SendAsync(request);
         return response.StatusCode;
     }
 
-    private async Task PostAsync(string path, string body) => (await cluster.PostAsync(path, body)).Code.Should().Be(201);
+    private async Task PostAsync(string path, string body) => (await _cluster.PostAsync(path, body)).Code.Should().Be(201);
 
     private ControlPlane Create(IPEndPoint health)
     {
@@ -135,10 +155,17 @@ public sealed class PortsTests
             new ActivatorOptions(IPAddress.Loopback),
             new AutoscalerOptions(IPAddress.Loopback, 0),
             ResolveDigests: false,
-            new ModuleHostOptions { StopTimeout = TimeSpan.FromSeconds(10) })
+            new ModuleHostOptions { StopTimeout = TimeSpan.FromSeconds(10) }
+        )
         {
             Health = health,
         };
-        return ControlPlane.Create(options, environment, ClusterAccess.FromKubeconfig(cluster.Server.KubeconfigPath), logging, TimeProvider.System);
+        return ControlPlane.Create(
+            options,
+            environment,
+            ClusterAccess.FromKubeconfig(_cluster.Server.KubeconfigPath),
+            _logging,
+            TimeProvider.System
+        );
     }
 }

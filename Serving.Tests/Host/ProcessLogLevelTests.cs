@@ -38,6 +38,6 @@ public sealed class ProcessLogLevelTests
         Least(webhook).Should().Be(LogLevel.Information);
     }
 
-    private static LogLevel Least(ILogger logger)
-        => Enum.GetValues<LogLevel>().Where(level => level != LogLevel.None).First(logger.IsEnabled);
+    private static LogLevel Least(ILogger logger) =>
+        Enum.GetValues<LogLevel>().Where(level => level != LogLevel.None).First(logger.IsEnabled);
 }

@@ -21,48 +21,59 @@ namespace Serving.Tests.Host;
 
 public sealed class ProcessObservabilityTests
 {
-    private readonly HttpClient http = new() { Timeout = TimeSpan.FromSeconds(5) };
-    private CancellationTokenSource stop = null!;
-    private MemoryStream log = null!;
-    private MemoryStream requests = null!;
-    private InMemoryCluster cluster = null!;
-    private ConfigStore config = null!;
-    private ProcessLogging logging = null!;
-    private ProcessObservability observability = null!;
-    private Task running = null!;
-    private MetricsEndpoint metrics = null!;
-    private ServedPorts ports = null!;
+    private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(5) };
+    private CancellationTokenSource _stop = null!;
+    private MemoryStream _log = null!;
+    private MemoryStream _requests = null!;
+    private InMemoryCluster _cluster = null!;
+    private ConfigStore _config = null!;
+    private ProcessLogging _logging = null!;
+    private ProcessObservability _observability = null!;
+    private Task _running = null!;
+    private MetricsEndpoint _metrics = null!;
+    private ServedPorts _ports = null!;
 
     [SetUp]
     public async Task SetUp()
     {
-        stop = new CancellationTokenSource();
-        (log, requests) = (new MemoryStream(), new MemoryStream());
-        cluster = new InMemoryCluster();
+        _stop = new CancellationTokenSource();
+        (_log, _requests) = (new MemoryStream(), new MemoryStream());
+        _cluster = new InMemoryCluster();
         var environment = new ClusterEnvironment("knative-serving", "cluster.local", "pod", IPAddress.Loopback);
-        logging = new ProcessLogging(new LogOptions { Output = Stream.Synchronized(log) });
-        config = new ConfigStore(cluster, environment, logging.Factory.CreateLogger<ConfigStore>(), Substitute.For<IEventRecorder>());
-        metrics = new MetricsEndpoint(null, TimeProvider.System);
-        ports = await ServedPorts.StartAsync(metrics.Port, new ServingPort("other", new IPEndPoint(IPAddress.Loopback, 0)) { Serve = static _ => { } });
-        observability = new ProcessObservability(config, logging, environment, metrics, ports.Listeners, TimeProvider.System, Stream.Synchronized(requests));
-        running = observability.RunAsync(stop.Token);
+        _logging = new ProcessLogging(new LogOptions { Output = Stream.Synchronized(_log) });
+        _config = new ConfigStore(_cluster, environment, _logging.Factory.CreateLogger<ConfigStore>(), Substitute.For<IEventRecorder>());
+        _metrics = new MetricsEndpoint(null, TimeProvider.System);
+        _ports = await ServedPorts.StartAsync(
+            _metrics.Port,
+            new ServingPort("other", new IPEndPoint(IPAddress.Loopback, 0)) { Serve = static _ => { } }
+        );
+        _observability = new ProcessObservability(
+            _config,
+            _logging,
+            environment,
+            _metrics,
+            _ports.Listeners,
+            TimeProvider.System,
+            Stream.Synchronized(_requests)
+        );
+        _running = _observability.RunAsync(_stop.Token);
     }
 
     [TearDown]
     public async Task TearDown()
     {
-        await stop.CancelAsync();
-        await running;
-        await ports.DisposeAsync();
-        metrics.Dispose();
-        observability.Dispose();
-        config.Dispose();
-        logging.Dispose();
-        stop.Dispose();
+        await _stop.CancelAsync();
+        await _running;
+        await _ports.DisposeAsync();
+        _metrics.Dispose();
+        _observability.Dispose();
+        _config.Dispose();
+        _logging.Dispose();
+        _stop.Dispose();
     }
 
     [OneTimeTearDown]
-    public void DisposeClient() => http.Dispose();
+    public void DisposeClient() => _http.Dispose();
 
     [Test]
     public async Task Metrics_are_served_and_sent_as_config_observability_says_while_it_changes()
@@ -75,20 +86,29 @@ public sealed class ProcessObservabilityTests
         await FluentActions.Awaiting(() => ScrapeAsync(ports[0])).Should().ThrowAsync<HttpRequestException>();
 
         Configure(("metrics-protocol", "prometheus"), ("metrics-endpoint", $"nowhere.invalid:{ports[0]}"));
-        await Eventually.HoldsAsync(() => Text(log).Should().Contain($"metrics-endpoint nowhere.invalid:{ports[0]} names no address"));
+        await Eventually.HoldsAsync(() => Text(_log).Should().Contain($"metrics-endpoint nowhere.invalid:{ports[0]} names no address"));
         await FluentActions.Awaiting(() => ScrapeAsync(ports[1])).Should().ThrowAsync<HttpRequestException>();
 
         var sent = 0;
         await using var collector = await TestServer.StartAsync(context =>
         {
-            if (context.Request.Path == "/v1/metrics") Interlocked.Increment(ref sent);
+            if (context.Request.Path == "/v1/metrics")
+                Interlocked.Increment(ref sent);
             context.Response.ContentLength = 0;
             return Task.CompletedTask;
         });
-        Configure(("metrics-protocol", "http/protobuf"), ("metrics-endpoint", $"http://{collector.Address}/v1/metrics"), ("metrics-export-interval", "50ms"));
+        Configure(
+            ("metrics-protocol", "http/protobuf"),
+            ("metrics-endpoint", $"http://{collector.Address}/v1/metrics"),
+            ("metrics-export-interval", "50ms")
+        );
         await Eventually.HoldsAsync(() => Volatile.Read(ref sent).Should().BeGreaterThan(3));
 
-        Configure(("metrics-protocol", "http/protobuf"), ("metrics-endpoint", $"http://{collector.Address}/v1/metrics"), ("metrics-export-interval", "1h"));
+        Configure(
+            ("metrics-protocol", "http/protobuf"),
+            ("metrics-endpoint", $"http://{collector.Address}/v1/metrics"),
+            ("metrics-export-interval", "1h")
+        );
         var before = -1;
         await Eventually.HoldsAsync(async () =>
         {
@@ -104,16 +124,19 @@ public sealed class ProcessObservabilityTests
         Log();
         Configure(("logging.enable-request-log", "true"), ("logging.request-log-template", "one {{.Request.Method}} {{.Revision.Name}}"));
         Log();
-        Configure(("logging.enable-request-log", "true"), ("logging.request-log-template", "two {{.Response.Code}} {{.Revision.Namespace}}"));
+        Configure(
+            ("logging.enable-request-log", "true"),
+            ("logging.request-log-template", "two {{.Response.Code}} {{.Revision.Namespace}}")
+        );
         Log();
         Configure(("logging.enable-request-log", "false"));
         Log();
-        await Eventually.HoldsAsync(() => Text(requests).Should().Be("one GET rev\ntwo 201 ns\n"));
+        await Eventually.HoldsAsync(() => Text(_requests).Should().Be("one GET rev\ntwo 201 ns\n"));
 
         void Log()
         {
             var context = new DefaultHttpContext { Request = { Method = "GET" } };
-            observability.Requests.Write(context, 201, 0, TimeSpan.Zero, new RequestLogRevision("ns", "rev", "", ""));
+            _observability.Requests.Write(context, 201, 0, TimeSpan.Zero, new RequestLogRevision("ns", "rev", "", ""));
         }
     }
 
@@ -132,12 +155,18 @@ public sealed class ProcessObservabilityTests
         });
         counter.Enabled.Should().BeFalse("nobody is configured to hear of it");
 
-        Configure(("metrics-protocol", "http/protobuf"), ("metrics-endpoint", $"http://{collector.Address}/v1/metrics"), ("metrics-export-interval", "50ms"));
+        Configure(
+            ("metrics-protocol", "http/protobuf"),
+            ("metrics-endpoint", $"http://{collector.Address}/v1/metrics"),
+            ("metrics-export-interval", "50ms")
+        );
         await Eventually.HoldsAsync(async () =>
         {
             counter.Add(1);
-            (await http.GetAsync(new Uri($"http://{ports["other"]}/"))).StatusCode.Should().Be(HttpStatusCode.NotFound);
-            string.Concat(sent).Should().ContainAll("anything", "http.server.request.duration", "http.client.request.duration", "dotnet.gc.collections");
+            (await _http.GetAsync(new Uri($"http://{_ports["other"]}/"))).StatusCode.Should().Be(HttpStatusCode.NotFound);
+            string.Concat(sent)
+                .Should()
+                .ContainAll("anything", "http.server.request.duration", "http.client.request.duration", "dotnet.gc.collections");
         });
 
         Configure(("metrics-protocol", "none"));
@@ -146,13 +175,17 @@ public sealed class ProcessObservabilityTests
 
     private static string Text(MemoryStream stream) => Encoding.UTF8.GetString(stream.ToArray());
 
-    private Task<string> ScrapeAsync(int port) => http.GetStringAsync(new Uri($"http://127.0.0.1:{port}/metrics"));
+    private Task<string> ScrapeAsync(int port) => _http.GetStringAsync(new Uri($"http://127.0.0.1:{port}/metrics"));
 
-    private void Configure(params (string Key, string Value)[] data) => cluster.Put(Resources.ConfigMaps, new ConfigMap
-    {
-        ApiVersion = "v1",
-        Kind = "ConfigMap",
-        Metadata = new() { Namespace = "knative-serving", Name = "config-observability" },
-        Data = data.ToDictionary(pair => pair.Key, pair => pair.Value),
-    });
+    private void Configure(params (string Key, string Value)[] data) =>
+        _cluster.Put(
+            Resources.ConfigMaps,
+            new ConfigMap
+            {
+                ApiVersion = "v1",
+                Kind = "ConfigMap",
+                Metadata = new() { Namespace = "knative-serving", Name = "config-observability" },
+                Data = data.ToDictionary(pair => pair.Key, pair => pair.Value),
+            }
+        );
 }

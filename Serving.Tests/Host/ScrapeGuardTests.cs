@@ -13,23 +13,29 @@ namespace Serving.Tests.Host;
 
 public sealed class ScrapeGuardTests
 {
-    private readonly ManualTimeProvider time = new();
-    private IKubernetesClient client = null!;
-    private ScrapeGuard guard = null!;
-    private int asked;
+    private readonly ManualTimeProvider _time = new();
+    private IKubernetesClient _client = null!;
+    private ScrapeGuard _guard = null!;
+    private int _asked;
 
     [SetUp]
     public void Make()
     {
-        asked = 0;
-        client = Substitute.For<IKubernetesClient>();
-        client.CreateAsync(Arg.Any<ResourceType<Unstructured>>(), Arg.Any<Unstructured>(), Arg.Any<CancellationToken>(), Arg.Any<WriteOptions?>())
+        _asked = 0;
+        _client = Substitute.For<IKubernetesClient>();
+        _client
+            .CreateAsync(
+                Arg.Any<ResourceType<Unstructured>>(),
+                Arg.Any<Unstructured>(),
+                Arg.Any<CancellationToken>(),
+                Arg.Any<WriteOptions?>()
+            )
             .Returns(call => Answer(call.Arg<Unstructured>()));
-        guard = new ScrapeGuard(client, time, NullLogger<ScrapeGuard>.Instance);
+        _guard = new ScrapeGuard(_client, _time, NullLogger<ScrapeGuard>.Instance);
     }
 
     [TearDown]
-    public void Stop() => guard.Dispose();
+    public void Stop() => _guard.Dispose();
 
     [TestCase(null)]
     [TestCase("Bearer ")]
@@ -38,7 +44,7 @@ public sealed class ScrapeGuardTests
     {
         (await JudgeAsync(authorization)).Should().Be(ScrapeVerdict.Unauthenticated);
 
-        asked.Should().Be(0);
+        _asked.Should().Be(0);
     }
 
     [TestCase("good", ScrapeVerdict.Allowed)]
@@ -47,14 +53,14 @@ public sealed class ScrapeGuardTests
     public async Task An_answer_holds_for_a_minute(string token, object verdict)
     {
         (await JudgeAsync($"Bearer {token}")).Should().Be((ScrapeVerdict)verdict);
-        var questions = asked;
-        time.Advance(TimeSpan.FromSeconds(59));
+        var questions = _asked;
+        _time.Advance(TimeSpan.FromSeconds(59));
         (await JudgeAsync($"bearer {token}")).Should().Be((ScrapeVerdict)verdict);
-        asked.Should().Be(questions);
+        _asked.Should().Be(questions);
 
-        time.Advance(TimeSpan.FromSeconds(2));
+        _time.Advance(TimeSpan.FromSeconds(2));
         await JudgeAsync($"Bearer {token}");
-        asked.Should().Be(2 * questions, "a right that was taken away ends within a minute");
+        _asked.Should().Be(2 * questions, "a right that was taken away ends within a minute");
     }
 
     [Test]
@@ -66,40 +72,50 @@ public sealed class ScrapeGuardTests
             await JudgeAsync($"Bearer stranger-{i}");
         }
 
-        guard.Count.Should().BeLessThanOrEqualTo(ScrapeGuard.Remembered);
-        var before = asked;
+        _guard.Count.Should().BeLessThanOrEqualTo(ScrapeGuard.Remembered);
+        var before = _asked;
         (await JudgeAsync("Bearer good")).Should().Be(ScrapeVerdict.Allowed);
-        asked.Should().Be(before);
+        _asked.Should().Be(before);
         (await JudgeAsync("Bearer good-too")).Should().Be(ScrapeVerdict.Allowed);
-        before = asked;
+        before = _asked;
         await JudgeAsync("Bearer good-too");
-        asked.Should().Be(before, "who may is remembered in the place of strangers");
+        _asked.Should().Be(before, "who may is remembered in the place of strangers");
     }
 
     [Test]
     public async Task An_API_server_that_is_away_opens_nothing_and_is_not_remembered()
     {
         var away = Substitute.For<IKubernetesClient>();
-        away.CreateAsync(Arg.Any<ResourceType<Unstructured>>(), Arg.Any<Unstructured>(), Arg.Any<CancellationToken>(), Arg.Any<WriteOptions?>())
+        away.CreateAsync(
+                Arg.Any<ResourceType<Unstructured>>(),
+                Arg.Any<Unstructured>(),
+                Arg.Any<CancellationToken>(),
+                Arg.Any<WriteOptions?>()
+            )
             .ThrowsAsync(new HttpRequestException("connection refused"));
-        using var alone = new ScrapeGuard(away, time, NullLogger<ScrapeGuard>.Instance);
+        using var alone = new ScrapeGuard(away, _time, NullLogger<ScrapeGuard>.Instance);
 
         (await alone.JudgeAsync("Bearer good", CancellationToken.None)).Should().Be(ScrapeVerdict.Unavailable);
         alone.Count.Should().Be(0);
     }
 
-    private ValueTask<ScrapeVerdict> JudgeAsync(string? authorization) => guard.JudgeAsync(authorization, CancellationToken.None);
+    private ValueTask<ScrapeVerdict> JudgeAsync(string? authorization) => _guard.JudgeAsync(authorization, CancellationToken.None);
 
     private Unstructured Answer(Unstructured review)
     {
-        asked++;
+        _asked++;
         var document = review.ToJson();
         var token = (string?)document["spec"]!["token"];
-        document["status"] = token is null
-            ? new JsonObject { ["allowed"] = ((string)document["spec"]!["user"]!).StartsWith("good", StringComparison.Ordinal) }
+        document["status"] =
+            token is null
+                ? new JsonObject { ["allowed"] = ((string)document["spec"]!["user"]!).StartsWith("good", StringComparison.Ordinal) }
             : token.StartsWith("good", StringComparison.Ordinal) || token == "known"
-                ? new JsonObject { ["authenticated"] = true, ["user"] = new JsonObject { ["username"] = token } }
-                : new JsonObject { ["authenticated"] = false };
+                ? new JsonObject
+                {
+                    ["authenticated"] = true,
+                    ["user"] = new JsonObject { ["username"] = token },
+                }
+            : new JsonObject { ["authenticated"] = false };
         return new Unstructured(document);
     }
 }

@@ -22,7 +22,7 @@ public sealed class SecretsInLogsTests
 {
     private const string Content = "hunter2-in-a-secret";
     private const string Wrong = "a-token-that-nobody-issued";
-    private readonly RecordingLogs logs = new();
+    private readonly RecordingLogs _logs = new();
 
     [Test]
     public async Task The_client_its_caches_and_certificates_show_none()
@@ -39,19 +39,24 @@ public sealed class SecretsInLogsTests
             Data = new Dictionary<string, byte[]> { ["password"] = Encoding.UTF8.GetBytes(Content) },
         };
         using var stop = new CancellationTokenSource();
-        var informers = new Informers(client, logs, TimeProvider.System);
+        var informers = new Informers(client, _logs, TimeProvider.System);
         var seen = informers.For(Resources.Secrets);
         var running = informers.RunAsync(stop.Token);
         await seen.WaitForSyncAsync(stop.Token).WaitAsync(TimeSpan.FromSeconds(30));
 
         var created = await client.CreateAsync(Resources.Secrets, secret, stop.Token);
         await FailAsync(() => client.CreateAsync(Resources.Secrets, secret, stop.Token));
-        await FailAsync(() => client.CreateAsync(Resources.Secrets, secret with { Metadata = secret.Metadata with { Name = "No Name" } }, stop.Token));
+        await FailAsync(() =>
+            client.CreateAsync(Resources.Secrets, secret with { Metadata = secret.Metadata with { Name = "No Name" } }, stop.Token)
+        );
         await FailAsync(() => client.UpdateAsync(Resources.Secrets, created with { Type = "other" }, stop.Token));
         using var stranger = new ClusterClient(configuration with { Credential = new FixedCredential(Wrong) });
         await FailAsync(() => stranger.GetAsync(Resources.Secrets, "default", "login", stop.Token));
         var made = await new CertificateSecret(
-            new CertificateSecretOptions("knative-serving", "webhook-certs", "webhook", "cluster.local"), TimeProvider.System, logs.CreateLogger<CertificateSecret>()).EnsureAsync(client, stop.Token);
+            new CertificateSecretOptions("knative-serving", "webhook-certs", "webhook", "cluster.local"),
+            TimeProvider.System,
+            _logs.CreateLogger<CertificateSecret>()
+        ).EnsureAsync(client, stop.Token);
         await stop.CancelAsync();
         await running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
@@ -64,15 +69,39 @@ public sealed class SecretsInLogsTests
         await using var world = await DigestWorld.StartAsync();
         world.PutDockerConfig("right", "registry.example.com", $$"""{"username":"user","password":"{{Content}}"}""");
         world.PutDockerConfig("identity", "registry.example.com", $$"""{"identitytoken":"{{Content}}"}""");
-        world.PutSecret("broken", "kubernetes.io/dockerconfigjson", ".dockerconfigjson", $$"""{"auths":{"registry.example.com":{"password":"{{Content}}" oops""");
-        world.PutSecret("strange", "kubernetes.io/dockerconfigjson", ".dockerconfigjson", $$"""{"auths":{"registry.example.com":{"auth":"{{Base64(Content)}}"} } }""");
+        world.PutSecret(
+            "broken",
+            "kubernetes.io/dockerconfigjson",
+            ".dockerconfigjson",
+            $$"""{"auths":{"registry.example.com":{"password":"{{Content}}" oops"""
+        );
+        world.PutSecret(
+            "strange",
+            "kubernetes.io/dockerconfigjson",
+            ".dockerconfigjson",
+            $$"""{"auths":{"registry.example.com":{"auth":"{{Base64(Content)}}"} } }"""
+        );
         world.Identities = [new Failing()];
-        var resolver = new RegistryDigests(world.Cluster, world.Http, new LocalDockerConfig(static _ => null), world.Identities, logs.CreateLogger<RegistryDigests>(), TimeProvider.System);
-        foreach (var (secret, login, challenge) in new[]
-        {
-            ("right", $"user:{Content}", "Basic"), ("right", "user:other", "Basic"), ("right", $"user:{Content}", "Bearer"), ("identity", "user:other", "Bearer"),
-            ("broken", "", "Basic"), ("strange", "", "Basic"), ("none", "", "Bearer"),
-        })
+        var resolver = new RegistryDigests(
+            world.Cluster,
+            world.Http,
+            new LocalDockerConfig(static _ => null),
+            world.Identities,
+            _logs.CreateLogger<RegistryDigests>(),
+            TimeProvider.System
+        );
+        foreach (
+            var (secret, login, challenge) in new[]
+            {
+                ("right", $"user:{Content}", "Basic"),
+                ("right", "user:other", "Basic"),
+                ("right", $"user:{Content}", "Bearer"),
+                ("identity", "user:other", "Bearer"),
+                ("broken", "", "Basic"),
+                ("strange", "", "Basic"),
+                ("none", "", "Bearer"),
+            }
+        )
         {
             world.Registry.Login = login;
             world.Registry.Challenge = challenge;
@@ -80,16 +109,18 @@ public sealed class SecretsInLogsTests
             world.PullSecrets.Add(secret);
             try
             {
-                (await resolver.ResolveAsync(world.Request("registry.example.com/team/app:1"), CancellationToken.None)).Should().EndWith(TestRegistry.Digest);
+                (await resolver.ResolveAsync(world.Request("registry.example.com/team/app:1"), CancellationToken.None))
+                    .Should()
+                    .EndWith(TestRegistry.Digest);
             }
             catch (DigestException refused)
             {
                 // Its message becomes a condition of the Revision, which more people may read than the Secret.
-                logs.CreateLogger("test").LogDebug(refused, "refused");
+                _logs.CreateLogger("test").LogDebug(refused, "refused");
             }
         }
 
-        logs.Text.Should().Contain("refused").And.Contain("going on without");
+        _logs.Text.Should().Contain("refused").And.Contain("going on without");
         AssertNone(Content, Base64(Content), Base64($"user:{Content}"));
     }
 
@@ -98,13 +129,14 @@ public sealed class SecretsInLogsTests
     {
         await using var server = await RunningServer.StartAsync();
         using var client = new ClusterClient(ClusterAccess.FromKubeconfig(server.Server.KubeconfigPath));
-        using var guard = new ScrapeGuard(client, TimeProvider.System, logs.CreateLogger<ScrapeGuard>());
+        using var guard = new ScrapeGuard(client, TimeProvider.System, _logs.CreateLogger<ScrapeGuard>());
         using var metrics = new MetricsEndpoint(guard, TimeProvider.System);
         var other = new ServingPort("other", new IPEndPoint(IPAddress.Loopback, 0)) { Serve = static _ => { } };
-        await using var ports = await ServedPorts.StartAsync(services => services.AddPort(_ => other).AddPort(_ => metrics.Port), logs);
+        await using var ports = await ServedPorts.StartAsync(services => services.AddPort(_ => other).AddPort(_ => metrics.Port), _logs);
         await metrics.OpenAsync(ports.Listeners, new IPEndPoint(IPAddress.Loopback, FreePorts.Of(IPAddress.Loopback, 1)[0]), default);
         using var handler = new SocketsHttpHandler();
-        handler.SslOptions.RemoteCertificateValidationCallback = static (_, made, _, _) => made?.Subject.Contains("127.0.0.1", StringComparison.Ordinal) == true;
+        handler.SslOptions.RemoteCertificateValidationCallback = static (_, made, _, _) =>
+            made?.Subject.Contains("127.0.0.1", StringComparison.Ordinal) == true;
         using var http = new HttpClient(handler);
         foreach (var token in new[] { server.Server.Token, Wrong })
         {
@@ -124,7 +156,7 @@ public sealed class SecretsInLogsTests
         }
         catch (KubernetesException refused)
         {
-            logs.CreateLogger("test").LogDebug(refused, "refused");
+            _logs.CreateLogger("test").LogDebug(refused, "refused");
             return;
         }
 
@@ -133,7 +165,7 @@ public sealed class SecretsInLogsTests
 
     private void AssertNone(params string[] secrets)
     {
-        var text = logs.Text;
+        var text = _logs.Text;
         foreach (var secret in secrets)
         {
             text.Contains(secret, StringComparison.Ordinal).Should().BeFalse("it may not be logged: {0}", secret);
@@ -143,7 +175,8 @@ public sealed class SecretsInLogsTests
     private static string Base64(string text) => Convert.ToBase64String(Encoding.UTF8.GetBytes(text));
 
     /// <summary>The longest line of a PEM text, which is of the key itself.</summary>
-    private static string BodyOf(string pem) => pem.Split('\n').Where(line => !line.StartsWith("--", StringComparison.Ordinal)).MaxBy(line => line.Length)!;
+    private static string BodyOf(string pem) =>
+        pem.Split('\n').Where(line => !line.StartsWith("--", StringComparison.Ordinal)).MaxBy(line => line.Length)!;
 
     private sealed class Failing : IRegistryIdentity
     {
@@ -151,6 +184,7 @@ public sealed class SecretsInLogsTests
 
         public bool Recognises(string registry) => true;
 
-        public ValueTask<RegistryCredential?> CredentialAsync(string registry, CancellationToken cancellation) => throw new IdentityException("the metadata service is away");
+        public ValueTask<RegistryCredential?> CredentialAsync(string registry, CancellationToken cancellation) =>
+            throw new IdentityException("the metadata service is away");
     }
 }

@@ -21,7 +21,8 @@ public sealed class SettingsTests
         {
             File.WriteAllText(
                 Path.Combine(folder.FullName, "appsettings.json"),
-                """{"Run":{"GatewayPort":1001,"WebhookPort":1002,"HealthPort":1003,"Modules":"webhook, gateway","MetricsAuth":false}}""");
+                """{"Run":{"GatewayPort":1001,"WebhookPort":1002,"HealthPort":1003,"Modules":"webhook, gateway","MetricsAuth":false}}"""
+            );
             Environment.SetEnvironmentVariable("SERVING_RUN__WEBHOOKPORT", "2002");
             Environment.SetEnvironmentVariable("SERVING_RUN__HEALTHPORT", "2003");
 
@@ -44,7 +45,9 @@ public sealed class SettingsTests
     {
         Run(Configuration()).Should().BeEquivalentTo(new ClusterOptions(null, null, ControlPlane.AllModules));
         var local = Local(Configuration(), "--plain");
-        local.Should().BeEquivalentTo(new LocalOptions(Path.GetFullPath(".serving"), 6443, 8080, [], [], LocalOptions.AllRoles, Plain: true));
+        local
+            .Should()
+            .BeEquivalentTo(new LocalOptions(Path.GetFullPath(".serving"), 6443, 8080, [], [], LocalOptions.AllRoles, Plain: true));
     }
 
     [Test]
@@ -52,25 +55,43 @@ public sealed class SettingsTests
     {
         var options = Run(
             Configuration(
-                ("Run:Kubeconfig", "/k"), ("Run:Context", "c"), ("Run:Modules", "controller"), ("Run:Leases", "knative"), ("Run:Bind", "10.0.0.7"), ("Run:GatewayPort", "1"),
-                ("Run:GatewayInternalPort", "2"), ("Run:GatewayHttpsPort", "3"), ("Run:GatewayInternalHttpsPort", "4"), ("Run:GatewayTrustedHops", "5"),
-                ("Run:WebhookPort", "6"), ("Run:WebhookUrl", "https://a.test:9443"), ("Run:HealthPort", "7"), ("Run:DrainDelay", "1.5"), ("Run:MetricsAuth", "false")));
+                ("Run:Kubeconfig", "/k"),
+                ("Run:Context", "c"),
+                ("Run:Modules", "controller"),
+                ("Run:Leases", "knative"),
+                ("Run:Bind", "10.0.0.7"),
+                ("Run:GatewayPort", "1"),
+                ("Run:GatewayInternalPort", "2"),
+                ("Run:GatewayHttpsPort", "3"),
+                ("Run:GatewayInternalHttpsPort", "4"),
+                ("Run:GatewayTrustedHops", "5"),
+                ("Run:WebhookPort", "6"),
+                ("Run:WebhookUrl", "https://a.test:9443"),
+                ("Run:HealthPort", "7"),
+                ("Run:DrainDelay", "1.5"),
+                ("Run:MetricsAuth", "false")
+            )
+        );
 
-        options.Should().BeEquivalentTo(new ClusterOptions("/k", "c", ["controller"])
-        {
-            Leases = LeaseScheme.Knative,
-            Bind = IPAddress.Parse("10.0.0.7"),
-            GatewayPort = 1,
-            GatewayInternalPort = 2,
-            GatewayHttpsPort = 3,
-            GatewayInternalHttpsPort = 4,
-            GatewayTrustedHops = 5,
-            WebhookPort = 6,
-            WebhookUrl = new Uri("https://a.test:9443"),
-            HealthPort = 7,
-            DrainDelay = TimeSpan.FromSeconds(1.5),
-            MetricsAuth = false,
-        });
+        options
+            .Should()
+            .BeEquivalentTo(
+                new ClusterOptions("/k", "c", ["controller"])
+                {
+                    Leases = LeaseScheme.Knative,
+                    Bind = IPAddress.Parse("10.0.0.7"),
+                    GatewayPort = 1,
+                    GatewayInternalPort = 2,
+                    GatewayHttpsPort = 3,
+                    GatewayInternalHttpsPort = 4,
+                    GatewayTrustedHops = 5,
+                    WebhookPort = 6,
+                    WebhookUrl = new Uri("https://a.test:9443"),
+                    HealthPort = 7,
+                    DrainDelay = TimeSpan.FromSeconds(1.5),
+                    MetricsAuth = false,
+                }
+            );
     }
 
     [TestCase("Run:GatewayPort", "70000", "Run:GatewayPort: '70000' is not a port, 1 to 65535.")]
@@ -129,12 +150,18 @@ public sealed class SettingsTests
         }
     }
 
-    private static ClusterOptions Run(IConfiguration lower, params string[] args)
-        => SettingsReader.Read(RunSettings.Section, lower, CommandLine.Create().Parse(["run", .. args]), new RunSettings.Validator()).ToOptions();
+    private static ClusterOptions Run(IConfiguration lower, params string[] args) =>
+        SettingsReader
+            .Read(RunSettings.Section, lower, CommandLine.Create().Parse(["run", .. args]), new RunSettings.Validator())
+            .ToOptions();
 
-    private static LocalOptions Local(IConfiguration lower, params string[] args)
-        => SettingsReader.Read(LocalSettings.Section, lower, CommandLine.Create().Parse(["local", .. args]), new LocalSettings.Validator()).ToOptions([], [], isRedirected: false);
+    private static LocalOptions Local(IConfiguration lower, params string[] args) =>
+        SettingsReader
+            .Read(LocalSettings.Section, lower, CommandLine.Create().Parse(["local", .. args]), new LocalSettings.Validator())
+            .ToOptions([], [], isRedirected: false);
 
-    private static IConfiguration Configuration(params (string Key, string Value)[] values)
-        => new ConfigurationBuilder().AddInMemoryCollection(values.Select(static pair => new KeyValuePair<string, string?>(pair.Key, pair.Value))).Build();
+    private static IConfiguration Configuration(params (string Key, string Value)[] values) =>
+        new ConfigurationBuilder()
+            .AddInMemoryCollection(values.Select(static pair => new KeyValuePair<string, string?>(pair.Key, pair.Value)))
+            .Build();
 }

@@ -26,13 +26,16 @@ public sealed class ImageBuildTests
     {
         foreach (var tool in (string[])["bash", "tar", "gzip", "sha256sum", "awk"])
         {
-            if (!Environment.GetEnvironmentVariable("PATH")!.Split(':').Any(folder => File.Exists(Path.Combine(folder, tool)))) Assert.Ignore($"{tool} is not installed.");
+            if (!Environment.GetEnvironmentVariable("PATH")!.Split(':').Any(folder => File.Exists(Path.Combine(folder, tool))))
+                Assert.Ignore($"{tool} is not installed.");
         }
 
         _folder = Directory.CreateTempSubdirectory("images").FullName;
         await WriteAsync("publish/Serving.QueueProxy", "program", executable: true);
         await WriteAsync("publish/Serving.QueueProxy.pdb", "symbols");
-        await WriteAsync("publish/Serving.QueueProxy.deps.json", """
+        await WriteAsync(
+            "publish/Serving.QueueProxy.deps.json",
+            """
             {
               "targets": {
                 "net10.0/linux-x64": {
@@ -52,7 +55,8 @@ public sealed class ImageBuildTests
                 }
               }
             }
-            """);
+            """
+        );
         await WriteAsync("base/etc/passwd", "nonroot:x:65532:65532:nonroot:/:/sbin/nologin\n");
         await WriteAsync("base/var/lib/dpkg/status.d/libc6", "Package: libc6\nVersion: 2.36-9+deb12u1\n");
         await BuildAsync("first");
@@ -61,7 +65,8 @@ public sealed class ImageBuildTests
     [OneTimeTearDown]
     public void Delete()
     {
-        if (_folder is not null) Directory.Delete(_folder, recursive: true);
+        if (_folder is not null)
+            Directory.Delete(_folder, recursive: true);
     }
 
     [Test]
@@ -94,13 +99,29 @@ public sealed class ImageBuildTests
 
         image["RepoTags"]!.AsArray().Select(static name => name!.GetValue<string>()).Should().Equal(Name);
         image["Config"]!.GetValue<string>().Should().Be(FileOf(manifest["config"]!));
-        image["Layers"]!.AsArray().Select(static file => file!.GetValue<string>()).Should().Equal(manifest["layers"]!.AsArray().Select(static layer => FileOf(layer!)));
+        image["Layers"]!
+            .AsArray()
+            .Select(static file => file!.GetValue<string>())
+            .Should()
+            .Equal(manifest["layers"]!.AsArray().Select(static layer => FileOf(layer!)));
     }
 
     [Test]
     public async Task An_archive_of_the_same_commit_files_and_options_is_kept_when_asked_for()
     {
-        string[] options = ["--reuse", "--arch", "arm64", "--output", Path.Combine(_folder, "kept"), "--base", Path.Combine(_folder, "base"), "--publish", Path.Combine(_folder, "publish"), "queue-proxy"];
+        string[] options =
+        [
+            "--reuse",
+            "--arch",
+            "arm64",
+            "--output",
+            Path.Combine(_folder, "kept"),
+            "--base",
+            Path.Combine(_folder, "base"),
+            "--publish",
+            Path.Combine(_folder, "publish"),
+            "queue-proxy",
+        ];
         var (code, error) = await RunAsync(options);
         code.Should().Be(0, error);
         var archive = Directory.GetFiles(Path.Combine(_folder, "kept"), "*-arm64.tar").Single();
@@ -128,8 +149,15 @@ public sealed class ImageBuildTests
         config["Entrypoint"]!.AsArray().Single()!.GetValue<string>().Should().Be("/app/Serving.QueueProxy");
         config["Labels"]!["org.opencontainers.image.version"]!.GetValue<string>().Should().Be("v1");
         config["ExposedPorts"]!.AsObject().Select(static port => port.Key).Should().Contain("8012/tcp");
-        image["rootfs"]!["diff_ids"]!.AsArray().Select(static id => id!.GetValue<string>()).Should().Equal(
-            manifest["layers"]!.AsArray().Select(layer => "sha256:" + Convert.ToHexStringLower(SHA256.HashData(Unzip(Described(files, layer!))))));
+        image["rootfs"]!["diff_ids"]!
+            .AsArray()
+            .Select(static id => id!.GetValue<string>())
+            .Should()
+            .Equal(
+                manifest["layers"]!
+                    .AsArray()
+                    .Select(layer => "sha256:" + Convert.ToHexStringLower(SHA256.HashData(Unzip(Described(files, layer!)))))
+            );
     }
 
     [Test]
@@ -140,9 +168,14 @@ public sealed class ImageBuildTests
 
         var entries = layers.SelectMany(layer => Entries(Unzip(Described(files, layer!)))).ToList();
 
-        entries.Where(static entry => entry.EntryType == TarEntryType.RegularFile).Select(static entry => entry.Name).Should().Equal(
-            "./etc/passwd", "./var/lib/dpkg/status.d/libc6", "./app/Serving.QueueProxy", "./app/Serving.QueueProxy.deps.json");
-        entries.Should().OnlyContain(static entry => entry.Uid == 0 && entry.Gid == 0 && entry.ModificationTime.ToUnixTimeSeconds() == 1_700_000_000);
+        entries
+            .Where(static entry => entry.EntryType == TarEntryType.RegularFile)
+            .Select(static entry => entry.Name)
+            .Should()
+            .Equal("./etc/passwd", "./var/lib/dpkg/status.d/libc6", "./app/Serving.QueueProxy", "./app/Serving.QueueProxy.deps.json");
+        entries
+            .Should()
+            .OnlyContain(static entry => entry.Uid == 0 && entry.Gid == 0 && entry.ModificationTime.ToUnixTimeSeconds() == 1_700_000_000);
         entries.Single(static entry => entry.Name == "./app/Serving.QueueProxy").Mode.Should().Be((UnixFileMode)Convert.ToInt32("755", 8));
     }
 
@@ -152,13 +185,16 @@ public sealed class ImageBuildTests
         var sbom = File.ReadAllBytes(Path.Combine(_folder, "first", "queue-proxy-v1-arm64.spdx.json")).AsJson();
 
         sbom["spdxVersion"]!.GetValue<string>().Should().Be("SPDX-2.3");
-        var packages = sbom["packages"]!.AsArray().ToDictionary(static package => package!["name"]!.GetValue<string>(), static package => package!);
+        var packages = sbom["packages"]!
+            .AsArray()
+            .ToDictionary(static package => package!["name"]!.GetValue<string>(), static package => package!);
         packages.Keys.Should().BeEquivalentTo("registry.example/serving/queue-proxy", "libc6", "Yarp.ReverseProxy");
         packages["libc6"]["externalRefs"]![0]!["referenceLocator"]!.GetValue<string>().Should().Be("pkg:deb/debian/libc6@2.36-9%2Bdeb12u1");
         packages["Yarp.ReverseProxy"]["checksums"]![0]!["checksumValue"]!.GetValue<string>().Should().Be("010203");
         var index = Read("first")["index.json"].AsJson();
         ("sha256:" + packages["registry.example/serving/queue-proxy"]["checksums"]![0]!["checksumValue"]!.GetValue<string>())
-            .Should().Be(index["manifests"]![0]!["digest"]!.GetValue<string>());
+            .Should()
+            .Be(index["manifests"]![0]!["digest"]!.GetValue<string>());
     }
 
     [Test]
@@ -166,24 +202,41 @@ public sealed class ImageBuildTests
     {
         // Neither when a file was written nor what the umask was may matter.
         File.SetLastWriteTimeUtc(Path.Combine(_folder, "publish", "Serving.QueueProxy"), DateTime.UnixEpoch);
-        File.SetUnixFileMode(Path.Combine(_folder, "publish", "Serving.QueueProxy.deps.json"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupWrite);
+        File.SetUnixFileMode(
+            Path.Combine(_folder, "publish", "Serving.QueueProxy.deps.json"),
+            UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupWrite
+        );
 
         await BuildAsync("second");
 
         foreach (var file in (string[])["queue-proxy-v1-arm64.tar", "queue-proxy-v1-arm64.spdx.json"])
-            (await File.ReadAllBytesAsync(Path.Combine(_folder, "second", file))).Should().Equal(await File.ReadAllBytesAsync(Path.Combine(_folder, "first", file)));
+            (await File.ReadAllBytesAsync(Path.Combine(_folder, "second", file)))
+                .Should()
+                .Equal(await File.ReadAllBytesAsync(Path.Combine(_folder, "first", file)));
     }
 
     [Test]
     public async Task Without_a_tag_an_image_is_called_as_the_manifests_name_it()
     {
         var (code, error) = await RunAsync(
-            "--arch", "arm64", "--output", Path.Combine(_folder, "untagged"),
-            "--base", Path.Combine(_folder, "base"), "--publish", Path.Combine(_folder, "publish"), "queue-proxy");
+            "--arch",
+            "arm64",
+            "--output",
+            Path.Combine(_folder, "untagged"),
+            "--base",
+            Path.Combine(_folder, "base"),
+            "--publish",
+            Path.Combine(_folder, "publish"),
+            "queue-proxy"
+        );
 
         code.Should().Be(0, error);
-        var named = RenderedManifest.Read("serving.yaml").Single(item => item.Metadata.Name == "config-deployment").Strings("data")["queue-sidecar-image"];
-        var bill = JsonNode.Parse(await File.ReadAllTextAsync(Directory.GetFiles(Path.Combine(_folder, "untagged"), "*.spdx.json").Single()))!;
+        var named = RenderedManifest.Read("serving.yaml").Single(item => item.Metadata.Name == "config-deployment").Strings("data")[
+            "queue-sidecar-image"
+        ];
+        var bill = JsonNode.Parse(
+            await File.ReadAllTextAsync(Directory.GetFiles(Path.Combine(_folder, "untagged"), "*.spdx.json").Single())
+        )!;
         bill["name"]!.GetValue<string>().Should().Be(named);
     }
 
@@ -196,8 +249,7 @@ public sealed class ImageBuildTests
         error.Should().Contain("never called latest");
     }
 
-    private static byte[] Described(Dictionary<string, byte[]> files, JsonNode descriptor) =>
-        files[FileOf(descriptor)];
+    private static byte[] Described(Dictionary<string, byte[]> files, JsonNode descriptor) => files[FileOf(descriptor)];
 
     private static string FileOf(JsonNode descriptor) => "blobs/sha256/" + descriptor["digest"]!.GetValue<string>()["sha256:".Length..];
 
@@ -206,7 +258,8 @@ public sealed class ImageBuildTests
     private static byte[] Unzip(byte[] blob)
     {
         using var output = new MemoryStream();
-        using (var gzip = new GZipStream(new MemoryStream(blob), CompressionMode.Decompress)) gzip.CopyTo(output);
+        using (var gzip = new GZipStream(new MemoryStream(blob), CompressionMode.Decompress))
+            gzip.CopyTo(output);
         return output.ToArray();
     }
 
@@ -214,31 +267,51 @@ public sealed class ImageBuildTests
     {
         using var reader = new TarReader(new MemoryStream(tar));
         var entries = new List<TarEntry>();
-        while (reader.GetNextEntry(copyData: true) is { } entry) entries.Add(entry);
+        while (reader.GetNextEntry(copyData: true) is { } entry)
+            entries.Add(entry);
         return entries;
     }
 
     private Dictionary<string, byte[]> Read(string output) =>
         Entries(File.ReadAllBytes(Path.Combine(_folder, output, "queue-proxy-v1-arm64.tar")))
             .Where(static entry => entry.EntryType == TarEntryType.RegularFile)
-            .ToDictionary(static entry => entry.Name, static entry =>
-            {
-                using var content = new MemoryStream();
-                entry.DataStream!.CopyTo(content);
-                return content.ToArray();
-            });
+            .ToDictionary(
+                static entry => entry.Name,
+                static entry =>
+                {
+                    using var content = new MemoryStream();
+                    entry.DataStream!.CopyTo(content);
+                    return content.ToArray();
+                }
+            );
 
     private async Task BuildAsync(string output)
     {
         var (code, error) = await RunAsync(
-            "--registry", "registry.example/serving", "--tag", "v1", "--arch", "arm64", "--output", Path.Combine(_folder, output),
-            "--base", Path.Combine(_folder, "base"), "--publish", Path.Combine(_folder, "publish"), "queue-proxy");
+            "--registry",
+            "registry.example/serving",
+            "--tag",
+            "v1",
+            "--arch",
+            "arm64",
+            "--output",
+            Path.Combine(_folder, output),
+            "--base",
+            Path.Combine(_folder, "base"),
+            "--publish",
+            Path.Combine(_folder, "publish"),
+            "queue-proxy"
+        );
         code.Should().Be(0, error);
     }
 
     private static async Task<(int Code, string Error)> RunAsync(params string[] arguments)
     {
-        var start = new ProcessStartInfo("bash", [Repository.PathOf("deploy", "images", "build"), .. arguments]) { RedirectStandardError = true, RedirectStandardOutput = true };
+        var start = new ProcessStartInfo("bash", [Repository.PathOf("deploy", "images", "build"), .. arguments])
+        {
+            RedirectStandardError = true,
+            RedirectStandardOutput = true,
+        };
         start.Environment["SOURCE_DATE_EPOCH"] = "1700000000";
         using var process = Process.Start(start)!;
         var (output, error) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
@@ -252,7 +325,8 @@ public sealed class ImageBuildTests
         var file = Path.Combine(_folder, path);
         Directory.CreateDirectory(Path.GetDirectoryName(file)!);
         await File.WriteAllTextAsync(file, content, Encoding.ASCII);
-        if (executable) File.SetUnixFileMode(file, File.GetUnixFileMode(file) | UnixFileMode.UserExecute);
+        if (executable)
+            File.SetUnixFileMode(file, File.GetUnixFileMode(file) | UnixFileMode.UserExecute);
     }
 }
 

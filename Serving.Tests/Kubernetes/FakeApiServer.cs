@@ -18,7 +18,15 @@ internal sealed class FakeApiServer : IAsyncDisposable
     private FakeApiServer(WebApplication app) => _app = app;
 
     /// <summary>A request that came in.</summary>
-    public sealed record Seen(string Method, string Path, string Query, string Body, string? ContentType, string? Authorization, string Protocol);
+    public sealed record Seen(
+        string Method,
+        string Path,
+        string Query,
+        string Body,
+        string? ContentType,
+        string? Authorization,
+        string Protocol
+    );
 
     public ConcurrentQueue<Seen> Requests { get; } = new();
 
@@ -34,18 +42,29 @@ internal sealed class FakeApiServer : IAsyncDisposable
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(System.Net.IPAddress.Loopback, 0, listen =>
-        {
-            listen.Protocols = HttpProtocols.Http1AndHttp2;
-            if (certificate is not null)
-            {
-                listen.UseHttps(certificate, https =>
+        builder.WebHost.ConfigureKestrel(kestrel =>
+            kestrel.Listen(
+                System.Net.IPAddress.Loopback,
+                0,
+                listen =>
                 {
-                    https.ClientCertificateMode = takesCertificates ? ClientCertificateMode.AllowCertificate : ClientCertificateMode.NoCertificate;
-                    https.AllowAnyClientCertificate();
-                });
-            }
-        }));
+                    listen.Protocols = HttpProtocols.Http1AndHttp2;
+                    if (certificate is not null)
+                    {
+                        listen.UseHttps(
+                            certificate,
+                            https =>
+                            {
+                                https.ClientCertificateMode = takesCertificates
+                                    ? ClientCertificateMode.AllowCertificate
+                                    : ClientCertificateMode.NoCertificate;
+                                https.AllowAnyClientCertificate();
+                            }
+                        );
+                    }
+                }
+            )
+        );
         if (certificate is not null)
         {
             builder.WebHost.UseKestrelHttpsConfiguration();
@@ -58,10 +77,14 @@ internal sealed class FakeApiServer : IAsyncDisposable
         return server;
     }
 
-    public ClusterClient Client(ClusterClientOptions? options = null, IRefreshableCredential? credential = null)
-        => new(
-            Access with { Credential = credential },
-            options ?? new ClusterClientOptions { FirstDelay = TimeSpan.FromMilliseconds(1), LongestDelay = TimeSpan.FromMilliseconds(20) });
+    public ClusterClient Client(ClusterClientOptions? options = null, IRefreshableCredential? credential = null) =>
+        new(
+            Access with
+            {
+                Credential = credential,
+            },
+            options ?? new ClusterClientOptions { FirstDelay = TimeSpan.FromMilliseconds(1), LongestDelay = TimeSpan.FromMilliseconds(20) }
+        );
 
     public static Task Json(HttpContext context, string json, int code = 200)
     {
@@ -70,8 +93,12 @@ internal sealed class FakeApiServer : IAsyncDisposable
         return context.Response.WriteAsync(json);
     }
 
-    public static Task Fail(HttpContext context, int code, string reason, string message = "no")
-        => Json(context, $$"""{"kind":"Status","apiVersion":"v1","status":"Failure","message":"{{message}}","reason":"{{reason}}","code":{{code}}}""", code);
+    public static Task Fail(HttpContext context, int code, string reason, string message = "no") =>
+        Json(
+            context,
+            $$"""{"kind":"Status","apiVersion":"v1","status":"Failure","message":"{{message}}","reason":"{{reason}}","code":{{code}}}""",
+            code
+        );
 
     public static async Task Line(HttpContext context, string json)
     {
@@ -93,9 +120,17 @@ internal sealed class FakeApiServer : IAsyncDisposable
         int number;
         lock (Requests)
         {
-            Requests.Enqueue(new Seen(
-                context.Request.Method, context.Request.Path, context.Request.QueryString.Value ?? "", body, context.Request.ContentType,
-                context.Request.Headers.Authorization, context.Request.Protocol));
+            Requests.Enqueue(
+                new Seen(
+                    context.Request.Method,
+                    context.Request.Path,
+                    context.Request.QueryString.Value ?? "",
+                    body,
+                    context.Request.ContentType,
+                    context.Request.Headers.Authorization,
+                    context.Request.Protocol
+                )
+            );
             number = Requests.Count;
         }
 

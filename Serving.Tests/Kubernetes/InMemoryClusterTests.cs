@@ -31,11 +31,25 @@ public sealed class InMemoryClusterTests
     [Test]
     public async Task Status_is_only_written_through_its_subresource()
     {
-        var created = await _cluster.CreateAsync(Resources.Deployments, Web(1) with { Status = new DeploymentStatus { Replicas = 9 } }, None);
+        var created = await _cluster.CreateAsync(
+            Resources.Deployments,
+            Web(1) with
+            {
+                Status = new DeploymentStatus { Replicas = 9 },
+            },
+            None
+        );
         created.Status.Should().BeNull();
 
         var updated = await _cluster.UpdateStatusAsync(
-            Resources.Deployments, created with { Status = new DeploymentStatus { Replicas = 1 }, Spec = Web(7).Spec }, None);
+            Resources.Deployments,
+            created with
+            {
+                Status = new DeploymentStatus { Replicas = 1 },
+                Spec = Web(7).Spec,
+            },
+            None
+        );
 
         updated.Status!.Replicas.Should().Be(1);
         updated.Spec!.Replicas.Should().Be(1);
@@ -46,9 +60,17 @@ public sealed class InMemoryClusterTests
     public async Task A_changed_specification_raises_the_generation_and_an_equal_one_changes_nothing()
     {
         var created = await _cluster.CreateAsync(Resources.Deployments, Web(1), None);
-        (await _cluster.UpdateAsync(Resources.Deployments, created, None)).Metadata.ResourceVersion.Should().Be(created.Metadata.ResourceVersion);
+        (await _cluster.UpdateAsync(Resources.Deployments, created, None))
+            .Metadata.ResourceVersion.Should()
+            .Be(created.Metadata.ResourceVersion);
 
-        var patched = await _cluster.PatchAsync(Resources.Deployments, "a", "web", new Patch(PatchType.Merge, """{"spec":{"replicas":4}}"""), None);
+        var patched = await _cluster.PatchAsync(
+            Resources.Deployments,
+            "a",
+            "web",
+            new Patch(PatchType.Merge, """{"spec":{"replicas":4}}"""),
+            None
+        );
 
         patched.Metadata.Generation.Should().Be(2);
         patched.Spec!.Replicas.Should().Be(4);
@@ -57,7 +79,19 @@ public sealed class InMemoryClusterTests
     [Test]
     public async Task An_object_with_finalizers_goes_when_the_last_one_is_removed()
     {
-        var created = await _cluster.CreateAsync(Resources.Deployments, Web(1) with { Metadata = new ObjectMeta { Namespace = "a", Name = "web", Finalizers = ["x"] } }, None);
+        var created = await _cluster.CreateAsync(
+            Resources.Deployments,
+            Web(1) with
+            {
+                Metadata = new ObjectMeta
+                {
+                    Namespace = "a",
+                    Name = "web",
+                    Finalizers = ["x"],
+                },
+            },
+            None
+        );
         await _cluster.DeleteAsync(Resources.Deployments, "a", "web", None);
         var deleting = await _cluster.GetAsync(Resources.Deployments, "a", "web", None);
         deleting.Metadata.DeletionTimestamp.Should().NotBeNull();
@@ -84,8 +118,8 @@ public sealed class InMemoryClusterTests
         informer.Lister.List().Should().BeEmpty();
     }
 
-    private static Deployment Web(int replicas)
-        => new()
+    private static Deployment Web(int replicas) =>
+        new()
         {
             Metadata = new ObjectMeta { Namespace = "a", Name = "web" },
             Spec = new DeploymentSpec

@@ -19,33 +19,67 @@ public sealed class ReconcileLoopTests
     public async Task Objects_their_children_and_what_maps_to_them_are_reconciled()
     {
         var seen = new ConcurrentBag<ObjectKey>();
-        var reconciler = new Recording((key, _) =>
-        {
-            seen.Add(key);
-            return Reconcile.Done;
-        });
+        var reconciler = new Recording(
+            (key, _) =>
+            {
+                seen.Add(key);
+                return Reconcile.Done;
+            }
+        );
         var loop = new ReconcileLoop(reconciler, NullLogger.Instance)
             .For(_cluster.For(Resources.Deployments))
             .Owns(_cluster.For(Resources.ReplicaSets), "Deployment")
             .Watches(_cluster.For(Resources.ConfigMaps), map => [new ObjectKey("mapped", map.Metadata.Name)]);
         loop.Enqueue(new ObjectKey("early", "bird"));
-        _cluster.Put(Resources.Deployments, new Deployment { Metadata = new ObjectMeta { Namespace = "a", Name = "before" } });
+        _cluster.Put(
+            Resources.Deployments,
+            new Deployment
+            {
+                Metadata = new ObjectMeta { Namespace = "a", Name = "before" },
+            }
+        );
         using var stop = new CancellationTokenSource();
         var running = loop.RunAsync(_cluster, stop.Token);
 
-        _cluster.Put(Resources.Deployments, new Deployment { Metadata = new ObjectMeta { Namespace = "a", Name = "after" } });
-        _cluster.Put(Resources.ConfigMaps, new ConfigMap { Metadata = new ObjectMeta { Namespace = "a", Name = "m" } });
-        _cluster.Put(Resources.ReplicaSets, new ReplicaSet
-        {
-            Metadata = new ObjectMeta
+        _cluster.Put(
+            Resources.Deployments,
+            new Deployment
             {
-                Namespace = "a",
-                Name = "child",
-                OwnerReferences = [new OwnerReference { Kind = "Deployment", Name = "owner", Controller = true }, new OwnerReference { Kind = "Deployment", Name = "other" }],
-            },
-        });
+                Metadata = new ObjectMeta { Namespace = "a", Name = "after" },
+            }
+        );
+        _cluster.Put(
+            Resources.ConfigMaps,
+            new ConfigMap
+            {
+                Metadata = new ObjectMeta { Namespace = "a", Name = "m" },
+            }
+        );
+        _cluster.Put(
+            Resources.ReplicaSets,
+            new ReplicaSet
+            {
+                Metadata = new ObjectMeta
+                {
+                    Namespace = "a",
+                    Name = "child",
+                    OwnerReferences =
+                    [
+                        new OwnerReference
+                        {
+                            Kind = "Deployment",
+                            Name = "owner",
+                            Controller = true,
+                        },
+                        new OwnerReference { Kind = "Deployment", Name = "other" },
+                    ],
+                },
+            }
+        );
 
-        await Eventually.HoldsAsync(() => seen.Distinct().Select(key => key.ToString()).Order().Should().Equal("a/after", "a/before", "a/owner", "early/bird", "mapped/m"));
+        await Eventually.HoldsAsync(() =>
+            seen.Distinct().Select(key => key.ToString()).Order().Should().Equal("a/after", "a/before", "a/owner", "early/bird", "mapped/m")
+        );
         await stop.CancelAsync();
         await running;
     }
@@ -55,12 +89,15 @@ public sealed class ReconcileLoopTests
     {
         var time = new ManualTimeProvider();
         var attempts = 0;
-        var reconciler = new Recording((_, _) => Interlocked.Increment(ref attempts) switch
-        {
-            1 => throw new InvalidOperationException("first"),
-            2 => Reconcile.After(TimeSpan.FromMinutes(1)),
-            _ => Reconcile.Done,
-        });
+        var reconciler = new Recording(
+            (_, _) =>
+                Interlocked.Increment(ref attempts) switch
+                {
+                    1 => throw new InvalidOperationException("first"),
+                    2 => Reconcile.After(TimeSpan.FromMinutes(1)),
+                    _ => Reconcile.Done,
+                }
+        );
         var loop = new ReconcileLoop(reconciler, NullLogger.Instance, time);
         loop.Enqueue(new ObjectKey("a", "b"));
         using var stop = new CancellationTokenSource();
@@ -81,16 +118,39 @@ public sealed class ReconcileLoopTests
     public async Task A_name_that_somebody_else_has_is_tried_again_when_that_object_goes()
     {
         var attempts = 0;
-        var owner = new Deployment { ApiVersion = "apps/v1", Kind = "Deployment", Metadata = new ObjectMeta { Namespace = "a", Name = "web", Uid = "1" } };
-        var taken = _cluster.Put(Resources.ReplicaSets, new ReplicaSet { Metadata = new ObjectMeta { Namespace = "a", Name = "web-1" } });
-        var reconciler = new Recording((_, _) =>
+        var owner = new Deployment
         {
-            Interlocked.Increment(ref attempts);
-            return _cluster.Find(Resources.ReplicaSets, "a", "web-1") is null ? Reconcile.Done : throw NotOwnedException.Of(owner, "ReplicaSet", taken);
-        });
+            ApiVersion = "apps/v1",
+            Kind = "Deployment",
+            Metadata = new ObjectMeta
+            {
+                Namespace = "a",
+                Name = "web",
+                Uid = "1",
+            },
+        };
+        var taken = _cluster.Put(
+            Resources.ReplicaSets,
+            new ReplicaSet
+            {
+                Metadata = new ObjectMeta { Namespace = "a", Name = "web-1" },
+            }
+        );
+        var reconciler = new Recording(
+            (_, _) =>
+            {
+                Interlocked.Increment(ref attempts);
+                return _cluster.Find(Resources.ReplicaSets, "a", "web-1") is null
+                    ? Reconcile.Done
+                    : throw NotOwnedException.Of(owner, "ReplicaSet", taken);
+            }
+        );
 
         // The clock stands: nothing is tried again for the sake of time.
-        var loop = new ReconcileLoop(reconciler, NullLogger.Instance, new ManualTimeProvider()).Owns(_cluster.For(Resources.ReplicaSets), "Deployment");
+        var loop = new ReconcileLoop(reconciler, NullLogger.Instance, new ManualTimeProvider()).Owns(
+            _cluster.For(Resources.ReplicaSets),
+            "Deployment"
+        );
         loop.Enqueue(new ObjectKey("a", "web"));
         using var stop = new CancellationTokenSource();
         var running = loop.RunAsync(_cluster, stop.Token);
@@ -131,13 +191,26 @@ public sealed class ReconcileLoopTests
             Code = 403,
             Reason = "Forbidden",
             Message = "deployments.apps \"web\" is forbidden: unable to create new content in namespace a because it is being terminated",
-            Details = new StatusDetails { Causes = [new StatusCause { Reason = "NamespaceTerminating", Message = "namespace a is being terminated", Field = "metadata.namespace" }] },
+            Details = new StatusDetails
+            {
+                Causes =
+                [
+                    new StatusCause
+                    {
+                        Reason = "NamespaceTerminating",
+                        Message = "namespace a is being terminated",
+                        Field = "metadata.namespace",
+                    },
+                ],
+            },
         };
-        var reconciler = new Recording((_, _) =>
-        {
-            Interlocked.Increment(ref attempts);
-            throw new KubernetesException("create deployments a/web", status);
-        });
+        var reconciler = new Recording(
+            (_, _) =>
+            {
+                Interlocked.Increment(ref attempts);
+                throw new KubernetesException("create deployments a/web", status);
+            }
+        );
         var time = new ManualTimeProvider();
         var loop = new ReconcileLoop(reconciler, logs.CreateLogger("loop"), time, workers: 1);
         loop.Enqueue(new ObjectKey("a", "web"));
@@ -157,12 +230,20 @@ public sealed class ReconcileLoopTests
     public async Task A_second_term_starts_afresh()
     {
         var terms = 0;
-        var reconciler = new Recording((_, _) =>
-        {
-            Interlocked.Increment(ref terms);
-            return Reconcile.Done;
-        });
-        _cluster.Put(Resources.Deployments, new Deployment { Metadata = new ObjectMeta { Namespace = "a", Name = "web" } });
+        var reconciler = new Recording(
+            (_, _) =>
+            {
+                Interlocked.Increment(ref terms);
+                return Reconcile.Done;
+            }
+        );
+        _cluster.Put(
+            Resources.Deployments,
+            new Deployment
+            {
+                Metadata = new ObjectMeta { Namespace = "a", Name = "web" },
+            }
+        );
         var loop = new ReconcileLoop(reconciler, NullLogger.Instance).For(_cluster.For(Resources.Deployments));
 
         for (var term = 1; term <= 2; term++)
@@ -179,12 +260,20 @@ public sealed class ReconcileLoopTests
     public async Task What_is_asked_for_between_two_terms_is_not_kept()
     {
         var seen = new ConcurrentQueue<ObjectKey>();
-        var reconciler = new Recording((key, _) =>
-        {
-            seen.Enqueue(key);
-            return Reconcile.Done;
-        });
-        _cluster.Put(Resources.Deployments, new Deployment { Metadata = new ObjectMeta { Namespace = "a", Name = "web" } });
+        var reconciler = new Recording(
+            (key, _) =>
+            {
+                seen.Enqueue(key);
+                return Reconcile.Done;
+            }
+        );
+        _cluster.Put(
+            Resources.Deployments,
+            new Deployment
+            {
+                Metadata = new ObjectMeta { Namespace = "a", Name = "web" },
+            }
+        );
         var loop = new ReconcileLoop(reconciler, NullLogger.Instance, workers: 1).For(_cluster.For(Resources.Deployments));
         using (var first = new CancellationTokenSource())
         {
@@ -212,11 +301,13 @@ public sealed class ReconcileLoopTests
         using var logs = new RecordingLogs();
         var time = new ManualTimeProvider();
         var attempts = 0;
-        var reconciler = new Recording((_, _) =>
-        {
-            Interlocked.Increment(ref attempts);
-            throw new AwaitedException("the Deployment is not known");
-        });
+        var reconciler = new Recording(
+            (_, _) =>
+            {
+                Interlocked.Increment(ref attempts);
+                throw new AwaitedException("the Deployment is not known");
+            }
+        );
         var loop = new ReconcileLoop(reconciler, logs.CreateLogger("loop"), time);
         loop.Enqueue(new ObjectKey("a", "b"));
         using var stop = new CancellationTokenSource();
@@ -234,7 +325,8 @@ public sealed class ReconcileLoopTests
             while (Volatile.Read(ref attempts) < number)
             {
                 await Eventually.HoldsAsync(() => (time.ActiveTimers > 0 || Volatile.Read(ref attempts) >= number).Should().BeTrue());
-                if (Volatile.Read(ref attempts) < number) time.Advance(TimeSpan.FromSeconds(30));
+                if (Volatile.Read(ref attempts) < number)
+                    time.Advance(TimeSpan.FromSeconds(30));
             }
 
             // The failure is reported before its next attempt is planned.
@@ -250,18 +342,33 @@ public sealed class ReconcileLoopTests
         var attempts = 0;
         using (var provider = new StructuredLoggerProvider(new LogOptions { Format = LogFormat.Plain, Output = output }, time))
         {
-            var owner = new Deployment { ApiVersion = "apps/v1", Kind = "Deployment", Metadata = new ObjectMeta { Namespace = "a", Name = "web", Uid = "1" } };
-            var taken = new ReplicaSet { Metadata = new ObjectMeta { Namespace = "a", Name = "web-1" } };
-            var reconciler = new Recording((_, _) =>
+            var owner = new Deployment
             {
-                Interlocked.Increment(ref attempts);
-                throw NotOwnedException.Of(owner, "ReplicaSet", taken);
-            });
+                ApiVersion = "apps/v1",
+                Kind = "Deployment",
+                Metadata = new ObjectMeta
+                {
+                    Namespace = "a",
+                    Name = "web",
+                    Uid = "1",
+                },
+            };
+            var taken = new ReplicaSet
+            {
+                Metadata = new ObjectMeta { Namespace = "a", Name = "web-1" },
+            };
+            var reconciler = new Recording(
+                (_, _) =>
+                {
+                    Interlocked.Increment(ref attempts);
+                    throw NotOwnedException.Of(owner, "ReplicaSet", taken);
+                }
+            );
             var loop = new ReconcileLoop(reconciler, provider.CreateLogger("Serving.Controller.recording"), time);
             loop.Enqueue(new ObjectKey("a", "web"));
             using var stop = new CancellationTokenSource();
             var running = loop.RunAsync(_cluster, stop.Token);
-            for (var begin = time.GetUtcNow(); time.GetUtcNow() - begin < TimeSpan.FromSeconds(150);)
+            for (var begin = time.GetUtcNow(); time.GetUtcNow() - begin < TimeSpan.FromSeconds(150); )
             {
                 await Eventually.HoldsAsync(() => time.ActiveTimers.Should().Be(1));
                 time.Advance(TimeSpan.FromSeconds(1));
@@ -272,7 +379,12 @@ public sealed class ReconcileLoopTests
         }
 
         attempts.Should().BeGreaterThan(5);
-        System.Text.Encoding.UTF8.GetString(output.ToArray()).Split('\n').Count(static line => line.Contains("WARN", StringComparison.Ordinal)).Should().BeInRange(2, 3);
+        System
+            .Text.Encoding.UTF8.GetString(output.ToArray())
+            .Split('\n')
+            .Count(static line => line.Contains("WARN", StringComparison.Ordinal))
+            .Should()
+            .BeInRange(2, 3);
     }
 
     private sealed class Recording(Func<ObjectKey, IKubernetesClient, Reconcile> work) : IReconciler

@@ -8,7 +8,9 @@ internal static class Kubectl
     /// <summary>Skips the test where kubectl is not on the PATH.</summary>
     public static void Assume()
     {
-        var found = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(directory => File.Exists(Path.Combine(directory, "kubectl")));
+        var found = (Environment.GetEnvironmentVariable("PATH") ?? "")
+            .Split(':')
+            .Any(directory => File.Exists(Path.Combine(directory, "kubectl")));
         NUnit.Framework.Assume.That(found, "kubectl is not on the PATH");
     }
 
@@ -18,13 +20,15 @@ internal static class Kubectl
     /// <param name="input">The standard input.</param>
     public static async Task<string> RunAsync(string kubeconfig, string arguments, string? input = null)
     {
-        using var process = Process.Start(new ProcessStartInfo("kubectl", arguments)
-        {
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            Environment = { ["KUBECONFIG"] = kubeconfig, ["HOME"] = Path.GetDirectoryName(kubeconfig) },
-        })!;
+        using var process = Process.Start(
+            new ProcessStartInfo("kubectl", arguments)
+            {
+                RedirectStandardInput = true,
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+                Environment = { ["KUBECONFIG"] = kubeconfig, ["HOME"] = Path.GetDirectoryName(kubeconfig) },
+            }
+        )!;
         if (input is not null)
         {
             await process.StandardInput.WriteAsync(input);

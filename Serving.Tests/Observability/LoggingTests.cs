@@ -13,8 +13,13 @@ public sealed class LoggingTests
     [Test]
     public void A_line_is_a_JSON_object_with_the_fields_that_Knative_uses()
     {
-        var lines = Lines(new LogOptions { Fields = new Dictionary<string, string> { ["knative.dev/pod"] = "p" } }, provider =>
-            provider.CreateLogger("Serving.Networking.Gateway.GatewayModule").LogWarning(new InvalidOperationException("boom"), "No {Thing} in {Count}", "endpoint", 3));
+        var lines = Lines(
+            new LogOptions { Fields = new Dictionary<string, string> { ["knative.dev/pod"] = "p" } },
+            provider =>
+                provider
+                    .CreateLogger("Serving.Networking.Gateway.GatewayModule")
+                    .LogWarning(new InvalidOperationException("boom"), "No {Thing} in {Count}", "endpoint", 3)
+        );
 
         var line = JsonDocument.Parse(lines.Single()).RootElement;
         line.GetProperty("severity").GetString().Should().Be("WARN");
@@ -32,7 +37,10 @@ public sealed class LoggingTests
     [Test]
     public void Plain_lines_are_single_lines()
     {
-        var lines = Lines(new LogOptions { Format = LogFormat.Plain }, provider => provider.CreateLogger("Serving.Autoscaler.Decider").LogInformation("one\ntwo"));
+        var lines = Lines(
+            new LogOptions { Format = LogFormat.Plain },
+            provider => provider.CreateLogger("Serving.Autoscaler.Decider").LogInformation("one\ntwo")
+        );
 
         lines.Single().Should().EndWith("INFO  autoscaler: one two");
     }
@@ -41,17 +49,20 @@ public sealed class LoggingTests
     public void Levels_are_by_component_and_change_while_running()
     {
         var options = new LogOptions { Levels = new Dictionary<string, LogLevel> { ["autoscaler"] = LogLevel.Error } };
-        var lines = Lines(options, provider =>
-        {
-            var autoscaler = provider.CreateLogger("Serving.Autoscaler.X");
-            autoscaler.LogInformation("1");
-            provider.CreateLogger("Serving.Controller.X").LogInformation("2");
-            provider.CreateLogger("Microsoft.AspNetCore").LogInformation("3");
-            provider.SetLevels(LogLevel.Error, new Dictionary<string, LogLevel> { ["autoscaler"] = LogLevel.Debug });
-            autoscaler.LogDebug("4");
-            provider.CreateLogger("Serving.Controller.X").LogInformation("5");
-            provider.CreateLogger("Microsoft.AspNetCore").LogError("6");
-        });
+        var lines = Lines(
+            options,
+            provider =>
+            {
+                var autoscaler = provider.CreateLogger("Serving.Autoscaler.X");
+                autoscaler.LogInformation("1");
+                provider.CreateLogger("Serving.Controller.X").LogInformation("2");
+                provider.CreateLogger("Microsoft.AspNetCore").LogInformation("3");
+                provider.SetLevels(LogLevel.Error, new Dictionary<string, LogLevel> { ["autoscaler"] = LogLevel.Debug });
+                autoscaler.LogDebug("4");
+                provider.CreateLogger("Serving.Controller.X").LogInformation("5");
+                provider.CreateLogger("Microsoft.AspNetCore").LogError("6");
+            }
+        );
 
         lines.Select(line => JsonDocument.Parse(line).RootElement.GetProperty("message").GetString()).Should().Equal("2", "4", "6");
     }
@@ -73,14 +84,16 @@ public sealed class LoggingTests
     [Test]
     public void Sends_what_is_configured()
     {
-        using var export = TelemetryExport.Start(new TelemetryOptions("test")
-        {
-            MetricsProtocol = TelemetryOptions.HttpProtobuf,
-            MetricsEndpoint = "127.0.0.1:1/v1/metrics",
-            TracingProtocol = TelemetryOptions.Grpc,
-            TracingEndpoint = "http://127.0.0.1:1",
-            TracingSamplingRate = 1,
-        });
+        using var export = TelemetryExport.Start(
+            new TelemetryOptions("test")
+            {
+                MetricsProtocol = TelemetryOptions.HttpProtobuf,
+                MetricsEndpoint = "127.0.0.1:1/v1/metrics",
+                TracingProtocol = TelemetryOptions.Grpc,
+                TracingEndpoint = "http://127.0.0.1:1",
+                TracingSamplingRate = 1,
+            }
+        );
 
         (export.SendsMetrics, export.SendsTraces).Should().Be((true, true));
     }

@@ -15,8 +15,8 @@ public sealed class PrometheusTests
     [TestCase("speed", "By/s", false, true, "speed_bytes_per_second")]
     [TestCase("lock..wait-time", null, false, true, "lock_wait_time")]
     [TestCase("9lives", null, false, true, "_9lives")]
-    public void Names_follow_the_compatibility_rules(string name, string? unit, bool monotonic, bool gauge, string expected)
-        => PrometheusNames.Metric(name, unit, monotonic, gauge).Should().Be(expected);
+    public void Names_follow_the_compatibility_rules(string name, string? unit, bool monotonic, bool gauge, string expected) =>
+        PrometheusNames.Metric(name, unit, monotonic, gauge).Should().Be(expected);
 
     [Test]
     public void Renders_counters_gauges_and_histograms()
@@ -27,7 +27,10 @@ public sealed class PrometheusTests
         var counter = meter.CreateCounter<long>("hits", description: "Hits.");
         var active = meter.CreateUpDownCounter<int>("active");
         var histogram = meter.CreateHistogram("took", "s", advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.1, 1] });
-        meter.CreateObservableGauge("seen", () => new Measurement<double>(1.5, new KeyValuePair<string, object?>("kn.revision.name", "a\"b")));
+        meter.CreateObservableGauge(
+            "seen",
+            () => new Measurement<double>(1.5, new KeyValuePair<string, object?>("kn.revision.name", "a\"b"))
+        );
 
         counter.Add(2, new KeyValuePair<string, object?>("code", 200));
         counter.Add(1, new KeyValuePair<string, object?>("code", 200));
@@ -37,23 +40,27 @@ public sealed class PrometheusTests
         histogram.Record(0.5);
         histogram.Record(7);
 
-        exporter.Render().Should().Be(
-            """
-            # TYPE active gauge
-            active 2
-            # HELP hits_total Hits.
-            # TYPE hits_total counter
-            hits_total{code="200"} 3
-            # TYPE seen gauge
-            seen{kn_revision_name="a\"b"} 1.5
-            # TYPE took_seconds histogram
-            took_seconds_bucket{le="0.1"} 1
-            took_seconds_bucket{le="1"} 2
-            took_seconds_bucket{le="+Inf"} 3
-            took_seconds_sum 7.6
-            took_seconds_count 3
+        exporter
+            .Render()
+            .Should()
+            .Be(
+                """
+                # TYPE active gauge
+                active 2
+                # HELP hits_total Hits.
+                # TYPE hits_total counter
+                hits_total{code="200"} 3
+                # TYPE seen gauge
+                seen{kn_revision_name="a\"b"} 1.5
+                # TYPE took_seconds histogram
+                took_seconds_bucket{le="0.1"} 1
+                took_seconds_bucket{le="1"} 2
+                took_seconds_bucket{le="+Inf"} 3
+                took_seconds_sum 7.6
+                took_seconds_count 3
 
-            """.ReplaceLineEndings("\n"));
+                """.ReplaceLineEndings("\n")
+            );
     }
 
     [Test]

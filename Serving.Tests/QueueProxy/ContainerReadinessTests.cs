@@ -121,8 +121,7 @@ public sealed class ContainerReadinessTests
     public async Task Every_container_keeps_to_its_own_times_and_all_must_be_ready()
     {
         var (first, second) = (new List<double>(), new List<double>());
-        var prober = new UserProber(
-        [
+        var prober = new UserProber([
             Container(Probe(2), first, _ => ProbeOutcome.Ready),
             Container(Probe(5, delay: 4), second, _ => ProbeOutcome.Ready),
         ]);
@@ -150,7 +149,17 @@ public sealed class ContainerReadinessTests
     public async Task Those_who_ask_while_a_probe_is_under_way_get_its_result()
     {
         var (attempts, answer) = (0, new TaskCompletionSource<ProbeOutcome>(TaskCreationOptions.RunContinuationsAsynchronously));
-        var prober = new UserProber([new ContainerReadiness(Probe(5), (_, _) => { attempts++; return answer.Task; }, _time)]);
+        var prober = new UserProber([
+            new ContainerReadiness(
+                Probe(5),
+                (_, _) =>
+                {
+                    attempts++;
+                    return answer.Task;
+                },
+                _time
+            ),
+        ]);
 
         var asked = Enumerable.Range(0, 10).Select(number => prober.ProbeAsync(byKubelet: number % 2 == 0).AsTask()).ToArray();
         answer.SetResult(ProbeOutcome.Ready);
@@ -159,23 +168,26 @@ public sealed class ContainerReadinessTests
         attempts.Should().Be(1);
     }
 
-    private static ReadinessProbe Probe(int period, int delay = 0) => new()
-    {
-        Kind = ProbeKind.Tcp,
-        Period = TimeSpan.FromSeconds(period),
-        InitialDelay = TimeSpan.FromSeconds(delay),
-    };
+    private static ReadinessProbe Probe(int period, int delay = 0) =>
+        new()
+        {
+            Kind = ProbeKind.Tcp,
+            Period = TimeSpan.FromSeconds(period),
+            InitialDelay = TimeSpan.FromSeconds(delay),
+        };
 
     private UserProber Prober(ReadinessProbe probe) => new([Container(probe, _probes, now => _container(now))]);
 
-    private ContainerReadiness Container(ReadinessProbe probe, List<double> probes, Func<double, ProbeOutcome> answer) => new(
-        probe,
-        (_, _) =>
-        {
-            probes.Add(Math.Round(Now, 2));
-            return Task.FromResult(answer(Now));
-        },
-        _time);
+    private ContainerReadiness Container(ReadinessProbe probe, List<double> probes, Func<double, ProbeOutcome> answer) =>
+        new(
+            probe,
+            (_, _) =>
+            {
+                probes.Add(Math.Round(Now, 2));
+                return Task.FromResult(answer(Now));
+            },
+            _time
+        );
 
     // Queries every few milliseconds and records changes of the result.
     private async Task<List<(double At, bool Ready)>> AskAsync(UserProber prober, int seconds)
@@ -184,11 +196,14 @@ public sealed class ContainerReadinessTests
         while (true)
         {
             var asked = prober.ProbeAsync(byKubelet: false).AsTask();
-            while (await Task.WhenAny(asked, Task.Delay(1)) != asked) _time.Advance(TimeSpan.FromMilliseconds(_time.ActiveTimers == 0 ? 0 : 1));
+            while (await Task.WhenAny(asked, Task.Delay(1)) != asked)
+                _time.Advance(TimeSpan.FromMilliseconds(_time.ActiveTimers == 0 ? 0 : 1));
             var ready = await asked;
-            if (ready != last) heard.Add((Math.Round(Now, 2), ready));
+            if (ready != last)
+                heard.Add((Math.Round(Now, 2), ready));
             last = ready;
-            if (Now >= seconds) return heard;
+            if (Now >= seconds)
+                return heard;
             _time.Advance(Often);
         }
     }

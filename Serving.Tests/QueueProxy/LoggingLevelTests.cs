@@ -16,6 +16,6 @@ public sealed class LoggingLevelTests
     [TestCase("", """{"level":1}""", LogLevel.Information)]
     [TestCase("", "[]", LogLevel.Information)]
     [TestCase("", "{", LogLevel.Information)]
-    public void Its_own_level_goes_before_that_of_the_whole_configuration(string? level, string? config, LogLevel expected)
-        => LoggingLevel.Of(level, config).Should().Be(expected);
+    public void Its_own_level_goes_before_that_of_the_whole_configuration(string? level, string? config, LogLevel expected) =>
+        LoggingLevel.Of(level, config).Should().Be(expected);
 }

@@ -3,7 +3,8 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace Serving.Tests.QueueProxy;
 
-/// <summary>Certificates in directories, as the kubelet mounts a Secret: files that link into a directory that is itself a link, which is replaced.</summary>
+/// <summary>Certificates in directories, as the kubelet mounts a Secret: files that link into a directory that is itself a link, which is
+/// replaced.</summary>
 internal sealed class PodCertificates : IDisposable
 {
     private int _generation;
@@ -47,7 +48,8 @@ internal sealed class PodCertificates : IDisposable
         File.CreateSymbolicLink(data, folder);
         foreach (var file in (string[])["tls.crt", "tls.key"])
         {
-            if (!File.Exists(Path.Combine(Directory, file))) File.CreateSymbolicLink(Path.Combine(Directory, file), Path.Combine("..data", file));
+            if (!File.Exists(Path.Combine(Directory, file)))
+                File.CreateSymbolicLink(Path.Combine(Directory, file), Path.Combine("..data", file));
         }
     }
 }

@@ -27,7 +27,8 @@ internal sealed class QueueProxyProcess : Sidecar, IDisposable
         static void Keep(ConcurrentQueue<string> lines, string? line)
         {
             TestContext.Progress.WriteLine(line);
-            if (line is not null) lines.Enqueue(line);
+            if (line is not null)
+                lines.Enqueue(line);
         }
     }
 
@@ -43,9 +44,15 @@ internal sealed class QueueProxyProcess : Sidecar, IDisposable
     {
         var endpoints = NextEndpoints();
         var native = Environment.GetEnvironmentVariable(ProgramVariable);
-        var start = new ProcessStartInfo(string.IsNullOrEmpty(native) ? "dotnet" : native) { RedirectStandardError = true, RedirectStandardOutput = true };
-        if (string.IsNullOrEmpty(native)) start.ArgumentList.Add(typeof(global::Serving.QueueProxy.QueueProxyServer).Assembly.Location);
-        foreach (var (name, value) in VariablesOf(endpoints, userPort, variables)) start.Environment[name] = value;
+        var start = new ProcessStartInfo(string.IsNullOrEmpty(native) ? "dotnet" : native)
+        {
+            RedirectStandardError = true,
+            RedirectStandardOutput = true,
+        };
+        if (string.IsNullOrEmpty(native))
+            start.ArgumentList.Add(typeof(global::Serving.QueueProxy.QueueProxyServer).Assembly.Location);
+        foreach (var (name, value) in VariablesOf(endpoints, userPort, variables))
+            start.Environment[name] = value;
         return new QueueProxyProcess(Process.Start(start)!, endpoints);
     }
 
@@ -69,7 +76,8 @@ internal sealed class QueueProxyProcess : Sidecar, IDisposable
 
     public void Dispose()
     {
-        if (!_process.HasExited) _process.Kill();
+        if (!_process.HasExited)
+            _process.Kill();
         _process.Dispose();
     }
 }

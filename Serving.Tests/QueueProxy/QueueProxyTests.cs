@@ -6,6 +6,6 @@ namespace Serving.Tests.QueueProxy;
 [TestFixture]
 public sealed class QueueProxyTests : SidecarTests
 {
-    private protected override Task<Sidecar> StartAsync(int userPort, params (string Name, string Value)[] variables)
-        => Task.FromResult<Sidecar>(QueueProxyProcess.Start(userPort, variables));
+    private protected override Task<Sidecar> StartAsync(int userPort, params (string Name, string Value)[] variables) =>
+        Task.FromResult<Sidecar>(QueueProxyProcess.Start(userPort, variables));
 }

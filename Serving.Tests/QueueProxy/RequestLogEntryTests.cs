@@ -30,24 +30,48 @@ public sealed class RequestLogEntryTests
     {
         var context = new DefaultHttpContext();
         var request = context.Request;
-        (request.Method, request.Protocol, request.Path, request.QueryString, request.ContentLength) = ("PUT", "HTTP/1.1", "/a b", new QueryString("?c=d"), 7);
-        (request.Host, request.Headers.UserAgent, request.Headers.Referer) = (new HostString("hello.example"), "tester/1", "http://before/");
+        (request.Method, request.Protocol, request.Path, request.QueryString, request.ContentLength) = (
+            "PUT",
+            "HTTP/1.1",
+            "/a b",
+            new QueryString("?c=d"),
+            7
+        );
+        (request.Host, request.Headers.UserAgent, request.Headers.Referer) = (
+            new HostString("hello.example"),
+            "tester/1",
+            "http://before/"
+        );
         request.Headers["X-A"] = new(["1", "2"]);
         request.Headers["X-B3-TraceId"] = "trace";
         context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget = "/a%20b?c=d";
         (context.Connection.RemoteIpAddress, context.Connection.RemotePort) = (IPAddress.Parse("::ffff:10.0.0.1"), 99);
-        var revision = new TemplateRecord("revision", ("Name", "r"), ("Namespace", "n"), ("Service", "s"), ("Configuration", "c"), ("PodName", "p"), ("PodIP", "ip"));
+        var revision = new TemplateRecord(
+            "revision",
+            ("Name", "r"),
+            ("Namespace", "n"),
+            ("Service", "s"),
+            ("Configuration", "c"),
+            ("PodName", "p"),
+            ("PodIP", "ip")
+        );
 
         var line = Template.Parse("log", Every).Execute(new RequestLogEntry(context, 201, 5, TimeSpan.FromMilliseconds(250), revision));
 
-        line.Should().Be("""
-            PUT /a%20b?c=d [] /a b c=d
-            <nil> 1 2 []
-            HTTP/1.1 1.1 [1 2] 7 hello.example
-            10.0.0.1:99 /a%20b?c=d tester/1 http://before/ 201 5 0.25
-            r n s c p ip trace
-            """);
-        FluentActions.Invoking(() => ObservabilityConfigParser.Parse(new Dictionary<string, string> { ["logging.request-log-template"] = Every })).Should().NotThrow();
+        line.Should()
+            .Be(
+                """
+                PUT /a%20b?c=d [] /a b c=d
+                <nil> 1 2 []
+                HTTP/1.1 1.1 [1 2] 7 hello.example
+                10.0.0.1:99 /a%20b?c=d tester/1 http://before/ 201 5 0.25
+                r n s c p ip trace
+                """
+            );
+        FluentActions
+            .Invoking(() => ObservabilityConfigParser.Parse(new Dictionary<string, string> { ["logging.request-log-template"] = Every }))
+            .Should()
+            .NotThrow();
     }
 
     [Test]
@@ -62,7 +86,10 @@ public sealed class RequestLogEntryTests
         var entry = new RequestLogEntry(context, 200, 0, TimeSpan.Zero, new TemplateRecord("revision"));
 
         Template.Parse("log", "TLS: {{.Request.TLS}}").Execute(entry).Should().Be("TLS: {772 true 4865 kn-user-ns}");
-        Template.Parse("log", "{{with .Request.TLS}}{{.Version}} {{.HandshakeComplete}} {{.CipherSuite}} {{.ServerName}}{{end}}").Execute(entry)
-            .Should().Be("772 true 4865 kn-user-ns");
+        Template
+            .Parse("log", "{{with .Request.TLS}}{{.Version}} {{.HandshakeComplete}} {{.CipherSuite}} {{.ServerName}}{{end}}")
+            .Execute(entry)
+            .Should()
+            .Be("772 true 4865 kn-user-ns");
     }
 }

@@ -5,7 +5,8 @@ using Serving.Tests.Support;
 
 namespace Serving.Tests.QueueProxy;
 
-/// <summary>A running sidecar, on free ports of its own loopback address; the derived class decides whether in a process or a container.</summary>
+/// <summary>A running sidecar, on free ports of its own loopback address; the derived class decides whether in a process or a
+/// container.</summary>
 internal abstract class Sidecar : IAsyncDisposable
 {
     private static int _last;
@@ -34,13 +35,15 @@ internal abstract class Sidecar : IAsyncDisposable
     public abstract Task<bool> HasExitedAsync();
 
     /// <summary>Waits until it reports that the user's program is ready.</summary>
-    public Task ReadyAsync(HttpClient client) => Eventually.HoldsAsync(
-        async () =>
-        {
-            using var response = await ProbeAsync(client);
-            (await response.Content.ReadAsStringAsync()).Should().Be("queue");
-        },
-        TimeSpan.FromSeconds(30));
+    public Task ReadyAsync(HttpClient client) =>
+        Eventually.HoldsAsync(
+            async () =>
+            {
+                using var response = await ProbeAsync(client);
+                (await response.Content.ReadAsStringAsync()).Should().Be("queue");
+            },
+            TimeSpan.FromSeconds(30)
+        );
 
     /// <summary>Probes its readiness like the kubelet.</summary>
     public async Task<HttpResponseMessage> ProbeAsync(HttpClient client)
@@ -59,7 +62,8 @@ internal abstract class Sidecar : IAsyncDisposable
 
     public abstract ValueTask DisposeAsync();
 
-    /// <summary>An address that no other sidecar of this run has, with free ports: serving, admin, statistics, user's metrics, TLS.</summary>
+    /// <summary>An address that no other sidecar of this run has, with free ports: serving, admin, statistics, user's metrics,
+    /// TLS.</summary>
     protected static SidecarEndpoints NextEndpoints()
     {
         var address = new IPAddress([127, 98, (byte)(Environment.ProcessId % 250), (byte)(1 + (Interlocked.Increment(ref _last) % 250))]);
@@ -67,7 +71,11 @@ internal abstract class Sidecar : IAsyncDisposable
     }
 
     /// <summary>The variables that a pod gives its sidecar; <paramref name="variables"/> are added or take their place.</summary>
-    protected static Dictionary<string, string> VariablesOf(SidecarEndpoints endpoints, int userPort, IEnumerable<(string Name, string Value)> variables)
+    protected static Dictionary<string, string> VariablesOf(
+        SidecarEndpoints endpoints,
+        int userPort,
+        IEnumerable<(string Name, string Value)> variables
+    )
     {
         var (address, ports) = endpoints;
         var all = new Dictionary<string, string>
@@ -87,7 +95,8 @@ internal abstract class Sidecar : IAsyncDisposable
             ["REVISION_TIMEOUT_SECONDS"] = "30",
             ["SERVING_READINESS_PROBE"] = $$"""{"tcpSocket":{"host":"127.0.0.1","port":{{userPort}}},"successThreshold":1}""",
         };
-        foreach (var (name, value) in variables) all[name] = value;
+        foreach (var (name, value) in variables)
+            all[name] = value;
         return all;
     }
 

@@ -31,7 +31,10 @@ public sealed class SidecarTelemetryTests
         });
         using var proxy = await StartAsync(user, new ServingObservability { LoggingEnableRequestLog = true });
 
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(proxy.Serving, "a%2Fb?c=\"d\"")) { Content = new StringContent("four") };
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(proxy.Serving, "a%2Fb?c=\"d\""))
+        {
+            Content = new StringContent("four"),
+        };
         request.Headers.TryAddWithoutValidation("User-Agent", "tester/1 \"x\"");
         request.Headers.Add("traceparent", $"00-{TraceId}-b7ad6b7169203331-01");
         using var response = await _client.SendAsync(request);
@@ -56,12 +59,15 @@ public sealed class SidecarTelemetryTests
     public async Task Logs_probes_where_it_is_told_to_and_the_errors_it_answers_itself()
     {
         await using var user = await TestServer.StartAsync(static _ => Task.CompletedTask);
-        using var proxy = await StartAsync(user, new ServingObservability
-        {
-            LoggingEnableRequestLog = true,
-            LoggingEnableProbeRequestLog = true,
-            LoggingRequestLogTemplate = "{{.Revision.Name}} {{.Request.Host}} {{.Response.Code}}",
-        });
+        using var proxy = await StartAsync(
+            user,
+            new ServingObservability
+            {
+                LoggingEnableRequestLog = true,
+                LoggingEnableProbeRequestLog = true,
+                LoggingRequestLogTemplate = "{{.Revision.Name}} {{.Request.Host}} {{.Response.Code}}",
+            }
+        );
         await user.DisposeAsync();
 
         using var request = new HttpRequestMessage(HttpMethod.Get, proxy.Serving) { Headers = { Host = "hello.example" } };
@@ -75,11 +81,20 @@ public sealed class SidecarTelemetryTests
     public async Task A_template_that_asks_for_what_there_is_not_is_said_in_the_log()
     {
         await using var user = await TestServer.StartAsync(static _ => Task.CompletedTask);
-        using var proxy = await StartAsync(user, new ServingObservability { LoggingEnableRequestLog = true, LoggingRequestLogTemplate = "{{.Response.Colour}}" });
+        using var proxy = await StartAsync(
+            user,
+            new ServingObservability { LoggingEnableRequestLog = true, LoggingRequestLogTemplate = "{{.Response.Colour}}" }
+        );
 
         (await _client.GetAsync(new Uri(proxy.Serving, "x"))).Dispose();
 
-        await Eventually.HoldsAsync(() => proxy.Output.Should().ContainSingle().Which.Should().MatchRegex("^Invalid request log template: method: GET, response code: 200, latency: .*, url: /x$"));
+        await Eventually.HoldsAsync(() =>
+            proxy
+                .Output.Should()
+                .ContainSingle()
+                .Which.Should()
+                .MatchRegex("^Invalid request log template: method: GET, response code: 200, latency: .*, url: /x$")
+        );
     }
 
     [Test]
@@ -90,19 +105,30 @@ public sealed class SidecarTelemetryTests
             context.Response.StatusCode = context.Request.Path == "/bad" ? 500 : 200;
             return Task.CompletedTask;
         });
-        using var proxy = await StartAsync(user, new ServingObservability { RequestMetricsProtocol = "prometheus" }, ("CONTAINER_CONCURRENCY", "2"));
+        using var proxy = await StartAsync(
+            user,
+            new ServingObservability { RequestMetricsProtocol = "prometheus" },
+            ("CONTAINER_CONCURRENCY", "2")
+        );
         (await _client.GetAsync(proxy.Serving)).Dispose();
         (await _client.GetAsync(proxy.Serving)).Dispose();
-        using var tagged = new HttpRequestMessage(HttpMethod.Get, new Uri(proxy.Serving, "bad")) { Headers = { { "Knative-Serving-Tag", "blue" } } };
+        using var tagged = new HttpRequestMessage(HttpMethod.Get, new Uri(proxy.Serving, "bad"))
+        {
+            Headers = { { "Knative-Serving-Tag", "blue" } },
+        };
         (await _client.SendAsync(tagged)).Dispose();
 
         await Eventually.HoldsAsync(async () =>
         {
             var text = await _client.GetStringAsync(new Uri(proxy.UserMetrics, "metrics"));
-            text.Should().Contain("kn_serving_invocation_duration_seconds_count{http_response_status_code=\"200\"} 2")
+            text.Should()
+                .Contain("kn_serving_invocation_duration_seconds_count{http_response_status_code=\"200\"} 2")
                 .And.Contain("kn_serving_invocation_duration_seconds_count{http_response_status_code=\"500\"} 1")
                 .And.Contain("kn_serving_queue_depth 1\n");
-            text.Should().MatchRegex("http_server_request_duration_seconds_count{[^}]*http_response_status_code=\"500\"[^}]*kn_route_tag=\"blue\"[^}]*} 1\n")
+            text.Should()
+                .MatchRegex(
+                    "http_server_request_duration_seconds_count{[^}]*http_response_status_code=\"500\"[^}]*kn_route_tag=\"blue\"[^}]*} 1\n"
+                )
                 .And.MatchRegex("http_server_request_duration_seconds_count{[^}]*kn_route_tag=\"kn:disabled\"[^}]*} 2\n");
         });
     }
@@ -124,7 +150,11 @@ public sealed class SidecarTelemetryTests
         {
             using var body = new MemoryStream();
             await context.Request.Body.CopyToAsync(body);
-            received.AddOrUpdate(context.Request.Path.Value!, Encoding.Latin1.GetString(body.ToArray()), (_, before) => before + Encoding.Latin1.GetString(body.ToArray()));
+            received.AddOrUpdate(
+                context.Request.Path.Value!,
+                Encoding.Latin1.GetString(body.ToArray()),
+                (_, before) => before + Encoding.Latin1.GetString(body.ToArray())
+            );
         });
         var parents = new ConcurrentQueue<string>();
         await using var user = await TestServer.StartAsync(context =>
@@ -142,7 +172,9 @@ public sealed class SidecarTelemetryTests
                 RequestMetricsProtocol = "http/protobuf",
                 RequestMetricsEndpoint = $"http://{collector.Address}/v1/metrics",
             },
-            ("CONTAINER_CONCURRENCY", "1"), ("SERVING_SERVICE", "hello"));
+            ("CONTAINER_CONCURRENCY", "1"),
+            ("SERVING_SERVICE", "hello")
+        );
         using var request = new HttpRequestMessage(HttpMethod.Get, proxy.Serving);
         request.Headers.Add("traceparent", $"00-{TraceId}-b7ad6b7169203331-01");
         (await _client.SendAsync(request)).Dispose();
@@ -151,14 +183,26 @@ public sealed class SidecarTelemetryTests
         (await proxy.ExitCodeAsync()).Should().Be(0);
 
         parents.Should().ContainSingle().Which.Should().StartWith($"00-{TraceId}-").And.NotContain("b7ad6b7169203331").And.EndWith("-01");
-        received["/v1/traces"].Should().Contain("kn.queueproxy.proxy").And.Contain("kn.queueproxy.wait").And.Contain("kn.service.name").And.Contain("hello")
+        received["/v1/traces"]
+            .Should()
+            .Contain("kn.queueproxy.proxy")
+            .And.Contain("kn.queueproxy.wait")
+            .And.Contain("kn.service.name")
+            .And.Contain("hello")
             .And.Contain(Encoding.Latin1.GetString(Convert.FromHexString(TraceId)));
         received["/v1/metrics"].Should().Contain("kn.serving.invocation.duration").And.Contain("kn.serving.queue.depth");
     }
 
-    private async Task<QueueProxyProcess> StartAsync(TestServer user, ServingObservability observability, params (string Name, string Value)[] variables)
+    private async Task<QueueProxyProcess> StartAsync(
+        TestServer user,
+        ServingObservability observability,
+        params (string Name, string Value)[] variables
+    )
     {
-        var proxy = QueueProxyProcess.Start(user.EndPoint.Port, [("OBSERVABILITY_CONFIG", QueueObservability.Encode(observability)), .. variables]);
+        var proxy = QueueProxyProcess.Start(
+            user.EndPoint.Port,
+            [("OBSERVABILITY_CONFIG", QueueObservability.Encode(observability)), .. variables]
+        );
         await proxy.ReadyAsync(_client);
         return proxy;
     }

@@ -21,8 +21,11 @@ public abstract class SidecarTests
     [Test]
     public async Task Passes_requests_on_and_measures_them()
     {
-        await using var user = await TestServer.StartAsync(context => context.Response.WriteAsync(
-            $"{context.Request.Host} {context.Request.Headers["Forwarded"]} {context.Request.Headers.ContainsKey("Knative-Serving-Revision")}"));
+        await using var user = await TestServer.StartAsync(context =>
+            context.Response.WriteAsync(
+                $"{context.Request.Host} {context.Request.Headers["Forwarded"]} {context.Request.Headers.ContainsKey("Knative-Serving-Revision")}"
+            )
+        );
         await using var proxy = await StartAsync(user.EndPoint.Port);
         await ReadyAsync(proxy);
 
@@ -52,7 +55,9 @@ public abstract class SidecarTests
             return Task.CompletedTask;
         });
         await using var proxy = await StartAsync(
-            user.EndPoint.Port, ("SERVING_READINESS_PROBE", $$"""{"httpGet":{"path":"/ready","port":{{user.EndPoint.Port}},"host":"127.0.0.1"} }"""));
+            user.EndPoint.Port,
+            ("SERVING_READINESS_PROBE", $$"""{"httpGet":{"path":"/ready","port":{{user.EndPoint.Port}},"host":"127.0.0.1"} }""")
+        );
         await ReadyAsync(proxy);
         await user.Server.StopAsync(default);
 
@@ -62,7 +67,8 @@ public abstract class SidecarTests
                 using var probe = await ProbeAsync(proxy);
                 probe.StatusCode.Should().Be(HttpStatusCode.ServiceUnavailable);
             },
-            TimeSpan.FromSeconds(30));
+            TimeSpan.FromSeconds(30)
+        );
     }
 
     [Test]
@@ -71,11 +77,17 @@ public abstract class SidecarTests
         var probes = 0;
         await using var user = await TestServer.StartAsync(context =>
         {
-            if (context.Request.Path == "/ready") Interlocked.Increment(ref probes);
+            if (context.Request.Path == "/ready")
+                Interlocked.Increment(ref probes);
             return Task.CompletedTask;
         });
         await using var proxy = await StartAsync(
-            user.EndPoint.Port, ("SERVING_READINESS_PROBE", $$"""{"httpGet":{"path":"/ready","port":{{user.EndPoint.Port}},"host":"127.0.0.1"},"periodSeconds":600}"""));
+            user.EndPoint.Port,
+            (
+                "SERVING_READINESS_PROBE",
+                $$"""{"httpGet":{"path":"/ready","port":{{user.EndPoint.Port}},"host":"127.0.0.1"},"periodSeconds":600}"""
+            )
+        );
         await ReadyAsync(proxy);
 
         for (var asked = 0; asked < 100; asked++)
@@ -90,7 +102,9 @@ public abstract class SidecarTests
     [Test]
     public async Task Answers_502_when_nobody_listens_on_the_user_port_and_504_when_the_answer_takes_too_long()
     {
-        await using var user = await TestServer.StartAsync(async context => await Task.Delay(Timeout.InfiniteTimeSpan, context.RequestAborted));
+        await using var user = await TestServer.StartAsync(async context =>
+            await Task.Delay(Timeout.InfiniteTimeSpan, context.RequestAborted)
+        );
         await using var proxy = await StartAsync(user.EndPoint.Port, ("REVISION_TIMEOUT_SECONDS", "1"));
         await ReadyAsync(proxy);
 
@@ -108,7 +122,10 @@ public abstract class SidecarTests
     public async Task Stays_up_under_a_small_heap_limit_while_small_requests_unfold_into_large_ones()
     {
         await using var user = await TestServer.StartAsync(static context =>
-            context.Request.Path == "/wait" ? Task.Delay(Timeout.InfiniteTimeSpan, context.RequestAborted) : context.Response.WriteAsync("ok"));
+            context.Request.Path == "/wait"
+                ? Task.Delay(Timeout.InfiniteTimeSpan, context.RequestAborted)
+                : context.Response.WriteAsync("ok")
+        );
         await using var proxy = await StartAsync(user.EndPoint.Port, ("DOTNET_GCHeapHardLimit", "0x6000000"));
         await ReadyAsync(proxy);
         var address = new IPEndPoint(IPAddress.Parse(proxy.Serving.Host), proxy.Serving.Port);
@@ -121,7 +138,8 @@ public abstract class SidecarTests
             var clients = await Task.WhenAll(Enumerable.Range(0, 5).Select(_ => RawHttp2.ConnectAsync(address)));
             await Task.WhenAll(clients.Select(AttackAsync));
             (await _client.GetStringAsync(proxy.Serving)).Should().Be("ok");
-            foreach (var client in clients) client.Dispose();
+            foreach (var client in clients)
+                client.Dispose();
         }
 
         (await proxy.HasExitedAsync()).Should().BeFalse();
@@ -130,7 +148,8 @@ public abstract class SidecarTests
         {
             try
             {
-                for (var i = 0; i < 250 && !client.Closed.IsCompleted; i++) await client.SendAsync(RawHttp2.Frame(1, RawHttp2.EndStream | RawHttp2.EndHeaders, 1 + (2 * i), i == 0 ? first : next));
+                for (var i = 0; i < 250 && !client.Closed.IsCompleted; i++)
+                    await client.SendAsync(RawHttp2.Frame(1, RawHttp2.EndStream | RawHttp2.EndHeaders, 1 + (2 * i), i == 0 ? first : next));
             }
             catch (SocketException)
             {
@@ -235,7 +254,11 @@ public abstract class SidecarTests
             await Task.Delay(Timeout.InfiniteTimeSpan, context.RequestAborted);
         });
         await using var proxy = await StartAsync(
-            user.EndPoint.Port, ("REVISION_RESPONSE_START_TIMEOUT_SECONDS", "1"), ("REVISION_IDLE_TIMEOUT_SECONDS", "2"), ("REVISION_TIMEOUT_SECONDS", "300"));
+            user.EndPoint.Port,
+            ("REVISION_RESPONSE_START_TIMEOUT_SECONDS", "1"),
+            ("REVISION_IDLE_TIMEOUT_SECONDS", "2"),
+            ("REVISION_TIMEOUT_SECONDS", "300")
+        );
         await ReadyAsync(proxy);
 
         using var late = await _client.GetAsync(proxy.Serving);
@@ -307,7 +330,10 @@ public abstract class SidecarTests
             context.Response.StatusCode = HttpProtocol.IsHttp2(context.Request.Protocol) ? 200 : 505;
             return Task.CompletedTask;
         });
-        var probe = ("SERVING_READINESS_PROBE", $$"""{"httpGet":{"path":"/","port":{{user.EndPoint.Port}},"host":"127.0.0.1"},"periodSeconds":10}""");
+        var probe = (
+            "SERVING_READINESS_PROBE",
+            $$"""{"httpGet":{"path":"/","port":{{user.EndPoint.Port}},"host":"127.0.0.1"},"periodSeconds":10}"""
+        );
         await using var told = await StartAsync(user.EndPoint.Port, probe, ("ENABLE_HTTP2_AUTO_DETECTION", "true"));
         await using var untold = await StartAsync(user.EndPoint.Port, probe);
 

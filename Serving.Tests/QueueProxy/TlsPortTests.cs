@@ -34,7 +34,11 @@ public sealed class TlsPortTests
         using var proxy = await StartAsync(user);
         using var handler = new SocketsHttpHandler { SslOptions = Trusting(SslProtocols.None) };
         using var client = new HttpClient(handler) { Timeout = TimeSpan.FromSeconds(30) };
-        using var request = new HttpRequestMessage(HttpMethod.Get, proxy.Tls) { Version = new Version(version), VersionPolicy = HttpVersionPolicy.RequestVersionExact };
+        using var request = new HttpRequestMessage(HttpMethod.Get, proxy.Tls)
+        {
+            Version = new Version(version),
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+        };
 
         using var response = await client.SendAsync(request);
 
@@ -47,7 +51,10 @@ public sealed class TlsPortTests
     public async Task The_request_log_tells_TLS_from_clear_text()
     {
         await using var user = await TestServer.StartAsync(static _ => Task.CompletedTask);
-        using var proxy = await StartAsync(user, ("OBSERVABILITY_CONFIG", """{"enableRequestLog":true,"requestLogTemplate":"TLS: {{.Request.TLS}}"}"""));
+        using var proxy = await StartAsync(
+            user,
+            ("OBSERVABILITY_CONFIG", """{"enableRequestLog":true,"requestLogTemplate":"TLS: {{.Request.TLS}}"}""")
+        );
         using var handler = new SocketsHttpHandler { SslOptions = Trusting(SslProtocols.None) };
         using var client = new HttpClient(handler) { Timeout = TimeSpan.FromSeconds(30) };
 
@@ -63,11 +70,17 @@ public sealed class TlsPortTests
     {
         await using var user = await TestServer.StartAsync(static _ => Task.CompletedTask);
         using var strict = await StartAsync(user);
-        using var lenient = await StartAsync(user, ("QUEUE_PROXY_TLS_MIN_VERSION", "1.2"), ("QUEUE_PROXY_TLS_CIPHER_SUITES", "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"));
+        using var lenient = await StartAsync(
+            user,
+            ("QUEUE_PROXY_TLS_MIN_VERSION", "1.2"),
+            ("QUEUE_PROXY_TLS_CIPHER_SUITES", "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384")
+        );
 
         await FluentActions.Awaiting(() => HandshakeAsync(strict, SslProtocols.Tls12)).Should().ThrowAsync<Exception>();
         (await HandshakeAsync(strict, SslProtocols.Tls13)).Version.Should().Be(SslProtocols.Tls13);
-        (await HandshakeAsync(lenient, SslProtocols.Tls12)).Should().Be((SslProtocols.Tls12, TlsCipherSuite.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384));
+        (await HandshakeAsync(lenient, SslProtocols.Tls12))
+            .Should()
+            .Be((SslProtocols.Tls12, TlsCipherSuite.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384));
         (await HandshakeAsync(lenient, SslProtocols.Tls13)).Version.Should().Be(SslProtocols.Tls13);
     }
 
@@ -84,7 +97,11 @@ public sealed class TlsPortTests
     [Test]
     public async Task Says_which_variable_is_wrong_and_ends()
     {
-        using var proxy = QueueProxyProcess.Start(1, ("CERTIFICATE_DIRECTORY", _certificates.Directory), ("QUEUE_PROXY_TLS_MIN_VERSION", "1.0"));
+        using var proxy = QueueProxyProcess.Start(
+            1,
+            ("CERTIFICATE_DIRECTORY", _certificates.Directory),
+            ("QUEUE_PROXY_TLS_MIN_VERSION", "1.0")
+        );
 
         (await proxy.ExitCodeAsync()).Should().Be(1);
         await Support.Eventually.HoldsAsync(() => proxy.Errors.Should().ContainMatch("*QUEUE_PROXY_TLS_MIN_VERSION*"));
@@ -97,12 +114,13 @@ public sealed class TlsPortTests
         return proxy;
     }
 
-    private static SslClientAuthenticationOptions Trusting(SslProtocols protocols) => new()
-    {
-        TargetHost = "pod",
-        EnabledSslProtocols = protocols,
-        RemoteCertificateValidationCallback = static (_, certificate, _, _) => certificate?.Subject == "CN=pod",
-    };
+    private static SslClientAuthenticationOptions Trusting(SslProtocols protocols) =>
+        new()
+        {
+            TargetHost = "pod",
+            EnabledSslProtocols = protocols,
+            RemoteCertificateValidationCallback = static (_, certificate, _, _) => certificate?.Subject == "CN=pod",
+        };
 
     private static async Task<(SslProtocols Version, TlsCipherSuite Suite)> HandshakeAsync(QueueProxyProcess proxy, SslProtocols protocols)
     {
@@ -115,7 +133,10 @@ public sealed class TlsPortTests
 
     private static async Task<int> OpenSslAsync(QueueProxyProcess proxy, string group)
     {
-        var start = new ProcessStartInfo("openssl", ["s_client", "-connect", $"{proxy.Tls.Host}:{proxy.Tls.Port}", "-groups", group, "-no_ign_eof"])
+        var start = new ProcessStartInfo(
+            "openssl",
+            ["s_client", "-connect", $"{proxy.Tls.Host}:{proxy.Tls.Port}", "-groups", group, "-no_ign_eof"]
+        )
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,

@@ -18,7 +18,13 @@ public sealed class UserProberTests
         listener.Start();
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var serving = ServeHttp1OnlyAsync(listener, stop.Token);
-        var probe = new ReadinessProbe { Kind = ProbeKind.Http, Port = ((IPEndPoint)listener.LocalEndpoint).Port, Path = "/", Timeout = TimeSpan.FromSeconds(1) };
+        var probe = new ReadinessProbe
+        {
+            Kind = ProbeKind.Http,
+            Port = ((IPEndPoint)listener.LocalEndpoint).Port,
+            Path = "/",
+            Timeout = TimeSpan.FromSeconds(1),
+        };
         var prober = new UserProber([probe], detectHttp2: true, TimeProvider.System, NullLogger.Instance);
 
         (await prober.ProbeAsync(byKubelet: false)).Should().BeTrue();
@@ -39,8 +45,11 @@ public sealed class UserProberTests
                 open.Add(client);
                 var buffer = new byte[4096];
                 var count = await client.GetStream().ReadAsync(buffer, cancellation);
-                if (!Encoding.ASCII.GetString(buffer, 0, count).StartsWith("GET ", StringComparison.Ordinal)) continue;
-                await client.GetStream().WriteAsync("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"u8.ToArray(), cancellation);
+                if (!Encoding.ASCII.GetString(buffer, 0, count).StartsWith("GET ", StringComparison.Ordinal))
+                    continue;
+                await client
+                    .GetStream()
+                    .WriteAsync("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"u8.ToArray(), cancellation);
             }
         }
         catch (OperationCanceledException)

@@ -3,7 +3,8 @@ using System.Net.Sockets;
 
 namespace Serving.Tests.Support;
 
-/// <summary>An address where connections are neither established nor refused, like that of a node without network: its accept queue is full.</summary>
+/// <summary>An address where connections are neither established nor refused, like that of a node without network: its accept queue is
+/// full.</summary>
 internal sealed class BlackHole : IDisposable
 {
     private readonly Socket _listener = new(SocketType.Stream, ProtocolType.Tcp);
@@ -39,7 +40,8 @@ internal sealed class BlackHole : IDisposable
 
     public void Dispose()
     {
-        foreach (var socket in _queued) socket.Dispose();
+        foreach (var socket in _queued)
+            socket.Dispose();
         _listener.Dispose();
     }
 }

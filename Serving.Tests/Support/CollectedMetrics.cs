@@ -6,37 +6,40 @@ namespace Serving.Tests.Support;
 /// <summary>Collects the meters of one name: the value of each series, as <c>name{attribute=value,…}</c>; counters are summed.</summary>
 public sealed class CollectedMetrics : IDisposable
 {
-    private readonly MeterListener listener = new();
-    private readonly ConcurrentDictionary<string, double> observed = new();
-    private readonly ConcurrentDictionary<string, double> counted = new();
+    private readonly MeterListener _listener = new();
+    private readonly ConcurrentDictionary<string, double> _observed = new();
+    private readonly ConcurrentDictionary<string, double> _counted = new();
 
     /// <param name="meter">The meters' name.</param>
     public CollectedMetrics(string meter)
     {
-        listener.InstrumentPublished = (instrument, self) =>
+        _listener.InstrumentPublished = (instrument, self) =>
         {
-            if (instrument.Meter.Name == meter) self.EnableMeasurementEvents(instrument);
+            if (instrument.Meter.Name == meter)
+                self.EnableMeasurementEvents(instrument);
         };
-        listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) => Note(instrument, value, tags));
-        listener.SetMeasurementEventCallback<int>((instrument, value, tags, _) => Note(instrument, value, tags));
-        listener.SetMeasurementEventCallback<double>((instrument, value, tags, _) => Note(instrument, value, tags));
-        listener.Start();
+        _listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) => Note(instrument, value, tags));
+        _listener.SetMeasurementEventCallback<int>((instrument, value, tags, _) => Note(instrument, value, tags));
+        _listener.SetMeasurementEventCallback<double>((instrument, value, tags, _) => Note(instrument, value, tags));
+        _listener.Start();
     }
 
     /// <summary>The current values of all series.</summary>
     public IReadOnlyDictionary<string, double> Collect()
     {
-        observed.Clear();
-        listener.RecordObservableInstruments();
-        return observed.Concat(counted).ToDictionary(StringComparer.Ordinal);
+        _observed.Clear();
+        _listener.RecordObservableInstruments();
+        return _observed.Concat(_counted).ToDictionary(StringComparer.Ordinal);
     }
 
-    public void Dispose() => listener.Dispose();
+    public void Dispose() => _listener.Dispose();
 
     private void Note(Instrument instrument, double value, ReadOnlySpan<KeyValuePair<string, object?>> tags)
     {
         var series = $"{instrument.Name}{{{string.Join(',', tags.ToArray().Select(tag => $"{tag.Key}={tag.Value}"))}}}";
-        if (instrument.IsObservable) observed[series] = value;
-        else counted.AddOrUpdate(series, value, (_, before) => before + value);
+        if (instrument.IsObservable)
+            _observed[series] = value;
+        else
+            _counted.AddOrUpdate(series, value, (_, before) => before + value);
     }
 }

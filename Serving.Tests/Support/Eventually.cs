@@ -12,14 +12,15 @@ public static class Eventually
     private static readonly TimeSpan Longest = TimeSpan.FromMilliseconds(200);
 
     /// <summary>Waits until <paramref name="assertion"/> no longer throws, at most <paramref name="within"/> (10 s unless told).</summary>
-    public static Task HoldsAsync(Action assertion, TimeSpan? within = null)
-        => HoldsAsync(
+    public static Task HoldsAsync(Action assertion, TimeSpan? within = null) =>
+        HoldsAsync(
             () =>
             {
                 assertion();
                 return Task.CompletedTask;
             },
-            within);
+            within
+        );
 
     /// <summary>Waits until <paramref name="assertion"/> no longer throws, at most <paramref name="within"/> (10 s unless told).</summary>
     public static async Task HoldsAsync(Func<Task> assertion, TimeSpan? within = null)
@@ -42,5 +43,6 @@ public static class Eventually
     }
 
     /// <summary>The delay before the next attempt: a tenth of the elapsed time, within bounds.</summary>
-    internal static TimeSpan PauseAfter(TimeSpan elapsed) => TimeSpan.FromTicks(Math.Clamp(elapsed.Ticks / 10, Shortest.Ticks, Longest.Ticks));
+    internal static TimeSpan PauseAfter(TimeSpan elapsed) =>
+        TimeSpan.FromTicks(Math.Clamp(elapsed.Ticks / 10, Shortest.Ticks, Longest.Ticks));
 }

@@ -10,14 +10,20 @@ internal static class FreePorts
     public static int[] Of(IPAddress address, int count)
     {
         // Hold all until the last is found: a released one could be returned again.
-        var sockets = Enumerable.Range(0, count).Select(_ => new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp)).ToList();
+        var sockets = Enumerable
+            .Range(0, count)
+            .Select(_ => new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp))
+            .ToList();
         try
         {
-            return [.. sockets.Select(socket =>
-            {
-                socket.Bind(new IPEndPoint(address, 0));
-                return ((IPEndPoint)socket.LocalEndPoint!).Port;
-            })];
+            return
+            [
+                .. sockets.Select(socket =>
+                {
+                    socket.Bind(new IPEndPoint(address, 0));
+                    return ((IPEndPoint)socket.LocalEndPoint!).Port;
+                }),
+            ];
         }
         finally
         {

@@ -6,12 +6,12 @@ namespace Serving.Tests.Support;
 /// <summary>The built <c>Serving.Host</c> as a separate process, with its output recorded.</summary>
 internal sealed class HostProcess : IAsyncDisposable
 {
-    private readonly StringBuilder output = new();
-    private readonly Process process;
+    private readonly StringBuilder _output = new();
+    private readonly Process _process;
 
     private HostProcess(Process process)
     {
-        this.process = process;
+        this._process = process;
         process.OutputDataReceived += (_, line) => Append(line.Data);
         process.ErrorDataReceived += (_, line) => Append(line.Data);
         process.BeginOutputReadLine();
@@ -19,30 +19,37 @@ internal sealed class HostProcess : IAsyncDisposable
     }
 
     /// <summary>The path of the host's assembly, of the same build configuration as the tests.</summary>
-    public static string Assembly { get; } = Repository.PathOf(
-        "Serving.Host",
-        "bin",
-        AppContext.BaseDirectory.Contains($"{Path.DirectorySeparatorChar}Release{Path.DirectorySeparatorChar}", StringComparison.Ordinal) ? "Release" : "Debug",
-        "net10.0",
-        "Serving.Host.dll");
+    public static string Assembly { get; } =
+        Repository.PathOf(
+            "Serving.Host",
+            "bin",
+            AppContext.BaseDirectory.Contains(
+                $"{Path.DirectorySeparatorChar}Release{Path.DirectorySeparatorChar}",
+                StringComparison.Ordinal
+            )
+                ? "Release"
+                : "Debug",
+            "net10.0",
+            "Serving.Host.dll"
+        );
 
     /// <summary>Its output so far, standard output and error combined.</summary>
     public string Output
     {
         get
         {
-            lock (output)
+            lock (_output)
             {
-                return output.ToString();
+                return _output.ToString();
             }
         }
     }
 
     /// <summary>Its process id.</summary>
-    public int Id => process.Id;
+    public int Id => _process.Id;
 
     /// <summary>Whether it has ended.</summary>
-    public bool HasExited => process.HasExited;
+    public bool HasExited => _process.HasExited;
 
     /// <summary>Starts the host.</summary>
     public static HostProcess Start(params string[] arguments) => StartIn(new Dictionary<string, string>(), arguments);
@@ -50,7 +57,12 @@ internal sealed class HostProcess : IAsyncDisposable
     /// <summary>Starts it with additional environment variables, such as those of a pod's container.</summary>
     public static HostProcess StartIn(IReadOnlyDictionary<string, string> environment, params string[] arguments)
     {
-        var start = new ProcessStartInfo("dotnet", [Assembly, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Repository.Root };
+        var start = new ProcessStartInfo("dotnet", [Assembly, .. arguments])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = Repository.Root,
+        };
         foreach (var (name, value) in environment)
         {
             start.Environment[name] = value;
@@ -63,8 +75,8 @@ internal sealed class HostProcess : IAsyncDisposable
     public async Task<int> WaitForExitAsync(TimeSpan limit)
     {
         using var deadline = new CancellationTokenSource(limit);
-        await process.WaitForExitAsync(deadline.Token);
-        return process.ExitCode;
+        await _process.WaitForExitAsync(deadline.Token);
+        return _process.ExitCode;
     }
 
     /// <summary>Stops it with SIGTERM, as an init system would.</summary>
@@ -73,15 +85,15 @@ internal sealed class HostProcess : IAsyncDisposable
     /// <summary>Sends it a signal by name, such as <c>STOP</c>; does nothing when it has ended.</summary>
     public async Task SignalAsync(string name)
     {
-        if (!process.HasExited)
+        if (!_process.HasExited)
         {
-            using var kill = Process.Start("kill", [$"-{name}", $"{process.Id}"])!;
+            using var kill = Process.Start("kill", [$"-{name}", $"{_process.Id}"])!;
             await kill.WaitForExitAsync();
         }
     }
 
     /// <summary>Kills it, but not its children.</summary>
-    public void Kill() => process.Kill(entireProcessTree: false);
+    public void Kill() => _process.Kill(entireProcessTree: false);
 
     /// <summary>Its current descendants, from <c>/proc</c>.</summary>
     public IReadOnlyList<int> Descendants()
@@ -93,7 +105,10 @@ internal sealed class HostProcess : IAsyncDisposable
             {
                 var stat = File.ReadAllText(Path.Combine(folder, "stat"));
                 var fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
-                parents[int.Parse(Path.GetFileName(folder), System.Globalization.CultureInfo.InvariantCulture)] = int.Parse(fields[1], System.Globalization.CultureInfo.InvariantCulture);
+                parents[int.Parse(Path.GetFileName(folder), System.Globalization.CultureInfo.InvariantCulture)] = int.Parse(
+                    fields[1],
+                    System.Globalization.CultureInfo.InvariantCulture
+                );
             }
             catch (IOException)
             {
@@ -102,7 +117,7 @@ internal sealed class HostProcess : IAsyncDisposable
         }
 
         var found = new List<int>();
-        var wanted = new Queue<int>([process.Id]);
+        var wanted = new Queue<int>([_process.Id]);
         while (wanted.TryDequeue(out var parent))
         {
             foreach (var child in parents.Where(entry => entry.Value == parent).Select(entry => entry.Key))
@@ -124,19 +139,19 @@ internal sealed class HostProcess : IAsyncDisposable
         }
         catch (OperationCanceledException)
         {
-            process.Kill(entireProcessTree: true);
+            _process.Kill(entireProcessTree: true);
         }
 
-        process.Dispose();
+        _process.Dispose();
     }
 
     private void Append(string? line)
     {
         if (line is not null)
         {
-            lock (output)
+            lock (_output)
             {
-                output.AppendLine(line);
+                _output.AppendLine(line);
             }
         }
     }

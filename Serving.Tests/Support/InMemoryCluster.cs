@@ -35,7 +35,8 @@ public sealed class InMemoryCluster : IKubernetesClient, IInformers
         void Observe(IKubernetesObject value, bool deleted);
     }
 
-    /// <summary>One write that reached the store: verb (<c>create</c>, <c>update</c>, <c>update-status</c>, <c>patch</c>, <c>delete</c>), plural and key.</summary>
+    /// <summary>One write that reached the store: verb (<c>create</c>, <c>update</c>, <c>update-status</c>, <c>patch</c>, <c>delete</c>),
+    /// plural and key.</summary>
     public sealed record Request(string Verb, string Plural, ObjectKey Key);
 
     /// <summary>The writes since the start or the last <see cref="ForgetWrites"/>, including rejected ones.</summary>
@@ -100,42 +101,61 @@ public sealed class InMemoryCluster : IKubernetesClient, IInformers
     {
         lock (_lock)
         {
-            return [.. Objects(type).Values.Select(json => FromJson(type, json)).Where(value => string.IsNullOrEmpty(ns) || value.Metadata.Namespace == ns)];
+            return
+            [
+                .. Objects(type)
+                    .Values.Select(json => FromJson(type, json))
+                    .Where(value => string.IsNullOrEmpty(ns) || value.Metadata.Namespace == ns),
+            ];
         }
     }
 
     public Task<T> GetAsync<T>(ResourceType<T> type, string? ns, string name, CancellationToken cancellation)
-        where T : class, IKubernetesObject
-        => Do(type, "get", ns, name, () => FromJson(type, Existing(type, ns, name)));
+        where T : class, IKubernetesObject => Do(type, "get", ns, name, () => FromJson(type, Existing(type, ns, name)));
 
     public Task<KubernetesList<T>> ListAsync<T>(ResourceType<T> type, string? ns, ListOptions? options, CancellationToken cancellation)
-        where T : class, IKubernetesObject
-        => Do(type, "list", ns, "", () =>
-        {
-            var labels = LabelMatcher.Parse(options?.LabelSelector);
-            var items = Objects(type).Values
-                .Where(json => MatchesFields(json, options?.FieldSelector))
-                .Select(json => FromJson(type, json))
-                .Where(value => (string.IsNullOrEmpty(ns) || value.Metadata.Namespace == ns) && labels.Matches(value.Metadata.Labels));
-            return new KubernetesList<T>
+        where T : class, IKubernetesObject =>
+        Do(
+            type,
+            "list",
+            ns,
+            "",
+            () =>
             {
-                ApiVersion = type.ApiVersion,
-                Kind = type.Kind + "List",
-                Metadata = new ListMeta { ResourceVersion = _version.ToString(CultureInfo.InvariantCulture) },
-                Items = [.. items],
-            };
-        });
+                var labels = LabelMatcher.Parse(options?.LabelSelector);
+                var items = Objects(type)
+                    .Values.Where(json => MatchesFields(json, options?.FieldSelector))
+                    .Select(json => FromJson(type, json))
+                    .Where(value => (string.IsNullOrEmpty(ns) || value.Metadata.Namespace == ns) && labels.Matches(value.Metadata.Labels));
+                return new KubernetesList<T>
+                {
+                    ApiVersion = type.ApiVersion,
+                    Kind = type.Kind + "List",
+                    Metadata = new ListMeta { ResourceVersion = _version.ToString(CultureInfo.InvariantCulture) },
+                    Items = [.. items],
+                };
+            }
+        );
 
     public async IAsyncEnumerable<WatchEvent<T>> WatchAsync<T>(
-        ResourceType<T> type, string? ns, ListOptions options, [EnumeratorCancellation] CancellationToken cancellation)
+        ResourceType<T> type,
+        string? ns,
+        ListOptions options,
+        [EnumeratorCancellation] CancellationToken cancellation
+    )
         where T : class, IKubernetesObject
     {
         var labels = LabelMatcher.Parse(options.LabelSelector);
         var events = Channel.CreateUnbounded<WatchEvent<T>>();
         void OnEvent(ResourceType changed, WatchEventType kind, JsonObject json)
         {
-            if (changed.Plural == type.Plural && changed.Group == type.Group && FromJson(type, json) is var value
-                && (string.IsNullOrEmpty(ns) || value.Metadata.Namespace == ns) && labels.Matches(value.Metadata.Labels))
+            if (
+                changed.Plural == type.Plural
+                && changed.Group == type.Group
+                && FromJson(type, json) is var value
+                && (string.IsNullOrEmpty(ns) || value.Metadata.Namespace == ns)
+                && labels.Matches(value.Metadata.Labels)
+            )
             {
                 events.Writer.TryWrite(new WatchEvent<T>(kind, value));
             }
@@ -163,63 +183,97 @@ public sealed class InMemoryCluster : IKubernetesClient, IInformers
     }
 
     public Task<T> CreateAsync<T>(ResourceType<T> type, T value, CancellationToken cancellation, WriteOptions? options = null)
-        where T : class, IKubernetesObject
-        => Do(type, "create", value.Metadata.Namespace, value.Metadata.Name, () => Create(type, ToJson(type, value), options));
+        where T : class, IKubernetesObject =>
+        Do(type, "create", value.Metadata.Namespace, value.Metadata.Name, () => Create(type, ToJson(type, value), options));
 
     public async Task<T> UpdateAsync<T>(ResourceType<T> type, T value, CancellationToken cancellation, WriteOptions? options = null)
         where T : class, IKubernetesObject
     {
         var whole = await Slimming.WholeAsync(this, type, value, cancellation);
-        return await Do(type, "update", whole.Metadata.Namespace, whole.Metadata.Name, () => Replace(type, ToJson(type, whole), status: false, options));
+        return await Do(
+            type,
+            "update",
+            whole.Metadata.Namespace,
+            whole.Metadata.Name,
+            () => Replace(type, ToJson(type, whole), status: false, options)
+        );
     }
 
     public Task<T> UpdateStatusAsync<T>(ResourceType<T> type, T value, CancellationToken cancellation, WriteOptions? options = null)
-        where T : class, IKubernetesObject
-        => Do(type, "update-status", value.Metadata.Namespace, value.Metadata.Name, () => Replace(type, ToJson(type, value), status: true, options));
+        where T : class, IKubernetesObject =>
+        Do(
+            type,
+            "update-status",
+            value.Metadata.Namespace,
+            value.Metadata.Name,
+            () => Replace(type, ToJson(type, value), status: true, options)
+        );
 
     public Task<T> PatchAsync<T>(
-        ResourceType<T> type, string? ns, string name, Patch patch, CancellationToken cancellation, WriteOptions? options = null, string? subresource = null)
-        where T : class, IKubernetesObject
-        => Do(type, "patch", ns, name, () =>
-        {
-            var body = JsonNode.Parse(patch.Body)!;
-            if (patch.Type == PatchType.Apply && !Objects(type).ContainsKey(KeyOf(type, ns, name)))
+        ResourceType<T> type,
+        string? ns,
+        string name,
+        Patch patch,
+        CancellationToken cancellation,
+        WriteOptions? options = null,
+        string? subresource = null
+    )
+        where T : class, IKubernetesObject =>
+        Do(
+            type,
+            "patch",
+            ns,
+            name,
+            () =>
             {
-                return Create(type, body.AsObject(), options);
-            }
+                var body = JsonNode.Parse(patch.Body)!;
+                if (patch.Type == PatchType.Apply && !Objects(type).ContainsKey(KeyOf(type, ns, name)))
+                {
+                    return Create(type, body.AsObject(), options);
+                }
 
-            var current = Existing(type, ns, name).DeepClone();
-            var patched = patch.Type == PatchType.Json ? InMemoryPatches.Json(current, body.AsArray()) : InMemoryPatches.Merge(current, body)!;
-            return Replace(type, patched.AsObject(), subresource == "status", options);
-        });
+                var current = Existing(type, ns, name).DeepClone();
+                var patched =
+                    patch.Type == PatchType.Json ? InMemoryPatches.Json(current, body.AsArray()) : InMemoryPatches.Merge(current, body)!;
+                return Replace(type, patched.AsObject(), subresource == "status", options);
+            }
+        );
 
     public Task DeleteAsync<T>(ResourceType<T> type, string? ns, string name, CancellationToken cancellation, DeleteOptions? options = null)
-        where T : class, IKubernetesObject
-        => Do(type, "delete", ns, name, () =>
-        {
-            var json = (JsonObject)Existing(type, ns, name).DeepClone();
-            var meta = (JsonObject)json["metadata"]!;
-            if ((options?.Uid is { } uid && uid != (string)meta["uid"]!) || (options?.ResourceVersion is { } version && version != (string)meta["resourceVersion"]!))
+        where T : class, IKubernetesObject =>
+        Do(
+            type,
+            "delete",
+            ns,
+            name,
+            () =>
             {
-                throw Failure($"delete {type.Plural} {ns}/{name}", 409, "Conflict", "Precondition failed");
-            }
+                var json = (JsonObject)Existing(type, ns, name).DeepClone();
+                var meta = (JsonObject)json["metadata"]!;
+                if (
+                    (options?.Uid is { } uid && uid != (string)meta["uid"]!)
+                    || (options?.ResourceVersion is { } version && version != (string)meta["resourceVersion"]!)
+                )
+                {
+                    throw Failure($"delete {type.Plural} {ns}/{name}", 409, "Conflict", "Precondition failed");
+                }
 
-            if (meta["finalizers"] is JsonArray { Count: > 0 })
-            {
-                meta["deletionTimestamp"] ??= Now();
-                Store(type, json, added: false);
-            }
-            else
-            {
-                Drop(type, json);
-            }
+                if (meta["finalizers"] is JsonArray { Count: > 0 })
+                {
+                    meta["deletionTimestamp"] ??= Now();
+                    Store(type, json, added: false);
+                }
+                else
+                {
+                    Drop(type, json);
+                }
 
-            return 0;
-        });
+                return 0;
+            }
+        );
 
     public IInformer<T> ForOne<T>(ResourceType<T> type, string ns, string name)
-        where T : class, IKubernetesObject
-        => For(type, ns);
+        where T : class, IKubernetesObject => For(type, ns);
 
     public IInformer<T> For<T>(ResourceType<T> type, string? ns = null, string? labelSelector = null)
         where T : class, IKubernetesObject
@@ -244,8 +298,17 @@ public sealed class InMemoryCluster : IKubernetesClient, IInformers
 
     public Task WaitForSyncAsync(CancellationToken cancellation) => Task.CompletedTask;
 
-    private static KubernetesException Failure(string what, int code, string reason, string message)
-        => new(what, new Status { State = "Failure", Code = code, Reason = reason, Message = message });
+    private static KubernetesException Failure(string what, int code, string reason, string message) =>
+        new(
+            what,
+            new Status
+            {
+                State = "Failure",
+                Code = code,
+                Reason = reason,
+                Message = message,
+            }
+        );
 
     private static string KeyOf(ResourceType type, string? ns, string name) => type.Namespaced ? $"{ns}/{name}" : name;
 
@@ -260,17 +323,19 @@ public sealed class InMemoryCluster : IKubernetesClient, IInformers
     }
 
     private static T FromJson<T>(ResourceType<T> type, JsonObject json)
-        where T : class, IKubernetesObject
-        => json.Deserialize(type.Json)!;
+        where T : class, IKubernetesObject => json.Deserialize(type.Json)!;
 
-    private static bool MatchesFields(JsonObject json, string? selector)
-        => string.IsNullOrEmpty(selector) || selector.Split(',').All(requirement =>
-        {
-            var negated = requirement.Contains("!=", StringComparison.Ordinal);
-            var parts = requirement.Split(negated ? "!=" : "=", 2);
-            var value = parts[0].Split('.').Aggregate((JsonNode?)json, (node, part) => (node as JsonObject)?[part])?.ToString() ?? "";
-            return (value == parts[1].TrimStart('=')) != negated;
-        });
+    private static bool MatchesFields(JsonObject json, string? selector) =>
+        string.IsNullOrEmpty(selector)
+        || selector
+            .Split(',')
+            .All(requirement =>
+            {
+                var negated = requirement.Contains("!=", StringComparison.Ordinal);
+                var parts = requirement.Split(negated ? "!=" : "=", 2);
+                var value = parts[0].Split('.').Aggregate((JsonNode?)json, (node, part) => (node as JsonObject)?[part])?.ToString() ?? "";
+                return (value == parts[1].TrimStart('=')) != negated;
+            });
 
     private string Now() => _time.GetUtcNow().UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 
@@ -314,10 +379,15 @@ public sealed class InMemoryCluster : IKubernetesClient, IInformers
         return objects;
     }
 
-    private JsonObject Existing(ResourceType type, string? ns, string name)
-        => Objects(type).TryGetValue(KeyOf(type, ns, name), out var json)
+    private JsonObject Existing(ResourceType type, string? ns, string name) =>
+        Objects(type).TryGetValue(KeyOf(type, ns, name), out var json)
             ? json
-            : throw Failure($"{type.Plural} {ns}/{name}", 404, "NotFound", $"{type.Plural}{(type.Group.Length > 0 ? "." + type.Group : "")} \"{name}\" not found");
+            : throw Failure(
+                $"{type.Plural} {ns}/{name}",
+                404,
+                "NotFound",
+                $"{type.Plural}{(type.Group.Length > 0 ? "." + type.Group : "")} \"{name}\" not found"
+            );
 
     private T Create<T>(ResourceType<T> type, JsonObject json, WriteOptions? options)
         where T : class, IKubernetesObject
@@ -328,7 +398,9 @@ public sealed class InMemoryCluster : IKubernetesClient, IInformers
             meta["name"] = $"{prefix}{_version:x5}";
         }
 
-        var name = (string?)meta["name"] ?? throw Failure($"create {type.Plural}", 422, "Invalid", "metadata.name: Required value: name or generateName is required");
+        var name =
+            (string?)meta["name"]
+            ?? throw Failure($"create {type.Plural}", 422, "Invalid", "metadata.name: Required value: name or generateName is required");
         var ns = (string?)meta["namespace"];
         if (Objects(type).ContainsKey(KeyOf(type, ns, name)))
         {
@@ -352,14 +424,22 @@ public sealed class InMemoryCluster : IKubernetesClient, IInformers
         var version = (string?)meta["resourceVersion"];
         if (string.IsNullOrEmpty(version))
         {
-            throw Failure($"update {type.Plural} {ns}/{name}", 422, "Invalid", "metadata.resourceVersion: Invalid value: 0: must be specified for an update");
+            throw Failure(
+                $"update {type.Plural} {ns}/{name}",
+                422,
+                "Invalid",
+                "metadata.resourceVersion: Invalid value: 0: must be specified for an update"
+            );
         }
 
         if (version != (string?)current["metadata"]!["resourceVersion"])
         {
             throw Failure(
-                $"update {type.Plural} {ns}/{name}", 409, "Conflict",
-                $"Operation cannot be fulfilled on {type.Plural} \"{name}\": the object has been modified; please apply your changes to the latest version and try again");
+                $"update {type.Plural} {ns}/{name}",
+                409,
+                "Conflict",
+                $"Operation cannot be fulfilled on {type.Plural} \"{name}\": the object has been modified; please apply your changes to the latest version and try again"
+            );
         }
 
         var result = status ? WithStatus(current, wanted) : WithStatus(wanted, current);

@@ -37,7 +37,8 @@ internal static class InMemoryPatches
         foreach (var operation in operations.Cast<JsonObject>())
         {
             var path = ((string)operation["path"]!).Split('/').Skip(1).Select(p => p.Replace("~1", "/").Replace("~0", "~")).ToArray();
-            var parent = path.SkipLast(1).Aggregate(target, (node, part) => Child(node, part) ?? throw new InvalidOperationException($"no {part} in {node}"));
+            var parent = path.SkipLast(1)
+                .Aggregate(target, (node, part) => Child(node, part) ?? throw new InvalidOperationException($"no {part} in {node}"));
             var value = operation["value"]?.DeepClone();
             switch ((string)operation["op"]!)
             {

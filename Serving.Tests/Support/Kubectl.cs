@@ -20,7 +20,12 @@ internal static class Kubectl
     /// <summary>Runs kubectl, or a program that calls it, and returns its exit code and output.</summary>
     public static async Task<(int Code, string Output)> RunAsync(string program, IReadOnlyList<string> arguments, string? kubeconfig = null)
     {
-        var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Repository.Root };
+        var start = new ProcessStartInfo(program, arguments)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = Repository.Root,
+        };
         if (kubeconfig is not null)
         {
             start.Environment["KUBECONFIG"] = kubeconfig;

@@ -10,12 +10,13 @@ namespace Serving.Tests.Support;
 /// <see cref="FakeTimeProvider.Advance"/>, in order of their due time, on the caller's thread.
 /// </summary>
 /// <param name="start">The initial time; by default a round one in 2026.</param>
-public sealed class ManualTimeProvider(DateTimeOffset? start = null) : FakeTimeProvider(start ?? new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero))
+public sealed class ManualTimeProvider(DateTimeOffset? start = null)
+    : FakeTimeProvider(start ?? new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero))
 {
-    private readonly ConcurrentDictionary<CountedTimer, bool> active = [];
+    private readonly ConcurrentDictionary<CountedTimer, bool> _active = [];
 
     /// <summary>The number of pending timers.</summary>
-    public int ActiveTimers => active.Count;
+    public int ActiveTimers => _active.Count;
 
     /// <summary>
     /// Advances time in steps until <paramref name="enough"/>, at most <paramref name="most"/>. After each step the woken loops get real
@@ -37,40 +38,43 @@ public sealed class ManualTimeProvider(DateTimeOffset? start = null) : FakeTimeP
 
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
     {
-        var timer = new CountedTimer(active, callback, state);
+        var timer = new CountedTimer(_active, callback, state);
         timer.Start(base.CreateTimer(timer.Fire, null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan), dueTime, period);
         return timer;
     }
 
     private sealed class CountedTimer(ConcurrentDictionary<CountedTimer, bool> active, TimerCallback callback, object? state) : ITimer
     {
-        private ITimer? timer;
-        private TimeSpan repeats;
+        private ITimer? _timer;
+        private TimeSpan _repeats;
 
         public void Start(ITimer wrapped, TimeSpan dueTime, TimeSpan period)
         {
-            timer = wrapped;
+            _timer = wrapped;
             Change(dueTime, period);
         }
 
         public void Fire(object? none)
         {
-            if (repeats <= TimeSpan.Zero) active.TryRemove(this, out _);
+            if (_repeats <= TimeSpan.Zero)
+                active.TryRemove(this, out _);
             callback(state);
         }
 
         public bool Change(TimeSpan dueTime, TimeSpan period)
         {
-            repeats = period;
-            if (dueTime == Timeout.InfiniteTimeSpan) active.TryRemove(this, out _);
-            else active[this] = true;
-            return timer!.Change(dueTime, period);
+            _repeats = period;
+            if (dueTime == Timeout.InfiniteTimeSpan)
+                active.TryRemove(this, out _);
+            else
+                active[this] = true;
+            return _timer!.Change(dueTime, period);
         }
 
         public void Dispose()
         {
             active.TryRemove(this, out _);
-            timer!.Dispose();
+            _timer!.Dispose();
         }
 
         public ValueTask DisposeAsync()

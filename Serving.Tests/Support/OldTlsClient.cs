@@ -34,9 +34,18 @@ internal static class OldTlsClient
     {
         byte[] hello =
         [
-            3, 2, .. Enumerable.Repeat((byte)7, 32), 0,
-            .. Sized([0xC0, 0x13, 0xC0, 0x09, 0, 0x2F]), 1, 0,
-            .. Sized([.. Extension(0, Sized([0, .. Sized(Encoding.ASCII.GetBytes(serverName))])), .. Extension(10, Sized([0, 23])), .. Extension(11, [1, 0])]),
+            3,
+            2,
+            .. Enumerable.Repeat((byte)7, 32),
+            0,
+            .. Sized([0xC0, 0x13, 0xC0, 0x09, 0, 0x2F]),
+            1,
+            0,
+            .. Sized([
+                .. Extension(0, Sized([0, .. Sized(Encoding.ASCII.GetBytes(serverName))])),
+                .. Extension(10, Sized([0, 23])),
+                .. Extension(11, [1, 0]),
+            ]),
         ];
         return [1, 0, .. Length(hello), .. hello];
     }

@@ -12,8 +12,28 @@ namespace Serving.Tests.Support;
 internal sealed class RandomJson(int seed)
 {
     private const int MaxDepth = 14;
-    private static readonly string[] Characters = ["a", "Z", "0", "-", "/", "~", "\"", "\\", "\n", "\u0000", "\u2028", "é", "ש", "漢", "😀", "<", "&", "+"];
-    private readonly Random random = new(seed);
+    private static readonly string[] Characters =
+    [
+        "a",
+        "Z",
+        "0",
+        "-",
+        "/",
+        "~",
+        "\"",
+        "\\",
+        "\n",
+        "\u0000",
+        "\u2028",
+        "é",
+        "ש",
+        "漢",
+        "😀",
+        "<",
+        "&",
+        "+",
+    ];
+    private readonly Random _random = new(seed);
 
     /// <summary>A document of a type; every field may be present, null or absent.</summary>
     public JsonObject Document(Type type, int depth = 0)
@@ -22,16 +42,19 @@ internal sealed class RandomJson(int seed)
         foreach (var property in ApiJson.Default.Options.GetTypeInfo(type).Properties)
         {
             // A non-nullable number is written as 0, so it is always present.
-            var isRequired = property.PropertyType.IsValueType && Nullable.GetUnderlyingType(property.PropertyType) is null && property.PropertyType != typeof(JsonElement);
-            if (property.IsExtensionData || property.Set is null || (!isRequired && random.Next(3) == 0))
+            var isRequired =
+                property.PropertyType.IsValueType
+                && Nullable.GetUnderlyingType(property.PropertyType) is null
+                && property.PropertyType != typeof(JsonElement);
+            if (property.IsExtensionData || property.Set is null || (!isRequired && _random.Next(3) == 0))
             {
                 continue;
             }
 
-            document[property.Name] = !isRequired && random.Next(12) == 0 ? null : Value(property.PropertyType, depth + 1);
+            document[property.Name] = !isRequired && _random.Next(12) == 0 ? null : Value(property.PropertyType, depth + 1);
         }
 
-        for (var i = random.Next(3); i > 0; i--)
+        for (var i = _random.Next(3); i > 0; i--)
         {
             document["x" + Text()] = Anything(depth + 1);
         }
@@ -42,17 +65,23 @@ internal sealed class RandomJson(int seed)
     /// <summary>Any JSON.</summary>
     public JsonNode? Anything(int depth)
     {
-        switch (random.Next(depth >= MaxDepth ? 5 : 7))
+        switch (_random.Next(depth >= MaxDepth ? 5 : 7))
         {
-            case 0: return null;
-            case 1: return random.Next(2) == 0;
-            case 2: return random.NextInt64();
-            case 3: return Math.Round(random.NextDouble(), 6);
-            case 4: return Text();
-            case 5: return new JsonArray([.. Enumerable.Range(0, random.Next(3)).Select(_ => Anything(depth + 1))]);
+            case 0:
+                return null;
+            case 1:
+                return _random.Next(2) == 0;
+            case 2:
+                return _random.NextInt64();
+            case 3:
+                return Math.Round(_random.NextDouble(), 6);
+            case 4:
+                return Text();
+            case 5:
+                return new JsonArray([.. Enumerable.Range(0, _random.Next(3)).Select(_ => Anything(depth + 1))]);
             default:
                 var map = new JsonObject();
-                for (var i = random.Next(3); i > 0; i--)
+                for (var i = _random.Next(3); i > 0; i--)
                 {
                     map[Text()] = Anything(depth + 1);
                 }
@@ -61,25 +90,39 @@ internal sealed class RandomJson(int seed)
         }
     }
 
-    private string Text() => string.Concat(Enumerable.Range(0, random.Next(6)).Select(_ => Characters[random.Next(Characters.Length)]));
+    private string Text() => string.Concat(Enumerable.Range(0, _random.Next(6)).Select(_ => Characters[_random.Next(Characters.Length)]));
 
     private JsonNode? Value(Type type, int depth)
     {
         type = Nullable.GetUnderlyingType(type) ?? type;
-        if (type == typeof(string)) return Text();
-        if (type == typeof(bool)) return random.Next(2) == 0;
-        if (type == typeof(int)) return random.Next();
-        if (type == typeof(long)) return random.NextInt64();
-        if (type == typeof(double)) return Math.Round(random.NextDouble(), 6);
-        if (type == typeof(Quantity)) return random.Next(1000).ToString(CultureInfo.InvariantCulture) + "m";
-        if (type == typeof(IntOrString)) return random.Next(2) == 0 ? random.Next() : Text();
-        if (type == typeof(DateTimeOffset)) return DateTimeOffset.UnixEpoch.AddSeconds(random.Next()).UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
-        if (type == typeof(JsonElement)) return Anything(depth);
-        if (type.IsEnum) return Enum.GetNames(type)[random.Next(Enum.GetNames(type).Length)];
+        if (type == typeof(string))
+            return Text();
+        if (type == typeof(bool))
+            return _random.Next(2) == 0;
+        if (type == typeof(int))
+            return _random.Next();
+        if (type == typeof(long))
+            return _random.NextInt64();
+        if (type == typeof(double))
+            return Math.Round(_random.NextDouble(), 6);
+        if (type == typeof(Quantity))
+            return _random.Next(1000).ToString(CultureInfo.InvariantCulture) + "m";
+        if (type == typeof(IntOrString))
+            return _random.Next(2) == 0 ? _random.Next() : Text();
+        if (type == typeof(DateTimeOffset))
+            return DateTimeOffset
+                .UnixEpoch.AddSeconds(_random.Next())
+                .UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+        if (type == typeof(JsonElement))
+            return Anything(depth);
+        if (type.IsEnum)
+            return Enum.GetNames(type)[_random.Next(Enum.GetNames(type).Length)];
         var info = ApiJson.Default.Options.GetTypeInfo(type);
         return info.Kind switch
         {
-            JsonTypeInfoKind.Enumerable => new JsonArray([.. Enumerable.Range(0, depth >= MaxDepth ? 0 : random.Next(3)).Select(_ => Value(info.ElementType!, depth + 1) ?? Text())]),
+            JsonTypeInfoKind.Enumerable => new JsonArray([
+                .. Enumerable.Range(0, depth >= MaxDepth ? 0 : _random.Next(3)).Select(_ => Value(info.ElementType!, depth + 1) ?? Text()),
+            ]),
             JsonTypeInfoKind.Dictionary => Map(info.ElementType!, depth),
             JsonTypeInfoKind.Object => depth >= MaxDepth ? new JsonObject() : Document(type, depth),
             _ => throw new InvalidOperationException($"{type} is not known here"),
@@ -89,7 +132,7 @@ internal sealed class RandomJson(int seed)
     private JsonObject Map(Type element, int depth)
     {
         var map = new JsonObject();
-        for (var i = random.Next(3); i > 0; i--)
+        for (var i = _random.Next(3); i > 0; i--)
         {
             map["k" + Text()] = Value(element, depth + 1);
         }

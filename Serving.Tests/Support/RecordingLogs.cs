@@ -6,12 +6,12 @@ namespace Serving.Tests.Support;
 /// <summary>Records every log line, at every level, with its full exception.</summary>
 internal sealed class RecordingLogs : ILoggerFactory
 {
-    private readonly ConcurrentQueue<string> lines = new();
+    private readonly ConcurrentQueue<string> _lines = new();
 
     /// <summary>All lines logged so far.</summary>
-    public string Text => string.Join('\n', lines);
+    public string Text => string.Join('\n', _lines);
 
-    public ILogger CreateLogger(string categoryName) => new Recorder(categoryName, lines);
+    public ILogger CreateLogger(string categoryName) => new Recorder(categoryName, _lines);
 
     public void AddProvider(ILoggerProvider provider) => throw new NotSupportedException("this factory has one place to log to");
 
@@ -31,7 +31,12 @@ internal sealed class RecordingLogs : ILoggerFactory
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
-            => lines.Enqueue($"{logLevel} {category} {formatter(state, exception)} {exception}");
+        public void Log<TState>(
+            LogLevel logLevel,
+            EventId eventId,
+            TState state,
+            Exception? exception,
+            Func<TState, Exception?, string> formatter
+        ) => lines.Enqueue($"{logLevel} {category} {formatter(state, exception)} {exception}");
     }
 }

@@ -9,24 +9,26 @@ namespace Serving.Tests.Support;
 /// <summary>The application of a process with a few ports and nothing else.</summary>
 internal sealed class ServedPorts : IAsyncDisposable
 {
-    private readonly WebApplication application;
+    private readonly WebApplication _application;
 
-    private ServedPorts(WebApplication application) => this.application = application;
+    private ServedPorts(WebApplication application) => this._application = application;
 
     /// <summary>Opens and closes the ports without an address.</summary>
-    public PortListeners Listeners => application.Services.GetRequiredService<PortListeners>();
+    public PortListeners Listeners => _application.Services.GetRequiredService<PortListeners>();
 
     /// <summary>Where a port listens.</summary>
-    public System.Net.IPEndPoint this[string name] => application.Services.GetServices<ServingPort>().Single(port => port.Name == name).EndPoint!;
+    public System.Net.IPEndPoint this[string name] =>
+        _application.Services.GetServices<ServingPort>().Single(port => port.Name == name).EndPoint!;
 
     /// <summary>Serves ports.</summary>
-    public static Task<ServedPorts> StartAsync(params ServingPort[] ports) => StartAsync(services =>
-    {
-        foreach (var port in ports)
+    public static Task<ServedPorts> StartAsync(params ServingPort[] ports) =>
+        StartAsync(services =>
         {
-            services.AddPort(_ => port);
-        }
-    });
+            foreach (var port in ports)
+            {
+                services.AddPort(_ => port);
+            }
+        });
 
     /// <summary>Serves the ports of services.</summary>
     public static async Task<ServedPorts> StartAsync(Action<IServiceCollection> add, ILoggerFactory? loggers = null)
@@ -40,7 +42,7 @@ internal sealed class ServedPorts : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await application.StopAsync();
-        await application.DisposeAsync();
+        await _application.StopAsync();
+        await _application.DisposeAsync();
     }
 }

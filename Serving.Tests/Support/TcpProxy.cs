@@ -4,20 +4,21 @@ using System.Net.Sockets;
 
 namespace Serving.Tests.Support;
 
-/// <summary>Forwards TCP connections to another port of 127.0.0.1, until it is cut: then connections break and new ones are refused.</summary>
+/// <summary>Forwards TCP connections to another port of 127.0.0.1, until it is cut: then connections break and new ones are
+/// refused.</summary>
 internal sealed class TcpProxy : IAsyncDisposable
 {
-    private readonly int target;
-    private readonly ConcurrentDictionary<Socket, byte> open = new();
-    private CancellationTokenSource stop = new();
-    private Task accepting;
+    private readonly int _target;
+    private readonly ConcurrentDictionary<Socket, byte> _open = new();
+    private CancellationTokenSource _stop = new();
+    private Task _accepting;
 
     /// <param name="target">The port to forward to.</param>
     public TcpProxy(int target)
     {
-        this.target = target;
+        this._target = target;
         Port = FreePorts.Of(IPAddress.Loopback, 1)[0];
-        accepting = Listen();
+        _accepting = Listen();
     }
 
     /// <summary>Its port, on 127.0.0.1.</summary>
@@ -26,9 +27,9 @@ internal sealed class TcpProxy : IAsyncDisposable
     /// <summary>Breaks every connection and refuses new ones.</summary>
     public async Task CutAsync()
     {
-        await stop.CancelAsync();
-        await accepting;
-        foreach (var socket in open.Keys)
+        await _stop.CancelAsync();
+        await _accepting;
+        foreach (var socket in _open.Keys)
         {
             socket.Dispose();
         }
@@ -37,15 +38,15 @@ internal sealed class TcpProxy : IAsyncDisposable
     /// <summary>Accepts connections again.</summary>
     public void Mend()
     {
-        stop.Dispose();
-        stop = new CancellationTokenSource();
-        accepting = Listen();
+        _stop.Dispose();
+        _stop = new CancellationTokenSource();
+        _accepting = Listen();
     }
 
     public async ValueTask DisposeAsync()
     {
         await CutAsync();
-        stop.Dispose();
+        _stop.Dispose();
     }
 
     private Task Listen()
@@ -54,7 +55,7 @@ internal sealed class TcpProxy : IAsyncDisposable
         listener.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
         listener.Bind(new IPEndPoint(IPAddress.Loopback, Port));
         listener.Listen();
-        return AcceptAsync(listener, stop.Token);
+        return AcceptAsync(listener, _stop.Token);
     }
 
     private async Task AcceptAsync(Socket listener, CancellationToken cancellation)
@@ -80,10 +81,10 @@ internal sealed class TcpProxy : IAsyncDisposable
     {
         using var server = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         client.NoDelay = true;
-        open[client] = open[server] = 0;
+        _open[client] = _open[server] = 0;
         try
         {
-            await server.ConnectAsync(new IPEndPoint(IPAddress.Loopback, target), cancellation);
+            await server.ConnectAsync(new IPEndPoint(IPAddress.Loopback, _target), cancellation);
             await Task.WhenAny(CopyAsync(client, server, cancellation), CopyAsync(server, client, cancellation));
         }
         catch (Exception gone) when (gone is SocketException or OperationCanceledException or ObjectDisposedException)
@@ -92,8 +93,8 @@ internal sealed class TcpProxy : IAsyncDisposable
         }
         finally
         {
-            open.TryRemove(client, out _);
-            open.TryRemove(server, out _);
+            _open.TryRemove(client, out _);
+            _open.TryRemove(server, out _);
             client.Dispose();
         }
     }
@@ -106,7 +107,7 @@ internal sealed class TcpProxy : IAsyncDisposable
             int read;
             while ((read = await from.ReceiveAsync(buffer, cancellation)) > 0)
             {
-                for (var sent = 0; sent < read;)
+                for (var sent = 0; sent < read; )
                 {
                     sent += await to.SendAsync(buffer.AsMemory(sent, read - sent), cancellation);
                 }

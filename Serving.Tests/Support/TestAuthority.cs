@@ -9,7 +9,7 @@ namespace Serving.Tests.Support;
 /// <summary>A CA for tests, and the certificates that it issues.</summary>
 internal sealed class TestAuthority : IDisposable
 {
-    private readonly X509Certificate2 certificate;
+    private readonly X509Certificate2 _certificate;
 
     public TestAuthority(string name = "test")
     {
@@ -18,11 +18,11 @@ internal sealed class TestAuthority : IDisposable
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
         request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign, true));
         request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, false));
-        certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddDays(1));
+        _certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddDays(1));
     }
 
     /// <summary>The CA certificate.</summary>
-    public string Pem => certificate.ExportCertificatePem();
+    public string Pem => _certificate.ExportCertificatePem();
 
     /// <summary>The CA certificate in PEM, for clients to trust.</summary>
     public X509Certificate2Collection Roots => [X509Certificate2.CreateFromPem(Pem)];
@@ -39,7 +39,12 @@ internal sealed class TestAuthority : IDisposable
         }
 
         request.CertificateExtensions.Add(alternatives.Build());
-        using var issued = request.Create(certificate, DateTimeOffset.UtcNow.AddMinutes(-5), DateTimeOffset.UtcNow.AddHours(1), RandomNumberGenerator.GetBytes(8));
+        using var issued = request.Create(
+            _certificate,
+            DateTimeOffset.UtcNow.AddMinutes(-5),
+            DateTimeOffset.UtcNow.AddHours(1),
+            RandomNumberGenerator.GetBytes(8)
+        );
         return (issued.ExportCertificatePem(), key.ExportPkcs8PrivateKeyPem());
     }
 
@@ -66,5 +71,5 @@ internal sealed class TestAuthority : IDisposable
         };
     }
 
-    public void Dispose() => certificate.Dispose();
+    public void Dispose() => _certificate.Dispose();
 }

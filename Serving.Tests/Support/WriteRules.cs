@@ -16,12 +16,18 @@ namespace Serving.Tests.Support;
 /// </summary>
 internal static class WriteRules
 {
-    private static readonly Lazy<Dictionary<(string Group, string Plural), Schema>> Custom = new(() => CrdGenerator.Definitions().ToDictionary(
-        definition => (definition["spec"]!["group"]!.ToString(), definition["spec"]!["names"]!["plural"]!.ToString()),
-        definition => CustomSchema.Read(definition["spec"]!["versions"]![0]!["schema"]!["openAPIV3Schema"]!.AsObject())));
+    private static readonly Lazy<Dictionary<(string Group, string Plural), Schema>> Custom = new(() =>
+        CrdGenerator
+            .Definitions()
+            .ToDictionary(
+                definition => (definition["spec"]!["group"]!.ToString(), definition["spec"]!["names"]!["plural"]!.ToString()),
+                definition => CustomSchema.Read(definition["spec"]!["versions"]![0]!["schema"]!["openAPIV3Schema"]!.AsObject())
+            )
+    );
 
-    private static readonly Lazy<Dictionary<(string Group, string Version, string Plural), ResourceInfo>> BuiltIn =
-        new(() => BuiltInKinds.Load().ToDictionary(kind => (kind.Group, kind.Version, kind.Plural)));
+    private static readonly Lazy<Dictionary<(string Group, string Version, string Plural), ResourceInfo>> BuiltIn = new(() =>
+        BuiltInKinds.Load().ToDictionary(kind => (kind.Group, kind.Version, kind.Plural))
+    );
 
     /// <summary>Throws, as the client would, when an API server would reject the document.</summary>
     /// <param name="type">Its kind.</param>
@@ -38,13 +44,16 @@ internal static class WriteRules
         if (problems.Count > 0)
         {
             var name = document["metadata"]?["name"]?.ToString();
-            throw new KubernetesException($"write {type.Plural} {document["metadata"]?["namespace"]}/{name}", new Status
-            {
-                State = "Failure",
-                Code = 422,
-                Reason = "Invalid",
-                Message = $"{type.Kind} \"{name}\" is invalid: {string.Join(", ", problems)}",
-            });
+            throw new KubernetesException(
+                $"write {type.Plural} {document["metadata"]?["namespace"]}/{name}",
+                new Status
+                {
+                    State = "Failure",
+                    Code = 422,
+                    Reason = "Invalid",
+                    Message = $"{type.Kind} \"{name}\" is invalid: {string.Join(", ", problems)}",
+                }
+            );
         }
     }
 
@@ -62,7 +71,8 @@ internal static class WriteRules
         {
             // Stored objects were defaulted when they were written; those that a test put in directly were not.
             var before = (JsonObject?)old?.DeepClone();
-            if (before is not null) BodyDecoder.Default(kind, before);
+            if (before is not null)
+                BodyDecoder.Default(kind, before);
             BodyDecoder.Default(kind, document);
             MetadataRules.Validate(kind, document, old is null, errors);
             BuiltInValidation.Check(kind, document, before, errors);

@@ -30,16 +30,17 @@ internal sealed class AdoptionTests
     private const string QueueImage = "gcr.io/knative-releases/queue@sha256:2222";
     private const string ForeignHash = "1k7nmob";
 
-    private ReconcilingCluster ours = null!;
+    private ReconcilingCluster _ours = null!;
 
-    private InMemoryCluster Cluster => ours.Cluster;
+    private InMemoryCluster Cluster => _ours.Cluster;
 
     /// <summary>The cluster's configuration stays: its queue image, its network layer's class, its domain.</summary>
-    private static ConfigSnapshot TheirConfig { get; } = Samples.Config with
-    {
-        Deployment = Samples.Config.Deployment with { QueueSidecarImage = QueueImage },
-        Network = Samples.Config.Network with { IngressClass = "kourier.ingress.networking.knative.dev" },
-    };
+    private static ConfigSnapshot TheirConfig { get; } =
+        Samples.Config with
+        {
+            Deployment = Samples.Config.Deployment with { QueueSidecarImage = QueueImage },
+            Network = Samples.Config.Network with { IngressClass = "kourier.ingress.networking.knative.dev" },
+        };
 
     [SetUp]
     public void SetUp() => Begin(_ => { });
@@ -52,8 +53,13 @@ internal sealed class AdoptionTests
         writes.Should().Equal(new InMemoryCluster.Request("update", "deployments", new ObjectKey("default", "hello-00001-deployment")));
         var deployment = TheDeployment();
         deployment.Metadata.Generation.Should().Be(1, "its specification is the same, so no pod is replaced");
-        JsonNode.DeepEquals(JsonSerializer.SerializeToNode(deployment, Resources.Deployments.Json)!["spec"], JsonSerializer.SerializeToNode(Golden(), Resources.Deployments.Json)!["spec"])
-            .Should().BeTrue();
+        JsonNode
+            .DeepEquals(
+                JsonSerializer.SerializeToNode(deployment, Resources.Deployments.Json)!["spec"],
+                JsonSerializer.SerializeToNode(Golden(), Resources.Deployments.Json)!["spec"]
+            )
+            .Should()
+            .BeTrue();
         deployment.Metadata.Labels[ServingKeys.DeploymentHash].Should().StartWith("0");
         (await ReconcileEverythingAsync()).Should().BeEmpty("it is settled");
     }
@@ -77,7 +83,12 @@ internal sealed class AdoptionTests
 
         var deployment = TheDeployment();
         deployment.Metadata.Generation.Should().Be(1);
-        deployment.Spec!.Template!.Spec!.Containers[1].Env.Select(variable => variable.Name).Should().Contain("TRACING_CONFIG_BACKEND").And.NotContain("OBSERVABILITY_CONFIG");
+        deployment
+            .Spec!.Template!.Spec!.Containers[1]
+            .Env.Select(variable => variable.Name)
+            .Should()
+            .Contain("TRACING_CONFIG_BACKEND")
+            .And.NotContain("OBSERVABILITY_CONFIG");
     }
 
     [Test]
@@ -85,7 +96,7 @@ internal sealed class AdoptionTests
     {
         await ReconcileEverythingAsync();
 
-        ours.Config = TheirConfig with { Deployment = TheirConfig.Deployment with { QueueSidecarImage = "example.com/our-queue:1" } };
+        _ours.Config = TheirConfig with { Deployment = TheirConfig.Deployment with { QueueSidecarImage = "example.com/our-queue:1" } };
         await ReconcileEverythingAsync();
 
         var deployment = TheDeployment();
@@ -96,7 +107,7 @@ internal sealed class AdoptionTests
     [Test]
     public async Task An_image_changed_before_we_came_is_not_adopted_but_made_so()
     {
-        ours.Config = TheirConfig with { Deployment = TheirConfig.Deployment with { QueueSidecarImage = "example.com/our-queue:1" } };
+        _ours.Config = TheirConfig with { Deployment = TheirConfig.Deployment with { QueueSidecarImage = "example.com/our-queue:1" } };
 
         await ReconcileEverythingAsync();
 
@@ -108,10 +119,13 @@ internal sealed class AdoptionTests
     {
         await ReconcileEverythingAsync();
 
-        ours.Config = TheirConfig with { Logging = TheirConfig.Logging with { ZapLoggerConfig = "{}" } };
+        _ours.Config = TheirConfig with { Logging = TheirConfig.Logging with { ZapLoggerConfig = "{}" } };
         await ReconcileEverythingAsync();
 
-        TheDeployment().Spec!.Template!.Spec!.Containers[1].Env.Should().Contain(variable => variable.Name == "SERVING_LOGGING_CONFIG" && variable.Value == "{}");
+        TheDeployment()
+            .Spec!.Template!.Spec!.Containers[1]
+            .Env.Should()
+            .Contain(variable => variable.Name == "SERVING_LOGGING_CONFIG" && variable.Value == "{}");
     }
 
     [Test]
@@ -150,7 +164,10 @@ internal sealed class AdoptionTests
         await ReconcileEverythingAsync();
 
         // Changes that have most of the objects written, specification and status.
-        ours.Config = TheirConfig with { Network = TheirConfig.Network with { HttpProtocol = HttpProtocol.Redirected } };
+        _ours.Config = TheirConfig with
+        {
+            Network = TheirConfig.Network with { HttpProtocol = HttpProtocol.Redirected },
+        };
         var revision = Cluster.Find(Resources.Revisions, "default", "hello-00001")!;
         var containers = revision.Spec.Containers.Select(container => container with { Env = [] }).ToList();
         Cluster.Put(Resources.Revisions, revision with { Spec = revision.Spec with { ContainerConcurrency = 7, Containers = containers } });
@@ -160,13 +177,23 @@ internal sealed class AdoptionTests
         var writes = await ReconcileEverythingAsync();
 
         writes.Select(write => write.Plural).Should().Contain(["podautoscalers", "ingresses", "serverlessservices", "routes"]);
-        foreach (var document in ReferenceObjects.All.Where(document => (string)document["kind"]! is not ("Deployment" or "Pod" or "Endpoints")))
+        foreach (
+            var document in ReferenceObjects.All.Where(document => (string)document["kind"]! is not ("Deployment" or "Pod" or "Endpoints"))
+        )
         {
-            var found = Cluster.Find(ReferenceObjects.TypeOf(document), (string)document["metadata"]!["namespace"]!, (string)document["metadata"]!["name"]!)!.ToJson();
+            var found = Cluster
+                .Find(
+                    ReferenceObjects.TypeOf(document),
+                    (string)document["metadata"]!["namespace"]!,
+                    (string)document["metadata"]!["name"]!
+                )!
+                .ToJson();
             ((string?)found[Field]).Should().Be("root", "{0} {1}", document["kind"], document["metadata"]!["name"]);
             foreach (var place in places.Where(document.ContainsKey))
             {
-                ((string?)found[place]![Field]).Should().Be(place, "{0} of {1} {2}", place, document["kind"], document["metadata"]!["name"]);
+                ((string?)found[place]![Field])
+                    .Should()
+                    .Be(place, "{0} of {1} {2}", place, document["kind"], document["metadata"]!["name"]);
             }
         }
     }
@@ -182,29 +209,47 @@ internal sealed class AdoptionTests
         var before = (await server.GetAsync($"{path}/hello-00001-deployment")).Body;
         var stored = JsonSerializer.Deserialize(before, Resources.Deployments.Json)!;
         var wanted = DeploymentMaker.Make(Cluster.Find(Resources.Revisions, "default", "hello-00001")!, TheirConfig, "knative-serving");
-        var existing = stored with { Metadata = stored.Metadata with { Labels = new Dictionary<string, string>(stored.Metadata.Labels) { [ServingKeys.DeploymentHash] = "0other" } } };
+        var existing = stored with
+        {
+            Metadata = stored.Metadata with
+            {
+                Labels = new Dictionary<string, string>(stored.Metadata.Labels) { [ServingKeys.DeploymentHash] = "0other" },
+            },
+        };
 
         var update = DeploymentMaker.Update(existing, wanted)!;
-        var (code, body) = await server.SendAsync(HttpMethod.Put, $"{path}/hello-00001-deployment", JsonSerializer.Serialize(update, Resources.Deployments.Json));
+        var (code, body) = await server.SendAsync(
+            HttpMethod.Put,
+            $"{path}/hello-00001-deployment",
+            JsonSerializer.Serialize(update, Resources.Deployments.Json)
+        );
 
         code.Should().Be(200);
-        update.Spec!.Template!.Spec!.Containers[1].ReadinessProbe!.PeriodSeconds.Should().BeNull("it is our own wish, not a copy of what is there");
+        update
+            .Spec!.Template!.Spec!.Containers[1]
+            .ReadinessProbe!.PeriodSeconds.Should()
+            .BeNull("it is our own wish, not a copy of what is there");
         Lines(body["spec"]!).Except(Lines(before["spec"]!)).Should().BeEmpty();
         Lines(before["spec"]!).Except(Lines(body["spec"]!)).Should().BeEmpty();
         ((int)body["metadata"]!["generation"]!).Should().Be(1, "the specification is the same, so no pod is replaced");
 
         static string[] Lines(JsonNode node) => Sorted(node)!.ToJsonString(new JsonSerializerOptions { WriteIndented = true }).Split('\n');
-        static JsonNode? Sorted(JsonNode? node) => node switch
-        {
-            JsonObject value => new JsonObject(value.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => KeyValuePair.Create(pair.Key, Sorted(pair.Value)))),
-            JsonArray value => new JsonArray([.. value.Select(Sorted)]),
-            _ => node?.DeepClone(),
-        };
+        static JsonNode? Sorted(JsonNode? node) =>
+            node switch
+            {
+                JsonObject value => new JsonObject(
+                    value
+                        .OrderBy(pair => pair.Key, StringComparer.Ordinal)
+                        .Select(pair => KeyValuePair.Create(pair.Key, Sorted(pair.Value)))
+                ),
+                JsonArray value => new JsonArray([.. value.Select(Sorted)]),
+                _ => node?.DeepClone(),
+            };
     }
 
     private void Begin(Action<JsonObject> change)
     {
-        ours = new ReconcilingCluster { Config = TheirConfig };
+        _ours = new ReconcilingCluster { Config = TheirConfig };
         foreach (var document in ReferenceObjects.All.Select(document => document.DeepClone().AsObject()))
         {
             change(document);
@@ -216,16 +261,29 @@ internal sealed class AdoptionTests
     private async Task<IReadOnlyList<InMemoryCluster.Request>> ReconcileEverythingAsync()
     {
         var environment = new ClusterEnvironment("knative-serving", "cluster.local", "serving-0", IPAddress.Loopback);
-        var serverless = new ServerlessServiceReconciler(Cluster, environment, ours.Events, ours.Time);
+        var serverless = new ServerlessServiceReconciler(Cluster, environment, _ours.Events, _ours.Time);
         var informers = new AutoscalerInformers(Cluster);
-        var deciders = new Deciders(new Steady(), key => RevisionPods.Count(informers.Pods.Lister, key.Namespace, key.Name).Ready, ours.Time, NullLogger.Instance);
-        var autoscaler = new PodAutoscalerReconciler(informers, () => ours.Config, deciders, new NeverAsked(), new PodCountBoard(), ours.Events, ours.Time);
+        var deciders = new Deciders(
+            new Steady(),
+            key => RevisionPods.Count(informers.Pods.Lister, key.Namespace, key.Name).Ready,
+            _ours.Time,
+            NullLogger.Instance
+        );
+        var autoscaler = new PodAutoscalerReconciler(
+            informers,
+            () => _ours.Config,
+            deciders,
+            new NeverAsked(),
+            new PodCountBoard(),
+            _ours.Events,
+            _ours.Time
+        );
         var key = new ObjectKey("default", "hello-00001");
         var writes = new List<InMemoryCluster.Request>();
         for (var round = 0; round < 3; round++)
         {
             Cluster.ForgetWrites();
-            await ours.ReconcileOnceAsync();
+            await _ours.ReconcileOnceAsync();
             await serverless.ReconcileAsync(key, Cluster, CancellationToken.None);
             await autoscaler.ReconcileAsync(key, Cluster, CancellationToken.None);
             writes.AddRange(Cluster.Writes);
@@ -236,7 +294,8 @@ internal sealed class AdoptionTests
 
     private Deployment TheDeployment() => Cluster.Find(Resources.Deployments, "default", "hello-00001-deployment")!;
 
-    private static Deployment Golden() => JsonSerializer.Deserialize(ReferenceObjects.Of("Deployment", "hello-00001-deployment"), Resources.Deployments.Json)!;
+    private static Deployment Golden() =>
+        JsonSerializer.Deserialize(ReferenceObjects.Of("Deployment", "hello-00001-deployment"), Resources.Deployments.Json)!;
 
     /// <summary>One request at a time, as before the takeover.</summary>
     private sealed class Steady : IMetricSource
@@ -246,7 +305,7 @@ internal sealed class AdoptionTests
 
     private sealed class NeverAsked : IActivatorProbe
     {
-        public Task<bool> IsInPathAsync(string ns, string service, CancellationToken cancellation)
-            => throw new InvalidOperationException("a Revision that serves is not about to go to zero");
+        public Task<bool> IsInPathAsync(string ns, string service, CancellationToken cancellation) =>
+            throw new InvalidOperationException("a Revision that serves is not about to go to zero");
     }
 }

@@ -29,8 +29,11 @@ public sealed class HostileTemplateTests
     ];
 
     [TestCaseSource(nameof(Deep))]
-    public void Nesting_beyond_all_reason_is_refused(string text)
-        => FluentActions.Invoking(() => Template.Parse("t", text)).Should().Throw<TemplateException>()
+    public void Nesting_beyond_all_reason_is_refused(string text) =>
+        FluentActions
+            .Invoking(() => Template.Parse("t", text))
+            .Should()
+            .Throw<TemplateException>()
             .WithMessage(text.Length > Template.MaxLength ? "template: t:1: too long: *" : "template: t:1: too deeply nested: *");
 
     [Test]
@@ -43,10 +46,18 @@ public sealed class HostileTemplateTests
         Template.Parse("t", Repeat("{{(.Name)}}", 1000)).Execute(data).Should().HaveLength(1000);
     }
 
-    [TestCase("{{`\\\\` | js | js | js | js | js | js | js | js | js | js | js | js | js | js | js | js | js | js | js | js | js | js | js | js | js | js | js | js | js | js}}")]
-    [TestCase("{{`\\\\` | printf `%q` | printf `%q` | printf `%q` | printf `%q` | printf `%q` | printf `%q` | printf `%q` | printf `%q` | printf `%q` | printf `%q` | printf `%q` | printf `%q` | printf `%q` | printf `%q` | printf `%q` | printf `%q` | printf `%q` | printf `%q` | printf `%q` | printf `%q` | printf `%q` | printf `%q` | printf `%q` | printf `%q` | printf `%q` | printf `%q`}}")]
-    public void Escaping_again_and_again_ends(string text)
-        => FluentActions.Invoking(() => Template.Parse("t", text).Execute(null)).Should().Throw<TemplateException>().WithMessage("*the result is too long*");
+    [TestCase(
+        "{{`\\\\` | js | js | js | js | js | js | js | js | js | js | js | js | js | js | js | js | js | js | js | js | js | js | js | js | js | js | js | js | js | js}}"
+    )]
+    [TestCase(
+        "{{`\\\\` | printf `%q` | printf `%q` | printf `%q` | printf `%q` | printf `%q` | printf `%q` | printf `%q` | printf `%q` | printf `%q` | printf `%q` | printf `%q` | printf `%q` | printf `%q` | printf `%q` | printf `%q` | printf `%q` | printf `%q` | printf `%q` | printf `%q` | printf `%q` | printf `%q` | printf `%q` | printf `%q` | printf `%q` | printf `%q` | printf `%q`}}"
+    )]
+    public void Escaping_again_and_again_ends(string text) =>
+        FluentActions
+            .Invoking(() => Template.Parse("t", text).Execute(null))
+            .Should()
+            .Throw<TemplateException>()
+            .WithMessage("*the result is too long*");
 
     [TestCase("{{", " ", ".Name}}")]
     [TestCase("{{.Name", "\n", "-}}")]
@@ -75,8 +86,13 @@ public sealed class HostileTemplateTests
     public void Many_long_results_end()
     {
         var began = Stopwatch.GetTimestamp();
-        FluentActions.Invoking(() => Template.Parse("t", Repeat("{{if js `" + new string('\\', 1000) + "` | js | js | js | js | js}}{{end}}", 60)).Execute(null))
-            .Should().Throw<TemplateException>().WithMessage("*the result is too long*");
+        FluentActions
+            .Invoking(() =>
+                Template.Parse("t", Repeat("{{if js `" + new string('\\', 1000) + "` | js | js | js | js | js}}{{end}}", 60)).Execute(null)
+            )
+            .Should()
+            .Throw<TemplateException>()
+            .WithMessage("*the result is too long*");
         Stopwatch.GetElapsedTime(began).Should().BeLessThan(TimeSpan.FromSeconds(5));
     }
 

@@ -14,7 +14,8 @@ public sealed class TemplateTests
         ("Latency", 0.25),
         ("Empty", ""),
         ("Annotations", new Dictionary<string, string> { ["sub"] = "www" }),
-        ("Request", new TemplateRecord("request", ("URI", "/a?b=\"<c>\""))));
+        ("Request", new TemplateRecord("request", ("URI", "/a?b=\"<c>\"")))
+    );
 
     [TestCase("plain", "plain")]
     [TestCase("{{.Name}}.{{.Namespace}}", "hello.default")]
@@ -43,12 +44,15 @@ public sealed class TemplateTests
     [TestCase("{{\"a\" .Namespace}}", "template: t:1: can't give argument to non-function \"a\"")]
     [TestCase("{{(.Name) .Namespace}}", "template: t:1: can't give argument to non-function \"(\"")]
     [TestCase("{{}}", "template: t:1: missing value for command")]
-    public void Refuses_what_it_does_not_know_by_name_and_line(string text, string message)
-        => FluentActions.Invoking(() => Template.Parse("t", text)).Should().Throw<TemplateException>().WithMessage(message);
+    public void Refuses_what_it_does_not_know_by_name_and_line(string text, string message) =>
+        FluentActions.Invoking(() => Template.Parse("t", text)).Should().Throw<TemplateException>().WithMessage(message);
 
     [Test]
-    public void Refuses_to_apply_to_data_without_the_field()
-        => FluentActions.Invoking(() => Template.Parse("t", "{{.Nope}}").Execute(Data)).Should().Throw<TemplateException>()
+    public void Refuses_to_apply_to_data_without_the_field() =>
+        FluentActions
+            .Invoking(() => Template.Parse("t", "{{.Nope}}").Execute(Data))
+            .Should()
+            .Throw<TemplateException>()
             .WithMessage("template: t:1: executing: can't evaluate field Nope in type data");
 
     [TestCase("{{.Header.Get \"x-id\"}} {{.Header.Get \"None\"}}|", "1 |")]
@@ -65,9 +69,9 @@ public sealed class TemplateTests
     [TestCase("{{.Header.Get 1}}", "*expected string")]
     [TestCase("{{.Header.Del \"a\"}}", "*Del has arguments but cannot be invoked as function")]
     [TestCase("{{.Header \"a\"}}", "*Header has arguments but cannot be invoked as function")]
-    public void Refuses_what_a_header_cannot(string text, string message)
-        => FluentActions.Invoking(() => Template.Parse("t", text).Execute(Header)).Should().Throw<TemplateException>().WithMessage(message);
+    public void Refuses_what_a_header_cannot(string text, string message) =>
+        FluentActions.Invoking(() => Template.Parse("t", text).Execute(Header)).Should().Throw<TemplateException>().WithMessage(message);
 
-    private static TemplateRecord Header { get; } = new(
-        "data", ("Header", new TemplateHeader([new("X-Id", ["1", "2"]), new("Accept", ["*/*"])])));
+    private static TemplateRecord Header { get; } =
+        new("data", ("Header", new TemplateHeader([new("X-Id", ["1", "2"]), new("Accept", ["*/*"])])));
 }

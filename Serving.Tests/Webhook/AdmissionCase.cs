@@ -19,34 +19,54 @@ namespace Serving.Tests.Webhook;
 /// <c>autoscaling.knative.dev/</c>, and <c>[1035]</c>, <c>[1123]</c>, <c>[subdomain]</c>, <c>[qualified]</c>, <c>[identifier]</c> for
 /// Kubernetes' messages about such names.
 /// </remarks>
-internal sealed record AdmissionCase(string Table, string Name, JsonObject Row, JsonObject Object, JsonObject? Old, string Group, string Version, string Kind, string Path)
+internal sealed record AdmissionCase(
+    string Table,
+    string Name,
+    JsonObject Row,
+    JsonObject Object,
+    JsonObject? Old,
+    string Group,
+    string Version,
+    string Kind,
+    string Path
+)
 {
     private const string Busybox = """{"image":"busybox"}""";
 
     private static readonly Dictionary<string, string> Words = new(StringComparer.Ordinal)
     {
         ["autoscaling/"] = "autoscaling.knative.dev/",
-        ["[1035]"] = "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an "
+        ["[1035]"] =
+            "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an "
             + "alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')",
-        ["[1123]"] = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric "
+        ["[1123]"] =
+            "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric "
             + "character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')",
-        ["[subdomain]"] = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an "
+        ["[subdomain]"] =
+            "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an "
             + "alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')",
-        ["[qualified]"] = "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. "
+        ["[qualified]"] =
+            "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. "
             + "'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')",
-        ["[identifier]"] = "a valid C identifier must start with alphabetic character or '_', followed by a string of alphanumeric characters or '_' (e.g. "
+        ["[identifier]"] =
+            "a valid C identifier must start with alphabetic character or '_', followed by a string of alphanumeric characters or '_' (e.g. "
             + "'my_name',  or 'MY_NAME',  or 'MyName', regex used for validation is '[A-Za-z_][A-Za-z0-9_]*')",
     };
 
     /// <summary>The rows of all tables whose name starts with a prefix.</summary>
     public static IEnumerable<AdmissionCase> All { get; } =
     [
-        .. Directory.EnumerateFiles(Repository.PathOf("Serving.Tests", "Webhook", "Tables"), "*.yaml").Order(StringComparer.Ordinal).SelectMany(Read),
+        .. Directory
+            .EnumerateFiles(Repository.PathOf("Serving.Tests", "Webhook", "Tables"), "*.yaml")
+            .Order(StringComparer.Ordinal)
+            .SelectMany(Read),
     ];
 
     /// <summary>The configuration of the row: ConfigMaps by name.</summary>
-    public IEnumerable<(string Map, IReadOnlyDictionary<string, string> Data)> Config
-        => (Row["config"] as JsonObject ?? []).Select(m => (m.Key, (IReadOnlyDictionary<string, string>)m.Value!.AsObject().ToDictionary(d => d.Key, d => Text(d.Value))));
+    public IEnumerable<(string Map, IReadOnlyDictionary<string, string> Data)> Config =>
+        (Row["config"] as JsonObject ?? []).Select(m =>
+            (m.Key, (IReadOnlyDictionary<string, string>)m.Value!.AsObject().ToDictionary(d => d.Key, d => Text(d.Value)))
+        );
 
     /// <summary>Why the object is rejected; empty when it is accepted.</summary>
     public string Refusal => Expand(Text(Row["refusal"]));
@@ -58,7 +78,8 @@ internal sealed record AdmissionCase(string Table, string Name, JsonObject Row, 
     public IEnumerable<string>? Warnings => (Row["warnings"] as JsonArray)?.Select(w => Expand(Text(w)));
 
     /// <summary>The object with its defaults; null when the row is not about them.</summary>
-    public JsonObject? Defaulted => Row["gives"] is JsonObject gives ? MergePatch.Apply((JsonObject)Object.DeepClone(), (JsonObject)gives.DeepClone()) : null;
+    public JsonObject? Defaulted =>
+        Row["gives"] is JsonObject gives ? MergePatch.Apply((JsonObject)Object.DeepClone(), (JsonObject)gives.DeepClone()) : null;
 
     /// <summary>The document without the creator and last modifier, unless the row is about the user.</summary>
     public JsonObject WithoutStamp(JsonObject value)
@@ -77,16 +98,22 @@ internal sealed record AdmissionCase(string Table, string Name, JsonObject Row, 
     }
 
     /// <summary>The request of the review.</summary>
-    public string Request(JsonObject value) => new JsonObject
-    {
-        ["uid"] = "u",
-        ["kind"] = new JsonObject { ["group"] = Group, ["version"] = Version, ["kind"] = Kind },
-        ["operation"] = Old is null ? "CREATE" : "UPDATE",
-        ["subResource"] = Text(Row["subresource"]),
-        ["userInfo"] = new JsonObject { ["username"] = Row["user"] is null ? "ann" : Text(Row["user"]) },
-        ["object"] = value.DeepClone(),
-        ["oldObject"] = Old?.DeepClone(),
-    }.ToJsonString();
+    public string Request(JsonObject value) =>
+        new JsonObject
+        {
+            ["uid"] = "u",
+            ["kind"] = new JsonObject
+            {
+                ["group"] = Group,
+                ["version"] = Version,
+                ["kind"] = Kind,
+            },
+            ["operation"] = Old is null ? "CREATE" : "UPDATE",
+            ["subResource"] = Text(Row["subresource"]),
+            ["userInfo"] = new JsonObject { ["username"] = Row["user"] is null ? "ann" : Text(Row["user"]) },
+            ["object"] = value.DeepClone(),
+            ["oldObject"] = Old?.DeepClone(),
+        }.ToJsonString();
 
     public override string ToString() => $"{Table}: {Name}";
 
@@ -100,7 +127,9 @@ internal sealed record AdmissionCase(string Table, string Name, JsonObject Row, 
         foreach (var row in document["cases"]!.AsArray().Cast<JsonObject>())
         {
             var (value, path) = Apply(start, row, kind);
-            var old = row["old"] is JsonObject change ? MergePatch.Apply((JsonObject)start.DeepClone(), (JsonObject)change.DeepClone()) : null;
+            var old = row["old"] is JsonObject change
+                ? MergePatch.Apply((JsonObject)start.DeepClone(), (JsonObject)change.DeepClone())
+                : null;
             yield return new(table, Text(row["name"]), row, value, old, resource?.Group ?? "", resource?.Version ?? "v1", kind, path);
         }
     }
@@ -108,11 +137,15 @@ internal sealed record AdmissionCase(string Table, string Name, JsonObject Row, 
     // The object of a row, and the path of its container.
     private static (JsonObject Value, string Path) Apply(JsonObject start, JsonObject row, string kind)
     {
-        var value = MergePatch.Apply((JsonObject)start.DeepClone(), row["with"] as JsonObject is { } change ? (JsonObject)change.DeepClone() : []);
+        var value = MergePatch.Apply(
+            (JsonObject)start.DeepClone(),
+            row["with"] as JsonObject is { } change ? (JsonObject)change.DeepClone() : []
+        );
         if (row["annotations"] is JsonObject annotations)
         {
-            ((JsonObject)(kind is "Service" or "Configuration" ? value["spec"]!["template"]!["metadata"] : value["metadata"])!)["annotations"]
-                = new JsonObject(annotations.Select(a => KeyValuePair.Create(Expanded(a.Key), (JsonNode?)JsonValue.Create(Text(a.Value)))));
+            ((JsonObject)(kind is "Service" or "Configuration" ? value["spec"]!["template"]!["metadata"] : value["metadata"])!)[
+                "annotations"
+            ] = new JsonObject(annotations.Select(a => KeyValuePair.Create(Expanded(a.Key), (JsonNode?)JsonValue.Create(Text(a.Value)))));
         }
 
         var pod = (kind is "Service" or "Configuration" ? value["spec"]?["template"]?["spec"] : value["spec"]) as JsonObject;
@@ -128,7 +161,10 @@ internal sealed record AdmissionCase(string Table, string Name, JsonObject Row, 
 
         if (row["beside"] is JsonObject beside)
         {
-            pod!["containers"] = new JsonArray(JsonNode.Parse("""{"name":"main","image":"app","ports":[{"containerPort":8888}]}"""), beside.DeepClone());
+            pod!["containers"] = new JsonArray(
+                JsonNode.Parse("""{"name":"main","image":"app","ports":[{"containerPort":8888}]}"""),
+                beside.DeepClone()
+            );
             return (value, "containers[1]");
         }
 
@@ -158,12 +194,14 @@ internal sealed record AdmissionCase(string Table, string Name, JsonObject Row, 
         return Expanded(text.Replace("#", $"{pod}.{Path}", StringComparison.Ordinal).Replace("~", pod, StringComparison.Ordinal));
     }
 
-    private static string Expanded(string text) => Words.Aggregate(text, (all, word) => all.Replace(word.Key, word.Value, StringComparison.Ordinal));
+    private static string Expanded(string text) =>
+        Words.Aggregate(text, (all, word) => all.Replace(word.Key, word.Value, StringComparison.Ordinal));
 
-    private static string Text(JsonNode? node) => node switch
-    {
-        null => "",
-        JsonValue value when value.TryGetValue<string>(out var text) => text,
-        _ => node.ToJsonString(),
-    };
+    private static string Text(JsonNode? node) =>
+        node switch
+        {
+            null => "",
+            JsonValue value when value.TryGetValue<string>(out var text) => text,
+            _ => node.ToJsonString(),
+        };
 }

@@ -43,7 +43,8 @@ public sealed class AdmissionGateTests
                 },
             },
             NullLoggerFactory.Instance,
-            TimeProvider.System);
+            TimeProvider.System
+        );
         var refused = 0L;
         using var listener = new MeterListener { InstrumentPublished = static (instrument, self) => Follow(instrument, self) };
         listener.SetMeasurementEventCallback<long>((_, measurement, _, _) => Interlocked.Add(ref refused, measurement));

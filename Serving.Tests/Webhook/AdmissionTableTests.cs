@@ -9,19 +9,20 @@ namespace Serving.Tests.Webhook;
 public sealed class AdmissionTableTests
 {
     private static readonly string[] Maps = ["config-autoscaler", "config-defaults", "config-features", "config-network"];
-    private RunningWebhook webhook = null!;
+    private RunningWebhook _webhook = null!;
 
-    private static IEnumerable<TestCaseData> Validations => AdmissionCase.All.Where(c => c.Defaulted is null && c.Undecodable.Length == 0).Select(ToCase);
+    private static IEnumerable<TestCaseData> Validations =>
+        AdmissionCase.All.Where(c => c.Defaulted is null && c.Undecodable.Length == 0).Select(ToCase);
 
     private static IEnumerable<TestCaseData> Unreadable => AdmissionCase.All.Where(c => c.Undecodable.Length > 0).Select(ToCase);
 
     private static IEnumerable<TestCaseData> Defaults => AdmissionCase.All.Where(c => c.Defaulted is not null).Select(ToCase);
 
     [OneTimeSetUp]
-    public async Task Start() => webhook = await RunningWebhook.StartAsync();
+    public async Task Start() => _webhook = await RunningWebhook.StartAsync();
 
     [OneTimeTearDown]
-    public async Task Stop() => await webhook.DisposeAsync();
+    public async Task Stop() => await _webhook.DisposeAsync();
 
     [TestCaseSource(nameof(Validations))]
     public async Task Validation(object row)
@@ -29,7 +30,10 @@ public sealed class AdmissionTableTests
         var rule = (AdmissionCase)row;
         Configure(rule);
 
-        var response = await webhook.AskAsync(rule.Kind == "ConfigMap" ? "/config-validation" : "/resource-validation", rule.Request(rule.Object));
+        var response = await _webhook.AskAsync(
+            rule.Kind == "ConfigMap" ? "/config-validation" : "/resource-validation",
+            rule.Request(rule.Object)
+        );
 
         var message = (string?)response["status"]?["message"] ?? "";
         message.Should().Be(rule.Refusal.Length == 0 ? "" : $"validation failed: {rule.Refusal}");
@@ -48,7 +52,7 @@ public sealed class AdmissionTableTests
 
         foreach (var (path, prefix) in new[] { ("/defaulting", "mutation failed"), ("/resource-validation", "decoding request failed") })
         {
-            var response = await webhook.AskAsync(path, rule.Request(rule.Object));
+            var response = await _webhook.AskAsync(path, rule.Request(rule.Object));
 
             ((bool)response["allowed"]!).Should().BeFalse(path);
             ((string)response["status"]!["message"]!).Should().Be($"{prefix}: cannot decode incoming new object: {rule.Undecodable}");
@@ -61,14 +65,14 @@ public sealed class AdmissionTableTests
         var rule = (AdmissionCase)row;
         Configure(rule);
 
-        var response = await webhook.AskAsync("/defaulting", rule.Request(rule.Object));
+        var response = await _webhook.AskAsync("/defaulting", rule.Request(rule.Object));
 
         ((bool)response["allowed"]!).Should().BeTrue(response.ToJsonString());
         var patch = (string?)response["patch"] is { } bytes ? JsonNode.Parse(Convert.FromBase64String(bytes))!.AsArray() : [];
         var defaulted = rule.WithoutStamp(JsonPatch.Apply(rule.Object.DeepClone(), patch)!.AsObject());
         JsonNode.DeepEquals(defaulted, rule.Defaulted).Should().BeTrue($"it is\n{defaulted}\nand not\n{rule.Defaulted}");
 
-        var again = await webhook.AskAsync("/defaulting", rule.Request(JsonPatch.Apply(rule.Object.DeepClone(), patch)!.AsObject()));
+        var again = await _webhook.AskAsync("/defaulting", rule.Request(JsonPatch.Apply(rule.Object.DeepClone(), patch)!.AsObject()));
         again["patch"].Should().BeNull("defaults do not change twice");
     }
 
@@ -80,7 +84,7 @@ public sealed class AdmissionTableTests
         var data = rule.Config.ToDictionary(c => c.Map, c => c.Data);
         foreach (var map in Maps)
         {
-            webhook.Configure(map, data.GetValueOrDefault(map, new Dictionary<string, string>()));
+            _webhook.Configure(map, data.GetValueOrDefault(map, new Dictionary<string, string>()));
         }
     }
 }

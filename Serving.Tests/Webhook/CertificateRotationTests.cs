@@ -20,9 +20,7 @@ public sealed class CertificateRotationTests
 
         time.Advance(TimeSpan.FromDays(340));
 
-        await Eventually.HoldsAsync(
-            async () => (await replica.HandshakeAsync(Host)).Should().NotBe(first),
-            TimeSpan.FromSeconds(30));
+        await Eventually.HoldsAsync(async () => (await replica.HandshakeAsync(Host)).Should().NotBe(first), TimeSpan.FromSeconds(30));
         replica.Module.NotReadyReason.Should().BeNull();
     }
 

@@ -20,15 +20,25 @@ public sealed class CertificateSecretTests
         var second = await New().EnsureAsync(cluster, default);
 
         second.Certificate.Thumbprint.Should().Be(first.Certificate.Thumbprint);
-        cluster.Find(Resources.Secrets, "knative-serving", "webhook-certs")!.Data!.Keys
-            .Should().BeEquivalentTo("server-key.pem", "server-cert.pem", "ca-cert.pem");
+        cluster
+            .Find(Resources.Secrets, "knative-serving", "webhook-certs")!
+            .Data!.Keys.Should()
+            .BeEquivalentTo("server-key.pem", "server-cert.pem", "ca-cert.pem");
     }
 
     [Test]
     public async Task An_empty_secret_of_the_installer_is_filled()
     {
         var cluster = new InMemoryCluster();
-        cluster.Put(Resources.Secrets, new() { ApiVersion = "v1", Kind = "Secret", Metadata = new() { Name = "webhook-certs", Namespace = "knative-serving" } });
+        cluster.Put(
+            Resources.Secrets,
+            new()
+            {
+                ApiVersion = "v1",
+                Kind = "Secret",
+                Metadata = new() { Name = "webhook-certs", Namespace = "knative-serving" },
+            }
+        );
 
         await New().EnsureAsync(cluster, default);
 
@@ -39,8 +49,14 @@ public sealed class CertificateSecretTests
     public async Task A_certificate_about_to_expire_is_replaced_and_the_previous_authority_stays_trusted()
     {
         var cluster = new InMemoryCluster();
-        var old = await new CertificateSecret(Options with { Lifetime = TimeSpan.FromDays(1) }, TimeProvider.System, NullLogger<CertificateSecret>.Instance)
-            .EnsureAsync(cluster, default);
+        var old = await new CertificateSecret(
+            Options with
+            {
+                Lifetime = TimeSpan.FromDays(1),
+            },
+            TimeProvider.System,
+            NullLogger<CertificateSecret>.Instance
+        ).EnsureAsync(cluster, default);
 
         var renewed = await New().EnsureAsync(cluster, default);
 

@@ -21,21 +21,25 @@ public sealed class HostileReviewTests
     private const int MaxBody = 3 * 1024 * 1024;
     private static readonly TimeSpan Slowest = TimeSpan.FromSeconds(10);
 
-    private AdmissionEndpoints server = null!;
+    private AdmissionEndpoints _server = null!;
 
     [OneTimeSetUp]
-    public void Create() => server = new AdmissionEndpoints(
-        new Dictionary<string, Func<AdmissionRequest, CancellationToken, ValueTask<AdmissionAnswer>>>
-        {
-            ["/defaulting"] = (request, _) => ValueTask.FromResult(ResourceAdmission.Default(request, ConfigSnapshot.Default, "cluster.local")),
-            ["/resource-validation"] = (request, _) => ValueTask.FromResult(ResourceAdmission.Validate(request, ConfigSnapshot.Default, "cluster.local")),
-            ["/config-validation"] = (request, _) => ValueTask.FromResult(ConfigMapAdmission.Validate(request, "cluster.local")),
-        },
-        NullLoggerFactory.Instance,
-        TimeProvider.System);
+    public void Create() =>
+        _server = new AdmissionEndpoints(
+            new Dictionary<string, Func<AdmissionRequest, CancellationToken, ValueTask<AdmissionAnswer>>>
+            {
+                ["/defaulting"] = (request, _) =>
+                    ValueTask.FromResult(ResourceAdmission.Default(request, ConfigSnapshot.Default, "cluster.local")),
+                ["/resource-validation"] = (request, _) =>
+                    ValueTask.FromResult(ResourceAdmission.Validate(request, ConfigSnapshot.Default, "cluster.local")),
+                ["/config-validation"] = (request, _) => ValueTask.FromResult(ConfigMapAdmission.Validate(request, "cluster.local")),
+            },
+            NullLoggerFactory.Instance,
+            TimeProvider.System
+        );
 
     [OneTimeTearDown]
-    public void Stop() => server.Dispose();
+    public void Stop() => _server.Dispose();
 
     [Test]
     public void A_hundred_thousand_of_them_are_answered()
@@ -71,13 +75,16 @@ public sealed class HostileReviewTests
             var took = Stopwatch.GetElapsedTime(began);
             slowest = took > slowest ? took : slowest;
             most = Math.Max(most, allocated);
-            if (took > Slowest || allocated > MostUsed) state.Stop();
+            if (took > Slowest || allocated > MostUsed)
+                state.Stop();
         }
 
         // Pools keep what the largest request needed; they have it after the first half, and more would be a leak.
         var afterHalf = Answer(0, Many / 2);
         var afterAll = Answer(Many / 2, Many);
-        TestContext.Out.WriteLine($"kept {afterHalf >> 20} MiB after half, {afterAll >> 20} MiB after all; {Stopwatch.GetElapsedTime(started)}, the slowest {slowest}, at most {most >> 20} MiB for one: {string.Join(", ", codes)}");
+        TestContext.Out.WriteLine(
+            $"kept {afterHalf >> 20} MiB after half, {afterAll >> 20} MiB after all; {Stopwatch.GetElapsedTime(started)}, the slowest {slowest}, at most {most >> 20} MiB for one: {string.Join(", ", codes)}"
+        );
 
         wrong.Should().BeEmpty();
         codes.Keys.Should().BeEquivalentTo([200, 400, 413]);
@@ -93,7 +100,9 @@ public sealed class HostileReviewTests
     {
         var body = Encoding.UTF8.GetBytes(
             """{"request":{"kind":{"group":"serving.knative.dev","version":"v1","kind":"Service"},"operation":"CREATE","object":{"spec":{"template":{"spec":{"containers":["""
-            + string.Join(',', Enumerable.Repeat("{}", 1_000_000)) + "]}}}}}}");
+                + string.Join(',', Enumerable.Repeat("{}", 1_000_000))
+                + "]}}}}}}"
+        );
         var before = GC.GetAllocatedBytesForCurrentThread();
 
         Send("/resource-validation", body).Should().Be((200, (string?)null));
@@ -105,9 +114,17 @@ public sealed class HostileReviewTests
     [TestCase(60_000)]
     public void A_list_of_many_entries_is_answered_in_time_that_does_not_grow_with_its_square(int entries)
     {
-        var spec = "{\"spec\":{\"template\":{\"spec\":{\"containers\":[" + string.Join(',', Enumerable.Repeat("{\"name\":\"a\"}", entries)) + "]}}}}";
+        var spec =
+            "{\"spec\":{\"template\":{\"spec\":{\"containers\":["
+            + string.Join(',', Enumerable.Repeat("{\"name\":\"a\"}", entries))
+            + "]}}}}";
         var body = Encoding.UTF8.GetBytes(
-            "{\"request\":{\"kind\":{\"group\":\"serving.knative.dev\",\"version\":\"v1\",\"kind\":\"Service\"},\"operation\":\"UPDATE\",\"object\":" + spec + ",\"oldObject\":" + spec + "}}");
+            "{\"request\":{\"kind\":{\"group\":\"serving.knative.dev\",\"version\":\"v1\",\"kind\":\"Service\"},\"operation\":\"UPDATE\",\"object\":"
+                + spec
+                + ",\"oldObject\":"
+                + spec
+                + "}}"
+        );
 
         Send("/defaulting", body).Should().Be((200, (string?)null));
         Send("/resource-validation", body).Should().Be((200, (string?)null));
@@ -123,8 +140,8 @@ public sealed class HostileReviewTests
     [TestCase("{\"request\":{\"kind\":{},\"uid\":1}}", 400)]
     [TestCase("{\"request\":{\"kind\":{},\"uid\":\"\\ud800\"}}", 400)]
     [TestCase("{\"request\":{\"kind\":{}}} trailing", 400)]
-    public void What_is_no_review_is_told_from_one(string body, int code)
-        => Send("/resource-validation", Encoding.UTF8.GetBytes(body)).Should().Be((code, (string?)null));
+    public void What_is_no_review_is_told_from_one(string body, int code) =>
+        Send("/resource-validation", Encoding.UTF8.GetBytes(body)).Should().Be((code, (string?)null));
 
     private (int Code, string? Problem) Send(string path, byte[] body)
     {
@@ -137,7 +154,7 @@ public sealed class HostileReviewTests
         http.Response.Body = answer;
         try
         {
-            var handling = server.HandleAsync(http);
+            var handling = _server.HandleAsync(http);
             if (!handling.Wait(TimeSpan.FromSeconds(30)))
             {
                 return (0, "no answer in time");
@@ -159,8 +176,9 @@ public sealed class HostileReviewTests
     /// <summary>A body that ends like one over Kestrel's limit.</summary>
     private sealed class TooLarge(byte[] body) : MemoryStream(body)
     {
-        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => Position >= MaxBody
-            ? throw new BadHttpRequestException("Request body too large.", StatusCodes.Status413PayloadTooLarge)
-            : base.ReadAsync(buffer[..(int)Math.Min(buffer.Length, MaxBody - Position)], cancellationToken);
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
+            Position >= MaxBody
+                ? throw new BadHttpRequestException("Request body too large.", StatusCodes.Status413PayloadTooLarge)
+                : base.ReadAsync(buffer[..(int)Math.Min(buffer.Length, MaxBody - Position)], cancellationToken);
     }
 }

@@ -4,7 +4,8 @@ using Serving.Webhook;
 
 namespace Serving.Tests.Webhook;
 
-/// <summary>Generates harmful bodies from a seed: reviews of valid objects with unexpected replacements, truncations or corruptions.</summary>
+/// <summary>Generates harmful bodies from a seed: reviews of valid objects with unexpected replacements, truncations or
+/// corruptions.</summary>
 internal sealed class HostileReviews(int seed)
 {
     private const int Megabyte = 1024 * 1024;
@@ -42,19 +43,55 @@ internal sealed class HostileReviews(int seed)
 
     private static readonly (string Group, string Version, string Kind)[] Kinds =
     [
-        .. AdmittedKinds.All.Select(k => (k.Resource.Group, k.Resource.Version, k.Resource.Kind)), ("", "v1", "ConfigMap"), ("x", "y", "Z"),
+        .. AdmittedKinds.All.Select(k => (k.Resource.Group, k.Resource.Version, k.Resource.Kind)),
+        ("", "v1", "ConfigMap"),
+        ("x", "y", "Z"),
     ];
 
     private static readonly string[] Tokens =
     [
-        "null", "true", "[]", "{}", "[null]", "[{}]", "[[[]]]", "{\"\":{}}", "\"\"", "\"x\"", "0", "-1", "1.5", "1e400", "-1e400", "1e-400", "99999999999999999999999999", "9223372036854775808",
-        "2147483648", "-0", "\"\\ud800\"", "\"\\udc00x\"", "\"\\u0000\"", "{\"\\ud800\":1}", "{\"name\":1}", "{\"a\":1,\"a\":{\"a\":2}}", "{\"name\":\"a\",\"name\":null}", "\"NaN\"", "\"1e999\"", "\"9999999999999999999h\"",
+        "null",
+        "true",
+        "[]",
+        "{}",
+        "[null]",
+        "[{}]",
+        "[[[]]]",
+        "{\"\":{}}",
+        "\"\"",
+        "\"x\"",
+        "0",
+        "-1",
+        "1.5",
+        "1e400",
+        "-1e400",
+        "1e-400",
+        "99999999999999999999999999",
+        "9223372036854775808",
+        "2147483648",
+        "-0",
+        "\"\\ud800\"",
+        "\"\\udc00x\"",
+        "\"\\u0000\"",
+        "{\"\\ud800\":1}",
+        "{\"name\":1}",
+        "{\"a\":1,\"a\":{\"a\":2}}",
+        "{\"name\":\"a\",\"name\":null}",
+        "\"NaN\"",
+        "\"1e999\"",
+        "\"9999999999999999999h\"",
     ];
 
-    private readonly Random random = new(seed);
+    private readonly Random _random = new(seed);
 
     /// <summary>The path to post it to.</summary>
-    public string Path { get; } = (seed % 5) switch { 0 => "/config-validation", 1 or 2 => "/defaulting", _ => "/resource-validation" };
+    public string Path { get; } =
+        (seed % 5) switch
+        {
+            0 => "/config-validation",
+            1 or 2 => "/defaulting",
+            _ => "/resource-validation",
+        };
 
     // A few of them are large.
     private bool IsLarge => seed % 1501 == 749;
@@ -64,8 +101,8 @@ internal sealed class HostileReviews(int seed)
     /// <summary>The body of a request.</summary>
     public byte[] Next()
     {
-        var (group, version, kind) = IsConfigMap && random.Next(10) > 0 ? ("", "v1", "ConfigMap") : Kinds[random.Next(Kinds.Length)];
-        var objects = IsConfigMap && random.Next(20) > 0 ? ConfigMaps : Objects;
+        var (group, version, kind) = IsConfigMap && _random.Next(10) > 0 ? ("", "v1", "ConfigMap") : Kinds[_random.Next(Kinds.Length)];
+        var objects = IsConfigMap && _random.Next(20) > 0 ? ConfigMaps : Objects;
         var operation = (string[])["CREATE", "UPDATE", "DELETE", "CONNECT", ""];
         var review = new JsonObject
         {
@@ -74,26 +111,42 @@ internal sealed class HostileReviews(int seed)
             ["request"] = new JsonObject
             {
                 ["uid"] = "u",
-                ["kind"] = new JsonObject { ["group"] = group, ["version"] = version, ["kind"] = kind },
-                ["operation"] = operation[random.Next(2) == 0 ? random.Next(2) : random.Next(operation.Length)],
-                ["subResource"] = random.Next(5) == 0 ? "status" : "",
+                ["kind"] = new JsonObject
+                {
+                    ["group"] = group,
+                    ["version"] = version,
+                    ["kind"] = kind,
+                },
+                ["operation"] = operation[_random.Next(2) == 0 ? _random.Next(2) : _random.Next(operation.Length)],
+                ["subResource"] = _random.Next(5) == 0 ? "status" : "",
                 ["namespace"] = "n",
                 ["userInfo"] = new JsonObject { ["username"] = "eve" },
-                ["object"] = JsonNode.Parse(objects[random.Next(objects.Length)]),
-                ["oldObject"] = random.Next(2) == 0 ? JsonNode.Parse(objects[random.Next(objects.Length)]) : null,
-                ["dryRun"] = random.Next(4) == 0,
+                ["object"] = JsonNode.Parse(objects[_random.Next(objects.Length)]),
+                ["oldObject"] = _random.Next(2) == 0 ? JsonNode.Parse(objects[_random.Next(objects.Length)]) : null,
+                ["dryRun"] = _random.Next(4) == 0,
             },
         };
         var replaced = new List<string>();
-        for (var i = random.Next(4); i >= 0; i--)
+        for (var i = _random.Next(4); i >= 0; i--)
         {
-            if (IsConfigMap && i == 0 && review["request"] is JsonObject asked && asked["object"] is JsonObject map && map["data"] is JsonObject data)
+            if (
+                IsConfigMap
+                && i == 0
+                && review["request"] is JsonObject asked
+                && asked["object"] is JsonObject map
+                && map["data"] is JsonObject data
+            )
             {
                 Spoil(data, replaced);
                 continue;
             }
 
-            Spoil(random.Next(6) == 0 ? review : review["request"] is JsonObject request && request["object"] is JsonObject value ? value : review, replaced);
+            Spoil(
+                _random.Next(6) == 0 ? review
+                    : review["request"] is JsonObject request && request["object"] is JsonObject value ? value
+                    : review,
+                replaced
+            );
         }
 
         var text = review.ToJsonString();
@@ -103,9 +156,9 @@ internal sealed class HostileReviews(int seed)
         }
 
         var body = Encoding.UTF8.GetBytes(text);
-        return random.Next(10) switch
+        return _random.Next(10) switch
         {
-            0 => body[..random.Next(body.Length)],
+            0 => body[.._random.Next(body.Length)],
             1 => Mangled(body),
             _ => body,
         };
@@ -119,18 +172,18 @@ internal sealed class HostileReviews(int seed)
             switch (node)
             {
                 case JsonObject { Count: > 0 } map:
-                    var (key, child) = map.ElementAt(random.Next(map.Count));
-                    if (child is JsonObject or JsonArray && random.Next(6) > 0)
+                    var (key, child) = map.ElementAt(_random.Next(map.Count));
+                    if (child is JsonObject or JsonArray && _random.Next(6) > 0)
                     {
                         node = child;
                         continue;
                     }
 
-                    map[random.Next(10) == 0 ? key + "x" : key] = Placeholder(replaced);
+                    map[_random.Next(10) == 0 ? key + "x" : key] = Placeholder(replaced);
                     return;
                 case JsonArray { Count: > 0 } list:
-                    var at = random.Next(list.Count);
-                    if (list[at] is JsonObject or JsonArray && random.Next(6) > 0)
+                    var at = _random.Next(list.Count);
+                    if (list[at] is JsonObject or JsonArray && _random.Next(6) > 0)
                     {
                         node = list[at]!;
                         continue;
@@ -152,21 +205,23 @@ internal sealed class HostileReviews(int seed)
             return JsonValue.Create("@0@");
         }
 
-        replaced.Add(random.Next(IsConfigMap ? 100 : 40) switch
-        {
-            0 => Deep('[', ']'),
-            1 => Deep('{', '}'),
-            2 => $"\"{new string('a', random.Next(20_000))}\"",
-            3 => $"[{string.Join(',', Enumerable.Repeat("{\"name\":\"a\"}", random.Next(500)))}]",
-            < 8 or >= 40 => HostileTexts.Next(random),
-            _ => Tokens[random.Next(Tokens.Length)],
-        });
+        replaced.Add(
+            _random.Next(IsConfigMap ? 100 : 40) switch
+            {
+                0 => Deep('[', ']'),
+                1 => Deep('{', '}'),
+                2 => $"\"{new string('a', _random.Next(20_000))}\"",
+                3 => $"[{string.Join(',', Enumerable.Repeat("{\"name\":\"a\"}", _random.Next(500)))}]",
+                < 8 or >= 40 => HostileTexts.Next(_random),
+                _ => Tokens[_random.Next(Tokens.Length)],
+            }
+        );
         return JsonValue.Create($"@{replaced.Count - 1}@");
     }
 
     private string Deep(char open, char close)
     {
-        var depth = random.Next(2) == 0 ? random.Next(130) : random.Next(3000);
+        var depth = _random.Next(2) == 0 ? _random.Next(130) : _random.Next(3000);
         return open == '['
             ? new string(open, depth) + new string(close, depth)
             : string.Concat(Enumerable.Repeat("{\"a\":", depth)) + "1" + new string(close, depth);
@@ -175,8 +230,8 @@ internal sealed class HostileReviews(int seed)
     // About 1 to 3 MiB, or just above the limit.
     private string Large()
     {
-        var length = random.Next(4) == 0 ? Longest - random.Next(8192) : random.Next(Megabyte, 3 * Megabyte);
-        return random.Next(6) switch
+        var length = _random.Next(4) == 0 ? Longest - _random.Next(8192) : _random.Next(Megabyte, 3 * Megabyte);
+        return _random.Next(6) switch
         {
             0 => $"\"{new string('a', length)}\"",
             1 => $"[{string.Join(',', Enumerable.Repeat("{\"name\":\"a\"}", length / 13))}]",
@@ -189,9 +244,9 @@ internal sealed class HostileReviews(int seed)
 
     private byte[] Mangled(byte[] body)
     {
-        for (var i = random.Next(1, 5); i > 0; i--)
+        for (var i = _random.Next(1, 5); i > 0; i--)
         {
-            body[random.Next(body.Length)] = (byte)random.Next(256);
+            body[_random.Next(body.Length)] = (byte)_random.Next(256);
         }
 
         return body;

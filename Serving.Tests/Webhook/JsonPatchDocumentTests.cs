@@ -17,6 +17,10 @@ public sealed class JsonPatchDocumentTests
     [TestCase("""{"a":[{}]}""", """{"a":[{"b":{},"c":null,"d":[]}]}""", """[{"op":"add","path":"/a/0/b","value":{}}]""")]
     [TestCase("""{"grpc":{"port":1}}""", """{"grpc":{"port":1,"service":""}}""", """[{"op":"add","path":"/grpc/service","value":""}]""")]
     [TestCase("""{"a":null}""", """{"a":{"b":1}}""", """[{"op":"replace","path":"/a","value":{"b":1}}]""")]
-    public void Only_what_means_something_is_patched(string from, string to, string expected)
-        => JsonPatchDocument.Between(JsonDocument.Parse(from).RootElement, JsonDocument.Parse(to).RootElement).ToJsonString().Should().Be(expected);
+    public void Only_what_means_something_is_patched(string from, string to, string expected) =>
+        JsonPatchDocument
+            .Between(JsonDocument.Parse(from).RootElement, JsonDocument.Parse(to).RootElement)
+            .ToJsonString()
+            .Should()
+            .Be(expected);
 }

@@ -14,7 +14,8 @@ namespace Serving.Tests.Webhook;
 /// <summary>The server-side dry run of the pod, and its responses.</summary>
 public sealed class PodSpecDryRunTests
 {
-    private const string Good = """{"metadata":{"name":"a","namespace":"n"},"spec":{"template":{"spec":{"containers":[{"name":"c","image":"app"}]}}}}""";
+    private const string Good =
+        """{"metadata":{"name":"a","namespace":"n"},"spec":{"template":{"spec":{"containers":[{"name":"c","image":"app"}]}}}}""";
     private static readonly GroupVersionKind Service = new("serving.knative.dev", "v1", "Service");
     private static readonly GroupVersionKind Configuration = new("serving.knative.dev", "v1", "Configuration");
 
@@ -31,30 +32,39 @@ public sealed class PodSpecDryRunTests
     }
 
     [Test]
-    public async Task A_refusal_of_the_pod_refuses_the_service()
-        => (await Try(Service, Good, Refused("Pod \"dry-run-validation\" is invalid: spec.x: Invalid value"))).Should().Be(
-            "validation callback failed: dry run failed with Pod \"dry-run-validation\" is invalid: spec.x: Invalid value: spec.template");
+    public async Task A_refusal_of_the_pod_refuses_the_service() =>
+        (await Try(Service, Good, Refused("Pod \"dry-run-validation\" is invalid: spec.x: Invalid value")))
+            .Should()
+            .Be(
+                "validation callback failed: dry run failed with Pod \"dry-run-validation\" is invalid: spec.x: Invalid value: spec.template"
+            );
 
     [Test]
-    public async Task An_API_server_that_cannot_be_reached_refuses_too()
-        => (await Try(Configuration, Good, new HttpRequestException("connection refused"))).Should().Be(
-            "validation callback failed: dry run failed with connection refused: spec.template");
+    public async Task An_API_server_that_cannot_be_reached_refuses_too() =>
+        (await Try(Configuration, Good, new HttpRequestException("connection refused")))
+            .Should()
+            .Be("validation callback failed: dry run failed with connection refused: spec.template");
 
     [Test]
-    public async Task A_webhook_of_others_that_cannot_try_is_no_refusal()
-        => (await Try(Service, Good, Refused("admission webhook \"x\" does not support dry run"))).Should().BeNull();
+    public async Task A_webhook_of_others_that_cannot_try_is_no_refusal() =>
+        (await Try(Service, Good, Refused("admission webhook \"x\" does not support dry run"))).Should().BeNull();
 
     [TestCase("s", false)]
     [TestCase("", true)]
     public async Task The_configuration_of_a_service_was_tried_with_it(string owner, bool isTried)
     {
-        var labelled = Good.Replace("\"name\":\"a\"", $"\"name\":\"a\",\"labels\":{{\"serving.knative.dev/service\":\"{owner}\"}}", StringComparison.Ordinal);
+        var labelled = Good.Replace(
+            "\"name\":\"a\"",
+            $"\"name\":\"a\",\"labels\":{{\"serving.knative.dev/service\":\"{owner}\"}}",
+            StringComparison.Ordinal
+        );
 
         ((await Try(Configuration, labelled, Refused("no"))) is not null).Should().Be(isTried);
     }
 
     [Test]
-    public async Task Routes_have_no_pods() => (await Try(new("serving.knative.dev", "v1", "Route"), Good, Refused("no"))).Should().BeNull();
+    public async Task Routes_have_no_pods() =>
+        (await Try(new("serving.knative.dev", "v1", "Route"), Good, Refused("no"))).Should().BeNull();
 
     [Test]
     public async Task The_pod_is_as_it_would_be_made()
@@ -67,16 +77,33 @@ public sealed class PodSpecDryRunTests
 
         Pod? tried = null;
         var client = Substitute.For<IKubernetesClient>();
-        client.CreateAsync(Resources.Pods, Arg.Do<Pod>(p => tried = p), Arg.Any<CancellationToken>(), Arg.Is<WriteOptions?>(o => o!.DryRun)).Returns(new Pod());
+        client
+            .CreateAsync(Resources.Pods, Arg.Do<Pod>(p => tried = p), Arg.Any<CancellationToken>(), Arg.Is<WriteOptions?>(o => o!.DryRun))
+            .Returns(new Pod());
 
-        (await PodSpecDryRun.CheckAsync(new("u", Service, "CREATE", "", "n", "a", "ann", JsonDocument.Parse(Spec).RootElement, null, true), client, default)).Should().BeNull();
+        (
+            await PodSpecDryRun.CheckAsync(
+                new("u", Service, "CREATE", "", "n", "a", "ann", JsonDocument.Parse(Spec).RootElement, null, true),
+                client,
+                default
+            )
+        )
+            .Should()
+            .BeNull();
 
         var pod = tried!;
 
         pod.Metadata.GenerateName.Should().Be("dry-run-validation");
         pod.Metadata.Namespace.Should().Be("n");
         pod.Spec!.TerminationGracePeriodSeconds.Should().Be(30);
-        pod.Spec.Containers[0].Ports.Should().BeEquivalentTo(new[] { new ContainerPort { Name = "user-port", Number = 81 } });
+        pod.Spec.Containers[0]
+            .Ports.Should()
+            .BeEquivalentTo(
+                new[]
+                {
+                    new ContainerPort { Name = "user-port", Number = 81 },
+                }
+            );
         pod.Spec.Containers[0].LivenessProbe!.HttpGet!.Port.Should().Be((IntOrString)81);
         pod.Spec.Containers[0].ReadinessProbe.Should().BeNull();
         pod.Spec.Containers[0].Env.Select(e => e.Name).Should().Contain("PORT").And.Contain("K_SERVICE");
@@ -85,14 +112,25 @@ public sealed class PodSpecDryRunTests
         pod.Spec.Containers[1].ReadinessProbe!.Exec.Should().NotBeNull();
     }
 
-    private static KubernetesException Refused(string message) => new("create pods", new Status { Code = (int)HttpStatusCode.UnprocessableEntity, Message = message });
+    private static KubernetesException Refused(string message) =>
+        new("create pods", new Status { Code = (int)HttpStatusCode.UnprocessableEntity, Message = message });
 
     private static async Task<string?> Try(
-        GroupVersionKind kind, string json, Exception answer, string operation = "CREATE", string subresource = "", bool dryRun = true)
+        GroupVersionKind kind,
+        string json,
+        Exception answer,
+        string operation = "CREATE",
+        string subresource = "",
+        bool dryRun = true
+    )
     {
         var cluster = new InMemoryCluster();
         cluster.FailNext(r => r.Plural == "pods", answer);
         var value = JsonDocument.Parse(json).RootElement;
-        return await PodSpecDryRun.CheckAsync(new("u", kind, operation, subresource, "n", "a", "ann", value, null, dryRun), cluster, default);
+        return await PodSpecDryRun.CheckAsync(
+            new("u", kind, operation, subresource, "n", "a", "ann", value, null, dryRun),
+            cluster,
+            default
+        );
     }
 }

@@ -10,14 +10,13 @@ using Serving.Tests.Support;
 
 namespace Serving.Tests.Webhook;
 
-/// <summary>The webhook over an in-memory cluster, behind its real TLS listener, with a client that trusts the CA bundle that it registered.</summary>
+/// <summary>The webhook over an in-memory cluster, behind its real TLS listener, with a client that trusts the CA bundle that it
+/// registered.</summary>
 internal sealed class RunningWebhook : IAsyncDisposable
 {
-    private AdmissionReplica replica = null!;
+    private AdmissionReplica _replica = null!;
 
-    private RunningWebhook()
-    {
-    }
+    private RunningWebhook() { }
 
     /// <summary>The cluster; its ConfigMaps are watched.</summary>
     public InMemoryCluster Cluster { get; } = AdmissionReplica.Install();
@@ -26,26 +25,30 @@ internal sealed class RunningWebhook : IAsyncDisposable
     public HttpClient Client { get; private set; } = null!;
 
     /// <summary>The address it listens on.</summary>
-    public IPEndPoint EndPoint => replica.Module.Port.EndPoint!;
+    public IPEndPoint EndPoint => _replica.Module.Port.EndPoint!;
 
     /// <summary>Starts it, and returns when it is ready.</summary>
     public static async Task<RunningWebhook> StartAsync()
     {
         var webhook = new RunningWebhook();
-        webhook.replica = await AdmissionReplica.StartAsync(webhook.Cluster, TimeProvider.System);
-        await webhook.replica.ReadyAsync();
+        webhook._replica = await AdmissionReplica.StartAsync(webhook.Cluster, TimeProvider.System);
+        await webhook._replica.ReadyAsync();
         webhook.Client = webhook.NewClient();
         return webhook;
     }
 
     /// <summary>Edits a ConfigMap; the change is applied before this returns.</summary>
-    public void Configure(string name, IReadOnlyDictionary<string, string> data) => Cluster.Put(Resources.ConfigMaps, new ConfigMap
-    {
-        ApiVersion = "v1",
-        Kind = "ConfigMap",
-        Metadata = new() { Namespace = "knative-serving", Name = name },
-        Data = data,
-    });
+    public void Configure(string name, IReadOnlyDictionary<string, string> data) =>
+        Cluster.Put(
+            Resources.ConfigMaps,
+            new ConfigMap
+            {
+                ApiVersion = "v1",
+                Kind = "ConfigMap",
+                Metadata = new() { Namespace = "knative-serving", Name = name },
+                Data = data,
+            }
+        );
 
     /// <summary>Sends a review like the API server, and returns its <c>response</c>.</summary>
     /// <param name="path">The path of the webhook.</param>
@@ -65,7 +68,7 @@ internal sealed class RunningWebhook : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         Client.Dispose();
-        await replica.DisposeAsync();
+        await _replica.DisposeAsync();
     }
 
     private HttpClient NewClient()
@@ -77,11 +80,15 @@ internal sealed class RunningWebhook : IAsyncDisposable
             ConnectCallback = async (_, cancellation) =>
             {
                 var socket = new System.Net.Sockets.Socket(System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Tcp);
-                await socket.ConnectAsync(replica.Module.Port.EndPoint!, cancellation);
+                await socket.ConnectAsync(_replica.Module.Port.EndPoint!, cancellation);
                 return new System.Net.Sockets.NetworkStream(socket, ownsSocket: true);
             },
         };
-        handler.SslOptions.CertificateChainPolicy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+        handler.SslOptions.CertificateChainPolicy = new X509ChainPolicy
+        {
+            TrustMode = X509ChainTrustMode.CustomRootTrust,
+            RevocationMode = X509RevocationMode.NoCheck,
+        };
         handler.SslOptions.CertificateChainPolicy.CustomTrustStore.AddRange(trusted);
         return new HttpClient(handler) { BaseAddress = new Uri("https://webhook.knative-serving.svc") };
     }

@@ -19,10 +19,20 @@ public sealed class WebhookByUrlTests
         await outside.ReadyAsync();
 
         AdmissionReplica.Targets(cluster).Should().OnlyContain(target => !HasService(target));
-        AdmissionReplica.Targets(cluster).Select(target => target.GetProperty("url").GetString())
-            .Should().Equal("https://127.0.0.1:9443/defaulting", "https://127.0.0.1:9443/resource-validation", "https://127.0.0.1:9443/config-validation");
+        AdmissionReplica
+            .Targets(cluster)
+            .Select(target => target.GetProperty("url").GetString())
+            .Should()
+            .Equal(
+                "https://127.0.0.1:9443/defaulting",
+                "https://127.0.0.1:9443/resource-validation",
+                "https://127.0.0.1:9443/config-validation"
+            );
         (await outside.HandshakeAsync("127.0.0.1")).Should().NotBeEmpty();
-        cluster.Find(Serving.Api.Resources.Secrets, "knative-serving", "webhook-certs").Should().BeNull("what the cluster serves with is left alone");
+        cluster
+            .Find(Serving.Api.Resources.Secrets, "knative-serving", "webhook-certs")
+            .Should()
+            .BeNull("what the cluster serves with is left alone");
     }
 
     [Test]
@@ -35,7 +45,10 @@ public sealed class WebhookByUrlTests
         await using var inside = await AdmissionReplica.StartAsync(cluster, TimeProvider.System);
         await inside.ReadyAsync();
 
-        await Eventually.HoldsAsync(() => outside.Module.NotReadyReason.Should().Contain("scale its Deployment to zero"), TimeSpan.FromSeconds(30));
+        await Eventually.HoldsAsync(
+            () => outside.Module.NotReadyReason.Should().Contain("scale its Deployment to zero"),
+            TimeSpan.FromSeconds(30)
+        );
         inside.Module.NotReadyReason.Should().BeNull();
         AdmissionReplica.Targets(cluster).Should().OnlyContain(target => HasService(target) && !HasUrl(target));
         AdmissionReplica.Targets(cluster)[0].GetProperty("service").GetProperty("path").GetString().Should().Be("/defaulting");

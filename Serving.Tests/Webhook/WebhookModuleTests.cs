@@ -17,23 +17,24 @@ namespace Serving.Tests.Webhook;
 /// <summary>Admission through a real TLS listener, trusted through the registered CA bundle.</summary>
 public sealed class WebhookModuleTests
 {
-    private const string Good = """{"apiVersion":"serving.knative.dev/v1","kind":"Service","metadata":{"name":"hello","namespace":"default"},"spec":{"template":{"spec":{"containers":[{"image":"busybox"}]}}}}""";
+    private const string Good =
+        """{"apiVersion":"serving.knative.dev/v1","kind":"Service","metadata":{"name":"hello","namespace":"default"},"spec":{"template":{"spec":{"containers":[{"image":"busybox"}]}}}}""";
 
-    private RunningWebhook webhook = null!;
+    private RunningWebhook _webhook = null!;
 
-    private InMemoryCluster Cluster => webhook.Cluster;
+    private InMemoryCluster Cluster => _webhook.Cluster;
 
-    private HttpClient Client => webhook.Client;
+    private HttpClient Client => _webhook.Client;
 
     [OneTimeSetUp]
-    public async Task Start() => webhook = await RunningWebhook.StartAsync();
+    public async Task Start() => _webhook = await RunningWebhook.StartAsync();
 
     [OneTimeTearDown]
-    public async Task Stop() => await webhook.DisposeAsync();
+    public async Task Stop() => await _webhook.DisposeAsync();
 
     [Test]
-    public async Task Refuses_TLS_1_1()
-        => (await OldTlsClient.GreetAsync(webhook.EndPoint, "webhook.knative-serving.svc")).Should().Equal(OldTlsClient.VersionRefused);
+    public async Task Refuses_TLS_1_1() =>
+        (await OldTlsClient.GreetAsync(_webhook.EndPoint, "webhook.knative-serving.svc")).Should().Equal(OldTlsClient.VersionRefused);
 
     [Test]
     public void Configurations_get_path_rules_and_authorities()
@@ -54,33 +55,65 @@ public sealed class WebhookModuleTests
     {
         foreach (var entry in WebhookRegistration.Entries)
         {
-            Cluster.Find(entry.Resource, null, entry.Name)!.Metadata.OwnerReferences.Should().BeEquivalentTo(new[]
-            {
-                new OwnerReference { ApiVersion = "v1", Kind = "Namespace", Name = "knative-serving", Uid = "the-uid", Controller = false, BlockOwnerDeletion = true },
-            });
+            Cluster
+                .Find(entry.Resource, null, entry.Name)!
+                .Metadata.OwnerReferences.Should()
+                .BeEquivalentTo(
+                    new[]
+                    {
+                        new OwnerReference
+                        {
+                            ApiVersion = "v1",
+                            Kind = "Namespace",
+                            Name = "knative-serving",
+                            Uid = "the-uid",
+                            Controller = false,
+                            BlockOwnerDeletion = true,
+                        },
+                    }
+                );
         }
     }
 
     [Test]
     public void Rules_name_the_verbs_kinds_and_statuses()
     {
-        JsonElement RulesOf(string name) => Cluster.Find(WebhookRegistration.Entries.Single(e => e.Name == name).Resource, null, name)!.Webhooks.Single().GetProperty("rules");
-        string Rule(JsonElement rule) => string.Join(
-            ' ', rule.GetProperty("apiGroups")[0], rule.GetProperty("apiVersions")[0],
-            string.Join(',', rule.GetProperty("resources").EnumerateArray()), string.Join(',', rule.GetProperty("operations").EnumerateArray()));
+        JsonElement RulesOf(string name) =>
+            Cluster
+                .Find(WebhookRegistration.Entries.Single(e => e.Name == name).Resource, null, name)!
+                .Webhooks.Single()
+                .GetProperty("rules");
+        string Rule(JsonElement rule) =>
+            string.Join(
+                ' ',
+                rule.GetProperty("apiGroups")[0],
+                rule.GetProperty("apiVersions")[0],
+                string.Join(',', rule.GetProperty("resources").EnumerateArray()),
+                string.Join(',', rule.GetProperty("operations").EnumerateArray())
+            );
 
-        RulesOf("validation.webhook.serving.knative.dev").EnumerateArray().Select(Rule).Should().Equal(
-            "autoscaling.internal.knative.dev v1alpha1 metrics,metrics/status CREATE,UPDATE,DELETE",
-            "autoscaling.internal.knative.dev v1alpha1 podautoscalers,podautoscalers/status CREATE,UPDATE,DELETE",
-            "networking.internal.knative.dev v1alpha1 certificates,certificates/status CREATE,UPDATE,DELETE",
-            "networking.internal.knative.dev v1alpha1 ingresses,ingresses/status CREATE,UPDATE,DELETE",
-            "networking.internal.knative.dev v1alpha1 serverlessservices,serverlessservices/status CREATE,UPDATE,DELETE",
-            "serving.knative.dev v1 configurations,configurations/status CREATE,UPDATE,DELETE",
-            "serving.knative.dev v1 revisions,revisions/status CREATE,UPDATE,DELETE",
-            "serving.knative.dev v1 routes,routes/status CREATE,UPDATE,DELETE",
-            "serving.knative.dev v1 services,services/status CREATE,UPDATE,DELETE",
-            "serving.knative.dev v1beta1 domainmappings,domainmappings/status CREATE,UPDATE,DELETE");
-        RulesOf("webhook.serving.knative.dev").EnumerateArray().Select(Rule).Should().HaveCount(10).And.OnlyContain(r => r.EndsWith(" CREATE,UPDATE"));
+        RulesOf("validation.webhook.serving.knative.dev")
+            .EnumerateArray()
+            .Select(Rule)
+            .Should()
+            .Equal(
+                "autoscaling.internal.knative.dev v1alpha1 metrics,metrics/status CREATE,UPDATE,DELETE",
+                "autoscaling.internal.knative.dev v1alpha1 podautoscalers,podautoscalers/status CREATE,UPDATE,DELETE",
+                "networking.internal.knative.dev v1alpha1 certificates,certificates/status CREATE,UPDATE,DELETE",
+                "networking.internal.knative.dev v1alpha1 ingresses,ingresses/status CREATE,UPDATE,DELETE",
+                "networking.internal.knative.dev v1alpha1 serverlessservices,serverlessservices/status CREATE,UPDATE,DELETE",
+                "serving.knative.dev v1 configurations,configurations/status CREATE,UPDATE,DELETE",
+                "serving.knative.dev v1 revisions,revisions/status CREATE,UPDATE,DELETE",
+                "serving.knative.dev v1 routes,routes/status CREATE,UPDATE,DELETE",
+                "serving.knative.dev v1 services,services/status CREATE,UPDATE,DELETE",
+                "serving.knative.dev v1beta1 domainmappings,domainmappings/status CREATE,UPDATE,DELETE"
+            );
+        RulesOf("webhook.serving.knative.dev")
+            .EnumerateArray()
+            .Select(Rule)
+            .Should()
+            .HaveCount(10)
+            .And.OnlyContain(r => r.EndsWith(" CREATE,UPDATE"));
         RulesOf("config.webhook.serving.knative.dev").EnumerateArray().Select(Rule).Should().Equal(" v1 configmaps/* CREATE,UPDATE");
     }
 
@@ -93,42 +126,66 @@ public sealed class WebhookModuleTests
         response["allowed"]!.GetValue<bool>().Should().BeTrue();
         response["patchType"]!.GetValue<string>().Should().Be("JSONPatch");
         var patch = Encoding.UTF8.GetString(Convert.FromBase64String(response["patch"]!.GetValue<string>()));
-        patch.Should().Contain("\"/spec/traffic\"").And.Contain("serving.knative.dev/creator").And.Contain("ann").And.Contain("user-container");
+        patch
+            .Should()
+            .Contain("\"/spec/traffic\"")
+            .And.Contain("serving.knative.dev/creator")
+            .And.Contain("ann")
+            .And.Contain("user-container");
     }
 
     [Test]
     public async Task A_refusal_says_why_in_the_words_of_the_field_error()
     {
-        var response = await Review("/resource-validation", "CREATE", Good.Replace("\"image\":\"busybox\"", "\"name\":\"a\"", StringComparison.Ordinal));
+        var response = await Review(
+            "/resource-validation",
+            "CREATE",
+            Good.Replace("\"image\":\"busybox\"", "\"name\":\"a\"", StringComparison.Ordinal)
+        );
 
         response["allowed"]!.GetValue<bool>().Should().BeFalse();
         response["status"]!["code"]!.GetValue<int>().Should().Be(400);
-        response["status"]!["message"]!.GetValue<string>().Should().StartWith("validation failed: ").And.Contain("missing field(s): spec.template.spec.containers[0].image");
+        response["status"]!["message"]!
+            .GetValue<string>()
+            .Should()
+            .StartWith("validation failed: ")
+            .And.Contain("missing field(s): spec.template.spec.containers[0].image");
     }
 
     [Test]
     public async Task An_accepted_service_carries_warnings_of_one_line_each()
     {
-        var response = await Review("/resource-validation", "CREATE", Good.Replace("\"spec\":{\"template\"", "\"spec\":{\"traffic\":[{\"percent\":100}],\"template\"", StringComparison.Ordinal));
+        var response = await Review(
+            "/resource-validation",
+            "CREATE",
+            Good.Replace("\"spec\":{\"template\"", "\"spec\":{\"traffic\":[{\"percent\":100}],\"template\"", StringComparison.Ordinal)
+        );
 
         response["allowed"]!.GetValue<bool>().Should().BeTrue(response.ToJsonString());
         response["warnings"]!.AsArray().Should().OnlyContain(w => !w!.GetValue<string>().Contains('\n'));
     }
 
     [Test]
-    public async Task Deletes_are_let_through()
-        => (await Review("/resource-validation", "DELETE", null))["allowed"]!.GetValue<bool>().Should().BeTrue();
+    public async Task Deletes_are_let_through() =>
+        (await Review("/resource-validation", "DELETE", null))["allowed"]!.GetValue<bool>().Should().BeTrue();
 
     [Test]
-    public async Task A_kind_that_is_not_ours_is_refused_by_name()
-        => (await Review("/defaulting", "CREATE", "{}", kind: "Broker"))["status"]!["message"]!.GetValue<string>()
-            .Should().Be("mutation failed: unhandled kind: serving.knative.dev/v1, Kind=Broker");
+    public async Task A_kind_that_is_not_ours_is_refused_by_name() =>
+        (await Review("/defaulting", "CREATE", "{}", kind: "Broker"))["status"]!["message"]!
+            .GetValue<string>()
+            .Should()
+            .Be("mutation failed: unhandled kind: serving.knative.dev/v1, Kind=Broker");
 
     [Test]
     public async Task A_config_map_that_says_something_impossible_is_refused()
     {
         var response = await Review(
-            "/config-validation", "UPDATE", """{"metadata":{"name":"config-autoscaler"},"data":{"stable-window":"1s"}}""", kind: "ConfigMap", group: "");
+            "/config-validation",
+            "UPDATE",
+            """{"metadata":{"name":"config-autoscaler"},"data":{"stable-window":"1s"}}""",
+            kind: "ConfigMap",
+            group: ""
+        );
 
         response["allowed"]!.GetValue<bool>().Should().BeFalse();
         response["status"]!["message"]!.GetValue<string>().Should().StartWith("validation failed: ");
@@ -143,14 +200,27 @@ public sealed class WebhookModuleTests
 
         await Cluster.UpdateAsync(entry.Resource, current with { Webhooks = [bare] }, default);
 
-        await Eventually.HoldsAsync(() => Cluster.Find(entry.Resource, null, entry.Name)!.Webhooks[0].GetProperty("clientConfig").TryGetProperty("caBundle", out _).Should().BeTrue(), TimeSpan.FromSeconds(30));
+        await Eventually.HoldsAsync(
+            () =>
+                Cluster
+                    .Find(entry.Resource, null, entry.Name)!
+                    .Webhooks[0]
+                    .GetProperty("clientConfig")
+                    .TryGetProperty("caBundle", out _)
+                    .Should()
+                    .BeTrue(),
+            TimeSpan.FromSeconds(30)
+        );
     }
 
     [Test]
     public async Task Bodies_beyond_the_bound_are_refused()
     {
         // The server may close before the whole body is sent, so the client sends Expect: 100-continue.
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/defaulting") { Content = Json(new string(' ', (3 * 1024 * 1024) + 1)) };
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/defaulting")
+        {
+            Content = Json(new string(' ', (3 * 1024 * 1024) + 1)),
+        };
         request.Headers.ExpectContinue = true;
         using var response = await Client.SendAsync(request);
 
@@ -171,7 +241,9 @@ public sealed class WebhookModuleTests
     {
         foreach (var rule in PodRules.All.Where(r => r.Features is null))
         {
-            var service = JsonNode.Parse($$"""{"apiVersion":"serving.knative.dev/v1","kind":"Service","metadata":{"name":"byo","namespace":"default"},"spec":{"template":{"spec":{{rule.PodSpec}} } } }""")!;
+            var service = JsonNode.Parse(
+                $$"""{"apiVersion":"serving.knative.dev/v1","kind":"Service","metadata":{"name":"byo","namespace":"default"},"spec":{"template":{"spec":{{rule.PodSpec}} } } }"""
+            )!;
             var defaulted = await Review("/defaulting", "CREATE", service.ToJsonString());
             defaulted["allowed"]!.GetValue<bool>().Should().BeTrue(rule.Name);
             var patch = JsonNode.Parse(Convert.FromBase64String(defaulted["patch"]!.GetValue<string>()))!.AsArray();
@@ -187,25 +259,38 @@ public sealed class WebhookModuleTests
     [Test]
     public async Task The_warning_about_insecure_defaults_is_the_one_that_users_know()
     {
-        var response = await Review("/resource-validation", "CREATE", Good.Replace("\"spec\":{\"template\"", "\"spec\":{\"traffic\":[{\"percent\":100}],\"template\"", StringComparison.Ordinal));
+        var response = await Review(
+            "/resource-validation",
+            "CREATE",
+            Good.Replace("\"spec\":{\"template\"", "\"spec\":{\"traffic\":[{\"percent\":100}],\"template\"", StringComparison.Ordinal)
+        );
 
-        response["warnings"]!.AsArray().Select(w => w!.GetValue<string>()).Should().Equal(
-            "Kubernetes default value is insecure, Knative may default this to secure in a future release: "
-            + "spec.template.spec.containers[0].securityContext.allowPrivilegeEscalation, spec.template.spec.containers[0].securityContext.capabilities, "
-            + "spec.template.spec.containers[0].securityContext.runAsNonRoot, spec.template.spec.containers[0].securityContext.seccompProfile");
+        response["warnings"]!
+            .AsArray()
+            .Select(w => w!.GetValue<string>())
+            .Should()
+            .Equal(
+                "Kubernetes default value is insecure, Knative may default this to secure in a future release: "
+                    + "spec.template.spec.containers[0].securityContext.allowPrivilegeEscalation, spec.template.spec.containers[0].securityContext.capabilities, "
+                    + "spec.template.spec.containers[0].securityContext.runAsNonRoot, spec.template.spec.containers[0].securityContext.seccompProfile"
+            );
     }
 
     [Test]
     public async Task Thousands_of_hostile_bodies_are_answered_over_TLS()
     {
         string[] paths = ["/defaulting", "/resource-validation", "/config-validation"];
-        await Parallel.ForEachAsync(Enumerable.Range(1_000_000, 3000), new ParallelOptions { MaxDegreeOfParallelism = 8 }, async (seed, cancellation) =>
-        {
-            using var content = new ByteArrayContent(new HostileReviews(seed).Next());
-            content.Headers.ContentType = new("application/json");
-            using var response = await Client.PostAsync(paths[seed % paths.Length], content, cancellation);
-            ((int)response.StatusCode).Should().BeOneOf([200, 400], $"seed {seed}");
-        });
+        await Parallel.ForEachAsync(
+            Enumerable.Range(1_000_000, 3000),
+            new ParallelOptions { MaxDegreeOfParallelism = 8 },
+            async (seed, cancellation) =>
+            {
+                using var content = new ByteArrayContent(new HostileReviews(seed).Next());
+                content.Headers.ContentType = new("application/json");
+                using var response = await Client.PostAsync(paths[seed % paths.Length], content, cancellation);
+                ((int)response.StatusCode).Should().BeOneOf([200, 400], $"seed {seed}");
+            }
+        );
         (await Review("/defaulting", "CREATE", Good))["allowed"]!.GetValue<bool>().Should().BeTrue();
     }
 
@@ -214,7 +299,10 @@ public sealed class WebhookModuleTests
     {
         var annotations = $",\"annotations\":{{\"a\":\"{new string('x', (3 * 1024 * 1024) - 2048)}\"}}";
 
-        (await Review("/defaulting", "CREATE", Good.Replace("\"hello\"", "\"hello\"" + annotations, StringComparison.Ordinal)))["allowed"]!.GetValue<bool>().Should().BeTrue();
+        (await Review("/defaulting", "CREATE", Good.Replace("\"hello\"", "\"hello\"" + annotations, StringComparison.Ordinal)))["allowed"]!
+            .GetValue<bool>()
+            .Should()
+            .BeTrue();
     }
 
     [Test]
@@ -229,33 +317,86 @@ public sealed class WebhookModuleTests
     [Test]
     public void Whatever_an_object_holds_gets_a_review()
     {
-        string[] values = ["null", "1", "-1e30", "\"\\ud800\"", "true", "[]", "{}", "[null]", "[{}]", "[[]]", "{\"a\":null}", "\"x\"", "[1]", "{\"name\":1}"];
-        string[] paths = ["metadata", "spec", "template", "containers", "traffic", "annotations", "name", "ports", "env", "volumes", "readinessProbe", "resources", "securityContext"];
-        var cases = from path in Gen.Elements(paths) from value in Gen.Elements(values) from operation in Gen.Elements("CREATE", "UPDATE") select (path, value, operation);
+        string[] values =
+        [
+            "null",
+            "1",
+            "-1e30",
+            "\"\\ud800\"",
+            "true",
+            "[]",
+            "{}",
+            "[null]",
+            "[{}]",
+            "[[]]",
+            "{\"a\":null}",
+            "\"x\"",
+            "[1]",
+            "{\"name\":1}",
+        ];
+        string[] paths =
+        [
+            "metadata",
+            "spec",
+            "template",
+            "containers",
+            "traffic",
+            "annotations",
+            "name",
+            "ports",
+            "env",
+            "volumes",
+            "readinessProbe",
+            "resources",
+            "securityContext",
+        ];
+        var cases =
+            from path in Gen.Elements(paths)
+            from value in Gen.Elements(values)
+            from operation in Gen.Elements("CREATE", "UPDATE")
+            select (path, value, operation);
 
-        Check.One(Config.QuickThrowOnFailure.WithMaxTest(60), Prop.ForAll(cases.ToArbitrary(), c =>
-        {
-            var value = c.path switch
-            {
-                "metadata" or "spec" => $$"""{"{{c.path}}":{{c.value}} }""",
-                "annotations" or "name" => $$"""{"metadata":{"{{c.path}}":{{c.value}} } }""",
-                "template" or "traffic" => $$"""{"spec":{"{{c.path}}":{{c.value}} } }""",
-                "containers" or "volumes" => $$"""{"spec":{"template":{"spec":{"{{c.path}}":{{c.value}} } } } }""",
-                _ => $$"""{"spec":{"template":{"spec":{"containers":[{"{{c.path}}":{{c.value}} }]} } } }""",
-            };
-            var first = Review("/defaulting", c.operation, value, old: value).GetAwaiter().GetResult();
-            var second = Review("/resource-validation", c.operation, value, old: value).GetAwaiter().GetResult();
-            return first["allowed"] is not null && second["allowed"] is not null;
-        }));
+        Check.One(
+            Config.QuickThrowOnFailure.WithMaxTest(60),
+            Prop.ForAll(
+                cases.ToArbitrary(),
+                c =>
+                {
+                    var value = c.path switch
+                    {
+                        "metadata" or "spec" => $$"""{"{{c.path}}":{{c.value}} }""",
+                        "annotations" or "name" => $$"""{"metadata":{"{{c.path}}":{{c.value}} } }""",
+                        "template" or "traffic" => $$"""{"spec":{"{{c.path}}":{{c.value}} } }""",
+                        "containers" or "volumes" => $$"""{"spec":{"template":{"spec":{"{{c.path}}":{{c.value}} } } } }""",
+                        _ => $$"""{"spec":{"template":{"spec":{"containers":[{"{{c.path}}":{{c.value}} }]} } } }""",
+                    };
+                    var first = Review("/defaulting", c.operation, value, old: value).GetAwaiter().GetResult();
+                    var second = Review("/resource-validation", c.operation, value, old: value).GetAwaiter().GetResult();
+                    return first["allowed"] is not null && second["allowed"] is not null;
+                }
+            )
+        );
     }
 
     private static JsonElement Parse(string json) => JsonDocument.Parse(json).RootElement;
 
     private static StringContent Json(string text) => RunningWebhook.Json(text);
 
-    private async Task<JsonNode> Review(string path, string operation, string? value, string kind = "Service", string group = "serving.knative.dev", string? old = null)
-        => await webhook.AskAsync(path, $$"""
+    private async Task<JsonNode> Review(
+        string path,
+        string operation,
+        string? value,
+        string kind = "Service",
+        string group = "serving.knative.dev",
+        string? old = null
+    ) =>
+        await _webhook.AskAsync(
+            path,
+            $$"""
             {"uid":"u","kind":{"group":"{{group}}","version":"v1","kind":"{{kind}}"},
-             "operation":"{{operation}}","userInfo":{"username":"ann"},"object":{{value ?? "null"}},"oldObject":{{(operation == "UPDATE" ? old ?? "null" : "null")}} }
-            """);
+             "operation":"{{operation}}","userInfo":{"username":"ann"},"object":{{value ?? "null"}},"oldObject":{{(
+                operation == "UPDATE" ? old ?? "null" : "null"
+            )}} }
+            """
+        );
 }

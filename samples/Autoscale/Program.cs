@@ -27,7 +27,11 @@ await SampleServer.RunAsync(async context =>
 static async Task AnswerAsync(HttpContext context, int concurrency)
 {
     var query = context.Request.Query;
-    if (!TryRead(query["sleep"], maxSleep, out var sleep) || !TryRead(query["prime"], maxPrime, out var prime) || !TryRead(query["bloat"], maxBloat, out var bloat))
+    if (
+        !TryRead(query["sleep"], maxSleep, out var sleep)
+        || !TryRead(query["prime"], maxPrime, out var prime)
+        || !TryRead(query["bloat"], maxBloat, out var bloat)
+    )
     {
         context.Response.StatusCode = StatusCodes.Status400BadRequest;
         await WriteAsync(context, $"sleep takes 0 to {maxSleep} milliseconds, prime 0 to {maxPrime}, bloat 0 to {maxBloat} MiB.\n");
@@ -37,7 +41,8 @@ static async Task AnswerAsync(HttpContext context, int concurrency)
     var parts = await Task.WhenAll(
         prime > 0 ? Task.Run(() => LargestPrime(prime)) : Task.FromResult(""),
         bloat > 0 ? Task.Run(() => Bloat(bloat)) : Task.FromResult(""),
-        sleep > 0 ? SleepAsync(sleep, context.RequestAborted) : Task.FromResult(""));
+        sleep > 0 ? SleepAsync(sleep, context.RequestAborted) : Task.FromResult("")
+    );
     var text = string.Concat(parts);
     if (query.ContainsKey("concurrency"))
     {

@@ -27,7 +27,9 @@ internal sealed class SampleServer(Func<HttpContext, Task> handler) : IHttpAppli
     public static async Task RunAsync(Func<HttpContext, Task> handler)
     {
         var port = int.Parse(Environment.GetEnvironmentVariable("PORT") ?? "8080", CultureInfo.InvariantCulture);
-        var address = Environment.GetEnvironmentVariable("LISTEN_ADDRESS") is { Length: > 0 } listen ? IPAddress.Parse(listen) : IPAddress.Any;
+        var address = Environment.GetEnvironmentVariable("LISTEN_ADDRESS") is { Length: > 0 } listen
+            ? IPAddress.Parse(listen)
+            : IPAddress.Any;
 
         var stop = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         using var term = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
@@ -68,16 +70,23 @@ internal sealed class SampleServer(Func<HttpContext, Task> handler) : IHttpAppli
         // Without TLS, Kestrel supports only one protocol per endpoint. So an unused endpoint has
         // the HTTP/2 pipeline, and connections of the real endpoint are passed to it when they start with the HTTP/2 preface.
         ConnectionDelegate? http2 = null;
-        options.Listen(new UnixDomainSocketEndPoint($"\0http2/{Environment.ProcessId}"), endpoint =>
-        {
-            endpoint.Protocols = HttpProtocols.Http2;
-            endpoint.Use(next => http2 = next);
-        });
-        options.Listen(address, port, endpoint =>
-        {
-            endpoint.Protocols = HttpProtocols.Http1;
-            endpoint.Use(http1 => async connection => await (await IsHttp2Async(connection) ? http2! : http1)(connection));
-        });
+        options.Listen(
+            new UnixDomainSocketEndPoint($"\0http2/{Environment.ProcessId}"),
+            endpoint =>
+            {
+                endpoint.Protocols = HttpProtocols.Http2;
+                endpoint.Use(next => http2 = next);
+            }
+        );
+        options.Listen(
+            address,
+            port,
+            endpoint =>
+            {
+                endpoint.Protocols = HttpProtocols.Http1;
+                endpoint.Use(http1 => async connection => await (await IsHttp2Async(connection) ? http2! : http1)(connection));
+            }
+        );
         return options;
     }
 

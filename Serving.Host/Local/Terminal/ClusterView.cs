@@ -13,28 +13,29 @@ internal sealed class ClusterView
     private const string ServiceLabel = "serving.knative.dev/service";
     private const string ConfigurationLabel = "serving.knative.dev/configuration";
 
-    private readonly IInformer<Service> services;
-    private readonly IInformer<Revision> revisions;
-    private readonly IInformer<PodAutoscaler> autoscalers;
-    private readonly IInformer<Pod> pods;
-    private readonly Func<ObjectKey, long> requests;
+    private readonly IInformer<Service> _services;
+    private readonly IInformer<Revision> _revisions;
+    private readonly IInformer<PodAutoscaler> _autoscalers;
+    private readonly IInformer<Pod> _pods;
+    private readonly Func<ObjectKey, long> _requests;
 
     /// <param name="informers">The process's informers.</param>
     /// <param name="requests">Requests that a revision has had so far.</param>
     public ClusterView(IInformers informers, Func<ObjectKey, long> requests)
     {
-        services = informers.For(Resources.KnativeServices);
-        revisions = informers.For(Resources.Revisions);
-        autoscalers = informers.For(Resources.PodAutoscalers);
-        pods = informers.For(Resources.Pods, labelSelector: RevisionLabel);
-        this.requests = requests;
+        _services = informers.For(Resources.KnativeServices);
+        _revisions = informers.For(Resources.Revisions);
+        _autoscalers = informers.For(Resources.PodAutoscalers);
+        _pods = informers.For(Resources.Pods, labelSelector: RevisionLabel);
+        this._requests = requests;
     }
 
-    /// <summary>One row a revision that has traffic or pods, ordered by service and age, and one a Service that has no revision yet.</summary>
+    /// <summary>One row a revision that has traffic or pods, ordered by service and age, and one a Service that has no revision
+    /// yet.</summary>
     public IReadOnlyList<RevisionRow> Rows()
     {
         var rows = new List<RevisionRow>();
-        foreach (var revision in revisions.Lister.List().OrderBy(r => r.Metadata.Namespace).ThenBy(r => r.Metadata.Name))
+        foreach (var revision in _revisions.Lister.List().OrderBy(r => r.Metadata.Namespace).ThenBy(r => r.Metadata.Name))
         {
             var row = Row(revision);
             if (row.Percent is not null || row.Pods > 0 || row.WantedPods > 0 || row.ServiceReady != "Ready")
@@ -44,7 +45,9 @@ internal sealed class ClusterView
         }
 
         var shown = rows.Select(row => row.Service).ToHashSet();
-        rows.AddRange(services.Lister.List().Select(service => Row(service, ObjectKey.Of(service))).Where(row => !shown.Contains(row.Service)));
+        rows.AddRange(
+            _services.Lister.List().Select(service => Row(service, ObjectKey.Of(service))).Where(row => !shown.Contains(row.Service))
+        );
         return rows;
     }
 
@@ -52,18 +55,20 @@ internal sealed class ClusterView
     public bool Exists(RevisionRow row)
     {
         var name = row.Service.Split('/');
-        return row.Revision.Length > 0 ? revisions.Lister.Get(name[0], row.Revision) is not null : services.Lister.Get(name[0], name[1]) is not null;
+        return row.Revision.Length > 0
+            ? _revisions.Lister.Get(name[0], row.Revision) is not null
+            : _services.Lister.Get(name[0], name[1]) is not null;
     }
 
-    private static RevisionRow Row(Service service, ObjectKey key)
-        => new($"{key.Namespace}/{key.Name}", service.Status.Url ?? "", Readiness(service), "", null, 0, 0, null, 0, IsFailing(service));
+    private static RevisionRow Row(Service service, ObjectKey key) =>
+        new($"{key.Namespace}/{key.Name}", service.Status.Url ?? "", Readiness(service), "", null, 0, 0, null, 0, IsFailing(service));
 
     private RevisionRow Row(Revision revision)
     {
         var (ns, name) = (revision.Metadata.Namespace, revision.Metadata.Name);
         var owner = Label(revision, ServiceLabel) ?? Label(revision, ConfigurationLabel) ?? name;
-        var service = services.Lister.Get(ns, owner);
-        var mine = pods.Lister.ByLabel(ns, RevisionLabel, name).Where(pod => pod.Metadata.DeletionTimestamp is null).ToList();
+        var service = _services.Lister.Get(ns, owner);
+        var mine = _pods.Lister.ByLabel(ns, RevisionLabel, name).Where(pod => pod.Metadata.DeletionTimestamp is null).ToList();
         var traffic = service?.Status.Traffic.Where(target => target.RevisionName == name).ToList();
         return new RevisionRow(
             $"{ns}/{owner}",
@@ -73,9 +78,10 @@ internal sealed class ClusterView
             traffic is { Count: > 0 } ? traffic.Sum(target => target.Percent ?? 0) : null,
             mine.Count(IsReady),
             mine.Count,
-            autoscalers.Lister.Get(ns, name)?.Status.DesiredScale is { } wanted and >= 0 ? wanted : null,
-            requests(new ObjectKey(ns, name)),
-            IsFailing(service));
+            _autoscalers.Lister.Get(ns, name)?.Status.DesiredScale is { } wanted and >= 0 ? wanted : null,
+            _requests(new ObjectKey(ns, name)),
+            IsFailing(service)
+        );
     }
 
     private static string Readiness(Service? service)
@@ -94,7 +100,8 @@ internal sealed class ClusterView
 
     private static Condition? Ready(Service? service) => service?.Status.Conditions.FirstOrDefault(condition => condition.Type == "Ready");
 
-    private static bool IsReady(Pod pod) => pod.Status?.Conditions.Any(condition => condition is { Type: "Ready", Status: "True" }) ?? false;
+    private static bool IsReady(Pod pod) =>
+        pod.Status?.Conditions.Any(condition => condition is { Type: "Ready", Status: "True" }) ?? false;
 
     private static string? Label(Revision revision, string key) => revision.Metadata.Labels.GetValueOrDefault(key);
 }

@@ -1,8 +1,9 @@
 namespace Serving.Host.Local.Terminal;
 
 /// <summary>
-/// Lays the cluster out for a terminal of a given size. Invariant: at most as many lines as the terminal has rows, none longer than it is wide. What does
-/// not fit is left out in order of worth: whole columns before part of a name, Services at rest before those that fail or work.
+/// Lays the cluster out for a terminal of a given size. Invariant: at most as many lines as the terminal has rows, none longer than it is
+/// wide. What does not fit is left out in order of worth: whole columns before part of a name, Services at rest before those that fail or
+/// work.
 /// </summary>
 internal static class LiveFrame
 {
@@ -17,7 +18,17 @@ internal static class LiveFrame
     private static readonly Column[] Columns =
     [
         new("service", 9, live => new(live.Row.Service)),
-        new("state", 8, live => new(live.Row.ServiceReady, live.Row.IsFailing ? Red : live.Row.ServiceReady == "Ready" ? Green : Yellow)),
+        new(
+            "state",
+            8,
+            live =>
+                new(
+                    live.Row.ServiceReady,
+                    live.Row.IsFailing ? Red
+                        : live.Row.ServiceReady == "Ready" ? Green
+                        : Yellow
+                )
+        ),
         new("revision", 5, live => new(live.Row.Revision)),
         new("traffic", 3, live => new(live.Row.Percent is { } percent ? $"{percent}%" : "")),
         new("pods", 7, live => new(Pods(live.Row))),
@@ -54,13 +65,13 @@ internal static class LiveFrame
     }
 
     // Rates are compared by their magnitude, so that rows of about the same load keep their places.
-    private static IEnumerable<LiveRow> Ordered(IEnumerable<LiveRow> rows) => rows
-        .OrderByDescending(live => live.Row.IsFailing)
-        .ThenByDescending(live => live.Rate > 0 ? 1 + Math.Floor(Math.Log2(live.Rate + 1)) : 0)
-        .ThenByDescending(live => live.Row.ServiceReady != "Ready")
-        .ThenByDescending(live => live.Row.Pods > 0)
-        .ThenBy(live => live.Row.Service, StringComparer.Ordinal)
-        .ThenBy(live => live.Row.Revision, StringComparer.Ordinal);
+    private static IEnumerable<LiveRow> Ordered(IEnumerable<LiveRow> rows) =>
+        rows.OrderByDescending(live => live.Row.IsFailing)
+            .ThenByDescending(live => live.Rate > 0 ? 1 + Math.Floor(Math.Log2(live.Rate + 1)) : 0)
+            .ThenByDescending(live => live.Row.ServiceReady != "Ready")
+            .ThenByDescending(live => live.Row.Pods > 0)
+            .ThenBy(live => live.Row.Service, StringComparer.Ordinal)
+            .ThenBy(live => live.Row.Revision, StringComparer.Ordinal);
 
     private static IEnumerable<string> Table(IReadOnlyList<LiveRow> rows, bool hasHeader, int width, bool colors)
     {
@@ -79,21 +90,34 @@ internal static class LiveFrame
             columns.Remove(columns.MinBy(column => column.Worth));
         }
 
-        return Enumerable.Range(hasHeader ? 0 : 1, rows.Count + (hasHeader ? 1 : 0)).Select(line => string.Join(
-            Gap, columns.Select((column, i) => Cell(column.Cells[line], Math.Min(column.Width, width), colors, isPadded: i < columns.Count - 1))).TrimEnd());
+        return Enumerable
+            .Range(hasHeader ? 0 : 1, rows.Count + (hasHeader ? 1 : 0))
+            .Select(line =>
+                string.Join(
+                        Gap,
+                        columns.Select(
+                            (column, i) => Cell(column.Cells[line], Math.Min(column.Width, width), colors, isPadded: i < columns.Count - 1)
+                        )
+                    )
+                    .TrimEnd()
+            );
     }
 
     private static string Cell(Text text, int width, bool colors, bool isPadded = false)
     {
-        var fitting = text.Content.Length <= width ? text.Content : width > 1 ? text.Content[..(width - 1)] + "…" : text.Content[..Math.Max(width, 0)];
+        var fitting =
+            text.Content.Length <= width ? text.Content
+            : width > 1 ? text.Content[..(width - 1)] + "…"
+            : text.Content[..Math.Max(width, 0)];
         var padding = isPadded ? new string(' ', width - fitting.Length) : "";
         return (colors && text.Color is not null && fitting.Length > 0 ? $"{text.Color}{fitting}\e[0m" : fitting) + padding;
     }
 
-    private static string Pods(RevisionRow row) => row.WantedPods is { } wanted && wanted != row.Pods ? $"{row.ReadyPods} → {wanted}" : $"{row.ReadyPods}";
+    private static string Pods(RevisionRow row) =>
+        row.WantedPods is { } wanted && wanted != row.Pods ? $"{row.ReadyPods} → {wanted}" : $"{row.ReadyPods}";
 
-    private static string Dots(RevisionRow row)
-        => new string('●', Math.Min(row.ReadyPods, MostDots)) + new string('○', Math.Clamp(row.Pods - row.ReadyPods, 0, MostDots));
+    private static string Dots(RevisionRow row) =>
+        new string('●', Math.Min(row.ReadyPods, MostDots)) + new string('○', Math.Clamp(row.Pods - row.ReadyPods, 0, MostDots));
 
     /// <param name="Content">Without escapes, so that its length is its width.</param>
     /// <param name="Color">The escape that colours it; null for none.</param>

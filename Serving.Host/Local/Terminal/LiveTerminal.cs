@@ -4,8 +4,9 @@ using Spectre.Console;
 namespace Serving.Host.Local.Terminal;
 
 /// <summary>
-/// A table on a terminal that follows the cluster. It draws over its last frame, without a trailing new line, so that a frame may fill the screen. After a change
-/// of size nobody knows where the terminal has moved or wrapped that frame: the screen is cleared, and what was said before the view is said again.
+/// A table on a terminal that follows the cluster. It draws over its last frame, without a trailing new line, so that a frame may fill the
+/// screen. After a change of size nobody knows where the terminal has moved or wrapped that frame: the screen is cleared, and what was said
+/// before the view is said again.
 /// </summary>
 internal sealed class LiveTerminal(IAnsiConsole console, TimeProvider time) : ITerminal
 {
@@ -13,25 +14,25 @@ internal sealed class LiveTerminal(IAnsiConsole console, TimeProvider time) : IT
 
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(500);
 
-    private readonly Lock gate = new();
-    private readonly Queue<string> said = [];
-    private readonly Dictionary<string, long> counts = [];
-    private int drawn;
-    private (int Width, int Height) size;
+    private readonly Lock _gate = new();
+    private readonly Queue<string> _said = [];
+    private readonly Dictionary<string, long> _counts = [];
+    private int _drawn;
+    private (int Width, int Height) _size;
 
     public void Line(string text)
     {
-        lock (gate)
+        lock (_gate)
         {
-            said.Enqueue(text);
-            if (said.Count > MostLines)
+            _said.Enqueue(text);
+            if (_said.Count > MostLines)
             {
-                said.Dequeue();
+                _said.Dequeue();
             }
 
             // In place of the frame, which the next tick draws below.
-            Write((drawn > 0 ? ToTop() + "\e[J" : "") + text + "\r\n");
-            drawn = 0;
+            Write((_drawn > 0 ? ToTop() + "\e[J" : "") + text + "\r\n");
+            _drawn = 0;
         }
     }
 
@@ -43,29 +44,34 @@ internal sealed class LiveTerminal(IAnsiConsole console, TimeProvider time) : IT
             do
             {
                 Draw(Live(view.Rows()), title);
-            }
-            while (await timer.WaitForNextTickAsync(cancellation));
+            } while (await timer.WaitForNextTickAsync(cancellation));
         }
         finally
         {
-            lock (gate)
+            lock (_gate)
             {
-                Write(drawn > 0 ? "\r\n\e[?25h" : "\e[?25h");
-                drawn = 0;
+                Write(_drawn > 0 ? "\r\n\e[?25h" : "\e[?25h");
+                _drawn = 0;
             }
         }
     }
 
     private void Draw(IReadOnlyList<LiveRow> rows, string title)
     {
-        lock (gate)
+        lock (_gate)
         {
             var now = (Math.Max(console.Profile.Width, 1), Math.Max(console.Profile.Height, 1));
-            var lines = LiveFrame.Lines(rows, title, now.Item1, now.Item2, console.Profile.Capabilities.ColorSystem != ColorSystem.NoColors);
+            var lines = LiveFrame.Lines(
+                rows,
+                title,
+                now.Item1,
+                now.Item2,
+                console.Profile.Capabilities.ColorSystem != ColorSystem.NoColors
+            );
             var output = new StringBuilder("\e[?25l");
-            if (drawn > 0 && now != size)
+            if (_drawn > 0 && now != _size)
             {
-                output.Append("\e[2J\e[H").AppendJoin("", said.Select(line => line + "\r\n"));
+                output.Append("\e[2J\e[H").AppendJoin("", _said.Select(line => line + "\r\n"));
             }
             else
             {
@@ -80,7 +86,7 @@ internal sealed class LiveTerminal(IAnsiConsole console, TimeProvider time) : IT
             }
 
             Write(output.Append("\e[J").Append(lines[^1]).Append("\e[?7h").ToString());
-            (drawn, size) = (lines.Count, now);
+            (_drawn, _size) = (lines.Count, now);
         }
     }
 
@@ -90,14 +96,14 @@ internal sealed class LiveTerminal(IAnsiConsole console, TimeProvider time) : IT
         foreach (var row in rows)
         {
             var key = row.Service + "/" + row.Revision;
-            live.Add(new(row, (row.Requests - counts.GetValueOrDefault(key, row.Requests)) / Interval.TotalSeconds));
-            counts[key] = row.Requests;
+            live.Add(new(row, (row.Requests - _counts.GetValueOrDefault(key, row.Requests)) / Interval.TotalSeconds));
+            _counts[key] = row.Requests;
         }
 
         return live;
     }
 
-    private string ToTop() => drawn > 1 ? $"\r\e[{drawn - 1}A" : "\r";
+    private string ToTop() => _drawn > 1 ? $"\r\e[{_drawn - 1}A" : "\r";
 
     private void Write(string text)
     {

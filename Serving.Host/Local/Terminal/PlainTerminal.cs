@@ -19,9 +19,12 @@ internal sealed class PlainTerminal(TextWriter output, TimeProvider time) : ITer
                 var before = shown.GetValueOrDefault(KeyOf(row));
                 if (before is null || before with { Requests = row.Requests } != row)
                 {
-                    Say(row, row.Revision.Length == 0
-                        ? $"{row.ServiceReady}  no revision yet"
-                        : $"{row.ServiceReady}  pods {row.ReadyPods}/{row.Pods} wanted {row.WantedPods?.ToString() ?? "?"}  requests {row.Requests}");
+                    Say(
+                        row,
+                        row.Revision.Length == 0
+                            ? $"{row.ServiceReady}  no revision yet"
+                            : $"{row.ServiceReady}  pods {row.ReadyPods}/{row.Pods} wanted {row.WantedPods?.ToString() ?? "?"}  requests {row.Requests}"
+                    );
                     shown[KeyOf(row)] = row;
                 }
             }
@@ -43,6 +46,6 @@ internal sealed class PlainTerminal(TextWriter output, TimeProvider time) : ITer
 
     private static string KeyOf(RevisionRow row) => row.Service + "/" + row.Revision;
 
-    private void Say(RevisionRow row, string what)
-        => output.WriteLine($"{time.GetLocalNow():HH:mm:ss}  {row.Service}  {(row.Revision.Length > 0 ? row.Revision + "  " : "")}{what}");
+    private void Say(RevisionRow row, string what) =>
+        output.WriteLine($"{time.GetLocalNow():HH:mm:ss}  {row.Service}  {(row.Revision.Length > 0 ? row.Revision + "  " : "")}{what}");
 }

@@ -12,5 +12,14 @@ namespace Serving.Host.Local.Terminal;
 /// <param name="Requests">Requests so far.</param>
 /// <param name="IsFailing">Whether the Service's Ready is False: it will not become ready on its own.</param>
 internal sealed record RevisionRow(
-    string Service, string Url, string ServiceReady, string Revision, long? Percent, int ReadyPods, int Pods, int? WantedPods, long Requests,
-    bool IsFailing);
+    string Service,
+    string Url,
+    string ServiceReady,
+    string Revision,
+    long? Percent,
+    int ReadyPods,
+    int Pods,
+    int? WantedPods,
+    long Requests,
+    bool IsFailing
+);

@@ -31,7 +31,7 @@ internal sealed class AdmissionChain(ObjectStore store, ResourceRegistry registr
         foreach (var webhook in webhooks)
         {
             var before = current;
-            current = await MutateOnceAsync(webhook, operation, request, current, old).ConfigureAwait(false);
+            current = await MutateOnceAsync(webhook, operation, request, current, old);
             var hasChanged = !ReferenceEquals(before, current);
             changedBy[webhook] = hasChanged;
         }
@@ -40,7 +40,7 @@ internal sealed class AdmissionChain(ObjectStore store, ResourceRegistry registr
         for (var i = 0; i < webhooks.Count; i++)
         {
             if (webhooks[i].String("reinvocationPolicy") == "IfNeeded" && webhooks.Skip(i + 1).Any(later => changedBy[later]))
-                current = await MutateOnceAsync(webhooks[i], operation, request, current, old).ConfigureAwait(false);
+                current = await MutateOnceAsync(webhooks[i], operation, request, current, old);
         }
 
         return current;
@@ -57,34 +57,49 @@ internal sealed class AdmissionChain(ObjectStore store, ResourceRegistry registr
         if (operation == AdmissionOperation.Delete)
         {
             foreach (var mutating in Configured("mutatingwebhookconfigurations", request))
-                await AskAsync(mutating, operation, request, null, old).ConfigureAwait(false);
+                await AskAsync(mutating, operation, request, null, old);
         }
 
         var webhooks = Configured("validatingwebhookconfigurations", request);
         if (webhooks.Count > 0)
-            await Task.WhenAll(webhooks.Select(w => AskAsync(w, operation, request, document, old))).ConfigureAwait(false);
+            await Task.WhenAll(webhooks.Select(w => AskAsync(w, operation, request, document, old)));
     }
 
     // No webhooks for webhook configurations: a broken one could not be fixed. Nor for writes of a start, before its webhook is up.
     private List<JsonObject> Configured(string resource, ResourceRequest request)
     {
-        if (request.Caller.SkipsWebhooks || (request.Resource.Group == Group && request.Resource.Custom is null) || LeadsToControlPlane(request))
+        if (
+            request.Caller.SkipsWebhooks
+            || (request.Resource.Group == Group && request.Resource.Custom is null)
+            || LeadsToControlPlane(request)
+        )
             return [];
         var webhooks = new List<JsonObject>();
         foreach (var configuration in store.Snapshot(Group, resource).Objects.Values)
-            webhooks.AddRange(_parsed.GetValue(configuration, static c => [.. (c.Document().Array("webhooks") ?? []).OfType<JsonObject>()]));
+            webhooks.AddRange(
+                _parsed.GetValue(configuration, static c => [.. (c.Document().Array("webhooks") ?? []).OfType<JsonObject>()])
+            );
         return webhooks;
     }
 
     // No webhooks for the endpoints and Leases of the control plane: a broken third-party webhook would block its start forever.
-    private static bool LeadsToControlPlane(ResourceRequest request) => request.Namespace == SystemNamespace
+    private static bool LeadsToControlPlane(ResourceRequest request) =>
+        request.Namespace == SystemNamespace
         && request.Resource.Custom is null
-        && (request.Resource.Plural is "endpoints" or "endpointslices" or "leases" || (request.Resource.Plural == "pods" && request.Subresource == "status"));
+        && (
+            request.Resource.Plural is "endpoints" or "endpointslices" or "leases"
+            || (request.Resource.Plural == "pods" && request.Subresource == "status")
+        );
 
     private async Task<JsonObject> MutateOnceAsync(
-        JsonObject webhook, AdmissionOperation operation, ResourceRequest request, JsonObject document, JsonObject? old)
+        JsonObject webhook,
+        AdmissionOperation operation,
+        ResourceRequest request,
+        JsonObject document,
+        JsonObject? old
+    )
     {
-        var answer = await AskAsync(webhook, operation, request, document, old).ConfigureAwait(false);
+        var answer = await AskAsync(webhook, operation, request, document, old);
         if (answer?.String("patch") is not { Length: > 0 } patch)
             return document;
         try
@@ -98,12 +113,20 @@ internal sealed class AdmissionChain(ObjectStore store, ResourceRegistry registr
         }
         catch (Exception exception) when (exception is FormatException or JsonException or InvalidCastException or ApiException)
         {
-            throw ApiException.Internal($"failed calling webhook \"{webhook.String("name")}\": its patch does not apply: {exception.Message}");
+            throw ApiException.Internal(
+                $"failed calling webhook \"{webhook.String("name")}\": its patch does not apply: {exception.Message}"
+            );
         }
     }
 
     // The webhook's response, or null when it was not called or its failure is ignored.
-    private async Task<JsonObject?> AskAsync(JsonObject webhook, AdmissionOperation operation, ResourceRequest request, JsonObject? document, JsonObject? old)
+    private async Task<JsonObject?> AskAsync(
+        JsonObject webhook,
+        AdmissionOperation operation,
+        ResourceRequest request,
+        JsonObject? document,
+        JsonObject? old
+    )
     {
         var seen = WebhookRules.Match(webhook, request, operation, document, old, store, registry);
         if (seen is null)
@@ -116,7 +139,7 @@ internal sealed class AdmissionChain(ObjectStore store, ResourceRegistry registr
         try
         {
             var timeout = TimeSpan.FromSeconds(webhook.Integer("timeoutSeconds") ?? 10);
-            var answer = await client.CallAsync(webhook.Object("clientConfig") ?? [], review, timeout, request.Cancellation).ConfigureAwait(false);
+            var answer = await client.CallAsync(webhook.Object("clientConfig") ?? [], review, timeout, request.Cancellation);
             response = answer.Object("response") ?? throw new HttpRequestException("webhook response is missing");
             if (response.String("uid") != review.String("request", "uid"))
                 throw new HttpRequestException("expected response.uid to be that of the request");
@@ -140,33 +163,62 @@ internal sealed class AdmissionChain(ObjectStore store, ResourceRegistry registr
         var code = (int)(status.Integer("code") ?? 0);
         if (code < 400)
             code = 403;
-        var reason = status.String("reason") is { Length: > 0 } given ? given : code switch
-        {
-            400 => "BadRequest",
-            403 => "Forbidden",
-            409 => "Conflict",
-            422 => "Invalid",
-            500 => "InternalError",
-            _ => "",
-        };
-        var text = status.String("message") is { Length: > 0 } message ? $"admission webhook \"{webhook}\" denied the request: {message}"
+        var reason = status.String("reason") is { Length: > 0 } given
+            ? given
+            : code switch
+            {
+                400 => "BadRequest",
+                403 => "Forbidden",
+                409 => "Conflict",
+                422 => "Invalid",
+                500 => "InternalError",
+                _ => "",
+            };
+        var text =
+            status.String("message") is { Length: > 0 } message ? $"admission webhook \"{webhook}\" denied the request: {message}"
             : status.String("reason") is { Length: > 0 } why ? $"admission webhook \"{webhook}\" denied the request: {why}"
             : $"admission webhook \"{webhook}\" denied the request without explanation";
         return new ApiException(code, reason, text, status.Object("details"));
     }
 
-    private static JsonObject Review(AdmissionOperation operation, ResourceRequest request, JsonObject? document, JsonObject? old, ResourceInfo seen)
+    private static JsonObject Review(
+        AdmissionOperation operation,
+        ResourceRequest request,
+        JsonObject? document,
+        JsonObject? old,
+        ResourceInfo seen
+    )
     {
         var resource = request.Resource;
-        var kind = new JsonObject { ["group"] = seen.Group, ["version"] = seen.Version, ["kind"] = seen.Kind };
-        var place = new JsonObject { ["group"] = seen.Group, ["version"] = seen.Version, ["resource"] = seen.Plural };
+        var kind = new JsonObject
+        {
+            ["group"] = seen.Group,
+            ["version"] = seen.Version,
+            ["kind"] = seen.Kind,
+        };
+        var place = new JsonObject
+        {
+            ["group"] = seen.Group,
+            ["version"] = seen.Version,
+            ["resource"] = seen.Plural,
+        };
         var asked = new JsonObject
         {
             ["uid"] = Guid.NewGuid().ToString(),
             ["kind"] = kind,
             ["resource"] = place,
-            ["requestKind"] = new JsonObject { ["group"] = resource.Group, ["version"] = resource.Version, ["kind"] = resource.Kind },
-            ["requestResource"] = new JsonObject { ["group"] = resource.Group, ["version"] = resource.Version, ["resource"] = resource.Plural },
+            ["requestKind"] = new JsonObject
+            {
+                ["group"] = resource.Group,
+                ["version"] = resource.Version,
+                ["kind"] = resource.Kind,
+            },
+            ["requestResource"] = new JsonObject
+            {
+                ["group"] = resource.Group,
+                ["version"] = resource.Version,
+                ["resource"] = resource.Plural,
+            },
             ["name"] = document.String("metadata", "name") ?? old.String("metadata", "name") ?? request.Name,
             ["operation"] = operation.ToString().ToUpperInvariant(),
             ["userInfo"] = request.Caller.ToUserInfo(),
@@ -185,7 +237,12 @@ internal sealed class AdmissionChain(ObjectStore store, ResourceRegistry registr
             asked["namespace"] = request.Namespace;
         else if (resource is { Group: "", Kind: "Namespace" })
             asked["namespace"] = asked["name"]?.DeepClone();
-        return new JsonObject { ["kind"] = "AdmissionReview", ["apiVersion"] = "admission.k8s.io/v1", ["request"] = asked };
+        return new JsonObject
+        {
+            ["kind"] = "AdmissionReview",
+            ["apiVersion"] = "admission.k8s.io/v1",
+            ["request"] = asked,
+        };
     }
 
     private static JsonNode? In(JsonObject? document, ResourceInfo seen)

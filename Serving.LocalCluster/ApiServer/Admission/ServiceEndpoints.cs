@@ -21,7 +21,8 @@ internal static class ServiceEndpoints
     public static IPEndPoint[] Resolve(ObjectStore store, string ns, string name, int port)
     {
         var service = store.Get("", "services", ns, name)?.Document() ?? throw new HttpRequestException($"service \"{name}\" not found");
-        var wanted = (service.Array("spec", "ports") ?? []).FirstOrDefault(p => p.Integer("port") == port)
+        var wanted =
+            (service.Array("spec", "ports") ?? []).FirstOrDefault(p => p.Integer("port") == port)
             ?? throw new HttpRequestException($"no service port {port} found for service \"{name}\"");
         var portName = wanted.String("name") ?? "";
         var found = FromEndpoints(store, ns, name, portName);
@@ -50,8 +51,15 @@ internal static class ServiceEndpoints
             if (slice.Namespace != ns || slice.Labels.GetValueOrDefault("kubernetes.io/service-name") != name)
                 continue;
             var document = slice.Document();
-            var ready = (document.Array("endpoints") ?? []).Where(e => e.At("conditions", "ready") is null || e.True("conditions", "ready"));
-            Add(found, ready.SelectMany(e => e.Array("addresses") ?? []).Select(a => a?.GetValue<string>()), document.Array("ports"), portName);
+            var ready = (document.Array("endpoints") ?? []).Where(e =>
+                e.At("conditions", "ready") is null || e.True("conditions", "ready")
+            );
+            Add(
+                found,
+                ready.SelectMany(e => e.Array("addresses") ?? []).Select(a => a?.GetValue<string>()),
+                document.Array("ports"),
+                portName
+            );
         }
 
         return found;

@@ -13,8 +13,8 @@ using Serving.LocalCluster.ApiServer.Storage;
 namespace Serving.LocalCluster.ApiServer.Admission;
 
 /// <summary>
-/// Calls webhooks over TLS, with connections pooled per CA bundle and endpoint. A webhook with a Service is called at one of the Service's ready
-/// endpoints, with the Service's name as the TLS server name.
+/// Calls webhooks over TLS, with connections pooled per CA bundle and endpoint. A webhook with a Service is called at one of the Service's
+/// ready endpoints, with the Service's name as the TLS server name.
 /// </summary>
 internal sealed class WebhookClient : IDisposable
 {
@@ -33,8 +33,8 @@ internal sealed class WebhookClient : IDisposable
     }
 
     /// <summary>
-    /// Sends a review and returns the webhook's response. If an endpoint does not respond, the review is sent to another one, which is safe because a
-    /// review changes nothing; each attempt gets a share of the remaining time.
+    /// Sends a review and returns the webhook's response. If an endpoint does not respond, the review is sent to another one, which is safe
+    /// because a review changes nothing; each attempt gets a share of the remaining time.
     /// </summary>
     /// <exception cref="HttpRequestException">The webhook is unreachable, or its response is invalid.</exception>
     public async Task<JsonObject> CallAsync(JsonObject clientConfig, JsonObject review, TimeSpan timeout, CancellationToken cancellation)
@@ -49,11 +49,18 @@ internal sealed class WebhookClient : IDisposable
             var attemptsLeft = Attempts - attempt;
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
             var left = timeout - Stopwatch.GetElapsedTime(started);
-            limit.CancelAfter(left <= TimeSpan.Zero ? TimeSpan.Zero : endpoints.Length > 1 ? left / attemptsLeft : left);
-            var target = new Target(bundle, endpoints.FirstOrDefault(endpoint => !IsAvoided(endpoint)) ?? endpoints[attempt % endpoints.Length]);
+            limit.CancelAfter(
+                left <= TimeSpan.Zero ? TimeSpan.Zero
+                : endpoints.Length > 1 ? left / attemptsLeft
+                : left
+            );
+            var target = new Target(
+                bundle,
+                endpoints.FirstOrDefault(endpoint => !IsAvoided(endpoint)) ?? endpoints[attempt % endpoints.Length]
+            );
             try
             {
-                var answer = await SendAsync(target, url, body, limit.Token).ConfigureAwait(false);
+                var answer = await SendAsync(target, url, body, limit.Token);
                 _avoided.TryRemove(target.Endpoint?.ToString() ?? "", out _);
                 return answer;
             }
@@ -94,23 +101,31 @@ internal sealed class WebhookClient : IDisposable
     {
         var query = $"timeout={(int)timeout.TotalSeconds}s";
         if (clientConfig.String("url") is { } given)
-            return Uri.TryCreate(given, UriKind.Absolute, out var url) ? new Uri($"{url}{(url.Query.Length > 0 ? "&" : "?")}{query}") : throw new HttpRequestException($"\"{given}\" is not a URL");
+            return Uri.TryCreate(given, UriKind.Absolute, out var url)
+                ? new Uri($"{url}{(url.Query.Length > 0 ? "&" : "?")}{query}")
+                : throw new HttpRequestException($"\"{given}\" is not a URL");
         var service = clientConfig.Object("service") ?? throw new HttpRequestException("clientConfig has neither url nor service");
         return new Uri(
-            $"https://{service.String("name")}.{service.String("namespace")}.svc:{service.Integer("port") ?? 443}/{(service.String("path") ?? "").TrimStart('/')}?{query}");
+            $"https://{service.String("name")}.{service.String("namespace")}.svc:{service.Integer("port") ?? 443}/{(service.String("path") ?? "").TrimStart('/')}?{query}"
+        );
     }
 
     private async Task<JsonObject> SendAsync(Target target, Uri url, byte[] body, CancellationToken cancellation)
     {
         using var content = new ByteArrayContent(body);
         content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
-        using var message = new HttpRequestMessage(HttpMethod.Post, url) { Content = content, Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionOrLower };
+        using var message = new HttpRequestMessage(HttpMethod.Post, url)
+        {
+            Content = content,
+            Version = HttpVersion.Version20,
+            VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
+        };
         message.Headers.Accept.ParseAdd("application/json");
         // Each renewed certificate and each new address leaves an unused client; requests in flight keep theirs alive.
         if (_clients.Count >= MostClients)
             _clients.Clear();
-        using var response = await _clients.GetOrAdd(target, Client).SendAsync(message, cancellation).ConfigureAwait(false);
-        var answer = await response.Content.ReadAsByteArrayAsync(cancellation).ConfigureAwait(false);
+        using var response = await _clients.GetOrAdd(target, Client).SendAsync(message, cancellation);
+        var answer = await response.Content.ReadAsByteArrayAsync(cancellation);
         if (!response.IsSuccessStatusCode)
             throw new HttpRequestException($"the server responded with the status code {(int)response.StatusCode}");
         try
@@ -131,8 +146,8 @@ internal sealed class WebhookClient : IDisposable
         return [null];
     }
 
-    private bool IsAvoided(IPEndPoint? endpoint)
-        => endpoint is not null && _avoided.TryGetValue(endpoint.ToString(), out var since) && Stopwatch.GetElapsedTime(since) < AvoidFor;
+    private bool IsAvoided(IPEndPoint? endpoint) =>
+        endpoint is not null && _avoided.TryGetValue(endpoint.ToString(), out var since) && Stopwatch.GetElapsedTime(since) < AvoidFor;
 
     /// <summary>Avoids an endpoint for a while and drops its connections: a hanging one would also hang for the next review.</summary>
     private void Avoid(Target target)
@@ -149,7 +164,7 @@ internal sealed class WebhookClient : IDisposable
         var (bundle, endpoint) = target;
         var handler = new SocketsHttpHandler
         {
-            ConnectCallback = async (context, cancellation) => await ConnectAsync(endpoint ?? (EndPoint)context.DnsEndPoint, cancellation).ConfigureAwait(false),
+            ConnectCallback = async (context, cancellation) => await ConnectAsync(endpoint ?? (EndPoint)context.DnsEndPoint, cancellation),
             PooledConnectionIdleTimeout = TimeSpan.FromSeconds(60),
             PooledConnectionLifetime = TimeSpan.FromMinutes(5),
             ConnectTimeout = TimeSpan.FromSeconds(10),
@@ -179,7 +194,8 @@ internal sealed class WebhookClient : IDisposable
         chain.ChainPolicy.DisableCertificateDownloads = true;
         // A bundle may contain the serving certificate itself, or an intermediate CA.
         chain.ChainPolicy.VerificationFlags = X509VerificationFlags.AllowUnknownCertificateAuthority;
-        return chain.Build(presented) && chain.ChainElements.Any(e => roots.Any(r => r.RawDataMemory.Span.SequenceEqual(e.Certificate.RawDataMemory.Span)));
+        return chain.Build(presented)
+            && chain.ChainElements.Any(e => roots.Any(r => r.RawDataMemory.Span.SequenceEqual(e.Certificate.RawDataMemory.Span)));
     }
 
     private static async Task<Stream> ConnectAsync(EndPoint target, CancellationToken cancellation)
@@ -187,7 +203,7 @@ internal sealed class WebhookClient : IDisposable
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {
-            await socket.ConnectAsync(target, cancellation).ConfigureAwait(false);
+            await socket.ConnectAsync(target, cancellation);
             return new NetworkStream(socket, ownsSocket: true);
         }
         catch

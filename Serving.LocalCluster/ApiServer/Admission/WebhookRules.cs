@@ -10,14 +10,23 @@ internal static class WebhookRules
 {
     /// <summary>The resource version in which the webhook gets the object; null when its rules do not match.</summary>
     public static ResourceInfo? Match(
-        JsonObject webhook, ResourceRequest request, AdmissionOperation operation, JsonObject? document, JsonObject? old, ObjectStore store, ResourceRegistry registry)
+        JsonObject webhook,
+        ResourceRequest request,
+        AdmissionOperation operation,
+        JsonObject? document,
+        JsonObject? old,
+        ObjectStore store,
+        ResourceRegistry registry
+    )
     {
         var resource = request.Resource;
         var seen = MatchRules(webhook, resource, request.Subresource, operation);
         if (seen is null && webhook.String("matchPolicy") == "Equivalent")
         {
-            seen = registry.All.Where(r => r.Plural == resource.Plural && r.Group == resource.Group && r.Version != resource.Version)
-                .Select(other => MatchRules(webhook, other, request.Subresource, operation)).FirstOrDefault(m => m is not null);
+            seen = registry
+                .All.Where(r => r.Plural == resource.Plural && r.Group == resource.Group && r.Version != resource.Version)
+                .Select(other => MatchRules(webhook, other, request.Subresource, operation))
+                .FirstOrDefault(m => m is not null);
         }
 
         if (seen is null || !MatchesNamespace(webhook, request, document ?? old, store))
@@ -31,22 +40,29 @@ internal static class WebhookRules
         var verb = operation.ToString().ToUpperInvariant();
         foreach (var rule in webhook.Array("rules") ?? [])
         {
-            if (Has(rule.Array("operations"), verb) && Has(rule.Array("apiGroups"), resource.Group) && Has(rule.Array("apiVersions"), resource.Version)
-                && MatchesScope(rule.String("scope"), resource) && (rule.Array("resources") ?? []).Any(r => MatchesResource(r?.GetValue<string>() ?? "", resource.Plural, subresource)))
+            if (
+                Has(rule.Array("operations"), verb)
+                && Has(rule.Array("apiGroups"), resource.Group)
+                && Has(rule.Array("apiVersions"), resource.Version)
+                && MatchesScope(rule.String("scope"), resource)
+                && (rule.Array("resources") ?? []).Any(r => MatchesResource(r?.GetValue<string>() ?? "", resource.Plural, subresource))
+            )
                 return resource;
         }
 
         return null;
     }
 
-    private static bool Has(JsonArray? list, string wanted) => (list ?? []).Any(i => i?.GetValue<string>() is { } text && (text == "*" || text == wanted));
+    private static bool Has(JsonArray? list, string wanted) =>
+        (list ?? []).Any(i => i?.GetValue<string>() is { } text && (text == "*" || text == wanted));
 
-    private static bool MatchesScope(string? scope, ResourceInfo resource) => scope switch
-    {
-        "Cluster" => !resource.IsNamespaced,
-        "Namespaced" => resource.IsNamespaced,
-        _ => true,
-    };
+    private static bool MatchesScope(string? scope, ResourceInfo resource) =>
+        scope switch
+        {
+            "Cluster" => !resource.IsNamespaced,
+            "Namespaced" => resource.IsNamespaced,
+            _ => true,
+        };
 
     private static bool MatchesResource(string pattern, string plural, string? subresource)
     {
@@ -72,7 +88,11 @@ internal static class WebhookRules
     {
         if (document is null)
             return false;
-        var labels = (document.Object("metadata", "labels") ?? []).ToDictionary(l => l.Key, l => l.Value?.ToString() ?? "", StringComparer.Ordinal);
+        var labels = (document.Object("metadata", "labels") ?? []).ToDictionary(
+            l => l.Key,
+            l => l.Value?.ToString() ?? "",
+            StringComparer.Ordinal
+        );
         return Selector.Matches(selector, labels);
     }
 }

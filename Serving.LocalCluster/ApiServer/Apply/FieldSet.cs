@@ -104,11 +104,13 @@ internal sealed class FieldSet
     }
 
     // The format of messages: .spec.containers[name="x"].image
-    private static string Show(string step) => step[..2] switch
-    {
-        "f:" => $".{step[2..]}",
-        "k:" => $"[{string.Join(',', ((JsonObject)Json.Parse(System.Text.Encoding.UTF8.GetBytes(step[2..]))!).Select(k => $"{k.Key}={(k.Value is null ? "null" : Json.Text(k.Value))}"))}]",
-        "v:" => $"[={step[2..]}]",
-        _ => step,
-    };
+    private static string Show(string step) =>
+        step[..2] switch
+        {
+            "f:" => $".{step[2..]}",
+            "k:" =>
+                $"[{string.Join(',', ((JsonObject)Json.Parse(System.Text.Encoding.UTF8.GetBytes(step[2..]))!).Select(k => $"{k.Key}={(k.Value is null ? "null" : Json.Text(k.Value))}"))}]",
+            "v:" => $"[={step[2..]}]",
+            _ => step,
+        };
 }

@@ -26,11 +26,19 @@ internal sealed record ManagerEntry(string Manager, string Operation, string Api
 internal static class ManagedFields
 {
     public static List<ManagerEntry> Read(JsonObject document) =>
-    [
-        .. (document.Array("metadata", "managedFields") ?? []).OfType<JsonObject>().Where(e => e.String("manager") is not null).Select(e => new ManagerEntry(
-            e.String("manager")!, e.String("operation") ?? "Update", e.String("apiVersion") ?? "", e.String("subresource") ?? "", e.String("time"),
-            FieldSet.FromJson(e.Object("fieldsV1")))),
-    ];
+        [
+            .. (document.Array("metadata", "managedFields") ?? [])
+                .OfType<JsonObject>()
+                .Where(e => e.String("manager") is not null)
+                .Select(e => new ManagerEntry(
+                    e.String("manager")!,
+                    e.String("operation") ?? "Update",
+                    e.String("apiVersion") ?? "",
+                    e.String("subresource") ?? "",
+                    e.String("time"),
+                    FieldSet.FromJson(e.Object("fieldsV1"))
+                )),
+        ];
 
     public static void Write(JsonObject document, IEnumerable<ManagerEntry> entries)
     {
@@ -61,17 +69,24 @@ internal static class ManagedFields
 
     /// <summary>
     /// Copies the times of entries from <paramref name="old"/> to <paramref name="document"/> if only such times differ: an apply whose
-    /// values are normalized (<c>1000m</c>, <c>stringData</c>), or that sets fields of other managers to the same values, changes nothing and
-    /// is not written.
+    /// values are normalized (<c>1000m</c>, <c>stringData</c>), or that sets fields of other managers to the same values, changes nothing
+    /// and is not written.
     /// </summary>
     public static void KeepTimes(JsonObject old, JsonObject document)
     {
-        if (document.Array("metadata", "managedFields") is not { } entries || old.Array("metadata", "managedFields") is not { } before || entries.Count != before.Count)
+        if (
+            document.Array("metadata", "managedFields") is not { } entries
+            || old.Array("metadata", "managedFields") is not { } before
+            || entries.Count != before.Count
+        )
             return;
         var timeless = (JsonObject)document.DeepClone();
         timeless.Object("metadata")!["managedFields"] = before.DeepClone();
         timeless.Object("metadata")!["resourceVersion"] = old.At("metadata", "resourceVersion")?.DeepClone();
-        if (JsonNode.DeepEquals(old, timeless) && entries.Zip(before).All(pair => JsonNode.DeepEquals(Timeless(pair.First), Timeless(pair.Second))))
+        if (
+            JsonNode.DeepEquals(old, timeless)
+            && entries.Zip(before).All(pair => JsonNode.DeepEquals(Timeless(pair.First), Timeless(pair.Second)))
+        )
             document.Object("metadata")!["managedFields"] = before.DeepClone();
     }
 
@@ -89,8 +104,22 @@ internal static class ManagedFields
         set.Remove("f:kind");
         if (set.Find("f:metadata") is not { } metadata)
             return;
-        foreach (var name in (string[])
-            ["name", "namespace", "uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "managedFields", "selfLink", "generateName"])
+        foreach (
+            var name in (string[])
+                [
+                    "name",
+                    "namespace",
+                    "uid",
+                    "resourceVersion",
+                    "generation",
+                    "creationTimestamp",
+                    "deletionTimestamp",
+                    "deletionGracePeriodSeconds",
+                    "managedFields",
+                    "selfLink",
+                    "generateName",
+                ]
+        )
             metadata.Remove($"f:{name}");
         metadata.IsMember = false;
         if (metadata.IsEmpty)

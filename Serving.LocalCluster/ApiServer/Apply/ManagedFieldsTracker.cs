@@ -15,7 +15,8 @@ internal static class ManagedFieldsTracker
             return;
         var metadata = MetadataRules.Metadata(document);
         // A client resets the tracking with an empty list.
-        var resets = metadata["managedFields"] is JsonArray list && (list.Count == 0 || (list.Count == 1 && list[0] is JsonObject { Count: 0 }));
+        var resets =
+            metadata["managedFields"] is JsonArray list && (list.Count == 0 || (list.Count == 1 && list[0] is JsonObject { Count: 0 }));
         if (old is null || resets || old.At("metadata", "managedFields") is null)
         {
             metadata.Remove("managedFields");
@@ -53,7 +54,9 @@ internal static class ManagedFieldsTracker
         mine.Add(changed);
         ObjectFields.Retain(mine, existing);
         mine.IsMember = false;
-        kept.Add(new ManagerEntry(request.FieldManager, "Update", request.Resource.ApiVersion, subresource, Json.Time(time.GetUtcNow()), mine));
+        kept.Add(
+            new ManagerEntry(request.FieldManager, "Update", request.Resource.ApiVersion, subresource, Json.Time(time.GetUtcNow()), mine)
+        );
         ManagedFields.Write(document, kept);
     }
 }

@@ -7,7 +7,7 @@ namespace Serving.LocalCluster.ApiServer.Apply;
 /// <summary>Treats objects as sets of fields, based on their schema: listing, comparing, merging and removing fields.</summary>
 internal static class ObjectFields
 {
-    private static readonly Schema s_untyped = new() { Type = SchemaType.Any, PreservesUnknown = true };
+    private static readonly Schema Untyped = new() { Type = SchemaType.Any, PreservesUnknown = true };
 
     /// <summary>Every field of a value.</summary>
     public static void Collect(Schema schema, JsonNode? node, FieldSet set, bool isRoot = false)
@@ -171,7 +171,7 @@ internal static class ObjectFields
     {
         if (schema.TypeName is null && name == "metadata" && isRoot)
             return BuiltInSchemas.Instance["meta.v1.ObjectMeta"];
-        return schema.Properties.TryGetValue(name, out var property) ? property : schema.Values ?? s_untyped;
+        return schema.Properties.TryGetValue(name, out var property) ? property : schema.Values ?? Untyped;
     }
 
     private static string Key(Schema schema, JsonNode? item)

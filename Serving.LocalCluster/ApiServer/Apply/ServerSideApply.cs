@@ -48,13 +48,28 @@ internal static class ServerSideApply
             ObjectFields.Retain(other.Fields, existing);
         // An apply without changes keeps its time, so that nothing is written.
         var isUnchanged = previous is not null && JsonNode.DeepEquals(previous.Fields.ToJson(), applied.ToJson()) && changed.IsEmpty;
-        others.Insert(0, new ManagerEntry(
-            request.FieldManager, "Apply", request.Resource.ApiVersion, subresource, isUnchanged ? previous!.Time : Json.Time(time.GetUtcNow()), applied));
+        others.Insert(
+            0,
+            new ManagerEntry(
+                request.FieldManager,
+                "Apply",
+                request.Resource.ApiVersion,
+                subresource,
+                isUnchanged ? previous!.Time : Json.Time(time.GetUtcNow()),
+                applied
+            )
+        );
         ManagedFields.Write(merged, others);
         return merged;
     }
 
-    private static void RemoveAbandoned(ResourceRequest request, JsonObject merged, FieldSet previous, FieldSet applied, List<ManagerEntry> others)
+    private static void RemoveAbandoned(
+        ResourceRequest request,
+        JsonObject merged,
+        FieldSet previous,
+        FieldSet applied,
+        List<ManagerEntry> others
+    )
     {
         var abandoned = previous.Copy();
         abandoned.Subtract(applied);
@@ -84,19 +99,36 @@ internal static class ServerSideApply
         var conflicts = others.SelectMany(o => o.Fields.Common(changed).Select(path => (Manager: o.Show(), Path: path))).ToList();
         if (conflicts.Count == 0)
             return;
-        var message = conflicts.Count == 1
-            ? $"Apply failed with 1 conflict: conflict with {conflicts[0].Manager}: {conflicts[0].Path}"
-            : $"Apply failed with {conflicts.Count} conflicts: " + string.Join('\n', conflicts.GroupBy(c => c.Manager).OrderBy(g => g.Key, StringComparer.Ordinal)
-                .SelectMany(g => g.Select(c => $"- {c.Path}").Prepend($"conflicts with {g.Key}:")));
-        throw new ApiException(409, "Conflict", message, new JsonObject
-        {
-            ["causes"] = new JsonArray([.. conflicts.Select(c => (JsonNode)new JsonObject
+        var message =
+            conflicts.Count == 1
+                ? $"Apply failed with 1 conflict: conflict with {conflicts[0].Manager}: {conflicts[0].Path}"
+                : $"Apply failed with {conflicts.Count} conflicts: "
+                    + string.Join(
+                        '\n',
+                        conflicts
+                            .GroupBy(c => c.Manager)
+                            .OrderBy(g => g.Key, StringComparer.Ordinal)
+                            .SelectMany(g => g.Select(c => $"- {c.Path}").Prepend($"conflicts with {g.Key}:"))
+                    );
+        throw new ApiException(
+            409,
+            "Conflict",
+            message,
+            new JsonObject
             {
-                ["reason"] = "FieldManagerConflict",
-                ["message"] = $"conflict with {c.Manager}",
-                ["field"] = c.Path,
-            })]),
-        });
+                ["causes"] = new JsonArray([
+                    .. conflicts.Select(c =>
+                        (JsonNode)
+                            new JsonObject
+                            {
+                                ["reason"] = "FieldManagerConflict",
+                                ["message"] = $"conflict with {c.Manager}",
+                                ["field"] = c.Path,
+                            }
+                    ),
+                ]),
+            }
+        );
     }
 
     private static ManagerEntry Initial(ResourceRequest request, JsonObject live)
@@ -107,7 +139,13 @@ internal static class ServerSideApply
         if (request.Resource.HasStatus)
             fields.Remove("f:status");
         return new ManagerEntry(
-            "before-first-apply", "Update", request.Resource.ApiVersion, "", live.String("metadata", "creationTimestamp"), fields);
+            "before-first-apply",
+            "Update",
+            request.Resource.ApiVersion,
+            "",
+            live.String("metadata", "creationTimestamp"),
+            fields
+        );
     }
 
     // With a status subresource, the main resource ignores the status, and the subresource ignores everything else.
@@ -124,7 +162,12 @@ internal static class ServerSideApply
                 confined.Remove(name);
             if (confined["metadata"] is JsonObject metadata)
             {
-                foreach (var name in metadata.Select(p => p.Key).Where(k => k is not ("name" or "namespace" or "uid" or "resourceVersion")).ToList())
+                foreach (
+                    var name in metadata
+                        .Select(p => p.Key)
+                        .Where(k => k is not ("name" or "namespace" or "uid" or "resourceVersion"))
+                        .ToList()
+                )
                     metadata.Remove(name);
             }
         }

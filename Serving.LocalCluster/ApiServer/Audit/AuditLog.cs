@@ -28,15 +28,14 @@ internal sealed class AuditLog : IDisposable
     }
 
     /// <summary>Opens a file for appending. Throws <see cref="IOException"/> on failure.</summary>
-    public static AuditLog Open(string path, TimeProvider time)
-        => new(path, time);
+    public static AuditLog Open(string path, TimeProvider time) => new(path, time);
 
     /// <summary>Handles a request, and logs it if it may have changed something.</summary>
     public async Task HandleAsync(HttpContext context, Func<HttpContext, Task> handle)
     {
         if (HttpMethods.IsGet(context.Request.Method) || HttpMethods.IsHead(context.Request.Method))
         {
-            await handle(context).ConfigureAwait(false);
+            await handle(context);
             return;
         }
 
@@ -45,7 +44,7 @@ internal sealed class AuditLog : IDisposable
         context.Features.Set(audited);
         try
         {
-            await handle(context).ConfigureAwait(false);
+            await handle(context);
         }
         finally
         {
@@ -59,7 +58,8 @@ internal sealed class AuditLog : IDisposable
             _writer.Dispose();
     }
 
-    private static string Time(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture);
+    private static string Time(DateTimeOffset time) =>
+        time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture);
 
     private void Write(HttpContext context, AuditedRequest audited, DateTimeOffset received)
     {
@@ -73,7 +73,13 @@ internal sealed class AuditLog : IDisposable
             ["auditID"] = Guid.NewGuid().ToString(),
             ["stage"] = "ResponseComplete",
             ["requestURI"] = request.Path.Value + request.QueryString.Value,
-            ["verb"] = request.Method switch { "POST" => "create", "PUT" => "update", "PATCH" => "patch", var other => other.ToLowerInvariant() },
+            ["verb"] = request.Method switch
+            {
+                "POST" => "create",
+                "PUT" => "update",
+                "PATCH" => "patch",
+                var other => other.ToLowerInvariant(),
+            },
             ["user"] = new JsonObject { ["username"] = audited.User },
             ["userAgent"] = request.Headers.UserAgent.ToString(),
             ["objectRef"] = new JsonObject
@@ -104,10 +110,14 @@ internal sealed class AuditLog : IDisposable
         }
     }
 
-    private static StreamWriter Append(string path) => new(PrivateFile.Open(path, FileMode.Append), new UTF8Encoding(false)) { AutoFlush = true };
+    private static StreamWriter Append(string path) =>
+        new(PrivateFile.Open(path, FileMode.Append), new UTF8Encoding(false)) { AutoFlush = true };
 
     /// <summary>The version that the request is based on: from the document, or from the test of a JSON patch.</summary>
-    private static string? NamedVersion(JsonNode? body) => body is JsonArray steps
-        ? steps.FirstOrDefault(step => step.String("op") == "test" && step.String("path") == "/metadata/resourceVersion").String("value")
-        : body.String("metadata", "resourceVersion");
+    private static string? NamedVersion(JsonNode? body) =>
+        body is JsonArray steps
+            ? steps
+                .FirstOrDefault(step => step.String("op") == "test" && step.String("path") == "/metadata/resourceVersion")
+                .String("value")
+            : body.String("metadata", "resourceVersion");
 }

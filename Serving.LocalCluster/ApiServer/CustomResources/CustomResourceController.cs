@@ -12,7 +12,12 @@ namespace Serving.LocalCluster.ApiServer.CustomResources;
 /// established before clients see it, and deletes the instances with their definition.
 /// </summary>
 internal sealed class CustomResourceController(
-    ObjectStore store, ResourceRegistry registry, ResourceHandler resources, TimeProvider time, ILogger<CustomResourceController> logger)
+    ObjectStore store,
+    ResourceRegistry registry,
+    ResourceHandler resources,
+    TimeProvider time,
+    ILogger<CustomResourceController> logger
+)
 {
     private const string Group = "apiextensions.k8s.io";
     private const string Plural = "customresourcedefinitions";
@@ -32,7 +37,7 @@ internal sealed class CustomResourceController(
     private async Task FollowAsync()
     {
         using var watcher = _watcher!;
-        await foreach (var record in watcher.Records.ReadAllAsync().ConfigureAwait(false))
+        await foreach (var record in watcher.Records.ReadAllAsync())
         {
             watcher.Taken(record);
             try
@@ -69,8 +74,14 @@ internal sealed class CustomResourceController(
         var names = spec.Object("names") ?? [];
         var versions = spec.Array("versions") ?? [];
         var storage = versions.FirstOrDefault(v => v.True("storage")).String("name") ?? "";
-        registry.Set(stored.Name, versions.OfType<JsonObject>().Where(v => v.True("served")).OrderByDescending(v => v.String("name"), VersionOrder.Instance)
-            .Select(v => Read(spec, names, v, storage)));
+        registry.Set(
+            stored.Name,
+            versions
+                .OfType<JsonObject>()
+                .Where(v => v.True("served"))
+                .OrderByDescending(v => v.String("name"), VersionOrder.Instance)
+                .Select(v => Read(spec, names, v, storage))
+        );
     }
 
     private static ResourceInfo Read(JsonObject spec, JsonObject names, JsonObject version, string storage)
@@ -97,8 +108,14 @@ internal sealed class CustomResourceController(
             Subresources = subresources,
             Schema = CustomSchema.Read(version.Object("schema", "openAPIV3Schema")),
             Custom = new CustomVersion(
-                (JsonArray?)version.Array("additionalPrinterColumns")?.DeepClone(), scale.String("specReplicasPath"), scale.String("statusReplicasPath"),
-                scale.String("labelSelectorPath"), storage, warning, spec.True("preserveUnknownFields"))
+                (JsonArray?)version.Array("additionalPrinterColumns")?.DeepClone(),
+                scale.String("specReplicasPath"),
+                scale.String("statusReplicasPath"),
+                scale.String("labelSelectorPath"),
+                storage,
+                warning,
+                spec.True("preserveUnknownFields")
+            )
             {
                 SelectableFields = [.. (version.Array("selectableFields") ?? []).Select(f => f.String("jsonPath")?.TrimStart('.') ?? "")],
             },
@@ -135,14 +152,16 @@ internal sealed class CustomResourceController(
             return;
         foreach (var old in conditions.Where(c => c.String("type") == type).ToList())
             conditions.Remove(old);
-        conditions.Add(new JsonObject
-        {
-            ["type"] = type,
-            ["status"] = "True",
-            ["lastTransitionTime"] = now,
-            ["reason"] = reason,
-            ["message"] = message,
-        });
+        conditions.Add(
+            new JsonObject
+            {
+                ["type"] = type,
+                ["status"] = "True",
+                ["lastTransitionTime"] = now,
+                ["reason"] = reason,
+                ["message"] = message,
+            }
+        );
     }
 
     // Instances may have finalizers that their controllers must remove first.
@@ -160,12 +179,15 @@ internal sealed class CustomResourceController(
                 {
                     var finalizers = MetadataRules.Finalizers(document).Where(f => f != Cleanup).ToList();
                     document.Child("metadata")["finalizers"] = new JsonArray([.. finalizers.Select(f => (JsonNode)f)]);
-                    var done = finalizers.Count == 0 ? store.Remove(Group, Plural, stored, document) : store.Replace(Group, Plural, stored, document);
+                    var done =
+                        finalizers.Count == 0
+                            ? store.Remove(Group, Plural, stored, document)
+                            : store.Replace(Group, Plural, stored, document);
                     if (done is not null)
                         return;
                 }
 
-                await Task.Delay(TimeSpan.FromMilliseconds(100), time).ConfigureAwait(false);
+                await Task.Delay(TimeSpan.FromMilliseconds(100), time);
             }
         }
         catch (Exception exception)

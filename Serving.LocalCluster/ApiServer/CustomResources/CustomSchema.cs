@@ -11,7 +11,7 @@ internal static class CustomSchema
 {
     private const int MostPatterns = 4096;
 
-    private static readonly ConcurrentDictionary<string, Regex> s_patterns = new(StringComparer.Ordinal);
+    private static readonly ConcurrentDictionary<string, Regex> Patterns = new(StringComparer.Ordinal);
 
     /// <summary>Converts a schema; null allows anything.</summary>
     public static Schema Read(JsonObject? source)
@@ -102,9 +102,11 @@ internal static class CustomSchema
     private static Regex? Compile(string pattern)
     {
         // Bound the cache, because definitions change; regexes in use stay alive.
-        if (s_patterns.Count >= MostPatterns)
-            s_patterns.Clear();
-        return s_patterns.GetOrAdd(
-            pattern, static p => new Regex(p.Replace(@"\z", "$", StringComparison.Ordinal), RegexOptions.CultureInvariant, TimeSpan.FromSeconds(1)));
+        if (Patterns.Count >= MostPatterns)
+            Patterns.Clear();
+        return Patterns.GetOrAdd(
+            pattern,
+            static p => new Regex(p.Replace(@"\z", "$", StringComparison.Ordinal), RegexOptions.CultureInvariant, TimeSpan.FromSeconds(1))
+        );
     }
 }

@@ -10,14 +10,24 @@ internal static class DefinitionValidation
     {
         var spec = definition.Object("spec") ?? [];
         var (group, plural) = (spec.String("group") ?? "", spec.String("names", "plural") ?? "");
-        foreach (var (path, value) in ((string, string?)[])[("spec.group", group), ("spec.names.plural", plural), ("spec.names.kind", spec.String("names", "kind")), ("spec.scope", spec.String("scope"))])
+        foreach (
+            var (path, value) in ((string, string?)[])
+                [
+                    ("spec.group", group),
+                    ("spec.names.plural", plural),
+                    ("spec.names.kind", spec.String("names", "kind")),
+                    ("spec.scope", spec.String("scope")),
+                ]
+        )
         {
             if (string.IsNullOrEmpty(value))
                 errors.Add(FieldError.Required(path));
         }
 
         if (definition.String("metadata", "name") != $"{plural}.{group}")
-            errors.Add(FieldError.Invalid("metadata.name", definition.At("metadata", "name"), "must be spec.names.plural+\".\"+spec.group"));
+            errors.Add(
+                FieldError.Invalid("metadata.name", definition.At("metadata", "name"), "must be spec.names.plural+\".\"+spec.group")
+            );
         if (spec.String("scope") is { Length: > 0 } scope and not ("Namespaced" or "Cluster"))
             errors.Add(FieldError.NotSupported("spec.scope", scope, ["Cluster", "Namespaced"]));
         var versions = spec.Array("versions") ?? [];
@@ -40,7 +50,11 @@ internal static class DefinitionValidation
     /// set later.</summary>
     public static void RecordStorageVersion(JsonObject definition)
     {
-        if (StorageVersion(definition) is { } storage && definition.Array("status", "storedVersions") is { } stored && !Names(stored).Contains(storage))
+        if (
+            StorageVersion(definition) is { } storage
+            && definition.Array("status", "storedVersions") is { } stored
+            && !Names(stored).Contains(storage)
+        )
             stored.Add(storage);
     }
 
@@ -55,7 +69,13 @@ internal static class DefinitionValidation
             foreach (var step in at.TrimStart('.').Split('.'))
                 schema = schema.At("properties", step);
             if (!at.StartsWith('.') || schema.String("type") is not ("string" or "boolean" or "integer"))
-                errors.Add(FieldError.Invalid($"{path}[{i}].jsonPath", at, "is an invalid path: it must name a string, boolean or integer of the schema"));
+                errors.Add(
+                    FieldError.Invalid(
+                        $"{path}[{i}].jsonPath",
+                        at,
+                        "is an invalid path: it must name a string, boolean or integer of the schema"
+                    )
+                );
         }
     }
 
@@ -72,9 +92,13 @@ internal static class DefinitionValidation
         {
             if (!known.Contains(names[i]))
             {
-                errors.Add(FieldError.Invalid(
-                    $"status.storedVersions[{i}]", names[i],
-                    $"missing from spec.versions; {names[i]} was previously a storage version, and must remain in spec.versions until a storage migration ensures no data remains persisted in {names[i]} and removes {names[i]} from status.storedVersions"));
+                errors.Add(
+                    FieldError.Invalid(
+                        $"status.storedVersions[{i}]",
+                        names[i],
+                        $"missing from spec.versions; {names[i]} was previously a storage version, and must remain in spec.versions until a storage migration ensures no data remains persisted in {names[i]} and removes {names[i]} from status.storedVersions"
+                    )
+                );
             }
         }
 
@@ -82,8 +106,8 @@ internal static class DefinitionValidation
             errors.Add(FieldError.Invalid("status.storedVersions", stored.DeepClone(), $"must have the storage version {storage}"));
     }
 
-    private static string? StorageVersion(JsonObject definition)
-        => (definition.Array("spec", "versions") ?? []).FirstOrDefault(v => v.True("storage")).String("name");
+    private static string? StorageVersion(JsonObject definition) =>
+        (definition.Array("spec", "versions") ?? []).FirstOrDefault(v => v.True("storage")).String("name");
 
     private static IEnumerable<string> Names(JsonArray versions) => versions.Select(v => v?.GetValue<string>() ?? "");
 }

@@ -8,7 +8,8 @@ internal sealed partial class VersionOrder : IComparer<string?>
 {
     public static readonly VersionOrder Instance = new();
 
-    public int Compare(string? x, string? y) => Rank(x ?? "").CompareTo(Rank(y ?? "")) is var order && order != 0 ? order : -string.CompareOrdinal(x, y);
+    public int Compare(string? x, string? y) =>
+        Rank(x ?? "").CompareTo(Rank(y ?? "")) is var order && order != 0 ? order : -string.CompareOrdinal(x, y);
 
     private static (int, int, int) Rank(string version)
     {

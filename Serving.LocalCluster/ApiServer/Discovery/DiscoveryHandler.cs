@@ -9,52 +9,72 @@ namespace Serving.LocalCluster.ApiServer.Discovery;
 /// <summary>Serves discovery: groups, versions and resources.</summary>
 internal sealed class DiscoveryHandler(ResourceRegistry registry)
 {
-    private static readonly string[] s_verbs = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+    private static readonly string[] Verbs = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
 
     /// <summary>The response of <c>/version</c>.</summary>
-    public static JsonObject Version() => new()
-    {
-        ["major"] = "1",
-        ["minor"] = "34",
-        ["gitVersion"] = "v1.34.0+local",
-        ["gitCommit"] = "",
-        ["gitTreeState"] = "clean",
-        ["buildDate"] = "2025-08-27T00:00:00Z",
-        ["goVersion"] = "",
-        ["compiler"] = "dotnet",
-        ["platform"] = "linux/amd64",
-    };
+    public static JsonObject Version() =>
+        new()
+        {
+            ["major"] = "1",
+            ["minor"] = "34",
+            ["gitVersion"] = "v1.34.0+local",
+            ["gitCommit"] = "",
+            ["gitTreeState"] = "clean",
+            ["buildDate"] = "2025-08-27T00:00:00Z",
+            ["goVersion"] = "",
+            ["compiler"] = "dotnet",
+            ["platform"] = "linux/amd64",
+        };
 
     /// <summary>The list of paths at the root.</summary>
-    public JsonObject Paths() => new()
-    {
-        ["paths"] = new JsonArray(
-        [
-            "/api", "/api/v1", "/apis",
-            .. registry.All.Where(r => r.Group.Length > 0).SelectMany(r => (string[])[$"/apis/{r.Group}", $"/apis/{r.ApiVersion}"]).Distinct(StringComparer.Ordinal)
-                .Select(p => (JsonNode)p),
-            "/healthz", "/livez", "/openapi/v3", "/readyz", "/version",
-        ]),
-    };
+    public JsonObject Paths() =>
+        new()
+        {
+            ["paths"] = new JsonArray([
+                "/api",
+                "/api/v1",
+                "/apis",
+                .. registry
+                    .All.Where(r => r.Group.Length > 0)
+                    .SelectMany(r => (string[])[$"/apis/{r.Group}", $"/apis/{r.ApiVersion}"])
+                    .Distinct(StringComparer.Ordinal)
+                    .Select(p => (JsonNode)p),
+                "/healthz",
+                "/livez",
+                "/openapi/v3",
+                "/readyz",
+                "/version",
+            ]),
+        };
 
     public Task HandleAsync(HttpContext context, string[] segments)
     {
         switch (segments)
         {
             case ["api"]:
-                return Reply.JsonAsync(context, 200, new JsonObject
-                {
-                    ["kind"] = "APIVersions",
-                    ["versions"] = new JsonArray("v1"),
-                    ["serverAddressByClientCIDRs"] = new JsonArray(new JsonObject { ["clientCIDR"] = "0.0.0.0/0", ["serverAddress"] = context.Request.Host.Value }),
-                });
+                return Reply.JsonAsync(
+                    context,
+                    200,
+                    new JsonObject
+                    {
+                        ["kind"] = "APIVersions",
+                        ["versions"] = new JsonArray("v1"),
+                        ["serverAddressByClientCIDRs"] = new JsonArray(
+                            new JsonObject { ["clientCIDR"] = "0.0.0.0/0", ["serverAddress"] = context.Request.Host.Value }
+                        ),
+                    }
+                );
             case ["apis"]:
-                return Reply.JsonAsync(context, 200, new JsonObject
-                {
-                    ["kind"] = "APIGroupList",
-                    ["apiVersion"] = "v1",
-                    ["groups"] = new JsonArray([.. Groups().Select(g => (JsonNode)Group(g))]),
-                });
+                return Reply.JsonAsync(
+                    context,
+                    200,
+                    new JsonObject
+                    {
+                        ["kind"] = "APIGroupList",
+                        ["apiVersion"] = "v1",
+                        ["groups"] = new JsonArray([.. Groups().Select(g => (JsonNode)Group(g))]),
+                    }
+                );
             case ["apis", var group]:
                 if (!Groups().Contains(group))
                     throw ApiException.NoSuchPath();
@@ -73,8 +93,13 @@ internal sealed class DiscoveryHandler(ResourceRegistry registry)
 
     private JsonObject Group(string group)
     {
-        var versions = registry.All.Where(r => r.Group == group).Select(r => r.Version).Distinct(StringComparer.Ordinal)
-            .OrderByDescending(v => v, VersionOrder.Instance).Select(v => new JsonObject { ["groupVersion"] = $"{group}/{v}", ["version"] = v }).ToList();
+        var versions = registry
+            .All.Where(r => r.Group == group)
+            .Select(r => r.Version)
+            .Distinct(StringComparer.Ordinal)
+            .OrderByDescending(v => v, VersionOrder.Instance)
+            .Select(v => new JsonObject { ["groupVersion"] = $"{group}/{v}", ["version"] = v })
+            .ToList();
         return new JsonObject
         {
             ["name"] = group,
@@ -112,7 +137,7 @@ internal sealed class DiscoveryHandler(ResourceRegistry registry)
             ["singularName"] = resource.Singular,
             ["namespaced"] = resource.IsNamespaced,
             ["kind"] = resource.Kind,
-            ["verbs"] = Strings(resource.IsCreateOnly ? ["create"] : s_verbs),
+            ["verbs"] = Strings(resource.IsCreateOnly ? ["create"] : Verbs),
         };
         if (resource.ShortNames.Count > 0)
             described["shortNames"] = Strings(resource.ShortNames);
@@ -123,7 +148,12 @@ internal sealed class DiscoveryHandler(ResourceRegistry registry)
 
     private static JsonObject Subresource(ResourceInfo resource, string name)
     {
-        var described = new JsonObject { ["name"] = $"{resource.Plural}/{name}", ["singularName"] = "", ["namespaced"] = resource.IsNamespaced };
+        var described = new JsonObject
+        {
+            ["name"] = $"{resource.Plural}/{name}",
+            ["singularName"] = "",
+            ["namespaced"] = resource.IsNamespaced,
+        };
         var (group, version, kind, verbs) = name switch
         {
             "scale" => ("autoscaling", "v1", "Scale", (string[])["get", "patch", "update"]),

@@ -39,16 +39,18 @@ internal sealed class OpenApiDocument(IReadOnlyList<ResourceInfo> resources)
         };
     }
 
-    private static string KindName(ResourceInfo resource) => resource.Schema.TypeName is { } type
-        ? ComponentName(type)
-        : $"{string.Join('.', resource.Group.Split('.').Reverse())}.{resource.Version}.{resource.Kind}";
+    private static string KindName(ResourceInfo resource) =>
+        resource.Schema.TypeName is { } type
+            ? ComponentName(type)
+            : $"{string.Join('.', resource.Group.Split('.').Reverse())}.{resource.Version}.{resource.Kind}";
 
-    private static JsonObject GroupVersionKind(ResourceInfo resource) => new()
-    {
-        ["group"] = resource.Group,
-        ["kind"] = resource.Kind,
-        ["version"] = resource.Version,
-    };
+    private static JsonObject GroupVersionKind(ResourceInfo resource) =>
+        new()
+        {
+            ["group"] = resource.Group,
+            ["kind"] = resource.Kind,
+            ["version"] = resource.Version,
+        };
 
     private void AddKind(ResourceInfo resource)
     {
@@ -61,7 +63,10 @@ internal sealed class OpenApiDocument(IReadOnlyList<ResourceInfo> resources)
         }
         else
         {
-            kind = (JsonObject)(resource.Schema.Source?.DeepClone() ?? new JsonObject { ["type"] = "object", ["x-kubernetes-preserve-unknown-fields"] = true });
+            kind = (JsonObject)(
+                resource.Schema.Source?.DeepClone()
+                ?? new JsonObject { ["type"] = "object", ["x-kubernetes-preserve-unknown-fields"] = true }
+            );
             var properties = kind.Child("properties");
             properties["apiVersion"] = Plain("string", "The version of this representation of an object.");
             properties["kind"] = Plain("string", "The kind of resource this object represents.");
@@ -84,7 +89,14 @@ internal sealed class OpenApiDocument(IReadOnlyList<ResourceInfo> resources)
                 ["metadata"] = Reference(BuiltInSchemas.Instance["meta.v1.ListMeta"]),
             },
             ["required"] = new JsonArray("items"),
-            ["x-kubernetes-group-version-kind"] = new JsonArray(new JsonObject { ["group"] = resource.Group, ["kind"] = resource.ListKind, ["version"] = resource.Version }),
+            ["x-kubernetes-group-version-kind"] = new JsonArray(
+                new JsonObject
+                {
+                    ["group"] = resource.Group,
+                    ["kind"] = resource.ListKind,
+                    ["version"] = resource.Version,
+                }
+            ),
         };
     }
 
@@ -100,7 +112,11 @@ internal sealed class OpenApiDocument(IReadOnlyList<ResourceInfo> resources)
             return;
         }
 
-        paths[collection] = new JsonObject { ["get"] = Operation(resource, "list", name + "List", ["labelSelector", "fieldSelector", "limit", "continue"]), ["post"] = post };
+        paths[collection] = new JsonObject
+        {
+            ["get"] = Operation(resource, "list", name + "List", ["labelSelector", "fieldSelector", "limit", "continue"]),
+            ["post"] = post,
+        };
         paths[$"{collection}/{{name}}"] = new JsonObject
         {
             ["get"] = Operation(resource, "get", name, []),
@@ -110,25 +126,38 @@ internal sealed class OpenApiDocument(IReadOnlyList<ResourceInfo> resources)
         };
     }
 
-    private static JsonObject Operation(ResourceInfo resource, string action, string schema, string[] parameters) => new()
-    {
-        ["parameters"] = new JsonArray([.. parameters.Select(p => (JsonNode)new JsonObject
+    private static JsonObject Operation(ResourceInfo resource, string action, string schema, string[] parameters) =>
+        new()
         {
-            ["name"] = p,
-            ["in"] = "query",
-            ["schema"] = new JsonObject { ["type"] = p is "force" ? "boolean" : p is "limit" or "gracePeriodSeconds" ? "integer" : "string", ["uniqueItems"] = true },
-        })]),
-        ["responses"] = new JsonObject
-        {
-            ["200"] = new JsonObject
+            ["parameters"] = new JsonArray([
+                .. parameters.Select(p =>
+                    (JsonNode)
+                        new JsonObject
+                        {
+                            ["name"] = p,
+                            ["in"] = "query",
+                            ["schema"] = new JsonObject
+                            {
+                                ["type"] =
+                                    p is "force" ? "boolean"
+                                    : p is "limit" or "gracePeriodSeconds" ? "integer"
+                                    : "string",
+                                ["uniqueItems"] = true,
+                            },
+                        }
+                ),
+            ]),
+            ["responses"] = new JsonObject
             {
-                ["description"] = "OK",
-                ["content"] = new JsonObject { ["application/json"] = new JsonObject { ["schema"] = Ref(schema) } },
+                ["200"] = new JsonObject
+                {
+                    ["description"] = "OK",
+                    ["content"] = new JsonObject { ["application/json"] = new JsonObject { ["schema"] = Ref(schema) } },
+                },
             },
-        },
-        ["x-kubernetes-action"] = action,
-        ["x-kubernetes-group-version-kind"] = GroupVersionKind(resource),
-    };
+            ["x-kubernetes-action"] = action,
+            ["x-kubernetes-group-version-kind"] = GroupVersionKind(resource),
+        };
 
     private static JsonObject Ref(string name) => new() { ["$ref"] = $"#/components/schemas/{name}" };
 

@@ -20,7 +20,10 @@ internal sealed class OpenApiHandler(ResourceRegistry registry)
             foreach (var version in registry.All.Select(r => (r.Group, r.Version)).Distinct())
             {
                 var path = version.Group.Length == 0 ? $"api/{version.Version}" : $"apis/{version.Group}/{version.Version}";
-                paths[path] = new JsonObject { ["serverRelativeURL"] = $"/openapi/v3/{path}?hash={Document(version.Group, version.Version).Hash}" };
+                paths[path] = new JsonObject
+                {
+                    ["serverRelativeURL"] = $"/openapi/v3/{path}?hash={Document(version.Group, version.Version).Hash}",
+                };
             }
 
             return Reply.JsonAsync(context, 200, new JsonObject { ["paths"] = paths });

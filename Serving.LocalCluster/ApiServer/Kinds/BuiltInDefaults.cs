@@ -85,7 +85,10 @@ internal static class BuiltInDefaults
         foreach (var port in (spec.Array("ports") ?? []).OfType<JsonObject>())
         {
             port.Default("protocol", "TCP");
-            if ((port["targetPort"] is null || port.Integer("targetPort") == 0 || port.String("targetPort") == "") && port["port"] is { } number)
+            if (
+                (port["targetPort"] is null || port.Integer("targetPort") == 0 || port.String("targetPort") == "")
+                && port["port"] is { } number
+            )
                 port["targetPort"] = number.DeepClone();
         }
 
@@ -121,7 +124,12 @@ internal static class BuiltInDefaults
         spec.Default("podSelector", new JsonObject());
         if (spec["policyTypes"] is null)
             spec["policyTypes"] = spec.Array("egress") is { Count: > 0 } ? new JsonArray("Ingress", "Egress") : new JsonArray("Ingress");
-        foreach (var port in (spec.Array("ingress") ?? []).Concat(spec.Array("egress") ?? []).SelectMany(r => r.Array("ports") ?? []).OfType<JsonObject>())
+        foreach (
+            var port in (spec.Array("ingress") ?? [])
+                .Concat(spec.Array("egress") ?? [])
+                .SelectMany(r => r.Array("ports") ?? [])
+                .OfType<JsonObject>()
+        )
             port.Default("protocol", "TCP");
     }
 

@@ -22,9 +22,12 @@ internal static partial class BuiltInValidation
                 PodSpec(document.Object("spec"), "spec", errors);
                 if (old is not null && !PodSpecUnchanged(old, document))
                 {
-                    errors.Add(FieldError.Forbidden(
-                        "spec",
-                        "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"));
+                    errors.Add(
+                        FieldError.Forbidden(
+                            "spec",
+                            "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
+                        )
+                    );
                 }
 
                 break;
@@ -58,7 +61,13 @@ internal static partial class BuiltInValidation
                 break;
             case ("coordination.k8s.io", _):
                 if (document.Integer("spec", "leaseDurationSeconds") is <= 0)
-                    errors.Add(FieldError.Invalid("spec.leaseDurationSeconds", document.At("spec", "leaseDurationSeconds"), "must be greater than 0"));
+                    errors.Add(
+                        FieldError.Invalid(
+                            "spec.leaseDurationSeconds",
+                            document.At("spec", "leaseDurationSeconds"),
+                            "must be greater than 0"
+                        )
+                    );
                 break;
         }
     }
@@ -77,11 +86,20 @@ internal static partial class BuiltInValidation
             return;
         }
 
-        var labels = (spec.Object("template", "metadata", "labels") ?? []).ToDictionary(l => l.Key, l => l.Value?.GetValue<string>() ?? "", StringComparer.Ordinal);
+        var labels = (spec.Object("template", "metadata", "labels") ?? []).ToDictionary(
+            l => l.Key,
+            l => l.Value?.GetValue<string>() ?? "",
+            StringComparer.Ordinal
+        );
         if (selector is not null && !Selector.Matches(selector, labels))
         {
-            errors.Add(FieldError.Invalid(
-                "spec.template.metadata.labels", spec.At("template", "metadata", "labels") ?? new JsonObject(), "`selector` does not match template `labels`"));
+            errors.Add(
+                FieldError.Invalid(
+                    "spec.template.metadata.labels",
+                    spec.At("template", "metadata", "labels") ?? new JsonObject(),
+                    "`selector` does not match template `labels`"
+                )
+            );
         }
 
         if (old is not null && !JsonNode.DeepEquals(old.At("spec", "selector"), selector))
@@ -109,7 +127,14 @@ internal static partial class BuiltInValidation
         }
     }
 
-    private static void Container(JsonNode? container, bool isInitial, HashSet<string> names, IReadOnlySet<string> volumes, string path, List<FieldError> errors)
+    private static void Container(
+        JsonNode? container,
+        bool isInitial,
+        HashSet<string> names,
+        IReadOnlySet<string> volumes,
+        string path,
+        List<FieldError> errors
+    )
     {
         var name = container.String("name") ?? "";
         if (name.Length == 0)
@@ -132,7 +157,17 @@ internal static partial class BuiltInValidation
         static JsonNode Frozen(JsonObject pod)
         {
             var spec = (JsonObject?)pod["spec"]?.DeepClone() ?? [];
-            foreach (var name in (string[])["activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds", "schedulingGates", "nodeName", "ephemeralContainers"])
+            foreach (
+                var name in (string[])
+                    [
+                        "activeDeadlineSeconds",
+                        "tolerations",
+                        "terminationGracePeriodSeconds",
+                        "schedulingGates",
+                        "nodeName",
+                        "ephemeralContainers",
+                    ]
+            )
                 spec.Remove(name);
             foreach (var container in (spec.Array("containers") ?? []).Concat(spec.Array("initContainers") ?? []).OfType<JsonObject>())
             {
@@ -189,20 +224,33 @@ internal static partial class BuiltInValidation
             {
                 if (!ConfigKey().IsMatch(key))
                 {
-                    errors.Add(FieldError.Invalid(
-                        $"{part}[{key}]", key,
-                        "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"));
+                    errors.Add(
+                        FieldError.Invalid(
+                            $"{part}[{key}]",
+                            key,
+                            "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"
+                        )
+                    );
                 }
 
                 if (document.String("kind") == "Secret" && value is not null && !Formats.IsValid("byte", value.GetValue<string>()))
-                    throw ApiException.BadRequest($"Secret in version \"v1\" cannot be handled as a Secret: illegal base64 data in field Secret.data.{key}");
+                    throw ApiException.BadRequest(
+                        $"Secret in version \"v1\" cannot be handled as a Secret: illegal base64 data in field Secret.data.{key}"
+                    );
             }
         }
 
         if (document.String("kind") == "Secret" && old is not null && old.String("type") != document.String("type"))
             errors.Add(FieldError.Invalid("type", document["type"], "field is immutable"));
-        if (old is not null && old.True("immutable")
-            && !(JsonNode.DeepEquals(old["data"], document["data"]) && JsonNode.DeepEquals(old["binaryData"], document["binaryData"]) && document.True("immutable")))
+        if (
+            old is not null
+            && old.True("immutable")
+            && !(
+                JsonNode.DeepEquals(old["data"], document["data"])
+                && JsonNode.DeepEquals(old["binaryData"], document["binaryData"])
+                && document.True("immutable")
+            )
+        )
             errors.Add(FieldError.Forbidden("data", "field is immutable when `immutable` is set"));
     }
 

@@ -24,7 +24,13 @@ internal static class ContainerRules
             if (name.Length == 0)
                 errors.Add(FieldError.Required($"{path}.env[{i}].name"));
             else if (name.Any(c => c is < ' ' or > '~' or '='))
-                errors.Add(FieldError.Invalid($"{path}.env[{i}].name", name, "a valid environment variable name must consist only of printable ASCII characters other than '='"));
+                errors.Add(
+                    FieldError.Invalid(
+                        $"{path}.env[{i}].name",
+                        name,
+                        "a valid environment variable name must consist only of printable ASCII characters other than '='"
+                    )
+                );
             if (!string.IsNullOrEmpty(env[i].String("value")) && env[i].Object("valueFrom") is not null)
                 errors.Add(FieldError.Invalid($"{path}.env[{i}].valueFrom", "", "may not be specified when `value` is not empty"));
         }
@@ -51,7 +57,9 @@ internal static class ContainerRules
             if (ports[i].Integer("containerPort") is null or 0)
                 errors.Add(FieldError.Required($"{path}[{i}].containerPort"));
             else if (ports[i].Integer("containerPort") is not (>= 1 and <= 65535))
-                errors.Add(FieldError.Invalid($"{path}[{i}].containerPort", ports[i]!["containerPort"], "must be between 1 and 65535, inclusive"));
+                errors.Add(
+                    FieldError.Invalid($"{path}[{i}].containerPort", ports[i]!["containerPort"], "must be between 1 and 65535, inclusive")
+                );
             if (ports[i].Integer("hostPort") is not (null or (>= 0 and <= 65535)))
                 PortRules.Number(ports[i]!["hostPort"], $"{path}[{i}].hostPort", errors);
             if (ports[i].String("protocol") is { Length: > 0 } protocol && !Protocols.Contains(protocol))
@@ -91,7 +99,12 @@ internal static class ContainerRules
                     continue;
                 else if (value < 0)
                     errors.Add(FieldError.Invalid($"{path}.{list}[{name}]", amount, "must be greater than or equal to 0"));
-                else if (list == "requests" && limits[name] is { } limit && new Quantity(limit.ToString()).TryGetAmount(out var most) && value > most)
+                else if (
+                    list == "requests"
+                    && limits[name] is { } limit
+                    && new Quantity(limit.ToString()).TryGetAmount(out var most)
+                    && value > most
+                )
                     errors.Add(FieldError.Invalid($"{path}.requests", amount, $"must be less than or equal to {name} limit of {limit}"));
             }
         }

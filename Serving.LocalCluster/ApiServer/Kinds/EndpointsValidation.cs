@@ -6,7 +6,8 @@ using Serving.LocalCluster.ApiServer.Rest;
 namespace Serving.LocalCluster.ApiServer.Kinds;
 
 /// <summary>
-/// Validates Endpoints and EndpointSlices. Loopback addresses, which Kubernetes rejects, are allowed: they are the addresses of this cluster's pods.
+/// Validates Endpoints and EndpointSlices. Loopback addresses, which Kubernetes rejects, are allowed: they are the addresses of this
+/// cluster's pods.
 /// </summary>
 internal static class EndpointsValidation
 {
@@ -84,6 +85,7 @@ internal static class EndpointsValidation
         }
     }
 
-    private static bool IsAddress(string? text, bool? isV6)
-        => IPAddress.TryParse(text, out var address) && (isV6 is null || address.AddressFamily == (isV6.Value ? AddressFamily.InterNetworkV6 : AddressFamily.InterNetwork));
+    private static bool IsAddress(string? text, bool? isV6) =>
+        IPAddress.TryParse(text, out var address)
+        && (isV6 is null || address.AddressFamily == (isV6.Value ? AddressFamily.InterNetworkV6 : AddressFamily.InterNetwork));
 }

@@ -32,9 +32,13 @@ internal static class HorizontalPodAutoscalerValidation
         {
             if (spec.Integer("behavior", direction, "stabilizationWindowSeconds") is < 0 or > LongestStabilization)
             {
-                errors.Add(FieldError.Invalid(
-                    $"spec.behavior.{direction}.stabilizationWindowSeconds", spec.At("behavior", direction, "stabilizationWindowSeconds"),
-                    $"must be greater than or equal to zero and less than or equal to {LongestStabilization}"));
+                errors.Add(
+                    FieldError.Invalid(
+                        $"spec.behavior.{direction}.stabilizationWindowSeconds",
+                        spec.At("behavior", direction, "stabilizationWindowSeconds"),
+                        $"must be greater than or equal to zero and less than or equal to {LongestStabilization}"
+                    )
+                );
             }
         }
     }
@@ -52,7 +56,9 @@ internal static class HorizontalPodAutoscalerValidation
         };
         if (source.Length == 0)
         {
-            errors.Add(FieldError.NotSupported($"{path}.type", metric["type"], ["ContainerResource", "External", "Object", "Pods", "Resource"]));
+            errors.Add(
+                FieldError.NotSupported($"{path}.type", metric["type"], ["ContainerResource", "External", "Object", "Pods", "Resource"])
+            );
             return;
         }
 
@@ -65,7 +71,9 @@ internal static class HorizontalPodAutoscalerValidation
         }
 
         if (target.Integer("averageUtilization") is < 1)
-            errors.Add(FieldError.Invalid($"{path}.{source}.target.averageUtilization", target["averageUtilization"], "must be greater than 0"));
+            errors.Add(
+                FieldError.Invalid($"{path}.{source}.target.averageUtilization", target["averageUtilization"], "must be greater than 0")
+            );
         foreach (var field in (string[])["averageValue", "value"])
         {
             if (target[field] is { } amount && !(new Serving.Api.Core.Quantity(amount.ToString()).TryGetAmount(out var value) && value > 0))

@@ -26,15 +26,21 @@ internal static partial class Names
         switch ((resource.Group, resource.Kind))
         {
             case ("", "Namespace"):
-                return name.Length > 63 ? "must be no more than 63 characters" : Label().IsMatch(name) ? null : LabelRule;
+                return name.Length > 63 ? "must be no more than 63 characters"
+                    : Label().IsMatch(name) ? null
+                    : LabelRule;
             case ("", "Service"):
-                return name.Length > 63 ? "must be no more than 63 characters" : ServiceName().IsMatch(name) ? null : ServiceRule;
+                return name.Length > 63 ? "must be no more than 63 characters"
+                    : ServiceName().IsMatch(name) ? null
+                    : ServiceRule;
             case ("rbac.authorization.k8s.io", _):
                 return name is "." or ".." || name.Contains('/', StringComparison.Ordinal) || name.Contains('%', StringComparison.Ordinal)
                     ? "may not contain '/' or '%'"
                     : null;
             default:
-                return name.Length > 253 ? "must be no more than 253 characters" : Subdomain().IsMatch(name) ? null : SubdomainRule;
+                return name.Length > 253 ? "must be no more than 253 characters"
+                    : Subdomain().IsMatch(name) ? null
+                    : SubdomainRule;
         }
     }
 

@@ -89,7 +89,10 @@ internal static class PodDefaults
         probe.Default("successThreshold", 1);
         probe.Default("failureThreshold", 3);
         // Zero means unset for these fields, also on the wire.
-        foreach (var (name, value) in ((string, int)[])[("timeoutSeconds", 1), ("periodSeconds", 10), ("successThreshold", 1), ("failureThreshold", 3)])
+        foreach (
+            var (name, value) in ((string, int)[])
+                [("timeoutSeconds", 1), ("periodSeconds", 10), ("successThreshold", 1), ("failureThreshold", 3)]
+        )
         {
             if (probe.Integer(name) == 0)
                 probe[name] = value;
@@ -133,11 +136,12 @@ internal static class PodDefaults
         return colon < 0 || name[(colon + 1)..] == "latest";
     }
 
-    private static JsonObject Toleration(string key) => new()
-    {
-        ["key"] = key,
-        ["operator"] = "Exists",
-        ["effect"] = "NoExecute",
-        ["tolerationSeconds"] = 300,
-    };
+    private static JsonObject Toleration(string key) =>
+        new()
+        {
+            ["key"] = key,
+            ["operator"] = "Exists",
+            ["effect"] = "NoExecute",
+            ["tolerationSeconds"] = 300,
+        };
 }

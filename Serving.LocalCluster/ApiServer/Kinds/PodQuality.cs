@@ -10,10 +10,18 @@ internal static class PodQuality
     {
         var containers = (spec.Array("containers") ?? []).Concat(spec.Array("initContainers") ?? []).ToList();
         var resources = (string[])["cpu", "memory"];
-        if (containers.All(c => !resources.Any(r => c.At("resources", "requests", r) is not null || c.At("resources", "limits", r) is not null)))
+        if (
+            containers.All(c =>
+                !resources.Any(r => c.At("resources", "requests", r) is not null || c.At("resources", "limits", r) is not null)
+            )
+        )
             return "BestEffort";
-        return containers.All(c => resources.All(r => c.At("resources", "limits", r) is { } limit
-            && (c.At("resources", "requests", r) is not { } asked || JsonNode.DeepEquals(limit, asked))))
+        return containers.All(c =>
+            resources.All(r =>
+                c.At("resources", "limits", r) is { } limit
+                && (c.At("resources", "requests", r) is not { } asked || JsonNode.DeepEquals(limit, asked))
+            )
+        )
             ? "Guaranteed"
             : "Burstable";
     }

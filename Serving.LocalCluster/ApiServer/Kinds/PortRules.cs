@@ -31,16 +31,20 @@ internal static class PortRules
     }
 
     /// <summary>The rule that a port name violates; null for a valid name.</summary>
-    public static string? BrokenName(string name) => name switch
-    {
-        { Length: > 15 } => "must be no more than 15 characters",
-        _ when !name.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-') => "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)",
-        _ when !name.Any(char.IsAsciiLetterLower) => "must contain at least one letter (a-z)",
-        _ when name.Contains("--", StringComparison.Ordinal) => "must not contain consecutive hyphens",
-        _ when name[0] == '-' || name[^1] == '-' => "must not begin or end with a hyphen",
-        _ => null,
-    };
+    public static string? BrokenName(string name) =>
+        name switch
+        {
+            { Length: > 15 } => "must be no more than 15 characters",
+            _ when !name.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-') =>
+                "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)",
+            _ when !name.Any(char.IsAsciiLetterLower) => "must contain at least one letter (a-z)",
+            _ when name.Contains("--", StringComparison.Ordinal) => "must not contain consecutive hyphens",
+            _ when name[0] == '-' || name[^1] == '-' => "must not begin or end with a hyphen",
+            _ => null,
+        };
 
-    private static bool IsNumber(JsonNode? port)
-        => port is JsonValue value && value.GetValueKind() == JsonValueKind.Number && new JsonObject { ["port"] = value.DeepClone() }.Integer("port") is >= 1 and <= 65535;
+    private static bool IsNumber(JsonNode? port) =>
+        port is JsonValue value
+        && value.GetValueKind() == JsonValueKind.Number
+        && new JsonObject { ["port"] = value.DeepClone() }.Integer("port") is >= 1 and <= 65535;
 }

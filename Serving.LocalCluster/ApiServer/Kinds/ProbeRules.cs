@@ -12,7 +12,8 @@ internal static class ProbeRules
     private static readonly string[] Schemes = ["HTTP", "HTTPS"];
 
     /// <param name="container">The container.</param>
-    /// <param name="endsBeforeOthers">Whether it is an init container that runs to completion: it may have neither probes nor hooks.</param>
+    /// <param name="endsBeforeOthers">Whether it is an init container that runs to completion: it may have neither probes nor
+    /// hooks.</param>
     /// <param name="path">Its path in the document.</param>
     /// <param name="errors">The list to which errors are added.</param>
     public static void Check(JsonNode? container, bool endsBeforeOthers, string path, List<FieldError> errors)
@@ -51,9 +52,21 @@ internal static class ProbeRules
         if (probe.Integer("terminationGracePeriodSeconds") is { } grace)
         {
             if (name == "readinessProbe")
-                errors.Add(FieldError.Invalid($"{path}.terminationGracePeriodSeconds", probe["terminationGracePeriodSeconds"], "must not be set for readinessProbes"));
+                errors.Add(
+                    FieldError.Invalid(
+                        $"{path}.terminationGracePeriodSeconds",
+                        probe["terminationGracePeriodSeconds"],
+                        "must not be set for readinessProbes"
+                    )
+                );
             else if (grace <= 0)
-                errors.Add(FieldError.Invalid($"{path}.terminationGracePeriodSeconds", probe["terminationGracePeriodSeconds"], "must be greater than 0"));
+                errors.Add(
+                    FieldError.Invalid(
+                        $"{path}.terminationGracePeriodSeconds",
+                        probe["terminationGracePeriodSeconds"],
+                        "must be greater than 0"
+                    )
+                );
         }
     }
 

@@ -55,8 +55,14 @@ internal sealed record ResourceInfo
 /// <param name="DeprecationWarning">The warning of every response when the version is deprecated.</param>
 /// <param name="PreservesUnknownFields">Whether unknown fields are kept instead of pruned.</param>
 internal sealed record CustomVersion(
-    JsonArray? Columns, string? SpecReplicasPath, string? StatusReplicasPath, string? LabelSelectorPath, string StorageVersion, string? DeprecationWarning,
-    bool PreservesUnknownFields)
+    JsonArray? Columns,
+    string? SpecReplicasPath,
+    string? StatusReplicasPath,
+    string? LabelSelectorPath,
+    string StorageVersion,
+    string? DeprecationWarning,
+    bool PreservesUnknownFields
+)
 {
     /// <summary>The selectable fields, such as <c>spec.color</c>.</summary>
     public IReadOnlyList<string> SelectableFields { get; init; } = [];

@@ -2,7 +2,8 @@ using System.Collections.Immutable;
 
 namespace Serving.LocalCluster.ApiServer.Kinds;
 
-/// <summary>All served resources: the built-in kinds and those of the established CustomResourceDefinitions. Lock-free for readers.</summary>
+/// <summary>All served resources: the built-in kinds and those of the established CustomResourceDefinitions. Lock-free for
+/// readers.</summary>
 internal sealed class ResourceRegistry
 {
     private readonly ImmutableArray<ResourceInfo> _builtIn;

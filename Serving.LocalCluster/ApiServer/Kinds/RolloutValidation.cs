@@ -21,14 +21,18 @@ internal static class RolloutValidation
         }
 
         if (spec.Integer("progressDeadlineSeconds") is { } deadline and >= 0 && deadline <= ready)
-            errors.Add(FieldError.Invalid("spec.progressDeadlineSeconds", spec["progressDeadlineSeconds"], "must be greater than minReadySeconds"));
+            errors.Add(
+                FieldError.Invalid("spec.progressDeadlineSeconds", spec["progressDeadlineSeconds"], "must be greater than minReadySeconds")
+            );
         if (spec.Object("strategy") is not { } strategy)
             return;
         switch (strategy.String("type"))
         {
             case "Recreate":
                 if (strategy["rollingUpdate"] is not null)
-                    errors.Add(FieldError.Forbidden("spec.strategy.rollingUpdate", "may not be specified when strategy `type` is 'Recreate'"));
+                    errors.Add(
+                        FieldError.Forbidden("spec.strategy.rollingUpdate", "may not be specified when strategy `type` is 'Recreate'")
+                    );
                 break;
             case "RollingUpdate":
                 Bounds(strategy.Object("rollingUpdate") ?? [], errors);
@@ -57,7 +61,10 @@ internal static class RolloutValidation
             return null;
         if (bound.GetValueKind() == JsonValueKind.String)
         {
-            if (bound.GetValue<string>() is [.., '%'] text && int.TryParse(text[..^1], NumberStyles.None, CultureInfo.InvariantCulture, out var percent))
+            if (
+                bound.GetValue<string>() is [.., '%'] text
+                && int.TryParse(text[..^1], NumberStyles.None, CultureInfo.InvariantCulture, out var percent)
+            )
                 return percent;
             errors.Add(FieldError.Invalid($"{path}.{name}", bound, Percent));
             return null;

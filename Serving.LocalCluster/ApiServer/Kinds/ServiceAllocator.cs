@@ -32,7 +32,10 @@ internal sealed class ServiceAllocator(ObjectStore store)
         lock (_gate)
         {
             if (spec.String("clusterIP") is not { Length: > 0 })
-                spec["clusterIP"] = old?.String("spec", "clusterIP") is { Length: > 0 } kept ? kept : spec.Array("clusterIPs") is [{ } first, ..] ? first.GetValue<string>() : NextAddress();
+                spec["clusterIP"] =
+                    old?.String("spec", "clusterIP") is { Length: > 0 } kept ? kept
+                    : spec.Array("clusterIPs") is [{ } first, ..] ? first.GetValue<string>()
+                    : NextAddress();
             spec["clusterIPs"] = new JsonArray(spec.String("clusterIP"));
             spec.Default("ipFamilies", new JsonArray("IPv4"));
             spec.Default("ipFamilyPolicy", "SingleStack");
@@ -43,12 +46,18 @@ internal sealed class ServiceAllocator(ObjectStore store)
 
     private void AllocatePorts(JsonObject spec, JsonObject? old)
     {
-        var used = store.All("", "services").SelectMany(s => s.Document().Array("spec", "ports") ?? []).Select(p => p.Integer("nodePort") ?? 0).ToHashSet();
+        var used = store
+            .All("", "services")
+            .SelectMany(s => s.Document().Array("spec", "ports") ?? [])
+            .Select(p => p.Integer("nodePort") ?? 0)
+            .ToHashSet();
         foreach (var port in (spec.Array("ports") ?? []).OfType<JsonObject>())
         {
             if (port.Integer("nodePort") is > 0)
                 continue;
-            var before = (old?.Array("spec", "ports") ?? []).FirstOrDefault(p => p.Integer("port") == port.Integer("port"))?.Integer("nodePort");
+            var before = (old?.Array("spec", "ports") ?? [])
+                .FirstOrDefault(p => p.Integer("port") == port.Integer("port"))
+                ?.Integer("nodePort");
             var number = before is > 0 ? before.Value : 30000;
             while (before is null && used.Contains(number))
                 number++;
@@ -73,8 +82,7 @@ internal sealed class ServiceAllocator(ObjectStore store)
             // 10.96.0.1 belongs to the API server, by convention.
             _next = (_next + 1) % Addresses;
             address = $"10.96.{(_next + 1) / 256}.{(_next + 1) % 256}";
-        }
-        while (!_given.Add(address) && _given.Count < Addresses);
+        } while (!_given.Add(address) && _given.Count < Addresses);
         return address;
     }
 }

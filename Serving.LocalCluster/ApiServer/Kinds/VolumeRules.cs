@@ -47,7 +47,13 @@ internal static class VolumeRules
 
             Content(source, $"{here}.{kind}", errors);
             if (source.Integer("defaultMode") is < 0 or > LargestMode)
-                errors.Add(FieldError.Invalid($"{here}.{kind}.defaultMode", source["defaultMode"], "must be a number between 0 and 0777 (octal), both inclusive"));
+                errors.Add(
+                    FieldError.Invalid(
+                        $"{here}.{kind}.defaultMode",
+                        source["defaultMode"],
+                        "must be a number between 0 and 0777 (octal), both inclusive"
+                    )
+                );
             var parts = kind == "projected" ? source.Array("sources") ?? [] : [];
             for (var part = 0; part < parts.Count; part++)
             {
@@ -58,7 +64,12 @@ internal static class VolumeRules
         }
     }
 
-    private static (string Kind, JsonObject? Content) Source(JsonNode? volume, Dictionary<string, string> needed, string path, List<FieldError> errors)
+    private static (string Kind, JsonObject? Content) Source(
+        JsonNode? volume,
+        Dictionary<string, string> needed,
+        string path,
+        List<FieldError> errors
+    )
     {
         var sources = (volume as JsonObject ?? []).Where(field => field.Value is JsonObject).ToList();
         if (sources.Count == 0)
@@ -91,7 +102,13 @@ internal static class VolumeRules
             else if (file.Split('/').Contains(".."))
                 errors.Add(FieldError.Invalid($"{path}.items[{i}].path", file, "must not contain '..'"));
             if (items[i].Integer("mode") is < 0 or > LargestMode)
-                errors.Add(FieldError.Invalid($"{path}.items[{i}].mode", items[i]!["mode"], "must be a number between 0 and 0777 (octal), both inclusive"));
+                errors.Add(
+                    FieldError.Invalid(
+                        $"{path}.items[{i}].mode",
+                        items[i]!["mode"],
+                        "must be a number between 0 and 0777 (octal), both inclusive"
+                    )
+                );
         }
     }
 }

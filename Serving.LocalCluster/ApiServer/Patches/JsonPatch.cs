@@ -14,7 +14,11 @@ internal static class JsonPatch
     public static JsonNode? Apply(JsonNode? document, JsonArray operations)
     {
         if (operations.Count > MaxOperations)
-            throw new ApiException(413, "RequestEntityTooLarge", $"The allowed maximum operations in a JSON patch is {MaxOperations}, got {operations.Count}");
+            throw new ApiException(
+                413,
+                "RequestEntityTooLarge",
+                $"The allowed maximum operations in a JSON patch is {MaxOperations}, got {operations.Count}"
+            );
         foreach (var operation in operations)
         {
             var kind = operation.String("op") ?? "";
@@ -52,7 +56,9 @@ internal static class JsonPatch
     }
 
     private static JsonNode? Value(JsonNode? operation, string kind) =>
-        operation is JsonObject map && map.TryGetPropertyValue("value", out var value) ? value?.DeepClone() : throw Refuse(kind, "the value is missing");
+        operation is JsonObject map && map.TryGetPropertyValue("value", out var value)
+            ? value?.DeepClone()
+            : throw Refuse(kind, "the value is missing");
 
     private static JsonNode? Add(JsonNode? document, string path, JsonNode? value, string kind)
     {
@@ -102,7 +108,8 @@ internal static class JsonPatch
                 case JsonObject map when map.TryGetPropertyValue(step, out var value):
                     node = value;
                     break;
-                case JsonArray list when int.TryParse(step, CultureInfo.InvariantCulture, out var index) && index >= 0 && index < list.Count:
+                case JsonArray list
+                    when int.TryParse(step, CultureInfo.InvariantCulture, out var index) && index >= 0 && index < list.Count:
                     node = list[index];
                     break;
                 default:
@@ -126,10 +133,15 @@ internal static class JsonPatch
 
     private static IEnumerable<string> Steps(string path) => path.Length == 0 ? [] : path.Split('/').Skip(1).Select(Unescape);
 
-    private static string Unescape(string step) => step.Replace("~1", "/", StringComparison.Ordinal).Replace("~0", "~", StringComparison.Ordinal);
+    private static string Unescape(string step) =>
+        step.Replace("~1", "/", StringComparison.Ordinal).Replace("~0", "~", StringComparison.Ordinal);
 
     private static ApiException Missing(string path, string kind) => Refuse(kind, $"doc is missing path: {path}: missing value");
 
     private static ApiException Refuse(string kind, string why) =>
-        new(422, "Invalid", $"the server rejected our request due to an error in our request: jsonpatch {kind} operation does not apply: {why}");
+        new(
+            422,
+            "Invalid",
+            $"the server rejected our request due to an error in our request: jsonpatch {kind} operation does not apply: {why}"
+        );
 }

@@ -19,7 +19,10 @@ internal static class PatchApplier
         switch (mediaType)
         {
             case "application/json-patch+json":
-                return JsonPatch.Apply(document, Parse(body) as JsonArray ?? throw ApiException.BadRequest("error decoding patch: a JSON patch is an array")) as JsonObject
+                return JsonPatch.Apply(
+                        document,
+                        Parse(body) as JsonArray ?? throw ApiException.BadRequest("error decoding patch: a JSON patch is an array")
+                    ) as JsonObject
                     ?? throw ApiException.BadRequest("the patch leaves no object");
             case "application/merge-patch+json":
                 return MergePatch.Apply(document, Map(body));
@@ -29,7 +32,9 @@ internal static class PatchApplier
                 var types = isCustom
                     ? "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml"
                     : "application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, application/apply-patch+yaml";
-                throw ApiException.UnsupportedMediaType($"the body of the request was in an unknown format - accepted media types include: {types}");
+                throw ApiException.UnsupportedMediaType(
+                    $"the body of the request was in an unknown format - accepted media types include: {types}"
+                );
         }
     }
 

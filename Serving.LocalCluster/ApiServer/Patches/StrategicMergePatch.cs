@@ -4,7 +4,8 @@ using Serving.LocalCluster.ApiServer.Schemas;
 
 namespace Serving.LocalCluster.ApiServer.Patches;
 
-/// <summary>Kubernetes' strategic merge patch: lists are merged by the keys of the kind's schema, and directives express deletions and order.</summary>
+/// <summary>Kubernetes' strategic merge patch: lists are merged by the keys of the kind's schema, and directives express deletions and
+/// order.</summary>
 internal static class StrategicMergePatch
 {
     private const string Directive = "$patch";
@@ -56,7 +57,9 @@ internal static class StrategicMergePatch
     }
 
     private static Schema? FieldSchema(Schema? schema, string name) =>
-        schema is null ? null : schema.Properties.TryGetValue(name, out var property) ? property : schema.Values;
+        schema is null ? null
+        : schema.Properties.TryGetValue(name, out var property) ? property
+        : schema.Values;
 
     private static void MergeField(JsonObject document, string name, JsonNode? value, Schema? schema)
     {

@@ -7,12 +7,13 @@ using Serving.LocalCluster.ApiServer.Schemas;
 
 namespace Serving.LocalCluster.ApiServer.Protobuf;
 
-/// <summary>Reads bodies that kubectl always sends as protobuf: an envelope around an object, decoded by the field numbers of its type.</summary>
+/// <summary>Reads bodies that kubectl always sends as protobuf: an envelope around an object, decoded by the field numbers of its
+/// type.</summary>
 internal static class ProtobufReader
 {
-    private static readonly UTF8Encoding s_strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+    private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
-    private static readonly Dictionary<string, string> s_types = new(StringComparer.Ordinal)
+    private static readonly Dictionary<string, string> Types = new(StringComparer.Ordinal)
     {
         ["v1/Namespace"] = "core.v1.Namespace",
         ["v1/ConfigMap"] = "core.v1.ConfigMap",
@@ -49,10 +50,26 @@ internal static class ProtobufReader
     };
 
     // Fields that Go writes even when they are unset; for them zero means unset.
-    private static readonly HashSet<string> s_plainFields = new(StringComparer.Ordinal)
+    private static readonly HashSet<string> PlainFields = new(StringComparer.Ordinal)
     {
-        "generation", "observedGeneration", "minReadySeconds", "paused", "stdin", "stdinOnce", "tty", "hostNetwork", "hostPID", "hostIPC", "hostPort", "readOnly",
-        "number", "initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold",
+        "generation",
+        "observedGeneration",
+        "minReadySeconds",
+        "paused",
+        "stdin",
+        "stdinOnce",
+        "tty",
+        "hostNetwork",
+        "hostPID",
+        "hostIPC",
+        "hostPort",
+        "readOnly",
+        "number",
+        "initialDelaySeconds",
+        "timeoutSeconds",
+        "periodSeconds",
+        "successThreshold",
+        "failureThreshold",
     };
 
     /// <summary>Reads the object in an envelope.</summary>
@@ -74,9 +91,9 @@ internal static class ProtobufReader
                     while (type.Next(out var part, out var text))
                     {
                         if (part == 1)
-                            apiVersion = s_strict.GetString(text.Bytes);
+                            apiVersion = Strict.GetString(text.Bytes);
                         else if (part == 2)
-                            kind = s_strict.GetString(text.Bytes);
+                            kind = Strict.GetString(text.Bytes);
                     }
                 }
                 else if (number == 2)
@@ -85,13 +102,14 @@ internal static class ProtobufReader
                 }
             }
 
-            if (!s_types.TryGetValue($"{apiVersion}/{kind}", out var name))
+            if (!Types.TryGetValue($"{apiVersion}/{kind}", out var name))
                 throw ApiException.UnsupportedMediaType($"protobuf is not accepted for {kind} in {apiVersion}; send application/json");
             var document = new JsonObject { ["apiVersion"] = apiVersion, ["kind"] = kind };
             Message(raw, BuiltInSchemas.Instance[name], document, 0);
             return document;
         }
-        catch (Exception exception) when (exception is ArgumentOutOfRangeException or IndexOutOfRangeException or OverflowException or InvalidDataException)
+        catch (Exception exception)
+            when (exception is ArgumentOutOfRangeException or IndexOutOfRangeException or OverflowException or InvalidDataException)
         {
             throw ApiException.BadRequest($"the protobuf body is malformed: {exception.Message}");
         }
@@ -112,7 +130,10 @@ internal static class ProtobufReader
                 Item(into, known, field, depth);
             else if (known.Schema is { Type: SchemaType.Object, Values: { } values })
                 Entry(into.Child(known.Name), values, field.Bytes, depth);
-            else if (!(field.Number == 0 && field.Bytes.IsEmpty && s_plainFields.Contains(known.Name)) && Value(known.Schema, field, depth) is { } value)
+            else if (
+                !(field.Number == 0 && field.Bytes.IsEmpty && PlainFields.Contains(known.Name))
+                && Value(known.Schema, field, depth) is { } value
+            )
                 into[known.Name] = value;
         }
     }
@@ -132,7 +153,7 @@ internal static class ProtobufReader
         while (parts.Next(out var number, out var field))
         {
             if (number == 1)
-                key = s_strict.GetString(field.Bytes);
+                key = Strict.GetString(field.Bytes);
             else if (number == 2)
                 value = Value(values, field, depth);
         }
@@ -150,7 +171,7 @@ internal static class ProtobufReader
             case SchemaType.String when schema.Format == "date-time":
                 return Time(field.Bytes);
             case SchemaType.String:
-                return field.Bytes.IsEmpty ? null : s_strict.GetString(field.Bytes);
+                return field.Bytes.IsEmpty ? null : Strict.GetString(field.Bytes);
             case SchemaType.Boolean:
                 return field.Number != 0;
             case SchemaType.Integer:
@@ -187,7 +208,7 @@ internal static class ProtobufReader
     private static JsonValue? Quantity(ReadOnlySpan<byte> bytes)
     {
         var fields = new WireReader(bytes);
-        return fields.Next(out _, out var field) ? JsonValue.Create(s_strict.GetString(field.Bytes)) : null;
+        return fields.Next(out _, out var field) ? JsonValue.Create(Strict.GetString(field.Bytes)) : null;
     }
 
     private static JsonValue IntOrString(ReadOnlySpan<byte> bytes)
@@ -201,7 +222,7 @@ internal static class ProtobufReader
             else if (part == 2)
                 number = field.Number;
             else if (part == 3)
-                text = s_strict.GetString(field.Bytes);
+                text = Strict.GetString(field.Bytes);
         }
 
         return kind == 0 ? JsonValue.Create((int)number) : JsonValue.Create(text);

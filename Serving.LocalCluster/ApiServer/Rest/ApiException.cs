@@ -45,8 +45,7 @@ internal sealed class ApiException : Exception
         new(404, "NotFound", $"{Qualified(group, resource)} \"{name}\" not found", Of(group, resource, name));
 
     /// <summary>The path does not exist.</summary>
-    public static ApiException NoSuchPath() =>
-        new(404, "NotFound", "the server could not find the requested resource", new JsonObject());
+    public static ApiException NoSuchPath() => new(404, "NotFound", "the server could not find the requested resource", new JsonObject());
 
     public static ApiException AlreadyExists(string group, string resource, string name) =>
         new(409, "AlreadyExists", $"{Qualified(group, resource)} \"{name}\" already exists", Of(group, resource, name));
@@ -87,12 +86,17 @@ internal sealed class ApiException : Exception
     public static ApiException Invalid(string group, string kind, string name, IReadOnlyList<FieldError> errors)
     {
         var details = Of(group, kind, name);
-        details["causes"] = new JsonArray([.. errors.Select(e => (JsonNode)new JsonObject
-        {
-            ["reason"] = e.Reason,
-            ["message"] = e.Detail,
-            ["field"] = e.Field,
-        })]);
+        details["causes"] = new JsonArray([
+            .. errors.Select(e =>
+                (JsonNode)
+                    new JsonObject
+                    {
+                        ["reason"] = e.Reason,
+                        ["message"] = e.Detail,
+                        ["field"] = e.Field,
+                    }
+            ),
+        ]);
         var texts = errors.Select(e => e.ToString()).Distinct(StringComparer.Ordinal).ToList();
         var text = texts.Count == 1 ? texts[0] : $"[{string.Join(", ", texts)}]";
         return new(422, "Invalid", $"{Qualified(group, kind)} \"{name}\" is invalid: {text}", details);
@@ -106,7 +110,12 @@ internal sealed class ApiException : Exception
         new(405, "MethodNotAllowed", "the server does not allow this method on the requested resource", new JsonObject());
 
     public static ApiException Internal(string message) =>
-        new(500, "InternalError", $"Internal error occurred: {message}", new JsonObject { ["causes"] = new JsonArray(new JsonObject { ["message"] = message }) });
+        new(
+            500,
+            "InternalError",
+            $"Internal error occurred: {message}",
+            new JsonObject { ["causes"] = new JsonArray(new JsonObject { ["message"] = message }) }
+        );
 
     private static string Qualified(string group, string resource) => group.Length == 0 ? resource : $"{resource}.{group}";
 
@@ -136,7 +145,11 @@ internal sealed record FieldError(string Field, string Reason, string Detail)
         new(field, "FieldValueTypeInvalid", $"Invalid value: \"{shown}\": {detail}");
 
     public static FieldError NotSupported(string field, JsonNode? value, IEnumerable<string> supported) =>
-        new(field, "FieldValueNotSupported", $"Unsupported value: {Show(value)}: supported values: {string.Join(", ", supported.Select(s => $"\"{s}\""))}");
+        new(
+            field,
+            "FieldValueNotSupported",
+            $"Unsupported value: {Show(value)}: supported values: {string.Join(", ", supported.Select(s => $"\"{s}\""))}"
+        );
 
     public static FieldError Duplicate(string field, JsonNode? value) =>
         new(field, "FieldValueDuplicate", $"Duplicate value: {Show(value)}");

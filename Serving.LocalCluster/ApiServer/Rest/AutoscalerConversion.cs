@@ -46,11 +46,17 @@ internal static class AutoscalerConversion
         var metrics = new JsonArray();
         if (spec["targetCPUUtilizationPercentage"] is { } cpu)
         {
-            metrics.Add(new JsonObject
-            {
-                ["type"] = "Resource",
-                ["resource"] = new JsonObject { ["name"] = "cpu", ["target"] = new JsonObject { ["type"] = "Utilization", ["averageUtilization"] = cpu.DeepClone() } },
-            });
+            metrics.Add(
+                new JsonObject
+                {
+                    ["type"] = "Resource",
+                    ["resource"] = new JsonObject
+                    {
+                        ["name"] = "cpu",
+                        ["target"] = new JsonObject { ["type"] = "Utilization", ["averageUtilization"] = cpu.DeepClone() },
+                    },
+                }
+            );
         }
 
         spec.Remove("targetCPUUtilizationPercentage");
@@ -64,7 +70,9 @@ internal static class AutoscalerConversion
     }
 
     private static bool IsCpu(JsonNode? metric) =>
-        metric.String("type") == "Resource" && metric.String("resource", "name") == "cpu" && metric.At("resource", "target", "averageUtilization") is not null;
+        metric.String("type") == "Resource"
+        && metric.String("resource", "name") == "cpu"
+        && metric.At("resource", "target", "averageUtilization") is not null;
 
     private static JsonNode? Carried(JsonObject document, string annotation)
     {

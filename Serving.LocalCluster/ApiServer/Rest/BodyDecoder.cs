@@ -24,9 +24,13 @@ internal static class BodyDecoder
         if (document.String("apiVersion") is not { Length: > 0 } version)
             throw ApiException.BadRequest($"Object 'apiVersion' is missing in '{Shorten(document)}'");
         if (version != resource.ApiVersion)
-            throw ApiException.BadRequest($"the API version in the data ({version}) does not match the expected API version ({resource.ApiVersion})");
+            throw ApiException.BadRequest(
+                $"the API version in the data ({version}) does not match the expected API version ({resource.ApiVersion})"
+            );
         if (kind != resource.Kind)
-            throw ApiException.BadRequest($"{kind} in version \"{resource.Version}\" cannot be handled as a {resource.Kind}: no kind \"{kind}\" is registered for this resource");
+            throw ApiException.BadRequest(
+                $"{kind} in version \"{resource.Version}\" cannot be handled as a {resource.Kind}: no kind \"{kind}\" is registered for this resource"
+            );
     }
 
     /// <summary>Prunes an object and sets its defaults; returns the names of the removed fields.</summary>
@@ -48,7 +52,8 @@ internal static class BodyDecoder
             if (mistyped is [var (path, wanted, found), ..])
             {
                 throw ApiException.BadRequest(
-                    $"{resource.Kind} in version \"{resource.Version}\" cannot be handled as a {resource.Kind}: json: cannot unmarshal {found} into Go struct field {resource.Kind}.{path} of type {wanted}");
+                    $"{resource.Kind} in version \"{resource.Version}\" cannot be handled as a {resource.Kind}: json: cannot unmarshal {found} into Go struct field {resource.Kind}.{path} of type {wanted}"
+                );
             }
         }
         else if (!resource.Custom.PreservesUnknownFields)
@@ -88,7 +93,8 @@ internal static class BodyDecoder
         }
 
         throw ApiException.BadRequest(
-            $"{request.Resource.Kind} in version \"{request.Resource.Version}\" cannot be handled as a {request.Resource.Kind}: strict decoding error: {string.Join(", ", complaints)}");
+            $"{request.Resource.Kind} in version \"{request.Resource.Version}\" cannot be handled as a {request.Resource.Kind}: strict decoding error: {string.Join(", ", complaints)}"
+        );
     }
 
     // Go's decoder treats null as absent, at any depth, in typed objects.

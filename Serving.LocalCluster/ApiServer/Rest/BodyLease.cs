@@ -39,7 +39,11 @@ internal sealed class BodyLease(BodyBudget budget) : IDisposable
         if (length <= _taken)
             return;
         if (!budget.TryTake(length - _taken))
-            throw new ApiException(429, "TooManyRequests", $"the bodies of all requests in flight would exceed {BodyBudget.Most} bytes: try again");
+            throw new ApiException(
+                429,
+                "TooManyRequests",
+                $"the bodies of all requests in flight would exceed {BodyBudget.Most} bytes: try again"
+            );
         _taken = length;
     }
 

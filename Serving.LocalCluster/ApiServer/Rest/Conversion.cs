@@ -5,22 +5,28 @@ using Serving.LocalCluster.ApiServer.Storage;
 namespace Serving.LocalCluster.ApiServer.Rest;
 
 /// <summary>
-/// Converts between the storage version of an object and its served versions. Custom resources differ only in their apiVersion (conversion None);
-/// the two event groups share one collection, with different names for some fields; autoscalers are stored as v2.
+/// Converts between the storage version of an object and its served versions. Custom resources differ only in their apiVersion (conversion
+/// None); the two event groups share one collection, with different names for some fields; autoscalers are stored as v2.
 /// </summary>
 internal static class Conversion
 {
     private const string CoreEvent = "v1";
     private const string NewEvent = "events.k8s.io/v1";
 
-    private static readonly (string Core, string New)[] s_eventFields =
+    private static readonly (string Core, string New)[] EventFields =
     [
-        ("involvedObject", "regarding"), ("message", "note"), ("reportingComponent", "reportingController"), ("source", "deprecatedSource"),
-        ("firstTimestamp", "deprecatedFirstTimestamp"), ("lastTimestamp", "deprecatedLastTimestamp"), ("count", "deprecatedCount"),
+        ("involvedObject", "regarding"),
+        ("message", "note"),
+        ("reportingComponent", "reportingController"),
+        ("source", "deprecatedSource"),
+        ("firstTimestamp", "deprecatedFirstTimestamp"),
+        ("lastTimestamp", "deprecatedLastTimestamp"),
+        ("count", "deprecatedCount"),
     ];
 
     /// <summary>The group under which a resource's objects are stored.</summary>
-    public static string StorageGroup(this ResourceInfo resource) => resource is { Group: "events.k8s.io", Custom: null } ? "" : resource.Group;
+    public static string StorageGroup(this ResourceInfo resource) =>
+        resource is { Group: "events.k8s.io", Custom: null } ? "" : resource.Group;
 
     /// <summary>The object's JSON in the requested version; shared if that is the storage version.</summary>
     public static byte[] Serve(StoredObject stored, ResourceInfo resource) =>
@@ -67,7 +73,7 @@ internal static class Conversion
     {
         if (resource.ApiVersion != NewEvent)
             return field;
-        foreach (var (core, renamed) in s_eventFields)
+        foreach (var (core, renamed) in EventFields)
         {
             if (field == renamed || field.StartsWith(renamed + ".", StringComparison.Ordinal))
                 return core + field[renamed.Length..];
@@ -78,7 +84,7 @@ internal static class Conversion
 
     private static void Rename(JsonObject document, bool toNew)
     {
-        foreach (var (core, renamed) in s_eventFields)
+        foreach (var (core, renamed) in EventFields)
         {
             var (from, to) = toNew ? (core, renamed) : (renamed, core);
             if (!document.TryGetPropertyValue(from, out var value))

@@ -12,14 +12,22 @@ internal static class Json
     /// <summary>The maximum depth of a document.</summary>
     public const int MaxDepth = 128;
 
-    private static readonly JsonWriterOptions s_writing = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true, MaxDepth = 1000 };
+    private static readonly JsonWriterOptions Writing = new()
+    {
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        SkipValidation = true,
+        MaxDepth = 1000,
+    };
 
-    private static readonly JsonSerializerOptions s_text = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, MaxDepth = 1000 };
+    private static readonly JsonSerializerOptions TextOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, MaxDepth = 1000 };
 
     /// <summary>Parses a document that may have duplicate properties: the last one wins; returns the duplicates.</summary>
     public static JsonNode? Parse(ReadOnlyMemory<byte> utf8, List<string>? duplicates = null)
     {
-        using var document = JsonDocument.Parse(utf8, new JsonDocumentOptions { MaxDepth = MaxDepth, CommentHandling = JsonCommentHandling.Disallow });
+        using var document = JsonDocument.Parse(
+            utf8,
+            new JsonDocumentOptions { MaxDepth = MaxDepth, CommentHandling = JsonCommentHandling.Disallow }
+        );
         try
         {
             return Convert(document.RootElement, "", duplicates);
@@ -38,13 +46,13 @@ internal static class Json
     public static byte[] Bytes(JsonNode node)
     {
         var buffer = new ArrayBufferWriter<byte>(1024);
-        using (var writer = new Utf8JsonWriter(buffer, s_writing))
+        using (var writer = new Utf8JsonWriter(buffer, Writing))
             node.WriteTo(writer);
         return buffer.WrittenSpan.ToArray();
     }
 
     /// <summary>Serializes a document to a string.</summary>
-    public static string Text(JsonNode node) => node.ToJsonString(s_text);
+    public static string Text(JsonNode node) => node.ToJsonString(TextOptions);
 
     /// <summary>The string at a path of property names, or null.</summary>
     public static string? String(this JsonNode? node, params ReadOnlySpan<string> path) =>
@@ -52,7 +60,9 @@ internal static class Json
 
     /// <summary>The whole number at a path, or null.</summary>
     public static long? Integer(this JsonNode? node, params ReadOnlySpan<string> path) =>
-        node.At(path) is JsonValue value && value.GetValueKind() == JsonValueKind.Number && value.TryGetInt64(out var number) ? number : null;
+        node.At(path) is JsonValue value && value.GetValueKind() == JsonValueKind.Number && value.TryGetInt64(out var number)
+            ? number
+            : null;
 
     /// <summary>Whether the value at a path is true.</summary>
     public static bool True(this JsonNode? node, params ReadOnlySpan<string> path) =>
@@ -128,7 +138,10 @@ internal static class Json
                 var map = new JsonObject();
                 foreach (var property in element.EnumerateObject())
                 {
-                    var here = duplicates is null ? "" : path.Length == 0 ? property.Name : $"{path}.{property.Name}";
+                    var here =
+                        duplicates is null ? ""
+                        : path.Length == 0 ? property.Name
+                        : $"{path}.{property.Name}";
                     if (duplicates is not null && map.ContainsKey(property.Name))
                         duplicates.Add(here);
                     map[property.Name] = Convert(property.Value, here, duplicates);

@@ -49,7 +49,8 @@ internal sealed class LogFile : IDisposable
     }
 
     // The kernel's name of the open file follows a rename, and shows a deletion.
-    private static string NameOf(FileStream stream) => new FileInfo($"/proc/self/fd/{stream.SafeFileHandle.DangerousGetHandle()}").LinkTarget ?? "";
+    private static string NameOf(FileStream stream) =>
+        new FileInfo($"/proc/self/fd/{stream.SafeFileHandle.DangerousGetHandle()}").LinkTarget ?? "";
 
     // Reads backwards in blocks until enough line ends are found.
     private static void SeekToTail(FileStream stream, long lines)

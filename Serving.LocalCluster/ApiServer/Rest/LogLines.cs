@@ -16,7 +16,8 @@ internal sealed class LogLines
 
     /// <param name="request">The request, with its log options.</param>
     /// <param name="now">The current time, for <c>sinceSeconds</c>.</param>
-    /// <param name="haveTimes">Whether each line starts with its time; otherwise lines are returned unchanged, regardless of their age.</param>
+    /// <param name="haveTimes">Whether each line starts with its time; otherwise lines are returned unchanged, regardless of their
+    /// age.</param>
     public LogLines(ResourceRequest request, DateTimeOffset now, bool haveTimes)
     {
         _haveTimes = haveTimes;
@@ -24,7 +25,9 @@ internal sealed class LogLines
         _limit = request.Number("limitBytes");
         if (request.Number("sinceSeconds") is { } seconds)
             _since = now.AddSeconds(-seconds);
-        else if (DateTimeOffset.TryParse(request.Query("sinceTime"), CultureInfo.InvariantCulture, DateTimeStyles.RoundtripKind, out var since))
+        else if (
+            DateTimeOffset.TryParse(request.Query("sinceTime"), CultureInfo.InvariantCulture, DateTimeStyles.RoundtripKind, out var since)
+        )
             _since = since;
     }
 
@@ -35,14 +38,14 @@ internal sealed class LogLines
     public async Task CopyAsync(StreamReader reader, Stream output, bool isEnd, CancellationToken cancellation)
     {
         int read;
-        while (!IsFull && (read = await reader.ReadAsync(_buffer, cancellation).ConfigureAwait(false)) > 0)
+        while (!IsFull && (read = await reader.ReadAsync(_buffer, cancellation)) > 0)
         {
             _partial.Append(_buffer, 0, read);
-            await WriteLinesAsync(output, false, cancellation).ConfigureAwait(false);
+            await WriteLinesAsync(output, false, cancellation);
         }
 
         if (isEnd && !IsFull)
-            await WriteLinesAsync(output, true, cancellation).ConfigureAwait(false);
+            await WriteLinesAsync(output, true, cancellation);
     }
 
     private async Task WriteLinesAsync(Stream output, bool withRest, CancellationToken cancellation)
@@ -68,7 +71,7 @@ internal sealed class LogLines
         var bytes = Encoding.UTF8.GetBytes(result.ToString());
         var length = _limit is { } limit ? (int)Math.Min(bytes.Length, limit - _written) : bytes.Length;
         _written += length;
-        await output.WriteAsync(bytes.AsMemory(0, length), cancellation).ConfigureAwait(false);
+        await output.WriteAsync(bytes.AsMemory(0, length), cancellation);
     }
 
     private void Append(StringBuilder result, string line)
@@ -82,7 +85,11 @@ internal sealed class LogLines
         var space = line.IndexOf(' ', StringComparison.Ordinal);
         if (space < 0)
             return;
-        if (_since is { } since && DateTimeOffset.TryParse(line.AsSpan(0, space), CultureInfo.InvariantCulture, DateTimeStyles.RoundtripKind, out var at) && at < since)
+        if (
+            _since is { } since
+            && DateTimeOffset.TryParse(line.AsSpan(0, space), CultureInfo.InvariantCulture, DateTimeStyles.RoundtripKind, out var at)
+            && at < since
+        )
             return;
         result.Append(_timestamps ? line : line[(space + 1)..]);
     }

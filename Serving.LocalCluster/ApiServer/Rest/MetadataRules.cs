@@ -21,7 +21,12 @@ internal static class MetadataRules
             else if (request.Name is not null)
                 metadata["name"] = request.Name;
             else
-                throw ApiException.Invalid(request.Resource.Group, request.Resource.Kind, "", [FieldError.Required("metadata.name", "name or generateName is required")]);
+                throw ApiException.Invalid(
+                    request.Resource.Group,
+                    request.Resource.Kind,
+                    "",
+                    [FieldError.Required("metadata.name", "name or generateName is required")]
+                );
         }
 
         foreach (var name in (string[])["resourceVersion", "selfLink", "deletionTimestamp", "deletionGracePeriodSeconds"])
@@ -47,14 +52,23 @@ internal static class MetadataRules
         if (metadata.String("name") is not { Length: > 0 })
             metadata["name"] = name;
         if (metadata.String("name") != name)
-            throw ApiException.BadRequest($"the name of the object ({metadata.String("name")}) does not match the name on the URL ({name})");
+            throw ApiException.BadRequest(
+                $"the name of the object ({metadata.String("name")}) does not match the name on the URL ({name})"
+            );
         if (metadata.String("uid") is { Length: > 0 } uid && uid != before.String("uid"))
         {
             throw ApiException.Conflict(
-                resource.Group, resource.Plural, name, $"Precondition failed: UID in precondition: {uid}, UID in object meta: {before.String("uid")}");
+                resource.Group,
+                resource.Plural,
+                name,
+                $"Precondition failed: UID in precondition: {uid}, UID in object meta: {before.String("uid")}"
+            );
         }
 
-        foreach (var field in (string[])["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generateName", "generation", "selfLink"])
+        foreach (
+            var field in (string[])
+                ["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generateName", "generation", "selfLink"]
+        )
         {
             if (before[field] is { } kept)
                 metadata[field] = kept.DeepClone();
@@ -68,9 +82,17 @@ internal static class MetadataRules
             var added = Finalizers(document).Except(had, StringComparer.Ordinal).ToList();
             if (added.Count > 0)
             {
-                throw ApiException.Invalid(resource.Group, resource.Kind, name, [FieldError.Forbidden(
-                    "metadata.finalizers",
-                    $"no new finalizers can be added if the object is being deleted, found new finalizers []string{{{string.Join(", ", added.Select(a => $"\"{a}\""))}}}")]);
+                throw ApiException.Invalid(
+                    resource.Group,
+                    resource.Kind,
+                    name,
+                    [
+                        FieldError.Forbidden(
+                            "metadata.finalizers",
+                            $"no new finalizers can be added if the object is being deleted, found new finalizers []string{{{string.Join(", ", added.Select(a => $"\"{a}\""))}}}"
+                        ),
+                    ]
+                );
             }
         }
     }
@@ -111,7 +133,9 @@ internal static class MetadataRules
 
         const int mostAnnotations = 256 * 1024;
         if (size > mostAnnotations)
-            errors.Add(new FieldError("metadata.annotations", "FieldValueTooLong", $"Too long: may not be more than {mostAnnotations} bytes"));
+            errors.Add(
+                new FieldError("metadata.annotations", "FieldValueTooLong", $"Too long: may not be more than {mostAnnotations} bytes")
+            );
         CheckOwners(metadata, errors);
     }
 
@@ -137,17 +161,28 @@ internal static class MetadataRules
             foreach (var required in (string[])["apiVersion", "kind", "name", "uid"])
             {
                 if (string.IsNullOrEmpty(owners[i].String(required)))
-                    errors.Add(FieldError.Invalid($"metadata.ownerReferences[{i}].{required}", "", $"{(required == "apiVersion" ? "version" : required)} must not be empty"));
+                    errors.Add(
+                        FieldError.Invalid(
+                            $"metadata.ownerReferences[{i}].{required}",
+                            "",
+                            $"{(required == "apiVersion" ? "version" : required)} must not be empty"
+                        )
+                    );
             }
 
             if (owners[i].True("controller") && ++controllers > 1)
-                errors.Add(FieldError.Invalid("metadata.ownerReferences", owners.DeepClone(), "Only one reference can have Controller set to true"));
+                errors.Add(
+                    FieldError.Invalid("metadata.ownerReferences", owners.DeepClone(), "Only one reference can have Controller set to true")
+                );
         }
     }
 
     private static string StringOf(JsonNode? value, string path) =>
-        value is null ? "" : value.GetValueKind() == JsonValueKind.String ? value.GetValue<string>()
-            : throw ApiException.BadRequest($"json: cannot unmarshal {value.GetValueKind().ToString().ToLowerInvariant()} into Go struct field ObjectMeta.{path} of type string");
+        value is null ? ""
+        : value.GetValueKind() == JsonValueKind.String ? value.GetValue<string>()
+        : throw ApiException.BadRequest(
+            $"json: cannot unmarshal {value.GetValueKind().ToString().ToLowerInvariant()} into Go struct field ObjectMeta.{path} of type string"
+        );
 
     private static void CheckNamespace(ResourceRequest request, JsonObject metadata)
     {
@@ -162,12 +197,24 @@ internal static class MetadataRules
         metadata["namespace"] = request.Namespace;
     }
 
-    private static bool HasGeneration(ResourceInfo resource) => resource.Custom is not null || (resource.Group, resource.Kind) switch
-    {
-        ("", "Pod" or "ReplicationController") => true,
-        ("apps" or "batch" or "policy" or "networking.k8s.io" or "apiextensions.k8s.io" or "admissionregistration.k8s.io" or "discovery.k8s.io" or "scheduling.k8s.io", _) => true,
-        _ => false,
-    };
+    private static bool HasGeneration(ResourceInfo resource) =>
+        resource.Custom is not null
+        || (resource.Group, resource.Kind) switch
+        {
+            ("", "Pod" or "ReplicationController") => true,
+            (
+                "apps"
+                    or "batch"
+                    or "policy"
+                    or "networking.k8s.io"
+                    or "apiextensions.k8s.io"
+                    or "admissionregistration.k8s.io"
+                    or "discovery.k8s.io"
+                    or "scheduling.k8s.io",
+                _
+            ) => true,
+            _ => false,
+        };
 
     // Whether everything except metadata and (with a status subresource) the status is unchanged.
     private static bool Wanted(ResourceInfo resource, JsonObject old, JsonObject document)

@@ -14,23 +14,27 @@ internal sealed class PatchHandler(ObjectStore store, ResourceWriter writer, IAu
     public async Task PatchAsync(ResourceRequest request)
     {
         var type = RequestBody.MediaType(request.Context);
-        var body = await RequestBody.ReadAsync(request.Context).ConfigureAwait(false);
+        var body = await RequestBody.ReadAsync(request.Context);
         if (type is "application/apply-patch+yaml" or "application/apply-patch+json")
         {
-            await ApplyAsync(request, body).ConfigureAwait(false);
+            await ApplyAsync(request, body);
             return;
         }
 
         var resource = request.Resource;
-        var stored = await writer.UpdateAsync(request, current =>
-        {
-            var version = current.String("metadata", "resourceVersion");
-            var patched = (JsonObject)PatchApplier.Apply(type, body, current, resource.Schema, resource.Custom is not null);
-            request.NamesVersion = NamesVersion(type, body) && patched.String("metadata", "resourceVersion") is { } named && named != version;
-            BodyDecoder.Report(request, BodyDecoder.Shape(resource, patched), []);
-            return patched;
-        }).ConfigureAwait(false);
-        await _reader.WriteOneAsync(request, 200, stored).ConfigureAwait(false);
+        var stored = await writer.UpdateAsync(
+            request,
+            current =>
+            {
+                var version = current.String("metadata", "resourceVersion");
+                var patched = (JsonObject)PatchApplier.Apply(type, body, current, resource.Schema, resource.Custom is not null);
+                request.NamesVersion =
+                    NamesVersion(type, body) && patched.String("metadata", "resourceVersion") is { } named && named != version;
+                BodyDecoder.Report(request, BodyDecoder.Shape(resource, patched), []);
+                return patched;
+            }
+        );
+        await _reader.WriteOneAsync(request, 200, stored);
     }
 
     private static bool NamesVersion(string type, ReadOnlyMemory<byte> body) =>
@@ -40,7 +44,12 @@ internal sealed class PatchHandler(ObjectStore store, ResourceWriter writer, IAu
     {
         var resource = request.Resource;
         if (string.IsNullOrEmpty(request.Query("fieldManager")))
-            throw ApiException.Invalid("meta.k8s.io", "PatchOptions", "", [FieldError.Required("fieldManager", "is required for apply patch")]);
+            throw ApiException.Invalid(
+                "meta.k8s.io",
+                "PatchOptions",
+                "",
+                [FieldError.Required("fieldManager", "is required for apply patch")]
+            );
         var duplicates = new List<string>();
         var config = RequestBody.Parse(body, "application/yaml", duplicates);
         var metadata = MetadataRules.Metadata(config);
@@ -61,16 +70,23 @@ internal sealed class PatchHandler(ObjectStore store, ResourceWriter writer, IAu
                     throw request.NotFound();
                 AuthorizeCreate(request);
                 if (metadata.String("uid") is { Length: > 0 })
-                    throw ApiException.Conflict(resource.Group, resource.Plural, request.Name!, "uid mismatch: the provided object specified uid, and no existing object was found");
-                var fresh = ServerSideApply.Apply(request, new JsonObject
-                {
-                    ["apiVersion"] = resource.ApiVersion,
-                    ["kind"] = resource.Kind,
-                }, config, store.Time, isNew: true);
+                    throw ApiException.Conflict(
+                        resource.Group,
+                        resource.Plural,
+                        request.Name!,
+                        "uid mismatch: the provided object specified uid, and no existing object was found"
+                    );
+                var fresh = ServerSideApply.Apply(
+                    request,
+                    new JsonObject { ["apiVersion"] = resource.ApiVersion, ["kind"] = resource.Kind },
+                    config,
+                    store.Time,
+                    isNew: true
+                );
                 try
                 {
-                    var created = await writer.CreateAsync(request, fresh).ConfigureAwait(false);
-                    await _reader.WriteOneAsync(request, 201, created).ConfigureAwait(false);
+                    var created = await writer.CreateAsync(request, fresh);
+                    await _reader.WriteOneAsync(request, 201, created);
                     return;
                 }
                 catch (ApiException exception) when (exception.Reason == "AlreadyExists")
@@ -79,14 +95,17 @@ internal sealed class PatchHandler(ObjectStore store, ResourceWriter writer, IAu
                 }
             }
 
-            var stored = await writer.UpdateAsync(request, current =>
-            {
-                var version = metadata.String("resourceVersion");
-                if (!string.IsNullOrEmpty(version) && version != current.String("metadata", "resourceVersion"))
-                    throw ApiException.Stale(resource.Group, resource.Plural, request.Name!);
-                return ServerSideApply.Apply(request, current, config, store.Time, isNew: false);
-            }).ConfigureAwait(false);
-            await _reader.WriteOneAsync(request, 200, stored).ConfigureAwait(false);
+            var stored = await writer.UpdateAsync(
+                request,
+                current =>
+                {
+                    var version = metadata.String("resourceVersion");
+                    if (!string.IsNullOrEmpty(version) && version != current.String("metadata", "resourceVersion"))
+                        throw ApiException.Stale(resource.Group, resource.Plural, request.Name!);
+                    return ServerSideApply.Apply(request, current, config, store.Time, isNew: false);
+                }
+            );
+            await _reader.WriteOneAsync(request, 200, stored);
             return;
         }
     }
@@ -94,7 +113,14 @@ internal sealed class PatchHandler(ObjectStore store, ResourceWriter writer, IAu
     // Creating an object by apply needs the permission to create.
     private void AuthorizeCreate(ResourceRequest request)
     {
-        var access = AccessRequest.ToResource(request.Caller, "create", request.Resource.Group, request.Resource.Plural, ns: request.Namespace, name: request.Name);
+        var access = AccessRequest.ToResource(
+            request.Caller,
+            "create",
+            request.Resource.Group,
+            request.Resource.Plural,
+            ns: request.Namespace,
+            name: request.Name
+        );
         var decision = authorizer.Authorize(access);
         if (!decision.IsAllowed)
             throw ApiException.Forbidden(access, decision.Reason);

@@ -13,11 +13,11 @@ internal static class Reply
     public static async Task BytesAsync(HttpContext context, int code, ReadOnlyMemory<byte> json, string type = "application/json")
     {
         if (code < 400 && context.Features.Get<WriteBarrier>() is { } barrier)
-            await barrier.PassAsync(context.RequestAborted).ConfigureAwait(false);
+            await barrier.PassAsync(context.RequestAborted);
         context.Response.StatusCode = code;
         context.Response.ContentType = type;
         context.Response.ContentLength = json.Length;
-        await context.Response.Body.WriteAsync(json, context.RequestAborted).ConfigureAwait(false);
+        await context.Response.Body.WriteAsync(json, context.RequestAborted);
     }
 
     /// <summary>Responds with plain text.</summary>
@@ -29,7 +29,13 @@ internal static class Reply
     {
         foreach (var warning in warnings.Distinct(StringComparer.Ordinal))
         {
-            var text = string.Concat(warning.Select(c => c is '\\' or '"' ? $"\\{c}" : char.IsControl(c) || c > 126 ? " " : c.ToString()));
+            var text = string.Concat(
+                warning.Select(c =>
+                    c is '\\' or '"' ? $"\\{c}"
+                    : char.IsControl(c) || c > 126 ? " "
+                    : c.ToString()
+                )
+            );
             context.Response.Headers.Append("Warning", $"299 - \"{(text.Length > 1024 ? text[..1024] : text)}\"");
         }
     }

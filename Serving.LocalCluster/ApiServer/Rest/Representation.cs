@@ -35,10 +35,11 @@ internal static class Representation
     }
 
     /// <summary>Only an object's metadata.</summary>
-    public static JsonObject MetadataOf(JsonObject document) => new()
-    {
-        ["kind"] = "PartialObjectMetadata",
-        ["apiVersion"] = "meta.k8s.io/v1",
-        ["metadata"] = document["metadata"]?.DeepClone(),
-    };
+    public static JsonObject MetadataOf(JsonObject document) =>
+        new()
+        {
+            ["kind"] = "PartialObjectMetadata",
+            ["apiVersion"] = "meta.k8s.io/v1",
+            ["metadata"] = document["metadata"]?.DeepClone(),
+        };
 }

@@ -16,7 +16,8 @@ internal static class RequestBody
     private const string Protobuf = "application/vnd.kubernetes.protobuf";
 
     /// <summary>The bytes of the body, at most <see cref="ApiServer.MaxBodyBytes"/>; text is UTF-8.</summary>
-    /// <exception cref="ApiException">413: the body is too large; 429: too many bodies are in flight; 400: text that is not UTF-8.</exception>
+    /// <exception cref="ApiException">413: the body is too large; 429: too many bodies are in flight; 400: text that is not
+    /// UTF-8.</exception>
     public static async Task<ReadOnlyMemory<byte>> ReadAsync(HttpContext context)
     {
         try
@@ -24,7 +25,7 @@ internal static class RequestBody
             var reader = context.Request.BodyReader;
             while (true)
             {
-                var read = await reader.ReadAsync(context.RequestAborted).ConfigureAwait(false);
+                var read = await reader.ReadAsync(context.RequestAborted);
                 if (read.Buffer.Length > ApiServer.MaxBodyBytes)
                     throw TooLarge();
                 context.Features.Get<BodyLease>()?.Grow(read.Buffer.Length);
@@ -53,32 +54,50 @@ internal static class RequestBody
     /// <param name="duplicates">The list to which the paths of duplicate fields are added.</param>
     public static async Task<JsonObject?> ReadObjectAsync(HttpContext context, List<string>? duplicates)
     {
-        var body = await ReadAsync(context).ConfigureAwait(false);
+        var body = await ReadAsync(context);
         return body.IsEmpty ? null : Parse(body, MediaType(context), duplicates);
     }
 
     /// <summary>The media type of the body, without parameters.</summary>
-    public static string MediaType(HttpContext context) => (context.Request.ContentType ?? "application/json").Split(';')[0].Trim().ToLowerInvariant();
+    public static string MediaType(HttpContext context) =>
+        (context.Request.ContentType ?? "application/json").Split(';')[0].Trim().ToLowerInvariant();
 
     /// <summary>Parses a document.</summary>
     public static JsonObject Parse(ReadOnlyMemory<byte> body, string mediaType, List<string>? duplicates)
     {
-        if (mediaType is not (Protobuf or "application/json" or "application/yaml" or "text/yaml" or "application/x-yaml" or "text/plain" or "*/*")
-            && !mediaType.EndsWith("+json", StringComparison.Ordinal) && !mediaType.EndsWith("+yaml", StringComparison.Ordinal)
-            && mediaType != "application/x-www-form-urlencoded")
+        if (
+            mediaType
+                is not (
+                    Protobuf
+                    or "application/json"
+                    or "application/yaml"
+                    or "text/yaml"
+                    or "application/x-yaml"
+                    or "text/plain"
+                    or "*/*"
+                )
+            && !mediaType.EndsWith("+json", StringComparison.Ordinal)
+            && !mediaType.EndsWith("+yaml", StringComparison.Ordinal)
+            && mediaType != "application/x-www-form-urlencoded"
+        )
         {
             throw ApiException.UnsupportedMediaType(
-                $"the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf");
+                $"the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf"
+            );
         }
 
         try
         {
             if (mediaType == Protobuf)
                 return ProtobufReader.Read(body.Span);
-            var node = mediaType.Contains("yaml", StringComparison.Ordinal) && !StartsLikeJson(body.Span)
-                ? (YamlDocuments.Read(Encoding.UTF8.GetString(body.Span)) is [var first, ..] ? first : null)
-                : Json.Parse(body, duplicates);
-            return node as JsonObject ?? throw ApiException.BadRequest("couldn't get version/kind; json parse error: json: cannot unmarshal the body into an object");
+            var node =
+                mediaType.Contains("yaml", StringComparison.Ordinal) && !StartsLikeJson(body.Span)
+                    ? (YamlDocuments.Read(Encoding.UTF8.GetString(body.Span)) is [var first, ..] ? first : null)
+                    : Json.Parse(body, duplicates);
+            return node as JsonObject
+                ?? throw ApiException.BadRequest(
+                    "couldn't get version/kind; json parse error: json: cannot unmarshal the body into an object"
+                );
         }
         catch (DecoderFallbackException)
         {
@@ -96,5 +115,6 @@ internal static class RequestBody
 
     private static bool StartsLikeJson(ReadOnlySpan<byte> body) => body.TrimStart(" \t\r\n"u8).StartsWith("{"u8);
 
-    private static ApiException TooLarge() => new(413, "RequestEntityTooLarge", $"Request entity too large: limit is {ApiServer.MaxBodyBytes}");
+    private static ApiException TooLarge() =>
+        new(413, "RequestEntityTooLarge", $"Request entity too large: limit is {ApiServer.MaxBodyBytes}");
 }

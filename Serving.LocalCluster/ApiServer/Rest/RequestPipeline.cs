@@ -8,8 +8,16 @@ namespace Serving.LocalCluster.ApiServer.Rest;
 
 /// <summary>Handles every request: authenticates it, dispatches it, and converts errors to a Status.</summary>
 internal sealed class RequestPipeline(
-    Authenticator authenticator, IAuthorizer authorizer, ResourceHandler resources, DiscoveryHandler discovery, OpenApiHandler openApi, ObjectStore store, HealthHandler health,
-    ILogger<RequestPipeline> logger, CancellationToken stopping)
+    Authenticator authenticator,
+    IAuthorizer authorizer,
+    ResourceHandler resources,
+    DiscoveryHandler discovery,
+    OpenApiHandler openApi,
+    ObjectStore store,
+    HealthHandler health,
+    ILogger<RequestPipeline> logger,
+    CancellationToken stopping
+)
 {
     private readonly Impersonation _impersonation = new(authorizer);
     private readonly WriteBarrier _barrier = new(store);
@@ -26,13 +34,18 @@ internal sealed class RequestPipeline(
 
         try
         {
-            await RouteAsync(context).ConfigureAwait(false);
+            await RouteAsync(context);
         }
         catch (ApiException exception)
         {
             if (exception.Code == 403)
-                logger.LogInformation("{Method} {Path} rejected: {Reason}", context.Request.Method, context.Request.Path, exception.Message);
-            await RefuseAsync(context, exception).ConfigureAwait(false);
+                logger.LogInformation(
+                    "{Method} {Path} rejected: {Reason}",
+                    context.Request.Method,
+                    context.Request.Path,
+                    exception.Message
+                );
+            await RefuseAsync(context, exception);
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested || stopping.IsCancellationRequested)
         {
@@ -40,12 +53,12 @@ internal sealed class RequestPipeline(
         }
         catch (Exception exception) when (exception is BadHttpRequestException or IOException)
         {
-            await RefuseAsync(context, ApiException.BadRequest(exception.Message)).ConfigureAwait(false);
+            await RefuseAsync(context, ApiException.BadRequest(exception.Message));
         }
         catch (Exception exception)
         {
             logger.LogError(exception, "{Method} {Path} failed", context.Request.Method, context.Request.Path);
-            await RefuseAsync(context, ApiException.Internal(exception.Message)).ConfigureAwait(false);
+            await RefuseAsync(context, ApiException.Internal(exception.Message));
         }
     }
 

@@ -14,12 +14,12 @@ internal sealed class ResourceDeleter(ObjectStore store, AdmissionChain admissio
     /// <summary>Handles a delete of one object.</summary>
     public async Task DeleteAsync(ResourceRequest request)
     {
-        var options = await OptionsAsync(request).ConfigureAwait(false);
-        var (last, isGone) = await DeleteAsync(request, request.Namespace, request.Name!, options).ConfigureAwait(false);
+        var options = await OptionsAsync(request);
+        var (last, isGone) = await DeleteAsync(request, request.Namespace, request.Name!, options);
         Reply.Warn(request.Context, request.Warnings);
         if (!isGone || request.Resource is { Group: "", Kind: "Pod" })
         {
-            await Reply.BytesAsync(request.Context, 200, Conversion.Serve(last, request.Resource)).ConfigureAwait(false);
+            await Reply.BytesAsync(request.Context, 200, Conversion.Serve(last, request.Resource));
             return;
         }
 
@@ -28,21 +28,25 @@ internal sealed class ResourceDeleter(ObjectStore store, AdmissionChain admissio
             details["group"] = request.Resource.Group;
         details["kind"] = request.Resource.Plural;
         details["uid"] = last.Uid;
-        await Reply.JsonAsync(request.Context, 200, new JsonObject
-        {
-            ["kind"] = "Status",
-            ["apiVersion"] = "v1",
-            ["metadata"] = new JsonObject(),
-            ["status"] = "Success",
-            ["details"] = details,
-        }).ConfigureAwait(false);
+        await Reply.JsonAsync(
+            request.Context,
+            200,
+            new JsonObject
+            {
+                ["kind"] = "Status",
+                ["apiVersion"] = "v1",
+                ["metadata"] = new JsonObject(),
+                ["status"] = "Success",
+                ["details"] = details,
+            }
+        );
     }
 
     /// <summary>Handles a delete of every object that a selector matches.</summary>
     public async Task DeleteCollectionAsync(ResourceRequest request)
     {
         var resource = request.Resource;
-        var options = await OptionsAsync(request).ConfigureAwait(false);
+        var options = await OptionsAsync(request);
         var selector = ResourceReader.SelectorOf(request);
         var deleted = new JsonArray();
         foreach (var stored in store.All(resource.StorageGroup(), resource.Plural))
@@ -51,7 +55,7 @@ internal sealed class ResourceDeleter(ObjectStore store, AdmissionChain admissio
                 continue;
             try
             {
-                await DeleteAsync(request, stored.Namespace, stored.Name, options).ConfigureAwait(false);
+                await DeleteAsync(request, stored.Namespace, stored.Name, options);
                 deleted.Add(Conversion.ServedDocument(stored, resource));
             }
             catch (ApiException exception) when (exception.Code == 404)
@@ -60,13 +64,20 @@ internal sealed class ResourceDeleter(ObjectStore store, AdmissionChain admissio
             }
         }
 
-        await Reply.JsonAsync(request.Context, 200, new JsonObject
-        {
-            ["kind"] = resource.ListKind,
-            ["apiVersion"] = resource.ApiVersion,
-            ["metadata"] = new JsonObject { ["resourceVersion"] = store.Revision.ToString(System.Globalization.CultureInfo.InvariantCulture) },
-            ["items"] = deleted,
-        }).ConfigureAwait(false);
+        await Reply.JsonAsync(
+            request.Context,
+            200,
+            new JsonObject
+            {
+                ["kind"] = resource.ListKind,
+                ["apiVersion"] = resource.ApiVersion,
+                ["metadata"] = new JsonObject
+                {
+                    ["resourceVersion"] = store.Revision.ToString(System.Globalization.CultureInfo.InvariantCulture),
+                },
+                ["items"] = deleted,
+            }
+        );
     }
 
     /// <summary>Deletes every instance of a resource, respecting finalizers; true when none is left.</summary>
@@ -104,15 +115,22 @@ internal sealed class ResourceDeleter(ObjectStore store, AdmissionChain admissio
             CheckPreconditions(resource, stored, options);
             if (resource is { Group: "", Kind: "Namespace" } && name is "default" or "kube-system" or "kube-public")
                 throw ApiException.Forbidden("", "namespaces", name, "this namespace may not be deleted");
-            await admission.ValidateAsync(AdmissionOperation.Delete, request, null, Conversion.ServedDocument(stored, resource)).ConfigureAwait(false);
+            await admission.ValidateAsync(AdmissionOperation.Delete, request, null, Conversion.ServedDocument(stored, resource));
             if (request.IsDryRun)
                 return (stored, true);
             var document = stored.Document();
-            var propagation = options.String("propagationPolicy")
-                ?? (options["orphanDependents"] is null ? null : options.True("orphanDependents") ? "Orphan" : "Background");
+            var propagation =
+                options.String("propagationPolicy")
+                ?? (
+                    options["orphanDependents"] is null ? null
+                    : options.True("orphanDependents") ? "Orphan"
+                    : "Background"
+                );
             SetPropagation(document, propagation);
             var grace = Grace(resource, stored, document, options);
-            var keeps = grace > 0 || MetadataRules.Finalizers(document).Count > 0
+            var keeps =
+                grace > 0
+                || MetadataRules.Finalizers(document).Count > 0
                 || (resource is { Group: "", Kind: "Namespace" } && document.Array("spec", "finalizers") is { Count: > 0 });
             if (!keeps)
             {
@@ -134,15 +152,19 @@ internal sealed class ResourceDeleter(ObjectStore store, AdmissionChain admissio
 
     private static async Task<JsonObject> OptionsAsync(ResourceRequest request)
     {
-        var options = await RequestBody.ReadObjectAsync(request.Context, null).ConfigureAwait(false) ?? [];
+        var options = await RequestBody.ReadObjectAsync(request.Context, null) ?? [];
         if (request.Query("propagationPolicy") is { Length: > 0 } propagation)
             options["propagationPolicy"] = propagation;
         if (request.Number("gracePeriodSeconds") is { } grace)
             options["gracePeriodSeconds"] = grace;
         if (options.String("propagationPolicy") is { } policy and not ("Background" or "Foreground" or "Orphan"))
         {
-            throw ApiException.Invalid("meta.k8s.io", "DeleteOptions", "", [FieldError.NotSupported(
-                "propagationPolicy", policy, ["Background", "Foreground", "Orphan", "nil"])]);
+            throw ApiException.Invalid(
+                "meta.k8s.io",
+                "DeleteOptions",
+                "",
+                [FieldError.NotSupported("propagationPolicy", policy, ["Background", "Foreground", "Orphan", "nil"])]
+            );
         }
 
         if (options.Array("dryRun") is { Count: > 0 })
@@ -156,14 +178,21 @@ internal sealed class ResourceDeleter(ObjectStore store, AdmissionChain admissio
         if (options.String("preconditions", "uid") is { } uid && uid != stored.Uid)
         {
             throw ApiException.Conflict(
-                resource.Group, resource.Plural, stored.Name, $"Precondition failed: UID in precondition: {uid}, UID in object meta: {stored.Uid}");
+                resource.Group,
+                resource.Plural,
+                stored.Name,
+                $"Precondition failed: UID in precondition: {uid}, UID in object meta: {stored.Uid}"
+            );
         }
 
         if (options.String("preconditions", "resourceVersion") is { } version && version != revision)
         {
             throw ApiException.Conflict(
-                resource.Group, resource.Plural, stored.Name,
-                $"Precondition failed: ResourceVersion in precondition: {version}, ResourceVersion in object meta: {revision}");
+                resource.Group,
+                resource.Plural,
+                stored.Name,
+                $"Precondition failed: ResourceVersion in precondition: {version}, ResourceVersion in object meta: {revision}"
+            );
         }
     }
 

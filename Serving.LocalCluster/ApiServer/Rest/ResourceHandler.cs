@@ -23,7 +23,14 @@ internal sealed class ResourceHandler
     private readonly ReviewHandler _reviews;
 
     public ResourceHandler(
-        ObjectStore store, ResourceRegistry registry, AdmissionChain admission, ResourceWriter writer, SubresourceHandler subresources, ReviewHandler reviews, IAuthorizer authorizer)
+        ObjectStore store,
+        ResourceRegistry registry,
+        AdmissionChain admission,
+        ResourceWriter writer,
+        SubresourceHandler subresources,
+        ReviewHandler reviews,
+        IAuthorizer authorizer
+    )
     {
         _store = store;
         _registry = registry;
@@ -45,54 +52,100 @@ internal sealed class ResourceHandler
     {
         foreach (var name in (string[])["default", "kube-system", "kube-public", "kube-node-lease"])
         {
-            Create("", "namespaces", new JsonObject
-            {
-                ["apiVersion"] = "v1",
-                ["kind"] = "Namespace",
-                ["metadata"] = new JsonObject { ["name"] = name, ["labels"] = new JsonObject { ["kubernetes.io/metadata.name"] = name } },
-                ["spec"] = new JsonObject { ["finalizers"] = new JsonArray("kubernetes") },
-                ["status"] = new JsonObject { ["phase"] = "Active" },
-            });
+            Create(
+                "",
+                "namespaces",
+                new JsonObject
+                {
+                    ["apiVersion"] = "v1",
+                    ["kind"] = "Namespace",
+                    ["metadata"] = new JsonObject
+                    {
+                        ["name"] = name,
+                        ["labels"] = new JsonObject { ["kubernetes.io/metadata.name"] = name },
+                    },
+                    ["spec"] = new JsonObject { ["finalizers"] = new JsonArray("kubernetes") },
+                    ["status"] = new JsonObject { ["phase"] = "Active" },
+                }
+            );
         }
     }
 
     /// <summary>Publishes where this server listens as the Service <c>kubernetes</c>.</summary>
     public void PublishOwnEndpoints(IPAddress address, int port)
     {
-        JsonObject Metadata(string name) => new() { ["name"] = name, ["namespace"] = "default", ["labels"] = new JsonObject { ["component"] = "apiserver", ["provider"] = "kubernetes" } };
-        Create("", "services", new JsonObject
-        {
-            ["apiVersion"] = "v1",
-            ["kind"] = "Service",
-            ["metadata"] = Metadata("kubernetes"),
-            ["spec"] = new JsonObject
+        JsonObject Metadata(string name) =>
+            new()
             {
-                ["clusterIP"] = "10.96.0.1",
-                ["clusterIPs"] = new JsonArray("10.96.0.1"),
-                ["internalTrafficPolicy"] = "Cluster",
-                ["ipFamilies"] = new JsonArray("IPv4"),
-                ["ipFamilyPolicy"] = "SingleStack",
-                ["ports"] = new JsonArray(new JsonObject { ["name"] = "https", ["port"] = 443, ["protocol"] = "TCP", ["targetPort"] = port }),
-                ["sessionAffinity"] = "None",
-                ["type"] = "ClusterIP",
-            },
-            ["status"] = new JsonObject { ["loadBalancer"] = new JsonObject() },
-        });
-        Create("", "endpoints", new JsonObject
-        {
-            ["apiVersion"] = "v1",
-            ["kind"] = "Endpoints",
-            ["metadata"] = Metadata("kubernetes"),
-            ["subsets"] = new JsonArray(new JsonObject
+                ["name"] = name,
+                ["namespace"] = "default",
+                ["labels"] = new JsonObject { ["component"] = "apiserver", ["provider"] = "kubernetes" },
+            };
+        Create(
+            "",
+            "services",
+            new JsonObject
             {
-                ["addresses"] = new JsonArray(new JsonObject { ["ip"] = address.ToString() }),
-                ["ports"] = new JsonArray(new JsonObject { ["name"] = "https", ["port"] = port, ["protocol"] = "TCP" }),
-            }),
-        });
+                ["apiVersion"] = "v1",
+                ["kind"] = "Service",
+                ["metadata"] = Metadata("kubernetes"),
+                ["spec"] = new JsonObject
+                {
+                    ["clusterIP"] = "10.96.0.1",
+                    ["clusterIPs"] = new JsonArray("10.96.0.1"),
+                    ["internalTrafficPolicy"] = "Cluster",
+                    ["ipFamilies"] = new JsonArray("IPv4"),
+                    ["ipFamilyPolicy"] = "SingleStack",
+                    ["ports"] = new JsonArray(
+                        new JsonObject
+                        {
+                            ["name"] = "https",
+                            ["port"] = 443,
+                            ["protocol"] = "TCP",
+                            ["targetPort"] = port,
+                        }
+                    ),
+                    ["sessionAffinity"] = "None",
+                    ["type"] = "ClusterIP",
+                },
+                ["status"] = new JsonObject { ["loadBalancer"] = new JsonObject() },
+            }
+        );
+        Create(
+            "",
+            "endpoints",
+            new JsonObject
+            {
+                ["apiVersion"] = "v1",
+                ["kind"] = "Endpoints",
+                ["metadata"] = Metadata("kubernetes"),
+                ["subsets"] = new JsonArray(
+                    new JsonObject
+                    {
+                        ["addresses"] = new JsonArray(new JsonObject { ["ip"] = address.ToString() }),
+                        ["ports"] = new JsonArray(
+                            new JsonObject
+                            {
+                                ["name"] = "https",
+                                ["port"] = port,
+                                ["protocol"] = "TCP",
+                            }
+                        ),
+                    }
+                ),
+            }
+        );
     }
 
     /// <summary>Handles a request under <c>/api/v1</c> or <c>/apis/GROUP/VERSION</c>.</summary>
-    public async Task HandleAsync(HttpContext context, string group, string version, string[] segments, Caller caller, CancellationToken stopping)
+    public async Task HandleAsync(
+        HttpContext context,
+        string group,
+        string version,
+        string[] segments,
+        Caller caller,
+        CancellationToken stopping
+    )
     {
         var isWatchPath = segments is ["watch", _, ..];
         if (isWatchPath)
@@ -117,7 +170,7 @@ internal sealed class ResourceHandler
         var watches = HttpMethods.IsGet(context.Request.Method) && subresource is null && (isWatchPath || request.Flag("watch"));
         var verb = Verb(context.Request.Method, name is not null, watches);
         Authorize(request, verb);
-        await DispatchAsync(request, verb, stopping).ConfigureAwait(false);
+        await DispatchAsync(request, verb, stopping);
     }
 
     private void Authorize(ResourceRequest request, string verb)
@@ -127,7 +180,14 @@ internal sealed class ResourceHandler
         var isNamespace = resource is { Group: "", Kind: "Namespace" };
         var name = request.Name ?? (verb is "list" or "watch" or "deletecollection" ? NameSelected(request.Query("fieldSelector")) : null);
         var access = AccessRequest.ToResource(
-            request.Caller, verb, resource.Group, resource.Plural, request.Subresource, isNamespace ? request.Name : request.Namespace, name);
+            request.Caller,
+            verb,
+            resource.Group,
+            resource.Plural,
+            request.Subresource,
+            isNamespace ? request.Name : request.Namespace,
+            name
+        );
         var decision = _authorizer.Authorize(access);
         if (!decision.IsAllowed)
             throw ApiException.Forbidden(access, decision.Reason);
@@ -140,15 +200,18 @@ internal sealed class ResourceHandler
         return part?[field.Length..].TrimStart('=');
     }
 
-    private static string Verb(string method, bool isNamed, bool watches) => method switch
-    {
-        "GET" or "HEAD" => watches ? "watch" : isNamed ? "get" : "list",
-        "POST" => "create",
-        "PUT" => "update",
-        "PATCH" => "patch",
-        "DELETE" => isNamed ? "delete" : "deletecollection",
-        _ => throw ApiException.MethodNotAllowed(),
-    };
+    private static string Verb(string method, bool isNamed, bool watches) =>
+        method switch
+        {
+            "GET" or "HEAD" => watches ? "watch"
+            : isNamed ? "get"
+            : "list",
+            "POST" => "create",
+            "PUT" => "update",
+            "PATCH" => "patch",
+            "DELETE" => isNamed ? "delete" : "deletecollection",
+            _ => throw ApiException.MethodNotAllowed(),
+        };
 
     private Task DispatchAsync(ResourceRequest request, string verb, CancellationToken stopping)
     {
@@ -175,22 +238,24 @@ internal sealed class ResourceHandler
         if (request.Resource.IsNamespaced && request.Namespace.Length == 0)
             throw ApiException.BadRequest("an empty namespace may not be set during creation");
         var duplicates = new List<string>();
-        var document = await RequestBody.ReadObjectAsync(request.Context, duplicates).ConfigureAwait(false)
+        var document =
+            await RequestBody.ReadObjectAsync(request.Context, duplicates)
             ?? throw ApiException.BadRequest("the body of the request is empty");
         BodyDecoder.Decode(request, document, duplicates);
-        var stored = await _writer.CreateAsync(request, document).ConfigureAwait(false);
-        await _reader.WriteOneAsync(request, 201, stored).ConfigureAwait(false);
+        var stored = await _writer.CreateAsync(request, document);
+        await _reader.WriteOneAsync(request, 201, stored);
     }
 
     private async Task UpdateAsync(ResourceRequest request)
     {
         var duplicates = new List<string>();
-        var document = await RequestBody.ReadObjectAsync(request.Context, duplicates).ConfigureAwait(false)
+        var document =
+            await RequestBody.ReadObjectAsync(request.Context, duplicates)
             ?? throw ApiException.BadRequest("the body of the request is empty");
         BodyDecoder.Decode(request, document, duplicates);
         request.NamesVersion = document.String("metadata", "resourceVersion") is { Length: > 0 } and not "0";
-        var stored = await _writer.UpdateAsync(request, _ => (JsonObject)document.DeepClone(), mustNameVersion: true).ConfigureAwait(false);
-        await _reader.WriteOneAsync(request, 200, stored).ConfigureAwait(false);
+        var stored = await _writer.UpdateAsync(request, _ => (JsonObject)document.DeepClone(), mustNameVersion: true);
+        await _reader.WriteOneAsync(request, 200, stored);
     }
 
     private void Create(string group, string resource, JsonObject document)

@@ -18,7 +18,7 @@ internal sealed class ResourceReader(ObjectStore store)
         var resource = request.Resource;
         var stored = store.Get(resource.StorageGroup(), resource.Plural, request.Namespace, request.Name!) ?? throw request.NotFound();
         RequireReached(request);
-        await WriteOneAsync(request, 200, stored).ConfigureAwait(false);
+        await WriteOneAsync(request, 200, stored);
     }
 
     /// <summary>Responds with an object in a representation that the client accepts.</summary>
@@ -28,15 +28,20 @@ internal sealed class ResourceReader(ObjectStore store)
         switch (Representation.Of(request))
         {
             case RepresentationKind.Table:
-                var table = TableWriter.Table(request.Resource, [Conversion.ServedDocument(stored, request.Resource)], request.Query("includeObject"), store.Time.GetUtcNow());
+                var table = TableWriter.Table(
+                    request.Resource,
+                    [Conversion.ServedDocument(stored, request.Resource)],
+                    request.Query("includeObject"),
+                    store.Time.GetUtcNow()
+                );
                 table.Child("metadata")["resourceVersion"] = stored.Revision.ToString(CultureInfo.InvariantCulture);
-                await Reply.JsonAsync(request.Context, code, table).ConfigureAwait(false);
+                await Reply.JsonAsync(request.Context, code, table);
                 break;
             case RepresentationKind.Metadata:
-                await Reply.JsonAsync(request.Context, code, Representation.MetadataOf(stored.Document())).ConfigureAwait(false);
+                await Reply.JsonAsync(request.Context, code, Representation.MetadataOf(stored.Document()));
                 break;
             default:
-                await Reply.BytesAsync(request.Context, code, Conversion.Serve(stored, request.Resource)).ConfigureAwait(false);
+                await Reply.BytesAsync(request.Context, code, Conversion.Serve(stored, request.Resource));
                 break;
         }
     }
@@ -81,21 +86,29 @@ internal sealed class ResourceReader(ObjectStore store)
         {
             case RepresentationKind.Table:
                 var table = TableWriter.Table(
-                    resource, items.Select(i => Conversion.ServedDocument(i, resource)), request.Query("includeObject"), store.Time.GetUtcNow());
+                    resource,
+                    items.Select(i => Conversion.ServedDocument(i, resource)),
+                    request.Query("includeObject"),
+                    store.Time.GetUtcNow()
+                );
                 table["metadata"] = metadata;
-                await Reply.JsonAsync(request.Context, 200, table).ConfigureAwait(false);
+                await Reply.JsonAsync(request.Context, 200, table);
                 break;
             case RepresentationKind.Metadata:
-                await Reply.JsonAsync(request.Context, 200, new JsonObject
-                {
-                    ["kind"] = "PartialObjectMetadataList",
-                    ["apiVersion"] = "meta.k8s.io/v1",
-                    ["metadata"] = metadata,
-                    ["items"] = new JsonArray([.. items.Select(i => (JsonNode)Representation.MetadataOf(i.Document()))]),
-                }).ConfigureAwait(false);
+                await Reply.JsonAsync(
+                    request.Context,
+                    200,
+                    new JsonObject
+                    {
+                        ["kind"] = "PartialObjectMetadataList",
+                        ["apiVersion"] = "meta.k8s.io/v1",
+                        ["metadata"] = metadata,
+                        ["items"] = new JsonArray([.. items.Select(i => (JsonNode)Representation.MetadataOf(i.Document()))]),
+                    }
+                );
                 break;
             default:
-                await Reply.BytesAsync(request.Context, 200, Join(resource, metadata, items)).ConfigureAwait(false);
+                await Reply.BytesAsync(request.Context, 200, Join(resource, metadata, items));
                 break;
         }
     }
@@ -108,15 +121,23 @@ internal sealed class ResourceReader(ObjectStore store)
         if (request.Name is not null)
             fields = string.IsNullOrEmpty(fields) ? $"metadata.name={request.Name}" : $"{fields},metadata.name={request.Name}";
         return Selector.Parse(
-            request.Query("labelSelector"), fields, field => resource.Custom?.SelectableFields.Contains(field) == true || SelectableFields.Knows(resource.ApiVersion, resource.Kind, field),
-            field => Conversion.StorageField(resource, field));
+            request.Query("labelSelector"),
+            fields,
+            field =>
+                resource.Custom?.SelectableFields.Contains(field) == true
+                || SelectableFields.Knows(resource.ApiVersion, resource.Kind, field),
+            field => Conversion.StorageField(resource, field)
+        );
     }
 
     private static ReadOnlyMemory<byte> Join(ResourceInfo resource, JsonObject metadata, List<StoredObject> items)
     {
         var buffer = new ArrayBufferWriter<byte>(items.Sum(i => i.Json.Length + 1) + 256);
-        buffer.Write(System.Text.Encoding.UTF8.GetBytes(
-            $"{{\"kind\":\"{resource.ListKind}\",\"apiVersion\":\"{resource.ApiVersion}\",\"metadata\":{Json.Text(metadata)},\"items\":["));
+        buffer.Write(
+            System.Text.Encoding.UTF8.GetBytes(
+                $"{{\"kind\":\"{resource.ListKind}\",\"apiVersion\":\"{resource.ApiVersion}\",\"metadata\":{Json.Text(metadata)},\"items\":["
+            )
+        );
         for (var i = 0; i < items.Count; i++)
         {
             if (i > 0)
@@ -142,8 +163,12 @@ internal sealed class ResourceReader(ObjectStore store)
                 var at = page.Integer("rv") ?? throw new FormatException();
                 return (
                     store.Pages(at, resource.StorageGroup(), resource.Plural)
-                        ?? throw ApiException.Gone("The provided continue parameter is too old to display a consistent list result. You must start a new list without the continue parameter."),
-                    at, page.String("start"));
+                        ?? throw ApiException.Gone(
+                            "The provided continue parameter is too old to display a consistent list result. You must start a new list without the continue parameter."
+                        ),
+                    at,
+                    page.String("start")
+                );
             }
             catch (Exception exception) when (exception is FormatException or System.Text.Json.JsonException or InvalidCastException)
             {
@@ -160,7 +185,9 @@ internal sealed class ResourceReader(ObjectStore store)
             return (
                 store.Pages(asked, resource.StorageGroup(), resource.Plural)
                     ?? throw ApiException.Gone("The resourceVersion for the provided list is too old."),
-                asked, null);
+                asked,
+                null
+            );
         }
 
         RequireReached(request);

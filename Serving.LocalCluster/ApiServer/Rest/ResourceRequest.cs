@@ -20,19 +20,34 @@ internal sealed class ResourceRequest
         Caller = caller;
         if (context.Features.Get<AuditedRequest>() is { } audited)
         {
-            (audited.User, audited.Resource, audited.Namespace, audited.Name, audited.Subresource) = (caller.Name, resource.Plural, ns, name, subresource);
+            (audited.User, audited.Resource, audited.Namespace, audited.Name, audited.Subresource) = (
+                caller.Name,
+                resource.Plural,
+                ns,
+                name,
+                subresource
+            );
         }
 
         _query = context.Request.Query;
         var dryRun = _query["dryRun"];
         if (dryRun.Count > 0 && dryRun.Any(d => d is not ("All" or "")))
-            throw new ApiException(422, "Invalid", $"{resource.Kind}.{resource.Group} \"\" is invalid: dryRun: Unsupported value: \"{dryRun}\": supported values: \"All\"");
+            throw new ApiException(
+                422,
+                "Invalid",
+                $"{resource.Kind}.{resource.Group} \"\" is invalid: dryRun: Unsupported value: \"{dryRun}\": supported values: \"All\""
+            );
         IsDryRun = dryRun.Contains("All");
         FieldValidation = Query("fieldValidation") ?? "Warn";
         if (FieldValidation is not ("Strict" or "Warn" or "Ignore"))
-            throw ApiException.BadRequest($"fieldValidation: Unsupported value: \"{FieldValidation}\": supported values: \"Ignore\", \"Strict\", \"Warn\"");
+            throw ApiException.BadRequest(
+                $"fieldValidation: Unsupported value: \"{FieldValidation}\": supported values: \"Ignore\", \"Strict\", \"Warn\""
+            );
         var manager = Query("fieldManager");
-        FieldManager = !string.IsNullOrEmpty(manager) ? manager : context.Request.Headers.UserAgent.ToString().Split('/')[0] is { Length: > 0 } agent ? agent : "unknown";
+        FieldManager =
+            !string.IsNullOrEmpty(manager) ? manager
+            : context.Request.Headers.UserAgent.ToString().Split('/')[0] is { Length: > 0 } agent ? agent
+            : "unknown";
         if (resource.Custom?.DeprecationWarning is { } warning)
             Warnings.Add(warning);
     }

@@ -29,7 +29,7 @@ internal sealed class ResourceWriter(ObjectStore store, AdmissionChain admission
         RequireNamespace(request, document);
         DropStatus(resource, document);
         BodyDecoder.Default(resource, document);
-        var admitted = await admission.MutateAsync(AdmissionOperation.Create, request, document, null).ConfigureAwait(false);
+        var admitted = await admission.MutateAsync(AdmissionOperation.Create, request, document, null);
         Complete(resource, admitted, null);
         var name = admitted.String("metadata", "name")!;
         var errors = new List<FieldError>();
@@ -37,7 +37,7 @@ internal sealed class ResourceWriter(ObjectStore store, AdmissionChain admission
         Validate(resource, admitted, null, errors);
         RequireServiceAccount(request, admitted);
         escalation.Check(request, admitted, null);
-        await admission.ValidateAsync(AdmissionOperation.Create, request, admitted, null).ConfigureAwait(false);
+        await admission.ValidateAsync(AdmissionOperation.Create, request, admitted, null);
         ManagedFieldsTracker.Track(request, null, admitted, store.Time);
         var kept = Conversion.ToStorage(admitted, resource);
         if (request.IsDryRun)
@@ -47,7 +47,8 @@ internal sealed class ResourceWriter(ObjectStore store, AdmissionChain admission
                 : throw ApiException.AlreadyExists(resource.Group, resource.Plural, name);
         }
 
-        return store.Create(resource.StorageGroup(), resource.Plural, kept) ?? throw ApiException.AlreadyExists(resource.Group, resource.Plural, name);
+        return store.Create(resource.StorageGroup(), resource.Plural, kept)
+            ?? throw ApiException.AlreadyExists(resource.Group, resource.Plural, name);
     }
 
     /// <summary>Updates an object, retrying on conflicts unless the change has a resourceVersion.</summary>
@@ -66,7 +67,7 @@ internal sealed class ResourceWriter(ObjectStore store, AdmissionChain admission
             var old = Conversion.ServedDocument(stored, resource);
             var document = change(Conversion.ServedDocument(stored, resource));
             var namesVersion = CheckVersion(request, stored, document, mustNameVersion);
-            var saved = await TryUpdateAsync(request, stored, old, document).ConfigureAwait(false);
+            var saved = await TryUpdateAsync(request, stored, old, document);
             if (saved is not null)
                 return saved;
             if (namesVersion || attempt == MaxAttempts)
@@ -80,7 +81,7 @@ internal sealed class ResourceWriter(ObjectStore store, AdmissionChain admission
         MetadataRules.PrepareUpdate(request, old, document);
         Confine(request, old, document);
         BodyDecoder.Default(resource, document);
-        var admitted = await admission.MutateAsync(AdmissionOperation.Update, request, document, old).ConfigureAwait(false);
+        var admitted = await admission.MutateAsync(AdmissionOperation.Update, request, document, old);
         if (!ReferenceEquals(admitted, document))
         {
             MetadataRules.PrepareUpdate(request, old, admitted);
@@ -95,7 +96,7 @@ internal sealed class ResourceWriter(ObjectStore store, AdmissionChain admission
         MetadataRules.Validate(resource, admitted, false, errors);
         Validate(resource, admitted, old, errors);
         escalation.Check(request, admitted, old);
-        await admission.ValidateAsync(AdmissionOperation.Update, request, admitted, old).ConfigureAwait(false);
+        await admission.ValidateAsync(AdmissionOperation.Update, request, admitted, old);
         ManagedFieldsTracker.Track(request, old, admitted, store.Time);
         MetadataRules.Metadata(admitted)["resourceVersion"] = old.String("metadata", "resourceVersion");
         ManagedFields.KeepTimes(old, admitted);
@@ -132,8 +133,12 @@ internal sealed class ResourceWriter(ObjectStore store, AdmissionChain admission
         {
             if (mustNameVersion && MustNameVersion(resource))
             {
-                throw ApiException.Invalid(resource.Group, resource.Plural, request.Name!, [new FieldError(
-                    "metadata.resourceVersion", "FieldValueInvalid", "Invalid value: 0x0: must be specified for an update")]);
+                throw ApiException.Invalid(
+                    resource.Group,
+                    resource.Plural,
+                    request.Name!,
+                    [new FieldError("metadata.resourceVersion", "FieldValueInvalid", "Invalid value: 0x0: must be specified for an update")]
+                );
             }
 
             return false;
@@ -145,9 +150,15 @@ internal sealed class ResourceWriter(ObjectStore store, AdmissionChain admission
     }
 
     // Kinds without unconditional updates, as in kube-apiserver.
-    private static bool MustNameVersion(ResourceInfo resource) => resource.Custom is not null
-        || (resource.Group, resource.Kind) is ("coordination.k8s.io" or "admissionregistration.k8s.io" or "apiextensions.k8s.io", _)
-            or ("policy", "PodDisruptionBudget") or ("node.k8s.io", "RuntimeClass");
+    private static bool MustNameVersion(ResourceInfo resource) =>
+        resource.Custom is not null
+        || (resource.Group, resource.Kind)
+            is
+                ("coordination.k8s.io" or "admissionregistration.k8s.io" or "apiextensions.k8s.io", _)
+                or
+                ("policy", "PodDisruptionBudget")
+                or
+                ("node.k8s.io", "RuntimeClass");
 
     // A subresource changes only its part, and other updates do not change that part.
     private static void Confine(ResourceRequest request, JsonObject old, JsonObject document)
@@ -250,7 +261,10 @@ internal sealed class ResourceWriter(ObjectStore store, AdmissionChain admission
             return;
         var name = document.String("metadata", "name") ?? "";
         throw ApiException.Forbidden(
-            resource.Group, resource.Plural, name, $"unable to create new content in namespace {request.Namespace} because it is being terminated",
+            resource.Group,
+            resource.Plural,
+            name,
+            $"unable to create new content in namespace {request.Namespace} because it is being terminated",
             [
                 new JsonObject
                 {
@@ -258,7 +272,8 @@ internal sealed class ResourceWriter(ObjectStore store, AdmissionChain admission
                     ["message"] = $"namespace {request.Namespace} is being terminated",
                     ["field"] = "metadata.namespace",
                 },
-            ]);
+            ]
+        );
     }
 
     // Like Kubernetes' ServiceAccount admission. The account "default" is created with its namespace, so pods do not have to wait for it.
@@ -266,11 +281,18 @@ internal sealed class ResourceWriter(ObjectStore store, AdmissionChain admission
     {
         if (request.Resource is not { Group: "", Plural: "pods" } || request.Caller.SkipsWebhooks)
             return;
-        if (pod.String("spec", "serviceAccountName") is not { Length: > 0 } account || account == "default"
-            || store.Get("", "serviceaccounts", request.Namespace, account) is not null)
+        if (
+            pod.String("spec", "serviceAccountName") is not { Length: > 0 } account
+            || account == "default"
+            || store.Get("", "serviceaccounts", request.Namespace, account) is not null
+        )
             return;
         var name = pod.String("metadata", "generateName") is { Length: > 0 } prefix ? prefix : pod.String("metadata", "name") ?? "";
         throw ApiException.Forbidden(
-            "", "pods", name, $"error looking up service account {request.Namespace}/{account}: serviceaccount \"{account}\" not found");
+            "",
+            "pods",
+            name,
+            $"error looking up service account {request.Namespace}/{account}: serviceaccount \"{account}\" not found"
+        );
     }
 }

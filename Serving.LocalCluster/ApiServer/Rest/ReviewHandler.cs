@@ -12,7 +12,8 @@ internal sealed class ReviewHandler(Authenticator authenticator, RbacAuthorizer 
     public async Task CreateAsync(ResourceRequest request)
     {
         var duplicates = new List<string>();
-        var review = await RequestBody.ReadObjectAsync(request.Context, duplicates).ConfigureAwait(false)
+        var review =
+            await RequestBody.ReadObjectAsync(request.Context, duplicates)
             ?? throw ApiException.BadRequest("the body of the request is empty");
         BodyDecoder.Decode(request, review, duplicates);
         review["status"] = request.Resource.Kind switch
@@ -25,7 +26,7 @@ internal sealed class ReviewHandler(Authenticator authenticator, RbacAuthorizer 
         };
         MetadataRules.Metadata(review);
         Reply.Warn(request.Context, request.Warnings);
-        await Reply.JsonAsync(request.Context, 201, review).ConfigureAwait(false);
+        await Reply.JsonAsync(request.Context, 201, review);
     }
 
     private JsonObject Rules(Caller caller, string ns)
@@ -43,7 +44,12 @@ internal sealed class ReviewHandler(Authenticator authenticator, RbacAuthorizer 
     {
         var asked = (audiences ?? []).Select(a => a?.GetValue<string>() ?? "").ToList();
         if (authenticator.Authenticate(token, asked.Count == 0 ? [TokenIssuer.Issuer] : asked) is not { } known)
-            return new JsonObject { ["authenticated"] = false, ["user"] = new JsonObject(), ["error"] = "invalid bearer token" };
+            return new JsonObject
+            {
+                ["authenticated"] = false,
+                ["user"] = new JsonObject(),
+                ["error"] = "invalid bearer token",
+            };
         return new JsonObject
         {
             ["authenticated"] = true,
@@ -55,11 +61,22 @@ internal sealed class ReviewHandler(Authenticator authenticator, RbacAuthorizer 
     private static Caller Subject(ResourceRequest request, JsonObject review)
     {
         var spec = review["spec"];
-        var caller = new Caller(spec.String("user") ?? "", spec.String("uid") ?? "", [.. (spec.Array("groups") ?? []).Select(g => g?.GetValue<string>() ?? "")]);
+        var caller = new Caller(
+            spec.String("user") ?? "",
+            spec.String("uid") ?? "",
+            [.. (spec.Array("groups") ?? []).Select(g => g?.GetValue<string>() ?? "")]
+        );
         if (caller.Name.Length == 0 && caller.Groups.Count == 0)
             throw Invalid(request, FieldError.Invalid("spec.user", "", "at least one of user or group must be specified"));
         if (request.Resource.Kind == "LocalSubjectAccessReview" && spec.String("resourceAttributes", "namespace") != request.Namespace)
-            throw Invalid(request, FieldError.Invalid("spec.resourceAttributes.namespace", spec.String("resourceAttributes", "namespace"), "must match metadata.namespace"));
+            throw Invalid(
+                request,
+                FieldError.Invalid(
+                    "spec.resourceAttributes.namespace",
+                    spec.String("resourceAttributes", "namespace"),
+                    "must match metadata.namespace"
+                )
+            );
         return caller;
     }
 
@@ -68,21 +85,41 @@ internal sealed class ReviewHandler(Authenticator authenticator, RbacAuthorizer 
         var (resource, path) = (review.Object("spec", "resourceAttributes"), review.Object("spec", "nonResourceAttributes"));
         if (resource is null == path is null)
         {
-            throw Invalid(request, resource is null
-                ? FieldError.Invalid("spec.resourceAttributes", null, "exactly one of nonResourceAttributes or resourceAttributes must be specified")
-                : FieldError.Invalid("spec.nonResourceAttributes", path!.DeepClone(), "cannot be specified in combination with resourceAttributes"));
+            throw Invalid(
+                request,
+                resource is null
+                    ? FieldError.Invalid(
+                        "spec.resourceAttributes",
+                        null,
+                        "exactly one of nonResourceAttributes or resourceAttributes must be specified"
+                    )
+                    : FieldError.Invalid(
+                        "spec.nonResourceAttributes",
+                        path!.DeepClone(),
+                        "cannot be specified in combination with resourceAttributes"
+                    )
+            );
         }
 
-        var decision = authorizer.Authorize(resource is null
-            ? AccessRequest.ToPath(caller, path.String("verb") ?? "", path.String("path") ?? "")
-            : AccessRequest.ToResource(
-                caller, resource.String("verb") ?? "", resource.String("group") ?? "", resource.String("resource") ?? "", resource.String("subresource"),
-                resource.String("namespace"), resource.String("name")));
+        var decision = authorizer.Authorize(
+            resource is null
+                ? AccessRequest.ToPath(caller, path.String("verb") ?? "", path.String("path") ?? "")
+                : AccessRequest.ToResource(
+                    caller,
+                    resource.String("verb") ?? "",
+                    resource.String("group") ?? "",
+                    resource.String("resource") ?? "",
+                    resource.String("subresource"),
+                    resource.String("namespace"),
+                    resource.String("name")
+                )
+        );
         var status = new JsonObject { ["allowed"] = decision.IsAllowed };
         if (decision.Reason is { Length: > 0 } reason)
             status["reason"] = reason;
         return status;
     }
 
-    private static ApiException Invalid(ResourceRequest request, FieldError error) => ApiException.Invalid(Group, request.Resource.Kind, "", [error]);
+    private static ApiException Invalid(ResourceRequest request, FieldError error) =>
+        ApiException.Invalid(Group, request.Resource.Kind, "", [error]);
 }

@@ -55,8 +55,10 @@ internal sealed class Selector
     {
         if (selector is null)
             return true;
-        if (selector.Object("matchLabels") is { } wanted
-            && wanted.Any(pair => !labels.TryGetValue(pair.Key, out var value) || value != pair.Value?.GetValue<string>()))
+        if (
+            selector.Object("matchLabels") is { } wanted
+            && wanted.Any(pair => !labels.TryGetValue(pair.Key, out var value) || value != pair.Value?.GetValue<string>())
+        )
             return false;
         foreach (var expression in selector.Array("matchExpressions") ?? [])
         {
@@ -109,7 +111,7 @@ internal sealed class Selector
             return new LabelRequirement(Key(head[0], part), head[1] == "in" ? "In" : "NotIn", [.. values]);
         }
 
-        foreach (var (sign, kind) in s_signs)
+        foreach (var (sign, kind) in Signs)
         {
             var at = part.IndexOf(sign, StringComparison.Ordinal);
             if (at > 0)
@@ -119,7 +121,14 @@ internal sealed class Selector
         return new LabelRequirement(Key(part, part), "Exists", []);
     }
 
-    private static readonly (string Sign, string Operator)[] s_signs = [("!=", "NotIn"), ("==", "In"), ("=", "In"), (">", "Gt"), ("<", "Lt")];
+    private static readonly (string Sign, string Operator)[] Signs =
+    [
+        ("!=", "NotIn"),
+        ("==", "In"),
+        ("=", "In"),
+        (">", "Gt"),
+        ("<", "Lt"),
+    ];
 
     private static string Key(string text, string part)
     {
@@ -169,7 +178,8 @@ internal sealed class Selector
         }
 
         private int Compare(string value) =>
-            long.TryParse(value, CultureInfo.InvariantCulture, out var left) && Values.Count == 1
+            long.TryParse(value, CultureInfo.InvariantCulture, out var left)
+            && Values.Count == 1
             && long.TryParse(Values[0], CultureInfo.InvariantCulture, out var right)
                 ? left.CompareTo(right)
                 : 0;

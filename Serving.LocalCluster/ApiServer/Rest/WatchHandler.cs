@@ -9,7 +9,7 @@ namespace Serving.LocalCluster.ApiServer.Rest;
 /// <summary>Streams watches: each event is serialized once and shared by all watchers of the storage version.</summary>
 internal sealed class WatchHandler(ObjectStore store)
 {
-    private static readonly TimeSpan s_bookmarkInterval = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan BookmarkInterval = TimeSpan.FromSeconds(30);
 
     public async Task WatchAsync(ResourceRequest request, CancellationToken stopping)
     {
@@ -20,8 +20,10 @@ internal sealed class WatchHandler(ObjectStore store)
         if (initialEvents is not null && request.Query("resourceVersionMatch") != "NotOlderThan")
         {
             throw new ApiException(
-                422, "Invalid",
-                "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
+                422,
+                "Invalid",
+                "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+            );
         }
 
         var wantsInitial = request.Flag("sendInitialEvents");
@@ -37,13 +39,21 @@ internal sealed class WatchHandler(ObjectStore store)
                 throw ApiException.Gone($"too large resource version: {version}, current: {store.Revision}");
             var isFresh = wantsInitial || version == 0;
             watcher = store.Watch(
-                resource.StorageGroup(), resource.Plural, ns, selector, isFresh ? null : version,
-                initial: initialEvents is null || wantsInitial, endBookmark: wantsInitial && bookmarks);
+                resource.StorageGroup(),
+                resource.Plural,
+                ns,
+                selector,
+                isFresh ? null : version,
+                initial: initialEvents is null || wantsInitial,
+                endBookmark: wantsInitial && bookmarks
+            );
         }
         catch (ApiException exception)
         {
             await context.Response.Body.WriteAsync(
-                StoredObject.Frame("{\"type\":\"ERROR\",\"object\":"u8, Json.Bytes(exception.ToStatus())), context.RequestAborted).ConfigureAwait(false);
+                StoredObject.Frame("{\"type\":\"ERROR\",\"object\":"u8, Json.Bytes(exception.ToStatus())),
+                context.RequestAborted
+            );
             return;
         }
 
@@ -52,8 +62,8 @@ internal sealed class WatchHandler(ObjectStore store)
         {
             var seconds = request.Number("timeoutSeconds") is { } asked and > 0 ? asked : 1800 + Random.Shared.Next(1800);
             var ends = After(TimeSpan.FromSeconds(seconds));
-            await context.Response.Body.FlushAsync(ending.Token).ConfigureAwait(false);
-            await PumpAsync(request, watcher, ends, bookmarks, ending.Token).ConfigureAwait(false);
+            await context.Response.Body.FlushAsync(ending.Token);
+            await PumpAsync(request, watcher, ends, bookmarks, ending.Token);
         }
     }
 
@@ -61,14 +71,14 @@ internal sealed class WatchHandler(ObjectStore store)
     {
         var writer = request.Context.Response.BodyWriter;
         var encoder = new Encoder(request, store.Time);
-        var nextBookmark = After(s_bookmarkInterval);
+        var nextBookmark = After(BookmarkInterval);
         while (true)
         {
             while (watcher.Records.TryRead(out var record))
             {
                 writer.Write(encoder.Encode(record));
                 watcher.Taken(record);
-                if (writer.UnflushedBytes > 256 * 1024 && (await writer.FlushAsync(cancellation).ConfigureAwait(false)).IsCompleted)
+                if (writer.UnflushedBytes > 256 * 1024 && (await writer.FlushAsync(cancellation)).IsCompleted)
                     return;
             }
 
@@ -77,15 +87,18 @@ internal sealed class WatchHandler(ObjectStore store)
             {
                 if (bookmarks && watcher.SettledRevision() is { } revision)
                     writer.Write(encoder.Encode(new WatchRecord(WatchEventKind.Bookmark, null, revision)));
-                nextBookmark = After(s_bookmarkInterval);
+                nextBookmark = After(BookmarkInterval);
             }
 
-            if ((await writer.FlushAsync(cancellation).ConfigureAwait(false)).IsCompleted || isOver)
+            if ((await writer.FlushAsync(cancellation)).IsCompleted || isOver)
                 return;
 
             // Timers have millisecond resolution: round up, so that the wait does not end early.
             var wait = Math.Ceiling((Math.Min(ends, nextBookmark) - store.Time.GetTimestamp()) * 1000d / store.Time.TimestampFrequency);
-            if (!await WaitAsync(watcher, TimeSpan.FromMilliseconds(Math.Max(1, wait)), cancellation).ConfigureAwait(false) && watcher.Records.Completion.IsCompleted)
+            if (
+                !await WaitAsync(watcher, TimeSpan.FromMilliseconds(Math.Max(1, wait)), cancellation)
+                && watcher.Records.Completion.IsCompleted
+            )
                 return;
         }
     }
@@ -97,10 +110,10 @@ internal sealed class WatchHandler(ObjectStore store)
     {
         var waiting = watcher.Records.WaitToReadAsync(cancellation);
         if (waiting.IsCompleted)
-            return await waiting.ConfigureAwait(false);
+            return await waiting;
         try
         {
-            return await waiting.AsTask().WaitAsync(wait, store.Time, cancellation).ConfigureAwait(false);
+            return await waiting.AsTask().WaitAsync(wait, store.Time, cancellation);
         }
         catch (TimeoutException)
         {
@@ -126,15 +139,17 @@ internal sealed class WatchHandler(ObjectStore store)
 
             return Wrap(
                 NameOf(record.Kind),
-                _form == RepresentationKind.Table ? Row(stored) : Representation.MetadataOf(stored.Document()));
+                _form == RepresentationKind.Table ? Row(stored) : Representation.MetadataOf(stored.Document())
+            );
         }
 
-        private static string NameOf(WatchEventKind kind) => kind switch
-        {
-            WatchEventKind.Added => "ADDED",
-            WatchEventKind.Modified => "MODIFIED",
-            _ => "DELETED",
-        };
+        private static string NameOf(WatchEventKind kind) =>
+            kind switch
+            {
+                WatchEventKind.Added => "ADDED",
+                WatchEventKind.Modified => "MODIFIED",
+                _ => "DELETED",
+            };
 
         private static byte[] Wrap(string type, JsonObject document) =>
             StoredObject.Frame(System.Text.Encoding.UTF8.GetBytes($"{{\"type\":\"{type}\",\"object\":"), Json.Bytes(document));
@@ -142,7 +157,11 @@ internal sealed class WatchHandler(ObjectStore store)
         private JsonObject Row(StoredObject stored)
         {
             var table = TableWriter.Table(
-                request.Resource, [Conversion.ServedDocument(stored, request.Resource)], request.Query("includeObject"), time.GetUtcNow());
+                request.Resource,
+                [Conversion.ServedDocument(stored, request.Resource)],
+                request.Query("includeObject"),
+                time.GetUtcNow()
+            );
             if (_hasColumns)
                 table["columnDefinitions"] = null;
             _hasColumns = true;
@@ -169,8 +188,18 @@ internal sealed class WatchHandler(ObjectStore store)
                     ["columnDefinitions"] = null,
                     ["rows"] = null,
                 },
-                RepresentationKind.Metadata => new JsonObject { ["kind"] = "PartialObjectMetadata", ["apiVersion"] = "meta.k8s.io/v1", ["metadata"] = metadata },
-                _ => new JsonObject { ["kind"] = request.Resource.Kind, ["apiVersion"] = request.Resource.ApiVersion, ["metadata"] = metadata },
+                RepresentationKind.Metadata => new JsonObject
+                {
+                    ["kind"] = "PartialObjectMetadata",
+                    ["apiVersion"] = "meta.k8s.io/v1",
+                    ["metadata"] = metadata,
+                },
+                _ => new JsonObject
+                {
+                    ["kind"] = request.Resource.Kind,
+                    ["apiVersion"] = request.Resource.ApiVersion,
+                    ["metadata"] = metadata,
+                },
             };
         }
     }

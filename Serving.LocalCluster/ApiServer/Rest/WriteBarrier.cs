@@ -12,7 +12,7 @@ internal sealed class WriteBarrier(ObjectStore store)
     {
         try
         {
-            await store.WrittenAsync().WaitAsync(cancellation).ConfigureAwait(false);
+            await store.WrittenAsync().WaitAsync(cancellation);
         }
         catch (IOException failure)
         {

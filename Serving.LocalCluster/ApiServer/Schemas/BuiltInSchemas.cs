@@ -5,7 +5,7 @@ namespace Serving.LocalCluster.ApiServer.Schemas;
 /// <summary>Reads the schemas of the built-in kinds from <c>kinds.schema</c>, which describes its own syntax.</summary>
 internal sealed class BuiltInSchemas
 {
-    private static readonly Lazy<BuiltInSchemas> s_instance = new(() => new BuiltInSchemas());
+    private static readonly Lazy<BuiltInSchemas> Loaded = new(() => new BuiltInSchemas());
 
     private readonly Dictionary<string, Schema> _types = new(StringComparer.Ordinal);
     private readonly List<(Schema Copy, Schema Original)> _copies = [];
@@ -27,7 +27,12 @@ internal sealed class BuiltInSchemas
         }
 
         foreach (var name in _lines.Keys)
-            _types[name] = new Schema { Type = SchemaType.Object, TypeName = name, IsAtomic = _lines[name].Contains("@atomic") };
+            _types[name] = new Schema
+            {
+                Type = SchemaType.Object,
+                TypeName = name,
+                IsAtomic = _lines[name].Contains("@atomic"),
+            };
         foreach (var (name, lines) in _lines)
             Fill(_types[name], lines);
         foreach (var (copy, original) in _copies)
@@ -40,7 +45,7 @@ internal sealed class BuiltInSchemas
         }
     }
 
-    public static BuiltInSchemas Instance => s_instance.Value;
+    public static BuiltInSchemas Instance => Loaded.Value;
 
     /// <summary>All types by name, such as <c>core.v1.PodSpec</c>.</summary>
     public IReadOnlyDictionary<string, Schema> Types => _types;
@@ -95,7 +100,10 @@ internal sealed class BuiltInSchemas
             {
                 Type = SchemaType.Array,
                 Items = Parse(type[2..], []),
-                List = keys.Length > 0 ? ListKind.Map : set ? ListKind.Set : ListKind.Atomic,
+                List =
+                    keys.Length > 0 ? ListKind.Map
+                    : set ? ListKind.Set
+                    : ListKind.Atomic,
                 ListKeys = keys.Length > 0 ? keys.Split(',') : [],
                 Merges = merges,
                 MergeKey = mergeKey,
@@ -104,7 +112,12 @@ internal sealed class BuiltInSchemas
         }
 
         if (type.StartsWith("{}", StringComparison.Ordinal))
-            return new Schema { Type = SchemaType.Object, Values = Parse(type[2..], []), IsAtomic = atomic };
+            return new Schema
+            {
+                Type = SchemaType.Object,
+                Values = Parse(type[2..], []),
+                IsAtomic = atomic,
+            };
         if (_types.TryGetValue(type, out var named) && (retains || atomic))
             return Copy(named, retains, atomic);
         return named ?? Scalar(type);
@@ -113,24 +126,31 @@ internal sealed class BuiltInSchemas
     // A field with flags of its own has a copy of its type, filled after all types are read.
     private Schema Copy(Schema named, bool retains, bool atomic)
     {
-        var copy = new Schema { Type = SchemaType.Object, TypeName = named.TypeName, IsAtomic = atomic || named.IsAtomic, RetainsKeys = retains };
+        var copy = new Schema
+        {
+            Type = SchemaType.Object,
+            TypeName = named.TypeName,
+            IsAtomic = atomic || named.IsAtomic,
+            RetainsKeys = retains,
+        };
         _copies.Add((copy, named));
         return copy;
     }
 
-    private static Schema Scalar(string type) => type switch
-    {
-        "string" => new Schema { Type = SchemaType.String },
-        "bool" => new Schema { Type = SchemaType.Boolean },
-        "int32" => new Schema { Type = SchemaType.Integer, Format = "int32" },
-        "int64" => new Schema { Type = SchemaType.Integer, Format = "int64" },
-        "number" => new Schema { Type = SchemaType.Number, Format = "double" },
-        "bytes" => new Schema { Type = SchemaType.String, Format = "byte" },
-        "quantity" => new Schema { Type = SchemaType.IntOrString, Format = "quantity" },
-        "intstr" => new Schema { Type = SchemaType.IntOrString, Format = "int-or-string" },
-        "time" => new Schema { Type = SchemaType.String, Format = "date-time" },
-        "microtime" => new Schema { Type = SchemaType.String, Format = "date-time" },
-        "any" => new Schema { Type = SchemaType.Any, PreservesUnknown = true },
-        _ => throw new InvalidDataException($"kinds.schema: unknown type {type}"),
-    };
+    private static Schema Scalar(string type) =>
+        type switch
+        {
+            "string" => new Schema { Type = SchemaType.String },
+            "bool" => new Schema { Type = SchemaType.Boolean },
+            "int32" => new Schema { Type = SchemaType.Integer, Format = "int32" },
+            "int64" => new Schema { Type = SchemaType.Integer, Format = "int64" },
+            "number" => new Schema { Type = SchemaType.Number, Format = "double" },
+            "bytes" => new Schema { Type = SchemaType.String, Format = "byte" },
+            "quantity" => new Schema { Type = SchemaType.IntOrString, Format = "quantity" },
+            "intstr" => new Schema { Type = SchemaType.IntOrString, Format = "int-or-string" },
+            "time" => new Schema { Type = SchemaType.String, Format = "date-time" },
+            "microtime" => new Schema { Type = SchemaType.String, Format = "date-time" },
+            "any" => new Schema { Type = SchemaType.Any, PreservesUnknown = true },
+            _ => throw new InvalidDataException($"kinds.schema: unknown type {type}"),
+        };
 }

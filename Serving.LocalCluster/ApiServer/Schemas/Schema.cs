@@ -24,7 +24,8 @@ internal enum ListKind
 }
 
 /// <summary>
-/// The schema of a value: one model for built-in kinds and custom resources, used by validation, pruning, defaulting, patches, apply and OpenAPI.
+/// The schema of a value: one model for built-in kinds and custom resources, used by validation, pruning, defaulting, patches, apply and
+/// OpenAPI.
 /// </summary>
 internal sealed class Schema
 {
@@ -87,7 +88,8 @@ internal sealed class Schema
     public JsonObject? Source { get; init; }
 }
 
-/// <summary>A field of a protobuf message; <paramref name="Inline"/> when the fields of its message belong to the containing object.</summary>
+/// <summary>A field of a protobuf message; <paramref name="Inline"/> when the fields of its message belong to the containing
+/// object.</summary>
 internal sealed record ProtobufField(string Name, Schema Schema, bool Inline);
 
 /// <summary>Validation rules of values.</summary>

@@ -12,7 +12,10 @@ internal static class SchemaDefaulter
             case JsonObject map:
                 foreach (var (name, property) in schema.Properties)
                 {
-                    if (property.Default is not null && (!map.TryGetPropertyValue(name, out var value) || (value is null && !property.IsNullable)))
+                    if (
+                        property.Default is not null
+                        && (!map.TryGetPropertyValue(name, out var value) || (value is null && !property.IsNullable))
+                    )
                         map[name] = property.Default.DeepClone();
                     if (map.TryGetPropertyValue(name, out var present))
                         Apply(property, present);

@@ -3,7 +3,8 @@ using System.Text.Json.Nodes;
 
 namespace Serving.LocalCluster.ApiServer.Schemas;
 
-/// <summary>Removes and reports fields that a schema does not contain; for built-in kinds it also reports values of the wrong type.</summary>
+/// <summary>Removes and reports fields that a schema does not contain; for built-in kinds it also reports values of the wrong
+/// type.</summary>
 internal static class SchemaPruner
 {
     /// <summary>Prunes an object in place.</summary>
@@ -12,11 +13,21 @@ internal static class SchemaPruner
     /// <param name="unknown">The list to which the paths of removed fields are added.</param>
     /// <param name="mistyped">The list to which the paths of values of the wrong type are added, with the expected type; null to leave
     /// them to validation.</param>
-    public static void Prune(Schema schema, JsonObject document, List<string> unknown, List<(string Path, string Wanted, string Found)>? mistyped = null) =>
-        Walk(schema, document, "", unknown, mistyped, isResource: true);
+    public static void Prune(
+        Schema schema,
+        JsonObject document,
+        List<string> unknown,
+        List<(string Path, string Wanted, string Found)>? mistyped = null
+    ) => Walk(schema, document, "", unknown, mistyped, isResource: true);
 
     private static void Walk(
-        Schema schema, JsonNode? node, string path, List<string> unknown, List<(string, string, string)>? mistyped, bool isResource = false)
+        Schema schema,
+        JsonNode? node,
+        string path,
+        List<string> unknown,
+        List<(string, string, string)>? mistyped,
+        bool isResource = false
+    )
     {
         if (node is null)
             return;
@@ -39,7 +50,13 @@ internal static class SchemaPruner
     }
 
     private static void WalkObject(
-        Schema schema, JsonObject map, string path, List<string> unknown, List<(string, string, string)>? mistyped, bool isResource)
+        Schema schema,
+        JsonObject map,
+        string path,
+        List<string> unknown,
+        List<(string, string, string)>? mistyped,
+        bool isResource
+    )
     {
         List<string>? removed = null;
         foreach (var (name, value) in map)
@@ -69,23 +86,27 @@ internal static class SchemaPruner
         var kind = node.GetValueKind();
         return schema.Type switch
         {
-            SchemaType.Object when kind != JsonValueKind.Object => schema.TypeName is { } name ? name[(name.LastIndexOf('.') + 1)..] : "map[string]string",
+            SchemaType.Object when kind != JsonValueKind.Object => schema.TypeName is { } name
+                ? name[(name.LastIndexOf('.') + 1)..]
+                : "map[string]string",
             SchemaType.Array when kind != JsonValueKind.Array => "[]" + (schema.Items?.TypeName ?? "string"),
             SchemaType.String when kind != JsonValueKind.String => "string",
             SchemaType.Boolean when kind is not (JsonValueKind.True or JsonValueKind.False) => "bool",
-            SchemaType.Integer when kind != JsonValueKind.Number || !Rest.Json.TryGetInt64((JsonValue)node, out _) => schema.Format ?? "int64",
+            SchemaType.Integer when kind != JsonValueKind.Number || !Rest.Json.TryGetInt64((JsonValue)node, out _) => schema.Format
+                ?? "int64",
             SchemaType.Number when kind != JsonValueKind.Number => "float64",
             SchemaType.IntOrString when kind is not (JsonValueKind.Number or JsonValueKind.String) => schema.Format ?? "int-or-string",
             _ => null,
         };
     }
 
-    private static string Found(JsonNode node) => node.GetValueKind() switch
-    {
-        JsonValueKind.Object => "object",
-        JsonValueKind.Array => "array",
-        JsonValueKind.String => "string",
-        JsonValueKind.Number => "number",
-        _ => "bool",
-    };
+    private static string Found(JsonNode node) =>
+        node.GetValueKind() switch
+        {
+            JsonValueKind.Object => "object",
+            JsonValueKind.Array => "array",
+            JsonValueKind.String => "string",
+            JsonValueKind.Number => "number",
+            _ => "bool",
+        };
 }

@@ -99,7 +99,17 @@ internal static class SchemaValidator
     private static void CheckConstraints(Constraints rules, JsonNode node, string path, List<FieldError> errors)
     {
         if (rules.Enum is { } allowed && !allowed.Any(a => JsonNode.DeepEquals(a, node)))
-            errors.Add(FieldError.NotSupported(path, node, allowed.Select(a => a is null ? "null" : a.GetValueKind() == JsonValueKind.String ? a.GetValue<string>() : Json.Text(a))));
+            errors.Add(
+                FieldError.NotSupported(
+                    path,
+                    node,
+                    allowed.Select(a =>
+                        a is null ? "null"
+                        : a.GetValueKind() == JsonValueKind.String ? a.GetValue<string>()
+                        : Json.Text(a)
+                    )
+                )
+            );
         switch (node)
         {
             case JsonValue text when text.GetValueKind() == JsonValueKind.String:
@@ -113,7 +123,10 @@ internal static class SchemaValidator
                     errors.Add(FieldError.Invalid(path, list.Count, $"{path} in body should have at least {fewest} items"));
                 if (rules.MaxItems is { } most && list.Count > most)
                     errors.Add(new FieldError(path, "FieldValueTooMany", $"Too many: {list.Count}: must have at most {most} items"));
-                if (rules.UniqueItems && list.Select(i => i is null ? "null" : Json.Text(i)).Distinct(StringComparer.Ordinal).Count() != list.Count)
+                if (
+                    rules.UniqueItems
+                    && list.Select(i => i is null ? "null" : Json.Text(i)).Distinct(StringComparer.Ordinal).Count() != list.Count
+                )
                     errors.Add(FieldError.Invalid(path, list, $"{path} in body shouldn't contain duplicates"));
                 break;
             case JsonObject map:
@@ -155,9 +168,21 @@ internal static class SchemaValidator
     {
         var number = value.Number();
         if (rules.Minimum is { } least && (rules.ExclusiveMinimum ? number <= least : number < least))
-            errors.Add(FieldError.Invalid(path, value, $"{path} in body should be greater than {(rules.ExclusiveMinimum ? "" : "or equal to ")}{Show(least)}"));
+            errors.Add(
+                FieldError.Invalid(
+                    path,
+                    value,
+                    $"{path} in body should be greater than {(rules.ExclusiveMinimum ? "" : "or equal to ")}{Show(least)}"
+                )
+            );
         if (rules.Maximum is { } most && (rules.ExclusiveMaximum ? number >= most : number > most))
-            errors.Add(FieldError.Invalid(path, value, $"{path} in body should be less than {(rules.ExclusiveMaximum ? "" : "or equal to ")}{Show(most)}"));
+            errors.Add(
+                FieldError.Invalid(
+                    path,
+                    value,
+                    $"{path} in body should be less than {(rules.ExclusiveMaximum ? "" : "or equal to ")}{Show(most)}"
+                )
+            );
         if (rules.MultipleOf is { } step && Math.Abs(Math.IEEERemainder(number, step)) > 1e-9)
             errors.Add(FieldError.Invalid(path, value, $"{path} in body should be a multiple of {Show(step)}"));
     }
@@ -169,29 +194,32 @@ internal static class SchemaValidator
         return errors.Count == 0;
     }
 
-    private static bool IsOfType(SchemaType type, JsonNode node) => type switch
-    {
-        SchemaType.Object => node is JsonObject,
-        SchemaType.Array => node is JsonArray,
-        SchemaType.String => node.GetValueKind() == JsonValueKind.String,
-        SchemaType.Boolean => node.GetValueKind() is JsonValueKind.True or JsonValueKind.False,
-        SchemaType.Number => node.GetValueKind() == JsonValueKind.Number,
-        SchemaType.Integer => node.GetValueKind() == JsonValueKind.Number && Json.TryGetInt64((JsonValue)node, out _),
-        SchemaType.IntOrString => node.GetValueKind() == JsonValueKind.String
-            || (node.GetValueKind() == JsonValueKind.Number && Json.TryGetInt64((JsonValue)node, out _)),
-        _ => true,
-    };
+    private static bool IsOfType(SchemaType type, JsonNode node) =>
+        type switch
+        {
+            SchemaType.Object => node is JsonObject,
+            SchemaType.Array => node is JsonArray,
+            SchemaType.String => node.GetValueKind() == JsonValueKind.String,
+            SchemaType.Boolean => node.GetValueKind() is JsonValueKind.True or JsonValueKind.False,
+            SchemaType.Number => node.GetValueKind() == JsonValueKind.Number,
+            SchemaType.Integer => node.GetValueKind() == JsonValueKind.Number && Json.TryGetInt64((JsonValue)node, out _),
+            SchemaType.IntOrString => node.GetValueKind() == JsonValueKind.String
+                || (node.GetValueKind() == JsonValueKind.Number && Json.TryGetInt64((JsonValue)node, out _)),
+            _ => true,
+        };
 
-    private static string TypeName(SchemaType type) => type == SchemaType.IntOrString ? "integer,string" : type.ToString().ToLowerInvariant();
+    private static string TypeName(SchemaType type) =>
+        type == SchemaType.IntOrString ? "integer,string" : type.ToString().ToLowerInvariant();
 
-    private static string Kind(JsonNode node) => node.GetValueKind() switch
-    {
-        JsonValueKind.Object => "object",
-        JsonValueKind.Array => "array",
-        JsonValueKind.String => "string",
-        JsonValueKind.Number => Json.TryGetInt64((JsonValue)node, out _) ? "integer" : "number",
-        _ => "boolean",
-    };
+    private static string Kind(JsonNode node) =>
+        node.GetValueKind() switch
+        {
+            JsonValueKind.Object => "object",
+            JsonValueKind.Array => "array",
+            JsonValueKind.String => "string",
+            JsonValueKind.Number => Json.TryGetInt64((JsonValue)node, out _) ? "integer" : "number",
+            _ => "boolean",
+        };
 
     private static string Show(double number) => number.ToString(CultureInfo.InvariantCulture);
 

@@ -31,30 +31,40 @@ internal readonly record struct AccessRequest
     public bool IsResource => Path.Length == 0;
 
     /// <summary>A request for a resource.</summary>
-    public static AccessRequest ToResource(Caller caller, string verb, string group, string resource, string? subresource = null, string? ns = null, string? name = null) => new()
-    {
-        Caller = caller,
-        Verb = verb,
-        Path = "",
-        Group = group,
-        Resource = resource,
-        Subresource = subresource ?? "",
-        Namespace = ns ?? "",
-        Name = name ?? "",
-    };
+    public static AccessRequest ToResource(
+        Caller caller,
+        string verb,
+        string group,
+        string resource,
+        string? subresource = null,
+        string? ns = null,
+        string? name = null
+    ) =>
+        new()
+        {
+            Caller = caller,
+            Verb = verb,
+            Path = "",
+            Group = group,
+            Resource = resource,
+            Subresource = subresource ?? "",
+            Namespace = ns ?? "",
+            Name = name ?? "",
+        };
 
     /// <summary>A request for a non-resource path.</summary>
-    public static AccessRequest ToPath(Caller caller, string verb, string path) => new()
-    {
-        Caller = caller,
-        Verb = verb,
-        Path = path.Length == 0 ? "/" : path,
-        Group = "",
-        Resource = "",
-        Subresource = "",
-        Namespace = "",
-        Name = "",
-    };
+    public static AccessRequest ToPath(Caller caller, string verb, string path) =>
+        new()
+        {
+            Caller = caller,
+            Verb = verb,
+            Path = path.Length == 0 ? "/" : path,
+            Group = "",
+            Resource = "",
+            Subresource = "",
+            Namespace = "",
+            Name = "",
+        };
 
     /// <summary>The message of a rejection, in kube-apiserver's words.</summary>
     public string Refusal()
@@ -65,6 +75,8 @@ internal readonly record struct AccessRequest
         if (Subresource.Length > 0)
             text.Append('/').Append(Subresource);
         text.Append("\" in API group \"").Append(Group).Append('"');
-        return (Namespace.Length > 0 ? text.Append(" in the namespace \"").Append(Namespace).Append('"') : text.Append(" at the cluster scope")).ToString();
+        return (
+            Namespace.Length > 0 ? text.Append(" in the namespace \"").Append(Namespace).Append('"') : text.Append(" at the cluster scope")
+        ).ToString();
     }
 }

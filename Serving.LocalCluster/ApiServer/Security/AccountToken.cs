@@ -7,7 +7,14 @@ namespace Serving.LocalCluster.ApiServer.Security;
 /// <param name="Audiences">The audiences of the token.</param>
 /// <param name="Bound">The object that the token is bound to; null for none.</param>
 /// <param name="Id">The id of the token.</param>
-internal sealed record AccountToken(string Namespace, string Name, string Uid, IReadOnlyList<string> Audiences, BoundObject? Bound, string Id)
+internal sealed record AccountToken(
+    string Namespace,
+    string Name,
+    string Uid,
+    IReadOnlyList<string> Audiences,
+    BoundObject? Bound,
+    string Id
+)
 {
     /// <summary>The expiration time.</summary>
     public DateTimeOffset Expires { get; init; }

@@ -18,8 +18,11 @@ internal sealed class Authenticator(ServerIdentity identity, TokenIssuer tokens,
         var header = context.Request.Headers.Authorization.ToString();
         if (header.Length == 0)
             return Caller.Anonymous;
-        return (header.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase) ? Authenticate(header[Bearer.Length..].Trim(), [TokenIssuer.Issuer])?.Caller : null)
-            ?? throw new ApiException(401, "Unauthorized", "Unauthorized");
+        return (
+                header.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase)
+                    ? Authenticate(header[Bearer.Length..].Trim(), [TokenIssuer.Issuer])?.Caller
+                    : null
+            ) ?? throw new ApiException(401, "Unauthorized", "Unauthorized");
     }
 
     /// <summary>The holder of a token, and the matching audiences; null when the token is invalid for all of them.</summary>
@@ -41,17 +44,24 @@ internal sealed class Authenticator(ServerIdentity identity, TokenIssuer tokens,
     }
 
     private bool IsAlive(AccountToken account) =>
-        account.Bound is not { } bound || store.Get("", $"{bound.Resource}s", bound.Resource == "node" ? "" : account.Namespace, bound.Name)?.Uid == bound.Uid;
+        account.Bound is not { } bound
+        || store.Get("", $"{bound.Resource}s", bound.Resource == "node" ? "" : account.Namespace, bound.Name)?.Uid == bound.Uid;
 
     private static Caller CallerOf(AccountToken account)
     {
-        var extra = new Dictionary<string, IReadOnlyList<string>> { ["authentication.kubernetes.io/credential-id"] = [$"JTI={account.Id}"] };
+        var extra = new Dictionary<string, IReadOnlyList<string>>
+        {
+            ["authentication.kubernetes.io/credential-id"] = [$"JTI={account.Id}"],
+        };
         if (account.Bound is { Resource: "pod" or "node" } bound)
         {
             extra[$"authentication.kubernetes.io/{bound.Resource}-name"] = [bound.Name];
             extra[$"authentication.kubernetes.io/{bound.Resource}-uid"] = [bound.Uid];
         }
 
-        return Caller.ServiceAccount(account.Namespace, account.Name, account.Uid) with { Extra = extra };
+        return Caller.ServiceAccount(account.Namespace, account.Name, account.Uid) with
+        {
+            Extra = extra,
+        };
     }
 }

@@ -65,7 +65,9 @@ internal sealed record Caller(string Name, string Uid, IReadOnlyList<string> Gro
             user["uid"] = Uid;
         user["groups"] = Strings(Groups);
         if (Extra.Count > 0)
-            user["extra"] = new JsonObject(Extra.OrderBy(e => e.Key, StringComparer.Ordinal).Select(e => KeyValuePair.Create(e.Key, (JsonNode?)Strings(e.Value))));
+            user["extra"] = new JsonObject(
+                Extra.OrderBy(e => e.Key, StringComparer.Ordinal).Select(e => KeyValuePair.Create(e.Key, (JsonNode?)Strings(e.Value)))
+            );
         return user;
     }
 

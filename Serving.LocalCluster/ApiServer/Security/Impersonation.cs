@@ -21,8 +21,13 @@ internal sealed class Impersonation(IAuthorizer authorizer)
         var user = headers[UserHeader].ToString();
         var groups = headers[GroupHeader].Select(g => g ?? "").Where(g => g.Length > 0).ToList();
         var uid = headers[UidHeader].ToString();
-        var extra = headers.Where(h => h.Key.StartsWith(ExtraPrefix, StringComparison.OrdinalIgnoreCase))
-            .ToDictionary(h => Uri.UnescapeDataString(h.Key[ExtraPrefix.Length..].ToLowerInvariant()), h => (IReadOnlyList<string>)[.. h.Value.Select(v => v ?? "")], StringComparer.Ordinal);
+        var extra = headers
+            .Where(h => h.Key.StartsWith(ExtraPrefix, StringComparison.OrdinalIgnoreCase))
+            .ToDictionary(
+                h => Uri.UnescapeDataString(h.Key[ExtraPrefix.Length..].ToLowerInvariant()),
+                h => (IReadOnlyList<string>)[.. h.Value.Select(v => v ?? "")],
+                StringComparer.Ordinal
+            );
         if (user.Length == 0)
         {
             return groups.Count == 0 && uid.Length == 0 && extra.Count == 0

@@ -17,7 +17,7 @@ internal sealed class ServerIdentity
     public const string InstallerPart = "installer";
 
     /// <summary>The users with a kubeconfig and a token file in the data directory, by the prefix of the file names.</summary>
-    private static readonly (string Name, Caller Caller)[] s_parts =
+    private static readonly (string Name, Caller Caller)[] Parts =
     [
         ("", Caller.Admin),
         ("node", new Caller("system:node:local", "", ["system:nodes", Caller.Authenticated])),
@@ -31,13 +31,19 @@ internal sealed class ServerIdentity
     private readonly string[] _tokens;
     private readonly SslStreamCertificateContext _certificate;
 
-    private ServerIdentity(string directory, string authorityPem, string[] tokens, ECDsa authorityKey, SslStreamCertificateContext certificate)
+    private ServerIdentity(
+        string directory,
+        string authorityPem,
+        string[] tokens,
+        ECDsa authorityKey,
+        SslStreamCertificateContext certificate
+    )
     {
         _directory = directory;
         _tokens = tokens;
         KubeconfigPath = PathOf("", "kubeconfig");
         CertificateAuthorityPem = authorityPem;
-        Components = [.. tokens.Zip(s_parts, (token, part) => (System.Text.Encoding.UTF8.GetBytes(token), part.Caller))];
+        Components = [.. tokens.Zip(Parts, (token, part) => (System.Text.Encoding.UTF8.GetBytes(token), part.Caller))];
         SigningKey = authorityKey;
         _certificate = certificate;
     }
@@ -72,15 +78,27 @@ internal sealed class ServerIdentity
             var key = ECDsa.Create();
             key.ImportFromPem(File.ReadAllText(keyPath));
             var pem = File.ReadAllText(certificatePath);
-            return new ServerIdentity(directory, pem, [.. s_parts.Select(part => LoadOrCreateToken(directory, part.Name))], key, Issue(pem, key, address, now));
+            return new ServerIdentity(
+                directory,
+                pem,
+                [.. Parts.Select(part => LoadOrCreateToken(directory, part.Name))],
+                key,
+                Issue(pem, key, address, now)
+            );
         }
         catch (UnauthorizedAccessException exception)
         {
-            throw new IOException($"the identity of the API server in {directory} cannot be read or written: {exception.Message}", exception);
+            throw new IOException(
+                $"the identity of the API server in {directory} cannot be read or written: {exception.Message}",
+                exception
+            );
         }
         catch (Exception exception) when (exception is CryptographicException or ArgumentException)
         {
-            throw new IOException($"{certificatePath} and {keyPath} are not a certificate and its key ({exception.Message}): delete both to have them created again", exception);
+            throw new IOException(
+                $"{certificatePath} and {keyPath} are not a certificate and its key ({exception.Message}): delete both to have them created again",
+                exception
+            );
         }
     }
 
@@ -89,7 +107,9 @@ internal sealed class ServerIdentity
         using var created = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest("CN=local-cluster-ca", created, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
-        request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.DigitalSignature | X509KeyUsageFlags.CrlSign, true));
+        request.CertificateExtensions.Add(
+            new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.DigitalSignature | X509KeyUsageFlags.CrlSign, true)
+        );
         request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, false));
         using var authority = request.CreateSelfSigned(now.AddDays(-1), now.AddYears(10));
         PrivateFile.Replace(keyPath, created.ExportPkcs8PrivateKeyPem());
@@ -108,15 +128,17 @@ internal sealed class ServerIdentity
     /// processes wait for it.</summary>
     public void WriteKubeconfigs(Uri server)
     {
-        for (var i = s_parts.Length - 1; i >= 0; i--)
-            WriteKubeconfig(server, s_parts[i].Name, _tokens[i]);
+        for (var i = Parts.Length - 1; i >= 0; i--)
+            WriteKubeconfig(server, Parts[i].Name, _tokens[i]);
     }
 
     private void WriteKubeconfig(Uri server, string part, string token)
     {
         var (user, path) = (part.Length == 0 ? "admin" : part, PathOf(part, "kubeconfig"));
         var authority = Convert.ToBase64String(System.Text.Encoding.UTF8.GetBytes(CertificateAuthorityPem));
-        PrivateFile.Replace(path, $"""
+        PrivateFile.Replace(
+            path,
+            $"""
             apiVersion: v1
             kind: Config
             clusters:
@@ -135,12 +157,14 @@ internal sealed class ServerIdentity
                 user: {user}
             current-context: local
 
-            """);
+            """
+        );
     }
 
     private string PathOf(string part, string file) => PathOf(_directory, part, file);
 
-    private static string PathOf(string directory, string part, string file) => Path.Combine(directory, part.Length == 0 ? file : $"{part}.{file}");
+    private static string PathOf(string directory, string part, string file) =>
+        Path.Combine(directory, part.Length == 0 ? file : $"{part}.{file}");
 
     private static string LoadOrCreateToken(string directory, string part)
     {
@@ -161,7 +185,10 @@ internal sealed class ServerIdentity
         names.AddIpAddress(address);
         if (!address.Equals(IPAddress.Loopback))
             names.AddIpAddress(IPAddress.Loopback);
-        foreach (var name in (string[])["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"])
+        foreach (
+            var name in (string[])
+                ["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"]
+        )
             names.AddDnsName(name);
         request.CertificateExtensions.Add(names.Build());
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(false, false, 0, true));

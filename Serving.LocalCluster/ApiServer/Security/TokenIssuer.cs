@@ -6,7 +6,8 @@ using Serving.LocalCluster.ApiServer.Rest;
 
 namespace Serving.LocalCluster.ApiServer.Security;
 
-/// <summary>Signs and verifies service account tokens: JWTs signed with the CA's key. It does not check whether the account still exists.</summary>
+/// <summary>Signs and verifies service account tokens: JWTs signed with the CA's key. It does not check whether the account still
+/// exists.</summary>
 internal sealed class TokenIssuer(ServerIdentity identity, TimeProvider time)
 {
     /// <summary>The issuer, and the audience of tokens for this server.</summary>
@@ -77,8 +78,13 @@ internal sealed class TokenIssuer(ServerIdentity identity, TimeProvider time)
         {
             lock (identity.SigningKey)
             {
-                if (!identity.SigningKey.VerifyData(
-                    Encoding.ASCII.GetBytes($"{parts[0]}.{parts[1]}"), Base64Url.DecodeFromChars(parts[2]), HashAlgorithmName.SHA256))
+                if (
+                    !identity.SigningKey.VerifyData(
+                        Encoding.ASCII.GetBytes($"{parts[0]}.{parts[1]}"),
+                        Base64Url.DecodeFromChars(parts[2]),
+                        HashAlgorithmName.SHA256
+                    )
+                )
                     return null;
             }
 
@@ -88,10 +94,15 @@ internal sealed class TokenIssuer(ServerIdentity identity, TimeProvider time)
                 return null;
             var bound = new[] { "pod", "secret", "node" }.FirstOrDefault(kind => kubernetes.At(kind) is not null);
             return new AccountToken(
-                kubernetes.String("namespace") ?? "", name, kubernetes.String("serviceaccount", "uid") ?? "",
+                kubernetes.String("namespace") ?? "",
+                name,
+                kubernetes.String("serviceaccount", "uid") ?? "",
                 [.. (claims.Array("aud") ?? []).Select(a => a?.GetValue<string>() ?? "")],
-                bound is null ? null : new BoundObject(bound, kubernetes.String(bound, "name") ?? "", kubernetes.String(bound, "uid") ?? ""),
-                claims.String("jti") ?? "")
+                bound is null
+                    ? null
+                    : new BoundObject(bound, kubernetes.String(bound, "name") ?? "", kubernetes.String(bound, "uid") ?? ""),
+                claims.String("jti") ?? ""
+            )
             {
                 Expires = DateTimeOffset.FromUnixTimeSeconds(end),
             };

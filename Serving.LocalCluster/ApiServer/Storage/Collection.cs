@@ -20,7 +20,8 @@ internal sealed class Collection(string group, string resource, HistoryBudget bu
     public string Resource { get; } = resource;
 
     /// <summary>All objects by <c>namespace/name</c>; immutable, so snapshots are free.</summary>
-    public ImmutableSortedDictionary<string, StoredObject> Objects { get; set; } = ImmutableSortedDictionary.Create<string, StoredObject>(StringComparer.Ordinal);
+    public ImmutableSortedDictionary<string, StoredObject> Objects { get; set; } =
+        ImmutableSortedDictionary.Create<string, StoredObject>(StringComparer.Ordinal);
 
     public List<Watcher> Watchers { get; } = [];
 
@@ -73,6 +74,7 @@ internal sealed class Collection(string group, string resource, HistoryBudget bu
 /// <param name="Previous">The object before the change; null for a create.</param>
 internal sealed record StoreEvent(WatchEventKind Kind, StoredObject Object, StoredObject? Previous)
 {
-    /// <summary>The approximate bytes that it keeps in memory: the object, and the previous one unless an earlier event counts it.</summary>
+    /// <summary>The approximate bytes that it keeps in memory: the object, and the previous one unless an earlier event counts
+    /// it.</summary>
     public long Bytes => Object.Bytes + (Kind == WatchEventKind.Modified ? 0 : Previous?.Bytes ?? 0);
 }

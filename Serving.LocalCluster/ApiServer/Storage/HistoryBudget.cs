@@ -1,6 +1,7 @@
 namespace Serving.LocalCluster.ApiServer.Storage;
 
-/// <summary>The total bytes of the events of all collections: thousands of large, frequently changing objects would fill the memory.</summary>
+/// <summary>The total bytes of the events of all collections: thousands of large, frequently changing objects would fill the
+/// memory.</summary>
 internal sealed class HistoryBudget
 {
     /// <summary>The bound; a watch that would resume from a dropped event must list again.</summary>

@@ -42,7 +42,10 @@ internal sealed class ObjectStore
         foreach (var (group, resource, document) in database.Load())
         {
             var collection = Of(group, resource);
-            var stored = StoredObject.Create(document, long.Parse(document.String("metadata", "resourceVersion")!, System.Globalization.CultureInfo.InvariantCulture));
+            var stored = StoredObject.Create(
+                document,
+                long.Parse(document.String("metadata", "resourceVersion")!, System.Globalization.CultureInfo.InvariantCulture)
+            );
             collection.Objects = collection.Objects.SetItem(Key(stored.Namespace, stored.Name), stored);
             _revision = Math.Max(_revision, stored.Revision);
             _bytes += stored.Json.Length;
@@ -69,7 +72,8 @@ internal sealed class ObjectStore
         Of(group, resource).Objects.GetValueOrDefault(Key(ns, name));
 
     /// <summary>Every object of a resource, in the order of namespace and name.</summary>
-    public ICollection<StoredObject> All(string group, string resource) => (ICollection<StoredObject>)Of(group, resource).Objects.Values.ToList();
+    public ICollection<StoredObject> All(string group, string resource) =>
+        (ICollection<StoredObject>)Of(group, resource).Objects.Values.ToList();
 
     /// <summary>The objects of a resource and the revision of that list.</summary>
     public (ImmutableSortedDictionary<string, StoredObject> Objects, long Revision) Snapshot(string group, string resource)
@@ -82,7 +86,8 @@ internal sealed class ObjectStore
     /// <summary>The collection of a resource, for internal watchers.</summary>
     public Collection Collection(string group, string resource) => Of(group, resource);
 
-    /// <summary>Keeps a snapshot so that the following pages have the same revision. The last 64 are kept, fewer when they are large.</summary>
+    /// <summary>Keeps a snapshot so that the following pages have the same revision. The last 64 are kept, fewer when they are
+    /// large.</summary>
     public void KeepPages(long revision, string group, string resource, ImmutableSortedDictionary<string, StoredObject> objects)
     {
         var key = PageKey(revision, group, resource);
@@ -91,7 +96,10 @@ internal sealed class ObjectStore
         var bytes = objects.Values.Sum(static stored => (long)stored.Json.Length);
         Interlocked.Add(ref _pageBytes, bytes);
         _pageOrder.Enqueue((key, bytes));
-        while ((_pageOrder.Count > MaxPages || (Interlocked.Read(ref _pageBytes) > MaxPageBytes && _pageOrder.Count > 1)) && _pageOrder.TryDequeue(out var oldest))
+        while (
+            (_pageOrder.Count > MaxPages || (Interlocked.Read(ref _pageBytes) > MaxPageBytes && _pageOrder.Count > 1))
+            && _pageOrder.TryDequeue(out var oldest)
+        )
         {
             _pages.TryRemove(oldest.Key, out _);
             Interlocked.Add(ref _pageBytes, -oldest.Bytes);
@@ -145,7 +153,8 @@ internal sealed class ObjectStore
         }
     }
 
-    /// <summary>Removes the revision that was read; null when it is no longer the latest. The returned last state has the removal's revision.</summary>
+    /// <summary>Removes the revision that was read; null when it is no longer the latest. The returned last state has the removal's
+    /// revision.</summary>
     public StoredObject? Remove(string group, string resource, StoredObject expected, JsonObject lastState)
     {
         var collection = Of(group, resource);
@@ -164,7 +173,8 @@ internal sealed class ObjectStore
     }
 
     /// <summary>
-    /// Opens a watch. Without a revision it starts with the existing objects (unless <paramref name="initial"/> is false), ended by a bookmark when
+    /// Opens a watch. Without a revision it starts with the existing objects (unless <paramref name="initial"/> is false), ended by a
+    /// bookmark when
     /// <paramref name="endBookmark"/> is set.
     /// </summary>
     /// <exception cref="ApiException">410: the revision is older than the events kept.</exception>
@@ -264,5 +274,9 @@ internal sealed class ObjectStore
         (revision << 20) ^ (string.GetHashCode(group + "/" + resource, StringComparison.Ordinal) & 0xFFFFF);
 
     private Collection Of(string group, string resource) =>
-        _collections.GetOrAdd($"{group}/{resource}", static (_, parts) => new Collection(parts.group, parts.resource, parts._history), (group, resource, _history));
+        _collections.GetOrAdd(
+            $"{group}/{resource}",
+            static (_, parts) => new Collection(parts.group, parts.resource, parts._history),
+            (group, resource, _history)
+        );
 }

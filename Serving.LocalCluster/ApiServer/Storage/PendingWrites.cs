@@ -1,8 +1,9 @@
 namespace Serving.LocalCluster.ApiServer.Storage;
 
 /// <summary>
-/// Queue of writes to disk, in the order of their objects' first pending change. Invariants: for one object only the latest write is queued, at
-/// the position of the first, and at most <see cref="Capacity"/> objects are queued; further ones are dropped and counted. Thread-safe.
+/// Queue of writes to disk, in the order of their objects' first pending change. Invariants: for one object only the latest write is
+/// queued, at the position of the first, and at most <see cref="Capacity"/> objects are queued; further ones are dropped and counted.
+/// Thread-safe.
 /// </summary>
 internal sealed class PendingWrites
 {

@@ -6,21 +6,43 @@ namespace Serving.LocalCluster.ApiServer.Storage;
 /// <summary>The selectable fields by kind, in addition to metadata.name and metadata.namespace.</summary>
 internal static class SelectableFields
 {
-    private static readonly Dictionary<string, string[]> s_byKind = new(StringComparer.Ordinal)
+    private static readonly Dictionary<string, string[]> ByKind = new(StringComparer.Ordinal)
     {
         ["v1/Pod"] =
         [
-            "spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName", "spec.hostNetwork", "status.phase", "status.podIP",
+            "spec.nodeName",
+            "spec.restartPolicy",
+            "spec.schedulerName",
+            "spec.serviceAccountName",
+            "spec.hostNetwork",
+            "status.phase",
+            "status.podIP",
             "status.nominatedNodeName",
         ],
         ["v1/Event"] =
         [
-            "involvedObject.kind", "involvedObject.namespace", "involvedObject.name", "involvedObject.uid", "involvedObject.apiVersion",
-            "involvedObject.resourceVersion", "involvedObject.fieldPath", "reason", "reportingComponent", "source", "type",
+            "involvedObject.kind",
+            "involvedObject.namespace",
+            "involvedObject.name",
+            "involvedObject.uid",
+            "involvedObject.apiVersion",
+            "involvedObject.resourceVersion",
+            "involvedObject.fieldPath",
+            "reason",
+            "reportingComponent",
+            "source",
+            "type",
         ],
         ["events.k8s.io/v1/Event"] =
         [
-            "regarding.kind", "regarding.namespace", "regarding.name", "regarding.uid", "regarding.apiVersion", "reason", "reportingController", "type",
+            "regarding.kind",
+            "regarding.namespace",
+            "regarding.name",
+            "regarding.uid",
+            "regarding.apiVersion",
+            "reason",
+            "reportingController",
+            "type",
         ],
         ["v1/Secret"] = ["type"],
         ["v1/Namespace"] = ["status.phase"],
@@ -39,7 +61,7 @@ internal static class SelectableFields
             ["metadata.name"] = document.String("metadata", "name") ?? "",
             ["metadata.namespace"] = document.String("metadata", "namespace") ?? "",
         };
-        if (!s_byKind.TryGetValue($"{document.String("apiVersion")}/{document.String("kind")}", out var paths))
+        if (!ByKind.TryGetValue($"{document.String("apiVersion")}/{document.String("kind")}", out var paths))
             return fields;
         foreach (var path in paths)
         {
@@ -52,10 +74,12 @@ internal static class SelectableFields
 
     /// <summary>The selector form of a value; empty for null.</summary>
     public static string Text(JsonNode? value) =>
-        value is null ? "" : value.GetValueKind() == System.Text.Json.JsonValueKind.String ? value.GetValue<string>() : value.ToJsonString();
+        value is null ? ""
+        : value.GetValueKind() == System.Text.Json.JsonValueKind.String ? value.GetValue<string>()
+        : value.ToJsonString();
 
     /// <summary>Whether the field is selectable on this kind.</summary>
     public static bool Knows(string apiVersion, string kind, string field) =>
         field is "metadata.name" or "metadata.namespace"
-        || (s_byKind.TryGetValue($"{apiVersion}/{kind}", out var paths) && paths.Contains(field));
+        || (ByKind.TryGetValue($"{apiVersion}/{kind}", out var paths) && paths.Contains(field));
 }

@@ -16,7 +16,8 @@ namespace Serving.LocalCluster.ApiServer.Storage;
 /// </summary>
 internal sealed class StateDatabase : IAsyncDisposable
 {
-    /// <summary>The schema version of the tables; a file with a later version is rejected, so that an older program cannot corrupt it.</summary>
+    /// <summary>The schema version of the tables; a file with a later version is rejected, so that an older program cannot corrupt
+    /// it.</summary>
     private const int Layout = 1;
 
     private const int MaxBatch = 1000;
@@ -24,8 +25,8 @@ internal sealed class StateDatabase : IAsyncDisposable
     // Revisions of kinds that are not persisted are not recorded: the margin keeps revisions increasing over a restart.
     private const long Margin = 10_000;
 
-    private static readonly TimeSpan s_retryFirst = TimeSpan.FromMilliseconds(50);
-    private static readonly TimeSpan s_retryMost = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan RetryFirst = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan RetryMost = TimeSpan.FromSeconds(10);
 
     private readonly SqliteConnection _connection;
     private readonly PendingWrites _pending = new();
@@ -71,7 +72,9 @@ internal sealed class StateDatabase : IAsyncDisposable
             using var command = connection.CreateCommand();
             command.CommandText = "PRAGMA user_version";
             if (command.ExecuteScalar() is long layout and > Layout)
-                throw new IOException($"the state in {path} was written by a newer release (layout {layout}; this one knows {Layout}): start that release, or name another directory");
+                throw new IOException(
+                    $"the state in {path} was written by a newer release (layout {layout}; this one knows {Layout}): start that release, or name another directory"
+                );
             command.CommandText = $"""
                 PRAGMA journal_mode = WAL;
                 PRAGMA synchronous = NORMAL;
@@ -94,7 +97,10 @@ internal sealed class StateDatabase : IAsyncDisposable
         catch (UnauthorizedAccessException exception)
         {
             connection?.Dispose();
-            throw new IOException($"the state in {path} cannot be opened ({exception.Message}): make it readable and writable for this user, or name another directory", exception);
+            throw new IOException(
+                $"the state in {path} cannot be opened ({exception.Message}): make it readable and writable for this user, or name another directory",
+                exception
+            );
         }
         catch
         {
@@ -130,8 +136,11 @@ internal sealed class StateDatabase : IAsyncDisposable
         try
         {
             var document = Json.Parse(row.GetFieldValue<byte[]>(4)) as JsonObject;
-            if (document.String("metadata", "name") == name && (document.String("metadata", "namespace") ?? "") == ns
-                && long.TryParse(document.String("metadata", "resourceVersion"), CultureInfo.InvariantCulture, out _))
+            if (
+                document.String("metadata", "name") == name
+                && (document.String("metadata", "namespace") ?? "") == ns
+                && long.TryParse(document.String("metadata", "resourceVersion"), CultureInfo.InvariantCulture, out _)
+            )
                 return document!;
             throw new IOException(Damaged(_connection.DataSource, $"{resource} {ns}/{name} does not match its key"));
         }
@@ -159,14 +168,15 @@ internal sealed class StateDatabase : IAsyncDisposable
             Cover(last.Revision);
     }
 
-    /// <summary>Completes when all earlier changes are committed. Throws <see cref="IOException"/> on failure; the writes are still retried.</summary>
+    /// <summary>Completes when all earlier changes are committed. Throws <see cref="IOException"/> on failure; the writes are still
+    /// retried.</summary>
     public Task WrittenAsync() => _pending.WrittenAsync();
 
     /// <summary>Writes the queued changes and closes the file.</summary>
     public async ValueTask DisposeAsync()
     {
-        await _stop.CancelAsync().ConfigureAwait(false);
-        await _writing.ConfigureAwait(false);
+        await _stop.CancelAsync();
+        await _writing;
         while (_pending.Count > 0 && TryStore() is null)
         {
             // Writes batches until the queue is empty or one fails.
@@ -175,7 +185,7 @@ internal sealed class StateDatabase : IAsyncDisposable
         if (_pending.Count > 0)
             _logger.LogError("{Count} changes could not be written to {Path} and are lost", _pending.Count, _connection.DataSource);
         _stop.Dispose();
-        await _connection.DisposeAsync().ConfigureAwait(false);
+        await _connection.DisposeAsync();
     }
 
     private static bool IsKept(string group, string resource) =>
@@ -188,34 +198,39 @@ internal sealed class StateDatabase : IAsyncDisposable
             _pending.Add(PendingWrite.OfRevision(revision));
     }
 
-    private static IOException Unusable(string path, SqliteException exception) => new(
-        exception.SqliteErrorCode switch
-        {
-            8 => $"the state in {path} cannot be written ({exception.Message}): make the file and its directory writable for this user, or name another directory",
-            10 or 13 or 14 => $"the state in {path} cannot be written ({exception.Message}): free some space or make the directory writable, or name another directory",
-            5 or 6 => $"the state in {path} is held by another program ({exception.Message}): stop that, or name another directory",
-            _ => Damaged(path, exception.Message),
-        },
-        exception);
+    private static IOException Unusable(string path, SqliteException exception) =>
+        new(
+            exception.SqliteErrorCode switch
+            {
+                8 =>
+                    $"the state in {path} cannot be written ({exception.Message}): make the file and its directory writable for this user, or name another directory",
+                10 or 13 or 14 =>
+                    $"the state in {path} cannot be written ({exception.Message}): free some space or make the directory writable, or name another directory",
+                5 or 6 => $"the state in {path} is held by another program ({exception.Message}): stop that, or name another directory",
+                _ => Damaged(path, exception.Message),
+            },
+            exception
+        );
 
-    private static string Damaged(string path, string why) => $"the state in {path} cannot be read ({why}): delete the file to start with an empty cluster";
+    private static string Damaged(string path, string why) =>
+        $"the state in {path} cannot be read ({why}): delete the file to start with an empty cluster";
 
     private async Task WriteAsync()
     {
-        var retry = s_retryFirst;
+        var retry = RetryFirst;
         try
         {
             while (true)
             {
-                await _pending.WaitAsync(_stop.Token).ConfigureAwait(false);
+                await _pending.WaitAsync(_stop.Token);
                 if (TryStore() is null)
                 {
-                    retry = s_retryFirst;
+                    retry = RetryFirst;
                     continue;
                 }
 
-                await Task.Delay(retry, _time, _stop.Token).ConfigureAwait(false);
-                retry = retry * 2 > s_retryMost ? s_retryMost : retry * 2;
+                await Task.Delay(retry, _time, _stop.Token);
+                retry = retry * 2 > RetryMost ? RetryMost : retry * 2;
             }
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)
@@ -243,8 +258,12 @@ internal sealed class StateDatabase : IAsyncDisposable
             _pending.Return(batch, new IOException(_problem, exception));
             var dropped = _pending.TakeDropped();
             _logger.LogError(
-                exception, "Cannot write to {Path}: {Count} changes are queued, and are lost if the process is killed; {Dropped} were dropped because the queue is full",
-                _connection.DataSource, _pending.Count, dropped);
+                exception,
+                "Cannot write to {Path}: {Count} changes are queued, and are lost if the process is killed; {Dropped} were dropped because the queue is full",
+                _connection.DataSource,
+                _pending.Count,
+                dropped
+            );
             return exception;
         }
     }

@@ -54,7 +54,8 @@ internal sealed class StoredObject
 
     /// <summary>The value for field selectors, or null when the object does not have the field. Selectable fields of a definition are read
     /// from the document.</summary>
-    public string? Field(string path) => _fields.TryGetValue(path, out var value) ? value : SelectableFields.Text(Document().At(path.Split('.')));
+    public string? Field(string path) =>
+        _fields.TryGetValue(path, out var value) ? value : SelectableFields.Text(Document().At(path.Split('.')));
 
     /// <summary>A mutable copy.</summary>
     public JsonObject Document() => Rest.Json.ParseOwn(Json);
@@ -65,16 +66,22 @@ internal sealed class StoredObject
         var metadata = document.Child("metadata");
         metadata["resourceVersion"] = revision.ToString(System.Globalization.CultureInfo.InvariantCulture);
         return new StoredObject(
-            metadata.String("namespace") ?? "", metadata.String("name") ?? "", revision, Rest.Json.Bytes(document), document);
+            metadata.String("namespace") ?? "",
+            metadata.String("name") ?? "",
+            revision,
+            Rest.Json.Bytes(document),
+            document
+        );
     }
 
     /// <summary>The watch line of this revision; created once for all watchers.</summary>
-    public byte[] Line(WatchEventKind kind) => kind switch
-    {
-        WatchEventKind.Added => _added ??= Frame("{\"type\":\"ADDED\",\"object\":"u8, Json),
-        WatchEventKind.Modified => _modified ??= Frame("{\"type\":\"MODIFIED\",\"object\":"u8, Json),
-        _ => _deleted ??= Frame("{\"type\":\"DELETED\",\"object\":"u8, Json),
-    };
+    public byte[] Line(WatchEventKind kind) =>
+        kind switch
+        {
+            WatchEventKind.Added => _added ??= Frame("{\"type\":\"ADDED\",\"object\":"u8, Json),
+            WatchEventKind.Modified => _modified ??= Frame("{\"type\":\"MODIFIED\",\"object\":"u8, Json),
+            _ => _deleted ??= Frame("{\"type\":\"DELETED\",\"object\":"u8, Json),
+        };
 
     /// <summary>A watch line with a document.</summary>
     public static byte[] Frame(ReadOnlySpan<byte> prefix, ReadOnlySpan<byte> json)

@@ -11,7 +11,9 @@ internal sealed class Watcher(ObjectStore store, Collection collection, string? 
     // Queued objects may no longer be referenced from elsewhere.
     private const long MaxBytes = 16L << 20;
 
-    private readonly Channel<WatchRecord> _queue = Channel.CreateUnbounded<WatchRecord>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly Channel<WatchRecord> _queue = Channel.CreateUnbounded<WatchRecord>(
+        new UnboundedChannelOptions { SingleReader = true }
+    );
     private int _queued;
     private long _bytes;
 
@@ -34,7 +36,10 @@ internal sealed class Watcher(ObjectStore store, Collection collection, string? 
         var before = happened.Previous is not null && Sees(happened.Previous);
         if (!now && !before)
             return true;
-        var kind = !now ? WatchEventKind.Deleted : before ? WatchEventKind.Modified : WatchEventKind.Added;
+        var kind =
+            !now ? WatchEventKind.Deleted
+            : before ? WatchEventKind.Modified
+            : WatchEventKind.Added;
         return Enqueue(new WatchRecord(kind, happened.Object));
     }
 

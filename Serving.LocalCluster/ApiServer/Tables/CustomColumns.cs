@@ -14,9 +14,16 @@ internal static class CustomColumns
         {
             var type = column.String("type") ?? "string";
             var path = JsonPath.Parse(column.String("jsonPath") ?? "");
-            read.Add(new TableColumn(
-                column.String("name") ?? "", type, (int)(column.Integer("priority") ?? 0), column.String("format") ?? "", column.String("description") ?? "",
-                (document, now) => Cell(path, type, document, now)));
+            read.Add(
+                new TableColumn(
+                    column.String("name") ?? "",
+                    type,
+                    (int)(column.Integer("priority") ?? 0),
+                    column.String("format") ?? "",
+                    column.String("description") ?? "",
+                    (document, now) => Cell(path, type, document, now)
+                )
+            );
         }
 
         return read;
@@ -30,11 +37,20 @@ internal static class CustomColumns
         switch (type)
         {
             case "date":
-                return found[0] is JsonValue time && time.GetValueKind() == JsonValueKind.String ? TableWriter.Age(time.GetValue<string>(), now) : "<unknown>";
+                return found[0] is JsonValue time && time.GetValueKind() == JsonValueKind.String
+                    ? TableWriter.Age(time.GetValue<string>(), now)
+                    : "<unknown>";
             case "integer" or "number" or "boolean":
                 return found[0]?.DeepClone();
             default:
-                return string.Join(',', found.Select(f => f is null ? "" : f.GetValueKind() == JsonValueKind.String ? f.GetValue<string>() : Json.Text(f)));
+                return string.Join(
+                    ',',
+                    found.Select(f =>
+                        f is null ? ""
+                        : f.GetValueKind() == JsonValueKind.String ? f.GetValue<string>()
+                        : Json.Text(f)
+                    )
+                );
         }
     }
 }

@@ -4,7 +4,8 @@ using System.Text.Json.Nodes;
 
 namespace Serving.LocalCluster.ApiServer.Tables;
 
-/// <summary>The subset of JSONPath for printer columns: names, indexes, wildcards and filters that compare a field with a string or a number.</summary>
+/// <summary>The subset of JSONPath for printer columns: names, indexes, wildcards and filters that compare a field with a string or a
+/// number.</summary>
 internal sealed class JsonPath
 {
     private readonly List<Func<JsonNode?, IEnumerable<JsonNode?>>> _steps = [];
@@ -87,7 +88,10 @@ internal sealed class JsonPath
         if (inside.Length > 1 && inside[0] is '\'' or '"')
             return Field(Unescaped(inside[1..^1]));
         if (int.TryParse(inside, CultureInfo.InvariantCulture, out var index))
-            return node => node is JsonArray list && (index < 0 ? index + list.Count : index) is var at && at >= 0 && at < list.Count ? [list[at]] : [];
+            return node =>
+                node is JsonArray list && (index < 0 ? index + list.Count : index) is var at && at >= 0 && at < list.Count
+                    ? [list[at]]
+                    : [];
         return static _ => [];
     }
 
@@ -100,12 +104,13 @@ internal sealed class JsonPath
         return name.ToString();
     }
 
-    private static IEnumerable<JsonNode?> All(JsonNode? node) => node switch
-    {
-        JsonArray list => list,
-        JsonObject map => map.Select(p => p.Value),
-        _ => [],
-    };
+    private static IEnumerable<JsonNode?> All(JsonNode? node) =>
+        node switch
+        {
+            JsonArray list => list,
+            JsonObject map => map.Select(p => p.Value),
+            _ => [],
+        };
 
     private static Func<JsonNode?, IEnumerable<JsonNode?>> Filter(string condition)
     {
@@ -123,5 +128,8 @@ internal sealed class JsonPath
         return node => All(node).Where(item => item is not null && exists.Find(item).Count > 0);
     }
 
-    private static string Text(JsonNode? node) => node is null ? "" : node.GetValueKind() == JsonValueKind.String ? node.GetValue<string>() : node.ToJsonString();
+    private static string Text(JsonNode? node) =>
+        node is null ? ""
+        : node.GetValueKind() == JsonValueKind.String ? node.GetValue<string>()
+        : node.ToJsonString();
 }

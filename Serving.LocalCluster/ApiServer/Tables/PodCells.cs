@@ -34,8 +34,13 @@ internal static class PodCells
     {
         var statuses = pod.Array("status", "containerStatuses") ?? [];
         var restarts = statuses.Sum(s => s.Integer("restartCount") ?? 0);
-        var last = statuses.Select(s => s.String("lastState", "terminated", "finishedAt")).Where(t => t is not null).Max(StringComparer.Ordinal);
-        return restarts > 0 && last is not null ? $"{restarts} ({TableWriter.Age(last, now)} ago)" : restarts.ToString(CultureInfo.InvariantCulture);
+        var last = statuses
+            .Select(s => s.String("lastState", "terminated", "finishedAt"))
+            .Where(t => t is not null)
+            .Max(StringComparer.Ordinal);
+        return restarts > 0 && last is not null
+            ? $"{restarts} ({TableWriter.Age(last, now)} ago)"
+            : restarts.ToString(CultureInfo.InvariantCulture);
     }
 
     private static string? Initializing(JsonObject pod)
@@ -70,8 +75,10 @@ internal static class PodCells
                 reason = waiting;
             else if (status.Object("state", "terminated") is { } ended)
             {
-                reason = ended.String("reason") is { Length: > 0 } why ? why
-                    : ended.Integer("signal") is > 0 and var signal ? $"Signal:{signal}" : $"ExitCode:{ended.Integer("exitCode") ?? 0}";
+                reason =
+                    ended.String("reason") is { Length: > 0 } why ? why
+                    : ended.Integer("signal") is > 0 and var signal ? $"Signal:{signal}"
+                    : $"ExitCode:{ended.Integer("exitCode") ?? 0}";
             }
             else if (status.True("ready") && status.Object("state", "running") is not null)
                 hasRunning = true;

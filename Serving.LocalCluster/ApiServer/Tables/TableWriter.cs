@@ -72,7 +72,8 @@ internal static class TableWriter
         return days < 2920 ? With(days / 365, "y", days % 365, "d") : $"{days / 365}y";
     }
 
-    private static string With(long whole, string unit, long rest, string restUnit) => rest == 0 ? $"{whole}{unit}" : $"{whole}{unit}{rest}{restUnit}";
+    private static string With(long whole, string unit, long rest, string restUnit) =>
+        rest == 0 ? $"{whole}{unit}" : $"{whole}{unit}{rest}{restUnit}";
 }
 
 /// <summary>One column.</summary>
@@ -82,14 +83,22 @@ internal static class TableWriter
 /// <param name="Format">The OpenAPI format; <c>name</c> for the first column.</param>
 /// <param name="Description">The description of the column.</param>
 /// <param name="Cell">Creates a cell.</param>
-internal sealed record TableColumn(string Name, string Type, int Priority, string Format, string Description, Func<JsonObject, DateTimeOffset, JsonNode?> Cell)
+internal sealed record TableColumn(
+    string Name,
+    string Type,
+    int Priority,
+    string Format,
+    string Description,
+    Func<JsonObject, DateTimeOffset, JsonNode?> Cell
+)
 {
-    public JsonObject Definition() => new()
-    {
-        ["name"] = Name,
-        ["type"] = Type,
-        ["format"] = Format,
-        ["description"] = Description,
-        ["priority"] = Priority,
-    };
+    public JsonObject Definition() =>
+        new()
+        {
+            ["name"] = Name,
+            ["type"] = Type,
+            ["format"] = Format,
+            ["description"] = Description,
+            ["priority"] = Priority,
+        };
 }

@@ -15,7 +15,10 @@ internal static class WorkloadCells
             case "ExternalName":
                 return service.String("spec", "externalName") ?? "<none>";
             case "LoadBalancer":
-                addresses.InsertRange(0, (service.Array("status", "loadBalancer", "ingress") ?? []).Select(i => i.String("ip") ?? i.String("hostname") ?? ""));
+                addresses.InsertRange(
+                    0,
+                    (service.Array("status", "loadBalancer", "ingress") ?? []).Select(i => i.String("ip") ?? i.String("hostname") ?? "")
+                );
                 return addresses.Count > 0 ? string.Join(',', addresses) : "<pending>";
             default:
                 return addresses.Count > 0 ? string.Join(',', addresses) : "<none>";
@@ -27,12 +30,20 @@ internal static class WorkloadCells
         var ports = service.Array("spec", "ports") ?? [];
         if (ports.Count == 0)
             return "<none>";
-        return string.Join(',', ports.Select(p =>
-            p.Integer("nodePort") is > 0 and var node ? $"{p.Integer("port")}:{node}/{p.String("protocol")}" : $"{p.Integer("port")}/{p.String("protocol")}"));
+        return string.Join(
+            ',',
+            ports.Select(p =>
+                p.Integer("nodePort") is > 0 and var node
+                    ? $"{p.Integer("port")}:{node}/{p.String("protocol")}"
+                    : $"{p.Integer("port")}/{p.String("protocol")}"
+            )
+        );
     }
 
     public static string Labels(JsonObject? labels) =>
-        labels is not { Count: > 0 } ? "<none>" : string.Join(',', labels.OrderBy(l => l.Key, StringComparer.Ordinal).Select(l => $"{l.Key}={l.Value}"));
+        labels is not { Count: > 0 }
+            ? "<none>"
+            : string.Join(',', labels.OrderBy(l => l.Key, StringComparer.Ordinal).Select(l => $"{l.Key}={l.Value}"));
 
     public static string Endpoints(JsonObject endpoints)
     {
@@ -64,8 +75,12 @@ internal static class WorkloadCells
     public static string NodeRoles(JsonObject node)
     {
         const string prefix = "node-role.kubernetes.io/";
-        var roles = (node.Object("metadata", "labels") ?? []).Where(l => l.Key.StartsWith(prefix, StringComparison.Ordinal)).Select(l => l.Key[prefix.Length..])
-            .Where(r => r.Length > 0).Order(StringComparer.Ordinal).ToList();
+        var roles = (node.Object("metadata", "labels") ?? [])
+            .Where(l => l.Key.StartsWith(prefix, StringComparison.Ordinal))
+            .Select(l => l.Key[prefix.Length..])
+            .Where(r => r.Length > 0)
+            .Order(StringComparer.Ordinal)
+            .ToList();
         return roles.Count > 0 ? string.Join(',', roles) : "<none>";
     }
 
@@ -82,23 +97,41 @@ internal static class WorkloadCells
 
     public static string JobDuration(JsonObject job, DateTimeOffset now)
     {
-        if (!DateTimeOffset.TryParse(job.String("status", "startTime"), CultureInfo.InvariantCulture, DateTimeStyles.RoundtripKind, out var start))
+        if (
+            !DateTimeOffset.TryParse(
+                job.String("status", "startTime"),
+                CultureInfo.InvariantCulture,
+                DateTimeStyles.RoundtripKind,
+                out var start
+            )
+        )
             return "";
-        var end = DateTimeOffset.TryParse(job.String("status", "completionTime"), CultureInfo.InvariantCulture, DateTimeStyles.RoundtripKind, out var done) ? done : now;
+        var end = DateTimeOffset.TryParse(
+            job.String("status", "completionTime"),
+            CultureInfo.InvariantCulture,
+            DateTimeStyles.RoundtripKind,
+            out var done
+        )
+            ? done
+            : now;
         return TableWriter.Duration(end - start);
     }
 
     public static string AutoscalerTargets(JsonObject autoscaler)
     {
         var current = autoscaler.Array("status", "currentMetrics") ?? [];
-        return BuiltInColumns.Join(autoscaler.Array("spec", "metrics"), metric =>
-        {
-            var name = metric.String("resource", "name");
-            var target = metric.Object("resource", "target") ?? metric.Object("pods", "target");
-            var now = current.FirstOrDefault(c => c.String("resource", "name") == name).Object("resource", "current");
-            return target?["averageUtilization"] is { } percent
-                ? $"{name}: {now?["averageUtilization"]?.ToString() ?? "<unknown>"}{(now is null ? "" : "%")}/{percent}%"
-                : $"{name}: {now?["averageValue"]?.ToString() ?? "<unknown>"}/{target?["averageValue"]}";
-        }, "<none>");
+        return BuiltInColumns.Join(
+            autoscaler.Array("spec", "metrics"),
+            metric =>
+            {
+                var name = metric.String("resource", "name");
+                var target = metric.Object("resource", "target") ?? metric.Object("pods", "target");
+                var now = current.FirstOrDefault(c => c.String("resource", "name") == name).Object("resource", "current");
+                return target?["averageUtilization"] is { } percent
+                    ? $"{name}: {now?["averageUtilization"]?.ToString() ?? "<unknown>"}{(now is null ? "" : "%")}/{percent}%"
+                    : $"{name}: {now?["averageValue"]?.ToString() ?? "<unknown>"}/{target?["averageValue"]}";
+            },
+            "<none>"
+        );
     }
 }

@@ -8,12 +8,17 @@ using Serving.Kubernetes;
 namespace Serving.LocalCluster.Controllers.Autoscaling;
 
 /// <summary>
-/// Scales Deployments for HorizontalPodAutoscalers as Kubernetes does: by the metric with the highest proposal, between minimum and maximum;
-/// up at once, at most doubling the pods, and down after the stabilization window. Other policies of <c>behavior</c> are ignored, and only
-/// the resources cpu and
+/// Scales Deployments for HorizontalPodAutoscalers as Kubernetes does: by the metric with the highest proposal, between minimum and
+/// maximum; up at once, at most doubling the pods, and down after the stabilization window. Other policies of <c>behavior</c> are ignored,
+/// and only the resources cpu and
 /// memory are supported.
 /// </summary>
-internal sealed class HorizontalPodAutoscalerReconciler(IInformers informers, Func<Pod, PodUsage?> usage, IEventRecorder events, TimeProvider time) : IReconciler
+internal sealed class HorizontalPodAutoscalerReconciler(
+    IInformers informers,
+    Func<Pod, PodUsage?> usage,
+    IEventRecorder events,
+    TimeProvider time
+) : IReconciler
 {
     private const int LeastScaleUp = 4;
     private const int DownSeconds = 300;
@@ -21,32 +26,36 @@ internal sealed class HorizontalPodAutoscalerReconciler(IInformers informers, Fu
     /// <summary>How often pods are measured, as in Kubernetes.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(15);
 
-    private readonly ILister<HorizontalPodAutoscaler> autoscalers = informers.For(Resources.HorizontalPodAutoscalers).Lister;
-    private readonly ILister<Deployment> deployments = informers.For(Resources.Deployments).Lister;
-    private readonly ILister<Pod> pods = informers.For(Resources.Pods).Lister;
-    private readonly ConcurrentDictionary<ObjectKey, Memory> memories = new();
+    private readonly ILister<HorizontalPodAutoscaler> _autoscalers = informers.For(Resources.HorizontalPodAutoscalers).Lister;
+    private readonly ILister<Deployment> _deployments = informers.For(Resources.Deployments).Lister;
+    private readonly ILister<Pod> _pods = informers.For(Resources.Pods).Lister;
+    private readonly ConcurrentDictionary<ObjectKey, Memory> _memories = new();
 
     public string Name => "horizontalpodautoscaler";
 
     /// <summary>The HorizontalPodAutoscalers that scale a Deployment.</summary>
-    public IEnumerable<ObjectKey> ScalersOf(Deployment deployment)
-        => autoscalers.List(deployment.Metadata.Namespace).Where(hpa => Target(hpa) == deployment.Metadata.Name).Select(ObjectKey.Of);
+    public IEnumerable<ObjectKey> ScalersOf(Deployment deployment) =>
+        _autoscalers.List(deployment.Metadata.Namespace).Where(hpa => Target(hpa) == deployment.Metadata.Name).Select(ObjectKey.Of);
 
     public async Task<Reconcile> ReconcileAsync(ObjectKey key, IKubernetesClient client, CancellationToken cancellation)
     {
-        if (autoscalers.Get(key.Namespace, key.Name) is not { Spec: { } spec, Metadata.DeletionTimestamp: null } hpa)
+        if (_autoscalers.Get(key.Namespace, key.Name) is not { Spec: { } spec, Metadata.DeletionTimestamp: null } hpa)
         {
-            memories.TryRemove(key, out _);
+            _memories.TryRemove(key, out _);
             return Reconcile.Done;
         }
 
         var (now, wait) = (time.GetUtcNow(), Interval);
-        var memory = memories.GetOrAdd(key, _ => new Memory());
+        var memory = _memories.GetOrAdd(key, _ => new Memory());
         var status = new HpaStatusMaker(hpa, now);
-        if (Target(hpa) is not { } target || deployments.Get(key.Namespace, target) is not { } deployment)
+        if (Target(hpa) is not { } target || _deployments.Get(key.Namespace, target) is not { } deployment)
         {
-            status.Set("AbleToScale", false, "FailedGetScale",
-                $"the HPA controller was unable to get the target's current scale: {spec.ScaleTargetRef?.Kind} \"{spec.ScaleTargetRef?.Name}\" not found");
+            status.Set(
+                "AbleToScale",
+                false,
+                "FailedGetScale",
+                $"the HPA controller was unable to get the target's current scale: {spec.ScaleTargetRef?.Kind} \"{spec.ScaleTargetRef?.Name}\" not found"
+            );
         }
         else if (now - memory.Decided < Interval)
         {
@@ -61,25 +70,51 @@ internal sealed class HorizontalPodAutoscalerReconciler(IInformers informers, Fu
             var desired = Desired(memory, spec, deployment, current, status, out var reason);
             if (desired != current)
             {
-                await client.PatchAsync(Resources.Deployments, key.Namespace, target, new Patch(PatchType.Merge, $$$"""{"spec":{"replicas":{{{desired}}}}}"""), cancellation);
+                await client.PatchAsync(
+                    Resources.Deployments,
+                    key.Namespace,
+                    target,
+                    new Patch(PatchType.Merge, $$$"""{"spec":{"replicas":{{{desired}}}}}"""),
+                    cancellation
+                );
                 status.Scaled();
                 events.Normal(hpa, "SuccessfulRescale", $"New size: {desired}; reason: {reason}");
             }
 
-            status.Set("AbleToScale", true, desired != current ? "SucceededRescale" : "ReadyForNewScale",
-                desired != current ? $"the HPA controller was able to update the target scale to {desired}" : "recommended size matches current size");
+            status.Set(
+                "AbleToScale",
+                true,
+                desired != current ? "SucceededRescale" : "ReadyForNewScale",
+                desired != current
+                    ? $"the HPA controller was able to update the target scale to {desired}"
+                    : "recommended size matches current size"
+            );
             status.Replicas(current, desired);
         }
 
         if (status.Changes() is { } change)
         {
-            await client.PatchAsync(Resources.HorizontalPodAutoscalers, key.Namespace, key.Name, new Patch(PatchType.Merge, change), cancellation, subresource: "status");
+            await client.PatchAsync(
+                Resources.HorizontalPodAutoscalers,
+                key.Namespace,
+                key.Name,
+                new Patch(PatchType.Merge, change),
+                cancellation,
+                subresource: "status"
+            );
         }
 
         return Reconcile.After(wait);
     }
 
-    private int Desired(Memory memory, HorizontalPodAutoscalerSpec spec, Deployment deployment, int current, HpaStatusMaker status, out string reason)
+    private int Desired(
+        Memory memory,
+        HorizontalPodAutoscalerSpec spec,
+        Deployment deployment,
+        int current,
+        HpaStatusMaker status,
+        out string reason
+    )
     {
         reason = "";
         if (current == 0)
@@ -89,7 +124,10 @@ internal sealed class HorizontalPodAutoscalerReconciler(IInformers informers, Fu
         }
 
         var selector = LabelMatcher.Of(deployment.Spec?.Selector ?? new LabelSelector());
-        var ready = pods.List(deployment.Metadata.Namespace).Where(pod => PodState.IsActive(pod) && PodState.IsReady(pod) && selector.Matches(pod.Metadata.Labels)).ToList();
+        var ready = _pods
+            .List(deployment.Metadata.Namespace)
+            .Where(pod => PodState.IsActive(pod) && PodState.IsReady(pod) && selector.Matches(pod.Metadata.Labels))
+            .ToList();
         var proposals = spec.Metrics.Select(metric => ReplicaProposal.Of(metric, current, ready, usage)).ToList();
         status.Metrics(proposals.Select(proposal => proposal.Current).OfType<JsonObject>());
         var failed = proposals.Find(proposal => proposal.Replicas is null);
@@ -103,7 +141,12 @@ internal sealed class HorizontalPodAutoscalerReconciler(IInformers informers, Fu
         }
         else
         {
-            status.Set("ScalingActive", true, most!.Reason, $"the HPA was able to successfully calculate a replica count from {most.Message}");
+            status.Set(
+                "ScalingActive",
+                true,
+                most!.Reason,
+                $"the HPA was able to successfully calculate a replica count from {most.Message}"
+            );
         }
 
         reason = wanted > current ? $"{most?.Message} above target" : "All metrics below target";
@@ -131,24 +174,41 @@ internal sealed class HorizontalPodAutoscalerReconciler(IInformers informers, Fu
     {
         var (least, most) = (spec.MinReplicas ?? 1, Math.Min(spec.MaxReplicas, Math.Max(2 * current, LeastScaleUp)));
         var desired = Math.Max(Math.Min(wanted, most), least);
-        var limit = wanted < least ? "TooFewReplicas" : wanted <= most ? "DesiredWithinRange" : most < spec.MaxReplicas ? "ScaleUpLimit" : "TooManyReplicas";
-        status.Set("ScalingLimited", limit != "DesiredWithinRange", limit, limit switch
-        {
-            "TooFewReplicas" => "the desired replica count is less than the minimum replica count",
-            "TooManyReplicas" => "the desired replica count is more than the maximum replica count",
-            "ScaleUpLimit" => "the desired replica count is increasing faster than the maximum scale rate",
-            _ => "the desired count is within the acceptable range",
-        });
-        reason = current < least ? "Current number of replicas below Spec.MinReplicas" : current > spec.MaxReplicas ? "Current number of replicas above Spec.MaxReplicas" : reason;
+        var limit =
+            wanted < least ? "TooFewReplicas"
+            : wanted <= most ? "DesiredWithinRange"
+            : most < spec.MaxReplicas ? "ScaleUpLimit"
+            : "TooManyReplicas";
+        status.Set(
+            "ScalingLimited",
+            limit != "DesiredWithinRange",
+            limit,
+            limit switch
+            {
+                "TooFewReplicas" => "the desired replica count is less than the minimum replica count",
+                "TooManyReplicas" => "the desired replica count is more than the maximum replica count",
+                "ScaleUpLimit" => "the desired replica count is increasing faster than the maximum scale rate",
+                _ => "the desired count is within the acceptable range",
+            }
+        );
+        reason =
+            current < least ? "Current number of replicas below Spec.MinReplicas"
+            : current > spec.MaxReplicas ? "Current number of replicas above Spec.MaxReplicas"
+            : reason;
         return desired;
     }
 
-    private static string? Target(HorizontalPodAutoscaler hpa) => hpa.Spec?.ScaleTargetRef is { Kind: "Deployment", Name.Length: > 0 } target ? target.Name : null;
+    private static string? Target(HorizontalPodAutoscaler hpa) =>
+        hpa.Spec?.ScaleTargetRef is { Kind: "Deployment", Name.Length: > 0 } target ? target.Name : null;
 
-    private static TimeSpan? Window(HorizontalPodAutoscalerSpec spec, string direction)
-        => spec.Behavior is { ValueKind: JsonValueKind.Object } behavior && behavior.TryGetProperty(direction, out var rules)
-            && rules.ValueKind == JsonValueKind.Object && rules.TryGetProperty("stabilizationWindowSeconds", out var seconds) && seconds.TryGetInt32(out var value)
-            ? TimeSpan.FromSeconds(value) : null;
+    private static TimeSpan? Window(HorizontalPodAutoscalerSpec spec, string direction) =>
+        spec.Behavior is { ValueKind: JsonValueKind.Object } behavior
+        && behavior.TryGetProperty(direction, out var rules)
+        && rules.ValueKind == JsonValueKind.Object
+        && rules.TryGetProperty("stabilizationWindowSeconds", out var seconds)
+        && seconds.TryGetInt32(out var value)
+            ? TimeSpan.FromSeconds(value)
+            : null;
 
     // State of one HorizontalPodAutoscaler; a key is reconciled by one worker at a time.
     private sealed class Memory

@@ -9,38 +9,40 @@ namespace Serving.LocalCluster.Controllers.Autoscaling;
 /// transition time.</summary>
 internal sealed class HpaStatusMaker
 {
-    private readonly JsonObject before;
-    private readonly JsonObject after;
-    private readonly string now;
+    private readonly JsonObject _before;
+    private readonly JsonObject _after;
+    private readonly string _now;
 
     public HpaStatusMaker(HorizontalPodAutoscaler hpa, DateTimeOffset time)
     {
-        before = hpa.Status is null ? [] : (JsonObject)JsonSerializer.SerializeToNode(hpa.Status, ApiJson.Default.Of<HorizontalPodAutoscalerStatus>())!;
-        after = (JsonObject)before.DeepClone();
-        after["observedGeneration"] = hpa.Metadata.Generation;
-        now = time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", System.Globalization.CultureInfo.InvariantCulture);
+        _before = hpa.Status is null
+            ? []
+            : (JsonObject)JsonSerializer.SerializeToNode(hpa.Status, ApiJson.Default.Of<HorizontalPodAutoscalerStatus>())!;
+        _after = (JsonObject)_before.DeepClone();
+        _after["observedGeneration"] = hpa.Metadata.Generation;
+        _now = time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", System.Globalization.CultureInfo.InvariantCulture);
     }
 
     /// <summary>Sets the current and the desired number of pods.</summary>
-    public void Replicas(int current, int desired) => (after["currentReplicas"], after["desiredReplicas"]) = (current, desired);
+    public void Replicas(int current, int desired) => (_after["currentReplicas"], _after["desiredReplicas"]) = (current, desired);
 
     /// <summary>Records that the scale was changed now.</summary>
-    public void Scaled() => after["lastScaleTime"] = now;
+    public void Scaled() => _after["lastScaleTime"] = _now;
 
     /// <summary>Sets the current metrics.</summary>
-    public void Metrics(IEnumerable<JsonObject> metrics) => after["currentMetrics"] = new JsonArray([.. metrics]);
+    public void Metrics(IEnumerable<JsonObject> metrics) => _after["currentMetrics"] = new JsonArray([.. metrics]);
 
     /// <summary>Sets a condition.</summary>
     public void Set(string type, bool holds, string reason, string message)
     {
-        var conditions = after["conditions"] as JsonArray ?? [];
+        var conditions = _after["conditions"] as JsonArray ?? [];
         var status = holds ? "True" : "False";
         var old = conditions.FirstOrDefault(condition => (string?)condition?["type"] == type);
         var made = new JsonObject
         {
             ["type"] = type,
             ["status"] = status,
-            ["lastTransitionTime"] = (string?)old?["status"] == status ? (string?)old!["lastTransitionTime"] ?? now : now,
+            ["lastTransitionTime"] = (string?)old?["status"] == status ? (string?)old!["lastTransitionTime"] ?? _now : _now,
             ["reason"] = reason,
             ["message"] = message,
         };
@@ -53,9 +55,10 @@ internal sealed class HpaStatusMaker
             conditions[conditions.IndexOf(old)] = made;
         }
 
-        after["conditions"] = conditions.Parent is null ? conditions : conditions.DeepClone();
+        _after["conditions"] = conditions.Parent is null ? conditions : conditions.DeepClone();
     }
 
     /// <summary>The patch of the status; null without changes.</summary>
-    public string? Changes() => JsonNode.DeepEquals(before, after) ? null : new JsonObject { ["status"] = after.DeepClone() }.ToJsonString();
+    public string? Changes() =>
+        JsonNode.DeepEquals(_before, _after) ? null : new JsonObject { ["status"] = _after.DeepClone() }.ToJsonString();
 }

@@ -21,27 +21,27 @@ internal sealed class ProcessUsage(TimeProvider time, string proc = "/proc")
 
     private static readonly byte[] PodVariable = "TERMINATION_MESSAGE_PATH="u8.ToArray();
 
-    private readonly Lock gate = new();
-    private Look? before;
-    private Look? last;
+    private readonly Lock _gate = new();
+    private Look? _before;
+    private Look? _last;
 
     /// <summary>The usage of a pod; null until two scans have seen it.</summary>
     public PodUsage? Of(string uid)
     {
-        lock (gate)
+        lock (_gate)
         {
-            if (last is null || time.GetElapsedTime(last.Timestamp) >= Resolution)
+            if (_last is null || time.GetElapsedTime(_last.Timestamp) >= Resolution)
             {
-                (before, last) = (last, Take());
+                (_before, _last) = (_last, Take());
             }
 
-            if (before is null || !before.Pods.TryGetValue(uid, out var earlier) || !last.Pods.TryGetValue(uid, out var now))
+            if (_before is null || !_before.Pods.TryGetValue(uid, out var earlier) || !_last.Pods.TryGetValue(uid, out var now))
             {
                 return null;
             }
 
             // The CPU time of ended processes is lost, so the difference may be negative.
-            var seconds = (decimal)time.GetElapsedTime(before.Timestamp, last.Timestamp).TotalSeconds;
+            var seconds = (decimal)time.GetElapsedTime(_before.Timestamp, _last.Timestamp).TotalSeconds;
             return new(Math.Max(now.Ticks - earlier.Ticks, 0) / TicksPerSecond / seconds, now.Bytes);
         }
     }

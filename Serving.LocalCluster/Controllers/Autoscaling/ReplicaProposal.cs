@@ -24,7 +24,11 @@ internal sealed record ReplicaProposal(int? Replicas, string Reason, string Mess
     public static ReplicaProposal Of(JsonElement metric, int replicas, IReadOnlyList<Pod> ready, Func<Pod, PodUsage?> usage)
     {
         var type = Text(metric, "type");
-        if (type != "Resource" || !metric.TryGetProperty("resource", out var resource) || !resource.TryGetProperty("target", out var target))
+        if (
+            type != "Resource"
+            || !metric.TryGetProperty("resource", out var resource)
+            || !resource.TryGetProperty("target", out var target)
+        )
         {
             return Failed($"the local cluster measures metrics of the type Resource only, and this is {type}; use cpu or memory");
         }
@@ -35,24 +39,34 @@ internal sealed record ReplicaProposal(int? Replicas, string Reason, string Mess
             return Failed($"the local cluster measures the resources cpu and memory only, and this is {name}");
         }
 
-        var measured = ready.Select(pod => (Pod: pod, Usage: usage(pod))).Where(pair => pair.Usage is not null)
-            .Select(pair => (pair.Pod, Amount: name == "cpu" ? pair.Usage!.Value.Cores : pair.Usage!.Value.Bytes)).ToList();
+        var measured = ready
+            .Select(pod => (Pod: pod, Usage: usage(pod)))
+            .Where(pair => pair.Usage is not null)
+            .Select(pair => (pair.Pod, Amount: name == "cpu" ? pair.Usage!.Value.Cores : pair.Usage!.Value.Bytes))
+            .ToList();
         if (measured.Count == 0)
         {
             return Failed($"failed to get {name} utilization: did not receive metrics for targeted pods (pods might be unready)");
         }
 
         var average = measured.Average(pair => pair.Amount);
-        var current = new JsonObject { ["averageValue"] = name == "cpu" ? $"{(long)(average * 1000)}m" : ((long)average).ToString(CultureInfo.InvariantCulture) };
+        var current = new JsonObject
+        {
+            ["averageValue"] = name == "cpu" ? $"{(long)(average * 1000)}m" : ((long)average).ToString(CultureInfo.InvariantCulture),
+        };
         decimal ratio;
         if (Text(target, "type") == "Utilization")
         {
             decimal requested = 0;
-            foreach (var (pod, container) in measured.SelectMany(pair => pair.Pod.Spec!.Containers.Select(container => (pair.Pod, container))))
+            foreach (
+                var (pod, container) in measured.SelectMany(pair => pair.Pod.Spec!.Containers.Select(container => (pair.Pod, container)))
+            )
             {
                 if (container.Resources?.Requests?.TryGetValue(name, out var request) != true)
                 {
-                    return Failed($"failed to get {name} utilization: missing request for {name} in container {container.Name} of Pod {pod.Metadata.Name}");
+                    return Failed(
+                        $"failed to get {name} utilization: missing request for {name} in container {container.Name} of Pod {pod.Metadata.Name}"
+                    );
                 }
 
                 requested += ResourceAmount.Of(request);
@@ -72,9 +86,21 @@ internal sealed record ReplicaProposal(int? Replicas, string Reason, string Mess
         }
 
         // A pod without a measurement counts as on target.
-        var wanted = Math.Abs(ratio - 1) <= Tolerance ? replicas : (int)Math.Ceiling(Math.Min(ratio * measured.Count, int.MaxValue / 2)) + ready.Count - measured.Count;
+        var wanted =
+            Math.Abs(ratio - 1) <= Tolerance
+                ? replicas
+                : (int)Math.Ceiling(Math.Min(ratio * measured.Count, int.MaxValue / 2)) + ready.Count - measured.Count;
         var what = current.ContainsKey("averageUtilization") ? $"{name} resource utilization (percentage of request)" : $"{name} resource";
-        return new(wanted, "ValidMetricFound", what, new JsonObject { ["type"] = "Resource", ["resource"] = new JsonObject { ["name"] = name, ["current"] = current } });
+        return new(
+            wanted,
+            "ValidMetricFound",
+            what,
+            new JsonObject
+            {
+                ["type"] = "Resource",
+                ["resource"] = new JsonObject { ["name"] = name, ["current"] = current },
+            }
+        );
     }
 
     private static ReplicaProposal Failed(string why) => new(null, "FailedGetResourceMetric", why, null);

@@ -15,8 +15,20 @@ internal static class DeploymentConditions
     {
         var unavailable = spec.Strategy?.Type == "Recreate" ? 0 : RollingUpdate.Bounds(spec).Unavailable;
         return available >= (spec.Replicas ?? 1) - unavailable
-            ? new Condition { Type = "Available", Status = "True", Reason = "MinimumReplicasAvailable", Message = "Deployment has minimum availability." }
-            : new Condition { Type = "Available", Status = "False", Reason = "MinimumReplicasUnavailable", Message = "Deployment does not have minimum availability." };
+            ? new Condition
+            {
+                Type = "Available",
+                Status = "True",
+                Reason = "MinimumReplicasAvailable",
+                Message = "Deployment has minimum availability.",
+            }
+            : new Condition
+            {
+                Type = "Available",
+                Status = "False",
+                Reason = "MinimumReplicasUnavailable",
+                Message = "Deployment does not have minimum availability.",
+            };
     }
 
     /// <summary>Progressing: whether the rollout is complete, in progress, or without progress for longer than the deadline.</summary>
@@ -29,7 +41,13 @@ internal static class DeploymentConditions
     {
         if (complete)
         {
-            return new Condition { Type = "Progressing", Status = "True", Reason = Completed, Message = $"ReplicaSet \"{newest}\" has successfully progressed." };
+            return new Condition
+            {
+                Type = "Progressing",
+                Status = "True",
+                Reason = Completed,
+                Message = $"ReplicaSet \"{newest}\" has successfully progressed.",
+            };
         }
 
         // Scaling does not restart the deadline of a completed rollout.
@@ -39,12 +57,28 @@ internal static class DeploymentConditions
         }
 
         return still >= deadline
-            ? new Condition { Type = "Progressing", Status = "False", Reason = DeadlineExceeded, Message = $"ReplicaSet \"{newest}\" has timed out progressing." }
-            : new Condition { Type = "Progressing", Status = "True", Reason = "ReplicaSetUpdated", Message = $"ReplicaSet \"{newest}\" is progressing." };
+            ? new Condition
+            {
+                Type = "Progressing",
+                Status = "False",
+                Reason = DeadlineExceeded,
+                Message = $"ReplicaSet \"{newest}\" has timed out progressing.",
+            }
+            : new Condition
+            {
+                Type = "Progressing",
+                Status = "True",
+                Reason = "ReplicaSetUpdated",
+                Message = $"ReplicaSet \"{newest}\" is progressing.",
+            };
     }
 
     /// <summary>Puts conditions into a list: the transition time changes only with the status.</summary>
-    public static IReadOnlyList<Condition> Set(IReadOnlyList<Condition> conditions, DateTimeOffset now, params IEnumerable<Condition> wanted)
+    public static IReadOnlyList<Condition> Set(
+        IReadOnlyList<Condition> conditions,
+        DateTimeOffset now,
+        params IEnumerable<Condition> wanted
+    )
     {
         var result = conditions.ToList();
         foreach (var condition in wanted)

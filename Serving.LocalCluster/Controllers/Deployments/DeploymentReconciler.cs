@@ -15,35 +15,40 @@ internal sealed class DeploymentReconciler : IReconciler
     private const int DefaultDeadlineSeconds = 600;
     private static readonly string[] OwnAnnotations = [RevisionAnnotation, "kubectl.kubernetes.io/last-applied-configuration"];
 
-    private readonly ILister<Deployment> deployments;
-    private readonly Claims<Deployment, ReplicaSet> claims;
-    private readonly IEventRecorder events;
-    private readonly TimeProvider time;
-    private readonly ConcurrentDictionary<ObjectKey, (string Figures, long Since)> progress = new();
+    private readonly ILister<Deployment> _deployments;
+    private readonly Claims<Deployment, ReplicaSet> _claims;
+    private readonly IEventRecorder _events;
+    private readonly TimeProvider _time;
+    private readonly ConcurrentDictionary<ObjectKey, (string Figures, long Since)> _progress = new();
 
     public DeploymentReconciler(IInformers informers, IEventRecorder events, TimeProvider time)
     {
-        deployments = informers.For(Resources.Deployments).Lister;
-        claims = new Claims<Deployment, ReplicaSet>(
-            Resources.Deployments, Resources.ReplicaSets, deployments, informers.For(Resources.ReplicaSets).Lister, deployment => deployment.Spec?.Selector);
-        this.events = events;
-        this.time = time;
+        _deployments = informers.For(Resources.Deployments).Lister;
+        _claims = new Claims<Deployment, ReplicaSet>(
+            Resources.Deployments,
+            Resources.ReplicaSets,
+            _deployments,
+            informers.For(Resources.ReplicaSets).Lister,
+            deployment => deployment.Spec?.Selector
+        );
+        this._events = events;
+        this._time = time;
     }
 
     public string Name => "deployment";
 
     /// <summary>The Deployments that would adopt a ReplicaSet without a controller.</summary>
-    public IEnumerable<ObjectKey> ClaimantsOf(ReplicaSet set) => claims.ClaimantsOf(set);
+    public IEnumerable<ObjectKey> ClaimantsOf(ReplicaSet set) => _claims.ClaimantsOf(set);
 
     public async Task<Reconcile> ReconcileAsync(ObjectKey key, IKubernetesClient client, CancellationToken cancellation)
     {
-        if (deployments.Get(key.Namespace, key.Name) is not { Spec: { } spec, Metadata.DeletionTimestamp: null } deployment)
+        if (_deployments.Get(key.Namespace, key.Name) is not { Spec: { } spec, Metadata.DeletionTimestamp: null } deployment)
         {
-            progress.TryRemove(key, out _);
+            _progress.TryRemove(key, out _);
             return Reconcile.Done;
         }
 
-        var owned = await claims.ClaimAsync(deployment, client, cancellation);
+        var owned = await _claims.ClaimAsync(deployment, client, cancellation);
         var template = spec.Template ?? new PodTemplateSpec();
         var hash = Documents.Hash(template);
         var newest = owned.FirstOrDefault(set => set.Metadata.Labels.GetValueOrDefault(TemplateHash) == hash);
@@ -61,24 +66,37 @@ internal sealed class DeploymentReconciler : IReconciler
         return await UpdateStatusAsync(deployment, newest, older, client, cancellation);
     }
 
-    private static int Revision(IKubernetesObject value)
-        => int.TryParse(value.Metadata.Annotations.GetValueOrDefault(RevisionAnnotation), CultureInfo.InvariantCulture, out var revision) ? revision : 0;
+    private static int Revision(IKubernetesObject value) =>
+        int.TryParse(value.Metadata.Annotations.GetValueOrDefault(RevisionAnnotation), CultureInfo.InvariantCulture, out var revision)
+            ? revision
+            : 0;
 
     private static int NextRevision(List<ReplicaSet> older) => (older.Count == 0 ? 0 : older.Max(Revision)) + 1;
 
-    private static ObjectMeta WithRevision(ObjectMeta metadata, int revision)
-        => metadata with { Annotations = Documents.Merge(metadata.Annotations, new Dictionary<string, string> { [RevisionAnnotation] = revision.ToString(CultureInfo.InvariantCulture) }) };
+    private static ObjectMeta WithRevision(ObjectMeta metadata, int revision) =>
+        metadata with
+        {
+            Annotations = Documents.Merge(
+                metadata.Annotations,
+                new Dictionary<string, string> { [RevisionAnnotation] = revision.ToString(CultureInfo.InvariantCulture) }
+            ),
+        };
 
     /// <summary>The annotations of a Deployment that its ReplicaSet gets: all except those about the Deployment itself.</summary>
-    private static Dictionary<string, string> SharedAnnotations(Deployment deployment)
-        => deployment.Metadata.Annotations.Where(annotation => !OwnAnnotations.Contains(annotation.Key)).ToDictionary();
+    private static Dictionary<string, string> SharedAnnotations(Deployment deployment) =>
+        deployment.Metadata.Annotations.Where(annotation => !OwnAnnotations.Contains(annotation.Key)).ToDictionary();
 
     /// <summary>
     /// Updates the newest ReplicaSet to match its Deployment. An old ReplicaSet whose template matches again, as after a rollback,
     /// becomes the latest in the history.
     /// </summary>
     private static async Task<ReplicaSet> AlignAsync(
-        Deployment deployment, ReplicaSet newest, List<ReplicaSet> older, IKubernetesClient client, CancellationToken cancellation)
+        Deployment deployment,
+        ReplicaSet newest,
+        List<ReplicaSet> older,
+        IKubernetesClient client,
+        CancellationToken cancellation
+    )
     {
         var metadata = newest.Metadata with { Annotations = Documents.Merge(newest.Metadata.Annotations, SharedAnnotations(deployment)) };
         var aligned = newest with
@@ -86,18 +104,39 @@ internal sealed class DeploymentReconciler : IReconciler
             Metadata = Revision(newest) >= NextRevision(older) ? metadata : WithRevision(metadata, NextRevision(older)),
             Spec = newest.Spec! with { MinReadySeconds = deployment.Spec!.MinReadySeconds },
         };
-        return ApiEquality.Same(newest, aligned) ? newest : await Documents.ChangeAsync(client, Resources.ReplicaSets, newest, aligned, cancellation);
+        return ApiEquality.Same(newest, aligned)
+            ? newest
+            : await Documents.ChangeAsync(client, Resources.ReplicaSets, newest, aligned, cancellation);
     }
 
     /// <summary>Sets the annotation with the Deployment's revision in its history.</summary>
-    private static async Task<Deployment> NumberAsync(Deployment deployment, ReplicaSet? newest, IKubernetesClient client, CancellationToken cancellation)
-        => newest is null || Revision(newest) == Revision(deployment)
+    private static async Task<Deployment> NumberAsync(
+        Deployment deployment,
+        ReplicaSet? newest,
+        IKubernetesClient client,
+        CancellationToken cancellation
+    ) =>
+        newest is null || Revision(newest) == Revision(deployment)
             ? deployment
             : await Documents.ChangeAsync(
-                client, Resources.Deployments, deployment, deployment with { Metadata = WithRevision(deployment.Metadata, Revision(newest)) }, cancellation);
+                client,
+                Resources.Deployments,
+                deployment,
+                deployment with
+                {
+                    Metadata = WithRevision(deployment.Metadata, Revision(newest)),
+                },
+                cancellation
+            );
 
     private async Task<ReplicaSet> CreateAsync(
-        Deployment deployment, PodTemplateSpec template, string hash, List<ReplicaSet> older, IKubernetesClient client, CancellationToken cancellation)
+        Deployment deployment,
+        PodTemplateSpec template,
+        string hash,
+        List<ReplicaSet> older,
+        IKubernetesClient client,
+        CancellationToken cancellation
+    )
     {
         var hashLabel = new Dictionary<string, string> { [TemplateHash] = hash };
         var metadata = template.Metadata ?? new ObjectMeta();
@@ -106,14 +145,17 @@ internal sealed class DeploymentReconciler : IReconciler
         {
             ApiVersion = Resources.ReplicaSets.ApiVersion,
             Kind = Resources.ReplicaSets.Kind,
-            Metadata = WithRevision(new ObjectMeta
-            {
-                Name = $"{deployment.Metadata.Name}-{hash}",
-                Namespace = deployment.Metadata.Namespace,
-                Labels = Documents.Merge(metadata.Labels, hashLabel),
-                Annotations = SharedAnnotations(deployment),
-                OwnerReferences = [Ownership.ControllerReference(Resources.Deployments, deployment)],
-            }, NextRevision(older)),
+            Metadata = WithRevision(
+                new ObjectMeta
+                {
+                    Name = $"{deployment.Metadata.Name}-{hash}",
+                    Namespace = deployment.Metadata.Namespace,
+                    Labels = Documents.Merge(metadata.Labels, hashLabel),
+                    Annotations = SharedAnnotations(deployment),
+                    OwnerReferences = [Ownership.ControllerReference(Resources.Deployments, deployment)],
+                },
+                NextRevision(older)
+            ),
             Spec = new ReplicaSetSpec
             {
                 Replicas = 0,
@@ -123,16 +165,31 @@ internal sealed class DeploymentReconciler : IReconciler
             },
         };
         var size = RollingUpdate.Plan(deployment.Spec, set, older)[set.Metadata.Name];
-        var child = await ChildObjects.CreateAsync(client, Resources.ReplicaSets, set with { Spec = set.Spec with { Replicas = size } }, deployment, cancellation);
+        var child = await ChildObjects.CreateAsync(
+            client,
+            Resources.ReplicaSets,
+            set with
+            {
+                Spec = set.Spec with { Replicas = size },
+            },
+            deployment,
+            cancellation
+        );
         if (child.Outcome == ChildOutcome.Created)
         {
-            events.Normal(deployment, "ScalingReplicaSet", $"Scaled up replica set {set.Metadata.Name} to {size}");
+            _events.Normal(deployment, "ScalingReplicaSet", $"Scaled up replica set {set.Metadata.Name} to {size}");
         }
 
         return child.Object;
     }
 
-    private async Task ScaleAsync(Deployment deployment, ReplicaSet newest, List<ReplicaSet> older, IKubernetesClient client, CancellationToken cancellation)
+    private async Task ScaleAsync(
+        Deployment deployment,
+        ReplicaSet newest,
+        List<ReplicaSet> older,
+        IKubernetesClient client,
+        CancellationToken cancellation
+    )
     {
         var plan = RollingUpdate.Plan(deployment.Spec!, newest, older);
         foreach (var set in older.Append(newest))
@@ -141,16 +198,37 @@ internal sealed class DeploymentReconciler : IReconciler
             var before = set.Spec?.Replicas ?? 1;
             if (size != before)
             {
-                await Documents.ChangeAsync(client, Resources.ReplicaSets, set, set with { Spec = set.Spec! with { Replicas = size } }, cancellation);
-                events.Normal(deployment, "ScalingReplicaSet", $"Scaled {(size > before ? "up" : "down")} replica set {set.Metadata.Name} to {size} from {before}");
+                await Documents.ChangeAsync(
+                    client,
+                    Resources.ReplicaSets,
+                    set,
+                    set with
+                    {
+                        Spec = set.Spec! with { Replicas = size },
+                    },
+                    cancellation
+                );
+                _events.Normal(
+                    deployment,
+                    "ScalingReplicaSet",
+                    $"Scaled {(size > before ? "up" : "down")} replica set {set.Metadata.Name} to {size} from {before}"
+                );
             }
         }
     }
 
-    private static async Task PruneAsync(Deployment deployment, List<ReplicaSet> older, IKubernetesClient client, CancellationToken cancellation)
+    private static async Task PruneAsync(
+        Deployment deployment,
+        List<ReplicaSet> older,
+        IKubernetesClient client,
+        CancellationToken cancellation
+    )
     {
         var limit = deployment.Spec!.RevisionHistoryLimit ?? DefaultHistory;
-        var idle = older.Where(set => set.Spec?.Replicas == 0 && (set.Status?.Replicas ?? 0) == 0 && set.Metadata.DeletionTimestamp is null).OrderBy(Revision).ToList();
+        var idle = older
+            .Where(set => set.Spec?.Replicas == 0 && (set.Status?.Replicas ?? 0) == 0 && set.Metadata.DeletionTimestamp is null)
+            .OrderBy(Revision)
+            .ToList();
         foreach (var set in idle.Take(Math.Max(0, idle.Count - limit)))
         {
             await ChildObjects.DeleteAsync(client, Resources.ReplicaSets, set.Metadata.Namespace, set.Metadata.Name, cancellation);
@@ -158,7 +236,12 @@ internal sealed class DeploymentReconciler : IReconciler
     }
 
     private async Task<Reconcile> UpdateStatusAsync(
-        Deployment deployment, ReplicaSet? newest, List<ReplicaSet> older, IKubernetesClient client, CancellationToken cancellation)
+        Deployment deployment,
+        ReplicaSet? newest,
+        List<ReplicaSet> older,
+        IKubernetesClient client,
+        CancellationToken cancellation
+    )
     {
         var spec = deployment.Spec!;
         var all = newest is null ? older : [.. older, newest];
@@ -180,15 +263,23 @@ internal sealed class DeploymentReconciler : IReconciler
             AvailableReplicas = available,
             UnavailableReplicas = Math.Max(0, Math.Max(wanted, total) - available),
             Conditions = DeploymentConditions.Set(
-                ReplicaFailure.Set(conditions, ReplicaFailure.In(newest is null ? older : [newest, .. older]), time.GetUtcNow()),
-                time.GetUtcNow(),
+                ReplicaFailure.Set(conditions, ReplicaFailure.In(newest is null ? older : [newest, .. older]), _time.GetUtcNow()),
+                _time.GetUtcNow(),
                 DeploymentConditions.Available(spec, available),
                 DeploymentConditions.Progressing(
-                    conditions.FirstOrDefault(condition => condition.Type == "Progressing"), newest?.Metadata.Name ?? "", complete, still, deadline)),
+                    conditions.FirstOrDefault(condition => condition.Type == "Progressing"),
+                    newest?.Metadata.Name ?? "",
+                    complete,
+                    still,
+                    deadline
+                )
+            ),
         };
         if (!ApiEquality.Same(deployment.Status, status))
         {
-            await Documents.UnlessGoneAsync(client.UpdateStatusAsync(Resources.Deployments, deployment with { Status = status }, cancellation));
+            await Documents.UnlessGoneAsync(
+                client.UpdateStatusAsync(Resources.Deployments, deployment with { Status = status }, cancellation)
+            );
         }
 
         return complete || still >= deadline ? Reconcile.Done : Reconcile.After(deadline - still + TimeSpan.FromMilliseconds(10));
@@ -197,10 +288,11 @@ internal sealed class DeploymentReconciler : IReconciler
     /// <summary>How long the status counts of a Deployment have not changed.</summary>
     private TimeSpan Still(Deployment deployment, string figures)
     {
-        var entry = progress.AddOrUpdate(
+        var entry = _progress.AddOrUpdate(
             ObjectKey.Of(deployment),
-            _ => (figures, time.GetTimestamp()),
-            (_, before) => before.Figures == figures ? before : (figures, time.GetTimestamp()));
-        return time.GetElapsedTime(entry.Since);
+            _ => (figures, _time.GetTimestamp()),
+            (_, before) => before.Figures == figures ? before : (figures, _time.GetTimestamp())
+        );
+        return _time.GetElapsedTime(entry.Since);
     }
 }

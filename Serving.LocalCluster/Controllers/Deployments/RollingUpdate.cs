@@ -52,7 +52,13 @@ internal static class RollingUpdate
         }
     }
 
-    private static void PlanRolling(Dictionary<string, int> sizes, DeploymentSpec spec, int wanted, ReplicaSet newest, IReadOnlyList<ReplicaSet> older)
+    private static void PlanRolling(
+        Dictionary<string, int> sizes,
+        DeploymentSpec spec,
+        int wanted,
+        ReplicaSet newest,
+        IReadOnlyList<ReplicaSet> older
+    )
     {
         var (surge, unavailable) = Bounds(spec);
         var total = sizes.Values.Sum();
@@ -89,8 +95,11 @@ internal static class RollingUpdate
             return pods;
         }
 
-        var percent = bound?.Text is [.., '%'] text
-            && int.TryParse(text.AsSpan(0, text.Length - 1), NumberStyles.None, CultureInfo.InvariantCulture, out var stated) ? stated : DefaultPercent;
+        var percent =
+            bound?.Text is [.., '%'] text
+            && int.TryParse(text.AsSpan(0, text.Length - 1), NumberStyles.None, CultureInfo.InvariantCulture, out var stated)
+                ? stated
+                : DefaultPercent;
         var share = (decimal)percent / 100 * replicas;
         return (int)Math.Min(int.MaxValue / 2, roundUp ? Math.Ceiling(share) : Math.Floor(share));
     }

@@ -52,21 +52,41 @@ internal static class EndpointsMaker
             groups = [([], [])];
         }
 
-        return [.. groups.Select(group => Slice(service, ManagedByController, group.Ports, [.. group.Pods.Select(pod => Endpoint(pod, service.Spec?.PublishNotReadyAddresses == true))], Labels(service)))];
+        return
+        [
+            .. groups.Select(group =>
+                Slice(
+                    service,
+                    ManagedByController,
+                    group.Ports,
+                    [.. group.Pods.Select(pod => Endpoint(pod, service.Spec?.PublishNotReadyAddresses == true))],
+                    Labels(service)
+                )
+            ),
+        ];
     }
 
     /// <summary>One slice, with a stable name derived from the Service and its ports.</summary>
     public static EndpointSlice Slice(
-        CoreService service, string managedBy, IReadOnlyList<EndpointPort> ports, IReadOnlyList<SliceEndpoint> endpoints, IReadOnlyDictionary<string, string> labels)
-        => new()
+        CoreService service,
+        string managedBy,
+        IReadOnlyList<EndpointPort> ports,
+        IReadOnlyList<SliceEndpoint> endpoints,
+        IReadOnlyDictionary<string, string> labels
+    ) =>
+        new()
         {
             ApiVersion = Resources.EndpointSlices.ApiVersion,
             Kind = Resources.EndpointSlices.Kind,
             Metadata = new ObjectMeta
             {
-                Name = $"{service.Metadata.Name}-{Documents.Hash(string.Join(';', ports.Select(port => $"{port.Name},{port.Port},{port.Protocol}")), 5)}",
+                Name =
+                    $"{service.Metadata.Name}-{Documents.Hash(string.Join(';', ports.Select(port => $"{port.Name},{port.Port},{port.Protocol}")), 5)}",
                 Namespace = service.Metadata.Namespace,
-                Labels = Documents.Merge(labels, new Dictionary<string, string> { [ServiceNameLabel] = service.Metadata.Name, [ManagedByLabel] = managedBy }),
+                Labels = Documents.Merge(
+                    labels,
+                    new Dictionary<string, string> { [ServiceNameLabel] = service.Metadata.Name, [ManagedByLabel] = managedBy }
+                ),
                 OwnerReferences = [Ownership.ControllerReference(Resources.Services, service)],
             },
             AddressType = endpoints.Count > 0 && endpoints[0].Addresses[0].Contains(':', StringComparison.Ordinal) ? "IPv6" : "IPv4",
@@ -74,25 +94,34 @@ internal static class EndpointsMaker
             Endpoints = endpoints,
         };
 
-    private static IReadOnlyDictionary<string, string> Labels(CoreService service)
-        => service.Spec?.ClusterIP == "None"
+    private static IReadOnlyDictionary<string, string> Labels(CoreService service) =>
+        service.Spec?.ClusterIP == "None"
             ? Documents.Merge(service.Metadata.Labels, new Dictionary<string, string> { [HeadlessLabel] = "" })
             : service.Metadata.Labels;
 
     /// <summary>Pods with an address, grouped by the resolved ports of the Service.</summary>
-    private static List<(IReadOnlyList<EndpointPort> Ports, List<Pod> Pods)> ByPorts(CoreService service, IEnumerable<Pod> pods)
-        => [.. pods
-            .Where(pod => pod.Status is { PodIP.Length: > 0, Phase: not ("Succeeded" or "Failed") })
-            .OrderBy(pod => pod.Status!.PodIP, StringComparer.Ordinal)
-            .GroupBy(pod => string.Join(';', Ports(service, pod).Select(port => $"{port.Name},{port.Port}")))
-            .OrderBy(group => group.Key, StringComparer.Ordinal)
-            .Select(group => (Ports(service, group.First()), group.ToList()))];
+    private static List<(IReadOnlyList<EndpointPort> Ports, List<Pod> Pods)> ByPorts(CoreService service, IEnumerable<Pod> pods) =>
+        [
+            .. pods.Where(pod => pod.Status is { PodIP.Length: > 0, Phase: not ("Succeeded" or "Failed") })
+                .OrderBy(pod => pod.Status!.PodIP, StringComparer.Ordinal)
+                .GroupBy(pod => string.Join(';', Ports(service, pod).Select(port => $"{port.Name},{port.Port}")))
+                .OrderBy(group => group.Key, StringComparer.Ordinal)
+                .Select(group => (Ports(service, group.First()), group.ToList())),
+        ];
 
-    private static IReadOnlyList<EndpointPort> Ports(CoreService service, Pod pod)
-        => [.. from port in service.Spec!.Ports
-               let number = Resolve(port, pod)
-               where number is not null
-               select new EndpointPort { Name = port.Name, Port = number, Protocol = port.Protocol.Length == 0 ? "TCP" : port.Protocol, AppProtocol = port.AppProtocol }];
+    private static IReadOnlyList<EndpointPort> Ports(CoreService service, Pod pod) =>
+        [
+            .. from port in service.Spec!.Ports
+            let number = Resolve(port, pod)
+            where number is not null
+            select new EndpointPort
+            {
+                Name = port.Name,
+                Port = number,
+                Protocol = port.Protocol.Length == 0 ? "TCP" : port.Protocol,
+                AppProtocol = port.AppProtocol,
+            },
+        ];
 
     private static int? Resolve(ServicePort port, Pod pod)
     {
@@ -102,16 +131,18 @@ internal static class EndpointsMaker
         }
 
         return target.Text is { } name
-            ? pod.Spec?.Containers.SelectMany(container => container.Ports).FirstOrDefault(candidate => candidate.Name == name)?.Number
-            : target.Int == 0 ? port.Port : target.Int;
+                ? pod.Spec?.Containers.SelectMany(container => container.Ports).FirstOrDefault(candidate => candidate.Name == name)?.Number
+            : target.Int == 0 ? port.Port
+            : target.Int;
     }
 
-    private static EndpointAddress Address(Pod pod) => new()
-    {
-        Ip = pod.Status!.PodIP,
-        NodeName = pod.Spec?.NodeName is { Length: > 0 } node ? node : null,
-        TargetRef = Reference(pod),
-    };
+    private static EndpointAddress Address(Pod pod) =>
+        new()
+        {
+            Ip = pod.Status!.PodIP,
+            NodeName = pod.Spec?.NodeName is { Length: > 0 } node ? node : null,
+            TargetRef = Reference(pod),
+        };
 
     private static SliceEndpoint Endpoint(Pod pod, bool publishNotReady)
     {
@@ -120,12 +151,23 @@ internal static class EndpointsMaker
         return new SliceEndpoint
         {
             Addresses = [pod.Status!.PodIP],
-            Conditions = new EndpointConditions { Ready = publishNotReady || (serving && !terminating), Serving = serving, Terminating = terminating },
+            Conditions = new EndpointConditions
+            {
+                Ready = publishNotReady || (serving && !terminating),
+                Serving = serving,
+                Terminating = terminating,
+            },
             NodeName = pod.Spec?.NodeName is { Length: > 0 } node ? node : null,
             TargetRef = Reference(pod),
         };
     }
 
-    private static ObjectReference Reference(Pod pod)
-        => new() { Kind = "Pod", Namespace = pod.Metadata.Namespace, Name = pod.Metadata.Name, Uid = pod.Metadata.Uid };
+    private static ObjectReference Reference(Pod pod) =>
+        new()
+        {
+            Kind = "Pod",
+            Namespace = pod.Metadata.Namespace,
+            Name = pod.Metadata.Name,
+            Uid = pod.Metadata.Uid,
+        };
 }

@@ -8,9 +8,16 @@ namespace Serving.LocalCluster.Controllers;
 internal sealed class SliceWriter(ILister<EndpointSlice> slices)
 {
     /// <summary>Creates, updates and deletes slices of <paramref name="service"/> that <paramref name="managedBy"/> writes.</summary>
-    public async Task ApplyAsync(ObjectKey service, string managedBy, IReadOnlyList<EndpointSlice> wanted, IKubernetesClient client, CancellationToken cancellation)
+    public async Task ApplyAsync(
+        ObjectKey service,
+        string managedBy,
+        IReadOnlyList<EndpointSlice> wanted,
+        IKubernetesClient client,
+        CancellationToken cancellation
+    )
     {
-        var existing = slices.ByLabel(service.Namespace, EndpointsMaker.ServiceNameLabel, service.Name)
+        var existing = slices
+            .ByLabel(service.Namespace, EndpointsMaker.ServiceNameLabel, service.Name)
             .Where(slice => slice.Metadata.Labels.GetValueOrDefault(EndpointsMaker.ManagedByLabel) == managedBy)
             .ToDictionary(slice => slice.Metadata.Name);
         foreach (var slice in wanted)

@@ -17,21 +17,25 @@ internal sealed class GarbageCollector(IInformers informers, IResourceDiscovery 
     private static readonly string[] Ignored = ["events", "leases"];
     private static readonly TimeSpan Retry = TimeSpan.FromSeconds(1);
 
-    private readonly OwnerGraph graph = new();
-    private readonly Lock gate = new();
-    private readonly Dictionary<(string Group, string Plural), Followed> followed = [];
+    private readonly OwnerGraph _graph = new();
+    private readonly Lock _gate = new();
+    private readonly Dictionary<(string Group, string Plural), Followed> _followed = [];
 
     // Owners that were read from the API before a cache showed them: if their kind is removed, no cache reports their deletion.
-    private readonly ConcurrentDictionary<string, bool> seenByApiOnly = [];
-    private readonly IInformer<CustomResourceDefinition> definitions = informers.For(Resources.CustomResourceDefinitions);
+    private readonly ConcurrentDictionary<string, bool> _seenByApiOnly = [];
+    private readonly IInformer<CustomResourceDefinition> _definitions = informers.For(Resources.CustomResourceDefinitions);
 
     /// <summary>The objects with this uid as an owner.</summary>
     public IReadOnlyList<(ResourceType<ObjectHeader> Type, ObjectHeader Item)> Dependents(string uid)
     {
         var found = new List<(ResourceType<ObjectHeader>, ObjectHeader)>();
-        foreach (var node in graph.Dependents(uid))
+        foreach (var node in _graph.Dependents(uid))
         {
-            if (Find(node.Type) is { } kind && kind.Informer.Lister.Get(node.Key.Namespace, node.Key.Name) is { } item && item.Metadata.Uid == node.Uid)
+            if (
+                Find(node.Type) is { } kind
+                && kind.Informer.Lister.Get(node.Key.Namespace, node.Key.Name) is { } item
+                && item.Metadata.Uid == node.Uid
+            )
             {
                 found.Add((kind.Type, item));
             }
@@ -41,25 +45,36 @@ internal sealed class GarbageCollector(IInformers informers, IResourceDiscovery 
     }
 
     /// <summary>Whether a cache shows this object, so that its deletion will be reported.</summary>
-    public bool Shows(ObjectHeader item) => graph.Find(item.Metadata.Uid) is not null;
+    public bool Shows(ObjectHeader item) => _graph.Find(item.Metadata.Uid) is not null;
 
     /// <summary>The owner that a reference names; null when it or its kind was deleted, or another object has its name.</summary>
-    public async Task<ObjectHeader?> FindOwnerAsync(OwnerReference owner, string ns, IKubernetesClient client, CancellationToken cancellation)
+    public async Task<ObjectHeader?> FindOwnerAsync(
+        OwnerReference owner,
+        string ns,
+        IKubernetesClient client,
+        CancellationToken cancellation
+    )
     {
-        if (graph.Find(owner.Uid) is { } node && Find(node.Type)?.Informer.Lister.Get(node.Key.Namespace, node.Key.Name) is { } cached && cached.Metadata.Uid == owner.Uid)
+        if (
+            _graph.Find(owner.Uid) is { } node
+            && Find(node.Type)?.Informer.Lister.Get(node.Key.Namespace, node.Key.Name) is { } cached
+            && cached.Metadata.Uid == owner.Uid
+        )
         {
-            seenByApiOnly.TryRemove(owner.Uid, out _);
+            _seenByApiOnly.TryRemove(owner.Uid, out _);
             return cached;
         }
 
         if (await discovery.FindAsync(owner.ApiVersion, owner.Kind, cancellation) is not { } type)
         {
-            if (seenByApiOnly.ContainsKey(owner.Uid))
+            if (_seenByApiOnly.ContainsKey(owner.Uid))
             {
                 return null;
             }
 
-            throw new InvalidOperationException($"the owner {owner.Kind} {owner.Name} has a kind that the API server does not serve: {owner.ApiVersion}");
+            throw new InvalidOperationException(
+                $"the owner {owner.Kind} {owner.Name} has a kind that the API server does not serve: {owner.ApiVersion}"
+            );
         }
 
         try
@@ -67,7 +82,7 @@ internal sealed class GarbageCollector(IInformers informers, IResourceDiscovery 
             var live = await client.GetAsync(ObjectHeader.Type(type), type.Namespaced ? ns : null, owner.Name, cancellation);
             if (live.Metadata.Uid == owner.Uid)
             {
-                seenByApiOnly.TryAdd(owner.Uid, true);
+                _seenByApiOnly.TryAdd(owner.Uid, true);
                 return live;
             }
         }
@@ -76,7 +91,7 @@ internal sealed class GarbageCollector(IInformers informers, IResourceDiscovery 
             // Deleted, or replaced by another object of the same name.
         }
 
-        seenByApiOnly.TryRemove(owner.Uid, out _);
+        _seenByApiOnly.TryRemove(owner.Uid, out _);
         return null;
     }
 
@@ -87,7 +102,7 @@ internal sealed class GarbageCollector(IInformers informers, IResourceDiscovery 
         // Capacity 1: any number of changes cause a single discovery.
         var changed = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
         changed.Writer.TryWrite(true);
-        using var registration = definitions.AddHandler(_ => changed.Writer.TryWrite(true));
+        using var registration = _definitions.AddHandler(_ => changed.Writer.TryWrite(true));
         while (!cancellation.IsCancellationRequested)
         {
             try
@@ -118,7 +133,12 @@ internal sealed class GarbageCollector(IInformers informers, IResourceDiscovery 
         var loops = new List<ReconcileLoop>();
         foreach (var resource in await discovery.ListAsync(cancellation))
         {
-            if (!resource.Verbs.Contains("watch") || !resource.Verbs.Contains("delete") || Ignored.Contains(resource.Type.Plural) || Find(resource.Type) is not null)
+            if (
+                !resource.Verbs.Contains("watch")
+                || !resource.Verbs.Contains("delete")
+                || Ignored.Contains(resource.Type.Plural)
+                || Find(resource.Type) is not null
+            )
             {
                 continue;
             }
@@ -126,9 +146,9 @@ internal sealed class GarbageCollector(IInformers informers, IResourceDiscovery 
             var type = ObjectHeader.Type(resource.Type);
             var informer = informers.For(type);
             var loop = new ReconcileLoop(new GarbageReconciler(type, informer.Lister, this), logger, time, workers: 2).For(informer);
-            lock (gate)
+            lock (_gate)
             {
-                followed[(type.Group, type.Plural)] = new Followed(type, informer, loop);
+                _followed[(type.Group, type.Plural)] = new Followed(type, informer, loop);
             }
 
             informer.AddHandler(change => Observe(type, change));
@@ -141,8 +161,8 @@ internal sealed class GarbageCollector(IInformers informers, IResourceDiscovery 
     private void Observe(ResourceType<ObjectHeader> type, Change<ObjectHeader> change)
     {
         // A cache shows or showed it, so its deletion is reported.
-        seenByApiOnly.TryRemove(change.Object.Metadata.Uid, out _);
-        foreach (var dependent in graph.Observe(type, change.Old, change.New))
+        _seenByApiOnly.TryRemove(change.Object.Metadata.Uid, out _);
+        foreach (var dependent in _graph.Observe(type, change.Old, change.New))
         {
             Find(dependent.Type)?.Loop.Enqueue(dependent.Key);
         }
@@ -151,7 +171,7 @@ internal sealed class GarbageCollector(IInformers informers, IResourceDiscovery 
         foreach (var owner in change.Old?.Metadata.OwnerReferences ?? [])
         {
             var isKept = change.New?.Metadata.OwnerReferences.Any(kept => kept.Uid == owner.Uid) ?? false;
-            if (!isKept && graph.Find(owner.Uid) is { } node)
+            if (!isKept && _graph.Find(owner.Uid) is { } node)
             {
                 Find(node.Type)?.Loop.Enqueue(node.Key);
             }
@@ -160,9 +180,9 @@ internal sealed class GarbageCollector(IInformers informers, IResourceDiscovery 
 
     private Followed? Find(ResourceType type)
     {
-        lock (gate)
+        lock (_gate)
         {
-            return followed.GetValueOrDefault((type.Group, type.Plural));
+            return _followed.GetValueOrDefault((type.Group, type.Plural));
         }
     }
 

@@ -9,7 +9,8 @@ namespace Serving.LocalCluster.Controllers;
 /// Deletes objects of one kind whose owners no longer exist, and executes foreground and orphaning deletes, as Kubernetes'
 /// garbage collector does. Invariant: a cache alone never causes a deletion; an owner that no cache shows is read from the API.
 /// </summary>
-internal sealed class GarbageReconciler(ResourceType<ObjectHeader> type, ILister<ObjectHeader> lister, GarbageCollector collector) : IReconciler
+internal sealed class GarbageReconciler(ResourceType<ObjectHeader> type, ILister<ObjectHeader> lister, GarbageCollector collector)
+    : IReconciler
 {
     public const string ForegroundFinalizer = "foregroundDeletion";
     public const string OrphanFinalizer = "orphan";
@@ -32,8 +33,8 @@ internal sealed class GarbageReconciler(ResourceType<ObjectHeader> type, ILister
         return item.Metadata.OwnerReferences.Count > 0 ? await CheckOwnersAsync(item, client, cancellation) : Reconcile.Done;
     }
 
-    private static Patch WithoutOwners(ObjectHeader item, Func<OwnerReference, bool> gone)
-        => Documents.OwnersPatch(item, [.. item.Metadata.OwnerReferences.Where(owner => !gone(owner))]);
+    private static Patch WithoutOwners(ObjectHeader item, Func<OwnerReference, bool> gone) =>
+        Documents.OwnersPatch(item, [.. item.Metadata.OwnerReferences.Where(owner => !gone(owner))]);
 
     private async Task<Reconcile> FinishDeleteAsync(ObjectHeader item, IKubernetesClient client, CancellationToken cancellation)
     {
@@ -42,8 +43,15 @@ internal sealed class GarbageReconciler(ResourceType<ObjectHeader> type, ILister
         {
             foreach (var (dependentType, dependent) in dependents)
             {
-                await Documents.UnlessGoneAsync(client.PatchAsync(
-                    dependentType, dependent.Metadata.Namespace, dependent.Metadata.Name, WithoutOwners(dependent, owner => owner.Uid == item.Metadata.Uid), cancellation));
+                await Documents.UnlessGoneAsync(
+                    client.PatchAsync(
+                        dependentType,
+                        dependent.Metadata.Namespace,
+                        dependent.Metadata.Name,
+                        WithoutOwners(dependent, owner => owner.Uid == item.Metadata.Uid),
+                        cancellation
+                    )
+                );
             }
 
             await RemoveFinalizerAsync(item, OrphanFinalizer, client, cancellation);
@@ -51,7 +59,9 @@ internal sealed class GarbageReconciler(ResourceType<ObjectHeader> type, ILister
         else if (item.Metadata.Finalizers.Contains(ForegroundFinalizer))
         {
             // The dependents are reconciled separately: one that has another owner is kept.
-            var blocking = dependents.Any(entry => entry.Item.Metadata.OwnerReferences.Any(owner => owner.Uid == item.Metadata.Uid && owner.BlockOwnerDeletion == true));
+            var blocking = dependents.Any(entry =>
+                entry.Item.Metadata.OwnerReferences.Any(owner => owner.Uid == item.Metadata.Uid && owner.BlockOwnerDeletion == true)
+            );
             if (!blocking)
             {
                 await RemoveFinalizerAsync(item, ForegroundFinalizer, client, cancellation);
@@ -90,8 +100,15 @@ internal sealed class GarbageReconciler(ResourceType<ObjectHeader> type, ILister
 
         if (leaving.Count < item.Metadata.OwnerReferences.Count)
         {
-            await Documents.UnlessGoneAsync(client.PatchAsync(
-                type, item.Metadata.Namespace, item.Metadata.Name, WithoutOwners(item, owner => leaving.Contains(owner.Uid)), cancellation));
+            await Documents.UnlessGoneAsync(
+                client.PatchAsync(
+                    type,
+                    item.Metadata.Namespace,
+                    item.Metadata.Name,
+                    WithoutOwners(item, owner => leaving.Contains(owner.Uid)),
+                    cancellation
+                )
+            );
             return Reconcile.Done;
         }
 
@@ -106,7 +123,14 @@ internal sealed class GarbageReconciler(ResourceType<ObjectHeader> type, ILister
     private Task RemoveFinalizerAsync(ObjectHeader item, string finalizer, IKubernetesClient client, CancellationToken cancellation)
     {
         var left = new JsonArray([.. item.Metadata.Finalizers.Where(name => name != finalizer).Select(name => JsonValue.Create(name))]);
-        return Documents.UnlessGoneAsync(client.PatchAsync(
-            type, item.Metadata.Namespace, item.Metadata.Name, Documents.MetadataPatch(item, "finalizers", left), cancellation));
+        return Documents.UnlessGoneAsync(
+            client.PatchAsync(
+                type,
+                item.Metadata.Namespace,
+                item.Metadata.Name,
+                Documents.MetadataPatch(item, "finalizers", left),
+                cancellation
+            )
+        );
     }
 }

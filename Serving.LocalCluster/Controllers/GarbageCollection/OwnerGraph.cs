@@ -6,19 +6,19 @@ namespace Serving.LocalCluster.Controllers;
 /// <summary>The ownership graph over all kinds, as the caches show it. Thread-safe.</summary>
 internal sealed class OwnerGraph
 {
-    private readonly Lock gate = new();
-    private readonly Dictionary<string, GraphNode> nodes = [];
-    private readonly Dictionary<string, HashSet<GraphNode>> dependents = [];
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, GraphNode> _nodes = [];
+    private readonly Dictionary<string, HashSet<GraphNode>> _dependents = [];
 
     /// <summary>Applies a change of an object; for a deletion, returns its dependents, which must be reconciled.</summary>
     public IReadOnlyList<GraphNode> Observe(ResourceType type, IKubernetesObject? before, IKubernetesObject? after)
     {
-        lock (gate)
+        lock (_gate)
         {
             if (before is not null && after?.Metadata.Uid != before.Metadata.Uid)
             {
                 var gone = new GraphNode(type, ObjectKey.Of(before), before.Metadata.Uid);
-                nodes.Remove(gone.Uid);
+                _nodes.Remove(gone.Uid);
                 Unlink(gone, before);
                 if (after is null)
                 {
@@ -33,10 +33,10 @@ internal sealed class OwnerGraph
             if (after is not null)
             {
                 var node = new GraphNode(type, ObjectKey.Of(after), after.Metadata.Uid);
-                nodes[node.Uid] = node;
+                _nodes[node.Uid] = node;
                 foreach (var owner in after.Metadata.OwnerReferences)
                 {
-                    (dependents.TryGetValue(owner.Uid, out var set) ? set : dependents[owner.Uid] = []).Add(node);
+                    (_dependents.TryGetValue(owner.Uid, out var set) ? set : _dependents[owner.Uid] = []).Add(node);
                 }
 
                 return after.Metadata.DeletionTimestamp is not null ? DependentsOf(node.Uid) : [];
@@ -49,30 +49,30 @@ internal sealed class OwnerGraph
     /// <summary>The object with this uid; null when no cache shows it.</summary>
     public GraphNode? Find(string uid)
     {
-        lock (gate)
+        lock (_gate)
         {
-            return nodes.GetValueOrDefault(uid);
+            return _nodes.GetValueOrDefault(uid);
         }
     }
 
     /// <summary>The objects with this uid as an owner.</summary>
     public IReadOnlyList<GraphNode> Dependents(string uid)
     {
-        lock (gate)
+        lock (_gate)
         {
             return DependentsOf(uid);
         }
     }
 
-    private GraphNode[] DependentsOf(string uid) => dependents.TryGetValue(uid, out var set) ? [.. set] : [];
+    private GraphNode[] DependentsOf(string uid) => _dependents.TryGetValue(uid, out var set) ? [.. set] : [];
 
     private void Unlink(GraphNode node, IKubernetesObject value)
     {
         foreach (var owner in value.Metadata.OwnerReferences)
         {
-            if (dependents.TryGetValue(owner.Uid, out var set) && set.Remove(node) && set.Count == 0)
+            if (_dependents.TryGetValue(owner.Uid, out var set) && set.Remove(node) && set.Count == 0)
             {
-                dependents.Remove(owner.Uid);
+                _dependents.Remove(owner.Uid);
             }
         }
     }

@@ -13,13 +13,16 @@ internal sealed class NamespaceTerminationReconciler(IInformers informers, IReso
     private const string Finalizer = "kubernetes";
     private static readonly TimeSpan Pace = TimeSpan.FromMilliseconds(250);
 
-    private readonly ILister<Namespace> namespaces = informers.For(Resources.Namespaces).Lister;
+    private readonly ILister<Namespace> _namespaces = informers.For(Resources.Namespaces).Lister;
 
     public string Name => "namespace";
 
     public async Task<Reconcile> ReconcileAsync(ObjectKey key, IKubernetesClient client, CancellationToken cancellation)
     {
-        if (namespaces.Get("", key.Name) is not { Metadata.DeletionTimestamp: not null } ns || ns.Spec?.Finalizers.Contains(Finalizer) != true)
+        if (
+            _namespaces.Get("", key.Name) is not { Metadata.DeletionTimestamp: not null } ns
+            || ns.Spec?.Finalizers.Contains(Finalizer) != true
+        )
         {
             return Reconcile.Done;
         }
@@ -44,14 +47,26 @@ internal sealed class NamespaceTerminationReconciler(IInformers informers, IReso
     }
 
     /// <summary>Deletes every object of a kind in a namespace; returns how many there were.</summary>
-    private static async Task<int> EmptyAsync(ResourceType<ObjectHeader> type, string ns, IKubernetesClient client, CancellationToken cancellation)
+    private static async Task<int> EmptyAsync(
+        ResourceType<ObjectHeader> type,
+        string ns,
+        IKubernetesClient client,
+        CancellationToken cancellation
+    )
     {
         try
         {
             var found = await client.ListAsync(type, ns, null, cancellation);
             foreach (var item in found.Items.Where(item => item.Metadata.DeletionTimestamp is null))
             {
-                await ChildObjects.DeleteAsync(client, type, ns, item.Metadata.Name, cancellation, new DeleteOptions(Propagation: "Background"));
+                await ChildObjects.DeleteAsync(
+                    client,
+                    type,
+                    ns,
+                    item.Metadata.Name,
+                    cancellation,
+                    new DeleteOptions(Propagation: "Background")
+                );
             }
 
             return found.Items.Count;

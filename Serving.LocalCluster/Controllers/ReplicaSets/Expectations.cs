@@ -13,18 +13,18 @@ internal sealed class Expectations(TimeProvider time)
 
     private const int FirstPrune = 256;
 
-    private readonly Lock gate = new();
-    private readonly Dictionary<(string Owner, string Pod, bool Create), long> pending = [];
-    private int pruneAt = FirstPrune;
+    private readonly Lock _gate = new();
+    private readonly Dictionary<(string Owner, string Pod, bool Create), long> _pending = [];
+    private int _pruneAt = FirstPrune;
 
     /// <summary>The number of pending expectations.</summary>
     internal int Count
     {
         get
         {
-            lock (gate)
+            lock (_gate)
             {
-                return pending.Count;
+                return _pending.Count;
             }
         }
     }
@@ -44,16 +44,16 @@ internal sealed class Expectations(TimeProvider time)
     /// <summary>Whether everything expected for <paramref name="owner"/> has been seen.</summary>
     public bool Met(string owner)
     {
-        lock (gate)
+        lock (_gate)
         {
-            foreach (var (key, since) in pending.Where(entry => entry.Key.Owner == owner).ToList())
+            foreach (var (key, since) in _pending.Where(entry => entry.Key.Owner == owner).ToList())
             {
                 if (time.GetElapsedTime(since) < Patience)
                 {
                     return false;
                 }
 
-                pending.Remove(key);
+                _pending.Remove(key);
             }
 
             return true;
@@ -62,29 +62,31 @@ internal sealed class Expectations(TimeProvider time)
 
     private void Add((string, string, bool) key)
     {
-        lock (gate)
+        lock (_gate)
         {
-            pending[key] = time.GetTimestamp();
-            if (pending.Count < pruneAt)
+            _pending[key] = time.GetTimestamp();
+            if (_pending.Count < _pruneAt)
             {
                 return;
             }
 
             // Expired expectations of ReplicaSets that are no longer reconciled.
-            foreach (var old in pending.Where(entry => time.GetElapsedTime(entry.Value) >= Patience).Select(static entry => entry.Key).ToList())
+            foreach (
+                var old in _pending.Where(entry => time.GetElapsedTime(entry.Value) >= Patience).Select(static entry => entry.Key).ToList()
+            )
             {
-                pending.Remove(old);
+                _pending.Remove(old);
             }
 
-            pruneAt = Math.Max(FirstPrune, 2 * pending.Count);
+            _pruneAt = Math.Max(FirstPrune, 2 * _pending.Count);
         }
     }
 
     private void Remove((string, string, bool) key)
     {
-        lock (gate)
+        lock (_gate)
         {
-            pending.Remove(key);
+            _pending.Remove(key);
         }
     }
 }

@@ -4,8 +4,8 @@ using Serving.Kubernetes;
 namespace Serving.LocalCluster.Controllers;
 
 /// <summary>
-/// The condition that reports why a ReplicaSet's pods could not be created or deleted, with Kubernetes' reasons. It is removed when the failure ends;
-/// a Deployment copies it from its ReplicaSets. Pure.
+/// The condition that reports why a ReplicaSet's pods could not be created or deleted, with Kubernetes' reasons. It is removed when the
+/// failure ends; a Deployment copies it from its ReplicaSets. Pure.
 /// </summary>
 internal static class ReplicaFailure
 {
@@ -14,11 +14,18 @@ internal static class ReplicaFailure
     /// <summary>The condition for a rejected request.</summary>
     /// <param name="missing">The number of pods to create; negative: to delete.</param>
     /// <param name="refusal">The error of the API server.</param>
-    public static Condition Of(int missing, KubernetesException refusal)
-        => new() { Type = Type, Status = "True", Reason = missing > 0 ? "FailedCreate" : "FailedDelete", Message = refusal.Status.Message };
+    public static Condition Of(int missing, KubernetesException refusal) =>
+        new()
+        {
+            Type = Type,
+            Status = "True",
+            Reason = missing > 0 ? "FailedCreate" : "FailedDelete",
+            Message = refusal.Status.Message,
+        };
 
     /// <summary>The condition of the first ReplicaSet that has one; null without any.</summary>
-    public static Condition? In(IEnumerable<ReplicaSet> sets) => sets.SelectMany(set => set.Status?.Conditions ?? []).FirstOrDefault(condition => condition.Type == Type);
+    public static Condition? In(IEnumerable<ReplicaSet> sets) =>
+        sets.SelectMany(set => set.Status?.Conditions ?? []).FirstOrDefault(condition => condition.Type == Type);
 
     /// <summary>Adds the condition to a list, or removes it when there is no failure. Returns the same list without changes.</summary>
     public static IReadOnlyList<Condition> Set(IReadOnlyList<Condition> conditions, Condition? failure, DateTimeOffset now)
@@ -29,6 +36,8 @@ internal static class ReplicaFailure
             return conditions;
         }
 
-        return failure is null ? [.. conditions.Where(condition => condition.Type != Type)] : DeploymentConditions.Set(conditions, now, failure);
+        return failure is null
+            ? [.. conditions.Where(condition => condition.Type != Type)]
+            : DeploymentConditions.Set(conditions, now, failure);
     }
 }

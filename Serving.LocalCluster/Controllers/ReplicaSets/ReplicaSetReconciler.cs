@@ -11,39 +11,39 @@ internal sealed class ReplicaSetReconciler : IReconciler
     /// the rest.</summary>
     private const int Burst = 500;
 
-    private readonly ILister<ReplicaSet> replicaSets;
-    private readonly ILister<Pod> pods;
-    private readonly Claims<ReplicaSet, Pod> claims;
-    private readonly Expectations expectations;
-    private readonly IEventRecorder events;
-    private readonly TimeProvider time;
+    private readonly ILister<ReplicaSet> _replicaSets;
+    private readonly ILister<Pod> _pods;
+    private readonly Claims<ReplicaSet, Pod> _claims;
+    private readonly Expectations _expectations;
+    private readonly IEventRecorder _events;
+    private readonly TimeProvider _time;
 
     public ReplicaSetReconciler(IInformers informers, IEventRecorder events, TimeProvider time)
     {
-        replicaSets = informers.For(Resources.ReplicaSets).Lister;
+        _replicaSets = informers.For(Resources.ReplicaSets).Lister;
         var podInformer = informers.For(Resources.Pods);
-        pods = podInformer.Lister;
-        claims = new Claims<ReplicaSet, Pod>(Resources.ReplicaSets, Resources.Pods, replicaSets, pods, set => set.Spec?.Selector);
-        expectations = new Expectations(time);
-        this.events = events;
-        this.time = time;
+        _pods = podInformer.Lister;
+        _claims = new Claims<ReplicaSet, Pod>(Resources.ReplicaSets, Resources.Pods, _replicaSets, _pods, set => set.Spec?.Selector);
+        _expectations = new Expectations(time);
+        this._events = events;
+        this._time = time;
         podInformer.AddHandler(Observe);
     }
 
     public string Name => "replicaset";
 
     /// <summary>The ReplicaSets that would adopt a pod without a controller.</summary>
-    public IEnumerable<ObjectKey> ClaimantsOf(Pod pod) => claims.ClaimantsOf(pod);
+    public IEnumerable<ObjectKey> ClaimantsOf(Pod pod) => _claims.ClaimantsOf(pod);
 
     public async Task<Reconcile> ReconcileAsync(ObjectKey key, IKubernetesClient client, CancellationToken cancellation)
     {
-        if (replicaSets.Get(key.Namespace, key.Name) is not { } set)
+        if (_replicaSets.Get(key.Namespace, key.Name) is not { } set)
         {
             return Reconcile.Done;
         }
 
-        var active = (await claims.ClaimAsync(set, client, cancellation)).Where(PodState.IsActive).ToList();
-        if (set.Metadata.DeletionTimestamp is null && expectations.Met(set.Metadata.Uid))
+        var active = (await _claims.ClaimAsync(set, client, cancellation)).Where(PodState.IsActive).ToList();
+        if (set.Metadata.DeletionTimestamp is null && _expectations.Met(set.Metadata.Uid))
         {
             var missing = (set.Spec?.Replicas ?? 1) - active.Count;
             try
@@ -68,11 +68,14 @@ internal sealed class ReplicaSetReconciler : IReconciler
         }
         else if (missing < 0)
         {
-            await Task.WhenAll(PodRanking.ByWorth(active).Take(Math.Min(-missing, Burst)).Select(pod => DeleteAsync(set, pod, client, cancellation)));
+            await Task.WhenAll(
+                PodRanking.ByWorth(active).Take(Math.Min(-missing, Burst)).Select(pod => DeleteAsync(set, pod, client, cancellation))
+            );
         }
     }
 
-    /// <summary>Creates one pod first, then doubles the batch: if the API server rejects the first pod, no more requests are sent.</summary>
+    /// <summary>Creates one pod first, then doubles the batch: if the API server rejects the first pod, no more requests are
+    /// sent.</summary>
     private async Task CreateAsync(ReplicaSet set, int count, IKubernetesClient client, CancellationToken cancellation)
     {
         for (var batch = 1; count > 0; batch *= 2)
@@ -101,14 +104,14 @@ internal sealed class ReplicaSetReconciler : IReconciler
             Spec = template.Spec,
         };
         var key = ObjectKey.Of(pod);
-        expectations.ExpectCreate(set.Metadata.Uid, key);
+        _expectations.ExpectCreate(set.Metadata.Uid, key);
         try
         {
             await client.CreateAsync(Resources.Pods, pod, cancellation);
         }
         catch (Exception failure)
         {
-            expectations.Created(set.Metadata.Uid, key);
+            _expectations.Created(set.Metadata.Uid, key);
             if (failure is KubernetesException refusal)
             {
                 if (refusal.IsNamespaceTerminating)
@@ -116,47 +119,53 @@ internal sealed class ReplicaSetReconciler : IReconciler
                     return;
                 }
 
-                events.Warning(set, "FailedCreate", $"Error creating: {refusal.Status.Message}");
+                _events.Warning(set, "FailedCreate", $"Error creating: {refusal.Status.Message}");
             }
 
             throw;
         }
 
-        events.Normal(set, "SuccessfulCreate", $"Created pod: {pod.Metadata.Name}");
-        if (pods.Get(key.Namespace, key.Name) is not null)
+        _events.Normal(set, "SuccessfulCreate", $"Created pod: {pod.Metadata.Name}");
+        if (_pods.Get(key.Namespace, key.Name) is not null)
         {
-            expectations.Created(set.Metadata.Uid, key);
+            _expectations.Created(set.Metadata.Uid, key);
         }
     }
 
     private async Task DeleteAsync(ReplicaSet set, Pod pod, IKubernetesClient client, CancellationToken cancellation)
     {
         var key = ObjectKey.Of(pod);
-        expectations.ExpectDelete(set.Metadata.Uid, key);
+        _expectations.ExpectDelete(set.Metadata.Uid, key);
         try
         {
             if (!await ChildObjects.DeleteAsync(client, Resources.Pods, key.Namespace, key.Name, cancellation))
             {
-                expectations.Deleted(set.Metadata.Uid, key);
+                _expectations.Deleted(set.Metadata.Uid, key);
                 return;
             }
         }
         catch
         {
-            expectations.Deleted(set.Metadata.Uid, key);
+            _expectations.Deleted(set.Metadata.Uid, key);
             throw;
         }
 
-        events.Normal(set, "SuccessfulDelete", $"Deleted pod: {pod.Metadata.Name}");
-        if (pods.Get(key.Namespace, key.Name) is not { Metadata.DeletionTimestamp: null })
+        _events.Normal(set, "SuccessfulDelete", $"Deleted pod: {pod.Metadata.Name}");
+        if (_pods.Get(key.Namespace, key.Name) is not { Metadata.DeletionTimestamp: null })
         {
-            expectations.Deleted(set.Metadata.Uid, key);
+            _expectations.Deleted(set.Metadata.Uid, key);
         }
     }
 
-    private async Task<Reconcile> UpdateStatusAsync(ReplicaSet set, List<Pod> active, Condition? failure, IKubernetesClient client, CancellationToken cancellation)
+    private async Task<Reconcile> UpdateStatusAsync(
+        ReplicaSet set,
+        List<Pod> active,
+        Condition? failure,
+        IKubernetesClient client,
+        CancellationToken cancellation
+    )
     {
-        var now = time.GetUtcNow();
+        var now = _time.GetUtcNow();
         var minReady = set.Spec?.MinReadySeconds ?? 0;
         var labels = LabelMatcher.Of(set.Spec?.Template?.Metadata?.Labels ?? Empty.Map);
         var ready = active.Count(PodState.IsReady);
@@ -182,10 +191,10 @@ internal sealed class ReplicaSetReconciler : IReconciler
     {
         if (Ownership.ControllerOf(change.Object)?.Uid is { } owner)
         {
-            expectations.Created(owner, change.Key);
+            _expectations.Created(owner, change.Key);
             if (change.New is null or { Metadata.DeletionTimestamp: not null })
             {
-                expectations.Deleted(owner, change.Key);
+                _expectations.Deleted(owner, change.Key);
             }
         }
     }

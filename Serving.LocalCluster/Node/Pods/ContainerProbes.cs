@@ -51,21 +51,21 @@ internal sealed class ContainerProbes(Container container, ContainerProbes.IOwne
         {
             if (container.StartupProbe is { } startup)
             {
-                await RunAsync(Kind.Startup, startup, cancellation).ConfigureAwait(false);
+                await RunAsync(Kind.Startup, startup, cancellation);
             }
 
             owner.Started();
             var liveness = container.LivenessProbe is { } live ? RunAsync(Kind.Liveness, live, cancellation) : Task.CompletedTask;
             if (container.ReadinessProbe is { } ready)
             {
-                await RunAsync(Kind.Readiness, ready, cancellation).ConfigureAwait(false);
+                await RunAsync(Kind.Readiness, ready, cancellation);
             }
             else
             {
                 owner.Ready(true);
             }
 
-            await liveness.ConfigureAwait(false);
+            await liveness;
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
@@ -81,17 +81,18 @@ internal sealed class ContainerProbes(Container container, ContainerProbes.IOwne
         var delay = TimeSpan.FromSeconds(probe.InitialDelaySeconds ?? 0) - time.GetElapsedTime(_started);
         if (delay > TimeSpan.Zero)
         {
-            await Task.Delay(delay, time, cancellation).ConfigureAwait(false);
+            await Task.Delay(delay, time, cancellation);
         }
 
         var began = time.GetTimestamp();
         var fast = probe.Exec is null ? FastFirst : FastExec;
         var mayBeFast = MayBeFast(kind, probe);
         var counted = mayBeFast ? 0 : -1;
-        int successes = 0, failures = 0;
+        int successes = 0,
+            failures = 0;
         while (true)
         {
-            var result = await owner.CheckAsync(probe, timeout, cancellation).ConfigureAwait(false);
+            var result = await owner.CheckAsync(probe, timeout, cancellation);
             cancellation.ThrowIfCancellationRequested();
             if (result.Success)
             {
@@ -123,7 +124,7 @@ internal sealed class ContainerProbes(Container container, ContainerProbes.IOwne
                         if (kind != Kind.Readiness)
                         {
                             owner.Kill(kind.ToString().ToLowerInvariant(), probe);
-                            await Task.Delay(Timeout.InfiniteTimeSpan, time, cancellation).ConfigureAwait(false);
+                            await Task.Delay(Timeout.InfiniteTimeSpan, time, cancellation);
                         }
 
                         owner.Ready(false);
@@ -133,16 +134,17 @@ internal sealed class ContainerProbes(Container container, ContainerProbes.IOwne
 
             var wait = mayBeFast && time.GetElapsedTime(began) < FastFor ? fast : period;
             fast = fast * 1.25 > FastMost ? Max(fast, FastMost) : fast * 1.25;
-            await Task.Delay(wait < period ? wait : period, time, cancellation).ConfigureAwait(false);
+            await Task.Delay(wait < period ? wait : period, time, cancellation);
         }
     }
 
-    private bool MayBeFast(Kind kind, Probe probe) => kind switch
-    {
-        Kind.Liveness => false,
-        Kind.Readiness when container.Name == PodPorts.Sidecar => (probe.SuccessThreshold ?? 1) <= 1,
-        _ => probe is { PeriodSeconds: null or 0, InitialDelaySeconds: null or 0 },
-    };
+    private bool MayBeFast(Kind kind, Probe probe) =>
+        kind switch
+        {
+            Kind.Liveness => false,
+            Kind.Readiness when container.Name == PodPorts.Sidecar => (probe.SuccessThreshold ?? 1) <= 1,
+            _ => probe is { PeriodSeconds: null or 0, InitialDelaySeconds: null or 0 },
+        };
 
     private static TimeSpan Seconds(int? seconds, int otherwise) => TimeSpan.FromSeconds(seconds is > 0 ? seconds.Value : otherwise);
 

@@ -15,7 +15,8 @@ internal sealed class ContainerRun : ContainerProbes.IOwner
 {
     private const int MessageBytes = 4096;
 
-    // Child processes of an ended process may hold its pipes. They are killed with their group; this bounds the wait for those that left it.
+    // Child processes of an ended process may hold its pipes. They are killed with their group; this bounds the wait for those that left
+    // it.
     private static readonly TimeSpan LogDrain = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan HookTimeout = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan TermAtLeast = TimeSpan.FromSeconds(2);
@@ -46,7 +47,14 @@ internal sealed class ContainerRun : ContainerProbes.IOwner
     public bool Stopping => Volatile.Read(ref _stopping) != 0;
 
     /// <summary>Starts the process. Throws when it cannot be started.</summary>
-    public static async Task<ContainerRun> StartAsync(NodeContext node, PodRun pod, Container container, ProcessSpec spec, string id, int restart)
+    public static async Task<ContainerRun> StartAsync(
+        NodeContext node,
+        PodRun pod,
+        Container container,
+        ProcessSpec spec,
+        string id,
+        int restart
+    )
     {
         var directory = Path.Combine(pod.Directory, container.Name);
         Directory.CreateDirectory(directory);
@@ -58,7 +66,7 @@ internal sealed class ContainerRun : ContainerProbes.IOwner
         var log = new ContainerLog(path, node.Time, message => node.Events.Warning(pod.Pod, "LogNotWritten", message), node.Runtime.Logs);
         try
         {
-            var process = await node.Runtime.Launcher.StartAsync(spec).ConfigureAwait(false);
+            var process = await node.Runtime.Launcher.StartAsync(spec);
             return new ContainerRun(node, pod, container, spec, id, new RunLog(path, log), process);
         }
         catch
@@ -88,7 +96,10 @@ internal sealed class ContainerRun : ContainerProbes.IOwner
         foreach (var file in Directory.EnumerateFiles(directory, "*.log*"))
         {
             var name = Path.GetFileName(file);
-            if (int.TryParse(name.AsSpan(0, name.IndexOf('.', StringComparison.Ordinal)), CultureInfo.InvariantCulture, out var number) && number < restart - 1)
+            if (
+                int.TryParse(name.AsSpan(0, name.IndexOf('.', StringComparison.Ordinal)), CultureInfo.InvariantCulture, out var number)
+                && number < restart - 1
+            )
             {
                 File.Delete(file);
             }
@@ -98,16 +109,17 @@ internal sealed class ContainerRun : ContainerProbes.IOwner
     /// <summary>The file for a termination message; the program gets the path in <c>TERMINATION_MESSAGE_PATH</c>.</summary>
     public static string TerminationFile(PodRun pod, Container container) => Path.Combine(pod.Directory, container.Name, "termination-log");
 
-    /// <summary>Runs the postStart hook and the probes, reporting their results, until the process has ended; returns how it ended.</summary>
+    /// <summary>Runs the postStart hook and the probes, reporting their results, until the process has ended; returns how it
+    /// ended.</summary>
     public async Task<ContainerStateTerminated> WatchAsync(Action started, Action<bool> ready)
     {
         (_started, _ready) = (started, ready);
         using var ended = new CancellationTokenSource();
         var care = CareAsync(ended.Token);
-        var code = await _process.Exited.ConfigureAwait(false);
-        await ended.CancelAsync().ConfigureAwait(false);
-        await care.ConfigureAwait(false);
-        await Task.WhenAny(_pumps, Task.Delay(LogDrain, _node.Time, CancellationToken.None)).ConfigureAwait(false);
+        var code = await _process.Exited;
+        await ended.CancelAsync();
+        await care;
+        await Task.WhenAny(_pumps, Task.Delay(LogDrain, _node.Time, CancellationToken.None));
         _log.Dispose();
         return new ContainerStateTerminated
         {
@@ -120,32 +132,33 @@ internal sealed class ContainerRun : ContainerProbes.IOwner
         };
     }
 
-    /// <summary>The preStop hook, SIGTERM, and SIGKILL when <paramref name="kill"/> is cancelled; returns when the process has ended.</summary>
+    /// <summary>The preStop hook, SIGTERM, and SIGKILL when <paramref name="kill"/> is cancelled; returns when the process has
+    /// ended.</summary>
     public async Task StopAsync(CancellationToken kill)
     {
         if (Interlocked.Exchange(ref _stopping, 1) == 0)
         {
-            await PreStopAsync(kill).ConfigureAwait(false);
+            await PreStopAsync(kill);
             _process.Terminate();
         }
 
-        await Task.WhenAny(_process.Exited, Task.Delay(Timeout.InfiniteTimeSpan, _node.Time, kill)).ConfigureAwait(false);
+        await Task.WhenAny(_process.Exited, Task.Delay(Timeout.InfiniteTimeSpan, _node.Time, kill));
         if (!_process.Exited.IsCompleted)
         {
             // Even after a hook that used the whole grace period, the program gets a moment to handle SIGTERM, as with a kubelet.
             if (_container.Lifecycle?.PreStop is not null)
             {
-                await Task.WhenAny(_process.Exited, Task.Delay(TermAtLeast, _node.Time, CancellationToken.None)).ConfigureAwait(false);
+                await Task.WhenAny(_process.Exited, Task.Delay(TermAtLeast, _node.Time, CancellationToken.None));
             }
 
             _process.Kill();
         }
 
-        await _process.Exited.ConfigureAwait(false);
+        await _process.Exited;
     }
 
-    Task<ProbeResult> ContainerProbes.IOwner.CheckAsync(Probe probe, TimeSpan timeout, CancellationToken cancellation)
-        => new Handlers(probe.Exec, probe.HttpGet, probe.TcpSocket, probe.Grpc).RunAsync(this, timeout, cancellation);
+    Task<ProbeResult> ContainerProbes.IOwner.CheckAsync(Probe probe, TimeSpan timeout, CancellationToken cancellation) =>
+        new Handlers(probe.Exec, probe.HttpGet, probe.TcpSocket, probe.Grpc).RunAsync(this, timeout, cancellation);
 
     void ContainerProbes.IOwner.Started() => _started();
 
@@ -163,11 +176,14 @@ internal sealed class ContainerRun : ContainerProbes.IOwner
     {
         _node.Events.Normal(_pod.Pod, "Killing", $"Container {_container.Name} failed {kind} probe, will be restarted");
         var grace = TimeSpan.FromSeconds(probe.TerminationGracePeriodSeconds ?? _pod.Pod.Spec!.TerminationGracePeriodSeconds ?? 30);
-        BackgroundFailure.Watch($"Ending container {_container.Name}", Task.Run(async () =>
-        {
-            using var kill = new CancellationTokenSource(grace, _node.Time);
-            await StopAsync(kill.Token).ConfigureAwait(false);
-        }));
+        BackgroundFailure.Watch(
+            $"Ending container {_container.Name}",
+            Task.Run(async () =>
+            {
+                using var kill = new CancellationTokenSource(grace, _node.Time);
+                await StopAsync(kill.Token);
+            })
+        );
     }
 
     private async Task CareAsync(CancellationToken ended)
@@ -176,7 +192,7 @@ internal sealed class ContainerRun : ContainerProbes.IOwner
         {
             if (_container.Lifecycle?.PostStart is { } hook)
             {
-                var result = await new Handlers(hook).RunAsync(this, HookTimeout, ended).ConfigureAwait(false);
+                var result = await new Handlers(hook).RunAsync(this, HookTimeout, ended);
                 if (!result.Success)
                 {
                     _node.Events.Warning(_pod.Pod, "FailedPostStartHook", $"PostStartHook failed: {result.Message}");
@@ -191,7 +207,7 @@ internal sealed class ContainerRun : ContainerProbes.IOwner
             return;
         }
 
-        await new ContainerProbes(_container, this, _node.Time).RunAsync(ended).ConfigureAwait(false);
+        await new ContainerProbes(_container, this, _node.Time).RunAsync(ended);
     }
 
     private async Task PreStopAsync(CancellationToken kill)
@@ -206,9 +222,9 @@ internal sealed class ContainerRun : ContainerProbes.IOwner
         {
             // A program that exits by itself meanwhile needs no hook.
             var running = new Handlers(hook).RunAsync(this, Timeout.InfiniteTimeSpan, over.Token);
-            await Task.WhenAny(running, _process.Exited).ConfigureAwait(false);
-            await over.CancelAsync().ConfigureAwait(false);
-            if (await running.ConfigureAwait(false) is { Success: false } failed && !_process.Exited.IsCompleted)
+            await Task.WhenAny(running, _process.Exited);
+            await over.CancelAsync();
+            if (await running is { Success: false } failed && !_process.Exited.IsCompleted)
             {
                 _node.Events.Warning(_pod.Pod, "FailedPreStopHook", $"PreStopHook failed: {failed.Message}");
             }
@@ -225,7 +241,11 @@ internal sealed class ContainerRun : ContainerProbes.IOwner
         try
         {
             var path = _container.TerminationMessagePath;
-            string[] files = [TerminationFile(_pod, _container), .. path.Length > 0 && _pod.Volumes.RealPath(_container, path) is { } real ? [real] : Array.Empty<string>()];
+            string[] files =
+            [
+                TerminationFile(_pod, _container),
+                .. path.Length > 0 && _pod.Volumes.RealPath(_container, path) is { } real ? [real] : Array.Empty<string>(),
+            ];
             foreach (var file in files.Where(File.Exists))
             {
                 var bytes = File.ReadAllBytes(file);
@@ -249,9 +269,7 @@ internal sealed class ContainerRun : ContainerProbes.IOwner
     private sealed record Handlers(ExecAction? Exec, HttpGetAction? Http, TcpSocketAction? Tcp, GrpcAction? Grpc, SleepAction? Sleep = null)
     {
         public Handlers(LifecycleHandler hook)
-            : this(hook.Exec, hook.HttpGet, hook.TcpSocket, null, hook.Sleep)
-        {
-        }
+            : this(hook.Exec, hook.HttpGet, hook.TcpSocket, null, hook.Sleep) { }
 
         public async Task<ProbeResult> RunAsync(ContainerRun run, TimeSpan timeout, CancellationToken cancellation)
         {
@@ -261,15 +279,33 @@ internal sealed class ContainerRun : ContainerProbes.IOwner
                 switch (this)
                 {
                     case { Exec: { } exec }:
-                        return await Prober.ExecAsync(run._node.Runtime.Launcher, run._spec with { Command = exec.Command }, timeout, cancellation).ConfigureAwait(false);
+                        return await Prober.ExecAsync(
+                            run._node.Runtime.Launcher,
+                            run._spec with
+                            {
+                                Command = exec.Command,
+                            },
+                            timeout,
+                            cancellation
+                        );
                     case { Http: { } http }:
-                        return await prober.HttpAsync(http, await run.TargetAsync(http.Host, http.Port, cancellation).ConfigureAwait(false), timeout, cancellation).ConfigureAwait(false);
+                        return await prober.HttpAsync(
+                            http,
+                            await run.TargetAsync(http.Host, http.Port, cancellation),
+                            timeout,
+                            cancellation
+                        );
                     case { Tcp: { } tcp }:
-                        return await Prober.TcpAsync(await run.TargetAsync(tcp.Host, tcp.Port, cancellation).ConfigureAwait(false), timeout, cancellation).ConfigureAwait(false);
+                        return await Prober.TcpAsync(await run.TargetAsync(tcp.Host, tcp.Port, cancellation), timeout, cancellation);
                     case { Grpc: { } grpc }:
-                        return await prober.GrpcAsync(grpc, run._pod.Ports.Target(run._container.Name, grpc.Port ?? 0), timeout, cancellation).ConfigureAwait(false);
+                        return await prober.GrpcAsync(
+                            grpc,
+                            run._pod.Ports.Target(run._container.Name, grpc.Port ?? 0),
+                            timeout,
+                            cancellation
+                        );
                     case { Sleep: { } sleep }:
-                        await Task.Delay(TimeSpan.FromSeconds(sleep.Seconds), run._node.Time, cancellation).ConfigureAwait(false);
+                        await Task.Delay(TimeSpan.FromSeconds(sleep.Seconds), run._node.Time, cancellation);
                         return ProbeResult.Well;
                     default:
                         return ProbeResult.Failed("the probe has none of exec, httpGet, tcpSocket and grpc");
@@ -287,7 +323,11 @@ internal sealed class ContainerRun : ContainerProbes.IOwner
         var number = port switch
         {
             { Text: { } name } => _container.Ports.FirstOrDefault(p => p.Name == name)?.Number
-                ?? (int.TryParse(name, CultureInfo.InvariantCulture, out var parsed) ? parsed : throw new FormatException($"the container has no port named \"{name}\"")),
+                ?? (
+                    int.TryParse(name, CultureInfo.InvariantCulture, out var parsed)
+                        ? parsed
+                        : throw new FormatException($"the container has no port named \"{name}\"")
+                ),
             { Int: var value } => value,
             null => throw new FormatException("the probe has no port"),
         };
@@ -296,7 +336,7 @@ internal sealed class ContainerRun : ContainerProbes.IOwner
             return _pod.Ports.Target(_container.Name, number);
         }
 
-        var addresses = IPAddress.TryParse(host, out var literal) ? [literal] : await Dns.GetHostAddressesAsync(host, cancellation).ConfigureAwait(false);
+        var addresses = IPAddress.TryParse(host, out var literal) ? [literal] : await Dns.GetHostAddressesAsync(host, cancellation);
         return new IPEndPoint(addresses[0], number);
     }
 }

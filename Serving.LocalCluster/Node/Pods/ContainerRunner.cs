@@ -62,7 +62,7 @@ internal sealed class ContainerRunner
             while (true)
             {
                 var began = _node.Time.GetUtcNow();
-                var exitCode = await RunOnceAsync(stop).ConfigureAwait(false);
+                var exitCode = await RunOnceAsync(stop);
                 stop.ThrowIfCancellationRequested();
                 if (_restartPolicy == "Never" || (_restartPolicy == "OnFailure" && exitCode == 0))
                 {
@@ -73,10 +73,12 @@ internal sealed class ContainerRunner
                 if (wait > TimeSpan.Zero)
                 {
                     var message = string.Create(
-                        CultureInfo.InvariantCulture, $"back-off {Duration(wait)} restarting failed container={Container.Name} pod={_pod.Name}");
+                        CultureInfo.InvariantCulture,
+                        $"back-off {Duration(wait)} restarting failed container={Container.Name} pod={_pod.Name}"
+                    );
                     Wait("CrashLoopBackOff", message);
                     _node.Events.Warning(_pod.Pod, "BackOff", $"Back-off restarting failed container {Container.Name} in pod {_pod.Name}");
-                    await Task.Delay(wait, _node.Time, stop).ConfigureAwait(false);
+                    await Task.Delay(wait, _node.Time, stop);
                 }
 
                 // Update count and last state together: a restart must never be visible without its cause.
@@ -92,7 +94,8 @@ internal sealed class ContainerRunner
 
     /// <summary>
     /// Stops the process if there is one: the preStop hook, SIGTERM, and SIGKILL when <paramref name="kill"/> is cancelled.
-    /// The caller must prevent restarts. A process that is just being started is not stopped: call again until <see cref="RunAsync"/> returns.
+    /// The caller must prevent restarts. A process that is just being started is not stopped: call again until <see cref="RunAsync"/>
+    /// returns.
     /// </summary>
     public async Task StopAsync(CancellationToken kill)
     {
@@ -104,38 +107,50 @@ internal sealed class ContainerRunner
                 _node.Events.Normal(_pod.Pod, "Killing", $"Stopping container {Container.Name}");
             }
 
-            await run.StopAsync(kill).ConfigureAwait(false);
+            await run.StopAsync(kill);
         }
     }
 
     // Runs one process, from preparing its environment to its end. Returns its exit code.
     private async Task<int> RunOnceAsync(CancellationToken stop)
     {
-        var spec = await PrepareAsync(stop).ConfigureAwait(false);
+        var spec = await PrepareAsync(stop);
         var id = "process://" + Guid.NewGuid().ToString("N");
         ContainerRun run;
         try
         {
-            run = await ContainerRun.StartAsync(_node, _pod, Container, spec, id, Status.RestartCount).ConfigureAwait(false);
+            run = await ContainerRun.StartAsync(_node, _pod, Container, spec, id, Status.RestartCount);
         }
         catch (Exception e) when (e is IOException or System.ComponentModel.Win32Exception or UnauthorizedAccessException)
         {
             _node.Events.Warning(_pod.Pod, "Failed", $"Error: {e.Message}");
             var now = _node.Time.GetUtcNow();
-            Terminate(new ContainerStateTerminated { ExitCode = 128, Reason = "StartError", Message = e.Message, StartedAt = now, FinishedAt = now, ContainerID = id });
+            Terminate(
+                new ContainerStateTerminated
+                {
+                    ExitCode = 128,
+                    Reason = "StartError",
+                    Message = e.Message,
+                    StartedAt = now,
+                    FinishedAt = now,
+                    ContainerID = id,
+                }
+            );
             return 128;
         }
 
         _node.Events.Normal(_pod.Pod, "Created", $"Created container: {Container.Name}");
         Volatile.Write(ref _run, run);
-        Update(s => s with
-        {
-            State = new ContainerState { Running = new ContainerStateRunning { StartedAt = run.StartedAt } },
-            LastState = s.State?.Terminated is null ? s.LastState : s.State,
-            ContainerID = id,
-            Started = false,
-            Ready = false,
-        });
+        Update(s =>
+            s with
+            {
+                State = new ContainerState { Running = new ContainerStateRunning { StartedAt = run.StartedAt } },
+                LastState = s.State?.Terminated is null ? s.LastState : s.State,
+                ContainerID = id,
+                Started = false,
+                Ready = false,
+            }
+        );
         _node.Events.Normal(_pod.Pod, "Started", $"Started container {Container.Name}");
 
         var terminated = await run.WatchAsync(
@@ -144,7 +159,8 @@ internal sealed class ContainerRunner
                 Update(s => s with { Started = true });
                 _started.TrySetResult();
             },
-            ready => Update(s => s with { Ready = ready && !run.Stopping }, urgent: true)).ConfigureAwait(false);
+            ready => Update(s => s with { Ready = ready && !run.Stopping }, urgent: true)
+        );
         Volatile.Write(ref _run, null);
         Terminate(terminated);
         if (terminated.ExitCode != 0 && !run.Stopping && AddressInUse.Explain(run.LogTail(), Container.Name, _pod.Ports) is { } cause)
@@ -166,7 +182,7 @@ internal sealed class ContainerRunner
             stop.ThrowIfCancellationRequested();
             if (_node.Options.Images.Resolve(Container.Image) is not { } program)
             {
-                await ImageMissingAsync(imageBackOff.After(TimeSpan.Zero), stop).ConfigureAwait(false);
+                await ImageMissingAsync(imageBackOff.After(TimeSpan.Zero), stop);
                 continue;
             }
 
@@ -180,7 +196,7 @@ internal sealed class ContainerRunner
             string message;
             try
             {
-                var spec = await SpecAsync(program, stop).ConfigureAwait(false);
+                var spec = await SpecAsync(program, stop);
                 if (PortHolder() is not { } holder)
                 {
                     return spec;
@@ -188,34 +204,40 @@ internal sealed class ContainerRunner
 
                 (reason, message) = ("CreateContainerError", holder);
             }
-            catch (Exception e) when (e is ContainerConfigException or KubernetesException or HttpRequestException or IOException or FormatException)
+            catch (Exception e)
+                when (e is ContainerConfigException or KubernetesException or HttpRequestException or IOException or FormatException)
             {
                 message = e.Message;
             }
 
             Wait(reason, message);
             _node.Events.Warning(_pod.Pod, "Failed", $"Error: {message}");
-            await Task.Delay(retry, _node.Time, stop).ConfigureAwait(false);
+            await Task.Delay(retry, _node.Time, stop);
             retry = retry * 2 > RetryMost ? RetryMost : retry * 2;
         }
     }
 
     private async Task ImageMissingAsync(TimeSpan wait, CancellationToken stop)
     {
-        var message = $"image \"{Container.Image}\" is not in the image map: add --image '{Container.Image}=COMMAND' to map it to a program";
+        var message =
+            $"image \"{Container.Image}\" is not in the image map: add --image '{Container.Image}=COMMAND' to map it to a program";
         Wait("ErrImagePull", message);
         _node.Events.Warning(_pod.Pod, "Failed", $"Failed to pull image \"{Container.Image}\": {message}");
         _node.Events.Warning(_pod.Pod, "Failed", "Error: ErrImagePull");
-        await Task.Delay(ErrImagePullShown, _node.Time, stop).ConfigureAwait(false);
+        await Task.Delay(ErrImagePullShown, _node.Time, stop);
         Wait("ImagePullBackOff", $"Back-off pulling image \"{Container.Image}\": ErrImagePull: {message}");
         _node.Events.Normal(_pod.Pod, "BackOff", $"Back-off pulling image \"{Container.Image}\"");
-        await Task.Delay(wait, _node.Time, stop).ConfigureAwait(false);
+        await Task.Delay(wait, _node.Time, stop);
     }
 
     private async Task<ProcessSpec> SpecAsync(IReadOnlyList<string> program, CancellationToken stop)
     {
-        var environment = await new ContainerEnvironment(_node.Objects, _node.Options.ApiServer)
-            .MakeAsync(_pod.Pod, Container, _pod.Ports.Address.ToString(), stop).ConfigureAwait(false);
+        var environment = await new ContainerEnvironment(_node.Objects, _node.Options.ApiServer).MakeAsync(
+            _pod.Pod,
+            Container,
+            _pod.Ports.Address.ToString(),
+            stop
+        );
         _pod.Ports.Rewrite(Container, environment);
         var binds = _pod.Volumes.Mount(Container, environment);
         environment["TERMINATION_MESSAGE_PATH"] = ContainerRun.TerminationFile(_pod, Container);
@@ -244,16 +266,32 @@ internal sealed class ContainerRunner
         return null;
     }
 
-    private void Wait(string reason, string message) => Update(s => s with
-    {
-        State = new ContainerState { Waiting = new ContainerStateWaiting { Reason = reason, Message = message } },
-        LastState = s.State?.Terminated is null ? s.LastState : s.State,
-        Ready = false,
-        Started = false,
-    });
+    private void Wait(string reason, string message) =>
+        Update(s =>
+            s with
+            {
+                State = new ContainerState
+                {
+                    Waiting = new ContainerStateWaiting { Reason = reason, Message = message },
+                },
+                LastState = s.State?.Terminated is null ? s.LastState : s.State,
+                Ready = false,
+                Started = false,
+            }
+        );
 
-    private void Terminate(ContainerStateTerminated terminated) => Update(
-        s => s with { State = new ContainerState { Terminated = terminated }, ContainerID = terminated.ContainerID, Ready = false, Started = false }, urgent: true);
+    private void Terminate(ContainerStateTerminated terminated) =>
+        Update(
+            s =>
+                s with
+                {
+                    State = new ContainerState { Terminated = terminated },
+                    ContainerID = terminated.ContainerID,
+                    Ready = false,
+                    Started = false,
+                },
+            urgent: true
+        );
 
     private void Update(Func<ContainerStatus, ContainerStatus> change, bool urgent = false)
     {
@@ -265,10 +303,25 @@ internal sealed class ContainerRunner
         _pod.Changed(urgent);
     }
 
-    private static ContainerStatus InitialStatus(Container container, ContainerStatus? previous, string restartPolicy, bool hasInit, DateTimeOffset now)
+    private static ContainerStatus InitialStatus(
+        Container container,
+        ContainerStatus? previous,
+        string restartPolicy,
+        bool hasInit,
+        DateTimeOffset now
+    )
     {
-        var waiting = new ContainerState { Waiting = new ContainerStateWaiting { Reason = hasInit ? "PodInitializing" : "ContainerCreating" } };
-        var status = new ContainerStatus { Name = container.Name, Image = container.Image, State = waiting, Started = false };
+        var waiting = new ContainerState
+        {
+            Waiting = new ContainerStateWaiting { Reason = hasInit ? "PodInitializing" : "ContainerCreating" },
+        };
+        var status = new ContainerStatus
+        {
+            Name = container.Name,
+            Image = container.Image,
+            State = waiting,
+            Started = false,
+        };
         if (previous is null || previous.ContainerID.Length == 0)
         {
             return status;
@@ -277,30 +330,40 @@ internal sealed class ContainerRunner
         var last = Ended(previous, now);
         var exitCode = last?.Terminated?.ExitCode ?? 0;
         return restartPolicy == "Never" || (restartPolicy == "OnFailure" && exitCode == 0 && previous.State?.Terminated is not null)
-            ? previous with { State = last, Ready = false, Started = false }
-            : status with { RestartCount = previous.RestartCount + 1, LastState = last };
+            ? previous with
+            {
+                State = last,
+                Ready = false,
+                Started = false,
+            }
+            : status with
+            {
+                RestartCount = previous.RestartCount + 1,
+                LastState = last,
+            };
     }
 
     // A running process ended together with the previous node.
-    private static ContainerState? Ended(ContainerStatus previous, DateTimeOffset now) => previous.State switch
-    {
-        { Terminated: not null } state => state,
-        { Running: { } running } => new ContainerState
+    private static ContainerState? Ended(ContainerStatus previous, DateTimeOffset now) =>
+        previous.State switch
         {
-            Terminated = new ContainerStateTerminated
+            { Terminated: not null } state => state,
+            { Running: { } running } => new ContainerState
             {
-                ExitCode = 128 + Native.SigKill,
-                Reason = "ContainerStatusUnknown",
-                Message = "The container could not be located when the pod was found",
-                StartedAt = running.StartedAt,
-                FinishedAt = now,
-                ContainerID = previous.ContainerID,
+                Terminated = new ContainerStateTerminated
+                {
+                    ExitCode = 128 + Native.SigKill,
+                    Reason = "ContainerStatusUnknown",
+                    Message = "The container could not be located when the pod was found",
+                    StartedAt = running.StartedAt,
+                    FinishedAt = now,
+                    ContainerID = previous.ContainerID,
+                },
             },
-        },
-        _ => previous.LastState,
-    };
+            _ => previous.LastState,
+        };
 
     // As Go prints it.
-    private static string Duration(TimeSpan time)
-        => time.TotalMinutes < 1 ? $"{(int)time.TotalSeconds}s" : $"{(int)time.TotalMinutes}m{time.Seconds}s";
+    private static string Duration(TimeSpan time) =>
+        time.TotalMinutes < 1 ? $"{(int)time.TotalSeconds}s" : $"{(int)time.TotalMinutes}m{time.Seconds}s";
 }

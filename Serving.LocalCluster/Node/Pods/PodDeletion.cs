@@ -19,8 +19,12 @@ internal static class PodDeletion
             try
             {
                 await node.Client.DeleteAsync(
-                    Resources.Pods, pod.Metadata.Namespace, pod.Metadata.Name, cancellation, new DeleteOptions(GracePeriodSeconds: 0, Uid: pod.Metadata.Uid))
-                    .ConfigureAwait(false);
+                    Resources.Pods,
+                    pod.Metadata.Namespace,
+                    pod.Metadata.Name,
+                    cancellation,
+                    new DeleteOptions(GracePeriodSeconds: 0, Uid: pod.Metadata.Uid)
+                );
                 return;
             }
             catch (KubernetesException e) when (e.IsNotFound || e.IsConflict)
@@ -30,7 +34,7 @@ internal static class PodDeletion
             catch (Exception e) when (e is KubernetesException or HttpRequestException or IOException)
             {
                 node.Logger.LogDebug(e, "Cannot remove pod {Namespace}/{Pod} yet", pod.Metadata.Namespace, pod.Metadata.Name);
-                await Task.Delay(retry, node.Time, cancellation).ConfigureAwait(false);
+                await Task.Delay(retry, node.Time, cancellation);
             }
         }
     }

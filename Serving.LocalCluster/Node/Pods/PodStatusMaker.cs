@@ -10,7 +10,13 @@ namespace Serving.LocalCluster.Node.Pods;
 /// <param name="Terminating">Whether it is being stopped: then it is not ready, regardless of its containers.</param>
 /// <param name="Failure">Why the whole pod has failed, such as <c>DeadlineExceeded</c>.</param>
 internal sealed record PodObservation(
-    IReadOnlyList<ContainerStatus> Init, IReadOnlyList<ContainerStatus> Main, string Address, DateTimeOffset StartTime, bool Terminating, PodFailure? Failure);
+    IReadOnlyList<ContainerStatus> Init,
+    IReadOnlyList<ContainerStatus> Main,
+    string Address,
+    DateTimeOffset StartTime,
+    bool Terminating,
+    PodFailure? Failure
+);
 
 /// <summary>The failure of a whole pod.</summary>
 internal sealed record PodFailure(string Reason, string Message);
@@ -18,7 +24,8 @@ internal sealed record PodFailure(string Reason, string Message);
 /// <summary>Makes the status of a pod as a kubelet reports it. Pure.</summary>
 internal static class PodStatusMaker
 {
-    /// <summary>The status; conditions keep their transition time from <paramref name="previous"/> while their status is the same.</summary>
+    /// <summary>The status; conditions keep their transition time from <paramref name="previous"/> while their status is the
+    /// same.</summary>
     public static PodStatus Make(Pod pod, PodObservation seen, IReadOnlyList<Condition> previous, DateTimeOffset now)
     {
         var spec = pod.Spec!;
@@ -29,7 +36,9 @@ internal static class PodStatusMaker
         var (ready, containersReady) = Readiness(spec, seen, phase);
         Condition[] conditions =
         [
-            seen.Address.Length > 0 && phase is not ("Succeeded" or "Failed") ? True("PodReadyToStartContainers") : False("PodReadyToStartContainers", "", ""),
+            seen.Address.Length > 0 && phase is not ("Succeeded" or "Failed")
+                ? True("PodReadyToStartContainers")
+                : False("PodReadyToStartContainers", "", ""),
             initialized,
             ready,
             containersReady,
@@ -44,7 +53,13 @@ internal static class PodStatusMaker
             PodIP = seen.Address,
             StartTime = seen.StartTime,
             Conditions = [.. conditions.Select(c => WithTime(c, previous, now))],
-            InitContainerStatuses = [.. seen.Init.Zip(spec.InitContainers, (s, c) => IsSidecar(c) ? Shown(s, seen.Terminating) : s with { Ready = s.State?.Terminated is { ExitCode: 0 } })],
+            InitContainerStatuses =
+            [
+                .. seen.Init.Zip(
+                    spec.InitContainers,
+                    (s, c) => IsSidecar(c) ? Shown(s, seen.Terminating) : s with { Ready = s.State?.Terminated is { ExitCode: 0 } }
+                ),
+            ],
             ContainerStatuses = [.. seen.Main.Select(s => Shown(s, seen.Terminating))],
         };
     }
@@ -60,8 +75,15 @@ internal static class PodStatusMaker
         }
 
         // Requests default to the limits.
-        return containers.TrueForAll(c => resources.All(r => Has(c.Resources?.Limits, r)
-            && (!Has(c.Resources?.Requests, r) || ResourceAmount.Of(c.Resources!.Requests![r]) == ResourceAmount.Of(c.Resources.Limits![r]))))
+        return containers.TrueForAll(c =>
+            resources.All(r =>
+                Has(c.Resources?.Limits, r)
+                && (
+                    !Has(c.Resources?.Requests, r)
+                    || ResourceAmount.Of(c.Resources!.Requests![r]) == ResourceAmount.Of(c.Resources.Limits![r])
+                )
+            )
+        )
             ? "Guaranteed"
             : "Burstable";
     }
@@ -69,12 +91,15 @@ internal static class PodStatusMaker
     /// <summary>Whether an init container is a sidecar, which keeps running beside the others.</summary>
     public static bool IsSidecar(Container container) => container.RestartPolicy == "Always";
 
-    private static bool Has(IReadOnlyDictionary<string, Quantity>? resources, string name)
-        => resources?.TryGetValue(name, out var quantity) == true && ResourceAmount.Of(quantity) != 0;
+    private static bool Has(IReadOnlyDictionary<string, Quantity>? resources, string name) =>
+        resources?.TryGetValue(name, out var quantity) == true && ResourceAmount.Of(quantity) != 0;
 
     private static string Phase(PodSpec spec, PodObservation seen)
     {
-        if (spec.RestartPolicy == "Never" && seen.Init.Zip(spec.InitContainers).Any(p => !IsSidecar(p.Second) && p.First.State?.Terminated is { ExitCode: not 0 }))
+        if (
+            spec.RestartPolicy == "Never"
+            && seen.Init.Zip(spec.InitContainers).Any(p => !IsSidecar(p.Second) && p.First.State?.Terminated is { ExitCode: not 0 })
+        )
         {
             return "Failed";
         }
@@ -102,10 +127,15 @@ internal static class PodStatusMaker
         return spec.RestartPolicy == "Never" ? "Failed" : "Running";
     }
 
-    private static List<string> NotInitialized(PodSpec spec, PodObservation seen)
-        => [.. seen.Init.Zip(spec.InitContainers)
-            .Where(p => IsSidecar(p.Second) ? p.First.Started != true && !Ended(seen) : p.First.State?.Terminated is not { ExitCode: 0 })
-            .Select(p => p.First.Name)];
+    private static List<string> NotInitialized(PodSpec spec, PodObservation seen) =>
+        [
+            .. seen
+                .Init.Zip(spec.InitContainers)
+                .Where(p =>
+                    IsSidecar(p.Second) ? p.First.Started != true && !Ended(seen) : p.First.State?.Terminated is not { ExitCode: 0 }
+                )
+                .Select(p => p.First.Name),
+        ];
 
     private static bool Ended(PodObservation seen) => seen.Main.All(s => s.State?.Terminated is not null);
 
@@ -121,8 +151,14 @@ internal static class PodStatusMaker
             return (False("Ready", "PodFailed", ""), False("ContainersReady", "PodFailed", ""));
         }
 
-        var unready = seen.Init.Zip(spec.InitContainers).Where(p => IsSidecar(p.Second)).Select(p => p.First).Concat(seen.Main)
-            .Where(s => seen.Terminating || !s.Ready).Select(s => s.Name).ToList();
+        var unready = seen
+            .Init.Zip(spec.InitContainers)
+            .Where(p => IsSidecar(p.Second))
+            .Select(p => p.First)
+            .Concat(seen.Main)
+            .Where(s => seen.Terminating || !s.Ready)
+            .Select(s => s.Name)
+            .ToList();
         if (unready.Count == 0)
         {
             return (True("Ready"), True("ContainersReady"));
@@ -136,11 +172,19 @@ internal static class PodStatusMaker
 
     private static Condition True(string type) => new() { Type = type, Status = "True" };
 
-    private static Condition False(string type, string reason, string message) => new() { Type = type, Status = "False", Reason = reason, Message = message };
-
-    private static Condition WithTime(Condition condition, IReadOnlyList<Condition> previous, DateTimeOffset now)
-        => condition with
+    private static Condition False(string type, string reason, string message) =>
+        new()
         {
-            LastTransitionTime = previous.FirstOrDefault(p => p.Type == condition.Type && p.Status == condition.Status)?.LastTransitionTime ?? now,
+            Type = type,
+            Status = "False",
+            Reason = reason,
+            Message = message,
+        };
+
+    private static Condition WithTime(Condition condition, IReadOnlyList<Condition> previous, DateTimeOffset now) =>
+        condition with
+        {
+            LastTransitionTime =
+                previous.FirstOrDefault(p => p.Type == condition.Type && p.Status == condition.Status)?.LastTransitionTime ?? now,
         };
 }

@@ -42,11 +42,11 @@ internal sealed class PodStatusWriter(NodeContext node, PodRun pod, Func<PodObse
         {
             while (true)
             {
-                await _wake.WaitAsync(cancellation).ConfigureAwait(false);
-                await _urgent.WaitAsync(Gather, cancellation).ConfigureAwait(false);
+                await _wake.WaitAsync(cancellation);
+                await _urgent.WaitAsync(Gather, cancellation);
                 Drain(_wake);
                 Drain(_urgent);
-                if (!await WriteAsync(cancellation).ConfigureAwait(false))
+                if (!await WriteAsync(cancellation))
                 {
                     return;
                 }
@@ -75,21 +75,31 @@ internal sealed class PodStatusWriter(NodeContext node, PodRun pod, Func<PodObse
 
             try
             {
-                var patch = new JsonObject { ["metadata"] = new JsonObject { ["uid"] = current.Metadata.Uid }, ["status"] = document.DeepClone() };
+                var patch = new JsonObject
+                {
+                    ["metadata"] = new JsonObject { ["uid"] = current.Metadata.Uid },
+                    ["status"] = document.DeepClone(),
+                };
                 await node.Client.PatchAsync(
-                    Resources.Pods, current.Metadata.Namespace, current.Metadata.Name, new Patch(PatchType.Merge, patch.ToJsonString()), cancellation,
-                    subresource: "status").ConfigureAwait(false);
+                    Resources.Pods,
+                    current.Metadata.Namespace,
+                    current.Metadata.Name,
+                    new Patch(PatchType.Merge, patch.ToJsonString()),
+                    cancellation,
+                    subresource: "status"
+                );
                 _written = document;
                 return true;
             }
-            catch (KubernetesException e) when (e.IsNotFound || (e.IsConflict && e.Message.Contains("uid", StringComparison.OrdinalIgnoreCase)))
+            catch (KubernetesException e)
+                when (e.IsNotFound || (e.IsConflict && e.Message.Contains("uid", StringComparison.OrdinalIgnoreCase)))
             {
                 return false;
             }
             catch (Exception e) when (e is KubernetesException or HttpRequestException or IOException)
             {
                 node.Logger.LogDebug(e, "Cannot write the status of pod {Pod} yet", pod.Name);
-                await Task.Delay(retry, node.Time, cancellation).ConfigureAwait(false);
+                await Task.Delay(retry, node.Time, cancellation);
             }
         }
     }
@@ -109,8 +119,6 @@ internal sealed class PodStatusWriter(NodeContext node, PodRun pod, Func<PodObse
 
     private static void Drain(SemaphoreSlim semaphore)
     {
-        while (semaphore.Wait(0))
-        {
-        }
+        while (semaphore.Wait(0)) { }
     }
 }

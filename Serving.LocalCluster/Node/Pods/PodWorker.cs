@@ -37,19 +37,37 @@ internal sealed class PodWorker
 
     /// <param name="node">The node.</param>
     /// <param name="pod">The pod, bound to this node.</param>
-    /// <param name="bound">Completes with true when the binding is stored, with false when the pod was deleted or is bound to another node.</param>
+    /// <param name="bound">Completes with true when the binding is stored, with false when the pod was deleted or is bound to another
+    /// node.</param>
     public PodWorker(NodeContext node, Pod pod, Task<bool> bound)
     {
         _node = node;
         var directory = node.DirectoryOf(pod.Metadata.Namespace, pod.Metadata.Name, pod.Metadata.Uid);
         var volumes = new PodVolumes(
-            directory, new VolumeContent(node.Objects, node.Options.Tokens), Path.Combine(node.Options.DataDirectory, "claims"), node.Time);
+            directory,
+            new VolumeContent(node.Objects, node.Options.Tokens),
+            Path.Combine(node.Options.DataDirectory, "claims"),
+            node.Time
+        );
         _run = new PodRun(pod, directory, volumes, urgent => _status?.Changed(urgent));
         _startTime = pod.Status?.StartTime ?? node.Time.GetUtcNow();
         var policy = pod.Spec!.RestartPolicy is { Length: > 0 } given ? given : "Always";
-        _init = [.. pod.Spec.InitContainers.Select(c => new ContainerRunner(
-            node, _run, c, PodStatusMaker.IsSidecar(c) ? "Always" : policy == "Never" ? "Never" : "OnFailure", Previous(pod.Status?.InitContainerStatuses, c)))];
-        _main = [.. pod.Spec.Containers.Select(c => new ContainerRunner(node, _run, c, policy, Previous(pod.Status?.ContainerStatuses, c)))];
+        _init =
+        [
+            .. pod.Spec.InitContainers.Select(c => new ContainerRunner(
+                node,
+                _run,
+                c,
+                PodStatusMaker.IsSidecar(c) ? "Always"
+                    : policy == "Never" ? "Never"
+                    : "OnFailure",
+                Previous(pod.Status?.InitContainerStatuses, c)
+            )),
+        ];
+        _main =
+        [
+            .. pod.Spec.Containers.Select(c => new ContainerRunner(node, _run, c, policy, Previous(pod.Status?.ContainerStatuses, c))),
+        ];
         _status = new PodStatusWriter(node, _run, Observe);
         Completion = Task.Run(() => RunAsync(bound));
     }
@@ -61,7 +79,8 @@ internal sealed class PodWorker
     public string Namespace => _run.Pod.Metadata.Namespace;
 
     /// <summary>Whether the content of a volume of the pod comes from a ConfigMap or Secret.</summary>
-    public bool HasVolumesFromApi => _run.Pod.Spec!.Volumes.Any(v => v is { ConfigMap: not null } or { Secret: not null } or { Projected: not null });
+    public bool HasVolumesFromApi =>
+        _run.Pod.Spec!.Volumes.Any(v => v is { ConfigMap: not null } or { Secret: not null } or { Projected: not null });
 
     /// <summary>Updates the object to a newer version.</summary>
     public void Update(Pod pod)
@@ -104,7 +123,7 @@ internal sealed class PodWorker
 
         try
         {
-            await _run.Volumes.WriteAsync(_run.Pod, _address, _stop.Token).ConfigureAwait(false);
+            await _run.Volumes.WriteAsync(_run.Pod, _address, _stop.Token);
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)
         {
@@ -156,7 +175,7 @@ internal sealed class PodWorker
         {
             try
             {
-                await LiveAsync(_stop.Token).ConfigureAwait(false);
+                await LiveAsync(_stop.Token);
             }
             catch (OperationCanceledException) when (_stop.IsCancellationRequested)
             {
@@ -164,7 +183,7 @@ internal sealed class PodWorker
                 _terminating = true;
             }
 
-            await StopSidecarsAsync().ConfigureAwait(false);
+            await StopSidecarsAsync();
         }
         catch (Exception e)
         {
@@ -173,9 +192,9 @@ internal sealed class PodWorker
         }
 
         ReleaseAddress();
-        await writing.CancelAsync().ConfigureAwait(false);
-        await writer.ConfigureAwait(false);
-        await ReportEndAsync(bound).ConfigureAwait(false);
+        await writing.CancelAsync();
+        await writer;
+        await ReportEndAsync(bound);
     }
 
     private async Task LiveAsync(CancellationToken stop)
@@ -183,19 +202,22 @@ internal sealed class PodWorker
         Directory.CreateDirectory(_run.Directory);
         _status.Changed(urgent: false);
         using var deadline = Deadline();
-        await AllocateAsync(stop).ConfigureAwait(false);
-        await MountAsync(stop).ConfigureAwait(false);
+        await AllocateAsync(stop);
+        await MountAsync(stop);
         foreach (var runner in _init)
         {
-            if (!await InitializeAsync(runner, stop).ConfigureAwait(false))
+            if (!await InitializeAsync(runner, stop))
             {
                 return;
             }
         }
 
         // A container that had ended before the node started is not restarted, unless the restart policy is Always.
-        var lives = _main.Where(runner => !runner.Finished).Select(runner => Task.Run(() => runner.RunAsync(stop), CancellationToken.None)).ToList();
-        await StopOnRequestAsync(_main, Task.WhenAll(lives), stop).ConfigureAwait(false);
+        var lives = _main
+            .Where(runner => !runner.Finished)
+            .Select(runner => Task.Run(() => runner.RunAsync(stop), CancellationToken.None))
+            .ToList();
+        await StopOnRequestAsync(_main, Task.WhenAll(lives), stop);
     }
 
     // Returns whether the next container may start.
@@ -210,32 +232,33 @@ internal sealed class PodWorker
         if (PodStatusMaker.IsSidecar(runner.Container))
         {
             _sidecars.Add((runner, life));
-            await runner.Started.WaitAsync(stop).ConfigureAwait(false);
+            await runner.Started.WaitAsync(stop);
             return true;
         }
 
-        await StopOnRequestAsync([runner], life, stop).ConfigureAwait(false);
+        await StopOnRequestAsync([runner], life, stop);
         stop.ThrowIfCancellationRequested();
         return runner.Succeeded;
     }
 
-    // Waits for the containers to end, and stops them on request. A process may be starting when the request comes, so the stop is repeated.
+    // Waits for the containers to end, and stops them on request. A process may be starting when the request comes, so the stop is
+    // repeated.
     private async Task StopOnRequestAsync(IReadOnlyList<ContainerRunner> runners, Task lives, CancellationToken stop)
     {
-        await Task.WhenAny(lives, Task.Delay(Timeout.InfiniteTimeSpan, _node.Time, stop)).ConfigureAwait(false);
+        await Task.WhenAny(lives, Task.Delay(Timeout.InfiniteTimeSpan, _node.Time, stop));
         while (!lives.IsCompleted)
         {
-            await Task.WhenAll(runners.Select(r => r.StopAsync(_kill.Token))).ConfigureAwait(false);
-            await Task.WhenAny(lives, Task.Delay(TimeSpan.FromMilliseconds(20), CancellationToken.None)).ConfigureAwait(false);
+            await Task.WhenAll(runners.Select(r => r.StopAsync(_kill.Token)));
+            await Task.WhenAny(lives, Task.Delay(TimeSpan.FromMilliseconds(20), CancellationToken.None));
         }
 
-        await lives.ConfigureAwait(false);
+        await lives;
     }
 
     // Sidecars stop after the other containers, in reverse order.
     private async Task StopSidecarsAsync()
     {
-        await _stop.CancelAsync().ConfigureAwait(false);
+        await _stop.CancelAsync();
         foreach (var (runner, life) in Enumerable.Reverse(_sidecars))
         {
             lock (_lock)
@@ -247,7 +270,7 @@ internal sealed class PodWorker
                 }
             }
 
-            await StopOnRequestAsync([runner], life, _stop.Token).ConfigureAwait(false);
+            await StopOnRequestAsync([runner], life, _stop.Token);
         }
     }
 
@@ -264,7 +287,7 @@ internal sealed class PodWorker
             }
 
             _node.Events.Warning(_run.Pod, "FailedCreatePodSandBox", $"all addresses of {_node.Options.Subnet.Prefix}.0/24 are in use");
-            await Task.Delay(retry, _node.Time, stop).ConfigureAwait(false);
+            await Task.Delay(retry, _node.Time, stop);
         }
     }
 
@@ -274,13 +297,13 @@ internal sealed class PodWorker
         {
             try
             {
-                await _run.Volumes.WriteAsync(_run.Pod, _address, stop).ConfigureAwait(false);
+                await _run.Volumes.WriteAsync(_run.Pod, _address, stop);
                 return;
             }
             catch (Exception e) when (e is VolumeException or KubernetesException or HttpRequestException)
             {
                 _node.Events.Warning(_run.Pod, "FailedMount", e.Message);
-                await Task.Delay(retry, _node.Time, stop).ConfigureAwait(false);
+                await Task.Delay(retry, _node.Time, stop);
             }
         }
     }
@@ -293,31 +316,35 @@ internal sealed class PodWorker
         }
 
         var left = _startTime + TimeSpan.FromSeconds(seconds) - _node.Time.GetUtcNow();
-        var timer = BackgroundTimer.Once(_node.Time, $"The deadline of pod {_run.Name}", () =>
-        {
-            const string message = "Pod was active on the node longer than the specified deadline";
-            _failure = new PodFailure("DeadlineExceeded", message);
-            _node.Events.Normal(_run.Pod, "DeadlineExceeded", message);
-            Stop(TimeSpan.FromSeconds(_run.Pod.Spec.TerminationGracePeriodSeconds ?? 30));
-        });
+        var timer = BackgroundTimer.Once(
+            _node.Time,
+            $"The deadline of pod {_run.Name}",
+            () =>
+            {
+                const string message = "Pod was active on the node longer than the specified deadline";
+                _failure = new PodFailure("DeadlineExceeded", message);
+                _node.Events.Normal(_run.Pod, "DeadlineExceeded", message);
+                Stop(TimeSpan.FromSeconds(_run.Pod.Spec.TerminationGracePeriodSeconds ?? 30));
+            }
+        );
         timer.Arm(left > TimeSpan.Zero ? left : TimeSpan.Zero);
         return timer;
     }
 
     private async Task WriteStatusAsync(Task<bool> bound, CancellationToken cancellation)
     {
-        if (!await bound.ConfigureAwait(false))
+        if (!await bound)
         {
             Gone();
             return;
         }
 
-        await _status.RunAsync(cancellation).ConfigureAwait(false);
+        await _status.RunAsync(cancellation);
     }
 
     private async Task ReportEndAsync(Task<bool> bound)
     {
-        if (_gone || !await bound.ConfigureAwait(false))
+        if (_gone || !await bound)
         {
             return;
         }
@@ -331,10 +358,10 @@ internal sealed class PodWorker
 
         try
         {
-            var there = await _status.WriteAsync(giveUp.Token).ConfigureAwait(false);
+            var there = await _status.WriteAsync(giveUp.Token);
             if (there && _run.Pod.Metadata.DeletionTimestamp is not null)
             {
-                await FinishDeletionAsync(giveUp.Token).ConfigureAwait(false);
+                await FinishDeletionAsync(giveUp.Token);
             }
         }
         catch (OperationCanceledException) when (giveUp.IsCancellationRequested)
@@ -348,7 +375,7 @@ internal sealed class PodWorker
     {
         if (Interlocked.Exchange(ref _deleting, 1) == 0)
         {
-            await PodDeletion.FinishAsync(_node, _run.Pod, cancellation).ConfigureAwait(false);
+            await PodDeletion.FinishAsync(_node, _run.Pod, cancellation);
         }
     }
 
@@ -361,11 +388,11 @@ internal sealed class PodWorker
         }
     }
 
-    private PodObservation Observe()
-        => new([.. _init.Select(r => r.Status)], [.. _main.Select(r => r.Status)], _address, _startTime, _terminating, _failure);
+    private PodObservation Observe() =>
+        new([.. _init.Select(r => r.Status)], [.. _main.Select(r => r.Status)], _address, _startTime, _terminating, _failure);
 
-    private static ContainerStatus? Previous(IReadOnlyList<ContainerStatus>? statuses, Container container)
-        => statuses?.FirstOrDefault(s => s.Name == container.Name);
+    private static ContainerStatus? Previous(IReadOnlyList<ContainerStatus>? statuses, Container container) =>
+        statuses?.FirstOrDefault(s => s.Name == container.Name);
 
     private static TimeSpan Longer(TimeSpan retry) => retry * 2 > RetryMost ? RetryMost : retry * 2;
 }

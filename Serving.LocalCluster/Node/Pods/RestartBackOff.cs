@@ -15,7 +15,10 @@ internal sealed class RestartBackOff
     public TimeSpan After(TimeSpan ran)
     {
         var wait = ran >= Forgotten ? TimeSpan.Zero : _next;
-        _next = wait == TimeSpan.Zero ? First : wait * 2 > Most ? Most : wait * 2;
+        _next =
+            wait == TimeSpan.Zero ? First
+            : wait * 2 > Most ? Most
+            : wait * 2;
         return wait;
     }
 }

@@ -15,17 +15,19 @@ internal sealed class Prober : IDisposable
 {
     private const int MostRedirects = 10;
 
-    private readonly HttpMessageInvoker _http = new(new SocketsHttpHandler
-    {
-        AllowAutoRedirect = false,
-        UseCookies = false,
-        UseProxy = false,
-        ActivityHeadersPropagator = null,
+    private readonly HttpMessageInvoker _http = new(
+        new SocketsHttpHandler
+        {
+            AllowAutoRedirect = false,
+            UseCookies = false,
+            UseProxy = false,
+            ActivityHeadersPropagator = null,
 
-        // Always probe with a new connection: an old one would still work after the program has stopped accepting.
-        PooledConnectionLifetime = TimeSpan.Zero,
-        SslOptions = { RemoteCertificateValidationCallback = static (_, _, _, _) => true },
-    });
+            // Always probe with a new connection: an old one would still work after the program has stopped accepting.
+            PooledConnectionLifetime = TimeSpan.Zero,
+            SslOptions = { RemoteCertificateValidationCallback = static (_, _, _, _) => true },
+        }
+    );
 
     /// <summary>
     /// Sends a GET; a status from 200 to 399 is a success. A redirect is followed on the same host; a redirect to another host is a
@@ -42,7 +44,7 @@ internal sealed class Prober : IDisposable
             for (var hops = 0; hops <= MostRedirects; hops++)
             {
                 using var request = Request(action, uri);
-                using var response = await _http.SendAsync(request, deadline.Token).ConfigureAwait(false);
+                using var response = await _http.SendAsync(request, deadline.Token);
                 if ((int)response.StatusCode is 301 or 302 or 303 or 307 or 308 && response.Headers.Location is { } location)
                 {
                     var next = new Uri(uri, location);
@@ -55,7 +57,9 @@ internal sealed class Prober : IDisposable
                     continue;
                 }
 
-                return (int)response.StatusCode is >= 200 and < 400 ? ProbeResult.Well : ProbeResult.Failed($"HTTP probe failed with statuscode: {(int)response.StatusCode}");
+                return (int)response.StatusCode is >= 200 and < 400
+                    ? ProbeResult.Well
+                    : ProbeResult.Failed($"HTTP probe failed with statuscode: {(int)response.StatusCode}");
             }
 
             return ProbeResult.Failed($"Get \"{url}\": stopped after {MostRedirects} redirects");
@@ -100,7 +104,7 @@ internal sealed class Prober : IDisposable
         using var socket = new Socket(target.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
         {
-            await socket.ConnectAsync(target, deadline.Token).ConfigureAwait(false);
+            await socket.ConnectAsync(target, deadline.Token);
             return ProbeResult.Well;
         }
         catch (SocketException e)
@@ -127,17 +131,22 @@ internal sealed class Prober : IDisposable
         using var deadline = Deadline(timeout, cancellation);
         try
         {
-            using var response = await _http.SendAsync(request, deadline.Token).ConfigureAwait(false);
-            var body = await response.Content.ReadAsByteArrayAsync(deadline.Token).ConfigureAwait(false);
-            var status = response.TrailingHeaders.TryGetValues("grpc-status", out var trailer) || response.Headers.TryGetValues("grpc-status", out trailer)
-                ? trailer.First() : "2";
+            using var response = await _http.SendAsync(request, deadline.Token);
+            var body = await response.Content.ReadAsByteArrayAsync(deadline.Token);
+            var status =
+                response.TrailingHeaders.TryGetValues("grpc-status", out var trailer)
+                || response.Headers.TryGetValues("grpc-status", out trailer)
+                    ? trailer.First()
+                    : "2";
             if (status != "0")
             {
                 return ProbeResult.Failed($"error: rpc error: code = {status}");
             }
 
             // The response frame: five bytes, then field 1 as a varint; 1 is SERVING, and 0 (UNKNOWN) is omitted.
-            return body is [_, _, _, _, _, 0x08, 1, ..] ? ProbeResult.Well : ProbeResult.Failed("service unhealthy (responded with \"NOT_SERVING\")");
+            return body is [_, _, _, _, _, 0x08, 1, ..]
+                ? ProbeResult.Well
+                : ProbeResult.Failed("service unhealthy (responded with \"NOT_SERVING\")");
         }
         catch (HttpRequestException e)
         {
@@ -145,17 +154,24 @@ internal sealed class Prober : IDisposable
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
-            return ProbeResult.Failed($"timeout: failed to connect service \"{target}\" within {timeout.TotalSeconds}s: context deadline exceeded");
+            return ProbeResult.Failed(
+                $"timeout: failed to connect service \"{target}\" within {timeout.TotalSeconds}s: context deadline exceeded"
+            );
         }
     }
 
     /// <summary>Runs a command beside the container; exit code 0 is a success. Its output, truncated, is the message.</summary>
-    public static async Task<ProbeResult> ExecAsync(ProcessLauncher launcher, ProcessSpec spec, TimeSpan timeout, CancellationToken cancellation)
+    public static async Task<ProbeResult> ExecAsync(
+        ProcessLauncher launcher,
+        ProcessSpec spec,
+        TimeSpan timeout,
+        CancellationToken cancellation
+    )
     {
         RunningProcess process;
         try
         {
-            process = await launcher.StartAsync(spec).ConfigureAwait(false);
+            process = await launcher.StartAsync(spec);
         }
         catch (Exception e) when (e is IOException or System.ComponentModel.Win32Exception)
         {
@@ -165,8 +181,10 @@ internal sealed class Prober : IDisposable
         var output = Task.WhenAll(ReadAsync(process.Output), ReadAsync(process.Error));
         try
         {
-            var code = await process.Exited.WaitAsync(timeout, cancellation).ConfigureAwait(false);
-            return code == 0 ? ProbeResult.Well : ProbeResult.Failed(string.Concat(await output.WaitAsync(TimeSpan.FromSeconds(1), cancellation).ConfigureAwait(false)).Trim());
+            var code = await process.Exited.WaitAsync(timeout, cancellation);
+            return code == 0
+                ? ProbeResult.Well
+                : ProbeResult.Failed(string.Concat(await output.WaitAsync(TimeSpan.FromSeconds(1), cancellation)).Trim());
         }
         catch (TimeoutException)
         {
@@ -189,7 +207,7 @@ internal sealed class Prober : IDisposable
         {
             int read;
             var rest = new byte[1024];
-            while ((read = await stream.ReadAsync(length < most ? buffer.AsMemory(length) : rest).ConfigureAwait(false)) > 0)
+            while ((read = await stream.ReadAsync(length < most ? buffer.AsMemory(length) : rest)) > 0)
             {
                 length = Math.Min(most, length + read);
             }
@@ -220,8 +238,8 @@ internal sealed class Prober : IDisposable
         return source;
     }
 
-    private static string Reason(Exception e, IPEndPoint target)
-        => e.GetBaseException() is SocketException socket
+    private static string Reason(Exception e, IPEndPoint target) =>
+        e.GetBaseException() is SocketException socket
             ? $"dial tcp {target}: {(socket.SocketErrorCode == SocketError.ConnectionRefused ? "connect: connection refused" : socket.Message)}"
             : e.Message;
 }

@@ -6,8 +6,8 @@ namespace Serving.LocalCluster.Node.Processes;
 
 /// <summary>
 /// The log of one run of a container: each line has an RFC 3339 time with nanoseconds and a space as its prefix. Bounded: a full file
-/// is rotated to <c>NAME.log.1</c>, replacing the previous one; <see cref="LogBudget"/> bounds all logs together. Invariant: lines that cannot
-/// be written, as on a full disk, are dropped and counted, and the program never blocks on them.
+/// is rotated to <c>NAME.log.1</c>, replacing the previous one; <see cref="LogBudget"/> bounds all logs together. Invariant: lines that
+/// cannot be written, as on a full disk, are dropped and counted, and the program never blocks on them.
 /// </summary>
 internal sealed class ContainerLog : IDisposable
 {
@@ -27,7 +27,8 @@ internal sealed class ContainerLog : IDisposable
     private bool _discarded;
     private bool _ended;
 
-    /// <param name="path">The file. Throws <see cref="IOException"/> or <see cref="UnauthorizedAccessException"/> when it cannot be opened.</param>
+    /// <param name="path">The file. Throws <see cref="IOException"/> or <see cref="UnauthorizedAccessException"/> when it cannot be
+    /// opened.</param>
     /// <param name="time">The clock.</param>
     /// <param name="failed">Called with the error when writing starts to fail, once until it succeeds again.</param>
     /// <param name="budget">Bounds all logs together; null for no bound.</param>
@@ -46,7 +47,7 @@ internal sealed class ContainerLog : IDisposable
         try
         {
             var kept = 0;
-            while (await ReadAsync(from, buffer.AsMemory(kept)).ConfigureAwait(false) is var read and > 0)
+            while (await ReadAsync(from, buffer.AsMemory(kept)) is var read and > 0)
             {
                 kept = WriteLines(buffer, kept + read);
             }
@@ -67,7 +68,7 @@ internal sealed class ContainerLog : IDisposable
     {
         try
         {
-            return await from.ReadAsync(into).ConfigureAwait(false);
+            return await from.ReadAsync(into);
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException or OperationCanceledException)
         {
@@ -83,7 +84,8 @@ internal sealed class ContainerLog : IDisposable
         file.Position = Math.Max(0, file.Length - (16 * 1024));
         using var reader = new StreamReader(file, Encoding.UTF8);
         var text = reader.ReadToEnd();
-        var lines = text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line[(line.IndexOf(' ', StringComparison.Ordinal) + 1)..]);
+        var lines = text.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(line => line[(line.IndexOf(' ', StringComparison.Ordinal) + 1)..]);
         var tail = string.Join('\n', lines.TakeLast(80));
         return tail.Length == 0 ? "" : (tail.Length > 2047 ? tail[^2047..] : tail) + "\n";
     }
@@ -182,7 +184,9 @@ internal sealed class ContainerLog : IDisposable
         if (_dropped > 0)
         {
             text.Write(now);
-            text.Write(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"[{_dropped} lines could not be written here]\n")));
+            text.Write(
+                Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"[{_dropped} lines could not be written here]\n"))
+            );
         }
 
         foreach (var line in lines)

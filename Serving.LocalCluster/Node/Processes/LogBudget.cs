@@ -6,9 +6,9 @@ using Serving.Concurrency;
 namespace Serving.LocalCluster.Node.Processes;
 
 /// <summary>
-/// Bounds the total size of all pod logs: each log is bounded, but there are many. When the total is exceeded, the least recently written files are
-/// deleted first, also those of running programs. Invariant: the total exceeds its bound by less than what is written between two checks
-/// (<see cref="Step"/>) and during one; only log files are deleted.
+/// Bounds the total size of all pod logs: each log is bounded, but there are many. When the total is exceeded, the least recently written
+/// files are deleted first, also those of running programs. Invariant: the total exceeds its bound by less than what is written between two
+/// checks (<see cref="Step"/>) and during one; only log files are deleted.
 /// </summary>
 internal sealed class LogBudget
 {
@@ -72,7 +72,12 @@ internal sealed class LogBudget
             }
         }
 
-        _logger.LogInformation("Pod logs used {Before} bytes, with a limit of {Most}: deleted the {Count} least recently written", before, _maxBytes, removed);
+        _logger.LogInformation(
+            "Pod logs used {Before} bytes, with a limit of {Most}: deleted the {Count} least recently written",
+            before,
+            _maxBytes,
+            removed
+        );
     }
 
     private void CheckOnce()
@@ -117,9 +122,12 @@ internal sealed class LogBudget
         {
             try
             {
-                found.AddRange(new DirectoryInfo(container).EnumerateFiles("*.log*")
-                    .Where(static file => IsLog(file.Name) && file.LinkTarget is null && file.Length > 0)
-                    .Select(static file => new LogOnDisk(file.FullName, file.Length, file.LastWriteTimeUtc)));
+                found.AddRange(
+                    new DirectoryInfo(container)
+                        .EnumerateFiles("*.log*")
+                        .Where(static file => IsLog(file.Name) && file.LinkTarget is null && file.Length > 0)
+                        .Select(static file => new LogOnDisk(file.FullName, file.Length, file.LastWriteTimeUtc))
+                );
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
@@ -145,9 +153,14 @@ internal sealed class LogBudget
     }
 
     // Only 3.log and 3.log.1, no files of a program or a volume.
-    private static bool IsLog(string name)
-        => name.Split('.') is [_, "log"] or [_, "log", "1"]
-            && int.TryParse(name.AsSpan(0, name.IndexOf('.', StringComparison.Ordinal)), NumberStyles.None, CultureInfo.InvariantCulture, out _);
+    private static bool IsLog(string name) =>
+        name.Split('.') is [_, "log"] or [_, "log", "1"]
+        && int.TryParse(
+            name.AsSpan(0, name.IndexOf('.', StringComparison.Ordinal)),
+            NumberStyles.None,
+            CultureInfo.InvariantCulture,
+            out _
+        );
 
     private sealed record LogOnDisk(string Path, long Length, DateTime Written);
 }

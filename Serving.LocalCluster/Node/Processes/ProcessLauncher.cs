@@ -77,7 +77,8 @@ internal sealed class ProcessLauncher : IDisposable
         return running;
     }
 
-    /// <summary>The path of a program, looked up in <paramref name="path"/> when it is a bare name; null when there is no such executable.</summary>
+    /// <summary>The path of a program, looked up in <paramref name="path"/> when it is a bare name; null when there is no such
+    /// executable.</summary>
     public static string? FindProgram(string name, string? path)
     {
         if (name.Contains('/', StringComparison.Ordinal))
@@ -85,7 +86,10 @@ internal sealed class ProcessLauncher : IDisposable
             return IsExecutable(name) ? Path.GetFullPath(name) : null;
         }
 
-        return (path ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries).Select(directory => Path.Combine(directory, name)).FirstOrDefault(IsExecutable);
+        return (path ?? "")
+            .Split(':', StringSplitOptions.RemoveEmptyEntries)
+            .Select(directory => Path.Combine(directory, name))
+            .FirstOrDefault(IsExecutable);
     }
 
     private static bool IsExecutable(string path) => File.Exists(path) && Native.MayExecute(path);

@@ -6,11 +6,14 @@ namespace Serving.LocalCluster.Node.Processes;
 /// <param name="WorkingDirectory">An existing directory.</param>
 /// <param name="Binds">Directories or files to bind to other paths, only for this process. Needs root.</param>
 internal sealed record ProcessSpec(
-    IReadOnlyList<string> Command, IReadOnlyDictionary<string, string> Environment, string WorkingDirectory, IReadOnlyList<BindMount> Binds)
+    IReadOnlyList<string> Command,
+    IReadOnlyDictionary<string, string> Environment,
+    string WorkingDirectory,
+    IReadOnlyList<BindMount> Binds
+)
 {
     // A private mount namespace: the mounts are visible only to this program, and end with it.
-    private const string BindScript =
-        """
+    private const string BindScript = """
         while [ "$1" != -- ]; do
           mount --bind "$1" "$2" || exit 125
           [ "$3" = rw ] || mount -o remount,bind,ro "$2" || exit 125
@@ -34,8 +37,18 @@ internal sealed record ProcessSpec(
 
         return
         [
-            .. words, "unshare", "--mount", "--propagation", "private", "/bin/sh", "-c", BindScript, "bind",
-            .. Binds.SelectMany(b => (string[])[b.Source, b.Target, b.ReadOnly ? "ro" : "rw"]), "--", .. Command,
+            .. words,
+            "unshare",
+            "--mount",
+            "--propagation",
+            "private",
+            "/bin/sh",
+            "-c",
+            BindScript,
+            "bind",
+            .. Binds.SelectMany(b => (string[])[b.Source, b.Target, b.ReadOnly ? "ro" : "rw"]),
+            "--",
+            .. Command,
         ];
     }
 }

@@ -11,9 +11,9 @@ namespace Serving.LocalCluster.Node.Processes;
 /// </summary>
 internal sealed class ProcessWatchdog : IDisposable
 {
-    // The groups are in one string, separated by spaces. The watchdog ignores signals of the terminal and of a shutdown: it ends with the pipe.
-    private const string Script =
-        """
+    // The groups are in one string, separated by spaces. The watchdog ignores signals of the terminal and of a shutdown: it ends with the
+    // pipe.
+    private const string Script = """
         trap '' INT TERM HUP QUIT
         groups=' '
         while read -r sign group; do

@@ -22,7 +22,8 @@ internal sealed class RunningProcess
     /// <summary>Completes with the exit code; 128 plus the signal number for a process that was ended by a signal.</summary>
     public Task<int> Exited => _exited.Task;
 
-    /// <summary>Standard output. A stream, because the readers of <see cref="Process"/> wait for grandchildren that hold the pipe.</summary>
+    /// <summary>Standard output. A stream, because the readers of <see cref="Process"/> wait for grandchildren that hold the
+    /// pipe.</summary>
     public Stream Output => _process.StandardOutput.BaseStream;
 
     /// <summary>Standard error.</summary>

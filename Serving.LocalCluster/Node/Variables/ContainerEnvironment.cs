@@ -12,7 +12,19 @@ internal sealed class ContainerEnvironment(NodeObjects objects, Uri apiServer)
 {
     // Variables that programs of this machine need to start; nothing else of the node's environment reaches a pod.
     private static readonly string[] Inherited =
-        ["PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "DOTNET_ROOT", "SSL_CERT_FILE", "SSL_CERT_DIR", "LD_LIBRARY_PATH"];
+    [
+        "PATH",
+        "HOME",
+        "USER",
+        "LANG",
+        "LC_ALL",
+        "TZ",
+        "TMPDIR",
+        "DOTNET_ROOT",
+        "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+        "LD_LIBRARY_PATH",
+    ];
 
     /// <summary>The environment. Throws <see cref="ContainerConfigException"/> when something it refers to is missing.</summary>
     public async Task<Dictionary<string, string>> MakeAsync(Pod pod, Container container, string podIP, CancellationToken cancellation)
@@ -32,7 +44,7 @@ internal sealed class ContainerEnvironment(NodeObjects objects, Uri apiServer)
         AddServiceLinks(pod, result);
         foreach (var source in container.EnvFrom)
         {
-            await AddAllAsync(pod, source, result, cancellation).ConfigureAwait(false);
+            await AddAllAsync(pod, source, result, cancellation);
         }
 
         foreach (var variable in container.Env)
@@ -41,7 +53,7 @@ internal sealed class ContainerEnvironment(NodeObjects objects, Uri apiServer)
             {
                 result[variable.Name] = VariableExpansion.Expand(variable.Value, result);
             }
-            else if (await ValueAsync(pod, container, from, podIP, cancellation).ConfigureAwait(false) is { } value)
+            else if (await ValueAsync(pod, container, from, podIP, cancellation) is { } value)
             {
                 result[variable.Name] = value;
             }
@@ -72,7 +84,9 @@ internal sealed class ContainerEnvironment(NodeObjects objects, Uri apiServer)
             result[$"{name}_PORT"] = $"tcp://{spec.ClusterIP}:{port}";
             foreach (var named in spec.Ports.Where(p => p.Name.Length > 0))
             {
-                result[$"{name}_SERVICE_PORT_{named.Name.ToUpperInvariant().Replace('-', '_')}"] = named.Port.ToString(CultureInfo.InvariantCulture);
+                result[$"{name}_SERVICE_PORT_{named.Name.ToUpperInvariant().Replace('-', '_')}"] = named.Port.ToString(
+                    CultureInfo.InvariantCulture
+                );
             }
         }
     }
@@ -82,7 +96,7 @@ internal sealed class ContainerEnvironment(NodeObjects objects, Uri apiServer)
         var ns = pod.Metadata.Namespace;
         if (source.ConfigMapRef is { } config)
         {
-            var map = await objects.ConfigMapAsync(ns, config.Name, cancellation).ConfigureAwait(false);
+            var map = await objects.ConfigMapAsync(ns, config.Name, cancellation);
             Require(map is not null || config.Optional == true, $"configmap \"{config.Name}\" not found");
             foreach (var (key, value) in map?.Data ?? Empty.Map)
             {
@@ -92,7 +106,7 @@ internal sealed class ContainerEnvironment(NodeObjects objects, Uri apiServer)
 
         if (source.SecretRef is { } reference)
         {
-            var secret = await objects.SecretAsync(ns, reference.Name, cancellation).ConfigureAwait(false);
+            var secret = await objects.SecretAsync(ns, reference.Name, cancellation);
             Require(secret is not null || reference.Optional == true, $"secret \"{reference.Name}\" not found");
             foreach (var (key, value) in secret?.Data ?? new Dictionary<string, byte[]>())
             {
@@ -117,7 +131,7 @@ internal sealed class ContainerEnvironment(NodeObjects objects, Uri apiServer)
 
         if (from.ConfigMapKeyRef is { } config)
         {
-            var map = await objects.ConfigMapAsync(ns, config.Name, cancellation).ConfigureAwait(false);
+            var map = await objects.ConfigMapAsync(ns, config.Name, cancellation);
             Require(map is not null || config.Optional == true, $"configmap \"{config.Name}\" not found");
             var value = map?.Data.GetValueOrDefault(config.Key);
             Require(value is not null || config.Optional == true, $"couldn't find key {config.Key} in ConfigMap {ns}/{config.Name}");
@@ -126,7 +140,7 @@ internal sealed class ContainerEnvironment(NodeObjects objects, Uri apiServer)
 
         if (from.SecretKeyRef is { } reference)
         {
-            var secret = await objects.SecretAsync(ns, reference.Name, cancellation).ConfigureAwait(false);
+            var secret = await objects.SecretAsync(ns, reference.Name, cancellation);
             Require(secret is not null || reference.Optional == true, $"secret \"{reference.Name}\" not found");
             var value = secret?.Data?.GetValueOrDefault(reference.Key);
             Require(value is not null || reference.Optional == true, $"couldn't find key {reference.Key} in Secret {ns}/{reference.Name}");

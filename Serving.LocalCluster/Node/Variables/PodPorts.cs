@@ -62,7 +62,10 @@ internal sealed record PodPorts(IPAddress Address, int ContainerPort, int UserPo
 
         if (container.Name != Sidecar)
         {
-            if (ContainerPort != 0 && (container.Ports.Any(p => p.Number == ContainerPort) || environment.GetValueOrDefault("PORT") == Text(ContainerPort)))
+            if (
+                ContainerPort != 0
+                && (container.Ports.Any(p => p.Number == ContainerPort) || environment.GetValueOrDefault("PORT") == Text(ContainerPort))
+            )
             {
                 environment["PORT"] = Text(UserPort);
             }
@@ -105,7 +108,10 @@ internal sealed record PodPorts(IPAddress Address, int ContainerPort, int UserPo
         {
             foreach (var handler in (string[])["httpGet", "tcpSocket", "grpc"])
             {
-                if (probe?[handler] is JsonObject action && (action["port"] is not JsonValue port || port.ToString() is "0" or "" || port.ToString() == Text(ContainerPort)))
+                if (
+                    probe?[handler] is JsonObject action
+                    && (action["port"] is not JsonValue port || port.ToString() is "0" or "" || port.ToString() == Text(ContainerPort))
+                )
                 {
                     action["port"] = UserPort;
                 }

@@ -22,7 +22,9 @@ internal sealed class UserPorts
         (_first, _last) = low - 1024 >= 65535 - high ? (Math.Max(1024, low - 20000), low - 1) : (high + 1, 65535);
         if (_last - _first < 256)
         {
-            throw new InvalidOperationException($"ip_local_port_range is {low} to {high}, which leaves no ports for programs: set it to a smaller range, such as 32768 60999");
+            throw new InvalidOperationException(
+                $"ip_local_port_range is {low} to {high}, which leaves no ports for programs: set it to a smaller range, such as 32768 60999"
+            );
         }
 
         // Another local cluster on this machine uses the same range: start at different ports.

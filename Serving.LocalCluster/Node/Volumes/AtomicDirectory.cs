@@ -73,8 +73,13 @@ internal static class AtomicDirectory
 
     private static bool Same(string directory, IReadOnlyDictionary<string, VolumeFile> files)
     {
-        var found = Directory.EnumerateFiles(directory, "*", SearchOption.AllDirectories).Select(path => Path.GetRelativePath(directory, path)).ToList();
+        var found = Directory
+            .EnumerateFiles(directory, "*", SearchOption.AllDirectories)
+            .Select(path => Path.GetRelativePath(directory, path))
+            .ToList();
         return found.Count == files.Count
-            && found.TrueForAll(path => files.TryGetValue(path, out var file) && File.ReadAllBytes(Path.Combine(directory, path)).AsSpan().SequenceEqual(file.Bytes));
+            && found.TrueForAll(path =>
+                files.TryGetValue(path, out var file) && File.ReadAllBytes(Path.Combine(directory, path)).AsSpan().SequenceEqual(file.Bytes)
+            );
     }
 }

@@ -27,7 +27,7 @@ internal sealed class PodVolumes(string podDirectory, VolumeContent content, str
         {
             try
             {
-                _directories[volume.Name] = await WriteAsync(pod, volume, podIP, cancellation).ConfigureAwait(false);
+                _directories[volume.Name] = await WriteAsync(pod, volume, podIP, cancellation);
             }
             catch (ContainerConfigException e)
             {
@@ -47,7 +47,10 @@ internal sealed class PodVolumes(string podDirectory, VolumeContent content, str
         foreach (var mount in container.VolumeMounts)
         {
             var source = Source(mount, environment);
-            environment.TryAdd("VOLUME_" + new string([.. mount.Name.Select(c => char.IsAsciiLetterOrDigit(c) ? char.ToUpperInvariant(c) : '_')]), source);
+            environment.TryAdd(
+                "VOLUME_" + new string([.. mount.Name.Select(c => char.IsAsciiLetterOrDigit(c) ? char.ToUpperInvariant(c) : '_')]),
+                source
+            );
             if (MayBind.Value)
             {
                 CreateTarget(source, mount.MountPath);
@@ -61,8 +64,10 @@ internal sealed class PodVolumes(string podDirectory, VolumeContent content, str
     /// <summary>The actual path of a path in one of a container's volumes, or null when it is in none.</summary>
     public string? RealPath(Container container, string path)
     {
-        var mount = container.VolumeMounts
-            .Where(m => m.SubPath.Length + m.SubPathExpr.Length == 0 && path.StartsWith(m.MountPath.TrimEnd('/') + "/", StringComparison.Ordinal))
+        var mount = container
+            .VolumeMounts.Where(m =>
+                m.SubPath.Length + m.SubPathExpr.Length == 0 && path.StartsWith(m.MountPath.TrimEnd('/') + "/", StringComparison.Ordinal)
+            )
             .MaxBy(m => m.MountPath.Length);
         return mount is null ? null : Path.Combine(_directories[mount.Name], path[(mount.MountPath.TrimEnd('/').Length + 1)..]);
     }
@@ -70,7 +75,7 @@ internal sealed class PodVolumes(string podDirectory, VolumeContent content, str
     private async Task<string> WriteAsync(Pod pod, Volume volume, string podIP, CancellationToken cancellation)
     {
         var directory = Path.Combine(podDirectory, "volumes", volume.Name);
-        if (await content.ReadAsync(pod, volume, podIP, cancellation).ConfigureAwait(false) is { } files)
+        if (await content.ReadAsync(pod, volume, podIP, cancellation) is { } files)
         {
             AtomicDirectory.Write(directory, files, time.GetUtcNow());
             return directory;
@@ -104,7 +109,9 @@ internal sealed class PodVolumes(string podDirectory, VolumeContent content, str
             Directory.CreateDirectory(path);
         }
 
-        return Path.Exists(path) || string.IsNullOrEmpty(type) ? path : throw new VolumeException(name, $"hostPath type check failed: {path} is not a {type}");
+        return Path.Exists(path) || string.IsNullOrEmpty(type)
+            ? path
+            : throw new VolumeException(name, $"hostPath type check failed: {path} is not a {type}");
     }
 
     private string Source(VolumeMount mount, Dictionary<string, string> environment)
@@ -117,7 +124,9 @@ internal sealed class PodVolumes(string podDirectory, VolumeContent content, str
         var sub = mount.SubPathExpr.Length > 0 ? VariableExpansion.Expand(mount.SubPathExpr, environment) : mount.SubPath;
         if (Path.IsPathRooted(sub) || sub.Split('/').Contains(".."))
         {
-            throw new ContainerConfigException($"failed to prepare subPath for volumeMount \"{mount.Name}\": \"{sub}\" is not within the volume");
+            throw new ContainerConfigException(
+                $"failed to prepare subPath for volumeMount \"{mount.Name}\": \"{sub}\" is not within the volume"
+            );
         }
 
         var source = Path.Combine(directory, sub);
@@ -161,7 +170,9 @@ internal sealed class PodVolumes(string podDirectory, VolumeContent content, str
             return false;
         }
 
-        using var process = Process.Start(new ProcessStartInfo("unshare", ["--mount", "--propagation", "private", "true"]) { RedirectStandardError = true });
+        using var process = Process.Start(
+            new ProcessStartInfo("unshare", ["--mount", "--propagation", "private", "true"]) { RedirectStandardError = true }
+        );
         return process!.WaitForExit(TimeSpan.FromSeconds(5)) && process.ExitCode == 0;
     }
 }

@@ -16,16 +16,21 @@ internal sealed class VolumeContent(NodeObjects objects, ServiceAccountTokenSour
     /// The files by their relative path, or null when the volume is of a kind that is only a directory.
     /// Throws <see cref="VolumeException"/> when something it refers to is missing.
     /// </summary>
-    public async Task<IReadOnlyDictionary<string, VolumeFile>?> ReadAsync(Pod pod, Volume volume, string podIP, CancellationToken cancellation)
+    public async Task<IReadOnlyDictionary<string, VolumeFile>?> ReadAsync(
+        Pod pod,
+        Volume volume,
+        string podIP,
+        CancellationToken cancellation
+    )
     {
         var sink = new Sink(pod, volume.Name, podIP);
         if (volume.ConfigMap is { } config)
         {
-            await AddConfigMapAsync(sink, config.Name, config.Items, config.Optional, config.DefaultMode, cancellation).ConfigureAwait(false);
+            await AddConfigMapAsync(sink, config.Name, config.Items, config.Optional, config.DefaultMode, cancellation);
         }
         else if (volume.Secret is { } secret)
         {
-            await AddSecretAsync(sink, secret.SecretName, secret.Items, secret.Optional, secret.DefaultMode, cancellation).ConfigureAwait(false);
+            await AddSecretAsync(sink, secret.SecretName, secret.Items, secret.Optional, secret.DefaultMode, cancellation);
         }
         else if (volume.DownwardAPI is { } downward)
         {
@@ -35,7 +40,7 @@ internal sealed class VolumeContent(NodeObjects objects, ServiceAccountTokenSour
         {
             foreach (var source in projected.Sources)
             {
-                await AddProjectionAsync(sink, source, projected.DefaultMode, cancellation).ConfigureAwait(false);
+                await AddProjectionAsync(sink, source, projected.DefaultMode, cancellation);
             }
         }
         else
@@ -50,12 +55,12 @@ internal sealed class VolumeContent(NodeObjects objects, ServiceAccountTokenSour
     {
         if (source.ConfigMap is { } config)
         {
-            await AddConfigMapAsync(sink, config.Name, config.Items, config.Optional, mode, cancellation).ConfigureAwait(false);
+            await AddConfigMapAsync(sink, config.Name, config.Items, config.Optional, mode, cancellation);
         }
 
         if (source.Secret is { } secret)
         {
-            await AddSecretAsync(sink, secret.Name, secret.Items, secret.Optional, mode, cancellation).ConfigureAwait(false);
+            await AddSecretAsync(sink, secret.Name, secret.Items, secret.Optional, mode, cancellation);
         }
 
         if (source.DownwardAPI is { } downward)
@@ -68,16 +73,28 @@ internal sealed class VolumeContent(NodeObjects objects, ServiceAccountTokenSour
             var issue = tokens ?? throw new VolumeException(sink.Volume, "this cluster does not issue service account tokens");
             var account = sink.Pod.Spec!.ServiceAccountName is { Length: > 0 } name ? name : "default";
             var request = new ServiceAccountTokenRequest(
-                sink.Pod.Metadata.Namespace, account, token.Audience, TimeSpan.FromSeconds(token.ExpirationSeconds ?? 3600), sink.Pod.Metadata.Name, sink.Pod.Metadata.Uid);
-            var text = await issue(request, cancellation).ConfigureAwait(false);
+                sink.Pod.Metadata.Namespace,
+                account,
+                token.Audience,
+                TimeSpan.FromSeconds(token.ExpirationSeconds ?? 3600),
+                sink.Pod.Metadata.Name,
+                sink.Pod.Metadata.Uid
+            );
+            var text = await issue(request, cancellation);
             sink.Add(token.Path, Encoding.UTF8.GetBytes(text), mode);
         }
     }
 
     private async Task AddConfigMapAsync(
-        Sink sink, string name, IReadOnlyList<KeyToPath> items, bool? optional, int? mode, CancellationToken cancellation)
+        Sink sink,
+        string name,
+        IReadOnlyList<KeyToPath> items,
+        bool? optional,
+        int? mode,
+        CancellationToken cancellation
+    )
     {
-        var map = await objects.ConfigMapAsync(sink.Pod.Metadata.Namespace, name, cancellation).ConfigureAwait(false);
+        var map = await objects.ConfigMapAsync(sink.Pod.Metadata.Namespace, name, cancellation);
         if (map is null && optional != true)
         {
             throw new VolumeException(sink.Volume, $"configmap \"{name}\" not found");
@@ -93,9 +110,15 @@ internal sealed class VolumeContent(NodeObjects objects, ServiceAccountTokenSour
     }
 
     private async Task AddSecretAsync(
-        Sink sink, string name, IReadOnlyList<KeyToPath> items, bool? optional, int? mode, CancellationToken cancellation)
+        Sink sink,
+        string name,
+        IReadOnlyList<KeyToPath> items,
+        bool? optional,
+        int? mode,
+        CancellationToken cancellation
+    )
     {
-        var secret = await objects.SecretAsync(sink.Pod.Metadata.Namespace, name, cancellation).ConfigureAwait(false);
+        var secret = await objects.SecretAsync(sink.Pod.Metadata.Namespace, name, cancellation);
         if (secret is null && optional != true)
         {
             throw new VolumeException(sink.Volume, $"secret \"{name}\" not found");
@@ -104,7 +127,13 @@ internal sealed class VolumeContent(NodeObjects objects, ServiceAccountTokenSour
         AddKeys(sink, secret?.Data ?? new Dictionary<string, byte[]>(), items, optional, mode);
     }
 
-    private static void AddKeys(Sink sink, IReadOnlyDictionary<string, byte[]> data, IReadOnlyList<KeyToPath> items, bool? optional, int? mode)
+    private static void AddKeys(
+        Sink sink,
+        IReadOnlyDictionary<string, byte[]> data,
+        IReadOnlyList<KeyToPath> items,
+        bool? optional,
+        int? mode
+    )
     {
         foreach (var item in items)
         {

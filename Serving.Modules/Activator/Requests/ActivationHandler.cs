@@ -12,9 +12,16 @@ using Serving.Observability;
 
 namespace Serving.Activator.Requests;
 
-/// <summary>Holds a request until its revision has capacity and forwards it to a pod; retries on another pod if nothing of it reached the program.</summary>
+/// <summary>Holds a request until its revision has capacity and forwards it to a pod; retries on another pod if nothing of it reached the
+/// program.</summary>
 internal sealed partial class ActivationHandler(
-    RevisionRegistry registry, ConcurrencyReporter reporter, PodForwarder pods, RequestLog? log, TimeProvider time, ILogger logger)
+    RevisionRegistry registry,
+    ConcurrencyReporter reporter,
+    PodForwarder pods,
+    RequestLog? log,
+    TimeProvider time,
+    ILogger logger
+)
 {
     private const long DefaultTimeoutSeconds = 300;
 
@@ -26,18 +33,22 @@ internal sealed partial class ActivationHandler(
     /// <param name="ns">The namespace of the revision.</param>
     /// <param name="revision">The name of the revision.</param>
     /// <param name="http2">Whether to use HTTP/2 to the pod; null to follow the revision.</param>
-    /// <param name="viaGateway">Whether the request comes from a gateway in this process, which has already added the client's address.</param>
+    /// <param name="viaGateway">Whether the request comes from a gateway in this process, which has already added the client's
+    /// address.</param>
     public async ValueTask HandleAsync(HttpContext context, string ns, string revision, bool? http2, bool viaGateway)
     {
-        if (!registry.HasSynced) await registry.WaitForSyncAsync(context.RequestAborted);
+        if (!registry.HasSynced)
+            await registry.WaitForSyncAsync(context.RequestAborted);
         if (registry.Find(ns, revision) is not { } entry)
         {
             await NotFoundAsync(context, revision);
             return;
         }
 
-        if (log is not { IsOn: true } || ProbeRequest.IsProbe(context.Request)) await HandleAsync(context, entry, http2, viaGateway);
-        else await HandleAndLogAsync(context, entry, http2, viaGateway, log);
+        if (log is not { IsOn: true } || ProbeRequest.IsProbe(context.Request))
+            await HandleAsync(context, entry, http2, viaGateway);
+        else
+            await HandleAndLogAsync(context, entry, http2, viaGateway, log);
     }
 
     private async ValueTask HandleAndLogAsync(HttpContext context, RevisionEntry entry, bool? http2, bool viaGateway, RequestLog requests)
@@ -54,8 +65,18 @@ internal sealed partial class ActivationHandler(
         {
             var metadata = entry.Revision.Metadata;
             var revision = new RequestLogRevision(
-                metadata.Namespace, metadata.Name, metadata.Labels.GetValueOrDefault(ServingKeys.Service, ""), metadata.Labels.GetValueOrDefault(ServingKeys.Configuration, ""));
-            requests.Write(context, failed ? StatusCodes.Status500InternalServerError : context.Response.StatusCode, body.Written, time.GetElapsedTime(started), revision);
+                metadata.Namespace,
+                metadata.Name,
+                metadata.Labels.GetValueOrDefault(ServingKeys.Service, ""),
+                metadata.Labels.GetValueOrDefault(ServingKeys.Configuration, "")
+            );
+            requests.Write(
+                context,
+                failed ? StatusCodes.Status500InternalServerError : context.Response.StatusCode,
+                body.Written,
+                time.GetElapsedTime(started),
+                revision
+            );
         }
     }
 
@@ -85,30 +106,44 @@ internal sealed partial class ActivationHandler(
         }
     }
 
-    private static RequestTimeouts Timeouts(RevisionSpec spec) => new(
-        TimeSpan.FromSeconds(spec.TimeoutSeconds ?? DefaultTimeoutSeconds),
-        TimeSpan.FromSeconds(spec.ResponseStartTimeoutSeconds ?? 0),
-        TimeSpan.FromSeconds(spec.IdleTimeoutSeconds ?? 0));
+    private static RequestTimeouts Timeouts(RevisionSpec spec) =>
+        new(
+            TimeSpan.FromSeconds(spec.TimeoutSeconds ?? DefaultTimeoutSeconds),
+            TimeSpan.FromSeconds(spec.ResponseStartTimeoutSeconds ?? 0),
+            TimeSpan.FromSeconds(spec.IdleTimeoutSeconds ?? 0)
+        );
 
     private static bool IsUpgrade(HttpContext context) => context.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true };
 
-    private static Task NotFoundAsync(HttpContext context, string revision) => PlainText.WriteErrorAsync(
-        context, StatusCodes.Status404NotFound, $"Error getting active endpoint: revision.serving.knative.dev \"{revision}\" not found");
+    private static Task NotFoundAsync(HttpContext context, string revision) =>
+        PlainText.WriteErrorAsync(
+            context,
+            StatusCodes.Status404NotFound,
+            $"Error getting active endpoint: revision.serving.knative.dev \"{revision}\" not found"
+        );
 
     // The queue-proxy restores the Host; until then it would only mislead meshes that route by it.
     private static void Prepare(HttpContext context, bool viaGateway)
     {
         var headers = context.Request.Headers;
-        if (!headers.ContainsKey(DataplaneHeaders.OriginalHost)) headers[DataplaneHeaders.OriginalHost] = context.Request.Host.Value;
+        if (!headers.ContainsKey(DataplaneHeaders.OriginalHost))
+            headers[DataplaneHeaders.OriginalHost] = context.Request.Host.Value;
         headers[DataplaneHeaders.Proxy] = DataplaneHeaders.ActivatorName;
         headers.Remove(DataplaneHeaders.Revision);
         headers.Remove(DataplaneHeaders.Namespace);
         headers.Remove(DataplaneHeaders.Hash);
-        if (!viaGateway) ForwardedHeader.AppendPeer(context);
+        if (!viaGateway)
+            ForwardedHeader.AppendPeer(context);
     }
 
     // Whether the response is complete; otherwise the code that cancelled ends it.
-    private async ValueTask<bool> ThrottleAsync(HttpContext context, RevisionEntry entry, bool http2, bool viaGateway, CancellationToken cancellation)
+    private async ValueTask<bool> ThrottleAsync(
+        HttpContext context,
+        RevisionEntry entry,
+        bool http2,
+        bool viaGateway,
+        CancellationToken cancellation
+    )
     {
         var attempts = 0;
         while (true)
@@ -142,14 +177,21 @@ internal sealed partial class ActivationHandler(
                 pod = entry.Throttler.Reserve();
                 if (pod is not null)
                 {
-                    if (attempts == 0) Prepare(context, viaGateway);
+                    if (attempts == 0)
+                        Prepare(context, viaGateway);
                     var result = await ForwardAsync(context, entry, pod, http2, cancellation);
-                    if (result is not (UpstreamResult.NotConnected or UpstreamResult.Unsent or UpstreamResult.Lost)) return result != UpstreamResult.Canceled;
+                    if (result is not (UpstreamResult.NotConnected or UpstreamResult.Unsent or UpstreamResult.Lost))
+                        return result != UpstreamResult.Canceled;
                     LogRefused(logger, pod.Address, entry.Revision.Metadata.Namespace, entry.Revision.Metadata.Name);
                     entry.Backends.Suspect(pod.Address);
                     if (++attempts == MaxAttempts)
                     {
-                        await PlainText.WriteErrorAsync(context, StatusCodes.Status502BadGateway, "no pod's program accepts connections", retryAfter: "1");
+                        await PlainText.WriteErrorAsync(
+                            context,
+                            StatusCodes.Status502BadGateway,
+                            "no pod's program accepts connections",
+                            retryAfter: "1"
+                        );
                         return true;
                     }
                 }
@@ -160,12 +202,19 @@ internal sealed partial class ActivationHandler(
             }
 
             // The pods changed after the slot was granted: queue again, so that the change can be applied.
-            if (pod is null) await Task.Yield();
+            if (pod is null)
+                await Task.Yield();
             cancellation.ThrowIfCancellationRequested();
         }
     }
 
-    private async ValueTask<UpstreamResult> ForwardAsync(HttpContext context, RevisionEntry entry, PodTracker pod, bool http2, CancellationToken cancellation)
+    private async ValueTask<UpstreamResult> ForwardAsync(
+        HttpContext context,
+        RevisionEntry entry,
+        PodTracker pod,
+        bool http2,
+        CancellationToken cancellation
+    )
     {
         entry.Load.BeginAnswer();
         var trial = pod.Health.Begin();
@@ -182,6 +231,10 @@ internal sealed partial class ActivationHandler(
         }
     }
 
-    [LoggerMessage(1, LogLevel.Debug, "The pod at {Address} of {Namespace}/{Revision}, or its program, refused the connection; retrying on another pod.")]
+    [LoggerMessage(
+        1,
+        LogLevel.Debug,
+        "The pod at {Address} of {Namespace}/{Revision}, or its program, refused the connection; retrying on another pod."
+    )]
     private static partial void LogRefused(ILogger logger, string address, string @namespace, string revision);
 }

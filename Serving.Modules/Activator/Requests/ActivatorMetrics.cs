@@ -20,30 +20,30 @@ internal sealed class ActivatorMetrics : IDisposable
             "kn.revision.request.queued",
             () => Used().Select(static entry => new Measurement<long>(entry.Load.Queued, Names(entry))),
             "{request}",
-            "Number of requests currently queued in the activator waiting for capacity");
+            "Number of requests currently queued in the activator waiting for capacity"
+        );
         _meter.CreateObservableUpDownCounter(
             "kn.revision.request.active",
             () => Used().Select(static entry => new Measurement<long>(entry.Load.Active, Names(entry))),
             "{request}",
-            "Number of requests currently being proxied by the activator");
+            "Number of requests currently being proxied by the activator"
+        );
         _meter.CreateObservableGauge(
             "kn.revision.request.concurrency",
             () => Used().Select(static entry => new Measurement<double>(entry.Load.Concurrency, [.. Names(entry), .. Owners(entry)])),
             "{request}",
-            "Concurrent requests that are routed to Activator");
+            "Concurrent requests that are routed to Activator"
+        );
     }
 
     public void Dispose() => _meter.Dispose();
 
     private static KeyValuePair<string, object?>[] Names(RevisionEntry entry) =>
-    [
-        new("k8s.namespace.name", entry.Revision.Metadata.Namespace),
-        new("kn.revision.name", entry.Revision.Metadata.Name),
-    ];
+        [new("k8s.namespace.name", entry.Revision.Metadata.Namespace), new("kn.revision.name", entry.Revision.Metadata.Name)];
 
     private static KeyValuePair<string, object?>[] Owners(RevisionEntry entry) =>
-    [
-        new("kn.service.name", entry.Revision.Metadata.Labels.GetValueOrDefault(ServingKeys.Service, "")),
-        new("kn.configuration.name", entry.Revision.Metadata.Labels.GetValueOrDefault(ServingKeys.Configuration, "")),
-    ];
+        [
+            new("kn.service.name", entry.Revision.Metadata.Labels.GetValueOrDefault(ServingKeys.Service, "")),
+            new("kn.configuration.name", entry.Revision.Metadata.Labels.GetValueOrDefault(ServingKeys.Configuration, "")),
+        ];
 }

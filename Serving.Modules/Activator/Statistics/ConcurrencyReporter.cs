@@ -11,8 +11,14 @@ namespace Serving.Activator.Statistics;
 /// <param name="podName">The name of the reporting pod.</param>
 /// <param name="sink">Receives the stats.</param>
 /// <param name="time">The clock.</param>
-/// <param name="measured">Receives the average concurrency of each revision, without the requests that were reported at once; null for none.</param>
-internal sealed class ConcurrencyReporter(string podName, IRequestStatSink sink, TimeProvider time, Action<ObjectKey, double>? measured = null)
+/// <param name="measured">Receives the average concurrency of each revision, without the requests that were reported at once; null for
+/// none.</param>
+internal sealed class ConcurrencyReporter(
+    string podName,
+    IRequestStatSink sink,
+    TimeProvider time,
+    Action<ObjectKey, double>? measured = null
+)
 {
     /// <summary>The reporting period.</summary>
     public static readonly TimeSpan Period = TimeSpan.FromSeconds(1);
@@ -26,7 +32,8 @@ internal sealed class ConcurrencyReporter(string podName, IRequestStatSink sink,
         {
             if (_counters.TryGetValue(revision, out var counter))
             {
-                if (counter.TryBegin()) return counter;
+                if (counter.TryBegin())
+                    return counter;
 
                 // It was idle and is being removed.
                 _counters.TryRemove(KeyValuePair.Create(revision, counter));
@@ -34,8 +41,18 @@ internal sealed class ConcurrencyReporter(string podName, IRequestStatSink sink,
             }
 
             counter = new Counter(time);
-            if (!_counters.TryAdd(revision, counter)) continue;
-            sink.Report(revision.Namespace, revision.Name, new Stat { PodName = podName, AverageConcurrentRequests = 1, RequestCount = 1 });
+            if (!_counters.TryAdd(revision, counter))
+                continue;
+            sink.Report(
+                revision.Namespace,
+                revision.Name,
+                new Stat
+                {
+                    PodName = podName,
+                    AverageConcurrentRequests = 1,
+                    RequestCount = 1,
+                }
+            );
             return counter;
         }
     }
@@ -61,12 +78,16 @@ internal sealed class ConcurrencyReporter(string podName, IRequestStatSink sink,
             // What was reported at once is not reported again.
             var concurrency = Math.Max(report.AverageConcurrency - first, 0);
             measured?.Invoke(revision, concurrency);
-            sink.Report(revision.Namespace, revision.Name, new Stat
-            {
-                PodName = podName,
-                AverageConcurrentRequests = concurrency,
-                RequestCount = count,
-            });
+            sink.Report(
+                revision.Namespace,
+                revision.Name,
+                new Stat
+                {
+                    PodName = podName,
+                    AverageConcurrentRequests = concurrency,
+                    RequestCount = count,
+                }
+            );
         }
     }
 
@@ -93,8 +114,10 @@ internal sealed class ConcurrencyReporter(string podName, IRequestStatSink sink,
             while (true)
             {
                 var references = Volatile.Read(ref _references);
-                if (references == Closed) return false;
-                if (Interlocked.CompareExchange(ref _references, references + 1, references) != references) continue;
+                if (references == Closed)
+                    return false;
+                if (Interlocked.CompareExchange(ref _references, references + 1, references) != references)
+                    continue;
                 _stats.Begin(proxied: false);
                 return true;
             }

@@ -6,30 +6,34 @@ internal static class LoadBalancingPolicies
     private const int FewAtOnce = 3;
 
     /// <summary>
-    /// Without a limit, the less busy of two random pods; with a very low limit, the first pod with a free slot, so that others stay idle and can
-    /// be removed; otherwise round robin.
+    /// Without a limit, the less busy of two random pods; with a very low limit, the first pod with a free slot, so that others stay idle
+    /// and can be removed; otherwise round robin.
     /// </summary>
-    public static ILoadBalancingPolicy For(int containerConcurrency) => containerConcurrency switch
-    {
-        0 => new RandomChoiceOfTwo(Random.Shared),
-        <= FewAtOnce => new FirstAvailable(),
-        _ => new RoundRobin(),
-    };
+    public static ILoadBalancingPolicy For(int containerConcurrency) =>
+        containerConcurrency switch
+        {
+            0 => new RandomChoiceOfTwo(Random.Shared),
+            <= FewAtOnce => new FirstAvailable(),
+            _ => new RoundRobin(),
+        };
 
     /// <summary>The less busy of two pods chosen at random.</summary>
     internal sealed class RandomChoiceOfTwo(Random random) : ILoadBalancingPolicy
     {
         public PodTracker? Reserve(PodTracker[] pods)
         {
-            if (pods.Length == 0) return null;
+            if (pods.Length == 0)
+                return null;
             var pick = pods[0];
             if (pods.Length > 1)
             {
                 var first = pods.Length == 2 ? 0 : random.Next(pods.Length);
                 var second = pods.Length == 2 ? 1 : random.Next(pods.Length - 1);
-                if (pods.Length > 2 && second >= first) second++;
+                if (pods.Length > 2 && second >= first)
+                    second++;
                 var (one, other) = (pods[first], pods[second]);
-                if (one.Health.Avoided != other.Health.Avoided) return Reserved(one.Health.Avoided ? other : one);
+                if (one.Health.Avoided != other.Health.Avoided)
+                    return Reserved(one.Health.Avoided ? other : one);
                 var difference = one.InFlight - other.InFlight;
                 pick = difference < 0 || (difference == 0 && random.Next(2) == 0) ? one : other;
             }
@@ -58,7 +62,8 @@ internal static class LoadBalancingPolicies
             for (var i = 0u; i < pods.Length; i++)
             {
                 var pod = pods[(start + i) % (uint)pods.Length];
-                if ((last || !pod.Health.Avoided) && pod.TryReserve()) return pod;
+                if ((last || !pod.Health.Avoided) && pod.TryReserve())
+                    return pod;
             }
 
             return null;
@@ -66,7 +71,8 @@ internal static class LoadBalancingPolicies
 
         public PodTracker? Reserve(PodTracker[] pods)
         {
-            if (pods.Length == 0) return null;
+            if (pods.Length == 0)
+                return null;
             var start = Interlocked.Increment(ref _next) - 1;
             return Next(pods, start, last: false) ?? Next(pods, start, last: true);
         }

@@ -6,9 +6,9 @@ using Serving.Dataplane.Probes;
 namespace Serving.Activator.Throttling;
 
 /// <summary>
-/// Waits until a pod's queue-proxy reports that its user container is ready, by polling: a starting pod is used as soon as its port responds,
-/// long before Kubernetes reports it as ready. The probe uses clear text, which is cheap; where requests use TLS, the TLS port must respond
-/// too.
+/// Waits until a pod's queue-proxy reports that its user container is ready, by polling: a starting pod is used as soon as its port
+/// responds, long before Kubernetes reports it as ready. The probe uses clear text, which is cheap; where requests use TLS, the TLS port
+/// must respond too.
 /// </summary>
 internal sealed class PodProber(Func<string, UpstreamTls?>? tls, int tlsPort, TimeProvider time)
 {
@@ -41,7 +41,8 @@ internal sealed class PodProber(Func<string, UpstreamTls?>? tls, int tlsPort, Ti
         while (true)
         {
             var answer = await AskAsync(pod, headers, cancellation);
-            if (answer == ProbeAnswer.Ready) return;
+            if (answer == ProbeAnswer.Ready)
+                return;
             heard(answer);
             await Task.Delay(interval, time, cancellation);
             var longest = time.GetElapsedTime(started) < EagerPeriod ? EagerInterval : PatientInterval;
@@ -50,16 +51,20 @@ internal sealed class PodProber(Func<string, UpstreamTls?>? tls, int tlsPort, Ti
     }
 
     /// <summary>Probes once, without requesting passthrough from a mesh.</summary>
-    public Task<ProbeAnswer> AskAsync(Destination destination, CancellationToken cancellation) => AskAsync(destination, Headers, cancellation);
+    public Task<ProbeAnswer> AskAsync(Destination destination, CancellationToken cancellation) =>
+        AskAsync(destination, Headers, cancellation);
 
     /// <summary>Waits for the normal interval between two attempts.</summary>
     public Task PauseAsync(CancellationToken cancellation) => Task.Delay(PatientInterval, time, cancellation);
 
-    private static KeyValuePair<string, string>[] HeadersFor(string? meshHost) => meshHost is null
-        ? Headers
-        : [.. Headers, new("Host", meshHost), new(DataplaneHeaders.PassthroughLoadBalancing, "true")];
+    private static KeyValuePair<string, string>[] HeadersFor(string? meshHost) =>
+        meshHost is null ? Headers : [.. Headers, new("Host", meshHost), new(DataplaneHeaders.PassthroughLoadBalancing, "true")];
 
-    private async Task<ProbeAnswer> AskAsync(Destination destination, KeyValuePair<string, string>[] headers, CancellationToken cancellation)
+    private async Task<ProbeAnswer> AskAsync(
+        Destination destination,
+        KeyValuePair<string, string>[] headers,
+        CancellationToken cancellation
+    )
     {
         using var attempt = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         attempt.CancelAfter(AttemptTimeout);
@@ -67,7 +72,8 @@ internal sealed class PodProber(Func<string, UpstreamTls?>? tls, int tlsPort, Ti
         try
         {
             var answer = await AskAsync(destination.Host, destination.Port, headers, secured: false, attempt.Token);
-            if (answer != ProbeAnswer.Ready || tls?.Invoke(destination.Namespace) is null) return answer;
+            if (answer != ProbeAnswer.Ready || tls?.Invoke(destination.Namespace) is null)
+                return answer;
 
             // The pod was reached, so no mesh blocks it: only its certificate is missing.
             unanswered = ProbeAnswer.NotReady;
@@ -84,7 +90,13 @@ internal sealed class PodProber(Func<string, UpstreamTls?>? tls, int tlsPort, Ti
         }
     }
 
-    private static async Task<ProbeAnswer> AskAsync(string host, int port, KeyValuePair<string, string>[] headers, bool secured, CancellationToken cancellation) =>
+    private static async Task<ProbeAnswer> AskAsync(
+        string host,
+        int port,
+        KeyValuePair<string, string>[] headers,
+        bool secured,
+        CancellationToken cancellation
+    ) =>
         await HttpProbe.GetAsync(host, port, "/healthz", headers, secured, cancellation) switch
         {
             { Status: 200, Body: DataplaneHeaders.QueueName } => ProbeAnswer.Ready,

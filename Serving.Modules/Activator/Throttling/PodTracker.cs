@@ -3,7 +3,8 @@ using Serving.Dataplane.Throttling;
 
 namespace Serving.Activator.Throttling;
 
-/// <summary>A pod that accepts requests, or the Service that stands for all pods: its address, and the number of our requests to it.</summary>
+/// <summary>A pod that accepts requests, or the Service that stands for all pods: its address, and the number of our requests to
+/// it.</summary>
 /// <param name="address">Address and port of its queue-proxy.</param>
 /// <param name="containerConcurrency">Maximum number of concurrent requests; 0 for no limit.</param>
 /// <param name="serviceTlsPort">The TLS port of a Service; null for a pod.</param>
@@ -26,7 +27,8 @@ internal sealed class PodTracker(string address, int containerConcurrency, int? 
     /// <summary>Reserves a slot if one is free. After true, call <see cref="Release"/>.</summary>
     public bool TryReserve()
     {
-        if (_breaker is { } breaker && !breaker.TryEnter()) return false;
+        if (_breaker is { } breaker && !breaker.TryEnter())
+            return false;
         Interlocked.Increment(ref _inFlight);
         return true;
     }

@@ -6,7 +6,8 @@ internal enum ProbeAnswer
     /// <summary>Not probed yet.</summary>
     Unknown,
 
-    /// <summary>Not ready in the way of a mesh that blocks requests to the pod: 502, 503, or no response. A starting pod looks the same.</summary>
+    /// <summary>Not ready in the way of a mesh that blocks requests to the pod: 502, 503, or no response. A starting pod looks the
+    /// same.</summary>
     MayBeMesh,
 
     /// <summary>Not ready, with a response that no mesh sends.</summary>

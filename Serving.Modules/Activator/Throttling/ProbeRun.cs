@@ -10,7 +10,8 @@ internal sealed class ProbeRun : IDisposable
     /// <summary>Starts a run and returns the source that cancels it; null when one is running.</summary>
     public CancellationToken? Start()
     {
-        if (_running is not null) return null;
+        if (_running is not null)
+            return null;
         _running = new CancellationTokenSource();
         return _running.Token;
     }

@@ -38,7 +38,13 @@ internal sealed class RevisionBackends : IDisposable
     /// <param name="prober">Probes pods.</param>
     /// <param name="network">Returns the current config-network, which says whether there may be a mesh.</param>
     /// <param name="serviceOf">Returns the Service of the pods; null while unknown.</param>
-    public RevisionBackends(Revision revision, RevisionThrottler throttler, PodProber prober, Func<NetworkConfig> network, Func<Destination?> serviceOf)
+    public RevisionBackends(
+        Revision revision,
+        RevisionThrottler throttler,
+        PodProber prober,
+        Func<NetworkConfig> network,
+        Func<Destination?> serviceOf
+    )
     {
         _throttler = throttler;
         _prober = prober;
@@ -49,7 +55,8 @@ internal sealed class RevisionBackends : IDisposable
         _defaultPort = revision.Spec.Protocol() == NetworkingKeys.ProtocolH2C ? H2cPort : Http1Port;
 
         // An exec probe, or a startup probe, can be run by the kubelet only, not over the network.
-        _mayProbe = revision.Spec.ServingContainer().ReadinessProbe?.Exec is null
+        _mayProbe =
+            revision.Spec.ServingContainer().ReadinessProbe?.Exec is null
             && revision.Spec.Containers.All(static container => container.StartupProbe is null);
     }
 
@@ -58,17 +65,22 @@ internal sealed class RevisionBackends : IDisposable
 
     private MeshCompatibilityMode Mode => _network().MeshCompatibilityMode;
 
-    private bool UsesService => Mode switch
-    {
-        MeshCompatibilityMode.Enabled => true,
-        MeshCompatibilityMode.Auto => _isBehindMesh && MeshHost is null,
-        _ => false,
-    };
+    private bool UsesService =>
+        Mode switch
+        {
+            MeshCompatibilityMode.Enabled => true,
+            MeshCompatibilityMode.Auto => _isBehindMesh && MeshHost is null,
+            _ => false,
+        };
 
     /// <summary>Applies the newest state of a pod.</summary>
     public void Update(Pod pod)
     {
-        if (pod.Metadata.DeletionTimestamp is not null || pod.Status is not { PodIP.Length: > 0 } status || status.Phase is "Succeeded" or "Failed")
+        if (
+            pod.Metadata.DeletionTimestamp is not null
+            || pod.Status is not { PodIP.Length: > 0 } status
+            || status.Phase is "Succeeded" or "Failed"
+        )
         {
             Remove(pod);
             return;
@@ -77,7 +89,8 @@ internal sealed class RevisionBackends : IDisposable
         var ready = status.Conditions.Any(static condition => condition is { Type: "Ready", Status: "True" });
         lock (_lock)
         {
-            if (_disposed) return;
+            if (_disposed)
+                return;
             if (!_backends.TryGetValue(pod.Metadata.Uid, out var backend) || backend.Destination.Host != status.PodIP)
             {
                 backend?.Probing.Stop();
@@ -86,9 +99,12 @@ internal sealed class RevisionBackends : IDisposable
 
             var (wasReady, wasHealthy) = (backend.Ready, backend.Healthy);
             backend.Ready = ready;
-            if (ready && !wasReady) BecomeReady(backend);
-            else if (!ready && (wasReady || !wasHealthy)) BecomeUnready(backend);
-            if (backend.Healthy != wasHealthy || backend.Ready != wasReady) Publish();
+            if (ready && !wasReady)
+                BecomeReady(backend);
+            else if (!ready && (wasReady || !wasHealthy))
+                BecomeUnready(backend);
+            if (backend.Healthy != wasHealthy || backend.Ready != wasReady)
+                Publish();
             ConsiderService();
         }
     }
@@ -98,25 +114,29 @@ internal sealed class RevisionBackends : IDisposable
     {
         lock (_lock)
         {
-            if (!_backends.Remove(pod.Metadata.Uid, out var backend)) return;
+            if (!_backends.Remove(pod.Metadata.Uid, out var backend))
+                return;
             backend.Probing.Stop();
 
             // Pods that come after the last one are probed anew: what looked like a mesh may have been the pods.
-            if (_backends.Count == 0) _isBehindMesh = false;
-            if (backend.Healthy || backend.Ready) Publish();
+            if (_backends.Count == 0)
+                _isBehindMesh = false;
+            if (backend.Healthy || backend.Ready)
+                Publish();
             ConsiderService();
         }
     }
 
     /// <summary>
-    /// A pod, its program, or the Service refused a connection: it gets no requests until a probe succeeds. If the probe succeeds but requests
-    /// are still refused, the next probe is delayed longer each time.
+    /// A pod, its program, or the Service refused a connection: it gets no requests until a probe succeeds. If the probe succeeds but
+    /// requests are still refused, the next probe is delayed longer each time.
     /// </summary>
     public void Suspect(string address)
     {
         lock (_lock)
         {
-            if (_disposed) return;
+            if (_disposed)
+                return;
             if (_service.Destination?.Address == address)
             {
                 _service.Forget();
@@ -125,7 +145,8 @@ internal sealed class RevisionBackends : IDisposable
 
             foreach (var backend in _backends.Values)
             {
-                if (backend.Address != address || !backend.Healthy) continue;
+                if (backend.Address != address || !backend.Healthy)
+                    continue;
                 backend.Healthy = false;
                 StartProbing(backend, backend.Suspected((long)_prober.Time.GetElapsedTime(0).TotalMilliseconds));
                 Publish();
@@ -140,7 +161,8 @@ internal sealed class RevisionBackends : IDisposable
     {
         lock (_lock)
         {
-            if (_disposed) return;
+            if (_disposed)
+                return;
             _isBehindMesh = false;
             _service.Forget();
             foreach (var backend in _backends.Values)
@@ -148,8 +170,10 @@ internal sealed class RevisionBackends : IDisposable
                 backend.Probing.Stop();
                 backend.Heard = ProbeAnswer.Unknown;
                 backend.Healthy = false;
-                if (backend.Ready) BecomeReady(backend);
-                else BecomeUnready(backend);
+                if (backend.Ready)
+                    BecomeReady(backend);
+                else
+                    BecomeUnready(backend);
             }
 
             Publish();
@@ -162,7 +186,8 @@ internal sealed class RevisionBackends : IDisposable
         lock (_lock)
         {
             _disposed = true;
-            foreach (var backend in _backends.Values) backend.Probing.Stop();
+            foreach (var backend in _backends.Values)
+                backend.Probing.Stop();
             _backends.Clear();
             _service.Dispose();
         }
@@ -173,7 +198,8 @@ internal sealed class RevisionBackends : IDisposable
         // To detect a mesh, the pod must respond itself.
         if (Mode == MeshCompatibilityMode.Auto)
         {
-            if (!backend.Healthy) StartProbing(backend);
+            if (!backend.Healthy)
+                StartProbing(backend);
             return;
         }
 
@@ -184,19 +210,26 @@ internal sealed class RevisionBackends : IDisposable
     private void BecomeUnready(Backend backend)
     {
         backend.Healthy = false;
-        if (_mayProbe) StartProbing(backend);
-        else backend.Probing.Stop();
+        if (_mayProbe)
+            StartProbing(backend);
+        else
+            backend.Probing.Stop();
     }
 
     private void Publish()
     {
-        if (UsesService && _service.Destination is { } service) _throttler.SetService(service, _backends.Values.Count(static backend => backend.Ready));
-        else _throttler.SetPods(UsesService ? [] : _backends.Values.Where(static backend => backend.Healthy).Select(static backend => backend.Address));
+        if (UsesService && _service.Destination is { } service)
+            _throttler.SetService(service, _backends.Values.Count(static backend => backend.Ready));
+        else
+            _throttler.SetPods(
+                UsesService ? [] : _backends.Values.Where(static backend => backend.Healthy).Select(static backend => backend.Address)
+            );
     }
 
     private void StartProbing(Backend backend, TimeSpan delay = default)
     {
-        if (UsesService || backend.Probing.Start() is not { } cancellation) return;
+        if (UsesService || backend.Probing.Start() is not { } cancellation)
+            return;
         BackgroundFailure.Watch("Probing a pod", Task.Run(() => ProbeAsync(backend, delay, cancellation), CancellationToken.None));
     }
 
@@ -214,12 +247,14 @@ internal sealed class RevisionBackends : IDisposable
 
         lock (_lock)
         {
-            if (cancellation.IsCancellationRequested) return;
+            if (cancellation.IsCancellationRequested)
+                return;
             backend.Probing.Stop();
             backend.Heard = ProbeAnswer.Ready;
 
             // A successful probe is not enough where Kubernetes must report readiness; its update will follow.
-            if (!_mayProbe && !backend.Ready) return;
+            if (!_mayProbe && !backend.Ready)
+                return;
             backend.Healthy = true;
             Publish();
             ConsiderService();
@@ -230,30 +265,38 @@ internal sealed class RevisionBackends : IDisposable
     {
         lock (_lock)
         {
-            if (cancellation.IsCancellationRequested || backend.Heard == answer) return;
+            if (cancellation.IsCancellationRequested || backend.Heard == answer)
+                return;
             backend.Heard = answer;
             ConsiderService();
         }
     }
 
     /// <summary>Whether to probe the Service: requests use it, or every pod fails as behind a mesh.</summary>
-    private bool WantsService() => !_disposed && _backends.Count > 0 && (UsesService || (Mode == MeshCompatibilityMode.Auto && MeshHost is null && LooksLikeMesh()));
+    private bool WantsService() =>
+        !_disposed && _backends.Count > 0 && (UsesService || (Mode == MeshCompatibilityMode.Auto && MeshHost is null && LooksLikeMesh()));
 
-    private bool LooksLikeMesh()
-        => _backends.Values.All(static backend => !backend.Healthy && backend.Heard is ProbeAnswer.MayBeMesh or ProbeAnswer.Unknown)
-            && _backends.Values.Any(static backend => backend.Heard == ProbeAnswer.MayBeMesh);
+    private bool LooksLikeMesh() =>
+        _backends.Values.All(static backend => !backend.Healthy && backend.Heard is ProbeAnswer.MayBeMesh or ProbeAnswer.Unknown)
+        && _backends.Values.Any(static backend => backend.Heard == ProbeAnswer.MayBeMesh);
 
     private void ConsiderService()
     {
-        if (!WantsService()) _service.Forget();
-        else if (_service.StartProbing() is { } cancellation) BackgroundFailure.Watch("Probing the Service of a revision", Task.Run(() => ProbeServiceAsync(cancellation), CancellationToken.None));
+        if (!WantsService())
+            _service.Forget();
+        else if (_service.StartProbing() is { } cancellation)
+            BackgroundFailure.Watch(
+                "Probing the Service of a revision",
+                Task.Run(() => ProbeServiceAsync(cancellation), CancellationToken.None)
+            );
     }
 
     private async Task ProbeServiceAsync(CancellationToken cancellation)
     {
         try
         {
-            while (!await TryServiceAsync(cancellation)) await _prober.PauseAsync(cancellation);
+            while (!await TryServiceAsync(cancellation))
+                await _prober.PauseAsync(cancellation);
         }
         catch (OperationCanceledException)
         {
@@ -263,16 +306,20 @@ internal sealed class RevisionBackends : IDisposable
 
     private async Task<bool> TryServiceAsync(CancellationToken cancellation)
     {
-        if (_serviceOf() is not { } service || await _prober.AskAsync(service, cancellation) != ProbeAnswer.Ready) return false;
+        if (_serviceOf() is not { } service || await _prober.AskAsync(service, cancellation) != ProbeAnswer.Ready)
+            return false;
 
         // Starting pods look like pods behind a mesh: one that has started meanwhile is used directly.
-        if (Mode == MeshCompatibilityMode.Auto && await AnyPodAnswersAsync(cancellation)) return false;
+        if (Mode == MeshCompatibilityMode.Auto && await AnyPodAnswersAsync(cancellation))
+            return false;
         lock (_lock)
         {
-            if (cancellation.IsCancellationRequested) return true;
+            if (cancellation.IsCancellationRequested)
+                return true;
             _isBehindMesh = Mode == MeshCompatibilityMode.Auto;
             _service.Answered(service);
-            foreach (var backend in _backends.Values) backend.Probing.Stop();
+            foreach (var backend in _backends.Values)
+                backend.Probing.Stop();
             Publish();
             return true;
         }
@@ -283,7 +330,8 @@ internal sealed class RevisionBackends : IDisposable
         List<Destination> pods;
         lock (_lock)
         {
-            if (_isBehindMesh) return false;
+            if (_isBehindMesh)
+                return false;
             pods = [.. _backends.Values.Select(static backend => backend.Destination)];
         }
 

@@ -10,9 +10,9 @@ using Serving.Kubernetes;
 namespace Serving.Activator.Throttling;
 
 /// <summary>
-/// All revisions and their throttlers, kept up to date by the informers of revisions, their pods, the Endpoints of their public Services, and
-/// their private Services. Invariant: informers call concurrently, and their changes are applied one at a time. An informer updates its cache
-/// before it calls, so what a new revision reads from the other caches is never reverted by an older change.
+/// All revisions and their throttlers, kept up to date by the informers of revisions, their pods, the Endpoints of their public Services,
+/// and their private Services. Invariant: informers call concurrently, and their changes are applied one at a time. An informer updates its
+/// cache before it calls, so what a new revision reads from the other caches is never reverted by an older change.
 /// </summary>
 internal sealed class RevisionRegistry : IDisposable
 {
@@ -52,9 +52,11 @@ internal sealed class RevisionRegistry : IDisposable
     /// <summary>Applies a change of config-network.</summary>
     public void FollowNetwork()
     {
-        if (Mesh(_network()) is var now && now == _mesh) return;
+        if (Mesh(_network()) is var now && now == _mesh)
+            return;
         _mesh = now;
-        foreach (var entry in _entries.Values) entry.Backends.Reconsider();
+        foreach (var entry in _entries.Values)
+            entry.Backends.Reconsider();
     }
 
     /// <summary>The revision, or null if it does not exist.</summary>
@@ -69,38 +71,51 @@ internal sealed class RevisionRegistry : IDisposable
 
     public void Dispose()
     {
-        foreach (var registration in _registrations) registration.Dispose();
+        foreach (var registration in _registrations)
+            registration.Dispose();
         lock (_changes)
         {
-            foreach (var entry in _entries.Values) entry.Dispose();
+            foreach (var entry in _entries.Values)
+                entry.Dispose();
         }
     }
 
-    private static (MeshCompatibilityMode Mode, bool ThroughMesh) Mesh(NetworkConfig network) => (network.MeshCompatibilityMode, network.EnableMeshPodAddressability);
+    private static (MeshCompatibilityMode Mode, bool ThroughMesh) Mesh(NetworkConfig network) =>
+        (network.MeshCompatibilityMode, network.EnableMeshPodAddressability);
 
     /// <summary>The address of the revision's private Service; null while unknown.</summary>
     private Destination? ServiceOf(Revision revision)
     {
         var found = _services.Lister.Get(revision.Metadata.Namespace, ChildName.PrivateService(revision.Metadata.Name));
-        if (found is not { Spec.ClusterIP: { Length: > 0 } address and not "None" } service) return null;
-        var name = revision.Spec.Protocol() == NetworkingKeys.ProtocolH2C ? NetworkingKeys.ServicePortNameH2C : NetworkingKeys.ServicePortNameHttp1;
-        if (service.Spec.Ports.FirstOrDefault(port => port.Name == name) is not { } clear) return null;
+        if (found is not { Spec.ClusterIP: { Length: > 0 } address and not "None" } service)
+            return null;
+        var name =
+            revision.Spec.Protocol() == NetworkingKeys.ProtocolH2C
+                ? NetworkingKeys.ServicePortNameH2C
+                : NetworkingKeys.ServicePortNameHttp1;
+        if (service.Spec.Ports.FirstOrDefault(port => port.Name == name) is not { } clear)
+            return null;
         var secured = service.Spec.Ports.FirstOrDefault(static port => port.Name == NetworkingKeys.ServicePortNameHttps);
-        return new Destination(revision.Metadata.Namespace, address, clear.Port) { TlsPort = secured?.Port ?? NetworkingKeys.ServiceHttpsPort };
+        return new Destination(revision.Metadata.Namespace, address, clear.Port)
+        {
+            TlsPort = secured?.Port ?? NetworkingKeys.ServiceHttpsPort,
+        };
     }
 
     private IDisposable Follow<T>(IInformer<T> informer, Action<Change<T>> apply)
-        where T : class, IKubernetesObject
-        => informer.AddHandler(change =>
+        where T : class, IKubernetesObject =>
+        informer.AddHandler(change =>
         {
-            lock (_changes) apply(change);
+            lock (_changes)
+                apply(change);
         });
 
     private void OnRevision(Change<Revision> change)
     {
         if (change.New is not { } revision)
         {
-            if (_entries.TryRemove(change.Key, out var gone)) gone.Dispose();
+            if (_entries.TryRemove(change.Key, out var gone))
+                gone.Dispose();
             return;
         }
 
@@ -112,35 +127,51 @@ internal sealed class RevisionRegistry : IDisposable
 
         known?.Dispose();
         var throttler = new RevisionThrottler((int)Math.Clamp(revision.Spec.ContainerConcurrency ?? 0, 0, int.MaxValue), _queueDepth);
-        var entry = new RevisionEntry(revision, throttler, new RevisionBackends(revision, throttler, _prober, _network, () => ServiceOf(revision)));
+        var entry = new RevisionEntry(
+            revision,
+            throttler,
+            new RevisionBackends(revision, throttler, _prober, _network, () => ServiceOf(revision))
+        );
         _entries[change.Key] = entry;
 
         // Pods and Endpoints may have been observed before their revision.
-        foreach (var pod in _pods.Lister.ByLabel(change.Key.Namespace, ServingKeys.Revision, change.Key.Name)) entry.Backends.Update(pod);
-        if (_endpoints.Lister.Get(change.Key.Namespace, change.Key.Name) is { } endpoints) SetShare(entry, endpoints);
+        foreach (var pod in _pods.Lister.ByLabel(change.Key.Namespace, ServingKeys.Revision, change.Key.Name))
+            entry.Backends.Update(pod);
+        if (_endpoints.Lister.Get(change.Key.Namespace, change.Key.Name) is { } endpoints)
+            SetShare(entry, endpoints);
     }
 
     private void OnPod(Change<Pod> change)
     {
-        if (!change.Object.Metadata.Labels.TryGetValue(ServingKeys.Revision, out var revision)) return;
-        if (Find(change.Key.Namespace, revision) is not { } entry) return;
-        if (change.New is { } pod) entry.Backends.Update(pod);
-        else entry.Backends.Remove(change.Old!);
+        if (!change.Object.Metadata.Labels.TryGetValue(ServingKeys.Revision, out var revision))
+            return;
+        if (Find(change.Key.Namespace, revision) is not { } entry)
+            return;
+        if (change.New is { } pod)
+            entry.Backends.Update(pod);
+        else
+            entry.Backends.Remove(change.Old!);
     }
 
     private void OnEndpoints(Change<Endpoints> change)
     {
         // The public Service has the name of its revision.
-        if (change.New is { } endpoints && Find(change.Key.Namespace, change.Key.Name) is { } entry) SetShare(entry, endpoints);
+        if (change.New is { } endpoints && Find(change.Key.Namespace, change.Key.Name) is { } entry)
+            SetShare(entry, endpoints);
     }
 
     private void SetShare(RevisionEntry entry, Endpoints endpoints)
     {
-        var activators = endpoints.Subsets.SelectMany(static subset => subset.Addresses).Select(static address => address.Ip)
-            .Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToList();
+        var activators = endpoints
+            .Subsets.SelectMany(static subset => subset.Addresses)
+            .Select(static address => address.Ip)
+            .Distinct(StringComparer.Ordinal)
+            .Order(StringComparer.Ordinal)
+            .ToList();
         var index = activators.IndexOf(_ownAddress);
 
         // Not in the request path now: the previous share applies to requests that still arrive.
-        if (index >= 0) entry.Throttler.SetShare(new ActivatorShare(index, activators.Count));
+        if (index >= 0)
+            entry.Throttler.SetShare(new ActivatorShare(index, activators.Count));
     }
 }

@@ -51,9 +51,13 @@ internal sealed class RevisionThrottler
         lock (_lock)
         {
             var known = _pods.ToDictionary(static pod => pod.Address, StringComparer.Ordinal);
-            _pods = [.. addresses.Distinct(StringComparer.Ordinal)
-                .Order(StringComparer.Ordinal)
-                .Select(address => known.GetValueOrDefault(address) ?? new PodTracker(address, _containerConcurrency))];
+            _pods =
+            [
+                .. addresses
+                    .Distinct(StringComparer.Ordinal)
+                    .Order(StringComparer.Ordinal)
+                    .Select(address => known.GetValueOrDefault(address) ?? new PodTracker(address, _containerConcurrency)),
+            ];
             _service = null;
             Assign();
         }
@@ -65,7 +69,8 @@ internal sealed class RevisionThrottler
         var tlsPort = service.TlsPort ?? NetworkingKeys.ServiceHttpsPort;
         lock (_lock)
         {
-            if (_service?.Address != service.Address || _service.ServiceTlsPort != tlsPort) _service = new PodTracker(service.Address, 0, tlsPort);
+            if (_service?.Address != service.Address || _service.ServiceTlsPort != tlsPort)
+                _service = new PodTracker(service.Address, 0, tlsPort);
             _behindService = readyPods;
             _pods = [];
             Assign();
@@ -77,7 +82,8 @@ internal sealed class RevisionThrottler
     {
         lock (_lock)
         {
-            if (_share == share) return;
+            if (_share == share)
+                return;
             _share = share;
             Assign();
         }
@@ -95,13 +101,15 @@ internal sealed class RevisionThrottler
 
     private void Assign()
     {
-        if (_closed) return;
+        if (_closed)
+            return;
 
         if (_service is { } service)
         {
             // The Service selects the pod: no pods can be ours alone, so the capacity is divided.
             Volatile.Write(ref _assigned, [service]);
-            _breaker.Capacity = _behindService == 0 ? 0
+            _breaker.Capacity =
+                _behindService == 0 ? 0
                 : _containerConcurrency == 0 ? Breaker.Unlimited
                 : (int)Math.Clamp((long)_containerConcurrency * _behindService / Math.Max(_share.Count, 1), 1, Breaker.Unlimited);
             return;
@@ -110,7 +118,8 @@ internal sealed class RevisionThrottler
         // Without a limit, dividing the pods among activators would only worsen the balance.
         var assigned = _containerConcurrency == 0 ? _pods : _share.Of(_pods);
         Volatile.Write(ref _assigned, assigned);
-        _breaker.Capacity = assigned.Length == 0 ? 0
+        _breaker.Capacity =
+            assigned.Length == 0 ? 0
             : _containerConcurrency == 0 ? Breaker.Unlimited
             : (int)Math.Min((long)_containerConcurrency * assigned.Length, Breaker.Unlimited);
     }

@@ -5,7 +5,11 @@ namespace Serving.Api.Autoscaling;
 /// <summary>Requests that metrics of a Revision be collected (autoscaling.internal.knative.dev/v1alpha1 Metric).</summary>
 public sealed record Metric : KnativeObject<KnativeStatus>
 {
-    public MetricSpec Spec { get; init => field = value ?? new(); } = new();
+    public MetricSpec Spec
+    {
+        get;
+        init => field = value ?? new();
+    } = new();
 }
 
 /// <summary>The source of the metrics and the windows. Durations are nanoseconds on the wire.</summary>
@@ -21,5 +25,9 @@ public sealed record MetricSpec : Extensible
 
     /// <summary>The Kubernetes Service whose pods are scraped.</summary>
     [RequiredField]
-    public string ScrapeTarget { get; init => field = value ?? ""; } = "";
+    public string ScrapeTarget
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
 }

@@ -19,14 +19,15 @@ public static class PodAutoscalerLifecycle
     /// <summary>The set of conditions.</summary>
     public static ConditionSet Conditions { get; } = new(Ready, Active, ScaleTargetInitialized, SksReady);
 
-    public static PodAutoscalerStatus Initialize(PodAutoscalerStatus status, DateTimeOffset now)
-        => With(status, Conditions.Initialize(Of(status), now));
+    public static PodAutoscalerStatus Initialize(PodAutoscalerStatus status, DateTimeOffset now) =>
+        With(status, Conditions.Initialize(Of(status), now));
 
     /// <summary>Whether the status is of the newest generation and Ready is True.</summary>
     public static bool IsReady(PodAutoscaler autoscaler)
     {
         ArgumentNullException.ThrowIfNull(autoscaler);
-        return (autoscaler.Status.ObservedGeneration ?? 0) == (autoscaler.Metadata.Generation ?? 0) && Conditions.IsHappy(autoscaler.Status.Conditions);
+        return (autoscaler.Status.ObservedGeneration ?? 0) == (autoscaler.Metadata.Generation ?? 0)
+            && Conditions.IsHappy(autoscaler.Status.Conditions);
     }
 
     public static bool IsActive(PodAutoscalerStatus status) => ConditionSet.IsTrue(Of(status), Active);
@@ -45,40 +46,51 @@ public static class PodAutoscalerLifecycle
     public static TimeSpan InactiveFor(PodAutoscalerStatus status, DateTimeOffset now) => InStatusFor(status, ConditionStatus.False, now);
 
     /// <summary>How long Active has been Unknown; negative if it is not.</summary>
-    public static TimeSpan ActivatingFor(PodAutoscalerStatus status, DateTimeOffset now) => InStatusFor(status, ConditionStatus.Unknown, now);
+    public static TimeSpan ActivatingFor(PodAutoscalerStatus status, DateTimeOffset now) =>
+        InStatusFor(status, ConditionStatus.Unknown, now);
 
-    public static PodAutoscalerStatus MarkActive(PodAutoscalerStatus status, DateTimeOffset now)
-        => With(status, Conditions.MarkTrue(Of(status), Active, now));
+    public static PodAutoscalerStatus MarkActive(PodAutoscalerStatus status, DateTimeOffset now) =>
+        With(status, Conditions.MarkTrue(Of(status), Active, now));
 
-    public static PodAutoscalerStatus MarkActivating(PodAutoscalerStatus status, string reason, string message, DateTimeOffset now)
-        => With(status, Conditions.MarkUnknown(Of(status), Active, reason, message, now));
+    public static PodAutoscalerStatus MarkActivating(PodAutoscalerStatus status, string reason, string message, DateTimeOffset now) =>
+        With(status, Conditions.MarkUnknown(Of(status), Active, reason, message, now));
 
-    public static PodAutoscalerStatus MarkInactive(PodAutoscalerStatus status, string reason, string message, DateTimeOffset now)
-        => With(status, Conditions.MarkFalse(Of(status), Active, reason, message, now));
+    public static PodAutoscalerStatus MarkInactive(PodAutoscalerStatus status, string reason, string message, DateTimeOffset now) =>
+        With(status, Conditions.MarkFalse(Of(status), Active, reason, message, now));
 
-    public static PodAutoscalerStatus MarkScaleTargetInitialized(PodAutoscalerStatus status, DateTimeOffset now)
-        => With(status, Conditions.MarkTrue(Of(status), ScaleTargetInitialized, now));
+    public static PodAutoscalerStatus MarkScaleTargetInitialized(PodAutoscalerStatus status, DateTimeOffset now) =>
+        With(status, Conditions.MarkTrue(Of(status), ScaleTargetInitialized, now));
 
-    public static PodAutoscalerStatus MarkSksReady(PodAutoscalerStatus status, DateTimeOffset now)
-        => With(status, Conditions.MarkTrue(Of(status), SksReady, now));
+    public static PodAutoscalerStatus MarkSksReady(PodAutoscalerStatus status, DateTimeOffset now) =>
+        With(status, Conditions.MarkTrue(Of(status), SksReady, now));
 
     /// <summary>The ServerlessService failed.</summary>
-    public static PodAutoscalerStatus MarkSksFailed(PodAutoscalerStatus status, string reason, string message, DateTimeOffset now)
-        => With(status, Conditions.MarkFalse(Of(status), SksReady, reason, message, now));
+    public static PodAutoscalerStatus MarkSksFailed(PodAutoscalerStatus status, string reason, string message, DateTimeOffset now) =>
+        With(status, Conditions.MarkFalse(Of(status), SksReady, reason, message, now));
 
-    public static PodAutoscalerStatus MarkSksNotReady(PodAutoscalerStatus status, string message, DateTimeOffset now)
-        => With(status, Conditions.MarkUnknown(Of(status), SksReady, "NotReady", message, now));
+    public static PodAutoscalerStatus MarkSksNotReady(PodAutoscalerStatus status, string message, DateTimeOffset now) =>
+        With(status, Conditions.MarkUnknown(Of(status), SksReady, "NotReady", message, now));
 
     /// <summary>An object that we do not own has the name of a child.</summary>
-    public static PodAutoscalerStatus MarkResourceNotOwned(PodAutoscalerStatus status, string kind, string name, DateTimeOffset now, string holder = "")
-        => MarkInactive(status, "NotOwned", $"There is an existing {kind} \"{name}\" that we do not own.{ConditionSet.Detail(holder)}", now);
+    public static PodAutoscalerStatus MarkResourceNotOwned(
+        PodAutoscalerStatus status,
+        string kind,
+        string name,
+        DateTimeOffset now,
+        string holder = ""
+    ) => MarkInactive(status, "NotOwned", $"There is an existing {kind} \"{name}\" that we do not own.{ConditionSet.Detail(holder)}", now);
 
     /// <summary>A child could not be created.</summary>
-    public static PodAutoscalerStatus MarkResourceFailedCreation(PodAutoscalerStatus status, string kind, string name, DateTimeOffset now, string why = "")
-        => MarkInactive(status, "FailedCreate", $"Failed to create {kind} \"{name}\".{ConditionSet.Detail(why)}", now);
+    public static PodAutoscalerStatus MarkResourceFailedCreation(
+        PodAutoscalerStatus status,
+        string kind,
+        string name,
+        DateTimeOffset now,
+        string why = ""
+    ) => MarkInactive(status, "FailedCreate", $"Failed to create {kind} \"{name}\".{ConditionSet.Detail(why)}", now);
 
-    private static TimeSpan InStatusFor(PodAutoscalerStatus status, string value, DateTimeOffset now)
-        => ConditionSet.Get(Of(status), Active) is { LastTransitionTime: { } since } condition && condition.Status == value
+    private static TimeSpan InStatusFor(PodAutoscalerStatus status, string value, DateTimeOffset now) =>
+        ConditionSet.Get(Of(status), Active) is { LastTransitionTime: { } since } condition && condition.Status == value
             ? now - since
             : TimeSpan.FromTicks(-1);
 
@@ -88,5 +100,9 @@ public static class PodAutoscalerLifecycle
         return status.Conditions;
     }
 
-    private static PodAutoscalerStatus With(PodAutoscalerStatus status, IReadOnlyList<Condition> conditions) => status with { Conditions = conditions };
+    private static PodAutoscalerStatus With(PodAutoscalerStatus status, IReadOnlyList<Condition> conditions) =>
+        status with
+        {
+            Conditions = conditions,
+        };
 }

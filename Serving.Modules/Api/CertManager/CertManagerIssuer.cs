@@ -7,10 +7,26 @@ namespace Serving.Api.CertManager;
 /// <summary>The part of an issuer (cert-manager.io/v1 Issuer and ClusterIssuer) that says how domains are validated. Read-only.</summary>
 public sealed record CertManagerIssuer : IKubernetesObject
 {
-    public string ApiVersion { get; init => field = value ?? ""; } = "";
-    public string Kind { get; init => field = value ?? ""; } = "";
-    public ObjectMeta Metadata { get; init => field = value ?? new(); } = new();
-    public CertManagerIssuerSpec Spec { get; init => field = value ?? new(); } = new();
+    public string ApiVersion
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
+    public string Kind
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
+    public ObjectMeta Metadata
+    {
+        get;
+        init => field = value ?? new();
+    } = new();
+    public CertManagerIssuerSpec Spec
+    {
+        get;
+        init => field = value ?? new();
+    } = new();
 
     /// <summary>Whether domains are validated by HTTP-01 challenges.</summary>
     [JsonIgnore]
@@ -26,7 +42,11 @@ public sealed record CertManagerIssuerSpec
 /// <summary>An ACME issuer and its solvers.</summary>
 public sealed record AcmeIssuer
 {
-    public IReadOnlyList<AcmeSolver> Solvers { get; init => field = value ?? []; } = [];
+    public IReadOnlyList<AcmeSolver> Solvers
+    {
+        get;
+        init => field = value ?? [];
+    } = [];
 }
 
 /// <summary>A challenge solver.</summary>

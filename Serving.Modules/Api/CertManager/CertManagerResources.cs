@@ -7,17 +7,46 @@ public static class CertManagerResources
 {
     private const string Group = "cert-manager.io";
 
-    public static ResourceType<CertManagerCertificate> Certificates { get; } = new(
-        Group, "v1", "certificates", "Certificate", ApiJson.Default.Of<CertManagerCertificate>(), ApiJson.Default.Of<KubernetesList<CertManagerCertificate>>());
+    public static ResourceType<CertManagerCertificate> Certificates { get; } =
+        new(
+            Group,
+            "v1",
+            "certificates",
+            "Certificate",
+            ApiJson.Default.Of<CertManagerCertificate>(),
+            ApiJson.Default.Of<KubernetesList<CertManagerCertificate>>()
+        );
 
-    public static ResourceType<CertManagerIssuer> Issuers { get; } = new(
-        Group, "v1", "issuers", "Issuer", ApiJson.Default.Of<CertManagerIssuer>(), ApiJson.Default.Of<KubernetesList<CertManagerIssuer>>());
+    public static ResourceType<CertManagerIssuer> Issuers { get; } =
+        new(
+            Group,
+            "v1",
+            "issuers",
+            "Issuer",
+            ApiJson.Default.Of<CertManagerIssuer>(),
+            ApiJson.Default.Of<KubernetesList<CertManagerIssuer>>()
+        );
 
-    public static ResourceType<CertManagerIssuer> ClusterIssuers { get; } = new(
-        Group, "v1", "clusterissuers", "ClusterIssuer", ApiJson.Default.Of<CertManagerIssuer>(), ApiJson.Default.Of<KubernetesList<CertManagerIssuer>>(), Namespaced: false);
+    public static ResourceType<CertManagerIssuer> ClusterIssuers { get; } =
+        new(
+            Group,
+            "v1",
+            "clusterissuers",
+            "ClusterIssuer",
+            ApiJson.Default.Of<CertManagerIssuer>(),
+            ApiJson.Default.Of<KubernetesList<CertManagerIssuer>>(),
+            Namespaced: false
+        );
 
-    public static ResourceType<CertManagerChallenge> Challenges { get; } = new(
-        "acme." + Group, "v1", "challenges", "Challenge", ApiJson.Default.Of<CertManagerChallenge>(), ApiJson.Default.Of<KubernetesList<CertManagerChallenge>>());
+    public static ResourceType<CertManagerChallenge> Challenges { get; } =
+        new(
+            "acme." + Group,
+            "v1",
+            "challenges",
+            "Challenge",
+            ApiJson.Default.Of<CertManagerChallenge>(),
+            ApiJson.Default.Of<KubernetesList<CertManagerChallenge>>()
+        );
 
     /// <summary>All of them.</summary>
     public static IReadOnlyList<ResourceType> All { get; } = [Certificates, Issuers, ClusterIssuers, Challenges];

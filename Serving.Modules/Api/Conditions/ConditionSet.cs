@@ -3,13 +3,13 @@ using Serving.Api.Core;
 namespace Serving.Api;
 
 /// <summary>
-/// Derives the happy condition of a kind from its dependent conditions. Invariant: the happy condition is False when a dependent is False, True
-/// only when all dependents are True, and otherwise Unknown. Every operation returns a new list, sorted by type; a condition's
+/// Derives the happy condition of a kind from its dependent conditions. Invariant: the happy condition is False when a dependent is False,
+/// True only when all dependents are True, and otherwise Unknown. Every operation returns a new list, sorted by type; a condition's
 /// lastTransitionTime changes only when another of its fields does.
 /// </summary>
 public sealed class ConditionSet
 {
-    private readonly string[] dependents;
+    private readonly string[] _dependents;
 
     /// <param name="happy">The type of the happy condition, such as <c>Ready</c>.</param>
     /// <param name="dependents">The conditions that it depends on. Other conditions are informational.</param>
@@ -18,7 +18,7 @@ public sealed class ConditionSet
         ArgumentNullException.ThrowIfNull(happy);
         ArgumentNullException.ThrowIfNull(dependents);
         Happy = happy;
-        this.dependents = [.. dependents.Where(dependent => dependent != happy).Distinct()];
+        this._dependents = [.. dependents.Where(dependent => dependent != happy).Distinct()];
     }
 
     /// <summary>The type of the happy condition.</summary>
@@ -49,18 +49,27 @@ public sealed class ConditionSet
     public static bool IsFalse(IReadOnlyList<Condition> conditions, string type) => Get(conditions, type)?.Status == ConditionStatus.False;
 
     /// <summary>Whether the condition of this type is missing, or neither True nor False.</summary>
-    public static bool IsUnknown(IReadOnlyList<Condition> conditions, string type) => !IsTrue(conditions, type) && !IsFalse(conditions, type);
+    public static bool IsUnknown(IReadOnlyList<Condition> conditions, string type) =>
+        !IsTrue(conditions, type) && !IsFalse(conditions, type);
 
     /// <summary>
-    /// Restores the transition times of conditions that did not change over a whole reconcile, even if they changed within it: only a change that
-    /// clients can see is a transition and worth a write.
+    /// Restores the transition times of conditions that did not change over a whole reconcile, even if they changed within it: only a
+    /// change that clients can see is a transition and worth a write.
     /// </summary>
     public static IReadOnlyList<Condition> KeepTimes(IReadOnlyList<Condition> before, IReadOnlyList<Condition> after)
     {
         ArgumentNullException.ThrowIfNull(after);
-        return [.. after.Select(condition => Get(before, condition.Type) is { } known && SaysTheSame(known, condition)
-            ? condition with { LastTransitionTime = known.LastTransitionTime }
-            : condition)];
+        return
+        [
+            .. after.Select(condition =>
+                Get(before, condition.Type) is { } known && SaysTheSame(known, condition)
+                    ? condition with
+                    {
+                        LastTransitionTime = known.LastTransitionTime,
+                    }
+                    : condition
+            ),
+        ];
     }
 
     /// <summary>Whether the happy condition is True.</summary>
@@ -78,7 +87,7 @@ public sealed class ConditionSet
         }
 
         var status = happy.Status == ConditionStatus.True ? ConditionStatus.True : ConditionStatus.Unknown;
-        foreach (var dependent in dependents)
+        foreach (var dependent in _dependents)
         {
             if (Get(result, dependent) is null)
             {
@@ -90,11 +99,17 @@ public sealed class ConditionSet
     }
 
     /// <summary>Marks a condition True, and the happy one when all dependents are.</summary>
-    public IReadOnlyList<Condition> MarkTrue(IReadOnlyList<Condition> conditions, string type, DateTimeOffset now)
-        => MarkTrueWithReason(conditions, type, "", "", now);
+    public IReadOnlyList<Condition> MarkTrue(IReadOnlyList<Condition> conditions, string type, DateTimeOffset now) =>
+        MarkTrueWithReason(conditions, type, "", "", now);
 
     /// <summary>Marks a condition True with a reason, and the happy one when all dependents are.</summary>
-    public IReadOnlyList<Condition> MarkTrueWithReason(IReadOnlyList<Condition> conditions, string type, string reason, string message, DateTimeOffset now)
+    public IReadOnlyList<Condition> MarkTrueWithReason(
+        IReadOnlyList<Condition> conditions,
+        string type,
+        string reason,
+        string message,
+        DateTimeOffset now
+    )
     {
         var result = Set(conditions, New(type, ConditionStatus.True, reason, message), now);
         if (Unhappy(result) is { } unhappy)
@@ -106,22 +121,34 @@ public sealed class ConditionSet
     }
 
     /// <summary>Marks a condition False, and the happy one too if it depends on it.</summary>
-    public IReadOnlyList<Condition> MarkFalse(IReadOnlyList<Condition> conditions, string type, string reason, string message, DateTimeOffset now)
+    public IReadOnlyList<Condition> MarkFalse(
+        IReadOnlyList<Condition> conditions,
+        string type,
+        string reason,
+        string message,
+        DateTimeOffset now
+    )
     {
         var result = Set(conditions, New(type, ConditionStatus.False, reason, message), now);
-        return dependents.Contains(type) ? Set(result, New(Happy, ConditionStatus.False, reason, message), now) : result;
+        return _dependents.Contains(type) ? Set(result, New(Happy, ConditionStatus.False, reason, message), now) : result;
     }
 
     /// <summary>Marks a condition Unknown, and the happy one too if it depends on it and no dependent is False.</summary>
-    public IReadOnlyList<Condition> MarkUnknown(IReadOnlyList<Condition> conditions, string type, string reason, string message, DateTimeOffset now)
+    public IReadOnlyList<Condition> MarkUnknown(
+        IReadOnlyList<Condition> conditions,
+        string type,
+        string reason,
+        string message,
+        DateTimeOffset now
+    )
     {
         var result = Set(conditions, New(type, ConditionStatus.Unknown, reason, message), now);
-        if (dependents.Any(dependent => IsFalse(result, dependent)))
+        if (_dependents.Any(dependent => IsFalse(result, dependent)))
         {
             return IsFalse(result, Happy) ? result : Set(result, New(Happy, ConditionStatus.False, reason, message), now);
         }
 
-        return dependents.Contains(type) ? Set(result, New(Happy, ConditionStatus.Unknown, reason, message), now) : result;
+        return _dependents.Contains(type) ? Set(result, New(Happy, ConditionStatus.Unknown, reason, message), now) : result;
     }
 
     /// <summary>Removes an informational condition; throws for one that the happy condition depends on.</summary>
@@ -146,38 +173,43 @@ public sealed class ConditionSet
 
         return
         [
-            .. conditions.Where(condition => condition.Type != wanted.Type)
+            .. conditions
+                .Where(condition => condition.Type != wanted.Type)
                 .Append(wanted with { LastTransitionTime = now })
                 .OrderBy(condition => condition.Type, StringComparer.Ordinal),
         ];
     }
 
-    private static bool SaysTheSame(Condition a, Condition b)
-        => a.Status == b.Status && a.Reason == b.Reason && a.Message == b.Message && a.Severity == b.Severity;
+    private static bool SaysTheSame(Condition a, Condition b) =>
+        a.Status == b.Status && a.Reason == b.Reason && a.Message == b.Message && a.Severity == b.Severity;
 
-    private Condition New(string type, string status, string reason, string message) => new()
-    {
-        Type = type,
-        Status = status,
-        Reason = reason,
-        Message = message,
-        Severity = IsTerminal(type) ? "" : ConditionSeverity.Info,
-    };
+    private Condition New(string type, string status, string reason, string message) =>
+        new()
+        {
+            Type = type,
+            Status = status,
+            Reason = reason,
+            Message = message,
+            Severity = IsTerminal(type) ? "" : ConditionSeverity.Info,
+        };
 
-    private bool IsTerminal(string type) => type == Happy || dependents.Contains(type);
+    private bool IsTerminal(string type) => type == Happy || _dependents.Contains(type);
 
-    /// <summary>The dependent that determines an unhappy set: the newest False one, otherwise the newest Unknown one, otherwise none.</summary>
+    /// <summary>The dependent that determines an unhappy set: the newest False one, otherwise the newest Unknown one, otherwise
+    /// none.</summary>
     private Condition? Unhappy(IReadOnlyList<Condition> conditions)
     {
-        if (dependents.Length == 0)
+        if (_dependents.Length == 0)
         {
             return null;
         }
 
-        var errors = conditions.Where(condition => condition.Severity.Length == 0 && condition.Type != Happy)
-            .OrderByDescending(condition => condition.LastTransitionTime).ToList();
+        var errors = conditions
+            .Where(condition => condition.Severity.Length == 0 && condition.Type != Happy)
+            .OrderByDescending(condition => condition.LastTransitionTime)
+            .ToList();
         return errors.Find(condition => condition.Status == ConditionStatus.False)
             ?? errors.Find(condition => condition.Status == ConditionStatus.Unknown)
-            ?? (dependents.Length > errors.Count ? new Condition { Status = ConditionStatus.Unknown } : null);
+            ?? (_dependents.Length > errors.Count ? new Condition { Status = ConditionStatus.Unknown } : null);
     }
 }

@@ -6,7 +6,8 @@ public sealed record AutoscalerConfig
     /// <summary>The defaults.</summary>
     public static AutoscalerConfig Default { get; } = new();
 
-    /// <summary>Target utilization of the hard concurrency limit in percent, (0, 100]; as written, so a value up to 1.0 is a fraction.</summary>
+    /// <summary>Target utilization of the hard concurrency limit in percent, (0, 100]; as written, so a value up to 1.0 is a
+    /// fraction.</summary>
     public double ContainerConcurrencyTargetPercentage { get; init; } = 70.0;
 
     /// <summary>Target concurrency per pod of a Revision without a limit.</summary>
@@ -15,7 +16,8 @@ public sealed record AutoscalerConfig
     /// <summary>Target requests per second per pod, for the <c>rps</c> metric.</summary>
     public double RequestsPerSecondTargetDefault { get; init; } = 200.0;
 
-    /// <summary>Burst capacity that the pods need before the activator leaves the path; -1: it never leaves, 0: it is in the path only at zero pods.</summary>
+    /// <summary>Burst capacity that the pods need before the activator leaves the path; -1: it never leaves, 0: it is in the path only at
+    /// zero pods.</summary>
     public double TargetBurstCapacity { get; init; } = 211.0;
 
     /// <summary>The length of the stable window, 6 s to 1 h, whole seconds.</summary>

@@ -27,7 +27,8 @@ public sealed record DefaultsConfig
     /// <summary>The template text; applied by <see cref="InitContainerName"/>.</summary>
     public string InitContainerNameTemplate { get; init; } = "init-container";
 
-    /// <summary>The container name for a parent object (the Service, Configuration or Revision). Empty when the template cannot be applied to it.</summary>
+    /// <summary>The container name for a parent object (the Service, Configuration or Revision). Empty when the template cannot be applied
+    /// to it.</summary>
     public Func<ObjectMeta, string> UserContainerName { get; init; } = static _ => "user-container";
 
     /// <summary>The init container name for a parent object. Empty when the template cannot be applied to it.</summary>

@@ -47,6 +47,5 @@ public sealed record DeploymentConfig
     public bool PodIsAlwaysSchedulable { get; init; }
 
     /// <summary>The runtime class with the most specific selector that matches <paramref name="labels"/>, or null.</summary>
-    public string? PodRuntimeClassName(IReadOnlyDictionary<string, string> labels)
-        => SpecificSelector.Choose(RuntimeClassNames, labels);
+    public string? PodRuntimeClassName(IReadOnlyDictionary<string, string> labels) => SpecificSelector.Choose(RuntimeClassNames, labels);
 }

@@ -21,7 +21,8 @@ public sealed record DomainConfig
     /// <summary>The domain of an object with these labels; the cluster-local domain if its visibility is <c>cluster-local</c>.</summary>
     public string LookupDomainForLabels(IReadOnlyDictionary<string, string> labels)
     {
-        if (labels.TryGetValue("networking.knative.dev/visibility", out var visibility) && visibility == "cluster-local") return ClusterLocalDomain;
+        if (labels.TryGetValue("networking.knative.dev/visibility", out var visibility) && visibility == "cluster-local")
+            return ClusterLocalDomain;
         return SpecificSelector.Choose(Domains, labels) ?? "";
     }
 }

@@ -23,16 +23,19 @@ public sealed record NetworkConfig
     /// <summary>The host of a Route. Throws (FormatException) when the template cannot be applied to the values.</summary>
     public Func<DomainTemplateValues, string> DomainName { get; init; } = static v => $"{v.Name}.{v.Namespace}.{v.Domain}";
 
-    /// <summary>The name of a tag's Service and host label. Throws (FormatException) when the template cannot be applied to the values.</summary>
+    /// <summary>The name of a tag's Service and host label. Throws (FormatException) when the template cannot be applied to the
+    /// values.</summary>
     public Func<TagTemplateValues, string> TagName { get; init; } = static v => $"{v.Tag}-{v.Name}";
 
-    /// <summary>Whether certificates for external domains are provisioned; <c>external-domain-tls</c>, or <c>auto-tls</c> of older releases.</summary>
+    /// <summary>Whether certificates for external domains are provisioned; <c>external-domain-tls</c>, or <c>auto-tls</c> of older
+    /// releases.</summary>
     public bool ExternalDomainTls { get; init; }
 
     /// <summary>Whether certificates for cluster-local domains are provisioned.</summary>
     public bool ClusterLocalDomainTls { get; init; }
 
-    /// <summary>Whether system components use TLS among each other; <c>system-internal-tls</c>, or <c>internal-encryption</c> of older releases.</summary>
+    /// <summary>Whether system components use TLS among each other; <c>system-internal-tls</c>, or <c>internal-encryption</c> of older
+    /// releases.</summary>
     public bool SystemInternalTls { get; init; }
 
     public HttpProtocol HttpProtocol { get; init; }

@@ -6,13 +6,16 @@ namespace Serving.Api.Config;
 internal static class SpecificSelector
 {
     public static string? Choose(
-        IReadOnlyDictionary<string, IReadOnlyDictionary<string, string>> candidates, IReadOnlyDictionary<string, string> labels)
+        IReadOnlyDictionary<string, IReadOnlyDictionary<string, string>> candidates,
+        IReadOnlyDictionary<string, string> labels
+    )
     {
         string? chosen = null;
         var specificity = -1;
         foreach (var (name, selector) in candidates)
         {
-            if (selector.Count < specificity || !Matches(selector, labels)) continue;
+            if (selector.Count < specificity || !Matches(selector, labels))
+                continue;
             if (selector.Count > specificity || string.CompareOrdinal(name, chosen) < 0)
             {
                 chosen = name;
@@ -27,7 +30,8 @@ internal static class SpecificSelector
     {
         foreach (var (key, value) in selector)
         {
-            if (!labels.TryGetValue(key, out var actual) || actual != value) return false;
+            if (!labels.TryGetValue(key, out var actual) || actual != value)
+                return false;
         }
 
         return true;

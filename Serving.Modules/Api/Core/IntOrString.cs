@@ -21,14 +21,16 @@ public readonly record struct IntOrString
     public string? Text { get; }
 
     public static implicit operator IntOrString(int value) => new(value);
+
     public static implicit operator IntOrString(string value) => new(value);
+
     public override string ToString() => Text ?? Int.ToString(CultureInfo.InvariantCulture);
 }
 
 internal sealed class IntOrStringConverter : JsonConverter<IntOrString>
 {
-    public override IntOrString Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
-        => reader.TokenType switch
+    public override IntOrString Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+        reader.TokenType switch
         {
             JsonTokenType.Number => new IntOrString(reader.GetInt32()),
             JsonTokenType.String => new IntOrString(reader.GetString()!),

@@ -10,12 +10,36 @@ public sealed record CoreService : KubernetesObject
 /// <summary>The specification of a Kubernetes Service.</summary>
 public sealed record CoreServiceSpec : Extensible
 {
-    public IReadOnlyList<ServicePort> Ports { get; init => field = value ?? []; } = [];
-    public IReadOnlyDictionary<string, string> Selector { get; init => field = value ?? Empty.Map; } = Empty.Map;
-    public string ClusterIP { get; init => field = value ?? ""; } = "";
-    public string Type { get; init => field = value ?? ""; } = "";
-    public string ExternalName { get; init => field = value ?? ""; } = "";
-    public string SessionAffinity { get; init => field = value ?? ""; } = "";
+    public IReadOnlyList<ServicePort> Ports
+    {
+        get;
+        init => field = value ?? [];
+    } = [];
+    public IReadOnlyDictionary<string, string> Selector
+    {
+        get;
+        init => field = value ?? Empty.Map;
+    } = Empty.Map;
+    public string ClusterIP
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
+    public string Type
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
+    public string ExternalName
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
+    public string SessionAffinity
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
     public bool? PublishNotReadyAddresses { get; init; }
 }
 
@@ -28,22 +52,43 @@ public sealed record CoreServiceStatus : Extensible
 /// <summary>The addresses of a load balancer.</summary>
 public sealed record LoadBalancerStatus : Extensible
 {
-    public IReadOnlyList<LoadBalancerAddress> Ingress { get; init => field = value ?? []; } = [];
+    public IReadOnlyList<LoadBalancerAddress> Ingress
+    {
+        get;
+        init => field = value ?? [];
+    } = [];
 }
 
 /// <summary>One address of a load balancer.</summary>
 public sealed record LoadBalancerAddress : Extensible
 {
-    public string Ip { get; init => field = value ?? ""; } = "";
-    public string Hostname { get; init => field = value ?? ""; } = "";
+    public string Ip
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
+    public string Hostname
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
 }
 
 /// <summary>A port of a Kubernetes Service.</summary>
 public sealed record ServicePort : Extensible
 {
-    public string Name { get; init => field = value ?? ""; } = "";
-    public string Protocol { get; init => field = value ?? ""; } = "";
+    public string Name
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
+    public string Protocol
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
     public string? AppProtocol { get; init; }
+
     [RequiredField]
     public int Port { get; init; }
     public IntOrString? TargetPort { get; init; }
@@ -53,23 +98,47 @@ public sealed record ServicePort : Extensible
 /// <summary>The addresses of a Service (core/v1 Endpoints).</summary>
 public sealed record Endpoints : KubernetesObject
 {
-    public IReadOnlyList<EndpointSubset> Subsets { get; init => field = value ?? []; } = [];
+    public IReadOnlyList<EndpointSubset> Subsets
+    {
+        get;
+        init => field = value ?? [];
+    } = [];
 }
 
 /// <summary>Addresses that share ports.</summary>
 public sealed record EndpointSubset : Extensible
 {
-    public IReadOnlyList<EndpointAddress> Addresses { get; init => field = value ?? []; } = [];
-    public IReadOnlyList<EndpointAddress> NotReadyAddresses { get; init => field = value ?? []; } = [];
-    public IReadOnlyList<EndpointPort> Ports { get; init => field = value ?? []; } = [];
+    public IReadOnlyList<EndpointAddress> Addresses
+    {
+        get;
+        init => field = value ?? [];
+    } = [];
+    public IReadOnlyList<EndpointAddress> NotReadyAddresses
+    {
+        get;
+        init => field = value ?? [];
+    } = [];
+    public IReadOnlyList<EndpointPort> Ports
+    {
+        get;
+        init => field = value ?? [];
+    } = [];
 }
 
 /// <summary>An address of a Service.</summary>
 public sealed record EndpointAddress : Extensible
 {
     [RequiredField]
-    public string Ip { get; init => field = value ?? ""; } = "";
-    public string Hostname { get; init => field = value ?? ""; } = "";
+    public string Ip
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
+    public string Hostname
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
     public string? NodeName { get; init; }
     public ObjectReference? TargetRef { get; init; }
 }
@@ -77,9 +146,17 @@ public sealed record EndpointAddress : Extensible
 /// <summary>A port of an Endpoints or EndpointSlice.</summary>
 public sealed record EndpointPort : Extensible
 {
-    public string Name { get; init => field = value ?? ""; } = "";
+    public string Name
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
     public int? Port { get; init; }
-    public string Protocol { get; init => field = value ?? ""; } = "";
+    public string Protocol
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
     public string? AppProtocol { get; init; }
 }
 
@@ -87,17 +164,34 @@ public sealed record EndpointPort : Extensible
 public sealed record EndpointSlice : KubernetesObject
 {
     [RequiredField]
-    public string AddressType { get; init => field = value ?? ""; } = "";
+    public string AddressType
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
+
     [RequiredField]
-    public IReadOnlyList<SliceEndpoint> Endpoints { get; init => field = value ?? []; } = [];
-    public IReadOnlyList<EndpointPort> Ports { get; init => field = value ?? []; } = [];
+    public IReadOnlyList<SliceEndpoint> Endpoints
+    {
+        get;
+        init => field = value ?? [];
+    } = [];
+    public IReadOnlyList<EndpointPort> Ports
+    {
+        get;
+        init => field = value ?? [];
+    } = [];
 }
 
 /// <summary>One endpoint of a slice.</summary>
 public sealed record SliceEndpoint : Extensible
 {
     [RequiredField]
-    public IReadOnlyList<string> Addresses { get; init => field = value ?? []; } = [];
+    public IReadOnlyList<string> Addresses
+    {
+        get;
+        init => field = value ?? [];
+    } = [];
     public EndpointConditions? Conditions { get; init; }
     public ObjectReference? TargetRef { get; init; }
     public string? NodeName { get; init; }

@@ -16,57 +16,170 @@ public record PodSpec : Extensible
     /// <summary>The PodSpec part of <paramref name="spec"/>, which may be a <see cref="Knative.RevisionSpec"/>.</summary>
     public static PodSpec Of(PodSpec spec) => new(spec);
 
-    public IReadOnlyList<Volume> Volumes { get; init => field = value ?? []; } = [];
-    public IReadOnlyList<Container> InitContainers { get; init => field = value ?? []; } = [];
+    public IReadOnlyList<Volume> Volumes
+    {
+        get;
+        init => field = value ?? [];
+    } = [];
+    public IReadOnlyList<Container> InitContainers
+    {
+        get;
+        init => field = value ?? [];
+    } = [];
+
     [RequiredField]
-    public IReadOnlyList<Container> Containers { get; init => field = value ?? []; } = [];
-    public string RestartPolicy { get; init => field = value ?? ""; } = "";
+    public IReadOnlyList<Container> Containers
+    {
+        get;
+        init => field = value ?? [];
+    } = [];
+    public string RestartPolicy
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
     public long? TerminationGracePeriodSeconds { get; init; }
     public long? ActiveDeadlineSeconds { get; init; }
-    public string DnsPolicy { get; init => field = value ?? ""; } = "";
+    public string DnsPolicy
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
     public JsonElement? DnsConfig { get; init; }
-    public IReadOnlyDictionary<string, string> NodeSelector { get; init => field = value ?? Empty.Map; } = Empty.Map;
-    public string ServiceAccountName { get; init => field = value ?? ""; } = "";
+    public IReadOnlyDictionary<string, string> NodeSelector
+    {
+        get;
+        init => field = value ?? Empty.Map;
+    } = Empty.Map;
+    public string ServiceAccountName
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
     public bool? AutomountServiceAccountToken { get; init; }
-    public string NodeName { get; init => field = value ?? ""; } = "";
+    public string NodeName
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
     public bool? HostNetwork { get; init; }
     public bool? HostPID { get; init; }
     public bool? HostIPC { get; init; }
     public bool? ShareProcessNamespace { get; init; }
     public JsonElement? SecurityContext { get; init; }
-    public IReadOnlyList<LocalObjectReference> ImagePullSecrets { get; init => field = value ?? []; } = [];
+    public IReadOnlyList<LocalObjectReference> ImagePullSecrets
+    {
+        get;
+        init => field = value ?? [];
+    } = [];
     public JsonElement? Affinity { get; init; }
-    public string SchedulerName { get; init => field = value ?? ""; } = "";
-    public IReadOnlyList<JsonElement> Tolerations { get; init => field = value ?? []; } = [];
-    public IReadOnlyList<JsonElement> HostAliases { get; init => field = value ?? []; } = [];
-    public string PriorityClassName { get; init => field = value ?? ""; } = "";
-    public string RuntimeClassName { get; init => field = value ?? ""; } = "";
+    public string SchedulerName
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
+    public IReadOnlyList<JsonElement> Tolerations
+    {
+        get;
+        init => field = value ?? [];
+    } = [];
+    public IReadOnlyList<JsonElement> HostAliases
+    {
+        get;
+        init => field = value ?? [];
+    } = [];
+    public string PriorityClassName
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
+    public string RuntimeClassName
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
     public bool? EnableServiceLinks { get; init; }
-    public IReadOnlyList<JsonElement> TopologySpreadConstraints { get; init => field = value ?? []; } = [];
+    public IReadOnlyList<JsonElement> TopologySpreadConstraints
+    {
+        get;
+        init => field = value ?? [];
+    } = [];
 }
 
 /// <summary>One container (core/v1 Container).</summary>
 public sealed record Container : Extensible
 {
-    public string Name { get; init => field = value ?? ""; } = "";
-    public string Image { get; init => field = value ?? ""; } = "";
-    public IReadOnlyList<string> Command { get; init => field = value ?? []; } = [];
-    public IReadOnlyList<string> Args { get; init => field = value ?? []; } = [];
-    public string WorkingDir { get; init => field = value ?? ""; } = "";
-    public IReadOnlyList<ContainerPort> Ports { get; init => field = value ?? []; } = [];
-    public IReadOnlyList<EnvFromSource> EnvFrom { get; init => field = value ?? []; } = [];
-    public IReadOnlyList<EnvVar> Env { get; init => field = value ?? []; } = [];
+    public string Name
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
+    public string Image
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
+    public IReadOnlyList<string> Command
+    {
+        get;
+        init => field = value ?? [];
+    } = [];
+    public IReadOnlyList<string> Args
+    {
+        get;
+        init => field = value ?? [];
+    } = [];
+    public string WorkingDir
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
+    public IReadOnlyList<ContainerPort> Ports
+    {
+        get;
+        init => field = value ?? [];
+    } = [];
+    public IReadOnlyList<EnvFromSource> EnvFrom
+    {
+        get;
+        init => field = value ?? [];
+    } = [];
+    public IReadOnlyList<EnvVar> Env
+    {
+        get;
+        init => field = value ?? [];
+    } = [];
     public ResourceRequirements? Resources { get; init; }
-    public IReadOnlyList<VolumeMount> VolumeMounts { get; init => field = value ?? []; } = [];
+    public IReadOnlyList<VolumeMount> VolumeMounts
+    {
+        get;
+        init => field = value ?? [];
+    } = [];
     public Probe? LivenessProbe { get; init; }
     public Probe? ReadinessProbe { get; init; }
     public Probe? StartupProbe { get; init; }
     public Lifecycle? Lifecycle { get; init; }
-    public string TerminationMessagePath { get; init => field = value ?? ""; } = "";
-    public string TerminationMessagePolicy { get; init => field = value ?? ""; } = "";
-    public string ImagePullPolicy { get; init => field = value ?? ""; } = "";
+    public string TerminationMessagePath
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
+    public string TerminationMessagePolicy
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
+    public string ImagePullPolicy
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
     public SecurityContext? SecurityContext { get; init; }
-    public string RestartPolicy { get; init => field = value ?? ""; } = "";
+    public string RestartPolicy
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
     public bool? Stdin { get; init; }
     public bool? StdinOnce { get; init; }
     public bool? Tty { get; init; }
@@ -75,21 +188,42 @@ public sealed record Container : Extensible
 /// <summary>A port that a container listens on.</summary>
 public sealed record ContainerPort : Extensible
 {
-    public string Name { get; init => field = value ?? ""; } = "";
+    public string Name
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
     public int? HostPort { get; init; }
+
     [RequiredField]
     [JsonPropertyName("containerPort")]
     public int Number { get; init; }
-    public string Protocol { get; init => field = value ?? ""; } = "";
-    public string HostIP { get; init => field = value ?? ""; } = "";
+    public string Protocol
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
+    public string HostIP
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
 }
 
 /// <summary>An environment variable.</summary>
 public sealed record EnvVar : Extensible
 {
     [RequiredField]
-    public string Name { get; init => field = value ?? ""; } = "";
-    public string Value { get; init => field = value ?? ""; } = "";
+    public string Name
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
+    public string Value
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
     public EnvVarSource? ValueFrom { get; init; }
 }
 
@@ -105,33 +239,64 @@ public sealed record EnvVarSource : Extensible
 /// <summary>A field of the pod itself.</summary>
 public sealed record ObjectFieldSelector : Extensible
 {
-    public string ApiVersion { get; init => field = value ?? ""; } = "";
+    public string ApiVersion
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
+
     [RequiredField]
-    public string FieldPath { get; init => field = value ?? ""; } = "";
+    public string FieldPath
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
 }
 
 /// <summary>A resource of a container.</summary>
 public sealed record ResourceFieldSelector : Extensible
 {
-    public string ContainerName { get; init => field = value ?? ""; } = "";
+    public string ContainerName
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
+
     [RequiredField]
-    public string Resource { get; init => field = value ?? ""; } = "";
+    public string Resource
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
     public JsonElement? Divisor { get; init; }
 }
 
 /// <summary>A key of a ConfigMap or Secret.</summary>
 public sealed record KeySelector : Extensible
 {
-    public string Name { get; init => field = value ?? ""; } = "";
+    public string Name
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
+
     [RequiredField]
-    public string Key { get; init => field = value ?? ""; } = "";
+    public string Key
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
     public bool? Optional { get; init; }
 }
 
 /// <summary>All keys of a ConfigMap or Secret as environment variables.</summary>
 public sealed record EnvFromSource : Extensible
 {
-    public string Prefix { get; init => field = value ?? ""; } = "";
+    public string Prefix
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
     public EnvFromReference? ConfigMapRef { get; init; }
     public EnvFromReference? SecretRef { get; init; }
 }
@@ -139,7 +304,11 @@ public sealed record EnvFromSource : Extensible
 /// <summary>A ConfigMap or Secret by name.</summary>
 public sealed record EnvFromReference : Extensible
 {
-    public string Name { get; init => field = value ?? ""; } = "";
+    public string Name
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
     public bool? Optional { get; init; }
 }
 
@@ -154,13 +323,34 @@ public sealed record ResourceRequirements : Extensible
 public sealed record VolumeMount : Extensible
 {
     [RequiredField]
-    public string Name { get; init => field = value ?? ""; } = "";
+    public string Name
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
     public bool? ReadOnly { get; init; }
+
     [RequiredField]
-    public string MountPath { get; init => field = value ?? ""; } = "";
-    public string SubPath { get; init => field = value ?? ""; } = "";
-    public string MountPropagation { get; init => field = value ?? ""; } = "";
-    public string SubPathExpr { get; init => field = value ?? ""; } = "";
+    public string MountPath
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
+    public string SubPath
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
+    public string MountPropagation
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
+    public string SubPathExpr
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
 }
 
 /// <summary>A probe of a container; exactly one of the handlers is set.</summary>
@@ -181,39 +371,73 @@ public sealed record Probe : Extensible
 /// <summary>Runs a command in the container.</summary>
 public sealed record ExecAction : Extensible
 {
-    public IReadOnlyList<string> Command { get; init => field = value ?? []; } = [];
+    public IReadOnlyList<string> Command
+    {
+        get;
+        init => field = value ?? [];
+    } = [];
 }
 
 /// <summary>Sends an HTTP GET.</summary>
 public sealed record HttpGetAction : Extensible
 {
-    public string Path { get; init => field = value ?? ""; } = "";
+    public string Path
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
     public IntOrString? Port { get; init; }
-    public string Host { get; init => field = value ?? ""; } = "";
-    public string Scheme { get; init => field = value ?? ""; } = "";
-    public IReadOnlyList<HttpHeader> HttpHeaders { get; init => field = value ?? []; } = [];
+    public string Host
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
+    public string Scheme
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
+    public IReadOnlyList<HttpHeader> HttpHeaders
+    {
+        get;
+        init => field = value ?? [];
+    } = [];
 }
 
 /// <summary>A header of a probe.</summary>
 public sealed record HttpHeader : Extensible
 {
     [RequiredField]
-    public string Name { get; init => field = value ?? ""; } = "";
+    public string Name
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
+
     [RequiredField, WrittenWhenEmpty]
-    public string Value { get; init => field = value ?? ""; } = "";
+    public string Value
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
 }
 
 /// <summary>Opens a TCP connection.</summary>
 public sealed record TcpSocketAction : Extensible
 {
     public IntOrString? Port { get; init; }
-    public string Host { get; init => field = value ?? ""; } = "";
+    public string Host
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
 }
 
 /// <summary>Calls the gRPC health service.</summary>
 public sealed record GrpcAction : Extensible
 {
     public int? Port { get; init; }
+
     [WrittenWhenEmpty]
     public string? Service { get; init; }
 }
@@ -257,7 +481,11 @@ public sealed record SecurityContext : Extensible
 /// <summary>Linux capabilities to add and drop.</summary>
 public sealed record Capabilities : Extensible
 {
-    public IReadOnlyList<string> Add { get; init => field = value ?? []; } = [];
+    public IReadOnlyList<string> Add
+    {
+        get;
+        init => field = value ?? [];
+    } = [];
 
     /// <summary>Null when not set; an empty list is a setting, although it is not written.</summary>
     public IReadOnlyList<string>? Drop { get; init; }
@@ -267,7 +495,11 @@ public sealed record Capabilities : Extensible
 public sealed record SeccompProfile : Extensible
 {
     [RequiredField]
-    public string Type { get; init => field = value ?? ""; } = "";
+    public string Type
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
     public string? LocalhostProfile { get; init; }
 }
 
@@ -275,7 +507,11 @@ public sealed record SeccompProfile : Extensible
 public sealed record Volume : Extensible
 {
     [RequiredField]
-    public string Name { get; init => field = value ?? ""; } = "";
+    public string Name
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
     public EmptyDirVolumeSource? EmptyDir { get; init; }
     public SecretVolumeSource? Secret { get; init; }
     public ConfigMapVolumeSource? ConfigMap { get; init; }
@@ -291,15 +527,27 @@ public sealed record Volume : Extensible
 /// <summary>An empty directory that lives as long as the pod.</summary>
 public sealed record EmptyDirVolumeSource : Extensible
 {
-    public string Medium { get; init => field = value ?? ""; } = "";
+    public string Medium
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
     public Quantity? SizeLimit { get; init; }
 }
 
 /// <summary>The keys of a Secret as files.</summary>
 public sealed record SecretVolumeSource : Extensible
 {
-    public string SecretName { get; init => field = value ?? ""; } = "";
-    public IReadOnlyList<KeyToPath> Items { get; init => field = value ?? []; } = [];
+    public string SecretName
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
+    public IReadOnlyList<KeyToPath> Items
+    {
+        get;
+        init => field = value ?? [];
+    } = [];
     public int? DefaultMode { get; init; }
     public bool? Optional { get; init; }
 }
@@ -307,8 +555,16 @@ public sealed record SecretVolumeSource : Extensible
 /// <summary>The keys of a ConfigMap as files.</summary>
 public sealed record ConfigMapVolumeSource : Extensible
 {
-    public string Name { get; init => field = value ?? ""; } = "";
-    public IReadOnlyList<KeyToPath> Items { get; init => field = value ?? []; } = [];
+    public string Name
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
+    public IReadOnlyList<KeyToPath> Items
+    {
+        get;
+        init => field = value ?? [];
+    } = [];
     public int? DefaultMode { get; init; }
     public bool? Optional { get; init; }
 }
@@ -317,16 +573,29 @@ public sealed record ConfigMapVolumeSource : Extensible
 public sealed record KeyToPath : Extensible
 {
     [RequiredField]
-    public string Key { get; init => field = value ?? ""; } = "";
+    public string Key
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
+
     [RequiredField]
-    public string Path { get; init => field = value ?? ""; } = "";
+    public string Path
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
     public int? Mode { get; init; }
 }
 
 /// <summary>Several sources in one directory.</summary>
 public sealed record ProjectedVolumeSource : Extensible
 {
-    public IReadOnlyList<VolumeProjection> Sources { get; init => field = value ?? []; } = [];
+    public IReadOnlyList<VolumeProjection> Sources
+    {
+        get;
+        init => field = value ?? [];
+    } = [];
     public int? DefaultMode { get; init; }
 }
 
@@ -342,24 +611,45 @@ public sealed record VolumeProjection : Extensible
 /// <summary>A Secret or ConfigMap in a projected volume.</summary>
 public sealed record SecretProjection : Extensible
 {
-    public string Name { get; init => field = value ?? ""; } = "";
-    public IReadOnlyList<KeyToPath> Items { get; init => field = value ?? []; } = [];
+    public string Name
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
+    public IReadOnlyList<KeyToPath> Items
+    {
+        get;
+        init => field = value ?? [];
+    } = [];
     public bool? Optional { get; init; }
 }
 
 /// <summary>A service account token in a projected volume.</summary>
 public sealed record ServiceAccountTokenProjection : Extensible
 {
-    public string Audience { get; init => field = value ?? ""; } = "";
+    public string Audience
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
     public long? ExpirationSeconds { get; init; }
+
     [RequiredField]
-    public string Path { get; init => field = value ?? ""; } = "";
+    public string Path
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
 }
 
 /// <summary>Fields of the pod as files.</summary>
 public sealed record DownwardApiVolumeSource : Extensible
 {
-    public IReadOnlyList<DownwardApiVolumeFile> Items { get; init => field = value ?? []; } = [];
+    public IReadOnlyList<DownwardApiVolumeFile> Items
+    {
+        get;
+        init => field = value ?? [];
+    } = [];
     public int? DefaultMode { get; init; }
 }
 
@@ -367,7 +657,11 @@ public sealed record DownwardApiVolumeSource : Extensible
 public sealed record DownwardApiVolumeFile : Extensible
 {
     [RequiredField]
-    public string Path { get; init => field = value ?? ""; } = "";
+    public string Path
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
     public ObjectFieldSelector? FieldRef { get; init; }
     public ResourceFieldSelector? ResourceFieldRef { get; init; }
     public int? Mode { get; init; }
@@ -377,6 +671,10 @@ public sealed record DownwardApiVolumeFile : Extensible
 public sealed record PersistentVolumeClaimVolumeSource : Extensible
 {
     [RequiredField]
-    public string ClaimName { get; init => field = value ?? ""; } = "";
+    public string ClaimName
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
     public bool? ReadOnly { get; init; }
 }

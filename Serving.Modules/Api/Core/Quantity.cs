@@ -4,8 +4,8 @@ using System.Text.Json.Serialization;
 namespace Serving.Api.Core;
 
 /// <summary>
-/// A resource quantity as written (<c>100m</c>, <c>64Mi</c>, <c>1e3</c>). The text is kept so that it round-trips unchanged; admission converts
-/// it to Kubernetes' canonical form.
+/// A resource quantity as written (<c>100m</c>, <c>64Mi</c>, <c>1e3</c>). The text is kept so that it round-trips unchanged; admission
+/// converts it to Kubernetes' canonical form.
 /// </summary>
 [JsonConverter(typeof(QuantityConverter))]
 public readonly record struct Quantity(string Text)
@@ -27,11 +27,16 @@ public readonly record struct Quantity(string Text)
     }
 
     /// <summary>Whether both have the same value, however they are written.</summary>
-    public bool IsSameAmountAs(Quantity other)
-        => Text == other.Text
-            || (QuantityNumber.Read(Text ?? "", out var mine) is null && QuantityNumber.Read(other.Text ?? "", out var theirs) is null && mine.IsSameAmountAs(theirs));
+    public bool IsSameAmountAs(Quantity other) =>
+        Text == other.Text
+        || (
+            QuantityNumber.Read(Text ?? "", out var mine) is null
+            && QuantityNumber.Read(other.Text ?? "", out var theirs) is null
+            && mine.IsSameAmountAs(theirs)
+        );
 
     public override string ToString() => Text ?? "";
+
     public static implicit operator Quantity(string text) => new(text);
 }
 
@@ -45,7 +50,9 @@ internal sealed class QuantityConverter : JsonConverter<Quantity>
             return new Quantity(document.RootElement.GetRawText());
         }
 
-        return reader.TokenType == JsonTokenType.String ? new Quantity(reader.GetString()!) : throw new JsonException("expected a quantity");
+        return reader.TokenType == JsonTokenType.String
+            ? new Quantity(reader.GetString()!)
+            : throw new JsonException("expected a quantity");
     }
 
     public override void Write(Utf8JsonWriter writer, Quantity value, JsonSerializerOptions options) => writer.WriteStringValue(value.Text);

@@ -19,8 +19,8 @@ internal enum QuantityFormat
 
 /// <summary>
 /// A parsed quantity, by the grammar of Kubernetes' resource package: digits on either side of the point may be missing, values below a
-/// billionth are rounded up to it, and values with binary suffixes are capped at 2^63-1. Invariant: the value is <see cref="Value"/> times ten
-/// to the power of <see cref="Scale"/>, and no power of ten is computed that is not spelled out in the text.
+/// billionth are rounded up to it, and values with binary suffixes are capped at 2^63-1. Invariant: the value is <see cref="Value"/> times
+/// ten to the power of <see cref="Scale"/>, and no power of ten is computed that is not spelled out in the text.
 /// </summary>
 /// <param name="Value">The digits.</param>
 /// <param name="Scale">The power of ten.</param>
@@ -77,7 +77,10 @@ internal readonly record struct QuantityNumber(BigInteger Value, long Scale, Qua
             return WrongSuffix;
         }
 
-        number = format == QuantityFormat.BinarySI ? OfBinary(text, whole, fraction, bits) : OfDecimal(text, $"{whole}{fraction}", exponent - fraction.Length, format);
+        number =
+            format == QuantityFormat.BinarySI
+                ? OfBinary(text, whole, fraction, bits)
+                : OfDecimal(text, $"{whole}{fraction}", exponent - fraction.Length, format);
         number = text[0] == '-' ? number with { Value = -number.Value } : number;
         return null;
     }
@@ -98,7 +101,12 @@ internal readonly record struct QuantityNumber(BigInteger Value, long Scale, Qua
             }
 
             var (digits, power) = WithoutTens;
-            if (Format == QuantityFormat.BinarySI && power >= 0 && digits * BigInteger.Pow(10, (int)power) is var amount && BigInteger.Abs(amount) >= 1024)
+            if (
+                Format == QuantityFormat.BinarySI
+                && power >= 0
+                && digits * BigInteger.Pow(10, (int)power) is var amount
+                && BigInteger.Abs(amount) >= 1024
+            )
             {
                 var thousands = 0;
                 while (thousands < BinarySuffixes.Length - 1 && (amount & 1023).IsZero)
@@ -124,7 +132,10 @@ internal readonly record struct QuantityNumber(BigInteger Value, long Scale, Qua
     {
         amount = 0;
         var (digits, power) = WithoutTens;
-        if (power is > 28 or < Nano || digits * BigInteger.Pow(10, (int)Math.Max(power, 0)) is var whole && BigInteger.Abs(whole) > (BigInteger)decimal.MaxValue)
+        if (
+            power is > 28 or < Nano
+            || digits * BigInteger.Pow(10, (int)Math.Max(power, 0)) is var whole && BigInteger.Abs(whole) > (BigInteger)decimal.MaxValue
+        )
         {
             return false;
         }
@@ -197,7 +208,8 @@ internal readonly record struct QuantityNumber(BigInteger Value, long Scale, Qua
 
     private static BigInteger Ceiling(BigInteger value, BigInteger divisor) => (value + divisor - 1) / divisor;
 
-    private static ReadOnlySpan<char> Digits(ReadOnlySpan<char> text) => text.IndexOfAnyExceptInRange('0', '9') is var end and >= 0 ? text[..end] : text;
+    private static ReadOnlySpan<char> Digits(ReadOnlySpan<char> text) =>
+        text.IndexOfAnyExceptInRange('0', '9') is var end and >= 0 ? text[..end] : text;
 
     private static bool HasFormOfSuffix(ReadOnlySpan<char> text)
     {
@@ -223,7 +235,8 @@ internal readonly record struct QuantityNumber(BigInteger Value, long Scale, Qua
         }
 
         format = QuantityFormat.DecimalExponent;
-        return text is ['e' or 'E', _, ..] && int.TryParse(text.AsSpan(1), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out exponent);
+        return text is ['e' or 'E', _, ..]
+            && int.TryParse(text.AsSpan(1), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out exponent);
     }
 
     private static string Text(BigInteger value) => value.ToString(CultureInfo.InvariantCulture);

@@ -10,30 +10,82 @@ public sealed record Pod : KubernetesObject
 /// <summary>The status of a pod.</summary>
 public sealed record PodStatus : Extensible
 {
-    public string Phase { get; init => field = value ?? ""; } = "";
-    public string Reason { get; init => field = value ?? ""; } = "";
-    public string Message { get; init => field = value ?? ""; } = "";
-    public string HostIP { get; init => field = value ?? ""; } = "";
-    public string PodIP { get; init => field = value ?? ""; } = "";
+    public string Phase
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
+    public string Reason
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
+    public string Message
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
+    public string HostIP
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
+    public string PodIP
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
     public DateTimeOffset? StartTime { get; init; }
-    public IReadOnlyList<Condition> Conditions { get; init => field = value ?? []; } = [];
-    public IReadOnlyList<ContainerStatus> InitContainerStatuses { get; init => field = value ?? []; } = [];
-    public IReadOnlyList<ContainerStatus> ContainerStatuses { get; init => field = value ?? []; } = [];
+    public IReadOnlyList<Condition> Conditions
+    {
+        get;
+        init => field = value ?? [];
+    } = [];
+    public IReadOnlyList<ContainerStatus> InitContainerStatuses
+    {
+        get;
+        init => field = value ?? [];
+    } = [];
+    public IReadOnlyList<ContainerStatus> ContainerStatuses
+    {
+        get;
+        init => field = value ?? [];
+    } = [];
 }
 
 /// <summary>The status of a container.</summary>
 public sealed record ContainerStatus : Extensible
 {
     [RequiredField]
-    public string Name { get; init => field = value ?? ""; } = "";
+    public string Name
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
+
     [RequiredField]
-    public string Image { get; init => field = value ?? ""; } = "";
+    public string Image
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
+
     [RequiredField]
-    public string ImageID { get; init => field = value ?? ""; } = "";
-    public string ContainerID { get; init => field = value ?? ""; } = "";
+    public string ImageID
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
+    public string ContainerID
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
+
     [RequiredField]
     public bool Ready { get; init; }
     public bool? Started { get; init; }
+
     [RequiredField]
     public int RestartCount { get; init; }
     public ContainerState? State { get; init; }
@@ -51,8 +103,16 @@ public sealed record ContainerState : Extensible
 /// <summary>The state of a waiting container.</summary>
 public sealed record ContainerStateWaiting : Extensible
 {
-    public string Reason { get; init => field = value ?? ""; } = "";
-    public string Message { get; init => field = value ?? ""; } = "";
+    public string Reason
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
+    public string Message
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
 }
 
 /// <summary>The state of a running container.</summary>
@@ -67,11 +127,23 @@ public sealed record ContainerStateTerminated : Extensible
     [RequiredField]
     public int ExitCode { get; init; }
     public int? Signal { get; init; }
-    public string Reason { get; init => field = value ?? ""; } = "";
-    public string Message { get; init => field = value ?? ""; } = "";
+    public string Reason
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
+    public string Message
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
     public DateTimeOffset? StartedAt { get; init; }
     public DateTimeOffset? FinishedAt { get; init; }
-    public string ContainerID { get; init => field = value ?? ""; } = "";
+    public string ContainerID
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
 }
 
 /// <summary>A Deployment (apps/v1).</summary>
@@ -97,7 +169,11 @@ public sealed record DeploymentSpec : Extensible
 /// <summary>How a Deployment replaces its pods.</summary>
 public sealed record DeploymentStrategy : Extensible
 {
-    public string Type { get; init => field = value ?? ""; } = "";
+    public string Type
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
     public RollingUpdateDeployment? RollingUpdate { get; init; }
 }
 
@@ -117,7 +193,11 @@ public sealed record DeploymentStatus : Extensible
     public int? ReadyReplicas { get; init; }
     public int? AvailableReplicas { get; init; }
     public int? UnavailableReplicas { get; init; }
-    public IReadOnlyList<Condition> Conditions { get; init => field = value ?? []; } = [];
+    public IReadOnlyList<Condition> Conditions
+    {
+        get;
+        init => field = value ?? [];
+    } = [];
     public int? CollisionCount { get; init; }
 }
 
@@ -146,7 +226,11 @@ public sealed record ReplicaSetStatus : Extensible
     public int? ReadyReplicas { get; init; }
     public int? AvailableReplicas { get; init; }
     public long? ObservedGeneration { get; init; }
-    public IReadOnlyList<Condition> Conditions { get; init => field = value ?? []; } = [];
+    public IReadOnlyList<Condition> Conditions
+    {
+        get;
+        init => field = value ?? [];
+    } = [];
 }
 
 /// <summary>A HorizontalPodAutoscaler (autoscaling/v2); the HPA class replaces its specification as a whole.</summary>
@@ -161,9 +245,14 @@ public sealed record HorizontalPodAutoscalerSpec : Extensible
 {
     public ObjectReference? ScaleTargetRef { get; init; }
     public int? MinReplicas { get; init; }
+
     [RequiredField]
     public int MaxReplicas { get; init; }
-    public IReadOnlyList<System.Text.Json.JsonElement> Metrics { get; init => field = value ?? []; } = [];
+    public IReadOnlyList<System.Text.Json.JsonElement> Metrics
+    {
+        get;
+        init => field = value ?? [];
+    } = [];
 
     /// <summary>The scaling behavior, as JSON.</summary>
     public System.Text.Json.JsonElement? Behavior { get; init; }

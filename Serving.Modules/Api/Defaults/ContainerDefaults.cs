@@ -18,10 +18,7 @@ internal static class ContainerDefaults
         }
 
         var next = 0;
-        return
-        [
-            .. containers.Select(c => c.Name.Length > 0 ? c : c with { Name = Free() }),
-        ];
+        return [.. containers.Select(c => c.Name.Length > 0 ? c : c with { Name = Free() })];
 
         string Free()
         {
@@ -34,15 +31,14 @@ internal static class ContainerDefaults
             do
             {
                 candidate = ChildName.Of(name, string.Create(CultureInfo.InvariantCulture, $"-{next++}"));
-            }
-            while (taken.Contains(candidate));
+            } while (taken.Contains(candidate));
             return candidate;
         }
     }
 
     /// <summary>Applies defaults of resources, probes and mounts; not for init containers.</summary>
-    public static Container Complete(Container container, PodSpec pod, DefaultsConfig defaults)
-        => container with
+    public static Container Complete(Container container, PodSpec pod, DefaultsConfig defaults) =>
+        container with
         {
             Resources = Resources(container.Resources, defaults),
             ReadinessProbe = Readiness(container, pod),
@@ -65,17 +61,21 @@ internal static class ContainerDefaults
             SecurityContext = own with
             {
                 AllowPrivilegeEscalation = own.AllowPrivilegeEscalation ?? false,
-                SeccompProfile = PodSecurity.SeccompType(pod.SecurityContext).Length > 0 ? own.SeccompProfile
+                SeccompProfile =
+                    PodSecurity.SeccompType(pod.SecurityContext).Length > 0 ? own.SeccompProfile
                     : own.SeccompProfile is { Type.Length: > 0 } profile ? profile
                     : (own.SeccompProfile ?? new()) with { Type = "RuntimeDefault" },
-                Capabilities = own.Capabilities ?? new()
-                {
-                    Drop = ["ALL"],
-                    Add = container.Ports.Any(p => p.Number < LowestUnprivilegedPort) ? ["NET_BIND_SERVICE"] : [],
-                },
-                RunAsNonRoot = level == SecurePodDefaults.Enabled && PodSecurity.RunAsNonRoot(pod.SecurityContext) is null
-                    ? own.RunAsNonRoot ?? true
-                    : own.RunAsNonRoot,
+                Capabilities =
+                    own.Capabilities
+                    ?? new()
+                    {
+                        Drop = ["ALL"],
+                        Add = container.Ports.Any(p => p.Number < LowestUnprivilegedPort) ? ["NET_BIND_SERVICE"] : [],
+                    },
+                RunAsNonRoot =
+                    level == SecurePodDefaults.Enabled && PodSecurity.RunAsNonRoot(pod.SecurityContext) is null
+                        ? own.RunAsNonRoot ?? true
+                        : own.RunAsNonRoot,
             },
         };
     }
@@ -83,15 +83,32 @@ internal static class ContainerDefaults
     private static ResourceRequirements Resources(ResourceRequirements? resources, DefaultsConfig defaults)
     {
         var requests = Fill(
-            resources?.Requests, defaults.RevisionCpuRequest, defaults.RevisionMemoryRequest, defaults.RevisionEphemeralStorageRequest);
-        var limits = Fill(resources?.Limits, defaults.RevisionCpuLimit, defaults.RevisionMemoryLimit, defaults.RevisionEphemeralStorageLimit);
+            resources?.Requests,
+            defaults.RevisionCpuRequest,
+            defaults.RevisionMemoryRequest,
+            defaults.RevisionEphemeralStorageRequest
+        );
+        var limits = Fill(
+            resources?.Limits,
+            defaults.RevisionCpuLimit,
+            defaults.RevisionMemoryLimit,
+            defaults.RevisionEphemeralStorageLimit
+        );
         return requests == resources?.Requests && limits == resources?.Limits
             ? resources ?? new()
-            : (resources ?? new()) with { Requests = requests, Limits = limits };
+            : (resources ?? new()) with
+            {
+                Requests = requests,
+                Limits = limits,
+            };
     }
 
     private static IReadOnlyDictionary<string, Quantity>? Fill(
-        IReadOnlyDictionary<string, Quantity>? given, Quantity? cpu, Quantity? memory, Quantity? ephemeralStorage)
+        IReadOnlyDictionary<string, Quantity>? given,
+        Quantity? cpu,
+        Quantity? memory,
+        Quantity? ephemeralStorage
+    )
     {
         (string Name, Quantity? Value)[] defaults = [("cpu", cpu), ("memory", memory), ("ephemeral-storage", ephemeralStorage)];
         if (!defaults.Any(d => d.Value is not null && given?.ContainsKey(d.Name) != true))
@@ -146,8 +163,8 @@ internal static class ContainerDefaults
         return Explicit(probe);
     }
 
-    // Omitted fields of a handler are written as clients of the reference expect them: port 0 is the container's own, and the empty service is
-    // the whole server.
+    // Omitted fields of a handler are written as clients of the reference expect them: port 0 is the container's own, and the empty service
+    // is the whole server.
     private static Probe? Explicit(Probe? probe)
     {
         if (probe is null)
@@ -170,8 +187,10 @@ internal static class ContainerDefaults
             return mounts;
         }
 
-        var writable = volumes.Where(v => v.EmptyDir is not null || v.PersistentVolumeClaim is not null || v.Ephemeral is not null)
-            .Select(v => v.Name).ToHashSet(StringComparer.Ordinal);
+        var writable = volumes
+            .Where(v => v.EmptyDir is not null || v.PersistentVolumeClaim is not null || v.Ephemeral is not null)
+            .Select(v => v.Name)
+            .ToHashSet(StringComparer.Ordinal);
         return [.. mounts.Select(m => writable.Contains(m.Name) || m.ReadOnly == true ? m : m with { ReadOnly = true })];
     }
 }

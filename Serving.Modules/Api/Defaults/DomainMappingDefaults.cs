@@ -11,9 +11,17 @@ public static class DomainMappingDefaults
     {
         ArgumentNullException.ThrowIfNull(value);
         ArgumentNullException.ThrowIfNull(context);
-        var spec = value.Spec.Ref.Namespace.Length > 0
-            ? value.Spec
-            : value.Spec with { Ref = value.Spec.Ref with { Namespace = value.Metadata.Namespace } };
-        return value with { Spec = spec, Metadata = UserStamp.Apply(value.Metadata, old is not null && ApiEquality.MeanSame(old.Spec, spec), context) };
+        var spec =
+            value.Spec.Ref.Namespace.Length > 0
+                ? value.Spec
+                : value.Spec with
+                {
+                    Ref = value.Spec.Ref with { Namespace = value.Metadata.Namespace },
+                };
+        return value with
+        {
+            Spec = spec,
+            Metadata = UserStamp.Apply(value.Metadata, old is not null && ApiEquality.MeanSame(old.Spec, spec), context),
+        };
     }
 }

@@ -14,14 +14,20 @@ public static class PodAutoscalerDefaults
         ArgumentNullException.ThrowIfNull(context);
         var annotations = new Dictionary<string, string>(value.Metadata.Annotations);
         annotations.TryAdd(AutoscalingKeys.Class.Key, context.Config.Autoscaler.PodAutoscalerClass);
-        annotations.TryAdd(AutoscalingKeys.Metric.Key, annotations[AutoscalingKeys.Class.Key] switch
-        {
-            AutoscalingKeys.KpaClass => AutoscalingKeys.ConcurrencyMetric,
-            AutoscalingKeys.HpaClass => AutoscalingKeys.CpuMetric,
-            _ => "",
-        });
+        annotations.TryAdd(
+            AutoscalingKeys.Metric.Key,
+            annotations[AutoscalingKeys.Class.Key] switch
+            {
+                AutoscalingKeys.KpaClass => AutoscalingKeys.ConcurrencyMetric,
+                AutoscalingKeys.HpaClass => AutoscalingKeys.CpuMetric,
+                _ => "",
+            }
+        );
         return annotations.Count == value.Metadata.Annotations.Count
             ? value
-            : value with { Metadata = value.Metadata with { Annotations = annotations } };
+            : value with
+            {
+                Metadata = value.Metadata with { Annotations = annotations },
+            };
     }
 }

@@ -38,10 +38,14 @@ public static class RevisionDefaults
             IdleTimeoutSeconds = spec.IdleTimeoutSeconds ?? Within(defaults.RevisionIdleTimeoutSeconds, timeout),
             ResponseStartTimeoutSeconds = spec.ResponseStartTimeoutSeconds ?? Within(defaults.RevisionResponseStartTimeoutSeconds, timeout),
             ContainerConcurrency = spec.ContainerConcurrency ?? defaults.ContainerConcurrency,
-            EnableServiceLinks = spec.EnableServiceLinks
+            EnableServiceLinks =
+                spec.EnableServiceLinks
                 ?? (context.Operation == AdmissionOperation.Create && containers.Count > 0 ? defaults.EnableServiceLinks : null),
             Containers = [.. containers.Select(c => ContainerDefaults.Secure(ContainerDefaults.Complete(c, spec, defaults), spec, secure))],
-            InitContainers = [.. initContainers.Select(c => ContainerDefaults.Secure(c with { Resources = c.Resources ?? new() }, spec, secure))],
+            InitContainers =
+            [
+                .. initContainers.Select(c => ContainerDefaults.Secure(c with { Resources = c.Resources ?? new() }, spec, secure)),
+            ],
         };
     }
 

@@ -14,10 +14,13 @@ public static class RouteDefaults
         var result = value with { Spec = value.Spec with { Traffic = Traffic(value.Spec.Traffic) } };
         return result.Metadata.OwnerReferences.Count > 0
             ? result
-            : result with { Metadata = UserStamp.Apply(result.Metadata, old is not null && ApiEquality.MeanSame(old.Spec, result.Spec), context) };
+            : result with
+            {
+                Metadata = UserStamp.Apply(result.Metadata, old is not null && ApiEquality.MeanSame(old.Spec, result.Spec), context),
+            };
     }
 
     /// <summary>A target without a Revision follows the latest; a missing percentage is 0.</summary>
-    internal static IReadOnlyList<TrafficTarget> Traffic(IReadOnlyList<TrafficTarget> traffic)
-        => [.. traffic.Select(t => t with { LatestRevision = t.LatestRevision ?? t.RevisionName.Length == 0, Percent = t.Percent ?? 0 })];
+    internal static IReadOnlyList<TrafficTarget> Traffic(IReadOnlyList<TrafficTarget> traffic) =>
+        [.. traffic.Select(t => t with { LatestRevision = t.LatestRevision ?? t.RevisionName.Length == 0, Percent = t.Percent ?? 0 })];
 }

@@ -18,6 +18,10 @@ public static class ServiceDefaults
             Template = ConfigurationDefaults.Template(value.Spec.Template, old?.Spec.Template, value.Metadata, context),
             Traffic = value.Spec.Traffic.Count == 0 ? [AllToLatest] : RouteDefaults.Traffic(value.Spec.Traffic),
         };
-        return value with { Spec = spec, Metadata = UserStamp.Apply(value.Metadata, old is not null && ApiEquality.MeanSame(old.Spec, spec), context) };
+        return value with
+        {
+            Spec = spec,
+            Metadata = UserStamp.Apply(value.Metadata, old is not null && ApiEquality.MeanSame(old.Spec, spec), context),
+        };
     }
 }

@@ -7,7 +7,8 @@ namespace Serving.Api.Defaults;
 /// <summary>Records the creator and last modifier of an object in annotations.</summary>
 internal static class UserStamp
 {
-    /// <summary>Returns the metadata with the annotations for the context's user; <paramref name="unchanged"/>: the specification did not change.</summary>
+    /// <summary>Returns the metadata with the annotations for the context's user; <paramref name="unchanged"/>: the specification did not
+    /// change.</summary>
     public static ObjectMeta Apply(ObjectMeta metadata, bool unchanged, AdmissionContext context)
     {
         if (context.UserName is not { } user || context.Operation == AdmissionOperation.Compare || (context.IsUpdate && unchanged))
@@ -21,6 +22,9 @@ internal static class UserStamp
             annotations[ServingKeys.Creator] = user;
         }
 
-        return metadata with { Annotations = annotations };
+        return metadata with
+        {
+            Annotations = annotations,
+        };
     }
 }

@@ -1,8 +1,8 @@
 namespace Serving.Api.GoTypes;
 
 /// <summary>
-/// Aligns the entries of two lists, so that a difference is reported for the changed entry and not for all that follow it: equal entries stay
-/// aligned, and between them similar entries count as changed.
+/// Aligns the entries of two lists, so that a difference is reported for the changed entry and not for all that follow it: equal entries
+/// stay aligned, and between them similar entries count as changed.
 /// </summary>
 internal static class EditScript
 {
@@ -62,7 +62,7 @@ internal static class EditScript
             }
         }
 
-        for (var (i, j) = (0, 0); i < rows && j < columns;)
+        for (var (i, j) = (0, 0); i < rows && j < columns; )
         {
             if (isEqual[i, j])
             {
@@ -82,12 +82,22 @@ internal static class EditScript
     }
 
     private static void Between(
-        List<(int Old, int Current)> script, int i, int oldEnd, int j, int currentEnd, Func<int, int, (int Same, int Different)> compare)
+        List<(int Old, int Current)> script,
+        int i,
+        int oldEnd,
+        int j,
+        int currentEnd,
+        Func<int, int, (int Same, int Different)> compare
+    )
     {
         while (i < oldEnd && j < currentEnd)
         {
             var (same, different) = compare(i, j);
-            script.Add(same + 1 >= different ? (i++, j++) : oldEnd - i >= currentEnd - j ? (i++, -1) : (-1, j++));
+            script.Add(
+                same + 1 >= different ? (i++, j++)
+                : oldEnd - i >= currentEnd - j ? (i++, -1)
+                : (-1, j++)
+            );
         }
 
         while (i < oldEnd)

@@ -11,8 +11,8 @@ namespace Serving.Api.GoTypes;
 /// <param name="text">Receives the differences; null to count only.</param>
 internal sealed class GoComparison(StringBuilder? text)
 {
-    private int same;
-    private int different;
+    private int _same;
+    private int _different;
 
     /// <summary>The differences, in the notation of the reference's messages: <c>\t-: "old"</c> and <c>\t+: "new"</c>.</summary>
     public static string Differences(JsonElement old, JsonElement current, GoType type, string root)
@@ -35,7 +35,13 @@ internal sealed class GoComparison(StringBuilder? text)
             case GoKind.Struct:
                 foreach (var field in type.Fields)
                 {
-                    Compare(new(GoValue.Of(field, old.Value)), new(GoValue.Of(field, current.Value)), field.Type, Step(path, field.Name), "");
+                    Compare(
+                        new(GoValue.Of(field, old.Value)),
+                        new(GoValue.Of(field, current.Value)),
+                        field.Type,
+                        Step(path, field.Name),
+                        ""
+                    );
                 }
 
                 break;
@@ -72,12 +78,16 @@ internal sealed class GoComparison(StringBuilder? text)
     {
         JsonElement[] old = [.. before.EnumerateArray()];
         JsonElement[] current = [.. after.EnumerateArray()];
-        var pairs = EditScript.Pair(old.Length, current.Length, (i, j) =>
-        {
-            var count = new GoComparison(null);
-            count.Compare(new(old[i]), new(current[j]), type, "", "");
-            return (count.same, count.different);
-        });
+        var pairs = EditScript.Pair(
+            old.Length,
+            current.Length,
+            (i, j) =>
+            {
+                var count = new GoComparison(null);
+                count.Compare(new(old[i]), new(current[j]), type, "", "");
+                return (count._same, count._different);
+            }
+        );
         foreach (var (i, j) in pairs)
         {
             var index = i == j ? $"[{i}]" : $"[{(i < 0 ? "?" : i)}->{(j < 0 ? "?" : j)}]";
@@ -87,7 +97,13 @@ internal sealed class GoComparison(StringBuilder? text)
 
     private void CompareMaps(JsonElement old, JsonElement current, GoType type, string path)
     {
-        foreach (var key in old.EnumerateObject().Concat(current.EnumerateObject()).Select(m => m.Name).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal))
+        foreach (
+            var key in old.EnumerateObject()
+                .Concat(current.EnumerateObject())
+                .Select(m => m.Name)
+                .Distinct(StringComparer.Ordinal)
+                .Order(StringComparer.Ordinal)
+        )
         {
             Compare(Entry.Of(old, key), Entry.Of(current, key), type, text is null ? "" : $"{path}[{GoText.Quote(key)}]", "");
         }
@@ -111,11 +127,11 @@ internal sealed class GoComparison(StringBuilder? text)
     {
         if (isSame)
         {
-            same++;
+            _same++;
             return;
         }
 
-        different++;
+        _different++;
         text?.Append(path).Append(":\n").Append(old is null ? "" : $"\t-: {old}\n").Append(current is null ? "" : $"\t+: {current}\n");
     }
 

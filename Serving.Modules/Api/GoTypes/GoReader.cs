@@ -4,8 +4,8 @@ using System.Text.Json.Nodes;
 namespace Serving.Api.GoTypes;
 
 /// <summary>
-/// Decodes documents as strictly as Go decodes them into its types, and normalizes them to what Go would write: quantities in canonical form.
-/// Unknown members are ignored and kept.
+/// Decodes documents as strictly as Go decodes them into its types, and normalizes them to what Go would write: quantities in canonical
+/// form. Unknown members are ignored and kept.
 /// </summary>
 public static class GoReader
 {
@@ -14,8 +14,8 @@ public static class GoReader
     /// <summary>
     /// Returns a document of the given kind as Go writes it back. Throws <see cref="JsonException"/> when a member does not fit its type.
     /// </summary>
-    public static JsonElement Read(JsonElement value, string kind)
-        => Changed(value, GoTypeTable.Struct(kind), new("", "")) is { } changed ? JsonElement.Parse(changed.ToJsonString(), Deep) : value;
+    public static JsonElement Read(JsonElement value, string kind) =>
+        Changed(value, GoTypeTable.Struct(kind), new("", "")) is { } changed ? JsonElement.Parse(changed.ToJsonString(), Deep) : value;
 
     // The replacement of a value; null to keep it.
     private static JsonNode? Changed(JsonElement value, GoType type, Place place)
@@ -51,7 +51,12 @@ public static class GoReader
                 Expect(value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out _), value, type, place);
                 return null;
             case GoKind.IntOrString:
-                Expect(value.ValueKind == JsonValueKind.String || (value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out _)), value, type, place);
+                Expect(
+                    value.ValueKind == JsonValueKind.String || (value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out _)),
+                    value,
+                    type,
+                    place
+                );
                 return null;
             case GoKind.Quantity:
                 return OfQuantity(value);
@@ -60,10 +65,18 @@ public static class GoReader
         }
     }
 
-    private static JsonNode? OfStruct(JsonElement value, GoType type, Place place)
-        => Rewritten(value, type.Members.Values.Select(field => (field.Json, GoValue.Member(value, field.Json) is { } member
-            ? Changed(member, field.Type, place.In(type, field))
-            : field.IsAlwaysWritten ? Zero(field.Type) : null)));
+    private static JsonNode? OfStruct(JsonElement value, GoType type, Place place) =>
+        Rewritten(
+            value,
+            type.Members.Values.Select(field =>
+                (
+                    field.Json,
+                    GoValue.Member(value, field.Json) is { } member ? Changed(member, field.Type, place.In(type, field))
+                    : field.IsAlwaysWritten ? Zero(field.Type)
+                    : null
+                )
+            )
+        );
 
     private static JsonNode Zero(GoType type) => type.Kind == GoKind.Quantity ? JsonValue.Create("0") : new JsonObject();
 
@@ -122,19 +135,24 @@ public static class GoReader
         }
     }
 
-    private static string Describe(JsonElement value) => value.ValueKind switch
-    {
-        JsonValueKind.Object => "object",
-        JsonValueKind.Array => "array",
-        JsonValueKind.String => "string",
-        JsonValueKind.Number => $"number {value.GetRawText()}",
-        _ => "bool",
-    };
+    private static string Describe(JsonElement value) =>
+        value.ValueKind switch
+        {
+            JsonValueKind.Object => "object",
+            JsonValueKind.Array => "array",
+            JsonValueKind.String => "string",
+            JsonValueKind.Number => $"number {value.GetRawText()}",
+            _ => "bool",
+        };
 
     // The position in the document as Go's decoder reports it: the current struct and the path of the field, without indices.
     private readonly record struct Place(string Struct, string Path)
     {
-        public Place In(GoType type, GoField field) => new(type.Name[(type.Name.IndexOf('.', StringComparison.Ordinal) + 1)..], Path.Length == 0 ? field.Json : $"{Path}.{field.Json}");
+        public Place In(GoType type, GoField field) =>
+            new(
+                type.Name[(type.Name.IndexOf('.', StringComparison.Ordinal) + 1)..],
+                Path.Length == 0 ? field.Json : $"{Path}.{field.Json}"
+            );
 
         public override string ToString() => Path.Length == 0 ? "value " : $"struct field {Struct}.{Path} ";
     }

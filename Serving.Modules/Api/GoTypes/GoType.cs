@@ -36,8 +36,10 @@ internal sealed record GoType(GoKind Kind, string Name, GoType? Element, IReadOn
     public IReadOnlyList<GoField> ProtocolOrder { get; init; } = Fields;
 
     /// <summary>The fields of a struct, including those of inlined structs, by JSON name.</summary>
-    public IReadOnlyDictionary<string, GoField> Members => field ??= Fields
-        .SelectMany(f => f.Json.Length == 0 ? f.Type.Members.Values : [f]).ToDictionary(f => f.Json, StringComparer.Ordinal);
+    public IReadOnlyDictionary<string, GoField> Members =>
+        field ??= Fields
+            .SelectMany(f => f.Json.Length == 0 ? f.Type.Members.Values : [f])
+            .ToDictionary(f => f.Json, StringComparer.Ordinal);
 }
 
 /// <summary>A field of a struct.</summary>

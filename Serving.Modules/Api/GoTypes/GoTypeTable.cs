@@ -46,7 +46,8 @@ internal static partial class GoTypeTable
                 return type;
             }
 
-            type = name.StartsWith('*') ? Around(GoKind.Pointer, "*", name)
+            type =
+                name.StartsWith('*') ? Around(GoKind.Pointer, "*", name)
                 : name.StartsWith("[]", StringComparison.Ordinal) ? Around(GoKind.List, "[]", name)
                 : name.StartsWith(MapOfText, StringComparison.Ordinal) ? Around(GoKind.Map, MapOfText, name)
                 : lines.TryGetValue(name, out var notation) ? OfStruct(name, notation)
@@ -82,8 +83,11 @@ internal static partial class GoTypeTable
     }
 
     // A line that starts with a space continues the previous one.
-    private static Dictionary<string, string[]> Lines(string notation)
-        => notation.ReplaceLineEndings("\n").Replace("\n ", "", StringComparison.Ordinal).Split('\n')
+    private static Dictionary<string, string[]> Lines(string notation) =>
+        notation
+            .ReplaceLineEndings("\n")
+            .Replace("\n ", "", StringComparison.Ordinal)
+            .Split('\n')
             .Select(line => line.Split(':', 2))
             .ToDictionary(parts => parts[0], parts => parts[1].Split(',', StringSplitOptions.TrimEntries), StringComparer.Ordinal);
 

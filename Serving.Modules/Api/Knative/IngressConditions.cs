@@ -18,17 +18,20 @@ public static class IngressConditions
 
     /// <summary>An Ingress with that name exists that we do not own.</summary>
     public static TStatus MarkIngressNotOwned<TStatus>(this TStatus status, string name, DateTimeOffset now, string holder = "")
-        where TStatus : KnativeStatus, IRoutedStatus
-        => status.MarkIngressFailed("NotOwned", $"There is an existing Ingress \"{name}\" that we do not own.{ConditionSet.Detail(holder)}", now);
+        where TStatus : KnativeStatus, IRoutedStatus =>
+        status.MarkIngressFailed(
+            "NotOwned",
+            $"There is an existing Ingress \"{name}\" that we do not own.{ConditionSet.Detail(holder)}",
+            now
+        );
 
     /// <summary>The Ingress failed.</summary>
     public static TStatus MarkIngressFailed<TStatus>(this TStatus status, string reason, string message, DateTimeOffset now)
-        where TStatus : KnativeStatus, IRoutedStatus
-        => status.False(IngressReady, reason, message, now);
+        where TStatus : KnativeStatus, IRoutedStatus => status.False(IngressReady, reason, message, now);
 
     public static TStatus MarkIngressNotConfigured<TStatus>(this TStatus status, DateTimeOffset now)
-        where TStatus : KnativeStatus, IRoutedStatus
-        => status.Unknown(IngressReady, "IngressNotConfigured", "Ingress has not yet been reconciled.", now);
+        where TStatus : KnativeStatus, IRoutedStatus =>
+        status.Unknown(IngressReady, "IngressNotConfigured", "Ingress has not yet been reconciled.", now);
 
     /// <summary>Copies the readiness of the Ingress.</summary>
     public static TStatus PropagateIngress<TStatus>(this TStatus status, IngressStatus ingress, DateTimeOffset now)
@@ -46,35 +49,46 @@ public static class IngressConditions
     }
 
     public static TStatus MarkTlsNotEnabled<TStatus>(this TStatus status, string message, DateTimeOffset now)
-        where TStatus : KnativeStatus, IRoutedStatus
-        => status.TrueWithReason(CertificateProvisioned, "TLSNotEnabled", message, now);
+        where TStatus : KnativeStatus, IRoutedStatus => status.TrueWithReason(CertificateProvisioned, "TLSNotEnabled", message, now);
 
     public static TStatus MarkCertificateReady<TStatus>(this TStatus status, DateTimeOffset now)
-        where TStatus : KnativeStatus, IRoutedStatus
-        => status.True(CertificateProvisioned, now);
+        where TStatus : KnativeStatus, IRoutedStatus => status.True(CertificateProvisioned, now);
 
     public static TStatus MarkCertificateNotOwned<TStatus>(this TStatus status, string name, DateTimeOffset now, string holder = "")
-        where TStatus : KnativeStatus, IRoutedStatus
-        => status.False(CertificateProvisioned, "CertificateNotOwned", $"There is an existing certificate {name} that we don't own.{ConditionSet.Detail(holder)}", now);
+        where TStatus : KnativeStatus, IRoutedStatus =>
+        status.False(
+            CertificateProvisioned,
+            "CertificateNotOwned",
+            $"There is an existing certificate {name} that we don't own.{ConditionSet.Detail(holder)}",
+            now
+        );
 
     /// <summary>The certificate is not ready; until then plain HTTP is served.</summary>
     public static TStatus MarkHttpDowngrade<TStatus>(this TStatus status, string name, DateTimeOffset now)
-        where TStatus : KnativeStatus, IRoutedStatus
-        => status.TrueWithReason(CertificateProvisioned, "HTTPDowngrade", $"Certificate {name} is not ready downgrade HTTP.", now);
+        where TStatus : KnativeStatus, IRoutedStatus =>
+        status.TrueWithReason(CertificateProvisioned, "HTTPDowngrade", $"Certificate {name} is not ready downgrade HTTP.", now);
 
     internal static TStatus True<TStatus>(this TStatus status, string type, DateTimeOffset now)
-        where TStatus : KnativeStatus, IRoutedStatus
-        => status with { Conditions = TStatus.Set.MarkTrue(status.Conditions, type, now) };
+        where TStatus : KnativeStatus, IRoutedStatus => status with { Conditions = TStatus.Set.MarkTrue(status.Conditions, type, now) };
 
     internal static TStatus TrueWithReason<TStatus>(this TStatus status, string type, string reason, string message, DateTimeOffset now)
-        where TStatus : KnativeStatus, IRoutedStatus
-        => status with { Conditions = TStatus.Set.MarkTrueWithReason(status.Conditions, type, reason, message, now) };
+        where TStatus : KnativeStatus, IRoutedStatus =>
+        status with
+        {
+            Conditions = TStatus.Set.MarkTrueWithReason(status.Conditions, type, reason, message, now),
+        };
 
     internal static TStatus False<TStatus>(this TStatus status, string type, string reason, string message, DateTimeOffset now)
-        where TStatus : KnativeStatus, IRoutedStatus
-        => status with { Conditions = TStatus.Set.MarkFalse(status.Conditions, type, reason, message, now) };
+        where TStatus : KnativeStatus, IRoutedStatus =>
+        status with
+        {
+            Conditions = TStatus.Set.MarkFalse(status.Conditions, type, reason, message, now),
+        };
 
     internal static TStatus Unknown<TStatus>(this TStatus status, string type, string reason, string message, DateTimeOffset now)
-        where TStatus : KnativeStatus, IRoutedStatus
-        => status with { Conditions = TStatus.Set.MarkUnknown(status.Conditions, type, reason, message, now) };
+        where TStatus : KnativeStatus, IRoutedStatus =>
+        status with
+        {
+            Conditions = TStatus.Set.MarkUnknown(status.Conditions, type, reason, message, now),
+        };
 }

@@ -5,14 +5,26 @@ namespace Serving.Api.Knative;
 /// <summary>An immutable snapshot of code and configuration (serving.knative.dev/v1 Revision).</summary>
 public sealed record Revision : KnativeObject<RevisionStatus>
 {
-    public RevisionSpec Spec { get; init => field = value ?? new(); } = new();
+    public RevisionSpec Spec
+    {
+        get;
+        init => field = value ?? new();
+    } = new();
 }
 
 /// <summary>The template of Revisions.</summary>
 public sealed record RevisionTemplateSpec : Extensible
 {
-    public ObjectMeta Metadata { get; init => field = value ?? new(); } = new();
-    public RevisionSpec Spec { get; init => field = value ?? new(); } = new();
+    public ObjectMeta Metadata
+    {
+        get;
+        init => field = value ?? new();
+    } = new();
+    public RevisionSpec Spec
+    {
+        get;
+        init => field = value ?? new();
+    } = new();
 }
 
 /// <summary>A pod specification with Knative's own fields.</summary>
@@ -34,9 +46,21 @@ public sealed record RevisionSpec : PodSpec
 /// <summary>The status of a Revision.</summary>
 public sealed record RevisionStatus : KnativeStatus
 {
-    public string LogUrl { get; init => field = value ?? ""; } = "";
-    public IReadOnlyList<ContainerDigest> ContainerStatuses { get; init => field = value ?? []; } = [];
-    public IReadOnlyList<ContainerDigest> InitContainerStatuses { get; init => field = value ?? []; } = [];
+    public string LogUrl
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
+    public IReadOnlyList<ContainerDigest> ContainerStatuses
+    {
+        get;
+        init => field = value ?? [];
+    } = [];
+    public IReadOnlyList<ContainerDigest> InitContainerStatuses
+    {
+        get;
+        init => field = value ?? [];
+    } = [];
     public int? ActualReplicas { get; init; }
     public int? DesiredReplicas { get; init; }
 }
@@ -44,6 +68,14 @@ public sealed record RevisionStatus : KnativeStatus
 /// <summary>The digest that a container's image resolved to (ContainerStatus in serving.knative.dev/v1).</summary>
 public sealed record ContainerDigest : Extensible
 {
-    public string Name { get; init => field = value ?? ""; } = "";
-    public string ImageDigest { get; init => field = value ?? ""; } = "";
+    public string Name
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
+    public string ImageDigest
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
 }

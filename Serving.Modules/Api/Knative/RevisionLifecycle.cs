@@ -37,36 +37,60 @@ public static class RevisionLifecycle
     public static ConditionSet Conditions { get; } = new(Ready, ResourcesAvailable, ContainerHealthy);
 
     /// <summary>Whether the status is of the newest generation and Ready is True.</summary>
-    public static bool IsReady(this Revision revision)
-        => revision.Status.ObservedGeneration == revision.Metadata.Generation && Conditions.IsHappy(revision.Status.Conditions);
+    public static bool IsReady(this Revision revision) =>
+        revision.Status.ObservedGeneration == revision.Metadata.Generation && Conditions.IsHappy(revision.Status.Conditions);
 
     public static RevisionStatus MarkActiveTrue(this RevisionStatus status, DateTimeOffset now) => status.True(Active, now);
 
-    public static RevisionStatus MarkActiveFalse(this RevisionStatus status, string reason, string message, DateTimeOffset now)
-        => status.False(Active, reason, message, now);
+    public static RevisionStatus MarkActiveFalse(this RevisionStatus status, string reason, string message, DateTimeOffset now) =>
+        status.False(Active, reason, message, now);
 
-    public static RevisionStatus MarkActiveUnknown(this RevisionStatus status, string reason, string message, DateTimeOffset now)
-        => status.Unknown(Active, reason, message, now);
+    public static RevisionStatus MarkActiveUnknown(this RevisionStatus status, string reason, string message, DateTimeOffset now) =>
+        status.Unknown(Active, reason, message, now);
 
-    public static RevisionStatus MarkContainerHealthyTrue(this RevisionStatus status, DateTimeOffset now) => status.True(ContainerHealthy, now);
+    public static RevisionStatus MarkContainerHealthyTrue(this RevisionStatus status, DateTimeOffset now) =>
+        status.True(ContainerHealthy, now);
 
-    public static RevisionStatus MarkContainerHealthyFalse(this RevisionStatus status, string reason, string message, DateTimeOffset now)
-        => status.False(ContainerHealthy, reason, message, now);
+    public static RevisionStatus MarkContainerHealthyFalse(this RevisionStatus status, string reason, string message, DateTimeOffset now) =>
+        status.False(ContainerHealthy, reason, message, now);
 
-    public static RevisionStatus MarkContainerHealthyUnknown(this RevisionStatus status, string reason, string message, DateTimeOffset now)
-        => status.Unknown(ContainerHealthy, reason, message, now);
+    public static RevisionStatus MarkContainerHealthyUnknown(
+        this RevisionStatus status,
+        string reason,
+        string message,
+        DateTimeOffset now
+    ) => status.Unknown(ContainerHealthy, reason, message, now);
 
-    public static RevisionStatus MarkResourcesAvailableTrue(this RevisionStatus status, DateTimeOffset now) => status.True(ResourcesAvailable, now);
+    public static RevisionStatus MarkResourcesAvailableTrue(this RevisionStatus status, DateTimeOffset now) =>
+        status.True(ResourcesAvailable, now);
 
-    public static RevisionStatus MarkResourcesAvailableFalse(this RevisionStatus status, string reason, string message, DateTimeOffset now)
-        => status.False(ResourcesAvailable, reason, message, now);
+    public static RevisionStatus MarkResourcesAvailableFalse(
+        this RevisionStatus status,
+        string reason,
+        string message,
+        DateTimeOffset now
+    ) => status.False(ResourcesAvailable, reason, message, now);
 
-    public static RevisionStatus MarkResourcesAvailableUnknown(this RevisionStatus status, string reason, string message, DateTimeOffset now)
-        => status.Unknown(ResourcesAvailable, reason, message, now);
+    public static RevisionStatus MarkResourcesAvailableUnknown(
+        this RevisionStatus status,
+        string reason,
+        string message,
+        DateTimeOffset now
+    ) => status.Unknown(ResourcesAvailable, reason, message, now);
 
     /// <summary>A child of that kind and name exists that we do not own.</summary>
-    public static RevisionStatus MarkResourceNotOwned(this RevisionStatus status, string kind, string name, DateTimeOffset now, string holder = "")
-        => status.MarkResourcesAvailableFalse(NotOwned, $"There is an existing {kind} \"{name}\" that we do not own.{ConditionSet.Detail(holder)}", now);
+    public static RevisionStatus MarkResourceNotOwned(
+        this RevisionStatus status,
+        string kind,
+        string name,
+        DateTimeOffset now,
+        string holder = ""
+    ) =>
+        status.MarkResourcesAvailableFalse(
+            NotOwned,
+            $"There is an existing {kind} \"{name}\" that we do not own.{ConditionSet.Detail(holder)}",
+            now
+        );
 
     /// <summary>A user container exited with this code and termination message.</summary>
     public static RevisionStatus MarkContainerExiting(this RevisionStatus status, int exitCode, string message, DateTimeOffset now)
@@ -76,12 +100,17 @@ public static class RevisionLifecycle
     }
 
     /// <summary>An init container exited with this code and termination message.</summary>
-    public static RevisionStatus MarkInitContainerExiting(this RevisionStatus status, string name, int exitCode, string message, DateTimeOffset now)
-        => status.MarkContainerHealthyFalse($"ExitCode{exitCode}", $"Init container \"{name}\" failed with: {message}", now);
+    public static RevisionStatus MarkInitContainerExiting(
+        this RevisionStatus status,
+        string name,
+        int exitCode,
+        string message,
+        DateTimeOffset now
+    ) => status.MarkContainerHealthyFalse($"ExitCode{exitCode}", $"Init container \"{name}\" failed with: {message}", now);
 
     /// <summary>The containers are running but not ready for requests: this may pass, so it is not a failure.</summary>
-    public static RevisionStatus MarkContainerNotReady(this RevisionStatus status, string message, DateTimeOffset now)
-        => status.MarkContainerHealthyUnknown(ContainerNotReady, message, now);
+    public static RevisionStatus MarkContainerNotReady(this RevisionStatus status, string message, DateTimeOffset now) =>
+        status.MarkContainerHealthyUnknown(ContainerNotReady, message, now);
 
     /// <summary>Copies the progress of the Deployment.</summary>
     public static RevisionStatus PropagateDeployment(this RevisionStatus status, DeploymentStatus? deployment, DateTimeOffset now)
@@ -98,8 +127,13 @@ public static class RevisionLifecycle
     /// <summary>Copies scale and activity. What the Deployment has marked unavailable stays so.</summary>
     public static RevisionStatus PropagateAutoscaler(this RevisionStatus status, PodAutoscalerStatus autoscaler, DateTimeOffset now)
     {
-        var unavailable = ConditionSet.IsFalse(status.Conditions, ResourcesAvailable) || ConditionSet.IsFalse(status.Conditions, ContainerHealthy);
-        var result = status with { ActualReplicas = NotNegative(autoscaler.ActualScale), DesiredReplicas = NotNegative(autoscaler.DesiredScale) };
+        var unavailable =
+            ConditionSet.IsFalse(status.Conditions, ResourcesAvailable) || ConditionSet.IsFalse(status.Conditions, ContainerHealthy);
+        var result = status with
+        {
+            ActualReplicas = NotNegative(autoscaler.ActualScale),
+            DesiredReplicas = NotNegative(autoscaler.DesiredScale),
+        };
         if (ConditionSet.Get(autoscaler.Conditions, "Ready") is not { } ready)
         {
             result = result.MarkActiveUnknown(Deploying, "", now);
@@ -123,12 +157,20 @@ public static class RevisionLifecycle
                 return result.MarkActiveTrue(now);
             case ConditionStatus.False when ready.Reason is NotOwned or "FailedCreate":
                 // Requests cannot reach its pods: it is not merely idle.
-                return (unavailable ? result : result.MarkResourcesAvailableFalse(ready.Reason, ready.Message, now)).MarkActiveFalse(ready.Reason, ready.Message, now);
+                return (unavailable ? result : result.MarkResourcesAvailableFalse(ready.Reason, ready.Message, now)).MarkActiveFalse(
+                    ready.Reason,
+                    ready.Message,
+                    now
+                );
             case ConditionStatus.False:
                 // At zero pods without having reached the initial scale: it did not start within its deadline.
                 if (!initialized && !unavailable && autoscaler.ServiceName.Length > 0)
                 {
-                    result = result.MarkResourcesAvailableFalse(ProgressDeadlineExceeded, "Initial scale was never achieved" + ConditionSet.Detail(NotReadyYet(result), ": "), now);
+                    result = result.MarkResourcesAvailableFalse(
+                        ProgressDeadlineExceeded,
+                        "Initial scale was never achieved" + ConditionSet.Detail(NotReadyYet(result), ": "),
+                        now
+                    );
                 }
 
                 return result.MarkActiveFalse(ready.Reason, ready.Message, now);
@@ -147,7 +189,13 @@ public static class RevisionLifecycle
             conditions = progressing.Status switch
             {
                 ConditionStatus.True => DeploymentConditions.MarkTrue(conditions, "Progressing", now),
-                ConditionStatus.False => DeploymentConditions.MarkFalse(conditions, "Progressing", progressing.Reason, progressing.Message, now),
+                ConditionStatus.False => DeploymentConditions.MarkFalse(
+                    conditions,
+                    "Progressing",
+                    progressing.Reason,
+                    progressing.Message,
+                    now
+                ),
                 _ => DeploymentConditions.MarkUnknown(conditions, "Progressing", progressing.Reason, progressing.Message, now),
             };
         }
@@ -166,17 +214,28 @@ public static class RevisionLifecycle
     }
 
     /// <summary>What the Revision is waiting for, or empty.</summary>
-    public static string NotReadyYet(this RevisionStatus status)
-        => ConditionSet.Get(status.Conditions, ContainerHealthy) is { Status: ConditionStatus.Unknown, Reason: ContainerNotReady } waiting ? waiting.Message : "";
+    public static string NotReadyYet(this RevisionStatus status) =>
+        ConditionSet.Get(status.Conditions, ContainerHealthy) is { Status: ConditionStatus.Unknown, Reason: ContainerNotReady } waiting
+            ? waiting.Message
+            : "";
 
     private static int? NotNegative(int? value) => value >= 0 ? value : null;
 
-    private static RevisionStatus True(this RevisionStatus status, string type, DateTimeOffset now)
-        => status with { Conditions = Conditions.MarkTrue(status.Conditions, type, now) };
+    private static RevisionStatus True(this RevisionStatus status, string type, DateTimeOffset now) =>
+        status with
+        {
+            Conditions = Conditions.MarkTrue(status.Conditions, type, now),
+        };
 
-    private static RevisionStatus False(this RevisionStatus status, string type, string reason, string message, DateTimeOffset now)
-        => status with { Conditions = Conditions.MarkFalse(status.Conditions, type, reason, message, now) };
+    private static RevisionStatus False(this RevisionStatus status, string type, string reason, string message, DateTimeOffset now) =>
+        status with
+        {
+            Conditions = Conditions.MarkFalse(status.Conditions, type, reason, message, now),
+        };
 
-    private static RevisionStatus Unknown(this RevisionStatus status, string type, string reason, string message, DateTimeOffset now)
-        => status with { Conditions = Conditions.MarkUnknown(status.Conditions, type, reason, message, now) };
+    private static RevisionStatus Unknown(this RevisionStatus status, string type, string reason, string message, DateTimeOffset now) =>
+        status with
+        {
+            Conditions = Conditions.MarkUnknown(status.Conditions, type, reason, message, now),
+        };
 }

@@ -16,39 +16,50 @@ public static class IngressLifecycle
     public static bool IsReady(Ingress ingress)
     {
         ArgumentNullException.ThrowIfNull(ingress);
-        return (ingress.Status.ObservedGeneration ?? 0) == (ingress.Metadata.Generation ?? 0) && Conditions.IsHappy(ingress.Status.Conditions);
+        return (ingress.Status.ObservedGeneration ?? 0) == (ingress.Metadata.Generation ?? 0)
+            && Conditions.IsHappy(ingress.Status.Conditions);
     }
 
-    public static IngressStatus Initialize(IngressStatus status, DateTimeOffset now)
-        => With(status, Conditions.Initialize(Of(status), now));
+    public static IngressStatus Initialize(IngressStatus status, DateTimeOffset now) =>
+        With(status, Conditions.Initialize(Of(status), now));
 
-    public static IngressStatus MarkNetworkConfigured(IngressStatus status, DateTimeOffset now)
-        => With(status, Conditions.MarkTrue(Of(status), NetworkConfigured, now));
+    public static IngressStatus MarkNetworkConfigured(IngressStatus status, DateTimeOffset now) =>
+        With(status, Conditions.MarkTrue(Of(status), NetworkConfigured, now));
 
     /// <summary>An object with a name that we need exists but is not ours.</summary>
-    public static IngressStatus MarkResourceNotOwned(IngressStatus status, string kind, string name, DateTimeOffset now)
-        => With(status, Conditions.MarkFalse(Of(status), NetworkConfigured, "NotOwned", $"There is an existing {kind} \"{name}\" that we do not own.", now));
+    public static IngressStatus MarkResourceNotOwned(IngressStatus status, string kind, string name, DateTimeOffset now) =>
+        With(
+            status,
+            Conditions.MarkFalse(
+                Of(status),
+                NetworkConfigured,
+                "NotOwned",
+                $"There is an existing {kind} \"{name}\" that we do not own.",
+                now
+            )
+        );
 
     /// <summary>The load balancer routes the Ingress at these addresses.</summary>
     public static IngressStatus MarkLoadBalancerReady(
         IngressStatus status,
         IReadOnlyList<IngressLoadBalancerAddress> publicAddresses,
         IReadOnlyList<IngressLoadBalancerAddress> privateAddresses,
-        DateTimeOffset now)
-        => With(status, Conditions.MarkTrue(Of(status), LoadBalancerReady, now)) with
+        DateTimeOffset now
+    ) =>
+        With(status, Conditions.MarkTrue(Of(status), LoadBalancerReady, now)) with
         {
             PublicLoadBalancer = new IngressLoadBalancerStatus { Ingress = publicAddresses },
             PrivateLoadBalancer = new IngressLoadBalancerStatus { Ingress = privateAddresses },
         };
 
-    public static IngressStatus MarkLoadBalancerNotReady(IngressStatus status, DateTimeOffset now)
-        => With(status, Conditions.MarkUnknown(Of(status), LoadBalancerReady, "Uninitialized", "Waiting for load balancer to be ready", now));
+    public static IngressStatus MarkLoadBalancerNotReady(IngressStatus status, DateTimeOffset now) =>
+        With(status, Conditions.MarkUnknown(Of(status), LoadBalancerReady, "Uninitialized", "Waiting for load balancer to be ready", now));
 
-    public static IngressStatus MarkLoadBalancerFailed(IngressStatus status, string reason, string message, DateTimeOffset now)
-        => With(status, Conditions.MarkFalse(Of(status), LoadBalancerReady, reason, message, now));
+    public static IngressStatus MarkLoadBalancerFailed(IngressStatus status, string reason, string message, DateTimeOffset now) =>
+        With(status, Conditions.MarkFalse(Of(status), LoadBalancerReady, reason, message, now));
 
-    public static IngressStatus MarkIngressNotReady(IngressStatus status, string reason, string message, DateTimeOffset now)
-        => With(status, Conditions.MarkUnknown(Of(status), Ready, reason, message, now));
+    public static IngressStatus MarkIngressNotReady(IngressStatus status, string reason, string message, DateTimeOffset now) =>
+        With(status, Conditions.MarkUnknown(Of(status), Ready, reason, message, now));
 
     private static IReadOnlyList<Condition> Of(IngressStatus status)
     {

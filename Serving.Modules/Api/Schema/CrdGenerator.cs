@@ -9,8 +9,8 @@ namespace Serving.Api.Schema;
 public static class CrdGenerator
 {
     /// <summary>One YAML document per kind, with its file name: <c>services.serving.knative.dev.yaml</c>.</summary>
-    public static IReadOnlyList<(string FileName, string Yaml)> Generate()
-        => [.. CustomKinds.All.Select(kind => ($"{NameOf(kind)}.yaml", YamlText.Of(Definition(kind))))];
+    public static IReadOnlyList<(string FileName, string Yaml)> Generate() =>
+        [.. CustomKinds.All.Select(kind => ($"{NameOf(kind)}.yaml", YamlText.Of(Definition(kind))))];
 
     /// <summary>The same definitions as JSON documents, for a server that loads them without YAML.</summary>
     public static IReadOnlyList<JsonObject> Definitions() => [.. CustomKinds.All.Select(Definition)];
@@ -69,8 +69,14 @@ public static class CrdGenerator
         };
         if (kind.Columns.Count > 0)
         {
-            version["additionalPrinterColumns"] = new JsonArray(
-                [.. kind.Columns.Select(c => new JsonObject { ["name"] = c.Name, ["type"] = c.Type, ["jsonPath"] = c.JsonPath })]);
+            version["additionalPrinterColumns"] = new JsonArray([
+                .. kind.Columns.Select(c => new JsonObject
+                {
+                    ["name"] = c.Name,
+                    ["type"] = c.Type,
+                    ["jsonPath"] = c.JsonPath,
+                }),
+            ]);
         }
 
         version["schema"] = new JsonObject { ["openAPIV3Schema"] = SchemaBuilder.OfKind(kind.Record, kind.Description) };

@@ -17,8 +17,11 @@ internal static class CustomKinds
 
     private static readonly Dictionary<string, string> Addressable = new() { ["duck.knative.dev/addressable"] = "true" };
     private static readonly Dictionary<string, string> PodSpecable = new() { ["duck.knative.dev/podspecable"] = "true" };
-    private static readonly Dictionary<string, string> Both =
-        new() { ["duck.knative.dev/addressable"] = "true", ["duck.knative.dev/podspecable"] = "true" };
+    private static readonly Dictionary<string, string> Both = new()
+    {
+        ["duck.knative.dev/addressable"] = "true",
+        ["duck.knative.dev/podspecable"] = "true",
+    };
 
     private static readonly Dictionary<string, string> Networking = new() { ["app.kubernetes.io/component"] = "networking" };
 
@@ -30,16 +33,27 @@ internal static class CustomKinds
             Categories = ["knative-internal", "autoscaling"],
             Columns = [Ready, Reason],
         },
-        new(Resources.PodAutoscalers, typeof(PodAutoscaler), "PodAutoscaler scales the Deployment of one Revision; any autoscaler class can implement it.")
+        new(
+            Resources.PodAutoscalers,
+            typeof(PodAutoscaler),
+            "PodAutoscaler scales the Deployment of one Revision; any autoscaler class can implement it."
+        )
         {
             ShortNames = ["kpa", "pa"],
             Categories = ["knative-internal", "autoscaling"],
             Columns =
             [
-                new("DesiredScale", "integer", ".status.desiredScale"), new("ActualScale", "integer", ".status.actualScale"), Ready, Reason,
+                new("DesiredScale", "integer", ".status.desiredScale"),
+                new("ActualScale", "integer", ".status.actualScale"),
+                Ready,
+                Reason,
             ],
         },
-        new(Resources.Images, typeof(Image), "Image names a container image that will be needed, so that caches can fetch it ahead of time.")
+        new(
+            Resources.Images,
+            typeof(Image),
+            "Image names a container image that will be needed, so that caches can fetch it ahead of time."
+        )
         {
             Categories = ["knative-internal", "caching"],
             Columns = [new("Image", "string", ".spec.image")],
@@ -55,7 +69,11 @@ internal static class CustomKinds
             ],
             Labels = Networking,
         },
-        new(Resources.ClusterDomainClaims, typeof(ClusterDomainClaim), "ClusterDomainClaim reserves a domain, which is its name, for one namespace of the cluster.")
+        new(
+            Resources.ClusterDomainClaims,
+            typeof(ClusterDomainClaim),
+            "ClusterDomainClaim reserves a domain, which is its name, for one namespace of the cluster."
+        )
         {
             ShortNames = ["cdc"],
             Categories = ["knative-internal", "networking"],
@@ -69,36 +87,50 @@ internal static class CustomKinds
             Labels = Networking,
         },
         new(
-            Resources.ServerlessServices, typeof(ServerlessService),
-            "ServerlessService keeps the Kubernetes Services of a Revision, with activators or pods behind the public one.")
+            Resources.ServerlessServices,
+            typeof(ServerlessService),
+            "ServerlessService keeps the Kubernetes Services of a Revision, with activators or pods behind the public one."
+        )
         {
             ShortNames = ["sks"],
             Categories = ["knative-internal", "networking"],
             Columns =
             [
-                new("Mode", "string", ".spec.mode"), new("Activators", "integer", ".spec.numActivators"),
-                new("ServiceName", "string", ".status.serviceName"), new("PrivateServiceName", "string", ".status.privateServiceName"), Ready, Reason,
+                new("Mode", "string", ".spec.mode"),
+                new("Activators", "integer", ".spec.numActivators"),
+                new("ServiceName", "string", ".status.serviceName"),
+                new("PrivateServiceName", "string", ".status.privateServiceName"),
+                Ready,
+                Reason,
             ],
             Labels = Networking,
         },
         new(
-            Resources.Configurations, typeof(Configuration),
-            "Configuration holds the latest desired state of a workload. Each change of its template creates a new, immutable Revision.")
+            Resources.Configurations,
+            typeof(Configuration),
+            "Configuration holds the latest desired state of a workload. Each change of its template creates a new, immutable Revision."
+        )
         {
             ShortNames = ["config", "cfg"],
             Categories = Serving,
             Columns = [LatestCreated, LatestReady, Ready, Reason],
             Labels = PodSpecable,
         },
-        new(Resources.DomainMappings, typeof(DomainMapping), "DomainMapping makes an addressable object reachable at a domain of its own, which is the mapping's name.")
+        new(
+            Resources.DomainMappings,
+            typeof(DomainMapping),
+            "DomainMapping makes an addressable object reachable at a domain of its own, which is the mapping's name."
+        )
         {
             ShortNames = ["dm"],
             Categories = Serving,
             Columns = [Url, Ready, Reason],
         },
         new(
-            Resources.Revisions, typeof(Revision),
-            "Revision is an immutable snapshot of code and configuration, created by a Configuration and scaled by demand.")
+            Resources.Revisions,
+            typeof(Revision),
+            "Revision is an immutable snapshot of code and configuration, created by a Configuration and scaled by demand."
+        )
         {
             ShortNames = ["rev"],
             Categories = Serving,
@@ -106,7 +138,8 @@ internal static class CustomKinds
             [
                 new("Config Name", "string", @".metadata.labels['serving\.knative\.dev/configuration']"),
                 new("Generation", "string", @".metadata.labels['serving\.knative\.dev/configurationGeneration']"),
-                Ready, Reason,
+                Ready,
+                Reason,
                 new("Actual Replicas", "integer", ".status.actualReplicas"),
                 new("Desired Replicas", "integer", ".status.desiredReplicas"),
             ],
@@ -119,8 +152,10 @@ internal static class CustomKinds
             Labels = Addressable,
         },
         new(
-            Resources.KnativeServices, typeof(Service),
-            "Service manages a workload: it owns a Configuration, which creates its Revisions, and a Route, which routes traffic to them.")
+            Resources.KnativeServices,
+            typeof(Service),
+            "Service manages a workload: it owns a Configuration, which creates its Revisions, and a Route, which routes traffic to them."
+        )
         {
             ShortNames = ["kservice", "ksvc"],
             Categories = Serving,

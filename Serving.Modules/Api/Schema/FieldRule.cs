@@ -3,12 +3,14 @@ using System.Text.Json.Nodes;
 namespace Serving.Api.Schema;
 
 /// <summary>
-/// The schema of a field beyond its type, which comes from the record. A field without a rule is not in the schema, so the API server prunes it:
+/// The schema of a field beyond its type, which comes from the record. A field without a rule is not in the schema, so the API server
+/// prunes it:
 /// this excludes the pod fields that Knative does not support.
 /// </summary>
 internal sealed record FieldRule(string Description)
 {
-    /// <summary>Whether a field marked by <see cref="RequiredFieldAttribute"/> may be missing, because admission sets it or the kind does not need it.</summary>
+    /// <summary>Whether a field marked by <see cref="RequiredFieldAttribute"/> may be missing, because admission sets it or the kind does
+    /// not need it.</summary>
     public bool IsOptional { get; init; }
 
     /// <summary>Whether the content is preserved without a schema, because it depends on a feature flag.</summary>

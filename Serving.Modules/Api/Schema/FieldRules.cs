@@ -7,8 +7,16 @@ namespace Serving.Api.Schema;
 /// <summary>The fields of each record in the schemas, with their descriptions; the types come from the records.</summary>
 internal static partial class FieldRules
 {
-    private static readonly Dictionary<Type, Dictionary<string, FieldRule>> Tables =
-        new[] { Pods(), Probes(), Volumes(), Knative(), Internal() }.SelectMany(t => t).ToDictionary(t => t.Key, t => t.Value);
+    private static readonly Dictionary<Type, Dictionary<string, FieldRule>> Tables = new[]
+    {
+        Pods(),
+        Probes(),
+        Volumes(),
+        Knative(),
+        Internal(),
+    }
+        .SelectMany(t => t)
+        .ToDictionary(t => t.Key, t => t.Value);
 
     private static readonly Dictionary<Type, FieldRule> Entries = new()
     {
@@ -36,8 +44,8 @@ internal static partial class FieldRules
     };
 
     /// <summary>The fields of <paramref name="record"/>, by wire name.</summary>
-    public static IReadOnlyDictionary<string, FieldRule> For(Type record)
-        => Tables.TryGetValue(record, out var rules) ? rules : throw new InvalidOperationException($"no field rules for {record.Name}");
+    public static IReadOnlyDictionary<string, FieldRule> For(Type record) =>
+        Tables.TryGetValue(record, out var rules) ? rules : throw new InvalidOperationException($"no field rules for {record.Name}");
 
     /// <summary>The schema of an entry of a list or map of <paramref name="record"/>, or null.</summary>
     public static FieldRule? EntryOf(Type record) => Entries.GetValueOrDefault(record);
@@ -46,8 +54,10 @@ internal static partial class FieldRules
     {
         var rules = new Dictionary<string, FieldRule>
         {
-            ["apiVersion"] = "The version of the schema that this object is written in. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
-            ["kind"] = "The kind of this object. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+            ["apiVersion"] =
+                "The version of the schema that this object is written in. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+            ["kind"] =
+                "The kind of this object. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
             ["metadata"] = new FieldRule("") { Shape = static () => new() { ["type"] = "object" } },
             ["spec"] = spec,
         };

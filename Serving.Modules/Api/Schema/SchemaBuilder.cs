@@ -23,19 +23,26 @@ internal static class SchemaBuilder
     }
 
     /// <summary>A reference to an addressable object (duck/v1 KReference).</summary>
-    internal static JsonObject ReferenceShape() => Reference(
-        ["kind", "name"],
-        ("address", "The address of the object to use, by its name."),
-        ("apiVersion", "API version of the object."),
-        ("group", "API group of the object, without a version."),
-        ("kind", "Kind of the object."),
-        ("name", "Name of the object."),
-        ("namespace", "Namespace of the object; must be the mapping's own."));
+    internal static JsonObject ReferenceShape() =>
+        Reference(
+            ["kind", "name"],
+            ("address", "The address of the object to use, by its name."),
+            ("apiVersion", "API version of the object."),
+            ("group", "API group of the object, without a version."),
+            ("kind", "Kind of the object."),
+            ("name", "Name of the object."),
+            ("namespace", "Namespace of the object; must be the mapping's own.")
+        );
 
     /// <summary>A reference to a scale target.</summary>
     internal static JsonObject ScaleTargetShape()
     {
-        var schema = Reference([], ("apiVersion", "API version of the object."), ("kind", "Kind of the object."), ("name", "Name of the object."));
+        var schema = Reference(
+            [],
+            ("apiVersion", "API version of the object."),
+            ("kind", "Kind of the object."),
+            ("name", "Name of the object.")
+        );
         schema["x-kubernetes-map-type"] = "atomic";
         return schema;
     }
@@ -73,10 +80,13 @@ internal static class SchemaBuilder
 
             properties[name] = Describe(
                 rule.Shape?.Invoke()
-                ?? (property is not null
-                    ? OfType(property.PropertyType, rule)
-                    : throw new InvalidOperationException($"{type.Type.Name} has no field {name}, and its rule has no shape")),
-                rule);
+                    ?? (
+                        property is not null
+                            ? OfType(property.PropertyType, rule)
+                            : throw new InvalidOperationException($"{type.Type.Name} has no field {name}, and its rule has no shape")
+                    ),
+                rule
+            );
         }
 
         var schema = new JsonObject { ["type"] = "object" };
@@ -153,8 +163,8 @@ internal static class SchemaBuilder
         return Describe(OfType(type, entry), entry);
     }
 
-    private static JsonObject Scalar(string type, string? format)
-        => string.IsNullOrEmpty(format) ? new() { ["type"] = type } : new() { ["type"] = type, ["format"] = format };
+    private static JsonObject Scalar(string type, string? format) =>
+        string.IsNullOrEmpty(format) ? new() { ["type"] = type } : new() { ["type"] = type, ["format"] = format };
 
     private static JsonObject Opaque() => new() { ["type"] = "object", ["x-kubernetes-preserve-unknown-fields"] = true };
 

@@ -64,14 +64,15 @@ internal static partial class YamlText
         }
     }
 
-    private static string Inline(JsonNode? value) => value switch
-    {
-        null => "null",
-        JsonObject => "{}",
-        JsonArray => "[]",
-        _ when value.GetValueKind() == JsonValueKind.String => Scalar(value.GetValue<string>()),
-        _ => value.ToJsonString(),
-    };
+    private static string Inline(JsonNode? value) =>
+        value switch
+        {
+            null => "null",
+            JsonObject => "{}",
+            JsonArray => "[]",
+            _ when value.GetValueKind() == JsonValueKind.String => Scalar(value.GetValue<string>()),
+            _ => value.ToJsonString(),
+        };
 
     private static string Scalar(string value)
     {
@@ -81,14 +82,22 @@ internal static partial class YamlText
         }
 
         return value.Any(char.IsControl) || value.Contains('\'', StringComparison.Ordinal)
-            ? "\"" + value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)
-                .Replace("\n", "\\n", StringComparison.Ordinal).Replace("\t", "\\t", StringComparison.Ordinal) + "\""
+            ? "\""
+                + value
+                    .Replace("\\", "\\\\", StringComparison.Ordinal)
+                    .Replace("\"", "\\\"", StringComparison.Ordinal)
+                    .Replace("\n", "\\n", StringComparison.Ordinal)
+                    .Replace("\t", "\\t", StringComparison.Ordinal)
+                + "\""
             : $"'{value}'";
     }
 
     [GeneratedRegex(@"^[A-Za-z.][A-Za-z0-9_./-]*( [A-Za-z0-9_./(),;+='`<>-]+)*$", RegexOptions.CultureInvariant)]
     private static partial Regex PlainScalar();
 
-    [GeneratedRegex(@"^(true|false|yes|no|on|off|null|y|n|\.inf|\.nan|\.[0-9].*)$", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    [GeneratedRegex(
+        @"^(true|false|yes|no|on|off|null|y|n|\.inf|\.nan|\.[0-9].*)$",
+        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant
+    )]
     private static partial Regex Reserved();
 }

@@ -28,12 +28,18 @@ public static class AutoscalingValidation
                 + InitialScale(annotations, config);
     }
 
-    private static FieldError Class(IReadOnlyDictionary<string, string> annotations)
-        => AutoscalingKeys.Class.Find(annotations) is { } found
-            && (found.Value.Length == 0 || found.Value.Any(c => char.IsWhiteSpace(c) || char.IsControl(c))
-                || (found.Value.EndsWith(AutoscalingKeys.OwnClassSuffix, StringComparison.Ordinal) && found.Value is not (AutoscalingKeys.KpaClass or AutoscalingKeys.HpaClass)))
-                ? FieldError.Invalid(found.Value, found.Key)
-                : FieldError.None;
+    private static FieldError Class(IReadOnlyDictionary<string, string> annotations) =>
+        AutoscalingKeys.Class.Find(annotations) is { } found
+        && (
+            found.Value.Length == 0
+            || found.Value.Any(c => char.IsWhiteSpace(c) || char.IsControl(c))
+            || (
+                found.Value.EndsWith(AutoscalingKeys.OwnClassSuffix, StringComparison.Ordinal)
+                && found.Value is not (AutoscalingKeys.KpaClass or AutoscalingKeys.HpaClass)
+            )
+        )
+            ? FieldError.Invalid(found.Value, found.Key)
+            : FieldError.None;
 
     private static FieldError Scale(IReadOnlyDictionary<string, string> annotations, AutoscalerConfig config)
     {
@@ -42,12 +48,17 @@ public static class AutoscalingValidation
         var errors = minErrors + maxErrors;
         if (max != 0 && max < min)
         {
-            errors += FieldError.Generic($"max-scale={max} is less than min-scale={min}", AutoscalingKeys.MaxScale.Key, AutoscalingKeys.MinScale.Key);
+            errors += FieldError.Generic(
+                $"max-scale={max} is less than min-scale={min}",
+                AutoscalingKeys.MaxScale.Key,
+                AutoscalingKeys.MinScale.Key
+            );
         }
 
         if (config.MaxScaleLimit != 0 && AutoscalingKeys.MaxScale.Find(annotations) is { } limited)
         {
-            errors += max > config.MaxScaleLimit ? FieldError.OutOfBounds(max, 1, config.MaxScaleLimit, limited.Key)
+            errors +=
+                max > config.MaxScaleLimit ? FieldError.OutOfBounds(max, 1, config.MaxScaleLimit, limited.Key)
                 : max == 0 ? FieldError.Generic($"max-scale=0 (unlimited), must be less than {config.MaxScaleLimit}", limited.Key)
                 : FieldError.None;
         }
@@ -57,20 +68,41 @@ public static class AutoscalingValidation
             : errors;
     }
 
-    private static FieldError Activation(string key, string value, int min, int max)
-        => GoNumber.ParseInt(value, int.MinValue, int.MaxValue, out var activation) != GoNumberResult.Fine ? FieldError.Invalid(value, key)
-            : min > activation ? FieldError.Generic($"min-scale={min} is greater than activation-scale={activation}", key)
-            : max != 0 && max < activation ? FieldError.Generic($"max-scale={max} is less than activation-scale={activation}", key)
-            : activation < 2 ? FieldError.Generic($"activation-scale={activation} must be greater than 1", key)
-            : FieldError.None;
+    private static FieldError Activation(string key, string value, int min, int max) =>
+        GoNumber.ParseInt(value, int.MinValue, int.MaxValue, out var activation) != GoNumberResult.Fine ? FieldError.Invalid(value, key)
+        : min > activation ? FieldError.Generic($"min-scale={min} is greater than activation-scale={activation}", key)
+        : max != 0 && max < activation ? FieldError.Generic($"max-scale={max} is less than activation-scale={activation}", key)
+        : activation < 2 ? FieldError.Generic($"activation-scale={activation} must be greater than 1", key)
+        : FieldError.None;
 
     private static FieldError Numbers(IReadOnlyDictionary<string, string> annotations)
     {
-        var errors = Number(annotations, AutoscalingKeys.PanicWindowPercentage, (v, text, key) => v is < 1 or > 100 ? FieldError.OutOfBounds(text, 1, 100, key) : null);
-        errors += Number(annotations, AutoscalingKeys.PanicThresholdPercentage, (v, text, key) => v is < 110 or > 1000 ? FieldError.OutOfBounds(text, 110, 1000, key) : null);
-        errors += Number(annotations, AutoscalingKeys.Target, (v, text, key) => v < 0.01 ? FieldError.Generic($"target {text} should be at least 0.01", key) : null);
-        errors += Number(annotations, AutoscalingKeys.TargetUtilizationPercentage, (v, text, key) => v is < 1 or > 100 ? FieldError.OutOfBounds(text, 1, 100, key) : null);
-        return errors + Number(annotations, AutoscalingKeys.TargetBurstCapacity, (v, text, key) => v < 0 && v != -1 ? FieldError.Invalid(text, key) : null);
+        var errors = Number(
+            annotations,
+            AutoscalingKeys.PanicWindowPercentage,
+            (v, text, key) => v is < 1 or > 100 ? FieldError.OutOfBounds(text, 1, 100, key) : null
+        );
+        errors += Number(
+            annotations,
+            AutoscalingKeys.PanicThresholdPercentage,
+            (v, text, key) => v is < 110 or > 1000 ? FieldError.OutOfBounds(text, 110, 1000, key) : null
+        );
+        errors += Number(
+            annotations,
+            AutoscalingKeys.Target,
+            (v, text, key) => v < 0.01 ? FieldError.Generic($"target {text} should be at least 0.01", key) : null
+        );
+        errors += Number(
+            annotations,
+            AutoscalingKeys.TargetUtilizationPercentage,
+            (v, text, key) => v is < 1 or > 100 ? FieldError.OutOfBounds(text, 1, 100, key) : null
+        );
+        return errors
+            + Number(
+                annotations,
+                AutoscalingKeys.TargetBurstCapacity,
+                (v, text, key) => v < 0 && v != -1 ? FieldError.Invalid(text, key) : null
+            );
     }
 
     private static FieldError Window(IReadOnlyDictionary<string, string> annotations)
@@ -84,13 +116,17 @@ public static class AutoscalingValidation
             : FieldError.Generic("must be specified with at most second precision", key);
     }
 
-    private static FieldError Retention(IReadOnlyDictionary<string, string> annotations) => UpToWindow(annotations, AutoscalingKeys.ScaleToZeroPodRetentionPeriod, out _);
+    private static FieldError Retention(IReadOnlyDictionary<string, string> annotations) =>
+        UpToWindow(annotations, AutoscalingKeys.ScaleToZeroPodRetentionPeriod, out _);
 
     private static FieldError Delay(IReadOnlyDictionary<string, string> annotations)
     {
         var errors = UpToWindow(annotations, AutoscalingKeys.ScaleDownDelay, out var delay);
         return errors.IsEmpty && !delay.IsWholeSeconds
-            ? FieldError.Generic("must be specified with at most second precision", AutoscalingKeys.ScaleDownDelay.Find(annotations)!.Value.Key)
+            ? FieldError.Generic(
+                "must be specified with at most second precision",
+                AutoscalingKeys.ScaleDownDelay.Find(annotations)!.Value.Key
+            )
             : errors;
     }
 
@@ -120,20 +156,21 @@ public static class AutoscalingValidation
         return fits ? FieldError.None : FieldError.Invalid(metric, AutoscalingKeys.Metric.Key);
     }
 
-    private static FieldError Algorithm(IReadOnlyDictionary<string, string> annotations)
-        => AutoscalingKeys.Class.Value(annotations) == AutoscalingKeys.KpaClass
-            && AutoscalingKeys.MetricAggregationAlgorithm.Find(annotations) is { Value.Length: > 0 } found
-            && !Algorithms.Contains(found.Value)
-                ? FieldError.Invalid(found.Value, found.Key)
-                : FieldError.None;
-
-    private static FieldError InitialScale(IReadOnlyDictionary<string, string> annotations, AutoscalerConfig config)
-        => AutoscalingKeys.InitialScale.Find(annotations) is not { } found ? FieldError.None
-            : GoNumber.ParseInt(found.Value, long.MinValue, long.MaxValue, out var scale) != GoNumberResult.Fine ? FieldError.Invalid(found.Value, found.Key)
-            : scale < 0 ? FieldError.Invalid(found.Value, $"{found.Key} must be greater than 0")
-            : scale > int.MaxValue ? FieldError.OutOfBounds(found.Value, 0, int.MaxValue, found.Key)
-            : scale == 0 && !config.AllowZeroInitialScale ? FieldError.Invalid(found.Value, $"{found.Key}=0 not allowed by cluster")
+    private static FieldError Algorithm(IReadOnlyDictionary<string, string> annotations) =>
+        AutoscalingKeys.Class.Value(annotations) == AutoscalingKeys.KpaClass
+        && AutoscalingKeys.MetricAggregationAlgorithm.Find(annotations) is { Value.Length: > 0 } found
+        && !Algorithms.Contains(found.Value)
+            ? FieldError.Invalid(found.Value, found.Key)
             : FieldError.None;
+
+    private static FieldError InitialScale(IReadOnlyDictionary<string, string> annotations, AutoscalerConfig config) =>
+        AutoscalingKeys.InitialScale.Find(annotations) is not { } found ? FieldError.None
+        : GoNumber.ParseInt(found.Value, long.MinValue, long.MaxValue, out var scale) != GoNumberResult.Fine
+            ? FieldError.Invalid(found.Value, found.Key)
+        : scale < 0 ? FieldError.Invalid(found.Value, $"{found.Key} must be greater than 0")
+        : scale > int.MaxValue ? FieldError.OutOfBounds(found.Value, 0, int.MaxValue, found.Key)
+        : scale == 0 && !config.AllowZeroInitialScale ? FieldError.Invalid(found.Value, $"{found.Key}=0 not allowed by cluster")
+        : FieldError.None;
 
     private static (int Value, FieldError Errors) Count(IReadOnlyDictionary<string, string> annotations, AnnotationKeys keys)
     {
@@ -150,9 +187,13 @@ public static class AutoscalingValidation
         };
     }
 
-    private static FieldError Number(IReadOnlyDictionary<string, string> annotations, AnnotationKeys keys, Func<double, string, string, FieldError?> check)
-        => keys.Find(annotations) is not { } found ? FieldError.None
-            : GoNumber.TryParseFloat(found.Value, out var value) && double.IsFinite(value)
-                ? check(value, found.Value, found.Key) ?? FieldError.None
-                : FieldError.Invalid(found.Value, found.Key);
+    private static FieldError Number(
+        IReadOnlyDictionary<string, string> annotations,
+        AnnotationKeys keys,
+        Func<double, string, string, FieldError?> check
+    ) =>
+        keys.Find(annotations) is not { } found ? FieldError.None
+        : GoNumber.TryParseFloat(found.Value, out var value) && double.IsFinite(value)
+            ? check(value, found.Value, found.Key) ?? FieldError.None
+        : FieldError.Invalid(found.Value, found.Key);
 }

@@ -22,9 +22,11 @@ public static class CertificateValidation
         }
 
         errors += spec.SecretName.Length == 0 ? FieldError.Missing("secretName") : FieldError.None;
-        return spec.Domain.Length > 0 && spec.DnsNames.Count > 0
+        return
+            spec.Domain.Length > 0
+            && spec.DnsNames.Count > 0
             && !spec.DnsNames.Any(n => n == spec.Domain || n.EndsWith("." + spec.Domain, StringComparison.Ordinal))
-                ? errors + FieldError.Invalid("domain", "domain must be a suffix of, or match exactly, at least one entry in dnsNames")
-                : errors;
+            ? errors + FieldError.Invalid("domain", "domain must be a suffix of, or match exactly, at least one entry in dnsNames")
+            : errors;
     }
 }

@@ -16,8 +16,10 @@ public static class ConfigurationValidation
             return FieldError.None;
         }
 
-        var errors = (MetadataValidation.Check(value.Metadata, allowAutoscaling: false, context)
-            + MetadataValidation.OwnedLabel(value.Metadata, ServingKeys.Service, "Service")).Via("metadata");
+        var errors = (
+            MetadataValidation.Check(value.Metadata, allowAutoscaling: false, context)
+            + MetadataValidation.OwnedLabel(value.Metadata, ServingKeys.Service, "Service")
+        ).Via("metadata");
         errors += RevisionValidation.Template(value.Spec.Template, value.Metadata, context).Via("spec.template");
         if (old is null)
         {
@@ -27,7 +29,9 @@ public static class ConfigurationValidation
         // The controller writes those owned by a Service, so their creator is not a user.
         if (value.Metadata.OwnerReferences.Count == 0)
         {
-            errors += MetadataValidation.CreatorAndModifier(old.Metadata, value.Metadata, ApiEquality.MeanSame(old.Spec, value.Spec)).Via("metadata.annotations");
+            errors += MetadataValidation
+                .CreatorAndModifier(old.Metadata, value.Metadata, ApiEquality.MeanSame(old.Spec, value.Spec))
+                .Via("metadata.annotations");
         }
 
         return errors + RevisionValidation.NameChange(value.Spec.Template, old.Spec.Template).Via("spec.template");

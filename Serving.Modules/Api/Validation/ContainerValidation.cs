@@ -31,44 +31,67 @@ internal static class ContainerValidation
 
     private static readonly int[] ReservedPorts =
     [
-        NetworkingKeys.QueueHttpPort, NetworkingKeys.QueueHttp2Port, NetworkingKeys.QueueAdminPort, NetworkingKeys.AutoscalingMetricsPort,
-        NetworkingKeys.UserMetricsPort, NetworkingKeys.ProfilingPort,
+        NetworkingKeys.QueueHttpPort,
+        NetworkingKeys.QueueHttp2Port,
+        NetworkingKeys.QueueAdminPort,
+        NetworkingKeys.AutoscalingMetricsPort,
+        NetworkingKeys.UserMetricsPort,
+        NetworkingKeys.ProfilingPort,
     ];
 
     private static readonly string[] OpenFields =
     [
-        "name", "args", "command", "env", "workingDir", "envFrom", "image", "imagePullPolicy", "livenessProbe", "ports", "readinessProbe", "resources",
-        "securityContext", "startupProbe", "terminationMessagePath", "terminationMessagePolicy", "volumeMounts",
+        "name",
+        "args",
+        "command",
+        "env",
+        "workingDir",
+        "envFrom",
+        "image",
+        "imagePullPolicy",
+        "livenessProbe",
+        "ports",
+        "readinessProbe",
+        "resources",
+        "securityContext",
+        "startupProbe",
+        "terminationMessagePath",
+        "terminationMessagePolicy",
+        "volumeMounts",
     ];
 
     /// <summary>Validates the serving container.</summary>
-    public static FieldError User(Container container, ContainerPort port, ContainerScope scope)
-        => ProbeValidation.Check(container.LivenessProbe, port).Via("livenessProbe")
-            + ProbeValidation.CheckReadiness(container.ReadinessProbe, port).Via("readinessProbe")
-            + ProbeValidation.Check(container.StartupProbe, port).Via("startupProbe")
-            + Common(container, scope);
+    public static FieldError User(Container container, ContainerPort port, ContainerScope scope) =>
+        ProbeValidation.Check(container.LivenessProbe, port).Via("livenessProbe")
+        + ProbeValidation.CheckReadiness(container.ReadinessProbe, port).Via("readinessProbe")
+        + ProbeValidation.Check(container.StartupProbe, port).Via("startupProbe")
+        + Common(container, scope);
 
     /// <summary>Validates a sidecar, which has no port.</summary>
-    public static FieldError Sidecar(Container container, ContainerScope scope)
-        => (scope.Features.MultiContainerProbing == FeatureFlag.Enabled
-            ? ProbeValidation.Check(container.LivenessProbe, null).Via("livenessProbe")
-                + ProbeValidation.CheckReadiness(container.ReadinessProbe, null).Via("readinessProbe")
-                + ProbeValidation.Check(container.StartupProbe, null).Via("startupProbe")
-            : ProbeValidation.CheckAbsent(container.LivenessProbe).Via("livenessProbe")
-                + ProbeValidation.CheckAbsent(container.ReadinessProbe).Via("readinessProbe")
-                + ProbeValidation.CheckAbsent(container.StartupProbe).Via("startupProbe"))
-            + Common(container, scope);
+    public static FieldError Sidecar(Container container, ContainerScope scope) =>
+        (
+            scope.Features.MultiContainerProbing == FeatureFlag.Enabled
+                ? ProbeValidation.Check(container.LivenessProbe, null).Via("livenessProbe")
+                    + ProbeValidation.CheckReadiness(container.ReadinessProbe, null).Via("readinessProbe")
+                    + ProbeValidation.Check(container.StartupProbe, null).Via("startupProbe")
+                : ProbeValidation.CheckAbsent(container.LivenessProbe).Via("livenessProbe")
+                    + ProbeValidation.CheckAbsent(container.ReadinessProbe).Via("readinessProbe")
+                    + ProbeValidation.CheckAbsent(container.StartupProbe).Via("startupProbe")
+        ) + Common(container, scope);
 
     /// <summary>Validates an init container.</summary>
     public static FieldError Init(Container container, ContainerScope scope)
     {
         (bool IsSet, string Field)[] refused =
         [
-            (container.LivenessProbe is not null, "livenessProbe"), (container.ReadinessProbe is not null, "readinessProbe"),
-            (container.StartupProbe is not null, "startupProbe"), (container.Lifecycle is not null, "lifecycle"),
+            (container.LivenessProbe is not null, "livenessProbe"),
+            (container.ReadinessProbe is not null, "readinessProbe"),
+            (container.StartupProbe is not null, "startupProbe"),
+            (container.Lifecycle is not null, "lifecycle"),
         ];
-        return refused.Where(r => r.IsSet)
-            .Aggregate(FieldError.None, (errors, r) => errors + FieldError.Generic("field not allowed in an init container", r.Field))
+        return refused
+                .Where(r => r.IsSet)
+                .Aggregate(FieldError.None, (errors, r) => errors + FieldError.Generic("field not allowed in an init container", r.Field))
             + Common(container, scope);
     }
 
@@ -86,11 +109,14 @@ internal static class ContainerValidation
         }
 
         errors += PodSpecValidation.Each(container.Env, e => Variable(e, scope), "env") + Sources(container.EnvFrom).Via("envFrom");
-        errors += container.Image.Length == 0 ? FieldError.Missing("image")
+        errors +=
+            container.Image.Length == 0 ? FieldError.Missing("image")
             : ImageReference.IsValid(container.Image) ? FieldError.None
             : FieldError.WithDetails(
                 "Failed to parse image reference",
-                $"image: {GoText.Quote(container.Image)}, error: could not parse reference: {container.Image}", "image");
+                $"image: {GoText.Quote(container.Image)}, error: could not parse reference: {container.Image}",
+                "image"
+            );
         errors += (scope.Role == ContainerRole.Init ? InitPorts(container.Ports) : Ports(container.Ports)).Via("ports");
         errors += FieldMask.Check(container.Resources, "limits", "requests").Via("resources");
         errors += SecurityValidation.Container(container.SecurityContext, scope.Features).Via("securityContext");
@@ -107,12 +133,15 @@ internal static class ContainerValidation
         // Only the serving container gets the variable PORT.
         var reserved = scope.Role is ContainerRole.Sidecar or ContainerRole.Init ? ReservedVariables.Skip(1) : ReservedVariables;
         var errors = FieldMask.Check(variable, "name", "value", "valueFrom");
-        errors += variable.Name.Length == 0 ? FieldError.Missing("name")
-            : reserved.Contains(variable.Name) ? FieldError.Generic($"{GoText.Quote(variable.Name)} is a reserved environment variable", "name")
+        errors +=
+            variable.Name.Length == 0 ? FieldError.Missing("name")
+            : reserved.Contains(variable.Name)
+                ? FieldError.Generic($"{GoText.Quote(variable.Name)} is a reserved environment variable", "name")
             : FieldError.None;
-        IEnumerable<string> open = scope.Features.PodSpecFieldRef == FeatureFlag.Disabled
-            ? ["configMapKeyRef", "secretKeyRef"]
-            : ["configMapKeyRef", "secretKeyRef", "fieldRef", "resourceFieldRef"];
+        IEnumerable<string> open =
+            scope.Features.PodSpecFieldRef == FeatureFlag.Disabled
+                ? ["configMapKeyRef", "secretKeyRef"]
+                : ["configMapKeyRef", "secretKeyRef", "fieldRef", "resourceFieldRef"];
         return errors + FieldMask.Check(variable.ValueFrom, open).Via("valueFrom");
     }
 
@@ -123,11 +152,13 @@ internal static class ContainerValidation
         for (var i = 0; i < sources.Count; i++)
         {
             // Each prefix lengthens every previous path; further errors are reported once these are fixed.
-            if (!errors.IsEmpty && ++prefixes > PodSpecValidation.MostPrefixes) break;
+            if (!errors.IsEmpty && ++prefixes > PodSpecValidation.MostPrefixes)
+                break;
             var source = sources[i];
             errors += FieldMask.Check(source, "prefix", "configMapRef", "secretRef").ViaIndex(i);
 
-            // The reference adds the path of a source to all previous errors, and none to the following ones: clients match on the text as it is.
+            // The reference adds the path of a source to all previous errors, and none to the following ones: clients match on the text as
+            // it is.
             if (source.SecretRef is not null)
             {
                 errors = (errors + FieldMask.Check(source.SecretRef, "name", "optional")).ViaIndex("secretRef", i);
@@ -168,7 +199,8 @@ internal static class ContainerValidation
             : errors + FieldError.WithDetails($"Port name {port.Name} is not allowed", "Name must be empty, or one of: 'h2c', 'http1'", "");
     }
 
-    private static FieldError InitPorts(IReadOnlyList<ContainerPort> ports) => ports.Aggregate(FieldError.None, (errors, port) => errors + Port(port));
+    private static FieldError InitPorts(IReadOnlyList<ContainerPort> ports) =>
+        ports.Aggregate(FieldError.None, (errors, port) => errors + Port(port));
 
     private static FieldError Port(ContainerPort port)
     {
@@ -176,7 +208,10 @@ internal static class ContainerValidation
         if (ReservedPorts.Contains(port.Number))
         {
             errors += FieldError.Invalid(
-                $"{port.Number} is a reserved port", "containerPort", $"{port.Number} is a reserved port, please use a different value");
+                $"{port.Number} is a reserved port",
+                "containerPort",
+                $"{port.Number} is a reserved port, please use a different value"
+            );
         }
 
         return port.Number is < 0 or > 65535 ? errors + FieldError.OutOfBounds(port.Number, 0, 65535, "containerPort") : errors;

@@ -28,12 +28,17 @@ public static class DomainMappingValidation
         if (name.EndsWith("." + context.ClusterDomain, StringComparison.Ordinal))
         {
             errors += FieldError.Generic(
-                $"invalid name {GoText.Quote(name)}: must not be a subdomain of cluster local domain {GoText.Quote(context.ClusterDomain)}", "name");
+                $"invalid name {GoText.Quote(name)}: must not be a subdomain of cluster local domain {GoText.Quote(context.ClusterDomain)}",
+                "name"
+            );
         }
 
         return old is null
             ? errors
-            : errors + MetadataValidation.CreatorAndModifier(old.Metadata, value.Metadata, ApiEquality.MeanSame(old.Spec, value.Spec)).Via("annotations");
+            : errors
+                + MetadataValidation
+                    .CreatorAndModifier(old.Metadata, value.Metadata, ApiEquality.MeanSame(old.Spec, value.Spec))
+                    .Via("annotations");
     }
 
     private static FieldError Reference(ObjectReference reference, string parentNamespace)
@@ -47,10 +52,12 @@ public static class DomainMappingValidation
         errors += reference.ApiVersion.Length == 0 ? FieldError.Missing("apiVersion") : FieldError.None;
         errors += reference.Kind.Length == 0 ? FieldError.Missing("kind") : FieldError.None;
         return reference.Namespace.Length > 0 && parentNamespace.Length > 0 && reference.Namespace != parentNamespace
-            ? errors + FieldError.WithDetails(
-                "mismatched namespaces",
-                $"parent namespace: {GoText.Quote(parentNamespace)} does not match ref: {GoText.Quote(reference.Namespace)}",
-                "namespace")
+            ? errors
+                + FieldError.WithDetails(
+                    "mismatched namespaces",
+                    $"parent namespace: {GoText.Quote(parentNamespace)} does not match ref: {GoText.Quote(reference.Namespace)}",
+                    "namespace"
+                )
             : errors;
     }
 }

@@ -19,39 +19,47 @@ public enum FieldErrorLevel
 public sealed class FieldError
 {
     // Both operands of a sum are kept by reference, so that adding one finding to many does not copy them.
-    private readonly IReadOnlyList<Finding> own;
-    private readonly (FieldError Left, FieldError Right)? halves;
+    private readonly IReadOnlyList<Finding> _own;
+    private readonly (FieldError Left, FieldError Right)? _halves;
 
-    private FieldError(IReadOnlyList<Finding> findings) => own = findings;
+    private FieldError(IReadOnlyList<Finding> findings) => _own = findings;
 
     private FieldError(FieldError left, FieldError right)
     {
-        own = [];
-        halves = (left, right);
+        _own = [];
+        _halves = (left, right);
     }
 
     /// <summary>No errors.</summary>
     public static FieldError None { get; } = new([]);
 
     /// <summary>Whether there are no errors.</summary>
-    public bool IsEmpty => own.Count == 0 && halves is null;
+    public bool IsEmpty => _own.Count == 0 && _halves is null;
 
     /// <summary>The findings as printed: those with the same message and details merged, paths sorted, sorted by message.</summary>
     public IReadOnlyList<Finding> Findings =>
-    [
-        .. All()
-            .GroupBy(f => (f.Level, f.Message, f.Details))
-            .Select(g => new Finding(
-                g.Key.Message, [.. g.SelectMany(f => f.Paths).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)], g.Key.Details, g.Key.Level))
-            .OrderBy(f => f.Message, StringComparer.Ordinal).ThenBy(f => f.Details, StringComparer.Ordinal).ThenBy(f => f.Level),
-    ];
+        [
+            .. All()
+                .GroupBy(f => (f.Level, f.Message, f.Details))
+                .Select(g => new Finding(
+                    g.Key.Message,
+                    [.. g.SelectMany(f => f.Paths).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)],
+                    g.Key.Details,
+                    g.Key.Level
+                ))
+                .OrderBy(f => f.Message, StringComparer.Ordinal)
+                .ThenBy(f => f.Details, StringComparer.Ordinal)
+                .ThenBy(f => f.Level),
+        ];
 
     /// <summary>Combines the findings of both.</summary>
     public static FieldError operator +(FieldError left, FieldError right)
     {
         ArgumentNullException.ThrowIfNull(left);
         ArgumentNullException.ThrowIfNull(right);
-        return left.IsEmpty ? right : right.IsEmpty ? left : new(left, right);
+        return left.IsEmpty ? right
+            : right.IsEmpty ? left
+            : new(left, right);
     }
 
     /// <summary>Combines the findings of both.</summary>
@@ -70,11 +78,12 @@ public sealed class FieldError
     public static FieldError Disallowed(params string[] paths) => Of("must not set the field(s)", "", paths);
 
     /// <summary><c>invalid value: …</c>.</summary>
-    public static FieldError Invalid(object? value, string path, string details = "")
-        => Of(string.Create(CultureInfo.InvariantCulture, $"invalid value: {value}"), details, path);
+    public static FieldError Invalid(object? value, string path, string details = "") =>
+        Of(string.Create(CultureInfo.InvariantCulture, $"invalid value: {value}"), details, path);
 
     /// <summary><c>invalid key name "…"</c>.</summary>
-    public static FieldError InvalidKey(string key, string path, string details = "") => Of($"invalid key name {GoText.Quote(key)}", details, path);
+    public static FieldError InvalidKey(string key, string path, string details = "") =>
+        Of($"invalid key name {GoText.Quote(key)}", details, path);
 
     /// <summary><c>expected exactly one, got neither</c>.</summary>
     public static FieldError MissingOneOf(params string[] paths) => Of("expected exactly one, got neither", "", paths);
@@ -83,12 +92,12 @@ public sealed class FieldError
     public static FieldError MultipleOneOf(params string[] paths) => Of("expected exactly one, got both", "", paths);
 
     /// <summary><c>expected lower &lt;= value &lt;= upper</c>.</summary>
-    public static FieldError OutOfBounds(object value, object lower, object upper, string path)
-        => Of(string.Create(CultureInfo.InvariantCulture, $"expected {lower} <= {value} <= {upper}"), "", path);
+    public static FieldError OutOfBounds(object value, object lower, object upper, string path) =>
+        Of(string.Create(CultureInfo.InvariantCulture, $"expected {lower} <= {value} <= {upper}"), "", path);
 
     /// <summary>Prefixes the paths with <paramref name="field"/>.</summary>
-    public FieldError Via(string field)
-        => IsEmpty ? this : new([.. All().Select(f => f with { Paths = [.. f.Paths.Select(p => Join(field, p))] })]);
+    public FieldError Via(string field) =>
+        IsEmpty ? this : new([.. All().Select(f => f with { Paths = [.. f.Paths.Select(p => Join(field, p))] })]);
 
     /// <summary>Prefixes the paths with the index of a list entry.</summary>
     public FieldError ViaIndex(int index) => Via(string.Create(CultureInfo.InvariantCulture, $"[{index}]"));
@@ -115,8 +124,8 @@ public sealed class FieldError
         var open = new Stack<FieldError>([this]);
         while (open.TryPop(out var next))
         {
-            all.AddRange(next.own);
-            if (next.halves is var (left, right))
+            all.AddRange(next._own);
+            if (next._halves is var (left, right))
             {
                 open.Push(right);
                 open.Push(left);
@@ -126,9 +135,11 @@ public sealed class FieldError
         return all;
     }
 
-    private static FieldError Of(string message, string details, params string[] paths) => new([new(message, [.. paths.Select(p => Join("", p))], details, FieldErrorLevel.Error)]);
+    private static FieldError Of(string message, string details, params string[] paths) =>
+        new([new(message, [.. paths.Select(p => Join("", p))], details, FieldErrorLevel.Error)]);
 
-    // A path is split at dots, empty parts are dropped, and an index or key is attached to the part before it: foo.[0].bar becomes foo[0].bar.
+    // A path is split at dots, empty parts are dropped, and an index or key is attached to the part before it: foo.[0].bar becomes
+    // foo[0].bar.
     private static string Join(string prefix, string path)
     {
         if (prefix.Length == 0 && !path.Contains('[', StringComparison.Ordinal))
@@ -156,7 +167,7 @@ public sealed class FieldError
     public sealed record Finding(string Message, IReadOnlyList<string> Paths, string Details, FieldErrorLevel Level)
     {
         /// <summary>The message, the paths, and the details on separate lines.</summary>
-        public override string ToString()
-            => Details.Length == 0 ? $"{Message}: {string.Join(", ", Paths)}" : $"{Message}: {string.Join(", ", Paths)}\n{Details}";
+        public override string ToString() =>
+            Details.Length == 0 ? $"{Message}: {string.Join(", ", Paths)}" : $"{Message}: {string.Join(", ", Paths)}\n{Details}";
     }
 }

@@ -8,11 +8,18 @@ internal static class FieldMask
     /// <summary>Fields that count as set when they are false or 0, because these are meaningful there.</summary>
     private static readonly HashSet<string> Choices = new(StringComparer.Ordinal)
     {
-        "shareProcessNamespace", "automountServiceAccountToken", "hostUsers", "setHostnameAsFQDN", "privileged", "priority",
-        "terminationGracePeriodSeconds", "activeDeadlineSeconds",
+        "shareProcessNamespace",
+        "automountServiceAccountToken",
+        "hostUsers",
+        "setHostnameAsFQDN",
+        "privileged",
+        "priority",
+        "terminationGracePeriodSeconds",
+        "activeDeadlineSeconds",
     };
 
-    /// <summary><c>must not set the field(s)</c> for every field of <paramref name="value"/> that is set and not in <paramref name="allowed"/>.</summary>
+    /// <summary><c>must not set the field(s)</c> for every field of <paramref name="value"/> that is set and not in
+    /// <paramref name="allowed"/>.</summary>
     public static FieldError Check<T>(T? value, params IEnumerable<string> allowed)
         where T : class
     {
@@ -28,16 +35,16 @@ internal static class FieldMask
 
     /// <summary>The names of the fields that are set.</summary>
     public static IEnumerable<string> SetFields<T>(T value)
-        where T : class
-        => ApiEquality.ToElement(value).EnumerateObject().Where(IsSet).Select(p => p.Name);
+        where T : class => ApiEquality.ToElement(value).EnumerateObject().Where(IsSet).Select(p => p.Name);
 
-    private static bool IsSet(JsonProperty property) => property.Value.ValueKind switch
-    {
-        JsonValueKind.Null or JsonValueKind.Undefined => false,
-        JsonValueKind.False => Choices.Contains(property.Name),
-        JsonValueKind.String => property.Value.GetString()!.Length > 0,
-        JsonValueKind.Number => property.Value.GetRawText() != "0" || Choices.Contains(property.Name),
-        JsonValueKind.Array => property.Value.GetArrayLength() > 0,
-        _ => true,
-    };
+    private static bool IsSet(JsonProperty property) =>
+        property.Value.ValueKind switch
+        {
+            JsonValueKind.Null or JsonValueKind.Undefined => false,
+            JsonValueKind.False => Choices.Contains(property.Name),
+            JsonValueKind.String => property.Value.GetString()!.Length > 0,
+            JsonValueKind.Number => property.Value.GetRawText() != "0" || Choices.Contains(property.Name),
+            JsonValueKind.Array => property.Value.GetArrayLength() > 0,
+            _ => true,
+        };
 }

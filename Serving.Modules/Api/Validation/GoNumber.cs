@@ -17,10 +17,12 @@ public enum GoNumberResult
     OutOfRange,
 }
 
-/// <summary>Parses numbers as strictly as Go's strconv package: no spaces, no separators, but <c>inf</c>, <c>nan</c> and hexadecimal fractions.</summary>
+/// <summary>Parses numbers as strictly as Go's strconv package: no spaces, no separators, but <c>inf</c>, <c>nan</c> and hexadecimal
+/// fractions.</summary>
 public static partial class GoNumber
 {
-    /// <summary>Parses a decimal integer between <paramref name="least"/> and <paramref name="most"/>; <paramref name="value"/> is 0 on failure.</summary>
+    /// <summary>Parses a decimal integer between <paramref name="least"/> and <paramref name="most"/>; <paramref name="value"/> is 0 on
+    /// failure.</summary>
     public static GoNumberResult ParseInt(string text, long least, long most, out long value)
     {
         value = 0;
@@ -30,7 +32,11 @@ public static partial class GoNumber
             return GoNumberResult.Malformed;
         }
 
-        if (!long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) || number < least || number > most)
+        if (
+            !long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number)
+            || number < least
+            || number > most
+        )
         {
             return GoNumberResult.OutOfRange;
         }
@@ -73,7 +79,14 @@ public static partial class GoNumber
         var whole = match.Groups["whole"].Value.Replace("_", "", StringComparison.Ordinal);
         var fraction = match.Groups["fraction"].Value.Replace("_", "", StringComparison.Ordinal);
         var mantissa = (double)BigInteger.Parse("0" + whole + fraction, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
-        var exponent = int.TryParse(match.Groups["exponent"].Value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var power) ? power : int.MaxValue / 2;
+        var exponent = int.TryParse(
+            match.Groups["exponent"].Value,
+            NumberStyles.AllowLeadingSign,
+            CultureInfo.InvariantCulture,
+            out var power
+        )
+            ? power
+            : int.MaxValue / 2;
         return Math.ScaleB(mantissa, exponent - (4 * fraction.Length));
     }
 
@@ -82,6 +95,8 @@ public static partial class GoNumber
 
     [GeneratedRegex(
         @"^0[xX]_?(?=\.?[0-9a-fA-F])(?<whole>[0-9a-fA-F_]*)(\.(?<fraction>[0-9a-fA-F_]*))?[pP](?<exponent>[+-]?[0-9]+)\z",
-        RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+        RegexOptions.CultureInvariant,
+        matchTimeoutMilliseconds: 1000
+    )]
     private static partial Regex Hexadecimal();
 }

@@ -37,16 +37,26 @@ internal static class GoText
     public static string List(IEnumerable<string> values) => $"[{string.Join(' ', values)}]";
 
     /// <summary><c>%v</c> of a floating-point number that is not huge or tiny.</summary>
-    public static string Number(double value)
-        => double.IsPositiveInfinity(value) ? "+Inf"
-            : double.IsNegativeInfinity(value) ? "-Inf"
-            : Math.Abs(value) is >= 1e15 and < 1e21 ? value.ToString("F0", CultureInfo.InvariantCulture)
-            : value.ToString("R", CultureInfo.InvariantCulture).Replace('E', 'e');
+    public static string Number(double value) =>
+        double.IsPositiveInfinity(value) ? "+Inf"
+        : double.IsNegativeInfinity(value) ? "-Inf"
+        : Math.Abs(value) is >= 1e15 and < 1e21 ? value.ToString("F0", CultureInfo.InvariantCulture)
+        : value.ToString("R", CultureInfo.InvariantCulture).Replace('E', 'e');
 
     // Letters, marks, numbers, punctuation, symbols, and the space.
-    private static bool IsPrinted(Rune rune) => rune.Value == ' ' || Rune.GetUnicodeCategory(rune) is not (
-        UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.Surrogate or UnicodeCategory.PrivateUse or UnicodeCategory.OtherNotAssigned
-        or UnicodeCategory.SpaceSeparator or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator);
+    private static bool IsPrinted(Rune rune) =>
+        rune.Value == ' '
+        || Rune.GetUnicodeCategory(rune)
+            is not (
+                UnicodeCategory.Control
+                or UnicodeCategory.Format
+                or UnicodeCategory.Surrogate
+                or UnicodeCategory.PrivateUse
+                or UnicodeCategory.OtherNotAssigned
+                or UnicodeCategory.SpaceSeparator
+                or UnicodeCategory.LineSeparator
+                or UnicodeCategory.ParagraphSeparator
+            );
 
     /// <summary>The name of a boolean.</summary>
     public static string Bool(bool value) => value ? "true" : "false";

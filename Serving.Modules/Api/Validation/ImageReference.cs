@@ -54,6 +54,7 @@ public static class ImageReference
         var colon = registry.LastIndexOf(':');
         var host = colon >= 0 && !registry.EndsWith(']') ? registry[..colon] : registry;
         var port = host.Length == registry.Length ? "" : registry[(colon + 1)..];
-        return port.All(char.IsAsciiDigit) && host.All(c => c < 0x80 ? char.IsAsciiLetterOrDigit(c) || "-._~!$&'()*+,;=[]:".Contains(c, StringComparison.Ordinal) : true);
+        return port.All(char.IsAsciiDigit)
+            && host.All(c => c < 0x80 ? char.IsAsciiLetterOrDigit(c) || "-._~!$&'()*+,;=[]:".Contains(c, StringComparison.Ordinal) : true);
     }
 }

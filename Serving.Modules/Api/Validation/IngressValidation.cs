@@ -14,19 +14,21 @@ public static class IngressValidation
         return context.IsStatusUpdate ? FieldError.None : Spec(value.Spec, value.Metadata.Namespace).Via("spec");
     }
 
-    private static FieldError Spec(IngressSpec spec, string ns)
-        => ApiEquality.Same(spec, new())
+    private static FieldError Spec(IngressSpec spec, string ns) =>
+        ApiEquality.Same(spec, new())
             ? FieldError.Missing("")
             : (spec.Rules.Count == 0 ? FieldError.Missing("rules") : FieldError.None)
                 + PodSpecValidation.Each(spec.Rules, r => Rule(r, ns), "rules")
                 + PodSpecValidation.Each(spec.Tls, Tls, "tls")
-                + (spec.HttpOption is "" or "Enabled" or "Redirected" ? FieldError.None : FieldError.Invalid(spec.HttpOption, "httpOption"));
+                + (
+                    spec.HttpOption is "" or "Enabled" or "Redirected" ? FieldError.None : FieldError.Invalid(spec.HttpOption, "httpOption")
+                );
 
-    private static FieldError Rule(IngressRule rule, string ns)
-        => ApiEquality.Same(rule, new()) ? FieldError.Missing("")
-            : rule.Http is null ? FieldError.Missing("http")
-            : rule.Http.Paths.Count == 0 ? FieldError.Missing("http.paths")
-            : PodSpecValidation.Each(rule.Http.Paths, p => Path(p, ns), "paths").Via("http");
+    private static FieldError Rule(IngressRule rule, string ns) =>
+        ApiEquality.Same(rule, new()) ? FieldError.Missing("")
+        : rule.Http is null ? FieldError.Missing("http")
+        : rule.Http.Paths.Count == 0 ? FieldError.Missing("http.paths")
+        : PodSpecValidation.Each(rule.Http.Paths, p => Path(p, ns), "paths").Via("http");
 
     private static FieldError Path(HttpIngressPath path, string ns)
     {
@@ -59,19 +61,22 @@ public static class IngressValidation
     {
         if (split.ServiceName.Length == 0 && split.ServiceNamespace.Length == 0 && split.ServicePort == default)
         {
-            return split.Percent is < 0 or > 100 ? FieldError.Invalid(split.Percent, "percent") + FieldError.Missing("") : FieldError.Missing("");
+            return split.Percent is < 0 or > 100
+                ? FieldError.Invalid(split.Percent, "percent") + FieldError.Missing("")
+                : FieldError.Missing("");
         }
 
         var errors = split.Percent is < 0 or > 100 ? FieldError.Invalid(split.Percent, "percent") : FieldError.None;
-        errors += split.ServiceNamespace.Length == 0 ? FieldError.Missing("serviceNamespace")
+        errors +=
+            split.ServiceNamespace.Length == 0 ? FieldError.Missing("serviceNamespace")
             : split.ServiceNamespace != ns ? FieldError.Generic("service namespace must match ingress namespace", "serviceNamespace")
             : FieldError.None;
         errors += split.ServiceName.Length == 0 ? FieldError.Missing("serviceName") : FieldError.None;
         return split.ServicePort == default(IntOrString) ? errors + FieldError.Missing("servicePort") : errors;
     }
 
-    private static FieldError Tls(IngressTls tls)
-        => ApiEquality.Same(tls, new())
+    private static FieldError Tls(IngressTls tls) =>
+        ApiEquality.Same(tls, new())
             ? FieldError.Missing("")
             : (tls.SecretName.Length == 0 ? FieldError.Missing("secretName") : FieldError.None)
                 + (tls.SecretNamespace.Length == 0 ? FieldError.Missing("secretNamespace") : FieldError.None);

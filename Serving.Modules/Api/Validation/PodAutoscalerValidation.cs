@@ -15,8 +15,8 @@ public static class PodAutoscalerValidation
             : MetadataValidation.Check(value.Metadata, old?.Metadata, context).Via("metadata") + Spec(value.Spec, context).Via("spec");
     }
 
-    private static FieldError Spec(PodAutoscalerSpec spec, AdmissionContext context)
-        => ApiEquality.Same(spec, new())
+    private static FieldError Spec(PodAutoscalerSpec spec, AdmissionContext context) =>
+        ApiEquality.Same(spec, new())
             ? FieldError.Missing("")
             : ReferenceValidation.Check(spec.ScaleTargetRef).Via("scaleTargetRef")
                 + RevisionValidation.Concurrency(spec.ContainerConcurrency, context).Via("containerConcurrency")

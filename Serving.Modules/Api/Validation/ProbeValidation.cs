@@ -10,7 +10,15 @@ internal static class ProbeValidation
     private static readonly string[] Handlers = ["exec", "httpGet", "tcpSocket", "grpc"];
 
     private static readonly string[] OpenFields =
-        [.. Handlers, "initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold", "terminationGracePeriodSeconds"];
+    [
+        .. Handlers,
+        "initialDelaySeconds",
+        "timeoutSeconds",
+        "periodSeconds",
+        "successThreshold",
+        "failureThreshold",
+        "terminationGracePeriodSeconds",
+    ];
 
     /// <summary>Validates a liveness or startup probe.</summary>
     /// <param name="probe">The probe, or null.</param>
@@ -23,12 +31,15 @@ internal static class ProbeValidation
         }
 
         // Omitted fields get their defaults; a container is alive, or has started, at the first success.
-        var errors = Handler(probe, port)
+        var errors =
+            Handler(probe, port)
             + AtLeast(probe.PeriodSeconds, 0, "periodSeconds")
             + AtLeast(probe.InitialDelaySeconds, 0, "initialDelaySeconds")
             + AtLeast(probe.TimeoutSeconds, 0, "timeoutSeconds")
             + AtLeast(probe.FailureThreshold, 0, "failureThreshold");
-        return probe.SuccessThreshold is { } successes and not (0 or 1) ? errors + FieldError.OutOfBounds(successes, 1, 1, "successThreshold") : errors;
+        return probe.SuccessThreshold is { } successes and not (0 or 1)
+            ? errors + FieldError.OutOfBounds(successes, 1, 1, "successThreshold")
+            : errors;
     }
 
     private static FieldError Handler(Probe probe, ContainerPort? port)
@@ -39,7 +50,9 @@ internal static class ProbeValidation
         if (probe.HttpGet is { } http)
         {
             handlers.Add("httpGet");
-            errors = (errors + FieldMask.Check(http, "host", "path", "scheme", "httpHeaders", "port")).Via("httpGet") + Port(http.Port, port, "httpGet.port");
+            errors =
+                (errors + FieldMask.Check(http, "host", "path", "scheme", "httpHeaders", "port")).Via("httpGet")
+                + Port(http.Port, port, "httpGet.port");
         }
 
         if (probe.TcpSocket is { } tcp)
@@ -68,7 +81,8 @@ internal static class ProbeValidation
         };
     }
 
-    /// <summary>Validates a readiness probe. A period of 0 means probing as fast as possible, without a failure threshold and a timeout of its own.</summary>
+    /// <summary>Validates a readiness probe. A period of 0 means probing as fast as possible, without a failure threshold and a timeout of
+    /// its own.</summary>
     public static FieldError CheckReadiness(Probe? probe, ContainerPort? port)
     {
         if (probe is null)
@@ -76,16 +90,20 @@ internal static class ProbeValidation
             return FieldError.None;
         }
 
-        var errors = Handler(probe, port)
+        var errors =
+            Handler(probe, port)
             + AtLeast(probe.PeriodSeconds, 0, "periodSeconds")
             + AtLeast(probe.InitialDelaySeconds, 0, "initialDelaySeconds")
             + AtLeast(probe.SuccessThreshold, 1, "successThreshold");
         return probe.PeriodSeconds is not (null or 0)
             ? errors + AtLeast(probe.TimeoutSeconds, 1, "timeoutSeconds") + AtLeast(probe.FailureThreshold, 1, "failureThreshold")
-            : errors + AbsentWithoutPeriod(probe.FailureThreshold, "failureThreshold") + AbsentWithoutPeriod(probe.TimeoutSeconds, "timeoutSeconds");
+            : errors
+                + AbsentWithoutPeriod(probe.FailureThreshold, "failureThreshold")
+                + AbsentWithoutPeriod(probe.TimeoutSeconds, "timeoutSeconds");
     }
 
-    /// <summary>Validates a probe on a container that must not have one: every field is rejected, its handler under the probe's own name.</summary>
+    /// <summary>Validates a probe on a container that must not have one: every field is rejected, its handler under the probe's own
+    /// name.</summary>
     public static FieldError CheckAbsent(Probe? probe)
     {
         if (probe is null)
@@ -93,22 +111,28 @@ internal static class ProbeValidation
             return FieldError.None;
         }
 
-        string[] fields = [.. FieldMask.SetFields(probe).Select(f => Handlers.Contains(f) ? "" : f).Distinct().Order(StringComparer.Ordinal)];
+        string[] fields =
+        [
+            .. FieldMask.SetFields(probe).Select(f => Handlers.Contains(f) ? "" : f).Distinct().Order(StringComparer.Ordinal),
+        ];
         return fields.Length == 0 ? FieldError.None : FieldError.Disallowed(fields);
     }
 
-    private static FieldError Port(IntOrString? target, ContainerPort? port, string path) => (target ?? 0, port) switch
-    {
-        ({ Text.Length: > 0 } named, { } own) => named.Text == own.Name ? FieldError.None : FieldError.Invalid(named.Text, path, "Probe port must match container port"),
-        ({ Text.Length: > 0 }, null) => FieldError.None,
-        ({ Int: 0 } none, null) => FieldError.Invalid(none, path, "Probe port must be specified"),
-        ({ Int: < 0 or > MostPort } number, _) => FieldError.OutOfBounds(number.Int, 1, MostPort, path),
-        _ => FieldError.None,
-    };
+    private static FieldError Port(IntOrString? target, ContainerPort? port, string path) =>
+        (target ?? 0, port) switch
+        {
+            ({ Text.Length: > 0 } named, { } own) => named.Text == own.Name
+                ? FieldError.None
+                : FieldError.Invalid(named.Text, path, "Probe port must match container port"),
+            ({ Text.Length: > 0 }, null) => FieldError.None,
+            ({ Int: 0 } none, null) => FieldError.Invalid(none, path, "Probe port must be specified"),
+            ({ Int: < 0 or > MostPort } number, _) => FieldError.OutOfBounds(number.Int, 1, MostPort, path),
+            _ => FieldError.None,
+        };
 
-    private static FieldError AtLeast(int? value, int least, string field)
-        => (value ?? 0) < least ? FieldError.OutOfBounds(value ?? 0, least, int.MaxValue, field) : FieldError.None;
+    private static FieldError AtLeast(int? value, int least, string field) =>
+        (value ?? 0) < least ? FieldError.OutOfBounds(value ?? 0, least, int.MaxValue, field) : FieldError.None;
 
-    private static FieldError AbsentWithoutPeriod(int? value, string field)
-        => value is null or 0 ? FieldError.None : FieldError.Generic($"{field} is disallowed when periodSeconds is zero", field);
+    private static FieldError AbsentWithoutPeriod(int? value, string field) =>
+        value is null or 0 ? FieldError.None : FieldError.Generic($"{field} is disallowed when periodSeconds is zero", field);
 }

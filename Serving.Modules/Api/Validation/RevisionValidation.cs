@@ -10,8 +10,12 @@ public static class RevisionValidation
 {
     private static readonly string[] SidecarResources =
     [
-        ServingKeys.QueueSidecarCpuRequest, ServingKeys.QueueSidecarCpuLimit, ServingKeys.QueueSidecarMemoryRequest, ServingKeys.QueueSidecarMemoryLimit,
-        ServingKeys.QueueSidecarEphemeralStorageRequest, ServingKeys.QueueSidecarEphemeralStorageLimit,
+        ServingKeys.QueueSidecarCpuRequest,
+        ServingKeys.QueueSidecarCpuLimit,
+        ServingKeys.QueueSidecarMemoryRequest,
+        ServingKeys.QueueSidecarMemoryLimit,
+        ServingKeys.QueueSidecarEphemeralStorageRequest,
+        ServingKeys.QueueSidecarEphemeralStorageLimit,
     ];
 
     /// <summary>Validates a Revision; <paramref name="old"/> is the previous version, null on create.</summary>
@@ -29,8 +33,10 @@ public static class RevisionValidation
             return FieldError.WithDetails("Immutable fields changed (-old +new)", diff, "spec");
         }
 
-        var errors = (MetadataValidation.Check(value.Metadata, old?.Metadata, context)
-            + MetadataValidation.OwnedLabel(value.Metadata, ServingKeys.Configuration, "Configuration")).Via("metadata");
+        var errors = (
+            MetadataValidation.Check(value.Metadata, old?.Metadata, context)
+            + MetadataValidation.OwnedLabel(value.Metadata, ServingKeys.Configuration, "Configuration")
+        ).Via("metadata");
         return old is not null ? errors : errors + Spec(value.Spec, context).Via("spec");
     }
 
@@ -44,13 +50,19 @@ public static class RevisionValidation
             errors += FieldError.OutOfBounds(timeout, 0, defaults.MaxRevisionTimeoutSeconds, "timeoutSeconds");
         }
 
-        errors += NotNegative(spec.ResponseStartTimeoutSeconds, "responseStartTimeoutSeconds", defaults)
+        errors +=
+            NotNegative(spec.ResponseStartTimeoutSeconds, "responseStartTimeoutSeconds", defaults)
             + NotNegative(spec.IdleTimeoutSeconds, "idleTimeoutSeconds", defaults);
-        return errors + (spec.ContainerConcurrency is { } concurrency ? Concurrency(concurrency, context).Via("containerConcurrency") : FieldError.None);
+        return errors
+            + (
+                spec.ContainerConcurrency is { } concurrency
+                    ? Concurrency(concurrency, context).Via("containerConcurrency")
+                    : FieldError.None
+            );
     }
 
-    private static FieldError NotNegative(long? seconds, string field, DefaultsConfig defaults)
-        => seconds is < 0 ? FieldError.OutOfBounds(seconds, 0, defaults.MaxRevisionTimeoutSeconds, field) : FieldError.None;
+    private static FieldError NotNegative(long? seconds, string field, DefaultsConfig defaults) =>
+        seconds is < 0 ? FieldError.OutOfBounds(seconds, 0, defaults.MaxRevisionTimeoutSeconds, field) : FieldError.None;
 
     /// <summary>Validates containerConcurrency.</summary>
     internal static FieldError Concurrency(long value, AdmissionContext context)
@@ -70,19 +82,24 @@ public static class RevisionValidation
     {
         var annotations = template.Metadata.Annotations;
         return Spec(template.Spec, context).Via("spec")
-            + (AutoscalingValidation.Check(annotations, context.Config.Autoscaler) + MetadataValidation.Networking(annotations) + Sidecar(annotations)
-                + MetadataValidation.WholeSeconds(Find(annotations, ServingKeys.ProgressDeadline), "progress-deadline", least: 1)).Via("metadata.annotations")
+            + (
+                AutoscalingValidation.Check(annotations, context.Config.Autoscaler)
+                + MetadataValidation.Networking(annotations)
+                + Sidecar(annotations)
+                + MetadataValidation.WholeSeconds(Find(annotations, ServingKeys.ProgressDeadline), "progress-deadline", least: 1)
+            ).Via("metadata.annotations")
             + MetadataValidation.Labels(template.Metadata.Labels).Via("metadata.labels")
             + MetadataValidation.AnnotationKeys(annotations).Via("metadata.annotations")
             + Name(template.Metadata, parent);
     }
 
     /// <summary>A template that keeps a user-provided name must not change otherwise.</summary>
-    internal static FieldError NameChange(RevisionTemplateSpec template, RevisionTemplateSpec old)
-        => template.Metadata.Name.Length > 0 && template.Metadata.Name == old.Metadata.Name
-            && ShortDiff.OfTemplate(ApiEquality.ToElement(old), ApiEquality.ToElement(template)) is { Length: > 0 } diff
-                ? FieldError.WithDetails("Saw the following changes without a name change (-old +new)", diff, "metadata.name")
-                : FieldError.None;
+    internal static FieldError NameChange(RevisionTemplateSpec template, RevisionTemplateSpec old) =>
+        template.Metadata.Name.Length > 0
+        && template.Metadata.Name == old.Metadata.Name
+        && ShortDiff.OfTemplate(ApiEquality.ToElement(old), ApiEquality.ToElement(template)) is { Length: > 0 } diff
+            ? FieldError.WithDetails("Saw the following changes without a name change (-old +new)", diff, "metadata.name")
+            : FieldError.None;
 
     private static FieldError Name(ObjectMeta template, ObjectMeta parent)
     {
@@ -113,28 +130,47 @@ public static class RevisionValidation
         var errors = FieldError.None;
         if (ServingKeys.QueueSidecarResourcePercentage.Find(annotations) is { } percentage)
         {
-            errors += FieldError.Generic(
-                "Queue proxy resource percentage annotation is deprecated. Please use the available annotations to explicitly set resource values per service")
+            errors += FieldError
+                .Generic(
+                    "Queue proxy resource percentage annotation is deprecated. Please use the available annotations to explicitly set resource values per service"
+                )
                 .At(FieldErrorLevel.Warning);
-            errors += (!GoNumber.TryParseFloat(percentage.Value, out var value) ? FieldError.Invalid(percentage.Value, "")
+            errors += (
+                !GoNumber.TryParseFloat(percentage.Value, out var value) ? FieldError.Invalid(percentage.Value, "")
                 : !double.IsFinite(value) ? FieldError.Invalid(percentage.Value, "")
                 : value is < 0.1 or > 100 ? FieldError.OutOfBounds(GoText.Number(value), "0.1", "100", "")
-                : FieldError.None).ViaKey(percentage.Key);
+                : FieldError.None
+            ).ViaKey(percentage.Key);
         }
 
         return SidecarResources
-            .Where(key => annotations.TryGetValue(key, out var text) && (!new Quantity(text).IsValid || (new Quantity(text).TryGetAmount(out var amount) && amount < 0)))
+            .Where(key =>
+                annotations.TryGetValue(key, out var text)
+                && (!new Quantity(text).IsValid || (new Quantity(text).TryGetAmount(out var amount) && amount < 0))
+            )
             .Aggregate(errors + SidecarPairs(annotations), (all, key) => all + FieldError.Invalid(annotations[key], "").ViaKey(key));
     }
 
     /// <summary>Kubernetes rejects a pod whose sidecar requests more than its limit.</summary>
-    private static FieldError SidecarPairs(IReadOnlyDictionary<string, string> annotations)
-        => SidecarResources.Chunk(2)
-            .Where(pair => annotations.TryGetValue(pair[0], out var request) && annotations.TryGetValue(pair[1], out var limit)
-                && new Quantity(request).TryGetAmount(out var wanted) && new Quantity(limit).TryGetAmount(out var allowed) && wanted > allowed)
-            .Aggregate(FieldError.None, (errors, pair) => errors
-                + FieldError.Generic($"{annotations[pair[0]]} is greater than the limit, which is {annotations[pair[1]]}", "").ViaKey(pair[0]));
+    private static FieldError SidecarPairs(IReadOnlyDictionary<string, string> annotations) =>
+        SidecarResources
+            .Chunk(2)
+            .Where(pair =>
+                annotations.TryGetValue(pair[0], out var request)
+                && annotations.TryGetValue(pair[1], out var limit)
+                && new Quantity(request).TryGetAmount(out var wanted)
+                && new Quantity(limit).TryGetAmount(out var allowed)
+                && wanted > allowed
+            )
+            .Aggregate(
+                FieldError.None,
+                (errors, pair) =>
+                    errors
+                    + FieldError
+                        .Generic($"{annotations[pair[0]]} is greater than the limit, which is {annotations[pair[1]]}", "")
+                        .ViaKey(pair[0])
+            );
 
-    private static KeyValuePair<string, string>? Find(IReadOnlyDictionary<string, string> annotations, string key)
-        => annotations.TryGetValue(key, out var value) ? new(key, value) : null;
+    private static KeyValuePair<string, string>? Find(IReadOnlyDictionary<string, string> annotations, string key) =>
+        annotations.TryGetValue(key, out var value) ? new(key, value) : null;
 }

@@ -16,13 +16,20 @@ public static class RouteValidation
             return FieldError.None;
         }
 
-        var errors = (MetadataValidation.Check(value.Metadata, allowAutoscaling: false, context)
+        var errors = (
+            MetadataValidation.Check(value.Metadata, allowAutoscaling: false, context)
             + MetadataValidation.OwnedLabel(value.Metadata, ServingKeys.Service, "Service")
-            + MetadataValidation.WholeSeconds(ServingKeys.RolloutDuration.Find(value.Metadata.Annotations), "rollout-duration").Via("annotations")).Via("metadata");
+            + MetadataValidation
+                .WholeSeconds(ServingKeys.RolloutDuration.Find(value.Metadata.Annotations), "rollout-duration")
+                .Via("annotations")
+        ).Via("metadata");
         errors += Traffic(value.Spec.Traffic, hasConfiguration: false).Via("spec");
         return old is null || value.Metadata.OwnerReferences.Count > 0
             ? errors
-            : errors + MetadataValidation.CreatorAndModifier(old.Metadata, value.Metadata, ApiEquality.MeanSame(old.Spec, value.Spec)).Via("metadata.annotations");
+            : errors
+                + MetadataValidation
+                    .CreatorAndModifier(old.Metadata, value.Metadata, ApiEquality.MeanSame(old.Spec, value.Spec))
+                    .Via("metadata.annotations");
     }
 
     /// <summary>Validates traffic targets; in a Service the Configuration is implied and must not be named.</summary>
@@ -47,7 +54,11 @@ public static class RouteValidation
 
             if (!tags.TryAdd(target.Tag, i))
             {
-                errors += FieldError.Generic($"Multiple definitions for {GoText.Quote(target.Tag)}", $"[{i}].tag", $"[{tags[target.Tag]}].tag");
+                errors += FieldError.Generic(
+                    $"Multiple definitions for {GoText.Quote(target.Tag)}",
+                    $"[{i}].tag",
+                    $"[{tags[target.Tag]}].tag"
+                );
             }
         }
 
@@ -66,7 +77,9 @@ public static class RouteValidation
         if (target.LatestRevision is { } latest && (target.RevisionName.Length > 0) == latest)
         {
             errors += FieldError.Generic(
-                $"may not set revisionName {GoText.Quote(target.RevisionName)} when latestRevision is {GoText.Bool(latest)}", "latestRevision");
+                $"may not set revisionName {GoText.Quote(target.RevisionName)} when latestRevision is {GoText.Bool(latest)}",
+                "latestRevision"
+            );
         }
 
         errors += Destination(target, hasConfiguration);
@@ -78,14 +91,15 @@ public static class RouteValidation
         return target.Url.Length > 0 ? errors + FieldError.Disallowed("url") : errors;
     }
 
-    private static FieldError Destination(TrafficTarget target, bool hasConfiguration)
-        => hasConfiguration && target.ConfigurationName.Length > 0 ? FieldError.Disallowed("configurationName")
-            : target.RevisionName.Length > 0 && target.ConfigurationName.Length > 0 ? FieldError.MultipleOneOf("revisionName", "configurationName")
-            : target.RevisionName.Length > 0 ? Qualified(target.RevisionName, "revisionName")
-            : target.ConfigurationName.Length > 0 ? Qualified(target.ConfigurationName, "configurationName")
-            : hasConfiguration ? FieldError.None
-            : FieldError.MissingOneOf("revisionName", "configurationName");
+    private static FieldError Destination(TrafficTarget target, bool hasConfiguration) =>
+        hasConfiguration && target.ConfigurationName.Length > 0 ? FieldError.Disallowed("configurationName")
+        : target.RevisionName.Length > 0 && target.ConfigurationName.Length > 0
+            ? FieldError.MultipleOneOf("revisionName", "configurationName")
+        : target.RevisionName.Length > 0 ? Qualified(target.RevisionName, "revisionName")
+        : target.ConfigurationName.Length > 0 ? Qualified(target.ConfigurationName, "configurationName")
+        : hasConfiguration ? FieldError.None
+        : FieldError.MissingOneOf("revisionName", "configurationName");
 
-    private static FieldError Qualified(string name, string field)
-        => Names.Qualified(name) is { Count: > 0 } wrong ? FieldError.InvalidKey(name, field, string.Join(", ", wrong)) : FieldError.None;
+    private static FieldError Qualified(string name, string field) =>
+        Names.Qualified(name) is { Count: > 0 } wrong ? FieldError.InvalidKey(name, field, string.Join(", ", wrong)) : FieldError.None;
 }

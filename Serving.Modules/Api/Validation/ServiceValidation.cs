@@ -16,14 +16,20 @@ public static class ServiceValidation
             return FieldError.None;
         }
 
-        var errors = (MetadataValidation.Check(value.Metadata, allowAutoscaling: false, context)
-            + MetadataValidation.WholeSeconds(ServingKeys.RolloutDuration.Find(value.Metadata.Annotations), "rollout-duration").Via("annotations")).Via("metadata");
+        var errors = (
+            MetadataValidation.Check(value.Metadata, allowAutoscaling: false, context)
+            + MetadataValidation
+                .WholeSeconds(ServingKeys.RolloutDuration.Find(value.Metadata.Annotations), "rollout-duration")
+                .Via("annotations")
+        ).Via("metadata");
         errors += RevisionValidation.Template(value.Spec.Template, value.Metadata, context).Via("spec.template");
         errors += RouteValidation.Traffic(value.Spec.Traffic, hasConfiguration: true).Via("spec");
         return old is null
             ? errors
             : errors
-                + MetadataValidation.CreatorAndModifier(old.Metadata, value.Metadata, ApiEquality.MeanSame(old.Spec, value.Spec)).Via("metadata.annotations")
+                + MetadataValidation
+                    .CreatorAndModifier(old.Metadata, value.Metadata, ApiEquality.MeanSame(old.Spec, value.Spec))
+                    .Via("metadata.annotations")
                 + RevisionValidation.NameChange(value.Spec.Template, old.Spec.Template).Via("spec.template");
     }
 }

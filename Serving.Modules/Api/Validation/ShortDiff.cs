@@ -7,10 +7,10 @@ namespace Serving.Api.Validation;
 internal static class ShortDiff
 {
     /// <summary>The differences between two revision specifications, empty for none.</summary>
-    public static string OfSpec(JsonElement old, JsonElement current)
-        => GoComparison.Differences(old, current, GoTypeTable.RevisionSpec, "{v1.RevisionSpec}");
+    public static string OfSpec(JsonElement old, JsonElement current) =>
+        GoComparison.Differences(old, current, GoTypeTable.RevisionSpec, "{v1.RevisionSpec}");
 
     /// <summary>The differences between two templates, empty for none.</summary>
-    public static string OfTemplate(JsonElement old, JsonElement current)
-        => GoComparison.Differences(old, current, GoTypeTable.RevisionTemplate, "{*v1.RevisionTemplateSpec}");
+    public static string OfTemplate(JsonElement old, JsonElement current) =>
+        GoComparison.Differences(old, current, GoTypeTable.RevisionTemplate, "{*v1.RevisionTemplateSpec}");
 }

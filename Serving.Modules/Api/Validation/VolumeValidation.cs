@@ -50,7 +50,10 @@ internal static class VolumeValidation
     private static FieldError Mount(VolumeMount mount, Volume? volume, HashSet<string> paths, FeaturesConfig features)
     {
         string[] open = ["name", "readOnly", "mountPath", "subPath"];
-        var errors = FieldMask.Check(mount, features.PodSpecVolumesMountPropagation == FeatureFlag.Disabled ? open : [.. open, "mountPropagation"]);
+        var errors = FieldMask.Check(
+            mount,
+            features.PodSpecVolumesMountPropagation == FeatureFlag.Disabled ? open : [.. open, "mountPropagation"]
+        );
         if (volume is null)
         {
             errors += FieldError.Generic("volumeMount has no matching volume", "name");
@@ -58,12 +61,16 @@ internal static class VolumeValidation
 
         var path = CleanPath(mount.MountPath);
         var isNew = paths.Add(path);
-        errors += mount.MountPath.Length == 0 ? FieldError.Missing("mountPath")
+        errors +=
+            mount.MountPath.Length == 0 ? FieldError.Missing("mountPath")
             : ReservedPaths.Contains(path) ? FieldError.Generic($"mountPath {GoText.Quote(path)} is a reserved path", "mountPath")
             : !mount.MountPath.StartsWith('/') ? FieldError.Invalid(mount.MountPath, "mountPath")
             : isNew ? FieldError.None
             : FieldError.Invalid($"{GoText.Quote(mount.MountPath)} must be unique", "mountPath");
-        if (mount.ReadOnly != true && volume is not ({ EmptyDir: not null } or { PersistentVolumeClaim: not null } or { Ephemeral: not null }))
+        if (
+            mount.ReadOnly != true
+            && volume is not ({ EmptyDir: not null } or { PersistentVolumeClaim: not null } or { Ephemeral: not null })
+        )
         {
             errors += FieldError.Generic("volume mount should be readOnly for this type of volume", "readOnly");
         }
@@ -72,7 +79,9 @@ internal static class VolumeValidation
         {
             if (features.PodSpecVolumesMountPropagation != FeatureFlag.Enabled)
             {
-                errors += FieldError.Generic($"Volume Mount Propagation support is disabled, but found volume mount {mount.Name} with mount propagation");
+                errors += FieldError.Generic(
+                    $"Volume Mount Propagation support is disabled, but found volume mount {mount.Name} with mount propagation"
+                );
             }
 
             if (mount.MountPropagation is not ("None" or "HostToContainer"))
@@ -101,7 +110,9 @@ internal static class VolumeValidation
         var sources = Sources(volume, features);
         string[] open = ["name", .. sources.Where(s => s.Flag != FeatureFlag.Disabled).Select(s => s.Field)];
         errors += FieldMask.Check(volume, open);
-        errors += PodSpecValidation.Each(volume.Secret?.Items ?? [], Key, "items") + PodSpecValidation.Each(volume.ConfigMap?.Items ?? [], Key, "items");
+        errors +=
+            PodSpecValidation.Each(volume.Secret?.Items ?? [], Key, "items")
+            + PodSpecValidation.Each(volume.ConfigMap?.Items ?? [], Key, "items");
         errors += PodSpecValidation.Each(volume.Projected?.Sources ?? [], Projection, "projected");
         errors += EmptyDir(volume.EmptyDir).Via("emptyDir") + Image(volume.Image).Via("image");
 
@@ -115,17 +126,17 @@ internal static class VolumeValidation
     }
 
     private static (string Field, bool IsSet, FeatureFlag Flag)[] Sources(Volume volume, FeaturesConfig features) =>
-    [
-        ("secret", volume.Secret is not null, FeatureFlag.Enabled),
-        ("configMap", volume.ConfigMap is not null, FeatureFlag.Enabled),
-        ("projected", volume.Projected is not null, FeatureFlag.Enabled),
-        ("emptyDir", volume.EmptyDir is not null, features.PodSpecVolumesEmptyDir),
-        ("persistentVolumeClaim", volume.PersistentVolumeClaim is not null, features.PodSpecPersistentVolumeClaim),
-        ("hostPath", volume.HostPath is not null, features.PodSpecVolumesHostPath),
-        ("csi", volume.Csi is not null, features.PodSpecVolumesCSI),
-        ("ephemeral", volume.Ephemeral is not null, features.PodSpecVolumesEphemeral),
-        ("image", volume.Image is not null, features.PodSpecVolumesImage),
-    ];
+        [
+            ("secret", volume.Secret is not null, FeatureFlag.Enabled),
+            ("configMap", volume.ConfigMap is not null, FeatureFlag.Enabled),
+            ("projected", volume.Projected is not null, FeatureFlag.Enabled),
+            ("emptyDir", volume.EmptyDir is not null, features.PodSpecVolumesEmptyDir),
+            ("persistentVolumeClaim", volume.PersistentVolumeClaim is not null, features.PodSpecPersistentVolumeClaim),
+            ("hostPath", volume.HostPath is not null, features.PodSpecVolumesHostPath),
+            ("csi", volume.Csi is not null, features.PodSpecVolumesCSI),
+            ("ephemeral", volume.Ephemeral is not null, features.PodSpecVolumesEphemeral),
+            ("image", volume.Image is not null, features.PodSpecVolumesImage),
+        ];
 
     private static FieldError Support(Volume volume, FeaturesConfig features)
     {
@@ -134,24 +145,33 @@ internal static class VolumeValidation
         {
             if (features.PodSpecPersistentVolumeClaim != FeatureFlag.Enabled)
             {
-                errors += FieldError.Generic($"Persistent volume claim support is disabled, but found persistent volume claim {claim.ClaimName}");
+                errors += FieldError.Generic(
+                    $"Persistent volume claim support is disabled, but found persistent volume claim {claim.ClaimName}"
+                );
             }
 
             if (claim.ReadOnly != true && features.PodSpecPersistentVolumeWrite != FeatureFlag.Enabled)
             {
                 errors += FieldError.Generic(
-                    $"Persistent volume write support is disabled, but found persistent volume claim {claim.ClaimName} that is not read-only");
+                    $"Persistent volume write support is disabled, but found persistent volume claim {claim.ClaimName} that is not read-only"
+                );
             }
         }
 
         (bool IsSet, FeatureFlag Flag, string Name)[] flagged =
         [
-            (volume.Image is not null, features.PodSpecVolumesImage, "Image"), (volume.EmptyDir is not null, features.PodSpecVolumesEmptyDir, "EmptyDir"),
-            (volume.HostPath is not null, features.PodSpecVolumesHostPath, "HostPath"), (volume.Csi is not null, features.PodSpecVolumesCSI, "CSI"),
+            (volume.Image is not null, features.PodSpecVolumesImage, "Image"),
+            (volume.EmptyDir is not null, features.PodSpecVolumesEmptyDir, "EmptyDir"),
+            (volume.HostPath is not null, features.PodSpecVolumesHostPath, "HostPath"),
+            (volume.Csi is not null, features.PodSpecVolumesCSI, "CSI"),
             (volume.Ephemeral is not null, features.PodSpecVolumesEphemeral, "Ephemeral"),
         ];
-        return flagged.Where(f => f.IsSet && f.Flag != FeatureFlag.Enabled).Aggregate(errors, (all, f) => all
-            + FieldError.Generic($"{f.Name} volume support is disabled, but found {f.Name} volume {volume.Name}"));
+        return flagged
+            .Where(f => f.IsSet && f.Flag != FeatureFlag.Enabled)
+            .Aggregate(
+                errors,
+                (all, f) => all + FieldError.Generic($"{f.Name} volume support is disabled, but found {f.Name} volume {volume.Name}")
+            );
     }
 
     private static FieldError Projection(VolumeProjection projection)
@@ -173,7 +193,9 @@ internal static class VolumeValidation
         if (projection.ServiceAccountToken is { } token)
         {
             specified.Add("serviceAccountToken");
-            errors += (FieldMask.Check(token, "audience", "expirationSeconds", "path") + Required(token.Path, "path")).Via("serviceAccountToken");
+            errors += (FieldMask.Check(token, "audience", "expirationSeconds", "path") + Required(token.Path, "path")).Via(
+                "serviceAccountToken"
+            );
         }
 
         if (projection.DownwardAPI is { } fields)
@@ -190,26 +212,33 @@ internal static class VolumeValidation
         };
     }
 
-    private static FieldError Keys(SecretProjection projection)
-        => FieldMask.Check(projection, "name", "items", "optional") + Required(projection.Name, "name") + PodSpecValidation.Each(projection.Items, Key, "items");
+    private static FieldError Keys(SecretProjection projection) =>
+        FieldMask.Check(projection, "name", "items", "optional")
+        + Required(projection.Name, "name")
+        + PodSpecValidation.Each(projection.Items, Key, "items");
 
-    private static FieldError PodField(DownwardApiVolumeFile file)
-        => FieldMask.Check(file, "fieldRef", "resourceFieldRef", "path", "mode")
-            + (file.FieldRef is null && file.ResourceFieldRef is null ? FieldError.MissingOneOf("fieldRef", "resourceFieldRef")
-                : file.FieldRef is not null && file.ResourceFieldRef is not null
-                    ? FieldError.Generic("Within a single item, cannot set both", "resourceFieldRef", "fieldRef")
-                : FieldError.None)
-            + Required(file.Path, "path");
+    private static FieldError PodField(DownwardApiVolumeFile file) =>
+        FieldMask.Check(file, "fieldRef", "resourceFieldRef", "path", "mode")
+        + (
+            file.FieldRef is null && file.ResourceFieldRef is null ? FieldError.MissingOneOf("fieldRef", "resourceFieldRef")
+            : file.FieldRef is not null && file.ResourceFieldRef is not null
+                ? FieldError.Generic("Within a single item, cannot set both", "resourceFieldRef", "fieldRef")
+            : FieldError.None
+        )
+        + Required(file.Path, "path");
 
-    private static FieldError Key(KeyToPath item) => FieldMask.Check(item, "key", "path", "mode") + Required(item.Key, "key") + Required(item.Path, "path");
+    private static FieldError Key(KeyToPath item) =>
+        FieldMask.Check(item, "key", "path", "mode") + Required(item.Key, "key") + Required(item.Path, "path");
 
-    private static FieldError EmptyDir(EmptyDirVolumeSource? directory)
-        => directory is null
+    private static FieldError EmptyDir(EmptyDirVolumeSource? directory) =>
+        directory is null
             ? FieldError.None
             : (directory.Medium is "" or "Memory" ? FieldError.None : FieldError.Invalid(directory.Medium, "medium"))
-                + (directory.SizeLimit is { } limit && limit.TryGetAmount(out var amount) && amount < 0
-                    ? FieldError.Invalid(limit, "sizeLimit")
-                    : FieldError.None);
+                + (
+                    directory.SizeLimit is { } limit && limit.TryGetAmount(out var amount) && amount < 0
+                        ? FieldError.Invalid(limit, "sizeLimit")
+                        : FieldError.None
+                );
 
     private static FieldError Image(JsonElement? image)
     {
@@ -244,6 +273,8 @@ internal static class VolumeValidation
         }
 
         var joined = string.Join('/', parts);
-        return path.StartsWith('/') ? "/" + joined : joined.Length == 0 ? "." : joined;
+        return path.StartsWith('/') ? "/" + joined
+            : joined.Length == 0 ? "."
+            : joined;
     }
 }

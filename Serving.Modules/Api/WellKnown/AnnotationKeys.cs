@@ -3,26 +3,26 @@ namespace Serving.Api.WellKnown;
 /// <summary>The spellings of an annotation, in order of precedence.</summary>
 public sealed class AnnotationKeys
 {
-    private readonly string[] keys;
+    private readonly string[] _keys;
 
     /// <param name="keys">The spellings, in order of precedence.</param>
     public AnnotationKeys(params string[] keys)
     {
         ArgumentNullException.ThrowIfNull(keys);
-        this.keys = keys;
+        this._keys = keys;
     }
 
     /// <summary>The preferred spelling.</summary>
-    public string Key => keys[0];
+    public string Key => _keys[0];
 
     /// <summary>All spellings, in order of precedence.</summary>
-    public IReadOnlyList<string> All => keys;
+    public IReadOnlyList<string> All => _keys;
 
     /// <summary>The spelling in use and its value, or null.</summary>
     public KeyValuePair<string, string>? Find(IReadOnlyDictionary<string, string> annotations)
     {
         ArgumentNullException.ThrowIfNull(annotations);
-        foreach (var key in keys)
+        foreach (var key in _keys)
         {
             if (annotations.TryGetValue(key, out var value))
             {

@@ -22,7 +22,8 @@ public static class AutoscalingKeys
     public static AnnotationKeys Target { get; } = new("autoscaling.knative.dev/target");
     public static AnnotationKeys Window { get; } = new("autoscaling.knative.dev/window");
     public static AnnotationKeys ActivationScale { get; } = new("autoscaling.knative.dev/activation-scale");
-    public static AnnotationKeys InitialScale { get; } = new("autoscaling.knative.dev/initial-scale", "autoscaling.knative.dev/initialScale");
+    public static AnnotationKeys InitialScale { get; } =
+        new("autoscaling.knative.dev/initial-scale", "autoscaling.knative.dev/initialScale");
     public static AnnotationKeys MinScale { get; } = new("autoscaling.knative.dev/min-scale", "autoscaling.knative.dev/minScale");
     public static AnnotationKeys MaxScale { get; } = new("autoscaling.knative.dev/max-scale", "autoscaling.knative.dev/maxScale");
     public static AnnotationKeys MetricAggregationAlgorithm { get; } =
@@ -34,7 +35,8 @@ public static class AutoscalingKeys
     public static AnnotationKeys PanicWindowPercentage { get; } =
         new("autoscaling.knative.dev/panic-window-percentage", "autoscaling.knative.dev/panicWindowPercentage");
 
-    public static AnnotationKeys ScaleDownDelay { get; } = new("autoscaling.knative.dev/scale-down-delay", "autoscaling.knative.dev/scaleDownDelay");
+    public static AnnotationKeys ScaleDownDelay { get; } =
+        new("autoscaling.knative.dev/scale-down-delay", "autoscaling.knative.dev/scaleDownDelay");
     public static AnnotationKeys ScaleToZeroPodRetentionPeriod { get; } =
         new("autoscaling.knative.dev/scale-to-zero-pod-retention-period", "autoscaling.knative.dev/scaleToZeroPodRetentionPeriod");
 

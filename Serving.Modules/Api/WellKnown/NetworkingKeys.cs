@@ -54,9 +54,15 @@ public static class NetworkingKeys
     public const int AutoscalingMetricsPort = 9090;
     public const int UserMetricsPort = 9091;
 
-    public static AnnotationKeys CertificateClass { get; } = new("networking.knative.dev/certificate.class", "networking.knative.dev/certificate-class");
-    public static AnnotationKeys IngressClass { get; } = new("networking.knative.dev/ingress.class", "networking.knative.dev/ingress-class");
+    public static AnnotationKeys CertificateClass { get; } =
+        new("networking.knative.dev/certificate.class", "networking.knative.dev/certificate-class");
+    public static AnnotationKeys IngressClass { get; } =
+        new("networking.knative.dev/ingress.class", "networking.knative.dev/ingress-class");
     public static AnnotationKeys HttpProtocol { get; } = new("networking.knative.dev/httpOption", "networking.knative.dev/http-protocol");
-    public static AnnotationKeys DisableExternalDomainTls { get; } = new(
-        "networking.knative.dev/disableAutoTLS", "networking.knative.dev/disable-auto-tls", "networking.knative.dev/disable-external-domain-tls");
+    public static AnnotationKeys DisableExternalDomainTls { get; } =
+        new(
+            "networking.knative.dev/disableAutoTLS",
+            "networking.knative.dev/disable-auto-tls",
+            "networking.knative.dev/disable-external-domain-tls"
+        );
 }

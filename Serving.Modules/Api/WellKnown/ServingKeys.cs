@@ -52,7 +52,8 @@ public static class ServingKeys
     public const string QueueSidecarEphemeralStorageLimit = "queue.sidecar.serving.knative.dev/ephemeral-storage-resource-limit";
 
     /// <summary>The duration of a rollout to the latest Revision.</summary>
-    public static AnnotationKeys RolloutDuration { get; } = new("serving.knative.dev/rollout-duration", "serving.knative.dev/rolloutDuration");
+    public static AnnotationKeys RolloutDuration { get; } =
+        new("serving.knative.dev/rollout-duration", "serving.knative.dev/rolloutDuration");
 
     /// <summary>The sidecar's resources in percent of the user container's.</summary>
     public static AnnotationKeys QueueSidecarResourcePercentage { get; } =

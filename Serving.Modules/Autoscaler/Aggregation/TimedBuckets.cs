@@ -7,47 +7,48 @@ namespace Serving.Autoscaler.Aggregation;
 /// </summary>
 internal class TimedBuckets
 {
-    private double[] buckets;
-    private long? first;
-    private long? last;
+    private double[] _buckets;
+    private long? _first;
+    private long? _last;
 
     /// <param name="window">The window, one second or more.</param>
     public TimedBuckets(TimeSpan window)
     {
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(window, TimeSpan.Zero);
-        buckets = new double[CountOf(window)];
+        _buckets = new double[CountOf(window)];
     }
 
     /// <summary>Seconds in the window.</summary>
-    protected int Count => buckets.Length;
+    protected int Count => _buckets.Length;
 
     /// <summary>The second of the newest value.</summary>
-    protected long? Last => last;
+    protected long? Last => _last;
 
     /// <summary>Whether the window that ends now contains no value.</summary>
-    public bool IsEmpty(DateTimeOffset now) => last is not { } newest || SecondOf(now) - newest > Count;
+    public bool IsEmpty(DateTimeOffset now) => _last is not { } newest || SecondOf(now) - newest > Count;
 
     /// <summary>Adds a value to its second; values older than the window are ignored.</summary>
     public void Record(DateTimeOffset now, double value)
     {
         var second = SecondOf(now);
-        if (last is not { } newest || second - newest >= Count)
+        if (_last is not { } newest || second - newest >= Count)
         {
-            Array.Clear(buckets);
-            first = last = second;
+            Array.Clear(_buckets);
+            _first = _last = second;
         }
         else if (second > newest)
         {
-            for (var passed = newest + 1; passed <= second; passed++) this[passed] = 0;
-            last = second;
+            for (var passed = newest + 1; passed <= second; passed++)
+                this[passed] = 0;
+            _last = second;
         }
         else if (newest - second >= Count)
         {
             return;
         }
-        else if (second < first)
+        else if (second < _first)
         {
-            first = second;
+            _first = second;
         }
 
         this[second] += value;
@@ -56,43 +57,47 @@ internal class TimedBuckets
     /// <summary>The per-second average over the part of the window that has values, rounded to 6 digits.</summary>
     public virtual double Average(DateTimeOffset now)
     {
-        if (last is not { } newest) return 0;
+        if (_last is not { } newest)
+            return 0;
         var silent = Math.Max(0, SecondOf(now) - newest);
-        if (silent >= Count) return 0;
-        var seconds = Math.Min(newest - first!.Value + 1, Count - silent);
+        if (silent >= Count)
+            return 0;
+        var seconds = Math.Min(newest - _first!.Value + 1, Count - silent);
         var sum = 0.0;
-        for (var back = 0; back < Count - silent; back++) sum += this[newest - back];
+        for (var back = 0; back < Count - silent; back++)
+            sum += this[newest - back];
         return Math.Round(sum / seconds, 6, MidpointRounding.AwayFromZero);
     }
 
     /// <summary>Changes the window and keeps the values within it.</summary>
     public virtual void Resize(TimeSpan window, DateTimeOffset now)
     {
-        var old = buckets;
+        var old = _buckets;
         var count = CountOf(window);
-        if (count == old.Length) return;
+        if (count == old.Length)
+            return;
         var keep = !IsEmpty(now);
-        buckets = new double[count];
+        _buckets = new double[count];
         if (!keep)
         {
-            first = last = null;
+            _first = _last = null;
             return;
         }
 
         for (var back = 0; back < Math.Min(count, old.Length); back++)
         {
-            var second = last!.Value - back;
+            var second = _last!.Value - back;
             this[second] = old[second % old.Length];
         }
 
-        first = last!.Value - (old.Length - 1);
+        _first = _last!.Value - (old.Length - 1);
     }
 
     /// <summary>The sum of one second.</summary>
     protected double this[long second]
     {
-        get => buckets[second % buckets.Length];
-        private set => buckets[second % buckets.Length] = value;
+        get => _buckets[second % _buckets.Length];
+        private set => _buckets[second % _buckets.Length] = value;
     }
 
     protected static long SecondOf(DateTimeOffset time) => time.ToUnixTimeSeconds();

@@ -1,27 +1,29 @@
 namespace Serving.Autoscaler.Aggregation;
 
-/// <summary>Buckets with an exponentially weighted average (<c>weighted-exponential</c>): the weight of each older second decreases by a constant factor.</summary>
+/// <summary>Buckets with an exponentially weighted average (<c>weighted-exponential</c>): the weight of each older second decreases by a
+/// constant factor.</summary>
 internal sealed class WeightedBuckets : TimedBuckets
 {
     private const double LeastDecay = 0.2;
     private const double SumOfWeights = 0.9999;
 
-    private double decay;
+    private double _decay;
 
     /// <param name="window">The window, one second or more.</param>
     public WeightedBuckets(TimeSpan window)
-        : base(window) => decay = DecayOf(Count);
+        : base(window) => _decay = DecayOf(Count);
 
     public override double Average(DateTimeOffset now)
     {
-        if (IsEmpty(now)) return 0;
+        if (IsEmpty(now))
+            return 0;
         var silent = Math.Max(0, SecondOf(now) - Last!.Value);
-        var weight = decay * Math.Pow(1 - decay, silent);
+        var weight = _decay * Math.Pow(1 - _decay, silent);
         var sum = 0.0;
         for (var back = 0; back < Count - silent; back++)
         {
             sum += this[Last.Value - back] * weight;
-            weight *= 1 - decay;
+            weight *= 1 - _decay;
         }
 
         return sum;
@@ -30,7 +32,7 @@ internal sealed class WeightedBuckets : TimedBuckets
     public override void Resize(TimeSpan window, DateTimeOffset now)
     {
         base.Resize(window, now);
-        decay = DecayOf(Count);
+        _decay = DecayOf(Count);
     }
 
     /// <summary>The decay at which the weights of the window nearly add up to one, but at least a fifth per second.</summary>

@@ -11,25 +11,28 @@ internal sealed class MetricCollection
     private const string WeightedExponential = "weighted-exponential";
     private const string WeightedExponentialOlder = "weightedExponential";
 
-    private readonly Lock gate = new();
-    private readonly TimedBuckets stableConcurrency;
-    private readonly TimedBuckets panicConcurrency;
-    private readonly TimedBuckets stableRps;
-    private readonly TimedBuckets panicRps;
-    private Metric metric;
-    private CollectionFailure? failed;
-    private int scraping;
+    private readonly Lock _gate = new();
+    private readonly TimedBuckets _stableConcurrency;
+    private readonly TimedBuckets _panicConcurrency;
+    private readonly TimedBuckets _stableRps;
+    private readonly TimedBuckets _panicRps;
+    private Metric _metric;
+    private CollectionFailure? _failed;
+    private int _scraping;
 
     /// <param name="metric">The windows; the algorithm is set by an annotation and cannot change.</param>
     public MetricCollection(Metric metric)
     {
-        this.metric = metric;
-        var isWeighted = AutoscalingKeys.MetricAggregationAlgorithm.Value(metric.Metadata.Annotations) is WeightedExponential or WeightedExponentialOlder;
+        this._metric = metric;
+        var isWeighted =
+            AutoscalingKeys.MetricAggregationAlgorithm.Value(metric.Metadata.Annotations)
+            is WeightedExponential
+                or WeightedExponentialOlder;
         TimedBuckets New(TimeSpan window) => isWeighted ? new WeightedBuckets(window) : new TimedBuckets(window);
-        stableConcurrency = New(StableOf(metric));
-        panicConcurrency = New(PanicOf(metric));
-        stableRps = New(StableOf(metric));
-        panicRps = New(PanicOf(metric));
+        _stableConcurrency = New(StableOf(metric));
+        _panicConcurrency = New(PanicOf(metric));
+        _stableRps = New(StableOf(metric));
+        _panicRps = New(PanicOf(metric));
     }
 
     /// <summary>State kept between scrapes.</summary>
@@ -40,53 +43,56 @@ internal sealed class MetricCollection
     {
         get
         {
-            lock (gate) return metric;
+            lock (_gate)
+                return _metric;
         }
     }
 
     /// <summary>Why the last scrape failed, or null.</summary>
-    public CollectionFailure? Failure => Volatile.Read(ref failed);
+    public CollectionFailure? Failure => Volatile.Read(ref _failed);
 
     /// <summary>Starts a scrape; false while one is running. After true, call <see cref="EndScrape"/>.</summary>
-    public bool TryBeginScrape() => Interlocked.CompareExchange(ref scraping, 1, 0) == 0;
+    public bool TryBeginScrape() => Interlocked.CompareExchange(ref _scraping, 1, 0) == 0;
 
     /// <summary>Ends a scrape, so that the next one can start.</summary>
-    public void EndScrape() => Volatile.Write(ref scraping, 0);
+    public void EndScrape() => Volatile.Write(ref _scraping, 0);
 
     /// <summary>Applies new windows.</summary>
     public void Update(Metric newer, DateTimeOffset now)
     {
-        lock (gate)
+        lock (_gate)
         {
-            metric = newer;
-            stableConcurrency.Resize(StableOf(newer), now);
-            panicConcurrency.Resize(PanicOf(newer), now);
-            stableRps.Resize(StableOf(newer), now);
-            panicRps.Resize(PanicOf(newer), now);
+            _metric = newer;
+            _stableConcurrency.Resize(StableOf(newer), now);
+            _panicConcurrency.Resize(PanicOf(newer), now);
+            _stableRps.Resize(StableOf(newer), now);
+            _panicRps.Resize(PanicOf(newer), now);
         }
     }
 
-    /// <summary>Records a stat. Requests that came through an activator are subtracted from a pod's stat, because the activator reports them.</summary>
+    /// <summary>Records a stat. Requests that came through an activator are subtracted from a pod's stat, because the activator reports
+    /// them.</summary>
     public void Record(DateTimeOffset now, in Stat stat)
     {
         var concurrency = stat.AverageConcurrentRequests - stat.AverageProxiedConcurrentRequests;
         var rps = stat.RequestCount - stat.ProxiedRequestCount;
-        lock (gate)
+        lock (_gate)
         {
-            stableConcurrency.Record(now, concurrency);
-            panicConcurrency.Record(now, concurrency);
-            stableRps.Record(now, rps);
-            panicRps.Record(now, rps);
+            _stableConcurrency.Record(now, concurrency);
+            _panicConcurrency.Record(now, concurrency);
+            _stableRps.Record(now, rps);
+            _panicRps.Record(now, rps);
         }
     }
 
     /// <summary>The averages; null while pods should be scraped but there are no stats.</summary>
     public (double Stable, double Panic)? Average(bool isRps, DateTimeOffset now)
     {
-        lock (gate)
+        lock (_gate)
         {
-            var (stable, panic) = isRps ? (stableRps, panicRps) : (stableConcurrency, panicConcurrency);
-            if (stable.IsEmpty(now) && metric.Spec.ScrapeTarget.Length > 0) return null;
+            var (stable, panic) = isRps ? (_stableRps, _panicRps) : (_stableConcurrency, _panicConcurrency);
+            if (stable.IsEmpty(now) && _metric.Spec.ScrapeTarget.Length > 0)
+                return null;
             return (stable.Average(now), panic.Average(now));
         }
     }
@@ -94,11 +100,12 @@ internal sealed class MetricCollection
     /// <summary>Records the result of the last scrape; true when it changed.</summary>
     public bool NoteFailure(CollectionFailure? failure)
     {
-        lock (gate)
+        lock (_gate)
         {
-            if (failure == failed) return false;
-            var isNews = failure?.Reason != failed?.Reason;
-            Volatile.Write(ref failed, failure);
+            if (failure == _failed)
+                return false;
+            var isNews = failure?.Reason != _failed?.Reason;
+            Volatile.Write(ref _failed, failure);
             return isNews;
         }
     }
@@ -107,5 +114,6 @@ internal sealed class MetricCollection
 
     private static TimeSpan PanicOf(Metric metric) => Window(metric.Spec.PanicWindow);
 
-    private static TimeSpan Window(long nanoseconds) => TimeSpan.FromTicks(Math.Max(nanoseconds / TimeSpan.NanosecondsPerTick, TimeSpan.TicksPerSecond));
+    private static TimeSpan Window(long nanoseconds) =>
+        TimeSpan.FromTicks(Math.Max(nanoseconds / TimeSpan.NanosecondsPerTick, TimeSpan.TicksPerSecond));
 }

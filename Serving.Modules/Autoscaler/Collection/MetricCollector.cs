@@ -10,8 +10,8 @@ using Serving.Kubernetes;
 namespace Serving.Autoscaler.Collection;
 
 /// <summary>
-/// Collects the stats of every revision that has a Metric: activators report them, and queue-proxies are scraped every second. A revision whose
-/// scrape takes longer than a second misses turns; scrapes never pile up.
+/// Collects the stats of every revision that has a Metric: activators report them, and queue-proxies are scraped every second. A revision
+/// whose scrape takes longer than a second misses turns; scrapes never pile up.
 /// </summary>
 internal sealed partial class MetricCollector : IMetricSource
 {
@@ -20,27 +20,33 @@ internal sealed partial class MetricCollector : IMetricSource
 
     private static readonly Meter Meter = new("Serving.Autoscaler");
     private static readonly Histogram<double> ScrapeDuration = Meter.CreateHistogram<double>(
-        "kn.autoscaler.scrape.duration", "s", "The duration of scraping the revision",
-        advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10] });
+        "kn.autoscaler.scrape.duration",
+        "s",
+        "The duration of scraping the revision",
+        advice: new InstrumentAdvice<double>
+        {
+            HistogramBucketBoundaries = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10],
+        }
+    );
 
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
 
-    private readonly ConcurrentDictionary<ObjectKey, MetricCollection> collections = new();
-    private readonly Heartbeat heartbeat;
-    private readonly IPodScraper scraper;
-    private readonly TimeProvider time;
-    private readonly ILogger logger;
+    private readonly ConcurrentDictionary<ObjectKey, MetricCollection> _collections = new();
+    private readonly Heartbeat _heartbeat;
+    private readonly IPodScraper _scraper;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
 
     public MetricCollector(IPodScraper scraper, TimeProvider time, ILogger logger)
     {
-        this.scraper = scraper;
-        this.time = time;
-        this.logger = logger;
-        heartbeat = new Heartbeat("collecting metrics", Patience, time);
+        this._scraper = scraper;
+        this._time = time;
+        this._logger = logger;
+        _heartbeat = new Heartbeat("collecting metrics", Patience, time);
     }
 
     /// <summary>Null while it starts scrapes every second, or is not running; otherwise since when it has been stuck.</summary>
-    public string? StuckReason => heartbeat.StuckReason;
+    public string? StuckReason => _heartbeat.StuckReason;
 
     /// <summary>Raised when scraping a revision starts to fail or recovers. Handlers must be fast; any thread.</summary>
     public event Action<ObjectKey>? Changed;
@@ -48,41 +54,44 @@ internal sealed partial class MetricCollector : IMetricSource
     /// <summary>Starts to collect, or applies new windows; returns why the last scrape failed, or null.</summary>
     public CollectionFailure? Ensure(Metric metric)
     {
-        var collection = collections.GetOrAdd(ObjectKey.Of(metric), _ => new MetricCollection(metric));
-        if (!ReferenceEquals(collection.Metric, metric)) collection.Update(metric, time.GetUtcNow());
+        var collection = _collections.GetOrAdd(ObjectKey.Of(metric), _ => new MetricCollection(metric));
+        if (!ReferenceEquals(collection.Metric, metric))
+            collection.Update(metric, _time.GetUtcNow());
         return collection.Failure;
     }
 
     /// <summary>Removes a revision.</summary>
-    public void Remove(ObjectKey key) => collections.TryRemove(key, out _);
+    public void Remove(ObjectKey key) => _collections.TryRemove(key, out _);
 
     /// <summary>Removes all revisions.</summary>
-    public void Clear() => collections.Clear();
+    public void Clear() => _collections.Clear();
 
     /// <summary>Records a stat from an activator; ignored if the revision is not being collected.</summary>
     public void Record(ObjectKey key, in Stat stat)
     {
-        if (collections.TryGetValue(key, out var collection)) collection.Record(time.GetUtcNow(), stat);
+        if (_collections.TryGetValue(key, out var collection))
+            collection.Record(_time.GetUtcNow(), stat);
     }
 
-    public (double Stable, double Panic)? Average(ObjectKey key, string metric, DateTimeOffset now)
-        => collections.TryGetValue(key, out var collection) ? collection.Average(metric == AutoscalingKeys.RpsMetric, now) : null;
+    public (double Stable, double Panic)? Average(ObjectKey key, string metric, DateTimeOffset now) =>
+        _collections.TryGetValue(key, out var collection) ? collection.Average(metric == AutoscalingKeys.RpsMetric, now) : null;
 
     /// <summary>Scrapes every <see cref="ScrapeInterval"/> until cancelled; returns when the running scrapes have ended.</summary>
     public async Task RunAsync(CancellationToken cancellation)
     {
-        using var timer = new PeriodicTimer(ScrapeInterval, time);
+        using var timer = new PeriodicTimer(ScrapeInterval, _time);
         var running = new HashSet<Task>();
         try
         {
-            heartbeat.Beat();
-            while (await timer.WaitForNextTickAsync(cancellation).ConfigureAwait(false))
+            _heartbeat.Beat();
+            while (await timer.WaitForNextTickAsync(cancellation))
             {
-                heartbeat.Beat();
+                _heartbeat.Beat();
                 running.RemoveWhere(task => task.IsCompleted);
-                foreach (var (key, collection) in collections)
+                foreach (var (key, collection) in _collections)
                 {
-                    if (collection.TryBeginScrape()) running.Add(ScrapeAsync(key, collection, cancellation));
+                    if (collection.TryBeginScrape())
+                        running.Add(ScrapeAsync(key, collection, cancellation));
                 }
             }
         }
@@ -92,10 +101,10 @@ internal sealed partial class MetricCollector : IMetricSource
         }
         finally
         {
-            heartbeat.Rest();
+            _heartbeat.Rest();
         }
 
-        await Task.WhenAll(running).ConfigureAwait(false);
+        await Task.WhenAll(running);
     }
 
     /// <summary>Scrapes one revision, after <see cref="MetricCollection.TryBeginScrape"/>; never throws.</summary>
@@ -107,11 +116,11 @@ internal sealed partial class MetricCollector : IMetricSource
             var metric = collection.Metric;
             if (metric.Spec.ScrapeTarget.Length > 0)
             {
-                var started = time.GetTimestamp();
-                if (await scraper.ScrapeAsync(metric, collection.Memory, cancellation).ConfigureAwait(false) is { } stat)
+                var started = _time.GetTimestamp();
+                if (await _scraper.ScrapeAsync(metric, collection.Memory, cancellation) is { } stat)
                 {
-                    Measure(metric, time.GetElapsedTime(started));
-                    collection.Record(time.GetUtcNow(), stat);
+                    Measure(metric, _time.GetElapsedTime(started));
+                    collection.Record(_time.GetUtcNow(), stat);
                 }
             }
         }
@@ -129,14 +138,17 @@ internal sealed partial class MetricCollector : IMetricSource
             collection.EndScrape();
         }
 
-        if (collection.NoteFailure(failure)) Changed?.Invoke(key);
+        if (collection.NoteFailure(failure))
+            Changed?.Invoke(key);
     }
 
-    private static void Measure(Metric metric, TimeSpan duration) => ScrapeDuration.Record(
-        duration.TotalSeconds,
-        new("k8s.namespace.name", metric.Metadata.Namespace),
-        new("kn.service.name", metric.Metadata.Labels.GetValueOrDefault(ServingKeys.Service, "")),
-        new("kn.configuration.name", metric.Metadata.Labels.GetValueOrDefault(ServingKeys.Configuration, "")));
+    private static void Measure(Metric metric, TimeSpan duration) =>
+        ScrapeDuration.Record(
+            duration.TotalSeconds,
+            new("k8s.namespace.name", metric.Metadata.Namespace),
+            new("kn.service.name", metric.Metadata.Labels.GetValueOrDefault(ServingKeys.Service, "")),
+            new("kn.configuration.name", metric.Metadata.Labels.GetValueOrDefault(ServingKeys.Configuration, ""))
+        );
 
     [LoggerMessage(2, LogLevel.Warning, "Collecting the stats of revision {Key} failed: {Reason}")]
     private partial void LogFailure(ObjectKey key, string reason);

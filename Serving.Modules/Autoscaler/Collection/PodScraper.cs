@@ -10,8 +10,8 @@ using Serving.Kubernetes;
 namespace Serving.Autoscaler.Collection;
 
 /// <summary>
-/// Scrapes queue-proxies directly at the addresses of their pods. Only a sample is scraped, pods older than the stable window first, because
-/// the averages of young ones are low. A pod that does not respond is replaced by another. If a mesh blocks direct requests (set in
+/// Scrapes queue-proxies directly at the addresses of their pods. Only a sample is scraped, pods older than the stable window first,
+/// because the averages of young ones are low. A pod that does not respond is replaced by another. If a mesh blocks direct requests (set in
 /// config-network, or detected because the responses of all pods look like it) they are scraped through their Service.
 /// </summary>
 internal sealed class PodScraper : IPodScraper, IDisposable
@@ -20,12 +20,12 @@ internal sealed class PodScraper : IPodScraper, IDisposable
     private const string DirectLoadBalancing = "Knative-Direct-Lb";
     private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(3);
 
-    private readonly ILister<Pod> pods;
-    private readonly Func<NetworkConfig> network;
-    private readonly TimeProvider time;
-    private readonly int port;
-    private readonly HttpClient http;
-    private readonly ServiceScrape service;
+    private readonly ILister<Pod> _pods;
+    private readonly Func<NetworkConfig> _network;
+    private readonly TimeProvider _time;
+    private readonly int _port;
+    private readonly HttpClient _http;
+    private readonly ServiceScrape _service;
 
     /// <param name="pods">The pods of all revisions.</param>
     /// <param name="network">Returns the current config-network, which says whether there may be a mesh.</param>
@@ -33,12 +33,17 @@ internal sealed class PodScraper : IPodScraper, IDisposable
     /// <param name="port">The port of the stats.</param>
     /// <param name="serviceAddress">Returns the address of a metric's Service; null to use its DNS name.</param>
     public PodScraper(
-        ILister<Pod> pods, Func<NetworkConfig> network, TimeProvider time, int port = NetworkingKeys.AutoscalingMetricsPort, Func<Metric, Uri>? serviceAddress = null)
+        ILister<Pod> pods,
+        Func<NetworkConfig> network,
+        TimeProvider time,
+        int port = NetworkingKeys.AutoscalingMetricsPort,
+        Func<Metric, Uri>? serviceAddress = null
+    )
     {
-        this.pods = pods;
-        this.network = network;
-        this.time = time;
-        this.port = port;
+        this._pods = pods;
+        this._network = network;
+        this._time = time;
+        this._port = port;
         var handler = new SocketsHttpHandler
         {
             UseProxy = false,
@@ -48,38 +53,49 @@ internal sealed class PodScraper : IPodScraper, IDisposable
             PooledConnectionIdleTimeout = TimeSpan.FromSeconds(30),
             ActivityHeadersPropagator = null,
         };
-        http = new HttpClient(handler) { Timeout = AnswerTimeout, MaxResponseContentBufferSize = LargestAnswer };
-        service = new ServiceScrape(http, serviceAddress ?? (metric => new Uri($"http://{HostAndPort.Of(HostOf(metric), port)}/metrics")));
+        _http = new HttpClient(handler) { Timeout = AnswerTimeout, MaxResponseContentBufferSize = LargestAnswer };
+        _service = new ServiceScrape(
+            _http,
+            serviceAddress ?? (metric => new Uri($"http://{HostAndPort.Of(HostOf(metric), port)}/metrics"))
+        );
     }
 
-    public void Dispose() => http.Dispose();
+    public void Dispose() => _http.Dispose();
 
     public async Task<Stat?> ScrapeAsync(Metric metric, ScrapeMemory memory, CancellationToken cancellation)
     {
         var window = TimeSpan.FromTicks(metric.Spec.StableWindow / TimeSpan.NanosecondsPerTick);
         var (old, young) = SplitByAge(metric, window);
         var total = old.Count + young.Count;
-        if (total == 0) return null;
-        var config = network();
+        if (total == 0)
+            return null;
+        var config = _network();
         if (config.MeshCompatibilityMode == MeshCompatibilityMode.Auto && !config.EnableMeshPodAddressability)
         {
-            return await FindOutAsync(metric, memory, old, young, window, cancellation).ConfigureAwait(false);
+            return await FindOutAsync(metric, memory, old, young, window, cancellation);
         }
 
         // The mode is configured: what was detected before may be outdated when detection is used again.
         memory.IsBehindMesh = false;
         return config.MeshCompatibilityMode == MeshCompatibilityMode.Enabled
-            ? await service.ScrapeAsync(metric, total, window, cancellation).ConfigureAwait(false)
-            : await ScrapePodsAsync(old, young, config.EnableMeshPodAddressability ? HostOf(metric) : null, cancellation).ConfigureAwait(false);
+            ? await _service.ScrapeAsync(metric, total, window, cancellation)
+            : await ScrapePodsAsync(old, young, config.EnableMeshPodAddressability ? HostOf(metric) : null, cancellation);
     }
 
-    private async Task<Stat> FindOutAsync(Metric metric, ScrapeMemory memory, List<string> old, List<string> young, TimeSpan window, CancellationToken cancellation)
+    private async Task<Stat> FindOutAsync(
+        Metric metric,
+        ScrapeMemory memory,
+        List<string> old,
+        List<string> young,
+        TimeSpan window,
+        CancellationToken cancellation
+    )
     {
         if (!memory.IsBehindMesh)
         {
             try
             {
-                return await ScrapePodsAsync(old, young, throughMesh: null, cancellation).ConfigureAwait(false);
+                return await ScrapePodsAsync(old, young, throughMesh: null, cancellation);
             }
             catch (ScrapeException failure) when (failure.IsMesh)
             {
@@ -87,7 +103,7 @@ internal sealed class PodScraper : IPodScraper, IDisposable
             }
         }
 
-        var stat = await service.ScrapeAsync(metric, old.Count + young.Count, window, cancellation).ConfigureAwait(false);
+        var stat = await _service.ScrapeAsync(metric, old.Count + young.Count, window, cancellation);
         memory.IsBehindMesh = true;
         return stat;
     }
@@ -101,11 +117,15 @@ internal sealed class PodScraper : IPodScraper, IDisposable
         Random.Shared.Shuffle(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(old.Count < sample ? young : old));
         var targets = new ConcurrentQueue<string>(old.Concat(young));
         var failures = new ConcurrentQueue<(string What, bool MayBeMesh)>();
-        var answers = await Task.WhenAll(Enumerable.Range(0, sample).Select(_ => FirstAnswerAsync(targets, failures, throughMesh, cancellation))).ConfigureAwait(false);
+        var answers = await Task.WhenAll(
+            Enumerable.Range(0, sample).Select(_ => FirstAnswerAsync(targets, failures, throughMesh, cancellation))
+        );
         var answered = answers.Where(static answer => answer is not null).Select(static answer => answer!.Value).ToList();
         if (answered.Count < sample)
         {
-            throw new ScrapeException($"too few pods responded, {answered.Count} of {sample}: {string.Join("; ", failures.Take(3).Select(static failure => failure.What))}")
+            throw new ScrapeException(
+                $"too few pods responded, {answered.Count} of {sample}: {string.Join("; ", failures.Take(3).Select(static failure => failure.What))}"
+            )
             {
                 IsMesh = answered.Count == 0 && failures.All(static failure => failure.MayBeMesh),
             };
@@ -117,11 +137,13 @@ internal sealed class PodScraper : IPodScraper, IDisposable
     private (List<string> Old, List<string> Young) SplitByAge(Metric metric, TimeSpan window)
     {
         var revision = metric.Metadata.Labels.GetValueOrDefault(ServingKeys.Revision, metric.Metadata.Name);
-        var bornBefore = time.GetUtcNow() - window;
-        List<string> old = [], young = [];
-        foreach (var pod in pods.ByLabel(metric.Metadata.Namespace, ServingKeys.Revision, revision))
+        var bornBefore = _time.GetUtcNow() - window;
+        List<string> old = [],
+            young = [];
+        foreach (var pod in _pods.ByLabel(metric.Metadata.Namespace, ServingKeys.Revision, revision))
         {
-            if (!RevisionPods.IsServing(pod) || pod.Status!.PodIP.Length == 0) continue;
+            if (!RevisionPods.IsServing(pod) || pod.Status!.PodIP.Length == 0)
+                continue;
             (pod.Status.StartTime <= bornBefore ? old : young).Add(pod.Status.PodIP);
         }
 
@@ -130,13 +152,17 @@ internal sealed class PodScraper : IPodScraper, IDisposable
 
     /// <summary>Scrapes one pod after the other until one responds; null when none is left.</summary>
     private async Task<Stat?> FirstAnswerAsync(
-        ConcurrentQueue<string> targets, ConcurrentQueue<(string What, bool MayBeMesh)> failures, string? throughMesh, CancellationToken cancellation)
+        ConcurrentQueue<string> targets,
+        ConcurrentQueue<(string What, bool MayBeMesh)> failures,
+        string? throughMesh,
+        CancellationToken cancellation
+    )
     {
         while (targets.TryDequeue(out var address))
         {
             try
             {
-                return await AskAsync(address, throughMesh, cancellation).ConfigureAwait(false);
+                return await AskAsync(address, throughMesh, cancellation);
             }
             catch (Exception error) when (StatAnswer.IsMissing(error, cancellation))
             {
@@ -149,7 +175,7 @@ internal sealed class PodScraper : IPodScraper, IDisposable
 
     private async Task<Stat> AskAsync(string address, string? throughMesh, CancellationToken cancellation)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Get, $"http://{HostAndPort.Of(address, port)}/metrics");
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"http://{HostAndPort.Of(address, _port)}/metrics");
         if (throughMesh is not null)
         {
             // Meshes recognize one or the other of the two spellings.
@@ -158,6 +184,6 @@ internal sealed class PodScraper : IPodScraper, IDisposable
             request.Headers.TryAddWithoutValidation(DirectLoadBalancing, "true");
         }
 
-        return await StatAnswer.AskAsync(http, request, cancellation).ConfigureAwait(false);
+        return await StatAnswer.AskAsync(_http, request, cancellation);
     }
 }

@@ -9,6 +9,6 @@ internal static class SampleSize
     private const double Unbounded = CriticalValueSquared * PopulationVariance / MarginOfErrorSquared;
 
     /// <summary>The number of pods to scrape out of <paramref name="population"/>; all if there are three or fewer.</summary>
-    public static int Of(int population)
-        => population <= 3 ? Math.Max(population, 0) : (int)Math.Ceiling(population * Unbounded / (population + Unbounded - 1));
+    public static int Of(int population) =>
+        population <= 3 ? Math.Max(population, 0) : (int)Math.Ceiling(population * Unbounded / (population + Unbounded - 1));
 }

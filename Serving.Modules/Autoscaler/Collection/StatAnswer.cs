@@ -10,18 +10,19 @@ internal static class StatAnswer
     public static async Task<Stat> AskAsync(HttpClient http, HttpRequestMessage request, CancellationToken cancellation)
     {
         request.Headers.TryAddWithoutValidation("Accept", StatCodec.ContentType);
-        using var response = await http.SendAsync(request, cancellation).ConfigureAwait(false);
+        using var response = await http.SendAsync(request, cancellation);
         response.EnsureSuccessStatusCode();
-        return StatCodec.Decode(await response.Content.ReadAsByteArrayAsync(cancellation).ConfigureAwait(false));
+        return StatCodec.Decode(await response.Content.ReadAsByteArrayAsync(cancellation));
     }
 
     /// <summary>Whether the scrape failed without a stat, rather than because it was cancelled.</summary>
-    public static bool IsMissing(Exception error, CancellationToken cancellation)
-        => error is HttpRequestException or InvalidDataException || (error is OperationCanceledException && !cancellation.IsCancellationRequested);
+    public static bool IsMissing(Exception error, CancellationToken cancellation) =>
+        error is HttpRequestException or InvalidDataException
+        || (error is OperationCanceledException && !cancellation.IsCancellationRequested);
 
     /// <summary>Whether it failed as behind a mesh that blocks requests to pod addresses.</summary>
-    public static bool MayBeMesh(Exception error)
-        => error is HttpRequestException { StatusCode: HttpStatusCode.ServiceUnavailable or HttpStatusCode.BadGateway };
+    public static bool MayBeMesh(Exception error) =>
+        error is HttpRequestException { StatusCode: HttpStatusCode.ServiceUnavailable or HttpStatusCode.BadGateway };
 
     /// <summary>The stat of all pods, extrapolated from a sample.</summary>
     public static Stat Extrapolate(IReadOnlyCollection<Stat> answers, int total)

@@ -19,7 +19,11 @@ namespace Serving.Autoscaler.Reconcilers;
 /// <param name="logger">Logs failed probes.</param>
 /// <param name="serviceAddress">Returns the address of a Service, by namespace, name and port; null to use its DNS name.</param>
 internal sealed partial class ActivatorProbe(
-    ILister<Endpoints> endpoints, Func<NetworkConfig> network, ILogger logger, Func<string, string, int, (string Host, int Port)>? serviceAddress = null) : IActivatorProbe
+    ILister<Endpoints> endpoints,
+    Func<NetworkConfig> network,
+    ILogger logger,
+    Func<string, string, int, (string Host, int Port)>? serviceAddress = null
+) : IActivatorProbe
 {
     private const int MostAddresses = 8;
     private const string Path = "/healthz";
@@ -33,28 +37,37 @@ internal sealed partial class ActivatorProbe(
 
     public async Task<bool> IsInPathAsync(string ns, string service, CancellationToken cancellation)
     {
-        if (service.Length == 0 || endpoints.Get(ns, service) is not { } known) return false;
+        if (service.Length == 0 || endpoints.Get(ns, service) is not { } known)
+            return false;
         var targets = known.Subsets.SelectMany(Targets).Distinct().Take(MostAddresses).ToList();
-        if (targets.Count == 0) return false;
+        if (targets.Count == 0)
+            return false;
         var mesh = network().MeshCompatibilityMode;
-        if (mesh == MeshCompatibilityMode.Enabled) return await AskServiceAsync(ns, service, known, cancellation).ConfigureAwait(false);
-        var answers = await Task.WhenAll(targets.Select(target => AskAsync(target.Ip, target.Port, cancellation))).ConfigureAwait(false);
-        if (answers.All(static answer => answer == Answer.Activator)) return true;
-        return mesh == MeshCompatibilityMode.Auto && answers.All(static answer => answer == Answer.None)
-            && await AskServiceAsync(ns, service, known, cancellation).ConfigureAwait(false);
+        if (mesh == MeshCompatibilityMode.Enabled)
+            return await AskServiceAsync(ns, service, known, cancellation);
+        var answers = await Task.WhenAll(targets.Select(target => AskAsync(target.Ip, target.Port, cancellation)));
+        if (answers.All(static answer => answer == Answer.Activator))
+            return true;
+        return mesh == MeshCompatibilityMode.Auto
+            && answers.All(static answer => answer == Answer.None)
+            && await AskServiceAsync(ns, service, known, cancellation);
     }
 
     private async Task<bool> AskServiceAsync(string ns, string service, Endpoints known, CancellationToken cancellation)
     {
-        var isH2C = known.Subsets.SelectMany(static subset => subset.Ports).Any(static port => port.Name == NetworkingKeys.ServicePortNameH2C);
+        var isH2C = known
+            .Subsets.SelectMany(static subset => subset.Ports)
+            .Any(static port => port.Name == NetworkingKeys.ServicePortNameH2C);
         var port = isH2C ? NetworkingKeys.ServiceHttp2Port : NetworkingKeys.ServiceHttpPort;
         var (host, at) = serviceAddress?.Invoke(ns, service, port) ?? ($"{service}.{ns}.svc", port);
-        return await AskAsync(host, at, cancellation).ConfigureAwait(false) == Answer.Activator;
+        return await AskAsync(host, at, cancellation) == Answer.Activator;
     }
 
     private static IEnumerable<(string Ip, int Port)> Targets(EndpointSubset subset)
     {
-        var port = subset.Ports.FirstOrDefault(p => p.Name is NetworkingKeys.ServicePortNameHttp1 or NetworkingKeys.ServicePortNameH2C)?.Port;
+        var port = subset
+            .Ports.FirstOrDefault(p => p.Name is NetworkingKeys.ServicePortNameHttp1 or NetworkingKeys.ServicePortNameH2C)
+            ?.Port;
         return port is null ? [] : subset.Addresses.Select(address => (address.Ip, port.Value));
     }
 
@@ -64,10 +77,13 @@ internal sealed partial class ActivatorProbe(
         limited.CancelAfter(Patience);
         try
         {
-            var answer = await HttpProbe.GetAsync(host, port, Path, Headers, tls: false, limited.Token).ConfigureAwait(false);
-            return IsActivator(answer) ? Answer.Activator : answer.Status is 502 or 503 ? Answer.None : Answer.Other;
+            var answer = await HttpProbe.GetAsync(host, port, Path, Headers, tls: false, limited.Token);
+            return IsActivator(answer) ? Answer.Activator
+                : answer.Status is 502 or 503 ? Answer.None
+                : Answer.Other;
         }
-        catch (Exception error) when (error is IOException or SocketException || (error is OperationCanceledException && !cancellation.IsCancellationRequested))
+        catch (Exception error)
+            when (error is IOException or SocketException || (error is OperationCanceledException && !cancellation.IsCancellationRequested))
         {
             LogFailure(host, port, error.Message);
             return Answer.None;
@@ -75,8 +91,8 @@ internal sealed partial class ActivatorProbe(
     }
 
     /// <summary>The body is the activator's name; it may be chunked.</summary>
-    private static bool IsActivator(HttpProbeResult answer)
-        => answer.Status == 200 && answer.Body.Split('\n', StringSplitOptions.TrimEntries).Contains(DataplaneHeaders.ActivatorName);
+    private static bool IsActivator(HttpProbeResult answer) =>
+        answer.Status == 200 && answer.Body.Split('\n', StringSplitOptions.TrimEntries).Contains(DataplaneHeaders.ActivatorName);
 
     private enum Answer
     {

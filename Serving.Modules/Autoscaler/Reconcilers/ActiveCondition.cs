@@ -7,8 +7,8 @@ namespace Serving.Autoscaler.Reconcilers;
 internal static class ActiveCondition
 {
     /// <summary>
-    /// Number of ready pods for the target to be active: at first the initial scale, later at least one. Capped at the maximum scale, because a
-    /// target with a larger minimum or initial scale would wait for pods that are never created.
+    /// Number of ready pods for the target to be active: at first the initial scale, later at least one. Capped at the maximum scale,
+    /// because a target with a larger minimum or initial scale would wait for pods that are never created.
     /// </summary>
     public static int Threshold(PodAutoscalerStatus status, AutoscalerSettings settings)
     {
@@ -17,10 +17,17 @@ internal static class ActiveCondition
     }
 
     /// <summary>The status for <paramref name="want"/> (-1: unknown) desired and <paramref name="ready"/> ready pods.</summary>
-    public static PodAutoscalerStatus Apply(PodAutoscalerStatus status, AutoscalerSettings settings, int want, int ready, DateTimeOffset now)
+    public static PodAutoscalerStatus Apply(
+        PodAutoscalerStatus status,
+        AutoscalerSettings settings,
+        int want,
+        int ready,
+        DateTimeOffset now
+    )
     {
         var least = Threshold(status, settings);
-        if (ready >= least && status.ServiceName.Length > 0) status = MarkScaleTargetInitialized(status, now);
+        if (ready >= least && status.ServiceName.Length > 0)
+            status = MarkScaleTargetInitialized(status, now);
         if (want == 0 || least == 0)
         {
             // Starting pods are scaled to zero only when they took too long.
@@ -30,12 +37,13 @@ internal static class ActiveCondition
         }
 
         var isWanted = want > 0 || !IsInactive(status);
-        if (ready >= least) return isWanted ? MarkActive(status, now) : status;
+        if (ready >= least)
+            return isWanted ? MarkActive(status, now) : status;
         return isWanted
             ? MarkActivating(status, "Queued", "Requests to the target are being buffered as resources are provisioned.", now)
             : NoTrafficNow(status, now);
     }
 
-    private static PodAutoscalerStatus NoTrafficNow(PodAutoscalerStatus status, DateTimeOffset now)
-        => MarkInactive(status, NoTraffic, "The target is not receiving traffic.", now);
+    private static PodAutoscalerStatus NoTrafficNow(PodAutoscalerStatus status, DateTimeOffset now) =>
+        MarkInactive(status, NoTraffic, "The target is not receiving traffic.", now);
 }

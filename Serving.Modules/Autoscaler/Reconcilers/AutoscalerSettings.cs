@@ -22,9 +22,11 @@ internal sealed class AutoscalerSettings(PodAutoscaler autoscaler, AutoscalerCon
     public bool IsReachable => autoscaler.Spec.Reachability != Unreachable;
 
     /// <summary>The autoscaler class; the KPA if none is set.</summary>
-    public static string ClassOf(PodAutoscaler autoscaler) => AutoscalingKeys.Class.Value(autoscaler.Metadata.Annotations) ?? AutoscalingKeys.KpaClass;
+    public static string ClassOf(PodAutoscaler autoscaler) =>
+        AutoscalingKeys.Class.Value(autoscaler.Metadata.Annotations) ?? AutoscalingKeys.KpaClass;
 
-    public string Metric => AutoscalingKeys.Metric.Value(autoscaler.Metadata.Annotations)
+    public string Metric =>
+        AutoscalingKeys.Metric.Value(autoscaler.Metadata.Annotations)
         ?? (ClassOf(autoscaler) == AutoscalingKeys.HpaClass ? AutoscalingKeys.CpuMetric : AutoscalingKeys.ConcurrencyMetric);
 
     /// <summary>The minimum scale; 0 while no Route refers to the revision.</summary>
@@ -34,8 +36,8 @@ internal sealed class AutoscalerSettings(PodAutoscaler autoscaler, AutoscalerCon
     public int MaxScale => Whole(AutoscalingKeys.MaxScale) ?? config.MaxScale;
 
     /// <summary>The initial number of pods of a new revision.</summary>
-    public int InitialScale
-        => Whole(AutoscalingKeys.InitialScale) is { } own && (own > 0 || config.AllowZeroInitialScale) ? own : config.InitialScale;
+    public int InitialScale =>
+        Whole(AutoscalingKeys.InitialScale) is { } own && (own > 0 || config.AllowZeroInitialScale) ? own : config.InitialScale;
 
     public double TargetBurstCapacity => Number(AutoscalingKeys.TargetBurstCapacity) ?? config.TargetBurstCapacity;
 
@@ -59,9 +61,11 @@ internal sealed class AutoscalerSettings(PodAutoscaler autoscaler, AutoscalerCon
     }
 
     /// <summary>How long the last pod is retained; zero when no Route refers to the revision.</summary>
-    public TimeSpan LastPodRetention => !IsReachable
-        ? TimeSpan.Zero
-        : Duration(AutoscalingKeys.ScaleToZeroPodRetentionPeriod.Value(autoscaler.Metadata.Annotations)) ?? config.ScaleToZeroPodRetentionPeriod;
+    public TimeSpan LastPodRetention =>
+        !IsReachable
+            ? TimeSpan.Zero
+            : Duration(AutoscalingKeys.ScaleToZeroPodRetentionPeriod.Value(autoscaler.Metadata.Annotations))
+                ?? config.ScaleToZeroPodRetentionPeriod;
 
     /// <summary>The progress deadline annotation, if any.</summary>
     public TimeSpan? OwnProgressDeadline => Duration(autoscaler.Metadata.Annotations.GetValueOrDefault(ServingKeys.ProgressDeadline));
@@ -92,8 +96,10 @@ internal sealed class AutoscalerSettings(PodAutoscaler autoscaler, AutoscalerCon
     public (double Target, double Total) Target()
     {
         var limit = autoscaler.Spec.ContainerConcurrency;
-        var total = Metric == AutoscalingKeys.RpsMetric ? config.RequestsPerSecondTargetDefault
-            : limit > 0 ? limit : config.ContainerConcurrencyTargetDefault;
+        var total =
+            Metric == AutoscalingKeys.RpsMetric ? config.RequestsPerSecondTargetDefault
+            : limit > 0 ? limit
+            : config.ContainerConcurrencyTargetDefault;
         var utilization = Metric == AutoscalingKeys.RpsMetric ? AutoscalerConfig.DefaultUtilization : config.TargetUtilization;
         if (OwnTarget is { } own)
         {
@@ -101,19 +107,30 @@ internal sealed class AutoscalerSettings(PodAutoscaler autoscaler, AutoscalerCon
             total = Metric == AutoscalingKeys.ConcurrencyMetric && limit > 0 ? Math.Min(own, limit) : own;
         }
 
-        if (Number(AutoscalingKeys.TargetUtilizationPercentage) is { } percentage) utilization = percentage / 100.0;
+        if (Number(AutoscalingKeys.TargetUtilizationPercentage) is { } percentage)
+            utilization = percentage / 100.0;
         return (Math.Max(LeastTarget, total * utilization), total);
     }
 
-    private int? Whole(AnnotationKeys keys)
-        => int.TryParse(keys.Value(autoscaler.Metadata.Annotations), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) ? value : null;
+    private int? Whole(AnnotationKeys keys) =>
+        int.TryParse(
+            keys.Value(autoscaler.Metadata.Annotations),
+            NumberStyles.AllowLeadingSign,
+            CultureInfo.InvariantCulture,
+            out var value
+        )
+            ? value
+            : null;
 
-    private double? Number(AnnotationKeys keys)
-        => keys.Value(autoscaler.Metadata.Annotations) is { } text && GoNumber.TryParseFloat(text, out var value) && double.IsFinite(value) ? value : null;
+    private double? Number(AnnotationKeys keys) =>
+        keys.Value(autoscaler.Metadata.Annotations) is { } text && GoNumber.TryParseFloat(text, out var value) && double.IsFinite(value)
+            ? value
+            : null;
 
     private static TimeSpan? Duration(string? text)
     {
-        if (text is null) return null;
+        if (text is null)
+            return null;
         try
         {
             return GoValues.ParseDuration(text);

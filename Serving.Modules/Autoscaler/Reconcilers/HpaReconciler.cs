@@ -9,11 +9,12 @@ using AutoscalerPass = Serving.Kubernetes.ReconcilePass<Serving.Api.Autoscaling.
 
 namespace Serving.Autoscaler.Reconcilers;
 
-/// <summary>Reconciles PodAutoscalers of the HPA class through a HorizontalPodAutoscaler. They are always active and always served by their pods.</summary>
+/// <summary>Reconciles PodAutoscalers of the HPA class through a HorizontalPodAutoscaler. They are always active and always served by their
+/// pods.</summary>
 internal sealed class HpaReconciler(AutoscalerInformers informers, Func<ConfigSnapshot> config, IEventRecorder events, TimeProvider time)
     : AutoscalerClassReconciler(AutoscalingKeys.HpaClass, informers, events, time)
 {
-    private readonly ILister<HorizontalPodAutoscaler> autoscalers = informers.HorizontalPodAutoscalers.Lister;
+    private readonly ILister<HorizontalPodAutoscaler> _autoscalers = informers.HorizontalPodAutoscalers.Lister;
 
     public override string Name => "hpa";
 
@@ -21,10 +22,13 @@ internal sealed class HpaReconciler(AutoscalerInformers informers, Func<ConfigSn
     protected override async Task ReconcileAsync(AutoscalerPass pass, CancellationToken cancellation)
     {
         var settings = new AutoscalerSettings(pass.Object, config().Autoscaler);
-        var existing = autoscalers.Get(pass.Namespace, pass.Name);
-        var hpa = await pass.TryAsync(() => EnsureHpaAsync(pass, settings, existing, cancellation), cancellation).ConfigureAwait(false) ?? existing;
-        var service = await pass.TryAsync(() => EnsureServiceAsync(pass, ServerlessServiceLifecycle.ModeServe, activators: 0, cancellation), cancellation).ConfigureAwait(false)
-            ?? KnownService(pass);
+        var existing = _autoscalers.Get(pass.Namespace, pass.Name);
+        var hpa = await pass.TryAsync(() => EnsureHpaAsync(pass, settings, existing, cancellation), cancellation) ?? existing;
+        var service =
+            await pass.TryAsync(
+                () => EnsureServiceAsync(pass, ServerlessServiceLifecycle.ModeServe, activators: 0, cancellation),
+                cancellation
+            ) ?? KnownService(pass);
         if (!HasForeignChild(pass) && hpa is not null && service is not null)
         {
             ComputeStatus(pass, settings, hpa, service);
@@ -33,27 +37,48 @@ internal sealed class HpaReconciler(AutoscalerInformers informers, Func<ConfigSn
 
     /// <summary>If Kubernetes rejects it, the status reports that immediately.</summary>
     private static async Task<HorizontalPodAutoscaler> EnsureHpaAsync(
-        AutoscalerPass pass, AutoscalerSettings settings, HorizontalPodAutoscaler? cached, CancellationToken cancellation)
+        AutoscalerPass pass,
+        AutoscalerSettings settings,
+        HorizontalPodAutoscaler? cached,
+        CancellationToken cancellation
+    )
     {
         try
         {
-            return (await pass.EnsureAsync(
-                Resources.HorizontalPodAutoscalers,
-                cached,
-                ChildMaker.HorizontalPodAutoscaler(pass.Object, settings),
-                static (existing, wanted) => existing with { Spec = HpaSpec.Merge(existing.Spec ?? new HorizontalPodAutoscalerSpec(), wanted.Spec!) },
-                cancellation).ConfigureAwait(false)).Object;
+            return (
+                await pass.EnsureAsync(
+                    Resources.HorizontalPodAutoscalers,
+                    cached,
+                    ChildMaker.HorizontalPodAutoscaler(pass.Object, settings),
+                    static (existing, wanted) =>
+                        existing with
+                        {
+                            Spec = HpaSpec.Merge(existing.Spec ?? new HorizontalPodAutoscalerSpec(), wanted.Spec!),
+                        },
+                    cancellation
+                )
+            ).Object;
         }
         catch (KubernetesException failed) when (cached is null && !StepFailures.IsStaleCache(failed))
         {
             // Not rejected, but not created either: the API server or a proxy failed.
             pass.Status = PodAutoscalerLifecycle.MarkResourceFailedCreation(
-                pass.Status, Resources.HorizontalPodAutoscalers.Kind, pass.Name, pass.Now, failed.Status.Message);
+                pass.Status,
+                Resources.HorizontalPodAutoscalers.Kind,
+                pass.Name,
+                pass.Now,
+                failed.Status.Message
+            );
             throw;
         }
     }
 
-    private static void ComputeStatus(AutoscalerPass pass, AutoscalerSettings settings, HorizontalPodAutoscaler hpa, ServerlessService service)
+    private static void ComputeStatus(
+        AutoscalerPass pass,
+        AutoscalerSettings settings,
+        HorizontalPodAutoscaler hpa,
+        ServerlessService service
+    )
     {
         var replicas = hpa.Status?.CurrentReplicas ?? 0;
         var status = pass.Status with
@@ -66,7 +91,8 @@ internal sealed class HpaReconciler(AutoscalerInformers informers, Func<ConfigSn
         if (ServerlessServiceLifecycle.IsReady(service))
         {
             status = PodAutoscalerLifecycle.MarkSksReady(status, pass.Now);
-            if (replicas >= ActiveCondition.Threshold(status, settings)) status = PodAutoscalerLifecycle.MarkScaleTargetInitialized(status, pass.Now);
+            if (replicas >= ActiveCondition.Threshold(status, settings))
+                status = PodAutoscalerLifecycle.MarkScaleTargetInitialized(status, pass.Now);
         }
         else
         {

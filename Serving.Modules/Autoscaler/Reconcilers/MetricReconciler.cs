@@ -20,9 +20,18 @@ internal sealed class MetricReconciler(IInformer<Metric> metrics, MetricCollecto
         pass.Status = failure switch
         {
             null => MetricLifecycle.MarkReady(pass.Status, pass.Now),
-            { Reason: CollectionFailure.NoEndpoints } => MetricLifecycle.MarkNotReady(pass.Status, failure.Reason, failure.Message, pass.Now),
+            { Reason: CollectionFailure.NoEndpoints } => MetricLifecycle.MarkNotReady(
+                pass.Status,
+                failure.Reason,
+                failure.Message,
+                pass.Now
+            ),
             { Reason: CollectionFailure.CollectionFailed } => MetricLifecycle.MarkFailed(
-                pass.Status, failure.Reason, "Failed to reconcile metric collection: " + failure.Message, pass.Now),
+                pass.Status,
+                failure.Reason,
+                "Failed to reconcile metric collection: " + failure.Message,
+                pass.Now
+            ),
             _ => MetricLifecycle.MarkFailed(pass.Status, failure.Reason, failure.Message, pass.Now),
         };
         return Task.CompletedTask;

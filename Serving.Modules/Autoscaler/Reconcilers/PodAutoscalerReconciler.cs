@@ -12,8 +12,8 @@ using AutoscalerPass = Serving.Kubernetes.ReconcilePass<Serving.Api.Autoscaling.
 namespace Serving.Autoscaler.Reconcilers;
 
 /// <summary>
-/// Reconciles PodAutoscalers of the KPA class to the scale desired by their decider: the ServerlessService, which puts activators into the path
-/// or not, the Metric, which configures the collection of stats, and the replicas of the scale target.
+/// Reconciles PodAutoscalers of the KPA class to the scale desired by their decider: the ServerlessService, which puts activators into the
+/// path or not, the Metric, which configures the collection of stats, and the replicas of the scale target.
 /// Invariant: the last pod is removed only while activators are in the path.
 /// </summary>
 internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
@@ -22,11 +22,11 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
 
     private static readonly TimeSpan AfterConflict = TimeSpan.FromMilliseconds(200);
 
-    private readonly AutoscalerInformers informers;
-    private readonly Func<ConfigSnapshot> config;
-    private readonly Deciders deciders;
-    private readonly IActivatorProbe probe;
-    private readonly PodCountBoard board;
+    private readonly AutoscalerInformers _informers;
+    private readonly Func<ConfigSnapshot> _config;
+    private readonly Deciders _deciders;
+    private readonly IActivatorProbe _probe;
+    private readonly PodCountBoard _board;
 
     /// <param name="informers">Provides the caches.</param>
     /// <param name="config">The current configuration.</param>
@@ -36,22 +36,29 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
     /// <param name="events">Records failures.</param>
     /// <param name="time">The clock.</param>
     public PodAutoscalerReconciler(
-        AutoscalerInformers informers, Func<ConfigSnapshot> config, Deciders deciders, IActivatorProbe probe, PodCountBoard board, IEventRecorder events, TimeProvider time)
+        AutoscalerInformers informers,
+        Func<ConfigSnapshot> config,
+        Deciders deciders,
+        IActivatorProbe probe,
+        PodCountBoard board,
+        IEventRecorder events,
+        TimeProvider time
+    )
         : base(AutoscalingKeys.KpaClass, informers, events, time)
     {
-        this.informers = informers;
-        this.config = config;
-        this.deciders = deciders;
-        this.probe = probe;
-        this.board = board;
+        this._informers = informers;
+        this._config = config;
+        this._deciders = deciders;
+        this._probe = probe;
+        this._board = board;
     }
 
     public override string Name => "podautoscaler";
 
     protected override void Forget(ObjectKey key)
     {
-        deciders.Remove(key);
-        board.Remove(key);
+        _deciders.Remove(key);
+        _board.Remove(key);
     }
 
     /// <summary>
@@ -59,13 +66,15 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
     /// </summary>
     protected override async Task ReconcileAsync(AutoscalerPass pass, CancellationToken cancellation)
     {
-        var snapshot = config();
+        var snapshot = _config();
         var settings = new AutoscalerSettings(pass.Object, snapshot.Autoscaler);
         var counts = CountPods(pass);
         if (KnownService(pass) is not { Status.PrivateServiceName.Length: > 0 } service)
         {
             await pass.TryAsync(
-                () => EnsureServiceAsync(pass, ServerlessServiceLifecycle.ModeProxy, LeastActivators, cancellation), cancellation).ConfigureAwait(false);
+                () => EnsureServiceAsync(pass, ServerlessServiceLifecycle.ModeProxy, LeastActivators, cancellation),
+                cancellation
+            );
             pass.Status = PodAutoscalerLifecycle.MarkSksNotReady(pass.Status, "No Private Service Name", pass.Now);
             if (KnownService(pass) is { } failed && ConditionSet.IsFalse(failed.Status.Conditions, ServerlessServiceLifecycle.Ready))
             {
@@ -78,15 +87,18 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
 
         pass.Status = pass.Status with { MetricsServiceName = service.Status.PrivateServiceName };
         var spec = settings.ToDeciderSpec() with { IsInitializing = !PodAutoscalerLifecycle.IsScaleTargetInitialized(pass.Status) };
-        var decision = deciders.Ensure(pass.Key, spec);
+        var decision = _deciders.Ensure(pass.Key, spec);
 
         // With the activator always in the path, it has reported every request.
         var target = spec.TargetBurstCapacity == -1 ? "" : service.Status.PrivateServiceName;
-        await pass.TryAsync(() => EnsureMetricAsync(pass, settings, target, cancellation), cancellation).ConfigureAwait(false);
-        var want = await ScaleAsync(pass, settings, ScaleToZeroLimits.Of(snapshot), service, decision.DesiredScale, cancellation).ConfigureAwait(false);
+        await pass.TryAsync(() => EnsureMetricAsync(pass, settings, target, cancellation), cancellation);
+        var want = await ScaleAsync(pass, settings, ScaleToZeroLimits.Of(snapshot), service, decision.DesiredScale, cancellation);
 
-        var mode = want > 0 && decision.ExcessBurstCapacity >= 0 ? ServerlessServiceLifecycle.ModeServe : ServerlessServiceLifecycle.ModeProxy;
-        service = await pass.TryAsync(() => EnsureServiceAsync(pass, mode, ActivatorsFor(spec, counts.Ready), cancellation), cancellation).ConfigureAwait(false) ?? service;
+        var mode =
+            want > 0 && decision.ExcessBurstCapacity >= 0 ? ServerlessServiceLifecycle.ModeServe : ServerlessServiceLifecycle.ModeProxy;
+        service =
+            await pass.TryAsync(() => EnsureServiceAsync(pass, mode, ActivatorsFor(spec, counts.Ready), cancellation), cancellation)
+            ?? service;
         pass.Status = pass.Status with { ServiceName = service.Status.ServiceName };
         Observe(pass, service);
         ComputeStatus(pass, settings, want, counts);
@@ -95,21 +107,31 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
     /// <summary>Enough activators for the capacity of the ready pods plus the target burst capacity; at least two.</summary>
     internal static int ActivatorsFor(DeciderSpec spec, int readyPods)
     {
-        if (spec.TargetBurstCapacity == 0) return LeastActivators;
+        if (spec.TargetBurstCapacity == 0)
+            return LeastActivators;
         var capacity = (readyPods * spec.TotalValue) + Math.Max(0, spec.TargetBurstCapacity);
         return (int)Math.Clamp(Math.Ceiling(capacity / spec.ActivatorCapacity), LeastActivators, int.MaxValue);
     }
 
-    private PodCounts CountPods(AutoscalerPass pass) => RevisionPods.Count(
-        informers.Pods.Lister,
-        pass.Namespace,
-        pass.Object.Metadata.Labels.GetValueOrDefault(ServingKeys.Revision, pass.Name));
+    private PodCounts CountPods(AutoscalerPass pass) =>
+        RevisionPods.Count(
+            _informers.Pods.Lister,
+            pass.Namespace,
+            pass.Object.Metadata.Labels.GetValueOrDefault(ServingKeys.Revision, pass.Name)
+        );
 
     /// <summary>Scales the target within its bounds; returns the desired scale, -1 while unknown.</summary>
     private async Task<int> ScaleAsync(
-        AutoscalerPass pass, AutoscalerSettings settings, ScaleToZeroLimits limits, ServerlessService service, int desired, CancellationToken cancellation)
+        AutoscalerPass pass,
+        AutoscalerSettings settings,
+        ScaleToZeroLimits limits,
+        ServerlessService service,
+        int desired,
+        CancellationToken cancellation
+    )
     {
-        if (desired < 0 && !PodAutoscalerLifecycle.IsActivating(pass.Status)) return desired;
+        if (desired < 0 && !PodAutoscalerLifecycle.IsActivating(pass.Status))
+            return desired;
         var least = settings.MinScale;
         if (!PodAutoscalerLifecycle.IsScaleTargetInitialized(pass.Status) && settings.IsReachable && settings.InitialScale > 1)
         {
@@ -117,34 +139,46 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
         }
 
         // The minimum takes precedence over the maximum, like the initial scale of a revision whose later limit is lower.
-        desired = desired < least ? least : settings.MaxScale > 0 ? Math.Min(desired, Math.Max(least, settings.MaxScale)) : desired;
-        if (TargetOf(pass) is not { } target) return desired;
+        desired =
+            desired < least ? least
+            : settings.MaxScale > 0 ? Math.Min(desired, Math.Max(least, settings.MaxScale))
+            : desired;
+        if (TargetOf(pass) is not { } target)
+            return desired;
         var current = target.Spec?.Replicas ?? 1;
         if (desired == 0)
         {
-            var step = await TowardsZeroAsync(pass, settings, limits, service, current, cancellation).ConfigureAwait(false);
+            var step = await TowardsZeroAsync(pass, settings, limits, service, current, cancellation);
             pass.LookAgain(step.Again);
-            if (!step.Apply) return step.Scale;
+            if (!step.Apply)
+                return step.Scale;
             desired = step.Scale;
         }
 
         if (desired != current)
         {
-            await pass.TryAsync(() => PatchReplicasAsync(pass, target, desired, cancellation), cancellation).ConfigureAwait(false);
+            await pass.TryAsync(() => PatchReplicasAsync(pass, target, desired, cancellation), cancellation);
         }
 
         return desired;
     }
 
     private async Task<ScaleStep> TowardsZeroAsync(
-        AutoscalerPass pass, AutoscalerSettings settings, ScaleToZeroLimits limits, ServerlessService service, int current, CancellationToken cancellation)
+        AutoscalerPass pass,
+        AutoscalerSettings settings,
+        ScaleToZeroLimits limits,
+        ServerlessService service,
+        int current,
+        CancellationToken cancellation
+    )
     {
         var inPath = true;
         if (limits.Enabled && PodAutoscalerLifecycle.IsInactive(pass.Status))
         {
-            if (current == 0) return new ScaleStep(0, false);
-            inPath = settings.TargetBurstCapacity == -1
-                || await probe.IsInPathAsync(pass.Namespace, pass.Status.ServiceName, cancellation).ConfigureAwait(false);
+            if (current == 0)
+                return new ScaleStep(0, false);
+            inPath =
+                settings.TargetBurstCapacity == -1 || await _probe.IsInPathAsync(pass.Namespace, pass.Status.ServiceName, cancellation);
         }
 
         return ScaleToZero.Decide(pass.Status, settings, service, limits, inPath, pass.Now);
@@ -154,28 +188,32 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
     private Deployment? TargetOf(AutoscalerPass pass)
     {
         var target = pass.Object.Spec.ScaleTargetRef;
-        var known = target.Kind == Resources.Deployments.Kind ? informers.Deployments.Lister.Get(pass.Namespace, target.Name) : null;
+        var known = target.Kind == Resources.Deployments.Kind ? _informers.Deployments.Lister.Get(pass.Namespace, target.Name) : null;
         if (known is null)
         {
-            pass.Failures.Add(target.Kind == Resources.Deployments.Kind
-                ? new AwaitedException($"failed to get scale target {target.Name}: the Deployment is not known")
-                : new InvalidOperationException($"failed to get scale target {target.Kind} {target.Name}: only Deployments can be scaled"));
+            pass.Failures.Add(
+                target.Kind == Resources.Deployments.Kind
+                    ? new AwaitedException($"failed to get scale target {target.Name}: the Deployment is not known")
+                    : new InvalidOperationException(
+                        $"failed to get scale target {target.Kind} {target.Name}: only Deployments can be scaled"
+                    )
+            );
         }
 
         return known;
     }
 
     /// <summary>
-    /// Patches with the resourceVersion that the decision was based on, so that a deposed leader cannot revert the write of a newer one. While pods
-    /// start, the Deployment's status changes faster than any cache: after a conflict the newest version is read and patched once more, and
-    /// after another conflict the reconcile is retried soon, because the ServerlessService and the status must not wait. Replicas changed by
-    /// another client meanwhile were not part of the decision and are left to the next one.
+    /// Patches with the resourceVersion that the decision was based on, so that a deposed leader cannot revert the write of a newer one.
+    /// While pods start, the Deployment's status changes faster than any cache: after a conflict the newest version is read and patched
+    /// once more, and after another conflict the reconcile is retried soon, because the ServerlessService and the status must not wait.
+    /// Replicas changed by another client meanwhile were not part of the decision and are left to the next one.
     /// </summary>
     private static async Task PatchReplicasAsync(AutoscalerPass pass, Deployment target, int scale, CancellationToken cancellation)
     {
         try
         {
-            await PatchOnceAsync(pass, target, scale, cancellation).ConfigureAwait(false);
+            await PatchOnceAsync(pass, target, scale, cancellation);
             return;
         }
         catch (KubernetesException refused) when (refused.IsConflict)
@@ -183,13 +221,14 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
             // The newest version is read below.
         }
 
-        var newest = await pass.Client.GetAsync(Resources.Deployments, target.Metadata.Namespace, target.Metadata.Name, cancellation).ConfigureAwait(false);
-        if (newest.Spec?.Replicas == scale) return;
+        var newest = await pass.Client.GetAsync(Resources.Deployments, target.Metadata.Namespace, target.Metadata.Name, cancellation);
+        if (newest.Spec?.Replicas == scale)
+            return;
         try
         {
             if (newest.Metadata.Uid == target.Metadata.Uid && newest.Spec?.Replicas == target.Spec?.Replicas)
             {
-                await PatchOnceAsync(pass, newest, scale, cancellation).ConfigureAwait(false);
+                await PatchOnceAsync(pass, newest, scale, cancellation);
                 return;
             }
         }
@@ -204,33 +243,53 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
     private static async Task PatchOnceAsync(AutoscalerPass pass, Deployment target, int scale, CancellationToken cancellation)
     {
         var body = string.Create(
-            CultureInfo.InvariantCulture, $$$"""{"metadata":{"resourceVersion":"{{{target.Metadata.ResourceVersion}}}"},"spec":{"replicas":{{{scale}}}}}""");
+            CultureInfo.InvariantCulture,
+            $$$"""{"metadata":{"resourceVersion":"{{{target.Metadata.ResourceVersion}}}"},"spec":{"replicas":{{{scale}}}}}"""
+        );
         await pass.Client.PatchAsync(
-            Resources.Deployments, target.Metadata.Namespace, target.Metadata.Name, new Patch(PatchType.Merge, body), cancellation, subresource: "scale")
-            .ConfigureAwait(false);
+            Resources.Deployments,
+            target.Metadata.Namespace,
+            target.Metadata.Name,
+            new Patch(PatchType.Merge, body),
+            cancellation,
+            subresource: "scale"
+        );
     }
 
-    private async Task EnsureMetricAsync(AutoscalerPass pass, AutoscalerSettings settings, string scrapeTarget, CancellationToken cancellation) => await pass.EnsureAsync(
-        Resources.Metrics,
-        informers.Metrics.Lister.Get(pass.Namespace, pass.Name),
-        ChildMaker.Metric(pass.Object, settings, scrapeTarget),
-        static (existing, wanted) => existing with
-        {
-            Spec = existing.Spec with
-            {
-                StableWindow = wanted.Spec.StableWindow,
-                PanicWindow = wanted.Spec.PanicWindow,
-                ScrapeTarget = wanted.Spec.ScrapeTarget,
-            },
-        },
-        cancellation).ConfigureAwait(false);
+    private async Task EnsureMetricAsync(
+        AutoscalerPass pass,
+        AutoscalerSettings settings,
+        string scrapeTarget,
+        CancellationToken cancellation
+    ) =>
+        await pass.EnsureAsync(
+            Resources.Metrics,
+            _informers.Metrics.Lister.Get(pass.Namespace, pass.Name),
+            ChildMaker.Metric(pass.Object, settings, scrapeTarget),
+            static (existing, wanted) =>
+                existing with
+                {
+                    Spec = existing.Spec with
+                    {
+                        StableWindow = wanted.Spec.StableWindow,
+                        PanicWindow = wanted.Spec.PanicWindow,
+                        ScrapeTarget = wanted.Spec.ScrapeTarget,
+                    },
+                },
+            cancellation
+        );
 
     /// <summary>Copies the readiness of the ServerlessService.</summary>
-    private static void Observe(AutoscalerPass pass, ServerlessService service)
-        => pass.Status = ConditionSet.Get(service.Status.Conditions, ServerlessServiceLifecycle.Ready) switch
+    private static void Observe(AutoscalerPass pass, ServerlessService service) =>
+        pass.Status = ConditionSet.Get(service.Status.Conditions, ServerlessServiceLifecycle.Ready) switch
         {
             _ when ServerlessServiceLifecycle.IsReady(service) => PodAutoscalerLifecycle.MarkSksReady(pass.Status, pass.Now),
-            { Status: ConditionStatus.False } failed => PodAutoscalerLifecycle.MarkSksFailed(pass.Status, failed.Reason, failed.Message, pass.Now),
+            { Status: ConditionStatus.False } failed => PodAutoscalerLifecycle.MarkSksFailed(
+                pass.Status,
+                failed.Reason,
+                failed.Message,
+                pass.Now
+            ),
             var waiting => PodAutoscalerLifecycle.MarkSksNotReady(pass.Status, waiting?.Message ?? "", pass.Now),
         };
 
@@ -244,6 +303,6 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
             pass.Status = ActiveCondition.Apply(pass.Status, settings, want, counts.Ready, pass.Now);
         }
 
-        board.Note(pass.Object, want, counts);
+        _board.Note(pass.Object, want, counts);
     }
 }

@@ -8,6 +8,6 @@ namespace Serving.Autoscaler.Reconcilers;
 /// <param name="ProgressDeadline">How long pods may take to become ready.</param>
 internal sealed record ScaleToZeroLimits(bool Enabled, TimeSpan GracePeriod, TimeSpan ProgressDeadline)
 {
-    public static ScaleToZeroLimits Of(ConfigSnapshot config)
-        => new(config.Autoscaler.EnableScaleToZero, config.Autoscaler.ScaleToZeroGracePeriod, config.Deployment.ProgressDeadline);
+    public static ScaleToZeroLimits Of(ConfigSnapshot config) =>
+        new(config.Autoscaler.EnableScaleToZero, config.Autoscaler.ScaleToZeroGracePeriod, config.Deployment.ProgressDeadline);
 }

@@ -8,35 +8,37 @@ namespace Serving.Autoscaler.Scaling;
 /// </summary>
 internal sealed class Decider
 {
-    private readonly DelayWindow? delay;
-    private DateTimeOffset? panickingSince;
-    private int mostPanicPods;
+    private readonly DelayWindow? _delay;
+    private DateTimeOffset? _panickingSince;
+    private int _mostPanicPods;
 
     /// <param name="spec">The parameters of the decision.</param>
     /// <param name="readyPods">
-    /// The number of ready pods. With more than one the decider starts in panic mode: the stats from before a restart are lost, and the revision
-    /// must not be scaled down because of that.
+    /// The number of ready pods. With more than one the decider starts in panic mode: the stats from before a restart are lost, and the
+    /// revision must not be scaled down because of that.
     /// </param>
     /// <param name="now">The time.</param>
     /// <param name="tick">Interval between evaluations; the granularity of the scale-down delay.</param>
     public Decider(DeciderSpec spec, int readyPods, DateTimeOffset now, TimeSpan tick)
     {
         Spec = spec;
-        delay = spec.ScaleDownDelay > TimeSpan.Zero ? new DelayWindow(spec.ScaleDownDelay, tick) : null;
-        mostPanicPods = readyPods;
-        if (readyPods > 1) panickingSince = now;
+        _delay = spec.ScaleDownDelay > TimeSpan.Zero ? new DelayWindow(spec.ScaleDownDelay, tick) : null;
+        _mostPanicPods = readyPods;
+        if (readyPods > 1)
+            _panickingSince = now;
     }
 
     /// <summary>The parameters of the decision; the scale-down delay cannot change.</summary>
     public DeciderSpec Spec { get; private set; }
 
     /// <summary>Whether it is in panic mode.</summary>
-    public bool IsPanicking => panickingSince is not null;
+    public bool IsPanicking => _panickingSince is not null;
 
     /// <summary>Applies new parameters. An initial scale reached in the meantime remains in effect for the scale-down delay.</summary>
     public void Update(DeciderSpec spec, DateTimeOffset now)
     {
-        if (Spec.IsInitializing && !spec.IsInitializing && spec.Reachable) delay?.Record(now, Spec.InitialScale);
+        if (Spec.IsInitializing && !spec.IsInitializing && spec.Reachable)
+            _delay?.Record(now, Spec.InitialScale);
         Spec = spec;
     }
 
@@ -63,43 +65,47 @@ internal sealed class Decider
         if (IsPanicking)
         {
             // The stable window may require more than the panic window.
-            mostPanicPods = Math.Max(mostPanicPods, Math.Max(stablePods, panicPods));
-            desired = mostPanicPods;
+            _mostPanicPods = Math.Max(_mostPanicPods, Math.Max(stablePods, panicPods));
+            desired = _mostPanicPods;
         }
 
-        if (Spec.Reachable && delay is not null) desired = delay.Record(now, Spec.IsInitializing ? Math.Max(desired, Spec.InitialScale) : desired);
+        if (Spec.Reachable && _delay is not null)
+            desired = _delay.Record(now, Spec.IsInitializing ? Math.Max(desired, Spec.InitialScale) : desired);
         return new Decision(desired, ExcessBurstCapacity(panic, readyPods));
     }
 
     /// <summary>The excess burst capacity before there are stats.</summary>
-    public static int InitialExcessBurstCapacity(DeciderSpec spec)
-        => spec.TargetBurstCapacity is -1 or 0 ? (int)spec.TargetBurstCapacity : ToInt((spec.InitialScale * spec.TotalValue) - spec.TargetBurstCapacity);
+    public static int InitialExcessBurstCapacity(DeciderSpec spec) =>
+        spec.TargetBurstCapacity is -1 or 0
+            ? (int)spec.TargetBurstCapacity
+            : ToInt((spec.InitialScale * spec.TotalValue) - spec.TargetBurstCapacity);
 
     private static int Bounded(double wish, double least, double most) => ToInt(Math.Min(Math.Max(wish, least), most));
 
     private static int ToInt(double value) => (int)Math.Clamp(value, int.MinValue, int.MaxValue);
 
-    private int WithActivationScale(double wish, int pods)
-        => Spec.ActivationScale > 1 && wish > 0 ? Math.Max(Spec.ActivationScale, pods) : pods;
+    private int WithActivationScale(double wish, int pods) =>
+        Spec.ActivationScale > 1 && wish > 0 ? Math.Max(Spec.ActivationScale, pods) : pods;
 
     private void UpdatePanic(DateTimeOffset now, bool isOverThreshold)
     {
         if (isOverThreshold)
         {
-            panickingSince = now;
+            _panickingSince = now;
         }
-        else if (panickingSince is { } since && since + Spec.StableWindow < now)
+        else if (_panickingSince is { } since && since + Spec.StableWindow < now)
         {
-            panickingSince = null;
-            mostPanicPods = 0;
+            _panickingSince = null;
+            _mostPanicPods = 0;
         }
     }
 
     /// <summary>From the panic window, because there is no benefit in removing activators from the path quickly.</summary>
-    private int ExcessBurstCapacity(double panic, int readyPods) => Spec.TargetBurstCapacity switch
-    {
-        0 => 0,
-        > 0 => ToInt(Math.Floor((readyPods * Spec.TotalValue) - Spec.TargetBurstCapacity - panic)),
-        _ => -1,
-    };
+    private int ExcessBurstCapacity(double panic, int readyPods) =>
+        Spec.TargetBurstCapacity switch
+        {
+            0 => 0,
+            > 0 => ToInt(Math.Floor((readyPods * Spec.TotalValue) - Spec.TargetBurstCapacity - panic)),
+            _ => -1,
+        };
 }

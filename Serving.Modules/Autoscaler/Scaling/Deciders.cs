@@ -16,12 +16,12 @@ internal sealed partial class Deciders
 
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
 
-    private readonly ConcurrentDictionary<ObjectKey, Entry> entries = new();
-    private readonly Heartbeat heartbeat;
-    private readonly IMetricSource metrics;
-    private readonly Func<ObjectKey, int> readyPods;
-    private readonly TimeProvider time;
-    private readonly ILogger logger;
+    private readonly ConcurrentDictionary<ObjectKey, Entry> _entries = new();
+    private readonly Heartbeat _heartbeat;
+    private readonly IMetricSource _metrics;
+    private readonly Func<ObjectKey, int> _readyPods;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
 
     /// <param name="metrics">The averages of each revision.</param>
     /// <param name="readyPods">Counts the ready pods of a revision.</param>
@@ -29,63 +29,67 @@ internal sealed partial class Deciders
     /// <param name="logger">Logs changes of the panic mode.</param>
     public Deciders(IMetricSource metrics, Func<ObjectKey, int> readyPods, TimeProvider time, ILogger logger)
     {
-        this.metrics = metrics;
-        this.readyPods = readyPods;
-        this.time = time;
-        this.logger = logger;
-        heartbeat = new Heartbeat("deciding", Patience, time);
+        this._metrics = metrics;
+        this._readyPods = readyPods;
+        this._time = time;
+        this._logger = logger;
+        _heartbeat = new Heartbeat("deciding", Patience, time);
     }
 
     /// <summary>Null while it evaluates every tick, or is not running; otherwise since when it has been stuck.</summary>
-    public string? StuckReason => heartbeat.StuckReason;
+    public string? StuckReason => _heartbeat.StuckReason;
 
     /// <summary>Raised when a decision requires a reconcile of the revision. Handlers must be fast; any thread.</summary>
     public event Action<ObjectKey>? Changed;
 
     /// <summary>The samples of all revisions, for metrics.</summary>
-    public IEnumerable<(ObjectKey Key, ScalingSample Sample)> Samples
-        => entries.Select(e => (e.Key, e.Value.Sample)).Where(e => e.Sample is not null).Select(e => (e.Key, e.Sample!));
+    public IEnumerable<(ObjectKey Key, ScalingSample Sample)> Samples =>
+        _entries.Select(e => (e.Key, e.Value.Sample)).Where(e => e.Sample is not null).Select(e => (e.Key, e.Sample!));
 
     /// <summary>Creates the decider of a revision, or updates its parameters; returns the latest decision.</summary>
     public DeciderStatus Ensure(ObjectKey key, DeciderSpec spec)
     {
-        var entry = entries.GetOrAdd(key, k => new Entry(new Decider(spec, readyPods(k), time.GetUtcNow(), TickInterval)));
+        var entry = _entries.GetOrAdd(key, k => new Entry(new Decider(spec, _readyPods(k), _time.GetUtcNow(), TickInterval)));
         lock (entry)
         {
-            if (entry.Decider.Spec != spec) entry.Decider.Update(spec, time.GetUtcNow());
+            if (entry.Decider.Spec != spec)
+                entry.Decider.Update(spec, _time.GetUtcNow());
             return entry.Status;
         }
     }
 
     /// <summary>Removes a revision.</summary>
-    public void Remove(ObjectKey key) => entries.TryRemove(key, out _);
+    public void Remove(ObjectKey key) => _entries.TryRemove(key, out _);
 
     /// <summary>Removes all revisions.</summary>
-    public void Clear() => entries.Clear();
+    public void Clear() => _entries.Clear();
 
-    /// <summary>Evaluates immediately if the revision is at zero (or unknown) and <paramref name="stat"/> reports a waiting request.</summary>
+    /// <summary>Evaluates immediately if the revision is at zero (or unknown) and <paramref name="stat"/> reports a waiting
+    /// request.</summary>
     public void Poke(ObjectKey key, in Stat stat)
     {
-        if (stat.AverageConcurrentRequests == 0 || !entries.TryGetValue(key, out var entry) || Volatile.Read(ref entry.DesiredScale) > 0) return;
+        if (stat.AverageConcurrentRequests == 0 || !_entries.TryGetValue(key, out var entry) || Volatile.Read(ref entry.DesiredScale) > 0)
+            return;
         Evaluate(key, entry);
     }
 
     /// <summary>Evaluates a revision immediately.</summary>
     public void Evaluate(ObjectKey key)
     {
-        if (entries.TryGetValue(key, out var entry)) Evaluate(key, entry);
+        if (_entries.TryGetValue(key, out var entry))
+            Evaluate(key, entry);
     }
 
     /// <summary>Evaluates all revisions every <see cref="TickInterval"/> until cancelled.</summary>
     public async Task RunAsync(CancellationToken cancellation)
     {
-        using var timer = new PeriodicTimer(TickInterval, time);
+        using var timer = new PeriodicTimer(TickInterval, _time);
         try
         {
-            heartbeat.Beat();
-            while (await timer.WaitForNextTickAsync(cancellation).ConfigureAwait(false))
+            _heartbeat.Beat();
+            while (await timer.WaitForNextTickAsync(cancellation))
             {
-                heartbeat.Beat();
+                _heartbeat.Beat();
                 EvaluateAll();
             }
         }
@@ -95,14 +99,15 @@ internal sealed partial class Deciders
         }
         finally
         {
-            heartbeat.Rest();
+            _heartbeat.Rest();
         }
     }
 
     /// <summary>Evaluates all revisions.</summary>
     public void EvaluateAll()
     {
-        foreach (var (key, entry) in entries) Evaluate(key, entry);
+        foreach (var (key, entry) in _entries)
+            Evaluate(key, entry);
     }
 
     private void Evaluate(ObjectKey key, Entry entry)
@@ -110,19 +115,28 @@ internal sealed partial class Deciders
         var changed = false;
         lock (entry)
         {
-            var now = time.GetUtcNow();
+            var now = _time.GetUtcNow();
             var decider = entry.Decider;
-            if (metrics.Average(key, decider.Spec.ScalingMetric, now) is not { } average) return;
+            if (_metrics.Average(key, decider.Spec.ScalingMetric, now) is not { } average)
+                return;
             var wasPanicking = decider.IsPanicking;
-            var decision = decider.Decide(now, average.Stable, average.Panic, readyPods(key));
-            if (wasPanicking != decider.IsPanicking) LogPanic(key, decider.IsPanicking);
+            var decision = decider.Decide(now, average.Stable, average.Panic, _readyPods(key));
+            if (wasPanicking != decider.IsPanicking)
+                LogPanic(key, decider.IsPanicking);
             changed = entry.Accept(decision);
             entry.Sample = new ScalingSample(
-                decider.Spec.ScalingMetric, decision.DesiredPods, decision.ExcessBurstCapacity, average.Stable, average.Panic,
-                decider.Spec.TargetValue, decider.IsPanicking);
+                decider.Spec.ScalingMetric,
+                decision.DesiredPods,
+                decision.ExcessBurstCapacity,
+                average.Stable,
+                average.Panic,
+                decider.Spec.TargetValue,
+                decider.IsPanicking
+            );
         }
 
-        if (changed) Changed?.Invoke(key);
+        if (changed)
+            Changed?.Invoke(key);
     }
 
     [LoggerMessage(1, LogLevel.Information, "Revision {Key}: panic mode is {IsPanicking}")]
@@ -133,26 +147,27 @@ internal sealed partial class Deciders
         /// <summary>Desired number of pods; -1 while unknown. Read without the lock, as a fast check for a revision at zero.</summary>
         public int DesiredScale = -1;
 
-        private int excessBurstCapacity;
+        private int _excessBurstCapacity;
 
         public Entry(Decider decider)
         {
             Decider = decider;
-            excessBurstCapacity = Decider.InitialExcessBurstCapacity(decider.Spec);
+            _excessBurstCapacity = Decider.InitialExcessBurstCapacity(decider.Spec);
         }
 
         public Decider Decider { get; }
 
         public ScalingSample? Sample { get; set; }
 
-        public DeciderStatus Status => new(DesiredScale, excessBurstCapacity);
+        public DeciderStatus Status => new(DesiredScale, _excessBurstCapacity);
 
-        /// <summary>Applies a decision; true when the PodAutoscaler must react: another scale, or activators into or out of the path.</summary>
+        /// <summary>Applies a decision; true when the PodAutoscaler must react: another scale, or activators into or out of the
+        /// path.</summary>
         public bool Accept(Decision decision)
         {
-            var matters = decision.DesiredPods != DesiredScale || (decision.ExcessBurstCapacity < 0) != (excessBurstCapacity < 0);
+            var matters = decision.DesiredPods != DesiredScale || (decision.ExcessBurstCapacity < 0) != (_excessBurstCapacity < 0);
             Volatile.Write(ref DesiredScale, decision.DesiredPods);
-            excessBurstCapacity = decision.ExcessBurstCapacity;
+            _excessBurstCapacity = decision.ExcessBurstCapacity;
             return matters;
         }
     }

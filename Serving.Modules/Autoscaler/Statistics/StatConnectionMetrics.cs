@@ -10,27 +10,31 @@ public sealed class StatConnectionMetrics : IDisposable
 {
     private static readonly KeyValuePair<string, object?> Peer = new("peer", "autoscaler");
 
-    private readonly Meter meter = new("Serving.Activator.Statistics");
-    private readonly Counter<long> errors;
-    private Func<bool>? isReachable;
+    private readonly Meter _meter = new("Serving.Activator.Statistics");
+    private readonly Counter<long> _errors;
+    private Func<bool>? _isReachable;
 
     /// <summary>Creates the instruments.</summary>
     public StatConnectionMetrics()
     {
-        errors = meter.CreateCounter<long>("kn.activator.stats.conn.errors", "{error}", "Number of connection errors from the activator");
-        meter.CreateObservableGauge(
+        _errors = _meter.CreateCounter<long>("kn.activator.stats.conn.errors", "{error}", "Number of connection errors from the activator");
+        _meter.CreateObservableGauge(
             "kn.activator.stats.conn.reachable",
-            () => Volatile.Read(ref isReachable) is { } ask ? [new Measurement<long>(ask() ? 1 : 0, Peer)] : Array.Empty<Measurement<long>>(),
+            () =>
+                Volatile.Read(ref _isReachable) is { } ask
+                    ? [new Measurement<long>(ask() ? 1 : 0, Peer)]
+                    : Array.Empty<Measurement<long>>(),
             "{reachable}",
-            "Whether a peer is reachable from the activator (1 = reachable, 0 = not reachable)");
+            "Whether a peer is reachable from the activator (1 = reachable, 0 = not reachable)"
+        );
     }
 
     /// <inheritdoc/>
-    public void Dispose() => meter.Dispose();
+    public void Dispose() => _meter.Dispose();
 
     /// <summary>Sets the callback that reports reachability.</summary>
-    internal void Follow(Func<bool> reachable) => Volatile.Write(ref isReachable, reachable);
+    internal void Follow(Func<bool> reachable) => Volatile.Write(ref _isReachable, reachable);
 
     /// <summary>Records a lost connection.</summary>
-    internal void OnLost() => errors.Add(1, Peer);
+    internal void OnLost() => _errors.Add(1, Peer);
 }

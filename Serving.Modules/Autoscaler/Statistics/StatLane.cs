@@ -21,16 +21,17 @@ internal sealed partial class StatLane
     private static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(3);
 
-    private readonly Channel<WireStatMessage> waiting = Channel.CreateBounded<WireStatMessage>(
-        new BoundedChannelOptions(MostWaiting) { FullMode = BoundedChannelFullMode.DropOldest, SingleReader = true });
+    private readonly Channel<WireStatMessage> _waiting = Channel.CreateBounded<WireStatMessage>(
+        new BoundedChannelOptions(MostWaiting) { FullMode = BoundedChannelFullMode.DropOldest, SingleReader = true }
+    );
 
-    private readonly List<WireStatMessage> batch = [];
-    private readonly Func<Uri?> owner;
-    private readonly Func<TimeSpan?> patience;
-    private readonly Action lost;
-    private readonly TimeProvider time;
-    private readonly ILogger logger;
-    private volatile Failing? failing;
+    private readonly List<WireStatMessage> _batch = [];
+    private readonly Func<Uri?> _owner;
+    private readonly Func<TimeSpan?> _patience;
+    private readonly Action _lost;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private volatile Failing? _failing;
 
     /// <param name="owner">Returns the address of the autoscaler, such as <c>ws://10.0.0.7:8080</c>; null while unknown.</param>
     /// <param name="patience">Returns how long it may be unreachable; null while it is not known to be alive.</param>
@@ -39,24 +40,25 @@ internal sealed partial class StatLane
     /// <param name="logger">Logs lost connections.</param>
     public StatLane(Func<Uri?> owner, Func<TimeSpan?> patience, Action lost, TimeProvider time, ILogger logger)
     {
-        this.owner = owner;
-        this.patience = patience;
-        this.lost = lost;
-        this.time = time;
-        this.logger = logger;
+        this._owner = owner;
+        this._patience = patience;
+        this._lost = lost;
+        this._time = time;
+        this._logger = logger;
     }
 
     /// <summary>Whether stats are queued and the last attempt to connect failed.</summary>
-    public bool IsFailing => failing is not null;
+    public bool IsFailing => _failing is not null;
 
-    /// <summary>Why this process cannot serve the shard's revisions: its leader has been unreachable for longer than permitted; otherwise null.</summary>
-    public string? UnreachableReason
-        => failing is { Patience: { } limit } now && time.GetElapsedTime(now.Since) is var elapsed && elapsed > limit
+    /// <summary>Why this process cannot serve the shard's revisions: its leader has been unreachable for longer than permitted; otherwise
+    /// null.</summary>
+    public string? UnreachableReason =>
+        _failing is { Patience: { } limit } now && _time.GetElapsedTime(now.Since) is var elapsed && elapsed > limit
             ? $"the autoscaler at {now.Address} has been unreachable for {elapsed.TotalSeconds:0} s"
             : null;
 
     /// <summary>Queues a stat; never blocks.</summary>
-    public void Report(string ns, string revision, in Stat stat) => waiting.Writer.TryWrite(new WireStatMessage(ns, revision, stat));
+    public void Report(string ns, string revision, in Stat stat) => _waiting.Writer.TryWrite(new WireStatMessage(ns, revision, stat));
 
     /// <summary>Sends until cancelled; reconnects when the connection is lost or the shard has a new leader.</summary>
     public async Task RunAsync(CancellationToken cancellation)
@@ -65,10 +67,13 @@ internal sealed partial class StatLane
         {
             while (true)
             {
-                if (batch.Count == 0) await waiting.Reader.WaitToReadAsync(cancellation).ConfigureAwait(false);
-                if (owner() is not { } address) failing = null;
-                else if (await SendToAsync(address, cancellation).ConfigureAwait(false)) continue;
-                await Task.Delay(Again, time, cancellation).ConfigureAwait(false);
+                if (_batch.Count == 0)
+                    await _waiting.Reader.WaitToReadAsync(cancellation);
+                if (_owner() is not { } address)
+                    _failing = null;
+                else if (await SendToAsync(address, cancellation))
+                    continue;
+                await Task.Delay(Again, _time, cancellation);
             }
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
@@ -87,7 +92,7 @@ internal sealed partial class StatLane
         {
             using var limited = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
             limited.CancelAfter(ConnectTimeout);
-            await socket.ConnectAsync(address, limited.Token).ConfigureAwait(false);
+            await socket.ConnectAsync(address, limited.Token);
         }
         catch (Exception error) when (IsGone(error, cancellation))
         {
@@ -96,20 +101,21 @@ internal sealed partial class StatLane
             return false;
         }
 
-        failing = null;
+        _failing = null;
         try
         {
             // The peer sends nothing but a close; receiving it ends sending.
             var closed = socket.ReceiveAsync(new byte[128].AsMemory(), cancellation).AsTask();
-            while (await NextBatchAsync(closed, cancellation).ConfigureAwait(false))
+            while (await NextBatchAsync(closed, cancellation))
             {
-                if (address != owner()) return true;
-                var bytes = StatCodec.Encode(CollectionsMarshal.AsSpan(batch));
-                await socket.SendAsync(bytes.AsMemory(), WebSocketMessageType.Binary, endOfMessage: true, cancellation).ConfigureAwait(false);
-                batch.Clear();
+                if (address != _owner())
+                    return true;
+                var bytes = StatCodec.Encode(CollectionsMarshal.AsSpan(_batch));
+                await socket.SendAsync(bytes.AsMemory(), WebSocketMessageType.Binary, endOfMessage: true, cancellation);
+                _batch.Clear();
             }
 
-            await closed.ConfigureAwait(false);
+            await closed;
             LogLost(address, socket.CloseStatusDescription ?? "the peer closed it");
         }
         catch (Exception error) when (IsGone(error, cancellation))
@@ -117,36 +123,42 @@ internal sealed partial class StatLane
             LogLost(address, error.Message);
         }
 
-        lost();
+        _lost();
         return false;
     }
 
     /// <summary>Waits for stats to send; false when the connection ended first.</summary>
     private async Task<bool> NextBatchAsync(Task closed, CancellationToken cancellation)
     {
-        if (batch.Count == 0)
+        if (_batch.Count == 0)
         {
-            var ready = waiting.Reader.WaitToReadAsync(cancellation).AsTask();
-            await Task.WhenAny(ready, closed).ConfigureAwait(false);
+            var ready = _waiting.Reader.WaitToReadAsync(cancellation).AsTask();
+            await Task.WhenAny(ready, closed);
             cancellation.ThrowIfCancellationRequested();
         }
 
-        if (closed.IsCompleted) return false;
-        while (batch.Count < MostPerMessage && waiting.Reader.TryRead(out var message)) batch.Add(message);
+        if (closed.IsCompleted)
+            return false;
+        while (_batch.Count < MostPerMessage && _waiting.Reader.TryRead(out var message))
+            _batch.Add(message);
         return true;
     }
 
     /// <summary>The duration of the failure restarts with each new leader, and is paused while none is known to be alive.</summary>
     private void NoteFailure(Uri address)
     {
-        var limit = patience();
-        failing = failing is { Patience: not null } before && limit is not null && before.Address == address
-            ? before with { Patience = limit }
-            : new Failing(address, time.GetTimestamp(), limit);
+        var limit = _patience();
+        _failing =
+            _failing is { Patience: not null } before && limit is not null && before.Address == address
+                ? before with
+                {
+                    Patience = limit,
+                }
+                : new Failing(address, _time.GetTimestamp(), limit);
     }
 
-    private static bool IsGone(Exception error, CancellationToken cancellation)
-        => error is WebSocketException or IOException || (error is OperationCanceledException && !cancellation.IsCancellationRequested);
+    private static bool IsGone(Exception error, CancellationToken cancellation) =>
+        error is WebSocketException or IOException || (error is OperationCanceledException && !cancellation.IsCancellationRequested);
 
     [LoggerMessage(6, LogLevel.Warning, "Lost the connection to the autoscaler at {Address}: {Reason}")]
     private partial void LogLost(Uri address, string reason);

@@ -11,9 +11,9 @@ using Serving.Kubernetes;
 namespace Serving.Autoscaler.Statistics;
 
 /// <summary>
-/// Receives stats from activators in other processes: a WebSocket at any path, with protobuf WireStatMessages in binary messages. Responds to
-/// kubelet probes with 200, and with 503 when there are too many connections or while it is closed. When it closes, it asks clients to reconnect
-/// (1012, service restart).
+/// Receives stats from activators in other processes: a WebSocket at any path, with protobuf WireStatMessages in binary messages. Responds
+/// to kubelet probes with 200, and with 503 when there are too many connections or while it is closed. When it closes, it asks clients to
+/// reconnect (1012, service restart).
 /// </summary>
 internal sealed partial class StatisticsEndpoint
 {
@@ -29,43 +29,46 @@ internal sealed partial class StatisticsEndpoint
     private const WebSocketCloseStatus ServiceRestart = (WebSocketCloseStatus)1012;
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
 
-    private readonly Action<WireStatMessage, bool> take;
-    private readonly ILogger logger;
-    private readonly int most;
-    private readonly Lock gate = new();
-    private TaskCompletionSource? closing;
-    private TaskCompletionSource? empty;
-    private int connections;
+    private readonly Action<WireStatMessage, bool> _take;
+    private readonly ILogger _logger;
+    private readonly int _most;
+    private readonly Lock _gate = new();
+    private TaskCompletionSource? _closing;
+    private TaskCompletionSource? _empty;
+    private int _connections;
 
     /// <param name="take">Receives each stat, and whether it has already been forwarded. Must be fast; any thread.</param>
     /// <param name="loggers">Creates the logger.</param>
     /// <param name="most">Maximum number of connections.</param>
     public StatisticsEndpoint(Action<WireStatMessage, bool> take, ILoggerFactory loggers, int most = MostConnections)
     {
-        this.take = take;
-        this.most = most;
-        logger = loggers.CreateLogger<StatisticsEndpoint>();
+        this._take = take;
+        this._most = most;
+        _logger = loggers.CreateLogger<StatisticsEndpoint>();
     }
 
     /// <summary>The port where it is served.</summary>
-    public ServingPort PortAt(AutoscalerOptions options) => new("statistics", new IPEndPoint(options.Address, options.Port))
-    {
-        MaxConnections = most + OtherConnections,
-        Serve = port =>
+    public ServingPort PortAt(AutoscalerOptions options) =>
+        new("statistics", new IPEndPoint(options.Address, options.Port))
         {
-            port.UseWebSockets(new WebSocketOptions { KeepAliveInterval = TimeSpan.FromSeconds(30), KeepAliveTimeout = TimeSpan.FromSeconds(30) });
-            port.UseRouting();
-            port.UseEndpoints(endpoints => endpoints.Map("/{**path}", HandleAsync));
-        },
-    };
+            MaxConnections = _most + OtherConnections,
+            Serve = port =>
+            {
+                port.UseWebSockets(
+                    new WebSocketOptions { KeepAliveInterval = TimeSpan.FromSeconds(30), KeepAliveTimeout = TimeSpan.FromSeconds(30) }
+                );
+                port.UseRouting();
+                port.UseEndpoints(endpoints => endpoints.Map("/{**path}", HandleAsync));
+            },
+        };
 
     /// <summary>Accepts clients from now on.</summary>
     public void Open()
     {
-        lock (gate)
+        lock (_gate)
         {
-            closing = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            empty = null;
+            _closing = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            _empty = null;
         }
     }
 
@@ -73,15 +76,15 @@ internal sealed partial class StatisticsEndpoint
     public async Task CloseAsync()
     {
         Task gone;
-        lock (gate)
+        lock (_gate)
         {
-            closing?.TrySetResult();
-            closing = null;
-            empty = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            gone = connections == 0 ? Task.CompletedTask : empty.Task;
+            _closing?.TrySetResult();
+            _closing = null;
+            _empty = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            gone = _connections == 0 ? Task.CompletedTask : _empty.Task;
         }
 
-        await Task.WhenAny(gone, Task.Delay(CloseTimeout * 3)).ConfigureAwait(false);
+        await Task.WhenAny(gone, Task.Delay(CloseTimeout * 3));
     }
 
     private async Task HandleAsync(HttpContext context)
@@ -89,46 +92,53 @@ internal sealed partial class StatisticsEndpoint
         if (!context.WebSockets.IsWebSocketRequest)
         {
             if (!ProbeRequest.IsKubelet(context.Request))
-                await PlainText.WriteErrorAsync(context, StatusCodes.Status400BadRequest, "this port accepts only WebSocket connections with the stats of activators").ConfigureAwait(false);
+                await PlainText.WriteErrorAsync(
+                    context,
+                    StatusCodes.Status400BadRequest,
+                    "this port accepts only WebSocket connections with the stats of activators"
+                );
             return;
         }
 
         Task? told;
         bool isFull;
-        lock (gate)
+        lock (_gate)
         {
-            isFull = connections >= most;
-            told = isFull ? null : closing?.Task;
-            if (told is not null) connections++;
+            isFull = _connections >= _most;
+            told = isFull ? null : _closing?.Task;
+            if (told is not null)
+                _connections++;
         }
 
         if (told is null)
         {
-            if (isFull) LogFull(context.Connection.RemoteIpAddress, most);
-            var why = isFull ? $"the limit of {most} statistics connections is reached" : "the autoscaler of this process is not running";
-            await PlainText.WriteErrorAsync(context, StatusCodes.Status503ServiceUnavailable, why, retryAfter: "1").ConfigureAwait(false);
+            if (isFull)
+                LogFull(context.Connection.RemoteIpAddress, _most);
+            var why = isFull ? $"the limit of {_most} statistics connections is reached" : "the autoscaler of this process is not running";
+            await PlainText.WriteErrorAsync(context, StatusCodes.Status503ServiceUnavailable, why, retryAfter: "1");
             return;
         }
 
         try
         {
-            await ServeAsync(context, told).ConfigureAwait(false);
+            await ServeAsync(context, told);
         }
         finally
         {
-            lock (gate)
+            lock (_gate)
             {
-                if (--connections == 0) empty?.TrySetResult();
+                if (--_connections == 0)
+                    _empty?.TrySetResult();
             }
         }
     }
 
     private async Task ServeAsync(HttpContext context, Task told)
     {
-        using var socket = await context.WebSockets.AcceptWebSocketAsync().ConfigureAwait(false);
+        using var socket = await context.WebSockets.AcceptWebSocketAsync();
         try
         {
-            await ReceiveAllAsync(socket, told, context.Request.Path == StatisticsModule.ForwardedPath).ConfigureAwait(false);
+            await ReceiveAllAsync(socket, told, context.Request.Path == StatisticsModule.ForwardedPath);
         }
         catch (WebSocketException error)
         {
@@ -143,28 +153,30 @@ internal sealed partial class StatisticsEndpoint
         {
             // Receiving is not cancelled directly: that would abort the connection without a close frame.
             var receive = socket.ReceiveAsync(message.GetMemory(4096), CancellationToken.None).AsTask();
-            if (await Task.WhenAny(receive, told).ConfigureAwait(false) == told)
+            if (await Task.WhenAny(receive, told) == told)
             {
-                await CloseAsync(socket, ServiceRestart, "Restarting").ConfigureAwait(false);
+                await CloseAsync(socket, ServiceRestart, "Restarting");
                 return;
             }
 
-            var part = await receive.ConfigureAwait(false);
+            var part = await receive;
             if (part.MessageType == WebSocketMessageType.Close)
             {
-                await CloseAsync(socket, WebSocketCloseStatus.NormalClosure, "").ConfigureAwait(false);
+                await CloseAsync(socket, WebSocketCloseStatus.NormalClosure, "");
                 return;
             }
 
             message.Advance(part.Count);
             if (message.WrittenCount > LargestMessage)
             {
-                await CloseAsync(socket, WebSocketCloseStatus.MessageTooBig, "").ConfigureAwait(false);
+                await CloseAsync(socket, WebSocketCloseStatus.MessageTooBig, "");
                 return;
             }
 
-            if (!part.EndOfMessage) continue;
-            if (part.MessageType == WebSocketMessageType.Binary) Take(message.WrittenSpan, isForwarded);
+            if (!part.EndOfMessage)
+                continue;
+            if (part.MessageType == WebSocketMessageType.Binary)
+                Take(message.WrittenSpan, isForwarded);
             message.ResetWrittenCount();
         }
     }
@@ -173,7 +185,8 @@ internal sealed partial class StatisticsEndpoint
     {
         try
         {
-            foreach (var measurement in StatCodec.DecodeMessages(message)) take(measurement, isForwarded);
+            foreach (var measurement in StatCodec.DecodeMessages(message))
+                _take(measurement, isForwarded);
         }
         catch (InvalidDataException wrong)
         {
@@ -186,7 +199,7 @@ internal sealed partial class StatisticsEndpoint
         using var limit = new CancellationTokenSource(CloseTimeout);
         try
         {
-            await socket.CloseOutputAsync(status, why, limit.Token).ConfigureAwait(false);
+            await socket.CloseOutputAsync(status, why, limit.Token);
         }
         catch (Exception error) when (error is WebSocketException or OperationCanceledException)
         {

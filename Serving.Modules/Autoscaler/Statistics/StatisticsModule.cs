@@ -5,18 +5,18 @@ using Serving.Kubernetes;
 namespace Serving.Autoscaler.Statistics;
 
 /// <summary>
-/// Receives stats from activators in other processes. Runs in every replica, because a client of the Service <c>autoscaler</c> may reach any of
-/// them. Stats of a shard led by another process are forwarded to it, once.
+/// Receives stats from activators in other processes. Runs in every replica, because a client of the Service <c>autoscaler</c> may reach
+/// any of them. Stats of a shard led by another process are forwarded to it, once.
 /// </summary>
 public sealed partial class StatisticsModule : IServingModule
 {
     /// <summary>The path for stats that have already been forwarded.</summary>
     public const string ForwardedPath = "/forwarded";
 
-    private readonly StatisticsEndpoint endpoint;
-    private readonly AutoscalerModule autoscaler;
-    private readonly StatForwarder forwarder;
-    private readonly ILogger logger;
+    private readonly StatisticsEndpoint _endpoint;
+    private readonly AutoscalerModule _autoscaler;
+    private readonly StatForwarder _forwarder;
+    private readonly ILogger _logger;
 
     /// <param name="options">Where to listen.</param>
     /// <param name="autoscaler">The autoscaler in this process.</param>
@@ -28,11 +28,11 @@ public sealed partial class StatisticsModule : IServingModule
         ArgumentNullException.ThrowIfNull(autoscaler);
         ArgumentNullException.ThrowIfNull(forwarder);
         ArgumentNullException.ThrowIfNull(logging);
-        this.autoscaler = autoscaler;
-        this.forwarder = forwarder;
-        logger = logging.CreateLogger<StatisticsModule>();
-        endpoint = new StatisticsEndpoint(Take, logging);
-        Port = endpoint.PortAt(options);
+        this._autoscaler = autoscaler;
+        this._forwarder = forwarder;
+        _logger = logging.CreateLogger<StatisticsModule>();
+        _endpoint = new StatisticsEndpoint(Take, logging);
+        Port = _endpoint.PortAt(options);
     }
 
     /// <inheritdoc/>
@@ -47,20 +47,21 @@ public sealed partial class StatisticsModule : IServingModule
     /// <inheritdoc/>
     public async Task RunAsync(IKubernetesClient client, CancellationToken cancellation)
     {
-        endpoint.Open();
+        _endpoint.Open();
         try
         {
-            await forwarder.RunAsync(cancellation).ConfigureAwait(false);
+            await _forwarder.RunAsync(cancellation);
         }
         finally
         {
-            await endpoint.CloseAsync().ConfigureAwait(false);
+            await _endpoint.CloseAsync();
         }
     }
 
     private void Take(WireStatMessage message, bool isForwarded)
     {
-        if (autoscaler.TryReport(message.Namespace, message.Name, message.Stat)) return;
+        if (_autoscaler.TryReport(message.Namespace, message.Name, message.Stat))
+            return;
         if (isForwarded)
         {
             // A change of leaders; the activator sends a new stat within a second.
@@ -68,7 +69,7 @@ public sealed partial class StatisticsModule : IServingModule
         }
         else
         {
-            forwarder.Report(message.Namespace, message.Name, message.Stat);
+            _forwarder.Report(message.Namespace, message.Name, message.Stat);
         }
     }
 

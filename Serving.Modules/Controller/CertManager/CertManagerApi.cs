@@ -15,8 +15,8 @@ internal sealed class CertManagerApi(IInformers informers, IResourceDiscovery di
 
     private static readonly TimeSpan FirstList = TimeSpan.FromSeconds(2);
 
-    private IInformer<CertManagerCertificate>? made;
-    private DateTimeOffset askAgain;
+    private IInformer<CertManagerCertificate>? _made;
+    private DateTimeOffset _askAgain;
 
     /// <summary>Called with the key of the Certificate that a changed one of cert-manager was made for.</summary>
     public Action<ObjectKey>? Changed { get; set; }
@@ -24,32 +24,32 @@ internal sealed class CertManagerApi(IInformers informers, IResourceDiscovery di
     /// <summary>Cert-manager's Certificates, or null and when to ask again.</summary>
     public async Task<(ILister<CertManagerCertificate>? Made, TimeSpan Wait)> FindAsync(CancellationToken cancellation)
     {
-        if (made is null)
+        if (_made is null)
         {
             var now = time.GetUtcNow();
-            if (now < askAgain)
+            if (now < _askAgain)
             {
-                return (null, askAgain - now);
+                return (null, _askAgain - now);
             }
 
-            if (!await IsThereAsync(cancellation).ConfigureAwait(false))
+            if (!await IsThereAsync(cancellation))
             {
-                askAgain = now + Interval;
+                _askAgain = now + Interval;
                 return (null, Interval);
             }
 
-            made = informers.For(CertManagerResources.Certificates);
-            made.AddHandler(change => Tell(change.Object));
+            _made = informers.For(CertManagerResources.Certificates);
+            _made.AddHandler(change => Tell(change.Object));
         }
 
-        return made.HasSynced ? (made.Lister, default) : (null, FirstList);
+        return _made.HasSynced ? (_made.Lister, default) : (null, FirstList);
     }
 
     private async Task<bool> IsThereAsync(CancellationToken cancellation)
     {
         foreach (var type in CertManagerResources.All)
         {
-            if (await discovery.FindAsync(type.ApiVersion, type.Kind, cancellation).ConfigureAwait(false) is null)
+            if (await discovery.FindAsync(type.ApiVersion, type.Kind, cancellation) is null)
             {
                 return false;
             }

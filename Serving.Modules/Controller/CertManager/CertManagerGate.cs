@@ -9,29 +9,41 @@ namespace Serving.Controller.CertManager;
 /// Lets those Certificates through that are cert-manager's to make, while the configuration asks for certificates and the cluster has
 /// cert-manager. Others belong to another controller and are not touched, their status included.
 /// </summary>
-internal sealed class CertManagerGate(ILister<Certificate> certificates, CertManagerApi api, Func<ConfigSnapshot> config, CertManagerReconciler inner) : IReconciler
+internal sealed class CertManagerGate(
+    ILister<Certificate> certificates,
+    CertManagerApi api,
+    Func<ConfigSnapshot> config,
+    CertManagerReconciler inner
+) : IReconciler
 {
     public string Name => inner.Name;
 
     /// <summary>Whether the configuration asks for certificates of any kind.</summary>
-    public static bool IsRequired(NetworkConfig network)
-        => network.ExternalDomainTls || network.ClusterLocalDomainTls || network.SystemInternalTls || network.NamespaceWildcardCertSelector is not null;
+    public static bool IsRequired(NetworkConfig network) =>
+        network.ExternalDomainTls
+        || network.ClusterLocalDomainTls
+        || network.SystemInternalTls
+        || network.NamespaceWildcardCertSelector is not null;
 
     public async Task<Reconcile> ReconcileAsync(ObjectKey key, IKubernetesClient client, CancellationToken cancellation)
     {
-        if (!IsRequired(config().Network) || certificates.Get(key.Namespace, key.Name) is not { } certificate
-            || NetworkingKeys.CertificateClass.Value(certificate.Metadata.Annotations) is not (null or "" or NetworkingKeys.CertManagerCertificateClass))
+        if (
+            !IsRequired(config().Network)
+            || certificates.Get(key.Namespace, key.Name) is not { } certificate
+            || NetworkingKeys.CertificateClass.Value(certificate.Metadata.Annotations)
+                is not (null or "" or NetworkingKeys.CertManagerCertificateClass)
+        )
         {
             return Reconcile.Done;
         }
 
-        var (made, wait) = await api.FindAsync(cancellation).ConfigureAwait(false);
+        var (made, wait) = await api.FindAsync(cancellation);
         if (made is null)
         {
             return Reconcile.After(wait);
         }
 
         inner.Made = made;
-        return await inner.ReconcileAsync(key, client, cancellation).ConfigureAwait(false);
+        return await inner.ReconcileAsync(key, client, cancellation);
     }
 }

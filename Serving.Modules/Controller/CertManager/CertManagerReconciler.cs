@@ -11,8 +11,12 @@ namespace Serving.Controller.CertManager;
 
 /// <summary>Has cert-manager make what a Certificate asks for, and says in its status how far that is.</summary>
 internal sealed class CertManagerReconciler(
-    ILister<Certificate> certificates, HttpChallenges challenges, Func<ConfigSnapshot> config, IEventRecorder events, TimeProvider time)
-    : StatusReconciler<Certificate, CertificateStatus>(ApiResources.Certificates, certificates, CertificateLifecycle.Conditions, events, time)
+    ILister<Certificate> certificates,
+    HttpChallenges challenges,
+    Func<ConfigSnapshot> config,
+    IEventRecorder events,
+    TimeProvider time
+) : StatusReconciler<Certificate, CertificateStatus>(ApiResources.Certificates, certificates, CertificateLifecycle.Conditions, events, time)
 {
     private const string KindInConditions = "CertManagerCertificate";
     private static readonly TimeSpan LongestWait = TimeSpan.FromDays(1);
@@ -22,12 +26,24 @@ internal sealed class CertManagerReconciler(
     /// <summary>Cert-manager's Certificates.</summary>
     public ILister<CertManagerCertificate>? Made { get; set; }
 
-    protected override CertificateStatus Blocked(CertificateStatus status, ChildException child, DateTimeOffset now) => child switch
-    {
-        NotOwnedException taken => CertificateLifecycle.MarkResourceNotOwned(status, KindInConditions, child.Key.Name, now, taken.Holder),
-        ChildRefusedException refused => CertificateLifecycle.MarkFailed(status, ChildRefusedException.Reason, refused.ConditionMessage, now),
-        _ => status,
-    };
+    protected override CertificateStatus Blocked(CertificateStatus status, ChildException child, DateTimeOffset now) =>
+        child switch
+        {
+            NotOwnedException taken => CertificateLifecycle.MarkResourceNotOwned(
+                status,
+                KindInConditions,
+                child.Key.Name,
+                now,
+                taken.Holder
+            ),
+            ChildRefusedException refused => CertificateLifecycle.MarkFailed(
+                status,
+                ChildRefusedException.Reason,
+                refused.ConditionMessage,
+                now
+            ),
+            _ => status,
+        };
 
     protected override async Task ReconcileAsync(CertificatePass pass, CancellationToken cancellation)
     {
@@ -46,37 +62,47 @@ internal sealed class CertManagerReconciler(
 
         try
         {
-            var made = await EnsureAsync(pass, wanted, cancellation).ConfigureAwait(false);
+            var made = await EnsureAsync(pass, wanted, cancellation);
             pass.Status = pass.Status with { NotAfter = made.Status.NotAfter };
-            await PropagateAsync(pass, made, cancellation).ConfigureAwait(false);
+            await PropagateAsync(pass, made, cancellation);
         }
         catch (Exception error) when (error is KubernetesException or ChallengeException)
         {
             if (!ConditionSet.IsFalse(pass.Status.Conditions, CertificateLifecycle.Ready))
             {
                 pass.Status = CertificateLifecycle.MarkNotReady(
-                    pass.Status, "ReconcileFailed", "Cert-Manager certificate has not yet been reconciled.", pass.Now);
+                    pass.Status,
+                    "ReconcileFailed",
+                    "Cert-Manager certificate has not yet been reconciled.",
+                    pass.Now
+                );
             }
 
             throw;
         }
     }
 
-    private async Task<CertManagerCertificate> EnsureAsync(CertificatePass pass, CertManagerCertificate wanted, CancellationToken cancellation)
+    private async Task<CertManagerCertificate> EnsureAsync(
+        CertificatePass pass,
+        CertManagerCertificate wanted,
+        CancellationToken cancellation
+    )
     {
         var (ns, name) = (wanted.Metadata.Namespace, wanted.Metadata.Name);
         var child = await pass.EnsureAsync(
             CertManagerResources.Certificates,
             Made!.Get(ns, name),
             wanted,
-            static (existing, wanted) => ApiEquality.Covers(existing.Spec, wanted.Spec) ? existing : existing with { Spec = wanted.Spec.Keeping(existing.Spec) },
+            static (existing, wanted) =>
+                ApiEquality.Covers(existing.Spec, wanted.Spec) ? existing : existing with { Spec = wanted.Spec.Keeping(existing.Spec) },
             cancellation,
             new ChildEvents(Events, $"Cert-Manager Certificate {ns}/{name}")
             {
                 NotCreated = $"Cert-Manager Certificate {name}/{ns}",
                 ReportsUpdates = true,
                 NotUpdated = $"create Cert-Manager Certificate {ns}/{name}",
-            }).ConfigureAwait(false);
+            }
+        );
         return child.Object;
     }
 
@@ -89,7 +115,10 @@ internal sealed class CertManagerReconciler(
                 pass.Status = CertificateLifecycle.MarkRenewing(pass.Status, pass.Now);
                 break;
             case { Status: ConditionStatus.True }:
-                pass.Status = CertificateLifecycle.MarkReady(CertificateLifecycle.ClearRenewing(pass.Status), pass.Now) with { Http01Challenges = [] };
+                pass.Status = CertificateLifecycle.MarkReady(CertificateLifecycle.ClearRenewing(pass.Status), pass.Now) with
+                {
+                    Http01Challenges = [],
+                };
                 if (made.Status.RenewalTime is { } renewal)
                 {
                     pass.LookAgain(TimeSpan.FromTicks(Math.Min((renewal - pass.Now).Ticks + TimeSpan.TicksPerSecond, LongestWait.Ticks)));
@@ -104,11 +133,15 @@ internal sealed class CertManagerReconciler(
                 break;
             default:
                 pass.Status = CertificateLifecycle.MarkNotReady(
-                    pass.Status, "NoCertManagerCertCondition", "The ready condition of Cert Manager Certificate does not exist.", pass.Now);
+                    pass.Status,
+                    "NoCertManagerCertCondition",
+                    "The ready condition of Cert Manager Certificate does not exist.",
+                    pass.Now
+                );
                 break;
         }
 
-        if (await challenges.FindAsync(pass.Object, made, pass.Client, cancellation).ConfigureAwait(false) is { } open)
+        if (await challenges.FindAsync(pass.Object, made, pass.Client, cancellation) is { } open)
         {
             pass.Status = pass.Status with { Http01Challenges = open };
         }

@@ -20,13 +20,18 @@ internal sealed class HttpChallenges(ILister<CoreService> services)
     /// <see cref="ChallengeException"/> while a domain has none.
     /// </summary>
     public async Task<IReadOnlyList<Http01Challenge>?> FindAsync(
-        Certificate certificate, CertManagerCertificate made, IKubernetesClient client, CancellationToken cancellation)
+        Certificate certificate,
+        CertManagerCertificate made,
+        IKubernetesClient client,
+        CancellationToken cancellation
+    )
     {
         var ns = certificate.Metadata.Namespace;
         var reference = made.Spec.IssuerRef;
-        var issuer = reference.Kind == CertManagerResources.Issuers.Kind
-            ? await client.GetAsync(CertManagerResources.Issuers, ns, reference.Name, cancellation).ConfigureAwait(false)
-            : await client.GetAsync(CertManagerResources.ClusterIssuers, null, reference.Name, cancellation).ConfigureAwait(false);
+        var issuer =
+            reference.Kind == CertManagerResources.Issuers.Kind
+                ? await client.GetAsync(CertManagerResources.Issuers, ns, reference.Name, cancellation)
+                : await client.GetAsync(CertManagerResources.ClusterIssuers, null, reference.Name, cancellation);
         if (!issuer.ChecksByHttp)
         {
             return null;
@@ -36,7 +41,10 @@ internal sealed class HttpChallenges(ILister<CoreService> services)
         foreach (var dnsName in made.Spec.DnsNames)
         {
             var checksum = Adler32.Text(dnsName);
-            var solvers = services.ByLabel(ns, DomainLabel, checksum).OrderBy(service => service.Metadata.Name, StringComparer.Ordinal).ToList();
+            var solvers = services
+                .ByLabel(ns, DomainLabel, checksum)
+                .OrderBy(service => service.Metadata.Name, StringComparer.Ordinal)
+                .ToList();
             if (solvers.Count == 0 && dnsName != CertManagerCertificateMaker.ShortPrefix + certificate.Spec.Domain)
             {
                 throw new ChallengeException($"no challenge solver service for domain {dnsName}; selector={DomainLabel}={checksum}");
@@ -46,14 +54,16 @@ internal sealed class HttpChallenges(ILister<CoreService> services)
             {
                 if (solver.Metadata.OwnerReferences is [var owner, ..] && solver.Spec?.Ports is [{ TargetPort: { } port }, ..])
                 {
-                    var challenge = await client.GetAsync(CertManagerResources.Challenges, ns, owner.Name, cancellation).ConfigureAwait(false);
-                    open.Add(new Http01Challenge
-                    {
-                        ServiceName = solver.Metadata.Name,
-                        ServiceNamespace = ns,
-                        ServicePort = port,
-                        Url = $"http://{challenge.Spec.DnsName}{Path}/{challenge.Spec.Token}",
-                    });
+                    var challenge = await client.GetAsync(CertManagerResources.Challenges, ns, owner.Name, cancellation);
+                    open.Add(
+                        new Http01Challenge
+                        {
+                            ServiceName = solver.Metadata.Name,
+                            ServiceNamespace = ns,
+                            ServicePort = port,
+                            Url = $"http://{challenge.Spec.DnsName}{Path}/{challenge.Spec.Token}",
+                        }
+                    );
                 }
             }
         }

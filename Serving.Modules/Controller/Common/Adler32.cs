@@ -9,7 +9,8 @@ internal static class Adler32
     /// <summary>The checksum of the text in UTF-8, in decimal.</summary>
     public static string Text(string value)
     {
-        uint a = 1, b = 0;
+        uint a = 1,
+            b = 0;
         foreach (var part in Encoding.UTF8.GetBytes(value))
         {
             a = (a + part) % 65521;

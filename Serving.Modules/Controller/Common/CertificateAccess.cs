@@ -7,20 +7,40 @@ namespace Serving.Controller.Common;
 /// <summary>Creates and updates the Certificates that an object wants.</summary>
 internal static class CertificateAccess
 {
-    /// <summary>The Certificate as it is after it was made what is wanted. Throws <see cref="NotOwnedException"/> when it is somebody else's.</summary>
+    /// <summary>The Certificate as it is after it was made what is wanted. Throws <see cref="NotOwnedException"/> when it is somebody
+    /// else's.</summary>
     public static async Task<Certificate> EnsureAsync(
-        IKubernetesObject owner, Certificate wanted, ILister<Certificate> certificates, IKubernetesClient client, IEventRecorder events, CancellationToken cancellation)
-        => (await ChildObjects.EnsureAsync(
-            client,
-            Serving.Api.Resources.Certificates,
-            owner,
-            certificates.Get(wanted.Metadata.Namespace, wanted.Metadata.Name),
-            wanted,
-            static (existing, wanted) => existing with { Spec = wanted.Spec.Keeping(existing.Spec), Metadata = existing.Metadata.WithMapsOf(wanted.Metadata) },
-            cancellation,
-            new ChildEvents(events, $"Certificate {ObjectKey.Of(wanted)}") { ReportsUpdates = true }).ConfigureAwait(false)).Object;
+        IKubernetesObject owner,
+        Certificate wanted,
+        ILister<Certificate> certificates,
+        IKubernetesClient client,
+        IEventRecorder events,
+        CancellationToken cancellation
+    ) =>
+        (
+            await ChildObjects.EnsureAsync(
+                client,
+                Serving.Api.Resources.Certificates,
+                owner,
+                certificates.Get(wanted.Metadata.Namespace, wanted.Metadata.Name),
+                wanted,
+                static (existing, wanted) =>
+                    existing with
+                    {
+                        Spec = wanted.Spec.Keeping(existing.Spec),
+                        Metadata = existing.Metadata.WithMapsOf(wanted.Metadata),
+                    },
+                cancellation,
+                new ChildEvents(events, $"Certificate {ObjectKey.Of(wanted)}") { ReportsUpdates = true }
+            )
+        ).Object;
 
     /// <summary>The entry of an Ingress that uses the Certificate.</summary>
-    public static IngressTls IngressTls(Certificate certificate, IReadOnlyList<string> hosts)
-        => new() { Hosts = hosts, SecretName = certificate.Spec.SecretName, SecretNamespace = certificate.Metadata.Namespace };
+    public static IngressTls IngressTls(Certificate certificate, IReadOnlyList<string> hosts) =>
+        new()
+        {
+            Hosts = hosts,
+            SecretName = certificate.Spec.SecretName,
+            SecretNamespace = certificate.Metadata.Namespace,
+        };
 }

@@ -12,14 +12,28 @@ internal static class IngressAccess
     /// <see cref="NotOwnedException"/> when it is somebody else's.
     /// </summary>
     public static async Task<Ingress> EnsureAsync(
-        IKubernetesObject owner, Ingress? cached, Ingress wanted, IKubernetesClient client, IEventRecorder events, CancellationToken cancellation)
-        => (await ChildObjects.EnsureAsync(
-            client,
-            Serving.Api.Resources.Ingresses,
-            owner,
-            cached,
-            wanted,
-            static (existing, wanted) => existing with { Spec = wanted.Spec.Keeping(existing.Spec), Metadata = existing.Metadata.WithMapsOf(wanted.Metadata) },
-            cancellation,
-            new ChildEvents(events, $"Ingress \"{wanted.Metadata.Name}\"") { NotCreated = "Ingress" }).ConfigureAwait(false)).Object;
+        IKubernetesObject owner,
+        Ingress? cached,
+        Ingress wanted,
+        IKubernetesClient client,
+        IEventRecorder events,
+        CancellationToken cancellation
+    ) =>
+        (
+            await ChildObjects.EnsureAsync(
+                client,
+                Serving.Api.Resources.Ingresses,
+                owner,
+                cached,
+                wanted,
+                static (existing, wanted) =>
+                    existing with
+                    {
+                        Spec = wanted.Spec.Keeping(existing.Spec),
+                        Metadata = existing.Metadata.WithMapsOf(wanted.Metadata),
+                    },
+                cancellation,
+                new ChildEvents(events, $"Ingress \"{wanted.Metadata.Name}\"") { NotCreated = "Ingress" }
+            )
+        ).Object;
 }

@@ -2,7 +2,8 @@ using Serving.Api.Core;
 
 namespace Serving.Controller.Common;
 
-/// <summary>Small operations on string maps. Results are sorted by key, so that what is made from them is written the same every time.</summary>
+/// <summary>Small operations on string maps. Results are sorted by key, so that what is made from them is written the same every
+/// time.</summary>
 internal static class Maps
 {
     /// <summary>The annotation that client-side apply keeps; it never propagates to children.</summary>
@@ -39,12 +40,17 @@ internal static class Maps
     }
 
     /// <summary>The metadata of an existing child with the labels and annotations of the wanted one.</summary>
-    public static ObjectMeta WithMapsOf(this ObjectMeta existing, ObjectMeta wanted) => existing with { Labels = wanted.Labels, Annotations = wanted.Annotations };
+    public static ObjectMeta WithMapsOf(this ObjectMeta existing, ObjectMeta wanted) =>
+        existing with
+        {
+            Labels = wanted.Labels,
+            Annotations = wanted.Annotations,
+        };
 
     /// <summary>The value, or empty.</summary>
     public static string Get(this IReadOnlyDictionary<string, string> map, string key) => map.TryGetValue(key, out var value) ? value : "";
 
     /// <summary>The names in a comma-separated annotation.</summary>
-    public static SortedSet<string> Names(this IReadOnlyDictionary<string, string> annotations, string key)
-        => new(annotations.Get(key).Split(',', StringSplitOptions.RemoveEmptyEntries), StringComparer.Ordinal);
+    public static SortedSet<string> Names(this IReadOnlyDictionary<string, string> annotations, string key) =>
+        new(annotations.Get(key).Split(',', StringSplitOptions.RemoveEmptyEntries), StringComparer.Ordinal);
 }

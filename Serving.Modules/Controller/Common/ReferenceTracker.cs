@@ -9,26 +9,27 @@ namespace Serving.Controller.Common;
 /// </summary>
 internal sealed class ReferenceTracker
 {
-    private readonly Lock gate = new();
-    private readonly Dictionary<Reference, HashSet<ObjectKey>> followers = [];
-    private readonly Dictionary<ObjectKey, Look> looks = [];
+    private readonly Lock _gate = new();
+    private readonly Dictionary<Reference, HashSet<ObjectKey>> _followers = [];
+    private readonly Dictionary<ObjectKey, Look> _looks = [];
 
     /// <summary>How many references are followed, each counted once a follower.</summary>
     public int Count
     {
         get
         {
-            lock (gate)
+            lock (_gate)
             {
-                return looks.Values.Sum(static look => look.All.Count);
+                return _looks.Values.Sum(static look => look.All.Count);
             }
         }
     }
 
-    /// <summary>Begins to look at a follower anew; nothing is forgotten before <see cref="Settle"/>. One look at a follower at a time.</summary>
+    /// <summary>Begins to look at a follower anew; nothing is forgotten before <see cref="Settle"/>. One look at a follower at a
+    /// time.</summary>
     public void Begin(ObjectKey follower)
     {
-        lock (gate)
+        lock (_gate)
         {
             LookAt(follower).Fresh = [];
         }
@@ -38,14 +39,14 @@ internal sealed class ReferenceTracker
     public void Track(ObjectKey follower, string kind, ObjectKey target)
     {
         var reference = new Reference(kind, target);
-        lock (gate)
+        lock (_gate)
         {
             var look = LookAt(follower);
             look.All.Add(reference);
             look.Fresh?.Add(reference);
-            if (!followers.TryGetValue(reference, out var keys))
+            if (!_followers.TryGetValue(reference, out var keys))
             {
-                followers[reference] = keys = [];
+                _followers[reference] = keys = [];
             }
 
             keys.Add(follower);
@@ -55,9 +56,9 @@ internal sealed class ReferenceTracker
     /// <summary>Ends the look: forgets what was not tracked since <see cref="Begin"/>.</summary>
     public void Settle(ObjectKey follower)
     {
-        lock (gate)
+        lock (_gate)
         {
-            if (!looks.TryGetValue(follower, out var look) || look.Fresh is not { } fresh)
+            if (!_looks.TryGetValue(follower, out var look) || look.Fresh is not { } fresh)
             {
                 return;
             }
@@ -70,7 +71,7 @@ internal sealed class ReferenceTracker
             (look.All, look.Fresh) = (fresh, null);
             if (fresh.Count == 0)
             {
-                looks.Remove(follower);
+                _looks.Remove(follower);
             }
         }
     }
@@ -78,9 +79,9 @@ internal sealed class ReferenceTracker
     /// <summary>Forgets what <paramref name="follower"/> tracked.</summary>
     public void Forget(ObjectKey follower)
     {
-        lock (gate)
+        lock (_gate)
         {
-            if (!looks.Remove(follower, out var look))
+            if (!_looks.Remove(follower, out var look))
             {
                 return;
             }
@@ -95,27 +96,27 @@ internal sealed class ReferenceTracker
     /// <summary>Who follows this object.</summary>
     public IReadOnlyList<ObjectKey> FollowersOf(string kind, ObjectKey target)
     {
-        lock (gate)
+        lock (_gate)
         {
-            return followers.TryGetValue(new Reference(kind, target), out var keys) ? [.. keys] : [];
+            return _followers.TryGetValue(new Reference(kind, target), out var keys) ? [.. keys] : [];
         }
     }
 
     /// <summary>Forgets all, as at the end of a term: who is deleted while another process leads is never asked about here.</summary>
     public void Clear()
     {
-        lock (gate)
+        lock (_gate)
         {
-            looks.Clear();
-            followers.Clear();
+            _looks.Clear();
+            _followers.Clear();
         }
     }
 
     private Look LookAt(ObjectKey follower)
     {
-        if (!looks.TryGetValue(follower, out var look))
+        if (!_looks.TryGetValue(follower, out var look))
         {
-            looks[follower] = look = new Look();
+            _looks[follower] = look = new Look();
         }
 
         return look;
@@ -123,9 +124,9 @@ internal sealed class ReferenceTracker
 
     private void Unfollow(ObjectKey follower, Reference reference)
     {
-        if (followers.TryGetValue(reference, out var keys) && keys.Remove(follower) && keys.Count == 0)
+        if (_followers.TryGetValue(reference, out var keys) && keys.Remove(follower) && keys.Count == 0)
         {
-            followers.Remove(reference);
+            _followers.Remove(reference);
         }
     }
 

@@ -12,17 +12,28 @@ namespace Serving.Controller.Configurations;
 
 /// <summary>Stamps a Revision for every generation of a Configuration and follows which is the newest ready one.</summary>
 internal sealed class ConfigurationReconciler(
-    ILister<Configuration> configurations, ILister<Revision> revisions, IEventRecorder events, TimeProvider time)
-    : StatusReconciler<Configuration, ConfigurationStatus>(ApiResources.Configurations, configurations, ConfigurationLifecycle.Conditions, events, time)
+    ILister<Configuration> configurations,
+    ILister<Revision> revisions,
+    IEventRecorder events,
+    TimeProvider time
+)
+    : StatusReconciler<Configuration, ConfigurationStatus>(
+        ApiResources.Configurations,
+        configurations,
+        ConfigurationLifecycle.Conditions,
+        events,
+        time
+    )
 {
     public override string Name => "configuration";
 
-    protected override ConfigurationStatus Blocked(ConfigurationStatus status, ChildException child, DateTimeOffset now) => child switch
-    {
-        NotOwnedException taken => status.MarkRevisionCreationFailed($"{AlreadyExists(child.Key.Name)}. {taken.Holder}", now),
-        ChildRefusedException refused => status.MarkRevisionCreationFailed(refused.Refusal.Status.Message, now),
-        _ => status,
-    };
+    protected override ConfigurationStatus Blocked(ConfigurationStatus status, ChildException child, DateTimeOffset now) =>
+        child switch
+        {
+            NotOwnedException taken => status.MarkRevisionCreationFailed($"{AlreadyExists(child.Key.Name)}. {taken.Holder}", now),
+            ChildRefusedException refused => status.MarkRevisionCreationFailed(refused.Refusal.Status.Message, now),
+            _ => status,
+        };
 
     protected override async Task ReconcileAsync(ConfigurationPass pass, CancellationToken cancellation)
     {
@@ -34,37 +45,52 @@ internal sealed class ConfigurationReconciler(
             return;
         }
 
-        var latest = named ?? OfGeneration(configuration) ?? await CreateAsync(pass, cancellation).ConfigureAwait(false);
+        var latest = named ?? OfGeneration(configuration) ?? await CreateAsync(pass, cancellation);
         pass.Status = pass.Status.SetLatestCreated(latest.Metadata.Name, pass.Now);
         Observe(pass, latest);
         SetLatestReady(pass, latest, named is not null);
     }
 
-    private Revision? OfGeneration(Configuration configuration)
-        => configuration.Spec.Template.Metadata.Name.Length > 0
+    private Revision? OfGeneration(Configuration configuration) =>
+        configuration.Spec.Template.Metadata.Name.Length > 0
             ? null
-            : Of(configuration).Find(
-                revision => revision.Metadata.Labels.Get(ServingKeys.ConfigurationGeneration) == RevisionNames.Generation(configuration));
+            : Of(configuration)
+                .Find(revision =>
+                    revision.Metadata.Labels.Get(ServingKeys.ConfigurationGeneration) == RevisionNames.Generation(configuration)
+                );
 
     private async Task<Revision> CreateAsync(ConfigurationPass pass, CancellationToken cancellation)
     {
         var wanted = RevisionMaker.Make(pass.Object, pass.Now);
-        var created = (await ChildObjects.CreateAsync(
-            pass.Client, ApiResources.Revisions, wanted, pass.Object, cancellation,
-            new ChildEvents(Events, $"Revision \"{wanted.Metadata.Name}\"") { NotCreated = "Revision" }).ConfigureAwait(false)).Object;
+        var created = (
+            await ChildObjects.CreateAsync(
+                pass.Client,
+                ApiResources.Revisions,
+                wanted,
+                pass.Object,
+                cancellation,
+                new ChildEvents(Events, $"Revision \"{wanted.Metadata.Name}\"") { NotCreated = "Revision" }
+            )
+        ).Object;
 
         // An earlier generation may have been given the name that this one gets by its number.
-        return RevisionNames.Matches(pass.Object, created) ? created : throw new NotOwnedException(
-            $"configuration: \"{pass.Name}\" cannot create Revision: \"{created.Metadata.Name}\"", ApiResources.Revisions.Kind, ObjectKey.Of(created), HolderOf(pass.Object, created));
+        return RevisionNames.Matches(pass.Object, created)
+            ? created
+            : throw new NotOwnedException(
+                $"configuration: \"{pass.Name}\" cannot create Revision: \"{created.Metadata.Name}\"",
+                ApiResources.Revisions.Kind,
+                ObjectKey.Of(created),
+                HolderOf(pass.Object, created)
+            );
     }
 
-    private static string NameTaken(Configuration configuration, Revision revision)
-        => $"{AlreadyExists(revision.Metadata.Name)}. {HolderOf(configuration, revision)}";
+    private static string NameTaken(Configuration configuration, Revision revision) =>
+        $"{AlreadyExists(revision.Metadata.Name)}. {HolderOf(configuration, revision)}";
 
     private static string AlreadyExists(string revision) => $"revisions.serving.knative.dev \"{revision}\" already exists";
 
-    private static string HolderOf(Configuration configuration, Revision revision)
-        => revision.IsControlledBy(configuration)
+    private static string HolderOf(Configuration configuration, Revision revision) =>
+        revision.IsControlledBy(configuration)
             ? $"It is of generation {revision.Metadata.Labels.Get(ServingKeys.ConfigurationGeneration)} of this Configuration: choose another name in spec.template.metadata.name."
             : NotOwnedException.Of(configuration, ApiResources.Revisions.Kind, revision).Holder;
 
@@ -103,7 +129,8 @@ internal sealed class ConfigurationReconciler(
             Events.Warning(
                 pass.Object,
                 wasReady ? "LatestReadyFailed" : "LatestCreatedFailed",
-                $"Latest {(wasReady ? "ready" : "created")} revision \"{latest.Metadata.Name}\" has failed");
+                $"Latest {(wasReady ? "ready" : "created")} revision \"{latest.Metadata.Name}\" has failed"
+            );
         }
     }
 
@@ -111,11 +138,19 @@ internal sealed class ConfigurationReconciler(
     private void SetLatestReady(ConfigurationPass pass, Revision latest, bool named)
     {
         var before = pass.Status.LatestReadyRevisionName;
-        var floor = before.Length > 0 && revisions.Get(pass.Namespace, before) is { } ready ? GenerationOf(ready) ?? pass.Object.Metadata.Generation ?? 0 : 0;
+        var floor =
+            before.Length > 0 && revisions.Get(pass.Namespace, before) is { } ready
+                ? GenerationOf(ready) ?? pass.Object.Metadata.Generation ?? 0
+                : 0;
         var newest = Of(pass.Object)
             .Where(revision => revision.IsReady())
-            .Where(revision => GenerationOf(revision) is { } generation
-                && ((generation >= floor && generation <= (pass.Object.Metadata.Generation ?? 0)) || (named && generation == GenerationOf(latest))))
+            .Where(revision =>
+                GenerationOf(revision) is { } generation
+                && (
+                    (generation >= floor && generation <= (pass.Object.Metadata.Generation ?? 0))
+                    || (named && generation == GenerationOf(latest))
+                )
+            )
             .OrderByDescending(revision => named && revision.Metadata.Name == pass.Object.Spec.Template.Metadata.Name)
             .ThenByDescending(GenerationOf)
             .FirstOrDefault();
@@ -131,9 +166,11 @@ internal sealed class ConfigurationReconciler(
         }
     }
 
-    private List<Revision> Of(Configuration configuration)
-        => [.. revisions.ByLabel(configuration.Metadata.Namespace, ServingKeys.Configuration, configuration.Metadata.Name)];
+    private List<Revision> Of(Configuration configuration) =>
+        [.. revisions.ByLabel(configuration.Metadata.Namespace, ServingKeys.Configuration, configuration.Metadata.Name)];
 
-    private static long? GenerationOf(Revision revision)
-        => long.TryParse(revision.Metadata.Labels.Get(ServingKeys.ConfigurationGeneration), CultureInfo.InvariantCulture, out var value) ? value : null;
+    private static long? GenerationOf(Revision revision) =>
+        long.TryParse(revision.Metadata.Labels.Get(ServingKeys.ConfigurationGeneration), CultureInfo.InvariantCulture, out var value)
+            ? value
+            : null;
 }

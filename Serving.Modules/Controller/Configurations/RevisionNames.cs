@@ -11,8 +11,8 @@ namespace Serving.Controller.Configurations;
 internal static class RevisionNames
 {
     /// <summary>Whether the name is that of a Revision which is not of this Configuration and generation, and differs.</summary>
-    public static bool IsTaken(Configuration configuration, ILister<Revision> revisions)
-        => Named(configuration, revisions) is { } revision && !Matches(configuration, revision);
+    public static bool IsTaken(Configuration configuration, ILister<Revision> revisions) =>
+        Named(configuration, revisions) is { } revision && !Matches(configuration, revision);
 
     /// <summary>The Revision that has the name in the Configuration's template, or null.</summary>
     public static Revision? Named(Configuration configuration, ILister<Revision> revisions)
@@ -38,6 +38,6 @@ internal static class RevisionNames
     }
 
     /// <summary>The generation as it stands in labels.</summary>
-    public static string Generation(Configuration configuration)
-        => (configuration.Metadata.Generation ?? 0).ToString(CultureInfo.InvariantCulture);
+    public static string Generation(Configuration configuration) =>
+        (configuration.Metadata.Generation ?? 0).ToString(CultureInfo.InvariantCulture);
 }

@@ -16,7 +16,11 @@ namespace Serving.Controller.DomainMappings;
 
 /// <summary>Where the DomainMapping reconciler reads.</summary>
 internal sealed record DomainMappingListers(
-    ILister<DomainMapping> Mappings, ILister<Ingress> Ingresses, ILister<Certificate> Certificates, ILister<ClusterDomainClaim> Claims);
+    ILister<DomainMapping> Mappings,
+    ILister<Ingress> Ingresses,
+    ILister<Certificate> Certificates,
+    ILister<ClusterDomainClaim> Claims
+);
 
 /// <summary>Claims the domain of a DomainMapping for its namespace and leads it to what the mapping refers to.</summary>
 internal sealed class DomainMappingReconciler(
@@ -25,8 +29,15 @@ internal sealed class DomainMappingReconciler(
     ReferenceTracker tracker,
     Func<ConfigSnapshot> config,
     IEventRecorder events,
-    TimeProvider time)
-    : StatusReconciler<DomainMapping, DomainMappingStatus>(ApiResources.DomainMappings, listers.Mappings, DomainMappingLifecycle.Conditions, events, time)
+    TimeProvider time
+)
+    : StatusReconciler<DomainMapping, DomainMappingStatus>(
+        ApiResources.DomainMappings,
+        listers.Mappings,
+        DomainMappingLifecycle.Conditions,
+        events,
+        time
+    )
 {
     /// <summary>Holds a mapping until its claim is given back; the name that other implementations use too.</summary>
     private const string Finalizer = "domainmappings.serving.knative.dev";
@@ -36,17 +47,22 @@ internal sealed class DomainMappingReconciler(
 
     public override string Name => "domainmapping";
 
-    protected override DomainMappingStatus Blocked(DomainMappingStatus status, ChildException child, DateTimeOffset now) => (child, child.Kind) switch
-    {
-        (NotOwnedException { Holder.Length: 0 }, "ClusterDomainClaim") => status,
-        (NotOwnedException taken, "ClusterDomainClaim") => status.MarkDomainClaimNotOwned(now, taken.Holder),
-        (NotOwnedException taken, "Certificate") => status.MarkCertificateNotOwned(child.Key.Name, now, taken.Holder),
-        (NotOwnedException taken, _) => status.MarkIngressNotOwned(child.Key.Name, now, taken.Holder),
-        (ChildRefusedException refused, "ClusterDomainClaim") => status.MarkDomainClaimFailed(refused.ConditionMessage, now),
-        (ChildRefusedException refused, "Certificate") => status.MarkCertificateProvisionFailed(child.Key.Name, now, refused.Refusal.Status.Message),
-        (ChildRefusedException refused, _) => status.MarkIngressFailed(ChildRefusedException.Reason, refused.ConditionMessage, now),
-        _ => status,
-    };
+    protected override DomainMappingStatus Blocked(DomainMappingStatus status, ChildException child, DateTimeOffset now) =>
+        (child, child.Kind) switch
+        {
+            (NotOwnedException { Holder.Length: 0 }, "ClusterDomainClaim") => status,
+            (NotOwnedException taken, "ClusterDomainClaim") => status.MarkDomainClaimNotOwned(now, taken.Holder),
+            (NotOwnedException taken, "Certificate") => status.MarkCertificateNotOwned(child.Key.Name, now, taken.Holder),
+            (NotOwnedException taken, _) => status.MarkIngressNotOwned(child.Key.Name, now, taken.Holder),
+            (ChildRefusedException refused, "ClusterDomainClaim") => status.MarkDomainClaimFailed(refused.ConditionMessage, now),
+            (ChildRefusedException refused, "Certificate") => status.MarkCertificateProvisionFailed(
+                child.Key.Name,
+                now,
+                refused.Refusal.Status.Message
+            ),
+            (ChildRefusedException refused, _) => status.MarkIngressFailed(ChildRefusedException.Reason, refused.ConditionMessage, now),
+            _ => status,
+        };
 
     protected override void Forget(ObjectKey key) => tracker.Forget(key);
 
@@ -57,13 +73,16 @@ internal sealed class DomainMappingReconciler(
             return;
         }
 
-        if (config().Network.AutocreateClusterDomainClaims
-            && listers.Claims.Get("", resource.Metadata.Name) is { } claim && claim.Spec.Namespace == resource.Metadata.Namespace)
+        if (
+            config().Network.AutocreateClusterDomainClaims
+            && listers.Claims.Get("", resource.Metadata.Name) is { } claim
+            && claim.Spec.Namespace == resource.Metadata.Namespace
+        )
         {
-            await ChildObjects.DeleteAsync(client, ApiResources.ClusterDomainClaims, null, resource.Metadata.Name, cancellation).ConfigureAwait(false);
+            await ChildObjects.DeleteAsync(client, ApiResources.ClusterDomainClaims, null, resource.Metadata.Name, cancellation);
         }
 
-        await Finalizers.RemoveAsync(ApiResources.DomainMappings, resource, Finalizer, client, Events, cancellation).ConfigureAwait(false);
+        await Finalizers.RemoveAsync(ApiResources.DomainMappings, resource, Finalizer, client, Events, cancellation);
     }
 
     protected override async Task ReconcileAsync(MappingPass pass, CancellationToken cancellation)
@@ -71,8 +90,9 @@ internal sealed class DomainMappingReconciler(
         if (!pass.Object.Metadata.Finalizers.Contains(Finalizer))
         {
             // The claim must not outlive the mapping, so the hold comes first.
-            pass.UseNewest(await Finalizers.AddAsync(
-                ApiResources.DomainMappings, pass.Object, Finalizer, pass.Client, Events, cancellation).ConfigureAwait(false));
+            pass.UseNewest(
+                await Finalizers.AddAsync(ApiResources.DomainMappings, pass.Object, Finalizer, pass.Client, Events, cancellation)
+            );
         }
 
         var mapping = pass.Object;
@@ -83,12 +103,16 @@ internal sealed class DomainMappingReconciler(
 
         var network = config().Network;
         var url = $"{network.DefaultExternalScheme}://{pass.Name}";
-        pass.Status = pass.Status with { Url = url, Address = new Addressable { Url = url } };
-        await ClaimAsync(pass, network, cancellation).ConfigureAwait(false);
+        pass.Status = pass.Status with
+        {
+            Url = url,
+            Address = new Addressable { Url = url },
+        };
+        await ClaimAsync(pass, network, cancellation);
 
         // A Certificate that is refused must not keep the Ingress from following the reference.
-        var (tls, challenges) = await TlsAsync(pass, network, cancellation).ConfigureAwait(false);
-        var target = await references.ResolveAsync(mapping, pass.Client, cancellation).ConfigureAwait(false);
+        var (tls, challenges) = await TlsAsync(pass, network, cancellation);
+        var target = await references.ResolveAsync(mapping, pass.Client, cancellation);
         pass.LookAgain(target.IsTracked ? null : UntrackedInterval);
         if (target.Problem is { } problem)
         {
@@ -102,18 +126,23 @@ internal sealed class DomainMappingReconciler(
         }
 
         pass.Status = pass.Status.MarkReferenceResolved(pass.Now);
-        var wanted = DomainMappingIngressMaker.Make(mapping, new DomainMappingInput(
-            target.Backend,
-            target.Host,
-            NetworkingKeys.IngressClass.Value(mapping.Metadata.Annotations) ?? network.IngressClass,
-            IngressMaker.HttpOption(mapping.Metadata.Annotations, network),
-            tls,
-            challenges));
+        var wanted = DomainMappingIngressMaker.Make(
+            mapping,
+            new DomainMappingInput(
+                target.Backend,
+                target.Host,
+                NetworkingKeys.IngressClass.Value(mapping.Metadata.Annotations) ?? network.IngressClass,
+                IngressMaker.HttpOption(mapping.Metadata.Annotations, network),
+                tls,
+                challenges
+            )
+        );
         var existing = listers.Ingresses.Get(pass.Namespace, wanted.Metadata.Name);
-        var ingress = await IngressAccess.EnsureAsync(mapping, existing, wanted, pass.Client, Events, cancellation).ConfigureAwait(false);
-        pass.Status = ingress.Metadata.Generation == ingress.Status.ObservedGeneration
-            ? pass.Status.PropagateIngress(ingress.Status, pass.Now)
-            : pass.Status.MarkIngressNotConfigured(pass.Now);
+        var ingress = await IngressAccess.EnsureAsync(mapping, existing, wanted, pass.Client, Events, cancellation);
+        pass.Status =
+            ingress.Metadata.Generation == ingress.Status.ObservedGeneration
+                ? pass.Status.PropagateIngress(ingress.Status, pass.Now)
+                : pass.Status.MarkIngressNotConfigured(pass.Now);
     }
 
     private async Task ClaimAsync(MappingPass pass, NetworkConfig network, CancellationToken cancellation)
@@ -130,11 +159,14 @@ internal sealed class DomainMappingReconciler(
             pass.Status = pass.Status.MarkDomainClaimMissing(pass.Name, pass.Namespace, pass.Now);
             throw new NotOwnedException(
                 $"no ClusterDomainClaim found for domain \"{pass.Name}\" (and autocreate-cluster-domain-claims property is not true)",
-                ApiResources.ClusterDomainClaims.Kind, new ObjectKey("", pass.Name), "");
+                ApiResources.ClusterDomainClaims.Kind,
+                new ObjectKey("", pass.Name),
+                ""
+            );
         }
         else
         {
-            await CreateClaimAsync(pass, cancellation).ConfigureAwait(false);
+            await CreateClaimAsync(pass, cancellation);
         }
 
         pass.Status = pass.Status.MarkDomainClaimed(pass.Now);
@@ -150,24 +182,41 @@ internal sealed class DomainMappingReconciler(
             Metadata = new ObjectMeta { Name = pass.Name },
             Spec = new ClusterDomainClaimSpec { Namespace = pass.Namespace },
         };
-        var claim = await ChildObjects.CreateOrFindAsync(pass.Client, ApiResources.ClusterDomainClaims, wanted, cancellation).ConfigureAwait(false);
+        var claim = await ChildObjects.CreateOrFindAsync(pass.Client, ApiResources.ClusterDomainClaims, wanted, cancellation);
         if (claim.Object.Spec.Namespace != pass.Namespace)
         {
             throw NotClaimed(pass, claim.Object);
         }
     }
 
-    private static NotOwnedException NotClaimed(MappingPass pass, ClusterDomainClaim claim) => new(
-        $"namespace \"{pass.Namespace}\" does not own ClusterDomainClaim for \"{pass.Name}\"",
-        ApiResources.ClusterDomainClaims.Kind, ObjectKey.Of(claim), $"It is namespace \"{claim.Spec.Namespace}\" that has claimed it.");
+    private static NotOwnedException NotClaimed(MappingPass pass, ClusterDomainClaim claim) =>
+        new(
+            $"namespace \"{pass.Namespace}\" does not own ClusterDomainClaim for \"{pass.Name}\"",
+            ApiResources.ClusterDomainClaims.Kind,
+            ObjectKey.Of(claim),
+            $"It is namespace \"{claim.Spec.Namespace}\" that has claimed it."
+        );
 
     private async Task<(IReadOnlyList<IngressTls> Tls, IReadOnlyList<Http01Challenge> Challenges)> TlsAsync(
-        MappingPass pass, NetworkConfig network, CancellationToken cancellation)
+        MappingPass pass,
+        NetworkConfig network,
+        CancellationToken cancellation
+    )
     {
         if (pass.Object.Spec.Tls is { } own)
         {
             pass.Status = WithScheme(pass.Status.MarkCertificateNotRequired(pass.Now), pass.Name, "https");
-            return ([new IngressTls { Hosts = [pass.Name], SecretName = own.SecretName, SecretNamespace = pass.Namespace }], []);
+            return (
+                [
+                    new IngressTls
+                    {
+                        Hosts = [pass.Name],
+                        SecretName = own.SecretName,
+                        SecretNamespace = pass.Namespace,
+                    },
+                ],
+                []
+            );
         }
 
         if (!RouteCertificates.IsEnabled(pass.Object.Metadata.Annotations, network))
@@ -178,11 +227,18 @@ internal sealed class DomainMappingReconciler(
 
         var name = ChildName.Of(pass.Name, "");
         var wanted = CertificateMaker.External(
-            ApiResources.DomainMappings, pass.Object, ServingKeys.DomainMappingUid, name, pass.Name, pass.Name, network.CertificateClass);
+            ApiResources.DomainMappings,
+            pass.Object,
+            ServingKeys.DomainMappingUid,
+            name,
+            pass.Name,
+            pass.Name,
+            network.CertificateClass
+        );
         Certificate certificate;
         try
         {
-            certificate = await CertificateAccess.EnsureAsync(pass.Object, wanted, listers.Certificates, pass.Client, Events, cancellation).ConfigureAwait(false);
+            certificate = await CertificateAccess.EnsureAsync(pass.Object, wanted, listers.Certificates, pass.Client, Events, cancellation);
         }
         catch (Exception error) when (error is ChildRefusedException or KubernetesException { IsConflict: false, IsAlreadyExists: false })
         {
@@ -190,7 +246,10 @@ internal sealed class DomainMappingReconciler(
             if (listers.Certificates.Get(pass.Namespace, name) is not { } known)
             {
                 pass.Status = WithScheme(
-                    pass.Status.MarkCertificateProvisionFailed(name, pass.Now), pass.Name, network.HttpProtocol == HttpProtocol.Enabled ? "http" : "https");
+                    pass.Status.MarkCertificateProvisionFailed(name, pass.Now),
+                    pass.Name,
+                    network.HttpProtocol == HttpProtocol.Enabled ? "http" : "https"
+                );
                 return ([], []);
             }
 
@@ -204,12 +263,17 @@ internal sealed class DomainMappingReconciler(
             return ([CertificateAccess.IngressTls(certificate, wanted.Spec.DnsNames)], []);
         }
 
-        pass.Status = network.HttpProtocol == HttpProtocol.Enabled
-            ? WithScheme(pass.Status.MarkHttpDowngrade(name, pass.Now), pass.Name, "http")
-            : pass.Status.MarkCertificateNotReady(name, pass.Now);
+        pass.Status =
+            network.HttpProtocol == HttpProtocol.Enabled
+                ? WithScheme(pass.Status.MarkHttpDowngrade(name, pass.Now), pass.Name, "http")
+                : pass.Status.MarkCertificateNotReady(name, pass.Now);
         return ([], [.. certificate.Status.Http01Challenges.OrderBy(challenge => challenge.Url, StringComparer.Ordinal)]);
     }
 
-    private static DomainMappingStatus WithScheme(DomainMappingStatus status, string host, string scheme)
-        => status with { Url = $"{scheme}://{host}", Address = new Addressable { Url = $"{scheme}://{host}" } };
+    private static DomainMappingStatus WithScheme(DomainMappingStatus status, string host, string scheme) =>
+        status with
+        {
+            Url = $"{scheme}://{host}",
+            Address = new Addressable { Url = $"{scheme}://{host}" },
+        };
 }

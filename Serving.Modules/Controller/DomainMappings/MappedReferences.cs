@@ -18,7 +18,8 @@ internal sealed class MappedReferences(
     ILister<CoreService> coreServices,
     IResourceDiscovery discovery,
     ReferenceTracker tracker,
-    string clusterDomain)
+    string clusterDomain
+)
 {
     /// <summary>How Kubernetes Services are tracked, to tell them from Knative's.</summary>
     public const string CoreKind = "core/Service";
@@ -30,12 +31,17 @@ internal sealed class MappedReferences(
     {
         var follower = ObjectKey.Of(mapping);
         tracker.Begin(follower);
-        var target = await TargetAsync(mapping, follower, client, cancellation).ConfigureAwait(false);
+        var target = await TargetAsync(mapping, follower, client, cancellation);
         tracker.Settle(follower);
         return target;
     }
 
-    private async Task<MappedTarget> TargetAsync(DomainMapping mapping, ObjectKey follower, IKubernetesClient client, CancellationToken cancellation)
+    private async Task<MappedTarget> TargetAsync(
+        DomainMapping mapping,
+        ObjectKey follower,
+        IKubernetesClient client,
+        CancellationToken cancellation
+    )
     {
         var reference = mapping.Spec.Ref;
         var ns = reference.Namespace.Length > 0 ? reference.Namespace : mapping.Metadata.Namespace;
@@ -58,22 +64,29 @@ internal sealed class MappedReferences(
                     ? TargetOf(mapping, key, new AddressableStatus { Address = route.Status.Address })
                     : NotFound(key, "routes.serving.knative.dev");
             default:
-                return await ReadAsync(mapping, key, client, cancellation).ConfigureAwait(false) with { IsTracked = false };
+                return await ReadAsync(mapping, key, client, cancellation) with { IsTracked = false };
         }
     }
 
-    private async Task<MappedTarget> ReadAsync(DomainMapping mapping, ObjectKey key, IKubernetesClient client, CancellationToken cancellation)
+    private async Task<MappedTarget> ReadAsync(
+        DomainMapping mapping,
+        ObjectKey key,
+        IKubernetesClient client,
+        CancellationToken cancellation
+    )
     {
         var reference = mapping.Spec.Ref;
-        if (await discovery.FindAsync(reference.ApiVersion, reference.Kind, cancellation).ConfigureAwait(false) is not { } type)
+        if (await discovery.FindAsync(reference.ApiVersion, reference.Kind, cancellation) is not { } type)
         {
-            return MappedTarget.Unresolved($"failed to get lister for {ResourceText(reference)}: the server could not find the requested resource");
+            return MappedTarget.Unresolved(
+                $"failed to get lister for {ResourceText(reference)}: the server could not find the requested resource"
+            );
         }
 
         var plural = type.Group.Length == 0 ? type.Plural : $"{type.Plural}.{type.Group}";
         try
         {
-            var found = await client.GetAsync(AddressableObject.Type(type), key.Namespace, key.Name, cancellation).ConfigureAwait(false);
+            var found = await client.GetAsync(AddressableObject.Type(type), key.Namespace, key.Name, cancellation);
             return TargetOf(mapping, key, found.Status);
         }
         catch (KubernetesException error) when (error.IsNotFound)
@@ -86,8 +99,8 @@ internal sealed class MappedReferences(
         }
     }
 
-    private static MappedTarget NotFound(ObjectKey key, string plural)
-        => MappedTarget.Unresolved($"failed to get object {key}: {plural} \"{key.Name}\" not found");
+    private static MappedTarget NotFound(ObjectKey key, string plural) =>
+        MappedTarget.Unresolved($"failed to get object {key}: {plural} \"{key.Name}\" not found");
 
     /// <summary>Chooses the address by the name in the reference, else the first, else the only one.</summary>
     private MappedTarget TargetOf(DomainMapping mapping, ObjectKey key, AddressableStatus status)
@@ -99,7 +112,8 @@ internal sealed class MappedReferences(
             return MappedTarget.Unresolved($"address not set for {text}");
         }
 
-        var address = wanted.Length > 0 ? status.Addresses.FirstOrDefault(candidate => candidate.Name == wanted)
+        var address =
+            wanted.Length > 0 ? status.Addresses.FirstOrDefault(candidate => candidate.Name == wanted)
             : status.Addresses.Count > 0 ? status.Addresses[0]
             : status.Address;
         if (address is null)
@@ -139,21 +153,24 @@ internal sealed class MappedReferences(
     }
 
     /// <summary>A reference as failures of its address spell it.</summary>
-    private static string Text(ObjectReference reference, string ns)
-        => $"Kind = {reference.Kind}, Namespace = {ns}, Name = {reference.Name}, APIVersion = {reference.ApiVersion}, "
-            + $"Group = {Field(reference, "group")}, Address = {Field(reference, "address")}";
+    private static string Text(ObjectReference reference, string ns) =>
+        $"Kind = {reference.Kind}, Namespace = {ns}, Name = {reference.Name}, APIVersion = {reference.ApiVersion}, "
+        + $"Group = {Field(reference, "group")}, Address = {Field(reference, "address")}";
 
     /// <summary>A resource that the server does not know, by the name that it would have.</summary>
     private static string ResourceText(ObjectReference reference)
     {
         var slash = reference.ApiVersion.IndexOf('/', StringComparison.Ordinal);
         var kind = reference.Kind.ToLowerInvariant();
-        var plural = kind.EndsWith('s') ? kind + "es" : kind.EndsWith('y') ? kind[..^1] + "ies" : kind + "s";
+        var plural =
+            kind.EndsWith('s') ? kind + "es"
+            : kind.EndsWith('y') ? kind[..^1] + "ies"
+            : kind + "s";
         return $"{(slash < 0 ? "" : reference.ApiVersion[..slash])}/{reference.ApiVersion[(slash + 1)..]}, Resource={plural}";
     }
 
-    private static string Field(ObjectReference reference, string name)
-        => reference.Unmodelled?.TryGetValue(name, out var value) == true && value.ValueKind == JsonValueKind.String ? value.GetString()! : "";
+    private static string Field(ObjectReference reference, string name) =>
+        reference.Unmodelled?.TryGetValue(name, out var value) == true && value.ValueKind == JsonValueKind.String ? value.GetString()! : "";
 
     private static bool IsServing(ObjectReference reference) => reference.ApiVersion.StartsWith(ServingGroup, StringComparison.Ordinal);
 }

@@ -7,7 +7,12 @@ namespace Serving.Controller.GarbageCollection;
 
 /// <summary>Deletes the Revisions of a Configuration that config-gc lets go.</summary>
 internal sealed class GarbageCollector(
-    ILister<Configuration> configurations, ILister<Revision> revisions, Func<ConfigSnapshot> config, IEventRecorder events, TimeProvider time) : IReconciler
+    ILister<Configuration> configurations,
+    ILister<Revision> revisions,
+    Func<ConfigSnapshot> config,
+    IEventRecorder events,
+    TimeProvider time
+) : IReconciler
 {
     public string Name => "gc";
 
@@ -25,7 +30,7 @@ internal sealed class GarbageCollector(
         foreach (var revision in StaleRevisions.Choose(configuration, own, gc, now))
         {
             // One that cannot be deleted keeps no other.
-            await steps.TryAsync(() => DeleteAsync(configuration, revision, client, cancellation), cancellation).ConfigureAwait(false);
+            await steps.TryAsync(() => DeleteAsync(configuration, revision, client, cancellation), cancellation);
         }
 
         steps.Throw();
@@ -43,11 +48,16 @@ internal sealed class GarbageCollector(
                 configuration.Metadata.Namespace,
                 revision.Metadata.Name,
                 cancellation,
-                new DeleteOptions(Uid: revision.Metadata.Uid, ResourceVersion: revision.Metadata.ResourceVersion)).ConfigureAwait(false);
+                new DeleteOptions(Uid: revision.Metadata.Uid, ResourceVersion: revision.Metadata.ResourceVersion)
+            );
         }
         catch (KubernetesException error) when (!error.IsConflict)
         {
-            events.Warning(configuration, "InternalError", $"failed to delete stale revision \"{revision.Metadata.Name}\": {error.Message}");
+            events.Warning(
+                configuration,
+                "InternalError",
+                $"failed to delete stale revision \"{revision.Metadata.Name}\": {error.Message}"
+            );
             throw;
         }
     }

@@ -12,14 +12,23 @@ namespace Serving.Controller.GarbageCollection;
 /// </summary>
 internal static class StaleRevisions
 {
-    public static IReadOnlyList<Revision> Choose(Configuration configuration, IEnumerable<Revision> revisions, GcConfig config, DateTimeOffset now)
+    public static IReadOnlyList<Revision> Choose(
+        Configuration configuration,
+        IEnumerable<Revision> revisions,
+        GcConfig config,
+        DateTimeOffset now
+    )
     {
         if (config is { MaxNonActiveRevisions: null, RetainSinceCreateTime: null, RetainSinceLastActiveTime: null })
         {
             return [];
         }
 
-        var candidates = revisions.Where(revision => !IsKept(revision, configuration)).OrderBy(LastActive).ThenBy(revision => revision.Metadata.Name, StringComparer.Ordinal).ToList();
+        var candidates = revisions
+            .Where(revision => !IsKept(revision, configuration))
+            .OrderBy(LastActive)
+            .ThenBy(revision => revision.Metadata.Name, StringComparer.Ordinal)
+            .ToList();
         var spare = candidates.Count - (int)Math.Min(int.MaxValue, config.MinNonActiveRevisions);
         if (spare <= 0)
         {
@@ -57,14 +66,14 @@ internal static class StaleRevisions
         return times.Count > 0 ? times.Min() + TimeSpan.FromSeconds(1) : null;
     }
 
-    private static bool IsKept(Revision revision, Configuration configuration)
-        => revision.Metadata.Name == configuration.Status.LatestReadyRevisionName
-            || revision.Metadata.Annotations.Get(ServingKeys.NoGc).Equals("true", StringComparison.OrdinalIgnoreCase)
-            || revision.Metadata.Labels.Get(ServingKeys.RoutingState) != ServingKeys.RoutingStateReserve
-            || revision.Metadata.DeletionTimestamp is not null;
+    private static bool IsKept(Revision revision, Configuration configuration) =>
+        revision.Metadata.Name == configuration.Status.LatestReadyRevisionName
+        || revision.Metadata.Annotations.Get(ServingKeys.NoGc).Equals("true", StringComparison.OrdinalIgnoreCase)
+        || revision.Metadata.Labels.Get(ServingKeys.RoutingState) != ServingKeys.RoutingStateReserve
+        || revision.Metadata.DeletionTimestamp is not null;
 
-    private static bool IsStale(Revision revision, GcConfig config, DateTimeOffset now)
-        => config is not { RetainSinceCreateTime: null, RetainSinceLastActiveTime: null } && StaleAt(revision, config) <= now;
+    private static bool IsStale(Revision revision, GcConfig config, DateTimeOffset now) =>
+        config is not { RetainSinceCreateTime: null, RetainSinceLastActiveTime: null } && StaleAt(revision, config) <= now;
 
     private static DateTimeOffset StaleAt(Revision revision, GcConfig config)
     {
@@ -72,12 +81,17 @@ internal static class StaleRevisions
         var active = LastActive(revision) + (config.RetainSinceLastActiveTime ?? TimeSpan.Zero);
         return config.RetainSinceLastActiveTime is null ? created
             : config.RetainSinceCreateTime is null ? active
-            : created > active ? created : active;
+            : created > active ? created
+            : active;
     }
 
-    private static DateTimeOffset LastActive(Revision revision)
-        => DateTimeOffset.TryParse(
-            revision.Metadata.Annotations.Get(ServingKeys.RoutingStateModified), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time)
+    private static DateTimeOffset LastActive(Revision revision) =>
+        DateTimeOffset.TryParse(
+            revision.Metadata.Annotations.Get(ServingKeys.RoutingStateModified),
+            CultureInfo.InvariantCulture,
+            DateTimeStyles.AssumeUniversal,
+            out var time
+        )
             ? time
             : Created(revision);
 

@@ -19,7 +19,8 @@ internal sealed class RoutingLabeler(
     ILister<Revision> revisions,
     ReferenceTracker tracker,
     IEventRecorder events,
-    TimeProvider time) : IReconciler
+    TimeProvider time
+) : IReconciler
 {
     /// <summary>The finalizer that other implementations put on Routes for this; one that is left would hold them for ever.</summary>
     private const string OtherFinalizer = "routes.serving.knative.dev";
@@ -47,24 +48,30 @@ internal sealed class RoutingLabeler(
         var steps = new StepFailures();
         if (gone || route!.IsReady() || route!.IsFailed())
         {
-            await ClearAsync(key, client, ApiResources.Revisions, revisions, wantedRevisions, steps, cancellation).ConfigureAwait(false);
-            await ClearAsync(key, client, ApiResources.Configurations, configurations, wantedConfigurations, steps, cancellation).ConfigureAwait(false);
+            await ClearAsync(key, client, ApiResources.Revisions, revisions, wantedRevisions, steps, cancellation);
+            await ClearAsync(key, client, ApiResources.Configurations, configurations, wantedConfigurations, steps, cancellation);
         }
 
         foreach (var revision in wantedRevisions.Select(name => revisions.Get(key.Namespace, name)).OfType<Revision>())
         {
-            await steps.TryAsync(() => SetAsync(client, ApiResources.Revisions, revision, key.Name, remove: false, cancellation), cancellation).ConfigureAwait(false);
+            await steps.TryAsync(
+                () => SetAsync(client, ApiResources.Revisions, revision, key.Name, remove: false, cancellation),
+                cancellation
+            );
         }
 
         foreach (var configuration in wantedConfigurations.Select(name => configurations.Get(key.Namespace, name)).OfType<Configuration>())
         {
-            await steps.TryAsync(() => SetAsync(client, ApiResources.Configurations, configuration, key.Name, remove: false, cancellation), cancellation).ConfigureAwait(false);
+            await steps.TryAsync(
+                () => SetAsync(client, ApiResources.Configurations, configuration, key.Name, remove: false, cancellation),
+                cancellation
+            );
         }
 
         steps.Throw();
         if (route?.Metadata.DeletionTimestamp is not null && route.Metadata.Finalizers.Contains(OtherFinalizer))
         {
-            await Finalizers.RemoveAsync(ApiResources.Routes, route, OtherFinalizer, client, events, cancellation).ConfigureAwait(false);
+            await Finalizers.RemoveAsync(ApiResources.Routes, route, OtherFinalizer, client, events, cancellation);
         }
 
         return Reconcile.Done;
@@ -109,19 +116,33 @@ internal sealed class RoutingLabeler(
     }
 
     private async Task ClearAsync<T>(
-        ObjectKey key, IKubernetesClient client, ResourceType<T> type, ILister<T> lister, HashSet<string> keep, StepFailures steps, CancellationToken cancellation)
+        ObjectKey key,
+        IKubernetesClient client,
+        ResourceType<T> type,
+        ILister<T> lister,
+        HashSet<string> keep,
+        StepFailures steps,
+        CancellationToken cancellation
+    )
         where T : class, IKubernetesObject
     {
         foreach (var value in lister.List(key.Namespace))
         {
             if (!keep.Contains(value.Metadata.Name) && value.Metadata.Annotations.Names(ServingKeys.Routes).Contains(key.Name))
             {
-                await steps.TryAsync(() => SetAsync(client, type, value, key.Name, remove: true, cancellation), cancellation).ConfigureAwait(false);
+                await steps.TryAsync(() => SetAsync(client, type, value, key.Name, remove: true, cancellation), cancellation);
             }
         }
     }
 
-    private async Task SetAsync<T>(IKubernetesClient client, ResourceType<T> type, T value, string route, bool remove, CancellationToken cancellation)
+    private async Task SetAsync<T>(
+        IKubernetesClient client,
+        ResourceType<T> type,
+        T value,
+        string route,
+        bool remove,
+        CancellationToken cancellation
+    )
         where T : class, IKubernetesObject
     {
         if (MakePatch(value, route, remove, hasState: value is Revision, time.GetUtcNow()) is not { } patch)
@@ -131,8 +152,7 @@ internal sealed class RoutingLabeler(
 
         try
         {
-            await client.PatchAsync(
-                type, value.Metadata.Namespace, value.Metadata.Name, new Patch(PatchType.Merge, patch), cancellation).ConfigureAwait(false);
+            await client.PatchAsync(type, value.Metadata.Namespace, value.Metadata.Name, new Patch(PatchType.Merge, patch), cancellation);
         }
         catch (KubernetesException error) when (error.IsNotFound)
         {

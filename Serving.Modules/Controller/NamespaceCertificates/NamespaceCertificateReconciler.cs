@@ -14,7 +14,11 @@ namespace Serving.Controller.NamespaceCertificates;
 /// use it instead of one of their own. Invariant: only certificates that the namespace controls are changed or deleted.
 /// </summary>
 internal sealed class NamespaceCertificateReconciler(
-    ILister<Namespace> namespaces, ILister<Certificate> certificates, Func<ConfigSnapshot> config, IEventRecorder events) : IReconciler
+    ILister<Namespace> namespaces,
+    ILister<Certificate> certificates,
+    Func<ConfigSnapshot> config,
+    IEventRecorder events
+) : IReconciler
 {
     public string Name => "namespace";
 
@@ -28,16 +32,21 @@ internal sealed class NamespaceCertificateReconciler(
         // A certificate that cannot be had keeps no other.
         var steps = new StepFailures();
         var snapshot = config();
-        var existing = certificates.List(owner.Metadata.Name).Where(certificate => certificate.Metadata.Labels.ContainsKey(NetworkingKeys.WildcardDomain)).ToList();
+        var existing = certificates
+            .List(owner.Metadata.Name)
+            .Where(certificate => certificate.Metadata.Labels.ContainsKey(NetworkingKeys.WildcardDomain))
+            .ToList();
         var domains = IsSelected(owner, snapshot.Network) ? snapshot.Domain.Wildcards : new HashSet<string>();
         foreach (var domain in domains.Order(StringComparer.Ordinal))
         {
-            await steps.TryAsync(() => EnsureAsync(owner, domain, existing, snapshot.Network, client, cancellation), cancellation).ConfigureAwait(false);
+            await steps.TryAsync(() => EnsureAsync(owner, domain, existing, snapshot.Network, client, cancellation), cancellation);
         }
 
-        foreach (var certificate in existing.Where(certificate => certificate.IsControlledBy(owner) && !domains.Contains(DomainOf(certificate))))
+        foreach (
+            var certificate in existing.Where(certificate => certificate.IsControlledBy(owner) && !domains.Contains(DomainOf(certificate)))
+        )
         {
-            await steps.TryAsync(() => DeleteAsync(certificate, client, cancellation), cancellation).ConfigureAwait(false);
+            await steps.TryAsync(() => DeleteAsync(certificate, client, cancellation), cancellation);
         }
 
         foreach (var failure in steps.All.Where(static failure => failure is FormatException or NotOwnedException))
@@ -50,7 +59,13 @@ internal sealed class NamespaceCertificateReconciler(
     }
 
     private async Task EnsureAsync(
-        Namespace owner, string domain, List<Certificate> existing, NetworkConfig network, IKubernetesClient client, CancellationToken cancellation)
+        Namespace owner,
+        string domain,
+        List<Certificate> existing,
+        NetworkConfig network,
+        IKubernetesClient client,
+        CancellationToken cancellation
+    )
     {
         var dnsName = WildcardName(owner.Metadata.Name, domain, network);
         if (existing.Exists(certificate => certificate.Spec.DnsNames.Contains(dnsName)))
@@ -60,19 +75,33 @@ internal sealed class NamespaceCertificateReconciler(
         }
 
         var wanted = NamespaceCertificateMaker.Make(
-            owner, dnsName, domain, NetworkingKeys.CertificateClass.Value(owner.Metadata.Annotations) ?? network.CertificateClass);
+            owner,
+            dnsName,
+            domain,
+            NetworkingKeys.CertificateClass.Value(owner.Metadata.Annotations) ?? network.CertificateClass
+        );
         var (ns, name) = (wanted.Metadata.Namespace, wanted.Metadata.Name);
         if (existing.Find(certificate => certificate.IsControlledBy(owner) && DomainOf(certificate) == domain) is { } outdated)
         {
             try
             {
                 await client.UpdateAsync(
-                    ApiResources.Certificates, outdated with { Spec = wanted.Spec.Keeping(outdated.Spec) }, cancellation).ConfigureAwait(false);
+                    ApiResources.Certificates,
+                    outdated with
+                    {
+                        Spec = wanted.Spec.Keeping(outdated.Spec),
+                    },
+                    cancellation
+                );
                 events.Normal(outdated, "Updated", $"Updated Spec for Knative Certificate {ns}/{name}");
             }
             catch (KubernetesException error)
             {
-                events.Warning(outdated, "UpdateFailed", $"Failed to update Knative Certificate {ns}/{outdated.Metadata.Name}: {error.Message}");
+                events.Warning(
+                    outdated,
+                    "UpdateFailed",
+                    $"Failed to update Knative Certificate {ns}/{outdated.Metadata.Name}: {error.Message}"
+                );
                 throw;
             }
 
@@ -80,8 +109,17 @@ internal sealed class NamespaceCertificateReconciler(
         }
 
         await ChildObjects.CreateAsync(
-            client, ApiResources.Certificates, wanted, owner, cancellation,
-            new ChildEvents(events, $"Knative Certificate {ns}/{name}") { NotCreated = $"Knative certificate {ns}/{name}", CreatedIsAboutChild = true }).ConfigureAwait(false);
+            client,
+            ApiResources.Certificates,
+            wanted,
+            owner,
+            cancellation,
+            new ChildEvents(events, $"Knative Certificate {ns}/{name}")
+            {
+                NotCreated = $"Knative certificate {ns}/{name}",
+                CreatedIsAboutChild = true,
+            }
+        );
     }
 
     private async Task DeleteAsync(Certificate certificate, IKubernetesClient client, CancellationToken cancellation)
@@ -89,7 +127,7 @@ internal sealed class NamespaceCertificateReconciler(
         var (ns, name) = (certificate.Metadata.Namespace, certificate.Metadata.Name);
         try
         {
-            if (await ChildObjects.DeleteAsync(client, ApiResources.Certificates, ns, name, cancellation).ConfigureAwait(false))
+            if (await ChildObjects.DeleteAsync(client, ApiResources.Certificates, ns, name, cancellation))
             {
                 events.Normal(certificate, "Deleted", $"Deleted Knative Certificate {ns}/{name}");
             }
@@ -101,10 +139,11 @@ internal sealed class NamespaceCertificateReconciler(
         }
     }
 
-    private static bool IsSelected(Namespace owner, NetworkConfig network)
-        => network.NamespaceWildcardCertSelector is { } selector && LabelMatcher.Of(selector).Matches(owner.Metadata.Labels);
+    private static bool IsSelected(Namespace owner, NetworkConfig network) =>
+        network.NamespaceWildcardCertSelector is { } selector && LabelMatcher.Of(selector).Matches(owner.Metadata.Labels);
 
-    /// <summary>The name of all hosts: what the domain template makes of a star. Throws <see cref="FormatException"/> when that is no wildcard.</summary>
+    /// <summary>The name of all hosts: what the domain template makes of a star. Throws <see cref="FormatException"/> when that is no
+    /// wildcard.</summary>
     private static string WildcardName(string ns, string domain, NetworkConfig network)
     {
         string name;
@@ -122,8 +161,8 @@ internal sealed class NamespaceCertificateReconciler(
             : throw new FormatException(Failure(ns, domain, network, "invalid DomainTemplate: " + name));
     }
 
-    private static string Failure(string ns, string domain, NetworkConfig network, string why)
-        => $"failed to apply domain template {network.DomainTemplate} to domain {domain} and namespace {ns}: {why}";
+    private static string Failure(string ns, string domain, NetworkConfig network, string why) =>
+        $"failed to apply domain template {network.DomainTemplate} to domain {domain} and namespace {ns}: {why}";
 
     private static string DomainOf(Certificate certificate) => certificate.Metadata.Labels.Get(NetworkingKeys.WildcardDomain);
 }

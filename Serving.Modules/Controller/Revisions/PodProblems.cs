@@ -11,13 +11,20 @@ internal static class PodProblems
 {
     /// <summary>Marks what the first telling pod says; without one the status stays as it is.</summary>
     public static RevisionStatus Apply(
-        RevisionStatus status, IEnumerable<Pod> pods, bool deadlineExceeded, DeploymentConfig config, DateTimeOffset now)
+        RevisionStatus status,
+        IEnumerable<Pod> pods,
+        bool deadlineExceeded,
+        DeploymentConfig config,
+        DateTimeOffset now
+    )
     {
         foreach (var pod in pods)
         {
             var result = status;
-            if (!config.PodIsAlwaysSchedulable
-                && ConditionSet.Get(pod.Status?.Conditions ?? [], "PodScheduled") is { Status: ConditionStatus.False } unscheduled)
+            if (
+                !config.PodIsAlwaysSchedulable
+                && ConditionSet.Get(pod.Status?.Conditions ?? [], "PodScheduled") is { Status: ConditionStatus.False } unscheduled
+            )
             {
                 result = result.MarkResourcesAvailableFalse(unscheduled.Reason, unscheduled.Message, now);
             }
@@ -39,23 +46,28 @@ internal static class PodProblems
     }
 
     /// <summary>Whether the pod waits for something that only its events tell: no container has started, and none says why.</summary>
-    public static bool IsStarting(Pod pod)
-        => pod.Status is { Phase: "Pending" } status
-            && ConditionSet.IsTrue(status.Conditions, "PodScheduled")
-            && status.ContainerStatuses.All(static container => container.State is null or { Waiting.Reason: "ContainerCreating" or "PodInitializing" })
-            && status.InitContainerStatuses.All(static container => container.State is null or { Waiting.Reason: "PodInitializing" });
+    public static bool IsStarting(Pod pod) =>
+        pod.Status is { Phase: "Pending" } status
+        && ConditionSet.IsTrue(status.Conditions, "PodScheduled")
+        && status.ContainerStatuses.All(static container =>
+            container.State is null or { Waiting.Reason: "ContainerCreating" or "PodInitializing" }
+        )
+        && status.InitContainerStatuses.All(static container => container.State is null or { Waiting.Reason: "PodInitializing" });
 
     /// <summary>Since when every container of the pod runs though the pod is not ready; null when that is not so.</summary>
-    public static DateTimeOffset? RunningUnready(Pod pod)
-        => pod.Status is { ContainerStatuses: { Count: > 0 } containers } status
-            && !ConditionSet.IsTrue(status.Conditions, "Ready")
-            && containers.All(static container => container is { State.Running.StartedAt: not null, LastState: null or { Terminated: null } })
+    public static DateTimeOffset? RunningUnready(Pod pod) =>
+        pod.Status is { ContainerStatuses: { Count: > 0 } containers } status
+        && !ConditionSet.IsTrue(status.Conditions, "Ready")
+        && containers.All(static container => container is { State.Running.StartedAt: not null, LastState: null or { Terminated: null } })
             ? containers.Max(static container => container.State!.Running!.StartedAt)
             : null;
 
     private static RevisionStatus OfContainers(RevisionStatus status, Pod pod, bool deadlineExceeded, DateTimeOffset now)
     {
-        var init = pod.Status?.InitContainerStatuses.Where(static container => !HasSucceeded(container)).Select(static container => (container, true)) ?? [];
+        var init =
+            pod.Status?.InitContainerStatuses.Where(static container => !HasSucceeded(container))
+                .Select(static container => (container, true))
+            ?? [];
         var containers = pod.Status?.ContainerStatuses.Select(static container => (container, false)) ?? [];
         foreach (var (container, isInit) in init.Concat(containers))
         {
@@ -67,12 +79,18 @@ internal static class PodProblems
             if ((container.LastState?.Terminated ?? container.State?.Terminated) is { } end)
             {
                 var words = Terminations.Describe(end);
-                return isInit ? status.MarkInitContainerExiting(container.Name, end.ExitCode, words, now) : status.MarkContainerExiting(end.ExitCode, words, now);
+                return isInit
+                    ? status.MarkInitContainerExiting(container.Name, end.ExitCode, words, now)
+                    : status.MarkContainerExiting(end.ExitCode, words, now);
             }
 
             if (container.State?.Waiting is { } waiting && (deadlineExceeded || IsFinal(waiting.Reason)))
             {
-                return status.MarkResourcesAvailableFalse(waiting.Reason, waiting.Message.Length > 0 ? waiting.Message : WordsOf(waiting.Reason, container), now);
+                return status.MarkResourcesAvailableFalse(
+                    waiting.Reason,
+                    waiting.Message.Length > 0 ? waiting.Message : WordsOf(waiting.Reason, container),
+                    now
+                );
             }
         }
 
@@ -89,17 +107,24 @@ internal static class PodProblems
     public static bool IsEarly(string reason) => IsFinal(reason) || StartingPods.IsReported(reason);
 
     /// <summary>Whether waiting for this reason does not end by itself; starting up does.</summary>
-    private static bool IsFinal(string reason)
-        => reason is "ErrImagePull" or "ImagePullBackOff" or "InvalidImageName" or "ErrImageNeverPull" or "ImageInspectError" or "RunContainerError"
-            || reason.StartsWith("CreateContainer", StringComparison.Ordinal);
+    private static bool IsFinal(string reason) =>
+        reason
+            is "ErrImagePull"
+                or "ImagePullBackOff"
+                or "InvalidImageName"
+                or "ErrImageNeverPull"
+                or "ImageInspectError"
+                or "RunContainerError"
+        || reason.StartsWith("CreateContainer", StringComparison.Ordinal);
 
     /// <summary>For a kubelet that gives the reason only.</summary>
-    private static string WordsOf(string reason, ContainerStatus container) => reason switch
-    {
-        "InvalidImageName" => $"\"{container.Image}\" is no valid name of an image.",
-        "ErrImageNeverPull" => $"Image \"{container.Image}\" is not on the node, and its pull policy is Never.",
-        "ErrImagePull" or "ImagePullBackOff" => $"Image \"{container.Image}\" cannot be pulled.",
-        "ImageInspectError" => $"Image \"{container.Image}\" cannot be read.",
-        _ => $"Container \"{container.Name}\" cannot be started.",
-    };
+    private static string WordsOf(string reason, ContainerStatus container) =>
+        reason switch
+        {
+            "InvalidImageName" => $"\"{container.Image}\" is no valid name of an image.",
+            "ErrImageNeverPull" => $"Image \"{container.Image}\" is not on the node, and its pull policy is Never.",
+            "ErrImagePull" or "ImagePullBackOff" => $"Image \"{container.Image}\" cannot be pulled.",
+            "ImageInspectError" => $"Image \"{container.Image}\" cannot be read.",
+            _ => $"Container \"{container.Name}\" cannot be started.",
+        };
 }

@@ -20,12 +20,12 @@ internal sealed class QueueProxyCertificates(ILister<Certificate> certificates, 
     /// <summary>Returns when the Secret can be mounted; throws <see cref="CertificateNotReadyException"/> as long as it cannot.</summary>
     public async Task EnsureAsync(IKubernetesClient client, string ns, string certificateClass, CancellationToken cancellation)
     {
-        var owner = await client.GetAsync(ApiResources.Namespaces, null, ns, cancellation).ConfigureAwait(false);
-        await CertificateAccess.EnsureAsync(owner, Make(owner, certificateClass), certificates, client, events, cancellation).ConfigureAwait(false);
+        var owner = await client.GetAsync(ApiResources.Namespaces, null, ns, cancellation);
+        await CertificateAccess.EnsureAsync(owner, Make(owner, certificateClass), certificates, client, events, cancellation);
         Secret secret;
         try
         {
-            secret = await client.GetAsync(ApiResources.Secrets, ns, Name, cancellation).ConfigureAwait(false);
+            secret = await client.GetAsync(ApiResources.Secrets, ns, Name, cancellation);
         }
         catch (KubernetesException error) when (error.IsNotFound)
         {
@@ -41,23 +41,24 @@ internal sealed class QueueProxyCertificates(ILister<Certificate> certificates, 
         }
     }
 
-    private static Certificate Make(Namespace owner, string certificateClass) => new()
-    {
-        ApiVersion = ApiResources.Certificates.ApiVersion,
-        Kind = ApiResources.Certificates.Kind,
-        Metadata = new ObjectMeta
+    private static Certificate Make(Namespace owner, string certificateClass) =>
+        new()
         {
-            Name = Name,
-            Namespace = owner.Metadata.Name,
-            OwnerReferences = [Ownership.ControllerReference(ApiResources.Namespaces, owner)],
-            Annotations = new Dictionary<string, string> { [NetworkingKeys.CertificateClass.Key] = certificateClass },
-            Labels = new Dictionary<string, string> { [NetworkingKeys.CertificateType] = CertificateMaker.SystemInternal },
-        },
-        Spec = new CertificateSpec
-        {
-            // The second name is for network layers that know a single one.
-            DnsNames = ["kn-user-" + owner.Metadata.Name.ToLowerInvariant(), "data-plane.knative.dev"],
-            SecretName = Name,
-        },
-    };
+            ApiVersion = ApiResources.Certificates.ApiVersion,
+            Kind = ApiResources.Certificates.Kind,
+            Metadata = new ObjectMeta
+            {
+                Name = Name,
+                Namespace = owner.Metadata.Name,
+                OwnerReferences = [Ownership.ControllerReference(ApiResources.Namespaces, owner)],
+                Annotations = new Dictionary<string, string> { [NetworkingKeys.CertificateClass.Key] = certificateClass },
+                Labels = new Dictionary<string, string> { [NetworkingKeys.CertificateType] = CertificateMaker.SystemInternal },
+            },
+            Spec = new CertificateSpec
+            {
+                // The second name is for network layers that know a single one.
+                DnsNames = ["kn-user-" + owner.Metadata.Name.ToLowerInvariant(), "data-plane.knative.dev"],
+                SecretName = Name,
+            },
+        };
 }

@@ -21,28 +21,35 @@ internal sealed record RevisionListers(
     ILister<PodAutoscaler> PodAutoscalers,
     ILister<Image> Images,
     ILister<Pod> Pods,
-    ILister<Certificate> Certificates);
+    ILister<Certificate> Certificates
+);
 
-/// <summary>Gives every Revision its Deployment, PodAutoscaler and image cache entries in one pass, and says in its status how they are.</summary>
+/// <summary>Gives every Revision its Deployment, PodAutoscaler and image cache entries in one pass, and says in its status how they
+/// are.</summary>
 internal sealed class RevisionReconciler(
     RevisionListers listers,
     DigestResolution digests,
     Func<ConfigSnapshot> config,
     string systemNamespace,
     IEventRecorder events,
-    TimeProvider time)
-    : StatusReconciler<Revision, RevisionStatus>(ApiResources.Revisions, listers.Revisions, RevisionLifecycle.Conditions, events, time)
+    TimeProvider time
+) : StatusReconciler<Revision, RevisionStatus>(ApiResources.Revisions, listers.Revisions, RevisionLifecycle.Conditions, events, time)
 {
-    private readonly QueueProxyCertificates certificates = new(listers.Certificates, events);
+    private readonly QueueProxyCertificates _certificates = new(listers.Certificates, events);
 
     public override string Name => "revision";
 
-    protected override RevisionStatus Blocked(RevisionStatus status, ChildException child, DateTimeOffset now) => child switch
-    {
-        NotOwnedException taken => status.MarkResourceNotOwned(child.Kind, child.Key.Name, now, taken.Holder),
-        ChildRefusedException refused => status.MarkResourcesAvailableFalse(ChildRefusedException.Reason, refused.ConditionMessage, now),
-        _ => status,
-    };
+    protected override RevisionStatus Blocked(RevisionStatus status, ChildException child, DateTimeOffset now) =>
+        child switch
+        {
+            NotOwnedException taken => status.MarkResourceNotOwned(child.Kind, child.Key.Name, now, taken.Holder),
+            ChildRefusedException refused => status.MarkResourcesAvailableFalse(
+                ChildRefusedException.Reason,
+                refused.ConditionMessage,
+                now
+            ),
+            _ => status,
+        };
 
     protected override void Forget(ObjectKey key) => digests.Forget(key);
 
@@ -51,7 +58,11 @@ internal sealed class RevisionReconciler(
         var snapshot = config();
         pass.Status = pass.Status with
         {
-            LogUrl = snapshot.Observability.LoggingRevisionUrlTemplate.Replace("${REVISION_UID}", pass.Object.Metadata.Uid, StringComparison.Ordinal),
+            LogUrl = snapshot.Observability.LoggingRevisionUrlTemplate.Replace(
+                "${REVISION_UID}",
+                pass.Object.Metadata.Uid,
+                StringComparison.Ordinal
+            ),
         };
         if (!ResolveDigests(pass, snapshot.Deployment))
         {
@@ -61,16 +72,18 @@ internal sealed class RevisionReconciler(
 
         if (snapshot.Network.SystemInternalTls)
         {
-            var certificateClass = NetworkingKeys.CertificateClass.Value(pass.Object.Metadata.Annotations) ?? snapshot.Network.CertificateClass;
-            await certificates.EnsureAsync(pass.Client, pass.Namespace, certificateClass, cancellation).ConfigureAwait(false);
+            var certificateClass =
+                NetworkingKeys.CertificateClass.Value(pass.Object.Metadata.Annotations) ?? snapshot.Network.CertificateClass;
+            await _certificates.EnsureAsync(pass.Client, pass.Namespace, certificateClass, cancellation);
         }
 
-        // Caches of images are a convenience, and a Deployment that cannot be changed still serves: neither keeps the autoscaler from its settings.
-        var deployment = await pass.TryAsync(() => DeploymentAsync(pass, snapshot, cancellation), cancellation).ConfigureAwait(false) ?? Owned(pass);
-        await pass.TryAsync(() => ImagesAsync(pass, cancellation), cancellation).ConfigureAwait(false);
+        // Caches of images are a convenience, and a Deployment that cannot be changed still serves: neither keeps the autoscaler from its
+        // settings.
+        var deployment = await pass.TryAsync(() => DeploymentAsync(pass, snapshot, cancellation), cancellation) ?? Owned(pass);
+        await pass.TryAsync(() => ImagesAsync(pass, cancellation), cancellation);
         if (deployment is not null)
         {
-            await pass.TryAsync(() => PodAutoscalerAsync(pass, deployment, snapshot, cancellation), cancellation).ConfigureAwait(false);
+            await pass.TryAsync(() => PodAutoscalerAsync(pass, deployment, snapshot, cancellation), cancellation);
         }
 
         if (pass.Failures.All.Count == 0 && !pass.Object.IsReady() && RevisionLifecycle.Conditions.IsHappy(pass.Status.Conditions))
@@ -82,7 +95,10 @@ internal sealed class RevisionReconciler(
     private bool ResolveDigests(RevisionPass pass, DeploymentConfig deployment)
     {
         var spec = pass.Object.Spec;
-        if (pass.Status.ContainerStatuses.Count + pass.Status.InitContainerStatuses.Count == spec.Containers.Count + spec.InitContainers.Count)
+        if (
+            pass.Status.ContainerStatuses.Count + pass.Status.InitContainerStatuses.Count
+            == spec.Containers.Count + spec.InitContainers.Count
+        )
         {
             return true;
         }
@@ -105,8 +121,10 @@ internal sealed class RevisionReconciler(
     }
 
     /// <summary>The Revision's Deployment as the cache knows it, if it is the Revision's.</summary>
-    private Deployment? Owned(RevisionPass pass)
-        => listers.Deployments.Get(pass.Namespace, ChildNames.Deployment(pass.Name)) is { } known && known.IsControlledBy(pass.Object) ? known : null;
+    private Deployment? Owned(RevisionPass pass) =>
+        listers.Deployments.Get(pass.Namespace, ChildNames.Deployment(pass.Name)) is { } known && known.IsControlledBy(pass.Object)
+            ? known
+            : null;
 
     private async Task<Deployment> DeploymentAsync(RevisionPass pass, ConfigSnapshot snapshot, CancellationToken cancellation)
     {
@@ -114,17 +132,25 @@ internal sealed class RevisionReconciler(
         var cached = listers.Deployments.Get(pass.Namespace, wanted.Metadata.Name);
         if (cached is null)
         {
-            pass.Status = pass.Status.MarkResourcesAvailableUnknown(RevisionLifecycle.Deploying, "", pass.Now)
+            pass.Status = pass
+                .Status.MarkResourcesAvailableUnknown(RevisionLifecycle.Deploying, "", pass.Now)
                 .MarkContainerHealthyUnknown(RevisionLifecycle.Deploying, "", pass.Now);
         }
         else
         {
             ChildObjects.EnsureOwned(ApiResources.Deployments, cached, pass.Object);
-            await ObserveAsync(pass, cached, snapshot.Deployment, cancellation).ConfigureAwait(false);
+            await ObserveAsync(pass, cached, snapshot.Deployment, cancellation);
         }
 
-        return (await pass.EnsureAsync(
-            ApiResources.Deployments, cached, wanted, static (existing, wanted) => DeploymentMaker.Update(existing, wanted) ?? existing, cancellation).ConfigureAwait(false)).Object;
+        return (
+            await pass.EnsureAsync(
+                ApiResources.Deployments,
+                cached,
+                wanted,
+                static (existing, wanted) => DeploymentMaker.Update(existing, wanted) ?? existing,
+                cancellation
+            )
+        ).Object;
     }
 
     private Deployment Wanted(RevisionPass pass, ConfigSnapshot snapshot)
@@ -140,20 +166,27 @@ internal sealed class RevisionReconciler(
         }
     }
 
-    private async Task ObserveAsync(RevisionPass pass, Deployment deployment, DeploymentConfig deploymentConfig, CancellationToken cancellation)
+    private async Task ObserveAsync(
+        RevisionPass pass,
+        Deployment deployment,
+        DeploymentConfig deploymentConfig,
+        CancellationToken cancellation
+    )
     {
         pass.Status = pass.Status.PropagateDeployment(deployment.Status, pass.Now);
         if (deployment.Spec?.Replicas > 0 && (deployment.Status?.AvailableReplicas ?? 0) == 0)
         {
-            var deadlineExceeded = ConditionSet.Get(deployment.Status?.Conditions ?? [], "Progressing")
-                is { Status: ConditionStatus.False, Reason: RevisionLifecycle.ProgressDeadlineExceeded };
-            var pods = listers.Pods.ByLabel(pass.Namespace, ServingKeys.RevisionUid, pass.Object.Metadata.Uid)
+            var deadlineExceeded =
+                ConditionSet.Get(deployment.Status?.Conditions ?? [], "Progressing") is
+                { Status: ConditionStatus.False, Reason: RevisionLifecycle.ProgressDeadlineExceeded };
+            var pods = listers
+                .Pods.ByLabel(pass.Namespace, ServingKeys.RevisionUid, pass.Object.Metadata.Uid)
                 .Where(pod => pod.Metadata.DeletionTimestamp is null)
                 .OrderBy(pod => pod.Metadata.Name, StringComparer.Ordinal)
                 .ToList();
             var said = PodProblems.Apply(pass.Status, pods, deadlineExceeded, deploymentConfig, pass.Now);
             (pass.Status, var again) = ReferenceEquals(said, pass.Status)
-                ? await StartingPods.LookAsync(said, pass.Object, pods, pass.Client, pass.Now, cancellation).ConfigureAwait(false)
+                ? await StartingPods.LookAsync(said, pass.Object, pods, pass.Client, pass.Now, cancellation)
                 : (said, null);
             pass.LookAgain(again);
             if (deadlineExceeded && pass.Status.NotReadyYet() is { Length: > 0 } waiting)
@@ -170,13 +203,23 @@ internal sealed class RevisionReconciler(
 
     private async Task ImagesAsync(RevisionPass pass, CancellationToken cancellation)
     {
-        var containers = pass.Status.ContainerStatuses.Zip(pass.Object.Spec.Containers)
+        var containers = pass
+            .Status.ContainerStatuses.Zip(pass.Object.Spec.Containers)
             .Concat(pass.Status.InitContainerStatuses.Zip(pass.Object.Spec.InitContainers));
         foreach (var (digest, container) in containers)
         {
-            var image = ImageCacheMaker.Make(pass.Object, container.Name, digest.ImageDigest.Length > 0 ? digest.ImageDigest : container.Image);
+            var image = ImageCacheMaker.Make(
+                pass.Object,
+                container.Name,
+                digest.ImageDigest.Length > 0 ? digest.ImageDigest : container.Image
+            );
             await pass.EnsureAsync(
-                ApiResources.Images, listers.Images.Get(pass.Namespace, image.Metadata.Name), image, static (existing, _) => existing, cancellation).ConfigureAwait(false);
+                ApiResources.Images,
+                listers.Images.Get(pass.Namespace, image.Metadata.Name),
+                image,
+                static (existing, _) => existing,
+                cancellation
+            );
         }
     }
 
@@ -185,19 +228,27 @@ internal sealed class RevisionReconciler(
         var cached = listers.PodAutoscalers.Get(pass.Namespace, pass.Name);
         if (cached is not null)
         {
-            pass.Status = pass.Status.PropagateAutoscaler(ChildObjects.EnsureOwned(ApiResources.PodAutoscalers, cached, pass.Object).Status, pass.Now);
+            pass.Status = pass.Status.PropagateAutoscaler(
+                ChildObjects.EnsureOwned(ApiResources.PodAutoscalers, cached, pass.Object).Status,
+                pass.Now
+            );
         }
 
         var child = await pass.EnsureAsync(
             ApiResources.PodAutoscalers,
             cached,
             PodAutoscalerMaker.Make(pass.Object with { Status = pass.Status }, deployment, snapshot.Autoscaler.PodAutoscalerClass),
-            static (existing, wanted) => existing with
-            {
-                Spec = wanted.Spec.Keeping(existing.Spec),
-                Metadata = existing.Metadata with { Annotations = PodAutoscalerMaker.MergeAnnotations(existing.Metadata.Annotations, wanted.Metadata.Annotations) },
-            },
-            cancellation).ConfigureAwait(false);
+            static (existing, wanted) =>
+                existing with
+                {
+                    Spec = wanted.Spec.Keeping(existing.Spec),
+                    Metadata = existing.Metadata with
+                    {
+                        Annotations = PodAutoscalerMaker.MergeAnnotations(existing.Metadata.Annotations, wanted.Metadata.Annotations),
+                    },
+                },
+            cancellation
+        );
         if (cached is null)
         {
             pass.Status = pass.Status.PropagateAutoscaler(child.Object.Status, pass.Now);

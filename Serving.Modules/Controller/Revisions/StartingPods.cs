@@ -7,7 +7,8 @@ namespace Serving.Controller.Revisions;
 
 /// <summary>
 /// Says why pods whose status is silent do not come up: a volume that cannot be mounted is told by events alone, and a program that
-/// listens at no port by nothing but time. Looks at doubling intervals, so that a pod which starts as usual is asked about once or not at all.
+/// listens at no port by nothing but time. Looks at doubling intervals, so that a pod which starts as usual is asked about once or not at
+/// all.
 /// </summary>
 internal static class StartingPods
 {
@@ -26,14 +27,20 @@ internal static class StartingPods
 
     /// <summary>The status with what was found, and when to look again; null when nothing starts.</summary>
     public static async Task<(RevisionStatus Status, TimeSpan? Again)> LookAsync(
-        RevisionStatus status, Revision revision, IEnumerable<Pod> pods, IKubernetesClient client, DateTimeOffset now, CancellationToken cancellation)
+        RevisionStatus status,
+        Revision revision,
+        IEnumerable<Pod> pods,
+        IKubernetesClient client,
+        DateTimeOffset now,
+        CancellationToken cancellation
+    )
     {
         foreach (var pod in pods)
         {
             if (PodProblems.IsStarting(pod))
             {
                 var age = now - (pod.Status!.StartTime ?? pod.Metadata.CreationTimestamp ?? now);
-                if (age >= FirstLook && await FindAsync(pod, client, cancellation).ConfigureAwait(false) is { } trouble)
+                if (age >= FirstLook && await FindAsync(pod, client, cancellation) is { } trouble)
                 {
                     status = status.MarkResourcesAvailableFalse(trouble.Reason, trouble.Message, now);
                 }
@@ -50,7 +57,9 @@ internal static class StartingPods
                     return (status, null);
                 }
 
-                return age >= ListensWithin ? (status.MarkContainerNotReady(Words(revision), now), LongestInterval) : (status, ListensWithin - age);
+                return age >= ListensWithin
+                    ? (status.MarkContainerNotReady(Words(revision), now), LongestInterval)
+                    : (status, ListensWithin - age);
             }
         }
 
@@ -58,9 +67,13 @@ internal static class StartingPods
     }
 
     /// <summary>Whether events of this reason say why a pod does not come up.</summary>
-    public static bool IsReported(string reason) => reason is "FailedMount" or "FailedAttachVolume" or "FailedMapVolume" or "FailedCreatePodSandBox";
+    public static bool IsReported(string reason) =>
+        reason is "FailedMount" or "FailedAttachVolume" or "FailedMapVolume" or "FailedCreatePodSandBox";
 
-    private static TimeSpan Next(TimeSpan age) => age < FirstLook ? FirstLook - age : age < LongestInterval ? age : LongestInterval;
+    private static TimeSpan Next(TimeSpan age) =>
+        age < FirstLook ? FirstLook - age
+        : age < LongestInterval ? age
+        : LongestInterval;
 
     /// <summary>The newest event that says why the pod's volumes or network cannot be set up, or null.</summary>
     private static async Task<Event?> FindAsync(Pod pod, IKubernetesClient client, CancellationToken cancellation)
@@ -69,8 +82,14 @@ internal static class StartingPods
         try
         {
             var selector = $"involvedObject.kind=Pod,involvedObject.name={pod.Metadata.Name}";
-            events = (await client.ListAsync(
-                Serving.Api.Resources.Events, pod.Metadata.Namespace, new ListOptions(FieldSelector: selector, Limit: MostEvents), cancellation).ConfigureAwait(false)).Items;
+            events = (
+                await client.ListAsync(
+                    Serving.Api.Resources.Events,
+                    pod.Metadata.Namespace,
+                    new ListOptions(FieldSelector: selector, Limit: MostEvents),
+                    cancellation
+                )
+            ).Items;
         }
         catch (KubernetesException refused) when (refused.IsRefusal)
         {
@@ -85,20 +104,28 @@ internal static class StartingPods
     }
 
     /// <summary>A kubelet that has just heard of a pod may not know its Secrets yet, and says so once.</summary>
-    private static bool IsLasting(Event one)
-        => one.Count >= OftenEnough || (one.Message.Contains("not found", StringComparison.Ordinal) && !one.Message.Contains("not registered", StringComparison.Ordinal));
+    private static bool IsLasting(Event one) =>
+        one.Count >= OftenEnough
+        || (
+            one.Message.Contains("not found", StringComparison.Ordinal) && !one.Message.Contains("not registered", StringComparison.Ordinal)
+        );
 
     private static string Words(Revision revision)
     {
         var port = revision.Spec.UserPort();
         var seconds = (int)ListensWithin.TotalSeconds;
-        var probe = revision.Spec.Containers.Select(static container => container.ReadinessProbe).FirstOrDefault(static probe => probe is not null);
+        var probe = revision
+            .Spec.Containers.Select(static container => container.ReadinessProbe)
+            .FirstOrDefault(static probe => probe is not null);
         return probe switch
         {
-            { HttpGet: { } http } => $"The container runs for more than {seconds} s, but its readiness probe, GET {(http.Path.Length > 0 ? http.Path : "/")} at port {port}, does not succeed.",
+            { HttpGet: { } http } =>
+                $"The container runs for more than {seconds} s, but its readiness probe, GET {(http.Path.Length > 0 ? http.Path : "/")} at port {port}, does not succeed.",
             { Exec: not null } => $"The container runs for more than {seconds} s, but the command of its readiness probe does not succeed.",
-            { Grpc: not null } => $"The container runs for more than {seconds} s, but its readiness probe, gRPC at port {port}, does not succeed.",
-            _ => $"The container runs for more than {seconds} s, but nothing listens at port {port}: the program must listen at the port in the variable PORT, on all addresses.",
+            { Grpc: not null } =>
+                $"The container runs for more than {seconds} s, but its readiness probe, gRPC at port {port}, does not succeed.",
+            _ =>
+                $"The container runs for more than {seconds} s, but nothing listens at port {port}: the program must listen at the port in the variable PORT, on all addresses.",
         };
     }
 }

@@ -8,13 +8,16 @@ internal static class Terminations
 {
     private const int ErrorSignals = 128;
 
-    /// <summary>The last words of the container, and what its exit code means where those do not say; empty for a quiet end without an error.</summary>
+    /// <summary>The last words of the container, and what its exit code means where those do not say; empty for a quiet end without an
+    /// error.</summary>
     public static string Describe(ContainerStateTerminated end)
     {
         var words = end.Message.TrimEnd();
         if (Meaning(end) is not { } meaning)
         {
-            return words.Length > 0 || end.ExitCode == 0 ? words : string.Create(CultureInfo.InvariantCulture, $"exit code {end.ExitCode}, and nothing was written");
+            return words.Length > 0 || end.ExitCode == 0
+                ? words
+                : string.Create(CultureInfo.InvariantCulture, $"exit code {end.ExitCode}, and nothing was written");
         }
 
         return words.Length > 0 ? $"{words} ({meaning})" : meaning;
@@ -32,20 +35,28 @@ internal static class Terminations
             return "the program is for another processor architecture than the node's, or a script without #! in its first line";
         }
 
-        if (end.Message.Contains("executable file not found", StringComparison.Ordinal) || (end.Message.Contains("no such file or directory", StringComparison.Ordinal) && end.Reason == "StartError"))
+        if (
+            end.Message.Contains("executable file not found", StringComparison.Ordinal)
+            || (end.Message.Contains("no such file or directory", StringComparison.Ordinal) && end.Reason == "StartError")
+        )
         {
             return "the image has no such program: look at command and args of the container";
         }
 
-        return end.Message.Length > 0 ? null : end.ExitCode switch
-        {
-            126 => "exit code 126: the command is there but cannot be executed; look at its permissions",
-            127 => "exit code 127: the command was not found in the image; look at command and args of the container",
-            137 => "exit code 137: the container was killed (SIGKILL), as by its liveness probe or for want of memory",
-            143 => "exit code 143: the container was told to end (SIGTERM)",
-            139 => "exit code 139: the program crashed (SIGSEGV)",
-            > ErrorSignals and < 160 => string.Create(CultureInfo.InvariantCulture, $"exit code {end.ExitCode}: ended by signal {end.ExitCode - ErrorSignals}"),
-            _ => null,
-        };
+        return end.Message.Length > 0
+            ? null
+            : end.ExitCode switch
+            {
+                126 => "exit code 126: the command is there but cannot be executed; look at its permissions",
+                127 => "exit code 127: the command was not found in the image; look at command and args of the container",
+                137 => "exit code 137: the container was killed (SIGKILL), as by its liveness probe or for want of memory",
+                143 => "exit code 143: the container was told to end (SIGTERM)",
+                139 => "exit code 139: the program crashed (SIGSEGV)",
+                > ErrorSignals and < 160 => string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"exit code {end.ExitCode}: ended by signal {end.ExitCode - ErrorSignals}"
+                ),
+                _ => null,
+            };
     }
 }

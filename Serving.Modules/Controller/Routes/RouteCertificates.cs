@@ -18,7 +18,13 @@ internal sealed record RouteTls(List<IngressTls> Tls, List<Http01Challenge> Chal
 internal sealed class RouteCertificates(RouteListers listers, IEventRecorder events, string clusterDomain)
 {
     public async Task<RouteTls> EnsureAsync(
-        RoutePass pass, IReadOnlyCollection<string> tags, Func<string, bool> isLocal, RouteDomains domains, ConfigSnapshot config, CancellationToken cancellation)
+        RoutePass pass,
+        IReadOnlyCollection<string> tags,
+        Func<string, bool> isLocal,
+        RouteDomains domains,
+        ConfigSnapshot config,
+        CancellationToken cancellation
+    )
     {
         var result = new RouteTls([], []);
         var certificateClass = NetworkingKeys.CertificateClass.Value(pass.Object.Metadata.Annotations) ?? config.Network.CertificateClass;
@@ -30,12 +36,12 @@ internal sealed class RouteCertificates(RouteListers listers, IEventRecorder eve
         }
         else
         {
-            any = await ExternalAsync(pass, tags, isLocal, domains, config.Network, certificateClass, result, cancellation).ConfigureAwait(false);
+            any = await ExternalAsync(pass, tags, isLocal, domains, config.Network, certificateClass, result, cancellation);
         }
 
         if (config.Network.ClusterLocalDomainTls)
         {
-            await ClusterLocalAsync(pass, tags, domains, certificateClass, result, cancellation).ConfigureAwait(false);
+            await ClusterLocalAsync(pass, tags, domains, certificateClass, result, cancellation);
         }
         else if (external && !any)
         {
@@ -46,9 +52,9 @@ internal sealed class RouteCertificates(RouteListers listers, IEventRecorder eve
     }
 
     /// <summary>Whether external domains are served by TLS and the object does not opt out.</summary>
-    public static bool IsEnabled(IReadOnlyDictionary<string, string> annotations, NetworkConfig network)
-        => network.ExternalDomainTls
-            && !(NetworkingKeys.DisableExternalDomainTls.Value(annotations) is "1" or "t" or "T" or "true" or "TRUE" or "True");
+    public static bool IsEnabled(IReadOnlyDictionary<string, string> annotations, NetworkConfig network) =>
+        network.ExternalDomainTls
+        && !(NetworkingKeys.DisableExternalDomainTls.Value(annotations) is "1" or "t" or "T" or "true" or "TRUE" or "True");
 
     private async Task<bool> ExternalAsync(
         RoutePass pass,
@@ -58,7 +64,8 @@ internal sealed class RouteCertificates(RouteListers listers, IEventRecorder eve
         NetworkConfig network,
         string certificateClass,
         RouteTls result,
-        CancellationToken cancellation)
+        CancellationToken cancellation
+    )
     {
         var hosts = new SortedDictionary<string, string>(StringComparer.Ordinal);
         foreach (var tag in tags)
@@ -74,9 +81,16 @@ internal sealed class RouteCertificates(RouteListers listers, IEventRecorder eve
         foreach (var (host, tag) in hosts)
         {
             var wanted = CertificateMaker.External(
-                ApiResources.Routes, pass.Object, ServingKeys.Route, CertificateMaker.NameOf(pass.Object, tag), host, domains.BaseDomain, certificateClass);
+                ApiResources.Routes,
+                pass.Object,
+                ServingKeys.Route,
+                CertificateMaker.NameOf(pass.Object, tag),
+                host,
+                domains.BaseDomain,
+                certificateClass
+            );
             var wildcard = wildcards.FirstOrDefault(certificate => Matches(certificate, host));
-            var certificate = wildcard ?? await EnsureAsync(pass, wanted, cancellation).ConfigureAwait(false);
+            var certificate = wildcard ?? await EnsureAsync(pass, wanted, cancellation);
             IReadOnlyList<string> names = wildcard is null ? certificate.Spec.DnsNames : [host];
             SetScheme(pass, names, "https");
             if (CertificateLifecycle.IsReady(certificate))
@@ -96,17 +110,24 @@ internal sealed class RouteCertificates(RouteListers listers, IEventRecorder eve
             if (network.HttpProtocol == HttpProtocol.Enabled)
             {
                 SetScheme(pass, names, "http");
-                pass.Status = certificate.Metadata.Uid.Length > 0 ? pass.Status.MarkHttpDowngrade(certificate.Metadata.Name, pass.Now) : pass.Status;
+                pass.Status =
+                    certificate.Metadata.Uid.Length > 0 ? pass.Status.MarkHttpDowngrade(certificate.Metadata.Name, pass.Now) : pass.Status;
             }
         }
 
         result.Challenges.Sort((a, b) => string.CompareOrdinal(a.Url, b.Url));
-        await DeleteUnusedAsync(pass, CertificateMaker.ExternalDomain, hosts.Keys, cancellation).ConfigureAwait(false);
+        await DeleteUnusedAsync(pass, CertificateMaker.ExternalDomain, hosts.Keys, cancellation);
         return hosts.Count > 0;
     }
 
     private async Task ClusterLocalAsync(
-        RoutePass pass, IReadOnlyCollection<string> tags, RouteDomains domains, string certificateClass, RouteTls result, CancellationToken cancellation)
+        RoutePass pass,
+        IReadOnlyCollection<string> tags,
+        RouteDomains domains,
+        string certificateClass,
+        RouteTls result,
+        CancellationToken cancellation
+    )
     {
         var used = new HashSet<string>(StringComparer.Ordinal);
         foreach (var tag in tags)
@@ -114,7 +135,7 @@ internal sealed class RouteCertificates(RouteListers listers, IEventRecorder eve
             var hosts = domains.Expand(domains.Domain(tag, clusterLocal: true));
             used.UnionWith(hosts);
             var wanted = CertificateMaker.ClusterLocal(pass.Object, tag, hosts, clusterDomain, certificateClass);
-            var certificate = await EnsureAsync(pass, wanted, cancellation).ConfigureAwait(false);
+            var certificate = await EnsureAsync(pass, wanted, cancellation);
             if (!CertificateLifecycle.IsReady(certificate))
             {
                 MarkUnready(pass, certificate);
@@ -130,14 +151,15 @@ internal sealed class RouteCertificates(RouteListers listers, IEventRecorder eve
             result.Tls.Add(CertificateAccess.IngressTls(certificate, hosts));
         }
 
-        await DeleteUnusedAsync(pass, CertificateMaker.ClusterLocalDomain, used, cancellation).ConfigureAwait(false);
+        await DeleteUnusedAsync(pass, CertificateMaker.ClusterLocalDomain, used, cancellation);
     }
 
     // One that was never created has no uid: it counts as failed.
-    private static void MarkUnready(RoutePass pass, Certificate certificate)
-        => pass.Status = CertificateLifecycle.IsFailed(certificate) || certificate.Metadata.Uid.Length == 0
-            ? pass.Status.MarkCertificateProvisionFailed(certificate, pass.Now)
-            : pass.Status.MarkCertificateNotReady(certificate, pass.Now);
+    private static void MarkUnready(RoutePass pass, Certificate certificate) =>
+        pass.Status =
+            CertificateLifecycle.IsFailed(certificate) || certificate.Metadata.Uid.Length == 0
+                ? pass.Status.MarkCertificateProvisionFailed(certificate, pass.Now)
+                : pass.Status.MarkCertificateNotReady(certificate, pass.Now);
 
     /// <summary>
     /// The Certificate. When it is refused that is a failure of the pass, and the one that is there serves on; when there
@@ -147,7 +169,7 @@ internal sealed class RouteCertificates(RouteListers listers, IEventRecorder eve
     {
         try
         {
-            return await CertificateAccess.EnsureAsync(pass.Object, wanted, listers.Certificates, pass.Client, events, cancellation).ConfigureAwait(false);
+            return await CertificateAccess.EnsureAsync(pass.Object, wanted, listers.Certificates, pass.Client, events, cancellation);
         }
         catch (Exception error) when (error is ChildRefusedException or KubernetesException { IsConflict: false, IsAlreadyExists: false })
         {
@@ -167,30 +189,46 @@ internal sealed class RouteCertificates(RouteListers listers, IEventRecorder eve
 
             try
             {
-                if (await ChildObjects.DeleteAsync(pass.Client, ApiResources.Certificates, pass.Namespace, certificate.Metadata.Name, cancellation).ConfigureAwait(false))
+                if (
+                    await ChildObjects.DeleteAsync(
+                        pass.Client,
+                        ApiResources.Certificates,
+                        pass.Namespace,
+                        certificate.Metadata.Name,
+                        cancellation
+                    )
+                )
                 {
-                    events.Normal(certificate, "Deleted", $"Deleted orphaned Knative Certificate {pass.Namespace}/{certificate.Metadata.Name}");
+                    events.Normal(
+                        certificate,
+                        "Deleted",
+                        $"Deleted orphaned Knative Certificate {pass.Namespace}/{certificate.Metadata.Name}"
+                    );
                 }
             }
             catch (KubernetesException error)
             {
-                events.Normal(certificate, "DeleteFailed", $"Failed to delete orphaned Knative Certificate {pass.Namespace}/{certificate.Metadata.Name}: {error.Message}");
+                events.Normal(
+                    certificate,
+                    "DeleteFailed",
+                    $"Failed to delete orphaned Knative Certificate {pass.Namespace}/{certificate.Metadata.Name}: {error.Message}"
+                );
             }
         }
     }
 
-    private static bool Matches(Certificate wildcard, string host)
-        => host.Split('.', 2) is [_, var parent] && wildcard.Spec.DnsNames.Any(name => name.Split('.', 2) is [_, var rest] && rest == parent);
+    private static bool Matches(Certificate wildcard, string host) =>
+        host.Split('.', 2) is [_, var parent] && wildcard.Spec.DnsNames.Any(name => name.Split('.', 2) is [_, var rest] && rest == parent);
 
-    private static void SetScheme(RoutePass pass, IReadOnlyList<string> hosts, string scheme)
-        => pass.Status = pass.Status with
+    private static void SetScheme(RoutePass pass, IReadOnlyList<string> hosts, string scheme) =>
+        pass.Status = pass.Status with
         {
             Url = WithScheme(pass.Status.Url, hosts, scheme),
             Traffic = [.. pass.Status.Traffic.Select(target => target with { Url = WithScheme(target.Url, hosts, scheme) })],
         };
 
-    private static string WithScheme(string url, IReadOnlyList<string> hosts, string scheme)
-        => Uri.TryCreate(url, UriKind.Absolute, out var uri) && hosts.Contains(uri.Host) ? WithScheme(url, scheme) : url;
+    private static string WithScheme(string url, IReadOnlyList<string> hosts, string scheme) =>
+        Uri.TryCreate(url, UriKind.Absolute, out var uri) && hosts.Contains(uri.Host) ? WithScheme(url, scheme) : url;
 
     private static string WithScheme(string url, string scheme) => scheme + url[url.IndexOf("://", StringComparison.Ordinal)..];
 }

@@ -8,7 +8,8 @@ namespace Serving.Controller.Routes;
 /// <summary>Names the hosts of a Route from the templates and domains of the configuration.</summary>
 internal sealed class RouteDomains(ObjectMeta route, ConfigSnapshot config, string clusterDomain)
 {
-    /// <summary>The Service name and host label of a tag; the Route's own name without one. Throws <see cref="DomainNameException"/>.</summary>
+    /// <summary>The Service name and host label of a tag; the Route's own name without one. Throws
+    /// <see cref="DomainNameException"/>.</summary>
     public string Hostname(string tag)
     {
         if (tag.Length == 0)
@@ -30,11 +31,13 @@ internal sealed class RouteDomains(ObjectMeta route, ConfigSnapshot config, stri
     public string Domain(string hostname) => Domain(hostname, route.Labels);
 
     /// <summary>The full name of a tag's host inside or outside of the cluster.</summary>
-    public string Domain(string tag, bool clusterLocal) => Domain(
-        Hostname(tag),
-        clusterLocal
-            ? Maps.Union(route.Labels, new Dictionary<string, string> { [NetworkingKeys.Visibility] = NetworkingKeys.ClusterLocal })
-            : route.Labels.Without(key => key == NetworkingKeys.Visibility));
+    public string Domain(string tag, bool clusterLocal) =>
+        Domain(
+            Hostname(tag),
+            clusterLocal
+                ? Maps.Union(route.Labels, new Dictionary<string, string> { [NetworkingKeys.Visibility] = NetworkingKeys.ClusterLocal })
+                : route.Labels.Without(key => key == NetworkingKeys.Visibility)
+        );
 
     /// <summary>Every name by which the cluster knows this one, sorted.</summary>
     public IReadOnlyList<string> Expand(string domain)
@@ -53,7 +56,8 @@ internal sealed class RouteDomains(ObjectMeta route, ConfigSnapshot config, stri
     }
 
     /// <summary>
-    /// The last label of a host must fit a label and not be a number: in a namespace of digits only, its short name would look like an address.
+    /// The last label of a host must fit a label and not be a number: in a namespace of digits only, its short name would look like an
+    /// address.
     /// </summary>
     private static bool CouldBeHost(string host)
     {
@@ -80,9 +84,10 @@ internal sealed class RouteDomains(ObjectMeta route, ConfigSnapshot config, stri
         string name;
         try
         {
-            name = labels.Get(NetworkingKeys.Visibility) == NetworkingKeys.ClusterLocal
-                ? NetworkConfig.Default.DomainName(values)
-                : config.Network.DomainName(values);
+            name =
+                labels.Get(NetworkingKeys.Visibility) == NetworkingKeys.ClusterLocal
+                    ? NetworkConfig.Default.DomainName(values)
+                    : config.Network.DomainName(values);
         }
         catch (FormatException error)
         {
@@ -96,14 +101,22 @@ internal sealed class RouteDomains(ObjectMeta route, ConfigSnapshot config, stri
 
     private static string? Problem(string name)
     {
-        const string Subdomain = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character";
+        const string Subdomain =
+            "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character";
         var labels = name.Split('.');
         if (name.Length > 253)
         {
             return $"\"{name}\": must be no more than 253 characters";
         }
 
-        if (labels.Any(label => label.Length == 0 || label[0] == '-' || label[^1] == '-' || !label.All(c => c == '-' || char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c))))
+        if (
+            labels.Any(label =>
+                label.Length == 0
+                || label[0] == '-'
+                || label[^1] == '-'
+                || !label.All(c => c == '-' || char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c))
+            )
+        )
         {
             return $"\"{name}\": {Subdomain}";
         }

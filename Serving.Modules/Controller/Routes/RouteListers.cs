@@ -13,4 +13,5 @@ internal sealed record RouteListers(
     ILister<CoreService> Services,
     ILister<Endpoints> Endpoints,
     ILister<Ingress> Ingresses,
-    ILister<Certificate> Certificates);
+    ILister<Certificate> Certificates
+);

@@ -14,22 +14,31 @@ namespace Serving.Controller.Routes;
 internal sealed class RoutePlaceholders(RouteListers listers, IEventRecorder events)
 {
     /// <summary>Makes sure that every tag has its Service, whatever it points at, and removes those of tags that are gone.</summary>
-    /// <remarks>A Service that is refused is a failure of the pass; one that is somebody else's is thrown, since its host may be too.</remarks>
+    /// <remarks>A Service that is refused is a failure of the pass; one that is somebody else's is thrown, since its host may be
+    /// too.</remarks>
     /// <returns>The Services by tag.</returns>
     public async Task<IReadOnlyDictionary<string, CoreService>> HoldAsync(
-        RoutePass pass, IEnumerable<string> tags, RouteDomains domains, CancellationToken cancellation)
+        RoutePass pass,
+        IEnumerable<string> tags,
+        RouteDomains domains,
+        CancellationToken cancellation
+    )
     {
         var services = new SortedDictionary<string, CoreService>(StringComparer.Ordinal);
         foreach (var tag in tags)
         {
             var hostname = domains.Hostname(tag);
-            if (await HoldAsync(pass, hostname, domains.Domain(hostname), cancellation).ConfigureAwait(false) is not { } service)
+            if (await HoldAsync(pass, hostname, domains.Domain(hostname), cancellation) is not { } service)
             {
                 continue;
             }
 
             services[tag] = service;
-            if (listers.Endpoints.Get(pass.Namespace, hostname) is { } endpoints && service.Spec?.Type == "ClusterIP" && service.Spec?.ClusterIP == "None")
+            if (
+                listers.Endpoints.Get(pass.Namespace, hostname) is { } endpoints
+                && service.Spec?.Type == "ClusterIP"
+                && service.Spec?.ClusterIP == "None"
+            )
             {
                 ChildObjects.EnsureOwned(ApiResources.Endpoints, endpoints, pass.Object);
             }
@@ -40,7 +49,7 @@ internal sealed class RoutePlaceholders(RouteListers listers, IEventRecorder eve
         {
             if (!names.Contains(orphan.Metadata.Name) && orphan.IsControlledBy(pass.Object))
             {
-                await pass.TryAsync(() => DeleteAsync(pass, orphan.Metadata.Name, cancellation), cancellation).ConfigureAwait(false);
+                await pass.TryAsync(() => DeleteAsync(pass, orphan.Metadata.Name, cancellation), cancellation);
             }
         }
 
@@ -49,24 +58,28 @@ internal sealed class RoutePlaceholders(RouteListers listers, IEventRecorder eve
 
     private async Task DeleteAsync(RoutePass pass, string orphan, CancellationToken cancellation)
     {
-        await ChildObjects.DeleteAsync(pass.Client, ApiResources.Services, pass.Namespace, orphan, cancellation).ConfigureAwait(false);
+        await ChildObjects.DeleteAsync(pass.Client, ApiResources.Services, pass.Namespace, orphan, cancellation);
         if (listers.Endpoints.Get(pass.Namespace, orphan) is { } left && left.IsControlledBy(pass.Object))
         {
-            await ChildObjects.DeleteAsync(pass.Client, ApiResources.Endpoints, pass.Namespace, orphan, cancellation).ConfigureAwait(false);
+            await ChildObjects.DeleteAsync(pass.Client, ApiResources.Endpoints, pass.Namespace, orphan, cancellation);
         }
     }
 
     /// <summary>Points every Service at the load balancer of the Ingress, once it has one.</summary>
     public async Task PointAsync(
-        RoutePass pass, IReadOnlyDictionary<string, CoreService> services, Ingress ingress, CancellationToken cancellation)
+        RoutePass pass,
+        IReadOnlyDictionary<string, CoreService> services,
+        Ingress ingress,
+        CancellationToken cancellation
+    )
     {
         foreach (var service in services.Values)
         {
             var isPrivate = service.Metadata.Labels.Get(NetworkingKeys.Visibility) == NetworkingKeys.ClusterLocal;
             if (PlaceholderMaker.Point(pass.Object, service.Metadata.Name, ingress, isPrivate) is { } wanted)
             {
-                await pass.TryAsync(() => PointAsync(pass, service, wanted.Service, cancellation), cancellation).ConfigureAwait(false);
-                await pass.TryAsync(() => EndpointsAsync(pass, service.Metadata.Name, wanted.Endpoints, cancellation), cancellation).ConfigureAwait(false);
+                await pass.TryAsync(() => PointAsync(pass, service, wanted.Service, cancellation), cancellation);
+                await pass.TryAsync(() => EndpointsAsync(pass, service.Metadata.Name, wanted.Endpoints, cancellation), cancellation);
             }
         }
     }
@@ -81,7 +94,8 @@ internal sealed class RoutePlaceholders(RouteListers listers, IEventRecorder eve
                 PlaceholderMaker.Hold(pass.Object, hostname, domain),
                 static (existing, _) => existing,
                 cancellation,
-                new ChildEvents(events, $"placeholder service \"{hostname}\"")).ConfigureAwait(false);
+                new ChildEvents(events, $"placeholder service \"{hostname}\"")
+            );
             return child.Object;
         }
         catch (ChildRefusedException error)
@@ -96,20 +110,23 @@ internal sealed class RoutePlaceholders(RouteListers listers, IEventRecorder eve
         var spec = to.Spec!;
         var currentSpec = current.Spec ?? new CoreServiceSpec();
         var headless = spec.ClusterIP == "None";
-        var canUpdate = currentSpec.Type == spec.Type
-            ? spec.Type != "ClusterIP" || headless == (currentSpec.ClusterIP == "None")
-            : currentSpec.Type == "ExternalName";
+        var canUpdate =
+            currentSpec.Type == spec.Type
+                ? spec.Type != "ClusterIP" || headless == (currentSpec.ClusterIP == "None")
+                : currentSpec.Type == "ExternalName";
         if (!canUpdate)
         {
             // Its address cannot be changed any more: only a new Service can have another kind.
-            await pass.Client.DeleteAsync(ApiResources.Services, pass.Namespace, current.Metadata.Name, cancellation).ConfigureAwait(false);
-            await ChildObjects.CreateAsync(pass.Client, ApiResources.Services, to, pass.Object, cancellation).ConfigureAwait(false);
+            await pass.Client.DeleteAsync(ApiResources.Services, pass.Namespace, current.Metadata.Name, cancellation);
+            await ChildObjects.CreateAsync(pass.Client, ApiResources.Services, to, pass.Object, cancellation);
             return;
         }
 
-        if (ApiEquality.Covers(new CoreService { Spec = currentSpec }, new CoreService { Spec = spec })
+        if (
+            ApiEquality.Covers(new CoreService { Spec = currentSpec }, new CoreService { Spec = spec })
             && ApiEquality.Covers(current.Metadata.Labels, to.Metadata.Labels)
-            && ApiEquality.Covers(current.Metadata.Annotations, to.Metadata.Annotations))
+            && ApiEquality.Covers(current.Metadata.Annotations, to.Metadata.Annotations)
+        )
         {
             return;
         }
@@ -126,7 +143,8 @@ internal sealed class RoutePlaceholders(RouteListers listers, IEventRecorder eve
                     Annotations = Maps.Union(current.Metadata.Annotations, to.Metadata.Annotations),
                 },
             },
-            cancellation).ConfigureAwait(false);
+            cancellation
+        );
     }
 
     private async Task EndpointsAsync(RoutePass pass, string name, Endpoints? wanted, CancellationToken cancellation)
@@ -138,12 +156,19 @@ internal sealed class RoutePlaceholders(RouteListers listers, IEventRecorder eve
                 ApiResources.Endpoints,
                 cached,
                 wanted,
-                static (existing, wanted) => ApiEquality.Covers(existing with { Metadata = new() }, wanted with { Metadata = new() }) ? existing : existing with { Subsets = wanted.Subsets },
-                cancellation).ConfigureAwait(false);
+                static (existing, wanted) =>
+                    ApiEquality.Covers(existing with { Metadata = new() }, wanted with { Metadata = new() })
+                        ? existing
+                        : existing with
+                        {
+                            Subsets = wanted.Subsets,
+                        },
+                cancellation
+            );
         }
         else if (cached?.IsControlledBy(pass.Object) == true)
         {
-            await ChildObjects.DeleteAsync(pass.Client, ApiResources.Endpoints, pass.Namespace, name, cancellation).ConfigureAwait(false);
+            await ChildObjects.DeleteAsync(pass.Client, ApiResources.Endpoints, pass.Namespace, name, cancellation);
         }
     }
 }

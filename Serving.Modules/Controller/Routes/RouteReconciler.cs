@@ -20,24 +20,29 @@ internal sealed class RouteReconciler(
     Func<ConfigSnapshot> config,
     string clusterDomain,
     IEventRecorder events,
-    TimeProvider time)
-    : StatusReconciler<Route, RouteStatus>(ApiResources.Routes, listers.Routes, RouteLifecycle.Conditions, events, time)
+    TimeProvider time
+) : StatusReconciler<Route, RouteStatus>(ApiResources.Routes, listers.Routes, RouteLifecycle.Conditions, events, time)
 {
-    private readonly RoutePlaceholders placeholders = new(listers, events);
-    private readonly RouteCertificates certificates = new(listers, events, clusterDomain);
+    private readonly RoutePlaceholders _placeholders = new(listers, events);
+    private readonly RouteCertificates _certificates = new(listers, events, clusterDomain);
 
     public override string Name => "route";
 
-    protected override RouteStatus Blocked(RouteStatus status, ChildException child, DateTimeOffset now) => (child, child.Kind) switch
-    {
-        (NotOwnedException taken, "Certificate") => status.MarkCertificateNotOwned(child.Key.Name, now, taken.Holder),
-        (NotOwnedException taken, "Service") => status.MarkServiceNotOwned(child.Key.Name, now, taken.Holder),
-        (NotOwnedException taken, "Endpoints") => status.MarkEndpointNotOwned(child.Key.Name, now, taken.Holder),
-        (NotOwnedException taken, _) => status.MarkIngressNotOwned(child.Key.Name, now, taken.Holder),
-        (ChildRefusedException refused, "Certificate") => status.MarkCertificateProvisionFailed(child.Key.Name, refused.Refusal.Status.Message, now),
-        (ChildRefusedException refused, _) => status.MarkIngressFailed(ChildRefusedException.Reason, refused.ConditionMessage, now),
-        _ => status,
-    };
+    protected override RouteStatus Blocked(RouteStatus status, ChildException child, DateTimeOffset now) =>
+        (child, child.Kind) switch
+        {
+            (NotOwnedException taken, "Certificate") => status.MarkCertificateNotOwned(child.Key.Name, now, taken.Holder),
+            (NotOwnedException taken, "Service") => status.MarkServiceNotOwned(child.Key.Name, now, taken.Holder),
+            (NotOwnedException taken, "Endpoints") => status.MarkEndpointNotOwned(child.Key.Name, now, taken.Holder),
+            (NotOwnedException taken, _) => status.MarkIngressNotOwned(child.Key.Name, now, taken.Holder),
+            (ChildRefusedException refused, "Certificate") => status.MarkCertificateProvisionFailed(
+                child.Key.Name,
+                refused.Refusal.Status.Message,
+                now
+            ),
+            (ChildRefusedException refused, _) => status.MarkIngressFailed(ChildRefusedException.Reason, refused.ConditionMessage, now),
+            _ => status,
+        };
 
     protected override void Forget(ObjectKey key) => tracker.Forget(key);
 
@@ -53,7 +58,7 @@ internal sealed class RouteReconciler(
         var domains = new RouteDomains(pass.Object.Metadata, snapshot, clusterDomain);
         try
         {
-            await ReconcileAsync(pass, snapshot, domains, cancellation).ConfigureAwait(false);
+            await ReconcileAsync(pass, snapshot, domains, cancellation);
         }
         catch (DomainNameException error)
         {
@@ -66,10 +71,15 @@ internal sealed class RouteReconciler(
     {
         tracker.Begin(pass.Key);
         var (traffic, problem) = new TrafficBuilder(
-            pass.Object, listers.Configurations, listers.Revisions, (kind, name) => tracker.Track(pass.Key, kind, new ObjectKey(pass.Namespace, name))).Build();
+            pass.Object,
+            listers.Configurations,
+            listers.Revisions,
+            (kind, name) => tracker.Track(pass.Key, kind, new ObjectKey(pass.Namespace, name))
+        ).Build();
         tracker.Settle(pass.Key);
         var isLocal = Visibility(pass, domains);
-        string UrlOf(string tag) => $"{(isLocal(tag) ? "http" : snapshot.Network.DefaultExternalScheme)}://{domains.Domain(tag, isLocal(tag))}";
+        string UrlOf(string tag) =>
+            $"{(isLocal(tag) ? "http" : snapshot.Network.DefaultExternalScheme)}://{domains.Domain(tag, isLocal(tag))}";
         pass.Status = pass.Status with { Url = UrlOf(TrafficConfig.DefaultTarget) };
         if (traffic is null)
         {
@@ -84,13 +94,18 @@ internal sealed class RouteReconciler(
         };
 
         // A Service or a Certificate that is refused must not keep the Ingress, by which requests travel, from following the traffic.
-        var services = await placeholders.HoldAsync(pass, traffic.Targets.Keys, domains, cancellation).ConfigureAwait(false);
-        var tls = await certificates.EnsureAsync(pass, traffic.Targets.Keys, isLocal, domains, snapshot, cancellation).ConfigureAwait(false);
+        var services = await _placeholders.HoldAsync(pass, traffic.Targets.Keys, domains, cancellation);
+        var tls = await _certificates.EnsureAsync(pass, traffic.Targets.Keys, isLocal, domains, snapshot, cancellation);
 
         var existing = listers.Ingresses.Get(pass.Namespace, ChildName.Of(pass.Name, ""));
         var (rollout, next) = Step(pass, traffic, existing, snapshot.Network);
-        var wanted = IngressMaker.Make(pass.Object, new IngressInput(traffic, rollout, isLocal, tls.Tls, tls.Challenges), domains, snapshot);
-        var ingress = await IngressAccess.EnsureAsync(pass.Object, existing, wanted, pass.Client, Events, cancellation).ConfigureAwait(false);
+        var wanted = IngressMaker.Make(
+            pass.Object,
+            new IngressInput(traffic, rollout, isLocal, tls.Tls, tls.Challenges),
+            domains,
+            snapshot
+        );
+        var ingress = await IngressAccess.EnsureAsync(pass.Object, existing, wanted, pass.Client, Events, cancellation);
         if (ingress.Metadata.Generation != ingress.Status.ObservedGeneration)
         {
             pass.Status = pass.Status.MarkIngressNotConfigured(pass.Now);
@@ -100,10 +115,13 @@ internal sealed class RouteReconciler(
             pass.Status = pass.Status.PropagateIngress(ingress.Status, pass.Now);
         }
 
-        await placeholders.PointAsync(pass, services, ingress, cancellation).ConfigureAwait(false);
+        await _placeholders.PointAsync(pass, services, ingress, cancellation);
         if (!rollout.Done)
         {
-            var schemes = pass.Status.Traffic.Where(target => target.Tag.Length > 0).GroupBy(target => target.Tag).ToDictionary(group => group.Key, group => group.First().Url);
+            var schemes = pass
+                .Status.Traffic.Where(target => target.Tag.Length > 0)
+                .GroupBy(target => target.Tag)
+                .ToDictionary(group => group.Key, group => group.First().Url);
             pass.Status = pass.Status.MarkIngressRolloutInProgress(pass.Now) with
             {
                 Traffic = traffic.ToStatus(rollout, tag => schemes.GetValueOrDefault(tag) ?? UrlOf(tag)),
@@ -113,11 +131,13 @@ internal sealed class RouteReconciler(
         pass.LookAgain(next);
     }
 
-    /// <summary>Which tags are served inside of the cluster only: all when the Route's domain is the cluster's, else those whose Service says so.</summary>
+    /// <summary>Which tags are served inside of the cluster only: all when the Route's domain is the cluster's, else those whose Service
+    /// says so.</summary>
     private Func<string, bool> Visibility(RoutePass pass, RouteDomains domains)
     {
         var local = domains.IsClusterLocalByDefault;
-        var marked = listers.Services.ByLabel(pass.Namespace, ServingKeys.Route, pass.Name)
+        var marked = listers
+            .Services.ByLabel(pass.Namespace, ServingKeys.Route, pass.Name)
             .Where(service => service.Metadata.Labels.Get(NetworkingKeys.Visibility).Length > 0)
             .Select(service => service.Metadata.Name)
             .ToHashSet(StringComparer.Ordinal);
@@ -129,7 +149,10 @@ internal sealed class RouteReconciler(
     {
         var wanted = traffic.BuildRollout();
         var annotation = ServingKeys.RolloutDuration.Value(pass.Object.Metadata.Annotations) ?? "";
-        var seconds = GoDuration.TryParse(annotation, out var own) && own.ToTimeSpan() is { TotalSeconds: >= 1 } duration ? (int)duration.TotalSeconds : network.RolloutDuration;
+        var seconds =
+            GoDuration.TryParse(annotation, out var own) && own.ToTimeSpan() is { TotalSeconds: >= 1 } duration
+                ? (int)duration.TotalSeconds
+                : network.RolloutDuration;
         if (seconds <= 0 || ingress is null)
         {
             return (wanted, null);
@@ -146,6 +169,6 @@ internal sealed class RouteReconciler(
         return (rollout, next > 0 ? TimeSpan.FromTicks(Math.Max(1, ((next - now) / TimeSpan.NanosecondsPerTick) + 1)) : null);
     }
 
-    private static bool IsReady(Ingress ingress)
-        => ingress.Metadata.Generation == ingress.Status.ObservedGeneration && ConditionSet.IsTrue(ingress.Status.Conditions, "Ready");
+    private static bool IsReady(Ingress ingress) =>
+        ingress.Metadata.Generation == ingress.Status.ObservedGeneration && ConditionSet.IsTrue(ingress.Status.Conditions, "Ready");
 }

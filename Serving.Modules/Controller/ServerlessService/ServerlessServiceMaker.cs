@@ -18,43 +18,58 @@ internal static class ServerlessServiceMaker
     public static int TargetPort(ServerlessService owner) => IsH2C(owner) ? NetworkingKeys.QueueHttp2Port : NetworkingKeys.QueueHttpPort;
 
     /// <summary>The Service over the Revision's pods.</summary>
-    public static CoreService PrivateService(ServerlessService owner, IReadOnlyDictionary<string, string> selector) => new()
-    {
-        ApiVersion = "v1",
-        Kind = "Service",
-        Metadata = Child(owner, ChildName.PrivateService(owner.Metadata.Name), NetworkingKeys.ServiceTypePrivate),
-        Spec = new CoreServiceSpec { Ports = PrivatePorts(owner), Selector = selector },
-    };
+    public static CoreService PrivateService(ServerlessService owner, IReadOnlyDictionary<string, string> selector) =>
+        new()
+        {
+            ApiVersion = "v1",
+            Kind = "Service",
+            Metadata = Child(owner, ChildName.PrivateService(owner.Metadata.Name), NetworkingKeys.ServiceTypePrivate),
+            Spec = new CoreServiceSpec { Ports = PrivatePorts(owner), Selector = selector },
+        };
 
     /// <summary>The Service that traffic goes to. It has no selector: its Endpoints are ours to write.</summary>
-    public static CoreService PublicService(ServerlessService owner) => new()
-    {
-        ApiVersion = "v1",
-        Kind = "Service",
-        Metadata = Child(owner, owner.Metadata.Name, NetworkingKeys.ServiceTypePublic),
-        Spec = new CoreServiceSpec { Ports = PublicPorts(owner) },
-    };
+    public static CoreService PublicService(ServerlessService owner) =>
+        new()
+        {
+            ApiVersion = "v1",
+            Kind = "Service",
+            Metadata = Child(owner, owner.Metadata.Name, NetworkingKeys.ServiceTypePublic),
+            Spec = new CoreServiceSpec { Ports = PublicPorts(owner) },
+        };
 
     /// <summary>The Endpoints of the public Service.</summary>
-    public static Endpoints PublicEndpoints(ServerlessService owner, IReadOnlyList<EndpointSubset> source) => new()
-    {
-        ApiVersion = "v1",
-        Kind = "Endpoints",
-        Metadata = Child(owner, owner.Metadata.Name, NetworkingKeys.ServiceTypePublic),
-        Subsets = ServingPorts(owner, source),
-    };
+    public static Endpoints PublicEndpoints(ServerlessService owner, IReadOnlyList<EndpointSubset> source) =>
+        new()
+        {
+            ApiVersion = "v1",
+            Kind = "Endpoints",
+            Metadata = Child(owner, owner.Metadata.Name, NetworkingKeys.ServiceTypePublic),
+            Subsets = ServingPorts(owner, source),
+        };
 
     /// <summary>The same addresses with only the ports that take traffic of the Revision's protocol.</summary>
     public static IReadOnlyList<EndpointSubset> ServingPorts(ServerlessService owner, IReadOnlyList<EndpointSubset> source)
     {
         var target = TargetPort(owner);
-        return [.. source.Select(subset => subset with { Ports = [.. subset.Ports.Where(port => port.Port == target || port.Port == NetworkingKeys.QueueHttpsPort)] })];
+        return
+        [
+            .. source.Select(subset =>
+                subset with
+                {
+                    Ports = [.. subset.Ports.Where(port => port.Port == target || port.Port == NetworkingKeys.QueueHttpsPort)],
+                }
+            ),
+        ];
     }
 
-    /// <summary>The part of the activators that takes this Revision's traffic: all when <paramref name="count"/> is 0 or not fewer than there are.</summary>
+    /// <summary>The part of the activators that takes this Revision's traffic: all when <paramref name="count"/> is 0 or not fewer than
+    /// there are.</summary>
     public static IReadOnlyList<EndpointSubset> ActivatorSubset(IReadOnlyList<EndpointSubset> activators, string target, int count)
     {
-        var addresses = activators.SelectMany(static subset => subset.Addresses).Select(static address => address.Ip).ToHashSet(StringComparer.Ordinal);
+        var addresses = activators
+            .SelectMany(static subset => subset.Addresses)
+            .Select(static address => address.Ip)
+            .ToHashSet(StringComparer.Ordinal);
         if (count == 0 || addresses.Count <= count)
         {
             return activators;
@@ -74,27 +89,39 @@ internal static class ServerlessServiceMaker
 
     private static bool IsH2C(ServerlessService owner) => owner.Spec.ProtocolType == NetworkingKeys.ProtocolH2C;
 
-    private static string PortName(ServerlessService owner) => IsH2C(owner) ? NetworkingKeys.ServicePortNameH2C : NetworkingKeys.ServicePortNameHttp1;
+    private static string PortName(ServerlessService owner) =>
+        IsH2C(owner) ? NetworkingKeys.ServicePortNameH2C : NetworkingKeys.ServicePortNameHttp1;
 
     private static IReadOnlyList<ServicePort> PublicPorts(ServerlessService owner) =>
-    [
-        Port(PortName(owner), IsH2C(owner) ? NetworkingKeys.ServiceHttp2Port : NetworkingKeys.ServiceHttpPort, TargetPort(owner), IsH2C(owner)),
-        Port(NetworkingKeys.ServicePortNameHttps, NetworkingKeys.ServiceHttpsPort, NetworkingKeys.QueueHttpsPort),
-    ];
+        [
+            Port(
+                PortName(owner),
+                IsH2C(owner) ? NetworkingKeys.ServiceHttp2Port : NetworkingKeys.ServiceHttpPort,
+                TargetPort(owner),
+                IsH2C(owner)
+            ),
+            Port(NetworkingKeys.ServicePortNameHttps, NetworkingKeys.ServiceHttpsPort, NetworkingKeys.QueueHttpsPort),
+        ];
 
     private static IReadOnlyList<ServicePort> PrivatePorts(ServerlessService owner) =>
-    [
-        Port(PortName(owner), NetworkingKeys.ServiceHttpPort, TargetPort(owner), IsH2C(owner)),
-        Port(NetworkingKeys.ServicePortNameHttps, NetworkingKeys.ServiceHttpsPort, NetworkingKeys.QueueHttpsPort),
-        Port(AutoscalingMetricsPortName, NetworkingKeys.AutoscalingMetricsPort, AutoscalingMetricsPortName),
-        Port(UserMetricsPortName, NetworkingKeys.UserMetricsPort, UserMetricsPortName),
+        [
+            Port(PortName(owner), NetworkingKeys.ServiceHttpPort, TargetPort(owner), IsH2C(owner)),
+            Port(NetworkingKeys.ServicePortNameHttps, NetworkingKeys.ServiceHttpsPort, NetworkingKeys.QueueHttpsPort),
+            Port(AutoscalingMetricsPortName, NetworkingKeys.AutoscalingMetricsPort, AutoscalingMetricsPortName),
+            Port(UserMetricsPortName, NetworkingKeys.UserMetricsPort, UserMetricsPortName),
+            // A mesh with pod addressability opens a listener on the pod only for ports a Service has.
+            Port(PortName(owner) + "-istio", TargetPort(owner), TargetPort(owner)),
+        ];
 
-        // A mesh with pod addressability opens a listener on the pod only for ports a Service has.
-        Port(PortName(owner) + "-istio", TargetPort(owner), TargetPort(owner)),
-    ];
-
-    private static ServicePort Port(string name, int port, IntOrString target, bool h2c = false)
-        => new() { Name = name, Protocol = Tcp, AppProtocol = h2c ? AppProtocolH2C : null, Port = port, TargetPort = target };
+    private static ServicePort Port(string name, int port, IntOrString target, bool h2c = false) =>
+        new()
+        {
+            Name = name,
+            Protocol = Tcp,
+            AppProtocol = h2c ? AppProtocolH2C : null,
+            Port = port,
+            TargetPort = target,
+        };
 
     private static ObjectMeta Child(ServerlessService owner, string name, string serviceType)
     {

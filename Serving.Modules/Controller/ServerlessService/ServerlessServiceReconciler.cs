@@ -3,7 +3,10 @@ using Serving.Api.Core;
 using Serving.Api.Networking;
 using Serving.Api.WellKnown;
 using Serving.Kubernetes;
-using ServicePass = Serving.Kubernetes.ReconcilePass<Serving.Api.Networking.ServerlessService, Serving.Api.Networking.ServerlessServiceStatus>;
+using ServicePass = Serving.Kubernetes.ReconcilePass<
+    Serving.Api.Networking.ServerlessService,
+    Serving.Api.Networking.ServerlessServiceStatus
+>;
 
 namespace Serving.Controller.ServerlessServices;
 
@@ -20,11 +23,11 @@ public sealed class ServerlessServiceReconciler : StatusReconciler<ServerlessSer
     private const string CreatingPublicService = "CreatingPublicService";
     private const string CreatingPublicEndpoints = "CreatingPublicEndpoints";
 
-    private readonly ClusterEnvironment environment;
-    private readonly IInformer<ServerlessService> serverlessServices;
-    private readonly IInformer<CoreService> services;
-    private readonly IInformer<Endpoints> endpoints;
-    private readonly IInformer<Deployment> deployments;
+    private readonly ClusterEnvironment _environment;
+    private readonly IInformer<ServerlessService> _serverlessServices;
+    private readonly IInformer<CoreService> _services;
+    private readonly IInformer<Endpoints> _endpoints;
+    private readonly IInformer<Deployment> _deployments;
 
     /// <param name="informers">Where the caches of ServerlessServices, Services, Endpoints and Deployments come from.</param>
     /// <param name="environment">Names the namespace of the activators.</param>
@@ -33,11 +36,11 @@ public sealed class ServerlessServiceReconciler : StatusReconciler<ServerlessSer
     public ServerlessServiceReconciler(IInformers informers, ClusterEnvironment environment, IEventRecorder events, TimeProvider time)
         : base(Resources.ServerlessServices, ListerOf(informers), ServerlessServiceLifecycle.Conditions, events, time)
     {
-        this.environment = environment;
-        serverlessServices = informers.For(Resources.ServerlessServices);
-        services = informers.For(Resources.Services);
-        endpoints = informers.For(Resources.Endpoints);
-        deployments = informers.For(Resources.Deployments);
+        this._environment = environment;
+        _serverlessServices = informers.For(Resources.ServerlessServices);
+        _services = informers.For(Resources.Services);
+        _endpoints = informers.For(Resources.Endpoints);
+        _deployments = informers.For(Resources.Deployments);
     }
 
     /// <inheritdoc/>
@@ -47,31 +50,43 @@ public sealed class ServerlessServiceReconciler : StatusReconciler<ServerlessSer
     public ReconcileLoop Watching(ReconcileLoop loop)
     {
         ArgumentNullException.ThrowIfNull(loop);
-        return loop.For(serverlessServices)
-            .Owns(services, Resources.ServerlessServices.Kind)
-            .Owns(endpoints, Resources.ServerlessServices.Kind)
-            .Watches(endpoints, KeysOf)
-            .Watches(deployments, DeploymentUsers);
+        return loop.For(_serverlessServices)
+            .Owns(_services, Resources.ServerlessServices.Kind)
+            .Owns(_endpoints, Resources.ServerlessServices.Kind)
+            .Watches(_endpoints, KeysOf)
+            .Watches(_deployments, DeploymentUsers);
     }
 
     /// <inheritdoc/>
-    protected override ServerlessServiceStatus Blocked(ServerlessServiceStatus status, ChildException child, DateTimeOffset now) => child switch
-    {
-        NotOwnedException taken => ServerlessServiceLifecycle.MarkEndpointsNotOwned(status, taken.Kind, taken.Key.Name, now, taken.Holder),
-        ChildRefusedException refused => ServerlessServiceLifecycle.MarkEndpointsFailed(status, ChildRefusedException.Reason, refused.ConditionMessage, now),
-        _ => status,
-    };
+    protected override ServerlessServiceStatus Blocked(ServerlessServiceStatus status, ChildException child, DateTimeOffset now) =>
+        child switch
+        {
+            NotOwnedException taken => ServerlessServiceLifecycle.MarkEndpointsNotOwned(
+                status,
+                taken.Kind,
+                taken.Key.Name,
+                now,
+                taken.Holder
+            ),
+            ChildRefusedException refused => ServerlessServiceLifecycle.MarkEndpointsFailed(
+                status,
+                ChildRefusedException.Reason,
+                refused.ConditionMessage,
+                now
+            ),
+            _ => status,
+        };
 
     /// <inheritdoc/>
     protected override async Task ReconcileAsync(ServicePass pass, CancellationToken cancellation)
     {
         // A Service that is refused must not keep the endpoints, by which requests travel, from following pods and activators.
-        var failed = await pass.TryAsync(() => ReconcilePrivateServiceAsync(pass, cancellation), cancellation).ConfigureAwait(false) ? null : pass.Status;
-        var hasPublic = await pass.TryAsync(() => ReconcilePublicServiceAsync(pass, cancellation), cancellation).ConfigureAwait(false);
+        var failed = await pass.TryAsync(() => ReconcilePrivateServiceAsync(pass, cancellation), cancellation) ? null : pass.Status;
+        var hasPublic = await pass.TryAsync(() => ReconcilePublicServiceAsync(pass, cancellation), cancellation);
         failed ??= hasPublic ? null : pass.Status;
         if (hasPublic || Owns(pass.Object, pass.Name))
         {
-            await pass.TryAsync(() => ReconcilePublicEndpointsAsync(pass, cancellation), cancellation).ConfigureAwait(false);
+            await pass.TryAsync(() => ReconcilePublicEndpointsAsync(pass, cancellation), cancellation);
         }
 
         if (failed is not null)
@@ -90,40 +105,47 @@ public sealed class ServerlessServiceReconciler : StatusReconciler<ServerlessSer
     /// <summary>Pods came or went: their ServerlessService, by label. Activators came or went: all of them.</summary>
     private IEnumerable<ObjectKey> KeysOf(Endpoints changed)
     {
-        if (changed.Metadata.Namespace == environment.SystemNamespace && changed.Metadata.Name == ActivatorService)
+        if (changed.Metadata.Namespace == _environment.SystemNamespace && changed.Metadata.Name == ActivatorService)
         {
-            return serverlessServices.Lister.List().Select(static service => ObjectKey.Of(service));
+            return _serverlessServices.Lister.List().Select(static service => ObjectKey.Of(service));
         }
 
-        return changed.Metadata.Labels.TryGetValue(NetworkingKeys.ServiceType, out var type) && type == NetworkingKeys.ServiceTypePrivate
+        return
+            changed.Metadata.Labels.TryGetValue(NetworkingKeys.ServiceType, out var type)
+            && type == NetworkingKeys.ServiceTypePrivate
             && changed.Metadata.Labels.TryGetValue(NetworkingKeys.ServerlessService, out var name)
             ? [new ObjectKey(changed.Metadata.Namespace, name)]
             : [];
     }
 
-    private IEnumerable<ObjectKey> DeploymentUsers(Deployment changed)
-        => changed.Metadata.Labels.TryGetValue(ServingKeys.Revision, out var revision) && serverlessServices.Lister.Get(changed.Metadata.Namespace, revision) is not null
+    private IEnumerable<ObjectKey> DeploymentUsers(Deployment changed) =>
+        changed.Metadata.Labels.TryGetValue(ServingKeys.Revision, out var revision)
+        && _serverlessServices.Lister.Get(changed.Metadata.Namespace, revision) is not null
             ? [new ObjectKey(changed.Metadata.Namespace, revision)]
             : [];
 
-    /// <summary>Whether the cache knows the Service as a child of <paramref name="owner"/>: endpoints of a foreign one are neither ours to write nor to follow.</summary>
-    private bool Owns(ServerlessService owner, string service)
-        => services.Lister.Get(owner.Metadata.Namespace, service)?.IsControlledBy(owner) == true;
+    /// <summary>Whether the cache knows the Service as a child of <paramref name="owner"/>: endpoints of a foreign one are neither ours to
+    /// write nor to follow.</summary>
+    private bool Owns(ServerlessService owner, string service) =>
+        _services.Lister.Get(owner.Metadata.Namespace, service)?.IsControlledBy(owner) == true;
 
     private async Task ReconcilePrivateServiceAsync(ServicePass pass, CancellationToken cancellation)
     {
         var reference = pass.Object.Spec.ObjectRef;
-        var deployment = deployments.Lister.Get(pass.Object.Metadata.Namespace, reference.Name)
-            ?? throw new AwaitedException($"error retrieving deployment selector spec: {reference.Kind} {pass.Object.Metadata.Namespace}/{reference.Name} is not known");
+        var deployment =
+            _deployments.Lister.Get(pass.Object.Metadata.Namespace, reference.Name)
+            ?? throw new AwaitedException(
+                $"error retrieving deployment selector spec: {reference.Kind} {pass.Object.Metadata.Namespace}/{reference.Name} is not known"
+            );
         var wanted = ServerlessServiceMaker.PrivateService(pass.Object, deployment.Spec?.Selector?.MatchLabels ?? Empty.Map);
-        await EnsureServiceAsync(pass, wanted, CreatingPrivateService, UpdatingPrivateService, cancellation).ConfigureAwait(false);
+        await EnsureServiceAsync(pass, wanted, CreatingPrivateService, UpdatingPrivateService, cancellation);
         pass.Status = pass.Status with { PrivateServiceName = wanted.Metadata.Name };
     }
 
     private async Task ReconcilePublicServiceAsync(ServicePass pass, CancellationToken cancellation)
     {
         var wanted = ServerlessServiceMaker.PublicService(pass.Object);
-        await EnsureServiceAsync(pass, wanted, CreatingPublicService, null, cancellation).ConfigureAwait(false);
+        await EnsureServiceAsync(pass, wanted, CreatingPublicService, null, cancellation);
         pass.Status = pass.Status with { ServiceName = wanted.Metadata.Name };
     }
 
@@ -131,38 +153,61 @@ public sealed class ServerlessServiceReconciler : StatusReconciler<ServerlessSer
     /// Creates the Service, or brings ports and selector to what is wanted; other fields belong to the API server. The reasons are what
     /// the status says while that has not come to an end; without one an update leaves the endpoints as ready as they are.
     /// </summary>
-    private async Task EnsureServiceAsync(ServicePass pass, CoreService wanted, string creating, string? updating, CancellationToken cancellation)
+    private async Task EnsureServiceAsync(
+        ServicePass pass,
+        CoreService wanted,
+        string creating,
+        string? updating,
+        CancellationToken cancellation
+    )
     {
         await EnsureAsync(
             pass,
             Resources.Services,
-            services.Lister.Get(wanted.Metadata.Namespace, wanted.Metadata.Name),
+            _services.Lister.Get(wanted.Metadata.Namespace, wanted.Metadata.Name),
             wanted,
             static (existing, wanted) =>
             {
                 var spec = existing.Spec ?? new CoreServiceSpec();
-                return existing with { Spec = spec with { Ports = ServicePorts.Merge(wanted.Spec!.Ports, spec.Ports), Selector = wanted.Spec.Selector } };
+                return existing with
+                {
+                    Spec = spec with { Ports = ServicePorts.Merge(wanted.Spec!.Ports, spec.Ports), Selector = wanted.Spec.Selector },
+                };
             },
-            creating, updating, cancellation).ConfigureAwait(false);
+            creating,
+            updating,
+            cancellation
+        );
     }
 
     private async Task ReconcilePublicEndpointsAsync(ServicePass pass, CancellationToken cancellation)
     {
         var sks = pass.Object;
         var ns = sks.Metadata.Namespace;
-        var activators = endpoints.Lister.Get(environment.SystemNamespace, ActivatorService);
+        var activators = _endpoints.Lister.Get(_environment.SystemNamespace, ActivatorService);
         var privateService = ChildName.PrivateService(sks.Metadata.Name);
-        var pods = pass.Status.PrivateServiceName == privateService || Owns(sks, privateService) ? endpoints.Lister.Get(ns, privateService) : null;
+        var pods =
+            pass.Status.PrivateServiceName == privateService || Owns(sks, privateService)
+                ? _endpoints.Lister.Get(ns, privateService)
+                : null;
         var podsReady = ServerlessServiceMaker.ReadyCount(pods) > 0;
         var proxy = sks.Spec.Mode == ServerlessServiceLifecycle.ModeProxy || !podsReady;
-        var source = proxy && ServerlessServiceMaker.ReadyCount(activators) > 0
-            ? ServerlessServiceMaker.ActivatorSubset(activators!.Subsets, sks.Metadata.Name, sks.Spec.NumActivators)
-            : pods?.Subsets ?? [];
+        var source =
+            proxy && ServerlessServiceMaker.ReadyCount(activators) > 0
+                ? ServerlessServiceMaker.ActivatorSubset(activators!.Subsets, sks.Metadata.Name, sks.Spec.NumActivators)
+                : pods?.Subsets ?? [];
 
         var wanted = ServerlessServiceMaker.PublicEndpoints(sks, source);
         await EnsureAsync(
-            pass, Resources.Endpoints, endpoints.Lister.Get(ns, sks.Metadata.Name), wanted, static (existing, wanted) => existing with { Subsets = wanted.Subsets },
-            CreatingPublicEndpoints, null, cancellation).ConfigureAwait(false);
+            pass,
+            Resources.Endpoints,
+            _endpoints.Lister.Get(ns, sks.Metadata.Name),
+            wanted,
+            static (existing, wanted) => existing with { Subsets = wanted.Subsets },
+            CreatingPublicEndpoints,
+            null,
+            cancellation
+        );
 
         pass.Status = podsReady
             ? ServerlessServiceLifecycle.MarkEndpointsReady(pass.Status, pass.Now)
@@ -174,15 +219,29 @@ public sealed class ServerlessServiceReconciler : StatusReconciler<ServerlessSer
 
     /// <summary>Says in the status what is being written, as long as that has not come to an end.</summary>
     private static async Task EnsureAsync<T>(
-        ServicePass pass, ResourceType<T> type, T? cached, T wanted, Func<T, T, T> update, string creating, string? updating, CancellationToken cancellation)
+        ServicePass pass,
+        ResourceType<T> type,
+        T? cached,
+        T wanted,
+        Func<T, T, T> update,
+        string creating,
+        string? updating,
+        CancellationToken cancellation
+    )
         where T : class, IKubernetesObject
     {
         var before = pass.Status;
         var child = await pass.EnsureAsync(
-            type, cached, wanted, update, cancellation,
-            writing: outcome => pass.Status = (outcome == ChildOutcome.Created ? creating : updating) is { } reason
-                ? ServerlessServiceLifecycle.MarkEndpointsNotReady(before, reason, pass.Now)
-                : before).ConfigureAwait(false);
+            type,
+            cached,
+            wanted,
+            update,
+            cancellation,
+            writing: outcome =>
+                pass.Status = (outcome == ChildOutcome.Created ? creating : updating) is { } reason
+                    ? ServerlessServiceLifecycle.MarkEndpointsNotReady(before, reason, pass.Now)
+                    : before
+        );
         if (child.Outcome == ChildOutcome.Unchanged)
         {
             // The cache was behind, and the endpoints are as they were.

@@ -17,25 +17,30 @@ internal sealed class ServiceReconciler(
     ILister<Route> routes,
     ILister<Revision> revisions,
     IEventRecorder events,
-    TimeProvider time)
-    : StatusReconciler<KnativeService, ServiceStatus>(ApiResources.KnativeServices, services, ServiceLifecycle.Conditions, events, time)
+    TimeProvider time
+) : StatusReconciler<KnativeService, ServiceStatus>(ApiResources.KnativeServices, services, ServiceLifecycle.Conditions, events, time)
 {
     public override string Name => "service";
 
-    protected override ServiceStatus Blocked(ServiceStatus status, ChildException child, DateTimeOffset now) => (child, child.Kind) switch
-    {
-        (NotOwnedException taken, "Route") => status.MarkRouteNotOwned(child.Key.Name, now, taken.Holder),
-        (NotOwnedException taken, _) => status.MarkConfigurationNotOwned(child.Key.Name, now, taken.Holder),
-        (ChildRefusedException refused, "Route") => status.MarkRouteFailed(ChildRefusedException.Reason, refused.ConditionMessage, now),
-        (ChildRefusedException refused, _) => status.MarkConfigurationFailed(ChildRefusedException.Reason, refused.ConditionMessage, now),
-        _ => status,
-    };
+    protected override ServiceStatus Blocked(ServiceStatus status, ChildException child, DateTimeOffset now) =>
+        (child, child.Kind) switch
+        {
+            (NotOwnedException taken, "Route") => status.MarkRouteNotOwned(child.Key.Name, now, taken.Holder),
+            (NotOwnedException taken, _) => status.MarkConfigurationNotOwned(child.Key.Name, now, taken.Holder),
+            (ChildRefusedException refused, "Route") => status.MarkRouteFailed(ChildRefusedException.Reason, refused.ConditionMessage, now),
+            (ChildRefusedException refused, _) => status.MarkConfigurationFailed(
+                ChildRefusedException.Reason,
+                refused.ConditionMessage,
+                now
+            ),
+            _ => status,
+        };
 
     protected override async Task ReconcileAsync(ServicePass pass, CancellationToken cancellation)
     {
         // A template that is refused must not keep the traffic from being moved, back to an earlier Revision for one; unless the Route may
         // name the Revision that the template would have made.
-        var configuration = await pass.TryAsync(() => ConfigurationAsync(pass, cancellation), cancellation).ConfigureAwait(false);
+        var configuration = await pass.TryAsync(() => ConfigurationAsync(pass, cancellation), cancellation);
         if (configuration is null && pass.Object.Spec.Template.Metadata.Name.Length == 0)
         {
             configuration = configurations.Get(pass.Namespace, pass.Name) is { } known && known.IsControlledBy(pass.Object) ? known : null;
@@ -67,7 +72,7 @@ internal sealed class ServiceReconciler(
             return;
         }
 
-        var route = await RouteAsync(pass, cancellation).ConfigureAwait(false);
+        var route = await RouteAsync(pass, cancellation);
         if (route.Metadata.Generation != route.Status.ObservedGeneration)
         {
             pass.Status = pass.Status.MarkRouteNotReconciled(pass.Now);
@@ -90,10 +95,15 @@ internal sealed class ServiceReconciler(
             {
                 var hasOwnRoute = routes.Get(pass.Namespace, pass.Name) is not { } route || route.IsControlledBy(pass.Object);
                 var wanted = ConfigurationMaker.Make(pass.Object, existing, hasOwnRoute);
-                return existing with { Spec = wanted.Spec.Keeping(existing.Spec), Metadata = existing.Metadata.WithMapsOf(wanted.Metadata) };
+                return existing with
+                {
+                    Spec = wanted.Spec.Keeping(existing.Spec),
+                    Metadata = existing.Metadata.WithMapsOf(wanted.Metadata),
+                };
             },
             cancellation,
-            new ChildEvents(Events, $"Configuration \"{pass.Name}\"")).ConfigureAwait(false);
+            new ChildEvents(Events, $"Configuration \"{pass.Name}\"")
+        );
         return child.Object;
     }
 
@@ -103,9 +113,15 @@ internal sealed class ServiceReconciler(
             ApiResources.Routes,
             routes.Get(pass.Namespace, pass.Name),
             RouteMaker.Make(pass.Object),
-            static (existing, wanted) => existing with { Spec = wanted.Spec.Keeping(existing.Spec), Metadata = existing.Metadata.WithMapsOf(wanted.Metadata) },
+            static (existing, wanted) =>
+                existing with
+                {
+                    Spec = wanted.Spec.Keeping(existing.Spec),
+                    Metadata = existing.Metadata.WithMapsOf(wanted.Metadata),
+                },
             cancellation,
-            new ChildEvents(Events, $"Route \"{pass.Name}\"")).ConfigureAwait(false);
+            new ChildEvents(Events, $"Route \"{pass.Name}\"")
+        );
         return child.Object;
     }
 
@@ -117,16 +133,23 @@ internal sealed class ServiceReconciler(
             return;
         }
 
-        var wanted = route.Spec.Traffic.Select(target => target.ConfigurationName == configuration.Metadata.Name
-            ? Comparable(target) with { Revision = configuration.Status.LatestReadyRevisionName, Configuration = "" }
-            : Comparable(target));
+        var wanted = route.Spec.Traffic.Select(target =>
+            target.ConfigurationName == configuration.Metadata.Name
+                ? Comparable(target) with
+                {
+                    Revision = configuration.Status.LatestReadyRevisionName,
+                    Configuration = "",
+                }
+                : Comparable(target)
+        );
         if (!wanted.SequenceEqual(route.Status.Traffic.Select(Comparable)))
         {
             pass.Status = pass.Status.MarkRouteNotYetReady(pass.Now);
         }
     }
 
-    private static Share Comparable(TrafficTarget target) => new(target.Tag, target.RevisionName, target.ConfigurationName, target.Percent ?? 0);
+    private static Share Comparable(TrafficTarget target) =>
+        new(target.Tag, target.RevisionName, target.ConfigurationName, target.Percent ?? 0);
 
     private sealed record Share(string Tag, string Revision, string Configuration, long Percent);
 }

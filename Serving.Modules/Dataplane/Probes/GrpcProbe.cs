@@ -27,9 +27,10 @@ public static class GrpcProbe
         request.Headers.TryAddWithoutValidation("User-Agent", DataplaneHeaders.KubeProbeUserAgentPrefix);
         using var response = await client.SendAsync(request, cancellation);
         var body = await response.Content.ReadAsByteArrayAsync(cancellation);
-        var status = response.TrailingHeaders.TryGetValues("grpc-status", out var values) || response.Headers.TryGetValues("grpc-status", out values)
-            ? values.FirstOrDefault()
-            : null;
+        var status =
+            response.TrailingHeaders.TryGetValues("grpc-status", out var values) || response.Headers.TryGetValues("grpc-status", out values)
+                ? values.FirstOrDefault()
+                : null;
 
         // A length-prefixed message: compressed flag, four bytes of length, then the field "status".
         return response.IsSuccessStatusCode && status == "0" && body is [0, _, _, _, _, StatusField, Serving, ..];
@@ -38,8 +39,10 @@ public static class GrpcProbe
     private static byte[] Message(string service)
     {
         var name = Encoding.UTF8.GetBytes(service);
-        if (name.Length == 0) return [0, 0, 0, 0, 0];
-        if (name.Length > 125) throw new ArgumentException("The name of a gRPC health service must be at most 125 bytes long.", nameof(service));
+        if (name.Length == 0)
+            return [0, 0, 0, 0, 0];
+        if (name.Length > 125)
+            throw new ArgumentException("The name of a gRPC health service must be at most 125 bytes long.", nameof(service));
         return [0, 0, 0, 0, (byte)(name.Length + 2), (1 << 3) | 2, (byte)name.Length, .. name];
     }
 }

@@ -24,21 +24,33 @@ public static class HttpProbe
     /// <exception cref="IOException">The response is not HTTP or is incomplete.</exception>
     /// <exception cref="SocketException">The connection failed.</exception>
     public static async Task<HttpProbeResult> GetAsync(
-        string host, int port, string path, IEnumerable<KeyValuePair<string, string>> headers, bool tls, CancellationToken cancellation)
+        string host,
+        int port,
+        string path,
+        IEnumerable<KeyValuePair<string, string>> headers,
+        bool tls,
+        CancellationToken cancellation
+    )
     {
         ArgumentNullException.ThrowIfNull(host);
         ArgumentNullException.ThrowIfNull(path);
         ArgumentNullException.ThrowIfNull(headers);
         using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        if (IPAddress.TryParse(host, out var address)) await socket.ConnectAsync(address, port, cancellation);
-        else await socket.ConnectAsync(host, port, cancellation);
+        if (IPAddress.TryParse(host, out var address))
+            await socket.ConnectAsync(address, port, cancellation);
+        else
+            await socket.ConnectAsync(host, port, cancellation);
         await using var raw = new NetworkStream(socket);
-        if (!tls) return await AskAsync(raw, Request(host, port, path, headers), cancellation);
+        if (!tls)
+            return await AskAsync(raw, Request(host, port, path, headers), cancellation);
 
 #pragma warning disable CA5359 // The kubelet does not verify certificates either: a probe sends no secret and learns only readiness.
         await using var ssl = new SslStream(raw, leaveInnerStreamOpen: true, static (_, _, _, _) => true);
 #pragma warning restore CA5359
-        await ssl.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = host, EnabledSslProtocols = TlsVersions.Spoken }, cancellation);
+        await ssl.AuthenticateAsClientAsync(
+            new SslClientAuthenticationOptions { TargetHost = host, EnabledSslProtocols = TlsVersions.Spoken },
+            cancellation
+        );
         return await AskAsync(ssl, Request(host, port, path, headers), cancellation);
     }
 
@@ -53,8 +65,10 @@ public static class HttpProbe
             request.Append(name).Append(": ").Append(value).Append("\r\n");
         }
 
-        if (!hostGiven) request.Append("Host: ").Append(HostAndPort.Of(host, port)).Append("\r\n");
-        if (!agentGiven) request.Append("User-Agent: ").Append(DataplaneHeaders.KubeProbeUserAgentPrefix).Append("\r\n");
+        if (!hostGiven)
+            request.Append("Host: ").Append(HostAndPort.Of(host, port)).Append("\r\n");
+        if (!agentGiven)
+            request.Append("User-Agent: ").Append(DataplaneHeaders.KubeProbeUserAgentPrefix).Append("\r\n");
         return Encoding.Latin1.GetBytes(request.Append("Accept: */*\r\nConnection: close\r\n\r\n").ToString());
     }
 
@@ -66,9 +80,11 @@ public static class HttpProbe
         while (length < buffer.Length)
         {
             var read = await stream.ReadAsync(buffer.AsMemory(length), cancellation);
-            if (read == 0) break;
+            if (read == 0)
+                break;
             length += read;
-            if (Complete(buffer.AsSpan(0, length)) is { } complete) return complete;
+            if (Complete(buffer.AsSpan(0, length)) is { } complete)
+                return complete;
         }
 
         return Parse(buffer.AsSpan(0, length)) ?? throw new IOException("The response is not HTTP/1.1 or is incomplete.");
@@ -78,9 +94,11 @@ public static class HttpProbe
     private static HttpProbeResult? Complete(ReadOnlySpan<byte> bytes)
     {
         var end = bytes.IndexOf("\r\n\r\n"u8);
-        if (end < 0 || Parse(bytes) is not { } result) return null;
+        if (end < 0 || Parse(bytes) is not { } result)
+            return null;
         var head = bytes[..(end + 2)];
-        if (IsChunked(head)) return bytes.EndsWith("0\r\n\r\n"u8) ? result : null;
+        if (IsChunked(head))
+            return bytes.EndsWith("0\r\n\r\n"u8) ? result : null;
         if (Header(head, "content-length"u8) is { IsEmpty: false } length)
             return Utf8Parser.TryParse(length, out int expected, out _) && bytes.Length - end - 4 >= expected ? result : null;
 
@@ -90,9 +108,11 @@ public static class HttpProbe
 
     private static HttpProbeResult? Parse(ReadOnlySpan<byte> bytes)
     {
-        if (bytes.Length < 12 || !bytes.StartsWith("HTTP/1."u8) || !Utf8Parser.TryParse(bytes[9..12], out int status, out _)) return null;
+        if (bytes.Length < 12 || !bytes.StartsWith("HTTP/1."u8) || !Utf8Parser.TryParse(bytes[9..12], out int status, out _))
+            return null;
         var end = bytes.IndexOf("\r\n\r\n"u8);
-        if (end < 0) return new HttpProbeResult(status, "");
+        if (end < 0)
+            return new HttpProbeResult(status, "");
         var body = bytes[(end + 4)..];
         return new HttpProbeResult(status, IsChunked(bytes[..(end + 2)]) ? Join(body) : Encoding.UTF8.GetString(body));
     }
@@ -105,7 +125,8 @@ public static class HttpProbe
         {
             var line = head[range];
             var colon = line.IndexOf((byte)':');
-            if (colon >= 0 && Ascii.EqualsIgnoreCase(line[..colon], name)) return line[(colon + 1)..].Trim((byte)' ');
+            if (colon >= 0 && Ascii.EqualsIgnoreCase(line[..colon], name))
+                return line[(colon + 1)..].Trim((byte)' ');
         }
 
         return default;
@@ -117,7 +138,8 @@ public static class HttpProbe
         while (Utf8Parser.TryParse(chunks, out uint size, out _, 'X') && size != 0)
         {
             var line = chunks.IndexOf("\r\n"u8);
-            if (line < 0) break;
+            if (line < 0)
+                break;
             chunks = chunks[(line + 2)..];
             var length = (int)Math.Min(size, (uint)chunks.Length);
             body.Append(Encoding.UTF8.GetString(chunks[..length]));

@@ -11,7 +11,9 @@ public static class TcpProbe
     public static async Task ConnectAsync(string host, int port, CancellationToken cancellation)
     {
         using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
-        if (IPAddress.TryParse(host, out var address)) await socket.ConnectAsync(address, port, cancellation);
-        else await socket.ConnectAsync(host, port, cancellation);
+        if (IPAddress.TryParse(host, out var address))
+            await socket.ConnectAsync(address, port, cancellation);
+        else
+            await socket.ConnectAsync(host, port, cancellation);
     }
 }

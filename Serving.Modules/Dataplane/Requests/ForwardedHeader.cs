@@ -9,23 +9,28 @@ public static class ForwardedHeader
     private const string Forwarded = "Forwarded";
 
     /// <summary>
-    /// The value to send, or null when there is no source for it or the client sent its own. Only the first node gets host and protocol; the
-    /// others have only their address.
+    /// The value to send, or null when there is no source for it or the client sent its own. Only the first node gets host and protocol;
+    /// the others have only their address.
     /// </summary>
     public static string? For(IHeaderDictionary headers)
     {
         ArgumentNullException.ThrowIfNull(headers);
-        if (First(headers, Forwarded).Length != 0) return null;
+        if (First(headers, Forwarded).Length != 0)
+            return null;
         var nodes = First(headers, "X-Forwarded-For");
         var host = First(headers, "X-Forwarded-Host");
         var protocol = First(headers, "X-Forwarded-Proto");
-        if (nodes.Length == 0 && host.Length == 0 && protocol.Length == 0) return null;
+        if (nodes.Length == 0 && host.Length == 0 && protocol.Length == 0)
+            return null;
 
         var value = new StringBuilder();
         var rest = nodes.Split(',');
-        if (nodes.Length != 0) AppendNode(value, rest[0]);
-        if (host.Length != 0) value.Append(value.Length == 0 ? "" : ";").Append("host=").Append(host);
-        if (protocol.Length != 0) value.Append(value.Length == 0 ? "" : ";").Append("proto=").Append(protocol);
+        if (nodes.Length != 0)
+            AppendNode(value, rest[0]);
+        if (host.Length != 0)
+            value.Append(value.Length == 0 ? "" : ";").Append("host=").Append(host);
+        if (protocol.Length != 0)
+            value.Append(value.Length == 0 ? "" : ";").Append("proto=").Append(protocol);
         for (var i = 1; i < rest.Length; i++)
         {
             value.Append(", ");
@@ -39,8 +44,10 @@ public static class ForwardedHeader
     public static void AppendPeer(HttpContext context)
     {
         ArgumentNullException.ThrowIfNull(context);
-        if (context.Connection.RemoteIpAddress is not { } peer) return;
-        if (peer.IsIPv4MappedToIPv6) peer = peer.MapToIPv4();
+        if (context.Connection.RemoteIpAddress is not { } peer)
+            return;
+        if (peer.IsIPv4MappedToIPv6)
+            peer = peer.MapToIPv4();
         var headers = context.Request.Headers;
         var before = headers["X-Forwarded-For"];
         headers["X-Forwarded-For"] = before.Count == 0 ? peer.ToString() : $"{string.Join(", ", (IEnumerable<string?>)before)}, {peer}";
@@ -52,7 +59,9 @@ public static class ForwardedHeader
     {
         var address = node.Trim();
         value.Append("for=");
-        if (address.Contains(':', StringComparison.Ordinal)) value.Append("\"[").Append(address).Append("]\"");
-        else value.Append(address);
+        if (address.Contains(':', StringComparison.Ordinal))
+            value.Append("\"[").Append(address).Append("]\"");
+        else
+            value.Append(address);
     }
 }

@@ -30,15 +30,19 @@ internal static class GrpcError
     }
 
     // See gRPC's "HTTP to gRPC Status Code Mapping".
-    private static int Status(int http) => http switch
-    {
-        StatusCodes.Status400BadRequest => 13,
-        StatusCodes.Status401Unauthorized => 16,
-        StatusCodes.Status403Forbidden => 7,
-        StatusCodes.Status404NotFound => 12,
-        StatusCodes.Status429TooManyRequests or StatusCodes.Status502BadGateway or StatusCodes.Status503ServiceUnavailable or StatusCodes.Status504GatewayTimeout => 14,
-        _ => 2,
-    };
+    private static int Status(int http) =>
+        http switch
+        {
+            StatusCodes.Status400BadRequest => 13,
+            StatusCodes.Status401Unauthorized => 16,
+            StatusCodes.Status403Forbidden => 7,
+            StatusCodes.Status404NotFound => 12,
+            StatusCodes.Status429TooManyRequests
+            or StatusCodes.Status502BadGateway
+            or StatusCodes.Status503ServiceUnavailable
+            or StatusCodes.Status504GatewayTimeout => 14,
+            _ => 2,
+        };
 
     // gRPC percent-encodes the UTF-8 bytes of everything but printable ASCII, and the percent sign itself.
     private static string Encoded(string message)
@@ -46,8 +50,10 @@ internal static class GrpcError
         var encoded = new StringBuilder(message.Length);
         foreach (var part in Encoding.UTF8.GetBytes(message))
         {
-            if (part is >= 0x20 and <= 0x7e and not (byte)'%') encoded.Append((char)part);
-            else encoded.Append(CultureInfo.InvariantCulture, $"%{part:X2}");
+            if (part is >= 0x20 and <= 0x7e and not (byte)'%')
+                encoded.Append((char)part);
+            else
+                encoded.Append(CultureInfo.InvariantCulture, $"%{part:X2}");
         }
 
         return encoded.ToString();

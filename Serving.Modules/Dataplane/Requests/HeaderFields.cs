@@ -13,7 +13,7 @@ public readonly ref struct HeaderFields
     private const int MostKept = 1024;
 
     [ThreadStatic]
-    private static KeyValuePair<string, StringValues>[]? kept;
+    private static KeyValuePair<string, StringValues>[]? _kept;
 
     private readonly KeyValuePair<string, StringValues>[] _fields;
     private readonly int _count;
@@ -28,9 +28,10 @@ public readonly ref struct HeaderFields
     {
         ArgumentNullException.ThrowIfNull(headers);
         var count = headers.Count;
-        var fields = kept;
-        kept = null;
-        if (fields is null || fields.Length < count) fields = new KeyValuePair<string, StringValues>[Math.Max(Fewest, count)];
+        var fields = _kept;
+        _kept = null;
+        if (fields is null || fields.Length < count)
+            fields = new KeyValuePair<string, StringValues>[Math.Max(Fewest, count)];
         headers.CopyTo(fields, 0);
         return new HeaderFields(fields, count);
     }
@@ -39,6 +40,7 @@ public readonly ref struct HeaderFields
     public void Dispose()
     {
         Array.Clear(_fields, 0, _count);
-        if (_fields.Length <= MostKept) kept = _fields;
+        if (_fields.Length <= MostKept)
+            _kept = _fields;
     }
 }

@@ -11,12 +11,14 @@ public static class ProbeRequest
     public static bool IsKubelet(HttpRequest request)
     {
         ArgumentNullException.ThrowIfNull(request);
-        return UserAgentStartsWith(request, DataplaneHeaders.KubeProbeUserAgentPrefix) || request.Headers.ContainsKey(DataplaneHeaders.KubeletProbe);
+        return UserAgentStartsWith(request, DataplaneHeaders.KubeProbeUserAgentPrefix)
+            || request.Headers.ContainsKey(DataplaneHeaders.KubeletProbe);
     }
 
     /// <summary>
-    /// Whether the request is a probe of a Knative component or of the kubelet, whose probes also carry <see cref="DataplaneHeaders.Probe"/>.
-    /// The user agent alone is not enough: any client can set it, and probes are neither counted nor logged.
+    /// Whether the request is a probe of a Knative component or of the kubelet, whose probes also carry
+    /// <see cref="DataplaneHeaders.Probe"/>. The user agent alone is not enough: any client can set it, and probes are neither counted nor
+    /// logged.
     /// </summary>
     public static bool IsProbe(HttpRequest request)
     {
@@ -48,7 +50,10 @@ public static class ProbeRequest
         if (hash.Length == 0)
         {
             return PlainText.WriteErrorAsync(
-                context, StatusCodes.Status400BadRequest, $"a probe request must contain a non-empty \"{DataplaneHeaders.Hash}\" header");
+                context,
+                StatusCodes.Status400BadRequest,
+                $"a probe request must contain a non-empty \"{DataplaneHeaders.Hash}\" header"
+            );
         }
 
         context.Response.Headers[DataplaneHeaders.Hash] = Echo(hash);

@@ -7,13 +7,13 @@ namespace Serving.Dataplane.Requests;
 
 /// <summary>
 /// Ends a request that exceeds its <see cref="RequestTimeouts"/> by cancelling <see cref="Token"/>, which is also cancelled when the client
-/// disconnects. Instances are pooled: rent one per request and return it when the request completes. Invariant: after completion or disposal
-/// its timer neither touches the request nor throws, even if it is firing at that moment.
+/// disconnects. Instances are pooled: rent one per request and return it when the request completes. Invariant: after completion or
+/// disposal its timer neither touches the request nor throws, even if it is firing at that moment.
 /// </summary>
 /// <remarks>
-/// On a timeout the client sees what Knative's queue-proxy and activator send: 504 if the response has not started; otherwise the error text
-/// is appended to the body, which then ends normally. A response with a Content-Length is aborted instead, since only that shows that bytes
-/// are missing, and gRPC gets a status. An upgraded request ends with its connection.
+/// On a timeout the client sees what Knative's queue-proxy and activator send: 504 if the response has not started; otherwise the error
+/// text is appended to the body, which then ends normally. A response with a Content-Length is aborted instead, since only that shows that
+/// bytes are missing, and gRPC gets a status. An upgraded request ends with its connection.
 /// </remarks>
 public sealed class RequestDeadline : IDisposable
 {
@@ -55,7 +55,8 @@ public sealed class RequestDeadline : IDisposable
     {
         get
         {
-            lock (_lock) return _expired;
+            lock (_lock)
+                return _expired;
         }
     }
 
@@ -64,14 +65,15 @@ public sealed class RequestDeadline : IDisposable
     {
         ArgumentNullException.ThrowIfNull(context);
         ArgumentNullException.ThrowIfNull(time);
-        if (time != TimeProvider.System || !Pool.TryDequeue(out var deadline)) deadline = new RequestDeadline(time);
+        if (time != TimeProvider.System || !Pool.TryDequeue(out var deadline))
+            deadline = new RequestDeadline(time);
         deadline.Begin(context, timeouts);
         return deadline;
     }
 
     /// <summary>
-    /// Stops the timeouts. If the request timed out before its response was complete, ends the response with <paramref name="body"/>: as a 504,
-    /// or appended to what was already written. Nothing else may write to the response afterwards.
+    /// Stops the timeouts. If the request timed out before its response was complete, ends the response with <paramref name="body"/>: as a
+    /// 504, or appended to what was already written. Nothing else may write to the response afterwards.
     /// </summary>
     /// <param name="whole">Whether the response is complete, in which case a timeout is ignored.</param>
     /// <param name="body">The error text.</param>
@@ -83,13 +85,16 @@ public sealed class RequestDeadline : IDisposable
         {
             context = _context!;
             expired = _expired;
-            if (!expired) _context = null;
+            if (!expired)
+                _context = null;
         }
 
         if (expired)
         {
-            if (!whole && !context.RequestAborted.IsCancellationRequested) await EndResponseAsync(context, body);
-            lock (_lock) _context = null;
+            if (!whole && !context.RequestAborted.IsCancellationRequested)
+                await EndResponseAsync(context, body);
+            lock (_lock)
+                _context = null;
             await _timer.DisposeAsync();
         }
         else
@@ -99,14 +104,17 @@ public sealed class RequestDeadline : IDisposable
 
         await _client.DisposeAsync();
         Upgrade = null;
-        if (!expired && _time == TimeProvider.System && Pool.Count < MaxPooled && _cancellation.TryReset()) Pool.Enqueue(this);
-        else Dispose();
+        if (!expired && _time == TimeProvider.System && Pool.Count < MaxPooled && _cancellation.TryReset())
+            Pool.Enqueue(this);
+        else
+            Dispose();
     }
 
     /// <summary>Stops the timeouts without ending the response. <see cref="CompleteAsync"/> does so itself.</summary>
     public void Dispose()
     {
-        lock (_lock) _context = null;
+        lock (_lock)
+            _context = null;
         _timer.Dispose();
         _client.Dispose();
         _cancellation.Dispose();
@@ -127,11 +135,14 @@ public sealed class RequestDeadline : IDisposable
         if (Upgrade is not null)
         {
             Upgrade.Upgraded += OnUpgraded;
-            if (timeouts.Idle > TimeSpan.Zero || timeouts.ResponseStart > TimeSpan.Zero) Upgrade.Transferred += _onTransferred;
+            if (timeouts.Idle > TimeSpan.Zero || timeouts.ResponseStart > TimeSpan.Zero)
+                Upgrade.Transferred += _onTransferred;
         }
 
-        if (timeouts.Idle > TimeSpan.Zero) WatchBody(context);
-        if (Next(TimeSpan.Zero, TimeSpan.Zero, started: false) is { } due) _timer.Arm(due);
+        if (timeouts.Idle > TimeSpan.Zero)
+            WatchBody(context);
+        if (Next(TimeSpan.Zero, TimeSpan.Zero, started: false) is { } due)
+            _timer.Arm(due);
     }
 
     private void WatchBody(HttpContext context)
@@ -143,8 +154,10 @@ public sealed class RequestDeadline : IDisposable
     private static Task EndResponseAsync(HttpContext context, string body)
     {
         var response = context.Response;
-        if (!response.HasStarted) return PlainText.WriteAsync(context, StatusCodes.Status504GatewayTimeout, body);
-        if (response.StatusCode == StatusCodes.Status101SwitchingProtocols || UpgradeWatch.Of(context) is { HasUpgraded: true }) return Task.CompletedTask;
+        if (!response.HasStarted)
+            return PlainText.WriteAsync(context, StatusCodes.Status504GatewayTimeout, body);
+        if (response.StatusCode == StatusCodes.Status101SwitchingProtocols || UpgradeWatch.Of(context) is { HasUpgraded: true })
+            return Task.CompletedTask;
         if (response.ContentLength is not null)
         {
             context.Abort();
@@ -152,14 +165,16 @@ public sealed class RequestDeadline : IDisposable
         }
 
         // Plain text is not a valid gRPC message.
-        if (response.ContentType is not { } type || !IsGrpc(type) || !response.SupportsTrailers()) return response.WriteAsync(body);
+        if (response.ContentType is not { } type || !IsGrpc(type) || !response.SupportsTrailers())
+            return response.WriteAsync(body);
         response.AppendTrailer("grpc-status", "4");
         response.AppendTrailer("grpc-message", body);
         return Task.CompletedTask;
     }
 
     private static bool IsGrpc(string type) =>
-        type.StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase) && !type.StartsWith("application/grpc-web", StringComparison.OrdinalIgnoreCase);
+        type.StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase)
+        && !type.StartsWith("application/grpc-web", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Cancels after <see cref="TryExpire"/>. The request may have completed in between.</summary>
     internal void Expire() => _cancellation.CancelSafely();
@@ -172,7 +187,8 @@ public sealed class RequestDeadline : IDisposable
         lock (_lock)
         {
             // The timer may fire after its request has completed and another has started.
-            if (_context is null) return false;
+            if (_context is null)
+                return false;
             if (_expired)
             {
                 cut = _context;
@@ -182,7 +198,8 @@ public sealed class RequestDeadline : IDisposable
             var now = _time.GetTimestamp();
             var started = Upgrade is { HasUpgraded: true } ? _begun : _context.Response.HasStarted;
             var due = Next(_time.GetElapsedTime(_started, now), _time.GetElapsedTime(Volatile.Read(ref _lastTransfer), now), started);
-            if (due is null) return false;
+            if (due is null)
+                return false;
             _expired = due <= TimeSpan.Zero;
             _timer.Arm(_expired ? EndGrace : due.Value);
             return _expired;
@@ -192,24 +209,30 @@ public sealed class RequestDeadline : IDisposable
     private void Check()
     {
         // Outside the lock: registered callbacks run here.
-        if (TryExpire(out var cut)) Expire();
-        else cut?.Abort();
+        if (TryExpire(out var cut))
+            Expire();
+        else
+            cut?.Abort();
     }
 
     // Time until the next timeout: zero when one has elapsed, null when none is set.
     private TimeSpan? Next(TimeSpan elapsed, TimeSpan idle, bool started)
     {
         TimeSpan? next = null;
-        if (_timeouts.Total > TimeSpan.Zero) next = Earlier(next, _timeouts.Total - elapsed);
-        if (_timeouts.ResponseStart > TimeSpan.Zero && !started) next = Earlier(next, _timeouts.ResponseStart - elapsed);
-        if (_timeouts.Idle > TimeSpan.Zero) next = Earlier(next, _timeouts.Idle - idle);
+        if (_timeouts.Total > TimeSpan.Zero)
+            next = Earlier(next, _timeouts.Total - elapsed);
+        if (_timeouts.ResponseStart > TimeSpan.Zero && !started)
+            next = Earlier(next, _timeouts.ResponseStart - elapsed);
+        if (_timeouts.Idle > TimeSpan.Zero)
+            next = Earlier(next, _timeouts.Idle - idle);
         return next;
     }
 
     private static TimeSpan Earlier(TimeSpan? one, TimeSpan other)
     {
         var least = one is { } value && value < other ? value : other;
-        if (least <= TimeSpan.Zero) return TimeSpan.Zero;
+        if (least <= TimeSpan.Zero)
+            return TimeSpan.Zero;
 
         // Timers have millisecond resolution and must not fire early.
         return TimeSpan.FromMilliseconds(Math.Ceiling(least.TotalMilliseconds));
@@ -221,6 +244,7 @@ public sealed class RequestDeadline : IDisposable
     private void OnTransferred(bool toClient)
     {
         Volatile.Write(ref _lastTransfer, _time.GetTimestamp());
-        if (toClient) _begun = true;
+        if (toClient)
+            _begun = true;
     }
 }

@@ -5,7 +5,8 @@ namespace Serving.Dataplane.Requests;
 
 /// <summary>
 /// Observes the upgrade of a request to another protocol (WebSocket), and every byte transferred afterwards. Only requests that ask for an
-/// upgrade get one. It wraps the features through which the server hands over a connection (HTTP/1.1) or a stream (HTTP/2 extended CONNECT).
+/// upgrade get one. It wraps the features through which the server hands over a connection (HTTP/1.1) or a stream (HTTP/2 extended
+/// CONNECT).
 /// </summary>
 public sealed class UpgradeWatch : IHttpUpgradeFeature, IHttpExtendedConnectFeature
 {
@@ -33,7 +34,8 @@ public sealed class UpgradeWatch : IHttpUpgradeFeature, IHttpExtendedConnectFeat
     /// <inheritdoc/>
     public string? Protocol => _connect?.Protocol;
 
-    /// <summary>The watch of a request; null, after two comparisons, when the request does not ask for an upgrade or may not be upgraded.</summary>
+    /// <summary>The watch of a request; null, after two comparisons, when the request does not ask for an upgrade or may not be
+    /// upgraded.</summary>
     public static UpgradeWatch? Of(HttpContext context)
     {
         ArgumentNullException.ThrowIfNull(context);
@@ -51,13 +53,19 @@ public sealed class UpgradeWatch : IHttpUpgradeFeature, IHttpExtendedConnectFeat
     {
         var upgrade = features.Get<IHttpUpgradeFeature>();
         var connect = features.Get<IHttpExtendedConnectFeature>();
-        if ((upgrade as UpgradeWatch ?? connect as UpgradeWatch) is { } known) return known;
-        if (upgrade is not { IsUpgradableRequest: true }) upgrade = null;
-        if (connect is not { IsExtendedConnect: true }) connect = null;
-        if (upgrade is null && connect is null) return null;
+        if ((upgrade as UpgradeWatch ?? connect as UpgradeWatch) is { } known)
+            return known;
+        if (upgrade is not { IsUpgradableRequest: true })
+            upgrade = null;
+        if (connect is not { IsExtendedConnect: true })
+            connect = null;
+        if (upgrade is null && connect is null)
+            return null;
         var watch = new UpgradeWatch(upgrade, connect);
-        if (upgrade is not null) features.Set<IHttpUpgradeFeature>(watch);
-        if (connect is not null) features.Set<IHttpExtendedConnectFeature>(watch);
+        if (upgrade is not null)
+            features.Set<IHttpUpgradeFeature>(watch);
+        if (connect is not null)
+            features.Set<IHttpExtendedConnectFeature>(watch);
         return watch;
     }
 

@@ -19,7 +19,8 @@ internal sealed class WatchedStream(Stream inner, Action<bool> transferred) : St
 
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        if (!buffer.IsEmpty) transferred(true);
+        if (!buffer.IsEmpty)
+            transferred(true);
         return inner.WriteAsync(buffer, cancellationToken);
     }
 
@@ -29,7 +30,8 @@ internal sealed class WatchedStream(Stream inner, Action<bool> transferred) : St
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         var read = await inner.ReadAsync(buffer, cancellationToken);
-        if (read != 0) transferred(false);
+        if (read != 0)
+            transferred(false);
         return read;
     }
 
@@ -56,7 +58,8 @@ internal sealed class WatchedStream(Stream inner, Action<bool> transferred) : St
 
     protected override void Dispose(bool disposing)
     {
-        if (disposing) inner.Dispose();
+        if (disposing)
+            inner.Dispose();
         base.Dispose(disposing);
     }
 }

@@ -36,16 +36,23 @@ public sealed class DataplaneServer : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(handler);
-        if (options.Endpoints.Count == 0) throw new ArgumentException("Endpoints is empty: a server needs at least one endpoint.", nameof(options));
+        if (options.Endpoints.Count == 0)
+            throw new ArgumentException("Endpoints is empty: a server needs at least one endpoint.", nameof(options));
         _options = options;
         _loop = new RequestLoop(handler, options.HeadBudget, options.LoggerFactory.CreateLogger<DataplaneServer>());
 
-        var sockets = new SocketTransportOptions { UnsafePreferInlineScheduling = options.InlineScheduling, Backlog = 4096, MaxReadBufferSize = ReadBuffer };
+        var sockets = new SocketTransportOptions
+        {
+            UnsafePreferInlineScheduling = options.InlineScheduling,
+            Backlog = 4096,
+            MaxReadBufferSize = ReadBuffer,
+        };
         var transport = new SilentEndpointTransport(new SocketTransportFactory(Options.Create(sockets), options.LoggerFactory));
         _server = new KestrelServer(Options.Create(Configure(options)), transport, new ServerLoggers(options.LoggerFactory));
     }
 
-    /// <summary>The addresses it listens on, in the order of the options' endpoints, with the assigned ports. Available once started.</summary>
+    /// <summary>The addresses it listens on, in the order of the options' endpoints, with the assigned ports. Available once
+    /// started.</summary>
     public IReadOnlyList<IPEndPoint> Endpoints { get; private set; } = [];
 
     /// <summary>Requests being handled.</summary>
@@ -60,12 +67,13 @@ public sealed class DataplaneServer : IAsyncDisposable
         Endpoints = [.. addresses.Where(address => !address.Contains(SilentEndPoint.Name, StringComparison.Ordinal)).Select(ParseAddress)];
     }
 
-    /// <summary>From now on every response asks its client to reconnect elsewhere (Connection: close, GOAWAY). Still accepts connections.</summary>
+    /// <summary>From now on every response asks its client to reconnect elsewhere (Connection: close, GOAWAY). Still accepts
+    /// connections.</summary>
     public void BeginDrain() => _loop.BeginDrain();
 
     /// <summary>
-    /// Stops accepting and waits for requests in flight; on cancellation the remaining ones are aborted. Upgraded connections have no way to be
-    /// asked to end, so they are aborted after <see cref="DataplaneServerOptions.UpgradedGrace"/>.
+    /// Stops accepting and waits for requests in flight; on cancellation the remaining ones are aborted. Upgraded connections have no way
+    /// to be asked to end, so they are aborted after <see cref="DataplaneServerOptions.UpgradedGrace"/>.
     /// </summary>
     public async Task StopAsync(CancellationToken cancellation)
     {
@@ -77,9 +85,12 @@ public sealed class DataplaneServer : IAsyncDisposable
         while (!stopping.IsCompleted)
         {
             var upgraded = _loop.Upgraded;
-            if (upgraded == 0 || upgraded != _loop.InFlight) onlyUpgraded = null;
-            else onlyUpgraded ??= time.GetTimestamp();
-            if (onlyUpgraded is { } since && time.GetElapsedTime(since) >= _options.UpgradedGrace) await cut.CancelAsync();
+            if (upgraded == 0 || upgraded != _loop.InFlight)
+                onlyUpgraded = null;
+            else
+                onlyUpgraded ??= time.GetTimestamp();
+            if (onlyUpgraded is { } since && time.GetElapsedTime(since) >= _options.UpgradedGrace)
+                await cut.CancelAsync();
             await Task.WhenAny(stopping, Task.Delay(StopStep, time, CancellationToken.None));
         }
 
@@ -143,35 +154,46 @@ public sealed class DataplaneServer : IAsyncDisposable
         // Kestrel serves clear-text HTTP/2 only on endpoints of its own. This one never accepts a connection; it provides the pipeline
         // to which connections of other endpoints are routed when they start with the HTTP/2 preface.
         ConnectionDelegate? http2 = null;
-        kestrel.Listen(SilentEndPoint.Instance, listen =>
-        {
-            listen.Protocols = HttpProtocols.Http2;
-            listen.Use(next => http2 = next);
-        });
+        kestrel.Listen(
+            SilentEndPoint.Instance,
+            listen =>
+            {
+                listen.Protocols = HttpProtocols.Http2;
+                listen.Use(next => http2 = next);
+            }
+        );
         var unfinished = new UnfinishedHeads((int)Math.Clamp(options.HeadBudget.Capacity / 16 / options.MaxHeaderBytes, 4, 1000));
-        ConnectionDelegate watched = connection => Http2Watch.ServeAsync(connection, http2!, options.HeadersTimeout, unfinished, options.HeadBudget, TimeProvider.System);
+        ConnectionDelegate watched = connection =>
+            Http2Watch.ServeAsync(connection, http2!, options.HeadersTimeout, unfinished, options.HeadBudget, TimeProvider.System);
         foreach (var endpoint in options.Endpoints)
         {
-            kestrel.Listen(new IPEndPoint(endpoint.Address, endpoint.Port), listen =>
-            {
-                listen.Protocols = HttpProtocols.Http1;
-                listen.Use(static next => connection => next(WithPlainAddress(connection)));
-                listen.Use(next => new HalfClosedClients(next, options.HalfClosedTimeout, TimeProvider.System).OnConnectionAsync);
-                if (endpoint.Certificates is null)
+            kestrel.Listen(
+                new IPEndPoint(endpoint.Address, endpoint.Port),
+                listen =>
                 {
-                    listen.Use(next => new PrefaceSwitch(next, () => watched, _options.HeadersTimeout).OnConnectionAsync);
-                }
-                else
-                {
-                    var tls = new TlsTermination(endpoint, _options.HeadersTimeout, _options.LoggerFactory.CreateLogger<DataplaneServer>());
-                    listen.Use(next =>
+                    listen.Protocols = HttpProtocols.Http1;
+                    listen.Use(static next => connection => next(WithPlainAddress(connection)));
+                    listen.Use(next => new HalfClosedClients(next, options.HalfClosedTimeout, TimeProvider.System).OnConnectionAsync);
+                    if (endpoint.Certificates is null)
                     {
-                        // Kestrel has no timeout for the first byte after a handshake.
-                        var first = new PrefaceSwitch(next, () => watched, _options.HeadersTimeout);
-                        return connection => tls.OnConnectionAsync(connection, first.OnConnectionAsync, watched);
-                    });
+                        listen.Use(next => new PrefaceSwitch(next, () => watched, _options.HeadersTimeout).OnConnectionAsync);
+                    }
+                    else
+                    {
+                        var tls = new TlsTermination(
+                            endpoint,
+                            _options.HeadersTimeout,
+                            _options.LoggerFactory.CreateLogger<DataplaneServer>()
+                        );
+                        listen.Use(next =>
+                        {
+                            // Kestrel has no timeout for the first byte after a handshake.
+                            var first = new PrefaceSwitch(next, () => watched, _options.HeadersTimeout);
+                            return connection => tls.OnConnectionAsync(connection, first.OnConnectionAsync, watched);
+                        });
+                    }
                 }
-            });
+            );
         }
 
         return kestrel;

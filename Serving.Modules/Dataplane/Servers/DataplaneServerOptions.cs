@@ -58,6 +58,7 @@ public sealed record DataplaneServerOptions
     /// <summary>Creates the loggers.</summary>
     public ILoggerFactory LoggerFactory { get; init; } = NullLoggerFactory.Instance;
 
-    /// <summary>How long an HTTP/1.1 request continues after its client closed its half of the connection: the client may be waiting for the response, or be gone.</summary>
+    /// <summary>How long an HTTP/1.1 request continues after its client closed its half of the connection: the client may be waiting for
+    /// the response, or be gone.</summary>
     public TimeSpan HalfClosedTimeout { get; init; } = TimeSpan.FromSeconds(5);
 }

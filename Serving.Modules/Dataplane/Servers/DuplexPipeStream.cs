@@ -35,8 +35,10 @@ internal sealed class DuplexPipeStream(IDuplexPipe pipe) : Stream
             }
 
             pipe.Input.AdvanceTo(available.Start, available.End);
-            if (read.IsCompleted) return 0;
-            if (read.IsCanceled) throw new OperationCanceledException();
+            if (read.IsCompleted)
+                return 0;
+            if (read.IsCanceled)
+                throw new OperationCanceledException();
         }
     }
 

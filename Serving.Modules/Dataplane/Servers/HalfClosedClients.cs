@@ -74,7 +74,8 @@ internal sealed class HalfClosedClients(ConnectionDelegate next, TimeSpan patien
         {
             lock (_lock)
             {
-                if (_disposed) return;
+                if (_disposed)
+                    return;
                 _disposed = true;
                 _timer?.Dispose();
             }
@@ -87,7 +88,8 @@ internal sealed class HalfClosedClients(ConnectionDelegate next, TimeSpan patien
         {
             lock (_lock)
             {
-                if (_disposed) return;
+                if (_disposed)
+                    return;
                 if (IsHalfClosed(_socket))
                 {
                     _since = _time.GetTimestamp();
@@ -103,7 +105,8 @@ internal sealed class HalfClosedClients(ConnectionDelegate next, TimeSpan patien
         {
             lock (_lock)
             {
-                if (_disposed || (IsHalfClosed(_socket) && _time.GetElapsedTime(_since) < _patience)) return;
+                if (_disposed || (IsHalfClosed(_socket) && _time.GetElapsedTime(_since) < _patience))
+                    return;
                 _timer?.Dispose();
             }
 

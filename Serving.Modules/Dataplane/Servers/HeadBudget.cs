@@ -2,8 +2,9 @@ namespace Serving.Dataplane;
 
 /// <summary>
 /// Limits the total memory of message heads across all connections and streams. Each head is limited by itself, but HPACK lets a client
-/// send a large one in a few bytes, many times. The larger a head, the smaller the share of the budget it may use, so that large heads never
-/// block ordinary ones. The fixed cost of a request in flight is included. Invariant: the memory in use is at most <see cref="Capacity"/>.
+/// send a large one in a few bytes, many times. The larger a head, the smaller the share of the budget it may use, so that large heads
+/// never block ordinary ones. The fixed cost of a request in flight is included. Invariant: the memory in use is at most
+/// <see cref="Capacity"/>.
 /// </summary>
 public sealed class HeadBudget
 {
@@ -30,16 +31,20 @@ public sealed class HeadBudget
     /// <summary>Bytes in use.</summary>
     public long Used => Interlocked.Read(ref _used);
 
-    /// <summary>A quarter of the memory available to the runtime (honours container limits), between 16 MiB and <paramref name="most"/>.</summary>
-    public static HeadBudget OfMemory(long most) => new(Math.Clamp(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4, 16 * 1024 * 1024, most));
+    /// <summary>A quarter of the memory available to the runtime (honours container limits), between 16 MiB and
+    /// <paramref name="most"/>.</summary>
+    public static HeadBudget OfMemory(long most) =>
+        new(Math.Clamp(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4, 16 * 1024 * 1024, most));
 
     /// <summary>Reserves memory for a head; false, with nothing reserved, when the budget has no room for one of this size.</summary>
     public bool TryTake(long bytes) => TryGrow(0, bytes);
 
-    /// <summary>Reserves more memory for a head; false, with nothing more reserved, when the budget has no room for one of this size.</summary>
+    /// <summary>Reserves more memory for a head; false, with nothing more reserved, when the budget has no room for one of this
+    /// size.</summary>
     public bool TryGrow(long from, long to)
     {
-        if (Interlocked.Add(ref _used, to - from) <= Bound(to)) return true;
+        if (Interlocked.Add(ref _used, to - from) <= Bound(to))
+            return true;
         Interlocked.Add(ref _used, from - to);
         return false;
     }
@@ -47,5 +52,8 @@ public sealed class HeadBudget
     /// <summary>Releases reserved memory.</summary>
     public void Return(long bytes) => Interlocked.Add(ref _used, -bytes);
 
-    private long Bound(long bytes) => bytes <= Ordinary ? Capacity : bytes <= Large ? Capacity / 4 * 3 : Capacity / 2;
+    private long Bound(long bytes) =>
+        bytes <= Ordinary ? Capacity
+        : bytes <= Large ? Capacity / 4 * 3
+        : Capacity / 2;
 }

@@ -4,8 +4,8 @@ namespace Serving.Dataplane;
 
 /// <summary>
 /// Counts the header bytes that one HTTP/2 connection has decoded but that no request accounts for yet: incomplete heads, and requests that
-/// wait for a thread. It is installed as the connection's decoder of header values (Latin-1), the only place where they can be counted. When
-/// the <see cref="HeadBudget"/> is exhausted, decoding fails and Kestrel closes the connection.
+/// wait for a thread. It is installed as the connection's decoder of header values (Latin-1), the only place where they can be counted.
+/// When the <see cref="HeadBudget"/> is exhausted, decoding fails and Kestrel closes the connection.
 /// </summary>
 internal sealed class HeadDecoding(HeadBudget heads) : Encoding, IDisposable
 {
@@ -22,14 +22,16 @@ internal sealed class HeadDecoding(HeadBudget heads) : Encoding, IDisposable
         set => Local.Value = value;
     }
 
-    /// <summary>A request now accounts for its head. More is released than the head used, so that heads that never become requests do not accumulate.</summary>
+    /// <summary>A request now accounts for its head. More is released than the head used, so that heads that never become requests do not
+    /// accumulate.</summary>
     public void Settle(long bytes)
     {
         while (true)
         {
             var pending = Interlocked.Read(ref _pending);
             var back = Math.Min(pending, 2 * bytes);
-            if (Interlocked.CompareExchange(ref _pending, pending - back, pending) != pending) continue;
+            if (Interlocked.CompareExchange(ref _pending, pending - back, pending) != pending)
+                continue;
             heads.Return(back);
             return;
         }
@@ -58,7 +60,8 @@ internal sealed class HeadDecoding(HeadBudget heads) : Encoding, IDisposable
 
     public override int GetByteCount(char[] chars, int index, int count) => throw new NotSupportedException();
 
-    public override int GetBytes(char[] chars, int charIndex, int charCount, byte[] bytes, int byteIndex) => throw new NotSupportedException();
+    public override int GetBytes(char[] chars, int charIndex, int charCount, byte[] bytes, int byteIndex) =>
+        throw new NotSupportedException();
 
     public override int GetMaxByteCount(int charCount) => throw new NotSupportedException();
 

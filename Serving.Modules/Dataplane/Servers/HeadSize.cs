@@ -20,7 +20,8 @@ internal static class HeadSize
         foreach (var (name, values) in fields.Span)
         {
             bytes += 2L * name.Length;
-            for (var i = 0; i < values.Count; i++) bytes += PerValue + (2L * (values[i]?.Length ?? 0));
+            for (var i = 0; i < values.Count; i++)
+                bytes += PerValue + (2L * (values[i]?.Length ?? 0));
         }
 
         return bytes;
@@ -32,7 +33,8 @@ internal static class HeadSize
     public static void Forget(HttpContext context)
     {
         var headers = context.Request.Headers;
-        foreach (var name in headers.Keys.ToArray()) headers.Remove(name);
+        foreach (var name in headers.Keys.ToArray())
+            headers.Remove(name);
         var request = context.Features.GetRequiredFeature<IHttpRequestFeature>();
         (request.RawTarget, request.Path, request.QueryString) = ("", "", "");
     }

@@ -17,12 +17,15 @@ internal static class HeaderEncodings
     /// <summary>For <see cref="KestrelServerOptions.RequestHeaderEncodingSelector"/>.</summary>
     public static Encoding Of(string name)
     {
-        if (ReferenceEquals(name, HeaderNames.ContentLength)) return Length;
-        if (ReferenceEquals(name, HeaderNames.Connection)) return Connection;
+        if (ReferenceEquals(name, HeaderNames.ContentLength))
+            return Length;
+        if (ReferenceEquals(name, HeaderNames.Connection))
+            return Connection;
         return HeadDecoding.Current ?? Encoding.Latin1;
     }
 
-    /// <summary>Kestrel parses Content-Length as a number, accepting a sign and spaces; HTTP allows only digits (RFC 9110, section 8.6).</summary>
+    /// <summary>Kestrel parses Content-Length as a number, accepting a sign and spaces; HTTP allows only digits (RFC 9110, section
+    /// 8.6).</summary>
     private sealed class LengthEncoding : SimpleEncoding
     {
         public override int GetCharCount(ReadOnlySpan<byte> bytes) => bytes.Length;
@@ -31,14 +34,16 @@ internal static class HeaderEncodings
         {
             // A valid length has fewer than twenty digits, and Kestrel's buffer has room for no more.
             var length = Math.Min(bytes.Length, chars.Length);
-            for (var i = 0; i < length; i++) chars[i] = char.IsAsciiDigit((char)bytes[i]) ? (char)bytes[i] : 'x';
+            for (var i = 0; i < length; i++)
+                chars[i] = char.IsAsciiDigit((char)bytes[i]) ? (char)bytes[i] : 'x';
             return length;
         }
     }
 
     /// <summary>
-    /// Kestrel replaces a Connection value in which it recognises a single option by that option, and so loses the header names in it. It leaves
-    /// a value with two such options alone, so a value that names headers gets both, which also closes the connection after the response.
+    /// Kestrel replaces a Connection value in which it recognises a single option by that option, and so loses the header names in it. It
+    /// leaves a value with two such options alone, so a value that names headers gets both, which also closes the connection after the
+    /// response.
     /// </summary>
     private sealed class ConnectionEncoding : SimpleEncoding
     {
@@ -49,7 +54,8 @@ internal static class HeaderEncodings
         public override int GetChars(ReadOnlySpan<byte> bytes, Span<char> chars)
         {
             var length = Encoding.Latin1.GetChars(bytes, chars);
-            if (!NamesHeaders(bytes)) return length;
+            if (!NamesHeaders(bytes))
+                return length;
             Kept.CopyTo(chars[length..]);
             return length + Kept.Length;
         }
@@ -60,7 +66,8 @@ internal static class HeaderEncodings
             {
                 var comma = value.IndexOf((byte)',');
                 var option = (comma < 0 ? value : value[..comma]).Trim(" \t"u8);
-                if (!option.IsEmpty && !HopHeaders.IsOption(option)) return true;
+                if (!option.IsEmpty && !HopHeaders.IsOption(option))
+                    return true;
                 value = comma < 0 ? default : value[(comma + 1)..];
             }
 
@@ -84,7 +91,8 @@ internal static class HeaderEncodings
 
         public override int GetByteCount(char[] chars, int index, int count) => throw new NotSupportedException();
 
-        public override int GetBytes(char[] chars, int charIndex, int charCount, byte[] bytes, int byteIndex) => throw new NotSupportedException();
+        public override int GetBytes(char[] chars, int charIndex, int charCount, byte[] bytes, int byteIndex) =>
+            throw new NotSupportedException();
 
         public override int GetMaxByteCount(int charCount) => throw new NotSupportedException();
     }

@@ -49,7 +49,14 @@ internal sealed class Http2Watch : PipeReader, IDisposable
     }
 
     /// <summary>Serves a connection as HTTP/2 while watching it.</summary>
-    public static async Task ServeAsync(ConnectionContext connection, ConnectionDelegate http2, TimeSpan timeout, UnfinishedHeads unfinished, HeadBudget heads, TimeProvider time)
+    public static async Task ServeAsync(
+        ConnectionContext connection,
+        ConnectionDelegate http2,
+        TimeSpan timeout,
+        UnfinishedHeads unfinished,
+        HeadBudget heads,
+        TimeProvider time
+    )
     {
         var transport = connection.Transport;
         using var decoding = new HeadDecoding(heads);
@@ -77,7 +84,8 @@ internal sealed class Http2Watch : PipeReader, IDisposable
 
     public override bool TryRead(out ReadResult result)
     {
-        if (!_inner.TryRead(out result)) return false;
+        if (!_inner.TryRead(out result))
+            return false;
         Inspect(result.Buffer);
         return true;
     }
@@ -100,7 +108,8 @@ internal sealed class Http2Watch : PipeReader, IDisposable
     public void Dispose()
     {
         _timer.Dispose();
-        if (_isLong) _unfinished.Exit();
+        if (_isLong)
+            _unfinished.Exit();
         _isLong = false;
     }
 
@@ -109,10 +118,12 @@ internal sealed class Http2Watch : PipeReader, IDisposable
         _buffer = buffer;
         var fresh = buffer.Slice(_inspected);
         _inspected = buffer.Length;
-        foreach (var segment in fresh) Follow(segment.Span);
+        foreach (var segment in fresh)
+            Follow(segment.Span);
 
         // A head that arrived in one piece needs no timer.
-        if (!_inHead || _armed) return;
+        if (!_inHead || _armed)
+            return;
         _armed = true;
         _timer.Arm(_timeout);
     }
@@ -126,7 +137,8 @@ internal sealed class Http2Watch : PipeReader, IDisposable
                 var step = (int)Math.Min(_left, bytes.Length);
                 _left -= step;
                 bytes = bytes[step..];
-                if (_left == 0) EndFrame();
+                if (_left == 0)
+                    EndFrame();
                 continue;
             }
 
@@ -134,7 +146,8 @@ internal sealed class Http2Watch : PipeReader, IDisposable
             bytes[..part].CopyTo(_header.AsSpan(_headerLength));
             _headerLength += part;
             bytes = bytes[part..];
-            if (_headerLength == FrameHeader) BeginFrame();
+            if (_headerLength == FrameHeader)
+                BeginFrame();
         }
     }
 
@@ -150,20 +163,25 @@ internal sealed class Http2Watch : PipeReader, IDisposable
             if (!_endsHead && !_isLong)
             {
                 _isLong = _unfinished.TryEnter();
-                if (!_isLong) Refuse(RefusedRequests.UnfinishedHeads, "Too many connections have an unfinished request head.");
+                if (!_isLong)
+                    Refuse(RefusedRequests.UnfinishedHeads, "Too many connections have an unfinished request head.");
             }
         }
 
-        if (_left == 0) EndFrame();
+        if (_left == 0)
+            EndFrame();
     }
 
     private void EndFrame()
     {
-        if (!_inHead || !_endsHead) return;
+        if (!_inHead || !_endsHead)
+            return;
         (_inHead, _endsHead) = (false, false);
-        if (_isLong) _unfinished.Exit();
+        if (_isLong)
+            _unfinished.Exit();
         _isLong = false;
-        if (!_armed) return;
+        if (!_armed)
+            return;
         _armed = false;
         _timer.Disarm();
     }

@@ -9,7 +9,12 @@ namespace Serving.Dataplane;
 /// <param name="http2">Serves HTTP/2.</param>
 /// <param name="firstByteTimeout">How long the protocol may remain unknown.</param>
 /// <param name="time">The clock.</param>
-internal sealed class PrefaceSwitch(ConnectionDelegate http1, Func<ConnectionDelegate> http2, TimeSpan firstByteTimeout, TimeProvider? time = null)
+internal sealed class PrefaceSwitch(
+    ConnectionDelegate http1,
+    Func<ConnectionDelegate> http2,
+    TimeSpan firstByteTimeout,
+    TimeProvider? time = null
+)
 {
     private enum Protocol
     {
@@ -39,15 +44,20 @@ internal sealed class PrefaceSwitch(ConnectionDelegate http1, Func<ConnectionDel
     private async Task<Protocol> RecogniseAsync(ConnectionContext connection)
     {
         using var deadline = new CancellationTokenSource(firstByteTimeout, time ?? TimeProvider.System);
-        await using var closed = connection.ConnectionClosed.UnsafeRegister(static state => ((CancellationTokenSource)state!).CancelSafely(), deadline);
+        await using var closed = connection.ConnectionClosed.UnsafeRegister(
+            static state => ((CancellationTokenSource)state!).CancelSafely(),
+            deadline
+        );
         var input = connection.Transport.Input;
         while (true)
         {
             var read = await input.ReadAsync(deadline.Token);
             var protocol = Recognise(read.Buffer);
-            if (protocol == Protocol.Unknown && read.IsCompleted) protocol = Protocol.Http1;
+            if (protocol == Protocol.Unknown && read.IsCompleted)
+                protocol = Protocol.Http1;
             input.AdvanceTo(read.Buffer.Start, protocol == Protocol.Unknown ? read.Buffer.End : read.Buffer.Start);
-            if (protocol != Protocol.Unknown) return protocol;
+            if (protocol != Protocol.Unknown)
+                return protocol;
         }
     }
 
@@ -56,7 +66,8 @@ internal sealed class PrefaceSwitch(ConnectionDelegate http1, Func<ConnectionDel
         Span<byte> start = stackalloc byte[24];
         var length = (int)Math.Min(buffer.Length, start.Length);
         buffer.Slice(0, length).CopyTo(start);
-        if (!Preface.StartsWith(start[..length])) return Protocol.Http1;
+        if (!Preface.StartsWith(start[..length]))
+            return Protocol.Http1;
         return length == Preface.Length ? Protocol.Http2 : Protocol.Unknown;
     }
 }

@@ -17,8 +17,13 @@ internal static class RefusedRequests
     /// <summary>An ambiguous request, or a method that our proxies do not serve.</summary>
     public const string Malformed = "malformed";
 
-    private static readonly Lazy<Counter<long>> Refused = new(static () => new Meter("Serving.Dataplane").CreateCounter<long>(
-        "serving.requests.refused", "{request}", "Requests and connections refused to protect the process, by reason"));
+    private static readonly Lazy<Counter<long>> Refused = new(static () =>
+        new Meter("Serving.Dataplane").CreateCounter<long>(
+            "serving.requests.refused",
+            "{request}",
+            "Requests and connections refused to protect the process, by reason"
+        )
+    );
 
     public static void Count(string reason) => Refused.Value.Add(1, new KeyValuePair<string, object?>("reason", reason));
 }

@@ -5,8 +5,8 @@ using Serving.Dataplane.Http1;
 namespace Serving.Dataplane;
 
 /// <summary>
-/// Sanitizes a request on arrival, before anything is added to it: rejects ambiguous requests, removes hop-by-hop headers, and replaces what
-/// the client merely claims by what is known.
+/// Sanitizes a request on arrival, before anything is added to it: rejects ambiguous requests, removes hop-by-hop headers, and replaces
+/// what the client merely claims by what is known.
 /// </summary>
 internal static class RequestEntry
 {
@@ -24,8 +24,10 @@ internal static class RequestEntry
         var request = context.Request;
         var headers = request.Headers;
         var http2 = HttpProtocol.IsHttp2(request.Protocol);
-        if (headers.TransferEncoding.Count != 0 && Framing(request, http2) is { } refusal) return refusal;
-        if (HttpMethods.IsConnect(request.Method) && Connect(context) is { } refused) return refused;
+        if (headers.TransferEncoding.Count != 0 && Framing(request, http2) is { } refusal)
+            return refusal;
+        if (HttpMethods.IsConnect(request.Method) && Connect(context) is { } refused)
+            return refused;
         if (http2)
         {
             // A client can send any :scheme; redirects and logs need the scheme of the connection.
@@ -34,8 +36,10 @@ internal static class RequestEntry
         }
 
         var connection = headers.Connection;
-        if (connection.Count != 0) DropHopByHop(context, headers);
-        if (!request.Host.HasValue && AuthorityOf(context) is { } authority) request.Host = new HostString(authority);
+        if (connection.Count != 0)
+            DropHopByHop(context, headers);
+        if (!request.Host.HasValue && AuthorityOf(context) is { } authority)
+            request.Host = new HostString(authority);
         return null;
     }
 
@@ -43,7 +47,8 @@ internal static class RequestEntry
     private static Refusal? Framing(HttpRequest request, bool http2)
     {
         var headers = request.Headers;
-        if (http2 || !HttpProtocol.IsHttp11(request.Protocol)) return new Refusal(StatusCodes.Status400BadRequest, $"Transfer-Encoding is not part of {request.Protocol}");
+        if (http2 || !HttpProtocol.IsHttp11(request.Protocol))
+            return new Refusal(StatusCodes.Status400BadRequest, $"Transfer-Encoding is not part of {request.Protocol}");
         if (headers.ContainsKey(RenamedContentLength) || headers.ContentLength is not null)
             return new Refusal(StatusCodes.Status400BadRequest, "a request must not have both Content-Length and Transfer-Encoding");
         return headers.TransferEncoding is [{ } only] && only.Equals("chunked", StringComparison.OrdinalIgnoreCase)
@@ -51,13 +56,14 @@ internal static class RequestEntry
             : new Refusal(StatusCodes.Status501NotImplemented, "the only supported transfer coding is a single chunked");
     }
 
-    private static Refusal? Connect(HttpContext context) => context.Features.Get<IHttpExtendedConnectFeature>() switch
-    {
-        { IsExtendedConnect: true, Protocol: { } protocol } => protocol.Equals(WebSocket, StringComparison.OrdinalIgnoreCase)
-            ? null
-            : new Refusal(StatusCodes.Status501NotImplemented, "the only supported :protocol is websocket"),
-        _ => new Refusal(StatusCodes.Status405MethodNotAllowed, "CONNECT is not supported"),
-    };
+    private static Refusal? Connect(HttpContext context) =>
+        context.Features.Get<IHttpExtendedConnectFeature>() switch
+        {
+            { IsExtendedConnect: true, Protocol: { } protocol } => protocol.Equals(WebSocket, StringComparison.OrdinalIgnoreCase)
+                ? null
+                : new Refusal(StatusCodes.Status501NotImplemented, "the only supported :protocol is websocket"),
+            _ => new Refusal(StatusCodes.Status405MethodNotAllowed, "CONNECT is not supported"),
+        };
 
     private static void DropHopByHop(HttpContext context, IHeaderDictionary headers)
     {
@@ -69,7 +75,8 @@ internal static class RequestEntry
             headers.Connection = default;
         }
 
-        if (context.Features.Get<IHttpUpgradeFeature>() is not { IsUpgradableRequest: true }) return;
+        if (context.Features.Get<IHttpUpgradeFeature>() is not { IsUpgradableRequest: true })
+            return;
         if (HopHeaders.HasOption(headers.Upgrade, WebSocket))
         {
             headers.Upgrade = WebSocket;
@@ -83,8 +90,10 @@ internal static class RequestEntry
 
     // An HTTP/1.0 client may send the host only in an absolute target.
     private static string? AuthorityOf(HttpContext context) =>
-        context.Features.Get<IHttpRequestFeature>()?.RawTarget is { Length: > 0 } target && target[0] is not ('/' or '*')
-        && Uri.TryCreate(target, UriKind.Absolute, out var uri) && uri.Authority.Length != 0
+        context.Features.Get<IHttpRequestFeature>()?.RawTarget is { Length: > 0 } target
+        && target[0] is not ('/' or '*')
+        && Uri.TryCreate(target, UriKind.Absolute, out var uri)
+        && uri.Authority.Length != 0
             ? uri.Authority
             : null;
 }

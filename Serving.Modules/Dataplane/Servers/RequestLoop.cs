@@ -34,7 +34,8 @@ internal sealed partial class RequestLoop(RequestDelegate handler, HeadBudget he
     public Request CreateContext(IFeatureCollection contextFeatures)
     {
         Interlocked.Increment(ref _inFlight);
-        if (contextFeatures is not IHostContextContainer<Request> container) return new Request(contextFeatures);
+        if (contextFeatures is not IHostContextContainer<Request> container)
+            return new Request(contextFeatures);
         if (container.HostContext is { } reused)
         {
             reused.Http.Initialize(contextFeatures);
@@ -47,20 +48,30 @@ internal sealed partial class RequestLoop(RequestDelegate handler, HeadBudget he
     public Task ProcessRequestAsync(Request context)
     {
         var http = context.Http;
-        if (_draining) http.Features.Get<IConnectionLifetimeNotificationFeature>()?.RequestClose();
+        if (_draining)
+            http.Features.Get<IConnectionLifetimeNotificationFeature>()?.RequestClose();
         var target = http.Features.Get<IHttpRequestFeature>()?.RawTarget ?? "";
         var size = HeadSize.Of(target, http.Request.Headers);
         context.Size = size;
-        if (HttpProtocol.IsHttp2(http.Request.Protocol)) http.Features.Get<HeadDecoding>()?.Settle(size);
+        if (HttpProtocol.IsHttp2(http.Request.Protocol))
+            http.Features.Get<HeadDecoding>()?.Settle(size);
         if (!heads.TryTake(size))
         {
             RefusedRequests.Count(RefusedRequests.HeadBudget);
-            return RefuseAsync(http, new(StatusCodes.Status431RequestHeaderFieldsTooLarge, "the request heads in flight exceed the memory budget; send smaller headers, or try again"));
+            return RefuseAsync(
+                http,
+                new(
+                    StatusCodes.Status431RequestHeaderFieldsTooLarge,
+                    "the request heads in flight exceed the memory budget; send smaller headers, or try again"
+                )
+            );
         }
 
         context.Taken = size;
-        if (target.Length > LongTarget && !HttpProtocol.IsHttp2(http.Request.Protocol)) http.Response.OnStarting(CloseConnection, http);
-        if (RequestEntry.Prepare(http) is not { } refusal) return UpgradeWatch.Of(http) is { } upgrade ? ServeAsync(http, upgrade) : handler(http);
+        if (target.Length > LongTarget && !HttpProtocol.IsHttp2(http.Request.Protocol))
+            http.Response.OnStarting(CloseConnection, http);
+        if (RequestEntry.Prepare(http) is not { } refusal)
+            return UpgradeWatch.Of(http) is { } upgrade ? ServeAsync(http, upgrade) : handler(http);
         RefusedRequests.Count(RefusedRequests.Malformed);
         return RefuseAsync(http, refusal);
     }
@@ -72,11 +83,14 @@ internal sealed partial class RequestLoop(RequestDelegate handler, HeadBudget he
         if (exception is not null and not BadHttpRequestException and not ConnectionAbortedException and not ConnectionResetException)
         {
             // Failures caused by a disconnected or aborted client are of no interest to an operator.
-            if (http.RequestAborted.IsCancellationRequested || (_draining && exception is OperationCanceledException)) LogLeft(logger, exception, http.Request.Method, http.Request.Path);
-            else LogFailed(logger, exception, http.Request.Method, http.Request.Path);
+            if (http.RequestAborted.IsCancellationRequested || (_draining && exception is OperationCanceledException))
+                LogLeft(logger, exception, http.Request.Method, http.Request.Path);
+            else
+                LogFailed(logger, exception, http.Request.Method, http.Request.Path);
         }
 
-        if (context.Size > HeadBudget.Ordinary) HeadSize.Forget(http);
+        if (context.Size > HeadBudget.Ordinary)
+            HeadSize.Forget(http);
         heads.Return(context.Taken);
         (context.Size, context.Taken) = (0, 0);
         http.Uninitialize();
@@ -85,7 +99,8 @@ internal sealed partial class RequestLoop(RequestDelegate handler, HeadBudget he
     // After a malformed request the following bytes cannot be interpreted either, so the connection is closed.
     private static async Task RefuseAsync(HttpContext context, RequestEntry.Refusal refusal)
     {
-        if (!HttpProtocol.IsHttp2(context.Request.Protocol)) context.Response.OnStarting(CloseConnection, context);
+        if (!HttpProtocol.IsHttp2(context.Request.Protocol))
+            context.Response.OnStarting(CloseConnection, context);
         await PlainText.WriteErrorAsync(context, refusal.Status, refusal.Reason);
     }
 
@@ -104,7 +119,8 @@ internal sealed partial class RequestLoop(RequestDelegate handler, HeadBudget he
         }
         finally
         {
-            if (upgrade.HasUpgraded) Interlocked.Decrement(ref _upgraded);
+            if (upgrade.HasUpgraded)
+                Interlocked.Decrement(ref _upgraded);
         }
     }
 

@@ -25,9 +25,16 @@ internal sealed class ServerLoggers(ILoggerFactory inner) : ILoggerFactory
 
         public bool IsEnabled(LogLevel logLevel) => logger.IsEnabled(logLevel);
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(
+            LogLevel logLevel,
+            EventId eventId,
+            TState state,
+            Exception? exception,
+            Func<TState, Exception?, string> formatter
+        )
         {
-            if (eventId.Name != HandlerFailed) logger.Log(logLevel, eventId, state, exception, formatter);
+            if (eventId.Name != HandlerFailed)
+                logger.Log(logLevel, eventId, state, exception, formatter);
         }
     }
 }

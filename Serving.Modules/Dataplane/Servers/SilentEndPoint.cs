@@ -13,8 +13,11 @@ internal sealed class SilentEndPoint : EndPoint
     public override string ToString() => Name;
 }
 
-/// <summary>Creates a listener that accepts nothing for <see cref="SilentEndPoint"/>, and delegates every other endpoint to the real transport.</summary>
-internal sealed class SilentEndpointTransport(IConnectionListenerFactory inner) : IConnectionListenerFactory, IConnectionListenerFactorySelector
+/// <summary>Creates a listener that accepts nothing for <see cref="SilentEndPoint"/>, and delegates every other endpoint to the real
+/// transport.</summary>
+internal sealed class SilentEndpointTransport(IConnectionListenerFactory inner)
+    : IConnectionListenerFactory,
+        IConnectionListenerFactorySelector
 {
     public bool CanBind(EndPoint endpoint) => endpoint is SilentEndPoint or IPEndPoint;
 

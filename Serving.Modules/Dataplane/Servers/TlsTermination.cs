@@ -55,7 +55,12 @@ internal sealed partial class TlsTermination(DataplaneEndpoint endpoint, TimeSpa
         }
     }
 
-    private static ValueTask<SslServerAuthenticationOptions> ChooseAsync(SslStream stream, SslClientHelloInfo hello, object? state, CancellationToken cancellation)
+    private static ValueTask<SslServerAuthenticationOptions> ChooseAsync(
+        SslStream stream,
+        SslClientHelloInfo hello,
+        object? state,
+        CancellationToken cancellation
+    )
     {
         var endpoint = ((TlsTermination)state!).Endpoint;
         var name = string.IsNullOrEmpty(hello.ServerName) ? null : hello.ServerName;
@@ -64,7 +69,9 @@ internal sealed partial class TlsTermination(DataplaneEndpoint endpoint, TimeSpa
             ApplicationProtocols = Protocols,
             CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
             EnabledSslProtocols = TlsVersions.Spoken,
-            ServerCertificateContext = endpoint.Certificates!(name) ?? throw new AuthenticationException($"No certificate for {name ?? "a client that sends no server name (SNI)"}."),
+            ServerCertificateContext =
+                endpoint.Certificates!(name)
+                ?? throw new AuthenticationException($"No certificate for {name ?? "a client that sends no server name (SNI)"}."),
         };
         endpoint.ConfigureTls?.Invoke(options);
         return new(options);

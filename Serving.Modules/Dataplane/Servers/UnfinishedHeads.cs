@@ -10,7 +10,8 @@ internal sealed class UnfinishedHeads(int most)
 
     public bool TryEnter()
     {
-        if (Interlocked.Increment(ref _count) <= most) return true;
+        if (Interlocked.Increment(ref _count) <= most)
+            return true;
         Interlocked.Decrement(ref _count);
         return false;
     }

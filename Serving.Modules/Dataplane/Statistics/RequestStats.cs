@@ -34,7 +34,8 @@ public sealed class RequestStats
             Advance();
             _concurrency++;
             _count++;
-            if (!proxied) return;
+            if (!proxied)
+                return;
             _proxiedConcurrency++;
             _proxiedCount++;
         }
@@ -47,7 +48,8 @@ public sealed class RequestStats
         {
             Advance();
             _concurrency--;
-            if (proxied) _proxiedConcurrency--;
+            if (proxied)
+                _proxiedConcurrency--;
         }
     }
 
@@ -61,7 +63,8 @@ public sealed class RequestStats
                 _seconds > 0 ? _concurrencySeconds / _seconds : 0,
                 _seconds > 0 ? _proxiedConcurrencySeconds / _seconds : 0,
                 _count,
-                _proxiedCount);
+                _proxiedCount
+            );
             (_concurrencySeconds, _proxiedConcurrencySeconds, _seconds) = (0, 0, 0);
             (_count, _proxiedCount) = (0, 0);
             return report;
@@ -71,7 +74,8 @@ public sealed class RequestStats
     private void Advance()
     {
         var now = _time.GetTimestamp();
-        if (now <= _lastChange) return;
+        if (now <= _lastChange)
+            return;
         var seconds = _time.GetElapsedTime(_lastChange, now).TotalSeconds;
         _lastChange = now;
         _seconds += seconds;

@@ -6,4 +6,8 @@ namespace Serving.Dataplane.Statistics;
 /// <param name="RequestCount">Requests that arrived.</param>
 /// <param name="ProxiedRequestCount">The part of them that came through an activator.</param>
 public readonly record struct RequestStatsReport(
-    double AverageConcurrency, double AverageProxiedConcurrency, double RequestCount, double ProxiedRequestCount);
+    double AverageConcurrency,
+    double AverageProxiedConcurrency,
+    double RequestCount,
+    double ProxiedRequestCount
+);

@@ -1,10 +1,15 @@
 namespace Serving.Dataplane.Statistics;
 
-/// <summary>The request statistics of a pod or an activator for one reporting period, as the autoscaler reads them (Knative's <c>metrics.Stat</c>).</summary>
+/// <summary>The request statistics of a pod or an activator for one reporting period, as the autoscaler reads them (Knative's
+/// <c>metrics.Stat</c>).</summary>
 public readonly record struct Stat
 {
     /// <summary>The name of the reporting pod.</summary>
-    public string PodName { get; init => field = value ?? ""; }
+    public string PodName
+    {
+        get;
+        init => field = value ?? "";
+    }
 
     /// <summary>Requests in flight, averaged over the reporting period.</summary>
     public double AverageConcurrentRequests { get; init; }

@@ -39,7 +39,8 @@ public static class StatCodec
     public static byte[] Encode(ReadOnlySpan<WireStatMessage> messages)
     {
         var total = 0;
-        foreach (ref readonly var message in messages) total += FieldSize(Size(message));
+        foreach (ref readonly var message in messages)
+            total += FieldSize(Size(message));
         var bytes = new byte[total];
         var at = 0;
         foreach (ref readonly var message in messages)
@@ -86,8 +87,10 @@ public static class StatCodec
         while (!bytes.IsEmpty)
         {
             var (field, wire) = ReadTag(ref bytes);
-            if (field == 1 && wire == Delimited) messages.Add(DecodeMessage(ReadBytes(ref bytes)));
-            else Skip(ref bytes, wire, 0);
+            if (field == 1 && wire == Delimited)
+                messages.Add(DecodeMessage(ReadBytes(ref bytes)));
+            else
+                Skip(ref bytes, wire, 0);
         }
 
         return messages;
@@ -116,8 +119,11 @@ public static class StatCodec
 
     private static int Size(in Stat stat) =>
         StringSize(stat.PodName)
-        + DoubleSize(stat.AverageConcurrentRequests) + DoubleSize(stat.AverageProxiedConcurrentRequests)
-        + DoubleSize(stat.RequestCount) + DoubleSize(stat.ProxiedRequestCount) + DoubleSize(stat.ProcessUptime)
+        + DoubleSize(stat.AverageConcurrentRequests)
+        + DoubleSize(stat.AverageProxiedConcurrentRequests)
+        + DoubleSize(stat.RequestCount)
+        + DoubleSize(stat.ProxiedRequestCount)
+        + DoubleSize(stat.ProcessUptime)
         + (stat.Timestamp == 0 ? 0 : 1 + VarintSize((ulong)stat.Timestamp));
 
     private static int WriteStat(Span<byte> output, in Stat stat)
@@ -128,7 +134,8 @@ public static class StatCodec
         at = WriteDouble(output, at, 4, stat.RequestCount);
         at = WriteDouble(output, at, 5, stat.ProxiedRequestCount);
         at = WriteDouble(output, at, 6, stat.ProcessUptime);
-        if (stat.Timestamp == 0) return at;
+        if (stat.Timestamp == 0)
+            return at;
         output[at++] = (7 << 3) | Varint;
         return WriteVarint(output, at, (ulong)stat.Timestamp);
     }
@@ -142,7 +149,8 @@ public static class StatCodec
     private static int VarintSize(ulong value)
     {
         var size = 1;
-        while ((value >>= 7) != 0) size++;
+        while ((value >>= 7) != 0)
+            size++;
         return size;
     }
 
@@ -154,14 +162,16 @@ public static class StatCodec
 
     private static int WriteString(Span<byte> output, int at, int field, string? value)
     {
-        if (string.IsNullOrEmpty(value)) return at;
+        if (string.IsNullOrEmpty(value))
+            return at;
         at = WriteLength(output, at, field, Encoding.UTF8.GetByteCount(value));
         return at + Encoding.UTF8.GetBytes(value, output[at..]);
     }
 
     private static int WriteDouble(Span<byte> output, int at, int field, double value)
     {
-        if (DoubleSize(value) == 0) return at;
+        if (DoubleSize(value) == 0)
+            return at;
         output[at++] = (byte)((field << 3) | Fixed64);
         BinaryPrimitives.WriteDoubleLittleEndian(output[at..], value);
         return at + 8;
@@ -182,7 +192,8 @@ public static class StatCodec
     private static (int Field, int Wire) ReadTag(ref ReadOnlySpan<byte> bytes)
     {
         var tag = ReadVarint(ref bytes);
-        if (tag is < 8 or > uint.MaxValue) throw new InvalidDataException($"A protobuf field cannot have the tag {tag}.");
+        if (tag is < 8 or > uint.MaxValue)
+            throw new InvalidDataException($"A protobuf field cannot have the tag {tag}.");
         return ((int)(tag >> 3), (int)(tag & 7));
     }
 
@@ -191,11 +202,13 @@ public static class StatCodec
         ulong value = 0;
         for (var shift = 0; shift < 70; shift += 7)
         {
-            if (bytes.IsEmpty) throw Truncated();
+            if (bytes.IsEmpty)
+                throw Truncated();
             var next = bytes[0];
             bytes = bytes[1..];
             value |= (ulong)(next & 0x7f) << shift;
-            if (next < 0x80) return value;
+            if (next < 0x80)
+                return value;
         }
 
         throw new InvalidDataException("A protobuf varint is longer than ten bytes.");
@@ -203,7 +216,8 @@ public static class StatCodec
 
     private static double ReadDouble(ref ReadOnlySpan<byte> bytes)
     {
-        if (bytes.Length < 8) throw Truncated();
+        if (bytes.Length < 8)
+            throw Truncated();
         var value = BinaryPrimitives.ReadDoubleLittleEndian(bytes);
         bytes = bytes[8..];
         return value;
@@ -212,7 +226,8 @@ public static class StatCodec
     private static ReadOnlySpan<byte> ReadBytes(ref ReadOnlySpan<byte> bytes)
     {
         var length = ReadVarint(ref bytes);
-        if (length > (ulong)bytes.Length) throw Truncated();
+        if (length > (ulong)bytes.Length)
+            throw Truncated();
         var value = bytes[..(int)length];
         bytes = bytes[(int)length..];
         return value;
@@ -224,12 +239,22 @@ public static class StatCodec
     {
         switch (wire)
         {
-            case Varint: ReadVarint(ref bytes); break;
-            case Fixed64: ReadDouble(ref bytes); break;
-            case Delimited: ReadBytes(ref bytes); break;
-            case Fixed32 when bytes.Length >= 4: bytes = bytes[4..]; break;
-            case Fixed32: throw Truncated();
-            default: throw new InvalidDataException($"The protobuf wire type {wire} is not supported.");
+            case Varint:
+                ReadVarint(ref bytes);
+                break;
+            case Fixed64:
+                ReadDouble(ref bytes);
+                break;
+            case Delimited:
+                ReadBytes(ref bytes);
+                break;
+            case Fixed32 when bytes.Length >= 4:
+                bytes = bytes[4..];
+                break;
+            case Fixed32:
+                throw Truncated();
+            default:
+                throw new InvalidDataException($"The protobuf wire type {wire} is not supported.");
         }
 
         return unchanged;

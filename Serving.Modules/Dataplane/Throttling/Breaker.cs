@@ -1,8 +1,8 @@
 namespace Serving.Dataplane.Throttling;
 
 /// <summary>
-/// Limits the number of concurrent requests and queues a bounded number of others, first in, first out. The capacity may change at any time;
-/// at a capacity of 0 every request waits. The lock protects a few fields and is never held across a wait.
+/// Limits the number of concurrent requests and queues a bounded number of others, first in, first out. The capacity may change at any
+/// time; at a capacity of 0 every request waits. The lock protects a few fields and is never held across a wait.
 /// </summary>
 public sealed class Breaker
 {
@@ -25,7 +25,8 @@ public sealed class Breaker
         _capacity = capacity;
     }
 
-    /// <summary>Maximum number of concurrent requests. Raising it admits waiting ones; lowering it does not interrupt running ones.</summary>
+    /// <summary>Maximum number of concurrent requests. Raising it admits waiting ones; lowering it does not interrupt running
+    /// ones.</summary>
     public int Capacity
     {
         get => Volatile.Read(ref _capacity);
@@ -43,8 +44,10 @@ public sealed class Breaker
                 }
             }
 
-            if (released is null) return;
-            foreach (var waiter in released) waiter.Release();
+            if (released is null)
+                return;
+            foreach (var waiter in released)
+                waiter.Release();
         }
     }
 
@@ -53,7 +56,8 @@ public sealed class Breaker
     {
         get
         {
-            lock (_lock) return _active + _waiters.Count;
+            lock (_lock)
+                return _active + _waiters.Count;
         }
     }
 
@@ -65,7 +69,8 @@ public sealed class Breaker
     {
         get
         {
-            lock (_lock) return _waiters.Count;
+            lock (_lock)
+                return _waiters.Count;
         }
     }
 
@@ -75,7 +80,8 @@ public sealed class Breaker
         lock (_lock)
         {
             // Waiting requests come first.
-            if (_active >= _capacity || _waiters.Count != 0) return false;
+            if (_active >= _capacity || _waiters.Count != 0)
+                return false;
             _active++;
             return true;
         }
@@ -96,8 +102,10 @@ public sealed class Breaker
                 return new(true);
             }
 
-            if (_waiters.Count >= _queueDepth) return new(false);
-            if (cancellation.IsCancellationRequested) return ValueTask.FromCanceled<bool>(cancellation);
+            if (_waiters.Count >= _queueDepth)
+                return new(false);
+            if (cancellation.IsCancellationRequested)
+                return ValueTask.FromCanceled<bool>(cancellation);
             waiter = new Waiter(this);
             waiter.Node = _waiters.AddLast(waiter);
         }
@@ -111,8 +119,12 @@ public sealed class Breaker
         Waiter? next = null;
         lock (_lock)
         {
-            if (_active == 0) throw new InvalidOperationException("Exit was called without a matching slot; call it once per successful TryEnter or EnterAsync.");
-            if (_active > _capacity || (next = TakeFirst()) is null) _active--;
+            if (_active == 0)
+                throw new InvalidOperationException(
+                    "Exit was called without a matching slot; call it once per successful TryEnter or EnterAsync."
+                );
+            if (_active > _capacity || (next = TakeFirst()) is null)
+                _active--;
         }
 
         next?.Release();
@@ -120,7 +132,8 @@ public sealed class Breaker
 
     private Waiter? TakeFirst()
     {
-        if (_waiters.First is not { } node) return null;
+        if (_waiters.First is not { } node)
+            return null;
         _waiters.RemoveFirst();
         node.Value.Node = null;
         return node.Value;
@@ -145,7 +158,8 @@ public sealed class Breaker
             lock (breaker._lock)
             {
                 // A request that was granted a slot before the cancellation keeps it and releases it as usual.
-                if (Node is null) return;
+                if (Node is null)
+                    return;
                 breaker._waiters.Remove(Node);
                 Node = null;
             }

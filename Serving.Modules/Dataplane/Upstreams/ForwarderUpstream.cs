@@ -41,26 +41,35 @@ internal sealed partial class ForwarderUpstream : IUpstream, IDisposable
 
     public async ValueTask<UpstreamResult> ForwardAsync(HttpContext context, UpstreamTarget target, CancellationToken cancellation)
     {
-        if (HttpMethods.IsConnect(context.Request.Method)) return await ConnectAsync(context, target, cancellation);
+        if (HttpMethods.IsConnect(context.Request.Method))
+            return await ConnectAsync(context, target, cancellation);
         var error = await SendAsync(context, target, _pools.For(target.Tls), cancellation);
-        return error == ForwarderError.None ? UpstreamResult.Done : await OutcomeAsync(context, target, error, mayHaveArrived: false, cancellation);
+        return error == ForwarderError.None
+            ? UpstreamResult.Done
+            : await OutcomeAsync(context, target, error, mayHaveArrived: false, cancellation);
     }
 
     // Sent as an extended CONNECT (RFC 8441) if the destination speaks HTTP/2 and supports it, otherwise as an HTTP/1.1 upgrade.
     private async ValueTask<UpstreamResult> ConnectAsync(HttpContext context, UpstreamTarget target, CancellationToken cancellation)
     {
-        if (!target.Http2) return await UpgradeAsync(context, target, cancellation);
+        if (!target.Http2)
+            return await UpgradeAsync(context, target, cancellation);
         var error = await SendAsync(context, target, _pools.For(target.Tls), cancellation);
-        if (error == ForwarderError.None) return UpstreamResult.Done;
-        if (error != ForwarderError.Request || cancellation.IsCancellationRequested || context.RequestAborted.IsCancellationRequested
-            || !IsUnsupported(context.Features.Get<IForwarderErrorFeature>()?.Exception))
+        if (error == ForwarderError.None)
+            return UpstreamResult.Done;
+        if (
+            error != ForwarderError.Request
+            || cancellation.IsCancellationRequested
+            || context.RequestAborted.IsCancellationRequested
+            || !IsUnsupported(context.Features.Get<IForwarderErrorFeature>()?.Exception)
+        )
             return await OutcomeAsync(context, target, error, mayHaveArrived: false, cancellation);
         Restart(context);
         return await UpgradeAsync(context, target, cancellation);
     }
 
-    // The client waits for the SETTINGS frame before it sends an extended CONNECT. Failures until then (an HTTP/1.1 server rejects the preface
-    // as a bad request) are not HttpRequestExceptions.
+    // The client waits for the SETTINGS frame before it sends an extended CONNECT. Failures until then (an HTTP/1.1 server rejects the
+    // preface as a bad request) are not HttpRequestExceptions.
     private static bool IsUnsupported(Exception? failure) =>
         failure is HttpIOException or HttpRequestException { HttpRequestError: HttpRequestError.ExtendedConnectNotSupported };
 
@@ -77,26 +86,49 @@ internal sealed partial class ForwarderUpstream : IUpstream, IDisposable
     private async ValueTask<UpstreamResult> UpgradeAsync(HttpContext context, UpstreamTarget target, CancellationToken cancellation)
     {
         var attempts = 0;
-        using var once = new HttpMessageInvoker(ClientPools.Handler(_options, target.Tls, () =>
-        {
-            if (Interlocked.Increment(ref attempts) > 1) throw new IOException("The connection ended without a response.");
-        }));
+        using var once = new HttpMessageInvoker(
+            ClientPools.Handler(
+                _options,
+                target.Tls,
+                () =>
+                {
+                    if (Interlocked.Increment(ref attempts) > 1)
+                        throw new IOException("The connection ended without a response.");
+                }
+            )
+        );
         var error = await SendAsync(context, target with { Http2 = false }, once, cancellation);
-        return error == ForwarderError.None ? UpstreamResult.Done : await OutcomeAsync(context, target, error, mayHaveArrived: attempts > 1, cancellation);
+        return error == ForwarderError.None
+            ? UpstreamResult.Done
+            : await OutcomeAsync(context, target, error, mayHaveArrived: attempts > 1, cancellation);
     }
 
-    private async ValueTask<ForwarderError> SendAsync(HttpContext context, UpstreamTarget target, HttpMessageInvoker client, CancellationToken cancellation)
+    private async ValueTask<ForwarderError> SendAsync(
+        HttpContext context,
+        UpstreamTarget target,
+        HttpMessageInvoker client,
+        CancellationToken cancellation
+    )
     {
         var transformer = new TargetTransformer(target);
         var mayEndEarly = cancellation != context.RequestAborted;
-        if (mayEndEarly) transformer.KeepResponse(context, cancellation);
+        if (mayEndEarly)
+            transformer.KeepResponse(context, cancellation);
         try
         {
-            return await _forwarder.SendAsync(context, "http://" + target.Address, client, target.Http2 ? Http2 : Http1, transformer, cancellation);
+            return await _forwarder.SendAsync(
+                context,
+                "http://" + target.Address,
+                client,
+                target.Http2 ? Http2 : Http1,
+                transformer,
+                cancellation
+            );
         }
         finally
         {
-            if (mayEndEarly) transformer.Release(context);
+            if (mayEndEarly)
+                transformer.Release(context);
         }
     }
 
@@ -106,19 +138,30 @@ internal sealed partial class ForwarderUpstream : IUpstream, IDisposable
         _services.Dispose();
     }
 
-    private async ValueTask<UpstreamResult> OutcomeAsync(HttpContext context, UpstreamTarget target, ForwarderError error, bool mayHaveArrived, CancellationToken cancellation)
+    private async ValueTask<UpstreamResult> OutcomeAsync(
+        HttpContext context,
+        UpstreamTarget target,
+        ForwarderError error,
+        bool mayHaveArrived,
+        CancellationToken cancellation
+    )
     {
         var exception = context.Features.Get<IForwarderErrorFeature>()?.Exception;
         var response = context.Response;
-        if (cancellation.IsCancellationRequested || context.RequestAborted.IsCancellationRequested) return UpstreamResult.Canceled;
+        if (cancellation.IsCancellationRequested || context.RequestAborted.IsCancellationRequested)
+            return UpstreamResult.Canceled;
         if (response.HasStarted)
         {
             LogFailed(_logger, exception, target.Address, error);
             return UpstreamResult.Failed;
         }
 
-        if (error == ForwarderError.Request && !mayHaveArrived
-            && exception is HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError })
+        if (
+            error == ForwarderError.Request
+            && !mayHaveArrived
+            && exception
+                is HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError }
+        )
         {
             Restart(context);
             return UpstreamResult.NotConnected;
@@ -132,18 +175,23 @@ internal sealed partial class ForwarderUpstream : IUpstream, IDisposable
         }
 
         await PlainText.WriteErrorAsync(
-            context, StatusCodes.Status502BadGateway, "the program closed the connection without a response", unserved: target.IsProgram ? Unserved.Failed : null);
+            context,
+            StatusCodes.Status502BadGateway,
+            "the program closed the connection without a response",
+            unserved: target.IsProgram ? Unserved.Failed : null
+        );
         return UpstreamResult.Failed;
     }
 
     [LoggerMessage(1, LogLevel.Warning, "Forwarding to {Address} failed: {Error}.")]
     private static partial void LogFailed(ILogger logger, Exception? exception, string address, ForwarderError error);
 
-    private static ForwarderRequestConfig Config(Version version) => new()
-    {
-        ActivityTimeout = Timeout.InfiniteTimeSpan,
-        AllowResponseBuffering = false,
-        Version = version,
-        VersionPolicy = HttpVersionPolicy.RequestVersionExact,
-    };
+    private static ForwarderRequestConfig Config(Version version) =>
+        new()
+        {
+            ActivityTimeout = Timeout.InfiniteTimeSpan,
+            AllowResponseBuffering = false,
+            Version = version,
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+        };
 }

@@ -33,12 +33,14 @@ public readonly record struct UpstreamTarget(string Address, bool Http2)
     public IReadOnlyList<string>? RemoveHeaders { get; init; }
 
     /// <summary>
-    /// Whether the destination is a queue-proxy, whose <see cref="DataplaneHeaders.Unserved"/> header is trusted. Small request bodies are then
-    /// kept until the response starts, so that the request can be retried on another pod. From other destinations the header is dropped.
+    /// Whether the destination is a queue-proxy, whose <see cref="DataplaneHeaders.Unserved"/> header is trusted. Small request bodies are
+    /// then kept until the response starts, so that the request can be retried on another pod. From other destinations the header is
+    /// dropped.
     /// </summary>
     public bool IsQueueProxy { get; init; }
 
-    /// <summary>Whether the destination is the user's program: error responses sent in its place carry <see cref="DataplaneHeaders.Unserved"/>.</summary>
+    /// <summary>Whether the destination is the user's program: error responses sent in its place carry
+    /// <see cref="DataplaneHeaders.Unserved"/>.</summary>
     public bool IsProgram { get; init; }
 
     /// <summary>Whether the request has, or may have, been sent twice already: it is not retried.</summary>
@@ -46,7 +48,8 @@ public readonly record struct UpstreamTarget(string Address, bool Http2)
 }
 
 /// <summary>How to verify the destination. Connections are shared per instance: use the same instance for the same destination.</summary>
-/// <param name="ServerName">The server name to send (SNI); the certificate must be valid for it unless <see cref="PeerNames"/> is set.</param>
+/// <param name="ServerName">The server name to send (SNI); the certificate must be valid for it unless <see cref="PeerNames"/> is
+/// set.</param>
 /// <param name="Roots">The trusted root certificates.</param>
 public sealed record UpstreamTls(string ServerName, System.Security.Cryptography.X509Certificates.X509Certificate2Collection Roots)
 {

@@ -15,13 +15,15 @@ public sealed class PassiveHealth(TimeProvider time)
     private int _trials;
 
     /// <summary>Whether to avoid the destination while there are others.</summary>
-    public bool Avoided => Volatile.Read(ref _until) is not 0 and var until && (Volatile.Read(ref _trials) != 0 || time.GetTimestamp() < until);
+    public bool Avoided =>
+        Volatile.Read(ref _until) is not 0 and var until && (Volatile.Read(ref _trials) != 0 || time.GetTimestamp() < until);
 
     /// <summary>Records that a request is about to be sent.</summary>
     /// <returns>Whether the request is a trial of a suspect destination; pass this to <see cref="End"/>.</returns>
     public bool Begin()
     {
-        if (Volatile.Read(ref _until) == 0) return false;
+        if (Volatile.Read(ref _until) == 0)
+            return false;
         Interlocked.Increment(ref _trials);
         return true;
     }
@@ -31,7 +33,8 @@ public sealed class PassiveHealth(TimeProvider time)
     /// <param name="result">How it ended.</param>
     public void End(bool trial, UpstreamResult result)
     {
-        if (trial) Interlocked.Decrement(ref _trials);
+        if (trial)
+            Interlocked.Decrement(ref _trials);
         switch (result)
         {
             case UpstreamResult.NotConnected or UpstreamResult.Unsent or UpstreamResult.Lost or UpstreamResult.Failed:
@@ -40,7 +43,8 @@ public sealed class PassiveHealth(TimeProvider time)
 
             // Requests that started before the failure prove nothing.
             case UpstreamResult.Done when trial:
-                lock (_lock) (_failures, _until) = (0, 0);
+                lock (_lock)
+                    (_failures, _until) = (0, 0);
                 break;
         }
     }
@@ -51,7 +55,8 @@ public sealed class PassiveHealth(TimeProvider time)
         {
             // Concurrent failed requests count as one failure.
             var now = time.GetTimestamp();
-            if (_until != 0 && now < _until) return;
+            if (_until != 0 && now < _until)
+                return;
             var rest = First * Math.Pow(2, Math.Min(_failures, 10));
             rest = rest < Longest ? rest : Longest;
             _failures++;

@@ -65,15 +65,18 @@ internal abstract class RequestBody
             {
                 // A previous attempt may have left its cancellation behind.
                 body.AdvanceTo(buffer.Start);
-                if (_stopped) return false;
+                if (_stopped)
+                    return false;
                 continue;
             }
 
             var (consumed, examined) = (buffer.Start, buffer.Start);
             try
             {
-                foreach (var segment in buffer.Slice(sent)) await SendAsync(segment);
-                if (!read.IsCompleted) await FlushAsync();
+                foreach (var segment in buffer.Slice(sent))
+                    await SendAsync(segment);
+                if (!read.IsCompleted)
+                    await FlushAsync();
                 examined = buffer.End;
                 if (_keep && IsUnread && buffer.Length <= MostKept)
                 {
@@ -91,7 +94,8 @@ internal abstract class RequestBody
                 body.AdvanceTo(consumed, examined);
             }
 
-            if (!read.IsCompleted) continue;
+            if (!read.IsCompleted)
+                continue;
             await EndAsync();
             return true;
         }

@@ -10,12 +10,18 @@ internal static class RequestTarget
     public static string Of(HttpContext context)
     {
         var raw = context.Features.Get<IHttpRequestFeature>()?.RawTarget;
-        if (string.IsNullOrEmpty(raw)) return context.Request.PathBase.ToUriComponent() + context.Request.Path.ToUriComponent() + context.Request.QueryString.ToUriComponent();
-        if (raw[0] == '/') return raw;
+        if (string.IsNullOrEmpty(raw))
+            return context.Request.PathBase.ToUriComponent()
+                + context.Request.Path.ToUriComponent()
+                + context.Request.QueryString.ToUriComponent();
+        if (raw[0] == '/')
+            return raw;
         var authority = raw.IndexOf("://", StringComparison.Ordinal);
-        if (authority < 0) return "/";
+        if (authority < 0)
+            return "/";
         var path = raw.AsSpan(authority + 3).IndexOfAny('/', '?');
-        if (path < 0) return "/";
+        if (path < 0)
+            return "/";
         var rest = raw[(authority + 3 + path)..];
         return rest[0] == '?' ? "/" + rest : rest;
     }

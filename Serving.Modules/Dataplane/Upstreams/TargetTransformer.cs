@@ -24,41 +24,51 @@ internal sealed class TargetTransformer(UpstreamTarget target) : HttpTransformer
 
     private bool EndedByCaller => _caller.IsCancellationRequested && !_lifetime!.RequestAborted.IsCancellationRequested;
 
-    /// <summary>From now on a response is not aborted when <paramref name="caller"/> is cancelled, unless the client disconnected.</summary>
+    /// <summary>From now on a response is not aborted when <paramref name="caller"/> is cancelled, unless the client
+    /// disconnected.</summary>
     public void KeepResponse(HttpContext context, CancellationToken caller)
     {
         var features = context.Features;
         (_lifetime, _reset, _caller) = (features.Get<IHttpRequestLifetimeFeature>(), features.Get<IHttpResetFeature>(), caller);
         features.Set<IHttpRequestLifetimeFeature>(this);
-        if (_reset is not null) features.Set<IHttpResetFeature>(this);
+        if (_reset is not null)
+            features.Set<IHttpResetFeature>(this);
     }
 
     /// <summary>Reverts <see cref="KeepResponse"/>.</summary>
     public void Release(HttpContext context)
     {
         context.Features.Set(_lifetime);
-        if (_reset is not null) context.Features.Set(_reset);
+        if (_reset is not null)
+            context.Features.Set(_reset);
     }
 
     void IHttpRequestLifetimeFeature.Abort()
     {
-        if (!EndedByCaller) _lifetime!.Abort();
+        if (!EndedByCaller)
+            _lifetime!.Abort();
     }
 
     void IHttpResetFeature.Reset(int errorCode)
     {
-        if (!EndedByCaller) _reset!.Reset(errorCode);
+        if (!EndedByCaller)
+            _reset!.Reset(errorCode);
     }
 
     public override async ValueTask TransformRequestAsync(
-        HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
+        HttpContext httpContext,
+        HttpRequestMessage proxyRequest,
+        string destinationPrefix,
+        CancellationToken cancellationToken
+    )
     {
         await base.TransformRequestAsync(httpContext, proxyRequest, destinationPrefix, cancellationToken);
         proxyRequest.RequestUri = new Uri(destinationPrefix + RequestTarget.Of(httpContext), Verbatim);
         proxyRequest.Headers.Host = target.Host ?? httpContext.Request.Host.Value;
         if (target.RemoveHeaders is { } removed)
         {
-            for (var i = 0; i < removed.Count; i++) Remove(proxyRequest, removed[i]);
+            for (var i = 0; i < removed.Count; i++)
+                Remove(proxyRequest, removed[i]);
         }
 
         if (target.SetHeaders is { } set)
@@ -71,7 +81,11 @@ internal sealed class TargetTransformer(UpstreamTarget target) : HttpTransformer
         }
     }
 
-    public override async ValueTask<bool> TransformResponseAsync(HttpContext httpContext, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken)
+    public override async ValueTask<bool> TransformResponseAsync(
+        HttpContext httpContext,
+        HttpResponseMessage? proxyResponse,
+        CancellationToken cancellationToken
+    )
     {
         var copyBody = await base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken);
         httpContext.Response.Headers.Remove(DataplaneHeaders.Unserved);
@@ -97,6 +111,7 @@ internal sealed class TargetTransformer(UpstreamTarget target) : HttpTransformer
 
     private static void Remove(HttpRequestMessage request, string name)
     {
-        if (!request.Headers.Remove(name)) request.Content?.Headers.Remove(name);
+        if (!request.Headers.Remove(name))
+            request.Content?.Headers.Remove(name);
     }
 }

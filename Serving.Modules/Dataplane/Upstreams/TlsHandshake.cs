@@ -10,7 +10,12 @@ internal static class TlsHandshake
     /// <summary>Starts TLS on a stream, and takes ownership of the stream even on failure.</summary>
     /// <exception cref="AuthenticationException">The destination could not be verified, or it refused the handshake.</exception>
     /// <exception cref="IOException">The connection ended.</exception>
-    public static async Task<SslStream> OverAsync(Stream connection, UpstreamTls tls, SslApplicationProtocol protocol, CancellationToken cancellation)
+    public static async Task<SslStream> OverAsync(
+        Stream connection,
+        UpstreamTls tls,
+        SslApplicationProtocol protocol,
+        CancellationToken cancellation
+    )
     {
         var ssl = new SslStream(connection, leaveInnerStreamOpen: false);
         try
@@ -34,7 +39,9 @@ internal static class TlsHandshake
             ApplicationProtocols = [protocol],
             CertificateChainPolicy = policy,
             EnabledSslProtocols = TlsVersions.Spoken,
-            RemoteCertificateValidationCallback = tls.PeerNames is { } names ? (_, certificate, _, errors) => Carries(certificate, names, errors) : null,
+            RemoteCertificateValidationCallback = tls.PeerNames is { } names
+                ? (_, certificate, _, errors) => Carries(certificate, names, errors)
+                : null,
             TargetHost = tls.ServerName,
         };
     }

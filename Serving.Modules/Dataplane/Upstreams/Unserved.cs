@@ -1,6 +1,7 @@
 namespace Serving.Dataplane;
 
-/// <summary>The values of <see cref="DataplaneHeaders.Unserved"/>, by which a queue-proxy reports a request that its program did not serve.</summary>
+/// <summary>The values of <see cref="DataplaneHeaders.Unserved"/>, by which a queue-proxy reports a request that its program did not
+/// serve.</summary>
 public static class Unserved
 {
     /// <summary>Nothing of the request reached the program: it may be retried on another pod, whatever its method.</summary>
@@ -13,11 +14,12 @@ public static class Unserved
     public const string Failed = "failed";
 
     /// <summary>Maps a value to its result.</summary>
-    internal static UpstreamResult Read(ReadOnlySpan<char> value) => value switch
-    {
-        Unsent => UpstreamResult.Unsent,
-        Lost => UpstreamResult.Lost,
-        Failed => UpstreamResult.Failed,
-        _ => UpstreamResult.Done,
-    };
+    internal static UpstreamResult Read(ReadOnlySpan<char> value) =>
+        value switch
+        {
+            Unsent => UpstreamResult.Unsent,
+            Lost => UpstreamResult.Lost,
+            Failed => UpstreamResult.Failed,
+            _ => UpstreamResult.Done,
+        };
 }

@@ -21,7 +21,9 @@ internal sealed class UpstreamByProtocol(UpstreamOptions options) : IUpstream, I
     public void Dispose()
     {
         _http1.Dispose();
-        if (_http2.IsValueCreated) _http2.Value.Dispose();
-        if (_forwarder.IsValueCreated) ((IDisposable)_forwarder.Value).Dispose();
+        if (_http2.IsValueCreated)
+            _http2.Value.Dispose();
+        if (_forwarder.IsValueCreated)
+            ((IDisposable)_forwarder.Value).Dispose();
     }
 }

@@ -6,8 +6,8 @@ namespace Serving.Dataplane;
 public static class Upstreams
 {
     /// <summary>
-    /// Creates an upstream with its own connection pools. One per process is enough: it is thread-safe and serves any number of destinations.
-    /// Dispose it (it is <see cref="IDisposable"/>) to close its connections.
+    /// Creates an upstream with its own connection pools. One per process is enough: it is thread-safe and serves any number of
+    /// destinations. Dispose it (it is <see cref="IDisposable"/>) to close its connections.
     /// </summary>
     public static IUpstream Create(UpstreamOptions options)
     {

@@ -36,8 +36,8 @@ public sealed record ClusterAccess
     internal ServerTrust? Trust { get; init; }
 
     /// <summary>
-    /// Finds the configuration as kubectl does: the file named, else <c>KUBECONFIG</c>, else the pod's service account, else <c>~/.kube/config</c>.
-    /// Throws <see cref="KubernetesConfigurationException"/>.
+    /// Finds the configuration as kubectl does: the file named, else <c>KUBECONFIG</c>, else the pod's service account, else
+    /// <c>~/.kube/config</c>. Throws <see cref="KubernetesConfigurationException"/>.
     /// </summary>
     public static ClusterAccess Load(string? file = null, string? context = null, TimeProvider? time = null)
     {
@@ -55,10 +55,15 @@ public sealed record ClusterAccess
         var home = KubernetesClientConfiguration.KubeConfigDefaultLocation;
         return File.Exists(home)
             ? FromKubeconfig(home, context, time)
-            : throw new KubernetesConfigurationException(home, "", "no such file, and neither KUBECONFIG nor KUBERNETES_SERVICE_HOST is set");
+            : throw new KubernetesConfigurationException(
+                home,
+                "",
+                "no such file, and neither KUBECONFIG nor KUBERNETES_SERVICE_HOST is set"
+            );
     }
 
-    /// <summary>Reads a kubeconfig; several files are separated by <c>:</c> and the first to define a name wins. Throws <see cref="KubernetesConfigurationException"/>.</summary>
+    /// <summary>Reads a kubeconfig; several files are separated by <c>:</c> and the first to define a name wins. Throws
+    /// <see cref="KubernetesConfigurationException"/>.</summary>
     /// <param name="file">The file or files.</param>
     /// <param name="context">The context to use; the file's current one when null.</param>
     /// <param name="time">The clock by which credentials expire.</param>
@@ -92,32 +97,38 @@ public sealed record ClusterAccess
         }
         catch (FormatException error)
         {
-            throw new KubernetesConfigurationException("environment", "KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT", error.Message, error);
+            throw new KubernetesConfigurationException(
+                "environment",
+                "KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT",
+                error.Message,
+                error
+            );
         }
     }
 
     /// <summary>What the package makes a client of.</summary>
     /// <param name="certificate">The certificate that <see cref="Credential"/> has now; it is shown in every handshake.</param>
-    internal KubernetesClientConfiguration ToConfiguration(X509Certificate2? certificate) => new()
-    {
-        Host = Configuration.Host,
-        Namespace = Configuration.Namespace,
-        SkipTlsVerify = Configuration.SkipTlsVerify,
-        TlsServerName = Configuration.TlsServerName,
-        ClientCertificateData = Configuration.ClientCertificateData,
-        ClientCertificateKeyData = Configuration.ClientCertificateKeyData,
-        ClientCertificateFilePath = Configuration.ClientCertificateFilePath,
-        ClientKeyFilePath = Configuration.ClientKeyFilePath,
-        AccessToken = Configuration.AccessToken,
-        Username = Configuration.Username,
-        Password = Configuration.Password,
-        TokenProvider = Credential ?? Configuration.TokenProvider,
-        HttpClientTimeout = Timeout.InfiniteTimeSpan,
-        UserAgent = null,
-        FirstMessageHandlerSetup = handler => SetUp(handler, certificate),
+    internal KubernetesClientConfiguration ToConfiguration(X509Certificate2? certificate) =>
+        new()
+        {
+            Host = Configuration.Host,
+            Namespace = Configuration.Namespace,
+            SkipTlsVerify = Configuration.SkipTlsVerify,
+            TlsServerName = Configuration.TlsServerName,
+            ClientCertificateData = Configuration.ClientCertificateData,
+            ClientCertificateKeyData = Configuration.ClientCertificateKeyData,
+            ClientCertificateFilePath = Configuration.ClientCertificateFilePath,
+            ClientKeyFilePath = Configuration.ClientKeyFilePath,
+            AccessToken = Configuration.AccessToken,
+            Username = Configuration.Username,
+            Password = Configuration.Password,
+            TokenProvider = Credential ?? Configuration.TokenProvider,
+            HttpClientTimeout = Timeout.InfiniteTimeSpan,
+            UserAgent = null,
+            FirstMessageHandlerSetup = handler => SetUp(handler, certificate),
 
-        // SslCaCerts stays empty, or the package would put its own check of the server's certificate over ours.
-    };
+            // SslCaCerts stays empty, or the package would put its own check of the server's certificate over ours.
+        };
 
     private void SetUp(SocketsHttpHandler handler, X509Certificate2? certificate)
     {

@@ -1,6 +1,7 @@
 namespace Serving.Kubernetes;
 
-/// <summary>A credential could not be fetched this time; trying again later may help. The message is one line that names the file and the field.</summary>
+/// <summary>A credential could not be fetched this time; trying again later may help. The message is one line that names the file and the
+/// field.</summary>
 public sealed class CredentialException : Exception
 {
     /// <param name="file">The kubeconfig.</param>
@@ -8,7 +9,5 @@ public sealed class CredentialException : Exception
     /// <param name="problem">What went wrong.</param>
     /// <param name="inner">What it came from.</param>
     public CredentialException(string file, string field, string problem, Exception? inner = null)
-        : base($"{file}: {field}: {problem}", inner)
-    {
-    }
+        : base($"{file}: {field}: {problem}", inner) { }
 }

@@ -59,7 +59,7 @@ internal sealed class ExecCredential(ExecPlugin plugin, TimeProvider time, bool?
             running = _running ??= Task.Run(RunAsync, CancellationToken.None);
         }
 
-        return (await running.WaitAsync(cancellationToken).ConfigureAwait(false)).Header!;
+        return (await running.WaitAsync(cancellationToken)).Header!;
     }
 
     public void Refuse(AuthenticationHeaderValue? header, X509Certificate2? certificate)
@@ -76,7 +76,7 @@ internal sealed class ExecCredential(ExecPlugin plugin, TimeProvider time, bool?
     {
         try
         {
-            var printed = Parse(await OutputAsync().ConfigureAwait(false));
+            var printed = Parse(await OutputAsync());
             lock (_lock)
             {
                 (_printed, _refused, _running, _failure) = (printed, false, null, null);
@@ -100,7 +100,10 @@ internal sealed class ExecCredential(ExecPlugin plugin, TimeProvider time, bool?
         if (plugin.InteractiveMode == "Always" && !_hasTerminal)
         {
             throw new KubernetesConfigurationException(
-                plugin.File, plugin.Field, $"{plugin.Command} wants to talk to a person (interactiveMode: Always), but standard input is not a terminal");
+                plugin.File,
+                plugin.Field,
+                $"{plugin.Command} wants to talk to a person (interactiveMode: Always), but standard input is not a terminal"
+            );
         }
 
         using var process = Start();
@@ -114,11 +117,11 @@ internal sealed class ExecCredential(ExecPlugin plugin, TimeProvider time, bool?
         using var limit = new CancellationTokenSource(longest);
         try
         {
-            var output = await process.StandardOutput.ReadToEndAsync(limit.Token).ConfigureAwait(false);
-            await process.WaitForExitAsync(limit.Token).ConfigureAwait(false);
+            var output = await process.StandardOutput.ReadToEndAsync(limit.Token);
+            await process.WaitForExitAsync(limit.Token);
             return process.ExitCode == 0
                 ? output
-                : throw Problem($"{plugin.Command} ended with {process.ExitCode}: {(await errors.WaitAsync(limit.Token).ConfigureAwait(false)).Trim()}");
+                : throw Problem($"{plugin.Command} ended with {process.ExitCode}: {(await errors.WaitAsync(limit.Token)).Trim()}");
         }
         catch (OperationCanceledException late)
         {
@@ -155,7 +158,12 @@ internal sealed class ExecCredential(ExecPlugin plugin, TimeProvider time, bool?
         catch (Win32Exception error)
         {
             var hint = plugin.InstallHint.Length == 0 ? "" : $"; {Line(plugin.InstallHint)}";
-            throw new KubernetesConfigurationException(plugin.File, plugin.Field, $"{plugin.Command} cannot be started: {Line(error.Message)}{hint}", error);
+            throw new KubernetesConfigurationException(
+                plugin.File,
+                plugin.Field,
+                $"{plugin.Command} cannot be started: {Line(error.Message)}{hint}",
+                error
+            );
         }
     }
 
@@ -164,7 +172,11 @@ internal sealed class ExecCredential(ExecPlugin plugin, TimeProvider time, bool?
         try
         {
             using var document = JsonDocument.Parse(output);
-            if (document.RootElement is not { ValueKind: JsonValueKind.Object } root || !root.TryGetProperty("status", out var status) || status.ValueKind != JsonValueKind.Object)
+            if (
+                document.RootElement is not { ValueKind: JsonValueKind.Object } root
+                || !root.TryGetProperty("status", out var status)
+                || status.ValueKind != JsonValueKind.Object
+            )
             {
                 throw Problem($"{plugin.Command} printed no status");
             }
@@ -185,9 +197,15 @@ internal sealed class ExecCredential(ExecPlugin plugin, TimeProvider time, bool?
                 throw Problem($"{plugin.Command} printed neither a token nor a certificate");
             }
 
-            DateTimeOffset? expires = status.TryGetProperty("expirationTimestamp", out var at) && at.ValueKind != JsonValueKind.Null ? at.GetDateTimeOffset() : null;
+            DateTimeOffset? expires =
+                status.TryGetProperty("expirationTimestamp", out var at) && at.ValueKind != JsonValueKind.Null
+                    ? at.GetDateTimeOffset()
+                    : null;
             return new Printed(
-                token is null ? null : new AuthenticationHeaderValue("Bearer", token), certificate is null ? null : Kubeconfig.CertificateOf(certificate, key!), expires);
+                token is null ? null : new AuthenticationHeaderValue("Bearer", token),
+                certificate is null ? null : Kubeconfig.CertificateOf(certificate, key!),
+                expires
+            );
         }
         catch (Exception error) when (error is JsonException or FormatException or InvalidOperationException or CryptographicException)
         {
@@ -195,8 +213,10 @@ internal sealed class ExecCredential(ExecPlugin plugin, TimeProvider time, bool?
         }
     }
 
-    private static string? Text(JsonElement from, string name)
-        => from.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String && value.GetString() is { Length: > 0 } text ? text : null;
+    private static string? Text(JsonElement from, string name) =>
+        from.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String && value.GetString() is { Length: > 0 } text
+            ? text
+            : null;
 
     private static string Line(string text) => text.ReplaceLineEndings(" ");
 

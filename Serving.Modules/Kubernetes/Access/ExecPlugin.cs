@@ -12,7 +12,14 @@ namespace Serving.Kubernetes;
 /// <param name="ApiVersion">The version of the protocol.</param>
 /// <param name="ClusterInfo">The cluster, as JSON; null when the program does not want it.</param>
 internal sealed record ExecPlugin(
-    string File, string Field, string Command, IReadOnlyList<string> Arguments, IReadOnlyDictionary<string, string> Environment, string ApiVersion, string? ClusterInfo)
+    string File,
+    string Field,
+    string Command,
+    IReadOnlyList<string> Arguments,
+    IReadOnlyDictionary<string, string> Environment,
+    string ApiVersion,
+    string? ClusterInfo
+)
 {
     /// <summary>The extension of a cluster that is meant for plugins.</summary>
     private const string Extension = "client.authentication.k8s.io/exec";
@@ -54,7 +61,8 @@ internal sealed record ExecPlugin(
             [.. (exec["args"] as JsonArray ?? []).Select(a => a?.ToString() ?? "")],
             environment,
             version,
-            Text("provideClusterInfo") == "true" ? InfoOf(cluster) : null)
+            Text("provideClusterInfo") == "true" ? InfoOf(cluster) : null
+        )
         {
             InteractiveMode = mode,
             InstallHint = Text("installHint") ?? "",
@@ -86,7 +94,11 @@ internal sealed record ExecPlugin(
             info["certificate-authority-data"] = Convert.ToBase64String(Encoding.UTF8.GetBytes(authority.Text));
         }
 
-        foreach (var extension in (cluster.Body["extensions"] as JsonArray ?? []).OfType<JsonObject>().Where(entry => KubeconfigEntry.TextOf(entry, "name") == Extension))
+        foreach (
+            var extension in (cluster.Body["extensions"] as JsonArray ?? [])
+                .OfType<JsonObject>()
+                .Where(entry => KubeconfigEntry.TextOf(entry, "name") == Extension)
+        )
         {
             info["config"] = extension["extension"]?.DeepClone();
         }

@@ -11,8 +11,8 @@ public interface IRefreshableCredential : ITokenProvider
     X509Certificate2? ClientCertificate => null;
 
     /// <summary>
-    /// Says that the server refused (401) a request with this header and certificate, so that they are not given again. Nothing happens when
-    /// the credential is another by now.
+    /// Says that the server refused (401) a request with this header and certificate, so that they are not given again. Nothing happens
+    /// when the credential is another by now.
     /// </summary>
     void Refuse(AuthenticationHeaderValue? header, X509Certificate2? certificate);
 }

@@ -43,7 +43,10 @@ public sealed record Impersonation(IReadOnlyList<KeyValuePair<string, string>> H
         foreach (var value in Encoding.UTF8.GetBytes(key))
         {
             var letter = (char)value;
-            _ = char.IsAsciiLetterOrDigit(letter) || Legal.Contains(letter, StringComparison.Ordinal) ? text.Append(letter) : text.Append('%').Append(value.ToString("X2", System.Globalization.CultureInfo.InvariantCulture));
+            _ =
+                char.IsAsciiLetterOrDigit(letter) || Legal.Contains(letter, StringComparison.Ordinal)
+                    ? text.Append(letter)
+                    : text.Append('%').Append(value.ToString("X2", System.Globalization.CultureInfo.InvariantCulture));
         }
 
         return text.ToString();

@@ -9,8 +9,9 @@ using k8s.KubeConfigModels;
 namespace Serving.Kubernetes;
 
 /// <summary>
-/// Reads kubeconfigs into the package's model, which makes the configuration of it. The package's own reader costs 200 ms of reflection, knows
-/// no <c>tokenFile</c>, <c>proxy-url</c> and <c>as-uid</c>, runs exec plugins while it reads, and names neither file nor field of what is wrong.
+/// Reads kubeconfigs into the package's model, which makes the configuration of it. The package's own reader costs 200 ms of reflection,
+/// knows no <c>tokenFile</c>, <c>proxy-url</c> and <c>as-uid</c>, runs exec plugins while it reads, and names neither file nor field of
+/// what is wrong.
 /// </summary>
 internal sealed class Kubeconfig
 {
@@ -35,16 +36,14 @@ internal sealed class Kubeconfig
     /// <summary>The access that a context gives. Throws <see cref="KubernetesConfigurationException"/>.</summary>
     public ClusterAccess Resolve(string? contextName, TimeProvider time)
     {
-        contextName ??= _files.Select(file => KubeconfigEntry.TextOf(file.Root, "current-context")).FirstOrDefault(name => name is not null)
+        contextName ??=
+            _files.Select(file => KubeconfigEntry.TextOf(file.Root, "current-context")).FirstOrDefault(name => name is not null)
             ?? throw new KubernetesConfigurationException(_name, "current-context", "is not set");
         var context = Named("contexts", "context", contextName);
         var cluster = Named("clusters", "cluster", context.Required("cluster"));
         var user = context.Text("user") is { } userName ? Named("users", "user", userName) : null;
         var authority = cluster.Pem("certificate-authority");
-        var configuration = Build(
-            context,
-            ClusterOf(cluster),
-            user is null ? null : CredentialsOf(user));
+        var configuration = Build(context, ClusterOf(cluster), user is null ? null : CredentialsOf(user));
         configuration.Username ??= user?.Text("username");
         if (configuration.TokenProvider is { } provider)
         {
@@ -57,9 +56,10 @@ internal sealed class Kubeconfig
             Credential = user is null ? null : RefreshableOf(user, cluster, time),
             Impersonation = user is null ? null : ImpersonationOf(user),
             Proxy = cluster.Address("proxy-url"),
-            Trust = authority is null || cluster.Flag("insecure-skip-tls-verify")
-                ? null
-                : new ServerTrust(cluster.Crypto(authority.Field, () => ServerTrust.Parse(authority.Text)), authority.File),
+            Trust =
+                authority is null || cluster.Flag("insecure-skip-tls-verify")
+                    ? null
+                    : new ServerTrust(cluster.Crypto(authority.Field, () => ServerTrust.Parse(authority.Text)), authority.File),
         };
     }
 
@@ -68,13 +68,22 @@ internal sealed class Kubeconfig
         const string Name = "it";
         try
         {
-            var configuration = KubernetesClientConfiguration.BuildConfigFromConfigObject(new K8SConfiguration
-            {
-                CurrentContext = Name,
-                Contexts = [new Context { Name = Name, ContextDetails = new ContextDetails { Cluster = Name, User = user is null ? null : Name } }],
-                Clusters = [new Cluster { Name = Name, ClusterEndpoint = cluster }],
-                Users = [new User { Name = Name, UserCredentials = user }],
-            });
+            var configuration = KubernetesClientConfiguration.BuildConfigFromConfigObject(
+                new K8SConfiguration
+                {
+                    CurrentContext = Name,
+                    Contexts =
+                    [
+                        new Context
+                        {
+                            Name = Name,
+                            ContextDetails = new ContextDetails { Cluster = Name, User = user is null ? null : Name },
+                        },
+                    ],
+                    Clusters = [new Cluster { Name = Name, ClusterEndpoint = cluster }],
+                    Users = [new User { Name = Name, UserCredentials = user }],
+                }
+            );
             configuration.Namespace = context.Text("namespace") ?? "default";
             return configuration;
         }
@@ -88,14 +97,24 @@ internal sealed class Kubeconfig
     {
         var server = cluster.Required("server");
         return cluster.Address("server") is { Scheme: "http" or "https" }
-            ? new ClusterEndpoint { Server = server, TlsServerName = cluster.Text("tls-server-name"), SkipTlsVerify = cluster.Flag("insecure-skip-tls-verify") }
+            ? new ClusterEndpoint
+            {
+                Server = server,
+                TlsServerName = cluster.Text("tls-server-name"),
+                SkipTlsVerify = cluster.Flag("insecure-skip-tls-verify"),
+            }
             : throw cluster.Problem("server", $"\"{server}\" is not an http or https address");
     }
 
     /// <summary>What the package makes of a user; null when that is nothing, which it would refuse.</summary>
     private static UserCredentials? CredentialsOf(KubeconfigEntry user)
     {
-        var credentials = new UserCredentials { Token = user.Text("token"), UserName = user.Text("username"), Password = user.Text("password") };
+        var credentials = new UserCredentials
+        {
+            Token = user.Text("token"),
+            UserName = user.Text("username"),
+            Password = user.Text("password"),
+        };
         if (user.Pem("client-certificate") is { } certificate)
         {
             var key = user.Pem("client-key") ?? throw user.Problem("client-key-data", "is not set, but a client certificate is");
@@ -113,8 +132,11 @@ internal sealed class Kubeconfig
             credentials.AuthProvider = ProviderOf(user, provider);
         }
 
-        var knows = credentials.Token is not null || (credentials.UserName is not null && credentials.Password is not null)
-            || credentials.ClientCertificateData is not null || credentials.AuthProvider is not null;
+        var knows =
+            credentials.Token is not null
+            || (credentials.UserName is not null && credentials.Password is not null)
+            || credentials.ClientCertificateData is not null
+            || credentials.AuthProvider is not null;
         return knows ? credentials : null;
     }
 
@@ -156,8 +178,10 @@ internal sealed class Kubeconfig
     {
         var (name, uid) = (user.Text("as"), user.Text("as-uid"));
         var groups = (user.Body["as-groups"] as JsonArray ?? []).Select(group => group?.ToString() ?? "").ToList();
-        var extra = (user.Body["as-user-extra"] as JsonObject ?? [])
-            .ToDictionary(pair => pair.Key, pair => (IReadOnlyList<string>)[.. (pair.Value as JsonArray ?? []).Select(value => value?.ToString() ?? "")]);
+        var extra = (user.Body["as-user-extra"] as JsonObject ?? []).ToDictionary(
+            pair => pair.Key,
+            pair => (IReadOnlyList<string>)[.. (pair.Value as JsonArray ?? []).Select(value => value?.ToString() ?? "")]
+        );
         if (name is null)
         {
             return uid is null && groups.Count == 0 && extra.Count == 0

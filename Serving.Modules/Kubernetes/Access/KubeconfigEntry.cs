@@ -23,25 +23,30 @@ internal sealed record KubeconfigEntry(string File, string Prefix, JsonObject Bo
     public string Required(string name) => Text(name) ?? throw Problem(name, "is not set");
 
     /// <summary>A field that is true or false.</summary>
-    public bool Flag(string name) => Text(name) switch
-    {
-        null or "false" => false,
-        "true" => true,
-        var other => throw Problem(name, $"\"{other}\" is neither true nor false"),
-    };
+    public bool Flag(string name) =>
+        Text(name) switch
+        {
+            null or "false" => false,
+            "true" => true,
+            var other => throw Problem(name, $"\"{other}\" is neither true nor false"),
+        };
 
     /// <summary>A field that is an address; null when it is not set.</summary>
-    public Uri? Address(string name) => Text(name) switch
-    {
-        null => null,
-        var text => Uri.TryCreate(text, UriKind.Absolute, out var address) ? address : throw Problem(name, $"\"{text}\" is not an address"),
-    };
+    public Uri? Address(string name) =>
+        Text(name) switch
+        {
+            null => null,
+            var text => Uri.TryCreate(text, UriKind.Absolute, out var address)
+                ? address
+                : throw Problem(name, $"\"{text}\" is not an address"),
+        };
 
     /// <summary>The full name of a field.</summary>
     public string Field(string name) => $"{Prefix}.{name}";
 
     /// <summary>What is wrong with a field.</summary>
-    public KubernetesConfigurationException Problem(string name, string problem, Exception? inner = null) => new(File, Field(name), problem, inner);
+    public KubernetesConfigurationException Problem(string name, string problem, Exception? inner = null) =>
+        new(File, Field(name), problem, inner);
 
     /// <summary>A path, which counts from the file's folder.</summary>
     public string PathOf(string path) => Path.Combine(Path.GetDirectoryName(Path.GetFullPath(File))!, path);

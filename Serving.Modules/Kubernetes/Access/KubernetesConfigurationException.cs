@@ -1,6 +1,7 @@
 namespace Serving.Kubernetes;
 
-/// <summary>A configuration of the client, or a manifest, cannot be used. The message is one line that names the file and the field.</summary>
+/// <summary>A configuration of the client, or a manifest, cannot be used. The message is one line that names the file and the
+/// field.</summary>
 public sealed class KubernetesConfigurationException : Exception
 {
     /// <param name="file">The file, or <c>environment</c>.</param>

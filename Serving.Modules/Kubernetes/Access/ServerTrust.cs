@@ -5,9 +5,9 @@ using System.Security.Cryptography.X509Certificates;
 namespace Serving.Kubernetes;
 
 /// <summary>
-/// Checks the API server's certificate against the cluster's authorities, which are read again from their file with every handshake, so that
-/// one that is replaced needs no restart. Invariant: an authority of the machine is trusted only when it is one of the cluster's, and a
-/// certificate for another name never is; the package's own check takes both.
+/// Checks the API server's certificate against the cluster's authorities, which are read again from their file with every handshake, so
+/// that one that is replaced needs no restart. Invariant: an authority of the machine is trusted only when it is one of the cluster's, and
+/// a certificate for another name never is; the package's own check takes both.
 /// </summary>
 internal sealed class ServerTrust
 {
@@ -42,7 +42,13 @@ internal sealed class ServerTrust
         }
 
         Refresh();
-        return k8s.Kubernetes.CertificateValidationCallBack(sender, _authorities, certificate, chain, SslPolicyErrors.RemoteCertificateChainErrors);
+        return k8s.Kubernetes.CertificateValidationCallBack(
+            sender,
+            _authorities,
+            certificate,
+            chain,
+            SslPolicyErrors.RemoteCertificateChainErrors
+        );
     }
 
     private void Refresh()

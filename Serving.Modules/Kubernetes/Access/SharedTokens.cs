@@ -3,17 +3,18 @@ using k8s.Authentication;
 
 namespace Serving.Kubernetes;
 
-/// <summary>Lets one caller at a time ask a provider of the package, which refreshes once for each caller that finds its token expired.</summary>
+/// <summary>Lets one caller at a time ask a provider of the package, which refreshes once for each caller that finds its token
+/// expired.</summary>
 internal sealed class SharedTokens(ITokenProvider provider) : ITokenProvider, IDisposable
 {
     private readonly SemaphoreSlim _turn = new(1);
 
     public async Task<AuthenticationHeaderValue> GetAuthenticationHeaderAsync(CancellationToken cancellationToken)
     {
-        await _turn.WaitAsync(cancellationToken).ConfigureAwait(false);
+        await _turn.WaitAsync(cancellationToken);
         try
         {
-            return await provider.GetAuthenticationHeaderAsync(cancellationToken).ConfigureAwait(false);
+            return await provider.GetAuthenticationHeaderAsync(cancellationToken);
         }
         finally
         {

@@ -18,13 +18,14 @@ internal sealed class TokenFile(string path) : IRefreshableCredential
     {
         try
         {
-            var header = await _file.GetAuthenticationHeaderAsync(cancellationToken).ConfigureAwait(false);
+            var header = await _file.GetAuthenticationHeaderAsync(cancellationToken);
             _last = header;
             return header;
         }
         catch (Exception error) when (error.GetBaseException() is IOException or UnauthorizedAccessException)
         {
-            return _last ?? throw new KubernetesConfigurationException(path, "", $"cannot be read: {error.GetBaseException().Message}", error);
+            return _last
+                ?? throw new KubernetesConfigurationException(path, "", $"cannot be read: {error.GetBaseException().Message}", error);
         }
     }
 

@@ -23,13 +23,13 @@ internal sealed class ApiConnection : IDisposable
         _access = access;
         _server = access.Server;
         _handlers = () =>
-        [
-            new RetryHandler(options, time),
-            new AttemptHandler(options, time),
-            new ResponseSignalHandler(signal),
-            .. access.Impersonation is { } other ? (DelegatingHandler[])[new ImpersonationHandler(other)] : [],
-            new WriterHandler(agent),
-        ];
+            [
+                new RetryHandler(options, time),
+                new AttemptHandler(options, time),
+                new ResponseSignalHandler(signal),
+                .. access.Impersonation is { } other ? (DelegatingHandler[])[new ImpersonationHandler(other)] : [],
+                new WriterHandler(agent),
+            ];
         _current = new Pipeline(access, access.Credential?.ClientCertificate, _handlers());
     }
 
@@ -44,13 +44,14 @@ internal sealed class ApiConnection : IDisposable
     {
         for (var renewed = false; ; renewed = true)
         {
-            var pipeline = await PipelineAsync(request, cancellation).ConfigureAwait(false);
+            var pipeline = await PipelineAsync(request, cancellation);
             using var message = request.ToMessage(_server);
             try
             {
-                return await pipeline.SendAsync(message, cancellation).ConfigureAwait(false);
+                return await pipeline.SendAsync(message, cancellation);
             }
-            catch (KubernetesException refused) when (refused.Code == HttpStatusCode.Unauthorized && !renewed && _access.Credential is not null)
+            catch (KubernetesException refused)
+                when (refused.Code == HttpStatusCode.Unauthorized && !renewed && _access.Credential is not null)
             {
                 _access.Credential.Refuse(message.Headers.Authorization, pipeline.Certificate);
             }
@@ -69,13 +70,22 @@ internal sealed class ApiConnection : IDisposable
 
         try
         {
-            await credential.GetAuthenticationHeaderAsync(cancellation).ConfigureAwait(false);
+            await credential.GetAuthenticationHeaderAsync(cancellation);
         }
         catch (Exception error) when (error is not OperationCanceledException)
         {
             // No different from a server that is unreachable: it may pass, and whoever can try again does.
             throw new KubernetesException(
-                request.What, new Status { State = "Failure", Code = 503, Reason = "ServiceUnavailable", Message = $"no credential: {error.Message}" }, error);
+                request.What,
+                new Status
+                {
+                    State = "Failure",
+                    Code = 503,
+                    Reason = "ServiceUnavailable",
+                    Message = $"no credential: {error.Message}",
+                },
+                error
+            );
         }
 
         var certificate = credential.ClientCertificate;
@@ -102,6 +112,7 @@ internal sealed class ApiConnection : IDisposable
     {
         public X509Certificate2? Certificate => certificate;
 
-        public Task<HttpResponseMessage> SendAsync(HttpRequestMessage message, CancellationToken cancellation) => SendRequestRaw("", message, cancellation);
+        public Task<HttpResponseMessage> SendAsync(HttpRequestMessage message, CancellationToken cancellation) =>
+            SendRequestRaw("", message, cancellation);
     }
 }

@@ -9,23 +9,30 @@ namespace Serving.Kubernetes;
 /// <param name="PathAndQuery">From the root of the server.</param>
 /// <param name="Body">The body; null for none.</param>
 /// <param name="ContentType">The media type of the body.</param>
-internal sealed record ApiRequest(string What, HttpMethod Method, string PathAndQuery, byte[]? Body = null, string ContentType = "application/json")
+internal sealed record ApiRequest(
+    string What,
+    HttpMethod Method,
+    string PathAndQuery,
+    byte[]? Body = null,
+    string ContentType = "application/json"
+)
 {
-    private static readonly HttpRequestOptionsKey<string> s_what = new("serving.what");
+    private static readonly HttpRequestOptionsKey<string> WhatOption = new("serving.what");
 
     /// <summary>What a message does, for errors; the package's own operations are named by method and path.</summary>
-    public static string WhatOf(HttpRequestMessage message)
-        => message.Options.TryGetValue(s_what, out var what) ? what : $"{message.Method} {message.RequestUri?.AbsolutePath}";
+    public static string WhatOf(HttpRequestMessage message) =>
+        message.Options.TryGetValue(WhatOption, out var what) ? what : $"{message.Method} {message.RequestUri?.AbsolutePath}";
 
     /// <summary>Whether the response comes as a stream without end, so that it is neither read whole nor bounded in time.</summary>
-    public static bool IsStream(HttpRequestMessage message)
-        => message.RequestUri?.Query is { Length: > 0 } query
-            && (query.Contains("watch=true", StringComparison.Ordinal) || query.Contains("follow=true", StringComparison.Ordinal));
+    public static bool IsStream(HttpRequestMessage message) =>
+        message.RequestUri?.Query is { Length: > 0 } query
+        && (query.Contains("watch=true", StringComparison.Ordinal) || query.Contains("follow=true", StringComparison.Ordinal));
 
     /// <summary>Whether doing it twice leaves the same as doing it once.</summary>
-    public static bool IsRepeatable(HttpRequestMessage message)
-        => message.Method == HttpMethod.Get || message.Method == HttpMethod.Put
-            || (message.Method == HttpMethod.Patch && message.Content?.Headers.ContentType?.MediaType != "application/json-patch+json");
+    public static bool IsRepeatable(HttpRequestMessage message) =>
+        message.Method == HttpMethod.Get
+        || message.Method == HttpMethod.Put
+        || (message.Method == HttpMethod.Patch && message.Content?.Headers.ContentType?.MediaType != "application/json-patch+json");
 
     /// <summary>The message to send, once.</summary>
     /// <param name="server">The root of the server.</param>
@@ -36,7 +43,7 @@ internal sealed record ApiRequest(string What, HttpMethod Method, string PathAnd
             Version = server.Scheme == Uri.UriSchemeHttps ? HttpVersion.Version20 : HttpVersion.Version11,
             VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
         };
-        message.Options.Set(s_what, What);
+        message.Options.Set(WhatOption, What);
         message.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue("application/json"));
         if (Body is not null)
         {

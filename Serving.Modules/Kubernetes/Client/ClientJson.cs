@@ -4,7 +4,10 @@ using System.Text.Json.Serialization;
 namespace Serving.Kubernetes;
 
 /// <summary>How what only the client reads and writes is read and written.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull
+)]
 [JsonSerializable(typeof(DeleteRequest))]
 [JsonSerializable(typeof(JsonDocument))]
 internal sealed partial class ClientJson : JsonSerializerContext;
@@ -16,10 +19,12 @@ internal sealed record DeleteRequest(string? PropagationPolicy, int? GracePeriod
 
     public string Kind => "DeleteOptions";
 
-    public static DeleteRequest Of(DeleteOptions options) => new(
-        options.Propagation,
-        options.GracePeriodSeconds,
-        options.Uid is null && options.ResourceVersion is null ? null : new DeletePreconditions(options.Uid, options.ResourceVersion));
+    public static DeleteRequest Of(DeleteOptions options) =>
+        new(
+            options.Propagation,
+            options.GracePeriodSeconds,
+            options.Uid is null && options.ResourceVersion is null ? null : new DeletePreconditions(options.Uid, options.ResourceVersion)
+        );
 }
 
 /// <summary>What must hold for a delete to happen.</summary>

@@ -10,8 +10,8 @@ using Serving.Api.Core;
 namespace Serving.Kubernetes;
 
 /// <summary>
-/// The typed contract over the package's client: our records by their source-generated metadata, paths by <see cref="ResourceType"/>, requests
-/// by one <see cref="k8s.Kubernetes"/> with the bounds of <see cref="ClusterClientOptions"/> as its handlers.
+/// The typed contract over the package's client: our records by their source-generated metadata, paths by <see cref="ResourceType"/>,
+/// requests by one <see cref="k8s.Kubernetes"/> with the bounds of <see cref="ClusterClientOptions"/> as its handlers.
 /// </summary>
 public sealed class ClusterClient : IKubernetesClient, IDisposable
 {
@@ -25,9 +25,7 @@ public sealed class ClusterClient : IKubernetesClient, IDisposable
     /// <param name="options">Bounds; the defaults when null.</param>
     /// <param name="time">The clock of time-outs and delays.</param>
     public ClusterClient(ClusterAccess access, ClusterClientOptions? options = null, TimeProvider? time = null)
-        : this(access, options, time, new ResponseSignal())
-    {
-    }
+        : this(access, options, time, new ResponseSignal()) { }
 
     private ClusterClient(ClusterAccess access, ClusterClientOptions? options, TimeProvider? time, ResponseSignal signal)
     {
@@ -45,23 +43,29 @@ public sealed class ClusterClient : IKubernetesClient, IDisposable
     /// <summary>What it was made from.</summary>
     public ClusterAccess Access => _access;
 
-    /// <summary>The package's own operations, for kinds that we have no record of. They pass the same bounds and throw the same exceptions.</summary>
+    /// <summary>The package's own operations, for kinds that we have no record of. They pass the same bounds and throw the same
+    /// exceptions.</summary>
     public k8s.IKubernetes Operations => _connection.Operations;
 
     /// <summary>
     /// A client with connections of its own and short deadlines, for leases: a renewal must not queue behind other traffic,
     /// and one that hangs must leave time for another. The caller disposes it.
     /// </summary>
-    public ClusterClient CreateLeaseClient()
-        => new(_access, _options with { RequestTimeout = TimeSpan.FromSeconds(5), Attempts = 1 }, _time, _signal);
+    public ClusterClient CreateLeaseClient() =>
+        new(_access, _options with { RequestTimeout = TimeSpan.FromSeconds(5), Attempts = 1 }, _time, _signal);
 
     /// <inheritdoc/>
     public Task<T> GetAsync<T>(ResourceType<T> type, string? ns, string name, CancellationToken cancellation)
-        where T : class, IKubernetesObject
-        => SendAsync(type, What("get", type, ns, name), HttpMethod.Get, type.ObjectPath(ns, name), null, cancellation);
+        where T : class, IKubernetesObject =>
+        SendAsync(type, What("get", type, ns, name), HttpMethod.Get, type.ObjectPath(ns, name), null, cancellation);
 
     /// <inheritdoc/>
-    public async Task<KubernetesList<T>> ListAsync<T>(ResourceType<T> type, string? ns, ListOptions? options, CancellationToken cancellation)
+    public async Task<KubernetesList<T>> ListAsync<T>(
+        ResourceType<T> type,
+        string? ns,
+        ListOptions? options,
+        CancellationToken cancellation
+    )
         where T : class, IKubernetesObject
     {
         var what = What("list", type, ns, "");
@@ -75,7 +79,7 @@ public sealed class ClusterClient : IKubernetesClient, IDisposable
             KubernetesList<T> list;
             try
             {
-                list = await SendAsync(request, type.ListJson, cancellation).ConfigureAwait(false);
+                list = await SendAsync(request, type.ListJson, cancellation);
             }
             catch (KubernetesException gone) when (gone.IsGone && !onePage && page is { Limit: not null, Continue: not null })
             {
@@ -97,32 +101,43 @@ public sealed class ClusterClient : IKubernetesClient, IDisposable
             }
 
             // The version to list at is part of the token.
-            page = page with { Continue = list.Metadata.Continue, ResourceVersion = null };
+            page = page with
+            {
+                Continue = list.Metadata.Continue,
+                ResourceVersion = null,
+            };
         }
     }
 
     /// <inheritdoc/>
     public async IAsyncEnumerable<WatchEvent<T>> WatchAsync<T>(
-        ResourceType<T> type, string? ns, ListOptions options, [EnumeratorCancellation] CancellationToken cancellation)
+        ResourceType<T> type,
+        string? ns,
+        ListOptions options,
+        [EnumeratorCancellation] CancellationToken cancellation
+    )
         where T : class, IKubernetesObject
     {
         ArgumentNullException.ThrowIfNull(options);
         var seconds = Random.Shared.Next(300, 600);
-        var query = QueryOf(options with { Limit = null, Continue = null }).Add("watch", "true").Add("allowWatchBookmarks", "true").Add("timeoutSeconds", seconds);
+        var query = QueryOf(options with { Limit = null, Continue = null })
+            .Add("watch", "true")
+            .Add("allowWatchBookmarks", "true")
+            .Add("timeoutSeconds", seconds);
         var request = new ApiRequest(What("watch", type, ns, ""), HttpMethod.Get, type.CollectionPath(ns) + query);
 
         // The server ends the watch by itself; should it forget to, we do.
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(seconds + 30), _time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellation);
-        using var response = await _connection.SendAsync(request, either.Token).ConfigureAwait(false);
-        await using var stream = await response.Content.ReadAsStreamAsync(either.Token).ConfigureAwait(false);
+        using var response = await _connection.SendAsync(request, either.Token);
+        await using var stream = await response.Content.ReadAsStreamAsync(either.Token);
         var reader = PipeReader.Create(stream, new StreamPipeReaderOptions(bufferSize: 16 * 1024));
         while (true)
         {
             ReadResult read;
             try
             {
-                read = await reader.ReadAsync(either.Token).ConfigureAwait(false);
+                read = await reader.ReadAsync(either.Token);
             }
             catch (Exception error) when (error is HttpRequestException or IOException)
             {
@@ -167,18 +182,24 @@ public sealed class ClusterClient : IKubernetesClient, IDisposable
         where T : class, IKubernetesObject
     {
         ArgumentNullException.ThrowIfNull(value);
-        var whole = await Slimming.WholeAsync(this, type, value, cancellation).ConfigureAwait(false);
-        return await PutAsync(type, whole, null, options, cancellation).ConfigureAwait(false);
+        var whole = await Slimming.WholeAsync(this, type, value, cancellation);
+        return await PutAsync(type, whole, null, options, cancellation);
     }
 
     /// <inheritdoc/>
     public Task<T> UpdateStatusAsync<T>(ResourceType<T> type, T value, CancellationToken cancellation, WriteOptions? options = null)
-        where T : class, IKubernetesObject
-        => PutAsync(type, value, "status", options, cancellation);
+        where T : class, IKubernetesObject => PutAsync(type, value, "status", options, cancellation);
 
     /// <inheritdoc/>
     public Task<T> PatchAsync<T>(
-        ResourceType<T> type, string? ns, string name, Patch patch, CancellationToken cancellation, WriteOptions? options = null, string? subresource = null)
+        ResourceType<T> type,
+        string? ns,
+        string name,
+        Patch patch,
+        CancellationToken cancellation,
+        WriteOptions? options = null,
+        string? subresource = null
+    )
         where T : class, IKubernetesObject
     {
         ArgumentNullException.ThrowIfNull(patch);
@@ -197,27 +218,40 @@ public sealed class ClusterClient : IKubernetesClient, IDisposable
 
         var verb = patch.Type == PatchType.Apply ? "apply" : "patch";
         return SendAsync(
-            type, What(verb, type, ns, name, subresource), HttpMethod.Patch, type.ObjectPath(ns, name, subresource) + query,
-            Encoding.UTF8.GetBytes(patch.Body), cancellation, contentType);
+            type,
+            What(verb, type, ns, name, subresource),
+            HttpMethod.Patch,
+            type.ObjectPath(ns, name, subresource) + query,
+            Encoding.UTF8.GetBytes(patch.Body),
+            cancellation,
+            contentType
+        );
     }
 
     /// <inheritdoc/>
-    public async Task DeleteAsync<T>(ResourceType<T> type, string? ns, string name, CancellationToken cancellation, DeleteOptions? options = null)
+    public async Task DeleteAsync<T>(
+        ResourceType<T> type,
+        string? ns,
+        string name,
+        CancellationToken cancellation,
+        DeleteOptions? options = null
+    )
         where T : class, IKubernetesObject
     {
-        var body = options is null ? null : JsonSerializer.SerializeToUtf8Bytes(DeleteRequest.Of(options), ClientJson.Default.DeleteRequest);
+        var body = options is null
+            ? null
+            : JsonSerializer.SerializeToUtf8Bytes(DeleteRequest.Of(options), ClientJson.Default.DeleteRequest);
         var request = new ApiRequest(What("delete", type, ns, name), HttpMethod.Delete, type.ObjectPath(ns, name), body);
-        using var response = await _connection.SendAsync(request, cancellation).ConfigureAwait(false);
+        using var response = await _connection.SendAsync(request, cancellation);
     }
 
     /// <inheritdoc/>
     public Task<T> UpdateSubresourceAsync<T>(ResourceType<T> type, T value, string subresource, CancellationToken cancellation)
-        where T : class, IKubernetesObject
-        => PutAsync(type, value, subresource, null, cancellation);
+        where T : class, IKubernetesObject => PutAsync(type, value, subresource, null, cancellation);
 
     /// <summary>Reads any path, as <c>/version</c> or <c>/apis</c>, as JSON. The caller disposes the document.</summary>
-    public Task<JsonDocument> GetRawAsync(string pathAndQuery, CancellationToken cancellation)
-        => SendAsync(new ApiRequest($"get {pathAndQuery}", HttpMethod.Get, pathAndQuery), ClientJson.Default.JsonDocument, cancellation);
+    public Task<JsonDocument> GetRawAsync(string pathAndQuery, CancellationToken cancellation) =>
+        SendAsync(new ApiRequest($"get {pathAndQuery}", HttpMethod.Get, pathAndQuery), ClientJson.Default.JsonDocument, cancellation);
 
     /// <inheritdoc/>
     public void Dispose() => _connection.Dispose();
@@ -225,7 +259,10 @@ public sealed class ClusterClient : IKubernetesClient, IDisposable
     private static string What(string verb, ResourceType type, string? ns, string name, string? subresource = null)
     {
         var resource = type.Group.Length == 0 ? type.Plural : $"{type.Plural}.{type.Group}";
-        var key = string.IsNullOrEmpty(ns) ? name : name.Length == 0 ? $"in {ns}" : $"{ns}/{name}";
+        var key =
+            string.IsNullOrEmpty(ns) ? name
+            : name.Length == 0 ? $"in {ns}"
+            : $"{ns}/{name}";
         return $"{verb} {resource}{(subresource is null ? "" : "/" + subresource)} {key}".TrimEnd();
     }
 
@@ -265,20 +302,23 @@ public sealed class ClusterClient : IKubernetesClient, IDisposable
                 "BOOKMARK" => WatchEventType.Bookmark,
                 _ => throw new JsonException($"{what}: unknown event {kind}"),
             },
-            value.Deserialize(type.Json) ?? throw new JsonException($"{what}: an event without object"));
+            value.Deserialize(type.Json) ?? throw new JsonException($"{what}: an event without object")
+        );
     }
 
-    private static Query QueryOf(ListOptions options) => new Query()
-        .Add("labelSelector", options.LabelSelector)
-        .Add("fieldSelector", options.FieldSelector)
-        .Add("resourceVersion", options.ResourceVersion)
-        .Add("limit", options.Limit)
-        .Add("continue", options.Continue);
+    private static Query QueryOf(ListOptions options) =>
+        new Query()
+            .Add("labelSelector", options.LabelSelector)
+            .Add("fieldSelector", options.FieldSelector)
+            .Add("resourceVersion", options.ResourceVersion)
+            .Add("limit", options.Limit)
+            .Add("continue", options.Continue);
 
-    private Query QueryOf(WriteOptions? options) => new Query()
-        .Add("fieldManager", options?.FieldManager ?? _options.FieldManager)
-        .Add("dryRun", options?.DryRun == true ? "All" : null)
-        .Add("fieldValidation", options?.FieldValidation);
+    private Query QueryOf(WriteOptions? options) =>
+        new Query()
+            .Add("fieldManager", options?.FieldManager ?? _options.FieldManager)
+            .Add("dryRun", options?.DryRun == true ? "All" : null)
+            .Add("fieldValidation", options?.FieldValidation);
 
     private Task<T> PutAsync<T>(ResourceType<T> type, T value, string? subresource, WriteOptions? options, CancellationToken cancellation)
         where T : class, IKubernetesObject
@@ -286,22 +326,34 @@ public sealed class ClusterClient : IKubernetesClient, IDisposable
         ArgumentNullException.ThrowIfNull(value);
         var (ns, name) = (value.Metadata.Namespace, value.Metadata.Name);
         return SendAsync(
-            type, What("update", type, ns, name, subresource), HttpMethod.Put, type.ObjectPath(ns, name, subresource) + QueryOf(options), BodyOf(type, value), cancellation);
+            type,
+            What("update", type, ns, name, subresource),
+            HttpMethod.Put,
+            type.ObjectPath(ns, name, subresource) + QueryOf(options),
+            BodyOf(type, value),
+            cancellation
+        );
     }
 
     private Task<T> SendAsync<T>(
-        ResourceType<T> type, string what, HttpMethod method, string path, byte[]? body, CancellationToken cancellation, string contentType = "application/json")
-        where T : class, IKubernetesObject
-        => SendAsync(new ApiRequest(what, method, path, body, contentType), type.Json, cancellation);
+        ResourceType<T> type,
+        string what,
+        HttpMethod method,
+        string path,
+        byte[]? body,
+        CancellationToken cancellation,
+        string contentType = "application/json"
+    )
+        where T : class, IKubernetesObject => SendAsync(new ApiRequest(what, method, path, body, contentType), type.Json, cancellation);
 
     /// <summary>Sends and reads the response, which is in memory by then.</summary>
     private async Task<T> SendAsync<T>(ApiRequest request, JsonTypeInfo<T> json, CancellationToken cancellation)
         where T : class
     {
-        using var response = await _connection.SendAsync(request, cancellation).ConfigureAwait(false);
+        using var response = await _connection.SendAsync(request, cancellation);
         try
         {
-            await using var stream = await response.Content.ReadAsStreamAsync(cancellation).ConfigureAwait(false);
+            await using var stream = await response.Content.ReadAsStreamAsync(cancellation);
             return JsonSerializer.Deserialize(stream, json) ?? throw new JsonException("expected an object, got null");
         }
         catch (JsonException error)

@@ -26,7 +26,8 @@ public interface IKubernetesClient
     Task<KubernetesList<T>> ListAsync<T>(ResourceType<T> type, string? ns, ListOptions? options, CancellationToken cancellation)
         where T : class, IKubernetesObject;
 
-    /// <summary>Watches from <see cref="ListOptions.ResourceVersion"/>; ends when the server closes the stream; throws (gone) on 410.</summary>
+    /// <summary>Watches from <see cref="ListOptions.ResourceVersion"/>; ends when the server closes the stream; throws (gone) on
+    /// 410.</summary>
     IAsyncEnumerable<WatchEvent<T>> WatchAsync<T>(ResourceType<T> type, string? ns, ListOptions options, CancellationToken cancellation)
         where T : class, IKubernetesObject;
 
@@ -47,7 +48,14 @@ public interface IKubernetesClient
 
     /// <summary>Patches an object or one of its subresources.</summary>
     Task<T> PatchAsync<T>(
-        ResourceType<T> type, string? ns, string name, Patch patch, CancellationToken cancellation, WriteOptions? options = null, string? subresource = null)
+        ResourceType<T> type,
+        string? ns,
+        string name,
+        Patch patch,
+        CancellationToken cancellation,
+        WriteOptions? options = null,
+        string? subresource = null
+    )
         where T : class, IKubernetesObject;
 
     /// <summary>
@@ -55,8 +63,7 @@ public interface IKubernetesClient
     /// resourceVersion is not the newest. A client without subresources updates the object itself.
     /// </summary>
     Task<T> UpdateSubresourceAsync<T>(ResourceType<T> type, T value, string subresource, CancellationToken cancellation)
-        where T : class, IKubernetesObject
-        => UpdateAsync(type, value, cancellation);
+        where T : class, IKubernetesObject => UpdateAsync(type, value, cancellation);
 
     /// <summary>Deletes an object. Throws (not found) when it does not exist.</summary>
     Task DeleteAsync<T>(ResourceType<T> type, string? ns, string name, CancellationToken cancellation, DeleteOptions? options = null)
@@ -70,7 +77,12 @@ public interface IKubernetesClient
 /// <param name="Limit">Objects a page.</param>
 /// <param name="Continue">The token of the next page.</param>
 public sealed record ListOptions(
-    string? LabelSelector = null, string? FieldSelector = null, string? ResourceVersion = null, int? Limit = null, string? Continue = null);
+    string? LabelSelector = null,
+    string? FieldSelector = null,
+    string? ResourceVersion = null,
+    int? Limit = null,
+    string? Continue = null
+);
 
 /// <summary>Options of a write.</summary>
 /// <param name="DryRun">Whether the server only pretends.</param>
@@ -84,7 +96,12 @@ public sealed record WriteOptions(bool DryRun = false, string? FieldManager = nu
 /// <param name="GracePeriodSeconds">Seconds a pod gets to stop.</param>
 /// <param name="Uid">The delete fails (conflict) when the object has another uid.</param>
 /// <param name="ResourceVersion">The delete fails (conflict) when the object has another resourceVersion.</param>
-public sealed record DeleteOptions(string? Propagation = null, int? GracePeriodSeconds = null, string? Uid = null, string? ResourceVersion = null);
+public sealed record DeleteOptions(
+    string? Propagation = null,
+    int? GracePeriodSeconds = null,
+    string? Uid = null,
+    string? ResourceVersion = null
+);
 
 /// <summary>A patch: its media type and its body.</summary>
 public sealed record Patch(PatchType Type, string Body);

@@ -40,21 +40,29 @@ public sealed class KubernetesException : Exception
     public bool IsAway => Code is HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout;
 
     /// <summary>Whether the API server could not reach an admission webhook; trying again later helps.</summary>
-    public bool IsWebhookAway => Code == HttpStatusCode.InternalServerError && Status.Message.Contains("failed calling webhook", StringComparison.Ordinal);
+    public bool IsWebhookAway =>
+        Code == HttpStatusCode.InternalServerError && Status.Message.Contains("failed calling webhook", StringComparison.Ordinal);
 
     /// <summary>422, or a webhook's refusal: the object itself is wrong, so trying again does not help.</summary>
     public bool IsInvalid => Code is HttpStatusCode.UnprocessableEntity or HttpStatusCode.BadRequest or HttpStatusCode.Forbidden;
 
     /// <summary>403 because the namespace is being deleted: whatever was to be created in it is not wanted any more.</summary>
-    public bool IsNamespaceTerminating
-        => Code == HttpStatusCode.Forbidden && Status.Details?.Causes.Any(static cause => cause.Reason == "NamespaceTerminating") == true;
+    public bool IsNamespaceTerminating =>
+        Code == HttpStatusCode.Forbidden && Status.Details?.Causes.Any(static cause => cause.Reason == "NamespaceTerminating") == true;
 
     /// <summary>
     /// A 4xx that is about the object or about who asks, such as not valid, forbidden or over a quota: the same request is refused until
     /// somebody changes something. What has changed, exists, comes too often or goes with its namespace is none.
     /// </summary>
-    public bool IsRefusal
-        => (int)Code is >= 400 and < 500
-            && Code is not (HttpStatusCode.Conflict or HttpStatusCode.RequestTimeout or HttpStatusCode.Gone or HttpStatusCode.TooManyRequests or HttpStatusCode.Unauthorized)
-            && !IsNamespaceTerminating;
+    public bool IsRefusal =>
+        (int)Code is >= 400 and < 500
+        && Code
+            is not (
+                HttpStatusCode.Conflict
+                or HttpStatusCode.RequestTimeout
+                or HttpStatusCode.Gone
+                or HttpStatusCode.TooManyRequests
+                or HttpStatusCode.Unauthorized
+            )
+        && !IsNamespaceTerminating;
 }

@@ -4,7 +4,8 @@ using Serving.Api;
 
 namespace Serving.Kubernetes;
 
-/// <summary>Discovery over <c>/api</c> and <c>/apis</c>. Groups that were found are remembered; kinds that were not are asked for again.</summary>
+/// <summary>Discovery over <c>/api</c> and <c>/apis</c>. Groups that were found are remembered; kinds that were not are asked for
+/// again.</summary>
 public sealed class ResourceDiscovery : IResourceDiscovery
 {
     private readonly ClusterClient _client;
@@ -20,15 +21,15 @@ public sealed class ResourceDiscovery : IResourceDiscovery
     /// <inheritdoc/>
     public async Task<IReadOnlyList<DiscoveredResource>> ListAsync(CancellationToken cancellation)
     {
-        var all = new List<DiscoveredResource>(await ReadAsync("v1", cancellation).ConfigureAwait(false));
-        using var groups = await _client.GetRawAsync("/apis", cancellation).ConfigureAwait(false);
+        var all = new List<DiscoveredResource>(await ReadAsync("v1", cancellation));
+        using var groups = await _client.GetRawAsync("/apis", cancellation);
         foreach (var group in groups.RootElement.GetProperty("groups").EnumerateArray())
         {
             var seen = new HashSet<string>();
             foreach (var apiVersion in VersionsOf(group))
             {
                 // The preferred version comes first; a resource that only another version has is still found.
-                all.AddRange((await ReadAsync(apiVersion, cancellation).ConfigureAwait(false)).Where(resource => seen.Add(resource.Type.Plural)));
+                all.AddRange((await ReadAsync(apiVersion, cancellation)).Where(resource => seen.Add(resource.Type.Plural)));
             }
         }
 
@@ -40,7 +41,7 @@ public sealed class ResourceDiscovery : IResourceDiscovery
     {
         ArgumentException.ThrowIfNullOrEmpty(apiVersion);
         return (_known.TryGetValue(apiVersion, out var known) ? Pick(known, kind) : null)
-            ?? Pick(await ReadAsync(apiVersion, cancellation).ConfigureAwait(false), kind);
+            ?? Pick(await ReadAsync(apiVersion, cancellation), kind);
     }
 
     private static ResourceType? Pick(IReadOnlyList<DiscoveredResource> resources, string kind)
@@ -58,7 +59,11 @@ public sealed class ResourceDiscovery : IResourceDiscovery
 
     private static List<string> VersionsOf(JsonElement group)
     {
-        var versions = group.GetProperty("versions").EnumerateArray().Select(version => version.GetProperty("groupVersion").GetString()!).ToList();
+        var versions = group
+            .GetProperty("versions")
+            .EnumerateArray()
+            .Select(version => version.GetProperty("groupVersion").GetString()!)
+            .ToList();
         if (group.TryGetProperty("preferredVersion", out var preferred) && preferred.TryGetProperty("groupVersion", out var name))
         {
             versions.Remove(name.GetString()!);
@@ -76,15 +81,22 @@ public sealed class ResourceDiscovery : IResourceDiscovery
         var (group, version) = slash < 0 ? ("", apiVersion) : (apiVersion[..slash], apiVersion[(slash + 1)..]);
         try
         {
-            using var document = await _client.GetRawAsync(slash < 0 ? $"/api/{version}" : $"/apis/{apiVersion}", cancellation).ConfigureAwait(false);
+            using var document = await _client.GetRawAsync(slash < 0 ? $"/api/{version}" : $"/apis/{apiVersion}", cancellation);
             var resources = new List<DiscoveredResource>();
             foreach (var item in document.RootElement.GetProperty("resources").EnumerateArray())
             {
                 var name = Text(item, "name");
                 if (!name.Contains('/', StringComparison.Ordinal))
                 {
-                    var verbs = item.TryGetProperty("verbs", out var listed) ? listed.EnumerateArray().Select(verb => verb.GetString()!).ToArray() : [];
-                    resources.Add(new DiscoveredResource(new ResourceType(group, version, name, Text(item, "kind"), item.GetProperty("namespaced").GetBoolean()), verbs));
+                    var verbs = item.TryGetProperty("verbs", out var listed)
+                        ? listed.EnumerateArray().Select(verb => verb.GetString()!).ToArray()
+                        : [];
+                    resources.Add(
+                        new DiscoveredResource(
+                            new ResourceType(group, version, name, Text(item, "kind"), item.GetProperty("namespaced").GetBoolean()),
+                            verbs
+                        )
+                    );
                 }
             }
 

@@ -34,7 +34,9 @@ public sealed class EventRecorder : IEventRecorder
         _component = component;
         _logger = logger;
         _time = time ?? TimeProvider.System;
-        _queue = Channel.CreateBounded<Observed>(new BoundedChannelOptions(QueueLength) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait });
+        _queue = Channel.CreateBounded<Observed>(
+            new BoundedChannelOptions(QueueLength) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait }
+        );
     }
 
     /// <summary>Events that were not written because there were too many or the server refused them.</summary>
@@ -52,9 +54,9 @@ public sealed class EventRecorder : IEventRecorder
         ArgumentNullException.ThrowIfNull(client);
         try
         {
-            await foreach (var observed in _queue.Reader.ReadAllAsync(cancellation).ConfigureAwait(false))
+            await foreach (var observed in _queue.Reader.ReadAllAsync(cancellation))
             {
-                await WriteAsync(client, observed, cancellation).ConfigureAwait(false);
+                await WriteAsync(client, observed, cancellation);
             }
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
@@ -96,14 +98,25 @@ public sealed class EventRecorder : IEventRecorder
 
         try
         {
-            var signature = new Signature(observed.About.Kind, observed.About.Namespace, observed.About.Name, observed.About.Uid, observed.Type, observed.Reason, observed.Message);
-            if (_written.TryGetValue(signature, out var before) && observed.At - before.Last < Aggregation
-                && await TryCountAsync(client, signature, before, observed, cancellation).ConfigureAwait(false))
+            var signature = new Signature(
+                observed.About.Kind,
+                observed.About.Namespace,
+                observed.About.Name,
+                observed.About.Uid,
+                observed.Type,
+                observed.Reason,
+                observed.Message
+            );
+            if (
+                _written.TryGetValue(signature, out var before)
+                && observed.At - before.Last < Aggregation
+                && await TryCountAsync(client, signature, before, observed, cancellation)
+            )
             {
                 return;
             }
 
-            var created = await client.CreateAsync(Resources.Events, EventOf(observed), cancellation).ConfigureAwait(false);
+            var created = await client.CreateAsync(Resources.Events, EventOf(observed), cancellation);
             Remember(signature, new Written(created.Metadata.Namespace, created.Metadata.Name, 1, observed.At));
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
@@ -114,17 +127,30 @@ public sealed class EventRecorder : IEventRecorder
         {
             // Among others: the namespace is terminating. Events are a courtesy; nobody waits for them.
             Interlocked.Increment(ref _dropped);
-            _logger.LogDebug("Event {Reason} about {Kind} {Namespace}/{Name}: {Error}", observed.Reason, observed.About.Kind, observed.About.Namespace, observed.About.Name, error.Message);
+            _logger.LogDebug(
+                "Event {Reason} about {Kind} {Namespace}/{Name}: {Error}",
+                observed.Reason,
+                observed.About.Kind,
+                observed.About.Namespace,
+                observed.About.Name,
+                error.Message
+            );
         }
     }
 
-    private async Task<bool> TryCountAsync(IKubernetesClient client, Signature signature, Written before, Observed observed, CancellationToken cancellation)
+    private async Task<bool> TryCountAsync(
+        IKubernetesClient client,
+        Signature signature,
+        Written before,
+        Observed observed,
+        CancellationToken cancellation
+    )
     {
         var last = observed.At.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", System.Globalization.CultureInfo.InvariantCulture);
         var patch = new Patch(PatchType.Merge, $"{{\"count\":{before.Count + 1},\"lastTimestamp\":\"{last}\"}}");
         try
         {
-            await client.PatchAsync(Resources.Events, before.Namespace, before.Name, patch, cancellation).ConfigureAwait(false);
+            await client.PatchAsync(Resources.Events, before.Namespace, before.Name, patch, cancellation);
             Remember(signature, before with { Count = before.Count + 1, Last = observed.At });
             return true;
         }

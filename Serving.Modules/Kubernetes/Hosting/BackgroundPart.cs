@@ -4,8 +4,8 @@ using Serving.Concurrency;
 namespace Serving.Kubernetes;
 
 /// <summary>
-/// What modules rely on and that works beside them, as informers or the recorder of events. It outlives them: the host stops it after modules have
-/// drained and servers are closed, so that a module that drains still reads and reports.
+/// What modules rely on and that works beside them, as informers or the recorder of events. It outlives them: the host stops it after
+/// modules have drained and servers are closed, so that a module that drains still reads and reports.
 /// </summary>
 public sealed class BackgroundPart : IHostedService, IDisposable
 {
@@ -36,7 +36,7 @@ public sealed class BackgroundPart : IHostedService, IDisposable
     /// <inheritdoc/>
     public async Task StopAsync(CancellationToken cancellationToken)
     {
-        await _stop.CancelAsync().ConfigureAwait(false);
+        await _stop.CancelAsync();
         await _running.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
@@ -48,8 +48,8 @@ public sealed class BackgroundPart : IHostedService, IDisposable
         var stop = _stop.Token;
         try
         {
-            await _gate.Settled.WaitAsync(stop).ConfigureAwait(false);
-            await _work(stop).ConfigureAwait(false);
+            await _gate.Settled.WaitAsync(stop);
+            await _work(stop);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {

@@ -23,7 +23,7 @@ internal sealed partial class ConnectionLimit(string port, int most, ILogger log
                 return;
             }
 
-            await next(connection).ConfigureAwait(false);
+            await next(connection);
         }
         finally
         {

@@ -30,7 +30,9 @@ public sealed class Heartbeat
         get
         {
             var since = Volatile.Read(ref _since);
-            return since != Resting && _time.GetElapsedTime(since) is var waited && waited > _patience ? $"{_loop} has not turned for {waited.TotalSeconds:0} s" : null;
+            return since != Resting && _time.GetElapsedTime(since) is var waited && waited > _patience
+                ? $"{_loop} has not turned for {waited.TotalSeconds:0} s"
+                : null;
         }
     }
 

@@ -30,7 +30,17 @@ internal sealed class HostedUnit : IDisposable
             _stop = new CancellationTokenSource();
             var token = _stop.Token;
             _work = Task.Run(
-                () => Restarts.KeepRunningAsync(Module.Name, $"The host of {Module.Name}", () => _unit.RunAsync(token), static _ => { }, _around, token), CancellationToken.None);
+                () =>
+                    Restarts.KeepRunningAsync(
+                        Module.Name,
+                        $"The host of {Module.Name}",
+                        () => _unit.RunAsync(token),
+                        static _ => { },
+                        _around,
+                        token
+                    ),
+                CancellationToken.None
+            );
         }
     }
 
@@ -49,16 +59,20 @@ internal sealed class HostedUnit : IDisposable
             return;
         }
 
-        await stop.CancelAsync().ConfigureAwait(false);
+        await stop.CancelAsync();
         var since = _around.Time.GetTimestamp();
         try
         {
-            await _work.WaitAsync(within, _around.Time, cancellation).ConfigureAwait(false);
+            await _work.WaitAsync(within, _around.Time, cancellation);
             Dispose();
         }
         catch (Exception late) when (late is TimeoutException or OperationCanceledException)
         {
-            _around.Logger.LogWarning("Module {Module} did not stop within {Timeout}", Module.Name, late is TimeoutException ? within : _around.Time.GetElapsedTime(since));
+            _around.Logger.LogWarning(
+                "Module {Module} did not stop within {Timeout}",
+                Module.Name,
+                late is TimeoutException ? within : _around.Time.GetElapsedTime(since)
+            );
         }
     }
 

@@ -32,11 +32,11 @@ public interface IServingModule
     /// <summary>Null while the module is ready to serve; else why it is not, for the readiness probe.</summary>
     string? NotReadyReason => null;
 
-    /// <summary>Null while every loop of the module turns; else which one does not, for the liveness probe. Never because the API server is away.</summary>
+    /// <summary>Null while every loop of the module turns; else which one does not, for the liveness probe. Never because the API server is
+    /// away.</summary>
     string? StuckReason => null;
 
-    /// <summary>The process will stop soon: from now on clients are asked to go elsewhere, and served as ever. May be called when it does not run.</summary>
-    void BeginDrain()
-    {
-    }
+    /// <summary>The process will stop soon: from now on clients are asked to go elsewhere, and served as ever. May be called when it does
+    /// not run.</summary>
+    void BeginDrain() { }
 }

@@ -1,8 +1,8 @@
 namespace Serving.Kubernetes;
 
 /// <summary>
-/// What a process that is told to stop does before its first module stops: clients are asked to go elsewhere, leaders hand over, and the others serve on
-/// until everybody has learnt of it. Registered after every module, since the host stops in the reverse order.
+/// What a process that is told to stop does before its first module stops: clients are asked to go elsewhere, leaders hand over, and the
+/// others serve on until everybody has learnt of it. Registered after every module, since the host stops in the reverse order.
 /// </summary>
 public sealed class ModuleDrain : LifecycleService
 {
@@ -20,8 +20,8 @@ public sealed class ModuleDrain : LifecycleService
     {
         if (_gate.Opened.IsCompletedSuccessfully)
         {
-            var host = await _gate.Opened.ConfigureAwait(false);
-            await host.DrainAsync(cancellationToken).ConfigureAwait(false);
+            var host = await _gate.Opened;
+            await host.DrainAsync(cancellationToken);
         }
     }
 }

@@ -4,13 +4,15 @@ using Serving.Api.Core;
 namespace Serving.Kubernetes;
 
 /// <summary>
-/// Runs modules: those for every replica at once, each leader's under a Lease of its own, those that can be divided in as many parts as it is
-/// told. A module that fails is run again after a while and does not disturb the others. The generic host starts and stops them, each by its
+/// Runs modules: those for every replica at once, each leader's under a Lease of its own, those that can be divided in as many parts as it
+/// is told. A module that fails is run again after a while and does not disturb the others. The generic host starts and stops them, each by
+/// its
 /// <see cref="ModuleService"/>.
 /// </summary>
 public sealed class ModuleHost
 {
-    /// <summary>How long leaders may take to let go: one that hangs must not keep the others from draining before the process is killed.</summary>
+    /// <summary>How long leaders may take to let go: one that hangs must not keep the others from draining before the process is
+    /// killed.</summary>
     private static readonly TimeSpan LeaderPatience = TimeSpan.FromSeconds(30);
 
     private readonly IReadOnlyList<HostedUnit> _hosted;
@@ -24,10 +26,17 @@ public sealed class ModuleHost
     /// <param name="options">Election and patience.</param>
     /// <param name="loggers">Where failures are said.</param>
     /// <param name="time">The clock of Leases and back-off.</param>
-    /// <param name="leases">Tells of changes to Leases, so that a released one is taken over at once; null to only look every retry period.</param>
+    /// <param name="leases">Tells of changes to Leases, so that a released one is taken over at once; null to only look every retry
+    /// period.</param>
     public ModuleHost(
-        IReadOnlyList<IServingModule> modules, IKubernetesClient client, IKubernetesClient leaseClient, ModuleHostOptions options, ILoggerFactory loggers,
-        TimeProvider? time = null, IInformer<Lease>? leases = null)
+        IReadOnlyList<IServingModule> modules,
+        IKubernetesClient client,
+        IKubernetesClient leaseClient,
+        ModuleHostOptions options,
+        ILoggerFactory loggers,
+        TimeProvider? time = null,
+        IInformer<Lease>? leases = null
+    )
     {
         ArgumentNullException.ThrowIfNull(modules);
         ArgumentNullException.ThrowIfNull(client);
@@ -37,7 +46,14 @@ public sealed class ModuleHost
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Shards, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(options.Shards, Shard.MostShards);
         _options = options;
-        _around = new ModuleSurroundings(client, leaseClient, leases, options, loggers.CreateLogger<ModuleHost>(), time ?? TimeProvider.System);
+        _around = new ModuleSurroundings(
+            client,
+            leaseClient,
+            leases,
+            options,
+            loggers.CreateLogger<ModuleHost>(),
+            time ?? TimeProvider.System
+        );
         Modules = modules;
         _units = [.. modules.Select(UnitOf)];
         _hosted = [.. _units.Select(unit => new HostedUnit(unit, _around))];
@@ -46,10 +62,12 @@ public sealed class ModuleHost
     /// <summary>What is run.</summary>
     public IReadOnlyList<IServingModule> Modules { get; }
 
-    /// <summary>Why which modules are not ready, by name; empty when the process may get traffic. A candidate that does not lead is ready.</summary>
+    /// <summary>Why which modules are not ready, by name; empty when the process may get traffic. A candidate that does not lead is
+    /// ready.</summary>
     public IReadOnlyDictionary<string, string> NotReady => Reasons(unit => unit.NotReadyReason);
 
-    /// <summary>What is wrong with which modules though the process may get traffic, by name: leaders that failed and will be run again.</summary>
+    /// <summary>What is wrong with which modules though the process may get traffic, by name: leaders that failed and will be run
+    /// again.</summary>
     public IReadOnlyDictionary<string, string> Remarks => Reasons(unit => unit.Remark);
 
     /// <summary>Why which modules are stuck, by name; empty while every loop turns.</summary>
@@ -73,7 +91,8 @@ public sealed class ModuleHost
         }
     }
 
-    /// <summary>Divides the modules that can be into another number of parts, 1 to <see cref="Shard.MostShards"/>; nothing happens to a process that runs without Leases.</summary>
+    /// <summary>Divides the modules that can be into another number of parts, 1 to <see cref="Shard.MostShards"/>; nothing happens to a
+    /// process that runs without Leases.</summary>
     public void ChangeShards(int count)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
@@ -88,8 +107,8 @@ public sealed class ModuleHost
     public void Start(IServingModule module) => Find(module).Start();
 
     /// <summary>
-    /// Before modules stop: clients are asked to go elsewhere, leaders stop at once and all together, so that others may lead, and the others serve on for
-    /// the drain delay.
+    /// Before modules stop: clients are asked to go elsewhere, leaders stop at once and all together, so that others may lead, and the
+    /// others serve on for the drain delay.
     /// </summary>
     /// <param name="cancellation">Ends the wait.</param>
     public async Task DrainAsync(CancellationToken cancellation)
@@ -101,39 +120,58 @@ public sealed class ModuleHost
         }
 
         var patience = _options.StopTimeout < LeaderPatience ? _options.StopTimeout : LeaderPatience;
-        await Task.WhenAll(_hosted.Where(unit => unit.IsLeader).Select(unit => unit.StopAsync(patience, cancellation))).ConfigureAwait(false);
+        await Task.WhenAll(_hosted.Where(unit => unit.IsLeader).Select(unit => unit.StopAsync(patience, cancellation)));
         if (_options.DrainDelay - _around.Time.GetElapsedTime(since) is var left && left > TimeSpan.Zero)
         {
-            await ServeOnAsync(left, cancellation).ConfigureAwait(false);
+            await ServeOnAsync(left, cancellation);
         }
     }
 
     /// <summary>Stops a module; returns when it has stopped, or its time is up. It cannot be started again.</summary>
     /// <param name="module">Which one.</param>
     /// <param name="cancellation">Ends the wait.</param>
-    public Task StopAsync(IServingModule module, CancellationToken cancellation) => Find(module).StopAsync(_options.StopTimeout, cancellation);
+    public Task StopAsync(IServingModule module, CancellationToken cancellation) =>
+        Find(module).StopAsync(_options.StopTimeout, cancellation);
 
-    private HostedUnit Find(IServingModule module)
-        => _hosted.FirstOrDefault(unit => ReferenceEquals(unit.Module, module)) ?? throw new ArgumentException($"module {module.Name} is not of this host", nameof(module));
+    private HostedUnit Find(IServingModule module) =>
+        _hosted.FirstOrDefault(unit => ReferenceEquals(unit.Module, module))
+        ?? throw new ArgumentException($"module {module.Name} is not of this host", nameof(module));
 
     /// <summary>Lets the modules serve for a while, or until nothing leads here any more.</summary>
     private async Task ServeOnAsync(TimeSpan delay, CancellationToken cancellation)
     {
         var step = TimeSpan.FromMilliseconds(500);
-        for (var left = delay; left > TimeSpan.Zero && !cancellation.IsCancellationRequested && _options.IsCutOff?.Invoke() != true; left -= step)
+        for (
+            var left = delay;
+            left > TimeSpan.Zero && !cancellation.IsCancellationRequested && _options.IsCutOff?.Invoke() != true;
+            left -= step
+        )
         {
             await Task.Delay(left < step ? left : step, _around.Time, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
-    private Dictionary<string, string> Reasons(Func<IModuleUnit, string?> reason)
-        => _units.Select(unit => (unit.Module.Name, Reason: reason(unit))).Where(entry => entry.Reason is not null).ToDictionary(entry => entry.Name, entry => entry.Reason!);
+    private Dictionary<string, string> Reasons(Func<IModuleUnit, string?> reason) =>
+        _units
+            .Select(unit => (unit.Module.Name, Reason: reason(unit)))
+            .Where(entry => entry.Reason is not null)
+            .ToDictionary(entry => entry.Name, entry => entry.Reason!);
 
-    private IModuleUnit UnitOf(IServingModule module) => (module, _options.Election) switch
-    {
-        ({ Activation: Activation.Leader } and IShardedModule divided, { } election) => new ShardedUnit(divided, election, _around),
-        ({ Activation: Activation.Leader }, { } election) => new ModuleUnit(
-            module, new LeaderElector(_around.LeaseClient, _options.LeaseNames(module.Name, Shard.Whole), election, _around.Logger, _around.Time), _around),
-        _ => new ModuleUnit(module, null, _around),
-    };
+    private IModuleUnit UnitOf(IServingModule module) =>
+        (module, _options.Election) switch
+        {
+            ({ Activation: Activation.Leader } and IShardedModule divided, { } election) => new ShardedUnit(divided, election, _around),
+            ({ Activation: Activation.Leader }, { } election) => new ModuleUnit(
+                module,
+                new LeaderElector(
+                    _around.LeaseClient,
+                    _options.LeaseNames(module.Name, Shard.Whole),
+                    election,
+                    _around.Logger,
+                    _around.Time
+                ),
+                _around
+            ),
+            _ => new ModuleUnit(module, null, _around),
+        };
 }

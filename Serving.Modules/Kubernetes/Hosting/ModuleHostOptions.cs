@@ -7,8 +7,8 @@ public sealed record ModuleHostOptions
     public LeaderElectionOptions? Election { get; init; }
 
     /// <summary>
-    /// The names of the Leases of a module (by its name) or of a part of one, in the order in which every candidate takes them; it works while
-    /// all are held. By default the one <c>&lt;name&gt;.00-of-01</c>.
+    /// The names of the Leases of a module (by its name) or of a part of one, in the order in which every candidate takes them; it works
+    /// while all are held. By default the one <c>&lt;name&gt;.00-of-01</c>.
     /// </summary>
     public Func<string, Shard, IReadOnlyList<string>> LeaseNames { get; init; } = static (module, shard) => [$"{module}.{shard}"];
 
@@ -28,8 +28,8 @@ public sealed record ModuleHostOptions
     public TimeSpan DrainDelay { get; init; }
 
     /// <summary>
-    /// Whether nothing leads requests here any more, as when the whole was uninstalled; then <see cref="DrainDelay"/> ends, since there is nobody
-    /// left to learn. Asked every half second of the delay; null for never.
+    /// Whether nothing leads requests here any more, as when the whole was uninstalled; then <see cref="DrainDelay"/> ends, since there is
+    /// nobody left to learn. Asked every half second of the delay; null for never.
     /// </summary>
     public Func<bool>? IsCutOff { get; init; }
 

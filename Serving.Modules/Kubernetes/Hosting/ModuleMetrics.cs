@@ -10,8 +10,11 @@ public static class ModuleMetrics
 
     private static readonly Meter Meter = new(MeterName);
 
-    private static readonly Counter<long> Failures =
-        Meter.CreateCounter<long>("serving.module.failures", "{failure}", "Number of times a module failed and was run again");
+    private static readonly Counter<long> Failures = Meter.CreateCounter<long>(
+        "serving.module.failures",
+        "{failure}",
+        "Number of times a module failed and was run again"
+    );
 
     internal static void Failed(string module) => Failures.Add(1, new KeyValuePair<string, object?>("module", module));
 }

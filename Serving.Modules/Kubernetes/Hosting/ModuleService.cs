@@ -3,8 +3,9 @@ using Serving.Concurrency;
 namespace Serving.Kubernetes;
 
 /// <summary>
-/// A module as a service of the generic host. It runs once the servers listen and the gate is open, and it is stopped before any server is: the host
-/// does so in the reverse of the order in which modules were registered, one after the other, so that what others need is registered first.
+/// A module as a service of the generic host. It runs once the servers listen and the gate is open, and it is stopped before any server is:
+/// the host does so in the reverse of the order in which modules were registered, one after the other, so that what others need is
+/// registered first.
 /// </summary>
 public sealed class ModuleService : LifecycleService
 {
@@ -36,19 +37,19 @@ public sealed class ModuleService : LifecycleService
         _stopping.TrySetResult();
         if (_gate.Opened.IsCompletedSuccessfully)
         {
-            var host = await _gate.Opened.ConfigureAwait(false);
-            await host.StopAsync(Module, cancellationToken).ConfigureAwait(false);
+            var host = await _gate.Opened;
+            await host.StopAsync(Module, cancellationToken);
         }
     }
 
     private async Task RunWhenOpenAsync()
     {
-        await Task.WhenAny(_gate.Opened, _stopping.Task).ConfigureAwait(false);
+        await Task.WhenAny(_gate.Opened, _stopping.Task);
 
         // Where the start failed, whoever runs the application reports it.
         if (_gate.Opened.IsCompletedSuccessfully)
         {
-            (await _gate.Opened.ConfigureAwait(false)).Start(Module);
+            (await _gate.Opened).Start(Module);
         }
     }
 }

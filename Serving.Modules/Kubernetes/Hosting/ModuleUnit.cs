@@ -36,7 +36,13 @@ internal interface IModuleUnit
 /// <param name="Logger">Where failures and terms are said.</param>
 /// <param name="Time">The clock.</param>
 internal sealed record ModuleSurroundings(
-    IKubernetesClient Client, IKubernetesClient LeaseClient, IInformer<Lease>? Leases, ModuleHostOptions Options, ILogger Logger, TimeProvider Time);
+    IKubernetesClient Client,
+    IKubernetesClient LeaseClient,
+    IInformer<Lease>? Leases,
+    ModuleHostOptions Options,
+    ILogger Logger,
+    TimeProvider Time
+);
 
 /// <summary>One module and how it fares: it is run again after a while when it fails, and a leader works only under its Leases.</summary>
 internal sealed class ModuleUnit : IModuleUnit
@@ -68,26 +74,36 @@ internal sealed class ModuleUnit : IModuleUnit
 
     private bool IsLeader => Module.Activation == Activation.Leader;
 
-    /// <summary>A leader that failed concerns no traffic: gateway and activator of its process serve on, and those of others would not do its work.</summary>
-    public string? NotReadyReason
-        => _failure is { } failure ? (IsLeader ? null : $"failed: {failure}")
-            : _running ? Module.NotReadyReason
-            : Elector is null ? "not running" : null;
+    /// <summary>A leader that failed concerns no traffic: gateway and activator of its process serve on, and those of others would not do
+    /// its work.</summary>
+    public string? NotReadyReason =>
+        _failure is { } failure ? (IsLeader ? null : $"failed: {failure}")
+        : _running ? Module.NotReadyReason
+        : Elector is null ? "not running"
+        : null;
 
     /// <inheritdoc/>
     public string? Remark => IsLeader && _failure is { } failure ? $"failed: {failure}" : null;
 
-    /// <summary>Null while its loops turn. A leader whose term is over and whose work does not end keeps this process from ever leading again.</summary>
+    /// <summary>Null while its loops turn. A leader whose term is over and whose work does not end keeps this process from ever leading
+    /// again.</summary>
     public string? StuckReason => _running ? Module.StuckReason ?? Elector?.StuckReason ?? _stopping.StuckReason : Elector?.StuckReason;
 
     /// <inheritdoc/>
     public void ChangeTimes(LeaderElectionOptions times) => Elector?.ChangeTimes(times);
 
     /// <inheritdoc/>
-    public Task RunAsync(CancellationToken stop)
-        => Elector is null
+    public Task RunAsync(CancellationToken stop) =>
+        Elector is null
             ? WorkAsync(_around.Client, stop)
-            : Restarts.KeepRunningAsync(Module.Name, $"The candidature of {Module.Name}", () => CompeteAsync(Elector, stop), Fail, _around, stop);
+            : Restarts.KeepRunningAsync(
+                Module.Name,
+                $"The candidature of {Module.Name}",
+                () => CompeteAsync(Elector, stop),
+                Fail,
+                _around,
+                stop
+            );
 
     private Task CompeteAsync(LeaderElector elector, CancellationToken stop)
     {
@@ -97,8 +113,8 @@ internal sealed class ModuleUnit : IModuleUnit
 
     private async Task WorkAsync(IKubernetesClient client, CancellationToken stop)
     {
-        await using var told = stop.Register(ToldToStop).ConfigureAwait(false);
-        await Restarts.KeepRunningAsync(Module.Name, $"Module {Module.Name}", () => RunOnceAsync(client, stop), Fail, _around, stop).ConfigureAwait(false);
+        await using var told = stop.Register(ToldToStop);
+        await Restarts.KeepRunningAsync(Module.Name, $"Module {Module.Name}", () => RunOnceAsync(client, stop), Fail, _around, stop);
         _stopping.Rest();
         _failure = null;
         _running = false;

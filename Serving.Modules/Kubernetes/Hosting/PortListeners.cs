@@ -10,8 +10,8 @@ using Microsoft.Extensions.Logging;
 namespace Serving.Kubernetes;
 
 /// <summary>
-/// Opens and closes ports while the application runs, through Kestrel's own reload of configured endpoints. Used by one task at a time. Kestrel reports
-/// no failure to bind but in its log, so an address is tried first, and one that does not come up in time counts as failed.
+/// Opens and closes ports while the application runs, through Kestrel's own reload of configured endpoints. Used by one task at a time.
+/// Kestrel reports no failure to bind but in its log, so an address is tried first, and one that does not come up in time counts as failed.
 /// </summary>
 public sealed class PortListeners : ConfigurationProvider, IConfigurationSource
 {
@@ -36,9 +36,9 @@ public sealed class PortListeners : ConfigurationProvider, IConfigurationSource
         EnsureFree(address);
         Set(KeyOf(port), $"{(port.Certificate is null ? "http" : "https")}://{address}");
         OnReload();
-        if (!await WaitAsync(address, isOpen: true, cancellation).ConfigureAwait(false))
+        if (!await WaitAsync(address, isOpen: true, cancellation))
         {
-            await CloseAsync(port, address, cancellation).ConfigureAwait(false);
+            await CloseAsync(port, address, cancellation);
             throw new IOException($"the {port.Name} port did not open at {address} within {Limit.TotalSeconds:0} s");
         }
     }
@@ -51,7 +51,7 @@ public sealed class PortListeners : ConfigurationProvider, IConfigurationSource
         if (Data.Remove(KeyOf(port)))
         {
             OnReload();
-            await WaitAsync(address, isOpen: false, cancellation).ConfigureAwait(false);
+            await WaitAsync(address, isOpen: false, cancellation);
         }
     }
 
@@ -101,7 +101,7 @@ public sealed class PortListeners : ConfigurationProvider, IConfigurationSource
                 return true;
             }
 
-            await Task.Delay(Step, cancellation).ConfigureAwait(false);
+            await Task.Delay(Step, cancellation);
         }
 
         return false;

@@ -16,14 +16,20 @@ internal static class Restarts
     /// <param name="around">The process.</param>
     /// <param name="stop">Ends it.</param>
     public static async Task KeepRunningAsync(
-        string module, string what, Func<Task> work, Action<string> failed, ModuleSurroundings around, CancellationToken stop)
+        string module,
+        string what,
+        Func<Task> work,
+        Action<string> failed,
+        ModuleSurroundings around,
+        CancellationToken stop
+    )
     {
         var (first, longest) = (around.Options.FirstRestart, around.Options.LongestRestart);
         var delay = first;
         while (!stop.IsCancellationRequested)
         {
             var started = around.Time.GetTimestamp();
-            var failure = await RunOnceAsync(work, stop).ConfigureAwait(false);
+            var failure = await RunOnceAsync(work, stop);
             if (stop.IsCancellationRequested)
             {
                 if (failure is not null)
@@ -37,7 +43,13 @@ internal static class Restarts
             delay = around.Time.GetElapsedTime(started) > longest ? first : delay;
             failed(failure?.Message ?? "it ended by itself");
             ModuleMetrics.Failed(module);
-            around.Logger.LogError(failure, "{What} {Outcome}; it runs again in {Delay}", what, failure is null ? "ended by itself" : "failed", delay);
+            around.Logger.LogError(
+                failure,
+                "{What} {Outcome}; it runs again in {Delay}",
+                what,
+                failure is null ? "ended by itself" : "failed",
+                delay
+            );
             await Task.Delay(delay, around.Time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             delay = delay * 2 > longest ? longest : delay * 2;
         }
@@ -47,7 +59,7 @@ internal static class Restarts
     {
         try
         {
-            await work().ConfigureAwait(false);
+            await work();
             return null;
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)

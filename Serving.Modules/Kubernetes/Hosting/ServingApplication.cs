@@ -7,8 +7,8 @@ using Microsoft.Extensions.Logging;
 namespace Serving.Kubernetes;
 
 /// <summary>
-/// The ASP.NET Core application of a process: one host for its modules and one Kestrel for its ports. Built from the empty builder, since of the defaults
-/// (files, environment, event log, console) it wants none.
+/// The ASP.NET Core application of a process: one host for its modules and one Kestrel for its ports. Built from the empty builder, since
+/// of the defaults (files, environment, event log, console) it wants none.
 /// </summary>
 public static class ServingApplication
 {
@@ -21,23 +21,28 @@ public static class ServingApplication
     public static WebApplicationBuilder CreateBuilder(ILoggerFactory loggers, TimeSpan? gracePeriod = null)
     {
         ArgumentNullException.ThrowIfNull(loggers);
-        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "Serving.Host", ContentRootPath = AppContext.BaseDirectory });
+        var builder = WebApplication.CreateEmptyBuilder(
+            new WebApplicationOptions { ApplicationName = "Serving.Host", ContentRootPath = AppContext.BaseDirectory }
+        );
         builder.Services.AddSingleton(loggers);
         builder.Services.AddSingleton<IHostLifetime, SessionLifetime>();
         builder.Services.AddSingleton<PortListeners>();
         builder.Services.AddRoutingCore();
         builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = gracePeriod ?? Timeout.InfiniteTimeSpan);
-        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
-        {
-            kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxRequestBodySize = MaxBody;
-            foreach (var port in kestrel.ApplicationServices.GetServices<ServingPort>().Where(static port => port.Address is not null))
+        builder
+            .WebHost.UseKestrelCore()
+            .UseKestrelHttpsConfiguration()
+            .ConfigureKestrel(kestrel =>
             {
-                kestrel.Listen(port.Address!, listener => port.Configure(listener, loggers));
-            }
+                kestrel.AddServerHeader = false;
+                kestrel.Limits.MaxRequestBodySize = MaxBody;
+                foreach (var port in kestrel.ApplicationServices.GetServices<ServingPort>().Where(static port => port.Address is not null))
+                {
+                    kestrel.Listen(port.Address!, listener => port.Configure(listener, loggers));
+                }
 
-            kestrel.ApplicationServices.GetRequiredService<PortListeners>().Configure(kestrel, loggers);
-        });
+                kestrel.ApplicationServices.GetRequiredService<PortListeners>().Configure(kestrel, loggers);
+            });
         return builder;
     }
 

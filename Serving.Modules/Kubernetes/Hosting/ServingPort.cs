@@ -12,8 +12,8 @@ using Microsoft.Extensions.Logging;
 namespace Serving.Kubernetes;
 
 /// <summary>
-/// A port of the process's application, with what is served there. Invariant: a connection belongs to the port that accepted it, whatever its requests
-/// say in their Host header, so no port serves a path of another.
+/// A port of the process's application, with what is served there. Invariant: a connection belongs to the port that accepted it, whatever
+/// its requests say in their Host header, so no port serves a path of another.
 /// </summary>
 public sealed class ServingPort
 {
@@ -59,21 +59,28 @@ public sealed class ServingPort
         _listener = listener;
         var limit = new ConnectionLimit(Name, MaxConnections, loggers.CreateLogger<ServingPort>());
         listener.Use(next => connection => limit.OnConnectionAsync(connection, next));
-        listener.Use(next => connection =>
-        {
-            connection.Features.Set(this);
-            return next(connection);
-        });
+        listener.Use(next =>
+            connection =>
+            {
+                connection.Features.Set(this);
+                return next(connection);
+            }
+        );
         if (Certificate is { } certificate)
         {
-            listener.UseHttps(new TlsHandshakeCallbackOptions
-            {
-                OnConnection = _ => ValueTask.FromResult(new SslServerAuthenticationOptions
+            listener.UseHttps(
+                new TlsHandshakeCallbackOptions
                 {
-                    EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
-                    ServerCertificateContext = certificate(),
-                }),
-            });
+                    OnConnection = _ =>
+                        ValueTask.FromResult(
+                            new SslServerAuthenticationOptions
+                            {
+                                EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
+                                ServerCertificateContext = certificate(),
+                            }
+                        ),
+                }
+            );
         }
         else
         {
@@ -85,11 +92,13 @@ public sealed class ServingPort
     internal void Build(IApplicationBuilder application)
     {
         var branch = application.New();
-        branch.Use(next => async context =>
-        {
-            await next(context).ConfigureAwait(false);
-            await ExplainAsync(context).ConfigureAwait(false);
-        });
+        branch.Use(next =>
+            async context =>
+            {
+                await next(context);
+                await ExplainAsync(context);
+            }
+        );
         Serve(branch);
         _requests = branch.Build();
     }

@@ -93,7 +93,7 @@ internal sealed class ShardedUnit : IModuleUnit
 
             try
             {
-                await Task.WhenAll([.. parts.Select(part => part.RunAsync(division.Token)), SpreadAsync(parts, division.Token)]).ConfigureAwait(false);
+                await Task.WhenAll([.. parts.Select(part => part.RunAsync(division.Token)), SpreadAsync(parts, division.Token)]);
             }
             finally
             {
@@ -108,15 +108,30 @@ internal sealed class ShardedUnit : IModuleUnit
 
     private ModuleUnit[] Divide(int count)
     {
-        var rivals = Enumerable.Range(1, Shard.MostShards).Where(other => other != count)
-            .SelectMany(other => Enumerable.Range(0, other).SelectMany(i => LeasesOf(new Shard(i, other)))).ToHashSet();
+        var rivals = Enumerable
+            .Range(1, Shard.MostShards)
+            .Where(other => other != count)
+            .SelectMany(other => Enumerable.Range(0, other).SelectMany(i => LeasesOf(new Shard(i, other))))
+            .ToHashSet();
         var shards = Enumerable.Range(0, count).Select(i => new Shard(i, count)).ToList();
         rivals.ExceptWith(shards.SelectMany(LeasesOf));
         ModuleUnit[] parts = [];
-        parts = [.. shards.Select(shard => new ModuleUnit(
-            _module.CreateShard(shard),
-            new LeaderElector(_around.LeaseClient, LeasesOf(shard), _times, _around.Logger, _around.Time, rivals, () => Deference(parts)),
-            _around))];
+        parts =
+        [
+            .. shards.Select(shard => new ModuleUnit(
+                _module.CreateShard(shard),
+                new LeaderElector(
+                    _around.LeaseClient,
+                    LeasesOf(shard),
+                    _times,
+                    _around.Logger,
+                    _around.Time,
+                    rivals,
+                    () => Deference(parts)
+                ),
+                _around
+            )),
+        ];
         return parts;
     }
 
@@ -131,17 +146,28 @@ internal sealed class ShardedUnit : IModuleUnit
         if (parts.Count > 1 && _around.Leases is { } leases && _around.Options.Candidates is { } candidates)
         {
             await Restarts.KeepRunningAsync(
-                Module.Name, $"The spreading of {Module.Name}", () => SpreadAsync(parts, leases, candidates, cancellation), static _ => { }, _around, cancellation).ConfigureAwait(false);
+                Module.Name,
+                $"The spreading of {Module.Name}",
+                () => SpreadAsync(parts, leases, candidates, cancellation),
+                static _ => { },
+                _around,
+                cancellation
+            );
         }
     }
 
     private async Task SpreadAsync(
-        IReadOnlyList<ModuleUnit> parts, IInformer<Lease> leases, Func<string, IReadOnlyCollection<string>> candidates, CancellationToken cancellation)
+        IReadOnlyList<ModuleUnit> parts,
+        IInformer<Lease> leases,
+        Func<string, IReadOnlyCollection<string>> candidates,
+        CancellationToken cancellation
+    )
     {
         while (true)
         {
             // Not all at once: two that give up at the same moment would both be right, and wrong together.
-            await Task.Delay(_times.LeaseDuration * (1 + Random.Shared.NextDouble()), _around.Time, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(_times.LeaseDuration * (1 + Random.Shared.NextDouble()), _around.Time, cancellation)
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (cancellation.IsCancellationRequested)
             {
                 return;
@@ -150,17 +176,28 @@ internal sealed class ShardedUnit : IModuleUnit
             var ours = parts.Where(part => part.Elector!.IsLeading).ToList();
             if (ours.Count >= 2 && LeastLed(parts.Count, candidates(_module.Name), leases) is { } least && ours.Count - least >= 2)
             {
-                _around.Logger.LogInformation("{Identity} leads {Ours} parts of {Module}, another replica {Least}: one is handed over", _times.Identity, ours.Count, _module.Name, least);
+                _around.Logger.LogInformation(
+                    "{Identity} leads {Ours} parts of {Module}, another replica {Least}: one is handed over",
+                    _times.Identity,
+                    ours.Count,
+                    _module.Name,
+                    least
+                );
                 ours[^1].Elector!.HandOver();
             }
         }
     }
 
-    /// <summary>How many parts the replica leads that leads fewest; null while some part has no leader, since then nothing is settled.</summary>
+    /// <summary>How many parts the replica leads that leads fewest; null while some part has no leader, since then nothing is
+    /// settled.</summary>
     private int? LeastLed(int count, IReadOnlyCollection<string> candidates, IInformer<Lease> leases)
     {
-        var holders = Enumerable.Range(0, count)
-            .Select(i => leases.Lister.Get(_times.Namespace, LeasesOf(new Shard(i, count))[0])?.Spec?.HolderIdentity ?? "").ToList();
-        return holders.Contains("") || candidates.Count == 0 ? null : candidates.Min(candidate => holders.Count(holder => holder == candidate));
+        var holders = Enumerable
+            .Range(0, count)
+            .Select(i => leases.Lister.Get(_times.Namespace, LeasesOf(new Shard(i, count))[0])?.Spec?.HolderIdentity ?? "")
+            .ToList();
+        return holders.Contains("") || candidates.Count == 0
+            ? null
+            : candidates.Min(candidate => holders.Count(holder => holder == candidate));
     }
 }

@@ -1,8 +1,9 @@
 namespace Serving.Kubernetes;
 
 /// <summary>
-/// Holds a process's parts back until what they need is there, while its probes already report what it waits for: caches and other background parts
-/// until it is known under which settings the process works, modules until the configuration is read. Either fails when the start does.
+/// Holds a process's parts back until what they need is there, while its probes already report what it waits for: caches and other
+/// background parts until it is known under which settings the process works, modules until the configuration is read. Either fails when
+/// the start does.
 /// </summary>
 public sealed class StartGate
 {

@@ -19,7 +19,8 @@ public interface ILister<T>
     IReadOnlyList<T> ByOwner(string uid);
 }
 
-/// <summary>A change of the local copy: <paramref name="Old"/> is null when the object is new, <paramref name="New"/> when it is gone.</summary>
+/// <summary>A change of the local copy: <paramref name="Old"/> is null when the object is new, <paramref name="New"/> when it is
+/// gone.</summary>
 public readonly record struct Change<T>(T? Old, T? New)
     where T : class, IKubernetesObject
 {

@@ -48,7 +48,15 @@ public sealed class Informer<T> : IInformer<T>
     /// <param name="logger">Where trouble is said.</param>
     /// <param name="time">The clock of back-off.</param>
     /// <param name="name">The one object that is asked for; null for all.</param>
-    public Informer(IKubernetesClient client, ResourceType<T> type, string? ns, string? labelSelector, ILogger logger, TimeProvider? time = null, string? name = null)
+    public Informer(
+        IKubernetesClient client,
+        ResourceType<T> type,
+        string? ns,
+        string? labelSelector,
+        ILogger logger,
+        TimeProvider? time = null,
+        string? name = null
+    )
     {
         ArgumentNullException.ThrowIfNull(client);
         ArgumentNullException.ThrowIfNull(type);
@@ -96,7 +104,7 @@ public sealed class Informer<T> : IInformer<T>
     {
         try
         {
-            await KeepAsync(cancellation).ConfigureAwait(false);
+            await KeepAsync(cancellation);
         }
         finally
         {
@@ -111,8 +119,8 @@ public sealed class Informer<T> : IInformer<T>
             _heartbeat.Beat();
             try
             {
-                var (delay, answered) = await TurnAsync(cancellation).ConfigureAwait(false);
-                await PauseAsync(delay, answered, cancellation).ConfigureAwait(false);
+                var (delay, answered) = await TurnAsync(cancellation);
+                await PauseAsync(delay, answered, cancellation);
             }
             catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
             {
@@ -121,18 +129,19 @@ public sealed class Informer<T> : IInformer<T>
         }
     }
 
-    /// <summary>Lists when it must and follows one watch; gives how long to wait before the next turn, and what ends the wait sooner (completed: nothing).</summary>
+    /// <summary>Lists when it must and follows one watch; gives how long to wait before the next turn, and what ends the wait sooner
+    /// (completed: nothing).</summary>
     private async Task<(TimeSpan Delay, Task Answered)> TurnAsync(CancellationToken cancellation)
     {
         try
         {
             if (_version.Length == 0)
             {
-                await ListAsync(cancellation).ConfigureAwait(false);
+                await ListAsync(cancellation);
             }
 
             var opened = _time.GetTimestamp();
-            await WatchAsync(cancellation).ConfigureAwait(false);
+            await WatchAsync(cancellation);
             if (_heard || _time.GetElapsedTime(opened) > LongestDelay)
             {
                 Succeeded();
@@ -193,18 +202,18 @@ public sealed class Informer<T> : IInformer<T>
         if (_woken || answered.IsCompleted)
         {
             _woken = false;
-            await Task.Delay(delay, _time, cancellation).ConfigureAwait(false);
+            await Task.Delay(delay, _time, cancellation);
             return;
         }
 
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var waited = Task.Delay(delay, _time, over.Token);
-        _woken = await Task.WhenAny(waited, answered).ConfigureAwait(false) != waited;
-        await over.CancelAsync().ConfigureAwait(false);
+        _woken = await Task.WhenAny(waited, answered) != waited;
+        await over.CancelAsync();
         cancellation.ThrowIfCancellationRequested();
         if (_woken)
         {
-            await Task.Delay(Stagger * Random.Shared.NextDouble(), _time, cancellation).ConfigureAwait(false);
+            await Task.Delay(Stagger * Random.Shared.NextDouble(), _time, cancellation);
         }
     }
 
@@ -216,7 +225,7 @@ public sealed class Informer<T> : IInformer<T>
 
     private async Task ListAsync(CancellationToken cancellation)
     {
-        var list = await _client.ListAsync(_type, _namespace, _options, cancellation).ConfigureAwait(false);
+        var list = await _client.ListAsync(_type, _namespace, _options, cancellation);
         lock (_dispatch)
         {
             var present = new HashSet<ObjectKey>(list.Items.Count);
@@ -243,7 +252,7 @@ public sealed class Informer<T> : IInformer<T>
     /// <summary>Follows one watch to its end.</summary>
     private async Task WatchAsync(CancellationToken cancellation)
     {
-        await foreach (var change in _client.WatchAsync(_type, _namespace, _options with { ResourceVersion = _version }, cancellation).ConfigureAwait(false))
+        await foreach (var change in _client.WatchAsync(_type, _namespace, _options with { ResourceVersion = _version }, cancellation))
         {
             _heard = true;
             _heartbeat.Beat();
@@ -270,7 +279,11 @@ public sealed class Informer<T> : IInformer<T>
     private void Put(T value)
     {
         var meta = value.Metadata;
-        if (_cache.Get(meta.Namespace, meta.Name) is { } known && known.Metadata.ResourceVersion == meta.ResourceVersion && known.Metadata.Uid == meta.Uid)
+        if (
+            _cache.Get(meta.Namespace, meta.Name) is { } known
+            && known.Metadata.ResourceVersion == meta.ResourceVersion
+            && known.Metadata.Uid == meta.Uid
+        )
         {
             return;
         }

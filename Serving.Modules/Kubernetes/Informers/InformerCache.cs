@@ -13,7 +13,8 @@ public sealed class InformerCache<T> : ILister<T>
     private volatile Snapshot _snapshot = Snapshot.Empty;
 
     /// <inheritdoc/>
-    public T? Get(string ns, string name) => _snapshot.Namespaces.TryGetValue(ns, out var objects) && objects.TryGetValue(name, out var value) ? value : null;
+    public T? Get(string ns, string name) =>
+        _snapshot.Namespaces.TryGetValue(ns, out var objects) && objects.TryGetValue(name, out var value) ? value : null;
 
     /// <inheritdoc/>
     public IReadOnlyList<T> List(string? ns = null)
@@ -28,8 +29,8 @@ public sealed class InformerCache<T> : ILister<T>
     }
 
     /// <inheritdoc/>
-    public IReadOnlyList<T> ByLabel(string ns, string key, string value)
-        => _snapshot.Labels.TryGetValue(new LabelKey(ns, key, value), out var objects) ? [.. objects.Values] : [];
+    public IReadOnlyList<T> ByLabel(string ns, string key, string value) =>
+        _snapshot.Labels.TryGetValue(new LabelKey(ns, key, value), out var objects) ? [.. objects.Values] : [];
 
     /// <inheritdoc/>
     public IReadOnlyList<T> ByOwner(string uid) => _snapshot.Owners.TryGetValue(uid, out var objects) ? [.. objects.Values] : [];
@@ -56,12 +57,14 @@ public sealed class InformerCache<T> : ILister<T>
     private sealed class Snapshot(
         ImmutableDictionary<string, ImmutableDictionary<string, T>> namespaces,
         ImmutableDictionary<LabelKey, ImmutableDictionary<ObjectKey, T>> labels,
-        ImmutableDictionary<string, ImmutableDictionary<ObjectKey, T>> owners)
+        ImmutableDictionary<string, ImmutableDictionary<ObjectKey, T>> owners
+    )
     {
         public static readonly Snapshot Empty = new(
             ImmutableDictionary<string, ImmutableDictionary<string, T>>.Empty,
             ImmutableDictionary<LabelKey, ImmutableDictionary<ObjectKey, T>>.Empty,
-            ImmutableDictionary<string, ImmutableDictionary<ObjectKey, T>>.Empty);
+            ImmutableDictionary<string, ImmutableDictionary<ObjectKey, T>>.Empty
+        );
 
         private T[]? _all;
 
@@ -116,16 +119,26 @@ public sealed class InformerCache<T> : ILister<T>
             }
 
             return new Snapshot(
-                inNamespace.IsEmpty ? namespaces.Remove(meta.Namespace) : namespaces.SetItem(meta.Namespace, inNamespace), byLabel, byOwner);
+                inNamespace.IsEmpty ? namespaces.Remove(meta.Namespace) : namespaces.SetItem(meta.Namespace, inNamespace),
+                byLabel,
+                byOwner
+            );
         }
 
         private static ImmutableDictionary<TIndex, ImmutableDictionary<ObjectKey, T>> Put<TIndex>(
-            ImmutableDictionary<TIndex, ImmutableDictionary<ObjectKey, T>> index, TIndex at, ObjectKey key, T value)
-            where TIndex : notnull
-            => index.SetItem(at, (index.GetValueOrDefault(at) ?? ImmutableDictionary<ObjectKey, T>.Empty).SetItem(key, value));
+            ImmutableDictionary<TIndex, ImmutableDictionary<ObjectKey, T>> index,
+            TIndex at,
+            ObjectKey key,
+            T value
+        )
+            where TIndex : notnull =>
+            index.SetItem(at, (index.GetValueOrDefault(at) ?? ImmutableDictionary<ObjectKey, T>.Empty).SetItem(key, value));
 
         private static ImmutableDictionary<TIndex, ImmutableDictionary<ObjectKey, T>> Drop<TIndex>(
-            ImmutableDictionary<TIndex, ImmutableDictionary<ObjectKey, T>> index, TIndex at, ObjectKey key)
+            ImmutableDictionary<TIndex, ImmutableDictionary<ObjectKey, T>> index,
+            TIndex at,
+            ObjectKey key
+        )
             where TIndex : notnull
         {
             if (!index.TryGetValue(at, out var objects))

@@ -3,7 +3,8 @@ using Serving.Api;
 
 namespace Serving.Kubernetes;
 
-/// <summary>The shared informers of the process. Invariant: whoever asks for the same resource and selector gets the same informer.</summary>
+/// <summary>The shared informers of the process. Invariant: whoever asks for the same resource and selector gets the same
+/// informer.</summary>
 public sealed class Informers : IInformers
 {
     private readonly IKubernetesClient _client;
@@ -38,7 +39,8 @@ public sealed class Informers : IInformers
         }
     }
 
-    /// <summary>Why which collections are no longer followed, for the liveness probe; empty while all are, and while the API server is away.</summary>
+    /// <summary>Why which collections are no longer followed, for the liveness probe; empty while all are, and while the API server is
+    /// away.</summary>
     public IReadOnlyList<string> Stuck
     {
         get
@@ -52,8 +54,7 @@ public sealed class Informers : IInformers
 
     /// <inheritdoc/>
     public IInformer<T> For<T>(ResourceType<T> type, string? ns = null, string? labelSelector = null)
-        where T : class, IKubernetesObject
-        => For(type, ns, labelSelector, null);
+        where T : class, IKubernetesObject => For(type, ns, labelSelector, null);
 
     /// <inheritdoc/>
     public IInformer<T> ForOne<T>(ResourceType<T> type, string ns, string name)
@@ -87,9 +88,9 @@ public sealed class Informers : IInformers
         }
 
         var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        await using (cancellation.Register(() => ended.TrySetResult()).ConfigureAwait(false))
+        await using (cancellation.Register(() => ended.TrySetResult()))
         {
-            await ended.Task.ConfigureAwait(false);
+            await ended.Task;
         }
 
         Task[] running;
@@ -98,7 +99,7 @@ public sealed class Informers : IInformers
             running = [.. _running];
         }
 
-        await Task.WhenAll(running).ConfigureAwait(false);
+        await Task.WhenAll(running);
         lock (_lock)
         {
             _running.Clear();
@@ -134,5 +135,11 @@ public sealed class Informers : IInformers
 
     private sealed record Key(Type Model, string Group, string Version, string Plural, string? Namespace, string? Selector, string? Name);
 
-    private sealed record Entry(object Informer, Func<CancellationToken, Task> Run, Func<CancellationToken, Task> WaitForSync, Func<bool> HasSynced, Func<string?> StuckReason);
+    private sealed record Entry(
+        object Informer,
+        Func<CancellationToken, Task> Run,
+        Func<CancellationToken, Task> WaitForSync,
+        Func<bool> HasSynced,
+        Func<string?> StuckReason
+    );
 }

@@ -14,11 +14,13 @@ internal static class Slimming
     private const string ManagedFields = "managedFields";
 
     public static T Slim<T>(ResourceType<T> type, T value)
-        where T : class, IKubernetesObject
-        => value switch
+        where T : class, IKubernetesObject =>
+        value switch
         {
-            KubernetesObject record => (T)(object)(record with { ApiVersion = type.ApiVersion, Kind = type.Kind, Metadata = Slim(record.Metadata) }),
-            ObjectHeader header => (T)(object)(header with { ApiVersion = type.ApiVersion, Kind = type.Kind, Metadata = Slim(header.Metadata) }),
+            KubernetesObject record => (T)
+                (object)(record with { ApiVersion = type.ApiVersion, Kind = type.Kind, Metadata = Slim(record.Metadata) }),
+            ObjectHeader header => (T)
+                (object)(header with { ApiVersion = type.ApiVersion, Kind = type.Kind, Metadata = Slim(header.Metadata) }),
             _ => value,
         };
 
@@ -34,8 +36,11 @@ internal static class Slimming
             return value;
         }
 
-        var current = await client.GetAsync(type, meta.Namespace, meta.Name, cancellation).ConfigureAwait(false);
-        if (current.Metadata.ResourceVersion != meta.ResourceVersion || !current.Metadata.Annotations.TryGetValue(LastApplied, out var applied))
+        var current = await client.GetAsync(type, meta.Namespace, meta.Name, cancellation);
+        if (
+            current.Metadata.ResourceVersion != meta.ResourceVersion
+            || !current.Metadata.Annotations.TryGetValue(LastApplied, out var applied)
+        )
         {
             return value;
         }
@@ -49,7 +54,11 @@ internal static class Slimming
         meta = meta.WithoutUnmodelled(ManagedFields);
         if (meta.Annotations.ContainsKey(LastApplied))
         {
-            meta = meta with { Annotations = meta.Annotations.Where(pair => pair.Key != LastApplied).ToDictionary(), LacksLastApplied = true };
+            meta = meta with
+            {
+                Annotations = meta.Annotations.Where(pair => pair.Key != LastApplied).ToDictionary(),
+                LacksLastApplied = true,
+            };
         }
 
         return meta;

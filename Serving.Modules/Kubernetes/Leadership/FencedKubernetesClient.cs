@@ -28,23 +28,24 @@ public sealed class FencedKubernetesClient : IKubernetesClient
 
     /// <inheritdoc/>
     public Task<T> GetAsync<T>(ResourceType<T> type, string? ns, string name, CancellationToken cancellation)
-        where T : class, IKubernetesObject
-        => _inner.GetAsync(type, ns, name, cancellation);
+        where T : class, IKubernetesObject => _inner.GetAsync(type, ns, name, cancellation);
 
     /// <inheritdoc/>
     public Task<KubernetesList<T>> ListAsync<T>(ResourceType<T> type, string? ns, ListOptions? options, CancellationToken cancellation)
-        where T : class, IKubernetesObject
-        => _inner.ListAsync(type, ns, options, cancellation);
+        where T : class, IKubernetesObject => _inner.ListAsync(type, ns, options, cancellation);
 
     /// <inheritdoc/>
-    public IAsyncEnumerable<WatchEvent<T>> WatchAsync<T>(ResourceType<T> type, string? ns, ListOptions options, CancellationToken cancellation)
-        where T : class, IKubernetesObject
-        => _inner.WatchAsync(type, ns, options, cancellation);
+    public IAsyncEnumerable<WatchEvent<T>> WatchAsync<T>(
+        ResourceType<T> type,
+        string? ns,
+        ListOptions options,
+        CancellationToken cancellation
+    )
+        where T : class, IKubernetesObject => _inner.WatchAsync(type, ns, options, cancellation);
 
     /// <inheritdoc/>
     public Task<T> CreateAsync<T>(ResourceType<T> type, T value, CancellationToken cancellation, WriteOptions? options = null)
-        where T : class, IKubernetesObject
-        => WriteAsync(token => _inner.CreateAsync(type, value, token, options), cancellation);
+        where T : class, IKubernetesObject => WriteAsync(token => _inner.CreateAsync(type, value, token, options), cancellation);
 
     /// <inheritdoc/>
     public Task<T> UpdateAsync<T>(ResourceType<T> type, T value, CancellationToken cancellation, WriteOptions? options = null)
@@ -72,7 +73,14 @@ public sealed class FencedKubernetesClient : IKubernetesClient
 
     /// <inheritdoc/>
     public Task<T> PatchAsync<T>(
-        ResourceType<T> type, string? ns, string name, Patch patch, CancellationToken cancellation, WriteOptions? options = null, string? subresource = null)
+        ResourceType<T> type,
+        string? ns,
+        string name,
+        Patch patch,
+        CancellationToken cancellation,
+        WriteOptions? options = null,
+        string? subresource = null
+    )
         where T : class, IKubernetesObject
     {
         ArgumentNullException.ThrowIfNull(patch);
@@ -91,14 +99,15 @@ public sealed class FencedKubernetesClient : IKubernetesClient
 
     /// <inheritdoc/>
     public Task DeleteAsync<T>(ResourceType<T> type, string? ns, string name, CancellationToken cancellation, DeleteOptions? options = null)
-        where T : class, IKubernetesObject
-        => WriteAsync(
+        where T : class, IKubernetesObject =>
+        WriteAsync(
             async token =>
             {
-                await _inner.DeleteAsync(type, ns, name, token, options).ConfigureAwait(false);
+                await _inner.DeleteAsync(type, ns, name, token, options);
                 return 0;
             },
-            cancellation);
+            cancellation
+        );
 
     private static void RequireVersion<T>(ResourceType<T> type, T value)
         where T : class, IKubernetesObject
@@ -117,10 +126,14 @@ public sealed class FencedKubernetesClient : IKubernetesClient
             ? root.EnumerateArray().Any(step => Text(step, "op") == "test" && Text(step, "path") == "/metadata/resourceVersion")
             : root.TryGetProperty("metadata", out var metadata) && Text(metadata, "resourceVersion") is { Length: > 0 };
 
-        static string? Text(JsonElement value, string name)
-            => value.ValueKind == JsonValueKind.Object && value.TryGetProperty(name, out var member) && member.ValueKind == JsonValueKind.String ? member.GetString() : null;
+        static string? Text(JsonElement value, string name) =>
+            value.ValueKind == JsonValueKind.Object
+            && value.TryGetProperty(name, out var member)
+            && member.ValueKind == JsonValueKind.String
+                ? member.GetString()
+                : null;
     }
 
-    private Task<TResult> WriteAsync<TResult>(Func<CancellationToken, Task<TResult>> write, CancellationToken cancellation)
-        => WriteFence.WriteAsync(_term, write, cancellation);
+    private Task<TResult> WriteAsync<TResult>(Func<CancellationToken, Task<TResult>> write, CancellationToken cancellation) =>
+        WriteFence.WriteAsync(_term, write, cancellation);
 }

@@ -20,7 +20,8 @@ public sealed record LeaderElectionOptions(string Namespace, string Identity)
         if (RetryPeriod <= TimeSpan.Zero || RenewDeadline <= RetryPeriod || LeaseDuration <= RenewDeadline)
         {
             throw new ArgumentException(
-                $"lease-duration ({LeaseDuration}) must be longer than renew-deadline ({RenewDeadline}), and that longer than retry-period ({RetryPeriod})");
+                $"lease-duration ({LeaseDuration}) must be longer than renew-deadline ({RenewDeadline}), and that longer than retry-period ({RetryPeriod})"
+            );
         }
     }
 }

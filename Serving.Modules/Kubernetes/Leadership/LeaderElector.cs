@@ -20,7 +20,9 @@ public sealed class LeaderElector
     private readonly string _names;
     private readonly ILogger _logger;
     private readonly TimeProvider _time;
-    private readonly Channel<bool> _news = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly Channel<bool> _news = Channel.CreateBounded<bool>(
+        new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite }
+    );
     private readonly Heartbeat _heartbeat;
     private volatile LeaderElectionOptions _options;
     private volatile bool _leading;
@@ -31,11 +33,18 @@ public sealed class LeaderElector
     /// <param name="options">Whose name to hold them in, and the times.</param>
     /// <param name="logger">Where terms are said.</param>
     /// <param name="time">The clock.</param>
-    /// <param name="rivals">The names of Leases under which others do the same work, divided otherwise: nobody works while one of these is held.</param>
+    /// <param name="rivals">The names of Leases under which others do the same work, divided otherwise: nobody works while one of these is
+    /// held.</param>
     /// <param name="deference">How much longer than others to wait before taking what is free; null for not at all.</param>
     public LeaderElector(
-        IKubernetesClient client, IReadOnlyList<string> leases, LeaderElectionOptions options, ILogger logger, TimeProvider? time = null,
-        IReadOnlySet<string>? rivals = null, Func<TimeSpan>? deference = null)
+        IKubernetesClient client,
+        IReadOnlyList<string> leases,
+        LeaderElectionOptions options,
+        ILogger logger,
+        TimeProvider? time = null,
+        IReadOnlySet<string>? rivals = null,
+        Func<TimeSpan>? deference = null
+    )
     {
         ArgumentNullException.ThrowIfNull(client);
         ArgumentNullException.ThrowIfNull(leases);
@@ -67,10 +76,16 @@ public sealed class LeaderElector
     {
         ArgumentNullException.ThrowIfNull(times);
         times.Validate();
-        _options = _options with { LeaseDuration = times.LeaseDuration, RenewDeadline = times.RenewDeadline, RetryPeriod = times.RetryPeriod };
+        _options = _options with
+        {
+            LeaseDuration = times.LeaseDuration,
+            RenewDeadline = times.RenewDeadline,
+            RetryPeriod = times.RetryPeriod,
+        };
     }
 
-    /// <summary>Ends the term under way as a stop would, so that another may lead, and stands back for a while; nothing happens to one that does not lead.</summary>
+    /// <summary>Ends the term under way as a stop would, so that another may lead, and stands back for a while; nothing happens to one that
+    /// does not lead.</summary>
     public void HandOver() => _handOver?.CancelSafely();
 
     /// <summary>
@@ -78,7 +93,8 @@ public sealed class LeaderElector
     /// cancelled when it must stop. What is still ours when the work has ended is released.
     /// </summary>
     /// <param name="work">What the leader does.</param>
-    /// <param name="leases">Tells of changes to Leases, so that a released one is taken at once; null to only look every retry period.</param>
+    /// <param name="leases">Tells of changes to Leases, so that a released one is taken at once; null to only look every retry
+    /// period.</param>
     /// <param name="cancellation">Ends it.</param>
     public async Task RunAsync(Func<LeaderTerm, CancellationToken, Task> work, IInformer<Lease>? leases, CancellationToken cancellation)
     {
@@ -88,10 +104,10 @@ public sealed class LeaderElector
         {
             try
             {
-                using var term = await AcquireAsync(cancellation).ConfigureAwait(false);
-                if (await LeadAsync(term, work, cancellation).ConfigureAwait(false))
+                using var term = await AcquireAsync(cancellation);
+                if (await LeadAsync(term, work, cancellation))
                 {
-                    await Task.Delay(_options.LeaseDuration, _time, cancellation).ConfigureAwait(false);
+                    await Task.Delay(_options.LeaseDuration, _time, cancellation);
                 }
             }
             catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
@@ -105,13 +121,18 @@ public sealed class LeaderElector
 
     private void OnLease(Change<Lease> change)
     {
-        if (change.Key.Namespace == _options.Namespace && _leases.Saw(change.Key.Name, change.New) && string.IsNullOrEmpty(change.New?.Spec?.HolderIdentity))
+        if (
+            change.Key.Namespace == _options.Namespace
+            && _leases.Saw(change.Key.Name, change.New)
+            && string.IsNullOrEmpty(change.New?.Spec?.HolderIdentity)
+        )
         {
             _news.Writer.TryWrite(true);
         }
     }
 
-    /// <summary>Tries until the Leases are held. Whatever goes wrong with a try, credentials included, the next one follows: nothing but the end of the process ends a candidature.</summary>
+    /// <summary>Tries until the Leases are held. Whatever goes wrong with a try, credentials included, the next one follows: nothing but
+    /// the end of the process ends a candidature.</summary>
     private async Task<LeaderTerm> AcquireAsync(CancellationToken cancellation)
     {
         var failures = 0;
@@ -126,7 +147,7 @@ public sealed class LeaderElector
             {
                 using var limit = Limit(options);
                 using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellation);
-                if (await _leases.TryTakeAsync(options, either.Token).ConfigureAwait(false))
+                if (await _leases.TryTakeAsync(options, either.Token))
                 {
                     _logger.LogInformation("{Identity} holds the lease {Lease}", options.Identity, _names);
                     return new LeaderTerm(_names, options.RenewDeadline, sent, _time);
@@ -144,16 +165,20 @@ public sealed class LeaderElector
                 _logger.Log(
                     ++failures is 1 or 5 || failures % 50 == 0 ? LogLevel.Warning : LogLevel.Debug,
                     error is KubernetesException or OperationCanceledException ? null : error,
-                    "Trying to take the lease {Lease} (failed {Failures} times): {Error}", _names, failures, error.Message);
+                    "Trying to take the lease {Lease} (failed {Failures} times): {Error}",
+                    _names,
+                    failures,
+                    error.Message
+                );
             }
 
-            await PauseAsync(answered, cancellation).ConfigureAwait(false);
+            await PauseAsync(answered, cancellation);
         }
     }
 
     /// <summary>
-    /// Until the next look: a retry period, or sooner when the Leases expire, one is said to be free or the server that was away is back; never at
-    /// the same moment as every other candidate.
+    /// Until the next look: a retry period, or sooner when the Leases expire, one is said to be free or the server that was away is back;
+    /// never at the same moment as every other candidate.
     /// </summary>
     /// <param name="answered">Tells that the server is back; completed when it was not away.</param>
     /// <param name="cancellation">Ends it.</param>
@@ -175,12 +200,12 @@ public sealed class LeaderElector
             ends.Add(answered);
         }
 
-        var isEarly = await Task.WhenAny(ends).ConfigureAwait(false) != ends[0];
-        await over.CancelAsync().ConfigureAwait(false);
+        var isEarly = await Task.WhenAny(ends) != ends[0];
+        await over.CancelAsync();
         cancellation.ThrowIfCancellationRequested();
         if (isEarly)
         {
-            await Task.Delay(stagger, _time, cancellation).ConfigureAwait(false);
+            await Task.Delay(stagger, _time, cancellation);
         }
     }
 
@@ -195,7 +220,7 @@ public sealed class LeaderElector
         var renewals = RenewAsync(term, renewing.Token);
         try
         {
-            await work(term, stop.Token).ConfigureAwait(false);
+            await work(term, stop.Token);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
@@ -207,15 +232,15 @@ public sealed class LeaderElector
             _handOver = null;
 
             // Renewed until the work has ended, so that nobody else begins while ours still drains.
-            await renewing.CancelAsync().ConfigureAwait(false);
-            await renewals.ConfigureAwait(false);
+            await renewing.CancelAsync();
+            await renewals;
             var isHeld = term.IsHeld;
             if (!isHeld)
             {
                 _logger.LogWarning("{Identity} lost the lease {Lease}", _options.Identity, _names);
             }
 
-            await _leases.ReleaseAsync(_options, isHeld ? null : _options.RetryPeriod).ConfigureAwait(false);
+            await _leases.ReleaseAsync(_options, isHeld ? null : _options.RetryPeriod);
         }
 
         return handOver.IsCancellationRequested;
@@ -228,13 +253,13 @@ public sealed class LeaderElector
             while (!cancellation.IsCancellationRequested)
             {
                 _heartbeat.Beat();
-                await Task.Delay(_options.RetryPeriod, _time, cancellation).ConfigureAwait(false);
+                await Task.Delay(_options.RetryPeriod, _time, cancellation);
                 var options = _options;
 
                 // Of several Leases the earliest deadline counts, which is that of the moment before the first is sent.
                 var sent = _time.GetTimestamp();
                 term.Renewing(sent, options.RenewDeadline);
-                if (!term.IsHeld || !await TryRenewAsync(term, options, sent, cancellation).ConfigureAwait(false))
+                if (!term.IsHeld || !await TryRenewAsync(term, options, sent, cancellation))
                 {
                     term.End();
                     return;
@@ -251,14 +276,15 @@ public sealed class LeaderElector
         }
     }
 
-    /// <summary>Renews all; false when one is no longer ours. A renewal that fails is no renewal, and is tried again while the term lasts.</summary>
+    /// <summary>Renews all; false when one is no longer ours. A renewal that fails is no renewal, and is tried again while the term
+    /// lasts.</summary>
     private async Task<bool> TryRenewAsync(LeaderTerm term, LeaderElectionOptions options, long sent, CancellationToken cancellation)
     {
         try
         {
             using var limit = Limit(options);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, term.Token, cancellation);
-            if (!await _leases.RenewAsync(options, either.Token).ConfigureAwait(false))
+            if (!await _leases.RenewAsync(options, either.Token))
             {
                 return false;
             }

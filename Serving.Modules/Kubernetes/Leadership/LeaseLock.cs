@@ -37,12 +37,18 @@ internal sealed class LeaseLock
             if (_seen is not { } seen || seen.Version != lease.Metadata.ResourceVersion || seen.Uid != lease.Metadata.Uid)
             {
                 _seen = new Sighting(
-                    lease.Metadata.ResourceVersion, lease.Metadata.Uid, lease.Spec?.HolderIdentity ?? "", lease.Spec?.LeaseDurationSeconds, _time.GetTimestamp());
+                    lease.Metadata.ResourceVersion,
+                    lease.Metadata.Uid,
+                    lease.Spec?.HolderIdentity ?? "",
+                    lease.Spec?.LeaseDurationSeconds,
+                    _time.GetTimestamp()
+                );
             }
         }
     }
 
-    /// <summary>How long until the Lease may be taken if nobody writes it, by what was last seen; zero when it is free, ours or not there.</summary>
+    /// <summary>How long until the Lease may be taken if nobody writes it, by what was last seen; zero when it is free, ours or not
+    /// there.</summary>
     public TimeSpan FreeIn(LeaderElectionOptions options)
     {
         lock (_lock)
@@ -61,24 +67,25 @@ internal sealed class LeaseLock
     /// <summary>Asks for the Lease; whether it may be taken.</summary>
     public async Task<bool> LookAsync(LeaderElectionOptions options, CancellationToken cancellation)
     {
-        _looked = await FindAsync(options, cancellation).ConfigureAwait(false);
+        _looked = await FindAsync(options, cancellation);
         return _looked is null || FreeIn(options) == TimeSpan.Zero;
     }
 
     /// <summary>Takes the Lease as <see cref="LookAsync"/> saw it; false when another was faster.</summary>
-    public Task<bool> TakeAsync(LeaderElectionOptions options, CancellationToken cancellation) => WriteAsync(options, _looked, cancellation);
+    public Task<bool> TakeAsync(LeaderElectionOptions options, CancellationToken cancellation) =>
+        WriteAsync(options, _looked, cancellation);
 
     /// <summary>Renews the Lease that was taken; false when it is no longer ours.</summary>
     public async Task<bool> RenewAsync(LeaderElectionOptions options, CancellationToken cancellation)
     {
-        if (_held is not null && await WriteAsync(options, _held, cancellation).ConfigureAwait(false))
+        if (_held is not null && await WriteAsync(options, _held, cancellation))
         {
             return true;
         }
 
         // Somebody wrote it, or an earlier renewal came through without our knowing.
-        var lease = await FindAsync(options, cancellation).ConfigureAwait(false);
-        return lease?.Spec?.HolderIdentity == options.Identity && await WriteAsync(options, lease, cancellation).ConfigureAwait(false);
+        var lease = await FindAsync(options, cancellation);
+        return lease?.Spec?.HolderIdentity == options.Identity && await WriteAsync(options, lease, cancellation);
     }
 
     /// <summary>Gives the Lease back; false when it is not ours any more. Throws as the client does.</summary>
@@ -86,27 +93,33 @@ internal sealed class LeaseLock
     {
         var lease = _held;
         _held = null;
-        if (lease is not null && await TryFreeAsync(lease, cancellation).ConfigureAwait(false))
+        if (lease is not null && await TryFreeAsync(lease, cancellation))
         {
             return true;
         }
 
-        lease = await FindAsync(options, cancellation).ConfigureAwait(false);
-        return lease?.Spec?.HolderIdentity == options.Identity && await TryFreeAsync(lease, cancellation).ConfigureAwait(false);
+        lease = await FindAsync(options, cancellation);
+        return lease?.Spec?.HolderIdentity == options.Identity && await TryFreeAsync(lease, cancellation);
     }
 
     private async Task<bool> TryFreeAsync(Lease lease, CancellationToken cancellation)
     {
         var now = _time.GetUtcNow();
-        var free = (lease.Spec ?? new LeaseSpec()) with { HolderIdentity = "", LeaseDurationSeconds = 1, RenewTime = now, AcquireTime = now };
-        return await TrySendAsync(() => _client.UpdateAsync(Resources.Leases, lease with { Spec = free }, cancellation)).ConfigureAwait(false) is not null;
+        var free = (lease.Spec ?? new LeaseSpec()) with
+        {
+            HolderIdentity = "",
+            LeaseDurationSeconds = 1,
+            RenewTime = now,
+            AcquireTime = now,
+        };
+        return await TrySendAsync(() => _client.UpdateAsync(Resources.Leases, lease with { Spec = free }, cancellation)) is not null;
     }
 
     private async Task<Lease?> FindAsync(LeaderElectionOptions options, CancellationToken cancellation)
     {
         try
         {
-            var lease = await _client.GetAsync(Resources.Leases, options.Namespace, Name, cancellation).ConfigureAwait(false);
+            var lease = await _client.GetAsync(Resources.Leases, options.Namespace, Name, cancellation);
             Saw(lease);
             return lease;
         }
@@ -118,14 +131,20 @@ internal sealed class LeaseLock
 
     private async Task<bool> WriteAsync(LeaderElectionOptions options, Lease? before, CancellationToken cancellation)
     {
-        _held = await TrySendAsync(() => before is null
-            ? _client.CreateAsync(
-                Resources.Leases,
-                new Lease { Metadata = new ObjectMeta { Namespace = options.Namespace, Name = Name }, Spec = Claim(options, null) },
-                cancellation)
-
-            // The resourceVersion makes this a compare-and-swap: of several candidates one wins.
-            : _client.UpdateAsync(Resources.Leases, before with { Spec = Claim(options, before.Spec) }, cancellation)).ConfigureAwait(false);
+        _held = await TrySendAsync(() =>
+            before is null
+                ? _client.CreateAsync(
+                    Resources.Leases,
+                    new Lease
+                    {
+                        Metadata = new ObjectMeta { Namespace = options.Namespace, Name = Name },
+                        Spec = Claim(options, null),
+                    },
+                    cancellation
+                )
+                // The resourceVersion makes this a compare-and-swap: of several candidates one wins.
+                : _client.UpdateAsync(Resources.Leases, before with { Spec = Claim(options, before.Spec) }, cancellation)
+        );
         return _held is not null;
     }
 
@@ -134,7 +153,7 @@ internal sealed class LeaseLock
     {
         try
         {
-            var lease = await send().ConfigureAwait(false);
+            var lease = await send();
             Saw(lease);
             return lease;
         }

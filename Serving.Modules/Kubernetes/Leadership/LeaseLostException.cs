@@ -6,7 +6,5 @@ public sealed class LeaseLostException : OperationCanceledException
     /// <param name="lease">The name of the Lease.</param>
     /// <param name="token">The term's token.</param>
     public LeaseLostException(string lease, CancellationToken token)
-        : base($"the lease {lease} is no longer held", token)
-    {
-    }
+        : base($"the lease {lease} is no longer held", token) { }
 }

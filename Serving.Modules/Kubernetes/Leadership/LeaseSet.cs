@@ -45,8 +45,8 @@ internal sealed class LeaseSet
     public async Task<bool> TryTakeAsync(LeaderElectionOptions options, CancellationToken cancellation)
     {
         // Looked at before any is taken: whoever holds some of them goes on undisturbed while another is out of reach.
-        var free = await Task.WhenAll(_locks.Select(candidate => candidate.LookAsync(options, cancellation))).ConfigureAwait(false);
-        if (free.Contains(false) || await _rivals.AreHeldAsync(options, cancellation).ConfigureAwait(false))
+        var free = await Task.WhenAll(_locks.Select(candidate => candidate.LookAsync(options, cancellation)));
+        if (free.Contains(false) || await _rivals.AreHeldAsync(options, cancellation))
         {
             return false;
         }
@@ -55,19 +55,20 @@ internal sealed class LeaseSet
         var taken = 0;
         try
         {
-            while (taken < _locks.Length && await _locks[taken].TakeAsync(options, cancellation).ConfigureAwait(false))
+            while (taken < _locks.Length && await _locks[taken].TakeAsync(options, cancellation))
             {
                 taken++;
             }
 
-            // Rivals are looked at before ours are taken, to leave them in peace, and after: of two that take theirs at the same moment at least one sees the other.
-            isOurs = taken == _locks.Length && !await _rivals.AreHeldAsync(options, cancellation).ConfigureAwait(false);
+            // Rivals are looked at before ours are taken, to leave them in peace, and after: of two that take theirs at the same moment at
+            // least one sees the other.
+            isOurs = taken == _locks.Length && !await _rivals.AreHeldAsync(options, cancellation);
         }
         finally
         {
             if (!isOurs)
             {
-                await ReleaseAsync(_locks.AsMemory(0, taken), options, ReleaseTimeout).ConfigureAwait(false);
+                await ReleaseAsync(_locks.AsMemory(0, taken), options, ReleaseTimeout);
             }
         }
 
@@ -75,13 +76,14 @@ internal sealed class LeaseSet
     }
 
     /// <summary>Renews all; false when one is no longer ours. Throws as the client does.</summary>
-    public async Task<bool> RenewAsync(LeaderElectionOptions options, CancellationToken cancellation)
-        => !(await Task.WhenAll(_locks.Select(ours => ours.RenewAsync(options, cancellation))).ConfigureAwait(false)).Contains(false);
+    public async Task<bool> RenewAsync(LeaderElectionOptions options, CancellationToken cancellation) =>
+        !(await Task.WhenAll(_locks.Select(ours => ours.RenewAsync(options, cancellation)))).Contains(false);
 
     /// <summary>Gives back what is ours, the last first; what cannot be given back expires by itself.</summary>
     /// <param name="options">Whose they are.</param>
     /// <param name="within">How long each may take; null for the usual time.</param>
-    public Task ReleaseAsync(LeaderElectionOptions options, TimeSpan? within = null) => ReleaseAsync(_locks, options, within ?? ReleaseTimeout);
+    public Task ReleaseAsync(LeaderElectionOptions options, TimeSpan? within = null) =>
+        ReleaseAsync(_locks, options, within ?? ReleaseTimeout);
 
     private async Task ReleaseAsync(ReadOnlyMemory<LeaseLock> held, LeaderElectionOptions options, TimeSpan within)
     {
@@ -91,7 +93,7 @@ internal sealed class LeaseSet
             try
             {
                 using var limit = new CancellationTokenSource(within, _time);
-                if (await lease.ReleaseAsync(options, limit.Token).ConfigureAwait(false))
+                if (await lease.ReleaseAsync(options, limit.Token))
                 {
                     _logger.LogInformation("{Identity} released the lease {Lease}", options.Identity, lease.Name);
                 }

@@ -20,7 +20,7 @@ internal sealed class RivalLeases(IKubernetesClient client, IReadOnlySet<string>
         }
 
         var held = false;
-        foreach (var lease in (await client.ListAsync(Resources.Leases, options.Namespace, null, cancellation).ConfigureAwait(false)).Items)
+        foreach (var lease in (await client.ListAsync(Resources.Leases, options.Namespace, null, cancellation)).Items)
         {
             var name = lease.Metadata.Name;
             if (!names.Contains(name))

@@ -19,7 +19,7 @@ internal static class WriteFence
         Current.Value = term;
         try
         {
-            return await write(either.Token).ConfigureAwait(false);
+            return await write(either.Token);
         }
         catch (OperationCanceledException) when (!term.IsHeld && !cancellation.IsCancellationRequested)
         {

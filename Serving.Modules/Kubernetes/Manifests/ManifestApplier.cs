@@ -21,7 +21,12 @@ public sealed class ManifestApplier
     /// <param name="discovery">To find the resource of a kind.</param>
     /// <param name="defaultNamespace">For namespaced objects that name none.</param>
     /// <param name="time">The clock of waiting for new kinds.</param>
-    public ManifestApplier(IKubernetesClient client, IResourceDiscovery discovery, string defaultNamespace = "default", TimeProvider? time = null)
+    public ManifestApplier(
+        IKubernetesClient client,
+        IResourceDiscovery discovery,
+        string defaultNamespace = "default",
+        TimeProvider? time = null
+    )
     {
         ArgumentNullException.ThrowIfNull(client);
         ArgumentNullException.ThrowIfNull(discovery);
@@ -31,14 +36,19 @@ public sealed class ManifestApplier
         _time = time ?? TimeProvider.System;
     }
 
-    /// <summary>Applies files, and of folders their *.yaml, *.yml and *.json in order of name. Throws <see cref="KubernetesConfigurationException"/>.</summary>
+    /// <summary>Applies files, and of folders their *.yaml, *.yml and *.json in order of name. Throws
+    /// <see cref="KubernetesConfigurationException"/>.</summary>
     /// <param name="paths">The files and folders.</param>
     /// <param name="fieldManager">Who owns the fields.</param>
     /// <param name="cancellation">Ends it.</param>
     /// <param name="wanted">Which of the objects to apply; all when null.</param>
     /// <returns>What was applied, in order.</returns>
     public async Task<IReadOnlyList<Unstructured>> ApplyPathsAsync(
-        IEnumerable<string> paths, string fieldManager, CancellationToken cancellation, Predicate<Unstructured>? wanted = null)
+        IEnumerable<string> paths,
+        string fieldManager,
+        CancellationToken cancellation,
+        Predicate<Unstructured>? wanted = null
+    )
     {
         ArgumentNullException.ThrowIfNull(paths);
         var documents = ReadPaths(paths);
@@ -47,10 +57,11 @@ public sealed class ManifestApplier
             documents.RemoveAll(document => !wanted(new Unstructured(document.Body)));
         }
 
-        return await ApplyAsync(documents, fieldManager, cancellation).ConfigureAwait(false);
+        return await ApplyAsync(documents, fieldManager, cancellation);
     }
 
-    /// <summary>Reads manifests and applies nothing. Throws <see cref="KubernetesConfigurationException"/> for one that cannot be read or is no manifest.</summary>
+    /// <summary>Reads manifests and applies nothing. Throws <see cref="KubernetesConfigurationException"/> for one that cannot be read or
+    /// is no manifest.</summary>
     public static void Check(IEnumerable<string> paths)
     {
         ArgumentNullException.ThrowIfNull(paths);
@@ -63,8 +74,12 @@ public sealed class ManifestApplier
     /// <param name="fieldManager">Who owns the fields.</param>
     /// <param name="cancellation">Ends it.</param>
     /// <returns>What was applied, in order.</returns>
-    public Task<IReadOnlyList<Unstructured>> ApplyTextAsync(string source, string text, string fieldManager, CancellationToken cancellation)
-        => ApplyAsync([.. Read(source, text)], fieldManager, cancellation);
+    public Task<IReadOnlyList<Unstructured>> ApplyTextAsync(
+        string source,
+        string text,
+        string fieldManager,
+        CancellationToken cancellation
+    ) => ApplyAsync([.. Read(source, text)], fieldManager, cancellation);
 
     private static List<Document> ReadPaths(IEnumerable<string> paths)
     {
@@ -84,9 +99,10 @@ public sealed class ManifestApplier
         return documents;
     }
 
-    private static IEnumerable<string> FilesOf(string path)
-        => Directory.Exists(path)
-            ? Directory.EnumerateFiles(path, "*", SearchOption.AllDirectories)
+    private static IEnumerable<string> FilesOf(string path) =>
+        Directory.Exists(path)
+            ? Directory
+                .EnumerateFiles(path, "*", SearchOption.AllDirectories)
                 .Where(file => Path.GetExtension(file) is ".yaml" or ".yml" or ".json")
                 .Order(StringComparer.Ordinal)
             : [path];
@@ -100,7 +116,8 @@ public sealed class ManifestApplier
             foreach (var node in YamlDocuments.Read(text))
             {
                 index++;
-                var body = node as JsonObject ?? throw new KubernetesConfigurationException(source, $"document {index}", "is not an object");
+                var body =
+                    node as JsonObject ?? throw new KubernetesConfigurationException(source, $"document {index}", "is not an object");
                 if (body["kind"]?.ToString() == "List" && body["items"] is JsonArray items)
                 {
                     result.AddRange(items.OfType<JsonObject>().Select(item => Check(source, index, item.DeepClone().AsObject())));
@@ -134,18 +151,24 @@ public sealed class ManifestApplier
             : throw new KubernetesConfigurationException(source, $"document {index} ({body["kind"]}): metadata.name", "is missing");
     }
 
-    private static int RankOf(Document document) => document.Kind switch
-    {
-        "CustomResourceDefinition" => 0,
-        "Namespace" => 1,
-        "ServiceAccount" or "ClusterRole" or "ClusterRoleBinding" or "Role" or "RoleBinding" or "ConfigMap" or "Secret" => 2,
-        "MutatingWebhookConfiguration" or "ValidatingWebhookConfiguration" => 4,
-        _ => 3,
-    };
+    private static int RankOf(Document document) =>
+        document.Kind switch
+        {
+            "CustomResourceDefinition" => 0,
+            "Namespace" => 1,
+            "ServiceAccount" or "ClusterRole" or "ClusterRoleBinding" or "Role" or "RoleBinding" or "ConfigMap" or "Secret" => 2,
+            "MutatingWebhookConfiguration" or "ValidatingWebhookConfiguration" => 4,
+            _ => 3,
+        };
 
-    private static string OneLine(string text) => string.Join(' ', text.Split(['\r', '\n'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
+    private static string OneLine(string text) =>
+        string.Join(' ', text.Split(['\r', '\n'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
 
-    private async Task<IReadOnlyList<Unstructured>> ApplyAsync(List<Document> documents, string fieldManager, CancellationToken cancellation)
+    private async Task<IReadOnlyList<Unstructured>> ApplyAsync(
+        List<Document> documents,
+        string fieldManager,
+        CancellationToken cancellation
+    )
     {
         ArgumentException.ThrowIfNullOrEmpty(fieldManager);
         var applied = new List<Unstructured>(documents.Count);
@@ -153,14 +176,14 @@ public sealed class ManifestApplier
         {
             foreach (var document in rank)
             {
-                applied.Add(await ApplyOneAsync(document, fieldManager, cancellation).ConfigureAwait(false));
+                applied.Add(await ApplyOneAsync(document, fieldManager, cancellation));
             }
 
             if (rank.Key == 0)
             {
                 foreach (var definition in rank)
                 {
-                    await WaitForEstablishedAsync(definition, cancellation).ConfigureAwait(false);
+                    await WaitForEstablishedAsync(definition, cancellation);
                     _defined.Add(definition.Body["spec"]?["names"]?["kind"]?.ToString() ?? "");
                 }
             }
@@ -175,7 +198,7 @@ public sealed class ManifestApplier
         var started = _time.GetTimestamp();
         while (true)
         {
-            var applied = await TryApplyAsync(document, fieldManager, cancellation).ConfigureAwait(false);
+            var applied = await TryApplyAsync(document, fieldManager, cancellation);
             if (applied.Metadata.DeletionTimestamp is null)
             {
                 return applied;
@@ -184,10 +207,13 @@ public sealed class ManifestApplier
             if (_time.GetElapsedTime(started) > Patience)
             {
                 var finalizers = applied.Metadata.Finalizers;
-                throw document.Problem("", $"is being deleted and has not gone within {Patience.TotalSeconds:0} s{(finalizers.Count > 0 ? $" (finalizers {string.Join(", ", finalizers)})" : "")}: delete what it waits for, then apply again");
+                throw document.Problem(
+                    "",
+                    $"is being deleted and has not gone within {Patience.TotalSeconds:0} s{(finalizers.Count > 0 ? $" (finalizers {string.Join(", ", finalizers)})" : "")}: delete what it waits for, then apply again"
+                );
             }
 
-            await Task.Delay(TimeSpan.FromMilliseconds(250), _time, cancellation).ConfigureAwait(false);
+            await Task.Delay(TimeSpan.FromMilliseconds(250), _time, cancellation);
         }
     }
 
@@ -195,7 +221,8 @@ public sealed class ManifestApplier
     {
         try
         {
-            var found = await FindAsync(document, cancellation).ConfigureAwait(false)
+            var found =
+                await FindAsync(document, cancellation)
                 ?? throw document.Problem("kind", $"the server knows no {document.Kind} in {document.ApiVersion}");
             var metadata = (JsonObject)document.Body["metadata"]!;
             string? ns = null;
@@ -206,8 +233,13 @@ public sealed class ManifestApplier
             }
 
             return await _client.PatchAsync(
-                Unstructured.Type(found), ns, document.Name, new Patch(PatchType.Apply, document.Body.ToJsonString()), cancellation,
-                new WriteOptions(FieldManager: fieldManager, Force: true, FieldValidation: "Strict")).ConfigureAwait(false);
+                Unstructured.Type(found),
+                ns,
+                document.Name,
+                new Patch(PatchType.Apply, document.Body.ToJsonString()),
+                cancellation,
+                new WriteOptions(FieldManager: fieldManager, Force: true, FieldValidation: "Strict")
+            );
         }
         catch (KubernetesException error)
         {
@@ -223,13 +255,13 @@ public sealed class ManifestApplier
         var started = _time.GetTimestamp();
         while (true)
         {
-            var found = await _discovery.FindAsync(document.ApiVersion, document.Kind, cancellation).ConfigureAwait(false);
+            var found = await _discovery.FindAsync(document.ApiVersion, document.Kind, cancellation);
             if (found is not null || !_defined.Contains(document.Kind) || _time.GetElapsedTime(started) > Patience)
             {
                 return found;
             }
 
-            await Task.Delay(TimeSpan.FromMilliseconds(100), _time, cancellation).ConfigureAwait(false);
+            await Task.Delay(TimeSpan.FromMilliseconds(100), _time, cancellation);
         }
     }
 
@@ -238,10 +270,14 @@ public sealed class ManifestApplier
         var started = _time.GetTimestamp();
         while (true)
         {
-            var current = await _client.GetAsync(Resources.CustomResourceDefinitions, null, definition.Name, cancellation).ConfigureAwait(false);
-            if (current.Status is { ValueKind: JsonValueKind.Object } status
+            var current = await _client.GetAsync(Resources.CustomResourceDefinitions, null, definition.Name, cancellation);
+            if (
+                current.Status is { ValueKind: JsonValueKind.Object } status
                 && status.TryGetProperty("conditions", out var conditions)
-                && conditions.EnumerateArray().Any(c => c.GetProperty("type").GetString() == "Established" && c.GetProperty("status").GetString() == "True"))
+                && conditions
+                    .EnumerateArray()
+                    .Any(c => c.GetProperty("type").GetString() == "Established" && c.GetProperty("status").GetString() == "True")
+            )
             {
                 return;
             }
@@ -251,7 +287,7 @@ public sealed class ManifestApplier
                 throw definition.Problem("", $"was not established within {Patience.TotalSeconds:0} s");
             }
 
-            await Task.Delay(TimeSpan.FromMilliseconds(50), _time, cancellation).ConfigureAwait(false);
+            await Task.Delay(TimeSpan.FromMilliseconds(50), _time, cancellation);
         }
     }
 
@@ -263,7 +299,7 @@ public sealed class ManifestApplier
 
         public string Name => Body["metadata"]!["name"]!.ToString();
 
-        public KubernetesConfigurationException Problem(string field, string problem, Exception? inner = null)
-            => new(Source, $"document {Index} ({Kind} {Name}){(field.Length > 0 ? ": " + field : "")}", problem, inner);
+        public KubernetesConfigurationException Problem(string field, string problem, Exception? inner = null) =>
+            new(Source, $"document {Index} ({Kind} {Name}){(field.Length > 0 ? ": " + field : "")}", problem, inner);
     }
 }

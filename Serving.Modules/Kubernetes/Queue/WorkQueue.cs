@@ -66,7 +66,9 @@ public sealed class WorkQueue<TKey> : WorkQueueMetrics.IObserved, IDisposable
         {
             lock (_lock)
             {
-                return _processing.Count == 0 ? null : _processing.MinBy(pair => pair.Value) is var oldest ? (oldest.Key, _time.GetElapsedTime(oldest.Value)) : null;
+                return _processing.Count == 0 ? null
+                    : _processing.MinBy(pair => pair.Value) is var oldest ? (oldest.Key, _time.GetElapsedTime(oldest.Value))
+                    : null;
             }
         }
     }
@@ -127,7 +129,8 @@ public sealed class WorkQueue<TKey> : WorkQueueMetrics.IObserved, IDisposable
         }
     }
 
-    /// <summary>Adds a key that failed, after a delay that doubles with every failure: 5 ms, 10 ms … 1000 s, or <paramref name="longest"/>.</summary>
+    /// <summary>Adds a key that failed, after a delay that doubles with every failure: 5 ms, 10 ms … 1000 s, or
+    /// <paramref name="longest"/>.</summary>
     public void AddRateLimited(TKey key, TimeSpan? longest = null)
     {
         TimeSpan delay;
@@ -160,10 +163,11 @@ public sealed class WorkQueue<TKey> : WorkQueueMetrics.IObserved, IDisposable
         }
     }
 
-    /// <summary>Waits for a key and takes it; the caller must call <see cref="Done"/>. Throws <see cref="OperationCanceledException"/>.</summary>
+    /// <summary>Waits for a key and takes it; the caller must call <see cref="Done"/>. Throws
+    /// <see cref="OperationCanceledException"/>.</summary>
     public async ValueTask<TKey> TakeAsync(CancellationToken cancellation)
     {
-        var key = await _ready.Reader.ReadAsync(cancellation).ConfigureAwait(false);
+        var key = await _ready.Reader.ReadAsync(cancellation);
         MarkTaken(key);
         return key;
     }

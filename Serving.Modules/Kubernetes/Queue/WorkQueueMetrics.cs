@@ -15,23 +15,44 @@ public static class WorkQueueMetrics
     private static readonly Meter Meter = new(MeterName);
     private static readonly ConcurrentDictionary<IObserved, byte> Queues = new();
 
-    private static readonly Counter<long> Adds =
-        Meter.CreateCounter<long>("kn.workqueue.adds", "{item}", "Number of items added to the queue");
+    private static readonly Counter<long> Adds = Meter.CreateCounter<long>(
+        "kn.workqueue.adds",
+        "{item}",
+        "Number of items added to the queue"
+    );
 
-    private static readonly Counter<long> Retries =
-        Meter.CreateCounter<long>("kn.workqueue.retries", "{item}", "Number of items re-added to the queue");
+    private static readonly Counter<long> Retries = Meter.CreateCounter<long>(
+        "kn.workqueue.retries",
+        "{item}",
+        "Number of items re-added to the queue"
+    );
 
-    private static readonly UpDownCounter<long> Depth =
-        Meter.CreateUpDownCounter<long>("kn.workqueue.depth", "{item}", "Number of current items in the queue");
+    private static readonly UpDownCounter<long> Depth = Meter.CreateUpDownCounter<long>(
+        "kn.workqueue.depth",
+        "{item}",
+        "Number of current items in the queue"
+    );
 
-    private static readonly InstrumentAdvice<double> Buckets =
-        new() { HistogramBucketBoundaries = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10] };
+    private static readonly InstrumentAdvice<double> Buckets = new()
+    {
+        HistogramBucketBoundaries = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10],
+    };
 
-    private static readonly Histogram<double> QueueDuration =
-        Meter.CreateHistogram("kn.workqueue.queue.duration", "s", "How long an item stays in the queue", null, Buckets);
+    private static readonly Histogram<double> QueueDuration = Meter.CreateHistogram(
+        "kn.workqueue.queue.duration",
+        "s",
+        "How long an item stays in the queue",
+        null,
+        Buckets
+    );
 
-    private static readonly Histogram<double> ProcessDuration =
-        Meter.CreateHistogram("kn.workqueue.process.duration", "s", "How long processing an item takes", null, Buckets);
+    private static readonly Histogram<double> ProcessDuration = Meter.CreateHistogram(
+        "kn.workqueue.process.duration",
+        "s",
+        "How long processing an item takes",
+        null,
+        Buckets
+    );
 
     static WorkQueueMetrics()
     {
@@ -69,6 +90,6 @@ public static class WorkQueueMetrics
 
     internal static void Retried(KeyValuePair<string, object?> name) => Retries.Add(1, name);
 
-    private static IEnumerable<Measurement<double>> Observe(Func<IObserved, double> value)
-        => Queues.Keys.Select(queue => new Measurement<double>(value(queue), new KeyValuePair<string, object?>("name", queue.Name)));
+    private static IEnumerable<Measurement<double>> Observe(Func<IObserved, double> value) =>
+        Queues.Keys.Select(queue => new Measurement<double>(value(queue), new KeyValuePair<string, object?>("name", queue.Name)));
 }

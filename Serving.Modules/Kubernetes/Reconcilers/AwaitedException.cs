@@ -8,7 +8,5 @@ public sealed class AwaitedException : InvalidOperationException
 {
     /// <param name="message">What is missing, and for what.</param>
     public AwaitedException(string message)
-        : base(message)
-    {
-    }
+        : base(message) { }
 }

@@ -19,11 +19,11 @@ public sealed class ChildEvents(IEventRecorder recorder, string child)
     /// <summary>Whether a creation is an event of the child; else it is one of the owner.</summary>
     public bool CreatedIsAboutChild { get; init; }
 
-    internal void Created(IKubernetesObject owner, IKubernetesObject created)
-        => recorder.Normal(CreatedIsAboutChild ? created : owner, "Created", $"Created {child}");
+    internal void Created(IKubernetesObject owner, IKubernetesObject created) =>
+        recorder.Normal(CreatedIsAboutChild ? created : owner, "Created", $"Created {child}");
 
-    internal void Refused(IKubernetesObject owner, KubernetesException refusal)
-        => recorder.Warning(owner, "CreationFailed", $"Failed to create {NotCreated ?? child}: {refusal.Status.Message}");
+    internal void Refused(IKubernetesObject owner, KubernetesException refusal) =>
+        recorder.Warning(owner, "CreationFailed", $"Failed to create {NotCreated ?? child}: {refusal.Status.Message}");
 
     internal void Updated(IKubernetesObject owner)
     {

@@ -18,13 +18,22 @@ public static class ChildObjects
     /// <param name="owner">Who must control it.</param>
     /// <param name="cached">The child as the cache has it; null when it has none.</param>
     /// <param name="wanted">The child as it is created.</param>
-    /// <param name="update">From the existing child and the wanted one: the existing one with what the owner decides. All else belongs to others and stays.</param>
+    /// <param name="update">From the existing child and the wanted one: the existing one with what the owner decides. All else belongs to
+    /// others and stays.</param>
     /// <param name="cancellation">Ends the attempt.</param>
     /// <param name="events">How the owner reports it, if it does.</param>
     /// <param name="writing">Called before each write with what is about to be done.</param>
     public static async Task<Child<T>> EnsureAsync<T>(
-        IKubernetesClient client, ResourceType<T> type, IKubernetesObject owner, T? cached, T wanted, Func<T, T, T> update, CancellationToken cancellation,
-        ChildEvents? events = null, Action<ChildOutcome>? writing = null)
+        IKubernetesClient client,
+        ResourceType<T> type,
+        IKubernetesObject owner,
+        T? cached,
+        T wanted,
+        Func<T, T, T> update,
+        CancellationToken cancellation,
+        ChildEvents? events = null,
+        Action<ChildOutcome>? writing = null
+    )
         where T : class, IKubernetesObject
     {
         ArgumentNullException.ThrowIfNull(client);
@@ -33,7 +42,7 @@ public static class ChildObjects
         if (existing is null)
         {
             writing?.Invoke(ChildOutcome.Created);
-            var child = await CreateAsync(client, type, wanted, owner, cancellation, events).ConfigureAwait(false);
+            var child = await CreateAsync(client, type, wanted, owner, cancellation, events);
             if (child.Outcome == ChildOutcome.Created)
             {
                 return child;
@@ -51,7 +60,7 @@ public static class ChildObjects
         writing?.Invoke(ChildOutcome.Updated);
         try
         {
-            var written = await client.UpdateAsync(type, updated, cancellation).ConfigureAwait(false);
+            var written = await client.UpdateAsync(type, updated, cancellation);
             events?.Updated(owner);
             return new Child<T>(written, ChildOutcome.Updated);
         }
@@ -70,13 +79,19 @@ public static class ChildObjects
     /// <param name="cancellation">Ends the attempt.</param>
     /// <param name="events">How the owner reports it, if it does.</param>
     public static async Task<Child<T>> CreateAsync<T>(
-        IKubernetesClient client, ResourceType<T> type, T wanted, IKubernetesObject owner, CancellationToken cancellation, ChildEvents? events = null)
+        IKubernetesClient client,
+        ResourceType<T> type,
+        T wanted,
+        IKubernetesObject owner,
+        CancellationToken cancellation,
+        ChildEvents? events = null
+    )
         where T : class, IKubernetesObject
     {
         Child<T> child;
         try
         {
-            child = await CreateOrFindAsync(client, type, wanted, cancellation).ConfigureAwait(false);
+            child = await CreateOrFindAsync(client, type, wanted, cancellation);
         }
         catch (ChildRefusedException refused) when (events is not null)
         {
@@ -95,7 +110,12 @@ public static class ChildObjects
     }
 
     /// <summary>The object as it was created, or unchanged as it is already, whoever controls it.</summary>
-    public static async Task<Child<T>> CreateOrFindAsync<T>(IKubernetesClient client, ResourceType<T> type, T wanted, CancellationToken cancellation)
+    public static async Task<Child<T>> CreateOrFindAsync<T>(
+        IKubernetesClient client,
+        ResourceType<T> type,
+        T wanted,
+        CancellationToken cancellation
+    )
         where T : class, IKubernetesObject
     {
         ArgumentNullException.ThrowIfNull(client);
@@ -103,11 +123,11 @@ public static class ChildObjects
         ArgumentNullException.ThrowIfNull(wanted);
         try
         {
-            return new Child<T>(await client.CreateAsync(type, wanted, cancellation).ConfigureAwait(false), ChildOutcome.Created);
+            return new Child<T>(await client.CreateAsync(type, wanted, cancellation), ChildOutcome.Created);
         }
         catch (KubernetesException refused) when (refused.IsAlreadyExists)
         {
-            return new Child<T>(await FindAsync(client, type, wanted, refused, cancellation).ConfigureAwait(false), ChildOutcome.Unchanged);
+            return new Child<T>(await FindAsync(client, type, wanted, refused, cancellation), ChildOutcome.Unchanged);
         }
         catch (KubernetesException refused) when (refused.IsRefusal)
         {
@@ -117,13 +137,19 @@ public static class ChildObjects
 
     /// <summary>Deletes an object; false when it is gone already, which is what was wanted.</summary>
     public static async Task<bool> DeleteAsync<T>(
-        IKubernetesClient client, ResourceType<T> type, string? ns, string name, CancellationToken cancellation, DeleteOptions? options = null)
+        IKubernetesClient client,
+        ResourceType<T> type,
+        string? ns,
+        string name,
+        CancellationToken cancellation,
+        DeleteOptions? options = null
+    )
         where T : class, IKubernetesObject
     {
         ArgumentNullException.ThrowIfNull(client);
         try
         {
-            await client.DeleteAsync(type, ns, name, cancellation, options).ConfigureAwait(false);
+            await client.DeleteAsync(type, ns, name, cancellation, options);
             return true;
         }
         catch (KubernetesException error) when (error.IsNotFound)
@@ -141,12 +167,17 @@ public static class ChildObjects
     }
 
     private static async Task<T> FindAsync<T>(
-        IKubernetesClient client, ResourceType<T> type, T wanted, KubernetesException refused, CancellationToken cancellation)
+        IKubernetesClient client,
+        ResourceType<T> type,
+        T wanted,
+        KubernetesException refused,
+        CancellationToken cancellation
+    )
         where T : class, IKubernetesObject
     {
         try
         {
-            return await client.GetAsync(type, type.Namespaced ? wanted.Metadata.Namespace : null, wanted.Metadata.Name, cancellation).ConfigureAwait(false);
+            return await client.GetAsync(type, type.Namespaced ? wanted.Metadata.Namespace : null, wanted.Metadata.Name, cancellation);
         }
         catch (KubernetesException error) when (error.IsNotFound)
         {

@@ -11,18 +11,30 @@ public static class Finalizers
 {
     /// <summary>The object with the finalizer.</summary>
     public static Task<T> AddAsync<T>(
-        ResourceType<T> type, T value, string finalizer, IKubernetesClient client, IEventRecorder events, CancellationToken cancellation)
-        where T : class, IKubernetesObject
-        => SetAsync(type, value, [.. value.Metadata.Finalizers, finalizer], client, events, cancellation);
+        ResourceType<T> type,
+        T value,
+        string finalizer,
+        IKubernetesClient client,
+        IEventRecorder events,
+        CancellationToken cancellation
+    )
+        where T : class, IKubernetesObject =>
+        SetAsync(type, value, [.. value.Metadata.Finalizers, finalizer], client, events, cancellation);
 
     /// <summary>Takes the finalizer off; an object that is gone meanwhile needs no more.</summary>
     public static async Task RemoveAsync<T>(
-        ResourceType<T> type, T value, string finalizer, IKubernetesClient client, IEventRecorder events, CancellationToken cancellation)
+        ResourceType<T> type,
+        T value,
+        string finalizer,
+        IKubernetesClient client,
+        IEventRecorder events,
+        CancellationToken cancellation
+    )
         where T : class, IKubernetesObject
     {
         try
         {
-            await SetAsync(type, value, [.. value.Metadata.Finalizers.Where(other => other != finalizer)], client, events, cancellation).ConfigureAwait(false);
+            await SetAsync(type, value, [.. value.Metadata.Finalizers.Where(other => other != finalizer)], client, events, cancellation);
         }
         catch (KubernetesException error) when (error.IsNotFound)
         {
@@ -31,7 +43,13 @@ public static class Finalizers
     }
 
     private static async Task<T> SetAsync<T>(
-        ResourceType<T> type, T value, IReadOnlyList<string> finalizers, IKubernetesClient client, IEventRecorder events, CancellationToken cancellation)
+        ResourceType<T> type,
+        T value,
+        IReadOnlyList<string> finalizers,
+        IKubernetesClient client,
+        IEventRecorder events,
+        CancellationToken cancellation
+    )
         where T : class, IKubernetesObject
     {
         var patch = new JsonObject
@@ -46,7 +64,12 @@ public static class Finalizers
         try
         {
             var updated = await client.PatchAsync(
-                type, value.Metadata.Namespace, name, new Patch(PatchType.Merge, patch.ToJsonString()), cancellation).ConfigureAwait(false);
+                type,
+                value.Metadata.Namespace,
+                name,
+                new Patch(PatchType.Merge, patch.ToJsonString()),
+                cancellation
+            );
             events.Normal(value, "FinalizerUpdate", $"Updated \"{name}\" finalizers");
             return updated;
         }

@@ -27,22 +27,26 @@ public sealed class NotOwnedException : ChildException
     }
 
     /// <summary>The words that clients of Knative know from its events, for each owner.</summary>
-    private static string Words(IKubernetesObject owner, string kind, string name) => owner.Kind switch
-    {
-        "ServerlessService" => $"SKS: {owner.Metadata.Name} does not own {kind}: {name}",
-        "PodAutoscaler" => $"PA: {owner.Metadata.Name} does not own {kind}: {name}",
-        "Service" => $"service: \"{owner.Metadata.Name}\" does not own {kind.ToLowerInvariant()}: \"{name}\"",
-        _ when kind == "Certificate" => $"notowned: owner: {owner.Metadata.Name} with Type *{VersionOf(owner)}.{owner.Kind} does not own Certificate: \"{name}\"",
-        _ => $"{owner.Kind.ToLowerInvariant()}: \"{owner.Metadata.Name}\" does not own {kind}: \"{name}\"",
-    };
+    private static string Words(IKubernetesObject owner, string kind, string name) =>
+        owner.Kind switch
+        {
+            "ServerlessService" => $"SKS: {owner.Metadata.Name} does not own {kind}: {name}",
+            "PodAutoscaler" => $"PA: {owner.Metadata.Name} does not own {kind}: {name}",
+            "Service" => $"service: \"{owner.Metadata.Name}\" does not own {kind.ToLowerInvariant()}: \"{name}\"",
+            _ when kind == "Certificate" =>
+                $"notowned: owner: {owner.Metadata.Name} with Type *{VersionOf(owner)}.{owner.Kind} does not own Certificate: \"{name}\"",
+            _ => $"{owner.Kind.ToLowerInvariant()}: \"{owner.Metadata.Name}\" does not own {kind}: \"{name}\"",
+        };
 
     private static string HolderOf(IKubernetesObject owner, IKubernetesObject existing)
     {
         var controller = existing.Metadata.OwnerReferences.FirstOrDefault(static reference => reference.Controller == true);
         return controller is null ? "Nothing controls it: delete it, or choose another name."
-            : controller.Kind == owner.Kind && controller.Name == owner.Metadata.Name ? $"It belongs to the {controller.Kind} \"{controller.Name}\" of before, and goes with that."
+            : controller.Kind == owner.Kind && controller.Name == owner.Metadata.Name
+                ? $"It belongs to the {controller.Kind} \"{controller.Name}\" of before, and goes with that."
             : $"It belongs to {controller.Kind} \"{controller.Name}\": choose another name, or delete that one.";
     }
 
-    private static string VersionOf(IKubernetesObject value) => value.ApiVersion[(value.ApiVersion.IndexOf('/', StringComparison.Ordinal) + 1)..];
+    private static string VersionOf(IKubernetesObject value) =>
+        value.ApiVersion[(value.ApiVersion.IndexOf('/', StringComparison.Ordinal) + 1)..];
 }

@@ -30,7 +30,8 @@ public static class Ownership
         return value.Metadata.OwnerReferences.FirstOrDefault(static reference => reference.Controller == true);
     }
 
-    /// <summary>Whether <paramref name="owner"/> controls <paramref name="value"/>: by its uid, so an owner of the same name that was there before does not.</summary>
+    /// <summary>Whether <paramref name="owner"/> controls <paramref name="value"/>: by its uid, so an owner of the same name that was there
+    /// before does not.</summary>
     public static bool IsControlledBy(this IKubernetesObject value, IKubernetesObject owner)
     {
         ArgumentNullException.ThrowIfNull(owner);

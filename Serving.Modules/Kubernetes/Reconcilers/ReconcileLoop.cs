@@ -12,7 +12,8 @@ public sealed class ReconcileLoop
     /// <summary>The longest that one reconcile may take: many times the time-out of a request to the API server.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
-    /// <summary>The longest delay before a key is tried again whose child is refused or whose child's name is taken: somebody may have made room.</summary>
+    /// <summary>The longest delay before a key is tried again whose child is refused or whose child's name is taken: somebody may have made
+    /// room.</summary>
     public static readonly TimeSpan ChildRetry = TimeSpan.FromSeconds(60);
 
     /// <summary>Attempts, about 20 s of them, before what is awaited is said to be missing.</summary>
@@ -52,17 +53,19 @@ public sealed class ReconcileLoop
         {
             lock (_lock)
             {
-                return _queue?.LongestRunning is var (key, running) && running > Patience ? $"{_reconciler.Name} has worked on {key} for {running.TotalSeconds:0} s" : null;
+                return _queue?.LongestRunning is var (key, running) && running > Patience
+                    ? $"{_reconciler.Name} has worked on {key} for {running.TotalSeconds:0} s"
+                    : null;
             }
         }
     }
 
     /// <summary>Reconciles every object of this informer when it changes.</summary>
     public ReconcileLoop For<T>(IInformer<T> informer)
-        where T : class, IKubernetesObject
-        => Add(informer, change => Enqueue(change.Key));
+        where T : class, IKubernetesObject => Add(informer, change => Enqueue(change.Key));
 
-    /// <summary>Reconciles the controlling owner (of <paramref name="ownerKind"/>, as <c>Configuration</c>) of an object that changes.</summary>
+    /// <summary>Reconciles the controlling owner (of <paramref name="ownerKind"/>, as <c>Configuration</c>) of an object that
+    /// changes.</summary>
     public ReconcileLoop Owns<T>(IInformer<T> informer, string ownerKind)
         where T : class, IKubernetesObject
     {
@@ -70,16 +73,20 @@ public sealed class ReconcileLoop
         return Watches(informer, value => OwnersOf(value, ownerKind));
     }
 
-    /// <summary>Reconciles the keys that <paramref name="map"/> gives for an object that changes (called for its old and its new state).</summary>
+    /// <summary>Reconciles the keys that <paramref name="map"/> gives for an object that changes (called for its old and its new
+    /// state).</summary>
     public ReconcileLoop Watches<T>(IInformer<T> informer, Func<T, IEnumerable<ObjectKey>> map)
         where T : class, IKubernetesObject
     {
         ArgumentNullException.ThrowIfNull(map);
-        return Add(informer, change =>
-        {
-            EnqueueAll(change.Old, map);
-            EnqueueAll(change.New, map);
-        });
+        return Add(
+            informer,
+            change =>
+            {
+                EnqueueAll(change.Old, map);
+                EnqueueAll(change.New, map);
+            }
+        );
     }
 
     /// <summary>Works on the keys of one part only.</summary>
@@ -90,8 +97,8 @@ public sealed class ReconcileLoop
     }
 
     /// <summary>
-    /// Asks for a reconcile of <paramref name="key"/> now; may be called before the loop runs for the first time. Between two runs nothing is
-    /// kept, since the next one looks at every object, and a standby may wait for it for months. A key of another part is left alone.
+    /// Asks for a reconcile of <paramref name="key"/> now; may be called before the loop runs for the first time. Between two runs nothing
+    /// is kept, since the next one looks at every object, and a standby may wait for it for months. A key of another part is left alone.
     /// </summary>
     public void Enqueue(ObjectKey key)
     {
@@ -122,13 +129,14 @@ public sealed class ReconcileLoop
         }
     }
 
-    /// <summary>Waits for the informers to sync, then works until cancelled. May be run again after it ended: a new leader term starts afresh.</summary>
+    /// <summary>Waits for the informers to sync, then works until cancelled. May be run again after it ended: a new leader term starts
+    /// afresh.</summary>
     public async Task RunAsync(IKubernetesClient client, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(client);
         try
         {
-            await Task.WhenAll(_sources.Select(source => source.WaitForSync(cancellation))).ConfigureAwait(false);
+            await Task.WhenAll(_sources.Select(source => source.WaitForSync(cancellation)));
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
@@ -141,7 +149,7 @@ public sealed class ReconcileLoop
         try
         {
             registrations.AddRange(_sources.Select(source => source.Subscribe()));
-            await Task.WhenAll(Enumerable.Range(0, _workers).Select(_ => WorkAsync(queue, client, cancellation))).ConfigureAwait(false);
+            await Task.WhenAll(Enumerable.Range(0, _workers).Select(_ => WorkAsync(queue, client, cancellation)));
         }
         finally
         {
@@ -172,14 +180,20 @@ public sealed class ReconcileLoop
         where T : class, IKubernetesObject
     {
         ArgumentNullException.ThrowIfNull(informer);
-        _sources.Add(new Source(informer.WaitForSyncAsync, () => informer.AddHandler(change =>
-        {
-            handler(change);
-            foreach (var waiting in _takenNames.Take(change.Object.Kind, change.Key))
-            {
-                Enqueue(waiting);
-            }
-        })));
+        _sources.Add(
+            new Source(
+                informer.WaitForSyncAsync,
+                () =>
+                    informer.AddHandler(change =>
+                    {
+                        handler(change);
+                        foreach (var waiting in _takenNames.Take(change.Object.Kind, change.Key))
+                        {
+                            Enqueue(waiting);
+                        }
+                    })
+            )
+        );
         return this;
     }
 
@@ -226,7 +240,7 @@ public sealed class ReconcileLoop
             ObjectKey key;
             try
             {
-                key = await queue.TakeAsync(cancellation).ConfigureAwait(false);
+                key = await queue.TakeAsync(cancellation);
             }
             catch (OperationCanceledException)
             {
@@ -235,7 +249,7 @@ public sealed class ReconcileLoop
 
             try
             {
-                await ReconcileOneAsync(queue, key, client, cancellation).ConfigureAwait(false);
+                await ReconcileOneAsync(queue, key, client, cancellation);
             }
             finally
             {
@@ -244,15 +258,25 @@ public sealed class ReconcileLoop
         }
     }
 
-    private async Task ReconcileOneAsync(WorkQueue<ObjectKey> queue, ObjectKey key, IKubernetesClient client, CancellationToken cancellation)
+    private async Task ReconcileOneAsync(
+        WorkQueue<ObjectKey> queue,
+        ObjectKey key,
+        IKubernetesClient client,
+        CancellationToken cancellation
+    )
     {
         var begun = _time.GetTimestamp();
         try
         {
-            var result = await _reconciler.ReconcileAsync(key, client, cancellation).ConfigureAwait(false);
+            var result = await _reconciler.ReconcileAsync(key, client, cancellation);
             if (_logger.IsEnabled(LogLevel.Debug))
             {
-                _logger.LogDebug("Reconciled {Reconciler} {Key} in {Milliseconds} ms", _reconciler.Name, key, (long)_time.GetElapsedTime(begun).TotalMilliseconds);
+                _logger.LogDebug(
+                    "Reconciled {Reconciler} {Key} in {Milliseconds} ms",
+                    _reconciler.Name,
+                    key,
+                    (long)_time.GetElapsedTime(begun).TotalMilliseconds
+                );
             }
 
             queue.Forget(key);
@@ -270,10 +294,16 @@ public sealed class ReconcileLoop
             _logger.LogDebug("Reconciling {Reconciler} {Key} met a newer state: {Message}", _reconciler.Name, key, conflict.Message);
             queue.AddRateLimited(key);
         }
-        catch (Exception terminating) when (StepFailures.Flatten(terminating).All(static one => one is KubernetesException { IsNamespaceTerminating: true }))
+        catch (Exception terminating)
+            when (StepFailures.Flatten(terminating).All(static one => one is KubernetesException { IsNamespaceTerminating: true }))
         {
             // Everything in the namespace goes, and its deletion brings nobody back here.
-            _logger.LogDebug("Reconciling {Reconciler} {Key} ended with its namespace: {Message}", _reconciler.Name, key, terminating.Message);
+            _logger.LogDebug(
+                "Reconciling {Reconciler} {Key} ended with its namespace: {Message}",
+                _reconciler.Name,
+                key,
+                terminating.Message
+            );
             queue.Forget(key);
         }
         catch (Exception blocked) when (StepFailures.Flatten(blocked).All(static one => one is ChildException))
@@ -283,7 +313,13 @@ public sealed class ReconcileLoop
                 _takenNames.Add(taken.Kind, taken.Key, key);
             }
 
-            _logger.LogWarning("Reconciling {Reconciler} {Key} waits (attempt {Attempt}): {Message}", _reconciler.Name, key, queue.Failures(key) + 1, blocked.Message);
+            _logger.LogWarning(
+                "Reconciling {Reconciler} {Key} waits (attempt {Attempt}): {Message}",
+                _reconciler.Name,
+                key,
+                queue.Failures(key) + 1,
+                blocked.Message
+            );
             queue.AddRateLimited(key, ChildRetry);
         }
         catch (Exception failure)
@@ -304,16 +340,32 @@ public sealed class ReconcileLoop
         {
             Unreachable.LogWebhook(_logger, causes[0]);
         }
-        else if (attempt <= QuietAttempts && causes.TrueForAll(static cause => cause is AwaitedException or KubernetesException { IsNotFound: true } or KubernetesException { IsAlreadyExists: true }))
+        else if (
+            attempt <= QuietAttempts
+            && causes.TrueForAll(static cause =>
+                cause is AwaitedException or KubernetesException { IsNotFound: true } or KubernetesException { IsAlreadyExists: true }
+            )
+        )
         {
             // Caches lag, others are about to make what is missing, and what is deleted goes in any order.
-            _logger.LogDebug("Reconciling {Reconciler} {Key} waits (attempt {Attempt}): {Error}", _reconciler.Name, key, attempt, failure.Message);
+            _logger.LogDebug(
+                "Reconciling {Reconciler} {Key} waits (attempt {Attempt}): {Error}",
+                _reconciler.Name,
+                key,
+                attempt,
+                failure.Message
+            );
         }
         else
         {
             _logger.LogWarning(
                 causes.TrueForAll(static cause => cause is KubernetesException or AwaitedException) ? null : failure,
-                "Reconciling {Reconciler} {Key} failed (attempt {Attempt}): {Reason}", _reconciler.Name, key, attempt, failure.Message);
+                "Reconciling {Reconciler} {Key} failed (attempt {Attempt}): {Reason}",
+                _reconciler.Name,
+                key,
+                attempt,
+                failure.Message
+            );
         }
     }
 

@@ -42,7 +42,8 @@ public sealed class ReconcilePass<T, TStatus>(T original, TStatus status, IKuber
     /// <summary>The name.</summary>
     public string Name => Object.Metadata.Name;
 
-    /// <summary>Continues with the object that a write of its metadata returned, so that the status is not written over an old version.</summary>
+    /// <summary>Continues with the object that a write of its metadata returned, so that the status is not written over an old
+    /// version.</summary>
     public void UseNewest(T newest) => Object = newest;
 
     /// <summary>Looks again after <paramref name="wait"/> at the latest; null asks for nothing.</summary>
@@ -62,7 +63,7 @@ public sealed class ReconcilePass<T, TStatus>(T original, TStatus status, IKuber
         where TResult : class
     {
         var (before, failed) = (Status, Failures.All.Count);
-        var result = await Failures.TryAsync(step, cancellation).ConfigureAwait(false);
+        var result = await Failures.TryAsync(step, cancellation);
         if (Failures.All.Count > failed && StepFailures.IsStaleCache(Failures.All[^1]))
         {
             Status = before;
@@ -72,21 +73,29 @@ public sealed class ReconcilePass<T, TStatus>(T original, TStatus status, IKuber
     }
 
     /// <summary>Does a step that the others do not depend on and that has no result; tells whether it succeeded.</summary>
-    public async Task<bool> TryAsync(Func<Task> step, CancellationToken cancellation)
-        => await TryAsync<object>(
+    public async Task<bool> TryAsync(Func<Task> step, CancellationToken cancellation) =>
+        await TryAsync<object>(
             async () =>
             {
-                await step().ConfigureAwait(false);
+                await step();
                 return this;
             },
-            cancellation).ConfigureAwait(false) is not null;
+            cancellation
+        )
+            is not null;
 
     /// <summary>
     /// Brings a child to what is wanted (<see cref="ChildObjects.EnsureAsync"/>), controlled by the object of this pass.
     /// </summary>
     public Task<Child<TChild>> EnsureAsync<TChild>(
-        ResourceType<TChild> type, TChild? cached, TChild wanted, Func<TChild, TChild, TChild> update, CancellationToken cancellation,
-        ChildEvents? events = null, Action<ChildOutcome>? writing = null)
-        where TChild : class, IKubernetesObject
-        => ChildObjects.EnsureAsync(Client, type, Object, cached, wanted, update, cancellation, events, writing);
+        ResourceType<TChild> type,
+        TChild? cached,
+        TChild wanted,
+        Func<TChild, TChild, TChild> update,
+        CancellationToken cancellation,
+        ChildEvents? events = null,
+        Action<ChildOutcome>? writing = null
+    )
+        where TChild : class, IKubernetesObject =>
+        ChildObjects.EnsureAsync(Client, type, Object, cached, wanted, update, cancellation, events, writing);
 }

@@ -10,7 +10,8 @@ namespace Serving.Kubernetes;
 /// <item>its conditions are initialised, and a new generation makes the happy one Unknown until something is said about it;</item>
 /// <item><see cref="ReconcileAsync(ReconcilePass{T, TStatus}, CancellationToken)"/> works, each step that others do not depend on in a
 /// <c>TryAsync</c> of the pass, each child by its <c>EnsureAsync</c>;</item>
-/// <item>a child that is somebody else's or is refused becomes a condition (<see cref="Blocked"/>), the first one last, so that it has the last word;</item>
+/// <item>a child that is somebody else's or is refused becomes a condition (<see cref="Blocked"/>), the first one last, so that it has the
+/// last word;</item>
 /// <item>the status is written when it differs from what was read, also when steps failed;</item>
 /// <item>every failure is an event of the object and is thrown, so that the key is tried again.</item>
 /// </list>
@@ -58,14 +59,14 @@ public abstract class StatusReconciler<T, TStatus> : IReconciler
             Forget(key);
             if (_lister.Get(key.Namespace, key.Name) is { Metadata.DeletionTimestamp: not null } leaving)
             {
-                await DeletingAsync(leaving, client, cancellation).ConfigureAwait(false);
+                await DeletingAsync(leaving, client, cancellation);
             }
 
             return Reconcile.Done;
         }
 
         var pass = new ReconcilePass<T, TStatus>(original, Prepare(original), client, Time.GetUtcNow());
-        await pass.Failures.TryAsync(() => ReconcileAsync(pass, cancellation), cancellation).ConfigureAwait(false);
+        await pass.Failures.TryAsync(() => ReconcileAsync(pass, cancellation), cancellation);
         Record(pass);
         if (!pass.Failures.AreStaleCache)
         {
@@ -74,7 +75,7 @@ public abstract class StatusReconciler<T, TStatus> : IReconciler
                 pass.Status = Blocked(pass.Status, child, pass.Now);
             }
 
-            await pass.Failures.TryAsync(() => SaveAsync(pass, cancellation), cancellation).ConfigureAwait(false);
+            await pass.Failures.TryAsync(() => SaveAsync(pass, cancellation), cancellation);
         }
 
         pass.Failures.Throw();
@@ -91,9 +92,7 @@ public abstract class StatusReconciler<T, TStatus> : IReconciler
     protected virtual bool IsOurs(T value) => true;
 
     /// <summary>The object is gone, goes or is not ours: what is remembered of it is not needed any more.</summary>
-    protected virtual void Forget(ObjectKey key)
-    {
-    }
+    protected virtual void Forget(ObjectKey key) { }
 
     /// <summary>The object is being deleted; whoever put a finalizer on it cleans up and takes it off.</summary>
     protected virtual Task DeletingAsync(T value, IKubernetesClient client, CancellationToken cancellation) => Task.CompletedTask;
@@ -105,10 +104,19 @@ public abstract class StatusReconciler<T, TStatus> : IReconciler
         if (value.Status.ObservedGeneration != value.Metadata.Generation)
         {
             // Whoever fails before saying anything about a new generation must not look ready for it.
-            list = _conditions.MarkUnknown(list, _conditions.Happy, "NewObservedGenFailure", "unsuccessfully observed a new generation", now);
+            list = _conditions.MarkUnknown(
+                list,
+                _conditions.Happy,
+                "NewObservedGenFailure",
+                "unsuccessfully observed a new generation",
+                now
+            );
         }
 
-        return value.Status with { Conditions = list };
+        return value.Status with
+        {
+            Conditions = list,
+        };
     }
 
     private void Record(ReconcilePass<T, TStatus> pass)
@@ -136,7 +144,7 @@ public abstract class StatusReconciler<T, TStatus> : IReconciler
 
         try
         {
-            await WriteAsync(pass, status, cancellation).ConfigureAwait(false);
+            await WriteAsync(pass, status, cancellation);
         }
         catch (KubernetesException gone) when (gone.IsNotFound)
         {
@@ -156,15 +164,18 @@ public abstract class StatusReconciler<T, TStatus> : IReconciler
         {
             try
             {
-                await pass.Client.UpdateStatusAsync(_type, wanted, cancellation).ConfigureAwait(false);
+                await pass.Client.UpdateStatusAsync(_type, wanted, cancellation);
                 return;
             }
             catch (KubernetesException error) when (error.IsConflict && attempt < Attempts)
             {
                 // Metadata moves under us (labels, the webhook's annotations); the status is ours alone, unless the specification is new.
-                var newest = await pass.Client.GetAsync(_type, pass.Namespace, pass.Name, cancellation).ConfigureAwait(false);
-                if (newest.Metadata.Uid != pass.Object.Metadata.Uid || newest.Metadata.Generation != pass.Object.Metadata.Generation
-                    || !ApiEquality.Same(newest.Status, pass.Object.Status))
+                var newest = await pass.Client.GetAsync(_type, pass.Namespace, pass.Name, cancellation);
+                if (
+                    newest.Metadata.Uid != pass.Object.Metadata.Uid
+                    || newest.Metadata.Generation != pass.Object.Metadata.Generation
+                    || !ApiEquality.Same(newest.Status, pass.Object.Status)
+                )
                 {
                     throw;
                 }

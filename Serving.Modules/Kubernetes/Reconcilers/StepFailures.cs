@@ -8,26 +8,27 @@ namespace Serving.Kubernetes;
 /// </summary>
 public sealed class StepFailures
 {
-    private readonly List<Exception> failures = [];
+    private readonly List<Exception> _failures = [];
 
     /// <summary>The failures so far, in the order of the steps.</summary>
-    public IReadOnlyList<Exception> All => failures;
+    public IReadOnlyList<Exception> All => _failures;
 
     /// <summary>Whether something failed, and all of it only because the cache is behind.</summary>
-    public bool AreStaleCache => failures.Count > 0 && failures.TrueForAll(IsStaleCache);
+    public bool AreStaleCache => _failures.Count > 0 && _failures.TrueForAll(IsStaleCache);
 
-    /// <summary>Does a step. A failure is kept and the result is null; an end of the work (cancelled, or the lease lost) is thrown on.</summary>
+    /// <summary>Does a step. A failure is kept and the result is null; an end of the work (cancelled, or the lease lost) is thrown
+    /// on.</summary>
     public async Task<T?> TryAsync<T>(Func<Task<T>> step, CancellationToken cancellation)
         where T : class
     {
         ArgumentNullException.ThrowIfNull(step);
         try
         {
-            return await step().ConfigureAwait(false);
+            return await step();
         }
         catch (Exception failure) when (!IsEnd(failure, cancellation))
         {
-            failures.Add(failure);
+            _failures.Add(failure);
             return null;
         }
     }
@@ -38,18 +39,18 @@ public sealed class StepFailures
         ArgumentNullException.ThrowIfNull(step);
         try
         {
-            await step().ConfigureAwait(false);
+            await step();
             return true;
         }
         catch (Exception failure) when (!IsEnd(failure, cancellation))
         {
-            failures.Add(failure);
+            _failures.Add(failure);
             return false;
         }
     }
 
     /// <summary>Adds a failure that a step met and dealt with.</summary>
-    public void Add(Exception failure) => failures.Add(failure);
+    public void Add(Exception failure) => _failures.Add(failure);
 
     /// <summary>
     /// Throws when a step failed: the failure itself when it is the only one, else all of them. A conflict says only that the cache is
@@ -57,27 +58,35 @@ public sealed class StepFailures
     /// </summary>
     public void Throw()
     {
-        var real = failures.FindAll(failure => failure is not KubernetesException { IsConflict: true });
+        var real = _failures.FindAll(failure => failure is not KubernetesException { IsConflict: true });
         if (real.Count > 1)
         {
             throw new AggregateException(string.Join("; ", real.Select(failure => failure.Message)), real);
         }
 
-        if (failures.Count > 0)
+        if (_failures.Count > 0)
         {
-            ExceptionDispatchInfo.Throw(real.Count == 1 ? real[0] : failures[0]);
+            ExceptionDispatchInfo.Throw(real.Count == 1 ? real[0] : _failures[0]);
         }
     }
 
     /// <summary>What <see cref="Throw"/> threw, one by one.</summary>
-    public static IReadOnlyList<Exception> Flatten(Exception thrown) => thrown is AggregateException all ? all.Flatten().InnerExceptions : [thrown];
+    public static IReadOnlyList<Exception> Flatten(Exception thrown) =>
+        thrown is AggregateException all ? all.Flatten().InnerExceptions : [thrown];
 
     /// <summary>
-    /// Whether the server only knows more than the cache: the object is newer, exists already, or goes with its namespace. Nothing is wrong,
-    /// and what was concluded is not worth writing; the next try sees more.
+    /// Whether the server only knows more than the cache: the object is newer, exists already, or goes with its namespace. Nothing is
+    /// wrong, and what was concluded is not worth writing; the next try sees more.
     /// </summary>
-    public static bool IsStaleCache(Exception failure) => Flatten(failure).All(static one
-        => one is KubernetesException { IsConflict: true } or KubernetesException { IsAlreadyExists: true } or KubernetesException { IsNamespaceTerminating: true });
+    public static bool IsStaleCache(Exception failure) =>
+        Flatten(failure)
+            .All(static one =>
+                one
+                    is KubernetesException { IsConflict: true }
+                        or KubernetesException { IsAlreadyExists: true }
+                        or KubernetesException { IsNamespaceTerminating: true }
+            );
 
-    private static bool IsEnd(Exception failure, CancellationToken cancellation) => cancellation.IsCancellationRequested || failure is LeaseLostException;
+    private static bool IsEnd(Exception failure, CancellationToken cancellation) =>
+        cancellation.IsCancellationRequested || failure is LeaseLostException;
 }

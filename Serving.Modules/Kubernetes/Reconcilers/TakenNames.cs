@@ -6,17 +6,17 @@ namespace Serving.Kubernetes;
 /// </summary>
 internal sealed class TakenNames
 {
-    private readonly Lock gate = new();
-    private readonly Dictionary<(string Kind, ObjectKey Name), HashSet<ObjectKey>> waiting = [];
+    private readonly Lock _gate = new();
+    private readonly Dictionary<(string Kind, ObjectKey Name), HashSet<ObjectKey>> _waiting = [];
 
     /// <summary>From now on a change of the object of that kind and name finds <paramref name="key"/>.</summary>
     public void Add(string kind, ObjectKey name, ObjectKey key)
     {
-        lock (gate)
+        lock (_gate)
         {
-            if (!waiting.TryGetValue((kind, name), out var keys))
+            if (!_waiting.TryGetValue((kind, name), out var keys))
             {
-                waiting[(kind, name)] = keys = [];
+                _waiting[(kind, name)] = keys = [];
             }
 
             keys.Add(key);
@@ -26,9 +26,9 @@ internal sealed class TakenNames
     /// <summary>Takes out who waits for this name.</summary>
     public IReadOnlyCollection<ObjectKey> Take(string kind, ObjectKey name)
     {
-        lock (gate)
+        lock (_gate)
         {
-            return waiting.Count > 0 && waiting.Remove((kind, name), out var keys) ? keys : [];
+            return _waiting.Count > 0 && _waiting.Remove((kind, name), out var keys) ? keys : [];
         }
     }
 }

@@ -24,12 +24,11 @@ public sealed class LabelMatcher
     public bool IsEverything => _requirements.Count == 0;
 
     /// <summary>Matches what carries all of <paramref name="labels"/>.</summary>
-    public static LabelMatcher Of(IReadOnlyDictionary<string, string> labels)
-        => new([.. labels.Select(pair => new Requirement(pair.Key, Operation.In, [pair.Value]))]);
+    public static LabelMatcher Of(IReadOnlyDictionary<string, string> labels) =>
+        new([.. labels.Select(pair => new Requirement(pair.Key, Operation.In, [pair.Value]))]);
 
     /// <summary>The matcher of a selector in a document. Throws <see cref="FormatException"/> on an unknown operator.</summary>
-    public static LabelMatcher Of(LabelSelector selector)
-        =>
+    public static LabelMatcher Of(LabelSelector selector) =>
         new([
             .. selector.MatchLabels.Select(pair => new Requirement(pair.Key, Operation.In, [pair.Value])),
             .. selector.MatchExpressions.Select(e => new Requirement(e.Key, OperationOf(e.Operator), [.. e.Values])),
@@ -63,14 +62,15 @@ public sealed class LabelMatcher
         return true;
     }
 
-    private static Operation OperationOf(string text) => text switch
-    {
-        "In" => Operation.In,
-        "NotIn" => Operation.NotIn,
-        "Exists" => Operation.Exists,
-        "DoesNotExist" => Operation.DoesNotExist,
-        _ => throw new FormatException($"\"{text}\" is not a valid label selector operator"),
-    };
+    private static Operation OperationOf(string text) =>
+        text switch
+        {
+            "In" => Operation.In,
+            "NotIn" => Operation.NotIn,
+            "Exists" => Operation.Exists,
+            "DoesNotExist" => Operation.DoesNotExist,
+            _ => throw new FormatException($"\"{text}\" is not a valid label selector operator"),
+        };
 
     private static IEnumerable<string> Split(string text)
     {

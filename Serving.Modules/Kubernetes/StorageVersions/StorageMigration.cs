@@ -12,7 +12,8 @@ public sealed record StorageMigration(string Definition, string StorageVersion, 
     /// <summary>Objects that were deleted before we came to them.</summary>
     public int Gone { get; init; }
 
-    /// <summary>Objects that the server would not write, each with its reason. While there are any, the old versions stay recorded.</summary>
+    /// <summary>Objects that the server would not write, each with its reason. While there are any, the old versions stay
+    /// recorded.</summary>
     public IReadOnlyList<string> Refused { get; init; } = [];
 
     /// <summary>Whether no object can be stored in another version any more.</summary>

@@ -32,13 +32,20 @@ public sealed class StorageVersionMigrator
     }
 
     /// <summary>Migrates every kind of some API groups.</summary>
-    public async Task<IReadOnlyList<StorageMigration>> MigrateGroupsAsync(IReadOnlyCollection<string> groups, CancellationToken cancellation)
+    public async Task<IReadOnlyList<StorageMigration>> MigrateGroupsAsync(
+        IReadOnlyCollection<string> groups,
+        CancellationToken cancellation
+    )
     {
         ArgumentNullException.ThrowIfNull(groups);
-        var definitions = await _client.ListAsync(Resources.CustomResourceDefinitions, null, null, cancellation).ConfigureAwait(false);
+        var definitions = await _client.ListAsync(Resources.CustomResourceDefinitions, null, null, cancellation);
         return await MigrateAsync(
-            definitions.Items.Select(StoredDefinition.Of).Where(definition => groups.Contains(definition.Group)).OrderBy(definition => definition.Name, StringComparer.Ordinal),
-            cancellation).ConfigureAwait(false);
+            definitions
+                .Items.Select(StoredDefinition.Of)
+                .Where(definition => groups.Contains(definition.Group))
+                .OrderBy(definition => definition.Name, StringComparer.Ordinal),
+            cancellation
+        );
     }
 
     /// <summary>Migrates the kinds of definitions given by name; throws (not found) when one does not exist.</summary>
@@ -48,18 +55,21 @@ public sealed class StorageVersionMigrator
         var definitions = new List<StoredDefinition>();
         foreach (var name in names)
         {
-            definitions.Add(await FindAsync(name, cancellation).ConfigureAwait(false));
+            definitions.Add(await FindAsync(name, cancellation));
         }
 
-        return await MigrateAsync(definitions, cancellation).ConfigureAwait(false);
+        return await MigrateAsync(definitions, cancellation);
     }
 
-    private async Task<IReadOnlyList<StorageMigration>> MigrateAsync(IEnumerable<StoredDefinition> definitions, CancellationToken cancellation)
+    private async Task<IReadOnlyList<StorageMigration>> MigrateAsync(
+        IEnumerable<StoredDefinition> definitions,
+        CancellationToken cancellation
+    )
     {
         var results = new List<StorageMigration>();
         foreach (var definition in definitions)
         {
-            results.Add(await MigrateAsync(definition, cancellation).ConfigureAwait(false));
+            results.Add(await MigrateAsync(definition, cancellation));
         }
 
         return results;
@@ -74,14 +84,18 @@ public sealed class StorageVersionMigrator
             return result;
         }
 
-        _progress($"{definition.Name}: stored as {string.Join(", ", definition.StoredVersions)}; writing every object as {definition.Type.Version}");
+        _progress(
+            $"{definition.Name}: stored as {string.Join(", ", definition.StoredVersions)}; writing every object as {definition.Type.Version}"
+        );
         var tally = new Tally();
-        await RewriteAllAsync(definition, tally, cancellation).ConfigureAwait(false);
+        await RewriteAllAsync(definition, tally, cancellation);
         result = result with { Rewritten = tally.Rewritten, Gone = tally.Gone, Refused = [.. tally.Refused.Order(StringComparer.Ordinal)] };
         var counts = $"{tally.Rewritten} written{(tally.Gone > 0 ? $", {tally.Gone} deleted meanwhile" : "")}";
         if (!result.IsComplete)
         {
-            _progress($"{definition.Name}: {counts}, {result.Refused.Count} refused; {string.Join(", ", definition.StoredVersions)} stay recorded");
+            _progress(
+                $"{definition.Name}: {counts}, {result.Refused.Count} refused; {string.Join(", ", definition.StoredVersions)} stay recorded"
+            );
             foreach (var refusal in result.Refused)
             {
                 _progress($"  {refusal}");
@@ -93,7 +107,7 @@ public sealed class StorageVersionMigrator
         }
         else
         {
-            await RecordAsync(definition, cancellation).ConfigureAwait(false);
+            await RecordAsync(definition, cancellation);
             _progress($"{definition.Name}: {counts}; stored as {definition.Type.Version}");
         }
 
@@ -109,7 +123,7 @@ public sealed class StorageVersionMigrator
             Api.Core.KubernetesList<Unstructured> objects;
             try
             {
-                objects = await _client.ListAsync(definition.Type, null, page, cancellation).ConfigureAwait(false);
+                objects = await _client.ListAsync(definition.Type, null, page, cancellation);
             }
             catch (KubernetesException gone) when (gone.IsGone && page.Continue is not null && restarts++ < _options.Restarts)
             {
@@ -123,7 +137,8 @@ public sealed class StorageVersionMigrator
             await Parallel.ForEachAsync(
                 objects.Items,
                 new ParallelOptions { MaxDegreeOfParallelism = _options.Concurrency, CancellationToken = cancellation },
-                (item, token) => RewriteAsync(definition.Type, item, tally, token)).ConfigureAwait(false);
+                (item, token) => RewriteAsync(definition.Type, item, tally, token)
+            );
             if (tally.Refused.Count >= _options.MaxRefusals)
             {
                 _progress($"{definition.Name}: given up after {tally.Refused.Count} refusals");
@@ -133,10 +148,11 @@ public sealed class StorageVersionMigrator
             page = page with { Continue = objects.Metadata.Continue };
             if (page.Continue.Length > 0)
             {
-                _progress($"{definition.Name}: {tally.Rewritten} written{(objects.Metadata.RemainingItemCount is { } rest ? $", {rest} to go" : "")}");
+                _progress(
+                    $"{definition.Name}: {tally.Rewritten} written{(objects.Metadata.RemainingItemCount is { } rest ? $", {rest} to go" : "")}"
+                );
             }
-        }
-        while (page.Continue is null or { Length: > 0 });
+        } while (page.Continue is null or { Length: > 0 });
     }
 
     private async ValueTask RewriteAsync(ResourceType<Unstructured> type, Unstructured item, Tally tally, CancellationToken cancellation)
@@ -144,7 +160,7 @@ public sealed class StorageVersionMigrator
         var meta = item.Metadata;
         try
         {
-            await _client.PatchAsync(type, meta.Namespace, meta.Name, Nothing, cancellation, new WriteOptions(_options.DryRun)).ConfigureAwait(false);
+            await _client.PatchAsync(type, meta.Namespace, meta.Name, Nothing, cancellation, new WriteOptions(_options.DryRun));
             tally.CountRewritten();
         }
         catch (KubernetesException error) when (error.IsNotFound)
@@ -162,7 +178,8 @@ public sealed class StorageVersionMigrator
         }
     }
 
-    /// <summary>Takes the old versions out of the status, unless the definition was given another storage version while we worked.</summary>
+    /// <summary>Takes the old versions out of the status, unless the definition was given another storage version while we
+    /// worked.</summary>
     private async Task RecordAsync(StoredDefinition migrated, CancellationToken cancellation)
     {
         var version = migrated.Type.Version;
@@ -177,23 +194,32 @@ public sealed class StorageVersionMigrator
             try
             {
                 await _client.PatchAsync(
-                    Resources.CustomResourceDefinitions, null, current.Name, new Patch(PatchType.Merge, patch.ToJsonString()), cancellation, subresource: "status").ConfigureAwait(false);
+                    Resources.CustomResourceDefinitions,
+                    null,
+                    current.Name,
+                    new Patch(PatchType.Merge, patch.ToJsonString()),
+                    cancellation,
+                    subresource: "status"
+                );
                 return;
             }
             catch (KubernetesException conflict) when (conflict.IsConflict && attempt < StatusAttempts)
             {
-                current = await FindAsync(migrated.Name, cancellation).ConfigureAwait(false);
+                current = await FindAsync(migrated.Name, cancellation);
                 if (current.Type.Version != version || current.StoredVersions.Except(migrated.StoredVersions).Any())
                 {
                     throw new KubernetesConfigurationException(
-                        migrated.Name, "", $"the definition was changed while its objects were written as {version}: its storage version is {current.Type.Version} now; run the migration again");
+                        migrated.Name,
+                        "",
+                        $"the definition was changed while its objects were written as {version}: its storage version is {current.Type.Version} now; run the migration again"
+                    );
                 }
             }
         }
     }
 
-    private async Task<StoredDefinition> FindAsync(string name, CancellationToken cancellation)
-        => StoredDefinition.Of(await _client.GetAsync(Resources.CustomResourceDefinitions, null, name, cancellation).ConfigureAwait(false));
+    private async Task<StoredDefinition> FindAsync(string name, CancellationToken cancellation) =>
+        StoredDefinition.Of(await _client.GetAsync(Resources.CustomResourceDefinitions, null, name, cancellation));
 
     /// <summary>Counts what concurrent rewrites came to.</summary>
     private sealed class Tally

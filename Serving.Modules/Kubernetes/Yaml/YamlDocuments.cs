@@ -7,16 +7,18 @@ namespace Serving.Kubernetes;
 /// <summary>Reads YAML as kubectl does: every document becomes JSON, plain scalars take their type from their spelling.</summary>
 public static partial class YamlDocuments
 {
-    /// <summary>The documents of a text, without those that are empty. Throws <see cref="FormatException"/>, which names the line.</summary>
+    /// <summary>The documents of a text, without those that are empty. Throws <see cref="FormatException"/>, which names the
+    /// line.</summary>
     public static IReadOnlyList<JsonNode> Read(string text) => [.. YamlReader.Read(text).Select(Convert).OfType<JsonNode>()];
 
-    private static JsonNode? Convert(YamlValue value) => value switch
-    {
-        YamlScalar scalar => Scalar(scalar),
-        YamlList list => new JsonArray([.. list.Items.Select(Convert)]),
-        YamlMap map => Convert(map),
-        _ => throw new InvalidOperationException($"a {value.GetType().Name} is no JSON"),
-    };
+    private static JsonNode? Convert(YamlValue value) =>
+        value switch
+        {
+            YamlScalar scalar => Scalar(scalar),
+            YamlList list => new JsonArray([.. list.Items.Select(Convert)]),
+            YamlMap map => Convert(map),
+            _ => throw new InvalidOperationException($"a {value.GetType().Name} is no JSON"),
+        };
 
     private static JsonObject Convert(YamlMap map)
     {
@@ -57,7 +59,10 @@ public static partial class YamlDocuments
                 return JsonValue.Create(false);
         }
 
-        if (IntegerPattern().IsMatch(text) && long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var integer))
+        if (
+            IntegerPattern().IsMatch(text)
+            && long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var integer)
+        )
         {
             return JsonValue.Create(integer);
         }
@@ -67,13 +72,18 @@ public static partial class YamlDocuments
             return JsonValue.Create(System.Convert.ToInt64(octal.Groups[1].Value, 8));
         }
 
-        if (text.StartsWith("0x", StringComparison.Ordinal)
-            && long.TryParse(text.AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var hexadecimal))
+        if (
+            text.StartsWith("0x", StringComparison.Ordinal)
+            && long.TryParse(text.AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var hexadecimal)
+        )
         {
             return JsonValue.Create(hexadecimal);
         }
 
-        return FloatPattern().IsMatch(text) && double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var real) && double.IsFinite(real)
+        return
+            FloatPattern().IsMatch(text)
+            && double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var real)
+            && double.IsFinite(real)
             ? JsonValue.Create(real)
             : JsonValue.Create(text);
     }

@@ -4,9 +4,9 @@ using YamlDotNet.Core.Events;
 namespace Serving.Kubernetes;
 
 /// <summary>
-/// Builds a tree from the events of a YAML document; the only YAML reader. Invariant: depth and size of the tree are bounded whatever the text, so
-/// consumers need no bounds of their own: an alias within its own anchor, too many levels, too many nodes (those behind aliases count each
-/// time they are used) and duplicate keys are rejected.
+/// Builds a tree from the events of a YAML document; the only YAML reader. Invariant: depth and size of the tree are bounded whatever the
+/// text, so consumers need no bounds of their own: an alias within its own anchor, too many levels, too many nodes (those behind aliases
+/// count each time they are used) and duplicate keys are rejected.
 /// </summary>
 public sealed class YamlReader
 {
@@ -30,7 +30,8 @@ public sealed class YamlReader
     /// <summary>The documents of a text. Throws <see cref="FormatException"/>, which names the line.</summary>
     public static IReadOnlyList<YamlValue> Read(string text) => Read(text, MostPieces, all: true);
 
-    /// <summary>The first document of a text, whatever follows it; null if there is none. Throws <see cref="FormatException"/>, which names the line.</summary>
+    /// <summary>The first document of a text, whatever follows it; null if there is none. Throws <see cref="FormatException"/>, which names
+    /// the line.</summary>
     /// <param name="text">The text.</param>
     /// <param name="mostPieces">Maximum number of nodes in it.</param>
     public static YamlValue? ReadFirst(string text, int mostPieces) => Read(text, mostPieces, all: false) is [var first] ? first : null;
@@ -43,7 +44,10 @@ public sealed class YamlReader
         }
         catch (YamlException error)
         {
-            throw new FormatException($"line {error.Start.Line}, column {error.Start.Column}: {(error.InnerException ?? error).Message}", error);
+            throw new FormatException(
+                $"line {error.Start.Line}, column {error.Start.Column}: {(error.InnerException ?? error).Message}",
+                error
+            );
         }
         catch (InvalidOperationException error)
         {
@@ -98,7 +102,10 @@ public sealed class YamlReader
     {
         if (start is Scalar scalar)
         {
-            return new YamlScalar(scalar.Value, scalar.Style is ScalarStyle.Plain or ScalarStyle.Any && (scalar.Tag.IsEmpty || scalar.Tag.Value != "tag:yaml.org,2002:str"));
+            return new YamlScalar(
+                scalar.Value,
+                scalar.Style is ScalarStyle.Plain or ScalarStyle.Any && (scalar.Tag.IsEmpty || scalar.Tag.Value != "tag:yaml.org,2002:str")
+            );
         }
 
         if (++_level > MostLevels)
@@ -151,8 +158,8 @@ public sealed class YamlReader
         return new YamlMap(entries, weight);
     }
 
-    private int Add(NodeEvent start, int weight, YamlValue value)
-        => weight + value.Weight is var sum && sum <= _mostPieces ? sum : throw Refuse(start, $"document has more than {_mostPieces} entries");
+    private int Add(NodeEvent start, int weight, YamlValue value) =>
+        weight + value.Weight is var sum && sum <= _mostPieces ? sum : throw Refuse(start, $"document has more than {_mostPieces} entries");
 
     private static FormatException Refuse(ParsingEvent at, string message) => new($"line {at.Start.Line}: {message}");
 }

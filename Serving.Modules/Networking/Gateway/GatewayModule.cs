@@ -13,29 +13,29 @@ namespace Serving.Networking.Gateway;
 
 /// <summary>
 /// The built-in network layer: routes requests as the Ingresses of its class specify. Runs in every replica; statuses are written by
-/// <see cref="GatewayStatusModule"/>. Invariant: requests are routed by one immutable table at a time; endpoint changes take effect without a
-/// new table.
+/// <see cref="GatewayStatusModule"/>. Invariant: requests are routed by one immutable table at a time; endpoint changes take effect without
+/// a new table.
 /// </summary>
 public sealed partial class GatewayModule : IServingModule, IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
 
-    private readonly GatewayOptions options;
-    private readonly ILoggerFactory loggers;
-    private readonly ILogger logger;
-    private readonly TimeProvider time;
-    private readonly ILocalActivator? localActivator;
-    private readonly IInformer<Ingress> ingresses;
-    private readonly BackendRegistry backends;
-    private readonly RouteTableBuilder builder;
-    private readonly CertificateStore? certificates;
-    private readonly IDisposable registration;
-    private readonly SemaphoreSlim stale = new(1, 1);
-    private readonly Heartbeat heartbeat;
-    private volatile DataplaneServer[] servers = [];
-    private RouteTable table = RouteTable.Empty;
-    private TaskCompletionSource nextTable = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private volatile string? notReady = "the gateway has not started";
+    private readonly GatewayOptions _options;
+    private readonly ILoggerFactory _loggers;
+    private readonly ILogger _logger;
+    private readonly TimeProvider _time;
+    private readonly ILocalActivator? _localActivator;
+    private readonly IInformer<Ingress> _ingresses;
+    private readonly BackendRegistry _backends;
+    private readonly RouteTableBuilder _builder;
+    private readonly CertificateStore? _certificates;
+    private readonly IDisposable _registration;
+    private readonly SemaphoreSlim _stale = new(1, 1);
+    private readonly Heartbeat _heartbeat;
+    private volatile DataplaneServer[] _servers = [];
+    private RouteTable _table = RouteTable.Empty;
+    private TaskCompletionSource _nextTable = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private volatile string? _notReady = "the gateway has not started";
 
     /// <param name="options">Listen addresses, and what to route.</param>
     /// <param name="environment">Provides the cluster's domain and the system namespace.</param>
@@ -44,24 +44,38 @@ public sealed partial class GatewayModule : IServingModule, IDisposable
     /// <param name="time">The clock.</param>
     /// <param name="localActivator">The activator in this process; null if there is none.</param>
     public GatewayModule(
-        GatewayOptions options, ClusterEnvironment environment, IInformers informers, ILoggerFactory loggers, TimeProvider time, ILocalActivator? localActivator = null)
+        GatewayOptions options,
+        ClusterEnvironment environment,
+        IInformers informers,
+        ILoggerFactory loggers,
+        TimeProvider time,
+        ILocalActivator? localActivator = null
+    )
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(environment);
         ArgumentNullException.ThrowIfNull(informers);
-        this.options = options;
-        this.loggers = loggers;
-        this.time = time;
-        this.localActivator = localActivator;
-        logger = loggers.CreateLogger<GatewayModule>();
-        heartbeat = new Heartbeat("building the route table", Patience, time);
-        ingresses = informers.For(Resources.Ingresses);
-        backends = new BackendRegistry(informers, environment.ClusterDomain, options.InternalDomain(environment), localActivator?.Address);
-        builder = new RouteTableBuilder(
-            new IngressCompiler(backends, Statistics, environment.ClusterDomain), backends, Statistics, options.IngressClass, time);
-        certificates = options.Https is null && options.ClusterLocalHttps is null ? null : new CertificateStore(informers.For(Resources.Secrets), logger);
-        backends.AvailabilityChanged += MarkStale;
-        registration = ingresses.AddHandler(_ => MarkStale());
+        this._options = options;
+        this._loggers = loggers;
+        this._time = time;
+        this._localActivator = localActivator;
+        _logger = loggers.CreateLogger<GatewayModule>();
+        _heartbeat = new Heartbeat("building the route table", Patience, time);
+        _ingresses = informers.For(Resources.Ingresses);
+        _backends = new BackendRegistry(informers, environment.ClusterDomain, options.InternalDomain(environment), localActivator?.Address);
+        _builder = new RouteTableBuilder(
+            new IngressCompiler(_backends, Statistics, environment.ClusterDomain),
+            _backends,
+            Statistics,
+            options.IngressClass,
+            time
+        );
+        _certificates =
+            options.Https is null && options.ClusterLocalHttps is null
+                ? null
+                : new CertificateStore(informers.For(Resources.Secrets), _logger);
+        _backends.AvailabilityChanged += MarkStale;
+        _registration = _ingresses.AddHandler(_ => MarkStale());
     }
 
     /// <inheritdoc/>
@@ -71,10 +85,10 @@ public sealed partial class GatewayModule : IServingModule, IDisposable
     public Activation Activation => Activation.Always;
 
     /// <inheritdoc/>
-    public string? NotReadyReason => notReady;
+    public string? NotReadyReason => _notReady;
 
     /// <inheritdoc/>
-    public string? StuckReason => heartbeat.StuckReason;
+    public string? StuckReason => _heartbeat.StuckReason;
 
     /// <summary>The traffic counters.</summary>
     public GatewayStatistics Statistics { get; } = new();
@@ -83,10 +97,10 @@ public sealed partial class GatewayModule : IServingModule, IDisposable
     internal event Action? TableChanged;
 
     /// <summary>Completes when the next table is in use.</summary>
-    internal Task NextTable => Volatile.Read(ref nextTable).Task;
+    internal Task NextTable => Volatile.Read(ref _nextTable).Task;
 
     /// <summary>The current table.</summary>
-    internal RouteTable Table => Volatile.Read(ref table);
+    internal RouteTable Table => Volatile.Read(ref _table);
 
     /// <summary>The listen addresses: external, cluster-local, HTTPS and cluster-local HTTPS; empty before the start.</summary>
     public IReadOnlyList<IPEndPoint> Listening { get; private set; } = [];
@@ -94,7 +108,7 @@ public sealed partial class GatewayModule : IServingModule, IDisposable
     /// <inheritdoc/>
     public void BeginDrain()
     {
-        foreach (var server in servers)
+        foreach (var server in _servers)
         {
             server.BeginDrain();
         }
@@ -103,10 +117,10 @@ public sealed partial class GatewayModule : IServingModule, IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        registration.Dispose();
-        backends.Dispose();
-        certificates?.Dispose();
-        stale.Dispose();
+        _registration.Dispose();
+        _backends.Dispose();
+        _certificates?.Dispose();
+        _stale.Dispose();
     }
 
     /// <inheritdoc/>
@@ -114,9 +128,13 @@ public sealed partial class GatewayModule : IServingModule, IDisposable
     {
         try
         {
-            notReady = "the gateway is waiting for its caches to sync";
-            await Task.WhenAll(ingresses.WaitForSyncAsync(cancellation), backends.WaitForSyncAsync(cancellation), certificates?.WaitForSyncAsync(cancellation) ?? Task.CompletedTask).ConfigureAwait(false);
-            await ServeAsync(cancellation).ConfigureAwait(false);
+            _notReady = "the gateway is waiting for its caches to sync";
+            await Task.WhenAll(
+                _ingresses.WaitForSyncAsync(cancellation),
+                _backends.WaitForSyncAsync(cancellation),
+                _certificates?.WaitForSyncAsync(cancellation) ?? Task.CompletedTask
+            );
+            await ServeAsync(cancellation);
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
@@ -124,46 +142,55 @@ public sealed partial class GatewayModule : IServingModule, IDisposable
         }
         finally
         {
-            notReady = "the gateway has stopped";
+            _notReady = "the gateway has stopped";
         }
     }
 
     private async Task ServeAsync(CancellationToken cancellation)
     {
-        var upstream = Upstreams.Create(new UpstreamOptions { LoggerFactory = loggers });
+        var upstream = Upstreams.Create(new UpstreamOptions { LoggerFactory = _loggers });
         using var _ = upstream as IDisposable;
-        var router = new RequestRouter(new BackendForwarder(upstream, localActivator, options.RevisionTls, time, logger), options.TrustedHops);
+        var router = new RequestRouter(
+            new BackendForwarder(upstream, _localActivator, _options.RevisionTls, _time, _logger),
+            _options.TrustedHops
+        );
         Rebuild(router);
-        await using var external = new DataplaneServer(ServerOptions([Endpoint(options.External), .. HttpsEndpoints(options.Https)]), router.HandleExternalAsync);
-        await using var clusterLocal = new DataplaneServer(ServerOptions([Endpoint(options.ClusterLocal), .. HttpsEndpoints(options.ClusterLocalHttps)]), router.HandleClusterLocalAsync);
-        await external.StartAsync(cancellation).ConfigureAwait(false);
-        await clusterLocal.StartAsync(cancellation).ConfigureAwait(false);
+        await using var external = new DataplaneServer(
+            ServerOptions([Endpoint(_options.External), .. HttpsEndpoints(_options.Https)]),
+            router.HandleExternalAsync
+        );
+        await using var clusterLocal = new DataplaneServer(
+            ServerOptions([Endpoint(_options.ClusterLocal), .. HttpsEndpoints(_options.ClusterLocalHttps)]),
+            router.HandleClusterLocalAsync
+        );
+        await external.StartAsync(cancellation);
+        await clusterLocal.StartAsync(cancellation);
         Listening = [external.Endpoints[0], clusterLocal.Endpoints[0], .. external.Endpoints.Skip(1), .. clusterLocal.Endpoints.Skip(1)];
-        servers = [external, clusterLocal];
-        LogListening(logger, Listening[0], Listening[1]);
-        notReady = null;
+        _servers = [external, clusterLocal];
+        LogListening(_logger, Listening[0], Listening[1]);
+        _notReady = null;
         try
         {
-            await KeepFreshAsync(router, cancellation).ConfigureAwait(false);
+            await KeepFreshAsync(router, cancellation);
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
-            notReady = "the gateway is stopping";
+            _notReady = "the gateway is stopping";
         }
 
-        await DrainAsync(router, external, clusterLocal).ConfigureAwait(false);
-        servers = [];
+        await DrainAsync(router, external, clusterLocal);
+        _servers = [];
     }
 
     /// <summary>Waits for requests in flight, while endpoints and routes are still updated.</summary>
     private async Task DrainAsync(RequestRouter router, DataplaneServer external, DataplaneServer clusterLocal)
     {
-        LogDraining(logger, external.RequestsInFlight + clusterLocal.RequestsInFlight);
-        using var deadline = new CancellationTokenSource(options.DrainTimeout, time);
+        LogDraining(_logger, external.RequestsInFlight + clusterLocal.RequestsInFlight);
+        using var deadline = new CancellationTokenSource(_options.DrainTimeout, _time);
         using var drained = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token);
         var fresh = KeepFreshAsync(router, drained.Token);
-        await Task.WhenAll(external.StopAsync(deadline.Token), clusterLocal.StopAsync(deadline.Token)).ConfigureAwait(false);
-        await drained.CancelAsync().ConfigureAwait(false);
+        await Task.WhenAll(external.StopAsync(deadline.Token), clusterLocal.StopAsync(deadline.Token));
+        await drained.CancelAsync();
         await fresh.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
@@ -171,20 +198,20 @@ public sealed partial class GatewayModule : IServingModule, IDisposable
     {
         while (true)
         {
-            var wait = builder.NextDeadline is { } deadline ? deadline - time.GetUtcNow() : Timeout.InfiniteTimeSpan;
+            var wait = _builder.NextDeadline is { } deadline ? deadline - _time.GetUtcNow() : Timeout.InfiniteTimeSpan;
             if (wait != Timeout.InfiniteTimeSpan)
             {
                 using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-                var elapsed = Task.Delay(wait > TimeSpan.Zero ? wait : TimeSpan.Zero, time, patience.Token);
-                var changed = stale.WaitAsync(patience.Token);
-                await Task.WhenAny(elapsed, changed).ConfigureAwait(false);
-                await patience.CancelAsync().ConfigureAwait(false);
+                var elapsed = Task.Delay(wait > TimeSpan.Zero ? wait : TimeSpan.Zero, _time, patience.Token);
+                var changed = _stale.WaitAsync(patience.Token);
+                await Task.WhenAny(elapsed, changed);
+                await patience.CancelAsync();
                 await changed.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 cancellation.ThrowIfCancellationRequested();
             }
             else
             {
-                await stale.WaitAsync(cancellation).ConfigureAwait(false);
+                await _stale.WaitAsync(cancellation);
             }
 
             Rebuild(router);
@@ -193,14 +220,14 @@ public sealed partial class GatewayModule : IServingModule, IDisposable
 
     private void Rebuild(RequestRouter router)
     {
-        heartbeat.Beat();
-        var next = builder.Build(ingresses.Lister.List());
-        certificates?.Update(next.Tls);
+        _heartbeat.Beat();
+        var next = _builder.Build(_ingresses.Lister.List());
+        _certificates?.Update(next.Tls);
         router.Table = next;
-        Volatile.Write(ref table, next);
-        Interlocked.Exchange(ref nextTable, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
+        Volatile.Write(ref _table, next);
+        Interlocked.Exchange(ref _nextTable, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
         TableChanged?.Invoke();
-        heartbeat.Rest();
+        _heartbeat.Rest();
     }
 
     /// <summary>Requests a new table. Requests made before that table is built are coalesced.</summary>
@@ -208,7 +235,7 @@ public sealed partial class GatewayModule : IServingModule, IDisposable
     {
         try
         {
-            stale.Release();
+            _stale.Release();
         }
         catch (SemaphoreFullException)
         {
@@ -216,19 +243,20 @@ public sealed partial class GatewayModule : IServingModule, IDisposable
         }
     }
 
-    private IEnumerable<DataplaneEndpoint> HttpsEndpoints(IPEndPoint? address)
-        => address is null ? [] : [Endpoint(address) with { Certificates = certificates!.Find }];
+    private IEnumerable<DataplaneEndpoint> HttpsEndpoints(IPEndPoint? address) =>
+        address is null ? [] : [Endpoint(address) with { Certificates = _certificates!.Find }];
 
     private static DataplaneEndpoint Endpoint(IPEndPoint address) => new(address.Address, address.Port);
 
-    private DataplaneServerOptions ServerOptions(IReadOnlyList<DataplaneEndpoint> endpoints) => new()
-    {
-        Endpoints = endpoints,
-        HeadersTimeout = options.RequestHeadersTimeout,
-        MaxHeaderBytes = options.MaxRequestHeadBytes,
-        MaxConnections = options.MaxConnections,
-        LoggerFactory = loggers,
-    };
+    private DataplaneServerOptions ServerOptions(IReadOnlyList<DataplaneEndpoint> endpoints) =>
+        new()
+        {
+            Endpoints = endpoints,
+            HeadersTimeout = _options.RequestHeadersTimeout,
+            MaxHeaderBytes = _options.MaxRequestHeadBytes,
+            MaxConnections = _options.MaxConnections,
+            LoggerFactory = _loggers,
+        };
 
     [LoggerMessage(2, LogLevel.Information, "The gateway is listening on {External} (external) and {ClusterLocal} (cluster-local).")]
     private static partial void LogListening(ILogger logger, IPEndPoint external, IPEndPoint clusterLocal);

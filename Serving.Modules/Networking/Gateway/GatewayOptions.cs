@@ -18,16 +18,19 @@ public sealed record GatewayOptions(IPEndPoint External, IPEndPoint ClusterLocal
     /// <summary>The cluster-local HTTPS listener; null for none.</summary>
     public IPEndPoint? ClusterLocalHttps { get; init; }
 
-    /// <summary>Provides the TLS verification of a namespace's revisions, for Ingresses that target their TLS port; null to use clear text there too.</summary>
+    /// <summary>Provides the TLS verification of a namespace's revisions, for Ingresses that target their TLS port; null to use clear text
+    /// there too.</summary>
     public Func<string, UpstreamTls>? RevisionTls { get; init; }
 
     /// <summary>The class of the Ingresses to route; Ingresses of another or no class are ignored.</summary>
     public string IngressClass { get; init; } = DefaultIngressClass;
 
-    /// <summary>The Service, in the system namespace, in front of <see cref="External"/>; reported in the status of every Ingress.</summary>
+    /// <summary>The Service, in the system namespace, in front of <see cref="External"/>; reported in the status of every
+    /// Ingress.</summary>
     public string ExternalService { get; init; } = "gateway";
 
-    /// <summary>The Service, in the system namespace, in front of <see cref="ClusterLocal"/>; reported in the status of every Ingress.</summary>
+    /// <summary>The Service, in the system namespace, in front of <see cref="ClusterLocal"/>; reported in the status of every
+    /// Ingress.</summary>
     public string InternalService { get; init; } = "gateway-internal";
 
     /// <summary>Timeout for the head of a request.</summary>
@@ -37,8 +40,8 @@ public sealed record GatewayOptions(IPEndPoint External, IPEndPoint ClusterLocal
     public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>
-    /// Number of trusted proxies in front of the gateway. With 0 no client is trusted: <c>X-Forwarded-*</c> is replaced and <c>Forwarded</c>
-    /// removed. Otherwise the peer's address is appended to the headers, and the host and scheme in them are kept.
+    /// Number of trusted proxies in front of the gateway. With 0 no client is trusted: <c>X-Forwarded-*</c> is replaced and
+    /// <c>Forwarded</c> removed. Otherwise the peer's address is appended to the headers, and the host and scheme in them are kept.
     /// </summary>
     public int TrustedHops { get; init; }
 

@@ -12,25 +12,30 @@ public static class GatewayServices
     /// <param name="options">Makes its options.</param>
     /// <param name="activator">Gives the activator of this process; null when it has none.</param>
     public static IServiceCollection AddGateway(
-        this IServiceCollection services, Func<IServiceProvider, GatewayOptions> options, Func<IServiceProvider, ILocalActivator?> activator)
-        => services.AddServingModule(provider => new GatewayModule(
+        this IServiceCollection services,
+        Func<IServiceProvider, GatewayOptions> options,
+        Func<IServiceProvider, ILocalActivator?> activator
+    ) =>
+        services.AddServingModule(provider => new GatewayModule(
             options(provider),
             provider.GetRequiredService<ClusterEnvironment>(),
             provider.GetRequiredService<IInformers>(),
             provider.GetRequiredService<ILoggerFactory>(),
             provider.GetRequiredService<TimeProvider>(),
-            activator(provider)));
+            activator(provider)
+        ));
 
     /// <summary>Adds what writes the status of Ingresses. It asks the gateway of its own process directly, where there is one.</summary>
     /// <param name="services">Has the cluster's environment, informers and the recorder of events.</param>
     /// <param name="options">The same that the gateways have.</param>
-    public static IServiceCollection AddGatewayStatus(this IServiceCollection services, GatewayOptions options)
-        => services.AddServingModule(provider => new GatewayStatusModule(
+    public static IServiceCollection AddGatewayStatus(this IServiceCollection services, GatewayOptions options) =>
+        services.AddServingModule(provider => new GatewayStatusModule(
             options,
             provider.GetRequiredService<ClusterEnvironment>(),
             provider.GetRequiredService<IInformers>(),
             provider.GetRequiredService<ILoggerFactory>(),
             provider.GetRequiredService<IEventRecorder>(),
             provider.GetRequiredService<TimeProvider>(),
-            provider.GetService<GatewayModule>()));
+            provider.GetService<GatewayModule>()
+        ));
 }

@@ -13,15 +13,15 @@ namespace Serving.Networking.Gateway;
 /// </summary>
 public sealed class GatewayStatusModule : IServingModule
 {
-    private readonly GatewayOptions options;
-    private readonly ClusterEnvironment environment;
-    private readonly ILogger logger;
-    private readonly IEventRecorder events;
-    private readonly TimeProvider time;
-    private readonly GatewayModule? local;
-    private readonly IInformer<Ingress> ingresses;
-    private readonly IInformer<Endpoints> endpoints;
-    private volatile ReconcileLoop? loop;
+    private readonly GatewayOptions _options;
+    private readonly ClusterEnvironment _environment;
+    private readonly ILogger _logger;
+    private readonly IEventRecorder _events;
+    private readonly TimeProvider _time;
+    private readonly GatewayModule? _local;
+    private readonly IInformer<Ingress> _ingresses;
+    private readonly IInformer<Endpoints> _endpoints;
+    private volatile ReconcileLoop? _loop;
 
     /// <param name="options">The same options as those of the gateways.</param>
     /// <param name="environment">Provides the cluster's domain, the system namespace and the address of this process.</param>
@@ -31,19 +31,26 @@ public sealed class GatewayStatusModule : IServingModule
     /// <param name="time">The clock of conditions.</param>
     /// <param name="local">The gateway in this process; null if there is none.</param>
     public GatewayStatusModule(
-        GatewayOptions options, ClusterEnvironment environment, IInformers informers, ILoggerFactory loggers, IEventRecorder events, TimeProvider time, GatewayModule? local = null)
+        GatewayOptions options,
+        ClusterEnvironment environment,
+        IInformers informers,
+        ILoggerFactory loggers,
+        IEventRecorder events,
+        TimeProvider time,
+        GatewayModule? local = null
+    )
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(environment);
         ArgumentNullException.ThrowIfNull(informers);
-        this.options = options;
-        this.environment = environment;
-        this.events = events;
-        this.time = time;
-        this.local = local;
-        logger = loggers.CreateLogger<GatewayStatusModule>();
-        ingresses = informers.For(Resources.Ingresses);
-        endpoints = informers.For(Resources.Endpoints);
+        this._options = options;
+        this._environment = environment;
+        this._events = events;
+        this._time = time;
+        this._local = local;
+        _logger = loggers.CreateLogger<GatewayStatusModule>();
+        _ingresses = informers.For(Resources.Ingresses);
+        _endpoints = informers.For(Resources.Endpoints);
     }
 
     /// <inheritdoc/>
@@ -53,18 +60,18 @@ public sealed class GatewayStatusModule : IServingModule
     public Activation Activation => Activation.Leader;
 
     /// <inheritdoc/>
-    public string? StuckReason => loop?.StuckReason;
+    public string? StuckReason => _loop?.StuckReason;
 
     /// <inheritdoc/>
     public async Task RunAsync(IKubernetesClient client, CancellationToken cancellation)
     {
-        using var probe = new ReplicaProbe(logger);
-        var replicas = new Replicas(options, environment, endpoints, local, probe, time);
-        var reconciler = new IngressStatusReconciler(options, environment, ingresses, replicas, events, time);
-        var working = new ReconcileLoop(reconciler, logger, time)
-            .For(ingresses)
-            .Watches(endpoints, changed => replicas.AreListedIn(changed) ? reconciler.NotReady() : []);
-        loop = working;
+        using var probe = new ReplicaProbe(_logger);
+        var replicas = new Replicas(_options, _environment, _endpoints, _local, probe, _time);
+        var reconciler = new IngressStatusReconciler(_options, _environment, _ingresses, replicas, _events, _time);
+        var working = new ReconcileLoop(reconciler, _logger, _time)
+            .For(_ingresses)
+            .Watches(_endpoints, changed => replicas.AreListedIn(changed) ? reconciler.NotReady() : []);
+        _loop = working;
 
         void AskAgain()
         {
@@ -74,21 +81,21 @@ public sealed class GatewayStatusModule : IServingModule
             }
         }
 
-        if (local is not null)
+        if (_local is not null)
         {
-            local.TableChanged += AskAgain;
+            _local.TableChanged += AskAgain;
         }
 
         try
         {
-            await working.RunAsync(client, cancellation).ConfigureAwait(false);
+            await working.RunAsync(client, cancellation);
         }
         finally
         {
-            loop = null;
-            if (local is not null)
+            _loop = null;
+            if (_local is not null)
             {
-                local.TableChanged -= AskAgain;
+                _local.TableChanged -= AskAgain;
             }
         }
     }

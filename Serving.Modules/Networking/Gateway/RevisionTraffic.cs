@@ -7,4 +7,11 @@ namespace Serving.Networking.Gateway;
 /// <param name="Errors">Those with a 5xx response.</param>
 /// <param name="InFlight">Requests in flight.</param>
 /// <param name="LastLatency">Duration of the last completed request, from its head to the end of the response.</param>
-public readonly record struct RevisionTraffic(string Namespace, string Revision, long Requests, long Errors, int InFlight, TimeSpan LastLatency);
+public readonly record struct RevisionTraffic(
+    string Namespace,
+    string Revision,
+    long Requests,
+    long Errors,
+    int InFlight,
+    TimeSpan LastLatency
+);

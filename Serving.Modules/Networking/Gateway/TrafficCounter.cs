@@ -5,30 +5,37 @@ namespace Serving.Networking.Gateway;
 /// <summary>The counters of one backend. Thread-safe and non-blocking.</summary>
 internal sealed class TrafficCounter
 {
-    private long requests;
-    private long errors;
-    private int inFlight;
-    private long lastLatencyTicks;
+    private long _requests;
+    private long _errors;
+    private int _inFlight;
+    private long _lastLatencyTicks;
 
     /// <summary>Records the start of a request and returns its timestamp.</summary>
     public long Begin()
     {
-        Interlocked.Increment(ref inFlight);
+        Interlocked.Increment(ref _inFlight);
         return Stopwatch.GetTimestamp();
     }
 
     /// <summary>Records the end of the request that started at <paramref name="started"/>.</summary>
     public void End(long started, int statusCode)
     {
-        Volatile.Write(ref lastLatencyTicks, Stopwatch.GetElapsedTime(started).Ticks);
-        Interlocked.Decrement(ref inFlight);
-        Interlocked.Increment(ref requests);
+        Volatile.Write(ref _lastLatencyTicks, Stopwatch.GetElapsedTime(started).Ticks);
+        Interlocked.Decrement(ref _inFlight);
+        Interlocked.Increment(ref _requests);
         if (statusCode >= 500)
         {
-            Interlocked.Increment(ref errors);
+            Interlocked.Increment(ref _errors);
         }
     }
 
-    public RevisionTraffic Read(string ns, string revision) => new(
-        ns, revision, Volatile.Read(ref requests), Volatile.Read(ref errors), Volatile.Read(ref inFlight), new TimeSpan(Volatile.Read(ref lastLatencyTicks)));
+    public RevisionTraffic Read(string ns, string revision) =>
+        new(
+            ns,
+            revision,
+            Volatile.Read(ref _requests),
+            Volatile.Read(ref _errors),
+            Volatile.Read(ref _inFlight),
+            new TimeSpan(Volatile.Read(ref _lastLatencyTicks))
+        );
 }

@@ -5,39 +5,41 @@ namespace Serving.Observability;
 /// <summary>Writes lines to a stream from one thread, so that nobody who logs waits for it. Dispose it to write what is queued.</summary>
 public sealed class LineWriter : IDisposable
 {
-    private readonly Channel<byte[]> lines;
-    private readonly Stream output;
-    private readonly Task writing;
-    private long dropped;
+    private readonly Channel<byte[]> _lines;
+    private readonly Stream _output;
+    private readonly Task _writing;
+    private long _dropped;
 
     /// <param name="output">Where lines go; it is not disposed.</param>
     /// <param name="capacity">Lines that may wait; when there are more, the newest are dropped and counted.</param>
     public LineWriter(Stream output, int capacity)
     {
-        this.output = output;
-        lines = Channel.CreateBounded<byte[]>(new BoundedChannelOptions(capacity) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait });
-        writing = Task.Run(PumpAsync);
+        this._output = output;
+        _lines = Channel.CreateBounded<byte[]>(
+            new BoundedChannelOptions(capacity) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait }
+        );
+        _writing = Task.Run(PumpAsync);
     }
 
     /// <summary>Lines that were dropped because the stream did not keep up.</summary>
-    public long Dropped => Volatile.Read(ref dropped);
+    public long Dropped => Volatile.Read(ref _dropped);
 
     /// <summary>Queues a line, which brings its own line feed.</summary>
     public void Write(byte[] line)
     {
         ArgumentNullException.ThrowIfNull(line);
-        if (!lines.Writer.TryWrite(line))
+        if (!_lines.Writer.TryWrite(line))
         {
-            Interlocked.Increment(ref dropped);
+            Interlocked.Increment(ref _dropped);
         }
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        lines.Writer.TryComplete();
+        _lines.Writer.TryComplete();
 #pragma warning disable RS0030 // The process ends; what is left to write gets a moment, and nothing else runs on this thread.
-        writing.Wait(TimeSpan.FromSeconds(2));
+        _writing.Wait(TimeSpan.FromSeconds(2));
 #pragma warning restore RS0030
     }
 
@@ -45,20 +47,20 @@ public sealed class LineWriter : IDisposable
     {
         try
         {
-            while (await lines.Reader.WaitToReadAsync().ConfigureAwait(false))
+            while (await _lines.Reader.WaitToReadAsync())
             {
-                while (lines.Reader.TryRead(out var line))
+                while (_lines.Reader.TryRead(out var line))
                 {
-                    await output.WriteAsync(line).ConfigureAwait(false);
+                    await _output.WriteAsync(line);
                 }
 
-                await output.FlushAsync().ConfigureAwait(false);
+                await _output.FlushAsync();
             }
         }
         catch (Exception error) when (error is IOException or ObjectDisposedException)
         {
             // Nobody reads the log any more; there is nowhere left to say so, and the program must not end for it.
-            lines.Writer.TryComplete();
+            _lines.Writer.TryComplete();
         }
     }
 }

@@ -5,7 +5,8 @@ namespace Serving.Observability;
 /// <summary>Names of levels, as zap and config-logging write them.</summary>
 public static class LogLevels
 {
-    /// <summary>The level of a name (<c>debug</c>, <c>info</c>, <c>warn</c>, <c>error</c>, <c>dpanic</c>, <c>panic</c>, <c>fatal</c>), or null.</summary>
+    /// <summary>The level of a name (<c>debug</c>, <c>info</c>, <c>warn</c>, <c>error</c>, <c>dpanic</c>, <c>panic</c>, <c>fatal</c>), or
+    /// null.</summary>
     public static LogLevel? Parse(string name)
     {
         ArgumentNullException.ThrowIfNull(name);
@@ -22,12 +23,13 @@ public static class LogLevels
     }
 
     /// <summary>The name of a level in a line.</summary>
-    public static string Name(LogLevel level) => level switch
-    {
-        LogLevel.Trace or LogLevel.Debug => "DEBUG",
-        LogLevel.Information => "INFO",
-        LogLevel.Warning => "WARN",
-        LogLevel.Error => "ERROR",
-        _ => "FATAL",
-    };
+    public static string Name(LogLevel level) =>
+        level switch
+        {
+            LogLevel.Trace or LogLevel.Debug => "DEBUG",
+            LogLevel.Information => "INFO",
+            LogLevel.Warning => "WARN",
+            LogLevel.Error => "ERROR",
+            _ => "FATAL",
+        };
 }

@@ -5,9 +5,10 @@ using Microsoft.Extensions.Logging;
 namespace Serving.Observability;
 
 /// <summary>
-/// Lets a warning or an error about one thing through once a minute and counts the others, so that one cause is not a thousand lines. What is
-/// the same is told by the template of a line and by the values in it that name something (an object, an address), not by those that vary with
-/// each occurrence (reasons, numbers, paths of requests). Invariant: what is remembered is bounded, and more is then told apart by template alone.
+/// Lets a warning or an error about one thing through once a minute and counts the others, so that one cause is not a thousand lines. What
+/// is the same is told by the template of a line and by the values in it that name something (an object, an address), not by those that
+/// vary with each occurrence (reasons, numbers, paths of requests). Invariant: what is remembered is bounded, and more is then told apart
+/// by template alone.
 /// </summary>
 public sealed class RepeatLimiter(TimeProvider time)
 {
@@ -22,18 +23,33 @@ public sealed class RepeatLimiter(TimeProvider time)
     /// <summary>Holes of templates whose values say how, and not what.</summary>
     private static readonly HashSet<string> Varying = new(StringComparer.Ordinal)
     {
-        "Reason", "Error", "Message", "Problem", "Text", "Attempt", "Failures", "Delay", "Retry", "Method", "Path", "Identity", "Outcome", "ConnectionId", "TraceIdentifier",
+        "Reason",
+        "Error",
+        "Message",
+        "Problem",
+        "Text",
+        "Attempt",
+        "Failures",
+        "Delay",
+        "Retry",
+        "Method",
+        "Path",
+        "Identity",
+        "Outcome",
+        "ConnectionId",
+        "TraceIdentifier",
     };
 
-    private readonly Lock gate = new();
-    private readonly Dictionary<string, Seen> remembered = new(StringComparer.Ordinal);
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, Seen> _remembered = new(StringComparer.Ordinal);
 
     /// <summary>What is remembered now.</summary>
     internal int Count
     {
         get
         {
-            lock (gate) return remembered.Count;
+            lock (_gate)
+                return _remembered.Count;
         }
     }
 
@@ -46,18 +62,20 @@ public sealed class RepeatLimiter(TimeProvider time)
     public bool TryPass<TState>(string category, LogLevel level, TState state, Exception? exception, out int repeated)
     {
         repeated = 0;
-        if (level < LogLevel.Warning) return true;
+        if (level < LogLevel.Warning)
+            return true;
         var (template, thing) = Identify(category, state as IReadOnlyList<KeyValuePair<string, object?>> ?? [], exception);
         var now = time.GetTimestamp();
-        lock (gate)
+        lock (_gate)
         {
-            if (remembered.Count >= MostRemembered && !remembered.ContainsKey(thing))
+            if (_remembered.Count >= MostRemembered && !_remembered.ContainsKey(thing))
             {
                 Prune(now);
-                if (remembered.Count >= MostRemembered) thing = template;
+                if (_remembered.Count >= MostRemembered)
+                    thing = template;
             }
 
-            ref var seen = ref CollectionsMarshal.GetValueRefOrAddDefault(remembered, thing, out var known);
+            ref var seen = ref CollectionsMarshal.GetValueRefOrAddDefault(_remembered, thing, out var known);
             if (known && time.GetElapsedTime(seen.Written, now) < Interval)
             {
                 seen.Repeated++;
@@ -70,7 +88,11 @@ public sealed class RepeatLimiter(TimeProvider time)
         }
     }
 
-    private static (string Template, string Thing) Identify(string category, IReadOnlyList<KeyValuePair<string, object?>> fields, Exception? exception)
+    private static (string Template, string Thing) Identify(
+        string category,
+        IReadOnlyList<KeyValuePair<string, object?>> fields,
+        Exception? exception
+    )
     {
         var isOurs = category.StartsWith("Serving.", StringComparison.Ordinal);
         var template = category;
@@ -78,21 +100,43 @@ public sealed class RepeatLimiter(TimeProvider time)
         for (var i = 0; i < fields.Count; i++)
         {
             var (name, value) = fields[i];
-            if (name == OriginalFormat) template = $"{value}";
-            else if (isOurs && !Varying.Contains(name) && Names(value)) names.Append('\u001f').Append(value);
+            if (name == OriginalFormat)
+                template = $"{value}";
+            else if (isOurs && !Varying.Contains(name) && Names(value))
+                names.Append('\u001f').Append(value);
         }
 
         template += exception is null ? "" : "\u001e" + exception.GetType().Name;
         return (template, template + names);
     }
 
-    private static bool Names(object? value) => value is not (null or bool or sbyte or byte or short or ushort or int or uint or long or ulong or float or double or decimal or TimeSpan or DateTimeOffset or Exception);
+    private static bool Names(object? value) =>
+        value
+            is not (
+                null
+                or bool
+                or sbyte
+                or byte
+                or short
+                or ushort
+                or int
+                or uint
+                or long
+                or ulong
+                or float
+                or double
+                or decimal
+                or TimeSpan
+                or DateTimeOffset
+                or Exception
+            );
 
     private void Prune(long now)
     {
-        foreach (var (key, seen) in remembered)
+        foreach (var (key, seen) in _remembered)
         {
-            if (time.GetElapsedTime(seen.Written, now) >= Interval) remembered.Remove(key);
+            if (time.GetElapsedTime(seen.Written, now) >= Interval)
+                _remembered.Remove(key);
         }
     }
 

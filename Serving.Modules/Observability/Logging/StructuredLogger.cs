@@ -11,16 +11,26 @@ namespace Serving.Observability;
 internal sealed class StructuredLogger(string category, string component, StructuredLoggerProvider provider) : ILogger
 {
     private const string OriginalFormat = "{OriginalFormat}";
-    private static readonly JsonWriterOptions JsonOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
+    private static readonly JsonWriterOptions JsonOptions = new()
+    {
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        SkipValidation = true,
+    };
 
-    private readonly string name = component.Length == 0 ? category : component;
+    private readonly string _name = component.Length == 0 ? category : component;
 
     public IDisposable? BeginScope<TState>(TState state)
         where TState : notnull => provider.Scopes.Push(state);
 
     public bool IsEnabled(LogLevel logLevel) => provider.IsEnabled(component, logLevel);
 
-    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    public void Log<TState>(
+        LogLevel logLevel,
+        EventId eventId,
+        TState state,
+        Exception? exception,
+        Func<TState, Exception?, string> formatter
+    )
     {
         if (!IsEnabled(logLevel) || !provider.Limiter.TryPass(category, logLevel, state, exception, out var repeated))
         {
@@ -29,20 +39,31 @@ internal sealed class StructuredLogger(string category, string component, Struct
 
         var message = formatter(state, exception);
         var fields = state as IReadOnlyList<KeyValuePair<string, object?>> ?? [];
-        provider.Writer.Write(provider.Options.Format == LogFormat.Json
-            ? Json(logLevel, message, fields, exception, repeated)
-            : Encoding.UTF8.GetBytes(Plain(logLevel, message, exception, repeated)));
+        provider.Writer.Write(
+            provider.Options.Format == LogFormat.Json
+                ? Json(logLevel, message, fields, exception, repeated)
+                : Encoding.UTF8.GetBytes(Plain(logLevel, message, exception, repeated))
+        );
     }
 
-    private byte[] Json(LogLevel level, string message, IReadOnlyList<KeyValuePair<string, object?>> fields, Exception? exception, int repeated)
+    private byte[] Json(
+        LogLevel level,
+        string message,
+        IReadOnlyList<KeyValuePair<string, object?>> fields,
+        Exception? exception,
+        int repeated
+    )
     {
         var buffer = new ArrayBufferWriter<byte>(512);
         using (var json = new Utf8JsonWriter(buffer, JsonOptions))
         {
             json.WriteStartObject();
             json.WriteString("severity", LogLevels.Name(level));
-            json.WriteString("timestamp", provider.Time.GetUtcNow().UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture));
-            json.WriteString("logger", name);
+            json.WriteString(
+                "timestamp",
+                provider.Time.GetUtcNow().UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture)
+            );
+            json.WriteString("logger", _name);
             json.WriteString("caller", category);
             json.WriteString("message", message);
             foreach (var (key, value) in provider.Options.Fields)
@@ -52,7 +73,9 @@ internal sealed class StructuredLogger(string category, string component, Struct
 
             WriteFields(json, fields);
             provider.Scopes.ForEachScope(
-                static (scope, writer) => WriteFields(writer, scope as IReadOnlyList<KeyValuePair<string, object?>> ?? []), json);
+                static (scope, writer) => WriteFields(writer, scope as IReadOnlyList<KeyValuePair<string, object?>> ?? []),
+                json
+            );
             if (repeated > 0)
             {
                 json.WriteNumber("repeated", repeated);
@@ -79,7 +102,8 @@ internal sealed class StructuredLogger(string category, string component, Struct
     private string Plain(LogLevel level, string message, Exception? exception, int repeated)
     {
         var time = provider.Time.GetLocalNow().ToString("HH:mm:ss.fff", CultureInfo.InvariantCulture);
-        var line = $"{time} {LogLevels.Name(level),-5} {name}: {OneLine(message)}{(repeated > 0 ? $" (and {repeated} more like it before)" : "")}";
+        var line =
+            $"{time} {LogLevels.Name(level), -5} {_name}: {OneLine(message)}{(repeated > 0 ? $" (and {repeated} more like it before)" : "")}";
         return exception is null ? line + "\n" : $"{line} ({exception.GetType().Name}: {OneLine(exception.Message)})\n";
     }
 
@@ -99,19 +123,34 @@ internal sealed class StructuredLogger(string category, string component, Struct
     }
 
     /// <summary>Template holes are written in Pascal case, fields in camel case.</summary>
-    private static string FieldName(string key) => key.Length > 0 && char.IsAsciiLetterUpper(key[0]) ? char.ToLowerInvariant(key[0]) + key[1..] : key;
+    private static string FieldName(string key) =>
+        key.Length > 0 && char.IsAsciiLetterUpper(key[0]) ? char.ToLowerInvariant(key[0]) + key[1..] : key;
 
     private static void WriteValue(Utf8JsonWriter json, object? value)
     {
         switch (value)
         {
-            case null: json.WriteNullValue(); break;
-            case bool flag: json.WriteBooleanValue(flag); break;
-            case int number: json.WriteNumberValue(number); break;
-            case long number: json.WriteNumberValue(number); break;
-            case double number when double.IsFinite(number): json.WriteNumberValue(number); break;
-            case IFormattable formattable: json.WriteStringValue(formattable.ToString(null, CultureInfo.InvariantCulture)); break;
-            default: json.WriteStringValue(value.ToString()); break;
+            case null:
+                json.WriteNullValue();
+                break;
+            case bool flag:
+                json.WriteBooleanValue(flag);
+                break;
+            case int number:
+                json.WriteNumberValue(number);
+                break;
+            case long number:
+                json.WriteNumberValue(number);
+                break;
+            case double number when double.IsFinite(number):
+                json.WriteNumberValue(number);
+                break;
+            case IFormattable formattable:
+                json.WriteStringValue(formattable.ToString(null, CultureInfo.InvariantCulture));
+                break;
+            default:
+                json.WriteStringValue(value.ToString());
+                break;
         }
     }
 }

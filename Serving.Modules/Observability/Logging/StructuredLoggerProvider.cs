@@ -5,44 +5,46 @@ namespace Serving.Observability;
 
 /// <summary>
 /// Logs to one stream, a line an event, JSON or plain. Logging never waits for the stream: lines are queued, within a bound.
-/// Levels are by component and can be changed while running; a warning or an error about one thing is written once a minute. Dispose it to write what is queued.
+/// Levels are by component and can be changed while running; a warning or an error about one thing is written once a minute. Dispose it to
+/// write what is queued.
 /// </summary>
 public sealed class StructuredLoggerProvider : ILoggerProvider, ISupportExternalScope
 {
-    private readonly ConcurrentDictionary<string, StructuredLogger> loggers = new(StringComparer.Ordinal);
-    private readonly LogOptions options;
-    private readonly TimeProvider time;
-    private readonly LineWriter writer;
-    private IExternalScopeProvider scopes = new LoggerExternalScopeProvider();
-    private LevelTable levels;
+    private readonly ConcurrentDictionary<string, StructuredLogger> _loggers = new(StringComparer.Ordinal);
+    private readonly LogOptions _options;
+    private readonly TimeProvider _time;
+    private readonly LineWriter _writer;
+    private IExternalScopeProvider _scopes = new LoggerExternalScopeProvider();
+    private LevelTable _levels;
 
     /// <param name="options">How to log.</param>
     /// <param name="time">The clock of time stamps.</param>
     public StructuredLoggerProvider(LogOptions options, TimeProvider? time = null)
     {
         ArgumentNullException.ThrowIfNull(options);
-        this.options = options;
-        this.time = time ?? TimeProvider.System;
-        Limiter = new RepeatLimiter(this.time);
-        levels = new LevelTable(options.Level, options.Levels, options.LibraryLevel);
-        writer = new LineWriter(options.Output ?? Console.OpenStandardError(), options.MaxQueuedLines);
+        this._options = options;
+        this._time = time ?? TimeProvider.System;
+        Limiter = new RepeatLimiter(this._time);
+        _levels = new LevelTable(options.Level, options.Levels, options.LibraryLevel);
+        _writer = new LineWriter(options.Output ?? Console.OpenStandardError(), options.MaxQueuedLines);
     }
 
     /// <summary>Lines that were dropped because the stream did not keep up.</summary>
-    public long DroppedLines => writer.Dropped;
+    public long DroppedLines => _writer.Dropped;
 
-    internal LogOptions Options => options;
+    internal LogOptions Options => _options;
 
-    internal TimeProvider Time => time;
+    internal TimeProvider Time => _time;
 
-    internal LineWriter Writer => writer;
+    internal LineWriter Writer => _writer;
 
     internal RepeatLimiter Limiter { get; }
 
-    internal IExternalScopeProvider Scopes => scopes;
+    internal IExternalScopeProvider Scopes => _scopes;
 
     /// <inheritdoc/>
-    public ILogger CreateLogger(string categoryName) => loggers.GetOrAdd(categoryName, static (name, self) => new StructuredLogger(name, ComponentOf(name), self), this);
+    public ILogger CreateLogger(string categoryName) =>
+        _loggers.GetOrAdd(categoryName, static (name, self) => new StructuredLogger(name, ComponentOf(name), self), this);
 
     /// <summary>Changes the levels of all loggers, old and new, at once.</summary>
     /// <param name="level">The least level of components that <paramref name="byComponent"/> does not name.</param>
@@ -50,16 +52,17 @@ public sealed class StructuredLoggerProvider : ILoggerProvider, ISupportExternal
     public void SetLevels(LogLevel level, IReadOnlyDictionary<string, LogLevel> byComponent)
     {
         ArgumentNullException.ThrowIfNull(byComponent);
-        Volatile.Write(ref levels, new LevelTable(level, byComponent, options.LibraryLevel));
+        Volatile.Write(ref _levels, new LevelTable(level, byComponent, _options.LibraryLevel));
     }
 
     /// <inheritdoc/>
-    public void SetScopeProvider(IExternalScopeProvider scopeProvider) => scopes = scopeProvider;
+    public void SetScopeProvider(IExternalScopeProvider scopeProvider) => _scopes = scopeProvider;
 
     /// <inheritdoc/>
-    public void Dispose() => writer.Dispose();
+    public void Dispose() => _writer.Dispose();
 
-    /// <summary>The component of a category: the module of our own (<c>Serving.Networking.Gateway.X</c> is of <c>gateway</c>), else empty.</summary>
+    /// <summary>The component of a category: the module of our own (<c>Serving.Networking.Gateway.X</c> is of <c>gateway</c>), else
+    /// empty.</summary>
     internal static string ComponentOf(string category)
     {
         var parts = category.Split('.');
@@ -71,11 +74,14 @@ public sealed class StructuredLoggerProvider : ILoggerProvider, ISupportExternal
         return (module == "Networking" && parts.Length > 3 ? parts[2] : module).ToLowerInvariant();
     }
 
-    internal bool IsEnabled(string component, LogLevel level) => level != LogLevel.None && level >= Volatile.Read(ref levels).Of(component);
+    internal bool IsEnabled(string component, LogLevel level) =>
+        level != LogLevel.None && level >= Volatile.Read(ref _levels).Of(component);
 
     private sealed class LevelTable(LogLevel fallback, IReadOnlyDictionary<string, LogLevel> byComponent, LogLevel libraries)
     {
-        public LogLevel Of(string component)
-            => component.Length == 0 ? (libraries > fallback ? libraries : fallback) : byComponent.TryGetValue(component, out var level) ? level : fallback;
+        public LogLevel Of(string component) =>
+            component.Length == 0 ? (libraries > fallback ? libraries : fallback)
+            : byComponent.TryGetValue(component, out var level) ? level
+            : fallback;
     }
 }

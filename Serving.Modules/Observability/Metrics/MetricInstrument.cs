@@ -12,35 +12,35 @@ internal sealed class MetricInstrument
     private static readonly double[] DefaultBounds = [0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10000];
     private static readonly KeyValuePair<string, object?>[] Overflow = [new("otel.metric.overflow", true)];
 
-    private readonly Lock gate = new();
-    private readonly MetricKind kind;
-    private readonly double[]? bounds;
-    private MetricSeries[] series = [];
+    private readonly Lock _gate = new();
+    private readonly MetricKind _kind;
+    private readonly double[]? _bounds;
+    private MetricSeries[] _series = [];
 
     public MetricInstrument(Instrument instrument)
     {
         Instrument = instrument;
-        kind = KindOf(instrument);
-        bounds = kind == MetricKind.Histogram ? Advice(instrument) ?? (instrument.Unit == "s" ? SecondsBounds : DefaultBounds) : null;
-        Name = PrometheusNames.Metric(instrument.Name, instrument.Unit, kind == MetricKind.Counter, kind == MetricKind.Gauge);
+        _kind = KindOf(instrument);
+        _bounds = _kind == MetricKind.Histogram ? Advice(instrument) ?? (instrument.Unit == "s" ? SecondsBounds : DefaultBounds) : null;
+        Name = PrometheusNames.Metric(instrument.Name, instrument.Unit, _kind == MetricKind.Counter, _kind == MetricKind.Gauge);
     }
 
     public Instrument Instrument { get; }
 
     public string Name { get; }
 
-    public MetricKind Kind => kind;
+    public MetricKind Kind => _kind;
 
-    public IReadOnlyList<MetricSeries> Series => Volatile.Read(ref series);
+    public IReadOnlyList<MetricSeries> Series => Volatile.Read(ref _series);
 
     public void Measure(double value, ReadOnlySpan<KeyValuePair<string, object?>> tags)
     {
-        var target = Find(Volatile.Read(ref series), tags) ?? Add(tags);
-        if (kind == MetricKind.Histogram)
+        var target = Find(Volatile.Read(ref _series), tags) ?? Add(tags);
+        if (_kind == MetricKind.Histogram)
         {
             target.Record(value);
         }
-        else if (Instrument.IsObservable || kind == MetricKind.Gauge)
+        else if (Instrument.IsObservable || _kind == MetricKind.Gauge)
         {
             target.Set(value);
         }
@@ -55,9 +55,9 @@ internal sealed class MetricInstrument
     {
         if (Instrument.IsObservable)
         {
-            lock (gate)
+            lock (_gate)
             {
-                Volatile.Write(ref series, []);
+                Volatile.Write(ref _series, []);
             }
         }
     }
@@ -77,9 +77,9 @@ internal sealed class MetricInstrument
 
     private MetricSeries Add(ReadOnlySpan<KeyValuePair<string, object?>> tags)
     {
-        lock (gate)
+        lock (_gate)
         {
-            var all = series;
+            var all = _series;
             if (Find(all, tags) is { } there)
             {
                 return there;
@@ -91,8 +91,8 @@ internal sealed class MetricInstrument
                 return overflow;
             }
 
-            var added = new MetricSeries(key, bounds);
-            Volatile.Write(ref series, [.. all, added]);
+            var added = new MetricSeries(key, _bounds);
+            Volatile.Write(ref _series, [.. all, added]);
             return added;
         }
     }
@@ -104,21 +104,25 @@ internal sealed class MetricInstrument
         return type switch
         {
             _ when type.StartsWith("Histogram", StringComparison.Ordinal) => MetricKind.Histogram,
-            _ when type.StartsWith("Counter", StringComparison.Ordinal) || type.StartsWith("ObservableCounter", StringComparison.Ordinal) => MetricKind.Counter,
+            _ when type.StartsWith("Counter", StringComparison.Ordinal) || type.StartsWith("ObservableCounter", StringComparison.Ordinal) =>
+                MetricKind.Counter,
             _ when type.Contains("UpDownCounter", StringComparison.Ordinal) => MetricKind.UpDownCounter,
             _ => MetricKind.Gauge,
         };
     }
 
-    private static double[]? Advice(Instrument instrument) => instrument switch
-    {
-        Histogram<double> histogram => Bounds(histogram.Advice),
-        Histogram<long> histogram => Bounds(histogram.Advice),
-        Histogram<int> histogram => Bounds(histogram.Advice),
-        _ => null,
-    };
+    private static double[]? Advice(Instrument instrument) =>
+        instrument switch
+        {
+            Histogram<double> histogram => Bounds(histogram.Advice),
+            Histogram<long> histogram => Bounds(histogram.Advice),
+            Histogram<int> histogram => Bounds(histogram.Advice),
+            _ => null,
+        };
 
     private static double[]? Bounds<T>(InstrumentAdvice<T>? advice)
-        where T : struct
-        => advice?.HistogramBucketBoundaries is { } boundaries ? [.. boundaries.Select(static bound => Convert.ToDouble(bound, System.Globalization.CultureInfo.InvariantCulture))] : null;
+        where T : struct =>
+        advice?.HistogramBucketBoundaries is { } boundaries
+            ? [.. boundaries.Select(static bound => Convert.ToDouble(bound, System.Globalization.CultureInfo.InvariantCulture))]
+            : null;
 }

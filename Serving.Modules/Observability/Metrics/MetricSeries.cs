@@ -3,22 +3,22 @@ namespace Serving.Observability;
 /// <summary>One set of tags of an instrument, with what was measured.</summary>
 internal sealed class MetricSeries(KeyValuePair<string, object?>[] tags, double[]? bounds)
 {
-    private readonly long[]? buckets = bounds is null ? null : new long[bounds.Length + 1];
-    private double value;
-    private long count;
+    private readonly long[]? _buckets = bounds is null ? null : new long[bounds.Length + 1];
+    private double _value;
+    private long _count;
 
     public KeyValuePair<string, object?>[] Tags => tags;
 
     public double[]? Bounds => bounds;
 
     /// <summary>The sum, or the last value.</summary>
-    public double Value => Volatile.Read(ref value);
+    public double Value => Volatile.Read(ref _value);
 
     /// <summary>How often a histogram was recorded.</summary>
-    public long Count => Volatile.Read(ref count);
+    public long Count => Volatile.Read(ref _count);
 
     /// <summary>Recordings in bucket <paramref name="index"/> alone.</summary>
-    public long Bucket(int index) => Volatile.Read(ref buckets![index]);
+    public long Bucket(int index) => Volatile.Read(ref _buckets![index]);
 
     public bool Has(ReadOnlySpan<KeyValuePair<string, object?>> candidate)
     {
@@ -38,14 +38,14 @@ internal sealed class MetricSeries(KeyValuePair<string, object?>[] tags, double[
         return true;
     }
 
-    public void Set(double next) => Volatile.Write(ref value, next);
+    public void Set(double next) => Volatile.Write(ref _value, next);
 
     public void Add(double amount)
     {
-        var before = Volatile.Read(ref value);
+        var before = Volatile.Read(ref _value);
         while (true)
         {
-            var seen = Interlocked.CompareExchange(ref value, before + amount, before);
+            var seen = Interlocked.CompareExchange(ref _value, before + amount, before);
             if (seen.Equals(before))
             {
                 return;
@@ -58,8 +58,8 @@ internal sealed class MetricSeries(KeyValuePair<string, object?>[] tags, double[
     public void Record(double measured)
     {
         var index = Array.BinarySearch(bounds!, measured);
-        Interlocked.Increment(ref buckets![index < 0 ? ~index : index]);
-        Interlocked.Increment(ref count);
+        Interlocked.Increment(ref _buckets![index < 0 ? ~index : index]);
+        Interlocked.Increment(ref _count);
         Add(measured);
     }
 }

@@ -10,50 +10,57 @@ namespace Serving.Observability;
 /// </summary>
 public sealed class PrometheusExporter : IDisposable
 {
-    private readonly MeterListener listener = new();
-    private readonly Lock collecting = new();
-    private readonly Lock gate = new();
-    private readonly Dictionary<Instrument, MetricInstrument> instruments = [];
-    private readonly Func<Meter, bool> wanted;
+    private readonly MeterListener _listener = new();
+    private readonly Lock _collecting = new();
+    private readonly Lock _gate = new();
+    private readonly Dictionary<Instrument, MetricInstrument> _instruments = [];
+    private readonly Func<Meter, bool> _wanted;
 
-    /// <param name="meters">Beginnings of the names of meters to collect; all when empty. Those of the runtime are named <c>System.Runtime</c>.</param>
+    /// <param name="meters">Beginnings of the names of meters to collect; all when empty. Those of the runtime are named
+    /// <c>System.Runtime</c>.</param>
     public PrometheusExporter(params IReadOnlyList<string> meters)
     {
         ArgumentNullException.ThrowIfNull(meters);
-        wanted = meters.Count == 0 ? static _ => true : meter => meters.Any(name => meter.Name.StartsWith(name, StringComparison.Ordinal));
-        listener.InstrumentPublished = OnPublished;
-        listener.MeasurementsCompleted = (instrument, _) => OnCompleted(instrument);
-        listener.SetMeasurementEventCallback<byte>(static (_, value, tags, state) => ((MetricInstrument)state!).Measure(value, tags));
-        listener.SetMeasurementEventCallback<short>(static (_, value, tags, state) => ((MetricInstrument)state!).Measure(value, tags));
-        listener.SetMeasurementEventCallback<int>(static (_, value, tags, state) => ((MetricInstrument)state!).Measure(value, tags));
-        listener.SetMeasurementEventCallback<long>(static (_, value, tags, state) => ((MetricInstrument)state!).Measure(value, tags));
-        listener.SetMeasurementEventCallback<float>(static (_, value, tags, state) => ((MetricInstrument)state!).Measure(value, tags));
-        listener.SetMeasurementEventCallback<double>(static (_, value, tags, state) => ((MetricInstrument)state!).Measure(value, tags));
-        listener.SetMeasurementEventCallback<decimal>(static (_, value, tags, state) => ((MetricInstrument)state!).Measure((double)value, tags));
-        listener.Start();
+        _wanted = meters.Count == 0 ? static _ => true : meter => meters.Any(name => meter.Name.StartsWith(name, StringComparison.Ordinal));
+        _listener.InstrumentPublished = OnPublished;
+        _listener.MeasurementsCompleted = (instrument, _) => OnCompleted(instrument);
+        _listener.SetMeasurementEventCallback<byte>(static (_, value, tags, state) => ((MetricInstrument)state!).Measure(value, tags));
+        _listener.SetMeasurementEventCallback<short>(static (_, value, tags, state) => ((MetricInstrument)state!).Measure(value, tags));
+        _listener.SetMeasurementEventCallback<int>(static (_, value, tags, state) => ((MetricInstrument)state!).Measure(value, tags));
+        _listener.SetMeasurementEventCallback<long>(static (_, value, tags, state) => ((MetricInstrument)state!).Measure(value, tags));
+        _listener.SetMeasurementEventCallback<float>(static (_, value, tags, state) => ((MetricInstrument)state!).Measure(value, tags));
+        _listener.SetMeasurementEventCallback<double>(static (_, value, tags, state) => ((MetricInstrument)state!).Measure(value, tags));
+        _listener.SetMeasurementEventCallback<decimal>(
+            static (_, value, tags, state) => ((MetricInstrument)state!).Measure((double)value, tags)
+        );
+        _listener.Start();
     }
 
     /// <summary>The media type of <see cref="Render"/>.</summary>
     public static string ContentType => "text/plain; version=0.0.4; charset=utf-8";
 
     /// <inheritdoc/>
-    public void Dispose() => listener.Dispose();
+    public void Dispose() => _listener.Dispose();
 
     /// <summary>Everything that was measured so far, as Prometheus' text.</summary>
     public string Render()
     {
-        lock (collecting)
+        lock (_collecting)
         {
             List<MetricInstrument> all;
-            lock (gate)
+            lock (_gate)
             {
-                all = [.. instruments.Values];
+                all = [.. _instruments.Values];
             }
 
             all.ForEach(static instrument => instrument.Restart());
-            listener.RecordObservableInstruments();
+            _listener.RecordObservableInstruments();
             var text = new StringBuilder(4096);
-            foreach (var family in all.Where(static instrument => instrument.Series.Count > 0).GroupBy(static instrument => instrument.Name).OrderBy(static family => family.Key, StringComparer.Ordinal))
+            foreach (
+                var family in all.Where(static instrument => instrument.Series.Count > 0)
+                    .GroupBy(static instrument => instrument.Name)
+                    .OrderBy(static family => family.Key, StringComparer.Ordinal)
+            )
             {
                 PrometheusText.WriteFamily(text, family.Key, [.. family]);
             }
@@ -69,17 +76,19 @@ public sealed class PrometheusExporter : IDisposable
         var body = Encoding.UTF8.GetBytes(Render());
         context.Response.ContentType = ContentType;
         context.Response.ContentLength = body.Length;
-        return HttpMethods.IsHead(context.Request.Method) ? Task.CompletedTask : context.Response.Body.WriteAsync(body, context.RequestAborted).AsTask();
+        return HttpMethods.IsHead(context.Request.Method)
+            ? Task.CompletedTask
+            : context.Response.Body.WriteAsync(body, context.RequestAborted).AsTask();
     }
 
     private void OnPublished(Instrument instrument, MeterListener source)
     {
-        if (wanted(instrument.Meter))
+        if (_wanted(instrument.Meter))
         {
             var added = new MetricInstrument(instrument);
-            lock (gate)
+            lock (_gate)
             {
-                instruments[instrument] = added;
+                _instruments[instrument] = added;
             }
 
             source.EnableMeasurementEvents(instrument, added);
@@ -88,9 +97,9 @@ public sealed class PrometheusExporter : IDisposable
 
     private void OnCompleted(Instrument instrument)
     {
-        lock (gate)
+        lock (_gate)
         {
-            instruments.Remove(instrument);
+            _instruments.Remove(instrument);
         }
     }
 }

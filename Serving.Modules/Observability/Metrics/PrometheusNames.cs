@@ -27,8 +27,11 @@ internal static class PrometheusNames
     public static string Label(string name) => Sanitize(name, colon: false);
 
     /// <summary>A label's value between quotes.</summary>
-    public static string LabelValue(string value)
-        => value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal);
+    public static string LabelValue(string value) =>
+        value
+            .Replace("\\", "\\\\", StringComparison.Ordinal)
+            .Replace("\"", "\\\"", StringComparison.Ordinal)
+            .Replace("\n", "\\n", StringComparison.Ordinal);
 
     private static string Sanitize(string name, bool colon)
     {
@@ -78,42 +81,44 @@ internal static class PrometheusNames
         };
     }
 
-    private static string Word(string unit) => unit switch
-    {
-        ['{', ..] => "",
-        "d" => "days",
-        "h" => "hours",
-        "min" => "minutes",
-        "s" => "seconds",
-        "ms" => "milliseconds",
-        "us" => "microseconds",
-        "ns" => "nanoseconds",
-        "By" => "bytes",
-        "KiBy" => "kibibytes",
-        "MiBy" => "mebibytes",
-        "GiBy" => "gibibytes",
-        "%" => "percent",
-        "Cel" => "celsius",
-        "Hz" => "hertz",
-        "J" => "joules",
-        "W" => "watts",
-        "V" => "volts",
-        "A" => "amperes",
-        "m" => "meters",
-        _ => Sanitize(unit, colon: false).Trim('_'),
-    };
+    private static string Word(string unit) =>
+        unit switch
+        {
+            ['{', ..] => "",
+            "d" => "days",
+            "h" => "hours",
+            "min" => "minutes",
+            "s" => "seconds",
+            "ms" => "milliseconds",
+            "us" => "microseconds",
+            "ns" => "nanoseconds",
+            "By" => "bytes",
+            "KiBy" => "kibibytes",
+            "MiBy" => "mebibytes",
+            "GiBy" => "gibibytes",
+            "%" => "percent",
+            "Cel" => "celsius",
+            "Hz" => "hertz",
+            "J" => "joules",
+            "W" => "watts",
+            "V" => "volts",
+            "A" => "amperes",
+            "m" => "meters",
+            _ => Sanitize(unit, colon: false).Trim('_'),
+        };
 
-    private static string PerWord(string unit) => unit switch
-    {
-        ['{', ..] => "",
-        "s" => "second",
-        "m" => "minute",
-        "min" => "minute",
-        "h" => "hour",
-        "d" => "day",
-        "w" => "week",
-        "mo" => "month",
-        "y" => "year",
-        _ => Word(unit),
-    };
+    private static string PerWord(string unit) =>
+        unit switch
+        {
+            ['{', ..] => "",
+            "s" => "second",
+            "m" => "minute",
+            "min" => "minute",
+            "h" => "hour",
+            "d" => "day",
+            "w" => "week",
+            "mo" => "month",
+            "y" => "year",
+            _ => Word(unit),
+        };
 }

@@ -11,7 +11,9 @@ internal static class PrometheusText
         var first = instruments[0];
         if (!string.IsNullOrEmpty(first.Instrument.Description))
         {
-            var help = first.Instrument.Description.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal);
+            var help = first
+                .Instrument.Description.Replace("\\", "\\\\", StringComparison.Ordinal)
+                .Replace("\n", "\\n", StringComparison.Ordinal);
             text.Append(CultureInfo.InvariantCulture, $"# HELP {name} {help}\n");
         }
 
@@ -42,7 +44,12 @@ internal static class PrometheusText
         for (var i = 0; i < bounds.Length; i++)
         {
             cumulative += series.Bucket(i);
-            WriteSample(text, name + "_bucket", $"{labels}{separator}le=\"{Number(bounds[i])}\"", cumulative.ToString(CultureInfo.InvariantCulture));
+            WriteSample(
+                text,
+                name + "_bucket",
+                $"{labels}{separator}le=\"{Number(bounds[i])}\"",
+                cumulative.ToString(CultureInfo.InvariantCulture)
+            );
         }
 
         cumulative += series.Bucket(bounds.Length);
@@ -64,31 +71,38 @@ internal static class PrometheusText
     }
 
     /// <summary>The labels; where names collide after translation their values are joined.</summary>
-    private static string Labels(IEnumerable<KeyValuePair<string, object?>> tags)
-        => string.Join(',', tags
-            .GroupBy(static tag => PrometheusNames.Label(tag.Key), StringComparer.Ordinal)
-            .OrderBy(static group => group.Key, StringComparer.Ordinal)
-            .Select(static group => $"{group.Key}=\"{PrometheusNames.LabelValue(string.Join(';', group.Select(static tag => Text(tag.Value))))}\""));
+    private static string Labels(IEnumerable<KeyValuePair<string, object?>> tags) =>
+        string.Join(
+            ',',
+            tags.GroupBy(static tag => PrometheusNames.Label(tag.Key), StringComparer.Ordinal)
+                .OrderBy(static group => group.Key, StringComparer.Ordinal)
+                .Select(static group =>
+                    $"{group.Key}=\"{PrometheusNames.LabelValue(string.Join(';', group.Select(static tag => Text(tag.Value))))}\""
+                )
+        );
 
-    private static string Text(object? value) => value switch
-    {
-        bool flag => flag ? "true" : "false",
-        IFormattable formattable => formattable.ToString(null, CultureInfo.InvariantCulture),
-        _ => value?.ToString() ?? "",
-    };
+    private static string Text(object? value) =>
+        value switch
+        {
+            bool flag => flag ? "true" : "false",
+            IFormattable formattable => formattable.ToString(null, CultureInfo.InvariantCulture),
+            _ => value?.ToString() ?? "",
+        };
 
-    private static string Number(double value) => value switch
-    {
-        double.PositiveInfinity => "+Inf",
-        double.NegativeInfinity => "-Inf",
-        double.NaN => "NaN",
-        _ => value.ToString("R", CultureInfo.InvariantCulture),
-    };
+    private static string Number(double value) =>
+        value switch
+        {
+            double.PositiveInfinity => "+Inf",
+            double.NegativeInfinity => "-Inf",
+            double.NaN => "NaN",
+            _ => value.ToString("R", CultureInfo.InvariantCulture),
+        };
 
-    private static string TypeOf(MetricKind kind) => kind switch
-    {
-        MetricKind.Counter => "counter",
-        MetricKind.Histogram => "histogram",
-        _ => "gauge",
-    };
+    private static string TypeOf(MetricKind kind) =>
+        kind switch
+        {
+            MetricKind.Counter => "counter",
+            MetricKind.Histogram => "histogram",
+            _ => "gauge",
+        };
 }

@@ -5,29 +5,31 @@ using Serving.Templates;
 
 namespace Serving.Observability;
 
-/// <summary>Writes a line a request, as the template of config-observability says, which may change at any time. No request waits for it.</summary>
+/// <summary>Writes a line a request, as the template of config-observability says, which may change at any time. No request waits for
+/// it.</summary>
 /// <param name="output">Where lines go; it is not disposed.</param>
 public sealed class RequestLog(Stream output) : IDisposable
 {
     private const int MaxQueuedLines = 4096;
 
-    private readonly Lock gate = new();
-    private volatile Writing? writing;
-    private LineWriter? lines;
+    private readonly Lock _gate = new();
+    private volatile Writing? _writing;
+    private LineWriter? _lines;
 
     /// <summary>Whether there is a template: without one nothing is written.</summary>
-    public bool IsOn => writing is not null;
+    public bool IsOn => _writing is not null;
 
-    /// <summary>Changes the template for requests that are answered from now on. Throws (FormatException) when it is none; then the last one stays.</summary>
+    /// <summary>Changes the template for requests that are answered from now on. Throws (FormatException) when it is none; then the last
+    /// one stays.</summary>
     /// <param name="template">The template; empty for none.</param>
     public void SetTemplate(string template)
     {
         ArgumentNullException.ThrowIfNull(template);
-        lock (gate)
+        lock (_gate)
         {
             if (template.Length == 0)
             {
-                writing = null;
+                _writing = null;
                 return;
             }
 
@@ -35,7 +37,7 @@ public sealed class RequestLog(Stream output) : IDisposable
             {
                 // Each entry is a line, whatever the template says.
                 var parsed = Template.Parse("requestLog", template.EndsWith('\n') ? template : template + "\n");
-                writing = new Writing(parsed, lines ??= new LineWriter(output, MaxQueuedLines));
+                _writing = new Writing(parsed, _lines ??= new LineWriter(output, MaxQueuedLines));
             }
             catch (TemplateException wrong)
             {
@@ -47,10 +49,10 @@ public sealed class RequestLog(Stream output) : IDisposable
     /// <summary>Writes what is queued.</summary>
     public void Dispose()
     {
-        lock (gate)
+        lock (_gate)
         {
-            writing = null;
-            lines?.Dispose();
+            _writing = null;
+            _lines?.Dispose();
         }
     }
 
@@ -64,7 +66,8 @@ public sealed class RequestLog(Stream output) : IDisposable
     {
         ArgumentNullException.ThrowIfNull(context);
         ArgumentNullException.ThrowIfNull(revision);
-        if (writing is not { } now) return;
+        if (_writing is not { } now)
+            return;
         now.Lines.Write(Encoding.UTF8.GetBytes(Line(now.Template, new RequestLogEntry(context, status, size, latency, revision.Fields))));
     }
 
@@ -79,7 +82,8 @@ public sealed class RequestLog(Stream output) : IDisposable
             // It parses, but asks for what there is not: said in the log itself, where whoever wrote it looks.
             return string.Create(
                 CultureInfo.InvariantCulture,
-                $"Invalid request log template: method: {entry.Method}, response code: {entry.Status}, latency: {entry.Latency.TotalSeconds}, url: {entry.Target}\n");
+                $"Invalid request log template: method: {entry.Method}, response code: {entry.Status}, latency: {entry.Latency.TotalSeconds}, url: {entry.Target}\n"
+            );
         }
     }
 

@@ -9,8 +9,10 @@ using Serving.Templates;
 
 namespace Serving.Observability;
 
-/// <summary>What a template of the request log sees of a request: <c>.Request</c>, <c>.Response</c>, <c>.Revision</c> and <c>.TraceID</c>.</summary>
-internal sealed class RequestLogEntry(HttpContext context, int status, long size, TimeSpan latency, ITemplateObject revision) : ITemplateObject
+/// <summary>What a template of the request log sees of a request: <c>.Request</c>, <c>.Response</c>, <c>.Revision</c> and
+/// <c>.TraceID</c>.</summary>
+internal sealed class RequestLogEntry(HttpContext context, int status, long size, TimeSpan latency, ITemplateObject revision)
+    : ITemplateObject
 {
     public string TypeName => "*http.RequestLogTemplateInput";
 
@@ -31,7 +33,12 @@ internal sealed class RequestLogEntry(HttpContext context, int status, long size
         value = field switch
         {
             "Request" => new RequestFields(context, Target),
-            "Response" => new TemplateRecord("*http.RequestLogResponse", ("Code", status), ("Size", size), ("Latency", latency.TotalSeconds)),
+            "Response" => new TemplateRecord(
+                "*http.RequestLogResponse",
+                ("Code", status),
+                ("Size", size),
+                ("Latency", latency.TotalSeconds)
+            ),
             "Revision" => revision,
             "TraceID" => TraceId(context.Request),
             _ => null,
@@ -61,7 +68,8 @@ internal sealed class RequestLogEntry(HttpContext context, int status, long size
                 "URL" => new UrlFields(request, target),
                 "ProtoMajor" => HttpProtocol.IsHttp2(request.Protocol) ? 2L : 1L,
                 "ProtoMinor" => HttpProtocol.IsHttp11(request.Protocol) ? 1L : 0L,
-                "ContentLength" => request.ContentLength ?? (context.Features.Get<IHttpRequestBodyDetectionFeature>() is { CanHaveBody: true } ? -1L : 0L),
+                "ContentLength" => request.ContentLength
+                    ?? (context.Features.Get<IHttpRequestBodyDetectionFeature>() is { CanHaveBody: true } ? -1L : 0L),
                 "UserAgent" => request.Headers.UserAgent.ToString(),
                 "Referer" => request.Headers.Referer.ToString(),
                 "RemoteAddr" => RemoteAddress(),
@@ -75,9 +83,14 @@ internal sealed class RequestLogEntry(HttpContext context, int status, long size
         }
 
         // In Go the host is no part of the header.
-        private static TemplateHeader Header(HttpRequest request) => new(
-            request.Headers.Where(static header => !header.Key.Equals(HeaderNames.Host, StringComparison.OrdinalIgnoreCase))
-                .Select(static header => KeyValuePair.Create(header.Key, (IReadOnlyList<string>)[.. header.Value.Select(static value => value ?? "")])));
+        private static TemplateHeader Header(HttpRequest request) =>
+            new(
+                request
+                    .Headers.Where(static header => !header.Key.Equals(HeaderNames.Host, StringComparison.OrdinalIgnoreCase))
+                    .Select(static header =>
+                        KeyValuePair.Create(header.Key, (IReadOnlyList<string>)[.. header.Value.Select(static value => value ?? "")])
+                    )
+            );
 
         private string RemoteAddress()
         {
@@ -88,17 +101,19 @@ internal sealed class RequestLogEntry(HttpContext context, int status, long size
         }
     }
 
-    /// <summary>The members of Go's <c>tls.ConnectionState</c> that are known here; the numbers are those of the protocol, as in Go.</summary>
+    /// <summary>The members of Go's <c>tls.ConnectionState</c> that are known here; the numbers are those of the protocol, as in
+    /// Go.</summary>
     private sealed class TlsFields(ITlsHandshakeFeature session) : ITemplateObject
     {
         public string TypeName => "*tls.ConnectionState";
 
-        private long Version => session.Protocol switch
-        {
-            SslProtocols.Tls12 => 0x0303,
-            SslProtocols.Tls13 => 0x0304,
-            _ => 0,
-        };
+        private long Version =>
+            session.Protocol switch
+            {
+                SslProtocols.Tls12 => 0x0303,
+                SslProtocols.Tls13 => 0x0304,
+                _ => 0,
+            };
 
         private long Suite => (long)(session.NegotiatedCipherSuite ?? 0);
 

@@ -11,12 +11,14 @@ namespace Serving.Observability;
 /// <param name="podIP">Its address.</param>
 public sealed class RequestLogRevision(string ns, string name, string service, string configuration, string podName = "", string podIP = "")
 {
-    internal ITemplateObject Fields { get; } = new TemplateRecord(
-        "*http.RequestLogRevision",
-        ("Name", name),
-        ("Namespace", ns),
-        ("Service", service),
-        ("Configuration", configuration),
-        ("PodName", podName),
-        ("PodIP", podIP));
+    internal ITemplateObject Fields { get; } =
+        new TemplateRecord(
+            "*http.RequestLogRevision",
+            ("Name", name),
+            ("Namespace", ns),
+            ("Service", service),
+            ("Configuration", configuration),
+            ("PodName", podName),
+            ("PodIP", podIP)
+        );
 }

@@ -9,7 +9,9 @@ public static class RequestProtocol
     public static string Version(HttpRequest request)
     {
         ArgumentNullException.ThrowIfNull(request);
-        return HttpProtocol.IsHttp2(request.Protocol) ? "2" : HttpProtocol.IsHttp10(request.Protocol) ? "1.0" : "1.1";
+        return HttpProtocol.IsHttp2(request.Protocol) ? "2"
+            : HttpProtocol.IsHttp10(request.Protocol) ? "1.0"
+            : "1.1";
     }
 
     /// <summary>As Go has it: <c>HTTP/1.1</c>, <c>HTTP/2.0</c>.</summary>

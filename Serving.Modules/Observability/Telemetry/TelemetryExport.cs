@@ -12,20 +12,20 @@ namespace Serving.Observability;
 /// </summary>
 public sealed class TelemetryExport : IDisposable
 {
-    private readonly MeterProvider? metrics;
-    private readonly TracerProvider? traces;
+    private readonly MeterProvider? _metrics;
+    private readonly TracerProvider? _traces;
 
     private TelemetryExport(MeterProvider? metrics, TracerProvider? traces)
     {
-        this.metrics = metrics;
-        this.traces = traces;
+        this._metrics = metrics;
+        this._traces = traces;
     }
 
     /// <summary>Whether metrics are sent.</summary>
-    public bool SendsMetrics => metrics is not null;
+    public bool SendsMetrics => _metrics is not null;
 
     /// <summary>Whether traces are sent.</summary>
-    public bool SendsTraces => traces is not null;
+    public bool SendsTraces => _traces is not null;
 
     /// <summary>Starts to send what <paramref name="options"/> say.</summary>
     /// <exception cref="ArgumentException">An endpoint is not an absolute URI.</exception>
@@ -34,7 +34,8 @@ public sealed class TelemetryExport : IDisposable
         ArgumentNullException.ThrowIfNull(options);
         return new TelemetryExport(
             options.SendsMetrics ? Configure(Sdk.CreateMeterProviderBuilder(), options).Build() : null,
-            options.SendsTraces ? Configure(Sdk.CreateTracerProviderBuilder(), options).Build() : null);
+            options.SendsTraces ? Configure(Sdk.CreateTracerProviderBuilder(), options).Build() : null
+        );
     }
 
     /// <summary>Adds our meters, and where and how metrics are sent.</summary>
@@ -46,15 +47,18 @@ public sealed class TelemetryExport : IDisposable
         return metrics
             .SetResourceBuilder(Resource(options))
             .AddMeter([.. options.Meters])
-            .AddOtlpExporter((exporter, reader) =>
-            {
-                exporter.Protocol = ProtocolOf(options.MetricsProtocol);
-                exporter.Endpoint = endpoint;
-                if (options.MetricsExportInterval > TimeSpan.Zero)
+            .AddOtlpExporter(
+                (exporter, reader) =>
                 {
-                    reader.PeriodicExportingMetricReaderOptions.ExportIntervalMilliseconds = (int)Math.Clamp(options.MetricsExportInterval.TotalMilliseconds, 1, int.MaxValue);
+                    exporter.Protocol = ProtocolOf(options.MetricsProtocol);
+                    exporter.Endpoint = endpoint;
+                    if (options.MetricsExportInterval > TimeSpan.Zero)
+                    {
+                        reader.PeriodicExportingMetricReaderOptions.ExportIntervalMilliseconds = (int)
+                            Math.Clamp(options.MetricsExportInterval.TotalMilliseconds, 1, int.MaxValue);
+                    }
                 }
-            });
+            );
     }
 
     /// <summary>Adds our activities, and which of them are sent, where and how.</summary>
@@ -77,25 +81,28 @@ public sealed class TelemetryExport : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        metrics?.Dispose();
-        traces?.Dispose();
+        _metrics?.Dispose();
+        _traces?.Dispose();
     }
 
-    private static OtlpExportProtocol ProtocolOf(string protocol) => protocol == TelemetryOptions.Grpc ? OtlpExportProtocol.Grpc : OtlpExportProtocol.HttpProtobuf;
+    private static OtlpExportProtocol ProtocolOf(string protocol) =>
+        protocol == TelemetryOptions.Grpc ? OtlpExportProtocol.Grpc : OtlpExportProtocol.HttpProtobuf;
 
-    private static ResourceBuilder Resource(TelemetryOptions options)
-        => ResourceBuilder.CreateEmpty()
+    private static ResourceBuilder Resource(TelemetryOptions options) =>
+        ResourceBuilder
+            .CreateEmpty()
             .AddService(
                 options.ServiceName,
                 options.ServiceNamespace.Length == 0 ? null : options.ServiceNamespace,
                 options.ServiceVersion.Length == 0 ? null : options.ServiceVersion,
                 autoGenerateServiceInstanceId: options.ServiceInstance.Length == 0,
-                options.ServiceInstance.Length == 0 ? null : options.ServiceInstance)
+                options.ServiceInstance.Length == 0 ? null : options.ServiceInstance
+            )
             .AddTelemetrySdk()
             .AddAttributes(options.Attributes.Select(static attribute => new KeyValuePair<string, object>(attribute.Key, attribute.Value)));
 
-    private static Uri EndpointOf(string text)
-        => Uri.TryCreate(text.Contains("://", StringComparison.Ordinal) ? text : "http://" + text, UriKind.Absolute, out var uri)
+    private static Uri EndpointOf(string text) =>
+        Uri.TryCreate(text.Contains("://", StringComparison.Ordinal) ? text : "http://" + text, UriKind.Absolute, out var uri)
             ? uri
             : throw new ArgumentException($"\"{text}\" is not an endpoint that telemetry can be sent to");
 }

@@ -25,7 +25,8 @@ public sealed record TelemetryOptions(string ServiceName)
     /// <summary>Further attributes of the resource.</summary>
     public IReadOnlyDictionary<string, string> Attributes { get; init; } = new Dictionary<string, string>();
 
-    /// <summary>How metrics are sent: <see cref="None"/>, <see cref="Grpc"/> or <see cref="HttpProtobuf"/>. <c>prometheus</c> is served, not sent.</summary>
+    /// <summary>How metrics are sent: <see cref="None"/>, <see cref="Grpc"/> or <see cref="HttpProtobuf"/>. <c>prometheus</c> is served,
+    /// not sent.</summary>
     public string MetricsProtocol { get; init; } = None;
 
     /// <summary>Where metrics are sent.</summary>

@@ -98,22 +98,26 @@ public sealed class AutoscalingRuleTests
     [TestCase("@initialScale=0", "invalid value: 0: @initialScale=0 not allowed by cluster")]
     [TestCase("@initial-scale=-2", "invalid value: -2: @initial-scale must be greater than 0")]
     [TestCase("@initial-scale=few", "invalid value: few: @initial-scale")]
-    [TestCase("@min-scale=a @target=0 @window=1s", "expected 6s <= 1s <= 1h0m0s: @window\ninvalid value: a: @min-scale\ntarget 0 should be at least 0.01: @target")]
+    [TestCase(
+        "@min-scale=a @target=0 @window=1s",
+        "expected 6s <= 1s <= 1h0m0s: @window\ninvalid value: a: @min-scale\ntarget 0 should be at least 0.01: @target"
+    )]
     public void With_the_configuration_of_a_fresh_installation(string annotations, string expected) => Check(annotations, new(), expected);
 
     [TestCase(5, "@max-scale=5", "")]
     [TestCase(5, "@max-scale=6", "expected 1 <= 6 <= 5: @max-scale")]
     [TestCase(5, "@maxScale=0", "max-scale=0 (unlimited), must be less than 5: @maxScale")]
     [TestCase(5, "", "")]
-    public void With_a_limit_of_the_scale(int limit, string annotations, string expected) => Check(annotations, new() { MaxScaleLimit = limit }, expected);
+    public void With_a_limit_of_the_scale(int limit, string annotations, string expected) =>
+        Check(annotations, new() { MaxScaleLimit = limit }, expected);
 
     [Test]
     public void With_zero_allowed_at_first() => Check("@initial-scale=0", new() { AllowZeroInitialScale = true }, "");
 
     [TestCase("@metric=cpu", "")]
     [TestCase("@metric=", "invalid value: : @metric")]
-    public void With_another_class_for_those_that_name_none(string annotations, string expected)
-        => Check(annotations, new() { PodAutoscalerClass = "hpa.autoscaling.knative.dev" }, expected);
+    public void With_another_class_for_those_that_name_none(string annotations, string expected) =>
+        Check(annotations, new() { PodAutoscalerClass = "hpa.autoscaling.knative.dev" }, expected);
 
     [TestCase("1 ")]
     [TestCase(" 1")]
@@ -161,9 +165,15 @@ public sealed class AutoscalingRuleTests
 
     private static void Check(string annotations, AutoscalerConfig config, string expected)
     {
-        var map = annotations.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(a => a.Split('=', 2))
+        var map = annotations
+            .Split(' ', StringSplitOptions.RemoveEmptyEntries)
+            .Select(a => a.Split('=', 2))
             .ToDictionary(a => a[0].Replace("@", "autoscaling.knative.dev/", StringComparison.Ordinal), a => a[1]);
 
-        AutoscalingValidation.Check(map, config).ToString().Should().Be(expected.Replace("@", "autoscaling.knative.dev/", StringComparison.Ordinal));
+        AutoscalingValidation
+            .Check(map, config)
+            .ToString()
+            .Should()
+            .Be(expected.Replace("@", "autoscaling.knative.dev/", StringComparison.Ordinal));
     }
 }

@@ -26,18 +26,25 @@ public sealed class FieldErrorTests
     }
 
     [Test]
-    public void Details_follow_on_lines_of_their_own()
-        => FieldError.WithDetails("m", "d1\nd2", "p").ToString().Should().Be("m: p\nd1\nd2");
+    public void Details_follow_on_lines_of_their_own() => FieldError.WithDetails("m", "d1\nd2", "p").ToString().Should().Be("m: p\nd1\nd2");
 
     [Test]
-    public void A_finding_without_a_path_ends_after_the_colon()
-        => FieldError.Generic("multi-container is off, but found 2 containers").Via("spec").ToString()
-            .Should().Be("multi-container is off, but found 2 containers: ");
+    public void A_finding_without_a_path_ends_after_the_colon() =>
+        FieldError
+            .Generic("multi-container is off, but found 2 containers")
+            .Via("spec")
+            .ToString()
+            .Should()
+            .Be("multi-container is off, but found 2 containers: ");
 
     [Test]
-    public void Bounds_are_printed_around_the_value()
-        => FieldError.OutOfBounds(-1, 0, 1000, "containerConcurrency").Via("spec.template.spec").ToString()
-            .Should().Be("expected 0 <= -1 <= 1000: spec.template.spec.containerConcurrency");
+    public void Bounds_are_printed_around_the_value() =>
+        FieldError
+            .OutOfBounds(-1, 0, 1000, "containerConcurrency")
+            .Via("spec.template.spec")
+            .ToString()
+            .Should()
+            .Be("expected 0 <= -1 <= 1000: spec.template.spec.containerConcurrency");
 
     [TestCase("1h0m0s", "1h0m0s")]
     [TestCase("90s", "1m30s")]

@@ -11,9 +11,10 @@ namespace Serving.Tests.Api.Validation;
 internal sealed record PodRule(string Name, string PodSpec, string Expected = "", FeaturesConfig? Features = null)
 {
     /// <summary>The error with its abbreviations expanded.</summary>
-    public string Refusal => Expected
-        .Replace("#", "spec.template.spec.containers[0]", StringComparison.Ordinal)
-        .Replace("~", "spec.template.spec", StringComparison.Ordinal);
+    public string Refusal =>
+        Expected
+            .Replace("#", "spec.template.spec.containers[0]", StringComparison.Ordinal)
+            .Replace("~", "spec.template.spec", StringComparison.Ordinal);
 
     public TestCaseData ToCase() => new TestCaseData(this).SetName($"{{m}}({Name})");
 }

@@ -14,34 +14,115 @@ using Serving.Tests.Support;
 
 namespace Serving.Tests.Api.Validation;
 
-/// <summary>Bad values in the fields and annotations of a Service: each is rejected with the name of its field, or the Service can run.</summary>
+/// <summary>Bad values in the fields and annotations of a Service: each is rejected with the name of its field, or the Service can
+/// run.</summary>
 public sealed class UnusableFieldTests
 {
-    private static readonly string[] Numbers = ["-9223372036854775808", "-2147483649", "-1", "0", "1", "65535", "65536", "2147483647", "2147483648", "9223372036854775807"];
+    private static readonly string[] Numbers =
+    [
+        "-9223372036854775808",
+        "-2147483649",
+        "-1",
+        "0",
+        "1",
+        "65535",
+        "65536",
+        "2147483647",
+        "2147483648",
+        "9223372036854775807",
+    ];
 
     private static readonly string[] Texts =
     [
-        "", " ", "0", "-1", "+3", "3", "0.5", "1e3", "1e309", "NaN", "Inf", "-Inf", "0x1p4", "2147483648", "9999999999999999999", "0s", "1ns", "6s", "-6s", "1.5s", "1h", "2540400h",
-        "10m", "-10m", "1Gi", "-1Gi", "Upper", "a b", "a..b", "-a", "a_b", "ü", "a/b", "{{.}}", "true", "cpu", "rps", "memory", "mine.example.com",
-        "kpa.autoscaling.knative.dev", "hpa.autoscaling.knative.dev", "nobody.autoscaling.knative.dev", "ExternalIP", "Enabled", "redirected",
+        "",
+        " ",
+        "0",
+        "-1",
+        "+3",
+        "3",
+        "0.5",
+        "1e3",
+        "1e309",
+        "NaN",
+        "Inf",
+        "-Inf",
+        "0x1p4",
+        "2147483648",
+        "9999999999999999999",
+        "0s",
+        "1ns",
+        "6s",
+        "-6s",
+        "1.5s",
+        "1h",
+        "2540400h",
+        "10m",
+        "-10m",
+        "1Gi",
+        "-1Gi",
+        "Upper",
+        "a b",
+        "a..b",
+        "-a",
+        "a_b",
+        "ü",
+        "a/b",
+        "{{.}}",
+        "true",
+        "cpu",
+        "rps",
+        "memory",
+        "mine.example.com",
+        "kpa.autoscaling.knative.dev",
+        "hpa.autoscaling.knative.dev",
+        "nobody.autoscaling.knative.dev",
+        "ExternalIP",
+        "Enabled",
+        "redirected",
     ];
 
     private static readonly string[] Fields =
     [
-        "timeoutSeconds", "responseStartTimeoutSeconds", "idleTimeoutSeconds", "containerConcurrency",
+        "timeoutSeconds",
+        "responseStartTimeoutSeconds",
+        "idleTimeoutSeconds",
+        "containerConcurrency",
     ];
 
-    private static IEnumerable<string> Annotations => new[]
-    {
-        AutoscalingKeys.Class, AutoscalingKeys.Metric, AutoscalingKeys.MinScale, AutoscalingKeys.MaxScale, AutoscalingKeys.InitialScale, AutoscalingKeys.ActivationScale,
-        AutoscalingKeys.Target, AutoscalingKeys.TargetUtilizationPercentage, AutoscalingKeys.TargetBurstCapacity, AutoscalingKeys.Window, AutoscalingKeys.PanicWindowPercentage,
-        AutoscalingKeys.PanicThresholdPercentage, AutoscalingKeys.ScaleDownDelay, AutoscalingKeys.ScaleToZeroPodRetentionPeriod, AutoscalingKeys.MetricAggregationAlgorithm,
-        ServingKeys.QueueSidecarResourcePercentage, NetworkingKeys.IngressClass, NetworkingKeys.CertificateClass,
-    }.Select(keys => keys.Key).Concat(
-    [
-        ServingKeys.ProgressDeadline, ServingKeys.QueueSidecarCpuRequest, ServingKeys.QueueSidecarCpuLimit, ServingKeys.QueueSidecarMemoryRequest,
-        ServingKeys.QueueSidecarMemoryLimit, ServingKeys.QueueSidecarEphemeralStorageRequest, ServingKeys.QueueSidecarEphemeralStorageLimit, "example.com/Mine", "not a key/x",
-    ]);
+    private static IEnumerable<string> Annotations =>
+        new[]
+        {
+            AutoscalingKeys.Class,
+            AutoscalingKeys.Metric,
+            AutoscalingKeys.MinScale,
+            AutoscalingKeys.MaxScale,
+            AutoscalingKeys.InitialScale,
+            AutoscalingKeys.ActivationScale,
+            AutoscalingKeys.Target,
+            AutoscalingKeys.TargetUtilizationPercentage,
+            AutoscalingKeys.TargetBurstCapacity,
+            AutoscalingKeys.Window,
+            AutoscalingKeys.PanicWindowPercentage,
+            AutoscalingKeys.PanicThresholdPercentage,
+            AutoscalingKeys.ScaleDownDelay,
+            AutoscalingKeys.ScaleToZeroPodRetentionPeriod,
+            AutoscalingKeys.MetricAggregationAlgorithm,
+            ServingKeys.QueueSidecarResourcePercentage,
+            NetworkingKeys.IngressClass,
+            NetworkingKeys.CertificateClass,
+        }
+            .Select(keys => keys.Key)
+            .Concat([
+                ServingKeys.ProgressDeadline,
+                ServingKeys.QueueSidecarCpuRequest,
+                ServingKeys.QueueSidecarCpuLimit,
+                ServingKeys.QueueSidecarMemoryRequest,
+                ServingKeys.QueueSidecarMemoryLimit,
+                ServingKeys.QueueSidecarEphemeralStorageRequest,
+                ServingKeys.QueueSidecarEphemeralStorageLimit,
+                "example.com/Mine",
+                "not a key/x",
+            ]);
 
     [TestCaseSource(nameof(Fields))]
     public void A_number_of_the_specification_is_refused_or_can_be_used(string field)
@@ -60,13 +141,17 @@ public sealed class UnusableFieldTests
             foreach (var text in Texts)
             {
                 Judge(
-                    template => template["metadata"] = new JsonObject
-                    {
-                        ["annotations"] = hpa && key != AutoscalingKeys.Class.Key
-                            ? new JsonObject { [AutoscalingKeys.Class.Key] = AutoscalingKeys.HpaClass, [key] = text }
-                            : new JsonObject { [key] = text },
-                    },
-                    key, $"{key}: \"{text}\"{(hpa ? " of the class hpa" : "")}");
+                    template =>
+                        template["metadata"] = new JsonObject
+                        {
+                            ["annotations"] =
+                                hpa && key != AutoscalingKeys.Class.Key
+                                    ? new JsonObject { [AutoscalingKeys.Class.Key] = AutoscalingKeys.HpaClass, [key] = text }
+                                    : new JsonObject { [key] = text },
+                        },
+                    key,
+                    $"{key}: \"{text}\"{(hpa ? " of the class hpa" : "")}"
+                );
             }
         }
     }
@@ -79,15 +164,19 @@ public sealed class UnusableFieldTests
     {
         foreach (var text in Texts.Append(new string('a', 64)))
         {
-            Judge(template => template["metadata"] = new JsonObject { ["labels"] = new JsonObject { [key] = text } }, key, $"{key}: \"{text}\"");
+            Judge(
+                template => template["metadata"] = new JsonObject { ["labels"] = new JsonObject { [key] = text } },
+                key,
+                $"{key}: \"{text}\""
+            );
         }
     }
 
     [TestCase("responseStartTimeoutSeconds")]
     [TestCase("idleTimeoutSeconds")]
     [TestCase("timeoutSeconds")]
-    public void A_negative_time_out_is_refused(string field)
-        => Errors(template => template["spec"]![field] = -1).ToString().Should().Be($"expected 0 <= -1 <= 600: spec.template.spec.{field}");
+    public void A_negative_time_out_is_refused(string field) =>
+        Errors(template => template["spec"]![field] = -1).ToString().Should().Be($"expected 0 <= -1 <= 600: spec.template.spec.{field}");
 
     [TestCase("autoscaling.knative.dev/target", "NaN")]
     [TestCase("autoscaling.knative.dev/target", "Inf")]
@@ -96,22 +185,40 @@ public sealed class UnusableFieldTests
     [TestCase("networking.knative.dev/ingress-class", "")]
     [TestCase("serving.knative.dev/progress-deadline", "0s")]
     [TestCase("queue.sidecar.serving.knative.dev/cpu-resource-request", "-10m")]
-    public void An_annotation_that_nobody_can_use_is_refused(string key, string value)
-        => Errors(template => template["metadata"] = new JsonObject { ["annotations"] = new JsonObject { [key] = value } }).ToString().Should().Contain(key);
+    public void An_annotation_that_nobody_can_use_is_refused(string key, string value) =>
+        Errors(template => template["metadata"] = new JsonObject { ["annotations"] = new JsonObject { [key] = value } })
+            .ToString()
+            .Should()
+            .Contain(key);
 
     [Test]
     public void What_was_taken_before_does_not_keep_a_Revision_from_being_labelled()
     {
         var old = Samples.Revision();
-        old = old with { Metadata = old.Metadata with { Annotations = new Dictionary<string, string> { ["autoscaling.knative.dev/target"] = "NaN" } } };
-        var labelled = old with { Metadata = old.Metadata with { Labels = new Dictionary<string, string>(old.Metadata.Labels) { ["serving.knative.dev/routingState"] = "reserve" } } };
-        RevisionValidation.Validate(labelled, old, new AdmissionContext(Samples.Config, AdmissionOperation.Update)).ToString().Should().BeEmpty();
+        old = old with
+        {
+            Metadata = old.Metadata with { Annotations = new Dictionary<string, string> { ["autoscaling.knative.dev/target"] = "NaN" } },
+        };
+        var labelled = old with
+        {
+            Metadata = old.Metadata with
+            {
+                Labels = new Dictionary<string, string>(old.Metadata.Labels) { ["serving.knative.dev/routingState"] = "reserve" },
+            },
+        };
+        RevisionValidation
+            .Validate(labelled, old, new AdmissionContext(Samples.Config, AdmissionOperation.Update))
+            .ToString()
+            .Should()
+            .BeEmpty();
     }
 
     private static FieldError Errors(Action<JsonObject> change)
     {
         var context = new AdmissionContext(Samples.Config);
-        return ServiceValidation.Validate(ServiceDefaults.Apply(Read(Document(change)), null, context), null, context).Only(FieldErrorLevel.Error);
+        return ServiceValidation
+            .Validate(ServiceDefaults.Apply(Read(Document(change)), null, context), null, context)
+            .Only(FieldErrorLevel.Error);
     }
 
     private static void Judge(Action<JsonObject> change, string field, string because)

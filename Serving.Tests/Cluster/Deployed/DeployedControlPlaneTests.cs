@@ -9,23 +9,28 @@ using Serving.Tests.Support;
 namespace Serving.Tests.Cluster.Deployed;
 
 /// <summary>
-/// The split installation with its Deployments on the node of a local cluster, each pod running the real host; then with the control plane in an
-/// outside process that the cluster reaches by an address; then inside again.
+/// The split installation with its Deployments on the node of a local cluster, each pod running the real host; then with the control plane
+/// in an outside process that the cluster reaches by an address; then inside again.
 /// </summary>
 public sealed class DeployedControlPlaneTests
 {
     private const string SystemNamespace = "knative-serving";
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(120);
 
-    private DeployedCluster cluster = null!;
+    private DeployedCluster _cluster = null!;
 
     [OneTimeSetUp]
     public async Task StartAsync()
     {
-        TestCluster.NeedsLocalCluster("the cluster would have to reach a process of this machine, and the installed control plane is scaled away meanwhile");
+        TestCluster.NeedsLocalCluster(
+            "the cluster would have to reach a process of this machine, and the installed control plane is scaled away meanwhile"
+        );
 
         // Only the test uses these, so no drain delay is needed.
-        cluster = await DeployedCluster.StartAsync("serving-split.yaml", manifest => manifest.Replace("        - run\n", "        - run\n        - --drain-delay=0\n", StringComparison.Ordinal));
+        _cluster = await DeployedCluster.StartAsync(
+            "serving-split.yaml",
+            manifest => manifest.Replace("        - run\n", "        - run\n        - --drain-delay=0\n", StringComparison.Ordinal)
+        );
         await ScaleAsync("serving", 0);
         await ScaleAsync("serving-dataplane", 1);
     }
@@ -33,9 +38,9 @@ public sealed class DeployedControlPlaneTests
     [OneTimeTearDown]
     public async Task StopAsync()
     {
-        if (cluster is not null)
+        if (_cluster is not null)
         {
-            await cluster.DisposeAsync();
+            await _cluster.DisposeAsync();
         }
     }
 
@@ -44,9 +49,19 @@ public sealed class DeployedControlPlaneTests
     {
         using var subnet = LoopbackSubnet.Claim();
         var address = subnet.HostAddress(3);
-        await using (var outside = HostProcess.Start(
-            "run", "--kubeconfig", cluster.Kubeconfig, "--modules", "webhook,autoscaler,gateway-status,controller",
-            "--bind", $"{address}", "--webhook-url", $"https://{address}:8443"))
+        await using (
+            var outside = HostProcess.Start(
+                "run",
+                "--kubeconfig",
+                _cluster.Kubeconfig,
+                "--modules",
+                "webhook,autoscaler,gateway-status,controller",
+                "--bind",
+                $"{address}",
+                "--webhook-url",
+                $"https://{address}:8443"
+            )
+        )
         {
             await ReadyAsync($"http://{address}:8090", outside);
             await DeployAsync("outside");
@@ -76,55 +91,89 @@ public sealed class DeployedControlPlaneTests
                 process.HasExited.Should().BeFalse(process.Output);
                 (await probes.GetStringAsync("/readyz")).Should().Be("ok");
             },
-            Limit);
-        (await probes.GetStringAsync("/livez?verbose")).Should().Be(
-            "[+]caches ok\n[+]webhook ok\n[+]statistics ok\n[+]autoscaler ok\n[+]gateway-status ok\n[+]controller ok\nlivez check passed\n");
+            Limit
+        );
+        (await probes.GetStringAsync("/livez?verbose"))
+            .Should()
+            .Be(
+                "[+]caches ok\n[+]webhook ok\n[+]statistics ok\n[+]autoscaler ok\n[+]gateway-status ok\n[+]controller ok\nlivez check passed\n"
+            );
     }
 
-    private Task DeployAsync(string name) => cluster.ApplyAsync($$"""
-        apiVersion: serving.knative.dev/v1
-        kind: Service
-        metadata: {name: {{name}}, namespace: default}
-        spec: {template: {spec: {containers: [{image: dev.local/helloworld, env: [{name: TARGET, value: {{name}}}]}] } } }
-        """);
+    private Task DeployAsync(string name) =>
+        _cluster.ApplyAsync(
+            $$"""
+            apiVersion: serving.knative.dev/v1
+            kind: Service
+            metadata: {name: {{name}}, namespace: default}
+            spec: {template: {spec: {containers: [{image: dev.local/helloworld, env: [{name: TARGET, value: {{name}}}]}] } } }
+            """
+        );
 
     private async Task<string> Refusal()
     {
-        var apply = () => cluster.ApplyAsync("""
-            apiVersion: serving.knative.dev/v1
-            kind: Service
-            metadata: {name: invalid, namespace: default}
-            spec: {template: {spec: {containerConcurrency: -1, containers: [{image: dev.local/helloworld}] } } }
-            """);
+        var apply = () =>
+            _cluster.ApplyAsync(
+                """
+                apiVersion: serving.knative.dev/v1
+                kind: Service
+                metadata: {name: invalid, namespace: default}
+                spec: {template: {spec: {containerConcurrency: -1, containers: [{image: dev.local/helloworld}] } } }
+                """
+            );
         return (await apply.Should().ThrowAsync<KubernetesConfigurationException>()).Which.Message;
     }
 
     /// <summary>The client configuration of the defaulting webhook.</summary>
-    private async Task<JsonElement> Target()
-        => (await cluster.Client.GetAsync(Resources.MutatingWebhookConfigurations, null, "webhook.serving.knative.dev", CancellationToken.None)).Webhooks.Single().GetProperty("clientConfig");
+    private async Task<JsonElement> Target() =>
+        (
+            await _cluster.Client.GetAsync(
+                Resources.MutatingWebhookConfigurations,
+                null,
+                "webhook.serving.knative.dev",
+                CancellationToken.None
+            )
+        )
+            .Webhooks.Single()
+            .GetProperty("clientConfig");
 
     private async Task AnswersAsync(string name)
     {
         await Eventually.HoldsAsync(
-            async () => (await cluster.Client.GetAsync(Resources.KnativeServices, "default", name, CancellationToken.None)).Status.Conditions
-                .Should().Contain(condition => condition.Type == "Ready" && condition.Status == "True"),
-            Limit);
-        var pods = await cluster.Client.ListAsync(Resources.Pods, SystemNamespace, new ListOptions("app=serving,serving.knative.dev/module-gateway=true"), CancellationToken.None);
+            async () =>
+                (await _cluster.Client.GetAsync(Resources.KnativeServices, "default", name, CancellationToken.None))
+                    .Status.Conditions.Should()
+                    .Contain(condition => condition.Type == "Ready" && condition.Status == "True"),
+            Limit
+        );
+        var pods = await _cluster.Client.ListAsync(
+            Resources.Pods,
+            SystemNamespace,
+            new ListOptions("app=serving,serving.knative.dev/module-gateway=true"),
+            CancellationToken.None
+        );
         using var gateway = new HttpClient { BaseAddress = new Uri($"http://{pods.Items.Single().Status!.PodIP}:8081"), Timeout = Limit };
         using var request = new HttpRequestMessage(HttpMethod.Get, "/") { Headers = { Host = $"{name}.default.localhost" } };
         using var response = await gateway.SendAsync(request);
         (await response.Content.ReadAsStringAsync()).Should().Be($"Hello {name}!\n");
     }
 
-    private Task AvailableAsync(string deployment) => Eventually.HoldsAsync(
-        async () =>
-        {
-            var current = await cluster.Client.GetAsync(Resources.Deployments, SystemNamespace, deployment, CancellationToken.None);
-            current.Status!.ReadyReplicas.Should().Be(1, cluster.Output);
-        },
-        Limit);
+    private Task AvailableAsync(string deployment) =>
+        Eventually.HoldsAsync(
+            async () =>
+            {
+                var current = await _cluster.Client.GetAsync(Resources.Deployments, SystemNamespace, deployment, CancellationToken.None);
+                current.Status!.ReadyReplicas.Should().Be(1, _cluster.Output);
+            },
+            Limit
+        );
 
-    private Task ScaleAsync(string deployment, int replicas)
-        => cluster.Client.PatchAsync(
-            Resources.Deployments, SystemNamespace, deployment, new Patch(PatchType.Merge, $$"""{"spec": {"replicas": {{replicas}} } }"""), CancellationToken.None);
+    private Task ScaleAsync(string deployment, int replicas) =>
+        _cluster.Client.PatchAsync(
+            Resources.Deployments,
+            SystemNamespace,
+            deployment,
+            new Patch(PatchType.Merge, $$"""{"spec": {"replicas": {{replicas}} } }"""),
+            CancellationToken.None
+        );
 }

@@ -22,41 +22,41 @@ public sealed class HighAvailabilityTests
     /// <summary>The time until a deleted pod is removed from Endpoints.</summary>
     private static readonly TimeSpan Noticed = TimeSpan.FromSeconds(15);
 
-    private TestCluster cluster = null!;
-    private SteadyTraffic traffic = null!;
-    private string ns = null!;
-    private string domain = null!;
-    private int services;
+    private TestCluster _cluster = null!;
+    private SteadyTraffic _traffic = null!;
+    private string _ns = null!;
+    private string _domain = null!;
+    private int _services;
 
     [OneTimeSetUp]
     public async Task StartAsync()
     {
-        cluster = await TestCluster.OpenDeployedAsync();
-        domain = await cluster.DomainAsync();
+        _cluster = await TestCluster.OpenDeployedAsync();
+        _domain = await _cluster.DomainAsync();
         await AvailableAsync();
-        ns = await cluster.CreateNamespaceAsync();
+        _ns = await _cluster.CreateNamespaceAsync();
         await DeployAsync("steady", "1");
-        await cluster.WaitForReadyAsync(ns, "steady");
+        await _cluster.WaitForReadyAsync(_ns, "steady");
     }
 
     [OneTimeTearDown]
     public async Task StopAsync()
     {
-        if (cluster is not null)
+        if (_cluster is not null)
         {
-            await cluster.DisposeAsync();
+            await _cluster.DisposeAsync();
         }
     }
 
     [SetUp]
     public async Task BeginAsync()
     {
-        traffic = new SteadyTraffic([cluster.Gateway.BaseAddress!], $"steady.{ns}.{domain}", RequestsPerSecond);
-        await Eventually.HoldsAsync(() => traffic.Answered.Should().BeGreaterThan(RequestsPerSecond), Limit);
+        _traffic = new SteadyTraffic([_cluster.Gateway.BaseAddress!], $"steady.{_ns}.{_domain}", RequestsPerSecond);
+        await Eventually.HoldsAsync(() => _traffic.Answered.Should().BeGreaterThan(RequestsPerSecond), Limit);
     }
 
     [TearDown]
-    public async Task EndAsync() => await traffic.DisposeAsync();
+    public async Task EndAsync() => await _traffic.DisposeAsync();
 
     [Test]
     public async Task A_replica_that_is_forced_out_takes_no_more_than_its_own_connections_with_it()
@@ -66,16 +66,29 @@ public sealed class HighAvailabilityTests
         var failover = await LeaseDurationAsync() + TimeSpan.FromSeconds(30);
         var forced = DateTime.UtcNow;
 
-        await cluster.Client.DeleteAsync(Resources.Pods, TestCluster.SystemNamespace, leader, CancellationToken.None, new DeleteOptions { GracePeriodSeconds = 0 });
+        await _cluster.Client.DeleteAsync(
+            Resources.Pods,
+            TestCluster.SystemNamespace,
+            leader,
+            CancellationToken.None,
+            new DeleteOptions { GracePeriodSeconds = 0 }
+        );
 
         await Eventually.HoldsAsync(async () => (await LeaderAsync()).Should().NotBe(leader), failover);
-        TestContext.Out.WriteLine($"high availability: another leader {(DateTime.UtcNow - forced).TotalSeconds:0.0} s after {leader} was forced out");
+        TestContext.Out.WriteLine(
+            $"high availability: another leader {(DateTime.UtcNow - forced).TotalSeconds:0.0} s after {leader} was forced out"
+        );
         await NewServiceAnswersAsync();
         await AvailableAsync();
-        await traffic.DisposeAsync();
-        TestContext.Out.WriteLine($"high availability: forced out: {traffic.Answered} requests answered, {traffic.Broken.Count} connections broken");
-        traffic.Failures.Should().HaveCount(traffic.Broken.Count, $"whoever lives answers well: {string.Join("; ", traffic.Failures)}");
-        traffic.Broken.Where(moment => moment <= forced || moment >= forced + Noticed).Should().BeEmpty("connections break at the moment when their replica goes, and no others");
+        await _traffic.DisposeAsync();
+        TestContext.Out.WriteLine(
+            $"high availability: forced out: {_traffic.Answered} requests answered, {_traffic.Broken.Count} connections broken"
+        );
+        _traffic.Failures.Should().HaveCount(_traffic.Broken.Count, $"whoever lives answers well: {string.Join("; ", _traffic.Failures)}");
+        _traffic
+            .Broken.Where(moment => moment <= forced || moment >= forced + Noticed)
+            .Should()
+            .BeEmpty("connections break at the moment when their replica goes, and no others");
         (await RevisionPodsAsync()).Should().Equal(revisionPods);
     }
 
@@ -86,14 +99,18 @@ public sealed class HighAvailabilityTests
         var before = await ControlPlanePodsAsync();
 
         // Without another image, the same one is rolled out again: every pod is replaced too.
-        var image = cluster.UpgradeImage ?? Environment.GetEnvironmentVariable(UpgradeVariable);
+        var image = _cluster.UpgradeImage ?? Environment.GetEnvironmentVariable(UpgradeVariable);
         var spec = image is null ? "" : $$""", "spec": {"containers": [{"name": "serving", "image": "{{image}}"}]}""";
-        await cluster.Client.PatchAsync(
+        await _cluster.Client.PatchAsync(
             Resources.Deployments,
             TestCluster.SystemNamespace,
             Deployment,
-            new Patch(PatchType.StrategicMerge, $$"""{"spec": {"template": {"metadata": {"annotations": {"serving-tests/rolled": "{{Guid.NewGuid()}}"} }{{spec}} } } }"""),
-            CancellationToken.None);
+            new Patch(
+                PatchType.StrategicMerge,
+                $$"""{"spec": {"template": {"metadata": {"annotations": {"serving-tests/rolled": "{{Guid.NewGuid()}}"} }{{spec}} } } }"""
+            ),
+            CancellationToken.None
+        );
 
         await Eventually.HoldsAsync(
             async () =>
@@ -102,14 +119,17 @@ public sealed class HighAvailabilityTests
                 now.Should().IntersectWith(before);
                 now.Except(before).Should().NotBeEmpty("both versions work side by side");
             },
-            Limit);
+            Limit
+        );
         await NewServiceAnswersAsync();
         await Eventually.HoldsAsync(async () => (await ControlPlanePodsAsync()).Should().NotIntersectWith(before), Limit);
         await AvailableAsync();
         await NewServiceAnswersAsync();
-        await traffic.DisposeAsync();
-        TestContext.Out.WriteLine($"high availability: rolled to {image ?? "the same image"}: {traffic.Answered} requests answered, {traffic.Failures.Count} failed");
-        traffic.Failures.Should().BeEmpty();
+        await _traffic.DisposeAsync();
+        TestContext.Out.WriteLine(
+            $"high availability: rolled to {image ?? "the same image"}: {_traffic.Answered} requests answered, {_traffic.Failures.Count} failed"
+        );
+        _traffic.Failures.Should().BeEmpty();
         (await RevisionPodsAsync()).Should().Equal(revisionPods, "an upgrade of the control plane rolls no revision");
     }
 
@@ -120,7 +140,11 @@ public sealed class HighAvailabilityTests
         await NewServiceAnswersAsync();
         foreach (var pod in await ControlPlanePodsAsync())
         {
-            var (code, log) = await Kubectl.RunAsync("kubectl", ["logs", "-n", TestCluster.SystemNamespace, pod, "--tail=-1"], cluster.Kubeconfig);
+            var (code, log) = await Kubectl.RunAsync(
+                "kubectl",
+                ["logs", "-n", TestCluster.SystemNamespace, pod, "--tail=-1"],
+                _cluster.Kubeconfig
+            );
             code.Should().Be(0, log);
             log.Should().NotBeEmpty();
             RefusedRights.In(log).Should().BeEmpty();
@@ -129,37 +153,52 @@ public sealed class HighAvailabilityTests
 
     private async Task NewServiceAnswersAsync()
     {
-        var name = $"new-{++services}";
+        var name = $"new-{++_services}";
         await DeployAsync(name, "0");
-        await cluster.WaitForReadyAsync(ns, name);
-        (await cluster.GetAsync($"{name}.{ns}.{domain}")).Should().Be((HttpStatusCode.OK, $"Hello {name}!\n"));
+        await _cluster.WaitForReadyAsync(_ns, name);
+        (await _cluster.GetAsync($"{name}.{_ns}.{_domain}")).Should().Be((HttpStatusCode.OK, $"Hello {name}!\n"));
     }
 
     /// <summary>Retries errors that occur right after a webhook's pod is gone, as a user would.</summary>
-    private Task DeployAsync(string name, string minScale) => Eventually.HoldsAsync(
-        () => cluster.ApplyAsync($$"""
-            apiVersion: serving.knative.dev/v1
-            kind: Service
-            metadata: {name: {{name}}, namespace: {{ns}}}
-            spec:
-              template:
-                metadata: {annotations: {autoscaling.knative.dev/min-scale: "{{minScale}}", autoscaling.knative.dev/max-scale: "1"} }
-                spec: {containers: [{image: "{{cluster.HelloImage}}", env: [{name: TARGET, value: {{name}}}]}] }
-            """),
-        TimeSpan.FromSeconds(40));
+    private Task DeployAsync(string name, string minScale) =>
+        Eventually.HoldsAsync(
+            () =>
+                _cluster.ApplyAsync(
+                    $$"""
+                    apiVersion: serving.knative.dev/v1
+                    kind: Service
+                    metadata: {name: {{name}}, namespace: {{_ns}}}
+                    spec:
+                      template:
+                        metadata: {annotations: {autoscaling.knative.dev/min-scale: "{{minScale}}", autoscaling.knative.dev/max-scale: "1"} }
+                        spec: {containers: [{image: "{{_cluster.HelloImage}}", env: [{name: TARGET, value: {{name}}}]}] }
+                    """
+                ),
+            TimeSpan.FromSeconds(40)
+        );
 
-    private Task AvailableAsync() => Eventually.HoldsAsync(
-        async () =>
-        {
-            var current = await cluster.Client.GetAsync(Resources.Deployments, TestCluster.SystemNamespace, Deployment, CancellationToken.None);
-            current.Status!.ReadyReplicas.Should().Be(current.Spec!.Replicas ?? 1).And.BeGreaterThanOrEqualTo(2, "one replica alone is not highly available");
-            current.Status.UpdatedReplicas.Should().Be(current.Spec.Replicas ?? 1);
-        },
-        Limit);
+    private Task AvailableAsync() =>
+        Eventually.HoldsAsync(
+            async () =>
+            {
+                var current = await _cluster.Client.GetAsync(
+                    Resources.Deployments,
+                    TestCluster.SystemNamespace,
+                    Deployment,
+                    CancellationToken.None
+                );
+                current
+                    .Status!.ReadyReplicas.Should()
+                    .Be(current.Spec!.Replicas ?? 1)
+                    .And.BeGreaterThanOrEqualTo(2, "one replica alone is not highly available");
+                current.Status.UpdatedReplicas.Should().Be(current.Spec.Replicas ?? 1);
+            },
+            Limit
+        );
 
     private async Task<string> LeaderAsync()
     {
-        var leases = await cluster.Client.ListAsync(Resources.Leases, TestCluster.SystemNamespace, null, CancellationToken.None);
+        var leases = await _cluster.Client.ListAsync(Resources.Leases, TestCluster.SystemNamespace, null, CancellationToken.None);
         var holder = leases.Items.Single(lease => lease.Metadata.Name == "controller.00-of-01").Spec?.HolderIdentity ?? "";
         holder.Should().Contain("_", "somebody leads the controller");
         return holder[..holder.LastIndexOf('_')];
@@ -167,14 +206,38 @@ public sealed class HighAvailabilityTests
 
     private async Task<TimeSpan> LeaseDurationAsync()
     {
-        var lease = await cluster.Client.GetAsync(Resources.Leases, TestCluster.SystemNamespace, "controller.00-of-01", CancellationToken.None);
+        var lease = await _cluster.Client.GetAsync(
+            Resources.Leases,
+            TestCluster.SystemNamespace,
+            "controller.00-of-01",
+            CancellationToken.None
+        );
         return TimeSpan.FromSeconds(lease.Spec!.LeaseDurationSeconds!.Value);
     }
 
-    private async Task<IReadOnlyList<string>> ControlPlanePodsAsync()
-        => [.. (await cluster.Client.ListAsync(Resources.Pods, TestCluster.SystemNamespace, new ListOptions("app=serving,app.kubernetes.io/component=serving"), CancellationToken.None)).Items
-            .Select(pod => pod.Metadata.Name).Order(StringComparer.Ordinal)];
+    private async Task<IReadOnlyList<string>> ControlPlanePodsAsync() =>
+        [
+            .. (
+                await _cluster.Client.ListAsync(
+                    Resources.Pods,
+                    TestCluster.SystemNamespace,
+                    new ListOptions("app=serving,app.kubernetes.io/component=serving"),
+                    CancellationToken.None
+                )
+            )
+                .Items.Select(pod => pod.Metadata.Name)
+                .Order(StringComparer.Ordinal),
+        ];
 
-    private async Task<IReadOnlyList<string>> RevisionPodsAsync()
-        => [.. (await cluster.Client.ListAsync(Resources.Pods, ns, new ListOptions("serving.knative.dev/service=steady"), CancellationToken.None)).Items.Select(pod => pod.Metadata.Uid)];
+    private async Task<IReadOnlyList<string>> RevisionPodsAsync() =>
+        [
+            .. (
+                await _cluster.Client.ListAsync(
+                    Resources.Pods,
+                    _ns,
+                    new ListOptions("serving.knative.dev/service=steady"),
+                    CancellationToken.None
+                )
+            ).Items.Select(pod => pod.Metadata.Uid),
+        ];
 }

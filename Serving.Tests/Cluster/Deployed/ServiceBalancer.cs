@@ -6,23 +6,23 @@ using Serving.Kubernetes;
 namespace Serving.Tests.Cluster.Deployed;
 
 /// <summary>
-/// A load balancer for a Service: forwards each new connection to one of the ready endpoints, round-robin, and to another one when that one does not
-/// accept it. Open connections stay on their endpoint.
+/// A load balancer for a Service: forwards each new connection to one of the ready endpoints, round-robin, and to another one when that one
+/// does not accept it. Open connections stay on their endpoint.
 /// </summary>
 internal sealed class ServiceBalancer : IAsyncDisposable
 {
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan ConnectLimit = TimeSpan.FromSeconds(1);
 
-    private readonly CancellationTokenSource stop = new();
-    private readonly TcpListener listener = new(IPAddress.Loopback, 0);
-    private readonly IKubernetesClient client;
-    private readonly string ns;
-    private readonly string service;
-    private readonly string port;
-    private readonly Task running;
-    private volatile IPEndPoint[] endpoints = [];
-    private int next;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+    private readonly IKubernetesClient _client;
+    private readonly string _ns;
+    private readonly string _service;
+    private readonly string _port;
+    private readonly Task _running;
+    private volatile IPEndPoint[] _endpoints = [];
+    private int _next;
 
     /// <param name="client">The client to read the endpoints.</param>
     /// <param name="ns">The Service's namespace.</param>
@@ -30,41 +30,41 @@ internal sealed class ServiceBalancer : IAsyncDisposable
     /// <param name="port">The name of the balanced port.</param>
     public ServiceBalancer(IKubernetesClient client, string ns, string service, string port = "http2")
     {
-        this.port = port;
-        this.client = client;
-        this.ns = ns;
-        this.service = service;
-        listener.Start();
-        running = Task.WhenAll(FollowAsync(), AcceptAsync());
+        this._port = port;
+        this._client = client;
+        this._ns = ns;
+        this._service = service;
+        _listener.Start();
+        _running = Task.WhenAll(FollowAsync(), AcceptAsync());
     }
 
     /// <summary>Its address.</summary>
-    public Uri Address => new($"http://{listener.LocalEndpoint}");
+    public Uri Address => new($"http://{_listener.LocalEndpoint}");
 
     public async ValueTask DisposeAsync()
     {
-        await stop.CancelAsync();
-        listener.Stop();
-        await running;
-        stop.Dispose();
+        await _stop.CancelAsync();
+        _listener.Stop();
+        await _running;
+        _stop.Dispose();
     }
 
     private async Task FollowAsync()
     {
-        while (!stop.IsCancellationRequested)
+        while (!_stop.IsCancellationRequested)
         {
             try
             {
-                var found = await client.GetAsync(Resources.Endpoints, ns, service, stop.Token);
-                endpoints =
+                var found = await _client.GetAsync(Resources.Endpoints, _ns, _service, _stop.Token);
+                _endpoints =
                 [
                     .. from subset in found.Subsets
-                       from named in subset.Ports
-                       where named.Name == port
-                       from address in subset.Addresses
-                       select new IPEndPoint(IPAddress.Parse(address.Ip), named.Port!.Value),
+                    from named in subset.Ports
+                    where named.Name == _port
+                    from address in subset.Addresses
+                    select new IPEndPoint(IPAddress.Parse(address.Ip), named.Port!.Value),
                 ];
-                await Task.Delay(LookAgain, stop.Token);
+                await Task.Delay(LookAgain, _stop.Token);
             }
             catch (KubernetesException)
             {
@@ -84,7 +84,7 @@ internal sealed class ServiceBalancer : IAsyncDisposable
         {
             try
             {
-                _ = PassAsync(await listener.AcceptSocketAsync(stop.Token));
+                _ = PassAsync(await _listener.AcceptSocketAsync(_stop.Token));
             }
             catch (Exception over) when (over is OperationCanceledException or SocketException or ObjectDisposedException)
             {
@@ -108,7 +108,7 @@ internal sealed class ServiceBalancer : IAsyncDisposable
             using var other = new NetworkStream(to);
             try
             {
-                await Task.WhenAny(one.CopyToAsync(other, stop.Token), other.CopyToAsync(one, stop.Token));
+                await Task.WhenAny(one.CopyToAsync(other, _stop.Token), other.CopyToAsync(one, _stop.Token));
             }
             catch (Exception over) when (over is IOException or OperationCanceledException)
             {
@@ -119,15 +119,15 @@ internal sealed class ServiceBalancer : IAsyncDisposable
 
     private async Task<Socket?> ConnectAsync()
     {
-        var known = endpoints;
+        var known = _endpoints;
         for (var tried = 0; tried < known.Length; tried++)
         {
             var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-            using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop.Token);
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
             limit.CancelAfter(ConnectLimit);
             try
             {
-                await socket.ConnectAsync(known[(uint)Interlocked.Increment(ref next) % known.Length], limit.Token);
+                await socket.ConnectAsync(known[(uint)Interlocked.Increment(ref _next) % known.Length], limit.Token);
                 return socket;
             }
             catch (Exception away) when (away is SocketException or OperationCanceledException)

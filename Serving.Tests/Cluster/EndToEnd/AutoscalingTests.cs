@@ -16,7 +16,12 @@ public sealed class AutoscalingTests : EndToEndTests
     private const string Slow = "/wait?before=500";
 
     /// <summary>A concurrency limit of two with 70 % utilization, over the shortest stable window.</summary>
-    private static readonly (string, string)[] Scaling = [("target", $"{Target}"), ("target-utilization-percentage", "70"), ("window", "6s")];
+    private static readonly (string, string)[] Scaling =
+    [
+        ("target", $"{Target}"),
+        ("target-utilization-percentage", "70"),
+        ("window", "6s"),
+    ];
 
     [TestCase("linear")]
     [TestCase("weightedExponential")]
@@ -52,7 +57,12 @@ public sealed class AutoscalingTests : EndToEndTests
     public async Task Pods_follow_a_growing_number_of_requests_a_second()
     {
         const int perSecond = 10;
-        await StartAsync(new("rate") { Scaling = [("metric", "rps"), ("target", $"{perSecond}"), ("target-utilization-percentage", "70"), ("window", "6s")] });
+        await StartAsync(
+            new("rate")
+            {
+                Scaling = [("metric", "rps"), ("target", $"{perSecond}"), ("target-utilization-percentage", "70"), ("window", "6s")],
+            }
+        );
 
         // Each client sends two requests per second.
         await using var load = new Load(Cluster, HostOf("rate"), "/wait?before=100", perSecond / 2, TimeSpan.FromMilliseconds(500));
@@ -73,13 +83,28 @@ public sealed class AutoscalingTests : EndToEndTests
         await HasPodsAsync("steady-00001", pods);
 
         // Panic mode lasts one stable window after its last trigger: wait for that, and for one window in stable mode.
-        await ThroughoutAsync(TimeSpan.FromSeconds(15), async () => (await ReadyPodsAsync("steady-00001")).Should().BeInRange(pods - 1, Most(pods)));
+        await ThroughoutAsync(
+            TimeSpan.FromSeconds(15),
+            async () => (await ReadyPodsAsync("steady-00001")).Should().BeInRange(pods - 1, Most(pods))
+        );
     }
 
     [Test]
     public async Task Activators_leave_the_path_once_the_pods_have_room_for_a_burst()
     {
-        await StartAsync(new("burst") { Scaling = [("target", "10"), ("target-utilization-percentage", "70"), ("window", "6s"), ("target-burst-capacity", "7"), ("panic-threshold-percentage", "200")] });
+        await StartAsync(
+            new("burst")
+            {
+                Scaling =
+                [
+                    ("target", "10"),
+                    ("target-utilization-percentage", "70"),
+                    ("window", "6s"),
+                    ("target-burst-capacity", "7"),
+                    ("panic-threshold-percentage", "200"),
+                ],
+            }
+        );
         await using var load = LoadOf("burst", 7, Slow);
 
         // One pod takes 10 concurrent requests, 7 are in flight: the spare capacity is 3, less than 7.
@@ -139,7 +164,13 @@ public sealed class AutoscalingTests : EndToEndTests
     [Test]
     public async Task Activators_hold_what_the_pods_cannot_take_and_none_of_it_fails()
     {
-        await StartAsync(new("overload") { Scaling = [("max-scale", "5"), ("target-burst-capacity", "-1"), ("window", "6s")], Spec = "containerConcurrency: 1" });
+        await StartAsync(
+            new("overload")
+            {
+                Scaling = [("max-scale", "5"), ("target-burst-capacity", "-1"), ("window", "6s")],
+                Spec = "containerConcurrency: 1",
+            }
+        );
 
         var answers = await Task.WhenAll(Enumerable.Range(0, 100).Select(_ => CallAsync("overload", "/wait?before=300")));
 
@@ -151,11 +182,20 @@ public sealed class AutoscalingTests : EndToEndTests
     [TestCase("memory", "AverageValue", 200)]
     public async Task A_Revision_of_class_hpa_is_scaled_by_a_HorizontalPodAutoscaler(string metric, string targetType, int target)
     {
-        await ApplyAsync(new("kubernetes")
-        {
-            Scaling = [("class", "hpa.autoscaling.knative.dev"), ("metric", metric), ("target", $"{target}"), ("max-scale", "10"), ("window", "20s")],
-            Container = "resources: {requests: {cpu: 30m, memory: 20Mi}, limits: {cpu: 300m} }",
-        });
+        await ApplyAsync(
+            new("kubernetes")
+            {
+                Scaling =
+                [
+                    ("class", "hpa.autoscaling.knative.dev"),
+                    ("metric", metric),
+                    ("target", $"{target}"),
+                    ("max-scale", "10"),
+                    ("window", "20s"),
+                ],
+                Container = "resources: {requests: {cpu: 30m, memory: 20Mi}, limits: {cpu: 300m} }",
+            }
+        );
         await EventuallyAsync(async () =>
         {
             var scaler = (await GetAsync(Resources.HorizontalPodAutoscalers, "kubernetes-00001")).Spec!;
@@ -176,10 +216,16 @@ public sealed class AutoscalingTests : EndToEndTests
         {
             // The program's usage must not depend on the CPU that is left for its clients.
             await using var load = new Load(Cluster, HostOf("kubernetes"), "/work?for=20", 2, TimeSpan.FromMilliseconds(200));
-            await EventuallyAsync(async () => (await ReadyPodsAsync("kubernetes-00001")).Should().BeGreaterThan(1, "these requests take more than three quarters of 30 thousandths of a core"));
+            await EventuallyAsync(async () =>
+                (await ReadyPodsAsync("kubernetes-00001"))
+                    .Should()
+                    .BeGreaterThan(1, "these requests take more than three quarters of 30 thousandths of a core")
+            );
         }
 
-        ConditionOf((await GetAsync(Resources.Revisions, "kubernetes-00001")).Status, "Ready").Should().Match<Condition>(ready => ready.Status == "True");
+        ConditionOf((await GetAsync(Resources.Revisions, "kubernetes-00001")).Status, "Ready")
+            .Should()
+            .Match<Condition>(ready => ready.Status == "True");
     }
 
     /// <summary>
@@ -189,5 +235,6 @@ public sealed class AutoscalingTests : EndToEndTests
     /// </summary>
     private static int Most(int pods) => (int)Math.Ceiling(2 * pods / Utilization);
 
-    private Task HasPodsAsync(string revision, int pods) => EventuallyAsync(async () => (await ReadyPodsAsync(revision)).Should().BeInRange(pods, Most(pods)));
+    private Task HasPodsAsync(string revision, int pods) =>
+        EventuallyAsync(async () => (await ReadyPodsAsync(revision)).Should().BeInRange(pods, Most(pods)));
 }

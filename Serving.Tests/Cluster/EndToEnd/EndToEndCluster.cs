@@ -63,7 +63,8 @@ public sealed class EndToEndCluster
             "config-observability",
             ("logging.enable-probe-request-log", "true"),
             ("logging.enable-request-log", "true"),
-            ("logging.request-log-template", RequestLogTemplate));
+            ("logging.request-log-template", RequestLogTemplate)
+        );
         await cluster.ConfigureAsync(
             "config-features",
             ("kubernetes.podspec-init-containers", "enabled"),
@@ -72,7 +73,8 @@ public sealed class EndToEndCluster
             ("kubernetes.podspec-securitycontext", "enabled"),
             ("multi-container-probing", "enabled"),
             ("secure-pod-defaults", "enabled"),
-            ("tag-header-based-routing", "enabled"));
+            ("tag-header-based-routing", "enabled")
+        );
 
         // Components apply the settings soon after they are written.
         await Eventually.HoldsAsync(() => TryFeaturesAsync(cluster), StartLimit);
@@ -95,7 +97,12 @@ public sealed class EndToEndCluster
                 },
             },
         };
-        var tried = await cluster.Client.CreateAsync(Resources.KnativeServices, service, CancellationToken.None, new WriteOptions(DryRun: true));
+        var tried = await cluster.Client.CreateAsync(
+            Resources.KnativeServices,
+            service,
+            CancellationToken.None,
+            new WriteOptions(DryRun: true)
+        );
         tried.Spec.Template.Spec.Containers.Single().SecurityContext.Should().NotBeNull();
     }
 }

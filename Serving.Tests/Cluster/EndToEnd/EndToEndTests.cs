@@ -20,7 +20,7 @@ public abstract class EndToEndTests
 
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100);
 
-    private string domain = "";
+    private string _domain = "";
 
     // Set before any test starts.
     private protected TestCluster Cluster => OpenAsync().Result;
@@ -32,7 +32,7 @@ public abstract class EndToEndTests
     {
         var cluster = await OpenAsync();
         Namespace = await cluster.CreateNamespaceAsync();
-        domain = await cluster.DomainAsync();
+        _domain = await cluster.DomainAsync();
     }
 
     /// <summary>Deletes the pods of a finished test, so that they do not use CPU.</summary>
@@ -66,7 +66,7 @@ public abstract class EndToEndTests
     private protected virtual Task<TestCluster> OpenAsync() => EndToEndCluster.Shared;
 
     /// <summary>The external host of a Route.</summary>
-    private protected string HostOf(string name) => $"{name}.{Namespace}.{domain}";
+    private protected string HostOf(string name) => $"{name}.{Namespace}.{_domain}";
 
     /// <summary>Applies a Service that runs the test program.</summary>
     private protected Task ApplyAsync(ServiceManifest manifest) => Cluster.ApplyAsync(manifest.ToService(Namespace, Cluster.ProgramImage));
@@ -94,30 +94,42 @@ public abstract class EndToEndTests
     }
 
     /// <summary>Sends a GET to a Service through the gateway.</summary>
-    private protected Task<(HttpStatusCode Status, string Body)> CallAsync(string name, string path = "/") => Cluster.GetAsync(HostOf(name), path);
+    private protected Task<(HttpStatusCode Status, string Body)> CallAsync(string name, string path = "/") =>
+        Cluster.GetAsync(HostOf(name), path);
 
     private protected Task<T> GetAsync<T>(ResourceType<T> type, string name)
-        where T : class, IKubernetesObject
-        => Cluster.Client.GetAsync(type, Namespace, name, CancellationToken.None);
+        where T : class, IKubernetesObject => Cluster.Client.GetAsync(type, Namespace, name, CancellationToken.None);
 
     private protected async Task<IReadOnlyList<T>> ListAsync<T>(ResourceType<T> type, string? selector = null)
-        where T : class, IKubernetesObject
-        => (await Cluster.Client.ListAsync(type, Namespace, new ListOptions(selector), CancellationToken.None)).Items;
+        where T : class, IKubernetesObject =>
+        (await Cluster.Client.ListAsync(type, Namespace, new ListOptions(selector), CancellationToken.None)).Items;
 
     /// <summary>Applies a merge patch with these members.</summary>
     private protected Task<T> PatchAsync<T>(ResourceType<T> type, string name, string body)
-        where T : class, IKubernetesObject
-        => Cluster.Client.PatchAsync(type, Namespace, name, new Patch(PatchType.Merge, body), CancellationToken.None);
+        where T : class, IKubernetesObject =>
+        Cluster.Client.PatchAsync(type, Namespace, name, new Patch(PatchType.Merge, body), CancellationToken.None);
 
     /// <summary>The pods of a Revision that are not being deleted.</summary>
-    private protected async Task<List<Pod>> PodsAsync(string revision)
-        => [.. (await ListAsync(Resources.Pods, $"{ServingKeys.Revision}={revision}")).Where(pod => pod.Metadata.DeletionTimestamp is null)];
+    private protected async Task<List<Pod>> PodsAsync(string revision) =>
+        [.. (await ListAsync(Resources.Pods, $"{ServingKeys.Revision}={revision}")).Where(pod => pod.Metadata.DeletionTimestamp is null)];
 
     /// <summary>The number of ready addresses of a Kubernetes Service.</summary>
     private protected async Task<IReadOnlyList<string>> AddressesAsync(string service, string? ns = null)
     {
-        var slices = await Cluster.Client.ListAsync(Resources.EndpointSlices, ns ?? Namespace, new ListOptions($"kubernetes.io/service-name={service}"), CancellationToken.None);
-        return [.. slices.Items.SelectMany(slice => slice.Endpoints).Where(endpoint => endpoint.Conditions?.Ready != false).SelectMany(endpoint => endpoint.Addresses).Distinct()];
+        var slices = await Cluster.Client.ListAsync(
+            Resources.EndpointSlices,
+            ns ?? Namespace,
+            new ListOptions($"kubernetes.io/service-name={service}"),
+            CancellationToken.None
+        );
+        return
+        [
+            .. slices
+                .Items.SelectMany(slice => slice.Endpoints)
+                .Where(endpoint => endpoint.Conditions?.Ready != false)
+                .SelectMany(endpoint => endpoint.Addresses)
+                .Distinct(),
+        ];
     }
 
     /// <summary>The number of ready pods of a Revision, from its private Service.</summary>
@@ -128,17 +140,25 @@ public abstract class EndToEndTests
     }
 
     /// <summary>Waits until requests to a Revision are routed to activators.</summary>
-    private protected Task ActivatorsInPathAsync(string revision) => EventuallyAsync(async () =>
-        (await AddressesAsync(revision)).Should().NotBeEmpty().And.BeSubsetOf(await AddressesAsync("activator-service", TestCluster.SystemNamespace)));
+    private protected Task ActivatorsInPathAsync(string revision) =>
+        EventuallyAsync(async () =>
+            (await AddressesAsync(revision))
+                .Should()
+                .NotBeEmpty()
+                .And.BeSubsetOf(await AddressesAsync("activator-service", TestCluster.SystemNamespace))
+        );
 
     /// <summary>Waits until a Revision has no pod, and is still ready.</summary>
     private protected async Task AtZeroAsync(string revision)
     {
         await EventuallyAsync(async () => (await PodsAsync(revision)).Should().BeEmpty());
-        ConditionOf((await GetAsync(Resources.Revisions, revision)).Status, "Ready").Should().Match<Condition>(ready => ready.Status == "True");
+        ConditionOf((await GetAsync(Resources.Revisions, revision)).Status, "Ready")
+            .Should()
+            .Match<Condition>(ready => ready.Status == "True");
     }
 
-    /// <summary>Keeps this number of requests in flight to a path of a Service; disposing stops it, and fails the test when one failed.</summary>
+    /// <summary>Keeps this number of requests in flight to a path of a Service; disposing stops it, and fails the test when one
+    /// failed.</summary>
     private protected Load LoadOf(string name, int clients, string path) => new(Cluster, HostOf(name), path, clients);
 
     /// <summary>Polls until an assertion holds.</summary>
@@ -155,7 +175,8 @@ public abstract class EndToEndTests
         }
     }
 
-    private protected static Condition? ConditionOf(KnativeStatus status, string type) => status.Conditions.FirstOrDefault(condition => condition.Type == type);
+    private protected static Condition? ConditionOf(KnativeStatus status, string type) =>
+        status.Conditions.FirstOrDefault(condition => condition.Type == type);
 
     /// <summary>The value of a member in JSON.</summary>
     private protected static string Member(string json, params string[] path)

@@ -20,9 +20,13 @@ public sealed class FailureTests : EndToEndTests
         await EventuallyAsync(async () =>
         {
             ConditionOf((await GetAsync(Resources.Configurations, "unpullable")).Status, "Ready")
-                .Should().Match<Condition>(ready => ready.Status == "False" && ready.Reason == "RevisionFailed");
+                .Should()
+                .Match<Condition>(ready => ready.Status == "False" && ready.Reason == "RevisionFailed");
             ConditionOf((await GetAsync(Resources.Revisions, "unpullable-00001")).Status, "Ready")
-                .Should().Match<Condition>(ready => ready.Status == "False" && (ready.Reason == "ImagePullBackOff" || ready.Reason == "ErrImagePull"));
+                .Should()
+                .Match<Condition>(ready =>
+                    ready.Status == "False" && (ready.Reason == "ImagePullBackOff" || ready.Reason == "ErrImagePull")
+                );
         });
     }
 
@@ -34,9 +38,11 @@ public sealed class FailureTests : EndToEndTests
         await EventuallyAsync(async () =>
         {
             ConditionOf((await GetAsync(Resources.KnativeServices, "huge")).Status, "ConfigurationsReady")
-                .Should().Match<Condition>(ready => ready.Status == "False" && ready.Message.Contains("Insufficient cpu"));
+                .Should()
+                .Match<Condition>(ready => ready.Status == "False" && ready.Message.Contains("Insufficient cpu"));
             ConditionOf((await GetAsync(Resources.Revisions, "huge-00001")).Status, "Ready")
-                .Should().Match<Condition>(ready => ready.Reason == "Unschedulable" && ready.Message.Contains("Insufficient cpu"));
+                .Should()
+                .Match<Condition>(ready => ready.Reason == "Unschedulable" && ready.Message.Contains("Insufficient cpu"));
         });
     }
 
@@ -50,7 +56,11 @@ public sealed class FailureTests : EndToEndTests
         // A pod that is still created shows that the API server does not call the webhook yet.
         await EventuallyAsync(async () =>
         {
-            var pod = new Pod { Metadata = new ObjectMeta { Namespace = Namespace, Name = "tried" }, Spec = new PodSpec { Containers = [new Container { Name = "one", Image = Cluster.ProgramImage }] } };
+            var pod = new Pod
+            {
+                Metadata = new ObjectMeta { Namespace = Namespace, Name = "tried" },
+                Spec = new PodSpec { Containers = [new Container { Name = "one", Image = Cluster.ProgramImage }] },
+            };
             var create = () => Cluster.Client.CreateAsync(Resources.Pods, pod, CancellationToken.None, new WriteOptions(DryRun: true));
             await create.Should().ThrowAsync<KubernetesException>().WithMessage("*exceeded quota*");
         });
@@ -59,11 +69,18 @@ public sealed class FailureTests : EndToEndTests
         await EventuallyAsync(async () =>
         {
             ConditionOf((await GetAsync(Resources.KnativeServices, "forbidden")).Status, "ConfigurationsReady")
-                .Should().Match<Condition>(ready => ready.Status == "False" && ready.Reason == "RevisionFailed");
+                .Should()
+                .Match<Condition>(ready => ready.Status == "False" && ready.Reason == "RevisionFailed");
             ConditionOf((await GetAsync(Resources.Revisions, "forbidden-00001")).Status, "Ready")
-                .Should().Match<Condition>(ready => ready.Status == "False" && ready.Message.Contains("exceeded quota"));
+                .Should()
+                .Match<Condition>(ready => ready.Status == "False" && ready.Message.Contains("exceeded quota"));
         });
-        await Cluster.Client.DeleteAsync(Resources.ValidatingWebhookConfigurations, null, PodQuota.NameFor(Namespace), CancellationToken.None);
+        await Cluster.Client.DeleteAsync(
+            Resources.ValidatingWebhookConfigurations,
+            null,
+            PodQuota.NameFor(Namespace),
+            CancellationToken.None
+        );
     }
 
     [Test]
@@ -81,7 +98,13 @@ public sealed class FailureTests : EndToEndTests
     [Test]
     public async Task A_security_context_that_a_user_chose_is_left_as_it_is()
     {
-        await StartAsync(new("unsafe") { Container = "securityContext: {capabilities: {drop: []}, runAsNonRoot: false, allowPrivilegeEscalation: true, seccompProfile: {type: Unconfined} }" });
+        await StartAsync(
+            new("unsafe")
+            {
+                Container =
+                    "securityContext: {capabilities: {drop: []}, runAsNonRoot: false, allowPrivilegeEscalation: true, seccompProfile: {type: Unconfined} }",
+            }
+        );
 
         var context = (await GetAsync(Resources.Revisions, "unsafe-00001")).Spec.Containers.Single().SecurityContext!;
         context.Capabilities!.Drop.Should().BeNullOrEmpty();

@@ -22,7 +22,9 @@ public sealed class GrpcTests : EndToEndTests
         await StartGrpcAsync("unary", behindActivators ? [Always] : []);
         using var channel = Open("unary");
 
-        (await new Pinger.PingerClient(channel).PingAsync(new PingRequest { Text = "Hello!" }, deadline: Deadline)).Text.Should().Be("Hello!");
+        (await new Pinger.PingerClient(channel).PingAsync(new PingRequest { Text = "Hello!" }, deadline: Deadline))
+            .Text.Should()
+            .Be("Hello!");
     }
 
     [TestCase(false)]
@@ -89,16 +91,28 @@ public sealed class GrpcTests : EndToEndTests
         await StartGrpcAsync("probed", [], $"{Port}, readinessProbe: {{grpc: {{port: 8080}}}}");
 
         // The gateway accepts HTTP/1.1 from clients, regardless of the program's protocol.
-        (await CallAsync("probed")).Body.Should().Be("Hello!");
+        (await CallAsync("probed"))
+            .Body.Should()
+            .Be("Hello!");
     }
 
     private static DateTime Deadline => DateTime.UtcNow + Limit;
 
-    private Task StartGrpcAsync(string name, (string, string)[] scaling, string container = Port)
-        => StartAsync(new(name) { Arguments = ["grpc"], Container = container, Scaling = scaling });
+    private Task StartGrpcAsync(string name, (string, string)[] scaling, string container = Port) =>
+        StartAsync(
+            new(name)
+            {
+                Arguments = ["grpc"],
+                Container = container,
+                Scaling = scaling,
+            }
+        );
 
-    private GrpcChannel Open(string name)
-        => GrpcChannel.ForAddress($"http://{HostOf(name)}", new GrpcChannelOptions { HttpHandler = Cluster.HandlerOfGateway(), DisposeHttpClient = true });
+    private GrpcChannel Open(string name) =>
+        GrpcChannel.ForAddress(
+            $"http://{HostOf(name)}",
+            new GrpcChannelOptions { HttpHandler = Cluster.HandlerOfGateway(), DisposeHttpClient = true }
+        );
 
     /// <summary>Calls until cancelled, on a new connection each time, like short-lived clients. Throws when a call fails.</summary>
     private async Task PingAsync(string name, int delay, CancellationToken end, ConcurrentDictionary<string, bool>? hosts = null)
@@ -106,7 +120,10 @@ public sealed class GrpcTests : EndToEndTests
         for (var call = 0; !end.IsCancellationRequested; call++)
         {
             using var channel = Open(name);
-            var reply = await new Pinger.PingerClient(channel).PingAsync(new PingRequest { Text = $"call {call}", DelayMilliseconds = delay }, deadline: Deadline);
+            var reply = await new Pinger.PingerClient(channel).PingAsync(
+                new PingRequest { Text = $"call {call}", DelayMilliseconds = delay },
+                deadline: Deadline
+            );
             reply.Text.Should().Be($"call {call}");
             hosts?.TryAdd(reply.Host, true);
         }

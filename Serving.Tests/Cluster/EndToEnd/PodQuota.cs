@@ -13,11 +13,12 @@ namespace Serving.Tests.Cluster.EndToEnd;
 /// <summary>An admission webhook that rejects pods like a ResourceQuota, for an API server without quotas.</summary>
 internal sealed class PodQuota : IAsyncDisposable
 {
-    private readonly TestAuthority authority;
-    private readonly WebApplication server;
-    private readonly int port;
+    private readonly TestAuthority _authority;
+    private readonly WebApplication _server;
+    private readonly int _port;
 
-    private PodQuota(TestAuthority authority, WebApplication server, int port) => (this.authority, this.server, this.port) = (authority, server, port);
+    private PodQuota(TestAuthority authority, WebApplication server, int port) =>
+        (this._authority, this._server, this._port) = (authority, server, port);
 
     /// <summary>Starts the webhook.</summary>
     public static async Task<PodQuota> StartAsync()
@@ -27,11 +28,24 @@ internal sealed class PodQuota : IAsyncDisposable
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         var certificate = authority.Serve("localhost");
-        builder.WebHost.UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => kestrel.Listen(
-            IPAddress.Loopback, port, endpoint => endpoint.UseHttps(new TlsHandshakeCallbackOptions
-            {
-                OnConnection = _ => ValueTask.FromResult(new System.Net.Security.SslServerAuthenticationOptions { ServerCertificateContext = certificate }),
-            })));
+        builder
+            .WebHost.UseKestrelHttpsConfiguration()
+            .ConfigureKestrel(kestrel =>
+                kestrel.Listen(
+                    IPAddress.Loopback,
+                    port,
+                    endpoint =>
+                        endpoint.UseHttps(
+                            new TlsHandshakeCallbackOptions
+                            {
+                                OnConnection = _ =>
+                                    ValueTask.FromResult(
+                                        new System.Net.Security.SslServerAuthenticationOptions { ServerCertificateContext = certificate }
+                                    ),
+                            }
+                        )
+                )
+            );
         var server = builder.Build();
         server.Run(AnswerAsync);
         await server.StartAsync();
@@ -42,24 +56,27 @@ internal sealed class PodQuota : IAsyncDisposable
     public static string NameFor(string ns) => $"quota-of-{ns}";
 
     /// <summary>Registers the webhook for pods of a namespace.</summary>
-    public string ManifestFor(string ns) => $$"""
-        apiVersion: admissionregistration.k8s.io/v1
-        kind: ValidatingWebhookConfiguration
-        metadata: {name: {{NameFor(ns)}} }
-        webhooks:
-        - name: quota.test.example.com
-          clientConfig: {url: "https://localhost:{{port}}/", caBundle: {{Convert.ToBase64String(Encoding.ASCII.GetBytes(authority.Pem))}} }
-          rules: [{apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [pods]}]
-          namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: {{ns}} } }
-          admissionReviewVersions: [v1]
-          sideEffects: None
-          failurePolicy: Fail
-        """;
+    public string ManifestFor(string ns) =>
+        $$"""
+            apiVersion: admissionregistration.k8s.io/v1
+            kind: ValidatingWebhookConfiguration
+            metadata: {name: {{NameFor(ns)}} }
+            webhooks:
+            - name: quota.test.example.com
+              clientConfig: {url: "https://localhost:{{_port}}/", caBundle: {{Convert.ToBase64String(
+                Encoding.ASCII.GetBytes(_authority.Pem)
+            )}} }
+              rules: [{apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [pods]}]
+              namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: {{ns}} } }
+              admissionReviewVersions: [v1]
+              sideEffects: None
+              failurePolicy: Fail
+            """;
 
     public async ValueTask DisposeAsync()
     {
-        await server.DisposeAsync();
-        authority.Dispose();
+        await _server.DisposeAsync();
+        _authority.Dispose();
     }
 
     private static async Task AnswerAsync(HttpContext context)
@@ -69,7 +86,11 @@ internal sealed class PodQuota : IAsyncDisposable
         {
             ["uid"] = review["request"]!["uid"]!.DeepClone(),
             ["allowed"] = false,
-            ["status"] = new JsonObject { ["code"] = 403, ["message"] = "forbidden: exceeded quota: test-quota, requested: pods=1, used: pods=0, limited: pods=0" },
+            ["status"] = new JsonObject
+            {
+                ["code"] = 403,
+                ["message"] = "forbidden: exceeded quota: test-quota, requested: pods=1, used: pods=0, limited: pods=0",
+            },
         };
         review.AsObject().Remove("request");
         context.Response.ContentType = "application/json";

@@ -21,25 +21,41 @@ public sealed class RequestTests : EndToEndTests
 
         service.Status.Url.Should().Be($"http://{HostOf("hello")}");
         (await CallAsync("hello")).Should().Be((HttpStatusCode.OK, "Hello World!"));
-        (await GetAsync(Resources.Revisions, "hello-00001")).Metadata.Labels.Should().Contain(ServingKeys.Configuration, "hello").And.Contain(ServingKeys.Service, "hello");
+        (await GetAsync(Resources.Revisions, "hello-00001"))
+            .Metadata.Labels.Should()
+            .Contain(ServingKeys.Configuration, "hello")
+            .And.Contain(ServingKeys.Service, "hello");
     }
 
     [Test]
     public async Task The_sidecar_gets_its_share_of_the_resources_of_the_program()
     {
-        await StartAsync(new("share")
-        {
-            RevisionAnnotations = "queue.sidecar.serving.knative.dev/resource-percentage: \"0.2\"",
-            Container = "resources: {requests: {cpu: 50m, memory: 128Mi}, limits: {cpu: 100m, memory: 258Mi} }",
-        });
+        await StartAsync(
+            new("share")
+            {
+                RevisionAnnotations = "queue.sidecar.serving.knative.dev/resource-percentage: \"0.2\"",
+                Container = "resources: {requests: {cpu: 50m, memory: 128Mi}, limits: {cpu: 100m, memory: 258Mi} }",
+            }
+        );
         (await CallAsync("share")).Status.Should().Be(HttpStatusCode.OK);
 
         var revision = await GetAsync(Resources.Revisions, "share-00001");
         revision.Metadata.Labels.Should().Contain(ServingKeys.Configuration, "share").And.Contain(ServingKeys.Service, "share");
-        var resources = (await PodsAsync("share-00001")).Single().Spec!.Containers.Single(container => container.Name == "queue-proxy").Resources!;
+        var resources = (await PodsAsync("share-00001"))
+            .Single()
+            .Spec!.Containers.Single(container => container.Name == "queue-proxy")
+            .Resources!;
 
         // 20 percent of the program's resources, but at least the sidecar's minimum.
-        string.Join(" ", ((IReadOnlyList<Quantity>)[resources.Requests!["cpu"], resources.Requests["memory"], resources.Limits!["cpu"], resources.Limits["memory"]]).Select(quantity => quantity.ToString())).Should().Be("25m 50Mi 40m 200Mi");
+        string.Join(
+                " ",
+                (
+                    (IReadOnlyList<Quantity>)
+                        [resources.Requests!["cpu"], resources.Requests["memory"], resources.Limits!["cpu"], resources.Limits["memory"]]
+                ).Select(quantity => quantity.ToString())
+            )
+            .Should()
+            .Be("25m 50Mi 40m 200Mi");
     }
 
     [Test]
@@ -80,7 +96,13 @@ public sealed class RequestTests : EndToEndTests
     public async Task The_sidecar_logs_requests_and_probes_where_the_installation_asks_for_it()
     {
         Kubectl.Require();
-        await StartAsync(new("logged") { Scaling = [("min-scale", "1"), ("max-scale", "1")], Container = "livenessProbe: {httpGet: {path: /health}, periodSeconds: 1}" });
+        await StartAsync(
+            new("logged")
+            {
+                Scaling = [("min-scale", "1"), ("max-scale", "1")],
+                Container = "livenessProbe: {httpGet: {path: /health}, periodSeconds: 1}",
+            }
+        );
         using (var request = new HttpRequestMessage(HttpMethod.Get, "/some/path?and=query") { Headers = { Host = HostOf("logged") } })
         {
             request.Headers.UserAgent.ParseAdd("test-client");
@@ -94,15 +116,27 @@ public sealed class RequestTests : EndToEndTests
             var (code, log) = await Kubectl.RunAsync("kubectl", ["logs", "-n", Namespace, pod, "-c", "queue-proxy"], Cluster.Kubeconfig);
             code.Should().Be(0, log);
             var lines = log.Split('\n').Where(line => line.StartsWith("{\"httpRequest\"", StringComparison.Ordinal)).ToList();
-            lines.Should().Contain(line => Member(line, "httpRequest", "requestUrl") == "/some/path?and=query" && Member(line, "httpRequest", "userAgent") == "test-client");
-            lines.Should().Contain(line => Member(line, "httpRequest", "userAgent").StartsWith("kube-probe/", StringComparison.Ordinal), "probes are logged too");
+            lines
+                .Should()
+                .Contain(line =>
+                    Member(line, "httpRequest", "requestUrl") == "/some/path?and=query"
+                    && Member(line, "httpRequest", "userAgent") == "test-client"
+                );
+            lines
+                .Should()
+                .Contain(
+                    line => Member(line, "httpRequest", "userAgent").StartsWith("kube-probe/", StringComparison.Ordinal),
+                    "probes are logged too"
+                );
         });
     }
 
     [Test]
     public async Task A_request_under_way_ends_well_though_its_Configuration_is_deleted()
     {
-        await Cluster.ApplyAsync(new ServiceManifest("inflight") { Spec = "timeoutSeconds: 120" }.ToConfigurationAndRoute(Namespace, Cluster.ProgramImage));
+        await Cluster.ApplyAsync(
+            new ServiceManifest("inflight") { Spec = "timeoutSeconds: 120" }.ToConfigurationAndRoute(Namespace, Cluster.ProgramImage)
+        );
         await EventuallyAsync(async () => (await CallAsync("inflight")).Status.Should().Be(HttpStatusCode.OK));
 
         using var request = new HttpRequestMessage(HttpMethod.Get, "/wait?after=6000") { Headers = { Host = HostOf("inflight") } };
@@ -121,8 +155,13 @@ public sealed class RequestTests : EndToEndTests
 
         await Cluster.Client.DeleteAsync(Resources.Pods, Namespace, pod, CancellationToken.None);
 
-        await EventuallyAsync(async () => (await ListAsync(Resources.Pods)).Where(left => left.Metadata.Name == pod)
-            .SelectMany(left => left.Status!.ContainerStatuses).Should().NotContain(status => status.State!.Running != null));
+        await EventuallyAsync(async () =>
+            (await ListAsync(Resources.Pods))
+                .Where(left => left.Metadata.Name == pod)
+                .SelectMany(left => left.Status!.ContainerStatuses)
+                .Should()
+                .NotContain(status => status.State!.Running != null)
+        );
     }
 
     [Test]
@@ -148,9 +187,20 @@ public sealed class RequestTests : EndToEndTests
     public async Task A_change_that_Kubernetes_would_refuse_as_a_pod_fails_in_a_dry_run()
     {
         await StartAsync(new("tried"));
-        var patch = new Patch(PatchType.Json, """[{"op": "replace", "path": "/spec/template/spec/containers/0/name", "value": "&InvalidValue"}]""");
+        var patch = new Patch(
+            PatchType.Json,
+            """[{"op": "replace", "path": "/spec/template/spec/containers/0/name", "value": "&InvalidValue"}]"""
+        );
 
-        var change = () => Cluster.Client.PatchAsync(Resources.KnativeServices, Namespace, "tried", patch, CancellationToken.None, new WriteOptions(DryRun: true));
+        var change = () =>
+            Cluster.Client.PatchAsync(
+                Resources.KnativeServices,
+                Namespace,
+                "tried",
+                patch,
+                CancellationToken.None,
+                new WriteOptions(DryRun: true)
+            );
 
         (await change.Should().ThrowAsync<KubernetesException>()).Which.Message.Should().Contain("validation callback failed");
         (await GetAsync(Resources.KnativeServices, "tried")).Spec.Template.Spec.Containers.Single().Name.Should().Be("user-container");
@@ -171,6 +221,9 @@ public sealed class RequestTests : EndToEndTests
         }
     }
 
-    private Task<HttpResponseMessage> BeginAsync(string name, string path)
-        => Cluster.Gateway.SendAsync(new HttpRequestMessage(HttpMethod.Get, path) { Headers = { Host = HostOf(name) } }, HttpCompletionOption.ResponseHeadersRead);
+    private Task<HttpResponseMessage> BeginAsync(string name, string path) =>
+        Cluster.Gateway.SendAsync(
+            new HttpRequestMessage(HttpMethod.Get, path) { Headers = { Host = HostOf(name) } },
+            HttpCompletionOption.ResponseHeadersRead
+        );
 }

@@ -18,7 +18,11 @@ public sealed class RoutingTests : EndToEndTests
     [Test]
     public async Task Traffic_moves_to_the_next_Revision_over_the_time_of_its_rollout()
     {
-        var manifest = new ServiceManifest("rollout") { Annotations = "serving.knative.dev/rollout-duration: 10s", Environment = [("TEXT", "one")] };
+        var manifest = new ServiceManifest("rollout")
+        {
+            Annotations = "serving.knative.dev/rollout-duration: 10s",
+            Environment = [("TEXT", "one")],
+        };
         await StartAsync(manifest);
         await using var load = LoadOf("rollout", 1, "/");
         await ApplyAsync(manifest with { Environment = [("TEXT", "two")] });
@@ -47,7 +51,13 @@ public sealed class RoutingTests : EndToEndTests
     {
         var manifest = new ServiceManifest("tagged") { Environment = [("TEXT", "one")] };
         await StartAsync(manifest);
-        await UpdateAsync(manifest with { Environment = [("TEXT", "two")], Traffic = "{tag: rev1, revisionName: tagged-00001, percent: 0}, {latestRevision: true, percent: 100}" });
+        await UpdateAsync(
+            manifest with
+            {
+                Environment = [("TEXT", "two")],
+                Traffic = "{tag: rev1, revisionName: tagged-00001, percent: 0}, {latestRevision: true, percent: 100}",
+            }
+        );
 
         (await CallWithTagAsync("rev1")).Should().Be("one");
         (await CallWithTagAsync("rev-wrong")).Should().Be("two");
@@ -75,9 +85,13 @@ public sealed class RoutingTests : EndToEndTests
         {
             var status = (await GetAsync(Resources.KnativeServices, "missing")).Status;
             ConditionOf(status, "Ready").Should().Match<Condition>(ready => ready.Status == "False");
-            ConditionOf(status, "RoutesReady").Should().Match<Condition>(ready => ready.Status == "False" && ready.Message.Contains("foobar"));
+            ConditionOf(status, "RoutesReady")
+                .Should()
+                .Match<Condition>(ready => ready.Status == "False" && ready.Message.Contains("foobar"));
         });
-        ConditionOf((await GetAsync(Resources.Routes, "missing")).Status, "Ready").Should().Match<Condition>(ready => ready.Status == "False");
+        ConditionOf((await GetAsync(Resources.Routes, "missing")).Status, "Ready")
+            .Should()
+            .Match<Condition>(ready => ready.Status == "False");
     }
 
     [TestCase("single", "{latestRevision: true, percent: 100}")]
@@ -97,9 +111,13 @@ public sealed class RoutingTests : EndToEndTests
             var status = (await GetAsync(Resources.Routes, name)).Status;
             IsLocal(status.Url).Should().BeTrue();
             ConditionOf(status, "Ready").Should().Match<Condition>(ready => ready.Status == "True");
-            ConditionOf((await GetAsync(Resources.KnativeServices, name)).Status, "Ready").Should().Match<Condition>(ready => ready.Status == "True");
+            ConditionOf((await GetAsync(Resources.KnativeServices, name)).Status, "Ready")
+                .Should()
+                .Match<Condition>(ready => ready.Status == "True");
         });
-        await EventuallyAsync(async () => (await CallAsync(name)).Status.Should().Be(HttpStatusCode.NotFound, "nothing outside finds it any more"));
+        await EventuallyAsync(async () =>
+            (await CallAsync(name)).Status.Should().Be(HttpStatusCode.NotFound, "nothing outside finds it any more")
+        );
     }
 
     [Test]
@@ -110,7 +128,11 @@ public sealed class RoutingTests : EndToEndTests
         IsLocal(service.Status.Url).Should().BeFalse();
         IsLocal(service.Status.Traffic.Single().Url).Should().BeFalse();
 
-        await PatchAsync(Resources.Services, "my-tag-public", $$"""{"metadata":{"labels":{"{{NetworkingKeys.Visibility}}":"{{NetworkingKeys.ClusterLocal}}"} } }""");
+        await PatchAsync(
+            Resources.Services,
+            "my-tag-public",
+            $$"""{"metadata":{"labels":{"{{NetworkingKeys.Visibility}}":"{{NetworkingKeys.ClusterLocal}}"} } }"""
+        );
         manifest = manifest with { Traffic = manifest.Traffic + ", {tag: my-tag2, latestRevision: true, percent: 0}" };
         await ApplyAsync(manifest);
         await EventuallyAsync(async () => (await LocalTagsAsync("public")).Should().BeEquivalentTo([("my-tag", true), ("my-tag2", false)]));
@@ -126,13 +148,24 @@ public sealed class RoutingTests : EndToEndTests
     [Test]
     public async Task A_tag_that_was_made_private_itself_stays_so_when_the_Route_becomes_public()
     {
-        var manifest = new ServiceManifest("private") { Traffic = "{tag: my-tag, latestRevision: true, percent: 50}, {tag: my-tag2, latestRevision: true, percent: 50}", Labels = ClusterLocal };
+        var manifest = new ServiceManifest("private")
+        {
+            Traffic = "{tag: my-tag, latestRevision: true, percent: 50}, {tag: my-tag2, latestRevision: true, percent: 50}",
+            Labels = ClusterLocal,
+        };
         var service = await StartAsync(manifest);
         IsLocal(service.Status.Url).Should().BeTrue();
         (await LocalTagsAsync("private")).Should().BeEquivalentTo([("my-tag", true), ("my-tag2", true)]);
 
-        await PatchAsync(Resources.Services, "my-tag-private", $$"""{"metadata":{"labels":{"{{NetworkingKeys.Visibility}}":"{{NetworkingKeys.ClusterLocal}}"} } }""");
-        await ThroughoutAsync(TimeSpan.FromSeconds(2), async () => (await LocalTagsAsync("private")).Should().OnlyContain(tag => tag.IsLocal));
+        await PatchAsync(
+            Resources.Services,
+            "my-tag-private",
+            $$"""{"metadata":{"labels":{"{{NetworkingKeys.Visibility}}":"{{NetworkingKeys.ClusterLocal}}"} } }"""
+        );
+        await ThroughoutAsync(
+            TimeSpan.FromSeconds(2),
+            async () => (await LocalTagsAsync("private")).Should().OnlyContain(tag => tag.IsLocal)
+        );
 
         await ApplyAsync(manifest with { Labels = "" });
         await EventuallyAsync(async () =>
@@ -147,7 +180,13 @@ public sealed class RoutingTests : EndToEndTests
     [Test]
     public async Task A_Service_may_go_back_to_the_Revision_that_it_had_under_a_name_of_its_own()
     {
-        ServiceManifest Of(string revision) => new("back") { RevisionName = revision, Traffic = $"{{revisionName: {revision}, percent: 100}}", Environment = [("TEXT", revision)] };
+        ServiceManifest Of(string revision) =>
+            new("back")
+            {
+                RevisionName = revision,
+                Traffic = $"{{revisionName: {revision}, percent: 100}}",
+                Environment = [("TEXT", revision)],
+            };
         await StartAsync(Of("back-byo-foo"));
         (await UpdateAsync(Of("back-byo-foo-new"))).Should().Be("back-byo-foo-new");
         (await CallAsync("back")).Body.Should().Be("back-byo-foo-new");
@@ -157,7 +196,11 @@ public sealed class RoutingTests : EndToEndTests
         await EventuallyAsync(async () =>
         {
             var status = (await GetAsync(Resources.KnativeServices, "back")).Status;
-            status.Traffic.Should().ContainSingle().Which.Should().Match<TrafficTarget>(target => target.RevisionName == "back-byo-foo" && target.Percent == 100);
+            status
+                .Traffic.Should()
+                .ContainSingle()
+                .Which.Should()
+                .Match<TrafficTarget>(target => target.RevisionName == "back-byo-foo" && target.Percent == 100);
             (status.LatestCreatedRevisionName, status.LatestReadyRevisionName).Should().Be(("back-byo-foo", "back-byo-foo"));
         });
         (await ListAsync(Resources.Revisions)).Should().HaveCount(2, "none is made to go back");
@@ -181,12 +224,14 @@ public sealed class RoutingTests : EndToEndTests
     public async Task A_Service_of_Kubernetes_elsewhere_that_claims_to_be_of_the_Route_does_not_matter()
     {
         var other = await Cluster.CreateNamespaceAsync();
-        await Cluster.ApplyAsync($$"""
+        await Cluster.ApplyAsync(
+            $$"""
             apiVersion: v1
             kind: Service
             metadata: {name: stranger, namespace: {{other}}, labels: { {{ServingKeys.Route}}: conflicting} }
             spec: {type: ExternalName, externalName: some-internal-addr}
-            """);
+            """
+        );
 
         await StartAsync(new("conflicting") { Traffic = "{tag: chips, latestRevision: true, percent: 100}" });
 
@@ -198,18 +243,25 @@ public sealed class RoutingTests : EndToEndTests
     {
         ServiceManifest Of(int number) => new("collected") { Environment = [("TEXT", $"{number}")], Scaling = [("window", "6s")] };
         await StartAsync(Of(1));
-        (await GetAsync(Resources.Revisions, "collected-00001")).Metadata.Labels.Should().Contain(ServingKeys.RoutingState, ServingKeys.RoutingStateActive);
+        (await GetAsync(Resources.Revisions, "collected-00001"))
+            .Metadata.Labels.Should()
+            .Contain(ServingKeys.RoutingState, ServingKeys.RoutingStateActive);
         for (var number = 2; number <= 4; number++)
         {
             (await UpdateAsync(Of(number))).Should().Be($"collected-0000{number}");
         }
 
-        await EventuallyAsync(async () => (await ListAsync(Resources.Revisions)).Select(revision => revision.Metadata.Name).Should().BeEquivalentTo("collected-00002", "collected-00003", "collected-00004"));
+        await EventuallyAsync(async () =>
+            (await ListAsync(Resources.Revisions))
+                .Select(revision => revision.Metadata.Name)
+                .Should()
+                .BeEquivalentTo("collected-00002", "collected-00003", "collected-00004")
+        );
         (await CallAsync("collected")).Body.Should().Be("4");
     }
 
     private static bool IsLocal(string url) => new Uri(url).Host.EndsWith(".local", StringComparison.Ordinal);
 
-    private async Task<List<(string Tag, bool IsLocal)>> LocalTagsAsync(string route)
-        => [.. (await GetAsync(Resources.Routes, route)).Status.Traffic.Select(target => (target.Tag, IsLocal(target.Url)))];
+    private async Task<List<(string Tag, bool IsLocal)>> LocalTagsAsync(string route) =>
+        [.. (await GetAsync(Resources.Routes, route)).Status.Traffic.Select(target => (target.Tag, IsLocal(target.Url)))];
 }

@@ -15,14 +15,25 @@ public sealed class ScaleBoundsTests : EndToEndTests
     [Test]
     public async Task A_Revision_may_begin_with_no_pods_and_is_ready()
     {
-        await Cluster.ApplyAsync(new ServiceManifest("none") { Scaling = [("initial-scale", "0"), Window] }.ToConfigurationAndRoute(Namespace, Cluster.ProgramImage));
+        await Cluster.ApplyAsync(
+            new ServiceManifest("none") { Scaling = [("initial-scale", "0"), Window] }.ToConfigurationAndRoute(
+                Namespace,
+                Cluster.ProgramImage
+            )
+        );
 
         await EventuallyAsync(async () =>
         {
             (await ListAsync(Resources.Pods)).Should().BeEmpty();
-            ConditionOf((await GetAsync(Resources.Configurations, "none")).Status, "Ready").Should().Match<Condition>(ready => ready.Status == "True");
+            ConditionOf((await GetAsync(Resources.Configurations, "none")).Status, "Ready")
+                .Should()
+                .Match<Condition>(ready => ready.Status == "True");
         });
-        await EventuallyAsync(async () => ConditionOf((await GetAsync(Resources.Routes, "none")).Status, "Ready").Should().Match<Condition>(ready => ready.Status == "True"));
+        await EventuallyAsync(async () =>
+            ConditionOf((await GetAsync(Resources.Routes, "none")).Status, "Ready")
+                .Should()
+                .Match<Condition>(ready => ready.Status == "True")
+        );
         (await ListAsync(Resources.Pods)).Should().BeEmpty();
         (await CallAsync("none")).Body.Should().Be("Hello!", "the first request brings a pod");
     }
@@ -30,14 +41,21 @@ public sealed class ScaleBoundsTests : EndToEndTests
     [Test]
     public async Task A_Revision_is_ready_with_as_many_pods_as_it_begins_with_and_drops_them_without_traffic()
     {
-        await Cluster.ApplyAsync(new ServiceManifest("some") { Scaling = [("initial-scale", "3"), Window] }.ToConfigurationAndRoute(Namespace, Cluster.ProgramImage));
+        await Cluster.ApplyAsync(
+            new ServiceManifest("some") { Scaling = [("initial-scale", "3"), Window] }.ToConfigurationAndRoute(
+                Namespace,
+                Cluster.ProgramImage
+            )
+        );
 
         // Polling may miss states between two writes: count all pods that ever existed, not those at the time of readiness.
         var most = 0;
         await EventuallyAsync(async () =>
         {
             most = Math.Max(most, await ReadyPodsAsync("some-00001"));
-            ConditionOf((await GetAsync(Resources.Configurations, "some")).Status, "Ready").Should().Match<Condition>(ready => ready.Status == "True");
+            ConditionOf((await GetAsync(Resources.Configurations, "some")).Status, "Ready")
+                .Should()
+                .Match<Condition>(ready => ready.Status == "True");
             most.Should().Be(3);
         });
         await EventuallyAsync(async () => (await PodsAsync("some-00001")).Should().HaveCountLessThan(3));
@@ -51,12 +69,16 @@ public sealed class ScaleBoundsTests : EndToEndTests
         await Cluster.ApplyAsync(manifest.ToConfigurationAndRoute(Namespace, Cluster.ProgramImage));
         await HoldsAsync("least-00001");
 
-        await Cluster.ApplyAsync((manifest with { Environment = [("TEXT", "two")] }).ToConfigurationAndRoute(Namespace, Cluster.ProgramImage));
+        await Cluster.ApplyAsync(
+            (manifest with { Environment = [("TEXT", "two")] }).ToConfigurationAndRoute(Namespace, Cluster.ProgramImage)
+        );
         await HoldsAsync("least-00002");
         await EventuallyAsync(async () => (await ReadyPodsAsync("least-00001")).Should().BeLessThan(least, "nothing leads to it any more"));
 
         await Cluster.Client.DeleteAsync(Resources.Routes, Namespace, "least", CancellationToken.None);
-        await EventuallyAsync(async () => (await ReadyPodsAsync("least-00002")).Should().BeLessThan(least, "without a Route nothing leads to it either"));
+        await EventuallyAsync(async () =>
+            (await ReadyPodsAsync("least-00002")).Should().BeLessThan(least, "without a Route nothing leads to it either")
+        );
 
         async Task HoldsAsync(string revision)
         {
@@ -66,20 +88,32 @@ public sealed class ScaleBoundsTests : EndToEndTests
                 ConditionOf(status, "Ready").Should().Match<Condition>(ready => ready.Status == "True");
                 status.ActualReplicas.Should().Be(least);
             });
-            await ThroughoutAsync(TimeSpan.FromSeconds(8), async () => (await ReadyPodsAsync(revision)).Should().BeGreaterThanOrEqualTo(least));
+            await ThroughoutAsync(
+                TimeSpan.FromSeconds(8),
+                async () => (await ReadyPodsAsync(revision)).Should().BeGreaterThanOrEqualTo(least)
+            );
         }
     }
 
     [Test]
     public async Task The_least_scale_of_a_Revision_may_be_changed()
     {
-        await Cluster.ApplyAsync(new ServiceManifest("changed") { Scaling = [("min-scale", "1"), Window] }.ToConfigurationAndRoute(Namespace, Cluster.ProgramImage));
+        await Cluster.ApplyAsync(
+            new ServiceManifest("changed") { Scaling = [("min-scale", "1"), Window] }.ToConfigurationAndRoute(
+                Namespace,
+                Cluster.ProgramImage
+            )
+        );
         await HasAsync(1);
         await ThroughoutAsync(TimeSpan.FromSeconds(8), async () => (await ReadyPodsAsync("changed-00001")).Should().Be(1));
 
         foreach (var (value, pods) in ((string, int)[])[("\"2\"", 2), ("\"3\"", 3), ("null", 0)])
         {
-            await PatchAsync(Resources.Revisions, "changed-00001", $$"""{"metadata":{"annotations":{"autoscaling.knative.dev/min-scale":{{value}} } } }""");
+            await PatchAsync(
+                Resources.Revisions,
+                "changed-00001",
+                $$"""{"metadata":{"annotations":{"autoscaling.knative.dev/min-scale":{{value}} } } }"""
+            );
             await HasAsync(pods);
         }
 
@@ -101,7 +135,12 @@ public sealed class ScaleBoundsTests : EndToEndTests
         await Cluster.ApplyAsync(manifest.ToConfigurationAndRoute(Namespace, Cluster.ProgramImage));
         await EventuallyAsync(async () => (await ReadyPodsAsync("next-00001")).Should().Be(least));
 
-        await Cluster.ApplyAsync((manifest with { Environment = [.. manifest.Environment, ("TEXT", "two")] }).ToConfigurationAndRoute(Namespace, Cluster.ProgramImage));
+        await Cluster.ApplyAsync(
+            (manifest with { Environment = [.. manifest.Environment, ("TEXT", "two")] }).ToConfigurationAndRoute(
+                Namespace,
+                Cluster.ProgramImage
+            )
+        );
         List<string> pods = [];
         await EventuallyAsync(async () =>
         {
@@ -113,7 +152,10 @@ public sealed class ScaleBoundsTests : EndToEndTests
         await EventuallyAsync(async () => (await ReadyPodsAsync("next-00002")).Should().Be(1));
 
         // Two windows, because decisions are made at the end of one.
-        await ThroughoutAsync(TimeSpan.FromSeconds(12), async () => (await ReadyPodsAsync("next-00001")).Should().BeGreaterThanOrEqualTo(least));
+        await ThroughoutAsync(
+            TimeSpan.FromSeconds(12),
+            async () => (await ReadyPodsAsync("next-00001")).Should().BeGreaterThanOrEqualTo(least)
+        );
 
         await SetStateAsync(["next-00001", .. pods]);
         await EventuallyAsync(async () => (await ReadyPodsAsync("next-00002")).Should().Be(least));
@@ -122,6 +164,8 @@ public sealed class ScaleBoundsTests : EndToEndTests
     }
 
     /// <summary>Whether an object is a ready Revision or pod.</summary>
-    private Task SetStateAsync(params IReadOnlyList<string> ready) => Cluster.ApplyAsync(
-        $"{{apiVersion: v1, kind: ConfigMap, metadata: {{name: state, namespace: {Namespace}}}, data: {{{string.Join(", ", ready.Select(name => $"{name}: ready"))}}}}}");
+    private Task SetStateAsync(params IReadOnlyList<string> ready) =>
+        Cluster.ApplyAsync(
+            $"{{apiVersion: v1, kind: ConfigMap, metadata: {{name: state, namespace: {Namespace}}}, data: {{{string.Join(", ", ready.Select(name => $"{name}: ready"))}}}}}"
+        );
 }

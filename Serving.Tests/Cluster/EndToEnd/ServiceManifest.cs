@@ -42,34 +42,43 @@ internal sealed record ServiceManifest(string Name)
     /// <summary>The Service.</summary>
     /// <param name="ns">Its namespace.</param>
     /// <param name="image">The image of its container.</param>
-    public string ToService(string ns, string image) => $$"""
-        apiVersion: serving.knative.dev/v1
-        kind: Service
-        metadata: {name: {{Name}}, namespace: {{ns}}, annotations: { {{Annotations}} }, labels: { {{Labels}} } }
-        spec:
-          template: {{Template(image)}}
-          {{(Traffic.Length > 0 ? $"traffic: [{Traffic}]" : "")}}
-        """;
+    public string ToService(string ns, string image) =>
+        $$"""
+            apiVersion: serving.knative.dev/v1
+            kind: Service
+            metadata: {name: {{Name}}, namespace: {{ns}}, annotations: { {{Annotations}} }, labels: { {{Labels}} } }
+            spec:
+              template: {{Template(image)}}
+              {{(Traffic.Length > 0 ? $"traffic: [{Traffic}]" : "")}}
+            """;
 
     /// <summary>A Configuration and its Route, without a Service.</summary>
-    public string ToConfigurationAndRoute(string ns, string image) => $$"""
-        apiVersion: serving.knative.dev/v1
-        kind: Configuration
-        metadata: {name: {{Name}}, namespace: {{ns}} }
-        spec:
-          template: {{Template(image)}}
-        ---
-        apiVersion: serving.knative.dev/v1
-        kind: Route
-        metadata: {name: {{Name}}, namespace: {{ns}} }
-        spec: {traffic: [{configurationName: {{Name}}, latestRevision: true, percent: 100}]}
-        """;
+    public string ToConfigurationAndRoute(string ns, string image) =>
+        $$"""
+            apiVersion: serving.knative.dev/v1
+            kind: Configuration
+            metadata: {name: {{Name}}, namespace: {{ns}} }
+            spec:
+              template: {{Template(image)}}
+            ---
+            apiVersion: serving.knative.dev/v1
+            kind: Route
+            metadata: {name: {{Name}}, namespace: {{ns}} }
+            spec: {traffic: [{configurationName: {{Name}}, latestRevision: true, percent: 100}]}
+            """;
 
     private string Template(string image)
     {
-        var annotations = string.Join(", ", Scaling.Select(entry => $"autoscaling.knative.dev/{entry.Key}: {Quote(entry.Value)}").Append(RevisionAnnotations).Where(part => part.Length > 0));
+        var annotations = string.Join(
+            ", ",
+            Scaling
+                .Select(entry => $"autoscaling.knative.dev/{entry.Key}: {Quote(entry.Value)}")
+                .Append(RevisionAnnotations)
+                .Where(part => part.Length > 0)
+        );
         var environment = string.Join(", ", Environment.Select(variable => $"{{name: {variable.Name}, value: {Quote(variable.Value)}}}"));
-        var container = $"{{image: {Quote(image)}, args: [{string.Join(", ", Arguments.Select(Quote))}], env: [{environment}]{Also(Container)}}}";
+        var container =
+            $"{{image: {Quote(image)}, args: [{string.Join(", ", Arguments.Select(Quote))}], env: [{environment}]{Also(Container)}}}";
         var name = RevisionName.Length > 0 ? $"name: {RevisionName}, " : "";
         return $"{{metadata: {{{name}annotations: {{{annotations}}}}}, spec: {{containers: [{string.Join(", ", [container, .. Sidecars])}]{Also(Spec)}}}}}";
     }

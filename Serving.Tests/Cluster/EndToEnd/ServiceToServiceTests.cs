@@ -30,7 +30,14 @@ public sealed class ServiceToServiceTests : EndToEndTests
     [Test]
     public async Task A_private_Service_behind_activators_is_called_as_well()
     {
-        var service = await StartAsync(new("callee") { Labels = ClusterLocal, Environment = Hello, Scaling = [("target-burst-capacity", "-1")] });
+        var service = await StartAsync(
+            new("callee")
+            {
+                Labels = ClusterLocal,
+                Environment = Hello,
+                Scaling = [("target-burst-capacity", "-1")],
+            }
+        );
         await ActivatorsInPathAsync("callee-00001");
         await StartCallerAsync();
 
@@ -46,19 +53,32 @@ public sealed class ServiceToServiceTests : EndToEndTests
         service.Status.Address!.Url.Should().NotBe(service.Status.Url);
         await StartCallerAsync();
         await ReachesAsync(service.Status.Address.Url);
-        (await Cluster.GetAsync(new Uri(service.Status.Address.Url).Host)).Status.Should().Be(HttpStatusCode.NotFound, "that address is of the inside");
+        (await Cluster.GetAsync(new Uri(service.Status.Address.Url).Host))
+            .Status.Should()
+            .Be(HttpStatusCode.NotFound, "that address is of the inside");
 
         // The external name always resolves to the gateway's external listener.
         var gateway = Cluster.Gateway.BaseAddress!;
-        await StartAsync(new("outgoing") { Environment = [("NEXT_ADDRESS", $"{(await Dns.GetHostAddressesAsync(gateway.Host))[0]}:{gateway.Port}")] });
-        (await CallAsync("outgoing", $"/next?url={Uri.EscapeDataString(service.Status.Url)}")).Should().Be((HttpStatusCode.OK, "Hello from inside!"));
+        await StartAsync(
+            new("outgoing") { Environment = [("NEXT_ADDRESS", $"{(await Dns.GetHostAddressesAsync(gateway.Host))[0]}:{gateway.Port}")] }
+        );
+        (await CallAsync("outgoing", $"/next?url={Uri.EscapeDataString(service.Status.Url)}"))
+            .Should()
+            .Be((HttpStatusCode.OK, "Hello from inside!"));
         (await CallAsync("callee")).Status.Should().Be(HttpStatusCode.OK);
     }
 
     [Test]
     public async Task A_tag_of_a_private_Service_is_called_by_each_form_of_its_name()
     {
-        var service = await StartAsync(new("callee") { Labels = ClusterLocal, Environment = Hello, Traffic = "{tag: current, latestRevision: true, percent: 100}" });
+        var service = await StartAsync(
+            new("callee")
+            {
+                Labels = ClusterLocal,
+                Environment = Hello,
+                Traffic = "{tag: current, latestRevision: true, percent: 100}",
+            }
+        );
         await StartCallerAsync();
 
         await ReachesInEveryFormAsync("current-" + new Uri(service.Status.Address!.Url).Host);
@@ -79,13 +99,17 @@ public sealed class ServiceToServiceTests : EndToEndTests
         });
         await StartAsync(new("leaving"));
 
-        (await CallAsync("leaving", $"/next?url={Uri.EscapeDataString($"http://{outside.LocalEndpoint}/")}")).Should().Be((HttpStatusCode.OK, "outside!"));
+        (await CallAsync("leaving", $"/next?url={Uri.EscapeDataString($"http://{outside.LocalEndpoint}/")}"))
+            .Should()
+            .Be((HttpStatusCode.OK, "outside!"));
         await answering;
     }
 
     /// <summary>A program that calls others of the cluster.</summary>
-    private async Task StartCallerAsync()
-        => await StartAsync(new("caller") { Environment = await Cluster.InternalGatewayAsync() is { } gateway ? [("NEXT_ADDRESS", gateway)] : [] });
+    private async Task StartCallerAsync() =>
+        await StartAsync(
+            new("caller") { Environment = await Cluster.InternalGatewayAsync() is { } gateway ? [("NEXT_ADDRESS", gateway)] : [] }
+        );
 
     private async Task ReachesInEveryFormAsync(string host)
     {
@@ -96,5 +120,10 @@ public sealed class ServiceToServiceTests : EndToEndTests
         }
     }
 
-    private Task ReachesAsync(string url) => EventuallyAsync(async () => (await CallAsync("caller", $"/next?url={Uri.EscapeDataString(url)}")).Should().Be((HttpStatusCode.OK, "Hello from inside!"), url));
+    private Task ReachesAsync(string url) =>
+        EventuallyAsync(async () =>
+            (await CallAsync("caller", $"/next?url={Uri.EscapeDataString(url)}"))
+                .Should()
+                .Be((HttpStatusCode.OK, "Hello from inside!"), url)
+        );
 }

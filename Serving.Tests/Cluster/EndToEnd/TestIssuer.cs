@@ -19,50 +19,54 @@ internal sealed class TestIssuer : IAsyncDisposable
     private const string ClassAnnotation = "networking.knative.dev/certificate.class";
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100);
 
-    private readonly CancellationTokenSource stop = new();
-    private readonly TestAuthority authority = new();
-    private readonly ClusterClient client;
-    private readonly Task running;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly TestAuthority _authority = new();
+    private readonly ClusterClient _client;
+    private readonly Task _running;
 
     public TestIssuer(ClusterClient client)
     {
-        this.client = client;
-        running = Task.Run(RunAsync);
+        this._client = client;
+        _running = Task.Run(RunAsync);
     }
 
     /// <summary>The CA certificate, in PEM.</summary>
-    public string Authority => authority.Pem;
+    public string Authority => _authority.Pem;
 
     /// <summary>The CA.</summary>
-    public TestAuthority Signer => authority;
+    public TestAuthority Signer => _authority;
 
     public async ValueTask DisposeAsync()
     {
-        await stop.CancelAsync();
-        await running;
-        stop.Dispose();
-        authority.Dispose();
+        await _stop.CancelAsync();
+        await _running;
+        _stop.Dispose();
+        _authority.Dispose();
     }
 
     private async Task RunAsync()
     {
-        while (!stop.IsCancellationRequested)
+        while (!_stop.IsCancellationRequested)
         {
             try
             {
-                foreach (var certificate in (await client.ListAsync(Resources.Certificates, null, null, stop.Token)).Items
-                    .Where(certificate => certificate.Metadata.Annotations.GetValueOrDefault(ClassAnnotation) == Class && certificate.Metadata.DeletionTimestamp is null))
+                foreach (
+                    var certificate in (await _client.ListAsync(Resources.Certificates, null, null, _stop.Token)).Items.Where(certificate =>
+                        certificate.Metadata.Annotations.GetValueOrDefault(ClassAnnotation) == Class
+                        && certificate.Metadata.DeletionTimestamp is null
+                    )
+                )
                 {
                     await IssueAsync(certificate);
                 }
 
-                await Task.Delay(Interval, stop.Token);
+                await Task.Delay(Interval, _stop.Token);
             }
             catch (KubernetesException)
             {
                 // A conflict, or a deleted namespace: the next iteration uses the new state.
             }
-            catch (OperationCanceledException) when (stop.IsCancellationRequested)
+            catch (OperationCanceledException) when (_stop.IsCancellationRequested)
             {
                 return;
             }
@@ -74,20 +78,27 @@ internal sealed class TestIssuer : IAsyncDisposable
         var (ns, name) = (certificate.Metadata.Namespace, certificate.Spec.SecretName);
         if (!await ExistsAsync(ns, name))
         {
-            var secret = authority.Secret(ns, name, [.. certificate.Spec.DnsNames]);
-            await client.CreateAsync(
+            var secret = _authority.Secret(ns, name, [.. certificate.Spec.DnsNames]);
+            await _client.CreateAsync(
                 Resources.Secrets,
                 secret with
                 {
                     Type = "kubernetes.io/tls",
-                    Metadata = secret.Metadata with { Labels = new Dictionary<string, string> { [NetworkingKeys.CertificateUid] = certificate.Metadata.Uid } },
+                    Metadata = secret.Metadata with
+                    {
+                        Labels = new Dictionary<string, string> { [NetworkingKeys.CertificateUid] = certificate.Metadata.Uid },
+                    },
                 },
-                stop.Token);
+                _stop.Token
+            );
         }
 
-        if (certificate.Status.Conditions.FirstOrDefault(condition => condition.Type == "Ready")?.Status != "True" || certificate.Status.ObservedGeneration != certificate.Metadata.Generation)
+        if (
+            certificate.Status.Conditions.FirstOrDefault(condition => condition.Type == "Ready")?.Status != "True"
+            || certificate.Status.ObservedGeneration != certificate.Metadata.Generation
+        )
         {
-            await client.UpdateStatusAsync(
+            await _client.UpdateStatusAsync(
                 Resources.Certificates,
                 certificate with
                 {
@@ -95,10 +106,19 @@ internal sealed class TestIssuer : IAsyncDisposable
                     {
                         ObservedGeneration = certificate.Metadata.Generation,
                         NotAfter = DateTimeOffset.UtcNow.AddHours(1),
-                        Conditions = [new Condition { Type = "Ready", Status = "True", LastTransitionTime = DateTimeOffset.UtcNow }],
+                        Conditions =
+                        [
+                            new Condition
+                            {
+                                Type = "Ready",
+                                Status = "True",
+                                LastTransitionTime = DateTimeOffset.UtcNow,
+                            },
+                        ],
                     },
                 },
-                stop.Token);
+                _stop.Token
+            );
         }
     }
 
@@ -106,7 +126,7 @@ internal sealed class TestIssuer : IAsyncDisposable
     {
         try
         {
-            await client.GetAsync(Resources.Secrets, ns, name, stop.Token);
+            await _client.GetAsync(Resources.Secrets, ns, name, _stop.Token);
             return true;
         }
         catch (KubernetesException missing) when (missing.IsNotFound)

@@ -46,10 +46,17 @@ public sealed class TlsTests : EndToEndTests
     {
         var manifest = new ServiceManifest("secure") { Environment = Hello };
         await StartAsync(manifest);
-        await EventuallyAsync(async () => (await GetAsync(Resources.KnativeServices, "secure")).Status.Url.Should().Be($"https://{HostOf("secure")}"));
+        await EventuallyAsync(async () =>
+            (await GetAsync(Resources.KnativeServices, "secure")).Status.Url.Should().Be($"https://{HostOf("secure")}")
+        );
         (await CallByTlsAsync(HostOf("secure"))).Should().Be((HttpStatusCode.OK, "Hello, TLS!"));
 
-        await ApplyAsync(manifest with { Traffic = "{tag: r, latestRevision: true, percent: 50}, {tag: b, latestRevision: true, percent: 50}" });
+        await ApplyAsync(
+            manifest with
+            {
+                Traffic = "{tag: r, latestRevision: true, percent: 50}, {tag: b, latestRevision: true, percent: 50}",
+            }
+        );
         await EventuallyAsync(async () =>
         {
             var status = (await GetAsync(Resources.Routes, "secure")).Status;
@@ -68,8 +75,13 @@ public sealed class TlsTests : EndToEndTests
         var service = await StartAsync(new("plain") { Annotations = WithoutExternalTls });
 
         service.Status.Url.Should().Be($"http://{HostOf("plain")}");
-        ConditionOf((await GetAsync(Resources.Routes, "plain")).Status, "CertificateProvisioned").Should().Match<Condition>(condition => condition.Status == "True");
-        (await GetAsync(Resources.Ingresses, "plain")).Spec.Tls.SelectMany(tls => tls.Hosts).Should().NotContain(HostOf("plain"), "only its name inside has one");
+        ConditionOf((await GetAsync(Resources.Routes, "plain")).Status, "CertificateProvisioned")
+            .Should()
+            .Match<Condition>(condition => condition.Status == "True");
+        (await GetAsync(Resources.Ingresses, "plain"))
+            .Spec.Tls.SelectMany(tls => tls.Hosts)
+            .Should()
+            .NotContain(HostOf("plain"), "only its name inside has one");
         (await CallAsync("plain")).Should().Be((HttpStatusCode.OK, "Hello!"));
     }
 
@@ -80,9 +92,14 @@ public sealed class TlsTests : EndToEndTests
 
         await EventuallyAsync(async () =>
         {
-            using var request = new HttpRequestMessage(HttpMethod.Get, "/some/path?and=query") { Headers = { Host = HostOf("redirected") } };
+            using var request = new HttpRequestMessage(HttpMethod.Get, "/some/path?and=query")
+            {
+                Headers = { Host = HostOf("redirected") },
+            };
             using var response = await Cluster.Gateway.SendAsync(request);
-            (response.StatusCode, response.Headers.Location).Should().Be((HttpStatusCode.MovedPermanently, new Uri($"https://{HostOf("redirected")}/some/path?and=query")));
+            (response.StatusCode, response.Headers.Location)
+                .Should()
+                .Be((HttpStatusCode.MovedPermanently, new Uri($"https://{HostOf("redirected")}/some/path?and=query")));
         });
     }
 
@@ -103,7 +120,14 @@ public sealed class TlsTests : EndToEndTests
         await StartAsync(new("brought") { Environment = Hello });
         var domain = $"brought.{Namespace}.example.org";
         using var own = new TestAuthority("user");
-        await Cluster.Client.CreateAsync(Resources.Secrets, own.Secret(Namespace, "byo-cert", domain) with { Type = "kubernetes.io/tls" }, CancellationToken.None);
+        await Cluster.Client.CreateAsync(
+            Resources.Secrets,
+            own.Secret(Namespace, "byo-cert", domain) with
+            {
+                Type = "kubernetes.io/tls",
+            },
+            CancellationToken.None
+        );
 
         await MapAsync(domain, "brought", ", tls: {secretName: byo-cert}");
 
@@ -113,7 +137,9 @@ public sealed class TlsTests : EndToEndTests
     [Test]
     public async Task A_private_Service_is_called_over_TLS_by_each_form_of_its_name()
     {
-        var service = await StartAsync(new("inside") { Labels = $"{NetworkingKeys.Visibility}: {NetworkingKeys.ClusterLocal}", Environment = Hello });
+        var service = await StartAsync(
+            new("inside") { Labels = $"{NetworkingKeys.Visibility}: {NetworkingKeys.ClusterLocal}", Environment = Hello }
+        );
         await EventuallyAsync(async () => (await GetAsync(Resources.KnativeServices, "inside")).Status.Url.Should().StartWith("https://"));
 
         await CalledByTlsFromInsideAsync(new Uri(service.Status.Url).Host);
@@ -126,7 +152,9 @@ public sealed class TlsTests : EndToEndTests
     {
         var service = await StartAsync(new("both") { Annotations = WithoutExternalTls, Environment = Hello });
         service.Status.Url.Should().StartWith("http://");
-        await EventuallyAsync(async () => (await GetAsync(Resources.KnativeServices, "both")).Status.Address!.Url.Should().StartWith("https://"));
+        await EventuallyAsync(async () =>
+            (await GetAsync(Resources.KnativeServices, "both")).Status.Address!.Url.Should().StartWith("https://")
+        );
         (await CallAsync("both")).Should().Be((HttpStatusCode.OK, "Hello, TLS!"));
 
         await CalledByTlsFromInsideAsync(new Uri(service.Status.Address!.Url).Host);
@@ -151,7 +179,14 @@ public sealed class TlsTests : EndToEndTests
     [Test]
     public async Task A_request_reaches_the_sidecar_over_TLS_without_an_activator_between()
     {
-        await StartAsync(new("served") { Annotations = WithoutExternalTls, Scaling = [("min-scale", "1"), ("target-burst-capacity", "0")], Environment = Hello });
+        await StartAsync(
+            new("served")
+            {
+                Annotations = WithoutExternalTls,
+                Scaling = [("min-scale", "1"), ("target-burst-capacity", "0")],
+                Environment = Hello,
+            }
+        );
 
         await EventuallyAsync(async () => (await GetAsync(Resources.ServerlessServices, "served-00001")).Spec.Mode.Should().Be("Serve"));
         (await CallAsync("served")).Should().Be((HttpStatusCode.OK, "Hello, TLS!"));
@@ -172,18 +207,37 @@ public sealed class TlsTests : EndToEndTests
         await EventuallyAsync(async () => (await CertificateOfAsync(pod)).Should().NotBe(first));
 
         await Cluster.Client.DeleteAsync(Resources.Secrets, TestCluster.SystemNamespace, "routing-serving-certs", CancellationToken.None);
-        await EventuallyAsync(async () => (await Cluster.Client.GetAsync(Resources.Secrets, TestCluster.SystemNamespace, "routing-serving-certs", CancellationToken.None)).Should().NotBeNull());
+        await EventuallyAsync(async () =>
+            (await Cluster.Client.GetAsync(Resources.Secrets, TestCluster.SystemNamespace, "routing-serving-certs", CancellationToken.None))
+                .Should()
+                .NotBeNull()
+        );
         (await CallAsync("rotated")).Status.Should().Be(HttpStatusCode.OK);
     }
 
     [Test]
     public async Task Requests_under_way_over_TLS_end_well_though_their_pod_is_deleted()
     {
-        await StartAsync(new("busy") { Annotations = WithoutExternalTls, Spec = "timeoutSeconds: 300", Scaling = [("target", "100")] });
+        await StartAsync(
+            new("busy")
+            {
+                Annotations = WithoutExternalTls,
+                Spec = "timeoutSeconds: 300",
+                Scaling = [("target", "100")],
+            }
+        );
         var pod = (await CallAsync("busy", "/host")).Body;
 
-        var answers = await Task.WhenAll(Enumerable.Range(0, 6).Select(_ => Cluster.Gateway.SendAsync(
-            new HttpRequestMessage(HttpMethod.Get, "/wait?after=6000") { Headers = { Host = HostOf("busy") } }, HttpCompletionOption.ResponseHeadersRead)));
+        var answers = await Task.WhenAll(
+            Enumerable
+                .Range(0, 6)
+                .Select(_ =>
+                    Cluster.Gateway.SendAsync(
+                        new HttpRequestMessage(HttpMethod.Get, "/wait?after=6000") { Headers = { Host = HostOf("busy") } },
+                        HttpCompletionOption.ResponseHeadersRead
+                    )
+                )
+        );
         await Cluster.Client.DeleteAsync(Resources.Pods, Namespace, pod, CancellationToken.None);
 
         (await Task.WhenAll(answers.Select(answer => answer.Content.ReadAsStringAsync()))).Should().OnlyContain(body => body == "waited\n");
@@ -208,36 +262,52 @@ public sealed class TlsTests : EndToEndTests
 
     private static async Task ConfigureAsync(TestCluster cluster)
     {
-        var certificate = (await File.ReadAllTextAsync(Repository.PathOf("deploy", "tls", "routing-serving-certs.yaml"))).Replace(NetworkingKeys.CertManagerCertificateClass, TestIssuer.Class, StringComparison.Ordinal);
+        var certificate = (await File.ReadAllTextAsync(Repository.PathOf("deploy", "tls", "routing-serving-certs.yaml"))).Replace(
+            NetworkingKeys.CertManagerCertificateClass,
+            TestIssuer.Class,
+            StringComparison.Ordinal
+        );
 
         // Rejected until the webhook of the installed control plane is up.
         await Eventually.HoldsAsync(() => cluster.ApplyAsync(certificate), Limit);
         await cluster.ConfigureAsync("config-autoscaler", ("scale-to-zero-grace-period", "6s"));
-        await cluster.ConfigureAsync("config-observability", ("logging.enable-request-log", "true"), ("logging.request-log-template", "TLS: {{.Request.TLS}}"));
+        await cluster.ConfigureAsync(
+            "config-observability",
+            ("logging.enable-request-log", "true"),
+            ("logging.request-log-template", "TLS: {{.Request.TLS}}")
+        );
         await cluster.ConfigureAsync(
             "config-network",
             ("autocreate-cluster-domain-claims", "true"),
             ("certificate-class", TestIssuer.Class),
             ("cluster-local-domain-tls", "Enabled"),
             ("external-domain-tls", "Enabled"),
-            ("system-internal-tls", "Enabled"));
+            ("system-internal-tls", "Enabled")
+        );
 
         // Components apply the settings soon after they are written: until then a Service has no certificate.
         await cluster.ApplyAsync(new ServiceManifest("settled").ToService("default", cluster.ProgramImage));
         await Eventually.HoldsAsync(
-            async () => (await cluster.Client.GetAsync(Resources.KnativeServices, "default", "settled", CancellationToken.None)).Status.Url.Should().StartWith("https://"), Limit);
+            async () =>
+                (await cluster.Client.GetAsync(Resources.KnativeServices, "default", "settled", CancellationToken.None))
+                    .Status.Url.Should()
+                    .StartWith("https://"),
+            Limit
+        );
         await cluster.WaitForReadyAsync("default", "settled", Limit);
         await cluster.Client.DeleteAsync(Resources.KnativeServices, "default", "settled", CancellationToken.None);
     }
 
     private async Task MapAsync(string domain, string service, string more)
     {
-        await Cluster.ApplyAsync($$"""
+        await Cluster.ApplyAsync(
+            $$"""
             apiVersion: serving.knative.dev/v1beta1
             kind: DomainMapping
             metadata: {name: {{domain}}, namespace: {{Namespace}} }
             spec: {ref: {apiVersion: serving.knative.dev/v1, kind: Service, name: {{service}} }{{more}} }
-            """);
+            """
+        );
         await EventuallyAsync(async () =>
         {
             var status = (await GetAsync(Resources.DomainMappings, domain)).Status;
@@ -264,15 +334,23 @@ public sealed class TlsTests : EndToEndTests
     private async Task CalledByTlsFromInsideAsync(string host)
     {
         (string, string)[] environment = [("NEXT_AUTHORITY", Issuer.Authority)];
-        await StartAsync(new("caller")
-        {
-            Annotations = WithoutExternalTls,
-            Environment = await Cluster.InternalGatewayAsync(https: true) is { } gateway ? [.. environment, ("NEXT_ADDRESS", gateway)] : environment,
-        });
+        await StartAsync(
+            new("caller")
+            {
+                Annotations = WithoutExternalTls,
+                Environment = await Cluster.InternalGatewayAsync(https: true) is { } gateway
+                    ? [.. environment, ("NEXT_ADDRESS", gateway)]
+                    : environment,
+            }
+        );
         foreach (var rest in (string[])["", ".cluster.local", ".svc.cluster.local"])
         {
             host.Should().EndWith(rest);
-            await EventuallyAsync(async () => (await CallAsync("caller", $"/next?url={Uri.EscapeDataString($"https://{host[..^rest.Length]}")}")).Should().Be((HttpStatusCode.OK, "Hello, TLS!")));
+            await EventuallyAsync(async () =>
+                (await CallAsync("caller", $"/next?url={Uri.EscapeDataString($"https://{host[..^rest.Length]}")}"))
+                    .Should()
+                    .Be((HttpStatusCode.OK, "Hello, TLS!"))
+            );
         }
     }
 
@@ -290,7 +368,9 @@ public sealed class TlsTests : EndToEndTests
         using var connection = new TcpClient();
         await connection.ConnectAsync(pod, SidecarTlsPort);
         await using var stream = new SslStream(connection.GetStream());
-        await stream.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = $"kn-user-{Namespace}", CertificateChainPolicy = Trusting(Issuer.Signer) });
+        await stream.AuthenticateAsClientAsync(
+            new SslClientAuthenticationOptions { TargetHost = $"kn-user-{Namespace}", CertificateChainPolicy = Trusting(Issuer.Signer) }
+        );
         return ((X509Certificate2)stream.RemoteCertificate!).SerialNumber;
     }
 }

@@ -15,7 +15,8 @@ namespace Serving.Tests.Cluster.EndToEnd;
 public sealed partial class TroubleshootingTests : EndToEndTests
 {
     private const string Shop = "shop";
-    private const string NotMapped = "image \"registry.example.com/shop:v2\" is not in the image map: add --image 'registry.example.com/shop:v2=COMMAND' to map it to a program";
+    private const string NotMapped =
+        "image \"registry.example.com/shop:v2\" is not in the image map: add --image 'registry.example.com/shop:v2=COMMAND' to map it to a program";
     private const string NameTaken = "Another object has the name";
 
     private static readonly string[] OfTheTemplate =
@@ -44,7 +45,11 @@ public sealed partial class TroubleshootingTests : EndToEndTests
     [Test]
     public async Task A_name_that_is_taken_is_reported_as_the_documentation_shows()
     {
-        await Cluster.ApplyAsync(TroubleshootingDoc.Examples[NameTaken].Replace("{name: shop}", $"{{name: shop, namespace: {Namespace}}}", StringComparison.Ordinal));
+        await Cluster.ApplyAsync(
+            TroubleshootingDoc
+                .Examples[NameTaken]
+                .Replace("{name: shop}", $"{{name: shop, namespace: {Namespace}}}", StringComparison.Ordinal)
+        );
 
         await MakeAsync("containers: [{image: shop}]");
 
@@ -56,7 +61,8 @@ public sealed partial class TroubleshootingTests : EndToEndTests
     private Task MakeAsync(string templateSpec)
     {
         var spec = templateSpec.Replace("image: shop", $"image: {Cluster.ProgramImage}", StringComparison.Ordinal);
-        return Cluster.ApplyAsync($$"""
+        return Cluster.ApplyAsync(
+            $$"""
             apiVersion: serving.knative.dev/v1
             kind: Service
             metadata: {name: {{Shop}}, namespace: {{Namespace}} }
@@ -64,21 +70,25 @@ public sealed partial class TroubleshootingTests : EndToEndTests
               template:
                 spec:
                   {{spec.Replace("\n", "\n      ", StringComparison.Ordinal)}}
-            """);
+            """
+        );
     }
 
-    private Task ReportedAsync(string mistake) => EventuallyAsync(async () =>
-    {
-        var service = await GetAsync(Resources.KnativeServices, Shop);
-        Generic(TroubleshootingDoc.Shown(service.Status.Conditions)).Should().Be(Expected(mistake));
-    });
+    private Task ReportedAsync(string mistake) =>
+        EventuallyAsync(async () =>
+        {
+            var service = await GetAsync(Resources.KnativeServices, Shop);
+            Generic(TroubleshootingDoc.Shown(service.Status.Conditions)).Should().Be(Expected(mistake));
+        });
 
-    /// <summary>The documented text, except for the number of nodes and the registry's error, because this cluster has no registry.</summary>
-    private string Expected(string mistake) => Generic(TroubleshootingDoc.Conditions[mistake])
-        .Replace("failed to pull and unpack image \"registry.example.com/shop:v2\": not found", NotMapped, StringComparison.Ordinal)
-        .Replace("account default/", $"account {Namespace}/", StringComparison.Ordinal)
-        .Replace("0/3", "0/1", StringComparison.Ordinal)
-        .Replace("available: 3", "available: 1", StringComparison.Ordinal);
+    /// <summary>The documented text, except for the number of nodes and the registry's error, because this cluster has no
+    /// registry.</summary>
+    private string Expected(string mistake) =>
+        Generic(TroubleshootingDoc.Conditions[mistake])
+            .Replace("failed to pull and unpack image \"registry.example.com/shop:v2\": not found", NotMapped, StringComparison.Ordinal)
+            .Replace("account default/", $"account {Namespace}/", StringComparison.Ordinal)
+            .Replace("0/3", "0/1", StringComparison.Ordinal)
+            .Replace("available: 3", "available: 1", StringComparison.Ordinal);
 
     // The hash in the name of a ReplicaSet varies.
     private static string Generic(string text) => PodNames().Replace(text, "-deployment-HASH-");

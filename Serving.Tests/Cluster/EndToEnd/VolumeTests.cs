@@ -16,7 +16,14 @@ public sealed class VolumeTests : EndToEndTests
     [Test]
     public async Task A_program_writes_and_reads_an_empty_directory()
     {
-        await StartAsync(new("empty") { Environment = [("WRITE", "from the volume")], Container = Mount, Spec = EmptyDir });
+        await StartAsync(
+            new("empty")
+            {
+                Environment = [("WRITE", "from the volume")],
+                Container = Mount,
+                Spec = EmptyDir,
+            }
+        );
 
         (await CallAsync("empty", "/file")).Should().Be((HttpStatusCode.OK, "from the volume"));
     }
@@ -24,16 +31,19 @@ public sealed class VolumeTests : EndToEndTests
     [Test]
     public async Task A_claim_keeps_what_is_written_from_one_Revision_to_the_next()
     {
-        await Cluster.ApplyAsync($$"""
+        await Cluster.ApplyAsync(
+            $$"""
             apiVersion: v1
             kind: PersistentVolumeClaim
             metadata: {name: claim, namespace: {{Namespace}} }
             spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 100Mi} } }
-            """);
+            """
+        );
         var manifest = new ServiceManifest("claimed")
         {
             Container = Mount,
-            Spec = "securityContext: {fsGroup: 65532}, volumes: [{name: data, persistentVolumeClaim: {claimName: claim, readOnly: false} }]",
+            Spec =
+                "securityContext: {fsGroup: 65532}, volumes: [{name: data, persistentVolumeClaim: {claimName: claim, readOnly: false} }]",
         };
         await StartAsync(manifest with { Environment = [("WRITE", "kept")] });
         (await CallAsync("claimed", "/file")).Should().Be((HttpStatusCode.OK, "kept"));
@@ -45,13 +55,20 @@ public sealed class VolumeTests : EndToEndTests
     [Test]
     public async Task An_init_container_prepares_what_the_program_serves()
     {
-        await StartAsync(new("prepared")
-        {
-            Container = Mount,
-            Spec = $"initContainers: [{{name: initsetup, image: \"{Cluster.ProgramImage}\", args: [write, text, prepared], {Mount}}}], {EmptyDir}",
-        });
+        await StartAsync(
+            new("prepared")
+            {
+                Container = Mount,
+                Spec =
+                    $"initContainers: [{{name: initsetup, image: \"{Cluster.ProgramImage}\", args: [write, text, prepared], {Mount}}}], {EmptyDir}",
+            }
+        );
 
         (await CallAsync("prepared", "/file")).Should().Be((HttpStatusCode.OK, "prepared"));
-        (await GetAsync(Resources.Revisions, "prepared-00001")).Status.InitContainerStatuses.Should().ContainSingle().Which.Name.Should().Be("initsetup");
+        (await GetAsync(Resources.Revisions, "prepared-00001"))
+            .Status.InitContainerStatuses.Should()
+            .ContainSingle()
+            .Which.Name.Should()
+            .Be("initsetup");
     }
 }

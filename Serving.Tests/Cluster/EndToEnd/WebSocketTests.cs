@@ -36,13 +36,19 @@ public sealed class WebSocketTests : EndToEndTests
     {
         await StartAsync(new("echo"));
         var domain = $"echo-{Namespace}.example.org";
-        await Cluster.ApplyAsync($$"""
+        await Cluster.ApplyAsync(
+            $$"""
             apiVersion: serving.knative.dev/v1beta1
             kind: DomainMapping
             metadata: {name: {{domain}}, namespace: {{Namespace}} }
             spec: {ref: {apiVersion: serving.knative.dev/v1, kind: Service, name: echo} }
-            """);
-        await EventuallyAsync(async () => ConditionOf((await GetAsync(Resources.DomainMappings, domain)).Status, "Ready").Should().Match<Condition>(ready => ready.Status == "True"));
+            """
+        );
+        await EventuallyAsync(async () =>
+            ConditionOf((await GetAsync(Resources.DomainMappings, domain)).Status, "Ready")
+                .Should()
+                .Match<Condition>(ready => ready.Status == "True")
+        );
 
         (await EchoAsync(domain)).Should().Be(Message);
         await Cluster.Client.DeleteAsync(Resources.DomainMappings, Namespace, domain, CancellationToken.None);
@@ -59,7 +65,9 @@ public sealed class WebSocketTests : EndToEndTests
 
         using var limit = new CancellationTokenSource(Limit);
         var received = await socket.ReceiveAsync(new byte[1024], limit.Token);
-        (received.MessageType, received.CloseStatus, received.CloseStatusDescription).Should().Be((WebSocketMessageType.Close, (WebSocketCloseStatus?)WebSocketCloseStatus.NormalClosure, "bye"));
+        (received.MessageType, received.CloseStatus, received.CloseStatusDescription)
+            .Should()
+            .Be((WebSocketMessageType.Close, (WebSocketCloseStatus?)WebSocketCloseStatus.NormalClosure, "bye"));
     }
 
     [Test]
@@ -68,11 +76,13 @@ public sealed class WebSocketTests : EndToEndTests
         const int connections = 100;
         var manifest = new ServiceManifest("split") { Environment = [("SUFFIX", " Blue")] };
         await StartAsync(manifest);
-        await UpdateAsync(manifest with
-        {
-            Environment = [("SUFFIX", " Green")],
-            Traffic = "{tag: blue, revisionName: split-00001, percent: 50}, {tag: green, latestRevision: true, percent: 50}",
-        });
+        await UpdateAsync(
+            manifest with
+            {
+                Environment = [("SUFFIX", " Green")],
+                Traffic = "{tag: blue, revisionName: split-00001, percent: 50}, {tag: green, latestRevision: true, percent: 50}",
+            }
+        );
         (await EchoAsync(HostOf("green-split"))).Should().Be($"{Message} Green");
 
         var answers = await Task.WhenAll(Enumerable.Range(0, connections).Select(_ => EchoAsync(HostOf("split"))));

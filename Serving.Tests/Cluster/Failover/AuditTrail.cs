@@ -19,7 +19,17 @@ internal sealed class AuditTrail(string path)
     /// <param name="Received">When the request was received.</param>
     /// <param name="Answered">When the response was sent.</param>
     internal sealed record Entry(
-        string Host, string Lease, string Verb, string Resource, string Name, string Version, int Status, string Holder, DateTimeOffset Received, DateTimeOffset Answered)
+        string Host,
+        string Lease,
+        string Verb,
+        string Resource,
+        string Name,
+        string Version,
+        int Status,
+        string Holder,
+        DateTimeOffset Received,
+        DateTimeOffset Answered
+    )
     {
         public bool Succeeded => Status is >= 200 and < 300;
 
@@ -44,8 +54,14 @@ internal sealed class AuditTrail(string path)
     }
 
     /// <summary>When another holder than <paramref name="before"/> first acquired a Lease, after a given time; null until then.</summary>
-    public Entry? TakenOver(string lease, string before, DateTimeOffset after)
-        => Read().FirstOrDefault(entry => entry is { Resource: "leases", Succeeded: true, Holder.Length: > 0 } && entry.Name == lease && entry.Holder != before && entry.Answered > after);
+    public Entry? TakenOver(string lease, string before, DateTimeOffset after) =>
+        Read()
+            .FirstOrDefault(entry =>
+                entry is { Resource: "leases", Succeeded: true, Holder.Length: > 0 }
+                && entry.Name == lease
+                && entry.Holder != before
+                && entry.Answered > after
+            );
 
     /// <summary>
     /// The writes of leaders while another process held their Lease, or more than <paramref name="bound"/> after its last renewal. A Lease
@@ -58,14 +74,24 @@ internal sealed class AuditTrail(string path)
         foreach (var write in entries.Where(entry => entry is { Lease.Length: > 0, Succeeded: true } && entry.Resource != "leases"))
         {
             var what = $"{write.Host} wrote {write.Resource} {write.Name} at {write.Received:HH:mm:ss.fff} under {write.Lease}";
-            var own = claims[write.Lease].Where(claim => claim.Holder.StartsWith(write.Host + "_", StringComparison.Ordinal) && claim.Received <= write.Received).MaxBy(claim => claim.Received);
+            var own = claims[write.Lease]
+                .Where(claim => claim.Holder.StartsWith(write.Host + "_", StringComparison.Ordinal) && claim.Received <= write.Received)
+                .MaxBy(claim => claim.Received);
             if (own is null)
             {
                 late.Add($"{what}, which it never held");
             }
-            else if (claims[write.Lease].FirstOrDefault(claim => claim.Holder != own.Holder && claim.Received > own.Received && claim.Answered < write.Received) is { } other)
+            else if (
+                claims[write.Lease]
+                    .FirstOrDefault(claim =>
+                        claim.Holder != own.Holder && claim.Received > own.Received && claim.Answered < write.Received
+                    ) is
+                { } other
+            )
             {
-                late.Add($"{what}, which was {(other.Holder.Length > 0 ? other.Holder + "'s" : "free")} since {other.Answered:HH:mm:ss.fff}");
+                late.Add(
+                    $"{what}, which was {(other.Holder.Length > 0 ? other.Holder + "'s" : "free")} since {other.Answered:HH:mm:ss.fff}"
+                );
             }
             else if (write.Received - own.Answered > bound)
             {
@@ -91,8 +117,10 @@ internal sealed class AuditTrail(string path)
             (int)line["responseStatus"]!["code"]!,
             (string?)line["requestObject"]?["spec"]?["holderIdentity"] ?? "",
             Time(line["requestReceivedTimestamp"]!),
-            Time(line["stageTimestamp"]!));
+            Time(line["stageTimestamp"]!)
+        );
     }
 
-    private static DateTimeOffset Time(JsonNode text) => DateTimeOffset.Parse((string)text!, System.Globalization.CultureInfo.InvariantCulture);
+    private static DateTimeOffset Time(JsonNode text) =>
+        DateTimeOffset.Parse((string)text!, System.Globalization.CultureInfo.InvariantCulture);
 }

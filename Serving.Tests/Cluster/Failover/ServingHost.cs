@@ -9,7 +9,7 @@ namespace Serving.Tests.Cluster.Failover;
 internal sealed partial class ServingHost(string directory, int gatewayPort, TcpProxy toApi) : IAsyncDisposable
 {
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(120);
-    private HostProcess? process;
+    private HostProcess? _process;
 
     /// <summary>The gateway's port of 127.0.0.1.</summary>
     public int GatewayPort => gatewayPort;
@@ -18,10 +18,10 @@ internal sealed partial class ServingHost(string directory, int gatewayPort, Tcp
     public string Pod { get; private set; } = "";
 
     /// <summary>Its output so far.</summary>
-    public string Output => process?.Output ?? "";
+    public string Output => _process?.Output ?? "";
 
     /// <summary>Whether the process exists, suspended or not.</summary>
-    public bool Runs => process is { HasExited: false };
+    public bool Runs => _process is { HasExited: false };
 
     /// <summary>The proxy to the API server.</summary>
     public TcpProxy ToApi => toApi;
@@ -29,32 +29,47 @@ internal sealed partial class ServingHost(string directory, int gatewayPort, Tcp
     /// <summary>Starts it and waits until it reports ready.</summary>
     public async Task StartAsync()
     {
-        if (process is not null)
+        if (_process is not null)
         {
-            await process.DisposeAsync();
+            await _process.DisposeAsync();
         }
 
-        process = HostProcess.Start("local", "--plain", "--roles", "controlplane", "--data-dir", directory, "--gateway-port", gatewayPort.ToString(CultureInfo.InvariantCulture));
-        await Eventually.HoldsAsync(() => (process.HasExited || process.Output.Contains("control plane  ready", StringComparison.Ordinal)).Should().BeTrue(process.Output), StartLimit);
-        process.HasExited.Should().BeFalse(process.Output);
-        Pod = PodLine().Match(process.Output).Groups[1].Value;
-        Pod.Should().NotBeEmpty(process.Output);
+        _process = HostProcess.Start(
+            "local",
+            "--plain",
+            "--roles",
+            "controlplane",
+            "--data-dir",
+            directory,
+            "--gateway-port",
+            gatewayPort.ToString(CultureInfo.InvariantCulture)
+        );
+        await Eventually.HoldsAsync(
+            () =>
+                (_process.HasExited || _process.Output.Contains("control plane  ready", StringComparison.Ordinal))
+                    .Should()
+                    .BeTrue(_process.Output),
+            StartLimit
+        );
+        _process.HasExited.Should().BeFalse(_process.Output);
+        Pod = PodLine().Match(_process.Output).Groups[1].Value;
+        Pod.Should().NotBeEmpty(_process.Output);
     }
 
     /// <summary>Kills it, as the kernel does when it is out of memory.</summary>
     public Task KillAsync() => SignalAsync("KILL");
 
     /// <summary>Sends a signal by name.</summary>
-    public Task SignalAsync(string name) => process!.SignalAsync(name);
+    public Task SignalAsync(string name) => _process!.SignalAsync(name);
 
     /// <summary>Waits until it has ended.</summary>
-    public Task<int> WaitForExitAsync(TimeSpan limit) => process!.WaitForExitAsync(limit);
+    public Task<int> WaitForExitAsync(TimeSpan limit) => _process!.WaitForExitAsync(limit);
 
     public async ValueTask DisposeAsync()
     {
-        if (process is not null)
+        if (_process is not null)
         {
-            await process.DisposeAsync();
+            await _process.DisposeAsync();
         }
 
         await toApi.DisposeAsync();

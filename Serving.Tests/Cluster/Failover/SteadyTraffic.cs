@@ -11,68 +11,68 @@ namespace Serving.Tests.Cluster.Failover;
 internal sealed class SteadyTraffic : IAsyncDisposable
 {
     private const int MostWaiting = 1000;
-    private readonly Lane[] lanes;
-    private readonly string host;
-    private readonly int perSecond;
-    private readonly CancellationTokenSource stop = new();
-    private readonly ConcurrentQueue<string> failures = new();
-    private readonly ConcurrentQueue<DateTime> broken = new();
-    private readonly Task running;
-    private bool disposed;
-    private long answered;
-    private long lost;
-    private long waiting;
-    private long skipped;
+    private readonly Lane[] _lanes;
+    private readonly string _host;
+    private readonly int _perSecond;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly ConcurrentQueue<string> _failures = new();
+    private readonly ConcurrentQueue<DateTime> _broken = new();
+    private readonly Task _running;
+    private bool _disposed;
+    private long _answered;
+    private long _lost;
+    private long _waiting;
+    private long _skipped;
 
     /// <param name="gateways">The gateways.</param>
     /// <param name="host">The Host header of the requests.</param>
     /// <param name="perSecond">Requests per second, over all gateways.</param>
     public SteadyTraffic(IReadOnlyList<Uri> gateways, string host, int perSecond)
     {
-        lanes = [.. gateways.Select(gateway => new Lane(gateway))];
-        this.host = host;
-        this.perSecond = perSecond;
-        running = Task.Run(RunAsync);
+        _lanes = [.. gateways.Select(gateway => new Lane(gateway))];
+        this._host = host;
+        this._perSecond = perSecond;
+        _running = Task.Run(RunAsync);
     }
 
     /// <summary>The number of 200 responses.</summary>
-    public long Answered => Interlocked.Read(ref answered);
+    public long Answered => Interlocked.Read(ref _answered);
 
     /// <summary>The number of requests that failed because their gateway went down.</summary>
-    public long Lost => Interlocked.Read(ref lost);
+    public long Lost => Interlocked.Read(ref _lost);
 
     /// <summary>The number of requests not sent because too many were pending.</summary>
-    public long Skipped => Interlocked.Read(ref skipped);
+    public long Skipped => Interlocked.Read(ref _skipped);
 
     /// <summary>The errors of requests on live gateways.</summary>
-    public IReadOnlyCollection<string> Failures => failures;
+    public IReadOnlyCollection<string> Failures => _failures;
 
     /// <summary>When connections of requests broke on gateways that were not marked as down; these are failures too.</summary>
-    public IReadOnlyCollection<DateTime> Broken => broken;
+    public IReadOnlyCollection<DateTime> Broken => _broken;
 
     /// <summary>Takes a gateway out of rotation; requests in flight may fail.</summary>
-    public void Down(int gateway) => lanes[gateway].IsDown = true;
+    public void Down(int gateway) => _lanes[gateway].IsDown = true;
 
     /// <summary>Puts a gateway back into rotation.</summary>
-    public void Up(int gateway) => lanes[gateway].IsDown = false;
+    public void Up(int gateway) => _lanes[gateway].IsDown = false;
 
     /// <summary>Stops sending; requests in flight are no longer counted. May be called again.</summary>
     public async ValueTask DisposeAsync()
     {
-        if (disposed)
+        if (_disposed)
         {
             return;
         }
 
-        disposed = true;
-        await stop.CancelAsync();
-        await running;
-        foreach (var lane in lanes)
+        _disposed = true;
+        await _stop.CancelAsync();
+        await _running;
+        foreach (var lane in _lanes)
         {
             lane.Client.Dispose();
         }
 
-        stop.Dispose();
+        _stop.Dispose();
     }
 
     private async Task RunAsync()
@@ -82,20 +82,20 @@ internal sealed class SteadyTraffic : IAsyncDisposable
         var sent = 0L;
         try
         {
-            while (await timer.WaitForNextTickAsync(stop.Token))
+            while (await timer.WaitForNextTickAsync(_stop.Token))
             {
-                for (; sent < watch.Elapsed.TotalSeconds * perSecond; sent++)
+                for (; sent < watch.Elapsed.TotalSeconds * _perSecond; sent++)
                 {
-                    var lane = lanes[sent % lanes.Length];
+                    var lane = _lanes[sent % _lanes.Length];
                     if (lane.IsDown)
                     {
-                        lane = Array.Find(lanes, other => !other.IsDown) ?? lane;
+                        lane = Array.Find(_lanes, other => !other.IsDown) ?? lane;
                     }
 
-                    if (Interlocked.Increment(ref waiting) > MostWaiting)
+                    if (Interlocked.Increment(ref _waiting) > MostWaiting)
                     {
-                        Interlocked.Decrement(ref waiting);
-                        Interlocked.Increment(ref skipped);
+                        Interlocked.Decrement(ref _waiting);
+                        Interlocked.Increment(ref _skipped);
                         continue;
                     }
 
@@ -116,9 +116,9 @@ internal sealed class SteadyTraffic : IAsyncDisposable
         var isBroken = false;
         try
         {
-            using var request = new HttpRequestMessage(HttpMethod.Get, "/") { Headers = { Host = host } };
-            using var response = await lane.Client.SendAsync(request, stop.Token);
-            var body = await response.Content.ReadAsStringAsync(stop.Token);
+            using var request = new HttpRequestMessage(HttpMethod.Get, "/") { Headers = { Host = _host } };
+            using var response = await lane.Client.SendAsync(request, _stop.Token);
+            var body = await response.Content.ReadAsStringAsync(_stop.Token);
             failure = response.StatusCode == HttpStatusCode.OK ? null : $"{(int)response.StatusCode} {body.Trim()}";
         }
         catch (Exception error) when (error is HttpRequestException or TaskCanceledException)
@@ -128,25 +128,27 @@ internal sealed class SteadyTraffic : IAsyncDisposable
         }
         finally
         {
-            Interlocked.Decrement(ref waiting);
+            Interlocked.Decrement(ref _waiting);
         }
 
         if (failure is null)
         {
-            Interlocked.Increment(ref answered);
+            Interlocked.Increment(ref _answered);
         }
         else if (lane.IsDown)
         {
-            Interlocked.Increment(ref lost);
+            Interlocked.Increment(ref _lost);
         }
-        else if (!stop.IsCancellationRequested)
+        else if (!_stop.IsCancellationRequested)
         {
             if (isBroken)
             {
-                broken.Enqueue(DateTime.UtcNow);
+                _broken.Enqueue(DateTime.UtcNow);
             }
 
-            failures.Enqueue($"{lane.Gateway}, sent {began:HH:mm:ss.fff}, after {(DateTime.UtcNow - began).TotalMilliseconds:0} ms: {failure}");
+            _failures.Enqueue(
+                $"{lane.Gateway}, sent {began:HH:mm:ss.fff}, after {(DateTime.UtcNow - began).TotalMilliseconds:0} ms: {failure}"
+            );
         }
     }
 
@@ -156,6 +158,7 @@ internal sealed class SteadyTraffic : IAsyncDisposable
 
         public volatile bool IsDown;
 
-        public HttpClient Client { get; } = new(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = gateway, Timeout = TimeSpan.FromSeconds(30) };
+        public HttpClient Client { get; } =
+            new(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = gateway, Timeout = TimeSpan.FromSeconds(30) };
     }
 }

@@ -18,12 +18,12 @@ internal sealed class ThreeHosts : IAsyncDisposable
 
     private const string Namespace = "knative-serving";
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
-    private readonly string directory = Directory.CreateTempSubdirectory("serving-failover-").FullName;
-    private readonly int apiPort = FreePorts.Of(IPAddress.Loopback, 1)[0];
-    private HostProcess? api;
-    private HostProcess? node;
+    private readonly string _directory = Directory.CreateTempSubdirectory("serving-failover-").FullName;
+    private readonly int _apiPort = FreePorts.Of(IPAddress.Loopback, 1)[0];
+    private HostProcess? _api;
+    private HostProcess? _node;
 
-    private ThreeHosts() => Audit = new AuditTrail(Path.Combine(directory, "audit.log"));
+    private ThreeHosts() => Audit = new AuditTrail(Path.Combine(_directory, "audit.log"));
 
     /// <summary>The API as the cluster's administrator.</summary>
     public ClusterClient Client { get; private set; } = null!;
@@ -35,8 +35,14 @@ internal sealed class ThreeHosts : IAsyncDisposable
     public AuditTrail Audit { get; }
 
     /// <summary>The processes of a Service's pods: programs and sidecars.</summary>
-    public IReadOnlyList<int> PodProcesses(string service)
-        => [.. node!.Descendants().Where(id => EnvironmentOf(id).Any(variable => variable == $"K_SERVICE={service}" || variable == $"SERVING_SERVICE={service}"))];
+    public IReadOnlyList<int> PodProcesses(string service) =>
+        [
+            .. _node!
+                .Descendants()
+                .Where(id =>
+                    EnvironmentOf(id).Any(variable => variable == $"K_SERVICE={service}" || variable == $"SERVING_SERVICE={service}")
+                ),
+        ];
 
     /// <summary>Starts everything, the hosts one after the other.</summary>
     public static async Task<ThreeHosts> StartAsync()
@@ -57,21 +63,31 @@ internal sealed class ThreeHosts : IAsyncDisposable
     /// <summary>Starts the API server, or restarts it on its stored state.</summary>
     public async Task StartApiAsync()
     {
-        api = HostProcess.Start(
-            "local", "--plain", "--roles", "apiserver", "--data-dir", directory, "--api-port", $"{apiPort}", "--audit-log", Path.Combine(directory, "audit.log"));
-        await Eventually.HoldsAsync(() => api.Output.Should().Contain("API server"), StartLimit);
+        _api = HostProcess.Start(
+            "local",
+            "--plain",
+            "--roles",
+            "apiserver",
+            "--data-dir",
+            _directory,
+            "--api-port",
+            $"{_apiPort}",
+            "--audit-log",
+            Path.Combine(_directory, "audit.log")
+        );
+        await Eventually.HoldsAsync(() => _api.Output.Should().Contain("API server"), StartLimit);
     }
 
     /// <summary>Stops the API server.</summary>
     public async Task StopApiAsync()
     {
-        await api!.DisposeAsync();
-        api = null;
+        await _api!.DisposeAsync();
+        _api = null;
     }
 
     /// <summary>The holder of a Lease, empty for none.</summary>
-    public async Task<string> HolderAsync(string lease)
-        => (await Client.GetAsync(Resources.Leases, Namespace, lease, CancellationToken.None)).Spec?.HolderIdentity ?? "";
+    public async Task<string> HolderAsync(string lease) =>
+        (await Client.GetAsync(Resources.Leases, Namespace, lease, CancellationToken.None)).Spec?.HolderIdentity ?? "";
 
     /// <summary>The host that leads a module.</summary>
     public async Task<ServingHost> LeaderAsync(string lease)
@@ -84,30 +100,35 @@ internal sealed class ThreeHosts : IAsyncDisposable
                 leader = Hosts.FirstOrDefault(host => host.Runs && holder.StartsWith(host.Pod + "_", StringComparison.Ordinal));
                 leader.Should().NotBeNull($"somebody leads {lease}, not {holder}");
             },
-            LeaseDuration * 10);
+            LeaseDuration * 10
+        );
         return leader!;
     }
 
     /// <summary>Creates a Service whose only pod starts at once; rejections are retried for a while, as a user would.</summary>
-    public Task CreateServiceAsync(string name, string minScale = "1", string initialScale = "1") => Eventually.HoldsAsync(
-        () => new ManifestApplier(Client, new ResourceDiscovery(Client)).ApplyTextAsync(
-            "test",
-            $$"""
-            apiVersion: serving.knative.dev/v1
-            kind: Service
-            metadata: {name: {{name}}, namespace: default}
-            spec:
-              template:
-                metadata:
-                  annotations:
-                    autoscaling.knative.dev/min-scale: "{{minScale}}"
-                    autoscaling.knative.dev/max-scale: "1"
-                    autoscaling.knative.dev/initial-scale: "{{initialScale}}"
-                spec: {containers: [{image: ghcr.io/serving-samples/helloworld}]}
-            """,
-            "serving-tests",
-            CancellationToken.None),
-        TimeSpan.FromSeconds(20));
+    public Task CreateServiceAsync(string name, string minScale = "1", string initialScale = "1") =>
+        Eventually.HoldsAsync(
+            () =>
+                new ManifestApplier(Client, new ResourceDiscovery(Client)).ApplyTextAsync(
+                    "test",
+                    $$"""
+                    apiVersion: serving.knative.dev/v1
+                    kind: Service
+                    metadata: {name: {{name}}, namespace: default}
+                    spec:
+                      template:
+                        metadata:
+                          annotations:
+                            autoscaling.knative.dev/min-scale: "{{minScale}}"
+                            autoscaling.knative.dev/max-scale: "1"
+                            autoscaling.knative.dev/initial-scale: "{{initialScale}}"
+                        spec: {containers: [{image: ghcr.io/serving-samples/helloworld}]}
+                    """,
+                    "serving-tests",
+                    CancellationToken.None
+                ),
+            TimeSpan.FromSeconds(20)
+        );
 
     /// <summary>Sends a request to a Service through a host's gateway; returns the response.</summary>
     public static async Task<string> CallAsync(string name, ServingHost through)
@@ -119,13 +140,18 @@ internal sealed class ThreeHosts : IAsyncDisposable
     }
 
     /// <summary>Waits until a Service is ready, or another of its conditions holds.</summary>
-    public Task ReadyAsync(string name, string condition = "Ready") => Eventually.HoldsAsync(
-        async () =>
-        {
-            var service = await Client.GetAsync(Resources.KnativeServices, "default", name, CancellationToken.None);
-            service.Status.Conditions.FirstOrDefault(found => found.Type == condition).Should().Match<Condition>(found => found.Status == "True");
-        },
-        TimeSpan.FromSeconds(60));
+    public Task ReadyAsync(string name, string condition = "Ready") =>
+        Eventually.HoldsAsync(
+            async () =>
+            {
+                var service = await Client.GetAsync(Resources.KnativeServices, "default", name, CancellationToken.None);
+                service
+                    .Status.Conditions.FirstOrDefault(found => found.Type == condition)
+                    .Should()
+                    .Match<Condition>(found => found.Status == "True");
+            },
+            TimeSpan.FromSeconds(60)
+        );
 
     public async ValueTask DisposeAsync()
     {
@@ -134,13 +160,13 @@ internal sealed class ThreeHosts : IAsyncDisposable
             await host.DisposeAsync();
         }
 
-        foreach (var process in new[] { node, api }.OfType<HostProcess>())
+        foreach (var process in new[] { _node, _api }.OfType<HostProcess>())
         {
             await process.DisposeAsync();
         }
 
         Client?.Dispose();
-        Directory.Delete(directory, recursive: true);
+        Directory.Delete(_directory, recursive: true);
     }
 
     private static string[] EnvironmentOf(int process)
@@ -159,8 +185,8 @@ internal sealed class ThreeHosts : IAsyncDisposable
     private async Task StartAllAsync()
     {
         await StartApiAsync();
-        Client = new ClusterClient(ClusterAccess.FromKubeconfig(Path.Combine(directory, "kubeconfig")));
-        node = HostProcess.Start("local", "--plain", "--roles", "node", "--data-dir", directory);
+        Client = new ClusterClient(ClusterAccess.FromKubeconfig(Path.Combine(_directory, "kubeconfig")));
+        _node = HostProcess.Start("local", "--plain", "--roles", "node", "--data-dir", _directory);
 
         // Existing objects are kept.
         await new ManifestApplier(Client, new ResourceDiscovery(Client)).ApplyTextAsync(
@@ -193,7 +219,8 @@ internal sealed class ThreeHosts : IAsyncDisposable
               allow-zero-initial-scale: "true"
             """,
             "serving-tests",
-            CancellationToken.None);
+            CancellationToken.None
+        );
         var ports = FreePorts.Of(IPAddress.Loopback, 3);
         Hosts = [.. ports.Select((port, i) => Host(i, port))];
         foreach (var host in Hosts)
@@ -204,12 +231,15 @@ internal sealed class ThreeHosts : IAsyncDisposable
 
     private ServingHost Host(int number, int gatewayPort)
     {
-        var own = Directory.CreateDirectory(Path.Combine(directory, $"host-{number}")).FullName;
-        var proxy = new TcpProxy(apiPort);
+        var own = Directory.CreateDirectory(Path.Combine(_directory, $"host-{number}")).FullName;
+        var proxy = new TcpProxy(_apiPort);
         foreach (var name in (string[])["kubeconfig", "installer.kubeconfig"])
         {
-            var kubeconfig = File.ReadAllText(Path.Combine(directory, name));
-            File.WriteAllText(Path.Combine(own, name), kubeconfig.Replace($"127.0.0.1:{apiPort}", $"127.0.0.1:{proxy.Port}", StringComparison.Ordinal));
+            var kubeconfig = File.ReadAllText(Path.Combine(_directory, name));
+            File.WriteAllText(
+                Path.Combine(own, name),
+                kubeconfig.Replace($"127.0.0.1:{_apiPort}", $"127.0.0.1:{proxy.Port}", StringComparison.Ordinal)
+            );
         }
 
         return new ServingHost(own, gatewayPort, proxy);

@@ -12,8 +12,9 @@ using Testcontainers.K3s;
 namespace Serving.Tests.Cluster.K3s;
 
 /// <summary>
-/// A K3s node in a container with Serving installed from our images, one for the whole run (<c>SERVING_TEST_CLUSTER=k3s</c>). The tests see it as a named
-/// cluster. Needs an engine that runs privileged containers, the archives of our images in <c>artifacts/images</c>, and K3s' image.
+/// A K3s node in a container with Serving installed from our images, one for the whole run (<c>SERVING_TEST_CLUSTER=k3s</c>). The tests see
+/// it as a named cluster. Needs an engine that runs privileged containers, the archives of our images in <c>artifacts/images</c>, and K3s'
+/// image.
 /// </summary>
 internal sealed class K3sCluster : IAsyncDisposable
 {
@@ -61,7 +62,9 @@ internal sealed class K3sCluster : IAsyncDisposable
         {
             await container.DisposeAsync();
             throw new InvalidOperationException(
-                $"SERVING_TEST_CLUSTER=k3s: the engine cannot run {image} ({failure.Message.Trim()}): pull it, or name an image of K3s that the engine has in {ImageVariable}.", failure);
+                $"SERVING_TEST_CLUSTER=k3s: the engine cannot run {image} ({failure.Message.Trim()}): pull it, or name an image of K3s that the engine has in {ImageVariable}.",
+                failure
+            );
         }
     }
 
@@ -75,8 +78,12 @@ internal sealed class K3sCluster : IAsyncDisposable
     {
         // Before the node, which takes long to start.
         var folder = Repository.PathOf("artifacts", "images");
-        var archives = K3sInstall.Images.Select(image => (Image: image, Archive: K3sInstall.ArchiveIn(folder, image, Repository.ImageTag))).ToList();
-        var cluster = new K3sCluster(await StartNodeAsync(Environment.GetEnvironmentVariable(ImageVariable) is { Length: > 0 } named ? named : DefaultImage));
+        var archives = K3sInstall
+            .Images.Select(image => (Image: image, Archive: K3sInstall.ArchiveIn(folder, image, Repository.ImageTag)))
+            .ToList();
+        var cluster = new K3sCluster(
+            await StartNodeAsync(Environment.GetEnvironmentVariable(ImageVariable) is { Length: > 0 } named ? named : DefaultImage)
+        );
         try
         {
             await File.WriteAllTextAsync(cluster.Kubeconfig, await cluster._container.GetKubeconfigAsync());
@@ -89,7 +96,12 @@ internal sealed class K3sCluster : IAsyncDisposable
             await open.ApplyAsync(K3sInstall.WithNodePort(await File.ReadAllTextAsync(RenderedManifest.PathOf("serving.yaml"))));
             await open.ApplyAsync(K3sInstall.Domain);
             await Eventually.HoldsAsync(
-                async () => (await open.Client.GetAsync(Resources.Deployments, TestCluster.SystemNamespace, "serving", CancellationToken.None)).Status!.ReadyReplicas.Should().BePositive(), Limit);
+                async () =>
+                    (await open.Client.GetAsync(Resources.Deployments, TestCluster.SystemNamespace, "serving", CancellationToken.None))
+                        .Status!.ReadyReplicas.Should()
+                        .BePositive(),
+                Limit
+            );
             return cluster;
         }
         catch

@@ -1,13 +1,15 @@
 namespace Serving.Tests.Cluster.K3s;
 
-/// <summary>What is applied and run to install Serving on a K3s node that is a container: from <c>deploy/serving.yaml</c> and the archives of <c>deploy/images/build</c>.</summary>
+/// <summary>What is applied and run to install Serving on a K3s node that is a container: from <c>deploy/serving.yaml</c> and the archives
+/// of <c>deploy/images/build</c>.</summary>
 internal static class K3sInstall
 {
     /// <summary>The node's port of the gateway, which the container maps.</summary>
     public const int GatewayNodePort = 30080;
 
     /// <summary>
-    /// What the tests' Services name as registry: one whose tags Knative does not resolve, so that nothing asks a registry for images that only the node has.
+    /// What the tests' Services name as registry: one whose tags Knative does not resolve, so that nothing asks a registry for images that
+    /// only the node has.
     /// </summary>
     public const string Registry = "dev.local";
 
@@ -44,8 +46,8 @@ internal static class K3sInstall
     public static string[] ImportCommand(string archive) => ["ctr", "--namespace", "k8s.io", "images", "import", archive];
 
     /// <summary>The command that names an image as the tests' Services name it.</summary>
-    public static string[] TagCommand(string image, string tag)
-        => ["ctr", "--namespace", "k8s.io", "images", "tag", "--force", $"{ReleaseRegistry}/{image}:{tag}", $"{Registry}/{image}:{tag}"];
+    public static string[] TagCommand(string image, string tag) =>
+        ["ctr", "--namespace", "k8s.io", "images", "tag", "--force", $"{ReleaseRegistry}/{image}:{tag}", $"{Registry}/{image}:{tag}"];
 
     /// <summary>The archive of an image in a folder. Throws when there is none, saying how it is made.</summary>
     public static string ArchiveIn(string folder, string image, string tag)
@@ -54,11 +56,14 @@ internal static class K3sInstall
         return found.Length == 1
             ? found[0]
             : throw new InvalidOperationException(
-                $"{folder} has {found.Length} archives of {image}:{tag}, expected one: run `deploy/images/build {string.Join(' ', Images)}`.");
+                $"{folder} has {found.Length} archives of {image}:{tag}, expected one: run `deploy/images/build {string.Join(' ', Images)}`."
+            );
     }
 
-    private static string Replace(string manifest, string from, string to)
-        => manifest.Split(from).Length == 2
+    private static string Replace(string manifest, string from, string to) =>
+        manifest.Split(from).Length == 2
             ? manifest.Replace(from, to, StringComparison.Ordinal)
-            : throw new InvalidOperationException($"deploy/serving.yaml says {manifest.Split(from).Length - 1} times, expected once:\n{from}");
+            : throw new InvalidOperationException(
+                $"deploy/serving.yaml says {manifest.Split(from).Length - 1} times, expected once:\n{from}"
+            );
 }

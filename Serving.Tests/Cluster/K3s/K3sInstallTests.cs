@@ -32,19 +32,29 @@ public sealed class K3sInstallTests
     public async Task Every_image_of_ours_that_the_manifest_names_is_imported_under_that_name()
     {
         var manifest = await File.ReadAllTextAsync(RenderedManifest.PathOf("serving.yaml"));
-        var named = System.Text.RegularExpressions.Regex.Matches(manifest, @"image: (ghcr\.io/serving/\S+)").Select(match => match.Groups[1].Value).Distinct();
+        var named = System
+            .Text.RegularExpressions.Regex.Matches(manifest, @"image: (ghcr\.io/serving/\S+)")
+            .Select(match => match.Groups[1].Value)
+            .Distinct();
 
-        named.Should().NotBeEmpty().And.BeSubsetOf(K3sInstall.Images.Select(image => $"{K3sInstall.ReleaseRegistry}/{image}:{Repository.ImageTag}"));
+        named
+            .Should()
+            .NotBeEmpty()
+            .And.BeSubsetOf(K3sInstall.Images.Select(image => $"{K3sInstall.ReleaseRegistry}/{image}:{Repository.ImageTag}"));
     }
 
     [Test]
     public void Images_of_Services_are_named_under_a_registry_whose_tags_are_not_resolved()
     {
-        var settings = RenderedManifest.Read("serving.yaml").Single(item => item.Metadata.Name == "config-deployment").Strings("data")["_example"];
+        var settings = RenderedManifest.Read("serving.yaml").Single(item => item.Metadata.Name == "config-deployment").Strings("data")[
+            "_example"
+        ];
 
         settings.Should().MatchRegex($"registries-skipping-tag-resolving: \".*{K3sInstall.Registry}.*\"");
-        K3sInstall.TagCommand("helloworld", "v1").Should().Equal(
-            "ctr", "--namespace", "k8s.io", "images", "tag", "--force", "ghcr.io/serving/helloworld:v1", "dev.local/helloworld:v1");
+        K3sInstall
+            .TagCommand("helloworld", "v1")
+            .Should()
+            .Equal("ctr", "--namespace", "k8s.io", "images", "tag", "--force", "ghcr.io/serving/helloworld:v1", "dev.local/helloworld:v1");
     }
 
     [Test]

@@ -15,7 +15,11 @@ public sealed class CredentialCacheTests
         var cache = new CredentialCache(time);
         for (var i = 0; i < 1000; i++)
         {
-            await cache.GetAsync($"registry-{i}", _ => Task.FromResult<(RegistryCredential?, DateTimeOffset)>((null, time.GetUtcNow() + TimeSpan.FromMinutes(10))), CancellationToken.None);
+            await cache.GetAsync(
+                $"registry-{i}",
+                _ => Task.FromResult<(RegistryCredential?, DateTimeOffset)>((null, time.GetUtcNow() + TimeSpan.FromMinutes(10))),
+                CancellationToken.None
+            );
             time.Advance(TimeSpan.FromMinutes(1));
         }
 

@@ -20,7 +20,16 @@ public sealed class DigestConditionsTests
 
         await world.SettleAsync();
 
-        Condition(world, "ResourcesAvailable").Should().BeEquivalentTo(new { Status = "Unknown", Reason = "ResolvingDigests", Message = "" });
+        Condition(world, "ResourcesAvailable")
+            .Should()
+            .BeEquivalentTo(
+                new
+                {
+                    Status = "Unknown",
+                    Reason = "ResolvingDigests",
+                    Message = "",
+                }
+            );
         world.Cluster.All(Resources.Deployments).Should().BeEmpty();
     }
 
@@ -29,25 +38,38 @@ public sealed class DigestConditionsTests
     {
         var world = new ReconcilingCluster(new Resolver { Digest = "index.docker.io/library/app@sha256:1" });
         var service = Samples.Service();
-        world.Cluster.Put(Resources.KnativeServices, service with
-        {
-            Spec = service.Spec with
+        world.Cluster.Put(
+            Resources.KnativeServices,
+            service with
             {
-                Template = service.Spec.Template with
+                Spec = service.Spec with
                 {
-                    Spec = service.Spec.Template.Spec with { InitContainers = [new Container { Name = "init", Image = "setup:1" }] },
+                    Template = service.Spec.Template with
+                    {
+                        Spec = service.Spec.Template.Spec with { InitContainers = [new Container { Name = "init", Image = "setup:1" }] },
+                    },
                 },
-            },
-        });
+            }
+        );
 
         await world.SettleAsync();
 
         var revision = Revision(world);
-        revision.Status.ContainerStatuses.Single().Should().BeEquivalentTo(new { Name = "user-container", ImageDigest = "index.docker.io/library/app@sha256:1" });
+        revision
+            .Status.ContainerStatuses.Single()
+            .Should()
+            .BeEquivalentTo(new { Name = "user-container", ImageDigest = "index.docker.io/library/app@sha256:1" });
         revision.Status.InitContainerStatuses.Single().Name.Should().Be("init");
-        world.Cluster.All(Resources.Deployments).Single().Spec!.Template!.Spec!.Containers[0].Image.Should().Be("index.docker.io/library/app@sha256:1");
-        world.Cluster.Find(Resources.Images, Samples.Namespace, "hello-00001-cache-user-container")!.Spec.Reference
-            .Should().Be("index.docker.io/library/app@sha256:1");
+        world
+            .Cluster.All(Resources.Deployments)
+            .Single()
+            .Spec!.Template!.Spec!.Containers[0]
+            .Image.Should()
+            .Be("index.docker.io/library/app@sha256:1");
+        world
+            .Cluster.Find(Resources.Images, Samples.Namespace, "hello-00001-cache-user-container")!
+            .Spec.Reference.Should()
+            .Be("index.docker.io/library/app@sha256:1");
     }
 
     [Test]
@@ -60,13 +82,42 @@ public sealed class DigestConditionsTests
         await SettleFailingAsync(world);
 
         var revision = Revision(world);
-        Condition(world, "ContainerHealthy").Should().BeEquivalentTo(new { Status = "False", Reason = "ContainerMissing", Message });
-        Condition(world, "Ready").Should().BeEquivalentTo(new { Status = "False", Reason = "ContainerMissing", Message });
+        Condition(world, "ContainerHealthy")
+            .Should()
+            .BeEquivalentTo(
+                new
+                {
+                    Status = "False",
+                    Reason = "ContainerMissing",
+                    Message,
+                }
+            );
+        Condition(world, "Ready")
+            .Should()
+            .BeEquivalentTo(
+                new
+                {
+                    Status = "False",
+                    Reason = "ContainerMissing",
+                    Message,
+                }
+            );
         revision.Status.ContainerStatuses.Should().BeEmpty();
-        ConditionSet.Get(world.Cluster.Find(Resources.Configurations, Samples.Namespace, "hello")!.Status.Conditions, "Ready")
-            .Should().BeEquivalentTo(new { Status = "False", Reason = "RevisionFailed", Message = $"Revision \"hello-00001\" failed with message: {Message}." });
-        ConditionSet.Get(world.Cluster.Find(Resources.KnativeServices, Samples.Namespace, "hello")!.Status.Conditions, "ConfigurationsReady")!.Status
-            .Should().Be("False");
+        ConditionSet
+            .Get(world.Cluster.Find(Resources.Configurations, Samples.Namespace, "hello")!.Status.Conditions, "Ready")
+            .Should()
+            .BeEquivalentTo(
+                new
+                {
+                    Status = "False",
+                    Reason = "RevisionFailed",
+                    Message = $"Revision \"hello-00001\" failed with message: {Message}.",
+                }
+            );
+        ConditionSet
+            .Get(world.Cluster.Find(Resources.KnativeServices, Samples.Namespace, "hello")!.Status.Conditions, "ConfigurationsReady")!
+            .Status.Should()
+            .Be("False");
 
         // Waiting for the next attempt does not make it look better.
         await world.SettleAsync();
@@ -102,7 +153,8 @@ public sealed class DigestConditionsTests
         }
     }
 
-    private static Revision Revision(ReconcilingCluster world) => world.Cluster.Find(Resources.Revisions, Samples.Namespace, "hello-00001")!;
+    private static Revision Revision(ReconcilingCluster world) =>
+        world.Cluster.Find(Resources.Revisions, Samples.Namespace, "hello-00001")!;
 
     private static Condition? Condition(ReconcilingCluster world, string type) => ConditionSet.Get(Revision(world).Status.Conditions, type);
 
@@ -112,9 +164,9 @@ public sealed class DigestConditionsTests
 
         public string? Failure { get; set; }
 
-        public ValueTask<string> ResolveAsync(DigestRequest request, CancellationToken cancellation)
-            => Failure is not null ? throw new DigestException(request.Image, Failure)
-                : Digest is not null ? ValueTask.FromResult(Digest)
-                : new ValueTask<string>(new TaskCompletionSource<string>().Task.WaitAsync(cancellation));
+        public ValueTask<string> ResolveAsync(DigestRequest request, CancellationToken cancellation) =>
+            Failure is not null ? throw new DigestException(request.Image, Failure)
+            : Digest is not null ? ValueTask.FromResult(Digest)
+            : new ValueTask<string>(new TaskCompletionSource<string>().Task.WaitAsync(cancellation));
     }
 }

@@ -12,52 +12,55 @@ namespace Serving.Tests.Controller.Digests;
 
 public sealed class DigestResolutionTests
 {
-    private ManualTimeProvider time = null!;
-    private Registry registry = null!;
-    private DigestResolution resolution = null!;
-    private ConcurrentQueue<ObjectKey> resolved = null!;
+    private ManualTimeProvider _time = null!;
+    private Registry _registry = null!;
+    private DigestResolution _resolution = null!;
+    private ConcurrentQueue<ObjectKey> _resolved = null!;
 
     [SetUp]
     public void SetUp()
     {
-        time = new ManualTimeProvider();
-        registry = new Registry();
-        resolved = new ConcurrentQueue<ObjectKey>();
-        resolution = new DigestResolution(registry, time) { Resolved = resolved.Enqueue };
+        _time = new ManualTimeProvider();
+        _registry = new Registry();
+        _resolved = new ConcurrentQueue<ObjectKey>();
+        _resolution = new DigestResolution(_registry, _time) { Resolved = _resolved.Enqueue };
     }
 
     [TearDown]
-    public void TearDown() => resolution.Dispose();
+    public void TearDown() => _resolution.Dispose();
 
     [Test]
     public void A_resolver_that_answers_at_once_needs_no_second_look()
     {
-        registry.Answer("app:1", "digest");
+        _registry.Answer("app:1", "digest");
 
-        resolution.Poll(Samples.Revision(), DeploymentConfig.Default)!.Containers.Single().Should()
+        _resolution
+            .Poll(Samples.Revision(), DeploymentConfig.Default)!
+            .Containers.Single()
+            .Should()
             .BeEquivalentTo(new { Name = "user-container", ImageDigest = "digest" });
-        resolved.Should().BeEmpty();
+        _resolved.Should().BeEmpty();
     }
 
     [Test]
     public async Task A_slow_registry_holds_up_no_other_Revision_and_asks_for_its_own_again()
     {
-        registry.Answer("other:1", "digest");
+        _registry.Answer("other:1", "digest");
 
-        resolution.Poll(Samples.Revision(), DeploymentConfig.Default).Should().BeNull();
-        resolution.Poll(Samples.Revision(), DeploymentConfig.Default).Should().BeNull("it is still under way");
-        resolution.Poll(Named("other-00001", "other:1"), DeploymentConfig.Default).Should().NotBeNull();
+        _resolution.Poll(Samples.Revision(), DeploymentConfig.Default).Should().BeNull();
+        _resolution.Poll(Samples.Revision(), DeploymentConfig.Default).Should().BeNull("it is still under way");
+        _resolution.Poll(Named("other-00001", "other:1"), DeploymentConfig.Default).Should().NotBeNull();
 
-        registry.Answer("app:1", "late");
-        await Eventually.HoldsAsync(() => resolved.Should().Equal(new ObjectKey(Samples.Namespace, "hello-00001")));
-        resolution.Poll(Samples.Revision(), DeploymentConfig.Default)!.Containers.Single().ImageDigest.Should().Be("late");
-        registry.Asked.Should().Equal("app:1", "other:1");
+        _registry.Answer("app:1", "late");
+        await Eventually.HoldsAsync(() => _resolved.Should().Equal(new ObjectKey(Samples.Namespace, "hello-00001")));
+        _resolution.Poll(Samples.Revision(), DeploymentConfig.Default)!.Containers.Single().ImageDigest.Should().Be("late");
+        _registry.Asked.Should().Equal("app:1", "other:1");
     }
 
     [Test]
     public void Containers_of_one_image_are_one_question()
     {
-        registry.Answer("app:1", "digest");
+        _registry.Answer("app:1", "digest");
         var revision = Samples.Revision();
         revision = revision with
         {
@@ -68,9 +71,9 @@ public sealed class DigestResolutionTests
             },
         };
 
-        var result = resolution.Poll(revision, DeploymentConfig.Default)!;
+        var result = _resolution.Poll(revision, DeploymentConfig.Default)!;
 
-        registry.Asked.Should().Equal("app:1");
+        _registry.Asked.Should().Equal("app:1");
         result.Containers.Select(container => container.Name).Should().Equal("user-container", "sidecar");
         result.InitContainers.Single().ImageDigest.Should().Be("digest");
     }
@@ -79,33 +82,36 @@ public sealed class DigestResolutionTests
     public async Task The_first_image_that_fails_is_told_while_others_are_still_asked_for()
     {
         var revision = Samples.Revision();
-        revision = revision with { Spec = revision.Spec with { Containers = [revision.Spec.Containers[0], new Container { Name = "sidecar", Image = "slow:1" }] } };
-        resolution.Poll(revision, DeploymentConfig.Default).Should().BeNull();
+        revision = revision with
+        {
+            Spec = revision.Spec with { Containers = [revision.Spec.Containers[0], new Container { Name = "sidecar", Image = "slow:1" }] },
+        };
+        _resolution.Poll(revision, DeploymentConfig.Default).Should().BeNull();
 
-        registry.Fail("app:1");
+        _registry.Fail("app:1");
 
-        await Eventually.HoldsAsync(() => resolved.Should().ContainSingle());
-        var polling = () => resolution.Poll(revision, DeploymentConfig.Default);
+        await Eventually.HoldsAsync(() => _resolved.Should().ContainSingle());
+        var polling = () => _resolution.Poll(revision, DeploymentConfig.Default);
         polling.Should().Throw<DigestException>().WithMessage("*app:1*");
-        registry.Cancellations.Should().OnlyContain(token => token.IsCancellationRequested, "nobody waits for the rest");
+        _registry.Cancellations.Should().OnlyContain(token => token.IsCancellationRequested, "nobody waits for the rest");
     }
 
     [Test]
     public async Task What_failed_is_asked_again_later_and_later()
     {
-        registry.Fail("app:1");
-        var polling = () => resolution.Poll(Samples.Revision(), DeploymentConfig.Default);
+        _registry.Fail("app:1");
+        var polling = () => _resolution.Poll(Samples.Revision(), DeploymentConfig.Default);
         polling.Should().Throw<DigestException>();
 
         foreach (var seconds in (int[])[1, 2, 4])
         {
-            var before = registry.Asked.Count;
+            var before = _registry.Asked.Count;
             polling().Should().BeNull("it waits");
-            time.Advance(TimeSpan.FromSeconds(seconds) - TimeSpan.FromMilliseconds(1));
-            registry.Asked.Should().HaveCount(before);
-            time.Advance(TimeSpan.FromMilliseconds(1));
-            await Eventually.HoldsAsync(() => registry.Asked.Should().HaveCount(before + 1));
-            await Eventually.HoldsAsync(() => resolved.Should().HaveCount(before));
+            _time.Advance(TimeSpan.FromSeconds(seconds) - TimeSpan.FromMilliseconds(1));
+            _registry.Asked.Should().HaveCount(before);
+            _time.Advance(TimeSpan.FromMilliseconds(1));
+            await Eventually.HoldsAsync(() => _registry.Asked.Should().HaveCount(before + 1));
+            await Eventually.HoldsAsync(() => _resolved.Should().HaveCount(before));
             polling.Should().Throw<DigestException>();
         }
     }
@@ -113,35 +119,35 @@ public sealed class DigestResolutionTests
     [Test]
     public void A_Revision_that_comes_back_under_its_name_is_asked_for_anew_and_at_once()
     {
-        registry.Fail("app:1");
-        var first = () => resolution.Poll(Samples.Revision(), DeploymentConfig.Default);
+        _registry.Fail("app:1");
+        var first = () => _resolution.Poll(Samples.Revision(), DeploymentConfig.Default);
         first.Should().Throw<DigestException>();
-        resolution.Forget(new ObjectKey(Samples.Namespace, "hello-00001"));
-        registry.Answer("app:1", "digest");
+        _resolution.Forget(new ObjectKey(Samples.Namespace, "hello-00001"));
+        _registry.Answer("app:1", "digest");
 
-        resolution.Poll(Samples.Revision(), DeploymentConfig.Default).Should().NotBeNull();
+        _resolution.Poll(Samples.Revision(), DeploymentConfig.Default).Should().NotBeNull();
     }
 
     [Test]
     public void Forgetting_stops_what_is_under_way()
     {
-        resolution.Poll(Samples.Revision(), DeploymentConfig.Default).Should().BeNull();
+        _resolution.Poll(Samples.Revision(), DeploymentConfig.Default).Should().BeNull();
 
-        resolution.Forget(new ObjectKey(Samples.Namespace, "hello-00001"));
+        _resolution.Forget(new ObjectKey(Samples.Namespace, "hello-00001"));
 
-        registry.Cancellations.Single().IsCancellationRequested.Should().BeTrue();
+        _registry.Cancellations.Single().IsCancellationRequested.Should().BeTrue();
     }
 
     [Test]
     public void At_the_end_of_a_term_what_is_under_way_stops_and_another_term_begins_anew()
     {
-        resolution.Poll(Samples.Revision(), DeploymentConfig.Default).Should().BeNull();
+        _resolution.Poll(Samples.Revision(), DeploymentConfig.Default).Should().BeNull();
 
-        resolution.Clear();
+        _resolution.Clear();
 
-        registry.Cancellations.Single().IsCancellationRequested.Should().BeTrue();
-        registry.Answer("app:1", "digest");
-        resolution.Poll(Samples.Revision(), DeploymentConfig.Default).Should().NotBeNull();
+        _registry.Cancellations.Single().IsCancellationRequested.Should().BeTrue();
+        _registry.Answer("app:1", "digest");
+        _resolution.Poll(Samples.Revision(), DeploymentConfig.Default).Should().NotBeNull();
     }
 
     [Test]
@@ -149,22 +155,22 @@ public sealed class DigestResolutionTests
     {
         for (var number = 0; number < 120; number++)
         {
-            resolution.Poll(Named($"r{number}", $"image:{number}"), DeploymentConfig.Default).Should().BeNull();
+            _resolution.Poll(Named($"r{number}", $"image:{number}"), DeploymentConfig.Default).Should().BeNull();
         }
 
-        time.Advance(TimeSpan.FromSeconds(10));
-        registry.Asked.Should().HaveCount(100);
+        _time.Advance(TimeSpan.FromSeconds(10));
+        _registry.Asked.Should().HaveCount(100);
     }
 
     [Test]
     public void All_together_are_asked_for_ten_a_second_after_a_burst()
     {
-        var pace = new RetryPace(time);
+        var pace = new RetryPace(_time);
         var waits = Enumerable.Range(0, 110).Select(_ => pace.Next(0)).ToList();
 
         waits.Take(100).Should().OnlyContain(wait => wait == TimeSpan.Zero);
         waits[^1].Should().Be(TimeSpan.FromSeconds(1));
-        new RetryPace(time).Next(50).Should().Be(TimeSpan.FromSeconds(1000));
+        new RetryPace(_time).Next(50).Should().Be(TimeSpan.FromSeconds(1000));
     }
 
     private static Revision Named(string name, string image)
@@ -175,7 +181,7 @@ public sealed class DigestResolutionTests
 
     private sealed class Registry : IDigestResolver
     {
-        private readonly ConcurrentDictionary<string, TaskCompletionSource<string>> answers = new();
+        private readonly ConcurrentDictionary<string, TaskCompletionSource<string>> _answers = new();
 
         public ConcurrentQueue<string> Asked { get; } = new();
 
@@ -185,8 +191,8 @@ public sealed class DigestResolutionTests
         {
             if (!Source(image).TrySetResult(digest))
             {
-                answers[image] = new TaskCompletionSource<string>();
-                answers[image].SetResult(digest);
+                _answers[image] = new TaskCompletionSource<string>();
+                _answers[image].SetResult(digest);
             }
         }
 
@@ -199,7 +205,7 @@ public sealed class DigestResolutionTests
             return new ValueTask<string>(Source(request.Image).Task.WaitAsync(cancellation));
         }
 
-        private TaskCompletionSource<string> Source(string image)
-            => answers.GetOrAdd(image, static _ => new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously));
+        private TaskCompletionSource<string> Source(string image) =>
+            _answers.GetOrAdd(image, static _ => new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously));
     }
 }

@@ -13,82 +13,90 @@ public sealed class RegistryLoginTests
     private const string Image = "registry.example.com/team/app:1";
     private const string Login = """{"username":"user","password":"secret"}""";
 
-    private DigestWorld world = null!;
+    private DigestWorld _world = null!;
 
     [SetUp]
     public async Task SetUp()
     {
-        world = await DigestWorld.StartAsync();
-        world.Registry.Challenge = "Basic";
+        _world = await DigestWorld.StartAsync();
+        _world.Registry.Challenge = "Basic";
     }
 
     [TearDown]
-    public async Task TearDown() => await world.DisposeAsync();
+    public async Task TearDown() => await _world.DisposeAsync();
 
     [Test]
     public async Task Public_images_need_a_token_but_no_login()
     {
-        world.Registry.Challenge = "Bearer";
-        world.Registry.AnonymousTokens = true;
+        _world.Registry.Challenge = "Bearer";
+        _world.Registry.AnonymousTokens = true;
 
-        (await world.ResolveAsync()).Should().EndWith(TestRegistry.Digest);
-        world.Registry.Requests.Select(request => $"{request.Method} {request.Path} {request.Authorization}").Should().Equal(
-            "HEAD /v2/team/app/manifests/1 ", "GET /token ", "HEAD /v2/team/app/manifests/1 Bearer granted");
-        world.Registry.Requests.ElementAt(1).Query.Should().Be("?scope=repository:team/app:pull&service=registry.example.com");
+        (await _world.ResolveAsync()).Should().EndWith(TestRegistry.Digest);
+        _world
+            .Registry.Requests.Select(request => $"{request.Method} {request.Path} {request.Authorization}")
+            .Should()
+            .Equal("HEAD /v2/team/app/manifests/1 ", "GET /token ", "HEAD /v2/team/app/manifests/1 Bearer granted");
+        _world.Registry.Requests.ElementAt(1).Query.Should().Be("?scope=repository:team/app:pull&service=registry.example.com");
     }
 
     [Test]
     public async Task A_login_is_exchanged_for_a_token()
     {
-        world.Registry.Challenge = "Bearer";
+        _world.Registry.Challenge = "Bearer";
         UseSecret("registry.example.com", Login);
 
-        (await world.ResolveAsync()).Should().EndWith(TestRegistry.Digest);
-        world.Registry.Requests.First().Authorization.Should().BeNull("a registry that has not asked is shown nothing");
+        (await _world.ResolveAsync()).Should().EndWith(TestRegistry.Digest);
+        _world.Registry.Requests.First().Authorization.Should().BeNull("a registry that has not asked is shown nothing");
     }
 
     [Test]
     public async Task An_identity_token_is_exchanged_with_OAuth2()
     {
-        world.Registry.Challenge = "Bearer";
-        world.Registry.IdentityToken = "identity";
+        _world.Registry.Challenge = "Bearer";
+        _world.Registry.IdentityToken = "identity";
         UseSecret("registry.example.com", """{"identitytoken":"identity"}""");
 
-        (await world.ResolveAsync()).Should().EndWith(TestRegistry.Digest);
-        world.Registry.Requests.Single(request => request.Path == "/token").Body.Should()
-            .Contain("grant_type=refresh_token").And.Contain("service=registry.example.com");
+        (await _world.ResolveAsync()).Should().EndWith(TestRegistry.Digest);
+        _world
+            .Registry.Requests.Single(request => request.Path == "/token")
+            .Body.Should()
+            .Contain("grant_type=refresh_token")
+            .And.Contain("service=registry.example.com");
     }
 
     [Test]
     public async Task A_token_service_without_OAuth2_is_asked_the_older_way()
     {
-        world.Registry.Challenge = "Bearer";
+        _world.Registry.Challenge = "Bearer";
         UseSecret("registry.example.com", """{"username":"user","password":"secret","identitytoken":"identity"}""");
 
-        (await world.ResolveAsync()).Should().EndWith(TestRegistry.Digest);
-        world.Registry.Requests.Where(request => request.Path == "/token").Select(request => request.Method).Should().Equal("POST", "GET");
+        (await _world.ResolveAsync()).Should().EndWith(TestRegistry.Digest);
+        _world.Registry.Requests.Where(request => request.Path == "/token").Select(request => request.Method).Should().Equal("POST", "GET");
     }
 
     [Test]
     public async Task A_registry_token_is_shown_to_the_registry_itself()
     {
-        world.Registry.Challenge = "Bearer";
+        _world.Registry.Challenge = "Bearer";
         UseSecret("registry.example.com", """{"registrytoken":"granted"}""");
 
-        (await world.ResolveAsync()).Should().EndWith(TestRegistry.Digest);
-        world.Registry.Requests.Should().NotContain(request => request.Path == "/token");
+        (await _world.ResolveAsync()).Should().EndWith(TestRegistry.Digest);
+        _world.Registry.Requests.Should().NotContain(request => request.Path == "/token");
     }
 
     [Test]
     public async Task A_wrong_login_is_refused_in_the_registrys_words()
     {
-        world.Registry.Challenge = "Bearer";
+        _world.Registry.Challenge = "Bearer";
         UseSecret("registry.example.com", """{"username":"user","password":"wrong"}""");
 
-        var resolving = () => world.ResolveAsync();
+        var resolving = () => _world.ResolveAsync();
 
-        (await resolving.Should().ThrowAsync<DigestException>()).Which.Message.Should().Be(
-            $"Unable to fetch image \"{Image}\": failed to resolve image to digest: GET https://registry.example.com/token: UNAUTHORIZED: authentication required");
+        (await resolving.Should().ThrowAsync<DigestException>())
+            .Which.Message.Should()
+            .Be(
+                $"Unable to fetch image \"{Image}\": failed to resolve image to digest: GET https://registry.example.com/token: UNAUTHORIZED: authentication required"
+            );
     }
 
     [TestCase("registry.example.com")]
@@ -103,7 +111,7 @@ public sealed class RegistryLoginTests
     {
         UseSecret(host, Login);
 
-        (await world.ResolveAsync()).Should().EndWith(TestRegistry.Digest);
+        (await _world.ResolveAsync()).Should().EndWith(TestRegistry.Digest);
     }
 
     [TestCase("*.com")]
@@ -114,10 +122,10 @@ public sealed class RegistryLoginTests
     {
         UseSecret(host, Login);
 
-        var resolving = () => world.ResolveAsync();
+        var resolving = () => _world.ResolveAsync();
 
         await resolving.Should().ThrowAsync<DigestException>().WithMessage("*UNAUTHORIZED*");
-        world.Registry.Requests.Should().OnlyContain(request => request.Authorization == null);
+        _world.Registry.Requests.Should().OnlyContain(request => request.Authorization == null);
     }
 
     [TestCase("https://index.docker.io/v1/")]
@@ -127,7 +135,7 @@ public sealed class RegistryLoginTests
     {
         UseSecret(host, Login);
 
-        (await world.ResolveAsync("busybox")).Should().EndWith(TestRegistry.Digest);
+        (await _world.ResolveAsync("busybox")).Should().EndWith(TestRegistry.Digest);
     }
 
     [TestCase("dXNlcjpzZWNyZXQ=")]
@@ -136,53 +144,63 @@ public sealed class RegistryLoginTests
     {
         UseSecret("registry.example.com", $$"""{"auth":"{{auth}}"}""");
 
-        (await world.ResolveAsync()).Should().EndWith(TestRegistry.Digest);
+        (await _world.ResolveAsync()).Should().EndWith(TestRegistry.Digest);
     }
 
     [Test]
     public async Task The_older_format_has_logins_at_its_top()
     {
-        world.PutSecret("pull", "kubernetes.io/dockercfg", ".dockercfg", $"{{\"https://registry.example.com\":{Login}}}");
-        world.PullSecrets.Add("pull");
+        _world.PutSecret("pull", "kubernetes.io/dockercfg", ".dockercfg", $"{{\"https://registry.example.com\":{Login}}}");
+        _world.PullSecrets.Add("pull");
 
-        (await world.ResolveAsync()).Should().EndWith(TestRegistry.Digest);
+        (await _world.ResolveAsync()).Should().EndWith(TestRegistry.Digest);
     }
 
     [Test]
     public async Task The_most_specific_login_counts()
     {
-        world.PutSecret("pull", "kubernetes.io/dockerconfigjson", ".dockerconfigjson", $$$"""
+        _world.PutSecret(
+            "pull",
+            "kubernetes.io/dockerconfigjson",
+            ".dockerconfigjson",
+            $$$"""
             {"auths":{"*.example.com":{"username":"user","password":"x"},"registry.example.com":{"username":"user","password":"y"},"registry.example.com/team":{{{Login}}} }}
-            """);
-        world.PullSecrets.Add("pull");
+            """
+        );
+        _world.PullSecrets.Add("pull");
 
-        (await world.ResolveAsync()).Should().EndWith(TestRegistry.Digest);
+        (await _world.ResolveAsync()).Should().EndWith(TestRegistry.Digest);
     }
 
     [TestCase("")]
     [TestCase("builder")]
     public async Task The_service_accounts_secrets_count_too(string account)
     {
-        world.PutDockerConfig("of-account", "registry.example.com", Login);
-        world.Cluster.Put(Resources.ServiceAccounts, new ServiceAccount
-        {
-            ApiVersion = "v1",
-            Kind = "ServiceAccount",
-            Metadata = new ObjectMeta { Name = account.Length > 0 ? account : "default", Namespace = Samples.Namespace },
-            ImagePullSecrets = [new LocalObjectReference { Name = "of-account" }],
-        });
+        _world.PutDockerConfig("of-account", "registry.example.com", Login);
+        _world.Cluster.Put(
+            Resources.ServiceAccounts,
+            new ServiceAccount
+            {
+                ApiVersion = "v1",
+                Kind = "ServiceAccount",
+                Metadata = new ObjectMeta { Name = account.Length > 0 ? account : "default", Namespace = Samples.Namespace },
+                ImagePullSecrets = [new LocalObjectReference { Name = "of-account" }],
+            }
+        );
 
-        (await world.Resolver().ResolveAsync(world.Request(Image, account), CancellationToken.None)).Should().EndWith(TestRegistry.Digest);
+        (await _world.Resolver().ResolveAsync(_world.Request(Image, account), CancellationToken.None))
+            .Should()
+            .EndWith(TestRegistry.Digest);
     }
 
     [Test]
     public async Task A_secret_that_does_not_exist_or_is_of_another_type_is_passed_over()
     {
-        world.PutSecret("opaque", "Opaque", ".dockerconfigjson", "not read");
-        world.PutDockerConfig("pull", "registry.example.com", Login);
-        world.PullSecrets.AddRange(["gone", "opaque", "pull"]);
+        _world.PutSecret("opaque", "Opaque", ".dockerconfigjson", "not read");
+        _world.PutDockerConfig("pull", "registry.example.com", Login);
+        _world.PullSecrets.AddRange(["gone", "opaque", "pull"]);
 
-        (await world.ResolveAsync()).Should().EndWith(TestRegistry.Digest);
+        (await _world.ResolveAsync()).Should().EndWith(TestRegistry.Digest);
     }
 
     [TestCase("not json")]
@@ -190,10 +208,10 @@ public sealed class RegistryLoginTests
     [TestCase("""{"auths":{"registry.example.com":{"auth":"bm9jb2xvbg=="}}}""")]
     public async Task A_secret_that_cannot_be_read_is_said_by_name_and_not_by_content(string content)
     {
-        world.PutSecret("pull", "kubernetes.io/dockerconfigjson", ".dockerconfigjson", content);
-        world.PullSecrets.Add("pull");
+        _world.PutSecret("pull", "kubernetes.io/dockerconfigjson", ".dockerconfigjson", content);
+        _world.PullSecrets.Add("pull");
 
-        var resolving = () => world.ResolveAsync();
+        var resolving = () => _world.ResolveAsync();
 
         var message = (await resolving.Should().ThrowAsync<DigestException>()).Which.Message;
         message.Should().Contain("failed to initialize authentication: secret \"pull\":").And.NotContain("bm9jb2xvbg");
@@ -202,12 +220,21 @@ public sealed class RegistryLoginTests
     [Test]
     public async Task Secrets_that_may_not_be_read_are_said()
     {
-        world.PullSecrets.Add("pull");
-        world.Cluster.FailNext(
+        _world.PullSecrets.Add("pull");
+        _world.Cluster.FailNext(
             static request => request.Plural == "secrets",
-            new KubernetesException("get secrets default/pull", new Status { Code = 403, Reason = "Forbidden", Message = "secrets \"pull\" is forbidden" }));
+            new KubernetesException(
+                "get secrets default/pull",
+                new Status
+                {
+                    Code = 403,
+                    Reason = "Forbidden",
+                    Message = "secrets \"pull\" is forbidden",
+                }
+            )
+        );
 
-        var resolving = () => world.ResolveAsync();
+        var resolving = () => _world.ResolveAsync();
 
         await resolving.Should().ThrowAsync<DigestException>().WithMessage("*failed to initialize authentication: *forbidden*");
     }
@@ -217,13 +244,16 @@ public sealed class RegistryLoginTests
     public async Task A_login_is_not_sent_over_plain_HTTP_for_a_registry_with_TLS(string login)
     {
         await using var thief = await TestRegistry.StartAsync();
-        world.Registry.Challenge = "Bearer";
-        world.Registry.Realm = $"http://127.0.0.1:{thief.Port}/token";
+        _world.Registry.Challenge = "Bearer";
+        _world.Registry.Realm = $"http://127.0.0.1:{thief.Port}/token";
         UseSecret("registry.example.com", login);
 
-        var resolving = () => world.ResolveAsync();
+        var resolving = () => _world.ResolveAsync();
 
-        await resolving.Should().ThrowAsync<DigestException>().WithMessage($"*http://127.0.0.1:{thief.Port}/token: the registry wants a login to be sent over plain HTTP*");
+        await resolving
+            .Should()
+            .ThrowAsync<DigestException>()
+            .WithMessage($"*http://127.0.0.1:{thief.Port}/token: the registry wants a login to be sent over plain HTTP*");
         thief.Requests.Should().BeEmpty();
     }
 
@@ -235,7 +265,9 @@ public sealed class RegistryLoginTests
         using var http = new HttpClient(RegistryTrust.CreateHandler(environment: static _ => null));
         UseSecret($"127.0.0.1:{plain.Port}", Login);
 
-        (await world.Resolver(http).ResolveAsync(world.Request($"127.0.0.1:{plain.Port}/team/app:1"), CancellationToken.None)).Should().EndWith(TestRegistry.Digest);
+        (await _world.Resolver(http).ResolveAsync(_world.Request($"127.0.0.1:{plain.Port}/team/app:1"), CancellationToken.None))
+            .Should()
+            .EndWith(TestRegistry.Digest);
     }
 
     [TestCase("DOCKER_CONFIG", "config.json")]
@@ -246,9 +278,9 @@ public sealed class RegistryLoginTests
     {
         using var folder = new Folder();
         var path = folder.Write(file ?? "auth.json", $$$"""{"auths":{"registry.example.com":{{{Login}}}},"credsStore":"desktop"}""");
-        world.Variables[variable] = file is null ? path : folder.Path;
+        _world.Variables[variable] = file is null ? path : folder.Path;
 
-        (await world.ResolveAsync()).Should().EndWith(TestRegistry.Digest);
+        (await _world.ResolveAsync()).Should().EndWith(TestRegistry.Digest);
     }
 
     [Test]
@@ -256,16 +288,16 @@ public sealed class RegistryLoginTests
     {
         using var folder = new Folder();
         folder.Write("config.json", $$$"""{"auths":{"registry.example.com":{{{Login}}}}}""");
-        world.Variables["DOCKER_CONFIG"] = folder.Path;
+        _world.Variables["DOCKER_CONFIG"] = folder.Path;
         var cloud = new Cloud();
-        world.Identities = [cloud];
+        _world.Identities = [cloud];
 
-        (await world.ResolveAsync()).Should().EndWith(TestRegistry.Digest);
+        (await _world.ResolveAsync()).Should().EndWith(TestRegistry.Digest);
         cloud.Asked.Should().BeFalse();
 
         folder.Write("config.json", """{"auths":{"registry.example.com":{"username":"user","password":"wrong"}}}""");
         UseSecret("registry.example.com", Login);
-        (await world.ResolveAsync()).Should().EndWith(TestRegistry.Digest);
+        (await _world.ResolveAsync()).Should().EndWith(TestRegistry.Digest);
     }
 
     [TestCase("not json", "docker configuration: *")]
@@ -274,22 +306,23 @@ public sealed class RegistryLoginTests
     {
         using var folder = new Folder();
         folder.Write("config.json", content);
-        world.Variables["DOCKER_CONFIG"] = folder.Path;
+        _world.Variables["DOCKER_CONFIG"] = folder.Path;
 
-        var resolving = () => world.ResolveAsync();
+        var resolving = () => _world.ResolveAsync();
 
         (await resolving.Should().ThrowAsync<DigestException>().WithMessage($"*failed to initialize authentication: {reason}"))
-            .Which.Message.Should().NotContain("bm9jb2xvbg");
+            .Which.Message.Should()
+            .NotContain("bm9jb2xvbg");
     }
 
     [Test]
-    public void A_credential_does_not_show_its_secret()
-        => new RegistryCredential("user", "secret", "identity", "token").ToString().Should().Be("credential of \"user\"");
+    public void A_credential_does_not_show_its_secret() =>
+        new RegistryCredential("user", "secret", "identity", "token").ToString().Should().Be("credential of \"user\"");
 
     private void UseSecret(string host, string login)
     {
-        world.PutDockerConfig("pull", host, login);
-        world.PullSecrets.Add("pull");
+        _world.PutDockerConfig("pull", host, login);
+        _world.PullSecrets.Add("pull");
     }
 
     private sealed class Cloud : IRegistryIdentity

@@ -6,8 +6,8 @@ namespace Serving.Tests.Controller.Digests;
 /// <summary>A certificate authority of a test's own, and a file that has its certificate.</summary>
 internal sealed class TestAuthority : IDisposable
 {
-    private readonly X509Certificate2 root;
-    private readonly string folder = Directory.CreateTempSubdirectory("serving-test-").FullName;
+    private readonly X509Certificate2 _root;
+    private readonly string _folder = Directory.CreateTempSubdirectory("serving-test-").FullName;
 
     public TestAuthority()
     {
@@ -15,16 +15,16 @@ internal sealed class TestAuthority : IDisposable
         var request = new CertificateRequest("CN=Test authority", key, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
         request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, false));
-        root = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
-        File = Path.Combine(folder, "ca.crt");
-        System.IO.File.WriteAllText(File, root.ExportCertificatePem());
+        _root = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+        File = Path.Combine(_folder, "ca.crt");
+        System.IO.File.WriteAllText(File, _root.ExportCertificatePem());
     }
 
     /// <summary>The certificate, as PEM.</summary>
     public string File { get; }
 
     /// <summary>A folder for files of the test; gone afterwards.</summary>
-    public string Folder => folder;
+    public string Folder => _folder;
 
     /// <summary>A certificate with a key for these names.</summary>
     public X509Certificate2 Issue(params string[] names)
@@ -38,14 +38,19 @@ internal sealed class TestAuthority : IDisposable
         }
 
         request.CertificateExtensions.Add(alternative.Build());
-        using var certificate = request.Create(root, DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddHours(12), Guid.NewGuid().ToByteArray());
+        using var certificate = request.Create(
+            _root,
+            DateTimeOffset.UtcNow.AddDays(-1),
+            DateTimeOffset.UtcNow.AddHours(12),
+            Guid.NewGuid().ToByteArray()
+        );
         using var withKey = certificate.CopyWithPrivateKey(key);
         return X509CertificateLoader.LoadPkcs12(withKey.Export(X509ContentType.Pkcs12), null);
     }
 
     public void Dispose()
     {
-        root.Dispose();
-        Directory.Delete(folder, recursive: true);
+        _root.Dispose();
+        Directory.Delete(_folder, recursive: true);
     }
 }

@@ -20,12 +20,21 @@ internal sealed class TestRegistry : IAsyncDisposable
     public const string IndexType = "application/vnd.oci.image.index.v1+json";
 
     private static readonly byte[] Manifest = Encoding.UTF8.GetBytes("""{"schemaVersion":2,"manifests":[]}""");
-    private readonly WebApplication app;
+    private readonly WebApplication _app;
 
-    private TestRegistry(WebApplication app) => this.app = app;
+    private TestRegistry(WebApplication app) => this._app = app;
 
     /// <summary>A request that came in.</summary>
-    public sealed record Seen(string Method, string Host, string Path, string Query, string? Authorization, string Accept, string UserAgent, string Body);
+    public sealed record Seen(
+        string Method,
+        string Host,
+        string Path,
+        string Query,
+        string? Authorization,
+        string Accept,
+        string UserAgent,
+        string Body
+    );
 
     /// <summary>The digest of the index.</summary>
     public static string Digest { get; } = "sha256:" + Convert.ToHexStringLower(SHA256.HashData(Manifest));
@@ -56,20 +65,26 @@ internal sealed class TestRegistry : IAsyncDisposable
     /// <summary>Answers instead of the registry when it returns true.</summary>
     public Func<HttpContext, Seen, Task<bool>> Instead { get; set; } = static (_, _) => Task.FromResult(false);
 
-    public int Port => new Uri(app.Urls.First()).Port;
+    public int Port => new Uri(_app.Urls.First()).Port;
 
     public static async Task<TestRegistry> StartAsync(X509Certificate2? certificate = null)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.UseKestrelHttpsConfiguration();
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen =>
-        {
-            if (certificate is not null)
-            {
-                listen.UseHttps(certificate);
-            }
-        }));
+        builder.WebHost.ConfigureKestrel(kestrel =>
+            kestrel.Listen(
+                IPAddress.Loopback,
+                0,
+                listen =>
+                {
+                    if (certificate is not null)
+                    {
+                        listen.UseHttps(certificate);
+                    }
+                }
+            )
+        );
         var app = builder.Build();
         var registry = new TestRegistry(app);
         app.Run(registry.HandleAsync);
@@ -99,8 +114,8 @@ internal sealed class TestRegistry : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         using var now = new CancellationTokenSource(TimeSpan.FromMilliseconds(200));
-        await app.StopAsync(now.Token);
-        await app.DisposeAsync();
+        await _app.StopAsync(now.Token);
+        await _app.DisposeAsync();
     }
 
     private async Task HandleAsync(HttpContext context)
@@ -115,7 +130,8 @@ internal sealed class TestRegistry : IAsyncDisposable
             request.Headers.Authorization,
             request.Headers.Accept.ToString(),
             request.Headers.UserAgent.ToString(),
-            await reader.ReadToEndAsync());
+            await reader.ReadToEndAsync()
+        );
         Requests.Enqueue(seen);
         if (await Instead(context, seen))
         {
@@ -128,9 +144,11 @@ internal sealed class TestRegistry : IAsyncDisposable
     private async Task TokenAsync(HttpContext context, Seen seen)
     {
         var scope = "repository:team/app:pull";
-        var known = seen.Method == "POST"
-            ? IdentityToken is not null && WebUtility.UrlDecode(seen.Body).Contains($"refresh_token={IdentityToken}", StringComparison.Ordinal)
-            : seen.Authorization == Basic() || (AnonymousTokens && seen.Authorization is null);
+        var known =
+            seen.Method == "POST"
+                ? IdentityToken is not null
+                    && WebUtility.UrlDecode(seen.Body).Contains($"refresh_token={IdentityToken}", StringComparison.Ordinal)
+                : seen.Authorization == Basic() || (AnonymousTokens && seen.Authorization is null);
         if (seen.Method == "POST" && IdentityToken is null)
         {
             await Answer(context, 404);
@@ -141,18 +159,29 @@ internal sealed class TestRegistry : IAsyncDisposable
         }
         else
         {
-            await Answer(context, 200, seen.Method == "POST" ? """{"access_token":"granted"}""" : """{"token":"granted","expires_in":300}""");
+            await Answer(
+                context,
+                200,
+                seen.Method == "POST" ? """{"access_token":"granted"}""" : """{"token":"granted","expires_in":300}"""
+            );
         }
     }
 
     private async Task ManifestAsync(HttpContext context, Seen seen)
     {
-        var wanted = Challenge switch { "Basic" => Basic(), "Bearer" => "Bearer granted", _ => seen.Authorization };
+        var wanted = Challenge switch
+        {
+            "Basic" => Basic(),
+            "Bearer" => "Bearer granted",
+            _ => seen.Authorization,
+        };
         if (seen.Authorization != wanted)
         {
-            context.Response.Headers.WWWAuthenticate = Challenge == "Basic"
-                ? new Microsoft.Extensions.Primitives.StringValues(["Negotiate", "Basic realm=\"registry\""])
-                : (Microsoft.Extensions.Primitives.StringValues)$"Bearer realm=\"{Realm ?? $"{context.Request.Scheme}://{context.Request.Host}/token"}\",service=\"registry.example.com\",scope=\"repository:team/app:pull\"";
+            context.Response.Headers.WWWAuthenticate =
+                Challenge == "Basic"
+                    ? new Microsoft.Extensions.Primitives.StringValues(["Negotiate", "Basic realm=\"registry\""])
+                    : (Microsoft.Extensions.Primitives.StringValues)
+                        $"Bearer realm=\"{Realm ?? $"{context.Request.Scheme}://{context.Request.Host}/token"}\",service=\"registry.example.com\",scope=\"repository:team/app:pull\"";
             await Answer(context, 401, """{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}""");
         }
         else if (seen.Method == "HEAD" && !KnowsHead)

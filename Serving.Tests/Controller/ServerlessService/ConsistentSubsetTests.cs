@@ -22,8 +22,13 @@ public sealed class ConsistentSubsetTests
     }
 
     [Test]
-    public void Differs_between_targets()
-        => Enumerable.Range(0, 20).Select(i => string.Join(',', ConsistentSubset.Choose(Addresses, 5, $"rev-{i}").Order())).Distinct().Should().HaveCountGreaterThan(15);
+    public void Differs_between_targets() =>
+        Enumerable
+            .Range(0, 20)
+            .Select(i => string.Join(',', ConsistentSubset.Choose(Addresses, 5, $"rev-{i}").Order()))
+            .Distinct()
+            .Should()
+            .HaveCountGreaterThan(15);
 
     [Test]
     public void Moves_little_when_one_goes()
@@ -31,6 +36,10 @@ public sealed class ConsistentSubsetTests
         var before = ConsistentSubset.Choose(Addresses, 5, "rev");
         var unused = Addresses.First(address => !before.Contains(address));
 
-        ConsistentSubset.Choose([.. Addresses.Where(address => address != unused)], 5, "rev").Intersect(before).Should().HaveCountGreaterThanOrEqualTo(3);
+        ConsistentSubset
+            .Choose([.. Addresses.Where(address => address != unused)], 5, "rev")
+            .Intersect(before)
+            .Should()
+            .HaveCountGreaterThanOrEqualTo(3);
     }
 }

@@ -14,20 +14,34 @@ public sealed class ServerlessServiceReconcilerTests
 {
     private static readonly ObjectKey Key = new("default", "rev");
 
-    private readonly ManualTimeProvider time = new();
-    private InMemoryCluster cluster = null!;
-    private ServerlessServiceReconciler reconciler = null!;
+    private readonly ManualTimeProvider _time = new();
+    private InMemoryCluster _cluster = null!;
+    private ServerlessServiceReconciler _reconciler = null!;
 
     [SetUp]
     public void SetUp()
     {
-        cluster = new InMemoryCluster(time);
-        reconciler = new ServerlessServiceReconciler(cluster, new ClusterEnvironment("knative-serving", "cluster.local", "serving-0", IPAddress.Loopback), NSubstitute.Substitute.For<IEventRecorder>(), time);
-        cluster.Put(Resources.Deployments, new Deployment
-        {
-            Metadata = new ObjectMeta { Namespace = "default", Name = "rev-deployment" },
-            Spec = new DeploymentSpec { Selector = new LabelSelector { MatchLabels = new Dictionary<string, string> { ["serving.knative.dev/revisionUID"] = "u" } } },
-        });
+        _cluster = new InMemoryCluster(_time);
+        _reconciler = new ServerlessServiceReconciler(
+            _cluster,
+            new ClusterEnvironment("knative-serving", "cluster.local", "serving-0", IPAddress.Loopback),
+            NSubstitute.Substitute.For<IEventRecorder>(),
+            _time
+        );
+        _cluster.Put(
+            Resources.Deployments,
+            new Deployment
+            {
+                Metadata = new ObjectMeta { Namespace = "default", Name = "rev-deployment" },
+                Spec = new DeploymentSpec
+                {
+                    Selector = new LabelSelector
+                    {
+                        MatchLabels = new Dictionary<string, string> { ["serving.knative.dev/revisionUID"] = "u" },
+                    },
+                },
+            }
+        );
         PutEndpoints("knative-serving", "activator-service", "10.9.0.1", "10.9.0.2", "10.9.0.3");
         PutObject("Serve");
     }
@@ -37,15 +51,30 @@ public sealed class ServerlessServiceReconcilerTests
     {
         await ReconcileAsync();
 
-        var hidden = cluster.Find(Resources.Services, "default", "rev-private")!;
+        var hidden = _cluster.Find(Resources.Services, "default", "rev-private")!;
         hidden.Spec!.Selector.Should().Equal(new Dictionary<string, string> { ["serving.knative.dev/revisionUID"] = "u" });
-        hidden.Spec.Ports.Select(port => $"{port.Name} {port.Port} {port.TargetPort} {port.Protocol}").Should().Equal(
-            "http 80 8012 TCP", "https 443 8112 TCP", "http-autometric 9090 http-autometric TCP", "http-usermetric 9091 http-usermetric TCP", "http-istio 8012 8012 TCP");
-        hidden.Metadata.Labels.Should().Contain("networking.internal.knative.dev/serviceType", "Private").And.Contain("networking.internal.knative.dev/serverlessservice", "rev").And.Contain("own", "label");
-        var shown = cluster.Find(Resources.Services, "default", "rev")!;
+        hidden
+            .Spec.Ports.Select(port => $"{port.Name} {port.Port} {port.TargetPort} {port.Protocol}")
+            .Should()
+            .Equal(
+                "http 80 8012 TCP",
+                "https 443 8112 TCP",
+                "http-autometric 9090 http-autometric TCP",
+                "http-usermetric 9091 http-usermetric TCP",
+                "http-istio 8012 8012 TCP"
+            );
+        hidden
+            .Metadata.Labels.Should()
+            .Contain("networking.internal.knative.dev/serviceType", "Private")
+            .And.Contain("networking.internal.knative.dev/serverlessservice", "rev")
+            .And.Contain("own", "label");
+        var shown = _cluster.Find(Resources.Services, "default", "rev")!;
         shown.Spec!.Selector.Should().BeEmpty();
         shown.Spec.Ports.Select(port => $"{port.Name} {port.Port} {port.TargetPort}").Should().Equal("http 80 8012", "https 443 8112");
-        shown.Metadata.OwnerReferences.Single().Should().Match<OwnerReference>(owner => owner.Kind == "ServerlessService" && owner.Name == "rev" && owner.Controller == true);
+        shown
+            .Metadata.OwnerReferences.Single()
+            .Should()
+            .Match<OwnerReference>(owner => owner.Kind == "ServerlessService" && owner.Name == "rev" && owner.Controller == true);
     }
 
     [Test]
@@ -55,9 +84,9 @@ public sealed class ServerlessServiceReconcilerTests
 
         await ReconcileAsync();
 
-        var port = cluster.Find(Resources.Services, "default", "rev")!.Spec!.Ports[0];
+        var port = _cluster.Find(Resources.Services, "default", "rev")!.Spec!.Ports[0];
         (port.Name, port.Port, port.TargetPort!.Value.Int, port.AppProtocol).Should().Be(("http2", 81, 8013, "kubernetes.io/h2c"));
-        cluster.Find(Resources.Services, "default", "rev-private")!.Spec!.Ports[0].Port.Should().Be(80);
+        _cluster.Find(Resources.Services, "default", "rev-private")!.Spec!.Ports[0].Port.Should().Be(80);
     }
 
     [Test]
@@ -66,9 +95,19 @@ public sealed class ServerlessServiceReconcilerTests
         await ReconcileAsync();
 
         Addresses().Should().Equal("10.9.0.1", "10.9.0.2", "10.9.0.3");
-        Condition("EndpointsPopulated").Should().Match<Condition>(condition => condition.Status == "Unknown" && condition.Reason == "NoHealthyBackends");
-        Condition("ActivatorEndpointsPopulated").Should().Match<Condition>(condition => condition.Status == "True" && condition.Severity == "Info" && condition.Message == "Revision is backed by Activator");
-        Status().Should().Match<ServerlessServiceStatus>(status => status.ServiceName == "rev" && status.PrivateServiceName == "rev-private" && status.ObservedGeneration == 1);
+        Condition("EndpointsPopulated")
+            .Should()
+            .Match<Condition>(condition => condition.Status == "Unknown" && condition.Reason == "NoHealthyBackends");
+        Condition("ActivatorEndpointsPopulated")
+            .Should()
+            .Match<Condition>(condition =>
+                condition.Status == "True" && condition.Severity == "Info" && condition.Message == "Revision is backed by Activator"
+            );
+        Status()
+            .Should()
+            .Match<ServerlessServiceStatus>(status =>
+                status.ServiceName == "rev" && status.PrivateServiceName == "rev-private" && status.ObservedGeneration == 1
+            );
     }
 
     [Test]
@@ -79,7 +118,7 @@ public sealed class ServerlessServiceReconcilerTests
         await ReconcileAsync();
 
         Addresses().Should().Equal("10.0.0.1");
-        var ports = cluster.Find(Resources.Endpoints, "default", "rev")!.Subsets.Single().Ports;
+        var ports = _cluster.Find(Resources.Endpoints, "default", "rev")!.Subsets.Single().Ports;
         ports.Select(port => port.Port).Should().Equal([8012, 8112], "other ports do not take requests");
         Condition("Ready")!.Status.Should().Be("True");
         Condition("ActivatorEndpointsPopulated")!.Status.Should().Be("False");
@@ -115,29 +154,45 @@ public sealed class ServerlessServiceReconcilerTests
     {
         PutEndpoints("default", "rev-private", "10.0.0.1");
         await ReconcileAsync();
-        cluster.ForgetWrites();
+        _cluster.ForgetWrites();
 
         await ReconcileAsync();
-        cluster.Writes.Should().BeEmpty();
+        _cluster.Writes.Should().BeEmpty();
 
-        time.Advance(TimeSpan.FromSeconds(30));
+        _time.Advance(TimeSpan.FromSeconds(30));
         PutObject("Proxy", generation: 2);
         await ReconcileAsync();
         Addresses().Should().HaveCount(3);
-        time.Advance(TimeSpan.FromSeconds(7));
-        ServerlessServiceLifecycle.ProxyFor(Status(), time.GetUtcNow()).Should().Be(TimeSpan.FromSeconds(7));
-        cluster.Writes.Select(write => $"{write.Verb} {write.Plural}").Should().Equal("update endpoints", "update-status serverlessservices");
+        _time.Advance(TimeSpan.FromSeconds(7));
+        ServerlessServiceLifecycle.ProxyFor(Status(), _time.GetUtcNow()).Should().Be(TimeSpan.FromSeconds(7));
+        _cluster
+            .Writes.Select(write => $"{write.Verb} {write.Plural}")
+            .Should()
+            .Equal("update endpoints", "update-status serverlessservices");
     }
 
     [Test]
     public async Task A_Service_of_someone_else_is_left_alone()
     {
-        cluster.Put(Resources.Services, new CoreService { Metadata = new ObjectMeta { Namespace = "default", Name = "rev" }, Spec = new CoreServiceSpec() });
+        _cluster.Put(
+            Resources.Services,
+            new CoreService
+            {
+                Metadata = new ObjectMeta { Namespace = "default", Name = "rev" },
+                Spec = new CoreServiceSpec(),
+            }
+        );
 
         var reconcile = ReconcileAsync;
 
         (await reconcile.Should().ThrowAsync<NotOwnedException>()).WithMessage("SKS: rev does not own Service: rev. Nothing controls it*");
-        Condition("Ready").Should().Match<Condition>(condition => condition.Status == "False" && condition.Reason == "NotOwned" && condition.Message.StartsWith("Resource rev of type Service is not owned by SKS. Nothing controls it"));
+        Condition("Ready")
+            .Should()
+            .Match<Condition>(condition =>
+                condition.Status == "False"
+                && condition.Reason == "NotOwned"
+                && condition.Message.StartsWith("Resource rev of type Service is not owned by SKS. Nothing controls it")
+            );
     }
 
     [TestCase("update services rev-private")]
@@ -152,7 +207,7 @@ public sealed class ServerlessServiceReconcilerTests
 
         await reconcile.Should().ThrowAsync<KubernetesException>();
         Condition("Ready")!.Status.Should().Be("True");
-        cluster.Writes.Should().NotContain(done => done.Verb == "update-status");
+        _cluster.Writes.Should().NotContain(done => done.Verb == "update-status");
         await ReconcileAsync();
         Condition("Ready")!.Status.Should().Be("True");
     }
@@ -176,11 +231,11 @@ public sealed class ServerlessServiceReconcilerTests
     {
         await ServeAndChangeAsync("rev-private");
         var since = Condition("Ready")!.LastTransitionTime;
-        time.Advance(TimeSpan.FromSeconds(30));
+        _time.Advance(TimeSpan.FromSeconds(30));
 
         await ReconcileAsync();
 
-        cluster.Find(Resources.Services, "default", "rev-private")!.Spec!.Ports.Should().NotBeEmpty();
+        _cluster.Find(Resources.Services, "default", "rev-private")!.Spec!.Ports.Should().NotBeEmpty();
         Condition("Ready")!.Status.Should().Be("True");
         Condition("Ready")!.LastTransitionTime.Should().Be(since);
     }
@@ -202,7 +257,9 @@ public sealed class ServerlessServiceReconcilerTests
     public async Task Reacts_when_pods_and_activators_come()
     {
         using var stop = new CancellationTokenSource();
-        var running = reconciler.Watching(new ReconcileLoop(reconciler, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance)).RunAsync(cluster, stop.Token);
+        var running = _reconciler
+            .Watching(new ReconcileLoop(_reconciler, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance))
+            .RunAsync(_cluster, stop.Token);
         await Eventually.HoldsAsync(() => Addresses().Should().HaveCount(3));
 
         PutEndpoints("knative-serving", "activator-service", "10.9.0.4");
@@ -222,8 +279,8 @@ public sealed class ServerlessServiceReconcilerTests
         PutEndpoints("default", "rev-private", "10.0.0.1");
         await ReconcileAsync();
         var changed = write.Split(' ')[2];
-        var service = cluster.Find(Resources.Services, "default", changed)!;
-        cluster.Put(Resources.Services, service with { Spec = service.Spec! with { Ports = [] } });
+        var service = _cluster.Find(Resources.Services, "default", changed)!;
+        _cluster.Put(Resources.Services, service with { Spec = service.Spec! with { Ports = [] } });
         PutEndpoints("default", "rev-private", "10.0.0.2");
         FailNext(write, 422, "Invalid");
 
@@ -235,10 +292,18 @@ public sealed class ServerlessServiceReconcilerTests
     [Test]
     public async Task Endpoints_of_a_Service_that_is_somebody_elses_are_left_alone()
     {
-        cluster.Put(Resources.Services, new CoreService { ApiVersion = "v1", Kind = "Service", Metadata = new ObjectMeta { Namespace = "default", Name = "rev" } });
+        _cluster.Put(
+            Resources.Services,
+            new CoreService
+            {
+                ApiVersion = "v1",
+                Kind = "Service",
+                Metadata = new ObjectMeta { Namespace = "default", Name = "rev" },
+            }
+        );
         PutEndpoints("default", "rev-private", "10.0.0.1");
         await FluentActions.Awaiting(ReconcileAsync).Should().ThrowAsync<NotOwnedException>();
-        cluster.Find(Resources.Endpoints, "default", "rev").Should().BeNull();
+        _cluster.Find(Resources.Endpoints, "default", "rev").Should().BeNull();
     }
 
     private async Task ServeAndChangeAsync(string changed)
@@ -247,60 +312,95 @@ public sealed class ServerlessServiceReconcilerTests
         await ReconcileAsync();
         Condition("Ready")!.Status.Should().Be("True");
         PutEndpoints("default", "rev-private", "10.0.0.1", "10.0.0.2");
-        var service = cluster.Find(Resources.Services, "default", changed)!;
-        cluster.Put(Resources.Services, service with { Spec = service.Spec! with { Ports = [] } });
-        cluster.ForgetWrites();
+        var service = _cluster.Find(Resources.Services, "default", changed)!;
+        _cluster.Put(Resources.Services, service with { Spec = service.Spec! with { Ports = [] } });
+        _cluster.ForgetWrites();
     }
 
-    private void FailNext(string write, int code, string reason)
-        => cluster.FailNext(
+    private void FailNext(string write, int code, string reason) =>
+        _cluster.FailNext(
             request => $"{request.Verb} {request.Plural} {request.Key.Name}" == write,
-            new KubernetesException(write, new Status { State = "Failure", Code = code, Reason = reason }));
+            new KubernetesException(
+                write,
+                new Status
+                {
+                    State = "Failure",
+                    Code = code,
+                    Reason = reason,
+                }
+            )
+        );
 
-    private async Task ReconcileAsync() => (await reconciler.ReconcileAsync(Key, cluster, default)).Should().Be(Reconcile.Done);
+    private async Task ReconcileAsync() => (await _reconciler.ReconcileAsync(Key, _cluster, default)).Should().Be(Reconcile.Done);
 
-    private ServerlessServiceStatus Status() => cluster.Find(Resources.ServerlessServices, "default", "rev")!.Status;
+    private ServerlessServiceStatus Status() => _cluster.Find(Resources.ServerlessServices, "default", "rev")!.Status;
 
     private Condition? Condition(string type) => ConditionSet.Get(Status().Conditions, type);
 
-    private IEnumerable<string> Addresses() => cluster.Find(Resources.Endpoints, "default", "rev")!.Subsets.SelectMany(subset => subset.Addresses).Select(address => address.Ip);
+    private IEnumerable<string> Addresses() =>
+        _cluster.Find(Resources.Endpoints, "default", "rev")!.Subsets.SelectMany(subset => subset.Addresses).Select(address => address.Ip);
 
-    private void PutObject(string mode, string protocol = "http1", int activators = 0, long generation = 1)
-        => cluster.Put(Resources.ServerlessServices, new Serving.Api.Networking.ServerlessService
-        {
-            Metadata = new ObjectMeta { Namespace = "default", Name = "rev", Uid = "sks", Generation = generation, Labels = new Dictionary<string, string> { ["own"] = "label" } },
-            Spec = new ServerlessServiceSpec
+    private void PutObject(string mode, string protocol = "http1", int activators = 0, long generation = 1) =>
+        _cluster.Put(
+            Resources.ServerlessServices,
+            new Serving.Api.Networking.ServerlessService
             {
-                Mode = mode,
-                ProtocolType = protocol,
-                NumActivators = activators,
-                ObjectRef = new ObjectReference { ApiVersion = "apps/v1", Kind = "Deployment", Name = "rev-deployment" },
-            },
-            Status = cluster.Find(Resources.ServerlessServices, "default", "rev")?.Status ?? new(),
-        });
-
-    private void PutEndpoints(string ns, string name, params string[] addresses)
-        => cluster.Put(Resources.Endpoints, new Endpoints
-        {
-            Metadata = new ObjectMeta
-            {
-                Namespace = ns,
-                Name = name,
-                Labels = new Dictionary<string, string> { ["networking.internal.knative.dev/serverlessservice"] = "rev", ["networking.internal.knative.dev/serviceType"] = "Private" },
-            },
-            Subsets = addresses.Length == 0
-                ? []
-                :
-                [
-                    new EndpointSubset
+                Metadata = new ObjectMeta
+                {
+                    Namespace = "default",
+                    Name = "rev",
+                    Uid = "sks",
+                    Generation = generation,
+                    Labels = new Dictionary<string, string> { ["own"] = "label" },
+                },
+                Spec = new ServerlessServiceSpec
+                {
+                    Mode = mode,
+                    ProtocolType = protocol,
+                    NumActivators = activators,
+                    ObjectRef = new ObjectReference
                     {
-                        Addresses = [.. addresses.Select(address => new EndpointAddress { Ip = address })],
-                        Ports =
-                        [
-                            new EndpointPort { Name = "http", Port = 8012 }, new EndpointPort { Name = "https", Port = 8112 }, new EndpointPort { Name = "http2", Port = 8013 },
-                            new EndpointPort { Name = "http-autometric", Port = 9090 },
-                        ],
+                        ApiVersion = "apps/v1",
+                        Kind = "Deployment",
+                        Name = "rev-deployment",
                     },
-                ],
-        });
+                },
+                Status = _cluster.Find(Resources.ServerlessServices, "default", "rev")?.Status ?? new(),
+            }
+        );
+
+    private void PutEndpoints(string ns, string name, params string[] addresses) =>
+        _cluster.Put(
+            Resources.Endpoints,
+            new Endpoints
+            {
+                Metadata = new ObjectMeta
+                {
+                    Namespace = ns,
+                    Name = name,
+                    Labels = new Dictionary<string, string>
+                    {
+                        ["networking.internal.knative.dev/serverlessservice"] = "rev",
+                        ["networking.internal.knative.dev/serviceType"] = "Private",
+                    },
+                },
+                Subsets =
+                    addresses.Length == 0
+                        ? []
+                        :
+                        [
+                            new EndpointSubset
+                            {
+                                Addresses = [.. addresses.Select(address => new EndpointAddress { Ip = address })],
+                                Ports =
+                                [
+                                    new EndpointPort { Name = "http", Port = 8012 },
+                                    new EndpointPort { Name = "https", Port = 8112 },
+                                    new EndpointPort { Name = "http2", Port = 8013 },
+                                    new EndpointPort { Name = "http-autometric", Port = 9090 },
+                                ],
+                            },
+                        ],
+            }
+        );
 }

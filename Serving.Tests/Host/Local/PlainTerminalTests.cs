@@ -17,13 +17,30 @@ public sealed class PlainTerminalTests
         var cluster = new InMemoryCluster(time);
         var output = new StringWriter();
         using var stop = new CancellationTokenSource();
-        cluster.Put(Resources.KnativeServices, new Service { Metadata = new ObjectMeta { Name = "hello", Namespace = "default" } });
+        cluster.Put(
+            Resources.KnativeServices,
+            new Service
+            {
+                Metadata = new ObjectMeta { Name = "hello", Namespace = "default" },
+            }
+        );
         var showing = new PlainTerminal(TextWriter.Synchronized(output), time).ShowAsync(new ClusterView(cluster, _ => 0), "", stop.Token);
 
         await SaysAsync("default/hello  Starting  no revision yet");
 
         var labels = new Dictionary<string, string> { ["serving.knative.dev/service"] = "hello" };
-        cluster.Put(Resources.Revisions, new Revision { Metadata = new ObjectMeta { Name = "hello-00001", Namespace = "default", Labels = labels } });
+        cluster.Put(
+            Resources.Revisions,
+            new Revision
+            {
+                Metadata = new ObjectMeta
+                {
+                    Name = "hello-00001",
+                    Namespace = "default",
+                    Labels = labels,
+                },
+            }
+        );
         await SaysAsync("default/hello  hello-00001  Starting  pods 0/0");
 
         await cluster.DeleteAsync(Resources.Revisions, "default", "hello-00001", CancellationToken.None);
@@ -34,10 +51,11 @@ public sealed class PlainTerminalTests
         await stop.CancelAsync();
         await showing.ContinueWith(_ => { }, TaskScheduler.Default);
 
-        Task SaysAsync(string line) => Eventually.HoldsAsync(() =>
-        {
-            time.Advance(TimeSpan.FromMilliseconds(500));
-            output.ToString().Should().Contain(line);
-        });
+        Task SaysAsync(string line) =>
+            Eventually.HoldsAsync(() =>
+            {
+                time.Advance(TimeSpan.FromMilliseconds(500));
+                output.ToString().Should().Contain(line);
+            });
     }
 }

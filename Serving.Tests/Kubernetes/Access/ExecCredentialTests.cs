@@ -13,7 +13,8 @@ using Serving.Tests.Support;
 
 namespace Serving.Tests.Kubernetes.Access;
 
-/// <summary>A client whose credential a program prints: it prints what the test has put into the file <c>answer</c>, and fails while there is none.</summary>
+/// <summary>A client whose credential a program prints: it prints what the test has put into the file <c>answer</c>, and fails while there
+/// is none.</summary>
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class ExecCredentialTests
 {
@@ -31,13 +32,16 @@ public sealed class ExecCredentialTests
         }
 
         var script = Path.Combine(_folder, "plugin");
-        File.WriteAllText(script, $"""
+        File.WriteAllText(
+            script,
+            $"""
             #!/bin/sh
             echo x >> {_folder}/calls
             echo "$KUBERNETES_EXEC_INFO" > {_folder}/told
             while [ -e {_folder}/slow ]; do sleep 0.02; done
             cat {_folder}/answer
-            """);
+            """
+        );
         File.SetUnixFileMode(script, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
     }
 
@@ -129,30 +133,52 @@ public sealed class ExecCredentialTests
     [Test]
     public async Task A_plugin_that_must_talk_to_a_person_says_so_where_there_is_no_terminal()
     {
-        var plugin = new ExecPlugin("config", "users[u].user.exec", Path.Combine(_folder, "plugin"), [], new Dictionary<string, string>(), "client.authentication.k8s.io/v1", null) { InteractiveMode = "Always" };
+        var plugin = new ExecPlugin(
+            "config",
+            "users[u].user.exec",
+            Path.Combine(_folder, "plugin"),
+            [],
+            new Dictionary<string, string>(),
+            "client.authentication.k8s.io/v1",
+            null
+        )
+        {
+            InteractiveMode = "Always",
+        };
 
         var ask = () => new ExecCredential(plugin, _time, terminal: false).GetAuthenticationHeaderAsync(CancellationToken.None);
 
-        (await ask.Should().ThrowAsync<KubernetesConfigurationException>()).Which.Message.Should().Contain("interactiveMode").And.Contain("not a terminal");
+        (await ask.Should().ThrowAsync<KubernetesConfigurationException>())
+            .Which.Message.Should()
+            .Contain("interactiveMode")
+            .And.Contain("not a terminal");
         File.Exists(Path.Combine(_folder, "calls")).Should().BeFalse();
     }
 
     [Test]
     public async Task A_plugin_that_is_not_there_is_a_configuration_that_cannot_work()
     {
-        var text = Config("http://127.0.0.1:1").Replace("command: ./plugin", "command: no-such-plugin, installHint: get it", StringComparison.Ordinal);
+        var text = Config("http://127.0.0.1:1")
+            .Replace("command: ./plugin", "command: no-such-plugin, installHint: get it", StringComparison.Ordinal);
         using var client = new ClusterClient(ClusterAccess.FromKubeconfig(Write(text)), Once);
 
         var get = () => GetAsync(client);
 
-        (await get.Should().ThrowAsync<KubernetesException>()).WithInnerException<KubernetesConfigurationException>().Which.Message.Should().Contain("no-such-plugin").And.EndWith("get it");
+        (await get.Should().ThrowAsync<KubernetesException>())
+            .WithInnerException<KubernetesConfigurationException>()
+            .Which.Message.Should()
+            .Contain("no-such-plugin")
+            .And.EndWith("get it");
     }
 
     [Test]
     public async Task A_plugin_is_told_of_the_cluster_what_its_entry_says()
     {
         Answer("""{"token":"good"}""");
-        var text = Config("https://127.0.0.1:1", "tls-server-name: name, proxy-url: 'http://127.0.0.1:2', extensions: [{name: client.authentication.k8s.io/exec, extension: {audience: me}}]")
+        var text = Config(
+                "https://127.0.0.1:1",
+                "tls-server-name: name, proxy-url: 'http://127.0.0.1:2', extensions: [{name: client.authentication.k8s.io/exec, extension: {audience: me}}]"
+            )
             .Replace("command: ./plugin", "command: ./plugin, provideClusterInfo: true", StringComparison.Ordinal);
         var configuration = ClusterAccess.FromKubeconfig(Write(text));
 
@@ -161,20 +187,36 @@ public sealed class ExecCredentialTests
         configuration.Configuration.TlsServerName.Should().Be("name");
         configuration.Proxy.Should().Be(new Uri("http://127.0.0.1:2"));
         var told = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(_folder, "told")))!;
-        JsonNode.DeepEquals(told["spec"]!["cluster"], JsonNode.Parse("""
-            {"server":"https://127.0.0.1:1","tls-server-name":"name","proxy-url":"http://127.0.0.1:2","config":{"audience":"me"}}
-            """)).Should().BeTrue(told.ToJsonString());
+        JsonNode
+            .DeepEquals(
+                told["spec"]!["cluster"],
+                JsonNode.Parse(
+                    """
+                    {"server":"https://127.0.0.1:1","tls-server-name":"name","proxy-url":"http://127.0.0.1:2","config":{"audience":"me"}}
+                    """
+                )
+            )
+            .Should()
+            .BeTrue(told.ToJsonString());
     }
 
     [Test]
     public async Task Arguments_and_variables_reach_a_plugin_as_they_are_written()
     {
-        await File.WriteAllTextAsync(Path.Combine(_folder, "plugin"), $$$"""
+        await File.WriteAllTextAsync(
+            Path.Combine(_folder, "plugin"),
+            $$$"""
             #!/bin/sh
             echo "$#|$1|$VARIABLE" > {{{_folder}}}/told
             echo '{"apiVersion":"client.authentication.k8s.io/v1","status":{"token":"good"}}'
-            """);
-        var text = Config("https://127.0.0.1:1").Replace("command: ./plugin", "command: ./plugin, args: ['two words'], env: [{name: VARIABLE, value: a b}]", StringComparison.Ordinal);
+            """
+        );
+        var text = Config("https://127.0.0.1:1")
+            .Replace(
+                "command: ./plugin",
+                "command: ./plugin, args: ['two words'], env: [{name: VARIABLE, value: a b}]",
+                StringComparison.Ordinal
+            );
 
         await ClusterAccess.FromKubeconfig(Write(text)).Credential!.GetAuthenticationHeaderAsync(CancellationToken.None);
 
@@ -188,24 +230,37 @@ public sealed class ExecCredentialTests
         var headers = new Dictionary<string, string>();
         server.Handler = (context, _) =>
         {
-            foreach (var header in context.Request.Headers.Where(header => header.Key.StartsWith("Impersonate-", StringComparison.OrdinalIgnoreCase)))
+            foreach (
+                var header in context.Request.Headers.Where(header =>
+                    header.Key.StartsWith("Impersonate-", StringComparison.OrdinalIgnoreCase)
+                )
+            )
             {
                 headers[header.Key] = header.Value.ToString();
             }
 
             return FakeApiServer.Json(context, "{}");
         };
-        using var client = new ClusterClient(ClusterAccess.FromKubeconfig(Write(Acting(server.Address.AbsoluteUri, "as: jane, as-uid: '7', as-groups: [admins], as-user-extra: {a/b%: [c]}"))), Once);
+        using var client = new ClusterClient(
+            ClusterAccess.FromKubeconfig(
+                Write(Acting(server.Address.AbsoluteUri, "as: jane, as-uid: '7', as-groups: [admins], as-user-extra: {a/b%: [c]}"))
+            ),
+            Once
+        );
 
         await GetAsync(client);
 
-        headers.Should().Equal(new Dictionary<string, string>
-        {
-            ["Impersonate-User"] = "jane",
-            ["Impersonate-Uid"] = "7",
-            ["Impersonate-Group"] = "admins",
-            ["Impersonate-Extra-a%2Fb%25"] = "c",
-        });
+        headers
+            .Should()
+            .Equal(
+                new Dictionary<string, string>
+                {
+                    ["Impersonate-User"] = "jane",
+                    ["Impersonate-Uid"] = "7",
+                    ["Impersonate-Group"] = "admins",
+                    ["Impersonate-Extra-a%2Fb%25"] = "c",
+                }
+            );
     }
 
     [TestCase("as-groups: [admins]", "users[u].user.as: is not set")]
@@ -218,7 +273,8 @@ public sealed class ExecCredentialTests
         load.Should().Throw<KubernetesConfigurationException>().Which.Message.Should().Contain(says);
     }
 
-    private static Task<ConfigMap> GetAsync(ClusterClient client) => client.GetAsync(Resources.ConfigMaps, "a", "x", CancellationToken.None);
+    private static Task<ConfigMap> GetAsync(ClusterClient client) =>
+        client.GetAsync(Resources.ConfigMaps, "a", "x", CancellationToken.None);
 
     private static X509Certificate2 Certificate(string subject, ECDsa key)
     {
@@ -231,30 +287,49 @@ public sealed class ExecCredentialTests
 
     private static string Base64(string text) => Convert.ToBase64String(Encoding.UTF8.GetBytes(text));
 
-    private static string Acting(string server, string user) => Config(server).Replace(
-        "exec: {apiVersion: client.authentication.k8s.io/v1, command: ./plugin}", $"token: x, {user}", StringComparison.Ordinal);
+    private static string Acting(string server, string user) =>
+        Config(server)
+            .Replace(
+                "exec: {apiVersion: client.authentication.k8s.io/v1, command: ./plugin}",
+                $"token: x, {user}",
+                StringComparison.Ordinal
+            );
 
-    private static string Config(string server, string cluster = "") => $$"""
-        current-context: x
-        contexts: [{name: x, context: {cluster: c, user: u} }]
-        clusters: [{name: c, cluster: {server: '{{server}}', {{cluster}}} }]
-        users: [{name: u, user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: ./plugin} } }]
-        """;
+    private static string Config(string server, string cluster = "") =>
+        $$"""
+            current-context: x
+            contexts: [{name: x, context: {cluster: c, user: u} }]
+            clusters: [{name: c, cluster: {server: '{{server}}', {{cluster}}} }]
+            users: [{name: u, user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: ./plugin} } }]
+            """;
 
-    private ClusterClient Client(FakeApiServer server, string cluster = "") => new(Configuration(server.Address.AbsoluteUri, cluster), Once);
+    private ClusterClient Client(FakeApiServer server, string cluster = "") =>
+        new(Configuration(server.Address.AbsoluteUri, cluster), Once);
 
-    private ClusterAccess Configuration(string server, string cluster = "") => ClusterAccess.FromKubeconfig(Write(Config(server, cluster)), time: _time);
+    private ClusterAccess Configuration(string server, string cluster = "") =>
+        ClusterAccess.FromKubeconfig(Write(Config(server, cluster)), time: _time);
 
     private int Calls() => File.Exists(Path.Combine(_folder, "calls")) ? File.ReadAllLines(Path.Combine(_folder, "calls")).Length : 0;
 
-    private void Answer(string status) => File.WriteAllText(
-        Path.Combine(_folder, "answer"), $$"""{"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1","status":{{status}}}""");
+    private void Answer(string status) =>
+        File.WriteAllText(
+            Path.Combine(_folder, "answer"),
+            $$"""{"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1","status":{{status}}}"""
+        );
 
     private void AnswerCertificate(string subject)
     {
         using var key = ECDsa.Create();
         using var certificate = Certificate(subject, key);
-        Answer(JsonSerializer.Serialize(new Dictionary<string, string> { ["clientCertificateData"] = certificate.ExportCertificatePem(), ["clientKeyData"] = key.ExportPkcs8PrivateKeyPem() }));
+        Answer(
+            JsonSerializer.Serialize(
+                new Dictionary<string, string>
+                {
+                    ["clientCertificateData"] = certificate.ExportCertificatePem(),
+                    ["clientKeyData"] = key.ExportPkcs8PrivateKeyPem(),
+                }
+            )
+        );
     }
 
     private string Write(string text)

@@ -9,12 +9,16 @@ using Serving.Kubernetes;
 
 namespace Serving.Tests.Kubernetes.Access;
 
-/// <summary>In a pod: the package reads the service account from a folder that no setting names, so the tests put another in its place.</summary>
+/// <summary>In a pod: the package reads the service account from a folder that no setting names, so the tests put another in its
+/// place.</summary>
 [NonParallelizable]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class InClusterTests
 {
-    private static readonly FieldInfo Place = typeof(k8s.KubernetesClientConfiguration).GetField("ServiceAccountPath", BindingFlags.Static | BindingFlags.NonPublic)!;
+    private static readonly FieldInfo Place = typeof(k8s.KubernetesClientConfiguration).GetField(
+        "ServiceAccountPath",
+        BindingFlags.Static | BindingFlags.NonPublic
+    )!;
     private static readonly string[] Variables = ["KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"];
     private readonly string _folder = Directory.CreateTempSubdirectory("account").FullName;
     private readonly object _place = Place.GetValue(null)!;
@@ -45,14 +49,20 @@ public sealed class InClusterTests
         var get = () => client.GetAsync(Resources.ConfigMaps, "a", "x", CancellationToken.None);
         await get.Should().NotThrowAsync();
 
-        server.Handler = (context, _) => context.Request.Headers.Authorization == "Bearer second" ? FakeApiServer.Json(context, "{}") : FakeApiServer.Fail(context, 401, "Unauthorized");
+        server.Handler = (context, _) =>
+            context.Request.Headers.Authorization == "Bearer second"
+                ? FakeApiServer.Json(context, "{}")
+                : FakeApiServer.Fail(context, 401, "Unauthorized");
         Put("token", "second\n");
         await get.Should().NotThrowAsync("a token that is refused is read again at once");
 
         File.Delete(Path.Combine(_folder, "token"));
         await get.Should().NotThrowAsync("the token before is good while its file is replaced");
         access.Configuration.Namespace.Should().Be("mine");
-        server.Requests.Select(request => request.Authorization).Should().Equal("Bearer first", "Bearer first", "Bearer second", "Bearer second");
+        server
+            .Requests.Select(request => request.Authorization)
+            .Should()
+            .Equal("Bearer first", "Bearer first", "Bearer second", "Bearer second");
     }
 
     [Test]
@@ -62,7 +72,12 @@ public sealed class InClusterTests
         Put("token", "t");
         Serve(new Uri("https://127.0.0.1:6443"));
 
-        FluentActions.Invoking(() => ClusterAccess.InCluster(_folder)).Should().Throw<KubernetesConfigurationException>().Which.Message.Should().StartWith(Path.Combine(_folder, "ca.crt"));
+        FluentActions
+            .Invoking(() => ClusterAccess.InCluster(_folder))
+            .Should()
+            .Throw<KubernetesConfigurationException>()
+            .Which.Message.Should()
+            .StartWith(Path.Combine(_folder, "ca.crt"));
     }
 
     [Test]
@@ -70,8 +85,13 @@ public sealed class InClusterTests
     {
         Serve(new Uri("https://127.0.0.1:6443"));
 
-        FluentActions.Invoking(() => ClusterAccess.InCluster(_folder)).Should().Throw<KubernetesConfigurationException>()
-            .Which.Message.Should().StartWith(_folder).And.Contain("automountServiceAccountToken");
+        FluentActions
+            .Invoking(() => ClusterAccess.InCluster(_folder))
+            .Should()
+            .Throw<KubernetesConfigurationException>()
+            .Which.Message.Should()
+            .StartWith(_folder)
+            .And.Contain("automountServiceAccountToken");
     }
 
     private static void Serve(Uri server)

@@ -34,7 +34,10 @@ public sealed class KubeconfigTests
 
         var load = () => ClusterAccess.FromKubeconfig($"{first}:{Path.Combine(_folder, "missing")}:{second}");
 
-        load.Should().Throw<KubernetesConfigurationException>().Which.Message.Should().StartWith($"{second}: clusters[c].cluster.certificate-authority: ");
+        load.Should()
+            .Throw<KubernetesConfigurationException>()
+            .Which.Message.Should()
+            .StartWith($"{second}: clusters[c].cluster.certificate-authority: ");
         Write("other/second", Config("token: theirs"));
         load().Configuration.AccessToken.Should().Be("mine");
     }
@@ -64,7 +67,8 @@ public sealed class KubeconfigTests
         await using var issuer = await FakeApiServer.StartAsync();
         issuer.Handler = (context, _) => FakeApiServer.Json(context, """{"id_token":"fresh","expires_in":3600}""");
         await using var server = await FakeApiServer.StartAsync();
-        var user = $"auth-provider: {{name: oidc, config: {{client-id: c, idp-issuer-url: '{issuer.Address}', id-token: stale, refresh-token: r}} }}";
+        var user =
+            $"auth-provider: {{name: oidc, config: {{client-id: c, idp-issuer-url: '{issuer.Address}', id-token: stale, refresh-token: r}} }}";
         var file = Write("config", Config(user).Replace("https://127.0.0.1:6443", server.Address.AbsoluteUri));
         using var client = new ClusterClient(ClusterAccess.FromKubeconfig(file));
 
@@ -93,24 +97,35 @@ public sealed class KubeconfigTests
 
         var load = () => ClusterAccess.FromKubeconfig(file);
 
-        load.Should().Throw<KubernetesConfigurationException>().Which.Message.Should().StartWith(file).And.Contain(says).And.NotContain("\n");
+        load.Should()
+            .Throw<KubernetesConfigurationException>()
+            .Which.Message.Should()
+            .StartWith(file)
+            .And.Contain(says)
+            .And.NotContain("\n");
     }
 
     [Test]
     public async Task A_plugins_credential_is_kept_until_it_expires_or_is_refused()
     {
-        var script = Write("plugin", $$$"""
+        var script = Write(
+            "plugin",
+            $$$"""
             #!/bin/sh
             echo x >> {{{_folder}}}/calls
             echo '{"apiVersion":"client.authentication.k8s.io/v1","status":{"token":"'$PREFIX-$1'","expirationTimestamp":"2026-01-01T01:00:00Z"}}'
-            """);
+            """
+        );
         if (!OperatingSystem.IsWindows())
         {
             File.SetUnixFileMode(script, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         }
 
         var time = new ManualTimeProvider();
-        var file = Write("config", Config("exec: {apiVersion: client.authentication.k8s.io/v1, command: ./plugin, args: [one], env: [{name: PREFIX, value: p}]}"));
+        var file = Write(
+            "config",
+            Config("exec: {apiVersion: client.authentication.k8s.io/v1, command: ./plugin, args: [one], env: [{name: PREFIX, value: p}]}")
+        );
         var credential = ClusterAccess.FromKubeconfig(file, time: time).Credential!;
         int Calls() => File.ReadAllLines(Path.Combine(_folder, "calls")).Length;
 
@@ -126,23 +141,24 @@ public sealed class KubeconfigTests
         Calls().Should().Be(3);
     }
 
-    private static string Config(string user) => $$"""
-        apiVersion: v1
-        kind: Config
-        current-context: x
-        contexts:
-        - name: x
-          context: {cluster: c, user: u, namespace: mine}
-        clusters:
-        - name: c
-          cluster:
-            server: https://127.0.0.1:6443
-            extensions: []
-        users:
-        - name: u
-          user:
-            {{user}}
-        """;
+    private static string Config(string user) =>
+        $$"""
+            apiVersion: v1
+            kind: Config
+            current-context: x
+            contexts:
+            - name: x
+              context: {cluster: c, user: u, namespace: mine}
+            clusters:
+            - name: c
+              cluster:
+                server: https://127.0.0.1:6443
+                extensions: []
+            users:
+            - name: u
+              user:
+                {{user}}
+            """;
 
     private string Write(string name, string text)
     {

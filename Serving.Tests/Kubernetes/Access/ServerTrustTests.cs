@@ -54,7 +54,10 @@ public sealed class ServerTrustTests
         using var client = Client(server, authority);
         using var named = Client(server, $"{authority}, tls-server-name: somebody.else");
 
-        (await FluentActions.Awaiting(() => GetAsync(client)).Should().ThrowAsync<KubernetesException>()).Which.InnerException!.GetBaseException().Should().BeOfType<AuthenticationException>();
+        (await FluentActions.Awaiting(() => GetAsync(client)).Should().ThrowAsync<KubernetesException>())
+            .Which.InnerException!.GetBaseException()
+            .Should()
+            .BeOfType<AuthenticationException>();
 
         await GetAsync(named);
     }
@@ -88,17 +91,21 @@ public sealed class ServerTrustTests
         handler.SslOptions.EnabledSslProtocols.Should().Be(SslProtocols.Tls12 | SslProtocols.Tls13);
     }
 
-    private static Task<ConfigMap> GetAsync(ClusterClient client) => client.GetAsync(Resources.ConfigMaps, "a", "x", CancellationToken.None);
+    private static Task<ConfigMap> GetAsync(ClusterClient client) =>
+        client.GetAsync(Resources.ConfigMaps, "a", "x", CancellationToken.None);
 
     private ClusterClient Client(FakeApiServer server, string cluster)
     {
         var file = Path.Combine(_folder, "config");
-        File.WriteAllText(file, $$"""
+        File.WriteAllText(
+            file,
+            $$"""
             current-context: x
             contexts: [{name: x, context: {cluster: c, user: u} }]
             clusters: [{name: c, cluster: {server: '{{server.Address}}', {{cluster}}} }]
             users: [{name: u, user: {token: t} }]
-            """);
+            """
+        );
         return new ClusterClient(ClusterAccess.FromKubeconfig(file), Once);
     }
 

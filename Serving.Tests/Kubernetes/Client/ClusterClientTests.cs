@@ -46,7 +46,17 @@ public sealed class ClusterClientTests
     {
         const string Annotation = "kubectl.kubernetes.io/last-applied-configuration";
         var stored = JsonSerializer.Serialize(
-            new { metadata = new { name = "x", @namespace = "a", resourceVersion = newest, annotations = new Dictionary<string, string> { [Annotation] = "{\"a\":1}", ["k"] = "v" } } });
+            new
+            {
+                metadata = new
+                {
+                    name = "x",
+                    @namespace = "a",
+                    resourceVersion = newest,
+                    annotations = new Dictionary<string, string> { [Annotation] = "{\"a\":1}", ["k"] = "v" },
+                },
+            }
+        );
         _server.Handler = (context, _) => FakeApiServer.Json(context, stored);
         var read = new ConfigMap
         {
@@ -99,7 +109,12 @@ public sealed class ClusterClientTests
     public async Task A_leaders_write_names_its_lease_and_is_not_repeated_once_the_term_is_over()
     {
         using var client = _server.Client(new ClusterClientOptions { Instance = "pod-1", FirstDelay = TimeSpan.FromMilliseconds(1) });
-        using var term = new LeaderTerm("controller.00-of-01", TimeSpan.FromMinutes(1), TimeProvider.System.GetTimestamp(), TimeProvider.System);
+        using var term = new LeaderTerm(
+            "controller.00-of-01",
+            TimeSpan.FromMinutes(1),
+            TimeProvider.System.GetTimestamp(),
+            TimeProvider.System
+        );
         var agents = new List<string>();
         _server.Handler = (context, _) =>
         {
@@ -107,7 +122,15 @@ public sealed class ClusterClientTests
             term.End();
             return FakeApiServer.Fail(context, 503, "ServiceUnavailable");
         };
-        var map = new ConfigMap { Metadata = new ObjectMeta { Namespace = "a", Name = "x", ResourceVersion = "7" } };
+        var map = new ConfigMap
+        {
+            Metadata = new ObjectMeta
+            {
+                Namespace = "a",
+                Name = "x",
+                ResourceVersion = "7",
+            },
+        };
 
         var update = () => new FencedKubernetesClient(client, term).UpdateAsync(Resources.ConfigMaps, map, None);
 
@@ -123,7 +146,8 @@ public sealed class ClusterClientTests
         await create.Should().ThrowAsync<KubernetesException>();
         _server.Requests.Should().ContainSingle();
 
-        _server.Handler = (context, number) => number < 3 ? FakeApiServer.Fail(context, 429, "TooManyRequests") : FakeApiServer.Json(context, "{}", 201);
+        _server.Handler = (context, number) =>
+            number < 3 ? FakeApiServer.Fail(context, 429, "TooManyRequests") : FakeApiServer.Json(context, "{}", 201);
         await _client.CreateAsync(Resources.ConfigMaps, Map("x"), None);
         _server.Requests.Should().HaveCount(3);
     }
@@ -163,11 +187,15 @@ public sealed class ClusterClientTests
     [Test]
     public async Task Lists_follow_pages()
     {
-        _server.Handler = (context, number) => FakeApiServer.Json(context, number switch
-        {
-            1 => """{"metadata":{"resourceVersion":"7","continue":"next"},"items":[{"metadata":{"name":"a"}}]}""",
-            _ => """{"metadata":{"resourceVersion":"7"},"items":[{"metadata":{"name":"b"}}]}""",
-        });
+        _server.Handler = (context, number) =>
+            FakeApiServer.Json(
+                context,
+                number switch
+                {
+                    1 => """{"metadata":{"resourceVersion":"7","continue":"next"},"items":[{"metadata":{"name":"a"}}]}""",
+                    _ => """{"metadata":{"resourceVersion":"7"},"items":[{"metadata":{"name":"b"}}]}""",
+                }
+            );
 
         var list = await _client.ListAsync(Resources.ConfigMaps, "n", new ListOptions(LabelSelector: "a in (b,c)"), None);
 
@@ -181,12 +209,19 @@ public sealed class ClusterClientTests
     [Test]
     public async Task A_list_whose_pages_grew_old_is_read_again_in_one_piece()
     {
-        _server.Handler = (context, _) => context.Request.QueryString.Value switch
-        {
-            "?limit=500" => FakeApiServer.Json(context, """{"metadata":{"resourceVersion":"7","continue":"next"},"items":[{"metadata":{"name":"a"}}]}"""),
-            "?limit=500&continue=next" => FakeApiServer.Fail(context, 410, "Expired"),
-            _ => FakeApiServer.Json(context, """{"metadata":{"resourceVersion":"9"},"items":[{"metadata":{"name":"a"}},{"metadata":{"name":"b"}}]}"""),
-        };
+        _server.Handler = (context, _) =>
+            context.Request.QueryString.Value switch
+            {
+                "?limit=500" => FakeApiServer.Json(
+                    context,
+                    """{"metadata":{"resourceVersion":"7","continue":"next"},"items":[{"metadata":{"name":"a"}}]}"""
+                ),
+                "?limit=500&continue=next" => FakeApiServer.Fail(context, 410, "Expired"),
+                _ => FakeApiServer.Json(
+                    context,
+                    """{"metadata":{"resourceVersion":"9"},"items":[{"metadata":{"name":"a"}},{"metadata":{"name":"b"}}]}"""
+                ),
+            };
 
         var list = await _client.ListAsync(Resources.ConfigMaps, "n", null, None);
 
@@ -215,7 +250,8 @@ public sealed class ClusterClientTests
     public async Task Who_waits_for_the_server_hears_of_an_answer_to_anybody()
     {
         using var leases = _client.CreateLeaseClient();
-        _server.Handler = (context, number) => number == 1 ? FakeApiServer.Fail(context, 503, "ServiceUnavailable") : FakeApiServer.Json(context, "{}");
+        _server.Handler = (context, number) =>
+            number == 1 ? FakeApiServer.Fail(context, 503, "ServiceUnavailable") : FakeApiServer.Json(context, "{}");
         var answer = _client.NextResponse;
 
         var away = () => leases.GetAsync(Resources.Leases, "a", "x", None);
@@ -233,7 +269,10 @@ public sealed class ClusterClientTests
         {
             await FakeApiServer.Line(context, """{"type":"ADDED","object":{"metadata":{"name":"a","resourceVersion":"8"}}}""");
             await FakeApiServer.Line(context, """{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"9"}}}""");
-            await FakeApiServer.Line(context, """{"type":"ERROR","object":{"kind":"Status","code":410,"reason":"Expired","message":"too old"}}""");
+            await FakeApiServer.Line(
+                context,
+                """{"type":"ERROR","object":{"kind":"Status","code":410,"reason":"Expired","message":"too old"}}"""
+            );
         };
         var seen = new List<WatchEvent<ConfigMap>>();
         var watch = async () =>
@@ -247,7 +286,13 @@ public sealed class ClusterClientTests
         (await watch.Should().ThrowAsync<KubernetesException>()).Which.IsGone.Should().BeTrue();
 
         seen.Select(item => item.Type).Should().Equal(WatchEventType.Added, WatchEventType.Bookmark);
-        _server.Requests.Single().Query.Should().Contain("resourceVersion=7").And.Contain("watch=true").And.Contain("allowWatchBookmarks=true").And.Contain("timeoutSeconds=");
+        _server
+            .Requests.Single()
+            .Query.Should()
+            .Contain("resourceVersion=7")
+            .And.Contain("watch=true")
+            .And.Contain("allowWatchBookmarks=true")
+            .And.Contain("timeoutSeconds=");
     }
 
     [Test]
@@ -275,7 +320,15 @@ public sealed class ClusterClientTests
     [TestCase(PatchType.Apply, "application/apply-patch+yaml")]
     public async Task Patches_say_their_kind(PatchType type, string contentType)
     {
-        await _client.PatchAsync(Resources.Deployments, "a", "x", new Patch(type, "[]"), None, new WriteOptions(DryRun: true, FieldManager: "me", Force: true, FieldValidation: "Strict"), "scale");
+        await _client.PatchAsync(
+            Resources.Deployments,
+            "a",
+            "x",
+            new Patch(type, "[]"),
+            None,
+            new WriteOptions(DryRun: true, FieldManager: "me", Force: true, FieldValidation: "Strict"),
+            "scale"
+        );
 
         var request = _server.Requests.Single();
         request.Method.Should().Be("PATCH");
@@ -314,14 +367,20 @@ public sealed class ClusterClientTests
         {
             await File.WriteAllTextAsync(file, "old\n");
             using var client = _server.Client(credential: new TokenFile(file));
-            _server.Handler = (context, _) => context.Request.Headers.Authorization == "Bearer new" ? FakeApiServer.Json(context, "{}") : FakeApiServer.Fail(context, 401, "Unauthorized");
+            _server.Handler = (context, _) =>
+                context.Request.Headers.Authorization == "Bearer new"
+                    ? FakeApiServer.Json(context, "{}")
+                    : FakeApiServer.Fail(context, 401, "Unauthorized");
             var first = () => client.GetAsync(Resources.ConfigMaps, "a", "x", None);
             (await first.Should().ThrowAsync<KubernetesException>()).Which.Code.Should().Be(System.Net.HttpStatusCode.Unauthorized);
 
             await File.WriteAllTextAsync(file, "new\n");
             await client.GetAsync(Resources.ConfigMaps, "a", "x", None);
 
-            _server.Requests.Select(request => request.Authorization).Should().Equal("Bearer old", "Bearer old", "Bearer old", "Bearer new");
+            _server
+                .Requests.Select(request => request.Authorization)
+                .Should()
+                .Equal("Bearer old", "Bearer old", "Bearer old", "Bearer new");
         }
         finally
         {
@@ -332,8 +391,16 @@ public sealed class ClusterClientTests
     [Test]
     public async Task A_server_that_does_not_answer_in_time_is_given_up()
     {
-        using var client = _server.Client(new ClusterClientOptions { RequestTimeout = TimeSpan.FromMilliseconds(50), Attempts = 2, FirstDelay = TimeSpan.FromMilliseconds(1) });
-        _server.Handler = (context, _) => Task.Delay(Timeout.Infinite, context.RequestAborted).ContinueWith(_ => { }, TaskScheduler.Default);
+        using var client = _server.Client(
+            new ClusterClientOptions
+            {
+                RequestTimeout = TimeSpan.FromMilliseconds(50),
+                Attempts = 2,
+                FirstDelay = TimeSpan.FromMilliseconds(1),
+            }
+        );
+        _server.Handler = (context, _) =>
+            Task.Delay(Timeout.Infinite, context.RequestAborted).ContinueWith(_ => { }, TaskScheduler.Default);
 
         var get = () => client.GetAsync(Resources.ConfigMaps, "a", "x", None);
 
@@ -345,18 +412,26 @@ public sealed class ClusterClientTests
     public async Task A_response_that_is_too_large_is_not_read()
     {
         using var client = _server.Client(new ClusterClientOptions { LargestResponse = 1024 * 1024 });
-        _server.Handler = (context, _) => FakeApiServer.Json(context, $$"""{"items":[],"padding":"{{new string('x', 2 * 1024 * 1024)}}"}""");
+        _server.Handler = (context, _) =>
+            FakeApiServer.Json(context, $$"""{"items":[],"padding":"{{new string('x', 2 * 1024 * 1024)}}"}""");
 
         var list = () => client.ListAsync(Resources.ConfigMaps, null, null, None);
 
-        (await list.Should().ThrowAsync<KubernetesException>()).Which.Message.Should().Contain("list configmaps").And.Contain("more than 1 MiB");
+        (await list.Should().ThrowAsync<KubernetesException>())
+            .Which.Message.Should()
+            .Contain("list configmaps")
+            .And.Contain("more than 1 MiB");
         _server.Requests.Should().ContainSingle("asking again changes nothing");
     }
 
     [Test]
     public async Task Any_kind_goes_through_as_its_document()
     {
-        _server.Handler = (context, _) => FakeApiServer.Json(context, """{"apiVersion":"x.io/v1","kind":"Thing","metadata":{"name":"t","namespace":"n"},"spec":{"a":[1]}}""");
+        _server.Handler = (context, _) =>
+            FakeApiServer.Json(
+                context,
+                """{"apiVersion":"x.io/v1","kind":"Thing","metadata":{"name":"t","namespace":"n"},"spec":{"a":[1]}}"""
+            );
         var things = Unstructured.Type("x.io", "v1", "things", "Thing", namespaced: true);
 
         var thing = await _client.GetAsync(things, "n", "t", None);
@@ -371,21 +446,44 @@ public sealed class ClusterClientTests
     [Test]
     public async Task Discovery_finds_the_resource_of_a_kind()
     {
-        _server.Handler = (context, _) => context.Request.Path.Value switch
-        {
-            "/api/v1" => FakeApiServer.Json(context, """{"resources":[{"name":"pods","kind":"Pod","namespaced":true,"verbs":["list","watch"]},{"name":"pods/log","kind":"Pod","namespaced":true}]}"""),
-            "/apis" => FakeApiServer.Json(context, """{"groups":[{"name":"x.io","versions":[{"groupVersion":"x.io/v1alpha1"},{"groupVersion":"x.io/v1"}],"preferredVersion":{"groupVersion":"x.io/v1"}}]}"""),
-            "/apis/x.io/v1" => FakeApiServer.Json(context, """{"resources":[{"name":"things","kind":"Thing","namespaced":false,"verbs":["delete"]}]}"""),
-            "/apis/x.io/v1alpha1" => FakeApiServer.Json(context, """{"resources":[{"name":"things","kind":"Thing","namespaced":false},{"name":"drafts","kind":"Draft","namespaced":true}]}"""),
-            _ => FakeApiServer.Fail(context, 404, "NotFound"),
-        };
+        _server.Handler = (context, _) =>
+            context.Request.Path.Value switch
+            {
+                "/api/v1" => FakeApiServer.Json(
+                    context,
+                    """{"resources":[{"name":"pods","kind":"Pod","namespaced":true,"verbs":["list","watch"]},{"name":"pods/log","kind":"Pod","namespaced":true}]}"""
+                ),
+                "/apis" => FakeApiServer.Json(
+                    context,
+                    """{"groups":[{"name":"x.io","versions":[{"groupVersion":"x.io/v1alpha1"},{"groupVersion":"x.io/v1"}],"preferredVersion":{"groupVersion":"x.io/v1"}}]}"""
+                ),
+                "/apis/x.io/v1" => FakeApiServer.Json(
+                    context,
+                    """{"resources":[{"name":"things","kind":"Thing","namespaced":false,"verbs":["delete"]}]}"""
+                ),
+                "/apis/x.io/v1alpha1" => FakeApiServer.Json(
+                    context,
+                    """{"resources":[{"name":"things","kind":"Thing","namespaced":false},{"name":"drafts","kind":"Draft","namespaced":true}]}"""
+                ),
+                _ => FakeApiServer.Fail(context, 404, "NotFound"),
+            };
         var discovery = new ResourceDiscovery(_client);
 
-        (await discovery.ListAsync(None)).Select(resource => resource.Type).Should().Equal(
-            new ResourceType("", "v1", "pods", "Pod"), new ResourceType("x.io", "v1", "things", "Thing", false), new ResourceType("x.io", "v1alpha1", "drafts", "Draft"));
+        (await discovery.ListAsync(None))
+            .Select(resource => resource.Type)
+            .Should()
+            .Equal(
+                new ResourceType("", "v1", "pods", "Pod"),
+                new ResourceType("x.io", "v1", "things", "Thing", false),
+                new ResourceType("x.io", "v1alpha1", "drafts", "Draft")
+            );
         (await discovery.FindAsync("x.io/v1", "Thing", None))!.Plural.Should().Be("things");
         (await discovery.FindAsync("y.io/v1", "Thing", None)).Should().BeNull();
     }
 
-    private static ConfigMap Map(string name) => new() { Metadata = new ObjectMeta { Namespace = "a", Name = name } };
+    private static ConfigMap Map(string name) =>
+        new()
+        {
+            Metadata = new ObjectMeta { Namespace = "a", Name = name },
+        };
 }

@@ -12,10 +12,13 @@ public sealed class PackageOperationsTests
     {
         await using var server = await FakeApiServer.StartAsync();
         using var client = server.Client();
-        server.Handler = (context, number) => number < 3
-            ? FakeApiServer.Fail(context, 429, "TooManyRequests")
-            : FakeApiServer.Json(context, """{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"x"}}""");
-        (await client.Operations.CoreV1.ReadNamespacedConfigMapAsync("x", "a", cancellationToken: CancellationToken.None)).Metadata.Name.Should().Be("x");
+        server.Handler = (context, number) =>
+            number < 3
+                ? FakeApiServer.Fail(context, 429, "TooManyRequests")
+                : FakeApiServer.Json(context, """{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"x"}}""");
+        (await client.Operations.CoreV1.ReadNamespacedConfigMapAsync("x", "a", cancellationToken: CancellationToken.None))
+            .Metadata.Name.Should()
+            .Be("x");
         server.Requests.Should().HaveCount(3);
 
         server.Handler = (context, _) => FakeApiServer.Fail(context, 404, "NotFound");

@@ -56,8 +56,18 @@ public sealed class EventRecorderTests
         _recorder.Dropped.Should().Be(10);
     }
 
-    private static Deployment About(string name)
-        => new() { ApiVersion = "apps/v1", Kind = "Deployment", Metadata = new ObjectMeta { Namespace = "a", Name = name, Uid = "u" } };
+    private static Deployment About(string name) =>
+        new()
+        {
+            ApiVersion = "apps/v1",
+            Kind = "Deployment",
+            Metadata = new ObjectMeta
+            {
+                Namespace = "a",
+                Name = name,
+                Uid = "u",
+            },
+        };
 
     private async Task WriteAllAsync()
     {

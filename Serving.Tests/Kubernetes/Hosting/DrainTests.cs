@@ -21,7 +21,14 @@ public sealed class DrainTests
         var registration = new Recorder("webhook-registration", Activation.Leader, log, time);
         var statistics = new Recorder("statistics", Activation.Always, log, time);
         var options = new ModuleHostOptions { DrainDelay = TimeSpan.FromSeconds(15), StopTimeout = TimeSpan.FromDays(1) };
-        var host = new ModuleHost([registration, gateway, statistics, controller], cluster, cluster, options, NullLoggerFactory.Instance, time);
+        var host = new ModuleHost(
+            [registration, gateway, statistics, controller],
+            cluster,
+            cluster,
+            options,
+            NullLoggerFactory.Instance,
+            time
+        );
         using var stop = new CancellationTokenSource();
         var running = host.RunAsync(stop.Token);
         await Eventually.HoldsAsync(() => host.NotReady.Should().BeEmpty());
@@ -42,7 +49,9 @@ public sealed class DrainTests
             log.Should().ContainKey("gateway stopped");
         });
         (log["gateway stopped"] - told).Should().BeGreaterThanOrEqualTo(TimeSpan.FromSeconds(15));
-        (log["statistics stopped"] - told).Should().BeGreaterThanOrEqualTo(TimeSpan.FromSeconds(15), "measurements of requests served meanwhile still find their way");
+        (log["statistics stopped"] - told)
+            .Should()
+            .BeGreaterThanOrEqualTo(TimeSpan.FromSeconds(15), "measurements of requests served meanwhile still find their way");
         await running.WaitAsync(TimeSpan.FromSeconds(10));
     }
 
@@ -54,7 +63,12 @@ public sealed class DrainTests
         var cluster = new InMemoryCluster();
         var gateway = new Recorder("gateway", Activation.Always, log, time);
         var isCutOff = false;
-        var options = new ModuleHostOptions { DrainDelay = TimeSpan.FromSeconds(15), StopTimeout = TimeSpan.FromDays(1), IsCutOff = () => Volatile.Read(ref isCutOff) };
+        var options = new ModuleHostOptions
+        {
+            DrainDelay = TimeSpan.FromSeconds(15),
+            StopTimeout = TimeSpan.FromDays(1),
+            IsCutOff = () => Volatile.Read(ref isCutOff),
+        };
         var host = new ModuleHost([gateway], cluster, cluster, options, NullLoggerFactory.Instance, time);
         using var stop = new CancellationTokenSource();
         var running = host.RunAsync(stop.Token);
@@ -67,7 +81,8 @@ public sealed class DrainTests
         Volatile.Write(ref isCutOff, true);
         await Eventually.HoldsAsync(() =>
         {
-            if (!log.ContainsKey("gateway stopped") && time.GetUtcNow() - told < TimeSpan.FromSeconds(2)) time.Advance(TimeSpan.FromMilliseconds(100));
+            if (!log.ContainsKey("gateway stopped") && time.GetUtcNow() - told < TimeSpan.FromSeconds(2))
+                time.Advance(TimeSpan.FromMilliseconds(100));
             log.Should().ContainKey("gateway stopped");
         });
 
@@ -75,7 +90,8 @@ public sealed class DrainTests
         await running.WaitAsync(TimeSpan.FromSeconds(10));
     }
 
-    private sealed class Recorder(string name, Activation activation, ConcurrentDictionary<string, DateTimeOffset> log, TimeProvider time) : IServingModule
+    private sealed class Recorder(string name, Activation activation, ConcurrentDictionary<string, DateTimeOffset> log, TimeProvider time)
+        : IServingModule
     {
         public string Name => name;
 

@@ -37,7 +37,11 @@ public sealed class ModuleHostTests
     public async Task A_module_that_fails_is_run_again_and_does_not_disturb_the_others()
     {
         var attempts = 0;
-        var failing = new Fake("failing", Activation.Always, (_, token) => Interlocked.Increment(ref attempts) < 3 ? throw new InvalidOperationException("broken") : UntilAsync(token));
+        var failing = new Fake(
+            "failing",
+            Activation.Always,
+            (_, token) => Interlocked.Increment(ref attempts) < 3 ? throw new InvalidOperationException("broken") : UntilAsync(token)
+        );
         var host = Host(null, Module("steady"), failing);
         using var stop = new CancellationTokenSource();
         var running = host.RunAsync(stop.Token);
@@ -54,11 +58,15 @@ public sealed class ModuleHostTests
     public async Task A_leaders_module_works_under_its_lease_with_a_fenced_client()
     {
         IKubernetesClient? given = null;
-        var module = new Fake("controller", Activation.Leader, (client, token) =>
-        {
-            given = client;
-            return UntilAsync(token);
-        });
+        var module = new Fake(
+            "controller",
+            Activation.Leader,
+            (client, token) =>
+            {
+                given = client;
+                return UntilAsync(token);
+            }
+        );
         var host = Host(new LeaderElectionOptions("system", "me"), module);
         using var stop = new CancellationTokenSource();
         var running = host.RunAsync(stop.Token);
@@ -86,13 +94,15 @@ public sealed class ModuleHostTests
                 }
             },
         };
-        listener.SetMeasurementEventCallback<long>((_, value, tags, _) =>
-        {
-            if (tags.ToArray().Contains(new KeyValuePair<string, object?>("module", name)))
+        listener.SetMeasurementEventCallback<long>(
+            (_, value, tags, _) =>
             {
-                failures.Enqueue(value);
+                if (tags.ToArray().Contains(new KeyValuePair<string, object?>("module", name)))
+                {
+                    failures.Enqueue(value);
+                }
             }
-        });
+        );
         listener.Start();
         var failing = new Fake(name, Activation.Leader, (_, _) => throw new InvalidOperationException("broken"));
         var host = Host(new LeaderElectionOptions("system", "me"), TimeSpan.FromHours(1), Module("gateway"), failing);
@@ -126,9 +136,13 @@ public sealed class ModuleHostTests
     public async Task A_candidature_that_breaks_is_begun_again()
     {
         var host = new ModuleHost(
-            [Module("controller", Activation.Leader)], _cluster, _cluster,
+            [Module("controller", Activation.Leader)],
+            _cluster,
+            _cluster,
             new ModuleHostOptions { Election = new LeaderElectionOptions("system", "me"), FirstRestart = TimeSpan.FromMilliseconds(1) },
-            NullLoggerFactory.Instance, leases: new BrokenOnce(_cluster.For(Resources.Leases)));
+            NullLoggerFactory.Instance,
+            leases: new BrokenOnce(_cluster.For(Resources.Leases))
+        );
         using var stop = new CancellationTokenSource();
         var running = host.RunAsync(stop.Token);
 
@@ -146,18 +160,34 @@ public sealed class ModuleHostTests
         await over.Task;
     }
 
-    private Fake Module(string name, Activation activation = Activation.Always)
-        => new(name, activation, async (_, token) =>
-        {
-            _log.Enqueue($"{name} started");
-            await UntilAsync(token);
-            _log.Enqueue($"{name} stopped");
-        });
+    private Fake Module(string name, Activation activation = Activation.Always) =>
+        new(
+            name,
+            activation,
+            async (_, token) =>
+            {
+                _log.Enqueue($"{name} started");
+                await UntilAsync(token);
+                _log.Enqueue($"{name} stopped");
+            }
+        );
 
-    private ModuleHost Host(LeaderElectionOptions? election, params IServingModule[] modules) => Host(election, TimeSpan.FromMilliseconds(1), modules);
+    private ModuleHost Host(LeaderElectionOptions? election, params IServingModule[] modules) =>
+        Host(election, TimeSpan.FromMilliseconds(1), modules);
 
-    private ModuleHost Host(LeaderElectionOptions? election, TimeSpan restart, params IServingModule[] modules)
-        => new(modules, _cluster, _cluster, new ModuleHostOptions { Election = election, FirstRestart = restart, LongestRestart = restart * 2 }, NullLoggerFactory.Instance);
+    private ModuleHost Host(LeaderElectionOptions? election, TimeSpan restart, params IServingModule[] modules) =>
+        new(
+            modules,
+            _cluster,
+            _cluster,
+            new ModuleHostOptions
+            {
+                Election = election,
+                FirstRestart = restart,
+                LongestRestart = restart * 2,
+            },
+            NullLoggerFactory.Instance
+        );
 
     /// <summary>An informer that fails whoever asks it first.</summary>
     private sealed class BrokenOnce(IInformer<Lease> inner) : IInformer<Lease>
@@ -170,8 +200,8 @@ public sealed class ModuleHostTests
 
         public Task WaitForSyncAsync(CancellationToken cancellation) => inner.WaitForSyncAsync(cancellation);
 
-        public IDisposable AddHandler(Action<Change<Lease>> handler)
-            => Interlocked.Increment(ref _asked) == 1 ? throw new InvalidOperationException("broken") : inner.AddHandler(handler);
+        public IDisposable AddHandler(Action<Change<Lease>> handler) =>
+            Interlocked.Increment(ref _asked) == 1 ? throw new InvalidOperationException("broken") : inner.AddHandler(handler);
     }
 
     private sealed class Fake(string name, Activation activation, Func<IKubernetesClient, CancellationToken, Task> run) : IServingModule

@@ -90,7 +90,10 @@ public sealed class ShardedModuleTests
         var one = Start("one", 1);
         await PassAsync(() => one.Works.Length == 1);
         var answered = false;
-        one.Told = () => answered = OtherThread.Ends(() => one.Host.ChangeElectionTimes(TimeSpan.FromSeconds(15), TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(2)));
+        one.Told = () =>
+            answered = OtherThread.Ends(() =>
+                one.Host.ChangeElectionTimes(TimeSpan.FromSeconds(15), TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(2))
+            );
 
         one.Host.ChangeShards(2);
 
@@ -116,11 +119,19 @@ public sealed class ShardedModuleTests
     [Test]
     public async Task A_holder_of_another_division_that_died_is_waited_for_no_longer_than_its_Lease()
     {
-        _cluster.Put(Resources.Leases, new Lease
-        {
-            Metadata = new ObjectMeta { Namespace = "system", Name = "scaler.01-of-03" },
-            Spec = new LeaseSpec { HolderIdentity = "dead", LeaseDurationSeconds = 15, RenewTime = DateTimeOffset.UnixEpoch },
-        });
+        _cluster.Put(
+            Resources.Leases,
+            new Lease
+            {
+                Metadata = new ObjectMeta { Namespace = "system", Name = "scaler.01-of-03" },
+                Spec = new LeaseSpec
+                {
+                    HolderIdentity = "dead",
+                    LeaseDurationSeconds = 15,
+                    RenewTime = DateTimeOffset.UnixEpoch,
+                },
+            }
+        );
         var one = Start("one", 1);
 
         await PassAsync(() => one.Works.Length == 1, TimeSpan.FromSeconds(13));
@@ -134,7 +145,13 @@ public sealed class ShardedModuleTests
 
     private Replica Start(string identity, int shards)
     {
-        var replica = new Replica(_cluster, identity, shards, () => [.. _replicas.Where(other => other.Runs).Select(other => other.Identity)], _time);
+        var replica = new Replica(
+            _cluster,
+            identity,
+            shards,
+            () => [.. _replicas.Where(other => other.Runs).Select(other => other.Identity)],
+            _time
+        );
         _replicas.Add(replica);
         return replica;
     }
@@ -147,7 +164,13 @@ public sealed class ShardedModuleTests
         private readonly CancellationTokenSource _stop = new();
         private readonly Task _running;
 
-        public Replica(InMemoryCluster cluster, string identity, int shards, Func<IReadOnlyCollection<string>> candidates, ManualTimeProvider time)
+        public Replica(
+            InMemoryCluster cluster,
+            string identity,
+            int shards,
+            Func<IReadOnlyCollection<string>> candidates,
+            ManualTimeProvider time
+        )
         {
             Identity = identity;
             var options = new ModuleHostOptions
@@ -161,7 +184,15 @@ public sealed class ShardedModuleTests
                 Shards = shards,
                 Candidates = _ => candidates(),
             };
-            Host = new ModuleHost([new Divided(this)], cluster, cluster, options, NullLoggerFactory.Instance, time, cluster.For(Resources.Leases));
+            Host = new ModuleHost(
+                [new Divided(this)],
+                cluster,
+                cluster,
+                options,
+                NullLoggerFactory.Instance,
+                time,
+                cluster.For(Resources.Leases)
+            );
             _running = Host.RunAsync(_stop.Token);
         }
 
@@ -197,7 +228,8 @@ public sealed class ShardedModuleTests
 
             public IServingModule CreateShard(Shard shard) => new Part(replica, shard);
 
-            public Task RunAsync(IKubernetesClient client, CancellationToken cancellation) => throw new InvalidOperationException("it is divided");
+            public Task RunAsync(IKubernetesClient client, CancellationToken cancellation) =>
+                throw new InvalidOperationException("it is divided");
         }
 
         private sealed class Part(Replica replica, Shard shard) : IServingModule

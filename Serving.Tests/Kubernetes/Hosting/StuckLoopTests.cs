@@ -26,12 +26,14 @@ public sealed class StuckLoopTests : IDisposable
         var begun = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var reconciler = Substitute.For<IReconciler>();
         reconciler.Name.Returns("service");
-        reconciler.ReconcileAsync(default, null!, default).ReturnsForAnyArgs(async _ =>
-        {
-            begun.TrySetResult();
-            await _release.Task;
-            return Reconcile.Done;
-        });
+        reconciler
+            .ReconcileAsync(default, null!, default)
+            .ReturnsForAnyArgs(async _ =>
+            {
+                begun.TrySetResult();
+                await _release.Task;
+                return Reconcile.Done;
+            });
         var loop = new ReconcileLoop(reconciler, NullLogger.Instance, _time, workers: 2);
         var host = new ModuleHost([new LoopModule(loop)], _cluster, _cluster, new ModuleHostOptions(), NullLoggerFactory.Instance, _time);
         var running = host.RunAsync(_stop.Token);
@@ -57,7 +59,11 @@ public sealed class StuckLoopTests : IDisposable
     {
         var works = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var module = new StubbornModule(works, _release.Task);
-        var options = new ModuleHostOptions { Election = new LeaderElectionOptions("system", "me"), StopTimeout = TimeSpan.FromSeconds(45) };
+        var options = new ModuleHostOptions
+        {
+            Election = new LeaderElectionOptions("system", "me"),
+            StopTimeout = TimeSpan.FromSeconds(45),
+        };
         var host = new ModuleHost([module], _cluster, _cluster, options, NullLoggerFactory.Instance, _time);
         var running = host.RunAsync(_stop.Token);
         await works.Task.WaitAsync(TimeSpan.FromSeconds(10));
@@ -82,9 +88,13 @@ public sealed class StuckLoopTests : IDisposable
     {
         var client = Substitute.For<IKubernetesClient>();
         var isAway = true;
-        client.ListAsync(Resources.Nodes, null, null, default).ReturnsForAnyArgs(_ => isAway
-            ? throw new KubernetesException("list nodes", new Status { Code = 503, Message = "away" })
-            : Task.FromResult(new KubernetesList<Node>()));
+        client
+            .ListAsync(Resources.Nodes, null, null, default)
+            .ReturnsForAnyArgs(_ =>
+                isAway
+                    ? throw new KubernetesException("list nodes", new Status { Code = 503, Message = "away" })
+                    : Task.FromResult(new KubernetesList<Node>())
+            );
         client.WatchAsync(Resources.Nodes, null, null!, default).ReturnsForAnyArgs(call => NeverAsync<Node>(call.Arg<CancellationToken>()));
         var informers = new Serving.Kubernetes.Informers(client, NullLoggerFactory.Instance, _time);
         informers.For(Resources.Nodes);
@@ -110,7 +120,9 @@ public sealed class StuckLoopTests : IDisposable
         informers.Stuck.Should().BeEmpty("what was stopped does not hang");
     }
 
-    private static async IAsyncEnumerable<WatchEvent<T>> NeverAsync<T>([System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation)
+    private static async IAsyncEnumerable<WatchEvent<T>> NeverAsync<T>(
+        [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation
+    )
         where T : class, IKubernetesObject
     {
         await Task.Delay(Timeout.InfiniteTimeSpan, cancellation);

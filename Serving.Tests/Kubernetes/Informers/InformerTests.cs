@@ -28,8 +28,11 @@ public sealed class InformerTests
         _stop = new CancellationTokenSource();
         _changes = new ConcurrentQueue<string>();
         _informer = new Informer<ConfigMap>(_client, Resources.ConfigMaps, null, null, NullLogger.Instance);
-        _informer.AddHandler(change => _changes.Enqueue(
-            $"{(change.Old is null ? "+" : change.New is null ? "-" : "~")}{change.Object.Metadata.Name}@{change.Object.Metadata.ResourceVersion}"));
+        _informer.AddHandler(change =>
+            _changes.Enqueue(
+                $"{(change.Old is null ? "+" : change.New is null ? "-" : "~")}{change.Object.Metadata.Name}@{change.Object.Metadata.ResourceVersion}"
+            )
+        );
     }
 
     [TearDown]
@@ -47,19 +50,30 @@ public sealed class InformerTests
     {
         await using var cluster = await RunningServer.StartAsync();
         const string Roles = "/apis/rbac.authorization.k8s.io/v1/namespaces/default/";
-        await cluster.PostAsync("/api/v1/namespaces/default/serviceaccounts", """{"apiVersion":"v1","kind":"ServiceAccount","metadata":{"name":"reader"}}""");
-        await cluster.PostAsync($"{Roles}roles", """
+        await cluster.PostAsync(
+            "/api/v1/namespaces/default/serviceaccounts",
+            """{"apiVersion":"v1","kind":"ServiceAccount","metadata":{"name":"reader"}}"""
+        );
+        await cluster.PostAsync(
+            $"{Roles}roles",
+            """
             {"apiVersion":"rbac.authorization.k8s.io/v1","kind":"Role","metadata":{"name":"reader"},
              "rules":[{"apiGroups":[""],"resources":["secrets"],"resourceNames":["mine"],"verbs":["get","list","watch"]}]}
-            """);
-        await cluster.PostAsync($"{Roles}rolebindings", """
+            """
+        );
+        await cluster.PostAsync(
+            $"{Roles}rolebindings",
+            """
             {"apiVersion":"rbac.authorization.k8s.io/v1","kind":"RoleBinding","metadata":{"name":"reader"},
              "roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"Role","name":"reader"},"subjects":[{"kind":"ServiceAccount","name":"reader","namespace":"default"}]}
-            """);
-        using var client = new ClusterClient(ClusterAccess.FromKubeconfig(cluster.Server.KubeconfigPath) with
-        {
-            Credential = new FixedCredential(await cluster.TokenAsync("default", "reader")),
-        });
+            """
+        );
+        using var client = new ClusterClient(
+            ClusterAccess.FromKubeconfig(cluster.Server.KubeconfigPath) with
+            {
+                Credential = new FixedCredential(await cluster.TokenAsync("default", "reader")),
+            }
+        );
         var informers = new Serving.Kubernetes.Informers(client, NullLoggerFactory.Instance);
         var one = informers.ForOne(Resources.Secrets, "default", "mine");
         using var stop = new CancellationTokenSource();
@@ -68,7 +82,10 @@ public sealed class InformerTests
         await one.WaitForSyncAsync(stop.Token).WaitAsync(TimeSpan.FromSeconds(10));
         foreach (var name in new[] { "other", "mine" })
         {
-            await cluster.PostAsync("/api/v1/namespaces/default/secrets", $$"""{"apiVersion":"v1","kind":"Secret","metadata":{"name":"{{name}}"} }""");
+            await cluster.PostAsync(
+                "/api/v1/namespaces/default/secrets",
+                $$"""{"apiVersion":"v1","kind":"Secret","metadata":{"name":"{{name}}"} }"""
+            );
         }
 
         await Eventually.HoldsAsync(() => one.Lister.Get("default", "mine").Should().NotBeNull());
@@ -81,14 +98,20 @@ public sealed class InformerTests
     public async Task It_lists_then_watches_and_keeps_the_copy_slim()
     {
         Serve(
-            List(5, """{"metadata":{"name":"a","namespace":"n","uid":"1","resourceVersion":"3","managedFields":[{}],"annotations":{"kubectl.kubernetes.io/last-applied-configuration":"{}","k":"v"}}}"""),
-            [async context =>
-            {
-                await FakeApiServer.Line(context, Event("ADDED", "b", 6));
-                await FakeApiServer.Line(context, Event("MODIFIED", "b", 7));
-                await FakeApiServer.Line(context, Event("DELETED", "a", 8));
-                await Hang(context);
-            }]);
+            List(
+                5,
+                """{"metadata":{"name":"a","namespace":"n","uid":"1","resourceVersion":"3","managedFields":[{}],"annotations":{"kubectl.kubernetes.io/last-applied-configuration":"{}","k":"v"}}}"""
+            ),
+            [
+                async context =>
+                {
+                    await FakeApiServer.Line(context, Event("ADDED", "b", 6));
+                    await FakeApiServer.Line(context, Event("MODIFIED", "b", 7));
+                    await FakeApiServer.Line(context, Event("DELETED", "a", 8));
+                    await Hang(context);
+                },
+            ]
+        );
 
         await _informer.WaitForSyncAsync(_stop.Token).WaitAsync(TimeSpan.FromSeconds(10));
         await Eventually.HoldsAsync(() => _changes.Should().Equal("+a@3", "+b@6", "~b@7", "-a@8"));
@@ -102,8 +125,12 @@ public sealed class InformerTests
     public async Task What_nobody_reads_is_left_out()
     {
         Serve(
-            List(5, """{"metadata":{"name":"a","namespace":"n","uid":"1","resourceVersion":"3","managedFields":[{}],"annotations":{"kubectl.kubernetes.io/last-applied-configuration":"{}","k":"v"}}}"""),
-            [Hang]);
+            List(
+                5,
+                """{"metadata":{"name":"a","namespace":"n","uid":"1","resourceVersion":"3","managedFields":[{}],"annotations":{"kubectl.kubernetes.io/last-applied-configuration":"{}","k":"v"}}}"""
+            ),
+            [Hang]
+        );
 
         await _informer.WaitForSyncAsync(_stop.Token).WaitAsync(TimeSpan.FromSeconds(10));
 
@@ -128,7 +155,8 @@ public sealed class InformerTests
                     await FakeApiServer.Line(context, Event("ADDED", "c", 41));
                     await Hang(context);
                 },
-            ]);
+            ]
+        );
 
         await Eventually.HoldsAsync(() => _changes.Should().Equal("+b@6", "+c@41"));
 
@@ -141,13 +169,19 @@ public sealed class InformerTests
     {
         var lists = 0;
         Serve(
-            () => Interlocked.Increment(ref lists) == 1
-                ? List(5, Item("a", 3), Item("b", 4), Item("c", 5))
-                : List(50, Item("a", 3), Item("b", 44), Item("d", 45)),
+            () =>
+                Interlocked.Increment(ref lists) == 1
+                    ? List(5, Item("a", 3), Item("b", 4), Item("c", 5))
+                    : List(50, Item("a", 3), Item("b", 44), Item("d", 45)),
             [
-                context => FakeApiServer.Line(context, """{"type":"ERROR","object":{"kind":"Status","code":410,"reason":"Expired","message":"too old resource version"}}"""),
+                context =>
+                    FakeApiServer.Line(
+                        context,
+                        """{"type":"ERROR","object":{"kind":"Status","code":410,"reason":"Expired","message":"too old resource version"}}"""
+                    ),
                 Hang,
-            ]);
+            ]
+        );
 
         await Eventually.HoldsAsync(() => _changes.Skip(3).Should().BeEquivalentTo("~b@44", "+d@45", "-c@5"));
 
@@ -161,7 +195,8 @@ public sealed class InformerTests
         var lists = 0;
         Serve(
             () => Interlocked.Increment(ref lists) == 1 ? List(5, Item("a", 3)) : List(50, Item("a", 44, "other")),
-            [context => FakeApiServer.Fail(context, 410, "Expired"), Hang]);
+            [context => FakeApiServer.Fail(context, 410, "Expired"), Hang]
+        );
 
         await Eventually.HoldsAsync(() => _changes.Should().Equal("+a@3", "-a@3", "+a@44"));
     }
@@ -169,17 +204,24 @@ public sealed class InformerTests
     [Test]
     public async Task What_was_known_stays_readable_while_the_server_is_away()
     {
-        Serve(List(5, Item("a", 3)), [.. Enumerable.Repeat<Func<HttpContext, Task>>(
-            context =>
-            {
-                context.Abort();
-                return Task.CompletedTask;
-            },
-            3), async context =>
-            {
-                await FakeApiServer.Line(context, Event("ADDED", "b", 6));
-                await Hang(context);
-            }]);
+        Serve(
+            List(5, Item("a", 3)),
+            [
+                .. Enumerable.Repeat<Func<HttpContext, Task>>(
+                    context =>
+                    {
+                        context.Abort();
+                        return Task.CompletedTask;
+                    },
+                    3
+                ),
+                async context =>
+                {
+                    await FakeApiServer.Line(context, Event("ADDED", "b", 6));
+                    await Hang(context);
+                },
+            ]
+        );
 
         await _informer.WaitForSyncAsync(_stop.Token).WaitAsync(TimeSpan.FromSeconds(10));
         _informer.Lister.Get("n", "a").Should().NotBeNull();
@@ -232,14 +274,16 @@ public sealed class InformerTests
                         context.Abort();
                         return Task.CompletedTask;
                     },
-                    4),
+                    4
+                ),
                 context =>
                 {
                     lists.Enqueue(Environment.TickCount64);
                     return FakeApiServer.Fail(context, 410, "Expired");
                 },
                 Hang,
-            ]);
+            ]
+        );
 
         await Eventually.HoldsAsync(() => lists.Should().HaveCount(3));
 
@@ -264,7 +308,8 @@ public sealed class InformerTests
     [Test]
     public async Task Whoever_asks_for_the_same_collection_gets_the_same_informer()
     {
-        _server.Handler = (context, _) => context.Request.Query.ContainsKey("watch") ? Hang(context) : FakeApiServer.Json(context, List(5, Item("a", 3)));
+        _server.Handler = (context, _) =>
+            context.Request.Query.ContainsKey("watch") ? Hang(context) : FakeApiServer.Json(context, List(5, Item("a", 3)));
         var informers = new Serving.Kubernetes.Informers(_client, NullLoggerFactory.Instance);
         var first = informers.For(Resources.ConfigMaps);
         informers.For(Resources.ConfigMaps, "").Should().BeSameAs(first);
@@ -281,16 +326,23 @@ public sealed class InformerTests
         await running.WaitAsync(TimeSpan.FromSeconds(10));
     }
 
-    private static string Item(string name, int version, string uid = "u") => $$$"""{"metadata":{"name":"{{{name}}}","namespace":"n","uid":"{{{uid}}}-{{{name}}}","resourceVersion":"{{{version}}}"}}""";
+    private static string Item(string name, int version, string uid = "u") =>
+        $$$"""{"metadata":{"name":"{{{name}}}","namespace":"n","uid":"{{{uid}}}-{{{name}}}","resourceVersion":"{{{version}}}"}}""";
 
     private static string Event(string type, string name, int version) => $$"""{"type":"{{type}}","object":{{Item(name, version)}}}""";
 
-    private static string List(int version, params string[] items) => $$"""{"metadata":{"resourceVersion":"{{version}}"},"items":[{{string.Join(',', items)}}]}""";
+    private static string List(int version, params string[] items) =>
+        $$"""{"metadata":{"resourceVersion":"{{version}}"},"items":[{{string.Join(',', items)}}]}""";
 
-    private static Task Hang(HttpContext context)
-        => context.Response.Body.FlushAsync().ContinueWith(_ => Task.Delay(Timeout.Infinite, context.RequestAborted), TaskScheduler.Default).Unwrap().ContinueWith(_ => { }, TaskScheduler.Default);
+    private static Task Hang(HttpContext context) =>
+        context
+            .Response.Body.FlushAsync()
+            .ContinueWith(_ => Task.Delay(Timeout.Infinite, context.RequestAborted), TaskScheduler.Default)
+            .Unwrap()
+            .ContinueWith(_ => { }, TaskScheduler.Default);
 
-    private IEnumerable<string> Queries(string containing) => _server.Requests.Select(request => request.Query).Where(query => query.Contains(containing, StringComparison.Ordinal));
+    private IEnumerable<string> Queries(string containing) =>
+        _server.Requests.Select(request => request.Query).Where(query => query.Contains(containing, StringComparison.Ordinal));
 
     /// <summary>A server that refuses us while it may answer others.</summary>
     private sealed class AwayServer : IKubernetesClient
@@ -319,7 +371,12 @@ public sealed class InformerTests
         public Task<T> GetAsync<T>(ResourceType<T> type, string? ns, string name, CancellationToken cancellation)
             where T : class, IKubernetesObject => throw new NotSupportedException();
 
-        public IAsyncEnumerable<WatchEvent<T>> WatchAsync<T>(ResourceType<T> type, string? ns, ListOptions options, CancellationToken cancellation)
+        public IAsyncEnumerable<WatchEvent<T>> WatchAsync<T>(
+            ResourceType<T> type,
+            string? ns,
+            ListOptions options,
+            CancellationToken cancellation
+        )
             where T : class, IKubernetesObject => throw new NotSupportedException();
 
         public Task<T> CreateAsync<T>(ResourceType<T> type, T value, CancellationToken cancellation, WriteOptions? options = null)
@@ -332,10 +389,23 @@ public sealed class InformerTests
             where T : class, IKubernetesObject => throw new NotSupportedException();
 
         public Task<T> PatchAsync<T>(
-            ResourceType<T> type, string? ns, string name, Patch patch, CancellationToken cancellation, WriteOptions? options = null, string? subresource = null)
+            ResourceType<T> type,
+            string? ns,
+            string name,
+            Patch patch,
+            CancellationToken cancellation,
+            WriteOptions? options = null,
+            string? subresource = null
+        )
             where T : class, IKubernetesObject => throw new NotSupportedException();
 
-        public Task DeleteAsync<T>(ResourceType<T> type, string? ns, string name, CancellationToken cancellation, DeleteOptions? options = null)
+        public Task DeleteAsync<T>(
+            ResourceType<T> type,
+            string? ns,
+            string name,
+            CancellationToken cancellation,
+            DeleteOptions? options = null
+        )
             where T : class, IKubernetesObject => throw new NotSupportedException();
     }
 
@@ -344,9 +414,10 @@ public sealed class InformerTests
     private void Serve(Func<string> list, Func<HttpContext, Task>[] watches)
     {
         var watch = -1;
-        _server.Handler = (context, _) => context.Request.Query.ContainsKey("watch")
-            ? watches[Math.Min(Interlocked.Increment(ref watch), watches.Length - 1)](context)
-            : FakeApiServer.Json(context, list());
+        _server.Handler = (context, _) =>
+            context.Request.Query.ContainsKey("watch")
+                ? watches[Math.Min(Interlocked.Increment(ref watch), watches.Length - 1)](context)
+                : FakeApiServer.Json(context, list());
         _running = _informer.RunAsync(_stop.Token);
     }
 }

@@ -37,11 +37,19 @@ public sealed class LeaderElectorTests
     [Test]
     public async Task A_dead_holder_is_only_replaced_after_its_lease_was_seen_unchanged_for_its_duration()
     {
-        _cluster.Put(Resources.Leases, new Lease
-        {
-            Metadata = new ObjectMeta { Namespace = "system", Name = "lease" },
-            Spec = new LeaseSpec { HolderIdentity = "dead", LeaseDurationSeconds = 60, RenewTime = DateTimeOffset.UnixEpoch },
-        });
+        _cluster.Put(
+            Resources.Leases,
+            new Lease
+            {
+                Metadata = new ObjectMeta { Namespace = "system", Name = "lease" },
+                Spec = new LeaseSpec
+                {
+                    HolderIdentity = "dead",
+                    LeaseDurationSeconds = 60,
+                    RenewTime = DateTimeOffset.UnixEpoch,
+                },
+            }
+        );
         var candidate = Start("two");
 
         await PassAsync(TimeSpan.FromSeconds(55), () => false);
@@ -92,12 +100,14 @@ public sealed class LeaderElectorTests
         var leader = Start("one");
         await Eventually.HoldsAsync(() => leader.Terms.Should().Be(1));
 
-        leader.Elector.ChangeTimes(new LeaderElectionOptions("other", "other")
-        {
-            LeaseDuration = TimeSpan.FromSeconds(15),
-            RenewDeadline = TimeSpan.FromSeconds(10),
-            RetryPeriod = TimeSpan.FromSeconds(2),
-        });
+        leader.Elector.ChangeTimes(
+            new LeaderElectionOptions("other", "other")
+            {
+                LeaseDuration = TimeSpan.FromSeconds(15),
+                RenewDeadline = TimeSpan.FromSeconds(10),
+                RetryPeriod = TimeSpan.FromSeconds(2),
+            }
+        );
         await PassAsync(TimeSpan.FromSeconds(12), () => Lease().Spec!.LeaseDurationSeconds == 15);
 
         Lease().Spec.Should().Match<LeaseSpec>(spec => spec.LeaseDurationSeconds == 15 && spec.HolderIdentity == "one");
@@ -142,15 +152,32 @@ public sealed class LeaderElectorTests
     {
         using var term = new LeaderTerm("lease", TimeSpan.FromSeconds(40), _time.GetTimestamp(), _time);
         var client = new FencedKubernetesClient(_cluster, term);
-        var map = new ConfigMap { Metadata = new ObjectMeta { Namespace = "a", Name = "m" } };
+        var map = new ConfigMap
+        {
+            Metadata = new ObjectMeta { Namespace = "a", Name = "m" },
+        };
         await client.CreateAsync(Resources.ConfigMaps, map, CancellationToken.None);
 
         var blind = () => client.UpdateAsync(Resources.ConfigMaps, map, CancellationToken.None);
         await blind.Should().ThrowAsync<InvalidOperationException>();
-        var forced = () => client.PatchAsync(Resources.ConfigMaps, "a", "m", new Patch(PatchType.Apply, "{}"), CancellationToken.None, new WriteOptions(Force: true));
+        var forced = () =>
+            client.PatchAsync(
+                Resources.ConfigMaps,
+                "a",
+                "m",
+                new Patch(PatchType.Apply, "{}"),
+                CancellationToken.None,
+                new WriteOptions(Force: true)
+            );
         await forced.Should().ThrowAsync<InvalidOperationException>();
 
-        foreach (var patch in new[] { new Patch(PatchType.Merge, """{"data":{}}"""), new Patch(PatchType.Json, """[{"op":"add","path":"/data","value":{}}]""") })
+        foreach (
+            var patch in new[]
+            {
+                new Patch(PatchType.Merge, """{"data":{}}"""),
+                new Patch(PatchType.Json, """[{"op":"add","path":"/data","value":{}}]"""),
+            }
+        )
         {
             var blindPatch = () => client.PatchAsync(Resources.ConfigMaps, "a", "m", patch, CancellationToken.None);
             await blindPatch.Should().ThrowAsync<InvalidOperationException>("a patch that names no version would undo a newer leader's");
@@ -221,7 +248,18 @@ public sealed class LeaderElectorTests
     [Test]
     public async Task Of_several_leases_those_taken_are_given_back_when_another_is_faster_at_the_next()
     {
-        _cluster.FailNext(request => request is { Verb: "create", Key.Name: "second" }, new KubernetesException("create", new Status { Code = 409, Reason = "AlreadyExists", Message = "exists" }));
+        _cluster.FailNext(
+            request => request is { Verb: "create", Key.Name: "second" },
+            new KubernetesException(
+                "create",
+                new Status
+                {
+                    Code = 409,
+                    Reason = "AlreadyExists",
+                    Message = "exists",
+                }
+            )
+        );
         var candidate = Start("one", null, "first", "second");
 
         await Eventually.HoldsAsync(() => Lease("first").Spec!.HolderIdentity.Should().BeNullOrEmpty());
@@ -247,16 +285,34 @@ public sealed class LeaderElectorTests
         await leader.StopAsync();
     }
 
-    private void Hold(string name, string holder) => _cluster.Put(Resources.Leases, new Lease
-    {
-        Metadata = new ObjectMeta { Namespace = "system", Name = name },
-        Spec = new LeaseSpec { HolderIdentity = holder, LeaseDurationSeconds = 60, RenewTime = DateTimeOffset.UnixEpoch },
-    });
+    private void Hold(string name, string holder) =>
+        _cluster.Put(
+            Resources.Leases,
+            new Lease
+            {
+                Metadata = new ObjectMeta { Namespace = "system", Name = name },
+                Spec = new LeaseSpec
+                {
+                    HolderIdentity = holder,
+                    LeaseDurationSeconds = 60,
+                    RenewTime = DateTimeOffset.UnixEpoch,
+                },
+            }
+        );
 
     private Lease Lease(string name = "lease") => _cluster.Find(Resources.Leases, "system", name)!;
 
-    private Candidate Start(string identity, IInformer<Lease>? hears = null, params string[] leases)
-        => new(new LeaderElector(_cluster, leases is [] ? ["lease"] : leases, new LeaderElectionOptions("system", identity), NullLogger.Instance, _time), hears);
+    private Candidate Start(string identity, IInformer<Lease>? hears = null, params string[] leases) =>
+        new(
+            new LeaderElector(
+                _cluster,
+                leases is [] ? ["lease"] : leases,
+                new LeaderElectionOptions("system", identity),
+                NullLogger.Instance,
+                _time
+            ),
+            hears
+        );
 
     private Task PassAsync(TimeSpan time, Func<bool> enough, TimeSpan? steps = null) => _time.PassAsync(time, enough, steps);
 
@@ -280,7 +336,8 @@ public sealed class LeaderElectorTests
                     Interlocked.Increment(ref _ended);
                 },
                 hears,
-                _stop.Token);
+                _stop.Token
+            );
         }
 
         public LeaderElector Elector { get; }

@@ -13,7 +13,13 @@ namespace Serving.Tests.Kubernetes;
 /// <param name="Events">What it records.</param>
 /// <param name="Owner">The object that it reconciles.</param>
 /// <param name="Child">A child of that; null when it has none.</param>
-internal sealed record ReconcilerCase(IReconciler Reconciler, InMemoryCluster Cluster, IEventRecorder Events, ICaseObject Owner, ICaseObject? Child = null);
+internal sealed record ReconcilerCase(
+    IReconciler Reconciler,
+    InMemoryCluster Cluster,
+    IEventRecorder Events,
+    ICaseObject Owner,
+    ICaseObject? Child = null
+);
 
 /// <summary>An object of a case, whatever its kind.</summary>
 internal interface ICaseObject
@@ -50,14 +56,23 @@ internal sealed class CaseObject<T>(ResourceType<T> type, string ns, string name
 
     public IKubernetesObject? Find(InMemoryCluster cluster) => cluster.Find(type, ns, name);
 
-    public KnativeStatus Status(InMemoryCluster cluster) => (KnativeStatus)typeof(T).GetProperty("Status")!.GetValue(cluster.Find(type, ns, name))!;
+    public KnativeStatus Status(InMemoryCluster cluster) =>
+        (KnativeStatus)typeof(T).GetProperty("Status")!.GetValue(cluster.Find(type, ns, name))!;
 
-    public void Renew(InMemoryCluster cluster) => Change(cluster, static metadata => metadata["generation"] = ((long?)metadata["generation"] ?? 0) + 1);
+    public void Renew(InMemoryCluster cluster) =>
+        Change(cluster, static metadata => metadata["generation"] = ((long?)metadata["generation"] ?? 0) + 1);
 
-    public async Task DeleteAsync(InMemoryCluster cluster) => await ChildObjects.DeleteAsync(cluster, type, ns.Length > 0 ? ns : null, name, CancellationToken.None);
+    public async Task DeleteAsync(InMemoryCluster cluster) =>
+        await ChildObjects.DeleteAsync(cluster, type, ns.Length > 0 ? ns : null, name, CancellationToken.None);
 
-    public void GiveAway(InMemoryCluster cluster) => Change(cluster, static metadata => metadata["ownerReferences"] = JsonNode.Parse(
-        """[{"apiVersion":"example.com/v1","kind":"Other","name":"somebody-else","uid":"other","controller":true}]"""));
+    public void GiveAway(InMemoryCluster cluster) =>
+        Change(
+            cluster,
+            static metadata =>
+                metadata["ownerReferences"] = JsonNode.Parse(
+                    """[{"apiVersion":"example.com/v1","kind":"Other","name":"somebody-else","uid":"other","controller":true}]"""
+                )
+        );
 
     private void Change(InMemoryCluster cluster, Action<JsonObject> change)
     {

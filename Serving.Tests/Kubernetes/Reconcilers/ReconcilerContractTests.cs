@@ -16,7 +16,8 @@ public sealed class ReconcilerContractTests
     /// <summary>Those that have children.</summary>
     private static IEnumerable<string> Parents => All.Where(static name => name.Contains(',', StringComparison.Ordinal));
 
-    /// <summary>Those that take no child of others for their own. A namespace needs a certificate of all its hosts, whoever asked for it.</summary>
+    /// <summary>Those that take no child of others for their own. A namespace needs a certificate of all its hosts, whoever asked for
+    /// it.</summary>
     private static IEnumerable<string> OwningParents => Parents.Intersect(Reporters);
 
     /// <summary>Those that write a status.</summary>
@@ -45,7 +46,13 @@ public sealed class ReconcilerContractTests
         if (Reporters.Contains(name))
         {
             world.Owner.Status(world.Cluster).ObservedGeneration.Should().Be(world.Owner.Find(world.Cluster)!.Metadata.Generation);
-            world.Events.Received().Warning(Arg.Is<IKubernetesObject>(about => about.Metadata.Name == world.Owner.Key.Name), "InternalError", Arg.Is<string>(text => text.Contains("refused by a test")));
+            world
+                .Events.Received()
+                .Warning(
+                    Arg.Is<IKubernetesObject>(about => about.Metadata.Name == world.Owner.Key.Name),
+                    "InternalError",
+                    Arg.Is<string>(text => text.Contains("refused by a test"))
+                );
         }
     }
 
@@ -59,9 +66,25 @@ public sealed class ReconcilerContractTests
 
         await world.Awaiting(ReconcileAsync).Should().ThrowAsync<NotOwnedException>();
 
-        world.Cluster.Writes.Should().NotContain(write => write.Plural == world.Child.Plural && write.Key == world.Child.Key && write.Verb != "create" && write.Verb != "update-status");
-        world.Events.Received().Warning(Arg.Is<IKubernetesObject>(about => about.Metadata.Name == world.Owner.Key.Name), "InternalError", Arg.Is<string>(text => text.Contains("somebody-else")));
-        world.Owner.Status(world.Cluster).Conditions.Should().Contain(condition => condition.Type == "Ready" && condition.Status == "False")
+        world
+            .Cluster.Writes.Should()
+            .NotContain(write =>
+                write.Plural == world.Child.Plural
+                && write.Key == world.Child.Key
+                && write.Verb != "create"
+                && write.Verb != "update-status"
+            );
+        world
+            .Events.Received()
+            .Warning(
+                Arg.Is<IKubernetesObject>(about => about.Metadata.Name == world.Owner.Key.Name),
+                "InternalError",
+                Arg.Is<string>(text => text.Contains("somebody-else"))
+            );
+        world
+            .Owner.Status(world.Cluster)
+            .Conditions.Should()
+            .Contain(condition => condition.Type == "Ready" && condition.Status == "False")
             .And.Contain(condition => condition.Status == "False" && condition.Message.Contains("somebody-else"));
     }
 
@@ -74,10 +97,19 @@ public sealed class ReconcilerContractTests
 
         await world.Awaiting(ReconcileAsync).Should().ThrowAsync<ChildRefusedException>();
 
-        world.Events.Received().Warning(Arg.Is<IKubernetesObject>(about => about.Metadata.Name == world.Owner.Key.Name), Arg.Any<string>(), Arg.Is<string>(text => text.Contains("refused by a test")));
+        world
+            .Events.Received()
+            .Warning(
+                Arg.Is<IKubernetesObject>(about => about.Metadata.Name == world.Owner.Key.Name),
+                Arg.Any<string>(),
+                Arg.Is<string>(text => text.Contains("refused by a test"))
+            );
         if (Reporters.Contains(name))
         {
-            world.Owner.Status(world.Cluster).Conditions.Should().Contain(condition => condition.Status == "False" && condition.Message.Contains("refused by a test"));
+            world
+                .Owner.Status(world.Cluster)
+                .Conditions.Should()
+                .Contain(condition => condition.Status == "False" && condition.Message.Contains("refused by a test"));
         }
     }
 
@@ -103,7 +135,10 @@ public sealed class ReconcilerContractTests
         world.Owner.Renew(world.Cluster);
         world.Cluster.FailNext(static request => request.Verb == "update-status", Refusal(409, "Conflict"));
 
-        await RunQuietlyAsync(world, () => world.Owner.Status(world.Cluster).ObservedGeneration.Should().Be(world.Owner.Find(world.Cluster)!.Metadata.Generation));
+        await RunQuietlyAsync(
+            world,
+            () => world.Owner.Status(world.Cluster).ObservedGeneration.Should().Be(world.Owner.Find(world.Cluster)!.Metadata.Generation)
+        );
     }
 
     [TestCaseSource(nameof(Reporters))]
@@ -115,7 +150,13 @@ public sealed class ReconcilerContractTests
 
         await world.Awaiting(ReconcileAsync).Should().ThrowAsync<KubernetesException>();
 
-        world.Events.Received(1).Warning(Arg.Any<IKubernetesObject>(), "UpdateFailed", Arg.Is<string>(text => text.StartsWith($"Failed to update status for \"{world.Owner.Key.Name}\": ")));
+        world
+            .Events.Received(1)
+            .Warning(
+                Arg.Any<IKubernetesObject>(),
+                "UpdateFailed",
+                Arg.Is<string>(text => text.StartsWith($"Failed to update status for \"{world.Owner.Key.Name}\": "))
+            );
     }
 
     /// <summary>The child is gone, and the specification is new, so that every pass has something to say.</summary>
@@ -125,13 +166,26 @@ public sealed class ReconcilerContractTests
         world.Owner.Renew(world.Cluster);
     }
 
-    private static void FailCreate(ReconcilerCase world, int code, string reason) => world.Cluster.FailNext(
-        request => request.Verb == "create" && request.Plural == world.Child!.Plural && request.Key.Name == world.Child.Key.Name, Refusal(code, reason));
+    private static void FailCreate(ReconcilerCase world, int code, string reason) =>
+        world.Cluster.FailNext(
+            request => request.Verb == "create" && request.Plural == world.Child!.Plural && request.Key.Name == world.Child.Key.Name,
+            Refusal(code, reason)
+        );
 
-    private static KubernetesException Refusal(int code, string reason)
-        => new("write", new Status { State = "Failure", Code = code, Reason = reason, Message = "refused by a test" });
+    private static KubernetesException Refusal(int code, string reason) =>
+        new(
+            "write",
+            new Status
+            {
+                State = "Failure",
+                Code = code,
+                Reason = reason,
+                Message = "refused by a test",
+            }
+        );
 
-    private static Task ReconcileAsync(ReconcilerCase world) => world.Reconciler.ReconcileAsync(world.Owner.Key, world.Cluster, CancellationToken.None);
+    private static Task ReconcileAsync(ReconcilerCase world) =>
+        world.Reconciler.ReconcileAsync(world.Owner.Key, world.Cluster, CancellationToken.None);
 
     /// <summary>Runs a loop until <paramref name="holds"/>; nothing that an operator reads says anything of it.</summary>
     private static async Task RunQuietlyAsync(ReconcilerCase world, Action holds)

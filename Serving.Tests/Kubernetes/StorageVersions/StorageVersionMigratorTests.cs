@@ -17,22 +17,22 @@ internal sealed class StorageVersionMigratorTests
     private const string Definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
     private static readonly CancellationToken None = CancellationToken.None;
 
-    private RunningServer server = null!;
-    private ClusterClient client = null!;
+    private RunningServer _server = null!;
+    private ClusterClient _client = null!;
 
     [OneTimeSetUp]
     public async Task Start()
     {
-        server = await RunningServer.StartAsync();
-        client = new ClusterClient(ClusterAccess.FromKubeconfig(server.Server.KubeconfigPath));
-        await client.CreateAsync(Resources.Namespaces, new Namespace { Metadata = new() { Name = "other" } }, None);
+        _server = await RunningServer.StartAsync();
+        _client = new ClusterClient(ClusterAccess.FromKubeconfig(_server.Server.KubeconfigPath));
+        await _client.CreateAsync(Resources.Namespaces, new Namespace { Metadata = new() { Name = "other" } }, None);
     }
 
     [OneTimeTearDown]
     public async Task Stop()
     {
-        client.Dispose();
-        await server.DisposeAsync();
+        _client.Dispose();
+        await _server.DisposeAsync();
     }
 
     [Test]
@@ -42,27 +42,39 @@ internal sealed class StorageVersionMigratorTests
         var before = await VersionsAsync(kind);
         var progress = new List<string>();
 
-        var results = await new StorageVersionMigrator(client, new StorageMigrationOptions { PageSize = 5, Concurrency = 3 }, progress.Add)
-            .MigrateNamedAsync([$"widgets.{Group}"], None);
+        var results = await new StorageVersionMigrator(
+            _client,
+            new StorageMigrationOptions { PageSize = 5, Concurrency = 3 },
+            progress.Add
+        ).MigrateNamedAsync([$"widgets.{Group}"], None);
 
-        results.Should().ContainSingle().Which.Should().BeEquivalentTo(
-            new StorageMigration($"widgets.{Group}", "v1", ["v1beta1", "v1"]) { Rewritten = 23 });
-        (await VersionsAsync(kind)).Should().OnlyContain(entry => entry.Value != before[entry.Key], "each was written, though nothing in it changed").And.HaveCount(23);
+        results
+            .Should()
+            .ContainSingle()
+            .Which.Should()
+            .BeEquivalentTo(new StorageMigration($"widgets.{Group}", "v1", ["v1beta1", "v1"]) { Rewritten = 23 });
+        (await VersionsAsync(kind))
+            .Should()
+            .OnlyContain(entry => entry.Value != before[entry.Key], "each was written, though nothing in it changed")
+            .And.HaveCount(23);
         (await StoredVersionsAsync("widgets")).Should().Equal("v1");
         progress.Should().Contain($"widgets.{Group}: 5 written, 18 to go").And.EndWith($"widgets.{Group}: 23 written; stored as v1");
         (await WithoutOldVersionAsync("widgets")).Code.Should().Be(200);
-        (await client.GetAsync(kind, "other", "w-1", None)).Get("spec", "size")!.Value.GetInt32().Should().Be(1);
+        (await _client.GetAsync(kind, "other", "w-1", None)).Get("spec", "size")!.Value.GetInt32().Should().Be(1);
     }
 
     [Test]
     public async Task A_second_run_writes_nothing()
     {
         var kind = await OldKindAsync("gears", "Gear", objects: 3);
-        await new StorageVersionMigrator(client, new StorageMigrationOptions(), _ => { }).MigrateNamedAsync([$"gears.{Group}"], None);
+        await new StorageVersionMigrator(_client, new StorageMigrationOptions(), _ => { }).MigrateNamedAsync([$"gears.{Group}"], None);
         var before = await VersionsAsync(kind);
         var progress = new List<string>();
 
-        var again = await new StorageVersionMigrator(client, new StorageMigrationOptions(), progress.Add).MigrateNamedAsync([$"gears.{Group}"], None);
+        var again = await new StorageVersionMigrator(_client, new StorageMigrationOptions(), progress.Add).MigrateNamedAsync(
+            [$"gears.{Group}"],
+            None
+        );
 
         again.Single().Rewritten.Should().Be(0);
         (await VersionsAsync(kind)).Should().Equal(before);
@@ -76,7 +88,10 @@ internal sealed class StorageVersionMigratorTests
         var before = await VersionsAsync(kind);
         var progress = new List<string>();
 
-        await new StorageVersionMigrator(client, new StorageMigrationOptions { DryRun = true }, progress.Add).MigrateNamedAsync([$"bolts.{Group}"], None);
+        await new StorageVersionMigrator(_client, new StorageMigrationOptions { DryRun = true }, progress.Add).MigrateNamedAsync(
+            [$"bolts.{Group}"],
+            None
+        );
 
         (await VersionsAsync(kind)).Should().Equal(before);
         (await StoredVersionsAsync("bolts")).Should().Equal("v1beta1", "v1");
@@ -91,9 +106,12 @@ internal sealed class StorageVersionMigratorTests
         var elsewhere = await OldKindAsync("screws", "Screw", objects: 2, "elsewhere.example.com");
         var before = await VersionsAsync(elsewhere);
 
-        var results = await new StorageVersionMigrator(client, new StorageMigrationOptions(), _ => { }).MigrateGroupsAsync([Group], None);
+        var results = await new StorageVersionMigrator(_client, new StorageMigrationOptions(), _ => { }).MigrateGroupsAsync([Group], None);
 
-        results.Should().Contain(result => result.Definition == $"nuts.{Group}" && result.Rewritten == 2).And.NotContain(result => result.Definition.Contains("elsewhere"));
+        results
+            .Should()
+            .Contain(result => result.Definition == $"nuts.{Group}" && result.Rewritten == 2)
+            .And.NotContain(result => result.Definition.Contains("elsewhere"));
         (await VersionsAsync(elsewhere)).Should().Equal(before);
     }
 
@@ -103,7 +121,11 @@ internal sealed class StorageVersionMigratorTests
         var kind = await OldKindAsync("pins", "Pin", objects: 2);
         var before = await VersionsAsync(kind);
 
-        var migrate = () => new StorageVersionMigrator(client, new StorageMigrationOptions(), _ => { }).MigrateNamedAsync([$"pins.{Group}", $"nothing.{Group}"], None);
+        var migrate = () =>
+            new StorageVersionMigrator(_client, new StorageMigrationOptions(), _ => { }).MigrateNamedAsync(
+                [$"pins.{Group}", $"nothing.{Group}"],
+                None
+            );
 
         (await migrate.Should().ThrowAsync<KubernetesException>()).Which.Message.Should().Contain($"nothing.{Group}");
         (await VersionsAsync(kind)).Should().Equal(before);
@@ -121,57 +143,98 @@ internal sealed class StorageVersionMigratorTests
 
         async Task RefusedAsync(string versions, string why)
         {
-            var (code, body) = await server.SendAsync(
-                HttpMethod.Patch, $"{Definitions}/rods.{Group}/status", $$$"""{"status":{"storedVersions":{{{versions}}}}}""", "application/merge-patch+json");
+            var (code, body) = await _server.SendAsync(
+                HttpMethod.Patch,
+                $"{Definitions}/rods.{Group}/status",
+                $$$"""{"status":{"storedVersions":{{{versions}}}}}""",
+                "application/merge-patch+json"
+            );
             code.Should().Be(422);
             ((string)body["message"]!).Should().Contain(why);
         }
     }
 
-    private async Task<(int Code, JsonObject Body)> WithoutOldVersionAsync(string plural)
-        => await server.SendAsync(HttpMethod.Patch, $"{Definitions}/{plural}.{Group}", $$$"""{"spec":{"versions":[{{{Version("v1", stored: true)}}}]}}""", "application/merge-patch+json");
+    private async Task<(int Code, JsonObject Body)> WithoutOldVersionAsync(string plural) =>
+        await _server.SendAsync(
+            HttpMethod.Patch,
+            $"{Definitions}/{plural}.{Group}",
+            $$$"""{"spec":{"versions":[{{{Version("v1", stored: true)}}}]}}""",
+            "application/merge-patch+json"
+        );
 
-    private async Task<IReadOnlyList<string>> StoredVersionsAsync(string plural)
-        => [.. (await server.GetAsync($"{Definitions}/{plural}.{Group}")).Body["status"]!["storedVersions"]!.AsArray().Select(version => (string)version!)];
+    private async Task<IReadOnlyList<string>> StoredVersionsAsync(string plural) =>
+        [
+            .. (await _server.GetAsync($"{Definitions}/{plural}.{Group}")).Body["status"]!["storedVersions"]!
+                .AsArray()
+                .Select(version => (string)version!),
+        ];
 
-    private async Task<SortedDictionary<string, string>> VersionsAsync(ResourceType<Unstructured> kind)
-        => new((await client.ListAsync(kind, null, null, None)).Items.ToDictionary(item => $"{item.Metadata.Namespace}/{item.Metadata.Name}", item => item.Metadata.ResourceVersion));
+    private async Task<SortedDictionary<string, string>> VersionsAsync(ResourceType<Unstructured> kind) =>
+        new(
+            (await _client.ListAsync(kind, null, null, None)).Items.ToDictionary(
+                item => $"{item.Metadata.Namespace}/{item.Metadata.Name}",
+                item => item.Metadata.ResourceVersion
+            )
+        );
 
     /// <summary>A kind whose objects were made while v1beta1 was stored, and whose storage version is v1 since.</summary>
     private async Task<ResourceType<Unstructured>> OldKindAsync(string plural, string kind, int objects, string group = Group)
     {
         var definition = Definition(plural, kind, group, "v1beta1");
-        (await server.PostAsync(Definitions, definition)).Code.Should().Be(201);
+        (await _server.PostAsync(Definitions, definition)).Code.Should().Be(201);
         var old = Unstructured.Type(group, "v1beta1", plural, kind, namespaced: true);
-        await Eventually.HoldsAsync(() => client.ListAsync(old, null, null, None));
+        await Eventually.HoldsAsync(() => _client.ListAsync(old, null, null, None));
         for (var i = 0; i < objects; i++)
         {
             var ns = i % 2 == 0 ? "default" : "other";
-            await client.CreateAsync(old, new Unstructured(new JsonObject
-            {
-                ["apiVersion"] = $"{group}/v1beta1",
-                ["kind"] = kind,
-                ["metadata"] = new JsonObject { ["name"] = $"w-{i}", ["namespace"] = ns },
-                ["spec"] = new JsonObject { ["size"] = i },
-            }), None);
+            await _client.CreateAsync(
+                old,
+                new Unstructured(
+                    new JsonObject
+                    {
+                        ["apiVersion"] = $"{group}/v1beta1",
+                        ["kind"] = kind,
+                        ["metadata"] = new JsonObject { ["name"] = $"w-{i}", ["namespace"] = ns },
+                        ["spec"] = new JsonObject { ["size"] = i },
+                    }
+                ),
+                None
+            );
         }
 
-        var (code, body) = await server.SendAsync(
-            HttpMethod.Patch, $"{Definitions}/{plural}.{group}", $$$"""{"spec":{"versions":[{{{Version("v1beta1", stored: false)}}},{{{Version("v1", stored: true)}}}]}}""", "application/merge-patch+json");
+        var (code, body) = await _server.SendAsync(
+            HttpMethod.Patch,
+            $"{Definitions}/{plural}.{group}",
+            $$$"""{"spec":{"versions":[{{{Version("v1beta1", stored: false)}}},{{{Version("v1", stored: true)}}}]}}""",
+            "application/merge-patch+json"
+        );
         code.Should().Be(200);
-        body["status"]!["storedVersions"]!.ToJsonString().Should().Be("""["v1beta1","v1"]""", "a version is recorded before anything is stored in it");
+        body["status"]!["storedVersions"]!
+            .ToJsonString()
+            .Should()
+            .Be("""["v1beta1","v1"]""", "a version is recorded before anything is stored in it");
         var current = Unstructured.Type(group, "v1", plural, kind, namespaced: true);
-        await Eventually.HoldsAsync(async () => (await client.ListAsync(current, null, null, None)).Items.Should().HaveCount(objects).And.OnlyContain(item => item.ApiVersion == $"{group}/v1"));
+        await Eventually.HoldsAsync(async () =>
+            (await _client.ListAsync(current, null, null, None))
+                .Items.Should()
+                .HaveCount(objects)
+                .And.OnlyContain(item => item.ApiVersion == $"{group}/v1")
+        );
         return current;
     }
 
-    private static string Definition(string plural, string kind, string group, string version) => $$$$"""
-        {"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition","metadata":{"name":"{{{{plural}}}}.{{{{group}}}}"},
-         "spec":{"group":"{{{{group}}}}","scope":"Namespaced","names":{"plural":"{{{{plural}}}}","kind":"{{{{kind}}}}"},"versions":[{{{{Version(version, stored: true)}}}}]}}
-        """;
+    private static string Definition(string plural, string kind, string group, string version) =>
+        $$$$"""
+            {"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition","metadata":{"name":"{{{{plural}}}}.{{{{group}}}}"},
+             "spec":{"group":"{{{{group}}}}","scope":"Namespaced","names":{"plural":"{{{{plural}}}}","kind":"{{{{kind}}}}"},"versions":[{{{{Version(
+                version,
+                stored: true
+            )}}}}]}}
+            """;
 
-    private static string Version(string name, bool stored) => $$$$"""
-        {"name":"{{{{name}}}}","served":true,"storage":{{{{(stored ? "true" : "false")}}}},
-         "schema":{"openAPIV3Schema":{"type":"object","properties":{"spec":{"type":"object","properties":{"size":{"type":"integer"} } } } } } }
-        """;
+    private static string Version(string name, bool stored) =>
+        $$$$"""
+            {"name":"{{{{name}}}}","served":true,"storage":{{{{(stored ? "true" : "false")}}}},
+             "schema":{"openAPIV3Schema":{"type":"object","properties":{"spec":{"type":"object","properties":{"size":{"type":"integer"} } } } } } }
+            """;
 }

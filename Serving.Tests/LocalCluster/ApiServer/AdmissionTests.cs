@@ -28,21 +28,38 @@ internal sealed class AdmissionTests
         using var certificate = Certificate();
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.AddRoutingCore();
-        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(k => k.Listen(
-            IPAddress.Loopback, 0, l => l.UseHttps(X509CertificateLoader.LoadPkcs12(certificate.Export(X509ContentType.Pkcs12), null))));
+        builder
+            .WebHost.UseKestrelCore()
+            .UseKestrelHttpsConfiguration()
+            .ConfigureKestrel(k =>
+                k.Listen(
+                    IPAddress.Loopback,
+                    0,
+                    l => l.UseHttps(X509CertificateLoader.LoadPkcs12(certificate.Export(X509ContentType.Pkcs12), null))
+                )
+            );
         _webhook = builder.Build();
         _webhook.Run(AnswerAsync);
         await _webhook.StartAsync();
         var port = new Uri(_webhook.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First()).Port;
         await _server.PostAsync(
-            "/api/v1/namespaces/default/services", """{"apiVersion":"v1","kind":"Service","metadata":{"name":"hook"},"spec":{"ports":[{"name":"https","port":443}]}}""");
+            "/api/v1/namespaces/default/services",
+            """{"apiVersion":"v1","kind":"Service","metadata":{"name":"hook"},"spec":{"ports":[{"name":"https","port":443}]}}"""
+        );
         await _server.PostAsync(
             "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices",
             $$"""
             {"apiVersion":"discovery.k8s.io/v1","kind":"EndpointSlice","metadata":{"name":"hook","labels":{"kubernetes.io/service-name":"hook"} },"addressType":"IPv4",
              "endpoints":[{"addresses":["127.0.0.1"],"conditions":{"ready":true} },{"addresses":["127.0.0.9"],"conditions":{"ready":true} }],"ports":[{"name":"https","port":{{port}} }]}
-            """);
-        foreach (var (kind, plural, path) in new[] { ("MutatingWebhookConfiguration", "mutatingwebhookconfigurations", "mutate"), ("ValidatingWebhookConfiguration", "validatingwebhookconfigurations", "validate") })
+            """
+        );
+        foreach (
+            var (kind, plural, path) in new[]
+            {
+                ("MutatingWebhookConfiguration", "mutatingwebhookconfigurations", "mutate"),
+                ("ValidatingWebhookConfiguration", "validatingwebhookconfigurations", "validate"),
+            }
+        )
         {
             var (code, _) = await _server.PostAsync(
                 $"/apis/admissionregistration.k8s.io/v1/{plural}",
@@ -51,8 +68,11 @@ internal sealed class AdmissionTests
                  "name":"{{path}}.example.com","admissionReviewVersions":["v1"],"sideEffects":"None",
                  "objectSelector":{"matchLabels":{"hooked":"yes"} },
                  "rules":[{"apiGroups":[""],"apiVersions":["v1"],"resources":["configmaps"],"operations":["CREATE","UPDATE"]}],
-                 "clientConfig":{"service":{"name":"hook","namespace":"default","path":"/{{path}}"},"caBundle":"{{Convert.ToBase64String(Encoding.UTF8.GetBytes(certificate.ExportCertificatePem()))}}"} }]}
-                """);
+                 "clientConfig":{"service":{"name":"hook","namespace":"default","path":"/{{path}}"},"caBundle":"{{Convert.ToBase64String(
+                    Encoding.UTF8.GetBytes(certificate.ExportCertificatePem())
+                )}}"} }]}
+                """
+            );
             code.Should().Be(201);
         }
     }
@@ -114,7 +134,12 @@ internal sealed class AdmissionTests
             response["status"] = new JsonObject { ["message"] = "no bad maps", ["code"] = 400 };
         }
 
-        var body = new JsonObject { ["apiVersion"] = "admission.k8s.io/v1", ["kind"] = "AdmissionReview", ["response"] = response };
+        var body = new JsonObject
+        {
+            ["apiVersion"] = "admission.k8s.io/v1",
+            ["kind"] = "AdmissionReview",
+            ["response"] = response,
+        };
         await context.Response.WriteAsync(body.ToJsonString());
     }
 

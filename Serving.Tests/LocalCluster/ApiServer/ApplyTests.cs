@@ -41,8 +41,11 @@ internal sealed class ApplyTests
     {
         await ApplyAsync("lists", "one", "");
         var (code, both) = await _server.SendAsync(
-            HttpMethod.Patch, $"{Deployments}/lists?fieldManager=two",
-            """{"apiVersion":"apps/v1","kind":"Deployment","spec":{"template":{"spec":{"containers":[{"name":"d","image":"y"}]}}}}""", "application/apply-patch+yaml");
+            HttpMethod.Patch,
+            $"{Deployments}/lists?fieldManager=two",
+            """{"apiVersion":"apps/v1","kind":"Deployment","spec":{"template":{"spec":{"containers":[{"name":"d","image":"y"}]}}}}""",
+            "application/apply-patch+yaml"
+        );
         code.Should().Be(200);
         both["spec"]!["template"]!["spec"]!["containers"]!.AsArray().Select(c => c!["name"]!.GetValue<string>()).Should().Equal("c", "d");
     }
@@ -59,30 +62,44 @@ internal sealed class ApplyTests
     public async Task A_status_in_what_is_applied_counts_for_nothing()
     {
         await ApplyAsync("status", "one", "");
-        await _server.SendAsync(HttpMethod.Patch, $"{Deployments}/status/status?fieldManager=controller", """{"status":{"replicas":2}}""", "application/merge-patch+json");
+        await _server.SendAsync(
+            HttpMethod.Patch,
+            $"{Deployments}/status/status?fieldManager=controller",
+            """{"status":{"replicas":2}}""",
+            "application/merge-patch+json"
+        );
 
         var (code, applied) = await _server.SendAsync(
-            HttpMethod.Patch, $"{Deployments}/status?fieldManager=one",
+            HttpMethod.Patch,
+            $"{Deployments}/status?fieldManager=one",
             """
             {"apiVersion":"apps/v1","kind":"Deployment","metadata":{"labels":{"a":"b"}},"status":{"replicas":0},
              "spec":{"selector":{"matchLabels":{"a":"b"}},"template":{"metadata":{"labels":{"a":"b"}},"spec":{"containers":[{"name":"c","image":"x"}]}}}}
-            """, "application/apply-patch+yaml");
+            """,
+            "application/apply-patch+yaml"
+        );
         code.Should().Be(200);
         applied["status"]!["replicas"]!.GetValue<int>().Should().Be(2);
 
         var (statusCode, written) = await _server.SendAsync(
-            HttpMethod.Patch, $"{Deployments}/status/status?fieldManager=two&force=true",
-            """{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"labels":{"a":"other"}},"spec":{"replicas":9},"status":{"replicas":3}}""", "application/apply-patch+yaml");
+            HttpMethod.Patch,
+            $"{Deployments}/status/status?fieldManager=two&force=true",
+            """{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"labels":{"a":"other"}},"spec":{"replicas":9},"status":{"replicas":3}}""",
+            "application/apply-patch+yaml"
+        );
         statusCode.Should().Be(200);
         written["status"]!["replicas"]!.GetValue<int>().Should().Be(3);
         written["metadata"]!["labels"]!["a"]!.GetValue<string>().Should().Be("b");
     }
 
-    private Task<(int Code, JsonObject Body)> ApplyAsync(string name, string manager, string spec, string more = "") => _server.SendAsync(
-        HttpMethod.Patch, $"{Deployments}/{name}?fieldManager={manager}{more}",
-        $$"""
-        {"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"{{name}}"},
-         "spec":{ {{spec}} "selector":{"matchLabels":{"a":"b"} },"template":{"metadata":{"labels":{"a":"b"} },"spec":{"containers":[{"name":"c","image":"x"}]} } } }
-        """,
-        "application/apply-patch+yaml");
+    private Task<(int Code, JsonObject Body)> ApplyAsync(string name, string manager, string spec, string more = "") =>
+        _server.SendAsync(
+            HttpMethod.Patch,
+            $"{Deployments}/{name}?fieldManager={manager}{more}",
+            $$"""
+            {"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"{{name}}"},
+             "spec":{ {{spec}} "selector":{"matchLabels":{"a":"b"} },"template":{"metadata":{"labels":{"a":"b"} },"spec":{"containers":[{"name":"c","image":"x"}]} } } }
+            """,
+            "application/apply-patch+yaml"
+        );
 }

@@ -32,7 +32,10 @@ internal sealed class AuthenticationTests
 
         var user = await WhoAsync(account);
         user["username"]!.GetValue<string>().Should().Be($"system:serviceaccount:default:{_name}");
-        user["groups"]!.ToJsonString().Should().Be("""["system:serviceaccounts","system:serviceaccounts:default","system:authenticated"]""");
+        user["groups"]!
+            .ToJsonString()
+            .Should()
+            .Be("""["system:serviceaccounts","system:serviceaccounts:default","system:authenticated"]""");
         user["extra"]!["authentication.kubernetes.io/credential-id"]![0]!.GetValue<string>().Should().StartWith("JTI=");
 
         await _server.SendAsync(HttpMethod.Delete, $"{Accounts}/{_name}");
@@ -43,9 +46,12 @@ internal sealed class AuthenticationTests
     [Test]
     public async Task A_token_bound_to_a_pod_ends_with_the_pod()
     {
-        await CreateAsync("/api/v1/namespaces/default/pods", $$"""
+        await CreateAsync(
+            "/api/v1/namespaces/default/pods",
+            $$"""
             {"apiVersion":"v1","kind":"Pod","metadata":{"name":"{{_name}}"},"spec":{"serviceAccountName":"{{_name}}","containers":[{"name":"c","image":"i"}]} }
-            """);
+            """
+        );
         using var account = _server.As(await _server.TokenAsync("default", _name, boundPod: _name));
         (await WhoAsync(account))["extra"]!["authentication.kubernetes.io/pod-name"]![0]!.GetValue<string>().Should().Be(_name);
 
@@ -57,24 +63,36 @@ internal sealed class AuthenticationTests
     [Test]
     public async Task A_pod_of_an_account_that_does_not_exist_is_refused()
     {
-        var (code, refused) = await _server.PostAsync("/api/v1/namespaces/default/pods", """
+        var (code, refused) = await _server.PostAsync(
+            "/api/v1/namespaces/default/pods",
+            """
             {"apiVersion":"v1","kind":"Pod","metadata":{"generateName":"web-"},"spec":{"serviceAccountName":"nobody","containers":[{"name":"c","image":"i"}]} }
-            """);
+            """
+        );
 
         (code, refused["message"]!.GetValue<string>())
-            .Should().Be((403, "pods \"web-\" is forbidden: error looking up service account default/nobody: serviceaccount \"nobody\" not found"));
+            .Should()
+            .Be((403, "pods \"web-\" is forbidden: error looking up service account default/nobody: serviceaccount \"nobody\" not found"));
     }
 
     [Test]
     public async Task A_token_is_not_bound_to_the_pod_of_another_account()
     {
-        await CreateAsync("/api/v1/namespaces/default/pods", $$"""{"apiVersion":"v1","kind":"Pod","metadata":{"name":"{{_name}}"},"spec":{"containers":[{"name":"c","image":"i"}]} }""");
+        await CreateAsync(
+            "/api/v1/namespaces/default/pods",
+            $$"""{"apiVersion":"v1","kind":"Pod","metadata":{"name":"{{_name}}"},"spec":{"containers":[{"name":"c","image":"i"}]} }"""
+        );
 
-        var (code, refused) = await _server.PostAsync($"{Accounts}/{_name}/token", $$"""
+        var (code, refused) = await _server.PostAsync(
+            $"{Accounts}/{_name}/token",
+            $$"""
             {"apiVersion":"authentication.k8s.io/v1","kind":"TokenRequest","spec":{"boundObjectRef":{"apiVersion":"v1","kind":"Pod","name":"{{_name}}"} } }
-            """);
+            """
+        );
 
-        (code, refused["message"]!.GetValue<string>()).Should().Be((400, $"cannot bind token for serviceaccount \"{_name}\" to pod running with different serviceaccount name."));
+        (code, refused["message"]!.GetValue<string>())
+            .Should()
+            .Be((400, $"cannot bind token for serviceaccount \"{_name}\" to pod running with different serviceaccount name."));
     }
 
     [Test]
@@ -100,7 +118,9 @@ internal sealed class AuthenticationTests
             who["username"]!.GetValue<string>().Should().Be(user);
             who["groups"]!.ToJsonString().Should().NotContain("system:masters");
             if (!OperatingSystem.IsWindows())
-                File.GetUnixFileMode(Path.Combine(_server.Directory, $"{part}.kubeconfig")).Should().Be(UnixFileMode.UserRead | UnixFileMode.UserWrite);
+                File.GetUnixFileMode(Path.Combine(_server.Directory, $"{part}.kubeconfig"))
+                    .Should()
+                    .Be(UnixFileMode.UserRead | UnixFileMode.UserWrite);
         }
     }
 
@@ -110,39 +130,107 @@ internal sealed class AuthenticationTests
         using var asAccount = _server.As(_server.Server.Token, ("Impersonate-User", $"system:serviceaccount:default:{_name}"));
         var user = await WhoAsync(asAccount);
         user["username"]!.GetValue<string>().Should().Be($"system:serviceaccount:default:{_name}");
-        user["groups"]!.ToJsonString().Should().Be("""["system:serviceaccounts","system:serviceaccounts:default","system:authenticated"]""");
+        user["groups"]!
+            .ToJsonString()
+            .Should()
+            .Be("""["system:serviceaccounts","system:serviceaccounts:default","system:authenticated"]""");
         ((int)(await asAccount.GetAsync("/api/v1/secrets")).StatusCode).Should().Be(403);
 
-        using var asUser = _server.As(_server.Server.Token, ("Impersonate-User", "jane"), ("Impersonate-Group", "developers"), ("Impersonate-Extra-scopes", "view"));
-        (await WhoAsync(asUser)).ToJsonString().Should().Be("""{"username":"jane","groups":["developers","system:authenticated"],"extra":{"scopes":["view"]}}""");
+        using var asUser = _server.As(
+            _server.Server.Token,
+            ("Impersonate-User", "jane"),
+            ("Impersonate-Group", "developers"),
+            ("Impersonate-Extra-scopes", "view")
+        );
+        (await WhoAsync(asUser))
+            .ToJsonString()
+            .Should()
+            .Be("""{"username":"jane","groups":["developers","system:authenticated"],"extra":{"scopes":["view"]}}""");
 
         using var unprivileged = _server.As(await _server.TokenAsync("default", _name), ("Impersonate-User", "jane"));
         var (code, refused) = await _server.SendAsync(HttpMethod.Get, "/api/v1/pods", client: unprivileged);
-        (code, refused["message"]!.GetValue<string>()).Should().Be(
-            (403, $"users \"jane\" is forbidden: User \"system:serviceaccount:default:{_name}\" cannot impersonate resource \"users\" in API group \"\" at the cluster scope"));
+        (code, refused["message"]!.GetValue<string>())
+            .Should()
+            .Be(
+                (
+                    403,
+                    $"users \"jane\" is forbidden: User \"system:serviceaccount:default:{_name}\" cannot impersonate resource \"users\" in API group \"\" at the cluster scope"
+                )
+            );
     }
 
     [Test]
     public async Task Reviews_answer_what_a_request_would_meet()
     {
         var user = $"system:serviceaccount:default:{_name}";
-        await CreateAsync("/apis/rbac.authorization.k8s.io/v1/namespaces/default/rolebindings", $$"""
+        await CreateAsync(
+            "/apis/rbac.authorization.k8s.io/v1/namespaces/default/rolebindings",
+            $$"""
             {"apiVersion":"rbac.authorization.k8s.io/v1","kind":"RoleBinding","metadata":{"name":"{{_name}}"},
              "roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"ClusterRole","name":"view"},"subjects":[{"kind":"ServiceAccount","name":"{{_name}}"}]}
-            """);
+            """
+        );
 
-        var allowed = await AccessAsync("subjectaccessreviews", "SubjectAccessReview", $$""" "user":"{{user}}","resourceAttributes":{"verb":"list","resource":"pods","namespace":"default"} """);
+        var allowed = await AccessAsync(
+            "subjectaccessreviews",
+            "SubjectAccessReview",
+            $$""" "user":"{{user}}","resourceAttributes":{"verb":"list","resource":"pods","namespace":"default"} """
+        );
         allowed["allowed"]!.GetValue<bool>().Should().BeTrue();
-        allowed["reason"]!.GetValue<string>().Should().Be($"RBAC: allowed by RoleBinding \"{_name}/default\" of ClusterRole \"view\" to ServiceAccount \"{_name}/default\"");
-        (await AccessAsync("subjectaccessreviews", "SubjectAccessReview", $$""" "user":"{{user}}","resourceAttributes":{"verb":"list","resource":"pods"} """))["allowed"]!.GetValue<bool>().Should().BeFalse();
-        (await AccessAsync("subjectaccessreviews", "SubjectAccessReview", """ "user":"x","groups":["system:authenticated"],"nonResourceAttributes":{"verb":"get","path":"/apis/apps"} """))["allowed"]!.GetValue<bool>().Should().BeTrue();
-        (await AccessAsync("subjectaccessreviews", "SubjectAccessReview", """ "user":"x","nonResourceAttributes":{"verb":"get","path":"/metrics"} """))["allowed"]!.GetValue<bool>().Should().BeFalse();
-        (await AccessAsync("selfsubjectaccessreviews", "SelfSubjectAccessReview", """ "resourceAttributes":{"verb":"*","resource":"*","group":"*"} """))["allowed"]!.GetValue<bool>().Should().BeTrue();
+        allowed["reason"]!
+            .GetValue<string>()
+            .Should()
+            .Be($"RBAC: allowed by RoleBinding \"{_name}/default\" of ClusterRole \"view\" to ServiceAccount \"{_name}/default\"");
+        (
+            await AccessAsync(
+                "subjectaccessreviews",
+                "SubjectAccessReview",
+                $$""" "user":"{{user}}","resourceAttributes":{"verb":"list","resource":"pods"} """
+            )
+        )["allowed"]!
+            .GetValue<bool>()
+            .Should()
+            .BeFalse();
+        (
+            await AccessAsync(
+                "subjectaccessreviews",
+                "SubjectAccessReview",
+                """ "user":"x","groups":["system:authenticated"],"nonResourceAttributes":{"verb":"get","path":"/apis/apps"} """
+            )
+        )["allowed"]!
+            .GetValue<bool>()
+            .Should()
+            .BeTrue();
+        (
+            await AccessAsync(
+                "subjectaccessreviews",
+                "SubjectAccessReview",
+                """ "user":"x","nonResourceAttributes":{"verb":"get","path":"/metrics"} """
+            )
+        )["allowed"]!
+            .GetValue<bool>()
+            .Should()
+            .BeFalse();
+        (
+            await AccessAsync(
+                "selfsubjectaccessreviews",
+                "SelfSubjectAccessReview",
+                """ "resourceAttributes":{"verb":"*","resource":"*","group":"*"} """
+            )
+        )["allowed"]!
+            .GetValue<bool>()
+            .Should()
+            .BeTrue();
 
         using var account = _server.As(await _server.TokenAsync("default", _name));
-        var (code, rules) = await _server.SendAsync(HttpMethod.Post, "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", """
+        var (code, rules) = await _server.SendAsync(
+            HttpMethod.Post,
+            "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews",
+            """
             {"apiVersion":"authorization.k8s.io/v1","kind":"SelfSubjectRulesReview","spec":{"namespace":"default"}}
-            """, client: account);
+            """,
+            client: account
+        );
         code.Should().Be(201);
         rules["status"]!["resourceRules"]!.AsArray().Should().Contain(rule => rule!["resources"]!.ToJsonString() == """["namespaces"]""");
         rules["status"]!["nonResourceRules"]!.ToJsonString().Should().Contain("/apis/*");
@@ -150,16 +238,25 @@ internal sealed class AuthenticationTests
 
     private async Task<JsonNode> AccessAsync(string resource, string kind, string spec)
     {
-        var (code, review) = await _server.PostAsync($"/apis/authorization.k8s.io/v1/{resource}", $$"""{"apiVersion":"authorization.k8s.io/v1","kind":"{{kind}}","spec":{ {{spec}} } }""");
+        var (code, review) = await _server.PostAsync(
+            $"/apis/authorization.k8s.io/v1/{resource}",
+            $$"""{"apiVersion":"authorization.k8s.io/v1","kind":"{{kind}}","spec":{ {{spec}} } }"""
+        );
         code.Should().Be(201, review.ToJsonString());
         return review["status"]!;
     }
 
     private async Task<JsonNode> ReviewTokenAsync(string token, params string[] audiences)
     {
-        var (code, review) = await _server.PostAsync("/apis/authentication.k8s.io/v1/tokenreviews", $$"""
-            {"apiVersion":"authentication.k8s.io/v1","kind":"TokenReview","spec":{"token":"{{token}}","audiences":[{{string.Join(',', audiences.Select(a => $"\"{a}\""))}}]} }
-            """);
+        var (code, review) = await _server.PostAsync(
+            "/apis/authentication.k8s.io/v1/tokenreviews",
+            $$"""
+            {"apiVersion":"authentication.k8s.io/v1","kind":"TokenReview","spec":{"token":"{{token}}","audiences":[{{string.Join(
+                ',',
+                audiences.Select(a => $"\"{a}\"")
+            )}}]} }
+            """
+        );
         code.Should().Be(201, review.ToJsonString());
         return review["status"]!;
     }
@@ -167,12 +264,17 @@ internal sealed class AuthenticationTests
     private async Task<JsonNode> WhoAsync(HttpClient client)
     {
         var (code, review) = await _server.SendAsync(
-            HttpMethod.Post, "/apis/authentication.k8s.io/v1/selfsubjectreviews", """{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}""", client: client);
+            HttpMethod.Post,
+            "/apis/authentication.k8s.io/v1/selfsubjectreviews",
+            """{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}""",
+            client: client
+        );
         code.Should().Be(201, review.ToJsonString());
         return review["status"]!["userInfo"]!;
     }
 
-    private Task CreateNamedAsync() => CreateAsync(Accounts, $$"""{"apiVersion":"v1","kind":"ServiceAccount","metadata":{"name":"{{_name}}"} }""");
+    private Task CreateNamedAsync() =>
+        CreateAsync(Accounts, $$"""{"apiVersion":"v1","kind":"ServiceAccount","metadata":{"name":"{{_name}}"} }""");
 
     private async Task CreateAsync(string path, string body)
     {

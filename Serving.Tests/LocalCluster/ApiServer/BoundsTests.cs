@@ -13,52 +13,57 @@ internal sealed class BoundsTests
 {
     private static readonly string Large = new('x', 1 << 20);
 
-    private string directory = null!;
-    private StateDatabase database = null!;
-    private ObjectStore store = null!;
+    private string _directory = null!;
+    private StateDatabase _database = null!;
+    private ObjectStore _store = null!;
 
     [SetUp]
     public void SetUp()
     {
-        directory = Directory.CreateTempSubdirectory("apiserver").FullName;
-        database = StateDatabase.Open(Path.Combine(directory, "state.db"), NullLoggerFactory.Instance, TimeProvider.System);
-        store = new ObjectStore(database, TimeProvider.System);
+        _directory = Directory.CreateTempSubdirectory("apiserver").FullName;
+        _database = StateDatabase.Open(Path.Combine(_directory, "state.db"), NullLoggerFactory.Instance, TimeProvider.System);
+        _store = new ObjectStore(_database, TimeProvider.System);
     }
 
     [TearDown]
     public async Task TearDownAsync()
     {
-        await database.DisposeAsync();
-        Directory.Delete(directory, true);
+        await _database.DisposeAsync();
+        Directory.Delete(_directory, true);
     }
 
     [Test]
     public void Events_of_large_objects_in_several_collections_do_not_fill_the_memory()
     {
-        var objects = ((string[])["configmaps", "secrets", "events"]).ToDictionary(kind => kind, kind => store.Create("", kind, Document("a", Large))!);
+        var objects = ((string[])["configmaps", "secrets", "events"]).ToDictionary(
+            kind => kind,
+            kind => _store.Create("", kind, Document("a", Large))!
+        );
         var first = objects["configmaps"].Revision;
         for (var i = 0; i < 100; i++)
         {
             foreach (var kind in objects.Keys)
             {
-                objects[kind] = store.Replace("", kind, objects[kind], Document("a", Large))!;
-                store.HistoryBytes.Should().BeLessThanOrEqualTo(HistoryBudget.Most + (5 << 20));
+                objects[kind] = _store.Replace("", kind, objects[kind], Document("a", Large))!;
+                _store.HistoryBytes.Should().BeLessThanOrEqualTo(HistoryBudget.Most + (5 << 20));
             }
         }
 
-        var resume = () => store.Watch("", "configmaps", null, Selector.Everything, first, initial: false, endBookmark: false);
+        var resume = () => _store.Watch("", "configmaps", null, Selector.Everything, first, initial: false, endBookmark: false);
         resume.Should().Throw<ApiException>().Which.Code.Should().Be(410);
-        store.Watch("", "configmaps", null, Selector.Everything, objects["configmaps"].Revision, initial: false, endBookmark: false).Dispose();
+        _store
+            .Watch("", "configmaps", null, Selector.Everything, objects["configmaps"].Revision, initial: false, endBookmark: false)
+            .Dispose();
     }
 
     [Test]
     public void A_watch_that_nobody_reads_is_ended_before_it_holds_many_large_objects()
     {
-        var stored = store.Create("", "configmaps", Document("a", Large))!;
-        using var watcher = store.Watch("", "configmaps", null, Selector.Everything, stored.Revision, initial: false, endBookmark: false);
+        var stored = _store.Create("", "configmaps", Document("a", Large))!;
+        using var watcher = _store.Watch("", "configmaps", null, Selector.Everything, stored.Revision, initial: false, endBookmark: false);
         for (var i = 0; i < 20; i++)
         {
-            stored = store.Replace("", "configmaps", stored, Document("a", Large))!;
+            stored = _store.Replace("", "configmaps", stored, Document("a", Large))!;
         }
 
         var waiting = 0;
@@ -77,12 +82,12 @@ internal sealed class BoundsTests
     {
         for (var i = 0; i <= ObjectStore.MaxEvents; i++)
         {
-            store.Create("", "events", Document($"e{i}", ""));
+            _store.Create("", "events", Document($"e{i}", ""));
         }
 
-        store.All("", "events").Count.Should().BeLessThanOrEqualTo(ObjectStore.MaxEvents);
-        store.Get("", "events", "default", "e0").Should().BeNull("the oldest go first");
-        store.Get("", "events", "default", $"e{ObjectStore.MaxEvents}").Should().NotBeNull();
+        _store.All("", "events").Count.Should().BeLessThanOrEqualTo(ObjectStore.MaxEvents);
+        _store.Get("", "events", "default", "e0").Should().BeNull("the oldest go first");
+        _store.Get("", "events", "default", $"e{ObjectStore.MaxEvents}").Should().NotBeNull();
     }
 
     [Test]
@@ -108,11 +113,12 @@ internal sealed class BoundsTests
         budget.Held.Should().Be(0);
     }
 
-    private static JsonObject Document(string name, string data) => new()
-    {
-        ["apiVersion"] = "v1",
-        ["kind"] = "ConfigMap",
-        ["metadata"] = new JsonObject { ["name"] = name, ["namespace"] = "default" },
-        ["data"] = new JsonObject { ["a"] = data },
-    };
+    private static JsonObject Document(string name, string data) =>
+        new()
+        {
+            ["apiVersion"] = "v1",
+            ["kind"] = "ConfigMap",
+            ["metadata"] = new JsonObject { ["name"] = name, ["namespace"] = "default" },
+            ["data"] = new JsonObject { ["a"] = data },
+        };
 }

@@ -11,11 +11,16 @@ internal sealed class HealthTests
     public async Task Readyz_says_what_the_process_that_runs_the_server_waits_for()
     {
         string? problem = "no endpoints available for service \"webhook\"";
-        await using var server = await RunningServer.StartAsync(readiness: _ => Task.FromResult<IReadOnlyList<ReadinessCheck>>([new("admission", problem)]));
+        await using var server = await RunningServer.StartAsync(readiness: _ =>
+            Task.FromResult<IReadOnlyList<ReadinessCheck>>([new("admission", problem)])
+        );
 
         var (code, text) = await GetAsync("/readyz");
         code.Should().Be(503);
-        text.Should().Contain("[+]storage ok").And.Contain("[-]admission failed: no endpoints available").And.Contain("readyz check failed");
+        text.Should()
+            .Contain("[+]storage ok")
+            .And.Contain("[-]admission failed: no endpoints available")
+            .And.Contain("readyz check failed");
         (await GetAsync("/readyz/admission")).Code.Should().Be(503);
         (await GetAsync("/readyz/storage")).Should().Be((200, "ok"));
         (await GetAsync("/readyz/nothing")).Code.Should().Be(404);
@@ -44,7 +49,8 @@ internal sealed class HealthTests
         {
             var (made, _) = await server.PostAsync(
                 $"/apis/admissionregistration.k8s.io/v1/{kind.ToLowerInvariant()}webhookconfigurations",
-                $$"""{"apiVersion":"admissionregistration.k8s.io/v1","kind":"{{kind}}WebhookConfiguration","metadata":{"name":"gone"},"webhooks":{{webhooks}}}""");
+                $$"""{"apiVersion":"admissionregistration.k8s.io/v1","kind":"{{kind}}WebhookConfiguration","metadata":{"name":"gone"},"webhooks":{{webhooks}}}"""
+            );
             made.Should().Be(201);
         }
 

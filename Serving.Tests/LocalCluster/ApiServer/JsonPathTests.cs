@@ -17,6 +17,6 @@ public sealed class JsonPathTests
     [TestCase(".metadata.labels[\"a'b\"]", "4")]
     [TestCase(".status.conditions[?(@.type=='Ready')].status", "True")]
     [TestCase(".status.conditions[0].type", "Other")]
-    public void Finds_what_printer_columns_show(string path, string expected)
-        => JsonPath.Parse(path).Find(JsonNode.Parse(Document)!).Select(n => n!.GetValue<string>()).Should().Equal(expected);
+    public void Finds_what_printer_columns_show(string path, string expected) =>
+        JsonPath.Parse(path).Find(JsonNode.Parse(Document)!).Select(n => n!.GetValue<string>()).Should().Equal(expected);
 }

@@ -54,16 +54,27 @@ internal sealed class KubectlTests
         (await RunAsync($"auth can-i delete pods -n auth {robot}")).Trim().Should().StartWith("no");
         (await RunAsync("auth can-i get nodes --as=jane")).Should().Contain("yes");
         (await RunAsync($"auth can-i get /version {robot}")).Trim().Should().Be("yes");
-        (await RunAsync($"auth can-i --list -n auth {robot}")).Should().MatchRegex(@"pods/log\s+\[\]\s+\[\]\s+\[get list\]").And.Contain("[/version/]");
+        (await RunAsync($"auth can-i --list -n auth {robot}"))
+            .Should()
+            .MatchRegex(@"pods/log\s+\[\]\s+\[\]\s+\[get list\]")
+            .And.Contain("[/version/]");
         (await RunAsync($"get pods -n auth {robot}")).Should().Contain("No resources found");
-        (await RunAsync($"get pods -n default {robot}")).Should().Contain(
-            "Error from server (Forbidden): pods is forbidden: User \"system:serviceaccount:auth:robot\" cannot list resource \"pods\" in API group \"\" in the namespace \"default\"");
-        (await RunAsync("auth reconcile -f -", """
-            apiVersion: rbac.authorization.k8s.io/v1
-            kind: Role
-            metadata: {name: reader, namespace: auth}
-            rules: [{apiGroups: [""], resources: [configmaps], verbs: [get]}]
-            """)).Should().Contain("reconciled");
+        (await RunAsync($"get pods -n default {robot}"))
+            .Should()
+            .Contain(
+                "Error from server (Forbidden): pods is forbidden: User \"system:serviceaccount:auth:robot\" cannot list resource \"pods\" in API group \"\" in the namespace \"default\""
+            );
+        (
+            await RunAsync(
+                "auth reconcile -f -",
+                """
+                apiVersion: rbac.authorization.k8s.io/v1
+                kind: Role
+                metadata: {name: reader, namespace: auth}
+                rules: [{apiGroups: [""], resources: [configmaps], verbs: [get]}]
+                """
+            )
+        ).Should().Contain("reconciled");
     }
 
     [Test]
@@ -82,13 +93,19 @@ internal sealed class KubectlTests
         (await RunAsync("apply -f -", manifest)).Should().Contain("created");
         (await RunAsync("apply -f -", manifest)).Should().Contain("unchanged");
         (await RunAsync("diff -f -", manifest)).Should().BeEmpty();
-        (await RunAsync("diff -f -", manifest.Replace("image: a", "image: b", StringComparison.Ordinal))).Should().Contain("+      - image: b");
+        (await RunAsync("diff -f -", manifest.Replace("image: a", "image: b", StringComparison.Ordinal)))
+            .Should()
+            .Contain("+      - image: b");
         (await RunAsync("scale deployment applied --replicas=3")).Should().Contain("scaled");
         (await RunAsync("wait deployment/applied --for=jsonpath={.spec.replicas}=3 --timeout=5s")).Should().Contain("condition met");
-        (await RunAsync("apply -f -", manifest.Replace("spec:\n  selector", "spec:\n  bogus: 1\n  selector", StringComparison.Ordinal))).Should().Contain("unknown field \"spec.bogus\"");
+        (await RunAsync("apply -f -", manifest.Replace("spec:\n  selector", "spec:\n  bogus: 1\n  selector", StringComparison.Ordinal)))
+            .Should()
+            .Contain("unknown field \"spec.bogus\"");
         (await RunAsync("explain deployment.spec.strategy")).Should().Contain("rollingUpdate");
         (await RunAsync("apply --server-side --field-manager=one -f -", manifest)).Should().Contain("serverside-applied");
-        (await RunAsync("apply --server-side --field-manager=two -f -", manifest.Replace("image: a", "image: c", StringComparison.Ordinal))).Should().Contain("conflicts with \"one\"");
+        (await RunAsync("apply --server-side --field-manager=two -f -", manifest.Replace("image: a", "image: c", StringComparison.Ordinal)))
+            .Should()
+            .Contain("conflicts with \"one\"");
         (await RunAsync("delete deployment applied")).Should().Contain("deleted");
     }
 
@@ -99,10 +116,15 @@ internal sealed class KubectlTests
         await RunAsync("wait --for=condition=Established crd/services.serving.knative.dev --timeout=5s");
 
         // This also clears kubectl's discovery cache.
-        (await RunAsync("api-resources --api-group=serving.knative.dev")).Should().Contain("kservice,ksvc");
+        (await RunAsync("api-resources --api-group=serving.knative.dev"))
+            .Should()
+            .Contain("kservice,ksvc");
         (await RunAsync("explain ksvc")).Should().Contain("metadata\t<ObjectMeta>").And.NotContain("<no description>");
-        (await RunAsync("explain ksvc.spec.template.spec")).Should().NotContain("<no description>").And
-            .Contain("containers\t<[]Object> -required-").And.Contain("This is accessible behind a feature flag - kubernetes.podspec-affinity");
+        (await RunAsync("explain ksvc.spec.template.spec"))
+            .Should()
+            .NotContain("<no description>")
+            .And.Contain("containers\t<[]Object> -required-")
+            .And.Contain("This is accessible behind a feature flag - kubernetes.podspec-affinity");
     }
 
     [Test]
@@ -122,15 +144,27 @@ internal sealed class KubectlTests
     {
         await RunAsync("create namespace idle");
         await RunAsync("create deployment web -n idle --image=nginx");
-        (await RunAsync("autoscale deployment web -n idle --min=1 --max=3 --cpu-percent=70")).Should().Contain("autoscaled").And.Contain("Warning: the local cluster has no controller for HorizontalPodAutoscaler");
-        (await RunAsync("get hpa web -n idle -o jsonpath={.apiVersion},{.spec.maxReplicas},{.spec.metrics[0].resource.target.averageUtilization}")).Should().Be("autoscaling/v2,3,70");
+        (await RunAsync("autoscale deployment web -n idle --min=1 --max=3 --cpu-percent=70"))
+            .Should()
+            .Contain("autoscaled")
+            .And.Contain("Warning: the local cluster has no controller for HorizontalPodAutoscaler");
+        (
+            await RunAsync(
+                "get hpa web -n idle -o jsonpath={.apiVersion},{.spec.maxReplicas},{.spec.metrics[0].resource.target.averageUtilization}"
+            )
+        )
+            .Should()
+            .Be("autoscaling/v2,3,70");
         (await RunAsync("create quota q -n idle --hard=pods=2")).Should().Contain("created").And.Contain("does not enforce ResourceQuota");
         (await RunAsync("get quota q -n idle -o jsonpath={.spec.hard.pods}")).Should().Be("2");
         (await RunAsync("create ingress i -n idle --rule=example.com/=web:80")).Should().Contain("created");
         (await RunAsync("get ingress i -n idle -o jsonpath={.spec.rules[0].http.paths[0].backend.service.port.number}")).Should().Be("80");
         (await RunAsync("create pdb p -n idle --selector=app=web --min-available=1")).Should().Contain("created");
         (await RunAsync("create priorityclass high --value=1000")).Should().Contain("created").And.NotContain("Warning");
-        (await RunAsync("create job j -n idle --image=x")).Should().Contain("created").And.Contain("the local cluster has no controller for Job: nothing will run");
+        (await RunAsync("create job j -n idle --image=x"))
+            .Should()
+            .Contain("created")
+            .And.Contain("the local cluster has no controller for Job: nothing will run");
         (await RunAsync("create cronjob c -n idle --image=x --schedule=@daily")).Should().Contain("created");
     }
 
@@ -143,8 +177,11 @@ internal sealed class KubectlTests
             (await RunAsync(command)).Should().NotContain("NotFound").And.NotContain("not found");
         }
 
-        (await RunAsync("get --raw /api/v1/namespaces/default/pods/alone/exec")).Should().Contain("the local cluster runs pods as processes of this machine; exec is not offered");
+        (await RunAsync("get --raw /api/v1/namespaces/default/pods/alone/exec"))
+            .Should()
+            .Contain("the local cluster runs pods as processes of this machine; exec is not offered");
     }
 
-    private Task<string> RunAsync(string arguments, string? input = null) => Kubectl.RunAsync(_server.Server.KubeconfigPath, arguments, input);
+    private Task<string> RunAsync(string arguments, string? input = null) =>
+        Kubectl.RunAsync(_server.Server.KubeconfigPath, arguments, input);
 }

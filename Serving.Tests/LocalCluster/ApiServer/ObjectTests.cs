@@ -26,7 +26,10 @@ internal sealed class ObjectTests
         metadata["uid"]!.GetValue<string>().Should().NotBeEmpty();
         metadata["creationTimestamp"].Should().NotBeNull();
         metadata["namespace"]!.GetValue<string>().Should().Be("default");
-        (await _server.PostAsync(Maps, Map("owned"))).Body["message"]!.GetValue<string>().Should().Be("configmaps \"owned\" already exists");
+        (await _server.PostAsync(Maps, Map("owned"))).Body["message"]!
+            .GetValue<string>()
+            .Should()
+            .Be("configmaps \"owned\" already exists");
     }
 
     [Test]
@@ -37,8 +40,12 @@ internal sealed class ObjectTests
         (await _server.SendAsync(HttpMethod.Put, $"{Maps}/stale", created.ToJsonString())).Code.Should().Be(200);
         var (code, status) = await _server.SendAsync(HttpMethod.Put, $"{Maps}/stale", created.ToJsonString());
         code.Should().Be(409);
-        status["message"]!.GetValue<string>().Should().Be(
-            "Operation cannot be fulfilled on configmaps \"stale\": the object has been modified; please apply your changes to the latest version and try again");
+        status["message"]!
+            .GetValue<string>()
+            .Should()
+            .Be(
+                "Operation cannot be fulfilled on configmaps \"stale\": the object has been modified; please apply your changes to the latest version and try again"
+            );
     }
 
     [Test]
@@ -46,7 +53,10 @@ internal sealed class ObjectTests
     {
         var (_, created) = await _server.PostAsync(Maps, Map("same"));
         var (_, updated) = await _server.SendAsync(HttpMethod.Put, $"{Maps}/same", created.ToJsonString());
-        updated["metadata"]!["resourceVersion"]!.GetValue<string>().Should().Be(created["metadata"]!["resourceVersion"]!.GetValue<string>());
+        updated["metadata"]!["resourceVersion"]!
+            .GetValue<string>()
+            .Should()
+            .Be(created["metadata"]!["resourceVersion"]!.GetValue<string>());
     }
 
     [Test]
@@ -64,7 +74,10 @@ internal sealed class ObjectTests
     {
         const string pods = "/api/v1/namespaces/default/pods";
         await _server.PostAsync(pods, Pod("bound"));
-        var (bound, _) = await _server.PostAsync($"{pods}/bound/binding", """{"apiVersion":"v1","kind":"Binding","target":{"name":"local"}}""");
+        var (bound, _) = await _server.PostAsync(
+            $"{pods}/bound/binding",
+            """{"apiVersion":"v1","kind":"Binding","target":{"name":"local"}}"""
+        );
         bound.Should().Be(201);
         await _server.SendAsync(HttpMethod.Delete, $"{pods}/bound");
         var (_, pod) = await _server.GetAsync($"{pods}/bound");
@@ -79,7 +92,10 @@ internal sealed class ObjectTests
         const string pods = "/api/v1/namespaces/default/pods";
         var (_, pod) = await _server.PostAsync(pods, Pod("status"));
         pod["status"]!["phase"] = "Running";
-        (await _server.SendAsync(HttpMethod.Put, $"{pods}/status", pod.ToJsonString())).Body["status"]!["phase"]!.GetValue<string>().Should().Be("Pending");
+        (await _server.SendAsync(HttpMethod.Put, $"{pods}/status", pod.ToJsonString())).Body["status"]!["phase"]!
+            .GetValue<string>()
+            .Should()
+            .Be("Pending");
         var (_, updated) = await _server.SendAsync(HttpMethod.Put, $"{pods}/status/status", pod.ToJsonString());
         updated["status"]!["phase"]!.GetValue<string>().Should().Be("Running");
         updated["metadata"]!["generation"]!.GetValue<int>().Should().Be(1);
@@ -95,7 +111,11 @@ internal sealed class ObjectTests
         var (code, status) = await _server.PostAsync("/api/v1/namespaces/ending/configmaps", Map("late"));
         code.Should().Be(403);
         status["details"]!["causes"]![0]!["reason"]!.GetValue<string>().Should().Be("NamespaceTerminating");
-        await _server.SendAsync(HttpMethod.Put, "/api/v1/namespaces/ending/finalize", """{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"ending"},"spec":{"finalizers":[]}}""");
+        await _server.SendAsync(
+            HttpMethod.Put,
+            "/api/v1/namespaces/ending/finalize",
+            """{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"ending"},"spec":{"finalizers":[]}}"""
+        );
         (await _server.GetAsync("/api/v1/namespaces/ending")).Code.Should().Be(404);
     }
 
@@ -103,7 +123,9 @@ internal sealed class ObjectTests
     public async Task Strict_validation_names_unknown_and_repeated_fields()
     {
         var (code, status) = await _server.PostAsync(
-            $"{Maps}?fieldValidation=Strict", """{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"strict"},"data":{"a":"1","a":"2"},"foo":1}""");
+            $"{Maps}?fieldValidation=Strict",
+            """{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"strict"},"data":{"a":"1","a":"2"},"foo":1}"""
+        );
         code.Should().Be(400);
         status["message"]!.GetValue<string>().Should().EndWith("strict decoding error: unknown field \"foo\", duplicate field \"data.a\"");
     }
@@ -128,13 +150,20 @@ internal sealed class ObjectTests
         var (_, list) = await _server.GetAsync(Maps);
         var version = list["metadata"]!["resourceVersion"]!.GetValue<string>();
         await _server.PostAsync(Maps, Map("watched", "yes"));
-        await _server.SendAsync(HttpMethod.Patch, $"{Maps}/watched", """{"metadata":{"labels":{"seen":"no"}}}""", "application/merge-patch+json");
+        await _server.SendAsync(
+            HttpMethod.Patch,
+            $"{Maps}/watched",
+            """{"metadata":{"labels":{"seen":"no"}}}""",
+            "application/merge-patch+json"
+        );
         using var watch = await _server.WatchAsync($"{Maps}?watch=true&resourceVersion={version}&labelSelector=seen%3Dyes");
         var added = await RunningServer.NextAsync(watch);
         added["type"]!.GetValue<string>().Should().Be("ADDED");
         var gone = await RunningServer.NextAsync(watch);
         gone["type"]!.GetValue<string>().Should().Be("DELETED", "the object left the selection");
-        var versions = new[] { added, gone }.Select(e => long.Parse(e["object"]!["metadata"]!["resourceVersion"]!.GetValue<string>(), CultureInfo.InvariantCulture));
+        var versions = new[] { added, gone }.Select(e =>
+            long.Parse(e["object"]!["metadata"]!["resourceVersion"]!.GetValue<string>(), CultureInfo.InvariantCulture)
+        );
         versions.Should().BeInAscendingOrder();
     }
 
@@ -143,7 +172,8 @@ internal sealed class ObjectTests
     {
         await _server.PostAsync(Maps, Map("initial", "initial"));
         using var watch = await _server.WatchAsync(
-            $"{Maps}?watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&labelSelector=seen%3Dinitial");
+            $"{Maps}?watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&labelSelector=seen%3Dinitial"
+        );
         (await RunningServer.NextAsync(watch))["type"]!.GetValue<string>().Should().Be("ADDED");
         var bookmark = await RunningServer.NextAsync(watch);
         bookmark["type"]!.GetValue<string>().Should().Be("BOOKMARK");
@@ -153,7 +183,9 @@ internal sealed class ObjectTests
     [Test]
     public async Task A_watch_whose_time_is_up_ends_with_one_bookmark()
     {
-        using var watch = await _server.WatchAsync($"{Maps}?watch=true&allowWatchBookmarks=true&timeoutSeconds=1&labelSelector=seen%3Dnobody");
+        using var watch = await _server.WatchAsync(
+            $"{Maps}?watch=true&allowWatchBookmarks=true&timeoutSeconds=1&labelSelector=seen%3Dnobody"
+        );
 
         var lines = (await watch.ReadToEndAsync().WaitAsync(TimeSpan.FromSeconds(20))).Split('\n', StringSplitOptions.RemoveEmptyEntries);
 
@@ -162,7 +194,10 @@ internal sealed class ObjectTests
 
     [TestCase("\"maxSurge\":\"many\"", "spec.strategy.rollingUpdate.maxSurge: Invalid value: \"many\": a valid percent string must be")]
     [TestCase("\"maxSurge\":-1", "spec.strategy.rollingUpdate.maxSurge: Invalid value: -1: must be greater than or equal to 0")]
-    [TestCase("\"maxUnavailable\":\"120%\"", "spec.strategy.rollingUpdate.maxUnavailable: Invalid value: \"120%\": must not be greater than 100%")]
+    [TestCase(
+        "\"maxUnavailable\":\"120%\"",
+        "spec.strategy.rollingUpdate.maxUnavailable: Invalid value: \"120%\": must not be greater than 100%"
+    )]
     [TestCase("\"maxUnavailable\":0,\"maxSurge\":\"0%\"", "may not be 0 when `maxSurge` is 0")]
     public async Task A_rollout_that_could_not_be_reckoned_is_refused(string bounds, string message)
     {
@@ -171,7 +206,10 @@ internal sealed class ObjectTests
              "spec":{"strategy":{"rollingUpdate":{BOUNDS}},"selector":{"matchLabels":{"a":"b"}},
               "template":{"metadata":{"labels":{"a":"b"}},"spec":{"containers":[{"name":"c","image":"x"}]}}}}
             """;
-        var (code, status) = await _server.PostAsync("/apis/apps/v1/namespaces/default/deployments", deployment.Replace("BOUNDS", bounds, StringComparison.Ordinal));
+        var (code, status) = await _server.PostAsync(
+            "/apis/apps/v1/namespaces/default/deployments",
+            deployment.Replace("BOUNDS", bounds, StringComparison.Ordinal)
+        );
 
         code.Should().Be(422);
         status["message"]!.GetValue<string>().Should().StartWith("Deployment.apps \"rollout\" is invalid: ").And.Contain(message);
@@ -181,7 +219,8 @@ internal sealed class ObjectTests
     public async Task A_lease_is_not_replaced_blindly()
     {
         const string leases = "/apis/coordination.k8s.io/v1/namespaces/default/leases";
-        const string lease = """{"apiVersion":"coordination.k8s.io/v1","kind":"Lease","metadata":{"name":"blind"},"spec":{"holderIdentity":"a"}}""";
+        const string lease =
+            """{"apiVersion":"coordination.k8s.io/v1","kind":"Lease","metadata":{"name":"blind"},"spec":{"holderIdentity":"a"}}""";
         await _server.PostAsync(leases, lease);
 
         var (code, status) = await _server.SendAsync(HttpMethod.Put, $"{leases}/blind", lease);
@@ -195,12 +234,15 @@ internal sealed class ObjectTests
     {
         const string v1 = "/apis/autoscaling/v1/namespaces/default/horizontalpodautoscalers";
         const string v2 = "/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers";
-        await _server.PostAsync(v2, """
+        await _server.PostAsync(
+            v2,
+            """
             {"apiVersion":"autoscaling/v2","kind":"HorizontalPodAutoscaler","metadata":{"name":"both"},
              "spec":{"scaleTargetRef":{"kind":"Deployment","name":"d"},"maxReplicas":3,"metrics":[
               {"type":"Resource","resource":{"name":"memory","target":{"type":"Utilization","averageUtilization":50}}},
               {"type":"Resource","resource":{"name":"cpu","target":{"type":"Utilization","averageUtilization":70}}}]}}
-            """);
+            """
+        );
 
         var (_, old) = await _server.GetAsync($"{v1}/both");
         old["spec"]!["targetCPUUtilizationPercentage"]!.GetValue<int>().Should().Be(70);
@@ -209,7 +251,11 @@ internal sealed class ObjectTests
 
         var (_, now) = await _server.GetAsync($"{v2}/both");
         now["spec"]!["maxReplicas"]!.GetValue<int>().Should().Be(5);
-        now["spec"]!["metrics"]!.AsArray().Select(m => m!["resource"]!["name"]!.GetValue<string>()).Should().BeEquivalentTo("cpu", "memory");
+        now["spec"]!["metrics"]!
+            .AsArray()
+            .Select(m => m!["resource"]!["name"]!.GetValue<string>())
+            .Should()
+            .BeEquivalentTo("cpu", "memory");
         now["metadata"]!.AsObject().ContainsKey("annotations").Should().BeFalse();
     }
 
@@ -227,7 +273,8 @@ internal sealed class ObjectTests
     {
         var (code, service) = await _server.PostAsync(
             "/api/v1/namespaces/default/services",
-            """{"apiVersion":"v1","kind":"Service","metadata":{"name":"web"},"spec":{"type":"NodePort","ports":[{"port":80}]}}""");
+            """{"apiVersion":"v1","kind":"Service","metadata":{"name":"web"},"spec":{"type":"NodePort","ports":[{"port":80}]}}"""
+        );
         code.Should().Be(201);
         service["spec"]!["clusterIP"]!.GetValue<string>().Should().StartWith("10.96.");
         service["spec"]!["ports"]![0]!["targetPort"]!.GetValue<int>().Should().Be(80);

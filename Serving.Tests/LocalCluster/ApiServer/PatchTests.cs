@@ -9,28 +9,32 @@ namespace Serving.Tests.LocalCluster.Api;
 [TestFixture]
 internal sealed class PatchTests
 {
-    private static readonly Schema s_pod = BuiltInSchemas.Instance["core.v1.Pod"];
+    private static readonly Schema Pod = BuiltInSchemas.Instance["core.v1.Pod"];
 
     [Test]
     public void Strategic_merge_merges_lists_by_key()
     {
         var pod = Parse("""{"spec":{"containers":[{"name":"a","image":"1"},{"name":"b","image":"2"}]}}""");
-        var result = StrategicMergePatch.Apply(pod, Parse("""{"spec":{"containers":[{"name":"b","image":"3"},{"name":"c"}]}}"""), s_pod);
+        var result = StrategicMergePatch.Apply(pod, Parse("""{"spec":{"containers":[{"name":"b","image":"3"},{"name":"c"}]}}"""), Pod);
         Same(result, """{"spec":{"containers":[{"name":"a","image":"1"},{"name":"b","image":"3"},{"name":"c"}]}}""");
     }
 
     [Test]
     public void Strategic_merge_obeys_directives()
     {
-        var pod = Parse("""{"metadata":{"finalizers":["a","b"]},"spec":{"volumes":[{"name":"v","emptyDir":{}},{"name":"w"}],"nodeSelector":{"x":"y"}}}""");
+        var pod = Parse(
+            """{"metadata":{"finalizers":["a","b"]},"spec":{"volumes":[{"name":"v","emptyDir":{}},{"name":"w"}],"nodeSelector":{"x":"y"}}}"""
+        );
         var patch = Parse(
             """
             {"metadata":{"$deleteFromPrimitiveList/finalizers":["a"]},
              "spec":{"$setElementOrder/volumes":[{"name":"w"},{"name":"v"}],"volumes":[{"$retainKeys":["name","secret"],"name":"v","secret":{}}],"nodeSelector":{"$patch":"replace","z":"1"}}}
-            """);
+            """
+        );
         Same(
-            StrategicMergePatch.Apply(pod, patch, s_pod),
-            """{"metadata":{"finalizers":["b"]},"spec":{"volumes":[{"name":"w"},{"name":"v","secret":{}}],"nodeSelector":{"z":"1"}}}""");
+            StrategicMergePatch.Apply(pod, patch, Pod),
+            """{"metadata":{"finalizers":["b"]},"spec":{"volumes":[{"name":"w"},{"name":"v","secret":{}}],"nodeSelector":{"z":"1"}}}"""
+        );
     }
 
     [Test]
@@ -38,8 +42,9 @@ internal sealed class PatchTests
     {
         var pod = Parse("""{"spec":{"containers":[{"name":"a"},{"name":"b"}]}}""");
         Same(
-            StrategicMergePatch.Apply(pod, Parse("""{"spec":{"containers":[{"name":"a","$patch":"delete"}]}}"""), s_pod),
-            """{"spec":{"containers":[{"name":"b"}]}}""");
+            StrategicMergePatch.Apply(pod, Parse("""{"spec":{"containers":[{"name":"a","$patch":"delete"}]}}"""), Pod),
+            """{"spec":{"containers":[{"name":"b"}]}}"""
+        );
     }
 
     [TestCase("""[{"op":"add","path":"/a/-","value":3}]""", """{"a":[1,2,3]}""")]

@@ -18,7 +18,10 @@ internal sealed class PersistenceTests
     {
         const string maps = "/api/v1/namespaces/default/configmaps";
         var first = await RunningServer.StartAsync();
-        var (_, created) = await first.PostAsync(maps, """{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"kept"},"data":{"a":"1"}}""");
+        var (_, created) = await first.PostAsync(
+            maps,
+            """{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"kept"},"data":{"a":"1"}}"""
+        );
         var token = first.Server.Token;
         await first.StopAsync();
 
@@ -26,8 +29,14 @@ internal sealed class PersistenceTests
         second.Server.Token.Should().Be(token);
         var (_, kept) = await second.GetAsync($"{maps}/kept");
         kept["metadata"]!["uid"]!.GetValue<string>().Should().Be(created["metadata"]!["uid"]!.GetValue<string>());
-        var (_, updated) = await second.SendAsync(HttpMethod.Patch, $"{maps}/kept", """{"data":{"a":"2"}}""", "application/merge-patch+json");
-        long Version(System.Text.Json.Nodes.JsonObject o) => long.Parse(o["metadata"]!["resourceVersion"]!.GetValue<string>(), CultureInfo.InvariantCulture);
+        var (_, updated) = await second.SendAsync(
+            HttpMethod.Patch,
+            $"{maps}/kept",
+            """{"data":{"a":"2"}}""",
+            "application/merge-patch+json"
+        );
+        long Version(System.Text.Json.Nodes.JsonObject o) =>
+            long.Parse(o["metadata"]!["resourceVersion"]!.GetValue<string>(), CultureInfo.InvariantCulture);
         Version(updated).Should().BeGreaterThan(Version(created));
     }
 
@@ -37,7 +46,10 @@ internal sealed class PersistenceTests
         var directory = Directory.CreateTempSubdirectory("apiserver").FullName;
         var path = Path.Combine(directory, "state.db");
         using var log = new WarningLog();
-        var kept = StoredObject.Create(JsonNode.Parse("""{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"kept","namespace":"default"}}""")!.AsObject(), 7);
+        var kept = StoredObject.Create(
+            JsonNode.Parse("""{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"kept","namespace":"default"}}""")!.AsObject(),
+            7
+        );
         await using (var database = StateDatabase.Open(path, log, TimeProvider.System))
         {
             await RunAsync("ALTER TABLE objects RENAME TO elsewhere");
@@ -118,8 +130,12 @@ internal sealed class PersistenceTests
         await connection.OpenAsync();
         for (var i = 0; i < 50; i++)
         {
-            (await server.PostAsync(maps, $$$"""{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"m{{{i}}}"}}""")).Code.Should().Be(201);
-            (await RunAsync($"SELECT count(*) FROM objects WHERE name = 'm{i}'")).Should().Be(1L, "another process sees it: it outlives this one");
+            (await server.PostAsync(maps, $$$"""{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"m{{{i}}}"}}"""))
+                .Code.Should()
+                .Be(201);
+            (await RunAsync($"SELECT count(*) FROM objects WHERE name = 'm{i}'"))
+                .Should()
+                .Be(1L, "another process sees it: it outlives this one");
         }
 
         await RunAsync("ALTER TABLE objects RENAME TO elsewhere");
@@ -127,7 +143,9 @@ internal sealed class PersistenceTests
         code.Should().Be(500);
         refused["message"]!.GetValue<string>().Should().Contain("state.db").And.Contain("free some space");
         await RunAsync("ALTER TABLE elsewhere RENAME TO objects");
-        await Eventually.HoldsAsync(async () => (await RunAsync("SELECT count(*) FROM objects WHERE name = 'late'")).Should().Be(1L, "it was tried again"));
+        await Eventually.HoldsAsync(async () =>
+            (await RunAsync("SELECT count(*) FROM objects WHERE name = 'late'")).Should().Be(1L, "it was tried again")
+        );
 
         async Task<object?> RunAsync(string sql)
         {
@@ -145,7 +163,11 @@ internal sealed class PersistenceTests
         using var log = new WarningLog();
         await using (var database = StateDatabase.Open(path, log, TimeProvider.System))
         {
-            database.Save("coordination.k8s.io", "leases", StoredObject.Create(JsonNode.Parse("""{"metadata":{"name":"busy","namespace":"default"}}""")!.AsObject(), 123_456));
+            database.Save(
+                "coordination.k8s.io",
+                "leases",
+                StoredObject.Create(JsonNode.Parse("""{"metadata":{"name":"busy","namespace":"default"}}""")!.AsObject(), 123_456)
+            );
             await database.WrittenAsync();
         }
 
@@ -158,7 +180,11 @@ internal sealed class PersistenceTests
     }
 
     [TestCase("UPDATE objects SET json = CAST('null' AS BLOB)", "configmaps default/kept", "delete the file")]
-    [TestCase("UPDATE objects SET json = CAST('{\"metadata\":{\"name\":\"other\"}}' AS BLOB)", "configmaps default/kept", "delete the file")]
+    [TestCase(
+        "UPDATE objects SET json = CAST('{\"metadata\":{\"name\":\"other\"}}' AS BLOB)",
+        "configmaps default/kept",
+        "delete the file"
+    )]
     [TestCase("UPDATE objects SET json = CAST('{' AS BLOB)", "configmaps default/kept", "delete the file")]
     [TestCase("DROP TABLE objects; CREATE TABLE objects (a TEXT)", "no such column", "delete the file")]
     [TestCase("PRAGMA user_version = 99", "newer release", "name another directory")]
@@ -169,7 +195,11 @@ internal sealed class PersistenceTests
         using var log = new WarningLog();
         await using (var database = StateDatabase.Open(path, log, TimeProvider.System))
         {
-            database.Save("", "configmaps", StoredObject.Create(JsonNode.Parse("""{"metadata":{"name":"kept","namespace":"default"}}""")!.AsObject(), 7));
+            database.Save(
+                "",
+                "configmaps",
+                StoredObject.Create(JsonNode.Parse("""{"metadata":{"name":"kept","namespace":"default"}}""")!.AsObject(), 7)
+            );
         }
 
         await using (var connection = new SqliteConnection($"Data Source={path};Pooling=False"))
@@ -181,7 +211,12 @@ internal sealed class PersistenceTests
         }
 
         var start = () => RunningServer.StartAsync(directory);
-        (await start.Should().ThrowAsync<IOException>()).Which.Message.Should().Contain("state.db").And.Contain(what).And.Contain(advice).And.NotContain("\n");
+        (await start.Should().ThrowAsync<IOException>())
+            .Which.Message.Should()
+            .Contain("state.db")
+            .And.Contain(what)
+            .And.Contain(advice)
+            .And.NotContain("\n");
         Directory.Delete(directory, true);
     }
 
@@ -199,7 +234,11 @@ internal sealed class PersistenceTests
 
         await File.WriteAllTextAsync(Path.Combine(first.Directory, "ca.key"), "");
         var start = () => RunningServer.StartAsync(first.Directory);
-        (await start.Should().ThrowAsync<IOException>()).Which.Message.Should().Contain("ca.key").And.Contain("delete both").And.NotContain("\n");
+        (await start.Should().ThrowAsync<IOException>())
+            .Which.Message.Should()
+            .Contain("ca.key")
+            .And.Contain("delete both")
+            .And.NotContain("\n");
         Directory.Delete(first.Directory, true);
     }
 
@@ -212,7 +251,9 @@ internal sealed class PersistenceTests
             return;
         }
 
-        await using var server = await RunningServer.StartAsync(auditLog: Path.Combine(Directory.CreateTempSubdirectory("audit").FullName, "audit.log"));
+        await using var server = await RunningServer.StartAsync(
+            auditLog: Path.Combine(Directory.CreateTempSubdirectory("audit").FullName, "audit.log")
+        );
         await server.PostAsync("/api/v1/namespaces/default/secrets", """{"apiVersion":"v1","kind":"Secret","metadata":{"name":"s"}}""");
         foreach (var file in Directory.EnumerateFiles(server.Directory))
         {
@@ -224,7 +265,10 @@ internal sealed class PersistenceTests
     public async Task A_damaged_state_says_so_in_one_line()
     {
         var directory = Directory.CreateTempSubdirectory("apiserver").FullName;
-        await File.WriteAllTextAsync(Path.Combine(directory, "state.db"), "this is no database, and long enough to be looked at by the library");
+        await File.WriteAllTextAsync(
+            Path.Combine(directory, "state.db"),
+            "this is no database, and long enough to be looked at by the library"
+        );
         var start = () => RunningServer.StartAsync(directory);
         (await start.Should().ThrowAsync<IOException>()).Which.Message.Should().Contain("state.db").And.NotContain("\n");
         Directory.Delete(directory, true);
@@ -234,10 +278,16 @@ internal sealed class PersistenceTests
     public async Task A_port_in_use_names_its_holder()
     {
         await using var server = await RunningServer.StartAsync();
-        var start = () => global::Serving.LocalCluster.ApiServer.ApiServer.StartAsync(
-            new(server.Directory + "2", System.Net.IPAddress.Loopback, server.Server.Address.Port), Microsoft.Extensions.Logging.Abstractions.NullLoggerFactory.Instance,
-            TimeProvider.System, CancellationToken.None);
-        (await start.Should().ThrowAsync<IOException>()).Which.Message.Should().Contain($"{server.Server.Address.Port} is already in use by process {Environment.ProcessId}");
+        var start = () =>
+            global::Serving.LocalCluster.ApiServer.ApiServer.StartAsync(
+                new(server.Directory + "2", System.Net.IPAddress.Loopback, server.Server.Address.Port),
+                Microsoft.Extensions.Logging.Abstractions.NullLoggerFactory.Instance,
+                TimeProvider.System,
+                CancellationToken.None
+            );
+        (await start.Should().ThrowAsync<IOException>())
+            .Which.Message.Should()
+            .Contain($"{server.Server.Address.Port} is already in use by process {Environment.ProcessId}");
     }
 
     private sealed class WarningLog : ILoggerFactory, ILogger
@@ -249,12 +299,17 @@ internal sealed class PersistenceTests
         public void AddProvider(ILoggerProvider provider) => throw new NotSupportedException();
 
         public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull
-            => null;
+            where TState : notnull => null;
 
         public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(
+            LogLevel logLevel,
+            EventId eventId,
+            TState state,
+            Exception? exception,
+            Func<TState, Exception?, string> formatter
+        )
         {
             if (IsEnabled(logLevel))
             {
@@ -262,8 +317,6 @@ internal sealed class PersistenceTests
             }
         }
 
-        public void Dispose()
-        {
-        }
+        public void Dispose() { }
     }
 }

@@ -39,7 +39,10 @@ internal sealed class PodLogsTests
     [Test]
     public async Task Following_ends_for_a_container_that_waits_to_be_started_anew()
     {
-        await File.WriteAllTextAsync(await PodAsync("crashing", """{"waiting":{"reason":"CrashLoopBackOff"}}""", """{"terminated":{"exitCode":1}}"""), "T last\n");
+        await File.WriteAllTextAsync(
+            await PodAsync("crashing", """{"waiting":{"reason":"CrashLoopBackOff"}}""", """{"terminated":{"exitCode":1}}"""),
+            "T last\n"
+        );
 
         using var log = await _server.WatchAsync($"{Pods}/crashing/log?follow=true");
 
@@ -70,10 +73,14 @@ internal sealed class PodLogsTests
         (await log.ReadToEndAsync().WaitAsync(Limit)).Should().Be("12:00 all is well\n");
         (await _server.GetAsync($"{Pods}/spy/log")).Code.Should().Be(400);
 
-        Task HostAsync(string name, string file) => _server.PostAsync(Pods, $$$"""
-            {"apiVersion":"v1","kind":"Pod","metadata":{"name":"{{{name}}}","annotations":{"serving.local/log":"{{{file}}}"}},
-             "spec":{"nodeName":"host","containers":[{"name":"serving","image":"x"}]}}
-            """);
+        Task HostAsync(string name, string file) =>
+            _server.PostAsync(
+                Pods,
+                $$$"""
+                {"apiVersion":"v1","kind":"Pod","metadata":{"name":"{{{name}}}","annotations":{"serving.local/log":"{{{file}}}"}},
+                 "spec":{"nodeName":"host","containers":[{"name":"serving","image":"x"}]}}
+                """
+            );
     }
 
     [TestCase("exec")]
@@ -82,13 +89,22 @@ internal sealed class PodLogsTests
     public async Task What_needs_a_container_is_refused_with_where_the_pod_is(string subresource)
     {
         await PodAsync(subresource, """{"running":{}}""");
-        await _server.SendAsync(HttpMethod.Patch, $"{Pods}/{subresource}/status", """{"status":{"podIP":"127.77.0.10"}}""", "application/merge-patch+json");
+        await _server.SendAsync(
+            HttpMethod.Patch,
+            $"{Pods}/{subresource}/status",
+            """{"status":{"podIP":"127.77.0.10"}}""",
+            "application/merge-patch+json"
+        );
 
         var (code, status) = await _server.PostAsync($"{Pods}/{subresource}/{subresource}", "");
 
         code.Should().Be(501);
-        status["message"]!.GetValue<string>().Should().StartWith("the local cluster runs pods as processes of this machine; ")
-            .And.Contain("is not offered: the pod listens on 127.77.0.10:8080, its logs and files are in ").And.Contain($"default_{subresource}_");
+        status["message"]!
+            .GetValue<string>()
+            .Should()
+            .StartWith("the local cluster runs pods as processes of this machine; ")
+            .And.Contain("is not offered: the pod listens on 127.77.0.10:8080, its logs and files are in ")
+            .And.Contain($"default_{subresource}_");
     }
 
     private static async Task<string?> NextAsync(StreamReader log) => await log.ReadLineAsync().WaitAsync(Limit);
@@ -97,7 +113,9 @@ internal sealed class PodLogsTests
     private async Task<string> PodAsync(string name, string state, string? lastState = null)
     {
         var (_, pod) = await _server.PostAsync(
-            Pods, $$$"""{"apiVersion":"v1","kind":"Pod","metadata":{"name":"{{{name}}}"},"spec":{"containers":[{"name":"main","image":"x","ports":[{"containerPort":8080}]}]}}""");
+            Pods,
+            $$$"""{"apiVersion":"v1","kind":"Pod","metadata":{"name":"{{{name}}}"},"spec":{"containers":[{"name":"main","image":"x","ports":[{"containerPort":8080}]}]}}"""
+        );
         await StatusAsync(name, state, lastState);
         var directory = Path.Combine(_server.Directory, "pods", $"default_{name}_{pod["metadata"]!["uid"]!.GetValue<string>()}", "main");
         Directory.CreateDirectory(directory);
@@ -106,12 +124,23 @@ internal sealed class PodLogsTests
 
     private async Task StatusAsync(string name, string state, string? lastState = null)
     {
-        var status = new JsonObject { ["name"] = "main", ["image"] = "x", ["imageID"] = "", ["ready"] = false, ["restartCount"] = 0, ["state"] = JsonNode.Parse(state) };
+        var status = new JsonObject
+        {
+            ["name"] = "main",
+            ["image"] = "x",
+            ["imageID"] = "",
+            ["ready"] = false,
+            ["restartCount"] = 0,
+            ["state"] = JsonNode.Parse(state),
+        };
         if (lastState is not null)
             status["lastState"] = JsonNode.Parse(lastState);
         var (code, _) = await _server.SendAsync(
-            HttpMethod.Patch, $"{Pods}/{name}/status", new JsonObject { ["status"] = new JsonObject { ["containerStatuses"] = new JsonArray(status) } }.ToJsonString(),
-            "application/merge-patch+json");
+            HttpMethod.Patch,
+            $"{Pods}/{name}/status",
+            new JsonObject { ["status"] = new JsonObject { ["containerStatuses"] = new JsonArray(status) } }.ToJsonString(),
+            "application/merge-patch+json"
+        );
         code.Should().Be(200);
     }
 }

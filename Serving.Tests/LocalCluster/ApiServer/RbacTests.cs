@@ -33,14 +33,25 @@ internal sealed class RbacTests
         var (code, status) = await SendAsync(account, HttpMethod.Get, $"/api/v1/namespaces/{_ns}/pods");
 
         code.Should().Be(403);
-        Message(status).Should().Be($"pods is forbidden: User \"system:serviceaccount:{_ns}:poor\" cannot list resource \"pods\" in API group \"\" in the namespace \"{_ns}\"");
+        Message(status)
+            .Should()
+            .Be(
+                $"pods is forbidden: User \"system:serviceaccount:{_ns}:poor\" cannot list resource \"pods\" in API group \"\" in the namespace \"{_ns}\""
+            );
         status["reason"]!.GetValue<string>().Should().Be("Forbidden");
         status["details"]!.ToJsonString().Should().Be("""{"kind":"pods"}""");
         (code, status) = await SendAsync(account, HttpMethod.Get, "/apis/apps/v1/deployments/");
-        Message(status).Should().Be($"deployments.apps is forbidden: User \"system:serviceaccount:{_ns}:poor\" cannot list resource \"deployments\" in API group \"apps\" at the cluster scope");
+        Message(status)
+            .Should()
+            .Be(
+                $"deployments.apps is forbidden: User \"system:serviceaccount:{_ns}:poor\" cannot list resource \"deployments\" in API group \"apps\" at the cluster scope"
+            );
         (code, status) = await SendAsync(account, HttpMethod.Delete, $"/api/v1/namespaces/{_ns}");
-        Message(status).Should().Be(
-            $"namespaces \"{_ns}\" is forbidden: User \"system:serviceaccount:{_ns}:poor\" cannot delete resource \"namespaces\" in API group \"\" in the namespace \"{_ns}\"");
+        Message(status)
+            .Should()
+            .Be(
+                $"namespaces \"{_ns}\" is forbidden: User \"system:serviceaccount:{_ns}:poor\" cannot delete resource \"namespaces\" in API group \"\" in the namespace \"{_ns}\""
+            );
         (code, status) = await SendAsync(account, HttpMethod.Get, "/metrics");
         (code, Message(status)).Should().Be((403, $"forbidden: User \"system:serviceaccount:{_ns}:poor\" cannot get path \"/metrics\""));
     }
@@ -68,7 +79,12 @@ internal sealed class RbacTests
         var pods = $"/api/v1/namespaces/{_ns}/pods";
         (await CodeAsync(account, HttpMethod.Get, pods)).Should().Be(200);
 
-        await _server.SendAsync(HttpMethod.Patch, $"{Rbac}/namespaces/{_ns}/roles/changing", """{"rules":[]}""", "application/merge-patch+json");
+        await _server.SendAsync(
+            HttpMethod.Patch,
+            $"{Rbac}/namespaces/{_ns}/roles/changing",
+            """{"rules":[]}""",
+            "application/merge-patch+json"
+        );
         (await CodeAsync(account, HttpMethod.Get, pods)).Should().Be(403);
 
         await _server.SendAsync(HttpMethod.Delete, $"{Rbac}/namespaces/{_ns}/roles/changing");
@@ -95,16 +111,24 @@ internal sealed class RbacTests
     public async Task Subresources_are_granted_by_their_own_names()
     {
         using var account = await AccountAsync("scaler");
-        await RoleAsync("scaler", """[{"apiGroups":["*"],"resources":["*/scale"],"verbs":["get","patch"]},{"apiGroups":[""],"resources":["services/status"],"verbs":["get"]}]""");
+        await RoleAsync(
+            "scaler",
+            """[{"apiGroups":["*"],"resources":["*/scale"],"verbs":["get","patch"]},{"apiGroups":[""],"resources":["services/status"],"verbs":["get"]}]"""
+        );
         await BindAsync("scaler", "Role", "scaler", Account("scaler"));
-        await CreateAsync($"/apis/apps/v1/namespaces/{_ns}/deployments", """
+        await CreateAsync(
+            $"/apis/apps/v1/namespaces/{_ns}/deployments",
+            """
             {"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web"},"spec":{"selector":{"matchLabels":{"a":"b"}},
              "template":{"metadata":{"labels":{"a":"b"}},"spec":{"containers":[{"name":"c","image":"i"}]}}}}
-            """);
+            """
+        );
         var web = $"/apis/apps/v1/namespaces/{_ns}/deployments/web";
 
         (await CodeAsync(account, HttpMethod.Get, $"{web}/scale")).Should().Be(200);
-        (await CodeAsync(account, HttpMethod.Patch, $"{web}/scale", """{"spec":{"replicas":2}}""", "application/merge-patch+json")).Should().Be(200);
+        (await CodeAsync(account, HttpMethod.Patch, $"{web}/scale", """{"spec":{"replicas":2}}""", "application/merge-patch+json"))
+            .Should()
+            .Be(200);
         (await CodeAsync(account, HttpMethod.Get, web)).Should().Be(403);
         var (_, refused) = await SendAsync(account, HttpMethod.Get, $"{web}/status");
         Message(refused).Should().Contain("cannot get resource \"deployments/status\" in API group \"apps\"");
@@ -116,7 +140,10 @@ internal sealed class RbacTests
     public async Task Names_restrict_a_rule_to_objects_and_to_lists_that_select_them()
     {
         using var account = await AccountAsync("one");
-        await RoleAsync("one", """[{"apiGroups":[""],"resources":["configmaps"],"resourceNames":["mine"],"verbs":["get","list","create"]}]""");
+        await RoleAsync(
+            "one",
+            """[{"apiGroups":[""],"resources":["configmaps"],"resourceNames":["mine"],"verbs":["get","list","create"]}]"""
+        );
         await BindAsync("one", "Role", "one", Account("one"));
         var maps = $"/api/v1/namespaces/{_ns}/configmaps";
 
@@ -124,7 +151,9 @@ internal sealed class RbacTests
         (await CodeAsync(account, HttpMethod.Get, $"{maps}/other")).Should().Be(403);
         (await CodeAsync(account, HttpMethod.Get, maps)).Should().Be(403);
         (await CodeAsync(account, HttpMethod.Get, $"{maps}?fieldSelector=metadata.name%3Dmine")).Should().Be(200);
-        (await CodeAsync(account, HttpMethod.Post, maps, """{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"mine"}}""")).Should().Be(403, "the name of what is created is not known in advance");
+        (await CodeAsync(account, HttpMethod.Post, maps, """{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"mine"}}"""))
+            .Should()
+            .Be(403, "the name of what is created is not known in advance");
     }
 
     [Test]
@@ -137,10 +166,26 @@ internal sealed class RbacTests
         const string map = """{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"applied"},"data":{"a":"1"}}""";
 
         var (code, refused) = await SendAsync(account, HttpMethod.Patch, path, map, "application/apply-patch+yaml");
-        (code, Message(refused)).Should().Be(
-            (403, $"configmaps \"applied\" is forbidden: User \"system:serviceaccount:{_ns}:patcher\" cannot create resource \"configmaps\" in API group \"\" in the namespace \"{_ns}\""));
+        (code, Message(refused))
+            .Should()
+            .Be(
+                (
+                    403,
+                    $"configmaps \"applied\" is forbidden: User \"system:serviceaccount:{_ns}:patcher\" cannot create resource \"configmaps\" in API group \"\" in the namespace \"{_ns}\""
+                )
+            );
         await CreateAsync($"/api/v1/namespaces/{_ns}/configmaps", map);
-        (await CodeAsync(account, HttpMethod.Patch, path, """{"apiVersion":"v1","kind":"ConfigMap","data":{"b":"2"}}""", "application/apply-patch+yaml")).Should().Be(200);
+        (
+            await CodeAsync(
+                account,
+                HttpMethod.Patch,
+                path,
+                """{"apiVersion":"v1","kind":"ConfigMap","data":{"b":"2"}}""",
+                "application/apply-patch+yaml"
+            )
+        )
+            .Should()
+            .Be(200);
     }
 
     [Test]
@@ -152,12 +197,29 @@ internal sealed class RbacTests
         var pods = $"/api/v1/namespaces/{_ns}/pods";
         (await CodeAsync(account, HttpMethod.Get, pods)).Should().Be(403);
 
-        await BindAsync("all", "Role", "listers", $$"""{"apiGroup":"rbac.authorization.k8s.io","kind":"Group","name":"system:serviceaccounts:{{_ns}}"}""");
+        await BindAsync(
+            "all",
+            "Role",
+            "listers",
+            $$"""{"apiGroup":"rbac.authorization.k8s.io","kind":"Group","name":"system:serviceaccounts:{{_ns}}"}"""
+        );
         (await CodeAsync(account, HttpMethod.Get, pods)).Should().Be(200);
         var (code, refused) = await SendAsync(stranger, HttpMethod.Get, pods);
-        (code, Message(refused)).Should().Be((403, $"pods is forbidden: User \"system:anonymous\" cannot list resource \"pods\" in API group \"\" in the namespace \"{_ns}\""));
+        (code, Message(refused))
+            .Should()
+            .Be(
+                (
+                    403,
+                    $"pods is forbidden: User \"system:anonymous\" cannot list resource \"pods\" in API group \"\" in the namespace \"{_ns}\""
+                )
+            );
 
-        await BindAsync("strangers", "Role", "listers", """{"apiGroup":"rbac.authorization.k8s.io","kind":"Group","name":"system:unauthenticated"}""");
+        await BindAsync(
+            "strangers",
+            "Role",
+            "listers",
+            """{"apiGroup":"rbac.authorization.k8s.io","kind":"Group","name":"system:unauthenticated"}"""
+        );
         (await CodeAsync(stranger, HttpMethod.Get, pods)).Should().Be(200);
     }
 
@@ -179,19 +241,29 @@ internal sealed class RbacTests
     {
         var label = $"aggregate.test/{_ns}";
         using var account = await AccountAsync("aggregate");
-        await CreateAsync($"{Rbac}/clusterroles", $$"""
+        await CreateAsync(
+            $"{Rbac}/clusterroles",
+            $$"""
             {"apiVersion":"rbac.authorization.k8s.io/v1","kind":"ClusterRole","metadata":{"name":"whole-{{_ns}}"},
              "aggregationRule":{"clusterRoleSelectors":[{"matchLabels":{"{{label}}":"true"} }]} }
-            """);
+            """
+        );
         await BindAsync("whole", "ClusterRole", $"whole-{_ns}", Account("aggregate"));
-        await CreateAsync($"{Rbac}/clusterroles", ClusterRole($"part-{_ns}", label, """[{"apiGroups":[""],"resources":["pods"],"verbs":["list"]}]"""));
+        await CreateAsync(
+            $"{Rbac}/clusterroles",
+            ClusterRole($"part-{_ns}", label, """[{"apiGroups":[""],"resources":["pods"],"verbs":["list"]}]""")
+        );
 
-        await Support.Eventually.HoldsAsync(async () => (await CodeAsync(account, HttpMethod.Get, $"/api/v1/namespaces/{_ns}/pods")).Should().Be(200));
+        await Support.Eventually.HoldsAsync(async () =>
+            (await CodeAsync(account, HttpMethod.Get, $"/api/v1/namespaces/{_ns}/pods")).Should().Be(200)
+        );
         var (_, whole) = await _server.GetAsync($"{Rbac}/clusterroles/whole-{_ns}");
         whole["rules"]!.ToJsonString().Should().Be("""[{"apiGroups":[""],"resources":["pods"],"verbs":["list"]}]""");
 
         await _server.SendAsync(HttpMethod.Delete, $"{Rbac}/clusterroles/part-{_ns}");
-        await Support.Eventually.HoldsAsync(async () => (await CodeAsync(account, HttpMethod.Get, $"/api/v1/namespaces/{_ns}/pods")).Should().Be(403));
+        await Support.Eventually.HoldsAsync(async () =>
+            (await CodeAsync(account, HttpMethod.Get, $"/api/v1/namespaces/{_ns}/pods")).Should().Be(403)
+        );
     }
 
     [Test]
@@ -202,7 +274,14 @@ internal sealed class RbacTests
         var leases = $"/apis/coordination.k8s.io/v1/namespaces/{_ns}/leases";
         (await CodeAsync(account, HttpMethod.Get, leases)).Should().Be(403);
 
-        await CreateAsync($"{Rbac}/clusterroles", ClusterRole($"more-{_ns}", "rbac.authorization.k8s.io/aggregate-to-view", """[{"apiGroups":["coordination.k8s.io"],"resources":["leases"],"verbs":["list"]}]"""));
+        await CreateAsync(
+            $"{Rbac}/clusterroles",
+            ClusterRole(
+                $"more-{_ns}",
+                "rbac.authorization.k8s.io/aggregate-to-view",
+                """[{"apiGroups":["coordination.k8s.io"],"resources":["leases"],"verbs":["list"]}]"""
+            )
+        );
 
         await Support.Eventually.HoldsAsync(async () => (await CodeAsync(account, HttpMethod.Get, leases)).Should().Be(200));
     }
@@ -211,21 +290,46 @@ internal sealed class RbacTests
     public async Task Nobody_gives_rights_that_he_does_not_have()
     {
         using var account = await AccountAsync("climber");
-        await RoleAsync("roles", """[{"apiGroups":["rbac.authorization.k8s.io"],"resources":["roles","rolebindings"],"verbs":["create","patch"]},{"apiGroups":[""],"resources":["pods"],"verbs":["get","list"]}]""");
+        await RoleAsync(
+            "roles",
+            """[{"apiGroups":["rbac.authorization.k8s.io"],"resources":["roles","rolebindings"],"verbs":["create","patch"]},{"apiGroups":[""],"resources":["pods"],"verbs":["get","list"]}]"""
+        );
         await BindAsync("roles", "Role", "roles", Account("climber"));
         var roles = $"{Rbac}/namespaces/{_ns}/roles";
 
-        (await CodeAsync(account, HttpMethod.Post, roles, Role("less", """[{"apiGroups":[""],"resources":["pods"],"verbs":["list"]}]"""))).Should().Be(201);
-        var (code, refused) = await SendAsync(account, HttpMethod.Post, roles, Role("more", """[{"apiGroups":[""],"resources":["pods","secrets"],"verbs":["list","get"]}]"""));
+        (await CodeAsync(account, HttpMethod.Post, roles, Role("less", """[{"apiGroups":[""],"resources":["pods"],"verbs":["list"]}]""")))
+            .Should()
+            .Be(201);
+        var (code, refused) = await SendAsync(
+            account,
+            HttpMethod.Post,
+            roles,
+            Role("more", """[{"apiGroups":[""],"resources":["pods","secrets"],"verbs":["list","get"]}]""")
+        );
         code.Should().Be(403);
-        Message(refused).Should().Be(
-            $"roles.rbac.authorization.k8s.io \"more\" is forbidden: user \"system:serviceaccount:{_ns}:climber\" (groups=[\"system:serviceaccounts\" \"system:serviceaccounts:{_ns}\" \"system:authenticated\"]) "
-            + "is attempting to grant RBAC permissions not currently held:\n{APIGroups:[\"\"], Resources:[\"secrets\"], Verbs:[\"list\" \"get\"]}");
-        (await CodeAsync(account, HttpMethod.Patch, $"{roles}/less", """{"rules":[{"apiGroups":["*"],"resources":["*"],"verbs":["*"]}]}""", "application/merge-patch+json")).Should().Be(403);
+        Message(refused)
+            .Should()
+            .Be(
+                $"roles.rbac.authorization.k8s.io \"more\" is forbidden: user \"system:serviceaccount:{_ns}:climber\" (groups=[\"system:serviceaccounts\" \"system:serviceaccounts:{_ns}\" \"system:authenticated\"]) "
+                    + "is attempting to grant RBAC permissions not currently held:\n{APIGroups:[\"\"], Resources:[\"secrets\"], Verbs:[\"list\" \"get\"]}"
+            );
+        (
+            await CodeAsync(
+                account,
+                HttpMethod.Patch,
+                $"{roles}/less",
+                """{"rules":[{"apiGroups":["*"],"resources":["*"],"verbs":["*"]}]}""",
+                "application/merge-patch+json"
+            )
+        )
+            .Should()
+            .Be(403);
 
         var bindings = $"{Rbac}/namespaces/{_ns}/rolebindings";
         (await CodeAsync(account, HttpMethod.Post, bindings, Binding("own", "Role", "less", Account("climber")))).Should().Be(201);
-        (await CodeAsync(account, HttpMethod.Post, bindings, Binding("up", "ClusterRole", "cluster-admin", Account("climber")))).Should().Be(403);
+        (await CodeAsync(account, HttpMethod.Post, bindings, Binding("up", "ClusterRole", "cluster-admin", Account("climber"))))
+            .Should()
+            .Be(403);
         (await CodeAsync(account, HttpMethod.Post, bindings, Binding("lost", "Role", "missing", Account("climber")))).Should().Be(404);
     }
 
@@ -233,43 +337,110 @@ internal sealed class RbacTests
     public async Task The_verbs_escalate_and_bind_lift_that()
     {
         using var account = await AccountAsync("trusted");
-        await RoleAsync("trusted", """
+        await RoleAsync(
+            "trusted",
+            """
             [{"apiGroups":["rbac.authorization.k8s.io"],"resources":["roles","rolebindings"],"verbs":["create"]},
              {"apiGroups":["rbac.authorization.k8s.io"],"resources":["roles"],"verbs":["escalate"]},
              {"apiGroups":["rbac.authorization.k8s.io"],"resources":["clusterroles"],"resourceNames":["edit"],"verbs":["bind"]}]
-            """);
+            """
+        );
         await BindAsync("trusted", "Role", "trusted", Account("trusted"));
 
-        (await CodeAsync(account, HttpMethod.Post, $"{Rbac}/namespaces/{_ns}/roles", Role("any", """[{"apiGroups":[""],"resources":["secrets"],"verbs":["get"]}]"""))).Should().Be(201);
-        (await CodeAsync(account, HttpMethod.Post, $"{Rbac}/namespaces/{_ns}/rolebindings", Binding("edit", "ClusterRole", "edit", Account("trusted")))).Should().Be(201);
-        (await CodeAsync(account, HttpMethod.Post, $"{Rbac}/namespaces/{_ns}/rolebindings", Binding("admin", "ClusterRole", "admin", Account("trusted")))).Should().Be(403);
+        (
+            await CodeAsync(
+                account,
+                HttpMethod.Post,
+                $"{Rbac}/namespaces/{_ns}/roles",
+                Role("any", """[{"apiGroups":[""],"resources":["secrets"],"verbs":["get"]}]""")
+            )
+        )
+            .Should()
+            .Be(201);
+        (
+            await CodeAsync(
+                account,
+                HttpMethod.Post,
+                $"{Rbac}/namespaces/{_ns}/rolebindings",
+                Binding("edit", "ClusterRole", "edit", Account("trusted"))
+            )
+        )
+            .Should()
+            .Be(201);
+        (
+            await CodeAsync(
+                account,
+                HttpMethod.Post,
+                $"{Rbac}/namespaces/{_ns}/rolebindings",
+                Binding("admin", "ClusterRole", "admin", Account("trusted"))
+            )
+        )
+            .Should()
+            .Be(403);
     }
 
     [Test]
     public async Task An_aggregation_rule_takes_cluster_admin_to_write()
     {
         using var account = await AccountAsync("gatherer");
-        await CreateAsync($"{Rbac}/clusterroles", ClusterRole($"gather-{_ns}", "unused", """[{"apiGroups":["rbac.authorization.k8s.io"],"resources":["clusterroles"],"verbs":["create"]}]"""));
+        await CreateAsync(
+            $"{Rbac}/clusterroles",
+            ClusterRole(
+                $"gather-{_ns}",
+                "unused",
+                """[{"apiGroups":["rbac.authorization.k8s.io"],"resources":["clusterroles"],"verbs":["create"]}]"""
+            )
+        );
         await BindClusterAsync($"gather-{_ns}", $"gather-{_ns}", Account("gatherer"));
 
-        var (code, refused) = await SendAsync(account, HttpMethod.Post, $"{Rbac}/clusterroles", $$"""
+        var (code, refused) = await SendAsync(
+            account,
+            HttpMethod.Post,
+            $"{Rbac}/clusterroles",
+            $$"""
             {"apiVersion":"rbac.authorization.k8s.io/v1","kind":"ClusterRole","metadata":{"name":"all-{{_ns}}"},"aggregationRule":{"clusterRoleSelectors":[{}]} }
-            """);
+            """
+        );
 
-        (code, Message(refused)).Should().Be((403, $"clusterroles.rbac.authorization.k8s.io \"all-{_ns}\" is forbidden: must have cluster-admin privileges to use an aggregationRule"));
+        (code, Message(refused))
+            .Should()
+            .Be(
+                (
+                    403,
+                    $"clusterroles.rbac.authorization.k8s.io \"all-{_ns}\" is forbidden: must have cluster-admin privileges to use an aggregationRule"
+                )
+            );
     }
 
-    [TestCase("""{"kind":"Role","metadata":{"name":"x"},"rules":[{"apiGroups":[""],"resources":["pods"]}]}""", "rules[0].verbs: Required value: verbs must contain at least one value")]
-    [TestCase("""{"kind":"Role","metadata":{"name":"x"},"rules":[{"verbs":["get"],"resources":["pods"]}]}""", "rules[0].apiGroups: Required value: resource rules must supply at least one api group")]
-    [TestCase("""{"kind":"Role","metadata":{"name":"x"},"rules":[{"verbs":["get"],"nonResourceURLs":["/x"]}]}""", "rules[0].nonResourceURLs: Invalid value: [\"/x\"]: namespaced rules cannot apply to non-resource URLs")]
-    [TestCase("""{"kind":"RoleBinding","metadata":{"name":"x"},"roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"Rule","name":"r"}}""", "roleRef.kind: Unsupported value: \"Rule\": supported values: \"Role\", \"ClusterRole\"")]
-    [TestCase("""{"kind":"RoleBinding","metadata":{"name":"x"},"roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"Role","name":"r"},"subjects":[{"kind":"Robot","name":"r"}]}""", "subjects[0].kind: Unsupported value: \"Robot\": supported values: \"ServiceAccount\", \"User\", \"Group\"")]
+    [TestCase(
+        """{"kind":"Role","metadata":{"name":"x"},"rules":[{"apiGroups":[""],"resources":["pods"]}]}""",
+        "rules[0].verbs: Required value: verbs must contain at least one value"
+    )]
+    [TestCase(
+        """{"kind":"Role","metadata":{"name":"x"},"rules":[{"verbs":["get"],"resources":["pods"]}]}""",
+        "rules[0].apiGroups: Required value: resource rules must supply at least one api group"
+    )]
+    [TestCase(
+        """{"kind":"Role","metadata":{"name":"x"},"rules":[{"verbs":["get"],"nonResourceURLs":["/x"]}]}""",
+        "rules[0].nonResourceURLs: Invalid value: [\"/x\"]: namespaced rules cannot apply to non-resource URLs"
+    )]
+    [TestCase(
+        """{"kind":"RoleBinding","metadata":{"name":"x"},"roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"Rule","name":"r"}}""",
+        "roleRef.kind: Unsupported value: \"Rule\": supported values: \"Role\", \"ClusterRole\""
+    )]
+    [TestCase(
+        """{"kind":"RoleBinding","metadata":{"name":"x"},"roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"Role","name":"r"},"subjects":[{"kind":"Robot","name":"r"}]}""",
+        "subjects[0].kind: Unsupported value: \"Robot\": supported values: \"ServiceAccount\", \"User\", \"Group\""
+    )]
     public async Task Roles_and_bindings_that_mean_nothing_are_refused(string document, string why)
     {
         var sent = (JsonObject)JsonNode.Parse(document)!;
         sent["apiVersion"] = "rbac.authorization.k8s.io/v1";
 
-        var (code, status) = await _server.PostAsync($"{Rbac}/namespaces/{_ns}/{sent["kind"]!.GetValue<string>().ToLowerInvariant()}s", sent.ToJsonString());
+        var (code, status) = await _server.PostAsync(
+            $"{Rbac}/namespaces/{_ns}/{sent["kind"]!.GetValue<string>().ToLowerInvariant()}s",
+            sent.ToJsonString()
+        );
 
         (code, Message(status)).Should().Be((422, $"{sent["kind"]}.rbac.authorization.k8s.io \"x\" is invalid: {why}"));
     }
@@ -282,19 +453,24 @@ internal sealed class RbacTests
     private static string ClusterRole(string name, string label, string rules) =>
         $$"""{"apiVersion":"rbac.authorization.k8s.io/v1","kind":"ClusterRole","metadata":{"name":"{{name}}","labels":{"{{label}}":"true"} },"rules":{{rules}} }""";
 
-    private static string Binding(string name, string kind, string role, string subject) => $$"""
-        {"apiVersion":"rbac.authorization.k8s.io/v1","kind":"RoleBinding","metadata":{"name":"{{name}}"},
-         "roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"{{kind}}","name":"{{role}}"},"subjects":[{{subject}}]}
-        """;
+    private static string Binding(string name, string kind, string role, string subject) =>
+        $$"""
+            {"apiVersion":"rbac.authorization.k8s.io/v1","kind":"RoleBinding","metadata":{"name":"{{name}}"},
+             "roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"{{kind}}","name":"{{role}}"},"subjects":[{{subject}}]}
+            """;
 
     private string Account(string name) => $$"""{"kind":"ServiceAccount","namespace":"{{_ns}}","name":"{{name}}"}""";
 
     private Task RoleAsync(string name, string rules) => CreateAsync($"{Rbac}/namespaces/{_ns}/roles", Role(name, rules));
 
-    private Task BindAsync(string name, string kind, string role, string subject) => CreateAsync($"{Rbac}/namespaces/{_ns}/rolebindings", Binding(name, kind, role, subject));
+    private Task BindAsync(string name, string kind, string role, string subject) =>
+        CreateAsync($"{Rbac}/namespaces/{_ns}/rolebindings", Binding(name, kind, role, subject));
 
     private Task BindClusterAsync(string name, string role, string subject) =>
-        CreateAsync($"{Rbac}/clusterrolebindings", Binding(name, "ClusterRole", role, subject).Replace("\"RoleBinding\"", "\"ClusterRoleBinding\"", StringComparison.Ordinal));
+        CreateAsync(
+            $"{Rbac}/clusterrolebindings",
+            Binding(name, "ClusterRole", role, subject).Replace("\"RoleBinding\"", "\"ClusterRoleBinding\"", StringComparison.Ordinal)
+        );
 
     private async Task CreateAsync(string path, string body)
     {
@@ -305,13 +481,26 @@ internal sealed class RbacTests
     /// <summary>A client with the token of a new service account.</summary>
     private async Task<HttpClient> AccountAsync(string name)
     {
-        await CreateAsync($"/api/v1/namespaces/{_ns}/serviceaccounts", $$"""{"apiVersion":"v1","kind":"ServiceAccount","metadata":{"name":"{{name}}"} }""");
+        await CreateAsync(
+            $"/api/v1/namespaces/{_ns}/serviceaccounts",
+            $$"""{"apiVersion":"v1","kind":"ServiceAccount","metadata":{"name":"{{name}}"} }"""
+        );
         return _server.As(await _server.TokenAsync(_ns, name));
     }
 
-    private Task<(int Code, JsonObject Body)> SendAsync(HttpClient client, HttpMethod method, string path, string? body = null, string type = "application/json") =>
-        _server.SendAsync(method, path, body, type, client: client);
+    private Task<(int Code, JsonObject Body)> SendAsync(
+        HttpClient client,
+        HttpMethod method,
+        string path,
+        string? body = null,
+        string type = "application/json"
+    ) => _server.SendAsync(method, path, body, type, client: client);
 
-    private async Task<int> CodeAsync(HttpClient client, HttpMethod method, string path, string? body = null, string type = "application/json") =>
-        (await SendAsync(client, method, path, body, type)).Code;
+    private async Task<int> CodeAsync(
+        HttpClient client,
+        HttpMethod method,
+        string path,
+        string? body = null,
+        string type = "application/json"
+    ) => (await SendAsync(client, method, path, body, type)).Code;
 }

@@ -38,16 +38,30 @@ internal sealed class RunningServer : IAsyncDisposable
     public HttpClient Client => _client;
 
     public static async Task<RunningServer> StartAsync(
-        string? directory = null, string? auditLog = null, TimeProvider? time = null, Func<CancellationToken, Task<IReadOnlyList<ReadinessCheck>>>? readiness = null)
+        string? directory = null,
+        string? auditLog = null,
+        TimeProvider? time = null,
+        Func<CancellationToken, Task<IReadOnlyList<ReadinessCheck>>>? readiness = null
+    )
     {
         directory ??= System.IO.Directory.CreateTempSubdirectory("apiserver").FullName;
         var server = await ApiServer.StartAsync(
-            new ApiServerOptions(directory, IPAddress.Loopback, 0) { AuditLog = auditLog, Readiness = readiness }, NullLoggerFactory.Instance, time ?? TimeProvider.System,
-            CancellationToken.None);
+            new ApiServerOptions(directory, IPAddress.Loopback, 0) { AuditLog = auditLog, Readiness = readiness },
+            NullLoggerFactory.Instance,
+            time ?? TimeProvider.System,
+            CancellationToken.None
+        );
         return new RunningServer(server, directory);
     }
 
-    public async Task<(int Code, JsonObject Body)> SendAsync(HttpMethod method, string path, string? body = null, string type = "application/json", string? accept = null, HttpClient? client = null)
+    public async Task<(int Code, JsonObject Body)> SendAsync(
+        HttpMethod method,
+        string path,
+        string? body = null,
+        string type = "application/json",
+        string? accept = null,
+        HttpClient? client = null
+    )
     {
         using var message = new HttpRequestMessage(method, path) { Version = HttpVersion.Version20 };
         if (accept is not null)
@@ -84,17 +98,31 @@ internal sealed class RunningServer : IAsyncDisposable
     {
         var spec = new JsonObject { ["audiences"] = audience is null ? new JsonArray() : new JsonArray(audience) };
         if (boundPod is not null)
-            spec["boundObjectRef"] = new JsonObject { ["apiVersion"] = "v1", ["kind"] = "Pod", ["name"] = boundPod };
+            spec["boundObjectRef"] = new JsonObject
+            {
+                ["apiVersion"] = "v1",
+                ["kind"] = "Pod",
+                ["name"] = boundPod,
+            };
         var (code, created) = await PostAsync(
             $"/api/v1/namespaces/{ns}/serviceaccounts/{account}/token",
-            new JsonObject { ["apiVersion"] = "authentication.k8s.io/v1", ["kind"] = "TokenRequest", ["spec"] = spec }.ToJsonString());
+            new JsonObject
+            {
+                ["apiVersion"] = "authentication.k8s.io/v1",
+                ["kind"] = "TokenRequest",
+                ["spec"] = spec,
+            }.ToJsonString()
+        );
         return code == 201 ? created["status"]!["token"]!.GetValue<string>() : throw new InvalidOperationException(created.ToJsonString());
     }
 
     /// <summary>Opens a watch and streams its lines.</summary>
     public async Task<StreamReader> WatchAsync(string path)
     {
-        var response = await _client.SendAsync(new HttpRequestMessage(HttpMethod.Get, path) { Version = HttpVersion.Version20 }, HttpCompletionOption.ResponseHeadersRead);
+        var response = await _client.SendAsync(
+            new HttpRequestMessage(HttpMethod.Get, path) { Version = HttpVersion.Version20 },
+            HttpCompletionOption.ResponseHeadersRead
+        );
         return new StreamReader(await response.Content.ReadAsStreamAsync());
     }
 

@@ -10,17 +10,20 @@ internal sealed class UnicodeTests
 {
     private const string Maps = "/api/v1/namespaces/default/configmaps";
 
-    private RunningServer server = null!;
+    private RunningServer _server = null!;
 
     [OneTimeSetUp]
     public async Task StartAsync()
     {
-        server = await RunningServer.StartAsync();
-        await server.PostAsync("/api/v1/namespaces/default/serviceaccounts", """{"apiVersion":"v1","kind":"ServiceAccount","metadata":{"name":"default"}}""");
+        _server = await RunningServer.StartAsync();
+        await _server.PostAsync(
+            "/api/v1/namespaces/default/serviceaccounts",
+            """{"apiVersion":"v1","kind":"ServiceAccount","metadata":{"name":"default"}}"""
+        );
     }
 
     [OneTimeTearDown]
-    public async Task StopAsync() => await server.DisposeAsync();
+    public async Task StopAsync() => await _server.DisposeAsync();
 
     [TestCase("POST", Maps, "application/json")]
     [TestCase("POST", Maps, "application/yaml")]
@@ -51,7 +54,7 @@ internal sealed class UnicodeTests
     {
         using var message = new HttpRequestMessage(new HttpMethod(method), path) { Content = new ByteArrayContent(body) };
         message.Content.Headers.ContentType = MediaTypeHeaderValue.Parse(type);
-        using var response = await server.Client.SendAsync(message);
+        using var response = await _server.Client.SendAsync(message);
         return ((int)response.StatusCode, await response.Content.ReadAsStringAsync());
     }
 }

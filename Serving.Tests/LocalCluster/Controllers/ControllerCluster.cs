@@ -10,16 +10,16 @@ namespace Serving.Tests.LocalCluster.Controllers;
 /// <summary>The workload reconcilers over an in-memory cluster, run manually in virtual time. Tests set the readiness of pods.</summary>
 internal sealed class ControllerCluster
 {
-    private readonly DeploymentReconciler deployments;
-    private readonly ReplicaSetReconciler replicaSets;
-    private readonly EndpointsReconciler endpoints;
+    private readonly DeploymentReconciler _deployments;
+    private readonly ReplicaSetReconciler _replicaSets;
+    private readonly EndpointsReconciler _endpoints;
 
     public ControllerCluster()
     {
         Cluster = new InMemoryCluster(Time);
-        deployments = new DeploymentReconciler(Cluster, Events, Time);
-        replicaSets = new ReplicaSetReconciler(Cluster, Events, Time);
-        endpoints = new EndpointsReconciler(Cluster);
+        _deployments = new DeploymentReconciler(Cluster, Events, Time);
+        _replicaSets = new ReplicaSetReconciler(Cluster, Events, Time);
+        _endpoints = new EndpointsReconciler(Cluster);
     }
 
     public ManualTimeProvider Time { get; } = new();
@@ -35,17 +35,18 @@ internal sealed class ControllerCluster
     public IReadOnlyList<Pod> Pods => Cluster.All(Resources.Pods);
 
     /// <summary>The sizes of the ReplicaSets by the image of their pods.</summary>
-    public Dictionary<string, int> Sizes => Sets.ToDictionary(set => set.Spec!.Template!.Spec!.Containers[0].Image, set => set.Spec!.Replicas ?? 1);
+    public Dictionary<string, int> Sizes =>
+        Sets.ToDictionary(set => set.Spec!.Template!.Spec!.Containers[0].Image, set => set.Spec!.Replicas ?? 1);
 
     /// <summary>Reconciles every ReplicaSet once, then the Deployment; returns its requeue delay.</summary>
     public async Task<TimeSpan?> StepAsync()
     {
         foreach (var set in Sets)
         {
-            await replicaSets.ReconcileAsync(ObjectKey.Of(set), Cluster, CancellationToken.None);
+            await _replicaSets.ReconcileAsync(ObjectKey.Of(set), Cluster, CancellationToken.None);
         }
 
-        return (await deployments.ReconcileAsync(new ObjectKey("ns", "d"), Cluster, CancellationToken.None)).Requeue;
+        return (await _deployments.ReconcileAsync(new ObjectKey("ns", "d"), Cluster, CancellationToken.None)).Requeue;
     }
 
     /// <summary>Reconciles until nothing is written; returns the Deployment's requeue delay.</summary>
@@ -64,11 +65,11 @@ internal sealed class ControllerCluster
         throw new InvalidOperationException("the reconcilers write for ever");
     }
 
-    public Task ReconcileDeploymentAsync() => deployments.ReconcileAsync(new ObjectKey("ns", "d"), Cluster, CancellationToken.None);
+    public Task ReconcileDeploymentAsync() => _deployments.ReconcileAsync(new ObjectKey("ns", "d"), Cluster, CancellationToken.None);
 
-    public Task ReconcileSetAsync(string name) => replicaSets.ReconcileAsync(new ObjectKey("ns", name), Cluster, CancellationToken.None);
+    public Task ReconcileSetAsync(string name) => _replicaSets.ReconcileAsync(new ObjectKey("ns", name), Cluster, CancellationToken.None);
 
-    public Task ReconcileServiceAsync(string name) => endpoints.ReconcileAsync(new ObjectKey("ns", name), Cluster, CancellationToken.None);
+    public Task ReconcileServiceAsync(string name) => _endpoints.ReconcileAsync(new ObjectKey("ns", name), Cluster, CancellationToken.None);
 
     public void Put(Deployment deployment) => Cluster.Put(Resources.Deployments, deployment);
 
@@ -80,7 +81,16 @@ internal sealed class ControllerCluster
     {
         foreach (var pod in Pods.Where(pod => image is null || pod.Spec!.Containers[0].Image == image))
         {
-            Cluster.Put(Resources.Pods, pod with { Status = Samples.Pod("x", "127.0.9.1", ready: true).Status! with { PodIP = $"127.0.9.{pod.Metadata.Name.GetHashCode(StringComparison.Ordinal) & 255}" } });
+            Cluster.Put(
+                Resources.Pods,
+                pod with
+                {
+                    Status = Samples.Pod("x", "127.0.9.1", ready: true).Status! with
+                    {
+                        PodIP = $"127.0.9.{pod.Metadata.Name.GetHashCode(StringComparison.Ordinal) & 255}",
+                    },
+                }
+            );
         }
     }
 }

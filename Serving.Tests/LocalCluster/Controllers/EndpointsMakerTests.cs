@@ -10,19 +10,41 @@ public sealed class EndpointsMakerTests
 {
     private static readonly Pod Ready = Pod("ready", "127.0.9.1", ready: true);
     private static readonly Pod Unready = Pod("unready", "127.0.9.2");
-    private static readonly Pod Leaving = Pod("leaving", "127.0.9.3", ready: true).With(metadata => metadata with { DeletionTimestamp = Noon });
+    private static readonly Pod Leaving = Pod("leaving", "127.0.9.3", ready: true)
+        .With(metadata => metadata with { DeletionTimestamp = Noon });
 
     [Test]
     public void Endpoints_tell_ready_addresses_from_others_and_leave_out_pods_that_go()
     {
         var made = EndpointsMaker.MakeEndpoints(Service(Port("http", 80, 8012)), [Unready, Leaving, Ready]);
 
-        made.Metadata.Should().Match<ObjectMeta>(metadata => metadata.Name == "s" && metadata.Namespace == "ns" && metadata.Labels["team"] == "blue");
+        made.Metadata.Should()
+            .Match<ObjectMeta>(metadata => metadata.Name == "s" && metadata.Namespace == "ns" && metadata.Labels["team"] == "blue");
         var subset = made.Subsets.Should().ContainSingle().Subject;
         subset.Addresses.Select(address => address.Ip).Should().Equal("127.0.9.1");
         subset.NotReadyAddresses.Select(address => address.Ip).Should().Equal("127.0.9.2");
-        subset.Ports.Should().Equal(new EndpointPort { Name = "http", Port = 8012, Protocol = "TCP" });
-        subset.Addresses[0].TargetRef.Should().Be(new ObjectReference { Kind = "Pod", Namespace = "ns", Name = "ready", Uid = "uid-ready" });
+        subset
+            .Ports.Should()
+            .Equal(
+                new EndpointPort
+                {
+                    Name = "http",
+                    Port = 8012,
+                    Protocol = "TCP",
+                }
+            );
+        subset
+            .Addresses[0]
+            .TargetRef.Should()
+            .Be(
+                new ObjectReference
+                {
+                    Kind = "Pod",
+                    Namespace = "ns",
+                    Name = "ready",
+                    Uid = "uid-ready",
+                }
+            );
     }
 
     [Test]
@@ -30,11 +52,33 @@ public sealed class EndpointsMakerTests
     {
         var slice = EndpointsMaker.MakeSlices(Service(Port("http", 80, 8012)), [Ready, Unready, Leaving]).Should().ContainSingle().Subject;
 
-        slice.Endpoints.Select(endpoint => endpoint.Conditions).Should().Equal(
-            new EndpointConditions { Ready = true, Serving = true, Terminating = false },
-            new EndpointConditions { Ready = false, Serving = false, Terminating = false },
-            new EndpointConditions { Ready = false, Serving = true, Terminating = true });
-        slice.Metadata.Labels.Should().Contain("kubernetes.io/service-name", "s").And.Contain("endpointslice.kubernetes.io/managed-by", "endpointslice-controller.k8s.io");
+        slice
+            .Endpoints.Select(endpoint => endpoint.Conditions)
+            .Should()
+            .Equal(
+                new EndpointConditions
+                {
+                    Ready = true,
+                    Serving = true,
+                    Terminating = false,
+                },
+                new EndpointConditions
+                {
+                    Ready = false,
+                    Serving = false,
+                    Terminating = false,
+                },
+                new EndpointConditions
+                {
+                    Ready = false,
+                    Serving = true,
+                    Terminating = true,
+                }
+            );
+        slice
+            .Metadata.Labels.Should()
+            .Contain("kubernetes.io/service-name", "s")
+            .And.Contain("endpointslice.kubernetes.io/managed-by", "endpointslice-controller.k8s.io");
         slice.Metadata.OwnerReferences.Should().ContainSingle().Which.Uid.Should().Be("uid-s");
         slice.AddressType.Should().Be("IPv4");
     }
@@ -54,20 +98,34 @@ public sealed class EndpointsMakerTests
     [TestCase("http", 8012)]
     public void A_target_port_is_a_number_a_name_or_the_port_itself(string? target, int port)
     {
-        IntOrString? wanted = target is null ? null : int.TryParse(target, out var number) ? number : target;
+        IntOrString? wanted =
+            target is null ? null
+            : int.TryParse(target, out var number) ? number
+            : target;
 
         EndpointsMaker.MakeSlices(Service(Port("http", 80, wanted)), [Ready]).Single().Ports.Single().Port.Should().Be(port);
     }
 
     [Test]
-    public void A_port_that_a_pod_does_not_name_is_left_out()
-        => EndpointsMaker.MakeSlices(Service(Port("http", 80, 8012), Port("metrics", 9090, "metrics")), [Ready]).Single().Ports.Select(port => port.Name).Should().Equal("http");
+    public void A_port_that_a_pod_does_not_name_is_left_out() =>
+        EndpointsMaker
+            .MakeSlices(Service(Port("http", 80, 8012), Port("metrics", 9090, "metrics")), [Ready])
+            .Single()
+            .Ports.Select(port => port.Name)
+            .Should()
+            .Equal("http");
 
     [Test]
     public void Pods_whose_ports_differ_are_in_slices_of_their_own()
     {
         var other = Pod("other", "127.0.9.4", ready: true);
-        other = other with { Spec = other.Spec! with { Containers = [new Container { Name = "c", Ports = [new ContainerPort { Name = "http", Number = 8013 }] }] } };
+        other = other with
+        {
+            Spec = other.Spec! with
+            {
+                Containers = [new Container { Name = "c", Ports = [new ContainerPort { Name = "http", Number = 8013 }] }],
+            },
+        };
 
         var slices = EndpointsMaker.MakeSlices(Service(Port("http", 80, "http")), [Ready, other]);
 

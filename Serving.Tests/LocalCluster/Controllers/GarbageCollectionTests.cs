@@ -11,17 +11,17 @@ namespace Serving.Tests.LocalCluster.Controllers;
 /// <summary>Owners and dependents, over the real API.</summary>
 public sealed class GarbageCollectionTests
 {
-    private RunningControllers cluster = null!;
+    private RunningControllers _cluster = null!;
 
     [OneTimeSetUp]
     public async Task Start()
     {
-        cluster = await RunningControllers.StartAsync();
-        await cluster.DefineKindsAsync();
+        _cluster = await RunningControllers.StartAsync();
+        await _cluster.DefineKindsAsync();
     }
 
     [OneTimeTearDown]
-    public async Task Stop() => await cluster.DisposeAsync();
+    public async Task Stop() => await _cluster.DisposeAsync();
 
     [Test]
     public async Task What_an_object_owned_goes_after_it_over_generations()
@@ -30,7 +30,7 @@ public sealed class GarbageCollectionTests
         var child = await CreateAsync("background-child", owner);
         await CreateAsync("background-grandchild", child);
 
-        await cluster.DeleteAsync(Resources.ConfigMaps, "background");
+        await _cluster.DeleteAsync(Resources.ConfigMaps, "background");
 
         await GoneAsync("background", "background-child", "background-grandchild");
     }
@@ -42,9 +42,11 @@ public sealed class GarbageCollectionTests
         var child = await CreateAsync("foreground-child", owner);
         await HoldAsync(await CreateAsync("foreground-grandchild", child));
 
-        await cluster.DeleteAsync(Resources.ConfigMaps, "foreground", "Foreground");
+        await _cluster.DeleteAsync(Resources.ConfigMaps, "foreground", "Foreground");
 
-        await Eventually.HoldsAsync(async () => (await FindAsync("foreground-grandchild"))!.Metadata.DeletionTimestamp.Should().NotBeNull());
+        await Eventually.HoldsAsync(async () =>
+            (await FindAsync("foreground-grandchild"))!.Metadata.DeletionTimestamp.Should().NotBeNull()
+        );
         (await FindAsync("foreground-child"))!.Metadata.DeletionTimestamp.Should().NotBeNull();
         (await FindAsync("foreground"))!.Metadata.Finalizers.Should().Contain("foregroundDeletion");
         await ReleaseAsync("foreground-grandchild");
@@ -58,7 +60,7 @@ public sealed class GarbageCollectionTests
         var two = await CreateAsync("shared-two");
         await CreateAsync("shared-child", one, two);
 
-        await cluster.DeleteAsync(Resources.ConfigMaps, "shared-one", "Foreground");
+        await _cluster.DeleteAsync(Resources.ConfigMaps, "shared-one", "Foreground");
 
         await GoneAsync("shared-one");
         var child = await FindAsync("shared-child");
@@ -74,13 +76,13 @@ public sealed class GarbageCollectionTests
         await CreateAsync("orphaning-child-2", owner);
         var last = await CreateAsync("orphaning-last");
 
-        await cluster.DeleteAsync(Resources.ConfigMaps, "orphaning", "Orphan");
+        await _cluster.DeleteAsync(Resources.ConfigMaps, "orphaning", "Orphan");
 
         await GoneAsync("orphaning");
 
         // A later event has been processed, so the children have been checked too.
         await CreateAsync("orphaning-last-child", last);
-        await cluster.DeleteAsync(Resources.ConfigMaps, "orphaning-last");
+        await _cluster.DeleteAsync(Resources.ConfigMaps, "orphaning-last");
         await GoneAsync("orphaning-last-child");
         foreach (var name in (string[])["orphaning-child-1", "orphaning-child-2"])
         {
@@ -95,7 +97,7 @@ public sealed class GarbageCollectionTests
     public async Task An_object_whose_owner_was_never_there_goes()
     {
         var owner = await CreateAsync("never");
-        await cluster.DeleteAsync(Resources.ConfigMaps, "never");
+        await _cluster.DeleteAsync(Resources.ConfigMaps, "never");
 
         await CreateAsync("never-child", owner);
 
@@ -106,7 +108,7 @@ public sealed class GarbageCollectionTests
     public async Task An_object_whose_owner_was_replaced_by_a_namesake_goes()
     {
         var before = await CreateAsync("namesake");
-        await cluster.DeleteAsync(Resources.ConfigMaps, "namesake");
+        await _cluster.DeleteAsync(Resources.ConfigMaps, "namesake");
         await CreateAsync("namesake");
 
         await CreateAsync("namesake-child", before);
@@ -118,58 +120,80 @@ public sealed class GarbageCollectionTests
     [Test]
     public async Task Custom_objects_own_and_are_owned()
     {
-        var route = await cluster.Client.CreateAsync(
-            Resources.Routes, new Route { Metadata = new ObjectMeta { Name = "r", Namespace = "default" }, Spec = new RouteSpec() }, CancellationToken.None);
+        var route = await _cluster.Client.CreateAsync(
+            Resources.Routes,
+            new Route
+            {
+                Metadata = new ObjectMeta { Name = "r", Namespace = "default" },
+                Spec = new RouteSpec(),
+            },
+            CancellationToken.None
+        );
         var owned = new Configuration
         {
-            Metadata = new ObjectMeta { Name = "c", Namespace = "default", OwnerReferences = [Reference(route, Resources.Routes)] },
-            Spec = new ConfigurationSpec { Template = new RevisionTemplateSpec { Spec = new RevisionSpec { Containers = [new Container { Image = "i" }] } } },
+            Metadata = new ObjectMeta
+            {
+                Name = "c",
+                Namespace = "default",
+                OwnerReferences = [Reference(route, Resources.Routes)],
+            },
+            Spec = new ConfigurationSpec
+            {
+                Template = new RevisionTemplateSpec { Spec = new RevisionSpec { Containers = [new Container { Image = "i" }] } },
+            },
         };
-        var configuration = await cluster.Client.CreateAsync(Resources.Configurations, owned, CancellationToken.None);
+        var configuration = await _cluster.Client.CreateAsync(Resources.Configurations, owned, CancellationToken.None);
         await CreateAsync("custom-child", [Reference(configuration, Resources.Configurations)]);
 
-        await cluster.DeleteAsync(Resources.Routes, "r");
+        await _cluster.DeleteAsync(Resources.Routes, "r");
 
-        await Eventually.HoldsAsync(async () => (await cluster.ListAsync(Resources.Configurations)).Should().BeEmpty());
+        await Eventually.HoldsAsync(async () => (await _cluster.ListAsync(Resources.Configurations)).Should().BeEmpty());
         await GoneAsync("custom-child");
     }
 
     [Test]
     public async Task A_kind_that_goes_takes_what_its_objects_owned_and_does_not_flood_the_log()
     {
-        await cluster.ApplyAsync(Definition);
+        await _cluster.ApplyAsync(Definition);
         var type = Unstructured.Type("example.com", "v1", "gadgets", "Gadget", namespaced: true);
         await FollowedAsync(type);
-        var gadget = (await cluster.ApplyAsync("{apiVersion: example.com/v1, kind: Gadget, metadata: {name: g, namespace: default}}")).Single();
+        var gadget = (
+            await _cluster.ApplyAsync("{apiVersion: example.com/v1, kind: Gadget, metadata: {name: g, namespace: default}}")
+        ).Single();
         await CreateAsync("gadget-child", [Reference(gadget, type)]);
 
-        await cluster.DeleteAsync(Resources.CustomResourceDefinitions, "gadgets.example.com");
+        await _cluster.DeleteAsync(Resources.CustomResourceDefinitions, "gadgets.example.com");
 
         await GoneAsync("gadget-child");
-        await Eventually.HoldsAsync(async () => (await cluster.FindAsync(Resources.CustomResourceDefinitions, "gadgets.example.com")).Should().BeNull());
+        await Eventually.HoldsAsync(async () =>
+            (await _cluster.FindAsync(Resources.CustomResourceDefinitions, "gadgets.example.com")).Should().BeNull()
+        );
 
         // A recreated kind is watched again.
-        await cluster.ApplyAsync(Definition);
-        gadget = (await cluster.ApplyAsync("{apiVersion: example.com/v1, kind: Gadget, metadata: {name: h, namespace: default}}")).Single();
+        await _cluster.ApplyAsync(Definition);
+        gadget = (
+            await _cluster.ApplyAsync("{apiVersion: example.com/v1, kind: Gadget, metadata: {name: h, namespace: default}}")
+        ).Single();
         await CreateAsync("gadget-child-again", [Reference(gadget, type)]);
-        await cluster.DeleteAsync(type, "h");
+        await _cluster.DeleteAsync(type, "h");
         await GoneAsync(TimeSpan.FromSeconds(30), "gadget-child-again");
-        cluster.Warnings.Where(line => line.Contains("gadgets", StringComparison.Ordinal)).Should().HaveCountLessThan(4);
+        _cluster.Warnings.Where(line => line.Contains("gadgets", StringComparison.Ordinal)).Should().HaveCountLessThan(4);
     }
 
-    // An owner whose kind is removed before it was cached looks like one of a kind that never existed. The loop of the owner's kind executes a
-    // foreground delete, so when one is done, the kind is watched.
+    // An owner whose kind is removed before it was cached looks like one of a kind that never existed. The loop of the owner's kind
+    // executes a foreground delete, so when one is done, the kind is watched.
     private async Task FollowedAsync(ResourceType<Unstructured> type)
     {
-        var first = (await cluster.ApplyAsync("{apiVersion: example.com/v1, kind: Gadget, metadata: {name: first, namespace: default}}")).Single();
+        var first = (
+            await _cluster.ApplyAsync("{apiVersion: example.com/v1, kind: Gadget, metadata: {name: first, namespace: default}}")
+        ).Single();
         await CreateAsync("first-child", [Reference(first, type)]);
-        await cluster.DeleteAsync(type, "first", "Foreground");
+        await _cluster.DeleteAsync(type, "first", "Foreground");
         await GoneAsync(TimeSpan.FromSeconds(30), "first-child");
-        await Eventually.HoldsAsync(async () => (await cluster.FindAsync(type, "first")).Should().BeNull(), TimeSpan.FromSeconds(30));
+        await Eventually.HoldsAsync(async () => (await _cluster.FindAsync(type, "first")).Should().BeNull(), TimeSpan.FromSeconds(30));
     }
 
-    private const string Definition =
-        """
+    private const string Definition = """
         apiVersion: apiextensions.k8s.io/v1
         kind: CustomResourceDefinition
         metadata: {name: gadgets.example.com}
@@ -180,34 +204,61 @@ public sealed class GarbageCollectionTests
           versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}]
         """;
 
-    private static OwnerReference Reference(IKubernetesObject owner, ResourceType type)
-        => new() { ApiVersion = type.ApiVersion, Kind = type.Kind, Name = owner.Metadata.Name, Uid = owner.Metadata.Uid, BlockOwnerDeletion = true };
+    private static OwnerReference Reference(IKubernetesObject owner, ResourceType type) =>
+        new()
+        {
+            ApiVersion = type.ApiVersion,
+            Kind = type.Kind,
+            Name = owner.Metadata.Name,
+            Uid = owner.Metadata.Uid,
+            BlockOwnerDeletion = true,
+        };
 
-    private Task<ConfigMap> CreateAsync(string name, params ConfigMap[] owners)
-        => CreateAsync(name, [.. owners.Select(owner => Reference(owner, Resources.ConfigMaps))]);
+    private Task<ConfigMap> CreateAsync(string name, params ConfigMap[] owners) =>
+        CreateAsync(name, [.. owners.Select(owner => Reference(owner, Resources.ConfigMaps))]);
 
-    private Task<ConfigMap> CreateAsync(string name, OwnerReference[] owners)
-        => cluster.Client.CreateAsync(
-            Resources.ConfigMaps, new ConfigMap { Metadata = new ObjectMeta { Name = name, Namespace = "default", OwnerReferences = owners } }, CancellationToken.None);
+    private Task<ConfigMap> CreateAsync(string name, OwnerReference[] owners) =>
+        _cluster.Client.CreateAsync(
+            Resources.ConfigMaps,
+            new ConfigMap
+            {
+                Metadata = new ObjectMeta
+                {
+                    Name = name,
+                    Namespace = "default",
+                    OwnerReferences = owners,
+                },
+            },
+            CancellationToken.None
+        );
 
-    private Task<ConfigMap?> FindAsync(string name) => cluster.FindAsync(Resources.ConfigMaps, name);
+    private Task<ConfigMap?> FindAsync(string name) => _cluster.FindAsync(Resources.ConfigMaps, name);
 
-    private Task HoldAsync(ConfigMap map)
-        => cluster.Client.PatchAsync(
-            Resources.ConfigMaps, "default", map.Metadata.Name, new Patch(PatchType.Merge, """{"metadata":{"finalizers":["example.com/hold"]}}"""), CancellationToken.None);
+    private Task HoldAsync(ConfigMap map) =>
+        _cluster.Client.PatchAsync(
+            Resources.ConfigMaps,
+            "default",
+            map.Metadata.Name,
+            new Patch(PatchType.Merge, """{"metadata":{"finalizers":["example.com/hold"]}}"""),
+            CancellationToken.None
+        );
 
-    private Task ReleaseAsync(string name)
-        => cluster.Client.PatchAsync(
+    private Task ReleaseAsync(string name) =>
+        _cluster.Client.PatchAsync(
             Resources.ConfigMaps,
             "default",
             name,
-            new Patch(PatchType.Json, """[{"op":"test","path":"/metadata/finalizers/0","value":"example.com/hold"},{"op":"remove","path":"/metadata/finalizers/0"}]"""),
-            CancellationToken.None);
+            new Patch(
+                PatchType.Json,
+                """[{"op":"test","path":"/metadata/finalizers/0","value":"example.com/hold"},{"op":"remove","path":"/metadata/finalizers/0"}]"""
+            ),
+            CancellationToken.None
+        );
 
     private Task GoneAsync(params string[] names) => GoneAsync(TimeSpan.FromSeconds(10), names);
 
-    private Task GoneAsync(TimeSpan within, params string[] names)
-        => Eventually.HoldsAsync(
+    private Task GoneAsync(TimeSpan within, params string[] names) =>
+        Eventually.HoldsAsync(
             async () =>
             {
                 foreach (var name in names)
@@ -215,5 +266,6 @@ public sealed class GarbageCollectionTests
                     (await FindAsync(name)).Should().BeNull(name);
                 }
             },
-            within);
+            within
+        );
 }

@@ -11,43 +11,59 @@ namespace Serving.Tests.LocalCluster.Controllers;
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class NamespaceDefaultsTests
 {
-    private readonly InMemoryCluster cluster = new();
+    private readonly InMemoryCluster _cluster = new();
 
     [Test]
     public async Task A_namespace_gets_its_account_and_certificate_and_gets_them_back()
     {
-        cluster.Put(Resources.Namespaces, new Namespace { Metadata = new ObjectMeta { Name = "ns" } });
+        _cluster.Put(Resources.Namespaces, new Namespace { Metadata = new ObjectMeta { Name = "ns" } });
         await ReconcileAsync();
-        cluster.All(Resources.ServiceAccounts, "ns").Select(account => account.Metadata.Name).Should().Equal("default");
-        cluster.Find(Resources.ConfigMaps, "ns", "kube-root-ca.crt")!.Data.Should().Contain("ca.crt", "PEM");
+        _cluster.All(Resources.ServiceAccounts, "ns").Select(account => account.Metadata.Name).Should().Equal("default");
+        _cluster.Find(Resources.ConfigMaps, "ns", "kube-root-ca.crt")!.Data.Should().Contain("ca.crt", "PEM");
 
-        cluster.ForgetWrites();
+        _cluster.ForgetWrites();
         await ReconcileAsync();
-        cluster.Writes.Should().BeEmpty();
+        _cluster.Writes.Should().BeEmpty();
 
-        var map = cluster.Find(Resources.ConfigMaps, "ns", "kube-root-ca.crt")!;
-        cluster.Put(Resources.ConfigMaps, map with { Data = new Dictionary<string, string> { ["ca.crt"] = "another" } });
-        await cluster.DeleteAsync(Resources.ServiceAccounts, "ns", "default", CancellationToken.None);
+        var map = _cluster.Find(Resources.ConfigMaps, "ns", "kube-root-ca.crt")!;
+        _cluster.Put(Resources.ConfigMaps, map with { Data = new Dictionary<string, string> { ["ca.crt"] = "another" } });
+        await _cluster.DeleteAsync(Resources.ServiceAccounts, "ns", "default", CancellationToken.None);
         await ReconcileAsync();
-        cluster.All(Resources.ServiceAccounts, "ns").Should().ContainSingle();
-        cluster.Find(Resources.ConfigMaps, "ns", "kube-root-ca.crt")!.Data.Should().Contain("ca.crt", "PEM");
+        _cluster.All(Resources.ServiceAccounts, "ns").Should().ContainSingle();
+        _cluster.Find(Resources.ConfigMaps, "ns", "kube-root-ca.crt")!.Data.Should().Contain("ca.crt", "PEM");
     }
 
     [Test]
     public async Task A_namespace_that_goes_gets_nothing()
     {
-        cluster.Put(Resources.Namespaces, new Namespace { Metadata = new ObjectMeta { Name = "ns", DeletionTimestamp = Samples.Noon } });
+        _cluster.Put(
+            Resources.Namespaces,
+            new Namespace
+            {
+                Metadata = new ObjectMeta { Name = "ns", DeletionTimestamp = Samples.Noon },
+            }
+        );
 
         await ReconcileAsync();
 
-        cluster.Writes.Should().BeEmpty();
+        _cluster.Writes.Should().BeEmpty();
     }
 
     [TestCase("default", true)]
     [TestCase("kube-root-ca.crt", true)]
     [TestCase("other", false)]
-    public void Only_what_it_keeps_makes_it_look(string name, bool looks)
-        => NamespaceDefaultsReconciler.NamespaceOf(new ConfigMap { Metadata = new ObjectMeta { Name = name, Namespace = "ns" } }).Any().Should().Be(looks);
+    public void Only_what_it_keeps_makes_it_look(string name, bool looks) =>
+        NamespaceDefaultsReconciler
+            .NamespaceOf(
+                new ConfigMap
+                {
+                    Metadata = new ObjectMeta { Name = name, Namespace = "ns" },
+                }
+            )
+            .Any()
+            .Should()
+            .Be(looks);
 
-    private Task<Reconcile> ReconcileAsync() => new NamespaceDefaultsReconciler(cluster, "PEM").ReconcileAsync(new ObjectKey("", "ns"), cluster, CancellationToken.None);
+    private Task<Reconcile> ReconcileAsync() =>
+        new NamespaceDefaultsReconciler(_cluster, "PEM").ReconcileAsync(new ObjectKey("", "ns"), _cluster, CancellationToken.None);
 }

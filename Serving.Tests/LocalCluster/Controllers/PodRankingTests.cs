@@ -16,9 +16,12 @@ public sealed class PodRankingTests
     }
 
     [Test]
-    public void A_deletion_cost_that_is_no_number_counts_as_zero()
-        => PodRanking.ByWorth([Costs(Pod("a", ready: true), "1"), Costs(Pod("b", ready: true), "cheap"), Costs(Pod("c", ready: true), "-1")])
-            .Select(pod => pod.Metadata.Name).Should().Equal("c", "b", "a");
+    public void A_deletion_cost_that_is_no_number_counts_as_zero() =>
+        PodRanking
+            .ByWorth([Costs(Pod("a", ready: true), "1"), Costs(Pod("b", ready: true), "cheap"), Costs(Pod("c", ready: true), "-1")])
+            .Select(pod => pod.Metadata.Name)
+            .Should()
+            .Equal("c", "b", "a");
 
     private static IEnumerable<TestCaseData> Pairs()
     {
@@ -37,17 +40,40 @@ public sealed class PodRankingTests
 
     private static TestCaseData Case(string name, Pod less, Pod more) => new TestCaseData(less, more).SetName(name);
 
-    private static Pod Costs(Pod pod, string cost)
-        => pod.With(metadata => metadata with { Annotations = new Dictionary<string, string> { ["controller.kubernetes.io/pod-deletion-cost"] = cost } });
+    private static Pod Costs(Pod pod, string cost) =>
+        pod.With(metadata =>
+            metadata with
+            {
+                Annotations = new Dictionary<string, string> { ["controller.kubernetes.io/pod-deletion-cost"] = cost },
+            }
+        );
 
     private static Pod ReadySince(Pod pod, DateTimeOffset since) => With(pod, "True", since);
 
     private static Pod UnreadySince(Pod pod, DateTimeOffset since) => With(pod, "False", since);
 
-    private static Pod With(Pod pod, string status, DateTimeOffset since)
-        => pod with { Status = pod.Status! with { Conditions = [new Condition { Type = "Ready", Status = status, LastTransitionTime = since }] } };
+    private static Pod With(Pod pod, string status, DateTimeOffset since) =>
+        pod with
+        {
+            Status = pod.Status! with
+            {
+                Conditions =
+                [
+                    new Condition
+                    {
+                        Type = "Ready",
+                        Status = status,
+                        LastTransitionTime = since,
+                    },
+                ],
+            },
+        };
 
-    private static Pod Restarted(Pod pod, int times) => pod with { Status = pod.Status! with { ContainerStatuses = [new ContainerStatus { RestartCount = times }] } };
+    private static Pod Restarted(Pod pod, int times) =>
+        pod with
+        {
+            Status = pod.Status! with { ContainerStatuses = [new ContainerStatus { RestartCount = times }] },
+        };
 
     private static Pod CreatedAt(Pod pod, DateTimeOffset time) => pod.With(metadata => metadata with { CreationTimestamp = time });
 }

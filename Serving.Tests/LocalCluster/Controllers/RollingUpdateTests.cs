@@ -15,8 +15,13 @@ public sealed class RollingUpdateTests
     [TestCase("0%", "10%", 3, 0, 1)]
     [TestCase("1", "2", 5, 1, 2)]
     [TestCase("many", "-3", 4, 1, 1, Description = "what is no bound counts as not stated")]
-    public void Bounds_are_pods_with_the_surge_rounded_up_and_never_both_zero(string surge, string unavailable, int replicas, int pods, int missing)
-        => RollingUpdate.Bounds(Deployment(replicas, strategy: Rolling(Parse(surge), Parse(unavailable))).Spec!).Should().Be((pods, missing));
+    public void Bounds_are_pods_with_the_surge_rounded_up_and_never_both_zero(
+        string surge,
+        string unavailable,
+        int replicas,
+        int pods,
+        int missing
+    ) => RollingUpdate.Bounds(Deployment(replicas, strategy: Rolling(Parse(surge), Parse(unavailable))).Spec!).Should().Be((pods, missing));
 
     // wanted, surge, unavailable; newest size/available; old size/available → newest, old
     [TestCase(3, 1, 0, 0, 0, 3, 3, 1, 3, TestName = "One more is started before one is given up")]
@@ -27,18 +32,34 @@ public sealed class RollingUpdateTests
     [TestCase(4, 2, 0, 2, 2, 4, 2, 2, 2, TestName = "Old pods that are not available go first")]
     [TestCase(2, 1, 0, 3, 3, 1, 1, 2, 0, TestName = "A newest that is too large shrinks")]
     [TestCase(3, 1, 0, 3, 3, 1, 1, 3, 0, TestName = "The last old pod goes")]
-    public void A_rolling_update_goes_step_by_step(int wanted, int surge, int unavailable, int newSize, int newAvailable, int oldSize, int oldAvailable, int newNext, int oldNext)
+    public void A_rolling_update_goes_step_by_step(
+        int wanted,
+        int surge,
+        int unavailable,
+        int newSize,
+        int newAvailable,
+        int oldSize,
+        int oldAvailable,
+        int newNext,
+        int oldNext
+    )
     {
         var plan = RollingUpdate.Plan(
-            Deployment(wanted, strategy: Rolling(surge, unavailable)).Spec!, Set("new", newSize, newAvailable), [Set("old", oldSize, oldAvailable)]);
+            Deployment(wanted, strategy: Rolling(surge, unavailable)).Spec!,
+            Set("new", newSize, newAvailable),
+            [Set("old", oldSize, oldAvailable)]
+        );
 
         plan["new"].Should().Be(newNext);
         plan["old"].Should().Be(oldNext);
     }
 
     [Test]
-    public void Without_old_pods_the_newest_has_the_wanted_size_at_once()
-        => RollingUpdate.Plan(Deployment(5).Spec!, Set("new", 1), [Set("old", 0)]).Should().Equal(new Dictionary<string, int> { ["old"] = 0, ["new"] = 5 });
+    public void Without_old_pods_the_newest_has_the_wanted_size_at_once() =>
+        RollingUpdate
+            .Plan(Deployment(5).Spec!, Set("new", 1), [Set("old", 0)])
+            .Should()
+            .Equal(new Dictionary<string, int> { ["old"] = 0, ["new"] = 5 });
 
     [Test]
     public void Recreate_waits_until_every_old_pod_is_gone()
@@ -52,7 +73,11 @@ public sealed class RollingUpdateTests
 
     [Test]
     public void An_update_never_leaves_its_bounds_whatever_becomes_available_when(
-        [Values(1, 2, 5, 10)] int wanted, [Values(0, 1, 3)] int surge, [Values(0, 1, 2)] int unavailable, [Values(1, 2, 3)] int seed)
+        [Values(1, 2, 5, 10)] int wanted,
+        [Values(0, 1, 3)] int surge,
+        [Values(0, 1, 2)] int unavailable,
+        [Values(1, 2, 3)] int seed
+    )
     {
         var random = new Random(seed);
         var spec = Deployment(wanted, strategy: Rolling(surge, unavailable)).Spec!;
@@ -65,17 +90,20 @@ public sealed class RollingUpdateTests
             newest = Resize(newest, plan["new"]);
             older = Resize(older, plan["old"]);
             (plan["new"] + plan["old"]).Should().BeLessThanOrEqualTo(wanted + bounds.Surge);
-            (newest.Status!.AvailableReplicas + older.Status!.AvailableReplicas).Should().BeGreaterThanOrEqualTo(wanted - bounds.Unavailable);
+            (newest.Status!.AvailableReplicas + older.Status!.AvailableReplicas)
+                .Should()
+                .BeGreaterThanOrEqualTo(wanted - bounds.Unavailable);
             var more = newest.Status.AvailableReplicas!.Value + random.Next(0, plan["new"] - newest.Status.AvailableReplicas.Value + 1);
             newest = newest with { Status = newest.Status with { AvailableReplicas = more } };
         }
     }
 
-    private static ReplicaSet Resize(ReplicaSet set, int size) => set with
-    {
-        Spec = set.Spec! with { Replicas = size },
-        Status = set.Status! with { Replicas = size, AvailableReplicas = Math.Min(set.Status.AvailableReplicas ?? 0, size) },
-    };
+    private static ReplicaSet Resize(ReplicaSet set, int size) =>
+        set with
+        {
+            Spec = set.Spec! with { Replicas = size },
+            Status = set.Status! with { Replicas = size, AvailableReplicas = Math.Min(set.Status.AvailableReplicas ?? 0, size) },
+        };
 
     private static IntOrString Parse(string bound) => int.TryParse(bound, out var number) ? number : bound;
 }

@@ -9,23 +9,22 @@ using Serving.Tests.Support;
 
 namespace Serving.Tests.LocalCluster.Controllers;
 
-/// <summary>The embedded API server over HTTPS, the real client and informers, and the cluster's controllers. No node: pods are only objects.</summary>
+/// <summary>The embedded API server over HTTPS, the real client and informers, and the cluster's controllers. No node: pods are only
+/// objects.</summary>
 internal sealed class RunningControllers : ILoggerFactory, ILoggerProvider, IAsyncDisposable
 {
-    private readonly string directory = Directory.CreateTempSubdirectory("controllers-test-").FullName;
-    private readonly CancellationTokenSource stop = new();
-    private ApiServer server = null!;
-    private Task running = Task.CompletedTask;
+    private readonly string _directory = Directory.CreateTempSubdirectory("controllers-test-").FullName;
+    private readonly CancellationTokenSource _stop = new();
+    private ApiServer _server = null!;
+    private Task _running = Task.CompletedTask;
 
-    private RunningControllers()
-    {
-    }
+    private RunningControllers() { }
 
     /// <summary>The API as the cluster's administrator.</summary>
     public ClusterClient Client { get; private set; } = null!;
 
     /// <summary>The kubeconfig for other clients.</summary>
-    public string KubeconfigPath => server.KubeconfigPath;
+    public string KubeconfigPath => _server.KubeconfigPath;
 
     /// <summary>Warnings and errors of informers and controllers so far.</summary>
     public ConcurrentQueue<string> Warnings { get; } = [];
@@ -33,24 +32,44 @@ internal sealed class RunningControllers : ILoggerFactory, ILoggerProvider, IAsy
     public static async Task<RunningControllers> StartAsync()
     {
         var cluster = new RunningControllers();
-        cluster.server = await ApiServer.StartAsync(new ApiServerOptions(cluster.directory, IPAddress.Loopback, 0), cluster, TimeProvider.System, CancellationToken.None);
-        cluster.Client = new ClusterClient(ClusterAccess.FromKubeconfig(cluster.server.KubeconfigPath));
+        cluster._server = await ApiServer.StartAsync(
+            new ApiServerOptions(cluster._directory, IPAddress.Loopback, 0),
+            cluster,
+            TimeProvider.System,
+            CancellationToken.None
+        );
+        cluster.Client = new ClusterClient(ClusterAccess.FromKubeconfig(cluster._server.KubeconfigPath));
         var informers = new Informers(cluster.Client, cluster);
         var events = new EventRecorder("controllers", cluster.CreateLogger("events"));
-        var controllers = new ClusterControllers(informers, new ResourceDiscovery(cluster.Client), events, cluster.server.CertificateAuthority, cluster, TimeProvider.System);
-        var token = cluster.stop.Token;
-        cluster.running = Task.WhenAll(informers.RunAsync(token), events.RunAsync(cluster.Client, token), controllers.RunAsync(cluster.Client, token));
+        var controllers = new ClusterControllers(
+            informers,
+            new ResourceDiscovery(cluster.Client),
+            events,
+            cluster._server.CertificateAuthority,
+            cluster,
+            TimeProvider.System
+        );
+        var token = cluster._stop.Token;
+        cluster._running = Task.WhenAll(
+            informers.RunAsync(token),
+            events.RunAsync(cluster.Client, token),
+            controllers.RunAsync(cluster.Client, token)
+        );
         await informers.WaitForSyncAsync(CancellationToken.None);
         return cluster;
     }
 
     /// <summary>Applies manifests in YAML.</summary>
-    public Task<IReadOnlyList<Unstructured>> ApplyAsync(string yaml)
-        => new ManifestApplier(Client, new ResourceDiscovery(Client)).ApplyTextAsync("test", yaml, "test", CancellationToken.None);
+    public Task<IReadOnlyList<Unstructured>> ApplyAsync(string yaml) =>
+        new ManifestApplier(Client, new ResourceDiscovery(Client)).ApplyTextAsync("test", yaml, "test", CancellationToken.None);
 
     /// <summary>Creates all definitions of <c>deploy/crds</c>.</summary>
-    public Task DefineKindsAsync()
-        => new ManifestApplier(Client, new ResourceDiscovery(Client)).ApplyPathsAsync([Repository.PathOf("deploy", "crds")], "test", CancellationToken.None);
+    public Task DefineKindsAsync() =>
+        new ManifestApplier(Client, new ResourceDiscovery(Client)).ApplyPathsAsync(
+            [Repository.PathOf("deploy", "crds")],
+            "test",
+            CancellationToken.None
+        );
 
     /// <summary>An object, or null when it does not exist.</summary>
     public async Task<T?> FindAsync<T>(ResourceType<T> type, string name, string ns = "default")
@@ -68,41 +87,43 @@ internal sealed class RunningControllers : ILoggerFactory, ILoggerProvider, IAsy
 
     /// <summary>The objects of a kind in a namespace.</summary>
     public async Task<IReadOnlyList<T>> ListAsync<T>(ResourceType<T> type, string ns = "default")
-        where T : class, IKubernetesObject
-        => (await Client.ListAsync(type, ns, null, CancellationToken.None)).Items;
+        where T : class, IKubernetesObject => (await Client.ListAsync(type, ns, null, CancellationToken.None)).Items;
 
     /// <summary>Deletes an object.</summary>
     public Task DeleteAsync<T>(ResourceType<T> type, string name, string? propagation = null, string ns = "default")
-        where T : class, IKubernetesObject
-        => Client.DeleteAsync(type, type.Namespaced ? ns : null, name, CancellationToken.None, new DeleteOptions(propagation));
+        where T : class, IKubernetesObject =>
+        Client.DeleteAsync(type, type.Namespaced ? ns : null, name, CancellationToken.None, new DeleteOptions(propagation));
 
     public ILogger CreateLogger(string categoryName) => new Recorder(categoryName, Warnings);
 
     public void AddProvider(ILoggerProvider provider) => throw new NotSupportedException();
 
-    public void Dispose()
-    {
-    }
+    public void Dispose() { }
 
     public async ValueTask DisposeAsync()
     {
-        await stop.CancelAsync();
-        await running.WaitAsync(TimeSpan.FromSeconds(30)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _stop.CancelAsync();
+        await _running.WaitAsync(TimeSpan.FromSeconds(30)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         Client.Dispose();
-        await server.DisposeAsync();
-        stop.Dispose();
-        Directory.Delete(directory, recursive: true);
+        await _server.DisposeAsync();
+        _stop.Dispose();
+        Directory.Delete(_directory, recursive: true);
     }
 
     private sealed class Recorder(string category, ConcurrentQueue<string> warnings) : ILogger
     {
         public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull
-            => null;
+            where TState : notnull => null;
 
         public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(
+            LogLevel logLevel,
+            EventId eventId,
+            TState state,
+            Exception? exception,
+            Func<TState, Exception?, string> formatter
+        )
         {
             if (IsEnabled(logLevel))
             {

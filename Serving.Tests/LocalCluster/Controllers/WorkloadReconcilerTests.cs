@@ -14,24 +14,36 @@ namespace Serving.Tests.LocalCluster.Controllers;
 public sealed class WorkloadReconcilerTests
 {
     private const string Revision = "deployment.kubernetes.io/revision";
-    private readonly ControllerCluster cluster = new();
+    private readonly ControllerCluster _cluster = new();
 
     [Test]
     public async Task A_Deployment_gets_one_ReplicaSet_and_its_pods_and_tells_how_far_it_is()
     {
-        cluster.Put(Deployment(2));
-        await cluster.SettleAsync();
+        _cluster.Put(Deployment(2));
+        await _cluster.SettleAsync();
 
-        var set = cluster.Sets.Should().ContainSingle().Subject;
+        var set = _cluster.Sets.Should().ContainSingle().Subject;
         set.Metadata.Labels.Should().ContainKey("pod-template-hash");
-        cluster.Pods.Should().HaveCount(2).And.OnlyContain(pod => pod.Metadata.OwnerReferences.Single().Uid == set.Metadata.Uid
-            && pod.Metadata.Labels["pod-template-hash"] == set.Metadata.Labels["pod-template-hash"] && pod.Metadata.Name.StartsWith(set.Metadata.Name + "-"));
-        cluster.Deployment.Status.Should().Match<DeploymentStatus>(status => status.Replicas == 2 && status.UpdatedReplicas == 2 && status.UnavailableReplicas == 2);
+        _cluster
+            .Pods.Should()
+            .HaveCount(2)
+            .And.OnlyContain(pod =>
+                pod.Metadata.OwnerReferences.Single().Uid == set.Metadata.Uid
+                && pod.Metadata.Labels["pod-template-hash"] == set.Metadata.Labels["pod-template-hash"]
+                && pod.Metadata.Name.StartsWith(set.Metadata.Name + "-")
+            );
+        _cluster
+            .Deployment.Status.Should()
+            .Match<DeploymentStatus>(status => status.Replicas == 2 && status.UpdatedReplicas == 2 && status.UnavailableReplicas == 2);
         Condition("Progressing").Reason.Should().Be("ReplicaSetUpdated");
 
-        cluster.Answer();
-        (await cluster.SettleAsync()).Should().BeNull();
-        cluster.Deployment.Status.Should().Match<DeploymentStatus>(status => status.AvailableReplicas == 2 && status.ReadyReplicas == 2 && status.UnavailableReplicas == 0);
+        _cluster.Answer();
+        (await _cluster.SettleAsync()).Should().BeNull();
+        _cluster
+            .Deployment.Status.Should()
+            .Match<DeploymentStatus>(status =>
+                status.AvailableReplicas == 2 && status.ReadyReplicas == 2 && status.UnavailableReplicas == 0
+            );
         Condition("Progressing").Reason.Should().Be("NewReplicaSetAvailable");
         Condition("Available").Status.Should().Be("True");
     }
@@ -39,30 +51,38 @@ public sealed class WorkloadReconcilerTests
     [Test]
     public async Task Scaling_down_takes_the_pods_of_least_worth_and_up_adds_what_is_missing()
     {
-        cluster.Put(Deployment(3));
-        await cluster.SettleAsync();
-        cluster.Answer();
-        var kept = cluster.Pods[1];
-        cluster.Cluster.Put(Resources.Pods, kept.With(metadata => metadata with { Annotations = new Dictionary<string, string> { ["controller.kubernetes.io/pod-deletion-cost"] = "10" } }));
+        _cluster.Put(Deployment(3));
+        await _cluster.SettleAsync();
+        _cluster.Answer();
+        var kept = _cluster.Pods[1];
+        _cluster.Cluster.Put(
+            Resources.Pods,
+            kept.With(metadata =>
+                metadata with
+                {
+                    Annotations = new Dictionary<string, string> { ["controller.kubernetes.io/pod-deletion-cost"] = "10" },
+                }
+            )
+        );
 
-        cluster.Change(spec => spec with { Replicas = 1 });
-        await cluster.SettleAsync();
-        cluster.Pods.Should().ContainSingle().Which.Metadata.Name.Should().Be(kept.Metadata.Name);
+        _cluster.Change(spec => spec with { Replicas = 1 });
+        await _cluster.SettleAsync();
+        _cluster.Pods.Should().ContainSingle().Which.Metadata.Name.Should().Be(kept.Metadata.Name);
 
-        cluster.Change(spec => spec with { Replicas = 4 });
-        await cluster.SettleAsync();
-        cluster.Pods.Should().HaveCount(4).And.Contain(pod => pod.Metadata.Name == kept.Metadata.Name);
+        _cluster.Change(spec => spec with { Replicas = 4 });
+        await _cluster.SettleAsync();
+        _cluster.Pods.Should().HaveCount(4).And.Contain(pod => pod.Metadata.Name == kept.Metadata.Name);
     }
 
     [Test]
     public async Task A_ReplicaSet_that_waits_for_its_cache_makes_no_pod_twice()
     {
         // Its pod cache belongs to another cluster, and has only what the test adds.
-        var (cache, api) = (new InMemoryCluster(cluster.Time), cluster.Cluster);
+        var (cache, api) = (new InMemoryCluster(_cluster.Time), _cluster.Cluster);
         var informers = Substitute.For<IInformers>();
         informers.For(Resources.ReplicaSets).Returns(api.For(Resources.ReplicaSets));
         informers.For(Resources.Pods).Returns(cache.For(Resources.Pods));
-        var reconciler = new ReplicaSetReconciler(informers, cluster.Events, cluster.Time);
+        var reconciler = new ReplicaSetReconciler(informers, _cluster.Events, _cluster.Time);
         api.Put(Resources.ReplicaSets, Selecting(Set("rs", 2)));
         var key = new ObjectKey("ns", "rs");
 
@@ -82,196 +102,259 @@ public sealed class WorkloadReconcilerTests
     [Test]
     public async Task A_pod_that_cannot_be_made_is_said_and_tried_again()
     {
-        cluster.Cluster.Put(Resources.ReplicaSets, Set("rs", 1));
-        cluster.Cluster.FailNext(request => request is { Verb: "create", Plural: "pods" }, new KubernetesException("create pod", new Status { Code = 403, Reason = "Forbidden", Message = "exceeded quota" }));
+        _cluster.Cluster.Put(Resources.ReplicaSets, Set("rs", 1));
+        _cluster.Cluster.FailNext(
+            request => request is { Verb: "create", Plural: "pods" },
+            new KubernetesException(
+                "create pod",
+                new Status
+                {
+                    Code = 403,
+                    Reason = "Forbidden",
+                    Message = "exceeded quota",
+                }
+            )
+        );
 
-        await cluster.Invoking(it => it.ReconcileSetAsync("rs")).Should().ThrowAsync<KubernetesException>();
-        Conditions().Should().ContainSingle().Which.Should().Match<Condition>(failure =>
-            failure.Type == "ReplicaFailure" && failure.Status == "True" && failure.Reason == "FailedCreate" && failure.Message == "exceeded quota" && failure.LastTransitionTime != null);
+        await _cluster.Invoking(it => it.ReconcileSetAsync("rs")).Should().ThrowAsync<KubernetesException>();
+        Conditions()
+            .Should()
+            .ContainSingle()
+            .Which.Should()
+            .Match<Condition>(failure =>
+                failure.Type == "ReplicaFailure"
+                && failure.Status == "True"
+                && failure.Reason == "FailedCreate"
+                && failure.Message == "exceeded quota"
+                && failure.LastTransitionTime != null
+            );
 
-        await cluster.ReconcileSetAsync("rs");
+        await _cluster.ReconcileSetAsync("rs");
 
         Conditions().Should().BeEmpty();
-        cluster.Pods.Should().ContainSingle();
-        cluster.Events.ReceivedCalls().Should().Contain(call => call.GetArguments().Contains("FailedCreate") && call.GetArguments().Contains("Error creating: exceeded quota"));
+        _cluster.Pods.Should().ContainSingle();
+        _cluster
+            .Events.ReceivedCalls()
+            .Should()
+            .Contain(call =>
+                call.GetArguments().Contains("FailedCreate") && call.GetArguments().Contains("Error creating: exceeded quota")
+            );
 
-        IReadOnlyList<Condition> Conditions() => cluster.Sets.Single().Status!.Conditions;
+        IReadOnlyList<Condition> Conditions() => _cluster.Sets.Single().Status!.Conditions;
     }
 
     [Test]
     public async Task A_Deployment_says_why_its_pods_cannot_be_made_as_long_as_that_is_so()
     {
-        cluster.Put(Deployment(1));
-        await cluster.StepAsync();
-        cluster.Cluster.FailNext(request => request is { Verb: "create", Plural: "pods" }, new KubernetesException("create pod", new Status { Code = 403, Reason = "Forbidden", Message = "exceeded quota" }));
-        await cluster.Invoking(it => it.StepAsync()).Should().ThrowAsync<KubernetesException>();
+        _cluster.Put(Deployment(1));
+        await _cluster.StepAsync();
+        _cluster.Cluster.FailNext(
+            request => request is { Verb: "create", Plural: "pods" },
+            new KubernetesException(
+                "create pod",
+                new Status
+                {
+                    Code = 403,
+                    Reason = "Forbidden",
+                    Message = "exceeded quota",
+                }
+            )
+        );
+        await _cluster.Invoking(it => it.StepAsync()).Should().ThrowAsync<KubernetesException>();
 
-        await cluster.ReconcileDeploymentAsync();
-        Failure().Should().Match<Condition>(failure => failure.Status == "True" && failure.Reason == "FailedCreate" && failure.Message == "exceeded quota");
+        await _cluster.ReconcileDeploymentAsync();
+        Failure()
+            .Should()
+            .Match<Condition>(failure =>
+                failure.Status == "True" && failure.Reason == "FailedCreate" && failure.Message == "exceeded quota"
+            );
 
-        await cluster.SettleAsync();
+        await _cluster.SettleAsync();
         Failure().Should().BeNull();
-        cluster.Pods.Should().ContainSingle();
+        _cluster.Pods.Should().ContainSingle();
 
-        Condition? Failure() => cluster.Deployment.Status!.Conditions.FirstOrDefault(condition => condition.Type == "ReplicaFailure");
+        Condition? Failure() => _cluster.Deployment.Status!.Conditions.FirstOrDefault(condition => condition.Type == "ReplicaFailure");
     }
 
     [Test]
     public async Task A_pod_that_failed_or_goes_is_replaced()
     {
-        cluster.Put(Deployment(1));
-        await cluster.SettleAsync();
-        var failed = cluster.Pods.Single();
-        cluster.Cluster.Put(Resources.Pods, failed with { Status = new PodStatus { Phase = "Failed" } });
+        _cluster.Put(Deployment(1));
+        await _cluster.SettleAsync();
+        var failed = _cluster.Pods.Single();
+        _cluster.Cluster.Put(Resources.Pods, failed with { Status = new PodStatus { Phase = "Failed" } });
 
-        await cluster.SettleAsync();
+        await _cluster.SettleAsync();
 
-        cluster.Pods.Should().HaveCount(2);
+        _cluster.Pods.Should().HaveCount(2);
     }
 
     [Test]
     public async Task A_pod_that_matches_and_is_nobodys_is_taken_in_and_one_that_no_longer_matches_let_go()
     {
-        var orphan = cluster.Cluster.Put(Resources.Pods, Pod("orphan", ready: true));
-        var set = cluster.Cluster.Put(Resources.ReplicaSets, Selecting(Set("rs", 1)));
+        var orphan = _cluster.Cluster.Put(Resources.Pods, Pod("orphan", ready: true));
+        var set = _cluster.Cluster.Put(Resources.ReplicaSets, Selecting(Set("rs", 1)));
 
-        await cluster.ReconcileSetAsync("rs");
-        cluster.Pods.Should().ContainSingle().Which.Metadata.OwnerReferences.Should().ContainSingle().Which.Uid.Should().Be(set.Metadata.Uid);
+        await _cluster.ReconcileSetAsync("rs");
+        _cluster
+            .Pods.Should()
+            .ContainSingle()
+            .Which.Metadata.OwnerReferences.Should()
+            .ContainSingle()
+            .Which.Uid.Should()
+            .Be(set.Metadata.Uid);
 
-        cluster.Cluster.Put(Resources.Pods, cluster.Pods.Single().With(metadata => metadata with { Labels = new Dictionary<string, string> { ["app"] = "debug" } }));
-        await cluster.ReconcileSetAsync("rs");
-        cluster.Pods.Should().HaveCount(2);
-        cluster.Cluster.Find(Resources.Pods, "ns", orphan.Metadata.Name)!.Metadata.OwnerReferences.Should().BeEmpty();
+        _cluster.Cluster.Put(
+            Resources.Pods,
+            _cluster.Pods.Single().With(metadata => metadata with { Labels = new Dictionary<string, string> { ["app"] = "debug" } })
+        );
+        await _cluster.ReconcileSetAsync("rs");
+        _cluster.Pods.Should().HaveCount(2);
+        _cluster.Cluster.Find(Resources.Pods, "ns", orphan.Metadata.Name)!.Metadata.OwnerReferences.Should().BeEmpty();
     }
 
     [Test]
     public async Task A_rolling_update_replaces_the_pods_as_the_new_ones_become_ready()
     {
-        cluster.Put(Deployment(3, strategy: Rolling(1, 0)));
-        await cluster.SettleAsync();
-        cluster.Answer();
-        await cluster.SettleAsync();
+        _cluster.Put(Deployment(3, strategy: Rolling(1, 0)));
+        await _cluster.SettleAsync();
+        _cluster.Answer();
+        await _cluster.SettleAsync();
 
-        cluster.Change(_ => Deployment(3, "two", Rolling(1, 0)).Spec!);
+        _cluster.Change(_ => Deployment(3, "two", Rolling(1, 0)).Spec!);
         foreach (var (one, two) in ((int, int)[])[(3, 1), (2, 2), (1, 3), (0, 3)])
         {
-            await cluster.SettleAsync();
-            cluster.Sizes.Should().BeEquivalentTo(new Dictionary<string, int> { ["one"] = one, ["two"] = two });
-            cluster.Answer("two");
+            await _cluster.SettleAsync();
+            _cluster.Sizes.Should().BeEquivalentTo(new Dictionary<string, int> { ["one"] = one, ["two"] = two });
+            _cluster.Answer("two");
         }
 
-        await cluster.SettleAsync();
-        cluster.Pods.Should().HaveCount(3).And.OnlyContain(pod => pod.Spec!.Containers[0].Image == "two");
+        await _cluster.SettleAsync();
+        _cluster.Pods.Should().HaveCount(3).And.OnlyContain(pod => pod.Spec!.Containers[0].Image == "two");
         Condition("Progressing").Reason.Should().Be("NewReplicaSetAvailable");
     }
 
     [Test]
     public async Task A_rollback_uses_the_old_ReplicaSet_and_makes_it_the_latest_revision()
     {
-        cluster.Put(Deployment(1));
+        _cluster.Put(Deployment(1));
         foreach (var image in (string[])["one", "two", "one"])
         {
-            cluster.Change(_ => Deployment(1, image).Spec!);
-            await cluster.SettleAsync();
-            cluster.Answer();
-            await cluster.SettleAsync();
+            _cluster.Change(_ => Deployment(1, image).Spec!);
+            await _cluster.SettleAsync();
+            _cluster.Answer();
+            await _cluster.SettleAsync();
         }
 
-        cluster.Sizes.Should().BeEquivalentTo(new Dictionary<string, int> { ["one"] = 1, ["two"] = 0 });
-        cluster.Sets.Single(set => set.Spec!.Replicas == 1).Metadata.Annotations[Revision].Should().Be("3");
-        cluster.Deployment.Metadata.Annotations[Revision].Should().Be("3");
+        _cluster.Sizes.Should().BeEquivalentTo(new Dictionary<string, int> { ["one"] = 1, ["two"] = 0 });
+        _cluster.Sets.Single(set => set.Spec!.Replicas == 1).Metadata.Annotations[Revision].Should().Be("3");
+        _cluster.Deployment.Metadata.Annotations[Revision].Should().Be("3");
     }
 
     [Test]
     public async Task Recreate_starts_nothing_before_the_old_pods_are_gone()
     {
         var recreate = new DeploymentStrategy { Type = "Recreate" };
-        cluster.Put(Deployment(2, strategy: recreate));
-        await cluster.SettleAsync();
-        foreach (var pod in cluster.Pods)
+        _cluster.Put(Deployment(2, strategy: recreate));
+        await _cluster.SettleAsync();
+        foreach (var pod in _cluster.Pods)
         {
-            cluster.Cluster.Put(Resources.Pods, pod.With(metadata => metadata with { Finalizers = ["example.com/stopping"] }));
+            _cluster.Cluster.Put(Resources.Pods, pod.With(metadata => metadata with { Finalizers = ["example.com/stopping"] }));
         }
 
-        cluster.Change(_ => Deployment(2, "two", recreate).Spec!);
-        await cluster.StepAsync();
-        cluster.Pods.Should().HaveCount(2).And.OnlyContain(pod => pod.Spec!.Containers[0].Image == "one");
-        await cluster.SettleAsync();
+        _cluster.Change(_ => Deployment(2, "two", recreate).Spec!);
+        await _cluster.StepAsync();
+        _cluster.Pods.Should().HaveCount(2).And.OnlyContain(pod => pod.Spec!.Containers[0].Image == "one");
+        await _cluster.SettleAsync();
 
-        cluster.Pods.Where(pod => pod.Metadata.DeletionTimestamp is null).Should().HaveCount(2).And.OnlyContain(pod => pod.Spec!.Containers[0].Image == "two");
+        _cluster
+            .Pods.Where(pod => pod.Metadata.DeletionTimestamp is null)
+            .Should()
+            .HaveCount(2)
+            .And.OnlyContain(pod => pod.Spec!.Containers[0].Image == "two");
     }
 
     [Test]
     public async Task A_rollout_that_stands_still_exceeds_its_deadline_when_it_said_it_would_look()
     {
-        cluster.Put(Deployment(1));
-        var requeue = await cluster.SettleAsync();
+        _cluster.Put(Deployment(1));
+        var requeue = await _cluster.SettleAsync();
         requeue.Should().BeCloseTo(TimeSpan.FromSeconds(60), TimeSpan.FromSeconds(1));
         Condition("Progressing").Reason.Should().Be("ReplicaSetUpdated");
 
-        cluster.Time.Advance(requeue!.Value);
-        await cluster.SettleAsync();
-        Condition("Progressing").Should().Match<Condition>(condition => condition.Status == "False" && condition.Reason == "ProgressDeadlineExceeded");
+        _cluster.Time.Advance(requeue!.Value);
+        await _cluster.SettleAsync();
+        Condition("Progressing")
+            .Should()
+            .Match<Condition>(condition => condition.Status == "False" && condition.Reason == "ProgressDeadlineExceeded");
 
-        cluster.Answer();
-        await cluster.SettleAsync();
-        Condition("Progressing").Should().Match<Condition>(condition => condition.Status == "True" && condition.Reason == "NewReplicaSetAvailable");
+        _cluster.Answer();
+        await _cluster.SettleAsync();
+        Condition("Progressing")
+            .Should()
+            .Match<Condition>(condition => condition.Status == "True" && condition.Reason == "NewReplicaSetAvailable");
     }
 
     [Test]
     public async Task Old_ReplicaSets_beyond_the_history_are_deleted_oldest_first()
     {
-        cluster.Put(Deployment(0));
+        _cluster.Put(Deployment(0));
         foreach (var image in (string[])["one", "two", "three", "four"])
         {
-            cluster.Change(_ => Deployment(0, image).Spec! with { RevisionHistoryLimit = 1 });
-            await cluster.SettleAsync();
+            _cluster.Change(_ => Deployment(0, image).Spec! with { RevisionHistoryLimit = 1 });
+            await _cluster.SettleAsync();
         }
 
-        cluster.Sizes.Keys.Should().BeEquivalentTo("three", "four");
+        _cluster.Sizes.Keys.Should().BeEquivalentTo("three", "four");
     }
 
     [Test]
     public async Task A_paused_Deployment_starts_no_new_template_but_is_scaled()
     {
-        cluster.Put(Deployment(1));
-        await cluster.SettleAsync();
-        cluster.Change(_ => Deployment(1, "two").Spec! with { Paused = true });
-        await cluster.SettleAsync();
+        _cluster.Put(Deployment(1));
+        await _cluster.SettleAsync();
+        _cluster.Change(_ => Deployment(1, "two").Spec! with { Paused = true });
+        await _cluster.SettleAsync();
 
-        cluster.Sizes.Should().BeEquivalentTo(new Dictionary<string, int> { ["one"] = 1 });
+        _cluster.Sizes.Should().BeEquivalentTo(new Dictionary<string, int> { ["one"] = 1 });
     }
 
     [Test]
     public async Task What_is_written_says_only_what_differs()
     {
-        cluster.Put(Deployment(1));
-        await cluster.SettleAsync();
-        cluster.Cluster.ForgetWrites();
+        _cluster.Put(Deployment(1));
+        await _cluster.SettleAsync();
+        _cluster.Cluster.ForgetWrites();
 
-        cluster.Change(spec => spec with { Replicas = 3 });
-        await cluster.SettleAsync();
+        _cluster.Change(spec => spec with { Replicas = 3 });
+        await _cluster.SettleAsync();
 
-        cluster.Cluster.Writes.Should().NotContain(write => write.Verb == "update");
-        cluster.Sets.Should().ContainSingle().Which.Spec!.Replicas.Should().Be(3);
+        _cluster.Cluster.Writes.Should().NotContain(write => write.Verb == "update");
+        _cluster.Sets.Should().ContainSingle().Which.Spec!.Replicas.Should().Be(3);
     }
 
     [Test]
     public async Task The_newest_ReplicaSet_follows_the_annotations_and_the_patience_of_its_Deployment()
     {
-        cluster.Put(Deployment(1));
-        await cluster.SettleAsync();
+        _cluster.Put(Deployment(1));
+        await _cluster.SettleAsync();
 
-        var deployment = cluster.Deployment;
+        var deployment = _cluster.Deployment;
         var annotations = new Dictionary<string, string>(deployment.Metadata.Annotations)
         {
             ["team"] = "blue",
             ["kubectl.kubernetes.io/last-applied-configuration"] = "{}",
         };
-        cluster.Put(deployment with { Metadata = deployment.Metadata with { Annotations = annotations }, Spec = deployment.Spec! with { MinReadySeconds = 7 } });
-        await cluster.SettleAsync();
+        _cluster.Put(
+            deployment with
+            {
+                Metadata = deployment.Metadata with { Annotations = annotations },
+                Spec = deployment.Spec! with { MinReadySeconds = 7 },
+            }
+        );
+        await _cluster.SettleAsync();
 
-        var set = cluster.Sets.Should().ContainSingle().Subject;
+        var set = _cluster.Sets.Should().ContainSingle().Subject;
         set.Metadata.Annotations.Should().BeEquivalentTo(new Dictionary<string, string> { ["team"] = "blue", [Revision] = "1" });
         set.Spec!.MinReadySeconds.Should().Be(7);
     }
@@ -279,24 +362,36 @@ public sealed class WorkloadReconcilerTests
     [Test]
     public async Task What_refuses_one_pod_is_not_asked_for_all()
     {
-        cluster.Cluster.Put(Resources.ReplicaSets, Set("rs", 8));
-        cluster.Cluster.FailNext(request => request is { Verb: "create", Plural: "pods" }, new KubernetesException("create pod", new Status { Code = 403, Reason = "Forbidden", Message = "no" }));
+        _cluster.Cluster.Put(Resources.ReplicaSets, Set("rs", 8));
+        _cluster.Cluster.FailNext(
+            request => request is { Verb: "create", Plural: "pods" },
+            new KubernetesException(
+                "create pod",
+                new Status
+                {
+                    Code = 403,
+                    Reason = "Forbidden",
+                    Message = "no",
+                }
+            )
+        );
 
-        await cluster.Invoking(it => it.ReconcileSetAsync("rs")).Should().ThrowAsync<KubernetesException>();
-        cluster.Cluster.Writes.Count(write => write is { Verb: "create", Plural: "pods" }).Should().Be(1);
+        await _cluster.Invoking(it => it.ReconcileSetAsync("rs")).Should().ThrowAsync<KubernetesException>();
+        _cluster.Cluster.Writes.Count(write => write is { Verb: "create", Plural: "pods" }).Should().Be(1);
 
-        await cluster.ReconcileSetAsync("rs");
-        cluster.Pods.Should().HaveCount(8);
+        await _cluster.ReconcileSetAsync("rs");
+        _cluster.Pods.Should().HaveCount(8);
     }
 
-    private static ReplicaSet Selecting(ReplicaSet set) => set with
-    {
-        Spec = set.Spec! with
+    private static ReplicaSet Selecting(ReplicaSet set) =>
+        set with
         {
-            Selector = new LabelSelector { MatchLabels = new Dictionary<string, string> { ["app"] = "d" } },
-            Template = Deployment(1).Spec!.Template,
-        },
-    };
+            Spec = set.Spec! with
+            {
+                Selector = new LabelSelector { MatchLabels = new Dictionary<string, string> { ["app"] = "d" } },
+                Template = Deployment(1).Spec!.Template,
+            },
+        };
 
-    private Condition Condition(string type) => cluster.Deployment.Status!.Conditions.Single(condition => condition.Type == type);
+    private Condition Condition(string type) => _cluster.Deployment.Status!.Conditions.Single(condition => condition.Type == type);
 }

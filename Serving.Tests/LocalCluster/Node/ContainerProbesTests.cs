@@ -22,7 +22,14 @@ public sealed class ContainerProbesTests
     [TestCase("exec")]
     public void The_times_that_were_chosen_hold_for_every_handler(string handler)
     {
-        var owner = Run(new Container { Name = "app", ReadinessProbe = Of(handler) with { InitialDelaySeconds = 3, PeriodSeconds = 4, FailureThreshold = 2 } }, _ => false);
+        var owner = Run(
+            new Container
+            {
+                Name = "app",
+                ReadinessProbe = Of(handler) with { InitialDelaySeconds = 3, PeriodSeconds = 4, FailureThreshold = 2 },
+            },
+            _ => false
+        );
 
         Advance(20);
 
@@ -65,7 +72,12 @@ public sealed class ContainerProbesTests
     public void A_container_that_fails_too_often_is_ended(string kind)
     {
         var probe = Of("httpGet") with { PeriodSeconds = 2, FailureThreshold = 3 };
-        var owner = Run(kind == "startup" ? new Container { Name = "app", StartupProbe = probe } : new Container { Name = "app", LivenessProbe = probe }, _ => false);
+        var owner = Run(
+            kind == "startup"
+                ? new Container { Name = "app", StartupProbe = probe }
+                : new Container { Name = "app", LivenessProbe = probe },
+            _ => false
+        );
 
         Advance(3);
         owner.Killed.Should().BeNull();
@@ -107,13 +119,14 @@ public sealed class ContainerProbesTests
         owner.Times("liveness").Should().Equal(6);
     }
 
-    private static Probe Of(string handler) => handler switch
-    {
-        "httpGet" => new Probe { HttpGet = new HttpGetAction { Port = 80 } },
-        "tcpSocket" => new Probe { TcpSocket = new TcpSocketAction { Port = 80 } },
-        "grpc" => new Probe { Grpc = new GrpcAction { Port = 80 } },
-        _ => new Probe { Exec = new ExecAction { Command = ["true"] } },
-    };
+    private static Probe Of(string handler) =>
+        handler switch
+        {
+            "httpGet" => new Probe { HttpGet = new HttpGetAction { Port = 80 } },
+            "tcpSocket" => new Probe { TcpSocket = new TcpSocketAction { Port = 80 } },
+            "grpc" => new Probe { Grpc = new GrpcAction { Port = 80 } },
+            _ => new Probe { Exec = new ExecAction { Command = ["true"] } },
+        };
 
     private Owner Run(Container container, Func<double, bool> succeeds) => Run(container, (_, now) => succeeds(now));
 
@@ -154,7 +167,10 @@ public sealed class ContainerProbesTests
 
         Task<ProbeResult> ContainerProbes.IOwner.CheckAsync(Probe probe, TimeSpan timeout, CancellationToken cancellation)
         {
-            var kind = ReferenceEquals(probe, container.StartupProbe) ? "startup" : ReferenceEquals(probe, container.ReadinessProbe) ? "readiness" : "liveness";
+            var kind =
+                ReferenceEquals(probe, container.StartupProbe) ? "startup"
+                : ReferenceEquals(probe, container.ReadinessProbe) ? "readiness"
+                : "liveness";
             _checks.Add((kind, Now));
             return Task.FromResult(succeeds(kind, Now) ? ProbeResult.Well : ProbeResult.Failed("no"));
         }
@@ -167,9 +183,7 @@ public sealed class ContainerProbesTests
             ReadyAt = Now;
         }
 
-        void ContainerProbes.IOwner.Unhealthy(string kind, string message)
-        {
-        }
+        void ContainerProbes.IOwner.Unhealthy(string kind, string message) { }
 
         void ContainerProbes.IOwner.Kill(string kind, Probe probe)
         {
@@ -177,6 +191,7 @@ public sealed class ContainerProbesTests
             Waiting--;
         }
 
-        private static int Others(Container container) => (container.ReadinessProbe is null ? 0 : 1) + (container.LivenessProbe is null ? 0 : 1);
+        private static int Others(Container container) =>
+            (container.ReadinessProbe is null ? 0 : 1) + (container.LivenessProbe is null ? 0 : 1);
     }
 }

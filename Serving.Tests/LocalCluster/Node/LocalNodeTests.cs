@@ -20,18 +20,30 @@ public sealed class LocalNodeTests
     public async Task StopNode() => await _node.DisposeAsync();
 
     [Test]
-    public Task Registers_itself_as_ready() => Eventually.HoldsAsync(() =>
-    {
-        var node = _node.Cluster.Find(Resources.Nodes, null, "local")!;
-        var status = node.Unmodelled!["status"];
-        status.GetProperty("conditions").EnumerateArray().Single(c => c.GetProperty("type").GetString() == "Ready").GetProperty("status").GetString().Should().Be("True");
-        status.GetProperty("capacity").GetProperty("cpu").GetString().Should().Be(Environment.ProcessorCount.ToString());
-    });
+    public Task Registers_itself_as_ready() =>
+        Eventually.HoldsAsync(() =>
+        {
+            var node = _node.Cluster.Find(Resources.Nodes, null, "local")!;
+            var status = node.Unmodelled!["status"];
+            status
+                .GetProperty("conditions")
+                .EnumerateArray()
+                .Single(c => c.GetProperty("type").GetString() == "Ready")
+                .GetProperty("status")
+                .GetString()
+                .Should()
+                .Be("True");
+            status.GetProperty("capacity").GetProperty("cpu").GetString().Should().Be(Environment.ProcessorCount.ToString());
+        });
 
     [Test]
     public async Task Runs_a_pod_to_its_end_and_keeps_its_log()
     {
-        _node.Start("echo out; echo err >&2; echo $GREETING from $HOSTNAME at $IP", """ "env":[{"name":"A","value":"hi"},{"name":"GREETING","value":"$(A) there"},{"name":"IP","valueFrom":{"fieldRef":{"fieldPath":"status.podIP"}}}],""", """ "restartPolicy":"Never",""");
+        _node.Start(
+            "echo out; echo err >&2; echo $GREETING from $HOSTNAME at $IP",
+            """ "env":[{"name":"A","value":"hi"},{"name":"GREETING","value":"$(A) there"},{"name":"IP","valueFrom":{"fieldRef":{"fieldPath":"status.podIP"}}}],""",
+            """ "restartPolicy":"Never","""
+        );
 
         await Eventually.HoldsAsync(() => _node.Pod().Status!.Phase.Should().Be("Succeeded"), Limit);
 
@@ -39,7 +51,12 @@ public sealed class LocalNodeTests
         pod.Spec!.NodeName.Should().Be("local");
         pod.Status!.PodIP.Should().StartWith(_node.Subnet.Prefix);
         _node.Container().State!.Terminated!.Reason.Should().Be("Completed");
-        _node.Log().Should().MatchRegex(@"(?m)^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z out$").And.Contain(" err\n").And.Contain($" hi there from p at {pod.Status.PodIP}\n");
+        _node
+            .Log()
+            .Should()
+            .MatchRegex(@"(?m)^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z out$")
+            .And.Contain(" err\n")
+            .And.Contain($" hi there from p at {pod.Status.PodIP}\n");
         _node.Events.Should().Contain("Scheduled: Successfully assigned default/p to local").And.Contain("Started: Started container main");
     }
 
@@ -65,7 +82,10 @@ public sealed class LocalNodeTests
         _node.Start("true", image: "nowhere/thing:1");
 
         await Eventually.HoldsAsync(() => _node.Container().State!.Waiting!.Reason.Should().Be("ErrImagePull"), Limit);
-        _node.Container().State!.Waiting!.Message.Should().Be("image \"nowhere/thing:1\" is not in the image map: add --image 'nowhere/thing:1=COMMAND' to map it to a program");
+        _node
+            .Container()
+            .State!.Waiting!.Message.Should()
+            .Be("image \"nowhere/thing:1\" is not in the image map: add --image 'nowhere/thing:1=COMMAND' to map it to a program");
         await Eventually.HoldsAsync(() => _node.Container().State!.Waiting!.Reason.Should().Be("ImagePullBackOff"), Limit);
         _node.Pod().Status!.Phase.Should().Be("Pending");
     }
@@ -77,7 +97,14 @@ public sealed class LocalNodeTests
         await Eventually.HoldsAsync(() => _node.Container().State!.Waiting!.Reason.Should().Be("CreateContainerConfigError"), Limit);
         _node.Container().State!.Waiting!.Message.Should().Be("configmap \"c\" not found");
 
-        _node.Cluster.Put(Resources.ConfigMaps, new ConfigMap { Metadata = new() { Name = "c", Namespace = "default" }, Data = new Dictionary<string, string> { ["k"] = "v" } });
+        _node.Cluster.Put(
+            Resources.ConfigMaps,
+            new ConfigMap
+            {
+                Metadata = new() { Name = "c", Namespace = "default" },
+                Data = new Dictionary<string, string> { ["k"] = "v" },
+            }
+        );
 
         await Eventually.HoldsAsync(() => _node.Condition("Ready").Should().Be("True"), Limit);
         await Eventually.HoldsAsync(() => _node.Log().Should().Contain("value=v"), Limit);
@@ -102,7 +129,10 @@ public sealed class LocalNodeTests
     [Test]
     public async Task A_container_that_fails_its_liveness_probe_is_restarted()
     {
-        _node.Start("touch alive; sleep 60", """ "livenessProbe":{"exec":{"command":["sh","-c","mv alive dead"]},"periodSeconds":1,"failureThreshold":1},""");
+        _node.Start(
+            "touch alive; sleep 60",
+            """ "livenessProbe":{"exec":{"command":["sh","-c","mv alive dead"]},"periodSeconds":1,"failureThreshold":1},"""
+        );
 
         await Eventually.HoldsAsync(() => _node.Container().RestartCount.Should().Be(1), Limit);
 
@@ -113,8 +143,11 @@ public sealed class LocalNodeTests
     [Test]
     public async Task A_deleted_pod_is_asked_to_end_and_then_removed()
     {
-        _node.Start("trap 'echo bye; exit 7' TERM; echo up; while :; do sleep 0.05; done", metadata: ""","finalizers":["test/hold"]""",
-            container: """ "lifecycle":{"preStop":{"exec":{"command":["sh","-c","echo stopping > stopped"]}}},""");
+        _node.Start(
+            "trap 'echo bye; exit 7' TERM; echo up; while :; do sleep 0.05; done",
+            metadata: ""","finalizers":["test/hold"]""",
+            container: """ "lifecycle":{"preStop":{"exec":{"command":["sh","-c","echo stopping > stopped"]}}},"""
+        );
         await Eventually.HoldsAsync(() => _node.Log().Should().Contain(" up"), Limit);
         await Eventually.HoldsAsync(() => _node.Condition("Ready").Should().Be("True"), Limit);
 
@@ -130,7 +163,11 @@ public sealed class LocalNodeTests
     [Test]
     public async Task A_container_that_ignores_SIGTERM_is_killed_when_its_time_is_over()
     {
-        _node.Start("trap '' TERM; echo up; while :; do sleep 1; done", spec: """ "terminationGracePeriodSeconds":1,""", metadata: ""","finalizers":["test/hold"]""");
+        _node.Start(
+            "trap '' TERM; echo up; while :; do sleep 1; done",
+            spec: """ "terminationGracePeriodSeconds":1,""",
+            metadata: ""","finalizers":["test/hold"]"""
+        );
         await Eventually.HoldsAsync(() => _node.Log().Should().Contain(" up"), Limit);
 
         await _node.Cluster.DeleteAsync(Resources.Pods, "default", "p", CancellationToken.None);
@@ -155,7 +192,8 @@ public sealed class LocalNodeTests
     [Test]
     public async Task Init_containers_run_one_after_the_other_before_the_rest()
     {
-        _node.Create("""
+        _node.Create(
+            """
             {"metadata":{"name":"p","namespace":"default"},"spec":{"restartPolicy":"Never",
              "volumes":[{"name":"shared","emptyDir":{}}],
              "initContainers":[
@@ -164,25 +202,31 @@ public sealed class LocalNodeTests
                "startupProbe":{"exec":{"command":["sh","-c","grep side $VOLUME_SHARED/order"]}}},
               {"name":"two","image":"sh","args":["-c","echo two >> $VOLUME_SHARED/order"],"volumeMounts":[{"name":"shared","mountPath":"/tmp/node-test-mount"}]}],
              "containers":[{"name":"main","image":"sh","args":["-c","cat $VOLUME_SHARED/order | tr '\\n' ' '"],"volumeMounts":[{"name":"shared","mountPath":"/tmp/node-test-mount"}]}]}}
-            """);
+            """
+        );
 
         await Eventually.HoldsAsync(() => _node.Pod().Status!.Phase.Should().Be("Succeeded"), Limit);
 
         _node.Log().Should().EndWith(" one side two \n");
         _node.Condition("Initialized").Should().Be("True");
-        await Eventually.HoldsAsync(() => _node.Pod().Status!.InitContainerStatuses[1].State!.Terminated.Should().NotBeNull("a sidecar ends after the rest"), Limit);
+        await Eventually.HoldsAsync(
+            () => _node.Pod().Status!.InitContainerStatuses[1].State!.Terminated.Should().NotBeNull("a sidecar ends after the rest"),
+            Limit
+        );
     }
 
     [Test]
     public async Task A_volume_follows_its_ConfigMap()
     {
         Put("one");
-        _node.Start("cat $VOLUME_CONF/key; until grep -q two $VOLUME_CONF/key; do sleep 0.02; done; cat $VOLUME_CONF/key $VOLUME_CONF/token $VOLUME_CONF/name",
+        _node.Start(
+            "cat $VOLUME_CONF/key; until grep -q two $VOLUME_CONF/key; do sleep 0.02; done; cat $VOLUME_CONF/key $VOLUME_CONF/token $VOLUME_CONF/name",
             """ "volumeMounts":[{"name":"conf","mountPath":"/tmp/node-test-conf"}],""",
             """
             "restartPolicy":"Never","volumes":[{"name":"conf","projected":{"sources":[{"configMap":{"name":"c"}},
              {"serviceAccountToken":{"path":"token","audience":"me"}},{"downwardAPI":{"items":[{"path":"name","fieldRef":{"fieldPath":"metadata.name"}}]}}]}}],
-            """);
+            """
+        );
         await Eventually.HoldsAsync(() => _node.Log().Should().Contain(" one"), Limit);
 
         Put("two");
@@ -190,11 +234,15 @@ public sealed class LocalNodeTests
         await Eventually.HoldsAsync(() => _node.Pod().Status!.Phase.Should().Be("Succeeded"), Limit);
         _node.Log().Should().Contain(" two\n").And.Contain("token of default for me");
 
-        void Put(string value) => _node.Cluster.Put(Resources.ConfigMaps, new ConfigMap
-        {
-            Metadata = new() { Name = "c", Namespace = "default" },
-            Data = new Dictionary<string, string> { ["key"] = value + "\n" },
-        });
+        void Put(string value) =>
+            _node.Cluster.Put(
+                Resources.ConfigMaps,
+                new ConfigMap
+                {
+                    Metadata = new() { Name = "c", Namespace = "default" },
+                    Data = new Dictionary<string, string> { ["key"] = value + "\n" },
+                }
+            );
     }
 
     [Test]
@@ -238,20 +286,33 @@ public sealed class LocalNodeTests
         await Eventually.HoldsAsync(() => _node.Cluster.Find(Resources.Nodes, null, "local").Should().NotBeNull(), Limit);
         await PatchNodeAsync("""{"spec":{"unschedulable":true},"metadata":{"labels":{"mine":"yes"}}}""");
         _node.Start("sleep 60");
-        await Eventually.HoldsAsync(() => _node.Pod().Status!.Conditions[0].Message.Should().Contain("1 node(s) were unschedulable"), Limit);
+        await Eventually.HoldsAsync(
+            () => _node.Pod().Status!.Conditions[0].Message.Should().Contain("1 node(s) were unschedulable"),
+            Limit
+        );
 
         await PatchNodeAsync("""{"spec":{"unschedulable":null}}""");
 
         await Eventually.HoldsAsync(() => _node.Condition("Ready").Should().Be("True"), Limit);
         _node.Cluster.Find(Resources.Nodes, null, "local")!.Metadata.Labels.Should().ContainKey("mine");
 
-        Task PatchNodeAsync(string patch) => _node.Cluster.PatchAsync(Resources.Nodes, null, "local", new Serving.Kubernetes.Patch(Serving.Kubernetes.PatchType.Merge, patch), CancellationToken.None);
+        Task PatchNodeAsync(string patch) =>
+            _node.Cluster.PatchAsync(
+                Resources.Nodes,
+                null,
+                "local",
+                new Serving.Kubernetes.Patch(Serving.Kubernetes.PatchType.Merge, patch),
+                CancellationToken.None
+            );
     }
 
     [Test]
     public async Task A_node_whose_object_was_deleted_registers_anew_and_keeps_its_lease()
     {
-        await Eventually.HoldsAsync(() => _node.Cluster.Find(Resources.Leases, "kube-node-lease", "local")!.Spec!.HolderIdentity.Should().Be("local"), Limit);
+        await Eventually.HoldsAsync(
+            () => _node.Cluster.Find(Resources.Leases, "kube-node-lease", "local")!.Spec!.HolderIdentity.Should().Be("local"),
+            Limit
+        );
         var uid = _node.Cluster.Find(Resources.Nodes, null, "local")!.Metadata.Uid;
 
         await _node.Cluster.DeleteAsync(Resources.Nodes, null, "local", CancellationToken.None);
@@ -265,8 +326,16 @@ public sealed class LocalNodeTests
         _node.Start("echo 'listen tcp :8080: bind: address already in use' >&2; exit 1", spec: """ "restartPolicy":"Never",""");
 
         await Eventually.HoldsAsync(
-            () => _node.Events.Should().Contain(e => e.StartsWith("AddressInUse: Container main exited because the address that it listens on is in use: all pods share the ports of this machine. Make the program listen on $LISTEN_ADDRESS (127.")),
-            Limit);
+            () =>
+                _node
+                    .Events.Should()
+                    .Contain(e =>
+                        e.StartsWith(
+                            "AddressInUse: Container main exited because the address that it listens on is in use: all pods share the ports of this machine. Make the program listen on $LISTEN_ADDRESS (127."
+                        )
+                    ),
+            Limit
+        );
     }
 
     [Test]
@@ -279,11 +348,13 @@ public sealed class LocalNodeTests
             await File.WriteAllTextAsync(Path.Combine(directory.FullName, file), "");
         }
 
-        _node.Create($$"""
+        _node.Create(
+            $$"""
             {"metadata":{"name":"p","namespace":"default","uid":"{{uid}}"},
              "spec":{"nodeName":"local","containers":[{"name":"main","image":"sh","args":["-c","echo up; sleep 60"]}]},
              "status":{"phase":"Running","containerStatuses":[{"name":"main","image":"sh","restartCount":4,"containerID":"process://x","state":{"running":{} } }] } }
-            """);
+            """
+        );
 
         await Eventually.HoldsAsync(() => _node.Log(restart: 5).Should().Contain("up"), Limit);
         directory.EnumerateFiles("*.log*").Select(file => file.Name).Should().BeEquivalentTo("4.log", "5.log");

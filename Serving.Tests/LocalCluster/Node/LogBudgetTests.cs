@@ -68,15 +68,20 @@ public sealed class LogBudgetTests : IDisposable
             await log.PumpAsync(new MemoryStream("new\nnewer\n"u8.ToArray()));
         }
 
-        File.ReadAllLines(path).Select(line => line[(line.IndexOf(' ', StringComparison.Ordinal) + 1)..])
-            .Should().Equal("[earlier lines were deleted: the logs of all pods exceeded their limit]", "new", "newer");
+        File.ReadAllLines(path)
+            .Select(line => line[(line.IndexOf(' ', StringComparison.Ordinal) + 1)..])
+            .Should()
+            .Equal("[earlier lines were deleted: the logs of all pods exceeded their limit]", "new", "newer");
     }
 
     [Test]
     public async Task Many_programs_that_write_without_end_stay_within_the_bound()
     {
         var budget = New();
-        var logs = Enumerable.Range(0, 10).Select(pod => new ContainerLog(Path.Combine(_pods, $"ns_p_{pod}/user-container/0.log"), TimeProvider.System, budget: budget)).ToList();
+        var logs = Enumerable
+            .Range(0, 10)
+            .Select(pod => new ContainerLog(Path.Combine(_pods, $"ns_p_{pod}/user-container/0.log"), TimeProvider.System, budget: budget))
+            .ToList();
         var line = System.Text.Encoding.ASCII.GetBytes(new string('x', 999) + "\n");
         for (var round = 0; round < 50; round++)
         {
@@ -86,14 +91,20 @@ public sealed class LogBudgetTests : IDisposable
             }
         }
 
-        await Eventually.HoldsAsync(
-            () => Directory.EnumerateFiles(_pods, "*.log*", SearchOption.AllDirectories).Sum(file => new FileInfo(file).Length).Should().BeLessThan(Budget + (2 * budget.Step)));
+        await Eventually.HoldsAsync(() =>
+            Directory
+                .EnumerateFiles(_pods, "*.log*", SearchOption.AllDirectories)
+                .Sum(file => new FileInfo(file).Length)
+                .Should()
+                .BeLessThan(Budget + (2 * budget.Step))
+        );
         logs.ForEach(log => log.Dispose());
     }
 
     private LogBudget New() => new(_pods, Budget, NullLogger.Instance);
 
-    private IEnumerable<string> Left() => Directory.EnumerateFiles(_pods, "*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(_pods, file));
+    private IEnumerable<string> Left() =>
+        Directory.EnumerateFiles(_pods, "*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(_pods, file));
 
     private void Put(string file, int length, int age)
     {

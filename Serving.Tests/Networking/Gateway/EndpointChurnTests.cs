@@ -48,12 +48,15 @@ public sealed class EndpointChurnTests
         var gateway = await RunningGateway.StartAsync();
         var arrived = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var answer = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        await gateway.RouteAsync("slow.test", async context =>
-        {
-            arrived.SetResult();
-            await answer.Task;
-            await context.Response.WriteAsync("done");
-        });
+        await gateway.RouteAsync(
+            "slow.test",
+            async context =>
+            {
+                arrived.SetResult();
+                await answer.Task;
+                await context.Response.WriteAsync("done");
+            }
+        );
         using var http = new HttpClient();
         using var request = new HttpRequestMessage(HttpMethod.Get, $"http://{gateway.External}/");
         request.Headers.Host = "slow.test";
@@ -106,12 +109,15 @@ public sealed class EndpointChurnTests
         await gateway.RoutedAsync("mixed");
         using var http = new HttpClient();
 
-        var sent = Enumerable.Range(0, 40).Select(async _ =>
-        {
-            using var request = new HttpRequestMessage(HttpMethod.Get, $"http://{gateway.External}/");
-            request.Headers.Host = "mixed.test";
-            using var response = await http.SendAsync(request);
-        }).ToArray();
+        var sent = Enumerable
+            .Range(0, 40)
+            .Select(async _ =>
+            {
+                using var request = new HttpRequestMessage(HttpMethod.Get, $"http://{gateway.External}/");
+                request.Headers.Host = "mixed.test";
+                using var response = await http.SendAsync(request);
+            })
+            .ToArray();
         await Eventually.HoldsAsync(() => sent.Count(task => task.IsCompleted).Should().Be(40 - Volatile.Read(ref slowOnes)));
 
         slowOnes.Should().BeLessThan(30);
@@ -147,7 +153,7 @@ public sealed class EndpointChurnTests
     {
         public IPAddress Address { get; } = IPAddress.Parse("127.9.8.7");
 
-        public async ValueTask HandleAsync(HttpContext context, string ns, string revision)
-            => await context.Response.WriteAsync($"{ns}/{revision} {context.Request.Headers["Knative-Serving-Revision"]}");
+        public async ValueTask HandleAsync(HttpContext context, string ns, string revision) =>
+            await context.Response.WriteAsync($"{ns}/{revision} {context.Request.Headers["Knative-Serving-Revision"]}");
     }
 }

@@ -22,7 +22,13 @@ public abstract class GatewayFixture
     /// <summary>A request whose target is sent without normalization.</summary>
     private protected HttpRequestMessage Request(string host, string target = "/", IPEndPoint? to = null)
     {
-        var request = new HttpRequestMessage(HttpMethod.Get, new Uri($"http://{to ?? Gateway.External}{target}", new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true }));
+        var request = new HttpRequestMessage(
+            HttpMethod.Get,
+            new Uri(
+                $"http://{to ?? Gateway.External}{target}",
+                new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true }
+            )
+        );
         request.Headers.Host = host;
         return request;
     }

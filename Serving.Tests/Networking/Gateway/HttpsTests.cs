@@ -18,14 +18,37 @@ public sealed class HttpsTests
     [Test]
     public async Task Serves_the_certificate_of_the_host_and_a_renewed_one_at_once()
     {
-        await using var gateway = await RunningGateway.StartAsync(options: RunningGateway.Options with { Https = new IPEndPoint(IPAddress.Loopback, 0) });
-        await gateway.RouteAsync("tls.test", static context => context.Response.WriteAsync($"{context.Request.Scheme} {context.Request.Headers["X-Forwarded-Proto"]}"));
+        await using var gateway = await RunningGateway.StartAsync(
+            options: RunningGateway.Options with
+            {
+                Https = new IPEndPoint(IPAddress.Loopback, 0),
+            }
+        );
+        await gateway.RouteAsync(
+            "tls.test",
+            static context => context.Response.WriteAsync($"{context.Request.Scheme} {context.Request.Headers["X-Forwarded-Proto"]}")
+        );
         var ingress = gateway.Cluster.Find(Resources.Ingresses, "default", "tls")!;
-        gateway.Cluster.Put(Resources.Ingresses, ingress with
-        {
-            Metadata = ingress.Metadata with { Generation = 2 },
-            Spec = ingress.Spec with { HttpOption = "Redirected", Tls = [new IngressTls { Hosts = ["tls.test"], SecretName = "cert", SecretNamespace = "default" }] },
-        });
+        gateway.Cluster.Put(
+            Resources.Ingresses,
+            ingress with
+            {
+                Metadata = ingress.Metadata with { Generation = 2 },
+                Spec = ingress.Spec with
+                {
+                    HttpOption = "Redirected",
+                    Tls =
+                    [
+                        new IngressTls
+                        {
+                            Hosts = ["tls.test"],
+                            SecretName = "cert",
+                            SecretNamespace = "default",
+                        },
+                    ],
+                },
+            }
+        );
         PutCertificate(gateway.Cluster, "tls.test");
         await gateway.RoutedAsync("tls");
 
@@ -45,14 +68,33 @@ public sealed class HttpsTests
     [TestCase("unreadable")]
     public async Task Serves_the_last_good_certificate_of_a_host_until_its_Secret_has_another(string what)
     {
-        await using var gateway = await RunningGateway.StartAsync(options: RunningGateway.Options with { Https = new IPEndPoint(IPAddress.Loopback, 0) });
+        await using var gateway = await RunningGateway.StartAsync(
+            options: RunningGateway.Options with
+            {
+                Https = new IPEndPoint(IPAddress.Loopback, 0),
+            }
+        );
         await gateway.RouteAsync("tls.test", static context => context.Response.WriteAsync("ok"));
         var ingress = gateway.Cluster.Find(Resources.Ingresses, "default", "tls")!;
-        gateway.Cluster.Put(Resources.Ingresses, ingress with
-        {
-            Metadata = ingress.Metadata with { Generation = 2 },
-            Spec = ingress.Spec with { Tls = [new IngressTls { Hosts = ["tls.test"], SecretName = "cert", SecretNamespace = "default" }] },
-        });
+        gateway.Cluster.Put(
+            Resources.Ingresses,
+            ingress with
+            {
+                Metadata = ingress.Metadata with { Generation = 2 },
+                Spec = ingress.Spec with
+                {
+                    Tls =
+                    [
+                        new IngressTls
+                        {
+                            Hosts = ["tls.test"],
+                            SecretName = "cert",
+                            SecretNamespace = "default",
+                        },
+                    ],
+                },
+            }
+        );
         PutCertificate(gateway.Cluster, "tls.test");
         await gateway.RoutedAsync("tls");
         var (_, first) = await GetAsync(gateway, "tls.test");
@@ -64,7 +106,16 @@ public sealed class HttpsTests
         }
         else
         {
-            gateway.Cluster.Put(Resources.Secrets, secret with { Data = what == "empty" ? new Dictionary<string, byte[]>() : new Dictionary<string, byte[]> { ["tls.crt"] = [1], ["tls.key"] = [2] } });
+            gateway.Cluster.Put(
+                Resources.Secrets,
+                secret with
+                {
+                    Data =
+                        what == "empty"
+                            ? new Dictionary<string, byte[]>()
+                            : new Dictionary<string, byte[]> { ["tls.crt"] = [1], ["tls.key"] = [2] },
+                }
+            );
         }
 
         (await GetAsync(gateway, "tls.test")).Should().Be(("ok", first));
@@ -81,19 +132,40 @@ public sealed class HttpsTests
     public async Task Serves_cluster_local_hosts_by_HTTPS_inside_and_not_outside()
     {
         var anywhere = new IPEndPoint(IPAddress.Loopback, 0);
-        await using var gateway = await RunningGateway.StartAsync(options: RunningGateway.Options with { Https = anywhere, ClusterLocalHttps = anywhere });
-        const string Host = "inner.default.svc.cluster.local";
-        await gateway.RouteAsync(Host, static context => context.Response.WriteAsync($"{context.Request.Headers["X-Forwarded-Proto"]} {context.Request.Headers["X-Forwarded-Host"]}"));
-        var ingress = gateway.Cluster.Find(Resources.Ingresses, "default", "inner")!;
-        gateway.Cluster.Put(Resources.Ingresses, ingress with
-        {
-            Metadata = ingress.Metadata with { Generation = 2 },
-            Spec = ingress.Spec with
+        await using var gateway = await RunningGateway.StartAsync(
+            options: RunningGateway.Options with
             {
-                Rules = [ingress.Spec.Rules[0] with { Visibility = "ClusterLocal" }],
-                Tls = [new IngressTls { Hosts = [Host, "inner.default.svc", "inner.default"], SecretName = "cert", SecretNamespace = "default" }],
-            },
-        });
+                Https = anywhere,
+                ClusterLocalHttps = anywhere,
+            }
+        );
+        const string Host = "inner.default.svc.cluster.local";
+        await gateway.RouteAsync(
+            Host,
+            static context =>
+                context.Response.WriteAsync($"{context.Request.Headers["X-Forwarded-Proto"]} {context.Request.Headers["X-Forwarded-Host"]}")
+        );
+        var ingress = gateway.Cluster.Find(Resources.Ingresses, "default", "inner")!;
+        gateway.Cluster.Put(
+            Resources.Ingresses,
+            ingress with
+            {
+                Metadata = ingress.Metadata with { Generation = 2 },
+                Spec = ingress.Spec with
+                {
+                    Rules = [ingress.Spec.Rules[0] with { Visibility = "ClusterLocal" }],
+                    Tls =
+                    [
+                        new IngressTls
+                        {
+                            Hosts = [Host, "inner.default.svc", "inner.default"],
+                            SecretName = "cert",
+                            SecretNamespace = "default",
+                        },
+                    ],
+                },
+            }
+        );
         PutCertificate(gateway.Cluster, Host);
         await gateway.RoutedAsync("inner");
 
@@ -105,14 +177,33 @@ public sealed class HttpsTests
     [Test]
     public async Task Refuses_TLS_1_1()
     {
-        await using var gateway = await RunningGateway.StartAsync(options: RunningGateway.Options with { Https = new IPEndPoint(IPAddress.Loopback, 0) });
+        await using var gateway = await RunningGateway.StartAsync(
+            options: RunningGateway.Options with
+            {
+                Https = new IPEndPoint(IPAddress.Loopback, 0),
+            }
+        );
         await gateway.RouteAsync("tls.test", static _ => Task.CompletedTask);
         var ingress = gateway.Cluster.Find(Resources.Ingresses, "default", "tls")!;
-        gateway.Cluster.Put(Resources.Ingresses, ingress with
-        {
-            Metadata = ingress.Metadata with { Generation = 2 },
-            Spec = ingress.Spec with { Tls = [new IngressTls { Hosts = ["tls.test"], SecretName = "cert", SecretNamespace = "default" }] },
-        });
+        gateway.Cluster.Put(
+            Resources.Ingresses,
+            ingress with
+            {
+                Metadata = ingress.Metadata with { Generation = 2 },
+                Spec = ingress.Spec with
+                {
+                    Tls =
+                    [
+                        new IngressTls
+                        {
+                            Hosts = ["tls.test"],
+                            SecretName = "cert",
+                            SecretNamespace = "default",
+                        },
+                    ],
+                },
+            }
+        );
         PutCertificate(gateway.Cluster, "tls.test");
         await gateway.RoutedAsync("tls");
 
@@ -141,14 +232,17 @@ public sealed class HttpsTests
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest($"CN={host}", key, HashAlgorithmName.SHA256);
         using var certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddMinutes(-1), DateTimeOffset.UtcNow.AddHours(1));
-        cluster.Put(Resources.Secrets, new Secret
-        {
-            Metadata = new ObjectMeta { Namespace = "default", Name = "cert" },
-            Data = new Dictionary<string, byte[]>
+        cluster.Put(
+            Resources.Secrets,
+            new Secret
             {
-                ["tls.crt"] = Encoding.ASCII.GetBytes(certificate.ExportCertificatePem()),
-                ["tls.key"] = Encoding.ASCII.GetBytes(key.ExportPkcs8PrivateKeyPem()),
-            },
-        });
+                Metadata = new ObjectMeta { Namespace = "default", Name = "cert" },
+                Data = new Dictionary<string, byte[]>
+                {
+                    ["tls.crt"] = Encoding.ASCII.GetBytes(certificate.ExportCertificatePem()),
+                    ["tls.key"] = Encoding.ASCII.GetBytes(key.ExportPkcs8PrivateKeyPem()),
+                },
+            }
+        );
     }
 }

@@ -35,8 +35,24 @@ public sealed class InternalHeadersTests : GatewayFixture
         using var request = Request("echo.test", to: external ? Gateway.External : Gateway.ClusterLocal);
         request.Version = Version.Parse(version);
         request.VersionPolicy = HttpVersionPolicy.RequestVersionExact;
-        foreach (var name in (string[])["K-Proxy-Request", "k-original-host", "K_Proxy_Request", "K-Kubelet-Probe", "K-Network-Hash", "K-Network-Probe", "K-Passthrough-Lb", "K-New",
-            "Knative-Serving-Revision", "Knative-Serving-Namespace", "Knative-Serving-Tag", "Knative-Serving-Default-Route", "knative-direct-lb"])
+        foreach (
+            var name in (string[])
+                [
+                    "K-Proxy-Request",
+                    "k-original-host",
+                    "K_Proxy_Request",
+                    "K-Kubelet-Probe",
+                    "K-Network-Hash",
+                    "K-Network-Probe",
+                    "K-Passthrough-Lb",
+                    "K-New",
+                    "Knative-Serving-Revision",
+                    "Knative-Serving-Namespace",
+                    "Knative-Serving-Tag",
+                    "Knative-Serving-Default-Route",
+                    "knative-direct-lb",
+                ]
+        )
         {
             request.Headers.TryAddWithoutValidation(name, ["activator", "queue"]);
         }
@@ -44,7 +60,10 @@ public sealed class InternalHeadersTests : GatewayFixture
         request.Headers.Add("X-Own", "kept");
         using var response = await Http.SendAsync(request);
 
-        (await response.Content.ReadAsStringAsync()).Split('\n').Should().BeEquivalentTo("knative-serving-namespace: default", "knative-serving-revision: echo", "x-own: kept");
+        (await response.Content.ReadAsStringAsync())
+            .Split('\n')
+            .Should()
+            .BeEquivalentTo("knative-serving-namespace: default", "knative-serving-revision: echo", "x-own: kept");
     }
 
     [Test]
@@ -53,7 +72,10 @@ public sealed class InternalHeadersTests : GatewayFixture
         var backend = await Gateway.BackendAsync(EchoAsync);
         Gateway.Cluster.PutService("tagged");
         Gateway.Cluster.PutEndpoints("tagged", backend.Endpoints[0]);
-        var byTag = To("tagged") with { Headers = new Dictionary<string, HeaderMatch> { ["Knative-Serving-Tag"] = new() { Exact = "blue" } } };
+        var byTag = To("tagged") with
+        {
+            Headers = new Dictionary<string, HeaderMatch> { ["Knative-Serving-Tag"] = new() { Exact = "blue" } },
+        };
         var byDefault = To("tagged") with { AppendHeaders = new Dictionary<string, string> { ["Knative-Serving-Default-Route"] = "true" } };
         Gateway.Cluster.PutIngress("tagged", Rule("tagged.test", byTag, byDefault));
         await Gateway.RoutedAsync("tagged");
@@ -77,17 +99,36 @@ public sealed class InternalHeadersTests : GatewayFixture
     [TestCase(1, "http", "http", true)]
     [TestCase(1, "https, http", "https, http", true)]
     [TestCase(2, "http, https, http", "http", false)]
-    public async Task Redirects_by_the_connection_or_what_a_trusted_proxy_says_and_never_by_what_a_client_claims(int hops, string forwardedProto, string claimed, bool redirected)
+    public async Task Redirects_by_the_connection_or_what_a_trusted_proxy_says_and_never_by_what_a_client_claims(
+        int hops,
+        string forwardedProto,
+        string claimed,
+        bool redirected
+    )
     {
         await using var behind = await RunningGateway.StartAsync(options: RunningGateway.Options with { TrustedHops = hops });
         await behind.RouteAsync("secure.test", EchoAsync);
         var ingress = behind.Cluster.Find(Resources.Ingresses, "default", "secure")!;
-        behind.Cluster.Put(Resources.Ingresses, ingress with { Metadata = ingress.Metadata with { Generation = 2 }, Spec = ingress.Spec with { HttpOption = "Redirected" } });
+        behind.Cluster.Put(
+            Resources.Ingresses,
+            ingress with
+            {
+                Metadata = ingress.Metadata with { Generation = 2 },
+                Spec = ingress.Spec with { HttpOption = "Redirected" },
+            }
+        );
         await behind.RoutedAsync("secure");
         using var client = await RawHttp2.ConnectAsync(behind.External);
 
-        List<(string, string)> headers = [(":method", "GET"), (":scheme", claimed is "http" ? "http" : "https"), (":path", "/"), (":authority", "secure.test")];
-        if (forwardedProto.Length != 0) headers.Add(("x-forwarded-proto", forwardedProto));
+        List<(string, string)> headers =
+        [
+            (":method", "GET"),
+            (":scheme", claimed is "http" ? "http" : "https"),
+            (":path", "/"),
+            (":authority", "secure.test"),
+        ];
+        if (forwardedProto.Length != 0)
+            headers.Add(("x-forwarded-proto", forwardedProto));
         await client.RequestAsync(1, [.. headers]);
         await client.Response(1).Ended.WaitAsync(TimeSpan.FromSeconds(20));
 
@@ -105,7 +146,17 @@ public sealed class InternalHeadersTests : GatewayFixture
         (await new StreamReader(client.GetStream()).ReadToEndAsync()).Should().StartWith("HTTP/1.1 200");
     }
 
-    private static Task EchoAsync(HttpContext context) => context.Response.WriteAsync(string.Join('\n', context.Request.Headers
-        .Where(static header => header.Key.StartsWith('k') || header.Key.StartsWith('K') || header.Key.Equals("X-Own", StringComparison.OrdinalIgnoreCase))
-        .Select(static header => $"{header.Key.ToLowerInvariant()}: {header.Value}")));
+    private static Task EchoAsync(HttpContext context) =>
+        context.Response.WriteAsync(
+            string.Join(
+                '\n',
+                context
+                    .Request.Headers.Where(static header =>
+                        header.Key.StartsWith('k')
+                        || header.Key.StartsWith('K')
+                        || header.Key.Equals("X-Own", StringComparison.OrdinalIgnoreCase)
+                    )
+                    .Select(static header => $"{header.Key.ToLowerInvariant()}: {header.Value}")
+            )
+        );
 }

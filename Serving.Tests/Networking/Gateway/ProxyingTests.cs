@@ -20,31 +20,63 @@ public sealed class ProxyingTests : GatewayFixture
     [Test]
     public async Task Forwards_by_host_keeps_the_raw_path_and_tells_who_asked()
     {
-        await Gateway.RouteAsync("echo.test", async context =>
-        {
-            var headers = context.Request.Headers;
-            var raw = context.Features.Get<IHttpRequestFeature>()!.RawTarget;
-            await context.Response.WriteAsync(
-                $"{raw} {context.Request.Host} {headers["X-Forwarded-For"]} {headers["X-Forwarded-Proto"]} {headers["X-Forwarded-Host"]} {headers["Knative-Serving-Revision"]}");
-        });
+        await Gateway.RouteAsync(
+            "echo.test",
+            async context =>
+            {
+                var headers = context.Request.Headers;
+                var raw = context.Features.Get<IHttpRequestFeature>()!.RawTarget;
+                await context.Response.WriteAsync(
+                    $"{raw} {context.Request.Host} {headers["X-Forwarded-For"]} {headers["X-Forwarded-Proto"]} {headers["X-Forwarded-Host"]} {headers["Knative-Serving-Revision"]}"
+                );
+            }
+        );
 
         using var request = Request("echo.test:8080", "/a%2Fb?c=%20");
         request.Headers.Add("X-Forwarded-For", "9.9.9.9");
         request.Headers.Add("X-Forwarded-Proto", "gopher");
         using var response = await Http.SendAsync(request);
 
-        (await response.Content.ReadAsStringAsync()).Should().Be("/a%2Fb?c=%20 echo.test:8080 127.0.0.1 http echo.test:8080 echo", "nobody stands in front who is believed");
-        Gateway.Module.Statistics.Snapshot().Should().ContainSingle().Which.Should().Match<RevisionTraffic>(
-            traffic => traffic.Revision == "echo" && traffic.Namespace == "default" && traffic.Requests == 1 && traffic.InFlight == 0 && traffic.Errors == 0);
+        (await response.Content.ReadAsStringAsync())
+            .Should()
+            .Be("/a%2Fb?c=%20 echo.test:8080 127.0.0.1 http echo.test:8080 echo", "nobody stands in front who is believed");
+        Gateway
+            .Module.Statistics.Snapshot()
+            .Should()
+            .ContainSingle()
+            .Which.Should()
+            .Match<RevisionTraffic>(traffic =>
+                traffic.Revision == "echo"
+                && traffic.Namespace == "default"
+                && traffic.Requests == 1
+                && traffic.InFlight == 0
+                && traffic.Errors == 0
+            );
     }
 
     [TestCase(0, "127.0.0.1", "http", "told.test", "")]
     [TestCase(1, "9.9.9.9, 127.0.0.1", "https", "front.test", "for=9.9.9.9, for=127.0.0.1;host=\"told.test\";proto=http")]
-    public async Task Believes_what_is_forwarded_only_of_proxies_that_it_is_told_of(int hops, string client, string scheme, string host, string forwarded)
+    public async Task Believes_what_is_forwarded_only_of_proxies_that_it_is_told_of(
+        int hops,
+        string client,
+        string scheme,
+        string host,
+        string forwarded
+    )
     {
         await using var behind = await RunningGateway.StartAsync(options: RunningGateway.Options with { TrustedHops = hops });
-        await behind.RouteAsync("told.test", static context => context.Response.WriteAsync(string.Join(
-            '|', new[] { "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "Forwarded" }.Select(name => context.Request.Headers[name].ToString()))));
+        await behind.RouteAsync(
+            "told.test",
+            static context =>
+                context.Response.WriteAsync(
+                    string.Join(
+                        '|',
+                        new[] { "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "Forwarded" }.Select(name =>
+                            context.Request.Headers[name].ToString()
+                        )
+                    )
+                )
+        );
 
         using var request = Request("told.test", "/", behind.External);
         request.Headers.Add("X-Forwarded-For", "9.9.9.9");
@@ -105,7 +137,8 @@ public sealed class ProxyingTests : GatewayFixture
                 await context.Response.WriteAsync($"{context.Request.Protocol} {echo}");
                 context.Response.AppendTrailer("grpc-status", "0");
             },
-            portName: "http2");
+            portName: "http2"
+        );
         using var request = Request("grpc.test", "/svc/Method");
         request.Method = HttpMethod.Post;
         request.Version = HttpVersion.Version20;
@@ -123,20 +156,23 @@ public sealed class ProxyingTests : GatewayFixture
     [Test]
     public async Task Passes_web_sockets()
     {
-        await Gateway.RouteAsync("ws.test", static async context =>
-        {
-            // An upgrade without a host around Kestrel: the bytes after the switch are echoed raw.
-            context.Response.StatusCode = 101;
-            context.Response.Headers.Connection = "Upgrade";
-            context.Response.Headers.Upgrade = "websocket";
-            context.Response.Headers["Sec-WebSocket-Accept"] = AcceptOf(context.Request.Headers["Sec-WebSocket-Key"]!);
-            await using var stream = await context.Features.Get<IHttpUpgradeFeature>()!.UpgradeAsync();
-            using var socket = WebSocket.CreateFromStream(stream, new WebSocketCreationOptions { IsServer = true });
-            var buffer = new byte[1024];
-            var received = await socket.ReceiveAsync(buffer.AsMemory(), default);
-            await socket.SendAsync(buffer.AsMemory(0, received.Count), WebSocketMessageType.Text, true, default);
-            await socket.CloseAsync(WebSocketCloseStatus.NormalClosure, null, default);
-        });
+        await Gateway.RouteAsync(
+            "ws.test",
+            static async context =>
+            {
+                // An upgrade without a host around Kestrel: the bytes after the switch are echoed raw.
+                context.Response.StatusCode = 101;
+                context.Response.Headers.Connection = "Upgrade";
+                context.Response.Headers.Upgrade = "websocket";
+                context.Response.Headers["Sec-WebSocket-Accept"] = AcceptOf(context.Request.Headers["Sec-WebSocket-Key"]!);
+                await using var stream = await context.Features.Get<IHttpUpgradeFeature>()!.UpgradeAsync();
+                using var socket = WebSocket.CreateFromStream(stream, new WebSocketCreationOptions { IsServer = true });
+                var buffer = new byte[1024];
+                var received = await socket.ReceiveAsync(buffer.AsMemory(), default);
+                await socket.SendAsync(buffer.AsMemory(0, received.Count), WebSocketMessageType.Text, true, default);
+                await socket.CloseAsync(WebSocketCloseStatus.NormalClosure, null, default);
+            }
+        );
         using var client = new ClientWebSocket();
         client.Options.SetRequestHeader("Host", "ws.test");
         await client.ConnectAsync(new Uri($"ws://{Gateway.External}/chat"), default);
@@ -152,13 +188,16 @@ public sealed class ProxyingTests : GatewayFixture
     public async Task Streams_the_answer_as_it_comes()
     {
         var more = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        await Gateway.RouteAsync("stream.test", async context =>
-        {
-            await context.Response.WriteAsync("one");
-            await context.Response.Body.FlushAsync();
-            await more.Task;
-            await context.Response.WriteAsync("two");
-        });
+        await Gateway.RouteAsync(
+            "stream.test",
+            async context =>
+            {
+                await context.Response.WriteAsync("one");
+                await context.Response.Body.FlushAsync();
+                await more.Task;
+                await context.Response.WriteAsync("two");
+            }
+        );
 
         using var response = await Http.SendAsync(Request("stream.test", "/"), HttpCompletionOption.ResponseHeadersRead);
         await using var body = await response.Content.ReadAsStreamAsync();
@@ -173,7 +212,9 @@ public sealed class ProxyingTests : GatewayFixture
     [Test]
     public async Task Sets_headers_of_route_and_split_and_rewrites_the_host()
     {
-        var backend = await Gateway.BackendAsync(static context => context.Response.WriteAsync($"{context.Request.Host} {context.Request.Headers["A"]} {context.Request.Headers["B"]}"));
+        var backend = await Gateway.BackendAsync(static context =>
+            context.Response.WriteAsync($"{context.Request.Host} {context.Request.Headers["A"]} {context.Request.Headers["B"]}")
+        );
         Gateway.Cluster.PutService("set");
         Gateway.Cluster.PutEndpoints("set", backend.Endpoints[0]);
         var path = new HttpIngressPath
@@ -223,7 +264,10 @@ public sealed class ProxyingTests : GatewayFixture
     [Test]
     public async Task Follows_a_Service_that_stands_for_the_gateway_to_the_cluster_local_host()
     {
-        await Gateway.RouteAsync("hello.default.svc.cluster.local", static context => context.Response.WriteAsync($"{context.Request.Host} {context.Request.Headers["X-Forwarded-Host"]}"));
+        await Gateway.RouteAsync(
+            "hello.default.svc.cluster.local",
+            static context => context.Response.WriteAsync($"{context.Request.Host} {context.Request.Headers["X-Forwarded-Host"]}")
+        );
         PutAlias("placeholder", "gateway-internal.knative-serving.svc.cluster.local");
         Gateway.Cluster.PutIngress("mapped", Rule("my.domain", To("placeholder") with { RewriteHost = "hello.default.svc.cluster.local" }));
         await Gateway.RoutedAsync("mapped");
@@ -243,8 +287,10 @@ public sealed class ProxyingTests : GatewayFixture
 
         using var response = await Http.SendAsync(request);
 
-        response.Headers.GetValues("K-Network-Hash").Should().Equal(
-            Serving.Networking.Gateway.Routing.IngressHash.Compute(Gateway.Cluster.Find(Resources.Ingresses, "default", "probe")!));
+        response
+            .Headers.GetValues("K-Network-Hash")
+            .Should()
+            .Equal(Serving.Networking.Gateway.Routing.IngressHash.Compute(Gateway.Cluster.Find(Resources.Ingresses, "default", "probe")!));
         (await response.Content.ReadAsStringAsync()).Should().BeEmpty();
     }
 
@@ -253,7 +299,14 @@ public sealed class ProxyingTests : GatewayFixture
     {
         await Gateway.RouteAsync("secure.test", static context => context.Response.WriteAsync("inside"));
         var ingress = Gateway.Cluster.Find(Resources.Ingresses, "default", "secure")!;
-        Gateway.Cluster.Put(Resources.Ingresses, ingress with { Metadata = ingress.Metadata with { Generation = 2 }, Spec = ingress.Spec with { HttpOption = "Redirected" } });
+        Gateway.Cluster.Put(
+            Resources.Ingresses,
+            ingress with
+            {
+                Metadata = ingress.Metadata with { Generation = 2 },
+                Spec = ingress.Spec with { HttpOption = "Redirected" },
+            }
+        );
         await Gateway.RoutedAsync("secure");
 
         using var outside = await Http.SendAsync(Request("secure.test:8080", "/a?b"));
@@ -279,14 +332,21 @@ public sealed class ProxyingTests : GatewayFixture
         line.Should().StartWith("HTTP/1.1 400");
     }
 
-    private void PutAlias(string name, string target) => Gateway.Cluster.Put(Resources.Services, new CoreService
-    {
-        Metadata = new ObjectMeta { Namespace = "default", Name = name },
-        Spec = new CoreServiceSpec { Type = "ExternalName", ExternalName = target },
-    });
+    private void PutAlias(string name, string target) =>
+        Gateway.Cluster.Put(
+            Resources.Services,
+            new CoreService
+            {
+                Metadata = new ObjectMeta { Namespace = "default", Name = name },
+                Spec = new CoreServiceSpec { Type = "ExternalName", ExternalName = target },
+            }
+        );
 
     private static string AcceptOf(string key)
 #pragma warning disable CA5350 // RFC 6455 requires SHA-1.
-        => Convert.ToBase64String(System.Security.Cryptography.SHA1.HashData(Encoding.ASCII.GetBytes(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")));
+        =>
+        Convert.ToBase64String(
+            System.Security.Cryptography.SHA1.HashData(Encoding.ASCII.GetBytes(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+        );
 #pragma warning restore CA5350
 }

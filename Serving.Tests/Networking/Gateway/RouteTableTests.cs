@@ -15,18 +15,24 @@ namespace Serving.Tests.Networking.Gateway;
 
 public sealed class RouteTableTests
 {
-    private readonly ManualTimeProvider time = new();
-    private InMemoryCluster cluster = null!;
-    private GatewayStatistics statistics = null!;
-    private RouteTableBuilder builder = null!;
+    private readonly ManualTimeProvider _time = new();
+    private InMemoryCluster _cluster = null!;
+    private GatewayStatistics _statistics = null!;
+    private RouteTableBuilder _builder = null!;
 
     [SetUp]
     public void SetUp()
     {
-        cluster = new InMemoryCluster(time);
-        statistics = new GatewayStatistics();
-        var registry = new BackendRegistry(cluster, "cluster.local", "gateway-internal.knative-serving.svc.cluster.local", null);
-        builder = new RouteTableBuilder(new IngressCompiler(registry, statistics, "cluster.local"), registry, statistics, GatewayOptions.DefaultIngressClass, time);
+        _cluster = new InMemoryCluster(_time);
+        _statistics = new GatewayStatistics();
+        var registry = new BackendRegistry(_cluster, "cluster.local", "gateway-internal.knative-serving.svc.cluster.local", null);
+        _builder = new RouteTableBuilder(
+            new IngressCompiler(registry, _statistics, "cluster.local"),
+            registry,
+            _statistics,
+            GatewayOptions.DefaultIngressClass,
+            _time
+        );
     }
 
     [TestCase("a.example.com", "a")]
@@ -40,7 +46,12 @@ public sealed class RouteTableTests
     [TestCase("", null)]
     public void Finds_hosts_exactly_else_by_the_longest_wildcard(string host, string? service)
     {
-        cluster.PutIngress("one", Rule("a.example.com", To("a")), Rule("*.wild.example.com", To("wild")), Rule("*.z.wild.example.com", To("deeper")));
+        _cluster.PutIngress(
+            "one",
+            Rule("a.example.com", To("a")),
+            Rule("*.wild.example.com", To("wild")),
+            Rule("*.z.wild.example.com", To("deeper"))
+        );
 
         ServiceAt(Build().External, host, "/").Should().Be(service);
     }
@@ -48,7 +59,11 @@ public sealed class RouteTableTests
     [Test]
     public void A_rule_without_hosts_takes_what_no_other_takes()
     {
-        cluster.PutIngress("one", new IngressRule { Http = new HttpIngressRuleValue { Paths = [To("any")] } }, Rule("a.example.com", To("a")));
+        _cluster.PutIngress(
+            "one",
+            new IngressRule { Http = new HttpIngressRuleValue { Paths = [To("any")] } },
+            Rule("a.example.com", To("a"))
+        );
 
         var table = Build();
 
@@ -62,7 +77,7 @@ public sealed class RouteTableTests
     [TestCase("/v2", "root")]
     public void Takes_the_longest_prefix(string path, string service)
     {
-        cluster.PutIngress("one", Rule("a.b", To("root"), To("v1") with { Path = "/v1" }, To("deep") with { Path = "/v1/deep" }));
+        _cluster.PutIngress("one", Rule("a.b", To("root"), To("v1") with { Path = "/v1" }, To("deep") with { Path = "/v1/deep" }));
 
         ServiceAt(Build().External, "a.b", path).Should().Be(service);
     }
@@ -70,8 +85,17 @@ public sealed class RouteTableTests
     [Test]
     public void Header_matches_go_before_routes_without_and_compare_values_exactly()
     {
-        cluster.PutIngress(
-            "one", Rule("a.b", To("all"), To("tagged") with { Headers = new Dictionary<string, HeaderMatch> { ["Knative-Serving-Tag"] = new() { Exact = "blue" } } }));
+        _cluster.PutIngress(
+            "one",
+            Rule(
+                "a.b",
+                To("all"),
+                To("tagged") with
+                {
+                    Headers = new Dictionary<string, HeaderMatch> { ["Knative-Serving-Tag"] = new() { Exact = "blue" } },
+                }
+            )
+        );
         var hosts = Build().External;
 
         ServiceAt(hosts, "a.b", "/", ("knative-serving-tag", "blue")).Should().Be("tagged");
@@ -82,7 +106,14 @@ public sealed class RouteTableTests
     [Test]
     public void Cluster_local_rules_are_only_inside_and_known_by_short_names()
     {
-        cluster.PutIngress("one", Rule("hello.default.svc.cluster.local", To("a")) with { Visibility = "ClusterLocal" }, Rule("hello.default.example.com", To("a")));
+        _cluster.PutIngress(
+            "one",
+            Rule("hello.default.svc.cluster.local", To("a")) with
+            {
+                Visibility = "ClusterLocal",
+            },
+            Rule("hello.default.example.com", To("a"))
+        );
 
         var table = Build();
 
@@ -99,13 +130,27 @@ public sealed class RouteTableTests
     public void Ignores_other_classes_and_none()
     {
         var ours = NewIngress("ours", Rule("ours", To("a")));
-        cluster.Put(Resources.Ingresses, ours with { Metadata = ours.Metadata with { Name = "none", Annotations = Empty.Map }, Spec = new IngressSpec { Rules = [Rule("none", To("a"))] } });
-        cluster.Put(Resources.Ingresses, ours with
-        {
-            Metadata = ours.Metadata with { Name = "other", Annotations = new Dictionary<string, string> { ["networking.knative.dev/ingress-class"] = "other" } },
-            Spec = new IngressSpec { Rules = [Rule("other", To("a"))] },
-        });
-        cluster.Put(Resources.Ingresses, ours);
+        _cluster.Put(
+            Resources.Ingresses,
+            ours with
+            {
+                Metadata = ours.Metadata with { Name = "none", Annotations = Empty.Map },
+                Spec = new IngressSpec { Rules = [Rule("none", To("a"))] },
+            }
+        );
+        _cluster.Put(
+            Resources.Ingresses,
+            ours with
+            {
+                Metadata = ours.Metadata with
+                {
+                    Name = "other",
+                    Annotations = new Dictionary<string, string> { ["networking.knative.dev/ingress-class"] = "other" },
+                },
+                Spec = new IngressSpec { Rules = [Rule("other", To("a"))] },
+            }
+        );
+        _cluster.Put(Resources.Ingresses, ours);
 
         var table = Build();
 
@@ -116,9 +161,9 @@ public sealed class RouteTableTests
     [Test]
     public void A_host_belongs_to_the_oldest_Ingress_that_names_it()
     {
-        cluster.PutIngress("z", Rule("shared", To("first")));
-        time.Advance(TimeSpan.FromSeconds(5));
-        cluster.PutIngress("a", Rule("shared", To("second")), Rule("own", To("second")));
+        _cluster.PutIngress("z", Rule("shared", To("first")));
+        _time.Advance(TimeSpan.FromSeconds(5));
+        _cluster.PutIngress("a", Rule("shared", To("second")), Rule("own", To("second")));
 
         var table = Build();
 
@@ -131,18 +176,30 @@ public sealed class RouteTableTests
     [Test]
     public void Splits_follow_their_percentages_exactly()
     {
-        cluster.PutIngress("one", Rule("a.b", new HttpIngressPath { Splits = [Share("a", 90), Share("none", 0), Share("b", 9), Share("c", 1)] }));
+        _cluster.PutIngress(
+            "one",
+            Rule("a.b", new HttpIngressPath { Splits = [Share("a", 90), Share("none", 0), Share("b", 9), Share("c", 1)] })
+        );
         var route = Build().External.Find("a.b")!.Match("/", new HeaderDictionary())!;
 
         var counts = Enumerable.Range(0, 1000).Select(i => route.Choose(i / 1000d)!.Revision!).CountBy(name => name).ToDictionary();
 
-        counts.Should().BeEquivalentTo(new Dictionary<string, int> { ["a"] = 900, ["b"] = 90, ["c"] = 10 });
+        counts
+            .Should()
+            .BeEquivalentTo(
+                new Dictionary<string, int>
+                {
+                    ["a"] = 900,
+                    ["b"] = 90,
+                    ["c"] = 10,
+                }
+            );
     }
 
     [Test]
     public void A_lone_split_without_percentage_takes_all()
     {
-        cluster.PutIngress("one", Rule("a.b", new HttpIngressPath { Splits = [Share("a", 0)] }));
+        _cluster.PutIngress("one", Rule("a.b", new HttpIngressPath { Splits = [Share("a", 0)] }));
 
         ServiceAt(Build().External, "a.b", "/").Should().Be("a");
     }
@@ -151,61 +208,75 @@ public sealed class RouteTableTests
     public void Is_available_when_every_backend_with_traffic_has_an_endpoint()
     {
         var key = new ObjectKey("default", "one");
-        cluster.PutIngress("one", Rule("a.b", new HttpIngressPath { Splits = [Share("a", 100), Share("idle", 0)] }));
+        _cluster.PutIngress("one", Rule("a.b", new HttpIngressPath { Splits = [Share("a", 100), Share("idle", 0)] }));
 
         Build().Ingresses[key].Available.Should().BeFalse();
-        cluster.PutService("a");
+        _cluster.PutService("a");
         Build().Ingresses[key].Available.Should().BeFalse();
-        cluster.PutEndpoints("a", new System.Net.IPEndPoint(System.Net.IPAddress.Loopback, 1));
+        _cluster.PutEndpoints("a", new System.Net.IPEndPoint(System.Net.IPAddress.Loopback, 1));
         Build().Ingresses[key].Available.Should().BeTrue();
     }
 
     [Test]
     public void A_new_version_waits_for_its_backends_but_not_forever()
     {
-        cluster.PutService("a");
-        cluster.PutEndpoints("a", new System.Net.IPEndPoint(System.Net.IPAddress.Loopback, 1));
-        var ingress = cluster.PutIngress("one", Rule("a.b", To("a")));
+        _cluster.PutService("a");
+        _cluster.PutEndpoints("a", new System.Net.IPEndPoint(System.Net.IPAddress.Loopback, 1));
+        var ingress = _cluster.PutIngress("one", Rule("a.b", To("a")));
         var before = Build().Ingresses[new ObjectKey("default", "one")].Hash;
-        cluster.Put(Resources.Ingresses, ingress with { Metadata = ingress.Metadata with { Generation = 2 }, Spec = new IngressSpec { Rules = [Rule("a.b", To("b"))] } });
+        _cluster.Put(
+            Resources.Ingresses,
+            ingress with
+            {
+                Metadata = ingress.Metadata with { Generation = 2 },
+                Spec = new IngressSpec { Rules = [Rule("a.b", To("b"))] },
+            }
+        );
 
         var waiting = Build();
 
         ServiceAt(waiting.External, "a.b", "/").Should().Be("a");
         waiting.Ingresses[new ObjectKey("default", "one")].Hash.Should().Be(before);
-        builder.NextDeadline.Should().Be(time.GetUtcNow() + RouteTableBuilder.Patience);
+        _builder.NextDeadline.Should().Be(_time.GetUtcNow() + RouteTableBuilder.Patience);
 
-        time.Advance(RouteTableBuilder.Patience);
+        _time.Advance(RouteTableBuilder.Patience);
         ServiceAt(Build().External, "a.b", "/").Should().Be("b");
     }
 
     [Test]
     public void A_new_version_takes_over_as_soon_as_its_backends_are_there()
     {
-        cluster.PutService("a");
-        cluster.PutService("b");
-        cluster.PutEndpoints("a", new System.Net.IPEndPoint(System.Net.IPAddress.Loopback, 1));
-        var ingress = cluster.PutIngress("one", Rule("a.b", To("a")));
+        _cluster.PutService("a");
+        _cluster.PutService("b");
+        _cluster.PutEndpoints("a", new System.Net.IPEndPoint(System.Net.IPAddress.Loopback, 1));
+        var ingress = _cluster.PutIngress("one", Rule("a.b", To("a")));
         Build();
-        cluster.Put(Resources.Ingresses, ingress with { Metadata = ingress.Metadata with { Generation = 2 }, Spec = new IngressSpec { Rules = [Rule("a.b", To("b"))] } });
+        _cluster.Put(
+            Resources.Ingresses,
+            ingress with
+            {
+                Metadata = ingress.Metadata with { Generation = 2 },
+                Spec = new IngressSpec { Rules = [Rule("a.b", To("b"))] },
+            }
+        );
         Build();
 
-        cluster.PutEndpoints("b", new System.Net.IPEndPoint(System.Net.IPAddress.Loopback, 1));
+        _cluster.PutEndpoints("b", new System.Net.IPEndPoint(System.Net.IPAddress.Loopback, 1));
 
         ServiceAt(Build().External, "a.b", "/").Should().Be("b");
-        statistics.Snapshot().Select(traffic => traffic.Revision).Should().Equal("b");
+        _statistics.Snapshot().Select(traffic => traffic.Revision).Should().Equal("b");
     }
 
     [Test]
     public void A_removed_Ingress_is_no_longer_routed()
     {
-        cluster.PutIngress("one", Rule("a.b", To("a")));
+        _cluster.PutIngress("one", Rule("a.b", To("a")));
         Build();
 
-        cluster.DeleteAsync(Resources.Ingresses, "default", "one", default);
+        _cluster.DeleteAsync(Resources.Ingresses, "default", "one", default);
 
         ServiceAt(Build().External, "a.b", "/").Should().BeNull();
-        statistics.Snapshot().Should().BeEmpty();
+        _statistics.Snapshot().Should().BeEmpty();
     }
 
     private static string? ServiceAt(HostTable hosts, string host, string path, params (string Name, string Value)[] headers)
@@ -219,5 +290,5 @@ public sealed class RouteTableTests
         return hosts.Find(host)?.Match(path, request)?.Choose(0)?.Revision;
     }
 
-    private RouteTable Build() => builder.Build(cluster.All(Resources.Ingresses));
+    private RouteTable Build() => _builder.Build(_cluster.All(Resources.Ingresses));
 }

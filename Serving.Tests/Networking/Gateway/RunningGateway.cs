@@ -11,9 +11,9 @@ namespace Serving.Tests.Networking.Gateway;
 /// <summary>A gateway on free ports over an in-memory cluster, with backends on real sockets.</summary>
 internal sealed class RunningGateway : IAsyncDisposable
 {
-    private readonly CancellationTokenSource stop = new();
-    private readonly List<DataplaneServer> servers = [];
-    private Task running = Task.CompletedTask;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly List<DataplaneServer> _servers = [];
+    private Task _running = Task.CompletedTask;
 
     public InMemoryCluster Cluster { get; } = new();
 
@@ -29,13 +29,19 @@ internal sealed class RunningGateway : IAsyncDisposable
     {
         var result = new RunningGateway();
         result.Module = new GatewayModule(
-            options ?? Options, Gateway.Cluster.Environment, result.Cluster, NullLoggerFactory.Instance, TimeProvider.System, activator);
-        result.running = result.Module.RunAsync(result.Cluster, result.stop.Token);
+            options ?? Options,
+            Gateway.Cluster.Environment,
+            result.Cluster,
+            NullLoggerFactory.Instance,
+            TimeProvider.System,
+            activator
+        );
+        result._running = result.Module.RunAsync(result.Cluster, result._stop.Token);
         await Eventually.HoldsAsync(() =>
         {
-            if (result.running.IsFaulted)
+            if (result._running.IsFaulted)
             {
-                result.running.GetAwaiter().GetResult();
+                result._running.GetAwaiter().GetResult();
             }
 
             if (result.Module.NotReadyReason is { } reason)
@@ -52,7 +58,7 @@ internal sealed class RunningGateway : IAsyncDisposable
         var endpoint = new DataplaneEndpoint(IPAddress.Loopback, 0) { Certificates = certificate is null ? null : _ => certificate };
         var server = new DataplaneServer(new DataplaneServerOptions { Endpoints = [endpoint] }, handler);
         await server.StartAsync(default);
-        servers.Add(server);
+        _servers.Add(server);
         return server;
     }
 
@@ -68,31 +74,34 @@ internal sealed class RunningGateway : IAsyncDisposable
     }
 
     /// <summary>Waits until the current version of the Ingress is routed.</summary>
-    public Task RoutedAsync(string name) => Eventually.HoldsAsync(() =>
-    {
-        var wanted = Serving.Networking.Gateway.Routing.IngressHash.Compute(Cluster.Find(Serving.Api.Resources.Ingresses, "default", name)!);
-        if (Module.Table.Ingresses.GetValueOrDefault(new("default", name)).Hash != wanted)
+    public Task RoutedAsync(string name) =>
+        Eventually.HoldsAsync(() =>
         {
-            throw new InvalidOperationException($"{name} is not routed");
-        }
-    });
+            var wanted = Serving.Networking.Gateway.Routing.IngressHash.Compute(
+                Cluster.Find(Serving.Api.Resources.Ingresses, "default", name)!
+            );
+            if (Module.Table.Ingresses.GetValueOrDefault(new("default", name)).Hash != wanted)
+            {
+                throw new InvalidOperationException($"{name} is not routed");
+            }
+        });
 
     public Task StopAsync()
     {
-        stop.Cancel();
-        return running;
+        _stop.Cancel();
+        return _running;
     }
 
     public async ValueTask DisposeAsync()
     {
-        await stop.CancelAsync();
-        await running;
-        foreach (var server in servers)
+        await _stop.CancelAsync();
+        await _running;
+        foreach (var server in _servers)
         {
             await server.DisposeAsync();
         }
 
         Module.Dispose();
-        stop.Dispose();
+        _stop.Dispose();
     }
 }

@@ -20,47 +20,55 @@ namespace Serving.Tests.Networking.Gateway;
 [CancelAfter(60_000)]
 public sealed class SystemInternalTlsTests
 {
-    private readonly TestAuthority authority = new();
-    private readonly HttpClient http = new(new SocketsHttpHandler { UseProxy = false });
-    private RunningGateway gateway = null!;
-    private LiveConfig config = null!;
-    private SystemCertificates certificates = null!;
-    private Func<string, UpstreamTls>? revisionTls;
+    private readonly TestAuthority _authority = new();
+    private readonly HttpClient _http = new(new SocketsHttpHandler { UseProxy = false });
+    private RunningGateway _gateway = null!;
+    private LiveConfig _config = null!;
+    private SystemCertificates _certificates = null!;
+    private Func<string, UpstreamTls>? _revisionTls;
 
     [SetUp]
     public async Task SetUp()
     {
         // The verification and the routes use the same cluster; the gateway creates it.
-        gateway = await RunningGateway.StartAsync(options: RunningGateway.Options with { RevisionTls = ns => revisionTls!(ns) });
-        config = new LiveConfig(gateway.Cluster);
-        certificates = new SystemCertificates(gateway.Cluster, LiveConfig.Namespace, NullLogger<SystemCertificates>.Instance);
-        revisionTls = new SystemTls(certificates, config.Store).ToRevisions;
-        gateway.Cluster.Put(Resources.Secrets, authority.Secret(LiveConfig.Namespace, SystemCertificates.SecretName, "kn-routing", "data-plane.knative.dev"));
+        _gateway = await RunningGateway.StartAsync(options: RunningGateway.Options with { RevisionTls = ns => _revisionTls!(ns) });
+        _config = new LiveConfig(_gateway.Cluster);
+        _certificates = new SystemCertificates(_gateway.Cluster, LiveConfig.Namespace, NullLogger<SystemCertificates>.Instance);
+        _revisionTls = new SystemTls(_certificates, _config.Store).ToRevisions;
+        _gateway.Cluster.Put(
+            Resources.Secrets,
+            _authority.Secret(LiveConfig.Namespace, SystemCertificates.SecretName, "kn-routing", "data-plane.knative.dev")
+        );
     }
 
     [TearDown]
     public async Task TearDown()
     {
-        await gateway.DisposeAsync();
-        certificates.Dispose();
-        config.Dispose();
+        await _gateway.DisposeAsync();
+        _certificates.Dispose();
+        _config.Dispose();
     }
 
     [OneTimeTearDown]
     public void OneTimeTearDown()
     {
-        http.Dispose();
-        authority.Dispose();
+        _http.Dispose();
+        _authority.Dispose();
     }
 
     [TestCase("http", 80, "kn-user-default", "HTTP/1.1")]
     [TestCase("http2", 81, "kn-user-default", "HTTP/2")]
     [TestCase("http", 80, "kn-routing", "HTTP/1.1")]
-    public async Task Pods_and_activators_are_reached_by_TLS_in_the_protocol_of_the_revision(string portName, int port, string name, string protocol)
+    public async Task Pods_and_activators_are_reached_by_TLS_in_the_protocol_of_the_revision(
+        string portName,
+        int port,
+        string name,
+        string protocol
+    )
     {
-        await RouteAsync(authority.Serve(name, "data-plane.knative.dev"), portName, port);
+        await RouteAsync(_authority.Serve(name, "data-plane.knative.dev"), portName, port);
 
-        using var response = await http.SendAsync(Request());
+        using var response = await _http.SendAsync(Request());
 
         response.StatusCode.Should().Be(HttpStatusCode.OK);
         (await response.Content.ReadAsStringAsync()).Should().Be($"TLS {protocol} hello.test");
@@ -70,9 +78,9 @@ public sealed class SystemInternalTlsTests
     [TestCase("data-plane.knative.dev")]
     public async Task Answers_502_when_who_answers_cannot_prove_to_be_of_the_namespace(string name)
     {
-        await RouteAsync(authority.Serve(name, "data-plane.knative.dev"));
+        await RouteAsync(_authority.Serve(name, "data-plane.knative.dev"));
 
-        using var response = await http.SendAsync(Request());
+        using var response = await _http.SendAsync(Request());
 
         response.StatusCode.Should().Be(HttpStatusCode.BadGateway);
     }
@@ -82,14 +90,22 @@ public sealed class SystemInternalTlsTests
     {
         using var other = new TestAuthority("other");
         await RouteAsync(other.Serve("kn-user-default"));
-        using var before = await http.SendAsync(Request());
+        using var before = await _http.SendAsync(Request());
 
-        gateway.Cluster.Put(Resources.ConfigMaps, new ConfigMap
-        {
-            Metadata = new() { Namespace = LiveConfig.Namespace, Name = "bundle", Labels = new Dictionary<string, string> { ["networking.knative.dev/trust-bundle"] = "" } },
-            Data = new Dictionary<string, string> { ["ca.pem"] = other.Pem },
-        });
-        using var after = await http.SendAsync(Request());
+        _gateway.Cluster.Put(
+            Resources.ConfigMaps,
+            new ConfigMap
+            {
+                Metadata = new()
+                {
+                    Namespace = LiveConfig.Namespace,
+                    Name = "bundle",
+                    Labels = new Dictionary<string, string> { ["networking.knative.dev/trust-bundle"] = "" },
+                },
+                Data = new Dictionary<string, string> { ["ca.pem"] = other.Pem },
+            }
+        );
+        using var after = await _http.SendAsync(Request());
 
         before.StatusCode.Should().Be(HttpStatusCode.BadGateway);
         after.StatusCode.Should().Be(HttpStatusCode.OK);
@@ -97,32 +113,43 @@ public sealed class SystemInternalTlsTests
 
     private async Task RouteAsync(SslStreamCertificateContext certificate, string portName = "http", int port = 80)
     {
-        var backend = await gateway.BackendAsync(
-            static context => context.Response.WriteAsync($"{(context.Features.Get<ITlsConnectionFeature>() is null ? "clear" : "TLS")} {context.Request.Protocol} {context.Request.Host}"), certificate);
-        gateway.Cluster.Put(Resources.Services, new CoreService
-        {
-            Metadata = new() { Namespace = "default", Name = "hello" },
-            Spec = new() { Ports = [new() { Name = portName, Port = port }, new() { Name = "https", Port = 443 }] },
-        });
-        gateway.Cluster.Put(Resources.Endpoints, new Endpoints
-        {
-            Metadata = new() { Namespace = "default", Name = "hello" },
-            Subsets =
-            [
-                new()
-                {
-                    Addresses = [new() { Ip = "127.0.0.1" }],
-                    Ports = [new() { Name = portName, Port = 1 }, new() { Name = "https", Port = backend.Endpoints[0].Port }],
-                },
-            ],
-        });
-        gateway.Cluster.PutIngress("hello", Rule("hello.test", To("hello", 443)));
-        await gateway.RoutedAsync("hello");
+        var backend = await _gateway.BackendAsync(
+            static context =>
+                context.Response.WriteAsync(
+                    $"{(context.Features.Get<ITlsConnectionFeature>() is null ? "clear" : "TLS")} {context.Request.Protocol} {context.Request.Host}"
+                ),
+            certificate
+        );
+        _gateway.Cluster.Put(
+            Resources.Services,
+            new CoreService
+            {
+                Metadata = new() { Namespace = "default", Name = "hello" },
+                Spec = new() { Ports = [new() { Name = portName, Port = port }, new() { Name = "https", Port = 443 }] },
+            }
+        );
+        _gateway.Cluster.Put(
+            Resources.Endpoints,
+            new Endpoints
+            {
+                Metadata = new() { Namespace = "default", Name = "hello" },
+                Subsets =
+                [
+                    new()
+                    {
+                        Addresses = [new() { Ip = "127.0.0.1" }],
+                        Ports = [new() { Name = portName, Port = 1 }, new() { Name = "https", Port = backend.Endpoints[0].Port }],
+                    },
+                ],
+            }
+        );
+        _gateway.Cluster.PutIngress("hello", Rule("hello.test", To("hello", 443)));
+        await _gateway.RoutedAsync("hello");
     }
 
     private HttpRequestMessage Request()
     {
-        var request = new HttpRequestMessage(HttpMethod.Get, new Uri($"http://{gateway.External}/"));
+        var request = new HttpRequestMessage(HttpMethod.Get, new Uri($"http://{_gateway.External}/"));
         request.Headers.Host = "hello.test";
         return request;
     }

@@ -12,7 +12,12 @@ namespace Serving.LocalCluster.ApiServer.Security.Rbac;
 /// Writes the rules of the selected ClusterRoles into every ClusterRole with an aggregationRule, as kube-controller-manager
 /// does, but inside the server, so that roles are complete even when the controllers run elsewhere.
 /// </summary>
-internal sealed class ClusterRoleAggregation(ObjectStore store, ResourceRegistry registry, ResourceWriter writer, ILogger<ClusterRoleAggregation> logger)
+internal sealed class ClusterRoleAggregation(
+    ObjectStore store,
+    ResourceRegistry registry,
+    ResourceWriter writer,
+    ILogger<ClusterRoleAggregation> logger
+)
 {
     private const string Plural = "clusterroles";
     private const string Manager = "clusterrole-aggregation-controller";
@@ -21,7 +26,7 @@ internal sealed class ClusterRoleAggregation(ObjectStore store, ResourceRegistry
     public async Task StartAsync()
     {
         var watcher = store.Watch(Policy.Group, Plural, null, Selector.Everything, null, initial: false, endBookmark: false);
-        await AggregateAsync().ConfigureAwait(false);
+        await AggregateAsync();
         BackgroundFailure.Watch("Following cluster roles", Task.Run(() => FollowAsync(watcher)));
     }
 
@@ -29,14 +34,14 @@ internal sealed class ClusterRoleAggregation(ObjectStore store, ResourceRegistry
     {
         using (watcher)
         {
-            while (await watcher.Records.WaitToReadAsync().ConfigureAwait(false))
+            while (await watcher.Records.WaitToReadAsync())
             {
                 // Roles often change together, as when a manifest is applied: handle all queued changes at once.
                 while (watcher.Records.TryRead(out var record))
                     watcher.Taken(record);
                 try
                 {
-                    await AggregateAsync().ConfigureAwait(false);
+                    await AggregateAsync();
                 }
                 catch (Exception exception)
                 {
@@ -56,7 +61,7 @@ internal sealed class ClusterRoleAggregation(ObjectStore store, ResourceRegistry
                 continue;
             var rules = Gather(stored.Name, selectors, roles);
             if (!JsonNode.DeepEquals(rules, document["rules"] ?? new JsonArray()))
-                await WriteAsync(stored.Name, rules).ConfigureAwait(false);
+                await WriteAsync(stored.Name, rules);
         }
     }
 
@@ -69,7 +74,11 @@ internal sealed class ClusterRoleAggregation(ObjectStore store, ResourceRegistry
             {
                 if (stored.Name == name || !Selector.Matches(selector, stored.Labels))
                     continue;
-                gathered.AddRange((document.Array("rules") ?? []).Where(rule => !gathered.Any(g => JsonNode.DeepEquals(g, rule))).Select(rule => rule!.DeepClone()));
+                gathered.AddRange(
+                    (document.Array("rules") ?? [])
+                        .Where(rule => !gathered.Any(g => JsonNode.DeepEquals(g, rule)))
+                        .Select(rule => rule!.DeepClone())
+                );
             }
         }
 
@@ -82,11 +91,14 @@ internal sealed class ClusterRoleAggregation(ObjectStore store, ResourceRegistry
         var request = new ResourceRequest(new DefaultHttpContext(), resource, "", name, null, Caller.Server) { FieldManager = Manager };
         try
         {
-            await writer.UpdateAsync(request, current =>
-            {
-                current["rules"] = rules.DeepClone();
-                return current;
-            }).ConfigureAwait(false);
+            await writer.UpdateAsync(
+                request,
+                current =>
+                {
+                    current["rules"] = rules.DeepClone();
+                    return current;
+                }
+            );
         }
         catch (ApiException exception) when (exception.Code == 404)
         {

@@ -3,7 +3,8 @@ using Serving.LocalCluster.ApiServer.Rest;
 
 namespace Serving.LocalCluster.ApiServer.Security.Rbac;
 
-/// <summary>Prevents privilege escalation: the writer of a role or a binding must hold its permissions, or have the verb escalate or bind.</summary>
+/// <summary>Prevents privilege escalation: the writer of a role or a binding must hold its permissions, or have the verb escalate or
+/// bind.</summary>
 internal sealed class EscalationCheck(RbacAuthorizer authorizer)
 {
     /// <summary>Rejects a write of a role or a binding that grants more than the caller has; other kinds pass.</summary>
@@ -30,7 +31,12 @@ internal sealed class EscalationCheck(RbacAuthorizer authorizer)
         if (document["aggregationRule"] is null && old?["aggregationRule"] is null)
             return;
         if (Missing(request, PolicyRule.FullAuthority).Count > 0)
-            throw ApiException.Forbidden(Policy.Group, request.Resource.Plural, name, "must have cluster-admin privileges to use an aggregationRule");
+            throw ApiException.Forbidden(
+                Policy.Group,
+                request.Resource.Plural,
+                name,
+                "must have cluster-admin privileges to use an aggregationRule"
+            );
     }
 
     private void CheckBinding(ResourceRequest request, JsonObject document)
@@ -39,13 +45,16 @@ internal sealed class EscalationCheck(RbacAuthorizer authorizer)
         var role = roleRef.String("name") ?? "";
         if (May(request, "bind", roleRef.String("kind") == "ClusterRole" ? "clusterroles" : "roles", role))
             return;
-        var rules = authorizer.Policy().RulesOf(roleRef, request.Namespace)
+        var rules =
+            authorizer.Policy().RulesOf(roleRef, request.Namespace)
             ?? throw ApiException.NotFound(Policy.Group, roleRef.String("kind") == "ClusterRole" ? "clusterroles" : "roles", role);
         Require(request, document.String("metadata", "name") ?? "", rules);
     }
 
     private bool May(ResourceRequest request, string verb, string resource, string name) =>
-        authorizer.Authorize(AccessRequest.ToResource(request.Caller, verb, Policy.Group, resource, ns: request.Namespace, name: name)).IsAllowed;
+        authorizer
+            .Authorize(AccessRequest.ToResource(request.Caller, verb, Policy.Group, resource, ns: request.Namespace, name: name))
+            .IsAllowed;
 
     private void Require(ResourceRequest request, string name, IReadOnlyList<PolicyRule> rules)
     {
@@ -55,8 +64,11 @@ internal sealed class EscalationCheck(RbacAuthorizer authorizer)
         var caller = request.Caller;
         var groups = string.Join(' ', caller.Groups.Select(g => $"\"{g}\""));
         throw ApiException.Forbidden(
-            Policy.Group, request.Resource.Plural, name,
-            $"user \"{caller.Name}\" (groups=[{groups}]) is attempting to grant RBAC permissions not currently held:\n{string.Join('\n', missing)}");
+            Policy.Group,
+            request.Resource.Plural,
+            name,
+            $"user \"{caller.Name}\" (groups=[{groups}]) is attempting to grant RBAC permissions not currently held:\n{string.Join('\n', missing)}"
+        );
     }
 
     // The rules that the caller lacks in the object's namespace, one line per group and resource.
@@ -65,9 +77,13 @@ internal sealed class EscalationCheck(RbacAuthorizer authorizer)
         var held = authorizer.Policy().Of(request.Caller, request.Namespace).SelectMany(g => g.Rules).ToList();
         return
         [
-            .. rules.SelectMany(r => r.BreakDown()).Where(single => !held.Any(h => h.Covers(single)))
+            .. rules
+                .SelectMany(r => r.BreakDown())
+                .Where(single => !held.Any(h => h.Covers(single)))
                 .GroupBy(single => (single with { Verbs = [] }).ToString(), StringComparer.Ordinal)
-                .Select(same => (same.First() with { Verbs = [.. same.Select(s => s.Verbs[0]).Distinct(StringComparer.Ordinal)] }).ToString())
+                .Select(same =>
+                    (same.First() with { Verbs = [.. same.Select(s => s.Verbs[0]).Distinct(StringComparer.Ordinal)] }).ToString()
+                )
                 .Order(StringComparer.Ordinal),
         ];
     }

@@ -12,8 +12,8 @@ internal sealed class Policy
     public const string Group = "rbac.authorization.k8s.io";
 
     // A role is parsed once per revision, even when the policy is rebuilt.
-    private static readonly ConditionalWeakTable<StoredObject, PolicyRule[]> s_rules = [];
-    private static readonly SubjectGrants s_none = new();
+    private static readonly ConditionalWeakTable<StoredObject, PolicyRule[]> Rules = [];
+    private static readonly SubjectGrants None = new();
 
     private readonly Objects _clusterRoles;
     private readonly Objects _roles;
@@ -36,21 +36,25 @@ internal sealed class Policy
 
     /// <summary>The grant that allows a request, or null.</summary>
     public Grant? Find(in AccessRequest request) =>
-        _cluster.Find(request) ?? (request.Namespace.Length > 0 && _namespaces.TryGetValue(request.Namespace, out var grants) ? grants.Find(request) : null);
+        _cluster.Find(request)
+        ?? (request.Namespace.Length > 0 && _namespaces.TryGetValue(request.Namespace, out var grants) ? grants.Find(request) : null);
 
     /// <summary>All grants of a caller in a namespace, or cluster-wide when it is empty.</summary>
-    public IEnumerable<Grant> Of(Caller caller, string ns) => _cluster.Of(caller).Concat((_namespaces.GetValueOrDefault(ns) ?? s_none).Of(caller));
+    public IEnumerable<Grant> Of(Caller caller, string ns) =>
+        _cluster.Of(caller).Concat((_namespaces.GetValueOrDefault(ns) ?? None).Of(caller));
 
     /// <summary>The rules of a binding's role; null when the role does not exist.</summary>
     public PolicyRule[]? RulesOf(JsonNode? roleRef, string ns)
     {
         var name = roleRef.String("name") ?? "";
-        var role = roleRef.String("kind") == "ClusterRole" ? _clusterRoles.GetValueOrDefault(name) : _roles.GetValueOrDefault($"{ns}/{name}");
+        var role =
+            roleRef.String("kind") == "ClusterRole" ? _clusterRoles.GetValueOrDefault(name) : _roles.GetValueOrDefault($"{ns}/{name}");
         return role is null ? null : RulesOf(role);
     }
 
     /// <summary>The rules of a role.</summary>
-    public static PolicyRule[] RulesOf(StoredObject role) => s_rules.GetValue(role, static r => PolicyRule.ParseAll(r.Document().Array("rules")));
+    public static PolicyRule[] RulesOf(StoredObject role) =>
+        Rules.GetValue(role, static r => PolicyRule.ParseAll(r.Document().Array("rules")));
 
     private void Add(SubjectGrants grants, StoredObject binding, string ns)
     {
@@ -64,7 +68,11 @@ internal sealed class Policy
             var (kind, name) = (subject.String("kind"), subject.String("name") ?? "");
             var home = subject.String("namespace") is { Length: > 0 } named ? named : ns;
             var shown = kind == "ServiceAccount" ? $"{name}/{home}" : name;
-            var grant = new Grant(rules ?? [], $"{bound} of {roleRef.String("kind")} \"{roleRef.String("name")}\" to {kind} \"{shown}\"", problem);
+            var grant = new Grant(
+                rules ?? [],
+                $"{bound} of {roleRef.String("kind")} \"{roleRef.String("name")}\" to {kind} \"{shown}\"",
+                problem
+            );
             switch (kind)
             {
                 case "User":

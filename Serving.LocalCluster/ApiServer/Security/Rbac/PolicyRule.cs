@@ -20,7 +20,9 @@ internal sealed record PolicyRule(string[] Verbs, string[] Groups, string[] Reso
         if (!Has(Verbs, request.Verb))
             return false;
         return request.IsResource
-            ? Has(Groups, request.Group) && HasResource(request.Resource, request.Subresource) && (ResourceNames.Length == 0 || ResourceNames.AsSpan().Contains(request.Name))
+            ? Has(Groups, request.Group)
+                && HasResource(request.Resource, request.Subresource)
+                && (ResourceNames.Length == 0 || ResourceNames.AsSpan().Contains(request.Name))
             : HasPath(request.Path);
     }
 
@@ -88,7 +90,13 @@ internal sealed record PolicyRule(string[] Verbs, string[] Groups, string[] Reso
     }
 
     private static PolicyRule Parse(JsonNode? rule) =>
-        new(Names(rule, "verbs"), Names(rule, "apiGroups"), Names(rule, "resources"), Names(rule, "resourceNames"), Names(rule, "nonResourceURLs"));
+        new(
+            Names(rule, "verbs"),
+            Names(rule, "apiGroups"),
+            Names(rule, "resources"),
+            Names(rule, "resourceNames"),
+            Names(rule, "nonResourceURLs")
+        );
 
     private static string[] Names(JsonNode? rule, string field) => [.. (rule.Array(field) ?? []).Select(n => n?.GetValue<string>() ?? "")];
 
@@ -118,8 +126,12 @@ internal sealed record PolicyRule(string[] Verbs, string[] Groups, string[] Reso
         {
             if (candidate == All || (subresource.Length == 0 && candidate == resource))
                 return true;
-            if (subresource.Length == 0 || candidate.Length <= subresource.Length + 1 || candidate[^(subresource.Length + 1)] != '/'
-                || !candidate.EndsWith(subresource, StringComparison.Ordinal))
+            if (
+                subresource.Length == 0
+                || candidate.Length <= subresource.Length + 1
+                || candidate[^(subresource.Length + 1)] != '/'
+                || !candidate.EndsWith(subresource, StringComparison.Ordinal)
+            )
                 continue;
             var owner = candidate.AsSpan(0, candidate.Length - subresource.Length - 1);
             if (owner is All || owner.SequenceEqual(resource))
@@ -133,7 +145,11 @@ internal sealed record PolicyRule(string[] Verbs, string[] Groups, string[] Reso
     {
         foreach (var candidate in Paths)
         {
-            if (candidate == All || candidate == path || (candidate.EndsWith('*') && path.AsSpan().StartsWith(candidate.AsSpan(0, candidate.Length - 1).TrimEnd('*'))))
+            if (
+                candidate == All
+                || candidate == path
+                || (candidate.EndsWith('*') && path.AsSpan().StartsWith(candidate.AsSpan(0, candidate.Length - 1).TrimEnd('*')))
+            )
                 return true;
         }
 

@@ -23,24 +23,43 @@ internal sealed class RbacAuthorizer(ObjectStore store) : IAuthorizer
         if (policy.Find(request) is { } grant)
             return grant.Allowed;
         var (caller, ns) = (request.Caller, request.Namespace);
-        return new Decision(false, () =>
-        {
-            var problems = policy.Of(caller, ns).Select(g => g.Problem).OfType<string>().Distinct(StringComparer.Ordinal).ToList();
-            return problems.Count == 0 ? "" : $"RBAC: {(problems.Count == 1 ? problems[0] : $"[{string.Join(", ", problems)}]")}";
-        });
+        return new Decision(
+            false,
+            () =>
+            {
+                var problems = policy.Of(caller, ns).Select(g => g.Problem).OfType<string>().Distinct(StringComparer.Ordinal).ToList();
+                return problems.Count == 0 ? "" : $"RBAC: {(problems.Count == 1 ? problems[0] : $"[{string.Join(", ", problems)}]")}";
+            }
+        );
     }
 
     /// <summary>The current policy.</summary>
     public Policy Policy()
     {
-        var (clusterRoles, roles, clusterRoleBindings, roleBindings) = (_clusterRoles.Objects, _roles.Objects, _clusterRoleBindings.Objects, _roleBindings.Objects);
+        var (clusterRoles, roles, clusterRoleBindings, roleBindings) = (
+            _clusterRoles.Objects,
+            _roles.Objects,
+            _clusterRoleBindings.Objects,
+            _roleBindings.Objects
+        );
         var state = Volatile.Read(ref _state);
-        if (state is not null && ReferenceEquals(state.ClusterRoles, clusterRoles) && ReferenceEquals(state.Roles, roles)
-            && ReferenceEquals(state.ClusterRoleBindings, clusterRoleBindings) && ReferenceEquals(state.RoleBindings, roleBindings))
+        if (
+            state is not null
+            && ReferenceEquals(state.ClusterRoles, clusterRoles)
+            && ReferenceEquals(state.Roles, roles)
+            && ReferenceEquals(state.ClusterRoleBindings, clusterRoleBindings)
+            && ReferenceEquals(state.RoleBindings, roleBindings)
+        )
             return state.Policy;
 
         // Two requests may rebuild it concurrently, with the same result.
-        state = new State(clusterRoles, roles, clusterRoleBindings, roleBindings, new Policy(clusterRoles, roles, clusterRoleBindings, roleBindings));
+        state = new State(
+            clusterRoles,
+            roles,
+            clusterRoleBindings,
+            roleBindings,
+            new Policy(clusterRoles, roles, clusterRoleBindings, roleBindings)
+        );
         Volatile.Write(ref _state, state);
         return state.Policy;
     }

@@ -21,7 +21,12 @@ internal static class RbacValidation
         for (var i = 0; i < rules.Length; i++)
             Rule(rules[i], kind == "Role", $"rules[{i}]", errors);
         if (document["aggregationRule"] is { } aggregation && aggregation.Array("clusterRoleSelectors") is not { Count: > 0 })
-            errors.Add(FieldError.Required("aggregationRule.clusterRoleSelectors", "at least one clusterRoleSelector required if aggregationRule is non-nil"));
+            errors.Add(
+                FieldError.Required(
+                    "aggregationRule.clusterRoleSelectors",
+                    "at least one clusterRoleSelector required if aggregationRule is non-nil"
+                )
+            );
     }
 
     private static void Rule(PolicyRule rule, bool isNamespaced, string path, List<FieldError> errors)
@@ -31,9 +36,17 @@ internal static class RbacValidation
         if (rule.Paths.Length > 0)
         {
             if (isNamespaced)
-                errors.Add(FieldError.Invalid($"{path}.nonResourceURLs", Strings(rule.Paths), "namespaced rules cannot apply to non-resource URLs"));
+                errors.Add(
+                    FieldError.Invalid($"{path}.nonResourceURLs", Strings(rule.Paths), "namespaced rules cannot apply to non-resource URLs")
+                );
             if (rule.Groups.Length > 0 || rule.Resources.Length > 0 || rule.ResourceNames.Length > 0)
-                errors.Add(FieldError.Invalid($"{path}.nonResourceURLs", Strings(rule.Paths), "rules cannot apply to both regular resources and non-resource URLs"));
+                errors.Add(
+                    FieldError.Invalid(
+                        $"{path}.nonResourceURLs",
+                        Strings(rule.Paths),
+                        "rules cannot apply to both regular resources and non-resource URLs"
+                    )
+                );
             return;
         }
 

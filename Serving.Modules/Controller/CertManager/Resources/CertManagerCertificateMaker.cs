@@ -41,7 +41,9 @@ internal static class CertManagerCertificateMaker
             names = [commonName, .. names];
         }
 
-        var type = certificate.Metadata.Labels.TryGetValue(NetworkingKeys.CertificateType, out var label) ? label : CertificateMaker.ExternalDomain;
+        var type = certificate.Metadata.Labels.TryGetValue(NetworkingKeys.CertificateType, out var label)
+            ? label
+            : CertificateMaker.ExternalDomain;
         if (Issuer(config, type) is not { } issuer)
         {
             return (null, new CertificateProblem("certificate type invalid", $"{Failure}certificate type {type} is invalid"));
@@ -65,14 +67,20 @@ internal static class CertManagerCertificateMaker
                     CommonName = commonName,
                     DnsNames = names,
                     SecretName = certificate.Spec.SecretName,
-                    IssuerRef = new CertManagerIssuerReference { Name = issuer.Name, Kind = issuer.Kind, Group = issuer.Group },
+                    IssuerRef = new CertManagerIssuerReference
+                    {
+                        Name = issuer.Name,
+                        Kind = issuer.Kind,
+                        Group = issuer.Group,
+                    },
                     SecretTemplate = new CertManagerSecretTemplate
                     {
                         Labels = new Dictionary<string, string> { [NetworkingKeys.CertificateUid] = certificate.Metadata.Uid },
                     },
                 },
             },
-            null);
+            null
+        );
     }
 
     private static string? Unshortenable(string commonName, string domain)
@@ -92,11 +100,12 @@ internal static class CertManagerCertificateMaker
             : null;
     }
 
-    private static IssuerReference? Issuer(CertManagerConfig config, string type) => type switch
-    {
-        CertificateMaker.ExternalDomain => config.IssuerRef,
-        CertificateMaker.ClusterLocalDomain => config.ClusterLocalIssuerRef,
-        CertificateMaker.SystemInternal => config.SystemInternalIssuerRef,
-        _ => null,
-    };
+    private static IssuerReference? Issuer(CertManagerConfig config, string type) =>
+        type switch
+        {
+            CertificateMaker.ExternalDomain => config.IssuerRef,
+            CertificateMaker.ClusterLocalDomain => config.ClusterLocalIssuerRef,
+            CertificateMaker.SystemInternal => config.SystemInternalIssuerRef,
+            _ => null,
+        };
 }

@@ -10,7 +10,8 @@ namespace Serving.Controller.Configurations.Resources;
 /// <summary>Makes the Revision of a Configuration's generation.</summary>
 internal static class RevisionMaker
 {
-    /// <summary>The wanted Revision. It is pending until the labeler sees it, active at once when a Route is known to follow the Configuration.</summary>
+    /// <summary>The wanted Revision. It is pending until the labeler sees it, active at once when a Route is known to follow the
+    /// Configuration.</summary>
     public static Revision Make(Configuration configuration, DateTimeOffset now)
     {
         var template = configuration.Spec.Template;
@@ -48,9 +49,13 @@ internal static class RevisionMaker
             Metadata = template.Metadata with
             {
                 Namespace = config.Namespace,
-                Name = template.Metadata.Name.Length > 0
-                    ? template.Metadata.Name
-                    : ChildName.Of(config.Name, string.Create(CultureInfo.InvariantCulture, $"-{configuration.Metadata.Generation ?? 0:D5}")),
+                Name =
+                    template.Metadata.Name.Length > 0
+                        ? template.Metadata.Name
+                        : ChildName.Of(
+                            config.Name,
+                            string.Create(CultureInfo.InvariantCulture, $"-{configuration.Metadata.Generation ?? 0:D5}")
+                        ),
                 Labels = labels,
                 Annotations = annotations,
                 OwnerReferences =
@@ -64,5 +69,6 @@ internal static class RevisionMaker
     }
 
     /// <summary>A time as it stands in annotations: RFC 3339 in UTC, whole seconds.</summary>
-    public static string Timestamp(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+    public static string Timestamp(DateTimeOffset time) =>
+        time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 }

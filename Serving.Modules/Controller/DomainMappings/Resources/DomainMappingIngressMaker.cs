@@ -18,7 +18,13 @@ namespace Serving.Controller.DomainMappings.Resources;
 /// <param name="Tls">The certificate.</param>
 /// <param name="Challenges">Paths that certificate authorities must reach.</param>
 internal sealed record DomainMappingInput(
-    string Backend, string Host, string IngressClass, string HttpOption, IReadOnlyList<IngressTls> Tls, IReadOnlyList<Http01Challenge> Challenges);
+    string Backend,
+    string Host,
+    string IngressClass,
+    string HttpOption,
+    IReadOnlyList<IngressTls> Tls,
+    IReadOnlyList<Http01Challenge> Challenges
+);
 
 /// <summary>Makes the Ingress of a DomainMapping: its domain leads to another Service under that one's own name.</summary>
 internal static class DomainMappingIngressMaker
@@ -42,7 +48,8 @@ internal static class DomainMappingIngressMaker
             ],
         };
         var own = input.Challenges.Where(challenge => HostOf(challenge) == name).Select(IngressMaker.ChallengePath);
-        var others = input.Challenges.Where(challenge => HostOf(challenge) != name)
+        var others = input
+            .Challenges.Where(challenge => HostOf(challenge) != name)
             .Select(challenge => Rule(HostOf(challenge), [IngressMaker.ChallengePath(challenge)]));
         return new Ingress
         {
@@ -54,22 +61,34 @@ internal static class DomainMappingIngressMaker
                 Namespace = mapping.Metadata.Namespace,
                 Annotations = Maps.Union(
                     new Dictionary<string, string> { [NetworkingKeys.IngressClass.Key] = input.IngressClass },
-                    mapping.Metadata.Annotations.Without(IngressMaker.IsExcluded)),
+                    mapping.Metadata.Annotations.Without(IngressMaker.IsExcluded)
+                ),
                 Labels = Maps.Union(
                     mapping.Metadata.Labels,
                     new Dictionary<string, string>
                     {
                         [ServingKeys.DomainMappingUid] = mapping.Metadata.Uid,
                         [ServingKeys.DomainMappingNamespace] = mapping.Metadata.Namespace,
-                    }),
+                    }
+                ),
                 OwnerReferences = [Ownership.ControllerReference(ApiResources.DomainMappings, mapping)],
             },
-            Spec = new IngressSpec { HttpOption = input.HttpOption, Tls = input.Tls, Rules = [Rule(name, [.. own, path]), .. others] },
+            Spec = new IngressSpec
+            {
+                HttpOption = input.HttpOption,
+                Tls = input.Tls,
+                Rules = [Rule(name, [.. own, path]), .. others],
+            },
         };
     }
 
-    private static IngressRule Rule(string host, IReadOnlyList<HttpIngressPath> paths)
-        => new() { Hosts = [host], Visibility = IngressMaker.ExternalIP, Http = new HttpIngressRuleValue { Paths = paths } };
+    private static IngressRule Rule(string host, IReadOnlyList<HttpIngressPath> paths) =>
+        new()
+        {
+            Hosts = [host],
+            Visibility = IngressMaker.ExternalIP,
+            Http = new HttpIngressRuleValue { Paths = paths },
+        };
 
     private static string HostOf(Http01Challenge challenge) => new Uri(challenge.Url).Host;
 }

@@ -13,4 +13,5 @@ public sealed record DigestRequest(
     string ServiceAccountName,
     IReadOnlyList<string> ImagePullSecrets,
     IReadOnlySet<string> SkippedRegistries,
-    TimeSpan Timeout);
+    TimeSpan Timeout
+);

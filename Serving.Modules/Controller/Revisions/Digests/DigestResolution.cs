@@ -18,10 +18,10 @@ internal sealed class DigestResolution(IDigestResolver resolver, TimeProvider ti
 
     private static readonly TimeSpan LongestTimeout = TimeSpan.FromHours(1);
 
-    private readonly ConcurrentDictionary<ObjectKey, Running> running = new();
-    private readonly ConcurrentDictionary<ObjectKey, ConcurrentDictionary<string, int>> failures = new();
-    private readonly SemaphoreSlim slots = new(ImagesAtOnce);
-    private readonly RetryPace pace = new(time);
+    private readonly ConcurrentDictionary<ObjectKey, Running> _running = new();
+    private readonly ConcurrentDictionary<ObjectKey, ConcurrentDictionary<string, int>> _failures = new();
+    private readonly SemaphoreSlim _slots = new(ImagesAtOnce);
+    private readonly RetryPace _pace = new(time);
 
     /// <summary>Asked for again when a resolution ends.</summary>
     public Action<ObjectKey> Resolved { get; set; } = static _ => { };
@@ -33,7 +33,7 @@ internal sealed class DigestResolution(IDigestResolver resolver, TimeProvider ti
     public DigestResult? Poll(Revision revision, DeploymentConfig config)
     {
         var key = ObjectKey.Of(revision);
-        if (running.TryGetValue(key, out var known) && known.Uid != revision.Metadata.Uid)
+        if (_running.TryGetValue(key, out var known) && known.Uid != revision.Metadata.Uid)
         {
             Forget(key);
             known = null;
@@ -44,7 +44,7 @@ internal sealed class DigestResolution(IDigestResolver resolver, TimeProvider ti
             var cancel = new CancellationTokenSource();
             var task = ResolveAsync(key, revision, config, cancel.Token);
             known = new Running(revision.Metadata.Uid, task, cancel);
-            running[key] = known;
+            _running[key] = known;
             if (!task.IsCompleted)
             {
                 BackgroundFailure.Watch($"Asking again for Revision {key}", AskAgainAsync(key, task));
@@ -61,7 +61,7 @@ internal sealed class DigestResolution(IDigestResolver resolver, TimeProvider ti
 #pragma warning disable RS0030 // It has completed.
         var result = known.Task.GetAwaiter().GetResult();
 #pragma warning restore RS0030
-        failures.TryRemove(key, out _);
+        _failures.TryRemove(key, out _);
         return result;
     }
 
@@ -69,19 +69,20 @@ internal sealed class DigestResolution(IDigestResolver resolver, TimeProvider ti
     public void Forget(ObjectKey key)
     {
         End(key);
-        failures.TryRemove(key, out _);
+        _failures.TryRemove(key, out _);
     }
 
     /// <summary>Gives up on all; may be used again, by a later term.</summary>
     public void Clear()
     {
-        foreach (var key in running.Keys.Concat(failures.Keys))
+        foreach (var key in _running.Keys.Concat(_failures.Keys))
         {
             Forget(key);
         }
     }
 
-    /// <summary>Gives up on all. What waits for a slot is cancelled, and gives back what it has; so the slots are left to the collector.</summary>
+    /// <summary>Gives up on all. What waits for a slot is cancelled, and gives back what it has; so the slots are left to the
+    /// collector.</summary>
     public void Dispose() => Clear();
 
     private async Task AskAgainAsync(ObjectKey key, Task resolution)
@@ -93,7 +94,7 @@ internal sealed class DigestResolution(IDigestResolver resolver, TimeProvider ti
 
     private void End(ObjectKey key)
     {
-        if (running.TryRemove(key, out var known))
+        if (_running.TryRemove(key, out var known))
         {
             known.Cancel.CancelSafely();
             known.Cancel.Dispose();
@@ -105,39 +106,50 @@ internal sealed class DigestResolution(IDigestResolver resolver, TimeProvider ti
         using var rest = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
 
         // Containers of one image get one digest, also when the tag moves in between.
-        var images = revision.Spec.InitContainers.Concat(revision.Spec.Containers)
+        var images = revision
+            .Spec.InitContainers.Concat(revision.Spec.Containers)
             .Select(static container => container.Image)
             .Distinct(StringComparer.Ordinal)
-            .ToDictionary(static image => image, image => OneAsync(key, Request(revision, image, config), rest.Token), StringComparer.Ordinal);
-        await foreach (var ended in Task.WhenEach(images.Values).ConfigureAwait(false))
+            .ToDictionary(
+                static image => image,
+                image => OneAsync(key, Request(revision, image, config), rest.Token),
+                StringComparer.Ordinal
+            );
+        await foreach (var ended in Task.WhenEach(images.Values))
         {
             if (!ended.IsCompletedSuccessfully)
             {
                 // The first that fails is told at once, and the others are asked for again with it.
-                await rest.CancelAsync().ConfigureAwait(false);
+                await rest.CancelAsync();
                 await ((Task)Task.WhenAll(images.Values)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-                await ended.ConfigureAwait(false);
+                await ended;
             }
         }
 
         return new DigestResult(Of(revision.Spec.InitContainers), Of(revision.Spec.Containers));
 
-        IReadOnlyList<ContainerDigest> Of(IReadOnlyList<Container> containers)
-            => [.. containers.Select(container => new ContainerDigest { Name = container.Name, ImageDigest = images[container.Image].Result })];
+        IReadOnlyList<ContainerDigest> Of(IReadOnlyList<Container> containers) =>
+            [
+                .. containers.Select(container => new ContainerDigest
+                {
+                    Name = container.Name,
+                    ImageDigest = images[container.Image].Result,
+                }),
+            ];
     }
 
     private async Task<string> OneAsync(ObjectKey key, DigestRequest request, CancellationToken cancellation)
     {
-        var counts = failures.GetOrAdd(key, static _ => new ConcurrentDictionary<string, int>(StringComparer.Ordinal));
-        if (pace.Next(counts.GetValueOrDefault(request.Image)) is { Ticks: > 0 } wait)
+        var counts = _failures.GetOrAdd(key, static _ => new ConcurrentDictionary<string, int>(StringComparer.Ordinal));
+        if (_pace.Next(counts.GetValueOrDefault(request.Image)) is { Ticks: > 0 } wait)
         {
-            await Task.Delay(wait, time, cancellation).ConfigureAwait(false);
+            await Task.Delay(wait, time, cancellation);
         }
 
-        await slots.WaitAsync(cancellation).ConfigureAwait(false);
+        await _slots.WaitAsync(cancellation);
         try
         {
-            return await resolver.ResolveAsync(request, cancellation).ConfigureAwait(false);
+            return await resolver.ResolveAsync(request, cancellation);
         }
         catch (DigestException)
         {
@@ -146,17 +158,19 @@ internal sealed class DigestResolution(IDigestResolver resolver, TimeProvider ti
         }
         finally
         {
-            slots.Release();
+            _slots.Release();
         }
     }
 
-    private static DigestRequest Request(Revision revision, string image, DeploymentConfig config) => new(
-        image,
-        revision.Metadata.Namespace,
-        revision.Spec.ServiceAccountName,
-        [.. revision.Spec.ImagePullSecrets.Select(static secret => secret.Name)],
-        config.RegistriesSkippingTagResolving,
-        config.DigestResolutionTimeout < LongestTimeout ? config.DigestResolutionTimeout : LongestTimeout);
+    private static DigestRequest Request(Revision revision, string image, DeploymentConfig config) =>
+        new(
+            image,
+            revision.Metadata.Namespace,
+            revision.Spec.ServiceAccountName,
+            [.. revision.Spec.ImagePullSecrets.Select(static secret => secret.Name)],
+            config.RegistriesSkippingTagResolving,
+            config.DigestResolutionTimeout < LongestTimeout ? config.DigestResolutionTimeout : LongestTimeout
+        );
 
     private sealed record Running(string Uid, Task<DigestResult> Task, CancellationTokenSource Cancel);
 }

@@ -10,7 +10,9 @@ namespace Serving.Controller.Revisions.Digests;
 /// </summary>
 internal sealed class DockerConfig
 {
-    private readonly SortedDictionary<string, RegistryCredential> entries = new(Comparer<string>.Create(static (a, b) => string.CompareOrdinal(b, a)));
+    private readonly SortedDictionary<string, RegistryCredential> _entries = new(
+        Comparer<string>.Create(static (a, b) => string.CompareOrdinal(b, a))
+    );
 
     /// <summary>Adds <c>{"auths": {host: login}}</c>; throws <see cref="FormatException"/> for what is none.</summary>
     public void AddJson(byte[] file) => Add(file, static root => root.TryGetProperty("auths", out var auths) ? auths : default);
@@ -22,7 +24,7 @@ internal sealed class DockerConfig
     public RegistryCredential? Find(string image)
     {
         var (host, path) = Split(image);
-        foreach (var (key, credential) in entries)
+        foreach (var (key, credential) in _entries)
         {
             var (pattern, prefix) = Split(key);
             if (path.StartsWith(prefix, StringComparison.Ordinal) && HostMatches(pattern, host))
@@ -52,7 +54,7 @@ internal sealed class DockerConfig
 
             foreach (var login in logins.EnumerateObject())
             {
-                entries.TryAdd(Key(login.Name), Read(login.Value));
+                _entries.TryAdd(Key(login.Name), Read(login.Value));
             }
         }
         catch (Exception error) when (error is JsonException or InvalidOperationException)
@@ -72,8 +74,8 @@ internal sealed class DockerConfig
         return new RegistryCredential(user, password, Text(login, "identitytoken"), Text(login, "registrytoken"));
     }
 
-    private static string Text(JsonElement login, string name)
-        => login.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString()! : "";
+    private static string Text(JsonElement login, string name) =>
+        login.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString()! : "";
 
     private static (string User, string Password) Decode(string auth)
     {
@@ -92,7 +94,8 @@ internal sealed class DockerConfig
         }
     }
 
-    /// <summary>An entry's name without scheme, without the API version that clients write behind it, and with Docker Hub's own name.</summary>
+    /// <summary>An entry's name without scheme, without the API version that clients write behind it, and with Docker Hub's own
+    /// name.</summary>
     private static string Key(string name)
     {
         var scheme = name.IndexOf("://", StringComparison.Ordinal);

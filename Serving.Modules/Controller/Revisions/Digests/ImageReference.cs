@@ -17,12 +17,18 @@ internal sealed record ImageReference(string Registry, string Repository, string
     private static readonly SearchValues<char> InTags = SearchValues.Create(TagCharacters);
     private static readonly SearchValues<char> InRepositories = SearchValues.Create(RepositoryCharacters);
     private static readonly SearchValues<char> Hexadecimal = SearchValues.Create("0123456789abcdef");
-    private static readonly IPNetwork[] PrivateNetworks = [IPNetwork.Parse("10.0.0.0/8"), IPNetwork.Parse("172.16.0.0/12"), IPNetwork.Parse("192.168.0.0/16")];
+    private static readonly IPNetwork[] PrivateNetworks =
+    [
+        IPNetwork.Parse("10.0.0.0/8"),
+        IPNetwork.Parse("172.16.0.0/12"),
+        IPNetwork.Parse("192.168.0.0/16"),
+    ];
 
     /// <summary>The registry and the repository in it, as pull secrets name them.</summary>
     public string Name => $"{Registry}/{Repository}";
 
-    /// <summary>Whether the registry may be asked without TLS: hosts of this machine, of private networks and of <c>.local</c> names.</summary>
+    /// <summary>Whether the registry may be asked without TLS: hosts of this machine, of private networks and of <c>.local</c>
+    /// names.</summary>
     public bool AllowsPlainHttp
     {
         get
@@ -31,7 +37,10 @@ internal sealed record ImageReference(string Registry, string Repository, string
             return host is "localhost" or "127.0.0.1" or "[::1]"
                 || host.EndsWith(".local", StringComparison.Ordinal)
                 || host.EndsWith(".localhost", StringComparison.Ordinal)
-                || (IPAddress.TryParse(host, out var address) && (IPAddress.IsLoopback(address) || PrivateNetworks.Any(network => network.Contains(address))));
+                || (
+                    IPAddress.TryParse(host, out var address)
+                    && (IPAddress.IsLoopback(address) || PrivateNetworks.Any(network => network.Contains(address)))
+                );
         }
     }
 
@@ -60,10 +69,15 @@ internal sealed record ImageReference(string Registry, string Repository, string
         var hasRegistry = first.AsSpan().IndexOfAny('.', ':') >= 0;
         var registry = hasRegistry && first != "docker.io" ? first : DockerHub;
         var repository = hasRegistry ? name[(slash + 1)..] : name;
-        if (!Uri.TryCreate($"https://{registry}/", UriKind.Absolute, out var address) || address.UserInfo.Length > 0 || address.AbsolutePath != "/")
+        if (
+            !Uri.TryCreate($"https://{registry}/", UriKind.Absolute, out var address)
+            || address.UserInfo.Length > 0
+            || address.AbsolutePath != "/"
+        )
         {
             throw new FormatException(
-                $"failed to parse image name \"{image}\" into a tag: registries must be valid RFC 3986 URI authorities: {registry}");
+                $"failed to parse image name \"{image}\" into a tag: registries must be valid RFC 3986 URI authorities: {registry}"
+            );
         }
 
         Check(image, "repository", repository, InRepositories, RepositoryCharacters, 2, 255);
@@ -77,12 +91,19 @@ internal sealed record ImageReference(string Registry, string Repository, string
             repository = "library/" + repository;
         }
 
-        return new ImageReference(registry, repository, digest.Length > 0 ? "" : tag.Length > 0 ? tag : "latest", digest);
+        return new ImageReference(
+            registry,
+            repository,
+            digest.Length > 0 ? ""
+                : tag.Length > 0 ? tag
+                : "latest",
+            digest
+        );
     }
 
     /// <summary>Whether this is a SHA-256 digest in full.</summary>
-    public static bool IsDigest(string value)
-        => value.Length == 71 && value.StartsWith("sha256:", StringComparison.Ordinal) && !value.AsSpan(7).ContainsAnyExcept(Hexadecimal);
+    public static bool IsDigest(string value) =>
+        value.Length == 71 && value.StartsWith("sha256:", StringComparison.Ordinal) && !value.AsSpan(7).ContainsAnyExcept(Hexadecimal);
 
     /// <summary>The reference with this digest in place of the tag.</summary>
     public string WithDigest(string digest) => $"{Name}@{digest}";
@@ -93,17 +114,28 @@ internal sealed record ImageReference(string Registry, string Repository, string
         return colon > registry.LastIndexOf(']') ? registry[..colon] : registry;
     }
 
-    private static void Check(string image, string what, string value, SearchValues<char> allowed, string characters, int shortest, int longest)
+    private static void Check(
+        string image,
+        string what,
+        string value,
+        SearchValues<char> allowed,
+        string characters,
+        int shortest,
+        int longest
+    )
     {
         if (value.Length < shortest || value.Length > longest)
         {
             throw new FormatException(
-                $"failed to parse image name \"{image}\" into a tag: {what} must be between {shortest} and {longest} characters in length: {value}");
+                $"failed to parse image name \"{image}\" into a tag: {what} must be between {shortest} and {longest} characters in length: {value}"
+            );
         }
 
         if (value.AsSpan().ContainsAnyExcept(allowed))
         {
-            throw new FormatException($"failed to parse image name \"{image}\" into a tag: {what} can only contain the characters `{characters}`: {value}");
+            throw new FormatException(
+                $"failed to parse image name \"{image}\" into a tag: {what} can only contain the characters `{characters}`: {value}"
+            );
         }
     }
 }

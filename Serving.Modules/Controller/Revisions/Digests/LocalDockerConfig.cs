@@ -10,9 +10,10 @@ public sealed class LocalDockerConfig(Func<string, string?>? environment = null)
 {
     private const long MaxLength = 1024 * 1024;
 
-    private readonly Func<string, string?> environment = environment ?? Environment.GetEnvironmentVariable;
+    private readonly Func<string, string?> _environment = environment ?? Environment.GetEnvironmentVariable;
 
-    /// <summary>The login for an image (<c>registry/repository</c>), or null; throws <see cref="FormatException"/> when the file is none.</summary>
+    /// <summary>The login for an image (<c>registry/repository</c>), or null; throws <see cref="FormatException"/> when the file is
+    /// none.</summary>
     internal RegistryCredential? Find(string image)
     {
         if (Candidates().FirstOrDefault(File.Exists) is not { } path)
@@ -59,5 +60,5 @@ public sealed class LocalDockerConfig(Func<string, string?>? environment = null)
         }
     }
 
-    private string? Variable(string name) => environment(name) is { Length: > 0 } value ? value : null;
+    private string? Variable(string name) => _environment(name) is { Length: > 0 } value ? value : null;
 }

@@ -4,21 +4,24 @@ using Serving.Kubernetes;
 
 namespace Serving.Controller.Revisions.Digests;
 
-/// <summary>Reads the pull secrets of a Revision and of its service account. Secrets that do not exist are passed over, as the kubelet does.</summary>
+/// <summary>Reads the pull secrets of a Revision and of its service account. Secrets that do not exist are passed over, as the kubelet
+/// does.</summary>
 internal sealed class PullSecrets(IKubernetesClient client)
 {
-    /// <summary>The logins of all of them; throws <see cref="FormatException"/> or <see cref="KubernetesException"/> when one cannot be read.</summary>
+    /// <summary>The logins of all of them; throws <see cref="FormatException"/> or <see cref="KubernetesException"/> when one cannot be
+    /// read.</summary>
     public async Task<DockerConfig> ReadAsync(DigestRequest request, CancellationToken cancellation)
     {
         var account = await TryGetAsync(
             Serving.Api.Resources.ServiceAccounts,
             request.Namespace,
             request.ServiceAccountName.Length > 0 ? request.ServiceAccountName : "default",
-            cancellation).ConfigureAwait(false);
+            cancellation
+        );
         var result = new DockerConfig();
         foreach (var name in request.ImagePullSecrets.Concat(account?.ImagePullSecrets.Select(static secret => secret.Name) ?? []))
         {
-            if (await TryGetAsync(Serving.Api.Resources.Secrets, request.Namespace, name, cancellation).ConfigureAwait(false) is { } secret)
+            if (await TryGetAsync(Serving.Api.Resources.Secrets, request.Namespace, name, cancellation) is { } secret)
             {
                 Add(result, secret);
             }
@@ -31,7 +34,10 @@ internal sealed class PullSecrets(IKubernetesClient client)
     {
         try
         {
-            if (secret.Type == "kubernetes.io/dockerconfigjson" && secret.Data?.GetValueOrDefault(".dockerconfigjson") is { Length: > 0 } json)
+            if (
+                secret.Type == "kubernetes.io/dockerconfigjson"
+                && secret.Data?.GetValueOrDefault(".dockerconfigjson") is { Length: > 0 } json
+            )
             {
                 config.AddJson(json);
             }
@@ -52,7 +58,7 @@ internal sealed class PullSecrets(IKubernetesClient client)
     {
         try
         {
-            return await client.GetAsync(type, ns, name, cancellation).ConfigureAwait(false);
+            return await client.GetAsync(type, ns, name, cancellation);
         }
         catch (KubernetesException error) when (error.IsNotFound)
         {

@@ -16,12 +16,12 @@ public sealed class RegistryDigests : IDigestResolver
     private static readonly string UserAgent =
         $"knative/{typeof(RegistryDigests).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown"} (serving)";
 
-    private readonly HttpClient http;
-    private readonly PullSecrets secrets;
-    private readonly LocalDockerConfig local;
-    private readonly IReadOnlyList<IRegistryIdentity> identities;
-    private readonly ILogger logger;
-    private readonly TimeProvider time;
+    private readonly HttpClient _http;
+    private readonly PullSecrets _secrets;
+    private readonly LocalDockerConfig _local;
+    private readonly IReadOnlyList<IRegistryIdentity> _identities;
+    private readonly ILogger _logger;
+    private readonly TimeProvider _time;
 
     /// <param name="client">Reads pull secrets and service accounts.</param>
     /// <param name="http">Asks registries; its handler decides whom to trust (see <see cref="RegistryTrust"/>).</param>
@@ -30,7 +30,13 @@ public sealed class RegistryDigests : IDigestResolver
     /// <param name="logger">Where an identity that gives nothing is said, at debug.</param>
     /// <param name="time">The clock of retries and deadlines.</param>
     public RegistryDigests(
-        IKubernetesClient client, HttpClient http, LocalDockerConfig local, IReadOnlyList<IRegistryIdentity> identities, ILogger<RegistryDigests> logger, TimeProvider time)
+        IKubernetesClient client,
+        HttpClient http,
+        LocalDockerConfig local,
+        IReadOnlyList<IRegistryIdentity> identities,
+        ILogger<RegistryDigests> logger,
+        TimeProvider time
+    )
     {
         ArgumentNullException.ThrowIfNull(client);
         ArgumentNullException.ThrowIfNull(http);
@@ -38,12 +44,12 @@ public sealed class RegistryDigests : IDigestResolver
         ArgumentNullException.ThrowIfNull(identities);
         ArgumentNullException.ThrowIfNull(logger);
         ArgumentNullException.ThrowIfNull(time);
-        this.http = http;
-        this.local = local;
-        this.identities = identities;
-        this.logger = logger;
-        this.time = time;
-        secrets = new PullSecrets(client);
+        this._http = http;
+        this._local = local;
+        this._identities = identities;
+        this._logger = logger;
+        this._time = time;
+        _secrets = new PullSecrets(client);
     }
 
     /// <inheritdoc/>
@@ -70,12 +76,12 @@ public sealed class RegistryDigests : IDigestResolver
             return "";
         }
 
-        using var timeout = new CancellationTokenSource(request.Timeout, time);
+        using var timeout = new CancellationTokenSource(request.Timeout, _time);
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation, timeout.Token);
-        var session = new RegistrySession(http, image, UserAgent, token => CredentialAsync(request, image, token), time);
+        var session = new RegistrySession(_http, image, UserAgent, token => CredentialAsync(request, image, token), _time);
         try
         {
-            return image.WithDigest(await session.DigestAsync(deadline.Token).ConfigureAwait(false));
+            return image.WithDigest(await session.DigestAsync(deadline.Token));
         }
         catch (RegistryException error)
         {
@@ -95,29 +101,29 @@ public sealed class RegistryDigests : IDigestResolver
         }
     }
 
-    private static string Innermost(Exception error)
-        => error.InnerException is { } inner && inner is not IOException ? $"{error.Message}: {inner.Message}" : error.Message;
+    private static string Innermost(Exception error) =>
+        error.InnerException is { } inner && inner is not IOException ? $"{error.Message}: {inner.Message}" : error.Message;
 
     private async Task<RegistryCredential?> CredentialAsync(DigestRequest request, ImageReference image, CancellationToken cancellation)
     {
-        var logins = await secrets.ReadAsync(request, cancellation).ConfigureAwait(false);
-        if ((logins.Find(image.Name) ?? local.Find(image.Name)) is { } login)
+        var logins = await _secrets.ReadAsync(request, cancellation);
+        if ((logins.Find(image.Name) ?? _local.Find(image.Name)) is { } login)
         {
             return login;
         }
 
-        foreach (var identity in identities.Where(identity => identity.Recognises(image.Registry)))
+        foreach (var identity in _identities.Where(identity => identity.Recognises(image.Registry)))
         {
             try
             {
-                if (await identity.CredentialAsync(image.Registry, cancellation).ConfigureAwait(false) is { } found)
+                if (await identity.CredentialAsync(image.Registry, cancellation) is { } found)
                 {
                     return found;
                 }
             }
             catch (IdentityException error)
             {
-                logger.LogDebug(error, "No login for {Registry} from {Identity}; going on without", image.Registry, identity.Name);
+                _logger.LogDebug(error, "No login for {Registry} from {Identity}; going on without", image.Registry, identity.Name);
             }
         }
 

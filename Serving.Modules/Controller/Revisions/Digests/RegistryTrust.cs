@@ -14,18 +14,34 @@ public static class RegistryTrust
     /// <summary>Where a pod finds the cluster's certificate authorities.</summary>
     public const string ClusterCertificates = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt";
 
-    private static readonly HashSet<string> KnownCurves =
-        new(StringComparer.Ordinal) { "CurveP256", "CurveP384", "CurveP521", "X25519", "X25519MLKEM768", "P-256", "P-384", "P-521" };
+    private static readonly HashSet<string> KnownCurves = new(StringComparer.Ordinal)
+    {
+        "CurveP256",
+        "CurveP384",
+        "CurveP521",
+        "X25519",
+        "X25519MLKEM768",
+        "P-256",
+        "P-384",
+        "P-521",
+    };
 
     // Those that Go counts among the secure ones.
     private static readonly Dictionary<string, TlsCipherSuite> KnownSuites = new TlsCipherSuite[]
     {
-        TlsCipherSuite.TLS_AES_128_GCM_SHA256, TlsCipherSuite.TLS_AES_256_GCM_SHA384, TlsCipherSuite.TLS_CHACHA20_POLY1305_SHA256,
-        TlsCipherSuite.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA, TlsCipherSuite.TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA,
-        TlsCipherSuite.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA, TlsCipherSuite.TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA,
-        TlsCipherSuite.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, TlsCipherSuite.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
-        TlsCipherSuite.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, TlsCipherSuite.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-        TlsCipherSuite.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256, TlsCipherSuite.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+        TlsCipherSuite.TLS_AES_128_GCM_SHA256,
+        TlsCipherSuite.TLS_AES_256_GCM_SHA384,
+        TlsCipherSuite.TLS_CHACHA20_POLY1305_SHA256,
+        TlsCipherSuite.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA,
+        TlsCipherSuite.TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA,
+        TlsCipherSuite.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA,
+        TlsCipherSuite.TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA,
+        TlsCipherSuite.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+        TlsCipherSuite.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+        TlsCipherSuite.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+        TlsCipherSuite.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+        TlsCipherSuite.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+        TlsCipherSuite.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
     }.ToDictionary(static suite => suite.ToString(), StringComparer.Ordinal);
 
     /// <summary>Connections to one registry and to all of them, at most.</summary>
@@ -38,7 +54,11 @@ public static class RegistryTrust
     /// <see cref="FormatException"/> for what is none of these. <c>TAG_TO_DIGEST_TLS_CURVE_PREFERENCES</c> is checked, but .NET leaves
     /// the groups to OpenSSL: <paramref name="logger"/> is told, as a preference that is not kept must not seem to be.
     /// </summary>
-    public static SocketsHttpHandler CreateHandler(string extra = ClusterCertificates, Func<string, string?>? environment = null, ILogger? logger = null)
+    public static SocketsHttpHandler CreateHandler(
+        string extra = ClusterCertificates,
+        Func<string, string?>? environment = null,
+        ILogger? logger = null
+    )
     {
         ArgumentNullException.ThrowIfNull(extra);
         environment ??= Environment.GetEnvironmentVariable;
@@ -47,7 +67,11 @@ public static class RegistryTrust
             UseCookies = false,
             MaxConnectionsPerServer = MaximumConnections,
             PooledConnectionLifetime = TimeSpan.FromMinutes(5),
-            SslOptions = new SslClientAuthenticationOptions { EnabledSslProtocols = Versions(environment), CipherSuitesPolicy = Suites(environment) },
+            SslOptions = new SslClientAuthenticationOptions
+            {
+                EnabledSslProtocols = Versions(environment),
+                CipherSuitesPolicy = Suites(environment),
+            },
         };
         CheckCurves(environment, logger);
         if (File.Exists(extra))
@@ -86,15 +110,20 @@ public static class RegistryTrust
             result |= SslProtocols.Tls13;
         }
 
-        return result != SslProtocols.None ? result : throw new FormatException("TAG_TO_DIGEST_TLS_MAX_VERSION is below TAG_TO_DIGEST_TLS_MIN_VERSION");
+        return result != SslProtocols.None
+            ? result
+            : throw new FormatException("TAG_TO_DIGEST_TLS_MAX_VERSION is below TAG_TO_DIGEST_TLS_MIN_VERSION");
 
-        int Version(string name, int otherwise) => environment(name) switch
-        {
-            null or "" => otherwise,
-            "1.2" => 12,
-            "1.3" => 13,
-            var other => throw new FormatException($"invalid {name} \"{other}\": unsupported TLS version \"{other}\": must be \"1.2\" or \"1.3\""),
-        };
+        int Version(string name, int otherwise) =>
+            environment(name) switch
+            {
+                null or "" => otherwise,
+                "1.2" => 12,
+                "1.3" => 13,
+                var other => throw new FormatException(
+                    $"invalid {name} \"{other}\": unsupported TLS version \"{other}\": must be \"1.2\" or \"1.3\""
+                ),
+            };
     }
 
     // As in Go, the suites of TLS 1.3 are not a matter of choice.
@@ -117,9 +146,15 @@ public static class RegistryTrust
         }
 
         return new CipherSuitesPolicy(
-            names.Select(static name => KnownSuites[name])
-                .Concat([TlsCipherSuite.TLS_AES_128_GCM_SHA256, TlsCipherSuite.TLS_AES_256_GCM_SHA384, TlsCipherSuite.TLS_CHACHA20_POLY1305_SHA256])
-                .Distinct());
+            names
+                .Select(static name => KnownSuites[name])
+                .Concat([
+                    TlsCipherSuite.TLS_AES_128_GCM_SHA256,
+                    TlsCipherSuite.TLS_AES_256_GCM_SHA384,
+                    TlsCipherSuite.TLS_CHACHA20_POLY1305_SHA256,
+                ])
+                .Distinct()
+        );
     }
 
     private static void CheckCurves(Func<string, string?> environment, ILogger? logger)
@@ -133,10 +168,13 @@ public static class RegistryTrust
 
         if (curves.Length > 0)
         {
-            logger?.LogWarning("{Variable} cannot be kept, OpenSSL's own groups are used: set them in its configuration file (OPENSSL_CONF) instead", name);
+            logger?.LogWarning(
+                "{Variable} cannot be kept, OpenSSL's own groups are used: set them in its configuration file (OPENSSL_CONF) instead",
+                name
+            );
         }
     }
 
-    private static string[] Names(Func<string, string?> environment, string variable)
-        => (environment(variable) ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+    private static string[] Names(Func<string, string?> environment, string variable) =>
+        (environment(variable) ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
 }

@@ -11,20 +11,20 @@ internal sealed class RetryPace(TimeProvider time)
     private static readonly TimeSpan Longest = TimeSpan.FromSeconds(1000);
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100);
 
-    private readonly Lock gate = new();
-    private DateTimeOffset full = DateTimeOffset.MinValue;
+    private readonly Lock _gate = new();
+    private DateTimeOffset _full = DateTimeOffset.MinValue;
 
     /// <summary>The wait before an attempt after this many failures (not negative); the attempt counts as made.</summary>
     public TimeSpan Next(int failures)
     {
         var own = failures == 0 ? TimeSpan.Zero : TimeSpan.FromSeconds(Math.Pow(2, Math.Min(failures - 1, MaximumExponent)));
         own = own < Longest ? own : Longest;
-        lock (gate)
+        lock (_gate)
         {
             // When the bucket would be full again says how many are left in it.
             var now = time.GetUtcNow();
-            full = (full > now ? full : now) + Interval;
-            var common = full - now - (Interval * Burst);
+            _full = (_full > now ? _full : now) + Interval;
+            var common = _full - now - (Interval * Burst);
             return common > own ? common : own;
         }
     }

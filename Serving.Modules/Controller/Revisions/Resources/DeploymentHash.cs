@@ -26,7 +26,8 @@ internal static class DeploymentHash
                 Metadata = new ObjectMeta { Labels = deployment.Metadata.Labels, Annotations = deployment.Metadata.Annotations },
                 Spec = deployment.Spec,
             },
-            Serving.Api.Resources.Deployments.Json);
+            Serving.Api.Resources.Deployments.Json
+        );
         var hash = Offset;
         foreach (var character in Sorted(document)!.ToJsonString())
         {
@@ -39,15 +40,17 @@ internal static class DeploymentHash
         {
             text = Digits[(int)(hash % 36)] + text;
             hash /= 36;
-        }
-        while (hash > 0);
+        } while (hash > 0);
         return Ours + text;
     }
 
-    private static JsonNode? Sorted(JsonNode? node) => node switch
-    {
-        JsonObject value => new JsonObject(value.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => KeyValuePair.Create(pair.Key, Sorted(pair.Value)))),
-        JsonArray value => new JsonArray([.. value.Select(Sorted)]),
-        _ => node?.DeepClone(),
-    };
+    private static JsonNode? Sorted(JsonNode? node) =>
+        node switch
+        {
+            JsonObject value => new JsonObject(
+                value.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => KeyValuePair.Create(pair.Key, Sorted(pair.Value)))
+            ),
+            JsonArray value => new JsonArray([.. value.Select(Sorted)]),
+            _ => node?.DeepClone(),
+        };
 }

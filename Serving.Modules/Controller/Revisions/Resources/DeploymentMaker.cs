@@ -24,7 +24,10 @@ internal static class DeploymentMaker
             Spec = new DeploymentSpec
             {
                 Replicas = InitialScale(revision, config.Autoscaler),
-                Selector = new LabelSelector { MatchLabels = new Dictionary<string, string> { [ServingKeys.RevisionUid] = revision.Metadata.Uid } },
+                Selector = new LabelSelector
+                {
+                    MatchLabels = new Dictionary<string, string> { [ServingKeys.RevisionUid] = revision.Metadata.Uid },
+                },
                 ProgressDeadlineSeconds = ProgressDeadline(revision, config.Deployment),
                 RevisionHistoryLimit = 0,
                 Strategy = new DeploymentStrategy
@@ -35,7 +38,11 @@ internal static class DeploymentMaker
                 },
                 Template = new PodTemplateSpec
                 {
-                    Metadata = new ObjectMeta { Labels = RevisionMetadata.Labels(revision), Annotations = RevisionMetadata.PodAnnotations(revision) },
+                    Metadata = new ObjectMeta
+                    {
+                        Labels = RevisionMetadata.Labels(revision),
+                        Annotations = RevisionMetadata.PodAnnotations(revision),
+                    },
                     Spec = PodSpecMaker.Make(revision, config, systemNamespace),
                 },
             },
@@ -43,7 +50,10 @@ internal static class DeploymentMaker
         var hash = DeploymentHash.Of(deployment);
         return deployment with
         {
-            Metadata = metadata with { Labels = Maps.Union(metadata.Labels, new Dictionary<string, string> { [ServingKeys.DeploymentHash] = hash }) },
+            Metadata = metadata with
+            {
+                Labels = Maps.Union(metadata.Labels, new Dictionary<string, string> { [ServingKeys.DeploymentHash] = hash }),
+            },
         };
     }
 
@@ -97,23 +107,27 @@ internal static class DeploymentMaker
         };
     }
 
-    private static SortedDictionary<string, string> Merge(IReadOnlyDictionary<string, string> wanted, IReadOnlyDictionary<string, string> existing)
-        => Maps.Union(wanted, existing.Without(key => key == ServingKeys.App || key.Contains("knative.dev/", StringComparison.Ordinal)));
+    private static SortedDictionary<string, string> Merge(
+        IReadOnlyDictionary<string, string> wanted,
+        IReadOnlyDictionary<string, string> existing
+    ) => Maps.Union(wanted, existing.Without(key => key == ServingKeys.App || key.Contains("knative.dev/", StringComparison.Ordinal)));
 
-    private static bool HasImagesOf(Deployment existing, Deployment wanted)
-        => Images(existing).SequenceEqual(Images(wanted));
+    private static bool HasImagesOf(Deployment existing, Deployment wanted) => Images(existing).SequenceEqual(Images(wanted));
 
-    private static IEnumerable<(string Name, string Image)> Images(Deployment deployment)
-        => (deployment.Spec?.Template?.Spec?.Containers ?? []).Select(container => (container.Name, container.Image)).Order();
+    private static IEnumerable<(string Name, string Image)> Images(Deployment deployment) =>
+        (deployment.Spec?.Template?.Spec?.Containers ?? []).Select(container => (container.Name, container.Image)).Order();
 
-    private static int InitialScale(Revision revision, AutoscalerConfig config)
-        => AutoscalingKeys.InitialScale.Value(revision.Metadata.Annotations) is { } text
-            && int.TryParse(text, NumberStyles.Integer, CultureInfo.InvariantCulture, out var scale)
+    private static int InitialScale(Revision revision, AutoscalerConfig config) =>
+        AutoscalingKeys.InitialScale.Value(revision.Metadata.Annotations) is { } text
+        && int.TryParse(text, NumberStyles.Integer, CultureInfo.InvariantCulture, out var scale)
             ? scale
             : config.InitialScale;
 
-    private static int ProgressDeadline(Revision revision, DeploymentConfig config)
-        => (int)(GoDuration.TryParse(revision.Metadata.Annotations.Get(ServingKeys.ProgressDeadline), out var deadline)
-            ? deadline.ToTimeSpan()
-            : config.ProgressDeadline).TotalSeconds;
+    private static int ProgressDeadline(Revision revision, DeploymentConfig config) =>
+        (int)
+            (
+                GoDuration.TryParse(revision.Metadata.Annotations.Get(ServingKeys.ProgressDeadline), out var deadline)
+                    ? deadline.ToTimeSpan()
+                    : config.ProgressDeadline
+            ).TotalSeconds;
 }

@@ -47,18 +47,27 @@ internal static class PodAutoscalerMaker
     /// stay only class and metric, which are defaulted, and what is not about scaling.
     /// </summary>
     public static IReadOnlyDictionary<string, string> MergeAnnotations(
-        IReadOnlyDictionary<string, string> existing, IReadOnlyDictionary<string, string> wanted)
-        => Maps.Union(
-            existing.Without(key => key.StartsWith(AutoscalingKeys.Group, StringComparison.Ordinal)
-                && key != AutoscalingKeys.Class.Key && key != AutoscalingKeys.Metric.Key),
-            wanted.Without(key => key == AutoscalingKeys.Class.Key && existing.ContainsKey(key)));
+        IReadOnlyDictionary<string, string> existing,
+        IReadOnlyDictionary<string, string> wanted
+    ) =>
+        Maps.Union(
+            existing.Without(key =>
+                key.StartsWith(AutoscalingKeys.Group, StringComparison.Ordinal)
+                && key != AutoscalingKeys.Class.Key
+                && key != AutoscalingKeys.Metric.Key
+            ),
+            wanted.Without(key => key == AutoscalingKeys.Class.Key && existing.ContainsKey(key))
+        );
 
     private static string Reachability(Revision revision, Deployment? deployment)
     {
         var deadlineExceeded = ConditionSet.IsFalse(deployment?.Status?.Conditions ?? [], "Progressing");
-        var broken = (ConditionSet.Get(revision.Status.Conditions, RevisionLifecycle.ResourcesAvailable) is { Status: ConditionStatus.False } unavailable
-                && (deadlineExceeded || !PodProblems.IsEarly(unavailable.Reason)))
-            || ConditionSet.IsFalse(revision.Status.Conditions, RevisionLifecycle.ContainerHealthy);
+        var broken =
+            (
+                ConditionSet.Get(revision.Status.Conditions, RevisionLifecycle.ResourcesAvailable)
+                    is { Status: ConditionStatus.False } unavailable
+                && (deadlineExceeded || !PodProblems.IsEarly(unavailable.Reason))
+            ) || ConditionSet.IsFalse(revision.Status.Conditions, RevisionLifecycle.ContainerHealthy);
         if (broken && deployment?.Spec?.Replicas > 0 && (deployment.Status?.ReadyReplicas ?? 0) == 0)
         {
             return "Unreachable";

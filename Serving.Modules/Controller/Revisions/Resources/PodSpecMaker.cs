@@ -34,12 +34,16 @@ internal static class PodSpecMaker
             Volumes = volumes,
             TerminationGracePeriodSeconds = revision.Spec.TimeoutSeconds,
             EnableServiceLinks = revision.Spec.EnableServiceLinks ?? config.Defaults.EnableServiceLinks,
-            RuntimeClassName = revision.Spec.RuntimeClassName.Length > 0
-                ? revision.Spec.RuntimeClassName
-                : config.Deployment.PodRuntimeClassName(revision.Metadata.Labels) ?? "",
+            RuntimeClassName =
+                revision.Spec.RuntimeClassName.Length > 0
+                    ? revision.Spec.RuntimeClassName
+                    : config.Deployment.PodRuntimeClassName(revision.Metadata.Labels) ?? "",
         };
         return revision.Spec.Affinity is null && config.Deployment.DefaultAffinityType == DefaultAffinityType.PreferSpreadRevisionOverNodes
-            ? spec with { Affinity = SpreadOverNodes(revision.Metadata.Name) }
+            ? spec with
+            {
+                Affinity = SpreadOverNodes(revision.Metadata.Name),
+            }
             : spec;
     }
 
@@ -48,68 +52,123 @@ internal static class PodSpecMaker
         var mounts = new List<VolumeMount>();
         if (MountsPodInfo(revision, config.Features))
         {
-            mounts.Add(new VolumeMount { Name = PodInfo, MountPath = "/etc/podinfo", ReadOnly = true });
-            volumes.Add(new Volume
-            {
-                Name = PodInfo,
-                DownwardAPI = new DownwardApiVolumeSource
+            mounts.Add(
+                new VolumeMount
                 {
-                    Items = [new DownwardApiVolumeFile { Path = "annotations", FieldRef = new ObjectFieldSelector { FieldPath = "metadata.annotations" } }],
-                },
-            });
+                    Name = PodInfo,
+                    MountPath = "/etc/podinfo",
+                    ReadOnly = true,
+                }
+            );
+            volumes.Add(
+                new Volume
+                {
+                    Name = PodInfo,
+                    DownwardAPI = new DownwardApiVolumeSource
+                    {
+                        Items =
+                        [
+                            new DownwardApiVolumeFile
+                            {
+                                Path = "annotations",
+                                FieldRef = new ObjectFieldSelector { FieldPath = "metadata.annotations" },
+                            },
+                        ],
+                    },
+                }
+            );
         }
 
-        var audiences = config.Deployment.QueueSidecarTokenAudiences.Where(audience => audience.Length > 0).Order(StringComparer.Ordinal).ToList();
+        var audiences = config
+            .Deployment.QueueSidecarTokenAudiences.Where(audience => audience.Length > 0)
+            .Order(StringComparer.Ordinal)
+            .ToList();
         if (audiences.Count > 0)
         {
             mounts.Add(new VolumeMount { Name = Tokens, MountPath = "/var/run/secrets/tokens" });
-            volumes.Add(new Volume
-            {
-                Name = Tokens,
-                Projected = new ProjectedVolumeSource { Sources = [.. audiences.Select(Token)] },
-            });
+            volumes.Add(
+                new Volume
+                {
+                    Name = Tokens,
+                    Projected = new ProjectedVolumeSource { Sources = [.. audiences.Select(Token)] },
+                }
+            );
         }
 
         if (config.Network.SystemInternalTls)
         {
-            mounts.Add(new VolumeMount { Name = Certificates, MountPath = "/var/lib/knative/certs", ReadOnly = true });
-            volumes.Add(new Volume { Name = Certificates, Secret = new SecretVolumeSource { SecretName = QueueProxyCertificates.Name } });
+            mounts.Add(
+                new VolumeMount
+                {
+                    Name = Certificates,
+                    MountPath = "/var/lib/knative/certs",
+                    ReadOnly = true,
+                }
+            );
+            volumes.Add(
+                new Volume
+                {
+                    Name = Certificates,
+                    Secret = new SecretVolumeSource { SecretName = QueueProxyCertificates.Name },
+                }
+            );
         }
 
-        return queue with { VolumeMounts = mounts };
+        return queue with
+        {
+            VolumeMounts = mounts,
+        };
     }
 
-    private static VolumeProjection Token(string audience) => new()
-    {
-        ServiceAccountToken = new ServiceAccountTokenProjection { Audience = audience, Path = audience, ExpirationSeconds = 3600 },
-    };
-
-    private static bool MountsPodInfo(Revision revision, FeaturesConfig features) => features.QueueProxyMountPodInfo switch
-    {
-        FeatureFlag.Enabled => true,
-        FeatureFlag.Allowed => revision.Metadata.Annotations.Get(ServingKeys.QueueProxyPodInfo).Equals("enabled", StringComparison.OrdinalIgnoreCase),
-        _ => false,
-    };
-
-    private static Container WithVarLog(Container container) => container with
-    {
-        VolumeMounts =
-        [
-            .. container.VolumeMounts,
-            new VolumeMount
+    private static VolumeProjection Token(string audience) =>
+        new()
+        {
+            ServiceAccountToken = new ServiceAccountTokenProjection
             {
-                Name = VarLog,
-                MountPath = "/var/log",
-                SubPathExpr = $"$(K_INTERNAL_POD_NAMESPACE)_$(K_INTERNAL_POD_NAME)_{container.Name}",
+                Audience = audience,
+                Path = audience,
+                ExpirationSeconds = 3600,
             },
-        ],
-        Env =
-        [
-            .. container.Env,
-            new EnvVar { Name = "K_INTERNAL_POD_NAME", ValueFrom = new EnvVarSource { FieldRef = new ObjectFieldSelector { FieldPath = "metadata.name" } } },
-            new EnvVar { Name = "K_INTERNAL_POD_NAMESPACE", ValueFrom = new EnvVarSource { FieldRef = new ObjectFieldSelector { FieldPath = "metadata.namespace" } } },
-        ],
-    };
+        };
+
+    private static bool MountsPodInfo(Revision revision, FeaturesConfig features) =>
+        features.QueueProxyMountPodInfo switch
+        {
+            FeatureFlag.Enabled => true,
+            FeatureFlag.Allowed => revision
+                .Metadata.Annotations.Get(ServingKeys.QueueProxyPodInfo)
+                .Equals("enabled", StringComparison.OrdinalIgnoreCase),
+            _ => false,
+        };
+
+    private static Container WithVarLog(Container container) =>
+        container with
+        {
+            VolumeMounts =
+            [
+                .. container.VolumeMounts,
+                new VolumeMount
+                {
+                    Name = VarLog,
+                    MountPath = "/var/log",
+                    SubPathExpr = $"$(K_INTERNAL_POD_NAMESPACE)_$(K_INTERNAL_POD_NAME)_{container.Name}",
+                },
+            ],
+            Env =
+            [
+                .. container.Env,
+                new EnvVar
+                {
+                    Name = "K_INTERNAL_POD_NAME",
+                    ValueFrom = new EnvVarSource { FieldRef = new ObjectFieldSelector { FieldPath = "metadata.name" } },
+                },
+                new EnvVar
+                {
+                    Name = "K_INTERNAL_POD_NAMESPACE",
+                    ValueFrom = new EnvVarSource { FieldRef = new ObjectFieldSelector { FieldPath = "metadata.namespace" } },
+                },
+            ],
+        };
 
     private static JsonElement SpreadOverNodes(string revision)
     {
@@ -118,7 +177,10 @@ internal static class PodSpecMaker
             ["topologyKey"] = "kubernetes.io/hostname",
             ["labelSelector"] = new JsonObject { ["matchLabels"] = new JsonObject { [ServingKeys.Revision] = revision } },
         };
-        var preferred = new JsonArray { new JsonObject { ["weight"] = 100, ["podAffinityTerm"] = term } };
+        var preferred = new JsonArray
+        {
+            new JsonObject { ["weight"] = 100, ["podAffinityTerm"] = term },
+        };
         var affinity = new JsonObject
         {
             ["podAntiAffinity"] = new JsonObject { ["preferredDuringSchedulingIgnoredDuringExecution"] = preferred },

@@ -13,7 +13,8 @@ internal static class QueueContainerMaker
 {
     public static Container Make(Revision revision, ConfigSnapshot config, string systemNamespace)
     {
-        var servingPort = revision.Spec.Protocol() == NetworkingKeys.ProtocolH2C ? NetworkingKeys.QueueHttp2Port : NetworkingKeys.QueueHttpPort;
+        var servingPort =
+            revision.Spec.Protocol() == NetworkingKeys.ProtocolH2C ? NetworkingKeys.QueueHttp2Port : NetworkingKeys.QueueHttpPort;
         return new Container
         {
             Name = ChildNames.QueueContainer,
@@ -22,7 +23,8 @@ internal static class QueueContainerMaker
                 config.Deployment,
                 revision.Metadata.Annotations,
                 revision.Spec.ServingContainer().Resources,
-                config.Features.QueueProxyResourceDefaults == FeatureFlag.Enabled),
+                config.Features.QueueProxyResourceDefaults == FeatureFlag.Enabled
+            ),
             Ports = [.. Ports(config.Observability, servingPort)],
             ReadinessProbe = ReadinessProbes.OfSidecar(revision, servingPort),
             SecurityContext = new SecurityContext
@@ -55,7 +57,9 @@ internal static class QueueContainerMaker
         var spec = revision.Spec;
         var deployment = config.Deployment;
         var owner = Ownership.ControllerOf(revision);
-        var fullDuplex = revision.Metadata.Annotations.Get(ServingKeys.AllowHttpFullDuplex).Equals("enabled", StringComparison.OrdinalIgnoreCase);
+        var fullDuplex = revision
+            .Metadata.Annotations.Get(ServingKeys.AllowHttpFullDuplex)
+            .Equals("enabled", StringComparison.OrdinalIgnoreCase);
         return
         [
             Text("SERVING_NAMESPACE", revision.Metadata.Namespace),
@@ -90,11 +94,20 @@ internal static class QueueContainerMaker
 
     private static EnvVar Text(string name, string value) => new() { Name = name, Value = value };
 
-    /// <summary>A number that the sidecar takes: what is more than it can count means no bound that is ever met, and less than 0 means none.</summary>
-    private static EnvVar Number(string name, long value) => Text(name, Math.Clamp(value, 0, int.MaxValue).ToString(CultureInfo.InvariantCulture));
+    /// <summary>A number that the sidecar takes: what is more than it can count means no bound that is ever met, and less than 0 means
+    /// none.</summary>
+    private static EnvVar Number(string name, long value) =>
+        Text(name, Math.Clamp(value, 0, int.MaxValue).ToString(CultureInfo.InvariantCulture));
 
     private static EnvVar Flag(string name, bool value) => Text(name, value ? "true" : "false");
 
-    private static EnvVar Field(string name, string path, string apiVersion = "")
-        => new() { Name = name, ValueFrom = new EnvVarSource { FieldRef = new ObjectFieldSelector { ApiVersion = apiVersion, FieldPath = path } } };
+    private static EnvVar Field(string name, string path, string apiVersion = "") =>
+        new()
+        {
+            Name = name,
+            ValueFrom = new EnvVarSource
+            {
+                FieldRef = new ObjectFieldSelector { ApiVersion = apiVersion, FieldPath = path },
+            },
+        };
 }

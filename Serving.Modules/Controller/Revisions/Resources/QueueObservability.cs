@@ -28,7 +28,13 @@ internal static class QueueObservability
             json.WriteString("profiling", config.RuntimeProfiling ? "enabled" : "disabled");
             Duration(json, config.RuntimeExportInterval);
             json.WriteEndObject();
-            Metrics(json, "requestMetrics", config.RequestMetricsProtocol, config.RequestMetricsEndpoint, config.RequestMetricsExportInterval);
+            Metrics(
+                json,
+                "requestMetrics",
+                config.RequestMetricsProtocol,
+                config.RequestMetricsEndpoint,
+                config.RequestMetricsExportInterval
+            );
             Flag(json, "EnableVarLogCollection", config.LoggingEnableVarLogCollection);
             Text(json, "LoggingURLTemplate", config.LoggingRevisionUrlTemplate);
             Flag(json, "enableRequestLog", config.LoggingEnableRequestLog);

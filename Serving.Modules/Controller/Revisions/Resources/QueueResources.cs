@@ -17,7 +17,11 @@ internal static class QueueResources
     private const decimal MostAmount = long.MaxValue / 1000m;
 
     public static ResourceRequirements Make(
-        DeploymentConfig config, IReadOnlyDictionary<string, string> annotations, ResourceRequirements? user, bool useDefaults)
+        DeploymentConfig config,
+        IReadOnlyDictionary<string, string> annotations,
+        ResourceRequirements? user,
+        bool useDefaults
+    )
     {
         var requests = new SortedDictionary<string, Quantity>(StringComparer.Ordinal);
         var limits = new SortedDictionary<string, Quantity>(StringComparer.Ordinal);
@@ -50,21 +54,31 @@ internal static class QueueResources
     }
 
     /// <summary>
-    /// Kubernetes refuses a pod that asks for more than it may use. A Revision that asks for more than the configuration lets it use may use
-    /// that much; in every other case no more is asked for than may be used.
+    /// Kubernetes refuses a pod that asks for more than it may use. A Revision that asks for more than the configuration lets it use may
+    /// use that much; in every other case no more is asked for than may be used.
     /// </summary>
     private static void Reconcile(
-        SortedDictionary<string, Quantity> requests, SortedDictionary<string, Quantity> limits, IReadOnlyDictionary<string, string> annotations)
+        SortedDictionary<string, Quantity> requests,
+        SortedDictionary<string, Quantity> limits,
+        IReadOnlyDictionary<string, string> annotations
+    )
     {
-        foreach (var (name, request, limit) in (ReadOnlySpan<(string, string, string)>)
-        [
-            ("cpu", ServingKeys.QueueSidecarCpuRequest, ServingKeys.QueueSidecarCpuLimit),
-            ("memory", ServingKeys.QueueSidecarMemoryRequest, ServingKeys.QueueSidecarMemoryLimit),
-            ("ephemeral-storage", ServingKeys.QueueSidecarEphemeralStorageRequest, ServingKeys.QueueSidecarEphemeralStorageLimit),
-        ])
+        foreach (
+            var (name, request, limit) in (ReadOnlySpan<(string, string, string)>)
+                [
+                    ("cpu", ServingKeys.QueueSidecarCpuRequest, ServingKeys.QueueSidecarCpuLimit),
+                    ("memory", ServingKeys.QueueSidecarMemoryRequest, ServingKeys.QueueSidecarMemoryLimit),
+                    ("ephemeral-storage", ServingKeys.QueueSidecarEphemeralStorageRequest, ServingKeys.QueueSidecarEphemeralStorageLimit),
+                ]
+        )
         {
-            if (!requests.TryGetValue(name, out var wanted) || !limits.TryGetValue(name, out var allowed)
-                || !wanted.TryGetAmount(out var asked) || !allowed.TryGetAmount(out var most) || asked <= most)
+            if (
+                !requests.TryGetValue(name, out var wanted)
+                || !limits.TryGetValue(name, out var allowed)
+                || !wanted.TryGetAmount(out var asked)
+                || !allowed.TryGetAmount(out var most)
+                || asked <= most
+            )
             {
                 continue;
             }
@@ -88,8 +102,8 @@ internal static class QueueResources
         }
     }
 
-    private static Quantity? Annotated(IReadOnlyDictionary<string, string> annotations, string key)
-        => annotations.TryGetValue(key, out var text) && new Quantity(text) is { IsValid: true } quantity ? quantity : (Quantity?)null;
+    private static Quantity? Annotated(IReadOnlyDictionary<string, string> annotations, string key) =>
+        annotations.TryGetValue(key, out var text) && new Quantity(text) is { IsValid: true } quantity ? quantity : (Quantity?)null;
 
     private static Quantity? Share(IReadOnlyDictionary<string, Quantity>? user, string name, decimal percent, decimal least, decimal most)
     {

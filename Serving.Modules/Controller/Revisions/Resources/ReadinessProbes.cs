@@ -8,36 +8,43 @@ using Serving.Controller.Common;
 
 namespace Serving.Controller.Revisions.Resources;
 
-/// <summary>Moves readiness probes from the user's containers to the sidecar: what the kubelet asks it, and what it then asks itself.</summary>
+/// <summary>Moves readiness probes from the user's containers to the sidecar: what the kubelet asks it, and what it then asks
+/// itself.</summary>
 internal static class ReadinessProbes
 {
     private const string Local = "127.0.0.1";
 
     /// <summary>What the kubelet asks the sidecar on its serving port, or null when the user's container has no readiness probe.</summary>
-    public static Probe? OfSidecar(Revision revision, int servingPort)
-        => revision.Spec.ServingContainer().ReadinessProbe is not { } probe ? null : probe with
-        {
-            Exec = null,
-            TcpSocket = null,
-            Grpc = null,
-            HttpGet = new HttpGetAction
+    public static Probe? OfSidecar(Revision revision, int servingPort) =>
+        revision.Spec.ServingContainer().ReadinessProbe is not { } probe
+            ? null
+            : probe with
             {
-                Port = servingPort,
-                HttpHeaders = [new HttpHeader { Name = Headers.NetworkProbe, Value = "queue" }],
-            },
-        };
+                Exec = null,
+                TcpSocket = null,
+                Grpc = null,
+                HttpGet = new HttpGetAction
+                {
+                    Port = servingPort,
+                    HttpHeaders = [new HttpHeader { Name = Headers.NetworkProbe, Value = "queue" }],
+                },
+            };
 
-    /// <summary>What the sidecar asks (<c>SERVING_READINESS_PROBE</c>): one probe as JSON, a list when several containers are probed, or empty.</summary>
+    /// <summary>What the sidecar asks (<c>SERVING_READINESS_PROBE</c>): one probe as JSON, a list when several containers are probed, or
+    /// empty.</summary>
     public static string Encode(Revision revision, FeaturesConfig features)
     {
         var container = revision.Spec.ServingContainer();
-        var probe = container.ReadinessProbe is { } own ? Complete(own, ProbePorts.Of(own) is > 0 and var port ? port : revision.Spec.UserPort()) : null;
+        var probe = container.ReadinessProbe is { } own
+            ? Complete(own, ProbePorts.Of(own) is > 0 and var port ? port : revision.Spec.UserPort())
+            : null;
         if (features.MultiContainerProbing != FeatureFlag.Enabled)
         {
             return probe is null ? "" : Text(probe);
         }
 
-        var probes = revision.Spec.SidecarContainers()
+        var probes = revision
+            .Spec.SidecarContainers()
             .Where(sidecar => sidecar.ReadinessProbe is { Exec: null })
             .Select(sidecar => ProbePorts.Checked(sidecar.ReadinessProbe, sidecar.Name, "readinessProbe")!)
             .Select(asked => Complete(asked, ProbePorts.Of(asked)));
@@ -50,10 +57,16 @@ internal static class ReadinessProbes
     private static Probe Complete(Probe probe, int port)
     {
         // The command stays with the kubelet; the sidecar only sees whether the port is open.
-        var asked = ProbePorts.With(probe is { Exec: not null } ? probe with { Exec = null, TcpSocket = new TcpSocketAction() } : probe, port);
+        var asked = ProbePorts.With(
+            probe is { Exec: not null } ? probe with { Exec = null, TcpSocket = new TcpSocketAction() } : probe,
+            port
+        );
         var result = asked switch
         {
-            { HttpGet: { } http } => asked with { HttpGet = http with { Host = Local, Scheme = http.Scheme.Length > 0 ? http.Scheme : "HTTP" } },
+            { HttpGet: { } http } => asked with
+            {
+                HttpGet = http with { Host = Local, Scheme = http.Scheme.Length > 0 ? http.Scheme : "HTTP" },
+            },
             { TcpSocket: { } tcp } => asked with { TcpSocket = tcp with { Host = Local } },
             _ => asked,
         };

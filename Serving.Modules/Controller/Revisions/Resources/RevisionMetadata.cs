@@ -20,11 +20,14 @@ internal static class RevisionMetadata
     }
 
     /// <summary>Annotations of the Deployment and the Images: those that scaling and routing do not change.</summary>
-    public static SortedDictionary<string, string> Annotations(Revision revision)
-        => revision.Metadata.Annotations.Without(key => IsRoutingState(key) || key.StartsWith(AutoscalingKeys.Group, StringComparison.Ordinal));
+    public static SortedDictionary<string, string> Annotations(Revision revision) =>
+        revision.Metadata.Annotations.Without(key =>
+            IsRoutingState(key) || key.StartsWith(AutoscalingKeys.Group, StringComparison.Ordinal)
+        );
 
     /// <summary>Annotations of the PodAutoscaler: scaling included.</summary>
-    public static SortedDictionary<string, string> AutoscalerAnnotations(Revision revision) => revision.Metadata.Annotations.Without(IsRoutingState);
+    public static SortedDictionary<string, string> AutoscalerAnnotations(Revision revision) =>
+        revision.Metadata.Annotations.Without(IsRoutingState);
 
     /// <summary>Annotations of the pods.</summary>
     public static SortedDictionary<string, string> PodAnnotations(Revision revision)
@@ -39,15 +42,16 @@ internal static class RevisionMetadata
     }
 
     /// <summary>Metadata of a child in the Revision's namespace, which the Revision controls.</summary>
-    public static ObjectMeta Of(Revision revision, string name, IReadOnlyDictionary<string, string> annotations) => new()
-    {
-        Name = name,
-        Namespace = revision.Metadata.Namespace,
-        Labels = Labels(revision),
-        Annotations = annotations,
-        OwnerReferences = [Ownership.ControllerReference(Serving.Api.Resources.Revisions, revision)],
-    };
+    public static ObjectMeta Of(Revision revision, string name, IReadOnlyDictionary<string, string> annotations) =>
+        new()
+        {
+            Name = name,
+            Namespace = revision.Metadata.Namespace,
+            Labels = Labels(revision),
+            Annotations = annotations,
+            OwnerReferences = [Ownership.ControllerReference(Serving.Api.Resources.Revisions, revision)],
+        };
 
-    private static bool IsRoutingState(string key)
-        => key is ServingKeys.LastPinned or ServingKeys.NoGc or ServingKeys.RoutingStateModified or ServingKeys.Routes;
+    private static bool IsRoutingState(string key) =>
+        key is ServingKeys.LastPinned or ServingKeys.NoGc or ServingKeys.RoutingStateModified or ServingKeys.Routes;
 }

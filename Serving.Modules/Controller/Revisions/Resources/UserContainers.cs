@@ -13,7 +13,10 @@ internal static class UserContainers
     /// <summary>Asks the sidecar, which answers when no request is in flight any more.</summary>
     private static readonly Lifecycle DrainFirst = new()
     {
-        PreStop = new LifecycleHandler { HttpGet = new HttpGetAction { Port = NetworkingKeys.QueueAdminPort, Path = "/wait-for-drain" } },
+        PreStop = new LifecycleHandler
+        {
+            HttpGet = new HttpGetAction { Port = NetworkingKeys.QueueAdminPort, Path = "/wait-for-drain" },
+        },
     };
 
     public static IEnumerable<Container> Make(Revision revision, FeaturesConfig features)
@@ -21,9 +24,10 @@ internal static class UserContainers
         var containers = revision.Spec.Containers;
         for (var index = 0; index < containers.Count; index++)
         {
-            var container = containers.Count == 1 || containers[index].Ports.Count > 0
-                ? Serving(containers[index], revision, features)
-                : Plain(containers[index], revision);
+            var container =
+                containers.Count == 1 || containers[index].Ports.Count > 0
+                    ? Serving(containers[index], revision, features)
+                    : Plain(containers[index], revision);
             var digest = index < revision.Status.ContainerStatuses.Count ? revision.Status.ContainerStatuses[index].ImageDigest : "";
             yield return digest.Length > 0 ? container with { Image = digest } : container;
         }
@@ -32,8 +36,8 @@ internal static class UserContainers
     /// <summary>An init container: when it fails, the end of its log says why.</summary>
     public static Container Init(Container container) => container with { TerminationMessagePolicy = PolicyOf(container) };
 
-    private static string PolicyOf(Container container)
-        => container.TerminationMessagePolicy.Length > 0 ? container.TerminationMessagePolicy : "FallbackToLogsOnError";
+    private static string PolicyOf(Container container) =>
+        container.TerminationMessagePolicy.Length > 0 ? container.TerminationMessagePolicy : "FallbackToLogsOnError";
 
     private static Container Serving(Container container, Revision revision, FeaturesConfig features)
     {
@@ -44,33 +48,41 @@ internal static class UserContainers
                 Ports = [new ContainerPort { Name = RevisionSpecExtensions.UserPortName, Number = port }],
                 Env = [.. container.Env, new EnvVar { Name = "PORT", Value = port.ToString(CultureInfo.InvariantCulture) }],
                 StartupProbe = ProbePorts.Complete(container.StartupProbe, port),
-                LivenessProbe = ProbePorts.CompleteLiveness(container.LivenessProbe, port, features.MultiContainerProbing == FeatureFlag.Enabled),
+                LivenessProbe = ProbePorts.CompleteLiveness(
+                    container.LivenessProbe,
+                    port,
+                    features.MultiContainerProbing == FeatureFlag.Enabled
+                ),
             },
-            revision);
+            revision
+        );
     }
 
-    private static Container Plain(Container container, Revision revision) => Named(
+    private static Container Plain(Container container, Revision revision) =>
+        Named(
+            container with
+            {
+                StartupProbe = ProbePorts.Checked(container.StartupProbe, container.Name, "startupProbe"),
+                LivenessProbe = ProbePorts.Checked(container.LivenessProbe, container.Name, "livenessProbe"),
+            },
+            revision
+        );
+
+    private static Container Named(Container container, Revision revision) =>
         container with
         {
-            StartupProbe = ProbePorts.Checked(container.StartupProbe, container.Name, "startupProbe"),
-            LivenessProbe = ProbePorts.Checked(container.LivenessProbe, container.Name, "livenessProbe"),
-        },
-        revision);
-
-    private static Container Named(Container container, Revision revision) => container with
-    {
-        Lifecycle = DrainFirst,
-        Env =
-        [
-            .. container.Env,
-            new EnvVar { Name = "K_REVISION", Value = revision.Metadata.Name },
-            new EnvVar { Name = "K_CONFIGURATION", Value = revision.Metadata.Labels.Get(ServingKeys.Configuration) },
-            new EnvVar { Name = "K_SERVICE", Value = revision.Metadata.Labels.Get(ServingKeys.Service) },
-        ],
-        Stdin = null,
-        Tty = null,
-        TerminationMessagePolicy = PolicyOf(container),
-        // The sidecar asks over the network itself; only a command must be run by the kubelet.
-        ReadinessProbe = container.ReadinessProbe is { HttpGet: null, TcpSocket: null, Grpc: null } probe ? probe : null,
-    };
+            Lifecycle = DrainFirst,
+            Env =
+            [
+                .. container.Env,
+                new EnvVar { Name = "K_REVISION", Value = revision.Metadata.Name },
+                new EnvVar { Name = "K_CONFIGURATION", Value = revision.Metadata.Labels.Get(ServingKeys.Configuration) },
+                new EnvVar { Name = "K_SERVICE", Value = revision.Metadata.Labels.Get(ServingKeys.Service) },
+            ],
+            Stdin = null,
+            Tty = null,
+            TerminationMessagePolicy = PolicyOf(container),
+            // The sidecar asks over the network itself; only a command must be run by the kubelet.
+            ReadinessProbe = container.ReadinessProbe is { HttpGet: null, TcpSocket: null, Grpc: null } probe ? probe : null,
+        };
 }

@@ -18,24 +18,52 @@ internal static class CertificateMaker
     public const string SystemInternal = "system-internal";
 
     /// <summary>The certificate of a host outside of the cluster.</summary>
-    public static Certificate External<T>(ResourceType<T> type, T owner, string ownerLabel, string name, string host, string baseDomain, string certificateClass)
-        where T : class, IKubernetesObject
-        => New(type, owner, ownerLabel, name, [host], baseDomain, certificateClass, ExternalDomain);
+    public static Certificate External<T>(
+        ResourceType<T> type,
+        T owner,
+        string ownerLabel,
+        string name,
+        string host,
+        string baseDomain,
+        string certificateClass
+    )
+        where T : class, IKubernetesObject => New(type, owner, ownerLabel, name, [host], baseDomain, certificateClass, ExternalDomain);
 
     /// <summary>The certificate of a tag's names in the cluster.</summary>
-    public static Certificate ClusterLocal(Route route, string tag, IReadOnlyList<string> hosts, string clusterDomain, string certificateClass)
-        => New(
-            ApiResources.Routes, route, ServingKeys.Route, NameOf(route, tag) + "-local", hosts, "svc." + clusterDomain, certificateClass, ClusterLocalDomain);
+    public static Certificate ClusterLocal(
+        Route route,
+        string tag,
+        IReadOnlyList<string> hosts,
+        string clusterDomain,
+        string certificateClass
+    ) =>
+        New(
+            ApiResources.Routes,
+            route,
+            ServingKeys.Route,
+            NameOf(route, tag) + "-local",
+            hosts,
+            "svc." + clusterDomain,
+            certificateClass,
+            ClusterLocalDomain
+        );
 
     /// <summary>The name of the certificate of a tag: <c>route-UID</c>, with a checksum of the tag when there is one.</summary>
-    public static string NameOf(Route route, string tag)
-        => tag.Length == 0
-            ? $"route-{route.Metadata.Uid}"
-            : $"route-{route.Metadata.Uid}-{Adler32.Text(tag)}";
+    public static string NameOf(Route route, string tag) =>
+        tag.Length == 0 ? $"route-{route.Metadata.Uid}" : $"route-{route.Metadata.Uid}-{Adler32.Text(tag)}";
 
     private static Certificate New<T>(
-        ResourceType<T> type, T owner, string ownerLabel, string name, IReadOnlyList<string> hosts, string baseDomain, string certificateClass, string certificateType)
-        where T : class, IKubernetesObject => new()
+        ResourceType<T> type,
+        T owner,
+        string ownerLabel,
+        string name,
+        IReadOnlyList<string> hosts,
+        string baseDomain,
+        string certificateClass,
+        string certificateType
+    )
+        where T : class, IKubernetesObject =>
+        new()
         {
             ApiVersion = ApiResources.Certificates.ApiVersion,
             Kind = ApiResources.Certificates.Kind,
@@ -46,9 +74,19 @@ internal static class CertificateMaker
                 OwnerReferences = [Ownership.ControllerReference(type, owner)],
                 Annotations = Maps.Union(
                     new Dictionary<string, string> { [NetworkingKeys.CertificateClass.Key] = certificateClass },
-                    owner.Metadata.Annotations.Without(IngressMaker.IsExcluded)),
-                Labels = new Dictionary<string, string> { [ownerLabel] = owner.Metadata.Name, [NetworkingKeys.CertificateType] = certificateType },
+                    owner.Metadata.Annotations.Without(IngressMaker.IsExcluded)
+                ),
+                Labels = new Dictionary<string, string>
+                {
+                    [ownerLabel] = owner.Metadata.Name,
+                    [NetworkingKeys.CertificateType] = certificateType,
+                },
             },
-            Spec = new CertificateSpec { DnsNames = hosts, Domain = baseDomain, SecretName = name },
+            Spec = new CertificateSpec
+            {
+                DnsNames = hosts,
+                Domain = baseDomain,
+                SecretName = name,
+            },
         };
 }

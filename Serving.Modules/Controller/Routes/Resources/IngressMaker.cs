@@ -18,7 +18,12 @@ namespace Serving.Controller.Routes.Resources;
 /// <param name="Tls">Certificates of hosts.</param>
 /// <param name="Challenges">Paths that certificate authorities must reach.</param>
 internal sealed record IngressInput(
-    TrafficConfig Traffic, Rollout Rollout, Func<string, bool> IsLocal, IReadOnlyList<IngressTls> Tls, IReadOnlyList<Http01Challenge> Challenges);
+    TrafficConfig Traffic,
+    Rollout Rollout,
+    Func<string, bool> IsLocal,
+    IReadOnlyList<IngressTls> Tls,
+    IReadOnlyList<Http01Challenge> Challenges
+);
 
 /// <summary>Makes the Ingress of a Route: a rule for every tag and side of the network.</summary>
 internal static class IngressMaker
@@ -47,14 +52,19 @@ internal static class IngressMaker
         var annotations = Maps.Union(
             new Dictionary<string, string>
             {
-                [NetworkingKeys.IngressClass.Key] = NetworkingKeys.IngressClass.Value(route.Metadata.Annotations) ?? config.Network.IngressClass,
+                [NetworkingKeys.IngressClass.Key] =
+                    NetworkingKeys.IngressClass.Value(route.Metadata.Annotations) ?? config.Network.IngressClass,
                 [NetworkingKeys.Rollout] = input.Rollout.Serialize(),
             },
-            route.Metadata.Annotations.Without(IsExcluded));
+            route.Metadata.Annotations.Without(IsExcluded)
+        );
         if (tagToHost.Count > 0)
         {
             annotations[NetworkingKeys.TagToHost] = new JsonObject(
-                tagToHost.Select(pair => KeyValuePair.Create<string, JsonNode?>(pair.Key, new JsonArray([.. pair.Value.Select(host => JsonValue.Create(host))])))).ToJsonString();
+                tagToHost.Select(pair =>
+                    KeyValuePair.Create<string, JsonNode?>(pair.Key, new JsonArray([.. pair.Value.Select(host => JsonValue.Create(host))]))
+                )
+            ).ToJsonString();
         }
 
         return new Ingress
@@ -71,19 +81,27 @@ internal static class IngressMaker
                     {
                         [ServingKeys.Route] = route.Metadata.Name,
                         [ServingKeys.RouteNamespace] = route.Metadata.Namespace,
-                    }),
+                    }
+                ),
                 Annotations = annotations,
                 OwnerReferences = [Ownership.ControllerReference(ApiResources.Routes, route)],
             },
-            Spec = new IngressSpec { Rules = rules, Tls = input.Tls, HttpOption = HttpOption(route.Metadata.Annotations, config.Network) },
+            Spec = new IngressSpec
+            {
+                Rules = rules,
+                Tls = input.Tls,
+                HttpOption = HttpOption(route.Metadata.Annotations, config.Network),
+            },
         };
     }
 
-    /// <summary>Annotations that do not spread to Ingresses and Certificates: other spellings of those that do, and client-side apply's.</summary>
-    public static bool IsExcluded(string key)
-        => key == Maps.LastApplied || key == NetworkingKeys.CertificateClass.All[1] || key == NetworkingKeys.IngressClass.All[1];
+    /// <summary>Annotations that do not spread to Ingresses and Certificates: other spellings of those that do, and client-side
+    /// apply's.</summary>
+    public static bool IsExcluded(string key) =>
+        key == Maps.LastApplied || key == NetworkingKeys.CertificateClass.All[1] || key == NetworkingKeys.IngressClass.All[1];
 
-    /// <summary>What the Ingress does with plain HTTP: as the annotation says, else as config-network does. Throws when the annotation is wrong.</summary>
+    /// <summary>What the Ingress does with plain HTTP: as the annotation says, else as config-network does. Throws when the annotation is
+    /// wrong.</summary>
     public static string HttpOption(IReadOnlyDictionary<string, string> annotations, NetworkConfig network)
     {
         if (NetworkingKeys.HttpProtocol.Value(annotations) is { Length: > 0 } wanted)
@@ -105,23 +123,30 @@ internal static class IngressMaker
     }
 
     /// <summary>The path of an open challenge.</summary>
-    public static HttpIngressPath ChallengePath(Http01Challenge challenge) => new()
-    {
-        Path = new Uri(challenge.Url).AbsolutePath,
-        Splits =
-        [
-            new IngressBackendSplit
-            {
-                ServiceNamespace = challenge.ServiceNamespace,
-                ServiceName = challenge.ServiceName,
-                ServicePort = challenge.ServicePort,
-                Percent = 100,
-            },
-        ],
-    };
+    public static HttpIngressPath ChallengePath(Http01Challenge challenge) =>
+        new()
+        {
+            Path = new Uri(challenge.Url).AbsolutePath,
+            Splits =
+            [
+                new IngressBackendSplit
+                {
+                    ServiceNamespace = challenge.ServiceNamespace,
+                    ServiceName = challenge.ServiceName,
+                    ServicePort = challenge.ServicePort,
+                    Percent = 100,
+                },
+            ],
+        };
 
     private static IngressRule Rule(
-        Route route, IngressInput input, ConfigSnapshot config, string tag, IReadOnlyList<string> hosts, bool local)
+        Route route,
+        IngressInput input,
+        ConfigSnapshot config,
+        string tag,
+        IReadOnlyList<string> hosts,
+        bool local
+    )
     {
         var ns = route.Metadata.Namespace;
         var path = Path(ns, input, tag, config.Network.SystemInternalTls);
@@ -142,14 +167,25 @@ internal static class IngressMaker
         }
         else
         {
-            paths.AddRange(input.Traffic.Targets.Keys.Where(name => name.Length > 0).Select(name => Path(ns, input, name, config.Network.SystemInternalTls) with
-            {
-                Headers = new Dictionary<string, HeaderMatch> { [Headers.Tag] = new() { Exact = name } },
-            }));
+            paths.AddRange(
+                input
+                    .Traffic.Targets.Keys.Where(name => name.Length > 0)
+                    .Select(name =>
+                        Path(ns, input, name, config.Network.SystemInternalTls) with
+                        {
+                            Headers = new Dictionary<string, HeaderMatch> { [Headers.Tag] = new() { Exact = name } },
+                        }
+                    )
+            );
             paths.Add(path with { AppendHeaders = new Dictionary<string, string> { [Headers.DefaultRoute] = "true" } });
         }
 
-        return new IngressRule { Hosts = hosts, Visibility = local ? ClusterLocal : ExternalIP, Http = new HttpIngressRuleValue { Paths = paths } };
+        return new IngressRule
+        {
+            Hosts = hosts,
+            Visibility = local ? ClusterLocal : ExternalIP,
+            Http = new HttpIngressRuleValue { Paths = paths },
+        };
     }
 
     private static HttpIngressPath Path(string ns, IngressInput input, string tag, bool encrypted)
@@ -157,24 +193,28 @@ internal static class IngressMaker
         var splits = new List<IngressBackendSplit>();
         foreach (var target in input.Traffic.Targets[tag].Where(target => target.Percent > 0))
         {
-            var gradual = target.LatestRevision == true
-                ? input.Rollout.Configurations.FirstOrDefault(
-                    configuration => configuration.Tag == tag && configuration.ConfigurationName == target.ConfigurationName)
-                : null;
-            IEnumerable<RevisionRollout> shares = gradual?.Revisions.Count >= 2
-                ? gradual.Revisions
-                : [new RevisionRollout(target.RevisionName, (int)target.Percent)];
-            var port = encrypted ? NetworkingKeys.ServiceHttpsPort
+            var gradual =
+                target.LatestRevision == true
+                    ? input.Rollout.Configurations.FirstOrDefault(configuration =>
+                        configuration.Tag == tag && configuration.ConfigurationName == target.ConfigurationName
+                    )
+                    : null;
+            IEnumerable<RevisionRollout> shares =
+                gradual?.Revisions.Count >= 2 ? gradual.Revisions : [new RevisionRollout(target.RevisionName, (int)target.Percent)];
+            var port =
+                encrypted ? NetworkingKeys.ServiceHttpsPort
                 : target.Protocol == NetworkingKeys.ProtocolH2C ? NetworkingKeys.ServiceHttp2Port
                 : NetworkingKeys.ServiceHttpPort;
-            splits.AddRange(shares.Select(share => new IngressBackendSplit
-            {
-                ServiceNamespace = ns,
-                ServiceName = share.RevisionName,
-                ServicePort = port,
-                Percent = share.Percent,
-                AppendHeaders = new Dictionary<string, string> { [Headers.Namespace] = ns, [Headers.Revision] = share.RevisionName },
-            }));
+            splits.AddRange(
+                shares.Select(share => new IngressBackendSplit
+                {
+                    ServiceNamespace = ns,
+                    ServiceName = share.RevisionName,
+                    ServicePort = port,
+                    Percent = share.Percent,
+                    AppendHeaders = new Dictionary<string, string> { [Headers.Namespace] = ns, [Headers.Revision] = share.RevisionName },
+                })
+            );
         }
 
         return new HttpIngressPath { Splits = splits };

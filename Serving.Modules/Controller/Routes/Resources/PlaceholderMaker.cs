@@ -8,7 +8,8 @@ using ApiResources = Serving.Api.Resources;
 
 namespace Serving.Controller.Routes.Resources;
 
-/// <summary>A Kubernetes Service that gives a Route (or one of its tags) its name in the cluster, and its Endpoints when it needs some.</summary>
+/// <summary>A Kubernetes Service that gives a Route (or one of its tags) its name in the cluster, and its Endpoints when it needs
+/// some.</summary>
 internal sealed record Placeholder(CoreService Service, Endpoints? Endpoints);
 
 /// <summary>Makes the Kubernetes Services of a Route: first to hold the name, then to point at the load balancer of its Ingress.</summary>
@@ -17,15 +18,21 @@ internal static class PlaceholderMaker
     private const string AppProtocol = "kubernetes.io/h2c";
 
     /// <summary>Holds the name before the Ingress says where it answers.</summary>
-    public static CoreService Hold(Route route, string hostname, string domain) => New(route, hostname, new CoreServiceSpec
-    {
-        Type = "ExternalName",
-        ExternalName = domain,
-        SessionAffinity = "None",
-        Ports = [Http2Port],
-    });
+    public static CoreService Hold(Route route, string hostname, string domain) =>
+        New(
+            route,
+            hostname,
+            new CoreServiceSpec
+            {
+                Type = "ExternalName",
+                ExternalName = domain,
+                SessionAffinity = "None",
+                Ports = [Http2Port],
+            }
+        );
 
-    /// <summary>Points at the load balancer: its address, else its name in the cluster, else its name outside. Null while there is none, or more than one.</summary>
+    /// <summary>Points at the load balancer: its address, else its name in the cluster, else its name outside. Null while there is none, or
+    /// more than one.</summary>
     /// <param name="route">The Route.</param>
     /// <param name="hostname">The Service's name.</param>
     /// <param name="ingress">The Route's Ingress.</param>
@@ -41,21 +48,41 @@ internal static class PlaceholderMaker
 
         if (balancer.Ip.Length > 0)
         {
-            var service = New(route, hostname, new CoreServiceSpec { Type = "ClusterIP", ClusterIP = "None", Ports = [Http2Port] });
-            return new Placeholder(service, new Endpoints
-            {
-                ApiVersion = ApiResources.Endpoints.ApiVersion,
-                Kind = ApiResources.Endpoints.Kind,
-                Metadata = service.Metadata,
-                Subsets =
-                [
-                    new EndpointSubset
-                    {
-                        Addresses = [new EndpointAddress { Ip = balancer.Ip }],
-                        Ports = [new EndpointPort { Name = NetworkingKeys.ServicePortNameH2C, AppProtocol = AppProtocol, Port = NetworkingKeys.ServiceHttpPort }],
-                    },
-                ],
-            });
+            var service = New(
+                route,
+                hostname,
+                new CoreServiceSpec
+                {
+                    Type = "ClusterIP",
+                    ClusterIP = "None",
+                    Ports = [Http2Port],
+                }
+            );
+            return new Placeholder(
+                service,
+                new Endpoints
+                {
+                    ApiVersion = ApiResources.Endpoints.ApiVersion,
+                    Kind = ApiResources.Endpoints.Kind,
+                    Metadata = service.Metadata,
+                    Subsets =
+                    [
+                        new EndpointSubset
+                        {
+                            Addresses = [new EndpointAddress { Ip = balancer.Ip }],
+                            Ports =
+                            [
+                                new EndpointPort
+                                {
+                                    Name = NetworkingKeys.ServicePortNameH2C,
+                                    AppProtocol = AppProtocol,
+                                    Port = NetworkingKeys.ServiceHttpPort,
+                                },
+                            ],
+                        },
+                    ],
+                }
+            );
         }
 
         CoreServiceSpec? spec = balancer switch
@@ -67,7 +94,12 @@ internal static class PlaceholderMaker
                 SessionAffinity = "None",
                 Ports = [Http2Port],
             },
-            { Domain.Length: > 0 } => new CoreServiceSpec { Type = "ExternalName", ExternalName = balancer.Domain, Ports = [Http2Port] },
+            { Domain.Length: > 0 } => new CoreServiceSpec
+            {
+                Type = "ExternalName",
+                ExternalName = balancer.Domain,
+                Ports = [Http2Port],
+            },
             { MeshOnly: true } => new CoreServiceSpec
             {
                 Type = "ClusterIP",
@@ -78,29 +110,32 @@ internal static class PlaceholderMaker
         return spec is null ? null : new Placeholder(New(route, hostname, spec), null);
     }
 
-    private static ServicePort Http2Port => new()
-    {
-        Name = NetworkingKeys.ServicePortNameH2C,
-        AppProtocol = AppProtocol,
-        Port = NetworkingKeys.ServiceHttpPort,
-        TargetPort = NetworkingKeys.ServiceHttpPort,
-    };
-
-    private static CoreService New(Route route, string hostname, CoreServiceSpec spec) => new()
-    {
-        ApiVersion = ApiResources.Services.ApiVersion,
-        Kind = ApiResources.Services.Kind,
-        Metadata = new ObjectMeta
+    private static ServicePort Http2Port =>
+        new()
         {
-            Name = hostname,
-            Namespace = route.Metadata.Namespace,
-            // People set the visibility of a single tag on its Service, so the Route's does not spread to it.
-            Labels = Maps.Union(
-                route.Metadata.Labels.Without(key => key == NetworkingKeys.Visibility),
-                new Dictionary<string, string> { [ServingKeys.Route] = route.Metadata.Name }),
-            Annotations = route.Metadata.Annotations,
-            OwnerReferences = [Ownership.ControllerReference(ApiResources.Routes, route)],
-        },
-        Spec = spec,
-    };
+            Name = NetworkingKeys.ServicePortNameH2C,
+            AppProtocol = AppProtocol,
+            Port = NetworkingKeys.ServiceHttpPort,
+            TargetPort = NetworkingKeys.ServiceHttpPort,
+        };
+
+    private static CoreService New(Route route, string hostname, CoreServiceSpec spec) =>
+        new()
+        {
+            ApiVersion = ApiResources.Services.ApiVersion,
+            Kind = ApiResources.Services.Kind,
+            Metadata = new ObjectMeta
+            {
+                Name = hostname,
+                Namespace = route.Metadata.Namespace,
+                // People set the visibility of a single tag on its Service, so the Route's does not spread to it.
+                Labels = Maps.Union(
+                    route.Metadata.Labels.Without(key => key == NetworkingKeys.Visibility),
+                    new Dictionary<string, string> { [ServingKeys.Route] = route.Metadata.Name }
+                ),
+                Annotations = route.Metadata.Annotations,
+                OwnerReferences = [Ownership.ControllerReference(ApiResources.Routes, route)],
+            },
+            Spec = spec,
+        };
 }

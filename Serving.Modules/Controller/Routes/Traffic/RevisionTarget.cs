@@ -7,4 +7,11 @@ namespace Serving.Controller.Routes.Traffic;
 /// <param name="LatestRevision">Whether the target follows the Configuration.</param>
 /// <param name="Percent">0 to 100.</param>
 /// <param name="Protocol"><c>http1</c> or <c>h2c</c>.</param>
-internal sealed record RevisionTarget(string Tag, string RevisionName, string ConfigurationName, bool? LatestRevision, long Percent, string Protocol);
+internal sealed record RevisionTarget(
+    string Tag,
+    string RevisionName,
+    string ConfigurationName,
+    bool? LatestRevision,
+    long Percent,
+    string Protocol
+);

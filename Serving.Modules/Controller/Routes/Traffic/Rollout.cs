@@ -14,7 +14,11 @@ internal sealed record Rollout
 
     [JsonPropertyName("configurations")]
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public IReadOnlyList<ConfigurationRollout>? Written { get => Configurations.Count > 0 ? Configurations : null; init => Configurations = value ?? []; }
+    public IReadOnlyList<ConfigurationRollout>? Written
+    {
+        get => Configurations.Count > 0 ? Configurations : null;
+        init => Configurations = value ?? [];
+    }
 
     [JsonIgnore]
     public IReadOnlyList<ConfigurationRollout> Configurations { get; init; } = [];
@@ -24,14 +28,16 @@ internal sealed record Rollout
     public bool Done => Configurations.All(configuration => configuration.Revisions.Count < 2);
 
     /// <summary>A rollout of these, in order.</summary>
-    public static Rollout Sorted(IEnumerable<ConfigurationRollout> configurations) => new()
-    {
-        Configurations =
-        [
-            .. configurations.OrderBy(configuration => configuration.Tag, StringComparer.Ordinal)
-                .ThenBy(configuration => configuration.ConfigurationName, StringComparer.Ordinal),
-        ],
-    };
+    public static Rollout Sorted(IEnumerable<ConfigurationRollout> configurations) =>
+        new()
+        {
+            Configurations =
+            [
+                .. configurations
+                    .OrderBy(configuration => configuration.Tag, StringComparer.Ordinal)
+                    .ThenBy(configuration => configuration.ConfigurationName, StringComparer.Ordinal),
+            ],
+        };
 
     /// <summary>Reads the annotation; null when it is missing or does not add up (people can edit it).</summary>
     public static Rollout? Parse(string text)
@@ -55,21 +61,30 @@ internal sealed record Rollout
     /// <summary>The annotation.</summary>
     public string Serialize() => JsonSerializer.Serialize(this, RolloutJson.Default.Rollout);
 
-    private static bool IsValid(ConfigurationRollout configuration)
-        => configuration.Percent <= 100
-            && configuration.StepParams.StepSize >= 0 && configuration.StepParams.StepSize <= configuration.Percent
-            && configuration.Revisions.Sum(revision => revision.Percent) == configuration.Percent;
+    private static bool IsValid(ConfigurationRollout configuration) =>
+        configuration.Percent <= 100
+        && configuration.StepParams.StepSize >= 0
+        && configuration.StepParams.StepSize <= configuration.Percent
+        && configuration.Revisions.Sum(revision => revision.Percent) == configuration.Percent;
 }
 
 /// <summary>The rollout of one Configuration under one tag.</summary>
 internal sealed record ConfigurationRollout
 {
     [JsonPropertyName("configurationName")]
-    public string ConfigurationName { get; init => field = value ?? ""; } = "";
+    public string ConfigurationName
+    {
+        get;
+        init => field = value ?? "";
+    } = "";
 
     [JsonPropertyName("tag")]
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public string? WrittenTag { get => Tag.Length > 0 ? Tag : null; init => Tag = value ?? ""; }
+    public string? WrittenTag
+    {
+        get => Tag.Length > 0 ? Tag : null;
+        init => Tag = value ?? "";
+    }
 
     [JsonIgnore]
     public string Tag { get; init; } = "";
@@ -80,13 +95,21 @@ internal sealed record ConfigurationRollout
 
     [JsonPropertyName("revisions")]
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public IReadOnlyList<RevisionRollout>? WrittenRevisions { get => Revisions.Count > 0 ? Revisions : null; init => Revisions = value ?? []; }
+    public IReadOnlyList<RevisionRollout>? WrittenRevisions
+    {
+        get => Revisions.Count > 0 ? Revisions : null;
+        init => Revisions = value ?? [];
+    }
 
     [JsonIgnore]
     public IReadOnlyList<RevisionRollout> Revisions { get; init; } = [];
 
     [JsonPropertyName("stepParams")]
-    public RolloutParameters StepParams { get; init => field = value ?? new(); } = new();
+    public RolloutParameters StepParams
+    {
+        get;
+        init => field = value ?? new();
+    } = new();
 }
 
 /// <summary>The pace of a rollout. Times are nanoseconds since 1970.</summary>
@@ -115,7 +138,9 @@ internal sealed record RolloutParameters
 
 /// <summary>A Revision's share of the Route's traffic, in percent.</summary>
 internal sealed record RevisionRollout(
-    [property: JsonPropertyName("revisionName")] string RevisionName, [property: JsonPropertyName("percent")] int Percent);
+    [property: JsonPropertyName("revisionName")] string RevisionName,
+    [property: JsonPropertyName("percent")] int Percent
+);
 
 /// <summary>Reads and writes rollouts.</summary>
 [JsonSerializable(typeof(Rollout))]

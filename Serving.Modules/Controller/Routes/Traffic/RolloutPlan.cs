@@ -12,18 +12,26 @@ internal static class RolloutPlan
     /// <param name="previous">The state so far.</param>
     /// <param name="now">Nanoseconds since 1970.</param>
     /// <param name="duration">Seconds that the rollout should take.</param>
-    public static Rollout ObserveReady(Rollout previous, long now, double duration) => previous with
-    {
-        Configurations =
-        [
-            .. previous.Configurations.Select(configuration => configuration.StepParams is { StepDuration: 0, StartTime: > 0 } parameters
-                ? configuration with
-                {
-                    StepParams = Pace(configuration, now, Math.Max(1, Math.Ceiling((now - parameters.StartTime) / Second)), duration),
-                }
-                : configuration),
-        ],
-    };
+    public static Rollout ObserveReady(Rollout previous, long now, double duration) =>
+        previous with
+        {
+            Configurations =
+            [
+                .. previous.Configurations.Select(configuration =>
+                    configuration.StepParams is { StepDuration: 0, StartTime: > 0 } parameters
+                        ? configuration with
+                        {
+                            StepParams = Pace(
+                                configuration,
+                                now,
+                                Math.Max(1, Math.Ceiling((now - parameters.StartTime) / Second)),
+                                duration
+                            ),
+                        }
+                        : configuration
+                ),
+            ],
+        };
 
     /// <summary>The state to put in place now, and when to look again (nanoseconds since 1970; 0 for never).</summary>
     public static (Rollout Rollout, long Next) Step(Rollout wanted, Rollout? previous, long now)
@@ -34,8 +42,10 @@ internal static class RolloutPlan
         }
 
         var before = previous.Configurations.ToLookup(configuration => (configuration.Tag, configuration.ConfigurationName));
-        var result = wanted.Configurations
-            .Select(goal => goal.Percent > 1 && before[(goal.Tag, goal.ConfigurationName)].FirstOrDefault() is { } from ? Step(goal, from, now) : goal)
+        var result = wanted
+            .Configurations.Select(goal =>
+                goal.Percent > 1 && before[(goal.Tag, goal.ConfigurationName)].FirstOrDefault() is { } from ? Step(goal, from, now) : goal
+            )
             .Where(configuration => configuration.Percent > 0)
             .ToList();
         var next = result.Select(configuration => configuration.StepParams.NextStepTime).Where(time => time > 0).DefaultIfEmpty(0).Min();
@@ -86,7 +96,7 @@ internal static class RolloutPlan
             shares[^1] = shares[^1] with { Percent = shares[^1].Percent + difference };
         }
 
-        for (var excess = -difference; excess > 0 && shares.Count > 0;)
+        for (var excess = -difference; excess > 0 && shares.Count > 0; )
         {
             if (shares[0].Percent > excess)
             {
@@ -110,7 +120,7 @@ internal static class RolloutPlan
         }
 
         var older = current.Revisions.SkipLast(1).ToList();
-        for (var remaining = current.StepParams.StepSize; remaining > 0 && older.Count > 0;)
+        for (var remaining = current.StepParams.StepSize; remaining > 0 && older.Count > 0; )
         {
             if (older[^1].Percent > remaining)
             {
@@ -129,9 +139,13 @@ internal static class RolloutPlan
         return current with
         {
             Revisions = [.. older, newest],
-            StepParams = older.Count > 0
-                ? current.StepParams with { NextStepTime = now + current.StepParams.StepDuration }
-                : new RolloutParameters(),
+            StepParams =
+                older.Count > 0
+                    ? current.StepParams with
+                    {
+                        NextStepTime = now + current.StepParams.StepDuration,
+                    }
+                    : new RolloutParameters(),
         };
     }
 

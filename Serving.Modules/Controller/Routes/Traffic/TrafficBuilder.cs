@@ -7,38 +7,44 @@ using Serving.Kubernetes;
 namespace Serving.Controller.Routes.Traffic;
 
 /// <summary>Flattens a Route's traffic to Revisions. Everything it reads is tracked before it is read.</summary>
-internal sealed class TrafficBuilder(Route route, ILister<Configuration> configurations, ILister<Revision> revisions, Action<string, string> track)
+internal sealed class TrafficBuilder(
+    Route route,
+    ILister<Configuration> configurations,
+    ILister<Revision> revisions,
+    Action<string, string> track
+)
 {
-    private readonly List<RevisionTarget> flattened = [];
-    private readonly SortedDictionary<string, List<RevisionTarget>> targets = new(StringComparer.Ordinal);
-    private TrafficProblem? problem;
+    private readonly List<RevisionTarget> _flattened = [];
+    private readonly SortedDictionary<string, List<RevisionTarget>> _targets = new(StringComparer.Ordinal);
+    private TrafficProblem? _problem;
 
     /// <summary>The traffic, or what is in its way. A failure hides what may still become ready.</summary>
     public (TrafficConfig? Traffic, TrafficProblem? Problem) Build()
     {
         foreach (var target in route.Spec.Traffic)
         {
-            var found = target.RevisionName.Length > 0 ? AddRevision(target)
+            var found =
+                target.RevisionName.Length > 0 ? AddRevision(target)
                 : target.ConfigurationName.Length > 0 ? AddConfiguration(target)
                 : null;
-            if (found is not null && (problem is null || found.IsFailure))
+            if (found is not null && (_problem is null || found.IsFailure))
             {
-                problem = found;
+                _problem = found;
             }
         }
 
-        if (problem is not null)
+        if (_problem is not null)
         {
-            return (null, problem);
+            return (null, _problem);
         }
 
         var consolidated = new SortedDictionary<string, IReadOnlyList<RevisionTarget>>(StringComparer.Ordinal);
-        foreach (var (tag, list) in targets)
+        foreach (var (tag, list) in _targets)
         {
             consolidated[tag] = Consolidate(list);
         }
 
-        return (new TrafficConfig(consolidated, flattened), null);
+        return (new TrafficConfig(consolidated, _flattened), null);
     }
 
     private TrafficProblem? AddConfiguration(TrafficTarget target)
@@ -103,16 +109,23 @@ internal sealed class TrafficBuilder(Route route, ILister<Configuration> configu
     private void Add(TrafficTarget target, string revisionName, string configurationName, Revision revision)
     {
         var share = new RevisionTarget(
-            target.Tag, revisionName, configurationName, target.LatestRevision, target.Percent ?? 0, revision.Spec.Protocol());
-        var same = flattened.FindIndex(
-            other => other.Tag == share.Tag && other.RevisionName == share.RevisionName && other.LatestRevision == share.LatestRevision);
+            target.Tag,
+            revisionName,
+            configurationName,
+            target.LatestRevision,
+            target.Percent ?? 0,
+            revision.Spec.Protocol()
+        );
+        var same = _flattened.FindIndex(other =>
+            other.Tag == share.Tag && other.RevisionName == share.RevisionName && other.LatestRevision == share.LatestRevision
+        );
         if (same >= 0)
         {
-            flattened[same] = flattened[same] with { Percent = flattened[same].Percent + share.Percent };
+            _flattened[same] = _flattened[same] with { Percent = _flattened[same].Percent + share.Percent };
         }
         else
         {
-            flattened.Add(share);
+            _flattened.Add(share);
         }
 
         Group(TrafficConfig.DefaultTarget).Add(share);
@@ -124,9 +137,9 @@ internal sealed class TrafficBuilder(Route route, ILister<Configuration> configu
 
     private List<RevisionTarget> Group(string tag)
     {
-        if (!targets.TryGetValue(tag, out var group))
+        if (!_targets.TryGetValue(tag, out var group))
         {
-            targets[tag] = group = [];
+            _targets[tag] = group = [];
         }
 
         return group;
@@ -144,7 +157,8 @@ internal sealed class TrafficBuilder(Route route, ILister<Configuration> configu
         return revisions.Get(route.Metadata.Namespace, name);
     }
 
-    private static TrafficProblem Missing(string kind, string name) => new(true, (status, now) => status.MarkMissingTrafficTarget(kind, name, now));
+    private static TrafficProblem Missing(string kind, string name) =>
+        new(true, (status, now) => status.MarkMissingTrafficTarget(kind, name, now));
 
     private static TrafficProblem Unready(Revision revision)
     {

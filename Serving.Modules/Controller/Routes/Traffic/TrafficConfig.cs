@@ -8,23 +8,26 @@ namespace Serving.Controller.Routes.Traffic;
 /// </summary>
 internal sealed record TrafficConfig(
     SortedDictionary<string, IReadOnlyList<RevisionTarget>> Targets,
-    IReadOnlyList<RevisionTarget> RevisionTargets)
+    IReadOnlyList<RevisionTarget> RevisionTargets
+)
 {
     /// <summary>The tag of the Route's own host.</summary>
     public const string DefaultTarget = "";
 
     /// <summary>The rollout when nothing is gradual.</summary>
-    public Rollout BuildRollout() => Rollout.Sorted(
-        from pair in Targets
-        from target in pair.Value
-        where target is { LatestRevision: true, Percent: > 0 }
-        select new ConfigurationRollout
-        {
-            ConfigurationName = target.ConfigurationName,
-            Tag = pair.Key,
-            Percent = (int)target.Percent,
-            Revisions = [new RevisionRollout(target.RevisionName, (int)target.Percent)],
-        });
+    public Rollout BuildRollout() =>
+        Rollout.Sorted(
+            from pair in Targets
+            from target in pair.Value
+            where target is { LatestRevision: true, Percent: > 0 }
+            select new ConfigurationRollout
+            {
+                ConfigurationName = target.ConfigurationName,
+                Tag = pair.Key,
+                Percent = (int)target.Percent,
+                Revisions = [new RevisionRollout(target.RevisionName, (int)target.Percent)],
+            }
+        );
 
     /// <summary>The targets as they stand in the Route's status.</summary>
     /// <param name="rollout">The rollout in progress; an empty one when there is none.</param>
@@ -35,19 +38,23 @@ internal sealed record TrafficConfig(
         foreach (var target in RevisionTargets)
         {
             var url = target.Tag.Length > 0 ? urlOf(target.Tag) : "";
-            var gradual = target.LatestRevision == true
-                ? rollout.Configurations.FirstOrDefault(
-                    configuration => configuration.Tag == target.Tag && configuration.ConfigurationName == target.ConfigurationName)
-                : null;
+            var gradual =
+                target.LatestRevision == true
+                    ? rollout.Configurations.FirstOrDefault(configuration =>
+                        configuration.Tag == target.Tag && configuration.ConfigurationName == target.ConfigurationName
+                    )
+                    : null;
             IEnumerable<RevisionRollout> shares = gradual?.Revisions ?? [new RevisionRollout(target.RevisionName, (int)target.Percent)];
-            result.AddRange(shares.Select(share => new TrafficTarget
-            {
-                Tag = target.Tag,
-                RevisionName = share.RevisionName,
-                LatestRevision = target.LatestRevision,
-                Percent = share.Percent,
-                Url = url,
-            }));
+            result.AddRange(
+                shares.Select(share => new TrafficTarget
+                {
+                    Tag = target.Tag,
+                    RevisionName = share.RevisionName,
+                    LatestRevision = target.LatestRevision,
+                    Percent = share.Percent,
+                    Url = url,
+                })
+            );
         }
 
         return result;

@@ -19,11 +19,14 @@ internal static class ConfigurationMaker
         var routes = (existing?.Metadata.Annotations ?? Empty.Map).Names(ServingKeys.Routes);
         if (existing is null || (hasOwnRoute && service.Spec.Traffic.Any(static target => target.RevisionName.Length == 0)))
         {
-            // Later, and with named Revisions only or a Route of somebody else, the labeler knows whether the Route leads here: both saying so would never end.
+            // Later, and with named Revisions only or a Route of somebody else, the labeler knows whether the Route leads here: both saying
+            // so would never end.
             routes.Add(service.Metadata.Name);
         }
 
-        var annotations = service.Metadata.Annotations.Without(key => key == Maps.LastApplied || ServingKeys.RolloutDuration.All.Contains(key));
+        var annotations = service.Metadata.Annotations.Without(key =>
+            key == Maps.LastApplied || ServingKeys.RolloutDuration.All.Contains(key)
+        );
         annotations[ServingKeys.Routes] = string.Join(',', routes);
         return new Configuration
         {
@@ -36,7 +39,12 @@ internal static class ConfigurationMaker
                 OwnerReferences = [Ownership.ControllerReference(Serving.Api.Resources.KnativeServices, service)],
                 Labels = Maps.Union(
                     service.Metadata.Labels,
-                    new Dictionary<string, string> { [ServingKeys.Service] = service.Metadata.Name, [ServingKeys.ServiceUid] = service.Metadata.Uid }),
+                    new Dictionary<string, string>
+                    {
+                        [ServingKeys.Service] = service.Metadata.Name,
+                        [ServingKeys.ServiceUid] = service.Metadata.Uid,
+                    }
+                ),
                 Annotations = annotations,
             },
             Spec = new ConfigurationSpec { Template = service.Spec.Template },

@@ -11,25 +11,30 @@ namespace Serving.Controller.Services.Resources;
 internal static class RouteMaker
 {
     /// <summary>The wanted Route; targets that name no Revision get the Service's Configuration.</summary>
-    public static Route Make(KnativeService service) => new()
-    {
-        ApiVersion = Serving.Api.Resources.Routes.ApiVersion,
-        Kind = Serving.Api.Resources.Routes.Kind,
-        Metadata = new ObjectMeta
+    public static Route Make(KnativeService service) =>
+        new()
         {
-            Name = service.Metadata.Name,
-            Namespace = service.Metadata.Namespace,
-            OwnerReferences = [Ownership.ControllerReference(Serving.Api.Resources.KnativeServices, service)],
-            Labels = Maps.Union(service.Metadata.Labels, new Dictionary<string, string> { [ServingKeys.Service] = service.Metadata.Name }),
-            Annotations = service.Metadata.Annotations.Without(key => key == Maps.LastApplied),
-        },
-        Spec = new RouteSpec
-        {
-            Traffic =
-            [
-                .. service.Spec.Traffic.Select(
-                    target => target.RevisionName.Length == 0 ? target with { ConfigurationName = service.Metadata.Name } : target),
-            ],
-        },
-    };
+            ApiVersion = Serving.Api.Resources.Routes.ApiVersion,
+            Kind = Serving.Api.Resources.Routes.Kind,
+            Metadata = new ObjectMeta
+            {
+                Name = service.Metadata.Name,
+                Namespace = service.Metadata.Namespace,
+                OwnerReferences = [Ownership.ControllerReference(Serving.Api.Resources.KnativeServices, service)],
+                Labels = Maps.Union(
+                    service.Metadata.Labels,
+                    new Dictionary<string, string> { [ServingKeys.Service] = service.Metadata.Name }
+                ),
+                Annotations = service.Metadata.Annotations.Without(key => key == Maps.LastApplied),
+            },
+            Spec = new RouteSpec
+            {
+                Traffic =
+                [
+                    .. service.Spec.Traffic.Select(target =>
+                        target.RevisionName.Length == 0 ? target with { ConfigurationName = service.Metadata.Name } : target
+                    ),
+                ],
+            },
+        };
 }

@@ -43,16 +43,19 @@ internal struct ChunkedDecoder
             if (_part == Part.Data)
             {
                 step = (int)Math.Min(_left, rest.Length);
-                if (step != 0) output?.WriteAll(rest[..step]);
+                if (step != 0)
+                    output?.WriteAll(rest[..step]);
                 _left -= step;
-                if (_left == 0) _part = Part.DataEnd;
+                if (_left == 0)
+                    _part = Part.DataEnd;
             }
             else
             {
                 step = Line(rest);
             }
 
-            if (step == 0) break;
+            if (step == 0)
+                break;
             taken += step;
         }
 
@@ -64,12 +67,14 @@ internal struct ChunkedDecoder
         var feed = input.IndexOf((byte)'\n');
         if (feed < 0)
         {
-            if (input.Length > MaxLine) throw Malformed();
+            if (input.Length > MaxLine)
+                throw Malformed();
             return 0;
         }
 
         // Unlike in a head, a bare line feed is not tolerated: chunks are never written by hand.
-        if (feed == 0 || input[feed - 1] != '\r' || feed > MaxLine) throw Malformed();
+        if (feed == 0 || input[feed - 1] != '\r' || feed > MaxLine)
+            throw Malformed();
         var line = input[..(feed - 1)];
         switch (_part)
         {
@@ -78,14 +83,18 @@ internal struct ChunkedDecoder
                 _part = _left == 0 ? Part.Trailer : Part.Data;
                 break;
             case Part.DataEnd:
-                if (!line.IsEmpty) throw Malformed();
+                if (!line.IsEmpty)
+                    throw Malformed();
                 _part = Part.Size;
                 break;
             default:
                 _trailers += line.Length;
-                if (_trailers > MaxTrailers) throw Malformed();
-                if (line.IsEmpty) _part = Part.End;
-                else if (Trailers is not null && ResponseHead.TryTrailer(line, out var trailer)) Trailers.Add(trailer);
+                if (_trailers > MaxTrailers)
+                    throw Malformed();
+                if (line.IsEmpty)
+                    _part = Part.End;
+                else if (Trailers is not null && ResponseHead.TryTrailer(line, out var trailer))
+                    Trailers.Add(trailer);
                 break;
         }
 
@@ -96,11 +105,13 @@ internal struct ChunkedDecoder
     {
         var extension = line.IndexOf((byte)';');
         var digits = (extension < 0 ? line : line[..extension]).TrimEnd(" \t"u8);
-        if (digits.Length is 0 or > 15) throw Malformed();
+        if (digits.Length is 0 or > 15)
+            throw Malformed();
         var size = 0L;
         foreach (var digit in digits)
         {
-            if (!char.IsAsciiHexDigit((char)digit)) throw Malformed();
+            if (!char.IsAsciiHexDigit((char)digit))
+                throw Malformed();
             size = (size << 4) | (uint)(digit <= '9' ? digit - '0' : (digit | 0x20) - 'a' + 10);
         }
 

@@ -8,18 +8,19 @@ namespace Serving.Dataplane.Http1;
 internal static class HopHeaders
 {
     /// <summary>Whether a header is never forwarded. The headers of an upgrade are written separately.</summary>
-    public static bool Contains(ReadOnlySpan<char> name) => name.Length switch
-    {
-        2 => Is(name, "TE"),
-        7 => Is(name, "Upgrade") || Is(name, "Trailer"),
-        10 => Is(name, "Connection") || Is(name, "Keep-Alive"),
-        14 => Is(name, "HTTP2-Settings"),
-        16 => Is(name, "Proxy-Connection"),
-        17 => Is(name, "Transfer-Encoding"),
-        18 => Is(name, "Proxy-Authenticate"),
-        19 => Is(name, "Proxy-Authorization"),
-        _ => false,
-    };
+    public static bool Contains(ReadOnlySpan<char> name) =>
+        name.Length switch
+        {
+            2 => Is(name, "TE"),
+            7 => Is(name, "Upgrade") || Is(name, "Trailer"),
+            10 => Is(name, "Connection") || Is(name, "Keep-Alive"),
+            14 => Is(name, "HTTP2-Settings"),
+            16 => Is(name, "Proxy-Connection"),
+            17 => Is(name, "Transfer-Encoding"),
+            18 => Is(name, "Proxy-Authenticate"),
+            19 => Is(name, "Proxy-Authorization"),
+            _ => false,
+        };
 
     /// <summary>Whether a Connection header has the option <paramref name="option"/>.</summary>
     public static bool HasOption(in StringValues connection, ReadOnlySpan<char> option)
@@ -31,7 +32,8 @@ internal static class HopHeaders
             {
                 var comma = rest.IndexOf(',');
                 var one = comma < 0 ? rest : rest[..comma];
-                if (Is(one.Trim(), option)) return true;
+                if (Is(one.Trim(), option))
+                    return true;
                 rest = comma < 0 ? default : rest[(comma + 1)..];
             }
         }
@@ -41,7 +43,9 @@ internal static class HopHeaders
 
     /// <summary>Whether an option of a Connection header names no header that would be forwarded.</summary>
     public static bool IsOption(ReadOnlySpan<byte> option) =>
-        Ascii.EqualsIgnoreCase(option, "close") || Ascii.EqualsIgnoreCase(option, "HTTP2-Settings") || (option.Length <= 19 && IsHopHeader(option));
+        Ascii.EqualsIgnoreCase(option, "close")
+        || Ascii.EqualsIgnoreCase(option, "HTTP2-Settings")
+        || (option.Length <= 19 && IsHopHeader(option));
 
     /// <summary>Removes the headers named by the Connection header, except those that frame the request.</summary>
     public static void RemoveNamed(IHeaderDictionary headers, in StringValues connection)
@@ -50,7 +54,8 @@ internal static class HopHeaders
         {
             foreach (var option in (connection[i] ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
             {
-                if (!IsFraming(option) && !Contains(option)) headers.Remove(option);
+                if (!IsFraming(option) && !Contains(option))
+                    headers.Remove(option);
             }
         }
     }

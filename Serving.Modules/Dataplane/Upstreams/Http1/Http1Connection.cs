@@ -5,8 +5,8 @@ using System.Net.Sockets;
 namespace Serving.Dataplane.Http1;
 
 /// <summary>
-/// A connection to a destination and its receive buffer. While idle it holds only its socket and the TLS stream on it; buffers are rented for
-/// the duration of an exchange.
+/// A connection to a destination and its receive buffer. While idle it holds only its socket and the TLS stream on it; buffers are rented
+/// for the duration of an exchange.
 /// </summary>
 internal sealed class Http1Connection : IDisposable
 {
@@ -71,7 +71,8 @@ internal sealed class Http1Connection : IDisposable
         var received = _received;
         _received = [];
         (_start, _end) = (0, 0);
-        if (received.Length != 0) ArrayPool<byte>.Shared.Return(received);
+        if (received.Length != 0)
+            ArrayPool<byte>.Shared.Return(received);
     }
 
     public void Consume(int bytes) => _start += bytes;
@@ -81,11 +82,15 @@ internal sealed class Http1Connection : IDisposable
     /// <exception cref="Http1FormatException">The limit is reached.</exception>
     public ValueTask<int> ReceiveAsync(int limit)
     {
-        if (_start == _end) (_start, _end) = (0, 0);
-        if (_end == _received.Length) MakeRoom(limit);
-        if (_tls is not null) return ReceiveByTlsAsync(_tls, _received.AsMemory(_end));
+        if (_start == _end)
+            (_start, _end) = (0, 0);
+        if (_end == _received.Length)
+            MakeRoom(limit);
+        if (_tls is not null)
+            return ReceiveByTlsAsync(_tls, _received.AsMemory(_end));
         var receiving = _socket.ReceiveAsync(_received.AsMemory(_end), SocketFlags.None);
-        if (!receiving.IsCompletedSuccessfully) return AwaitAsync(receiving);
+        if (!receiving.IsCompletedSuccessfully)
+            return AwaitAsync(receiving);
         var read = receiving.Result;
         _end += read;
         return new(read);
@@ -99,18 +104,21 @@ internal sealed class Http1Connection : IDisposable
             return;
         }
 
-        while (!bytes.IsEmpty) bytes = bytes[await _socket.SendAsync(bytes, SocketFlags.None)..];
+        while (!bytes.IsEmpty)
+            bytes = bytes[await _socket.SendAsync(bytes, SocketFlags.None)..];
     }
 
     /// <summary>Shuts down the sending direction.</summary>
     public ValueTask EndSendingAsync()
     {
-        if (_tls is not null) return new ValueTask(_tls.ShutdownAsync());
+        if (_tls is not null)
+            return new ValueTask(_tls.ShutdownAsync());
         _socket.Shutdown(SocketShutdown.Send);
         return ValueTask.CompletedTask;
     }
 
-    /// <summary>Aborts pending operations, which then throw a <see cref="SocketException"/> or an <see cref="ObjectDisposedException"/>.</summary>
+    /// <summary>Aborts pending operations, which then throw a <see cref="SocketException"/> or an
+    /// <see cref="ObjectDisposedException"/>.</summary>
     public void Dispose()
     {
         // The socket first: this ends the operations that TLS waits for.
@@ -171,7 +179,8 @@ internal sealed class Http1Connection : IDisposable
     private void MakeRoom(int limit)
     {
         var length = _end - _start;
-        if (length >= limit) throw new Http1FormatException($"The program sent a line or a head longer than {limit} bytes.");
+        if (length >= limit)
+            throw new Http1FormatException($"The program sent a line or a head longer than {limit} bytes.");
         if (_start != 0)
         {
             _received.AsSpan(_start, length).CopyTo(_received);

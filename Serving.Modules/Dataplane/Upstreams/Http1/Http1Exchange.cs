@@ -48,7 +48,12 @@ internal sealed class Http1Exchange(Http1Connection connection)
 
     /// <summary>Sends the request and copies the response. When it returns, no operation of either is pending.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<Http1Outcome> RunAsync(HttpContext context, UpstreamTarget target, RequestShape shape, CancellationToken cancellation)
+    public async ValueTask<Http1Outcome> RunAsync(
+        HttpContext context,
+        UpstreamTarget target,
+        RequestShape shape,
+        CancellationToken cancellation
+    )
     {
         (IsReusable, Failure, FailedByClient) = (false, null, false);
         (_requestSent, _answered, _keepAlive) = (false, false, false);
@@ -56,7 +61,8 @@ internal sealed class Http1Exchange(Http1Connection connection)
         _body.Begin(_output, target.IsQueueProxy);
         var aborted = context.RequestAborted;
         var byCaller = cancellation.UnsafeRegister(static state => ((Http1Connection)state!).Abort(), connection);
-        var byClient = aborted == cancellation ? default : aborted.UnsafeRegister(static state => ((Http1Connection)state!).Abort(), connection);
+        var byClient =
+            aborted == cancellation ? default : aborted.UnsafeRegister(static state => ((Http1Connection)state!).Abort(), connection);
         connection.Open();
         _output.Open();
         var outcome = Http1Outcome.Failed;
@@ -65,11 +71,13 @@ internal sealed class Http1Exchange(Http1Connection connection)
             await ExchangeAsync(context, target, shape);
             outcome = Unserved is UpstreamResult.Unsent or UpstreamResult.Lost ? Http1Outcome.Unserved : Http1Outcome.Done;
         }
-        catch (Exception exception) when (exception is IOException or SocketException or ObjectDisposedException or OperationCanceledException)
+        catch (Exception exception)
+            when (exception is IOException or SocketException or ObjectDisposedException or OperationCanceledException)
         {
             Failure ??= exception;
             FailedByClient |= exception is BadHttpRequestException;
-            if (!_answered && !FailedByClient) outcome = Http1Outcome.Stale;
+            if (!_answered && !FailedByClient)
+                outcome = Http1Outcome.Stale;
         }
         finally
         {
@@ -83,28 +91,37 @@ internal sealed class Http1Exchange(Http1Connection connection)
             _headRoom = 0;
         }
 
-        return outcome != Http1Outcome.Done && (Failure is ClientGoneException || cancellation.IsCancellationRequested || aborted.IsCancellationRequested) ? Http1Outcome.Canceled : outcome;
+        return
+            outcome != Http1Outcome.Done
+            && (Failure is ClientGoneException || cancellation.IsCancellationRequested || aborted.IsCancellationRequested)
+            ? Http1Outcome.Canceled
+            : outcome;
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask ExchangeAsync(HttpContext context, UpstreamTarget target, RequestShape shape)
     {
-        if (!RequestHead.TryWrite(_output, context, target, shape)) throw new BadHttpRequestException("The request has a header that cannot be sent over HTTP/1.1.");
+        if (!RequestHead.TryWrite(_output, context, target, shape))
+            throw new BadHttpRequestException("The request has a header that cannot be sent over HTTP/1.1.");
         var body = shape.HasBody ? context.Request.BodyReader : null;
         _requestSent = body is null || (!shape.ExpectsContinue && _body.TryAppendWhole(body, shape));
         await connection.SendAsync(_output.Written);
-        if (shape.ExpectsContinue) _sending = SendWhenWelcomeAsync(body!, shape.Chunked, _welcome = new(TaskCreationOptions.RunContinuationsAsynchronously));
-        else if (!_requestSent) _sending = SendBodyAsync(body!, shape.Chunked);
+        if (shape.ExpectsContinue)
+            _sending = SendWhenWelcomeAsync(body!, shape.Chunked, _welcome = new(TaskCreationOptions.RunContinuationsAsynchronously));
+        else if (!_requestSent)
+            _sending = SendBodyAsync(body!, shape.Chunked);
 
         var (head, status) = await ReceiveHeadAsync();
         var upgraded = status == StatusCodes.Status101SwitchingProtocols;
-        if (upgraded && !shape.Upgrade) throw new Http1FormatException("The program switched protocols without being asked to.");
+        if (upgraded && !shape.Upgrade)
+            throw new Http1FormatException("The program switched protocols without being asked to.");
         var answer = ResponseHead.CopyTo(context.Response, connection.Buffered[..head], status, HttpMethods.IsHead(context.Request.Method));
         connection.Consume(head);
         if (target.IsQueueProxy && answer.Unserved != UpstreamResult.Done)
         {
             Unserved = answer.Unserved;
-            if (Unserved is UpstreamResult.Unsent or UpstreamResult.Lost) return;
+            if (Unserved is UpstreamResult.Unsent or UpstreamResult.Lost)
+                return;
         }
 
         _body.Release();
@@ -114,7 +131,8 @@ internal sealed class Http1Exchange(Http1Connection connection)
             return;
         }
 
-        if (answer.Body != BodyKind.None) await CopyBodyAsync(context.Response, answer);
+        if (answer.Body != BodyKind.None)
+            await CopyBodyAsync(context.Response, answer);
         _keepAlive = answer.KeepAlive;
     }
 
@@ -129,9 +147,11 @@ internal sealed class Http1Exchange(Http1Connection connection)
             if (length == 0)
             {
                 scanned = connection.Buffered.Length;
-                if (await connection.ReceiveAsync(ResponseHead.MaxBytes) == 0) throw new IOException("The program closed the connection before its response head was complete.");
+                if (await connection.ReceiveAsync(ResponseHead.MaxBytes) == 0)
+                    throw new IOException("The program closed the connection before its response head was complete.");
                 _answered = true;
-                if (connection.Buffered.Length > HeadBudget.Ordinary) TakeRoom(3L * connection.Buffered.Length);
+                if (connection.Buffered.Length > HeadBudget.Ordinary)
+                    TakeRoom(3L * connection.Buffered.Length);
                 continue;
             }
 
@@ -142,7 +162,8 @@ internal sealed class Http1Exchange(Http1Connection connection)
                 return (length, status);
             }
 
-            if (status == StatusCodes.Status100Continue) _welcome?.TrySetResult(true);
+            if (status == StatusCodes.Status100Continue)
+                _welcome?.TrySetResult(true);
             connection.Consume(length);
             scanned = 0;
         }
@@ -151,7 +172,8 @@ internal sealed class Http1Exchange(Http1Connection connection)
     // A head is in memory as bytes, and then also as text of twice their size.
     private void TakeRoom(long bytes)
     {
-        if (!connection.Heads.TryGrow(_headRoom, bytes)) throw new Http1FormatException("The response heads in flight exceed the memory budget.");
+        if (!connection.Heads.TryGrow(_headRoom, bytes))
+            throw new Http1FormatException("The response heads in flight exceed the memory budget.");
         _headRoom = bytes;
     }
 
@@ -163,7 +185,8 @@ internal sealed class Http1Exchange(Http1Connection connection)
         var writer = response.BodyWriter;
 
         // Kestrel accepts no body for such a response, whatever the destination declares.
-        IBufferWriter<byte>? output = response.StatusCode == StatusCodes.Status205ResetContent ? null : trailers?.OutputTo(writer) ?? writer;
+        IBufferWriter<byte>? output =
+            response.StatusCode == StatusCodes.Status205ResetContent ? null : trailers?.OutputTo(writer) ?? writer;
         var left = answer.Length;
         var (unsent, streams) = (false, answer.Body != BodyKind.Length);
         _chunks = new ChunkedDecoder { Trailers = trailers?.Trailers };
@@ -174,13 +197,15 @@ internal sealed class Http1Exchange(Http1Connection connection)
                 var taken = Take(answer.Body, output, ref left);
                 connection.Consume(taken);
                 unsent |= taken != 0;
-                if (answer.Body == BodyKind.Length ? left == 0 : _chunks.IsDone) break;
+                if (answer.Body == BodyKind.Length ? left == 0 : _chunks.IsDone)
+                    break;
             }
 
             // Flush before waiting for more, and flush the head of a stream even without data.
             if (unsent)
             {
-                if ((await writer.FlushAsync()).IsCompleted) throw new ClientGoneException();
+                if ((await writer.FlushAsync()).IsCompleted)
+                    throw new ClientGoneException();
             }
             else if (streams)
             {
@@ -188,21 +213,27 @@ internal sealed class Http1Exchange(Http1Connection connection)
             }
 
             (unsent, streams) = (false, false);
-            if (await connection.ReceiveAsync(ResponseHead.MaxBytes) != 0) continue;
-            if (answer.Body == BodyKind.UntilClose) break;
+            if (await connection.ReceiveAsync(ResponseHead.MaxBytes) != 0)
+                continue;
+            if (answer.Body == BodyKind.UntilClose)
+                break;
             throw new IOException("The program closed the connection before its response was complete.");
         }
 
         trailers?.End(writer);
-        if (answer.Body == BodyKind.Length) await writer.FlushAsync();
-        else await response.CompleteAsync();
+        if (answer.Body == BodyKind.Length)
+            await writer.FlushAsync();
+        else
+            await response.CompleteAsync();
     }
 
     private int Take(BodyKind kind, IBufferWriter<byte>? output, ref long left)
     {
         var available = connection.Buffered;
-        if (kind == BodyKind.Chunked) return _chunks.Decode(available, output);
-        if (kind == BodyKind.Length && left < available.Length) available = available[..(int)left];
+        if (kind == BodyKind.Chunked)
+            return _chunks.Decode(available, output);
+        if (kind == BodyKind.Length && left < available.Length)
+            available = available[..(int)left];
         output?.WriteAll(available);
         left -= available.Length;
         return available.Length;
@@ -220,8 +251,7 @@ internal sealed class Http1Exchange(Http1Connection connection)
                 await client.WriteAsync(connection.BufferedMemory);
                 await client.FlushAsync();
                 connection.Consume(connection.Buffered.Length);
-            }
-            while (await connection.ReceiveAsync(ResponseHead.MaxBytes) != 0);
+            } while (await connection.ReceiveAsync(ResponseHead.MaxBytes) != 0);
         }
         finally
         {
@@ -239,13 +269,15 @@ internal sealed class Http1Exchange(Http1Connection connection)
             while (true)
             {
                 var read = await client.ReadAsync(_output.Whole, ended);
-                if (read == 0) break;
+                if (read == 0)
+                    break;
                 await connection.SendAsync(_output.Whole[..read]);
             }
 
             await connection.EndSendingAsync();
         }
-        catch (Exception exception) when (exception is IOException or SocketException or ObjectDisposedException or OperationCanceledException)
+        catch (Exception exception)
+            when (exception is IOException or SocketException or ObjectDisposedException or OperationCanceledException)
         {
             Failure ??= exception;
             connection.Dispose();
@@ -284,7 +316,8 @@ internal sealed class Http1Exchange(Http1Connection connection)
     {
         _welcome?.TrySetResult(false);
         _welcome = null;
-        if (_sending is not { } sending) return;
+        if (_sending is not { } sending)
+            return;
         _sending = null;
         if (!sending.IsCompleted && outcome == Http1Outcome.Done)
         {

@@ -9,7 +9,8 @@ internal enum Http1Outcome
     /// <summary>The connection ended before the first byte of the response, as idle ones may.</summary>
     Stale,
 
-    /// <summary>The queue-proxy at the destination reports that its program did not get the request; <see cref="Http1Exchange.Unserved"/> says how far it got.</summary>
+    /// <summary>The queue-proxy at the destination reports that its program did not get the request; <see cref="Http1Exchange.Unserved"/>
+    /// says how far it got.</summary>
     Unserved,
 
     /// <summary>It failed during the exchange.</summary>

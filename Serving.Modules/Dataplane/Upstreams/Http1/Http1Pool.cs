@@ -16,12 +16,14 @@ internal sealed class Http1Pool(int most)
             Http1Connection connection;
             lock (_lock)
             {
-                if (_idle.Count == 0) return null;
+                if (_idle.Count == 0)
+                    return null;
                 connection = _idle[^1];
                 _idle.RemoveAt(_idle.Count - 1);
             }
 
-            if (connection.IsUsable()) return connection;
+            if (connection.IsUsable())
+                return connection;
             connection.Dispose();
         }
     }
@@ -31,7 +33,8 @@ internal sealed class Http1Pool(int most)
     {
         lock (_lock)
         {
-            if (_retired || _idle.Count >= most) return false;
+            if (_retired || _idle.Count >= most)
+                return false;
             _idle.Add(connection);
             return true;
         }
@@ -45,13 +48,15 @@ internal sealed class Http1Pool(int most)
         Http1Connection[] closing;
         lock (_lock)
         {
-            while (old < _idle.Count && _idle[old].IdleSince <= oldest) old++;
+            while (old < _idle.Count && _idle[old].IdleSince <= oldest)
+                old++;
             closing = [.. _idle.Take(old)];
             _idle.RemoveRange(0, old);
             _retired = _idle.Count == 0;
         }
 
-        foreach (var connection in closing) connection.Dispose();
+        foreach (var connection in closing)
+            connection.Dispose();
         return _retired;
     }
 }

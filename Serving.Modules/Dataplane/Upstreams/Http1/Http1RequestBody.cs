@@ -27,7 +27,8 @@ internal sealed class Http1RequestBody(Http1Connection connection) : RequestBody
     /// <returns>Whether the body is in the buffer.</returns>
     public bool TryAppendWhole(PipeReader body, in RequestShape shape)
     {
-        if (shape.Chunked || shape.Length > _scratch.Free || !body.TryRead(out var read)) return false;
+        if (shape.Chunked || shape.Length > _scratch.Free || !body.TryRead(out var read))
+            return false;
         var buffer = read.Buffer;
         if (buffer.Length < shape.Length)
         {
@@ -35,7 +36,8 @@ internal sealed class Http1RequestBody(Http1Connection connection) : RequestBody
             return false;
         }
 
-        foreach (var segment in buffer) _scratch.Append(segment.Span);
+        foreach (var segment in buffer)
+            _scratch.Append(segment.Span);
         Advance(body, buffer);
         return true;
     }

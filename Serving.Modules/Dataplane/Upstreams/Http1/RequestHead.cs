@@ -9,7 +9,9 @@ namespace Serving.Dataplane.Http1;
 /// </summary>
 internal static class RequestHead
 {
-    private static readonly SearchValues<char> Token = SearchValues.Create("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
+    private static readonly SearchValues<char> Token = SearchValues.Create(
+        "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+    );
 
     /// <summary>Writes the head; false when the request has a name, value or target that cannot be sent over HTTP/1.1.</summary>
     public static bool TryWrite(SendBuffer output, HttpContext context, in UpstreamTarget target, in RequestShape shape)
@@ -17,7 +19,8 @@ internal static class RequestHead
         var request = context.Request;
         var path = RequestTarget.Of(context);
         var host = target.Host ?? request.Host.Value ?? "";
-        if (!IsToken(request.Method) || !IsTarget(path) || !IsValue(host)) return false;
+        if (!IsToken(request.Method) || !IsTarget(path) || !IsValue(host))
+            return false;
         output.Append(request.Method);
         output.Append(" "u8);
         output.Append(path);
@@ -29,15 +32,18 @@ internal static class RequestHead
         using var fields = HeaderFields.Of(headers);
         foreach (var (name, values) in fields.Span)
         {
-            if (!Travels(target, name)) continue;
-            if (!TryAppend(output, name, values)) return false;
+            if (!Travels(target, name))
+                continue;
+            if (!TryAppend(output, name, values))
+                return false;
         }
 
         if (target.SetHeaders is { } set)
         {
             for (var i = 0; i < set.Count; i++)
             {
-                if (!TryAppend(output, set[i].Key, set[i].Value)) return false;
+                if (!TryAppend(output, set[i].Key, set[i].Value))
+                    return false;
             }
         }
 
@@ -51,11 +57,13 @@ internal static class RequestHead
     private static bool TryEnd(SendBuffer output, IHeaderDictionary headers, in RequestShape shape)
     {
         // gRPC-Web and other clients that expect trailers need to know that they are supported.
-        if (headers.TE is [{ } te] && te.Equals("trailers", StringComparison.OrdinalIgnoreCase)) output.Append("TE: trailers\r\n"u8);
+        if (headers.TE is [{ } te] && te.Equals("trailers", StringComparison.OrdinalIgnoreCase))
+            output.Append("TE: trailers\r\n"u8);
         if (shape.Upgrade)
         {
             output.Append("Connection: Upgrade\r\n"u8);
-            if (!TryAppend(output, "Upgrade", headers.Upgrade)) return false;
+            if (!TryAppend(output, "Upgrade", headers.Upgrade))
+                return false;
         }
 
         if (shape.Chunked)
@@ -75,14 +83,17 @@ internal static class RequestHead
 
     private static bool TryAppend(SendBuffer output, string name, in StringValues values)
     {
-        if (!IsToken(name)) return false;
+        if (!IsToken(name))
+            return false;
 
         // HTTP/2 may split cookies, HTTP/1.1 must not.
-        if (values.Count > 1 && name.Equals("Cookie", StringComparison.OrdinalIgnoreCase)) return TryAppend(output, name, string.Join("; ", (IEnumerable<string?>)values));
+        if (values.Count > 1 && name.Equals("Cookie", StringComparison.OrdinalIgnoreCase))
+            return TryAppend(output, name, string.Join("; ", (IEnumerable<string?>)values));
         for (var i = 0; i < values.Count; i++)
         {
             var value = values[i] ?? "";
-            if (!IsValue(value)) return false;
+            if (!IsValue(value))
+                return false;
             output.Append(name);
             output.Append(": "u8);
             output.Append(value);
@@ -94,12 +105,14 @@ internal static class RequestHead
 
     // Written separately; names that start with a colon are HTTP/2 pseudo-headers.
     private static bool IsFraming(string name) =>
-        name.Length == 0 || name[0] == ':'
+        name.Length == 0
+        || name[0] == ':'
         || (name.Length == 4 && name.Equals("Host", StringComparison.OrdinalIgnoreCase))
         || (name.Length == 14 && name.Equals("Content-Length", StringComparison.OrdinalIgnoreCase));
 
     // Used between our own hops only; the program must not see it.
-    private static bool IsResent(string name) => name.Length == DataplaneHeaders.Resent.Length && name.Equals(DataplaneHeaders.Resent, StringComparison.OrdinalIgnoreCase);
+    private static bool IsResent(string name) =>
+        name.Length == DataplaneHeaders.Resent.Length && name.Equals(DataplaneHeaders.Resent, StringComparison.OrdinalIgnoreCase);
 
     private static bool IsChanged(in UpstreamTarget target, string name)
     {
@@ -107,7 +120,8 @@ internal static class RequestHead
         {
             for (var i = 0; i < removed.Count; i++)
             {
-                if (name.Equals(removed[i], StringComparison.OrdinalIgnoreCase)) return true;
+                if (name.Equals(removed[i], StringComparison.OrdinalIgnoreCase))
+                    return true;
             }
         }
 
@@ -115,7 +129,8 @@ internal static class RequestHead
         {
             for (var i = 0; i < set.Count; i++)
             {
-                if (name.Equals(set[i].Key, StringComparison.OrdinalIgnoreCase)) return true;
+                if (name.Equals(set[i].Key, StringComparison.OrdinalIgnoreCase))
+                    return true;
             }
         }
 
@@ -124,7 +139,9 @@ internal static class RequestHead
 
     private static bool IsToken(ReadOnlySpan<char> name) => !name.IsEmpty && !name.ContainsAnyExcept(Token);
 
-    private static bool IsTarget(ReadOnlySpan<char> target) => !target.ContainsAnyInRange('\0', ' ') && !target.ContainsAnyInRange('\u007f', '\uffff');
+    private static bool IsTarget(ReadOnlySpan<char> target) =>
+        !target.ContainsAnyInRange('\0', ' ') && !target.ContainsAnyInRange('\u007f', '\uffff');
 
-    private static bool IsValue(ReadOnlySpan<char> value) => !value.ContainsAny('\r', '\n', '\0') && !value.ContainsAnyInRange('\u0100', '\uffff');
+    private static bool IsValue(ReadOnlySpan<char> value) =>
+        !value.ContainsAny('\r', '\n', '\0') && !value.ContainsAnyInRange('\u0100', '\uffff');
 }

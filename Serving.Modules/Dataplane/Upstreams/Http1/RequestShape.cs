@@ -22,13 +22,21 @@ internal readonly record struct RequestShape(long? Length, bool Chunked, bool Up
         var length = headers.ContentLength;
         var canHaveBody = !upgrade && (context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody ?? true);
         var chunked = canHaveBody && length is null;
-        var expects = (chunked || length > 0) && headers.Expect is [{ } expect] && expect.Equals("100-continue", StringComparison.OrdinalIgnoreCase);
+        var expects =
+            (chunked || length > 0) && headers.Expect is [{ } expect] && expect.Equals("100-continue", StringComparison.OrdinalIgnoreCase);
         return new RequestShape(upgrade ? null : length, chunked, upgrade, expects);
     }
 
     /// <summary>Whether it may be retried when it is unknown whether it arrived.</summary>
     public bool IsReplayable(string method) =>
-        !HasBody && !Upgrade
-        && (HttpMethods.IsGet(method) || HttpMethods.IsHead(method) || HttpMethods.IsOptions(method) || HttpMethods.IsTrace(method)
-            || HttpMethods.IsPut(method) || HttpMethods.IsDelete(method));
+        !HasBody
+        && !Upgrade
+        && (
+            HttpMethods.IsGet(method)
+            || HttpMethods.IsHead(method)
+            || HttpMethods.IsOptions(method)
+            || HttpMethods.IsTrace(method)
+            || HttpMethods.IsPut(method)
+            || HttpMethods.IsDelete(method)
+        );
 }

@@ -12,7 +12,8 @@ internal static class ResponseBodyWriter
         while (!bytes.IsEmpty)
         {
             var room = writer.GetSpan();
-            if (room.IsEmpty) throw new ClientGoneException();
+            if (room.IsEmpty)
+                throw new ClientGoneException();
             var taken = Math.Min(room.Length, bytes.Length);
             bytes[..taken].CopyTo(room);
             writer.Advance(taken);

@@ -44,26 +44,48 @@ internal static class ResponseHead
     /// <summary>Maximum size of a head in bytes.</summary>
     public const int MaxBytes = 1024 * 1024;
 
-    private static readonly SearchValues<byte> Token = SearchValues.Create("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"u8);
+    private static readonly SearchValues<byte> Token = SearchValues.Create(
+        "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"u8
+    );
 
     private static readonly string[] Common =
     [
-        "Content-Type", "Date", "Server", "Connection", "Transfer-Encoding", "Cache-Control", "Content-Encoding", "ETag", "Last-Modified", "Vary",
-        "Location", "Set-Cookie", "Keep-Alive", "Accept-Ranges", "Access-Control-Allow-Origin", "X-Powered-By", "Expires", "X-Content-Type-Options",
+        "Content-Type",
+        "Date",
+        "Server",
+        "Connection",
+        "Transfer-Encoding",
+        "Cache-Control",
+        "Content-Encoding",
+        "ETag",
+        "Last-Modified",
+        "Vary",
+        "Location",
+        "Set-Cookie",
+        "Keep-Alive",
+        "Accept-Ranges",
+        "Access-Control-Allow-Origin",
+        "X-Powered-By",
+        "Expires",
+        "X-Content-Type-Options",
     ];
 
-    /// <summary>The length of the head including the final empty line, or 0 while incomplete. The first <paramref name="scanned"/> bytes were scanned before.</summary>
+    /// <summary>The length of the head including the final empty line, or 0 while incomplete. The first <paramref name="scanned"/> bytes
+    /// were scanned before.</summary>
     public static int FindEnd(ReadOnlySpan<byte> bytes, int scanned)
     {
         var from = Math.Max(scanned - 3, 0);
         while (true)
         {
             var feed = bytes[from..].IndexOf((byte)'\n');
-            if (feed < 0) return 0;
+            if (feed < 0)
+                return 0;
             from += feed + 1;
             var rest = bytes[from..];
-            if (rest.StartsWith("\r\n"u8)) return from + 2;
-            if (rest.StartsWith("\n"u8)) return from + 1;
+            if (rest.StartsWith("\r\n"u8))
+                return from + 2;
+            if (rest.StartsWith("\n"u8))
+                return from + 1;
         }
     }
 
@@ -71,8 +93,16 @@ internal static class ResponseHead
     /// <exception cref="Http1FormatException">It does not start with a status line.</exception>
     public static int Status(ReadOnlySpan<byte> head)
     {
-        if (!head.StartsWith("HTTP/1."u8) || head.Length < 13 || head[7] is not ((byte)'0' or (byte)'1') || head[8] != ' '
-            || !Utf8Parser.TryParse(head[9..12], out int status, out var digits) || digits != 3 || status is < 100 or > 999 || head[12] is not ((byte)' ' or (byte)'\r' or (byte)'\n'))
+        if (
+            !head.StartsWith("HTTP/1."u8)
+            || head.Length < 13
+            || head[7] is not ((byte)'0' or (byte)'1')
+            || head[8] != ' '
+            || !Utf8Parser.TryParse(head[9..12], out int status, out var digits)
+            || digits != 3
+            || status is < 100 or > 999
+            || head[12] is not ((byte)' ' or (byte)'\r' or (byte)'\n')
+        )
             throw new Http1FormatException("The program's response does not start with an HTTP/1.1 status line.");
         return status;
     }
@@ -98,7 +128,8 @@ internal static class ResponseHead
             if (nameBytes.Length == 14 && Ascii.EqualsIgnoreCase(nameBytes, "content-length"u8))
             {
                 var one = Length(value);
-                if (length is { } before && before != one) throw new Http1FormatException("The program's response has two different Content-Length values.");
+                if (length is { } before && before != one)
+                    throw new Http1FormatException("The program's response has two different Content-Length values.");
                 length = one;
             }
             else if (nameBytes.Length == DataplaneHeaders.Unserved.Length && Ascii.EqualsIgnoreCase(nameBytes, DataplaneHeaders.Unserved))
@@ -118,8 +149,10 @@ internal static class ResponseHead
             else if (name.Equals("Connection", StringComparison.OrdinalIgnoreCase))
             {
                 var options = Text(value);
-                if (HopHeaders.HasOption(options, "close")) keepAlive = false;
-                if (HopHeaders.NamesOthers(options)) others = others.Length == 0 ? options : $"{others},{options}";
+                if (HopHeaders.HasOption(options, "close"))
+                    keepAlive = false;
+                if (HopHeaders.NamesOthers(options))
+                    others = others.Length == 0 ? options : $"{others},{options}";
             }
             else if (name.Equals("Trailer", StringComparison.OrdinalIgnoreCase))
             {
@@ -131,8 +164,10 @@ internal static class ResponseHead
             }
         }
 
-        if (others.Length != 0) RemoveNamed(headers, others);
-        if (chunked && length is not null) throw new Http1FormatException("The program's response has both Content-Length and Transfer-Encoding: chunked.");
+        if (others.Length != 0)
+            RemoveNamed(headers, others);
+        if (chunked && length is not null)
+            throw new Http1FormatException("The program's response has both Content-Length and Transfer-Encoding: chunked.");
         return Shape(response, status, toHead, chunked, length, keepAlive) with { Unserved = unserved, Trailer = trailer };
     }
 
@@ -147,15 +182,21 @@ internal static class ResponseHead
         Split(line, out var name, out var value);
         trailer = new(Name(name), Text(value));
         return !HopHeaders.Contains(trailer.Key)
-            && !Ascii.EqualsIgnoreCase(name, "Content-Length"u8) && !Ascii.EqualsIgnoreCase(name, "Host"u8) && !Ascii.EqualsIgnoreCase(name, DataplaneHeaders.Unserved);
+            && !Ascii.EqualsIgnoreCase(name, "Content-Length"u8)
+            && !Ascii.EqualsIgnoreCase(name, "Host"u8)
+            && !Ascii.EqualsIgnoreCase(name, DataplaneHeaders.Unserved);
     }
 
     private static ResponseShape Shape(HttpResponse response, int status, bool toHead, bool chunked, long? length, bool keepAlive)
     {
-        if (status is StatusCodes.Status204NoContent or StatusCodes.Status101SwitchingProtocols) return new ResponseShape(BodyKind.None, 0, keepAlive);
-        if (length is not null && status != StatusCodes.Status205ResetContent) response.ContentLength = length;
-        if (toHead || status == StatusCodes.Status304NotModified) return new ResponseShape(BodyKind.None, 0, keepAlive);
-        if (chunked) return new ResponseShape(BodyKind.Chunked, 0, keepAlive);
+        if (status is StatusCodes.Status204NoContent or StatusCodes.Status101SwitchingProtocols)
+            return new ResponseShape(BodyKind.None, 0, keepAlive);
+        if (length is not null && status != StatusCodes.Status205ResetContent)
+            response.ContentLength = length;
+        if (toHead || status == StatusCodes.Status304NotModified)
+            return new ResponseShape(BodyKind.None, 0, keepAlive);
+        if (chunked)
+            return new ResponseShape(BodyKind.Chunked, 0, keepAlive);
         return length is { } known
             ? new ResponseShape(known == 0 ? BodyKind.None : BodyKind.Length, known, keepAlive)
             : new ResponseShape(BodyKind.UntilClose, 0, false);
@@ -167,14 +208,16 @@ internal static class ResponseHead
         var feed = rest.IndexOf((byte)'\n');
         line = rest[..feed];
         rest = rest[(feed + 1)..];
-        if (line.EndsWith("\r"u8)) line = line[..^1];
+        if (line.EndsWith("\r"u8))
+            line = line[..^1];
         return !line.IsEmpty;
     }
 
     private static void Split(ReadOnlySpan<byte> line, out ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value)
     {
         var colon = line.IndexOf((byte)':');
-        if (colon <= 0 || line[..colon].ContainsAnyExcept(Token)) throw new Http1FormatException("The program's response has a header line without a valid name.");
+        if (colon <= 0 || line[..colon].ContainsAnyExcept(Token))
+            throw new Http1FormatException("The program's response has a header line without a valid name.");
         name = line[..colon];
         value = line[(colon + 1)..].Trim(" \t"u8);
         if (value.ContainsAnyInRange((byte)0, (byte)8) || value.ContainsAnyInRange((byte)10, (byte)31) || value.Contains((byte)127))
@@ -183,14 +226,20 @@ internal static class ResponseHead
 
     private static long Length(ReadOnlySpan<byte> value)
     {
-        if (value.IsEmpty || value.Length > 18 || value.ContainsAnyExceptInRange((byte)'0', (byte)'9') || !Utf8Parser.TryParse(value, out long length, out _))
+        if (
+            value.IsEmpty
+            || value.Length > 18
+            || value.ContainsAnyExceptInRange((byte)'0', (byte)'9')
+            || !Utf8Parser.TryParse(value, out long length, out _)
+        )
             throw new Http1FormatException($"The program's response has the invalid Content-Length \"{Text(value)}\".");
         return length;
     }
 
     private static void RemoveNamed(IHeaderDictionary headers, string options)
     {
-        foreach (var option in options.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)) headers.Remove(option);
+        foreach (var option in options.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+            headers.Remove(option);
     }
 
     // Most responses contain these names; they need no string allocation.
@@ -198,7 +247,8 @@ internal static class ResponseHead
     {
         foreach (var common in Common)
         {
-            if (common.Length == name.Length && Ascii.EqualsIgnoreCase(name, common)) return common;
+            if (common.Length == name.Length && Ascii.EqualsIgnoreCase(name, common))
+                return common;
         }
 
         return Text(name);

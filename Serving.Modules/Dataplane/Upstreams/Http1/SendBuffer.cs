@@ -31,7 +31,8 @@ internal sealed class SendBuffer
         var bytes = _bytes;
         _bytes = [];
         _length = 0;
-        if (bytes.Length != 0) ArrayPool<byte>.Shared.Return(bytes);
+        if (bytes.Length != 0)
+            ArrayPool<byte>.Shared.Return(bytes);
     }
 
     public void Clear() => _length = 0;

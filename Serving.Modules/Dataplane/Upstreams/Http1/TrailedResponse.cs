@@ -23,14 +23,20 @@ internal sealed class TrailedResponse
     /// <summary>Prepares the response head; null when there are no trailers, or the client cannot receive them.</summary>
     public static TrailedResponse? Begin(HttpResponse response, in ResponseShape shape)
     {
-        if (shape.Body != BodyKind.Chunked || shape.Trailer is not { } announced || response.StatusCode == StatusCodes.Status205ResetContent) return null;
+        if (
+            shape.Body != BodyKind.Chunked
+            || shape.Trailer is not { } announced
+            || response.StatusCode == StatusCodes.Status205ResetContent
+        )
+            return null;
         if (response.SupportsTrailers())
         {
             response.Headers.Trailer = announced;
             return new TrailedResponse(response, chunks: false);
         }
 
-        if (!HttpProtocol.IsHttp11(response.HttpContext.Request.Protocol)) return null;
+        if (!HttpProtocol.IsHttp11(response.HttpContext.Request.Protocol))
+            return null;
         response.Headers.Trailer = announced;
         response.Headers.TransferEncoding = "chunked";
         return new TrailedResponse(response, chunks: true);
@@ -44,12 +50,14 @@ internal sealed class TrailedResponse
     {
         if (!_chunks)
         {
-            foreach (var (name, value) in Trailers) _response.AppendTrailer(name, value);
+            foreach (var (name, value) in Trailers)
+                _response.AppendTrailer(name, value);
             return;
         }
 
         writer.Write("0\r\n"u8);
-        foreach (var (name, value) in Trailers) Encoding.Latin1.GetBytes($"{name}: {value}\r\n", writer);
+        foreach (var (name, value) in Trailers)
+            Encoding.Latin1.GetBytes($"{name}: {value}\r\n", writer);
         writer.Write("\r\n"u8);
     }
 
@@ -64,7 +72,8 @@ internal sealed class TrailedResponse
 
         public void Advance(int count)
         {
-            if (count == 0) return;
+            if (count == 0)
+                return;
             var span = _memory.Span;
             Utf8Formatter.TryFormat(count, span, out _, new StandardFormat('x', SizeDigits));
             "\r\n"u8.CopyTo(span[SizeDigits..]);

@@ -16,7 +16,11 @@ internal static class Http2Head
     public static SessionRequest Request(HttpContext context, in UpstreamTarget target, Http2RequestBody body)
     {
         var source = context.Request;
-        var request = new SessionRequest(HttpMethod.Parse(source.Method), new Uri($"http://{target.Address}{RequestTarget.Of(context)}", Verbatim), Stopwatch.GetTimestamp())
+        var request = new SessionRequest(
+            HttpMethod.Parse(source.Method),
+            new Uri($"http://{target.Address}{RequestTarget.Of(context)}", Verbatim),
+            Stopwatch.GetTimestamp()
+        )
         {
             Version = HttpVersion.Version20,
             VersionPolicy = HttpVersionPolicy.RequestVersionExact,
@@ -28,24 +32,31 @@ internal static class Http2Head
         using var fields = HeaderFields.Of(headers);
         foreach (var (name, values) in fields.Span)
         {
-            if (RequestHead.Travels(target, name) && !(namesOthers && HopHeaders.HasOption(connection, name))) Add(request, name, values);
+            if (RequestHead.Travels(target, name) && !(namesOthers && HopHeaders.HasOption(connection, name)))
+                Add(request, name, values);
         }
 
-        if (source.ContentLength is { } length) request.Content.Headers.ContentLength = length;
-        if (headers.TE is [{ } te] && te.Equals("trailers", StringComparison.OrdinalIgnoreCase)) request.Headers.TryAddWithoutValidation("TE", te);
+        if (source.ContentLength is { } length)
+            request.Content.Headers.ContentLength = length;
+        if (headers.TE is [{ } te] && te.Equals("trailers", StringComparison.OrdinalIgnoreCase))
+            request.Headers.TryAddWithoutValidation("TE", te);
         if (target.SetHeaders is { } set)
         {
-            for (var i = 0; i < set.Count; i++) Add(request, set[i].Key, set[i].Value);
+            for (var i = 0; i < set.Count; i++)
+                Add(request, set[i].Key, set[i].Value);
         }
 
         request.Headers.TryAddWithoutValidation("Host", target.Host ?? source.Host.Value ?? "");
-        if (body.IsEmpty && request.Content.Headers.NonValidated.Count == 0) request.Content = null;
+        if (body.IsEmpty && request.Content.Headers.NonValidated.Count == 0)
+            request.Content = null;
         return request;
     }
 
     /// <summary>What a queue-proxy reports about its program; <see cref="UpstreamResult.Done"/> if nothing.</summary>
     public static UpstreamResult Unserved(HttpResponseMessage response) =>
-        response.Headers.NonValidated.TryGetValues(DataplaneHeaders.Unserved, out var value) ? Dataplane.Unserved.Read(value.ToString()) : UpstreamResult.Done;
+        response.Headers.NonValidated.TryGetValues(DataplaneHeaders.Unserved, out var value)
+            ? Dataplane.Unserved.Read(value.ToString())
+            : UpstreamResult.Done;
 
     /// <summary>Copies status and headers to the client's response without starting it.</summary>
     public static void Copy(HttpResponseMessage source, HttpResponse response)
@@ -55,14 +66,17 @@ internal static class Http2Head
         Copy(source.Content.Headers.NonValidated, response);
 
         // Kestrel rejects a Content-Length where no body is allowed.
-        if (response.StatusCode is StatusCodes.Status204NoContent or StatusCodes.Status205ResetContent) response.Headers.ContentLength = null;
+        if (response.StatusCode is StatusCodes.Status204NoContent or StatusCodes.Status205ResetContent)
+            response.Headers.ContentLength = null;
     }
 
     /// <summary>Copies trailers, if the client's protocol supports them.</summary>
     public static void CopyTrailers(HttpResponseMessage source, HttpResponse response)
     {
-        if (!response.SupportsTrailers()) return;
-        foreach (var (name, values) in source.TrailingHeaders.NonValidated) response.AppendTrailer(name, Values(values));
+        if (!response.SupportsTrailers())
+            return;
+        foreach (var (name, values) in source.TrailingHeaders.NonValidated)
+            response.AppendTrailer(name, Values(values));
     }
 
     private static void Copy(in HttpHeadersNonValidated source, HttpResponse response)
@@ -70,16 +84,19 @@ internal static class Http2Head
         var headers = response.Headers;
         foreach (var (name, values) in source)
         {
-            if (!HopHeaders.Contains(name) && !name.Equals(DataplaneHeaders.Unserved, StringComparison.OrdinalIgnoreCase)) headers[name] = Values(values);
+            if (!HopHeaders.Contains(name) && !name.Equals(DataplaneHeaders.Unserved, StringComparison.OrdinalIgnoreCase))
+                headers[name] = Values(values);
         }
     }
 
     private static StringValues Values(in HeaderStringValues values)
     {
-        if (values.Count <= 1) return values.ToString();
+        if (values.Count <= 1)
+            return values.ToString();
         var all = new string[values.Count];
         var i = 0;
-        foreach (var value in values) all[i++] = value;
+        foreach (var value in values)
+            all[i++] = value;
         return all;
     }
 
@@ -89,7 +106,8 @@ internal static class Http2Head
         if (values.Count == 1 || name.Equals("Cookie", StringComparison.OrdinalIgnoreCase))
         {
             var value = values.Count == 1 ? values[0] : string.Join("; ", (IEnumerable<string?>)values);
-            if (!request.Headers.TryAddWithoutValidation(name, value)) request.Content!.Headers.TryAddWithoutValidation(name, value);
+            if (!request.Headers.TryAddWithoutValidation(name, value))
+                request.Content!.Headers.TryAddWithoutValidation(name, value);
         }
         else if (!request.Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)values))
         {

@@ -36,10 +36,13 @@ internal sealed class Http2RequestBody : RequestBody
     /// <param name="grace">How long the copy may continue before it is stopped.</param>
     public async ValueTask EndAsync(TimeSpan grace)
     {
-        if (_copying is not { } copying) return;
+        if (_copying is not { } copying)
+            return;
         Interlocked.Increment(ref _attempt);
-        if (!copying.IsCompleted && grace > TimeSpan.Zero) await Task.WhenAny(copying, Task.Delay(grace));
-        if (!copying.IsCompleted) Stop(_body!);
+        if (!copying.IsCompleted && grace > TimeSpan.Zero)
+            await Task.WhenAny(copying, Task.Delay(grace));
+        if (!copying.IsCompleted)
+            Stop(_body!);
         await ((Task)copying).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         Volatile.Read(ref _abandoned)?.TrySetResult();
     }
@@ -50,11 +53,13 @@ internal sealed class Http2RequestBody : RequestBody
 
     private async Task CopyToAsync(Stream stream, CancellationToken cancellation)
     {
-        if (_body is null) return;
+        if (_body is null)
+            return;
         if (_copying is not null)
         {
             await EndAsync(TimeSpan.Zero);
-            if (!IsUnread) throw new IOException("The request was refused after too much of its body was sent to send it again.");
+            if (!IsUnread)
+                throw new IOException("The request was refused after too much of its body was sent to send it again.");
             Restart();
         }
 
@@ -64,7 +69,8 @@ internal sealed class Http2RequestBody : RequestBody
         var copying = _copying = CopyAsync(_body);
         try
         {
-            if (await copying) return;
+            if (await copying)
+                return;
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested && ClientFailure is null)
         {
@@ -76,21 +82,23 @@ internal sealed class Http2RequestBody : RequestBody
     }
 
     /// <summary>
-    /// Waits for the end of the attempt after its stream was reset. .NET's client reports the failure that it sees first, and only the one of
-    /// the response, which follows at once, says whether the server processed the request.
+    /// Waits for the end of the attempt after its stream was reset. .NET's client reports the failure that it sees first, and only the one
+    /// of the response, which follows at once, says whether the server processed the request.
     /// </summary>
     private async ValueTask AbandonAsync(int attempt)
     {
         var abandoned = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         Interlocked.Exchange(ref _abandoned, abandoned);
-        if (Volatile.Read(ref _attempt) == attempt) await abandoned.Task;
+        if (Volatile.Read(ref _attempt) == attempt)
+            await abandoned.Task;
     }
 
     private void Stop() => Stop(_body!);
 
     private sealed class CopiedContent(Http2RequestBody body) : HttpContent
     {
-        protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) => body.CopyToAsync(stream, CancellationToken.None);
+        protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) =>
+            body.CopyToAsync(stream, CancellationToken.None);
 
         protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken) =>
             body.CopyToAsync(stream, cancellationToken);

@@ -47,8 +47,14 @@ internal sealed partial class Http2Upstream(UpstreamOptions options) : IUpstream
                 {
                     await ended.CancelAsync();
                     await body.EndAsync(TimeSpan.Zero);
-                    if (body.IsUnread) return UnservedOf(context, unserved);
-                    return await FailAsync(context, target, null, "the program refused the connection, and too much of the request's body was read to send it to another");
+                    if (body.IsUnread)
+                        return UnservedOf(context, unserved);
+                    return await FailAsync(
+                        context,
+                        target,
+                        null,
+                        "the program refused the connection, and too much of the request's body was read to send it to another"
+                    );
                 }
 
                 body.Release();
@@ -60,30 +66,51 @@ internal sealed partial class Http2Upstream(UpstreamOptions options) : IUpstream
                 await body.EndAsync(RequestEndGrace);
                 return target.IsQueueProxy ? unserved : UpstreamResult.Done;
             }
-            catch (Exception exception) when (exception is HttpRequestException or IOException or OperationCanceledException or ObjectDisposedException or InvalidOperationException)
+            catch (Exception exception)
+                when (exception
+                        is HttpRequestException
+                            or IOException
+                            or OperationCanceledException
+                            or ObjectDisposedException
+                            or InvalidOperationException
+                )
             {
                 failure = exception;
             }
             finally
             {
                 // Whatever the outcome, the client's body must not be read after this returns.
-                if (!delivered) await ended.CancelAsync();
+                if (!delivered)
+                    await ended.CancelAsync();
                 await body.EndAsync(TimeSpan.Zero);
             }
 
-            if (!answered && body.IsUnread && sessions < MaxUnprocessed && IsOverLastStream(failure) && !cancellation.IsCancellationRequested && !context.RequestAborted.IsCancellationRequested)
+            if (
+                !answered
+                && body.IsUnread
+                && sessions < MaxUnprocessed
+                && IsOverLastStream(failure)
+                && !cancellation.IsCancellationRequested
+                && !context.RequestAborted.IsCancellationRequested
+            )
                 continue;
 
-            var lost = !resent && !answered && IsLoss(failure) && !cancellation.IsCancellationRequested && !context.RequestAborted.IsCancellationRequested
+            var lost =
+                !resent
+                && !answered
+                && IsLoss(failure)
+                && !cancellation.IsCancellationRequested
+                && !context.RequestAborted.IsCancellationRequested
                 && RequestShape.Of(context).IsReplayable(context.Request.Method);
             var used = lost && _pools.WasUsed(request);
-            if (!lost || (!used && !target.IsQueueProxy)) return await OutcomeAsync(context, target, body, failure, again, cancellation);
+            if (!lost || (!used && !target.IsQueueProxy))
+                return await OutcomeAsync(context, target, body, failure, again, cancellation);
 
             // The next hop, here or behind the destination, must not send it a third time.
             context.Request.Headers[DataplaneHeaders.Resent] = "true";
 
-            // A queue-proxy or an activator responds whatever its program does: when its session ends, it is dying itself. It may still accept
-            // connections meanwhile, so the request goes elsewhere at once.
+            // A queue-proxy or an activator responds whatever its program does: when its session ends, it is dying itself. It may still
+            // accept connections meanwhile, so the request goes elsewhere at once.
             if (target.IsQueueProxy)
             {
                 LogNotConnected(target.Address, failure.Message);
@@ -98,23 +125,29 @@ internal sealed partial class Http2Upstream(UpstreamOptions options) : IUpstream
 
     private static UpstreamResult UnservedOf(HttpContext context, UpstreamResult unserved)
     {
-        if (unserved == UpstreamResult.Lost) context.Request.Headers[DataplaneHeaders.Resent] = "true";
+        if (unserved == UpstreamResult.Lost)
+            context.Request.Headers[DataplaneHeaders.Resent] = "true";
         return unserved;
     }
 
     private static async ValueTask CopyBodyAsync(HttpContext context, HttpResponseMessage response, CancellationToken cancellation)
     {
         var (status, method) = (context.Response.StatusCode, context.Request.Method);
-        if (HttpMethods.IsHead(method) || status is StatusCodes.Status204NoContent or StatusCodes.Status205ResetContent or StatusCodes.Status304NotModified) return;
+        if (
+            HttpMethods.IsHead(method)
+            || status is StatusCodes.Status204NoContent or StatusCodes.Status205ResetContent or StatusCodes.Status304NotModified
+        )
+            return;
         await using var body = await response.Content.ReadAsStreamAsync(cancellation);
 
-        // A client may need a stream's headers long before the first message. A gRPC response without messages must put them into the header
-        // block that ends the stream. A zero-byte read waits for data or the end.
+        // A client may need a stream's headers long before the first message. A gRPC response without messages must put them into the
+        // header block that ends the stream. A zero-byte read waits for data or the end.
         var waiting = body.ReadAsync(Memory<byte>.Empty, cancellation);
         if (!context.Response.Headers.ContainsKey("grpc-status"))
         {
             await context.Response.StartAsync(cancellation);
-            if (!waiting.IsCompleted) await context.Response.Body.FlushAsync(cancellation);
+            if (!waiting.IsCompleted)
+                await context.Response.Body.FlushAsync(cancellation);
         }
 
         await waiting;
@@ -122,14 +155,22 @@ internal sealed partial class Http2Upstream(UpstreamOptions options) : IUpstream
         while (true)
         {
             var read = await body.ReadAsync(writer.GetMemory(), cancellation);
-            if (read == 0) return;
+            if (read == 0)
+                return;
             writer.Advance(read);
-            if ((await writer.FlushAsync(cancellation)).IsCompleted) throw new OperationCanceledException("The client disconnected before it read the whole response.");
+            if ((await writer.FlushAsync(cancellation)).IsCompleted)
+                throw new OperationCanceledException("The client disconnected before it read the whole response.");
         }
     }
 
     private async ValueTask<UpstreamResult> OutcomeAsync(
-        HttpContext context, UpstreamTarget target, Http2RequestBody body, Exception failure, bool again, CancellationToken cancellation)
+        HttpContext context,
+        UpstreamTarget target,
+        Http2RequestBody body,
+        Exception failure,
+        bool again,
+        CancellationToken cancellation
+    )
     {
         var response = context.Response;
 
@@ -137,7 +178,8 @@ internal sealed partial class Http2Upstream(UpstreamOptions options) : IUpstream
         if (cancellation.IsCancellationRequested || context.RequestAborted.IsCancellationRequested)
         {
             // The caller decides how a started response ends.
-            if (!response.HasStarted) response.Clear();
+            if (!response.HasStarted)
+                response.Clear();
             return UpstreamResult.Canceled;
         }
 
@@ -152,7 +194,11 @@ internal sealed partial class Http2Upstream(UpstreamOptions options) : IUpstream
         {
             LogFailed(target.Address, failure.Message);
             var bad = mistake as BadHttpRequestException;
-            await PlainText.WriteErrorAsync(context, bad?.StatusCode ?? StatusCodes.Status400BadRequest, bad?.Message ?? "the request ended before its body did");
+            await PlainText.WriteErrorAsync(
+                context,
+                bad?.StatusCode ?? StatusCodes.Status400BadRequest,
+                bad?.Message ?? "the request ended before its body did"
+            );
             return UpstreamResult.BadRequest;
         }
 
@@ -163,37 +209,57 @@ internal sealed partial class Http2Upstream(UpstreamOptions options) : IUpstream
             return again ? UpstreamResult.Lost : UpstreamResult.NotConnected;
         }
 
-        var secure = failure is HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError } or HttpRequestException { InnerException: System.Security.Authentication.AuthenticationException };
-        return await FailAsync(context, target, failure.Message, secure ? "the TLS certificate of the destination could not be verified" : "the program ended the connection or the stream without a response");
+        var secure =
+            failure
+            is HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError }
+                or HttpRequestException { InnerException: System.Security.Authentication.AuthenticationException };
+        return await FailAsync(
+            context,
+            target,
+            failure.Message,
+            secure
+                ? "the TLS certificate of the destination could not be verified"
+                : "the program ended the connection or the stream without a response"
+        );
     }
 
     private async ValueTask<UpstreamResult> FailAsync(HttpContext context, UpstreamTarget target, string? failure, string reason)
     {
         LogFailed(target.Address, failure ?? reason);
-        await PlainText.WriteErrorAsync(context, StatusCodes.Status502BadGateway, reason, unserved: target.IsProgram ? Unserved.Failed : null);
+        await PlainText.WriteErrorAsync(
+            context,
+            StatusCodes.Status502BadGateway,
+            reason,
+            unserved: target.IsProgram ? Unserved.Failed : null
+        );
         return UpstreamResult.Failed;
     }
 
     private static bool IsUnprocessed(Exception failure)
     {
-        if (failure is not HttpRequestException http) return false;
+        if (failure is not HttpRequestException http)
+            return false;
         return http.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError
-            || Protocol(failure) is { ErrorCode: RefusedStream } || IsOverLastStream(failure);
+            || Protocol(failure) is { ErrorCode: RefusedStream }
+            || IsOverLastStream(failure);
     }
 
-    // The server ended its session without an error before it processed the request, several times in a row. A stream that was reset without an
-    // error says nothing of the kind; there, .NET's client wraps the report once more.
-    private static bool IsOverLastStream(Exception failure) => failure is HttpRequestException { InnerException: HttpProtocolException { ErrorCode: 0 } };
+    // The server ended its session without an error before it processed the request, several times in a row. A stream that was reset
+    // without an error says nothing of the kind; there, .NET's client wraps the report once more.
+    private static bool IsOverLastStream(Exception failure) =>
+        failure is HttpRequestException { InnerException: HttpProtocolException { ErrorCode: 0 } };
 
     // The connection ended without an HTTP/2 report on the request.
     private static bool IsLoss(Exception failure) =>
-        failure is HttpRequestException { HttpRequestError: HttpRequestError.Unknown or HttpRequestError.ResponseEnded } && Protocol(failure) is null;
+        failure is HttpRequestException { HttpRequestError: HttpRequestError.Unknown or HttpRequestError.ResponseEnded }
+        && Protocol(failure) is null;
 
     private static HttpProtocolException? Protocol(Exception? failure)
     {
         for (; failure is not null; failure = failure.InnerException)
         {
-            if (failure is HttpProtocolException protocol) return protocol;
+            if (failure is HttpProtocolException protocol)
+                return protocol;
         }
 
         return null;
@@ -202,8 +268,10 @@ internal sealed partial class Http2Upstream(UpstreamOptions options) : IUpstream
     // A truncated response must not look complete. An HTTP/2 client gets the error code with which the program ended the stream.
     private static void Cut(HttpContext context, Exception failure)
     {
-        if (context.Features.Get<IHttpResetFeature>() is { } stream) stream.Reset(Protocol(failure) is { ErrorCode: > 0 and <= int.MaxValue } known ? (int)known.ErrorCode : InternalError);
-        else context.Abort();
+        if (context.Features.Get<IHttpResetFeature>() is { } stream)
+            stream.Reset(Protocol(failure) is { ErrorCode: > 0 and <= int.MaxValue } known ? (int)known.ErrorCode : InternalError);
+        else
+            context.Abort();
     }
 
     [LoggerMessage(1, LogLevel.Warning, "Forwarding to {Address} failed: {Reason}")]

@@ -4,9 +4,9 @@ namespace Serving.Dataplane.Http2;
 
 /// <summary>
 /// The connection of an HTTP/2 session; only its reads report when and how it ended. A server that closes a session names in a GOAWAY the
-/// requests it did not process, and a request sent at the same time makes the kernel reset the connection. A client that learns of the reset
-/// from its next write fails every request, although the GOAWAY could still be read. So a failed write is ignored: the reader gets what
-/// has arrived, then the end.
+/// requests it did not process, and a request sent at the same time makes the kernel reset the connection. A client that learns of the
+/// reset from its next write fails every request, although the GOAWAY could still be read. So a failed write is ignored: the reader gets
+/// what has arrived, then the end.
 /// </summary>
 internal sealed class SessionStream(Stream connection) : Stream
 {
@@ -27,7 +27,8 @@ internal sealed class SessionStream(Stream connection) : Stream
         set => throw new NotSupportedException();
     }
 
-    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => connection.ReadAsync(buffer, cancellationToken);
+    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
+        connection.ReadAsync(buffer, cancellationToken);
 
     public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
         connection.ReadAsync(buffer, offset, count, cancellationToken);
@@ -36,7 +37,8 @@ internal sealed class SessionStream(Stream connection) : Stream
 
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        if (_broken) return default;
+        if (_broken)
+            return default;
         var writing = connection.WriteAsync(buffer, cancellationToken);
         return writing.IsCompletedSuccessfully ? writing : EndAsync(writing);
     }
@@ -64,7 +66,8 @@ internal sealed class SessionStream(Stream connection) : Stream
     protected override void Dispose(bool disposing)
     {
         _disposed = true;
-        if (disposing) connection.Dispose();
+        if (disposing)
+            connection.Dispose();
         base.Dispose(disposing);
     }
 

@@ -21,15 +21,15 @@ internal sealed class AttemptHandler(ClusterClientOptions options, TimeProvider 
         HttpResponseMessage? response = null;
         try
         {
-            response = await base.SendAsync(request, either.Token).ConfigureAwait(false);
+            response = await base.SendAsync(request, either.Token);
             if (!response.IsSuccessStatusCode)
             {
-                throw await RefusalAsync(request, response, either.Token).ConfigureAwait(false);
+                throw await RefusalAsync(request, response, either.Token);
             }
 
             if (!ApiRequest.IsStream(request))
             {
-                await response.Content.LoadIntoBufferAsync(options.LargestResponse, either.Token).ConfigureAwait(false);
+                await response.Content.LoadIntoBufferAsync(options.LargestResponse, either.Token);
             }
 
             return response;
@@ -47,29 +47,54 @@ internal sealed class AttemptHandler(ClusterClientOptions options, TimeProvider 
     }
 
     /// <summary>A failure that never reached the server, or whose response never reached us, as status 503.</summary>
-    internal static KubernetesException Unreachable(string what, Exception error)
-        => Failure(what, 503, "ServiceUnavailable", $"the API server cannot be reached: {error.GetBaseException().Message}", error);
+    internal static KubernetesException Unreachable(string what, Exception error) =>
+        Failure(what, 503, "ServiceUnavailable", $"the API server cannot be reached: {error.GetBaseException().Message}", error);
 
     /// <summary>A response that is not what was asked for, as status 502.</summary>
-    internal static KubernetesException Unreadable(string what, Exception error)
-        => Failure(what, 502, "BadGateway", $"the response cannot be read: {error.Message}", error);
+    internal static KubernetesException Unreadable(string what, Exception error) =>
+        Failure(what, 502, "BadGateway", $"the response cannot be read: {error.Message}", error);
 
-    private KubernetesException? FailureOf(HttpRequestMessage request, Exception error, bool late) => error switch
+    private KubernetesException? FailureOf(HttpRequestMessage request, Exception error, bool late) =>
+        error switch
+        {
+            HttpRequestException { HttpRequestError: HttpRequestError.ConfigurationLimitExceeded } => Failure(
+                ApiRequest.WhatOf(request),
+                500,
+                "ResponseTooLarge",
+                $"the response has more than {options.LargestResponse / 1024 / 1024} MiB: narrow the list by a label",
+                error
+            ),
+            HttpRequestException or IOException => Unreachable(ApiRequest.WhatOf(request), error),
+            OperationCanceledException when late => Failure(
+                ApiRequest.WhatOf(request),
+                504,
+                "Timeout",
+                $"the API server did not respond within {options.RequestTimeout.TotalSeconds:0.###} s",
+                error
+            ),
+            _ => null,
+        };
+
+    private static KubernetesException Failure(string what, int code, string reason, string message, Exception error) =>
+        new(
+            what,
+            new Status
+            {
+                State = "Failure",
+                Code = code,
+                Reason = reason,
+                Message = message,
+            },
+            error
+        );
+
+    private async Task<KubernetesException> RefusalAsync(
+        HttpRequestMessage request,
+        HttpResponseMessage response,
+        CancellationToken cancellation
+    )
     {
-        HttpRequestException { HttpRequestError: HttpRequestError.ConfigurationLimitExceeded } => Failure(
-            ApiRequest.WhatOf(request), 500, "ResponseTooLarge", $"the response has more than {options.LargestResponse / 1024 / 1024} MiB: narrow the list by a label", error),
-        HttpRequestException or IOException => Unreachable(ApiRequest.WhatOf(request), error),
-        OperationCanceledException when late => Failure(
-            ApiRequest.WhatOf(request), 504, "Timeout", $"the API server did not respond within {options.RequestTimeout.TotalSeconds:0.###} s", error),
-        _ => null,
-    };
-
-    private static KubernetesException Failure(string what, int code, string reason, string message, Exception error)
-        => new(what, new Status { State = "Failure", Code = code, Reason = reason, Message = message }, error);
-
-    private async Task<KubernetesException> RefusalAsync(HttpRequestMessage request, HttpResponseMessage response, CancellationToken cancellation)
-    {
-        var status = StatusOf(response, await ReadAsync(response, cancellation).ConfigureAwait(false));
+        var status = StatusOf(response, await ReadAsync(response, cancellation));
         return new KubernetesException(ApiRequest.WhatOf(request), status) { RetryAfter = RetryAfter(response, status) };
     }
 
@@ -89,16 +114,22 @@ internal sealed class AttemptHandler(ClusterClientOptions options, TimeProvider 
         }
 
         var text = Encoding.UTF8.GetString(body[..Math.Min(body.Length, 500)]).Trim();
-        return new Status { State = "Failure", Code = code, Reason = response.StatusCode.ToString(), Message = text.Length > 0 ? text : response.ReasonPhrase ?? "" };
+        return new Status
+        {
+            State = "Failure",
+            Code = code,
+            Reason = response.StatusCode.ToString(),
+            Message = text.Length > 0 ? text : response.ReasonPhrase ?? "",
+        };
     }
 
     private static async Task<byte[]> ReadAsync(HttpResponseMessage response, CancellationToken cancellation)
     {
-        await using var stream = await response.Content.ReadAsStreamAsync(cancellation).ConfigureAwait(false);
+        await using var stream = await response.Content.ReadAsStreamAsync(cancellation);
         using var body = new MemoryStream();
         var buffer = new byte[4096];
         int read;
-        while (body.Length < LongestRefusal && (read = await stream.ReadAsync(buffer, cancellation).ConfigureAwait(false)) > 0)
+        while (body.Length < LongestRefusal && (read = await stream.ReadAsync(buffer, cancellation)) > 0)
         {
             body.Write(buffer, 0, read);
         }
@@ -106,11 +137,12 @@ internal sealed class AttemptHandler(ClusterClientOptions options, TimeProvider 
         return body.ToArray();
     }
 
-    private TimeSpan? RetryAfter(HttpResponseMessage response, Status status) => response.Headers.RetryAfter switch
-    {
-        { Delta: { } delta } => delta,
-        { Date: { } date } => date - time.GetUtcNow() is var wait && wait > TimeSpan.Zero ? wait : TimeSpan.Zero,
-        _ when status.Details?.RetryAfterSeconds is { } seconds and > 0 => TimeSpan.FromSeconds(seconds),
-        _ => null,
-    };
+    private TimeSpan? RetryAfter(HttpResponseMessage response, Status status) =>
+        response.Headers.RetryAfter switch
+        {
+            { Delta: { } delta } => delta,
+            { Date: { } date } => date - time.GetUtcNow() is var wait && wait > TimeSpan.Zero ? wait : TimeSpan.Zero,
+            _ when status.Details?.RetryAfterSeconds is { } seconds and > 0 => TimeSpan.FromSeconds(seconds),
+            _ => null,
+        };
 }

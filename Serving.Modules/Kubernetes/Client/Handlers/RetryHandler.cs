@@ -3,8 +3,8 @@ using System.Net;
 namespace Serving.Kubernetes;
 
 /// <summary>
-/// Repeats a failed request a bounded number of times, with jitter, honouring <c>Retry-After</c>. Invariant: a request is repeated only when
-/// that cannot do its work twice, and one whose response is a stream never is: its reader knows where to go on.
+/// Repeats a failed request a bounded number of times, with jitter, honouring <c>Retry-After</c>. Invariant: a request is repeated only
+/// when that cannot do its work twice, and one whose response is a stream never is: its reader knows where to go on.
 /// </summary>
 internal sealed class RetryHandler(ClusterClientOptions options, TimeProvider time) : DelegatingHandler
 {
@@ -15,14 +15,14 @@ internal sealed class RetryHandler(ClusterClientOptions options, TimeProvider ti
             TimeSpan delay;
             try
             {
-                return await base.SendAsync(request, cancellationToken).ConfigureAwait(false);
+                return await base.SendAsync(request, cancellationToken);
             }
             catch (KubernetesException failure) when (attempt < options.Attempts && MayRepeat(request, failure))
             {
                 delay = DelayAfter(failure, attempt);
             }
 
-            await Task.Delay(delay, time, cancellationToken).ConfigureAwait(false);
+            await Task.Delay(delay, time, cancellationToken);
         }
     }
 
@@ -33,11 +33,22 @@ internal sealed class RetryHandler(ClusterClientOptions options, TimeProvider ti
             return false;
         }
 
-        // With Retry-After, or 429, the server says that it did nothing; a bare 5xx, and a 500 or 504 in any case, may have come after the work.
-        var did = failure.Code is not HttpStatusCode.TooManyRequests && (failure.Code is not HttpStatusCode.ServiceUnavailable || failure.RetryAfter is null);
-        var neverSent = failure.InnerException is HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError };
-        return !did || neverSent
-            || (ApiRequest.IsRepeatable(request) && (failure.IsAway || (failure.RetryAfter is not null && failure.Code >= HttpStatusCode.InternalServerError)));
+        // With Retry-After, or 429, the server says that it did nothing; a bare 5xx, and a 500 or 504 in any case, may have come after the
+        // work.
+        var did =
+            failure.Code is not HttpStatusCode.TooManyRequests
+            && (failure.Code is not HttpStatusCode.ServiceUnavailable || failure.RetryAfter is null);
+        var neverSent =
+            failure.InnerException is HttpRequestException
+            {
+                HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError
+            };
+        return !did
+            || neverSent
+            || (
+                ApiRequest.IsRepeatable(request)
+                && (failure.IsAway || (failure.RetryAfter is not null && failure.Code >= HttpStatusCode.InternalServerError))
+            );
     }
 
     private TimeSpan DelayAfter(KubernetesException failure, int attempt)

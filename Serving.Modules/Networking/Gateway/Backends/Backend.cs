@@ -5,11 +5,11 @@ internal sealed class Backend(BackendKey key)
 {
     private const int MaxAliases = 8;
 
-    private BackendState state = new();
+    private BackendState _state = new();
 
     public BackendKey Key => key;
 
-    public BackendState State => Volatile.Read(ref state);
+    public BackendState State => Volatile.Read(ref _state);
 
     /// <summary>Whether it has an endpoint now.</summary>
     public bool Available => Resolve() is var now && (now.Endpoints.Length > 0 || now.LeadsToGateway);
@@ -26,5 +26,5 @@ internal sealed class Backend(BackendKey key)
         return state;
     }
 
-    public void Replace(BackendState next) => Interlocked.Exchange(ref state, next).Retire();
+    public void Replace(BackendState next) => Interlocked.Exchange(ref _state, next).Retire();
 }

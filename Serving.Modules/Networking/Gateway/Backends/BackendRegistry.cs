@@ -16,15 +16,15 @@ internal sealed class BackendRegistry : IDisposable
     private const string ExternalNameType = "ExternalName";
     private const int MaxAliasDepth = 4;
 
-    private readonly Lock gate = new();
-    private readonly Dictionary<BackendKey, Backend> backends = [];
-    private readonly Dictionary<ObjectKey, List<Backend>> byService = [];
-    private readonly IInformer<CoreService> services;
-    private readonly IInformer<Endpoints> endpoints;
-    private readonly List<IDisposable> registrations = [];
-    private readonly string serviceSuffix;
-    private readonly string gatewayDomain;
-    private readonly IPAddress? localActivator;
+    private readonly Lock _gate = new();
+    private readonly Dictionary<BackendKey, Backend> _backends = [];
+    private readonly Dictionary<ObjectKey, List<Backend>> _byService = [];
+    private readonly IInformer<CoreService> _services;
+    private readonly IInformer<Endpoints> _endpoints;
+    private readonly List<IDisposable> _registrations = [];
+    private readonly string _serviceSuffix;
+    private readonly string _gatewayDomain;
+    private readonly IPAddress? _localActivator;
 
     /// <param name="informers">Provides the caches.</param>
     /// <param name="clusterDomain">The DNS domain of the cluster.</param>
@@ -32,27 +32,28 @@ internal sealed class BackendRegistry : IDisposable
     /// <param name="localActivator">The address of the activator in this process; null if there is none.</param>
     public BackendRegistry(IInformers informers, string clusterDomain, string gatewayDomain, IPAddress? localActivator)
     {
-        services = informers.For(Resources.Services);
-        endpoints = informers.For(Resources.Endpoints);
-        serviceSuffix = ".svc." + clusterDomain;
-        this.gatewayDomain = gatewayDomain;
-        this.localActivator = localActivator;
-        registrations.Add(services.AddHandler(change => Refresh(change.Key)));
-        registrations.Add(endpoints.AddHandler(change => Refresh(change.Key)));
+        _services = informers.For(Resources.Services);
+        _endpoints = informers.For(Resources.Endpoints);
+        _serviceSuffix = ".svc." + clusterDomain;
+        this._gatewayDomain = gatewayDomain;
+        this._localActivator = localActivator;
+        _registrations.Add(_services.AddHandler(change => Refresh(change.Key)));
+        _registrations.Add(_endpoints.AddHandler(change => Refresh(change.Key)));
     }
 
     /// <summary>Raised when a backend gets its first endpoint or loses its last. Called by informers: must return quickly.</summary>
     public event Action? AvailabilityChanged;
 
     /// <summary>Completes when the caches of Services and Endpoints have synced.</summary>
-    public Task WaitForSyncAsync(CancellationToken cancellation) => Task.WhenAll(services.WaitForSyncAsync(cancellation), endpoints.WaitForSyncAsync(cancellation));
+    public Task WaitForSyncAsync(CancellationToken cancellation) =>
+        Task.WhenAll(_services.WaitForSyncAsync(cancellation), _endpoints.WaitForSyncAsync(cancellation));
 
-    public void Dispose() => registrations.ForEach(static registration => registration.Dispose());
+    public void Dispose() => _registrations.ForEach(static registration => registration.Dispose());
 
     /// <summary>The backend of a key; always the same instance while a route refers to it.</summary>
     public Backend Get(BackendKey key)
     {
-        lock (gate)
+        lock (_gate)
         {
             return GetLocked(key, 0);
         }
@@ -61,26 +62,26 @@ internal sealed class BackendRegistry : IDisposable
     /// <summary>Removes all backends except these and the ones they are aliases of.</summary>
     public void Keep(IEnumerable<Backend> used)
     {
-        lock (gate)
+        lock (_gate)
         {
             var kept = new HashSet<BackendKey>();
             foreach (var backend in used)
             {
-                for (var each = backend; each is not null && kept.Add(each.Key);)
+                for (var each = backend; each is not null && kept.Add(each.Key); )
                 {
                     each = each.State.Alias;
                 }
             }
 
-            foreach (var key in backends.Keys.Where(key => !kept.Contains(key)).ToList())
+            foreach (var key in _backends.Keys.Where(key => !kept.Contains(key)).ToList())
             {
-                backends.Remove(key, out var removed);
+                _backends.Remove(key, out var removed);
                 var service = new ObjectKey(key.Namespace, key.Service);
-                var siblings = byService[service];
+                var siblings = _byService[service];
                 siblings.Remove(removed!);
                 if (siblings.Count == 0)
                 {
-                    byService.Remove(service);
+                    _byService.Remove(service);
                 }
             }
         }
@@ -89,9 +90,9 @@ internal sealed class BackendRegistry : IDisposable
     private void Refresh(ObjectKey service)
     {
         var changed = false;
-        lock (gate)
+        lock (_gate)
         {
-            if (!byService.TryGetValue(service, out var affected))
+            if (!_byService.TryGetValue(service, out var affected))
             {
                 return;
             }
@@ -112,14 +113,14 @@ internal sealed class BackendRegistry : IDisposable
 
     private Backend GetLocked(BackendKey key, int depth)
     {
-        if (!backends.TryGetValue(key, out var backend))
+        if (!_backends.TryGetValue(key, out var backend))
         {
             backend = new Backend(key);
-            backends.Add(key, backend);
+            _backends.Add(key, backend);
             var service = new ObjectKey(key.Namespace, key.Service);
-            if (!byService.TryGetValue(service, out var siblings))
+            if (!_byService.TryGetValue(service, out var siblings))
             {
-                byService.Add(service, siblings = []);
+                _byService.Add(service, siblings = []);
             }
 
             siblings.Add(backend);
@@ -132,7 +133,7 @@ internal sealed class BackendRegistry : IDisposable
     private BackendState StateOf(Backend backend, int depth)
     {
         var key = backend.Key;
-        if (services.Lister.Get(key.Namespace, key.Service)?.Spec is not { } spec)
+        if (_services.Lister.Get(key.Namespace, key.Service)?.Spec is not { } spec)
         {
             return new BackendState();
         }
@@ -142,26 +143,45 @@ internal sealed class BackendRegistry : IDisposable
         var http2 = https ? spec.Ports.Any(IsH2C) : port is not null && IsH2C(port);
         if (spec.Type == ExternalNameType)
         {
-            return ExternalState(backend, spec.ExternalName.TrimEnd('.'), port?.Port ?? (key.Port.Int == 0 ? NetworkingKeys.ServiceHttpPort : key.Port.Int), http2, depth);
+            return ExternalState(
+                backend,
+                spec.ExternalName.TrimEnd('.'),
+                port?.Port ?? (key.Port.Int == 0 ? NetworkingKeys.ServiceHttpPort : key.Port.Int),
+                http2,
+                depth
+            );
         }
 
-        return port is null ? new BackendState() : new BackendState { Endpoints = ReadyEndpoints(backend, port), Http2 = http2, Https = https };
+        return port is null
+            ? new BackendState()
+            : new BackendState
+            {
+                Endpoints = ReadyEndpoints(backend, port),
+                Http2 = http2,
+                Https = https,
+            };
     }
 
-    /// <summary>Whether a port speaks h2c. The TLS port has the same name for every revision, so the protocol is taken from the other port.</summary>
-    private static bool IsH2C(ServicePort port)
-        => port is { Name: NetworkingKeys.ServicePortNameH2C or NetworkingKeys.ProtocolH2C } or { AppProtocol: AppProtocolH2C };
+    /// <summary>Whether a port speaks h2c. The TLS port has the same name for every revision, so the protocol is taken from the other
+    /// port.</summary>
+    private static bool IsH2C(ServicePort port) =>
+        port is { Name: NetworkingKeys.ServicePortNameH2C or NetworkingKeys.ProtocolH2C } or { AppProtocol: AppProtocolH2C };
 
     private BackendState ExternalState(Backend backend, string name, int port, bool http2, int depth)
     {
-        if (name.Equals(gatewayDomain, StringComparison.OrdinalIgnoreCase))
+        if (name.Equals(_gatewayDomain, StringComparison.OrdinalIgnoreCase))
         {
             return new BackendState { LeadsToGateway = true };
         }
 
-        if (name.EndsWith(serviceSuffix, StringComparison.OrdinalIgnoreCase) && name[..^serviceSuffix.Length].Split('.') is [var service, var ns])
+        if (
+            name.EndsWith(_serviceSuffix, StringComparison.OrdinalIgnoreCase)
+            && name[..^_serviceSuffix.Length].Split('.') is [var service, var ns]
+        )
         {
-            return depth < MaxAliasDepth ? new BackendState { Alias = GetLocked(new BackendKey(ns, service, port), depth + 1) } : new BackendState();
+            return depth < MaxAliasDepth
+                ? new BackendState { Alias = GetLocked(new BackendKey(ns, service, port), depth + 1) }
+                : new BackendState();
         }
 
         return new BackendState { Endpoints = [Reuse(backend, BackendEndpoint.AddressOf(name, port), local: false)], Http2 = http2 };
@@ -170,7 +190,7 @@ internal sealed class BackendRegistry : IDisposable
     private BackendEndpoint[] ReadyEndpoints(Backend backend, ServicePort port)
     {
         var result = new List<BackendEndpoint>();
-        foreach (var subset in endpoints.Lister.Get(backend.Key.Namespace, backend.Key.Service)?.Subsets ?? [])
+        foreach (var subset in _endpoints.Lister.Get(backend.Key.Namespace, backend.Key.Service)?.Subsets ?? [])
         {
             var target = subset.Ports.FirstOrDefault(candidate => candidate.Name == port.Name)?.Port;
             if (target is null)
@@ -187,12 +207,13 @@ internal sealed class BackendRegistry : IDisposable
         return [.. result];
     }
 
-    private bool IsLocalActivator(string ip, int port)
-        => localActivator is not null
-            && port is (NetworkingKeys.QueueHttpPort or NetworkingKeys.QueueHttp2Port or NetworkingKeys.QueueHttpsPort)
-            && IPAddress.TryParse(ip, out var address)
-            && address.Equals(localActivator);
+    private bool IsLocalActivator(string ip, int port) =>
+        _localActivator is not null
+        && port is (NetworkingKeys.QueueHttpPort or NetworkingKeys.QueueHttp2Port or NetworkingKeys.QueueHttpsPort)
+        && IPAddress.TryParse(ip, out var address)
+        && address.Equals(_localActivator);
 
-    private static BackendEndpoint Reuse(Backend backend, string address, bool local)
-        => Array.Find(backend.State.Endpoints, endpoint => endpoint.Address == address && endpoint.LocalActivator == local) ?? new BackendEndpoint(address, local);
+    private static BackendEndpoint Reuse(Backend backend, string address, bool local) =>
+        Array.Find(backend.State.Endpoints, endpoint => endpoint.Address == address && endpoint.LocalActivator == local)
+        ?? new BackendEndpoint(address, local);
 }

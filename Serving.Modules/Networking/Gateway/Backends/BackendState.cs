@@ -3,7 +3,7 @@ namespace Serving.Networking.Gateway.Backends;
 /// <summary>A snapshot of a backend. Immutable except for the load of its endpoints.</summary>
 internal sealed class BackendState
 {
-    private readonly TaskCompletionSource replaced = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _replaced = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>Ready addresses.</summary>
     public BackendEndpoint[] Endpoints { get; init; } = [];
@@ -21,13 +21,13 @@ internal sealed class BackendState
     public bool LeadsToGateway { get; init; }
 
     /// <summary>Completes when a newer state has replaced this one.</summary>
-    public Task Replaced => replaced.Task;
+    public Task Replaced => _replaced.Task;
 
-    public void Retire() => replaced.TrySetResult();
+    public void Retire() => _replaced.TrySetResult();
 
     /// <summary>
-    /// The less loaded of two endpoints chosen at random, which balances nearly as well as comparing all. Endpoints in <paramref name="tried"/>
-    /// are excluded, and those that failed recently are a last resort; null when none is left.
+    /// The less loaded of two endpoints chosen at random, which balances nearly as well as comparing all. Endpoints in
+    /// <paramref name="tried"/> are excluded, and those that failed recently are a last resort; null when none is left.
     /// </summary>
     public BackendEndpoint? Pick(List<BackendEndpoint>? tried, Random random)
     {

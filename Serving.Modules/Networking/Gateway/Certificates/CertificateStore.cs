@@ -9,33 +9,33 @@ using Serving.Networking.Gateway.Routing;
 namespace Serving.Networking.Gateway.Certificates;
 
 /// <summary>
-/// The certificates of hosts, selected by the server name of the handshake, from the Secrets that Ingresses refer to. A renewed certificate is
-/// used at once. Invariant: while an Ingress refers to a Secret, its last valid certificate is used, even if the Secret is deleted or becomes
-/// invalid.
+/// The certificates of hosts, selected by the server name of the handshake, from the Secrets that Ingresses refer to. A renewed certificate
+/// is used at once. Invariant: while an Ingress refers to a Secret, its last valid certificate is used, even if the Secret is deleted or
+/// becomes invalid.
 /// </summary>
 internal sealed partial class CertificateStore : IDisposable
 {
-    private readonly IInformer<Secret> secrets;
-    private readonly ILogger logger;
-    private readonly IDisposable registration;
-    private readonly Lock gate = new();
+    private readonly IInformer<Secret> _secrets;
+    private readonly ILogger _logger;
+    private readonly IDisposable _registration;
+    private readonly Lock _gate = new();
 
     // By resourceVersion of the Secret that was read; "" when it was deleted.
-    private readonly Dictionary<ObjectKey, (string Version, SslStreamCertificateContext? Context)> loaded = [];
-    private IReadOnlyList<TlsHost> hosts = [];
-    private Dictionary<string, SslStreamCertificateContext> byHost = new(StringComparer.OrdinalIgnoreCase);
+    private readonly Dictionary<ObjectKey, (string Version, SslStreamCertificateContext? Context)> _loaded = [];
+    private IReadOnlyList<TlsHost> _hosts = [];
+    private Dictionary<string, SslStreamCertificateContext> _byHost = new(StringComparer.OrdinalIgnoreCase);
 
     public CertificateStore(IInformer<Secret> secrets, ILogger logger)
     {
-        this.secrets = secrets;
-        this.logger = logger;
-        registration = secrets.AddHandler(change => OnSecret(change.Key));
+        this._secrets = secrets;
+        this._logger = logger;
+        _registration = secrets.AddHandler(change => OnSecret(change.Key));
     }
 
     /// <summary>Completes when the cache of Secrets has synced.</summary>
-    public Task WaitForSyncAsync(CancellationToken cancellation) => secrets.WaitForSyncAsync(cancellation);
+    public Task WaitForSyncAsync(CancellationToken cancellation) => _secrets.WaitForSyncAsync(cancellation);
 
-    public void Dispose() => registration.Dispose();
+    public void Dispose() => _registration.Dispose();
 
     /// <summary>The certificate for a server name; null if no Ingress has one.</summary>
     public SslStreamCertificateContext? Find(string? serverName)
@@ -45,7 +45,7 @@ internal sealed partial class CertificateStore : IDisposable
             return null;
         }
 
-        var current = Volatile.Read(ref byHost);
+        var current = Volatile.Read(ref _byHost);
         if (current.TryGetValue(serverName, out var context))
         {
             return context;
@@ -58,18 +58,18 @@ internal sealed partial class CertificateStore : IDisposable
     /// <summary>Applies the hosts of a new table.</summary>
     public void Update(IReadOnlyList<TlsHost> next)
     {
-        lock (gate)
+        lock (_gate)
         {
-            hosts = next;
+            _hosts = next;
             Rebuild();
         }
     }
 
     private void OnSecret(ObjectKey key)
     {
-        lock (gate)
+        lock (_gate)
         {
-            if (hosts.Any(host => host.Secret == key))
+            if (_hosts.Any(host => host.Secret == key))
             {
                 Rebuild();
             }
@@ -79,7 +79,7 @@ internal sealed partial class CertificateStore : IDisposable
     private void Rebuild()
     {
         var next = new Dictionary<string, SslStreamCertificateContext>(StringComparer.OrdinalIgnoreCase);
-        foreach (var host in hosts)
+        foreach (var host in _hosts)
         {
             if (Load(host.Secret) is { } context)
             {
@@ -87,18 +87,18 @@ internal sealed partial class CertificateStore : IDisposable
             }
         }
 
-        Volatile.Write(ref byHost, next);
-        var named = hosts.Select(static host => host.Secret).ToHashSet();
-        foreach (var key in loaded.Keys.Where(key => !named.Contains(key)).ToList())
+        Volatile.Write(ref _byHost, next);
+        var named = _hosts.Select(static host => host.Secret).ToHashSet();
+        foreach (var key in _loaded.Keys.Where(key => !named.Contains(key)).ToList())
         {
-            loaded.Remove(key);
+            _loaded.Remove(key);
         }
     }
 
     private SslStreamCertificateContext? Load(ObjectKey key)
     {
-        var known = loaded.GetValueOrDefault(key);
-        var secret = secrets.Lister.Get(key.Namespace, key.Name);
+        var known = _loaded.GetValueOrDefault(key);
+        var secret = _secrets.Lister.Get(key.Namespace, key.Name);
         var version = secret?.Metadata.ResourceVersion ?? "";
         if (known.Version == version || (secret is null && known.Version is null))
         {
@@ -108,11 +108,11 @@ internal sealed partial class CertificateStore : IDisposable
         var context = secret is null ? null : Read(key, secret);
         if (context is null && known.Context is not null)
         {
-            LogKept(logger, key, secret is null ? "was deleted" : "contains no valid certificate");
+            LogKept(_logger, key, secret is null ? "was deleted" : "contains no valid certificate");
         }
 
         context ??= known.Context;
-        loaded[key] = (version, context);
+        _loaded[key] = (version, context);
         return context;
     }
 
@@ -124,7 +124,7 @@ internal sealed partial class CertificateStore : IDisposable
         }
         catch (CryptographicException error)
         {
-            LogInvalid(logger, key, error.Message);
+            LogInvalid(_logger, key, error.Message);
             return null;
         }
     }
@@ -132,6 +132,10 @@ internal sealed partial class CertificateStore : IDisposable
     [LoggerMessage(1, LogLevel.Warning, "The certificate in Secret {Secret} is invalid: {Reason}")]
     private static partial void LogInvalid(ILogger logger, ObjectKey secret, string reason);
 
-    [LoggerMessage(2, LogLevel.Warning, "Secret {Secret} {What}. Its hosts keep the previous certificate until the Secret contains a valid one.")]
+    [LoggerMessage(
+        2,
+        LogLevel.Warning,
+        "Secret {Secret} {What}. Its hosts keep the previous certificate until the Secret contains a valid one."
+    )]
     private static partial void LogKept(ILogger logger, ObjectKey secret, string what);
 }

@@ -8,11 +8,17 @@ using Serving.Networking.Gateway.Routing;
 namespace Serving.Networking.Gateway.Proxying;
 
 /// <summary>
-/// Forwards a request to an endpoint of its backend, and retries on another one if nothing of it reached the program: the connection failed,
-/// or the queue-proxy reports it. So no request is processed twice. Endpoints that failed are avoided for a while. Without an
+/// Forwards a request to an endpoint of its backend, and retries on another one if nothing of it reached the program: the connection
+/// failed, or the queue-proxy reports it. So no request is processed twice. Endpoints that failed are avoided for a while. Without an
 /// endpoint it waits a moment, because watches lag behind the cluster, then returns an error.
 /// </summary>
-internal sealed partial class BackendForwarder(IUpstream upstream, ILocalActivator? localActivator, Func<string, UpstreamTls>? revisionTls, TimeProvider time, ILogger logger)
+internal sealed partial class BackendForwarder(
+    IUpstream upstream,
+    ILocalActivator? localActivator,
+    Func<string, UpstreamTls>? revisionTls,
+    TimeProvider time,
+    ILogger logger
+)
 {
     /// <summary>Maximum number of attempts per request.</summary>
     private const int MaxAttempts = 16;
@@ -26,18 +32,18 @@ internal sealed partial class BackendForwarder(IUpstream upstream, ILocalActivat
     /// <summary>Maximum number of requests waiting for endpoints.</summary>
     private const int MaxWaiting = 1000;
 
-    private int waiting;
+    private int _waiting;
 
     public async Task ForwardAsync(HttpContext context, Split split)
     {
         var started = split.Counter.Begin();
         try
         {
-            await AttemptAsync(context, split).ConfigureAwait(false);
+            await AttemptAsync(context, split);
         }
         catch (Exception exception) when (exception is not (OperationCanceledException or BadHttpRequestException))
         {
-            await PlainText.WriteUnexpectedAsync(context).ConfigureAwait(false);
+            await PlainText.WriteUnexpectedAsync(context);
             throw;
         }
         finally
@@ -58,7 +64,7 @@ internal sealed partial class BackendForwarder(IUpstream upstream, ILocalActivat
             var state = split.Backend.Resolve();
             if (attempts < MaxAttempts && state.Pick(tried, Random.Shared) is { } endpoint)
             {
-                last = await SendAsync(context, split, state, endpoint).ConfigureAwait(false);
+                last = await SendAsync(context, split, state, endpoint);
                 if (last is not (UpstreamResult.NotConnected or UpstreamResult.Unsent or UpstreamResult.Lost))
                 {
                     return;
@@ -70,10 +76,14 @@ internal sealed partial class BackendForwarder(IUpstream upstream, ILocalActivat
             }
 
             waitingSince ??= time.GetTimestamp();
-            if (attempts >= MaxAttempts || !await WaitAsync(state, Patience - time.GetElapsedTime(waitingSince.Value), pause, context.RequestAborted).ConfigureAwait(false))
+            if (
+                attempts >= MaxAttempts
+                || !await WaitAsync(state, Patience - time.GetElapsedTime(waitingSince.Value), pause, context.RequestAborted)
+            )
             {
-                if (!context.RequestAborted.IsCancellationRequested) LogNoEndpoint(logger, split.Backend.Key);
-                await RefuseAsync(context, last).ConfigureAwait(false);
+                if (!context.RequestAborted.IsCancellationRequested)
+                    LogNoEndpoint(logger, split.Backend.Key);
+                await RefuseAsync(context, last);
                 return;
             }
 
@@ -90,14 +100,14 @@ internal sealed partial class BackendForwarder(IUpstream upstream, ILocalActivat
         {
             if (endpoint.LocalActivator && localActivator is not null && split.Revision is not null)
             {
-                await localActivator.HandleAsync(context, split.Namespace, split.Revision).ConfigureAwait(false);
+                await localActivator.HandleAsync(context, split.Namespace, split.Revision);
                 result = UpstreamResult.Done;
             }
             else
             {
                 var tls = state.Https && split.Revision is not null ? revisionTls?.Invoke(split.Namespace) : null;
                 var target = new UpstreamTarget(endpoint.Address, state.Http2) { Tls = tls, IsQueueProxy = split.Revision is not null };
-                result = await upstream.ForwardAsync(context, target, context.RequestAborted).ConfigureAwait(false);
+                result = await upstream.ForwardAsync(context, target, context.RequestAborted);
             }
 
             return result;
@@ -108,7 +118,8 @@ internal sealed partial class BackendForwarder(IUpstream upstream, ILocalActivat
         }
     }
 
-    /// <summary>Waits until the endpoints change or the retry delay passes; false when the time limit or the number of waiting requests is exceeded.</summary>
+    /// <summary>Waits until the endpoints change or the retry delay passes; false when the time limit or the number of waiting requests is
+    /// exceeded.</summary>
     private async ValueTask<bool> WaitAsync(BackendState state, TimeSpan left, TimeSpan pause, CancellationToken cancellation)
     {
         if (left <= TimeSpan.Zero || cancellation.IsCancellationRequested)
@@ -116,15 +127,15 @@ internal sealed partial class BackendForwarder(IUpstream upstream, ILocalActivat
             return false;
         }
 
-        if (Interlocked.Increment(ref waiting) > MaxWaiting)
+        if (Interlocked.Increment(ref _waiting) > MaxWaiting)
         {
-            Interlocked.Decrement(ref waiting);
+            Interlocked.Decrement(ref _waiting);
             return false;
         }
 
         try
         {
-            await state.Replaced.WaitAsync(state.Endpoints.Length == 0 ? left : pause, cancellation).ConfigureAwait(false);
+            await state.Replaced.WaitAsync(state.Endpoints.Length == 0 ? left : pause, cancellation);
         }
         catch (TimeoutException)
         {
@@ -136,7 +147,7 @@ internal sealed partial class BackendForwarder(IUpstream upstream, ILocalActivat
         }
         finally
         {
-            Interlocked.Decrement(ref waiting);
+            Interlocked.Decrement(ref _waiting);
         }
 
         return true;

@@ -5,8 +5,8 @@ using Microsoft.Extensions.Primitives;
 namespace Serving.Networking.Gateway.Proxying;
 
 /// <summary>
-/// Sets the forwarding headers for the backend (client, host and scheme), as an edge proxy does. Values sent by clients are ignored unless a
-/// trusted proxy is in front: then the peer's address is appended, and host and scheme are kept.
+/// Sets the forwarding headers for the backend (client, host and scheme), as an edge proxy does. Values sent by clients are ignored unless
+/// a trusted proxy is in front: then the peer's address is appended, and host and scheme are kept.
 /// </summary>
 internal static class ForwardedHeaders
 {
@@ -43,7 +43,8 @@ internal static class ForwardedHeaders
 
         if (headers.TryGetValue(Forwarded, out var forwarded) && !StringValues.IsNullOrEmpty(forwarded))
         {
-            headers[Forwarded] = $"{forwarded}, for={Quoted(context.Connection.RemoteIpAddress, client)};host=\"{Escaped(request.Host.Value)}\";proto={request.Scheme}";
+            headers[Forwarded] =
+                $"{forwarded}, for={Quoted(context.Connection.RemoteIpAddress, client)};host=\"{Escaped(request.Host.Value)}\";proto={request.Scheme}";
         }
     }
 
@@ -61,11 +62,12 @@ internal static class ForwardedHeaders
         return values.Length == 0 ? request.Scheme : values[Math.Max(0, values.Length - trustedHops)].ToLowerInvariant();
     }
 
-    private static string TextOf(IPAddress? address)
-        => address is null ? "unknown" : (address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address).ToString();
+    private static string TextOf(IPAddress? address) =>
+        address is null ? "unknown" : (address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address).ToString();
 
-    private static string Quoted(IPAddress? address, string text)
-        => address is { AddressFamily: System.Net.Sockets.AddressFamily.InterNetworkV6, IsIPv4MappedToIPv6: false } ? $"\"[{text}]\"" : text;
+    private static string Quoted(IPAddress? address, string text) =>
+        address is { AddressFamily: System.Net.Sockets.AddressFamily.InterNetworkV6, IsIPv4MappedToIPv6: false } ? $"\"[{text}]\"" : text;
 
-    private static string Escaped(string? host) => (host ?? "").Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal);
+    private static string Escaped(string? host) =>
+        (host ?? "").Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal);
 }

@@ -5,8 +5,8 @@ using Serving.Dataplane;
 namespace Serving.Networking.Gateway.Proxying;
 
 /// <summary>
-/// Knative's internal headers, <c>K-*</c> and <c>Knative-*</c>. Clients must not set them: they determine how a request is counted, where it
-/// is routed and which host the program sees.
+/// Knative's internal headers, <c>K-*</c> and <c>Knative-*</c>. Clients must not set them: they determine how a request is counted, where
+/// it is routed and which host the program sees.
 /// </summary>
 internal static class InternalHeaders
 {
@@ -26,9 +26,17 @@ internal static class InternalHeaders
     }
 
     /// <summary>Whether a name is one of them, also with underscores, which many programs treat like hyphens.</summary>
-    public static bool Is(ReadOnlySpan<char> name)
-        => name.Length > 1 && (name[0] | 0x20) == 'k'
-            && (IsHyphen(name[1]) || (name.Length > Knative.Length && IsHyphen(name[Knative.Length]) && name.StartsWith(Knative, StringComparison.OrdinalIgnoreCase)));
+    public static bool Is(ReadOnlySpan<char> name) =>
+        name.Length > 1
+        && (name[0] | 0x20) == 'k'
+        && (
+            IsHyphen(name[1])
+            || (
+                name.Length > Knative.Length
+                && IsHyphen(name[Knative.Length])
+                && name.StartsWith(Knative, StringComparison.OrdinalIgnoreCase)
+            )
+        );
 
     private static bool IsHyphen(char c) => c is '-' or '_';
 }

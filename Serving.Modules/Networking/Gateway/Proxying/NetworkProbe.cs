@@ -11,18 +11,23 @@ internal static class NetworkProbe
     public const string Value = "probe";
 
     /// <summary>Whether the request is a network probe.</summary>
-    public static bool Is(HttpRequest request) => request.Headers.TryGetValue(Headers.NetworkProbe, out var probe) && probe.ToString() == Value;
+    public static bool Is(HttpRequest request) =>
+        request.Headers.TryGetValue(Headers.NetworkProbe, out var probe) && probe.ToString() == Value;
 
     /// <summary>
-    /// Responds with the version in the probe, or with that of <paramref name="route"/> when the probe asks for it. A route whose backends have
-    /// no endpoint gets a 503, as if the probe had been forwarded to them.
+    /// Responds with the version in the probe, or with that of <paramref name="route"/> when the probe asks for it. A route whose backends
+    /// have no endpoint gets a 503, as if the probe had been forwarded to them.
     /// </summary>
     public static Task AnswerAsync(HttpContext context, Route route)
     {
         var asked = context.Request.Headers[Headers.NetworkHash].ToString();
         if (asked.Length == 0)
         {
-            return PlainText.WriteErrorAsync(context, StatusCodes.Status400BadRequest, $"a probe request must contain a non-empty \"{Headers.NetworkHash}\" header");
+            return PlainText.WriteErrorAsync(
+                context,
+                StatusCodes.Status400BadRequest,
+                $"a probe request must contain a non-empty \"{Headers.NetworkHash}\" header"
+            );
         }
 
         if (!route.Splits.All(static split => split.Backend.Available))

@@ -11,8 +11,9 @@ namespace Serving.Networking.Gateway.Proxying;
 /// <code>
 /// listener → reject malformed → host → path and headers → probe? redirect? → drop internal headers → split → backend
 ///                                 ▲                                                                            │
-///                                 └──── cluster-local table, with the rewritten host ──────────────────────────┘ (a Service that stands for us)
+///                                 └──── cluster-local table, with the rewritten host ──────────────────────────┘
 /// </code>
+/// The way back is for a backend that is a Service which stands for this gateway.
 /// </summary>
 internal sealed class RequestRouter(BackendForwarder forwarder, int trustedHops)
 {
@@ -21,13 +22,13 @@ internal sealed class RequestRouter(BackendForwarder forwarder, int trustedHops)
 
     private const string NoRoute = "no route leads to this host and path";
 
-    private RouteTable table = RouteTable.Empty;
+    private RouteTable _table = RouteTable.Empty;
 
     /// <summary>The current table. Requests in flight keep the table they started with.</summary>
     public RouteTable Table
     {
-        get => Volatile.Read(ref table);
-        set => Volatile.Write(ref table, value);
+        get => Volatile.Read(ref _table);
+        set => Volatile.Write(ref _table, value);
     }
 
     /// <summary>Handles a request from an external listener.</summary>

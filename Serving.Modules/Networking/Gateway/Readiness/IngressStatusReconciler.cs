@@ -10,13 +10,18 @@ namespace Serving.Networking.Gateway.Readiness;
 /// until it changes.
 /// </summary>
 internal sealed class IngressStatusReconciler(
-    GatewayOptions options, ClusterEnvironment environment, IInformer<Ingress> ingresses, Replicas replicas, IEventRecorder events, TimeProvider time)
-    : StatusReconciler<Ingress, IngressStatus>(Resources.Ingresses, ingresses.Lister, IngressLifecycle.Conditions, events, time)
+    GatewayOptions options,
+    ClusterEnvironment environment,
+    IInformer<Ingress> ingresses,
+    Replicas replicas,
+    IEventRecorder events,
+    TimeProvider time
+) : StatusReconciler<Ingress, IngressStatus>(Resources.Ingresses, ingresses.Lister, IngressLifecycle.Conditions, events, time)
 {
     private static readonly TimeSpan AskAgain = TimeSpan.FromMilliseconds(500);
 
-    private readonly IngressLoadBalancerAddress publicAddress = new() { DomainInternal = options.ExternalDomain(environment) };
-    private readonly IngressLoadBalancerAddress privateAddress = new() { DomainInternal = options.InternalDomain(environment) };
+    private readonly IngressLoadBalancerAddress _publicAddress = new() { DomainInternal = options.ExternalDomain(environment) };
+    private readonly IngressLoadBalancerAddress _privateAddress = new() { DomainInternal = options.InternalDomain(environment) };
 
     /// <inheritdoc/>
     public override string Name => "ingress";
@@ -25,24 +30,35 @@ internal sealed class IngressStatusReconciler(
     public IEnumerable<ObjectKey> NotReady() => ingresses.Lister.List().Where(IsOurs).Select(static ingress => ObjectKey.Of(ingress));
 
     /// <summary>An Ingress that is Ready is not checked again, whatever its gateways report.</summary>
-    protected override bool IsOurs(Ingress value) => NetworkingKeys.IngressClass.Value(value.Metadata.Annotations) == options.IngressClass && !IsSettled(value);
+    protected override bool IsOurs(Ingress value) =>
+        NetworkingKeys.IngressClass.Value(value.Metadata.Annotations) == options.IngressClass && !IsSettled(value);
 
     /// <inheritdoc/>
     protected override async Task ReconcileAsync(ReconcilePass<Ingress, IngressStatus> pass, CancellationToken cancellation)
     {
-        var verdict = await replicas.AskAsync(pass.Object, cancellation).ConfigureAwait(false);
+        var verdict = await replicas.AskAsync(pass.Object, cancellation);
         pass.Status = verdict switch
         {
             { Conflict: { } host } => IngressLifecycle.MarkLoadBalancerFailed(
-                pass.Status, "DomainConflict", $"Ingress rejected: the host {host} belongs to another Ingress", pass.Now),
-            { Ready: true } => IngressLifecycle.MarkLoadBalancerReady(IngressLifecycle.MarkNetworkConfigured(pass.Status, pass.Now), [publicAddress], [privateAddress], pass.Now),
+                pass.Status,
+                "DomainConflict",
+                $"Ingress rejected: the host {host} belongs to another Ingress",
+                pass.Now
+            ),
+            { Ready: true } => IngressLifecycle.MarkLoadBalancerReady(
+                IngressLifecycle.MarkNetworkConfigured(pass.Status, pass.Now),
+                [_publicAddress],
+                [_privateAddress],
+                pass.Now
+            ),
             _ => IngressLifecycle.MarkLoadBalancerNotReady(IngressLifecycle.MarkNetworkConfigured(pass.Status, pass.Now), pass.Now),
         };
         pass.LookAgain(verdict.Ready ? null : AskAgain);
     }
 
-    private bool IsSettled(Ingress ingress) => IngressLifecycle.IsReady(ingress)
+    private bool IsSettled(Ingress ingress) =>
+        IngressLifecycle.IsReady(ingress)
         && ingress.Status is { PublicLoadBalancer.Ingress: [{ } outside], PrivateLoadBalancer.Ingress: [{ } inside] }
-        && outside.DomainInternal == publicAddress.DomainInternal
-        && inside.DomainInternal == privateAddress.DomainInternal;
+        && outside.DomainInternal == _publicAddress.DomainInternal
+        && inside.DomainInternal == _privateAddress.DomainInternal;
 }

@@ -11,22 +11,25 @@ internal sealed partial class ReplicaProbe : IDisposable
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(2);
 
-    private readonly ILogger logger;
-    private readonly HttpMessageInvoker http = new(new SocketsHttpHandler
-    {
-        ActivityHeadersPropagator = null,
-        AllowAutoRedirect = false,
-        UseCookies = false,
-        UseProxy = false,
-        ConnectTimeout = Timeout,
-        PooledConnectionIdleTimeout = TimeSpan.FromSeconds(10),
-    });
+    private readonly ILogger _logger;
+    private readonly HttpMessageInvoker _http = new(
+        new SocketsHttpHandler
+        {
+            ActivityHeadersPropagator = null,
+            AllowAutoRedirect = false,
+            UseCookies = false,
+            UseProxy = false,
+            ConnectTimeout = Timeout,
+            PooledConnectionIdleTimeout = TimeSpan.FromSeconds(10),
+        }
+    );
 
-    public ReplicaProbe(ILogger logger) => this.logger = logger;
+    public ReplicaProbe(ILogger logger) => this._logger = logger;
 
-    public void Dispose() => http.Dispose();
+    public void Dispose() => _http.Dispose();
 
-    /// <summary>Whether the gateway at this address routes this version. Probing one host is enough, because tables are replaced as a whole.</summary>
+    /// <summary>Whether the gateway at this address routes this version. Probing one host is enough, because tables are replaced as a
+    /// whole.</summary>
     public async Task<bool> HasAsync(IPEndPoint replica, Ingress ingress, string hash, CancellationToken cancellation)
     {
         if (Request(replica, ingress) is not { } request)
@@ -39,14 +42,14 @@ internal sealed partial class ReplicaProbe : IDisposable
         try
         {
             using var _ = request;
-            using var response = await http.SendAsync(request, deadline.Token).ConfigureAwait(false);
+            using var response = await _http.SendAsync(request, deadline.Token);
             return response.StatusCode == HttpStatusCode.OK
                 && response.Headers.TryGetValues(Headers.NetworkHash, out var values)
                 && values.Contains(hash, StringComparer.Ordinal);
         }
         catch (Exception error) when (error is HttpRequestException or OperationCanceledException && !cancellation.IsCancellationRequested)
         {
-            LogUnreachable(logger, replica, error.Message);
+            LogUnreachable(_logger, replica, error.Message);
             return false;
         }
     }
@@ -61,7 +64,10 @@ internal sealed partial class ReplicaProbe : IDisposable
         }
 
         var path = http.Paths[0];
-        var request = new HttpRequestMessage(HttpMethod.Get, $"http://{replica}{(path.Path.StartsWith('/') ? path.Path : "/" + path.Path)}");
+        var request = new HttpRequestMessage(
+            HttpMethod.Get,
+            $"http://{replica}{(path.Path.StartsWith('/') ? path.Path : "/" + path.Path)}"
+        );
         request.Headers.Host = rule.Hosts.Count == 0 ? "probe" : rule.Hosts[0].Replace("*", "probe", StringComparison.Ordinal);
         foreach (var (name, match) in path.Headers ?? new Dictionary<string, HeaderMatch>())
         {

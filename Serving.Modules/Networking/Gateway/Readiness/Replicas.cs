@@ -7,16 +7,24 @@ using Serving.Networking.Gateway.Routing;
 namespace Serving.Networking.Gateway.Readiness;
 
 /// <summary>All gateway replicas: those behind the Service of the cluster-local listener, and the one in this process.</summary>
-internal sealed class Replicas(GatewayOptions options, ClusterEnvironment environment, IInformer<Endpoints> endpoints, GatewayModule? local, ReplicaProbe probe, TimeProvider time)
+internal sealed class Replicas(
+    GatewayOptions options,
+    ClusterEnvironment environment,
+    IInformer<Endpoints> endpoints,
+    GatewayModule? local,
+    ReplicaProbe probe,
+    TimeProvider time
+)
 {
     /// <summary>
-    /// How long a pass waits until the table in this process contains the newest version: long enough that most changes need one status write
-    /// instead of two. It does not wait for endpoints, so that Ingresses without them do not delay others.
+    /// How long a pass waits until the table in this process contains the newest version: long enough that most changes need one status
+    /// write instead of two. It does not wait for endpoints, so that Ingresses without them do not delay others.
     /// </summary>
     private static readonly TimeSpan LocalPatience = TimeSpan.FromMilliseconds(200);
 
     /// <summary>Whether these Endpoints list the gateway replicas.</summary>
-    public bool AreListedIn(Endpoints candidate) => candidate.Metadata.Namespace == environment.SystemNamespace && candidate.Metadata.Name == options.InternalService;
+    public bool AreListedIn(Endpoints candidate) =>
+        candidate.Metadata.Namespace == environment.SystemNamespace && candidate.Metadata.Name == options.InternalService;
 
     public async Task<Verdict> AskAsync(Ingress ingress, CancellationToken cancellation)
     {
@@ -24,7 +32,7 @@ internal sealed class Replicas(GatewayOptions options, ClusterEnvironment enviro
         var listed = Listed();
         if (local is not null && (listed.Count == 0 || listed.Any(IsLocal)))
         {
-            var verdict = await AskLocalAsync(local, ObjectKey.Of(ingress), hash, cancellation).ConfigureAwait(false);
+            var verdict = await AskLocalAsync(local, ObjectKey.Of(ingress), hash, cancellation);
             if (!verdict.Ready || listed.Count == 0)
             {
                 return verdict;
@@ -32,7 +40,7 @@ internal sealed class Replicas(GatewayOptions options, ClusterEnvironment enviro
         }
 
         var others = listed.Where(replica => local is null || !IsLocal(replica)).ToList();
-        var answers = await Task.WhenAll(others.Select(replica => probe.HasAsync(replica, ingress, hash, cancellation))).ConfigureAwait(false);
+        var answers = await Task.WhenAll(others.Select(replica => probe.HasAsync(replica, ingress, hash, cancellation)));
         return new Verdict(listed.Count > 0 && answers.All(static has => has));
     }
 
@@ -64,7 +72,11 @@ internal sealed class Replicas(GatewayOptions options, ClusterEnvironment enviro
         {
             if (subset.Ports is [{ Port: { } port }, ..])
             {
-                result.AddRange(subset.Addresses.Where(static address => IPAddress.TryParse(address.Ip, out _)).Select(address => new IPEndPoint(IPAddress.Parse(address.Ip), port)));
+                result.AddRange(
+                    subset
+                        .Addresses.Where(static address => IPAddress.TryParse(address.Ip, out _))
+                        .Select(address => new IPEndPoint(IPAddress.Parse(address.Ip), port))
+                );
             }
         }
 

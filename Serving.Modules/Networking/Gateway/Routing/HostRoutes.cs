@@ -5,15 +5,17 @@ namespace Serving.Networking.Gateway.Routing;
 /// <summary>The routes of one host, the most specific first: longer prefixes before shorter, more headers before fewer.</summary>
 internal sealed class HostRoutes
 {
-    private readonly Route[] routes;
+    private readonly Route[] _routes;
 
-    public HostRoutes(IEnumerable<Route> routes)
-        => this.routes = [.. routes.OrderByDescending(static route => route.Prefix.Length).ThenByDescending(static route => route.Headers.Length)];
+    public HostRoutes(IEnumerable<Route> routes) =>
+        this._routes = [
+            .. routes.OrderByDescending(static route => route.Prefix.Length).ThenByDescending(static route => route.Headers.Length),
+        ];
 
     /// <summary>The route that matches a request, or null. <paramref name="path"/> is decoded and contains no dot segments.</summary>
     public Route? Match(string path, IHeaderDictionary headers)
     {
-        foreach (var route in routes)
+        foreach (var route in _routes)
         {
             if (path.StartsWith(route.Prefix, StringComparison.Ordinal) && AllMet(route.Headers, headers))
             {

@@ -1,13 +1,14 @@
 namespace Serving.Networking.Gateway.Routing;
 
-/// <summary>The hosts of one listener. An exact name takes precedence over a wildcard, a longer wildcard over a shorter one, and any over <c>*</c>. Immutable.</summary>
+/// <summary>The hosts of one listener. An exact name takes precedence over a wildcard, a longer wildcard over a shorter one, and any over
+/// <c>*</c>. Immutable.</summary>
 internal sealed class HostTable
 {
-    private readonly Dictionary<string, HostRoutes> exact = new(StringComparer.OrdinalIgnoreCase);
-    private readonly Dictionary<string, HostRoutes> wildcards = new(StringComparer.OrdinalIgnoreCase);
-    private readonly Dictionary<string, HostRoutes>.AlternateLookup<ReadOnlySpan<char>> exactBySpan;
-    private readonly Dictionary<string, HostRoutes>.AlternateLookup<ReadOnlySpan<char>> wildcardsBySpan;
-    private readonly HostRoutes? any;
+    private readonly Dictionary<string, HostRoutes> _exact = new(StringComparer.OrdinalIgnoreCase);
+    private readonly Dictionary<string, HostRoutes> _wildcards = new(StringComparer.OrdinalIgnoreCase);
+    private readonly Dictionary<string, HostRoutes>.AlternateLookup<ReadOnlySpan<char>> _exactBySpan;
+    private readonly Dictionary<string, HostRoutes>.AlternateLookup<ReadOnlySpan<char>> _wildcardsBySpan;
+    private readonly HostRoutes? _any;
 
     /// <param name="hosts">Names, wildcards such as <c>*.example.com</c>, or <c>*</c>; each once, case-insensitively.</param>
     public HostTable(IEnumerable<KeyValuePair<string, HostRoutes>> hosts)
@@ -16,20 +17,20 @@ internal sealed class HostTable
         {
             if (host == "*")
             {
-                any = routes;
+                _any = routes;
             }
             else if (host.StartsWith("*.", StringComparison.Ordinal))
             {
-                wildcards[host[1..]] = routes;
+                _wildcards[host[1..]] = routes;
             }
             else
             {
-                exact[host] = routes;
+                _exact[host] = routes;
             }
         }
 
-        exactBySpan = exact.GetAlternateLookup<ReadOnlySpan<char>>();
-        wildcardsBySpan = wildcards.GetAlternateLookup<ReadOnlySpan<char>>();
+        _exactBySpan = _exact.GetAlternateLookup<ReadOnlySpan<char>>();
+        _wildcardsBySpan = _wildcards.GetAlternateLookup<ReadOnlySpan<char>>();
     }
 
     /// <summary>The empty table.</summary>
@@ -39,17 +40,17 @@ internal sealed class HostTable
     public HostRoutes? Find(ReadOnlySpan<char> host)
     {
         var name = NameOf(host);
-        if (exactBySpan.TryGetValue(name, out var routes))
+        if (_exactBySpan.TryGetValue(name, out var routes))
         {
             return routes;
         }
 
-        if (wildcards.Count > 0)
+        if (_wildcards.Count > 0)
         {
-            for (var dot = name.IndexOf('.'); dot >= 0;)
+            for (var dot = name.IndexOf('.'); dot >= 0; )
             {
                 name = name[dot..];
-                if (wildcardsBySpan.TryGetValue(name, out routes))
+                if (_wildcardsBySpan.TryGetValue(name, out routes))
                 {
                     return routes;
                 }
@@ -59,7 +60,7 @@ internal sealed class HostTable
             }
         }
 
-        return any;
+        return _any;
     }
 
     /// <summary>The name without port and trailing dot; the brackets of an IPv6 address are kept.</summary>

@@ -46,7 +46,8 @@ internal sealed class IngressCompiler(BackendRegistry backends, GatewayStatistic
         };
     }
 
-    /// <summary>The names of a rule's host: a cluster-local host is also reachable without the cluster's domain, and without <c>svc</c>.</summary>
+    /// <summary>The names of a rule's host: a cluster-local host is also reachable without the cluster's domain, and without
+    /// <c>svc</c>.</summary>
     private IEnumerable<string> Hosts(IngressRule rule, bool outside)
     {
         if (rule.Hosts.Count == 0)
@@ -54,7 +55,9 @@ internal sealed class IngressCompiler(BackendRegistry backends, GatewayStatistic
             return ["*"];
         }
 
-        return outside ? rule.Hosts.Distinct(StringComparer.OrdinalIgnoreCase) : rule.Hosts.SelectMany(Expand).Distinct(StringComparer.OrdinalIgnoreCase);
+        return outside
+            ? rule.Hosts.Distinct(StringComparer.OrdinalIgnoreCase)
+            : rule.Hosts.SelectMany(Expand).Distinct(StringComparer.OrdinalIgnoreCase);
     }
 
     private IEnumerable<string> Expand(string host)
@@ -62,7 +65,11 @@ internal sealed class IngressCompiler(BackendRegistry backends, GatewayStatistic
         yield return host;
         foreach (var suffix in (string[])["." + clusterDomain, ".svc." + clusterDomain])
         {
-            if (host.Length > suffix.Length && host.EndsWith(suffix, StringComparison.OrdinalIgnoreCase) && CouldBeHost(host[..^suffix.Length]))
+            if (
+                host.Length > suffix.Length
+                && host.EndsWith(suffix, StringComparison.OrdinalIgnoreCase)
+                && CouldBeHost(host[..^suffix.Length])
+            )
             {
                 yield return host[..^suffix.Length];
             }
@@ -80,7 +87,16 @@ internal sealed class IngressCompiler(BackendRegistry backends, GatewayStatistic
     {
         var splits = path.Splits.Select(split => CompileSplit(split, path, used, counted)).ToArray();
         var prefix = path.Path.Length == 0 ? "/" : path.Path;
-        return new Route(prefix, [.. (path.Headers ?? new Dictionary<string, HeaderMatch>()).Select(static header => new HeaderRequirement(header.Key, header.Value.Exact))], splits)
+        return new Route(
+            prefix,
+            [
+                .. (path.Headers ?? new Dictionary<string, HeaderMatch>()).Select(static header => new HeaderRequirement(
+                    header.Key,
+                    header.Value.Exact
+                )),
+            ],
+            splits
+        )
         {
             Hash = hash,
             SetHeaders = [.. path.AppendHeaders],
@@ -90,9 +106,12 @@ internal sealed class IngressCompiler(BackendRegistry backends, GatewayStatistic
         };
     }
 
-    private static bool KnowsTags(HttpIngressPath path)
-        => path.Headers?.Keys.Contains(Headers.Tag, StringComparer.OrdinalIgnoreCase) == true
-            || path.AppendHeaders.Keys.Any(static name => name.Equals(Headers.Tag, StringComparison.OrdinalIgnoreCase) || name.Equals(Headers.DefaultRoute, StringComparison.OrdinalIgnoreCase));
+    private static bool KnowsTags(HttpIngressPath path) =>
+        path.Headers?.Keys.Contains(Headers.Tag, StringComparer.OrdinalIgnoreCase) == true
+        || path.AppendHeaders.Keys.Any(static name =>
+            name.Equals(Headers.Tag, StringComparison.OrdinalIgnoreCase)
+            || name.Equals(Headers.DefaultRoute, StringComparison.OrdinalIgnoreCase)
+        );
 
     private Split CompileSplit(IngressBackendSplit split, HttpIngressPath path, List<Backend> used, List<(string, string)> counted)
     {
@@ -106,11 +125,11 @@ internal sealed class IngressCompiler(BackendRegistry backends, GatewayStatistic
         return new Split(backend, percent, [.. split.AppendHeaders], ns, revision, statistics.For(counter.ns, counter.Item2));
     }
 
-    private static string? Header(IngressBackendSplit split, HttpIngressPath path, string name)
-        => split.AppendHeaders.GetValueOrDefault(name) ?? path.AppendHeaders.GetValueOrDefault(name);
+    private static string? Header(IngressBackendSplit split, HttpIngressPath path, string name) =>
+        split.AppendHeaders.GetValueOrDefault(name) ?? path.AppendHeaders.GetValueOrDefault(name);
 
-    private static ObjectKey SecretOf(Ingress ingress, IngressTls tls)
-        => new(tls.SecretNamespace.Length == 0 ? ingress.Metadata.Namespace : tls.SecretNamespace, tls.SecretName);
+    private static ObjectKey SecretOf(Ingress ingress, IngressTls tls) =>
+        new(tls.SecretNamespace.Length == 0 ? ingress.Metadata.Namespace : tls.SecretNamespace, tls.SecretName);
 
     private static void Add(Dictionary<string, List<Route>> hosts, string host, List<Route> routes)
     {

@@ -19,7 +19,11 @@ internal sealed class IngressFragment
     public required IReadOnlyList<TlsHost> Tls { get; init; }
 
     /// <summary>Whether every backend that gets traffic has an endpoint now.</summary>
-    public bool Available => ClusterLocal.Values.SelectMany(static routes => routes).SelectMany(static route => route.Splits).All(static split => split.Backend.Available);
+    public bool Available =>
+        ClusterLocal
+            .Values.SelectMany(static routes => routes)
+            .SelectMany(static route => route.Splits)
+            .All(static split => split.Backend.Available);
 
     /// <summary>Every backend it refers to, with or without traffic.</summary>
     public required IReadOnlyList<Backend> Backends { get; init; }

@@ -7,8 +7,9 @@ using Serving.Api.Networking;
 namespace Serving.Networking.Gateway.Routing;
 
 /// <summary>
-/// The version of an Ingress used in probes: SHA-256 over the specification as serialized by Go's <c>encoding/json</c>, followed by namespace
-/// and name. Other network layers compute the same hash, so every byte matters: declared field order, <c>omitempty</c>, sorted map keys,
+/// The version of an Ingress used in probes: SHA-256 over the specification as serialized by Go's <c>encoding/json</c>, followed by
+/// namespace and name. Other network layers compute the same hash, so every byte matters: declared field order, <c>omitempty</c>, sorted
+/// map keys,
 /// <c>&lt;</c>, <c>&gt;</c>, <c>&amp;</c> and U+2028/2029 escaped, invalid UTF-16 as U+FFFD.
 /// </summary>
 public static class IngressHash
@@ -78,7 +79,12 @@ public static class IngressHash
 
     private static void WriteSplit(GoJson json, IngressBackendSplit split)
     {
-        json.Open('{').Name("serviceNamespace").Value(split.ServiceNamespace).Name("serviceName").Value(split.ServiceName).Name("servicePort");
+        json.Open('{')
+            .Name("serviceNamespace")
+            .Value(split.ServiceNamespace)
+            .Name("serviceName")
+            .Value(split.ServiceName)
+            .Name("servicePort");
         if (split.ServicePort.Text is { } port)
         {
             json.Value(port);
@@ -96,8 +102,8 @@ public static class IngressHash
         json.OptionalMap("appendHeaders", split.AppendHeaders).Close('}');
     }
 
-    private static IEnumerable<KeyValuePair<string, T>> Sorted<T>(IReadOnlyDictionary<string, T> map)
-        => map.OrderBy(static entry => Encoding.UTF8.GetBytes(entry.Key), Utf8Order.Instance);
+    private static IEnumerable<KeyValuePair<string, T>> Sorted<T>(IReadOnlyDictionary<string, T> map) =>
+        map.OrderBy(static entry => Encoding.UTF8.GetBytes(entry.Key), Utf8Order.Instance);
 
     /// <summary>Go sorts by bytes; UTF-16 order differs beyond the basic plane.</summary>
     private sealed class Utf8Order : IComparer<byte[]>
@@ -110,9 +116,10 @@ public static class IngressHash
     private sealed class GoJson
     {
         private static readonly SearchValues<char> Special = SearchValues.Create(
-            "\"\\<>&\u2028\u2029" + new string([.. Enumerable.Range(0, 0x20).Select(static code => (char)code)]));
+            "\"\\<>&\u2028\u2029" + new string([.. Enumerable.Range(0, 0x20).Select(static code => (char)code)])
+        );
 
-        private bool needsComma;
+        private bool _needsComma;
 
         public StringBuilder Text { get; } = new();
 
@@ -120,14 +127,14 @@ public static class IngressHash
         {
             Comma();
             Text.Append(bracket);
-            needsComma = false;
+            _needsComma = false;
             return this;
         }
 
         public GoJson Close(char bracket)
         {
             Text.Append(bracket);
-            needsComma = true;
+            _needsComma = true;
             return this;
         }
 
@@ -135,7 +142,7 @@ public static class IngressHash
         {
             Value(name);
             Text.Append(':');
-            needsComma = false;
+            _needsComma = false;
             return this;
         }
 
@@ -143,7 +150,7 @@ public static class IngressHash
         {
             Comma();
             Text.Append(value.ToString(CultureInfo.InvariantCulture));
-            needsComma = true;
+            _needsComma = true;
             return this;
         }
 
@@ -153,7 +160,7 @@ public static class IngressHash
             Text.Append('"');
             Escape(value);
             Text.Append('"');
-            needsComma = true;
+            _needsComma = true;
             return this;
         }
 
@@ -170,8 +177,8 @@ public static class IngressHash
 
         public GoJson OptionalText(string name, string value) => value.Length == 0 ? this : Name(name).Value(value);
 
-        public GoJson OptionalList(string name, IReadOnlyList<string> items)
-            => items.Count == 0 ? this : Name(name).List(items, static (json, item) => json.Value(item));
+        public GoJson OptionalList(string name, IReadOnlyList<string> items) =>
+            items.Count == 0 ? this : Name(name).List(items, static (json, item) => json.Value(item));
 
         public GoJson OptionalMap(string name, IReadOnlyDictionary<string, string> map)
         {
@@ -191,7 +198,7 @@ public static class IngressHash
 
         private void Comma()
         {
-            if (needsComma)
+            if (_needsComma)
             {
                 Text.Append(',');
             }

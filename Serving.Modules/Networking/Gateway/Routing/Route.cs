@@ -3,19 +3,19 @@ namespace Serving.Networking.Gateway.Routing;
 /// <summary>The backends for a host, a path prefix and required headers. Immutable.</summary>
 internal sealed class Route
 {
-    private readonly Split[] splits;
-    private readonly int[] upTo;
-    private readonly int total;
+    private readonly Split[] _splits;
+    private readonly int[] _upTo;
+    private readonly int _total;
 
     public Route(string prefix, HeaderRequirement[] headers, Split[] splits)
     {
         Prefix = prefix;
         Headers = headers;
-        this.splits = [.. splits.Where(static split => split.Percent > 0)];
-        upTo = new int[this.splits.Length];
-        for (var i = 0; i < upTo.Length; i++)
+        this._splits = [.. splits.Where(static split => split.Percent > 0)];
+        _upTo = new int[this._splits.Length];
+        for (var i = 0; i < _upTo.Length; i++)
         {
-            upTo[i] = total += this.splits[i].Percent;
+            _upTo[i] = _total += this._splits[i].Percent;
         }
     }
 
@@ -26,12 +26,13 @@ internal sealed class Route
     public HeaderRequirement[] Headers { get; }
 
     /// <summary>The backends with a share of the traffic.</summary>
-    public IReadOnlyList<Split> Splits => splits;
+    public IReadOnlyList<Split> Splits => _splits;
 
     /// <summary>Headers to set on every request.</summary>
     public KeyValuePair<string, string>[] SetHeaders { get; init; } = [];
 
-    /// <summary>Whether tag-based routing applies: the route matches the tag header, or reports to the sidecar how the tag was selected.</summary>
+    /// <summary>Whether tag-based routing applies: the route matches the tag header, or reports to the sidecar how the tag was
+    /// selected.</summary>
     public bool KnowsTags { get; init; }
 
     /// <summary>The Host to send; null to keep the client's.</summary>
@@ -46,18 +47,18 @@ internal sealed class Route
     /// <summary>The split selected by <paramref name="draw"/>, which is uniform in [0, 1); null if there is none.</summary>
     public Split? Choose(double draw)
     {
-        if (splits.Length < 2)
+        if (_splits.Length < 2)
         {
-            return splits.Length == 0 ? null : splits[0];
+            return _splits.Length == 0 ? null : _splits[0];
         }
 
-        var point = (int)(draw * total);
+        var point = (int)(draw * _total);
         var index = 0;
-        while (point >= upTo[index])
+        while (point >= _upTo[index])
         {
             index++;
         }
 
-        return splits[index];
+        return _splits[index];
     }
 }

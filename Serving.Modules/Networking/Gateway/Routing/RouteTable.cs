@@ -8,7 +8,11 @@ namespace Serving.Networking.Gateway.Routing;
 /// <param name="Ingresses">The state of each Ingress of the class.</param>
 /// <param name="Tls">The certificates of hosts.</param>
 internal sealed record RouteTable(
-    HostTable External, HostTable ClusterLocal, IReadOnlyDictionary<ObjectKey, AppliedIngress> Ingresses, IReadOnlyList<TlsHost> Tls)
+    HostTable External,
+    HostTable ClusterLocal,
+    IReadOnlyDictionary<ObjectKey, AppliedIngress> Ingresses,
+    IReadOnlyList<TlsHost> Tls
+)
 {
     public static RouteTable Empty { get; } = new(HostTable.Empty, HostTable.Empty, new Dictionary<ObjectKey, AppliedIngress>(), []);
 }

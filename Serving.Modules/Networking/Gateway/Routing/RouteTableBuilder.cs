@@ -6,17 +6,23 @@ using Serving.Networking.Gateway.Backends;
 namespace Serving.Networking.Gateway.Routing;
 
 /// <summary>
-/// Builds a table from all Ingresses of one class. A host belongs to the oldest Ingress with it; a younger one is rejected as a whole. A new
-/// version of an Ingress replaces the previous one only when its backends have endpoints, or after <see cref="Patience"/>: watches of
+/// Builds a table from all Ingresses of one class. A host belongs to the oldest Ingress with it; a younger one is rejected as a whole. A
+/// new version of an Ingress replaces the previous one only when its backends have endpoints, or after <see cref="Patience"/>: watches of
 /// Ingresses and Endpoints are not ordered relative to each other, and a rollout must not route to a backend that is not known yet.
 /// Not thread-safe.
 /// </summary>
-internal sealed class RouteTableBuilder(IngressCompiler compiler, BackendRegistry backends, GatewayStatistics statistics, string ingressClass, TimeProvider time)
+internal sealed class RouteTableBuilder(
+    IngressCompiler compiler,
+    BackendRegistry backends,
+    GatewayStatistics statistics,
+    string ingressClass,
+    TimeProvider time
+)
 {
     /// <summary>How long the previous version stays in use while the new one has no endpoints.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
-    private Dictionary<ObjectKey, State> states = [];
+    private Dictionary<ObjectKey, State> _states = [];
 
     /// <summary>When the table must be rebuilt because <see cref="Patience"/> ends; null when no Ingress is waiting.</summary>
     public DateTimeOffset? NextDeadline { get; private set; }
@@ -33,7 +39,7 @@ internal sealed class RouteTableBuilder(IngressCompiler compiler, BackendRegistr
         foreach (var ingress in InOrder(ingresses))
         {
             var key = ObjectKey.Of(ingress);
-            var state = Advance(states.GetValueOrDefault(key), ingress);
+            var state = Advance(_states.GetValueOrDefault(key), ingress);
             next[key] = state;
             var fragment = state.Current;
             if (fragment.ClusterLocal.Keys.FirstOrDefault(owners.ContainsKey) is { } taken)
@@ -57,16 +63,20 @@ internal sealed class RouteTableBuilder(IngressCompiler compiler, BackendRegistr
             applied[key] = new AppliedIngress(fragment.Hash, fragment.Available, null);
         }
 
-        states = next;
+        _states = next;
         Forget();
         return new RouteTable(new HostTable(external), new HostTable(clusterLocal), applied, tls);
     }
 
-    private IEnumerable<Ingress> InOrder(IEnumerable<Ingress> ingresses) => ingresses
-        .Where(ingress => ingress.Metadata.DeletionTimestamp is null && NetworkingKeys.IngressClass.Value(ingress.Metadata.Annotations) == ingressClass)
-        .OrderBy(static ingress => ingress.Metadata.CreationTimestamp ?? DateTimeOffset.MinValue)
-        .ThenBy(static ingress => ingress.Metadata.Namespace, StringComparer.Ordinal)
-        .ThenBy(static ingress => ingress.Metadata.Name, StringComparer.Ordinal);
+    private IEnumerable<Ingress> InOrder(IEnumerable<Ingress> ingresses) =>
+        ingresses
+            .Where(ingress =>
+                ingress.Metadata.DeletionTimestamp is null
+                && NetworkingKeys.IngressClass.Value(ingress.Metadata.Annotations) == ingressClass
+            )
+            .OrderBy(static ingress => ingress.Metadata.CreationTimestamp ?? DateTimeOffset.MinValue)
+            .ThenBy(static ingress => ingress.Metadata.Namespace, StringComparer.Ordinal)
+            .ThenBy(static ingress => ingress.Metadata.Name, StringComparer.Ordinal);
 
     private State Advance(State? before, Ingress ingress)
     {
@@ -104,7 +114,9 @@ internal sealed class RouteTableBuilder(IngressCompiler compiler, BackendRegistr
     /// <summary>Removes backends and counters that no version refers to.</summary>
     private void Forget()
     {
-        var fragments = states.Values.SelectMany(static state => state.Pending is null ? [state.Current] : new[] { state.Current, state.Pending }).ToList();
+        var fragments = _states
+            .Values.SelectMany(static state => state.Pending is null ? [state.Current] : new[] { state.Current, state.Pending })
+            .ToList();
         backends.Keep(fragments.SelectMany(static fragment => fragment.Backends));
         statistics.Keep(fragments.SelectMany(static fragment => fragment.Counted).ToHashSet());
     }

@@ -10,4 +10,10 @@ namespace Serving.Networking.Gateway.Routing;
 /// <param name="Revision">The Revision named in the headers; null for none.</param>
 /// <param name="Counter">Counts its requests.</param>
 internal sealed record Split(
-    Backend Backend, int Percent, KeyValuePair<string, string>[] SetHeaders, string Namespace, string? Revision, TrafficCounter Counter);
+    Backend Backend,
+    int Percent,
+    KeyValuePair<string, string>[] SetHeaders,
+    string Namespace,
+    string? Revision,
+    TrafficCounter Counter
+);

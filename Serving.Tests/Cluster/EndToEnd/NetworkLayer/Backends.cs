@@ -23,10 +23,12 @@ public sealed class Backends
     internal const string Caller = "caller";
 
     /// <summary>WebSocket servers, which append their names.</summary>
-    internal const string BlueSocket = "blue", GreenSocket = "green";
+    internal const string BlueSocket = "blue",
+        GreenSocket = "green";
 
     /// <summary>gRPC servers, which reply with their names.</summary>
-    internal const string BlueGrpc = "blue-grpc", GreenGrpc = "green-grpc";
+    internal const string BlueGrpc = "blue-grpc",
+        GreenGrpc = "green-grpc";
 
     /// <summary>The namespace of the programs and of the tests' Ingresses.</summary>
     internal static string Namespace { get; private set; } = "";
@@ -61,8 +63,15 @@ public sealed class Backends
     }
 
     /// <summary>Runs the test program as a pod.</summary>
-    internal static Task PodAsync(TestCluster cluster, string ns, string name, (string Name, string Value)[] environment, string mode = "web")
-        => cluster.ApplyAsync($$"""
+    internal static Task PodAsync(
+        TestCluster cluster,
+        string ns,
+        string name,
+        (string Name, string Value)[] environment,
+        string mode = "web"
+    ) =>
+        cluster.ApplyAsync(
+            $$"""
             apiVersion: v1
             kind: Pod
             metadata: {name: {{name}}, namespace: {{ns}}, labels: {app: {{name}}} }
@@ -72,17 +81,23 @@ public sealed class Backends
               - name: program
                 image: {{cluster.ProgramImage}}
                 args: [{{mode}}]
-                env: [{{string.Join(", ", environment.Select(static variable => $"{{name: {variable.Name}, value: \"{variable.Value}\"}}"))}}]
+                env: [{{string.Join(
+                ", ",
+                environment.Select(static variable => $"{{name: {variable.Name}, value: \"{variable.Value}\"}}")
+            )}}]
                 ports: [{containerPort: 8080}]
                 readinessProbe: {tcpSocket: {port: 8080}, periodSeconds: 1}
-            """);
+            """
+        );
 
     /// <summary>Creates a Kubernetes Service for a pod; the name of its port gives the pod's protocol.</summary>
-    internal static Task ServiceAsync(TestCluster cluster, string ns, string name, string pod, string portName = "http")
-        => cluster.ApplyAsync($$"""
+    internal static Task ServiceAsync(TestCluster cluster, string ns, string name, string pod, string portName = "http") =>
+        cluster.ApplyAsync(
+            $$"""
             apiVersion: v1
             kind: Service
             metadata: {name: {{name}}, namespace: {{ns}} }
             spec: {selector: {app: {{pod}}}, ports: [{name: {{portName}}, port: 80, targetPort: 8080}]}
-            """);
+            """
+        );
 }

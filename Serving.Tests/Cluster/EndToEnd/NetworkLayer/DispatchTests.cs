@@ -35,7 +35,13 @@ public sealed class DispatchTests : NetworkLayerTests
     public async Task All_hosts_of_a_rule_lead_to_its_Service()
     {
         var name = NewName();
-        string[] hosts = [$"{name}.foo.test", $"{name}.www.foo.test", $"{name}.a-b-1.something-really-really-long.knative.test", $"{name}.add.your.interesting.domain.here.test"];
+        string[] hosts =
+        [
+            $"{name}.foo.test",
+            $"{name}.www.foo.test",
+            $"{name}.a-b-1.something-really-really-long.knative.test",
+            $"{name}.add.your.interesting.domain.here.test",
+        ];
         await RouteAsync(Rule(hosts, To(Backends.Web(0))));
 
         foreach (var host in hosts)
@@ -58,7 +64,15 @@ public sealed class DispatchTests : NetworkLayerTests
     public async Task The_longest_path_decides_and_one_without_a_path_takes_the_rest()
     {
         var host = NewHost();
-        await RouteAsync(Rule(host, ToNamed(Backends.Web(1), "/foo"), ToNamed(Backends.Web(2), "/bar"), ToNamed(Backends.Web(3), "/baz"), ToNamed(Backends.Web(4))));
+        await RouteAsync(
+            Rule(
+                host,
+                ToNamed(Backends.Web(1), "/foo"),
+                ToNamed(Backends.Web(2), "/bar"),
+                ToNamed(Backends.Web(3), "/baz"),
+                ToNamed(Backends.Web(4))
+            )
+        );
 
         foreach (var (path, service) in ((string, int)[])[("/foo", 1), ("/foo/more", 1), ("/bar", 2), ("/baz", 3), ("/", 4), ("/asdf", 4)])
         {
@@ -103,7 +117,12 @@ public sealed class DispatchTests : NetworkLayerTests
 
         foreach (var other in others)
         {
-            var current = await Cluster.Client.GetAsync(Resources.Ingresses, Backends.Namespace, other.Metadata.Name, CancellationToken.None);
+            var current = await Cluster.Client.GetAsync(
+                Resources.Ingresses,
+                Backends.Namespace,
+                other.Metadata.Name,
+                CancellationToken.None
+            );
             current.Metadata.ResourceVersion.Should().Be(other.Metadata.ResourceVersion);
         }
 
@@ -144,6 +163,6 @@ public sealed class DispatchTests : NetworkLayerTests
         }
     }
 
-    private static HttpIngressPath Marked(string service, string sentinel)
-        => new() { Splits = [Share(service) with { AppendHeaders = new Dictionary<string, string> { [Which] = sentinel } }] };
+    private static HttpIngressPath Marked(string service, string sentinel) =>
+        new() { Splits = [Share(service) with { AppendHeaders = new Dictionary<string, string> { [Which] = sentinel } }] };
 }

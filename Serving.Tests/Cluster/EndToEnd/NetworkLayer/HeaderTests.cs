@@ -36,10 +36,16 @@ public sealed class HeaderTests : NetworkLayerTests
     public async Task A_header_of_a_path_must_have_its_value()
     {
         var host = NewHost();
-        await RouteAsync(Rule(
-            host,
-            ToNamed(Backends.Web(1)) with { Headers = new Dictionary<string, HeaderMatch> { [Tag] = new() { Exact = "the-tag" } } },
-            ToNamed(Backends.Web(2))));
+        await RouteAsync(
+            Rule(
+                host,
+                ToNamed(Backends.Web(1)) with
+                {
+                    Headers = new Dictionary<string, HeaderMatch> { [Tag] = new() { Exact = "the-tag" } },
+                },
+                ToNamed(Backends.Web(2))
+            )
+        );
 
         (await AskAsync(host, "/", (Tag, "the-tag"))).Header(Which).Should().Be(Backends.Web(1));
         (await AskAsync(host)).Header(Which).Should().Be(Backends.Web(2));
@@ -65,7 +71,9 @@ public sealed class HeaderTests : NetworkLayerTests
         await RouteAsync(Rule(host, new HttpIngressPath { Splits = [.. services.Select(static service => Named(service, 25))] }));
 
         // The probability that a hundred requests miss one of four backends is below one in a trillion.
-        (await CountAsync(104, () => AskAsync(host))).Keys.Should().BeEquivalentTo(services);
+        (await CountAsync(104, () => AskAsync(host)))
+            .Keys.Should()
+            .BeEquivalentTo(services);
         (await CountAsync(104, () => AskAsync(host, "/", (Which, "bogus")))).Keys.Should().BeEquivalentTo(services);
     }
 
@@ -74,12 +82,16 @@ public sealed class HeaderTests : NetworkLayerTests
     {
         var name = NewName();
         var inside = await RouteAsync(Rule(HostInside(name), To(Backends.Web(0))) with { Visibility = "ClusterLocal" });
-        await Cluster.ApplyAsync($$"""
+        await Cluster.ApplyAsync(
+            $$"""
             apiVersion: v1
             kind: Service
             metadata: {name: {{name}}, namespace: {{Backends.Namespace}} }
-            spec: {type: ExternalName, externalName: {{inside.Status.PrivateLoadBalancer!.Ingress[0].DomainInternal}}, ports: [{name: http2, port: 80}]}
-            """);
+            spec: {type: ExternalName, externalName: {{inside.Status.PrivateLoadBalancer!.Ingress[
+                0
+            ].DomainInternal}}, ports: [{name: http2, port: 80}]}
+            """
+        );
         string[] hosts = [$"{name}.vanity.ismy.test", $"{name}.vanity.isalsomy.test"];
         await RouteAsync(Rule(hosts, To(name) with { RewriteHost = HostInside(name) }));
 

@@ -9,7 +9,8 @@ using Serving.Tests.Support;
 
 namespace Serving.Tests.Cluster.EndToEnd.NetworkLayer;
 
-/// <summary>The base of the network layer tests, which create Ingresses and send requests like Knative's ingress conformance suite.</summary>
+/// <summary>The base of the network layer tests, which create Ingresses and send requests like Knative's ingress conformance
+/// suite.</summary>
 public abstract class NetworkLayerTests
 {
     /// <summary>The header that shows which part of the Ingress a request matched.</summary>
@@ -32,39 +33,73 @@ public abstract class NetworkLayerTests
     private protected static string HostInside(string name) => $"{name}.{Backends.Namespace}.svc.cluster.local";
 
     /// <summary>Creates an Ingress with rules, and waits until it is ready.</summary>
-    private protected static Task<Ingress> RouteAsync(params IngressRule[] rules) => RouteAsync(Cluster, Backends.Namespace, new IngressSpec { Rules = rules });
+    private protected static Task<Ingress> RouteAsync(params IngressRule[] rules) =>
+        RouteAsync(Cluster, Backends.Namespace, new IngressSpec { Rules = rules });
 
     /// <summary>Creates an Ingress, and waits until it is ready.</summary>
-    private protected static async Task<Ingress> RouteAsync(TestCluster cluster, string ns, IngressSpec spec)
-        => await ReadyAsync(cluster, await CreateAsync(cluster, ns, spec, new Dictionary<string, string> { [ClassAnnotation] = GatewayOptions.DefaultIngressClass }));
+    private protected static async Task<Ingress> RouteAsync(TestCluster cluster, string ns, IngressSpec spec) =>
+        await ReadyAsync(
+            cluster,
+            await CreateAsync(cluster, ns, spec, new Dictionary<string, string> { [ClassAnnotation] = GatewayOptions.DefaultIngressClass })
+        );
 
     /// <summary>Creates an Ingress with a class, or none.</summary>
-    private protected static Task<Ingress> CreateOfClassAsync(string? ingressClass, IngressRule rule)
-        => CreateAsync(
-            Cluster, Backends.Namespace, new IngressSpec { Rules = [rule] }, ingressClass is null ? new Dictionary<string, string>() : new Dictionary<string, string> { [ClassAnnotation] = ingressClass });
+    private protected static Task<Ingress> CreateOfClassAsync(string? ingressClass, IngressRule rule) =>
+        CreateAsync(
+            Cluster,
+            Backends.Namespace,
+            new IngressSpec { Rules = [rule] },
+            ingressClass is null ? new Dictionary<string, string>() : new Dictionary<string, string> { [ClassAnnotation] = ingressClass }
+        );
 
     /// <summary>Replaces the rules of an Ingress, and waits until the new ones are routed.</summary>
     private protected static async Task<Ingress> UpdateAsync(Ingress ingress, params IngressRule[] rules)
     {
         var current = await Cluster.Client.GetAsync(Resources.Ingresses, Backends.Namespace, ingress.Metadata.Name, CancellationToken.None);
-        return await ReadyAsync(Cluster, await Cluster.Client.UpdateAsync(Resources.Ingresses, current with { Spec = current.Spec with { Rules = rules } }, CancellationToken.None));
+        return await ReadyAsync(
+            Cluster,
+            await Cluster.Client.UpdateAsync(
+                Resources.Ingresses,
+                current with
+                {
+                    Spec = current.Spec with { Rules = rules },
+                },
+                CancellationToken.None
+            )
+        );
     }
 
     private protected static IngressRule Rule(string host, params HttpIngressPath[] paths) => Rule([host], paths);
 
-    private protected static IngressRule Rule(string[] hosts, params HttpIngressPath[] paths)
-        => new() { Hosts = hosts, Visibility = "ExternalIP", Http = new HttpIngressRuleValue { Paths = paths } };
+    private protected static IngressRule Rule(string[] hosts, params HttpIngressPath[] paths) =>
+        new()
+        {
+            Hosts = hosts,
+            Visibility = "ExternalIP",
+            Http = new HttpIngressRuleValue { Paths = paths },
+        };
 
     /// <summary>A path whose requests all go to one Service.</summary>
     private protected static HttpIngressPath To(string service, string path = "") => new() { Path = path, Splits = [Share(service)] };
 
     /// <summary>A path whose requests all go to one Service, with its name as <see cref="Which"/>.</summary>
-    private protected static HttpIngressPath ToNamed(string service, string path = "") => new() { Path = path, Splits = [Named(service, 100)] };
+    private protected static HttpIngressPath ToNamed(string service, string path = "") =>
+        new() { Path = path, Splits = [Named(service, 100)] };
 
-    private protected static IngressBackendSplit Share(string service, int percent = 100)
-        => new() { ServiceNamespace = Backends.Namespace, ServiceName = service, ServicePort = 80, Percent = percent };
+    private protected static IngressBackendSplit Share(string service, int percent = 100) =>
+        new()
+        {
+            ServiceNamespace = Backends.Namespace,
+            ServiceName = service,
+            ServicePort = 80,
+            Percent = percent,
+        };
 
-    private protected static IngressBackendSplit Named(string service, int percent) => Share(service, percent) with { AppendHeaders = new Dictionary<string, string> { [Which] = service } };
+    private protected static IngressBackendSplit Named(string service, int percent) =>
+        Share(service, percent) with
+        {
+            AppendHeaders = new Dictionary<string, string> { [Which] = service },
+        };
 
     /// <summary>Percentages of ten Services that double from 1 % on; the seventh gets the rest of 100 %, the others none.</summary>
     private protected static IngressBackendSplit[] DoublingShares()
@@ -81,9 +116,15 @@ public abstract class NetworkLayerTests
     }
 
     /// <summary>Sends a request to a host and returns it as the web server received it.</summary>
-    private protected static Task<SeenRequest> AskAsync(string host, string path = "/", params (string Name, string Value)[] headers) => AskAsync(Cluster.Gateway, host, path, headers);
+    private protected static Task<SeenRequest> AskAsync(string host, string path = "/", params (string Name, string Value)[] headers) =>
+        AskAsync(Cluster.Gateway, host, path, headers);
 
-    private protected static async Task<SeenRequest> AskAsync(HttpClient client, string host, string path = "/", params (string Name, string Value)[] headers)
+    private protected static async Task<SeenRequest> AskAsync(
+        HttpClient client,
+        string host,
+        string path = "/",
+        params (string Name, string Value)[] headers
+    )
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, path) { Headers = { Host = host } };
         foreach (var (name, value) in headers)
@@ -101,16 +142,20 @@ public abstract class NetworkLayerTests
     private protected static async Task<IReadOnlyDictionary<string, int>> CountAsync(int requests, Func<Task<SeenRequest>> ask)
     {
         const int atOnce = 8;
-        var seen = await Task.WhenAll(Enumerable.Range(0, atOnce).Select(async _ =>
-        {
-            var own = new List<string>();
-            for (var request = 0; request < requests / atOnce; request++)
-            {
-                own.Add((await ask()).Header(Which));
-            }
+        var seen = await Task.WhenAll(
+            Enumerable
+                .Range(0, atOnce)
+                .Select(async _ =>
+                {
+                    var own = new List<string>();
+                    for (var request = 0; request < requests / atOnce; request++)
+                    {
+                        own.Add((await ask()).Header(Which));
+                    }
 
-            return own;
-        }));
+                    return own;
+                })
+        );
         return seen.SelectMany(static own => own).CountBy(static which => which).ToDictionary();
     }
 
@@ -132,9 +177,26 @@ public abstract class NetworkLayerTests
         }
     }
 
-    private static Task<Ingress> CreateAsync(TestCluster cluster, string ns, IngressSpec spec, IReadOnlyDictionary<string, string> annotations)
-        => cluster.Client.CreateAsync(
-            Resources.Ingresses, new Ingress { Metadata = new ObjectMeta { Namespace = ns, Name = NewName(), Annotations = annotations }, Spec = spec }, CancellationToken.None);
+    private static Task<Ingress> CreateAsync(
+        TestCluster cluster,
+        string ns,
+        IngressSpec spec,
+        IReadOnlyDictionary<string, string> annotations
+    ) =>
+        cluster.Client.CreateAsync(
+            Resources.Ingresses,
+            new Ingress
+            {
+                Metadata = new ObjectMeta
+                {
+                    Namespace = ns,
+                    Name = NewName(),
+                    Annotations = annotations,
+                },
+                Spec = spec,
+            },
+            CancellationToken.None
+        );
 
     private static async Task<Ingress> ReadyAsync(TestCluster cluster, Ingress written)
     {
@@ -142,11 +204,17 @@ public abstract class NetworkLayerTests
         await Eventually.HoldsAsync(
             async () =>
             {
-                ready = await cluster.Client.GetAsync(Resources.Ingresses, written.Metadata.Namespace, written.Metadata.Name, CancellationToken.None);
+                ready = await cluster.Client.GetAsync(
+                    Resources.Ingresses,
+                    written.Metadata.Namespace,
+                    written.Metadata.Name,
+                    CancellationToken.None
+                );
                 ready.Status.ObservedGeneration.Should().Be(ready.Metadata.Generation);
                 ready.Status.Conditions.Should().Contain(static condition => condition.Type == "Ready" && condition.Status == "True");
             },
-            Limit);
+            Limit
+        );
         return ready;
     }
 
@@ -160,7 +228,10 @@ public abstract class NetworkLayerTests
             return new SeenRequest(
                 root.GetProperty("protocol").GetString()!,
                 root.GetProperty("host").GetString()!,
-                root.GetProperty("headers").EnumerateObject().ToDictionary(static header => header.Name, static header => header.Value.GetString()!));
+                root.GetProperty("headers")
+                    .EnumerateObject()
+                    .ToDictionary(static header => header.Name, static header => header.Value.GetString()!)
+            );
         }
 
         /// <summary>The value of a header; empty if it is absent.</summary>

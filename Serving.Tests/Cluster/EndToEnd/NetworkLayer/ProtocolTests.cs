@@ -117,12 +117,17 @@ public sealed class ProtocolTests : NetworkLayerTests
         var (host, key) = (NewHost(), NewName());
         await RouteAsync(Rule(host, To(Backends.Flaky)));
 
-        (await Cluster.GetAsync(host, $"/once?key={key}")).Status.Should().Be(HttpStatusCode.ServiceUnavailable, "the program fails once, and nobody asked it again");
+        (await Cluster.GetAsync(host, $"/once?key={key}"))
+            .Status.Should()
+            .Be(HttpStatusCode.ServiceUnavailable, "the program fails once, and nobody asked it again");
         (await Cluster.GetAsync(host, $"/once?key={key}")).Status.Should().Be(HttpStatusCode.OK);
     }
 
-    private static GrpcChannel Open(string host)
-        => GrpcChannel.ForAddress($"http://{host}", new GrpcChannelOptions { HttpHandler = Cluster.HandlerOfGateway(), DisposeHttpClient = true });
+    private static GrpcChannel Open(string host) =>
+        GrpcChannel.ForAddress(
+            $"http://{host}",
+            new GrpcChannelOptions { HttpHandler = Cluster.HandlerOfGateway(), DisposeHttpClient = true }
+        );
 
     private static async Task<ClientWebSocket> ConnectAsync(string host)
     {

@@ -42,7 +42,15 @@ public sealed class VisibilityTests : NetworkLayerTests
     {
         var name = NewName();
         var caller = await RouteInsideAsync(
-            [name], Rule(HostInside(name), ToNamed(Backends.Web(1), "/foo"), ToNamed(Backends.Web(2), "/bar"), ToNamed(Backends.Web(3), "/baz"), ToNamed(Backends.Web(4))));
+            [name],
+            Rule(
+                HostInside(name),
+                ToNamed(Backends.Web(1), "/foo"),
+                ToNamed(Backends.Web(2), "/bar"),
+                ToNamed(Backends.Web(3), "/baz"),
+                ToNamed(Backends.Web(4))
+            )
+        );
 
         foreach (var (path, service) in ((string, int)[])[("/foo", 1), ("/bar", 2), ("/baz", 3), ("/", 4), ("/asdf", 4)])
         {
@@ -57,12 +65,16 @@ public sealed class VisibilityTests : NetworkLayerTests
         var ingress = await RouteAsync(rule with { Visibility = "ClusterLocal" });
         foreach (var name in names)
         {
-            await Cluster.ApplyAsync($$"""
+            await Cluster.ApplyAsync(
+                $$"""
                 apiVersion: v1
                 kind: Service
                 metadata: {name: {{name}}, namespace: {{Backends.Namespace}} }
-                spec: {type: ExternalName, externalName: {{ingress.Status.PrivateLoadBalancer!.Ingress[0].DomainInternal}}, ports: [{name: http2, port: 80}]}
-                """);
+                spec: {type: ExternalName, externalName: {{ingress.Status.PrivateLoadBalancer!.Ingress[
+                    0
+                ].DomainInternal}}, ports: [{name: http2, port: 80}]}
+                """
+            );
         }
 
         var caller = NewHost();
@@ -70,5 +82,6 @@ public sealed class VisibilityTests : NetworkLayerTests
         return caller;
     }
 
-    private static Task<SeenRequest> AskFromInsideAsync(string caller, string host, string path = "/") => AskAsync(caller, $"/next?url={Uri.EscapeDataString($"http://{host}{path}")}");
+    private static Task<SeenRequest> AskFromInsideAsync(string caller, string host, string path = "/") =>
+        AskAsync(caller, $"/next?url={Uri.EscapeDataString($"http://{host}{path}")}");
 }

@@ -10,7 +10,11 @@ public sealed class LiveFrameTests
     private const string Title = "http://127.0.0.1:8080";
 
     [Test]
-    public void Fits_every_size_with_any_number_of_Services_and_keeps_its_title([Values(0, 1, 2, 3, 50)] int services, [Values(1, 2, 3, 4, 10, 200)] int height, [Values(1, 5, 20, 40, 80, 300)] int width)
+    public void Fits_every_size_with_any_number_of_Services_and_keeps_its_title(
+        [Values(0, 1, 2, 3, 50)] int services,
+        [Values(1, 2, 3, 4, 10, 200)] int height,
+        [Values(1, 5, 20, 40, 80, 300)] int width
+    )
     {
         var lines = LiveFrame.Lines(Rows(services), Title, width, height, colors: false);
 
@@ -37,7 +41,12 @@ public sealed class LiveFrameTests
 
         lines.Should().HaveCount(8);
         lines[0].Should().Be(Title);
-        lines.Skip(2).Take(5).Select(line => line.Split(' ')[0]).Should().Equal("default/service-40", "default/service-30", "default/service-20", "default/service-45", "default/service-00");
+        lines
+            .Skip(2)
+            .Take(5)
+            .Select(line => line.Split(' ')[0])
+            .Should()
+            .Equal("default/service-40", "default/service-30", "default/service-20", "default/service-45", "default/service-00");
         lines[^1].Should().Be("+ 45 more");
     }
 
@@ -52,8 +61,8 @@ public sealed class LiveFrameTests
     }
 
     [Test]
-    public void Says_with_an_ellipsis_that_a_name_is_longer_than_the_terminal_is_wide()
-        => LiveFrame.Lines(Rows(1), Title, 12, 10, colors: false)[^1].Should().Be("default/ser…");
+    public void Says_with_an_ellipsis_that_a_name_is_longer_than_the_terminal_is_wide() =>
+        LiveFrame.Lines(Rows(1), Title, 12, 10, colors: false)[^1].Should().Be("default/ser…");
 
     [Test]
     public void Colours_take_no_room()
@@ -61,13 +70,23 @@ public sealed class LiveFrameTests
         var lines = LiveFrame.Lines(Rows(1), Title, 100, 10, colors: true);
 
         lines[^1].Should().Contain("\e[32mReady\e[0m");
-        System.Text.RegularExpressions.Regex.Replace(string.Join('\n', lines), "\e\\[[0-9]+m", "").Should().Be(string.Join('\n', LiveFrame.Lines(Rows(1), Title, 100, 10, colors: false)));
+        System
+            .Text.RegularExpressions.Regex.Replace(string.Join('\n', lines), "\e\\[[0-9]+m", "")
+            .Should()
+            .Be(string.Join('\n', LiveFrame.Lines(Rows(1), Title, 100, 10, colors: false)));
     }
 
     [Test]
-    public void Without_a_Service_it_says_how_to_make_one()
-        => LiveFrame.Lines([], Title, 80, 24, colors: false).Should().Equal(Title, "none yet: kubectl apply -f samples/helloworld.yaml");
+    public void Without_a_Service_it_says_how_to_make_one() =>
+        LiveFrame.Lines([], Title, 80, 24, colors: false).Should().Equal(Title, "none yet: kubectl apply -f samples/helloworld.yaml");
 
-    internal static LiveRow[] Rows(int count) => [.. Enumerable.Range(0, count).Select(i => new LiveRow(
-        new RevisionRow($"default/service-{i:00}", "", "Ready", $"service-{i:00}-00001", 100, 1, 1, 1, 12, IsFailing: false), 0))];
+    internal static LiveRow[] Rows(int count) =>
+        [
+            .. Enumerable
+                .Range(0, count)
+                .Select(i => new LiveRow(
+                    new RevisionRow($"default/service-{i:00}", "", "Ready", $"service-{i:00}-00001", 100, 1, 1, 1, 12, IsFailing: false),
+                    0
+                )),
+        ];
 }

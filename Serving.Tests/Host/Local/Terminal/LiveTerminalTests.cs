@@ -11,7 +11,7 @@ namespace Serving.Tests.Host.Local.Terminal;
 public sealed class LiveTerminalTests
 {
     private static readonly (int Width, int Height)[] Sizes = [(80, 24), (20, 6), (80, 3), (200, 60), (10, 1), (30, 24), (80, 24)];
-    private readonly ManualTimeProvider time = new();
+    private readonly ManualTimeProvider _time = new();
 
     [Test]
     public async Task Follows_every_change_of_size([Values(0, 1, 50)] int services)
@@ -23,10 +23,10 @@ public sealed class LiveTerminalTests
         foreach (var (width, height) in Sizes)
         {
             terminal.Resize(width, height);
-            time.Advance(TimeSpan.FromSeconds(1));
+            _time.Advance(TimeSpan.FromSeconds(1));
             await Eventually.HoldsAsync(() =>
             {
-                time.Advance(TimeSpan.FromMilliseconds(500));
+                _time.Advance(TimeSpan.FromMilliseconds(500));
                 var expected = LiveFrame.Lines(Rows(cluster), "title", width, height, colors: false);
                 terminal.Screen.Should().EndWith(expected, "the view fits {0} by {1}", width, height);
                 terminal.Screen.Count(line => line == expected[0]).Should().Be(1, "no rest of another frame is left");
@@ -46,11 +46,12 @@ public sealed class LiveTerminalTests
         terminal.Resize(50, 15);
         await SeenAsync("API server", "news", "title");
 
-        Task SeenAsync(params string[] first) => Eventually.HoldsAsync(() =>
-        {
-            time.Advance(TimeSpan.FromMilliseconds(500));
-            terminal.Screen.Take(first.Length).Should().Equal(first);
-        });
+        Task SeenAsync(params string[] first) =>
+            Eventually.HoldsAsync(() =>
+            {
+                _time.Advance(TimeSpan.FromMilliseconds(500));
+                terminal.Screen.Take(first.Length).Should().Equal(first);
+            });
     }
 
     [Test]
@@ -66,14 +67,21 @@ public sealed class LiveTerminalTests
         terminal.Screen.Should().Contain("title");
     }
 
-    private static IReadOnlyList<LiveRow> Rows(InMemoryCluster cluster) => [.. new ClusterView(cluster, _ => 0).Rows().Select(row => new LiveRow(row, 0))];
+    private static IReadOnlyList<LiveRow> Rows(InMemoryCluster cluster) =>
+        [.. new ClusterView(cluster, _ => 0).Rows().Select(row => new LiveRow(row, 0))];
 
     private InMemoryCluster Cluster(int services)
     {
-        var cluster = new InMemoryCluster(time);
+        var cluster = new InMemoryCluster(_time);
         for (var i = 0; i < services; i++)
         {
-            cluster.Put(Resources.KnativeServices, new Service { Metadata = new ObjectMeta { Name = $"hello-{i:00}", Namespace = "default" } });
+            cluster.Put(
+                Resources.KnativeServices,
+                new Service
+                {
+                    Metadata = new ObjectMeta { Name = $"hello-{i:00}", Namespace = "default" },
+                }
+            );
         }
 
         return cluster;
@@ -81,7 +89,7 @@ public sealed class LiveTerminalTests
 
     private Shown Show(InMemoryCluster cluster, VirtualTerminal terminal)
     {
-        var live = new LiveTerminal(terminal.Console, time);
+        var live = new LiveTerminal(terminal.Console, _time);
         live.Line("API server");
         var stop = new CancellationTokenSource();
         return new(live, live.ShowAsync(new ClusterView(cluster, _ => 0), "title", stop.Token), stop);

@@ -4,21 +4,28 @@ using Spectre.Console;
 namespace Serving.Tests.Host.Local.Terminal;
 
 /// <summary>
-/// A terminal of a size that can change: a grid of characters, a cursor, and the few control sequences that the live view uses. When it becomes lower, the rows at
-/// the top go, as in most terminals; when it becomes narrower, long rows wrap.
+/// A terminal of a size that can change: a grid of characters, a cursor, and the few control sequences that the live view uses. When it
+/// becomes lower, the rows at the top go, as in most terminals; when it becomes narrower, long rows wrap.
 /// </summary>
 internal sealed class VirtualTerminal : TextWriter, IAnsiConsoleOutput
 {
-    private readonly Lock gate = new();
-    private readonly StringBuilder sequence = new();
-    private List<StringBuilder> rows = [];
-    private (int Row, int Column) cursor;
-    private bool isWrapping = true;
+    private readonly Lock _gate = new();
+    private readonly StringBuilder _sequence = new();
+    private List<StringBuilder> _rows = [];
+    private (int Row, int Column) _cursor;
+    private bool _isWrapping = true;
 
     public VirtualTerminal(int width, int height)
     {
         (Width, Height) = (width, height);
-        Console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.Yes, ColorSystem = ColorSystemSupport.Standard, Out = this });
+        Console = AnsiConsole.Create(
+            new AnsiConsoleSettings
+            {
+                Ansi = AnsiSupport.Yes,
+                ColorSystem = ColorSystemSupport.Standard,
+                Out = this,
+            }
+        );
         Fill();
     }
 
@@ -41,59 +48,65 @@ internal sealed class VirtualTerminal : TextWriter, IAnsiConsoleOutput
     {
         get
         {
-            lock (gate)
+            lock (_gate)
             {
-                var seen = rows.Select(row => row.ToString().TrimEnd()).ToList();
-                while (seen is [.., ""]) seen.RemoveAt(seen.Count - 1);
+                var seen = _rows.Select(row => row.ToString().TrimEnd()).ToList();
+                while (seen is [.., ""])
+                    seen.RemoveAt(seen.Count - 1);
                 return seen;
             }
         }
     }
 
-    public void SetEncoding(Encoding encoding)
-    {
-    }
+    public void SetEncoding(Encoding encoding) { }
 
     public void Resize(int width, int height)
     {
-        lock (gate)
+        lock (_gate)
         {
-            var wrapped = rows.SelectMany(row => row.ToString().TrimEnd() is { Length: > 0 } text ? text.Chunk(width).Select(part => new string(part)) : [""]).ToList();
-            while (wrapped is [.., ""]) wrapped.RemoveAt(wrapped.Count - 1);
+            var wrapped = _rows
+                .SelectMany(row =>
+                    row.ToString().TrimEnd() is { Length: > 0 } text ? text.Chunk(width).Select(part => new string(part)) : [""]
+                )
+                .ToList();
+            while (wrapped is [.., ""])
+                wrapped.RemoveAt(wrapped.Count - 1);
             (Width, Height) = (width, height);
-            rows = [.. wrapped.TakeLast(height).Select(text => new StringBuilder(text.PadRight(width)))];
-            cursor = (Math.Max(rows.Count - 1, 0), 0);
+            _rows = [.. wrapped.TakeLast(height).Select(text => new StringBuilder(text.PadRight(width)))];
+            _cursor = (Math.Max(_rows.Count - 1, 0), 0);
             Fill();
         }
     }
 
     public override void Write(char value)
     {
-        lock (gate) Put(value);
+        lock (_gate)
+            Put(value);
     }
 
     public override void Write(string? value)
     {
-        lock (gate)
+        lock (_gate)
         {
-            foreach (var character in value ?? "") Put(character);
+            foreach (var character in value ?? "")
+                Put(character);
         }
     }
 
     private void Put(char value)
     {
-        if (sequence.Length > 0 || value == '\e')
+        if (_sequence.Length > 0 || value == '\e')
         {
-            sequence.Append(value);
-            if (sequence.Length > 2 && char.IsAsciiLetter(value))
+            _sequence.Append(value);
+            if (_sequence.Length > 2 && char.IsAsciiLetter(value))
             {
-                Obey(sequence.ToString(2, sequence.Length - 2));
-                sequence.Clear();
+                Obey(_sequence.ToString(2, _sequence.Length - 2));
+                _sequence.Clear();
             }
         }
         else if (value == '\r')
         {
-            cursor.Column = 0;
+            _cursor.Column = 0;
         }
         else if (value == '\n')
         {
@@ -101,22 +114,23 @@ internal sealed class VirtualTerminal : TextWriter, IAnsiConsoleOutput
         }
         else
         {
-            if (cursor.Column == Width && isWrapping)
+            if (_cursor.Column == Width && _isWrapping)
             {
-                cursor.Column = 0;
+                _cursor.Column = 0;
                 NextRow();
             }
 
-            cursor.Column = Math.Min(cursor.Column, Width - 1);
-            rows[cursor.Row][cursor.Column++] = value;
+            _cursor.Column = Math.Min(_cursor.Column, Width - 1);
+            _rows[_cursor.Row][_cursor.Column++] = value;
         }
     }
 
     private void NextRow()
     {
-        if (++cursor.Row < Height) return;
-        rows.RemoveAt(0);
-        cursor.Row = Height - 1;
+        if (++_cursor.Row < Height)
+            return;
+        _rows.RemoveAt(0);
+        _cursor.Row = Height - 1;
         Fill();
     }
 
@@ -129,23 +143,23 @@ internal sealed class VirtualTerminal : TextWriter, IAnsiConsoleOutput
                 IsCursorVisible = command == "?25h";
                 break;
             case "?7l" or "?7h":
-                isWrapping = command == "?7h";
+                _isWrapping = command == "?7h";
                 break;
             case "2J":
                 Blank(0);
                 break;
             case "J":
-                Blank(cursor.Row + 1);
-                rows[cursor.Row].Remove(cursor.Column, Width - cursor.Column).Append(' ', Width - cursor.Column);
+                Blank(_cursor.Row + 1);
+                _rows[_cursor.Row].Remove(_cursor.Column, Width - _cursor.Column).Append(' ', Width - _cursor.Column);
                 break;
             case "2K":
-                rows[cursor.Row] = new StringBuilder(new string(' ', Width));
+                _rows[_cursor.Row] = new StringBuilder(new string(' ', Width));
                 break;
             case "H":
-                cursor = (0, 0);
+                _cursor = (0, 0);
                 break;
             case [.., 'A']:
-                cursor.Row = Math.Max(cursor.Row - count, 0);
+                _cursor.Row = Math.Max(_cursor.Row - count, 0);
                 break;
             case [.., 'm']:
                 break;
@@ -156,12 +170,13 @@ internal sealed class VirtualTerminal : TextWriter, IAnsiConsoleOutput
 
     private void Blank(int from)
     {
-        rows.RemoveRange(from, rows.Count - from);
+        _rows.RemoveRange(from, _rows.Count - from);
         Fill();
     }
 
     private void Fill()
     {
-        while (rows.Count < Height) rows.Add(new StringBuilder(new string(' ', Width)));
+        while (_rows.Count < Height)
+            _rows.Add(new StringBuilder(new string(' ', Width)));
     }
 }

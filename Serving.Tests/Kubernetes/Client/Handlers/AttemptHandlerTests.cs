@@ -35,13 +35,13 @@ public sealed class AttemptHandlerTests
         read.Should().Throw<NotSupportedException>("nothing of it was read before");
     }
 
-    private static HttpMessageInvoker Invoker(byte[] body)
-        => new(new AttemptHandler(new ClusterClientOptions(), TimeProvider.System) { InnerHandler = new Server(body) });
+    private static HttpMessageInvoker Invoker(byte[] body) =>
+        new(new AttemptHandler(new ClusterClientOptions(), TimeProvider.System) { InnerHandler = new Server(body) });
 
     private sealed class Server(byte[] body) : HttpMessageHandler
     {
-        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
-            => Task.FromResult(new HttpResponseMessage(HttpStatusCode.OK) { Content = new StreamContent(new AsynchronousStream(body)) });
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+            Task.FromResult(new HttpResponseMessage(HttpStatusCode.OK) { Content = new StreamContent(new AsynchronousStream(body)) });
     }
 
     /// <summary>A connection: reading it synchronously would hold the thread until the server has sent.</summary>
@@ -57,7 +57,11 @@ public sealed class AttemptHandlerTests
 
         public override long Length => throw new NotSupportedException();
 
-        public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+        public override long Position
+        {
+            get => throw new NotSupportedException();
+            set => throw new NotSupportedException();
+        }
 
         public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("a synchronous read");
 
@@ -70,9 +74,7 @@ public sealed class AttemptHandlerTests
             return count;
         }
 
-        public override void Flush()
-        {
-        }
+        public override void Flush() { }
 
         public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
 

@@ -15,24 +15,25 @@ namespace Serving.Tests.LocalCluster.Controllers.Autoscaling;
 public sealed class HorizontalPodAutoscalerReconcilerTests
 {
     private const string Cpu = """{"type":"Resource","resource":{"name":"cpu","target":{"type":"Utilization","averageUtilization":50}}}""";
-    private const string Memory = """{"type":"Resource","resource":{"name":"memory","target":{"type":"AverageValue","averageValue":"200Mi"}}}""";
+    private const string Memory =
+        """{"type":"Resource","resource":{"name":"memory","target":{"type":"AverageValue","averageValue":"200Mi"}}}""";
     private static readonly ObjectKey Key = new("ns", "d");
 
-    private readonly ManualTimeProvider time = new();
-    private readonly IEventRecorder events = Substitute.For<IEventRecorder>();
-    private readonly InMemoryCluster cluster;
-    private readonly HorizontalPodAutoscalerReconciler reconciler;
-    private PodUsage? usage;
+    private readonly ManualTimeProvider _time = new();
+    private readonly IEventRecorder _events = Substitute.For<IEventRecorder>();
+    private readonly InMemoryCluster _cluster;
+    private readonly HorizontalPodAutoscalerReconciler _reconciler;
+    private PodUsage? _usage;
 
     public HorizontalPodAutoscalerReconcilerTests()
     {
-        cluster = new InMemoryCluster(time);
-        reconciler = new HorizontalPodAutoscalerReconciler(cluster, _ => usage, events, time);
+        _cluster = new InMemoryCluster(_time);
+        _reconciler = new HorizontalPodAutoscalerReconciler(_cluster, _ => _usage, _events, _time);
     }
 
-    private int Replicas => cluster.Find(Resources.Deployments, "ns", "d")!.Spec!.Replicas!.Value;
+    private int Replicas => _cluster.Find(Resources.Deployments, "ns", "d")!.Spec!.Replicas!.Value;
 
-    private HorizontalPodAutoscalerStatus Status => cluster.Find(Resources.HorizontalPodAutoscalers, "ns", "d")!.Status!;
+    private HorizontalPodAutoscalerStatus Status => _cluster.Find(Resources.HorizontalPodAutoscalers, "ns", "d")!.Status!;
 
     [Test]
     public async Task Says_how_many_pods_there_are_before_any_was_measured()
@@ -42,13 +43,17 @@ public sealed class HorizontalPodAutoscalerReconcilerTests
         (await PassAsync()).Should().Be(TimeSpan.FromSeconds(15));
 
         Status.Should().Match<HorizontalPodAutoscalerStatus>(status => status.CurrentReplicas == 1 && status.DesiredReplicas == 1);
-        Condition("ScalingActive").Should().Be("False FailedGetResourceMetric the HPA was unable to compute the replica count: failed to get cpu utilization: did not receive metrics for targeted pods (pods might be unready)");
+        Condition("ScalingActive")
+            .Should()
+            .Be(
+                "False FailedGetResourceMetric the HPA was unable to compute the replica count: failed to get cpu utilization: did not receive metrics for targeted pods (pods might be unready)"
+            );
         Condition("AbleToScale").Should().StartWith("True ReadyForNewScale");
 
-        time.Advance(TimeSpan.FromSeconds(15));
-        cluster.ForgetWrites();
+        _time.Advance(TimeSpan.FromSeconds(15));
+        _cluster.ForgetWrites();
         await PassAsync();
-        cluster.Writes.Should().BeEmpty("nothing has changed");
+        _cluster.Writes.Should().BeEmpty("nothing has changed");
     }
 
     [TestCase(1, 50, 1, TestName = "At the target nothing changes")]
@@ -60,33 +65,41 @@ public sealed class HorizontalPodAutoscalerReconcilerTests
     public async Task Scales_up_at_once(int pods, int millicores, int expected)
     {
         Given(pods, metrics: Cpu);
-        usage = new(millicores / 1000m, 0);
+        _usage = new(millicores / 1000m, 0);
 
         await PassAsync();
         await PassAsync();
 
         Replicas.Should().Be(expected, "the second look had nothing new to go by");
         Condition("ScalingActive").Should().StartWith("True ValidMetricFound");
-        events.Received(expected == pods ? 0 : 1).Normal(Arg.Any<IKubernetesObject>(), "SuccessfulRescale", $"New size: {expected}; reason: cpu resource utilization (percentage of request) above target");
-        Status.Should().Match<HorizontalPodAutoscalerStatus>(status => status.CurrentReplicas == expected && status.DesiredReplicas == expected);
+        _events
+            .Received(expected == pods ? 0 : 1)
+            .Normal(
+                Arg.Any<IKubernetesObject>(),
+                "SuccessfulRescale",
+                $"New size: {expected}; reason: cpu resource utilization (percentage of request) above target"
+            );
+        Status
+            .Should()
+            .Match<HorizontalPodAutoscalerStatus>(status => status.CurrentReplicas == expected && status.DesiredReplicas == expected);
     }
 
     [Test]
     public async Task Scales_down_when_the_load_was_low_for_the_stabilization_window()
     {
         Given(pods: 4, metrics: Cpu, behavior: """{"scaleDown":{"stabilizationWindowSeconds":60}}""");
-        usage = new(0.05m, 0);
+        _usage = new(0.05m, 0);
         await PassAsync();
-        usage = new(0.01m, 0);
+        _usage = new(0.01m, 0);
 
         for (var seconds = 15; seconds <= 60; seconds += 15)
         {
-            time.Advance(TimeSpan.FromSeconds(15));
+            _time.Advance(TimeSpan.FromSeconds(15));
             await PassAsync();
             Replicas.Should().Be(4, "{0} s are not over", seconds);
         }
 
-        time.Advance(TimeSpan.FromSeconds(15));
+        _time.Advance(TimeSpan.FromSeconds(15));
         await PassAsync();
         Replicas.Should().Be(1);
     }
@@ -95,12 +108,15 @@ public sealed class HorizontalPodAutoscalerReconcilerTests
     public async Task The_metric_that_asks_for_most_decides_and_one_that_is_missing_keeps_pods_from_going()
     {
         Given(pods: 2, metrics: $"{Cpu},{Memory}", behavior: """{"scaleDown":{"stabilizationWindowSeconds":0}}""");
-        usage = new(0.001m, 300m * 1024 * 1024);
+        _usage = new(0.001m, 300m * 1024 * 1024);
         await PassAsync();
         Replicas.Should().Be(3);
 
-        time.Advance(TimeSpan.FromSeconds(15));
-        Given(pods: 2, metrics: Cpu + """,{"type":"Pods","pods":{"metric":{"name":"rps"},"target":{"type":"AverageValue","averageValue":"1"}}}""");
+        _time.Advance(TimeSpan.FromSeconds(15));
+        Given(
+            pods: 2,
+            metrics: Cpu + """,{"type":"Pods","pods":{"metric":{"name":"rps"},"target":{"type":"AverageValue","averageValue":"1"}}}"""
+        );
         await PassAsync();
         Replicas.Should().Be(2);
         Condition("ScalingActive").Should().Contain("measures metrics of the type Resource only, and this is Pods");
@@ -109,55 +125,81 @@ public sealed class HorizontalPodAutoscalerReconcilerTests
     [TestCase(1, 3, 10, 3, "True TooFewReplicas")]
     [TestCase(9, 1, 5, 5, "True TooManyReplicas")]
     [TestCase(0, 1, 5, 0, null)]
-    public async Task Keeps_the_bounds_without_a_metric_and_leaves_what_is_at_zero(int pods, int least, int most, int expected, string? limited)
+    public async Task Keeps_the_bounds_without_a_metric_and_leaves_what_is_at_zero(
+        int pods,
+        int least,
+        int most,
+        int expected,
+        string? limited
+    )
     {
         Given(pods, Cpu, least: least, most: most);
 
         await PassAsync();
 
         Replicas.Should().Be(expected);
-        if (limited is not null) Condition("ScalingLimited").Should().StartWith(limited);
-        else Condition("ScalingActive").Should().StartWith("False ScalingDisabled");
+        if (limited is not null)
+            Condition("ScalingLimited").Should().StartWith(limited);
+        else
+            Condition("ScalingActive").Should().StartWith("False ScalingDisabled");
     }
 
     [Test]
     public async Task Names_the_container_without_a_request_and_the_target_that_is_not_there()
     {
         Given(pods: 1, metrics: Cpu, request: null);
-        usage = new(1, 0);
+        _usage = new(1, 0);
         await PassAsync();
         Condition("ScalingActive").Should().Contain("missing request for cpu in container c of Pod p0");
 
-        await cluster.DeleteAsync(Resources.Deployments, "ns", "d", CancellationToken.None);
+        await _cluster.DeleteAsync(Resources.Deployments, "ns", "d", CancellationToken.None);
         await PassAsync();
-        Condition("AbleToScale").Should().Be("False FailedGetScale the HPA controller was unable to get the target's current scale: Deployment \"d\" not found");
+        Condition("AbleToScale")
+            .Should()
+            .Be("False FailedGetScale the HPA controller was unable to get the target's current scale: Deployment \"d\" not found");
     }
 
     private void Given(int pods, string metrics, string? behavior = null, int least = 1, int most = 10, string? request = "100m")
     {
-        var requests = request is null ? null : new ResourceRequirements { Requests = new Dictionary<string, Quantity> { ["cpu"] = new(request) } };
-        cluster.Put(Resources.Deployments, Deployment(pods));
+        var requests = request is null
+            ? null
+            : new ResourceRequirements { Requests = new Dictionary<string, Quantity> { ["cpu"] = new(request) } };
+        _cluster.Put(Resources.Deployments, Deployment(pods));
         for (var i = 0; i < pods; i++)
         {
             var pod = Pod($"p{i}", ready: true);
-            cluster.Put(Resources.Pods, pod with { Spec = pod.Spec! with { Containers = [pod.Spec.Containers[0] with { Resources = requests }] } });
+            _cluster.Put(
+                Resources.Pods,
+                pod with
+                {
+                    Spec = pod.Spec! with { Containers = [pod.Spec.Containers[0] with { Resources = requests }] },
+                }
+            );
         }
 
-        cluster.Put(Resources.HorizontalPodAutoscalers, new HorizontalPodAutoscaler
-        {
-            Metadata = new ObjectMeta { Name = "d", Namespace = "ns" },
-            Spec = new HorizontalPodAutoscalerSpec
+        _cluster.Put(
+            Resources.HorizontalPodAutoscalers,
+            new HorizontalPodAutoscaler
             {
-                ScaleTargetRef = new ObjectReference { ApiVersion = "apps/v1", Kind = "Deployment", Name = "d" },
-                MinReplicas = least,
-                MaxReplicas = most,
-                Metrics = [.. JsonElement.Parse($"[{metrics}]").EnumerateArray()],
-                Behavior = behavior is null ? null : JsonElement.Parse(behavior),
-            },
-        });
+                Metadata = new ObjectMeta { Name = "d", Namespace = "ns" },
+                Spec = new HorizontalPodAutoscalerSpec
+                {
+                    ScaleTargetRef = new ObjectReference
+                    {
+                        ApiVersion = "apps/v1",
+                        Kind = "Deployment",
+                        Name = "d",
+                    },
+                    MinReplicas = least,
+                    MaxReplicas = most,
+                    Metrics = [.. JsonElement.Parse($"[{metrics}]").EnumerateArray()],
+                    Behavior = behavior is null ? null : JsonElement.Parse(behavior),
+                },
+            }
+        );
     }
 
-    private async Task<TimeSpan?> PassAsync() => (await reconciler.ReconcileAsync(Key, cluster, CancellationToken.None)).Requeue;
+    private async Task<TimeSpan?> PassAsync() => (await _reconciler.ReconcileAsync(Key, _cluster, CancellationToken.None)).Requeue;
 
     private string Condition(string type)
     {

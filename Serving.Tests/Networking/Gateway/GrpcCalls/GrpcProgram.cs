@@ -27,25 +27,30 @@ internal sealed class GrpcProgram : IAsyncDisposable
 
     public GrpcProgramState State { get; }
 
-    public int Port => new Uri(_app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single()).Port;
+    public int Port =>
+        new Uri(_app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single()).Port;
 
     public static async Task<GrpcProgram> StartAsync()
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        builder.WebHost.ConfigureKestrel(static kestrel => kestrel.Listen(IPAddress.Loopback, 0, static listen => listen.Protocols = HttpProtocols.Http2));
+        builder.WebHost.ConfigureKestrel(static kestrel =>
+            kestrel.Listen(IPAddress.Loopback, 0, static listen => listen.Protocols = HttpProtocols.Http2)
+        );
         var state = new GrpcProgramState();
         builder.Services.AddSingleton(state);
         builder.Services.AddSingleton<IServiceMethodProvider<GrpcProgramService>, Methods>();
         builder.Services.AddGrpc(static options => options.MaxReceiveMessageSize = null);
         var app = builder.Build();
-        app.Use((context, next) =>
-        {
-            // Like a server with a maximum connection age.
-            if (state.EndSessionEvery is { } every && Interlocked.Increment(ref state.Calls) % every == 0)
-                context.Features.Get<IConnectionLifetimeNotificationFeature>()!.RequestClose();
-            return next(context);
-        });
+        app.Use(
+            (context, next) =>
+            {
+                // Like a server with a maximum connection age.
+                if (state.EndSessionEvery is { } every && Interlocked.Increment(ref state.Calls) % every == 0)
+                    context.Features.Get<IConnectionLifetimeNotificationFeature>()!.RequestClose();
+                return next(context);
+            }
+        );
         app.MapGrpcService<GrpcProgramService>();
         await app.StartAsync();
         return new GrpcProgram(app, state);
@@ -65,7 +70,11 @@ internal sealed class GrpcProgram : IAsyncDisposable
         {
             context.AddUnaryMethod(Echo, [], static (service, request, call) => service.EchoAsync(request, call));
             context.AddServerStreamingMethod(Watch, [], static (service, request, responses, call) => service.WatchAsync(responses, call));
-            context.AddDuplexStreamingMethod(Chat, [], static (service, requests, responses, call) => service.ChatAsync(requests, responses, call));
+            context.AddDuplexStreamingMethod(
+                Chat,
+                [],
+                static (service, requests, responses, call) => service.ChatAsync(requests, responses, call)
+            );
             context.AddUnaryMethod(Fail, [], static (service, request, call) => service.FailAsync());
             context.AddUnaryMethod(Wait, [], static (service, request, call) => service.WaitAsync(call));
         }

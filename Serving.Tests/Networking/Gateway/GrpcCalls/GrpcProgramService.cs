@@ -22,10 +22,12 @@ internal sealed class GrpcProgramService(GrpcProgramState state)
 
     public async Task ChatAsync(IAsyncStreamReader<byte[]> requests, IServerStreamWriter<byte[]> responses, ServerCallContext call)
     {
-        while (await requests.MoveNext(call.CancellationToken)) await responses.WriteAsync(requests.Current, call.CancellationToken);
+        while (await requests.MoveNext(call.CancellationToken))
+            await responses.WriteAsync(requests.Current, call.CancellationToken);
     }
 
-    public Task<byte[]> FailAsync() => throw new RpcException(new Status(StatusCode.NotFound, "no such thing: é"), new Metadata { { "x-why", "because" } });
+    public Task<byte[]> FailAsync() =>
+        throw new RpcException(new Status(StatusCode.NotFound, "no such thing: é"), new Metadata { { "x-why", "because" } });
 
     public async Task<byte[]> WaitAsync(ServerCallContext call)
     {

@@ -10,7 +10,14 @@ internal static class AmazonSignature
     private const string Algorithm = "AWS4-HMAC-SHA256";
 
     /// <summary>Adds date, session token and signature; all headers that the request has by then are signed, with the host.</summary>
-    public static void Sign(HttpRequestMessage message, byte[] body, AmazonCredentials keys, string region, string service, DateTimeOffset now)
+    public static void Sign(
+        HttpRequestMessage message,
+        byte[] body,
+        AmazonCredentials keys,
+        string region,
+        string service,
+        DateTimeOffset now
+    )
     {
         var address = message.RequestUri!;
         var moment = now.UtcDateTime.ToString("yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture);
@@ -28,7 +35,10 @@ internal static class AmazonSignature
 
         headers.Remove("content-length");
         var names = string.Join(';', headers.Keys);
-        var query = string.Join('&', address.Query.TrimStart('?').Split('&', StringSplitOptions.RemoveEmptyEntries).Order(StringComparer.Ordinal));
+        var query = string.Join(
+            '&',
+            address.Query.TrimStart('?').Split('&', StringSplitOptions.RemoveEmptyEntries).Order(StringComparer.Ordinal)
+        );
         var request = string.Join(
             '\n',
             message.Method.Method,
@@ -36,7 +46,8 @@ internal static class AmazonSignature
             query,
             string.Concat(headers.Select(static header => $"{header.Key}:{header.Value}\n")),
             names,
-            Convert.ToHexStringLower(SHA256.HashData(body)));
+            Convert.ToHexStringLower(SHA256.HashData(body))
+        );
         var scope = $"{moment[..8]}/{region}/{service}/aws4_request";
         var text = string.Join('\n', Algorithm, moment, scope, Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(request))));
         var key = Encoding.UTF8.GetBytes("AWS4" + keys.SecretKey);
@@ -46,6 +57,9 @@ internal static class AmazonSignature
         }
 
         var signature = Convert.ToHexStringLower(HMACSHA256.HashData(key, Encoding.UTF8.GetBytes(text)));
-        message.Headers.TryAddWithoutValidation("Authorization", $"{Algorithm} Credential={keys.AccessKey}/{scope}, SignedHeaders={names}, Signature={signature}");
+        message.Headers.TryAddWithoutValidation(
+            "Authorization",
+            $"{Algorithm} Credential={keys.AccessKey}/{scope}, SignedHeaders={names}, Signature={signature}"
+        );
     }
 }

@@ -13,10 +13,10 @@ public sealed class AzureIdentity : IRegistryIdentity
     private static readonly string[] Domains = [".azurecr.io", ".azurecr.cn", ".azurecr.de", ".azurecr.us"];
     private static readonly TimeSpan UnknownAge = TimeSpan.FromHours(1);
 
-    private readonly HttpClient http;
-    private readonly CloudEndpoints endpoints;
-    private readonly TimeProvider time;
-    private readonly CredentialCache cache;
+    private readonly HttpClient _http;
+    private readonly CloudEndpoints _endpoints;
+    private readonly TimeProvider _time;
+    private readonly CredentialCache _cache;
 
     /// <param name="http">Asks directory, metadata service and registries.</param>
     /// <param name="endpoints">Where they are.</param>
@@ -26,10 +26,10 @@ public sealed class AzureIdentity : IRegistryIdentity
         ArgumentNullException.ThrowIfNull(http);
         ArgumentNullException.ThrowIfNull(endpoints);
         ArgumentNullException.ThrowIfNull(time);
-        this.http = http;
-        this.endpoints = endpoints;
-        this.time = time;
-        cache = new CredentialCache(time);
+        this._http = http;
+        this._endpoints = endpoints;
+        this._time = time;
+        _cache = new CredentialCache(time);
     }
 
     /// <inheritdoc/>
@@ -43,20 +43,25 @@ public sealed class AzureIdentity : IRegistryIdentity
     }
 
     /// <inheritdoc/>
-    public ValueTask<RegistryCredential?> CredentialAsync(string registry, CancellationToken cancellation)
-        => cache.GetAsync(registry, token => FetchAsync(registry, token), cancellation);
+    public ValueTask<RegistryCredential?> CredentialAsync(string registry, CancellationToken cancellation) =>
+        _cache.GetAsync(registry, token => FetchAsync(registry, token), cancellation);
 
     private async Task<(RegistryCredential?, DateTimeOffset)> FetchAsync(string registry, CancellationToken cancellation)
     {
-        var access = await DirectoryTokenAsync(cancellation).ConfigureAwait(false);
-        var form = new Dictionary<string, string> { ["grant_type"] = "access_token", ["service"] = registry, ["access_token"] = access };
+        var access = await DirectoryTokenAsync(cancellation);
+        var form = new Dictionary<string, string>
+        {
+            ["grant_type"] = "access_token",
+            ["service"] = registry,
+            ["access_token"] = access,
+        };
         if (Variable("AZURE_TENANT_ID") is { } tenant)
         {
             form["tenant"] = tenant;
         }
 
-        var message = Post(new Uri(endpoints.AzureRegistry(registry), "oauth2/exchange"), form);
-        var refresh = await CloudAnswers.JsonAsync(http, message, static answer => answer.Required("refresh_token"), cancellation).ConfigureAwait(false);
+        var message = Post(new Uri(_endpoints.AzureRegistry(registry), "oauth2/exchange"), form);
+        var refresh = await CloudAnswers.JsonAsync(_http, message, static answer => answer.Required("refresh_token"), cancellation);
 
         // A refresh token of the registry: its token service takes it, not a user's password.
         return (new RegistryCredential("", "", IdentityToken: refresh), Expiry(refresh));
@@ -70,23 +75,28 @@ public sealed class AzureIdentity : IRegistryIdentity
         {
             message = ClientCredentials(tenant, client, new() { ["client_secret"] = secret });
         }
-        else if (client is not null && tenant is not null && await FederatedTokenAsync(cancellation).ConfigureAwait(false) is { } assertion)
+        else if (client is not null && tenant is not null && await FederatedTokenAsync(cancellation) is { } assertion)
         {
-            message = ClientCredentials(tenant, client, new()
-            {
-                ["client_assertion_type"] = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-                ["client_assertion"] = assertion,
-            });
+            message = ClientCredentials(
+                tenant,
+                client,
+                new()
+                {
+                    ["client_assertion_type"] = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+                    ["client_assertion"] = assertion,
+                }
+            );
         }
         else
         {
-            var query = $"metadata/identity/oauth2/token?api-version=2018-02-01&resource={Uri.EscapeDataString(Resource)}"
+            var query =
+                $"metadata/identity/oauth2/token?api-version=2018-02-01&resource={Uri.EscapeDataString(Resource)}"
                 + (client is null ? "" : $"&client_id={Uri.EscapeDataString(client)}");
-            message = new HttpRequestMessage(HttpMethod.Get, new Uri(endpoints.AzureMetadata, query));
+            message = new HttpRequestMessage(HttpMethod.Get, new Uri(_endpoints.AzureMetadata, query));
             message.Headers.Add("Metadata", "true");
         }
 
-        return await CloudAnswers.JsonAsync(http, message, static answer => answer.Required("access_token"), cancellation).ConfigureAwait(false);
+        return await CloudAnswers.JsonAsync(_http, message, static answer => answer.Required("access_token"), cancellation);
     }
 
     private HttpRequestMessage ClientCredentials(string tenant, string client, Dictionary<string, string> form)
@@ -94,23 +104,23 @@ public sealed class AzureIdentity : IRegistryIdentity
         form["grant_type"] = "client_credentials";
         form["client_id"] = client;
         form["scope"] = Resource + ".default";
-        var directory = Variable("AZURE_AUTHORITY_HOST") is { } host ? new Uri(host.TrimEnd('/') + "/") : endpoints.AzureDirectory;
+        var directory = Variable("AZURE_AUTHORITY_HOST") is { } host ? new Uri(host.TrimEnd('/') + "/") : _endpoints.AzureDirectory;
         return Post(new Uri(directory, $"{tenant}/oauth2/v2.0/token"), form);
     }
 
-    private async Task<string?> FederatedTokenAsync(CancellationToken cancellation)
-        => Variable("AZURE_FEDERATED_TOKEN")
-            ?? (Variable("AZURE_FEDERATED_TOKEN_FILE") is { } file ? await File.ReadAllTextAsync(file, cancellation).ConfigureAwait(false) : null);
+    private async Task<string?> FederatedTokenAsync(CancellationToken cancellation) =>
+        Variable("AZURE_FEDERATED_TOKEN")
+        ?? (Variable("AZURE_FEDERATED_TOKEN_FILE") is { } file ? await File.ReadAllTextAsync(file, cancellation) : null);
 
-    private string? Variable(string name) => endpoints.Environment(name) is { Length: > 0 } value ? value : null;
+    private string? Variable(string name) => _endpoints.Environment(name) is { Length: > 0 } value ? value : null;
 
-    private static HttpRequestMessage Post(Uri address, Dictionary<string, string> form)
-        => new(HttpMethod.Post, address) { Content = new FormUrlEncodedContent(form) };
+    private static HttpRequestMessage Post(Uri address, Dictionary<string, string> form) =>
+        new(HttpMethod.Post, address) { Content = new FormUrlEncodedContent(form) };
 
     /// <summary>When the token says it ends; an hour, a third of what Azure gives, when it does not say.</summary>
     private DateTimeOffset Expiry(string token)
     {
-        var unknown = time.GetUtcNow() + UnknownAge;
+        var unknown = _time.GetUtcNow() + UnknownAge;
         var parts = token.Split('.');
         if (parts.Length != 3 || !Base64Url.IsValid(parts[1]))
         {
@@ -120,7 +130,9 @@ public sealed class AzureIdentity : IRegistryIdentity
         try
         {
             using var claims = JsonDocument.Parse(Base64Url.DecodeFromChars(parts[1]));
-            return claims.RootElement.TryGetProperty("exp", out var expiry) ? DateTimeOffset.FromUnixTimeSeconds(expiry.GetInt64()) : unknown;
+            return claims.RootElement.TryGetProperty("exp", out var expiry)
+                ? DateTimeOffset.FromUnixTimeSeconds(expiry.GetInt64())
+                : unknown;
         }
         catch (Exception error) when (error is JsonException or InvalidOperationException or FormatException or ArgumentOutOfRangeException)
         {

@@ -14,36 +14,43 @@ internal static class CloudAnswers
         using (message)
         {
             var asked = $"{message.Method} {message.RequestUri!.GetLeftPart(UriPartial.Path)}";
-            using var response = await http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, cancellation).ConfigureAwait(false);
+            using var response = await http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, cancellation);
             if (!response.IsSuccessStatusCode)
             {
                 throw new IdentityException($"{asked}: {(int)response.StatusCode} {response.ReasonPhrase}");
             }
 
-            await response.Content.LoadIntoBufferAsync(LongestBody, cancellation).ConfigureAwait(false);
-            return await response.Content.ReadAsStringAsync(cancellation).ConfigureAwait(false);
+            await response.Content.LoadIntoBufferAsync(LongestBody, cancellation);
+            return await response.Content.ReadAsStringAsync(cancellation);
         }
     }
 
     /// <summary>What <paramref name="read"/> finds in a successful JSON answer.</summary>
-    public static async Task<T> JsonAsync<T>(HttpClient http, HttpRequestMessage message, Func<JsonElement, T> read, CancellationToken cancellation)
+    public static async Task<T> JsonAsync<T>(
+        HttpClient http,
+        HttpRequestMessage message,
+        Func<JsonElement, T> read,
+        CancellationToken cancellation
+    )
     {
         var asked = $"{message.Method} {message.RequestUri!.GetLeftPart(UriPartial.Path)}";
-        var text = await TextAsync(http, message, cancellation).ConfigureAwait(false);
+        var text = await TextAsync(http, message, cancellation);
         try
         {
             using var document = JsonDocument.Parse(text);
             return read(document.RootElement);
         }
-        catch (Exception error) when (error is JsonException or InvalidOperationException or KeyNotFoundException or FormatException or IndexOutOfRangeException)
+        catch (Exception error)
+            when (error is JsonException or InvalidOperationException or KeyNotFoundException or FormatException or IndexOutOfRangeException
+            )
         {
             throw new IdentityException($"{asked}: the answer is not as documented: {error.Message}", error);
         }
     }
 
     /// <summary>A field that must be there and not empty.</summary>
-    public static string Required(this JsonElement element, string name)
-        => element.GetProperty(name).GetString() is { Length: > 0 } text ? text : throw new FormatException($"{name} is empty");
+    public static string Required(this JsonElement element, string name) =>
+        element.GetProperty(name).GetString() is { Length: > 0 } text ? text : throw new FormatException($"{name} is empty");
 
     /// <summary>A whole number, written as one or as text.</summary>
     public static long Number(this JsonElement element, string name)

@@ -12,41 +12,49 @@ internal sealed class CredentialCache(TimeProvider time)
 
     private const int FirstPrune = 64;
 
-    private readonly Lock gate = new();
-    private readonly Dictionary<string, Task<Entry>> entries = new(StringComparer.Ordinal);
-    private int pruneAt = FirstPrune;
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, Task<Entry>> _entries = new(StringComparer.Ordinal);
+    private int _pruneAt = FirstPrune;
 
     /// <summary>Logins that are kept.</summary>
     internal int Count
     {
         get
         {
-            lock (gate)
+            lock (_gate)
             {
-                return entries.Count;
+                return _entries.Count;
             }
         }
     }
 
-    /// <summary>The login that is known for <paramref name="key"/>, or what <paramref name="fetch"/> gives with the time it expires.</summary>
+    /// <summary>The login that is known for <paramref name="key"/>, or what <paramref name="fetch"/> gives with the time it
+    /// expires.</summary>
     public async ValueTask<RegistryCredential?> GetAsync(
-        string key, Func<CancellationToken, Task<(RegistryCredential? Credential, DateTimeOffset Expiry)>> fetch, CancellationToken cancellation)
+        string key,
+        Func<CancellationToken, Task<(RegistryCredential? Credential, DateTimeOffset Expiry)>> fetch,
+        CancellationToken cancellation
+    )
     {
         Task<Entry> task;
-        lock (gate)
+        lock (_gate)
         {
-            if (!entries.TryGetValue(key, out task!) || task.IsFaulted || (task.IsCompletedSuccessfully && task.Result.Until <= time.GetUtcNow()))
+            if (
+                !_entries.TryGetValue(key, out task!)
+                || task.IsFaulted
+                || (task.IsCompletedSuccessfully && task.Result.Until <= time.GetUtcNow())
+            )
             {
-                if (entries.Count >= pruneAt)
+                if (_entries.Count >= _pruneAt)
                 {
                     Prune();
                 }
 
-                entries[key] = task = FetchAsync(fetch);
+                _entries[key] = task = FetchAsync(fetch);
             }
         }
 
-        var entry = await task.WaitAsync(cancellation).ConfigureAwait(false);
+        var entry = await task.WaitAsync(cancellation);
         return entry.Failure is { } failure ? throw new IdentityException(failure) : entry.Credential;
     }
 
@@ -57,14 +65,15 @@ internal sealed class CredentialCache(TimeProvider time)
         using var timeout = new CancellationTokenSource(Longest, time);
         try
         {
-            var (credential, expiry) = await fetch(timeout.Token).ConfigureAwait(false);
+            var (credential, expiry) = await fetch(timeout.Token);
             return new Entry(credential, expiry - Margin, null);
         }
         catch (OperationCanceledException)
         {
             return Failed($"no answer within {Longest.TotalSeconds} seconds");
         }
-        catch (Exception error) when (error is HttpRequestException or IdentityException or IOException or UnauthorizedAccessException or FormatException)
+        catch (Exception error)
+            when (error is HttpRequestException or IdentityException or IOException or UnauthorizedAccessException or FormatException)
         {
             return Failed(error.Message);
         }
@@ -74,12 +83,17 @@ internal sealed class CredentialCache(TimeProvider time)
     private void Prune()
     {
         var now = time.GetUtcNow();
-        foreach (var key in entries.Where(entry => entry.Value.IsFaulted || (entry.Value.IsCompletedSuccessfully && entry.Value.Result.Until <= now)).Select(static entry => entry.Key).ToList())
+        foreach (
+            var key in _entries
+                .Where(entry => entry.Value.IsFaulted || (entry.Value.IsCompletedSuccessfully && entry.Value.Result.Until <= now))
+                .Select(static entry => entry.Key)
+                .ToList()
+        )
         {
-            entries.Remove(key);
+            _entries.Remove(key);
         }
 
-        pruneAt = Math.Max(FirstPrune, 2 * entries.Count);
+        _pruneAt = Math.Max(FirstPrune, 2 * _entries.Count);
     }
 
     private Entry Failed(string message) => new(null, time.GetUtcNow() + FailureAge, message);

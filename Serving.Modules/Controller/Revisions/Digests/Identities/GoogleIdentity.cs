@@ -3,10 +3,10 @@ namespace Serving.Controller.Revisions.Digests.Identities;
 /// <summary>Shows Container Registry and Artifact Registry the service account of a Google machine or workload.</summary>
 public sealed class GoogleIdentity : IRegistryIdentity
 {
-    private readonly HttpClient http;
-    private readonly CloudEndpoints endpoints;
-    private readonly TimeProvider time;
-    private readonly CredentialCache cache;
+    private readonly HttpClient _http;
+    private readonly CloudEndpoints _endpoints;
+    private readonly TimeProvider _time;
+    private readonly CredentialCache _cache;
 
     /// <param name="http">Asks the metadata server.</param>
     /// <param name="endpoints">Where that is; <c>GCE_METADATA_HOST</c> comes first.</param>
@@ -16,10 +16,10 @@ public sealed class GoogleIdentity : IRegistryIdentity
         ArgumentNullException.ThrowIfNull(http);
         ArgumentNullException.ThrowIfNull(endpoints);
         ArgumentNullException.ThrowIfNull(time);
-        this.http = http;
-        this.endpoints = endpoints;
-        this.time = time;
-        cache = new CredentialCache(time);
+        this._http = http;
+        this._endpoints = endpoints;
+        this._time = time;
+        _cache = new CredentialCache(time);
     }
 
     /// <inheritdoc/>
@@ -29,19 +29,27 @@ public sealed class GoogleIdentity : IRegistryIdentity
     public bool Recognises(string registry)
     {
         ArgumentNullException.ThrowIfNull(registry);
-        return registry == "gcr.io" || ((string[])[".gcr.io", ".pkg.dev", ".google.com"]).Any(end => registry.EndsWith(end, StringComparison.Ordinal));
+        return registry == "gcr.io"
+            || ((string[])[".gcr.io", ".pkg.dev", ".google.com"]).Any(end => registry.EndsWith(end, StringComparison.Ordinal));
     }
 
     /// <inheritdoc/>
-    public ValueTask<RegistryCredential?> CredentialAsync(string registry, CancellationToken cancellation) => cache.GetAsync("", FetchAsync, cancellation);
+    public ValueTask<RegistryCredential?> CredentialAsync(string registry, CancellationToken cancellation) =>
+        _cache.GetAsync("", FetchAsync, cancellation);
 
     private async Task<(RegistryCredential?, DateTimeOffset)> FetchAsync(CancellationToken cancellation)
     {
-        var server = endpoints.Environment("GCE_METADATA_HOST") is { Length: > 0 } host ? new Uri($"http://{host}/") : endpoints.GoogleMetadata;
+        var server = _endpoints.Environment("GCE_METADATA_HOST") is { Length: > 0 } host
+            ? new Uri($"http://{host}/")
+            : _endpoints.GoogleMetadata;
         var message = new HttpRequestMessage(HttpMethod.Get, new Uri(server, "computeMetadata/v1/instance/service-accounts/default/token"));
         message.Headers.Add("Metadata-Flavor", "Google");
         var (token, seconds) = await CloudAnswers.JsonAsync(
-            http, message, static answer => (answer.Required("access_token"), answer.Number("expires_in")), cancellation).ConfigureAwait(false);
-        return (new RegistryCredential("oauth2accesstoken", token), time.GetUtcNow().AddSeconds(seconds));
+            _http,
+            message,
+            static answer => (answer.Required("access_token"), answer.Number("expires_in")),
+            cancellation
+        );
+        return (new RegistryCredential("oauth2accesstoken", token), _time.GetUtcNow().AddSeconds(seconds));
     }
 }

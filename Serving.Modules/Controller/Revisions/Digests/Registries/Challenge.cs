@@ -10,8 +10,8 @@ namespace Serving.Controller.Revisions.Digests.Registries;
 internal sealed record Challenge(bool IsBearer, string Realm, string Service, string Scope)
 {
     /// <summary>The first challenge that can be met, or null.</summary>
-    public static Challenge? Of(HttpResponseMessage response)
-        => response.Headers.WwwAuthenticate.Select(Read).FirstOrDefault(static challenge => challenge is not null);
+    public static Challenge? Of(HttpResponseMessage response) =>
+        response.Headers.WwwAuthenticate.Select(Read).FirstOrDefault(static challenge => challenge is not null);
 
     private static Challenge? Read(AuthenticationHeaderValue header)
     {
@@ -27,7 +27,11 @@ internal sealed record Challenge(bool IsBearer, string Realm, string Service, st
 
         var parameters = Parameters(header.Parameter ?? "");
         return new Challenge(
-            true, parameters.GetValueOrDefault("realm", ""), parameters.GetValueOrDefault("service", ""), parameters.GetValueOrDefault("scope", ""));
+            true,
+            parameters.GetValueOrDefault("realm", ""),
+            parameters.GetValueOrDefault("service", ""),
+            parameters.GetValueOrDefault("scope", "")
+        );
     }
 
     private static Dictionary<string, string> Parameters(string text)

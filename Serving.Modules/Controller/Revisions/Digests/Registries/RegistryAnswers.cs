@@ -14,12 +14,12 @@ internal static class RegistryAnswers
     /// <summary>The body; throws <see cref="RegistryException"/> when it is larger than any that is expected.</summary>
     public static async Task<byte[]> ReadAsync(HttpResponseMessage response, CancellationToken cancellation)
     {
-        var stream = await response.Content.ReadAsStreamAsync(cancellation).ConfigureAwait(false);
-        await using (stream.ConfigureAwait(false))
+        var stream = await response.Content.ReadAsStreamAsync(cancellation);
+        await using (stream)
         {
             using var result = new MemoryStream();
             var buffer = new byte[16 << 10];
-            while (await stream.ReadAsync(buffer, cancellation).ConfigureAwait(false) is > 0 and var read)
+            while (await stream.ReadAsync(buffer, cancellation) is > 0 and var read)
             {
                 if (result.Length + read > LongestBody)
                 {
@@ -36,12 +36,12 @@ internal static class RegistryAnswers
     /// <summary>What an answer says that is no success.</summary>
     public static async Task<RegistryException> RefusalAsync(HttpResponseMessage response, CancellationToken cancellation)
     {
-        var body = await ReadAsync(response, cancellation).ConfigureAwait(false);
+        var body = await ReadAsync(response, cancellation);
         return new RegistryException($"{Asked(response)}: {Explain(response, body)}");
     }
 
-    private static string Asked(HttpResponseMessage response)
-        => $"{response.RequestMessage!.Method} {response.RequestMessage.RequestUri!.GetLeftPart(UriPartial.Path)}";
+    private static string Asked(HttpResponseMessage response) =>
+        $"{response.RequestMessage!.Method} {response.RequestMessage.RequestUri!.GetLeftPart(UriPartial.Path)}";
 
     private static string Explain(HttpResponseMessage response, byte[] body)
     {
@@ -77,6 +77,5 @@ internal static class RegistryAnswers
         return error.TryGetProperty("detail", out var detail) && detail.ValueKind != JsonValueKind.Null ? $"{text}; {detail}" : text;
     }
 
-    private static string Text(JsonElement error, string name)
-        => error.TryGetProperty(name, out var value) ? value.ToString() : "";
+    private static string Text(JsonElement error, string name) => error.TryGetProperty(name, out var value) ? value.ToString() : "";
 }

@@ -10,7 +10,12 @@ namespace Serving.Controller.Revisions.Digests.Registries;
 /// the token service that it names, only after the registry asked for one, and not over plain HTTP unless the registry itself is asked so.
 /// </summary>
 internal sealed class RegistrySession(
-    HttpClient http, ImageReference image, string userAgent, Func<CancellationToken, Task<RegistryCredential?>> credential, TimeProvider time)
+    HttpClient http,
+    ImageReference image,
+    string userAgent,
+    Func<CancellationToken, Task<RegistryCredential?>> credential,
+    TimeProvider time
+)
 {
     private const string ClientId = "serving";
 
@@ -24,38 +29,41 @@ internal sealed class RegistrySession(
 
     private static readonly TimeSpan[] RetryDelays = [TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(300)];
 
-    private string scheme = Uri.UriSchemeHttps;
-    private AuthenticationHeaderValue? authorization;
+    private string _scheme = Uri.UriSchemeHttps;
+    private AuthenticationHeaderValue? _authorization;
 
-    /// <summary>The digest of what the tag stands for: an index's own when it is one. Throws <see cref="RegistryException"/> with the registry's answer.</summary>
+    /// <summary>The digest of what the tag stands for: an index's own when it is one. Throws <see cref="RegistryException"/> with the
+    /// registry's answer.</summary>
     public async Task<string> DigestAsync(CancellationToken cancellation)
     {
-        using var head = await AskAsync(HttpMethod.Head, cancellation).ConfigureAwait(false);
+        using var head = await AskAsync(HttpMethod.Head, cancellation);
         if (head.IsSuccessStatusCode && DigestOf(head) is { } digest)
         {
             return digest;
         }
 
         // The answer to a HEAD has no words to pass on, and some registries know no HEAD or leave the digest out.
-        using var get = await AskAsync(HttpMethod.Get, cancellation).ConfigureAwait(false);
+        using var get = await AskAsync(HttpMethod.Get, cancellation);
         if (!get.IsSuccessStatusCode)
         {
-            throw await RegistryAnswers.RefusalAsync(get, cancellation).ConfigureAwait(false);
+            throw await RegistryAnswers.RefusalAsync(get, cancellation);
         }
 
-        return DigestOf(get) ?? "sha256:" + Convert.ToHexStringLower(SHA256.HashData(await RegistryAnswers.ReadAsync(get, cancellation).ConfigureAwait(false)));
+        return DigestOf(get) ?? "sha256:" + Convert.ToHexStringLower(SHA256.HashData(await RegistryAnswers.ReadAsync(get, cancellation)));
     }
 
-    private static string? DigestOf(HttpResponseMessage response)
-        => response.Headers.TryGetValues("Docker-Content-Digest", out var values) && values.FirstOrDefault() is { } digest && ImageReference.IsDigest(digest)
+    private static string? DigestOf(HttpResponseMessage response) =>
+        response.Headers.TryGetValues("Docker-Content-Digest", out var values)
+        && values.FirstOrDefault() is { } digest
+        && ImageReference.IsDigest(digest)
             ? digest
             : null;
 
     /// <summary>Asks, with a login when the registry wants one and knows which.</summary>
     private async Task<HttpResponseMessage> AskAsync(HttpMethod method, CancellationToken cancellation)
     {
-        var response = await SendManifestRequestAsync(method, cancellation).ConfigureAwait(false);
-        if (response.StatusCode != HttpStatusCode.Unauthorized || authorization is not null)
+        var response = await SendManifestRequestAsync(method, cancellation);
+        if (response.StatusCode != HttpStatusCode.Unauthorized || _authorization is not null)
         {
             return response;
         }
@@ -64,40 +72,41 @@ internal sealed class RegistrySession(
         {
             if (Challenge.Of(response) is not { } challenge)
             {
-                throw await RegistryAnswers.RefusalAsync(response, cancellation).ConfigureAwait(false);
+                throw await RegistryAnswers.RefusalAsync(response, cancellation);
             }
 
-            var login = await credential(cancellation).ConfigureAwait(false);
-            authorization = login?.RegistryToken.Length > 0 || !challenge.IsBearer
-                ? login?.ToHeader()
-                : new AuthenticationHeaderValue("Bearer", await TokenAsync(challenge, login, cancellation).ConfigureAwait(false));
+            var login = await credential(cancellation);
+            _authorization =
+                login?.RegistryToken.Length > 0 || !challenge.IsBearer
+                    ? login?.ToHeader()
+                    : new AuthenticationHeaderValue("Bearer", await TokenAsync(challenge, login, cancellation));
         }
 
-        return await SendManifestRequestAsync(method, cancellation).ConfigureAwait(false);
+        return await SendManifestRequestAsync(method, cancellation);
     }
 
     private async Task<HttpResponseMessage> SendManifestRequestAsync(HttpMethod method, CancellationToken cancellation)
     {
         HttpRequestMessage Request()
         {
-            var message = new HttpRequestMessage(method, $"{scheme}://{image.Registry}/v2/{image.Repository}/manifests/{image.Tag}");
+            var message = new HttpRequestMessage(method, $"{_scheme}://{image.Registry}/v2/{image.Repository}/manifests/{image.Tag}");
             foreach (var type in ManifestTypes)
             {
                 message.Headers.Accept.Add(type);
             }
 
-            message.Headers.Authorization = authorization;
+            message.Headers.Authorization = _authorization;
             return message;
         }
 
         try
         {
-            return await SendAsync(Request, cancellation).ConfigureAwait(false);
+            return await SendAsync(Request, cancellation);
         }
-        catch (HttpRequestException) when (scheme == Uri.UriSchemeHttps && authorization is null && image.AllowsPlainHttp)
+        catch (HttpRequestException) when (_scheme == Uri.UriSchemeHttps && _authorization is null && image.AllowsPlainHttp)
         {
-            scheme = Uri.UriSchemeHttp;
-            return await SendAsync(Request, cancellation).ConfigureAwait(false);
+            _scheme = Uri.UriSchemeHttp;
+            return await SendAsync(Request, cancellation);
         }
     }
 
@@ -109,23 +118,25 @@ internal sealed class RegistrySession(
             throw new RegistryException($"malformed www-authenticate, missing realm: \"{challenge.Realm}\"");
         }
 
-        if (login is not null && realm.Scheme == Uri.UriSchemeHttp && scheme != Uri.UriSchemeHttp)
+        if (login is not null && realm.Scheme == Uri.UriSchemeHttp && _scheme != Uri.UriSchemeHttp)
         {
-            throw new RegistryException($"{realm.GetLeftPart(UriPartial.Path)}: the registry wants a login to be sent over plain HTTP, which it is not");
+            throw new RegistryException(
+                $"{realm.GetLeftPart(UriPartial.Path)}: the registry wants a login to be sent over plain HTTP, which it is not"
+            );
         }
 
         var scope = challenge.Scope.Length > 0 ? challenge.Scope : $"repository:{image.Repository}:pull";
         if (login?.IdentityToken.Length > 0)
         {
-            using var exchanged = await SendAsync(() => Exchange(realm, challenge.Service, scope, login.IdentityToken), cancellation).ConfigureAwait(false);
+            using var exchanged = await SendAsync(() => Exchange(realm, challenge.Service, scope, login.IdentityToken), cancellation);
             if (exchanged.StatusCode != HttpStatusCode.NotFound)
             {
-                return await ReadTokenAsync(exchanged, cancellation).ConfigureAwait(false);
+                return await ReadTokenAsync(exchanged, cancellation);
             }
         }
 
-        using var response = await SendAsync(() => Ask(realm, challenge.Service, scope, login), cancellation).ConfigureAwait(false);
-        return await ReadTokenAsync(response, cancellation).ConfigureAwait(false);
+        using var response = await SendAsync(() => Ask(realm, challenge.Service, scope, login), cancellation);
+        return await ReadTokenAsync(response, cancellation);
     }
 
     private static HttpRequestMessage Exchange(Uri realm, string service, string scope, string identityToken)
@@ -148,7 +159,9 @@ internal sealed class RegistrySession(
     private static HttpRequestMessage Ask(Uri realm, string service, string scope, RegistryCredential? login)
     {
         var query = new UriBuilder(realm);
-        query.Query = $"{query.Query.TrimStart('?')}&scope={Uri.EscapeDataString(scope)}&service={Uri.EscapeDataString(service)}".TrimStart('&');
+        query.Query = $"{query.Query.TrimStart('?')}&scope={Uri.EscapeDataString(scope)}&service={Uri.EscapeDataString(service)}".TrimStart(
+            '&'
+        );
         var message = new HttpRequestMessage(HttpMethod.Get, query.Uri);
         message.Headers.Authorization = login?.ToHeader();
         return message;
@@ -158,12 +171,12 @@ internal sealed class RegistrySession(
     {
         if (!response.IsSuccessStatusCode)
         {
-            throw await RegistryAnswers.RefusalAsync(response, cancellation).ConfigureAwait(false);
+            throw await RegistryAnswers.RefusalAsync(response, cancellation);
         }
 
         try
         {
-            using var document = JsonDocument.Parse(await RegistryAnswers.ReadAsync(response, cancellation).ConfigureAwait(false));
+            using var document = JsonDocument.Parse(await RegistryAnswers.ReadAsync(response, cancellation));
             foreach (var name in (string[])["token", "access_token"])
             {
                 if (document.RootElement.TryGetProperty(name, out var token) && token.GetString() is { Length: > 0 } text)
@@ -187,14 +200,14 @@ internal sealed class RegistrySession(
         {
             using var message = make();
             message.Headers.TryAddWithoutValidation("User-Agent", userAgent);
-            var response = await http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, cancellation).ConfigureAwait(false);
+            var response = await http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, cancellation);
             if (attempt == RetryDelays.Length || !IsTemporary((int)response.StatusCode))
             {
                 return response;
             }
 
             response.Dispose();
-            await Task.Delay(RetryDelays[attempt], time, cancellation).ConfigureAwait(false);
+            await Task.Delay(RetryDelays[attempt], time, cancellation);
         }
     }
 
