@@ -1,23 +1,29 @@
 using System.Collections.Concurrent;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http;
+using Serving.Dataplane;
 
 namespace Serving.Tests.Dataplane;
 
-/// <summary>A handler that serves one request per connection and closes it when the next one arrives, like a server that closes idle connections.</summary>
+/// <summary>A destination that closes a reused connection under every request which was sent before, as one whose connection is about to idle out.</summary>
 internal sealed class UsedConnections
 {
     private readonly ConcurrentDictionary<string, bool> _used = new();
-    private int _closed;
+    private int _resent;
 
-    /// <summary>Requests that were sent on a connection being closed.</summary>
-    public int Closed => _closed;
+    /// <summary>The requests which came again.</summary>
+    public int Resent => _resent;
 
     public Task HandleAsync(HttpContext context)
     {
-        if (_used.TryAdd(context.Connection.Id, true)) return context.Response.WriteAsync("ok");
-        Interlocked.Increment(ref _closed);
-        context.Features.Get<IConnectionLifetimeFeature>()!.Abort();
-        return Task.CompletedTask;
+        var fresh = _used.TryAdd(context.Connection.Id, true);
+        if (context.Request.Headers.ContainsKey(DataplaneHeaders.Resent))
+        {
+            Interlocked.Increment(ref _resent);
+            if (!fresh)
+                context.Features.Get<IConnectionLifetimeFeature>()!.Abort();
+        }
+
+        return context.Response.WriteAsync("ok");
     }
 }
