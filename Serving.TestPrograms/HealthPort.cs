@@ -7,7 +7,7 @@ internal sealed class HealthPort : IAsyncDisposable
 {
     private readonly WebApplication? _server;
 
-    private HealthPort(WebApplication? server) => this._server = server;
+    private HealthPort(WebApplication? server) => _server = server;
 
     /// <summary>Opens the port if it is configured.</summary>
     public static async Task<HealthPort> OpenAsync()

@@ -45,7 +45,7 @@ internal sealed class AutoscalerOwners(
     /// that died was replaced before. Null while no renewal is seen, since then nobody leads, or the API server is away and no process
     /// knows better: to leave any of them out would not help. Asked again and again while it fails.
     /// </summary>
-    public TimeSpan? PatienceFor(Shard shard)
+    public TimeSpan? TimeoutFor(Shard shard)
     {
         var name = leaseNames("autoscaler", shard)[0];
         if (leases.Get(environment.SystemNamespace, name) is not { Spec.LeaseDurationSeconds: > 0 } lease)

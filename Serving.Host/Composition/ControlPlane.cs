@@ -28,7 +28,7 @@ internal sealed class ControlPlane : IAsyncDisposable
 
     private ControlPlane(WebApplication application)
     {
-        this._application = application;
+        _application = application;
         _gate = Services.GetRequiredService<StartGate>();
         Health = Services.GetRequiredService<ProcessHealth>();
         Statistics = Services.GetService<GatewayModule>()?.Statistics ?? new GatewayStatistics();

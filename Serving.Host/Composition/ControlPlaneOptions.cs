@@ -14,7 +14,7 @@ namespace Serving.Host.Composition;
 /// <param name="Activator">The activator's listeners.</param>
 /// <param name="Autoscaler">The autoscaler's statistics listener.</param>
 /// <param name="ResolveDigests">Whether image tags are resolved at their registry; not on a cluster whose images are only names.</param>
-/// <param name="Host">Patience and drain; Leases are read at the start.</param>
+/// <param name="Host">Time-outs and drain; Leases are read at the start.</param>
 /// <param name="SharesAutoscaler">Whether the autoscaler is divided into as many parts as config-leader-election has buckets; else it is
 /// one whole.</param>
 /// <param name="LeasesRegistration">Whether the webhook writes its certificate and configurations only under Leases, because another

@@ -9,7 +9,7 @@ internal sealed class Election
     private volatile ElectionSettings? _settings;
 
     /// <param name="read">Reads the settings, and reports what it waits for; null for a process that works without Leases.</param>
-    public Election(Func<Action<string>, CancellationToken, Task<ElectionSettings>>? read) => this._read = read;
+    public Election(Func<Action<string>, CancellationToken, Task<ElectionSettings>>? read) => _read = read;
 
     /// <summary>Whether there are Leases at all.</summary>
     public bool IsHeld => _read is not null;

@@ -18,7 +18,7 @@ internal sealed class ElectionFollower : IDisposable
     /// of its.</param>
     public ElectionFollower(ConfigStore config, ModuleHost host, bool sharesAutoscaler)
     {
-        (this._config, this._host, this._sharesAutoscaler) = (config, host, sharesAutoscaler);
+        (_config, _host, _sharesAutoscaler) = (config, host, sharesAutoscaler);
         config.Changed += OnChanged;
     }
 

@@ -108,7 +108,7 @@ internal static class HostServices
             shard => owners?.OwnerOf(shard, options.Autoscaler.Port, path),
             provider.GetRequiredService<TimeProvider>(),
             provider.LoggerOf<StatForwarder>(),
-            shard => owners?.PatienceFor(shard),
+            shard => owners?.TimeoutFor(shard),
             path == StatisticsModule.ForwardedPath ? null : provider.GetService<StatConnectionMetrics>()
         );
     }

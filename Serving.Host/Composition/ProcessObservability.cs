@@ -48,12 +48,12 @@ internal sealed class ProcessObservability : IDisposable
     )
     {
         Requests = new RequestLog(requestOutput ?? Console.OpenStandardOutput());
-        this._config = config;
-        this._logging = logging;
-        this._environment = environment;
-        this._metrics = metrics;
-        this._listeners = listeners;
-        this._time = time;
+        _config = config;
+        _logging = logging;
+        _environment = environment;
+        _metrics = metrics;
+        _listeners = listeners;
+        _time = time;
         _logger = logging.Factory.CreateLogger<ProcessObservability>();
         config.Changed += OnChanged;
     }

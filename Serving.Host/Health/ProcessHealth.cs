@@ -20,7 +20,7 @@ internal sealed class ProcessHealth : IProcessHealth
     /// <param name="modules">What runs in the process.</param>
     public ProcessHealth(Informers informers, IEnumerable<IServingModule> modules)
     {
-        this._informers = informers;
+        _informers = informers;
         Parts = [Process, Caches, .. modules.Select(module => module.Name)];
     }
 

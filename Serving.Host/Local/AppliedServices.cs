@@ -9,7 +9,7 @@ namespace Serving.Host.Local;
 /// <summary>Follows the Services that the command line applied until they answer, and says where, or why not.</summary>
 internal sealed class AppliedServices(IKubernetesClient client, ITerminal terminal, int gatewayPort, TimeProvider time)
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan ReadyTimeout = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(50);
 
     /// <summary>The addresses that answer now, as a person would call them.</summary>
@@ -48,7 +48,7 @@ internal sealed class AppliedServices(IKubernetesClient client, ITerminal termin
             }
 
             var waited = time.GetElapsedTime(started);
-            if (waited > Patience || (ready is { Status: "False" } && waited > Interval * 4))
+            if (waited > ReadyTimeout || (ready is { Status: "False" } && waited > Interval * 4))
             {
                 var why = ready is { Message.Length: > 0 } ? $"{ready.Reason}: {ready.Message}" : "it takes longer than usual";
                 terminal.Line($"not ready yet  {key}  {why}");

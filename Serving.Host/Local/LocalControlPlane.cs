@@ -31,7 +31,7 @@ internal sealed class LocalControlPlane : IAsyncDisposable
     public const int HostNumber = 2;
 
     private const int GatewayInternalPort = 8082;
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan ReadyTimeout = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan LeaveTime = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(20);
 
@@ -62,15 +62,15 @@ internal sealed class LocalControlPlane : IAsyncDisposable
         TimeProvider time
     )
     {
-        this._reviewer = reviewer;
-        this._pod = pod;
+        _reviewer = reviewer;
+        _pod = pod;
         _admission = new AdmissionCheck(reviewer, environment.SystemNamespace, time);
         _hasNode = local.Has(LocalOptions.Node);
-        this._identity = identity;
-        this._time = time;
+        _identity = identity;
+        _time = time;
         _logger = logging.Factory.CreateLogger<LocalControlPlane>();
-        this._client = client;
-        this._environment = environment;
+        _client = client;
+        _environment = environment;
         var address = environment.PodIP;
         var host = new ModuleHostOptions { StopTimeout = TimeSpan.FromSeconds(8) };
         var options = new ControlPlaneOptions(
@@ -239,11 +239,11 @@ internal sealed class LocalControlPlane : IAsyncDisposable
         while (await problem() is { } missing)
         {
             parts.ThrowIfEnded();
-            if (_time.GetElapsedTime(began) > Patience)
+            if (_time.GetElapsedTime(began) > ReadyTimeout)
             {
                 if (waits is null)
                 {
-                    throw new UserErrorException($"the control plane is not ready after {Patience.TotalSeconds:0} s: {missing}");
+                    throw new UserErrorException($"the control plane is not ready after {ReadyTimeout.TotalSeconds:0} s: {missing}");
                 }
 
                 if (told != missing)

@@ -18,9 +18,9 @@ internal sealed class LocalDirectory : IDisposable
 
     private LocalDirectory(string path, FileStream claim, string log)
     {
-        this._log = log;
+        _log = log;
         Path = path;
-        this._claim = claim;
+        _claim = claim;
     }
 
     /// <summary>The directory.</summary>

@@ -17,8 +17,8 @@ namespace Serving.Host.Local;
 /// </summary>
 internal sealed class LocalSession
 {
-    private static readonly TimeSpan KubeconfigPatience = TimeSpan.FromSeconds(60);
-    private static readonly TimeSpan SyncPatience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan KubeconfigTimeout = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan SyncTimeout = TimeSpan.FromSeconds(60);
 
     private readonly LocalOptions _options;
     private readonly ITerminal _terminal;
@@ -27,7 +27,7 @@ internal sealed class LocalSession
 
     public LocalSession(LocalOptions options)
     {
-        this._options = options;
+        _options = options;
         _terminal =
             options.Plain || !AnsiConsole.Profile.Capabilities.Ansi
                 ? new PlainTerminal(Console.Out, _time)
@@ -179,7 +179,7 @@ internal sealed class LocalSession
         var started = _time.GetTimestamp();
         while (!File.Exists(directory.Kubeconfig))
         {
-            if (_time.GetElapsedTime(started) > KubeconfigPatience)
+            if (_time.GetElapsedTime(started) > KubeconfigTimeout)
             {
                 throw new UserErrorException(
                     $"no API server has written {directory.Kubeconfig}; start one with --roles apiserver on the same --data-dir."
@@ -227,7 +227,7 @@ internal sealed class LocalSession
         parts.Run("host pods", token => new StandInProbes(informers, loggers.CreateLogger<StandInProbes>(), _time).RunAsync(client, token));
         parts.Run("controllers", token => controllers.RunAsync(client, token));
         var synced = informers.WaitForSyncAsync(stop);
-        if (await Task.WhenAny(synced, Task.Delay(SyncPatience, _time, stop)) != synced)
+        if (await Task.WhenAny(synced, Task.Delay(SyncTimeout, _time, stop)) != synced)
         {
             stop.ThrowIfCancellationRequested();
             throw new UserErrorException(

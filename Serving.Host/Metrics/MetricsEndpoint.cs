@@ -30,8 +30,8 @@ internal sealed class MetricsEndpoint : IDisposable
     /// <param name="time">The clock of the certificate.</param>
     public MetricsEndpoint(ScrapeGuard? guard, TimeProvider time)
     {
-        this._guard = guard;
-        this._time = time;
+        _guard = guard;
+        _time = time;
         Port = new ServingPort("metrics", null)
         {
             Certificate = guard is null ? null : Certificate,

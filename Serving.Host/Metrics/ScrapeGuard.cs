@@ -50,9 +50,9 @@ internal sealed partial class ScrapeGuard : IDisposable
     /// <param name="logger">Where it is said who was refused.</param>
     public ScrapeGuard(IKubernetesClient client, TimeProvider time, ILogger<ScrapeGuard> logger)
     {
-        this._client = client;
-        this._time = time;
-        this._logger = logger;
+        _client = client;
+        _time = time;
+        _logger = logger;
     }
 
     /// <summary>How many answers are remembered now.</summary>

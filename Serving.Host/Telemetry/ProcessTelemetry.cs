@@ -18,7 +18,7 @@ internal sealed class ProcessTelemetry : IDisposable
 
     private readonly ServiceProvider? _services;
 
-    private ProcessTelemetry(ServiceProvider? services) => this._services = services;
+    private ProcessTelemetry(ServiceProvider? services) => _services = services;
 
     /// <summary>Starts to send what <paramref name="options"/> say; nothing is built when that is nothing.</summary>
     /// <exception cref="ArgumentException">An endpoint is not an absolute URI.</exception>

@@ -12,7 +12,7 @@ internal static class NodeTaints
     /// <summary>Why the node rejects the pod, in the scheduler's words; null when it accepts it.</summary>
     public static string? Refusal(NodeObject? node, Pod pod)
     {
-        if (node?.Unmodelled is not { } fields || !fields.TryGetValue("spec", out var spec) || spec.ValueKind != JsonValueKind.Object)
+        if (node?.ExtensionData is not { } fields || !fields.TryGetValue("spec", out var spec) || spec.ValueKind != JsonValueKind.Object)
         {
             return null;
         }

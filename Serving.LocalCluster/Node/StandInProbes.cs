@@ -37,8 +37,8 @@ public sealed class StandInProbes
     {
         ArgumentNullException.ThrowIfNull(informers);
         _pods = informers.For(Resources.Pods);
-        this._logger = logger;
-        this._time = time;
+        _logger = logger;
+        _time = time;
     }
 
     /// <summary>Probes until cancelled.</summary>

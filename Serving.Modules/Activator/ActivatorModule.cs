@@ -18,7 +18,7 @@ namespace Serving.Activator;
 public sealed partial class ActivatorModule : IServingModule, IDisposable
 {
     private const int MostIdleConnectionsToPod = 100;
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan StuckAfter = TimeSpan.FromMinutes(1);
 
     private readonly ActivatorOptions _options;
     private readonly TimeProvider _time;
@@ -62,7 +62,7 @@ public sealed partial class ActivatorModule : IServingModule, IDisposable
         _options = options;
         _sink = sink;
         _time = time;
-        _heartbeat = new Heartbeat("reporting requests", Patience, time);
+        _heartbeat = new Heartbeat("reporting requests", StuckAfter, time);
         _loggers = loggers;
         _logger = loggers.CreateLogger<ActivatorModule>();
         _registry = new RevisionRegistry(
@@ -155,7 +155,7 @@ public sealed partial class ActivatorModule : IServingModule, IDisposable
         {
             _server = null;
             await reports.DisposeAsync();
-            _heartbeat.Rest();
+            _heartbeat.Idle();
         }
     }
 

@@ -4,7 +4,7 @@ using System.Text.Json.Serialization;
 namespace Serving.Api;
 
 /// <summary>
-/// The base of all API documents. Invariant: unmodelled fields survive a round trip, because they are kept in <see cref="Unmodelled"/> and
+/// The base of all API documents. Invariant: fields that are not modelled survive a round trip, because they are kept in <see cref="ExtensionData"/> and
 /// written back.
 /// </summary>
 public abstract record Extensible
@@ -13,5 +13,5 @@ public abstract record Extensible
     [JsonExtensionData]
     [JsonInclude]
     [JsonPropertyOrder(1000)]
-    public Dictionary<string, JsonElement>? Unmodelled { get; internal set; }
+    public Dictionary<string, JsonElement>? ExtensionData { get; internal set; }
 }

@@ -4,7 +4,7 @@ namespace Serving.Api;
 public static class ExtensibleExtensions
 {
     /// <summary>
-    /// Returns the wanted part of a document with the unmodelled fields of the existing one: a newer release, which runs beside this one
+    /// Returns the wanted part of a document with the fields that are not modelled of the existing one: a newer release, which runs beside this one
     /// during an upgrade, may have written them, and an update must not remove them.
     /// </summary>
     public static T Keeping<T>(this T wanted, T existing)
@@ -12,8 +12,8 @@ public static class ExtensibleExtensions
     {
         ArgumentNullException.ThrowIfNull(wanted);
         ArgumentNullException.ThrowIfNull(existing);
-        return existing.Unmodelled is { Count: > 0 } fields && wanted.Unmodelled is not { Count: > 0 }
-            ? (T)((Extensible)wanted with { Unmodelled = fields })
+        return existing.ExtensionData is { Count: > 0 } fields && wanted.ExtensionData is not { Count: > 0 }
+            ? (T)((Extensible)wanted with { ExtensionData = fields })
             : wanted;
     }
 }

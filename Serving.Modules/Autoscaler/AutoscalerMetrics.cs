@@ -14,7 +14,7 @@ internal sealed class AutoscalerMetrics : IDisposable
     /// <param name="shards">The shards of this process; those that do not lead emit no series.</param>
     public AutoscalerMetrics(Func<IEnumerable<AutoscalerShard>> shards)
     {
-        this._shards = shards;
+        _shards = shards;
         Scaling("kn.revision.pods.desired", "{item}", "Number of pods the autoscaler wants to allocate", null, s => s.DesiredPods);
         Scaling(
             "kn.revision.capacity.excess",

@@ -29,15 +29,15 @@ public sealed class AutoscalerModule : IShardedModule, IDisposable
     public AutoscalerModule(IInformers informers, ConfigStore config, IEventRecorder events, ILoggerFactory logging, TimeProvider time)
     {
         ArgumentNullException.ThrowIfNull(events);
-        this._events = events;
+        _events = events;
         ArgumentNullException.ThrowIfNull(informers);
         ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(logging);
-        this._informers = new AutoscalerInformers(informers);
-        this._config = config;
-        this._time = time;
+        _informers = new AutoscalerInformers(informers);
+        _config = config;
+        _time = time;
         _logger = logging.CreateLogger<AutoscalerModule>();
-        _scraper = new PodScraper(this._informers.Pods.Lister, () => config.Current.Network, time);
+        _scraper = new PodScraper(_informers.Pods.Lister, () => config.Current.Network, time);
         _metrics = new AutoscalerMetrics(() => _shards.OfType<AutoscalerShard>());
     }
 

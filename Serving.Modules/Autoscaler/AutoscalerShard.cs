@@ -44,9 +44,9 @@ internal sealed class AutoscalerShard : IServingModule
         TimeProvider time
     )
     {
-        this._shard = shard;
-        this._config = config;
-        this._informers = informers;
+        _shard = shard;
+        _config = config;
+        _informers = informers;
         var pods = informers.Pods.Lister;
         _collector = new MetricCollector(scraper, time, logger);
         Deciders = new Deciders(_collector, key => RevisionPods.Count(pods, key.Namespace, key.Name).Ready, time, logger);

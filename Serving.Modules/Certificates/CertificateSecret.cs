@@ -31,9 +31,9 @@ public sealed class CertificateSecret : ICertificateSource
     public CertificateSecret(CertificateSecretOptions options, TimeProvider time, ILogger<CertificateSecret> logger)
     {
         ArgumentNullException.ThrowIfNull(options);
-        this._options = options;
-        this._time = time;
-        this._logger = logger;
+        _options = options;
+        _time = time;
+        _logger = logger;
     }
 
     /// <summary>The certificate for serving, created and stored if necessary.</summary>

@@ -41,7 +41,7 @@ public sealed partial class SystemCertificates : IDisposable
     {
         ArgumentNullException.ThrowIfNull(informers);
         _ns = systemNamespace;
-        this._logger = logger;
+        _logger = logger;
         _authorities = new TrustedAuthorities(logger);
         _secrets = informers.ForOne(Resources.Secrets, _ns, SecretName);
         _bundles = informers.For(Resources.ConfigMaps, _ns);

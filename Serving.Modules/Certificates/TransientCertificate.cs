@@ -21,9 +21,9 @@ public sealed class TransientCertificate : ICertificateSource
     public TransientCertificate(string host, TimeProvider time, ILogger<TransientCertificate> logger)
     {
         ArgumentException.ThrowIfNullOrEmpty(host);
-        this._host = host;
-        this._time = time;
-        this._logger = logger;
+        _host = host;
+        _time = time;
+        _logger = logger;
     }
 
     /// <summary>How long a certificate is valid.</summary>

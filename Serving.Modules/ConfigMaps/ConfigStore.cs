@@ -36,8 +36,8 @@ public sealed class ConfigStore : IDisposable
     {
         ArgumentNullException.ThrowIfNull(informers);
         ArgumentNullException.ThrowIfNull(environment);
-        this._logger = logger;
-        this._events = events;
+        _logger = logger;
+        _events = events;
         _clusterDomain = environment.ClusterDomain;
         _kinds = KnownConfigMaps.All.ToDictionary(k => k.Name, StringComparer.Ordinal);
         _current = KnownConfigMaps.Defaults(_clusterDomain);

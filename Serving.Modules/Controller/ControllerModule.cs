@@ -60,12 +60,12 @@ public sealed class ControllerModule : IServingModule
         ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(environment);
         ArgumentNullException.ThrowIfNull(digests);
-        this._informers = informers;
-        this._config = config;
-        this._environment = environment;
-        this._events = events;
-        this._loggers = loggers;
-        this._time = time;
+        _informers = informers;
+        _config = config;
+        _environment = environment;
+        _events = events;
+        _loggers = loggers;
+        _time = time;
         AddServices();
         AddConfigurations();
         AddRevisions(digests);

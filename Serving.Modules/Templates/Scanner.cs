@@ -16,8 +16,8 @@ internal sealed class Scanner
 
     private Scanner(string name, string text)
     {
-        this._name = name;
-        this._text = text;
+        _name = name;
+        _text = text;
     }
 
     public static List<Token> Scan(string name, string text)

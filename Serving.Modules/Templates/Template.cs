@@ -22,7 +22,7 @@ public sealed class Template
     {
         Name = name;
         Text = text;
-        this._nodes = nodes;
+        _nodes = nodes;
     }
 
     /// <summary>The name for error messages.</summary>

@@ -14,7 +14,7 @@ public sealed class TemplateHeader
     public TemplateHeader(IEnumerable<KeyValuePair<string, IReadOnlyList<string>>> fields)
     {
         ArgumentNullException.ThrowIfNull(fields);
-        this._fields = new(fields, StringComparer.OrdinalIgnoreCase);
+        _fields = new(fields, StringComparer.OrdinalIgnoreCase);
     }
 
     private TemplateHeader() { }

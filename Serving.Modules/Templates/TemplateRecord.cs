@@ -10,7 +10,7 @@ public sealed class TemplateRecord : ITemplateObject
     public TemplateRecord(string typeName, params (string Name, object? Value)[] fields)
     {
         TypeName = typeName;
-        this._fields = fields;
+        _fields = fields;
     }
 
     /// <inheritdoc/>

@@ -31,8 +31,8 @@ internal sealed partial class AdmissionEndpoints : IDisposable
         TimeProvider time
     )
     {
-        this._time = time;
-        this._handlers = handlers;
+        _time = time;
+        _handlers = handlers;
         _logger = loggers.CreateLogger<AdmissionEndpoints>();
     }
 

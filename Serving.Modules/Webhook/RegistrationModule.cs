@@ -26,7 +26,7 @@ public sealed class RegistrationModule : IServingModule
     public async Task RunAsync(IKubernetesClient client, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(client);
-        this._client = client;
+        _client = client;
         Changed?.Invoke();
         try
         {
@@ -34,7 +34,7 @@ public sealed class RegistrationModule : IServingModule
         }
         finally
         {
-            this._client = null;
+            _client = null;
             Changed?.Invoke();
         }
     }

@@ -18,7 +18,7 @@ public sealed class WebhookModule : IServingModule, IDisposable
     private const string InstalledLabel = "app.kubernetes.io/name=knative-serving";
     private const int MaxConnections = 2048;
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan StuckAfter = TimeSpan.FromMinutes(10);
 
     private readonly WebhookOptions _options;
     private readonly ClusterEnvironment _environment;
@@ -59,13 +59,13 @@ public sealed class WebhookModule : IServingModule, IDisposable
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(environment);
         ArgumentNullException.ThrowIfNull(informers);
-        this._options = options;
-        this._environment = environment;
-        this._config = config;
-        this._time = time;
-        this._right = right;
+        _options = options;
+        _environment = environment;
+        _config = config;
+        _time = time;
+        _right = right;
         _logger = loggers.CreateLogger<WebhookModule>();
-        _heartbeat = new Heartbeat("updating the webhook registration", options.CheckInterval + Patience, time);
+        _heartbeat = new Heartbeat("updating the webhook registration", options.CheckInterval + StuckAfter, time);
         _configurations =
         [
             informers.For(Resources.MutatingWebhookConfigurations, null, InstalledLabel),
@@ -132,7 +132,7 @@ public sealed class WebhookModule : IServingModule, IDisposable
         }
         finally
         {
-            _heartbeat.Rest();
+            _heartbeat.Idle();
             _notReady = "stopped";
             foreach (var registration in registrations)
             {

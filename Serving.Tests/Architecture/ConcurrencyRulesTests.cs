@@ -22,7 +22,7 @@ public sealed partial class ConcurrencyRulesTests
         new(@"\(\(Http1Connection\)state!\)\.Abort\(\)"),
         new(@"\(\(Http2RequestBody\)state!\)\.Stop\(\)"),
         new(@"\(\(Watch\)state!\)\.OnClosed\(\)"),
-        new(@"Register\(ToldToStop\)"),
+        new(@"Register\(OnStop\)"),
         new(@"=> stopping = true\)"),
     ];
 

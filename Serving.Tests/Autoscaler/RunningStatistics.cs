@@ -12,7 +12,7 @@ internal sealed class RunningStatistics : IAsyncDisposable
     private readonly StatisticsEndpoint _endpoint;
     private readonly ServedPorts _ports;
 
-    private RunningStatistics(StatisticsEndpoint endpoint, ServedPorts ports) => (this._endpoint, this._ports) = (endpoint, ports);
+    private RunningStatistics(StatisticsEndpoint endpoint, ServedPorts ports) => (_endpoint, _ports) = (endpoint, ports);
 
     /// <summary>The port it is served on.</summary>
     public int Port => _ports["statistics"].Port;

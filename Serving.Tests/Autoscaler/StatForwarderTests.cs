@@ -44,7 +44,7 @@ public sealed class StatForwarderTests
     {
         var port = FreePorts.Of(IPAddress.Loopback, 1)[0];
         var time = new ManualTimeProvider();
-        TimeSpan? patience = TimeSpan.FromSeconds(30);
+        TimeSpan? timeout = TimeSpan.FromSeconds(30);
         using var metrics = new StatConnectionMetrics();
         using var collected = new CollectedMetrics("Serving.Activator.Statistics");
         const string Reachable = "kn.activator.stats.conn.reachable{peer=autoscaler}";
@@ -54,7 +54,7 @@ public sealed class StatForwarderTests
             _ => new Uri($"ws://127.0.0.1:{port}/"),
             time,
             NullLogger<StatForwarder>.Instance,
-            _ => patience,
+            _ => timeout,
             metrics
         );
         collected.Collect().Should().Contain(Reachable, 1).And.NotContainKey(Errors);
@@ -68,13 +68,13 @@ public sealed class StatForwarderTests
         time.Advance(TimeSpan.FromSeconds(1));
         forwarder.UnreachableReason.Should().Be($"the autoscaler at ws://127.0.0.1:{port}/ has been unreachable for 31 s");
 
-        patience = null;
+        timeout = null;
         await Eventually.HoldsAsync(() =>
         {
             time.Advance(TimeSpan.FromSeconds(1));
             forwarder.UnreachableReason.Should().BeNull("nobody could reach one who is not there");
         });
-        patience = TimeSpan.FromSeconds(30);
+        timeout = TimeSpan.FromSeconds(30);
         await using (await StartAsync("server", port))
         {
             await Eventually.HoldsAsync(() =>

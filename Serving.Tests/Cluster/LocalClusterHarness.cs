@@ -20,7 +20,7 @@ internal sealed class LocalClusterHarness : TestCluster
     {
         Host = host;
         DataDirectory = directory;
-        this._ownsDirectory = ownsDirectory;
+        _ownsDirectory = ownsDirectory;
         GatewayPort = gatewayPort;
     }
 

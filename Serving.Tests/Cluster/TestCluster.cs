@@ -37,8 +37,8 @@ internal abstract class TestCluster : IAsyncDisposable
     /// <param name="tag">The suffix of their names, as <c>:v1</c>; empty if the tag does not matter.</param>
     protected TestCluster(string kubeconfig, Uri gateway, string images, string tag = "")
     {
-        this._tag = tag;
-        this._images = images.TrimEnd('/');
+        _tag = tag;
+        _images = images.TrimEnd('/');
         Kubeconfig = kubeconfig;
         Client = new ClusterClient(ClusterAccess.FromKubeconfig(kubeconfig));
         Gateway = new HttpClient(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false })

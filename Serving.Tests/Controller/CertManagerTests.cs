@@ -241,7 +241,7 @@ public sealed class CertManagerTests
         await ReconcileAsync();
 
         Made()!.Spec.DnsNames.Should().Equal("other.default.example.com");
-        Made()!.Spec.Unmodelled.Should().ContainKey("duration");
+        Made()!.Spec.ExtensionData.Should().ContainKey("duration");
     }
 
     [Test]

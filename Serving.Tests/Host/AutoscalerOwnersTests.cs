@@ -19,19 +19,19 @@ public sealed class AutoscalerOwnersTests
         var time = new ManualTimeProvider();
         var cluster = new InMemoryCluster(time);
         var owners = new AutoscalerOwners(cluster.For(Resources.Leases).Lister, null, Environment, (_, _) => ["autoscaler"], time);
-        owners.PatienceFor(Shard.Whole).Should().BeNull("nobody leads");
+        owners.TimeoutFor(Shard.Whole).Should().BeNull("nobody leads");
 
         Renew(cluster, time);
-        owners.PatienceFor(Shard.Whole).Should().Be(TimeSpan.FromSeconds(30));
+        owners.TimeoutFor(Shard.Whole).Should().Be(TimeSpan.FromSeconds(30));
         time.Advance(TimeSpan.FromSeconds(15));
-        owners.PatienceFor(Shard.Whole).Should().Be(TimeSpan.FromSeconds(30));
+        owners.TimeoutFor(Shard.Whole).Should().Be(TimeSpan.FromSeconds(30));
         Renew(cluster, time);
         time.Advance(TimeSpan.FromSeconds(10));
-        owners.PatienceFor(Shard.Whole).Should().Be(TimeSpan.FromSeconds(30));
+        owners.TimeoutFor(Shard.Whole).Should().Be(TimeSpan.FromSeconds(30));
         time.Advance(TimeSpan.FromSeconds(15));
-        owners.PatienceFor(Shard.Whole).Should().NotBeNull("it was first seen 15 s ago");
+        owners.TimeoutFor(Shard.Whole).Should().NotBeNull("it was first seen 15 s ago");
         time.Advance(TimeSpan.FromSeconds(1));
-        owners.PatienceFor(Shard.Whole).Should().BeNull("no renewal was seen, be it that the leader died or that the API server is away");
+        owners.TimeoutFor(Shard.Whole).Should().BeNull("no renewal was seen, be it that the leader died or that the API server is away");
     }
 
     private static void Renew(InMemoryCluster cluster, TimeProvider time) =>

@@ -53,7 +53,7 @@ internal sealed class ClusterStartTests
         (await probes.GetStringAsync("/livez")).Should().Be("ok");
         (await File.ReadAllLinesAsync(Path.Combine(_server.Directory, "calls"))).Should().HaveCount(2, "the credential is kept");
 
-        _proxy.Mend();
+        _proxy.Repair();
 
         await Eventually.HoldsAsync(
             async () =>

@@ -11,7 +11,7 @@ internal sealed class HostProcess : IAsyncDisposable
 
     private HostProcess(Process process)
     {
-        this._process = process;
+        _process = process;
         process.OutputDataReceived += (_, line) => Append(line.Data);
         process.ErrorDataReceived += (_, line) => Append(line.Data);
         process.BeginOutputReadLine();

@@ -189,7 +189,7 @@ public sealed class InMemoryCluster : IKubernetesClient, IInformers
     public async Task<T> UpdateAsync<T>(ResourceType<T> type, T value, CancellationToken cancellation, WriteOptions? options = null)
         where T : class, IKubernetesObject
     {
-        var whole = await Slimming.WholeAsync(this, type, value, cancellation);
+        var whole = await CacheTransform.WholeAsync(this, type, value, cancellation);
         return await Do(
             type,
             "update",

@@ -42,7 +42,7 @@ internal sealed class InMemoryInformer<T>(ResourceType<T> type, string? ns, Labe
 
     public void Observe(IKubernetesObject value, bool deleted)
     {
-        var typed = Slimming.Slim(type, (T)value);
+        var typed = CacheTransform.Apply(type, (T)value);
         if (ns is not null && typed.Metadata.Namespace != ns)
         {
             return;

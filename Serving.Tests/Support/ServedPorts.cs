@@ -11,7 +11,7 @@ internal sealed class ServedPorts : IAsyncDisposable
 {
     private readonly WebApplication _application;
 
-    private ServedPorts(WebApplication application) => this._application = application;
+    private ServedPorts(WebApplication application) => _application = application;
 
     /// <summary>Opens and closes the ports without an address.</summary>
     public PortListeners Listeners => _application.Services.GetRequiredService<PortListeners>();

@@ -16,7 +16,7 @@ internal sealed class TcpProxy : IAsyncDisposable
     /// <param name="target">The port to forward to.</param>
     public TcpProxy(int target)
     {
-        this._target = target;
+        _target = target;
         Port = FreePorts.Of(IPAddress.Loopback, 1)[0];
         _accepting = Listen();
     }
@@ -36,7 +36,7 @@ internal sealed class TcpProxy : IAsyncDisposable
     }
 
     /// <summary>Accepts connections again.</summary>
-    public void Mend()
+    public void Repair()
     {
         _stop.Dispose();
         _stop = new CancellationTokenSource();

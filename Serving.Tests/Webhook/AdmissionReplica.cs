@@ -25,10 +25,10 @@ internal sealed class AdmissionReplica : IAsyncDisposable
 
     private AdmissionReplica(InMemoryCluster cluster, TimeProvider time, ConfigStore config, WebhookModule module, ServedPorts ports)
     {
-        this._cluster = cluster;
-        this._time = time;
-        this._config = config;
-        this._ports = ports;
+        _cluster = cluster;
+        _time = time;
+        _config = config;
+        _ports = ports;
         Module = module;
         _running = module.RunAsync(cluster, _stop.Token);
     }

@@ -19,7 +19,7 @@ namespace Serving.Tests.Webhook;
 [TestFixture]
 internal sealed class LeasedRegistrationTests
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(60);
 
     private CancellationTokenSource _stop = null!;
     private InMemoryCluster _cluster = null!;
@@ -58,7 +58,7 @@ internal sealed class LeasedRegistrationTests
     public async Task TearDown()
     {
         await _stop.CancelAsync();
-        await _running.WaitAsync(Patience);
+        await _running.WaitAsync(Timeout);
         _module.Dispose();
         _config.Dispose();
         _stop.Dispose();
@@ -86,7 +86,7 @@ internal sealed class LeasedRegistrationTests
         _cluster.ForgetWrites();
         _running = _module.RunAsync(_cluster, _stop.Token);
 
-        await Eventually.HoldsAsync(() => _module.NotReadyReason.Should().BeNull("it serves the certificate that is trusted"), Patience);
+        await Eventually.HoldsAsync(() => _module.NotReadyReason.Should().BeNull("it serves the certificate that is trusted"), Timeout);
         _cluster.Writes.Should().BeEmpty();
 
         using var term = new CancellationTokenSource();
@@ -98,7 +98,7 @@ internal sealed class LeasedRegistrationTests
                     .Distinct()
                     .Should()
                     .BeEquivalentTo("secrets", "mutatingwebhookconfigurations", "validatingwebhookconfigurations"),
-            Patience
+            Timeout
         );
         _module.NotReadyReason.Should().BeNull("replicas that serve the old certificate stay trusted");
 
@@ -109,7 +109,7 @@ internal sealed class LeasedRegistrationTests
         var kept = Encoding.UTF8.GetString(_cluster.Find(Resources.Secrets, "knative-serving", "webhook-certs")!.Data!["ca-cert.pem"]);
         _cluster.ForgetWrites();
         Register(kept);
-        await Eventually.HoldsAsync(() => _module.NotReadyReason.Should().BeNull(), Patience);
+        await Eventually.HoldsAsync(() => _module.NotReadyReason.Should().BeNull(), Timeout);
         _cluster.Writes.Should().BeEmpty();
     }
 
@@ -135,10 +135,10 @@ internal sealed class LeasedRegistrationTests
                 },
             }
         );
-        await Eventually.HoldsAsync(() => _module.NotReadyReason.Should().Contain("does not trust the certificate yet"), Patience);
+        await Eventually.HoldsAsync(() => _module.NotReadyReason.Should().Contain("does not trust the certificate yet"), Timeout);
 
         Register(theirs.Authorities);
-        await Eventually.HoldsAsync(() => _module.NotReadyReason.Should().BeNull(), Patience);
+        await Eventually.HoldsAsync(() => _module.NotReadyReason.Should().BeNull(), Timeout);
         _cluster.Writes.Should().BeEmpty();
     }
 

@@ -27,7 +27,7 @@ internal sealed class ClusterView
         _revisions = informers.For(Resources.Revisions);
         _autoscalers = informers.For(Resources.PodAutoscalers);
         _pods = informers.For(Resources.Pods, labelSelector: RevisionLabel);
-        this._requests = requests;
+        _requests = requests;
     }
 
     /// <summary>One row a revision that has traffic or pods, ordered by service and age, and one a Service that has no revision

@@ -19,7 +19,11 @@ internal static class Json
         MaxDepth = 1000,
     };
 
-    private static readonly JsonSerializerOptions TextOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, MaxDepth = 1000 };
+    private static readonly JsonSerializerOptions TextOptions = new()
+    {
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        MaxDepth = 1000,
+    };
 
     /// <summary>Parses a document that may have duplicate properties: the last one wins; returns the duplicates.</summary>
     public static JsonNode? Parse(ReadOnlyMemory<byte> utf8, List<string>? duplicates = null)

@@ -121,14 +121,7 @@ internal sealed class Selector
         return new LabelRequirement(Key(part, part), "Exists", []);
     }
 
-    private static readonly (string Sign, string Operator)[] Signs =
-    [
-        ("!=", "NotIn"),
-        ("==", "In"),
-        ("=", "In"),
-        (">", "Gt"),
-        ("<", "Lt"),
-    ];
+    private static readonly (string Sign, string Operator)[] Signs = [("!=", "NotIn"), ("==", "In"), ("=", "In"), (">", "Gt"), ("<", "Lt")];
 
     private static string Key(string text, string part)
     {

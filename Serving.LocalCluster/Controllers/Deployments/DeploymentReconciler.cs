@@ -31,8 +31,8 @@ internal sealed class DeploymentReconciler : IReconciler
             informers.For(Resources.ReplicaSets).Lister,
             deployment => deployment.Spec?.Selector
         );
-        this._events = events;
-        this._time = time;
+        _events = events;
+        _time = time;
     }
 
     public string Name => "deployment";

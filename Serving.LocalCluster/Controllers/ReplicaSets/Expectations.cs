@@ -4,12 +4,12 @@ namespace Serving.LocalCluster.Controllers;
 
 /// <summary>
 /// Remembers pods that were created or deleted before the cache shows it, so that a ReplicaSet does not act twice on the same
-/// state. Invariant: an expectation is kept until the cache shows it, or for <see cref="Patience"/>, also for deleted ReplicaSets.
+/// state. Invariant: an expectation is kept until the cache shows it, or for <see cref="ExpiresAfter"/>, also for deleted ReplicaSets.
 /// </summary>
 internal sealed class Expectations(TimeProvider time)
 {
     /// <summary>How long to wait for an event.</summary>
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    public static readonly TimeSpan ExpiresAfter = TimeSpan.FromSeconds(30);
 
     private const int FirstPrune = 256;
 
@@ -48,7 +48,7 @@ internal sealed class Expectations(TimeProvider time)
         {
             foreach (var (key, since) in _pending.Where(entry => entry.Key.Owner == owner).ToList())
             {
-                if (time.GetElapsedTime(since) < Patience)
+                if (time.GetElapsedTime(since) < ExpiresAfter)
                 {
                     return false;
                 }
@@ -72,7 +72,10 @@ internal sealed class Expectations(TimeProvider time)
 
             // Expired expectations of ReplicaSets that are no longer reconciled.
             foreach (
-                var old in _pending.Where(entry => time.GetElapsedTime(entry.Value) >= Patience).Select(static entry => entry.Key).ToList()
+                var old in _pending
+                    .Where(entry => time.GetElapsedTime(entry.Value) >= ExpiresAfter)
+                    .Select(static entry => entry.Key)
+                    .ToList()
             )
             {
                 _pending.Remove(old);

@@ -25,8 +25,8 @@ internal sealed class ReplicaSetReconciler : IReconciler
         _pods = podInformer.Lister;
         _claims = new Claims<ReplicaSet, Pod>(Resources.ReplicaSets, Resources.Pods, _replicaSets, _pods, set => set.Spec?.Selector);
         _expectations = new Expectations(time);
-        this._events = events;
-        this._time = time;
+        _events = events;
+        _time = time;
         podInformer.AddHandler(Observe);
     }
 

@@ -18,7 +18,7 @@ public sealed class ConditionSet
         ArgumentNullException.ThrowIfNull(happy);
         ArgumentNullException.ThrowIfNull(dependents);
         Happy = happy;
-        this._dependents = [.. dependents.Where(dependent => dependent != happy).Distinct()];
+        _dependents = [.. dependents.Where(dependent => dependent != happy).Distinct()];
     }
 
     /// <summary>The type of the happy condition.</summary>

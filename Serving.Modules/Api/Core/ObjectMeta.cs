@@ -63,15 +63,15 @@ public sealed record ObjectMeta : Extensible
     public bool LacksLastApplied { get; init; }
 
     /// <summary>The same metadata without an unmodelled field, such as <c>managedFields</c>.</summary>
-    public ObjectMeta WithoutUnmodelled(string name)
+    public ObjectMeta WithoutExtensionData(string name)
     {
-        if (Unmodelled is null || !Unmodelled.ContainsKey(name))
+        if (ExtensionData is null || !ExtensionData.ContainsKey(name))
         {
             return this;
         }
 
-        var rest = Unmodelled.Where(pair => pair.Key != name).ToDictionary();
-        return this with { Unmodelled = rest.Count > 0 ? rest : null };
+        var rest = ExtensionData.Where(pair => pair.Key != name).ToDictionary();
+        return this with { ExtensionData = rest.Count > 0 ? rest : null };
     }
 }
 

@@ -44,7 +44,7 @@ public static class DomainMappingValidation
     private static FieldError Reference(ObjectReference reference, string parentNamespace)
     {
         var errors = reference.Name.Length == 0 ? FieldError.Missing("name") : FieldError.None;
-        if (reference.Unmodelled?.TryGetValue("group", out var group) == true && group.ToString().Length > 0)
+        if (reference.ExtensionData?.TryGetValue("group", out var group) == true && group.ToString().Length > 0)
         {
             errors += FieldError.Disallowed("group");
         }

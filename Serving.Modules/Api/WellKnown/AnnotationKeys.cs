@@ -9,7 +9,7 @@ public sealed class AnnotationKeys
     public AnnotationKeys(params string[] keys)
     {
         ArgumentNullException.ThrowIfNull(keys);
-        this._keys = keys;
+        _keys = keys;
     }
 
     /// <summary>The preferred spelling.</summary>

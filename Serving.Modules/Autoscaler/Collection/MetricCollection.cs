@@ -23,7 +23,7 @@ internal sealed class MetricCollection
     /// <param name="metric">The windows; the algorithm is set by an annotation and cannot change.</param>
     public MetricCollection(Metric metric)
     {
-        this._metric = metric;
+        _metric = metric;
         var isWeighted =
             AutoscalingKeys.MetricAggregationAlgorithm.Value(metric.Metadata.Annotations)
             is WeightedExponential

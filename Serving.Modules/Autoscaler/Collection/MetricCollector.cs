@@ -29,7 +29,7 @@ internal sealed partial class MetricCollector : IMetricSource
         }
     );
 
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan StuckAfter = TimeSpan.FromMinutes(1);
 
     private readonly ConcurrentDictionary<ObjectKey, MetricCollection> _collections = new();
     private readonly Heartbeat _heartbeat;
@@ -39,10 +39,10 @@ internal sealed partial class MetricCollector : IMetricSource
 
     public MetricCollector(IPodScraper scraper, TimeProvider time, ILogger logger)
     {
-        this._scraper = scraper;
-        this._time = time;
-        this._logger = logger;
-        _heartbeat = new Heartbeat("collecting metrics", Patience, time);
+        _scraper = scraper;
+        _time = time;
+        _logger = logger;
+        _heartbeat = new Heartbeat("collecting metrics", StuckAfter, time);
     }
 
     /// <summary>Null while it starts scrapes every second, or is not running; otherwise since when it has been stuck.</summary>
@@ -101,7 +101,7 @@ internal sealed partial class MetricCollector : IMetricSource
         }
         finally
         {
-            _heartbeat.Rest();
+            _heartbeat.Idle();
         }
 
         await Task.WhenAll(running);

@@ -40,10 +40,10 @@ internal sealed class PodScraper : IPodScraper, IDisposable
         Func<Metric, Uri>? serviceAddress = null
     )
     {
-        this._pods = pods;
-        this._network = network;
-        this._time = time;
-        this._port = port;
+        _pods = pods;
+        _network = network;
+        _time = time;
+        _port = port;
         var handler = new SocketsHttpHandler
         {
             UseProxy = false,

@@ -27,7 +27,7 @@ internal sealed partial class ActivatorProbe(
 {
     private const int MostAddresses = 8;
     private const string Path = "/healthz";
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan ProbeTimeout = TimeSpan.FromSeconds(1);
 
     private static readonly KeyValuePair<string, string>[] Headers =
     [
@@ -74,7 +74,7 @@ internal sealed partial class ActivatorProbe(
     private async Task<Answer> AskAsync(string host, int port, CancellationToken cancellation)
     {
         using var limited = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        limited.CancelAfter(Patience);
+        limited.CancelAfter(ProbeTimeout);
         try
         {
             var answer = await HttpProbe.GetAsync(host, port, Path, Headers, tls: false, limited.Token);

@@ -46,11 +46,11 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
     )
         : base(AutoscalingKeys.KpaClass, informers, events, time)
     {
-        this._informers = informers;
-        this._config = config;
-        this._deciders = deciders;
-        this._probe = probe;
-        this._board = board;
+        _informers = informers;
+        _config = config;
+        _deciders = deciders;
+        _probe = probe;
+        _board = board;
     }
 
     public override string Name => "podautoscaler";

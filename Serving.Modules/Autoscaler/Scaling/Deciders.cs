@@ -14,7 +14,7 @@ internal sealed partial class Deciders
     /// <summary>Interval between evaluations.</summary>
     public static readonly TimeSpan TickInterval = TimeSpan.FromSeconds(2);
 
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan StuckAfter = TimeSpan.FromMinutes(1);
 
     private readonly ConcurrentDictionary<ObjectKey, Entry> _entries = new();
     private readonly Heartbeat _heartbeat;
@@ -29,11 +29,11 @@ internal sealed partial class Deciders
     /// <param name="logger">Logs changes of the panic mode.</param>
     public Deciders(IMetricSource metrics, Func<ObjectKey, int> readyPods, TimeProvider time, ILogger logger)
     {
-        this._metrics = metrics;
-        this._readyPods = readyPods;
-        this._time = time;
-        this._logger = logger;
-        _heartbeat = new Heartbeat("deciding", Patience, time);
+        _metrics = metrics;
+        _readyPods = readyPods;
+        _time = time;
+        _logger = logger;
+        _heartbeat = new Heartbeat("deciding", StuckAfter, time);
     }
 
     /// <summary>Null while it evaluates every tick, or is not running; otherwise since when it has been stuck.</summary>
@@ -99,7 +99,7 @@ internal sealed partial class Deciders
         }
         finally
         {
-            _heartbeat.Rest();
+            _heartbeat.Idle();
         }
     }
 

@@ -14,7 +14,7 @@ public sealed class StatForwarder
     /// <param name="owner">Returns the address of a shard's leader, such as <c>ws://10.0.0.7:8080</c>; null while unknown.</param>
     /// <param name="time">The clock of the retry delays.</param>
     /// <param name="logger">Logs lost connections.</param>
-    /// <param name="patience">
+    /// <param name="timeout">
     /// Returns how long a shard may be unreachable before this process is unready; null while its leader is not known to be alive.
     /// </param>
     /// <param name="metrics">Connection metrics; null for none.</param>
@@ -23,13 +23,13 @@ public sealed class StatForwarder
         Func<Shard, Uri?> owner,
         TimeProvider time,
         ILogger<StatForwarder> logger,
-        Func<Shard, TimeSpan?>? patience = null,
+        Func<Shard, TimeSpan?>? timeout = null,
         StatConnectionMetrics? metrics = null
     )
     {
         ArgumentNullException.ThrowIfNull(count);
         ArgumentNullException.ThrowIfNull(owner);
-        this._count = count;
+        _count = count;
         T? Of<T>(int index, Func<Shard, T?> what) => count() is var parts && index < parts ? what(new Shard(index, parts)) : default;
         _lanes =
         [
@@ -37,7 +37,7 @@ public sealed class StatForwarder
                 .Range(0, Shard.MostShards)
                 .Select(index => new StatLane(
                     () => Of(index, owner),
-                    () => patience is null ? null : Of(index, patience),
+                    () => timeout is null ? null : Of(index, timeout),
                     () => metrics?.OnLost(),
                     time,
                     logger

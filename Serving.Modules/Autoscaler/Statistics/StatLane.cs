@@ -27,24 +27,24 @@ internal sealed partial class StatLane
 
     private readonly List<WireStatMessage> _batch = [];
     private readonly Func<Uri?> _owner;
-    private readonly Func<TimeSpan?> _patience;
+    private readonly Func<TimeSpan?> _timeout;
     private readonly Action _lost;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private volatile Failing? _failing;
 
     /// <param name="owner">Returns the address of the autoscaler, such as <c>ws://10.0.0.7:8080</c>; null while unknown.</param>
-    /// <param name="patience">Returns how long it may be unreachable; null while it is not known to be alive.</param>
+    /// <param name="timeout">Returns how long it may be unreachable; null while it is not known to be alive.</param>
     /// <param name="lost">Called for each connection closed by the peer.</param>
     /// <param name="time">The clock of the retry delays.</param>
     /// <param name="logger">Logs lost connections.</param>
-    public StatLane(Func<Uri?> owner, Func<TimeSpan?> patience, Action lost, TimeProvider time, ILogger logger)
+    public StatLane(Func<Uri?> owner, Func<TimeSpan?> timeout, Action lost, TimeProvider time, ILogger logger)
     {
-        this._owner = owner;
-        this._patience = patience;
-        this._lost = lost;
-        this._time = time;
-        this._logger = logger;
+        _owner = owner;
+        _timeout = timeout;
+        _lost = lost;
+        _time = time;
+        _logger = logger;
     }
 
     /// <summary>Whether stats are queued and the last attempt to connect failed.</summary>
@@ -53,7 +53,7 @@ internal sealed partial class StatLane
     /// <summary>Why this process cannot serve the shard's revisions: its leader has been unreachable for longer than permitted; otherwise
     /// null.</summary>
     public string? UnreachableReason =>
-        _failing is { Patience: { } limit } now && _time.GetElapsedTime(now.Since) is var elapsed && elapsed > limit
+        _failing is { Limit: { } limit } now && _time.GetElapsedTime(now.Since) is var elapsed && elapsed > limit
             ? $"the autoscaler at {now.Address} has been unreachable for {elapsed.TotalSeconds:0} s"
             : null;
 
@@ -147,12 +147,12 @@ internal sealed partial class StatLane
     /// <summary>The duration of the failure restarts with each new leader, and is paused while none is known to be alive.</summary>
     private void NoteFailure(Uri address)
     {
-        var limit = _patience();
+        var limit = _timeout();
         _failing =
-            _failing is { Patience: not null } before && limit is not null && before.Address == address
+            _failing is { Limit: not null } before && limit is not null && before.Address == address
                 ? before with
                 {
-                    Patience = limit,
+                    Limit = limit,
                 }
                 : new Failing(address, _time.GetTimestamp(), limit);
     }
@@ -167,5 +167,5 @@ internal sealed partial class StatLane
     private partial void LogUnreachable(Uri address, string reason);
 
     /// <summary>A series of failed attempts.</summary>
-    private sealed record Failing(Uri Address, long Since, TimeSpan? Patience);
+    private sealed record Failing(Uri Address, long Since, TimeSpan? Limit);
 }

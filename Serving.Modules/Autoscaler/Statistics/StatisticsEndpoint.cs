@@ -42,8 +42,8 @@ internal sealed partial class StatisticsEndpoint
     /// <param name="most">Maximum number of connections.</param>
     public StatisticsEndpoint(Action<WireStatMessage, bool> take, ILoggerFactory loggers, int most = MostConnections)
     {
-        this._take = take;
-        this._most = most;
+        _take = take;
+        _most = most;
         _logger = loggers.CreateLogger<StatisticsEndpoint>();
     }
 

@@ -28,8 +28,8 @@ public sealed partial class StatisticsModule : IServingModule
         ArgumentNullException.ThrowIfNull(autoscaler);
         ArgumentNullException.ThrowIfNull(forwarder);
         ArgumentNullException.ThrowIfNull(logging);
-        this._autoscaler = autoscaler;
-        this._forwarder = forwarder;
+        _autoscaler = autoscaler;
+        _forwarder = forwarder;
         _logger = logging.CreateLogger<StatisticsModule>();
         _endpoint = new StatisticsEndpoint(Take, logging);
         Port = _endpoint.PortAt(options);

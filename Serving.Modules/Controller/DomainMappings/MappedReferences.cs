@@ -170,7 +170,9 @@ internal sealed class MappedReferences(
     }
 
     private static string Field(ObjectReference reference, string name) =>
-        reference.Unmodelled?.TryGetValue(name, out var value) == true && value.ValueKind == JsonValueKind.String ? value.GetString()! : "";
+        reference.ExtensionData?.TryGetValue(name, out var value) == true && value.ValueKind == JsonValueKind.String
+            ? value.GetString()!
+            : "";
 
     private static bool IsServing(ObjectReference reference) => reference.ApiVersion.StartsWith(ServingGroup, StringComparison.Ordinal);
 }

@@ -36,7 +36,7 @@ public sealed class ServerlessServiceReconciler : StatusReconciler<ServerlessSer
     public ServerlessServiceReconciler(IInformers informers, ClusterEnvironment environment, IEventRecorder events, TimeProvider time)
         : base(Resources.ServerlessServices, ListerOf(informers), ServerlessServiceLifecycle.Conditions, events, time)
     {
-        this._environment = environment;
+        _environment = environment;
         _serverlessServices = informers.For(Resources.ServerlessServices);
         _services = informers.For(Resources.Services);
         _endpoints = informers.For(Resources.Endpoints);

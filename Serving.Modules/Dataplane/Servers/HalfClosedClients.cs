@@ -11,9 +11,9 @@ namespace Serving.Dataplane;
 /// aborts it at once.
 /// </summary>
 /// <param name="next">Serves HTTP/1.1.</param>
-/// <param name="patience">How long a request continues after the half-close.</param>
+/// <param name="timeout">How long a request continues after the half-close.</param>
 /// <param name="time">The clock.</param>
-internal sealed class HalfClosedClients(ConnectionDelegate next, TimeSpan patience, TimeProvider time)
+internal sealed class HalfClosedClients(ConnectionDelegate next, TimeSpan timeout, TimeProvider time)
 {
     private const int TcpInfo = 11;
     private const byte CloseWait = 8;
@@ -28,7 +28,7 @@ internal sealed class HalfClosedClients(ConnectionDelegate next, TimeSpan patien
             return;
         }
 
-        using var watch = new Watch(socket, patience, time, connection.ConnectionClosed);
+        using var watch = new Watch(socket, timeout, time, connection.ConnectionClosed);
         connection.ConnectionClosed = watch.Token;
         await next(connection);
     }
@@ -54,16 +54,16 @@ internal sealed class HalfClosedClients(ConnectionDelegate next, TimeSpan patien
         private readonly Lock _lock = new();
         private readonly CancellationTokenSource _closed = new();
         private readonly Socket _socket;
-        private readonly TimeSpan _patience;
+        private readonly TimeSpan _timeout;
         private readonly TimeProvider _time;
         private readonly CancellationTokenRegistration _registration;
         private BackgroundTimer? _timer;
         private long _since;
         private bool _disposed;
 
-        public Watch(Socket socket, TimeSpan patience, TimeProvider time, CancellationToken closed)
+        public Watch(Socket socket, TimeSpan timeout, TimeProvider time, CancellationToken closed)
         {
-            (_socket, _patience, _time) = (socket, patience, time);
+            (_socket, _timeout, _time) = (socket, timeout, time);
             Token = _closed.Token;
             _registration = closed.UnsafeRegister(static state => ((Watch)state!).OnClosed(), this);
         }
@@ -105,7 +105,7 @@ internal sealed class HalfClosedClients(ConnectionDelegate next, TimeSpan patien
         {
             lock (_lock)
             {
-                if (_disposed || (IsHalfClosed(_socket) && _time.GetElapsedTime(_since) < _patience))
+                if (_disposed || (IsHalfClosed(_socket) && _time.GetElapsedTime(_since) < _timeout))
                     return;
                 _timer?.Dispose();
             }

@@ -182,7 +182,7 @@ public sealed class ClusterClient : IKubernetesClient, IDisposable
         where T : class, IKubernetesObject
     {
         ArgumentNullException.ThrowIfNull(value);
-        var whole = await Slimming.WholeAsync(this, type, value, cancellation);
+        var whole = await CacheTransform.WholeAsync(this, type, value, cancellation);
         return await PutAsync(type, whole, null, options, cancellation);
     }
 

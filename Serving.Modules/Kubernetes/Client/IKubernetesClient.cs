@@ -12,7 +12,7 @@ public interface IKubernetesClient
 {
     /// <summary>
     /// Completes when the server next responds to any client of the same family, for callers that wait while it is unreachable
-    /// (<see cref="KubernetesException.IsAway"/>); never for a client that cannot tell.
+    /// (<see cref="KubernetesException.IsUnreachable"/>); never for a client that cannot tell.
     /// </summary>
     Task NextResponse => Never.Task;
 

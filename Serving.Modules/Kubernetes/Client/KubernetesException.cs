@@ -37,7 +37,7 @@ public sealed class KubernetesException : Exception
     public bool IsGone => Code == HttpStatusCode.Gone;
 
     /// <summary>502, 503 or 504: the server is away, or something between us and it is; trying again later helps.</summary>
-    public bool IsAway => Code is HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout;
+    public bool IsUnreachable => Code is HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout;
 
     /// <summary>Whether the API server could not reach an admission webhook; trying again later helps.</summary>
     public bool IsWebhookAway =>

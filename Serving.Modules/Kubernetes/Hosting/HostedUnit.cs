@@ -6,13 +6,13 @@ namespace Serving.Kubernetes;
 internal sealed class HostedUnit : IDisposable
 {
     private readonly IModuleUnit _unit;
-    private readonly ModuleSurroundings _around;
+    private readonly ModuleContext _context;
     private readonly Lock _lock = new();
     private CancellationTokenSource? _stop;
     private Task _work = Task.CompletedTask;
     private bool _isStopped;
 
-    public HostedUnit(IModuleUnit unit, ModuleSurroundings around) => (_unit, _around) = (unit, around);
+    public HostedUnit(IModuleUnit unit, ModuleContext context) => (_unit, _context) = (unit, context);
 
     public IServingModule Module => _unit.Module;
 
@@ -36,7 +36,7 @@ internal sealed class HostedUnit : IDisposable
                         $"The host of {Module.Name}",
                         () => _unit.RunAsync(token),
                         static _ => { },
-                        _around,
+                        _context,
                         token
                     ),
                 CancellationToken.None
@@ -60,18 +60,18 @@ internal sealed class HostedUnit : IDisposable
         }
 
         await stop.CancelAsync();
-        var since = _around.Time.GetTimestamp();
+        var since = _context.Time.GetTimestamp();
         try
         {
-            await _work.WaitAsync(within, _around.Time, cancellation);
+            await _work.WaitAsync(within, _context.Time, cancellation);
             Dispose();
         }
         catch (Exception late) when (late is TimeoutException or OperationCanceledException)
         {
-            _around.Logger.LogWarning(
+            _context.Logger.LogWarning(
                 "Module {Module} did not stop within {Timeout}",
                 Module.Name,
-                late is TimeoutException ? within : _around.Time.GetElapsedTime(since)
+                late is TimeoutException ? within : _context.Time.GetElapsedTime(since)
             );
         }
     }

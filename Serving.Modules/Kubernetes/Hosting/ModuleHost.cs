@@ -13,17 +13,17 @@ public sealed class ModuleHost
 {
     /// <summary>How long leaders may take to let go: one that hangs must not keep the others from draining before the process is
     /// killed.</summary>
-    private static readonly TimeSpan LeaderPatience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan LeaderStopTimeout = TimeSpan.FromSeconds(30);
 
     private readonly IReadOnlyList<HostedUnit> _hosted;
     private readonly IReadOnlyList<IModuleUnit> _units;
-    private readonly ModuleSurroundings _around;
+    private readonly ModuleContext _context;
     private readonly ModuleHostOptions _options;
 
     /// <param name="modules">What to run.</param>
     /// <param name="client">What modules write with.</param>
     /// <param name="leaseClient">What Leases are renewed with.</param>
-    /// <param name="options">Election and patience.</param>
+    /// <param name="options">Election and timeout.</param>
     /// <param name="loggers">Where failures are said.</param>
     /// <param name="time">The clock of Leases and back-off.</param>
     /// <param name="leases">Tells of changes to Leases, so that a released one is taken over at once; null to only look every retry
@@ -46,17 +46,10 @@ public sealed class ModuleHost
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Shards, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(options.Shards, Shard.MostShards);
         _options = options;
-        _around = new ModuleSurroundings(
-            client,
-            leaseClient,
-            leases,
-            options,
-            loggers.CreateLogger<ModuleHost>(),
-            time ?? TimeProvider.System
-        );
+        _context = new ModuleContext(client, leaseClient, leases, options, loggers.CreateLogger<ModuleHost>(), time ?? TimeProvider.System);
         Modules = modules;
         _units = [.. modules.Select(UnitOf)];
-        _hosted = [.. _units.Select(unit => new HostedUnit(unit, _around))];
+        _hosted = [.. _units.Select(unit => new HostedUnit(unit, _context))];
     }
 
     /// <summary>What is run.</summary>
@@ -113,15 +106,15 @@ public sealed class ModuleHost
     /// <param name="cancellation">Ends the wait.</param>
     public async Task DrainAsync(CancellationToken cancellation)
     {
-        var since = _around.Time.GetTimestamp();
+        var since = _context.Time.GetTimestamp();
         foreach (var unit in _units)
         {
             unit.Module.BeginDrain();
         }
 
-        var patience = _options.StopTimeout < LeaderPatience ? _options.StopTimeout : LeaderPatience;
-        await Task.WhenAll(_hosted.Where(unit => unit.IsLeader).Select(unit => unit.StopAsync(patience, cancellation)));
-        if (_options.DrainDelay - _around.Time.GetElapsedTime(since) is var left && left > TimeSpan.Zero)
+        var timeout = _options.StopTimeout < LeaderStopTimeout ? _options.StopTimeout : LeaderStopTimeout;
+        await Task.WhenAll(_hosted.Where(unit => unit.IsLeader).Select(unit => unit.StopAsync(timeout, cancellation)));
+        if (_options.DrainDelay - _context.Time.GetElapsedTime(since) is var left && left > TimeSpan.Zero)
         {
             await ServeOnAsync(left, cancellation);
         }
@@ -147,7 +140,7 @@ public sealed class ModuleHost
             left -= step
         )
         {
-            await Task.Delay(left < step ? left : step, _around.Time, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(left < step ? left : step, _context.Time, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
@@ -160,18 +153,18 @@ public sealed class ModuleHost
     private IModuleUnit UnitOf(IServingModule module) =>
         (module, _options.Election) switch
         {
-            ({ Activation: Activation.Leader } and IShardedModule divided, { } election) => new ShardedUnit(divided, election, _around),
+            ({ Activation: Activation.Leader } and IShardedModule divided, { } election) => new ShardedUnit(divided, election, _context),
             ({ Activation: Activation.Leader }, { } election) => new ModuleUnit(
                 module,
                 new LeaderElector(
-                    _around.LeaseClient,
+                    _context.LeaseClient,
                     _options.LeaseNames(module.Name, Shard.Whole),
                     election,
-                    _around.Logger,
-                    _around.Time
+                    _context.Logger,
+                    _context.Time
                 ),
-                _around
+                _context
             ),
-            _ => new ModuleUnit(module, null, _around),
+            _ => new ModuleUnit(module, null, _context),
         };
 }

@@ -32,10 +32,10 @@ internal interface IModuleUnit
 /// <param name="Client">What modules write with.</param>
 /// <param name="LeaseClient">What Leases are held with.</param>
 /// <param name="Leases">Tells of changes to Leases; null to only look every retry period.</param>
-/// <param name="Options">Election and patience.</param>
+/// <param name="Options">Election and time-outs.</param>
 /// <param name="Logger">Where failures and terms are said.</param>
 /// <param name="Time">The clock.</param>
-internal sealed record ModuleSurroundings(
+internal sealed record ModuleContext(
     IKubernetesClient Client,
     IKubernetesClient LeaseClient,
     IInformer<Lease>? Leases,
@@ -47,20 +47,20 @@ internal sealed record ModuleSurroundings(
 /// <summary>One module and how it fares: it is run again after a while when it fails, and a leader works only under its Leases.</summary>
 internal sealed class ModuleUnit : IModuleUnit
 {
-    private readonly ModuleSurroundings _around;
+    private readonly ModuleContext _context;
     private readonly Heartbeat _stopping;
     private volatile string? _failure;
     private volatile bool _running;
 
     /// <param name="module">What to run.</param>
     /// <param name="elector">Holds its Leases; null for one that needs none.</param>
-    /// <param name="around">The process.</param>
-    public ModuleUnit(IServingModule module, LeaderElector? elector, ModuleSurroundings around)
+    /// <param name="context">The process.</param>
+    public ModuleUnit(IServingModule module, LeaderElector? elector, ModuleContext context)
     {
         Module = module;
         Elector = elector;
-        _around = around;
-        _stopping = new Heartbeat("the end of its term", around.Options.StopTimeout, around.Time);
+        _context = context;
+        _stopping = new Heartbeat("the end of its term", context.Options.StopTimeout, context.Time);
     }
 
     /// <inheritdoc/>
@@ -95,27 +95,31 @@ internal sealed class ModuleUnit : IModuleUnit
     /// <inheritdoc/>
     public Task RunAsync(CancellationToken stop) =>
         Elector is null
-            ? WorkAsync(_around.Client, stop)
+            ? WorkAsync(_context.Client, stop)
             : Restarts.KeepRunningAsync(
                 Module.Name,
                 $"The candidature of {Module.Name}",
                 () => CompeteAsync(Elector, stop),
                 Fail,
-                _around,
+                _context,
                 stop
             );
 
     private Task CompeteAsync(LeaderElector elector, CancellationToken stop)
     {
         _failure = null;
-        return elector.RunAsync((term, token) => WorkAsync(new FencedKubernetesClient(_around.Client, term), token), _around.Leases, stop);
+        return elector.RunAsync(
+            (term, token) => WorkAsync(new FencedKubernetesClient(_context.Client, term), token),
+            _context.Leases,
+            stop
+        );
     }
 
     private async Task WorkAsync(IKubernetesClient client, CancellationToken stop)
     {
-        await using var told = stop.Register(ToldToStop);
-        await Restarts.KeepRunningAsync(Module.Name, $"Module {Module.Name}", () => RunOnceAsync(client, stop), Fail, _around, stop);
-        _stopping.Rest();
+        await using var told = stop.Register(OnStop);
+        await Restarts.KeepRunningAsync(Module.Name, $"Module {Module.Name}", () => RunOnceAsync(client, stop), Fail, _context, stop);
+        _stopping.Idle();
         _failure = null;
         _running = false;
     }
@@ -133,7 +137,7 @@ internal sealed class ModuleUnit : IModuleUnit
         _running = false;
     }
 
-    private void ToldToStop()
+    private void OnStop()
     {
         if (IsLeader)
         {

@@ -13,44 +13,44 @@ internal static class Restarts
     /// <param name="what">What runs, at the start of a sentence.</param>
     /// <param name="work">Runs it once; knows when to stop.</param>
     /// <param name="failed">Hears why it ended, before the wait.</param>
-    /// <param name="around">The process.</param>
+    /// <param name="context">The process.</param>
     /// <param name="stop">Ends it.</param>
     public static async Task KeepRunningAsync(
         string module,
         string what,
         Func<Task> work,
         Action<string> failed,
-        ModuleSurroundings around,
+        ModuleContext context,
         CancellationToken stop
     )
     {
-        var (first, longest) = (around.Options.FirstRestart, around.Options.LongestRestart);
+        var (first, longest) = (context.Options.FirstRestart, context.Options.LongestRestart);
         var delay = first;
         while (!stop.IsCancellationRequested)
         {
-            var started = around.Time.GetTimestamp();
+            var started = context.Time.GetTimestamp();
             var failure = await RunOnceAsync(work, stop);
             if (stop.IsCancellationRequested)
             {
                 if (failure is not null)
                 {
-                    around.Logger.LogError(failure, "{What} failed while it stopped", what);
+                    context.Logger.LogError(failure, "{What} failed while it stopped", what);
                 }
 
                 return;
             }
 
-            delay = around.Time.GetElapsedTime(started) > longest ? first : delay;
+            delay = context.Time.GetElapsedTime(started) > longest ? first : delay;
             failed(failure?.Message ?? "it ended by itself");
             ModuleMetrics.Failed(module);
-            around.Logger.LogError(
+            context.Logger.LogError(
                 failure,
                 "{What} {Outcome}; it runs again in {Delay}",
                 what,
                 failure is null ? "ended by itself" : "failed",
                 delay
             );
-            await Task.Delay(delay, around.Time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(delay, context.Time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             delay = delay * 2 > longest ? longest : delay * 2;
         }
     }

@@ -11,7 +11,7 @@ namespace Serving.Kubernetes;
 internal sealed class ShardedUnit : IModuleUnit
 {
     private readonly IShardedModule _module;
-    private readonly ModuleSurroundings _around;
+    private readonly ModuleContext _context;
     private readonly Lock _lock = new();
     private IReadOnlyList<ModuleUnit> _parts = [];
     private CancellationTokenSource? _division;
@@ -20,13 +20,13 @@ internal sealed class ShardedUnit : IModuleUnit
 
     /// <param name="module">What is divided.</param>
     /// <param name="times">How Leases are held.</param>
-    /// <param name="around">The process.</param>
-    public ShardedUnit(IShardedModule module, LeaderElectionOptions times, ModuleSurroundings around)
+    /// <param name="context">The process.</param>
+    public ShardedUnit(IShardedModule module, LeaderElectionOptions times, ModuleContext context)
     {
         _module = module;
-        _around = around;
+        _context = context;
         _times = times;
-        _count = around.Options.Shards;
+        _count = context.Options.Shards;
     }
 
     /// <inheritdoc/>
@@ -121,21 +121,21 @@ internal sealed class ShardedUnit : IModuleUnit
             .. shards.Select(shard => new ModuleUnit(
                 _module.CreateShard(shard),
                 new LeaderElector(
-                    _around.LeaseClient,
+                    _context.LeaseClient,
                     LeasesOf(shard),
                     _times,
-                    _around.Logger,
-                    _around.Time,
+                    _context.Logger,
+                    _context.Time,
                     rivals,
                     () => Deference(parts)
                 ),
-                _around
+                _context
             )),
         ];
         return parts;
     }
 
-    private IReadOnlyList<string> LeasesOf(Shard shard) => _around.Options.LeaseNames(_module.Name, shard);
+    private IReadOnlyList<string> LeasesOf(Shard shard) => _context.Options.LeaseNames(_module.Name, shard);
 
     /// <summary>A replica that leads much already leaves a free Lease to others for a moment.</summary>
     private TimeSpan Deference(ModuleUnit[] parts) => parts.Count(part => part.Elector!.IsLeading) * (_times.RetryPeriod / 4);
@@ -143,14 +143,14 @@ internal sealed class ShardedUnit : IModuleUnit
     /// <summary>Gives a part up, once a lease duration at most, while some replica that could lead has two fewer.</summary>
     private async Task SpreadAsync(IReadOnlyList<ModuleUnit> parts, CancellationToken cancellation)
     {
-        if (parts.Count > 1 && _around.Leases is { } leases && _around.Options.Candidates is { } candidates)
+        if (parts.Count > 1 && _context.Leases is { } leases && _context.Options.Candidates is { } candidates)
         {
             await Restarts.KeepRunningAsync(
                 Module.Name,
                 $"The spreading of {Module.Name}",
                 () => SpreadAsync(parts, leases, candidates, cancellation),
                 static _ => { },
-                _around,
+                _context,
                 cancellation
             );
         }
@@ -166,7 +166,7 @@ internal sealed class ShardedUnit : IModuleUnit
         while (true)
         {
             // Not all at once: two that give up at the same moment would both be right, and wrong together.
-            await Task.Delay(_times.LeaseDuration * (1 + Random.Shared.NextDouble()), _around.Time, cancellation)
+            await Task.Delay(_times.LeaseDuration * (1 + Random.Shared.NextDouble()), _context.Time, cancellation)
                 .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (cancellation.IsCancellationRequested)
             {
@@ -176,7 +176,7 @@ internal sealed class ShardedUnit : IModuleUnit
             var ours = parts.Where(part => part.Elector!.IsLeading).ToList();
             if (ours.Count >= 2 && LeastLed(parts.Count, candidates(_module.Name), leases) is { } least && ours.Count - least >= 2)
             {
-                _around.Logger.LogInformation(
+                _context.Logger.LogInformation(
                     "{Identity} leads {Ours} parts of {Module}, another replica {Least}: one is handed over",
                     _times.Identity,
                     ours.Count,

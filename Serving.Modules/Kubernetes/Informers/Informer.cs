@@ -18,7 +18,7 @@ public sealed class Informer<T> : IInformer<T>
     private static readonly TimeSpan Stagger = TimeSpan.FromMilliseconds(200);
 
     /// <summary>A quiet watch ends after ten minutes and a half; a list of many pages takes a while.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(20);
+    private static readonly TimeSpan StuckAfter = TimeSpan.FromMinutes(20);
 
     private readonly IKubernetesClient _client;
     private readonly ResourceType<T> _type;
@@ -67,7 +67,7 @@ public sealed class Informer<T> : IInformer<T>
         _options = new ListOptions(LabelSelector: labelSelector, FieldSelector: name is null ? null : $"metadata.name={name}");
         _logger = logger;
         _time = time ?? TimeProvider.System;
-        _heartbeat = new Heartbeat($"the watch of {type.Plural}", Patience, _time);
+        _heartbeat = new Heartbeat($"the watch of {type.Plural}", StuckAfter, _time);
     }
 
     /// <summary>Null while it lists, watches and tries again; else since when it does none of these.</summary>
@@ -108,7 +108,7 @@ public sealed class Informer<T> : IInformer<T>
         }
         finally
         {
-            _heartbeat.Rest();
+            _heartbeat.Idle();
         }
     }
 
@@ -175,7 +175,7 @@ public sealed class Informer<T> : IInformer<T>
             {
                 _logger.LogDebug("Watching {Resource}: {Error}; trying again", _type.Plural, error.Message);
             }
-            else if (error is KubernetesException { IsAway: true })
+            else if (error is KubernetesException { IsUnreachable: true })
             {
                 Unreachable.Log(_logger, error);
             }
@@ -184,7 +184,10 @@ public sealed class Informer<T> : IInformer<T>
                 _logger.LogWarning("Watching {Resource}: {Error}; trying again", _type.Plural, error.Message);
             }
 
-            return (DelayAfter(_failures), error is KubernetesException { IsAway: true } ? _client.NextResponse : Task.CompletedTask);
+            return (
+                DelayAfter(_failures),
+                error is KubernetesException { IsUnreachable: true } ? _client.NextResponse : Task.CompletedTask
+            );
         }
         finally
         {
@@ -288,7 +291,7 @@ public sealed class Informer<T> : IInformer<T>
             return;
         }
 
-        var slim = Slimming.Slim(_type, value);
+        var slim = CacheTransform.Apply(_type, value);
         var old = _cache.Set(slim);
         if (old is not null && old.Metadata.Uid != slim.Metadata.Uid)
         {
@@ -304,7 +307,7 @@ public sealed class Informer<T> : IInformer<T>
     {
         if (_cache.Remove(ObjectKey.Of(last)) is { } known)
         {
-            Announce(new Change<T>(ReferenceEquals(known, last) ? known : Slimming.Slim(_type, last), null));
+            Announce(new Change<T>(ReferenceEquals(known, last) ? known : CacheTransform.Apply(_type, last), null));
         }
     }
 

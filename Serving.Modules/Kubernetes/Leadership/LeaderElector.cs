@@ -11,7 +11,7 @@ namespace Serving.Kubernetes;
 /// </summary>
 public sealed class LeaderElector
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan StuckAfter = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan LongestStagger = TimeSpan.FromMilliseconds(200);
 
     private readonly IKubernetesClient _client;
@@ -58,7 +58,7 @@ public sealed class LeaderElector
         _logger = logger;
         _time = time ?? TimeProvider.System;
         _names = string.Join(", ", leases);
-        _heartbeat = new Heartbeat($"the candidature for {_names}", Patience, _time);
+        _heartbeat = new Heartbeat($"the candidature for {_names}", StuckAfter, _time);
         _leases = new LeaseSet(client, leases, new RivalLeases(client, rivals ?? new HashSet<string>(), logger, _time), logger, _time);
     }
 
@@ -116,7 +116,7 @@ public sealed class LeaderElector
             }
         }
 
-        _heartbeat.Rest();
+        _heartbeat.Idle();
     }
 
     private void OnLease(Change<Lease> change)
@@ -161,7 +161,9 @@ public sealed class LeaderElector
             }
             catch (Exception error)
             {
-                answered = error is KubernetesException { IsAway: true } or OperationCanceledException ? _client.NextResponse : answered;
+                answered = error is KubernetesException { IsUnreachable: true } or OperationCanceledException
+                    ? _client.NextResponse
+                    : answered;
                 _logger.Log(
                     ++failures is 1 or 5 || failures % 50 == 0 ? LogLevel.Warning : LogLevel.Debug,
                     error is KubernetesException or OperationCanceledException ? null : error,
@@ -272,7 +274,7 @@ public sealed class LeaderElector
         }
         finally
         {
-            _heartbeat.Rest();
+            _heartbeat.Idle();
         }
     }
 

@@ -10,7 +10,7 @@ namespace Serving.Kubernetes;
 /// </summary>
 public sealed class ManifestApplier
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan WaitTimeout = TimeSpan.FromSeconds(60);
     private readonly IKubernetesClient _client;
     private readonly IResourceDiscovery _discovery;
     private readonly TimeProvider _time;
@@ -204,12 +204,12 @@ public sealed class ManifestApplier
                 return applied;
             }
 
-            if (_time.GetElapsedTime(started) > Patience)
+            if (_time.GetElapsedTime(started) > WaitTimeout)
             {
                 var finalizers = applied.Metadata.Finalizers;
                 throw document.Problem(
                     "",
-                    $"is being deleted and has not gone within {Patience.TotalSeconds:0} s{(finalizers.Count > 0 ? $" (finalizers {string.Join(", ", finalizers)})" : "")}: delete what it waits for, then apply again"
+                    $"is being deleted and has not gone within {WaitTimeout.TotalSeconds:0} s{(finalizers.Count > 0 ? $" (finalizers {string.Join(", ", finalizers)})" : "")}: delete what it waits for, then apply again"
                 );
             }
 
@@ -256,7 +256,7 @@ public sealed class ManifestApplier
         while (true)
         {
             var found = await _discovery.FindAsync(document.ApiVersion, document.Kind, cancellation);
-            if (found is not null || !_defined.Contains(document.Kind) || _time.GetElapsedTime(started) > Patience)
+            if (found is not null || !_defined.Contains(document.Kind) || _time.GetElapsedTime(started) > WaitTimeout)
             {
                 return found;
             }
@@ -282,9 +282,9 @@ public sealed class ManifestApplier
                 return;
             }
 
-            if (_time.GetElapsedTime(started) > Patience)
+            if (_time.GetElapsedTime(started) > WaitTimeout)
             {
-                throw definition.Problem("", $"was not established within {Patience.TotalSeconds:0} s");
+                throw definition.Problem("", $"was not established within {WaitTimeout.TotalSeconds:0} s");
             }
 
             await Task.Delay(TimeSpan.FromMilliseconds(50), _time, cancellation);

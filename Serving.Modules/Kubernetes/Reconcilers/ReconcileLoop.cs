@@ -10,7 +10,7 @@ namespace Serving.Kubernetes;
 public sealed class ReconcileLoop
 {
     /// <summary>The longest that one reconcile may take: many times the time-out of a request to the API server.</summary>
-    public static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
+    public static readonly TimeSpan StuckAfter = TimeSpan.FromMinutes(5);
 
     /// <summary>The longest delay before a key is tried again whose child is refused or whose child's name is taken: somebody may have made
     /// room.</summary>
@@ -53,7 +53,7 @@ public sealed class ReconcileLoop
         {
             lock (_lock)
             {
-                return _queue?.LongestRunning is var (key, running) && running > Patience
+                return _queue?.LongestRunning is var (key, running) && running > StuckAfter
                     ? $"{_reconciler.Name} has worked on {key} for {running.TotalSeconds:0} s"
                     : null;
             }
@@ -332,7 +332,7 @@ public sealed class ReconcileLoop
     private void Report(Exception failure, ObjectKey key, int attempt)
     {
         var causes = StepFailures.Flatten(failure).ToList();
-        if (causes.TrueForAll(static cause => cause is KubernetesException { IsAway: true }))
+        if (causes.TrueForAll(static cause => cause is KubernetesException { IsUnreachable: true }))
         {
             Unreachable.Log(_logger, causes[0]);
         }

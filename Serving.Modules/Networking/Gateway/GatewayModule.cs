@@ -18,7 +18,7 @@ namespace Serving.Networking.Gateway;
 /// </summary>
 public sealed partial class GatewayModule : IServingModule, IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan StuckAfter = TimeSpan.FromMinutes(1);
 
     private readonly GatewayOptions _options;
     private readonly ILoggerFactory _loggers;
@@ -55,12 +55,12 @@ public sealed partial class GatewayModule : IServingModule, IDisposable
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(environment);
         ArgumentNullException.ThrowIfNull(informers);
-        this._options = options;
-        this._loggers = loggers;
-        this._time = time;
-        this._localActivator = localActivator;
+        _options = options;
+        _loggers = loggers;
+        _time = time;
+        _localActivator = localActivator;
         _logger = loggers.CreateLogger<GatewayModule>();
-        _heartbeat = new Heartbeat("building the route table", Patience, time);
+        _heartbeat = new Heartbeat("building the route table", StuckAfter, time);
         _ingresses = informers.For(Resources.Ingresses);
         _backends = new BackendRegistry(informers, environment.ClusterDomain, options.InternalDomain(environment), localActivator?.Address);
         _builder = new RouteTableBuilder(
@@ -201,11 +201,11 @@ public sealed partial class GatewayModule : IServingModule, IDisposable
             var wait = _builder.NextDeadline is { } deadline ? deadline - _time.GetUtcNow() : Timeout.InfiniteTimeSpan;
             if (wait != Timeout.InfiniteTimeSpan)
             {
-                using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-                var elapsed = Task.Delay(wait > TimeSpan.Zero ? wait : TimeSpan.Zero, _time, patience.Token);
-                var changed = _stale.WaitAsync(patience.Token);
+                using var waiting = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+                var elapsed = Task.Delay(wait > TimeSpan.Zero ? wait : TimeSpan.Zero, _time, waiting.Token);
+                var changed = _stale.WaitAsync(waiting.Token);
                 await Task.WhenAny(elapsed, changed);
-                await patience.CancelAsync();
+                await waiting.CancelAsync();
                 await changed.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 cancellation.ThrowIfCancellationRequested();
             }
@@ -227,7 +227,7 @@ public sealed partial class GatewayModule : IServingModule, IDisposable
         Volatile.Write(ref _table, next);
         Interlocked.Exchange(ref _nextTable, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
         TableChanged?.Invoke();
-        _heartbeat.Rest();
+        _heartbeat.Idle();
     }
 
     /// <summary>Requests a new table. Requests made before that table is built are coalesced.</summary>

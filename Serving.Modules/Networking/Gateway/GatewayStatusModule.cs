@@ -43,11 +43,11 @@ public sealed class GatewayStatusModule : IServingModule
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(environment);
         ArgumentNullException.ThrowIfNull(informers);
-        this._options = options;
-        this._environment = environment;
-        this._events = events;
-        this._time = time;
-        this._local = local;
+        _options = options;
+        _environment = environment;
+        _events = events;
+        _time = time;
+        _local = local;
         _logger = loggers.CreateLogger<GatewayStatusModule>();
         _ingresses = informers.For(Resources.Ingresses);
         _endpoints = informers.For(Resources.Endpoints);

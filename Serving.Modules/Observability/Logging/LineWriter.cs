@@ -14,7 +14,7 @@ public sealed class LineWriter : IDisposable
     /// <param name="capacity">Lines that may wait; when there are more, the newest are dropped and counted.</param>
     public LineWriter(Stream output, int capacity)
     {
-        this._output = output;
+        _output = output;
         _lines = Channel.CreateBounded<byte[]>(
             new BoundedChannelOptions(capacity) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait }
         );

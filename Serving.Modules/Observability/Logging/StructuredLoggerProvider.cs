@@ -22,9 +22,9 @@ public sealed class StructuredLoggerProvider : ILoggerProvider, ISupportExternal
     public StructuredLoggerProvider(LogOptions options, TimeProvider? time = null)
     {
         ArgumentNullException.ThrowIfNull(options);
-        this._options = options;
-        this._time = time ?? TimeProvider.System;
-        Limiter = new RepeatLimiter(this._time);
+        _options = options;
+        _time = time ?? TimeProvider.System;
+        Limiter = new RepeatLimiter(_time);
         _levels = new LevelTable(options.Level, options.Levels, options.LibraryLevel);
         _writer = new LineWriter(options.Output ?? Console.OpenStandardError(), options.MaxQueuedLines);
     }

@@ -17,8 +17,8 @@ public sealed class TelemetryExport : IDisposable
 
     private TelemetryExport(MeterProvider? metrics, TracerProvider? traces)
     {
-        this._metrics = metrics;
-        this._traces = traces;
+        _metrics = metrics;
+        _traces = traces;
     }
 
     /// <summary>Whether metrics are sent.</summary>

@@ -29,10 +29,10 @@ internal sealed partial class DeployedCluster : TestCluster
     private DeployedCluster(HostProcess server, ServiceBalancer balancer, string directory)
         : base(KubeconfigIn(directory), balancer.Address, Unresolved)
     {
-        this._server = server;
-        this._balancer = balancer;
+        _server = server;
+        _balancer = balancer;
         _httpsBalancer = new ServiceBalancer(Client, SystemNamespace, "gateway", "https");
-        this._directory = directory;
+        _directory = directory;
     }
 
     /// <summary>The output of the API server and the node.</summary>

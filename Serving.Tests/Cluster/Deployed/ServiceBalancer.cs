@@ -30,10 +30,10 @@ internal sealed class ServiceBalancer : IAsyncDisposable
     /// <param name="port">The name of the balanced port.</param>
     public ServiceBalancer(IKubernetesClient client, string ns, string service, string port = "http2")
     {
-        this._port = port;
-        this._client = client;
-        this._ns = ns;
-        this._service = service;
+        _port = port;
+        _client = client;
+        _ns = ns;
+        _service = service;
         _listener.Start();
         _running = Task.WhenAll(FollowAsync(), AcceptAsync());
     }

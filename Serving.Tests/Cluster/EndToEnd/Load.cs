@@ -23,10 +23,10 @@ internal sealed class Load : IAsyncDisposable
     /// <param name="pause">The interval between the starts of a client's requests, unless a response takes longer.</param>
     public Load(TestCluster cluster, string host, string path, int clients, TimeSpan pause = default)
     {
-        this._cluster = cluster;
-        this._host = host;
-        this._path = path;
-        this._pause = pause;
+        _cluster = cluster;
+        _host = host;
+        _path = path;
+        _pause = pause;
         Add(clients);
     }
 

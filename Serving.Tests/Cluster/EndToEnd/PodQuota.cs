@@ -18,7 +18,7 @@ internal sealed class PodQuota : IAsyncDisposable
     private readonly int _port;
 
     private PodQuota(TestAuthority authority, WebApplication server, int port) =>
-        (this._authority, this._server, this._port) = (authority, server, port);
+        (_authority, _server, _port) = (authority, server, port);
 
     /// <summary>Starts the webhook.</summary>
     public static async Task<PodQuota> StartAsync()

@@ -26,7 +26,7 @@ internal sealed class TestIssuer : IAsyncDisposable
 
     public TestIssuer(ClusterClient client)
     {
-        this._client = client;
+        _client = client;
         _running = Task.Run(RunAsync);
     }
 

@@ -151,7 +151,7 @@ public sealed class FailoverTests
         }
         finally
         {
-            leader.ToApi.Mend();
+            leader.ToApi.Repair();
         }
 
         var mended = DateTimeOffset.UtcNow;

@@ -30,8 +30,8 @@ internal sealed class SteadyTraffic : IAsyncDisposable
     public SteadyTraffic(IReadOnlyList<Uri> gateways, string host, int perSecond)
     {
         _lanes = [.. gateways.Select(gateway => new Lane(gateway))];
-        this._host = host;
-        this._perSecond = perSecond;
+        _host = host;
+        _perSecond = perSecond;
         _running = Task.Run(RunAsync);
     }
 

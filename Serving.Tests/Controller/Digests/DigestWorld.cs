@@ -16,7 +16,7 @@ internal sealed class DigestWorld : IAsyncDisposable
 
     private DigestWorld(TestAuthority authority, TestRegistry registry, X509Certificate2 certificate)
     {
-        this._certificate = certificate;
+        _certificate = certificate;
         Authority = authority;
         Registry = registry;
         _http = registry.Connect(RegistryTrust.CreateHandler(authority.File, static _ => null));

@@ -22,7 +22,7 @@ internal sealed class TestRegistry : IAsyncDisposable
     private static readonly byte[] Manifest = Encoding.UTF8.GetBytes("""{"schemaVersion":2,"manifests":[]}""");
     private readonly WebApplication _app;
 
-    private TestRegistry(WebApplication app) => this._app = app;
+    private TestRegistry(WebApplication app) => _app = app;
 
     /// <summary>A request that came in.</summary>
     public sealed record Seen(

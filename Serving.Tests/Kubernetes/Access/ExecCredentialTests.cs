@@ -56,7 +56,7 @@ public sealed class ExecCredentialTests
 
         var get = () => GetAsync(client);
         var failure = (await get.Should().ThrowAsync<KubernetesException>()).Which;
-        failure.IsAway.Should().BeTrue();
+        failure.IsUnreachable.Should().BeTrue();
         failure.Message.Should().Contain("users[u].user.exec").And.Contain("plugin ended with 1").And.NotContain("\n");
         await get.Should().ThrowAsync<KubernetesException>();
         Calls().Should().Be(1, "it is left alone for a moment");

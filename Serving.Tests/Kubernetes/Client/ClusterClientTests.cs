@@ -68,7 +68,7 @@ public sealed class ClusterClientTests
                 Annotations = new Dictionary<string, string> { [Annotation] = "{}", ["k"] = "v" },
             },
         };
-        var slim = Slimming.Slim(Resources.ConfigMaps, read);
+        var slim = CacheTransform.Apply(Resources.ConfigMaps, read);
 
         await _client.UpdateAsync(Resources.ConfigMaps, slim with { Metadata = slim.Metadata with { Finalizers = ["f"] } }, None);
 
@@ -255,7 +255,7 @@ public sealed class ClusterClientTests
         var answer = _client.NextResponse;
 
         var away = () => leases.GetAsync(Resources.Leases, "a", "x", None);
-        (await away.Should().ThrowAsync<KubernetesException>()).Which.IsAway.Should().BeTrue();
+        (await away.Should().ThrowAsync<KubernetesException>()).Which.IsUnreachable.Should().BeTrue();
         answer.IsCompleted.Should().BeFalse();
         await leases.GetAsync(Resources.Leases, "a", "x", None);
 

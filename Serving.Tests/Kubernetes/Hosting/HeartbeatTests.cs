@@ -17,7 +17,7 @@ public sealed class HeartbeatTests
     public void A_loop_that_rests_is_never_stuck()
     {
         _heartbeat.Beat();
-        _heartbeat.Rest();
+        _heartbeat.Idle();
         _time.Advance(TimeSpan.FromDays(1));
 
         _heartbeat.StuckReason.Should().BeNull();

@@ -43,7 +43,7 @@ public sealed class StuckLoopTests : IDisposable
 
         loop.Enqueue(new ObjectKey("default", "hello"));
         await begun.Task.WaitAsync(TimeSpan.FromSeconds(10));
-        _time.Advance(ReconcileLoop.Patience);
+        _time.Advance(ReconcileLoop.StuckAfter);
         host.Stuck.Should().BeEmpty();
         _time.Advance(TimeSpan.FromSeconds(1));
         host.Stuck.Should().Contain("loop", "service has worked on default/hello for 301 s");

@@ -135,7 +135,7 @@ public sealed class InformerTests
         await _informer.WaitForSyncAsync(_stop.Token).WaitAsync(TimeSpan.FromSeconds(10));
 
         var kept = _informer.Lister.Get("n", "a")!;
-        kept.Metadata.Unmodelled.Should().BeNull();
+        kept.Metadata.ExtensionData.Should().BeNull();
         kept.Metadata.Annotations.Should().ContainSingle().Which.Key.Should().Be("k");
     }
 

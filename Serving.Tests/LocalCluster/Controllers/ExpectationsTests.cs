@@ -34,7 +34,7 @@ public sealed class ExpectationsTests
         var expectations = new Expectations(time);
         expectations.ExpectCreate("set", Pod);
 
-        time.Advance(Expectations.Patience - TimeSpan.FromSeconds(1));
+        time.Advance(Expectations.ExpiresAfter - TimeSpan.FromSeconds(1));
         expectations.Met("set").Should().BeFalse();
         time.Advance(TimeSpan.FromSeconds(1));
         expectations.Met("set").Should().BeTrue();

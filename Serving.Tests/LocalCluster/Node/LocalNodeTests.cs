@@ -24,7 +24,7 @@ public sealed class LocalNodeTests
         Eventually.HoldsAsync(() =>
         {
             var node = _node.Cluster.Find(Resources.Nodes, null, "local")!;
-            var status = node.Unmodelled!["status"];
+            var status = node.ExtensionData!["status"];
             status
                 .GetProperty("conditions")
                 .EnumerateArray()

@@ -237,9 +237,9 @@ public sealed class RouteTableTests
 
         ServiceAt(waiting.External, "a.b", "/").Should().Be("a");
         waiting.Ingresses[new ObjectKey("default", "one")].Hash.Should().Be(before);
-        _builder.NextDeadline.Should().Be(_time.GetUtcNow() + RouteTableBuilder.Patience);
+        _builder.NextDeadline.Should().Be(_time.GetUtcNow() + RouteTableBuilder.SwitchTimeout);
 
-        _time.Advance(RouteTableBuilder.Patience);
+        _time.Advance(RouteTableBuilder.SwitchTimeout);
         ServiceAt(Build().External, "a.b", "/").Should().Be("b");
     }
 

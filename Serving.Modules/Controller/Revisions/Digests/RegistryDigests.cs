@@ -44,11 +44,11 @@ public sealed class RegistryDigests : IDigestResolver
         ArgumentNullException.ThrowIfNull(identities);
         ArgumentNullException.ThrowIfNull(logger);
         ArgumentNullException.ThrowIfNull(time);
-        this._http = http;
-        this._local = local;
-        this._identities = identities;
-        this._logger = logger;
-        this._time = time;
+        _http = http;
+        _local = local;
+        _identities = identities;
+        _logger = logger;
+        _time = time;
         _secrets = new PullSecrets(client);
     }
 

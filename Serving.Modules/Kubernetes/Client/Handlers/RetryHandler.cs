@@ -47,7 +47,7 @@ internal sealed class RetryHandler(ClusterClientOptions options, TimeProvider ti
             || neverSent
             || (
                 ApiRequest.IsRepeatable(request)
-                && (failure.IsAway || (failure.RetryAfter is not null && failure.Code >= HttpStatusCode.InternalServerError))
+                && (failure.IsUnreachable || (failure.RetryAfter is not null && failure.Code >= HttpStatusCode.InternalServerError))
             );
     }
 

@@ -35,8 +35,8 @@ internal sealed class BackendRegistry : IDisposable
         _services = informers.For(Resources.Services);
         _endpoints = informers.For(Resources.Endpoints);
         _serviceSuffix = ".svc." + clusterDomain;
-        this._gatewayDomain = gatewayDomain;
-        this._localActivator = localActivator;
+        _gatewayDomain = gatewayDomain;
+        _localActivator = localActivator;
         _registrations.Add(_services.AddHandler(change => Refresh(change.Key)));
         _registrations.Add(_endpoints.AddHandler(change => Refresh(change.Key)));
     }

@@ -27,8 +27,8 @@ internal sealed partial class CertificateStore : IDisposable
 
     public CertificateStore(IInformer<Secret> secrets, ILogger logger)
     {
-        this._secrets = secrets;
-        this._logger = logger;
+        _secrets = secrets;
+        _logger = logger;
         _registration = secrets.AddHandler(change => OnSecret(change.Key));
     }
 

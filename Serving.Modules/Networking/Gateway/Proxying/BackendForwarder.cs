@@ -24,7 +24,7 @@ internal sealed partial class BackendForwarder(
     private const int MaxAttempts = 16;
 
     /// <summary>How long a request waits for an endpoint.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan EndpointTimeout = TimeSpan.FromSeconds(2);
 
     /// <summary>Initial delay before failed endpoints are retried; doubles each time.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
@@ -78,7 +78,7 @@ internal sealed partial class BackendForwarder(
             waitingSince ??= time.GetTimestamp();
             if (
                 attempts >= MaxAttempts
-                || !await WaitAsync(state, Patience - time.GetElapsedTime(waitingSince.Value), pause, context.RequestAborted)
+                || !await WaitAsync(state, EndpointTimeout - time.GetElapsedTime(waitingSince.Value), pause, context.RequestAborted)
             )
             {
                 if (!context.RequestAborted.IsCancellationRequested)

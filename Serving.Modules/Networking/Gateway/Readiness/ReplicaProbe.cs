@@ -24,7 +24,7 @@ internal sealed partial class ReplicaProbe : IDisposable
         }
     );
 
-    public ReplicaProbe(ILogger logger) => this._logger = logger;
+    public ReplicaProbe(ILogger logger) => _logger = logger;
 
     public void Dispose() => _http.Dispose();
 

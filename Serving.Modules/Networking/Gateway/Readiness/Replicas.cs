@@ -20,7 +20,7 @@ internal sealed class Replicas(
     /// How long a pass waits until the table in this process contains the newest version: long enough that most changes need one status
     /// write instead of two. It does not wait for endpoints, so that Ingresses without them do not delay others.
     /// </summary>
-    private static readonly TimeSpan LocalPatience = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan LocalTimeout = TimeSpan.FromMilliseconds(200);
 
     /// <summary>Whether these Endpoints list the gateway replicas.</summary>
     public bool AreListedIn(Endpoints candidate) =>
@@ -52,7 +52,7 @@ internal sealed class Replicas(
             var next = local.NextTable;
             var applied = local.Table.Ingresses.GetValueOrDefault(key);
             var verdict = new Verdict(applied.Hash == hash && applied.Available, applied.Hash == hash ? applied.Conflict : null);
-            var left = LocalPatience - time.GetElapsedTime(started);
+            var left = LocalTimeout - time.GetElapsedTime(started);
             if (applied.Hash == hash || left <= TimeSpan.Zero)
             {
                 return verdict;

@@ -8,7 +8,7 @@ internal sealed class HostRoutes
     private readonly Route[] _routes;
 
     public HostRoutes(IEnumerable<Route> routes) =>
-        this._routes = [
+        _routes = [
             .. routes.OrderByDescending(static route => route.Prefix.Length).ThenByDescending(static route => route.Headers.Length),
         ];
 

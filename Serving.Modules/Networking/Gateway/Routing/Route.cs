@@ -11,11 +11,11 @@ internal sealed class Route
     {
         Prefix = prefix;
         Headers = headers;
-        this._splits = [.. splits.Where(static split => split.Percent > 0)];
-        _upTo = new int[this._splits.Length];
+        _splits = [.. splits.Where(static split => split.Percent > 0)];
+        _upTo = new int[_splits.Length];
         for (var i = 0; i < _upTo.Length; i++)
         {
-            _upTo[i] = _total += this._splits[i].Percent;
+            _upTo[i] = _total += _splits[i].Percent;
         }
     }
 

@@ -7,7 +7,7 @@ namespace Serving.Networking.Gateway.Routing;
 
 /// <summary>
 /// Builds a table from all Ingresses of one class. A host belongs to the oldest Ingress with it; a younger one is rejected as a whole. A
-/// new version of an Ingress replaces the previous one only when its backends have endpoints, or after <see cref="Patience"/>: watches of
+/// new version of an Ingress replaces the previous one only when its backends have endpoints, or after <see cref="SwitchTimeout"/>: watches of
 /// Ingresses and Endpoints are not ordered relative to each other, and a rollout must not route to a backend that is not known yet.
 /// Not thread-safe.
 /// </summary>
@@ -20,11 +20,11 @@ internal sealed class RouteTableBuilder(
 )
 {
     /// <summary>How long the previous version stays in use while the new one has no endpoints.</summary>
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    public static readonly TimeSpan SwitchTimeout = TimeSpan.FromSeconds(10);
 
     private Dictionary<ObjectKey, State> _states = [];
 
-    /// <summary>When the table must be rebuilt because <see cref="Patience"/> ends; null when no Ingress is waiting.</summary>
+    /// <summary>When the table must be rebuilt because <see cref="SwitchTimeout"/> ends; null when no Ingress is waiting.</summary>
     public DateTimeOffset? NextDeadline { get; private set; }
 
     public RouteTable Build(IEnumerable<Ingress> ingresses)
@@ -94,7 +94,7 @@ internal sealed class RouteTableBuilder(
                 return before with { Current = compiled, Pending = null };
             }
 
-            before = before with { Pending = compiled, Until = before.Pending is null ? time.GetUtcNow() + Patience : before.Until };
+            before = before with { Pending = compiled, Until = before.Pending is null ? time.GetUtcNow() + SwitchTimeout : before.Until };
         }
 
         if (before.Pending is null)

@@ -26,9 +26,9 @@ public sealed partial class AmazonIdentity : IRegistryIdentity
         ArgumentNullException.ThrowIfNull(http);
         ArgumentNullException.ThrowIfNull(endpoints);
         ArgumentNullException.ThrowIfNull(time);
-        this._http = http;
-        this._endpoints = endpoints;
-        this._time = time;
+        _http = http;
+        _endpoints = endpoints;
+        _time = time;
         _source = new AmazonCredentialSource(http, endpoints);
         _cache = new CredentialCache(time);
     }

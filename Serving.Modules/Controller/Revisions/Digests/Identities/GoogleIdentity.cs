@@ -16,9 +16,9 @@ public sealed class GoogleIdentity : IRegistryIdentity
         ArgumentNullException.ThrowIfNull(http);
         ArgumentNullException.ThrowIfNull(endpoints);
         ArgumentNullException.ThrowIfNull(time);
-        this._http = http;
-        this._endpoints = endpoints;
-        this._time = time;
+        _http = http;
+        _endpoints = endpoints;
+        _time = time;
         _cache = new CredentialCache(time);
     }
 

@@ -4,29 +4,29 @@ using Serving.Api.Core;
 namespace Serving.Kubernetes;
 
 /// <summary>
-/// What the local copy leaves out: managed fields and the last applied configuration, which nobody reads and which are
-/// often most of an object. It also says the kind, which items of lists leave out. Invariant: a copy remembers that it lacks the
-/// last applied configuration, and is made whole before it replaces the object; managed fields are the server's to keep.
+/// Shrinks objects before they are cached: removes managed fields and the last applied configuration, which nothing reads and which are
+/// often most of an object, and sets the kind, which items of lists lack. A cached object records that it lacks the last applied
+/// configuration, which is fetched again before the object is replaced; the server keeps the managed fields itself.
 /// </summary>
-internal static class Slimming
+internal static class CacheTransform
 {
     private const string LastApplied = "kubectl.kubernetes.io/last-applied-configuration";
     private const string ManagedFields = "managedFields";
 
-    public static T Slim<T>(ResourceType<T> type, T value)
+    public static T Apply<T>(ResourceType<T> type, T value)
         where T : class, IKubernetesObject =>
         value switch
         {
             KubernetesObject record => (T)
-                (object)(record with { ApiVersion = type.ApiVersion, Kind = type.Kind, Metadata = Slim(record.Metadata) }),
+                (object)(record with { ApiVersion = type.ApiVersion, Kind = type.Kind, Metadata = Apply(record.Metadata) }),
             ObjectHeader header => (T)
-                (object)(header with { ApiVersion = type.ApiVersion, Kind = type.Kind, Metadata = Slim(header.Metadata) }),
+                (object)(header with { ApiVersion = type.ApiVersion, Kind = type.Kind, Metadata = Apply(header.Metadata) }),
             _ => value,
         };
 
     /// <summary>
-    /// The object with what <see cref="Slim{T}(ResourceType{T},T)"/> left out, read from the server. One that is out of date comes back
-    /// as it is: the server refuses to replace anything by it.
+    /// Fetches the last applied configuration that <see cref="Apply{T}(ResourceType{T},T)"/> removed. An outdated object is returned unchanged:
+    /// the server rejects the write anyway.
     /// </summary>
     public static async ValueTask<T> WholeAsync<T>(IKubernetesClient client, ResourceType<T> type, T value, CancellationToken cancellation)
         where T : class, IKubernetesObject
@@ -49,9 +49,9 @@ internal static class Slimming
         return (T)(object)(record with { Metadata = meta with { Annotations = annotations, LacksLastApplied = false } });
     }
 
-    private static ObjectMeta Slim(ObjectMeta meta)
+    private static ObjectMeta Apply(ObjectMeta meta)
     {
-        meta = meta.WithoutUnmodelled(ManagedFields);
+        meta = meta.WithoutExtensionData(ManagedFields);
         if (meta.Annotations.ContainsKey(LastApplied))
         {
             meta = meta with
