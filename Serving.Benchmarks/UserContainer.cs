@@ -1,6 +1,6 @@
 using System.Net;
 using System.Runtime.InteropServices;
-using Serving.Dataplane;
+using Serving.Dataplane.Servers;
 
 namespace Serving.Benchmarks;
 

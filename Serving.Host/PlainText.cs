@@ -1,5 +1,5 @@
 using System.Net.Sockets;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
 
 namespace Serving.Host;
 

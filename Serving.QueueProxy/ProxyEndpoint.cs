@@ -4,6 +4,7 @@ using Serving.Dataplane;
 using Serving.Dataplane.Requests;
 using Serving.Dataplane.Statistics;
 using Serving.Dataplane.Throttling;
+using Serving.Dataplane.Upstreams;
 using Serving.QueueProxy.Readiness;
 using Serving.QueueProxy.Telemetry;
 

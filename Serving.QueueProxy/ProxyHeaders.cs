@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Http;
 using Serving.Dataplane;
 using Serving.Dataplane.Requests;
+using Serving.Dataplane.Upstreams;
 
 namespace Serving.QueueProxy;
 

@@ -1,8 +1,9 @@
 using System.Net;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
-using Serving.Dataplane;
+using Serving.Dataplane.Servers;
 using Serving.Dataplane.Statistics;
+using Serving.Dataplane.Upstreams;
 using Serving.QueueProxy.Readiness;
 using Serving.QueueProxy.Telemetry;
 

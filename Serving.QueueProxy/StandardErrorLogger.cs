@@ -1,6 +1,6 @@
 using System.Globalization;
 using Microsoft.Extensions.Logging;
-using Serving.Observability;
+using Serving.Observability.Logging;
 
 namespace Serving.QueueProxy;
 

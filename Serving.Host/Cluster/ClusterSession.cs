@@ -6,9 +6,11 @@ using Serving.Activator;
 using Serving.Autoscaler;
 using Serving.Host.Composition;
 using Serving.Host.Local;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Access;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Hosting;
 using Serving.Networking.Gateway;
-using Serving.Observability;
+using Serving.Observability.Logging;
 using Serving.Webhook;
 
 namespace Serving.Host.Cluster;

@@ -1,6 +1,8 @@
 using System.CommandLine;
 using Serving.Host.Local;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Access;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.StorageVersions;
 
 namespace Serving.Host.Commands;
 

@@ -1,7 +1,8 @@
 using System.Collections.Concurrent;
 using System.Net;
 using Serving.Api.Core;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Hosting;
+using Serving.Kubernetes.Informers;
 
 namespace Serving.Host.Composition;
 

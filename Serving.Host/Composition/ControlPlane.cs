@@ -7,7 +7,9 @@ using Serving.ConfigMaps;
 using Serving.Controller;
 using Serving.Controller.Revisions.Digests;
 using Serving.Host.Health;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Access;
+using Serving.Kubernetes.Hosting;
+using Serving.Kubernetes.Informers;
 using Serving.Networking.Gateway;
 using Serving.Webhook;
 

@@ -1,7 +1,7 @@
 using System.Net;
 using Serving.Activator;
 using Serving.Autoscaler;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Hosting;
 using Serving.Networking.Gateway;
 using Serving.Webhook;
 

@@ -1,4 +1,4 @@
-using Serving.Kubernetes;
+using Serving.Kubernetes.Hosting;
 
 namespace Serving.Host.Composition;
 

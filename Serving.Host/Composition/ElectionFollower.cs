@@ -1,6 +1,6 @@
 using Serving.Api.Config;
 using Serving.ConfigMaps;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Hosting;
 
 namespace Serving.Host.Composition;
 

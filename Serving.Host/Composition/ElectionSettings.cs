@@ -3,7 +3,10 @@ using Serving.Api;
 using Serving.Api.Config;
 using Serving.ConfigMaps;
 using Serving.Host.Cluster;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Access;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Hosting;
+using Serving.Kubernetes.Leadership;
 
 namespace Serving.Host.Composition;
 

@@ -1,5 +1,6 @@
 using System.Net;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Access;
+using Serving.Kubernetes.Client;
 
 namespace Serving.Host.Composition;
 

@@ -11,7 +11,11 @@ using Serving.Controller.Revisions.Digests;
 using Serving.Controller.Revisions.Digests.Identities;
 using Serving.Host.Health;
 using Serving.Host.Metrics;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Access;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Discovery;
+using Serving.Kubernetes.Hosting;
+using Serving.Kubernetes.Informers;
 using Serving.Networking.Gateway;
 
 namespace Serving.Host.Composition;

@@ -1,4 +1,4 @@
-using Serving.Activator;
+using Serving.Activator.Statistics;
 using Serving.Autoscaler;
 using Serving.Autoscaler.Statistics;
 using Serving.Dataplane.Statistics;

@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Serving.Api.Config;
 using Serving.Concurrency;
-using Serving.Observability;
+using Serving.Observability.Logging;
 
 namespace Serving.Host.Composition;
 

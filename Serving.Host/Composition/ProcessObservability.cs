@@ -6,8 +6,9 @@ using Serving.Api.Config;
 using Serving.ConfigMaps;
 using Serving.Host.Metrics;
 using Serving.Host.Telemetry;
-using Serving.Kubernetes;
-using Serving.Observability;
+using Serving.Kubernetes.Hosting;
+using Serving.Observability.Requests;
+using Serving.Observability.Telemetry;
 
 namespace Serving.Host.Composition;
 

@@ -1,6 +1,6 @@
 using Serving.ConfigMaps;
 using Serving.Host.Health;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Hosting;
 
 namespace Serving.Host.Composition;
 

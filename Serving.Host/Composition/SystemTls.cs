@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 using System.Security.Cryptography.X509Certificates;
 using Serving.Certificates;
 using Serving.ConfigMaps;
-using Serving.Dataplane;
+using Serving.Dataplane.Upstreams;
 
 namespace Serving.Host.Composition;
 

@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Hosting;
 
 namespace Serving.Host.Health;
 

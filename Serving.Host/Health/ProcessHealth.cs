@@ -1,4 +1,5 @@
-using Serving.Kubernetes;
+using Serving.Kubernetes.Hosting;
+using Serving.Kubernetes.Informers;
 
 namespace Serving.Host.Health;
 
@@ -11,14 +12,14 @@ internal sealed class ProcessHealth : IProcessHealth
     private const string Process = "process";
     private const string Caches = "caches";
 
-    private readonly Informers _informers;
+    private readonly SharedInformers _informers;
     private volatile string _waiting = "it is starting";
     private volatile bool _isStopping;
     private volatile ModuleHost? _modules;
 
     /// <param name="informers">The caches.</param>
     /// <param name="modules">What runs in the process.</param>
-    public ProcessHealth(Informers informers, IEnumerable<IServingModule> modules)
+    public ProcessHealth(SharedInformers informers, IEnumerable<IServingModule> modules)
     {
         _informers = informers;
         Parts = [Process, Caches, .. modules.Select(module => module.Name)];

@@ -2,7 +2,7 @@ using Serving.Api;
 using Serving.Api.Core;
 using Serving.Api.Knative;
 using Serving.Api.WellKnown;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
 
 namespace Serving.Host.Local;
 

@@ -3,6 +3,7 @@ using Serving.Api.Core;
 using Serving.Api.Knative;
 using Serving.Host.Local.Terminal;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
 
 namespace Serving.Host.Local;
 

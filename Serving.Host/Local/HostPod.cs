@@ -1,6 +1,7 @@
 using Serving.Api;
 using Serving.Api.Core;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Hosting;
 using Serving.LocalCluster.Node;
 
 namespace Serving.Host.Local;

@@ -3,10 +3,16 @@ using Microsoft.Extensions.Logging;
 using Serving.Host.Composition;
 using Serving.Host.Local.Terminal;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Access;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Discovery;
+using Serving.Kubernetes.Events;
+using Serving.Kubernetes.Informers;
+using Serving.Kubernetes.Manifests;
 using Serving.LocalCluster.ApiServer;
 using Serving.LocalCluster.Controllers;
 using Serving.LocalCluster.Node;
-using Serving.Observability;
+using Serving.Observability.Logging;
 using Spectre.Console;
 
 namespace Serving.Host.Local;
@@ -204,7 +210,7 @@ internal sealed class LocalSession
     {
         var client = new ClusterClient(configuration, time: _time);
         parts.Add(client);
-        var informers = new Informers(client, loggers, _time);
+        var informers = new SharedInformers(client, loggers, _time);
         var events = new EventRecorder("local", loggers.CreateLogger<EventRecorder>(), _time);
         var tokens = new ServiceAccountTokens(client);
         var node = new LocalNode(

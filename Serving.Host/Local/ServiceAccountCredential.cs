@@ -1,6 +1,6 @@
 using System.Net.Http.Headers;
 using System.Security.Cryptography.X509Certificates;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Access;
 
 namespace Serving.Host.Local;
 

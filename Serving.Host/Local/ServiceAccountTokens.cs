@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 using Serving.Api;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
 using Serving.LocalCluster.Node;
 
 namespace Serving.Host.Local;

@@ -3,8 +3,8 @@ using System.Net.Security;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Serving.Certificates;
-using Serving.Kubernetes;
-using Serving.Observability;
+using Serving.Kubernetes.Hosting;
+using Serving.Observability.Metrics;
 
 namespace Serving.Host.Metrics;
 

@@ -5,7 +5,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging;
 using Serving.Api;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
 
 namespace Serving.Host.Metrics;
 

@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Trace;
-using Serving.Observability;
+using Serving.Observability.Telemetry;
 
 namespace Serving.Host.Telemetry;
 

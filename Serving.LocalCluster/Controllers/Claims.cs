@@ -1,6 +1,10 @@
 using Serving.Api;
 using Serving.Api.Core;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Informers;
+using Serving.Kubernetes.Reconcilers;
+using Serving.Kubernetes.Selectors;
 
 namespace Serving.LocalCluster.Controllers;
 

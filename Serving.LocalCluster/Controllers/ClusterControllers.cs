@@ -1,7 +1,17 @@
 using Microsoft.Extensions.Logging;
 using Serving.Api;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Discovery;
+using Serving.Kubernetes.Events;
+using Serving.Kubernetes.Informers;
+using Serving.Kubernetes.Reconcilers;
 using Serving.LocalCluster.Controllers.Autoscaling;
+using Serving.LocalCluster.Controllers.Deployments;
+using Serving.LocalCluster.Controllers.Endpoints;
+using Serving.LocalCluster.Controllers.GarbageCollection;
+using Serving.LocalCluster.Controllers.Namespaces;
+using Serving.LocalCluster.Controllers.ReplicaSets;
 
 namespace Serving.LocalCluster.Controllers;
 

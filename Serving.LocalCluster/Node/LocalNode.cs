@@ -3,7 +3,9 @@ using Microsoft.Extensions.Logging;
 using Serving.Api;
 using Serving.Api.Core;
 using Serving.Concurrency;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Events;
+using Serving.Kubernetes.Informers;
 using Serving.LocalCluster.Node.Pods;
 using Serving.LocalCluster.Node.Processes;
 

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Events;
 using Serving.LocalCluster.Node.Probes;
 using Serving.LocalCluster.Node.Processes;
 using Serving.LocalCluster.Node.Variables;

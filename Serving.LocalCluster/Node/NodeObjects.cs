@@ -1,6 +1,7 @@
 using Serving.Api;
 using Serving.Api.Core;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Informers;
 using NodeObject = Serving.Api.Core.Node;
 
 namespace Serving.LocalCluster.Node;

@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging;
 using Serving.Api;
 using Serving.Api.Core;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
 using NodeObject = Serving.Api.Core.Node;
 
 namespace Serving.LocalCluster.Node;

@@ -5,6 +5,8 @@ using Serving.Api;
 using Serving.Api.Core;
 using Serving.Concurrency;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Informers;
 using Serving.LocalCluster.Controllers;
 using Serving.LocalCluster.Node.Probes;
 

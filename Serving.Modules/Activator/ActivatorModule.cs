@@ -5,9 +5,13 @@ using Serving.Activator.Requests;
 using Serving.Activator.Statistics;
 using Serving.Activator.Throttling;
 using Serving.Concurrency;
-using Serving.Dataplane;
+using Serving.Dataplane.Servers;
+using Serving.Dataplane.Upstreams;
 using Serving.Kubernetes;
-using Serving.Observability;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Hosting;
+using Serving.Kubernetes.Informers;
+using Serving.Observability.Requests;
 
 namespace Serving.Activator;
 

@@ -1,7 +1,8 @@
 using System.Net;
 using System.Net.Security;
 using Serving.Api.Config;
-using Serving.Dataplane;
+using Serving.Dataplane.Servers;
+using Serving.Dataplane.Upstreams;
 
 namespace Serving.Activator;
 

@@ -1,7 +1,9 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
-using Serving.Kubernetes;
-using Serving.Observability;
+using Serving.Activator.Statistics;
+using Serving.Kubernetes.Hosting;
+using Serving.Kubernetes.Informers;
+using Serving.Observability.Requests;
 
 namespace Serving.Activator;
 

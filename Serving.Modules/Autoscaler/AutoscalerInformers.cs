@@ -2,7 +2,7 @@ using Serving.Api;
 using Serving.Api.Autoscaling;
 using Serving.Api.Core;
 using Serving.Api.Networking;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Informers;
 
 namespace Serving.Autoscaler;
 

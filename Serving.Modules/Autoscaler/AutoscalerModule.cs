@@ -3,6 +3,10 @@ using Serving.Autoscaler.Collection;
 using Serving.ConfigMaps;
 using Serving.Dataplane.Statistics;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Events;
+using Serving.Kubernetes.Hosting;
+using Serving.Kubernetes.Informers;
 
 namespace Serving.Autoscaler;
 

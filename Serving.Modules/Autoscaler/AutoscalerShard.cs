@@ -8,6 +8,11 @@ using Serving.Autoscaler.Scaling;
 using Serving.ConfigMaps;
 using Serving.Dataplane.Statistics;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Events;
+using Serving.Kubernetes.Hosting;
+using Serving.Kubernetes.Informers;
+using Serving.Kubernetes.Reconcilers;
 
 namespace Serving.Autoscaler;
 

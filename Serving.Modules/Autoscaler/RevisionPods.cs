@@ -1,6 +1,6 @@
 using Serving.Api.Core;
 using Serving.Api.WellKnown;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Informers;
 
 namespace Serving.Autoscaler;
 

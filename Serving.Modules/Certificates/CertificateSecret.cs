@@ -5,6 +5,7 @@ using Microsoft.Extensions.Logging;
 using Serving.Api;
 using Serving.Api.Core;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
 
 namespace Serving.Certificates;
 

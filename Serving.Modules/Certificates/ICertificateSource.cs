@@ -1,4 +1,4 @@
-using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
 
 namespace Serving.Certificates;
 

@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging;
 using Serving.Api;
 using Serving.Api.Core;
 using Serving.Api.WellKnown;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Informers;
 
 namespace Serving.Certificates;
 

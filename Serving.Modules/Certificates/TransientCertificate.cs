@@ -1,6 +1,6 @@
 using System.Net;
 using Microsoft.Extensions.Logging;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
 
 namespace Serving.Certificates;
 

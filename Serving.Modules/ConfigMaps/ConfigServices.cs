@@ -1,6 +1,8 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Events;
+using Serving.Kubernetes.Hosting;
+using Serving.Kubernetes.Informers;
 
 namespace Serving.ConfigMaps;
 

@@ -3,7 +3,9 @@ using Microsoft.Extensions.Logging;
 using Serving.Api;
 using Serving.Api.Config;
 using Serving.Api.Core;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Events;
+using Serving.Kubernetes.Hosting;
+using Serving.Kubernetes.Informers;
 
 namespace Serving.ConfigMaps;
 

@@ -1,7 +1,7 @@
 using System.Globalization;
 using Serving.Api.Config;
 using Serving.Api.Core;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Yaml;
 using Serving.Templates;
 
 namespace Serving.ConfigMaps;

@@ -1,4 +1,4 @@
-using Serving.Kubernetes;
+using Serving.Kubernetes.Yaml;
 
 namespace Serving.ConfigMaps;
 

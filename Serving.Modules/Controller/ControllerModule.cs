@@ -17,6 +17,12 @@ using Serving.Controller.Routes;
 using Serving.Controller.ServerlessServices;
 using Serving.Controller.Services;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Discovery;
+using Serving.Kubernetes.Events;
+using Serving.Kubernetes.Hosting;
+using Serving.Kubernetes.Informers;
+using Serving.Kubernetes.Reconcilers;
 
 namespace Serving.Controller;
 

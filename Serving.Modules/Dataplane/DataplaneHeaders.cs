@@ -34,7 +34,7 @@ public static class DataplaneHeaders
     public const string DefaultRoute = "Knative-Serving-Default-Route";
 
     /// <summary>
-    /// Response header of a queue-proxy: the program did not serve the request. The value, one of <see cref="Dataplane.Unserved"/>, says
+    /// Response header of a queue-proxy: the program did not serve the request. The value, one of <see cref="Upstreams.Unserved"/>, says
     /// how far the request got. It is never sent to a client, and a program cannot set it.
     /// </summary>
     public const string Unserved = "K-Unserved";

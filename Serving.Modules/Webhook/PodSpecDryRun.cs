@@ -4,7 +4,7 @@ using Serving.Api;
 using Serving.Api.Core;
 using Serving.Api.Knative;
 using Serving.Api.WellKnown;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
 
 namespace Serving.Webhook;
 

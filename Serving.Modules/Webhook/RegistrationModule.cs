@@ -1,4 +1,5 @@
-using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Hosting;
 
 namespace Serving.Webhook;
 

@@ -5,7 +5,10 @@ using Microsoft.Extensions.Logging;
 using Serving.Api;
 using Serving.Certificates;
 using Serving.ConfigMaps;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Hosting;
+using Serving.Kubernetes.Informers;
+using Serving.Kubernetes.Leadership;
 
 namespace Serving.Webhook;
 

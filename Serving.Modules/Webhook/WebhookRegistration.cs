@@ -3,7 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Serving.Api;
 using Serving.Api.Core;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
 
 namespace Serving.Webhook;
 

@@ -1,7 +1,8 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Serving.ConfigMaps;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Hosting;
+using Serving.Kubernetes.Informers;
 
 namespace Serving.Webhook;
 

@@ -1,4 +1,4 @@
-using Serving.Observability;
+using Serving.Observability.Requests;
 
 namespace Serving.QueueProxy.Telemetry;
 

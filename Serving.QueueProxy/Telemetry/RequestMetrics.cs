@@ -1,6 +1,6 @@
 using System.Diagnostics.Metrics;
 using Microsoft.AspNetCore.Http;
-using Serving.Observability;
+using Serving.Observability.Requests;
 
 namespace Serving.QueueProxy.Telemetry;
 

@@ -1,6 +1,6 @@
 using Microsoft.AspNetCore.Http;
 using Serving.Dataplane.Requests;
-using Serving.Observability;
+using Serving.Observability.Requests;
 
 namespace Serving.QueueProxy.Telemetry;
 

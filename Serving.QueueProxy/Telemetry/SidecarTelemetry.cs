@@ -3,9 +3,11 @@ using System.Net;
 using System.Reflection;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
-using Serving.Dataplane;
 using Serving.Dataplane.Requests;
-using Serving.Observability;
+using Serving.Dataplane.Servers;
+using Serving.Observability.Metrics;
+using Serving.Observability.Requests;
+using Serving.Observability.Telemetry;
 
 namespace Serving.QueueProxy.Telemetry;
 

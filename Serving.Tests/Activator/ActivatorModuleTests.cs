@@ -5,14 +5,16 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging.Abstractions;
 using NUnit.Framework;
 using Serving.Activator;
+using Serving.Activator.Statistics;
 using Serving.Api;
 using Serving.Api.Config;
 using Serving.Api.Core;
 using Serving.Api.Knative;
 using Serving.Dataplane;
 using Serving.Dataplane.Statistics;
-using Serving.Kubernetes;
-using Serving.Observability;
+using Serving.Dataplane.Upstreams;
+using Serving.Kubernetes.Hosting;
+using Serving.Observability.Requests;
 using Serving.Tests.Dataplane;
 using Serving.Tests.Support;
 

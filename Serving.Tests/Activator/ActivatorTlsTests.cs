@@ -8,14 +8,16 @@ using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Logging.Abstractions;
 using NUnit.Framework;
 using Serving.Activator;
+using Serving.Activator.Statistics;
 using Serving.Api;
 using Serving.Api.Core;
 using Serving.Api.Knative;
 using Serving.Certificates;
 using Serving.Dataplane;
+using Serving.Dataplane.Servers;
 using Serving.Dataplane.Statistics;
 using Serving.Host.Composition;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Hosting;
 using Serving.Tests.ConfigMaps;
 using Serving.Tests.Support;
 

@@ -1,6 +1,5 @@
 using FluentAssertions;
 using NUnit.Framework;
-using Serving.Activator;
 using Serving.Activator.Statistics;
 using Serving.Dataplane.Statistics;
 using Serving.Kubernetes;

@@ -6,7 +6,7 @@ using Serving.Api;
 using Serving.Api.Config;
 using Serving.Api.Core;
 using Serving.Api.Knative;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Informers;
 using Serving.Tests.Concurrency;
 using Serving.Tests.Support;
 

@@ -1,6 +1,6 @@
 using FluentAssertions;
 using NUnit.Framework;
-using Serving.Api;
+using Serving.Api.Conditions;
 using Serving.Api.Core;
 
 namespace Serving.Tests.Api;

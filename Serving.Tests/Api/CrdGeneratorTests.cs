@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 using FluentAssertions;
 using NUnit.Framework;
 using Serving.Api.Schema;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Yaml;
 
 namespace Serving.Tests.Api;
 

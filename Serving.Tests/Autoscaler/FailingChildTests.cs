@@ -3,7 +3,7 @@ using NUnit.Framework;
 using Serving.Api;
 using Serving.Api.Core;
 using Serving.Api.Networking;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
 
 namespace Serving.Tests.Autoscaler;
 

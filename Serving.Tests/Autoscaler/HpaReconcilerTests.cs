@@ -8,6 +8,9 @@ using Serving.Api.Core;
 using Serving.Autoscaler;
 using Serving.Autoscaler.Reconcilers;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Events;
+using Serving.Kubernetes.Reconcilers;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Autoscaler;

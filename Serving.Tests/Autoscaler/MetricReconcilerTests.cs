@@ -4,11 +4,14 @@ using NSubstitute;
 using NUnit.Framework;
 using Serving.Api;
 using Serving.Api.Autoscaling;
+using Serving.Api.Conditions;
 using Serving.Api.Core;
 using Serving.Autoscaler.Collection;
 using Serving.Autoscaler.Reconcilers;
 using Serving.Dataplane.Statistics;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Events;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Autoscaler;

@@ -11,6 +11,9 @@ using Serving.Autoscaler;
 using Serving.Autoscaler.Reconcilers;
 using Serving.Autoscaler.Scaling;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Events;
+using Serving.Kubernetes.Reconcilers;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Autoscaler;

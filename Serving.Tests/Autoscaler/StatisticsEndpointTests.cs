@@ -8,6 +8,7 @@ using Serving.Autoscaler;
 using Serving.Autoscaler.Statistics;
 using Serving.Dataplane.Statistics;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Hosting;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Autoscaler;

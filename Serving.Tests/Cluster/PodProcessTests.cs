@@ -3,7 +3,7 @@ using System.Net;
 using FluentAssertions;
 using NUnit.Framework;
 using Serving.Api;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Cluster;

@@ -9,7 +9,7 @@ using NUnit.Framework;
 using Serving.Api;
 using Serving.Api.Core;
 using Serving.ConfigMaps;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Hosting;
 using Serving.Tests.Support;
 using Serving.Webhook;
 

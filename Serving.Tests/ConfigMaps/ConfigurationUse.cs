@@ -13,7 +13,7 @@ using Serving.Api.WellKnown;
 using Serving.Autoscaler.Reconcilers;
 using Serving.Autoscaler.Scaling;
 using Serving.Controller.Revisions.Resources;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Selectors;
 using Serving.QueueProxy;
 using Serving.Tests.Controller;
 using Serving.Tests.Support;

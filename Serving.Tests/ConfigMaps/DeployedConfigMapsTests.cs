@@ -5,7 +5,7 @@ using NUnit.Framework;
 using Serving.Api.Config;
 using Serving.Api.Core;
 using Serving.ConfigMaps;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Yaml;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.ConfigMaps;

@@ -5,7 +5,8 @@ using Serving.Api;
 using Serving.Api.Config;
 using Serving.Api.Core;
 using Serving.ConfigMaps;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Events;
+using Serving.Kubernetes.Hosting;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.ConfigMaps;

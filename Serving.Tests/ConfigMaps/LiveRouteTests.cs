@@ -5,7 +5,7 @@ using Serving.Api.Core;
 using Serving.Api.Knative;
 using Serving.Api.Networking;
 using Serving.Api.WellKnown;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Reconcilers;
 using Serving.Tests.Controller;
 
 namespace Serving.Tests.ConfigMaps;

@@ -4,7 +4,7 @@ using Docker.DotNet;
 using Docker.DotNet.Models;
 using FluentAssertions;
 using NUnit.Framework;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
 using Serving.Tests.Cluster;
 using Serving.Tests.Cluster.Deployed;
 using Serving.Tests.Support;

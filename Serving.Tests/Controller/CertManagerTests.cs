@@ -4,6 +4,7 @@ using NSubstitute;
 using NUnit.Framework;
 using Serving.Api;
 using Serving.Api.CertManager;
+using Serving.Api.Conditions;
 using Serving.Api.Config;
 using Serving.Api.Core;
 using Serving.Api.Networking;
@@ -11,6 +12,9 @@ using Serving.Api.WellKnown;
 using Serving.Controller.CertManager;
 using Serving.Controller.Common;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Discovery;
+using Serving.Kubernetes.Events;
+using Serving.Kubernetes.Reconcilers;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Controller;

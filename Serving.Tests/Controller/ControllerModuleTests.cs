@@ -4,12 +4,15 @@ using Microsoft.Extensions.Logging.Abstractions;
 using NSubstitute;
 using NUnit.Framework;
 using Serving.Api;
+using Serving.Api.Conditions;
 using Serving.Api.Core;
 using Serving.Api.Knative;
 using Serving.ConfigMaps;
 using Serving.Controller;
 using Serving.Controller.Revisions.Digests;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Discovery;
+using Serving.Kubernetes.Events;
+using Serving.Kubernetes.Hosting;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Controller;

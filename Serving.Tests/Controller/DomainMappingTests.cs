@@ -2,12 +2,13 @@ using FluentAssertions;
 using NSubstitute;
 using NUnit.Framework;
 using Serving.Api;
+using Serving.Api.Conditions;
 using Serving.Api.Config;
 using Serving.Api.Core;
 using Serving.Api.Knative;
 using Serving.Api.Networking;
 using Serving.Api.WellKnown;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Reconcilers;
 
 namespace Serving.Tests.Controller;
 

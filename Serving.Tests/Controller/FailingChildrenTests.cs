@@ -1,9 +1,10 @@
 using FluentAssertions;
 using NUnit.Framework;
 using Serving.Api;
+using Serving.Api.Conditions;
 using Serving.Api.Core;
 using Serving.Api.Knative;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
 
 namespace Serving.Tests.Controller;
 

@@ -8,6 +8,7 @@ using Serving.Api.Networking;
 using Serving.Api.WellKnown;
 using Serving.Controller.NamespaceCertificates;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Events;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Controller;

@@ -2,11 +2,13 @@ using System.Text.Json;
 using FluentAssertions;
 using NUnit.Framework;
 using Serving.Api;
+using Serving.Api.Conditions;
 using Serving.Api.Core;
 using Serving.Api.Knative;
 using Serving.Api.WellKnown;
 using Serving.Controller.Revisions.Resources;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
 
 namespace Serving.Tests.Controller;
 

@@ -1,5 +1,6 @@
 using NSubstitute;
 using Serving.Api;
+using Serving.Api.Conditions;
 using Serving.Api.Config;
 using Serving.Api.Core;
 using Serving.Api.Networking;
@@ -12,6 +13,11 @@ using Serving.Controller.Revisions.Digests;
 using Serving.Controller.Routes;
 using Serving.Controller.Services;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Discovery;
+using Serving.Kubernetes.Events;
+using Serving.Kubernetes.Informers;
+using Serving.Kubernetes.Reconcilers;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Controller;

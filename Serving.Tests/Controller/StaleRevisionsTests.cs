@@ -8,6 +8,8 @@ using Serving.Api.Knative;
 using Serving.Api.WellKnown;
 using Serving.Controller.GarbageCollection;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Events;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Controller;

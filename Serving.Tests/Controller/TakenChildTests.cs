@@ -3,10 +3,12 @@ using FluentAssertions;
 using NSubstitute;
 using NUnit.Framework;
 using Serving.Api;
+using Serving.Api.Conditions;
 using Serving.Api.Config;
 using Serving.Api.Core;
 using Serving.Api.Knative;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Reconcilers;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Controller;

@@ -3,8 +3,9 @@ using System.Net.Sockets;
 using FluentAssertions;
 using Microsoft.AspNetCore.Http;
 using NUnit.Framework;
-using Serving.Dataplane;
 using Serving.Dataplane.Requests;
+using Serving.Dataplane.Servers;
+using Serving.Dataplane.Upstreams;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Dataplane;

@@ -8,7 +8,7 @@ using FluentAssertions;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
 using NUnit.Framework;
-using Serving.Dataplane;
+using Serving.Dataplane.Servers;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Dataplane;

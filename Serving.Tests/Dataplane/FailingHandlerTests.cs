@@ -1,7 +1,7 @@
 using System.Net;
 using FluentAssertions;
 using NUnit.Framework;
-using Serving.Dataplane;
+using Serving.Dataplane.Servers;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Dataplane;

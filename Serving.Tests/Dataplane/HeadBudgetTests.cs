@@ -3,7 +3,8 @@ using System.Net.Sockets;
 using FluentAssertions;
 using NUnit.Framework;
 using Serving.Benchmarks.Soak;
-using Serving.Dataplane;
+using Serving.Dataplane.Servers;
+using Serving.Dataplane.Upstreams;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Dataplane;

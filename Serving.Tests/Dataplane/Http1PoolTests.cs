@@ -2,7 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using FluentAssertions;
 using NUnit.Framework;
-using Serving.Dataplane.Http1;
+using Serving.Dataplane.Upstreams.Http1;
 
 namespace Serving.Tests.Dataplane;
 

@@ -5,6 +5,8 @@ using FluentAssertions;
 using Microsoft.AspNetCore.Connections.Features;
 using NUnit.Framework;
 using Serving.Dataplane;
+using Serving.Dataplane.Servers;
+using Serving.Dataplane.Upstreams;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Dataplane;

@@ -6,7 +6,8 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using NUnit.Framework;
 using Serving.Dataplane;
-using Serving.Dataplane.Http2;
+using Serving.Dataplane.Upstreams;
+using Serving.Dataplane.Upstreams.Http2;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Dataplane;

@@ -1,6 +1,6 @@
 using FluentAssertions;
 using NUnit.Framework;
-using Serving.Dataplane;
+using Serving.Dataplane.Upstreams;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Dataplane;

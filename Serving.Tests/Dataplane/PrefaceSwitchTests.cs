@@ -3,7 +3,7 @@ using System.Text;
 using FluentAssertions;
 using Microsoft.AspNetCore.Connections;
 using NUnit.Framework;
-using Serving.Dataplane;
+using Serving.Dataplane.Servers;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Dataplane;

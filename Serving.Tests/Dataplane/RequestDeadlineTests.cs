@@ -4,8 +4,8 @@ using System.Net.WebSockets;
 using FluentAssertions;
 using Microsoft.AspNetCore.Http;
 using NUnit.Framework;
-using Serving.Dataplane;
 using Serving.Dataplane.Requests;
+using Serving.Dataplane.Upstreams;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Dataplane;

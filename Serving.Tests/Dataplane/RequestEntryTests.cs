@@ -4,7 +4,7 @@ using FluentAssertions;
 using Microsoft.AspNetCore.Http;
 using NUnit.Framework;
 using Serving.Benchmarks.Soak;
-using Serving.Dataplane;
+using Serving.Dataplane.Upstreams;
 
 namespace Serving.Tests.Dataplane;
 

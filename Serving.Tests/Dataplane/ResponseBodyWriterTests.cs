@@ -1,7 +1,7 @@
 using System.Buffers;
 using FluentAssertions;
 using NUnit.Framework;
-using Serving.Dataplane.Http1;
+using Serving.Dataplane.Upstreams.Http1;
 
 namespace Serving.Tests.Dataplane;
 

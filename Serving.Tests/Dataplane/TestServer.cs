@@ -1,6 +1,7 @@
 using System.Net;
 using Microsoft.AspNetCore.Http;
-using Serving.Dataplane;
+using Serving.Dataplane.Servers;
+using Serving.Dataplane.Upstreams;
 
 namespace Serving.Tests.Dataplane;
 

@@ -7,7 +7,7 @@ using FluentAssertions;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using NUnit.Framework;
-using Serving.Dataplane;
+using Serving.Dataplane.Upstreams;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Dataplane;

@@ -1,6 +1,6 @@
 using FluentAssertions;
 using NUnit.Framework;
-using Serving.Tests.LocalCluster.Api;
+using Serving.Tests.LocalCluster.ApiServer;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Deploy;

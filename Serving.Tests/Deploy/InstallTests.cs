@@ -1,8 +1,11 @@
 using FluentAssertions;
 using NUnit.Framework;
 using Serving.Api;
-using Serving.Kubernetes;
-using Serving.Tests.LocalCluster.Api;
+using Serving.Kubernetes.Access;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Discovery;
+using Serving.Kubernetes.Manifests;
+using Serving.Tests.LocalCluster.ApiServer;
 
 namespace Serving.Tests.Deploy;
 

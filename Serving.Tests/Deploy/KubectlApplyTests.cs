@@ -4,7 +4,9 @@ using NUnit.Framework;
 using Serving.Api;
 using Serving.Controller.DisruptionBudgets;
 using Serving.Kubernetes;
-using Serving.Tests.LocalCluster.Api;
+using Serving.Kubernetes.Access;
+using Serving.Kubernetes.Client;
+using Serving.Tests.LocalCluster.ApiServer;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Deploy;

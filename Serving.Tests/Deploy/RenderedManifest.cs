@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Serving.Api;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Yaml;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Deploy;

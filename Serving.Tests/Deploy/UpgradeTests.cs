@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
 using FluentAssertions;
 using NUnit.Framework;
-using Serving.Tests.LocalCluster.Api;
+using Serving.Tests.LocalCluster.ApiServer;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Deploy;

@@ -4,7 +4,7 @@ using NUnit.Framework;
 using Serving.Api;
 using Serving.Api.Core;
 using Serving.Host.Composition;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Hosting;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Host;

@@ -3,7 +3,7 @@ using System.Text;
 using FluentAssertions;
 using NUnit.Framework;
 using Serving.Host.Cluster;
-using Serving.Tests.LocalCluster.Api;
+using Serving.Tests.LocalCluster.ApiServer;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Host;

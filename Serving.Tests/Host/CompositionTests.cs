@@ -8,9 +8,11 @@ using Serving.Activator;
 using Serving.Autoscaler;
 using Serving.Controller;
 using Serving.Host.Composition;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Access;
+using Serving.Kubernetes.Hosting;
+using Serving.Kubernetes.Informers;
 using Serving.Networking.Gateway;
-using Serving.Observability;
+using Serving.Observability.Logging;
 using Serving.Webhook;
 
 namespace Serving.Tests.Host;
@@ -114,7 +116,7 @@ public sealed class CompositionTests
     {
         // Modules ask for their caches when they are made, which the host does first.
         _ = plane.Services.GetServices<IHostedService>().ToList();
-        return plane.Services.GetRequiredService<Informers>().NotSynced;
+        return plane.Services.GetRequiredService<SharedInformers>().NotSynced;
     }
 
     private ControlPlane Compose(IReadOnlyList<string> modules, bool leasesRegistration = false)

@@ -5,7 +5,9 @@ using NUnit.Framework;
 using Serving.Api;
 using Serving.Api.Core;
 using Serving.Host.Composition;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Hosting;
+using Serving.Kubernetes.Leadership;
 using Serving.Tests.ConfigMaps;
 using Serving.Tests.Support;
 

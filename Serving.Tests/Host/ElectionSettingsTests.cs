@@ -5,7 +5,8 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using NUnit.Framework;
 using Serving.Host.Composition;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Hosting;
+using Serving.Kubernetes.Leadership;
 using Serving.Tests.Kubernetes;
 
 namespace Serving.Tests.Host;

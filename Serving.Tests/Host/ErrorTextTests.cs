@@ -7,7 +7,7 @@ using NUnit.Framework;
 using Serving.Autoscaler;
 using Serving.Host.Health;
 using Serving.Host.Metrics;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Hosting;
 using Serving.Tests.Autoscaler;
 using Serving.Tests.Networking.Gateway;
 using Serving.Tests.QueueProxy;

@@ -6,10 +6,11 @@ using Serving.Activator;
 using Serving.Autoscaler;
 using Serving.Host;
 using Serving.Host.Composition;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Access;
+using Serving.Kubernetes.Hosting;
 using Serving.Networking.Gateway;
-using Serving.Observability;
-using Serving.Tests.LocalCluster.Api;
+using Serving.Observability.Logging;
+using Serving.Tests.LocalCluster.ApiServer;
 using Serving.Tests.Support;
 using Serving.Webhook;
 

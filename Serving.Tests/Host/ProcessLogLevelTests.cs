@@ -5,8 +5,8 @@ using Microsoft.Extensions.Logging;
 using NUnit.Framework;
 using Serving.Host.Composition;
 using Serving.Host.Metrics;
-using Serving.Kubernetes;
-using Serving.Observability;
+using Serving.Kubernetes.Hosting;
+using Serving.Observability.Logging;
 using Serving.Tests.ConfigMaps;
 
 namespace Serving.Tests.Host;

@@ -12,8 +12,10 @@ using Serving.Api.Core;
 using Serving.ConfigMaps;
 using Serving.Host.Composition;
 using Serving.Host.Metrics;
-using Serving.Kubernetes;
-using Serving.Observability;
+using Serving.Kubernetes.Events;
+using Serving.Kubernetes.Hosting;
+using Serving.Observability.Logging;
+using Serving.Observability.Requests;
 using Serving.Tests.Dataplane;
 using Serving.Tests.Support;
 

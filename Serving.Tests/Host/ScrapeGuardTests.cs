@@ -6,7 +6,7 @@ using NSubstitute.ExceptionExtensions;
 using NUnit.Framework;
 using Serving.Api;
 using Serving.Host.Metrics;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Host;

@@ -10,9 +10,12 @@ using Serving.Certificates;
 using Serving.Controller.Revisions.Digests;
 using Serving.Controller.Revisions.Digests.Identities;
 using Serving.Host.Metrics;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Access;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Hosting;
+using Serving.Kubernetes.Informers;
 using Serving.Tests.Controller.Digests;
-using Serving.Tests.LocalCluster.Api;
+using Serving.Tests.LocalCluster.ApiServer;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Host;
@@ -39,7 +42,7 @@ public sealed class SecretsInLogsTests
             Data = new Dictionary<string, byte[]> { ["password"] = Encoding.UTF8.GetBytes(Content) },
         };
         using var stop = new CancellationTokenSource();
-        var informers = new Informers(client, _logs, TimeProvider.System);
+        var informers = new SharedInformers(client, _logs, TimeProvider.System);
         var seen = informers.For(Resources.Secrets);
         var running = informers.RunAsync(stop.Token);
         await seen.WaitForSyncAsync(stop.Token).WaitAsync(TimeSpan.FromSeconds(30));

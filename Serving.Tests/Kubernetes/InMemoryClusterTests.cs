@@ -2,7 +2,8 @@ using FluentAssertions;
 using NUnit.Framework;
 using Serving.Api;
 using Serving.Api.Core;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Informers;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Kubernetes;

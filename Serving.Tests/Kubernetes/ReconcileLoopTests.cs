@@ -5,7 +5,10 @@ using NUnit.Framework;
 using Serving.Api;
 using Serving.Api.Core;
 using Serving.Kubernetes;
-using Serving.Observability;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Queue;
+using Serving.Kubernetes.Reconcilers;
+using Serving.Observability.Logging;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Kubernetes;

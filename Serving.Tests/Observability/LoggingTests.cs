@@ -3,7 +3,8 @@ using System.Text.Json;
 using FluentAssertions;
 using Microsoft.Extensions.Logging;
 using NUnit.Framework;
-using Serving.Observability;
+using Serving.Observability.Logging;
+using Serving.Observability.Telemetry;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Observability;

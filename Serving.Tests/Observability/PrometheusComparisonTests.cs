@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using NUnit.Framework;
 using OpenTelemetry.Metrics;
-using Serving.Observability;
+using Serving.Observability.Metrics;
 
 namespace Serving.Tests.Observability;
 

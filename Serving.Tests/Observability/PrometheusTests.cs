@@ -1,7 +1,7 @@
 using System.Diagnostics.Metrics;
 using FluentAssertions;
 using NUnit.Framework;
-using Serving.Observability;
+using Serving.Observability.Metrics;
 
 namespace Serving.Tests.Observability;
 

@@ -2,7 +2,7 @@ using System.Text;
 using FluentAssertions;
 using Microsoft.Extensions.Logging;
 using NUnit.Framework;
-using Serving.Observability;
+using Serving.Observability.Logging;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Observability;

@@ -8,7 +8,7 @@ using Microsoft.AspNetCore.Http.Features;
 using NSubstitute;
 using NUnit.Framework;
 using Serving.ConfigMaps;
-using Serving.Observability;
+using Serving.Observability.Requests;
 using Serving.Templates;
 
 namespace Serving.Tests.QueueProxy;

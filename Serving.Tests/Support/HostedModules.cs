@@ -1,6 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Hosting;
 
 namespace Serving.Tests.Support;
 

@@ -6,6 +6,9 @@ using System.Threading.Channels;
 using Serving.Api;
 using Serving.Api.Core;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Informers;
+using Serving.Kubernetes.Selectors;
 
 namespace Serving.Tests.Support;
 

@@ -1,5 +1,7 @@
 using Serving.Api;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Informers;
+using Serving.Kubernetes.Selectors;
 
 namespace Serving.Tests.Support;
 

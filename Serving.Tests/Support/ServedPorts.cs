@@ -2,7 +2,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Hosting;
 
 namespace Serving.Tests.Support;
 

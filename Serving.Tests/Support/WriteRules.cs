@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 using Serving.Api;
 using Serving.Api.Core;
 using Serving.Api.Schema;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
 using Serving.LocalCluster.ApiServer.CustomResources;
 using Serving.LocalCluster.ApiServer.Kinds;
 using Serving.LocalCluster.ApiServer.Rest;

@@ -14,8 +14,9 @@ using Serving.Autoscaler.Scaling;
 using Serving.Controller.Revisions.Resources;
 using Serving.Controller.ServerlessServices;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Hosting;
 using Serving.Tests.Controller;
-using Serving.Tests.LocalCluster.Api;
+using Serving.Tests.LocalCluster.ApiServer;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Takeover;

@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 using Serving.Api.Schema;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Yaml;
 using Serving.LocalCluster.ApiServer.Patches;
 using Serving.Tests.Support;
 

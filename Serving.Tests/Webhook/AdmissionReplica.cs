@@ -7,7 +7,8 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Serving.Api;
 using Serving.Api.Core;
 using Serving.ConfigMaps;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Events;
+using Serving.Kubernetes.Hosting;
 using Serving.Tests.Support;
 using Serving.Webhook;
 

@@ -8,7 +8,8 @@ using Serving.Api;
 using Serving.Api.Core;
 using Serving.Certificates;
 using Serving.ConfigMaps;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Events;
+using Serving.Kubernetes.Hosting;
 using Serving.Tests.Support;
 using Serving.Webhook;
 

@@ -5,7 +5,7 @@ using NSubstitute;
 using NUnit.Framework;
 using Serving.Api;
 using Serving.Api.Core;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
 using Serving.Tests.Support;
 using Serving.Webhook;
 

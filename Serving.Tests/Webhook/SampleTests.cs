@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using FluentAssertions;
 using NUnit.Framework;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Yaml;
 using Serving.LocalCluster.ApiServer.Patches;
 using Serving.Tests.Support;
 

@@ -3,6 +3,7 @@ using Serving.Api.Autoscaling;
 using Serving.Api.Core;
 using Serving.Api.Knative;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Informers;
 
 namespace Serving.Host.Local.Terminal;
 

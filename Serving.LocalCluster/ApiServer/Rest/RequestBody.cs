@@ -4,7 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Unicode;
 using Microsoft.AspNetCore.Http;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Yaml;
 using Serving.LocalCluster.ApiServer.Audit;
 using Serving.LocalCluster.ApiServer.Protobuf;
 

@@ -4,6 +4,11 @@ using System.Text.Json.Nodes;
 using Serving.Api;
 using Serving.Api.Core;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Events;
+using Serving.Kubernetes.Informers;
+using Serving.Kubernetes.Reconcilers;
+using Serving.Kubernetes.Selectors;
 
 namespace Serving.LocalCluster.Controllers.Autoscaling;
 

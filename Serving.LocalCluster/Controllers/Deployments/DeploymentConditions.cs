@@ -1,6 +1,6 @@
 using Serving.Api.Core;
 
-namespace Serving.LocalCluster.Controllers;
+namespace Serving.LocalCluster.Controllers.Deployments;
 
 /// <summary>The conditions of a Deployment, with Kubernetes' reasons and wording. Pure.</summary>
 internal static class DeploymentConditions

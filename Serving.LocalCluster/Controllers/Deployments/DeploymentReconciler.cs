@@ -3,8 +3,13 @@ using System.Globalization;
 using Serving.Api;
 using Serving.Api.Core;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Events;
+using Serving.Kubernetes.Informers;
+using Serving.Kubernetes.Reconcilers;
+using Serving.LocalCluster.Controllers.ReplicaSets;
 
-namespace Serving.LocalCluster.Controllers;
+namespace Serving.LocalCluster.Controllers.Deployments;
 
 /// <summary>Moves the ReplicaSets of a Deployment towards its template and its size.</summary>
 internal sealed class DeploymentReconciler : IReconciler

@@ -1,7 +1,7 @@
 using System.Globalization;
 using Serving.Api.Core;
 
-namespace Serving.LocalCluster.Controllers;
+namespace Serving.LocalCluster.Controllers.Deployments;
 
 /// <summary>Computes the next size of each ReplicaSet of a Deployment. Pure.</summary>
 internal static class RollingUpdate

@@ -1,8 +1,8 @@
 using Serving.Api;
 using Serving.Api.Core;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Reconcilers;
 
-namespace Serving.LocalCluster.Controllers;
+namespace Serving.LocalCluster.Controllers.Endpoints;
 
 /// <summary>The Endpoints and EndpointSlices that a Service with a selector should have. Pure.</summary>
 internal static class EndpointsMaker

@@ -1,8 +1,12 @@
 using Serving.Api;
 using Serving.Api.Core;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Informers;
+using Serving.Kubernetes.Reconcilers;
+using Serving.Kubernetes.Selectors;
 
-namespace Serving.LocalCluster.Controllers;
+namespace Serving.LocalCluster.Controllers.Endpoints;
 
 /// <summary>
 /// Maintains the Endpoints and EndpointSlices of every Service: from the pods that it selects or, without a selector, slices that

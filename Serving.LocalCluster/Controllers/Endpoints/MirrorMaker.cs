@@ -1,6 +1,6 @@
 using Serving.Api.Core;
 
-namespace Serving.LocalCluster.Controllers;
+namespace Serving.LocalCluster.Controllers.Endpoints;
 
 /// <summary>Slices that mirror the Endpoints of a Service without a selector. Pure.</summary>
 internal static class MirrorMaker

@@ -1,8 +1,11 @@
 using Serving.Api;
 using Serving.Api.Core;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Informers;
+using Serving.Kubernetes.Reconcilers;
 
-namespace Serving.LocalCluster.Controllers;
+namespace Serving.LocalCluster.Controllers.Endpoints;
 
 /// <summary>Writes the slices of one Service and one writer.</summary>
 internal sealed class SliceWriter(ILister<EndpointSlice> slices)

@@ -3,9 +3,12 @@ using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 using Serving.Api;
 using Serving.Api.Core;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Discovery;
+using Serving.Kubernetes.Informers;
+using Serving.Kubernetes.Reconcilers;
 
-namespace Serving.LocalCluster.Controllers;
+namespace Serving.LocalCluster.Controllers.GarbageCollection;
 
 /// <summary>
 /// Watches every kind that can be listed and deleted, custom ones included, and runs a <see cref="GarbageReconciler"/> for each.

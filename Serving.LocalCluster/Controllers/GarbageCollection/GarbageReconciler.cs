@@ -2,8 +2,11 @@ using System.Text.Json.Nodes;
 using Serving.Api;
 using Serving.Api.Core;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Informers;
+using Serving.Kubernetes.Reconcilers;
 
-namespace Serving.LocalCluster.Controllers;
+namespace Serving.LocalCluster.Controllers.GarbageCollection;
 
 /// <summary>
 /// Deletes objects of one kind whose owners no longer exist, and executes foreground and orphaning deletes, as Kubernetes'

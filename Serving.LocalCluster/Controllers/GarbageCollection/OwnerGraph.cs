@@ -1,7 +1,7 @@
 using Serving.Api;
 using Serving.Kubernetes;
 
-namespace Serving.LocalCluster.Controllers;
+namespace Serving.LocalCluster.Controllers.GarbageCollection;
 
 /// <summary>The ownership graph over all kinds, as the caches show it. Thread-safe.</summary>
 internal sealed class OwnerGraph

@@ -1,8 +1,11 @@
 using Serving.Api;
 using Serving.Api.Core;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Informers;
+using Serving.Kubernetes.Reconcilers;
 
-namespace Serving.LocalCluster.Controllers;
+namespace Serving.LocalCluster.Controllers.Namespaces;
 
 /// <summary>Creates the objects that pods need in every namespace: the default ServiceAccount and the API server's CA
 /// certificate.</summary>

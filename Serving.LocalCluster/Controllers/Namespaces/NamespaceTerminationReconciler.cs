@@ -1,8 +1,12 @@
 using Serving.Api;
 using Serving.Api.Core;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Discovery;
+using Serving.Kubernetes.Informers;
+using Serving.Kubernetes.Reconcilers;
 
-namespace Serving.LocalCluster.Controllers;
+namespace Serving.LocalCluster.Controllers.Namespaces;
 
 /// <summary>
 /// Empties a namespace that is being deleted, then finalizes it. Invariant: the <c>kubernetes</c> finalizer is removed only when a

@@ -1,6 +1,6 @@
 using Serving.Kubernetes;
 
-namespace Serving.LocalCluster.Controllers;
+namespace Serving.LocalCluster.Controllers.ReplicaSets;
 
 /// <summary>
 /// Remembers pods that were created or deleted before the cache shows it, so that a ReplicaSet does not act twice on the same

@@ -1,7 +1,7 @@
 using System.Globalization;
 using Serving.Api.Core;
 
-namespace Serving.LocalCluster.Controllers;
+namespace Serving.LocalCluster.Controllers.ReplicaSets;
 
 /// <summary>The order in which a ReplicaSet deletes pods, as in Kubernetes.</summary>
 internal static class PodRanking

@@ -1,7 +1,8 @@
 using Serving.Api.Core;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+using Serving.LocalCluster.Controllers.Deployments;
 
-namespace Serving.LocalCluster.Controllers;
+namespace Serving.LocalCluster.Controllers.ReplicaSets;
 
 /// <summary>
 /// The condition that reports why a ReplicaSet's pods could not be created or deleted, with Kubernetes' reasons. It is removed when the

@@ -1,8 +1,13 @@
 using Serving.Api;
 using Serving.Api.Core;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Events;
+using Serving.Kubernetes.Informers;
+using Serving.Kubernetes.Reconcilers;
+using Serving.Kubernetes.Selectors;
 
-namespace Serving.LocalCluster.Controllers;
+namespace Serving.LocalCluster.Controllers.ReplicaSets;
 
 /// <summary>Keeps as many pods of a template as a ReplicaSet wants.</summary>
 internal sealed class ReplicaSetReconciler : IReconciler

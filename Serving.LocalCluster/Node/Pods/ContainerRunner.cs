@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Net;
 using Serving.Api.Core;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
 using Serving.LocalCluster.Node.Processes;
 using Serving.LocalCluster.Node.Variables;
 

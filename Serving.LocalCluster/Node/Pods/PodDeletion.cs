@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Serving.Api;
 using Serving.Api.Core;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
 
 namespace Serving.LocalCluster.Node.Pods;
 

@@ -4,7 +4,7 @@ using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging;
 using Serving.Api;
 using Serving.Api.Core;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
 
 namespace Serving.LocalCluster.Node.Pods;
 

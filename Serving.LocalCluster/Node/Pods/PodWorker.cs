@@ -2,7 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.Logging;
 using Serving.Api.Core;
 using Serving.Concurrency;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
 using Serving.LocalCluster.Node.Variables;
 using Serving.LocalCluster.Node.Volumes;
 

@@ -7,8 +7,9 @@ using Serving.Api.Knative;
 using Serving.Api.WellKnown;
 using Serving.Dataplane;
 using Serving.Dataplane.Requests;
+using Serving.Dataplane.Upstreams;
 using Serving.Kubernetes;
-using Serving.Observability;
+using Serving.Observability.Requests;
 
 namespace Serving.Activator.Requests;
 

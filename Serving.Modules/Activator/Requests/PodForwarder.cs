@@ -2,6 +2,7 @@ using System.Globalization;
 using Microsoft.AspNetCore.Http;
 using Serving.Activator.Throttling;
 using Serving.Dataplane;
+using Serving.Dataplane.Upstreams;
 
 namespace Serving.Activator.Requests;
 

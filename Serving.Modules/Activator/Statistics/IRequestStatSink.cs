@@ -1,6 +1,6 @@
 using Serving.Dataplane.Statistics;
 
-namespace Serving.Activator;
+namespace Serving.Activator.Statistics;
 
 /// <summary>Receives the activator's stats: the autoscaler in this process, or a connection to another one.</summary>
 public interface IRequestStatSink

@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using System.Security.Authentication;
 using Serving.Dataplane;
 using Serving.Dataplane.Probes;
+using Serving.Dataplane.Upstreams;
 
 namespace Serving.Activator.Throttling;
 

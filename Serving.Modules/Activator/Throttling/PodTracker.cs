@@ -1,5 +1,5 @@
-using Serving.Dataplane;
 using Serving.Dataplane.Throttling;
+using Serving.Dataplane.Upstreams;
 
 namespace Serving.Activator.Throttling;
 

@@ -6,6 +6,7 @@ using Serving.Api.Core;
 using Serving.Api.Knative;
 using Serving.Api.WellKnown;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Informers;
 
 namespace Serving.Activator.Throttling;
 

@@ -1,3 +1,4 @@
+using Serving.Api.Conditions;
 using Serving.Api.Core;
 
 namespace Serving.Api.Autoscaling;

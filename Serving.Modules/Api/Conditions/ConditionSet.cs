@@ -1,6 +1,6 @@
 using Serving.Api.Core;
 
-namespace Serving.Api;
+namespace Serving.Api.Conditions;
 
 /// <summary>
 /// Derives the happy condition of a kind from its dependent conditions. Invariant: the happy condition is False when a dependent is False,

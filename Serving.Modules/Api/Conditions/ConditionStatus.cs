@@ -1,4 +1,4 @@
-namespace Serving.Api;
+namespace Serving.Api.Conditions;
 
 /// <summary>The values of a condition's status.</summary>
 public static class ConditionStatus

@@ -1,3 +1,5 @@
+using Serving.Api.Conditions;
+
 namespace Serving.Api.Knative;
 
 /// <summary>The conditions of a DomainMapping.</summary>

@@ -1,4 +1,5 @@
 using Serving.Api.Autoscaling;
+using Serving.Api.Conditions;
 using Serving.Api.Core;
 
 namespace Serving.Api.Knative;

@@ -6,6 +6,7 @@ using Serving.Api.WellKnown;
 using Serving.Autoscaler.Scaling;
 using Serving.Dataplane.Statistics;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Hosting;
 
 namespace Serving.Autoscaler.Collection;
 

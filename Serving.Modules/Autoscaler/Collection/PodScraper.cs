@@ -5,7 +5,7 @@ using Serving.Api.Core;
 using Serving.Api.WellKnown;
 using Serving.Dataplane;
 using Serving.Dataplane.Statistics;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Informers;
 
 namespace Serving.Autoscaler.Collection;
 

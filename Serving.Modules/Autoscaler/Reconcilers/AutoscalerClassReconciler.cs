@@ -1,8 +1,12 @@
 using Serving.Api;
 using Serving.Api.Autoscaling;
 using Serving.Api.Networking;
-using Serving.Kubernetes;
-using AutoscalerPass = Serving.Kubernetes.ReconcilePass<Serving.Api.Autoscaling.PodAutoscaler, Serving.Api.Autoscaling.PodAutoscalerStatus>;
+using Serving.Kubernetes.Events;
+using Serving.Kubernetes.Reconcilers;
+using AutoscalerPass = Serving.Kubernetes.Reconcilers.ReconcilePass<
+    Serving.Api.Autoscaling.PodAutoscaler,
+    Serving.Api.Autoscaling.PodAutoscalerStatus
+>;
 
 namespace Serving.Autoscaler.Reconcilers;
 

@@ -6,7 +6,7 @@ using Serving.Api.Autoscaling;
 using Serving.Api.Core;
 using Serving.Api.Networking;
 using Serving.Api.WellKnown;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Reconcilers;
 
 namespace Serving.Autoscaler.Reconcilers;
 

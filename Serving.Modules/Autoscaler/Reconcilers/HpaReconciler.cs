@@ -4,8 +4,14 @@ using Serving.Api.Config;
 using Serving.Api.Core;
 using Serving.Api.Networking;
 using Serving.Api.WellKnown;
-using Serving.Kubernetes;
-using AutoscalerPass = Serving.Kubernetes.ReconcilePass<Serving.Api.Autoscaling.PodAutoscaler, Serving.Api.Autoscaling.PodAutoscalerStatus>;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Events;
+using Serving.Kubernetes.Informers;
+using Serving.Kubernetes.Reconcilers;
+using AutoscalerPass = Serving.Kubernetes.Reconcilers.ReconcilePass<
+    Serving.Api.Autoscaling.PodAutoscaler,
+    Serving.Api.Autoscaling.PodAutoscalerStatus
+>;
 
 namespace Serving.Autoscaler.Reconcilers;
 

@@ -3,6 +3,9 @@ using Serving.Api.Autoscaling;
 using Serving.Api.Core;
 using Serving.Autoscaler.Collection;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Events;
+using Serving.Kubernetes.Informers;
+using Serving.Kubernetes.Reconcilers;
 
 namespace Serving.Autoscaler.Reconcilers;
 

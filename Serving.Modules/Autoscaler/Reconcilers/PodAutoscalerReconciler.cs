@@ -1,13 +1,20 @@
 using System.Globalization;
 using Serving.Api;
 using Serving.Api.Autoscaling;
+using Serving.Api.Conditions;
 using Serving.Api.Config;
 using Serving.Api.Core;
 using Serving.Api.Networking;
 using Serving.Api.WellKnown;
 using Serving.Autoscaler.Scaling;
 using Serving.Kubernetes;
-using AutoscalerPass = Serving.Kubernetes.ReconcilePass<Serving.Api.Autoscaling.PodAutoscaler, Serving.Api.Autoscaling.PodAutoscalerStatus>;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Events;
+using Serving.Kubernetes.Reconcilers;
+using AutoscalerPass = Serving.Kubernetes.Reconcilers.ReconcilePass<
+    Serving.Api.Autoscaling.PodAutoscaler,
+    Serving.Api.Autoscaling.PodAutoscalerStatus
+>;
 
 namespace Serving.Autoscaler.Reconcilers;
 

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using Serving.Dataplane.Statistics;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Hosting;
 
 namespace Serving.Autoscaler.Scaling;
 

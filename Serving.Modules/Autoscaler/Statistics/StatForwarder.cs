@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Serving.Dataplane.Statistics;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Hosting;
 
 namespace Serving.Autoscaler.Statistics;
 

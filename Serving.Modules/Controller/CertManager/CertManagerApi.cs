@@ -1,5 +1,8 @@
 using Serving.Api.CertManager;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Discovery;
+using Serving.Kubernetes.Informers;
+using Serving.Kubernetes.Reconcilers;
 using ApiResources = Serving.Api.Resources;
 
 namespace Serving.Controller.CertManager;

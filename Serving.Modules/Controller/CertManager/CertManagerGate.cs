@@ -2,6 +2,9 @@ using Serving.Api.Config;
 using Serving.Api.Networking;
 using Serving.Api.WellKnown;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Informers;
+using Serving.Kubernetes.Reconcilers;
 
 namespace Serving.Controller.CertManager;
 

@@ -1,11 +1,18 @@
 using Serving.Api;
 using Serving.Api.CertManager;
+using Serving.Api.Conditions;
 using Serving.Api.Config;
 using Serving.Api.Networking;
 using Serving.Controller.CertManager.Resources;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Events;
+using Serving.Kubernetes.Informers;
+using Serving.Kubernetes.Reconcilers;
 using ApiResources = Serving.Api.Resources;
-using CertificatePass = Serving.Kubernetes.ReconcilePass<Serving.Api.Networking.Certificate, Serving.Api.Networking.CertificateStatus>;
+using CertificatePass = Serving.Kubernetes.Reconcilers.ReconcilePass<
+    Serving.Api.Networking.Certificate,
+    Serving.Api.Networking.CertificateStatus
+>;
 
 namespace Serving.Controller.CertManager;
 

@@ -3,7 +3,8 @@ using Serving.Api.Core;
 using Serving.Api.Networking;
 using Serving.Controller.CertManager.Resources;
 using Serving.Controller.Common;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Informers;
 
 namespace Serving.Controller.CertManager;
 

@@ -1,6 +1,10 @@
 using Serving.Api;
 using Serving.Api.Networking;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Events;
+using Serving.Kubernetes.Informers;
+using Serving.Kubernetes.Reconcilers;
 
 namespace Serving.Controller.Common;
 

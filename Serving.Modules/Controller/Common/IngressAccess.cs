@@ -1,6 +1,8 @@
 using Serving.Api;
 using Serving.Api.Networking;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Events;
+using Serving.Kubernetes.Reconcilers;
 
 namespace Serving.Controller.Common;
 

@@ -1,12 +1,18 @@
 using System.Globalization;
-using Serving.Api;
+using Serving.Api.Conditions;
 using Serving.Api.Knative;
 using Serving.Api.WellKnown;
 using Serving.Controller.Common;
 using Serving.Controller.Configurations.Resources;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Events;
+using Serving.Kubernetes.Informers;
+using Serving.Kubernetes.Reconcilers;
 using ApiResources = Serving.Api.Resources;
-using ConfigurationPass = Serving.Kubernetes.ReconcilePass<Serving.Api.Knative.Configuration, Serving.Api.Knative.ConfigurationStatus>;
+using ConfigurationPass = Serving.Kubernetes.Reconcilers.ReconcilePass<
+    Serving.Api.Knative.Configuration,
+    Serving.Api.Knative.ConfigurationStatus
+>;
 
 namespace Serving.Controller.Configurations;
 

@@ -3,7 +3,8 @@ using Serving.Api;
 using Serving.Api.Knative;
 using Serving.Api.WellKnown;
 using Serving.Controller.Common;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Informers;
+using Serving.Kubernetes.Reconcilers;
 
 namespace Serving.Controller.Configurations;
 

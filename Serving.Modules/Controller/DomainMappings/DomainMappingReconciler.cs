@@ -1,4 +1,5 @@
 using Serving.Api;
+using Serving.Api.Conditions;
 using Serving.Api.Config;
 using Serving.Api.Core;
 using Serving.Api.Knative;
@@ -9,8 +10,15 @@ using Serving.Controller.DomainMappings.Resources;
 using Serving.Controller.Routes;
 using Serving.Controller.Routes.Resources;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Events;
+using Serving.Kubernetes.Informers;
+using Serving.Kubernetes.Reconcilers;
 using ApiResources = Serving.Api.Resources;
-using MappingPass = Serving.Kubernetes.ReconcilePass<Serving.Api.Knative.DomainMapping, Serving.Api.Knative.DomainMappingStatus>;
+using MappingPass = Serving.Kubernetes.Reconcilers.ReconcilePass<
+    Serving.Api.Knative.DomainMapping,
+    Serving.Api.Knative.DomainMappingStatus
+>;
 
 namespace Serving.Controller.DomainMappings;
 

@@ -5,6 +5,9 @@ using Serving.Api.Core;
 using Serving.Api.Knative;
 using Serving.Controller.Common;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Discovery;
+using Serving.Kubernetes.Informers;
 
 namespace Serving.Controller.DomainMappings;
 

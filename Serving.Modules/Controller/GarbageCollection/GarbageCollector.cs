@@ -2,6 +2,10 @@ using Serving.Api.Config;
 using Serving.Api.Knative;
 using Serving.Api.WellKnown;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Events;
+using Serving.Kubernetes.Informers;
+using Serving.Kubernetes.Reconcilers;
 
 namespace Serving.Controller.GarbageCollection;
 

@@ -1,7 +1,7 @@
 using Serving.Api.Core;
 using Serving.Api.Networking;
 using Serving.Api.WellKnown;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Reconcilers;
 using ApiResources = Serving.Api.Resources;
 
 namespace Serving.Controller.NamespaceCertificates;

@@ -5,6 +5,11 @@ using Serving.Api.Networking;
 using Serving.Api.WellKnown;
 using Serving.Controller.Common;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Events;
+using Serving.Kubernetes.Informers;
+using Serving.Kubernetes.Reconcilers;
+using Serving.Kubernetes.Selectors;
 using ApiResources = Serving.Api.Resources;
 
 namespace Serving.Controller.NamespaceCertificates;

@@ -3,7 +3,10 @@ using Serving.Api.Networking;
 using Serving.Api.WellKnown;
 using Serving.Controller.Common;
 using Serving.Controller.Routes.Resources;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Events;
+using Serving.Kubernetes.Informers;
+using Serving.Kubernetes.Reconcilers;
 using ApiResources = Serving.Api.Resources;
 
 namespace Serving.Controller.Revisions;

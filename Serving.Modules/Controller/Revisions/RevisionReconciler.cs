@@ -1,6 +1,7 @@
 using Serving.Api;
 using Serving.Api.Autoscaling;
 using Serving.Api.Caching;
+using Serving.Api.Conditions;
 using Serving.Api.Config;
 using Serving.Api.Core;
 using Serving.Api.Knative;
@@ -9,8 +10,11 @@ using Serving.Api.WellKnown;
 using Serving.Controller.Revisions.Digests;
 using Serving.Controller.Revisions.Resources;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Events;
+using Serving.Kubernetes.Informers;
+using Serving.Kubernetes.Reconcilers;
 using ApiResources = Serving.Api.Resources;
-using RevisionPass = Serving.Kubernetes.ReconcilePass<Serving.Api.Knative.Revision, Serving.Api.Knative.RevisionStatus>;
+using RevisionPass = Serving.Kubernetes.Reconcilers.ReconcilePass<Serving.Api.Knative.Revision, Serving.Api.Knative.RevisionStatus>;
 
 namespace Serving.Controller.Revisions;
 

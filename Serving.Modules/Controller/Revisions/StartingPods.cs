@@ -1,7 +1,7 @@
-using Serving.Api;
+using Serving.Api.Conditions;
 using Serving.Api.Core;
 using Serving.Api.Knative;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
 
 namespace Serving.Controller.Revisions;
 

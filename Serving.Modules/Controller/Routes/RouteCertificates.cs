@@ -1,13 +1,15 @@
-using Serving.Api;
+using Serving.Api.Conditions;
 using Serving.Api.Config;
 using Serving.Api.Knative;
 using Serving.Api.Networking;
 using Serving.Api.WellKnown;
 using Serving.Controller.Common;
 using Serving.Controller.Routes.Resources;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Events;
+using Serving.Kubernetes.Reconcilers;
 using ApiResources = Serving.Api.Resources;
-using RoutePass = Serving.Kubernetes.ReconcilePass<Serving.Api.Knative.Route, Serving.Api.Knative.RouteStatus>;
+using RoutePass = Serving.Kubernetes.Reconcilers.ReconcilePass<Serving.Api.Knative.Route, Serving.Api.Knative.RouteStatus>;
 
 namespace Serving.Controller.Routes;
 

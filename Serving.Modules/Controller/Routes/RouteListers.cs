@@ -1,7 +1,7 @@
 using Serving.Api.Core;
 using Serving.Api.Knative;
 using Serving.Api.Networking;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Informers;
 
 namespace Serving.Controller.Routes;
 

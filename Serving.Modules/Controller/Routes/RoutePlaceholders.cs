@@ -4,9 +4,10 @@ using Serving.Api.Networking;
 using Serving.Api.WellKnown;
 using Serving.Controller.Common;
 using Serving.Controller.Routes.Resources;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Events;
+using Serving.Kubernetes.Reconcilers;
 using ApiResources = Serving.Api.Resources;
-using RoutePass = Serving.Kubernetes.ReconcilePass<Serving.Api.Knative.Route, Serving.Api.Knative.RouteStatus>;
+using RoutePass = Serving.Kubernetes.Reconcilers.ReconcilePass<Serving.Api.Knative.Route, Serving.Api.Knative.RouteStatus>;
 
 namespace Serving.Controller.Routes;
 

@@ -1,4 +1,5 @@
 using Serving.Api;
+using Serving.Api.Conditions;
 using Serving.Api.Config;
 using Serving.Api.Core;
 using Serving.Api.Knative;
@@ -8,8 +9,10 @@ using Serving.Controller.Common;
 using Serving.Controller.Routes.Resources;
 using Serving.Controller.Routes.Traffic;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Events;
+using Serving.Kubernetes.Reconcilers;
 using ApiResources = Serving.Api.Resources;
-using RoutePass = Serving.Kubernetes.ReconcilePass<Serving.Api.Knative.Route, Serving.Api.Knative.RouteStatus>;
+using RoutePass = Serving.Kubernetes.Reconcilers.ReconcilePass<Serving.Api.Knative.Route, Serving.Api.Knative.RouteStatus>;
 
 namespace Serving.Controller.Routes;
 

@@ -1,12 +1,15 @@
 using Serving.Api;
+using Serving.Api.Conditions;
 using Serving.Api.Knative;
 using Serving.Controller.Common;
 using Serving.Controller.Configurations;
 using Serving.Controller.Services.Resources;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Events;
+using Serving.Kubernetes.Informers;
+using Serving.Kubernetes.Reconcilers;
 using ApiResources = Serving.Api.Resources;
 using KnativeService = Serving.Api.Knative.Service;
-using ServicePass = Serving.Kubernetes.ReconcilePass<Serving.Api.Knative.Service, Serving.Api.Knative.ServiceStatus>;
+using ServicePass = Serving.Kubernetes.Reconcilers.ReconcilePass<Serving.Api.Knative.Service, Serving.Api.Knative.ServiceStatus>;
 
 namespace Serving.Controller.Services;
 

@@ -1,7 +1,7 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
 
-namespace Serving.Dataplane;
+namespace Serving.Dataplane.Requests;
 
 /// <summary>
 /// Enumerates the headers of a request without allocating: the framework's enumerator is an object of about a hundred bytes, and every hop

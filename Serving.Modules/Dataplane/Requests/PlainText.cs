@@ -1,5 +1,6 @@
 using System.Text;
 using Microsoft.AspNetCore.Http;
+using Serving.Dataplane.Upstreams;
 
 namespace Serving.Dataplane.Requests;
 

@@ -1,4 +1,4 @@
-namespace Serving.Dataplane;
+namespace Serving.Dataplane.Servers;
 
 /// <summary>Derives a server's connection limit from the memory of the process.</summary>
 public static class ConnectionBound

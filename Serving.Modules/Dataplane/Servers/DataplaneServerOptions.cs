@@ -3,7 +3,7 @@ using System.Net.Security;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
-namespace Serving.Dataplane;
+namespace Serving.Dataplane.Servers;
 
 /// <summary>One address that a <see cref="DataplaneServer"/> listens on.</summary>
 /// <param name="Address">The address.</param>

@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.IO.Pipelines;
 
-namespace Serving.Dataplane;
+namespace Serving.Dataplane.Servers;
 
 /// <summary>A connection's duplex pipe as a stream.</summary>
 internal sealed class DuplexPipeStream(IDuplexPipe pipe) : Stream

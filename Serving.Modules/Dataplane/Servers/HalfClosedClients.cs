@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Serving.Concurrency;
 
-namespace Serving.Dataplane;
+namespace Serving.Dataplane.Servers;
 
 /// <summary>
 /// Lets an HTTP/1.1 client that has half-closed its connection (<c>shutdown(SHUT_WR)</c>) receive its response; Kestrel treats it as

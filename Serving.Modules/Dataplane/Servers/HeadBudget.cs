@@ -1,4 +1,4 @@
-namespace Serving.Dataplane;
+namespace Serving.Dataplane.Servers;
 
 /// <summary>
 /// Limits the total memory of message heads across all connections and streams. Each head is limited by itself, but HPACK lets a client

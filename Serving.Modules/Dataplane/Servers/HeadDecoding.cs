@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace Serving.Dataplane;
+namespace Serving.Dataplane.Servers;
 
 /// <summary>
 /// Counts the header bytes that one HTTP/2 connection has decoded but that no request accounts for yet: incomplete heads, and requests that

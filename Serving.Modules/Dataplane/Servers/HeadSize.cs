@@ -1,7 +1,8 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Serving.Dataplane.Requests;
 
-namespace Serving.Dataplane;
+namespace Serving.Dataplane.Servers;
 
 /// <summary>Computes the memory of a decoded request head, which with HPACK can be far more than the bytes received.</summary>
 internal static class HeadSize

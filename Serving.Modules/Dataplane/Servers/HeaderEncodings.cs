@@ -1,9 +1,9 @@
 using System.Text;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Net.Http.Headers;
-using Serving.Dataplane.Http1;
+using Serving.Dataplane.Upstreams.Http1;
 
-namespace Serving.Dataplane;
+namespace Serving.Dataplane.Servers;
 
 /// <summary>
 /// Decodes request header bytes as Latin-1. Two headers have decoders of their own, since decoding is the only point at which their bytes

@@ -4,7 +4,7 @@ using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Connections;
 using Serving.Concurrency;
 
-namespace Serving.Dataplane;
+namespace Serving.Dataplane.Servers;
 
 /// <summary>
 /// Inspects the frames of an HTTP/2 connection to enforce limits that Kestrel lacks: a connection without a request, or with a head that

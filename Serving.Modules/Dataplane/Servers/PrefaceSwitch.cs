@@ -2,7 +2,7 @@ using System.Buffers;
 using Microsoft.AspNetCore.Connections;
 using Serving.Concurrency;
 
-namespace Serving.Dataplane;
+namespace Serving.Dataplane.Servers;
 
 /// <summary>Peeks at the first bytes of a clear-text connection and routes it to the protocol it speaks.</summary>
 /// <param name="http1">Serves HTTP/1.1.</param>

@@ -1,6 +1,6 @@
 using System.Diagnostics.Metrics;
 
-namespace Serving.Dataplane;
+namespace Serving.Dataplane.Servers;
 
 /// <summary>Counts requests refused to protect the process, as <c>serving.requests.refused</c> by <c>reason</c>.</summary>
 internal static class RefusedRequests

@@ -1,8 +1,8 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
-using Serving.Dataplane.Http1;
+using Serving.Dataplane.Upstreams.Http1;
 
-namespace Serving.Dataplane;
+namespace Serving.Dataplane.Servers;
 
 /// <summary>
 /// Sanitizes a request on arrival, before anything is added to it: rejects ambiguous requests, removes hop-by-hop headers, and replaces

@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Logging;
 using Serving.Dataplane.Requests;
 
-namespace Serving.Dataplane;
+namespace Serving.Dataplane.Servers;
 
 /// <summary>
 /// Runs each request through <see cref="RequestEntry"/>, the <see cref="HeadBudget"/> and the handler. The <see cref="HttpContext"/> is

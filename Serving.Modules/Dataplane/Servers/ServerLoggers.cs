@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Logging;
 
-namespace Serving.Dataplane;
+namespace Serving.Dataplane.Servers;
 
 /// <summary>
 /// Kestrel's loggers without the failures of request handlers, which <see cref="RequestLoop"/> logs with more context.

@@ -1,7 +1,7 @@
 using System.Net;
 using Microsoft.AspNetCore.Connections;
 
-namespace Serving.Dataplane;
+namespace Serving.Dataplane.Servers;
 
 /// <summary>An endpoint that never receives a connection.</summary>
 internal sealed class SilentEndPoint : EndPoint

@@ -8,7 +8,7 @@ using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Microsoft.Extensions.Logging;
 
-namespace Serving.Dataplane;
+namespace Serving.Dataplane.Servers;
 
 /// <summary>
 /// Terminates TLS and passes the clear text on. Unlike Kestrel's middleware it needs no services of a host, and it selects the certificate

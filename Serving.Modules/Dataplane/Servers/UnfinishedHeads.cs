@@ -1,4 +1,4 @@
-namespace Serving.Dataplane;
+namespace Serving.Dataplane.Servers;
 
 /// <summary>Counts the connections within a head of several frames, up to a limit.</summary>
 /// <param name="most">The limit.</param>

@@ -4,9 +4,9 @@ using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Text;
-using Serving.Dataplane.Http2;
+using Serving.Dataplane.Upstreams.Http2;
 
-namespace Serving.Dataplane;
+namespace Serving.Dataplane.Upstreams;
 
 /// <summary>.NET HTTP clients, one for clear text and one per <see cref="UpstreamTls"/>, with every feature that would change a request
 /// disabled.</summary>

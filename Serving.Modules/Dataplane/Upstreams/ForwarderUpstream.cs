@@ -7,7 +7,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Serving.Dataplane.Requests;
 using Yarp.ReverseProxy.Forwarder;
 
-namespace Serving.Dataplane;
+namespace Serving.Dataplane.Upstreams;
 
 /// <summary>
 /// Forwards with YARP's <see cref="IHttpForwarder"/>, with all of its transformations disabled: the destination receives the request as the

@@ -1,6 +1,6 @@
 using Microsoft.AspNetCore.Http;
 
-namespace Serving.Dataplane;
+namespace Serving.Dataplane.Upstreams;
 
 /// <summary>
 /// Forwards a request to a destination and copies the response back, streaming in both directions, over HTTP/1.1 and HTTP/2, including

@@ -1,4 +1,4 @@
-namespace Serving.Dataplane;
+namespace Serving.Dataplane.Upstreams;
 
 /// <summary>
 /// Tracks failures of a destination, so that one that fails fast does not look idle and attract every request. It is avoided for a while,

@@ -2,7 +2,7 @@ using System.Buffers;
 using System.IO.Pipelines;
 using Microsoft.AspNetCore.Http;
 
-namespace Serving.Dataplane;
+namespace Serving.Dataplane.Upstreams;
 
 /// <summary>
 /// Forwards a request body as it arrives, possibly while the response is already being received. If the request may have to be retried, a

@@ -2,7 +2,7 @@ using System.Net.Security;
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
 
-namespace Serving.Dataplane;
+namespace Serving.Dataplane.Upstreams;
 
 /// <summary>Performs the TLS handshake with a destination and verifies it as <see cref="UpstreamTls"/> specifies.</summary>
 internal static class TlsHandshake

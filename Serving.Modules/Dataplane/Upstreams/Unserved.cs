@@ -1,4 +1,4 @@
-namespace Serving.Dataplane;
+namespace Serving.Dataplane.Upstreams;
 
 /// <summary>The values of <see cref="DataplaneHeaders.Unserved"/>, by which a queue-proxy reports a request that its program did not
 /// serve.</summary>

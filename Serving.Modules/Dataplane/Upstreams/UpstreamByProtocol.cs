@@ -1,8 +1,8 @@
 using Microsoft.AspNetCore.Http;
-using Serving.Dataplane.Http1;
-using Serving.Dataplane.Http2;
+using Serving.Dataplane.Upstreams.Http1;
+using Serving.Dataplane.Upstreams.Http2;
 
-namespace Serving.Dataplane;
+namespace Serving.Dataplane.Upstreams;
 
 /// <summary>
 /// Delegates HTTP/1.1 and HTTP/2 to their own upstreams, and the rest (WebSockets of HTTP/2 clients) to YARP. Each is created on first use.

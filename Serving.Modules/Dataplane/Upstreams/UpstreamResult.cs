@@ -1,4 +1,4 @@
-namespace Serving.Dataplane;
+namespace Serving.Dataplane.Upstreams;
 
 /// <summary>The result of an attempt.</summary>
 public enum UpstreamResult

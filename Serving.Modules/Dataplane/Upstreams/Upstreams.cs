@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 
-namespace Serving.Dataplane;
+namespace Serving.Dataplane.Upstreams;
 
 /// <summary>Creates upstreams.</summary>
 public static class Upstreams

@@ -5,7 +5,7 @@ using System.Security.Cryptography.X509Certificates;
 using k8s;
 using k8s.Exceptions;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Access;
 
 /// <summary>
 /// How to reach a cluster: the package's configuration, and beside it what the package has no place for or does less well

@@ -1,4 +1,4 @@
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Access;
 
 /// <summary>A credential could not be fetched this time; trying again later may help. The message is one line that names the file and the
 /// field.</summary>

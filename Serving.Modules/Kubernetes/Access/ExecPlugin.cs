@@ -1,7 +1,7 @@
 using System.Text;
 using System.Text.Json.Nodes;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Access;
 
 /// <summary>A program that prints credentials: where it is configured, what to run, and the version of the protocol.</summary>
 /// <param name="File">The kubeconfig.</param>

@@ -2,7 +2,7 @@ using System.Net.Http.Headers;
 using System.Security.Cryptography.X509Certificates;
 using k8s.Authentication;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Access;
 
 /// <summary>A credential that changes while the process runs. Invariant: however many callers need a new one, it is fetched once.</summary>
 public interface IRefreshableCredential : ITokenProvider

@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Access;
 
 /// <summary>
 /// Whom we act as (<c>as</c>, <c>as-uid</c>, <c>as-groups</c>, <c>as-user-extra</c> of a kubeconfig's user), as the headers of a request.

@@ -5,8 +5,9 @@ using System.Text.Json.Nodes;
 using k8s;
 using k8s.Exceptions;
 using k8s.KubeConfigModels;
+using Serving.Kubernetes.Yaml;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Access;
 
 /// <summary>
 /// Reads kubeconfigs into the package's model, which makes the configuration of it. The package's own reader costs 200 ms of reflection,

@@ -2,7 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Access;
 
 /// <summary>A context, cluster or user of a kubeconfig, with its file, so that relative paths and errors are right.</summary>
 /// <param name="File">The file.</param>

@@ -1,4 +1,4 @@
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Access;
 
 /// <summary>A configuration of the client, or a manifest, cannot be used. The message is one line that names the file and the
 /// field.</summary>

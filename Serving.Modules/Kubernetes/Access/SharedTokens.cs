@@ -1,7 +1,7 @@
 using System.Net.Http.Headers;
 using k8s.Authentication;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Access;
 
 /// <summary>Lets one caller at a time ask a provider of the package, which refreshes once for each caller that finds its token
 /// expired.</summary>

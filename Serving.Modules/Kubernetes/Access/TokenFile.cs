@@ -2,7 +2,7 @@ using System.Net.Http.Headers;
 using System.Security.Cryptography.X509Certificates;
 using k8s.Authentication;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Access;
 
 /// <summary>
 /// A bearer token in a file that is rotated. The package reads it again every minute; here also when the server refuses it, and while the

@@ -2,8 +2,10 @@ using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using k8s;
 using Serving.Api.Core;
+using Serving.Kubernetes.Access;
+using Serving.Kubernetes.Client.Handlers;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Client;
 
 /// <summary>
 /// The package's client with our bounds as its handlers. Invariant: its connections were made with the client certificate we have now; when

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Client;
 
 /// <summary>A request to the API server, of which any number of messages can be made.</summary>
 /// <param name="What">What is being done to which object, for errors: <c>update configurations default/hello</c>.</param>

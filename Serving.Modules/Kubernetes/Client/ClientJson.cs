@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Client;
 
 /// <summary>How what only the client reads and writes is read and written.</summary>
 [JsonSourceGenerationOptions(

@@ -6,8 +6,11 @@ using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Serving.Api;
 using Serving.Api.Core;
+using Serving.Kubernetes.Access;
+using Serving.Kubernetes.Client.Handlers;
+using Serving.Kubernetes.Informers;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Client;
 
 /// <summary>
 /// The typed contract over the package's client: our records by their source-generated metadata, paths by <see cref="ResourceType"/>,

@@ -1,4 +1,4 @@
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Client;
 
 /// <summary>Bounds of a <see cref="ClusterClient"/>.</summary>
 public sealed record ClusterClientOptions

@@ -1,7 +1,7 @@
 using Serving.Api;
 using Serving.Api.Core;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Client;
 
 /// <summary>
 /// The Kubernetes API. Every call throws <see cref="KubernetesException"/> when the server answers with a failure, which

@@ -1,7 +1,7 @@
 using System.Net;
 using Serving.Api.Core;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Client;
 
 /// <summary>The API server refused a request. The message says what was being done to which object.</summary>
 public sealed class KubernetesException : Exception

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Client;
 
 /// <summary>The query of a request: what is null or empty is left out.</summary>
 internal sealed class Query

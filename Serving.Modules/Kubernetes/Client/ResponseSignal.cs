@@ -1,4 +1,4 @@
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Client;
 
 /// <summary>
 /// Wakes whoever waits to try again as soon as an API server that was unreachable responds to any caller. A response costs nothing while

@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Logging;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Client;
 
 /// <summary>Says what every write and watch meets alike in the same words for whoever finds out, since it is one cause.</summary>
 internal static class Unreachable

@@ -1,6 +1,6 @@
 using Serving.Api;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Discovery;
 
 /// <summary>Asks the API server which kinds it knows.</summary>
 public interface IResourceDiscovery

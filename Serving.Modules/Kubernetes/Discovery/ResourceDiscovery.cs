@@ -1,8 +1,9 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
 using Serving.Api;
+using Serving.Kubernetes.Client;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Discovery;
 
 /// <summary>Discovery over <c>/api</c> and <c>/apis</c>. Groups that were found are remembered; kinds that were not are asked for
 /// again.</summary>

@@ -2,8 +2,9 @@ using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 using Serving.Api;
 using Serving.Api.Core;
+using Serving.Kubernetes.Client;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Events;
 
 /// <summary>
 /// Writes events in the background. Invariants: recording never blocks or throws; what repeats raises the count of one

@@ -1,6 +1,6 @@
 using Serving.Api;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Events;
 
 /// <summary>Records events for people to see in <c>kubectl describe</c>. Never blocks and never throws; repeats are aggregated.</summary>
 public interface IEventRecorder

@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Hosting;
 using Serving.Concurrency;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Hosting;
 
 /// <summary>
 /// What modules rely on and that works beside them, as informers or the recorder of events. It outlives them: the host stops it after

@@ -1,6 +1,6 @@
 using System.Net;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Hosting;
 
 /// <summary>What this process knows of its place in the cluster.</summary>
 /// <param name="SystemNamespace">The namespace of the control plane (<c>SYSTEM_NAMESPACE</c>), by default <c>knative-serving</c>.</param>

@@ -1,7 +1,7 @@
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Hosting;
 
 /// <summary>Bounds the connections of one port; one too many is closed, and that is logged.</summary>
 /// <param name="port">The port's name, for the log.</param>

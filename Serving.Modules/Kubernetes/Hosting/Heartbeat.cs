@@ -1,4 +1,4 @@
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Hosting;
 
 /// <summary>
 /// The heartbeat of one loop, for the liveness probe. An idle loop is never stuck, however long it waits for work; a busy one is stuck when

@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Logging;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Hosting;
 
 /// <summary>A unit as it is started and stopped, each once.</summary>
 internal sealed class HostedUnit : IDisposable

@@ -1,8 +1,11 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Events;
+using Serving.Kubernetes.Informers;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Hosting;
 
 /// <summary>Registers what a process hosts.</summary>
 public static class HostingServices
@@ -40,13 +43,13 @@ public static class HostingServices
     /// <summary>Adds the caches that all modules share, over the registered <see cref="IKubernetesClient"/>.</summary>
     public static IServiceCollection AddInformers(this IServiceCollection services) =>
         services
-            .AddSingleton(static provider => new Informers(
+            .AddSingleton(static provider => new SharedInformers(
                 provider.GetRequiredService<IKubernetesClient>(),
                 provider.GetRequiredService<ILoggerFactory>(),
                 provider.GetRequiredService<TimeProvider>()
             ))
-            .AddSingleton<IInformers>(static provider => provider.GetRequiredService<Informers>())
-            .AddBackgroundPart("The informers", static provider => provider.GetRequiredService<Informers>().RunAsync);
+            .AddSingleton<IInformers>(static provider => provider.GetRequiredService<SharedInformers>())
+            .AddBackgroundPart("The informers", static provider => provider.GetRequiredService<SharedInformers>().RunAsync);
 
     /// <summary>Adds the recorder of events.</summary>
     /// <param name="services">Where to add it.</param>

@@ -1,4 +1,6 @@
-namespace Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+
+namespace Serving.Kubernetes.Hosting;
 
 /// <summary>When a module works.</summary>
 public enum Activation

@@ -1,4 +1,4 @@
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Hosting;
 
 /// <summary>
 /// A Leader module whose keys may be divided, so that several replicas work at once: each part is a module that runs under Leases of its

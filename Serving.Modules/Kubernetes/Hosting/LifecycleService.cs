@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Hosting;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Hosting;
 
 /// <summary>
 /// A service of the generic host that takes part in the phases in which the servers listen: <see cref="StartedAsync"/> once they do, in the

@@ -1,4 +1,4 @@
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Hosting;
 
 /// <summary>
 /// What a process that is told to stop does before its first module stops: clients are asked to go elsewhere, leaders hand over, and the

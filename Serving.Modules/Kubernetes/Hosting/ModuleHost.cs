@@ -1,7 +1,10 @@
 using Microsoft.Extensions.Logging;
 using Serving.Api.Core;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Informers;
+using Serving.Kubernetes.Leadership;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Hosting;
 
 /// <summary>
 /// Runs modules: those for every replica at once, each leader's under a Lease of its own, those that can be divided in as many parts as it

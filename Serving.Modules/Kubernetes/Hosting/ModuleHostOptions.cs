@@ -1,4 +1,6 @@
-namespace Serving.Kubernetes;
+using Serving.Kubernetes.Leadership;
+
+namespace Serving.Kubernetes.Hosting;
 
 /// <summary>How a <see cref="ModuleHost"/> runs its modules.</summary>
 public sealed record ModuleHostOptions

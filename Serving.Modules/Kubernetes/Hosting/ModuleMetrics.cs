@@ -1,6 +1,6 @@
 using System.Diagnostics.Metrics;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Hosting;
 
 /// <summary>What a process reports of its modules. Costs nothing while nobody listens to the meter.</summary>
 public static class ModuleMetrics

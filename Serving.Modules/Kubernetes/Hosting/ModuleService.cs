@@ -1,6 +1,6 @@
 using Serving.Concurrency;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Hosting;
 
 /// <summary>
 /// A module as a service of the generic host. It runs once the servers listen and the gate is open, and it is stopped before any server is:

@@ -1,7 +1,10 @@
 using Microsoft.Extensions.Logging;
 using Serving.Api.Core;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Informers;
+using Serving.Kubernetes.Leadership;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Hosting;
 
 /// <summary>What a <see cref="ModuleHost"/> runs: a module, or one that is divided.</summary>
 internal interface IModuleUnit

@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Logging;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Hosting;
 
 /// <summary>
 /// Runs something that is not meant to end again when it does, after a while that doubles while it keeps failing. Invariant: no failure

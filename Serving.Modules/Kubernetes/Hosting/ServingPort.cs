@@ -9,7 +9,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.Logging;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Hosting;
 
 /// <summary>
 /// A port of the process's application, with what is served there. Invariant: a connection belongs to the port that accepted it, whatever

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Hosting;
 
 /// <summary>One of the equal parts that the keys of a module are divided into.</summary>
 /// <param name="Index">Which one, from 0.</param>

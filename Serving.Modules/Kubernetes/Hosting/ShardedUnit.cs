@@ -1,8 +1,10 @@
 using Microsoft.Extensions.Logging;
 using Serving.Api.Core;
 using Serving.Concurrency;
+using Serving.Kubernetes.Informers;
+using Serving.Kubernetes.Leadership;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Hosting;
 
 /// <summary>
 /// A module whose parts each run under Leases of their own, spread over the replicas: one that leads many is slower to take another, and

@@ -1,4 +1,4 @@
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Hosting;
 
 /// <summary>
 /// Holds a process's parts back until what they need is there, while its probes already report what it waits for: caches and other

@@ -1,7 +1,8 @@
 using Serving.Api;
 using Serving.Api.Core;
+using Serving.Kubernetes.Client;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Informers;
 
 /// <summary>
 /// Shrinks objects before they are cached: removes managed fields and the last applied configuration, which nothing reads and which are

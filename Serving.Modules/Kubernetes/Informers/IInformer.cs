@@ -1,6 +1,6 @@
 using Serving.Api;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Informers;
 
 /// <summary>Reads the local copy of a collection. Objects are shared and immutable; nothing here waits.</summary>
 public interface ILister<T>

@@ -1,7 +1,9 @@
 using Microsoft.Extensions.Logging;
 using Serving.Api;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Hosting;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Informers;
 
 /// <summary>
 /// Keeps the copy of one collection: list, then watch from there. A dropped watch resumes where it was; only when the

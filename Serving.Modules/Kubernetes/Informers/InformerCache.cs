@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
 using Serving.Api;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Informers;
 
 /// <summary>
 /// The local copy behind a lister: an immutable snapshot that readers use without a lock and one writer replaces.

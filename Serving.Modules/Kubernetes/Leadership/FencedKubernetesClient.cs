@@ -1,8 +1,9 @@
 using System.Text.Json;
 using Serving.Api;
 using Serving.Api.Core;
+using Serving.Kubernetes.Client;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Leadership;
 
 /// <summary>
 /// The client of a leader. Invariants: no write begins once the term is over and none outlives it; every replacement and

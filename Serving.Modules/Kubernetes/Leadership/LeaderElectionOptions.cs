@@ -1,4 +1,4 @@
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Leadership;
 
 /// <summary>How Leases are held. Invariant: retry period &lt; renew deadline &lt; lease duration.</summary>
 /// <param name="Namespace">The namespace of the Leases.</param>

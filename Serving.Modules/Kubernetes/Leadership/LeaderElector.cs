@@ -2,8 +2,11 @@ using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 using Serving.Api.Core;
 using Serving.Concurrency;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Hosting;
+using Serving.Kubernetes.Informers;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Leadership;
 
 /// <summary>
 /// Holds a set of Leases when it can, and works while all of them are held. Invariants: all are taken or none is kept, always in

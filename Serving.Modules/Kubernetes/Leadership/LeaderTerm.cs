@@ -1,6 +1,6 @@
 using Serving.Concurrency;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Leadership;
 
 /// <summary>
 /// One unbroken time of holding a Lease. Invariant: from the renew deadline on it is over for good, by the monotonic clock

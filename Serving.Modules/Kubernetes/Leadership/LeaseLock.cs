@@ -1,8 +1,9 @@
 using Microsoft.Extensions.Logging;
 using Serving.Api;
 using Serving.Api.Core;
+using Serving.Kubernetes.Client;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Leadership;
 
 /// <summary>
 /// One Lease as a candidate knows it. Invariant: another's claim only counts as expired after it was seen unchanged for its

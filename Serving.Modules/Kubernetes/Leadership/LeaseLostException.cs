@@ -1,4 +1,4 @@
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Leadership;
 
 /// <summary>A write was refused because the Lease it depends on is not ours any more. The term is over; nothing is to be retried.</summary>
 public sealed class LeaseLostException : OperationCanceledException

@@ -1,7 +1,8 @@
 using Microsoft.Extensions.Logging;
 using Serving.Api.Core;
+using Serving.Kubernetes.Client;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Leadership;
 
 /// <summary>The Leases that one candidate needs together. Invariant: all are taken or none is kept, always in the same order.</summary>
 internal sealed class LeaseSet

@@ -1,7 +1,8 @@
 using Microsoft.Extensions.Logging;
 using Serving.Api;
+using Serving.Kubernetes.Client;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Leadership;
 
 /// <summary>
 /// Leases under which others do the same work, divided otherwise. Invariant: like any other's, the claim of a rival only counts as

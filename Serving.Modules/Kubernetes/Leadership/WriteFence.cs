@@ -1,4 +1,4 @@
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Leadership;
 
 /// <summary>
 /// Carries the term under which a write is made down to where its bytes leave, so that the last look at the lease is right before

@@ -1,8 +1,12 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Serving.Api;
+using Serving.Kubernetes.Access;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Discovery;
+using Serving.Kubernetes.Yaml;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Manifests;
 
 /// <summary>
 /// Applies manifests server-side: every document of every file, definitions of kinds and namespaces first, strict about

@@ -2,7 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Threading.Channels;
 using Serving.Concurrency;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Queue;
 
 /// <summary>
 /// Keys that wait to be worked on. Invariants: a key waits at most once however often it is added, and is never in two

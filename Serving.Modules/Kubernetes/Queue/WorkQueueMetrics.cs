@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Queue;
 
 /// <summary>
 /// What every work queue reports, under the names of the reference (<c>kn.workqueue.*</c>) with the queue's name as the

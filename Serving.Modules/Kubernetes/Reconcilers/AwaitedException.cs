@@ -1,4 +1,4 @@
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Reconcilers;
 
 /// <summary>
 /// What a reconcile needs is not there yet, as an object that another controller is about to make or that a cache does not show yet. It is

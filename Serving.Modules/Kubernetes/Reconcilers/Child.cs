@@ -1,6 +1,6 @@
 using Serving.Api;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Reconcilers;
 
 /// <summary>A child as it is after it was brought to what is wanted.</summary>
 /// <param name="Object">The child.</param>

@@ -1,6 +1,8 @@
 using Serving.Api;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Events;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Reconcilers;
 
 /// <summary>The events by which an owner reports what became of a child, in the words that clients of Knative know.</summary>
 /// <param name="recorder">Records them.</param>

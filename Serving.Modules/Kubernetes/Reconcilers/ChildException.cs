@@ -1,4 +1,4 @@
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Reconcilers;
 
 /// <summary>
 /// A child object cannot be as its owner needs it, and trying again at once does not help: the status of the owner must say so.

@@ -1,6 +1,7 @@
 using Serving.Api;
+using Serving.Kubernetes.Client;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Reconcilers;
 
 /// <summary>
 /// Brings the children of an object to what it wants. Invariant: what comes back is controlled by the owner; a name that somebody else has

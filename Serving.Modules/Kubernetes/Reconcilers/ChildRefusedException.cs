@@ -1,4 +1,6 @@
-namespace Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+
+namespace Serving.Kubernetes.Reconcilers;
 
 /// <summary>The API server refused to create a child for what it is or for who asks: not valid, forbidden, over a quota.</summary>
 public sealed class ChildRefusedException : ChildException

@@ -1,7 +1,9 @@
 using System.Text.Json.Nodes;
 using Serving.Api;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Events;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Reconcilers;
 
 /// <summary>
 /// Puts finalizers on objects and takes them off. It patches: the copy of the cache is not whole, and nothing but the finalizers is

@@ -1,4 +1,6 @@
-namespace Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+
+namespace Serving.Kubernetes.Reconcilers;
 
 /// <summary>
 /// Brings the world to what one object says. Level-based: it takes a key, reads the cache, writes the difference. It

@@ -1,6 +1,6 @@
 using Serving.Api;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Reconcilers;
 
 /// <summary>
 /// The name of a wanted child is taken by an object that the owner does not control. The owner is tried again as soon as that object

@@ -1,7 +1,7 @@
 using Serving.Api;
 using Serving.Api.Core;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Reconcilers;
 
 /// <summary>Who owns an object.</summary>
 public static class Ownership

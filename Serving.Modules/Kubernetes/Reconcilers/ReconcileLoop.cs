@@ -1,7 +1,11 @@
 using Microsoft.Extensions.Logging;
 using Serving.Api;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Hosting;
+using Serving.Kubernetes.Informers;
+using Serving.Kubernetes.Queue;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Reconcilers;
 
 /// <summary>
 /// Runs one reconciler: events of informers become keys in a work queue, workers take them out. Wiring reads as a

@@ -1,7 +1,8 @@
 using Serving.Api;
 using Serving.Api.Core;
+using Serving.Kubernetes.Client;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Reconcilers;
 
 /// <summary>
 /// One reconcile of one object under way. Invariant: <see cref="Object"/> is what the API server stores and is never changed by hand; what

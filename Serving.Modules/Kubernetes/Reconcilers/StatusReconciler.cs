@@ -1,7 +1,11 @@
 using Serving.Api;
+using Serving.Api.Conditions;
 using Serving.Api.Core;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Events;
+using Serving.Kubernetes.Informers;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Reconcilers;
 
 /// <summary>
 /// The contract of every reconciler whose kind has conditions:

@@ -1,6 +1,8 @@
 using System.Runtime.ExceptionServices;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Leadership;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Reconcilers;
 
 /// <summary>
 /// The failures of steps that do not depend on each other: a child that cannot be written must not keep a reconcile from what keeps

@@ -1,4 +1,4 @@
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Reconcilers;
 
 /// <summary>
 /// Who waits for which name that somebody else has, so that the object which has it finds them when it changes. Invariant: each entry

@@ -1,6 +1,6 @@
 using Serving.Api.Core;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Selectors;
 
 /// <summary>A label selector that can be asked, from either of its two spellings. Immutable.</summary>
 public sealed class LabelMatcher

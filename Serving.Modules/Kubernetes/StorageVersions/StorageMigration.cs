@@ -1,4 +1,4 @@
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.StorageVersions;
 
 /// <summary>What became of the stored objects of one kind.</summary>
 /// <param name="Definition">The CustomResourceDefinition, as <c>services.serving.knative.dev</c>.</param>

@@ -1,4 +1,4 @@
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.StorageVersions;
 
 /// <summary>How stored objects are rewritten.</summary>
 public sealed record StorageMigrationOptions

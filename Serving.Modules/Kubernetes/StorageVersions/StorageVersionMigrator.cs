@@ -1,8 +1,10 @@
 using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
 using Serving.Api;
+using Serving.Kubernetes.Access;
+using Serving.Kubernetes.Client;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.StorageVersions;
 
 /// <summary>
 /// Brings stored objects to the storage version of their definition, so that a later release may drop the older versions: writes

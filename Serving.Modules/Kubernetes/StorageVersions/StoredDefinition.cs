@@ -1,8 +1,9 @@
 using System.Text.Json;
 using Serving.Api;
 using Serving.Api.Core;
+using Serving.Kubernetes.Access;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.StorageVersions;
 
 /// <summary>What a migration needs of a CustomResourceDefinition.</summary>
 /// <param name="Name">Its name.</param>

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Yaml;
 
 /// <summary>Reads YAML as kubectl does: every document becomes JSON, plain scalars take their type from their spelling.</summary>
 public static partial class YamlDocuments

@@ -1,7 +1,7 @@
 using YamlDotNet.Core;
 using YamlDotNet.Core.Events;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Yaml;
 
 /// <summary>
 /// Builds a tree from the events of a YAML document; the only YAML reader. Invariant: depth and size of the tree are bounded whatever the

@@ -1,4 +1,4 @@
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Yaml;
 
 /// <summary>A node of a YAML document.</summary>
 /// <param name="Weight">The number of nodes in it, where those behind aliases count each time.</param>

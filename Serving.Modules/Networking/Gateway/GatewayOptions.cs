@@ -1,6 +1,7 @@
 using System.Net;
-using Serving.Dataplane;
-using Serving.Kubernetes;
+using Serving.Dataplane.Servers;
+using Serving.Dataplane.Upstreams;
+using Serving.Kubernetes.Hosting;
 
 namespace Serving.Networking.Gateway;
 

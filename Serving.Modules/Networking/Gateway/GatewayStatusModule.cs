@@ -2,7 +2,11 @@ using Microsoft.Extensions.Logging;
 using Serving.Api;
 using Serving.Api.Core;
 using Serving.Api.Networking;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Events;
+using Serving.Kubernetes.Hosting;
+using Serving.Kubernetes.Informers;
+using Serving.Kubernetes.Reconcilers;
 using Serving.Networking.Gateway.Readiness;
 
 namespace Serving.Networking.Gateway;

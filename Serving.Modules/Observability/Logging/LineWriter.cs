@@ -1,6 +1,6 @@
 using System.Threading.Channels;
 
-namespace Serving.Observability;
+namespace Serving.Observability.Logging;
 
 /// <summary>Writes lines to a stream from one thread, so that nobody who logs waits for it. Dispose it to write what is queued.</summary>
 public sealed class LineWriter : IDisposable

@@ -1,4 +1,4 @@
-namespace Serving.Observability;
+namespace Serving.Observability.Logging;
 
 /// <summary>How log lines look.</summary>
 public enum LogFormat

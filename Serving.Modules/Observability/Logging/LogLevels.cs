@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Logging;
 
-namespace Serving.Observability;
+namespace Serving.Observability.Logging;
 
 /// <summary>Names of levels, as zap and config-logging write them.</summary>
 public static class LogLevels

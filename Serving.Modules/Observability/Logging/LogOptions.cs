@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Logging;
 
-namespace Serving.Observability;
+namespace Serving.Observability.Logging;
 
 /// <summary>How to log.</summary>
 public sealed record LogOptions

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using Microsoft.Extensions.Logging;
 
-namespace Serving.Observability;
+namespace Serving.Observability.Logging;
 
 /// <summary>
 /// Lets a warning or an error about one thing through once a minute and counts the others, so that one cause is not a thousand lines. What

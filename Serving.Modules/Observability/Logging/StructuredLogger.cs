@@ -5,7 +5,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
 
-namespace Serving.Observability;
+namespace Serving.Observability.Logging;
 
 /// <summary>Writes the events of one category as lines.</summary>
 internal sealed class StructuredLogger(string category, string component, StructuredLoggerProvider provider) : ILogger

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 
-namespace Serving.Observability;
+namespace Serving.Observability.Logging;
 
 /// <summary>
 /// Logs to one stream, a line an event, JSON or plain. Logging never waits for the stream: lines are queued, within a bound.

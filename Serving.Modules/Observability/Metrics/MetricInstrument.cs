@@ -1,6 +1,6 @@
 using System.Diagnostics.Metrics;
 
-namespace Serving.Observability;
+namespace Serving.Observability.Metrics;
 
 /// <summary>The series of one instrument. Recording takes no lock but for a set of tags that is new.</summary>
 internal sealed class MetricInstrument

@@ -1,4 +1,4 @@
-namespace Serving.Observability;
+namespace Serving.Observability.Metrics;
 
 /// <summary>What an instrument's numbers mean.</summary>
 internal enum MetricKind

@@ -1,4 +1,4 @@
-namespace Serving.Observability;
+namespace Serving.Observability.Metrics;
 
 /// <summary>One set of tags of an instrument, with what was measured.</summary>
 internal sealed class MetricSeries(KeyValuePair<string, object?>[] tags, double[]? bounds)

@@ -2,7 +2,7 @@ using System.Diagnostics.Metrics;
 using System.Text;
 using Microsoft.AspNetCore.Http;
 
-namespace Serving.Observability;
+namespace Serving.Observability.Metrics;
 
 /// <summary>
 /// Collects the measurements of this process and shows them in Prometheus' text format. It listens to

@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace Serving.Observability;
+namespace Serving.Observability.Metrics;
 
 /// <summary>Translates names of OpenTelemetry to those of Prometheus, as its compatibility specification says.</summary>
 internal static class PrometheusNames

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 
-namespace Serving.Observability;
+namespace Serving.Observability.Metrics;
 
 /// <summary>Writes metrics in Prometheus' text format, version 0.0.4.</summary>
 internal static class PrometheusText

@@ -2,7 +2,7 @@ using System.IO.Pipelines;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 
-namespace Serving.Observability;
+namespace Serving.Observability.Requests;
 
 /// <summary>Counts the bytes of a response's body on their way to the client, and changes nothing of them.</summary>
 public sealed class CountingBody : IHttpResponseBodyFeature

@@ -1,9 +1,10 @@
 using System.Globalization;
 using System.Text;
 using Microsoft.AspNetCore.Http;
+using Serving.Observability.Logging;
 using Serving.Templates;
 
-namespace Serving.Observability;
+namespace Serving.Observability.Requests;
 
 /// <summary>Writes a line a request, as the template of config-observability says, which may change at any time. No request waits for
 /// it.</summary>

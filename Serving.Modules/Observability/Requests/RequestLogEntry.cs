@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Net.Http.Headers;
 using Serving.Templates;
 
-namespace Serving.Observability;
+namespace Serving.Observability.Requests;
 
 /// <summary>What a template of the request log sees of a request: <c>.Request</c>, <c>.Response</c>, <c>.Revision</c> and
 /// <c>.TraceID</c>.</summary>

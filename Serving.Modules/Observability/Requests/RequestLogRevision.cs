@@ -1,6 +1,6 @@
 using Serving.Templates;
 
-namespace Serving.Observability;
+namespace Serving.Observability.Requests;
 
 /// <summary>What a template of the request log sees as <c>.Revision</c>. Who does not know the pod leaves it empty.</summary>
 /// <param name="ns">The namespace.</param>

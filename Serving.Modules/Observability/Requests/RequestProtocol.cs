@@ -1,6 +1,6 @@
 using Microsoft.AspNetCore.Http;
 
-namespace Serving.Observability;
+namespace Serving.Observability.Requests;
 
 /// <summary>The protocol of a request in the words of others.</summary>
 public static class RequestProtocol

@@ -4,7 +4,7 @@ using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
 using OpenTelemetry.Trace;
 
-namespace Serving.Observability;
+namespace Serving.Observability.Telemetry;
 
 /// <summary>
 /// The OpenTelemetry providers of the process. They are built only for what is configured: without them, instruments and

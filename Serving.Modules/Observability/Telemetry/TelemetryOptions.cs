@@ -1,4 +1,4 @@
-namespace Serving.Observability;
+namespace Serving.Observability.Telemetry;
 
 /// <summary>What to send to OpenTelemetry collectors, as config-observability says. By default nothing is sent.</summary>
 /// <param name="ServiceName">The name of this component, as <c>activator</c>.</param>

@@ -7,7 +7,7 @@ using Serving.Api.Defaults;
 using Serving.Api.Knative;
 using Serving.Api.Validation;
 using Serving.Api.WellKnown;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
 using Serving.Tests.ConfigMaps;
 using Serving.Tests.Controller;
 using Serving.Tests.Support;

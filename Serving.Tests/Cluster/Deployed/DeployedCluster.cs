@@ -3,7 +3,8 @@ using System.Text.RegularExpressions;
 using FluentAssertions;
 using Serving.Api;
 using Serving.Host.Local;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Access;
+using Serving.Kubernetes.Client;
 using Serving.Tests.Deploy;
 using Serving.Tests.Support;
 

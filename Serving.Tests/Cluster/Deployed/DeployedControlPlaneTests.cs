@@ -2,7 +2,8 @@ using System.Text.Json;
 using FluentAssertions;
 using NUnit.Framework;
 using Serving.Api;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Access;
+using Serving.Kubernetes.Client;
 using Serving.LocalCluster.Node;
 using Serving.Tests.Support;
 

@@ -2,7 +2,7 @@ using System.Net;
 using FluentAssertions;
 using NUnit.Framework;
 using Serving.Api;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
 using Serving.Tests.Cluster.Failover;
 using Serving.Tests.Support;
 

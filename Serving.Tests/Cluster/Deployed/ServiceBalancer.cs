@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Serving.Api;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
 
 namespace Serving.Tests.Cluster.Deployed;
 

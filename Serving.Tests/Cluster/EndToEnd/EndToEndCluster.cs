@@ -3,7 +3,7 @@ using NUnit.Framework;
 using Serving.Api;
 using Serving.Api.Core;
 using Serving.Api.Knative;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
 using Serving.Tests.Support;
 
 // Tests of this namespace mostly wait: run more of them in parallel than there are CPUs.

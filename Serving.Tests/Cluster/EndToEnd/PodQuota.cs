@@ -17,8 +17,7 @@ internal sealed class PodQuota : IAsyncDisposable
     private readonly WebApplication _server;
     private readonly int _port;
 
-    private PodQuota(TestAuthority authority, WebApplication server, int port) =>
-        (_authority, _server, _port) = (authority, server, port);
+    private PodQuota(TestAuthority authority, WebApplication server, int port) => (_authority, _server, _port) = (authority, server, port);
 
     /// <summary>Starts the webhook.</summary>
     public static async Task<PodQuota> StartAsync()

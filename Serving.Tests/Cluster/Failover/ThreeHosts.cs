@@ -2,7 +2,10 @@ using System.Net;
 using FluentAssertions;
 using Serving.Api;
 using Serving.Api.Core;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Access;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Discovery;
+using Serving.Kubernetes.Manifests;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Cluster.Failover;

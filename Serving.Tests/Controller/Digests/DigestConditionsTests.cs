@@ -1,6 +1,7 @@
 using FluentAssertions;
 using NUnit.Framework;
 using Serving.Api;
+using Serving.Api.Conditions;
 using Serving.Api.Core;
 using Serving.Api.Knative;
 using Serving.Controller.Revisions.Digests;

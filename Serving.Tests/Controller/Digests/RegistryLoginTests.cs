@@ -4,7 +4,7 @@ using Serving.Api;
 using Serving.Api.Core;
 using Serving.Controller.Revisions.Digests;
 using Serving.Controller.Revisions.Digests.Identities;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
 
 namespace Serving.Tests.Controller.Digests;
 

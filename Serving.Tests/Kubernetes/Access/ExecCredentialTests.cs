@@ -8,7 +8,8 @@ using FluentAssertions;
 using NUnit.Framework;
 using Serving.Api;
 using Serving.Api.Core;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Access;
+using Serving.Kubernetes.Client;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Kubernetes.Access;

@@ -5,7 +5,8 @@ using System.Security.Cryptography.X509Certificates;
 using FluentAssertions;
 using NUnit.Framework;
 using Serving.Api;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Access;
+using Serving.Kubernetes.Client;
 
 namespace Serving.Tests.Kubernetes.Access;
 

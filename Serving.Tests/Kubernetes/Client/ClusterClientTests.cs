@@ -3,7 +3,11 @@ using FluentAssertions;
 using NUnit.Framework;
 using Serving.Api;
 using Serving.Api.Core;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Access;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Discovery;
+using Serving.Kubernetes.Informers;
+using Serving.Kubernetes.Leadership;
 
 namespace Serving.Tests.Kubernetes.Client;
 

@@ -1,7 +1,7 @@
 using FluentAssertions;
 using k8s;
 using NUnit.Framework;
-using KubernetesException = Serving.Kubernetes.KubernetesException;
+using KubernetesException = Serving.Kubernetes.Client.KubernetesException;
 
 namespace Serving.Tests.Kubernetes.Client;
 

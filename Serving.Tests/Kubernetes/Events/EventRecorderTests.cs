@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using NUnit.Framework;
 using Serving.Api;
 using Serving.Api.Core;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Events;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Kubernetes.Events;

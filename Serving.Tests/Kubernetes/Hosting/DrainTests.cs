@@ -2,7 +2,8 @@ using System.Collections.Concurrent;
 using FluentAssertions;
 using Microsoft.Extensions.Logging.Abstractions;
 using NUnit.Framework;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Hosting;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Kubernetes.Hosting;

@@ -1,6 +1,6 @@
 using FluentAssertions;
 using NUnit.Framework;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Hosting;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Kubernetes.Hosting;

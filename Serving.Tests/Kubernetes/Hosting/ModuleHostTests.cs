@@ -5,7 +5,10 @@ using Microsoft.Extensions.Logging.Abstractions;
 using NUnit.Framework;
 using Serving.Api;
 using Serving.Api.Core;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Hosting;
+using Serving.Kubernetes.Informers;
+using Serving.Kubernetes.Leadership;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Kubernetes.Hosting;

@@ -1,6 +1,7 @@
 using FluentAssertions;
 using NUnit.Framework;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Hosting;
 
 namespace Serving.Tests.Kubernetes.Hosting;
 

@@ -4,7 +4,9 @@ using Microsoft.Extensions.Logging.Abstractions;
 using NUnit.Framework;
 using Serving.Api;
 using Serving.Api.Core;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Hosting;
+using Serving.Kubernetes.Leadership;
 using Serving.Tests.Concurrency;
 using Serving.Tests.Support;
 

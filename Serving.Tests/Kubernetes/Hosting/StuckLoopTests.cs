@@ -5,6 +5,11 @@ using NUnit.Framework;
 using Serving.Api;
 using Serving.Api.Core;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Hosting;
+using Serving.Kubernetes.Informers;
+using Serving.Kubernetes.Leadership;
+using Serving.Kubernetes.Reconcilers;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Kubernetes.Hosting;
@@ -96,7 +101,7 @@ public sealed class StuckLoopTests : IDisposable
                     : Task.FromResult(new KubernetesList<Node>())
             );
         client.WatchAsync(Resources.Nodes, null, null!, default).ReturnsForAnyArgs(call => NeverAsync<Node>(call.Arg<CancellationToken>()));
-        var informers = new Serving.Kubernetes.Informers(client, NullLoggerFactory.Instance, _time);
+        var informers = new SharedInformers(client, NullLoggerFactory.Instance, _time);
         informers.For(Resources.Nodes);
         var running = informers.RunAsync(_stop.Token);
         for (var i = 0; i < 400; i++)

@@ -5,8 +5,10 @@ using Microsoft.Extensions.Logging.Abstractions;
 using NUnit.Framework;
 using Serving.Api;
 using Serving.Api.Core;
-using Serving.Kubernetes;
-using Serving.Tests.LocalCluster.Api;
+using Serving.Kubernetes.Access;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Informers;
+using Serving.Tests.LocalCluster.ApiServer;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Kubernetes.Informers;
@@ -74,7 +76,7 @@ public sealed class InformerTests
                 Credential = new FixedCredential(await cluster.TokenAsync("default", "reader")),
             }
         );
-        var informers = new Serving.Kubernetes.Informers(client, NullLoggerFactory.Instance);
+        var informers = new SharedInformers(client, NullLoggerFactory.Instance);
         var one = informers.ForOne(Resources.Secrets, "default", "mine");
         using var stop = new CancellationTokenSource();
         var running = informers.RunAsync(stop.Token);
@@ -310,7 +312,7 @@ public sealed class InformerTests
     {
         _server.Handler = (context, _) =>
             context.Request.Query.ContainsKey("watch") ? Hang(context) : FakeApiServer.Json(context, List(5, Item("a", 3)));
-        var informers = new Serving.Kubernetes.Informers(_client, NullLoggerFactory.Instance);
+        var informers = new SharedInformers(_client, NullLoggerFactory.Instance);
         var first = informers.For(Resources.ConfigMaps);
         informers.For(Resources.ConfigMaps, "").Should().BeSameAs(first);
         informers.For(Resources.ConfigMaps, "n").Should().NotBeSameAs(first);

@@ -3,7 +3,12 @@ using FluentAssertions;
 using NUnit.Framework;
 using Serving.Api;
 using Serving.Api.Core;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Access;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Discovery;
+using Serving.Kubernetes.Manifests;
+using Serving.Kubernetes.Selectors;
+using Serving.Kubernetes.Yaml;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Kubernetes.Manifests;

@@ -1,9 +1,9 @@
 using FluentAssertions;
 using NUnit.Framework;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Queue;
 using Serving.Tests.Support;
 
-namespace Serving.Tests.Kubernetes;
+namespace Serving.Tests.Kubernetes.Queue;
 
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class WorkQueueTests

@@ -3,9 +3,11 @@ using System.Text.Json.Nodes;
 using Serving.Api;
 using Serving.Api.Core;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Events;
+using Serving.Kubernetes.Reconcilers;
 using Serving.Tests.Support;
 
-namespace Serving.Tests.Kubernetes;
+namespace Serving.Tests.Kubernetes.Reconcilers;
 
 /// <summary>One reconciler that has come to rest over a cluster in memory.</summary>
 /// <param name="Reconciler">The reconciler.</param>

@@ -16,14 +16,15 @@ using Serving.Controller.CertManager;
 using Serving.Controller.NamespaceCertificates;
 using Serving.Controller.ServerlessServices;
 using Serving.Dataplane.Statistics;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Events;
+using Serving.Kubernetes.Hosting;
 using Serving.Networking.Gateway;
 using Serving.Networking.Gateway.Readiness;
 using Serving.Tests.Autoscaler;
 using Serving.Tests.Controller;
 using Serving.Tests.Support;
 
-namespace Serving.Tests.Kubernetes;
+namespace Serving.Tests.Kubernetes.Reconcilers;
 
 /// <summary>Every reconciler of Serving, at rest.</summary>
 internal static class ReconcilerCases

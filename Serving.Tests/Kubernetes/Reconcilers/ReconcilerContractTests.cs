@@ -3,10 +3,11 @@ using NSubstitute;
 using NUnit.Framework;
 using Serving.Api;
 using Serving.Api.Core;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Reconcilers;
 using Serving.Tests.Support;
 
-namespace Serving.Tests.Kubernetes;
+namespace Serving.Tests.Kubernetes.Reconcilers;
 
 /// <summary>What <see cref="StatusReconciler{T, TStatus}"/> promises, held by every reconciler.</summary>
 public sealed class ReconcilerContractTests

@@ -4,7 +4,9 @@ using FluentAssertions;
 using NUnit.Framework;
 using Serving.Api;
 using Serving.Api.Core;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Access;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.StorageVersions;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Kubernetes.StorageVersions;

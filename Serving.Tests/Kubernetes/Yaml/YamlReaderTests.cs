@@ -2,7 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using FluentAssertions;
 using NUnit.Framework;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Yaml;
 
 namespace Serving.Tests.Kubernetes.Yaml;
 

@@ -12,7 +12,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using NUnit.Framework;
 
-namespace Serving.Tests.LocalCluster.Api;
+namespace Serving.Tests.LocalCluster.ApiServer;
 
 [TestFixture]
 internal sealed class AdmissionTests

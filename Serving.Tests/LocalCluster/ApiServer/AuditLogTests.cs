@@ -3,7 +3,7 @@ using FluentAssertions;
 using NUnit.Framework;
 using Serving.Tests.Support;
 
-namespace Serving.Tests.LocalCluster.Api;
+namespace Serving.Tests.LocalCluster.ApiServer;
 
 internal sealed class AuditLogTests
 {

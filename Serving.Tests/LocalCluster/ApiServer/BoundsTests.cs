@@ -5,7 +5,7 @@ using NUnit.Framework;
 using Serving.LocalCluster.ApiServer.Rest;
 using Serving.LocalCluster.ApiServer.Storage;
 
-namespace Serving.Tests.LocalCluster.Api;
+namespace Serving.Tests.LocalCluster.ApiServer;
 
 /// <summary>The server's memory is bounded by total bytes, not only by counts.</summary>
 [TestFixture]

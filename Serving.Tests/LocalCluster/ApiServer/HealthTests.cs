@@ -2,7 +2,7 @@ using FluentAssertions;
 using NUnit.Framework;
 using Serving.LocalCluster.ApiServer;
 
-namespace Serving.Tests.LocalCluster.Api;
+namespace Serving.Tests.LocalCluster.ApiServer;
 
 [TestFixture]
 internal sealed class HealthTests

@@ -3,7 +3,7 @@ using FluentAssertions;
 using NUnit.Framework;
 using Serving.LocalCluster.ApiServer.Tables;
 
-namespace Serving.Tests.LocalCluster.Api;
+namespace Serving.Tests.LocalCluster.ApiServer;
 
 public sealed class JsonPathTests
 {

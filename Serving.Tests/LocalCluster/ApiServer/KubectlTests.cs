@@ -2,7 +2,7 @@ using FluentAssertions;
 using NUnit.Framework;
 using Serving.Tests.Support;
 
-namespace Serving.Tests.LocalCluster.Api;
+namespace Serving.Tests.LocalCluster.ApiServer;
 
 /// <summary>The real kubectl against the server; needs kubectl on the PATH.</summary>
 [TestFixture]

@@ -4,7 +4,7 @@ using NUnit.Framework;
 using Serving.LocalCluster.ApiServer.Patches;
 using Serving.LocalCluster.ApiServer.Schemas;
 
-namespace Serving.Tests.LocalCluster.Api;
+namespace Serving.Tests.LocalCluster.ApiServer;
 
 [TestFixture]
 internal sealed class PatchTests

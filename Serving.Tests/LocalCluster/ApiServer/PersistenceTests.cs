@@ -8,7 +8,7 @@ using NUnit.Framework;
 using Serving.LocalCluster.ApiServer.Storage;
 using Serving.Tests.Support;
 
-namespace Serving.Tests.LocalCluster.Api;
+namespace Serving.Tests.LocalCluster.ApiServer;
 
 [TestFixture]
 internal sealed class PersistenceTests

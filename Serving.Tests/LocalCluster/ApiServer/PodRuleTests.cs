@@ -4,7 +4,7 @@ using NUnit.Framework;
 using Serving.LocalCluster.ApiServer.Kinds;
 using Serving.LocalCluster.ApiServer.Rest;
 
-namespace Serving.Tests.LocalCluster.Api;
+namespace Serving.Tests.LocalCluster.ApiServer;
 
 /// <summary>Validation of pods, Services and their data, one row per rule.</summary>
 public sealed class PodRuleTests

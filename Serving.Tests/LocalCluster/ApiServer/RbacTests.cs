@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 using FluentAssertions;
 using NUnit.Framework;
 
-namespace Serving.Tests.LocalCluster.Api;
+namespace Serving.Tests.LocalCluster.ApiServer;
 
 /// <summary>RBAC: roles, bindings, groups, aggregation, and the error texts. Each test has its own namespaces.</summary>
 [TestFixture]

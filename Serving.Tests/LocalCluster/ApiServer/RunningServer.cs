@@ -5,8 +5,9 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging.Abstractions;
 using Serving.LocalCluster.ApiServer;
+using LocalApiServer = Serving.LocalCluster.ApiServer.ApiServer;
 
-namespace Serving.Tests.LocalCluster.Api;
+namespace Serving.Tests.LocalCluster.ApiServer;
 
 /// <summary>An API server on a free port with its own directory, and an HTTP client that trusts it.</summary>
 internal sealed class RunningServer : IAsyncDisposable
@@ -14,7 +15,7 @@ internal sealed class RunningServer : IAsyncDisposable
     private readonly SocketsHttpHandler _handler;
     private readonly HttpClient _client;
 
-    private RunningServer(ApiServer server, string directory)
+    private RunningServer(LocalApiServer server, string directory)
     {
         Server = server;
         Directory = directory;
@@ -31,7 +32,7 @@ internal sealed class RunningServer : IAsyncDisposable
         _client = As(server.Token);
     }
 
-    public ApiServer Server { get; }
+    public LocalApiServer Server { get; }
 
     public string Directory { get; }
 
@@ -45,7 +46,7 @@ internal sealed class RunningServer : IAsyncDisposable
     )
     {
         directory ??= System.IO.Directory.CreateTempSubdirectory("apiserver").FullName;
-        var server = await ApiServer.StartAsync(
+        var server = await LocalApiServer.StartAsync(
             new ApiServerOptions(directory, IPAddress.Loopback, 0) { AuditLog = auditLog, Readiness = readiness },
             NullLoggerFactory.Instance,
             time ?? TimeProvider.System,

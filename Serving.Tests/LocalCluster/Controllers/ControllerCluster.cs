@@ -2,7 +2,10 @@ using NSubstitute;
 using Serving.Api;
 using Serving.Api.Core;
 using Serving.Kubernetes;
-using Serving.LocalCluster.Controllers;
+using Serving.Kubernetes.Events;
+using Serving.LocalCluster.Controllers.Deployments;
+using Serving.LocalCluster.Controllers.Endpoints;
+using Serving.LocalCluster.Controllers.ReplicaSets;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.LocalCluster.Controllers;

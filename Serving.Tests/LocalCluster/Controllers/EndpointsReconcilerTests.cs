@@ -3,7 +3,7 @@ using NUnit.Framework;
 using Serving.Api;
 using Serving.Api.Core;
 using Serving.Kubernetes;
-using Serving.LocalCluster.Controllers;
+using Serving.LocalCluster.Controllers.Endpoints;
 using Serving.Tests.Support;
 using static Serving.Tests.LocalCluster.Controllers.Samples;
 using CoreEndpoints = Serving.Api.Core.Endpoints;

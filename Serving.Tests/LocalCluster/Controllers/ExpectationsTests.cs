@@ -1,7 +1,7 @@
 using FluentAssertions;
 using NUnit.Framework;
 using Serving.Kubernetes;
-using Serving.LocalCluster.Controllers;
+using Serving.LocalCluster.Controllers.ReplicaSets;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.LocalCluster.Controllers;

@@ -3,7 +3,8 @@ using NUnit.Framework;
 using Serving.Api;
 using Serving.Api.Core;
 using Serving.Kubernetes;
-using Serving.LocalCluster.Controllers;
+using Serving.Kubernetes.Reconcilers;
+using Serving.LocalCluster.Controllers.Namespaces;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.LocalCluster.Controllers;

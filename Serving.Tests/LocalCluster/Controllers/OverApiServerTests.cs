@@ -2,7 +2,7 @@ using FluentAssertions;
 using NUnit.Framework;
 using Serving.Api;
 using Serving.Api.Core;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.LocalCluster.Controllers;

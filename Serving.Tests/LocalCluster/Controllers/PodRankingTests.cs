@@ -1,7 +1,7 @@
 using FluentAssertions;
 using NUnit.Framework;
 using Serving.Api.Core;
-using Serving.LocalCluster.Controllers;
+using Serving.LocalCluster.Controllers.ReplicaSets;
 using static Serving.Tests.LocalCluster.Controllers.Samples;
 
 namespace Serving.Tests.LocalCluster.Controllers;

@@ -2,10 +2,16 @@ using System.Collections.Concurrent;
 using System.Net;
 using Microsoft.Extensions.Logging;
 using Serving.Api;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Access;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Discovery;
+using Serving.Kubernetes.Events;
+using Serving.Kubernetes.Informers;
+using Serving.Kubernetes.Manifests;
 using Serving.LocalCluster.ApiServer;
 using Serving.LocalCluster.Controllers;
 using Serving.Tests.Support;
+using LocalApiServer = Serving.LocalCluster.ApiServer.ApiServer;
 
 namespace Serving.Tests.LocalCluster.Controllers;
 
@@ -15,7 +21,7 @@ internal sealed class RunningControllers : ILoggerFactory, ILoggerProvider, IAsy
 {
     private readonly string _directory = Directory.CreateTempSubdirectory("controllers-test-").FullName;
     private readonly CancellationTokenSource _stop = new();
-    private ApiServer _server = null!;
+    private LocalApiServer _server = null!;
     private Task _running = Task.CompletedTask;
 
     private RunningControllers() { }
@@ -32,14 +38,14 @@ internal sealed class RunningControllers : ILoggerFactory, ILoggerProvider, IAsy
     public static async Task<RunningControllers> StartAsync()
     {
         var cluster = new RunningControllers();
-        cluster._server = await ApiServer.StartAsync(
+        cluster._server = await LocalApiServer.StartAsync(
             new ApiServerOptions(cluster._directory, IPAddress.Loopback, 0),
             cluster,
             TimeProvider.System,
             CancellationToken.None
         );
         cluster.Client = new ClusterClient(ClusterAccess.FromKubeconfig(cluster._server.KubeconfigPath));
-        var informers = new Informers(cluster.Client, cluster);
+        var informers = new SharedInformers(cluster.Client, cluster);
         var events = new EventRecorder("controllers", cluster.CreateLogger("events"));
         var controllers = new ClusterControllers(
             informers,

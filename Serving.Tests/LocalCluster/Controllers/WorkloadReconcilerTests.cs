@@ -4,7 +4,9 @@ using NUnit.Framework;
 using Serving.Api;
 using Serving.Api.Core;
 using Serving.Kubernetes;
-using Serving.LocalCluster.Controllers;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Informers;
+using Serving.LocalCluster.Controllers.ReplicaSets;
 using Serving.Tests.Support;
 using static Serving.Tests.LocalCluster.Controllers.Samples;
 

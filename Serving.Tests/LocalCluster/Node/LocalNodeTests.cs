@@ -301,7 +301,7 @@ public sealed class LocalNodeTests
                 Resources.Nodes,
                 null,
                 "local",
-                new Serving.Kubernetes.Patch(Serving.Kubernetes.PatchType.Merge, patch),
+                new Serving.Kubernetes.Client.Patch(Serving.Kubernetes.Client.PatchType.Merge, patch),
                 CancellationToken.None
             );
     }

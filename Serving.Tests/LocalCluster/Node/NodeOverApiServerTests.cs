@@ -4,10 +4,14 @@ using FluentAssertions;
 using Microsoft.Extensions.Logging.Abstractions;
 using NUnit.Framework;
 using Serving.Api;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Access;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Events;
+using Serving.Kubernetes.Informers;
 using Serving.LocalCluster.ApiServer;
 using Serving.LocalCluster.Node;
 using Serving.Tests.Support;
+using LocalApiServer = Serving.LocalCluster.ApiServer.ApiServer;
 
 namespace Serving.Tests.LocalCluster.Node;
 
@@ -21,14 +25,14 @@ public sealed class NodeOverApiServerTests
         var loggers = NullLoggerFactory.Instance;
         using var stop = new CancellationTokenSource();
         using var subnet = LoopbackSubnet.Claim();
-        await using var server = await ApiServer.StartAsync(
+        await using var server = await LocalApiServer.StartAsync(
             new ApiServerOptions(data, IPAddress.Loopback, 0),
             loggers,
             TimeProvider.System,
             CancellationToken.None
         );
         using var client = new ClusterClient(ClusterAccess.FromKubeconfig(server.KubeconfigPath));
-        var informers = new Informers(client, loggers);
+        var informers = new SharedInformers(client, loggers);
         var events = new EventRecorder("kubelet", NullLogger.Instance);
         var node = new LocalNode(
             new LocalNodeOptions(data, new ImageMap("sh=/bin/sh"), subnet, server.Address),

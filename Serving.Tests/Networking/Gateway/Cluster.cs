@@ -2,7 +2,7 @@ using System.Net;
 using Serving.Api;
 using Serving.Api.Core;
 using Serving.Api.Networking;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Hosting;
 using Serving.Networking.Gateway;
 using Serving.Tests.Support;
 

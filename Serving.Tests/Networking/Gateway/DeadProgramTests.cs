@@ -4,6 +4,7 @@ using FluentAssertions;
 using Microsoft.AspNetCore.Http;
 using NUnit.Framework;
 using Serving.Dataplane;
+using Serving.Dataplane.Upstreams;
 using Serving.Tests.Dataplane;
 using Serving.Tests.QueueProxy;
 using Serving.Tests.Support;

@@ -2,7 +2,7 @@ using System.Net;
 using System.Net.Security;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging.Abstractions;
-using Serving.Dataplane;
+using Serving.Dataplane.Servers;
 using Serving.Networking.Gateway;
 using Serving.Tests.Support;
 

@@ -8,7 +8,7 @@ using NUnit.Framework;
 using Serving.Api;
 using Serving.Api.Core;
 using Serving.Certificates;
-using Serving.Dataplane;
+using Serving.Dataplane.Upstreams;
 using Serving.Host.Composition;
 using Serving.Tests.ConfigMaps;
 using Serving.Tests.Support;

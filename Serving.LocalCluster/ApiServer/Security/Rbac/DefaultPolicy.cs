@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Yaml;
 using Serving.LocalCluster.ApiServer.Rest;
 using Serving.LocalCluster.ApiServer.Storage;
 

@@ -5,7 +5,7 @@ using Serving.Api.Networking;
 using Serving.Api.WellKnown;
 using Serving.Controller.Common;
 using Serving.Controller.Routes.Resources;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Reconcilers;
 using ApiResources = Serving.Api.Resources;
 
 namespace Serving.Controller.CertManager.Resources;

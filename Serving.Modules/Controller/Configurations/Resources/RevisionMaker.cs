@@ -3,7 +3,7 @@ using Serving.Api;
 using Serving.Api.Knative;
 using Serving.Api.WellKnown;
 using Serving.Controller.Common;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Reconcilers;
 
 namespace Serving.Controller.Configurations.Resources;
 

@@ -1,6 +1,6 @@
 using Serving.Api;
 using Serving.Api.Core;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
 
 namespace Serving.Controller.Revisions.Digests;
 

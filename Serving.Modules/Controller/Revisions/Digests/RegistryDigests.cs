@@ -2,7 +2,7 @@ using System.Reflection;
 using Microsoft.Extensions.Logging;
 using Serving.Controller.Revisions.Digests.Identities;
 using Serving.Controller.Revisions.Digests.Registries;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
 
 namespace Serving.Controller.Revisions.Digests;
 

@@ -1,5 +1,5 @@
-using Serving.Api;
 using Serving.Api.Autoscaling;
+using Serving.Api.Conditions;
 using Serving.Api.Core;
 using Serving.Api.Knative;
 using Serving.Api.WellKnown;

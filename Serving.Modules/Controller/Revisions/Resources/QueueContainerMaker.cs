@@ -4,7 +4,7 @@ using Serving.Api.Core;
 using Serving.Api.Knative;
 using Serving.Api.WellKnown;
 using Serving.Controller.Common;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Reconcilers;
 
 namespace Serving.Controller.Revisions.Resources;
 

@@ -4,7 +4,7 @@ using Serving.Api.Knative;
 using Serving.Api.Networking;
 using Serving.Api.WellKnown;
 using Serving.Controller.Common;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Reconcilers;
 using ApiResources = Serving.Api.Resources;
 
 namespace Serving.Controller.Routes.Resources;

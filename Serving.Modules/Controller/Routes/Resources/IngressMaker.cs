@@ -6,7 +6,7 @@ using Serving.Api.Networking;
 using Serving.Api.WellKnown;
 using Serving.Controller.Common;
 using Serving.Controller.Routes.Traffic;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Reconcilers;
 using ApiResources = Serving.Api.Resources;
 
 namespace Serving.Controller.Routes.Resources;

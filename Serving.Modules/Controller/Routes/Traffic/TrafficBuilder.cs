@@ -1,8 +1,8 @@
-using Serving.Api;
+using Serving.Api.Conditions;
 using Serving.Api.Knative;
 using Serving.Api.WellKnown;
 using Serving.Controller.Common;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Informers;
 
 namespace Serving.Controller.Routes.Traffic;
 

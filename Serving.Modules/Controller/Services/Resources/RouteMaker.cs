@@ -2,7 +2,7 @@ using Serving.Api.Core;
 using Serving.Api.Knative;
 using Serving.Api.WellKnown;
 using Serving.Controller.Common;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Reconcilers;
 using KnativeService = Serving.Api.Knative.Service;
 
 namespace Serving.Controller.Services.Resources;

@@ -1,6 +1,6 @@
 using System.Buffers;
 
-namespace Serving.Dataplane.Http1;
+namespace Serving.Dataplane.Upstreams.Http1;
 
 /// <summary>
 /// Decodes a chunked body incrementally. Chunk extensions are dropped, and so are trailers unless a collector is set.

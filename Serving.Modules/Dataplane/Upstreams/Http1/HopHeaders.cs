@@ -2,7 +2,7 @@ using System.Text;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
 
-namespace Serving.Dataplane.Http1;
+namespace Serving.Dataplane.Upstreams.Http1;
 
 /// <summary>The hop-by-hop headers (RFC 9110, section 7.6.1).</summary>
 internal static class HopHeaders

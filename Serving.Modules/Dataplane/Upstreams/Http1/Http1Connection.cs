@@ -1,8 +1,9 @@
 using System.Buffers;
 using System.Net.Security;
 using System.Net.Sockets;
+using Serving.Dataplane.Servers;
 
-namespace Serving.Dataplane.Http1;
+namespace Serving.Dataplane.Upstreams.Http1;
 
 /// <summary>
 /// A connection to a destination and its receive buffer. While idle it holds only its socket and the TLS stream on it; buffers are rented

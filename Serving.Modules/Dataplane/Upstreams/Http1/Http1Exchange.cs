@@ -4,8 +4,9 @@ using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Serving.Dataplane.Servers;
 
-namespace Serving.Dataplane.Http1;
+namespace Serving.Dataplane.Upstreams.Http1;
 
 /// <summary>
 /// One request and its response on one connection. Both directions run concurrently, so the response may start, and even end, before the

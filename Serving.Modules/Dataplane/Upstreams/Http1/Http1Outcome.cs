@@ -1,4 +1,4 @@
-namespace Serving.Dataplane.Http1;
+namespace Serving.Dataplane.Upstreams.Http1;
 
 /// <summary>How an exchange on one connection ended.</summary>
 internal enum Http1Outcome

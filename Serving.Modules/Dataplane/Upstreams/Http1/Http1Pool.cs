@@ -1,4 +1,4 @@
-namespace Serving.Dataplane.Http1;
+namespace Serving.Dataplane.Upstreams.Http1;
 
 /// <summary>The idle connections to one destination. The most recently used is taken first, so that surplus ones age out.</summary>
 /// <param name="most">Maximum number of idle connections.</param>

@@ -1,6 +1,6 @@
 using System.IO.Pipelines;
 
-namespace Serving.Dataplane.Http1;
+namespace Serving.Dataplane.Upstreams.Http1;
 
 /// <summary>Sends a request body over HTTP/1.1, chunked when its length is unknown.</summary>
 /// <param name="connection">The connection to the destination.</param>

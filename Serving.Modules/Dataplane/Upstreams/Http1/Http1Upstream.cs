@@ -10,7 +10,7 @@ using Microsoft.Extensions.Logging;
 using Serving.Concurrency;
 using Serving.Dataplane.Requests;
 
-namespace Serving.Dataplane.Http1;
+namespace Serving.Dataplane.Upstreams.Http1;
 
 /// <summary>
 /// Forwards over HTTP/1.1 directly between the socket (or its TLS stream) and Kestrel's pipes. Unlike an HTTP client it reads the response

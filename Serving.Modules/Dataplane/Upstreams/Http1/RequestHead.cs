@@ -1,8 +1,9 @@
 using System.Buffers;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
+using Serving.Dataplane.Requests;
 
-namespace Serving.Dataplane.Http1;
+namespace Serving.Dataplane.Upstreams.Http1;
 
 /// <summary>
 /// Writes the head of a request. Whatever the client's protocol permits, no byte is written that could end a line early.

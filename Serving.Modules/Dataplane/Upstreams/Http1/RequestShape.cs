@@ -1,7 +1,8 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Serving.Dataplane.Servers;
 
-namespace Serving.Dataplane.Http1;
+namespace Serving.Dataplane.Upstreams.Http1;
 
 /// <summary>The framing of a request, and what it asks of the connection.</summary>
 /// <param name="Length">The length of its body; null when it has none or is chunked.</param>

@@ -1,6 +1,6 @@
 using System.Buffers;
 
-namespace Serving.Dataplane.Http1;
+namespace Serving.Dataplane.Upstreams.Http1;
 
 /// <summary>Writes a response body to a client that may disconnect at any time.</summary>
 internal static class ResponseBodyWriter

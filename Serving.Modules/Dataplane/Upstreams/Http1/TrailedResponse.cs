@@ -4,7 +4,7 @@ using System.IO.Pipelines;
 using System.Text;
 using Microsoft.AspNetCore.Http;
 
-namespace Serving.Dataplane.Http1;
+namespace Serving.Dataplane.Upstreams.Http1;
 
 /// <summary>
 /// Forwards a response that announces trailers. Kestrel supports trailers only over HTTP/2, so over HTTP/1.1 the chunks of such a response

@@ -3,9 +3,10 @@ using System.Net;
 using System.Net.Http.Headers;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
-using Serving.Dataplane.Http1;
+using Serving.Dataplane.Requests;
+using Serving.Dataplane.Upstreams.Http1;
 
-namespace Serving.Dataplane.Http2;
+namespace Serving.Dataplane.Upstreams.Http2;
 
 /// <summary>Copies heads between Kestrel and .NET's client without changing values.</summary>
 internal static class Http2Head
@@ -55,7 +56,7 @@ internal static class Http2Head
     /// <summary>What a queue-proxy reports about its program; <see cref="UpstreamResult.Done"/> if nothing.</summary>
     public static UpstreamResult Unserved(HttpResponseMessage response) =>
         response.Headers.NonValidated.TryGetValues(DataplaneHeaders.Unserved, out var value)
-            ? Dataplane.Unserved.Read(value.ToString())
+            ? Dataplane.Upstreams.Unserved.Read(value.ToString())
             : UpstreamResult.Done;
 
     /// <summary>Copies status and headers to the client's response without starting it.</summary>

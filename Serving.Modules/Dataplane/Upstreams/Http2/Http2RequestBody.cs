@@ -1,7 +1,7 @@
 using System.IO.Pipelines;
 using System.Net;
 
-namespace Serving.Dataplane.Http2;
+namespace Serving.Dataplane.Upstreams.Http2;
 
 /// <summary>
 /// Provides a request's body to .NET's client, and provides it again when the client resends the request on another connection because the

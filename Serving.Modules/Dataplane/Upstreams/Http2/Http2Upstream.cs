@@ -1,10 +1,10 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Logging;
-using Serving.Dataplane.Http1;
 using Serving.Dataplane.Requests;
+using Serving.Dataplane.Upstreams.Http1;
 
-namespace Serving.Dataplane.Http2;
+namespace Serving.Dataplane.Upstreams.Http2;
 
 /// <summary>
 /// Forwards over HTTP/2 with .NET's client, both directions concurrently, including trailers and gRPC. Requests that the server reports as

@@ -1,4 +1,4 @@
-namespace Serving.Dataplane.Http2;
+namespace Serving.Dataplane.Upstreams.Http2;
 
 /// <summary>A request that records when it started to wait for a connection.</summary>
 internal sealed class SessionRequest(HttpMethod method, Uri uri, long began) : HttpRequestMessage(method, uri)

@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 
-namespace Serving.Dataplane.Http2;
+namespace Serving.Dataplane.Upstreams.Http2;
 
 /// <summary>
 /// The connection of an HTTP/2 session; only its reads report when and how it ended. A server that closes a session names in a GOAWAY the

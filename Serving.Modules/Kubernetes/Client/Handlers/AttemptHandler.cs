@@ -3,7 +3,7 @@ using System.Text.Json;
 using Serving.Api;
 using Serving.Api.Core;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Client.Handlers;
 
 /// <summary>
 /// Bounds one attempt of a request in time and size, and throws <see cref="KubernetesException"/> for whatever is not a success. Responses

@@ -1,4 +1,6 @@
-namespace Serving.Kubernetes;
+using Serving.Kubernetes.Access;
+
+namespace Serving.Kubernetes.Client.Handlers;
 
 /// <summary>Adds the headers of an impersonation, which the package reads from a kubeconfig and does not send.</summary>
 internal sealed class ImpersonationHandler(Impersonation impersonation) : DelegatingHandler

@@ -1,6 +1,6 @@
 using System.Net;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Client.Handlers;
 
 /// <summary>Sets a <see cref="ResponseSignal"/> when the API server responds; what a proxy says in its place does not count.</summary>
 internal sealed class ResponseSignalHandler(ResponseSignal signal) : DelegatingHandler

@@ -1,6 +1,6 @@
 using System.Net;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Client.Handlers;
 
 /// <summary>
 /// Repeats a failed request a bounded number of times, with jitter, honouring <c>Retry-After</c>. Invariant: a request is repeated only

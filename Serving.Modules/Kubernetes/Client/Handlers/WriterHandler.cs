@@ -1,4 +1,6 @@
-namespace Serving.Kubernetes;
+using Serving.Kubernetes.Leadership;
+
+namespace Serving.Kubernetes.Client.Handlers;
 
 /// <summary>
 /// Names the process, and the Lease under which it writes, in <c>User-Agent</c>. Invariant: no attempt of a leader's write is sent once its

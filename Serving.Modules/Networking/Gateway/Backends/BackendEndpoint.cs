@@ -1,5 +1,5 @@
 using System.Net;
-using Serving.Dataplane;
+using Serving.Dataplane.Upstreams;
 
 namespace Serving.Networking.Gateway.Backends;
 

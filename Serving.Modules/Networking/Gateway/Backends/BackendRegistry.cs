@@ -3,6 +3,7 @@ using Serving.Api;
 using Serving.Api.Core;
 using Serving.Api.WellKnown;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Informers;
 
 namespace Serving.Networking.Gateway.Backends;
 

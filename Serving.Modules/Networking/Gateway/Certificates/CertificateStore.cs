@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging;
 using Serving.Api.Core;
 using Serving.Certificates;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Informers;
 using Serving.Networking.Gateway.Routing;
 
 namespace Serving.Networking.Gateway.Certificates;

@@ -1,7 +1,7 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
-using Serving.Dataplane;
 using Serving.Dataplane.Requests;
+using Serving.Dataplane.Upstreams;
 using Serving.Networking.Gateway.Backends;
 using Serving.Networking.Gateway.Routing;
 

@@ -1,6 +1,6 @@
 using Microsoft.AspNetCore.Http;
 using Serving.Api.WellKnown;
-using Serving.Dataplane;
+using Serving.Dataplane.Requests;
 
 namespace Serving.Networking.Gateway.Proxying;
 

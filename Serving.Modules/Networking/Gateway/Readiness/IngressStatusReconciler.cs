@@ -2,6 +2,10 @@ using Serving.Api;
 using Serving.Api.Networking;
 using Serving.Api.WellKnown;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Events;
+using Serving.Kubernetes.Hosting;
+using Serving.Kubernetes.Informers;
+using Serving.Kubernetes.Reconcilers;
 
 namespace Serving.Networking.Gateway.Readiness;
 

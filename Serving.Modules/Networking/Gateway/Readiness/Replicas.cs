@@ -2,6 +2,8 @@ using System.Net;
 using Serving.Api.Core;
 using Serving.Api.Networking;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Hosting;
+using Serving.Kubernetes.Informers;
 using Serving.Networking.Gateway.Routing;
 
 namespace Serving.Networking.Gateway.Readiness;

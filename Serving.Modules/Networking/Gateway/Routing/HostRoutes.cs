@@ -8,9 +8,7 @@ internal sealed class HostRoutes
     private readonly Route[] _routes;
 
     public HostRoutes(IEnumerable<Route> routes) =>
-        _routes = [
-            .. routes.OrderByDescending(static route => route.Prefix.Length).ThenByDescending(static route => route.Headers.Length),
-        ];
+        _routes = [.. routes.OrderByDescending(static route => route.Prefix.Length).ThenByDescending(static route => route.Headers.Length)];
 
     /// <summary>The route that matches a request, or null. <paramref name="path"/> is decoded and contains no dot segments.</summary>
     public Route? Match(string path, IHeaderDictionary headers)

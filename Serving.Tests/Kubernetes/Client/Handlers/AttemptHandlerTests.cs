@@ -1,7 +1,8 @@
 using System.Net;
 using FluentAssertions;
 using NUnit.Framework;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Client.Handlers;
 
 namespace Serving.Tests.Kubernetes.Client.Handlers;
 

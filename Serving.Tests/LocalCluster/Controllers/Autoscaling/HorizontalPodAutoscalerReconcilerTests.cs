@@ -5,6 +5,7 @@ using NUnit.Framework;
 using Serving.Api;
 using Serving.Api.Core;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Events;
 using Serving.LocalCluster.Controllers.Autoscaling;
 using Serving.Tests.Support;
 using static Serving.Tests.LocalCluster.Controllers.Samples;

@@ -1,11 +1,12 @@
 using Microsoft.Extensions.Logging;
 using Serving.Api;
+using Serving.Kubernetes.Client;
 
-namespace Serving.Kubernetes;
+namespace Serving.Kubernetes.Informers;
 
 /// <summary>The shared informers of the process. Invariant: whoever asks for the same resource and selector gets the same
 /// informer.</summary>
-public sealed class Informers : IInformers
+public sealed class SharedInformers : IInformers
 {
     private readonly IKubernetesClient _client;
     private readonly ILogger _logger;
@@ -18,7 +19,7 @@ public sealed class Informers : IInformers
     /// <param name="client">To list and watch with.</param>
     /// <param name="loggers">Where trouble is said.</param>
     /// <param name="time">The clock of back-off.</param>
-    public Informers(IKubernetesClient client, ILoggerFactory loggers, TimeProvider? time = null)
+    public SharedInformers(IKubernetesClient client, ILoggerFactory loggers, TimeProvider? time = null)
     {
         ArgumentNullException.ThrowIfNull(client);
         ArgumentNullException.ThrowIfNull(loggers);

@@ -2,10 +2,15 @@ using System.Net;
 using FluentAssertions;
 using NUnit.Framework;
 using Serving.Api;
+using Serving.Api.Conditions;
 using Serving.Api.Core;
 using Serving.Api.Networking;
 using Serving.Controller.ServerlessServices;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Events;
+using Serving.Kubernetes.Hosting;
+using Serving.Kubernetes.Reconcilers;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Controller.ServerlessServices;

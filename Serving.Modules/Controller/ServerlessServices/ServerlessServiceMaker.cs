@@ -2,7 +2,7 @@ using Serving.Api;
 using Serving.Api.Core;
 using Serving.Api.Networking;
 using Serving.Api.WellKnown;
-using Serving.Kubernetes;
+using Serving.Kubernetes.Reconcilers;
 
 namespace Serving.Controller.ServerlessServices;
 

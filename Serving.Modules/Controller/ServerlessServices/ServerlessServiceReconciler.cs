@@ -3,7 +3,11 @@ using Serving.Api.Core;
 using Serving.Api.Networking;
 using Serving.Api.WellKnown;
 using Serving.Kubernetes;
-using ServicePass = Serving.Kubernetes.ReconcilePass<
+using Serving.Kubernetes.Events;
+using Serving.Kubernetes.Hosting;
+using Serving.Kubernetes.Informers;
+using Serving.Kubernetes.Reconcilers;
+using ServicePass = Serving.Kubernetes.Reconcilers.ReconcilePass<
     Serving.Api.Networking.ServerlessService,
     Serving.Api.Networking.ServerlessServiceStatus
 >;
