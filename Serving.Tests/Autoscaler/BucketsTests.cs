@@ -85,7 +85,19 @@ public sealed class BucketsTests
         buckets.Record(At(1), 2);
         const double decay = 0.60189;
         buckets.Average(At(1)).Should().BeApproximately((2 * decay) + (10 * decay * (1 - decay)), 0.001);
-        buckets.Average(At(2)).Should().BeApproximately(((2 * decay) + (10 * decay * (1 - decay))) * (1 - decay), 0.001);
+        buckets.Average(At(3)).Should().BeApproximately(((2 * decay) + (10 * decay * (1 - decay))) * (1 - decay), 0.001);
+    }
+
+    [TestCase(6, 0.2)]
+    [TestCase(6, 1.2)]
+    [TestCase(1, 1.2)]
+    public void Sees_a_steady_load_wherever_in_the_second_it_is_asked(int window, double delay)
+    {
+        var buckets = new WeightedBuckets(TimeSpan.FromSeconds(window));
+        for (var second = 0; second < 10; second++)
+            buckets.Record(At(second), 7);
+
+        buckets.Average(At(9 + delay)).Should().BeApproximately(7, 0.01);
     }
 
     [Test]

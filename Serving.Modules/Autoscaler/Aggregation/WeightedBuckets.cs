@@ -17,7 +17,10 @@ internal sealed class WeightedBuckets : TimedBuckets
     {
         if (IsEmpty(now))
             return 0;
-        var silent = Math.Max(0, SecondOf(now) - Last!.Value);
+
+        // Stats arrive once per second, so the current second may still get one: it is silent only when it is over. Otherwise an autoscaler
+        // that decides just before each stat would see a fraction of a steady load for ever.
+        var silent = Math.Max(0, SecondOf(now) - Last!.Value - 1);
         var weight = _decay * Math.Pow(1 - _decay, silent);
         var sum = 0.0;
         for (var back = 0; back < Count - silent; back++)
