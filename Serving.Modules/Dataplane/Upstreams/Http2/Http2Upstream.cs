@@ -16,7 +16,7 @@ internal sealed partial class Http2Upstream(UpstreamOptions options) : IUpstream
     private const long RefusedStream = 7;
     private const int InternalError = 2;
 
-    /// <summary>How often a request is handed to .NET's client again, which sends an unprocessed one four times itself.</summary>
+    /// <summary>How often a request is handed to .NET's client, which sends an unprocessed one four times itself.</summary>
     private const int MaxUnprocessed = 4;
     private static readonly TimeSpan RequestEndGrace = TimeSpan.FromMilliseconds(50);
 
@@ -244,10 +244,12 @@ internal sealed partial class Http2Upstream(UpstreamOptions options) : IUpstream
             || IsOverLastStream(failure);
     }
 
-    // The server ended its session without an error before it processed the request, several times in a row. A stream that was reset
-    // without an error says nothing of the kind; there, .NET's client wraps the report once more.
+    // The server ended its session, without an error, before it processed the request, as often as .NET's client tries. The report of a
+    // stream that was reset without an error, whose request may have been processed, differs only by its text, which is the same in every
+    // culture.
     private static bool IsOverLastStream(Exception failure) =>
-        failure is HttpRequestException { InnerException: HttpProtocolException { ErrorCode: 0 } };
+        failure is HttpRequestException { InnerException: HttpProtocolException { ErrorCode: 0 } report }
+        && report.Message.Contains("connection", StringComparison.Ordinal);
 
     // The connection ended without an HTTP/2 report on the request.
     private static bool IsLoss(Exception failure) =>
