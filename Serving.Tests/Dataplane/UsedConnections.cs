@@ -5,25 +5,30 @@ using Serving.Dataplane;
 
 namespace Serving.Tests.Dataplane;
 
-/// <summary>A destination that closes a reused connection under every request which was sent before, as one whose connection is about to idle out.</summary>
-internal sealed class UsedConnections
+/// <summary>A destination that closes a reused connection under a request, as a server does whose connections idle out.</summary>
+/// <param name="onlyResent">Whether to close it only under requests that were sent before.</param>
+internal sealed class UsedConnections(bool onlyResent = false)
 {
     private readonly ConcurrentDictionary<string, bool> _used = new();
     private int _resent;
+    private int _closed;
 
-    /// <summary>The requests which came again.</summary>
+    /// <summary>The number of requests that had been sent before.</summary>
     public int Resent => _resent;
+
+    /// <summary>The number of requests that arrived on a connection which was then closed.</summary>
+    public int Closed => _closed;
 
     public Task HandleAsync(HttpContext context)
     {
         var fresh = _used.TryAdd(context.Connection.Id, true);
-        if (context.Request.Headers.ContainsKey(DataplaneHeaders.Resent))
-        {
+        var resent = context.Request.Headers.ContainsKey(DataplaneHeaders.Resent);
+        if (resent)
             Interlocked.Increment(ref _resent);
-            if (!fresh)
-                context.Features.Get<IConnectionLifetimeFeature>()!.Abort();
-        }
-
-        return context.Response.WriteAsync("ok");
+        if (fresh || (onlyResent && !resent))
+            return context.Response.WriteAsync("ok");
+        Interlocked.Increment(ref _closed);
+        context.Features.Get<IConnectionLifetimeFeature>()!.Abort();
+        return Task.CompletedTask;
     }
 }
