@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Cold and warm requests through the whole of `local`: a Service at zero is called ROUNDS times (10 unless told), each time after it
-# went back to zero. Prints every figure and the medians, in milliseconds. Needs kubectl, curl and a Release build.
+# Measures cold and warm requests through `local`: a Service at zero is called ROUNDS times (default 10), each time after it has scaled
+# back to zero. Prints every measurement and the medians, in milliseconds. Needs kubectl, curl and a Release build.
 #   Serving.Benchmarks/cold-start.sh [ROUNDS]
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Measures the sidecar as a process: time to its first response, resident memory, CPU a request.
-# Usage: queue-proxy.sh PROGRAM... - each a Serving.QueueProxy.dll or a native Serving.QueueProxy. They are measured in turns
-# within one run, as only their ratio carries over from machine to machine. Needs wrk and curl.
-# ROUNDS (default 9) starts each, SECONDS_OF_LOAD (default 10) for each of warm-up and measurement, CONNECTIONS (32).
+# Measures the sidecar as a process: time to the first response, resident memory, CPU per request.
+# Usage: queue-proxy.sh PROGRAM... - each a Serving.QueueProxy.dll or a native Serving.QueueProxy. They are measured alternately
+# in one run, because only ratios carry over between machines. Needs wrk and curl.
+# ROUNDS (default 9): starts of each program; SECONDS_OF_LOAD (default 10): for warm-up and for measurement; CONNECTIONS (default 32).
 set -eu
 rounds=${ROUNDS:-9} load=${SECONDS_OF_LOAD:-10} connections=${CONNECTIONS:-32}
 address=127.97.0.1 user_port=8093

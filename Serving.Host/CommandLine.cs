@@ -4,8 +4,8 @@ using Serving.Host.Commands;
 namespace Serving.Host;
 
 /// <summary>
-/// The command line, from its arguments to the exit code. Invariant: whatever goes wrong, standard error gets one line that begins with
-/// <c>error:</c>, and never a stack.
+/// The command line, from arguments to exit code. Invariant: every failure prints one line to standard error that begins with
+/// <c>error:</c>, and never a stack trace.
 /// </summary>
 internal static class CommandLine
 {
@@ -21,8 +21,8 @@ internal static class CommandLine
 
     /// <summary>Runs a command.</summary>
     /// <param name="root">The commands.</param>
-    /// <param name="args">What was asked for.</param>
-    /// <param name="error">Where the line goes.</param>
+    /// <param name="args">The arguments.</param>
+    /// <param name="error">The output for errors.</param>
     /// <returns>One of <see cref="ExitCode"/>.</returns>
     public static async Task<int> InvokeAsync(RootCommand root, string[] args, TextWriter error)
     {
@@ -37,7 +37,7 @@ internal static class CommandLine
                 return ExitCode.Usage;
             }
 
-            // The commands drain on their own when they are told to stop; the parser's default would cut them off.
+            // The commands drain on their own on shutdown; the parser's default timeout would abort them.
             return await parsed.InvokeAsync(
                 new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }
             );
@@ -54,12 +54,12 @@ internal static class CommandLine
         }
     }
 
-    /// <summary>Ends the process with one line for what is thrown where nobody can catch it, as on a timer's thread.</summary>
+    /// <summary>Ends the process with one line for an unhandled exception, such as on a timer's thread.</summary>
     public static void WatchThreads(TextWriter error) =>
         AppDomain.CurrentDomain.UnhandledException += (_, thrown) =>
         {
             var failure = thrown.ExceptionObject as Exception ?? new InvalidOperationException($"{thrown.ExceptionObject}");
-            error.WriteLine($"error: {PlainText.Of(failure)} ({failure.GetType().Name}); this is a fault of the program, please report it");
+            error.WriteLine($"error: {PlainText.Of(failure)} ({failure.GetType().Name}); this is a bug, please report it");
             error.Flush();
             Environment.Exit(ExitCode.Failed);
         };

@@ -3,12 +3,12 @@ using System.Net;
 namespace Serving.Host.Cluster;
 
 /// <summary>The command line of <c>run</c>.</summary>
-/// <param name="Kubeconfig">A kubeconfig file; null for the pod's service account, else the usual places.</param>
+/// <param name="Kubeconfig">A kubeconfig file; null for KUBECONFIG, else the pod's service account, else ~/.kube/config.</param>
 /// <param name="Context">A context of it; null for its current one.</param>
-/// <param name="Modules">Which modules run.</param>
+/// <param name="Modules">The modules to run.</param>
 internal sealed record ClusterOptions(string? Kubeconfig, string? Context, IReadOnlyList<string> Modules)
 {
-    /// <summary>Where every server listens, and where others find this process; null for <c>POD_IP</c>, else the machine's
+    /// <summary>The address that every server listens on and the process publishes; null for <c>POD_IP</c>, else the machine's
     /// address.</summary>
     public IPAddress? Bind { get; init; }
 
@@ -21,27 +21,27 @@ internal sealed record ClusterOptions(string? Kubeconfig, string? Context, IRead
     /// <summary>The gateway's HTTPS port; 0 for none.</summary>
     public int GatewayHttpsPort { get; init; }
 
-    /// <summary>The gateway's HTTPS port for clients inside; there is none without <see cref="GatewayHttpsPort"/>, nor with 0.</summary>
+    /// <summary>The gateway's HTTPS port for clients inside; disabled by 0 or without <see cref="GatewayHttpsPort"/>.</summary>
     public int GatewayInternalHttpsPort { get; init; } = 8445;
 
-    /// <summary>Proxies in front of the gateway whose <c>X-Forwarded-*</c> is believed.</summary>
+    /// <summary>The number of proxies in front of the gateway whose <c>X-Forwarded-*</c> headers are trusted.</summary>
     public int GatewayTrustedHops { get; init; }
 
     /// <summary>The webhook's port.</summary>
     public int WebhookPort { get; init; } = 8443;
 
-    /// <summary>The address by which the API server reaches the webhook; null for the Service.</summary>
+    /// <summary>The URL by which the API server reaches the webhook; null for the Service.</summary>
     public Uri? WebhookUrl { get; init; }
 
     /// <summary>The port of the probes.</summary>
     public int HealthPort { get; init; } = Composition.ControlPlane.HealthPort;
 
-    /// <summary>Which Leases the modules hold.</summary>
+    /// <summary>The scheme of the modules' Leases.</summary>
     public LeaseScheme Leases { get; init; }
 
-    /// <summary>How long to serve on after SIGTERM; null for 15 s in a pod and nothing elsewhere.</summary>
+    /// <summary>How long to keep serving after SIGTERM; null for 15 s in a pod and zero elsewhere.</summary>
     public TimeSpan? DrainDelay { get; init; }
 
-    /// <summary>Whether metrics are only for whom the cluster allows to read them.</summary>
+    /// <summary>Whether metrics require authorization by the cluster.</summary>
     public bool MetricsAuth { get; init; } = true;
 }

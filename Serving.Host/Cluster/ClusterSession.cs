@@ -15,22 +15,22 @@ using Serving.Webhook;
 
 namespace Serving.Host.Cluster;
 
-/// <summary>One run of the control plane against a cluster: reads its place from the environment, runs the modules, drains on
-/// SIGTERM.</summary>
+/// <summary>One run of the control plane against a cluster: reads its environment, runs the modules, drains on SIGTERM.</summary>
 internal sealed class ClusterSession(ClusterOptions options)
 {
-    /// <summary>Until Endpoints, and whoever follows them, have let go of a pod that is told to stop.</summary>
+    /// <summary>The time until Endpoints and the load balancers that follow them no longer list a terminating pod.</summary>
     private static readonly TimeSpan PodDrainDelay = TimeSpan.FromSeconds(15);
 
-    /// <summary>As long as a request may take by default (max-revision-timeout-seconds); the pod's grace period is longer.</summary>
+    /// <summary>The default limit of a request (max-revision-timeout-seconds); the pod's grace period is longer.</summary>
     private static readonly TimeSpan PodDrainTimeout = TimeSpan.FromSeconds(600);
 
-    /// <summary>A little less than terminationGracePeriodSeconds of the install, so that the end is still ours.</summary>
+    /// <summary>A little less than terminationGracePeriodSeconds of the install, so that the process ends before the kubelet kills
+    /// it.</summary>
     private static readonly TimeSpan PodGracePeriod = TimeSpan.FromSeconds(650);
 
     private bool IsPod => options.Kubeconfig is null && Variable("KUBERNETES_SERVICE_HOST") is not null;
 
-    /// <summary>Runs until told to stop.</summary>
+    /// <summary>Runs until stopped.</summary>
     public async Task<int> RunAsync(CancellationToken cancellation)
     {
         using var signal = new TerminationSignal();
@@ -64,7 +64,7 @@ internal sealed class ClusterSession(ClusterOptions options)
         }
         catch (KubernetesException failure)
         {
-            throw new UserErrorException($"the cluster refused what the start needs: {failure.Message}", failure);
+            throw new UserErrorException($"the API server rejected a request of the start: {failure.Message}", failure);
         }
     }
 
@@ -129,7 +129,7 @@ internal sealed class ClusterSession(ClusterOptions options)
 
     private async Task<ClusterEnvironment> ReadEnvironmentAsync(CancellationToken cancellation)
     {
-        // A pod's name is its own; on a machine several may run.
+        // A pod's name is unique; several processes may run on one machine.
         var name =
             Variable("POD_NAME")
             ?? $"{Environment.MachineName.ToLowerInvariant()}-{RandomNumberGenerator.GetHexString(5, lowercase: true)}";
@@ -149,8 +149,8 @@ internal sealed class ClusterSession(ClusterOptions options)
     }
 
     /// <summary>
-    /// Any address, of both families where there are two: a port-forward dials the pod's loopback, a Service of two families both of its
-    /// addresses. A pod at a loopback address shares its network with others, so it keeps to that.
+    /// All addresses, of both families where available: a port-forward dials the pod's loopback address, a dual-stack Service both of the
+    /// pod's addresses. A pod with a loopback address shares its network with others, so it listens on that address only.
     /// </summary>
     internal static IPAddress ListenAddressOf(IPAddress pod) =>
         IPAddress.IsLoopback(pod) ? pod

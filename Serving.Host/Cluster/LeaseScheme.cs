@@ -1,12 +1,12 @@
 namespace Serving.Host.Cluster;
 
-/// <summary>Which Leases the modules hold.</summary>
+/// <summary>The scheme of the modules' Leases.</summary>
 internal enum LeaseScheme
 {
-    /// <summary>One for each module, of our own.</summary>
+    /// <summary>Our own: one for each module.</summary>
     Own,
 
-    /// <summary>Also those of every part of the reference implementation that a module replaces, so that never both act; nor we twice on
-    /// the way from one scheme to the other.</summary>
+    /// <summary>Our own and those of every reconciler and bucket that a module replaces, so that the two implementations never run at the
+    /// same time, and neither do two of our replicas while the scheme changes.</summary>
     Knative,
 }

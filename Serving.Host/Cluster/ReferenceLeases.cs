@@ -4,16 +4,15 @@ using Serving.Api.Config;
 namespace Serving.Host.Cluster;
 
 /// <summary>
-/// The names of the Leases under which the reference implementation works: one for each of its reconcilers and each part that the
-/// keys are split into. A module of ours that holds all of those it replaces acts alone.
+/// The names of the reference implementation's Leases: one for each of its reconcilers and buckets. A module of ours that holds all Leases
+/// of the reconcilers it replaces runs alone.
 /// </summary>
 internal static class ReferenceLeases
 {
     private const string Reconcilers = "knative.dev.serving.pkg.reconciler";
     private const string AutoscalerBucket = "autoscaler-bucket";
 
-    /// <summary>Component and queue of each reconciler, by the module that replaces it; spelled as <c>map-lease-prefix</c> names
-    /// them.</summary>
+    /// <summary>Component and queue of each reconciler, by the module that replaces it; spelled as in <c>map-lease-prefix</c>.</summary>
     private static readonly Dictionary<string, string[]> Prefixes = new(StringComparer.Ordinal)
     {
         ["controller"] =
@@ -39,15 +38,15 @@ internal static class ReferenceLeases
         ],
     };
 
-    /// <summary>The Leases of a module, in the order in which they are taken; empty for a module that replaces nothing.</summary>
+    /// <summary>The Leases of a module, in the order in which they are acquired; empty for a module that replaces nothing.</summary>
     /// <param name="module">The module's name.</param>
-    /// <param name="config">The cluster's leader election: into how many parts work is split, and other prefixes.</param>
+    /// <param name="config">The cluster's leader election: the number of buckets, and mapped prefixes.</param>
     public static IReadOnlyList<string> Of(string module, LeaderElectionConfig config)
     {
         var names = new List<string>();
         if (module == "autoscaler")
         {
-            // These name the holder's address, where activators send their measurements, so the first is the one to ask.
+            // Activators send their stats to the address in the holder identity of these Leases, so they come first.
             names.AddRange(Parts(config.Buckets).Select(part => $"{AutoscalerBucket}-{part}"));
         }
 

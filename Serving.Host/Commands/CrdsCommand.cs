@@ -13,7 +13,7 @@ internal static class CrdsCommand
             Description = "The folder to write to.",
             DefaultValueFactory = _ => new DirectoryInfo(Path.Combine("deploy", "crds")),
         };
-        var command = new Command("crds", "Writes the CustomResourceDefinitions, one file a kind.") { output };
+        var command = new Command("crds", "Writes the CustomResourceDefinitions, one file per kind.") { output };
         command.SetAction(
             async (parsed, cancellation) =>
             {

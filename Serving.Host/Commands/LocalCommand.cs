@@ -4,37 +4,37 @@ using Serving.Host.Settings;
 
 namespace Serving.Host.Commands;
 
-/// <summary><c>local</c>: the embedded cluster with the control plane on it, for one machine.</summary>
+/// <summary><c>local</c>: the embedded cluster and its control plane on one machine.</summary>
 internal static class LocalCommand
 {
-    /// <summary>What the logs of all pods may take, where nothing is said.</summary>
+    /// <summary>The default limit of all pods' logs together.</summary>
     public const string DefaultPodLogs = "1Gi";
 
-    /// <summary>The least that they may.</summary>
+    /// <summary>The smallest limit that is allowed.</summary>
     public const string LeastPodLogs = "1Mi";
 
     public static Command Create()
     {
         var dataDirectory = new Option<DirectoryInfo>("--data-dir")
         {
-            Description = "Where the cluster keeps its state, its kubeconfig and the pods' logs.",
+            Description = "The directory for the cluster's state, its kubeconfig and the pods' logs.",
             DefaultValueFactory = _ => new DirectoryInfo(".serving"),
         };
         var apiPort = PortOption.Create("--api-port", "Port of the Kubernetes API on 127.0.0.1.", 6443);
         var gatewayPort = PortOption.Create("--gateway-port", "Port of the gateway on 127.0.0.1.", 8080);
         var apply = new Option<string[]>("--apply")
         {
-            Description = "A manifest to apply once the cluster is ready; may be given more than once.",
+            Description = "A manifest to apply when the cluster is ready; repeatable.",
             Arity = ArgumentArity.OneOrMore,
         };
         var image = new Option<string[]>("--image")
         {
-            Description = "Which program stands for images that match, as GLOB=COMMAND; may be given more than once.",
+            Description = "The program to run for an image, as GLOB=COMMAND; repeatable.",
             Arity = ArgumentArity.OneOrMore,
         };
         var roles = new Option<string[]>("--roles")
         {
-            Description = "Which parts to run: apiserver, node, controlplane.",
+            Description = "The parts to run: apiserver, node, controlplane.",
             DefaultValueFactory = _ => [.. LocalOptions.AllRoles],
             CustomParser = result => [.. result.Tokens.SelectMany(token => token.Value.Split(',', StringSplitOptions.RemoveEmptyEntries))],
         };
@@ -52,11 +52,11 @@ internal static class LocalCommand
 
         var auditLog = new Option<FileInfo?>("--audit-log")
         {
-            Description = "A file in which the API server notes every write, as audit.k8s.io/v1 Events.",
+            Description = "A file to which the API server logs every write, as audit.k8s.io/v1 Events.",
         };
         var podLogs = SizeOption.Create(
             "--pod-logs",
-            "What the logs of all pods may take on disk, as 500Mi; the oldest go first.",
+            "Disk limit for the logs of all pods, such as 500Mi; the oldest are deleted first.",
             DefaultPodLogs,
             LeastPodLogs
         );

@@ -2,14 +2,14 @@ using System.CommandLine;
 
 namespace Serving.Host.Commands;
 
-/// <summary>Options that take a port.</summary>
+/// <summary>Options for ports.</summary>
 internal static class PortOption
 {
-    /// <summary>An option whose value is refused by name unless it is a port.</summary>
+    /// <summary>An option that must be a port; the error names the option.</summary>
     /// <param name="name">The option's name.</param>
     /// <param name="description">What listens there.</param>
-    /// <param name="value">The value when it is not given.</param>
-    /// <param name="mayBeNone">Whether 0 is taken, for none.</param>
+    /// <param name="value">The default.</param>
+    /// <param name="mayBeNone">Whether 0 is allowed, for none.</param>
     public static Option<int> Create(string name, string description, int value, bool mayBeNone = false)
     {
         var least = mayBeNone ? 0 : 1;

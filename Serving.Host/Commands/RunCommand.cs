@@ -6,19 +6,19 @@ using Serving.Host.Settings;
 
 namespace Serving.Host.Commands;
 
-/// <summary><c>run</c>: the control plane against a cluster, in a pod of it or from outside by a kubeconfig.</summary>
+/// <summary><c>run</c>: the control plane against a cluster, in one of its pods or from outside with a kubeconfig.</summary>
 internal static class RunCommand
 {
     public static Command Create()
     {
         var kubeconfig = new Option<FileInfo?>("--kubeconfig")
         {
-            Description = "A kubeconfig; without it the pod's service account, else the usual KUBECONFIG.",
+            Description = "A kubeconfig file; default: KUBECONFIG, else the pod's service account, else ~/.kube/config.",
         };
         var context = new Option<string?>("--context") { Description = "The context of the kubeconfig to use." };
         var modules = new Option<string[]>("--modules")
         {
-            Description = $"Which modules run in this process: {string.Join(", ", Composition.ControlPlane.AllModules)}.",
+            Description = $"The modules to run in this process: {string.Join(", ", Composition.ControlPlane.AllModules)}.",
             DefaultValueFactory = _ => [.. Composition.ControlPlane.AllModules],
             CustomParser = result => [.. result.Tokens.SelectMany(token => token.Value.Split(',', StringSplitOptions.RemoveEmptyEntries))],
         };
@@ -34,7 +34,7 @@ internal static class RunCommand
         });
         var bind = Parsed<IPAddress?>(
             "--bind",
-            "The address to listen on and to be found at; without it POD_IP, else the machine's.",
+            "The address to listen on and to publish; default: POD_IP, else the machine's.",
             Rules.Address,
             "an IP address"
         );
@@ -46,14 +46,14 @@ internal static class RunCommand
         );
         var drainDelay = Parsed<TimeSpan?>(
             "--drain-delay",
-            "Seconds to serve on after SIGTERM, so that others learn of it; 15 in a pod, else 0.",
+            "Seconds to keep serving after SIGTERM, until load balancers have noticed; default: 15 in a pod, else 0.",
             Rules.Seconds,
             "a number of seconds"
         );
         var leases = new Option<LeaseScheme>("--leases")
         {
             Description =
-                "Which Leases to hold: own, or knative for those of every part of the reference implementation that we replace too, so that never both act.",
+                "The Leases to hold: own, or knative to also hold those of the reference implementation's reconcilers, so that the two never act at once.",
             DefaultValueFactory = _ => LeaseScheme.Own,
         };
         leases.AcceptOnlyFromAmong("own", "knative");
@@ -72,13 +72,13 @@ internal static class RunCommand
         );
         var gatewayInternalHttpsPort = PortOption.Create(
             "--gateway-internal-https-port",
-            "HTTPS port of the gateway for clients inside, beside --gateway-https-port; 0 for none.",
+            "HTTPS port of the gateway for clients inside, used with --gateway-https-port; 0 for none.",
             defaults.GatewayInternalHttpsPort,
             mayBeNone: true
         );
         var trustedHops = new Option<int>("--gateway-trusted-hops")
         {
-            Description = "Proxies in front of the gateway whose X-Forwarded-* is believed; with 0 it is replaced.",
+            Description = "Trusted proxies in front of the gateway, whose X-Forwarded-* headers are kept; with 0 they are replaced.",
             DefaultValueFactory = _ => defaults.GatewayTrustedHops,
         };
         trustedHops.Validators.Add(result =>
@@ -96,7 +96,7 @@ internal static class RunCommand
         var metricsAuth = new Option<bool>("--metrics-auth")
         {
             Description =
-                "Whether /metrics, when it is served at all, is only for whom the cluster allows to get that path, over TLS; false for everybody, in clear text.",
+                "Whether /metrics uses TLS and requires that the cluster allows the caller to get that path; false for everybody, in clear text.",
             DefaultValueFactory = _ => defaults.MetricsAuth,
         };
         var command = new Command("run", "Runs the control plane against a Kubernetes cluster.")
@@ -127,7 +127,7 @@ internal static class RunCommand
         return command;
     }
 
-    /// <summary>An option whose text is read by <paramref name="read"/>, which gives null for what is not
+    /// <summary>An option that is parsed by <paramref name="read"/>, which returns null when the text is not
     /// <paramref name="expected"/>.</summary>
     private static Option<T> Parsed<T>(string name, string description, Func<string, T?> read, string expected) =>
         new(name)

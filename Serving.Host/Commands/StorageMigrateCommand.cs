@@ -6,8 +6,7 @@ using Serving.Kubernetes.StorageVersions;
 
 namespace Serving.Host.Commands;
 
-/// <summary><c>storage-migrate</c>: rewrites the objects of our kinds in the version they are to be stored in; a step of every
-/// upgrade.</summary>
+/// <summary><c>storage-migrate</c>: rewrites the objects of our kinds in their storage version; a step of every upgrade.</summary>
 internal static class StorageMigrateCommand
 {
     private static readonly string[] Groups =
@@ -22,15 +21,15 @@ internal static class StorageMigrateCommand
     {
         var kubeconfig = new Option<FileInfo?>("--kubeconfig")
         {
-            Description = "A kubeconfig; without it the pod's service account, else the usual KUBECONFIG.",
+            Description = "A kubeconfig file; default: KUBECONFIG, else the pod's service account, else ~/.kube/config.",
         };
         var context = new Option<string?>("--context") { Description = "The context of the kubeconfig to use." };
-        var dryRun = new Option<bool>("--dry-run") { Description = "Ask the server to judge every write, and write nothing." };
-        var concurrency = Bounded("--concurrency", "Writes under way at once.", 8, 64);
-        var pageSize = Bounded("--page-size", "Objects read at once.", 500, 5000);
+        var dryRun = new Option<bool>("--dry-run") { Description = "Let the server validate every write, and store nothing." };
+        var concurrency = Bounded("--concurrency", "Number of concurrent writes.", 8, 64);
+        var pageSize = Bounded("--page-size", "Page size of lists.", 500, 5000);
         var definitions = new Argument<string[]>("definitions")
         {
-            Description = $"CustomResourceDefinitions, as services.serving.knative.dev; without any, all of {string.Join(", ", Groups)}.",
+            Description = $"CustomResourceDefinitions, such as services.serving.knative.dev; default: all of {string.Join(", ", Groups)}.",
             Arity = ArgumentArity.ZeroOrMore,
         };
         var command = new Command(
@@ -92,12 +91,12 @@ internal static class StorageMigrateCommand
             return refused.Count == 0
                 ? ExitCode.Ok
                 : throw new UserErrorException(
-                    $"not migrated: {string.Join(", ", refused)}. Correct or delete the objects named above, then run this again; what was written stays."
+                    $"not migrated: {string.Join(", ", refused)}. Correct or delete the objects named above, then run this again; objects already written are kept."
                 );
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
-            throw new UserErrorException("stopped before the end; run it again to go on, what was written stays.");
+            throw new UserErrorException("stopped before the end; run it again to continue, objects already written are kept.");
         }
         catch (KubernetesConfigurationException failure)
         {
@@ -106,7 +105,7 @@ internal static class StorageMigrateCommand
         catch (KubernetesException failure)
         {
             throw new UserErrorException(
-                $"the cluster refused: {failure.Message}. Run this again to go on, what was written stays.",
+                $"the API server rejected a request: {failure.Message}. Run this again to continue, objects already written are kept.",
                 failure
             );
         }

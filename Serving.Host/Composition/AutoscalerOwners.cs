@@ -6,13 +6,13 @@ using Serving.Kubernetes.Informers;
 
 namespace Serving.Host.Composition;
 
-/// <summary>Which replicas decide for which part of the autoscaler, and which could: by the Leases and by the Service
+/// <summary>Finds the replicas that lead the autoscaler's shards, and those that could: by the Leases and by the Endpoints of the Service
 /// <c>autoscaler</c>.</summary>
 /// <param name="leases">The Leases of the system namespace.</param>
-/// <param name="endpoints">The Endpoints that tell who is ready; null where nobody needs to know.</param>
-/// <param name="environment">Where the control plane is.</param>
-/// <param name="leaseNames">The Leases of a part; the first names where its holder takes measurements.</param>
-/// <param name="time">The clock by which a Lease is renewed in time.</param>
+/// <param name="endpoints">The Endpoints that list the ready replicas; null when they are not needed.</param>
+/// <param name="environment">The namespace of the control plane.</param>
+/// <param name="leaseNames">The Leases of a shard; the holder of the first one receives the shard's stats.</param>
+/// <param name="time">The clock for the age of renewals.</param>
 internal sealed class AutoscalerOwners(
     ILister<Lease> leases,
     ILister<Endpoints>? endpoints,
@@ -25,10 +25,10 @@ internal sealed class AutoscalerOwners(
 
     private readonly ConcurrentDictionary<string, (string Version, long Seen)> _seen = new();
 
-    /// <summary>The identity under which a replica holds Leases, so that others find its address.</summary>
+    /// <summary>The identity under which a replica holds Leases; it contains the address.</summary>
     public static string Identity(string pod, string address) => $"{pod}_{address}";
 
-    /// <summary>Where the holder of a Lease takes measurements; null while nobody holds it or its address is not in its identity.</summary>
+    /// <summary>Where the holder of a Lease receives stats; null when nobody holds it or its identity has no address.</summary>
     public static Uri? AddressOf(Lease? lease, int port, string path)
     {
         var holder = lease?.Spec?.HolderIdentity ?? "";
@@ -37,14 +37,14 @@ internal sealed class AutoscalerOwners(
             : null;
     }
 
-    /// <summary>Where the measurements of a part are taken now; null while that is not known.</summary>
+    /// <summary>Where the stats of a shard are received now; null while unknown.</summary>
     public Uri? OwnerOf(Shard shard, int port, string path) =>
         AddressOf(leases.Get(environment.SystemNamespace, leaseNames("autoscaler", shard)[0]), port, path);
 
     /// <summary>
-    /// How long this process may fail to reach who leads a part before it is better left out: two durations of the Lease, so that a leader
-    /// that died was replaced before. Null while no renewal is seen, since then nobody leads, or the API server is away and no process
-    /// knows better: to leave any of them out would not help. Asked again and again while it fails.
+    /// How long this process may fail to reach the leader of a shard before it becomes unready: two lease durations, so that a dead leader
+    /// has been replaced by then. Null while the Lease is not renewed: then there is no leader, or the API server is unreachable for all
+    /// replicas, and removing any of them from the endpoints would not help. Evaluated repeatedly while the leader cannot be reached.
     /// </summary>
     public TimeSpan? TimeoutFor(Shard shard)
     {
@@ -61,7 +61,7 @@ internal sealed class AutoscalerOwners(
         return time.GetElapsedTime(last.Seen, now) <= duration ? 2 * duration : null;
     }
 
-    /// <summary>The identities of the replicas that are ready to decide.</summary>
+    /// <summary>The identities of the replicas that are ready to lead.</summary>
     public IReadOnlyCollection<string> Ready() =>
         endpoints?.Get(environment.SystemNamespace, Service) is { } found
             ?

@@ -16,9 +16,9 @@ using Serving.Webhook;
 namespace Serving.Host.Composition;
 
 /// <summary>
-/// The control plane as one ASP.NET Core application: every module that runs with what it needs, over one set of informers. Read
-/// <see cref="Compose"/> to see what depends on what. Invariant: only what a module that runs here reads is followed, so that an identity
-/// needs no more rights than its modules.
+/// The control plane as one ASP.NET Core application: the selected modules and their dependencies over one set of informers. Read
+/// <see cref="Compose"/> to see what depends on what. Invariant: only kinds that a selected module reads are watched, so an identity needs
+/// no more rights than its modules do.
 /// </summary>
 internal sealed class ControlPlane : IAsyncDisposable
 {
@@ -43,18 +43,19 @@ internal sealed class ControlPlane : IAsyncDisposable
     /// <summary>The informers that all modules share.</summary>
     public IInformers Informers => Services.GetRequiredService<IInformers>();
 
-    /// <summary>What passed through the gateway of this process.</summary>
+    /// <summary>The request statistics of this process's gateway.</summary>
     public GatewayStatistics Statistics { get; }
 
-    /// <summary>What the probes are told.</summary>
+    /// <summary>The health that the probes report.</summary>
     public ProcessHealth Health { get; }
 
-    /// <summary>What it is made of.</summary>
+    /// <summary>The application's services.</summary>
     internal IServiceProvider Services => _application.Services;
 
-    /// <summary>Makes the application; nothing runs yet. Throws <see cref="UserErrorException"/> for what the user can correct.</summary>
+    /// <summary>Creates the application without starting it. Throws <see cref="UserErrorException"/> for errors that the user can
+    /// fix.</summary>
     /// <param name="options">Which modules run, and where they listen.</param>
-    /// <param name="environment">The process's place in the cluster.</param>
+    /// <param name="environment">The process's pod and namespace.</param>
     /// <param name="cluster">The API server.</param>
     /// <param name="logging">The log of the process.</param>
     /// <param name="time">The clock.</param>
@@ -73,15 +74,15 @@ internal sealed class ControlPlane : IAsyncDisposable
     }
 
     /// <summary>
-    /// The composition root. Services start from the first to the last and stop from the last to the first: decisions before the paths of
-    /// requests, and the gateway before the activator it calls; leaders before them all.
+    /// The composition root. Services start in order of registration and stop in reverse order: control plane before request path, the
+    /// gateway stops before the activator it calls, and leaders stop before all of them.
     /// </summary>
     private static void Compose(IServiceCollection services, ControlPlaneOptions options, ClusterAccess cluster, ProcessLogging logging)
     {
         bool Runs(string module) => options.Modules.Contains(module);
         var election = new Election(options.Election);
 
-        // What every module has: the cluster, its objects, the configuration, events, metrics and probes.
+        // Shared by all modules: API clients, informers, configuration, events, metrics and probes.
         services.AddSingleton<StartGate>();
         services.AddClients(cluster).AddInformers().AddEvents("serving").AddConfigStore();
         services.AddObservability(logging, options.GuardsMetrics);
@@ -139,8 +140,8 @@ internal sealed class ControlPlane : IAsyncDisposable
     }
 
     /// <summary>
-    /// Runs until cancelled; returns when every module has drained. Throws what no waiting can fix: a port that is taken
-    /// (<see cref="UserErrorException"/>), or what the API server refuses of a start.
+    /// Runs until cancelled; returns when every module has drained. Throws for failures that retrying cannot fix: a port in use
+    /// (<see cref="UserErrorException"/>), or a request that the API server rejects during the start.
     /// </summary>
     public async Task RunAsync(CancellationToken cancellation)
     {
@@ -156,7 +157,7 @@ internal sealed class ControlPlane : IAsyncDisposable
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
-            // Told to stop.
+            // Shutdown.
         }
         finally
         {

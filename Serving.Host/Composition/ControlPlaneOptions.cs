@@ -13,13 +13,13 @@ namespace Serving.Host.Composition;
 /// <param name="Webhook">The webhook's listener.</param>
 /// <param name="Activator">The activator's listeners.</param>
 /// <param name="Autoscaler">The autoscaler's statistics listener.</param>
-/// <param name="ResolveDigests">Whether image tags are resolved at their registry; not on a cluster whose images are only names.</param>
-/// <param name="Host">Time-outs and drain; Leases are read at the start.</param>
-/// <param name="SharesAutoscaler">Whether the autoscaler is divided into as many parts as config-leader-election has buckets; else it is
-/// one whole.</param>
+/// <param name="ResolveDigests">Whether image tags are resolved at their registry; not on a cluster whose images are mere names.</param>
+/// <param name="Host">Timeouts and drain; Leases are read at the start.</param>
+/// <param name="SharesAutoscaler">Whether the autoscaler has as many shards as config-leader-election has buckets; otherwise it has
+/// one.</param>
 /// <param name="LeasesRegistration">Whether the webhook writes its certificate and configurations only under Leases, because another
 /// implementation writes them too.</param>
-/// <param name="GuardsMetrics">Whether metrics are only for whom the cluster allows to read them, over TLS; else for everybody.</param>
+/// <param name="GuardsMetrics">Whether metrics use TLS and require authorization by the cluster; otherwise everybody may read them.</param>
 internal sealed record ControlPlaneOptions(
     IReadOnlyList<string> Modules,
     GatewayOptions Gateway,
@@ -33,12 +33,12 @@ internal sealed record ControlPlaneOptions(
     bool GuardsMetrics = false
 )
 {
-    /// <summary>Reads under which Leases the process works, and reports what it waits for; null to work without Leases.</summary>
+    /// <summary>Reads the Lease settings and reports what it waits for; null to run without Leases.</summary>
     public Func<Action<string>, CancellationToken, Task<ElectionSettings>>? Election { get; init; }
 
-    /// <summary>Where probes are served.</summary>
+    /// <summary>The address of the probes.</summary>
     public required IPEndPoint Health { get; init; }
 
-    /// <summary>How long a stop may take in all; null for as long as it needs.</summary>
+    /// <summary>The limit of the whole shutdown; null for no limit.</summary>
     public TimeSpan? GracePeriod { get; init; }
 }

@@ -2,16 +2,16 @@ using Serving.Kubernetes.Hosting;
 
 namespace Serving.Host.Composition;
 
-/// <summary>Under which Leases this process works: read once, at its start, before anything competes for them.</summary>
+/// <summary>The Leases of this process: read once at its start, before any module competes.</summary>
 internal sealed class Election
 {
     private readonly Func<Action<string>, CancellationToken, Task<ElectionSettings>>? _read;
     private volatile ElectionSettings? _settings;
 
-    /// <param name="read">Reads the settings, and reports what it waits for; null for a process that works without Leases.</param>
+    /// <param name="read">Reads the settings and reports what it waits for; null for a process without Leases.</param>
     public Election(Func<Action<string>, CancellationToken, Task<ElectionSettings>>? read) => _read = read;
 
-    /// <summary>Whether there are Leases at all.</summary>
+    /// <summary>Whether Leases are used at all.</summary>
     public bool IsHeld => _read is not null;
 
     /// <summary>Reads the settings.</summary>
@@ -23,10 +23,10 @@ internal sealed class Election
         }
     }
 
-    /// <summary>As the modules are hosted.</summary>
+    /// <summary>Applies the settings to the module host's options.</summary>
     public ModuleHostOptions ApplyTo(ModuleHostOptions options) => _settings?.ApplyTo(options) ?? options;
 
-    /// <summary>The Leases of a part of a module.</summary>
+    /// <summary>The Leases of a module's shard.</summary>
     public IReadOnlyList<string> LeaseNames(string module, Shard shard) =>
         (_settings?.LeaseNames ?? new ModuleHostOptions().LeaseNames)(module, shard);
 }

@@ -4,7 +4,7 @@ using Serving.Kubernetes.Hosting;
 
 namespace Serving.Host.Composition;
 
-/// <summary>Keeps the times of Leases, and the number of parts of the autoscaler, as config-leader-election has them while the process
+/// <summary>Applies changes of config-leader-election to the times of Leases and to the number of autoscaler shards while the process
 /// runs.</summary>
 internal sealed class ElectionFollower : IDisposable
 {
@@ -13,9 +13,8 @@ internal sealed class ElectionFollower : IDisposable
     private readonly bool _sharesAutoscaler;
 
     /// <param name="config">The configuration that is followed.</param>
-    /// <param name="host">Who competes for Leases.</param>
-    /// <param name="sharesAutoscaler">Whether replicas share the autoscaler's work; where one does all of it, the number of parts is none
-    /// of its.</param>
+    /// <param name="host">Competes for Leases.</param>
+    /// <param name="sharesAutoscaler">Whether replicas share the autoscaler's work; otherwise the number of buckets is ignored.</param>
     public ElectionFollower(ConfigStore config, ModuleHost host, bool sharesAutoscaler)
     {
         (_config, _host, _sharesAutoscaler) = (config, host, sharesAutoscaler);

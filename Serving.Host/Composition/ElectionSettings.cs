@@ -10,12 +10,11 @@ using Serving.Kubernetes.Leadership;
 
 namespace Serving.Host.Composition;
 
-/// <summary>How this process competes for Leases, as the cluster's config-leader-election has it at the start; the times then follow
-/// it.</summary>
-/// <param name="Times">Whose name Leases are held in, and their times.</param>
-/// <param name="LeaseNames">The Leases of a part of a module.</param>
-/// <param name="Buckets">Into how many parts the autoscaler is divided at the start.</param>
-/// <param name="Scheme">Which Leases are held.</param>
+/// <summary>How this process competes for Leases, from config-leader-election at the start; later changes update the times.</summary>
+/// <param name="Times">The identity that holds Leases, and their times.</param>
+/// <param name="LeaseNames">The Leases of a module's shard.</param>
+/// <param name="Buckets">The number of shards of the autoscaler at the start.</param>
+/// <param name="Scheme">The scheme of the Leases.</param>
 internal sealed record ElectionSettings(
     LeaderElectionOptions Times,
     Func<string, Shard, IReadOnlyList<string>> LeaseNames,
@@ -26,9 +25,8 @@ internal sealed record ElectionSettings(
     private static readonly ClusterClientOptions OneTry = new() { RequestTimeout = TimeSpan.FromSeconds(10), Attempts = 1 };
 
     /// <summary>
-    /// Reads the ConfigMap, once; the code's defaults hold where there is none, and where it says what cannot be: that is no reason not to
-    /// start. Throws
-    /// <see cref="KubernetesException"/> as the server refuses.
+    /// Reads the ConfigMap once. A missing or invalid ConfigMap does not prevent the start: the defaults apply. Throws
+    /// <see cref="KubernetesException"/> when the server rejects the request.
     /// </summary>
     public static async Task<ElectionSettings> ReadAsync(
         ClusterAccess configuration,
@@ -52,14 +50,14 @@ internal sealed record ElectionSettings(
         }
         catch (KubernetesException failure) when (failure.IsNotFound)
         {
-            // Nothing is configured.
+            // There is no ConfigMap.
         }
         catch (ConfigMapException refused)
         {
             loggers
                 .CreateLogger<ElectionSettings>()
                 .LogError(
-                    "ConfigMap {Namespace}/{Name} is not valid, the start goes on with the defaults: {Reason}",
+                    "ConfigMap {Namespace}/{Name} is invalid, starting with the defaults: {Reason}",
                     environment.SystemNamespace,
                     LeaderElectionConfigParser.Name,
                     refused.Explanation
@@ -69,7 +67,7 @@ internal sealed record ElectionSettings(
         return Of(settings, environment, scheme);
     }
 
-    /// <summary>How to compete by these settings.</summary>
+    /// <summary>Converts the configuration.</summary>
     private static ElectionSettings Of(LeaderElectionConfig settings, ClusterEnvironment environment, LeaseScheme scheme)
     {
         var times = new LeaderElectionOptions(
@@ -83,7 +81,7 @@ internal sealed record ElectionSettings(
         };
         string[] Own(string module, Shard shard) => [$"{settings.MapLeasePrefix.GetValueOrDefault(module, module)}.{shard}"];
 
-        // The reference implementation divides by a rule of its own, so who replaces it holds every part, and ours too.
+        // The reference implementation shards by a rule of its own, so a replacement holds the Leases of all its buckets, and our own.
         string[] Both(string module, Shard whole)
         {
             var parts = module == "autoscaler" ? settings.Buckets : 1;
@@ -100,7 +98,7 @@ internal sealed record ElectionSettings(
     /// <summary>Whether replicas share the autoscaler's work.</summary>
     public bool SharesAutoscaler => Scheme == LeaseScheme.Own;
 
-    /// <summary>As the modules are hosted.</summary>
+    /// <summary>Applies the settings to the module host's options.</summary>
     public ModuleHostOptions ApplyTo(ModuleHostOptions options) =>
         options with
         {

@@ -5,19 +5,19 @@ using Serving.Kubernetes.Client;
 namespace Serving.Host.Composition;
 
 /// <summary>
-/// Asks the API server for what a start needs, until it answers: one that is away at that moment comes back. Only an answer that will not
-/// change by itself, as 401 and 403, and a configuration that cannot work end it.
+/// Sends a request of the start to the API server until it succeeds; an unreachable server is retried. Only a rejection that will not
+/// change by itself, such as 401 and 403, and an invalid configuration end it.
 /// </summary>
 internal static class FirstAnswer
 {
     private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(5);
 
-    /// <summary>Waits for the answer. Throws <see cref="KubernetesException"/> when there is no use in asking again.</summary>
-    /// <param name="ask">Asks once.</param>
-    /// <param name="waits">Hears, after each failure, why it waits.</param>
+    /// <summary>Waits for the response. Throws <see cref="KubernetesException"/> when retrying is useless.</summary>
+    /// <param name="ask">Sends the request once.</param>
+    /// <param name="waits">Called after each failure with the reason for waiting.</param>
     /// <param name="time">The clock.</param>
-    /// <param name="cancellation">Ends it.</param>
+    /// <param name="cancellation">Cancels the wait.</param>
     public static async Task<T> WaitAsync<T>(Func<Task<T>> ask, Action<string> waits, TimeProvider time, CancellationToken cancellation)
     {
         for (var longest = FirstDelay; ; longest = longest * 2 > LongestDelay ? LongestDelay : longest * 2)

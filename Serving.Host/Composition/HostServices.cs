@@ -20,16 +20,16 @@ using Serving.Networking.Gateway;
 
 namespace Serving.Host.Composition;
 
-/// <summary>Registers what modules share in this process, and what links them.</summary>
+/// <summary>Registers what modules share in this process, and the connections between them.</summary>
 internal static class HostServices
 {
     /// <summary>The key of the client that renews Leases, on connections of its own.</summary>
     private const string Leases = "leases";
 
-    /// <summary>The key of the client that asks registries.</summary>
+    /// <summary>The key of the client for image registries.</summary>
     private const string Registries = "registries";
 
-    /// <summary>Adds the way to the API server: one client for all requests and watches, and one for Leases.</summary>
+    /// <summary>Adds the API clients: one for all requests and watches, and one for Leases.</summary>
     public static IServiceCollection AddClients(this IServiceCollection services, ClusterAccess cluster) =>
         services
             .AddSingleton(provider => new ClusterClient(
@@ -44,10 +44,10 @@ internal static class HostServices
             )
             .AddSingleton<IResourceDiscovery>(static provider => new ResourceDiscovery(provider.GetRequiredService<ClusterClient>()));
 
-    /// <summary>Adds logging, metrics and traces as the configuration has them.</summary>
-    /// <param name="services">Has client, configuration and environment.</param>
+    /// <summary>Adds logging, metrics and traces as configured.</summary>
+    /// <param name="services">Contains client, configuration and environment.</param>
     /// <param name="logging">The log whose levels follow the configuration.</param>
-    /// <param name="guardsMetrics">Whether metrics are only for whom the cluster allows to read them.</param>
+    /// <param name="guardsMetrics">Whether metrics require authorization by the cluster.</param>
     public static IServiceCollection AddObservability(this IServiceCollection services, ProcessLogging logging, bool guardsMetrics)
     {
         if (guardsMetrics)
@@ -79,11 +79,11 @@ internal static class HostServices
             );
     }
 
-    /// <summary>Adds how the process knows which replica decides for which part of the autoscaler. Without Leases it decides for
-    /// all.</summary>
-    /// <param name="services">Has informers and environment.</param>
-    /// <param name="election">Which Leases.</param>
-    /// <param name="isCandidate">Whether an autoscaler runs here, that shares its work with those that are ready.</param>
+    /// <summary>Adds the lookup of the replica that leads each shard of the autoscaler. Without Leases this process leads all
+    /// shards.</summary>
+    /// <param name="services">Contains informers and environment.</param>
+    /// <param name="election">The Leases.</param>
+    /// <param name="isCandidate">Whether an autoscaler runs here and shares its work with the ready replicas.</param>
     public static IServiceCollection AddAutoscalerOwners(this IServiceCollection services, Election election, bool isCandidate) =>
         !election.IsHeld
             ? services
@@ -99,10 +99,10 @@ internal static class HostServices
                 );
             });
 
-    /// <summary>Makes what takes statistics to the replicas that decide.</summary>
-    /// <param name="provider">Has who they are.</param>
-    /// <param name="options">Where they listen.</param>
-    /// <param name="path">At which path.</param>
+    /// <summary>Creates the forwarder of statistics to the replicas that lead.</summary>
+    /// <param name="provider">Contains the owners.</param>
+    /// <param name="options">The autoscaler's port.</param>
+    /// <param name="path">The path that receives statistics.</param>
     public static StatForwarder ForwarderTo(this IServiceProvider provider, ControlPlaneOptions options, string path)
     {
         var owners = provider.GetService<AutoscalerOwners>();
@@ -117,14 +117,14 @@ internal static class HostServices
         );
     }
 
-    /// <summary>Adds what takes the activator's statistics to the replicas that decide.</summary>
+    /// <summary>Adds the forwarder of the activator's statistics to the replicas that lead.</summary>
     public static IServiceCollection AddStatForwarder(this IServiceCollection services, ControlPlaneOptions options) =>
         services
             .AddSingleton(static _ => new StatConnectionMetrics())
             .AddSingleton(provider => provider.ForwarderTo(options, "/"))
             .AddBackgroundPart("The forwarder of statistics", static provider => provider.GetRequiredService<StatForwarder>().RunAsync);
 
-    /// <summary>Adds how pods and activators are verified where the traffic of the system is encrypted.</summary>
+    /// <summary>Adds the verification of pods and activators when system-internal-tls encrypts their traffic.</summary>
     public static IServiceCollection AddSystemTls(this IServiceCollection services) =>
         services
             .AddSingleton(static provider => new SystemCertificates(
@@ -137,7 +137,7 @@ internal static class HostServices
                 provider.GetRequiredService<ConfigStore>()
             ));
 
-    /// <summary>The activator's options, with the certificates of the system and the newest config-network.</summary>
+    /// <summary>The activator's options, with the system's certificates and the current config-network.</summary>
     public static ActivatorOptions WithTls(this IServiceProvider provider, ActivatorOptions options)
     {
         var (certificates, config) = (provider.GetRequiredService<SystemCertificates>(), provider.GetRequiredService<ConfigStore>());
@@ -149,14 +149,14 @@ internal static class HostServices
         };
     }
 
-    /// <summary>The gateway's options, with how it verifies what stands behind a revision.</summary>
+    /// <summary>The gateway's options, with the verification of a revision's backends.</summary>
     public static GatewayOptions WithTls(this IServiceProvider provider, GatewayOptions options) =>
         options with
         {
             RevisionTls = provider.GetRequiredService<SystemTls>().ToRevisions,
         };
 
-    /// <summary>Adds what resolves image tags at their registry; where images are only names, nothing does.</summary>
+    /// <summary>Adds the resolution of image tags at their registry; not where images are mere names.</summary>
     public static IServiceCollection AddDigests(this IServiceCollection services, bool areResolved) =>
         !areResolved
             ? services.AddSingleton<IDigestResolver>(static _ => new UnresolvedDigests())
@@ -180,11 +180,10 @@ internal static class HostServices
                     );
                 });
 
-    /// <summary>Adds what starts the modules, and what comes before they stop; registered last, it goes first when the process
-    /// stops.</summary>
-    /// <param name="services">Has every module.</param>
+    /// <summary>Adds the host that starts and drains the modules. Registered last, so it stops first.</summary>
+    /// <param name="services">Contains every module.</param>
     /// <param name="options">How they are hosted.</param>
-    /// <param name="election">Under which Leases.</param>
+    /// <param name="election">The Leases.</param>
     public static IServiceCollection AddModuleHost(this IServiceCollection services, ControlPlaneOptions options, Election election)
     {
         services
@@ -201,8 +200,8 @@ internal static class HostServices
         ));
     }
 
-    /// <summary>What hosts the modules, to be made when the settings are read; what it follows is asked for now, so that the caches are
-    /// there when it runs.</summary>
+    /// <summary>A factory for the module host, called once the settings are read. Its dependencies are resolved now, so that their caches
+    /// exist when it runs.</summary>
     private static Func<ModuleHost> ModuleHostOf(this IServiceProvider provider, ControlPlaneOptions options, Election election)
     {
         var owners = provider.GetService<AutoscalerOwners>();
@@ -230,8 +229,8 @@ internal static class HostServices
             );
     }
 
-    /// <summary>No Service of our namespace selects pods any more: the install was deleted, and who would have to learn that this pod
-    /// leaves is gone.</summary>
+    /// <summary>True when no Service of our namespace selects pods any more: the install was deleted, so no load balancer has to learn that
+    /// this pod is leaving.</summary>
     internal static Func<bool> CutOff(IInformer<CoreService> services, string ns) =>
         () => services.HasSynced && !services.Lister.List(ns).Any(static service => service.Spec?.Selector.Count > 0);
 
@@ -243,7 +242,7 @@ internal static class HostServices
         }
         catch (FormatException wrong)
         {
-            // A variable of the environment that cannot be kept is for whoever set it to correct.
+            // The user has to correct an invalid environment variable.
             throw new UserErrorException(wrong.Message, wrong);
         }
     }

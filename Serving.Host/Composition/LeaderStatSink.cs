@@ -5,8 +5,8 @@ using Serving.Dataplane.Statistics;
 
 namespace Serving.Host.Composition;
 
-/// <summary>Takes the activator's measurements to the part of the autoscaler that decides: in this process while it leads, else where it
-/// does.</summary>
+/// <summary>Delivers the activator's stats to the autoscaler shard that owns the revision: in this process when it leads the shard,
+/// otherwise to the leader.</summary>
 internal sealed class LeaderStatSink(AutoscalerModule? autoscaler, StatForwarder forwarder) : IRequestStatSink
 {
     public string? NotReadyReason => forwarder.UnreachableReason;

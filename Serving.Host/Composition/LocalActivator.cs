@@ -5,7 +5,7 @@ using Serving.Networking.Gateway;
 
 namespace Serving.Host.Composition;
 
-/// <summary>Lets the gateway hand requests to the activator of its own process.</summary>
+/// <summary>Lets the gateway call the activator in the same process.</summary>
 internal sealed class LocalActivator(ActivatorModule activator) : ILocalActivator
 {
     public IPAddress Address => activator.Address;

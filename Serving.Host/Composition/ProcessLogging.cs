@@ -5,8 +5,7 @@ using Serving.Observability.Logging;
 
 namespace Serving.Host.Composition;
 
-/// <summary>The log of the process: one stream, whose levels follow config-logging while it is written. Dispose it to write what is
-/// queued.</summary>
+/// <summary>The log of the process: one stream whose levels follow config-logging. Dispose flushes queued entries.</summary>
 internal sealed class ProcessLogging : IDisposable
 {
     private readonly StructuredLoggerProvider _provider;
@@ -16,8 +15,8 @@ internal sealed class ProcessLogging : IDisposable
     {
         _provider = new StructuredLoggerProvider(options);
 
-        // Levels are the provider's alone: the factory must let pass what it may be told to write later. What a probe finds is in its
-        // response, and what ends a start is reported by the session; the libraries would log both again, as errors.
+        // The provider decides levels: the factory must pass everything that may be enabled later. Probe failures are in the response, and
+        // failed starts are reported by the session; the libraries would log both a second time as errors.
         Factory = LoggerFactory.Create(logging =>
             logging
                 .SetMinimumLevel(LogLevel.Trace)
@@ -30,7 +29,7 @@ internal sealed class ProcessLogging : IDisposable
         BackgroundFailure.ObserveTasks();
     }
 
-    /// <summary>Makes the loggers of every part.</summary>
+    /// <summary>Creates all loggers.</summary>
     public ILoggerFactory Factory { get; }
 
     /// <summary>Changes the levels of all loggers at once.</summary>

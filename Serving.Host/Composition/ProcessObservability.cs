@@ -13,9 +13,8 @@ using Serving.Observability.Telemetry;
 namespace Serving.Host.Composition;
 
 /// <summary>
-/// Makes the process tell about itself as config-logging and config-observability say, live: log levels at once, metrics and
-/// traces by what is started and stopped when the configuration changes. Invariant: nothing is collected or sent that is not
-/// configured.
+/// Applies config-logging and config-observability to the process, live: log levels at once; metrics and traces by starting and stopping
+/// exporters when the configuration changes. Invariant: only what is configured is collected or sent.
 /// </summary>
 internal sealed class ProcessObservability : IDisposable
 {
@@ -33,11 +32,11 @@ internal sealed class ProcessObservability : IDisposable
 
     /// <param name="config">The configuration that is followed.</param>
     /// <param name="logging">The log whose levels are set.</param>
-    /// <param name="environment">The pod: its address serves metrics, its name says who sends them.</param>
-    /// <param name="metrics">What Prometheus scrapes.</param>
+    /// <param name="environment">The pod: its address serves metrics, its name identifies the sender.</param>
+    /// <param name="metrics">The endpoint for Prometheus.</param>
     /// <param name="listeners">Opens and closes its port.</param>
     /// <param name="time">The clock of retries.</param>
-    /// <param name="requestOutput">Where requests are logged to; standard output when null.</param>
+    /// <param name="requestOutput">The output of the request log; standard output when null.</param>
     public ProcessObservability(
         ConfigStore config,
         ProcessLogging logging,
@@ -59,10 +58,10 @@ internal sealed class ProcessObservability : IDisposable
         config.Changed += OnChanged;
     }
 
-    /// <summary>The log of the activator's requests, on while it is configured.</summary>
+    /// <summary>The log of the activator's requests; enabled by the configuration.</summary>
     public RequestLog Requests { get; }
 
-    /// <summary>Serves and sends what is configured until cancelled.</summary>
+    /// <summary>Serves and exports what is configured until cancelled.</summary>
     public async Task RunAsync(CancellationToken cancellation)
     {
         using var running = new Running();
@@ -77,7 +76,7 @@ internal sealed class ProcessObservability : IDisposable
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
-            // Stopped.
+            // Shutdown.
         }
         finally
         {
@@ -115,11 +114,11 @@ internal sealed class ProcessObservability : IDisposable
         }
         catch (FormatException wrong)
         {
-            _logger.LogError("The last template of the request log stays in use: {Reason}", wrong.Message);
+            _logger.LogError("The request log template is invalid, the last valid one stays in use: {Reason}", wrong.Message);
         }
     }
 
-    /// <summary>Waits for a change, or for the next try when something could not be started.</summary>
+    /// <summary>Waits for a change, or for the next retry when a part could not be started.</summary>
     private async Task WaitAsync(bool complete, CancellationToken cancellation)
     {
         if (complete)
@@ -136,11 +135,11 @@ internal sealed class ProcessObservability : IDisposable
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
-            // Time for the next try.
+            // The next retry is due.
         }
     }
 
-    /// <summary>Brings what runs to what is wanted; false when a part of it could not be started.</summary>
+    /// <summary>Starts and stops parts until they match the configuration; false when one could not be started.</summary>
     private async Task<bool> FollowAsync(Running running, ObservabilityConfig wanted, CancellationToken cancellation)
     {
         var options = OptionsOf(wanted);
@@ -171,13 +170,13 @@ internal sealed class ProcessObservability : IDisposable
         }
         catch (IOException error)
         {
-            _logger.LogError(error, "Metrics cannot be served at {Address}; tried again in {Retry}", address, Retry);
+            _logger.LogError(error, "Metrics cannot be served at {Address}; retrying in {Retry}", address, Retry);
             return false;
         }
     }
 
-    /// <summary>Where Prometheus finds metrics: where every server listens, or on what metrics-endpoint names; not known while that cannot
-    /// be resolved.</summary>
+    /// <summary>The address of the Prometheus endpoint: the listen address, or what metrics-endpoint names; unknown while that cannot be
+    /// resolved.</summary>
     private async Task<(IPEndPoint? Address, bool IsKnown)> PrometheusAddressAsync(
         ObservabilityConfig wanted,
         CancellationToken cancellation
@@ -233,14 +232,14 @@ internal sealed class ProcessObservability : IDisposable
             TracingSamplingRate = wanted.TracingSamplingRate,
         };
 
-    /// <summary>The settings on which what is sent depends; others may change without starting anew.</summary>
+    /// <summary>The settings that require a restart of the exporters when they change; other settings do not.</summary>
     private sealed record Sending(string Metrics, string MetricsTo, TimeSpan Every, string Traces, string TracesTo, double Rate)
     {
         public static Sending Of(ObservabilityConfig c) =>
             new(c.MetricsProtocol, c.MetricsEndpoint, c.MetricsExportInterval, c.TracingProtocol, c.TracingEndpoint, c.TracingSamplingRate);
     }
 
-    /// <summary>What is sent now. Used by one task alone.</summary>
+    /// <summary>The running exporters. Used by one task only.</summary>
     private sealed class Running : IDisposable
     {
         public ProcessTelemetry? Export { get; private set; }

@@ -5,15 +5,14 @@ using Serving.Kubernetes.Hosting;
 namespace Serving.Host.Composition;
 
 /// <summary>
-/// Starts what runs in the process once its servers listen: reads under which Leases it works, lets caches and other background parts run,
-/// waits for the configuration and lets the modules run. Meanwhile the probes report what it waits for. What no waiting can fix fails the
-/// gate.
+/// Starts the process once its servers listen: reads the Lease settings, starts caches and other background parts, waits for the
+/// configuration and lets the modules run. The probes report what it waits for. Failures that retrying cannot fix fail the gate.
 /// </summary>
 /// <param name="gate">Opened at the end.</param>
-/// <param name="health">Told what the start waits for.</param>
+/// <param name="health">Receives what the start waits for.</param>
 /// <param name="election">Read first.</param>
-/// <param name="config">Waited for before modules run.</param>
-/// <param name="host">Makes what runs the modules, once the settings are read.</param>
+/// <param name="config">Must be loaded before modules run.</param>
+/// <param name="host">Creates the module host, once the settings are read.</param>
 /// <param name="sharesAutoscaler">Whether replicas share the autoscaler's work.</param>
 internal sealed class ProcessStart(
     StartGate gate,
@@ -60,7 +59,7 @@ internal sealed class ProcessStart(
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)
         {
-            // Told to stop before it was ready.
+            // Stopped before it was ready.
         }
         catch (Exception failure)
         {

@@ -7,12 +7,12 @@ using Serving.Dataplane.Upstreams;
 namespace Serving.Host.Composition;
 
 /// <summary>
-/// How the pods and activators behind a revision are verified. Invariant: a namespace has one and the same instance until the trusted
-/// authorities change, because connections are shared per instance.
+/// How the pods and activators behind a revision are verified. Invariant: a namespace keeps the same instance until the trusted authorities
+/// change, because connections are shared per instance.
 /// </summary>
 internal sealed class SystemTls(SystemCertificates certificates, ConfigStore config)
 {
-    /// <summary>The name that every certificate of the system carries: asked for, but proof of nothing.</summary>
+    /// <summary>The name in every system certificate: sent as SNI, but not sufficient as proof of identity.</summary>
     private const string ServerName = "data-plane.knative.dev";
 
     private const string Routing = "kn-routing";
@@ -23,10 +23,10 @@ internal sealed class SystemTls(SystemCertificates certificates, ConfigStore con
     private Generation _pods = new([]);
     private Generation _revisions = new([]);
 
-    /// <summary>For an activator, to the pods of a namespace; null while system-internal-tls is off.</summary>
+    /// <summary>For an activator's connections to the pods of a namespace; null while system-internal-tls is off.</summary>
     public UpstreamTls? ToPods(string ns) => config.Current.Network.SystemInternalTls ? Of(ref _pods, ns, withActivators: false) : null;
 
-    /// <summary>For a gateway, to what stands behind a revision of a namespace: its pods, or activators.</summary>
+    /// <summary>For a gateway's connections to a revision's backends in a namespace: its pods, or activators.</summary>
     public UpstreamTls ToRevisions(string ns) => Of(ref _revisions, ns, withActivators: true);
 
     private UpstreamTls Of(ref Generation current, string ns, bool withActivators)
@@ -39,7 +39,7 @@ internal sealed class SystemTls(SystemCertificates certificates, ConfigStore con
             Volatile.Write(ref current, generation);
         }
 
-        // Namespaces come and go; connections to the pods of those that are left are made anew, no more.
+        // Namespaces come and go; the only cost of clearing is that connections to the remaining ones are reopened.
         if (generation.ByNamespace.Count >= MostNamespaces)
             generation.ByNamespace.Clear();
         return generation.ByNamespace.GetOrAdd(
@@ -53,7 +53,7 @@ internal sealed class SystemTls(SystemCertificates certificates, ConfigStore con
         );
     }
 
-    /// <summary>What was made while the same authorities were trusted: as many as there are namespaces with revisions.</summary>
+    /// <summary>The instances for one set of trusted authorities, one for each namespace with revisions.</summary>
     private sealed record Generation(X509Certificate2Collection Roots)
     {
         public ConcurrentDictionary<string, UpstreamTls> ByNamespace { get; } = new(StringComparer.Ordinal);

@@ -11,16 +11,16 @@ using Serving.Kubernetes.Hosting;
 namespace Serving.Host.Health;
 
 /// <summary>
-/// <c>/readyz</c> and <c>/livez</c> on a port of their own, in the form of Kubernetes' own components: <c>ok</c>, or a line for
-/// each part when something is wrong or <c>?verbose</c> is asked for.
+/// <c>/readyz</c> and <c>/livez</c> on their own port, in the format of Kubernetes' own components: <c>ok</c>, or a line for each part when
+/// one fails or with <c>?verbose</c>.
 /// </summary>
 internal static class HealthEndpoints
 {
     private const string Ready = "readyz";
     private const string Live = "livez";
 
-    /// <summary>Adds the probes: a health check for each part of the registered <see cref="IProcessHealth"/>, and the port where they are
-    /// served.</summary>
+    /// <summary>Adds the probes: a health check for each part of the registered <see cref="IProcessHealth"/>, and the port that serves
+    /// them.</summary>
     public static IServiceCollection AddProbes(this IServiceCollection services, IPEndPoint address)
     {
         services.AddHealthChecks();
@@ -62,11 +62,11 @@ internal static class HealthEndpoints
                 "/" + probe,
                 new HealthCheckOptions
                 {
-                    // Parts that are not asked now, as modules before their start, are left out.
+                    // Parts without a health yet, such as modules before their start, are left out.
                     Predicate = registration => registration.Tags.Contains(probe) && ask(PartOf(probe, registration.Name)) is not null,
                     ResponseWriter = (context, report) => WriteAsync(context, probe, report),
 
-                    // The writer says so itself, shorter.
+                    // The response writer sets Cache-Control itself.
                     AllowCachingResponses = true,
                 }
             )

@@ -1,14 +1,15 @@
 namespace Serving.Host.Health;
 
-/// <summary>What the probes of the process ask; each part is told from what is known, and never waits.</summary>
+/// <summary>The health that the probes report. It is read from current state and never waits.</summary>
 internal interface IProcessHealth
 {
-    /// <summary>The names of all parts, in the order in which they are listed.</summary>
+    /// <summary>The names of all parts, in listing order.</summary>
     IReadOnlyList<string> Parts { get; }
 
-    /// <summary>Whether a part may get traffic; null while it is not asked.</summary>
+    /// <summary>Whether a part may receive traffic; null while it has no readiness.</summary>
     PartHealth? Readiness(string part);
 
-    /// <summary>Whether the loops of a part turn; what is wrong here only a restart fixes. Null while it is not asked.</summary>
+    /// <summary>Whether the loops of a part make progress; a failure here is fixed only by a restart. Null while it has no
+    /// liveness.</summary>
     PartHealth? Liveness(string part);
 }

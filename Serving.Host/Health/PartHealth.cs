@@ -1,7 +1,7 @@
 namespace Serving.Host.Health;
 
-/// <summary>One part of what a probe is told.</summary>
+/// <summary>The health of one part.</summary>
 /// <param name="Name">The part: <c>caches</c>, or a module's name.</param>
-/// <param name="Problem">What is wrong with it; null when nothing is.</param>
-/// <param name="Remark">What should be known though the part passes, as that a leader failed; null for nothing.</param>
+/// <param name="Problem">Why it is unhealthy; null when it is healthy.</param>
+/// <param name="Remark">A note about a healthy part, such as a failed leader; null for none.</param>
 internal readonly record struct PartHealth(string Name, string? Problem, string? Remark = null);

@@ -2,9 +2,9 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace Serving.Host.Health;
 
-/// <summary>One part for one probe as a health check; a remark is the description of a part that passes.</summary>
+/// <summary>One part of a probe as a health check; the remark of a healthy part is its description.</summary>
 /// <param name="part">The part's name.</param>
-/// <param name="ask">Gives its health.</param>
+/// <param name="ask">Returns its health.</param>
 internal sealed class PartHealthCheck(string part, Func<string, PartHealth?> ask) : IHealthCheck
 {
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>

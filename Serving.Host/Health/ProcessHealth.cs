@@ -4,8 +4,8 @@ using Serving.Kubernetes.Informers;
 namespace Serving.Host.Health;
 
 /// <summary>
-/// The health of a process from its first moment on: that it lives and what it waits for, until its modules can speak for
-/// themselves. So a pod that starts while the API server is unreachable is waited for, not restarted.
+/// The health of a process from its first moment: it is live and reports what it waits for until its modules report themselves. A pod that
+/// starts while the API server is unreachable is therefore not restarted.
 /// </summary>
 internal sealed class ProcessHealth : IProcessHealth
 {
@@ -18,7 +18,7 @@ internal sealed class ProcessHealth : IProcessHealth
     private volatile ModuleHost? _modules;
 
     /// <param name="informers">The caches.</param>
-    /// <param name="modules">What runs in the process.</param>
+    /// <param name="modules">The modules of the process.</param>
     public ProcessHealth(SharedInformers informers, IEnumerable<IServingModule> modules)
     {
         _informers = informers;
@@ -37,7 +37,7 @@ internal sealed class ProcessHealth : IProcessHealth
             (_, null) => null,
             (Caches, _) => new(
                 Caches,
-                _informers.NotSynced is { Count: > 0 } missing ? $"the first list is not in: {string.Join(", ", missing.Distinct())}" : null
+                _informers.NotSynced is { Count: > 0 } missing ? $"not synced yet: {string.Join(", ", missing.Distinct())}" : null
             ),
             (_, var host) => new(part, host.NotReady.GetValueOrDefault(part), host.Remarks.GetValueOrDefault(part)),
         };
@@ -52,10 +52,10 @@ internal sealed class ProcessHealth : IProcessHealth
             (_, var host) => new(part, host.Stuck.GetValueOrDefault(part)),
         };
 
-    /// <summary>Says what the start waits for.</summary>
+    /// <summary>Reports what the start waits for.</summary>
     public void WaitsFor(string what) => _waiting = $"waiting for {what}";
 
-    /// <summary>From now on the modules are asked.</summary>
+    /// <summary>From now on the modules report their own health.</summary>
     public void Follow(ModuleHost host) => _modules = host;
 
     /// <summary>From now on the process is not ready.</summary>

@@ -7,12 +7,11 @@ using Serving.Kubernetes.Client;
 namespace Serving.Host.Local;
 
 /// <summary>
-/// Finds out whether a write that admission must see would be admitted now: the webhook's Service has endpoints, the webhook responds over
-/// TLS, and the configurations that lead to it are there. It asks the API server for a dry run, as any client might. Answers are kept for a
-/// second.
+/// Checks whether a write that needs admission would be admitted now: the webhook's Service has endpoints, the webhook responds over TLS,
+/// and the webhook configurations exist. It sends a dry run to the API server like any client. Results are cached for a second.
 /// </summary>
-/// <param name="client">Writes as others do: an identity that webhooks are asked about.</param>
-/// <param name="systemNamespace">Where the dry run is.</param>
+/// <param name="client">An identity whose writes pass through webhooks.</param>
+/// <param name="systemNamespace">The namespace of the dry run.</param>
 /// <param name="time">The clock.</param>
 internal sealed class AdmissionCheck(IKubernetesClient client, string systemNamespace, TimeProvider time) : IDisposable
 {
@@ -24,7 +23,7 @@ internal sealed class AdmissionCheck(IKubernetesClient client, string systemName
     private readonly SemaphoreSlim _asking = new(1);
     private Answer? _last;
 
-    /// <summary>Why such a write would fail; null when it would not.</summary>
+    /// <summary>Why such a write would fail; null when it would succeed.</summary>
     public async Task<string?> ProblemAsync(CancellationToken cancellation)
     {
         await _asking.WaitAsync(cancellation);
@@ -52,11 +51,11 @@ internal sealed class AdmissionCheck(IKubernetesClient client, string systemName
             var admitted = await client.CreateAsync(Resources.KnativeServices, Probe(), cancellation, new WriteOptions(DryRun: true));
             return admitted.Metadata.Annotations.ContainsKey(ServingKeys.Creator)
                 ? null
-                : "the webhook configuration webhook.serving.knative.dev is missing or does not lead to the webhook: start again to put it back";
+                : "the webhook configuration webhook.serving.knative.dev is missing or does not point to the webhook: restart to restore it";
         }
         catch (KubernetesException failure) when (IsOthers(failure))
         {
-            // Ours was passed, or never comes to it: whose webhook that is sees it in what his client is told.
+            // Our webhook has passed or was not reached; the failure of a foreign webhook is reported to its own clients.
             return null;
         }
         catch (KubernetesException failure)
@@ -65,7 +64,7 @@ internal sealed class AdmissionCheck(IKubernetesClient client, string systemName
         }
     }
 
-    /// <summary>Whether a webhook of somebody else refuses, or does not answer.</summary>
+    /// <summary>Whether a foreign webhook rejects the write or does not respond.</summary>
     private static bool IsOthers(KubernetesException failure) =>
         (int)failure.Code < 500
             ? !failure.IsNotFound

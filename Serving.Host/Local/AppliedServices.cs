@@ -7,13 +7,13 @@ using Serving.Kubernetes.Client;
 
 namespace Serving.Host.Local;
 
-/// <summary>Follows the Services that the command line applied until they answer, and says where, or why not.</summary>
+/// <summary>Waits until the Services applied by the command line respond, and prints their addresses, or why they do not respond.</summary>
 internal sealed class AppliedServices(IKubernetesClient client, ITerminal terminal, int gatewayPort, TimeProvider time)
 {
     private static readonly TimeSpan ReadyTimeout = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(50);
 
-    /// <summary>The addresses that answer now, as a person would call them.</summary>
+    /// <summary>The addresses that respond now, in the form a user would type.</summary>
     public async Task<IReadOnlyList<string>> WaitAsync(IEnumerable<IKubernetesObject> applied, CancellationToken cancellation)
     {
         var addresses = new List<string>();

@@ -7,9 +7,9 @@ using Serving.LocalCluster.Node;
 namespace Serving.Host.Local;
 
 /// <summary>
-/// Stands for this process in the API, as a pod of the system namespace, so that Services such as <c>webhook</c> and
-/// <c>activator-service</c> have endpoints as in a cluster. It belongs to no node, so nobody tries to run it; the node probes
-/// it as a kubelet would (<see cref="StandInProbes"/>), so that a process that was killed gets no more requests.
+/// Represents this process in the API as a pod of the system namespace, so that Services such as <c>webhook</c> and
+/// <c>activator-service</c> have endpoints as in a cluster. It is bound to no node, so no kubelet runs it; the local node probes it as a
+/// kubelet would (<see cref="StandInProbes"/>), so that a killed process receives no more requests.
 /// </summary>
 internal sealed class HostPod(
     IKubernetesClient client,
@@ -25,7 +25,7 @@ internal sealed class HostPod(
     /// <summary>The uid of the pod that was created last; empty before.</summary>
     public string Uid { get; private set; } = "";
 
-    /// <summary>Creates the pod, not ready yet, in place of one that an earlier run left behind.</summary>
+    /// <summary>Creates the pod, not ready yet. Replaces a pod of an earlier run.</summary>
     public async Task CreateAsync(CancellationToken cancellation)
     {
         await RemoveAsync(cancellation);
@@ -56,10 +56,9 @@ internal sealed class HostPod(
         await SetReadyAsync(false, cancellation);
     }
 
-    /// <summary>Stands for the process again whenever somebody has deleted the pod: without it no Service leads here, that of the webhook
-    /// among them.</summary>
-    /// <param name="failed">Hears why it could not be; it is tried again.</param>
-    /// <param name="cancellation">Ends it.</param>
+    /// <summary>Recreates the pod when it was deleted: without it no Service, including the webhook's, routes to this process.</summary>
+    /// <param name="failed">Called with the reason when the pod could not be created; it is retried.</param>
+    /// <param name="cancellation">Stops it.</param>
     public async Task KeepAsync(Action<string> failed, CancellationToken cancellation)
     {
         using var timer = new PeriodicTimer(Interval, time);
@@ -86,7 +85,7 @@ internal sealed class HostPod(
         }
     }
 
-    /// <summary>Says whether the process may get traffic.</summary>
+    /// <summary>Sets whether the process may receive traffic.</summary>
     public async Task SetReadyAsync(bool ready, CancellationToken cancellation)
     {
         while (true)
@@ -98,7 +97,7 @@ internal sealed class HostPod(
             }
             catch (KubernetesException newer) when (newer.IsConflict)
             {
-                // The node's probe has written it meanwhile.
+                // The node's probe has written the status in the meantime.
             }
         }
     }
@@ -113,7 +112,8 @@ internal sealed class HostPod(
                 HttpGet = new HttpGetAction { Path = "/readyz", Port = Composition.ControlPlane.HealthPort },
                 PeriodSeconds = 1,
 
-                // A dead process refuses at once. A busy machine answers late, and without this pod no write is admitted at all.
+                // A dead process refuses the connection at once. A busy machine responds late, and without this pod no write is admitted at
+                // all.
                 TimeoutSeconds = 5,
                 FailureThreshold = 2,
             },
@@ -160,7 +160,7 @@ internal sealed class HostPod(
         );
     }
 
-    /// <summary>Removes the pod, and with it the process's place in the Services.</summary>
+    /// <summary>Removes the pod, and with it this process's endpoints.</summary>
     public async Task RemoveAsync(CancellationToken cancellation)
     {
         try
@@ -175,7 +175,7 @@ internal sealed class HostPod(
         }
         catch (KubernetesException failure) when (failure.IsNotFound)
         {
-            // There was none.
+            // The pod did not exist.
         }
     }
 }

@@ -19,9 +19,9 @@ using Serving.Webhook;
 namespace Serving.Host.Local;
 
 /// <summary>
-/// The modules on the local cluster: installs them, stands for them as a pod, and waits until they are ready and admission answers. They
-/// act as the service account of the install; installing and standing for them is done as the installer, about whose writes no webhook is
-/// asked: those that an earlier run left lead to a process that is only being started.
+/// Runs the modules on the local cluster: installs Serving, represents this process as a pod, and waits until the modules are ready and
+/// admission works. The modules use the service account of the install. The install and the pod are written as the installer, whose writes
+/// bypass webhooks: webhook configurations of an earlier run point to a process that is not serving yet.
 /// </summary>
 internal sealed class LocalControlPlane : IAsyncDisposable
 {
@@ -29,9 +29,9 @@ internal sealed class LocalControlPlane : IAsyncDisposable
     private const string Account = "controller";
     private const string WebhookService = "webhook";
     private const string NoEndpoints =
-        "the Service webhook does not lead to this process yet; the process with --roles node writes its endpoints";
+        "the Service webhook does not route to this process yet; the process with --roles node writes its endpoints";
 
-    /// <summary>Which address of the subnet the host has.</summary>
+    /// <summary>The host number of this process in the subnet.</summary>
     public const int HostNumber = 2;
 
     private const int GatewayInternalPort = 8082;
@@ -110,17 +110,17 @@ internal sealed class LocalControlPlane : IAsyncDisposable
         );
     }
 
-    /// <summary>The pod that stands for this process.</summary>
+    /// <summary>The pod that represents this process.</summary>
     public string PodName => _environment.PodName;
 
-    /// <summary>What a person sees.</summary>
+    /// <summary>The view for the terminal.</summary>
     public ClusterView View { get; }
 
     private IEnumerable<PartHealth> Readiness => _modules.Health.Parts.Select(_modules.Health.Readiness).OfType<PartHealth>();
 
     /// <summary>
-    /// What <c>/readyz</c> of an API server in the same process says of the control plane: it has started, each module is ready, and
-    /// admission answers, so that the next <c>kubectl apply</c> is not refused for want of it.
+    /// The control plane's part of <c>/readyz</c> when the API server runs in the same process: it has started, each module is ready, and
+    /// admission works, so the next <c>kubectl apply</c> is not rejected because the webhook is missing.
     /// </summary>
     public async Task<IReadOnlyList<ReadinessCheck>> ReadinessAsync(CancellationToken cancellation)
     {
@@ -130,16 +130,16 @@ internal sealed class LocalControlPlane : IAsyncDisposable
     }
 
     /// <summary>
-    /// Installs, and makes the modules. Leaders are elected unless the API server is in this process too: then no other control plane
-    /// can outlive it, and a restart need not wait for the Leases of the run before.
+    /// Installs Serving and creates the modules. Without leader election when the API server is in this process too: no other control plane
+    /// can outlive it, and a restart does not have to wait for the Leases of the previous run.
     /// </summary>
     /// <param name="options">The command line.</param>
     /// <param name="subnet">The addresses of this instance.</param>
-    /// <param name="installer">Who installs, and stands for the process.</param>
-    /// <param name="user">Who writes as any user does, to see whether admission answers.</param>
-    /// <param name="logging">Where to log.</param>
+    /// <param name="installer">The identity that installs and writes this process's pod.</param>
+    /// <param name="user">An ordinary user, whose writes show whether admission works.</param>
+    /// <param name="logging">The log.</param>
     /// <param name="time">The clock.</param>
-    /// <param name="cancellation">Ends it.</param>
+    /// <param name="cancellation">Cancels the operation.</param>
     public static async Task<LocalControlPlane> CreateAsync(
         LocalOptions options,
         LoopbackSubnet subnet,
@@ -162,12 +162,12 @@ internal sealed class LocalControlPlane : IAsyncDisposable
         {
             await AnsweredAsync(client, logging, time, cancellation);
 
-            // The pod of the run before holds up a namespace that is being deleted.
+            // The pod of the previous run keeps a namespace that is being deleted from finishing.
             var pod = new HostPod(client, environment, ControlPlane.AllModules, LocalDirectory.LogOf(options), time);
             await pod.RemoveAsync(cancellation);
             await InstallAsync(client, time, cancellation);
 
-            // The modules have the rights that the install gives them, and no others.
+            // The modules have only the rights that the install grants.
             var identity = new ServiceAccountCredential(new ServiceAccountTokens(client), SystemNamespace, Account, time);
             var election = options.Has(LocalOptions.ApiServer)
                 ? null
@@ -197,11 +197,11 @@ internal sealed class LocalControlPlane : IAsyncDisposable
         }
     }
 
-    /// <summary>Starts and waits until every module is ready, the pod that stands for it gets traffic, and a write would be
+    /// <summary>Starts the modules and waits until they are ready, the pod that represents them receives traffic, and a write would be
     /// admitted.</summary>
     /// <param name="parts">Where the modules run.</param>
-    /// <param name="waits">Hears what a start waits for that others have to do: the node's process, when this one has none.</param>
-    /// <param name="cancellation">Ends it.</param>
+    /// <param name="waits">Called with what the start waits for in another process: the node, when this process runs none.</param>
+    /// <param name="cancellation">Cancels the start.</param>
     public async Task StartAsync(LocalParts parts, Action<string> waits, CancellationToken cancellation)
     {
         await _pod.CreateAsync(cancellation);
@@ -220,7 +220,7 @@ internal sealed class LocalControlPlane : IAsyncDisposable
         );
         await _pod.SetReadyAsync(true, cancellation);
 
-        // What an earlier run left may still lead to the address that is ours again, and be taken away in a moment.
+        // Endpoints of an earlier run may still contain our address, which we reuse, and are about to be removed.
         await UntilAsync(parts, () => EndpointsProblemAsync(cancellation), _hasNode ? null : waits, cancellation);
         await UntilAsync(parts, () => _admission.ProblemAsync(cancellation), _hasNode ? null : waits, cancellation);
         _started = true;
@@ -228,14 +228,14 @@ internal sealed class LocalControlPlane : IAsyncDisposable
             "host pod",
             token =>
                 _pod.KeepAsync(
-                    why => _logger.LogWarning("The pod that stands for this host is gone and cannot be made again: {Reason}", why),
+                    why => _logger.LogWarning("The pod that represents this host was deleted and cannot be recreated: {Reason}", why),
                     token
                 )
         );
     }
 
-    /// <summary>Asks until there is no problem left. Without <paramref name="waits"/> there is a limit; with it others may take as long as
-    /// they like.</summary>
+    /// <summary>Polls until there is no problem left. There is a time limit, except with <paramref name="waits"/>: other processes may take
+    /// any time.</summary>
     private async Task UntilAsync(LocalParts parts, Func<Task<string?>> problem, Action<string>? waits, CancellationToken cancellation)
     {
         var began = _time.GetTimestamp();
@@ -275,8 +275,8 @@ internal sealed class LocalControlPlane : IAsyncDisposable
         }
     }
 
-    /// <summary>Runs the modules; when told to stop, other hosts learn that this one leaves while its modules still serve what
-    /// comes.</summary>
+    /// <summary>Runs the modules. On shutdown the pod leaves the endpoints first, while the modules still serve incoming
+    /// requests.</summary>
     private async Task RunModulesAsync(CancellationToken cancellation)
     {
         using var stop = new CancellationTokenSource();
@@ -302,11 +302,11 @@ internal sealed class LocalControlPlane : IAsyncDisposable
         }
         catch (Exception failure) when (failure is KubernetesException or OperationCanceledException)
         {
-            _logger.LogInformation("The pod that stands for this host could not be called not ready: {Reason}", failure.Message);
+            _logger.LogInformation("The pod that represents this host could not be set to not ready: {Reason}", failure.Message);
         }
     }
 
-    /// <summary>A host may be started before its API server, or while that is away.</summary>
+    /// <summary>Waits for the API server: a host may start before it, or while it is unreachable.</summary>
     private static async Task AnsweredAsync(ClusterClient client, ProcessLogging logging, TimeProvider time, CancellationToken cancellation)
     {
         var logger = logging.Factory.CreateLogger<LocalControlPlane>();
@@ -318,7 +318,7 @@ internal sealed class LocalControlPlane : IAsyncDisposable
         );
     }
 
-    /// <summary>Several hosts may install at once: who meets another's write begins again, and finds it done.</summary>
+    /// <summary>Several hosts may install at once: on a conflict the install starts over and finds the objects in place.</summary>
     private static async Task InstallAsync(ClusterClient client, TimeProvider time, CancellationToken cancellation)
     {
         var applier = new ManifestApplier(client, new ResourceDiscovery(client), time: time);

@@ -1,8 +1,8 @@
 namespace Serving.Host.Local;
 
 /// <summary>
-/// The data directory of a local cluster, held by one process at a time. Invariant: it holds Secrets, keys and tokens, so it and the files
-/// in it are for their owner alone, those of an older release too.
+/// The data directory of a local cluster, claimed by one process at a time. Invariant: it holds Secrets, keys and tokens, so only its owner
+/// can access it and its files, including files of an older release.
 /// </summary>
 internal sealed class LocalDirectory : IDisposable
 {
@@ -29,20 +29,20 @@ internal sealed class LocalDirectory : IDisposable
     /// <summary>The log of this process.</summary>
     public string LogFile => System.IO.Path.Combine(Path, _log);
 
-    /// <summary>Where the API server writes the kubeconfig of who installs the control plane.</summary>
+    /// <summary>Where the API server writes the kubeconfig of the installer.</summary>
     public string InstallerKubeconfig => System.IO.Path.Combine(Path, "installer.kubeconfig");
 
     /// <summary>Where the API server writes the user's kubeconfig.</summary>
     public string Kubeconfig => KubeconfigOf(Path);
 
-    /// <summary>Where this process notes its loopback addresses, so that its pod bears the same name after a restart.</summary>
+    /// <summary>Stores the loopback addresses of this process, so that its pod keeps its name after a restart.</summary>
     public string SubnetFile => System.IO.Path.Combine(Path, System.IO.Path.ChangeExtension(_log, ".subnet"));
 
     /// <summary>The kubeconfig of the cluster in a directory.</summary>
     public static string KubeconfigOf(string directory) => System.IO.Path.Combine(directory, "kubeconfig");
 
-    /// <summary>Makes the directory if need be and claims a role in it. Throws <see cref="UserErrorException"/> when another process has
-    /// it.</summary>
+    /// <summary>Creates the directory when it does not exist, and claims a role in it. Throws <see cref="UserErrorException"/> when another
+    /// process holds it.</summary>
     public static LocalDirectory Claim(LocalOptions local)
     {
         var path = local.DataDirectory;
@@ -50,7 +50,7 @@ internal sealed class LocalDirectory : IDisposable
         {
             MakePrivate(path);
 
-            // One API server a directory; other roles may be there several times, and leave nothing.
+            // A directory has one API server; other roles may run several times, and store nothing.
             var exclusive = local.Has(LocalOptions.ApiServer);
             var name = exclusive ? LockFile : $"{LockFile}-{Environment.ProcessId}";
             var options = new FileStreamOptions
@@ -73,8 +73,8 @@ internal sealed class LocalDirectory : IDisposable
         }
     }
 
-    /// <summary>Makes the directory for this user alone, and takes away what others may do with one that is there, and with the files in
-    /// it.</summary>
+    /// <summary>Creates the directory for this user only; on an existing directory and its files, removes the permissions of all other
+    /// users.</summary>
     private static void MakePrivate(string path)
     {
         if (OperatingSystem.IsWindows())
@@ -88,11 +88,11 @@ internal sealed class LocalDirectory : IDisposable
         if (directory.UnixFileMode.HasFlag(UnixFileMode.StickyBit))
         {
             throw new UserErrorException(
-                $"--data-dir {path}: it is shared with other users, and the Secrets of a cluster would be too: name a directory in it."
+                $"--data-dir {path}: it is shared with other users, who could read the cluster's Secrets: use a directory inside it."
             );
         }
 
-        // In pods/ programs run, and its files have the modes that their volumes ask for: nobody else gets as far as that.
+        // Files below pods/ keep the modes that their volumes ask for; other users cannot reach them through this directory.
         foreach (var entry in directory.EnumerateFileSystemInfos().Append(directory).Where(static entry => entry.LinkTarget is null))
         {
             var mode = entry is DirectoryInfo ? Directories : OwnerOnly;
@@ -110,7 +110,7 @@ internal sealed class LocalDirectory : IDisposable
             return "it is not a directory: name another one.";
         }
 
-        // A lock that is there and cannot be taken is somebody's; anything else is about the place.
+        // An existing lock file that cannot be locked is held by another process; any other failure concerns the directory.
         return
             failure is IOException and not (DirectoryNotFoundException or FileNotFoundException)
             && File.Exists(System.IO.Path.Combine(path, LockFile))
@@ -141,8 +141,8 @@ internal sealed class LocalDirectory : IDisposable
     }
 
     /// <summary>
-    /// Opens the log to append to; one that has grown large is put aside first, so that two at most are kept. Throws
-    /// <see cref="UserErrorException"/> when it cannot be opened.
+    /// Opens the log for appending. A large log is rotated first; at most two files are kept. Throws <see cref="UserErrorException"/> when
+    /// it cannot be opened.
     /// </summary>
     public FileStream OpenLog()
     {
@@ -178,7 +178,7 @@ internal sealed class LocalDirectory : IDisposable
 
     public void Dispose() => _claim.Dispose();
 
-    /// <summary>A log for each process on the directory: they would write over each other's lines.</summary>
+    /// <summary>Each process has its own log in the directory, so that processes do not overwrite each other's lines.</summary>
     public static string LogOf(LocalOptions local) =>
         local.Has(LocalOptions.ApiServer) ? "serving.log"
         : local.Has(LocalOptions.ControlPlane) ? $"serving-{local.GatewayPort}.log"

@@ -5,26 +5,26 @@ using Serving.Kubernetes.Manifests;
 
 namespace Serving.Host.Local;
 
-/// <summary>Installs Serving on the local cluster, from the very files that install it on any other.</summary>
+/// <summary>Installs Serving on the local cluster, from the same files as on any other cluster.</summary>
 internal sealed class LocalInstall(ClusterClient client, ManifestApplier applier, string systemNamespace)
 {
     private const string FieldManager = "serving-local";
     private const string QueueProxyImage = "serving.local/queue-proxy:local";
 
-    /// <summary>The default install, as it is applied to any cluster; the build puts it beside the host.</summary>
+    /// <summary>The default install; the build copies it beside the host.</summary>
     private static readonly string Manifest = Path.Combine(AppContext.BaseDirectory, "deploy", "serving.yaml");
 
-    /// <summary>What a local cluster says differently from the files, where the user has not said anything yet.</summary>
+    /// <summary>Values that differ on a local cluster, applied where the user has set none.</summary>
     private static readonly (string Map, string Key, string Value)[] Defaults =
     [
         ("config-domain", "localhost", ""),
-        // Nothing listens at a Service's cluster address here, so it is no way round a mesh, which there is not either.
+        // No Service has a working cluster IP here, so requests cannot fall back to it; there is no mesh either.
         ("config-network", "mesh-compatibility-mode", "disabled"),
     ];
 
     /// <summary>
-    /// Applies <c>deploy/serving.yaml</c> but its Deployment, for which this process stands (<see cref="HostPod"/>), and its Job, whose
-    /// image no node of a local cluster has. ConfigMaps that exist are left as they are.
+    /// Applies <c>deploy/serving.yaml</c> without its Deployment, which this process replaces (<see cref="HostPod"/>), and without its Job,
+    /// whose image a local node cannot run. Existing ConfigMaps are not changed.
     /// </summary>
     public async Task ApplyAsync(CancellationToken cancellation)
     {
@@ -57,7 +57,7 @@ internal sealed class LocalInstall(ClusterClient client, ManifestApplier applier
         var wanted = map with { Data = new Dictionary<string, string>(map.Data) { [key] = value } };
         if (map.Immutable == true)
         {
-            // It cannot be changed, and the start needs the value: the rest of it stays as it is.
+            // It is immutable, and the start needs the value: the other keys are kept.
             await client.DeleteAsync(Resources.ConfigMaps, systemNamespace, name, cancellation);
             await client.CreateAsync(
                 Resources.ConfigMaps,

@@ -6,7 +6,7 @@ namespace Serving.Host.Local;
 /// <param name="GatewayPort">Port of the gateway on 127.0.0.1.</param>
 /// <param name="Manifests">Files to apply once ready.</param>
 /// <param name="Images">The user's image map, as GLOB=COMMAND.</param>
-/// <param name="Roles">Which parts run in this process.</param>
+/// <param name="Roles">The parts that run in this process.</param>
 /// <param name="Plain">Plain lines instead of the live view.</param>
 internal sealed record LocalOptions(
     string DataDirectory,
@@ -18,10 +18,10 @@ internal sealed record LocalOptions(
     bool Plain
 )
 {
-    /// <summary>A file in which the API server notes every write; null for none.</summary>
+    /// <summary>The API server's audit log file; null for none.</summary>
     public string? AuditLog { get; init; }
 
-    /// <summary>What the logs of all pods may take on disk, in bytes.</summary>
+    /// <summary>The limit on disk of all pods' logs together, in bytes.</summary>
     public long PodLogBytes { get; init; } = 1L << 30;
 
     /// <summary>The API server.</summary>

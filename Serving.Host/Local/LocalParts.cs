@@ -4,8 +4,7 @@ using Serving.Host.Local.Terminal;
 namespace Serving.Host.Local;
 
 /// <summary>
-/// The running parts of a local cluster. Disposing stops them one after the other, the last started first, so that what others
-/// rely on goes last.
+/// The running parts of a local cluster. Disposing stops them one after the other in reverse order, so that dependencies stop last.
 /// </summary>
 internal sealed class LocalParts(ILoggerFactory loggers, ITerminal terminal, CancellationToken stop) : IAsyncDisposable
 {
@@ -13,10 +12,10 @@ internal sealed class LocalParts(ILoggerFactory loggers, ITerminal terminal, Can
     private readonly Stack<(string Name, Func<ValueTask> Stop)> _parts = new();
     private readonly TaskCompletionSource<string> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>Takes over something to dispose.</summary>
+    /// <summary>Takes ownership of a disposable part.</summary>
     public void Add(object part) => _parts.Push((part.GetType().Name, () => DisposeAsync(part)));
 
-    /// <summary>Starts something that works until cancelled.</summary>
+    /// <summary>Starts a part that runs until cancelled.</summary>
     public void Run(string name, Func<CancellationToken, Task> work)
     {
         var source = new CancellationTokenSource();
@@ -43,7 +42,7 @@ internal sealed class LocalParts(ILoggerFactory loggers, ITerminal terminal, Can
         }
     }
 
-    /// <summary>Completes when the process is told to stop; throws when a part ended on its own.</summary>
+    /// <summary>Completes on shutdown; throws when a part ended on its own.</summary>
     public async Task WaitAsync(CancellationToken cancellation)
     {
         var failed = await _ended.Task.WaitAsync(cancellation);
@@ -92,12 +91,12 @@ internal sealed class LocalParts(ILoggerFactory loggers, ITerminal terminal, Can
             await work(cancellation);
             if (!cancellation.IsCancellationRequested)
             {
-                _ended.TrySetResult($"{name} ended on its own; the log in the data directory says more.");
+                _ended.TrySetResult($"{name} ended on its own; see the log in the data directory.");
             }
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
-            // It was told to stop.
+            // Shutdown.
         }
         catch (Exception failure)
         {

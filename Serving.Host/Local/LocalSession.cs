@@ -18,8 +18,8 @@ using Spectre.Console;
 namespace Serving.Host.Local;
 
 /// <summary>
-/// One run of <c>local</c>: starts the parts that were asked for, in the order in which they need each other, and stops them in
-/// the reverse order. Invariant: when it returns, nothing that it started is left.
+/// One run of <c>local</c>: starts the selected parts in the order of their dependencies and stops them in reverse order. Invariant: when
+/// it returns, nothing that it started is left.
 /// </summary>
 internal sealed class LocalSession
 {
@@ -40,7 +40,7 @@ internal sealed class LocalSession
                 : new LiveTerminal(AnsiConsole.Console, _time);
     }
 
-    /// <summary>Runs until the process is told to stop. Throws <see cref="UserErrorException"/> for what the user can mend.</summary>
+    /// <summary>Runs until the process is stopped. Throws <see cref="UserErrorException"/> for errors that the user can fix.</summary>
     public async Task<int> RunAsync(CancellationToken cancellation)
     {
         using var signal = new TerminationSignal();
@@ -60,11 +60,11 @@ internal sealed class LocalSession
         catch (Exception failure) when (failure is not UserErrorException)
         {
             logging.Factory.CreateLogger<LocalSession>().LogError(failure, "The local cluster ended");
-            throw new UserErrorException($"{PlainText.Of(failure).TrimEnd('.')}. {directory.LogFile} says more.", failure);
+            throw new UserErrorException($"{PlainText.Of(failure).TrimEnd('.')}. See {directory.LogFile}.", failure);
         }
     }
 
-    /// <summary>Whatever can be found wrong before anything is started.</summary>
+    /// <summary>Checks everything that can be checked before anything is started.</summary>
     private ImageMap CheckInput()
     {
         try
@@ -173,13 +173,13 @@ internal sealed class LocalSession
         }
     }
 
-    /// <summary>The API server is ready when what runs beside it in this process is, and admission answers.</summary>
+    /// <summary>The API server is ready when the other parts in this process are ready and admission works.</summary>
     private async Task<IReadOnlyList<ReadinessCheck>> ReadinessAsync(CancellationToken cancellation) =>
         _running is { } controlPlane
             ? await controlPlane.ReadinessAsync(cancellation)
             : [new ReadinessCheck("control-plane", "it is starting")];
 
-    /// <summary>The kubeconfig that the API server writes; another process's is waited for.</summary>
+    /// <summary>Loads the kubeconfig that the API server writes, and waits for it when another process writes it.</summary>
     private async Task<ClusterAccess> LoadKubeconfigAsync(LocalDirectory directory, CancellationToken stop)
     {
         var started = _time.GetTimestamp();
@@ -226,7 +226,7 @@ internal sealed class LocalSession
         var authority = string.Concat(configuration.Authorities?.Select(certificate => certificate.ExportCertificatePem() + "\n") ?? []);
         var controllers = new ClusterControllers(informers, new ResourceDiscovery(client), events, authority, loggers, _time);
 
-        // Stopped from the last to the first: the node lets its pods go while controllers and caches no longer react.
+        // Parts stop in reverse order: the node removes its pods when controllers and caches no longer react.
         parts.Run("informers", informers.RunAsync);
         parts.Run("events", token => events.RunAsync(client, token));
         parts.Run("node", token => node.RunAsync(client, informers, token));
@@ -244,7 +244,7 @@ internal sealed class LocalSession
         await synced;
     }
 
-    /// <summary>Applies the manifests of the command line; the addresses of Services in them that answer.</summary>
+    /// <summary>Applies the manifests of the command line. Returns the addresses of their Services that respond.</summary>
     private async Task<IReadOnlyList<string>> ApplyManifestsAsync(ClusterAccess configuration, CancellationToken stop)
     {
         if (_options.Manifests.Count == 0)

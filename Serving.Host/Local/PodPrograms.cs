@@ -1,8 +1,8 @@
 namespace Serving.Host.Local;
 
 /// <summary>
-/// The programs built with this host that stand for images on the local cluster: the queue-proxy and the samples. Their
-/// paths are in <c>programs.txt</c> beside the host, written by the build.
+/// The programs built with this host that replace images on the local cluster: the queue-proxy and the samples. The build writes their
+/// paths to <c>programs.txt</c> beside the host.
 /// </summary>
 internal static class PodPrograms
 {
@@ -13,7 +13,7 @@ internal static class PodPrograms
         ("Autoscale", ["*/autoscale*", "autoscale*"]),
     ];
 
-    /// <summary>Image map entries, <c>GLOB=COMMAND</c>, of the programs that were built.</summary>
+    /// <summary>Image map entries, <c>GLOB=COMMAND</c>, of the built programs.</summary>
     public static IReadOnlyList<string> ImageMap()
     {
         var list = Path.Combine(AppContext.BaseDirectory, "programs.txt");
@@ -32,7 +32,7 @@ internal static class PodPrograms
         ];
     }
 
-    /// <summary>The program's own executable beside its assembly, else the assembly run by <c>dotnet</c>.</summary>
+    /// <summary>The program's executable beside its assembly, else <c>dotnet</c> with the assembly.</summary>
     private static string Command(string assembly)
     {
         var executable = Path.ChangeExtension(assembly, null);

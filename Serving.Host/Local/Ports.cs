@@ -6,14 +6,13 @@ namespace Serving.Host.Local;
 /// <summary>Checks ports before anything is started on them.</summary>
 internal static class Ports
 {
-    /// <summary>Throws <see cref="UserErrorException"/> when somebody listens on the port of 127.0.0.1, naming the option to
-    /// change.</summary>
+    /// <summary>Throws <see cref="UserErrorException"/>, naming the option to change, when the port of 127.0.0.1 is in use.</summary>
     public static void EnsureFree(string option, int port)
     {
         using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         try
         {
-            // As Kestrel will: a connection of an earlier run that lingers is no obstacle.
+            // Like Kestrel: a lingering connection of an earlier run does not block the port.
             socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
             socket.Bind(new IPEndPoint(IPAddress.Loopback, port));
             socket.Listen();

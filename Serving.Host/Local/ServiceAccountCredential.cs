@@ -5,13 +5,13 @@ using Serving.Kubernetes.Access;
 namespace Serving.Host.Local;
 
 /// <summary>
-/// Acts as a service account, with tokens that the cluster's administrator asks for: what a kubelet does for a pod. Invariant: a token is
-/// replaced before it expires, and at once when the server refuses it.
+/// Authenticates as a service account with tokens that the administrator's client requests, as a kubelet does for a pod. Invariant: a token
+/// is replaced before it expires, and at once when the server rejects it.
 /// </summary>
-/// <param name="tokens">Asks for tokens.</param>
+/// <param name="tokens">Requests tokens.</param>
 /// <param name="ns">The account's namespace.</param>
 /// <param name="account">The account.</param>
-/// <param name="time">The clock by which tokens age.</param>
+/// <param name="time">The clock for token expiry.</param>
 internal sealed class ServiceAccountCredential(ServiceAccountTokens tokens, string ns, string account, TimeProvider time)
     : IRefreshableCredential,
         IDisposable
@@ -30,7 +30,7 @@ internal sealed class ServiceAccountCredential(ServiceAccountTokens tokens, stri
         await _asking.WaitAsync(cancellationToken);
         try
         {
-            // Another caller may have asked for it while we waited.
+            // Another caller may have refreshed the token while we waited.
             if (Fresh is { } other)
                 return other;
             var token = await tokens.IssueAsync(ns, account, Lifetime, cancellationToken);

@@ -5,10 +5,10 @@ using Serving.LocalCluster.Node;
 
 namespace Serving.Host.Local;
 
-/// <summary>Asks the API server for tokens of service accounts, by the <c>serviceaccounts/token</c> subresource.</summary>
+/// <summary>Requests service account tokens from the API server, through the <c>serviceaccounts/token</c> subresource.</summary>
 internal sealed class ServiceAccountTokens(IKubernetesClient client)
 {
-    /// <summary>A token that a pod mounts, good as long as the pod lives.</summary>
+    /// <summary>A token for a pod's volume, valid while the pod exists.</summary>
     public Task<string> IssueAsync(ServiceAccountTokenRequest request, CancellationToken cancellation) =>
         IssueAsync(
             request.Namespace,
@@ -28,7 +28,7 @@ internal sealed class ServiceAccountTokens(IKubernetesClient client)
             cancellation
         );
 
-    /// <summary>A token that is good by itself.</summary>
+    /// <summary>A token that is not bound to an object.</summary>
     public Task<string> IssueAsync(string ns, string account, TimeSpan lifetime, CancellationToken cancellation) =>
         IssueAsync(ns, account, new JsonObject { ["expirationSeconds"] = (long)lifetime.TotalSeconds }, cancellation);
 
@@ -49,6 +49,6 @@ internal sealed class ServiceAccountTokens(IKubernetesClient client)
             cancellation
         );
         return created.Get("status", "token")?.GetString()
-            ?? throw new InvalidOperationException($"the API server gave no token for service account {ns}/{account}");
+            ?? throw new InvalidOperationException($"the API server returned no token for service account {ns}/{account}");
     }
 }

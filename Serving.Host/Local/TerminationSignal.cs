@@ -4,7 +4,7 @@ using Serving.Concurrency;
 namespace Serving.Host.Local;
 
 /// <summary>
-/// SIGTERM and SIGINT as a token, so that the process drains instead of being cut off. A second SIGINT ends it at once.
+/// SIGTERM and SIGINT as a token, so that the process drains instead of being killed. A second SIGINT ends it at once.
 /// </summary>
 internal sealed class TerminationSignal : IDisposable
 {
@@ -18,7 +18,7 @@ internal sealed class TerminationSignal : IDisposable
         _interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
     }
 
-    /// <summary>Cancelled when the process was asked to stop.</summary>
+    /// <summary>Cancelled when the process is asked to stop.</summary>
     public CancellationToken Token => _source.Token;
 
     public void Dispose()
@@ -32,7 +32,7 @@ internal sealed class TerminationSignal : IDisposable
     {
         context.Cancel = context.Signal == PosixSignal.SIGTERM || !_source.IsCancellationRequested;
 
-        // A signal may come while the process ends and this is disposed.
+        // A signal may arrive while this is being disposed.
         _source.CancelSafely();
     }
 }

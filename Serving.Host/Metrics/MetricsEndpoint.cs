@@ -9,9 +9,9 @@ using Serving.Observability.Metrics;
 namespace Serving.Host.Metrics;
 
 /// <summary>
-/// Serves <c>/metrics</c> on a port of its own, which is opened and closed while the process runs. With a guard it speaks TLS, by a
-/// certificate that it makes for itself, since callers show tokens; without one, plain HTTP to anybody. Invariant: nothing is collected
-/// while it is closed.
+/// Serves <c>/metrics</c> on its own port, which is opened and closed while the process runs. With a guard it uses TLS with a self-signed
+/// certificate, because callers send tokens; without one it serves plain HTTP to everybody. Invariant: nothing is collected while the port
+/// is closed.
 /// </summary>
 internal sealed class MetricsEndpoint : IDisposable
 {
@@ -26,7 +26,7 @@ internal sealed class MetricsEndpoint : IDisposable
     private ServingCertificate? _certificate;
     private IPAddress? _certified;
 
-    /// <param name="guard">Says who may see metrics; null for everybody.</param>
+    /// <param name="guard">Authorizes scrapes; null to allow everybody.</param>
     /// <param name="time">The clock of the certificate.</param>
     public MetricsEndpoint(ScrapeGuard? guard, TimeProvider time)
     {
@@ -44,16 +44,16 @@ internal sealed class MetricsEndpoint : IDisposable
         };
     }
 
-    /// <summary>The port, to be opened.</summary>
+    /// <summary>The port.</summary>
     public ServingPort Port { get; }
 
-    /// <summary>Where it is open now; null while it is closed.</summary>
+    /// <summary>The address it listens on; null while it is closed.</summary>
     public IPEndPoint? Address { get; private set; }
 
-    /// <summary>How it is reached.</summary>
+    /// <summary>The URL scheme.</summary>
     public string Scheme => _guard is null ? "http" : "https";
 
-    /// <summary>Begins to collect, and opens the port. Throws <see cref="IOException"/> when the address cannot be had.</summary>
+    /// <summary>Starts collecting and opens the port. Throws <see cref="IOException"/> when the address cannot be bound.</summary>
     public async Task OpenAsync(PortListeners listeners, IPEndPoint address, CancellationToken cancellation)
     {
         _exporter = new PrometheusExporter(Meters);
@@ -114,7 +114,7 @@ internal sealed class MetricsEndpoint : IDisposable
                 ScrapeVerdict.Unavailable => Dataplane.Requests.PlainText.WriteErrorAsync(
                     context,
                     StatusCodes.Status503ServiceUnavailable,
-                    "the API server cannot be asked whether this scrape is allowed",
+                    "the API server, which authorizes scrapes, is unreachable",
                     retryAfter: "1"
                 ),
                 _ => Dataplane.Requests.PlainText.WriteErrorAsync(

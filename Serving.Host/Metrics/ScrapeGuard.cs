@@ -10,13 +10,13 @@ using Serving.Kubernetes.Client;
 namespace Serving.Host.Metrics;
 
 /// <summary>
-/// Lets those read metrics whom the cluster allows to <c>get</c> the path <c>/metrics</c>: the API server says whose a token is
-/// (TokenReview) and what that user may do (SubjectAccessReview). Invariant: a token is neither kept nor logged, its hash is; answers are
-/// remembered for a minute and bounded in number, and so is how many questions are under way.
+/// Authorizes scrapes of <c>/metrics</c> by the cluster's rules: the API server authenticates the token (TokenReview) and checks that the
+/// user may <c>get</c> the path (SubjectAccessReview). Invariant: a token is neither stored nor logged, only its hash is; verdicts are
+/// cached for a minute; the numbers of cached verdicts and of concurrent reviews are bounded.
 /// </summary>
 internal sealed partial class ScrapeGuard : IDisposable
 {
-    /// <summary>How many answers are remembered.</summary>
+    /// <summary>The maximum number of cached verdicts.</summary>
     public const int Remembered = 1000;
 
     private const string Path = "/metrics";
@@ -45,9 +45,9 @@ internal sealed partial class ScrapeGuard : IDisposable
     private readonly ConcurrentDictionary<string, Answer> _answers = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim _asking = new(Questions);
 
-    /// <param name="client">Asks the API server, as an identity that may create reviews.</param>
-    /// <param name="time">The clock of what is remembered.</param>
-    /// <param name="logger">Where it is said who was refused.</param>
+    /// <param name="client">Creates the reviews; its identity needs that right.</param>
+    /// <param name="time">The clock of the cache.</param>
+    /// <param name="logger">Logs rejected scrapers.</param>
     public ScrapeGuard(IKubernetesClient client, TimeProvider time, ILogger<ScrapeGuard> logger)
     {
         _client = client;
@@ -55,10 +55,10 @@ internal sealed partial class ScrapeGuard : IDisposable
         _logger = logger;
     }
 
-    /// <summary>How many answers are remembered now.</summary>
+    /// <summary>The number of cached verdicts.</summary>
     internal int Count => _answers.Count;
 
-    /// <summary>Judges a request by its <c>Authorization</c> header.</summary>
+    /// <summary>Authorizes a request by its <c>Authorization</c> header.</summary>
     public async ValueTask<ScrapeVerdict> JudgeAsync(string? authorization, CancellationToken cancellation)
     {
         if (
@@ -141,7 +141,7 @@ internal sealed partial class ScrapeGuard : IDisposable
             }
         );
 
-    /// <summary>Strangers who try many tokens push no allowed scraper out: a refusal is kept only where there is room.</summary>
+    /// <summary>Requests with many invalid tokens must not evict allowed scrapers: a rejection is cached only when there is room.</summary>
     private void Remember(string key, ScrapeVerdict verdict)
     {
         if (_answers.Count >= Remembered)
@@ -171,11 +171,11 @@ internal sealed partial class ScrapeGuard : IDisposable
         [LoggerMessage(
             1,
             LogLevel.Warning,
-            "Metrics were refused to {User}, who may not get /metrics; bind the ClusterRole knative-serving-metrics-reader"
+            "Rejected a scrape by {User}, who may not get /metrics; bind the ClusterRole knative-serving-metrics-reader"
         )]
         public static partial void Forbidden(ILogger logger, string user);
 
-        [LoggerMessage(2, LogLevel.Warning, "Metrics were refused because the API server could not be asked: {Reason}")]
+        [LoggerMessage(2, LogLevel.Warning, "Rejected a scrape because the API server could not be reached: {Reason}")]
         public static partial void Unavailable(ILogger logger, string reason);
     }
 }

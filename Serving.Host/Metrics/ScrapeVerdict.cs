@@ -1,17 +1,17 @@
 namespace Serving.Host.Metrics;
 
-/// <summary>What becomes of a scrape.</summary>
+/// <summary>The result of authorizing a scrape.</summary>
 internal enum ScrapeVerdict
 {
-    /// <summary>It is answered.</summary>
+    /// <summary>The scrape is allowed.</summary>
     Allowed,
 
-    /// <summary>Nobody knows who asks.</summary>
+    /// <summary>The caller is not authenticated.</summary>
     Unauthenticated,
 
-    /// <summary>Who asks may not read metrics.</summary>
+    /// <summary>The caller may not read metrics.</summary>
     Forbidden,
 
-    /// <summary>The API server could not be asked.</summary>
+    /// <summary>The API server could not be reached.</summary>
     Unavailable,
 }

@@ -4,13 +4,14 @@ using Serving.Host.Local;
 
 namespace Serving.Host.Settings;
 
-/// <summary>The settings of <c>local</c>, as they are written. Manifests and images are of one run, and only on its command line.</summary>
+/// <summary>The settings of <c>local</c>, as text. Manifests and images belong to one run and are accepted on the command line
+/// only.</summary>
 internal sealed class LocalSettings
 {
-    /// <summary>Their section.</summary>
+    /// <summary>The configuration section.</summary>
     public const string Section = "Local";
 
-    /// <summary>Where the cluster keeps its state.</summary>
+    /// <summary>The directory of the cluster's state.</summary>
     public string DataDir { get; set; } = ".serving";
 
     /// <summary>Port of the Kubernetes API.</summary>
@@ -19,22 +20,22 @@ internal sealed class LocalSettings
     /// <summary>Port of the gateway.</summary>
     public int GatewayPort { get; set; } = 8080;
 
-    /// <summary>Which parts run, separated by commas.</summary>
+    /// <summary>The parts to run, separated by commas.</summary>
     public string? Roles { get; set; }
 
     /// <summary>Plain lines instead of the live view.</summary>
     public bool Plain { get; set; }
 
-    /// <summary>A file in which the API server notes every write.</summary>
+    /// <summary>The API server's audit log file.</summary>
     public string? AuditLog { get; set; }
 
-    /// <summary>What the logs of all pods may take on disk.</summary>
+    /// <summary>The limit on disk of all pods' logs together.</summary>
     public string PodLogs { get; set; } = "1Gi";
 
-    /// <summary>As the session takes them, once they are checked.</summary>
-    /// <param name="manifests">What to apply.</param>
-    /// <param name="images">Which program stands for which image.</param>
-    /// <param name="isRedirected">Whether nobody watches the output.</param>
+    /// <summary>Converts validated settings to options.</summary>
+    /// <param name="manifests">The files to apply.</param>
+    /// <param name="images">The image map.</param>
+    /// <param name="isRedirected">Whether the output is redirected.</param>
     public LocalOptions ToOptions(IReadOnlyList<string> manifests, IReadOnlyList<string> images, bool isRedirected) =>
         new(
             Path.GetFullPath(DataDir),
@@ -50,7 +51,7 @@ internal sealed class LocalSettings
             PodLogBytes = SizeOption.Bytes(PodLogs),
         };
 
-    /// <summary>What each of them may be.</summary>
+    /// <summary>Validates the settings.</summary>
     internal sealed class Validator : IValidateOptions<LocalSettings>
     {
         public ValidateOptionsResult Validate(string? name, LocalSettings options)

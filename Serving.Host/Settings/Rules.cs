@@ -3,13 +3,13 @@ using System.Net;
 
 namespace Serving.Host.Settings;
 
-/// <summary>What a setting may be, for the command line and for every other source alike.</summary>
+/// <summary>Parsers and validation rules of settings, shared by the command line and all other sources.</summary>
 internal static class Rules
 {
     /// <summary>An IP address; null for anything else.</summary>
     public static IPAddress? Address(string text) => IPAddress.TryParse(text, out var address) ? address : null;
 
-    /// <summary>An https URL without query, fragment and user; null for anything else.</summary>
+    /// <summary>An https URL without query, fragment and user info; null for anything else.</summary>
     public static Uri? HttpsUrl(string text) =>
         Uri.TryCreate(text, UriKind.Absolute, out var url) && url is { Scheme: "https", Query: "", Fragment: "", UserInfo: "" }
             ? url
@@ -21,21 +21,21 @@ internal static class Rules
             ? TimeSpan.FromSeconds(seconds)
             : null;
 
-    /// <summary>The names in a list that is separated by commas.</summary>
+    /// <summary>The names in a comma-separated list.</summary>
     public static IReadOnlyList<string> Names(string text) =>
         text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 
-    /// <summary>What is wrong with a port; null for nothing.</summary>
+    /// <summary>The error for an invalid port; null when valid.</summary>
     public static string? Port(string setting, int port, bool mayBeNone = false) =>
         port < (mayBeNone ? 0 : 1) || port > 65535 ? $"{setting}: '{port}' is not a port, {(mayBeNone ? 0 : 1)} to 65535." : null;
 
-    /// <summary>What is wrong with a list of names; null for nothing.</summary>
+    /// <summary>The error for an invalid list of names; null when valid.</summary>
     public static string? OneOf(string setting, string? names, IReadOnlyList<string> known) =>
         Names(names ?? "").FirstOrDefault(name => !known.Contains(name)) is { } unknown
             ? $"{setting}: '{unknown}' is not one of {string.Join(", ", known)}."
             : null;
 
-    /// <summary>What is wrong with a text that may be missing; null for nothing.</summary>
+    /// <summary>The error for an optional text that cannot be parsed; null when valid or missing.</summary>
     public static string? Reads<T>(string setting, string? text, Func<string, T?> read, string expected) =>
         text is null || read(text) is not null ? null : $"{setting}: '{text}' is not {expected}.";
 }

@@ -4,25 +4,25 @@ using Serving.Host.Composition;
 
 namespace Serving.Host.Settings;
 
-/// <summary>The settings of <c>run</c>, as they are written.</summary>
+/// <summary>The settings of <c>run</c>, as text.</summary>
 internal sealed class RunSettings
 {
-    /// <summary>Their section.</summary>
+    /// <summary>The configuration section.</summary>
     public const string Section = "Run";
 
-    /// <summary>A kubeconfig file; none for the pod's service account, else the usual places.</summary>
+    /// <summary>A kubeconfig file; when null, KUBECONFIG, else the pod's service account, else ~/.kube/config.</summary>
     public string? Kubeconfig { get; set; }
 
-    /// <summary>A context of it.</summary>
+    /// <summary>A context of the kubeconfig.</summary>
     public string? Context { get; set; }
 
-    /// <summary>Which modules run, separated by commas.</summary>
+    /// <summary>The modules to run, separated by commas.</summary>
     public string? Modules { get; set; }
 
-    /// <summary>Which Leases to hold: <c>own</c> or <c>knative</c>.</summary>
+    /// <summary>The Leases to hold: <c>own</c> or <c>knative</c>.</summary>
     public string Leases { get; set; } = "own";
 
-    /// <summary>The address to listen on and to be found at.</summary>
+    /// <summary>The address to listen on and to publish.</summary>
     public string? Bind { get; set; }
 
     /// <summary>Port of the gateway for clients outside the cluster.</summary>
@@ -37,27 +37,27 @@ internal sealed class RunSettings
     /// <summary>HTTPS port of the gateway for clients inside; 0 for none.</summary>
     public int GatewayInternalHttpsPort { get; set; } = Defaults.GatewayInternalHttpsPort;
 
-    /// <summary>Proxies in front of the gateway that are believed.</summary>
+    /// <summary>The number of trusted proxies in front of the gateway.</summary>
     public int GatewayTrustedHops { get; set; } = Defaults.GatewayTrustedHops;
 
     /// <summary>Port of the webhook.</summary>
     public int WebhookPort { get; set; } = Defaults.WebhookPort;
 
-    /// <summary>The address at which the API server reaches the webhook outside a cluster.</summary>
+    /// <summary>The URL by which an API server reaches a webhook outside its cluster.</summary>
     public string? WebhookUrl { get; set; }
 
     /// <summary>Port of the probes.</summary>
     public int HealthPort { get; set; } = Defaults.HealthPort;
 
-    /// <summary>Seconds to serve on after SIGTERM.</summary>
+    /// <summary>Seconds to keep serving after SIGTERM.</summary>
     public string? DrainDelay { get; set; }
 
-    /// <summary>Whether metrics are only for whom the cluster allows to read them.</summary>
+    /// <summary>Whether metrics require authorization by the cluster.</summary>
     public bool MetricsAuth { get; set; } = Defaults.MetricsAuth;
 
     private static ClusterOptions Defaults { get; } = new(null, null, []);
 
-    /// <summary>As the session takes them, once they are checked.</summary>
+    /// <summary>Converts validated settings to options.</summary>
     public ClusterOptions ToOptions() =>
         new(
             Kubeconfig is null ? null : Path.GetFullPath(Kubeconfig),
@@ -79,7 +79,7 @@ internal sealed class RunSettings
             MetricsAuth = MetricsAuth,
         };
 
-    /// <summary>What each of them may be.</summary>
+    /// <summary>Validates the settings.</summary>
     internal sealed class Validator : IValidateOptions<RunSettings>
     {
         public ValidateOptionsResult Validate(string? name, RunSettings options)

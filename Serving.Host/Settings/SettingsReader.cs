@@ -6,25 +6,25 @@ using Microsoft.Extensions.Options;
 namespace Serving.Host.Settings;
 
 /// <summary>
-/// Reads the settings of a command: from its command line, else from environment variables (<c>SERVING_RUN__GATEWAYPORT</c>), else from
-/// <c>appsettings.json</c> beside the program. Invariant: what is refused names the setting, and nothing is started before all are read.
+/// Reads the settings of a command from its command line, else from environment variables (<c>SERVING_RUN__GATEWAYPORT</c>), else from
+/// <c>appsettings.json</c> beside the program. Invariant: errors name the setting, and all settings are read before anything starts.
 /// </summary>
 internal static class SettingsReader
 {
-    /// <summary>The beginning of variables that are settings.</summary>
+    /// <summary>The prefix of environment variables.</summary>
     public const string Prefix = "SERVING_";
 
-    /// <summary>The file.</summary>
+    /// <summary>The settings file.</summary>
     public const string FileName = "appsettings.json";
 
-    /// <summary>Reads and checks. Throws <see cref="UserErrorException"/>.</summary>
-    /// <param name="section">The section of the command, as <c>Run</c>.</param>
-    /// <param name="parsed">The command line; an option's name in Pascal case is the setting's.</param>
-    /// <param name="rules">Checks what each setting may be.</param>
+    /// <summary>Reads and validates. Throws <see cref="UserErrorException"/>.</summary>
+    /// <param name="section">The section of the command, such as <c>Run</c>.</param>
+    /// <param name="parsed">The command line; the Pascal-case name of an option is the name of its setting.</param>
+    /// <param name="rules">Validates the settings.</param>
     public static T Read<T>(string section, ParseResult parsed, IValidateOptions<T> rules)
         where T : class, new() => Read(section, Lower(AppContext.BaseDirectory), parsed, rules);
 
-    /// <summary>The same over other sources than those of the process.</summary>
+    /// <summary>Reads with other sources below the command line than those of the process.</summary>
     internal static T Read<T>(string section, IConfiguration lower, ParseResult parsed, IValidateOptions<T> rules)
         where T : class, new()
     {
@@ -40,7 +40,7 @@ internal static class SettingsReader
         return settings;
     }
 
-    /// <summary>What holds where the command line says nothing.</summary>
+    /// <summary>The sources below the command line.</summary>
     internal static IConfiguration Lower(string folder)
     {
         try
@@ -59,21 +59,21 @@ internal static class SettingsReader
         }
     }
 
-    /// <summary>What the command line says; options that are no settings, as files to apply, are the command's alone.</summary>
+    /// <summary>The settings on the command line; options that are not settings, such as files to apply, are left out.</summary>
     private static IEnumerable<KeyValuePair<string, string?>> Given<T>(string section, ParseResult parsed)
     {
         foreach (var option in parsed.CommandResult.Command.Options)
         {
             if (typeof(T).GetProperty(NameOf(option.Name)) is { } setting && parsed.GetResult(option) is { Implicit: false } given)
             {
-                // A flag alone is true.
+                // A flag without a value is true.
                 var text = given.Tokens.Count == 0 ? "true" : string.Join(',', given.Tokens.Select(static token => token.Value));
                 yield return new($"{section}:{setting.Name}", text);
             }
         }
     }
 
-    /// <summary><c>--gateway-port</c> is <c>GatewayPort</c>.</summary>
+    /// <summary>Maps <c>--gateway-port</c> to <c>GatewayPort</c>.</summary>
     private static string NameOf(string option) =>
         string.Concat(
             option.Split('-', StringSplitOptions.RemoveEmptyEntries).Select(static word => char.ToUpperInvariant(word[0]) + word[1..])

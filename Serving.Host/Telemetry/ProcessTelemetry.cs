@@ -8,9 +8,9 @@ using Serving.Observability.Telemetry;
 namespace Serving.Host.Telemetry;
 
 /// <summary>
-/// What the process sends to OpenTelemetry collectors: its own meters and activities, and those of ASP.NET Core, HttpClient and the
-/// runtime. Made anew when the configuration changes, in a container of its own, since providers cannot be changed once they are built.
-/// Invariant: only what is sent is built, so instruments and activities cost next to nothing without it. Dispose it to send what is left.
+/// Exports to OpenTelemetry collectors: our own meters and activities, and those of ASP.NET Core, HttpClient and the runtime. Recreated in
+/// its own container when the configuration changes, because built providers cannot be changed. Invariant: only configured exporters are
+/// built, so instruments and activities cost next to nothing without them. Dispose flushes what is pending.
 /// </summary>
 internal sealed class ProcessTelemetry : IDisposable
 {
@@ -20,7 +20,7 @@ internal sealed class ProcessTelemetry : IDisposable
 
     private ProcessTelemetry(ServiceProvider? services) => _services = services;
 
-    /// <summary>Starts to send what <paramref name="options"/> say; nothing is built when that is nothing.</summary>
+    /// <summary>Starts the exporters in <paramref name="options"/>; builds nothing when there are none.</summary>
     /// <exception cref="ArgumentException">An endpoint is not an absolute URI.</exception>
     public static ProcessTelemetry Start(TelemetryOptions options)
     {
@@ -30,7 +30,7 @@ internal sealed class ProcessTelemetry : IDisposable
 
     public void Dispose() => _services?.Dispose();
 
-    /// <summary>Apart, so that OpenTelemetry is not even loaded while nothing is sent.</summary>
+    /// <summary>A separate method, so that OpenTelemetry is not even loaded while nothing is exported.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static ServiceProvider Build(TelemetryOptions options)
     {
@@ -61,7 +61,7 @@ internal sealed class ProcessTelemetry : IDisposable
         var provider = services.BuildServiceProvider();
         try
         {
-            // What is asked for is built, and works until the container is disposed.
+            // Resolving the providers builds them; they run until the container is disposed.
             _ = (provider.GetService<MeterProvider>(), provider.GetService<TracerProvider>());
             return provider;
         }
@@ -74,7 +74,7 @@ internal sealed class ProcessTelemetry : IDisposable
 
     private static bool IsTraced(HttpContext context) => !Array.Exists(Untraced, path => context.Request.Path == path);
 
-    /// <summary>A watch is a request of minutes; it says nothing about how long anything took.</summary>
+    /// <summary>Watches are not traced: they last minutes, and their duration has no meaning.</summary>
     private static bool IsTraced(HttpRequestMessage request) =>
         request.RequestUri?.Query.Contains("watch=true", StringComparison.Ordinal) != true;
 }

@@ -15,8 +15,7 @@ namespace Serving.LocalCluster.Node;
 /// <summary>
 /// Probes the pods that represent processes outside of any node, as their kubelet would. Such a process reports itself when it first
 /// becomes ready; when it is killed, stopped or stuck, only a probe detects it, and its pod must be removed from the Services. Invariant:
-/// it sets pods ready only
-/// if it set them not ready before.
+/// it sets pods ready only if it set them not ready before.
 /// </summary>
 public sealed class StandInProbes
 {

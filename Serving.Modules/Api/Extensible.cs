@@ -4,8 +4,8 @@ using System.Text.Json.Serialization;
 namespace Serving.Api;
 
 /// <summary>
-/// The base of all API documents. Invariant: fields that are not modelled survive a round trip, because they are kept in <see cref="ExtensionData"/> and
-/// written back.
+/// The base of all API documents. Invariant: fields that are not modelled survive a round trip, because they are kept in
+/// <see cref="ExtensionData"/> and written back.
 /// </summary>
 public abstract record Extensible
 {

@@ -4,8 +4,8 @@ namespace Serving.Api;
 public static class ExtensibleExtensions
 {
     /// <summary>
-    /// Returns the wanted part of a document with the fields that are not modelled of the existing one: a newer release, which runs beside this one
-    /// during an upgrade, may have written them, and an update must not remove them.
+    /// Returns the wanted part of a document with the extension data of the existing one: a newer release, which runs beside this one
+    /// during an upgrade, may have written it, and an update must not remove it.
     /// </summary>
     public static T Keeping<T>(this T wanted, T existing)
         where T : Extensible

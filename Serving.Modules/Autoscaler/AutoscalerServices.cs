@@ -11,10 +11,10 @@ namespace Serving.Autoscaler;
 /// <summary>Registers the autoscaler.</summary>
 public static class AutoscalerServices
 {
-    /// <summary>Adds the autoscaler, and the port at which processes report statistics to it.</summary>
-    /// <param name="services">Has informers, configuration and the recorder of events.</param>
-    /// <param name="options">Where statistics are taken.</param>
-    /// <param name="forwarder">Makes what sends on what another process decides.</param>
+    /// <summary>Adds the autoscaler, and the port at which other processes report stats to it.</summary>
+    /// <param name="services">Contains informers, configuration and the recorder of events.</param>
+    /// <param name="options">The address that receives stats.</param>
+    /// <param name="forwarder">Creates the forwarder of stats for shards that another process leads.</param>
     public static IServiceCollection AddAutoscaler(
         this IServiceCollection services,
         AutoscalerOptions options,

@@ -42,13 +42,13 @@ public sealed class ControllerModule : IServingModule
     private readonly ILoggerFactory _loggers;
     private readonly TimeProvider _time;
 
-    /// <param name="informers">Where the caches come from.</param>
-    /// <param name="discovery">Finds kinds of others that are referred to.</param>
-    /// <param name="config">The configuration; objects that it concerns are looked at again when it changes.</param>
+    /// <param name="informers">Provides the caches.</param>
+    /// <param name="discovery">Finds referenced kinds that are not ours.</param>
+    /// <param name="config">The configuration; affected objects are reconciled when it changes.</param>
     /// <param name="environment">The system namespace and the cluster's domain.</param>
-    /// <param name="digests">How images are resolved to digests.</param>
-    /// <param name="events">Where events are recorded.</param>
-    /// <param name="loggers">Where failures are said.</param>
+    /// <param name="digests">Resolves images to digests.</param>
+    /// <param name="events">Records events.</param>
+    /// <param name="loggers">Creates the loggers.</param>
     /// <param name="time">The clock of conditions, rollouts and garbage collection.</param>
     public ControllerModule(
         IInformers informers,
@@ -105,13 +105,13 @@ public sealed class ControllerModule : IServingModule
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
-            // Stopped while the configuration was still being read.
+            // Stopped while the configuration was still loading.
         }
         finally
         {
             _config.Changed -= Resync;
 
-            // What was found out belongs to this term; the next one looks at everything anew.
+            // State belongs to this term; the next term starts from scratch.
             _endsOfTerm.ForEach(static end => end());
         }
     }
@@ -151,7 +151,7 @@ public sealed class ControllerModule : IServingModule
         Add(new ConfigurationReconciler(configurations.Lister, revisions.Lister, _events, _time))
             .For(configurations)
             .Owns(revisions, Resources.Configurations.Kind)
-            // Whose name is taken by a Revision that is not its own waits for that one to go.
+            // A Configuration whose Revision name is taken by a foreign Revision waits for that Revision to be deleted.
             .Watches(
                 revisions,
                 revision =>

@@ -13,8 +13,8 @@ namespace Serving.Controller;
 public static class ControllerServices
 {
     /// <summary>Adds the controller.</summary>
-    /// <param name="services">Has the cluster's environment, discovery, informers, configuration and the recorder of events.</param>
-    /// <param name="digests">Makes what resolves images to digests.</param>
+    /// <param name="services">Contains the cluster's environment, discovery, informers, configuration and the recorder of events.</param>
+    /// <param name="digests">Creates the resolver of image digests.</param>
     public static IServiceCollection AddController(this IServiceCollection services, Func<IServiceProvider, IDigestResolver> digests) =>
         services.AddServingModule(provider => new ControllerModule(
             provider.GetRequiredService<IInformers>(),

@@ -21,6 +21,7 @@ using Serving.Tests.Support;
 namespace Serving.Tests.Activator;
 
 [TestFixture]
+[Category("Slow")]
 public sealed class ActivatorModuleTests : IRequestStatSink
 {
     private readonly ConcurrentQueue<(string Namespace, string Revision, Stat Stat)> _reports = new();
@@ -187,7 +188,7 @@ public sealed class ActivatorModuleTests : IRequestStatSink
     public async Task A_request_that_one_pod_lost_meets_no_closed_connection_to_the_next([Values(1, 2)] int version)
     {
         PutRevision();
-        var connections = new UsedConnections();
+        var connections = new UsedConnections(onlyResent: true);
         await using var good = await FakePod.StartAsync(connections.HandleAsync);
         await using var losing = await FakePod.StartAsync(static context =>
         {

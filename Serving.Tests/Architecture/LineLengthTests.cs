@@ -5,7 +5,8 @@ using Serving.Tests.Support;
 
 namespace Serving.Tests.Architecture;
 
-/// <summary>The line length that the formatter keeps for code also holds for comments. Only a string literal may make a line longer.</summary>
+/// <summary>The line length that the formatter keeps for code also holds for comments. Only a string literal may make a line
+/// longer.</summary>
 public sealed partial class LineLengthTests
 {
     private const int MaxLength = 140;
@@ -15,7 +16,7 @@ public sealed partial class LineLengthTests
     {
         var found = Sources().SelectMany(static file => TooLong(File.ReadLines(file)).Select(line => $"{file}:{line}"));
 
-        found.Should().BeEmpty("a line has at most {0} characters", MaxLength);
+        string.Join("\n", found).Should().BeEmpty("a line has at most {0} characters", MaxLength);
     }
 
     [TestCase("// {0}", ExpectedResult = true)]

@@ -7,6 +7,7 @@ using Serving.Tests.Support;
 namespace Serving.Tests.Cluster;
 
 /// <summary>Invalid command lines give a one-line error that says what to do.</summary>
+[Category("Slow")]
 public sealed class BadInputTests
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);

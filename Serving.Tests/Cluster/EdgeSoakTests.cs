@@ -10,6 +10,7 @@ namespace Serving.Tests.Cluster;
 /// traffic.</summary>
 [TestFixture]
 [CancelAfter(400_000)]
+[Category("Slow")]
 public sealed class EdgeSoakTests
 {
     private const int HeapMebibytes = 384;

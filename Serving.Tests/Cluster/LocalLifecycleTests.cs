@@ -7,6 +7,7 @@ using Serving.Tests.Support;
 namespace Serving.Tests.Cluster;
 
 /// <summary>Start, stop and error messages of the local cluster.</summary>
+[Category("Slow")]
 public sealed class LocalLifecycleTests() : LocalClusterFixture("this is about how the local cluster starts and stops")
 {
     private const string Hello = """

@@ -14,6 +14,7 @@ namespace Serving.Tests.Cluster;
 /// <summary>A local cluster starts on any data directory of an earlier run, even when objects that it needs were deleted or changed; and
 /// acknowledged writes are
 /// in that directory.</summary>
+[Category("Slow")]
 public sealed class LocalRepairTests
 {
     private const string SystemNamespace = "knative-serving";

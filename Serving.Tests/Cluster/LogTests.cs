@@ -7,6 +7,7 @@ using Serving.Tests.Support;
 namespace Serving.Tests.Cluster;
 
 /// <summary>The log after normal operation: Services created and deleted, pods deleted, clients disconnected.</summary>
+[Category("Slow")]
 public sealed class LogTests() : LocalClusterFixture("this reads the log of the local cluster's process")
 {
     private const int Services = 8;

@@ -13,6 +13,7 @@ namespace Serving.Tests.Cluster;
 /// The main use cases over real HTTP: apply a Service, send requests, scale 0 → 1 → n → 0, roll out, split, reject, delete.
 /// Each test has its own namespace on one cluster.
 /// </summary>
+[Category("Slow")]
 public sealed class MainJobTests
 {
     private static readonly TimeSpan ScaleLimit = TimeSpan.FromSeconds(90);

@@ -9,6 +9,7 @@ using Serving.Tests.Support;
 namespace Serving.Tests.Cluster;
 
 /// <summary>Behaviour of the local cluster when a pod's program exits.</summary>
+[Category("Slow")]
 public sealed class PodProcessTests
 {
     private const string HelloHost = "hello.default.localhost";

@@ -5,6 +5,7 @@ using Serving.Tests.Cluster.K3s;
 namespace Serving.Tests.Containers;
 
 /// <summary>The start of the K3s cluster, as far as it goes without K3s.</summary>
+[Category("Slow")]
 public sealed class K3sNodeTests
 {
     [Test]

@@ -15,6 +15,7 @@ namespace Serving.Tests.Containers;
 /// <summary>The install on a local API server, with every container of its pods in the engine: the host, and the sidecar and the sample of
 /// a Service.</summary>
 [TestFixture]
+[Category("Slow")]
 public sealed class ServingInContainersTests
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(180);

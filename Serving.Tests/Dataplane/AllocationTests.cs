@@ -13,6 +13,7 @@ namespace Serving.Tests.Dataplane;
 [TestFixture]
 [NonParallelizable]
 [CancelAfter(120_000)]
+[Category("Slow")]
 public sealed class AllocationTests
 {
     private const int Requests = 2000;

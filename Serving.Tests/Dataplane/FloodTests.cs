@@ -11,6 +11,7 @@ namespace Serving.Tests.Dataplane;
 /// <summary>Clients that send too much or read nothing, beside a well-behaved client.</summary>
 [TestFixture]
 [CancelAfter(120_000)]
+[Category("Slow")]
 public sealed class FloodTests
 {
     private const long MostAhead = 64L * 1024 * 1024;

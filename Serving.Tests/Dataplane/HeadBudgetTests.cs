@@ -12,6 +12,7 @@ namespace Serving.Tests.Dataplane;
 /// <summary>The limit on the total memory of request heads.</summary>
 [TestFixture]
 [CancelAfter(60_000)]
+[Category("Slow")]
 public sealed class HeadBudgetTests
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);

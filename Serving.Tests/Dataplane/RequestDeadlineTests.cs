@@ -12,6 +12,7 @@ namespace Serving.Tests.Dataplane;
 
 /// <summary>Timeouts as seen by a client, over real sockets and in virtual time: client, proxy, destination.</summary>
 [CancelAfter(60_000)]
+[Category("Slow")]
 public sealed class RequestDeadlineTests
 {
     private const string Text = "request timeout";

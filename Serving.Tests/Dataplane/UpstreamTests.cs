@@ -15,6 +15,7 @@ namespace Serving.Tests.Dataplane;
 /// <summary>The behavior of every upstream, over real sockets: client, proxy, destination.</summary>
 [TestFixture("by protocol")]
 [TestFixture("forwarder")]
+[Category("Slow")]
 public sealed class UpstreamTests(string implementation)
 {
     private readonly HttpClient _client = new(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false })

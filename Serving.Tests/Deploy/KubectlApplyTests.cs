@@ -12,6 +12,7 @@ using Serving.Tests.Support;
 namespace Serving.Tests.Deploy;
 
 /// <summary>The default install by one <c>kubectl apply -f</c> on a fresh cluster, and what can be applied after it.</summary>
+[Category("Slow")]
 public sealed class KubectlApplyTests
 {
     private RunningServer _server = null!;

@@ -12,6 +12,7 @@ using Serving.Webhook;
 namespace Serving.Tests.Deploy;
 
 /// <summary>The rendered files are what Kustomize makes of their sources, and their objects fit together.</summary>
+[Category("Slow")]
 public sealed class RenderedFilesTests
 {
     private static readonly string Version = typeof(ControlPlane).Assembly.GetName().Version!.ToString(3);

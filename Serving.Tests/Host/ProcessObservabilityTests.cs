@@ -21,6 +21,7 @@ using Serving.Tests.Support;
 
 namespace Serving.Tests.Host;
 
+[Category("Slow")]
 public sealed class ProcessObservabilityTests
 {
     private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(5) };

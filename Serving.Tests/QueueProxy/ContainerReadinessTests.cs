@@ -6,6 +6,7 @@ using Serving.Tests.Support;
 namespace Serving.Tests.QueueProxy;
 
 /// <summary>When the sidecar probes a container, and what it reports in between, in virtual time.</summary>
+[Category("Slow")]
 public sealed class ContainerReadinessTests
 {
     private static readonly TimeSpan Often = TimeSpan.FromMilliseconds(20);

@@ -4,6 +4,7 @@ namespace Serving.Tests.QueueProxy;
 
 /// <summary>The sidecar as a process.</summary>
 [TestFixture]
+[Category("Slow")]
 public sealed class QueueProxyTests : SidecarTests
 {
     private protected override Task<Sidecar> StartAsync(int userPort, params (string Name, string Value)[] variables) =>

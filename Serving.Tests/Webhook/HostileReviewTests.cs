@@ -12,6 +12,7 @@ using Serving.Webhook;
 namespace Serving.Tests.Webhook;
 
 /// <summary>Arbitrary input from any client of the port: the response is a review or a 4xx, in time, and nothing is leaked.</summary>
+[Category("Slow")]
 public sealed class HostileReviewTests
 {
     private const int Many = 100_000;

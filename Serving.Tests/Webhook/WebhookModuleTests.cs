@@ -15,6 +15,7 @@ using Serving.Webhook;
 namespace Serving.Tests.Webhook;
 
 /// <summary>Admission through a real TLS listener, trusted through the registered CA bundle.</summary>
+[Category("Slow")]
 public sealed class WebhookModuleTests
 {
     private const string Good =

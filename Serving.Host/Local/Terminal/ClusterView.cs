@@ -7,7 +7,7 @@ using Serving.Kubernetes.Informers;
 
 namespace Serving.Host.Local.Terminal;
 
-/// <summary>Puts what the caches know of Services, Revisions and pods into rows for a person to read.</summary>
+/// <summary>Turns the cached Services, Revisions and pods into rows for display.</summary>
 internal sealed class ClusterView
 {
     private const string RevisionLabel = "serving.knative.dev/revision";
@@ -21,7 +21,7 @@ internal sealed class ClusterView
     private readonly Func<ObjectKey, long> _requests;
 
     /// <param name="informers">The process's informers.</param>
-    /// <param name="requests">Requests that a revision has had so far.</param>
+    /// <param name="requests">The number of requests of a revision so far.</param>
     public ClusterView(IInformers informers, Func<ObjectKey, long> requests)
     {
         _services = informers.For(Resources.KnativeServices);
@@ -31,8 +31,8 @@ internal sealed class ClusterView
         _requests = requests;
     }
 
-    /// <summary>One row a revision that has traffic or pods, ordered by service and age, and one a Service that has no revision
-    /// yet.</summary>
+    /// <summary>One row for each revision that has traffic or pods, ordered by service and age, and one for each Service without a
+    /// revision.</summary>
     public IReadOnlyList<RevisionRow> Rows()
     {
         var rows = new List<RevisionRow>();
@@ -52,7 +52,7 @@ internal sealed class ClusterView
         return rows;
     }
 
-    /// <summary>Whether what a row showed is there still; a revision without traffic and pods is, though it has no row.</summary>
+    /// <summary>Whether the row's object still exists; a revision without traffic and pods exists although it has no row.</summary>
     public bool Exists(RevisionRow row)
     {
         var name = row.Service.Split('/');

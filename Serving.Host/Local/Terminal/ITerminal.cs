@@ -1,9 +1,9 @@
 namespace Serving.Host.Local.Terminal;
 
-/// <summary>Where <c>local</c> says what it does.</summary>
+/// <summary>The output of <c>local</c>.</summary>
 internal interface ITerminal
 {
-    /// <summary>One line of progress or news.</summary>
+    /// <summary>Prints one line of progress.</summary>
     void Line(string text);
 
     /// <summary>Shows the cluster until cancelled.</summary>

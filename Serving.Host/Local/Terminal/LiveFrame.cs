@@ -1,9 +1,8 @@
 namespace Serving.Host.Local.Terminal;
 
 /// <summary>
-/// Lays the cluster out for a terminal of a given size. Invariant: at most as many lines as the terminal has rows, none longer than it is
-/// wide. What does not fit is left out in order of worth: whole columns before part of a name, Services at rest before those that fail or
-/// work.
+/// Renders the cluster for a terminal of a given size. Invariant: no more lines than the terminal has rows, and no line wider than the
+/// terminal. What does not fit is dropped by priority: whole columns before part of a name, idle Services before failing or busy ones.
 /// </summary>
 internal static class LiveFrame
 {
@@ -14,7 +13,7 @@ internal static class LiveFrame
     private const string Gap = "  ";
     private const int MostDots = 20;
 
-    // In order of appearance; the lower the worth, the sooner it goes.
+    // In display order; the column with the lowest priority is dropped first.
     private static readonly Column[] Columns =
     [
         new("service", 9, live => new(live.Row.Service)),
@@ -38,11 +37,11 @@ internal static class LiveFrame
     ];
 
     /// <summary>The lines to show.</summary>
-    /// <param name="rows">All there is, in any order.</param>
+    /// <param name="rows">All rows, in any order.</param>
     /// <param name="title">The first line.</param>
     /// <param name="width">Columns of the terminal.</param>
     /// <param name="height">Rows of the terminal.</param>
-    /// <param name="colors">Whether to colour; the escapes do not count as width.</param>
+    /// <param name="colors">Whether to use colors; escape sequences do not count as width.</param>
     public static IReadOnlyList<string> Lines(IReadOnlyList<LiveRow> rows, string title, int width, int height, bool colors)
     {
         var lines = new List<string> { Cell(new(title), width, colors) };
@@ -64,7 +63,7 @@ internal static class LiveFrame
         return [.. lines.Take(Math.Max(height, 1))];
     }
 
-    // Rates are compared by their magnitude, so that rows of about the same load keep their places.
+    // Rates are compared by order of magnitude, so that rows with similar load keep their positions.
     private static IEnumerable<LiveRow> Ordered(IEnumerable<LiveRow> rows) =>
         rows.OrderByDescending(live => live.Row.IsFailing)
             .ThenByDescending(live => live.Rate > 0 ? 1 + Math.Floor(Math.Log2(live.Rate + 1)) : 0)
@@ -119,8 +118,8 @@ internal static class LiveFrame
     private static string Dots(RevisionRow row) =>
         new string('●', Math.Min(row.ReadyPods, MostDots)) + new string('○', Math.Clamp(row.Pods - row.ReadyPods, 0, MostDots));
 
-    /// <param name="Content">Without escapes, so that its length is its width.</param>
-    /// <param name="Color">The escape that colours it; null for none.</param>
+    /// <param name="Content">Without escape sequences, so that its length is its width.</param>
+    /// <param name="Color">The escape sequence of its color; null for none.</param>
     private readonly record struct Text(string Content, string? Color = null);
 
     private sealed record Column(string Header, int Worth, Func<LiveRow, Text> Content);

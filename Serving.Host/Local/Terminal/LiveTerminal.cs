@@ -4,9 +4,9 @@ using Spectre.Console;
 namespace Serving.Host.Local.Terminal;
 
 /// <summary>
-/// A table on a terminal that follows the cluster. It draws over its last frame, without a trailing new line, so that a frame may fill the
-/// screen. After a change of size nobody knows where the terminal has moved or wrapped that frame: the screen is cleared, and what was said
-/// before the view is said again.
+/// A live table of the cluster. Each frame is drawn over the last one, without a trailing new line, so that a frame can fill the screen.
+/// After a resize the position and wrapping of the last frame are unknown: the screen is cleared, and the lines printed before the view are
+/// printed again.
 /// </summary>
 internal sealed class LiveTerminal(IAnsiConsole console, TimeProvider time) : ITerminal
 {
@@ -30,7 +30,7 @@ internal sealed class LiveTerminal(IAnsiConsole console, TimeProvider time) : IT
                 _said.Dequeue();
             }
 
-            // In place of the frame, which the next tick draws below.
+            // Replaces the frame; the next tick draws it again below.
             Write((_drawn > 0 ? ToTop() + "\e[J" : "") + text + "\r\n");
             _drawn = 0;
         }
@@ -78,7 +78,7 @@ internal sealed class LiveTerminal(IAnsiConsole console, TimeProvider time) : IT
                 output.Append(ToTop());
             }
 
-            // Without wrapping: a terminal that has become narrower since its size was read must not make two rows of a line.
+            // Disable wrapping: when the terminal has become narrower since its size was read, a line must not take two rows.
             output.Append("\e[?7l");
             for (var i = 0; i < lines.Count - 1; i++)
             {

@@ -1,6 +1,6 @@
 namespace Serving.Host.Local.Terminal;
 
-/// <summary>Plain lines, for pipes and logs: a line when a revision's state changes.</summary>
+/// <summary>Plain lines for pipes and logs: one line when a revision's state changes.</summary>
 internal sealed class PlainTerminal(TextWriter output, TimeProvider time) : ITerminal
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(500);

@@ -5,8 +5,7 @@ namespace Serving.LocalCluster.ApiServer.Apply;
 
 /// <summary>
 /// A set of field paths as a tree, with the path elements of FieldsV1: <c>f:name</c> a field, <c>k:{…}</c> a list item by its keys,
-/// <c>v:…</c> an item of a
-/// set.
+/// <c>v:…</c> an item of a set.
 /// </summary>
 internal sealed class FieldSet
 {

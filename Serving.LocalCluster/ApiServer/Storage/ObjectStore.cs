@@ -174,8 +174,7 @@ internal sealed class ObjectStore
 
     /// <summary>
     /// Opens a watch. Without a revision it starts with the existing objects (unless <paramref name="initial"/> is false), ended by a
-    /// bookmark when
-    /// <paramref name="endBookmark"/> is set.
+    /// bookmark when <paramref name="endBookmark"/> is set.
     /// </summary>
     /// <exception cref="ApiException">410: the revision is older than the events kept.</exception>
     public Watcher Watch(string group, string resource, string? ns, Selector selector, long? from, bool initial, bool endBookmark)

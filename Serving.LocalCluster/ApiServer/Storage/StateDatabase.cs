@@ -8,11 +8,10 @@ using Serving.LocalCluster.ApiServer.Rest;
 namespace Serving.LocalCluster.ApiServer.Storage;
 
 /// <summary>
-/// Stores objects on disk. Changes during the commit of one transaction go into the next (group commit), and a request returns
-/// after its change is committed (<see cref="WrittenAsync"/>): a write that returned survives a killed process. On power loss, writes that
-/// the operating
-/// system had not flushed are lost, and the file stays consistent (WAL, <c>synchronous=NORMAL</c>). Events and leases are not persisted.
-/// Failed writes, as on a full disk, stay queued and are retried, a last time at shutdown.
+/// Stores objects on disk. Changes during the commit of one transaction go into the next (group commit), and a request returns after its
+/// change is committed (<see cref="WrittenAsync"/>): a write that returned survives a killed process. On power loss, writes that the
+/// operating system had not flushed are lost, and the file stays consistent (WAL, <c>synchronous=NORMAL</c>). Events and leases are not
+/// persisted. Failed writes, as on a full disk, stay queued and are retried, a last time at shutdown.
 /// </summary>
 internal sealed class StateDatabase : IAsyncDisposable
 {

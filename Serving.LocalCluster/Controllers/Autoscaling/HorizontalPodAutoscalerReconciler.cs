@@ -15,8 +15,7 @@ namespace Serving.LocalCluster.Controllers.Autoscaling;
 /// <summary>
 /// Scales Deployments for HorizontalPodAutoscalers as Kubernetes does: by the metric with the highest proposal, between minimum and
 /// maximum; up at once, at most doubling the pods, and down after the stabilization window. Other policies of <c>behavior</c> are ignored,
-/// and only the resources cpu and
-/// memory are supported.
+/// and only the resources cpu and memory are supported.
 /// </summary>
 internal sealed class HorizontalPodAutoscalerReconciler(
     IInformers informers,

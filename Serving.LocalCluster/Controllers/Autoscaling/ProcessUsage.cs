@@ -4,9 +4,9 @@ using System.Text;
 namespace Serving.LocalCluster.Controllers.Autoscaling;
 
 /// <summary>
-/// Measures the resource usage of this machine's pods by their processes in <c>/proc</c>: the environment of each process has the
-/// directory of its pod, which ends in
-/// the pod's uid. It scans at most once per <see cref="Resolution"/>, so that all callers in between see the same values.
+/// Measures the resource usage of this machine's pods by their processes in <c>/proc</c>: the environment of each process has the directory
+/// of its pod, which ends in the pod's uid. It scans at most once per <see cref="Resolution"/>, so that all callers in between see the same
+/// values.
 /// </summary>
 internal sealed class ProcessUsage(TimeProvider time, string proc = "/proc")
 {

@@ -8,12 +8,12 @@ using ApiResources = Serving.Api.Resources;
 namespace Serving.Controller.CertManager;
 
 /// <summary>
-/// Whether the cluster has cert-manager, and its Certificates when it does. Watching what does not exist fails for ever, so the watch
-/// begins only once discovery finds every kind that is needed. One reconcile asks at a time.
+/// Detects whether the cluster has cert-manager, and provides its Certificates. Watching a kind that does not exist fails permanently, so
+/// the watch starts only when discovery finds every required kind. Calls must not overlap.
 /// </summary>
 internal sealed class CertManagerApi(IInformers informers, IResourceDiscovery discovery, TimeProvider time)
 {
-    /// <summary>How often a cluster without cert-manager is asked for it.</summary>
+    /// <summary>How often a cluster without cert-manager is checked again.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(30);
 
     private static readonly TimeSpan FirstList = TimeSpan.FromSeconds(2);
@@ -21,10 +21,10 @@ internal sealed class CertManagerApi(IInformers informers, IResourceDiscovery di
     private IInformer<CertManagerCertificate>? _made;
     private DateTimeOffset _askAgain;
 
-    /// <summary>Called with the key of the Certificate that a changed one of cert-manager was made for.</summary>
+    /// <summary>Called with the key of the Certificate whose cert-manager Certificate changed.</summary>
     public Action<ObjectKey>? Changed { get; set; }
 
-    /// <summary>Cert-manager's Certificates, or null and when to ask again.</summary>
+    /// <summary>Cert-manager's Certificates; null, with the delay until the next check, when there is no cert-manager.</summary>
     public async Task<(ILister<CertManagerCertificate>? Made, TimeSpan Wait)> FindAsync(CancellationToken cancellation)
     {
         if (_made is null)

@@ -9,8 +9,8 @@ using Serving.Kubernetes.Reconcilers;
 namespace Serving.Controller.CertManager;
 
 /// <summary>
-/// Lets those Certificates through that are cert-manager's to make, while the configuration asks for certificates and the cluster has
-/// cert-manager. Others belong to another controller and are not touched, their status included.
+/// Selects the Certificates for cert-manager, while the configuration requires certificates and the cluster has cert-manager. Other
+/// Certificates belong to another controller and are not modified, nor is their status.
 /// </summary>
 internal sealed class CertManagerGate(
     ILister<Certificate> certificates,
@@ -21,7 +21,7 @@ internal sealed class CertManagerGate(
 {
     public string Name => inner.Name;
 
-    /// <summary>Whether the configuration asks for certificates of any kind.</summary>
+    /// <summary>Whether the configuration requires certificates of any kind.</summary>
     public static bool IsRequired(NetworkConfig network) =>
         network.ExternalDomainTls
         || network.ClusterLocalDomainTls

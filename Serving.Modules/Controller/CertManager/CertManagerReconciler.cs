@@ -16,7 +16,7 @@ using CertificatePass = Serving.Kubernetes.Reconcilers.ReconcilePass<
 
 namespace Serving.Controller.CertManager;
 
-/// <summary>Has cert-manager make what a Certificate asks for, and says in its status how far that is.</summary>
+/// <summary>Creates cert-manager Certificates for Certificates, and reports their progress in the status.</summary>
 internal sealed class CertManagerReconciler(
     ILister<Certificate> certificates,
     HttpChallenges challenges,
@@ -62,7 +62,7 @@ internal sealed class CertManagerReconciler(
                 Events.Warning(pass.Object, "InternalError", problem.Message);
             }
 
-            // Nothing but another specification or configuration helps, and both bring us back.
+            // Only a change of the specification or the configuration helps, and both enqueue the key again.
             pass.Status = CertificateLifecycle.MarkFailed(pass.Status, problem.Reason, problem.Message, pass.Now);
             return;
         }
@@ -118,7 +118,7 @@ internal sealed class CertManagerReconciler(
         switch (ConditionSet.Get(made.Status.Conditions, CertificateLifecycle.Ready))
         {
             case { Status: ConditionStatus.True } when made.Status.RenewalTime < pass.Now:
-                // The old one serves on, but the authority must reach the challenge of the new one.
+                // The old certificate stays in use, but the authority must reach the challenge of the new one.
                 pass.Status = CertificateLifecycle.MarkRenewing(pass.Status, pass.Now);
                 break;
             case { Status: ConditionStatus.True }:

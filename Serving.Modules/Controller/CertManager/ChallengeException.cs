@@ -1,4 +1,4 @@
 namespace Serving.Controller.CertManager;
 
-/// <summary>A domain must be checked by HTTP, but nothing answers for it yet; the work is tried again.</summary>
+/// <summary>A domain needs an HTTP-01 challenge, but has no solver yet; the reconcile is retried.</summary>
 internal sealed class ChallengeException(string message) : Exception(message);

@@ -8,17 +8,17 @@ using Serving.Kubernetes.Informers;
 
 namespace Serving.Controller.CertManager;
 
-/// <summary>Finds the Services by which cert-manager answers an authority that checks domains by HTTP.</summary>
+/// <summary>Finds the Services of cert-manager's HTTP-01 solvers.</summary>
 internal sealed class HttpChallenges(ILister<CoreService> services)
 {
-    /// <summary>On the Service that answers: a checksum of the domain.</summary>
+    /// <summary>A label of the solver's Service: a checksum of the domain.</summary>
     public const string DomainLabel = "acme.cert-manager.io/http-domain";
 
     private const string Path = "/.well-known/acme-challenge";
 
     /// <summary>
-    /// The paths that must be routed for the domains of a certificate, or null when its issuer checks in another way. Throws
-    /// <see cref="ChallengeException"/> while a domain has none.
+    /// The paths that must be routed for the domains of a certificate, or null when its issuer uses another kind of challenge. Throws
+    /// <see cref="ChallengeException"/> while a domain has no solver.
     /// </summary>
     public async Task<IReadOnlyList<Http01Challenge>?> FindAsync(
         Certificate certificate,

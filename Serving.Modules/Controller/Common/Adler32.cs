@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Serving.Controller.Common;
 
-/// <summary>The checksum by which names of certificates and of challenges abbreviate longer ones (RFC 1950).</summary>
+/// <summary>The checksum in abbreviated names of certificates and challenges (RFC 1950).</summary>
 internal static class Adler32
 {
     /// <summary>The checksum of the text in UTF-8, in decimal.</summary>

@@ -8,11 +8,11 @@ using Serving.Kubernetes.Reconcilers;
 
 namespace Serving.Controller.Common;
 
-/// <summary>Creates and updates the Certificates that an object wants.</summary>
+/// <summary>Creates and updates the Certificates of an object.</summary>
 internal static class CertificateAccess
 {
-    /// <summary>The Certificate as it is after it was made what is wanted. Throws <see cref="NotOwnedException"/> when it is somebody
-    /// else's.</summary>
+    /// <summary>The Certificate after it was created or updated. Throws <see cref="NotOwnedException"/> when another object owns
+    /// it.</summary>
     public static async Task<Certificate> EnsureAsync(
         IKubernetesObject owner,
         Certificate wanted,

@@ -4,15 +4,15 @@ using System.Text.Json;
 namespace Serving.Controller.Common;
 
 /// <summary>
-/// JSON inside of strings, such as an environment variable, in the very characters in which Go writes it: another spelling of the same
-/// document would be another pod.
+/// JSON inside strings, such as an environment variable, byte for byte as Go writes it: a different encoding of the same document would
+/// change the pod template.
 /// </summary>
 internal static class GoJsonText
 {
-    /// <summary>How to write what <see cref="Finish"/> is given.</summary>
+    /// <summary>The writer options for the input of <see cref="Finish"/>.</summary>
     public static JsonWriterOptions WriterOptions { get; } = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    /// <summary>Escapes what Go escapes for the sake of HTML; none of these characters occurs outside of strings.</summary>
+    /// <summary>Escapes the characters that Go escapes for HTML; none of them occurs outside of strings.</summary>
     public static string Finish(string json) =>
         json.Replace("<", "\\u003c", StringComparison.Ordinal)
             .Replace(">", "\\u003e", StringComparison.Ordinal)

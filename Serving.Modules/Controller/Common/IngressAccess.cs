@@ -6,12 +6,12 @@ using Serving.Kubernetes.Reconcilers;
 
 namespace Serving.Controller.Common;
 
-/// <summary>Creates and updates the Ingress that an object wants.</summary>
+/// <summary>Creates and updates the Ingress of an object.</summary>
 internal static class IngressAccess
 {
     /// <summary>
-    /// The Ingress as it is after it was made what is wanted; nothing is written when <paramref name="cached"/> is that already. Throws
-    /// <see cref="NotOwnedException"/> when it is somebody else's.
+    /// The Ingress after it was created or updated; nothing is written when <paramref name="cached"/> is up to date. Throws
+    /// <see cref="NotOwnedException"/> when another object owns it.
     /// </summary>
     public static async Task<Ingress> EnsureAsync(
         IKubernetesObject owner,

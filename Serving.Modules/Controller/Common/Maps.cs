@@ -2,14 +2,13 @@ using Serving.Api.Core;
 
 namespace Serving.Controller.Common;
 
-/// <summary>Small operations on string maps. Results are sorted by key, so that what is made from them is written the same every
-/// time.</summary>
+/// <summary>Operations on string maps. Results are sorted by key, so that generated objects are always serialized identically.</summary>
 internal static class Maps
 {
-    /// <summary>The annotation that client-side apply keeps; it never propagates to children.</summary>
+    /// <summary>The annotation of client-side apply; it is never copied to children.</summary>
     public const string LastApplied = "kubectl.kubernetes.io/last-applied-configuration";
 
-    /// <summary>All pairs; the last map that has a key wins.</summary>
+    /// <summary>All pairs; the last map with a key wins.</summary>
     public static SortedDictionary<string, string> Union(params ReadOnlySpan<IReadOnlyDictionary<string, string>> maps)
     {
         var result = new SortedDictionary<string, string>(StringComparer.Ordinal);
@@ -24,7 +23,7 @@ internal static class Maps
         return result;
     }
 
-    /// <summary>The pairs whose key is not refused.</summary>
+    /// <summary>The pairs whose key is not excluded.</summary>
     public static SortedDictionary<string, string> Without(this IReadOnlyDictionary<string, string> map, Func<string, bool> refused)
     {
         var result = new SortedDictionary<string, string>(StringComparer.Ordinal);
@@ -47,7 +46,7 @@ internal static class Maps
             Annotations = wanted.Annotations,
         };
 
-    /// <summary>The value, or empty.</summary>
+    /// <summary>The value, or an empty string.</summary>
     public static string Get(this IReadOnlyDictionary<string, string> map, string key) => map.TryGetValue(key, out var value) ? value : "";
 
     /// <summary>The names in a comma-separated annotation.</summary>

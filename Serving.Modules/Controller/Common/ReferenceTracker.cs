@@ -3,9 +3,9 @@ using Serving.Kubernetes;
 namespace Serving.Controller.Common;
 
 /// <summary>
-/// Remembers which objects an object was computed from, so that a change of those finds it. Invariants: a reference is
-/// tracked before it is read, so that no change falls between; what a whole look at the follower did not track again is forgotten, so that
-/// it does not grow with every reference there ever was.
+/// Tracks the references of objects, so that a change of a referenced object enqueues its followers. Invariants: a reference is tracked
+/// before it is read, so that no change is missed; references that a complete reconcile of the follower did not track again are removed, so
+/// that old references do not accumulate.
 /// </summary>
 internal sealed class ReferenceTracker
 {
@@ -13,7 +13,7 @@ internal sealed class ReferenceTracker
     private readonly Dictionary<Reference, HashSet<ObjectKey>> _followers = [];
     private readonly Dictionary<ObjectKey, Look> _looks = [];
 
-    /// <summary>How many references are followed, each counted once a follower.</summary>
+    /// <summary>The number of tracked references, counted per follower.</summary>
     public int Count
     {
         get
@@ -25,8 +25,8 @@ internal sealed class ReferenceTracker
         }
     }
 
-    /// <summary>Begins to look at a follower anew; nothing is forgotten before <see cref="Settle"/>. One look at a follower at a
-    /// time.</summary>
+    /// <summary>Starts a reconcile of a follower; nothing is removed before <see cref="Settle"/>. Reconciles of a follower must not
+    /// overlap.</summary>
     public void Begin(ObjectKey follower)
     {
         lock (_gate)
@@ -35,7 +35,7 @@ internal sealed class ReferenceTracker
         }
     }
 
-    /// <summary>From now on a change of <paramref name="target"/> finds <paramref name="follower"/>.</summary>
+    /// <summary>Tracks <paramref name="target"/>: a change of it enqueues <paramref name="follower"/>.</summary>
     public void Track(ObjectKey follower, string kind, ObjectKey target)
     {
         var reference = new Reference(kind, target);
@@ -53,7 +53,7 @@ internal sealed class ReferenceTracker
         }
     }
 
-    /// <summary>Ends the look: forgets what was not tracked since <see cref="Begin"/>.</summary>
+    /// <summary>Ends the reconcile: removes references that were not tracked since <see cref="Begin"/>.</summary>
     public void Settle(ObjectKey follower)
     {
         lock (_gate)
@@ -76,7 +76,7 @@ internal sealed class ReferenceTracker
         }
     }
 
-    /// <summary>Forgets what <paramref name="follower"/> tracked.</summary>
+    /// <summary>Removes all references of <paramref name="follower"/>.</summary>
     public void Forget(ObjectKey follower)
     {
         lock (_gate)
@@ -93,7 +93,7 @@ internal sealed class ReferenceTracker
         }
     }
 
-    /// <summary>Who follows this object.</summary>
+    /// <summary>The followers of this object.</summary>
     public IReadOnlyList<ObjectKey> FollowersOf(string kind, ObjectKey target)
     {
         lock (_gate)
@@ -102,7 +102,7 @@ internal sealed class ReferenceTracker
         }
     }
 
-    /// <summary>Forgets all, as at the end of a term: who is deleted while another process leads is never asked about here.</summary>
+    /// <summary>Removes everything, at the end of a term: objects deleted while another process leads are never reconciled here.</summary>
     public void Clear()
     {
         lock (_gate)
@@ -130,7 +130,7 @@ internal sealed class ReferenceTracker
         }
     }
 
-    /// <summary>What a follower tracks, and what of it since the look under way began; null while none is.</summary>
+    /// <summary>The references of a follower, and those tracked since the current reconcile began; null when there is none.</summary>
     private sealed class Look
     {
         public HashSet<Reference> All { get; set; } = [];

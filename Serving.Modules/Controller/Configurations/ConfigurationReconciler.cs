@@ -16,7 +16,7 @@ using ConfigurationPass = Serving.Kubernetes.Reconcilers.ReconcilePass<
 
 namespace Serving.Controller.Configurations;
 
-/// <summary>Stamps a Revision for every generation of a Configuration and follows which is the newest ready one.</summary>
+/// <summary>Creates a Revision for every generation of a Configuration and tracks the newest ready one.</summary>
 internal sealed class ConfigurationReconciler(
     ILister<Configuration> configurations,
     ILister<Revision> revisions,
@@ -79,7 +79,7 @@ internal sealed class ConfigurationReconciler(
             )
         ).Object;
 
-        // An earlier generation may have been given the name that this one gets by its number.
+        // An earlier generation may have used, as an explicit name, the name generated for this one.
         return RevisionNames.Matches(pass.Object, created)
             ? created
             : throw new NotOwnedException(
@@ -140,7 +140,7 @@ internal sealed class ConfigurationReconciler(
         }
     }
 
-    /// <summary>The newest ready Revision between the newest that was ready and this generation.</summary>
+    /// <summary>The newest ready Revision between the latest ready one and this generation.</summary>
     private void SetLatestReady(ConfigurationPass pass, Revision latest, bool named)
     {
         var before = pass.Status.LatestReadyRevisionName;

@@ -10,19 +10,19 @@ using Serving.Kubernetes.Reconcilers;
 namespace Serving.Controller.DisruptionBudgets;
 
 /// <summary>
-/// Gives each Deployment of this install a disruption budget: one pod at a time leaves for a node's sake, so that a drain neither takes all
-/// nor waits for ever on a single one. It is not in the files of the install because <c>kubectl apply</c> never finds a budget unchanged:
-/// its patch replaces the selector whether or not it differs. Invariant: a Deployment whose pods some budget selects already is left alone.
+/// Creates a PodDisruptionBudget for each Deployment of this install: one pod at a time may be evicted, so that a drain neither evicts all
+/// pods nor waits forever for a single one. It is not part of the install manifests because <c>kubectl apply</c> never finds a budget
+/// unchanged: its patch always replaces the selector. Invariant: a Deployment whose pods another budget already selects is left alone.
 /// </summary>
 internal sealed class DisruptionBudgetReconciler(ILister<Deployment> deployments, string systemNamespace) : IReconciler
 {
-    /// <summary>The start of the labels that name the modules of a pod; no other implementation's pods have them.</summary>
+    /// <summary>The prefix of the labels that name the modules of a pod; pods of other implementations do not have them.</summary>
     private const string ModuleLabel = "serving.knative.dev/module-";
 
-    /// <summary>How long a budget that somebody deleted may be missing.</summary>
+    /// <summary>The longest time that a deleted budget stays missing.</summary>
     private static readonly TimeSpan LookAgain = TimeSpan.FromMinutes(10);
 
-    /// <summary>The kind, which is read and written as a document.</summary>
+    /// <summary>The kind, which is handled as unstructured.</summary>
     internal static ResourceType<Unstructured> Budgets { get; } =
         Unstructured.Type("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget", namespaced: true);
 
@@ -89,12 +89,12 @@ internal sealed class DisruptionBudgetReconciler(ILister<Deployment> deployments
         }
         catch (KubernetesException exists) when (exists.IsAlreadyExists)
         {
-            // Somebody's own of that name: what it selects is theirs to say.
+            // A user's budget of the same name: its selector is the user's decision.
         }
     }
 
-    /// <summary>Whether a budget is about pods with these labels. An empty selector is about all, none about none; one of expressions is
-    /// taken to be about ours.</summary>
+    /// <summary>Whether a budget selects pods with these labels. An empty selector selects all, a missing one none; one with expressions is
+    /// assumed to select ours.</summary>
     private static bool Selects(Unstructured budget, IReadOnlyDictionary<string, string> labels)
     {
         if (budget.Get("spec", "selector") is not { ValueKind: JsonValueKind.Object } selector)

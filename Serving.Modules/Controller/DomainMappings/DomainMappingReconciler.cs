@@ -22,7 +22,7 @@ using MappingPass = Serving.Kubernetes.Reconcilers.ReconcilePass<
 
 namespace Serving.Controller.DomainMappings;
 
-/// <summary>Where the DomainMapping reconciler reads.</summary>
+/// <summary>The caches that the DomainMapping reconciler reads.</summary>
 internal sealed record DomainMappingListers(
     ILister<DomainMapping> Mappings,
     ILister<Ingress> Ingresses,
@@ -30,7 +30,7 @@ internal sealed record DomainMappingListers(
     ILister<ClusterDomainClaim> Claims
 );
 
-/// <summary>Claims the domain of a DomainMapping for its namespace and leads it to what the mapping refers to.</summary>
+/// <summary>Claims the domain of a DomainMapping for its namespace and routes it to the mapping's reference.</summary>
 internal sealed class DomainMappingReconciler(
     DomainMappingListers listers,
     MappedReferences references,
@@ -47,10 +47,10 @@ internal sealed class DomainMappingReconciler(
         time
     )
 {
-    /// <summary>Holds a mapping until its claim is given back; the name that other implementations use too.</summary>
+    /// <summary>Keeps a mapping until its claim is released; other implementations use the same name.</summary>
     private const string Finalizer = "domainmappings.serving.knative.dev";
 
-    /// <summary>How long a change of a target of somebody else's kind may go unseen.</summary>
+    /// <summary>The longest delay until a change of a target that is not watched is noticed.</summary>
     private static readonly TimeSpan UntrackedInterval = TimeSpan.FromSeconds(30);
 
     public override string Name => "domainmapping";
@@ -97,7 +97,7 @@ internal sealed class DomainMappingReconciler(
     {
         if (!pass.Object.Metadata.Finalizers.Contains(Finalizer))
         {
-            // The claim must not outlive the mapping, so the hold comes first.
+            // The claim must not outlive the mapping, so the finalizer is added first.
             pass.UseNewest(
                 await Finalizers.AddAsync(ApiResources.DomainMappings, pass.Object, Finalizer, pass.Client, Events, cancellation)
             );
@@ -118,7 +118,7 @@ internal sealed class DomainMappingReconciler(
         };
         await ClaimAsync(pass, network, cancellation);
 
-        // A Certificate that is refused must not keep the Ingress from following the reference.
+        // A rejected Certificate must not keep the Ingress from following the reference.
         var (tls, challenges) = await TlsAsync(pass, network, cancellation);
         var target = await references.ResolveAsync(mapping, pass.Client, cancellation);
         pass.LookAgain(target.IsTracked ? null : UntrackedInterval);
@@ -180,7 +180,7 @@ internal sealed class DomainMappingReconciler(
         pass.Status = pass.Status.MarkDomainClaimed(pass.Now);
     }
 
-    /// <summary>A claim has no owner: it is the namespace's that it names.</summary>
+    /// <summary>A claim has no owner: it belongs to the namespace that it names.</summary>
     private static async Task CreateClaimAsync(MappingPass pass, CancellationToken cancellation)
     {
         var wanted = new ClusterDomainClaim

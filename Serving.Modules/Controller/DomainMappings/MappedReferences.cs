@@ -12,8 +12,8 @@ using Serving.Kubernetes.Informers;
 namespace Serving.Controller.DomainMappings;
 
 /// <summary>
-/// Resolves what a DomainMapping refers to: a Kubernetes Service by its name, anything else by the address in its status. Our own kinds
-/// are read from the cache and tracked; others, which nobody here watches, are read from the server.
+/// Resolves the reference of a DomainMapping: a Kubernetes Service by its name, anything else by the address in its status. Our own kinds
+/// are read from the cache and tracked; other kinds, which are not watched, are read from the API server.
 /// </summary>
 internal sealed class MappedReferences(
     ILister<Service> services,
@@ -24,12 +24,12 @@ internal sealed class MappedReferences(
     string clusterDomain
 )
 {
-    /// <summary>How Kubernetes Services are tracked, to tell them from Knative's.</summary>
+    /// <summary>The tracked kind of Kubernetes Services, distinct from Knative's.</summary>
     public const string CoreKind = "core/Service";
 
     private const string ServingGroup = "serving.knative.dev/";
 
-    /// <summary>The target of the mapping. Throws <see cref="KubernetesException"/> when the server cannot tell.</summary>
+    /// <summary>The target of the mapping. Throws <see cref="KubernetesException"/> when the API server cannot be asked.</summary>
     public async Task<MappedTarget> ResolveAsync(DomainMapping mapping, IKubernetesClient client, CancellationToken cancellation)
     {
         var follower = ObjectKey.Of(mapping);
@@ -105,7 +105,7 @@ internal sealed class MappedReferences(
     private static MappedTarget NotFound(ObjectKey key, string plural) =>
         MappedTarget.Unresolved($"failed to get object {key}: {plural} \"{key.Name}\" not found");
 
-    /// <summary>Chooses the address by the name in the reference, else the first, else the only one.</summary>
+    /// <summary>Selects the address by the name in the reference, else the first, else the only one.</summary>
     private MappedTarget TargetOf(DomainMapping mapping, ObjectKey key, AddressableStatus status)
     {
         var wanted = Field(mapping.Spec.Ref, "address");
@@ -134,7 +134,8 @@ internal sealed class MappedReferences(
             : MappedTarget.Unresolved($"hostname missing in address of {text}");
     }
 
-    /// <summary>The target at an address; a domain leads to a Service of its own namespace, so the address must be one's.</summary>
+    /// <summary>The target at an address; a domain routes to a Service of its own namespace, so the address must be that of a
+    /// Service.</summary>
     private MappedTarget TargetAt(DomainMapping mapping, string url)
     {
         var uri = new Uri(url);
@@ -155,12 +156,12 @@ internal sealed class MappedReferences(
             : MappedTarget.Refused($"resolved URI \"{url}\" must be in same namespace as DomainMapping");
     }
 
-    /// <summary>A reference as failures of its address spell it.</summary>
+    /// <summary>Formats a reference for errors about its address.</summary>
     private static string Text(ObjectReference reference, string ns) =>
         $"Kind = {reference.Kind}, Namespace = {ns}, Name = {reference.Name}, APIVersion = {reference.ApiVersion}, "
         + $"Group = {Field(reference, "group")}, Address = {Field(reference, "address")}";
 
-    /// <summary>A resource that the server does not know, by the name that it would have.</summary>
+    /// <summary>Formats a resource that the server does not know, with the plural name that it would have.</summary>
     private static string ResourceText(ObjectReference reference)
     {
         var slash = reference.ApiVersion.IndexOf('/', StringComparison.Ordinal);

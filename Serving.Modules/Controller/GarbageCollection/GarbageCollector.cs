@@ -9,7 +9,7 @@ using Serving.Kubernetes.Reconcilers;
 
 namespace Serving.Controller.GarbageCollection;
 
-/// <summary>Deletes the Revisions of a Configuration that config-gc lets go.</summary>
+/// <summary>Deletes the Revisions of a Configuration that config-gc does not retain.</summary>
 internal sealed class GarbageCollector(
     ILister<Configuration> configurations,
     ILister<Revision> revisions,
@@ -33,7 +33,7 @@ internal sealed class GarbageCollector(
         var steps = new StepFailures();
         foreach (var revision in StaleRevisions.Choose(configuration, own, gc, now))
         {
-            // One that cannot be deleted keeps no other.
+            // A Revision that cannot be deleted does not keep the others from being deleted.
             await steps.TryAsync(() => DeleteAsync(configuration, revision, client, cancellation), cancellation);
         }
 
@@ -45,7 +45,7 @@ internal sealed class GarbageCollector(
     {
         try
         {
-            // Bound to what was judged: a Revision that has come into use meanwhile has another version.
+            // Delete this resourceVersion only: a Revision that has come into use in the meantime has another one.
             await ChildObjects.DeleteAsync(
                 client,
                 Serving.Api.Resources.Revisions,

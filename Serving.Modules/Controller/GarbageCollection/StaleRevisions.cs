@@ -7,8 +7,8 @@ using Serving.Controller.Common;
 namespace Serving.Controller.GarbageCollection;
 
 /// <summary>
-/// Chooses the Revisions of a Configuration that may go. Never the newest ready one, one that asks to be kept, or one that is
-/// not known to be out of use. Age protects up to the most that may be kept; beyond it the oldest go.
+/// Selects the Revisions of a Configuration to delete. Never the latest ready one, one that is marked to be kept, or one that is not known
+/// to be unused. Age protects Revisions up to the maximum number to keep; beyond it the oldest are deleted.
 /// </summary>
 internal static class StaleRevisions
 {
@@ -48,7 +48,7 @@ internal static class StaleRevisions
         return stale;
     }
 
-    /// <summary>When the next Revision may become stale, or null when time changes nothing.</summary>
+    /// <summary>When the next Revision may become stale, or null when none does by time.</summary>
     public static TimeSpan? NextChange(Configuration configuration, IEnumerable<Revision> revisions, GcConfig config, DateTimeOffset now)
     {
         if (config is { RetainSinceCreateTime: null, RetainSinceLastActiveTime: null })

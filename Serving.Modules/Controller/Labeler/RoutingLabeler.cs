@@ -14,8 +14,8 @@ using ApiResources = Serving.Api.Resources;
 namespace Serving.Controller.Labeler;
 
 /// <summary>
-/// Writes on Revisions and Configurations which Routes lead to them, and on Revisions whether any does: scaling and garbage
-/// collection read it. A Route needs no finalizer for this: what still names a Route that is gone finds it gone.
+/// Annotates Revisions and Configurations with the Routes that target them, and Revisions with their routing state: scaling and garbage
+/// collection read it. A Route needs no finalizer for this: objects that still name a deleted Route are reconciled and updated.
 /// </summary>
 internal sealed class RoutingLabeler(
     ILister<Route> routes,
@@ -26,7 +26,7 @@ internal sealed class RoutingLabeler(
     TimeProvider time
 ) : IReconciler
 {
-    /// <summary>The finalizer that other implementations put on Routes for this; one that is left would hold them for ever.</summary>
+    /// <summary>The finalizer of other implementations for this purpose; a leftover one would keep a Route forever.</summary>
     private const string OtherFinalizer = "routes.serving.knative.dev";
 
     public string Name => "labeler";
@@ -48,7 +48,7 @@ internal sealed class RoutingLabeler(
             tracker.Settle(key);
         }
 
-        // One that cannot be written keeps no other.
+        // An object that cannot be written does not keep the others from being written.
         var steps = new StepFailures();
         if (gone || route!.IsReady() || route!.IsFailed())
         {
@@ -112,7 +112,7 @@ internal sealed class RoutingLabeler(
             wantedConfigurations.Add(configurationName);
             if (target.LatestRevision == true && configuration.Status.LatestCreatedRevisionName is { Length: > 0 } latest)
             {
-                // It will take the traffic when it is ready, so it must not be scaled as if nobody wanted it.
+                // It receives traffic when it becomes ready, so it must not be scaled as unreachable.
                 tracker.Track(key, References.Revision, new ObjectKey(key.Namespace, latest));
                 wantedRevisions.Add(latest);
             }
@@ -160,7 +160,7 @@ internal sealed class RoutingLabeler(
         }
         catch (KubernetesException error) when (error.IsNotFound)
         {
-            // Gone meanwhile, and its annotations with it.
+            // It was deleted in the meantime, with its annotations.
         }
     }
 
@@ -198,7 +198,7 @@ internal sealed class RoutingLabeler(
             return null;
         }
 
-        // The list of routes was worked out from this version: another writer's must not be overwritten.
+        // The list of routes was computed from this version; the write of another writer must not be overwritten.
         metadata["resourceVersion"] = value.Metadata.ResourceVersion;
         return new JsonObject { ["metadata"] = metadata }.ToJsonString();
     }

@@ -6,7 +6,7 @@ using ApiResources = Serving.Api.Resources;
 
 namespace Serving.Controller.NamespaceCertificates;
 
-/// <summary>Makes the Certificate of all hosts of a namespace; it and its Secret are named as the hosts are, without the star.</summary>
+/// <summary>Makes the wildcard Certificate of a namespace; it and its Secret have the name of the domain without the star.</summary>
 internal static class NamespaceCertificateMaker
 {
     public static Certificate Make(Namespace owner, string dnsName, string domain, string certificateClass)

@@ -15,8 +15,8 @@ using ApiResources = Serving.Api.Resources;
 namespace Serving.Controller.NamespaceCertificates;
 
 /// <summary>
-/// Asks for a certificate of all hosts of a namespace, for each wildcard domain, where the configuration selects the namespace: Routes
-/// use it instead of one of their own. Invariant: only certificates that the namespace controls are changed or deleted.
+/// Requests a wildcard certificate for each wildcard domain in the namespaces that the configuration selects: Routes use it instead of one
+/// of their own. Invariant: only certificates that the namespace controls are updated or deleted.
 /// </summary>
 internal sealed class NamespaceCertificateReconciler(
     ILister<Namespace> namespaces,
@@ -34,7 +34,7 @@ internal sealed class NamespaceCertificateReconciler(
             return Reconcile.Done;
         }
 
-        // A certificate that cannot be had keeps no other.
+        // A certificate that cannot be created does not keep the others from being created.
         var steps = new StepFailures();
         var snapshot = config();
         var existing = certificates
@@ -75,7 +75,7 @@ internal sealed class NamespaceCertificateReconciler(
         var dnsName = WildcardName(owner.Metadata.Name, domain, network);
         if (existing.Exists(certificate => certificate.Spec.DnsNames.Contains(dnsName)))
         {
-            // Whoever asked for it: one is enough.
+            // One certificate is enough, whoever requested it.
             return;
         }
 
@@ -147,7 +147,7 @@ internal sealed class NamespaceCertificateReconciler(
     private static bool IsSelected(Namespace owner, NetworkConfig network) =>
         network.NamespaceWildcardCertSelector is { } selector && LabelMatcher.Of(selector).Matches(owner.Metadata.Labels);
 
-    /// <summary>The name of all hosts: what the domain template makes of a star. Throws <see cref="FormatException"/> when that is no
+    /// <summary>The wildcard name: the domain template applied to a star. Throws <see cref="FormatException"/> when the result is not a
     /// wildcard.</summary>
     private static string WildcardName(string ns, string domain, NetworkConfig network)
     {

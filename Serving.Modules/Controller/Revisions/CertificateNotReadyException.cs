@@ -1,4 +1,4 @@
 namespace Serving.Controller.Revisions;
 
-/// <summary>A certificate that pods mount is not there yet; the work is tried again.</summary>
+/// <summary>A certificate that pods mount is not ready yet; the reconcile is retried.</summary>
 internal sealed class CertificateNotReadyException(string message) : Exception(message);

@@ -6,10 +6,10 @@ using Serving.Controller.Revisions.Resources;
 
 namespace Serving.Controller.Revisions;
 
-/// <summary>Reads from pods why a Revision that should have some has none that serves. Pure.</summary>
+/// <summary>Finds out from pods why a Revision has no ready pod. Pure.</summary>
 internal static class PodProblems
 {
-    /// <summary>Marks what the first telling pod says; without one the status stays as it is.</summary>
+    /// <summary>Marks the problem of the first pod that has one; otherwise the status is unchanged.</summary>
     public static RevisionStatus Apply(
         RevisionStatus status,
         IEnumerable<Pod> pods,
@@ -37,7 +37,7 @@ internal static class PodProblems
 
             if (pod.Status is { Phase: "Failed", Reason.Length: > 0 } failed)
             {
-                // The node gave the pod up as a whole: evicted, or not admitted.
+                // The node rejected or evicted the whole pod.
                 return result.MarkResourcesAvailableFalse(failed.Reason, failed.Message, now);
             }
         }
@@ -45,7 +45,7 @@ internal static class PodProblems
         return status;
     }
 
-    /// <summary>Whether the pod waits for something that only its events tell: no container has started, and none says why.</summary>
+    /// <summary>Whether the cause is known from the pod's events only: no container has started, and none has a reason.</summary>
     public static bool IsStarting(Pod pod) =>
         pod.Status is { Phase: "Pending" } status
         && ConditionSet.IsTrue(status.Conditions, "PodScheduled")
@@ -54,7 +54,7 @@ internal static class PodProblems
         )
         && status.InitContainerStatuses.All(static container => container.State is null or { Waiting.Reason: "PodInitializing" });
 
-    /// <summary>Since when every container of the pod runs though the pod is not ready; null when that is not so.</summary>
+    /// <summary>Since when all containers of the pod have been running although the pod is not ready; null otherwise.</summary>
     public static DateTimeOffset? RunningUnready(Pod pod) =>
         pod.Status is { ContainerStatuses: { Count: > 0 } containers } status
         && !ConditionSet.IsTrue(status.Conditions, "Ready")
@@ -97,16 +97,16 @@ internal static class PodProblems
         return status;
     }
 
-    /// <summary>An init container that ended well is no problem, whatever its attempts before.</summary>
+    /// <summary>An init container that succeeded is not a problem, even if earlier attempts failed.</summary>
     private static bool HasSucceeded(ContainerStatus container) => container.State?.Terminated is { ExitCode: 0 };
 
     /// <summary>
-    /// Whether the reason is one that is reported before the progress deadline, so that people see it. The pods are tried on until then, as
-    /// in an outage of a registry or until a Secret is made, and a Revision that is in use is kept at its scale.
+    /// Whether the reason is reported before the progress deadline, so that users see it early. The pods are retried until the deadline,
+    /// for example during a registry outage or until a Secret is created, and a Revision in use keeps its scale.
     /// </summary>
     public static bool IsEarly(string reason) => IsFinal(reason) || StartingPods.IsReported(reason);
 
-    /// <summary>Whether waiting for this reason does not end by itself; starting up does.</summary>
+    /// <summary>Whether waiting does not resolve this reason; startup resolves by itself.</summary>
     private static bool IsFinal(string reason) =>
         reason
             is "ErrImagePull"
@@ -117,7 +117,7 @@ internal static class PodProblems
                 or "RunContainerError"
         || reason.StartsWith("CreateContainer", StringComparison.Ordinal);
 
-    /// <summary>For a kubelet that gives the reason only.</summary>
+    /// <summary>The message for a kubelet that reports only the reason.</summary>
     private static string WordsOf(string reason, ContainerStatus container) =>
         reason switch
         {

@@ -12,15 +12,15 @@ using ApiResources = Serving.Api.Resources;
 namespace Serving.Controller.Revisions;
 
 /// <summary>
-/// Asks for the certificate by which the sidecars of a namespace are known when traffic within the system is encrypted. It is
-/// the namespace's: all Revisions in it share it, and it goes when the namespace does.
+/// Requests the certificate of a namespace's sidecars when system-internal-tls encrypts traffic within the system. The namespace owns it:
+/// all its Revisions share it, and it is deleted with the namespace.
 /// </summary>
 internal sealed class QueueProxyCertificates(ILister<Certificate> certificates, IEventRecorder events)
 {
     /// <summary>The name of the Certificate and of its Secret.</summary>
     public const string Name = "serving-certs";
 
-    /// <summary>Returns when the Secret can be mounted; throws <see cref="CertificateNotReadyException"/> as long as it cannot.</summary>
+    /// <summary>Returns when the Secret can be mounted; otherwise throws <see cref="CertificateNotReadyException"/>.</summary>
     public async Task EnsureAsync(IKubernetesClient client, string ns, string certificateClass, CancellationToken cancellation)
     {
         var owner = await client.GetAsync(ApiResources.Namespaces, null, ns, cancellation);
@@ -59,7 +59,7 @@ internal sealed class QueueProxyCertificates(ILister<Certificate> certificates, 
             },
             Spec = new CertificateSpec
             {
-                // The second name is for network layers that know a single one.
+                // The second name is for networking layers that verify a single, fixed name.
                 DnsNames = ["kn-user-" + owner.Metadata.Name.ToLowerInvariant(), "data-plane.knative.dev"],
                 SecretName = Name,
             },

@@ -18,7 +18,7 @@ using RevisionPass = Serving.Kubernetes.Reconcilers.ReconcilePass<Serving.Api.Kn
 
 namespace Serving.Controller.Revisions;
 
-/// <summary>Where the Revision reconciler reads.</summary>
+/// <summary>The caches that the Revision reconciler reads.</summary>
 internal sealed record RevisionListers(
     ILister<Revision> Revisions,
     ILister<Deployment> Deployments,
@@ -28,8 +28,8 @@ internal sealed record RevisionListers(
     ILister<Certificate> Certificates
 );
 
-/// <summary>Gives every Revision its Deployment, PodAutoscaler and image cache entries in one pass, and says in its status how they
-/// are.</summary>
+/// <summary>Creates and updates a Revision's Deployment, PodAutoscaler and image cache entries in one pass, and reports them in its
+/// status.</summary>
 internal sealed class RevisionReconciler(
     RevisionListers listers,
     DigestResolution digests,
@@ -81,7 +81,7 @@ internal sealed class RevisionReconciler(
             await _certificates.EnsureAsync(pass.Client, pass.Namespace, certificateClass, cancellation);
         }
 
-        // Caches of images are a convenience, and a Deployment that cannot be changed still serves: neither keeps the autoscaler from its
+        // Image caches are optional, and a Deployment that cannot be updated still serves: neither must keep the autoscaler from its
         // settings.
         var deployment = await pass.TryAsync(() => DeploymentAsync(pass, snapshot, cancellation), cancellation) ?? Owned(pass);
         await pass.TryAsync(() => ImagesAsync(pass, cancellation), cancellation);
@@ -124,7 +124,7 @@ internal sealed class RevisionReconciler(
         }
     }
 
-    /// <summary>The Revision's Deployment as the cache knows it, if it is the Revision's.</summary>
+    /// <summary>The cached Deployment of the Revision, if the Revision controls it.</summary>
     private Deployment? Owned(RevisionPass pass) =>
         listers.Deployments.Get(pass.Namespace, ChildNames.Deployment(pass.Name)) is { } known && known.IsControlledBy(pass.Object)
             ? known

@@ -6,26 +6,26 @@ using Serving.Kubernetes.Client;
 namespace Serving.Controller.Revisions;
 
 /// <summary>
-/// Says why pods whose status is silent do not come up: a volume that cannot be mounted is told by events alone, and a program that
-/// listens at no port by nothing but time. Looks at doubling intervals, so that a pod which starts as usual is asked about once or not at
-/// all.
+/// Finds out why pods whose status has no reason do not start: a volume that cannot be mounted is reported by events only, and a program
+/// that listens on no port is recognized by elapsed time only. Checks at doubling intervals, so that a pod that starts normally costs at
+/// most one request.
 /// </summary>
 internal static class StartingPods
 {
-    /// <summary>A pod that is this young is starting as usual.</summary>
+    /// <summary>A pod younger than this is starting normally.</summary>
     private static readonly TimeSpan FirstLook = TimeSpan.FromSeconds(2);
 
-    /// <summary>Most programs listen sooner.</summary>
+    /// <summary>Most programs listen within this time.</summary>
     private static readonly TimeSpan ListensWithin = TimeSpan.FromSeconds(10);
 
     private static readonly TimeSpan LongestInterval = TimeSpan.FromSeconds(30);
 
     private const int MostEvents = 100;
 
-    /// <summary>An event that comes again this often is no passing trouble.</summary>
+    /// <summary>An event repeated this often is not transient.</summary>
     private const int OftenEnough = 3;
 
-    /// <summary>The status with what was found, and when to look again; null when nothing starts.</summary>
+    /// <summary>The status with the result, and when to check again; null when no pod is starting.</summary>
     public static async Task<(RevisionStatus Status, TimeSpan? Again)> LookAsync(
         RevisionStatus status,
         Revision revision,
@@ -53,7 +53,7 @@ internal static class StartingPods
                 var age = now - since;
                 if (ConditionSet.IsTrue(status.Conditions, RevisionLifecycle.ContainerHealthy))
                 {
-                    // It has served before: what is not ready now may be busy.
+                    // It has served before: a pod that is not ready now may be busy.
                     return (status, null);
                 }
 
@@ -66,7 +66,7 @@ internal static class StartingPods
         return (status, null);
     }
 
-    /// <summary>Whether events of this reason say why a pod does not come up.</summary>
+    /// <summary>Whether events with this reason explain why a pod does not start.</summary>
     public static bool IsReported(string reason) =>
         reason is "FailedMount" or "FailedAttachVolume" or "FailedMapVolume" or "FailedCreatePodSandBox";
 
@@ -75,7 +75,7 @@ internal static class StartingPods
         : age < LongestInterval ? age
         : LongestInterval;
 
-    /// <summary>The newest event that says why the pod's volumes or network cannot be set up, or null.</summary>
+    /// <summary>The newest event that explains why the pod's volumes or network cannot be set up, or null.</summary>
     private static async Task<Event?> FindAsync(Pod pod, IKubernetesClient client, CancellationToken cancellation)
     {
         IReadOnlyList<Event> events;
@@ -93,7 +93,7 @@ internal static class StartingPods
         }
         catch (KubernetesException refused) when (refused.IsRefusal)
         {
-            // Rights of an earlier installation do not include this: the progress deadline tells then.
+            // The role of an earlier installation may lack this permission: the progress deadline reports the failure then.
             return null;
         }
 
@@ -103,7 +103,7 @@ internal static class StartingPods
             .MaxBy(static one => one.LastTimestamp ?? one.Metadata.CreationTimestamp);
     }
 
-    /// <summary>A kubelet that has just heard of a pod may not know its Secrets yet, and says so once.</summary>
+    /// <summary>A kubelet may not know the Secrets of a new pod yet, and reports that once.</summary>
     private static bool IsLasting(Event one) =>
         one.Count >= OftenEnough
         || (

@@ -3,13 +3,13 @@ using Serving.Api.Core;
 
 namespace Serving.Controller.Revisions;
 
-/// <summary>Says in plain words how a container ended. Pure.</summary>
+/// <summary>Describes how a container ended. Pure.</summary>
 internal static class Terminations
 {
     private const int ErrorSignals = 128;
 
-    /// <summary>The last words of the container, and what its exit code means where those do not say; empty for a quiet end without an
-    /// error.</summary>
+    /// <summary>The container's termination message, and the meaning of its exit code when the message does not explain it; empty for a
+    /// successful exit without a message.</summary>
     public static string Describe(ContainerStateTerminated end)
     {
         var words = end.Message.TrimEnd();
@@ -50,7 +50,7 @@ internal static class Terminations
                 126 => "exit code 126: the command is there but cannot be executed; look at its permissions",
                 127 => "exit code 127: the command was not found in the image; look at command and args of the container",
                 137 => "exit code 137: the container was killed (SIGKILL), as by its liveness probe or for want of memory",
-                143 => "exit code 143: the container was told to end (SIGTERM)",
+                143 => "exit code 143: the container was terminated (SIGTERM)",
                 139 => "exit code 139: the program crashed (SIGSEGV)",
                 > ErrorSignals and < 160 => string.Create(
                     CultureInfo.InvariantCulture,

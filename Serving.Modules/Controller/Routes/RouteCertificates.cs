@@ -13,10 +13,10 @@ using RoutePass = Serving.Kubernetes.Reconcilers.ReconcilePass<Serving.Api.Knati
 
 namespace Serving.Controller.Routes;
 
-/// <summary>What TLS adds to an Ingress.</summary>
+/// <summary>The TLS part of an Ingress.</summary>
 internal sealed record RouteTls(List<IngressTls> Tls, List<Http01Challenge> Challenges);
 
-/// <summary>Asks for the Certificates of a Route's hosts and says in its status and URLs how far they are.</summary>
+/// <summary>Requests the Certificates of a Route's hosts and reports them in the Route's status and URLs.</summary>
 internal sealed class RouteCertificates(RouteListers listers, IEventRecorder events, string clusterDomain)
 {
     public async Task<RouteTls> EnsureAsync(
@@ -53,7 +53,7 @@ internal sealed class RouteCertificates(RouteListers listers, IEventRecorder eve
         return result;
     }
 
-    /// <summary>Whether external domains are served by TLS and the object does not opt out.</summary>
+    /// <summary>Whether external domains use TLS and the object does not opt out.</summary>
     public static bool IsEnabled(IReadOnlyDictionary<string, string> annotations, NetworkConfig network) =>
         network.ExternalDomainTls
         && !(NetworkingKeys.DisableExternalDomainTls.Value(annotations) is "1" or "t" or "T" or "true" or "TRUE" or "True");
@@ -144,7 +144,7 @@ internal sealed class RouteCertificates(RouteListers listers, IEventRecorder eve
                 continue;
             }
 
-            // The Route's own URLs follow; those of its tags in the cluster keep their scheme, as clients of Knative know it.
+            // Only the Route's own URLs change; the cluster-local URLs of its tags keep their scheme, as in Knative.
             pass.Status = pass.Status.MarkCertificateReady(pass.Now) with
             {
                 Url = WithScheme(pass.Status.Url, hosts, "https"),
@@ -156,7 +156,7 @@ internal sealed class RouteCertificates(RouteListers listers, IEventRecorder eve
         await DeleteUnusedAsync(pass, CertificateMaker.ClusterLocalDomain, used, cancellation);
     }
 
-    // One that was never created has no uid: it counts as failed.
+    // A Certificate that was never created has no uid: it counts as failed.
     private static void MarkUnready(RoutePass pass, Certificate certificate) =>
         pass.Status =
             CertificateLifecycle.IsFailed(certificate) || certificate.Metadata.Uid.Length == 0
@@ -164,8 +164,8 @@ internal sealed class RouteCertificates(RouteListers listers, IEventRecorder eve
                 : pass.Status.MarkCertificateNotReady(certificate, pass.Now);
 
     /// <summary>
-    /// The Certificate. When it is refused that is a failure of the pass, and the one that is there serves on; when there
-    /// is none the wanted one stands for it, which is not ready.
+    /// Creates or updates the Certificate. A rejection is a failure of the pass, and an existing Certificate stays in use; without one the
+    /// wanted Certificate, which is not ready, is returned.
     /// </summary>
     private async Task<Certificate> EnsureAsync(RoutePass pass, Certificate wanted, CancellationToken cancellation)
     {

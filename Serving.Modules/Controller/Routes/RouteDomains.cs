@@ -5,10 +5,10 @@ using Serving.Controller.Common;
 
 namespace Serving.Controller.Routes;
 
-/// <summary>Names the hosts of a Route from the templates and domains of the configuration.</summary>
+/// <summary>Computes the hosts of a Route from the templates and domains of the configuration.</summary>
 internal sealed class RouteDomains(ObjectMeta route, ConfigSnapshot config, string clusterDomain)
 {
-    /// <summary>The Service name and host label of a tag; the Route's own name without one. Throws
+    /// <summary>The Service name and host label of a tag; without a tag, the Route's own name. Throws
     /// <see cref="DomainNameException"/>.</summary>
     public string Hostname(string tag)
     {
@@ -27,10 +27,10 @@ internal sealed class RouteDomains(ObjectMeta route, ConfigSnapshot config, stri
         }
     }
 
-    /// <summary>The full name of a host label with the Route's labels as they are.</summary>
+    /// <summary>The full name of a host label with the Route's own labels.</summary>
     public string Domain(string hostname) => Domain(hostname, route.Labels);
 
-    /// <summary>The full name of a tag's host inside or outside of the cluster.</summary>
+    /// <summary>The full name of a tag's host, cluster-local or external.</summary>
     public string Domain(string tag, bool clusterLocal) =>
         Domain(
             Hostname(tag),
@@ -39,7 +39,7 @@ internal sealed class RouteDomains(ObjectMeta route, ConfigSnapshot config, stri
                 : route.Labels.Without(key => key == NetworkingKeys.Visibility)
         );
 
-    /// <summary>Every name by which the cluster knows this one, sorted.</summary>
+    /// <summary>Every cluster-local form of this name, sorted.</summary>
     public IReadOnlyList<string> Expand(string domain)
     {
         var names = new SortedSet<string>(StringComparer.Ordinal) { domain };
@@ -56,8 +56,8 @@ internal sealed class RouteDomains(ObjectMeta route, ConfigSnapshot config, stri
     }
 
     /// <summary>
-    /// The last label of a host must fit a label and not be a number: in a namespace of digits only, its short name would look like an
-    /// address.
+    /// The last label of a host must be a valid label and not a number: in a namespace whose name is all digits, the short name would look
+    /// like an IP address.
     /// </summary>
     private static bool CouldBeHost(string host)
     {
@@ -65,13 +65,13 @@ internal sealed class RouteDomains(ObjectMeta route, ConfigSnapshot config, stri
         return last.Length <= 63 && !last.All(char.IsAsciiDigit);
     }
 
-    /// <summary>Whether the name is only known inside of the cluster.</summary>
+    /// <summary>Whether the name is cluster-local.</summary>
     public bool IsClusterLocal(string domain) => domain.EndsWith(clusterDomain, StringComparison.Ordinal);
 
-    /// <summary>Whether the domain that the Route's labels give it is the cluster's own.</summary>
+    /// <summary>Whether the domain for the Route's labels is the cluster's own.</summary>
     public bool IsClusterLocalByDefault => config.Domain.LookupDomainForLabels(route.Labels) == "svc." + clusterDomain;
 
-    /// <summary>The domain that the Route's labels give it.</summary>
+    /// <summary>The domain for the Route's labels.</summary>
     public string BaseDomain => config.Domain.LookupDomainForLabels(route.Labels);
 
     private string Domain(string hostname, IReadOnlyDictionary<string, string> labels)

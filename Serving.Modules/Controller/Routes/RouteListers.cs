@@ -5,7 +5,7 @@ using Serving.Kubernetes.Informers;
 
 namespace Serving.Controller.Routes;
 
-/// <summary>Where the Route reconciler reads.</summary>
+/// <summary>The caches that the Route reconciler reads.</summary>
 internal sealed record RouteListers(
     ILister<Route> Routes,
     ILister<Configuration> Configurations,

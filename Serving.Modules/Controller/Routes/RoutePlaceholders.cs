@@ -11,12 +11,12 @@ using RoutePass = Serving.Kubernetes.Reconcilers.ReconcilePass<Serving.Api.Knati
 
 namespace Serving.Controller.Routes;
 
-/// <summary>Keeps the Kubernetes Services that give a Route and its tags their names in the cluster.</summary>
+/// <summary>Maintains the Kubernetes Services that provide the cluster-local names of a Route and its tags.</summary>
 internal sealed class RoutePlaceholders(RouteListers listers, IEventRecorder events)
 {
-    /// <summary>Makes sure that every tag has its Service, whatever it points at, and removes those of tags that are gone.</summary>
-    /// <remarks>A Service that is refused is a failure of the pass; one that is somebody else's is thrown, since its host may be
-    /// too.</remarks>
+    /// <summary>Ensures that every tag has its Service, whatever it points to, and removes the Services of deleted tags.</summary>
+    /// <remarks>A rejected Service is a failure of the pass; a Service with another owner is thrown, since its host may belong to that
+    /// owner too.</remarks>
     /// <returns>The Services by tag.</returns>
     public async Task<IReadOnlyDictionary<string, CoreService>> HoldAsync(
         RoutePass pass,
@@ -66,7 +66,7 @@ internal sealed class RoutePlaceholders(RouteListers listers, IEventRecorder eve
         }
     }
 
-    /// <summary>Points every Service at the load balancer of the Ingress, once it has one.</summary>
+    /// <summary>Points every Service to the load balancer of the Ingress, once it has one.</summary>
     public async Task PointAsync(
         RoutePass pass,
         IReadOnlyDictionary<string, CoreService> services,
@@ -117,7 +117,7 @@ internal sealed class RoutePlaceholders(RouteListers listers, IEventRecorder eve
                 : currentSpec.Type == "ExternalName";
         if (!canUpdate)
         {
-            // Its address cannot be changed any more: only a new Service can have another kind.
+            // Its cluster IP is immutable, so changing the type needs a new Service.
             await pass.Client.DeleteAsync(ApiResources.Services, pass.Namespace, current.Metadata.Name, cancellation);
             await ChildObjects.CreateAsync(pass.Client, ApiResources.Services, to, pass.Object, cancellation);
             return;

@@ -16,7 +16,7 @@ using RoutePass = Serving.Kubernetes.Reconcilers.ReconcilePass<Serving.Api.Knati
 
 namespace Serving.Controller.Routes;
 
-/// <summary>Turns a Route into an Ingress and the Kubernetes Services of its names, and says in its status where it answers.</summary>
+/// <summary>Turns a Route into an Ingress and the Kubernetes Services of its names, and reports its URLs in its status.</summary>
 internal sealed class RouteReconciler(
     RouteListers listers,
     ReferenceTracker tracker,
@@ -53,7 +53,7 @@ internal sealed class RouteReconciler(
     {
         if (pass.Object.Metadata.Generation != pass.Object.Status.ObservedGeneration)
         {
-            // An error below must not leave the readiness of the generation before.
+            // An error below must not leave the readiness of the previous generation.
             pass.Status = pass.Status.MarkIngressNotConfigured(pass.Now);
         }
 
@@ -96,7 +96,7 @@ internal sealed class RouteReconciler(
             Address = new Addressable { Url = $"http://{pass.Name}.{pass.Namespace}.svc.{clusterDomain}" },
         };
 
-        // A Service or a Certificate that is refused must not keep the Ingress, by which requests travel, from following the traffic.
+        // A rejected Service or Certificate must not keep the Ingress, which routes requests, from following the traffic.
         var services = await _placeholders.HoldAsync(pass, traffic.Targets.Keys, domains, cancellation);
         var tls = await _certificates.EnsureAsync(pass, traffic.Targets.Keys, isLocal, domains, snapshot, cancellation);
 
@@ -134,8 +134,8 @@ internal sealed class RouteReconciler(
         pass.LookAgain(next);
     }
 
-    /// <summary>Which tags are served inside of the cluster only: all when the Route's domain is the cluster's, else those whose Service
-    /// says so.</summary>
+    /// <summary>The tags that are cluster-local: all when the Route's domain is the cluster's, else those whose Service has the visibility
+    /// label.</summary>
     private Func<string, bool> Visibility(RoutePass pass, RouteDomains domains)
     {
         var local = domains.IsClusterLocalByDefault;
@@ -147,7 +147,7 @@ internal sealed class RouteReconciler(
         return tag => local || marked.Contains(domains.Hostname(tag));
     }
 
-    /// <summary>Moves the rollout on, when the Route or the configuration asks for a gradual one.</summary>
+    /// <summary>Advances the rollout when the Route or the configuration asks for a gradual one.</summary>
     private static (Rollout Rollout, TimeSpan? Next) Step(RoutePass pass, TrafficConfig traffic, Ingress? ingress, NetworkConfig network)
     {
         var wanted = traffic.BuildRollout();

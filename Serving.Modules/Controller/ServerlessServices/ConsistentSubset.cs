@@ -4,9 +4,9 @@ using System.Text;
 namespace Serving.Controller.ServerlessServices;
 
 /// <summary>
-/// Chooses some of a set so that the choice moves little when the set changes, and differs between targets. Candidates sit on a
-/// circle by hash; the walk starts at the target's angle and goes on by the target's step. Parameters (FNV-1a, a circle of 2048,
-/// the salts) are Knative's, so that every implementation names the same activators for a Revision.
+/// Selects a subset so that the selection changes little when the set changes, and differs between targets. Candidates are placed on a ring
+/// by hash; selection starts at the target's position and advances by the target's step. The parameters (FNV-1a, a ring of 2048, the salts)
+/// are Knative's, so that every implementation selects the same activators for a Revision.
 /// </summary>
 internal static class ConsistentSubset
 {
@@ -52,7 +52,7 @@ internal static class ConsistentSubset
             var hash = Fnv1a(text);
             while (!circle.TryAdd(hash % Circle, candidate))
             {
-                // The place is taken: the hash itself is the salt of the next try.
+                // The position is taken: use the hash itself as the salt of the next attempt.
                 text += hash.ToString("x", CultureInfo.InvariantCulture);
                 hash = Fnv1a(text);
             }

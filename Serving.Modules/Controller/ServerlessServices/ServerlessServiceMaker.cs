@@ -6,7 +6,7 @@ using Serving.Kubernetes.Reconcilers;
 
 namespace Serving.Controller.ServerlessServices;
 
-/// <summary>What a ServerlessService wants: two Services, and Endpoints for the one that has no selector.</summary>
+/// <summary>Makes the children of a ServerlessService: two Services, and the Endpoints of the one without a selector.</summary>
 internal static class ServerlessServiceMaker
 {
     private const string Tcp = "TCP";
@@ -14,7 +14,7 @@ internal static class ServerlessServiceMaker
     private const string AutoscalingMetricsPortName = "http-autometric";
     private const string UserMetricsPortName = "http-usermetric";
 
-    /// <summary>The port of a pod that takes the Revision's protocol.</summary>
+    /// <summary>The pod's port for the Revision's protocol.</summary>
     public static int TargetPort(ServerlessService owner) => IsH2C(owner) ? NetworkingKeys.QueueHttp2Port : NetworkingKeys.QueueHttpPort;
 
     /// <summary>The Service over the Revision's pods.</summary>
@@ -27,7 +27,7 @@ internal static class ServerlessServiceMaker
             Spec = new CoreServiceSpec { Ports = PrivatePorts(owner), Selector = selector },
         };
 
-    /// <summary>The Service that traffic goes to. It has no selector: its Endpoints are ours to write.</summary>
+    /// <summary>The Service that receives traffic. It has no selector: its Endpoints are written by us.</summary>
     public static CoreService PublicService(ServerlessService owner) =>
         new()
         {
@@ -47,7 +47,7 @@ internal static class ServerlessServiceMaker
             Subsets = ServingPorts(owner, source),
         };
 
-    /// <summary>The same addresses with only the ports that take traffic of the Revision's protocol.</summary>
+    /// <summary>The same addresses with only the ports for the Revision's protocol.</summary>
     public static IReadOnlyList<EndpointSubset> ServingPorts(ServerlessService owner, IReadOnlyList<EndpointSubset> source)
     {
         var target = TargetPort(owner);
@@ -62,8 +62,8 @@ internal static class ServerlessServiceMaker
         ];
     }
 
-    /// <summary>The part of the activators that takes this Revision's traffic: all when <paramref name="count"/> is 0 or not fewer than
-    /// there are.</summary>
+    /// <summary>The subset of activators for this Revision's traffic: all when <paramref name="count"/> is 0 or not less than their
+    /// number.</summary>
     public static IReadOnlyList<EndpointSubset> ActivatorSubset(IReadOnlyList<EndpointSubset> activators, string target, int count)
     {
         var addresses = activators
@@ -84,7 +84,7 @@ internal static class ServerlessServiceMaker
         ];
     }
 
-    /// <summary>Addresses that are ready.</summary>
+    /// <summary>The number of ready addresses.</summary>
     public static int ReadyCount(Endpoints? endpoints) => endpoints?.Subsets.Sum(static subset => subset.Addresses.Count) ?? 0;
 
     private static bool IsH2C(ServerlessService owner) => owner.Spec.ProtocolType == NetworkingKeys.ProtocolH2C;
@@ -109,7 +109,7 @@ internal static class ServerlessServiceMaker
             Port(NetworkingKeys.ServicePortNameHttps, NetworkingKeys.ServiceHttpsPort, NetworkingKeys.QueueHttpsPort),
             Port(AutoscalingMetricsPortName, NetworkingKeys.AutoscalingMetricsPort, AutoscalingMetricsPortName),
             Port(UserMetricsPortName, NetworkingKeys.UserMetricsPort, UserMetricsPortName),
-            // A mesh with pod addressability opens a listener on the pod only for ports a Service has.
+            // A mesh with pod addressability opens a listener on the pod only for ports of a Service.
             Port(PortName(owner) + "-istio", TargetPort(owner), TargetPort(owner)),
         ];
 

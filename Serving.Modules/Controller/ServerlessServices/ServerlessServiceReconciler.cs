@@ -15,9 +15,9 @@ using ServicePass = Serving.Kubernetes.Reconcilers.ReconcilePass<
 namespace Serving.Controller.ServerlessServices;
 
 /// <summary>
-/// Keeps the two Services of a Revision and decides who answers behind the public one: the Revision's pods (Serve), or a subset of the
-/// activators (Proxy, or no pod is ready). Invariant: the public Endpoints are never empty while pods or activators are ready.
-/// Watch it with <see cref="Watching"/>.
+/// Maintains the two Services of a Revision and decides which endpoints the public one has: the Revision's pods (Serve), or a subset of the
+/// activators (Proxy, or no pod is ready). Invariant: the public Endpoints are never empty while pods or activators are ready. Its watches
+/// are added by <see cref="Watching"/>.
 /// </summary>
 public sealed class ServerlessServiceReconciler : StatusReconciler<ServerlessService, ServerlessServiceStatus>
 {
@@ -33,9 +33,9 @@ public sealed class ServerlessServiceReconciler : StatusReconciler<ServerlessSer
     private readonly IInformer<Endpoints> _endpoints;
     private readonly IInformer<Deployment> _deployments;
 
-    /// <param name="informers">Where the caches of ServerlessServices, Services, Endpoints and Deployments come from.</param>
+    /// <param name="informers">Provides the caches of ServerlessServices, Services, Endpoints and Deployments.</param>
     /// <param name="environment">Names the namespace of the activators.</param>
-    /// <param name="events">Where failures are recorded.</param>
+    /// <param name="events">Records failures.</param>
     /// <param name="time">The clock of conditions.</param>
     public ServerlessServiceReconciler(IInformers informers, ClusterEnvironment environment, IEventRecorder events, TimeProvider time)
         : base(Resources.ServerlessServices, ListerOf(informers), ServerlessServiceLifecycle.Conditions, events, time)
@@ -50,7 +50,7 @@ public sealed class ServerlessServiceReconciler : StatusReconciler<ServerlessSer
     /// <inheritdoc/>
     public override string Name => "serverlessservice";
 
-    /// <summary>Adds everything that this reconciler must hear of to <paramref name="loop"/>.</summary>
+    /// <summary>Adds the watches of this reconciler to <paramref name="loop"/>.</summary>
     public ReconcileLoop Watching(ReconcileLoop loop)
     {
         ArgumentNullException.ThrowIfNull(loop);
@@ -84,7 +84,7 @@ public sealed class ServerlessServiceReconciler : StatusReconciler<ServerlessSer
     /// <inheritdoc/>
     protected override async Task ReconcileAsync(ServicePass pass, CancellationToken cancellation)
     {
-        // A Service that is refused must not keep the endpoints, by which requests travel, from following pods and activators.
+        // A rejected Service must not keep the endpoints, which route requests, from following pods and activators.
         var failed = await pass.TryAsync(() => ReconcilePrivateServiceAsync(pass, cancellation), cancellation) ? null : pass.Status;
         var hasPublic = await pass.TryAsync(() => ReconcilePublicServiceAsync(pass, cancellation), cancellation);
         failed ??= hasPublic ? null : pass.Status;
@@ -95,7 +95,7 @@ public sealed class ServerlessServiceReconciler : StatusReconciler<ServerlessSer
 
         if (failed is not null)
         {
-            // What came later must not hide the first reason why the endpoints are not what they should be.
+            // A later reason must not hide the first one why the endpoints are not ready.
             pass.Status = ServerlessServiceLifecycle.KeepEndpoints(pass.Status, failed);
         }
     }
@@ -106,7 +106,7 @@ public sealed class ServerlessServiceReconciler : StatusReconciler<ServerlessSer
         return informers.For(Resources.ServerlessServices).Lister;
     }
 
-    /// <summary>Pods came or went: their ServerlessService, by label. Activators came or went: all of them.</summary>
+    /// <summary>A change of pods concerns their ServerlessService, found by label; a change of activators concerns all of them.</summary>
     private IEnumerable<ObjectKey> KeysOf(Endpoints changed)
     {
         if (changed.Metadata.Namespace == _environment.SystemNamespace && changed.Metadata.Name == ActivatorService)
@@ -128,8 +128,8 @@ public sealed class ServerlessServiceReconciler : StatusReconciler<ServerlessSer
             ? [new ObjectKey(changed.Metadata.Namespace, revision)]
             : [];
 
-    /// <summary>Whether the cache knows the Service as a child of <paramref name="owner"/>: endpoints of a foreign one are neither ours to
-    /// write nor to follow.</summary>
+    /// <summary>Whether the cached Service is a child of <paramref name="owner"/>: endpoints of a foreign Service are neither written nor
+    /// followed.</summary>
     private bool Owns(ServerlessService owner, string service) =>
         _services.Lister.Get(owner.Metadata.Namespace, service)?.IsControlledBy(owner) == true;
 
@@ -154,8 +154,8 @@ public sealed class ServerlessServiceReconciler : StatusReconciler<ServerlessSer
     }
 
     /// <summary>
-    /// Creates the Service, or brings ports and selector to what is wanted; other fields belong to the API server. The reasons are what
-    /// the status says while that has not come to an end; without one an update leaves the endpoints as ready as they are.
+    /// Creates the Service, or updates its ports and selector; the API server decides the other fields. The reasons are reported in the
+    /// status while the write has not completed; without a reason, an update does not change the readiness of the endpoints.
     /// </summary>
     private async Task EnsureServiceAsync(
         ServicePass pass,
@@ -221,7 +221,7 @@ public sealed class ServerlessServiceReconciler : StatusReconciler<ServerlessSer
             : ServerlessServiceLifecycle.MarkActivatorEndpointsRemoved(pass.Status, pass.Now);
     }
 
-    /// <summary>Says in the status what is being written, as long as that has not come to an end.</summary>
+    /// <summary>Reports what is being written in the status until the write has completed.</summary>
     private static async Task EnsureAsync<T>(
         ServicePass pass,
         ResourceType<T> type,
@@ -248,7 +248,7 @@ public sealed class ServerlessServiceReconciler : StatusReconciler<ServerlessSer
         );
         if (child.Outcome == ChildOutcome.Unchanged)
         {
-            // The cache was behind, and the endpoints are as they were.
+            // The cache was stale, and the endpoints have not changed.
             pass.Status = before;
         }
     }

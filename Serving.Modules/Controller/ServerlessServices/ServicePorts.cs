@@ -2,10 +2,10 @@ using Serving.Api.Core;
 
 namespace Serving.Controller.ServerlessServices;
 
-/// <summary>Compares the ports that are wanted of a Service with those it has.</summary>
+/// <summary>Merges the wanted ports of a Service with its existing ones.</summary>
 internal static class ServicePorts
 {
-    /// <summary>The wanted ports, keeping what only the API server decides (node ports) of those that are there.</summary>
+    /// <summary>The wanted ports, with the fields that the API server sets (node ports) kept from the existing ones.</summary>
     public static IReadOnlyList<ServicePort> Merge(IReadOnlyList<ServicePort> wanted, IReadOnlyList<ServicePort> existing) =>
         [
             .. wanted.Select(port =>

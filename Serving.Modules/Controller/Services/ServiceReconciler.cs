@@ -13,7 +13,7 @@ using ServicePass = Serving.Kubernetes.Reconcilers.ReconcilePass<Serving.Api.Kna
 
 namespace Serving.Controller.Services;
 
-/// <summary>Keeps one Configuration and one Route for every Service and says in the Service's status how they are.</summary>
+/// <summary>Maintains the Configuration and the Route of every Service and reports them in the Service's status.</summary>
 internal sealed class ServiceReconciler(
     ILister<KnativeService> services,
     ILister<Configuration> configurations,
@@ -41,8 +41,8 @@ internal sealed class ServiceReconciler(
 
     protected override async Task ReconcileAsync(ServicePass pass, CancellationToken cancellation)
     {
-        // A template that is refused must not keep the traffic from being moved, back to an earlier Revision for one; unless the Route may
-        // name the Revision that the template would have made.
+        // A rejected template must not keep traffic from moving, for example back to an earlier Revision; except when the Route may name
+        // the Revision that the template would have created.
         var configuration = await pass.TryAsync(() => ConfigurationAsync(pass, cancellation), cancellation);
         if (configuration is null && pass.Object.Spec.Template.Metadata.Name.Length == 0)
         {
@@ -60,7 +60,7 @@ internal sealed class ServiceReconciler(
             pass.Status = pass.Status.MarkConfigurationNotReconciled(pass.Now);
             if (named.Length > 0)
             {
-                // The Route may name that Revision: wait, or traffic could go to another one of that name.
+                // The Route may name that Revision: wait, or traffic could go to a different Revision of that name.
                 return;
             }
         }
@@ -128,7 +128,7 @@ internal sealed class ServiceReconciler(
         return child.Object;
     }
 
-    /// <summary>A ready Route may still be ready for the traffic of before; then the Service is not.</summary>
+    /// <summary>A ready Route may still be ready for the previous traffic; the Service is not ready then.</summary>
     private static void CheckTrafficMigrated(ServicePass pass, Configuration configuration, Route route)
     {
         if (!ConditionSet.IsTrue(pass.Status.Conditions, ServiceLifecycle.RoutesReady))

@@ -8,29 +8,29 @@ using k8s.Exceptions;
 namespace Serving.Kubernetes.Access;
 
 /// <summary>
-/// How to reach a cluster: the package's configuration, and beside it what the package has no place for or does less well
+/// How to reach a cluster: the package's configuration, and what the package does not support or does less well
 /// (docs/adr/0001-kubernetes-client.md).
 /// </summary>
 public sealed record ClusterAccess
 {
     private const string ServiceAccountFolder = "/var/run/secrets/kubernetes.io/serviceaccount";
 
-    /// <summary>The server, its namespace and the credentials that never change. Not changed once a client was made of it.</summary>
+    /// <summary>The server, its namespace and the static credentials. Not changed after a client was created from it.</summary>
     public required KubernetesClientConfiguration Configuration { get; init; }
 
-    /// <summary>A credential that changes, in place of the configuration's token; null for none.</summary>
+    /// <summary>A credential that changes, used instead of the configuration's token; null for none.</summary>
     public IRefreshableCredential? Credential { get; init; }
 
-    /// <summary>Whom we act as; null for ourselves.</summary>
+    /// <summary>The identity to impersonate; null for none.</summary>
     public Impersonation? Impersonation { get; init; }
 
-    /// <summary>The proxy to go through; none when null.</summary>
+    /// <summary>The proxy; null for none.</summary>
     public Uri? Proxy { get; init; }
 
     /// <summary>The address of the API server.</summary>
     public Uri Server => new(Configuration.Host);
 
-    /// <summary>The authorities that may sign the server's certificate; the machine's own when null.</summary>
+    /// <summary>The CA certificates for the server's certificate; null for the machine's trust store.</summary>
     public X509Certificate2Collection? Authorities => Trust?.Authorities;
 
     internal ServerTrust? Trust { get; init; }
@@ -66,7 +66,7 @@ public sealed record ClusterAccess
     /// <see cref="KubernetesConfigurationException"/>.</summary>
     /// <param name="file">The file or files.</param>
     /// <param name="context">The context to use; the file's current one when null.</param>
-    /// <param name="time">The clock by which credentials expire.</param>
+    /// <param name="time">The clock for expiry of credentials.</param>
     public static ClusterAccess FromKubeconfig(string file, string? context = null, TimeProvider? time = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(file);
@@ -106,8 +106,8 @@ public sealed record ClusterAccess
         }
     }
 
-    /// <summary>What the package makes a client of.</summary>
-    /// <param name="certificate">The certificate that <see cref="Credential"/> has now; it is shown in every handshake.</param>
+    /// <summary>The configuration from which the package creates a client.</summary>
+    /// <param name="certificate">The current certificate of <see cref="Credential"/>, sent in every handshake.</param>
     internal KubernetesClientConfiguration ToConfiguration(X509Certificate2? certificate) =>
         new()
         {
@@ -127,7 +127,7 @@ public sealed record ClusterAccess
             UserAgent = null,
             FirstMessageHandlerSetup = handler => SetUp(handler, certificate),
 
-            // SslCaCerts stays empty, or the package would put its own check of the server's certificate over ours.
+            // SslCaCerts stays empty; otherwise the package would replace our server certificate validation.
         };
 
     private void SetUp(SocketsHttpHandler handler, X509Certificate2? certificate)

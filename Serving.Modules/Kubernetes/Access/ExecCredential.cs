@@ -9,18 +9,18 @@ using System.Text.Json;
 namespace Serving.Kubernetes.Access;
 
 /// <summary>
-/// A credential that a program prints (client.authentication.k8s.io ExecCredential), kept until it expires or is refused. The package's own
-/// provider takes tokens only, runs the program once for each caller and splits arguments at blanks. Invariants: the program runs once at a
-/// time however many callers need it, no caller's deadline ends it, and after a failure it is not run again for a moment.
+/// A credential from an exec plugin (client.authentication.k8s.io ExecCredential), cached until it expires or is rejected. The package's
+/// own provider accepts tokens only, runs the program once per caller and splits arguments at spaces. Invariants: the program runs once at
+/// a time for any number of callers, no caller's deadline ends it, and after a failure it is not run again for a moment.
 /// </summary>
 /// <param name="plugin">The program.</param>
-/// <param name="time">The clock by which credentials expire.</param>
-/// <param name="terminal">Whether standard input is a terminal; looked at when null.</param>
+/// <param name="time">The clock for expiry.</param>
+/// <param name="terminal">Whether standard input is a terminal; detected when null.</param>
 internal sealed class ExecCredential(ExecPlugin plugin, TimeProvider time, bool? terminal = null) : IRefreshableCredential
 {
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(1);
 
-    /// <summary>How long a person may take to respond to the program.</summary>
+    /// <summary>How long a user may take to respond to the program.</summary>
     private static readonly TimeSpan InteractiveLimit = TimeSpan.FromMinutes(4);
 
     private static readonly TimeSpan RestAfterFailure = TimeSpan.FromSeconds(1);
@@ -38,7 +38,7 @@ internal sealed class ExecCredential(ExecPlugin plugin, TimeProvider time, bool?
     private bool IsInteractive => plugin.InteractiveMode != "Never" && _hasTerminal;
 
     /// <summary>
-    /// The header, or null when the program prints certificates only. Throws <see cref="CredentialException"/> when it fails,
+    /// The header, or null when the program prints certificates only. Throws <see cref="CredentialException"/> when it fails, and
     /// <see cref="KubernetesConfigurationException"/> when it cannot be run at all.
     /// </summary>
     public async Task<AuthenticationHeaderValue> GetAuthenticationHeaderAsync(CancellationToken cancellationToken)
@@ -102,7 +102,7 @@ internal sealed class ExecCredential(ExecPlugin plugin, TimeProvider time, bool?
             throw new KubernetesConfigurationException(
                 plugin.File,
                 plugin.Field,
-                $"{plugin.Command} wants to talk to a person (interactiveMode: Always), but standard input is not a terminal"
+                $"{plugin.Command} needs to prompt the user (interactiveMode: Always), but standard input is not a terminal"
             );
         }
 
@@ -125,13 +125,13 @@ internal sealed class ExecCredential(ExecPlugin plugin, TimeProvider time, bool?
         }
         catch (OperationCanceledException late)
         {
-            // It, or something it started that still holds its output.
+            // The program still runs, or a child process of it holds its output open.
             if (!process.HasExited)
             {
                 process.Kill(entireProcessTree: true);
             }
 
-            throw Problem($"{plugin.Command} gave no credential within {longest.TotalSeconds:0} s", late);
+            throw Problem($"{plugin.Command} returned no credential within {longest.TotalSeconds:0} s", late);
         }
     }
 

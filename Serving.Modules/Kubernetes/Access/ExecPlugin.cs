@@ -3,14 +3,14 @@ using System.Text.Json.Nodes;
 
 namespace Serving.Kubernetes.Access;
 
-/// <summary>A program that prints credentials: where it is configured, what to run, and the version of the protocol.</summary>
+/// <summary>A program that prints credentials: where it is configured, the command, and the version of the protocol.</summary>
 /// <param name="File">The kubeconfig.</param>
 /// <param name="Field">The field in it.</param>
-/// <param name="Command">What to run.</param>
+/// <param name="Command">The command.</param>
 /// <param name="Arguments">Its arguments.</param>
-/// <param name="Environment">What is added to its environment.</param>
+/// <param name="Environment">Additional environment variables.</param>
 /// <param name="ApiVersion">The version of the protocol.</param>
-/// <param name="ClusterInfo">The cluster, as JSON; null when the program does not want it.</param>
+/// <param name="ClusterInfo">The cluster, as JSON; null when the program does not request it.</param>
 internal sealed record ExecPlugin(
     string File,
     string Field,
@@ -21,13 +21,13 @@ internal sealed record ExecPlugin(
     string? ClusterInfo
 )
 {
-    /// <summary>The extension of a cluster that is meant for plugins.</summary>
+    /// <summary>The cluster extension that is passed to plugins.</summary>
     private const string Extension = "client.authentication.k8s.io/exec";
 
-    /// <summary>Whether it may talk to a person: <c>Never</c>, <c>IfAvailable</c> or <c>Always</c>.</summary>
+    /// <summary>Whether it may prompt the user: <c>Never</c>, <c>IfAvailable</c> or <c>Always</c>.</summary>
     public string InteractiveMode { get; init; } = "IfAvailable";
 
-    /// <summary>How to install it.</summary>
+    /// <summary>Installation instructions.</summary>
     public string InstallHint { get; init; } = "";
 
     /// <summary>The plugin of a user. Throws <see cref="KubernetesConfigurationException"/>.</summary>
@@ -51,7 +51,7 @@ internal sealed record ExecPlugin(
         var mode = Text("interactiveMode") ?? "IfAvailable";
         if (mode is not ("Never" or "IfAvailable" or "Always"))
         {
-            throw user.Problem("exec.interactiveMode", $"\"{mode}\" is none of Never, IfAvailable and Always");
+            throw user.Problem("exec.interactiveMode", $"\"{mode}\" is not Never, IfAvailable or Always");
         }
 
         return new ExecPlugin(
@@ -69,7 +69,7 @@ internal sealed record ExecPlugin(
         };
     }
 
-    /// <summary>The cluster as a plugin is told of it: with what its entry says for plugins, without what is not set.</summary>
+    /// <summary>The cluster info for a plugin: includes its extension for plugins, omits unset fields.</summary>
     private static string InfoOf(KubeconfigEntry cluster)
     {
         var info = new JsonObject { ["server"] = cluster.Text("server") };

@@ -3,8 +3,8 @@ using System.Text;
 namespace Serving.Kubernetes.Access;
 
 /// <summary>
-/// Whom we act as (<c>as</c>, <c>as-uid</c>, <c>as-groups</c>, <c>as-user-extra</c> of a kubeconfig's user), as the headers of a request.
-/// Invariant: no header stands twice, because .NET joins the values of one into a line, which the API server takes for one value.
+/// The impersonation headers of a request (<c>as</c>, <c>as-uid</c>, <c>as-groups</c>, <c>as-user-extra</c> of a kubeconfig's user).
+/// Invariant: no header occurs twice, because .NET joins repeated values into one line, which the API server reads as one value.
 /// </summary>
 /// <param name="Headers">Names and values.</param>
 public sealed record Impersonation(IReadOnlyList<KeyValuePair<string, string>> Headers)
@@ -12,11 +12,11 @@ public sealed record Impersonation(IReadOnlyList<KeyValuePair<string, string>> H
     private const string Prefix = "Impersonate-";
     private const string Legal = "!#$&'*+-.^_`|~";
 
-    /// <summary>The headers for a user.</summary>
-    /// <param name="user">Whom we act as.</param>
-    /// <param name="uid">His uid; null for none.</param>
-    /// <param name="group">His group; null for those that the server gives everybody.</param>
-    /// <param name="extra">What else is known of him.</param>
+    /// <summary>Creates the headers for a user.</summary>
+    /// <param name="user">The user to impersonate.</param>
+    /// <param name="uid">The user's uid; null for none.</param>
+    /// <param name="group">The user's group; null for the default groups only.</param>
+    /// <param name="extra">Extra fields of the user.</param>
     public static Impersonation Of(string user, string? uid, string? group, IReadOnlyDictionary<string, string> extra)
     {
         ArgumentException.ThrowIfNullOrEmpty(user);
@@ -36,7 +36,7 @@ public sealed record Impersonation(IReadOnlyList<KeyValuePair<string, string>> H
         return new Impersonation(headers);
     }
 
-    /// <summary>A key as the end of a header's name: what may not stand there is percent-encoded, and so is the percent sign.</summary>
+    /// <summary>A key as the suffix of a header name: invalid characters and the percent sign are percent-encoded.</summary>
     private static string Escaped(string key)
     {
         var text = new StringBuilder(key.Length);

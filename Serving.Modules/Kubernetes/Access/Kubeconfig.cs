@@ -10,16 +10,16 @@ using Serving.Kubernetes.Yaml;
 namespace Serving.Kubernetes.Access;
 
 /// <summary>
-/// Reads kubeconfigs into the package's model, which makes the configuration of it. The package's own reader costs 200 ms of reflection,
-/// knows no <c>tokenFile</c>, <c>proxy-url</c> and <c>as-uid</c>, runs exec plugins while it reads, and names neither file nor field of
-/// what is wrong.
+/// Reads kubeconfigs into the package's model, from which it builds its configuration. The package's own reader spends 200 ms on
+/// reflection, ignores <c>tokenFile</c>, <c>proxy-url</c> and <c>as-uid</c>, runs exec plugins while it reads, and its errors name neither
+/// file nor field.
 /// </summary>
 internal sealed class Kubeconfig
 {
     private readonly List<(string File, JsonObject Root)> _files = [];
     private readonly string _name;
 
-    /// <param name="files">One file, or several as in <c>KUBECONFIG</c>; those that do not exist are left out.</param>
+    /// <param name="files">One file, or several as in <c>KUBECONFIG</c>; files that do not exist are skipped.</param>
     public Kubeconfig(string files)
     {
         _name = files;
@@ -34,7 +34,7 @@ internal sealed class Kubeconfig
         }
     }
 
-    /// <summary>The access that a context gives. Throws <see cref="KubernetesConfigurationException"/>.</summary>
+    /// <summary>The access of a context. Throws <see cref="KubernetesConfigurationException"/>.</summary>
     public ClusterAccess Resolve(string? contextName, TimeProvider time)
     {
         contextName ??=
@@ -107,7 +107,7 @@ internal sealed class Kubeconfig
             : throw cluster.Problem("server", $"\"{server}\" is not an http or https address");
     }
 
-    /// <summary>What the package makes of a user; null when that is nothing, which it would refuse.</summary>
+    /// <summary>Converts a user to the package's model; null when it has no credentials, which the package would reject.</summary>
     private static UserCredentials? CredentialsOf(KubeconfigEntry user)
     {
         var credentials = new UserCredentials
@@ -141,7 +141,7 @@ internal sealed class Kubeconfig
         return knows ? credentials : null;
     }
 
-    /// <summary>OIDC, the one provider that the package still has.</summary>
+    /// <summary>OIDC, the only auth provider that the package still supports.</summary>
     private static AuthProvider ProviderOf(KubeconfigEntry user, JsonObject provider)
     {
         if (KubeconfigEntry.TextOf(provider, "name") != "oidc")
@@ -174,7 +174,7 @@ internal sealed class Kubeconfig
             : null;
     }
 
-    /// <summary>Whom the user acts as; null for himself.</summary>
+    /// <summary>The identity that the user impersonates; null for none.</summary>
     private static Impersonation? ImpersonationOf(KubeconfigEntry user)
     {
         var (name, uid) = (user.Text("as"), user.Text("as-uid"));
@@ -215,7 +215,7 @@ internal sealed class Kubeconfig
         }
         catch (ArgumentException error)
         {
-            throw new CryptographicException("certificate and key don't belong together or are no PEM", error);
+            throw new CryptographicException("certificate and key do not match or are not PEM", error);
         }
     }
 

@@ -6,23 +6,23 @@ namespace Serving.Kubernetes.Access;
 
 /// <summary>A context, cluster or user of a kubeconfig, with its file, so that relative paths and errors are right.</summary>
 /// <param name="File">The file.</param>
-/// <param name="Prefix">The field that the entry stands in, as <c>users[admin].user</c>.</param>
+/// <param name="Prefix">The path of the entry's field, such as <c>users[admin].user</c>.</param>
 /// <param name="Body">The entry.</param>
 internal sealed record KubeconfigEntry(string File, string Prefix, JsonObject Body)
 {
-    /// <summary>PEM text, the field that it came from, and its file when it is in one.</summary>
+    /// <summary>PEM text, the field it was read from, and its file, if any.</summary>
     internal sealed record PemText(string Text, string Field, string? File);
 
-    /// <summary>A field as text; null when it is not set or empty.</summary>
+    /// <summary>A field as text; null when it is missing or empty.</summary>
     public static string? TextOf(JsonObject from, string name) => from[name]?.ToString() is { Length: > 0 } text ? text : null;
 
-    /// <summary>A field as text; null when it is not set or empty.</summary>
+    /// <summary>A field as text; null when it is missing or empty.</summary>
     public string? Text(string name) => TextOf(Body, name);
 
-    /// <summary>A field that must be set.</summary>
+    /// <summary>A required field.</summary>
     public string Required(string name) => Text(name) ?? throw Problem(name, "is not set");
 
-    /// <summary>A field that is true or false.</summary>
+    /// <summary>A boolean field.</summary>
     public bool Flag(string name) =>
         Text(name) switch
         {
@@ -31,7 +31,7 @@ internal sealed record KubeconfigEntry(string File, string Prefix, JsonObject Bo
             var other => throw Problem(name, $"\"{other}\" is neither true nor false"),
         };
 
-    /// <summary>A field that is an address; null when it is not set.</summary>
+    /// <summary>A field that is a URI; null when it is missing.</summary>
     public Uri? Address(string name) =>
         Text(name) switch
         {
@@ -44,14 +44,14 @@ internal sealed record KubeconfigEntry(string File, string Prefix, JsonObject Bo
     /// <summary>The full name of a field.</summary>
     public string Field(string name) => $"{Prefix}.{name}";
 
-    /// <summary>What is wrong with a field.</summary>
+    /// <summary>An error about a field.</summary>
     public KubernetesConfigurationException Problem(string name, string problem, Exception? inner = null) =>
         new(File, Field(name), problem, inner);
 
-    /// <summary>A path, which counts from the file's folder.</summary>
+    /// <summary>Resolves a path relative to the file's folder.</summary>
     public string PathOf(string path) => Path.Combine(Path.GetDirectoryName(Path.GetFullPath(File))!, path);
 
-    /// <summary>The PEM text of a field, or of the field beside it that has <c>-data</c> in its name; null when neither is set.</summary>
+    /// <summary>The PEM text of a field, or of the field with the suffix <c>-data</c>; null when both are missing.</summary>
     public PemText? Pem(string field)
     {
         var data = field + "-data";
@@ -70,7 +70,7 @@ internal sealed record KubeconfigEntry(string File, string Prefix, JsonObject Bo
         return Text(field) is { } path ? new PemText(ReadFile(field, path), field, PathOf(path)) : null;
     }
 
-    /// <summary>Reads what a field has, and names the field when that is no key or certificate.</summary>
+    /// <summary>Parses a field, and throws an error that names the field when it is not a key or certificate.</summary>
     public T Crypto<T>(string field, Func<T> read)
     {
         try

@@ -5,16 +5,16 @@ using System.Security.Cryptography.X509Certificates;
 namespace Serving.Kubernetes.Access;
 
 /// <summary>
-/// Checks the API server's certificate against the cluster's authorities, which are read again from their file with every handshake, so
-/// that one that is replaced needs no restart. Invariant: an authority of the machine is trusted only when it is one of the cluster's, and
-/// a certificate for another name never is; the package's own check takes both.
+/// Validates the API server's certificate against the cluster's CA certificates, which are read from their file for every handshake, so
+/// that a rotated CA needs no restart. Invariant: a CA of the machine's trust store is trusted only when it is also one of the cluster's,
+/// and a certificate for another name is never accepted; the package's own validation accepts both.
 /// </summary>
 internal sealed class ServerTrust
 {
     private readonly string? _file;
     private volatile X509Certificate2Collection _authorities;
 
-    /// <param name="authorities">Who may sign the server's certificate.</param>
+    /// <param name="authorities">The CA certificates.</param>
     /// <param name="file">The file they were read from; null when they never change.</param>
     public ServerTrust(X509Certificate2Collection authorities, string? file)
     {
@@ -22,10 +22,10 @@ internal sealed class ServerTrust
         _file = file;
     }
 
-    /// <summary>Who may sign the server's certificate, as of the last handshake.</summary>
+    /// <summary>The CA certificates as of the last handshake.</summary>
     public X509Certificate2Collection Authorities => _authorities;
 
-    /// <summary>The certificates of a PEM text. Throws <see cref="CryptographicException"/> when there is none.</summary>
+    /// <summary>The certificates in a PEM text. Throws <see cref="CryptographicException"/> when there is none.</summary>
     public static X509Certificate2Collection Parse(string pem)
     {
         var certificates = new X509Certificate2Collection();
@@ -33,7 +33,7 @@ internal sealed class ServerTrust
         return certificates.Count > 0 ? certificates : throw new CryptographicException("no certificate in the PEM text");
     }
 
-    /// <summary>Whether the server may be talked to.</summary>
+    /// <summary>Whether the server's certificate is valid.</summary>
     public bool Accepts(object sender, X509Certificate? certificate, X509Chain? chain, SslPolicyErrors errors)
     {
         if (certificate is null || chain is null || (errors & ~SslPolicyErrors.RemoteCertificateChainErrors) != 0)
@@ -64,7 +64,7 @@ internal sealed class ServerTrust
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or CryptographicException)
         {
-            // It is being replaced: the authorities before are good for this handshake, and the next one reads again.
+            // The file is being replaced: this handshake uses the previous certificates, and the next one reads the file again.
         }
     }
 }

@@ -3,7 +3,7 @@ using k8s.Authentication;
 
 namespace Serving.Kubernetes.Access;
 
-/// <summary>Lets one caller at a time ask a provider of the package, which refreshes once for each caller that finds its token
+/// <summary>Serializes calls to a token provider of the package, which otherwise refreshes once for every caller that finds its token
 /// expired.</summary>
 internal sealed class SharedTokens(ITokenProvider provider) : ITokenProvider, IDisposable
 {

@@ -5,8 +5,8 @@ using k8s.Authentication;
 namespace Serving.Kubernetes.Access;
 
 /// <summary>
-/// A bearer token in a file that is rotated. The package reads it again every minute; here also when the server refuses it, and while the
-/// file cannot be read the token before is used: a rotation replaces the file.
+/// A bearer token in a file that is rotated. The package reads it again every minute; this class also reads it when the server rejects the
+/// token, and keeps the previous token while the file cannot be read, because a rotation replaces the file.
 /// </summary>
 internal sealed class TokenFile(string path) : IRefreshableCredential
 {

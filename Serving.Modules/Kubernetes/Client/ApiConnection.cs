@@ -8,8 +8,8 @@ using Serving.Kubernetes.Client.Handlers;
 namespace Serving.Kubernetes.Client;
 
 /// <summary>
-/// The package's client with our bounds as its handlers. Invariant: its connections were made with the client certificate we have now; when
-/// that is renewed, new requests get new connections, and what is under way ends on the old ones.
+/// The package's client with our handlers. Invariant: connections use the current client certificate; when it is renewed, new requests use
+/// new connections, and requests in flight finish on the old ones.
 /// </summary>
 internal sealed class ApiConnection : IDisposable
 {
@@ -35,12 +35,12 @@ internal sealed class ApiConnection : IDisposable
         _current = new Pipeline(access, access.Credential?.ClientCertificate, _handlers());
     }
 
-    /// <summary>The package's own operations, for kinds that we have no record of; they pass the same handlers.</summary>
+    /// <summary>The package's own operations, for kinds without a record of ours; they use the same handlers.</summary>
     public IKubernetes Operations => _current;
 
     /// <summary>
-    /// Sends, and once more with a new credential when the server refuses the one it got. The body is in memory, unless it is a stream. The
-    /// caller disposes the response. Throws <see cref="KubernetesException"/> for whatever is not a success.
+    /// Sends a request, and once more with a new credential when the server rejects the first. The response is buffered unless it is a
+    /// stream. The caller disposes the response. Throws <see cref="KubernetesException"/> for every failure.
     /// </summary>
     public async Task<HttpResponseMessage> SendAsync(ApiRequest request, CancellationToken cancellation)
     {
@@ -62,7 +62,7 @@ internal sealed class ApiConnection : IDisposable
 
     public void Dispose() => _current.Dispose();
 
-    /// <summary>The connections to use: those of the certificate that the credential has once it is asked for.</summary>
+    /// <summary>The pipeline for the certificate that the credential returns now.</summary>
     private async ValueTask<Pipeline> PipelineAsync(ApiRequest request, CancellationToken cancellation)
     {
         if (_access.Credential is not { } credential)
@@ -76,7 +76,7 @@ internal sealed class ApiConnection : IDisposable
         }
         catch (Exception error) when (error is not OperationCanceledException)
         {
-            // No different from a server that is unreachable: it may pass, and whoever can try again does.
+            // Counts as an unreachable server: it may be temporary, and callers that can retry do.
             throw new KubernetesException(
                 request.What,
                 new Status
@@ -100,7 +100,7 @@ internal sealed class ApiConnection : IDisposable
         {
             if (!Equals(_current.Certificate, certificate))
             {
-                // The old ones are let go, not disposed: a request may just be about to use them. Each closes itself when it is idle.
+                // The old pipeline is dropped, not disposed: a request may be about to use it. Its connections close when they are idle.
                 _current = new Pipeline(_access, certificate, _handlers());
             }
 
@@ -108,7 +108,7 @@ internal sealed class ApiConnection : IDisposable
         }
     }
 
-    /// <summary>Lets requests with our own paths and bodies through the package's pipeline: credentials, handlers, TLS.</summary>
+    /// <summary>Sends requests with our own paths and bodies through the package's pipeline: credentials, handlers, TLS.</summary>
     private sealed class Pipeline(ClusterAccess access, X509Certificate2? certificate, DelegatingHandler[] handlers)
         : k8s.Kubernetes(access.ToConfiguration(certificate), handlers)
     {

@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 
 namespace Serving.Kubernetes.Client;
 
-/// <summary>How what only the client reads and writes is read and written.</summary>
+/// <summary>JSON metadata of types that only the client uses.</summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull
@@ -27,5 +27,5 @@ internal sealed record DeleteRequest(string? PropagationPolicy, int? GracePeriod
         );
 }
 
-/// <summary>What must hold for a delete to happen.</summary>
+/// <summary>Preconditions of a delete.</summary>
 internal sealed record DeletePreconditions(string? Uid, string? ResourceVersion);

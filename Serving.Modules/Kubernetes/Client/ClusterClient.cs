@@ -13,8 +13,8 @@ using Serving.Kubernetes.Informers;
 namespace Serving.Kubernetes.Client;
 
 /// <summary>
-/// The typed contract over the package's client: our records by their source-generated metadata, paths by <see cref="ResourceType"/>,
-/// requests by one <see cref="k8s.Kubernetes"/> with the bounds of <see cref="ClusterClientOptions"/> as its handlers.
+/// The typed client over the KubernetesClient package: our records with source-generated metadata, paths from <see cref="ResourceType"/>,
+/// and requests through one <see cref="k8s.Kubernetes"/> whose handlers apply the bounds of <see cref="ClusterClientOptions"/>.
 /// </summary>
 public sealed class ClusterClient : IKubernetesClient, IDisposable
 {
@@ -24,9 +24,9 @@ public sealed class ClusterClient : IKubernetesClient, IDisposable
     private readonly ResponseSignal _signal;
     private readonly ApiConnection _connection;
 
-    /// <param name="access">Where the server is and who we are.</param>
+    /// <param name="access">The server and our credentials.</param>
     /// <param name="options">Bounds; the defaults when null.</param>
-    /// <param name="time">The clock of time-outs and delays.</param>
+    /// <param name="time">The clock of timeouts and delays.</param>
     public ClusterClient(ClusterAccess access, ClusterClientOptions? options = null, TimeProvider? time = null)
         : this(access, options, time, new ResponseSignal()) { }
 
@@ -43,16 +43,16 @@ public sealed class ClusterClient : IKubernetesClient, IDisposable
     /// <inheritdoc/>
     public Task NextResponse => _signal.Next;
 
-    /// <summary>What it was made from.</summary>
+    /// <summary>The access that the client was created with.</summary>
     public ClusterAccess Access => _access;
 
-    /// <summary>The package's own operations, for kinds that we have no record of. They pass the same bounds and throw the same
+    /// <summary>The package's own operations, for kinds without a record of ours. They use the same handlers and throw the same
     /// exceptions.</summary>
     public k8s.IKubernetes Operations => _connection.Operations;
 
     /// <summary>
-    /// A client with connections of its own and short deadlines, for leases: a renewal must not queue behind other traffic,
-    /// and one that hangs must leave time for another. The caller disposes it.
+    /// Creates a client with its own connections and short deadlines, for leases: a renewal must not queue behind other traffic, and must
+    /// fail early enough for another attempt. The caller disposes it.
     /// </summary>
     public ClusterClient CreateLeaseClient() =>
         new(_access, _options with { RequestTimeout = TimeSpan.FromSeconds(5), Attempts = 1 }, _time, _signal);
@@ -86,7 +86,7 @@ public sealed class ClusterClient : IKubernetesClient, IDisposable
             }
             catch (KubernetesException gone) when (gone.IsGone && !onePage && page is { Limit: not null, Continue: not null })
             {
-                // The pages grew old while we read them; a list in one piece cannot.
+                // The continue token expired while we read the pages; restart with one unpaged list, which cannot expire.
                 items.Clear();
                 page = whole;
                 continue;
@@ -103,7 +103,7 @@ public sealed class ClusterClient : IKubernetesClient, IDisposable
                 return list with { Items = items };
             }
 
-            // The version to list at is part of the token.
+            // The continue token contains the resourceVersion.
             page = page with
             {
                 Continue = list.Metadata.Continue,
@@ -129,7 +129,7 @@ public sealed class ClusterClient : IKubernetesClient, IDisposable
             .Add("timeoutSeconds", seconds);
         var request = new ApiRequest(What("watch", type, ns, ""), HttpMethod.Get, type.CollectionPath(ns) + query);
 
-        // The server ends the watch by itself; should it forget to, we do.
+        // The server ends the watch after the timeout; this limit applies when it does not.
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(seconds + 30), _time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellation);
         using var response = await _connection.SendAsync(request, either.Token);
@@ -252,7 +252,7 @@ public sealed class ClusterClient : IKubernetesClient, IDisposable
     public Task<T> UpdateSubresourceAsync<T>(ResourceType<T> type, T value, string subresource, CancellationToken cancellation)
         where T : class, IKubernetesObject => PutAsync(type, value, subresource, null, cancellation);
 
-    /// <summary>Reads any path, as <c>/version</c> or <c>/apis</c>, as JSON. The caller disposes the document.</summary>
+    /// <summary>Reads any path, such as <c>/version</c> or <c>/apis</c>, as JSON. The caller disposes the document.</summary>
     public Task<JsonDocument> GetRawAsync(string pathAndQuery, CancellationToken cancellation) =>
         SendAsync(new ApiRequest($"get {pathAndQuery}", HttpMethod.Get, pathAndQuery), ClientJson.Default.JsonDocument, cancellation);
 
@@ -278,7 +278,7 @@ public sealed class ClusterClient : IKubernetesClient, IDisposable
             return body;
         }
 
-        // Objects made by us, and items of lists, don't say what they are; the server wants them to.
+        // The server requires apiVersion and kind, which objects created here and items of lists lack.
         var node = System.Text.Json.Nodes.JsonNode.Parse(body)!;
         node["apiVersion"] = type.ApiVersion;
         node["kind"] = type.Kind;
@@ -349,7 +349,7 @@ public sealed class ClusterClient : IKubernetesClient, IDisposable
     )
         where T : class, IKubernetesObject => SendAsync(new ApiRequest(what, method, path, body, contentType), type.Json, cancellation);
 
-    /// <summary>Sends and reads the response, which is in memory by then.</summary>
+    /// <summary>Sends a request and deserializes the response, which the handlers have buffered.</summary>
     private async Task<T> SendAsync<T>(ApiRequest request, JsonTypeInfo<T> json, CancellationToken cancellation)
         where T : class
     {

@@ -4,15 +4,15 @@ using Serving.Api.Core;
 namespace Serving.Kubernetes.Client;
 
 /// <summary>
-/// The Kubernetes API. Every call throws <see cref="KubernetesException"/> when the server answers with a failure, which
-/// names the object and carries the server's <see cref="Status"/>. Reads and safe writes are retried a bounded number of
-/// times with jitter, honouring <c>Retry-After</c>.
+/// The Kubernetes API. Every call throws <see cref="KubernetesException"/> when the server responds with a failure; it names the object and
+/// carries the server's <see cref="Status"/>. Reads and idempotent writes are retried a bounded number of times with jitter, honouring
+/// <c>Retry-After</c>.
 /// </summary>
 public interface IKubernetesClient
 {
     /// <summary>
     /// Completes when the server next responds to any client of the same family, for callers that wait while it is unreachable
-    /// (<see cref="KubernetesException.IsUnreachable"/>); never for a client that cannot tell.
+    /// (<see cref="KubernetesException.IsUnreachable"/>). Never completes for a client that cannot detect it.
     /// </summary>
     Task NextResponse => Never.Task;
 
@@ -22,7 +22,7 @@ public interface IKubernetesClient
     Task<T> GetAsync<T>(ResourceType<T> type, string? ns, string name, CancellationToken cancellation)
         where T : class, IKubernetesObject;
 
-    /// <summary>Reads a collection, following pages unless <see cref="ListOptions.Limit"/> is set by the caller to read one page.</summary>
+    /// <summary>Reads a collection, following pages unless the caller sets <see cref="ListOptions.Limit"/> to read one page.</summary>
     Task<KubernetesList<T>> ListAsync<T>(ResourceType<T> type, string? ns, ListOptions? options, CancellationToken cancellation)
         where T : class, IKubernetesObject;
 
@@ -36,8 +36,8 @@ public interface IKubernetesClient
         where T : class, IKubernetesObject;
 
     /// <summary>
-    /// Replaces an object; throws (conflict) when its resourceVersion is not the newest. What an informer's copy leaves out stays on the
-    /// object; a patch spares the read that this costs.
+    /// Replaces an object; throws (conflict) when its resourceVersion is not the newest. Data that the informer's cache omits is read first
+    /// and kept; a patch avoids that read.
     /// </summary>
     Task<T> UpdateAsync<T>(ResourceType<T> type, T value, CancellationToken cancellation, WriteOptions? options = null)
         where T : class, IKubernetesObject;
@@ -59,7 +59,7 @@ public interface IKubernetesClient
         where T : class, IKubernetesObject;
 
     /// <summary>
-    /// Replaces an object through a subresource other than status, as a namespace's <c>finalize</c>; throws (conflict) when its
+    /// Replaces an object through a subresource other than status, such as a namespace's <c>finalize</c>; throws (conflict) when its
     /// resourceVersion is not the newest. A client without subresources updates the object itself.
     /// </summary>
     Task<T> UpdateSubresourceAsync<T>(ResourceType<T> type, T value, string subresource, CancellationToken cancellation)
@@ -70,11 +70,11 @@ public interface IKubernetesClient
         where T : class, IKubernetesObject;
 }
 
-/// <summary>Narrows a list or a watch.</summary>
-/// <param name="LabelSelector">In the query's syntax: <c>a=b,!c,d in (e,f)</c>.</param>
-/// <param name="FieldSelector">In the query's syntax: <c>metadata.name=x</c>.</param>
-/// <param name="ResourceVersion">Where a watch begins.</param>
-/// <param name="Limit">Objects a page.</param>
+/// <summary>Options of a list or a watch.</summary>
+/// <param name="LabelSelector">In query syntax: <c>a=b,!c,d in (e,f)</c>.</param>
+/// <param name="FieldSelector">In query syntax: <c>metadata.name=x</c>.</param>
+/// <param name="ResourceVersion">Where a watch starts.</param>
+/// <param name="Limit">Page size.</param>
 /// <param name="Continue">The token of the next page.</param>
 public sealed record ListOptions(
     string? LabelSelector = null,
@@ -85,8 +85,8 @@ public sealed record ListOptions(
 );
 
 /// <summary>Options of a write.</summary>
-/// <param name="DryRun">Whether the server only pretends.</param>
-/// <param name="FieldManager">Who owns the fields written.</param>
+/// <param name="DryRun">Whether nothing is stored.</param>
+/// <param name="FieldManager">The manager of the written fields.</param>
 /// <param name="Force">For server-side apply: take fields from other managers.</param>
 /// <param name="FieldValidation"><c>Strict</c>, <c>Warn</c> or <c>Ignore</c>.</param>
 public sealed record WriteOptions(bool DryRun = false, string? FieldManager = null, bool Force = false, string? FieldValidation = null);
@@ -106,7 +106,7 @@ public sealed record DeleteOptions(
 /// <summary>A patch: its media type and its body.</summary>
 public sealed record Patch(PatchType Type, string Body);
 
-/// <summary>How the body of a patch is meant.</summary>
+/// <summary>The format of a patch's body.</summary>
 public enum PatchType
 {
     /// <summary>RFC 6902.</summary>
@@ -134,7 +134,7 @@ public enum WatchEventType
     /// <summary>It was deleted, or no longer matches the query.</summary>
     Deleted,
 
-    /// <summary>Nothing; <see cref="WatchEvent{T}.Object"/> only carries the resourceVersion reached.</summary>
+    /// <summary>No change; <see cref="WatchEvent{T}.Object"/> only carries the current resourceVersion.</summary>
     Bookmark,
 }
 

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Serving.Kubernetes.Client;
 
-/// <summary>The query of a request: what is null or empty is left out.</summary>
+/// <summary>The query string of a request, without null and empty values.</summary>
 internal sealed class Query
 {
     private readonly StringBuilder _text = new();

@@ -1,8 +1,8 @@
 namespace Serving.Kubernetes.Client;
 
 /// <summary>
-/// Wakes whoever waits to try again as soon as an API server that was unreachable responds to any caller. A response costs nothing while
-/// nobody waits.
+/// Wakes callers that wait to retry as soon as an unreachable API server responds to any caller. A response costs nothing while nobody
+/// waits.
 /// </summary>
 internal sealed class ResponseSignal
 {

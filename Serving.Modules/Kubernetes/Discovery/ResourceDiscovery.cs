@@ -5,14 +5,13 @@ using Serving.Kubernetes.Client;
 
 namespace Serving.Kubernetes.Discovery;
 
-/// <summary>Discovery over <c>/api</c> and <c>/apis</c>. Groups that were found are remembered; kinds that were not are asked for
-/// again.</summary>
+/// <summary>Discovery over <c>/api</c> and <c>/apis</c>. Found groups are cached; for an unknown kind the server is asked again.</summary>
 public sealed class ResourceDiscovery : IResourceDiscovery
 {
     private readonly ClusterClient _client;
     private readonly ConcurrentDictionary<string, IReadOnlyList<DiscoveredResource>> _known = new();
 
-    /// <param name="client">To ask with.</param>
+    /// <param name="client">The client.</param>
     public ResourceDiscovery(ClusterClient client)
     {
         ArgumentNullException.ThrowIfNull(client);
@@ -29,7 +28,7 @@ public sealed class ResourceDiscovery : IResourceDiscovery
             var seen = new HashSet<string>();
             foreach (var apiVersion in VersionsOf(group))
             {
-                // The preferred version comes first; a resource that only another version has is still found.
+                // The preferred version comes first; resources that exist only in another version are included too.
                 all.AddRange((await ReadAsync(apiVersion, cancellation)).Where(resource => seen.Add(resource.Type.Plural)));
             }
         }

@@ -7,8 +7,8 @@ using Serving.Kubernetes.Client;
 namespace Serving.Kubernetes.Events;
 
 /// <summary>
-/// Writes events in the background. Invariants: recording never blocks or throws; what repeats raises the count of one
-/// event; the queue is bounded, and what does not fit, or comes too often for one object, is dropped and counted.
+/// Writes events in the background. Invariants: recording never blocks or throws; a repeated event increments the count of one event; the
+/// queue is bounded, and events that do not fit, or come too often for one object, are dropped and counted.
 /// </summary>
 public sealed class EventRecorder : IEventRecorder
 {
@@ -25,8 +25,8 @@ public sealed class EventRecorder : IEventRecorder
     private readonly Dictionary<string, Bucket> _buckets = [];
     private long _dropped;
 
-    /// <param name="component">Who says it, as <c>revision-controller</c>.</param>
-    /// <param name="logger">Where trouble is said.</param>
+    /// <param name="component">The reporting component, such as <c>revision-controller</c>.</param>
+    /// <param name="logger">Logger.</param>
     /// <param name="time">The clock of events.</param>
     public EventRecorder(string component, ILogger logger, TimeProvider? time = null)
     {
@@ -40,7 +40,7 @@ public sealed class EventRecorder : IEventRecorder
         );
     }
 
-    /// <summary>Events that were not written because there were too many or the server refused them.</summary>
+    /// <summary>Number of events that were not written because there were too many or the server rejected them.</summary>
     public long Dropped => Interlocked.Read(ref _dropped);
 
     /// <inheritdoc/>
@@ -49,7 +49,7 @@ public sealed class EventRecorder : IEventRecorder
     /// <inheritdoc/>
     public void Warning(IKubernetesObject about, string reason, string message) => Record(about, "Warning", reason, message);
 
-    /// <summary>Writes what was recorded, until cancelled.</summary>
+    /// <summary>Writes recorded events until cancelled.</summary>
     public async Task RunAsync(IKubernetesClient client, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(client);
@@ -62,7 +62,7 @@ public sealed class EventRecorder : IEventRecorder
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
-            // Told to stop.
+            // Shutdown.
         }
     }
 
@@ -126,7 +126,7 @@ public sealed class EventRecorder : IEventRecorder
         }
         catch (Exception error)
         {
-            // Among others: the namespace is terminating. Events are a courtesy; nobody waits for them.
+            // One expected cause is a terminating namespace. Events are best effort.
             Interlocked.Increment(ref _dropped);
             _logger.LogDebug(
                 "Event {Reason} about {Kind} {Namespace}/{Name}: {Error}",
@@ -192,7 +192,7 @@ public sealed class EventRecorder : IEventRecorder
         _written[signature] = written;
     }
 
-    /// <summary>A bucket for each object: a burst of 25, then one every five minutes, as Kubernetes' own recorders do.</summary>
+    /// <summary>A token bucket per object: a burst of 25, then one every five minutes, like Kubernetes' own recorders.</summary>
     private bool TakeToken(Observed observed)
     {
         var key = $"{observed.About.Kind}/{observed.About.Namespace}/{observed.About.Name}/{observed.About.Uid}";

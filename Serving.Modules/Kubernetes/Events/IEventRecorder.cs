@@ -2,12 +2,12 @@ using Serving.Api;
 
 namespace Serving.Kubernetes.Events;
 
-/// <summary>Records events for people to see in <c>kubectl describe</c>. Never blocks and never throws; repeats are aggregated.</summary>
+/// <summary>Records events for <c>kubectl describe</c>. Never blocks and never throws; repeated events are aggregated.</summary>
 public interface IEventRecorder
 {
-    /// <summary>Records that something normal happened to <paramref name="about"/>.</summary>
+    /// <summary>Records a Normal event of <paramref name="about"/>.</summary>
     void Normal(IKubernetesObject about, string reason, string message);
 
-    /// <summary>Records that something went wrong with <paramref name="about"/>.</summary>
+    /// <summary>Records a Warning event of <paramref name="about"/>.</summary>
     void Warning(IKubernetesObject about, string reason, string message);
 }

@@ -4,8 +4,8 @@ using Serving.Concurrency;
 namespace Serving.Kubernetes.Hosting;
 
 /// <summary>
-/// What modules rely on and that works beside them, as informers or the recorder of events. It outlives them: the host stops it after
-/// modules have drained and servers are closed, so that a module that drains still reads and reports.
+/// A part that modules depend on and that runs beside them, such as informers or the recorder of events. It outlives them: the host stops
+/// it after modules have drained and servers are closed, so that a draining module can still read and report.
 /// </summary>
 public sealed class BackgroundPart : IHostedService, IDisposable
 {
@@ -15,9 +15,9 @@ public sealed class BackgroundPart : IHostedService, IDisposable
     private readonly CancellationTokenSource _stop = new();
     private Task _running = Task.CompletedTask;
 
-    /// <param name="name">What it is, at the start of a sentence.</param>
-    /// <param name="work">Works until cancelled.</param>
-    /// <param name="gate">Says when it may begin.</param>
+    /// <param name="name">The name, as the start of a sentence.</param>
+    /// <param name="work">Runs until cancelled.</param>
+    /// <param name="gate">Opens when it may start.</param>
     public BackgroundPart(string name, Func<CancellationToken, Task> work, StartGate gate)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
@@ -53,7 +53,7 @@ public sealed class BackgroundPart : IHostedService, IDisposable
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
-            // The process stops.
+            // Shutdown.
         }
         catch (Exception failure)
         {

@@ -3,15 +3,15 @@ using Microsoft.Extensions.Logging;
 
 namespace Serving.Kubernetes.Hosting;
 
-/// <summary>Bounds the connections of one port; one too many is closed, and that is logged.</summary>
+/// <summary>Limits the connections of one port; excess connections are closed, and that is logged.</summary>
 /// <param name="port">The port's name, for the log.</param>
-/// <param name="most">Connections at once.</param>
-/// <param name="logger">Where it logs.</param>
+/// <param name="most">Maximum number of concurrent connections.</param>
+/// <param name="logger">Logger.</param>
 internal sealed partial class ConnectionLimit(string port, int most, ILogger logger)
 {
     private int _connections;
 
-    /// <summary>Serves a connection by <paramref name="next"/>, or closes it.</summary>
+    /// <summary>Passes a connection to <paramref name="next"/>, or closes it.</summary>
     public async Task OnConnectionAsync(ConnectionContext connection, ConnectionDelegate next)
     {
         try
@@ -31,6 +31,6 @@ internal sealed partial class ConnectionLimit(string port, int most, ILogger log
         }
     }
 
-    [LoggerMessage(1, LogLevel.Warning, "A connection to the {Port} port is closed: there are {Most} already")]
+    [LoggerMessage(1, LogLevel.Warning, "Closed a connection to the {Port} port: the limit of {Most} connections is reached")]
     private static partial void LogFull(ILogger logger, string port, int most);
 }

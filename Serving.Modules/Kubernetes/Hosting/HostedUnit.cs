@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Serving.Kubernetes.Hosting;
 
-/// <summary>A unit as it is started and stopped, each once.</summary>
+/// <summary>A unit that is started once and stopped once.</summary>
 internal sealed class HostedUnit : IDisposable
 {
     private readonly IModuleUnit _unit;
@@ -44,7 +44,7 @@ internal sealed class HostedUnit : IDisposable
         }
     }
 
-    /// <summary>Stops it and waits for that within a limit.</summary>
+    /// <summary>Stops it and waits until it has stopped, up to a limit.</summary>
     public async Task StopAsync(TimeSpan within, CancellationToken cancellation)
     {
         CancellationTokenSource? stop;

@@ -7,7 +7,7 @@ using Serving.Kubernetes.Informers;
 
 namespace Serving.Kubernetes.Hosting;
 
-/// <summary>Registers what a process hosts.</summary>
+/// <summary>Registers modules and the services they share.</summary>
 public static class HostingServices
 {
     /// <summary>Adds a module as a service of the host. The last one registered is the first to stop.</summary>
@@ -21,10 +21,10 @@ public static class HostingServices
                 provider.GetRequiredService<StartGate>()
             ));
 
-    /// <summary>Adds what works beside the modules and outlives them.</summary>
-    /// <param name="services">Where to add it.</param>
-    /// <param name="name">What it is, at the start of a sentence.</param>
-    /// <param name="work">Gives what works until cancelled.</param>
+    /// <summary>Adds a part that runs beside the modules and outlives them.</summary>
+    /// <param name="services">The services.</param>
+    /// <param name="name">The name, as the start of a sentence.</param>
+    /// <param name="work">Returns the work, which runs until cancelled.</param>
     public static IServiceCollection AddBackgroundPart(
         this IServiceCollection services,
         string name,
@@ -52,8 +52,8 @@ public static class HostingServices
             .AddBackgroundPart("The informers", static provider => provider.GetRequiredService<SharedInformers>().RunAsync);
 
     /// <summary>Adds the recorder of events.</summary>
-    /// <param name="services">Where to add it.</param>
-    /// <param name="component">Who reports them.</param>
+    /// <param name="services">The services.</param>
+    /// <param name="component">The reporting component.</param>
     public static IServiceCollection AddEvents(this IServiceCollection services, string component) =>
         services
             .AddSingleton(provider => new EventRecorder(

@@ -1,11 +1,12 @@
 namespace Serving.Kubernetes.Hosting;
 
 /// <summary>
-/// A Leader module whose keys may be divided, so that several replicas work at once: each part is a module that runs under Leases of its
-/// own. Invariant: a part touches no key but its own.
+/// A Leader module that can be sharded, so that several replicas work at once: each shard is a module that runs under its own Leases.
+/// Invariant: a shard processes only its own keys.
 /// </summary>
 public interface IShardedModule : IServingModule
 {
-    /// <summary>Makes the module of one part. Called again when the number of parts changes, after all earlier ones have stopped.</summary>
+    /// <summary>Creates the module of one shard. Called again when the number of shards changes, after all earlier shards have
+    /// stopped.</summary>
     IServingModule CreateShard(Shard shard);
 }

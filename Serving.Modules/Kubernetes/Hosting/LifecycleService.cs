@@ -3,8 +3,8 @@ using Microsoft.Extensions.Hosting;
 namespace Serving.Kubernetes.Hosting;
 
 /// <summary>
-/// A service of the generic host that takes part in the phases in which the servers listen: <see cref="StartedAsync"/> once they do, in the
-/// order of registration, and <see cref="StoppingAsync"/> while they still do, in the reverse order.
+/// A service of the generic host that uses the phases in which the servers listen: <see cref="StartedAsync"/> runs after they start, in
+/// order of registration, and <see cref="StoppingAsync"/> before they stop, in reverse order.
 /// </summary>
 public abstract class LifecycleService : IHostedLifecycleService
 {

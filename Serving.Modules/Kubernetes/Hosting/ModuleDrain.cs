@@ -1,14 +1,14 @@
 namespace Serving.Kubernetes.Hosting;
 
 /// <summary>
-/// What a process that is told to stop does before its first module stops: clients are asked to go elsewhere, leaders hand over, and the
-/// others serve on until everybody has learnt of it. Registered after every module, since the host stops in the reverse order.
+/// Drains a stopping process before its first module stops: clients are asked to reconnect elsewhere, leaders hand over, and the other
+/// modules keep serving until load balancers have noticed. Registered after every module, because the host stops in reverse order.
 /// </summary>
 public sealed class ModuleDrain : LifecycleService
 {
     private readonly StartGate _gate;
 
-    /// <param name="gate">Has what runs the modules, once they do.</param>
+    /// <param name="gate">Provides the module host once it is open.</param>
     public ModuleDrain(StartGate gate)
     {
         ArgumentNullException.ThrowIfNull(gate);

@@ -7,14 +7,13 @@ using Serving.Kubernetes.Leadership;
 namespace Serving.Kubernetes.Hosting;
 
 /// <summary>
-/// Runs modules: those for every replica at once, each leader's under a Lease of its own, those that can be divided in as many parts as it
-/// is told. A module that fails is run again after a while and does not disturb the others. The generic host starts and stops them, each by
-/// its
+/// Runs modules: Always modules at once, each Leader module under its own Lease, and sharded modules in a configurable number of shards. A
+/// failed module is restarted after a delay and does not affect the others. The generic host starts and stops them, each through its
 /// <see cref="ModuleService"/>.
 /// </summary>
 public sealed class ModuleHost
 {
-    /// <summary>How long leaders may take to let go: one that hangs must not keep the others from draining before the process is
+    /// <summary>How long leaders may take to stop: one that hangs must not keep the others from draining before the process is
     /// killed.</summary>
     private static readonly TimeSpan LeaderStopTimeout = TimeSpan.FromSeconds(30);
 
@@ -23,13 +22,13 @@ public sealed class ModuleHost
     private readonly ModuleContext _context;
     private readonly ModuleHostOptions _options;
 
-    /// <param name="modules">What to run.</param>
-    /// <param name="client">What modules write with.</param>
-    /// <param name="leaseClient">What Leases are renewed with.</param>
-    /// <param name="options">Election and timeout.</param>
-    /// <param name="loggers">Where failures are said.</param>
+    /// <param name="modules">The modules.</param>
+    /// <param name="client">The client that modules write with.</param>
+    /// <param name="leaseClient">The client that renews Leases.</param>
+    /// <param name="options">Election and timeouts.</param>
+    /// <param name="loggers">Creates the loggers.</param>
     /// <param name="time">The clock of Leases and back-off.</param>
-    /// <param name="leases">Tells of changes to Leases, so that a released one is taken over at once; null to only look every retry
+    /// <param name="leases">Delivers changes of Leases, so that a released Lease is acquired at once; null to check only every retry
     /// period.</param>
     public ModuleHost(
         IReadOnlyList<IServingModule> modules,
@@ -55,24 +54,23 @@ public sealed class ModuleHost
         _hosted = [.. _units.Select(unit => new HostedUnit(unit, _context))];
     }
 
-    /// <summary>What is run.</summary>
+    /// <summary>The modules.</summary>
     public IReadOnlyList<IServingModule> Modules { get; }
 
-    /// <summary>Why which modules are not ready, by name; empty when the process may get traffic. A candidate that does not lead is
-    /// ready.</summary>
+    /// <summary>The modules that are not ready, with the reason; empty when the process may receive traffic. A candidate that does not lead
+    /// is ready.</summary>
     public IReadOnlyDictionary<string, string> NotReady => Reasons(unit => unit.NotReadyReason);
 
-    /// <summary>What is wrong with which modules though the process may get traffic, by name: leaders that failed and will be run
-    /// again.</summary>
+    /// <summary>Notes on modules that do not affect readiness, by name: failed leaders that will be restarted.</summary>
     public IReadOnlyDictionary<string, string> Remarks => Reasons(unit => unit.Remark);
 
-    /// <summary>Why which modules are stuck, by name; empty while every loop turns.</summary>
+    /// <summary>The modules that are stuck, with the reason; empty while every loop makes progress.</summary>
     public IReadOnlyDictionary<string, string> Stuck => Reasons(unit => unit.StuckReason);
 
-    /// <summary>The names of the Leader modules that work in this process now, or a part of which does.</summary>
+    /// <summary>The names of the Leader modules that this process leads, at least for one shard.</summary>
     public IReadOnlyList<string> Leading => [.. _units.Where(unit => unit.Leads).Select(unit => unit.Module.Name)];
 
-    /// <summary>Takes over other times of Leases; nothing happens to a process that runs without Leases.</summary>
+    /// <summary>Changes the times of Leases; does nothing in a process without Leases.</summary>
     public void ChangeElectionTimes(TimeSpan leaseDuration, TimeSpan renewDeadline, TimeSpan retryPeriod)
     {
         if (_options.Election is not { } election)
@@ -87,8 +85,7 @@ public sealed class ModuleHost
         }
     }
 
-    /// <summary>Divides the modules that can be into another number of parts, 1 to <see cref="Shard.MostShards"/>; nothing happens to a
-    /// process that runs without Leases.</summary>
+    /// <summary>Changes the number of shards, 1 to <see cref="Shard.MostShards"/>; does nothing in a process without Leases.</summary>
     public void ChangeShards(int count)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
@@ -99,12 +96,12 @@ public sealed class ModuleHost
         }
     }
 
-    /// <summary>Runs a module until it is stopped; nothing happens when it runs, or was stopped, before.</summary>
+    /// <summary>Runs a module until it is stopped; does nothing when it has been started or stopped before.</summary>
     public void Start(IServingModule module) => Find(module).Start();
 
     /// <summary>
-    /// Before modules stop: clients are asked to go elsewhere, leaders stop at once and all together, so that others may lead, and the
-    /// others serve on for the drain delay.
+    /// Runs before modules stop: clients are asked to reconnect elsewhere, all leaders stop at once, so that other replicas can lead, and
+    /// the other modules keep serving for the drain delay.
     /// </summary>
     /// <param name="cancellation">Ends the wait.</param>
     public async Task DrainAsync(CancellationToken cancellation)
@@ -123,17 +120,17 @@ public sealed class ModuleHost
         }
     }
 
-    /// <summary>Stops a module; returns when it has stopped, or its time is up. It cannot be started again.</summary>
-    /// <param name="module">Which one.</param>
+    /// <summary>Stops a module; returns when it has stopped or the timeout has passed. It cannot be started again.</summary>
+    /// <param name="module">The module.</param>
     /// <param name="cancellation">Ends the wait.</param>
     public Task StopAsync(IServingModule module, CancellationToken cancellation) =>
         Find(module).StopAsync(_options.StopTimeout, cancellation);
 
     private HostedUnit Find(IServingModule module) =>
         _hosted.FirstOrDefault(unit => ReferenceEquals(unit.Module, module))
-        ?? throw new ArgumentException($"module {module.Name} is not of this host", nameof(module));
+        ?? throw new ArgumentException($"module {module.Name} does not belong to this host", nameof(module));
 
-    /// <summary>Lets the modules serve for a while, or until nothing leads here any more.</summary>
+    /// <summary>Keeps the modules serving for the delay, or until no Service routes to this process any more.</summary>
     private async Task ServeOnAsync(TimeSpan delay, CancellationToken cancellation)
     {
         var step = TimeSpan.FromMilliseconds(500);

@@ -3,17 +3,16 @@ using Serving.Concurrency;
 namespace Serving.Kubernetes.Hosting;
 
 /// <summary>
-/// A module as a service of the generic host. It runs once the servers listen and the gate is open, and it is stopped before any server is:
-/// the host does so in the reverse of the order in which modules were registered, one after the other, so that what others need is
-/// registered first.
+/// A module as a service of the generic host. It runs once the servers listen and the gate is open, and stops before any server does. The
+/// host stops modules one after the other in reverse order of registration, so dependencies are registered first.
 /// </summary>
 public sealed class ModuleService : LifecycleService
 {
     private readonly StartGate _gate;
     private readonly TaskCompletionSource _stopping = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <param name="module">What to run.</param>
-    /// <param name="gate">Says when, and in what.</param>
+    /// <param name="module">The module.</param>
+    /// <param name="gate">Opens when it may start, with the module host.</param>
     public ModuleService(IServingModule module, StartGate gate)
     {
         ArgumentNullException.ThrowIfNull(module);
@@ -46,7 +45,7 @@ public sealed class ModuleService : LifecycleService
     {
         await Task.WhenAny(_gate.Opened, _stopping.Task);
 
-        // Where the start failed, whoever runs the application reports it.
+        // A failed start is reported by the session that runs the application.
         if (_gate.Opened.IsCompletedSuccessfully)
         {
             (await _gate.Opened).Start(Module);

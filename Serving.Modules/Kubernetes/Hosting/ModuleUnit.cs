@@ -6,37 +6,37 @@ using Serving.Kubernetes.Leadership;
 
 namespace Serving.Kubernetes.Hosting;
 
-/// <summary>What a <see cref="ModuleHost"/> runs: a module, or one that is divided.</summary>
+/// <summary>What a <see cref="ModuleHost"/> runs: a module, or a sharded one.</summary>
 internal interface IModuleUnit
 {
     /// <summary>The module.</summary>
     IServingModule Module { get; }
 
-    /// <summary>Whether it works here under a Lease, or a part of it does.</summary>
+    /// <summary>Whether this process holds its Leases and it works, at least for one shard.</summary>
     bool Leads { get; }
 
-    /// <summary>Null while it may get traffic; a candidate that does not lead may.</summary>
+    /// <summary>Why it may not receive traffic; null when it may, as may a candidate that does not lead.</summary>
     string? NotReadyReason { get; }
 
-    /// <summary>What is wrong with it though the process may get traffic; null when nothing is.</summary>
+    /// <summary>A note that does not affect readiness; null for none.</summary>
     string? Remark { get; }
 
-    /// <summary>Null while its loops turn.</summary>
+    /// <summary>Why it is stuck; null while its loops make progress.</summary>
     string? StuckReason { get; }
 
-    /// <summary>Takes over other times of Leases.</summary>
+    /// <summary>Changes the times of Leases.</summary>
     void ChangeTimes(LeaderElectionOptions times);
 
     /// <summary>Runs until cancelled; never throws because of the module.</summary>
     Task RunAsync(CancellationToken stop);
 }
 
-/// <summary>What units need of their process.</summary>
-/// <param name="Client">What modules write with.</param>
-/// <param name="LeaseClient">What Leases are held with.</param>
-/// <param name="Leases">Tells of changes to Leases; null to only look every retry period.</param>
-/// <param name="Options">Election and time-outs.</param>
-/// <param name="Logger">Where failures and terms are said.</param>
+/// <summary>Dependencies shared by all units of a process.</summary>
+/// <param name="Client">The client that modules write with.</param>
+/// <param name="LeaseClient">The client that renews Leases.</param>
+/// <param name="Leases">Delivers changes of Leases; null to check only every retry period.</param>
+/// <param name="Options">Election and timeouts.</param>
+/// <param name="Logger">Logs failures and terms.</param>
 /// <param name="Time">The clock.</param>
 internal sealed record ModuleContext(
     IKubernetesClient Client,
@@ -47,7 +47,8 @@ internal sealed record ModuleContext(
     TimeProvider Time
 );
 
-/// <summary>One module and how it fares: it is run again after a while when it fails, and a leader works only under its Leases.</summary>
+/// <summary>One module and its state: it is restarted after a delay when it fails, and a leader works only while it holds its
+/// Leases.</summary>
 internal sealed class ModuleUnit : IModuleUnit
 {
     private readonly ModuleContext _context;
@@ -55,9 +56,9 @@ internal sealed class ModuleUnit : IModuleUnit
     private volatile string? _failure;
     private volatile bool _running;
 
-    /// <param name="module">What to run.</param>
-    /// <param name="elector">Holds its Leases; null for one that needs none.</param>
-    /// <param name="context">The process.</param>
+    /// <param name="module">The module.</param>
+    /// <param name="elector">Competes for its Leases; null for a module without Leases.</param>
+    /// <param name="context">Dependencies shared by all units.</param>
     public ModuleUnit(IServingModule module, LeaderElector? elector, ModuleContext context)
     {
         Module = module;
@@ -69,7 +70,7 @@ internal sealed class ModuleUnit : IModuleUnit
     /// <inheritdoc/>
     public IServingModule Module { get; }
 
-    /// <summary>Holds the Leases; null for a module that needs none.</summary>
+    /// <summary>Competes for the Leases; null for a module without Leases.</summary>
     public LeaderElector? Elector { get; }
 
     /// <inheritdoc/>
@@ -77,8 +78,8 @@ internal sealed class ModuleUnit : IModuleUnit
 
     private bool IsLeader => Module.Activation == Activation.Leader;
 
-    /// <summary>A leader that failed concerns no traffic: gateway and activator of its process serve on, and those of others would not do
-    /// its work.</summary>
+    /// <summary>A failed leader does not affect readiness: gateway and activator of this process keep serving, and removing the process
+    /// from the endpoints would not get its work done.</summary>
     public string? NotReadyReason =>
         _failure is { } failure ? (IsLeader ? null : $"failed: {failure}")
         : _running ? Module.NotReadyReason
@@ -88,7 +89,7 @@ internal sealed class ModuleUnit : IModuleUnit
     /// <inheritdoc/>
     public string? Remark => IsLeader && _failure is { } failure ? $"failed: {failure}" : null;
 
-    /// <summary>Null while its loops turn. A leader whose term is over and whose work does not end keeps this process from ever leading
+    /// <summary>Null while its loops make progress. Work that does not end after its term keeps this process from ever leading
     /// again.</summary>
     public string? StuckReason => _running ? Module.StuckReason ?? Elector?.StuckReason ?? _stopping.StuckReason : Elector?.StuckReason;
 
@@ -101,7 +102,7 @@ internal sealed class ModuleUnit : IModuleUnit
             ? WorkAsync(_context.Client, stop)
             : Restarts.KeepRunningAsync(
                 Module.Name,
-                $"The candidature of {Module.Name}",
+                $"The candidacy of {Module.Name}",
                 () => CompeteAsync(Elector, stop),
                 Fail,
                 _context,

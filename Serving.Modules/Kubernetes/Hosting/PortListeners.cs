@@ -10,8 +10,8 @@ using Microsoft.Extensions.Logging;
 namespace Serving.Kubernetes.Hosting;
 
 /// <summary>
-/// Opens and closes ports while the application runs, through Kestrel's own reload of configured endpoints. Used by one task at a time.
-/// Kestrel reports no failure to bind but in its log, so an address is tried first, and one that does not come up in time counts as failed.
+/// Opens and closes ports while the application runs, through Kestrel's reload of configured endpoints. Used by one task at a time. Kestrel
+/// only logs a failure to bind, so the address is tried first, and a port that does not listen in time counts as failed.
 /// </summary>
 public sealed class PortListeners : ConfigurationProvider, IConfigurationSource
 {
@@ -21,14 +21,15 @@ public sealed class PortListeners : ConfigurationProvider, IConfigurationSource
     private readonly IServiceProvider _services;
     private readonly IConfigurationRoot _configuration;
 
-    /// <param name="services">Has the server and, in <see cref="ServingPort"/>s without an address, what may be opened.</param>
+    /// <param name="services">Contains the server and, as <see cref="ServingPort"/>s without an address, the ports that may be
+    /// opened.</param>
     public PortListeners(IServiceProvider services)
     {
         _services = services;
         _configuration = new ConfigurationBuilder().Add(this).Build();
     }
 
-    /// <summary>Opens a port. Throws <see cref="IOException"/> when the address cannot be had.</summary>
+    /// <summary>Opens a port. Throws <see cref="IOException"/> when the address cannot be bound.</summary>
     public async Task OpenAsync(ServingPort port, IPEndPoint address, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(port);
@@ -43,7 +44,7 @@ public sealed class PortListeners : ConfigurationProvider, IConfigurationSource
         }
     }
 
-    /// <summary>Closes a port, and with it the connections that have no request.</summary>
+    /// <summary>Closes a port and its idle connections.</summary>
     public async Task CloseAsync(ServingPort port, IPEndPoint address, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(port);
@@ -58,7 +59,7 @@ public sealed class PortListeners : ConfigurationProvider, IConfigurationSource
     /// <inheritdoc/>
     public IConfigurationProvider Build(IConfigurationBuilder builder) => this;
 
-    /// <summary>Makes Kestrel follow what is opened and closed.</summary>
+    /// <summary>Makes Kestrel follow the opened and closed ports.</summary>
     internal void Configure(KestrelServerOptions kestrel, ILoggerFactory loggers)
     {
         var loader = kestrel.Configure(_configuration, reloadOnChange: true);
@@ -86,7 +87,7 @@ public sealed class PortListeners : ConfigurationProvider, IConfigurationSource
         }
         catch (SocketException failure)
         {
-            throw new IOException($"{address} cannot be listened on: {failure.Message}", failure);
+            throw new IOException($"cannot listen on {address}: {failure.Message}", failure);
         }
     }
 

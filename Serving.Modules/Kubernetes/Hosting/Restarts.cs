@@ -3,18 +3,18 @@ using Microsoft.Extensions.Logging;
 namespace Serving.Kubernetes.Hosting;
 
 /// <summary>
-/// Runs something that is not meant to end again when it does, after a while that doubles while it keeps failing. Invariant: no failure
-/// passes unsaid, and none ends more than what failed.
+/// Restarts work that is not meant to end when it ends, after a delay that doubles while it keeps failing. Invariant: every failure is
+/// logged, and none affects other work.
 /// </summary>
 internal static class Restarts
 {
     /// <summary>Runs until cancelled; never throws because of the work.</summary>
-    /// <param name="module">The module that it belongs to, in metrics.</param>
-    /// <param name="what">What runs, at the start of a sentence.</param>
-    /// <param name="work">Runs it once; knows when to stop.</param>
-    /// <param name="failed">Hears why it ended, before the wait.</param>
-    /// <param name="context">The process.</param>
-    /// <param name="stop">Ends it.</param>
+    /// <param name="module">The module that it belongs to, for metrics.</param>
+    /// <param name="what">The name, as the start of a sentence.</param>
+    /// <param name="work">Runs once, until it ends or the token is cancelled.</param>
+    /// <param name="failed">Called with the reason why it ended, before the delay.</param>
+    /// <param name="context">Dependencies shared by all units.</param>
+    /// <param name="stop">Stops it.</param>
     public static async Task KeepRunningAsync(
         string module,
         string what,
@@ -34,7 +34,7 @@ internal static class Restarts
             {
                 if (failure is not null)
                 {
-                    context.Logger.LogError(failure, "{What} failed while it stopped", what);
+                    context.Logger.LogError(failure, "{What} failed during shutdown", what);
                 }
 
                 return;
@@ -45,7 +45,7 @@ internal static class Restarts
             ModuleMetrics.Failed(module);
             context.Logger.LogError(
                 failure,
-                "{What} {Outcome}; it runs again in {Delay}",
+                "{What} {Outcome}; restarting in {Delay}",
                 what,
                 failure is null ? "ended by itself" : "failed",
                 delay

@@ -7,17 +7,17 @@ using Microsoft.Extensions.Logging;
 namespace Serving.Kubernetes.Hosting;
 
 /// <summary>
-/// The ASP.NET Core application of a process: one host for its modules and one Kestrel for its ports. Built from the empty builder, since
-/// of the defaults (files, environment, event log, console) it wants none.
+/// The ASP.NET Core application of a process: one host for its modules and one Kestrel for its ports. Built with the empty builder, because
+/// none of the defaults (files, environment, event log, console) is used.
 /// </summary>
 public static class ServingApplication
 {
     /// <summary>The largest body of any port: an admission review.</summary>
     private const long MaxBody = 3 * 1024 * 1024;
 
-    /// <summary>A builder whose application listens on every <see cref="ServingPort"/> that is registered.</summary>
-    /// <param name="loggers">Makes all loggers; it is not disposed with the application.</param>
-    /// <param name="gracePeriod">How long a stop may take in all; what is left is then cut.</param>
+    /// <summary>Creates a builder whose application listens on every registered <see cref="ServingPort"/>.</summary>
+    /// <param name="loggers">Creates all loggers; it is not disposed with the application.</param>
+    /// <param name="gracePeriod">The limit of the whole shutdown; what is left then is aborted.</param>
     public static WebApplicationBuilder CreateBuilder(ILoggerFactory loggers, TimeSpan? gracePeriod = null)
     {
         ArgumentNullException.ThrowIfNull(loggers);
@@ -46,7 +46,7 @@ public static class ServingApplication
         return builder;
     }
 
-    /// <summary>Builds the application and, for each port, what it serves.</summary>
+    /// <summary>Builds the application and the pipeline of each port.</summary>
     public static WebApplication BuildWithPorts(this WebApplicationBuilder builder)
     {
         ArgumentNullException.ThrowIfNull(builder);
@@ -60,7 +60,7 @@ public static class ServingApplication
         return application;
     }
 
-    /// <summary>The session that made the application starts and stops it; signals are the session's, too.</summary>
+    /// <summary>The session that created the application starts and stops it, and handles signals.</summary>
     private sealed class SessionLifetime : IHostLifetime
     {
         public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;

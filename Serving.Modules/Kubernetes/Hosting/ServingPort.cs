@@ -12,47 +12,48 @@ using Microsoft.Extensions.Logging;
 namespace Serving.Kubernetes.Hosting;
 
 /// <summary>
-/// A port of the process's application, with what is served there. Invariant: a connection belongs to the port that accepted it, whatever
-/// its requests say in their Host header, so no port serves a path of another.
+/// A port of the process's application, with its own pipeline. Invariant: a request belongs to the port that accepted its connection,
+/// whatever its Host header says, so no port serves a path of another.
 /// </summary>
 public sealed class ServingPort
 {
     private ListenOptions? _listener;
     private RequestDelegate? _requests;
 
-    /// <param name="name">What it is for, as <c>health</c>.</param>
-    /// <param name="address">Where it listens; port 0 takes any that is free. Null for one that is opened while the process runs.</param>
+    /// <param name="name">The name, such as <c>health</c>.</param>
+    /// <param name="address">The address to listen on; port 0 picks a free one. Null for a port that is opened while the process
+    /// runs.</param>
     public ServingPort(string name, IPEndPoint? address)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
         (Name, Address) = (name, address);
     }
 
-    /// <summary>What it is for.</summary>
+    /// <summary>The name.</summary>
     public string Name { get; }
 
-    /// <summary>Where it is to listen.</summary>
+    /// <summary>The configured address.</summary>
     public IPEndPoint? Address { get; }
 
-    /// <summary>Connections at once.</summary>
+    /// <summary>Maximum number of concurrent connections.</summary>
     public int MaxConnections { get; init; } = 100;
 
-    /// <summary>The certificate, asked for at each handshake; null for clear text. Where there is none yet the handshake fails.</summary>
+    /// <summary>Returns the certificate for each handshake; null for plain text. Without a certificate yet, the handshake fails.</summary>
     public Func<SslStreamCertificateContext>? Certificate { get; init; }
 
-    /// <summary>What a client reads that asks for a path which is not here.</summary>
-    public string NotFound { get; init; } = "there is no such path here";
+    /// <summary>The response body for an unknown path.</summary>
+    public string NotFound { get; init; } = "this port does not serve the path";
 
-    /// <summary>What a client reads that asks for a path by the wrong method.</summary>
-    public string NotAllowed { get; init; } = "this path does not take the method";
+    /// <summary>The response body for a method that the path does not support.</summary>
+    public string NotAllowed { get; init; } = "this path does not support the method";
 
-    /// <summary>Adds what is served: middleware and endpoints of this port alone.</summary>
+    /// <summary>Adds the middleware and endpoints of this port.</summary>
     public required Action<IApplicationBuilder> Serve { get; init; }
 
-    /// <summary>Where it listens, once started.</summary>
+    /// <summary>The address it listens on, once started.</summary>
     public IPEndPoint? EndPoint => _listener?.IPEndPoint;
 
-    /// <summary>Makes a listener one of this port.</summary>
+    /// <summary>Assigns a listener to this port.</summary>
     public void Configure(ListenOptions listener, ILoggerFactory loggers)
     {
         ArgumentNullException.ThrowIfNull(listener);
@@ -88,7 +89,7 @@ public sealed class ServingPort
         }
     }
 
-    /// <summary>Builds what is served, in a pipeline and a routing table of its own.</summary>
+    /// <summary>Builds the port's own pipeline and routing table.</summary>
     internal void Build(IApplicationBuilder application)
     {
         var branch = application.New();
@@ -103,10 +104,10 @@ public sealed class ServingPort
         _requests = branch.Build();
     }
 
-    /// <summary>Serves a request by the port that its connection came to.</summary>
+    /// <summary>Dispatches a request to the port that accepted its connection.</summary>
     internal static Task HandleAsync(HttpContext context) => context.Features.GetRequiredFeature<ServingPort>()._requests!(context);
 
-    /// <summary>Routing refuses a path or a method without a word.</summary>
+    /// <summary>Adds a body to 404 and 405, which routing returns without one.</summary>
     private Task ExplainAsync(HttpContext context)
     {
         var response = context.Response;

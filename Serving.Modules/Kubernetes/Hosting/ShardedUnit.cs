@@ -7,8 +7,9 @@ using Serving.Kubernetes.Leadership;
 namespace Serving.Kubernetes.Hosting;
 
 /// <summary>
-/// A module whose parts each run under Leases of their own, spread over the replicas: one that leads many is slower to take another, and
-/// gives one up when a replica leads two fewer. Invariant: no part of one division works while one of another does, here or elsewhere.
+/// A module whose shards each run under their own Leases, spread over the replicas: a replica that leads many is slower to acquire another,
+/// and hands one over when a replica leads two fewer. Invariant: shards of different shard counts never work at the same time, in any
+/// process.
 /// </summary>
 internal sealed class ShardedUnit : IModuleUnit
 {
@@ -20,9 +21,9 @@ internal sealed class ShardedUnit : IModuleUnit
     private volatile LeaderElectionOptions _times;
     private int _count;
 
-    /// <param name="module">What is divided.</param>
-    /// <param name="times">How Leases are held.</param>
-    /// <param name="context">The process.</param>
+    /// <param name="module">The sharded module.</param>
+    /// <param name="times">Identity and times of the Leases.</param>
+    /// <param name="context">Dependencies shared by all units.</param>
     public ShardedUnit(IShardedModule module, LeaderElectionOptions times, ModuleContext context)
     {
         _module = module;
@@ -61,7 +62,7 @@ internal sealed class ShardedUnit : IModuleUnit
         }
     }
 
-    /// <summary>Divides anew: the parts that work here stop and release their Leases, then the new ones compete.</summary>
+    /// <summary>Changes the number of shards: the current shards stop and release their Leases, then the new ones compete.</summary>
     public void ChangeCount(int count)
     {
         CancellationTokenSource? former;
@@ -76,7 +77,7 @@ internal sealed class ShardedUnit : IModuleUnit
             former = _division;
         }
 
-        // Not under the lock: parts that are told to stop may ask for what it guards. One that has ended meanwhile is disposed.
+        // Not under the lock: stopping shards may read what it guards. A division that has ended meanwhile is disposed.
         former?.CancelSafely();
     }
 
@@ -139,17 +140,17 @@ internal sealed class ShardedUnit : IModuleUnit
 
     private IReadOnlyList<string> LeasesOf(Shard shard) => _context.Options.LeaseNames(_module.Name, shard);
 
-    /// <summary>A replica that leads much already leaves a free Lease to others for a moment.</summary>
+    /// <summary>A replica that leads several shards leaves a free Lease to others for a moment.</summary>
     private TimeSpan Deference(ModuleUnit[] parts) => parts.Count(part => part.Elector!.IsLeading) * (_times.RetryPeriod / 4);
 
-    /// <summary>Gives a part up, once a lease duration at most, while some replica that could lead has two fewer.</summary>
+    /// <summary>Hands a shard over, at most once per lease duration, while a ready replica leads two fewer.</summary>
     private async Task SpreadAsync(IReadOnlyList<ModuleUnit> parts, CancellationToken cancellation)
     {
         if (parts.Count > 1 && _context.Leases is { } leases && _context.Options.Candidates is { } candidates)
         {
             await Restarts.KeepRunningAsync(
                 Module.Name,
-                $"The spreading of {Module.Name}",
+                $"The rebalancing of {Module.Name}",
                 () => SpreadAsync(parts, leases, candidates, cancellation),
                 static _ => { },
                 _context,
@@ -167,7 +168,7 @@ internal sealed class ShardedUnit : IModuleUnit
     {
         while (true)
         {
-            // Not all at once: two that give up at the same moment would both be right, and wrong together.
+            // With jitter: two replicas that hand over at the same moment would together give up too many.
             await Task.Delay(_times.LeaseDuration * (1 + Random.Shared.NextDouble()), _context.Time, cancellation)
                 .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (cancellation.IsCancellationRequested)
@@ -179,7 +180,7 @@ internal sealed class ShardedUnit : IModuleUnit
             if (ours.Count >= 2 && LeastLed(parts.Count, candidates(_module.Name), leases) is { } least && ours.Count - least >= 2)
             {
                 _context.Logger.LogInformation(
-                    "{Identity} leads {Ours} parts of {Module}, another replica {Least}: one is handed over",
+                    "{Identity} leads {Ours} shards of {Module}, another replica {Least}: handing one over",
                     _times.Identity,
                     ours.Count,
                     _module.Name,
@@ -190,8 +191,8 @@ internal sealed class ShardedUnit : IModuleUnit
         }
     }
 
-    /// <summary>How many parts the replica leads that leads fewest; null while some part has no leader, since then nothing is
-    /// settled.</summary>
+    /// <summary>The number of shards of the replica that leads the fewest; null while a shard has no leader, because leadership is still
+    /// changing.</summary>
     private int? LeastLed(int count, IReadOnlyCollection<string> candidates, IInformer<Lease> leases)
     {
         var holders = Enumerable

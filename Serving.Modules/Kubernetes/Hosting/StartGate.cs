@@ -1,9 +1,8 @@
 namespace Serving.Kubernetes.Hosting;
 
 /// <summary>
-/// Holds a process's parts back until what they need is there, while its probes already report what it waits for: caches and other
-/// background parts until it is known under which settings the process works, modules until the configuration is read. Either fails when
-/// the start does.
+/// Delays the parts of a process until their prerequisites are met, while its probes already report what it waits for: background parts
+/// such as caches until the settings are known, modules until the configuration is loaded. Both fail when the start fails.
 /// </summary>
 public sealed class StartGate
 {
@@ -13,7 +12,7 @@ public sealed class StartGate
     /// <summary>Completes when background parts may run.</summary>
     public Task Settled => _settled.Task;
 
-    /// <summary>Completes, with what runs them, when modules may run. Fails with what ended the start.</summary>
+    /// <summary>Completes, with the module host, when modules may run. Fails with the cause of a failed start.</summary>
     public Task<ModuleHost> Opened => _opened.Task;
 
     /// <summary>Lets background parts run.</summary>
@@ -27,7 +26,7 @@ public sealed class StartGate
         _opened.TrySetResult(host);
     }
 
-    /// <summary>Ends the start: nothing that still waits will run.</summary>
+    /// <summary>Fails the start: parts that still wait will not run.</summary>
     public void Fail(Exception reason)
     {
         ArgumentNullException.ThrowIfNull(reason);

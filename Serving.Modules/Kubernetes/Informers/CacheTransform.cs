@@ -26,7 +26,8 @@ internal static class CacheTransform
         };
 
     /// <summary>
-    /// Fetches the last applied configuration that <see cref="Apply{T}(ResourceType{T},T)"/> removed. An outdated object is returned unchanged:
+    /// Fetches the last applied configuration that <see cref="Apply{T}(ResourceType{T},T)"/> removed. An outdated object is returned
+    /// unchanged:
     /// the server rejects the write anyway.
     /// </summary>
     public static async ValueTask<T> WholeAsync<T>(IKubernetesClient client, ResourceType<T> type, T value, CancellationToken cancellation)

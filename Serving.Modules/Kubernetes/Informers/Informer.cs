@@ -6,9 +6,9 @@ using Serving.Kubernetes.Hosting;
 namespace Serving.Kubernetes.Informers;
 
 /// <summary>
-/// Keeps the copy of one collection: list, then watch from there. A dropped watch resumes where it was; only when the
-/// server no longer knows that version (410) is the collection listed anew and compared with what is known, so that
-/// handlers see every difference once and readers never see an empty copy in between.
+/// Keeps the cache of one collection: lists, then watches from there. A dropped watch resumes at its resourceVersion. Only when the server
+/// no longer knows that version (410) is the collection listed again and compared with the cache, so that handlers see every difference
+/// once and readers never see an empty cache in between.
 /// </summary>
 public sealed class Informer<T> : IInformer<T>
     where T : class, IKubernetesObject
@@ -16,10 +16,10 @@ public sealed class Informer<T> : IInformer<T>
     private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(5);
 
-    /// <summary>Over how long those who hear that the server is back come back to it.</summary>
+    /// <summary>The time over which informers spread their requests when the server responds again.</summary>
     private static readonly TimeSpan Stagger = TimeSpan.FromMilliseconds(200);
 
-    /// <summary>A quiet watch ends after ten minutes and a half; a list of many pages takes a while.</summary>
+    /// <summary>A quiet watch ends after ten and a half minutes; a list of many pages takes a while.</summary>
     private static readonly TimeSpan StuckAfter = TimeSpan.FromMinutes(20);
 
     private readonly IKubernetesClient _client;
@@ -31,25 +31,25 @@ public sealed class Informer<T> : IInformer<T>
     private readonly InformerCache<T> _cache = new();
     private readonly TaskCompletionSource _synced = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    // Guards the handlers and makes a change of the copy and its announcement one step.
+    // Guards the handlers, and makes a change of the cache and its notification atomic.
     private readonly Lock _dispatch = new();
     private readonly Heartbeat _heartbeat;
     private Action<Change<T>>[] _handlers = [];
     private string _version = "";
 
-    // The loop's alone: turns without success, and whether the watch under way told of anything.
+    // Used by the loop only: failed turns in a row, and whether the current watch has delivered an event.
     private int _failures;
     private bool _heard;
     private bool _expired;
     private bool _woken;
 
-    /// <param name="client">To list and watch with.</param>
+    /// <param name="client">The client that lists and watches.</param>
     /// <param name="type">The collection.</param>
     /// <param name="ns">The namespace; all when null.</param>
-    /// <param name="labelSelector">Narrows the collection, in the query's syntax.</param>
-    /// <param name="logger">Where trouble is said.</param>
+    /// <param name="labelSelector">A label selector, in query syntax.</param>
+    /// <param name="logger">Logger.</param>
     /// <param name="time">The clock of back-off.</param>
-    /// <param name="name">The one object that is asked for; null for all.</param>
+    /// <param name="name">The name of a single object; null for all.</param>
     public Informer(
         IKubernetesClient client,
         ResourceType<T> type,
@@ -72,7 +72,7 @@ public sealed class Informer<T> : IInformer<T>
         _heartbeat = new Heartbeat($"the watch of {type.Plural}", StuckAfter, _time);
     }
 
-    /// <summary>Null while it lists, watches and tries again; else since when it does none of these.</summary>
+    /// <summary>Null while it lists, watches and retries; otherwise how long it has done none of these.</summary>
     public string? StuckReason => _heartbeat.StuckReason;
 
     /// <inheritdoc/>
@@ -101,7 +101,7 @@ public sealed class Informer<T> : IInformer<T>
         return new Registration(this, handler);
     }
 
-    /// <summary>Keeps the copy until cancelled. Never throws because of the server.</summary>
+    /// <summary>Keeps the cache current until cancelled. Never throws because of the server.</summary>
     public async Task RunAsync(CancellationToken cancellation)
     {
         try
@@ -131,8 +131,8 @@ public sealed class Informer<T> : IInformer<T>
         }
     }
 
-    /// <summary>Lists when it must and follows one watch; gives how long to wait before the next turn, and what ends the wait sooner
-    /// (completed: nothing).</summary>
+    /// <summary>Lists when necessary and follows one watch. Returns the delay before the next turn, and a task that ends the delay early
+    /// (already completed: none).</summary>
     private async Task<(TimeSpan Delay, Task Answered)> TurnAsync(CancellationToken cancellation)
     {
         try
@@ -149,7 +149,7 @@ public sealed class Informer<T> : IInformer<T>
                 Succeeded();
             }
 
-            // A server that closes watches as soon as they open must not be hammered.
+            // Back off from a server that closes watches as soon as they open.
             return (_failures++ == 0 ? TimeSpan.Zero : DelayAfter(_failures), Task.CompletedTask);
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
@@ -161,7 +161,7 @@ public sealed class Informer<T> : IInformer<T>
             _logger.LogDebug("The watch of {Resource} fell behind; listing again", _type.Plural);
             _version = "";
 
-            // However long the server was away before: it answers now.
+            // The server responds again, so the failures before do not count.
             var again = _expired;
             _expired = true;
             return (again ? DelayAfter(++_failures) : TimeSpan.Zero, Task.CompletedTask);
@@ -200,7 +200,8 @@ public sealed class Informer<T> : IInformer<T>
     private void Succeeded() => (_failures, _expired, _woken) = (0, false, false);
 
     /// <summary>
-    /// Waits; less when the server that was away answers somebody. Not twice in a row, since a server may answer others and not us.
+    /// Waits; less when the unreachable server responds to another caller. Not twice in a row: a server may respond to others but not to
+    /// us.
     /// </summary>
     private async Task PauseAsync(TimeSpan delay, Task answered, CancellationToken cancellation)
     {
@@ -254,7 +255,7 @@ public sealed class Informer<T> : IInformer<T>
         _synced.TrySetResult();
     }
 
-    /// <summary>Follows one watch to its end.</summary>
+    /// <summary>Follows one watch until it ends.</summary>
     private async Task WatchAsync(CancellationToken cancellation)
     {
         await foreach (var change in _client.WatchAsync(_type, _namespace, _options with { ResourceVersion = _version }, cancellation))
@@ -297,7 +298,7 @@ public sealed class Informer<T> : IInformer<T>
         var old = _cache.Set(slim);
         if (old is not null && old.Metadata.Uid != slim.Metadata.Uid)
         {
-            // Deleted and made again while nobody watched: handlers that follow an identity must hear of both.
+            // Deleted and recreated while there was no watch: handlers that track an identity need both events.
             Announce(new Change<T>(old, null));
             old = null;
         }

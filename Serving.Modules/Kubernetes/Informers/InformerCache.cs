@@ -4,8 +4,8 @@ using Serving.Api;
 namespace Serving.Kubernetes.Informers;
 
 /// <summary>
-/// The local copy behind a lister: an immutable snapshot that readers use without a lock and one writer replaces.
-/// Invariant: the indexes of a snapshot name exactly its objects.
+/// The cache behind a lister: an immutable snapshot that readers use without a lock and a single writer replaces. Invariant: the indexes of
+/// a snapshot contain exactly its objects.
 /// </summary>
 public sealed class InformerCache<T> : ILister<T>
     where T : class, IKubernetesObject
@@ -35,7 +35,7 @@ public sealed class InformerCache<T> : ILister<T>
     /// <inheritdoc/>
     public IReadOnlyList<T> ByOwner(string uid) => _snapshot.Owners.TryGetValue(uid, out var objects) ? [.. objects.Values] : [];
 
-    /// <summary>Puts an object in; returns what was there. One writer at a time.</summary>
+    /// <summary>Adds or replaces an object; returns the previous one. One writer at a time.</summary>
     public T? Set(T value)
     {
         ArgumentNullException.ThrowIfNull(value);
@@ -44,7 +44,7 @@ public sealed class InformerCache<T> : ILister<T>
         return old;
     }
 
-    /// <summary>Takes an object out; returns what was there. One writer at a time.</summary>
+    /// <summary>Removes an object; returns it. One writer at a time.</summary>
     public T? Remove(ObjectKey key)
     {
         var old = Get(key.Namespace, key.Name);

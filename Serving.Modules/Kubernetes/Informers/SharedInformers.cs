@@ -4,8 +4,7 @@ using Serving.Kubernetes.Client;
 
 namespace Serving.Kubernetes.Informers;
 
-/// <summary>The shared informers of the process. Invariant: whoever asks for the same resource and selector gets the same
-/// informer.</summary>
+/// <summary>The shared informers of the process. Invariant: there is one informer per resource and selector.</summary>
 public sealed class SharedInformers : IInformers
 {
     private readonly IKubernetesClient _client;
@@ -16,8 +15,8 @@ public sealed class SharedInformers : IInformers
     private readonly List<Task> _running = [];
     private CancellationToken? _term;
 
-    /// <param name="client">To list and watch with.</param>
-    /// <param name="loggers">Where trouble is said.</param>
+    /// <param name="client">The client that lists and watches.</param>
+    /// <param name="loggers">Creates the loggers.</param>
     /// <param name="time">The clock of back-off.</param>
     public SharedInformers(IKubernetesClient client, ILoggerFactory loggers, TimeProvider? time = null)
     {
@@ -28,7 +27,7 @@ public sealed class SharedInformers : IInformers
         _time = time ?? TimeProvider.System;
     }
 
-    /// <summary>The collections whose first list is not in yet, for the readiness probe.</summary>
+    /// <summary>The collections that have not synced yet, for the readiness probe.</summary>
     public IReadOnlyList<string> NotSynced
     {
         get
@@ -40,8 +39,8 @@ public sealed class SharedInformers : IInformers
         }
     }
 
-    /// <summary>Why which collections are no longer followed, for the liveness probe; empty while all are, and while the API server is
-    /// away.</summary>
+    /// <summary>The informers that are stuck, with the reason, for the liveness probe; empty also while the API server is
+    /// unreachable.</summary>
     public IReadOnlyList<string> Stuck
     {
         get
@@ -74,14 +73,14 @@ public sealed class SharedInformers : IInformers
         }
     }
 
-    /// <summary>Runs every informer asked for, and those asked for later, until cancelled. Once at a time.</summary>
+    /// <summary>Runs every requested informer, including those requested later, until cancelled. Not reentrant.</summary>
     public async Task RunAsync(CancellationToken cancellation)
     {
         lock (_lock)
         {
             if (_term is not null)
             {
-                throw new InvalidOperationException("the informers run already");
+                throw new InvalidOperationException("the informers are already running");
             }
 
             _term = cancellation;

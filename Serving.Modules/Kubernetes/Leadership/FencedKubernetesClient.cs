@@ -6,16 +6,16 @@ using Serving.Kubernetes.Client;
 namespace Serving.Kubernetes.Leadership;
 
 /// <summary>
-/// The client of a leader. Invariants: no write begins once the term is over and none outlives it; every replacement and
-/// patch carries the resourceVersion it is based on, and nothing takes fields by force, so that a late write loses against a newer leader.
+/// The client of a leader. Invariants: no write starts after the term has ended, and none outlives it; every replacement and patch carries
+/// the resourceVersion it is based on, and no apply is forced, so that a late write loses against a newer leader.
 /// </summary>
 public sealed class FencedKubernetesClient : IKubernetesClient
 {
     private readonly IKubernetesClient _inner;
     private readonly LeaderTerm _term;
 
-    /// <param name="inner">What sends.</param>
-    /// <param name="term">The time in which writing is allowed.</param>
+    /// <param name="inner">The client that sends.</param>
+    /// <param name="term">The term during which writes are allowed.</param>
     public FencedKubernetesClient(IKubernetesClient inner, LeaderTerm term)
     {
         ArgumentNullException.ThrowIfNull(inner);

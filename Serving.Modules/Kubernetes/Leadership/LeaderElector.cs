@@ -9,8 +9,8 @@ using Serving.Kubernetes.Informers;
 namespace Serving.Kubernetes.Leadership;
 
 /// <summary>
-/// Holds a set of Leases when it can, and works while all of them are held. Invariants: all are taken or none is kept, always in
-/// the same order; the work ends before others may take the first of them.
+/// Competes for a set of Leases, and works while it holds all of them. Invariants: it holds all of them or none, and acquires them always
+/// in the same order; the work ends before another candidate may acquire the first of them.
 /// </summary>
 public sealed class LeaderElector
 {
@@ -31,14 +31,14 @@ public sealed class LeaderElector
     private volatile bool _leading;
     private volatile CancellationTokenSource? _handOver;
 
-    /// <param name="client">A client for Leases alone (<see cref="ClusterClient.CreateLeaseClient"/>).</param>
-    /// <param name="leases">The names of the Leases, one or more, in the order in which every candidate takes them.</param>
-    /// <param name="options">Whose name to hold them in, and the times.</param>
-    /// <param name="logger">Where terms are said.</param>
+    /// <param name="client">A client for Leases only (<see cref="ClusterClient.CreateLeaseClient"/>).</param>
+    /// <param name="leases">The names of the Leases, one or more, in the order in which every candidate acquires them.</param>
+    /// <param name="options">The identity that holds them, and the times.</param>
+    /// <param name="logger">Logs terms.</param>
     /// <param name="time">The clock.</param>
-    /// <param name="rivals">The names of Leases under which others do the same work, divided otherwise: nobody works while one of these is
-    /// held.</param>
-    /// <param name="deference">How much longer than others to wait before taking what is free; null for not at all.</param>
+    /// <param name="rivals">The names of Leases of another division into shards: this candidate does not work while another process holds
+    /// one of them.</param>
+    /// <param name="deference">How much longer than other candidates to wait before acquiring a free Lease; null for no longer.</param>
     public LeaderElector(
         IKubernetesClient client,
         IReadOnlyList<string> leases,
@@ -61,19 +61,20 @@ public sealed class LeaderElector
         _logger = logger;
         _time = time ?? TimeProvider.System;
         _names = string.Join(", ", leases);
-        _heartbeat = new Heartbeat($"the candidature for {_names}", StuckAfter, _time);
+        _heartbeat = new Heartbeat($"the candidacy for {_names}", StuckAfter, _time);
         _leases = new LeaseSet(client, leases, new RivalLeases(client, rivals ?? new HashSet<string>(), logger, _time), logger, _time);
     }
 
-    /// <summary>Whether the Leases are ours now.</summary>
+    /// <summary>Whether this process holds the Leases.</summary>
     public bool IsLeading => _leading;
 
-    /// <summary>Null while it tries, renews or waits for the work of a lost term to end; else since when it does none of these.</summary>
+    /// <summary>Null while it acquires, renews or waits for the work of a lost term to end; otherwise how long it has done none of
+    /// these.</summary>
     public string? StuckReason => _heartbeat.StuckReason;
 
     /// <summary>
-    /// Takes over other times, from the next attempt or renewal on; who we are and where the Leases are stays. Safe while leading:
-    /// the Lease says how long others must wait, and the term takes its deadline from the renewal that said so.
+    /// Changes the times, effective with the next attempt or renewal; identity and namespace do not change. Safe while leading: the Lease
+    /// contains the duration that other candidates wait, and the term takes its deadline from the renewal that wrote it.
     /// </summary>
     public void ChangeTimes(LeaderElectionOptions times)
     {
@@ -87,18 +88,18 @@ public sealed class LeaderElector
         };
     }
 
-    /// <summary>Ends the term under way as a stop would, so that another may lead, and stands back for a while; nothing happens to one that
-    /// does not lead.</summary>
+    /// <summary>Ends the current term like a stop, so that another candidate can lead, and pauses its own candidacy for a while; does
+    /// nothing when it does not lead.</summary>
     public void HandOver() => _handOver?.CancelSafely();
 
     /// <summary>
-    /// Competes for the Leases until cancelled; runs <paramref name="work"/> once a term, with the term and a token that is
-    /// cancelled when it must stop. What is still ours when the work has ended is released.
+    /// Competes for the Leases until cancelled. Runs <paramref name="work"/> once per term, with the term and a token that is cancelled
+    /// when the work must stop. Leases still held when the work has ended are released.
     /// </summary>
-    /// <param name="work">What the leader does.</param>
-    /// <param name="leases">Tells of changes to Leases, so that a released one is taken at once; null to only look every retry
+    /// <param name="work">The leader's work.</param>
+    /// <param name="leases">Delivers changes of Leases, so that a released Lease is acquired at once; null to check only every retry
     /// period.</param>
-    /// <param name="cancellation">Ends it.</param>
+    /// <param name="cancellation">Stops it.</param>
     public async Task RunAsync(Func<LeaderTerm, CancellationToken, Task> work, IInformer<Lease>? leases, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(work);
@@ -134,8 +135,8 @@ public sealed class LeaderElector
         }
     }
 
-    /// <summary>Tries until the Leases are held. Whatever goes wrong with a try, credentials included, the next one follows: nothing but
-    /// the end of the process ends a candidature.</summary>
+    /// <summary>Tries until it holds the Leases. Every failure, including one of credentials, is followed by another try: only the end of
+    /// the process ends a candidacy.</summary>
     private async Task<LeaderTerm> AcquireAsync(CancellationToken cancellation)
     {
         var failures = 0;
@@ -170,7 +171,7 @@ public sealed class LeaderElector
                 _logger.Log(
                     ++failures is 1 or 5 || failures % 50 == 0 ? LogLevel.Warning : LogLevel.Debug,
                     error is KubernetesException or OperationCanceledException ? null : error,
-                    "Trying to take the lease {Lease} (failed {Failures} times): {Error}",
+                    "Acquiring the lease {Lease} failed ({Failures} times): {Error}",
                     _names,
                     failures,
                     error.Message
@@ -182,11 +183,11 @@ public sealed class LeaderElector
     }
 
     /// <summary>
-    /// Until the next look: a retry period, or sooner when the Leases expire, one is said to be free or the server that was away is back;
-    /// never at the same moment as every other candidate.
+    /// Waits for the next try: a retry period, or less when the Leases expire, one of them is released, or the unreachable server responds
+    /// again. Jitter keeps candidates from trying at the same moment.
     /// </summary>
-    /// <param name="answered">Tells that the server is back; completed when it was not away.</param>
-    /// <param name="cancellation">Ends it.</param>
+    /// <param name="answered">Completes when the server responds again; already completed when it was reachable.</param>
+    /// <param name="cancellation">Cancels the wait.</param>
     private async Task PauseAsync(Task answered, CancellationToken cancellation)
     {
         var options = _options;
@@ -214,7 +215,7 @@ public sealed class LeaderElector
         }
     }
 
-    /// <summary>Works for a term; tells whether it ended because it is to be handed over.</summary>
+    /// <summary>Works for one term; returns whether it ended because of a handover.</summary>
     private async Task<bool> LeadAsync(LeaderTerm term, Func<LeaderTerm, CancellationToken, Task> work, CancellationToken cancellation)
     {
         using var handOver = new CancellationTokenSource();
@@ -229,14 +230,14 @@ public sealed class LeaderElector
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
-            // The work stopped as it was told.
+            // The work stopped because it was cancelled.
         }
         finally
         {
             _leading = false;
             _handOver = null;
 
-            // Renewed until the work has ended, so that nobody else begins while ours still drains.
+            // Renew until the work has ended, so that no other candidate starts while ours drains.
             await renewing.CancelAsync();
             await renewals;
             var isHeld = term.IsHeld;
@@ -261,7 +262,7 @@ public sealed class LeaderElector
                 await Task.Delay(_options.RetryPeriod, _time, cancellation);
                 var options = _options;
 
-                // Of several Leases the earliest deadline counts, which is that of the moment before the first is sent.
+                // The earliest deadline of all Leases counts, so take the time before the first renewal is sent.
                 var sent = _time.GetTimestamp();
                 term.Renewing(sent, options.RenewDeadline);
                 if (!term.IsHeld || !await TryRenewAsync(term, options, sent, cancellation))
@@ -281,8 +282,8 @@ public sealed class LeaderElector
         }
     }
 
-    /// <summary>Renews all; false when one is no longer ours. A renewal that fails is no renewal, and is tried again while the term
-    /// lasts.</summary>
+    /// <summary>Renews all; false when another process holds one of them. A failed renewal does not extend the term, and is retried while
+    /// the term lasts.</summary>
     private async Task<bool> TryRenewAsync(LeaderTerm term, LeaderElectionOptions options, long sent, CancellationToken cancellation)
     {
         try
@@ -302,7 +303,7 @@ public sealed class LeaderElector
         }
         catch (OperationCanceledException)
         {
-            _logger.LogWarning("Renewing the lease {Lease} took too long", _names);
+            _logger.LogWarning("Renewing the lease {Lease} timed out", _names);
         }
         catch (Exception error)
         {
@@ -312,7 +313,7 @@ public sealed class LeaderElector
         return true;
     }
 
-    /// <summary>One attempt may take half of the deadline, so that there is time for another.</summary>
+    /// <summary>One attempt may take half of the renew deadline, which leaves time for another.</summary>
     private CancellationTokenSource Limit(LeaderElectionOptions options) => new(options.RenewDeadline / 2, _time);
 
     private static TimeSpan Stagger(LeaderElectionOptions options)

@@ -3,8 +3,8 @@ using Serving.Concurrency;
 namespace Serving.Kubernetes.Leadership;
 
 /// <summary>
-/// One unbroken time of holding a Lease. Invariant: from the renew deadline on it is over for good, by the monotonic clock
-/// and without asking anybody.
+/// An uninterrupted period of holding a Lease. Invariant: after the renew deadline it has ended for good, by the monotonic clock and
+/// without any request.
 /// </summary>
 public sealed class LeaderTerm : IDisposable
 {
@@ -15,8 +15,8 @@ public sealed class LeaderTerm : IDisposable
     private long _ends;
 
     /// <param name="lease">The name of the Lease.</param>
-    /// <param name="renewDeadline">How long a renewal is good for.</param>
-    /// <param name="renewed">When the request that took the Lease was sent, a timestamp of <paramref name="time"/>.</param>
+    /// <param name="renewDeadline">How long a renewal is valid.</param>
+    /// <param name="renewed">When the request that acquired the Lease was sent, a timestamp of <paramref name="time"/>.</param>
     /// <param name="time">The monotonic clock.</param>
     public LeaderTerm(string lease, TimeSpan renewDeadline, long renewed, TimeProvider time)
     {
@@ -32,17 +32,17 @@ public sealed class LeaderTerm : IDisposable
     /// <summary>The name of the Lease.</summary>
     public string Lease { get; }
 
-    /// <summary>Cancelled when the term is over.</summary>
+    /// <summary>Cancelled when the term ends.</summary>
     public CancellationToken Token => _over.Token;
 
-    /// <summary>Whether a write may begin now.</summary>
+    /// <summary>Whether a write may start now.</summary>
     public bool IsHeld => !_over.IsCancellationRequested && Remaining > TimeSpan.Zero;
 
     private TimeSpan Remaining => _time.GetElapsedTime(_time.GetTimestamp(), Interlocked.Read(ref _ends));
 
     /// <summary>
-    /// Says that a renewal is about to be sent which allows others to take the Lease sooner than now: until its answer is here
-    /// nobody knows which of the two holds, so the term keeps the earlier end.
+    /// Called before a renewal that shortens the time after which others may acquire the Lease: until its response is known, either
+    /// duration may be in effect, so the term uses the earlier end.
     /// </summary>
     public void Renewing(long sent, TimeSpan renewDeadline)
     {
@@ -54,9 +54,9 @@ public sealed class LeaderTerm : IDisposable
         }
     }
 
-    /// <summary>Says that the Lease was renewed by a request sent at <paramref name="sent"/>; too late when the term is over.</summary>
+    /// <summary>Records that a request sent at <paramref name="sent"/> renewed the Lease; has no effect after the term has ended.</summary>
     /// <param name="sent">A timestamp of the clock.</param>
-    /// <param name="renewDeadline">How long this renewal is good for; null for as long as the first one.</param>
+    /// <param name="renewDeadline">How long this renewal is valid; null for as long as the first one.</param>
     public void Renewed(long sent, TimeSpan? renewDeadline = null)
     {
         if (!IsHeld)
@@ -69,7 +69,7 @@ public sealed class LeaderTerm : IDisposable
         Arm();
     }
 
-    /// <summary>Ends the term now; nothing happens once it is disposed.</summary>
+    /// <summary>Ends the term now; does nothing after disposal.</summary>
     public void End() => _over.CancelSafely();
 
     /// <inheritdoc/>

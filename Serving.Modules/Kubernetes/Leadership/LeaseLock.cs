@@ -6,8 +6,8 @@ using Serving.Kubernetes.Client;
 namespace Serving.Kubernetes.Leadership;
 
 /// <summary>
-/// One Lease as a candidate knows it. Invariant: another's claim only counts as expired after it was seen unchanged for its
-/// duration by our own clock; no clock of another machine is believed. Every write is a compare-and-swap.
+/// One Lease as a candidate sees it. Invariant: another holder's claim expires only after it was unchanged for its duration by our own
+/// clock; clocks of other machines are not trusted. Every write is a compare-and-swap.
 /// </summary>
 internal sealed class LeaseLock
 {
@@ -30,7 +30,7 @@ internal sealed class LeaseLock
     /// <summary>The name of the Lease.</summary>
     public string Name { get; }
 
-    /// <summary>Notes a state of the Lease, looked up or heard of.</summary>
+    /// <summary>Records an observed state of the Lease, read or watched.</summary>
     public void Saw(Lease lease)
     {
         lock (_lock)
@@ -48,8 +48,8 @@ internal sealed class LeaseLock
         }
     }
 
-    /// <summary>How long until the Lease may be taken if nobody writes it, by what was last seen; zero when it is free, ours or not
-    /// there.</summary>
+    /// <summary>How long until the Lease may be acquired if nobody writes it, from its last observed state; zero when it is free, ours or
+    /// does not exist.</summary>
     public TimeSpan FreeIn(LeaderElectionOptions options)
     {
         lock (_lock)
@@ -65,18 +65,18 @@ internal sealed class LeaseLock
         }
     }
 
-    /// <summary>Asks for the Lease; whether it may be taken.</summary>
+    /// <summary>Reads the Lease; returns whether it may be acquired.</summary>
     public async Task<bool> LookAsync(LeaderElectionOptions options, CancellationToken cancellation)
     {
         _looked = await FindAsync(options, cancellation);
         return _looked is null || FreeIn(options) == TimeSpan.Zero;
     }
 
-    /// <summary>Takes the Lease as <see cref="LookAsync"/> saw it; false when another was faster.</summary>
+    /// <summary>Acquires the Lease in the state that <see cref="LookAsync"/> read; false when another candidate was faster.</summary>
     public Task<bool> TakeAsync(LeaderElectionOptions options, CancellationToken cancellation) =>
         WriteAsync(options, _looked, cancellation);
 
-    /// <summary>Renews the Lease that was taken; false when it is no longer ours.</summary>
+    /// <summary>Renews the acquired Lease; false when it is no longer ours.</summary>
     public async Task<bool> RenewAsync(LeaderElectionOptions options, CancellationToken cancellation)
     {
         if (_held is not null && await WriteAsync(options, _held, cancellation))
@@ -84,12 +84,12 @@ internal sealed class LeaseLock
             return true;
         }
 
-        // Somebody wrote it, or an earlier renewal came through without our knowing.
+        // Another process wrote the Lease, or an earlier renewal succeeded although we got no response.
         var lease = await FindAsync(options, cancellation);
         return lease?.Spec?.HolderIdentity == options.Identity && await WriteAsync(options, lease, cancellation);
     }
 
-    /// <summary>Gives the Lease back; false when it is not ours any more. Throws as the client does.</summary>
+    /// <summary>Releases the Lease; false when it is not ours any more. Throws as the client does.</summary>
     public async Task<bool> ReleaseAsync(LeaderElectionOptions options, CancellationToken cancellation)
     {
         var lease = _held;
@@ -143,13 +143,13 @@ internal sealed class LeaseLock
                     },
                     cancellation
                 )
-                // The resourceVersion makes this a compare-and-swap: of several candidates one wins.
+                // The resourceVersion makes this a compare-and-swap: only one of several candidates wins.
                 : _client.UpdateAsync(Resources.Leases, before with { Spec = Claim(options, before.Spec) }, cancellation)
         );
         return _held is not null;
     }
 
-    /// <summary>What was written, or null when the Lease is not as we thought.</summary>
+    /// <summary>The written Lease, or null when the Lease has changed.</summary>
     private async Task<Lease?> TrySendAsync(Func<Task<Lease>> send)
     {
         try
@@ -160,7 +160,7 @@ internal sealed class LeaseLock
         }
         catch (KubernetesException other) when (other.IsConflict || other.IsNotFound)
         {
-            _logger.LogDebug("The lease {Lease} was written by another: {Error}", Name, other.Message);
+            _logger.LogDebug("The lease {Lease} was written by another process: {Error}", Name, other.Message);
             return null;
         }
     }

@@ -1,6 +1,6 @@
 namespace Serving.Kubernetes.Leadership;
 
-/// <summary>A write was refused because the Lease it depends on is not ours any more. The term is over; nothing is to be retried.</summary>
+/// <summary>A write was rejected because its Lease is no longer ours. The term has ended; nothing must be retried.</summary>
 public sealed class LeaseLostException : OperationCanceledException
 {
     /// <param name="lease">The name of the Lease.</param>

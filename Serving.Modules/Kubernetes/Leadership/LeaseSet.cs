@@ -4,7 +4,7 @@ using Serving.Kubernetes.Client;
 
 namespace Serving.Kubernetes.Leadership;
 
-/// <summary>The Leases that one candidate needs together. Invariant: all are taken or none is kept, always in the same order.</summary>
+/// <summary>The Leases that one candidate needs together. Invariant: it holds all or none, and acquires them in a fixed order.</summary>
 internal sealed class LeaseSet
 {
     private static readonly TimeSpan ReleaseTimeout = TimeSpan.FromSeconds(5);
@@ -14,10 +14,10 @@ internal sealed class LeaseSet
     private readonly ILogger _logger;
     private readonly TimeProvider _time;
 
-    /// <param name="client">A client for Leases alone.</param>
-    /// <param name="names">The names, in the order in which every candidate takes them.</param>
-    /// <param name="rivals">Leases of which none may be held by another.</param>
-    /// <param name="logger">Where releases are said.</param>
+    /// <param name="client">A client for Leases only.</param>
+    /// <param name="names">The names, in the order in which every candidate acquires them.</param>
+    /// <param name="rivals">Leases of which none may be held by another process.</param>
+    /// <param name="logger">Logs releases.</param>
     /// <param name="time">The clock.</param>
     public LeaseSet(IKubernetesClient client, IReadOnlyList<string> names, RivalLeases rivals, ILogger logger, TimeProvider time)
     {
@@ -27,7 +27,7 @@ internal sealed class LeaseSet
         _time = time;
     }
 
-    /// <summary>Notes a state of a Lease that was heard of; false when it is none of these.</summary>
+    /// <summary>Records an observed state of a Lease; false when it is not in the set.</summary>
     public bool Saw(string name, Lease? lease)
     {
         var known = Array.Find(_locks, candidate => candidate.Name == name);
@@ -39,13 +39,13 @@ internal sealed class LeaseSet
         return known is not null;
     }
 
-    /// <summary>How long until all may be taken if nobody writes them, by what was last seen.</summary>
+    /// <summary>How long until all may be acquired if nobody writes them, from their last observed states.</summary>
     public TimeSpan FreeIn(LeaderElectionOptions options) => _locks.Max(candidate => candidate.FreeIn(options));
 
-    /// <summary>Takes all, or leaves them as they are; false when one is another's or a rival works. Throws as the client does.</summary>
+    /// <summary>Acquires all of them or none; false when another process holds one or a rival works. Throws as the client does.</summary>
     public async Task<bool> TryTakeAsync(LeaderElectionOptions options, CancellationToken cancellation)
     {
-        // Looked at before any is taken: whoever holds some of them goes on undisturbed while another is out of reach.
+        // Read all before acquiring any: a candidate must not disturb the holder of some of them while it cannot get the others.
         var free = await Task.WhenAll(_locks.Select(candidate => candidate.LookAsync(options, cancellation)));
         if (free.Contains(false) || await _rivals.AreHeldAsync(options, cancellation))
         {
@@ -61,8 +61,8 @@ internal sealed class LeaseSet
                 taken++;
             }
 
-            // Rivals are looked at before ours are taken, to leave them in peace, and after: of two that take theirs at the same moment at
-            // least one sees the other.
+            // Rivals are checked before acquiring, so as not to disturb them, and again afterwards: when two candidates acquire at the same
+            // moment, at least one of them sees the other.
             isOurs = taken == _locks.Length && !await _rivals.AreHeldAsync(options, cancellation);
         }
         finally
@@ -80,9 +80,9 @@ internal sealed class LeaseSet
     public async Task<bool> RenewAsync(LeaderElectionOptions options, CancellationToken cancellation) =>
         !(await Task.WhenAll(_locks.Select(ours => ours.RenewAsync(options, cancellation)))).Contains(false);
 
-    /// <summary>Gives back what is ours, the last first; what cannot be given back expires by itself.</summary>
-    /// <param name="options">Whose they are.</param>
-    /// <param name="within">How long each may take; null for the usual time.</param>
+    /// <summary>Releases the held Leases, last first; one that cannot be released expires.</summary>
+    /// <param name="options">The identity that holds them.</param>
+    /// <param name="within">The timeout for each; null for the default.</param>
     public Task ReleaseAsync(LeaderElectionOptions options, TimeSpan? within = null) =>
         ReleaseAsync(_locks, options, within ?? ReleaseTimeout);
 
@@ -101,7 +101,7 @@ internal sealed class LeaseSet
             }
             catch (Exception error)
             {
-                _logger.LogWarning("Releasing the lease {Lease}: {Error}; it expires by itself", lease.Name, error.Message);
+                _logger.LogWarning("Releasing the lease {Lease} failed: {Error}; it will expire", lease.Name, error.Message);
             }
         }
     }

@@ -5,14 +5,14 @@ using Serving.Kubernetes.Client;
 namespace Serving.Kubernetes.Leadership;
 
 /// <summary>
-/// Leases under which others do the same work, divided otherwise. Invariant: like any other's, the claim of a rival only counts as
-/// expired after it was seen unchanged for its duration by our own clock.
+/// Leases of other divisions of the same work. Invariant: as for every Lease, the claim of a rival expires only after it was unchanged for
+/// its duration by our own clock.
 /// </summary>
 internal sealed class RivalLeases(IKubernetesClient client, IReadOnlySet<string> names, ILogger logger, TimeProvider time)
 {
     private readonly Dictionary<string, LeaseLock> _seen = [];
 
-    /// <summary>Whether one of them is held now. Not to be asked twice at the same time. Throws as the client does.</summary>
+    /// <summary>Whether one of them is held now. Not reentrant. Throws as the client does.</summary>
     public async Task<bool> AreHeldAsync(LeaderElectionOptions options, CancellationToken cancellation)
     {
         if (names.Count == 0)

@@ -1,17 +1,17 @@
 namespace Serving.Kubernetes.Leadership;
 
 /// <summary>
-/// Carries the term under which a write is made down to where its bytes leave, so that the last look at the lease is right before
-/// each attempt: authorization, connecting and repeating may have taken any time since the write began.
+/// Passes the term of a write down to the handler that sends it, so that the term is checked right before each attempt: authentication,
+/// connecting and retries may have taken any time since the write started.
 /// </summary>
 internal static class WriteFence
 {
     private static readonly AsyncLocal<LeaderTerm?> Current = new();
 
-    /// <summary>The term of the write under way; null for writes that need none.</summary>
+    /// <summary>The term of the current write; null for writes that need none.</summary>
     public static LeaderTerm? Term => Current.Value;
 
-    /// <summary>Makes a write under a term. Throws <see cref="LeaseLostException"/> when it is over before the response is there.</summary>
+    /// <summary>Writes under a term. Throws <see cref="LeaseLostException"/> when the term ends before the response arrives.</summary>
     public static async Task<T> WriteAsync<T>(LeaderTerm term, Func<CancellationToken, Task<T>> write, CancellationToken cancellation)
     {
         Check(term, cancellation);
@@ -23,12 +23,12 @@ internal static class WriteFence
         }
         catch (OperationCanceledException) when (!term.IsHeld && !cancellation.IsCancellationRequested)
         {
-            // What is thrown below HttpClient comes out of it as a time-out.
+            // HttpClient converts a LeaseLostException that a handler throws to a timeout.
             throw new LeaseLostException(term.Lease, either.Token);
         }
     }
 
-    /// <summary>Throws <see cref="LeaseLostException"/> when a write under a term must not begin any more.</summary>
+    /// <summary>Throws <see cref="LeaseLostException"/> when a write under a term must not start any more.</summary>
     public static void Check(LeaderTerm? term, CancellationToken cancellation)
     {
         if (term is { IsHeld: false })

@@ -9,8 +9,8 @@ using Serving.Kubernetes.Yaml;
 namespace Serving.Kubernetes.Manifests;
 
 /// <summary>
-/// Applies manifests server-side: every document of every file, definitions of kinds and namespaces first, strict about
-/// fields that do not exist. Applying twice changes nothing.
+/// Applies manifests with server-side apply: every document of every file, CustomResourceDefinitions and namespaces first, with strict
+/// field validation. Applying twice changes nothing.
 /// </summary>
 public sealed class ManifestApplier
 {
@@ -21,9 +21,9 @@ public sealed class ManifestApplier
     private readonly string _defaultNamespace;
     private readonly HashSet<string> _defined = [];
 
-    /// <param name="client">To apply with.</param>
-    /// <param name="discovery">To find the resource of a kind.</param>
-    /// <param name="defaultNamespace">For namespaced objects that name none.</param>
+    /// <param name="client">The client that applies.</param>
+    /// <param name="discovery">Finds the resource of a kind.</param>
+    /// <param name="defaultNamespace">The namespace of namespaced objects that name none.</param>
     /// <param name="time">The clock of waiting for new kinds.</param>
     public ManifestApplier(
         IKubernetesClient client,
@@ -40,13 +40,13 @@ public sealed class ManifestApplier
         _time = time ?? TimeProvider.System;
     }
 
-    /// <summary>Applies files, and of folders their *.yaml, *.yml and *.json in order of name. Throws
+    /// <summary>Applies files, and from folders their *.yaml, *.yml and *.json in order of name. Throws
     /// <see cref="KubernetesConfigurationException"/>.</summary>
     /// <param name="paths">The files and folders.</param>
-    /// <param name="fieldManager">Who owns the fields.</param>
-    /// <param name="cancellation">Ends it.</param>
-    /// <param name="wanted">Which of the objects to apply; all when null.</param>
-    /// <returns>What was applied, in order.</returns>
+    /// <param name="fieldManager">The field manager.</param>
+    /// <param name="cancellation">Cancels the operation.</param>
+    /// <param name="wanted">Selects the objects to apply; all when null.</param>
+    /// <returns>The applied objects, in order.</returns>
     public async Task<IReadOnlyList<Unstructured>> ApplyPathsAsync(
         IEnumerable<string> paths,
         string fieldManager,
@@ -64,8 +64,8 @@ public sealed class ManifestApplier
         return await ApplyAsync(documents, fieldManager, cancellation);
     }
 
-    /// <summary>Reads manifests and applies nothing. Throws <see cref="KubernetesConfigurationException"/> for one that cannot be read or
-    /// is no manifest.</summary>
+    /// <summary>Reads manifests without applying them. Throws <see cref="KubernetesConfigurationException"/> for a file that cannot be read
+    /// or is not a manifest.</summary>
     public static void Check(IEnumerable<string> paths)
     {
         ArgumentNullException.ThrowIfNull(paths);
@@ -73,11 +73,11 @@ public sealed class ManifestApplier
     }
 
     /// <summary>Applies the documents of a text. Throws <see cref="KubernetesConfigurationException"/>.</summary>
-    /// <param name="source">What to call the text in errors, as its file's name.</param>
+    /// <param name="source">The name of the text in errors, such as its file.</param>
     /// <param name="text">YAML of any number of documents, or JSON.</param>
-    /// <param name="fieldManager">Who owns the fields.</param>
-    /// <param name="cancellation">Ends it.</param>
-    /// <returns>What was applied, in order.</returns>
+    /// <param name="fieldManager">The field manager.</param>
+    /// <param name="cancellation">Cancels the operation.</param>
+    /// <returns>The applied objects, in order.</returns>
     public Task<IReadOnlyList<Unstructured>> ApplyTextAsync(
         string source,
         string text,
@@ -196,7 +196,7 @@ public sealed class ManifestApplier
         return applied;
     }
 
-    /// <summary>Applies a document; what is being deleted is waited for, and applied anew when it is gone.</summary>
+    /// <summary>Applies a document. Waits for an object that is being deleted, and applies again when it is gone.</summary>
     private async Task<Unstructured> ApplyOneAsync(Document document, string fieldManager, CancellationToken cancellation)
     {
         var started = _time.GetTimestamp();
@@ -213,7 +213,7 @@ public sealed class ManifestApplier
                 var finalizers = applied.Metadata.Finalizers;
                 throw document.Problem(
                     "",
-                    $"is being deleted and has not gone within {WaitTimeout.TotalSeconds:0} s{(finalizers.Count > 0 ? $" (finalizers {string.Join(", ", finalizers)})" : "")}: delete what it waits for, then apply again"
+                    $"is still being deleted after {WaitTimeout.TotalSeconds:0} s{(finalizers.Count > 0 ? $" (finalizers {string.Join(", ", finalizers)})" : "")}: delete what it waits for, then apply again"
                 );
             }
 
@@ -253,7 +253,7 @@ public sealed class ManifestApplier
         }
     }
 
-    /// <summary>The resource of a document; a kind that was just defined may take a while to be discovered.</summary>
+    /// <summary>Finds the resource of a document; a kind that was just defined may take a while to be discoverable.</summary>
     private async Task<ResourceType?> FindAsync(Document document, CancellationToken cancellation)
     {
         var started = _time.GetTimestamp();

@@ -5,14 +5,14 @@ using Serving.Concurrency;
 namespace Serving.Kubernetes.Queue;
 
 /// <summary>
-/// Keys that wait to be worked on. Invariants: a key waits at most once however often it is added, and is never in two
-/// hands at once: what is added while it is being worked on waits until <see cref="Done"/>.
+/// A queue of keys to be processed. Invariants: a key is queued at most once however often it is added, and is never processed twice at the
+/// same time: a key added while it is processed waits until <see cref="Done"/>.
 /// </summary>
 /// <typeparam name="TKey">The key; equal keys are the same work.</typeparam>
 public sealed class WorkQueue<TKey> : WorkQueueMetrics.IObserved, IDisposable
     where TKey : notnull
 {
-    /// <summary>The delay of the first retry of a key; it doubles with every further one.</summary>
+    /// <summary>The delay of the first retry of a key; it doubles with every further retry.</summary>
     public static readonly TimeSpan FirstRetry = TimeSpan.FromMilliseconds(5);
 
     /// <summary>The longest delay between two retries of a key.</summary>
@@ -47,7 +47,7 @@ public sealed class WorkQueue<TKey> : WorkQueueMetrics.IObserved, IDisposable
     /// <inheritdoc/>
     public string Name { get; }
 
-    /// <summary>Keys that could be taken now.</summary>
+    /// <summary>Number of keys that are ready to be taken.</summary>
     public int Count
     {
         get
@@ -59,7 +59,7 @@ public sealed class WorkQueue<TKey> : WorkQueueMetrics.IObserved, IDisposable
         }
     }
 
-    /// <summary>The key that has been in somebody's hands for longest, and how long; null when none is.</summary>
+    /// <summary>The key that has been processed for longest, and for how long; null when none is.</summary>
     public (TKey Key, TimeSpan Running)? LongestRunning
     {
         get
@@ -95,7 +95,7 @@ public sealed class WorkQueue<TKey> : WorkQueueMetrics.IObserved, IDisposable
         }
     }
 
-    /// <summary>Adds a key, unless it waits already. After <see cref="Dispose"/> nothing happens.</summary>
+    /// <summary>Adds a key unless it is queued already. Does nothing after <see cref="Dispose"/>.</summary>
     public void Add(TKey key)
     {
         lock (_lock)
@@ -104,7 +104,7 @@ public sealed class WorkQueue<TKey> : WorkQueueMetrics.IObserved, IDisposable
         }
     }
 
-    /// <summary>Adds a key after a while; of several pending delays of one key the earliest counts.</summary>
+    /// <summary>Adds a key after a delay; of several pending delays of one key the earliest counts.</summary>
     public void AddAfter(TKey key, TimeSpan delay)
     {
         if (delay <= TimeSpan.Zero)
@@ -113,7 +113,7 @@ public sealed class WorkQueue<TKey> : WorkQueueMetrics.IObserved, IDisposable
             return;
         }
 
-        // Nothing waits longer than a day: to look again too early does no harm, and a longer time may not fit a clock.
+        // Cap delays at a day: an early look does no harm, and a longer time may exceed a timer's range.
         delay = delay < LongestDelay ? delay : LongestDelay;
         lock (_lock)
         {
@@ -129,7 +129,7 @@ public sealed class WorkQueue<TKey> : WorkQueueMetrics.IObserved, IDisposable
         }
     }
 
-    /// <summary>Adds a key that failed, after a delay that doubles with every failure: 5 ms, 10 ms … 1000 s, or
+    /// <summary>Adds a failed key after a delay that doubles with every failure: 5 ms, 10 ms … 1000 s, or
     /// <paramref name="longest"/>.</summary>
     public void AddRateLimited(TKey key, TimeSpan? longest = null)
     {
@@ -145,7 +145,7 @@ public sealed class WorkQueue<TKey> : WorkQueueMetrics.IObserved, IDisposable
         AddAfter(key, longest is { } most && delay > most ? most : delay);
     }
 
-    /// <summary>Forgets the failures of a key: its next retry comes quickly again.</summary>
+    /// <summary>Resets the failures of a key, so that its next retry starts at the first delay.</summary>
     public void Forget(TKey key)
     {
         lock (_lock)
@@ -154,7 +154,7 @@ public sealed class WorkQueue<TKey> : WorkQueueMetrics.IObserved, IDisposable
         }
     }
 
-    /// <summary>How often the key failed since it was last forgotten.</summary>
+    /// <summary>The number of failures of the key since the last <see cref="Forget"/>.</summary>
     public int Failures(TKey key)
     {
         lock (_lock)
@@ -172,7 +172,7 @@ public sealed class WorkQueue<TKey> : WorkQueueMetrics.IObserved, IDisposable
         return key;
     }
 
-    /// <summary>Takes a key when one waits; the caller must call <see cref="Done"/>.</summary>
+    /// <summary>Takes a key if one is ready; the caller must call <see cref="Done"/>.</summary>
     public bool TryTake([MaybeNullWhen(false)] out TKey key)
     {
         if (!_ready.Reader.TryRead(out key))
@@ -184,7 +184,7 @@ public sealed class WorkQueue<TKey> : WorkQueueMetrics.IObserved, IDisposable
         return true;
     }
 
-    /// <summary>Says that the work on a key that was taken has ended.</summary>
+    /// <summary>Marks the processing of a taken key as finished.</summary>
     public void Done(TKey key)
     {
         lock (_lock)
@@ -202,7 +202,7 @@ public sealed class WorkQueue<TKey> : WorkQueueMetrics.IObserved, IDisposable
         }
     }
 
-    /// <summary>Takes nothing more in; what waits is dropped.</summary>
+    /// <summary>Stops accepting keys, and drops the queued ones.</summary>
     public void Dispose()
     {
         lock (_lock)

@@ -4,12 +4,12 @@ using System.Diagnostics.Metrics;
 namespace Serving.Kubernetes.Queue;
 
 /// <summary>
-/// What every work queue reports, under the names of the reference (<c>kn.workqueue.*</c>) with the queue's name as the
-/// attribute <c>name</c>. Costs nothing while nobody listens to the meter.
+/// The metrics of work queues, with the names of the reference (<c>kn.workqueue.*</c>) and the queue's name as the attribute <c>name</c>.
+/// They cost nothing while nothing listens to the meter.
 /// </summary>
 public static class WorkQueueMetrics
 {
-    /// <summary>The meter to listen to.</summary>
+    /// <summary>The name of the meter.</summary>
     public const string MeterName = "Serving.Kubernetes";
 
     private static readonly Meter Meter = new(MeterName);

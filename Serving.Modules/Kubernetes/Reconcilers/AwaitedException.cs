@@ -1,8 +1,9 @@
 namespace Serving.Kubernetes.Reconcilers;
 
 /// <summary>
-/// What a reconcile needs is not there yet, as an object that another controller is about to make or that a cache does not show yet. It is
-/// tried again like any failure; it is a warning only when it lasts, since at first it is the normal order of events.
+/// A prerequisite of a reconcile does not exist yet, such as an object that another controller is about to create or that the cache does
+/// not show yet. It is retried like any failure; it is logged as a warning only when it lasts, since at first it is the normal order of
+/// events.
 /// </summary>
 public sealed class AwaitedException : InvalidOperationException
 {

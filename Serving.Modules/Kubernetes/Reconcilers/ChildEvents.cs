@@ -4,21 +4,21 @@ using Serving.Kubernetes.Events;
 
 namespace Serving.Kubernetes.Reconcilers;
 
-/// <summary>The events by which an owner reports what became of a child, in the words that clients of Knative know.</summary>
+/// <summary>The events by which an owner reports operations on a child, with Knative's texts.</summary>
 /// <param name="recorder">Records them.</param>
-/// <param name="child">The child as the events name it, as <c>Ingress "hello"</c>.</param>
+/// <param name="child">The child's name in the events, such as <c>Ingress "hello"</c>.</param>
 public sealed class ChildEvents(IEventRecorder recorder, string child)
 {
-    /// <summary>What could not be created, as an event names it; null for the child's own name.</summary>
+    /// <summary>The child's name in the event of a failed creation; null for its own name.</summary>
     public string? NotCreated { get; init; }
 
-    /// <summary>Whether a changed specification is reported, and one that could not be changed.</summary>
+    /// <summary>Whether an updated specification, or a failed update, is reported.</summary>
     public bool ReportsUpdates { get; init; }
 
-    /// <summary>What could not be done when an update fails, as an event says it; null for <c>update</c> and the child's name.</summary>
+    /// <summary>The operation in the event of a failed update; null for <c>update</c> and the child's name.</summary>
     public string? NotUpdated { get; init; }
 
-    /// <summary>Whether a creation is an event of the child; else it is one of the owner.</summary>
+    /// <summary>Whether a creation is an event of the child; otherwise of the owner.</summary>
     public bool CreatedIsAboutChild { get; init; }
 
     internal void Created(IKubernetesObject owner, IKubernetesObject created) =>

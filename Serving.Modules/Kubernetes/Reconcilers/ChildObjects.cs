@@ -4,26 +4,26 @@ using Serving.Kubernetes.Client;
 namespace Serving.Kubernetes.Reconcilers;
 
 /// <summary>
-/// Brings the children of an object to what it wants. Invariant: what comes back is controlled by the owner; a name that somebody else has
-/// (<see cref="NotOwnedException"/>) and a creation that the server refuses (<see cref="ChildRefusedException"/>) are told apart from what
-/// only needs another try.
+/// Creates and updates the children of an object. Invariant: a returned child is controlled by the owner. A name that another owner uses
+/// (<see cref="NotOwnedException"/>) and a creation that the server rejects (<see cref="ChildRefusedException"/>) are distinguished from
+/// failures that only need a retry.
 /// </summary>
 public static class ChildObjects
 {
     /// <summary>
-    /// Creates the child, or updates it when what would be written differs. A child that exists though the cache does not have it yet is
-    /// read and updated like any other.
+    /// Creates the child, or updates it when it differs from what would be written. A child that exists but is not in the cache yet is read
+    /// and updated like any other.
     /// </summary>
-    /// <param name="client">Writes.</param>
+    /// <param name="client">Writes the child.</param>
     /// <param name="type">The kind of the child.</param>
-    /// <param name="owner">Who must control it.</param>
-    /// <param name="cached">The child as the cache has it; null when it has none.</param>
-    /// <param name="wanted">The child as it is created.</param>
-    /// <param name="update">From the existing child and the wanted one: the existing one with what the owner decides. All else belongs to
-    /// others and stays.</param>
-    /// <param name="cancellation">Ends the attempt.</param>
-    /// <param name="events">How the owner reports it, if it does.</param>
-    /// <param name="writing">Called before each write with what is about to be done.</param>
+    /// <param name="owner">The object that must control it.</param>
+    /// <param name="cached">The child in the cache; null when it is not there.</param>
+    /// <param name="wanted">The child to create.</param>
+    /// <param name="update">Sets the fields that the owner decides on the existing child, from the wanted one. All other fields stay
+    /// unchanged.</param>
+    /// <param name="cancellation">Cancels the operation.</param>
+    /// <param name="events">The owner's events about it, if any.</param>
+    /// <param name="writing">Called before each write with the outcome it will have.</param>
     public static async Task<Child<T>> EnsureAsync<T>(
         IKubernetesClient client,
         ResourceType<T> type,
@@ -72,13 +72,13 @@ public static class ChildObjects
         }
     }
 
-    /// <summary>The child as it was created, or unchanged as it is already when the cache has not heard of it.</summary>
-    /// <param name="client">Writes.</param>
+    /// <summary>The created child, or the existing one unchanged when the cache does not contain it yet.</summary>
+    /// <param name="client">Writes the child.</param>
     /// <param name="type">The kind of the child.</param>
     /// <param name="wanted">The child.</param>
-    /// <param name="owner">Who must control it.</param>
-    /// <param name="cancellation">Ends the attempt.</param>
-    /// <param name="events">How the owner reports it, if it does.</param>
+    /// <param name="owner">The object that must control it.</param>
+    /// <param name="cancellation">Cancels the operation.</param>
+    /// <param name="events">The owner's events about it, if any.</param>
     public static async Task<Child<T>> CreateAsync<T>(
         IKubernetesClient client,
         ResourceType<T> type,
@@ -110,7 +110,7 @@ public static class ChildObjects
         return child;
     }
 
-    /// <summary>The object as it was created, or unchanged as it is already, whoever controls it.</summary>
+    /// <summary>The created object, or the existing one unchanged, whoever controls it.</summary>
     public static async Task<Child<T>> CreateOrFindAsync<T>(
         IKubernetesClient client,
         ResourceType<T> type,
@@ -136,7 +136,7 @@ public static class ChildObjects
         }
     }
 
-    /// <summary>Deletes an object; false when it is gone already, which is what was wanted.</summary>
+    /// <summary>Deletes an object; false when it did not exist any more.</summary>
     public static async Task<bool> DeleteAsync<T>(
         IKubernetesClient client,
         ResourceType<T> type,
@@ -159,7 +159,7 @@ public static class ChildObjects
         }
     }
 
-    /// <summary>The object, when the owner controls it; else <see cref="NotOwnedException"/>.</summary>
+    /// <summary>The object when the owner controls it; otherwise throws <see cref="NotOwnedException"/>.</summary>
     public static T EnsureOwned<T>(ResourceType<T> type, T existing, IKubernetesObject owner)
         where T : class, IKubernetesObject
     {
@@ -182,7 +182,7 @@ public static class ChildObjects
         }
         catch (KubernetesException error) when (error.IsNotFound)
         {
-            // It went between the two requests: the next try creates it.
+            // It was deleted between the two requests: the retry creates it.
             throw refused;
         }
     }

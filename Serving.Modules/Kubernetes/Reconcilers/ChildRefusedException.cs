@@ -2,10 +2,11 @@ using Serving.Kubernetes.Client;
 
 namespace Serving.Kubernetes.Reconcilers;
 
-/// <summary>The API server refused to create a child for what it is or for who asks: not valid, forbidden, over a quota.</summary>
+/// <summary>The API server rejected the creation of a child because of its contents or the caller: invalid, forbidden, over a
+/// quota.</summary>
 public sealed class ChildRefusedException : ChildException
 {
-    /// <summary>The condition reason of a child that could not be created, as Kubernetes' own controllers use it.</summary>
+    /// <summary>The condition reason for a child that could not be created, as in Kubernetes' own controllers.</summary>
     public const string Reason = "FailedCreate";
 
     /// <param name="kind">The kind of the child.</param>
@@ -17,6 +18,6 @@ public sealed class ChildRefusedException : ChildException
     /// <summary>The response of the API server.</summary>
     public KubernetesException Refusal { get; }
 
-    /// <summary>The text of a condition: which object, and the server's own words.</summary>
+    /// <summary>The condition message: the object and the server's message.</summary>
     public string ConditionMessage => $"Failed to create {Kind} \"{Key.Name}\": {Refusal.Status.Message}";
 }

@@ -6,8 +6,7 @@ using Serving.Kubernetes.Events;
 namespace Serving.Kubernetes.Reconcilers;
 
 /// <summary>
-/// Puts finalizers on objects and takes them off. It patches: the copy of the cache is not whole, and nothing but the finalizers is
-/// meant to change.
+/// Adds and removes finalizers. Uses a patch, because the cached copy is not complete and only the finalizers must change.
 /// </summary>
 public static class Finalizers
 {
@@ -23,7 +22,7 @@ public static class Finalizers
         where T : class, IKubernetesObject =>
         SetAsync(type, value, [.. value.Metadata.Finalizers, finalizer], client, events, cancellation);
 
-    /// <summary>Takes the finalizer off; an object that is gone meanwhile needs no more.</summary>
+    /// <summary>Removes the finalizer; does nothing when the object does not exist any more.</summary>
     public static async Task RemoveAsync<T>(
         ResourceType<T> type,
         T value,
@@ -40,7 +39,7 @@ public static class Finalizers
         }
         catch (KubernetesException error) when (error.IsNotFound)
         {
-            // Somebody else took it off, and nothing held the object any more.
+            // Another writer removed the finalizer, and the object is gone.
         }
     }
 

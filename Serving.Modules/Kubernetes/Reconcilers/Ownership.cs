@@ -3,7 +3,7 @@ using Serving.Api.Core;
 
 namespace Serving.Kubernetes.Reconcilers;
 
-/// <summary>Who owns an object.</summary>
+/// <summary>Controller references.</summary>
 public static class Ownership
 {
     /// <summary>A reference by which <paramref name="owner"/> controls a child.</summary>
@@ -23,15 +23,15 @@ public static class Ownership
         };
     }
 
-    /// <summary>The reference of whoever controls the object, or null.</summary>
+    /// <summary>The reference to the object's controller, or null.</summary>
     public static OwnerReference? ControllerOf(IKubernetesObject value)
     {
         ArgumentNullException.ThrowIfNull(value);
         return value.Metadata.OwnerReferences.FirstOrDefault(static reference => reference.Controller == true);
     }
 
-    /// <summary>Whether <paramref name="owner"/> controls <paramref name="value"/>: by its uid, so an owner of the same name that was there
-    /// before does not.</summary>
+    /// <summary>Whether <paramref name="owner"/> controls <paramref name="value"/>: compared by uid, so a deleted owner of the same name
+    /// does not match.</summary>
     public static bool IsControlledBy(this IKubernetesObject value, IKubernetesObject owner)
     {
         ArgumentNullException.ThrowIfNull(owner);

@@ -8,19 +8,19 @@ using Serving.Kubernetes.Queue;
 namespace Serving.Kubernetes.Reconcilers;
 
 /// <summary>
-/// Runs one reconciler: events of informers become keys in a work queue, workers take them out. Wiring reads as a
-/// sentence: <c>new ReconcileLoop(reconciler, logger).For(configurations).Owns(revisions).Watches(routes, route => keys)</c>.
+/// Runs one reconciler: informer events become keys in a work queue, and workers take them. Wiring reads as a sentence: <c>new
+/// ReconcileLoop(reconciler, logger).For(configurations).Owns(revisions).Watches(routes, route => keys)</c>.
 /// </summary>
 public sealed class ReconcileLoop
 {
-    /// <summary>The longest that one reconcile may take: many times the time-out of a request to the API server.</summary>
+    /// <summary>The longest time that one reconcile may take: many times the timeout of a request to the API server.</summary>
     public static readonly TimeSpan StuckAfter = TimeSpan.FromMinutes(5);
 
-    /// <summary>The longest delay before a key is tried again whose child is refused or whose child's name is taken: somebody may have made
-    /// room.</summary>
+    /// <summary>The longest retry delay for a key whose child is rejected or whose child's name is taken: the cause may have been
+    /// removed.</summary>
     public static readonly TimeSpan ChildRetry = TimeSpan.FromSeconds(60);
 
-    /// <summary>Attempts, about 20 s of them, before what is awaited is said to be missing.</summary>
+    /// <summary>Attempts, about 20 s of them, before a missing dependency is logged as a warning.</summary>
     private const int QuietAttempts = 12;
 
     private readonly IReconciler _reconciler;
@@ -35,10 +35,10 @@ public sealed class ReconcileLoop
     private WorkQueue<ObjectKey>? _queue;
     private bool _hasRun;
 
-    /// <param name="reconciler">What to run.</param>
-    /// <param name="logger">Where failures are said.</param>
+    /// <param name="reconciler">The reconciler.</param>
+    /// <param name="logger">Logs failures.</param>
     /// <param name="time">The clock of delays and back-off.</param>
-    /// <param name="workers">Keys worked on at once, 1 or more.</param>
+    /// <param name="workers">Number of concurrent workers, at least 1.</param>
     public ReconcileLoop(IReconciler reconciler, ILogger logger, TimeProvider? time = null, int workers = 4)
     {
         ArgumentNullException.ThrowIfNull(reconciler);
@@ -50,7 +50,7 @@ public sealed class ReconcileLoop
         _workers = workers;
     }
 
-    /// <summary>Null while keys come and go; else which one does not come back.</summary>
+    /// <summary>Null while reconciles return; otherwise the key whose reconcile does not return.</summary>
     public string? StuckReason
     {
         get
@@ -68,8 +68,8 @@ public sealed class ReconcileLoop
     public ReconcileLoop For<T>(IInformer<T> informer)
         where T : class, IKubernetesObject => Add(informer, change => Enqueue(change.Key));
 
-    /// <summary>Reconciles the controlling owner (of <paramref name="ownerKind"/>, as <c>Configuration</c>) of an object that
-    /// changes.</summary>
+    /// <summary>Reconciles the controlling owner (of <paramref name="ownerKind"/>, such as <c>Configuration</c>) of a changed
+    /// object.</summary>
     public ReconcileLoop Owns<T>(IInformer<T> informer, string ownerKind)
         where T : class, IKubernetesObject
     {
@@ -77,7 +77,7 @@ public sealed class ReconcileLoop
         return Watches(informer, value => OwnersOf(value, ownerKind));
     }
 
-    /// <summary>Reconciles the keys that <paramref name="map"/> gives for an object that changes (called for its old and its new
+    /// <summary>Reconciles the keys that <paramref name="map"/> returns for a changed object (called with its old and its new
     /// state).</summary>
     public ReconcileLoop Watches<T>(IInformer<T> informer, Func<T, IEnumerable<ObjectKey>> map)
         where T : class, IKubernetesObject
@@ -93,7 +93,7 @@ public sealed class ReconcileLoop
         );
     }
 
-    /// <summary>Works on the keys of one part only.</summary>
+    /// <summary>Restricts the loop to the keys of one shard.</summary>
     public ReconcileLoop Within(Shard shard)
     {
         _shard = shard;
@@ -101,8 +101,8 @@ public sealed class ReconcileLoop
     }
 
     /// <summary>
-    /// Asks for a reconcile of <paramref name="key"/> now; may be called before the loop runs for the first time. Between two runs nothing
-    /// is kept, since the next one looks at every object, and a standby may wait for it for months. A key of another part is left alone.
+    /// Enqueues <paramref name="key"/> now; may be called before the loop first runs. Between two runs nothing is queued: the next run
+    /// reconciles every object, and a standby may wait months for it. A key of another shard is ignored.
     /// </summary>
     public void Enqueue(ObjectKey key)
     {
@@ -124,7 +124,7 @@ public sealed class ReconcileLoop
         }
     }
 
-    /// <summary>Asks for a reconcile of <paramref name="key"/> after a while; lost when the loop does not run.</summary>
+    /// <summary>Enqueues <paramref name="key"/> after a delay; ignored while the loop does not run.</summary>
     public void EnqueueAfter(ObjectKey key, TimeSpan delay)
     {
         lock (_lock)
@@ -133,8 +133,8 @@ public sealed class ReconcileLoop
         }
     }
 
-    /// <summary>Waits for the informers to sync, then works until cancelled. May be run again after it ended: a new leader term starts
-    /// afresh.</summary>
+    /// <summary>Waits for the informers to sync, then works until cancelled. May be run again after it has ended: a new leader term starts
+    /// from scratch.</summary>
     public async Task RunAsync(IKubernetesClient client, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(client);
@@ -221,7 +221,7 @@ public sealed class ReconcileLoop
         {
             if (_queue is not null)
             {
-                throw new InvalidOperationException($"the loop of {_reconciler.Name} runs already");
+                throw new InvalidOperationException($"the loop of {_reconciler.Name} is already running");
             }
 
             _queue = queue;
@@ -237,7 +237,7 @@ public sealed class ReconcileLoop
 
     private async Task WorkAsync(WorkQueue<ObjectKey> queue, IKubernetesClient client, CancellationToken cancellation)
     {
-        // Leaves the caller's thread, so that a reconciler that completes synchronously cannot keep the other workers from starting.
+        // Yield, so that a reconciler that completes synchronously does not keep the other workers from starting.
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         while (!cancellation.IsCancellationRequested)
         {
@@ -291,19 +291,19 @@ public sealed class ReconcileLoop
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
-            // The loop ends; the next term looks at every key again.
+            // The loop ends; the next term reconciles every key again.
         }
         catch (KubernetesException conflict) when (conflict.IsConflict)
         {
-            _logger.LogDebug("Reconciling {Reconciler} {Key} met a newer state: {Message}", _reconciler.Name, key, conflict.Message);
+            _logger.LogDebug("Reconciling {Reconciler} {Key} used a stale cache: {Message}", _reconciler.Name, key, conflict.Message);
             queue.AddRateLimited(key);
         }
         catch (Exception terminating)
             when (StepFailures.Flatten(terminating).All(static one => one is KubernetesException { IsNamespaceTerminating: true }))
         {
-            // Everything in the namespace goes, and its deletion brings nobody back here.
+            // Everything in the namespace is being deleted, and no event will enqueue the key again.
             _logger.LogDebug(
-                "Reconciling {Reconciler} {Key} ended with its namespace: {Message}",
+                "Reconciling {Reconciler} {Key} ended, its namespace is being deleted: {Message}",
                 _reconciler.Name,
                 key,
                 terminating.Message
@@ -351,7 +351,7 @@ public sealed class ReconcileLoop
             )
         )
         {
-            // Caches lag, others are about to make what is missing, and what is deleted goes in any order.
+            // Expected: caches lag, other controllers have yet to create what is missing, and deletions arrive in any order.
             _logger.LogDebug(
                 "Reconciling {Reconciler} {Key} waits (attempt {Attempt}): {Error}",
                 _reconciler.Name,

@@ -5,21 +5,21 @@ using Serving.Kubernetes.Client;
 namespace Serving.Kubernetes.Reconcilers;
 
 /// <summary>
-/// One reconcile of one object under way. Invariant: <see cref="Object"/> is what the API server stores and is never changed by hand; what
-/// the pass concludes is in <see cref="Status"/>, what could not be done in <see cref="Failures"/>.
+/// One reconcile of one object. Invariant: <see cref="Object"/> is what the API server stores and is never modified here; the result of the
+/// pass is in <see cref="Status"/>, and its failures are in <see cref="Failures"/>.
 /// </summary>
-/// <param name="original">The object as the cache has it.</param>
-/// <param name="status">The status to begin with.</param>
-/// <param name="client">Writes.</param>
+/// <param name="original">The object in the cache.</param>
+/// <param name="status">The initial status.</param>
+/// <param name="client">The client to write with.</param>
 /// <param name="now">The time of this pass.</param>
 public sealed class ReconcilePass<T, TStatus>(T original, TStatus status, IKubernetesClient client, DateTimeOffset now)
     where T : KnativeObject<TStatus>
     where TStatus : KnativeStatus, new()
 {
-    /// <summary>The object as it was read, or as it is after its metadata was written.</summary>
+    /// <summary>The object as it was read, or as returned by the last write of its metadata.</summary>
     public T Object { get; private set; } = original;
 
-    /// <summary>The status that will be written, also when the pass fails half-way.</summary>
+    /// <summary>The status that will be written, also when the pass fails.</summary>
     public TStatus Status { get; set; } = status;
 
     /// <summary>The client to write with.</summary>
@@ -28,10 +28,10 @@ public sealed class ReconcilePass<T, TStatus>(T original, TStatus status, IKuber
     /// <summary>The time of this pass.</summary>
     public DateTimeOffset Now { get; } = now;
 
-    /// <summary>What could not be done; the rest of the pass goes on.</summary>
+    /// <summary>The failures of steps; the rest of the pass continues.</summary>
     public StepFailures Failures { get; } = new();
 
-    /// <summary>When to look again if nothing changes before; null for not at all.</summary>
+    /// <summary>When to reconcile again if nothing changes before; null for never.</summary>
     public TimeSpan? Again { get; private set; }
 
     /// <summary>Name and namespace.</summary>
@@ -43,11 +43,11 @@ public sealed class ReconcilePass<T, TStatus>(T original, TStatus status, IKuber
     /// <summary>The name.</summary>
     public string Name => Object.Metadata.Name;
 
-    /// <summary>Continues with the object that a write of its metadata returned, so that the status is not written over an old
-    /// version.</summary>
+    /// <summary>Continues with the object returned by a write of its metadata, so that the status is written with its new
+    /// resourceVersion.</summary>
     public void UseNewest(T newest) => Object = newest;
 
-    /// <summary>Looks again after <paramref name="wait"/> at the latest; null asks for nothing.</summary>
+    /// <summary>Reconciles again after <paramref name="wait"/> at the latest; null does nothing.</summary>
     public void LookAgain(TimeSpan? wait)
     {
         if (wait is { } time && (Again is null || time < Again))
@@ -57,8 +57,8 @@ public sealed class ReconcilePass<T, TStatus>(T original, TStatus status, IKuber
     }
 
     /// <summary>
-    /// Does a step that the others do not depend on; a failure is kept and the result is null. A step that only met a newer state than the
-    /// cache's concludes nothing: the status is as it was before it.
+    /// Runs a step that no other step depends on; a failure is recorded and the result is null. A step that failed because of a stale cache
+    /// does not change the status.
     /// </summary>
     public async Task<TResult?> TryAsync<TResult>(Func<Task<TResult>> step, CancellationToken cancellation)
         where TResult : class
@@ -73,7 +73,7 @@ public sealed class ReconcilePass<T, TStatus>(T original, TStatus status, IKuber
         return result;
     }
 
-    /// <summary>Does a step that the others do not depend on and that has no result; tells whether it succeeded.</summary>
+    /// <summary>Runs a step without a result that no other step depends on; returns whether it succeeded.</summary>
     public async Task<bool> TryAsync(Func<Task> step, CancellationToken cancellation) =>
         await TryAsync<object>(
             async () =>
@@ -86,7 +86,7 @@ public sealed class ReconcilePass<T, TStatus>(T original, TStatus status, IKuber
             is not null;
 
     /// <summary>
-    /// Brings a child to what is wanted (<see cref="ChildObjects.EnsureAsync"/>), controlled by the object of this pass.
+    /// Creates or updates a child (<see cref="ChildObjects.EnsureAsync"/>) that is controlled by the object of this pass.
     /// </summary>
     public Task<Child<TChild>> EnsureAsync<TChild>(
         ResourceType<TChild> type,

@@ -10,17 +10,17 @@ namespace Serving.Kubernetes.Reconcilers;
 /// <summary>
 /// The contract of every reconciler whose kind has conditions:
 /// <list type="number">
-/// <item>the object is read from the cache; what is gone, being deleted or not ours ends here;</item>
-/// <item>its conditions are initialised, and a new generation makes the happy one Unknown until something is said about it;</item>
-/// <item><see cref="ReconcileAsync(ReconcilePass{T, TStatus}, CancellationToken)"/> works, each step that others do not depend on in a
-/// <c>TryAsync</c> of the pass, each child by its <c>EnsureAsync</c>;</item>
-/// <item>a child that is somebody else's or is refused becomes a condition (<see cref="Blocked"/>), the first one last, so that it has the
-/// last word;</item>
+/// <item>the object is read from the cache; one that does not exist, is being deleted or is not ours ends here;</item>
+/// <item>its conditions are initialized, and a new generation sets the happy condition to Unknown until the pass decides;</item>
+/// <item><see cref="ReconcileAsync(ReconcilePass{T, TStatus}, CancellationToken)"/> works, with each independent step in a <c>TryAsync</c>
+/// of the pass and each child through its <c>EnsureAsync</c>;</item>
+/// <item>a child that another object owns or that is rejected becomes a condition (<see cref="Blocked"/>); they are applied in reverse
+/// order, so that the first blocked child decides;</item>
 /// <item>the status is written when it differs from what was read, also when steps failed;</item>
-/// <item>every failure is an event of the object and is thrown, so that the key is tried again.</item>
+/// <item>every failure is recorded as an event of the object and thrown, so that the key is retried.</item>
 /// </list>
-/// A pass that failed only because the cache is behind (<see cref="StepFailures.IsStaleCache"/>) writes no status and records no event: the
-/// next one sees more. What is awaited from another controller is no event either.
+/// A pass that failed only because of a stale cache (<see cref="StepFailures.IsStaleCache"/>) writes no status and records no event: the
+/// retry reads newer state. Waiting for another controller records no event either.
 /// </summary>
 public abstract class StatusReconciler<T, TStatus> : IReconciler
     where T : KnativeObject<TStatus>
@@ -86,19 +86,19 @@ public abstract class StatusReconciler<T, TStatus> : IReconciler
         return pass.Again is { } wait ? Reconcile.After(wait) : Reconcile.Done;
     }
 
-    /// <summary>The work itself.</summary>
+    /// <summary>The reconciler's own work.</summary>
     protected abstract Task ReconcileAsync(ReconcilePass<T, TStatus> pass, CancellationToken cancellation);
 
-    /// <summary>The status that names the child which cannot be had, and why. Kinds without children have nothing to say.</summary>
+    /// <summary>Marks the condition for a blocked child. Kinds without children return the status unchanged.</summary>
     protected virtual TStatus Blocked(TStatus status, ChildException child, DateTimeOffset now) => status;
 
-    /// <summary>Whether this reconciler is responsible for the object, for kinds that several share.</summary>
+    /// <summary>Whether this reconciler is responsible for the object, for kinds that several implementations share.</summary>
     protected virtual bool IsOurs(T value) => true;
 
-    /// <summary>The object is gone, goes or is not ours: what is remembered of it is not needed any more.</summary>
+    /// <summary>Removes what is stored for the key: the object does not exist, is being deleted or is not ours.</summary>
     protected virtual void Forget(ObjectKey key) { }
 
-    /// <summary>The object is being deleted; whoever put a finalizer on it cleans up and takes it off.</summary>
+    /// <summary>The object is being deleted; a reconciler that added a finalizer cleans up and removes it.</summary>
     protected virtual Task DeletingAsync(T value, IKubernetesClient client, CancellationToken cancellation) => Task.CompletedTask;
 
     private TStatus Prepare(T value)
@@ -107,7 +107,7 @@ public abstract class StatusReconciler<T, TStatus> : IReconciler
         var list = _conditions.Initialize(value.Status.Conditions, now);
         if (value.Status.ObservedGeneration != value.Metadata.Generation)
         {
-            // Whoever fails before saying anything about a new generation must not look ready for it.
+            // A pass that fails before it decides anything about a new generation must not leave it looking ready.
             list = _conditions.MarkUnknown(
                 list,
                 _conditions.Happy,
@@ -152,7 +152,7 @@ public abstract class StatusReconciler<T, TStatus> : IReconciler
         }
         catch (KubernetesException gone) when (gone.IsNotFound)
         {
-            // Nobody is left to read it.
+            // The object does not exist any more.
         }
         catch (KubernetesException refused) when (!StepFailures.IsStaleCache(refused))
         {
@@ -173,7 +173,8 @@ public abstract class StatusReconciler<T, TStatus> : IReconciler
             }
             catch (KubernetesException error) when (error.IsConflict && attempt < Attempts)
             {
-                // Metadata moves under us (labels, the webhook's annotations); the status is ours alone, unless the specification is new.
+                // Metadata may change concurrently (labels, the webhook's annotations); the status is ours alone, unless the generation is
+                // new.
                 var newest = await pass.Client.GetAsync(_type, pass.Namespace, pass.Name, cancellation);
                 if (
                     newest.Metadata.Uid != pass.Object.Metadata.Uid

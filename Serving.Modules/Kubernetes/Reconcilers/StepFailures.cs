@@ -5,8 +5,8 @@ using Serving.Kubernetes.Leadership;
 namespace Serving.Kubernetes.Reconcilers;
 
 /// <summary>
-/// The failures of steps that do not depend on each other: a child that cannot be written must not keep a reconcile from what keeps
-/// traffic going. Invariant: no failure is lost, <see cref="Throw"/> reports all of them once the rest is done.
+/// The failures of independent steps: a child that cannot be written must not keep a reconcile from steps that keep traffic working.
+/// Invariant: no failure is lost, <see cref="Throw"/> reports all of them after the last step.
 /// </summary>
 public sealed class StepFailures
 {
@@ -15,11 +15,10 @@ public sealed class StepFailures
     /// <summary>The failures so far, in the order of the steps.</summary>
     public IReadOnlyList<Exception> All => _failures;
 
-    /// <summary>Whether something failed, and all of it only because the cache is behind.</summary>
+    /// <summary>Whether there are failures and all of them are due to a stale cache.</summary>
     public bool AreStaleCache => _failures.Count > 0 && _failures.TrueForAll(IsStaleCache);
 
-    /// <summary>Does a step. A failure is kept and the result is null; an end of the work (cancelled, or the lease lost) is thrown
-    /// on.</summary>
+    /// <summary>Runs a step. A failure is recorded and the result is null; cancellation and a lost lease are rethrown.</summary>
     public async Task<T?> TryAsync<T>(Func<Task<T>> step, CancellationToken cancellation)
         where T : class
     {
@@ -35,7 +34,7 @@ public sealed class StepFailures
         }
     }
 
-    /// <summary>Does a step that has no result; tells whether it succeeded.</summary>
+    /// <summary>Runs a step without a result; returns whether it succeeded.</summary>
     public async Task<bool> TryAsync(Func<Task> step, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(step);
@@ -51,12 +50,12 @@ public sealed class StepFailures
         }
     }
 
-    /// <summary>Adds a failure that a step met and dealt with.</summary>
+    /// <summary>Adds a failure that a step has handled itself.</summary>
     public void Add(Exception failure) => _failures.Add(failure);
 
     /// <summary>
-    /// Throws when a step failed: the failure itself when it is the only one, else all of them. A conflict says only that the cache is
-    /// behind, so beside another failure it is left out.
+    /// Throws when a step failed: the failure itself when there is only one, otherwise all of them. A conflict means only that the cache is
+    /// stale, so it is left out when there are other failures.
     /// </summary>
     public void Throw()
     {
@@ -72,13 +71,13 @@ public sealed class StepFailures
         }
     }
 
-    /// <summary>What <see cref="Throw"/> threw, one by one.</summary>
+    /// <summary>The individual failures in what <see cref="Throw"/> threw.</summary>
     public static IReadOnlyList<Exception> Flatten(Exception thrown) =>
         thrown is AggregateException all ? all.Flatten().InnerExceptions : [thrown];
 
     /// <summary>
-    /// Whether the server only knows more than the cache: the object is newer, exists already, or goes with its namespace. Nothing is
-    /// wrong, and what was concluded is not worth writing; the next try sees more.
+    /// Whether the failure only means that the cache is stale: the object is newer, exists already, or is being deleted with its namespace.
+    /// It is not an error, and the result of the pass is not worth writing; the retry reads newer state.
     /// </summary>
     public static bool IsStaleCache(Exception failure) =>
         Flatten(failure)

@@ -1,15 +1,15 @@
 namespace Serving.Kubernetes.Reconcilers;
 
 /// <summary>
-/// Who waits for which name that somebody else has, so that the object which has it finds them when it changes. Invariant: each entry
-/// wakes its key once; a key that still cannot have the name enters it again.
+/// The keys that wait for names taken by other objects, so that a change of such an object enqueues them. Invariant: an entry wakes its key
+/// once; a key that still cannot use the name adds itself again.
 /// </summary>
 internal sealed class TakenNames
 {
     private readonly Lock _gate = new();
     private readonly Dictionary<(string Kind, ObjectKey Name), HashSet<ObjectKey>> _waiting = [];
 
-    /// <summary>From now on a change of the object of that kind and name finds <paramref name="key"/>.</summary>
+    /// <summary>Registers <paramref name="key"/> to be woken by a change of the object with that kind and name.</summary>
     public void Add(string kind, ObjectKey name, ObjectKey key)
     {
         lock (_gate)
@@ -23,7 +23,7 @@ internal sealed class TakenNames
         }
     }
 
-    /// <summary>Takes out who waits for this name.</summary>
+    /// <summary>Removes and returns the keys that wait for this name.</summary>
     public IReadOnlyCollection<ObjectKey> Take(string kind, ObjectKey name)
     {
         lock (_gate)

@@ -2,7 +2,7 @@ using Serving.Api.Core;
 
 namespace Serving.Kubernetes.Selectors;
 
-/// <summary>A label selector that can be asked, from either of its two spellings. Immutable.</summary>
+/// <summary>A label selector, parsed from either of its two formats, that can be matched. Immutable.</summary>
 public sealed class LabelMatcher
 {
     private readonly IReadOnlyList<Requirement> _requirements;
@@ -20,14 +20,14 @@ public sealed class LabelMatcher
     /// <summary>Matches every object.</summary>
     public static LabelMatcher Everything { get; } = new([]);
 
-    /// <summary>Whether it has no requirement, and so matches all.</summary>
+    /// <summary>Whether it has no requirements and therefore matches everything.</summary>
     public bool IsEverything => _requirements.Count == 0;
 
-    /// <summary>Matches what carries all of <paramref name="labels"/>.</summary>
+    /// <summary>Matches objects that have all of <paramref name="labels"/>.</summary>
     public static LabelMatcher Of(IReadOnlyDictionary<string, string> labels) =>
         new([.. labels.Select(pair => new Requirement(pair.Key, Operation.In, [pair.Value]))]);
 
-    /// <summary>The matcher of a selector in a document. Throws <see cref="FormatException"/> on an unknown operator.</summary>
+    /// <summary>Converts the selector of an object. Throws <see cref="FormatException"/> on an unknown operator.</summary>
     public static LabelMatcher Of(LabelSelector selector) =>
         new([
             .. selector.MatchLabels.Select(pair => new Requirement(pair.Key, Operation.In, [pair.Value])),
@@ -35,8 +35,8 @@ public sealed class LabelMatcher
         ]);
 
     /// <summary>
-    /// Reads the query's syntax: <c>a=b,c==d,e!=f,g in (h,i),j notin (k),l,!m</c>; null and empty match everything.
-    /// Throws <see cref="FormatException"/> that says what is wrong.
+    /// Parses query syntax: <c>a=b,c==d,e!=f,g in (h,i),j notin (k),l,!m</c>; null and empty match everything. Throws
+    /// <see cref="FormatException"/>, which says what is wrong.
     /// </summary>
     public static LabelMatcher Parse(string? text)
     {

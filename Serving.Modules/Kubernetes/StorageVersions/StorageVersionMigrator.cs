@@ -7,9 +7,10 @@ using Serving.Kubernetes.Client;
 namespace Serving.Kubernetes.StorageVersions;
 
 /// <summary>
-/// Brings stored objects to the storage version of their definition, so that a later release may drop the older versions: writes
-/// every object as it is, which makes the server store it anew, then says so in the definition's status. Invariant: a version leaves
-/// the status only after every object was seen written in the storage version. It can be stopped and started again at any time.
+/// Migrates stored objects to the storage version of their definition, so that a later release can drop older versions: rewrites every
+/// object unchanged, which makes the server store it in the storage version, then updates the definition's status. Invariant: a version is
+/// removed from the status only after every object has been written in the storage version. The migration can be stopped and restarted at
+/// any time.
 /// </summary>
 public sealed class StorageVersionMigrator
 {
@@ -21,8 +22,8 @@ public sealed class StorageVersionMigrator
     private readonly Action<string> _progress;
 
     /// <param name="client">May read definitions, patch their status, and list and patch the kinds they define.</param>
-    /// <param name="options">Bounds, and whether the server only pretends.</param>
-    /// <param name="progress">Gets a line for each step.</param>
+    /// <param name="options">Bounds, and whether this is a dry run.</param>
+    /// <param name="progress">Receives a line for each step.</param>
     public StorageVersionMigrator(IKubernetesClient client, StorageMigrationOptions options, Action<string> progress)
     {
         ArgumentNullException.ThrowIfNull(client);
@@ -33,7 +34,7 @@ public sealed class StorageVersionMigrator
         _progress = progress;
     }
 
-    /// <summary>Migrates every kind of some API groups.</summary>
+    /// <summary>Migrates every kind of the given API groups.</summary>
     public async Task<IReadOnlyList<StorageMigration>> MigrateGroupsAsync(
         IReadOnlyCollection<string> groups,
         CancellationToken cancellation
@@ -50,7 +51,7 @@ public sealed class StorageVersionMigrator
         );
     }
 
-    /// <summary>Migrates the kinds of definitions given by name; throws (not found) when one does not exist.</summary>
+    /// <summary>Migrates the kinds of the named definitions; throws (not found) when one does not exist.</summary>
     public async Task<IReadOnlyList<StorageMigration>> MigrateNamedAsync(IEnumerable<string> names, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(names);
@@ -129,8 +130,8 @@ public sealed class StorageVersionMigrator
             }
             catch (KubernetesException gone) when (gone.IsGone && page.Continue is not null && restarts++ < _options.Restarts)
             {
-                // What was written before is written again, at no cost: the server stores nothing that is the same.
-                _progress($"{definition.Name}: the server no longer knows the page; reading from the start");
+                // Objects already migrated are written again, at no cost: the server does not store an unchanged object.
+                _progress($"{definition.Name}: the continue token has expired; listing again from the start");
                 tally.Reset();
                 page = page with { Continue = null };
                 continue;
@@ -143,7 +144,7 @@ public sealed class StorageVersionMigrator
             );
             if (tally.Refused.Count >= _options.MaxRefusals)
             {
-                _progress($"{definition.Name}: given up after {tally.Refused.Count} refusals");
+                _progress($"{definition.Name}: stopped after {tally.Refused.Count} rejections");
                 return;
             }
 
@@ -171,7 +172,7 @@ public sealed class StorageVersionMigrator
         }
         catch (KubernetesException error) when (error.IsConflict)
         {
-            // Somebody else wrote it in this very moment, which stored it in the storage version as well.
+            // Another writer changed the object at the same time, which stored it in the storage version as well.
             tally.CountRewritten();
         }
         catch (KubernetesException error) when (error.IsInvalid)
@@ -180,8 +181,8 @@ public sealed class StorageVersionMigrator
         }
     }
 
-    /// <summary>Takes the old versions out of the status, unless the definition was given another storage version while we
-    /// worked.</summary>
+    /// <summary>Removes the old versions from the status, unless the storage version of the definition changed during the
+    /// migration.</summary>
     private async Task RecordAsync(StoredDefinition migrated, CancellationToken cancellation)
     {
         var version = migrated.Type.Version;
@@ -223,7 +224,7 @@ public sealed class StorageVersionMigrator
     private async Task<StoredDefinition> FindAsync(string name, CancellationToken cancellation) =>
         StoredDefinition.Of(await _client.GetAsync(Resources.CustomResourceDefinitions, null, name, cancellation));
 
-    /// <summary>Counts what concurrent rewrites came to.</summary>
+    /// <summary>Counts the results of concurrent rewrites.</summary>
     private sealed class Tally
     {
         private int _rewritten;

@@ -5,12 +5,12 @@ using Serving.Kubernetes.Access;
 
 namespace Serving.Kubernetes.StorageVersions;
 
-/// <summary>What a migration needs of a CustomResourceDefinition.</summary>
+/// <summary>The fields of a CustomResourceDefinition that a migration needs.</summary>
 /// <param name="Name">Its name.</param>
-/// <param name="ResourceVersion">Its revision.</param>
-/// <param name="Group">The group it defines a kind of.</param>
+/// <param name="ResourceVersion">Its resourceVersion.</param>
+/// <param name="Group">The API group of its kind.</param>
 /// <param name="Type">The kind in its storage version.</param>
-/// <param name="StoredVersions">The versions that objects may be stored in.</param>
+/// <param name="StoredVersions">The versions in which objects may be stored.</param>
 internal sealed record StoredDefinition(
     string Name,
     string ResourceVersion,
@@ -22,8 +22,8 @@ internal sealed record StoredDefinition(
     /// <summary>Whether every object is stored in the storage version.</summary>
     public bool IsMigrated => StoredVersions is [var only] && only == Type.Version;
 
-    /// <summary>Reads a definition. Throws <see cref="KubernetesConfigurationException"/> for one that names no storage version, which no
-    /// server accepts.</summary>
+    /// <summary>Reads a definition. Throws <see cref="KubernetesConfigurationException"/> when it has no storage version, which no server
+    /// accepts.</summary>
     public static StoredDefinition Of(CustomResourceDefinition definition)
     {
         var name = definition.Metadata.Name;
@@ -33,7 +33,7 @@ internal sealed record StoredDefinition(
             .FirstOrDefault(version => version.TryGetProperty("storage", out var stores) && stores.GetBoolean());
         if (storage.ValueKind != JsonValueKind.Object)
         {
-            throw new KubernetesConfigurationException(name, "spec.versions", "none is the one to store");
+            throw new KubernetesConfigurationException(name, "spec.versions", "none is the storage version");
         }
 
         var names = spec.GetProperty("names");

@@ -4,11 +4,10 @@ using System.Text.RegularExpressions;
 
 namespace Serving.Kubernetes.Yaml;
 
-/// <summary>Reads YAML as kubectl does: every document becomes JSON, plain scalars take their type from their spelling.</summary>
+/// <summary>Reads YAML like kubectl: every document becomes JSON, and plain scalars get their type from their text.</summary>
 public static partial class YamlDocuments
 {
-    /// <summary>The documents of a text, without those that are empty. Throws <see cref="FormatException"/>, which names the
-    /// line.</summary>
+    /// <summary>The documents of a text, without empty ones. Throws <see cref="FormatException"/>, which names the line.</summary>
     public static IReadOnlyList<JsonNode> Read(string text) => [.. YamlReader.Read(text).Select(Convert).OfType<JsonNode>()];
 
     private static JsonNode? Convert(YamlValue value) =>

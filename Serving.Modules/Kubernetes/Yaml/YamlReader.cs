@@ -51,7 +51,7 @@ public sealed class YamlReader
         }
         catch (InvalidOperationException error)
         {
-            // The scanner fails like this, without a position, on some flow collections that are never closed.
+            // For some unclosed flow collections the scanner throws this exception, without a position.
             throw new FormatException("this is not valid YAML", error);
         }
     }

@@ -2,7 +2,7 @@ using System.Threading.Channels;
 
 namespace Serving.Observability.Logging;
 
-/// <summary>Writes lines to a stream from one thread, so that nobody who logs waits for it. Dispose it to write what is queued.</summary>
+/// <summary>Writes lines to a stream on one thread, so that logging callers do not wait for it. Dispose flushes queued lines.</summary>
 public sealed class LineWriter : IDisposable
 {
     private readonly Channel<byte[]> _lines;
@@ -10,8 +10,8 @@ public sealed class LineWriter : IDisposable
     private readonly Task _writing;
     private long _dropped;
 
-    /// <param name="output">Where lines go; it is not disposed.</param>
-    /// <param name="capacity">Lines that may wait; when there are more, the newest are dropped and counted.</param>
+    /// <param name="output">The output; it is not disposed.</param>
+    /// <param name="capacity">Maximum number of queued lines; beyond it the newest are dropped and counted.</param>
     public LineWriter(Stream output, int capacity)
     {
         _output = output;
@@ -24,7 +24,7 @@ public sealed class LineWriter : IDisposable
     /// <summary>Lines that were dropped because the stream did not keep up.</summary>
     public long Dropped => Volatile.Read(ref _dropped);
 
-    /// <summary>Queues a line, which brings its own line feed.</summary>
+    /// <summary>Queues a line, which includes its line feed.</summary>
     public void Write(byte[] line)
     {
         ArgumentNullException.ThrowIfNull(line);
@@ -59,7 +59,7 @@ public sealed class LineWriter : IDisposable
         }
         catch (Exception error) when (error is IOException or ObjectDisposedException)
         {
-            // Nobody reads the log any more; there is nowhere left to say so, and the program must not end for it.
+            // The log output is closed. The failure cannot be reported anywhere, and must not end the process.
             _lines.Writer.TryComplete();
         }
     }

@@ -1,11 +1,11 @@
 namespace Serving.Observability.Logging;
 
-/// <summary>How log lines look.</summary>
+/// <summary>The format of log lines.</summary>
 public enum LogFormat
 {
-    /// <summary>One JSON object a line, with the field names that Knative's components use.</summary>
+    /// <summary>One JSON object per line, with the field names of Knative's components.</summary>
     Json,
 
-    /// <summary>One line of text for people.</summary>
+    /// <summary>One line of plain text.</summary>
     Plain,
 }

@@ -2,11 +2,11 @@ using Microsoft.Extensions.Logging;
 
 namespace Serving.Observability.Logging;
 
-/// <summary>Names of levels, as zap and config-logging write them.</summary>
+/// <summary>Names of levels, as in zap and config-logging.</summary>
 public static class LogLevels
 {
-    /// <summary>The level of a name (<c>debug</c>, <c>info</c>, <c>warn</c>, <c>error</c>, <c>dpanic</c>, <c>panic</c>, <c>fatal</c>), or
-    /// null.</summary>
+    /// <summary>Parses the name of a level (<c>debug</c>, <c>info</c>, <c>warn</c>, <c>error</c>, <c>dpanic</c>, <c>panic</c>,
+    /// <c>fatal</c>); null if unknown.</summary>
     public static LogLevel? Parse(string name)
     {
         ArgumentNullException.ThrowIfNull(name);

@@ -2,27 +2,27 @@ using Microsoft.Extensions.Logging;
 
 namespace Serving.Observability.Logging;
 
-/// <summary>How to log.</summary>
+/// <summary>Options of logging.</summary>
 public sealed record LogOptions
 {
-    /// <summary>How lines look.</summary>
+    /// <summary>The format of lines.</summary>
     public LogFormat Format { get; init; } = LogFormat.Json;
 
-    /// <summary>The least level of components that <see cref="Levels"/> does not name.</summary>
+    /// <summary>The minimum level of components not in <see cref="Levels"/>.</summary>
     public LogLevel Level { get; init; } = LogLevel.Information;
 
-    /// <summary>The least level by component, as <c>autoscaler</c>.</summary>
+    /// <summary>The minimum level by component, such as <c>autoscaler</c>.</summary>
     public IReadOnlyDictionary<string, LogLevel> Levels { get; init; } = new Dictionary<string, LogLevel>();
 
-    /// <summary>The least level of libraries that are not ours, whatever the rest says.</summary>
+    /// <summary>The minimum level of third-party libraries; the other levels do not apply to them.</summary>
     public LogLevel LibraryLevel { get; init; } = LogLevel.Warning;
 
-    /// <summary>Fields to add to every line, as the key of the Revision.</summary>
+    /// <summary>Fields added to every line, such as the key of the Revision.</summary>
     public IReadOnlyDictionary<string, string> Fields { get; init; } = new Dictionary<string, string>();
 
-    /// <summary>Where lines go; standard error when null.</summary>
+    /// <summary>The output; standard error when null.</summary>
     public Stream? Output { get; init; }
 
-    /// <summary>Lines that may wait to be written; when there are more, the newest are dropped and counted.</summary>
+    /// <summary>Maximum number of queued lines; beyond it the newest are dropped and counted.</summary>
     public int MaxQueuedLines { get; init; } = 16384;
 }

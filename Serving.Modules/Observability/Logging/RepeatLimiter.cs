@@ -5,22 +5,22 @@ using Microsoft.Extensions.Logging;
 namespace Serving.Observability.Logging;
 
 /// <summary>
-/// Lets a warning or an error about one thing through once a minute and counts the others, so that one cause is not a thousand lines. What
-/// is the same is told by the template of a line and by the values in it that name something (an object, an address), not by those that
-/// vary with each occurrence (reasons, numbers, paths of requests). Invariant: what is remembered is bounded, and more is then told apart
-/// by template alone.
+/// Passes the same warning or error once a minute and counts the repetitions, so that one cause does not log a thousand lines. Lines are
+/// the same when they have the same template and the same identifying values (objects, addresses); values that vary with each occurrence
+/// (reasons, numbers, request paths) are ignored. Invariant: the number of tracked lines is bounded; beyond it lines are distinguished by
+/// template only.
 /// </summary>
 public sealed class RepeatLimiter(TimeProvider time)
 {
-    /// <summary>The time between two lines about one thing.</summary>
+    /// <summary>The time between two writes of the same line.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromMinutes(1);
 
-    /// <summary>Things that are told apart at most.</summary>
+    /// <summary>Maximum number of tracked lines.</summary>
     internal const int MostRemembered = 4096;
 
     private const string OriginalFormat = "{OriginalFormat}";
 
-    /// <summary>Holes of templates whose values say how, and not what.</summary>
+    /// <summary>Template placeholders whose values do not identify an object.</summary>
     private static readonly HashSet<string> Varying = new(StringComparer.Ordinal)
     {
         "Reason",
@@ -43,7 +43,7 @@ public sealed class RepeatLimiter(TimeProvider time)
     private readonly Lock _gate = new();
     private readonly Dictionary<string, Seen> _remembered = new(StringComparer.Ordinal);
 
-    /// <summary>What is remembered now.</summary>
+    /// <summary>Number of tracked lines.</summary>
     internal int Count
     {
         get
@@ -53,12 +53,12 @@ public sealed class RepeatLimiter(TimeProvider time)
         }
     }
 
-    /// <summary>Whether a line is to be written.</summary>
-    /// <param name="category">Who says it.</param>
-    /// <param name="level">Below a warning everything passes.</param>
-    /// <param name="state">The state of the event, as a logger gets it.</param>
-    /// <param name="exception">What it comes with; of two lines with failures of different types neither stands for the other.</param>
-    /// <param name="repeated">How many like it were not written since the last one that was.</param>
+    /// <summary>Whether to write a line.</summary>
+    /// <param name="category">The logger's category.</param>
+    /// <param name="level">The level; levels below Warning always pass.</param>
+    /// <param name="state">The state of the event, as passed to the logger.</param>
+    /// <param name="exception">The exception, if any; lines with exceptions of different types are different.</param>
+    /// <param name="repeated">The number of repetitions since the line was last written.</param>
     public bool TryPass<TState>(string category, LogLevel level, TState state, Exception? exception, out int repeated)
     {
         repeated = 0;

@@ -83,7 +83,7 @@ internal sealed class StructuredLogger(string category, string component, Struct
 
             if (exception is not null)
             {
-                // A template may have told it already, and a field is written once.
+                // The template may have a field of the same name; each field is written once.
                 if (!fields.Any(static field => field.Key == "Error"))
                 {
                     json.WriteString("error", exception.Message);
@@ -122,7 +122,7 @@ internal sealed class StructuredLogger(string category, string component, Struct
         }
     }
 
-    /// <summary>Template holes are written in Pascal case, fields in camel case.</summary>
+    /// <summary>Template placeholders are in Pascal case, fields in camel case.</summary>
     private static string FieldName(string key) =>
         key.Length > 0 && char.IsAsciiLetterUpper(key[0]) ? char.ToLowerInvariant(key[0]) + key[1..] : key;
 

@@ -4,9 +4,9 @@ using Microsoft.Extensions.Logging;
 namespace Serving.Observability.Logging;
 
 /// <summary>
-/// Logs to one stream, a line an event, JSON or plain. Logging never waits for the stream: lines are queued, within a bound.
-/// Levels are by component and can be changed while running; a warning or an error about one thing is written once a minute. Dispose it to
-/// write what is queued.
+/// Logs to one stream, one line per event, as JSON or plain text. Logging never waits for the stream: lines are queued, within a bound.
+/// Levels are per component and can be changed at run time; the same warning or error is written once a minute. Dispose flushes queued
+/// lines.
 /// </summary>
 public sealed class StructuredLoggerProvider : ILoggerProvider, ISupportExternalScope
 {
@@ -17,8 +17,8 @@ public sealed class StructuredLoggerProvider : ILoggerProvider, ISupportExternal
     private IExternalScopeProvider _scopes = new LoggerExternalScopeProvider();
     private LevelTable _levels;
 
-    /// <param name="options">How to log.</param>
-    /// <param name="time">The clock of time stamps.</param>
+    /// <param name="options">The options.</param>
+    /// <param name="time">The clock of timestamps.</param>
     public StructuredLoggerProvider(LogOptions options, TimeProvider? time = null)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -46,9 +46,9 @@ public sealed class StructuredLoggerProvider : ILoggerProvider, ISupportExternal
     public ILogger CreateLogger(string categoryName) =>
         _loggers.GetOrAdd(categoryName, static (name, self) => new StructuredLogger(name, ComponentOf(name), self), this);
 
-    /// <summary>Changes the levels of all loggers, old and new, at once.</summary>
-    /// <param name="level">The least level of components that <paramref name="byComponent"/> does not name.</param>
-    /// <param name="byComponent">The least level by component.</param>
+    /// <summary>Changes the levels of all existing and future loggers.</summary>
+    /// <param name="level">The minimum level of components not in <paramref name="byComponent"/>.</param>
+    /// <param name="byComponent">The minimum level by component.</param>
     public void SetLevels(LogLevel level, IReadOnlyDictionary<string, LogLevel> byComponent)
     {
         ArgumentNullException.ThrowIfNull(byComponent);
@@ -61,7 +61,7 @@ public sealed class StructuredLoggerProvider : ILoggerProvider, ISupportExternal
     /// <inheritdoc/>
     public void Dispose() => _writer.Dispose();
 
-    /// <summary>The component of a category: the module of our own (<c>Serving.Networking.Gateway.X</c> is of <c>gateway</c>), else
+    /// <summary>The component of a category: for our own, the module (<c>Serving.Networking.Gateway.X</c> belongs to <c>gateway</c>), else
     /// empty.</summary>
     internal static string ComponentOf(string category)
     {

@@ -2,10 +2,10 @@ using System.Diagnostics.Metrics;
 
 namespace Serving.Observability.Metrics;
 
-/// <summary>The series of one instrument. Recording takes no lock but for a set of tags that is new.</summary>
+/// <summary>The series of one instrument. Recording takes a lock only for a new set of tags.</summary>
 internal sealed class MetricInstrument
 {
-    /// <summary>Sets of tags of one instrument; what comes beyond is summed up in one.</summary>
+    /// <summary>Maximum number of series per instrument; further ones are aggregated into one.</summary>
     private const int MaxSeries = 2000;
 
     private static readonly double[] SecondsBounds = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
@@ -50,7 +50,8 @@ internal sealed class MetricInstrument
         }
     }
 
-    /// <summary>Forgets what an observable instrument said, before it is asked anew: series that it no longer reports must go.</summary>
+    /// <summary>Clears the series of an observable instrument before it is observed again, so that series it no longer reports
+    /// disappear.</summary>
     public void Restart()
     {
         if (Instrument.IsObservable)
@@ -99,7 +100,7 @@ internal sealed class MetricInstrument
 
     private static MetricKind KindOf(Instrument instrument)
     {
-        // Asking by name, since instruments are generic in the number they measure.
+        // Compare names, because instruments are generic in their number type.
         var type = instrument.GetType().Name;
         return type switch
         {

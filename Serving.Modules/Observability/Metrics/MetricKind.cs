@@ -1,12 +1,12 @@
 namespace Serving.Observability.Metrics;
 
-/// <summary>What an instrument's numbers mean.</summary>
+/// <summary>The kind of an instrument.</summary>
 internal enum MetricKind
 {
-    /// <summary>A sum that only grows.</summary>
+    /// <summary>A monotonic sum.</summary>
     Counter,
 
-    /// <summary>A sum that goes up and down.</summary>
+    /// <summary>A sum that increases and decreases.</summary>
     UpDownCounter,
 
     /// <summary>The last value.</summary>

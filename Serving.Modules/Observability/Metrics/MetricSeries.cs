@@ -1,6 +1,6 @@
 namespace Serving.Observability.Metrics;
 
-/// <summary>One set of tags of an instrument, with what was measured.</summary>
+/// <summary>One set of tags of an instrument, with its values.</summary>
 internal sealed class MetricSeries(KeyValuePair<string, object?>[] tags, double[]? bounds)
 {
     private readonly long[]? _buckets = bounds is null ? null : new long[bounds.Length + 1];
@@ -14,10 +14,10 @@ internal sealed class MetricSeries(KeyValuePair<string, object?>[] tags, double[
     /// <summary>The sum, or the last value.</summary>
     public double Value => Volatile.Read(ref _value);
 
-    /// <summary>How often a histogram was recorded.</summary>
+    /// <summary>The number of recordings of a histogram.</summary>
     public long Count => Volatile.Read(ref _count);
 
-    /// <summary>Recordings in bucket <paramref name="index"/> alone.</summary>
+    /// <summary>The number of recordings in bucket <paramref name="index"/> (not cumulative).</summary>
     public long Bucket(int index) => Volatile.Read(ref _buckets![index]);
 
     public bool Has(ReadOnlySpan<KeyValuePair<string, object?>> candidate)

@@ -5,8 +5,8 @@ using Microsoft.AspNetCore.Http;
 namespace Serving.Observability.Metrics;
 
 /// <summary>
-/// Collects the measurements of this process and shows them in Prometheus' text format. It listens to
-/// <see cref="System.Diagnostics.Metrics"/> directly: no provider has to be built for it.
+/// Collects the metrics of this process and exposes them in Prometheus' text format. It listens to <see cref="System.Diagnostics.Metrics"/>
+/// directly, so no OpenTelemetry provider is needed.
 /// </summary>
 public sealed class PrometheusExporter : IDisposable
 {
@@ -16,7 +16,7 @@ public sealed class PrometheusExporter : IDisposable
     private readonly Dictionary<Instrument, MetricInstrument> _instruments = [];
     private readonly Func<Meter, bool> _wanted;
 
-    /// <param name="meters">Beginnings of the names of meters to collect; all when empty. Those of the runtime are named
+    /// <param name="meters">Prefixes of the names of meters to collect; all when empty. The runtime's meter is
     /// <c>System.Runtime</c>.</param>
     public PrometheusExporter(params IReadOnlyList<string> meters)
     {
@@ -42,7 +42,7 @@ public sealed class PrometheusExporter : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _listener.Dispose();
 
-    /// <summary>Everything that was measured so far, as Prometheus' text.</summary>
+    /// <summary>All current metrics in Prometheus' text format.</summary>
     public string Render()
     {
         lock (_collecting)
@@ -69,7 +69,7 @@ public sealed class PrometheusExporter : IDisposable
         }
     }
 
-    /// <summary>Answers a scrape.</summary>
+    /// <summary>Handles a scrape.</summary>
     public Task HandleAsync(HttpContext context)
     {
         ArgumentNullException.ThrowIfNull(context);

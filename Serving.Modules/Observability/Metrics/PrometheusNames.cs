@@ -2,10 +2,10 @@ using System.Text;
 
 namespace Serving.Observability.Metrics;
 
-/// <summary>Translates names of OpenTelemetry to those of Prometheus, as its compatibility specification says.</summary>
+/// <summary>Translates OpenTelemetry names to Prometheus names, following OpenTelemetry's compatibility specification.</summary>
 internal static class PrometheusNames
 {
-    /// <summary>The name of a metric: characters replaced, the unit appended, <c>_total</c> at the end of what only grows.</summary>
+    /// <summary>The name of a metric: invalid characters replaced, the unit appended, <c>_total</c> appended to monotonic sums.</summary>
     public static string Metric(string name, string? unit, bool monotonic, bool gauge)
     {
         var result = Sanitize(name, colon: true);
@@ -26,7 +26,7 @@ internal static class PrometheusNames
     /// <summary>The name of a label.</summary>
     public static string Label(string name) => Sanitize(name, colon: false);
 
-    /// <summary>A label's value between quotes.</summary>
+    /// <summary>The escaped value of a label.</summary>
     public static string LabelValue(string value) =>
         value
             .Replace("\\", "\\\\", StringComparison.Ordinal)

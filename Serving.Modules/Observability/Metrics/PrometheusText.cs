@@ -70,7 +70,7 @@ internal static class PrometheusText
         text.Append(' ').Append(value).Append('\n');
     }
 
-    /// <summary>The labels; where names collide after translation their values are joined.</summary>
+    /// <summary>The labels; values whose names become equal after translation are joined.</summary>
     private static string Labels(IEnumerable<KeyValuePair<string, object?>> tags) =>
         string.Join(
             ',',

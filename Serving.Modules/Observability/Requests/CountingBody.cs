@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace Serving.Observability.Requests;
 
-/// <summary>Counts the bytes of a response's body on their way to the client, and changes nothing of them.</summary>
+/// <summary>Counts the bytes of a response body without changing them.</summary>
 public sealed class CountingBody : IHttpResponseBodyFeature
 {
     private readonly IHttpResponseBodyFeature _inner;
@@ -17,7 +17,7 @@ public sealed class CountingBody : IHttpResponseBodyFeature
         _writer = new CountingWriter(inner.Writer);
     }
 
-    /// <summary>Bytes written so far; those of an upgraded connection do not count.</summary>
+    /// <summary>Bytes written so far, without those of an upgraded connection.</summary>
     public long Written => _writer.Written;
 
     /// <inheritdoc/>
@@ -26,7 +26,7 @@ public sealed class CountingBody : IHttpResponseBodyFeature
     /// <inheritdoc/>
     public Stream Stream => _stream ??= _writer.AsStream(leaveOpen: true);
 
-    /// <summary>Counts from now on what is written to the response.</summary>
+    /// <summary>Starts counting the bytes written to the response.</summary>
     public static CountingBody Watch(HttpContext context)
     {
         ArgumentNullException.ThrowIfNull(context);

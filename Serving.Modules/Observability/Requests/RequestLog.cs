@@ -6,9 +6,9 @@ using Serving.Templates;
 
 namespace Serving.Observability.Requests;
 
-/// <summary>Writes a line a request, as the template of config-observability says, which may change at any time. No request waits for
-/// it.</summary>
-/// <param name="output">Where lines go; it is not disposed.</param>
+/// <summary>Writes one line per request with the template of config-observability, which may change at any time. Requests do not wait for
+/// the output.</summary>
+/// <param name="output">The output; it is not disposed.</param>
 public sealed class RequestLog(Stream output) : IDisposable
 {
     private const int MaxQueuedLines = 4096;
@@ -17,11 +17,11 @@ public sealed class RequestLog(Stream output) : IDisposable
     private volatile Writing? _writing;
     private LineWriter? _lines;
 
-    /// <summary>Whether there is a template: without one nothing is written.</summary>
+    /// <summary>Whether there is a template; without one nothing is written.</summary>
     public bool IsOn => _writing is not null;
 
-    /// <summary>Changes the template for requests that are answered from now on. Throws (FormatException) when it is none; then the last
-    /// one stays.</summary>
+    /// <summary>Changes the template for subsequent responses. Throws (FormatException) for an invalid template, and keeps the previous
+    /// one.</summary>
     /// <param name="template">The template; empty for none.</param>
     public void SetTemplate(string template)
     {
@@ -36,7 +36,7 @@ public sealed class RequestLog(Stream output) : IDisposable
 
             try
             {
-                // Each entry is a line, whatever the template says.
+                // Each entry is a line, whether or not the template ends with one.
                 var parsed = Template.Parse("requestLog", template.EndsWith('\n') ? template : template + "\n");
                 _writing = new Writing(parsed, _lines ??= new LineWriter(output, MaxQueuedLines));
             }
@@ -47,7 +47,7 @@ public sealed class RequestLog(Stream output) : IDisposable
         }
     }
 
-    /// <summary>Writes what is queued.</summary>
+    /// <summary>Flushes queued lines.</summary>
     public void Dispose()
     {
         lock (_gate)
@@ -57,12 +57,12 @@ public sealed class RequestLog(Stream output) : IDisposable
         }
     }
 
-    /// <summary>Logs a request that was answered.</summary>
+    /// <summary>Logs a completed request.</summary>
     /// <param name="context">The request.</param>
-    /// <param name="status">The status it was answered with.</param>
-    /// <param name="size">Bytes of the answer's body.</param>
-    /// <param name="latency">How long it took.</param>
-    /// <param name="revision">Who answered.</param>
+    /// <param name="status">The response status.</param>
+    /// <param name="size">Bytes of the response body.</param>
+    /// <param name="latency">The duration.</param>
+    /// <param name="revision">The revision that responded.</param>
     public void Write(HttpContext context, int status, long size, TimeSpan latency, RequestLogRevision revision)
     {
         ArgumentNullException.ThrowIfNull(context);
@@ -80,7 +80,7 @@ public sealed class RequestLog(Stream output) : IDisposable
         }
         catch (TemplateException)
         {
-            // It parses, but asks for what there is not: said in the log itself, where whoever wrote it looks.
+            // The template is valid but uses a member that does not exist: report it in the log itself, where its author looks.
             return string.Create(
                 CultureInfo.InvariantCulture,
                 $"Invalid request log template: method: {entry.Method}, response code: {entry.Status}, latency: {entry.Latency.TotalSeconds}, url: {entry.Target}\n"

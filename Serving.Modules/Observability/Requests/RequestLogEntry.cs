@@ -9,20 +9,20 @@ using Serving.Templates;
 
 namespace Serving.Observability.Requests;
 
-/// <summary>What a template of the request log sees of a request: <c>.Request</c>, <c>.Response</c>, <c>.Revision</c> and
+/// <summary>The data of a request for the request log's template: <c>.Request</c>, <c>.Response</c>, <c>.Revision</c> and
 /// <c>.TraceID</c>.</summary>
 internal sealed class RequestLogEntry(HttpContext context, int status, long size, TimeSpan latency, ITemplateObject revision)
     : ITemplateObject
 {
     public string TypeName => "*http.RequestLogTemplateInput";
 
-    /// <summary>How long it took.</summary>
+    /// <summary>The duration.</summary>
     public TimeSpan Latency => latency;
 
-    /// <summary>The status it was answered with.</summary>
+    /// <summary>The response status.</summary>
     public int Status => status;
 
-    /// <summary>The target as the client sent it.</summary>
+    /// <summary>The request target as sent by the client.</summary>
     public string Target => context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
 
     /// <summary>The method.</summary>
@@ -46,14 +46,14 @@ internal sealed class RequestLogEntry(HttpContext context, int status, long size
         return value is not null;
     }
 
-    /// <summary>The trace a request belongs to, by <c>traceparent</c> or <c>X-B3-TraceId</c>; empty for none.</summary>
+    /// <summary>The trace id from <c>traceparent</c> or <c>X-B3-TraceId</c>; empty for none.</summary>
     private static string TraceId(HttpRequest request)
     {
         var parts = request.Headers.TraceParent.ToString().Split('-', 3);
         return parts.Length >= 2 ? parts[1] : request.Headers["X-B3-TraceId"].ToString();
     }
 
-    /// <summary>The members of Go's <c>http.Request</c> that a log line can be made of.</summary>
+    /// <summary>The members of Go's <c>http.Request</c> that are useful in a log line.</summary>
     private sealed class RequestFields(HttpContext context, string target) : ITemplateObject
     {
         public string TypeName => "*http.Request";
@@ -82,7 +82,7 @@ internal sealed class RequestLogEntry(HttpContext context, int status, long size
             return value is not null || field == "TLS";
         }
 
-        // In Go the host is no part of the header.
+        // In Go, Host is not part of the headers.
         private static TemplateHeader Header(HttpRequest request) =>
             new(
                 request
@@ -101,8 +101,7 @@ internal sealed class RequestLogEntry(HttpContext context, int status, long size
         }
     }
 
-    /// <summary>The members of Go's <c>tls.ConnectionState</c> that are known here; the numbers are those of the protocol, as in
-    /// Go.</summary>
+    /// <summary>The members of Go's <c>tls.ConnectionState</c> that are available here; the numbers are the protocol's, as in Go.</summary>
     private sealed class TlsFields(ITlsHandshakeFeature session) : ITemplateObject
     {
         public string TypeName => "*tls.ConnectionState";
@@ -130,11 +129,11 @@ internal sealed class RequestLogEntry(HttpContext context, int status, long size
             return value is not null;
         }
 
-        // As Go prints the struct behind the pointer, with the members above.
+        // The format in which Go prints the struct behind the pointer, with the members above.
         public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{{{Version} true {Suite} {session.HostName}}}");
     }
 
-    /// <summary>The members of Go's <c>url.URL</c>, which for a request to a server knows neither scheme nor host.</summary>
+    /// <summary>The members of Go's <c>url.URL</c>, which has neither scheme nor host for a server request.</summary>
     private sealed class UrlFields(HttpRequest request, string target) : ITemplateObject
     {
         public string TypeName => "*url.URL";

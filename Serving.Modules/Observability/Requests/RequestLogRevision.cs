@@ -2,12 +2,12 @@ using Serving.Templates;
 
 namespace Serving.Observability.Requests;
 
-/// <summary>What a template of the request log sees as <c>.Revision</c>. Who does not know the pod leaves it empty.</summary>
+/// <summary>The <c>.Revision</c> of the request log's template. The pod is empty where it is unknown.</summary>
 /// <param name="ns">The namespace.</param>
 /// <param name="name">The revision.</param>
 /// <param name="service">Its Service; empty for none.</param>
 /// <param name="configuration">Its Configuration.</param>
-/// <param name="podName">The pod that answers.</param>
+/// <param name="podName">The pod that responds.</param>
 /// <param name="podIP">Its address.</param>
 public sealed class RequestLogRevision(string ns, string name, string service, string configuration, string podName = "", string podIP = "")
 {

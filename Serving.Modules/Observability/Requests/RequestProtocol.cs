@@ -2,10 +2,10 @@ using Microsoft.AspNetCore.Http;
 
 namespace Serving.Observability.Requests;
 
-/// <summary>The protocol of a request in the words of others.</summary>
+/// <summary>Formats the protocol version of a request.</summary>
 public static class RequestProtocol
 {
-    /// <summary>As OpenTelemetry has it: <c>1.1</c>, <c>2</c>.</summary>
+    /// <summary>OpenTelemetry's format: <c>1.1</c>, <c>2</c>.</summary>
     public static string Version(HttpRequest request)
     {
         ArgumentNullException.ThrowIfNull(request);
@@ -14,7 +14,7 @@ public static class RequestProtocol
             : "1.1";
     }
 
-    /// <summary>As Go has it: <c>HTTP/1.1</c>, <c>HTTP/2.0</c>.</summary>
+    /// <summary>Go's format: <c>HTTP/1.1</c>, <c>HTTP/2.0</c>.</summary>
     public static string Go(HttpRequest request)
     {
         ArgumentNullException.ThrowIfNull(request);

@@ -7,8 +7,8 @@ using OpenTelemetry.Trace;
 namespace Serving.Observability.Telemetry;
 
 /// <summary>
-/// The OpenTelemetry providers of the process. They are built only for what is configured: without them, instruments and
-/// activities cost next to nothing. Dispose it to send what is left.
+/// The OpenTelemetry providers of the process. Only configured ones are built: without them, instruments and activities cost next to
+/// nothing. Dispose flushes what is pending.
 /// </summary>
 public sealed class TelemetryExport : IDisposable
 {
@@ -21,13 +21,13 @@ public sealed class TelemetryExport : IDisposable
         _traces = traces;
     }
 
-    /// <summary>Whether metrics are sent.</summary>
+    /// <summary>Whether metrics are exported.</summary>
     public bool SendsMetrics => _metrics is not null;
 
-    /// <summary>Whether traces are sent.</summary>
+    /// <summary>Whether traces are exported.</summary>
     public bool SendsTraces => _traces is not null;
 
-    /// <summary>Starts to send what <paramref name="options"/> say.</summary>
+    /// <summary>Starts the exporters in <paramref name="options"/>.</summary>
     /// <exception cref="ArgumentException">An endpoint is not an absolute URI.</exception>
     public static TelemetryExport Start(TelemetryOptions options)
     {
@@ -38,7 +38,7 @@ public sealed class TelemetryExport : IDisposable
         );
     }
 
-    /// <summary>Adds our meters, and where and how metrics are sent.</summary>
+    /// <summary>Adds our meters and the metrics exporter.</summary>
     /// <exception cref="ArgumentException">The endpoint is not an absolute URI.</exception>
     public static MeterProviderBuilder Configure(MeterProviderBuilder metrics, TelemetryOptions options)
     {
@@ -61,7 +61,7 @@ public sealed class TelemetryExport : IDisposable
             );
     }
 
-    /// <summary>Adds our activities, and which of them are sent, where and how.</summary>
+    /// <summary>Adds our activity sources, sampling and the trace exporter.</summary>
     /// <exception cref="ArgumentException">The endpoint is not an absolute URI.</exception>
     public static TracerProviderBuilder Configure(TracerProviderBuilder traces, TelemetryOptions options)
     {
@@ -104,5 +104,5 @@ public sealed class TelemetryExport : IDisposable
     private static Uri EndpointOf(string text) =>
         Uri.TryCreate(text.Contains("://", StringComparison.Ordinal) ? text : "http://" + text, UriKind.Absolute, out var uri)
             ? uri
-            : throw new ArgumentException($"\"{text}\" is not an endpoint that telemetry can be sent to");
+            : throw new ArgumentException($"\"{text}\" is not a valid telemetry endpoint");
 }

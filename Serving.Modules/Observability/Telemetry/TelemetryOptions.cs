@@ -1,19 +1,19 @@
 namespace Serving.Observability.Telemetry;
 
-/// <summary>What to send to OpenTelemetry collectors, as config-observability says. By default nothing is sent.</summary>
-/// <param name="ServiceName">The name of this component, as <c>activator</c>.</param>
+/// <summary>The OpenTelemetry exporters, from config-observability. By default nothing is exported.</summary>
+/// <param name="ServiceName">The name of this component, such as <c>activator</c>.</param>
 public sealed record TelemetryOptions(string ServiceName)
 {
-    /// <summary>No protocol: nothing is sent.</summary>
+    /// <summary>No exporter.</summary>
     public const string None = "none";
 
     /// <summary>OTLP over gRPC.</summary>
     public const string Grpc = "grpc";
 
-    /// <summary>OTLP over HTTP, in protobuf.</summary>
+    /// <summary>OTLP over HTTP with protobuf.</summary>
     public const string HttpProtobuf = "http/protobuf";
 
-    /// <summary>Which of several instances this is, as the pod's name.</summary>
+    /// <summary>The name of this instance, such as the pod's name.</summary>
     public string ServiceInstance { get; init; } = "";
 
     /// <summary>The version of the program.</summary>
@@ -22,37 +22,37 @@ public sealed record TelemetryOptions(string ServiceName)
     /// <summary>The namespace of the component.</summary>
     public string ServiceNamespace { get; init; } = "";
 
-    /// <summary>Further attributes of the resource.</summary>
+    /// <summary>Additional attributes of the resource.</summary>
     public IReadOnlyDictionary<string, string> Attributes { get; init; } = new Dictionary<string, string>();
 
-    /// <summary>How metrics are sent: <see cref="None"/>, <see cref="Grpc"/> or <see cref="HttpProtobuf"/>. <c>prometheus</c> is served,
-    /// not sent.</summary>
+    /// <summary>The protocol of the metrics exporter: <see cref="None"/>, <see cref="Grpc"/> or <see cref="HttpProtobuf"/>.
+    /// <c>prometheus</c> is scraped, not exported.</summary>
     public string MetricsProtocol { get; init; } = None;
 
-    /// <summary>Where metrics are sent.</summary>
+    /// <summary>The endpoint of the metrics exporter.</summary>
     public string MetricsEndpoint { get; init; } = "";
 
-    /// <summary>How often metrics are sent; zero for the default of OpenTelemetry (60 s).</summary>
+    /// <summary>The export interval of metrics; zero for OpenTelemetry's default (60 s).</summary>
     public TimeSpan MetricsExportInterval { get; init; }
 
-    /// <summary>Meters to send.</summary>
+    /// <summary>The exported meters.</summary>
     public IReadOnlyList<string> Meters { get; init; } = ["Serving.*", "System.Runtime"];
 
-    /// <summary>How traces are sent: <see cref="None"/>, <see cref="Grpc"/>, <see cref="HttpProtobuf"/>.</summary>
+    /// <summary>The protocol of the trace exporter: <see cref="None"/>, <see cref="Grpc"/> or <see cref="HttpProtobuf"/>.</summary>
     public string TracingProtocol { get; init; } = None;
 
-    /// <summary>Where traces are sent.</summary>
+    /// <summary>The endpoint of the trace exporter.</summary>
     public string TracingEndpoint { get; init; } = "";
 
-    /// <summary>The part of traces begun here that is sent, 0 to 1.</summary>
+    /// <summary>The fraction of root traces that is sampled, 0 to 1.</summary>
     public double TracingSamplingRate { get; init; }
 
-    /// <summary>Activity sources to send.</summary>
+    /// <summary>The exported activity sources.</summary>
     public IReadOnlyList<string> ActivitySources { get; init; } = ["Serving.*"];
 
-    /// <summary>Whether metrics are sent.</summary>
+    /// <summary>Whether metrics are exported.</summary>
     public bool SendsMetrics => MetricsProtocol is Grpc or HttpProtobuf;
 
-    /// <summary>Whether traces are sent.</summary>
+    /// <summary>Whether traces are exported.</summary>
     public bool SendsTraces => TracingProtocol is Grpc or HttpProtobuf;
 }

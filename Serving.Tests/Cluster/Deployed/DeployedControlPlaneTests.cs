@@ -13,6 +13,7 @@ namespace Serving.Tests.Cluster.Deployed;
 /// The split installation with its Deployments on the node of a local cluster, each pod running the real host; then with the control plane
 /// in an outside process that the cluster reaches by an address; then inside again.
 /// </summary>
+[Category("Slow")]
 public sealed class DeployedControlPlaneTests
 {
     private const string SystemNamespace = "knative-serving";

@@ -12,6 +12,7 @@ namespace Serving.Tests.Cluster.Deployed;
 /// The installed Deployment under load while its pods are killed and replaced by those of another version, on any cluster with at least two
 /// replicas: requests through the gateway's Service continue, and the pods of revisions are unchanged.
 /// </summary>
+[Category("Slow")]
 public sealed class HighAvailabilityTests
 {
     private const string Deployment = "serving";

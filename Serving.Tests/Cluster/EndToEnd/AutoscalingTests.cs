@@ -9,6 +9,7 @@ namespace Serving.Tests.Cluster.EndToEnd;
 /// <summary>The number of pods by load, and when activators are in the request path.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+[Category("Slow")]
 public sealed class AutoscalingTests : EndToEndTests
 {
     private const int Target = 2;

@@ -9,6 +9,7 @@ namespace Serving.Tests.Cluster.EndToEnd;
 /// <summary>Errors of Services that cannot run, and the security context of pods.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+[Category("Slow")]
 public sealed class FailureTests : EndToEndTests
 {
     [Test]

@@ -10,6 +10,7 @@ namespace Serving.Tests.Cluster.EndToEnd;
 /// <summary>gRPC through gateway, activator and sidecar.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+[Category("Slow")]
 public sealed class GrpcTests : EndToEndTests
 {
     private const string Port = "ports: [{name: h2c, containerPort: 8080}]";

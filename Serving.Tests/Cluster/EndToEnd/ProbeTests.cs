@@ -8,6 +8,7 @@ namespace Serving.Tests.Cluster.EndToEnd;
 /// <summary>Probes of programs, and pods of several containers.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+[Category("Slow")]
 public sealed class ProbeTests : EndToEndTests
 {
     [Test]

@@ -12,6 +12,7 @@ namespace Serving.Tests.Cluster.EndToEnd;
 /// <summary>Single requests from an external client to a program.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+[Category("Slow")]
 public sealed class RequestTests : EndToEndTests
 {
     [Test]

@@ -11,6 +11,7 @@ namespace Serving.Tests.Cluster.EndToEnd;
 /// <summary>Routing by Routes, tags and visibility.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+[Category("Slow")]
 public sealed class RoutingTests : EndToEndTests
 {
     private const string ClusterLocal = $"{NetworkingKeys.Visibility}: {NetworkingKeys.ClusterLocal}";

@@ -8,6 +8,7 @@ namespace Serving.Tests.Cluster.EndToEnd;
 /// <summary>Initial and minimum scale of a Revision.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+[Category("Slow")]
 public sealed class ScaleBoundsTests : EndToEndTests
 {
     private static readonly (string, string) Window = ("window", "6s");

@@ -10,6 +10,7 @@ namespace Serving.Tests.Cluster.EndToEnd;
 /// <summary>Calls between programs of the cluster, and to external hosts.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+[Category("Slow")]
 public sealed class ServiceToServiceTests : EndToEndTests
 {
     private const string ClusterLocal = $"{NetworkingKeys.Visibility}: {NetworkingKeys.ClusterLocal}";

@@ -17,6 +17,7 @@ namespace Serving.Tests.Cluster.EndToEnd;
 /// </summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+[Category("Slow")]
 public sealed class TlsTests : EndToEndTests
 {
     private const string WithoutExternalTls = "networking.knative.dev/disable-external-domain-tls: \"true\"";

@@ -12,6 +12,7 @@ namespace Serving.Tests.Cluster.EndToEnd;
 /// </summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+[Category("Slow")]
 public sealed partial class TroubleshootingTests : EndToEndTests
 {
     private const string Shop = "shop";

@@ -8,6 +8,7 @@ namespace Serving.Tests.Cluster.EndToEnd;
 /// <summary>Volumes that the containers of a pod share, and volumes that outlive it.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+[Category("Slow")]
 public sealed class VolumeTests : EndToEndTests
 {
     private const string Mount = "volumeMounts: [{name: data, mountPath: /data}]";

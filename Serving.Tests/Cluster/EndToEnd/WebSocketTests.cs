@@ -10,6 +10,7 @@ namespace Serving.Tests.Cluster.EndToEnd;
 /// <summary>WebSockets through gateway, activator and sidecar.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+[Category("Slow")]
 public sealed class WebSocketTests : EndToEndTests
 {
     private const string Message = "Hello, websocket";

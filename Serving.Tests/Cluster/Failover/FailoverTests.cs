@@ -8,6 +8,7 @@ namespace Serving.Tests.Cluster.Failover;
 /// Three hosts on one API server under a steady load: when one of them fails, the others take over its work in time, no host
 /// writes under another's Lease, and requests to live hosts succeed.
 /// </summary>
+[Category("Slow")]
 public sealed class FailoverTests
 {
     private const string Steady = "steady";

@@ -6,6 +6,7 @@ using Serving.Tests.Support;
 namespace Serving.Tests.Cluster.K3s;
 
 /// <summary>What can be said of the K3s cluster without K3s.</summary>
+[Category("Slow")]
 public sealed class K3sInstallTests
 {
     [Test]

@@ -8,6 +8,7 @@ using Serving.Controller.Revisions.Digests;
 
 namespace Serving.Tests.Controller.Digests;
 
+[Category("Slow")]
 public sealed class RegistryDigestsTests
 {
     private const string Image = "registry.example.com/team/app:1";

@@ -14,6 +14,7 @@ namespace Serving.Tests.Kubernetes.Hosting;
 
 /// <summary>A module whose parts are spread over replicas. In virtual time, against one set of Leases.</summary>
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+[Category("Slow")]
 public sealed class ShardedModuleTests
 {
     private readonly ManualTimeProvider _time = new();

@@ -13,6 +13,7 @@ using Serving.Tests.Support;
 
 namespace Serving.Tests.Kubernetes.Informers;
 
+[Category("Slow")]
 public sealed class InformerTests
 {
     private FakeApiServer _server = null!;

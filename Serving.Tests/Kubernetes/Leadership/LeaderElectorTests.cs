@@ -12,6 +12,7 @@ using Serving.Tests.Support;
 namespace Serving.Tests.Kubernetes.Leadership;
 
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+[Category("Slow")]
 public sealed class LeaderElectorTests
 {
     private readonly ManualTimeProvider _time = new();

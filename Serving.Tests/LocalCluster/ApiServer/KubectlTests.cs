@@ -6,6 +6,7 @@ namespace Serving.Tests.LocalCluster.ApiServer;
 
 /// <summary>The real kubectl against the server; needs kubectl on the PATH.</summary>
 [TestFixture]
+[Category("Slow")]
 internal sealed class KubectlTests
 {
     private RunningServer _server = null!;

@@ -8,6 +8,7 @@ namespace Serving.Tests.LocalCluster.Node;
 
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+[Category("Slow")]
 public sealed class LocalNodeTests
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);

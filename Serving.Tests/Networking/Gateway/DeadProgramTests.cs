@@ -14,6 +14,7 @@ namespace Serving.Tests.Networking.Gateway;
 
 /// <summary>Requests through the gateway to pods with real sidecars, some of whose programs are not running.</summary>
 [CancelAfter(120_000)]
+[Category("Slow")]
 public sealed class DeadProgramTests
 {
     private readonly HttpClient _client = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(60) };
@@ -169,7 +170,7 @@ public sealed class DeadProgramTests
         }
 
         lost.Should().BePositive();
-        connections.Resent.Should().BePositive();
+        connections.Closed.Should().BePositive();
     }
 
     private static async Task EchoLengthAsync(HttpContext context)

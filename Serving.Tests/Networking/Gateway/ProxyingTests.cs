@@ -15,6 +15,7 @@ using static Serving.Tests.Networking.Gateway.Cluster;
 namespace Serving.Tests.Networking.Gateway;
 
 [CancelAfter(30_000)]
+[Category("Slow")]
 public sealed class ProxyingTests : GatewayFixture
 {
     [Test]

@@ -10,16 +10,16 @@ using ApiResources = Serving.Api.Resources;
 
 namespace Serving.Controller.CertManager.Resources;
 
-/// <summary>Why a Certificate cannot be asked for, as its condition says it.</summary>
+/// <summary>Why a Certificate cannot be requested, as its condition reports it.</summary>
 internal sealed record CertificateProblem(string Reason, string Message);
 
 /// <summary>
-/// Makes cert-manager's Certificate of one of ours. A common name has at most 63 characters: a longer host gives way to a short name
-/// beneath the base domain, which stands among the names too.
+/// Makes the cert-manager Certificate for one of our Certificates. A common name has at most 63 characters: for a longer host it is a short
+/// name below the base domain, which is added to the DNS names too.
 /// </summary>
 internal static class CertManagerCertificateMaker
 {
-    /// <summary>What the short name puts before the base domain.</summary>
+    /// <summary>The prefix of the short name before the base domain.</summary>
     public const string ShortPrefix = "k.";
 
     private const int LongestCommonName = 63;

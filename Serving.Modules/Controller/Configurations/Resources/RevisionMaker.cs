@@ -10,8 +10,8 @@ namespace Serving.Controller.Configurations.Resources;
 /// <summary>Makes the Revision of a Configuration's generation.</summary>
 internal static class RevisionMaker
 {
-    /// <summary>The wanted Revision. It is pending until the labeler sees it, active at once when a Route is known to follow the
-    /// Configuration.</summary>
+    /// <summary>The wanted Revision. Its routing state is pending until the labeler processes it, or active at once when a Route is known
+    /// to target the Configuration.</summary>
     public static Revision Make(Configuration configuration, DateTimeOffset now)
     {
         var template = configuration.Spec.Template;
@@ -68,7 +68,7 @@ internal static class RevisionMaker
         };
     }
 
-    /// <summary>A time as it stands in annotations: RFC 3339 in UTC, whole seconds.</summary>
+    /// <summary>Formats a time for annotations: RFC 3339 in UTC, whole seconds.</summary>
     public static string Timestamp(DateTimeOffset time) =>
         time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 }

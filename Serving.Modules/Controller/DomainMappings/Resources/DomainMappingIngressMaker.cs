@@ -10,11 +10,11 @@ using ApiResources = Serving.Api.Resources;
 
 namespace Serving.Controller.DomainMappings.Resources;
 
-/// <summary>What the Ingress of a DomainMapping is made from.</summary>
+/// <summary>The input of a DomainMapping's Ingress.</summary>
 /// <param name="Backend">The Kubernetes Service that the reference resolved to.</param>
-/// <param name="Host">The name by which that Service's Route knows itself.</param>
+/// <param name="Host">The host name of that Service's Route.</param>
 /// <param name="IngressClass">The class.</param>
-/// <param name="HttpOption">What happens to plain HTTP.</param>
+/// <param name="HttpOption">How plain HTTP is handled.</param>
 /// <param name="Tls">The certificate.</param>
 /// <param name="Challenges">Paths that certificate authorities must reach.</param>
 internal sealed record DomainMappingInput(
@@ -26,7 +26,8 @@ internal sealed record DomainMappingInput(
     IReadOnlyList<Http01Challenge> Challenges
 );
 
-/// <summary>Makes the Ingress of a DomainMapping: its domain leads to another Service under that one's own name.</summary>
+/// <summary>Makes the Ingress of a DomainMapping: its domain routes to the referenced Service, with the host rewritten to that
+/// Service's.</summary>
 internal static class DomainMappingIngressMaker
 {
     public static Ingress Make(DomainMapping mapping, DomainMappingInput input)

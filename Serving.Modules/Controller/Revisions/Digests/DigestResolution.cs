@@ -8,9 +8,9 @@ using Serving.Kubernetes;
 namespace Serving.Controller.Revisions.Digests;
 
 /// <summary>
-/// Resolves the images of Revisions beside the work queue, so that a slow registry holds up nobody else. Invariant: at most one
-/// resolution a Revision and a hundred images at once; when one ends, its key is asked for again. An image that failed is
-/// asked for again later and later.
+/// Resolves the images of Revisions outside of the work queue, so that a slow registry does not block other Revisions. Invariant: at most
+/// one resolution per Revision and a hundred images at once; when one ends, its key is enqueued again. A failed image is retried with
+/// growing delays.
 /// </summary>
 internal sealed class DigestResolution(IDigestResolver resolver, TimeProvider time) : IDisposable
 {
@@ -23,12 +23,12 @@ internal sealed class DigestResolution(IDigestResolver resolver, TimeProvider ti
     private readonly SemaphoreSlim _slots = new(ImagesAtOnce);
     private readonly RetryPace _pace = new(time);
 
-    /// <summary>Asked for again when a resolution ends.</summary>
+    /// <summary>Called with the key when a resolution ends.</summary>
     public Action<ObjectKey> Resolved { get; set; } = static _ => { };
 
     /// <summary>
-    /// The digests when they are known, null while they are being looked up; throws what the resolver threw, once: the next call
-    /// begins anew. Called for one key by one caller at a time.
+    /// The digests when they are known, null while they are being resolved. Throws the resolver's exception once; the next call starts a
+    /// new resolution. Calls for one key must not overlap.
     /// </summary>
     public DigestResult? Poll(Revision revision, DeploymentConfig config)
     {
@@ -47,7 +47,7 @@ internal sealed class DigestResolution(IDigestResolver resolver, TimeProvider ti
             _running[key] = known;
             if (!task.IsCompleted)
             {
-                BackgroundFailure.Watch($"Asking again for Revision {key}", AskAgainAsync(key, task));
+                BackgroundFailure.Watch($"Enqueuing Revision {key}", AskAgainAsync(key, task));
                 return null;
             }
         }
@@ -65,14 +65,14 @@ internal sealed class DigestResolution(IDigestResolver resolver, TimeProvider ti
         return result;
     }
 
-    /// <summary>Gives up on a Revision that is gone.</summary>
+    /// <summary>Cancels the resolution of a deleted Revision.</summary>
     public void Forget(ObjectKey key)
     {
         End(key);
         _failures.TryRemove(key, out _);
     }
 
-    /// <summary>Gives up on all; may be used again, by a later term.</summary>
+    /// <summary>Cancels all resolutions; may be used again by a later term.</summary>
     public void Clear()
     {
         foreach (var key in _running.Keys.Concat(_failures.Keys))
@@ -81,13 +81,13 @@ internal sealed class DigestResolution(IDigestResolver resolver, TimeProvider ti
         }
     }
 
-    /// <summary>Gives up on all. What waits for a slot is cancelled, and gives back what it has; so the slots are left to the
-    /// collector.</summary>
+    /// <summary>Cancels all resolutions. Those that wait for a slot are cancelled and still release their slots, so the semaphore is left
+    /// to the garbage collector.</summary>
     public void Dispose() => Clear();
 
     private async Task AskAgainAsync(ObjectKey key, Task resolution)
     {
-        // How it failed is for whoever asks; nobody does for a Revision that is gone.
+        // The failure is reported by Poll; nobody polls for a deleted Revision.
         await resolution.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         Resolved(key);
     }
@@ -105,7 +105,7 @@ internal sealed class DigestResolution(IDigestResolver resolver, TimeProvider ti
     {
         using var rest = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
 
-        // Containers of one image get one digest, also when the tag moves in between.
+        // Containers with the same image get the same digest, even when the tag moves in between.
         var images = revision
             .Spec.InitContainers.Concat(revision.Spec.Containers)
             .Select(static container => container.Image)
@@ -119,7 +119,7 @@ internal sealed class DigestResolution(IDigestResolver resolver, TimeProvider ti
         {
             if (!ended.IsCompletedSuccessfully)
             {
-                // The first that fails is told at once, and the others are asked for again with it.
+                // Report the first failure at once; the other images are resolved again with the retry.
                 await rest.CancelAsync();
                 await ((Task)Task.WhenAll(images.Values)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 await ended;

@@ -5,8 +5,8 @@ using System.Text.Json;
 namespace Serving.Controller.Revisions.Digests;
 
 /// <summary>
-/// The logins of docker configuration files, in both of their formats. Invariant: of several entries that match an image the
-/// most specific counts, and of equal ones the first that was added.
+/// The logins of docker configuration files, in both of their formats. Invariant: of several entries that match an image the most specific
+/// one is used, and of equally specific ones the first that was added.
 /// </summary>
 internal sealed class DockerConfig
 {
@@ -14,10 +14,10 @@ internal sealed class DockerConfig
         Comparer<string>.Create(static (a, b) => string.CompareOrdinal(b, a))
     );
 
-    /// <summary>Adds <c>{"auths": {host: login}}</c>; throws <see cref="FormatException"/> for what is none.</summary>
+    /// <summary>Adds <c>{"auths": {host: login}}</c>; throws <see cref="FormatException"/> for anything else.</summary>
     public void AddJson(byte[] file) => Add(file, static root => root.TryGetProperty("auths", out var auths) ? auths : default);
 
-    /// <summary>Adds the older <c>{host: login}</c>; throws <see cref="FormatException"/> for what is none.</summary>
+    /// <summary>Adds the legacy format <c>{host: login}</c>; throws <see cref="FormatException"/> for anything else.</summary>
     public void AddLegacy(byte[] file) => Add(file, static root => root);
 
     /// <summary>The login for an image (<c>registry/repository</c>), or null. Hosts may have wildcards, paths match as prefixes.</summary>
@@ -43,7 +43,7 @@ internal sealed class DockerConfig
             using var document = JsonDocument.Parse(file);
             if (document.RootElement.ValueKind != JsonValueKind.Object)
             {
-                throw new FormatException("a docker configuration is an object");
+                throw new FormatException("a docker configuration must be an object");
             }
 
             var logins = select(document.RootElement);
@@ -89,13 +89,12 @@ internal sealed class DockerConfig
         }
         catch (FormatException error)
         {
-            // The text itself is a secret: it is not repeated.
+            // The text is a secret: do not repeat it.
             throw new FormatException($"unable to decode auth field: {error.Message}", error);
         }
     }
 
-    /// <summary>An entry's name without scheme, without the API version that clients write behind it, and with Docker Hub's own
-    /// name.</summary>
+    /// <summary>Normalizes an entry's name: no scheme, no API version that clients append, and Docker Hub's canonical name.</summary>
     private static string Key(string name)
     {
         var scheme = name.IndexOf("://", StringComparison.Ordinal);

@@ -4,9 +4,9 @@ using System.Net;
 namespace Serving.Controller.Revisions.Digests;
 
 /// <summary>A parsed image reference.</summary>
-/// <param name="Registry">The host, as <c>gcr.io</c>; Docker Hub's is <c>index.docker.io</c>.</param>
-/// <param name="Repository">The path within, as <c>library/busybox</c>.</param>
-/// <param name="Tag">The tag; <c>latest</c> when none is written, empty when a digest is.</param>
+/// <param name="Registry">The host, such as <c>gcr.io</c>; Docker Hub's is <c>index.docker.io</c>.</param>
+/// <param name="Repository">The path within, such as <c>library/busybox</c>.</param>
+/// <param name="Tag">The tag; <c>latest</c> when there is neither tag nor digest, empty when there is a digest.</param>
 /// <param name="Digest">The digest, or empty.</param>
 internal sealed record ImageReference(string Registry, string Repository, string Tag, string Digest)
 {
@@ -24,10 +24,10 @@ internal sealed record ImageReference(string Registry, string Repository, string
         IPNetwork.Parse("192.168.0.0/16"),
     ];
 
-    /// <summary>The registry and the repository in it, as pull secrets name them.</summary>
+    /// <summary>Registry and repository, as in pull secrets.</summary>
     public string Name => $"{Registry}/{Repository}";
 
-    /// <summary>Whether the registry may be asked without TLS: hosts of this machine, of private networks and of <c>.local</c>
+    /// <summary>Whether the registry may be accessed without TLS: hosts of this machine, of private networks and of <c>.local</c>
     /// names.</summary>
     public bool AllowsPlainHttp
     {
@@ -44,7 +44,7 @@ internal sealed record ImageReference(string Registry, string Repository, string
         }
     }
 
-    /// <summary>Reads a reference; a <see cref="FormatException"/> says what is wrong with it.</summary>
+    /// <summary>Parses a reference; a <see cref="FormatException"/> says what is wrong with it.</summary>
     public static ImageReference Parse(string image)
     {
         var at = image.IndexOf('@', StringComparison.Ordinal);
@@ -63,7 +63,7 @@ internal sealed record ImageReference(string Registry, string Repository, string
             name = name[..colon];
         }
 
-        // Only a dot or a port makes the first part a host; all else is a path on Docker Hub.
+        // The first part is a host only when it has a dot or a port; otherwise the name is a path on Docker Hub.
         var slash = name.IndexOf('/', StringComparison.Ordinal);
         var first = slash > 0 ? name[..slash] : "";
         var hasRegistry = first.AsSpan().IndexOfAny('.', ':') >= 0;
@@ -101,7 +101,7 @@ internal sealed record ImageReference(string Registry, string Repository, string
         );
     }
 
-    /// <summary>Whether this is a SHA-256 digest in full.</summary>
+    /// <summary>Whether this is a complete SHA-256 digest.</summary>
     public static bool IsDigest(string value) =>
         value.Length == 71 && value.StartsWith("sha256:", StringComparison.Ordinal) && !value.AsSpan(7).ContainsAnyExcept(Hexadecimal);
 

@@ -1,11 +1,12 @@
 namespace Serving.Controller.Revisions.Digests;
 
 /// <summary>
-/// The logins in the docker configuration file of this process, as clients find it: <c>config.json</c> in <c>DOCKER_CONFIG</c> or else in
-/// <c>~/.docker</c>; without either Podman's <c>REGISTRY_AUTH_FILE</c> or <c>XDG_RUNTIME_DIR/containers/auth.json</c>. Programs that a
-/// file names as helpers are not run. Read anew each time, so that a mounted Secret may change.
+/// The logins in the docker configuration file of this process, at the locations that clients use: <c>config.json</c> in
+/// <c>DOCKER_CONFIG</c>, else in <c>~/.docker</c>; if neither exists, Podman's <c>REGISTRY_AUTH_FILE</c> or
+/// <c>XDG_RUNTIME_DIR/containers/auth.json</c>. Credential helpers named in the file are not run. The file is read for every use, so that a
+/// mounted Secret may change.
 /// </summary>
-/// <param name="environment">The variables of this process, by name; null for the real ones.</param>
+/// <param name="environment">Reads an environment variable; null for those of this process.</param>
 public sealed class LocalDockerConfig(Func<string, string?>? environment = null)
 {
     private const long MaxLength = 1024 * 1024;
@@ -13,7 +14,7 @@ public sealed class LocalDockerConfig(Func<string, string?>? environment = null)
     private readonly Func<string, string?> _environment = environment ?? Environment.GetEnvironmentVariable;
 
     /// <summary>The login for an image (<c>registry/repository</c>), or null; throws <see cref="FormatException"/> when the file is
-    /// none.</summary>
+    /// invalid.</summary>
     internal RegistryCredential? Find(string image)
     {
         if (Candidates().FirstOrDefault(File.Exists) is not { } path)

@@ -4,8 +4,8 @@ using Serving.Kubernetes.Client;
 
 namespace Serving.Controller.Revisions.Digests;
 
-/// <summary>Reads the pull secrets of a Revision and of its service account. Secrets that do not exist are passed over, as the kubelet
-/// does.</summary>
+/// <summary>Reads the pull secrets of a Revision and of its service account. Secrets that do not exist are skipped, as by the
+/// kubelet.</summary>
 internal sealed class PullSecrets(IKubernetesClient client)
 {
     /// <summary>The logins of all of them; throws <see cref="FormatException"/> or <see cref="KubernetesException"/> when one cannot be

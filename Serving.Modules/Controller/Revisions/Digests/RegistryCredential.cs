@@ -3,14 +3,14 @@ using System.Text;
 
 namespace Serving.Controller.Revisions.Digests;
 
-/// <summary>What a registry is shown to let images be read. Invariant: printing it shows no secret.</summary>
-/// <param name="Username">The user; empty with a token alone.</param>
+/// <summary>A credential for pulling images from a registry. Invariant: printing it shows no secret.</summary>
+/// <param name="Username">The user; empty with a token only.</param>
 /// <param name="Password">The user's password.</param>
 /// <param name="IdentityToken">A token that the registry's token service exchanges for an access token; or empty.</param>
 /// <param name="RegistryToken">A bearer token for the registry itself; or empty.</param>
 public sealed record RegistryCredential(string Username, string Password, string IdentityToken = "", string RegistryToken = "")
 {
-    /// <summary>The credential as a header for the registry or its token service; null when it has nothing for one.</summary>
+    /// <summary>The Authorization header for the registry or its token service; null when there is none.</summary>
     public AuthenticationHeaderValue? ToHeader()
     {
         if (RegistryToken.Length > 0)
@@ -23,6 +23,6 @@ public sealed record RegistryCredential(string Username, string Password, string
             : null;
     }
 
-    /// <summary>The user only, so that no log holds the password.</summary>
+    /// <summary>Only the user, so that no log contains the password.</summary>
     public override string ToString() => $"credential of \"{Username}\"";
 }

@@ -7,9 +7,8 @@ using Serving.Kubernetes.Client;
 namespace Serving.Controller.Revisions.Digests;
 
 /// <summary>
-/// Resolves tags by asking registries (OCI distribution API), anonymously unless the registry wants a login: then with the pull
-/// secrets of the Revision, of its service account, the docker configuration of this process, or the identity of the machine in its
-/// cloud, in this order.
+/// Resolves tags through registries (OCI distribution API), anonymously unless the registry requires a login: then with the pull secrets of
+/// the Revision, of its service account, the docker configuration of this process, or the cloud identity of the machine, in this order.
 /// </summary>
 public sealed class RegistryDigests : IDigestResolver
 {
@@ -24,10 +23,11 @@ public sealed class RegistryDigests : IDigestResolver
     private readonly TimeProvider _time;
 
     /// <param name="client">Reads pull secrets and service accounts.</param>
-    /// <param name="http">Asks registries; its handler decides whom to trust (see <see cref="RegistryTrust"/>).</param>
+    /// <param name="http">The client for registries; its handler decides which certificates are trusted (see
+    /// <see cref="RegistryTrust"/>).</param>
     /// <param name="local">The logins of this process, tried after the pull secrets.</param>
-    /// <param name="identities">What the machine itself may show to registries, tried in order after these.</param>
-    /// <param name="logger">Where an identity that gives nothing is said, at debug.</param>
+    /// <param name="identities">The cloud identities, tried in order after these.</param>
+    /// <param name="logger">Logs, at debug, an identity that provides no credential.</param>
     /// <param name="time">The clock of retries and deadlines.</param>
     public RegistryDigests(
         IKubernetesClient client,

@@ -6,12 +6,12 @@ using Microsoft.Extensions.Logging;
 namespace Serving.Controller.Revisions.Digests;
 
 /// <summary>
-/// Whom connections to registries trust: the system's certificate authorities (<c>SSL_CERT_FILE</c> and <c>SSL_CERT_DIR</c> say
-/// where they are, if set) and the cluster's own, as registries in the cluster have certificates of that one.
+/// The certificate authorities that connections to registries trust: the system's (<c>SSL_CERT_FILE</c> and <c>SSL_CERT_DIR</c> override
+/// their location) and the cluster's own, which signs certificates of registries in the cluster.
 /// </summary>
 public static class RegistryTrust
 {
-    /// <summary>Where a pod finds the cluster's certificate authorities.</summary>
+    /// <summary>The path of the cluster's CA certificates in a pod.</summary>
     public const string ClusterCertificates = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt";
 
     private static readonly HashSet<string> KnownCurves = new(StringComparer.Ordinal)
@@ -26,7 +26,7 @@ public static class RegistryTrust
         "P-521",
     };
 
-    // Those that Go counts among the secure ones.
+    // The suites that Go considers secure.
     private static readonly Dictionary<string, TlsCipherSuite> KnownSuites = new TlsCipherSuite[]
     {
         TlsCipherSuite.TLS_AES_128_GCM_SHA256,
@@ -44,15 +44,15 @@ public static class RegistryTrust
         TlsCipherSuite.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
     }.ToDictionary(static suite => suite.ToString(), StringComparer.Ordinal);
 
-    /// <summary>Connections to one registry and to all of them, at most.</summary>
+    /// <summary>Maximum number of connections per registry, and in all.</summary>
     private const int MaximumConnections = 100;
 
     /// <summary>
-    /// A handler for registries. <paramref name="extra"/> is a PEM file with more authorities, passed over when it does not exist.
-    /// TLS 1.3 at least, unless <c>TAG_TO_DIGEST_TLS_MIN_VERSION</c> (1.2 or 1.3) says otherwise; <c>TAG_TO_DIGEST_TLS_MAX_VERSION</c>
-    /// bounds it from above, and <c>TAG_TO_DIGEST_TLS_CIPHER_SUITES</c> names the suites of TLS 1.2. Throws
-    /// <see cref="FormatException"/> for what is none of these. <c>TAG_TO_DIGEST_TLS_CURVE_PREFERENCES</c> is checked, but .NET leaves
-    /// the groups to OpenSSL: <paramref name="logger"/> is told, as a preference that is not kept must not seem to be.
+    /// Creates a handler for registries. <paramref name="extra"/> is a PEM file with more authorities; it is ignored when it does not
+    /// exist. The minimum is TLS 1.3, unless <c>TAG_TO_DIGEST_TLS_MIN_VERSION</c> (1.2 or 1.3) says otherwise;
+    /// <c>TAG_TO_DIGEST_TLS_MAX_VERSION</c> sets the maximum, and <c>TAG_TO_DIGEST_TLS_CIPHER_SUITES</c> names the suites of TLS 1.2.
+    /// Throws <see cref="FormatException"/> for invalid values. <c>TAG_TO_DIGEST_TLS_CURVE_PREFERENCES</c> is validated but has no effect,
+    /// because .NET leaves the groups to OpenSSL; that is logged to <paramref name="logger"/>.
     /// </summary>
     public static SocketsHttpHandler CreateHandler(
         string extra = ClusterCertificates,
@@ -126,7 +126,7 @@ public static class RegistryTrust
             };
     }
 
-    // As in Go, the suites of TLS 1.3 are not a matter of choice.
+    // As in Go, the suites of TLS 1.3 cannot be configured.
     private static CipherSuitesPolicy? Suites(Func<string, string?> environment)
     {
         var names = Names(environment, "TAG_TO_DIGEST_TLS_CIPHER_SUITES");
@@ -142,7 +142,7 @@ public static class RegistryTrust
 
         if (!OperatingSystem.IsLinux())
         {
-            throw new FormatException("TAG_TO_DIGEST_TLS_CIPHER_SUITES can be kept on Linux only");
+            throw new FormatException("TAG_TO_DIGEST_TLS_CIPHER_SUITES is supported on Linux only");
         }
 
         return new CipherSuitesPolicy(

@@ -1,8 +1,8 @@
 namespace Serving.Controller.Revisions.Digests;
 
 /// <summary>
-/// How long to wait before a registry is asked: not at all the first time, then 1 s, 2 s, 4 s … up to 1000 s for the same image of
-/// the same Revision, and for all together a burst of 100 and then ten a second.
+/// The delay before a request to a registry: none for the first attempt, then 1 s, 2 s, 4 s … up to 1000 s for the same image of the same
+/// Revision, and for all images together a burst of 100 and then ten a second.
 /// </summary>
 internal sealed class RetryPace(TimeProvider time)
 {
@@ -14,14 +14,14 @@ internal sealed class RetryPace(TimeProvider time)
     private readonly Lock _gate = new();
     private DateTimeOffset _full = DateTimeOffset.MinValue;
 
-    /// <summary>The wait before an attempt after this many failures (not negative); the attempt counts as made.</summary>
+    /// <summary>The delay before an attempt after this many failures (not negative); the attempt is counted.</summary>
     public TimeSpan Next(int failures)
     {
         var own = failures == 0 ? TimeSpan.Zero : TimeSpan.FromSeconds(Math.Pow(2, Math.Min(failures - 1, MaximumExponent)));
         own = own < Longest ? own : Longest;
         lock (_gate)
         {
-            // When the bucket would be full again says how many are left in it.
+            // The time at which the bucket will be full again encodes how many tokens are left.
             var now = time.GetUtcNow();
             _full = (_full > now ? _full : now) + Interval;
             var common = _full - now - (Interval * Burst);

@@ -1,6 +1,6 @@
 namespace Serving.Controller.Revisions.Digests;
 
-/// <summary>Leaves every image as it is written: for clusters whose nodes know images by name only.</summary>
+/// <summary>Leaves every image unresolved: for clusters whose nodes know images by name only.</summary>
 public sealed class UnresolvedDigests : IDigestResolver
 {
     /// <inheritdoc/>

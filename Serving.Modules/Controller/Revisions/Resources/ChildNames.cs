@@ -2,10 +2,10 @@ using Serving.Api;
 
 namespace Serving.Controller.Revisions.Resources;
 
-/// <summary>Names of what a Revision is made of.</summary>
+/// <summary>Names in a Revision's pods.</summary>
 internal static class ChildNames
 {
-    /// <summary>The container of the sidecar.</summary>
+    /// <summary>The name of the sidecar's container.</summary>
     public const string QueueContainer = "queue-proxy";
 
     public static string Deployment(string revision) => ChildName.Of(revision, "-deployment");

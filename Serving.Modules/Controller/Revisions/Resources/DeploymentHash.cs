@@ -5,8 +5,8 @@ using Serving.Api.Core;
 namespace Serving.Controller.Revisions.Resources;
 
 /// <summary>
-/// A short hash of a wanted Deployment: equal for equal wishes, whatever the order of fields. It is led by a zero, which the hashes
-/// of other implementations, numbers without leading zeros, never are: so it also says who wrote the Deployment.
+/// A short hash of a wanted Deployment: the same for equal contents, whatever the order of fields. It starts with a zero, which hashes of
+/// other implementations, numbers without leading zeros, never do: so it also tells which implementation wrote the Deployment.
 /// </summary>
 internal static class DeploymentHash
 {
@@ -15,7 +15,7 @@ internal static class DeploymentHash
     private const string Digits = "0123456789abcdefghijklmnopqrstuvwxyz";
     private const string Ours = "0";
 
-    /// <summary>Whether a hash that was found on a Deployment is one of ours.</summary>
+    /// <summary>Whether a Deployment's hash is one of ours.</summary>
     public static bool IsOurs(string hash) => hash.Length > Ours.Length && hash.StartsWith(Ours, StringComparison.Ordinal);
 
     public static string Of(Deployment deployment)

@@ -12,7 +12,7 @@ namespace Serving.Controller.Revisions.Resources;
 /// <summary>Makes the Deployment of a Revision.</summary>
 internal static class DeploymentMaker
 {
-    /// <summary>The wanted Deployment, labelled with a hash of itself.</summary>
+    /// <summary>The wanted Deployment, with a hash of itself as a label.</summary>
     public static Deployment Make(Revision revision, ConfigSnapshot config, string systemNamespace)
     {
         var metadata = RevisionMetadata.Of(revision, ChildNames.Deployment(revision.Metadata.Name), RevisionMetadata.Annotations(revision));
@@ -32,7 +32,7 @@ internal static class DeploymentMaker
                 RevisionHistoryLimit = 0,
                 Strategy = new DeploymentStrategy
                 {
-                    // A change rolls with all old pods in service until new ones are ready.
+                    // Old pods stay in service during a rollout until new ones are ready.
                     Type = "RollingUpdate",
                     RollingUpdate = new RollingUpdateDeployment { MaxUnavailable = 0 },
                 },
@@ -58,9 +58,9 @@ internal static class DeploymentMaker
     }
 
     /// <summary>
-    /// What to write over <paramref name="existing"/>, or null when nothing we want has changed. The scale, the selector and what
-    /// others put into labels and annotations stay. A Deployment that another implementation wrote with the images we want is adopted:
-    /// it gets our hash and keeps its pods, however they differ in detail, until something we want changes.
+    /// The update of <paramref name="existing"/>, or null when nothing that we set has changed. The scale, the selector and labels and
+    /// annotations of others are kept. A Deployment that another implementation created with the same images is adopted: it gets our hash
+    /// and keeps its pods, even if other fields differ, until something that we set changes.
     /// </summary>
     public static Deployment? Update(Deployment existing, Deployment wanted)
     {

@@ -4,7 +4,7 @@ using ApiResources = Serving.Api.Resources;
 
 namespace Serving.Controller.Revisions.Resources;
 
-/// <summary>Makes the entry that tells image caches what a container of a Revision will pull.</summary>
+/// <summary>Makes the Image that tells image caches which image a container of a Revision will pull.</summary>
 internal static class ImageCacheMaker
 {
     public static Image Make(Revision revision, string container, string image) =>

@@ -11,8 +11,8 @@ namespace Serving.Controller.Revisions.Resources;
 /// <summary>Makes the PodAutoscaler of a Revision.</summary>
 internal static class PodAutoscalerMaker
 {
-    /// <param name="revision">The Revision, with its status as it is becoming.</param>
-    /// <param name="deployment">Its Deployment, when there is one.</param>
+    /// <param name="revision">The Revision, with the status of this pass.</param>
+    /// <param name="deployment">Its Deployment, if it exists.</param>
     /// <param name="defaultClass">The class when the Revision names none.</param>
     public static PodAutoscaler Make(Revision revision, Deployment? deployment, string defaultClass)
     {
@@ -43,8 +43,8 @@ internal static class PodAutoscalerMaker
     }
 
     /// <summary>
-    /// The annotations an existing PodAutoscaler should have: ours win, scaling annotations that the Revision lost go, and so
-    /// stay only class and metric, which are defaulted, and what is not about scaling.
+    /// The annotations for an existing PodAutoscaler: ours take precedence, and scaling annotations that the Revision no longer has are
+    /// removed. Class and metric, which are defaulted, and annotations not about scaling are kept.
     /// </summary>
     public static IReadOnlyDictionary<string, string> MergeAnnotations(
         IReadOnlyDictionary<string, string> existing,

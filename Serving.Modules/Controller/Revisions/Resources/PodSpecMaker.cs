@@ -8,7 +8,7 @@ using Serving.Controller.Common;
 
 namespace Serving.Controller.Revisions.Resources;
 
-/// <summary>Makes the pod of a Revision: the user's specification with the sidecar beside it.</summary>
+/// <summary>Makes the pod of a Revision: the user's specification plus the queue-proxy.</summary>
 internal static class PodSpecMaker
 {
     private const string VarLog = "knative-var-log";

@@ -1,4 +1,4 @@
 namespace Serving.Controller.Revisions.Resources;
 
-/// <summary>A probe of a Revision asks a port that nobody can know.</summary>
+/// <summary>A probe of a Revision has no port number and none can be derived.</summary>
 internal sealed class ProbePortException(string message) : Exception(message);

@@ -94,8 +94,8 @@ internal static class QueueContainerMaker
 
     private static EnvVar Text(string name, string value) => new() { Name = name, Value = value };
 
-    /// <summary>A number that the sidecar takes: what is more than it can count means no bound that is ever met, and less than 0 means
-    /// none.</summary>
+    /// <summary>A number for the sidecar: one above its range means a limit that is never reached, and one below 0 means no
+    /// limit.</summary>
     private static EnvVar Number(string name, long value) =>
         Text(name, Math.Clamp(value, 0, int.MaxValue).ToString(CultureInfo.InvariantCulture));
 

@@ -5,7 +5,7 @@ using Serving.Controller.Common;
 
 namespace Serving.Controller.Revisions.Resources;
 
-/// <summary>Writes <c>OBSERVABILITY_CONFIG</c> in the form that queue-proxies read. Durations are nanoseconds.</summary>
+/// <summary>Writes <c>OBSERVABILITY_CONFIG</c> in the format that queue-proxies read. Durations are nanoseconds.</summary>
 internal static class QueueObservability
 {
     public static string Encode(ObservabilityConfig config)

@@ -6,14 +6,14 @@ using Serving.Api.WellKnown;
 namespace Serving.Controller.Revisions.Resources;
 
 /// <summary>
-/// What the sidecar asks for and may use: config-deployment's values, then a share of the user container's (within bounds),
-/// then the Revision's own annotations; the last that says something wins.
+/// The resource requests and limits of the sidecar: config-deployment's values, then a percentage of the user container's (within bounds),
+/// then the Revision's own annotations; the last one that is set wins.
 /// </summary>
 internal static class QueueResources
 {
     private const decimal Mi = 1024 * 1024;
 
-    // Where the reference's thousandths in 64 bits end; the shares of all that is more are bounded alike.
+    // The maximum of the reference's 64-bit milli-units; larger amounts are clamped to the same bounds.
     private const decimal MostAmount = long.MaxValue / 1000m;
 
     public static ResourceRequirements Make(
@@ -54,8 +54,8 @@ internal static class QueueResources
     }
 
     /// <summary>
-    /// Kubernetes refuses a pod that asks for more than it may use. A Revision that asks for more than the configuration lets it use may
-    /// use that much; in every other case no more is asked for than may be used.
+    /// Kubernetes rejects a pod whose request exceeds its limit. A request from an annotation raises a limit that is not from one; in every
+    /// other case the request is lowered to the limit.
     /// </summary>
     private static void Reconcile(
         SortedDictionary<string, Quantity> requests,

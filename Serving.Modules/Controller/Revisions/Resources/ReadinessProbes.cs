@@ -8,13 +8,13 @@ using Serving.Controller.Common;
 
 namespace Serving.Controller.Revisions.Resources;
 
-/// <summary>Moves readiness probes from the user's containers to the sidecar: what the kubelet asks it, and what it then asks
-/// itself.</summary>
+/// <summary>Moves readiness probes from the user's containers to the sidecar: the kubelet probes the sidecar, which runs the user's
+/// probes.</summary>
 internal static class ReadinessProbes
 {
     private const string Local = "127.0.0.1";
 
-    /// <summary>What the kubelet asks the sidecar on its serving port, or null when the user's container has no readiness probe.</summary>
+    /// <summary>The kubelet's probe of the sidecar's serving port, or null when the user's container has no readiness probe.</summary>
     public static Probe? OfSidecar(Revision revision, int servingPort) =>
         revision.Spec.ServingContainer().ReadinessProbe is not { } probe
             ? null
@@ -30,8 +30,8 @@ internal static class ReadinessProbes
                 },
             };
 
-    /// <summary>What the sidecar asks (<c>SERVING_READINESS_PROBE</c>): one probe as JSON, a list when several containers are probed, or
-    /// empty.</summary>
+    /// <summary>The probe that the sidecar runs (<c>SERVING_READINESS_PROBE</c>): one probe as JSON, a list when several containers are
+    /// probed, or empty.</summary>
     public static string Encode(Revision revision, FeaturesConfig features)
     {
         var container = revision.Spec.ServingContainer();
@@ -56,7 +56,7 @@ internal static class ReadinessProbes
 
     private static Probe Complete(Probe probe, int port)
     {
-        // The command stays with the kubelet; the sidecar only sees whether the port is open.
+        // The kubelet runs the command; the sidecar only checks whether the port is open.
         var asked = ProbePorts.With(
             probe is { Exec: not null } ? probe with { Exec = null, TcpSocket = new TcpSocketAction() } : probe,
             port

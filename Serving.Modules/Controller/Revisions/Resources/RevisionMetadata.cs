@@ -6,10 +6,11 @@ using Serving.Kubernetes.Reconcilers;
 
 namespace Serving.Controller.Revisions.Resources;
 
-/// <summary>The labels and annotations that a Revision's children carry.</summary>
+/// <summary>The labels and annotations of a Revision's children.</summary>
 internal static class RevisionMetadata
 {
-    /// <summary>Labels of every child: the Revision's own but those that change with routing, its name and uid, and <c>app</c>.</summary>
+    /// <summary>Labels of every child: the Revision's own except those that change with routing, its name and uid, and
+    /// <c>app</c>.</summary>
     public static SortedDictionary<string, string> Labels(Revision revision)
     {
         var labels = revision.Metadata.Labels.Without(key => key is ServingKeys.Route or ServingKeys.RoutingState);
@@ -19,13 +20,13 @@ internal static class RevisionMetadata
         return labels;
     }
 
-    /// <summary>Annotations of the Deployment and the Images: those that scaling and routing do not change.</summary>
+    /// <summary>Annotations of the Deployment and the Images: those not related to scaling and routing.</summary>
     public static SortedDictionary<string, string> Annotations(Revision revision) =>
         revision.Metadata.Annotations.Without(key =>
             IsRoutingState(key) || key.StartsWith(AutoscalingKeys.Group, StringComparison.Ordinal)
         );
 
-    /// <summary>Annotations of the PodAutoscaler: scaling included.</summary>
+    /// <summary>Annotations of the PodAutoscaler: including scaling.</summary>
     public static SortedDictionary<string, string> AutoscalerAnnotations(Revision revision) =>
         revision.Metadata.Annotations.Without(IsRoutingState);
 
@@ -41,7 +42,7 @@ internal static class RevisionMetadata
         return annotations;
     }
 
-    /// <summary>Metadata of a child in the Revision's namespace, which the Revision controls.</summary>
+    /// <summary>Metadata of a child that the Revision controls, in the Revision's namespace.</summary>
     public static ObjectMeta Of(Revision revision, string name, IReadOnlyDictionary<string, string> annotations) =>
         new()
         {

@@ -7,10 +7,10 @@ using Serving.Controller.Common;
 
 namespace Serving.Controller.Revisions.Resources;
 
-/// <summary>Makes the user's containers as they stand in the pod: the sidecar takes over readiness and the end of life.</summary>
+/// <summary>Makes the user's containers of the pod: the sidecar handles readiness and graceful termination.</summary>
 internal static class UserContainers
 {
-    /// <summary>Asks the sidecar, which answers when no request is in flight any more.</summary>
+    /// <summary>Calls the sidecar, which responds when no request is in flight any more.</summary>
     private static readonly Lifecycle DrainFirst = new()
     {
         PreStop = new LifecycleHandler
@@ -33,7 +33,7 @@ internal static class UserContainers
         }
     }
 
-    /// <summary>An init container: when it fails, the end of its log says why.</summary>
+    /// <summary>An init container: when it fails, the end of its log becomes its termination message.</summary>
     public static Container Init(Container container) => container with { TerminationMessagePolicy = PolicyOf(container) };
 
     private static string PolicyOf(Container container) =>
@@ -82,7 +82,7 @@ internal static class UserContainers
             Stdin = null,
             Tty = null,
             TerminationMessagePolicy = PolicyOf(container),
-            // The sidecar asks over the network itself; only a command must be run by the kubelet.
+            // The sidecar runs network probes itself; only an exec probe must be run by the kubelet.
             ReadinessProbe = container.ReadinessProbe is { HttpGet: null, TcpSocket: null, Grpc: null } probe ? probe : null,
         };
 }

@@ -12,12 +12,12 @@ namespace Serving.Controller.Routes.Resources;
 /// <summary>Makes the Certificates of a Route's and a DomainMapping's hosts.</summary>
 internal static class CertificateMaker
 {
-    /// <summary>The values of the label that tells which certificates are for whom.</summary>
+    /// <summary>The values of the certificate type label.</summary>
     public const string ExternalDomain = "external-domain";
     public const string ClusterLocalDomain = "cluster-local-domain";
     public const string SystemInternal = "system-internal";
 
-    /// <summary>The certificate of a host outside of the cluster.</summary>
+    /// <summary>The certificate of an external host.</summary>
     public static Certificate External<T>(
         ResourceType<T> type,
         T owner,
@@ -29,7 +29,7 @@ internal static class CertificateMaker
     )
         where T : class, IKubernetesObject => New(type, owner, ownerLabel, name, [host], baseDomain, certificateClass, ExternalDomain);
 
-    /// <summary>The certificate of a tag's names in the cluster.</summary>
+    /// <summary>The certificate of a tag's cluster-local names.</summary>
     public static Certificate ClusterLocal(
         Route route,
         string tag,
@@ -48,7 +48,7 @@ internal static class CertificateMaker
             ClusterLocalDomain
         );
 
-    /// <summary>The name of the certificate of a tag: <c>route-UID</c>, with a checksum of the tag when there is one.</summary>
+    /// <summary>The name of a tag's certificate: <c>route-UID</c>, with a checksum of the tag when there is one.</summary>
     public static string NameOf(Route route, string tag) =>
         tag.Length == 0 ? $"route-{route.Metadata.Uid}" : $"route-{route.Metadata.Uid}-{Adler32.Text(tag)}";
 

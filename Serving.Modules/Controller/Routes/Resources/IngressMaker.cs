@@ -11,10 +11,10 @@ using ApiResources = Serving.Api.Resources;
 
 namespace Serving.Controller.Routes.Resources;
 
-/// <summary>What an Ingress is made from, beside the Route.</summary>
-/// <param name="Traffic">Where traffic goes.</param>
-/// <param name="Rollout">How far it has moved.</param>
-/// <param name="IsLocal">Whether a tag is only served inside of the cluster.</param>
+/// <summary>The input of an Ingress besides the Route.</summary>
+/// <param name="Traffic">The traffic targets.</param>
+/// <param name="Rollout">The progress of the rollout.</param>
+/// <param name="IsLocal">Whether a tag is cluster-local.</param>
 /// <param name="Tls">Certificates of hosts.</param>
 /// <param name="Challenges">Paths that certificate authorities must reach.</param>
 internal sealed record IngressInput(
@@ -25,7 +25,7 @@ internal sealed record IngressInput(
     IReadOnlyList<Http01Challenge> Challenges
 );
 
-/// <summary>Makes the Ingress of a Route: a rule for every tag and side of the network.</summary>
+/// <summary>Makes the Ingress of a Route: a rule for every tag and visibility.</summary>
 internal static class IngressMaker
 {
     /// <summary>The values of a rule's visibility.</summary>
@@ -95,13 +95,12 @@ internal static class IngressMaker
         };
     }
 
-    /// <summary>Annotations that do not spread to Ingresses and Certificates: other spellings of those that do, and client-side
+    /// <summary>Annotations that are not copied to Ingresses and Certificates: alternative spellings of copied ones, and client-side
     /// apply's.</summary>
     public static bool IsExcluded(string key) =>
         key == Maps.LastApplied || key == NetworkingKeys.CertificateClass.All[1] || key == NetworkingKeys.IngressClass.All[1];
 
-    /// <summary>What the Ingress does with plain HTTP: as the annotation says, else as config-network does. Throws when the annotation is
-    /// wrong.</summary>
+    /// <summary>The Ingress's HTTP option: from the annotation, else from config-network. Throws when the annotation is invalid.</summary>
     public static string HttpOption(IReadOnlyDictionary<string, string> annotations, NetworkConfig network)
     {
         if (NetworkingKeys.HttpProtocol.Value(annotations) is { Length: > 0 } wanted)
@@ -122,7 +121,7 @@ internal static class IngressMaker
         };
     }
 
-    /// <summary>The path of an open challenge.</summary>
+    /// <summary>The path of a pending challenge.</summary>
     public static HttpIngressPath ChallengePath(Http01Challenge challenge) =>
         new()
         {
@@ -162,7 +161,7 @@ internal static class IngressMaker
         }
         else if (tag.Length > 0)
         {
-            // Who comes by the tag's host is told apart no less than who comes by the header.
+            // Requests to the tag's host get the tag header too, like requests that are routed by it.
             paths.Add(path with { AppendHeaders = new Dictionary<string, string> { [Headers.Tag] = tag } });
         }
         else

@@ -8,16 +8,17 @@ using ApiResources = Serving.Api.Resources;
 
 namespace Serving.Controller.Routes.Resources;
 
-/// <summary>A Kubernetes Service that gives a Route (or one of its tags) its name in the cluster, and its Endpoints when it needs
+/// <summary>A Kubernetes Service that provides the cluster-local name of a Route (or one of its tags), and its Endpoints when it needs
 /// some.</summary>
 internal sealed record Placeholder(CoreService Service, Endpoints? Endpoints);
 
-/// <summary>Makes the Kubernetes Services of a Route: first to hold the name, then to point at the load balancer of its Ingress.</summary>
+/// <summary>Makes the Kubernetes Services of a Route: first to reserve the name, then to point to the load balancer of its
+/// Ingress.</summary>
 internal static class PlaceholderMaker
 {
     private const string AppProtocol = "kubernetes.io/h2c";
 
-    /// <summary>Holds the name before the Ingress says where it answers.</summary>
+    /// <summary>Reserves the name before the Ingress has a load balancer.</summary>
     public static CoreService Hold(Route route, string hostname, string domain) =>
         New(
             route,
@@ -31,8 +32,8 @@ internal static class PlaceholderMaker
             }
         );
 
-    /// <summary>Points at the load balancer: its address, else its name in the cluster, else its name outside. Null while there is none, or
-    /// more than one.</summary>
+    /// <summary>Points to the load balancer: its IP, else its internal domain, else its external domain. Null while there is none, or more
+    /// than one.</summary>
     /// <param name="route">The Route.</param>
     /// <param name="hostname">The Service's name.</param>
     /// <param name="ingress">The Route's Ingress.</param>
@@ -128,7 +129,7 @@ internal static class PlaceholderMaker
             {
                 Name = hostname,
                 Namespace = route.Metadata.Namespace,
-                // People set the visibility of a single tag on its Service, so the Route's does not spread to it.
+                // Users set the visibility of a single tag on its Service, so the Route's label is not copied to it.
                 Labels = Maps.Union(
                     route.Metadata.Labels.Without(key => key == NetworkingKeys.Visibility),
                     new Dictionary<string, string> { [ServingKeys.Route] = route.Metadata.Name }

@@ -4,12 +4,12 @@ using System.Text.Json.Serialization;
 namespace Serving.Controller.Routes.Traffic;
 
 /// <summary>
-/// How far traffic has moved to the newest Revisions, kept in an annotation of the Ingress. Sorted by tag, then by
-/// Configuration. Revisions of a Configuration go from the oldest to the newest, and their shares add up to the Configuration's.
+/// The progress of traffic to the newest Revisions, stored in an annotation of the Ingress. Sorted by tag, then by Configuration. Revisions
+/// of a Configuration are ordered from oldest to newest, and their shares add up to the Configuration's.
 /// </summary>
 internal sealed record Rollout
 {
-    /// <summary>Nothing rolls out.</summary>
+    /// <summary>No rollout.</summary>
     public static Rollout None { get; } = new();
 
     [JsonPropertyName("configurations")]
@@ -23,11 +23,11 @@ internal sealed record Rollout
     [JsonIgnore]
     public IReadOnlyList<ConfigurationRollout> Configurations { get; init; } = [];
 
-    /// <summary>Whether nothing is on its way.</summary>
+    /// <summary>Whether no rollout is in progress.</summary>
     [JsonIgnore]
     public bool Done => Configurations.All(configuration => configuration.Revisions.Count < 2);
 
-    /// <summary>A rollout of these, in order.</summary>
+    /// <summary>A rollout of these Configurations, sorted.</summary>
     public static Rollout Sorted(IEnumerable<ConfigurationRollout> configurations) =>
         new()
         {
@@ -39,7 +39,7 @@ internal sealed record Rollout
             ],
         };
 
-    /// <summary>Reads the annotation; null when it is missing or does not add up (people can edit it).</summary>
+    /// <summary>Parses the annotation; null when it is missing or inconsistent (users can edit it).</summary>
     public static Rollout? Parse(string text)
     {
         if (text.Length == 0)
@@ -58,7 +58,7 @@ internal sealed record Rollout
         }
     }
 
-    /// <summary>The annotation.</summary>
+    /// <summary>The value of the annotation.</summary>
     public string Serialize() => JsonSerializer.Serialize(this, RolloutJson.Default.Rollout);
 
     private static bool IsValid(ConfigurationRollout configuration) =>
@@ -89,7 +89,7 @@ internal sealed record ConfigurationRollout
     [JsonIgnore]
     public string Tag { get; init; } = "";
 
-    /// <summary>Percent of the Route's traffic that this Configuration gets.</summary>
+    /// <summary>Percentage of the Route's traffic that this Configuration gets.</summary>
     [JsonPropertyName("percent")]
     public int Percent { get; init; }
 
@@ -130,7 +130,7 @@ internal sealed record RolloutParameters
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public long StepDuration { get; init; }
 
-    /// <summary>Percent that a step moves.</summary>
+    /// <summary>Percentage that a step moves.</summary>
     [JsonPropertyName("stepSize")]
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public int StepSize { get; init; }
@@ -142,6 +142,6 @@ internal sealed record RevisionRollout(
     [property: JsonPropertyName("percent")] int Percent
 );
 
-/// <summary>Reads and writes rollouts.</summary>
+/// <summary>The JSON format of rollouts.</summary>
 [JsonSerializable(typeof(Rollout))]
 internal sealed partial class RolloutJson : JsonSerializerContext;

@@ -1,17 +1,17 @@
 namespace Serving.Controller.Routes.Traffic;
 
 /// <summary>
-/// Moves a rollout on. A new Revision gets one percent at once; when the Ingress is ready with that, the time this took is the
-/// least time between two steps, and the rest moves in equal steps over the rollout's duration, from the oldest on.
+/// Advances a rollout. A new Revision gets one percent at once. When the Ingress is ready with that, the time it took is the minimum time
+/// between two steps, and the rest moves in equal steps over the rollout's duration, from the second newest Revision first.
 /// </summary>
 internal static class RolloutPlan
 {
     private const double Second = 1e9;
 
-    /// <summary>The Ingress became ready: rollouts that only started get their pace.</summary>
+    /// <summary>The Ingress became ready: computes the pace of rollouts that have just started.</summary>
     /// <param name="previous">The state so far.</param>
     /// <param name="now">Nanoseconds since 1970.</param>
-    /// <param name="duration">Seconds that the rollout should take.</param>
+    /// <param name="duration">The rollout's duration in seconds.</param>
     public static Rollout ObserveReady(Rollout previous, long now, double duration) =>
         previous with
         {
@@ -33,7 +33,7 @@ internal static class RolloutPlan
             ],
         };
 
-    /// <summary>The state to put in place now, and when to look again (nanoseconds since 1970; 0 for never).</summary>
+    /// <summary>The state to apply now, and when to reconcile again (nanoseconds since 1970; 0 for never).</summary>
     public static (Rollout Rollout, long Next) Step(Rollout wanted, Rollout? previous, long now)
     {
         if (previous is null || previous.Configurations.Count == 0)
@@ -67,7 +67,7 @@ internal static class RolloutPlan
             return going.StepParams.StepSize > 0 ? Move(going, now) : going;
         }
 
-        // A new Revision begins with one percent, taken from the newest that has any.
+        // A new Revision starts with one percent, taken from the newest Revision that has any.
         var giver = shares.FindLastIndex(share => share.Percent > 0);
         if (giver >= 0)
         {
@@ -81,7 +81,7 @@ internal static class RolloutPlan
         };
     }
 
-    /// <summary>Fits the shares to a new total: more goes to the newest, less is taken from the oldest.</summary>
+    /// <summary>Fits the shares to a new total: an increase goes to the newest, a decrease is taken from the oldest.</summary>
     private static List<RevisionRollout> Adjust(ConfigurationRollout previous, int total)
     {
         var shares = previous.Revisions.ToList();
@@ -111,7 +111,8 @@ internal static class RolloutPlan
         return shares;
     }
 
-    /// <summary>Moves one step's share to the newest when it is time, from the second newest on; who has none left drops out.</summary>
+    /// <summary>Moves one step's share to the newest when it is due, from the second newest first; a Revision without a share is
+    /// removed.</summary>
     private static ConfigurationRollout Move(ConfigurationRollout current, long now)
     {
         if (now < current.StepParams.NextStepTime || current.Revisions.Count < 2)
@@ -151,7 +152,7 @@ internal static class RolloutPlan
 
     private static RolloutParameters Pace(ConfigurationRollout configuration, long now, double leastStep, double duration)
     {
-        // The first percent took its part of the time already.
+        // The first percent has used its part of the time already.
         var left = Math.Max(1, duration - leastStep);
         double percent = configuration.Percent - 1;
         var steps = Math.Min(percent, Math.Max(1, left / leastStep));

@@ -6,7 +6,7 @@ using Serving.Kubernetes.Informers;
 
 namespace Serving.Controller.Routes.Traffic;
 
-/// <summary>Flattens a Route's traffic to Revisions. Everything it reads is tracked before it is read.</summary>
+/// <summary>Resolves a Route's traffic to Revisions. Every reference is tracked before it is read.</summary>
 internal sealed class TrafficBuilder(
     Route route,
     ILister<Configuration> configurations,
@@ -18,7 +18,7 @@ internal sealed class TrafficBuilder(
     private readonly SortedDictionary<string, List<RevisionTarget>> _targets = new(StringComparer.Ordinal);
     private TrafficProblem? _problem;
 
-    /// <summary>The traffic, or what is in its way. A failure hides what may still become ready.</summary>
+    /// <summary>The traffic, or why it cannot be resolved. A failure takes precedence over a target that may still become ready.</summary>
     public (TrafficConfig? Traffic, TrafficProblem? Problem) Build()
     {
         foreach (var target in route.Spec.Traffic)
@@ -168,7 +168,7 @@ internal sealed class TrafficBuilder(
             : new TrafficProblem(false, (status, now) => status.MarkRevisionNotReady(name, now));
     }
 
-    /// <summary>One entry a Revision; a single one takes all.</summary>
+    /// <summary>One entry per Revision; a single Revision gets all traffic.</summary>
     private static List<RevisionTarget> Consolidate(List<RevisionTarget> list)
     {
         var result = new List<RevisionTarget>();

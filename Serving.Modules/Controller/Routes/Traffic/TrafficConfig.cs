@@ -3,8 +3,8 @@ using Serving.Api.Knative;
 namespace Serving.Controller.Routes.Traffic;
 
 /// <summary>
-/// A Route's traffic at the level of Revisions. Invariant: <see cref="Targets"/> has the default target under the empty tag,
-/// where every target counts, and one entry for each tag.
+/// A Route's traffic at the level of Revisions. Invariant: <see cref="Targets"/> has the default target under the empty tag, which includes
+/// every target, and one entry for each tag.
 /// </summary>
 internal sealed record TrafficConfig(
     SortedDictionary<string, IReadOnlyList<RevisionTarget>> Targets,
@@ -14,7 +14,7 @@ internal sealed record TrafficConfig(
     /// <summary>The tag of the Route's own host.</summary>
     public const string DefaultTarget = "";
 
-    /// <summary>The rollout when nothing is gradual.</summary>
+    /// <summary>The rollout without gradual steps.</summary>
     public Rollout BuildRollout() =>
         Rollout.Sorted(
             from pair in Targets
@@ -29,7 +29,7 @@ internal sealed record TrafficConfig(
             }
         );
 
-    /// <summary>The targets as they stand in the Route's status.</summary>
+    /// <summary>The targets for the Route's status.</summary>
     /// <param name="rollout">The rollout in progress; an empty one when there is none.</param>
     /// <param name="urlOf">The URL of a tag.</param>
     public IReadOnlyList<TrafficTarget> ToStatus(Rollout rollout, Func<string, string> urlOf)

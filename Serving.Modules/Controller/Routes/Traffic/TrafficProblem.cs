@@ -2,5 +2,6 @@ using Serving.Api.Knative;
 
 namespace Serving.Controller.Routes.Traffic;
 
-/// <summary>A target that traffic cannot go to: how the Route's status says so, and whether waiting may help.</summary>
+/// <summary>A target that cannot receive traffic: how it is marked in the Route's status, and whether it is a failure or may become
+/// ready.</summary>
 internal sealed record TrafficProblem(bool IsFailure, Func<RouteStatus, DateTimeOffset, RouteStatus> Mark);

@@ -10,17 +10,17 @@ namespace Serving.Controller.Services.Resources;
 /// <summary>Makes the Configuration of a Service.</summary>
 internal static class ConfigurationMaker
 {
-    /// <summary>The wanted Configuration. Routes that <paramref name="existing"/> is known to serve stay in its annotation.</summary>
+    /// <summary>The wanted Configuration. Routes that <paramref name="existing"/> already lists stay in its annotation.</summary>
     /// <param name="service">The Service.</param>
-    /// <param name="existing">The Configuration as it is, if there is one.</param>
-    /// <param name="hasOwnRoute">Whether the Route of the Service's name is, or will be, its own.</param>
+    /// <param name="existing">The existing Configuration, if any.</param>
+    /// <param name="hasOwnRoute">Whether the Service owns, or will own, the Route of its name.</param>
     public static Configuration Make(KnativeService service, Configuration? existing, bool hasOwnRoute = true)
     {
         var routes = (existing?.Metadata.Annotations ?? Empty.Map).Names(ServingKeys.Routes);
         if (existing is null || (hasOwnRoute && service.Spec.Traffic.Any(static target => target.RevisionName.Length == 0)))
         {
-            // Later, and with named Revisions only or a Route of somebody else, the labeler knows whether the Route leads here: both saying
-            // so would never end.
+            // In all other cases the labeler decides whether the Route targets this Configuration: if both wrote it, they would overwrite
+            // each other forever.
             routes.Add(service.Metadata.Name);
         }
 

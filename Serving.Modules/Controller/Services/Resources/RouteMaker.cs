@@ -10,7 +10,7 @@ namespace Serving.Controller.Services.Resources;
 /// <summary>Makes the Route of a Service.</summary>
 internal static class RouteMaker
 {
-    /// <summary>The wanted Route; targets that name no Revision get the Service's Configuration.</summary>
+    /// <summary>The wanted Route; targets without a Revision name get the Service's Configuration.</summary>
     public static Route Make(KnativeService service) =>
         new()
         {

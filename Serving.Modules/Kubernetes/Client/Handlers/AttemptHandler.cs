@@ -6,12 +6,12 @@ using Serving.Api.Core;
 namespace Serving.Kubernetes.Client.Handlers;
 
 /// <summary>
-/// Bounds one attempt of a request in time and size, and throws <see cref="KubernetesException"/> for whatever is not a success. Responses
-/// are read whole here, asynchronously: the package reads them synchronously, which then only reads memory and holds no thread.
+/// Bounds one attempt of a request in time and size, and throws <see cref="KubernetesException"/> for every failure. Responses are buffered
+/// here asynchronously: the package reads them synchronously, which then reads from memory only and blocks no thread.
 /// </summary>
 internal sealed class AttemptHandler(ClusterClientOptions options, TimeProvider time) : DelegatingHandler
 {
-    /// <summary>Bytes of a refusal that are read; more is cut off.</summary>
+    /// <summary>Bytes of an error response that are read; the rest is dropped.</summary>
     private const int LongestRefusal = 1024 * 1024;
 
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
@@ -46,11 +46,11 @@ internal sealed class AttemptHandler(ClusterClientOptions options, TimeProvider 
         }
     }
 
-    /// <summary>A failure that never reached the server, or whose response never reached us, as status 503.</summary>
+    /// <summary>A request that did not reach the server, or whose response did not reach us, as status 503.</summary>
     internal static KubernetesException Unreachable(string what, Exception error) =>
         Failure(what, 503, "ServiceUnavailable", $"the API server cannot be reached: {error.GetBaseException().Message}", error);
 
-    /// <summary>A response that is not what was asked for, as status 502.</summary>
+    /// <summary>An unexpected response, as status 502.</summary>
     internal static KubernetesException Unreadable(string what, Exception error) =>
         Failure(what, 502, "BadGateway", $"the response cannot be read: {error.Message}", error);
 
@@ -110,7 +110,7 @@ internal sealed class AttemptHandler(ClusterClientOptions options, TimeProvider 
         }
         catch (JsonException)
         {
-            // Not every response on the way is the API server's; a proxy's text is the message then.
+            // The response may be a proxy's and not the API server's; its text is the message then.
         }
 
         var text = Encoding.UTF8.GetString(body[..Math.Min(body.Length, 500)]).Trim();

@@ -2,7 +2,7 @@ using Serving.Kubernetes.Access;
 
 namespace Serving.Kubernetes.Client.Handlers;
 
-/// <summary>Adds the headers of an impersonation, which the package reads from a kubeconfig and does not send.</summary>
+/// <summary>Adds impersonation headers, which the package reads from a kubeconfig but does not send.</summary>
 internal sealed class ImpersonationHandler(Impersonation impersonation) : DelegatingHandler
 {
     protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)

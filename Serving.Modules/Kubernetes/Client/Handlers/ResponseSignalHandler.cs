@@ -2,7 +2,7 @@ using System.Net;
 
 namespace Serving.Kubernetes.Client.Handlers;
 
-/// <summary>Sets a <see cref="ResponseSignal"/> when the API server responds; what a proxy says in its place does not count.</summary>
+/// <summary>Sets a <see cref="ResponseSignal"/> when the API server responds; responses of a proxy in between do not count.</summary>
 internal sealed class ResponseSignalHandler(ResponseSignal signal) : DelegatingHandler
 {
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)

@@ -3,8 +3,8 @@ using System.Net;
 namespace Serving.Kubernetes.Client.Handlers;
 
 /// <summary>
-/// Repeats a failed request a bounded number of times, with jitter, honouring <c>Retry-After</c>. Invariant: a request is repeated only
-/// when that cannot do its work twice, and one whose response is a stream never is: its reader knows where to go on.
+/// Retries a failed request a bounded number of times, with jitter, honouring <c>Retry-After</c>. Invariant: a request is retried only when
+/// it cannot take effect twice. Streams are never retried: their reader knows where to resume.
 /// </summary>
 internal sealed class RetryHandler(ClusterClientOptions options, TimeProvider time) : DelegatingHandler
 {
@@ -33,8 +33,7 @@ internal sealed class RetryHandler(ClusterClientOptions options, TimeProvider ti
             return false;
         }
 
-        // With Retry-After, or 429, the server says that it did nothing; a bare 5xx, and a 500 or 504 in any case, may have come after the
-        // work.
+        // With 429, or with 503 and Retry-After, the server did not process the request. With any other 5xx it may have.
         var did =
             failure.Code is not HttpStatusCode.TooManyRequests
             && (failure.Code is not HttpStatusCode.ServiceUnavailable || failure.RetryAfter is null);

@@ -3,8 +3,8 @@ using Serving.Kubernetes.Leadership;
 namespace Serving.Kubernetes.Client.Handlers;
 
 /// <summary>
-/// Names the process, and the Lease under which it writes, in <c>User-Agent</c>. Invariant: no attempt of a leader's write is sent once its
-/// term is over, so this handler is the last before the connection.
+/// Adds the process, and the Lease under which it writes, to <c>User-Agent</c>. Invariant: no attempt of a leader's write is sent after its
+/// term, so this handler is the last one before the connection.
 /// </summary>
 internal sealed class WriterHandler(string agent) : DelegatingHandler
 {

@@ -7,8 +7,8 @@ namespace Serving.Networking.Gateway.Routing;
 
 /// <summary>
 /// Builds a table from all Ingresses of one class. A host belongs to the oldest Ingress with it; a younger one is rejected as a whole. A
-/// new version of an Ingress replaces the previous one only when its backends have endpoints, or after <see cref="SwitchTimeout"/>: watches of
-/// Ingresses and Endpoints are not ordered relative to each other, and a rollout must not route to a backend that is not known yet.
+/// new version of an Ingress replaces the previous one only when its backends have endpoints, or after <see cref="SwitchTimeout"/>: watches
+/// of Ingresses and Endpoints are not ordered relative to each other, and a rollout must not route to a backend that is not known yet.
 /// Not thread-safe.
 /// </summary>
 internal sealed class RouteTableBuilder(

@@ -9,6 +9,7 @@ namespace Serving.Tests.Cluster.EndToEnd.NetworkLayer;
 /// <summary>Routing to backends: by host, path, percentage and class, and while an Ingress changes.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+[Category("Slow")]
 public sealed class DispatchTests : NetworkLayerTests
 {
     private const int Sample = 400;

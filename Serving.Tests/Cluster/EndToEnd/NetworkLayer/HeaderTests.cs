@@ -9,6 +9,7 @@ namespace Serving.Tests.Cluster.EndToEnd.NetworkLayer;
 /// <summary>Headers that an Ingress matches, sets and rewrites, and probe headers.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+[Category("Slow")]
 public sealed class HeaderTests : NetworkLayerTests
 {
     private const string Tag = "Knative-Serving-Tag";

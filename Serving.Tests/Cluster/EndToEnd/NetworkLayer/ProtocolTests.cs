@@ -13,6 +13,7 @@ namespace Serving.Tests.Cluster.EndToEnd.NetworkLayer;
 /// <summary>gRPC and WebSockets; slow requests are not ended, and failed ones are not retried.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+[Category("Slow")]
 public sealed class ProtocolTests : NetworkLayerTests
 {
     // The probability that one of two backends gets none of these requests is below one in a hundred million.

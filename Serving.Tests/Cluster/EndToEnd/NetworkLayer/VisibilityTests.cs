@@ -8,6 +8,7 @@ namespace Serving.Tests.Cluster.EndToEnd.NetworkLayer;
 /// <summary>Cluster-local hosts.</summary>
 [Parallelizable(ParallelScope.All)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+[Category("Slow")]
 public sealed class VisibilityTests : NetworkLayerTests
 {
     private const int Sample = 400;

@@ -2,11 +2,12 @@ using System.Text.Json;
 
 namespace Serving.Controller.Revisions.Digests.Identities;
 
-/// <summary>Finds Amazon's keys where a pod has them: environment, web identity, container agent, and the machine's metadata (IMDSv2), in
+/// <summary>Finds AWS credentials where a pod has them: environment, web identity, container agent, and the instance metadata (IMDSv2), in
 /// this order.</summary>
 internal sealed class AmazonCredentialSource(HttpClient http, CloudEndpoints endpoints)
 {
-    /// <summary>The keys, for a registry in this region and domain; throws <see cref="IdentityException"/> when there are none.</summary>
+    /// <summary>The credentials, for a registry in this region and domain; throws <see cref="IdentityException"/> when there are
+    /// none.</summary>
     public async Task<AmazonCredentials> GetAsync(string region, string domain, CancellationToken cancellation)
     {
         if (Variable("AWS_ACCESS_KEY_ID") is { } access && Variable("AWS_SECRET_ACCESS_KEY") is { } secret)
@@ -88,7 +89,7 @@ internal sealed class AmazonCredentialSource(HttpClient http, CloudEndpoints end
     {
         if (string.Equals(Variable("AWS_EC2_METADATA_DISABLED"), "true", StringComparison.OrdinalIgnoreCase))
         {
-            throw new IdentityException("there are no Amazon keys in the environment, and the machine's metadata is not to be used");
+            throw new IdentityException("there are no AWS credentials in the environment, and the instance metadata is disabled");
         }
 
         var ask = new HttpRequestMessage(HttpMethod.Put, new Uri(endpoints.AmazonMetadata, "latest/api/token"));

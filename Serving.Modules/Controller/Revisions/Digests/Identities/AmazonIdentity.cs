@@ -5,7 +5,7 @@ using System.Text.RegularExpressions;
 
 namespace Serving.Controller.Revisions.Digests.Identities;
 
-/// <summary>Shows Elastic Container Registry the role of this pod or machine.</summary>
+/// <summary>Authenticates to Elastic Container Registry with the role of this pod or machine.</summary>
 public sealed partial class AmazonIdentity : IRegistryIdentity
 {
     private const string PublicRegistry = "public.ecr.aws";
@@ -18,8 +18,8 @@ public sealed partial class AmazonIdentity : IRegistryIdentity
     private readonly AmazonCredentialSource _source;
     private readonly CredentialCache _cache;
 
-    /// <param name="http">Asks metadata, token and registry services.</param>
-    /// <param name="endpoints">Where they are.</param>
+    /// <param name="http">The client for metadata, token and registry services.</param>
+    /// <param name="endpoints">Their addresses.</param>
     /// <param name="time">The clock of signatures and of expiry.</param>
     public AmazonIdentity(HttpClient http, CloudEndpoints endpoints, TimeProvider time)
     {
@@ -106,7 +106,7 @@ public sealed partial class AmazonIdentity : IRegistryIdentity
                         (RegistryCredential?)new RegistryCredential(login[0], login[1]),
                         DateTimeOffset.FromUnixTimeSeconds(found.Number("expiresAt"))
                     )
-                    : throw new FormatException("authorizationToken is no user and password");
+                    : throw new FormatException("authorizationToken is not a user and password");
             },
             cancellation
         );

@@ -4,12 +4,12 @@ using System.Text;
 
 namespace Serving.Controller.Revisions.Digests.Identities;
 
-/// <summary>Signs requests to Amazon's services (Signature Version 4).</summary>
+/// <summary>Signs requests to AWS (Signature Version 4).</summary>
 internal static class AmazonSignature
 {
     private const string Algorithm = "AWS4-HMAC-SHA256";
 
-    /// <summary>Adds date, session token and signature; all headers that the request has by then are signed, with the host.</summary>
+    /// <summary>Adds date, session token and signature; signs the host and all headers that the request already has.</summary>
     public static void Sign(
         HttpRequestMessage message,
         byte[] body,

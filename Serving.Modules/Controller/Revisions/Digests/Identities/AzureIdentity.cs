@@ -4,8 +4,8 @@ using System.Text.Json;
 namespace Serving.Controller.Revisions.Digests.Identities;
 
 /// <summary>
-/// Shows Azure Container Registry the service principal, the federated workload or the managed identity of this process: a
-/// token of Azure's directory is exchanged for the registry's own.
+/// Authenticates to Azure Container Registry with the service principal, federated workload identity or managed identity of this process: a
+/// Microsoft Entra ID (Azure AD) token is exchanged for the registry's own.
 /// </summary>
 public sealed class AzureIdentity : IRegistryIdentity
 {
@@ -18,8 +18,8 @@ public sealed class AzureIdentity : IRegistryIdentity
     private readonly TimeProvider _time;
     private readonly CredentialCache _cache;
 
-    /// <param name="http">Asks directory, metadata service and registries.</param>
-    /// <param name="endpoints">Where they are.</param>
+    /// <param name="http">The client for directory, metadata service and registries.</param>
+    /// <param name="endpoints">Their addresses.</param>
     /// <param name="time">The clock of expiry.</param>
     public AzureIdentity(HttpClient http, CloudEndpoints endpoints, TimeProvider time)
     {
@@ -63,7 +63,7 @@ public sealed class AzureIdentity : IRegistryIdentity
         var message = Post(new Uri(_endpoints.AzureRegistry(registry), "oauth2/exchange"), form);
         var refresh = await CloudAnswers.JsonAsync(_http, message, static answer => answer.Required("refresh_token"), cancellation);
 
-        // A refresh token of the registry: its token service takes it, not a user's password.
+        // A refresh token of the registry: its token service accepts it as an identity token, not as a password.
         return (new RegistryCredential("", "", IdentityToken: refresh), Expiry(refresh));
     }
 
@@ -117,7 +117,7 @@ public sealed class AzureIdentity : IRegistryIdentity
     private static HttpRequestMessage Post(Uri address, Dictionary<string, string> form) =>
         new(HttpMethod.Post, address) { Content = new FormUrlEncodedContent(form) };
 
-    /// <summary>When the token says it ends; an hour, a third of what Azure gives, when it does not say.</summary>
+    /// <summary>The expiry in the token; without one an hour, a third of the lifetime that Azure grants.</summary>
     private DateTimeOffset Expiry(string token)
     {
         var unknown = _time.GetUtcNow() + UnknownAge;

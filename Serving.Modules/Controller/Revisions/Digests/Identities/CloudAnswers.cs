@@ -3,12 +3,12 @@ using System.Text.Json;
 
 namespace Serving.Controller.Revisions.Digests.Identities;
 
-/// <summary>Asks a cloud's services and reads their JSON; what is not as documented is an <see cref="IdentityException"/>.</summary>
+/// <summary>Calls a cloud's services and reads their JSON; an unexpected response is an <see cref="IdentityException"/>.</summary>
 internal static class CloudAnswers
 {
     private const int LongestBody = 1 << 20;
 
-    /// <summary>The text of a successful answer.</summary>
+    /// <summary>The text of a successful response.</summary>
     public static async Task<string> TextAsync(HttpClient http, HttpRequestMessage message, CancellationToken cancellation)
     {
         using (message)
@@ -25,7 +25,7 @@ internal static class CloudAnswers
         }
     }
 
-    /// <summary>What <paramref name="read"/> finds in a successful JSON answer.</summary>
+    /// <summary>Reads a successful JSON response with <paramref name="read"/>.</summary>
     public static async Task<T> JsonAsync<T>(
         HttpClient http,
         HttpRequestMessage message,
@@ -48,11 +48,11 @@ internal static class CloudAnswers
         }
     }
 
-    /// <summary>A field that must be there and not empty.</summary>
+    /// <summary>A required field, which must not be empty.</summary>
     public static string Required(this JsonElement element, string name) =>
         element.GetProperty(name).GetString() is { Length: > 0 } text ? text : throw new FormatException($"{name} is empty");
 
-    /// <summary>A whole number, written as one or as text.</summary>
+    /// <summary>An integer, as a JSON number or string.</summary>
     public static long Number(this JsonElement element, string name)
     {
         var value = element.GetProperty(name);

@@ -1,8 +1,8 @@
 namespace Serving.Controller.Revisions.Digests.Identities;
 
 /// <summary>
-/// Keeps logins until shortly before they expire. Invariant: at most one request for a key is under way, whoever waits shares
-/// it, and a failure is remembered for a while, so that a machine without an identity does not ask for each image.
+/// Caches credentials until shortly before they expire. Invariant: there is at most one request per key at a time, and concurrent callers
+/// share it; a failure is cached for a while, so that a machine without an identity does not send a request for each image.
 /// </summary>
 internal sealed class CredentialCache(TimeProvider time)
 {
@@ -16,7 +16,7 @@ internal sealed class CredentialCache(TimeProvider time)
     private readonly Dictionary<string, Task<Entry>> _entries = new(StringComparer.Ordinal);
     private int _pruneAt = FirstPrune;
 
-    /// <summary>Logins that are kept.</summary>
+    /// <summary>Number of cached credentials.</summary>
     internal int Count
     {
         get
@@ -28,8 +28,8 @@ internal sealed class CredentialCache(TimeProvider time)
         }
     }
 
-    /// <summary>The login that is known for <paramref name="key"/>, or what <paramref name="fetch"/> gives with the time it
-    /// expires.</summary>
+    /// <summary>The cached credential for <paramref name="key"/>, or the one that <paramref name="fetch"/> returns together with its
+    /// expiry.</summary>
     public async ValueTask<RegistryCredential?> GetAsync(
         string key,
         Func<CancellationToken, Task<(RegistryCredential? Credential, DateTimeOffset Expiry)>> fetch,
@@ -58,10 +58,10 @@ internal sealed class CredentialCache(TimeProvider time)
         return entry.Failure is { } failure ? throw new IdentityException(failure) : entry.Credential;
     }
 
-    /// <summary>What goes wrong on the way is part of the entry, so that it is remembered.</summary>
+    /// <summary>A failure becomes part of the entry, so that it is cached.</summary>
     private async Task<Entry> FetchAsync(Func<CancellationToken, Task<(RegistryCredential? Credential, DateTimeOffset Expiry)>> fetch)
     {
-        // Not the first caller's token: others may wait for the same answer.
+        // Do not use the first caller's token: other callers may share this request.
         using var timeout = new CancellationTokenSource(Longest, time);
         try
         {
@@ -79,7 +79,7 @@ internal sealed class CredentialCache(TimeProvider time)
         }
     }
 
-    /// <summary>Forgets what has expired, of registries that nobody may ever name again.</summary>
+    /// <summary>Removes expired entries, including those of registries that are not used any more.</summary>
     private void Prune()
     {
         var now = time.GetUtcNow();

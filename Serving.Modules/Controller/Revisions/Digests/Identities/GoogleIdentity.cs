@@ -1,6 +1,6 @@
 namespace Serving.Controller.Revisions.Digests.Identities;
 
-/// <summary>Shows Container Registry and Artifact Registry the service account of a Google machine or workload.</summary>
+/// <summary>Authenticates to Container Registry and Artifact Registry with the service account of a Google machine or workload.</summary>
 public sealed class GoogleIdentity : IRegistryIdentity
 {
     private readonly HttpClient _http;
@@ -8,8 +8,8 @@ public sealed class GoogleIdentity : IRegistryIdentity
     private readonly TimeProvider _time;
     private readonly CredentialCache _cache;
 
-    /// <param name="http">Asks the metadata server.</param>
-    /// <param name="endpoints">Where that is; <c>GCE_METADATA_HOST</c> comes first.</param>
+    /// <param name="http">The client for the metadata server.</param>
+    /// <param name="endpoints">The address of the metadata server; <c>GCE_METADATA_HOST</c> takes precedence.</param>
     /// <param name="time">The clock of expiry.</param>
     public GoogleIdentity(HttpClient http, CloudEndpoints endpoints, TimeProvider time)
     {

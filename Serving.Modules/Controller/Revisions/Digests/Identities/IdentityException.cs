@@ -1,4 +1,4 @@
 namespace Serving.Controller.Revisions.Digests.Identities;
 
-/// <summary>The cloud did not say who this machine is; the message says what was asked and what came.</summary>
+/// <summary>The cloud did not provide an identity; the message names the request and the response.</summary>
 public sealed class IdentityException(string message, Exception? inner = null) : Exception(message, inner);

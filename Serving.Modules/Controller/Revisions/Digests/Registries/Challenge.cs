@@ -2,14 +2,14 @@ using System.Net.Http.Headers;
 
 namespace Serving.Controller.Revisions.Digests.Registries;
 
-/// <summary>How a registry wants to be shown who asks (RFC 6750, and what registries make of it).</summary>
-/// <param name="IsBearer">Whether a token of the realm is wanted; else a user's name and password.</param>
-/// <param name="Realm">Where tokens are had.</param>
-/// <param name="Service">For which service the token is.</param>
-/// <param name="Scope">What the token must allow; empty when the registry does not say.</param>
+/// <summary>A registry's authentication challenge (RFC 6750, and the variants that registries use).</summary>
+/// <param name="IsBearer">Whether it asks for a token of the realm; otherwise for a user name and password.</param>
+/// <param name="Realm">The URL of the token service.</param>
+/// <param name="Service">The service that the token is for.</param>
+/// <param name="Scope">The scope of the token; empty when the registry does not specify one.</param>
 internal sealed record Challenge(bool IsBearer, string Realm, string Service, string Scope)
 {
-    /// <summary>The first challenge that can be met, or null.</summary>
+    /// <summary>The first supported challenge, or null.</summary>
     public static Challenge? Of(HttpResponseMessage response) =>
         response.Headers.WwwAuthenticate.Select(Read).FirstOrDefault(static challenge => challenge is not null);
 

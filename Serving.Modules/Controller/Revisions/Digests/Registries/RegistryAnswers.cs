@@ -3,15 +3,15 @@ using System.Text.Json;
 
 namespace Serving.Controller.Revisions.Digests.Registries;
 
-/// <summary>Reads bodies of registries: bounded, and errors in the words of the distribution specification.</summary>
+/// <summary>Reads response bodies of registries, with a size limit; errors use the format of the distribution specification.</summary>
 internal static class RegistryAnswers
 {
-    /// <summary>More than any manifest or token may have, in bytes.</summary>
+    /// <summary>Larger than any manifest or token, in bytes.</summary>
     private const int LongestBody = 4 << 20;
 
     private const int LongestText = 1024;
 
-    /// <summary>The body; throws <see cref="RegistryException"/> when it is larger than any that is expected.</summary>
+    /// <summary>The body; throws <see cref="RegistryException"/> when it exceeds the limit.</summary>
     public static async Task<byte[]> ReadAsync(HttpResponseMessage response, CancellationToken cancellation)
     {
         var stream = await response.Content.ReadAsStreamAsync(cancellation);
@@ -23,7 +23,7 @@ internal static class RegistryAnswers
             {
                 if (result.Length + read > LongestBody)
                 {
-                    throw new RegistryException($"{Asked(response)}: the answer is longer than {LongestBody} bytes");
+                    throw new RegistryException($"{Asked(response)}: the response is longer than {LongestBody} bytes");
                 }
 
                 result.Write(buffer, 0, read);
@@ -33,7 +33,7 @@ internal static class RegistryAnswers
         }
     }
 
-    /// <summary>What an answer says that is no success.</summary>
+    /// <summary>The exception for an unsuccessful response.</summary>
     public static async Task<RegistryException> RefusalAsync(HttpResponseMessage response, CancellationToken cancellation)
     {
         var body = await ReadAsync(response, cancellation);
@@ -55,7 +55,7 @@ internal static class RegistryAnswers
         return text.Length == 0 ? code : $"{code}: {text}";
     }
 
-    /// <summary>The errors as <c>CODE: message; detail</c>; empty when the body is not of that format.</summary>
+    /// <summary>The errors as <c>CODE: message; detail</c>; empty when the body has another format.</summary>
     private static List<string> Errors(byte[] body)
     {
         try

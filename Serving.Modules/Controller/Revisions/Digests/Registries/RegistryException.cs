@@ -1,4 +1,4 @@
 namespace Serving.Controller.Revisions.Digests.Registries;
 
-/// <summary>A registry or its token service answered something else than what was asked for; the message is its answer.</summary>
+/// <summary>An unexpected response of a registry or its token service; the message is the response.</summary>
 internal sealed class RegistryException(string message) : Exception(message);

@@ -6,8 +6,9 @@ using System.Text.Json;
 namespace Serving.Controller.Revisions.Digests.Registries;
 
 /// <summary>
-/// Asks one registry for one manifest (OCI distribution API). Invariant: a credential goes only to the registry itself and to
-/// the token service that it names, only after the registry asked for one, and not over plain HTTP unless the registry itself is asked so.
+/// Requests one manifest from one registry (OCI distribution API). Invariant: credentials are sent only to the registry itself and to the
+/// token service that it names, only after the registry has asked for them, and not over plain HTTP unless the registry itself uses plain
+/// HTTP.
 /// </summary>
 internal sealed class RegistrySession(
     HttpClient http,
@@ -32,8 +33,8 @@ internal sealed class RegistrySession(
     private string _scheme = Uri.UriSchemeHttps;
     private AuthenticationHeaderValue? _authorization;
 
-    /// <summary>The digest of what the tag stands for: an index's own when it is one. Throws <see cref="RegistryException"/> with the
-    /// registry's answer.</summary>
+    /// <summary>The digest that the tag points to; for an index, the digest of the index itself. Throws <see cref="RegistryException"/>
+    /// with the registry's response.</summary>
     public async Task<string> DigestAsync(CancellationToken cancellation)
     {
         using var head = await AskAsync(HttpMethod.Head, cancellation);
@@ -42,7 +43,7 @@ internal sealed class RegistrySession(
             return digest;
         }
 
-        // The answer to a HEAD has no words to pass on, and some registries know no HEAD or leave the digest out.
+        // A HEAD response has no body with an error to report, and some registries do not support HEAD or omit the digest.
         using var get = await AskAsync(HttpMethod.Get, cancellation);
         if (!get.IsSuccessStatusCode)
         {
@@ -59,7 +60,7 @@ internal sealed class RegistrySession(
             ? digest
             : null;
 
-    /// <summary>Asks, with a login when the registry wants one and knows which.</summary>
+    /// <summary>Sends a manifest request, and again with credentials when the registry asks for them and there are some.</summary>
     private async Task<HttpResponseMessage> AskAsync(HttpMethod method, CancellationToken cancellation)
     {
         var response = await SendManifestRequestAsync(method, cancellation);
@@ -110,7 +111,7 @@ internal sealed class RegistrySession(
         }
     }
 
-    /// <summary>A token for reading the repository (docker token specification; OAuth2 with an identity token).</summary>
+    /// <summary>Gets a token for reading the repository (docker token specification; OAuth2 with an identity token).</summary>
     private async Task<string> TokenAsync(Challenge challenge, RegistryCredential? login, CancellationToken cancellation)
     {
         if (!Uri.TryCreate(challenge.Realm, UriKind.Absolute, out var realm) || realm.Scheme is not ("https" or "http"))
@@ -187,13 +188,13 @@ internal sealed class RegistrySession(
         }
         catch (Exception error) when (error is JsonException or InvalidOperationException)
         {
-            // The body may hold a secret: only that it is not understood is said.
+            // The body may contain a secret: report only that it cannot be parsed.
         }
 
         throw new RegistryException($"{response.RequestMessage!.RequestUri!.GetLeftPart(UriPartial.Path)}: no token in bearer response");
     }
 
-    /// <summary>Sends, and again a little later while the registry says that it is only for the moment.</summary>
+    /// <summary>Sends a request, and retries it after a delay while the registry reports a temporary failure.</summary>
     private async Task<HttpResponseMessage> SendAsync(Func<HttpRequestMessage> make, CancellationToken cancellation)
     {
         for (var attempt = 0; ; attempt++)
