@@ -74,14 +74,27 @@ public sealed partial class ConcurrencyRulesTests
                 var path = Path.GetRelativePath(Repository.Root, file);
                 if (path.Split(Path.DirectorySeparatorChar).Any(static part => part is "obj" or "bin" or "Concurrency"))
                     continue;
-                var number = 0;
-                foreach (var line in File.ReadLines(file))
+                var lines = File.ReadAllLines(file);
+                for (var i = 0; i < lines.Length; i++)
                 {
-                    number++;
-                    if (!line.TrimStart().StartsWith("//", StringComparison.Ordinal))
-                        yield return ($"{path}:{number}: {line.Trim()}", line);
+                    if (!lines[i].TrimStart().StartsWith("//", StringComparison.Ordinal))
+                        yield return ($"{path}:{i + 1}: {lines[i].Trim()}", CallAt(lines, i));
                 }
             }
         }
+    }
+
+    /// <summary>The line, with the arguments that follow it on lines of their own.</summary>
+    private static string CallAt(string[] lines, int at)
+    {
+        var call = lines[at];
+        for (var next = at + 1; call.EndsWith('(') || call.EndsWith(','); next++)
+        {
+            if (next == lines.Length || next > at + 8)
+                break;
+            call += " " + lines[next].Trim();
+        }
+
+        return call;
     }
 }
