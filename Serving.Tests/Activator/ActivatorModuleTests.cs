@@ -22,6 +22,7 @@ namespace Serving.Tests.Activator;
 
 [TestFixture]
 [Category("Slow")]
+[Parallelizable]
 public sealed class ActivatorModuleTests : IRequestStatSink
 {
     private readonly ConcurrentQueue<(string Namespace, string Revision, Stat Stat)> _reports = new();

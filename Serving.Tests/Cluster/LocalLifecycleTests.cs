@@ -8,6 +8,7 @@ namespace Serving.Tests.Cluster;
 
 /// <summary>Start, stop and error messages of the local cluster.</summary>
 [Category("Slow")]
+[Parallelizable]
 public sealed class LocalLifecycleTests() : LocalClusterFixture("this is about how the local cluster starts and stops")
 {
     private const string Hello = """

@@ -15,6 +15,7 @@ namespace Serving.Tests.Cluster;
 /// acknowledged writes are
 /// in that directory.</summary>
 [Category("Slow")]
+[Parallelizable]
 public sealed class LocalRepairTests
 {
     private const string SystemNamespace = "knative-serving";

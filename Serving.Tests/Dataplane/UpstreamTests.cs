@@ -16,6 +16,7 @@ namespace Serving.Tests.Dataplane;
 [TestFixture("by protocol")]
 [TestFixture("forwarder")]
 [Category("Slow")]
+[Parallelizable]
 public sealed class UpstreamTests(string implementation)
 {
     private readonly HttpClient _client = new(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false })

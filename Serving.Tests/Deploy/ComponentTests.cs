@@ -7,6 +7,7 @@ namespace Serving.Tests.Deploy;
 
 /// <summary>What may be added to any overlay: the folders of <c>deploy/components</c> that users choose.</summary>
 [Category("Slow")]
+[Parallelizable]
 public sealed class ComponentTests
 {
     private static readonly string[] Components = ["https", "network-policies", "shared-account"];

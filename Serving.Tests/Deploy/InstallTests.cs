@@ -11,6 +11,7 @@ namespace Serving.Tests.Deploy;
 
 /// <summary>The rendered files against a fresh API server, which is strict about every field.</summary>
 [TestFixture]
+[Parallelizable]
 public sealed class InstallTests
 {
     private static IReadOnlyList<string> Files => RenderedManifest.Names;

@@ -13,6 +13,7 @@ namespace Serving.Tests.Deploy;
 
 /// <summary>The default install by one <c>kubectl apply -f</c> on a fresh cluster, and what can be applied after it.</summary>
 [Category("Slow")]
+[Parallelizable]
 public sealed class KubectlApplyTests
 {
     private RunningServer _server = null!;

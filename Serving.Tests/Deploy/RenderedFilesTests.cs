@@ -13,6 +13,7 @@ namespace Serving.Tests.Deploy;
 
 /// <summary>The rendered files are what Kustomize makes of their sources, and their objects fit together.</summary>
 [Category("Slow")]
+[Parallelizable]
 public sealed class RenderedFilesTests
 {
     private static readonly string Version = typeof(ControlPlane).Assembly.GetName().Version!.ToString(3);

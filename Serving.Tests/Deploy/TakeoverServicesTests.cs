@@ -7,6 +7,7 @@ namespace Serving.Tests.Deploy;
 
 /// <summary><c>deploy/takeover/services</c>, which points the control plane's Services at one implementation or the other.</summary>
 [TestFixture]
+[Parallelizable]
 public sealed class TakeoverServicesTests
 {
     private const string Theirs = """

@@ -9,6 +9,7 @@ namespace Serving.Tests.Deploy;
 /// <summary>The files of the next release over an installation that its users have configured.</summary>
 [TestFixture]
 [Category("Slow")]
+[Parallelizable]
 public sealed class UpgradeTests
 {
     private const string Version = "0.1.0";

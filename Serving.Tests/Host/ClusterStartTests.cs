@@ -10,6 +10,7 @@ namespace Serving.Tests.Host;
 
 /// <summary><c>run</c> as a process, with the API server behind a proxy that the test cuts and mends.</summary>
 [Category("Slow")]
+[Parallelizable]
 internal sealed class ClusterStartTests
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);

@@ -19,6 +19,7 @@ namespace Serving.Tests.Host;
 /// <summary>Every error response of every server of ours has a line of text that says why.</summary>
 [CancelAfter(60_000)]
 [Category("Slow")]
+[Parallelizable]
 internal sealed class ErrorTextTests : IProcessHealth
 {
     private readonly HttpClient _client = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(40) };

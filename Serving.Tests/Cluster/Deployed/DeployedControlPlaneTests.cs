@@ -14,6 +14,7 @@ namespace Serving.Tests.Cluster.Deployed;
 /// in an outside process that the cluster reaches by an address; then inside again.
 /// </summary>
 [Category("Slow")]
+[Parallelizable]
 public sealed class DeployedControlPlaneTests
 {
     private const string SystemNamespace = "knative-serving";

@@ -13,6 +13,7 @@ namespace Serving.Tests.Cluster.Deployed;
 /// replicas: requests through the gateway's Service continue, and the pods of revisions are unchanged.
 /// </summary>
 [Category("Slow")]
+[Parallelizable]
 public sealed class HighAvailabilityTests
 {
     private const string Deployment = "serving";

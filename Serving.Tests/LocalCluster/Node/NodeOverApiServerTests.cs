@@ -15,6 +15,7 @@ using LocalApiServer = Serving.LocalCluster.ApiServer.ApiServer;
 
 namespace Serving.Tests.LocalCluster.Node;
 
+[Parallelizable]
 public sealed class NodeOverApiServerTests
 {
     [Test]

@@ -12,6 +12,7 @@ namespace Serving.Tests.Networking.Gateway.GrpcCalls;
 /// <summary>.NET's gRPC client and server, with the gateway and a sidecar in between.</summary>
 [CancelAfter(120_000)]
 [Category("Slow")]
+[Parallelizable]
 public sealed class GrpcTests
 {
     private static readonly CallOptions Patient = new(deadline: DateTime.UtcNow.AddMinutes(10));
