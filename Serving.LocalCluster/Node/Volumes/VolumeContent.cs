@@ -34,7 +34,7 @@ internal sealed class VolumeContent(NodeObjects objects, ServiceAccountTokenSour
         }
         else if (volume.DownwardAPI is { } downward)
         {
-            AddFields(sink, downward, downward.DefaultMode);
+            AddFields(sink, downward.Items, downward.DefaultMode);
         }
         else if (volume.Projected is { } projected)
         {
@@ -65,7 +65,7 @@ internal sealed class VolumeContent(NodeObjects objects, ServiceAccountTokenSour
 
         if (source.DownwardAPI is { } downward)
         {
-            AddFields(sink, downward, mode);
+            AddFields(sink, downward.Items, mode);
         }
 
         if (source.ServiceAccountToken is { } token)
@@ -156,9 +156,9 @@ internal sealed class VolumeContent(NodeObjects objects, ServiceAccountTokenSour
         }
     }
 
-    private static void AddFields(Sink sink, DownwardApiVolumeSource source, int? mode)
+    private static void AddFields(Sink sink, IReadOnlyList<DownwardApiVolumeFile> items, int? mode)
     {
-        foreach (var item in source.Items)
+        foreach (var item in items)
         {
             var text = item switch
             {

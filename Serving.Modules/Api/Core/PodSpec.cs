@@ -604,7 +604,7 @@ public sealed record VolumeProjection : Extensible
 {
     public SecretProjection? Secret { get; init; }
     public SecretProjection? ConfigMap { get; init; }
-    public DownwardApiVolumeSource? DownwardAPI { get; init; }
+    public DownwardApiProjection? DownwardAPI { get; init; }
     public ServiceAccountTokenProjection? ServiceAccountToken { get; init; }
 }
 
@@ -640,6 +640,16 @@ public sealed record ServiceAccountTokenProjection : Extensible
         get;
         init => field = value ?? "";
     } = "";
+}
+
+/// <summary>Fields of the pod as files, in a projected volume, which sets their mode.</summary>
+public sealed record DownwardApiProjection : Extensible
+{
+    public IReadOnlyList<DownwardApiVolumeFile> Items
+    {
+        get;
+        init => field = value ?? [];
+    } = [];
 }
 
 /// <summary>Fields of the pod as files.</summary>

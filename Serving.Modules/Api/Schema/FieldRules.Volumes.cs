@@ -110,7 +110,7 @@ internal static partial class FieldRules
                 ["expirationSeconds"] = "Seconds that a token is valid. Defaults to an hour, at least 10 minutes.",
                 ["path"] = "The relative path of the file.",
             },
-            [typeof(DownwardApiVolumeSource)] = new() { ["items"] = new FieldRule("The fields, one file each.") { IsAtomic = true } },
+            [typeof(DownwardApiProjection)] = new() { ["items"] = new FieldRule("The fields, one file each.") { IsAtomic = true } },
             [typeof(DownwardApiVolumeFile)] = new()
             {
                 ["fieldRef"] = new FieldRule("A field of the pod: annotations, labels, name, namespace or uid.") { IsAtomic = true },
