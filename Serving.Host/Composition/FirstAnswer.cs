@@ -1,4 +1,5 @@
 using System.Net;
+using Serving.Concurrency;
 using Serving.Kubernetes.Access;
 using Serving.Kubernetes.Client;
 
@@ -10,8 +11,7 @@ namespace Serving.Host.Composition;
 /// </summary>
 internal static class FirstAnswer
 {
-    private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(250);
-    private static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(5);
+    private static readonly Backoff Delays = new(TimeSpan.FromMilliseconds(250), TimeSpan.FromSeconds(5));
 
     /// <summary>Waits for the response. Throws <see cref="KubernetesException"/> when retrying is useless.</summary>
     /// <param name="ask">Sends the request once.</param>
@@ -20,7 +20,7 @@ internal static class FirstAnswer
     /// <param name="cancellation">Cancels the wait.</param>
     public static async Task<T> WaitAsync<T>(Func<Task<T>> ask, Action<string> waits, TimeProvider time, CancellationToken cancellation)
     {
-        for (var longest = FirstDelay; ; longest = longest * 2 > LongestDelay ? LongestDelay : longest * 2)
+        for (var failures = 1; ; failures++)
         {
             try
             {
@@ -31,7 +31,7 @@ internal static class FirstAnswer
                 waits($"the API server: {failure.Message}");
             }
 
-            await Task.Delay(longest * (0.5 + (Random.Shared.NextDouble() / 2)), time, cancellation);
+            await Task.Delay(Delays.JitteredAfter(failures), time, cancellation);
         }
     }
 

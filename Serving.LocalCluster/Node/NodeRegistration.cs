@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging;
 using Serving.Api;
 using Serving.Api.Core;
+using Serving.Concurrency;
 using Serving.Kubernetes.Client;
 using NodeObject = Serving.Api.Core.Node;
 
@@ -15,6 +16,7 @@ internal sealed class NodeRegistration(NodeContext node)
 {
     private const string LeaseNamespace = "kube-node-lease";
     private const int LeaseSeconds = 40;
+    private static readonly Backoff Delays = new(TimeSpan.FromMilliseconds(50), TimeSpan.FromSeconds(3));
     private static readonly TimeSpan LeaseRenewal = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan Heartbeat = TimeSpan.FromMinutes(5);
     private readonly string _name = node.Options.NodeName;
@@ -22,7 +24,7 @@ internal sealed class NodeRegistration(NodeContext node)
     /// <summary>Creates the Node object if it does not exist and renews its status; retries until the server is up.</summary>
     public async Task RegisterAsync(CancellationToken cancellation)
     {
-        for (var retry = TimeSpan.FromMilliseconds(50); ; retry = retry.TotalSeconds > 2 ? retry : retry * 2)
+        for (var failures = 1; ; failures++)
         {
             try
             {
@@ -42,7 +44,7 @@ internal sealed class NodeRegistration(NodeContext node)
             catch (Exception e) when (e is KubernetesException or HttpRequestException or IOException)
             {
                 node.Logger.LogDebug(e, "Cannot register the node yet");
-                await Task.Delay(retry, node.Time, cancellation);
+                await Task.Delay(Delays.After(failures), node.Time, cancellation);
             }
         }
     }

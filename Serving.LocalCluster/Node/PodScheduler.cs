@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging;
 using Serving.Api;
 using Serving.Api.Core;
+using Serving.Concurrency;
 using Serving.Kubernetes.Client;
 using NodeObject = Serving.Api.Core.Node;
 
@@ -14,6 +15,8 @@ namespace Serving.LocalCluster.Node;
 /// </summary>
 internal sealed class PodScheduler(NodeContext node)
 {
+    private static readonly Backoff Delays = new(TimeSpan.FromMilliseconds(50), TimeSpan.FromSeconds(3));
+
     /// <summary>Whether this scheduler handles the pod: not bound yet, no other scheduler, and not finished.</summary>
     public static bool IsFor(Pod pod) =>
         pod.Spec is { NodeName: "", SchedulerName: "" or "default-scheduler" }
@@ -119,7 +122,7 @@ internal sealed class PodScheduler(NodeContext node)
     // Null when the pod was deleted.
     private async Task<Pod?> PatchAsync(Pod pod, JsonObject body, string? subresource, CancellationToken cancellation)
     {
-        for (var retry = TimeSpan.FromMilliseconds(50); ; retry = retry.TotalSeconds > 2 ? retry : retry * 2)
+        for (var failures = 1; ; failures++)
         {
             try
             {
@@ -141,7 +144,7 @@ internal sealed class PodScheduler(NodeContext node)
             catch (Exception e) when (e is KubernetesException or HttpRequestException or IOException)
             {
                 node.Logger.LogWarning(e, "Cannot bind pod {Namespace}/{Pod} yet", pod.Metadata.Namespace, pod.Metadata.Name);
-                await Task.Delay(retry, node.Time, cancellation);
+                await Task.Delay(Delays.After(failures), node.Time, cancellation);
             }
         }
     }

@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging;
 using Serving.Api;
 using Serving.Api.Core;
+using Serving.Concurrency;
 using Serving.Kubernetes.Client;
 
 namespace Serving.LocalCluster.Node.Pods;
@@ -17,8 +18,7 @@ namespace Serving.LocalCluster.Node.Pods;
 internal sealed class PodStatusWriter(NodeContext node, PodRun pod, Func<PodObservation> observe)
 {
     private static readonly TimeSpan Gather = TimeSpan.FromMilliseconds(15);
-    private static readonly TimeSpan RetryFirst = TimeSpan.FromMilliseconds(50);
-    private static readonly TimeSpan RetryMost = TimeSpan.FromSeconds(5);
+    private static readonly Backoff Delays = new(TimeSpan.FromMilliseconds(50), TimeSpan.FromSeconds(5));
     private readonly SemaphoreSlim _wake = new(0);
     private readonly SemaphoreSlim _urgent = new(0);
     private IReadOnlyList<Condition> _conditions = pod.Pod.Status?.Conditions ?? [];
@@ -62,7 +62,7 @@ internal sealed class PodStatusWriter(NodeContext node, PodRun pod, Func<PodObse
     /// <summary>Writes the status if it differs, retrying while the server is unreachable. Returns false when the pod is deleted.</summary>
     public async Task<bool> WriteAsync(CancellationToken cancellation)
     {
-        for (var retry = RetryFirst; ; retry = retry * 2 > RetryMost ? RetryMost : retry * 2)
+        for (var failures = 1; ; failures++)
         {
             var current = pod.Pod;
             var status = PodStatusMaker.Make(current, observe(), _conditions, node.Time.GetUtcNow());
@@ -99,7 +99,7 @@ internal sealed class PodStatusWriter(NodeContext node, PodRun pod, Func<PodObse
             catch (Exception e) when (e is KubernetesException or HttpRequestException or IOException)
             {
                 node.Logger.LogDebug(e, "Cannot write the status of pod {Pod} yet", pod.Name);
-                await Task.Delay(retry, node.Time, cancellation);
+                await Task.Delay(Delays.After(failures), node.Time, cancellation);
             }
         }
     }

@@ -43,7 +43,7 @@ internal sealed class LogBudget
     {
         if (Interlocked.Add(ref _written, bytes) >= Step && Interlocked.Exchange(ref _checking, 1) == 0)
         {
-            BackgroundFailure.Watch("Removing old logs of pods", Task.Run(CheckOnce));
+            BackgroundFailure.Watch("Removing old logs of pods", Task.Run(CheckWritten));
         }
     }
 
@@ -80,17 +80,22 @@ internal sealed class LogBudget
         );
     }
 
-    private void CheckOnce()
+    private void CheckWritten()
     {
-        try
+        do
         {
-            Interlocked.Exchange(ref _written, 0);
-            Check();
-        }
-        finally
-        {
-            Volatile.Write(ref _checking, 0);
-        }
+            try
+            {
+                Interlocked.Exchange(ref _written, 0);
+                Check();
+            }
+            finally
+            {
+                Interlocked.Exchange(ref _checking, 0);
+            }
+
+            // What was written meanwhile started no check, and nothing may be written after it.
+        } while (Interlocked.Read(ref _written) >= Step && Interlocked.Exchange(ref _checking, 1) == 0);
     }
 
     private bool TryRemove(string path)

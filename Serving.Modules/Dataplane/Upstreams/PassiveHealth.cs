@@ -1,3 +1,5 @@
+using Serving.Concurrency;
+
 namespace Serving.Dataplane.Upstreams;
 
 /// <summary>
@@ -6,8 +8,7 @@ namespace Serving.Dataplane.Upstreams;
 /// </summary>
 public sealed class PassiveHealth(TimeProvider time)
 {
-    private static readonly TimeSpan First = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(30);
+    private static readonly Backoff Delays = new(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(30));
 
     private readonly Lock _lock = new();
     private long _until;
@@ -57,10 +58,8 @@ public sealed class PassiveHealth(TimeProvider time)
             var now = time.GetTimestamp();
             if (_until != 0 && now < _until)
                 return;
-            var rest = First * Math.Pow(2, Math.Min(_failures, 10));
-            rest = rest < Longest ? rest : Longest;
-            _failures++;
-            Volatile.Write(ref _until, Math.Max(now + (long)(rest.TotalSeconds * time.TimestampFrequency), 1));
+            var delay = Delays.After(++_failures);
+            Volatile.Write(ref _until, Math.Max(now + (long)(delay.TotalSeconds * time.TimestampFrequency), 1));
         }
     }
 }

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Serving.Concurrency;
 
 namespace Serving.Kubernetes.Hosting;
 
@@ -24,8 +25,8 @@ internal static class Restarts
         CancellationToken stop
     )
     {
-        var (first, longest) = (context.Options.FirstRestart, context.Options.LongestRestart);
-        var delay = first;
+        var delays = new Backoff(context.Options.FirstRestart, context.Options.LongestRestart);
+        var failures = 0;
         while (!stop.IsCancellationRequested)
         {
             var started = context.Time.GetTimestamp();
@@ -40,7 +41,8 @@ internal static class Restarts
                 return;
             }
 
-            delay = context.Time.GetElapsedTime(started) > longest ? first : delay;
+            failures = context.Time.GetElapsedTime(started) > delays.Longest ? 1 : failures + 1;
+            var delay = delays.After(failures);
             failed(failure?.Message ?? "it ended by itself");
             ModuleMetrics.Failed(module);
             context.Logger.LogError(
@@ -51,7 +53,6 @@ internal static class Restarts
                 delay
             );
             await Task.Delay(delay, context.Time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            delay = delay * 2 > longest ? longest : delay * 2;
         }
     }
 

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Serving.Api;
+using Serving.Concurrency;
 using Serving.Kubernetes.Client;
 using Serving.Kubernetes.Hosting;
 
@@ -13,8 +14,7 @@ namespace Serving.Kubernetes.Informers;
 public sealed class Informer<T> : IInformer<T>
     where T : class, IKubernetesObject
 {
-    private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(5);
+    private static readonly Backoff Delays = new(TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(5));
 
     /// <summary>The time over which informers spread their requests when the server responds again.</summary>
     private static readonly TimeSpan Stagger = TimeSpan.FromMilliseconds(200);
@@ -144,13 +144,13 @@ public sealed class Informer<T> : IInformer<T>
 
             var opened = _time.GetTimestamp();
             await WatchAsync(cancellation);
-            if (_heard || _time.GetElapsedTime(opened) > LongestDelay)
+            if (_heard || _time.GetElapsedTime(opened) > Delays.Longest)
             {
                 Succeeded();
             }
 
             // Back off from a server that closes watches as soon as they open.
-            return (_failures++ == 0 ? TimeSpan.Zero : DelayAfter(_failures), Task.CompletedTask);
+            return (_failures++ == 0 ? TimeSpan.Zero : Delays.JitteredAfter(_failures), Task.CompletedTask);
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
@@ -164,7 +164,7 @@ public sealed class Informer<T> : IInformer<T>
             // The server responds again, so the failures before do not count.
             var again = _expired;
             _expired = true;
-            return (again ? DelayAfter(++_failures) : TimeSpan.Zero, Task.CompletedTask);
+            return (again ? Delays.JitteredAfter(++_failures) : TimeSpan.Zero, Task.CompletedTask);
         }
         catch (Exception error)
         {
@@ -187,7 +187,7 @@ public sealed class Informer<T> : IInformer<T>
             }
 
             return (
-                DelayAfter(_failures),
+                Delays.JitteredAfter(_failures),
                 error is KubernetesException { IsUnreachable: true } ? _client.NextResponse : Task.CompletedTask
             );
         }
@@ -221,12 +221,6 @@ public sealed class Informer<T> : IInformer<T>
         {
             await Task.Delay(Stagger * Random.Shared.NextDouble(), _time, cancellation);
         }
-    }
-
-    private static TimeSpan DelayAfter(int failures)
-    {
-        var longest = Math.Min(FirstDelay.TotalMilliseconds * Math.Pow(2, Math.Min(failures - 1, 20)), LongestDelay.TotalMilliseconds);
-        return TimeSpan.FromMilliseconds(longest * (0.5 + (Random.Shared.NextDouble() / 2)));
     }
 
     private async Task ListAsync(CancellationToken cancellation)

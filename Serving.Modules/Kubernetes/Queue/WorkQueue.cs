@@ -12,11 +12,7 @@ namespace Serving.Kubernetes.Queue;
 public sealed class WorkQueue<TKey> : WorkQueueMetrics.IObserved, IDisposable
     where TKey : notnull
 {
-    /// <summary>The delay of the first retry of a key; it doubles with every further retry.</summary>
-    public static readonly TimeSpan FirstRetry = TimeSpan.FromMilliseconds(5);
-
-    /// <summary>The longest delay between two retries of a key.</summary>
-    public static readonly TimeSpan LastRetry = TimeSpan.FromSeconds(1000);
+    private static readonly Backoff Retries = new(TimeSpan.FromMilliseconds(5), TimeSpan.FromSeconds(1000));
 
     private static readonly TimeSpan LongestDelay = TimeSpan.FromDays(1);
 
@@ -136,9 +132,7 @@ public sealed class WorkQueue<TKey> : WorkQueueMetrics.IObserved, IDisposable
         TimeSpan delay;
         lock (_lock)
         {
-            var failures = _failures.GetValueOrDefault(key);
-            _failures[key] = failures + 1;
-            delay = failures > 20 ? LastRetry : TimeSpan.FromTicks(Math.Min(FirstRetry.Ticks << failures, LastRetry.Ticks));
+            delay = Retries.After(_failures[key] = _failures.GetValueOrDefault(key) + 1);
         }
 
         WorkQueueMetrics.Retried(_label);

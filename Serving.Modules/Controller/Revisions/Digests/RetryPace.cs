@@ -1,3 +1,5 @@
+using Serving.Concurrency;
+
 namespace Serving.Controller.Revisions.Digests;
 
 /// <summary>
@@ -7,8 +9,7 @@ namespace Serving.Controller.Revisions.Digests;
 internal sealed class RetryPace(TimeProvider time)
 {
     private const int Burst = 100;
-    private const int MaximumExponent = 30;
-    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(1000);
+    private static readonly Backoff Delays = new(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1000));
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100);
 
     private readonly Lock _gate = new();
@@ -17,8 +18,7 @@ internal sealed class RetryPace(TimeProvider time)
     /// <summary>The delay before an attempt after this many failures (not negative); the attempt is counted.</summary>
     public TimeSpan Next(int failures)
     {
-        var own = failures == 0 ? TimeSpan.Zero : TimeSpan.FromSeconds(Math.Pow(2, Math.Min(failures - 1, MaximumExponent)));
-        own = own < Longest ? own : Longest;
+        var own = failures == 0 ? TimeSpan.Zero : Delays.After(failures);
         lock (_gate)
         {
             // The time at which the bucket will be full again encodes how many tokens are left.

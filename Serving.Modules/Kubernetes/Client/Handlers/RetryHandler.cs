@@ -1,4 +1,5 @@
 using System.Net;
+using Serving.Concurrency;
 
 namespace Serving.Kubernetes.Client.Handlers;
 
@@ -52,8 +53,7 @@ internal sealed class RetryHandler(ClusterClientOptions options, TimeProvider ti
 
     private TimeSpan DelayAfter(KubernetesException failure, int attempt)
     {
-        var longest = Math.Min(options.FirstDelay.TotalMilliseconds * Math.Pow(2, attempt - 1), options.LongestDelay.TotalMilliseconds);
-        var own = TimeSpan.FromMilliseconds(longest * (0.5 + (Random.Shared.NextDouble() / 2)));
+        var own = new Backoff(options.FirstDelay, options.LongestDelay).JitteredAfter(attempt);
         var wait = failure.RetryAfter is { } asked && asked > own ? asked : own;
         return wait > options.LongestDelay ? options.LongestDelay : wait;
     }
