@@ -28,17 +28,23 @@ public static class IngressLifecycle
         With(status, Conditions.MarkTrue(Of(status), NetworkConfigured, now));
 
     /// <summary>An object with a name that we need exists but is not ours.</summary>
-    public static IngressStatus MarkResourceNotOwned(IngressStatus status, string kind, string name, DateTimeOffset now) =>
-        With(
+    public static IngressStatus MarkResourceNotOwned(
+        IngressStatus status,
+        string kind,
+        string name,
+        DateTimeOffset now,
+        string holder = ""
+    ) =>
+        MarkNetworkFailed(
             status,
-            Conditions.MarkFalse(
-                Of(status),
-                NetworkConfigured,
-                "NotOwned",
-                $"There is an existing {kind} \"{name}\" that we do not own.",
-                now
-            )
+            "NotOwned",
+            $"There is an existing {kind} \"{name}\" that we do not own.{ConditionSet.Detail(holder)}",
+            now
         );
+
+    /// <summary>The objects of the network layer cannot be as the Ingress needs them.</summary>
+    public static IngressStatus MarkNetworkFailed(IngressStatus status, string reason, string message, DateTimeOffset now) =>
+        With(status, Conditions.MarkFalse(Of(status), NetworkConfigured, reason, message, now));
 
     /// <summary>The load balancer routes the Ingress at these addresses.</summary>
     public static IngressStatus MarkLoadBalancerReady(
@@ -53,8 +59,18 @@ public static class IngressLifecycle
             PrivateLoadBalancer = new IngressLoadBalancerStatus { Ingress = privateAddresses },
         };
 
-    public static IngressStatus MarkLoadBalancerNotReady(IngressStatus status, DateTimeOffset now) =>
-        With(status, Conditions.MarkUnknown(Of(status), LoadBalancerReady, "Uninitialized", "Waiting for load balancer to be ready", now));
+    /// <summary>The load balancer does not route the Ingress yet; the detail says what it waits for.</summary>
+    public static IngressStatus MarkLoadBalancerNotReady(IngressStatus status, DateTimeOffset now, string detail = "") =>
+        With(
+            status,
+            Conditions.MarkUnknown(
+                Of(status),
+                LoadBalancerReady,
+                "Uninitialized",
+                $"Waiting for load balancer to be ready{ConditionSet.Detail(detail, ": ")}",
+                now
+            )
+        );
 
     public static IngressStatus MarkLoadBalancerFailed(IngressStatus status, string reason, string message, DateTimeOffset now) =>
         With(status, Conditions.MarkFalse(Of(status), LoadBalancerReady, reason, message, now));

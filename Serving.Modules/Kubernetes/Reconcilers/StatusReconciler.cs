@@ -61,11 +61,14 @@ public abstract class StatusReconciler<T, TStatus> : IReconciler
         if (_lister.Get(key.Namespace, key.Name) is not { Metadata.DeletionTimestamp: null } original || !IsOurs(original))
         {
             Forget(key);
-            if (_lister.Get(key.Namespace, key.Name) is { Metadata.DeletionTimestamp: not null } leaving)
-            {
-                await DeletingAsync(leaving, client, cancellation);
-            }
-
+            await (
+                _lister.Get(key.Namespace, key.Name) switch
+                {
+                    { Metadata.DeletionTimestamp: not null } leaving => DeletingAsync(leaving, client, cancellation),
+                    { } other when !IsOurs(other) => NotOursAsync(other, client, cancellation),
+                    _ => Task.CompletedTask,
+                }
+            );
             return Reconcile.Done;
         }
 
@@ -100,6 +103,9 @@ public abstract class StatusReconciler<T, TStatus> : IReconciler
 
     /// <summary>The object is being deleted; a reconciler that added a finalizer cleans up and removes it.</summary>
     protected virtual Task DeletingAsync(T value, IKubernetesClient client, CancellationToken cancellation) => Task.CompletedTask;
+
+    /// <summary>The object is another reconciler's (<see cref="IsOurs"/>). If it was ours before, what we made of it is cleaned up here.</summary>
+    protected virtual Task NotOursAsync(T value, IKubernetesClient client, CancellationToken cancellation) => Task.CompletedTask;
 
     private TStatus Prepare(T value)
     {

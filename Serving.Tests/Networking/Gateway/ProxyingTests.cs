@@ -291,7 +291,7 @@ public sealed class ProxyingTests : GatewayFixture
         response
             .Headers.GetValues("K-Network-Hash")
             .Should()
-            .Equal(Serving.Networking.Gateway.Routing.IngressHash.Compute(Gateway.Cluster.Find(Resources.Ingresses, "default", "probe")!));
+            .Equal(Serving.Networking.Layers.IngressHash.Compute(Gateway.Cluster.Find(Resources.Ingresses, "default", "probe")!));
         (await response.Content.ReadAsStringAsync()).Should().BeEmpty();
     }
 

@@ -77,7 +77,7 @@ internal sealed class RunningGateway : IAsyncDisposable
     public Task RoutedAsync(string name) =>
         Eventually.HoldsAsync(() =>
         {
-            var wanted = Serving.Networking.Gateway.Routing.IngressHash.Compute(
+            var wanted = Serving.Networking.Layers.IngressHash.Compute(
                 Cluster.Find(Serving.Api.Resources.Ingresses, "default", name)!
             );
             if (Module.Table.Ingresses.GetValueOrDefault(new("default", name)).Hash != wanted)

@@ -2,17 +2,16 @@ using Microsoft.AspNetCore.Http;
 using Serving.Api.WellKnown;
 using Serving.Dataplane.Requests;
 using Serving.Networking.Gateway.Routing;
+using Serving.Networking.Layers.Probing;
 
 namespace Serving.Networking.Gateway.Proxying;
 
 /// <summary>Responds to the probes with which Knative determines the version of an Ingress that a gateway routes.</summary>
 internal static class NetworkProbe
 {
-    public const string Value = "probe";
-
     /// <summary>Whether the request is a network probe.</summary>
     public static bool Is(HttpRequest request) =>
-        request.Headers.TryGetValue(Headers.NetworkProbe, out var probe) && probe.ToString() == Value;
+        request.Headers.TryGetValue(Headers.NetworkProbe, out var probe) && probe.ToString() == NetworkProbeRequest.Value;
 
     /// <summary>
     /// Responds with the version in the probe, or with that of <paramref name="route"/> when the probe asks for it. A route whose backends

@@ -1,8 +1,7 @@
 using System.Net;
 using Microsoft.Extensions.Logging;
 using Serving.Api.Networking;
-using Serving.Api.WellKnown;
-using Serving.Networking.Gateway.Proxying;
+using Serving.Networking.Layers.Probing;
 
 namespace Serving.Networking.Gateway.Readiness;
 
@@ -43,9 +42,7 @@ internal sealed partial class ReplicaProbe : IDisposable
         {
             using var _ = request;
             using var response = await _http.SendAsync(request, deadline.Token);
-            return response.StatusCode == HttpStatusCode.OK
-                && response.Headers.TryGetValues(Headers.NetworkHash, out var values)
-                && values.Contains(hash, StringComparer.Ordinal);
+            return response.StatusCode == HttpStatusCode.OK && NetworkProbeRequest.HashOf(response) == hash;
         }
         catch (Exception error) when (error is HttpRequestException or OperationCanceledException && !cancellation.IsCancellationRequested)
         {
@@ -74,9 +71,7 @@ internal sealed partial class ReplicaProbe : IDisposable
             request.Headers.TryAddWithoutValidation(name, match.Exact);
         }
 
-        request.Headers.TryAddWithoutValidation("User-Agent", Headers.IngressProbeUserAgent);
-        request.Headers.TryAddWithoutValidation(Headers.NetworkProbe, NetworkProbe.Value);
-        request.Headers.TryAddWithoutValidation(Headers.NetworkHash, Headers.NetworkHashOverride);
+        NetworkProbeRequest.AddHeaders(request);
         return request;
     }
 

@@ -4,7 +4,7 @@ using Serving.Api.Networking;
 using Serving.Kubernetes;
 using Serving.Kubernetes.Hosting;
 using Serving.Kubernetes.Informers;
-using Serving.Networking.Gateway.Routing;
+using Serving.Networking.Layers;
 
 namespace Serving.Networking.Gateway.Readiness;
 

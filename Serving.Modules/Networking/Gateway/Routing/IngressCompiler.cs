@@ -2,13 +2,13 @@ using Serving.Api.Networking;
 using Serving.Api.WellKnown;
 using Serving.Kubernetes;
 using Serving.Networking.Gateway.Backends;
+using Serving.Networking.Layers;
 
 namespace Serving.Networking.Gateway.Routing;
 
 /// <summary>Compiles an Ingress to routes. Pure, except that it gets backends from the registry and counters from the statistics.</summary>
 internal sealed class IngressCompiler(BackendRegistry backends, GatewayStatistics statistics, string clusterDomain)
 {
-    private const string VisibilityClusterLocal = "ClusterLocal";
     private const string OptionRedirected = "Redirected";
     private const string AcmeChallengePrefix = "/.well-known/acme-challenge/";
 
@@ -21,7 +21,7 @@ internal sealed class IngressCompiler(BackendRegistry backends, GatewayStatistic
         var counted = new List<(string, string)>();
         foreach (var rule in ingress.Spec.Rules)
         {
-            var outside = rule.Visibility != VisibilityClusterLocal;
+            var outside = rule.Visibility != IngressVisibility.ClusterLocal;
             var redirect = outside && ingress.Spec.HttpOption == OptionRedirected;
             List<Route> routes = [.. (rule.Http?.Paths ?? []).Select(path => CompilePath(path, hash, redirect, used, counted))];
             foreach (var host in Hosts(rule, outside))

@@ -2,7 +2,7 @@ using System.Net;
 using FluentAssertions;
 using NUnit.Framework;
 using Serving.Api.Networking;
-using Serving.Networking.Gateway.Routing;
+using Serving.Networking.Layers;
 
 namespace Serving.Tests.Cluster.EndToEnd.NetworkLayer;
 

@@ -3,9 +3,9 @@ using FluentAssertions;
 using NUnit.Framework;
 using Serving.Api.Core;
 using Serving.Api.Networking;
-using Serving.Networking.Gateway.Routing;
+using Serving.Networking.Layers;
 
-namespace Serving.Tests.Networking.Gateway;
+namespace Serving.Tests.Networking.Layers;
 
 public sealed class IngressHashTests
 {

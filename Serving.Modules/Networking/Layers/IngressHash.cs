@@ -4,7 +4,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Serving.Api.Networking;
 
-namespace Serving.Networking.Gateway.Routing;
+namespace Serving.Networking.Layers;
 
 /// <summary>
 /// The version of an Ingress used in probes: SHA-256 over the specification as serialized by Go's <c>encoding/json</c>, followed by

@@ -1,0 +1,34 @@
+using System.Net;
+using Serving.Api.Core;
+
+namespace Serving.Networking.Layers;
+
+/// <summary>The pods behind a port of a Kubernetes Service.</summary>
+public static class ServiceEndpoints
+{
+    /// <summary>
+    /// The addresses of the ready pods behind a port of the Service; null when the Service has no such port. The port of a pod is found by
+    /// the name of the Service's port, since its target port may be a name.
+    /// </summary>
+    public static IReadOnlyList<IPEndPoint>? Of(CoreService service, Endpoints? endpoints, int port)
+    {
+        ArgumentNullException.ThrowIfNull(service);
+        if (service.Spec?.Ports.FirstOrDefault(candidate => candidate.Port == port) is not { } named)
+        {
+            return null;
+        }
+
+        return
+        [
+            .. (endpoints?.Subsets ?? []).SelectMany(subset =>
+                subset
+                    .Ports.Where(candidate => candidate.Name == named.Name && candidate.Port is not null)
+                    .Take(1)
+                    .SelectMany(candidate => AddressesOf(subset).Select(address => new IPEndPoint(address, candidate.Port!.Value)))
+            ),
+        ];
+    }
+
+    private static IEnumerable<IPAddress> AddressesOf(EndpointSubset subset) =>
+        subset.Addresses.Select(static address => IPAddress.TryParse(address.Ip, out var parsed) ? parsed : null).OfType<IPAddress>();
+}
