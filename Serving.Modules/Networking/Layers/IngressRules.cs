@@ -2,7 +2,7 @@ using Serving.Api.Networking;
 
 namespace Serving.Networking.Layers;
 
-/// <summary>Questions about the rules of an Ingress with defaults (<see cref="WithDefaults"/>).</summary>
+/// <summary>Questions about the rules of an Ingress with defaults (<see cref="WithDefaults(Ingress)"/>).</summary>
 public static class IngressRules
 {
     /// <summary>

@@ -120,7 +120,12 @@ public abstract class LayerReconciler : StatusReconciler<Ingress, IngressStatus>
         }
         catch (Exception failure) when (IsFailure(failure, cancellation))
         {
-            pass.Status = IngressLifecycle.MarkIngressNotReady(pass.Status, NotReconciled, "Ingress reconciliation failed", pass.Now);
+            pass.Status = IngressLifecycle.MarkIngressNotReady(
+                pass.Status,
+                NotReconciled,
+                $"Ingress reconciliation failed: {failure.Message}",
+                pass.Now
+            );
             throw;
         }
 

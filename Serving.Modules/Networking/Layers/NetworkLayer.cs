@@ -8,7 +8,8 @@ namespace Serving.Networking.Layers;
 /// <param name="Name">The name of its module, as <c>istio</c>.</param>
 /// <param name="Product">The product that users install, as messages name it: <c>Istio</c>.</param>
 /// <param name="IngressClass">The class of the Ingresses that it serves.</param>
-/// <param name="Kinds">The kinds that it needs and that a cluster may lack.</param>
+/// <param name="Kinds">The kinds that it follows only when it is used, because a cluster may lack them, or the process the right to list
+/// them.</param>
 public sealed record NetworkLayer(string Name, string Product, string IngressClass, IReadOnlyList<ResourceType> Kinds)
 {
     /// <summary>

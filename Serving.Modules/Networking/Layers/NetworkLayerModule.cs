@@ -13,13 +13,13 @@ namespace Serving.Networking.Layers;
 /// <summary>
 /// The module of a network layer. A layer that a cluster does not use costs nothing: until config-network's <c>ingress-class</c> names its
 /// class, or an Ingress has it, the module only listens to the caches of Ingresses and ConfigMaps, which the process has anyway. Then it
-/// asks for the layer's kinds; while the cluster lacks one, a condition and an event of each Ingress say so. Only with all kinds it requests
-/// their informers, which stay for the rest of the process.
+/// checks that the cluster has the layer's kinds and that it may list them; while not, a condition and an event of each Ingress say so.
+/// Only then it requests their informers, which stay for the rest of the process.
 /// </summary>
 public abstract partial class NetworkLayerModule : IServingModule
 {
-    /// <summary>How often a cluster is asked for kinds that it lacks.</summary>
-    public static readonly TimeSpan DiscoveryInterval = TimeSpan.FromSeconds(30);
+    /// <summary>How often a layer that cannot work is checked again.</summary>
+    public static readonly TimeSpan CheckInterval = TimeSpan.FromSeconds(30);
 
     private readonly NetworkLayer _layer;
     private readonly ILogger _logger;
@@ -55,7 +55,7 @@ public abstract partial class NetworkLayerModule : IServingModule
         try
         {
             await new LayerSelection(_layer, _ingresses, Context.Config).WaitAsync(cancellation);
-            await WaitForKindsAsync(client, cancellation);
+            await WaitUntilAvailableAsync(client, cancellation);
             await ReconcileAsync(client, cancellation);
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
@@ -77,7 +77,7 @@ public abstract partial class NetworkLayerModule : IServingModule
     protected abstract void Watch(ReconcileLoop loop, LayerReconciler reconciler);
 
     /// <summary>Adds loops of the layer besides that of Ingresses; none by default.</summary>
-    protected virtual IEnumerable<ReconcileLoop> MoreLoops() => [];
+    protected virtual IReadOnlyList<LayerLoop> MoreLoops() => [];
 
     /// <summary>Whether a change of the configuration concerns all Ingresses of the class.</summary>
     protected abstract bool Concerns(ConfigSnapshot old, ConfigSnapshot current);
@@ -90,27 +90,19 @@ public abstract partial class NetworkLayerModule : IServingModule
         loop = new ReconcileLoop(reconciler, _logger, Context.Time).For(_ingresses);
         Watch(loop, reconciler);
         _loop = loop;
+        IReadOnlyList<LayerLoop> loops = [new LayerLoop(loop, reconciler.Served, Concerns), .. MoreLoops()];
         void OnConfig(ConfigSnapshot old, ConfigSnapshot current)
         {
-            if (Concerns(old, current))
+            foreach (var one in loops)
             {
-                foreach (var key in reconciler.Served())
-                {
-                    loop.Enqueue(key);
-                }
+                one.Resync(old, current);
             }
         }
 
         Context.Config.Changed += OnConfig;
         try
         {
-            await Task.WhenAll(
-                [
-                    loop.RunAsync(client, cancellation),
-                    prober.RunAsync(cancellation),
-                    .. MoreLoops().Select(more => more.RunAsync(client, cancellation)),
-                ]
-            );
+            await Task.WhenAll([prober.RunAsync(cancellation), .. loops.Select(one => one.Loop.RunAsync(client, cancellation))]);
         }
         finally
         {
@@ -118,15 +110,15 @@ public abstract partial class NetworkLayerModule : IServingModule
         }
     }
 
-    /// <summary>Completes when the cluster has all kinds of the layer; until then the Ingresses say which it lacks.</summary>
-    private async Task WaitForKindsAsync(IKubernetesClient client, CancellationToken cancellation)
+    /// <summary>Completes when the layer can work; until then its Ingresses say why it cannot.</summary>
+    private async Task WaitUntilAvailableAsync(IKubernetesClient client, CancellationToken cancellation)
     {
-        IReadOnlyList<ResourceType> missing;
-        while ((missing = await FindMissingAsync(cancellation)).Count > 0)
+        var availability = new LayerAvailability(_layer, Context.Discovery);
+        while (await FindProblemAsync(availability, client, cancellation) is { } problem)
         {
-            LogMissing(_logger, _layer.Product, string.Join(", ", missing.Select(static kind => kind.Kind)), _layer.IngressClass);
+            LogUnavailable(_logger, _layer.IngressClass, problem);
             using var changed = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-            var reconciler = new MissingKindsReconciler(_layer, missing, _ingresses.Lister, Context.Events, Context.Time);
+            var reconciler = new UnavailableReconciler(_layer, problem, _ingresses.Lister, Context.Events, Context.Time);
             var loop = new ReconcileLoop(reconciler, _logger, Context.Time, workers: 1).For(_ingresses);
             _loop = loop;
             var reporting = loop.RunAsync(client, changed.Token);
@@ -134,8 +126,8 @@ public abstract partial class NetworkLayerModule : IServingModule
             {
                 do
                 {
-                    await Task.Delay(DiscoveryInterval, Context.Time, cancellation);
-                } while ((await FindMissingAsync(cancellation)).SequenceEqual(missing));
+                    await Task.Delay(CheckInterval, Context.Time, cancellation);
+                } while (await FindProblemAsync(availability, client, cancellation) == problem);
             }
             finally
             {
@@ -145,38 +137,29 @@ public abstract partial class NetworkLayerModule : IServingModule
         }
     }
 
-    private async Task<IReadOnlyList<ResourceType>> FindMissingAsync(CancellationToken cancellation)
+    private async Task<string?> FindProblemAsync(
+        LayerAvailability availability,
+        IKubernetesClient client,
+        CancellationToken cancellation
+    )
     {
         while (true)
         {
             try
             {
-                var missing = new List<ResourceType>();
-                foreach (var kind in _layer.Kinds)
-                {
-                    if (await Context.Discovery.FindAsync(kind.ApiVersion, kind.Kind, cancellation) is null)
-                    {
-                        missing.Add(kind);
-                    }
-                }
-
-                return missing;
+                return await availability.FindProblemAsync(client, cancellation);
             }
             catch (KubernetesException failure)
             {
                 LogUndiscovered(_logger, _layer.Product, failure.Message);
-                await Task.Delay(DiscoveryInterval, Context.Time, cancellation);
+                await Task.Delay(CheckInterval, Context.Time, cancellation);
             }
         }
     }
 
-    [LoggerMessage(
-        1,
-        LogLevel.Warning,
-        "The cluster has no {Kinds} of {Product}; Ingresses of class {IngressClass} are not served until it is installed"
-    )]
-    private static partial void LogMissing(ILogger logger, string product, string kinds, string ingressClass);
+    [LoggerMessage(1, LogLevel.Warning, "Ingresses of class {IngressClass} are not served: {Problem}")]
+    private static partial void LogUnavailable(ILogger logger, string ingressClass, string problem);
 
-    [LoggerMessage(2, LogLevel.Warning, "The kinds of {Product} cannot be discovered, trying again: {Reason}")]
+    [LoggerMessage(2, LogLevel.Warning, "Whether the cluster has {Product} cannot be found out, trying again: {Reason}")]
     private static partial void LogUndiscovered(ILogger logger, string product, string reason);
 }

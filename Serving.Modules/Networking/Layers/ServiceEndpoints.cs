@@ -7,13 +7,20 @@ namespace Serving.Networking.Layers;
 public static class ServiceEndpoints
 {
     /// <summary>
-    /// The addresses of the ready pods behind a port of the Service; null when the Service has no such port. The port of a pod is found by
-    /// the name of the Service's port, since its target port may be a name.
+    /// The addresses of the ready pods behind a port of the Service, or behind the port that leads to this one of the pods; null when the
+    /// Service has neither. The port of a pod is found by the name of the Service's port, since its target port may be a name.
     /// </summary>
+    /// <param name="service">The Service.</param>
+    /// <param name="endpoints">Its Endpoints; null when it has none.</param>
+    /// <param name="port">The number of the port.</param>
     public static IReadOnlyList<IPEndPoint>? Of(CoreService service, Endpoints? endpoints, int port)
     {
         ArgumentNullException.ThrowIfNull(service);
-        if (service.Spec?.Ports.FirstOrDefault(candidate => candidate.Port == port) is not { } named)
+        var ports = service.Spec?.Ports ?? [];
+        var named =
+            ports.FirstOrDefault(candidate => candidate.Port == port)
+            ?? ports.FirstOrDefault(candidate => candidate.TargetPort is { Text: null } target && target.Int == port);
+        if (named is null)
         {
             return null;
         }

@@ -7,24 +7,20 @@ using Serving.Kubernetes.Reconcilers;
 
 namespace Serving.Networking.Layers;
 
-/// <summary>Reports on the Ingresses of a layer that the cluster lacks kinds which the layer needs.</summary>
-internal sealed class MissingKindsReconciler(
+/// <summary>Reports on the Ingresses of a layer why it cannot work: a condition and an event of each.</summary>
+internal sealed class UnavailableReconciler(
     NetworkLayer layer,
-    IReadOnlyList<ResourceType> missing,
+    string problem,
     ILister<Ingress> ingresses,
     IEventRecorder events,
     TimeProvider time
 ) : StatusReconciler<Ingress, IngressStatus>(Resources.Ingresses, ingresses, IngressLifecycle.Conditions, events, time)
 {
     /// <summary>The reason of the condition and of the event.</summary>
-    public const string Reason = "NetworkLayerNotInstalled";
-
-    private readonly string _message =
-        $"The cluster has no {string.Join(", ", missing.Select(static kind => $"{kind.Kind} ({kind.ApiVersion})"))}: "
-        + $"install {layer.Product}, or choose another ingress class than {layer.IngressClass}";
+    public const string Reason = "NetworkLayerUnavailable";
 
     /// <inheritdoc/>
-    public override string Name => $"{layer.Name}-missing";
+    public override string Name => $"{layer.Name}-unavailable";
 
     /// <inheritdoc/>
     protected override bool IsOurs(Ingress value) => layer.Serves(value);
@@ -32,11 +28,11 @@ internal sealed class MissingKindsReconciler(
     /// <inheritdoc/>
     protected override Task ReconcileAsync(ReconcilePass<Ingress, IngressStatus> pass, CancellationToken cancellation)
     {
-        pass.Status = IngressLifecycle.MarkNetworkFailed(pass.Status, Reason, _message, pass.Now);
+        pass.Status = IngressLifecycle.MarkNetworkFailed(pass.Status, Reason, problem, pass.Now);
         var known = ConditionSet.Get(pass.Object.Status.Conditions, IngressLifecycle.NetworkConfigured);
-        if (known?.Reason != Reason || known.Message != _message)
+        if (known?.Reason != Reason || known.Message != problem)
         {
-            Events.Warning(pass.Object, Reason, _message);
+            Events.Warning(pass.Object, Reason, problem);
         }
 
         return Task.CompletedTask;
