@@ -16,6 +16,7 @@ public static class KnownConfigMaps
         new(DomainConfigParser.Name, static (s, data, domain) => s with { Domain = DomainConfigParser.Parse(data, domain) }),
         new(FeaturesConfigParser.Name, static (s, data, _) => s with { Features = FeaturesConfigParser.Parse(data) }),
         new(GcConfigParser.Name, static (s, data, _) => s with { Gc = GcConfigParser.Parse(data) }),
+        new(IstioConfigParser.Name, static (s, data, domain) => s with { Istio = IstioConfigParser.Parse(data, domain) }),
         new(LeaderElectionConfigParser.Name, static (s, data, _) => s with { LeaderElection = LeaderElectionConfigParser.Parse(data) }),
         new(LoggingConfigParser.Name, static (s, data, _) => s with { Logging = LoggingConfigParser.Parse(data) }),
         new(NetworkConfigParser.Name, static (s, data, _) => s with { Network = NetworkConfigParser.Parse(data) }),
@@ -49,6 +50,7 @@ public static class KnownConfigMaps
                 Domains = new Dictionary<string, IReadOnlyDictionary<string, string>> { [local] = Empty.Map },
                 Wildcards = new HashSet<string>(StringComparer.Ordinal) { local },
             },
+            Istio = IstioConfig.For(clusterDomain),
         };
     }
 }

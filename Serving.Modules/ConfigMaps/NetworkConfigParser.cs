@@ -1,7 +1,6 @@
 using System.Globalization;
 using Serving.Api.Config;
 using Serving.Api.Core;
-using Serving.Kubernetes.Yaml;
 using Serving.Templates;
 
 namespace Serving.ConfigMaps;
@@ -154,64 +153,5 @@ public static class NetworkConfigParser
         }
     }
 
-    private static LabelSelector? Selector(string text)
-    {
-        if (text.Length == 0)
-            return null;
-        var entries = YamlText.Map(text);
-        var selector = new LabelSelector
-        {
-            MatchLabels = YamlText.Strings(entries, "matchLabels"),
-            MatchExpressions =
-            [
-                .. entries.Where(e => e.Key == "matchExpressions").SelectMany(e => YamlText.Items(e.Value)).Select(Requirement),
-            ],
-        };
-        foreach (var (key, value) in selector.MatchLabels)
-        {
-            if (!LabelSyntax.IsKey(key) || !LabelSyntax.IsValue(value))
-                throw new FormatException($"{key}={value} is no label");
-        }
-
-        foreach (var requirement in selector.MatchExpressions)
-        {
-            Check(requirement);
-        }
-
-        return selector;
-    }
-
-    private static void Check(LabelSelectorRequirement requirement)
-    {
-        var needsValues = requirement.Operator is "In" or "NotIn";
-        if (!needsValues && requirement.Operator is not ("Exists" or "DoesNotExist"))
-        {
-            throw new FormatException(
-                $"{GoValues.Quote(requirement.Operator)} is not a valid label selector operator: it must be In, NotIn, Exists or DoesNotExist"
-            );
-        }
-
-        if (!LabelSyntax.IsKey(requirement.Key) || !requirement.Values.All(LabelSyntax.IsValue))
-        {
-            throw new FormatException($"the requirement of {GoValues.Quote(requirement.Key)} has a key or a value that is no label's");
-        }
-
-        if (needsValues != requirement.Values.Count > 0)
-        {
-            throw new FormatException(
-                $"values of {requirement.Key} must be {(needsValues ? "given" : "empty")} for operator {requirement.Operator}"
-            );
-        }
-    }
-
-    private static LabelSelectorRequirement Requirement(YamlValue node)
-    {
-        var fields = YamlText.Entries(node).ToDictionary(e => e.Key, e => e.Value, StringComparer.Ordinal);
-        return new LabelSelectorRequirement
-        {
-            Key = fields.TryGetValue("key", out var key) ? YamlText.Scalar(key) : "",
-            Operator = fields.TryGetValue("operator", out var op) ? YamlText.Scalar(op) : "",
-            Values = fields.TryGetValue("values", out var values) ? [.. YamlText.Items(values).Select(YamlText.Scalar)] : [],
-        };
-    }
+    private static LabelSelector? Selector(string text) => text.Length == 0 ? null : SelectorText.Parse(YamlText.Map(text));
 }

@@ -11,6 +11,15 @@ internal static class YamlText
     /// <summary>The entries of a document that is a mapping; none when it is empty. Keys are unique.</summary>
     public static IReadOnlyList<(string Key, YamlValue Value)> Map(string text) => Read(text) is { } root ? Entries(root) : [];
 
+    /// <summary>The items of a document that is a list; none when it is empty.</summary>
+    public static IReadOnlyList<YamlValue> List(string text) =>
+        Read(text) switch
+        {
+            null or YamlScalar { Text: "" or "null" or "~" } => [],
+            YamlMap => throw new FormatException("cannot unmarshal object into an array"),
+            var root => Items(root),
+        };
+
     /// <summary>The entries of a mapping; none for null.</summary>
     public static IReadOnlyList<(string Key, YamlValue Value)> Entries(YamlValue node) =>
         node switch
