@@ -11,6 +11,7 @@ using Serving.Kubernetes.Access;
 using Serving.Kubernetes.Hosting;
 using Serving.Kubernetes.Informers;
 using Serving.Networking.Gateway;
+using Serving.Networking.Istio;
 using Serving.Webhook;
 
 namespace Serving.Host.Composition;
@@ -38,7 +39,7 @@ internal sealed class ControlPlane : IAsyncDisposable
 
     /// <summary>The names of all modules.</summary>
     public static IReadOnlyList<string> AllModules { get; } =
-    ["webhook", "activator", "gateway", "autoscaler", "gateway-status", "controller"];
+    ["webhook", "activator", "gateway", "autoscaler", "gateway-status", "istio", "controller"];
 
     /// <summary>The informers that all modules share.</summary>
     public IInformers Informers => Services.GetRequiredService<IInformers>();
@@ -128,6 +129,11 @@ internal sealed class ControlPlane : IAsyncDisposable
         if (Runs("gateway-status"))
         {
             services.AddGatewayStatus(options.Gateway);
+        }
+
+        if (Runs("istio"))
+        {
+            services.AddIstio();
         }
 
         if (Runs("controller"))

@@ -92,7 +92,10 @@ internal sealed record ElectionSettings(
             ];
         }
 
-        return new ElectionSettings(times, scheme == LeaseScheme.Knative ? Both : Own, settings.Buckets, scheme);
+        IReadOnlyList<string> OwnUnlessShared(string module, Shard shard) =>
+            ReferenceLeases.AreAlwaysHeld(module) ? Both(module, shard) : Own(module, shard);
+
+        return new ElectionSettings(times, scheme == LeaseScheme.Knative ? Both : OwnUnlessShared, settings.Buckets, scheme);
     }
 
     /// <summary>Whether replicas share the autoscaler's work.</summary>

@@ -4,6 +4,7 @@ using Serving.Api.Autoscaling;
 using Serving.Api.Caching;
 using Serving.Api.CertManager;
 using Serving.Api.Core;
+using Serving.Api.Istio;
 using Serving.Api.Knative;
 using Serving.Api.Networking;
 
@@ -80,6 +81,12 @@ namespace Serving.Api;
 [JsonSerializable(typeof(KubernetesList<CertManagerIssuer>))]
 [JsonSerializable(typeof(CertManagerChallenge))]
 [JsonSerializable(typeof(KubernetesList<CertManagerChallenge>))]
+[JsonSerializable(typeof(IstioVirtualService))]
+[JsonSerializable(typeof(KubernetesList<IstioVirtualService>))]
+[JsonSerializable(typeof(IstioGateway))]
+[JsonSerializable(typeof(KubernetesList<IstioGateway>))]
+[JsonSerializable(typeof(IstioDestinationRule))]
+[JsonSerializable(typeof(KubernetesList<IstioDestinationRule>))]
 [JsonSerializable(typeof(ObjectHeader))]
 [JsonSerializable(typeof(KubernetesList<ObjectHeader>))]
 [JsonSerializable(typeof(Unstructured))]

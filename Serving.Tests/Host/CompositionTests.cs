@@ -12,6 +12,7 @@ using Serving.Kubernetes.Access;
 using Serving.Kubernetes.Hosting;
 using Serving.Kubernetes.Informers;
 using Serving.Networking.Gateway;
+using Serving.Networking.Istio;
 using Serving.Observability.Logging;
 using Serving.Webhook;
 
@@ -27,7 +28,7 @@ public sealed class CompositionTests
 
     /// <summary>The modules of our assemblies, but for those that a module makes of itself.</summary>
     private static IEnumerable<Type> ModuleTypes =>
-        new[] { typeof(WebhookModule), typeof(ActivatorModule), typeof(GatewayModule), typeof(AutoscalerModule), typeof(ControllerModule) }
+        new[] { typeof(WebhookModule), typeof(ActivatorModule), typeof(GatewayModule), typeof(AutoscalerModule), typeof(IstioModule), typeof(ControllerModule) }
             .SelectMany(static type => type.Assembly.GetExportedTypes())
             .Where(static type => typeof(IServingModule).IsAssignableFrom(type) && type is { IsAbstract: false, IsInterface: false });
 
@@ -48,7 +49,7 @@ public sealed class CompositionTests
         Modules(whole)
             .Select(static module => module.Name)
             .Should()
-            .Equal("webhook", "activator", "gateway", "statistics", "autoscaler", "gateway-status", "controller");
+            .Equal("webhook", "activator", "gateway", "statistics", "autoscaler", "gateway-status", "istio", "controller");
         services
             .FindLastIndex(static service => service is ModuleService)
             .Should()
@@ -64,6 +65,7 @@ public sealed class CompositionTests
     [TestCase("activator", "activator", "health,metrics")]
     [TestCase("autoscaler", "statistics,autoscaler", "health,metrics,statistics")]
     [TestCase("gateway-status", "gateway-status", "health,metrics")]
+    [TestCase("istio", "istio", "health,metrics")]
     [TestCase("controller", "controller", "health,metrics")]
     public async Task A_process_has_only_what_its_modules_need(string module, string modules, string ports)
     {
