@@ -12,7 +12,7 @@ internal static class ConfigKeys
     private const string NotAQuantity = "*quantities must match the regular expression*";
 
     public static IEnumerable<ConfigKey> All =>
-        [.. Autoscaler, .. Defaults, .. Deployment, .. Gc, .. LeaderElection, .. Logging, .. Network, .. Observability, .. CertManager];
+        [.. Autoscaler, .. Defaults, .. Deployment, .. Gc, .. LeaderElection, .. Logging, .. Network, .. Observability, .. CertManager, .. Istio];
 
     private static ConfigKey[] Autoscaler { get; } =
     [
@@ -565,6 +565,12 @@ internal static class ConfigKeys
         C("systemInternalIssuerRef", c => c.SystemInternalIssuerRef),
     ];
 
+    private static ConfigKey[] Istio { get; } =
+    [
+        I("external-gateways", static c => c.ExternalGateways, "istio-ingressgateway"),
+        I("local-gateways", static c => c.LocalGateways, "knative-local-gateway"),
+    ];
+
     private static ObjectMeta Named => new() { Name = "hello" };
 
     private static TimeSpan Seconds(double seconds) => TimeSpan.FromSeconds(seconds);
@@ -650,6 +656,18 @@ internal static class ConfigKeys
         string? bad = null,
         string refusal = "*"
     ) => new("config-observability", key, c => read(c.Observability), fallback, text, parsed, bad, refusal);
+
+    private static ConfigKey I(string key, Func<IstioConfig, IReadOnlyList<IstioGatewayReference>> read, string fallback) =>
+        new(
+            "config-istio",
+            key,
+            c => string.Join(' ', read(c.Istio).Select(static gateway => gateway.Service)),
+            $"{fallback}.istio-system.svc.cluster.local",
+            "[{name: mine, namespace: edge, service: mine.edge.svc.cluster.local}]",
+            "mine.edge.svc.cluster.local",
+            "[a]",
+            "*cannot unmarshal string into a mapping*"
+        );
 
     private static ConfigKey C(string key, Func<CertManagerConfig, object?> read) =>
         new(

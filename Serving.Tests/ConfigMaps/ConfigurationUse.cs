@@ -52,6 +52,14 @@ internal static partial class ConfigurationUse
 
         CheckHosts(config);
         CheckLeases(config.LeaderElection);
+        foreach (var gateway in config.Istio.ExternalGateways.Concat(config.Istio.LocalGateways))
+        {
+            Label().IsMatch(gateway.Namespace).Should().BeTrue("{0} is a namespace", gateway.Namespace);
+            Host().IsMatch(gateway.Name).Should().BeTrue("{0} names a Gateway", gateway.Name);
+            gateway.ServiceName.Should().NotBeEmpty();
+            gateway.ServiceNamespace.Should().NotBeEmpty();
+        }
+
         foreach (
             var issuer in (IssuerReference[])
                 [config.CertManager.IssuerRef, config.CertManager.ClusterLocalIssuerRef, config.CertManager.SystemInternalIssuerRef]

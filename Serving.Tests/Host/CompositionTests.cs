@@ -88,6 +88,14 @@ public sealed class CompositionTests
     }
 
     [Test]
+    public async Task A_network_layer_follows_nothing_of_its_own_before_it_is_used()
+    {
+        await using var istio = Compose(["istio"]);
+
+        Followed(istio).Should().BeEquivalentTo("configmaps", "ingresses");
+    }
+
+    [Test]
     public async Task The_gateway_is_linked_to_the_activator_of_its_own_process_alone()
     {
         await using var both = Compose(["gateway", "activator"]);

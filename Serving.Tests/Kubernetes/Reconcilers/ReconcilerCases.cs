@@ -7,6 +7,7 @@ using Serving.Api.Autoscaling;
 using Serving.Api.CertManager;
 using Serving.Api.Config;
 using Serving.Api.Core;
+using Serving.Api.Istio;
 using Serving.Api.Knative;
 using Serving.Api.Networking;
 using Serving.Api.WellKnown;
@@ -22,6 +23,7 @@ using Serving.Networking.Gateway;
 using Serving.Networking.Gateway.Readiness;
 using Serving.Tests.Autoscaler;
 using Serving.Tests.Controller;
+using Serving.Tests.Networking.Istio;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Kubernetes.Reconcilers;
@@ -66,6 +68,8 @@ internal static class ReconcilerCases
             ["hpa, ServerlessService"] = () => AutoscalerAsync(hpa: true, Child(Resources.ServerlessServices, "rev", "ns")),
             ["metric"] = MetricAsync,
             ["ingress"] = IngressAsync,
+            ["istio-ingress, VirtualService"] = () => IstioAsync(Child(IstioResources.VirtualServices, "hello-ingress")),
+            ["istio-ingress, Gateway"] = () => IstioAsync(Child(IstioResources.Gateways, "hello-3797421420")),
         };
 
     private static CaseObject<T> Owner<T>(ResourceType<T> type, string name, string ns = "default")
@@ -316,6 +320,16 @@ internal static class ReconcilerCases
                 events,
                 Owner(Resources.Ingresses, "one")
             )
+        );
+    }
+
+    private static Task<ReconcilerCase> IstioAsync(ICaseObject child)
+    {
+        var world = new IstioWorld();
+        world.PutCertificate("route-cert", IstioWorld.Host);
+        world.Put(IstioWorld.Tls());
+        return SettledAsync(
+            new ReconcilerCase(world.Reconciler, world.Cluster, world.Events, Owner(Resources.Ingresses, "hello"), child)
         );
     }
 
