@@ -25,7 +25,8 @@ public static class IstioConfigParser
         var from = new ConfigData(Name, data);
         var fallback = IstioConfig.For(clusterDomain);
         var hasLists = from.Has(ExternalGateways) | from.Has(LocalGateways);
-        var older = data.Keys.Where(static key =>
+        var older = data
+            .Keys.Where(static key =>
                 key.StartsWith(ExternalPrefix, StringComparison.Ordinal) || key.StartsWith(LocalPrefix, StringComparison.Ordinal)
             )
             .Order(StringComparer.Ordinal)
@@ -90,11 +91,7 @@ public static class IstioConfigParser
     }
 
     /// <summary>The Gateways of the older keys, by name.</summary>
-    private static IReadOnlyList<IstioGatewayReference> Keys(
-        ConfigData from,
-        string prefix,
-        IReadOnlyList<IstioGatewayReference> fallback
-    )
+    private static IReadOnlyList<IstioGatewayReference> Keys(ConfigData from, string prefix, IReadOnlyList<IstioGatewayReference> fallback)
     {
         var gateways = new List<IstioGatewayReference>();
         foreach (var (key, service) in from.Raw.OrderBy(static entry => entry.Key, StringComparer.Ordinal))

@@ -12,7 +12,18 @@ internal static class ConfigKeys
     private const string NotAQuantity = "*quantities must match the regular expression*";
 
     public static IEnumerable<ConfigKey> All =>
-        [.. Autoscaler, .. Defaults, .. Deployment, .. Gc, .. LeaderElection, .. Logging, .. Network, .. Observability, .. CertManager, .. Istio];
+        [
+            .. Autoscaler,
+            .. Defaults,
+            .. Deployment,
+            .. Gc,
+            .. LeaderElection,
+            .. Logging,
+            .. Network,
+            .. Observability,
+            .. CertManager,
+            .. Istio,
+        ];
 
     private static ConfigKey[] Autoscaler { get; } =
     [

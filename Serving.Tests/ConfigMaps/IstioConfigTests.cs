@@ -126,12 +126,12 @@ public sealed class IstioConfigTests
     [TestCase(
         "external-gateways",
         "[{name: x, namespace: y, service: a.b.svc}, {name: z, namespace: y, service: a.b.svc}]",
-        "*exactly one external gateway with no selector can be defined, here: [[]y/x y/z]"
+        "*exactly one external gateway with no selector can be defined, here: [y/x y/z]"
     )]
     [TestCase(
         "local-gateways",
         "[{name: x, namespace: y, service: a.b.svc, labelSelector: {matchLabels: {a: b}}}]",
-        "*exactly one local gateway with no selector can be defined, here: [[][]]"
+        "*exactly one local gateway with no selector can be defined, here: []"
     )]
     [TestCase(
         "external-gateways",

@@ -105,6 +105,53 @@ public sealed class ComponentTests
         who.Keys.Should().Contain(served, "a port that no policy names is closed to all");
     }
 
+    [TestCase("base")]
+    [TestCase("overlays/split")]
+    public async Task Istio_gives_the_control_plane_what_its_module_needs_and_no_other_account_anything(string overlay)
+    {
+        var without = RenderedManifest.Parse(await RenderAsync(overlay));
+        var with = RenderedManifest.Parse(await RenderAsync(overlay, "istio"));
+
+        Rights
+            .Of(with, "controller")
+            .Except(Rights.Of(without, "controller"))
+            .Should()
+            .BeEquivalentTo(
+                Rights.Table(
+                    """
+                    virtualservices.networking.istio.io: get list watch create update delete
+                    gateways.networking.istio.io: get list watch create update delete
+                    destinationrules.networking.istio.io: get list watch create update delete
+                    ingresses.networking.internal.knative.dev: patch
+                    ingresses.networking.internal.knative.dev/finalizers: update
+                    secrets: list watch create update delete
+                    """
+                )
+            );
+        Rights.Of(with, "serving-dataplane").Should().BeEquivalentTo(Rights.Of(without, "serving-dataplane"));
+    }
+
+    [TestCaseSource(nameof(Overlays))]
+    public async Task Istio_is_accepted_by_an_API_server_that_has_its_kinds(string overlay)
+    {
+        var file = Path.Combine(_folder, $"istio-{overlay.Replace('/', '-')}.yaml");
+        await File.WriteAllTextAsync(file, await RenderAsync(overlay, "istio"));
+        await using var server = await RunningServer.StartAsync();
+        foreach (var ns in (string[])["knative-serving", "istio-system"])
+        {
+            await server.PostAsync("/api/v1/namespaces", $$$"""{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"{{{ns}}}"}}""");
+        }
+
+        var definitions = Repository.PathOf("Serving.Tests", "Networking", "Istio", "definitions.yaml");
+        var (code, output) = await Kubectl.RunAsync("kubectl", ["apply", "-f", definitions], server.Server.KubeconfigPath);
+        code.Should().Be(0, output);
+
+        (code, output) = await Kubectl.RunAsync("kubectl", ["apply", "-f", file], server.Server.KubeconfigPath);
+
+        code.Should().Be(0, output);
+        output.Should().Contain("gateway.networking.istio.io/knative-ingress-gateway created");
+    }
+
     [TestCaseSource(nameof(Overlays))]
     public async Task All_of_them_together_are_accepted_by_the_API_server(string overlay)
     {

@@ -28,7 +28,15 @@ public sealed class CompositionTests
 
     /// <summary>The modules of our assemblies, but for those that a module makes of itself.</summary>
     private static IEnumerable<Type> ModuleTypes =>
-        new[] { typeof(WebhookModule), typeof(ActivatorModule), typeof(GatewayModule), typeof(AutoscalerModule), typeof(IstioModule), typeof(ControllerModule) }
+        new[]
+        {
+            typeof(WebhookModule),
+            typeof(ActivatorModule),
+            typeof(GatewayModule),
+            typeof(AutoscalerModule),
+            typeof(IstioModule),
+            typeof(ControllerModule),
+        }
             .SelectMany(static type => type.Assembly.GetExportedTypes())
             .Where(static type => typeof(IServingModule).IsAssignableFrom(type) && type is { IsAbstract: false, IsInterface: false });
 

@@ -60,6 +60,7 @@ public sealed record IstioPort : Extensible
         get;
         init => field = value ?? "";
     } = "";
+
     [RequiredField]
     public string Name
     {

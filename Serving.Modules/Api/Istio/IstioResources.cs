@@ -18,14 +18,7 @@ public static class IstioResources
         );
 
     public static ResourceType<IstioGateway> Gateways { get; } =
-        new(
-            Group,
-            "v1",
-            "gateways",
-            "Gateway",
-            ApiJson.Default.Of<IstioGateway>(),
-            ApiJson.Default.Of<KubernetesList<IstioGateway>>()
-        );
+        new(Group, "v1", "gateways", "Gateway", ApiJson.Default.Of<IstioGateway>(), ApiJson.Default.Of<KubernetesList<IstioGateway>>());
 
     public static ResourceType<IstioDestinationRule> DestinationRules { get; } =
         new(

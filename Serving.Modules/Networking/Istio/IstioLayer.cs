@@ -8,5 +8,6 @@ namespace Serving.Networking.Istio;
 /// <summary>What identifies the layer.</summary>
 internal static class IstioLayer
 {
-    public static NetworkLayer Layer { get; } = new("istio", "Istio", NetworkingKeys.IstioIngressClass, [.. IstioResources.All, Resources.Secrets]);
+    public static NetworkLayer Layer { get; } =
+        new("istio", "Istio", NetworkingKeys.IstioIngressClass, [.. IstioResources.All, Resources.Secrets]);
 }

@@ -1,7 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Serving.Api;
 using Serving.Api.Config;
-using Serving.Api.Core;
 using Serving.Api.Istio;
 using Serving.Api.Networking;
 using Serving.Kubernetes;
@@ -39,12 +38,7 @@ public sealed class IstioModule : NetworkLayerModule
         return new IstioReconciler(
             listers,
             new IstioPlanner(listers.Secrets, services, Context.Environment),
-            new ProbeTargets(
-                listers.Gateways,
-                services,
-                informers.For(Resources.Endpoints).Lister,
-                Context.Environment.ClusterDomain
-            ),
+            new ProbeTargets(listers.Gateways, services, informers.For(Resources.Endpoints).Lister, Context.Environment.ClusterDomain),
             () => Context.Config.Current,
             prober,
             Context.Events,
@@ -65,7 +59,8 @@ public sealed class IstioModule : NetworkLayerModule
             .Owns(informers.For(IstioResources.Gateways), kind)
             .Watches(
                 informers.For(IstioResources.Gateways),
-                gateway => Ownership.ControllerOf(gateway) is { Kind: "Secret" } secret ? Using(gateway.Metadata.Namespace, secret.Name)
+                gateway =>
+                    Ownership.ControllerOf(gateway) is { Kind: "Secret" } secret ? Using(gateway.Metadata.Namespace, secret.Name)
                     : IsConfigured(gateway) ? reconciler.NotReady()
                     : []
             )
@@ -130,9 +125,7 @@ public sealed class IstioModule : NetworkLayerModule
 
     private bool IsOfGateway(KubernetesObject service) =>
         Gateways()
-            .Any(reference =>
-                reference.ServiceNamespace == service.Metadata.Namespace && reference.ServiceName == service.Metadata.Name
-            );
+            .Any(reference => reference.ServiceNamespace == service.Metadata.Namespace && reference.ServiceName == service.Metadata.Name);
 
     private IEnumerable<IstioGatewayReference> Gateways() =>
         Context.Config.Current.Istio.ExternalGateways.Concat(Context.Config.Current.Istio.LocalGateways);

@@ -1,6 +1,5 @@
 using Serving.Api;
 using Serving.Api.Config;
-using Serving.Api.Core;
 using Serving.Api.Istio;
 using Serving.Api.Networking;
 using Serving.Api.WellKnown;
@@ -83,9 +82,7 @@ internal sealed class IstioReconciler : LayerReconciler
         );
         await EnsureVirtualServicesAsync(pass, objects.VirtualServices, cancellation);
         await DeleteOthersAsync(ingress, objects, pass.Client, cancellation);
-        return config.Istio.HasGateways
-            ? _targets.Find(ingress, SelectedGateways.For(ingress, config.Istio), objects)
-            : new LayerResult();
+        return config.Istio.HasGateways ? _targets.Find(ingress, SelectedGateways.For(ingress, config.Istio), objects) : new LayerResult();
     }
 
     /// <inheritdoc/>
@@ -93,8 +90,8 @@ internal sealed class IstioReconciler : LayerReconciler
     {
         var selected = SelectedGateways.For(ingress, _config().Istio);
         return new LayerAddresses(
-            LayerAddresses.Of(selected.External.FirstOrDefault()?.Service),
-            LayerAddresses.Of(selected.Local.FirstOrDefault()?.Service)
+            LayerAddresses.Of(selected.External is [var external, ..] ? external.Service : null),
+            LayerAddresses.Of(selected.Local is [var local, ..] ? local.Service : null)
         );
     }
 

@@ -1,6 +1,5 @@
 using Serving.Api;
 using Serving.Api.Config;
-using Serving.Api.Core;
 using Serving.Api.Istio;
 using Serving.Api.Networking;
 using Serving.Kubernetes;

@@ -46,10 +46,10 @@ internal sealed class ProbeTargets(
         var behind = selected.External.Concat(selected.Local).Select(search.ServiceOf).OfType<CoreService>().ToList();
         foreach (var gateway in objects.Gateways)
         {
-            search.Add(gateway, behind, static server => server.Hosts.FirstOrDefault());
+            search.Add(gateway, behind, static server => server.Hosts is [var host, ..] ? host : null);
         }
 
-        var external = ingress.Hosts(IngressVisibility.External).FirstOrDefault();
+        var external = ingress.Hosts(IngressVisibility.External) is [var first, ..] ? first : null;
         foreach (var (gateway, _) in objects.SharedGateways)
         {
             search.Add(gateway, behind, _ => external);

@@ -17,12 +17,7 @@ namespace Serving.Networking.Istio;
 internal sealed class SecretCopies(ILister<Secret> secrets, ILister<Ingress> ingresses, IEventRecorder events)
 {
     /// <summary>Brings the copies to what is wanted.</summary>
-    public async Task EnsureAsync(
-        Ingress ingress,
-        IReadOnlyList<Secret> wanted,
-        IKubernetesClient client,
-        CancellationToken cancellation
-    )
+    public async Task EnsureAsync(Ingress ingress, IReadOnlyList<Secret> wanted, IKubernetesClient client, CancellationToken cancellation)
     {
         foreach (var copy in wanted)
         {
@@ -34,12 +29,7 @@ internal sealed class SecretCopies(ILister<Secret> secrets, ILister<Ingress> ing
     /// Deletes the copies of the Ingress's certificates that it does not need any more. A copy that other Ingresses use stays, and so does
     /// one of a certificate that its specification no longer names: the finalizer of the Ingress that made it cannot know it.
     /// </summary>
-    public async Task DeleteAsync(
-        Ingress ingress,
-        IReadOnlyList<Secret> wanted,
-        IKubernetesClient client,
-        CancellationToken cancellation
-    )
+    public async Task DeleteAsync(Ingress ingress, IReadOnlyList<Secret> wanted, IKubernetesClient client, CancellationToken cancellation)
     {
         if (ingress.Spec.Tls.Count == 0)
         {

@@ -8,11 +8,7 @@ namespace Serving.Networking.Layers;
 /// <param name="Loop">The loop.</param>
 /// <param name="Keys">Everything that it reconciles.</param>
 /// <param name="Concerned">Whether a change of the configuration, from the first to the second, concerns all of it.</param>
-public sealed record LayerLoop(
-    ReconcileLoop Loop,
-    Func<IEnumerable<ObjectKey>> Keys,
-    Func<ConfigSnapshot, ConfigSnapshot, bool> Concerned
-)
+public sealed record LayerLoop(ReconcileLoop Loop, Func<IEnumerable<ObjectKey>> Keys, Func<ConfigSnapshot, ConfigSnapshot, bool> Concerned)
 {
     internal void Resync(ConfigSnapshot old, ConfigSnapshot current)
     {

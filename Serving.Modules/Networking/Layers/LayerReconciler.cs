@@ -32,13 +32,7 @@ public abstract class LayerReconciler : StatusReconciler<Ingress, IngressStatus>
     /// <param name="prober">Probes the data plane.</param>
     /// <param name="events">Records events.</param>
     /// <param name="time">The clock of conditions.</param>
-    protected LayerReconciler(
-        NetworkLayer layer,
-        ILister<Ingress> ingresses,
-        StatusProber prober,
-        IEventRecorder events,
-        TimeProvider time
-    )
+    protected LayerReconciler(NetworkLayer layer, ILister<Ingress> ingresses, StatusProber prober, IEventRecorder events, TimeProvider time)
         : base(Resources.Ingresses, ingresses, IngressLifecycle.Conditions, events, time)
     {
         ArgumentNullException.ThrowIfNull(layer);

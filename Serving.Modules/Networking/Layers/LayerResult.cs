@@ -1,6 +1,5 @@
 using Serving.Networking.Layers.Probing;
 
-
 namespace Serving.Networking.Layers;
 
 /// <summary>What became of an Ingress once the objects of its layer are as wanted.</summary>

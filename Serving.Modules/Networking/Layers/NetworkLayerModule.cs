@@ -137,11 +137,7 @@ public abstract partial class NetworkLayerModule : IServingModule
         }
     }
 
-    private async Task<string?> FindProblemAsync(
-        LayerAvailability availability,
-        IKubernetesClient client,
-        CancellationToken cancellation
-    )
+    private async Task<string?> FindProblemAsync(LayerAvailability availability, IKubernetesClient client, CancellationToken cancellation)
     {
         while (true)
         {

@@ -328,9 +328,7 @@ internal static class ReconcilerCases
         var world = new IstioWorld();
         world.PutCertificate("route-cert", IstioWorld.Host);
         world.Put(IstioWorld.Tls());
-        return SettledAsync(
-            new ReconcilerCase(world.Reconciler, world.Cluster, world.Events, Owner(Resources.Ingresses, "hello"), child)
-        );
+        return SettledAsync(new ReconcilerCase(world.Reconciler, world.Cluster, world.Events, Owner(Resources.Ingresses, "hello"), child));
     }
 
     private static async Task<ReconcilerCase> SettledAsync(ReconcilerCase made)

@@ -77,9 +77,7 @@ internal sealed class RunningGateway : IAsyncDisposable
     public Task RoutedAsync(string name) =>
         Eventually.HoldsAsync(() =>
         {
-            var wanted = Serving.Networking.Layers.IngressHash.Compute(
-                Cluster.Find(Serving.Api.Resources.Ingresses, "default", name)!
-            );
+            var wanted = Serving.Networking.Layers.IngressHash.Compute(Cluster.Find(Serving.Api.Resources.Ingresses, "default", name)!);
             if (Module.Table.Ingresses.GetValueOrDefault(new("default", name)).Hash != wanted)
             {
                 throw new InvalidOperationException($"{name} is not routed");

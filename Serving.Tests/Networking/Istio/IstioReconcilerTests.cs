@@ -53,10 +53,7 @@ public sealed class IstioReconcilerTests : IDisposable
         await _world.SettleAsync();
         using var other = new IstioWorld();
         other.Cluster.Put(Resources.Ingresses, _world.Ingress);
-        other.Cluster.Put(
-            IstioResources.VirtualServices,
-            _world.Cluster.Find(IstioResources.VirtualServices, "default", "hello-ingress")!
-        );
+        other.Cluster.Put(IstioResources.VirtualServices, _world.Cluster.Find(IstioResources.VirtualServices, "default", "hello-ingress")!);
 
         await other.ReconcileAsync();
 
@@ -160,7 +157,11 @@ public sealed class IstioReconcilerTests : IDisposable
 
         _world.Cluster.Put(
             Resources.Secrets,
-            new Secret { Metadata = new ObjectMeta { Namespace = "default", Name = "route-cert" }, Type = "kubernetes.io/tls" }
+            new Secret
+            {
+                Metadata = new ObjectMeta { Namespace = "default", Name = "route-cert" },
+                Type = "kubernetes.io/tls",
+            }
         );
         await _world
             .Awaiting(static world => world.ReconcileAsync())
@@ -244,7 +245,10 @@ public sealed class IstioReconcilerTests : IDisposable
         var certificate = _world.PutCertificate("route-cert", IstioWorld.Host);
         _world.Cluster.Put(
             Resources.Secrets,
-            new Secret { Metadata = new ObjectMeta { Namespace = "istio-system", Name = $"hello-{certificate.Metadata.Uid}" } }
+            new Secret
+            {
+                Metadata = new ObjectMeta { Namespace = "istio-system", Name = $"hello-{certificate.Metadata.Uid}" },
+            }
         );
         _world.Put(IstioWorld.Tls());
 
@@ -305,14 +309,9 @@ public sealed class IstioReconcilerTests : IDisposable
         await _world.ReconcileAsync();
         Condition("LoadBalancerReady")
             .Message.Should()
-            .Be(
-                "Waiting for load balancer to be ready: Gateway knative-serving/knative-ingress-gateway of config-istio does not exist"
-            );
+            .Be("Waiting for load balancer to be ready: Gateway knative-serving/knative-ingress-gateway of config-istio does not exist");
 
-        _world.Configure(
-            "config-istio",
-            ("external-gateways", "[{name: x, namespace: edge, service: edge.edge.svc.cluster.local}]")
-        );
+        _world.Configure("config-istio", ("external-gateways", "[{name: x, namespace: edge, service: edge.edge.svc.cluster.local}]"));
         await _world.ReconcileAsync();
         Condition("LoadBalancerReady").Message.Should().EndWith("Service edge/edge of Gateway edge/x in config-istio does not exist");
     }

@@ -15,7 +15,10 @@ public sealed class HostNamesTests
 
     [Test]
     public void Any_other_host_has_none_and_each_is_named_once() =>
-        HostNames.Expand(["b.example.com", "a.example.com", "b.example.com"], "cluster.local").Should().Equal("a.example.com", "b.example.com");
+        HostNames
+            .Expand(["b.example.com", "a.example.com", "b.example.com"], "cluster.local")
+            .Should()
+            .Equal("a.example.com", "b.example.com");
 
     [Test]
     public void The_domain_of_the_cluster_counts() =>

@@ -23,7 +23,11 @@ public sealed class IngressRulesTests
         );
 
         ingress.Spec.Rules.Select(static rule => rule.Visibility).Should().Equal("ExternalIP", "ClusterLocal");
-        ingress.Spec.Rules.SelectMany(static rule => rule.Http!.Paths[0].Splits).Select(static split => split.Percent).Should().Equal(100, 40, 0);
+        ingress
+            .Spec.Rules.SelectMany(static rule => rule.Http!.Paths[0].Splits)
+            .Select(static split => split.Percent)
+            .Should()
+            .Equal(100, 40, 0);
         ingress.IsExternal().Should().BeTrue();
         ingress.Hosts().Should().Equal("a.b", "c.d");
         ingress.Hosts("ClusterLocal").Should().Equal("c.d");

@@ -27,11 +27,7 @@ internal sealed class IstioPlanner(ILister<Secret> secrets, ILister<CoreService>
         IReadOnlyList<IstioDestinationRule> rules = network.SystemInternalTls ? _destinationRules.ForBackends(ingress) : [];
         if (!istio.HasGateways)
         {
-            return new IstioObjects
-            {
-                VirtualServices = _virtualServices.Make(ingress, GatewayNames.None),
-                DestinationRules = rules,
-            };
+            return new IstioObjects { VirtualServices = _virtualServices.Make(ingress, GatewayNames.None), DestinationRules = rules };
         }
 
         var selected = SelectedGateways.For(ingress, istio);
@@ -74,10 +70,7 @@ internal sealed class IstioPlanner(ILister<Secret> secrets, ILister<CoreService>
         var behind = ServicesOf(selected);
         var http = GatewayMaker.HttpServer(ingress);
         IReadOnlyList<IstioServer> ServersAt(CoreService service) =>
-            [
-                .. GatewayMaker.TlsServers(ingress, IngressVisibility.External, own, service),
-                .. http is null ? [] : (IstioServer[])[http],
-            ];
+            [.. GatewayMaker.TlsServers(ingress, IngressVisibility.External, own, service), .. http is null ? [] : (IstioServer[])[http]];
         return new Part
         {
             Secrets =
@@ -88,9 +81,7 @@ internal sealed class IstioPlanner(ILister<Secret> secrets, ILister<CoreService>
             Shared =
             [
                 .. behind.SelectMany(service =>
-                    wildcards.Select(wildcard =>
-                        (GatewayMaker.MakeWildcard(wildcard.Secret, wildcard.Hosts, service), wildcard.Secret)
-                    )
+                    wildcards.Select(wildcard => (GatewayMaker.MakeWildcard(wildcard.Secret, wildcard.Hosts, service), wildcard.Secret))
                 ),
             ],
             Gateways = Gateways(ingress, IngressVisibility.External, behind, ServersAt),

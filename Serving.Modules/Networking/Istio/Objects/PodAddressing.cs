@@ -75,8 +75,15 @@ internal static class PodAddressing
         };
 
     private static IstioRouteDestination To(string host, string subset) =>
-        new() { Destination = new IstioDestination { Host = host, Subset = subset } };
+        new()
+        {
+            Destination = new IstioDestination { Host = host, Subset = subset },
+        };
 
     private static IstioSubset Subset(string name, string balancer) =>
-        new() { Name = name, TrafficPolicy = new IstioTrafficPolicy { LoadBalancer = new IstioLoadBalancer { Simple = balancer } } };
+        new()
+        {
+            Name = name,
+            TrafficPolicy = new IstioTrafficPolicy { LoadBalancer = new IstioLoadBalancer { Simple = balancer } },
+        };
 }

@@ -33,8 +33,7 @@ internal sealed class VirtualServiceMaker(string clusterDomain)
         }
 
         if (
-            (probed.IsExternal() && gateways.External.Count > 0)
-            || (probed.Has(IngressVisibility.ClusterLocal) && gateways.Local.Count > 0)
+            (probed.IsExternal() && gateways.External.Count > 0) || (probed.Has(IngressVisibility.ClusterLocal) && gateways.Local.Count > 0)
         )
         {
             var hosts = HostNames.Expand(probed.Hosts(), clusterDomain);

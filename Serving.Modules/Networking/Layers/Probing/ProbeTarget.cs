@@ -10,7 +10,8 @@ namespace Serving.Networking.Layers.Probing;
 public sealed record ProbeTarget(IPEndPoint Pod, bool IsTls, string Host, int Port)
 {
     /// <summary>The URL of the probe.</summary>
-    public Uri Url => new UriBuilder(IsTls ? "https" : "http", Host.Replace("*", "probe", StringComparison.Ordinal), Port, NetworkProbeRequest.Path).Uri;
+    public Uri Url =>
+        new UriBuilder(IsTls ? "https" : "http", Host.Replace("*", "probe", StringComparison.Ordinal), Port, NetworkProbeRequest.Path).Uri;
 
     /// <inheritdoc/>
     public override string ToString() => $"{Url} at {Pod}";
